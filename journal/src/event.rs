@@ -1,0 +1,326 @@
+//! Events: everything that a run ever did, one fact each.
+//!
+//! In -> out: [`Event`] <-> one JSON object, `{"type": ..}` first; what is absent is at its default.
+//! Units: times in milliseconds since 1970 UTC (`at`), digests as 64 hex digits, tasks as places in the run's list.
+//! Invariant: an event holds all that the projections and [`RunState`](crate::RunState) need; neither looks elsewhere.
+//! Not here: how events are chained and kept (`store.rs`), what they add up to (`state.rs`).
+
+use std::collections::BTreeMap;
+
+use orch_task::{Status, Task};
+use serde::{Deserialize, Serialize};
+
+/// Place of a task in its run's list; never renumbered.
+pub type TaskIndex = u32;
+
+/// One fact of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// First of every run. `mac` is this host's over the fields before it; a run without it is foreign.
+    RunStarted(RunStarted),
+    /// A host process began to work on the run, at its start and after each restart.
+    HostAttached { pid: u32, start_ticks: u64, boot_id: String, at: u64 },
+    /// Tasks at the places `first..`, in order.
+    TasksAdded { first: TaskIndex, tasks: Vec<AddedTask>, at: u64 },
+    /// A hand edit of a task that had not started.
+    TaskEdited { task: TaskIndex, to: Box<Task>, at: u64 },
+    /// A status that no attempt gave: approved, cancelled, skipped, put back for a retry, resolved by a person.
+    TaskMoved { task: TaskIndex, to: Status, why: String, at: u64 },
+    SessionOpened {
+        planner: String,
+        #[serde(default, skip_serializing_if = "is_false")]
+        restarted: bool,
+        at: u64,
+    },
+    /// What a planner's session heard.
+    Observed { changes: Vec<Change> },
+    /// What it answered.
+    Decided { slots: u32, decision: Decision },
+    /// A text that the planner read through `tasks`: which function and the SHA-256 of the answer.
+    PlannerRead { call: String, answer: String },
+    AttemptStarted { task: TaskIndex, attempt: u32, at: u64 },
+    /// Durable before the first effect of the attempt.
+    IntentRecorded { task: TaskIndex, attempt: u32, effect: String, at: u64 },
+    /// A child process that must be gone before the attempt's task is touched again.
+    ProcessStarted { task: TaskIndex, attempt: u32, program: String, pid: u32, start_ticks: u64, boot_id: String },
+    /// A file that an attempt replaced.
+    FileWritten {
+        task: TaskIndex,
+        attempt: u32,
+        path: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<String>,
+        after: String,
+    },
+    AttemptFinished(Box<AttemptFinished>),
+    /// A call of a reflector, auditor or verifier.
+    Called(Box<Called>),
+    /// `tasks.yml` as the host last wrote or read it.
+    TasksSaved { sha256: String, why: String, at: u64 },
+    BudgetWarned { used: u64, budget: u64 },
+    /// Unresolved findings passed a threshold: `abort` for major, else a warning.
+    FindingsJudged { major: u32, medium: u32, minor: u32, abort: bool },
+    /// A call was denied or cut at a limit; tells the operator, not the plugin.
+    Denied { plugin: String, what: String },
+    /// Something an operator should know: stable code and one sentence.
+    Warned { code: String, text: String },
+    RunFinished { status: RunStatus, why: String, at: u64 },
+}
+
+impl Event {
+    /// The value of `type` in the stored bytes.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::RunStarted(_) => "run_started",
+            Self::HostAttached { .. } => "host_attached",
+            Self::TasksAdded { .. } => "tasks_added",
+            Self::TaskEdited { .. } => "task_edited",
+            Self::TaskMoved { .. } => "task_moved",
+            Self::SessionOpened { .. } => "session_opened",
+            Self::Observed { .. } => "observed",
+            Self::Decided { .. } => "decided",
+            Self::PlannerRead { .. } => "planner_read",
+            Self::AttemptStarted { .. } => "attempt_started",
+            Self::IntentRecorded { .. } => "intent_recorded",
+            Self::ProcessStarted { .. } => "process_started",
+            Self::FileWritten { .. } => "file_written",
+            Self::AttemptFinished(_) => "attempt_finished",
+            Self::Called(_) => "called",
+            Self::TasksSaved { .. } => "tasks_saved",
+            Self::BudgetWarned { .. } => "budget_warned",
+            Self::FindingsJudged { .. } => "findings_judged",
+            Self::Denied { .. } => "denied",
+            Self::Warned { .. } => "warned",
+            Self::RunFinished { .. } => "run_finished",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunStarted {
+    pub run: String,
+    /// What the run is about: the name of the workspace's folder.
+    pub goal: String,
+    pub plugins: Vec<PluginPin>,
+    pub jobs: u32,
+    /// `process`, `power` or `mixed` (effects at `power`, the rest at `process`).
+    pub durability: String,
+    /// 0 is unlimited.
+    pub budget: u64,
+    /// True for ever once a plugin ran that nobody vouched for.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unsigned: bool,
+    pub at: u64,
+    /// HMAC-SHA-256 by the host's key, over the JSON of this event with `mac` empty.
+    pub mac: String,
+}
+
+/// Which bytes acted in which role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginPin {
+    pub id: String,
+    pub version: String,
+    pub roles: Vec<String>,
+    /// SHA-256 of `component.wasm`.
+    pub component: String,
+    /// `certified (local)`, `certified` or `unsigned`.
+    pub trust: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AddedTask {
+    pub task: Task,
+    pub status: Status,
+    /// The plugin that asked for it; absent for people's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added_by: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    Ready(TaskIndex),
+    Withdrawn(TaskIndex),
+    Finished(TaskIndex, Status),
+    Budget(u64),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    Start(Vec<TaskIndex>),
+    Wait,
+    Finished(String),
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    Done {
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        summary: String,
+    },
+    /// The plugin answered so.
+    Failed { message: String, retriable: bool },
+    /// No answer and no effect: nothing happened. `code` names the trap, limit or crash.
+    Broken { code: String, message: String },
+    /// No answer after an effect.
+    InDoubt { code: String, message: String },
+    /// No effect and no answer when the host went away; runs again under the next number.
+    Rerun { code: String },
+    /// Stopped by a person.
+    Cancelled,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttemptFinished {
+    pub task: TaskIndex,
+    pub attempt: u32,
+    pub ending: Ending,
+    /// Where the task stands after it; `pending` when it is tried again.
+    pub status: Status,
+    /// The earliest time of the next attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<u64>,
+    #[serde(default, skip_serializing_if = "Writes::is_empty")]
+    pub writes: Writes,
+    /// Log file relative to the workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+    pub at: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Called {
+    /// `reflect`, `analyze`, `audit` or `verify`.
+    pub call: String,
+    pub plugin: String,
+    /// The task that a verifier looked at; absent for the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskIndex>,
+    /// Called before a crash already.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub rerun: bool,
+    /// Why there is no answer: stable code and message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<(String, String)>,
+    #[serde(default, skip_serializing_if = "Writes::is_empty")]
+    pub writes: Writes,
+    pub at: u64,
+}
+
+/// What a call left in the host's own store. Kept with the call's result or not at all.
+/// Tasks that it asked for follow as `tasks_added`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Writes {
+    /// By label, then key; `None` removes. Values as base64.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kv: BTreeMap<String, BTreeMap<String, Option<String>>>,
+    /// The plugin that owns `kv`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub plugin: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Metric>,
+}
+
+impl Writes {
+    pub fn is_empty(&self) -> bool {
+        self.kv.is_empty() && self.findings.is_empty() && self.metrics.is_empty()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    Major,
+    Medium,
+    Minor,
+}
+
+impl Severity {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Major => "major",
+            Self::Medium => "medium",
+            Self::Minor => "minor",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Category {
+    Build,
+    Test,
+    Lint,
+    Security,
+    Custom,
+}
+
+impl Category {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Test => "test",
+            Self::Lint => "lint",
+            Self::Security => "security",
+            Self::Custom => "custom",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    pub severity: Severity,
+    pub category: Category,
+    pub message: String,
+    /// `file:line`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    pub name: String,
+    pub value: f64,
+    pub unit: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    Planning,
+    Executing,
+    Waiting,
+    Completed,
+    Failed,
+    Cancelled,
+}
+
+impl RunStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planning => "planning",
+            Self::Executing => "executing",
+            Self::Waiting => "waiting",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// True when `run` goes on with it.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Planning | Self::Executing | Self::Waiting)
+    }
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
+}

@@ -1,0 +1,181 @@
+//! What a run's events add up to.
+//!
+//! In -> out: events in order -> [`RunState`].
+//! Invariant: a pure fold; the same events give the same state on any machine, and the live loop uses this very fold.
+//! Not here: readiness and the choice of what runs next (`orch-host`'s `drive`).
+
+use std::collections::HashMap;
+
+use orch_task::{Status, Task, TaskId};
+
+use crate::event::{AddedTask, Ending, Event, RunStarted, RunStatus, Severity, TaskIndex};
+
+/// An event that cannot follow what came before it.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ReplayError {
+    #[error("event `{event}` comes before `run_started`")]
+    NotStarted { event: &'static str },
+    #[error("event `{event}` names task {task}, the run has {tasks}")]
+    UnknownTask { event: &'static str, task: TaskIndex, tasks: usize },
+    #[error("event `tasks_added` starts at {first}, the run has {tasks} tasks")]
+    TaskGap { first: TaskIndex, tasks: usize },
+    #[error("task id `{id}` is added twice")]
+    DuplicateTask { id: TaskId },
+}
+
+/// One task of a run and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskState {
+    pub task: Task,
+    pub status: Status,
+    pub added_by: Option<String>,
+    /// Number of the last attempt; 0 before the first.
+    pub attempts: u32,
+    /// Attempts that count against `retries`: answered failures.
+    pub failures: u32,
+    /// The attempt that runs now recorded an effect.
+    pub intent: bool,
+    /// Processes of the attempt that runs now: pid, start in clock ticks, boot id.
+    pub processes: Vec<(u32, u64, String)>,
+    pub not_before: u64,
+}
+
+/// A run as of its last event.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunState {
+    pub started: Option<RunStarted>,
+    pub tasks: Vec<TaskState>,
+    pub by_id: HashMap<TaskId, TaskIndex>,
+    /// Costs of all started attempts.
+    pub budget_used: u64,
+    pub budget_warned: bool,
+    pub major: u32,
+    pub medium: u32,
+    pub minor: u32,
+    /// A reflector's answer is in the journal, by plugin id.
+    pub reflected: Vec<String>,
+    /// Attempts finished since the last audit.
+    pub unaudited: Vec<TaskIndex>,
+    /// SHA-256 of `tasks.yml` as the host last saw it.
+    pub saved: Option<String>,
+    pub finished: Option<(RunStatus, String)>,
+    pub warnings: u32,
+}
+
+impl RunState {
+    /// The fold of all events of one run.
+    pub fn replay<'a>(events: impl IntoIterator<Item = &'a Event>) -> Result<Self, ReplayError> {
+        let mut state = Self::default();
+        for event in events {
+            state.apply(event)?;
+        }
+        Ok(state)
+    }
+
+    /// Takes the next event.
+    pub fn apply(&mut self, event: &Event) -> Result<(), ReplayError> {
+        if self.started.is_none() && !matches!(event, Event::RunStarted(_)) {
+            return Err(ReplayError::NotStarted { event: event.name() });
+        }
+        match event {
+            Event::RunStarted(started) => self.started = Some(started.clone()),
+            Event::TasksAdded { first, tasks, .. } => self.add(*first, tasks)?,
+            Event::TaskEdited { task, to, .. } => self.task_mut(event, *task)?.task = Task::clone(to),
+            Event::TaskMoved { task, to, .. } => {
+                let state = self.task_mut(event, *task)?;
+                state.status = *to;
+                state.intent = false;
+                state.processes.clear();
+                if *to == Status::Pending {
+                    state.failures = 0;
+                    state.not_before = 0;
+                }
+                self.finished = None;
+            }
+            Event::AttemptStarted { task, attempt, .. } => {
+                let state = self.task_mut(event, *task)?;
+                state.status = Status::InProgress;
+                state.attempts = *attempt;
+                state.intent = false;
+                let cost = u64::from(state.task.cost);
+                self.budget_used = self.budget_used.saturating_add(cost);
+            }
+            Event::IntentRecorded { task, .. } => self.task_mut(event, *task)?.intent = true,
+            Event::ProcessStarted { task, pid, start_ticks, boot_id, .. } => {
+                self.task_mut(event, *task)?.processes.push((*pid, *start_ticks, boot_id.clone()));
+            }
+            Event::AttemptFinished(finished) => {
+                let state = self.task_mut(event, finished.task)?;
+                state.status = finished.status;
+                state.not_before = finished.not_before.unwrap_or(0);
+                state.intent = false;
+                state.processes.clear();
+                if matches!(finished.ending, Ending::Failed { .. } | Ending::Broken { .. }) {
+                    state.failures += 1;
+                }
+                self.count(&finished.writes.findings);
+                self.unaudited.push(finished.task);
+            }
+            Event::Called(called) => {
+                self.count(&called.writes.findings);
+                match called.call.as_str() {
+                    "reflect" => self.reflected.push(called.plugin.clone()),
+                    "audit" => self.unaudited.clear(),
+                    _ => {}
+                }
+            }
+            Event::TasksSaved { sha256, .. } => self.saved = Some(sha256.clone()),
+            Event::BudgetWarned { .. } => self.budget_warned = true,
+            Event::Warned { .. } => self.warnings += 1,
+            Event::RunFinished { status, why, .. } => self.finished = Some((*status, why.clone())),
+            Event::FileWritten { task, .. } => {
+                self.task_mut(event, *task)?;
+            }
+            Event::HostAttached { .. } => self.finished = None,
+            Event::SessionOpened { .. }
+            | Event::Observed { .. }
+            | Event::Decided { .. }
+            | Event::PlannerRead { .. }
+            | Event::FindingsJudged { .. }
+            | Event::Denied { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, first: TaskIndex, tasks: &[AddedTask]) -> Result<(), ReplayError> {
+        if first as usize != self.tasks.len() {
+            return Err(ReplayError::TaskGap { first, tasks: self.tasks.len() });
+        }
+        for (place, added) in (first..).zip(tasks) {
+            if self.by_id.insert(added.task.id.clone(), place).is_some() {
+                return Err(ReplayError::DuplicateTask { id: added.task.id.clone() });
+            }
+            self.tasks.push(TaskState {
+                task: added.task.clone(),
+                status: added.status,
+                added_by: added.added_by.clone(),
+                attempts: 0,
+                failures: 0,
+                intent: false,
+                processes: Vec::new(),
+                not_before: 0,
+            });
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, findings: &[crate::event::Finding]) {
+        for finding in findings {
+            match finding.severity {
+                Severity::Major => self.major += 1,
+                Severity::Medium => self.medium += 1,
+                Severity::Minor => self.minor += 1,
+            }
+        }
+    }
+
+    fn task_mut(&mut self, event: &Event, task: TaskIndex) -> Result<&mut TaskState, ReplayError> {
+        let tasks = self.tasks.len();
+        self.tasks.get_mut(task as usize).ok_or(ReplayError::UnknownTask { event: event.name(), task, tasks })
+    }
+}
