@@ -4,3 +4,7 @@ pub mod block;
 mod nesting;
 pub mod python;
 mod python_nesting;
+pub mod rust;
+mod rust_nesting;
+pub mod settings;
+pub mod suggestion;

@@ -66,7 +66,8 @@ impl<'a> Counter<'a> {
         let name = format!("{}{}", self.prefix, class.name);
         let mut body = Counter::inside(&format!("{name}."), BlockKind::Method);
         body.visit_body(&class.body);
-        let methods: u32 = body.found.iter().filter(|found| found.is_method()).map(|found| found.complexity).sum();
+        let methods: u32 =
+            body.found.iter().filter(|found| found.is_method()).map(|found| found.complexity).sum();
         let complexity = 1 + body.complexity + methods;
         self.found.push(Found { kind: BlockKind::Class, name, node, complexity, inner: body.found });
     }
@@ -84,7 +85,9 @@ impl<'a> Visitor<'a> for Counter<'a> {
             Stmt::If(_) => 1,
             Stmt::For(stmt) => 1 + u32::from(!stmt.orelse.is_empty()),
             Stmt::While(stmt) => 1 + u32::from(!stmt.orelse.is_empty()),
-            Stmt::Try(stmt) if !stmt.is_star => count(stmt.handlers.len()) + u32::from(!stmt.orelse.is_empty()),
+            Stmt::Try(stmt) if !stmt.is_star => {
+                count(stmt.handlers.len()) + u32::from(!stmt.orelse.is_empty())
+            }
             Stmt::Match(stmt) => {
                 count(stmt.cases.len()).saturating_sub(u32::from(stmt.cases.iter().any(is_catch_all)))
             }
@@ -191,7 +194,10 @@ mod tests {
         check("with x as a, y as b:\n        pass", 1);
         check("for a in x:\n        pass\n    else:\n        pass", 3);
         check("while x:\n        pass", 2);
-        check("try:\n        pass\n    except A:\n        pass\n    except B:\n        pass\n    else:\n        pass\n    finally:\n        pass", 4);
+        check(
+            "try:\n        pass\n    except A:\n        pass\n    except B:\n        pass\n    else:\n        pass\n    finally:\n        pass",
+            4,
+        );
         check("try:\n        pass\n    except* A:\n        pass", 1);
         check("if x:\n        pass\n    elif y:\n        pass\n    else:\n        pass", 3);
         check("match x:\n        case 1:\n            pass\n        case _:\n            pass", 2);
@@ -202,21 +208,20 @@ mod tests {
     #[test]
     fn inner_functions_do_not_count_for_the_outer_one() {
         let blocks = measure_python("def f():\n    def g():\n        if a: pass\n    return g\n").unwrap();
-        let seen: Vec<_> = blocks.iter().map(|block| (block.name.as_str(), block.line, block.complexity)).collect();
+        let seen: Vec<_> =
+            blocks.iter().map(|block| (block.name.as_str(), block.line, block.complexity)).collect();
         assert_eq!(seen, [("f", 1, 1), ("f.g", 2, 2)]);
     }
 
     #[test]
     fn a_class_inside_a_function_is_measured_too() {
-        let blocks = measure_python("def f():\n    class C:\n        def m(self):\n            if a: pass\n").unwrap();
-        let seen: Vec<_> = blocks.iter().map(|block| (block.kind, block.name.as_str(), block.complexity)).collect();
+        let blocks =
+            measure_python("def f():\n    class C:\n        def m(self):\n            if a: pass\n").unwrap();
+        let seen: Vec<_> =
+            blocks.iter().map(|block| (block.kind, block.name.as_str(), block.complexity)).collect();
         assert_eq!(
             seen,
-            [
-                (BlockKind::Function, "f", 1),
-                (BlockKind::Class, "f.C", 3),
-                (BlockKind::Method, "f.C.m", 2)
-            ]
+            [(BlockKind::Function, "f", 1), (BlockKind::Class, "f.C", 3), (BlockKind::Method, "f.C.m", 2)]
         );
     }
 
