@@ -1,0 +1,2 @@
+//! Starts the ready task of the highest priority first, within the budget.
+pub mod queue;
