@@ -1,6 +1,27 @@
 //! Who vouches for a plugin, and what it may do.
 //!
+//! In -> out: bytes of a package and the operator's rules -> [`evidence::Admitted`], or a [`refusal::Refusal`].
 //! Invariant: pure; no engine, no async, no clock, no files, no network.
 //! Not here: reading packages and the operator's folder (`orch-host`), making certificates (`orch-certify`).
 
+pub mod admission;
+pub mod approval;
+pub mod authority;
+pub mod certificate;
+pub mod digest;
+pub mod dsse;
+pub mod evidence;
+pub mod facts;
+pub mod grant;
+pub mod interfaces;
+pub mod key;
+pub mod lock;
+pub mod manifest;
+pub mod name;
+pub mod package;
 pub mod permission;
+pub mod policy;
+pub mod refusal;
+pub mod release;
+pub mod strict_json;
+pub mod time;

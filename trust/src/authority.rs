@@ -1,0 +1,212 @@
+//! Who is trusted, as the operator's folder says it: publishers and certifiers, one file each.
+//!
+//! In -> out: TOML -> [`Publisher`], [`Certifier`]; `PLUGIN_SIGNING_KEY` -> a publisher of `local/`.
+//! Invariant: a publisher signs for its namespaces only, a certifier for its profile only; both end at `not_after`.
+//! Not here: reading the files (`orch-host`).
+
+use serde::{Deserialize, Serialize};
+
+use crate::key::{KeyError, KeyId, PublicKey};
+use crate::name::PluginId;
+use crate::permission::Permissions;
+use crate::time::UnixSeconds;
+
+/// Why a file of the operator's folder is not usable.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorityError {
+    #[error("it is malformed: {message}")]
+    Malformed { message: String },
+    #[error("`key` is not usable")]
+    Key(#[source] KeyError),
+    #[error("namespace `{found}` is not `[a-z0-9-]` with a `/` at its end")]
+    Namespace { found: String },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PublisherText {
+    key: String,
+    owner: String,
+    namespaces: Vec<String>,
+    #[serde(default)]
+    max_permissions: Option<Permissions>,
+    #[serde(default)]
+    not_after: Option<UnixSeconds>,
+}
+
+/// A key that may publish under some namespaces.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    pub key: PublicKey,
+    pub owner: String,
+    /// Each with its `/`.
+    pub namespaces: Vec<String>,
+    /// Nothing it publishes can have more; none is no bound.
+    pub max_permissions: Option<Permissions>,
+    pub not_after: Option<UnixSeconds>,
+}
+
+impl Publisher {
+    /// The publisher of a file in `trust/publishers/`.
+    pub fn parse(text: &str) -> Result<Self, AuthorityError> {
+        let read: PublisherText = toml::from_str(text).map_err(|error| malformed(&error))?;
+        for namespace in &read.namespaces {
+            let plain = |text: &str| PluginId::parse(&format!("{text}/x")).is_ok();
+            if !namespace.strip_suffix('/').is_some_and(plain) {
+                return Err(AuthorityError::Namespace { found: namespace.escape_default().to_string() });
+            }
+        }
+        Ok(Self {
+            key: PublicKey::from_base64(&read.key).map_err(AuthorityError::Key)?,
+            owner: read.owner,
+            namespaces: read.namespaces,
+            max_permissions: read.max_permissions,
+            not_after: read.not_after,
+        })
+    }
+
+    /// The publisher that `PLUGIN_SIGNING_KEY` adds: for the namespace `local/`, never a certifier.
+    pub fn of_signing_key(base64: &str) -> Result<Self, AuthorityError> {
+        Ok(Self {
+            key: PublicKey::from_base64(base64.trim()).map_err(AuthorityError::Key)?,
+            owner: "PLUGIN_SIGNING_KEY".to_owned(),
+            namespaces: vec!["local/".to_owned()],
+            max_permissions: None,
+            not_after: None,
+        })
+    }
+
+    /// The text of its file.
+    pub fn render(&self) -> String {
+        let text = PublisherText {
+            key: self.key.to_base64(),
+            owner: self.owner.clone(),
+            namespaces: self.namespaces.clone(),
+            max_permissions: self.max_permissions.clone(),
+            not_after: self.not_after,
+        };
+        toml::to_string(&text).unwrap_or_default()
+    }
+
+    /// True if the plugin's namespace is one of this publisher's.
+    pub fn owns(&self, id: &PluginId) -> bool {
+        self.namespaces.iter().any(|namespace| namespace.strip_suffix('/') == Some(id.namespace()))
+    }
+}
+
+/// How much a certificate says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Every check that needs nothing from outside.
+    Local,
+    /// All checks.
+    Certified,
+}
+
+impl Level {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Certified => "certified",
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CertifierText {
+    key: String,
+    owner: String,
+    profile: Level,
+    #[serde(default)]
+    not_after: Option<UnixSeconds>,
+}
+
+/// A key whose certificates count, up to a level.
+#[derive(Clone, Debug)]
+pub struct Certifier {
+    pub key: PublicKey,
+    pub owner: String,
+    pub profile: Level,
+    pub not_after: Option<UnixSeconds>,
+}
+
+impl Certifier {
+    /// The certifier of a file in `trust/certifiers/`.
+    pub fn parse(text: &str) -> Result<Self, AuthorityError> {
+        let read: CertifierText = toml::from_str(text).map_err(|error| malformed(&error))?;
+        Ok(Self {
+            key: PublicKey::from_base64(&read.key).map_err(AuthorityError::Key)?,
+            owner: read.owner,
+            profile: read.profile,
+            not_after: read.not_after,
+        })
+    }
+
+    /// The text of its file.
+    pub fn render(&self) -> String {
+        let text = CertifierText {
+            key: self.key.to_base64(),
+            owner: self.owner.clone(),
+            profile: self.profile,
+            not_after: self.not_after,
+        };
+        toml::to_string(&text).unwrap_or_default()
+    }
+
+    pub fn id(&self) -> KeyId {
+        self.key.id()
+    }
+}
+
+pub(crate) fn malformed(error: &toml::de::Error) -> AuthorityError {
+    AuthorityError::Malformed { message: error.to_string().trim().replace('\n', " ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::SecretKey;
+
+    #[test]
+    fn a_publisher_owns_whole_namespaces_only() {
+        let key = SecretKey::from_seed(&[7; 32]).public().to_base64();
+        let publisher =
+            Publisher::parse(&format!("key = \"{key}\"\nowner = \"acme\"\nnamespaces = [\"acme/\"]\n"))
+                .unwrap();
+        let owns = |id: &str| publisher.owns(&PluginId::parse(id).unwrap());
+        assert!(owns("acme/x") && !owns("acme-evil/x") && !owns("acm/x"));
+        let again = Publisher::parse(&publisher.render()).unwrap();
+        assert_eq!(again.key.id(), publisher.key.id());
+        for namespaces in ["[\"acme\"]", "[\"\"]", "[\"/\"]", "[\"orch/\"]", "[\"a/b/\"]"] {
+            let text = format!("key = \"{key}\"\nowner = \"acme\"\nnamespaces = {namespaces}\n");
+            assert!(matches!(Publisher::parse(&text), Err(AuthorityError::Namespace { .. })), "{namespaces}");
+        }
+        let unknown = format!("key = \"{key}\"\nowner = \"a\"\nnamespaces = []\nadmin = true\n");
+        assert!(matches!(Publisher::parse(&unknown), Err(AuthorityError::Malformed { .. })));
+    }
+
+    #[test]
+    fn the_signing_key_of_the_environment_publishes_for_local_only() {
+        let key = SecretKey::from_seed(&[8; 32]).public().to_base64();
+        let publisher = Publisher::of_signing_key(&format!("{key}\n")).unwrap();
+        assert!(publisher.owns(&PluginId::parse("local/x").unwrap()));
+        assert!(!publisher.owns(&PluginId::parse("demo/x").unwrap()));
+        assert!(matches!(
+            Publisher::of_signing_key("c2hvcnQ="),
+            Err(AuthorityError::Key(KeyError::KeyLength))
+        ));
+    }
+
+    #[test]
+    fn a_certifier_has_a_profile() {
+        let key = SecretKey::from_seed(&[9; 32]).public().to_base64();
+        let certifier = Certifier::parse(&format!(
+            "key = \"{key}\"\nowner = \"me\"\nprofile = \"local\"\nnot_after = \"2027-01-01T00:00:00Z\"\n"
+        ))
+        .unwrap();
+        assert_eq!(certifier.profile, Level::Local);
+        assert!(Certifier::parse(&format!("key = \"{key}\"\nowner = \"me\"\nprofile = \"any\"\n")).is_err());
+    }
+}

@@ -1,0 +1,283 @@
+//! Certificates: what a certifier found, check by check.
+//!
+//! In -> out: results -> `certificates/<keyid>.dsse.json`; that file and the trusted certifiers -> a level.
+//! Invariant: a certificate's own summary is ignored; the host applies its own list of required checks, and absent,
+//! skipped, error and fail are four different things that all refuse.
+//! Not here: running checks (`orch-certify`), deriving facts (`facts.rs`).
+
+use serde::{Deserialize, Serialize};
+
+use crate::authority::{Certifier, Level};
+use crate::digest::Sha256Digest;
+use crate::dsse::{self, Predicate, Statement};
+use crate::facts::Facts;
+use crate::key::SecretKey;
+use crate::manifest::{Manifest, Role};
+use crate::name::PluginId;
+use crate::package::PackageBytes;
+use crate::refusal::Refusal;
+use crate::release::CLOCK_SKEW_SECONDS;
+use crate::time::UnixSeconds;
+
+/// How long a certificate of each level is valid, in days.
+pub const LOCAL_DAYS: i64 = 7;
+pub const CERTIFIED_DAYS: i64 = 90;
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckStatus {
+    Pass,
+    Warn,
+    Fail,
+    Error,
+    Skipped,
+}
+
+impl CheckStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+            Self::Error => "error",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// One check's result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct CheckResult {
+    pub id: String,
+    pub version: u32,
+    pub tool: Tool,
+    pub status: CheckStatus,
+    /// How many things it looked at: files, sections, cases. Never 0 for a pass.
+    pub looked_at: u64,
+    /// What it has to say, code first; empty for a plain pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    pub name: String,
+    pub version: String,
+}
+
+/// What a certifier says of a package.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Certificate {
+    pub id: PluginId,
+    pub version: semver::Version,
+    pub level: Level,
+    pub certifier: Tool,
+    pub environment: Environment,
+    pub facts: Facts,
+    pub checks: Vec<CheckResult>,
+    pub measured: Measured,
+    /// SHA-256 over id, version, level, facts and checks: the same for every certifier of the same tools.
+    pub result_digest: Sha256Digest,
+    pub started_at: UnixSeconds,
+    pub finished_at: UnixSeconds,
+    pub valid_until: UnixSeconds,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    pub wasmtime: String,
+    pub target: String,
+}
+
+/// Evidence; enforced nowhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Measured {
+    pub fuel_max: u64,
+    pub memory_bytes_max: u64,
+}
+
+impl Predicate for Certificate {
+    const TYPE: &'static str = "urn:orch:plugin-certification:v1";
+}
+
+impl Certificate {
+    /// The digest that `result_digest` must have.
+    pub fn results(&self) -> Sha256Digest {
+        let results = serde_json::json!({
+            "id": self.id, "version": self.version, "level": self.level, "facts": self.facts, "checks": self.checks,
+        });
+        Sha256Digest::of(results.to_string().as_bytes())
+    }
+}
+
+/// A check that a level demands, and the oldest version of it that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequiredCheck {
+    pub id: String,
+    pub version_min: u32,
+}
+
+const STATIC_CHECKS: [&str; 8] =
+    ["manifest", "names", "file-set", "component", "imports", "exports", "memory", "custom-sections"];
+/// The rest of the pipeline. Until every one of them exists, nothing can be issued at this level.
+pub const CERTIFIED_ONLY: [&str; 20] = [
+    "api-compatibility",
+    "complexity",
+    "start-functions",
+    "dependency-list",
+    "dependency-match",
+    "vulnerabilities",
+    "licences",
+    "dependency-review",
+    "sbom",
+    "secrets",
+    "dangerous-content",
+    "reproducible-build",
+    "provenance",
+    "fuzz",
+    "permission-probe",
+    "determinism",
+    "resource-profile",
+    "isolation",
+    "self-check",
+    "sandboxed-tests",
+];
+
+/// The host's own list: what must be in a certificate of that level for a plugin of those roles.
+pub fn required_checks(level: Level, roles: &[Role]) -> Vec<RequiredCheck> {
+    let required = |id: String| RequiredCheck { id, version_min: 1 };
+    let mut checks: Vec<RequiredCheck> =
+        STATIC_CHECKS.into_iter().map(|id| required(id.to_owned())).collect();
+    checks.extend(roles.iter().map(|role| required(format!("conformance/{}", role.as_str()))));
+    if level == Level::Certified {
+        checks.extend(CERTIFIED_ONLY.into_iter().map(|id| required(id.to_owned())));
+    }
+    checks
+}
+
+/// Name and bytes of the certificate file for this package.
+pub fn sign(package: &PackageBytes, certificate: Certificate, key: &SecretKey) -> (String, Vec<u8>) {
+    let name = format!("certificates/{}.dsse.json", key.public().id().short());
+    (name, dsse::sign(&Statement::new(package.subjects(), certificate), &[key]))
+}
+
+/// The certificate that counts: of the wanted level or higher, every one that is there being sound.
+///
+/// # Errors
+/// The first fault of any certificate in the package: a file nobody can account for refuses the package.
+pub fn verify(
+    package: &PackageBytes,
+    manifest: &Manifest,
+    certifiers: &[Certifier],
+    minimum: Level,
+    now: UnixSeconds,
+) -> Result<Certificate, Refusal> {
+    let mut best: Option<Certificate> = None;
+    for (file, bytes) in package.certificates() {
+        let found = verify_one(package, manifest, certifiers, file, bytes, now)?;
+        let better = best
+            .as_ref()
+            .is_none_or(|best| (found.level, found.valid_until) > (best.level, best.valid_until));
+        if found.level >= minimum && better {
+            best = Some(found);
+        }
+    }
+    best.ok_or(Refusal::CertificateMissing { level: minimum.as_str() })
+}
+
+fn verify_one(
+    package: &PackageBytes,
+    manifest: &Manifest,
+    certifiers: &[Certifier],
+    file: &str,
+    bytes: &[u8],
+    now: UnixSeconds,
+) -> Result<Certificate, Refusal> {
+    let by_id = |id| certifiers.iter().find(|certifier| certifier.id() == id);
+    let unknown = |key| Refusal::CertificateUnknownKey { file: file.to_owned(), key };
+    // 1. Signed by one certifier, in the file of its name.
+    let verified =
+        dsse::verify::<Certificate>(file, bytes, |id| by_id(id).map(|certifier| certifier.key), unknown)?;
+    let [key] = verified.signers.as_slice() else {
+        return Err(Refusal::EnvelopeSignatures { file: file.to_owned(), found: verified.signers.len() });
+    };
+    let certifier = by_id(*key).ok_or_else(|| unknown(*key))?;
+    if file != format!("certificates/{}.dsse.json", key.short()) {
+        return Err(Refusal::CertificateOtherFile { file: file.to_owned(), key: *key });
+    }
+    if let Some(not_after) = certifier.not_after.filter(|end| now > *end) {
+        return Err(Refusal::CertificateKeyExpired { key: *key, not_after });
+    }
+    // 2. Of exactly these files, for this plugin.
+    let Statement { subject, predicate: certificate, .. } = verified.statement;
+    package.check_subjects(&subject).map_err(|file| Refusal::CertificateOtherSubject { file })?;
+    if certificate.id != manifest.id || certificate.version != manifest.version {
+        return Err(Refusal::CertificateOtherPlugin {
+            certified: format!("{} {}", certificate.id, certificate.version),
+            found: format!("{} {}", manifest.id, manifest.version),
+        });
+    }
+    // 3. In time, and of a level that this certifier may give.
+    check_time(&certificate, now)?;
+    if certificate.level > certifier.profile {
+        let (found, profile) = (certificate.level.as_str(), certifier.profile.as_str());
+        return Err(Refusal::CertificateLevel { found, profile });
+    }
+    // 4. Every check of our own list, once, passed.
+    check_results(&certificate, &manifest.roles)?;
+    let found = certificate.results();
+    if found != certificate.result_digest {
+        return Err(Refusal::ResultDigest { found, stated: certificate.result_digest });
+    }
+    Ok(certificate)
+}
+
+fn check_time(certificate: &Certificate, now: UnixSeconds) -> Result<(), Refusal> {
+    let days = match certificate.level {
+        Level::Local => LOCAL_DAYS,
+        Level::Certified => CERTIFIED_DAYS,
+    };
+    let latest = certificate.finished_at.plus(days * UnixSeconds::DAY);
+    if certificate.valid_until > latest {
+        return Err(Refusal::CertificateTooLong { valid_until: certificate.valid_until, latest });
+    }
+    if now > certificate.valid_until {
+        return Err(Refusal::CertificateExpired { valid_until: certificate.valid_until });
+    }
+    if certificate.finished_at > now.plus(CLOCK_SKEW_SECONDS) {
+        return Err(Refusal::CertificateNotYet { finished_at: certificate.finished_at });
+    }
+    Ok(())
+}
+
+fn check_results(certificate: &Certificate, roles: &[Role]) -> Result<(), Refusal> {
+    let checks = &certificate.checks;
+    if let Some(twice) = checks
+        .iter()
+        .enumerate()
+        .find(|(place, check)| checks.iter().take(*place).any(|before| before.id == check.id))
+    {
+        return Err(Refusal::CheckTwice { check: twice.1.id.clone() });
+    }
+    for RequiredCheck { id, version_min } in required_checks(certificate.level, roles) {
+        let Some(check) = checks.iter().find(|check| check.id == id) else {
+            return Err(Refusal::CheckMissing { check: id });
+        };
+        if check.version < version_min {
+            return Err(Refusal::CheckVersion { check: id, found: check.version, minimum: version_min });
+        }
+        if check.status != CheckStatus::Pass {
+            return Err(Refusal::CheckNotPassed { check: id, status: check.status.as_str().to_owned() });
+        }
+        if check.looked_at == 0 {
+            return Err(Refusal::CheckEmpty { check: id });
+        }
+    }
+    Ok(())
+}

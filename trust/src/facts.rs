@@ -1,0 +1,289 @@
+//! Structural facts of a component, read from its bytes.
+//!
+//! In -> out: bytes -> [`Facts`].
+//! Limits: the constants below; names 1 KiB.
+//! Invariant: structure only; function bodies are skipped by their length, the engine validates them when it
+//! compiles. The same bytes give the same facts in the certifier and in every host.
+//! Not here: whether the facts fit the manifest (`Facts::check`'s callers say so in `admission.rs`).
+
+use serde::{Deserialize, Serialize};
+use wasmparser::{Encoding, Parser, Payload};
+
+use crate::interfaces::{ImportRule, Need, import_rule, is_export_of};
+use crate::manifest::{Manifest, Role};
+use crate::refusal::Refusal;
+
+const MODULES_MAX: u64 = 256;
+const COMPONENTS_MAX: u64 = 64;
+const IMPORTS_MAX: u64 = 256;
+const EXPORTS_MAX: u64 = 256;
+const MEMORIES_MAX: u64 = 64;
+const TABLES_MAX: u64 = 64;
+const FUNCTIONS_MAX: u64 = 500_000;
+const SECTION_NAME_BYTES_MAX: usize = 1024;
+const CUSTOM_SECTIONS_MAX: u64 = 4096;
+
+/// What a component is made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Facts {
+    pub size_bytes: u64,
+    /// Names of the outermost component's imports, sorted.
+    pub imports: Vec<String>,
+    /// Names of its exports, sorted.
+    pub exports: Vec<String>,
+    pub memories: Vec<Memory>,
+    pub tables: u64,
+    pub start_functions: u64,
+    pub modules: u64,
+    pub components: u64,
+    pub functions: u64,
+    /// Names, sorted, each once.
+    pub custom_sections: Vec<String>,
+}
+
+/// A memory that some module defines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// In bytes.
+    pub min: u64,
+    /// In bytes; a Rust linker sets none.
+    pub max: Option<u64>,
+}
+
+/// Custom sections that a package may have; what tools of the field write.
+const SECTIONS: [&str; 12] = [
+    "name",
+    "component-name",
+    "producers",
+    "target_features",
+    ".dep-v0",
+    "authors",
+    "description",
+    "licenses",
+    "source",
+    "homepage",
+    "revision",
+    "version",
+];
+
+impl Facts {
+    /// The facts of these bytes.
+    ///
+    /// # Errors
+    /// `WatText`, `CoreModule`, `NotAComponent`, `MemoryKind`, `StructureTooLarge`, `CustomSection`.
+    pub fn derive(bytes: &[u8]) -> Result<Self, Refusal> {
+        match bytes {
+            [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => {}
+            [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => return Err(Refusal::CoreModule),
+            [0, b'a', b's', b'm', ..] => {
+                return Err(not("its version is not one of the component model's".to_owned()));
+            }
+            text if looks_like_text(text) => return Err(Refusal::WatText),
+            _ => return Err(not("it does not start like WebAssembly".to_owned())),
+        }
+        let mut facts = Self { size_bytes: bytes.len() as u64, ..Self::default() };
+        let mut nesting: Vec<Encoding> = Vec::new();
+        let mut ended_at = 0;
+        for payload in Parser::new(0).parse_all(bytes) {
+            let payload = payload.map_err(|error| not(error.to_string()))?;
+            facts.take(payload, &mut nesting, &mut ended_at)?;
+        }
+        if ended_at != bytes.len() {
+            return Err(not(format!("{} bytes follow its end", bytes.len() - ended_at)));
+        }
+        facts.imports.sort();
+        facts.exports.sort();
+        facts.custom_sections.sort();
+        facts.custom_sections.dedup();
+        Ok(facts)
+    }
+
+    fn take(
+        &mut self,
+        payload: Payload<'_>,
+        nesting: &mut Vec<Encoding>,
+        ended_at: &mut usize,
+    ) -> Result<(), Refusal> {
+        let broken = |error: wasmparser::BinaryReaderError| not(error.to_string());
+        let outermost = nesting.len() == 1;
+        match payload {
+            Payload::Version { encoding, .. } => {
+                nesting.push(encoding);
+                if nesting.len() > 32 {
+                    return Err(Refusal::StructureTooLarge {
+                        what: "levels of nesting",
+                        found: 33,
+                        limit: 32,
+                    });
+                }
+            }
+            Payload::End(offset) => {
+                nesting.pop();
+                *ended_at = offset;
+            }
+            Payload::ModuleSection { .. } => count("modules", &mut self.modules, 1, MODULES_MAX)?,
+            Payload::ComponentSection { .. } => count("components", &mut self.components, 1, COMPONENTS_MAX)?,
+            Payload::ComponentImportSection(section) if outermost => {
+                for import in section {
+                    let name = import.map_err(broken)?.name.name;
+                    self.imports.push(name_of(name)?);
+                    limit("imports", self.imports.len() as u64, IMPORTS_MAX)?;
+                }
+            }
+            Payload::ComponentExportSection(section) if outermost => {
+                for export in section {
+                    let name = export.map_err(broken)?.name.name;
+                    self.exports.push(name_of(name)?);
+                    limit("exports", self.exports.len() as u64, EXPORTS_MAX)?;
+                }
+            }
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    let memory = memory.map_err(broken)?;
+                    self.memories.push(plain_memory(&memory)?);
+                    limit("memories", self.memories.len() as u64, MEMORIES_MAX)?;
+                }
+            }
+            Payload::TableSection(section) => {
+                count("tables", &mut self.tables, section.count().into(), TABLES_MAX)?
+            }
+            Payload::FunctionSection(section) => {
+                count("functions", &mut self.functions, section.count().into(), FUNCTIONS_MAX)?;
+            }
+            Payload::StartSection { .. } | Payload::ComponentStartSection { .. } => self.start_functions += 1,
+            Payload::CustomSection(section) => {
+                let name = section.name();
+                let shown = || name.escape_default().take(100).collect::<String>();
+                if name.len() > SECTION_NAME_BYTES_MAX || !SECTIONS.contains(&name) {
+                    return Err(Refusal::CustomSection {
+                        section: shown(),
+                        why: "is not on the list of those allowed",
+                    });
+                }
+                self.custom_sections.push(name.to_owned());
+                limit("custom sections", self.custom_sections.len() as u64, CUSTOM_SECTIONS_MAX)?;
+            }
+            Payload::UnknownSection { id, .. } => return Err(not(format!("section {id} is unknown"))),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Permissions that the imports need, sorted, each once.
+    ///
+    /// # Errors
+    /// `ImportUnknown`.
+    pub fn needs(&self) -> Result<Vec<Need>, Refusal> {
+        let mut needs = Vec::new();
+        for import in &self.imports {
+            match import_rule(import) {
+                ImportRule::Free => {}
+                ImportRule::Needs(need) => needs.push(need),
+                ImportRule::Unknown => {
+                    return Err(Refusal::ImportUnknown {
+                        import: import.escape_default().take(200).collect(),
+                    });
+                }
+            }
+        }
+        needs.sort_unstable();
+        needs.dedup();
+        Ok(needs)
+    }
+
+    /// Succeeds if the manifest asks for every permission that an import needs.
+    pub fn check_imports(&self, manifest: &Manifest) -> Result<(), Refusal> {
+        self.needs()?;
+        for import in &self.imports {
+            if let ImportRule::Needs(need) = import_rule(import)
+                && !need.is_in(&manifest.permissions)
+            {
+                return Err(Refusal::ImportUndeclared { import: import.clone(), permission: need.as_str() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Succeeds if each role's export is there.
+    pub fn check_exports(&self, roles: &[Role]) -> Result<(), Refusal> {
+        match roles.iter().find(|role| !self.exports.iter().any(|export| is_export_of(**role, export))) {
+            Some(role) => Err(Refusal::ExportMissing { role: role.as_str() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Succeeds if the component starts within the memory that its manifest names.
+    pub fn check_memory(&self, manifest: &Manifest) -> Result<(), Refusal> {
+        let found_bytes = self.memories.iter().fold(0u64, |sum, memory| sum.saturating_add(memory.min));
+        let limit_bytes = u64::from(manifest.limits.memory_mib) << 20;
+        match found_bytes > limit_bytes {
+            true => Err(Refusal::MemoryMinimum { found_bytes, limit_bytes }),
+            false => Ok(()),
+        }
+    }
+
+    /// The name of a fact that differs.
+    pub fn difference(&self, other: &Self) -> Option<&'static str> {
+        let pairs = [
+            (self.size_bytes == other.size_bytes, "sizeBytes"),
+            (self.imports == other.imports, "imports"),
+            (self.exports == other.exports, "exports"),
+            (self.memories == other.memories, "memories"),
+            (self.tables == other.tables, "tables"),
+            (self.start_functions == other.start_functions, "startFunctions"),
+            (self.modules == other.modules, "modules"),
+            (self.components == other.components, "components"),
+            (self.functions == other.functions, "functions"),
+            (self.custom_sections == other.custom_sections, "customSections"),
+        ];
+        pairs.into_iter().find(|(same, _)| !same).map(|(_, fact)| fact)
+    }
+}
+
+fn plain_memory(memory: &wasmparser::MemoryType) -> Result<Memory, Refusal> {
+    if memory.shared {
+        return Err(Refusal::MemoryKind { why: "a shared memory" });
+    }
+    if memory.memory64 {
+        return Err(Refusal::MemoryKind { why: "a 64-bit memory" });
+    }
+    if memory.page_size_log2.is_some() {
+        return Err(Refusal::MemoryKind { why: "a memory with pages of its own size" });
+    }
+    let bytes = |pages: u64| pages.saturating_mul(65_536);
+    Ok(Memory { min: bytes(memory.initial), max: memory.maximum.map(bytes) })
+}
+
+fn name_of(name: &str) -> Result<String, Refusal> {
+    match name.len() > SECTION_NAME_BYTES_MAX {
+        true => Err(Refusal::StructureTooLarge {
+            what: "bytes in a name",
+            found: name.len() as u64,
+            limit: SECTION_NAME_BYTES_MAX as u64,
+        }),
+        false => Ok(name.to_owned()),
+    }
+}
+
+fn not(why: String) -> Refusal {
+    Refusal::NotAComponent { why: why.chars().take(200).collect() }
+}
+
+fn limit(what: &'static str, found: u64, limit: u64) -> Result<(), Refusal> {
+    match found > limit {
+        true => Err(Refusal::StructureTooLarge { what, found, limit }),
+        false => Ok(()),
+    }
+}
+
+fn count(what: &'static str, sum: &mut u64, more: u64, most: u64) -> Result<(), Refusal> {
+    *sum = sum.saturating_add(more);
+    limit(what, *sum, most)
+}
+
+fn looks_like_text(bytes: &[u8]) -> bool {
+    let start: Vec<u8> = bytes.iter().copied().skip_while(u8::is_ascii_whitespace).take(2).collect();
+    matches!(start.as_slice(), [b'(', ..] | [b';', b';'])
+}

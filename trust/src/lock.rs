@@ -1,0 +1,73 @@
+//! `orch.lock`: which bytes of each plugin a workspace runs with.
+//!
+//! In -> out: TOML <-> [`Lock`].
+//! Invariant: a pin never confers approval; it can only refuse other bytes than those it names.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::authority::{AuthorityError, malformed};
+use crate::digest::Sha256Digest;
+use crate::manifest::Manifest;
+use crate::name::PluginId;
+use crate::package::{MANIFEST, PackageBytes};
+use crate::refusal::Refusal;
+
+/// The pins of a workspace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    pub version: u32,
+    #[serde(default)]
+    pub plugins: BTreeMap<PluginId, Pin>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pin {
+    pub version: semver::Version,
+    pub manifest: Sha256Digest,
+    pub component: Sha256Digest,
+}
+
+impl Lock {
+    pub fn parse(text: &str) -> Result<Self, AuthorityError> {
+        let lock: Self = toml::from_str(text).map_err(|error| malformed(&error))?;
+        match lock.version {
+            1 => Ok(lock),
+            other => {
+                Err(AuthorityError::Malformed { message: format!("lock version is {other}, expected 1") })
+            }
+        }
+    }
+
+    pub fn render(&self) -> String {
+        let head = "# Which bytes of each plugin this workspace runs with. Written by orch-host.\n";
+        format!("{head}{}", toml::to_string(&Self { version: 1, ..self.clone() }).unwrap_or_default())
+    }
+
+    /// Pins this package.
+    pub fn pin(&mut self, manifest: &Manifest, package: &PackageBytes) {
+        let digest = package.digest(MANIFEST).unwrap_or_else(|| Sha256Digest::of(&[]));
+        let pin = Pin {
+            version: manifest.version.clone(),
+            manifest: digest,
+            component: package.component_digest(),
+        };
+        self.plugins.insert(manifest.id.clone(), pin);
+    }
+
+    /// Succeeds if the package is the pinned one, or none is pinned.
+    pub fn check(&self, manifest: &Manifest, package: &PackageBytes) -> Result<(), Refusal> {
+        let Some(pin) = self.plugins.get(&manifest.id) else { return Ok(()) };
+        let differs = |what, locked: String, found: String| match locked == found {
+            true => Ok(()),
+            false => Err(Refusal::LockMismatch { id: manifest.id.clone(), what, locked, found }),
+        };
+        differs("version", pin.version.to_string(), manifest.version.to_string())?;
+        let found = package.digest(MANIFEST).unwrap_or_else(|| Sha256Digest::of(&[]));
+        differs("manifest", pin.manifest.to_string(), found.to_string())?;
+        differs("component", pin.component.to_string(), package.component_digest().to_string())
+    }
+}

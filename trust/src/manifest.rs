@@ -1,0 +1,353 @@
+//! The manifest: what a plugin says about itself and asks for.
+//!
+//! In -> out: bytes of `manifest.json` -> [`Manifest`].
+//! Limits: 256 KiB; each of [`Limits`] has a ceiling; 32 files.
+//! Invariant: strict JSON that matches the schema generated from these very types; unknown fields are refused.
+//! Not here: whether anybody vouches for it (`admission.rs`).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Sha256Digest;
+use crate::name::PluginId;
+use crate::permission::Permissions;
+use crate::refusal::Refusal;
+use crate::strict_json::{self, JsonError};
+
+pub const MANIFEST_BYTES_MAX: u64 = 256 * 1024;
+const FILES_MAX: usize = 32;
+const SCHEMA: &str = "urn:orch:plugin-manifest:v1";
+/// The version of the interfaces that this host offers.
+pub const HOST_API: &str = "0.1.0";
+
+/// What a plugin exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    Planner,
+    Executor,
+    Reflector,
+    Auditor,
+    Verifier,
+    Service,
+}
+
+impl Role {
+    pub const ALL: [Self; 6] =
+        [Self::Planner, Self::Executor, Self::Reflector, Self::Auditor, Self::Verifier, Self::Service];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planner => "planner",
+            Self::Executor => "executor",
+            Self::Reflector => "reflector",
+            Self::Auditor => "auditor",
+            Self::Verifier => "verifier",
+            Self::Service => "service",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+}
+
+/// Ceilings that the plugin says it needs; the host enforces them for each call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Limits {
+    /// Linear memory, all memories together, in MiB: 1..=256.
+    #[schemars(range(min = 1, max = 256))]
+    #[serde(rename = "memoryMiB")]
+    pub memory_mib: u32,
+    /// Time in guest code, in milliseconds: 1..=600,000.
+    #[schemars(range(min = 1, max = 600_000))]
+    pub busy_ms: u32,
+    /// The whole call, host functions included, in milliseconds: 1..=604,800,000 (7 days).
+    #[schemars(range(min = 1, max = 604_800_000))]
+    pub wall_ms: u32,
+    /// What a call returns, in KiB: 1..=16,384.
+    #[schemars(range(min = 1, max = 16_384))]
+    #[serde(rename = "outputKiB")]
+    pub output_kib: u32,
+    /// Calls into the host: 1..=10,000,000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub host_calls: u32,
+    /// Log lines of one call, in KiB: 0..=16,384.
+    #[schemars(range(max = 16_384))]
+    #[serde(rename = "logKiB")]
+    pub log_kib: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_mib: 64,
+            busy_ms: 1_000,
+            wall_ms: 60_000,
+            output_kib: 1_024,
+            host_calls: 100_000,
+            log_kib: 256,
+        }
+    }
+}
+
+/// Which hosts the plugin was made for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostRange {
+    /// Versions of the interfaces: `>=0.1.0, <0.2.0`.
+    #[schemars(with = "String")]
+    pub api: semver::VersionReq,
+}
+
+/// One file of the package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    pub path: String,
+    pub role: FileRole,
+    /// In bytes.
+    pub size: u64,
+    pub sha256: Sha256Digest,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileRole {
+    Component,
+    Sbom,
+    License,
+    Readme,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Integrity {
+    /// Every file of the package but the manifest and the envelopes.
+    #[schemars(length(min = 2, max = 32))]
+    pub files: Vec<FileEntry>,
+}
+
+/// `manifest.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    #[schemars(extend("const" = SCHEMA))]
+    pub schema: String,
+    pub id: PluginId,
+    #[schemars(with = "String")]
+    pub version: semver::Version,
+    /// For people.
+    #[schemars(length(min = 1, max = 100))]
+    pub name: String,
+    #[schemars(length(max = 1000))]
+    pub description: String,
+    /// SPDX expression.
+    #[schemars(length(min = 1, max = 200))]
+    pub license: String,
+    #[schemars(length(min = 1, max = 6))]
+    pub roles: Vec<Role>,
+    /// Kinds of task that it executes.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    pub kinds: Vec<String>,
+    pub host: HostRange,
+    #[serde(default)]
+    pub permissions: Permissions,
+    pub limits: Limits,
+    pub integrity: Integrity,
+}
+
+impl Manifest {
+    /// The manifest of these bytes.
+    ///
+    /// # Errors
+    /// `ManifestTooLarge`, `ManifestJson`, `ManifestDuplicateKey`, `ManifestSchema`, `ManifestField`.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
+        if bytes.len() as u64 > MANIFEST_BYTES_MAX {
+            let found_bytes = bytes.len() as u64;
+            return Err(Refusal::FileTooLarge {
+                file: "manifest.json".to_owned(),
+                found_bytes,
+                limit_bytes: MANIFEST_BYTES_MAX,
+            });
+        }
+        let value: serde_json::Value = strict_json::parse(bytes).map_err(|source| match source {
+            JsonError::DuplicateKey { key } => Refusal::ManifestDuplicateKey { key },
+            source => Refusal::ManifestJson { source },
+        })?;
+        check_schema(&value)?;
+        let manifest: Self = strict_json::parse(bytes).map_err(|source| Refusal::ManifestJson { source })?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// What a schema cannot say.
+    fn check(&self) -> Result<(), Refusal> {
+        let wrong = |field: &'static str, found: String, expected: &'static str| {
+            Err(Refusal::ManifestField { field, found, expected })
+        };
+        let mut roles = self.roles.clone();
+        roles.sort_unstable();
+        roles.dedup();
+        if roles.len() != self.roles.len() {
+            return wrong("roles", format!("{:?}", self.roles), "each role once");
+        }
+        let executes = self.roles.contains(&Role::Executor);
+        if executes == self.kinds.is_empty() {
+            return wrong("kinds", format!("{:?}", self.kinds), "kinds exactly when the role is executor");
+        }
+        let kind = |kind: &&String| {
+            !(1..=64).contains(&kind.len())
+                || !kind
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        };
+        if let Some(found) = self.kinds.iter().find(kind) {
+            return wrong("kinds", found.escape_default().to_string(), "1 to 64 of `[a-z0-9-]`");
+        }
+        if !self.version.build.is_empty() {
+            return wrong("version", self.version.to_string(), "a version without build metadata");
+        }
+        let host = match semver::Version::parse(HOST_API) {
+            Ok(host) => host,
+            Err(_) => unreachable!("the host's own version is a semver version"),
+        };
+        if !self.host.api.matches(&host) {
+            return Err(Refusal::HostApi { wanted: self.host.api.to_string(), found: HOST_API });
+        }
+        self.permissions.check_form().map_err(|source| Refusal::ManifestPermission { source })?;
+        if self.permissions.kv.iter().flat_map(|kv| &kv.labels).any(|label| label.contains('*')) {
+            return wrong("permissions.kv.labels", "*".to_owned(), "labels without `*`");
+        }
+        if self.permissions.tasks.iter().flat_map(|tasks| &tasks.kinds).any(|kind| kind == "*") {
+            return wrong("permissions.tasks.kinds", "*".to_owned(), "kinds without `*`");
+        }
+        if self.integrity.files.len() > FILES_MAX {
+            return wrong(
+                "integrity.files",
+                format!("{} files", self.integrity.files.len()),
+                "at most 32 files",
+            );
+        }
+        let count = |role: FileRole| self.integrity.files.iter().filter(|file| file.role == role).count();
+        if count(FileRole::Component) != 1 || count(FileRole::Sbom) != 1 {
+            return wrong("integrity.files", "another number".to_owned(), "one component and one sbom");
+        }
+        for file in &self.integrity.files {
+            let expected = match file.role {
+                FileRole::Component => "component.wasm",
+                FileRole::Sbom => "sbom.cdx.json",
+                FileRole::License => "LICENSE",
+                FileRole::Readme => "README.md",
+            };
+            if file.path != expected {
+                return wrong("integrity.files", file.path.escape_default().to_string(), expected);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The JSON Schema (2020-12) of `manifest.json`.
+pub fn schema() -> serde_json::Value {
+    let mut generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.root_schema_for::<Manifest>();
+    schema.insert("$id".to_owned(), SCHEMA.into());
+    schema.insert("title".to_owned(), "Manifest of an Orch plugin".into());
+    schema.to_value()
+}
+
+fn check_schema(value: &serde_json::Value) -> Result<(), Refusal> {
+    use std::sync::OnceLock;
+    static VALIDATOR: OnceLock<Option<jsonschema::Validator>> = OnceLock::new();
+    let validator = VALIDATOR.get_or_init(|| jsonschema::draft202012::new(&schema()).ok());
+    let Some(validator) = validator else { unreachable!("the generated schema compiles, a test says so") };
+    match validator.iter_errors(value).next() {
+        None => Ok(()),
+        Some(error) => {
+            let pointer = error.instance_path().to_string();
+            let message = error.to_string().chars().take(300).collect();
+            Err(Refusal::ManifestSchema { pointer, message })
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn example() -> serde_json::Value {
+        serde_json::json!({
+            "schema": SCHEMA, "id": "acme/summarise", "version": "1.4.2", "name": "Summarise",
+            "description": "Summarises a file", "license": "MIT", "roles": ["executor"], "kinds": ["summarise"],
+            "host": { "api": ">=0.1.0, <0.2.0" }, "permissions": { "log": {} },
+            "limits": { "memoryMiB": 64, "busyMs": 500, "wallMs": 2000, "outputKiB": 256, "hostCalls": 10000, "logKiB": 64 },
+            "integrity": { "files": [
+                { "path": "component.wasm", "role": "component", "size": 3, "sha256": "a".repeat(64) },
+                { "path": "sbom.cdx.json", "role": "sbom", "size": 2, "sha256": "b".repeat(64) } ] }
+        })
+    }
+
+    fn code(edit: impl FnOnce(&mut serde_json::Value)) -> Option<&'static str> {
+        let mut value = example();
+        edit(&mut value);
+        Manifest::parse(value.to_string().as_bytes()).err().map(|refusal| refusal.code())
+    }
+
+    #[test]
+    fn reads_a_manifest_and_writes_it_back() {
+        let manifest = Manifest::parse(example().to_string().as_bytes()).unwrap();
+        assert_eq!(manifest.id.as_str(), "acme/summarise");
+        let again = Manifest::parse(&serde_json::to_vec(&manifest).unwrap()).unwrap();
+        assert_eq!(manifest, again);
+    }
+
+    #[test]
+    fn refuses_what_the_schema_or_the_rules_do_not_know() {
+        assert_eq!(code(|_| {}), None);
+        assert_eq!(code(|value| value["extra"] = 1.into()), Some("manifest-schema"));
+        assert_eq!(
+            code(|value| value["permissions"]["shell"] = serde_json::json!({})),
+            Some("manifest-schema")
+        );
+        assert_eq!(code(|value| value["permissions"]["log"]["level"] = 1.into()), Some("manifest-schema"));
+        assert_eq!(code(|value| value["limits"]["memoryMiB"] = 257.into()), Some("manifest-schema"));
+        assert_eq!(code(|value| value["limits"]["busyMs"] = 0.into()), Some("manifest-schema"));
+        assert_eq!(code(|value| value["schema"] = "v2".into()), Some("manifest-schema"));
+        assert_eq!(code(|value| value["id"] = "acme".into()), Some("manifest-schema"));
+        assert_eq!(code(|value| value["id"] = "orch/x".into()), Some("manifest-json"));
+        assert_eq!(code(|value| value["version"] = "../..".into()), Some("manifest-json"));
+        assert_eq!(code(|value| value["kinds"] = serde_json::json!([])), Some("manifest-field"));
+        assert_eq!(
+            code(|value| value["roles"] = serde_json::json!(["executor", "executor"])),
+            Some("manifest-field")
+        );
+        assert_eq!(code(|value| value["host"]["api"] = ">=0.2.0".into()), Some("host-api"));
+        assert_eq!(
+            code(|value| value["permissions"]["files"] = serde_json::json!({"read": ["../x"]})),
+            Some("manifest-permission")
+        );
+        assert_eq!(
+            code(|value| value["integrity"]["files"][0]["path"] = "x.wasm".into()),
+            Some("manifest-field")
+        );
+        let twice = example().to_string().replacen("\"name\"", "\"name\":\"x\",\"n\\u0061me\"", 1);
+        assert_eq!(Manifest::parse(twice.as_bytes()).unwrap_err().code(), "manifest-duplicate-key");
+    }
+
+    #[test]
+    fn the_committed_schema_is_the_generated_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/manifest_schema.json");
+        let expected = format!("{}\n", serde_json::to_string_pretty(&schema()).unwrap());
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(path, &expected).unwrap();
+        }
+        assert_eq!(
+            std::fs::read_to_string(path).unwrap_or_default(),
+            expected,
+            "run with BLESS=1 to write it"
+        );
+    }
+}

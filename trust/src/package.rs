@@ -1,0 +1,169 @@
+//! A package's bytes, read once.
+//!
+//! In -> out: files by name -> [`PackageBytes`].
+//! Limits: 64 MiB for the component, 4 MiB for the SBOM, 1 MiB for every other file, 16 certificates.
+//! Invariant: fixed names and nothing else; what was hashed here is what is compiled later.
+//! Not here: reading folders (`orch-host`'s `package.rs`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::digest::Sha256Digest;
+use crate::dsse::{Subject, SubjectDigest};
+use crate::manifest::Manifest;
+use crate::refusal::Refusal;
+
+pub const MANIFEST: &str = "manifest.json";
+pub const COMPONENT: &str = "component.wasm";
+pub const SBOM: &str = "sbom.cdx.json";
+pub const RELEASE: &str = "release.dsse.json";
+pub const CERTIFICATES: &str = "certificates";
+const ENVELOPE_END: &str = ".dsse.json";
+const CERTIFICATES_MAX: usize = 16;
+
+/// The largest that a file of that name may be, in bytes; none: no such file belongs into a package.
+pub fn bytes_max(name: &str) -> Option<u64> {
+    match name {
+        COMPONENT => Some(64 << 20),
+        SBOM => Some(4 << 20),
+        MANIFEST => Some(crate::manifest::MANIFEST_BYTES_MAX),
+        RELEASE | "LICENSE" | "README.md" => Some(1 << 20),
+        other => is_certificate(other).then_some(1 << 20),
+    }
+}
+
+fn is_certificate(name: &str) -> bool {
+    let stem = name.strip_prefix("certificates/").and_then(|rest| rest.strip_suffix(ENVELOPE_END));
+    stem.is_some_and(|stem| {
+        stem.len() == 16 && stem.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    })
+}
+
+/// The complete files of one package.
+#[derive(Clone)]
+pub struct PackageBytes {
+    files: BTreeMap<String, (Arc<[u8]>, Sha256Digest)>,
+}
+
+impl PackageBytes {
+    /// The files by their path in the package, with `/`.
+    pub fn new(files: BTreeMap<String, Arc<[u8]>>) -> Result<Self, Refusal> {
+        let mut hashed = BTreeMap::new();
+        for (file, bytes) in files {
+            let shown = || file.escape_default().take(100).collect::<String>();
+            let limit_bytes = bytes_max(&file).ok_or_else(|| Refusal::PackageFile { file: shown() })?;
+            let found_bytes = bytes.len() as u64;
+            if found_bytes > limit_bytes {
+                return Err(Refusal::FileTooLarge { file, found_bytes, limit_bytes });
+            }
+            let digest = Sha256Digest::of(&bytes);
+            hashed.insert(file, (bytes, digest));
+        }
+        for file in [MANIFEST, COMPONENT, SBOM] {
+            if !hashed.contains_key(file) {
+                return Err(Refusal::FileMissing { file: file.to_owned() });
+            }
+        }
+        if hashed.keys().filter(|name| is_certificate(name)).count() > CERTIFICATES_MAX {
+            return Err(Refusal::PackageFile { file: "certificates (more than 16)".to_owned() });
+        }
+        Ok(Self { files: hashed })
+    }
+
+    fn bytes(&self, name: &str) -> Option<&[u8]> {
+        self.files.get(name).map(|(bytes, _)| &**bytes)
+    }
+
+    pub fn manifest(&self) -> &[u8] {
+        self.bytes(MANIFEST).unwrap_or_default()
+    }
+
+    /// The component, shared.
+    pub fn component(&self) -> Arc<[u8]> {
+        self.files.get(COMPONENT).map_or_else(|| Arc::from([]), |(bytes, _)| bytes.clone())
+    }
+
+    pub fn component_digest(&self) -> Sha256Digest {
+        self.digest(COMPONENT).unwrap_or_else(|| Sha256Digest::of(&[]))
+    }
+
+    pub fn sbom(&self) -> &[u8] {
+        self.bytes(SBOM).unwrap_or_default()
+    }
+
+    pub fn release(&self) -> Option<&[u8]> {
+        self.bytes(RELEASE)
+    }
+
+    /// File name and bytes of each certificate, sorted.
+    pub fn certificates(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files
+            .iter()
+            .filter(|(name, _)| is_certificate(name))
+            .map(|(name, (bytes, _))| (name.as_str(), &**bytes))
+    }
+
+    pub fn digest(&self, name: &str) -> Option<Sha256Digest> {
+        self.files.get(name).map(|(_, digest)| *digest)
+    }
+
+    /// Name, size in bytes and digest of every file.
+    pub fn list(&self) -> impl Iterator<Item = (&str, u64, Sha256Digest)> {
+        self.files.iter().map(|(name, (bytes, digest))| (name.as_str(), bytes.len() as u64, *digest))
+    }
+
+    fn is_envelope(name: &str) -> bool {
+        name.ends_with(ENVELOPE_END)
+    }
+
+    /// Every file but the envelopes, as a statement names them.
+    pub fn subjects(&self) -> Vec<Subject> {
+        let files = self.files.iter().filter(|(name, _)| !Self::is_envelope(name));
+        files
+            .map(|(name, (_, digest))| Subject {
+                name: name.clone(),
+                digest: SubjectDigest { sha256: *digest },
+            })
+            .collect()
+    }
+
+    /// Succeeds if these subjects are exactly the files; else the name of one that differs.
+    pub fn check_subjects(&self, subjects: &[Subject]) -> Result<(), String> {
+        let expected = self.subjects();
+        if let Some(different) = expected.iter().find(|file| !subjects.contains(file)) {
+            return Err(different.name.clone());
+        }
+        match subjects.iter().find(|file| !expected.contains(file)) {
+            Some(extra) => Err(extra.name.escape_default().take(100).collect()),
+            None if subjects.len() != expected.len() => Err("a subject that is named twice".to_owned()),
+            None => Ok(()),
+        }
+    }
+
+    /// Succeeds if the files are exactly those that the manifest names, with their sizes and digests.
+    pub fn check_integrity(&self, manifest: &Manifest) -> Result<(), Refusal> {
+        for declared in &manifest.integrity.files {
+            let Some((bytes, found)) = self.files.get(&declared.path) else {
+                return Err(Refusal::FileMissing { file: declared.path.clone() });
+            };
+            if *found != declared.sha256 {
+                return Err(Refusal::DigestMismatch {
+                    file: declared.path.clone(),
+                    found: *found,
+                    declared: declared.sha256,
+                });
+            }
+            if bytes.len() as u64 != declared.size {
+                let (file, found_bytes) = (declared.path.clone(), bytes.len() as u64);
+                return Err(Refusal::SizeMismatch { file, found_bytes, declared_bytes: declared.size });
+            }
+        }
+        let declared = |name: &str| manifest.integrity.files.iter().filter(|file| file.path == name).count();
+        for name in self.files.keys().filter(|name| *name != MANIFEST && !Self::is_envelope(name)) {
+            if declared(name) != 1 {
+                return Err(Refusal::FileUndeclared { file: name.clone() });
+            }
+        }
+        Ok(())
+    }
+}

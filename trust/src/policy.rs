@@ -1,0 +1,131 @@
+//! The operator's policy: what may be granted at most, and what never runs.
+//!
+//! In -> out: text of `policy.toml` -> [`Policy`].
+//! Invariant: what is not allowed by the most exact entry is not allowed: a plugin's own entry replaces its
+//! namespace's, that one replaces the default, and without any of them nothing is granted.
+//! Not here: the intersection with what a plugin asks (`grant.rs`).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::authority::{AuthorityError, Level, malformed};
+use crate::digest::Sha256Digest;
+use crate::name::PluginId;
+use crate::permission::Permissions;
+
+/// `policy.toml`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// Folders with packages, relative to the operator's folder.
+    pub packages: Vec<String>,
+    /// Which certificate is enough.
+    pub minimum_level: MinimumLevel,
+    /// For plugins that nothing else names.
+    pub default: Allowance,
+    /// By namespace, without `/`.
+    pub namespaces: BTreeMap<String, Allowance>,
+    /// By plugin id.
+    pub plugins: BTreeMap<PluginId, Allowance>,
+    pub deny: Deny,
+    pub tasks: TasksPolicy,
+}
+
+/// The level that `minimum_level` names; `local` unless said otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct MinimumLevel(pub Level);
+
+impl Default for MinimumLevel {
+    fn default() -> Self {
+        Self(Level::Local)
+    }
+}
+
+/// What may be granted at most.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Allowance {
+    pub allow: Permissions,
+}
+
+/// What never runs.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Deny {
+    /// Of any file of a package.
+    pub digests: Vec<Sha256Digest>,
+    /// Key ids of publishers and certifiers.
+    pub keys: Vec<Sha256Digest>,
+    pub ids: Vec<PluginId>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TasksPolicy {
+    /// Plugins whose tasks of that kind need no approval, though their executor has effects.
+    pub auto: Vec<AutoTasks>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AutoTasks {
+    pub plugin: PluginId,
+    pub kind: String,
+}
+
+impl Policy {
+    pub fn parse(text: &str) -> Result<Self, AuthorityError> {
+        let policy: Self = toml::from_str(text).map_err(|error| malformed(&error))?;
+        let named = policy.namespaces.values().chain(policy.plugins.values());
+        for allowance in named.chain([&policy.default]) {
+            allowance
+                .allow
+                .check_form()
+                .map_err(|error| AuthorityError::Malformed { message: error.to_string() })?;
+        }
+        Ok(policy)
+    }
+
+    /// What this plugin may be granted, and which table of `policy.toml` says so.
+    pub fn allowed(&self, id: &PluginId) -> (&Permissions, String) {
+        if let Some(found) = self.plugins.get(id) {
+            return (&found.allow, format!("plugins.\"{id}\".allow"));
+        }
+        if let Some(found) = self.namespaces.get(id.namespace()) {
+            return (&found.allow, format!("namespaces.{}.allow", id.namespace()));
+        }
+        (&self.default.allow, "default.allow".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_exact_entry_counts_and_nothing_is_allowed_by_default() {
+        let policy = Policy::parse(
+            "[namespaces.demo.allow]\nlog = {}\n[plugins.\"demo/shell\".allow]\nprocess = { programs = [\"python3\"] }\n",
+        )
+        .unwrap();
+        let allowed = |id: &str| policy.allowed(&PluginId::parse(id).unwrap()).0.lines().join("; ");
+        assert_eq!(allowed("demo/x"), "log: write lines into the host's log");
+        assert_eq!(allowed("demo/shell"), "process: RUN python3");
+        assert_eq!(allowed("other/x"), "");
+        assert_eq!(policy.minimum_level.0, Level::Local);
+    }
+
+    #[test]
+    fn unknown_fields_and_malformed_permissions_are_refused() {
+        for text in [
+            "allow_all = true",
+            "[default.allow]\nshell = {}",
+            "minimum_level = \"none\"",
+            "[default.allow.files]\nread = [\"../x\"]",
+        ] {
+            assert!(Policy::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! One good package, and every way to break it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use orch_trust::admission::{Rules, admit, explain};
+use orch_trust::approval::Approval;
+use orch_trust::authority::{Certifier, Level, Publisher};
+use orch_trust::certificate::{
+    self, Certificate, CheckResult, CheckStatus, Environment, Measured, Tool, required_checks,
+};
+use orch_trust::digest::Sha256Digest;
+use orch_trust::evidence::{Candidate, Compilable, Trust};
+use orch_trust::facts::Facts;
+use orch_trust::key::SecretKey;
+use orch_trust::manifest::Manifest;
+use orch_trust::package::PackageBytes;
+use orch_trust::policy::Policy;
+use orch_trust::release::{self, Release};
+use orch_trust::time::UnixSeconds;
+
+const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+const DAY: i64 = UnixSeconds::DAY;
+
+type Files = BTreeMap<String, Arc<[u8]>>;
+
+/// Everything that makes a package; a test changes one thing of it.
+struct Make {
+    component: Vec<u8>,
+    manifest: serde_json::Value,
+    publisher: SecretKey,
+    certifier: SecretKey,
+    release: Release,
+    certificate: Box<dyn FnOnce(&mut Certificate)>,
+    rules: Rules,
+}
+
+fn component(import: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(component (import "{import}" (instance $log)) (core module (memory 1) (func)) (instance $me)
+           (export "orch:executor/executor@0.1.0" (instance $me)))"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
+impl Make {
+    fn good() -> Self {
+        let (publisher, certifier) = (SecretKey::from_seed(&[1; 32]), SecretKey::from_seed(&[2; 32]));
+        let id = orch_trust::name::PluginId::parse("acme/note").unwrap();
+        let manifest = serde_json::json!({
+            "schema": "urn:orch:plugin-manifest:v1", "id": "acme/note", "version": "1.2.3", "name": "Note",
+            "description": "", "license": "MIT", "roles": ["executor"], "kinds": ["note"], "host": { "api": "^0.1" },
+            "permissions": { "log": {} },
+            "limits": { "memoryMiB": 1, "busyMs": 500, "wallMs": 2000, "outputKiB": 256, "hostCalls": 100, "logKiB": 64 },
+        });
+        let publishers = vec![Publisher {
+            key: publisher.public(),
+            owner: "acme".into(),
+            namespaces: vec!["acme/".into()],
+            max_permissions: None,
+            not_after: Some(NOW.plus(DAY)),
+        }];
+        let certifiers = vec![Certifier {
+            key: certifier.public(),
+            owner: "me".into(),
+            profile: Level::Local,
+            not_after: Some(NOW.plus(DAY)),
+        }];
+        let permissions = serde_json::from_value(manifest["permissions"].clone()).unwrap();
+        let approval =
+            Approval { id: id.clone(), version: semver::Version::new(1, 2, 3), permissions, at: NOW };
+        let release = Release {
+            id: id.clone(),
+            version: semver::Version::new(1, 2, 3),
+            release_counter: 1,
+            channel: "stable".into(),
+            issued_at: NOW.plus(-DAY),
+            not_after: NOW.plus(30 * DAY),
+            source: None,
+        };
+        let rules = Rules {
+            publishers,
+            certifiers,
+            policy: Policy::parse("[namespaces.acme.allow]\nlog = {}\n").unwrap(),
+            approvals: [(id, approval)].into(),
+            ..Rules::default()
+        };
+        Self {
+            component: component("orch:log/log@0.1.0"),
+            manifest,
+            publisher,
+            certifier,
+            release,
+            certificate: Box::new(|_| {}),
+            rules,
+        }
+    }
+
+    fn build(self) -> (Files, Rules) {
+        let sbom = b"{}".to_vec();
+        let entry = |path: &str, role: &str, bytes: &[u8]| serde_json::json!({ "path": path, "role": role, "size": bytes.len(), "sha256": Sha256Digest::of(bytes) });
+        let mut manifest = self.manifest;
+        if manifest.get("integrity").is_none() {
+            manifest["integrity"] = serde_json::json!({ "files": [
+                entry("component.wasm", "component", &self.component), entry("sbom.cdx.json", "sbom", &sbom) ] });
+        }
+        let facts = Facts::derive(&self.component).unwrap_or_default();
+        let mut files: Files = BTreeMap::new();
+        files.insert("manifest.json".into(), manifest.to_string().into_bytes().into());
+        files.insert("component.wasm".into(), self.component.into());
+        files.insert("sbom.cdx.json".into(), sbom.into());
+        let package = PackageBytes::new(files.clone()).unwrap();
+        files.insert(
+            "release.dsse.json".into(),
+            release::sign(&package, self.release, &self.publisher).into(),
+        );
+        let tool = Tool { name: "orch-certify".into(), version: "0.1.0".into() };
+        let roles = [orch_trust::manifest::Role::Executor];
+        let check = |id: String| CheckResult {
+            id,
+            version: 1,
+            tool: tool.clone(),
+            status: CheckStatus::Pass,
+            looked_at: 1,
+            findings: vec![],
+        };
+        let mut certificate = Certificate {
+            id: orch_trust::name::PluginId::parse("acme/note").unwrap(),
+            version: semver::Version::new(1, 2, 3),
+            level: Level::Local,
+            certifier: tool.clone(),
+            environment: Environment { wasmtime: "48.0.8".into(), target: "x".into() },
+            facts,
+            checks: required_checks(Level::Local, &roles)
+                .into_iter()
+                .map(|required| check(required.id))
+                .collect(),
+            measured: Measured::default(),
+            result_digest: Sha256Digest::of(b""),
+            started_at: NOW,
+            finished_at: NOW,
+            valid_until: NOW.plus(7 * DAY),
+        };
+        (self.certificate)(&mut certificate);
+        if certificate.result_digest == Sha256Digest::of(b"") {
+            certificate.result_digest = certificate.results();
+        }
+        let (name, bytes) = certificate::sign(&package, certificate, &self.certifier);
+        files.insert(name, bytes.into());
+        (files, self.rules)
+    }
+}
+
+fn code_at((files, rules): (Files, Rules), now: UnixSeconds) -> Option<&'static str> {
+    match PackageBytes::new(files) {
+        Ok(package) => admit(&package, &rules, now).err().map(|refusal| refusal.code()),
+        Err(refusal) => Some(refusal.code()),
+    }
+}
+
+#[track_caller]
+fn refuses(edit: impl FnOnce(&mut Make), code: &str) {
+    let mut make = Make::good();
+    edit(&mut make);
+    assert_eq!(code_at(make.build(), NOW), Some(code));
+}
+
+#[track_caller]
+fn refuses_files(edit: impl FnOnce(&mut Files), code: &str) {
+    let (mut files, rules) = Make::good().build();
+    edit(&mut files);
+    assert_eq!(code_at((files, rules), NOW), Some(code));
+}
+
+#[track_caller]
+fn refuses_certificate(edit: impl FnOnce(&mut Certificate) + 'static, code: &str) {
+    refuses(|make| make.certificate = Box::new(edit), code);
+}
+
+#[test]
+fn admits_the_good_package_and_says_every_step() {
+    let (files, rules) = Make::good().build();
+    let package = PackageBytes::new(files).unwrap();
+    let steps = explain(&package, &rules, NOW);
+    assert_eq!(steps.passed, orch_trust::admission::Step::ALL);
+    let admitted = steps.outcome.unwrap();
+    assert_eq!(admitted.trust(), Trust::CertifiedLocal);
+    assert_eq!(admitted.component_digest(), package.component_digest());
+    assert!(admitted.grant().permissions().log.is_some());
+}
+
+#[test]
+fn any_changed_byte_of_any_file_is_refused() {
+    let (files, rules) = Make::good().build();
+    let mut tried = 0;
+    for (name, bytes) in &files {
+        for place in 0..bytes.len() {
+            for flip in [0x01, 0x20, 0x80] {
+                let mut changed = bytes.to_vec();
+                changed[place] ^= flip;
+                let mut files = files.clone();
+                files.insert(name.clone(), changed.into());
+                let code = code_at((files, rules.clone()), NOW);
+                assert!(code.is_some(), "`{name}` with byte {place} flipped by {flip} was admitted");
+                tried += 1;
+            }
+        }
+        for changed in [bytes[1..].to_vec(), [&bytes[..], &bytes[..1]].concat(), vec![]] {
+            let mut files = files.clone();
+            files.insert(name.clone(), changed.into());
+            assert!(code_at((files, rules.clone()), NOW).is_some(), "`{name}` cut or grown was admitted");
+        }
+    }
+    assert!(tried > 10_000, "{tried}");
+}
+
+#[test]
+fn refuses_by_the_files() {
+    refuses_files(|files| drop(files.remove("sbom.cdx.json")), "file-missing");
+    refuses_files(|files| drop(files.remove("component.wasm")), "file-missing");
+    refuses_files(|files| drop(files.insert("evil.sh".into(), Arc::from(*b"x"))), "file-extra");
+    refuses_files(|files| drop(files.insert("../up".into(), Arc::from(*b"x"))), "file-extra");
+    refuses_files(|files| drop(files.insert("LICENSE".into(), Arc::from(*b"x"))), "file-undeclared");
+    refuses_files(
+        |files| drop(files.insert("certificates/zz.dsse.json".into(), Arc::from(*b"x"))),
+        "file-extra",
+    );
+    refuses_files(
+        |files| drop(files.insert("README.md".into(), vec![0; (1 << 20) + 1].into())),
+        "file-too-large",
+    );
+    refuses_files(
+        |files| {
+            let mut longer = files["component.wasm"].to_vec();
+            longer.push(0);
+            files.insert("component.wasm".into(), longer.into());
+        },
+        "digest-mismatch",
+    );
+}
+
+#[test]
+fn refuses_by_the_release() {
+    refuses_files(|files| drop(files.remove("release.dsse.json")), "release-missing");
+    refuses(|make| make.publisher = SecretKey::from_seed(&[3; 32]), "release-unknown-key");
+    refuses(|make| make.publisher = SecretKey::from_seed(&[2; 32]), "release-unknown-key");
+    refuses(|make| make.rules.publishers[0].namespaces = vec!["acm/".into()], "release-other-namespace");
+    refuses(|make| make.rules.publishers[0].not_after = Some(NOW.plus(-1)), "release-key-expired");
+    refuses(|make| make.release.version = semver::Version::new(1, 2, 4), "release-other-plugin");
+    refuses(|make| make.release.not_after = NOW.plus(-1), "release-expired");
+    refuses(|make| make.release.issued_at = NOW.plus(301), "release-not-yet");
+    refuses_files(
+        |files| {
+            let certificate = files.iter().find(|(name, _)| name.starts_with("cert")).unwrap().1.clone();
+            files.insert("release.dsse.json".into(), certificate);
+        },
+        "release-unknown-key",
+    );
+    // The release of another file set.
+    let mut other = Make::good();
+    other.manifest["name"] = "Other".into();
+    let (other, _) = other.build();
+    let release = other["release.dsse.json"].clone();
+    refuses_files(|files| drop(files.insert("release.dsse.json".into(), release)), "release-other-subject");
+}
+
+#[test]
+fn refuses_by_the_certificate() {
+    refuses_files(|files| files.retain(|name, _| !name.starts_with("cert")), "certificate-missing");
+    refuses(|make| make.certifier = SecretKey::from_seed(&[3; 32]), "certificate-unknown-key");
+    refuses(|make| make.certifier = SecretKey::from_seed(&[1; 32]), "certificate-unknown-key");
+    refuses(|make| make.rules.certifiers[0].not_after = Some(NOW.plus(-1)), "certificate-key-expired");
+    refuses(|make| make.rules.policy.minimum_level.0 = Level::Certified, "certificate-missing");
+    refuses_certificate(|certificate| certificate.level = Level::Certified, "certificate-level");
+    refuses_certificate(|certificate| certificate.valid_until = NOW.plus(8 * DAY), "certificate-too-long");
+    refuses_certificate(|certificate| certificate.finished_at = NOW.plus(301), "certificate-not-yet");
+    refuses_certificate(
+        |certificate| certificate.version = semver::Version::new(9, 9, 9),
+        "certificate-other-plugin",
+    );
+    refuses_certificate(|certificate| drop(certificate.checks.remove(0)), "check-missing");
+    refuses_certificate(|certificate| certificate.checks.push(certificate.checks[0].clone()), "check-twice");
+    refuses_certificate(|certificate| certificate.checks[3].looked_at = 0, "check-empty");
+    refuses_certificate(|certificate| certificate.checks[3].version = 0, "check-version");
+    for status in [CheckStatus::Warn, CheckStatus::Fail, CheckStatus::Error, CheckStatus::Skipped] {
+        refuses_certificate(move |certificate| certificate.checks[8].status = status, "check-not-passed");
+    }
+    refuses_certificate(|certificate| certificate.result_digest = Sha256Digest::of(b"x"), "result-digest");
+    refuses_certificate(|certificate| certificate.facts.imports.clear(), "facts-disagree");
+    refuses_files(
+        |files| {
+            let (name, bytes) = files.iter().find(|(name, _)| name.starts_with("cert")).unwrap();
+            let (name, bytes) = (name.clone(), bytes.clone());
+            files.remove(&name);
+            files.insert("certificates/0123456789abcdef.dsse.json".into(), bytes);
+        },
+        "certificate-file-name",
+    );
+    // Expiry, at its exact boundary.
+    let in_time = code_at(Make::good().build(), NOW.plus(DAY));
+    assert_eq!(in_time, None);
+    let mut make = Make::good();
+    make.rules.publishers[0].not_after = None;
+    make.rules.certifiers[0].not_after = None;
+    let built = make.build();
+    assert_eq!(code_at(built.clone(), NOW.plus(7 * DAY)), None);
+    assert_eq!(code_at(built, NOW.plus(7 * DAY + 1)), Some("certificate-expired"));
+}
+
+#[test]
+fn refuses_by_what_the_bytes_are() {
+    refuses(|make| make.component = b"(component)".to_vec(), "wat-text");
+    refuses(|make| make.component = wat::parse_str("(module)").unwrap(), "core-module");
+    refuses(|make| make.component = b"\x7fELF".to_vec(), "not-a-component");
+    refuses(|make| make.component.push(0), "not-a-component");
+    refuses(|make| make.component.extend(component("orch:log/log@0.1.0")), "not-a-component");
+    refuses(|make| make.component = component("orch:kv/kv@0.1.0"), "import-undeclared");
+    refuses(|make| make.component = component("orch:log/log@0.1.1"), "import-unknown");
+    refuses(|make| make.component = component("wasi:cli/environment@0.2.0"), "import-unknown");
+    let text = |body: &str| wat::parse_str(format!("(component {body})")).unwrap();
+    let export = r#"(instance $me) (export "orch:executor/executor@0.1.0" (instance $me))"#;
+    refuses(|make| make.component = text("(core module)"), "export-missing");
+    refuses(|make| make.component = text(&format!("(core module (memory 17)) {export}")), "memory-minimum");
+    refuses(|make| make.component = text(&format!("(core module (memory i64 1)) {export}")), "memory-kind");
+    refuses(
+        |make| make.component = text(&format!("(core module (memory 1 1 shared)) {export}")),
+        "memory-kind",
+    );
+    refuses(
+        |make| make.component = text(&format!(r#"(core module (@custom "signature" "x")) {export}"#)),
+        "custom-section",
+    );
+}
+
+#[test]
+fn refuses_by_what_the_operator_says() {
+    refuses(|make| make.rules.policy = Policy::default(), "permission-not-allowed");
+    refuses(|make| make.rules.approvals.clear(), "approval-missing");
+    refuses(
+        |make| make.rules.approvals.values_mut().for_each(|found| found.permissions = Default::default()),
+        "approval-exceeded",
+    );
+    refuses(
+        |make| make.rules.publishers[0].max_permissions = Some(Default::default()),
+        "permission-above-maximum",
+    );
+    refuses(
+        |make| make.rules.policy.deny.ids = vec!["acme/note".to_owned().try_into().unwrap()],
+        "denied-by-policy",
+    );
+    refuses(|make| make.rules.policy.deny.digests = vec![Sha256Digest::of(b"{}")], "denied-by-policy");
+    for key in [1, 2] {
+        let id = SecretKey::from_seed(&[key; 32]).public().id().to_string();
+        refuses(
+            |make| make.rules.policy.deny.keys = vec![Sha256Digest::parse(&id).unwrap()],
+            "denied-by-policy",
+        );
+    }
+    refuses(
+        |make| {
+            let (files, _) = Make::good().build();
+            let package = PackageBytes::new(files).unwrap();
+            let manifest = Manifest::parse(package.manifest()).unwrap();
+            make.rules.lock.pin(&manifest, &package);
+            make.manifest["name"] = "Changed".into();
+        },
+        "lock-mismatch",
+    );
+}
+
+#[test]
+fn a_candidate_needs_no_signature_and_every_fact() {
+    let (mut files, _) = Make::good().build();
+    files.retain(|name, _| !name.ends_with(".dsse.json"));
+    let package = PackageBytes::new(files).unwrap();
+    assert_eq!(Candidate::examine(&package).unwrap().trust(), Trust::Candidate);
+    let mut make = Make::good();
+    make.component = component("orch:kv/kv@0.1.0");
+    let (files, _) = make.build();
+    assert_eq!(
+        Candidate::examine(&PackageBytes::new(files).unwrap()).unwrap_err().code(),
+        "import-undeclared"
+    );
+}
