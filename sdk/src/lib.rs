@@ -1,1 +1,57 @@
-//! orch-sdk
+//! What a plugin of Orch is written with.
+//!
+//! A plugin is a type that implements the trait of its role, and one line that exports it:
+//!
+//! ```
+//! use orch_sdk::{Attempt, Completion, Executor, Failure, Task};
+//!
+//! struct Greeter;
+//!
+//! impl Executor for Greeter {
+//!     fn execute(task: Task, _attempt: Attempt) -> Result<Completion, Failure> {
+//!         orch_sdk::log::info(format_args!("greeting {}", task.id));
+//!         Ok(Completion::new(format!("hello, {}", task.description)))
+//!     }
+//! }
+//!
+//! orch_sdk::export!(executor: Greeter);
+//! ```
+//!
+//! What the host offers are functions: [`files`], [`process`], [`kv`] and so on, one module a permission. Calling one
+//! makes the component import its interface, and each import needs its permission in `plugin.json`. Panics go to the
+//! host's log, so every plugin needs the permission `log`.
+//!
+//! Everything compiles for the developer's machine too, so that a plugin's own logic has ordinary unit tests; calling
+//! the host there panics.
+
+#[doc(hidden)]
+pub mod bindings;
+pub mod clocks;
+mod error;
+mod export;
+mod failure;
+pub mod files;
+pub mod findings;
+pub mod http;
+pub mod kv;
+pub mod log;
+pub mod metrics;
+mod panic;
+pub mod process;
+pub mod random;
+#[doc(hidden)]
+pub mod role;
+pub mod settings;
+pub mod tasks;
+
+pub use bindings::capabilities::orch::types::types::{
+    Category, Command, Finding, Metric, NewTask, Outcome, Severity, Task,
+};
+pub use error::Error;
+pub use failure::Failure;
+pub use role::auditor::{Auditor, FinishedTask};
+pub use role::executor::{Attempt, Completion, Executor};
+pub use role::planner::{Change, Decision, Planner, ReadyTask};
+pub use role::reflector::{Cycle, Reflector};
+pub use role::service::Service;
+pub use role::verifier::{Subject, Verifier};

@@ -1,0 +1,18 @@
+//! Clocks.
+//!
+//! Permission: `wasi`, `clocks`. What they say is not deterministic.
+
+use std::time::Duration;
+
+use crate::bindings::capabilities::wasi::clocks::{monotonic_clock, wall_clock};
+
+/// Time since 1970-01-01T00:00:00Z. May go back when somebody sets the clock.
+pub fn since_epoch() -> Duration {
+    let now = wall_clock::now();
+    Duration::new(now.seconds, now.nanoseconds)
+}
+
+/// Time since some moment in the past. Never goes back; for measuring.
+pub fn monotonic() -> Duration {
+    Duration::from_nanos(monotonic_clock::now())
+}

@@ -1,0 +1,15 @@
+//! Random numbers that nobody can guess.
+//!
+//! Permission: `wasi`, `random`. Not deterministic.
+
+use crate::bindings::capabilities::wasi::random::random;
+
+/// So many random bytes.
+pub fn bytes(length: u64) -> Vec<u8> {
+    random::get_random_bytes(length)
+}
+
+/// One random number.
+pub fn number() -> u64 {
+    random::get_random_u64()
+}
