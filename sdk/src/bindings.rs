@@ -3,7 +3,14 @@
 //! Invariant: generated, never edited; public only because the export macros name it.
 //! Not here: anything that a plugin should write against (`role/`, and one module a capability).
 
-#![allow(warnings, clippy::all, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
+#![allow(
+    warnings,
+    clippy::all,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used
+)]
 
 #[rustfmt::skip]
 pub mod auditor;

@@ -73,7 +73,8 @@ pub fn read_all(path: &str, bytes_max: u64) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// As [`read_all`]; `Invalid`: it is not UTF-8.
 pub fn read_text(path: &str, bytes_max: u64) -> Result<String, Error> {
-    String::from_utf8(read_all(path, bytes_max)?).map_err(|_| Error::Invalid(format!("`{path}` is not UTF-8")))
+    String::from_utf8(read_all(path, bytes_max)?)
+        .map_err(|_| Error::Invalid(format!("`{path}` is not UTF-8")))
 }
 
 /// Replaces a whole file, atomically; folders are made. An effect.

@@ -86,11 +86,17 @@ fn generate_world(
         default_bindings_module: Some(format!("$crate::bindings::{name}")),
         with: imports.intersection(shared).map(|import| (import.clone(), shared_module(import))).collect(),
         // The error variant of streams holds a resource, which has no equality.
-        additional_derive_attributes: if name == "service" { Vec::new() } else { vec!["PartialEq".to_owned()] },
+        additional_derive_attributes: if name == "service" {
+            Vec::new()
+        } else {
+            vec!["PartialEq".to_owned()]
+        },
         ..Opts::default()
     };
     let mut generator = options.build();
-    generator.generate(&mut resolve, world, files).with_context(|| format!("cannot bind the world `{name}`"))?;
+    generator
+        .generate(&mut resolve, world, files)
+        .with_context(|| format!("cannot bind the world `{name}`"))?;
     Ok(imports)
 }
 
@@ -159,9 +165,14 @@ mod tests {
 
     #[test]
     fn compiling_a_role_does_not_say_that_it_is_exported() {
-        for (name, text) in generate(root()).unwrap().into_iter().filter(|(name, _)| name != "capabilities.rs") {
+        for (name, text) in
+            generate(root()).unwrap().into_iter().filter(|(name, _)| name != "capabilities.rs")
+        {
             let outside_macros = text.split("macro_rules!").next().unwrap();
-            assert!(!outside_macros.contains(":imports and exports"), "`{name}` describes its exports when compiled");
+            assert!(
+                !outside_macros.contains(":imports and exports"),
+                "`{name}` describes its exports when compiled"
+            );
             assert!(text.contains(":imports and exports"), "`{name}` describes its exports nowhere");
         }
     }

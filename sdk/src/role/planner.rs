@@ -9,8 +9,8 @@ use std::marker::PhantomData;
 
 use crate::Failure;
 use crate::bindings::capabilities::orch::types::types as wire;
-use crate::bindings::planner::exports::orch::planner::planner::{Guest, GuestSession, Session};
 pub use crate::bindings::planner::exports::orch::planner::planner::{Change, Decision, ReadyTask};
+use crate::bindings::planner::exports::orch::planner::planner::{Guest, GuestSession, Session};
 
 /// A plugin that chooses among ready tasks. Its value is the session of one run.
 pub trait Planner: Sized + 'static {

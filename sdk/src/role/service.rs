@@ -109,9 +109,12 @@ fn send(response: Response, answer: ResponseOutparam) {
 }
 
 fn outgoing(response: &Response) -> Result<OutgoingResponse, &'static str> {
-    let fields = Fields::from_list(&response.headers).map_err(|_| "the response has a header that is not allowed")?;
+    let fields =
+        Fields::from_list(&response.headers).map_err(|_| "the response has a header that is not allowed")?;
     let outgoing = OutgoingResponse::new(fields);
-    outgoing.set_status_code(response.status).map_err(|()| "the response has a status that does not exist")?;
+    outgoing
+        .set_status_code(response.status)
+        .map_err(|()| "the response has a status that does not exist")?;
     Ok(outgoing)
 }
 
