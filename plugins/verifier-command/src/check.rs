@@ -1,0 +1,175 @@
+//! The commands that this verifier runs.
+//!
+//! In -> out: the plugin's settings, a JSON object -> [`Settings`].
+//! Invariant: there is at least one check, names differ, every command names a program; unknown keys are refused.
+//! Not here: running them (`lib.rs`), what their output means (`format.rs`).
+
+use serde::Deserialize;
+
+use crate::parsed::Severity;
+
+pub const CHECKS_MAX: usize = 64;
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// In the order in which they run.
+    pub checks: Vec<Check>,
+}
+
+/// One command and how to read what it prints.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// Said in every finding.
+    pub name: String,
+    pub category: Category,
+    /// Program and arguments; no shell reads them.
+    pub command: Vec<String>,
+    #[serde(default)]
+    pub format: Format,
+    /// For every finding of this check; unset: what the output says, else what the category says.
+    #[serde(default)]
+    pub severity: Option<Severity>,
+    /// Folder to run in, relative to the workspace.
+    #[serde(default)]
+    pub directory: String,
+    /// Put before relative paths of the output; unset: `directory`.
+    #[serde(default)]
+    pub prefix: Option<String>,
+    /// For the whole command, in milliseconds; 0: what is left of the call.
+    #[serde(default)]
+    pub timeout_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Category {
+    Build,
+    Test,
+    Lint,
+    Security,
+    Custom,
+}
+
+/// What a command prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// Python's `unittest`.
+    Unittest,
+    /// `pytest`'s ordinary report.
+    Pytest,
+    /// `rustc --error-format=json` and `cargo --message-format=json`.
+    RustcJson,
+    /// `path:line:col: message` or `path:line: message`: gcc, clang, ruff, flake8, mypy and others.
+    PathLineCol,
+    /// Nothing to read: only the exit code counts.
+    #[default]
+    Plain,
+}
+
+impl Settings {
+    /// Parses the settings.
+    ///
+    /// # Errors
+    /// What is wrong with which check, for people.
+    pub fn parse(json: &str) -> Result<Self, String> {
+        let settings: Self = serde_json::from_str(json).map_err(|error| format!("settings: {error}"))?;
+        if settings.checks.is_empty() || settings.checks.len() > CHECKS_MAX {
+            return Err(format!("settings: {} checks, expected 1..={CHECKS_MAX}", settings.checks.len()));
+        }
+        for (index, check) in settings.checks.iter().enumerate() {
+            if check.command.first().is_none_or(String::is_empty) {
+                return Err(format!("settings: check `{}` names no program", check.name));
+            }
+            if settings.checks.iter().take(index).any(|earlier| earlier.name == check.name) {
+                return Err(format!("settings: two checks are named `{}`", check.name));
+            }
+        }
+        Ok(settings)
+    }
+}
+
+impl Check {
+    /// Where relative paths of the output lie.
+    #[must_use]
+    pub fn path_prefix(&self) -> &str {
+        self.prefix.as_deref().unwrap_or(&self.directory)
+    }
+
+    /// Severity of a finding whose output does not say one.
+    #[must_use]
+    pub fn default_severity(&self) -> Severity {
+        match self.category {
+            Category::Build | Category::Test | Category::Security => Severity::Major,
+            Category::Lint | Category::Custom => Severity::Medium,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_needs_name_category_and_command() {
+        let json = r#"{"checks": [{"name": "unit", "category": "test", "command": ["python3", "-m", "unittest"],
+                       "format": "unittest"}]}"#;
+        let settings = Settings::parse(json).unwrap();
+        assert_eq!(settings.checks[0].format, Format::Unittest);
+        assert_eq!(settings.checks[0].severity, None);
+        assert_eq!(settings.checks[0].default_severity(), Severity::Major);
+    }
+
+    #[test]
+    fn every_format_and_severity_has_its_word() {
+        for (word, format) in [
+            ("unittest", Format::Unittest),
+            ("pytest", Format::Pytest),
+            ("rustc-json", Format::RustcJson),
+            ("path-line-col", Format::PathLineCol),
+            ("plain", Format::Plain),
+        ] {
+            let json = format!(
+                r#"{{"checks": [{{"name": "a", "category": "lint", "command": ["a"], "format": "{word}", "severity": "minor"}}]}}"#
+            );
+            let check = Settings::parse(&json).unwrap().checks.remove(0);
+            assert_eq!((check.format, check.severity), (format, Some(Severity::Minor)), "{word}");
+        }
+    }
+
+    #[test]
+    fn wrong_settings_are_named() {
+        for (json, part) in [
+            ("{}", "checks"),
+            (r#"{"checks": []}"#, "0 checks"),
+            (
+                r#"{"checks": [{"name": "a", "category": "test", "command": []}]}"#,
+                "check `a` names no program",
+            ),
+            (r#"{"checks": [{"name": "a", "category": "speed", "command": ["x"]}]}"#, "speed"),
+            (r#"{"checks": [{"name": "a", "category": "test", "comand": ["x"]}]}"#, "comand"),
+            (
+                r#"{"checks": [{"name": "a", "category": "test", "command": ["x"]},
+                              {"name": "a", "category": "lint", "command": ["y"]}]}"#,
+                "two checks are named `a`",
+            ),
+        ] {
+            let error = Settings::parse(json).unwrap_err();
+            assert!(error.contains(part), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn paths_lie_in_the_directory_unless_said_otherwise() {
+        let parse = |more: &str| {
+            let json =
+                format!(r#"{{"checks": [{{"name": "a", "category": "test", "command": ["x"]{more}}}]}}"#);
+            Settings::parse(&json).unwrap().checks.remove(0)
+        };
+        assert_eq!(parse("").path_prefix(), "");
+        assert_eq!(parse(r#", "directory": "web""#).path_prefix(), "web");
+        assert_eq!(parse(r#", "directory": "web", "prefix": "web/tests""#).path_prefix(), "web/tests");
+    }
+}
