@@ -69,7 +69,7 @@ impl Section<'_> {
             format!("FAILED {}", self.title)
         };
         let message = reason.map_or(title.clone(), |reason| format!("{title}: {reason}"));
-        let place = self.lines.iter().filter_map(|line| frame(line)).last();
+        let place = self.lines.iter().filter_map(|line| frame(line)).next_back();
         Parsed { severity: Some(Severity::Major), message, place }
     }
 
@@ -85,8 +85,7 @@ impl Section<'_> {
         }
         let tested = name.replace("::", ".");
         let in_file = |line: &&str| frame(line).is_some_and(|place| place.path == file);
-        (title == tested || tested.ends_with(&format!(".{title}")))
-            && self.lines.iter().any(|line| in_file(&line))
+        (title == tested || tested.ends_with(&format!(".{title}"))) && self.lines.iter().any(in_file)
     }
 }
 
