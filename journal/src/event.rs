@@ -20,13 +20,31 @@ pub enum Event {
     /// First of every run. `mac` is this host's over the fields before it; a run without it is foreign.
     RunStarted(RunStarted),
     /// A host process began to work on the run, at its start and after each restart.
-    HostAttached { pid: u32, start_ticks: u64, boot_id: String, at: u64 },
+    HostAttached {
+        pid: u32,
+        start_ticks: u64,
+        boot_id: String,
+        at: u64,
+    },
     /// Tasks at the places `first..`, in order.
-    TasksAdded { first: TaskIndex, tasks: Vec<AddedTask>, at: u64 },
+    TasksAdded {
+        first: TaskIndex,
+        tasks: Vec<AddedTask>,
+        at: u64,
+    },
     /// A hand edit of a task that had not started.
-    TaskEdited { task: TaskIndex, to: Box<Task>, at: u64 },
+    TaskEdited {
+        task: TaskIndex,
+        to: Box<Task>,
+        at: u64,
+    },
     /// A status that no attempt gave: approved, cancelled, skipped, put back for a retry, resolved by a person.
-    TaskMoved { task: TaskIndex, to: Status, why: String, at: u64 },
+    TaskMoved {
+        task: TaskIndex,
+        to: Status,
+        why: String,
+        at: u64,
+    },
     SessionOpened {
         planner: String,
         #[serde(default, skip_serializing_if = "is_false")]
@@ -34,16 +52,40 @@ pub enum Event {
         at: u64,
     },
     /// What a planner's session heard.
-    Observed { changes: Vec<Change> },
+    Observed {
+        changes: Vec<Change>,
+    },
     /// What it answered.
-    Decided { slots: u32, decision: Decision },
+    Decided {
+        slots: u32,
+        decision: Decision,
+    },
     /// A text that the planner read through `tasks`: which function and the SHA-256 of the answer.
-    PlannerRead { call: String, answer: String },
-    AttemptStarted { task: TaskIndex, attempt: u32, at: u64 },
+    PlannerRead {
+        call: String,
+        answer: String,
+    },
+    AttemptStarted {
+        task: TaskIndex,
+        attempt: u32,
+        at: u64,
+    },
     /// Durable before the first effect of the attempt.
-    IntentRecorded { task: TaskIndex, attempt: u32, effect: String, at: u64 },
+    IntentRecorded {
+        task: TaskIndex,
+        attempt: u32,
+        effect: String,
+        at: u64,
+    },
     /// A child process that must be gone before the attempt's task is touched again.
-    ProcessStarted { task: TaskIndex, attempt: u32, program: String, pid: u32, start_ticks: u64, boot_id: String },
+    ProcessStarted {
+        task: TaskIndex,
+        attempt: u32,
+        program: String,
+        pid: u32,
+        start_ticks: u64,
+        boot_id: String,
+    },
     /// A file that an attempt replaced.
     FileWritten {
         task: TaskIndex,
@@ -54,18 +96,47 @@ pub enum Event {
         after: String,
     },
     AttemptFinished(Box<AttemptFinished>),
-    /// A call of a reflector, auditor or verifier.
+    /// A call of a reflector, auditor or verifier began; repeatable by contract.
+    CallStarted {
+        call: String,
+        plugin: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskIndex>,
+    },
+    /// Such a call came back.
     Called(Box<Called>),
     /// `tasks.yml` as the host last wrote or read it.
-    TasksSaved { sha256: String, why: String, at: u64 },
-    BudgetWarned { used: u64, budget: u64 },
+    TasksSaved {
+        sha256: String,
+        why: String,
+        at: u64,
+    },
+    BudgetWarned {
+        used: u64,
+        budget: u64,
+    },
     /// Unresolved findings passed a threshold: `abort` for major, else a warning.
-    FindingsJudged { major: u32, medium: u32, minor: u32, abort: bool },
+    FindingsJudged {
+        major: u32,
+        medium: u32,
+        minor: u32,
+        abort: bool,
+    },
     /// A call was denied or cut at a limit; tells the operator, not the plugin.
-    Denied { plugin: String, what: String },
+    Denied {
+        plugin: String,
+        what: String,
+    },
     /// Something an operator should know: stable code and one sentence.
-    Warned { code: String, text: String },
-    RunFinished { status: RunStatus, why: String, at: u64 },
+    Warned {
+        code: String,
+        text: String,
+    },
+    RunFinished {
+        status: RunStatus,
+        why: String,
+        at: u64,
+    },
 }
 
 impl Event {
@@ -86,6 +157,7 @@ impl Event {
             Self::ProcessStarted { .. } => "process_started",
             Self::FileWritten { .. } => "file_written",
             Self::AttemptFinished(_) => "attempt_finished",
+            Self::CallStarted { .. } => "call_started",
             Self::Called(_) => "called",
             Self::TasksSaved { .. } => "tasks_saved",
             Self::BudgetWarned { .. } => "budget_warned",
@@ -172,6 +244,20 @@ pub enum Ending {
     Rerun { code: String },
     /// Stopped by a person.
     Cancelled,
+}
+
+/// The `code` of an attempt that the host's own end cut off.
+pub const HOST_GONE: &str = "host-gone";
+
+impl Ending {
+    /// True for the endings that use up one of the task's `retries`: everything that went wrong while the host lived.
+    pub fn counts_against_retries(&self) -> bool {
+        match self {
+            Self::Failed { .. } | Self::Broken { .. } => true,
+            Self::InDoubt { code, .. } => code != HOST_GONE,
+            Self::Done { .. } | Self::Rerun { .. } | Self::Cancelled => false,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,8 +4,33 @@
 //! Invariant: one writer thread changes the store, events and projections in the same transaction.
 //! Not here: what happens next in a run (`orch-host`'s `drive`), `tasks.yml` (`orch-task`).
 
+mod chain;
+mod connection;
 pub mod event;
+pub mod events;
+pub mod failpoint;
+pub mod head;
+mod iso_time;
+pub mod journal;
+mod lock;
+mod migration;
+mod projection;
+mod queue;
+pub mod reader;
+pub mod rebuild;
+pub mod rows;
+mod schema;
 pub mod state;
+mod statements;
+pub mod store;
+pub mod verify;
+mod writer;
 
 pub use event::Event;
+pub use head::JournalKeys;
+pub use journal::{EventIndex, Journal, JournalError, Level};
+pub use reader::Reader;
+pub use rebuild::{StoreCheck, db_check};
 pub use state::RunState;
+pub use store::{Store, StoreError, StoreOptions};
+pub use verify::{AuditReport, audit_verify};

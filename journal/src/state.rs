@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use orch_task::{Status, Task, TaskId};
 
-use crate::event::{AddedTask, Ending, Event, RunStarted, RunStatus, Severity, TaskIndex};
+use crate::event::{AddedTask, Event, RunStarted, RunStatus, Severity, TaskIndex};
 
 /// An event that cannot follow what came before it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -52,6 +52,12 @@ pub struct RunState {
     pub major: u32,
     pub medium: u32,
     pub minor: u32,
+    /// Sessions that planners of this run had.
+    pub sessions: u32,
+    /// A warning about the findings was given.
+    pub judged: bool,
+    /// Calls of reflectors, auditors and verifiers that did not come back: call, plugin, task.
+    pub open_calls: Vec<(String, String, Option<TaskIndex>)>,
     /// A reflector's answer is in the journal, by plugin id.
     pub reflected: Vec<String>,
     /// Attempts finished since the last audit.
@@ -110,13 +116,18 @@ impl RunState {
                 state.not_before = finished.not_before.unwrap_or(0);
                 state.intent = false;
                 state.processes.clear();
-                if matches!(finished.ending, Ending::Failed { .. } | Ending::Broken { .. }) {
-                    state.failures += 1;
-                }
+                state.failures += u32::from(finished.ending.counts_against_retries());
                 self.count(&finished.writes.findings);
                 self.unaudited.push(finished.task);
             }
+            Event::CallStarted { call, plugin, task } => {
+                self.open_calls.push((call.clone(), plugin.clone(), *task));
+            }
             Event::Called(called) => {
+                let open = |(call, plugin, task): &(String, String, Option<TaskIndex>)| {
+                    *call == called.call && *plugin == called.plugin && *task == called.task
+                };
+                self.open_calls.retain(|call| !open(call));
                 self.count(&called.writes.findings);
                 match called.call.as_str() {
                     "reflect" => self.reflected.push(called.plugin.clone()),
@@ -132,11 +143,11 @@ impl RunState {
                 self.task_mut(event, *task)?;
             }
             Event::HostAttached { .. } => self.finished = None,
-            Event::SessionOpened { .. }
-            | Event::Observed { .. }
+            Event::FindingsJudged { .. } => self.judged = true,
+            Event::SessionOpened { .. } => self.sessions += 1,
+            Event::Observed { .. }
             | Event::Decided { .. }
             | Event::PlannerRead { .. }
-            | Event::FindingsJudged { .. }
             | Event::Denied { .. } => {}
         }
         Ok(())

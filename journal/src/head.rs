@@ -1,0 +1,129 @@
+//! Signed heads: how far a run's journal was, said by this host's key, kept where the run cannot reach.
+//!
+//! In -> out: (run, seq, hash) -> [`Head`] with its MAC; a folder of the operator's <-> `<run>.json`.
+//! Invariant: a head is signed only for events that are durable at `power`, so no power cut makes a journal too short.
+//! Not here: when heads are signed (`writer.rs`), what follows from a wrong one (`verify.rs`).
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::chain::Link;
+use crate::event::{Event, RunStarted};
+
+pub const RUN_ID_BYTES_MAX: usize = 64;
+const HEAD_FILE_BYTES_MAX: u64 = 4096;
+
+/// This host's keys for the journal, derived from its secret with separate labels.
+#[derive(Clone)]
+pub struct JournalKeys {
+    /// For the MAC in `run_started`.
+    pub run_start: [u8; 32],
+    /// For heads.
+    pub heads: [u8; 32],
+}
+
+impl std::fmt::Debug for JournalKeys {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("JournalKeys")
+    }
+}
+
+/// The newest event of a run that a host vouched for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    pub run: String,
+    pub seq: u64,
+    /// 64 hex digits.
+    pub hash: String,
+    /// 64 hex digits.
+    pub mac: String,
+}
+
+impl Head {
+    /// The head at that link.
+    pub(crate) fn sign(keys: &JournalKeys, run: &str, seq: u64, link: &Link) -> Self {
+        let mac = head_mac(keys, run, seq, link).finalize().into_bytes();
+        Self { run: run.to_owned(), seq, hash: hex::encode(link), mac: hex::encode(mac) }
+    }
+
+    /// The link that this host's key vouches for, if it does.
+    pub(crate) fn link(&self, keys: &JournalKeys) -> Option<Link> {
+        let link: Link = hex::decode(&self.hash).ok()?.try_into().ok()?;
+        let mac = hex::decode(&self.mac).ok()?;
+        head_mac(keys, &self.run, self.seq, &link).verify_slice(&mac).ok()?;
+        Some(link)
+    }
+
+    /// The kept head of a run; nothing if none was kept, or an error if there is one that cannot be read.
+    pub(crate) fn read(folder: &Path, run: &str) -> std::io::Result<Option<Self>> {
+        let path = folder.join(format!("{run}.json"));
+        let found = match std::fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            found => found?,
+        };
+        if !found.is_file() || found.len() > HEAD_FILE_BYTES_MAX {
+            return Err(std::io::Error::new(ErrorKind::InvalidData, "not a small regular file"));
+        }
+        Ok(Some(serde_json::from_slice(&std::fs::read(&path)?)?))
+    }
+
+    /// Puts the head in the place of the kept one, whole or not at all.
+    pub(crate) fn keep(&self, folder: &Path) -> std::io::Result<()> {
+        let path = folder.join(format!("{}.json", self.run));
+        let fresh = folder.join(format!(".{}.json.new", self.run));
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+        file.write_all(serde_json::to_string(self)?.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&fresh, &path)?;
+        File::open(folder)?.sync_all()
+    }
+}
+
+/// The event with this host's MAC.
+pub(crate) fn seal(keys: &JournalKeys, started: RunStarted) -> Result<RunStarted, serde_json::Error> {
+    let mac = start_mac(keys, &started)?.finalize().into_bytes();
+    Ok(RunStarted { mac: hex::encode(mac), ..started })
+}
+
+/// True when this host's key made the event's MAC.
+pub(crate) fn is_sealed(keys: &JournalKeys, started: &RunStarted) -> bool {
+    let (Ok(expected), Ok(found)) = (start_mac(keys, started), hex::decode(&started.mac)) else {
+        return false;
+    };
+    expected.verify_slice(&found).is_ok()
+}
+
+/// True for a name that can be a run's: 1 to 64 of `[A-Za-z0-9._-]`, not starting with a dot.
+pub(crate) fn is_run_id(text: &str) -> bool {
+    (1..=RUN_ID_BYTES_MAX).contains(&text.len())
+        && !text.starts_with('.')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+fn start_mac(keys: &JournalKeys, started: &RunStarted) -> Result<Hmac<Sha256>, serde_json::Error> {
+    let bare = Event::RunStarted(RunStarted { mac: String::new(), ..started.clone() });
+    let mut mac = keyed(&keys.run_start);
+    mac.update(&serde_json::to_vec(&bare)?);
+    Ok(mac)
+}
+
+fn head_mac(keys: &JournalKeys, run: &str, seq: u64, link: &Link) -> Hmac<Sha256> {
+    let mut mac = keyed(&keys.heads);
+    mac.update(run.as_bytes());
+    mac.update(&[0]);
+    mac.update(&seq.to_be_bytes());
+    mac.update(link);
+    mac
+}
+
+fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
+    let Ok(mac) = Hmac::new_from_slice(key) else { unreachable!("HMAC takes keys of every length") };
+    mac
+}

@@ -1,0 +1,224 @@
+//! The journal of one run, as the loop sees it.
+//!
+//! In -> out: [`Event`] -> its place; place and [`Level`] -> a wait until it is durable.
+//! Limits: [`EVENT_BYTES_MAX`] an event; 8,192 events on their way, then `append` waits for the writer.
+//! Invariant: an event that was refused is not in the journal; one that has a place is committed before any later one.
+//! Not here: the writer's thread (`writer.rs`), groups (`queue.rs`), reading (`reader.rs`).
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tokio::sync::oneshot;
+
+use crate::event::{Event, RunStarted, Writes};
+use crate::head::{self, JournalKeys};
+use crate::queue::{Pending, Queue, Wait};
+
+/// Place of an event in its run, from 0 without gaps.
+pub type EventIndex = u64;
+
+/// A task list of the largest size, quoted as JSON, fits.
+pub const EVENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// What a durable event survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// The end of the process, however sudden.
+    Process,
+    /// The end of the machine's power too.
+    Power,
+}
+
+/// Why an event was not taken or is not durable. The first three end the host; the others refuse one event.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    #[error("store stopped after a failed commit")]
+    Poisoned {
+        #[source]
+        source: Arc<CommitError>,
+    },
+    #[error("store is closed")]
+    Closed,
+    #[error("run `{run}` has {events} events, there is no event {index} to wait for")]
+    NoSuchEvent { run: String, index: EventIndex, events: u64 },
+    #[error("event `{event}` cannot be event {index} of run `{run}`")]
+    OutOfPlace { run: String, event: &'static str, index: EventIndex },
+    #[error("metric `{name}` is {value}, expected a finite number")]
+    MetricValue { name: String, value: f64 },
+    #[error("value of key `{key}` is not base64")]
+    KvValue { key: String },
+    #[error("event `{event}` is {found_bytes} bytes, limit is {EVENT_BYTES_MAX}")]
+    TooLarge { event: &'static str, found_bytes: u64 },
+    #[error("event `{event}` cannot be written as JSON")]
+    Json {
+        event: &'static str,
+        #[source]
+        source: Arc<serde_json::Error>,
+    },
+}
+
+impl JournalError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Poisoned { .. } => "journal-poisoned",
+            Self::Closed => "journal-closed",
+            Self::NoSuchEvent { .. } => "journal-no-such-event",
+            Self::OutOfPlace { .. } => "journal-out-of-place",
+            Self::MetricValue { .. } => "metric-not-finite",
+            Self::KvValue { .. } => "kv-not-base64",
+            Self::TooLarge { .. } => "event-too-large",
+            Self::Json { .. } => "event-not-json",
+        }
+    }
+}
+
+/// What went wrong while a group was committed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    #[error("the group was not committed")]
+    Sqlite(#[source] rusqlite::Error),
+    #[error("the log was not written back")]
+    WriteBack(#[source] rusqlite::Error),
+    #[error("the signed head was not kept")]
+    Head(#[source] std::io::Error),
+    #[error("event {seq} of run `{run}` names a row that no event made")]
+    NoRow { run: String, seq: u64 },
+    #[error("the writer ended unasked")]
+    WriterGone,
+}
+
+impl From<rusqlite::Error> for CommitError {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::Sqlite(source)
+    }
+}
+
+/// Takes a run's events. Copies lead to the same journal.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    queue: Arc<Queue>,
+    keys: Arc<JournalKeys>,
+    slot: usize,
+}
+
+impl Journal {
+    pub(crate) fn new(queue: Arc<Queue>, keys: Arc<JournalKeys>, slot: usize) -> Self {
+        Self { queue, keys, slot }
+    }
+
+    /// How many events were appended; also those that are not durable yet.
+    pub fn events(&self) -> u64 {
+        self.queue.events(self.slot)
+    }
+
+    /// The event with this host's MAC, as [`append`](Self::append) stores it.
+    ///
+    /// # Errors
+    /// `Json`.
+    pub fn seal(&self, started: RunStarted) -> Result<RunStarted, JournalError> {
+        head::seal(&self.keys, started)
+            .map_err(|source| JournalError::Json { event: "run_started", source: Arc::new(source) })
+    }
+
+    /// Takes the next event and gives its place. The place says nothing about durability.
+    ///
+    /// Does not wait for the disk, unless 8,192 events or 64 MiB are on their way already. A `run_started` gets this
+    /// host's MAC here.
+    ///
+    /// # Errors
+    /// `Poisoned`, `Closed`; `OutOfPlace` unless `run_started` of this very run is event 0 and nothing else is;
+    /// `MetricValue`, `KvValue`, `TooLarge`, `Json` for what could not be read back.
+    pub fn append(&self, event: Event) -> Result<EventIndex, JournalError> {
+        let name = event.name();
+        let event = match event {
+            Event::RunStarted(started) => Event::RunStarted(self.seal(started)?),
+            Event::AttemptFinished(finished) => {
+                check_writes(&finished.writes)?;
+                Event::AttemptFinished(finished)
+            }
+            Event::Called(called) => {
+                check_writes(&called.writes)?;
+                Event::Called(called)
+            }
+            event => event,
+        };
+        let mut bytes = Vec::with_capacity(256);
+        serde_json::to_writer(&mut bytes, &event)
+            .map_err(|source| JournalError::Json { event: name, source: Arc::new(source) })?;
+        if bytes.len() as u64 > EVENT_BYTES_MAX {
+            return Err(JournalError::TooLarge { event: name, found_bytes: bytes.len() as u64 });
+        }
+        self.queue.push(self.slot, |seq, at| Pending { slot: self.slot, seq, bytes, event, at })
+    }
+
+    /// Returns once the event and all before it are durable at that level.
+    ///
+    /// The wait begins with the call, not with the first poll, and closes the open group.
+    ///
+    /// # Errors
+    /// `Poisoned`, `Closed`, `NoSuchEvent`.
+    pub fn durable(
+        &self,
+        index: EventIndex,
+        level: Level,
+    ) -> impl Future<Output = Result<(), JournalError>> + Send + use<> {
+        let answer = self.queue.wait(self.slot, index, Wait::Durable(level));
+        async move { answer.await.unwrap_or(Err(JournalError::Closed)) }
+    }
+
+    /// Like [`durable`](Self::durable), for threads that may block. Never called from async code.
+    ///
+    /// # Errors
+    /// As `durable`.
+    pub fn wait_durable(&self, index: EventIndex, level: Level) -> Result<(), JournalError> {
+        blocking(self.queue.wait(self.slot, index, Wait::Durable(level)))
+    }
+
+    /// Returns once everything appended so far is durable at `power` and its head is signed and kept.
+    /// Nothing to do for a run without events.
+    ///
+    /// # Errors
+    /// As `durable`.
+    pub fn checkpoint(&self) -> impl Future<Output = Result<(), JournalError>> + Send + use<> {
+        let answer = self.ask_checkpoint();
+        async move {
+            match answer {
+                Some(answer) => answer.await.unwrap_or(Err(JournalError::Closed)),
+                None => Ok(()),
+            }
+        }
+    }
+
+    /// Like [`checkpoint`](Self::checkpoint), for threads that may block. Never called from async code.
+    ///
+    /// # Errors
+    /// As `durable`.
+    pub fn wait_checkpoint(&self) -> Result<(), JournalError> {
+        self.ask_checkpoint().map_or(Ok(()), blocking)
+    }
+
+    fn ask_checkpoint(&self) -> Option<oneshot::Receiver<Result<(), JournalError>>> {
+        let last = self.events().checked_sub(1)?;
+        Some(self.queue.wait(self.slot, last, Wait::Head))
+    }
+}
+
+fn blocking(answer: oneshot::Receiver<Result<(), JournalError>>) -> Result<(), JournalError> {
+    answer.blocking_recv().unwrap_or(Err(JournalError::Closed))
+}
+
+/// JSON has no infinities, and what is stored as base64 must be some.
+fn check_writes(writes: &Writes) -> Result<(), JournalError> {
+    if let Some(metric) = writes.metrics.iter().find(|metric| !metric.value.is_finite()) {
+        return Err(JournalError::MetricValue { name: metric.name.clone(), value: metric.value });
+    }
+    for (key, value) in writes.kv.values().flatten() {
+        if value.as_ref().is_some_and(|text| STANDARD.decode(text).is_err()) {
+            return Err(JournalError::KvValue { key: key.clone() });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! Versions of the schema and the way from one to the next.
+//!
+//! In -> out: a connection at any known version -> the same at the newest, or why it is refused.
+//! Invariant: nothing is changed before the whole schema of the file equals, word for word, what its version has.
+//! Not here: the SQL itself (`schema.rs`).
+
+use rusqlite::Connection;
+
+use crate::schema::{self, APPLICATION_ID};
+use crate::store::StoreError;
+
+/// The SQL that leads from the version before to this one. Version 1 comes from an empty file.
+pub(crate) const MIGRATIONS: &[&[&str]] = &[&[schema::EVENTS_1, schema::PROJECTIONS_1]];
+
+/// Compares the file with its version's schema and brings it to the newest.
+///
+/// # Errors
+/// `ForeignSchema` if the file is not ours or was changed, `NewerVersion` if a newer host made it.
+pub(crate) fn migrate(connection: &Connection, migrations: &[&[&str]]) -> Result<(), StoreError> {
+    let found = check(connection, migrations)?;
+    if found == migrations.len() {
+        return Ok(());
+    }
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    for batch in migrations.iter().skip(found).flat_map(|version| version.iter()) {
+        connection.execute_batch(batch)?;
+    }
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", migrations.len() as u32)?;
+    connection.execute_batch("COMMIT")?;
+    Ok(())
+}
+
+/// The version of the file; its schema is what that version has.
+pub(crate) fn check(connection: &Connection, migrations: &[&[&str]]) -> Result<usize, StoreError> {
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if application != APPLICATION_ID && (application != 0 || found != 0) {
+        return Err(StoreError::ForeignSchema { found: format!("application id {application}") });
+    }
+    if found as usize > migrations.len() {
+        return Err(StoreError::NewerVersion { found, supported: migrations.len() as u32 });
+    }
+    let expected = expected(migrations, found as usize)?;
+    let has = schema::text(connection)?;
+    if let Some(odd) = has.iter().find(|line| !expected.contains(line)) {
+        return Err(StoreError::ForeignSchema { found: one_line(odd) });
+    }
+    if let Some(missing) = expected.iter().find(|line| !has.contains(line)) {
+        return Err(StoreError::ForeignSchema {
+            found: format!("nothing in the place of {}", one_line(missing)),
+        });
+    }
+    Ok(found as usize)
+}
+
+/// What SQLite itself makes of the migrations up to that version.
+fn expected(migrations: &[&[&str]], version: usize) -> Result<Vec<String>, StoreError> {
+    let empty = Connection::open_in_memory()?;
+    for batch in migrations.iter().take(version).flat_map(|version| version.iter()) {
+        empty.execute_batch(batch)?;
+    }
+    Ok(schema::text(&empty)?)
+}
+
+/// The first words of a schema's line, without control characters.
+fn one_line(text: &str) -> String {
+    let short: String = text.chars().take(80).collect();
+    short.split_whitespace().collect::<Vec<_>>().join(" ").escape_default().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: &[&[&str]] = &[
+        &[schema::EVENTS_1, schema::PROJECTIONS_1],
+        &["ALTER TABLE runs ADD COLUMN owner TEXT NOT NULL DEFAULT 'nobody';"],
+    ];
+
+    fn at_version_1() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        migrate(&connection, MIGRATIONS).unwrap();
+        connection
+    }
+
+    #[test]
+    fn an_older_store_is_brought_to_the_newest_version_and_keeps_its_rows() {
+        let connection = at_version_1();
+        let insert = "INSERT INTO runs VALUES ('r', 'goal', 'planning', 'now', NULL, NULL, '{}')";
+        connection.execute_batch(insert).unwrap();
+        migrate(&connection, TWO).unwrap();
+        let row: (String, String) = connection
+            .query_row("SELECT id, owner FROM runs", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!(row, ("r".to_owned(), "nobody".to_owned()));
+        assert_eq!(check(&connection, TWO).unwrap(), 2);
+        migrate(&connection, TWO).unwrap();
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_older_version() {
+        let connection = at_version_1();
+        let broken: &[&[&str]] =
+            &[MIGRATIONS[0], &["ALTER TABLE runs ADD COLUMN owner TEXT; SELECT nonsense;"]];
+        migrate(&connection, broken).unwrap_err();
+        connection.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(check(&connection, MIGRATIONS).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_newer_version_is_refused_with_both_numbers() {
+        let connection = at_version_1();
+        connection.pragma_update(None, "user_version", 7).unwrap();
+        let refusal = migrate(&connection, MIGRATIONS).unwrap_err();
+        assert_eq!(refusal.code(), "store-newer-version");
+        assert_eq!(refusal.to_string(), "store has schema version 7, this host supports up to 1");
+    }
+
+    #[track_caller]
+    fn foreign(change: &str) {
+        let connection = at_version_1();
+        connection.execute_batch(change).unwrap();
+        assert_eq!(migrate(&connection, MIGRATIONS).unwrap_err().code(), "store-foreign-schema", "{change}");
+    }
+
+    #[test]
+    fn any_other_schema_is_refused() {
+        foreign("CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM runs; END");
+        foreign("CREATE VIEW v AS SELECT 1");
+        foreign("CREATE TABLE more (x)");
+        foreign("CREATE INDEX i ON runs (status)");
+        foreign("DROP TABLE metrics");
+        foreign("ALTER TABLE runs ADD COLUMN x");
+        foreign("PRAGMA application_id = 5");
+    }
+
+    #[test]
+    fn a_file_of_another_program_is_refused() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE theirs (x)").unwrap();
+        assert_eq!(migrate(&connection, MIGRATIONS).unwrap_err().code(), "store-foreign-schema");
+    }
+}

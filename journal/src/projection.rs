@@ -1,0 +1,386 @@
+//! Rows that follow from events: the seeds' tables, metrics and values of `kv`.
+//!
+//! In -> out: events in the order of their commits -> rows, in `main` while they are written or in `temp` to compare.
+//! Invariant: what comes out does not depend on how events were grouped; only events are read, never clocks or rows.
+//! Not here: the SQL (`statements.rs`), comparing and replacing (`rebuild.rs`).
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use orch_task::{Status, Task};
+use rusqlite::params;
+use serde_json::json;
+
+use crate::event::{AddedTask, AttemptFinished, Ending, Event, RunStarted, TaskIndex, Writes};
+use crate::iso_time::iso_time;
+use crate::journal::CommitError;
+use crate::statements::ProjectionSql;
+
+/// A run and the start of the ids of its rows.
+#[derive(Clone, Debug)]
+pub(crate) struct RunNames {
+    pub(crate) id: String,
+    pub(crate) key: String,
+}
+
+impl RunNames {
+    /// Id of a task's row. In the order of places up to 16 million, and as text what is short and sorts.
+    pub(crate) fn phase(&self, task: TaskIndex) -> String {
+        format!("{}-{task:06x}", self.key)
+    }
+
+    /// Id of an attempt's row; starts with its task's.
+    pub(crate) fn execution(&self, task: TaskIndex, attempt: u32) -> String {
+        format!("{}-{task:06x}-{attempt:02x}", self.key)
+    }
+
+    fn row(&self, seq: u64, nth: usize) -> String {
+        format!("{}-{seq:08x}-{nth:x}", self.key)
+    }
+}
+
+/// What an `open` intervention asks for.
+const ACTION_APPROVE: &str = "approve";
+const ACTION_RESOLVE: &str = "resolve";
+
+/// Changes of a task within a group: its row is written once.
+#[derive(Default)]
+struct PhaseChange {
+    seq: u64,
+    status: &'static str,
+    /// True when `failures` counts from 0.
+    reset: bool,
+    failures: u32,
+    attempts: Option<u32>,
+    started_at: Option<u64>,
+    completed_at: Option<u64>,
+}
+
+/// Changes of an attempt within a group.
+struct ExecutionChange {
+    started_at: u64,
+    end: Option<ExecutionEnd>,
+}
+
+struct ExecutionEnd {
+    status: &'static str,
+    output: Option<String>,
+    error: Option<String>,
+    log: Option<String>,
+    at: u64,
+}
+
+/// Collects what a group changes and writes it. Nothing is kept from one group to the next.
+#[derive(Default)]
+pub(crate) struct Projector {
+    run: Option<RunNames>,
+    reopened: bool,
+    phases: BTreeMap<TaskIndex, PhaseChange>,
+    executions: BTreeMap<(TaskIndex, u32), ExecutionChange>,
+}
+
+impl Projector {
+    /// Takes the next event. Rows that change often wait for [`flush`](Self::flush), the others are written now.
+    pub(crate) fn apply(
+        &mut self,
+        sql: &mut ProjectionSql<'_>,
+        run: &RunNames,
+        seq: u64,
+        event: &Event,
+    ) -> Result<(), CommitError> {
+        if self.run.as_ref().is_none_or(|before| before.id != run.id) {
+            self.flush(sql)?;
+            self.run = Some(run.clone());
+        }
+        match event {
+            Event::RunStarted(started) => start_run(sql, run, started)?,
+            Event::HostAttached { .. } => self.reopened = true,
+            Event::SessionOpened { at, .. } => {
+                self.flush_run(sql, run)?;
+                sql.run_session.execute(params![run.id, iso_time(*at)])?;
+            }
+            Event::RunFinished { status, why, at } => {
+                self.flush_run(sql, run)?;
+                let completed_at = (!status.is_open()).then(|| iso_time(*at));
+                sql.run_finished.execute(params![run.id, status.as_str(), completed_at, why])?;
+            }
+            Event::TasksAdded { first, tasks, at } => {
+                for (task, added) in (*first..).zip(tasks) {
+                    add_phase(sql, run, seq, task, added, *at)?;
+                }
+            }
+            Event::TaskEdited { task, to, .. } => edit_phase(sql, run, seq, *task, to)?,
+            Event::TaskMoved { task, to, why, at } => {
+                self.reopened = true;
+                let phase = run.phase(*task);
+                sql.answered.execute(params![format!("{phase}-"), format!("{phase}."), iso_time(*at)])?;
+                ask(sql, run, seq, *task, *to, why, *at)?;
+                let change = self.phase(*task, seq, *to, *at);
+                if *to == Status::Pending {
+                    (change.reset, change.failures) = (true, 0);
+                }
+            }
+            Event::AttemptStarted { task, attempt, at } => {
+                let change = self.phase(*task, seq, Status::InProgress, *at);
+                (change.attempts, change.started_at) = (Some(*attempt), Some(*at));
+                self.execution(*task, *attempt, *at).end = None;
+            }
+            Event::AttemptFinished(finished) => self.finish_attempt(sql, run, seq, finished)?,
+            Event::Called(called) => {
+                let task = called.task.map(|task| run.phase(task));
+                write_kept(sql, run, seq, &called.writes, (None, task, Some(&called.plugin)))?;
+            }
+            Event::FileWritten { task, path, after, .. } => {
+                let name = path.rsplit('/').next().unwrap_or(path);
+                sql.artifact.execute(params![
+                    run.row(seq, 0),
+                    run.id,
+                    run.phase(*task),
+                    name,
+                    path,
+                    after
+                ])?;
+            }
+            Event::IntentRecorded { .. }
+            | Event::ProcessStarted { .. }
+            | Event::CallStarted { .. }
+            | Event::Observed { .. }
+            | Event::Decided { .. }
+            | Event::PlannerRead { .. }
+            | Event::TasksSaved { .. }
+            | Event::BudgetWarned { .. }
+            | Event::FindingsJudged { .. }
+            | Event::Denied { .. }
+            | Event::Warned { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Writes what waited.
+    pub(crate) fn flush(&mut self, sql: &mut ProjectionSql<'_>) -> Result<(), CommitError> {
+        let Some(run) = self.run.take() else { return Ok(()) };
+        self.flush_run(sql, &run)?;
+        for (task, change) in std::mem::take(&mut self.phases) {
+            let changed = sql.phase_changed.execute(params![
+                run.phase(task),
+                change.status,
+                change.reset,
+                change.failures,
+                change.attempts,
+                change.started_at.map(iso_time),
+                change.completed_at.map(iso_time),
+            ])?;
+            expect_row(changed, &run, change.seq)?;
+        }
+        for ((task, attempt), change) in std::mem::take(&mut self.executions) {
+            let end = change.end.as_ref();
+            sql.execution.execute(params![
+                run.execution(task, attempt),
+                run.phase(task),
+                run.id,
+                attempt,
+                end.map_or("running", |end| end.status),
+                end.and_then(|end| end.output.as_ref()),
+                end.and_then(|end| end.error.as_ref()),
+                end.and_then(|end| end.log.as_ref()),
+                iso_time(change.started_at),
+                end.map(|end| iso_time(end.at)),
+            ])?;
+        }
+        Ok(())
+    }
+
+    fn flush_run(&mut self, sql: &mut ProjectionSql<'_>, run: &RunNames) -> Result<(), CommitError> {
+        if std::mem::take(&mut self.reopened) {
+            sql.run_reopened.execute([&run.id])?;
+        }
+        Ok(())
+    }
+
+    fn phase(&mut self, task: TaskIndex, seq: u64, to: Status, at: u64) -> &mut PhaseChange {
+        let change = self.phases.entry(task).or_default();
+        change.seq = seq;
+        change.status = to.as_str();
+        change.completed_at = to.is_final().then_some(at);
+        change
+    }
+
+    fn execution(&mut self, task: TaskIndex, attempt: u32, at: u64) -> &mut ExecutionChange {
+        self.executions.entry((task, attempt)).or_insert(ExecutionChange { started_at: at, end: None })
+    }
+
+    fn finish_attempt(
+        &mut self,
+        sql: &mut ProjectionSql<'_>,
+        run: &RunNames,
+        seq: u64,
+        finished: &AttemptFinished,
+    ) -> Result<(), CommitError> {
+        let AttemptFinished { task, attempt, ending, status, writes, log, at, .. } = finished;
+        let change = self.phase(*task, seq, *status, *at);
+        change.failures += u32::from(ending.counts_against_retries());
+        let (word, output, error) = told(ending);
+        let end = ExecutionEnd { status: word, output, error, log: log.clone(), at: *at };
+        self.execution(*task, *attempt, *at).end = Some(end);
+        let why = match ending {
+            Ending::InDoubt { code, message } => format!("{code}: {message}"),
+            _ => word.to_owned(),
+        };
+        ask(sql, run, seq, *task, *status, &why, *at)?;
+        if !writes.is_empty() {
+            let places = (Some(run.execution(*task, *attempt)), Some(run.phase(*task)), None);
+            write_kept(sql, run, seq, writes, places)?;
+        }
+        Ok(())
+    }
+}
+
+/// Word, output and error of an attempt's row.
+fn told(ending: &Ending) -> (&'static str, Option<String>, Option<String>) {
+    let both = |code: &String, message: &String| Some(format!("{code}: {message}"));
+    match ending {
+        Ending::Done { summary } => ("done", (!summary.is_empty()).then(|| summary.clone()), None),
+        Ending::Failed { message, .. } => ("failed", None, Some(message.clone())),
+        Ending::Broken { code, message } => ("broken", None, both(code, message)),
+        Ending::InDoubt { code, message } => ("in_doubt", None, both(code, message)),
+        Ending::Rerun { code } => ("rerun", None, Some(code.clone())),
+        Ending::Cancelled => ("cancelled", None, None),
+    }
+}
+
+fn start_run(sql: &mut ProjectionSql<'_>, run: &RunNames, started: &RunStarted) -> Result<(), CommitError> {
+    let metadata = json!({
+        "plugins": started.plugins,
+        "jobs": started.jobs,
+        "durability": started.durability,
+        "budget": started.budget,
+        "unsigned": started.unsigned,
+    });
+    sql.run_started.execute(params![run.id, started.goal, iso_time(started.at), metadata.to_string()])?;
+    Ok(())
+}
+
+fn add_phase(
+    sql: &mut ProjectionSql<'_>,
+    run: &RunNames,
+    seq: u64,
+    place: TaskIndex,
+    added: &AddedTask,
+    at: u64,
+) -> Result<(), CommitError> {
+    let AddedTask { task, status, added_by } = added;
+    sql.phase_added.execute(params![
+        run.phase(place),
+        run.id,
+        task.id.as_str(),
+        task.description,
+        status.as_str(),
+        dependencies(task),
+        task.retries,
+        place,
+        task.kind.as_str(),
+        added_by,
+        iso_time(at),
+        status.is_final().then(|| iso_time(at)),
+    ])?;
+    let why = added_by.as_ref().map_or_else(|| "added".to_owned(), |plugin| format!("added by `{plugin}`"));
+    // Many tasks of one event may ask, so the place makes the id; the event's number follows it.
+    ask(sql, run, seq, place, *status, &why, at)
+}
+
+fn edit_phase(
+    sql: &mut ProjectionSql<'_>,
+    run: &RunNames,
+    seq: u64,
+    place: TaskIndex,
+    task: &Task,
+) -> Result<(), CommitError> {
+    let changed = sql.phase_edited.execute(params![
+        run.phase(place),
+        task.description,
+        dependencies(task),
+        task.retries,
+        task.kind.as_str(),
+    ])?;
+    expect_row(changed, run, seq)
+}
+
+/// Opens an intervention if the status is one that only a person ends.
+fn ask(
+    sql: &mut ProjectionSql<'_>,
+    run: &RunNames,
+    seq: u64,
+    task: TaskIndex,
+    status: Status,
+    why: &str,
+    at: u64,
+) -> Result<(), CommitError> {
+    let action = match status {
+        Status::WaitingApproval => ACTION_APPROVE,
+        Status::InDoubt => ACTION_RESOLVE,
+        _ => return Ok(()),
+    };
+    let phase = run.phase(task);
+    sql.asked.execute(params![format!("{phase}-{seq:08x}"), run.id, phase, why, action, iso_time(at)])?;
+    Ok(())
+}
+
+/// What a call left: findings, metrics, values. `places`: its attempt, its task, its plugin where the event has one.
+fn write_kept(
+    sql: &mut ProjectionSql<'_>,
+    run: &RunNames,
+    seq: u64,
+    writes: &Writes,
+    places: (Option<String>, Option<String>, Option<&String>),
+) -> Result<(), CommitError> {
+    let (execution, phase, caller) = places;
+    let owner = (!writes.plugin.is_empty()).then_some(&writes.plugin);
+    let plugin = caller.or(owner);
+    for (nth, finding) in writes.findings.iter().enumerate() {
+        sql.finding.execute(params![
+            run.row(seq, nth),
+            execution,
+            run.id,
+            finding.severity.as_str(),
+            finding.category.as_str(),
+            finding.message,
+            finding.location,
+            plugin,
+            phase,
+        ])?;
+    }
+    for (nth, metric) in writes.metrics.iter().enumerate() {
+        let attributes = json!(metric.attributes).to_string();
+        let plugin = plugin.map_or("", String::as_str);
+        sql.metric.execute(params![
+            run.row(seq, nth),
+            run.id,
+            plugin,
+            metric.name,
+            metric.value,
+            metric.unit,
+            attributes,
+        ])?;
+    }
+    for (label, values) in &writes.kv {
+        for (key, value) in values {
+            match value.as_ref().and_then(|text| STANDARD.decode(text).ok()) {
+                Some(bytes) => sql.kv_set.execute(params![writes.plugin, label, key, bytes])?,
+                None => sql.kv_removed.execute(params![writes.plugin, label, key])?,
+            };
+        }
+    }
+    Ok(())
+}
+
+fn dependencies(task: &Task) -> String {
+    json!(task.dependencies).to_string()
+}
+
+fn expect_row(changed: usize, run: &RunNames, seq: u64) -> Result<(), CommitError> {
+    match changed {
+        1 => Ok(()),
+        _ => Err(CommitError::NoRow { run: run.id.clone(), seq }),
+    }
+}

@@ -1,0 +1,266 @@
+//! Reading a store, also while a host writes to it.
+//!
+//! In -> out: state folder -> [`Reader`]; run ids, task places -> events and rows.
+//! Invariant: only what is committed is seen, and nothing is changed.
+//! Not here: whether the chain is whole and ours (`events.rs`, `verify.rs`), values of this moment's run that are
+//! accepted and not committed (the loop keeps those).
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+
+use crate::chain::run_key;
+use crate::connection;
+use crate::event::TaskIndex;
+use crate::events::{self, Events};
+use crate::projection::RunNames;
+use crate::rows::{ArtifactRow, AttemptRow, FindingRow, InterventionRow, MetricRow, RunRow, TaskRow};
+use crate::store::StoreError;
+
+/// As many keys as one answer of `orch:kv` has.
+pub const KV_KEYS_MAX: u32 = 1000;
+
+/// A view of what is committed. One thread at a time.
+#[derive(Debug)]
+pub struct Reader {
+    connection: Connection,
+}
+
+impl Reader {
+    /// Opens the store in that folder; needs no lock.
+    ///
+    /// # Errors
+    /// `Missing`, `NewerVersion`, `ForeignSchema`, `OddFile`, `Sqlite`.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Ok(Self { connection: connection::open_reader(folder)? })
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Events of a run from its first on, each checked against the one before; none for an unknown run.
+    pub fn events(&self, run: &str) -> Events<'_> {
+        Events::new(&self.connection, run)
+    }
+
+    /// How many events a run has.
+    ///
+    /// # Errors
+    /// `Broken`, `Sqlite`.
+    pub fn event_count(&self, run: &str) -> Result<u64, StoreError> {
+        events::end_of(&self.connection, run).map(|(count, _)| count)
+    }
+
+    /// All runs, the newest first.
+    pub fn runs(&self) -> Result<Vec<RunRow>, StoreError> {
+        self.rows("SELECT * FROM runs ORDER BY created_at DESC, id DESC", [], run_row)
+    }
+
+    /// One run.
+    pub fn run(&self, id: &str) -> Result<Option<RunRow>, StoreError> {
+        Ok(self.connection.query_row("SELECT * FROM runs WHERE id = ?1", [id], run_row).optional()?)
+    }
+
+    /// The newest run that goes on with the next `run`.
+    pub fn open_run(&self) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT id FROM runs WHERE status IN ('planning', 'executing', 'waiting') \
+                   ORDER BY created_at DESC, id DESC LIMIT 1";
+        Ok(self.connection.query_row(sql, [], |row| row.get(0)).optional()?)
+    }
+
+    /// Tasks of a run, in the order of their places.
+    pub fn tasks(&self, run: &str) -> Result<Vec<TaskRow>, StoreError> {
+        let sql = "SELECT * FROM phases WHERE id >= ?1 AND id < ?2 ORDER BY place";
+        let (from, to) = of_run(run);
+        self.rows(sql, [from, to], task_row)
+    }
+
+    /// One task of a run by its id.
+    pub fn task(&self, run: &str, id: &str) -> Result<Option<TaskRow>, StoreError> {
+        let sql = "SELECT * FROM phases WHERE id >= ?1 AND id < ?2 AND name = ?3";
+        let (from, to) = of_run(run);
+        Ok(self.connection.query_row(sql, [&from, &to, id], task_row).optional()?)
+    }
+
+    /// How many tasks of a run have each status.
+    pub fn task_counts(&self, run: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        let sql =
+            "SELECT status, count(*) FROM phases WHERE id >= ?1 AND id < ?2 GROUP BY status ORDER BY status";
+        let (from, to) = of_run(run);
+        self.rows(sql, [from, to], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
+    }
+
+    /// Attempts of one task, the first one first.
+    pub fn attempts(&self, run: &str, task: TaskIndex) -> Result<Vec<AttemptRow>, StoreError> {
+        let sql = "SELECT * FROM executions WHERE id >= ?1 AND id < ?2 ORDER BY attempt_number";
+        let phase = names(run).phase(task);
+        self.rows(sql, [format!("{phase}-"), format!("{phase}.")], attempt_row)
+    }
+
+    /// Log file of a task's newest attempt that has one, relative to the workspace.
+    pub fn latest_attempt_log(&self, run: &str, task_id: &str) -> Result<Option<String>, StoreError> {
+        let Some(task) = self.task(run, task_id)? else { return Ok(None) };
+        let attempts = self.attempts(run, task.place)?;
+        Ok(attempts.into_iter().rev().find_map(|attempt| attempt.log))
+    }
+
+    /// Findings of a run, in the order in which they were made.
+    pub fn findings(&self, run: &str) -> Result<Vec<FindingRow>, StoreError> {
+        let sql = "SELECT f.*, p.name AS task FROM findings f LEFT JOIN phases p ON p.id = f.phase_id \
+                   WHERE f.id >= ?1 AND f.id < ?2 ORDER BY f.id";
+        let (from, to) = of_run(run);
+        self.rows(sql, [from, to], finding_row)
+    }
+
+    /// Metrics of a run, in the order in which they were made.
+    pub fn metrics(&self, run: &str) -> Result<Vec<MetricRow>, StoreError> {
+        let (from, to) = of_run(run);
+        self.rows("SELECT * FROM metrics WHERE id >= ?1 AND id < ?2 ORDER BY id", [from, to], metric_row)
+    }
+
+    /// Files that attempts of a run wrote, in order.
+    pub fn artifacts(&self, run: &str) -> Result<Vec<ArtifactRow>, StoreError> {
+        let sql = "SELECT a.*, p.name AS task FROM artifacts a LEFT JOIN phases p ON p.id = a.phase_id \
+                   WHERE a.id >= ?1 AND a.id < ?2 ORDER BY a.id";
+        let (from, to) = of_run(run);
+        self.rows(sql, [from, to], artifact_row)
+    }
+
+    /// What people had or have to decide in a run.
+    pub fn interventions(&self, run: &str) -> Result<Vec<InterventionRow>, StoreError> {
+        let sql = "SELECT m.*, p.name AS task FROM manual_interventions m JOIN phases p ON p.id = m.phase_id \
+                   WHERE m.id >= ?1 AND m.id < ?2 ORDER BY m.created_at, m.id";
+        let (from, to) = of_run(run);
+        self.rows(sql, [from, to], intervention_row)
+    }
+
+    /// A value of `orch:kv`.
+    pub fn kv_read(&self, plugin: &str, label: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "SELECT value FROM kv WHERE plugin = ?1 AND label = ?2 AND key = ?3";
+        Ok(self.connection.query_row(sql, [plugin, label, key], |row| row.get(0)).optional()?)
+    }
+
+    /// Keys with that prefix after `after`, in the order of their bytes, at most [`KV_KEYS_MAX`].
+    pub fn kv_keys(
+        &self,
+        plugin: &str,
+        label: &str,
+        prefix: &str,
+        after: Option<&str>,
+    ) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT key FROM kv WHERE plugin = ?1 AND label = ?2 AND key >= ?3 \
+                   AND substr(key, 1, length(?3)) = ?3 AND (?4 IS NULL OR key > ?4) ORDER BY key LIMIT ?5";
+        self.rows(sql, params![plugin, label, prefix, after, KV_KEYS_MAX], |row| row.get(0))
+    }
+
+    /// Bytes of all keys and values of a plugin.
+    pub fn kv_bytes(&self, plugin: &str) -> Result<u64, StoreError> {
+        let sql = "SELECT ifnull(sum(octet_length(key) + octet_length(value)), 0) FROM kv WHERE plugin = ?1";
+        let bytes: i64 = self.connection.query_row(sql, [plugin], |row| row.get(0))?;
+        Ok(bytes.unsigned_abs())
+    }
+
+    fn rows<T>(
+        &self,
+        sql: &str,
+        values: impl Params,
+        read: impl FnMut(&Row<'_>) -> Result<T, rusqlite::Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        Ok(self.connection.prepare(sql)?.query_map(values, read)?.collect::<Result<_, _>>()?)
+    }
+}
+
+fn names(run: &str) -> RunNames {
+    RunNames { id: run.to_owned(), key: run_key(run) }
+}
+
+/// First id and end of the ids of a run's rows.
+fn of_run(run: &str) -> (String, String) {
+    let key = run_key(run);
+    (format!("{key}-"), format!("{key}."))
+}
+
+fn run_row(row: &Row<'_>) -> Result<RunRow, rusqlite::Error> {
+    Ok(RunRow {
+        id: row.get("id")?,
+        task: row.get("task")?,
+        status: row.get("status")?,
+        created_at: row.get("created_at")?,
+        started_at: row.get("started_at")?,
+        completed_at: row.get("completed_at")?,
+        metadata: row.get("metadata")?,
+    })
+}
+
+fn task_row(row: &Row<'_>) -> Result<TaskRow, rusqlite::Error> {
+    Ok(TaskRow {
+        place: row.get("place")?,
+        id: row.get("name")?,
+        description: row.get("description")?,
+        kind: row.get("kind")?,
+        status: row.get("status")?,
+        dependencies: row.get("dependencies")?,
+        retries: row.get("retries")?,
+        max_retries: row.get("max_retries")?,
+        attempts: row.get("attempts")?,
+        added_by: row.get("added_by")?,
+        created_at: row.get("created_at")?,
+        started_at: row.get("started_at")?,
+        completed_at: row.get("completed_at")?,
+    })
+}
+
+fn attempt_row(row: &Row<'_>) -> Result<AttemptRow, rusqlite::Error> {
+    Ok(AttemptRow {
+        attempt: row.get("attempt_number")?,
+        status: row.get("status")?,
+        output: row.get("output")?,
+        error: row.get("error")?,
+        log: row.get("log")?,
+        started_at: row.get("started_at")?,
+        completed_at: row.get("completed_at")?,
+    })
+}
+
+fn finding_row(row: &Row<'_>) -> Result<FindingRow, rusqlite::Error> {
+    Ok(FindingRow {
+        severity: row.get("severity")?,
+        category: row.get("category")?,
+        message: row.get("message")?,
+        location: row.get("location")?,
+        resolved: row.get("resolved")?,
+        plugin: row.get("plugin")?,
+        task: row.get("task")?,
+    })
+}
+
+fn metric_row(row: &Row<'_>) -> Result<MetricRow, rusqlite::Error> {
+    Ok(MetricRow {
+        plugin: row.get("plugin")?,
+        name: row.get("name")?,
+        value: row.get("value")?,
+        unit: row.get("unit")?,
+        attributes: row.get("attributes")?,
+    })
+}
+
+fn artifact_row(row: &Row<'_>) -> Result<ArtifactRow, rusqlite::Error> {
+    Ok(ArtifactRow {
+        task: row.get("task")?,
+        name: row.get("name")?,
+        path: row.get("path")?,
+        hash: row.get("hash")?,
+    })
+}
+
+fn intervention_row(row: &Row<'_>) -> Result<InterventionRow, rusqlite::Error> {
+    Ok(InterventionRow {
+        task: row.get("task")?,
+        reason: row.get("reason")?,
+        action_required: row.get("action_required")?,
+        status: row.get("status")?,
+        created_at: row.get("created_at")?,
+        resolved_at: row.get("resolved_at")?,
+    })
+}

@@ -1,0 +1,101 @@
+//! Rows of the derived tables, as reports and commands read them.
+//!
+//! In -> out: columns -> plain data.
+//! Units: times as ISO 8601 text in UTC; text from outside is as it came and is escaped by who shows it.
+//! Not here: the queries (`reader.rs`), what fills the tables (`projection.rs`).
+
+use serde::Serialize;
+
+/// A run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunRow {
+    pub id: String,
+    pub task: String,
+    pub status: String,
+    pub created_at: String,
+    pub started_at: Option<String>,
+    pub completed_at: Option<String>,
+    /// JSON: plugins, jobs, durability, budget, unsigned; why it ended.
+    pub metadata: String,
+}
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TaskRow {
+    pub place: u32,
+    pub id: String,
+    pub description: String,
+    pub kind: String,
+    pub status: String,
+    /// JSON list of ids.
+    pub dependencies: String,
+    /// Failures that counted, of at most `max_retries` that are tried again.
+    pub retries: u32,
+    pub max_retries: u32,
+    pub attempts: u32,
+    pub added_by: Option<String>,
+    pub created_at: String,
+    /// Of the last attempt.
+    pub started_at: Option<String>,
+    pub completed_at: Option<String>,
+}
+
+/// An attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AttemptRow {
+    pub attempt: u32,
+    /// `running`, `done`, `failed`, `broken`, `in_doubt`, `rerun` or `cancelled`.
+    pub status: String,
+    pub output: Option<String>,
+    pub error: Option<String>,
+    /// Relative to the workspace.
+    pub log: Option<String>,
+    pub started_at: String,
+    pub completed_at: Option<String>,
+}
+
+/// A finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FindingRow {
+    pub severity: String,
+    pub category: String,
+    pub message: String,
+    pub location: Option<String>,
+    pub resolved: bool,
+    pub plugin: Option<String>,
+    /// Id of the task that it is about; absent for the run.
+    pub task: Option<String>,
+}
+
+/// A metric.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MetricRow {
+    pub plugin: String,
+    pub name: String,
+    pub value: f64,
+    pub unit: String,
+    /// JSON list of pairs.
+    pub attributes: String,
+}
+
+/// A file that an attempt wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ArtifactRow {
+    pub task: Option<String>,
+    pub name: String,
+    pub path: String,
+    pub hash: String,
+}
+
+/// Something that a person has to decide, or has decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InterventionRow {
+    pub task: String,
+    pub reason: String,
+    /// `approve` or `resolve`.
+    pub action_required: String,
+    /// `open` or `resolved`.
+    pub status: String,
+    pub created_at: String,
+    pub resolved_at: Option<String>,
+}

@@ -1,0 +1,97 @@
+//! The prepared statements of the writer.
+//!
+//! In -> out: connection -> statements; those of derived tables for `main` or `temp`.
+//! Invariant: every statement runs on one primary key.
+//! Not here: when each runs (`writer.rs`, `projection.rs`).
+
+use rusqlite::{Connection, Statement};
+
+/// Transactions, events and heads.
+pub(crate) struct EventSql<'c> {
+    pub(crate) begin: Statement<'c>,
+    pub(crate) commit: Statement<'c>,
+    pub(crate) event: Statement<'c>,
+    pub(crate) head: Statement<'c>,
+}
+
+impl<'c> EventSql<'c> {
+    pub(crate) fn prepare(connection: &'c Connection) -> Result<Self, rusqlite::Error> {
+        Ok(Self {
+            begin: connection.prepare("BEGIN IMMEDIATE")?,
+            commit: connection.prepare("COMMIT")?,
+            event: connection.prepare("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?,
+            head: connection.prepare("INSERT OR REPLACE INTO heads VALUES (?1, ?2, ?3, ?4)")?,
+        })
+    }
+}
+
+/// Derived rows.
+pub(crate) struct ProjectionSql<'c> {
+    pub(crate) run_started: Statement<'c>,
+    pub(crate) run_session: Statement<'c>,
+    pub(crate) run_reopened: Statement<'c>,
+    pub(crate) run_finished: Statement<'c>,
+    pub(crate) phase_added: Statement<'c>,
+    pub(crate) phase_edited: Statement<'c>,
+    pub(crate) phase_changed: Statement<'c>,
+    pub(crate) execution: Statement<'c>,
+    pub(crate) finding: Statement<'c>,
+    pub(crate) artifact: Statement<'c>,
+    pub(crate) asked: Statement<'c>,
+    pub(crate) answered: Statement<'c>,
+    pub(crate) metric: Statement<'c>,
+    pub(crate) kv_set: Statement<'c>,
+    pub(crate) kv_removed: Statement<'c>,
+}
+
+impl<'c> ProjectionSql<'c> {
+    /// Statements on the tables of that schema, `main` or `temp`.
+    pub(crate) fn prepare(connection: &'c Connection, schema: &str) -> Result<Self, rusqlite::Error> {
+        let prepare = |sql: &str| connection.prepare(&sql.replace('@', schema));
+        Ok(Self {
+            run_started: prepare("INSERT INTO @.runs VALUES (?1, ?2, 'planning', ?3, NULL, NULL, ?4)")?,
+            run_session: prepare(
+                "UPDATE @.runs SET status = CASE status WHEN 'planning' THEN 'executing' ELSE status END, \
+                 started_at = ifnull(started_at, ?2) WHERE id = ?1",
+            )?,
+            run_reopened: prepare(
+                "UPDATE @.runs SET status = CASE WHEN started_at IS NULL THEN 'planning' ELSE 'executing' END, \
+                 completed_at = NULL, metadata = json_remove(metadata, '$.why') WHERE id = ?1",
+            )?,
+            run_finished: prepare(
+                "UPDATE @.runs SET status = ?2, completed_at = ?3, \
+                 metadata = json_set(metadata, '$.why', ?4) WHERE id = ?1",
+            )?,
+            phase_added: prepare(
+                "INSERT INTO @.phases VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, 0, ?8, ?9, ?10, ?11, NULL, ?12)",
+            )?,
+            phase_edited: prepare(
+                "UPDATE @.phases SET description = ?2, dependencies = ?3, max_retries = ?4, kind = ?5 WHERE id = ?1",
+            )?,
+            phase_changed: prepare(
+                "UPDATE @.phases SET status = ?2, retries = CASE WHEN ?3 THEN ?4 ELSE retries + ?4 END, \
+                 attempts = ifnull(?5, attempts), started_at = ifnull(?6, started_at), completed_at = ?7 WHERE id = ?1",
+            )?,
+            execution: prepare(
+                "INSERT INTO @.executions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO UPDATE \
+                 SET status = excluded.status, output = excluded.output, error = excluded.error, log = excluded.log, \
+                 completed_at = excluded.completed_at",
+            )?,
+            finding: prepare("INSERT INTO @.findings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, NULL, ?8, ?9)")?,
+            artifact: prepare("INSERT INTO @.artifacts VALUES (?1, ?2, ?3, ?4, ?5, 'file', NULL, ?6, NULL)")?,
+            asked: prepare(
+                "INSERT INTO @.manual_interventions VALUES (?1, ?2, ?3, ?4, ?5, 'open', NULL, ?6)",
+            )?,
+            answered: prepare(
+                "UPDATE @.manual_interventions SET status = 'resolved', resolved_at = ?3 \
+                 WHERE id >= ?1 AND id < ?2 AND status = 'open'",
+            )?,
+            metric: prepare("INSERT INTO @.metrics VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?,
+            kv_set: prepare(
+                "INSERT INTO @.kv VALUES (?1, ?2, ?3, ?4) ON CONFLICT (plugin, label, key) \
+                 DO UPDATE SET value = excluded.value",
+            )?,
+            kv_removed: prepare("DELETE FROM @.kv WHERE plugin = ?1 AND label = ?2 AND key = ?3")?,
+        })
+    }
+}

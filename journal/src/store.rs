@@ -1,0 +1,291 @@
+//! The store of one workspace: who may open it, and what refuses it.
+//!
+//! In -> out: state folder, [`StoreOptions`] -> [`Store`]; run id -> [`Journal`].
+//! Limits: [`STORE_BYTES_MAX`] unless the options say less.
+//! Invariant: one [`Store`] a folder, by an OS lock held as long as it lives; each run in it was begun by this host.
+//! Not here: groups and waiting (`queue.rs`), the writer's thread (`writer.rs`), reading (`reader.rs`).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crate::connection;
+use crate::event::Event;
+use crate::events;
+use crate::head::{self, Head, JournalKeys};
+use crate::journal::{CommitError, Journal, JournalError};
+use crate::lock::Lock;
+use crate::queue::Queue;
+use crate::reader::Reader;
+use crate::writer::Writer;
+
+/// A store larger than this takes no more events.
+pub const STORE_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
+
+/// Why a store cannot be opened or read. Operator's faults first, then what somebody did to the file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    #[error("cannot {what} `{}`", path.display())]
+    Io {
+        what: &'static str,
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("no store at `{}`", path.display())]
+    Missing { path: PathBuf },
+    #[error("store is held by {}", holder(*.pid))]
+    Held { pid: Option<u32> },
+    #[error(
+        "`{found}` is not a run id: 1 to {} of `[A-Za-z0-9._-]`, not starting with a dot",
+        head::RUN_ID_BYTES_MAX
+    )]
+    RunId { found: String },
+    #[error("store has schema version {found}, this host supports up to {supported}")]
+    NewerVersion { found: u32, supported: u32 },
+    #[error("`{}` is not a regular file", path.display())]
+    OddFile { path: PathBuf },
+    #[error("store has a schema that no host made: {found}")]
+    ForeignSchema { found: String },
+    #[error("run `{run}` was not begun by this host")]
+    Foreign { run: String },
+    #[error("journal of run `{run}` is broken at event {seq}: {fault}")]
+    Broken { run: String, seq: u64, fault: ChainFault },
+    #[error("journal of run `{run}` has {found} events, its kept head names event {kept}")]
+    Truncated { run: String, found: u64, kept: u64 },
+    #[error("event {seq} of run `{run}` is not the one that its signed head names")]
+    Rewritten { run: String, seq: u64 },
+    #[error("head of run `{run}` at event {seq} is not signed by this host")]
+    HeadForged { run: String, seq: u64 },
+    #[error("rows cannot be derived from the events")]
+    Derive {
+        #[source]
+        source: CommitError,
+    },
+    #[error("store cannot be read or written")]
+    Sqlite(#[source] rusqlite::Error),
+}
+
+/// What is wrong with one event of a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChainFault {
+    #[error("its number is missing")]
+    Gap,
+    #[error("it does not follow the event before it")]
+    Prev,
+    #[error("its hash is not that of its bytes")]
+    Hash,
+    #[error("its position is not after the event before it")]
+    Position,
+    #[error("its bytes are no event")]
+    Bytes,
+    #[error("the run's first event is not its start")]
+    Start,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::Sqlite(source)
+    }
+}
+
+impl StoreError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "store-io",
+            Self::Missing { .. } => "store-missing",
+            Self::Held { .. } => "store-held",
+            Self::RunId { .. } => "run-id-invalid",
+            Self::NewerVersion { .. } => "store-newer-version",
+            Self::OddFile { .. } => "store-odd-file",
+            Self::ForeignSchema { .. } => "store-foreign-schema",
+            Self::Foreign { .. } => "store-foreign",
+            Self::Broken { .. } => "journal-broken",
+            Self::Truncated { .. } => "journal-truncated",
+            Self::Rewritten { .. } => "journal-rewritten",
+            Self::HeadForged { .. } => "head-forged",
+            Self::Derive { .. } => "store-underivable",
+            Self::Sqlite(_) => "store-sqlite",
+        }
+    }
+
+    /// What the operator can do about it, if anything.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Held { .. } => {
+                "wait for that process or end it; `status`, `logs` and `report` work meanwhile"
+            }
+            Self::NewerVersion { .. } => "use the newer host, or another state folder",
+            Self::Foreign { .. } | Self::ForeignSchema { .. } => {
+                "a store from elsewhere is never continued; move it away, and `run` starts a new one"
+            }
+            Self::Broken { .. }
+            | Self::Truncated { .. }
+            | Self::Rewritten { .. }
+            | Self::HeadForged { .. } => {
+                "somebody or something changed the store; `audit verify` shows all of it"
+            }
+            Self::Missing { .. } => "`run` makes the store",
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}
+
+/// How a store is opened.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    pub keys: JournalKeys,
+    /// The operator's folder for kept heads, one `<run>.json` each; made if it is missing.
+    pub heads_dir: Option<PathBuf>,
+    /// A store that reaches it is poisoned like one on a full disk.
+    pub bytes_max: u64,
+}
+
+impl StoreOptions {
+    pub fn new(keys: JournalKeys) -> Self {
+        Self { keys, heads_dir: None, bytes_max: STORE_BYTES_MAX }
+    }
+}
+
+/// A store that this process alone may change.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    keys: Arc<JournalKeys>,
+    queue: Arc<Queue>,
+    writer: Option<JoinHandle<()>>,
+    /// Dropped last: the writer is done by then.
+    _lock: Lock,
+}
+
+impl Store {
+    /// Opens the store in that folder, or makes one.
+    ///
+    /// # Errors
+    /// `Held` if another process has it; `NewerVersion`, `ForeignSchema`, `OddFile`; `Foreign` if it has a run that
+    /// this host did not begin; `Truncated`, `Rewritten` or `HeadForged` if an open run is not what its kept head says.
+    pub fn open(folder: &Path, options: StoreOptions) -> Result<Self, StoreError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| StoreError::Io { what: "make", path, source }
+        };
+        std::fs::create_dir_all(folder).map_err(io(folder))?;
+        if let Some(heads) = &options.heads_dir {
+            std::fs::create_dir_all(heads).map_err(io(heads))?;
+        }
+        let lock = Lock::take(folder)?;
+        let connection = connection::open_writer(folder, options.bytes_max)?;
+        refuse_foreign(&connection, &options)?;
+        let position = events::next_position(&connection)?;
+        let keys = Arc::new(options.keys);
+        let queue = Arc::new(Queue::default());
+        let writer = Writer::new(connection, queue.clone(), keys.clone(), options.heads_dir, position)?;
+        let thread = std::thread::Builder::new().name("orch-store".to_owned()).spawn(move || writer.run());
+        let thread = thread.map_err(|source| StoreError::Io {
+            what: "start the writer of",
+            path: folder.to_owned(),
+            source,
+        })?;
+        Ok(Self { folder: folder.to_owned(), keys, queue, writer: Some(thread), _lock: lock })
+    }
+
+    /// The journal of one run, new or going on.
+    ///
+    /// # Errors
+    /// `RunId`, `Broken` if the run's last event has no whole hash.
+    pub fn journal(&self, run: &str) -> Result<Journal, StoreError> {
+        if !head::is_run_id(run) {
+            return Err(StoreError::RunId { found: run.escape_default().to_string() });
+        }
+        let slot = match self.queue.find(run) {
+            Some(slot) => slot,
+            None => {
+                let (next, link) = events::end_of(&connection::open_reader(&self.folder)?, run)?;
+                self.queue.add(run, next, link)
+            }
+        };
+        Ok(Journal::new(self.queue.clone(), self.keys.clone(), slot))
+    }
+
+    /// A reader of what is committed.
+    pub fn reader(&self) -> Result<Reader, StoreError> {
+        Reader::open(&self.folder)
+    }
+
+    /// Commits what was appended, writes the log back and lets go of the store.
+    ///
+    /// # Errors
+    /// `Poisoned` if something appended is not in the store.
+    pub fn close(mut self) -> Result<(), JournalError> {
+        self.end();
+        self.queue.verdict()
+    }
+
+    fn end(&mut self) {
+        self.queue.close();
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has poisoned the queue on its way out.
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Refuses runs of other hosts, and open runs that are not what their kept heads say.
+fn refuse_foreign(connection: &rusqlite::Connection, options: &StoreOptions) -> Result<(), StoreError> {
+    for run in events::runs(connection)? {
+        match events::first(connection, &run)? {
+            Some(Event::RunStarted(started))
+                if started.run == run && head::is_sealed(&options.keys, &started) => {}
+            _ => return Err(StoreError::Foreign { run: run.escape_default().to_string() }),
+        }
+    }
+    let Some(folder) = &options.heads_dir else { return Ok(()) };
+    let open = "SELECT id FROM runs WHERE status IN ('planning', 'executing', 'waiting')";
+    let open: Vec<String> =
+        connection.prepare(open)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for run in open.iter().filter(|run| head::is_run_id(run)) {
+        check_kept(connection, &options.keys, folder, run)?;
+    }
+    Ok(())
+}
+
+/// The head that was kept of that run, after it was compared with the journal; nothing if none was kept.
+pub(crate) fn check_kept(
+    connection: &rusqlite::Connection,
+    keys: &JournalKeys,
+    folder: &Path,
+    run: &str,
+) -> Result<Option<u64>, StoreError> {
+    let kept = Head::read(folder, run).map_err(|source| StoreError::Io {
+        what: "read",
+        path: folder.join(format!("{run}.json")),
+        source,
+    })?;
+    let Some(kept) = kept else { return Ok(None) };
+    let forged = || StoreError::HeadForged { run: run.to_owned(), seq: kept.seq };
+    if kept.run != run {
+        return Err(forged());
+    }
+    let link = kept.link(keys).ok_or_else(forged)?;
+    match events::link_at(connection, run, kept.seq)? {
+        Some(found) if found == link => Ok(Some(kept.seq)),
+        Some(_) => Err(StoreError::Rewritten { run: run.to_owned(), seq: kept.seq }),
+        None => {
+            let (found, _) = events::end_of(connection, run)?;
+            Err(StoreError::Truncated { run: run.to_owned(), found, kept: kept.seq })
+        }
+    }
+}

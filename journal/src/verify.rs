@@ -1,0 +1,163 @@
+//! Whether a store's journals are whole, begun here, and as long as this host once vouched for.
+//!
+//! In -> out: [`Reader`], keys, the operator's folder of heads -> [`AuditReport`], one line a run.
+//! Invariant: every event of every run is hashed again; nothing derived is believed, not even the list of runs.
+//! Not here: derived tables (`rebuild.rs`). What nobody vouched for yet, after the last head, can be cut off unseen.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::events::{self, Events};
+use crate::head::{self, Head, JournalKeys};
+use crate::reader::Reader;
+use crate::store::{StoreError, check_kept};
+
+/// What was found in one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditedRun {
+    pub run: String,
+    /// Events that are whole.
+    pub events: u64,
+    /// Event of the head in the operator's folder that the journal agrees with; absent if none was kept.
+    pub kept_head: Option<u64>,
+    /// Heads in the store that the journal agrees with.
+    pub heads: u64,
+    pub faults: Vec<AuditFault>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditFault {
+    /// Stable name: `journal-broken`, `run-foreign`, `journal-truncated`, `journal-rewritten`, `head-forged`,
+    /// `position-repeated`.
+    pub code: &'static str,
+    pub text: String,
+}
+
+/// What was found in a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditReport {
+    pub runs: Vec<AuditedRun>,
+    /// Faults of no single run.
+    pub faults: Vec<AuditFault>,
+}
+
+impl AuditReport {
+    /// True when nothing is wrong.
+    pub fn is_intact(&self) -> bool {
+        self.faults().next().is_none()
+    }
+
+    /// All that is wrong, run by run.
+    pub fn faults(&self) -> impl Iterator<Item = &AuditFault> {
+        self.runs.iter().flat_map(|run| &run.faults).chain(&self.faults)
+    }
+}
+
+/// Reads all journals and compares them with what this host vouched for.
+///
+/// # Errors
+/// Only what keeps the check from being made: `Sqlite`, `Io`. What it finds is in the report.
+pub fn audit_verify(
+    reader: &Reader,
+    keys: &JournalKeys,
+    heads_dir: Option<&Path>,
+) -> Result<AuditReport, StoreError> {
+    let connection = reader.connection();
+    // One view of the store for all of it, though a host may go on writing.
+    let _view = connection.unchecked_transaction()?;
+    let mut runs = Vec::new();
+    for run in events::runs(connection)? {
+        runs.push(audit_run(reader, keys, heads_dir, run)?);
+    }
+    let mut faults = Vec::new();
+    let known: Vec<&String> = runs.iter().map(|audited| &audited.run).collect();
+    let headed: Vec<String> = connection
+        .prepare("SELECT DISTINCT run FROM heads")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for run in headed.iter().filter(|run| !known.contains(run)) {
+        let text = format!("run `{}` has a signed head and no event", run.escape_default());
+        faults.push(AuditFault { code: "journal-truncated", text });
+    }
+    let sql = "SELECT count(*), count(DISTINCT position), ifnull(max(position), -1) + 1 FROM events";
+    let (all, distinct, end): (i64, i64, i64) =
+        connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    if all != distinct || all != end {
+        let text = format!("{all} events have {distinct} positions up to {end}");
+        faults.push(AuditFault { code: "position-repeated", text });
+    }
+    Ok(AuditReport { runs, faults })
+}
+
+fn audit_run(
+    reader: &Reader,
+    keys: &JournalKeys,
+    heads_dir: Option<&Path>,
+    run: String,
+) -> Result<AuditedRun, StoreError> {
+    let connection = reader.connection();
+    let mut audited = AuditedRun { run, events: 0, kept_head: None, heads: 0, faults: Vec::new() };
+    let run = audited.run.clone();
+    let mut chain = Events::new(connection, &run);
+    for found in chain.by_ref() {
+        match found {
+            Ok((_, event)) => {
+                let foreign =
+                    matches!(&event, crate::Event::RunStarted(started) if !head::is_sealed(keys, started));
+                if foreign {
+                    let text = format!("run `{run}` was not begun by this host");
+                    audited.faults.push(AuditFault { code: "run-foreign", text });
+                }
+                audited.events += 1;
+            }
+            Err(fault) => audited.faults.push(judged(fault)?),
+        }
+    }
+    for stored in stored_heads(reader, &run)? {
+        let fault = match (stored.link(keys), events::link_at(connection, &run, stored.seq)?) {
+            (None, _) => StoreError::HeadForged { run: run.clone(), seq: stored.seq },
+            (Some(signed), Some(link)) if signed == link => {
+                audited.heads += 1;
+                continue;
+            }
+            (Some(_), Some(_)) => StoreError::Rewritten { run: run.clone(), seq: stored.seq },
+            (Some(_), None) => {
+                StoreError::Truncated { run: run.clone(), found: audited.events, kept: stored.seq }
+            }
+        };
+        audited.faults.push(judged(fault)?);
+    }
+    if let Some(folder) = heads_dir.filter(|_| head::is_run_id(&run)) {
+        match check_kept(connection, keys, folder, &run) {
+            Ok(kept) => audited.kept_head = kept,
+            Err(fault) => audited.faults.push(judged(fault)?),
+        }
+    }
+    Ok(audited)
+}
+
+/// What is wrong with the store goes into the report; what kept us from looking goes up.
+fn judged(fault: StoreError) -> Result<AuditFault, StoreError> {
+    match fault {
+        StoreError::Sqlite(_) => Err(fault),
+        StoreError::Io { ref source, .. } if source.kind() != std::io::ErrorKind::InvalidData => Err(fault),
+        StoreError::Io { .. } => Ok(AuditFault { code: "head-forged", text: fault.to_string() }),
+        _ => Ok(AuditFault { code: fault.code(), text: fault.to_string() }),
+    }
+}
+
+fn stored_heads(reader: &Reader, run: &str) -> Result<Vec<Head>, StoreError> {
+    let sql = "SELECT seq, hash, mac FROM heads WHERE run = ?1 ORDER BY seq";
+    let mut statement = reader.connection().prepare(sql)?;
+    let heads = statement.query_map([run], |row| {
+        Ok(Head {
+            run: run.to_owned(),
+            seq: row.get::<_, i64>(0)?.unsigned_abs(),
+            hash: hex::encode(row.get::<_, Vec<u8>>(1)?),
+            mac: hex::encode(row.get::<_, Vec<u8>>(2)?),
+        })
+    })?;
+    Ok(heads.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,6 @@
+//! The store from outside: what is kept, what is refused, what is found out.
+
+mod fixture;
+mod groups;
+mod opening;
+mod tampering;
