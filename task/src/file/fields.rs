@@ -1,0 +1,286 @@
+//! One mapping of the file -> one task.
+//!
+//! In -> out: [`Placed`] mapping -> [`FileTask`], or the first wrong field with its place.
+//! Limits: those of `model.rs`; times to the millisecond.
+//! Not here: whether ids are unique and dependencies known (`graph.rs`, called by `parse.rs`).
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use crate::file::error::{Place, TaskFileError};
+use crate::file::node::{Node, Placed};
+use crate::file::{FileTask, Spots, StatusSpot};
+use crate::model::{
+    Command, DEPENDENCIES_MAX, DESCRIPTION_BYTES_MAX, Kind, OnDoubt, SETTINGS_BYTES_MAX, Status, Task, TaskId,
+};
+
+/// Longest time that `timeout` may name: 365 days.
+const TIMEOUT_SECONDS_MAX: f64 = 365.0 * 86_400.0;
+/// Entries of `command` and of `verify`.
+const ENTRIES_MAX: usize = 10_000;
+
+/// A task and the places of its dependencies, for what the graph check finds.
+pub(crate) struct Read {
+    pub(crate) task: FileTask,
+    pub(crate) dependency_places: Vec<Place>,
+}
+
+/// Reads one task out of its mapping. `text` is the whole file.
+pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileError> {
+    let (place, found, is_own) = (placed.at.place, placed.found(), placed.at.is_own);
+    let start = placed.at.bytes.start;
+    let Node::Map(entries) = placed.node else { return Err(TaskFileError::NotATask { found, place }) };
+
+    let is_id = |(key, _): &&(Placed, Placed)| matches!(&key.node, Node::Text(name) if name == "id");
+    let Some((id_key, id)) = entries.iter().find(is_id) else { return Err(TaskFileError::NoId { place }) };
+    let mut task = Task::new(Field { text, name: "id", value: id }.id()?, Kind::shell());
+    let mut spots = Spots::of(text, start, is_own, id_key, id);
+    let mut status = None;
+    let mut added_by = None;
+    let mut dependency_places = Vec::new();
+    for (key, value) in entries {
+        let Node::Text(name) = &key.node else { unreachable!("keys are read as text") };
+        let field = Field { text, name, value: &value };
+        match name.as_str() {
+            "id" => {}
+            "description" => task.description = field.description()?,
+            "kind" => task.kind = field.kind()?,
+            "command" => task.command = field.command()?,
+            "priority" => {
+                task.priority = field.integer("a whole number from -2147483648 to 2147483647")?.unwrap_or(0)
+            }
+            "cost" => task.cost = field.integer("a whole number from 0 to 4294967295")?.unwrap_or(1),
+            "retries" => task.retries = field.integer("a whole number from 0 to 4294967295")?.unwrap_or(0),
+            "timeout" => task.timeout_ms = field.timeout_ms()?.unwrap_or(task.timeout_ms),
+            "dependencies" => (task.dependencies, dependency_places) = field.dependencies()?,
+            "verify" => task.verify = field.texts("a list of plugin ids")?.unwrap_or_default(),
+            "on_doubt" => task.on_doubt = field.on_doubt()?,
+            "idempotent" => task.idempotent = field.boolean()?,
+            "status" => {
+                status = field.status()?;
+                spots.status = StatusSpot::of(&value.at, is_own);
+            }
+            "added_by" => added_by = field.text_or_nothing()?,
+            _ => {
+                task.settings.insert(name.clone(), to_json(value.node));
+            }
+        }
+    }
+    check_settings(&task.settings, place)?;
+    let task = FileTask { task, status, added_by, line: place.line, column: place.column, spots };
+    Ok(Read { task, dependency_places })
+}
+
+struct Field<'a> {
+    text: &'a str,
+    name: &'a str,
+    value: &'a Placed,
+}
+
+impl Field<'_> {
+    fn wrong(&self, expected: &'static str) -> TaskFileError {
+        self.wrong_at(self.value, expected)
+    }
+
+    fn wrong_at(&self, value: &Placed, expected: &'static str) -> TaskFileError {
+        let found = match &value.node {
+            Node::Number(number) => format!("`{number}`"),
+            Node::Bool(value) => format!("`{value}`"),
+            Node::Text(text) if text.len() <= 64 => format!("`{}`", text.escape_debug()),
+            _ => value.found().to_owned(),
+        };
+        TaskFileError::WrongType {
+            key: self.name.escape_debug().to_string(),
+            found,
+            expected,
+            place: value.at.place,
+        }
+    }
+
+    fn over(&self, found: usize, limit: usize) -> TaskFileError {
+        let key = self.name.escape_debug().to_string();
+        TaskFileError::OverLimit { key, found: found as u64, limit: limit as u64, place: self.value.at.place }
+    }
+
+    /// The text of a scalar: of numbers and booleans as they are written, so that `07` is not `7`.
+    fn scalar(&self, value: &Placed) -> Option<String> {
+        match &value.node {
+            Node::Text(text) => Some(text.clone()),
+            Node::Number(_) | Node::Bool(_) => self.text.get(value.at.written.clone()).map(str::to_owned),
+            Node::Null | Node::List(_) | Node::Map(_) => None,
+        }
+    }
+
+    fn text_or_nothing(&self) -> Result<Option<String>, TaskFileError> {
+        match &self.value.node {
+            Node::Null => Ok(None),
+            _ => self.scalar(self.value).map(Some).ok_or_else(|| self.wrong("a text")),
+        }
+    }
+
+    fn task_id(&self, value: &Placed) -> Result<TaskId, TaskFileError> {
+        const EXPECTED: &str = "a text or a whole number";
+        let text = self.scalar(value).ok_or_else(|| self.wrong_at(value, EXPECTED))?;
+        let is_float = matches!(&value.node, Node::Number(number) if number.is_f64());
+        // A whole number over 64 bits is held as a float, and is as good a name as any.
+        if is_float && !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(self.wrong_at(value, EXPECTED));
+        }
+        TaskId::parse(&text).map_err(|source| TaskFileError::Name { source, place: value.at.place })
+    }
+
+    fn id(&self) -> Result<TaskId, TaskFileError> {
+        match &self.value.node {
+            Node::Null => Err(TaskFileError::NoId { place: self.value.at.place }),
+            _ => self.task_id(self.value),
+        }
+    }
+
+    fn description(&self) -> Result<String, TaskFileError> {
+        let text = self.text_or_nothing()?.unwrap_or_default();
+        match text.len() > DESCRIPTION_BYTES_MAX {
+            true => Err(self.over(text.len(), DESCRIPTION_BYTES_MAX)),
+            false => Ok(text),
+        }
+    }
+
+    fn kind(&self) -> Result<Kind, TaskFileError> {
+        let Some(text) = self.text_or_nothing()? else { return Ok(Kind::shell()) };
+        Kind::parse(&text).map_err(|source| TaskFileError::Name { source, place: self.value.at.place })
+    }
+
+    fn command(&self) -> Result<Option<Command>, TaskFileError> {
+        const EXPECTED: &str = "a line of text, or a list of a program and its arguments";
+        if let Node::List(_) = &self.value.node {
+            let words = self.texts(EXPECTED)?.unwrap_or_default();
+            return match words.first().is_some_and(|program| !program.is_empty()) {
+                true => Ok(Some(Command::Argv(words))),
+                false => Err(self.wrong(EXPECTED)),
+            };
+        }
+        match self.text_or_nothing().map_err(|_| self.wrong(EXPECTED))? {
+            Some(line) if line.trim().is_empty() => Err(self.wrong(EXPECTED)),
+            line => Ok(line.map(Command::Shell)),
+        }
+    }
+
+    fn integer<T: TryFrom<i64>>(&self, expected: &'static str) -> Result<Option<T>, TaskFileError> {
+        match &self.value.node {
+            Node::Null => Ok(None),
+            Node::Number(number) => {
+                let value = number.as_i64().and_then(|value| T::try_from(value).ok());
+                value.map(Some).ok_or_else(|| self.wrong(expected))
+            }
+            _ => Err(self.wrong(expected)),
+        }
+    }
+
+    fn timeout_ms(&self) -> Result<Option<u64>, TaskFileError> {
+        const EXPECTED: &str = "seconds, from 0.001 to 31536000";
+        let seconds = match &self.value.node {
+            Node::Null => return Ok(None),
+            Node::Number(number) => number.as_f64().ok_or_else(|| self.wrong(EXPECTED))?,
+            _ => return Err(self.wrong(EXPECTED)),
+        };
+        let ms = (seconds * 1000.0).round();
+        match ms >= 1.0 && seconds <= TIMEOUT_SECONDS_MAX {
+            true => Ok(Some(ms as u64)),
+            false => Err(self.wrong(EXPECTED)),
+        }
+    }
+
+    fn list(&self, expected: &'static str, limit: usize) -> Result<Option<&[Placed]>, TaskFileError> {
+        match &self.value.node {
+            Node::Null => Ok(None),
+            Node::List(items) if items.len() > limit => Err(self.over(items.len(), limit)),
+            Node::List(items) => Ok(Some(items)),
+            _ => Err(self.wrong(expected)),
+        }
+    }
+
+    fn texts(&self, expected: &'static str) -> Result<Option<Vec<String>>, TaskFileError> {
+        let Some(items) = self.list(expected, ENTRIES_MAX)? else { return Ok(None) };
+        let text = |item: &Placed| self.scalar(item).ok_or_else(|| self.wrong_at(item, "a text"));
+        items.iter().map(text).collect::<Result<Vec<String>, _>>().map(Some)
+    }
+
+    /// Each dependency once, in the order of the file.
+    fn dependencies(&self) -> Result<(Vec<TaskId>, Vec<Place>), TaskFileError> {
+        let items = self.list("a list of task ids", DEPENDENCIES_MAX)?.unwrap_or_default();
+        let (mut ids, mut places) = (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()));
+        let mut seen = HashSet::with_capacity(items.len());
+        for item in items {
+            let id = self.task_id(item)?;
+            if seen.insert(id.clone()) {
+                ids.push(id);
+                places.push(item.at.place);
+            }
+        }
+        Ok((ids, places))
+    }
+
+    fn boolean(&self) -> Result<bool, TaskFileError> {
+        match &self.value.node {
+            Node::Null => Ok(false),
+            Node::Bool(value) => Ok(*value),
+            _ => Err(self.wrong("`true` or `false`")),
+        }
+    }
+
+    fn on_doubt(&self) -> Result<OnDoubt, TaskFileError> {
+        match &self.value.node {
+            Node::Null => Ok(OnDoubt::Ask),
+            Node::Text(word) if word == "ask" => Ok(OnDoubt::Ask),
+            Node::Text(word) if word == "retry" => Ok(OnDoubt::Retry),
+            Node::Text(word) if word == "fail" => Ok(OnDoubt::Fail),
+            Node::Text(word) if word == "done" => Ok(OnDoubt::Done),
+            _ => Err(self.wrong("`ask`, `retry`, `fail` or `done`")),
+        }
+    }
+
+    fn status(&self) -> Result<Option<Status>, TaskFileError> {
+        let place = self.value.at.place;
+        let word = match &self.value.node {
+            Node::Null => return Ok(None),
+            Node::List(_) | Node::Map(_) => return Err(self.wrong("a status")),
+            _ => self.scalar(self.value).unwrap_or_default(),
+        };
+        let shown: String = word.chars().take(64).flat_map(char::escape_debug).collect();
+        Status::from_word(&word).map(Some).ok_or(TaskFileError::UnknownStatus { found: shown, place })
+    }
+}
+
+fn to_json(node: Node) -> Value {
+    match node {
+        Node::Null => Value::Null,
+        Node::Bool(value) => Value::Bool(value),
+        Node::Number(value) => Value::Number(value),
+        Node::Text(value) => Value::String(value),
+        Node::List(items) => Value::Array(items.into_iter().map(|item| to_json(item.node)).collect()),
+        Node::Map(entries) => {
+            let mut map = Map::new();
+            for (key, value) in entries {
+                let Node::Text(key) = key.node else { unreachable!("keys are read as text") };
+                map.insert(key, to_json(value.node));
+            }
+            Value::Object(map)
+        }
+    }
+}
+
+fn check_settings(settings: &Map<String, Value>, place: Place) -> Result<(), TaskFileError> {
+    if settings.is_empty() {
+        return Ok(());
+    }
+    let found = serde_json::to_string(settings).map_or(usize::MAX, |text| text.len());
+    match found > SETTINGS_BYTES_MAX {
+        true => Err(TaskFileError::OverLimit {
+            key: "settings".to_owned(),
+            found: found as u64,
+            limit: SETTINGS_BYTES_MAX as u64,
+            place,
+        }),
+        false => Ok(()),
+    }
+}

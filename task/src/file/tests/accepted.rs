@@ -1,0 +1,159 @@
+//! What files may look like, and what is read out of them.
+//!
+//! In -> out: text -> tasks.
+//! Not here: files that are refused (`refused.rs`).
+
+use serde_json::json;
+
+use crate::file::TaskFile;
+use crate::model::{Command, OnDoubt, Status, Task};
+
+fn read(text: &str) -> TaskFile {
+    TaskFile::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn one(text: &str) -> Task {
+    let file = read(text);
+    assert_eq!(file.tasks().len(), 1);
+    file.tasks()[0].task.clone()
+}
+
+fn ids(text: &str) -> Vec<String> {
+    read(text).tasks().iter().map(|read| read.task.id.to_string()).collect()
+}
+
+#[test]
+fn a_file_may_be_empty() {
+    for text in [
+        "",
+        "\n",
+        "# nothing yet\n",
+        "[]",
+        "[]\n",
+        "tasks: []\n",
+        "tasks:\n",
+        "tasks: ~\n",
+        "---\n",
+        "~",
+        "\u{feff}",
+        "x: 1\ntasks:\ny: 2\n",
+    ] {
+        assert_eq!(read(text).tasks().len(), 0, "{text:?}");
+        assert_eq!(read(text).bytes(), text.as_bytes());
+    }
+}
+
+#[test]
+fn defaults_are_filled_in() {
+    let task = one("- id: a\n");
+    assert_eq!(task, Task::new(task.id.clone(), crate::model::Kind::shell()));
+    // A key without value says nothing.
+    let keys = "description kind command priority cost dependencies timeout retries verify on_doubt idempotent status";
+    let empty: String = keys.split(' ').map(|key| format!("  {key}:\n")).collect();
+    assert_eq!(one(&format!("- id: a\n{empty}")), task);
+}
+
+#[test]
+fn every_key_is_read() {
+    let text = "\
+name: demo
+tasks:
+  - id: 07            # kept as written
+    description: \"two\\nlines \u{e9}\"
+    kind: agent
+    command: [sleep, 5, 0x1F, true, \"a b\"]
+    priority: -2
+    cost: 0
+    timeout: 1.25
+    retries: 3
+    verify: [demo/tests]
+    on_doubt: fail
+    idempotent: true
+    status: waiting_approval
+    added_by: demo/reflector
+    model: {name: x, temperature: 0.5, tags: [a, ~, 1]}
+  - {id: b, command: make all, dependencies: [07, \"07\"]}
+after: true
+";
+    let file = read(text);
+    let [first, second] = file.tasks() else { panic!("not two") };
+    let task = &first.task;
+    assert_eq!((first.line, first.column), (3, 5));
+    assert_eq!(task.id.as_str(), "07");
+    assert_eq!(task.description, "two\nlines é");
+    assert_eq!(task.kind.as_str(), "agent");
+    let words = ["sleep", "5", "0x1F", "true", "a b"].map(str::to_owned).to_vec();
+    assert_eq!(task.command, Some(Command::Argv(words)));
+    assert_eq!((task.priority, task.cost, task.timeout_ms, task.retries), (-2, 0, 1250, 3));
+    assert_eq!(task.verify, ["demo/tests"]);
+    assert_eq!((task.on_doubt, task.idempotent), (OnDoubt::Fail, true));
+    assert_eq!(first.status, Some(Status::WaitingApproval));
+    assert_eq!(first.added_by.as_deref(), Some("demo/reflector"));
+    let model = json!({"name": "x", "temperature": 0.5, "tags": ["a", null, 1]});
+    assert_eq!(serde_json::Value::Object(task.settings.clone()), json!({ "model": model }));
+
+    assert_eq!((second.line, second.column), (17, 5));
+    assert_eq!(second.task.command, Some(Command::Shell("make all".to_owned())));
+    assert_eq!(second.task.dependencies, std::slice::from_ref(&task.id));
+    assert_eq!((second.status, second.status_or_pending()), (None, Status::Pending));
+}
+
+#[test]
+fn ids_are_text_and_never_rounded() {
+    assert_eq!(
+        ids("- id: 1\n- id: 01\n- id: 0x1\n- id: 1_0\n- id: true\n- id: no\n"),
+        ["1", "01", "0x1", "1_0", "true", "no"]
+    );
+    assert_eq!(ids("- id: 123456789012345678901234567890\n").concat(), "123456789012345678901234567890");
+    assert_eq!(
+        ids("- id: 1.2.3\n- id: -\n- id: ...a\n".replace("id: -\n", "id: '-'\n").as_str()),
+        ["1.2.3", "-", "...a"]
+    );
+}
+
+#[test]
+fn timeouts_are_exact_to_the_millisecond() {
+    for (text, ms) in [
+        ("0.001", 1),
+        ("0.123", 123),
+        ("1.001", 1001),
+        ("3600", 3_600_000),
+        ("1e1", 10_000),
+        ("31536000", 31_536_000_000),
+    ] {
+        assert_eq!(one(&format!("- id: a\n  timeout: {text}\n")).timeout_ms, ms);
+    }
+}
+
+#[test]
+fn other_styles_of_yaml() {
+    assert_eq!(ids("[{\"id\": \"a\"}, {\"id\": 2}]"), ["a", "2"]);
+    assert_eq!(ids("{\"tasks\": [{\"id\": \"a\"}], \"x\": null}"), ["a"]);
+    assert_eq!(ids("\u{feff}- id: a\r\n  description: \u{fc}\r\n- id: b"), ["a", "b"]);
+    assert_eq!(ids("---\n# one\n- id: a\n\n# two\n-   id: b\n...\n# end\n"), ["a", "b"]);
+    assert_eq!(ids("%YAML 1.2\n---\n-\n  id: a\n"), ["a"]);
+    assert_eq!(
+        one("- id: a\n  command: |\n    make\n    make test\n").command,
+        Some(Command::Shell("make\nmake test\n".to_owned()))
+    );
+    assert_eq!(one("- id: a\n  description:\tb\n").description, "b");
+}
+
+#[test]
+fn aliases_and_merge_keys_are_followed() {
+    let text = "\
+defaults: &defaults {kind: agent, retries: 2, dependencies: [&one first]}
+tasks:
+- id: *one
+- <<: *defaults
+  id: b
+  retries: 1
+";
+    let file = read(text);
+    let task = &file.tasks()[1].task;
+    assert_eq!((task.kind.as_str(), task.retries, task.dependencies[0].as_str()), ("agent", 1, "first"));
+    // Many tasks that share a default are no bomb.
+    let many: String = (0..20_000).map(|at| format!("- {{<<: *d, id: t{at}}}\n")).collect();
+    let text = format!("d: &d {{kind: agent, retries: 2, cost: 3, priority: 4}}\ntasks:\n{many}");
+    assert_eq!(read(&text).tasks().iter().filter(|read| read.task.cost == 3).count(), 20_000);
+}

@@ -1,0 +1,241 @@
+//! Every way in which a file is refused: code, place and the words that matter.
+//!
+//! In -> out: text -> [`TaskFileError`].
+//! Not here: files that are read (`accepted.rs`).
+
+use crate::file::{FILE_BYTES_MAX, TASKS_MAX, TaskFile};
+
+#[track_caller]
+fn check(text: &str, code: &str, place: (u32, u32), says: &str) {
+    let error = match TaskFile::parse(text) {
+        Ok(file) => panic!("accepted {} tasks: {text:?}", file.tasks().len()),
+        Err(error) => error,
+    };
+    assert_eq!(error.code(), code, "{error}");
+    let found = error.place().map(|place| (place.line, place.column));
+    assert_eq!(found, Some(place), "{error}");
+    let said = error.to_string();
+    assert!(said.contains(says), "`{said}` does not say `{says}`");
+    assert!(
+        said.ends_with(&format!("line {}, column {}", place.0, place.1)) || code == "task-duplicate-id",
+        "{said}"
+    );
+    assert!(!said.contains('\n') && !said.ends_with('.'), "{said}");
+}
+
+#[test]
+fn syntax() {
+    check("- id: [\n", "task-file-syntax", (1, 7), "unclosed bracket '['");
+    check("- id: a\n   kind: b\n", "task-file-syntax", (2, 8), "mapping values are not allowed");
+    check("- id: a\n\tkind: b\n", "task-file-syntax", (1, 7), "tab");
+    check("- id: 'a\n", "task-file-syntax", (2, 1), "quoted scalar");
+    check("}", "task-file-syntax", (1, 1), "bracket");
+    check("- id: *nobody\n", "task-file-syntax", (1, 7), "unknown anchor");
+    check("- id: a\n  : 1\n", "task-file-syntax", (2, 3), "a key is empty");
+    check("- id: a\n  ? [b]\n  : 1\n", "task-file-syntax", (2, 5), "a key is a list or a mapping");
+    check("- id: a\n  x: .nan\n", "task-file-syntax", (2, 6), "`.nan` is not finite");
+    check("- id: a\u{7}\n", "task-file-syntax", (1, 7), "\\u{7}");
+    check("- id: a\r\n  kind: 'x\r\n", "task-file-syntax", (3, 1), "quoted scalar");
+}
+
+#[test]
+fn documents_and_encoding() {
+    check("- id: a\n---\n- id: b\n", "task-file-second-document", (3, 1), "second YAML document");
+    let error = TaskFile::parse(b"- id: a\n  description: \xc3\xa9\xff\n".as_slice()).unwrap_err();
+    assert_eq!(error.code(), "task-file-not-utf8");
+    assert_eq!(error.to_string(), "byte 25 is not UTF-8, at line 2, column 17");
+}
+
+#[test]
+fn sizes() {
+    let error = TaskFile::parse(vec![b' '; FILE_BYTES_MAX as usize + 1]).unwrap_err();
+    assert_eq!(error.code(), "task-file-too-large");
+    assert_eq!(error.to_string(), "task file is 67108865 bytes, limit is 67108864");
+    assert_eq!(error.place(), None);
+    assert_eq!(TaskFile::parse(vec![b'\n'; FILE_BYTES_MAX as usize]).unwrap().tasks().len(), 0);
+
+    let mut text: String = (0..TASKS_MAX).map(|at| format!("- {{id: t{at}}}\n")).collect();
+    assert_eq!(TaskFile::parse(text.as_str()).unwrap().tasks().len(), TASKS_MAX);
+    text.push_str("- {id: more}\n");
+    check_too_many(&text);
+}
+
+#[track_caller]
+fn check_too_many(text: &str) {
+    let error = TaskFile::parse(text).unwrap_err();
+    assert_eq!(error.code(), "task-file-too-many");
+    assert_eq!(error.to_string(), "more than 200000 tasks, the first too many is at line 200001, column 3");
+    assert!(error.hint().unwrap().contains("orch-host import"));
+}
+
+#[test]
+fn aliases_that_explode() {
+    let mut bomb = "- id: a\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..9 {
+        let list = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("  a{level}: &a{level} [{list}]\n"));
+    }
+    let error = TaskFile::parse(bomb).unwrap_err();
+    assert_eq!(error.code(), "task-file-alias-bomb");
+    assert!(error.place().is_some_and(|place| place.line > 2), "{error}");
+    // Merge keys multiply too.
+    let mut merges =
+        "- id: a\n  m0: &m0 {k0: 1, k1: 1, k2: 1, k3: 1, k4: 1, k5: 1, k6: 1, k7: 1, k8: 1}\n".to_owned();
+    for level in 1..9 {
+        let list = (0..9).map(|nth| format!("n{nth}: *m{}", level - 1)).collect::<Vec<_>>().join(", ");
+        merges.push_str(&format!("  m{level}: &m{level} {{{list}}}\n"));
+    }
+    assert_eq!(TaskFile::parse(merges).unwrap_err().code(), "task-file-alias-bomb");
+}
+
+#[test]
+fn nesting() {
+    let flow = format!("- id: a\n  x: {}1{}\n", "[".repeat(70), "]".repeat(70));
+    check(&flow, "task-file-too-complex", (2, 68), "nesting is over the limit");
+    let deeper = "[".repeat(100_000);
+    assert_eq!(TaskFile::parse(deeper).unwrap_err().code(), "task-file-too-complex");
+    let block = (0..1000).map(|at| format!("{}- \n", " ".repeat(at))).collect::<String>();
+    assert_eq!(TaskFile::parse(block).unwrap_err().code(), "task-file-too-complex");
+}
+
+#[test]
+fn keys() {
+    check("- id: a\n  id: b\n", "task-file-duplicate-key", (2, 3), "key `id` is there twice");
+    check("- id: a\n  x: {y: 1, \"y\": 2}\n", "task-file-duplicate-key", (2, 13), "key `y`");
+    check("tasks: []\ntasks: []\n", "task-file-duplicate-key", (2, 1), "key `tasks`");
+}
+
+#[test]
+fn shape() {
+    check("# note\n\n  hello\n", "task-file-not-tasks", (3, 3), "file is a text, expected a list");
+    check("7", "task-file-not-tasks", (1, 1), "a number");
+    check("-7", "task-file-not-tasks", (1, 1), "a number");
+    check("0.5", "task-file-not-tasks", (1, 1), "a number");
+    check("---\ntrue\n", "task-file-not-tasks", (2, 1), "a boolean");
+    check("\nname: x\ntask: []\n", "task-file-no-tasks-key", (2, 1), "no key `tasks`");
+    check("{}", "task-file-no-tasks-key", (1, 1), "no key `tasks`");
+    check(
+        "x: 1\ntasks: {id: a}\n",
+        "task-wrong-type",
+        (2, 1),
+        "`tasks` is a mapping, expected a list of tasks",
+    );
+    check("tasks: a\n", "task-wrong-type", (1, 1), "`tasks` is a text");
+    check("tasks: 1\n", "task-wrong-type", (1, 1), "`tasks` is a number");
+    check("tasks: true\n", "task-wrong-type", (1, 1), "`tasks` is a boolean");
+    check("- a\n", "task-not-a-mapping", (1, 3), "task is a text, expected a mapping");
+    check("- id: a\n-\n", "task-not-a-mapping", (2, 2), "task is nothing");
+    check("- [id]\n", "task-not-a-mapping", (1, 3), "task is a list");
+}
+
+#[test]
+fn ids() {
+    check("- id: a\n- kind: shell\n", "task-without-id", (2, 3), "task without `id`");
+    check("- kind: shell\n  id:\n", "task-without-id", (2, 5), "task without `id`");
+    check("- {}\n", "task-without-id", (1, 3), "task without `id`");
+    check("- id: a b\n", "task-id", (1, 7), "`a b` has a character");
+    check("- id: \"\"\n", "task-id", (1, 7), "task id is empty");
+    check("- id: ü\n", "task-id", (1, 7), "\\u{fc}");
+    check(&format!("- id: {}\n", "a".repeat(129)), "task-id", (1, 7), "129 bytes, limit is 128");
+    check("- id: 1.5\n", "task-wrong-type", (1, 7), "`id` is `1.5`, expected a text or a whole number");
+    check("- id: [a]\n", "task-wrong-type", (1, 7), "`id` is a list");
+    check(
+        "- id: a\n- id: b\n- id: a\n",
+        "task-duplicate-id",
+        (3, 3),
+        "`a` at line 3, column 3 is already used at line 1, column 3",
+    );
+    check("- id: 7\n- id: '7'\n", "task-duplicate-id", (2, 3), "task id `7`");
+}
+
+#[test]
+fn fields() {
+    let wrong = |line: &str, column: u32, says: &str| {
+        check(&format!("- id: a\n  {line}\n"), "task-wrong-type", (2, column), says);
+    };
+    wrong("description: [x]", 16, "`description` is a list, expected a text");
+    wrong("command: {a: b}", 12, "`command` is a mapping, expected a line of text, or a list of a program");
+    wrong("command: []", 12, "`command` is a list");
+    wrong("command: ' '", 12, "`command` is ` `");
+    wrong("command: ['', x]", 12, "`command` is a list");
+    wrong("command: [a, [b]]", 16, "`command` is a list, expected a text");
+    wrong("command: [a, ~]", 16, "`command` is nothing, expected a text");
+    wrong("priority: high", 13, "`priority` is `high`, expected a whole number from -2147483648");
+    wrong("priority: 2147483648", 13, "`priority` is `2147483648`");
+    wrong("priority: 1.5", 13, "`priority` is `1.5`");
+    wrong("cost: -1", 9, "`cost` is `-1`, expected a whole number from 0 to 4294967295");
+    wrong("cost: '1'", 9, "`cost` is `1`");
+    wrong("retries: true", 12, "`retries` is `true`");
+    wrong("timeout: 0", 12, "`timeout` is `0`, expected seconds, from 0.001 to 31536000");
+    wrong("timeout: -1", 12, "`timeout` is `-1`");
+    wrong("timeout: 0.0004", 12, "`timeout` is `0.0004`");
+    wrong("timeout: 31536001", 12, "`timeout` is `31536001`");
+    wrong("timeout: 1h", 12, "`timeout` is `1h`");
+    wrong("dependencies: b", 17, "`dependencies` is `b`, expected a list of task ids");
+    wrong("dependencies: [b, {c: d}]", 21, "`dependencies` is a mapping, expected a text or a whole number");
+    wrong("verify: x", 11, "`verify` is `x`, expected a list of plugin ids");
+    wrong("on_doubt: maybe", 13, "`on_doubt` is `maybe`, expected `ask`, `retry`, `fail` or `done`");
+    wrong("idempotent: yes", 15, "`idempotent` is `yes`, expected `true` or `false`");
+    wrong("status: [done]", 11, "`status` is a list, expected a status");
+    wrong("added_by: {}", 13, "`added_by` is a mapping, expected a text");
+    check("- id: a\n  kind: Shell\n", "task-kind", (2, 9), "kind `Shell` is not 1 to 64");
+    check("- id: a\n  dependencies: [é]\n", "task-id", (2, 18), "has a character");
+    check(
+        "- id: a\n  status: finished\n",
+        "task-unknown-status",
+        (2, 11),
+        "status is `finished`, expected one of `pending`, ",
+    );
+    check("- id: a\n  status: 1\n", "task-unknown-status", (2, 11), "status is `1`");
+    check("- id: a\n  status: \"\\e[31mdone\"\n", "task-unknown-status", (2, 11), "`\\u{1b}[31mdone`");
+}
+
+#[test]
+fn limits_of_fields() {
+    let text = "x".repeat(4097);
+    check(
+        &format!("- id: a\n  description: {text}\n"),
+        "task-over-limit",
+        (2, 16),
+        "`description` is 4097, limit is 4096",
+    );
+    let many = vec!["b"; 10_001].join(", ");
+    check(
+        &format!("- id: a\n  dependencies: [{many}]\n"),
+        "task-over-limit",
+        (2, 17),
+        "10001, limit is 10000",
+    );
+    let blob = "x".repeat(64 * 1024);
+    check(
+        &format!("- id: a\n  blob: {blob}\n"),
+        "task-over-limit",
+        (1, 3),
+        "`settings` is 65547, limit is 65536",
+    );
+}
+
+#[test]
+fn graph() {
+    check(
+        "- id: a\n- id: b\n  dependencies: [a, c]\n",
+        "task-unknown-dependency",
+        (3, 21),
+        "task `b` depends on `c`, which does not exist",
+    );
+    check("- id: a\n  dependencies:\n    - a\n", "task-cycle", (1, 3), "`a` -> `a`");
+    check(
+        "- id: x\n  dependencies: [b]\n- id: a\n  dependencies: [b]\n- id: b\n  dependencies: [a]\n",
+        "task-cycle",
+        (3, 3),
+        "tasks depend on each other: `a` -> `b` -> `a`",
+    );
+}
+
+#[test]
+fn what_people_can_do_about_it_is_said() {
+    let hint = |text: &str| TaskFile::parse(text).unwrap_err().hint();
+    assert_eq!(hint("- id: a\n- id: a\n").unwrap(), "rename one of the two; `7` and `\"7\"` are the same id");
+    assert_eq!(hint("x").unwrap(), "a task file looks like `- id: build`, one entry for each task");
+    assert_eq!(hint("- id: [\n"), None);
+}

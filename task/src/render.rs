@@ -1,0 +1,208 @@
+//! Tasks as text of a `tasks.yml`.
+//!
+//! In -> out: tasks -> a new file in block style; one new entry -> lines or one flow mapping, for a file that is there.
+//! Invariant: `TaskFile::parse` of the text gives the same tasks; fields at their default are left out.
+//! Not here: where an entry goes in a file that is there (`file/patch.rs`).
+
+use crate::file::{NewFileTask, TaskFileError};
+use crate::model::{Command, Kind, OnDoubt, TIMEOUT_MS_DEFAULT, Task};
+
+pub(crate) mod quote;
+
+/// Keys of a task that mean something to the host.
+pub const KEYS: [&str; 14] = [
+    "id",
+    "status",
+    "description",
+    "kind",
+    "command",
+    "priority",
+    "cost",
+    "dependencies",
+    "timeout",
+    "retries",
+    "verify",
+    "on_doubt",
+    "idempotent",
+    "added_by",
+];
+
+/// Why tasks cannot be written as a task file.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    #[error("task `{task}` has the setting `{key}`, which is a key of every task")]
+    ReservedKey { task: String, key: String },
+    /// The tasks are no graph, or break a limit of the file.
+    #[error("these tasks are no task file")]
+    Invalid {
+        #[source]
+        source: TaskFileError,
+    },
+}
+
+/// A new `tasks.yml` with these tasks, in block style; it was read back and gives these tasks.
+///
+/// # Errors
+/// `ReservedKey` for a setting that is named like a field; `Invalid` for tasks that no file may have.
+pub fn render(tasks: &[Task]) -> Result<String, RenderError> {
+    let mut text = String::new();
+    for task in tasks {
+        check_settings(task)?;
+        let entry = NewFileTask { task: task.clone(), status: None, added_by: None };
+        for line in block_lines(&entry, 0, 2) {
+            text.push_str(&line);
+            text.push('\n');
+        }
+    }
+    if tasks.is_empty() {
+        text.push_str("[]\n");
+    }
+    crate::file::TaskFile::parse(text.as_str()).map_err(|source| RenderError::Invalid { source })?;
+    Ok(text)
+}
+
+/// Refuses settings that a file cannot tell from fields.
+pub(crate) fn check_settings(task: &Task) -> Result<(), RenderError> {
+    match task.settings.keys().find(|key| KEYS.contains(&key.as_str())) {
+        Some(key) => Err(RenderError::ReservedKey { task: task.id.to_string(), key: key.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Lines of an entry in block style, without line ends: `dash` spaces before the dash, `body` before the keys.
+pub(crate) fn block_lines(entry: &NewFileTask, dash: usize, body: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (nth, (key, value)) in fields(entry, false).into_iter().enumerate() {
+        match nth {
+            0 => lines.push(format!(
+                "{:dash$}-{:gap$}{key}: {value}",
+                "",
+                "",
+                gap = (body - dash).saturating_sub(1)
+            )),
+            _ => lines.push(format!("{:body$}{key}: {value}", "")),
+        }
+    }
+    lines
+}
+
+/// An entry as one flow mapping; keys and texts in double quotes if `quoted`, as in JSON.
+pub(crate) fn flow_mapping(entry: &NewFileTask, quoted: bool) -> String {
+    let fields: Vec<String> =
+        fields(entry, quoted).into_iter().map(|(key, value)| format!("{key}: {value}")).collect();
+    format!("{{{}}}", fields.join(", "))
+}
+
+/// Keys and values that are not at their default, in the order in which people read them.
+fn fields(entry: &NewFileTask, quoted: bool) -> Vec<(String, String)> {
+    let task = &entry.task;
+    let mut fields = Vec::new();
+    let mut add = |key: &str, value: Option<String>| {
+        if let Some(value) = value {
+            fields.push((quote::text(key, quoted), value));
+        }
+    };
+    let text = |value: &str| quote::text(value, quoted);
+    add("id", Some(text(task.id.as_str())));
+    add("status", entry.status.map(|status| text(status.as_str())));
+    add("description", (!task.description.is_empty()).then(|| text(&task.description)));
+    add("kind", (task.kind != Kind::shell()).then(|| text(task.kind.as_str())));
+    add(
+        "command",
+        task.command.as_ref().map(|command| match command {
+            Command::Argv(words) => quote::texts(words.iter().map(String::as_str), quoted),
+            Command::Shell(line) => text(line),
+        }),
+    );
+    add("priority", (task.priority != 0).then(|| task.priority.to_string()));
+    add("cost", (task.cost != 1).then(|| task.cost.to_string()));
+    let dependencies = || quote::texts(task.dependencies.iter().map(|id| id.as_str()), quoted);
+    add("dependencies", (!task.dependencies.is_empty()).then(dependencies));
+    add("timeout", (task.timeout_ms != TIMEOUT_MS_DEFAULT).then(|| seconds(task.timeout_ms)));
+    add("retries", (task.retries != 0).then(|| task.retries.to_string()));
+    let verify = || quote::texts(task.verify.iter().map(String::as_str), quoted);
+    add("verify", (!task.verify.is_empty()).then(verify));
+    let on_doubt = match task.on_doubt {
+        OnDoubt::Ask => None,
+        OnDoubt::Retry => Some("retry"),
+        OnDoubt::Fail => Some("fail"),
+        OnDoubt::Done => Some("done"),
+    };
+    add("on_doubt", on_doubt.map(text));
+    add("idempotent", task.idempotent.then(|| "true".to_owned()));
+    for (key, value) in &task.settings {
+        add(key, Some(quote::json(value, quoted)));
+    }
+    add("added_by", entry.added_by.as_deref().map(text));
+    fields
+}
+
+/// Milliseconds as decimal seconds, exactly.
+pub(crate) fn seconds(ms: u64) -> String {
+    let text = format!("{}.{:03}", ms / 1000, ms % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::TaskFile;
+    use crate::model::TaskId;
+
+    fn task(id: &str) -> Task {
+        Task::new(TaskId::parse(id).unwrap(), Kind::shell())
+    }
+
+    #[test]
+    fn a_file_is_written_as_people_write_it() {
+        let mut all = task("7");
+        all.description = "Build: all\nof it".to_owned();
+        all.kind = Kind::parse("agent").unwrap();
+        all.command = Some(Command::Argv(vec!["sleep".to_owned(), "0.5".to_owned()]));
+        (all.priority, all.cost, all.timeout_ms, all.retries) = (-3, 0, 1_500, 2);
+        all.dependencies = vec![TaskId::parse("b").unwrap()];
+        all.verify = vec!["demo/tests".to_owned()];
+        (all.on_doubt, all.idempotent) = (OnDoubt::Fail, true);
+        all.settings =
+            serde_json::from_str(r#"{"model": {"name": "x", "t": 0.5, "no": null}, "<<": [true]}"#).unwrap();
+        let mut line = task("b");
+        line.command = Some(Command::Shell("make && true".to_owned()));
+        let text = render(&[all.clone(), line.clone()]).unwrap();
+        let expected = r#"- id: "7"
+  description: "Build: all\nof it"
+  kind: agent
+  command: [sleep, "0.5"]
+  priority: -3
+  cost: 0
+  dependencies: [b]
+  timeout: 1.5
+  retries: 2
+  verify: [demo/tests]
+  on_doubt: fail
+  idempotent: true
+  "<<": [true]
+  model: {name: x, "no": null, t: 0.5}
+- id: b
+  command: "make && true"
+"#;
+        assert_eq!(text, expected);
+        let read = TaskFile::parse(text).unwrap();
+        assert_eq!(read.tasks().iter().map(|read| &read.task).collect::<Vec<_>>(), [&all, &line]);
+        assert_eq!(render(&[]).unwrap(), "[]\n");
+    }
+
+    #[test]
+    fn tasks_that_no_file_may_have_are_refused() {
+        let mut reserved = task("a");
+        reserved.settings.insert("status".to_owned(), "done".into());
+        assert!(matches!(render(&[reserved]), Err(RenderError::ReservedKey { key, .. }) if key == "status"));
+        assert!(matches!(render(&[task("a"), task("a")]), Err(RenderError::Invalid { .. })));
+    }
+
+    #[test]
+    fn seconds_are_exact() {
+        for (ms, text) in [(1, "0.001"), (10, "0.01"), (1000, "1"), (60_000, "60"), (1_234_500, "1234.5")] {
+            assert_eq!(seconds(ms), text);
+        }
+    }
+}
