@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::key::{KeyError, KeyId, PublicKey};
 use crate::name::PluginId;
-use crate::permission::Permissions;
+use crate::permission::{PermissionForm, Permissions};
 use crate::time::UnixSeconds;
 
 /// Why a file of the operator's folder is not usable.
@@ -55,6 +55,10 @@ impl Publisher {
             if !namespace.strip_suffix('/').is_some_and(plain) {
                 return Err(AuthorityError::Namespace { found: namespace.escape_default().to_string() });
             }
+        }
+        if let Some(maximum) = &read.max_permissions {
+            let wrong = |error: PermissionForm| AuthorityError::Malformed { message: error.to_string() };
+            maximum.check_form().map_err(wrong)?;
         }
         Ok(Self {
             key: PublicKey::from_base64(&read.key).map_err(AuthorityError::Key)?,
@@ -183,6 +187,13 @@ mod tests {
             let text = format!("key = \"{key}\"\nowner = \"acme\"\nnamespaces = {namespaces}\n");
             assert!(matches!(Publisher::parse(&text), Err(AuthorityError::Namespace { .. })), "{namespaces}");
         }
+        let maximum = |glob: &str| {
+            Publisher::parse(&format!(
+                "key = \"{key}\"\nowner = \"a\"\nnamespaces = []\n[max_permissions.files]\nread = [\"{glob}\"]\n"
+            ))
+        };
+        assert!(maximum("src/**").is_ok());
+        assert!(matches!(maximum("../**"), Err(AuthorityError::Malformed { .. })));
         let unknown = format!("key = \"{key}\"\nowner = \"a\"\nnamespaces = []\nadmin = true\n");
         assert!(matches!(Publisher::parse(&unknown), Err(AuthorityError::Malformed { .. })));
     }

@@ -7,6 +7,8 @@
 
 use crate::approval::Approval;
 use crate::name::PluginId;
+use crate::permission::meet::both;
+use crate::permission::within::covers_any;
 use crate::permission::{ANY, Permissions, ProcessPermission};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
@@ -29,13 +31,21 @@ pub struct Bounds<'a> {
 }
 
 impl Grant {
-    /// What is asked for, if every bound contains it. `process.programs = ["*"]` in a manifest stands for the
-    /// programs that the operator names, and becomes that list.
+    /// What is asked for, if every bound contains it, less what the workspace takes away.
+    ///
+    /// `process.programs = ["*"]` in a manifest stands for the programs that the operator names, and becomes that
+    /// list: `*` is in no grant.
+    ///
+    /// # Errors
+    /// `ManifestPermission`, `PermissionAboveMaximum`, `PermissionNotAllowed`, `ApprovalMissing`, `ApprovalExceeded`,
+    /// `NarrowMalformed`.
     pub fn intersect(id: &PluginId, ask: &Permissions, bounds: Bounds<'_>) -> Result<Self, Refusal> {
+        ask.check_form().map_err(|source| Refusal::ManifestPermission { source })?;
         let (allowed, table) = bounds.policy.allowed(id);
         let mut granted = ask.clone();
         if let (Some(process), Some(operators)) = (&mut granted.process, &allowed.process) {
-            name_programs(process, operators);
+            let maximum = bounds.maximum.and_then(|maximum| maximum.process.as_ref());
+            name_programs(process, operators, maximum);
         }
         if let Some(maximum) = bounds.maximum {
             granted
@@ -47,14 +57,17 @@ impl Grant {
             table,
             source,
         })?;
-        let approval = bounds.approval.ok_or_else(|| Refusal::ApprovalMissing { id: id.clone() })?;
+        let approval = bounds.approval.filter(|approval| approval.id == *id);
+        let approval = approval.ok_or_else(|| Refusal::ApprovalMissing { id: id.clone() })?;
         ask.within(&approval.permissions).map_err(|source| Refusal::ApprovalExceeded {
             id: id.clone(),
             approved: approval.version.clone(),
             source,
         })?;
         if let Some(narrow) = bounds.narrow {
-            granted = narrowed(&granted, narrow);
+            // A workspace is not trusted: a text with a second meaning, like `..`, must not get into a grant.
+            narrow.check_form().map_err(|source| Refusal::NarrowMalformed { id: id.clone(), source })?;
+            granted = granted.narrowed(narrow);
         }
         Ok(Self { permissions: granted })
     }
@@ -69,52 +82,23 @@ impl Grant {
     }
 }
 
-fn name_programs(process: &mut ProcessPermission, operators: &ProcessPermission) {
-    if process.programs.iter().any(|program| program == ANY) {
-        process.programs.retain(|program| program != ANY);
-        for program in &operators.programs {
-            if !process.programs.contains(program) {
-                process.programs.push(program.clone());
-            }
-        }
+/// Puts the operator's programs, as far as the maximum has them, in the place of `*`.
+fn name_programs(
+    process: &mut ProcessPermission,
+    operators: &ProcessPermission,
+    maximum: Option<&ProcessPermission>,
+) {
+    if !process.programs.iter().any(|program| program == ANY) {
+        return;
     }
-}
-
-/// A grant with only what `narrow` names kept; what `narrow` does not name stays as it is.
-fn narrowed(granted: &Permissions, narrow: &Permissions) -> Permissions {
-    let mut kept = granted.clone();
-    let keep = |list: &mut Vec<String>, bound: &Vec<String>| list.retain(|entry| bound.contains(entry));
-    if let (Some(process), Some(bound)) = (&mut kept.process, &narrow.process) {
-        keep(&mut process.programs, &bound.programs);
-        keep(&mut process.env, &bound.env);
-        process.network &= bound.network;
-    }
-    if let (Some(files), Some(bound)) = (&mut kept.files, &narrow.files) {
-        // A glob that lies inside a granted one may stand in its place.
-        files.read = inside(&files.read, &bound.read);
-        files.write = inside(&files.write, &bound.write);
-    }
-    if let (Some(tasks), Some(bound)) = (&mut kept.tasks, &narrow.tasks) {
-        tasks.read &= bound.read;
-        tasks.add = tasks.add.min(bound.add);
-        keep(&mut tasks.kinds, &bound.kinds);
-    }
-    if let (Some(kv), Some(bound)) = (&mut kept.kv, &narrow.kv) {
-        keep(&mut kv.labels, &bound.labels);
-        kv.bytes = kv.bytes.min(bound.bytes);
-    }
-    kept
-}
-
-fn inside(granted: &[String], wanted: &[String]) -> Vec<String> {
-    let alone =
-        |glob: &String| crate::permission::FilesPermission { read: vec![glob.clone()], write: vec![] };
-    let lies = |inner: &String, outer: &String| {
-        let inner = Permissions { files: Some(alone(inner)), ..Permissions::default() };
-        let outer = Permissions { files: Some(alone(outer)), ..Permissions::default() };
-        inner.within(&outer).is_ok()
+    let named = match maximum {
+        Some(maximum) => both(&operators.programs, &maximum.programs, covers_any),
+        None => operators.programs.clone(),
     };
-    wanted.iter().filter(|glob| granted.iter().any(|outer| lies(glob, outer))).cloned().collect()
+    process.programs.extend(named);
+    process.programs.retain(|program| program != ANY);
+    process.programs.sort();
+    process.programs.dedup();
 }
 
 #[cfg(test)]
@@ -149,6 +133,18 @@ mod tests {
             })
     }
 
+    fn covered(program: &str, bound: &[String]) -> bool {
+        bound.iter().any(|outer| outer == ANY || outer == program)
+    }
+
+    fn glob_within(glob: &str, bound: &[String]) -> bool {
+        let only = |read: &[String]| Permissions {
+            files: Some(FilesPermission { read: read.to_vec(), write: vec![] }),
+            ..Permissions::default()
+        };
+        only(&[glob.to_owned()]).within(&only(bound)).is_ok()
+    }
+
     proptest! {
         #[test]
         fn a_grant_never_exceeds_any_of_its_bounds(
@@ -164,13 +160,79 @@ mod tests {
                 prop_assert!(ask.within(&approved).is_ok());
                 let wildcard = ask.process.iter().any(|process| process.programs.contains(&"*".to_owned()));
                 prop_assert!(wildcard || grant.permissions().within(&ask).is_ok());
-                if let Some(bound) = &narrow.process {
-                    let programs = grant.permissions().process.iter().flat_map(|process| &process.programs);
-                    prop_assert!(programs.clone().all(|program| bound.programs.contains(program)));
+                for found in grant.permissions().process.iter().flat_map(|process| &process.programs) {
+                    prop_assert!(found != "*");
+                    prop_assert!(narrow.process.iter().all(|bound| covered(found, &bound.programs)));
+                }
+                for found in grant.permissions().files.iter().flat_map(|files| &files.read) {
+                    let inside = narrow.files.as_ref().is_none_or(|bound| glob_within(found, &bound.read));
+                    prop_assert!(inside, "`{found}` is not within {:?}", narrow.files);
                 }
             }
             let unapproved = Bounds { approval: None, ..bounds };
             prop_assert!(Grant::intersect(&id, &ask, unapproved).is_err());
         }
+    }
+
+    /// The grant, or the code of the refusal; approved is what is asked.
+    fn granted(
+        ask: &str,
+        maximum: Option<&str>,
+        allowed: &str,
+        narrow: &str,
+    ) -> Result<Permissions, &'static str> {
+        let read = |json: &str| serde_json::from_str::<Permissions>(json).unwrap();
+        let id = PluginId::parse("demo/x").unwrap();
+        let policy = Policy { default: Allowance { allow: read(allowed) }, ..Policy::default() };
+        let version = semver::Version::new(1, 0, 0);
+        let approval = Approval { id: id.clone(), version, permissions: read(ask), at: UnixSeconds(0) };
+        let (maximum, narrow) = (maximum.map(read), read(narrow));
+        let bounds = Bounds {
+            maximum: maximum.as_ref(),
+            policy: &policy,
+            approval: Some(&approval),
+            narrow: Some(&narrow),
+        };
+        match Grant::intersect(&id, &read(ask), bounds) {
+            Ok(grant) => Ok(grant.permissions().clone()),
+            Err(refusal) => Err(refusal.code()),
+        }
+    }
+
+    #[test]
+    fn a_workspace_cannot_write_its_way_out_of_a_grant() {
+        let read = |glob: &str| format!(r#"{{"files":{{"read":["{glob}"]}}}}"#);
+        let narrowed = |glob: &str| granted(&read("src/**"), None, &read("**"), &read(glob));
+        assert_eq!(narrowed("src/a/**"), Ok(serde_json::from_str(&read("src/a/**")).unwrap()));
+        for out in ["src/../../etc/passwd", "src/../**", "/etc/**", "src//etc"] {
+            assert_eq!(narrowed(out), Err("narrow-malformed"), "{out}");
+        }
+        assert_eq!(narrowed("**"), Ok(serde_json::from_str(&read("src/**")).unwrap()));
+    }
+
+    #[test]
+    fn every_program_becomes_those_that_operator_and_maximum_name() {
+        let process = |programs: &str| format!(r#"{{"process":{{"programs":[{programs}]}}}}"#);
+        let programs = |maximum: Option<&str>, allowed: &str| {
+            let maximum = maximum.map(process);
+            granted(&process(r#""*""#), maximum.as_deref(), &process(allowed), "{}")
+                .map(|permissions| permissions.process.unwrap().programs)
+        };
+        assert_eq!(programs(None, r#""sh","git""#), Ok(vec!["git".to_owned(), "sh".to_owned()]));
+        assert_eq!(programs(Some(r#""git","rm""#), r#""sh","git""#), Ok(vec!["git".to_owned()]));
+        assert_eq!(programs(Some(r#""*""#), r#""sh""#), Ok(vec!["sh".to_owned()]));
+        assert_eq!(programs(None, r#""*""#), Ok(vec![]));
+        assert_eq!(granted(&process(r#""*""#), None, "{}", "{}"), Err("permission-not-allowed"));
+    }
+
+    #[test]
+    fn an_approval_is_for_its_plugin() {
+        let (id, other) = (PluginId::parse("demo/x").unwrap(), PluginId::parse("demo/y").unwrap());
+        let (policy, permissions) = (Policy::default(), Permissions::default());
+        let approval =
+            Approval { id: other, version: semver::Version::new(1, 0, 0), permissions, at: UnixSeconds(0) };
+        let bounds = Bounds { maximum: None, policy: &policy, approval: Some(&approval), narrow: None };
+        let refusal = Grant::intersect(&id, &Permissions::default(), bounds).unwrap_err();
+        assert_eq!(refusal.code(), "approval-missing");
     }
 }

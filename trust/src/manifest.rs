@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
 use crate::name::PluginId;
-use crate::permission::Permissions;
+use crate::permission::{Permissions, is_name};
 use crate::refusal::Refusal;
 use crate::strict_json::{self, JsonError};
 
@@ -198,13 +198,7 @@ impl Manifest {
         if executes == self.kinds.is_empty() {
             return wrong("kinds", format!("{:?}", self.kinds), "kinds exactly when the role is executor");
         }
-        let kind = |kind: &&String| {
-            !(1..=64).contains(&kind.len())
-                || !kind
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-        };
-        if let Some(found) = self.kinds.iter().find(kind) {
+        if let Some(found) = self.kinds.iter().find(|kind| !is_name(kind)) {
             return wrong("kinds", found.escape_default().to_string(), "1 to 64 of `[a-z0-9-]`");
         }
         if !self.version.build.is_empty() {
@@ -344,10 +338,9 @@ pub(crate) mod tests {
         if std::env::var_os("BLESS").is_some() {
             std::fs::write(path, &expected).unwrap();
         }
-        assert_eq!(
-            std::fs::read_to_string(path).unwrap_or_default(),
-            expected,
-            "run with BLESS=1 to write it"
-        );
+        let committed = std::fs::read_to_string(path).unwrap();
+        let differs =
+            committed.lines().zip(expected.lines()).find(|(committed, generated)| committed != generated);
+        assert!(committed == expected, "run with BLESS=1 to write it; first difference: {differs:?}");
     }
 }

@@ -3,10 +3,20 @@
 //! In -> out: JSON or TOML -> [`Permissions`].
 //! Units: bytes, entries; an absent field asks for nothing.
 //! Invariant: unknown fields are refused everywhere.
-//! Not here: what an operator allows (`policy.rs`), the intersection (`grant.rs`), enforcement (`orch-host`'s `capability`).
+//! Not here: the form of each entry (`permission/form.rs`), what contains what (`within.rs`), what two have in common
+//! (`meet.rs`), what an operator allows (`policy.rs`), the intersection (`grant.rs`), enforcement
+//! (`orch-host`'s `capability`).
+
+mod form;
+pub(crate) mod meet;
+pub(crate) mod within;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use form::PermissionForm;
+pub(crate) use form::is_name;
+pub use within::PermissionExcess;
 
 /// What one plugin asks for, or what somebody allows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -78,7 +88,7 @@ pub struct TasksPermission {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FilesPermission {
-    /// Globs relative to the workspace: `*` inside one part, `**` across parts.
+    /// Globs relative to the workspace: `*` and `?` inside one part, `**` alone in a part across parts.
     #[serde(default)]
     pub read: Vec<String>,
     #[serde(default)]
@@ -138,132 +148,10 @@ pub struct WasiPermission {
     pub http_types: bool,
 }
 
-/// A permission that goes beyond what contains it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{path} = {asked}` goes beyond `{allowed}`")]
-pub struct PermissionExcess {
-    /// Where in the grammar: `process.programs`.
-    pub path: String,
-    pub asked: String,
-    /// What would contain it: the bound, or `nothing`.
-    pub allowed: String,
-}
-
-/// A permission that is malformed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{path}` has `{found}`, expected {expected}")]
-pub struct PermissionForm {
-    pub path: &'static str,
-    pub found: String,
-    pub expected: &'static str,
-}
-
-const ENTRIES_MAX: usize = 64;
-const TEXT_BYTES_MAX: usize = 1024;
-
 /// Stands for everything of its kind where the grammar allows it.
 pub const ANY: &str = "*";
 
 impl Permissions {
-    /// Succeeds if every field has the grammar's form.
-    pub fn check_form(&self) -> Result<(), PermissionForm> {
-        let plain = |text: &str| {
-            !text.is_empty()
-                && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-        };
-        if let Some(kv) = &self.kv {
-            let label = |text: &str| plain(text.strip_suffix('*').unwrap_or(text)) || text == ANY;
-            each("kv.labels", &kv.labels, "1 to 64 of `[a-z0-9-]`", |text| text.len() <= 64 && label(text))?;
-        }
-        if let Some(tasks) = &self.tasks {
-            each("tasks.kinds", &tasks.kinds, "1 to 64 of `[a-z0-9-]`", |text| {
-                text.len() <= 64 && (plain(text) || text == ANY)
-            })?;
-        }
-        if let Some(files) = &self.files {
-            for (path, globs) in [("files.read", &files.read), ("files.write", &files.write)] {
-                each(path, globs, "a glob inside the workspace", |text| {
-                    !text.starts_with('/')
-                        && !text.split('/').any(|part| part == ".." || part == ".")
-                        && !text.contains(['\\', '\0'])
-                })?;
-            }
-        }
-        if let Some(process) = &self.process {
-            each("process.programs", &process.programs, "a name, an absolute path or `*`", |text| {
-                text == ANY
-                    || text.starts_with('/')
-                    || (!text.contains('/') && text != "." && text != ".." && !text.contains('*'))
-            })?;
-            each("process.env", &process.env, "a variable's name", |text| !text.contains(['=', '\0', '*']))?;
-        }
-        if let Some(http) = &self.http {
-            each("http.hosts", &http.hosts, "`host:port`", |text| {
-                text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok())
-            })?;
-            each("http.methods", &http.methods, "an upper-case method", |text| {
-                text.bytes().all(|byte| byte.is_ascii_uppercase())
-            })?;
-            each("http.paths", &http.paths, "a prefix that starts with `/`", |text| text.starts_with('/'))?;
-        }
-        if let Some(secrets) = &self.secrets {
-            let names: Vec<String> = secrets.uses.iter().map(|one| one.name.clone()).collect();
-            each("secrets.use", &names, "1 to 64 of `[a-z0-9-]`", |text| text.len() <= 64 && plain(text))?;
-        }
-        Ok(())
-    }
-
-    /// Succeeds if nothing here goes beyond `outer`; the one rule for manifests, maxima, policies and approvals.
-    pub fn within(&self, outer: &Self) -> Result<(), PermissionExcess> {
-        flag("log", self.log.is_some(), outer.log.is_some())?;
-        flag("settings", self.settings.is_some(), outer.settings.is_some())?;
-        flag("findings", self.findings.is_some(), outer.findings.is_some())?;
-        flag("metrics", self.metrics.is_some(), outer.metrics.is_some())?;
-        if let Some(kv) = &self.kv {
-            let bound = outer.kv.as_ref().ok_or_else(|| nothing("kv", &kv.labels))?;
-            list("kv.labels", &kv.labels, &bound.labels, covers_prefix)?;
-            number("kv.bytes", kv.bytes, bound.bytes)?;
-        }
-        if let Some(tasks) = &self.tasks {
-            let bound = outer.tasks.as_ref().ok_or_else(|| nothing("tasks", &tasks.kinds))?;
-            flag("tasks.read", tasks.read, bound.read)?;
-            number("tasks.add", tasks.add.into(), bound.add.into())?;
-            list("tasks.kinds", &tasks.kinds, &bound.kinds, covers_any)?;
-        }
-        if let Some(files) = &self.files {
-            let all: Vec<String> = files.read.iter().chain(&files.write).cloned().collect();
-            let bound = outer.files.as_ref().ok_or_else(|| nothing("files", &all))?;
-            list("files.read", &files.read, &bound.read, covers_glob)?;
-            list("files.write", &files.write, &bound.write, covers_glob)?;
-        }
-        if let Some(process) = &self.process {
-            let bound = outer.process.as_ref().ok_or_else(|| nothing("process", &process.programs))?;
-            list("process.programs", &process.programs, &bound.programs, covers_any)?;
-            list("process.env", &process.env, &bound.env, covers_any)?;
-            flag("process.network", process.network, bound.network)?;
-        }
-        if let Some(http) = &self.http {
-            let bound = outer.http.as_ref().ok_or_else(|| nothing("http", &http.hosts))?;
-            list("http.hosts", &http.hosts, &bound.hosts, covers_host)?;
-            list("http.methods", &http.methods, &bound.methods, covers_any)?;
-            list("http.paths", &http.paths, &bound.paths, |outer, inner| inner.starts_with(outer))?;
-        }
-        if let Some(secrets) = &self.secrets {
-            let names = |of: &SecretsPermission| {
-                of.uses.iter().map(|one| format!("{} for {}", one.name, one.host)).collect::<Vec<_>>()
-            };
-            let bound = outer.secrets.as_ref().ok_or_else(|| nothing("secrets", &names(secrets)))?;
-            list("secrets.use", &names(secrets), &names(bound), |outer, inner| outer == inner)?;
-        }
-        if let Some(wasi) = &self.wasi {
-            let bound = outer.wasi.clone().unwrap_or_default();
-            flag("wasi.clocks", wasi.clocks, bound.clocks)?;
-            flag("wasi.random", wasi.random, bound.random)?;
-            flag("wasi.http_types", wasi.http_types, bound.http_types)?;
-        }
-        Ok(())
-    }
-
     /// True if something here reaches beyond the host's own store.
     pub fn is_effectful(&self) -> bool {
         self.process.is_some()
@@ -325,178 +213,5 @@ impl Permissions {
             say(wasi.http_types, "wasi: answer HTTP requests".to_owned());
         }
         lines
-    }
-}
-
-fn each(
-    path: &'static str,
-    entries: &[String],
-    expected: &'static str,
-    fits: impl Fn(&str) -> bool,
-) -> Result<(), PermissionForm> {
-    if entries.len() > ENTRIES_MAX {
-        return Err(PermissionForm {
-            path,
-            found: format!("{} entries", entries.len()),
-            expected: "at most 64 entries",
-        });
-    }
-    let wrong = |text: &&String| {
-        text.is_empty() || text.len() > TEXT_BYTES_MAX || text.chars().any(char::is_control) || !fits(text)
-    };
-    match entries.iter().find(wrong) {
-        Some(found) => {
-            Err(PermissionForm { path, found: found.escape_default().take(100).collect(), expected })
-        }
-        None => Ok(()),
-    }
-}
-
-fn excess(path: &str, asked: impl ToString, allowed: impl ToString) -> PermissionExcess {
-    PermissionExcess { path: path.to_owned(), asked: asked.to_string(), allowed: allowed.to_string() }
-}
-
-fn nothing(path: &str, asked: &[String]) -> PermissionExcess {
-    excess(path, format!("[{}]", asked.join(", ")), "nothing")
-}
-
-fn flag(path: &str, asked: bool, allowed: bool) -> Result<(), PermissionExcess> {
-    match asked && !allowed {
-        true => Err(excess(path, "true", "nothing")),
-        false => Ok(()),
-    }
-}
-
-fn number(path: &str, asked: u64, allowed: u64) -> Result<(), PermissionExcess> {
-    match asked > allowed {
-        true => Err(excess(path, asked, allowed)),
-        false => Ok(()),
-    }
-}
-
-/// Every entry must lie in one entry of the bound.
-fn list(
-    path: &str,
-    asked: &[String],
-    bound: &[String],
-    covers: fn(&str, &str) -> bool,
-) -> Result<(), PermissionExcess> {
-    match asked.iter().find(|entry| !bound.iter().any(|outer| covers(outer, entry))) {
-        Some(entry) => Err(excess(path, entry, format!("[{}]", bound.join(", ")))),
-        None => Ok(()),
-    }
-}
-
-fn covers_any(outer: &str, inner: &str) -> bool {
-    outer == inner || outer == ANY
-}
-
-fn covers_prefix(outer: &str, inner: &str) -> bool {
-    outer == inner || outer.strip_suffix('*').is_some_and(|prefix| inner.starts_with(prefix))
-}
-
-/// `**` covers everything; `folder/**` covers what lies below that folder, if the folder is written out; else equal.
-fn covers_glob(outer: &str, inner: &str) -> bool {
-    match outer.strip_suffix("**") {
-        Some("") => true,
-        Some(folder) if folder.ends_with('/') && !folder.contains(['*', '?', '[', '{']) => {
-            inner.starts_with(folder)
-        }
-        _ => outer == inner,
-    }
-}
-
-fn covers_host(outer: &str, inner: &str) -> bool {
-    let (outer, inner) = (outer.to_ascii_lowercase(), inner.to_ascii_lowercase());
-    match outer.strip_prefix("*.") {
-        Some(parent) => {
-            inner.split_once('.').is_some_and(|(label, rest)| rest == parent && !label.is_empty())
-        }
-        None => outer == inner,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn permissions(json: &str) -> Permissions {
-        serde_json::from_str(json).unwrap()
-    }
-
-    #[track_caller]
-    fn check(inner: &str, outer: &str, excess: Option<&str>) {
-        let found = permissions(inner).within(&permissions(outer)).err().map(|found| found.path);
-        assert_eq!(found.as_deref(), excess, "{inner} within {outer}");
-    }
-
-    #[test]
-    fn nothing_goes_beyond_its_bound() {
-        check("{}", "{}", None);
-        check(r#"{"log":{}}"#, "{}", Some("log"));
-        check(r#"{"log":{}}"#, r#"{"log":{}}"#, None);
-        check(r#"{"kv":{"labels":["a"],"bytes":5}}"#, r#"{"kv":{"labels":["a*"],"bytes":5}}"#, None);
-        check(
-            r#"{"kv":{"labels":["b"],"bytes":5}}"#,
-            r#"{"kv":{"labels":["a*"],"bytes":5}}"#,
-            Some("kv.labels"),
-        );
-        check(
-            r#"{"kv":{"labels":["a"],"bytes":6}}"#,
-            r#"{"kv":{"labels":["a"],"bytes":5}}"#,
-            Some("kv.bytes"),
-        );
-        check(
-            r#"{"kv":{"labels":["a*"],"bytes":5}}"#,
-            r#"{"kv":{"labels":["a"],"bytes":5}}"#,
-            Some("kv.labels"),
-        );
-        check(r#"{"tasks":{"read":true}}"#, r#"{"tasks":{"add":3}}"#, Some("tasks.read"));
-        check(
-            r#"{"tasks":{"add":4,"kinds":["note"]}}"#,
-            r#"{"tasks":{"add":3,"kinds":["*"]}}"#,
-            Some("tasks.add"),
-        );
-        check(
-            r#"{"tasks":{"add":3,"kinds":["shell"]}}"#,
-            r#"{"tasks":{"add":3,"kinds":["note"]}}"#,
-            Some("tasks.kinds"),
-        );
-        check(r#"{"files":{"read":["src/**/*.py"]}}"#, r#"{"files":{"read":["src/**"]}}"#, None);
-        check(r#"{"files":{"read":["srcs/x"]}}"#, r#"{"files":{"read":["src/**"]}}"#, Some("files.read"));
-        check(r#"{"files":{"write":["a"]}}"#, r#"{"files":{"read":["**"]}}"#, Some("files.write"));
-        check(r#"{"files":{"read":["**/*.py"]}}"#, r#"{"files":{"read":["**"]}}"#, None);
-        check(r#"{"files":{"read":["**"]}}"#, r#"{"files":{"read":["**/*.py"]}}"#, Some("files.read"));
-        check(
-            r#"{"process":{"programs":["sh"]}}"#,
-            r#"{"process":{"programs":["python3"]}}"#,
-            Some("process.programs"),
-        );
-        check(
-            r#"{"process":{"programs":["sh"],"network":true}}"#,
-            r#"{"process":{"programs":["sh"]}}"#,
-            Some("process.network"),
-        );
-        let http = |host: &str| format!(r#"{{"http":{{"hosts":["{host}"],"methods":[],"paths":[]}}}}"#);
-        check(&http("api.example.com:443"), &http("*.example.com:443"), None);
-        check(&http("a.b.example.com:443"), &http("*.example.com:443"), Some("http.hosts"));
-        check(&http("example.com:443"), &http("*.example.com:443"), Some("http.hosts"));
-        check(&http("API.EXAMPLE.COM:443"), &http("*.example.com:443"), None);
-        check(r#"{"wasi":{"random":true}}"#, "{}", Some("wasi.random"));
-    }
-
-    #[test]
-    fn malformed_permissions_are_named() {
-        let path = |json: &str| permissions(json).check_form().err().map(|found| found.path);
-        assert_eq!(path(r#"{"files":{"read":["../x"]}}"#), Some("files.read"));
-        assert_eq!(path(r#"{"files":{"write":["/etc"]}}"#), Some("files.write"));
-        assert_eq!(path(r#"{"process":{"programs":["bin/sh"]}}"#), Some("process.programs"));
-        assert_eq!(path(r#"{"process":{"programs":["s\u0007h"]}}"#), Some("process.programs"));
-        assert_eq!(
-            path(r#"{"process":{"programs":["/bin/sh","python3","*"],"env":["A=B"]}}"#),
-            Some("process.env")
-        );
-        assert_eq!(path(r#"{"kv":{"labels":["A"],"bytes":1}}"#), Some("kv.labels"));
-        assert_eq!(path(r#"{"tasks":{"kinds":["shell"]},"files":{"read":["**/*.py"]}}"#), None);
     }
 }

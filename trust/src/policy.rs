@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::authority::{AuthorityError, Level, malformed};
 use crate::digest::Sha256Digest;
 use crate::name::PluginId;
-use crate::permission::Permissions;
+use crate::permission::{ANY, PermissionForm, Permissions, is_name};
 
 /// `policy.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -78,12 +78,29 @@ pub struct AutoTasks {
 impl Policy {
     pub fn parse(text: &str) -> Result<Self, AuthorityError> {
         let policy: Self = toml::from_str(text).map_err(|error| malformed(&error))?;
+        if let Some(found) = policy.namespaces.keys().find(|namespace| !is_namespace(namespace)) {
+            let message = format!("`namespaces` has `{}`, expected one without `/`", found.escape_default());
+            return Err(AuthorityError::Malformed { message });
+        }
         let named = policy.namespaces.values().chain(policy.plugins.values());
-        for allowance in named.chain([&policy.default]) {
-            allowance
-                .allow
-                .check_form()
-                .map_err(|error| AuthorityError::Malformed { message: error.to_string() })?;
+        for Allowance { allow } in named.chain([&policy.default]) {
+            let wrong = |error: PermissionForm| AuthorityError::Malformed { message: error.to_string() };
+            allow.check_form().map_err(wrong)?;
+            // `*` in a manifest stands for what is named here, so here it would name nothing.
+            if let Some(found) =
+                allow.process.iter().flat_map(|process| &process.programs).find(|name| *name == ANY)
+            {
+                let found = found.clone();
+                return Err(wrong(PermissionForm {
+                    path: "process.programs",
+                    found,
+                    expected: "programs by name",
+                }));
+            }
+        }
+        if let Some(found) = policy.tasks.auto.iter().find(|auto| !is_name(&auto.kind)) {
+            let message = format!("`tasks.auto` has the kind `{}`", found.kind.escape_default());
+            return Err(AuthorityError::Malformed { message });
         }
         Ok(policy)
     }
@@ -98,6 +115,16 @@ impl Policy {
         }
         (&self.default.allow, "default.allow".to_owned())
     }
+
+    /// True if tasks of that kind which that plugin makes need no approval, though their executor has effects.
+    pub fn starts_unasked(&self, plugin: &PluginId, kind: &str) -> bool {
+        self.tasks.auto.iter().any(|auto| auto.plugin == *plugin && auto.kind == kind)
+    }
+}
+
+/// True if a plugin can have that namespace.
+fn is_namespace(text: &str) -> bool {
+    PluginId::parse(&format!("{text}/x")).is_ok_and(|id| id.namespace() == text)
 }
 
 #[cfg(test)]
@@ -124,8 +151,22 @@ mod tests {
             "[default.allow]\nshell = {}",
             "minimum_level = \"none\"",
             "[default.allow.files]\nread = [\"../x\"]",
+            "[default.allow.process]\nprograms = [\"*\"]",
+            "[namespaces.\"demo/\".allow]\nlog = {}",
+            "[namespaces.orch.allow]\nlog = {}",
+            "[plugins.\"demo\".allow]\nlog = {}",
+            "[tasks]\nauto = [{ plugin = \"demo/x\", kind = \"*\" }]",
+            "[deny]\nkeys = [\"short\"]",
         ] {
             assert!(Policy::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn tasks_start_unasked_for_the_named_plugin_and_kind_only() {
+        let policy = Policy::parse("[tasks]\nauto = [{ plugin = \"demo/x\", kind = \"shell\" }]\n").unwrap();
+        let starts = |id: &str, kind: &str| policy.starts_unasked(&PluginId::parse(id).unwrap(), kind);
+        assert!(starts("demo/x", "shell"));
+        assert!(!starts("demo/y", "shell") && !starts("demo/x", "note"));
     }
 }

@@ -100,6 +100,7 @@ refusals! {
     PermissionNotAllowed { id: PluginId, table: String, #[source] source: PermissionExcess } => "permission-not-allowed", "`{id}` asks for more than `{table}` of `policy.toml`";
     ApprovalMissing { id: PluginId } => "approval-missing", "nobody approved `{id}` yet";
     ApprovalExceeded { id: PluginId, approved: semver::Version, #[source] source: PermissionExcess } => "approval-exceeded", "`{id}` asks for more than was approved for version {approved}";
+    NarrowMalformed { id: PluginId, #[source] source: PermissionForm } => "narrow-malformed", "the workspace narrows `{id}` by a malformed permission";
 }
 
 impl Refusal {
