@@ -1,1 +1,17 @@
-//! orch-certify
+//! Certification: runs the required checks on a package and says what it found.
+//!
+//! In -> out: a package's folder -> check results -> a certificate, if every required check passed.
+//! Invariant: fails closed; what did not run, crashed or was cut off is never `pass`. Checks run in child processes
+//! that hold no key.
+//! Not here: what a certificate must hold (`orch-trust`), the engine (`orch-host`).
+
+pub mod check;
+pub mod confine;
+pub mod error;
+pub mod examine;
+pub mod issue;
+pub mod key_file;
+pub mod report;
+pub mod sandbox;
+pub mod statement;
+pub mod wit;

@@ -1,0 +1,210 @@
+//! Checks: each looks at one side of a package.
+//!
+//! In -> out: [`Subject`] -> [`CheckResult`].
+//! Limits: 32 findings a check, 500 characters each.
+//! Invariant: a check that cannot look is `skipped`, never `pass`; a finding has no time, path or measured value, so
+//! that every certifier with the same tools says the same.
+//! Not here: where checks run (`sandbox.rs`), which are required (`orch-trust`'s `certificate.rs`).
+
+pub mod component;
+pub mod custom_sections;
+pub mod exports;
+pub mod file_set;
+pub mod imports;
+pub mod manifest;
+pub mod memory;
+pub mod names;
+
+use std::error::Error;
+
+use orch_trust::certificate::{CheckResult, CheckStatus, Measured, Tool};
+use orch_trust::facts::Facts;
+use orch_trust::manifest::{Manifest, Role};
+use orch_trust::package::PackageBytes;
+use orch_trust::refusal::Refusal;
+use serde::{Deserialize, Serialize};
+
+const FINDINGS_MAX: usize = 32;
+const FINDING_CHARACTERS_MAX: usize = 500;
+/// Raised when a check begins to look at more or at something else.
+const CHECK_VERSION: u32 = 1;
+
+/// This tool, as certificates name it.
+pub fn tool() -> Tool {
+    Tool { name: "orch-certify".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+}
+
+/// Checks that run in one child process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Manifest, names, file set.
+    Package,
+    /// What the component is made of.
+    Component,
+    /// How it behaves in that role.
+    Conformance(Role),
+}
+
+impl Group {
+    /// The groups for a plugin of those roles, in order.
+    pub fn of(roles: &[Role]) -> Vec<Self> {
+        let mut groups = vec![Self::Package, Self::Component];
+        groups.extend(roles.iter().copied().map(Self::Conformance));
+        groups
+    }
+
+    pub fn name(self) -> String {
+        match self {
+            Self::Package => "package".to_owned(),
+            Self::Component => "component".to_owned(),
+            Self::Conformance(role) => format!("conformance/{}", role.as_str()),
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "package" => Some(Self::Package),
+            "component" => Some(Self::Component),
+            other => other.strip_prefix("conformance/").and_then(Role::from_word).map(Self::Conformance),
+        }
+    }
+
+    /// Ids of its checks, in the order of their results.
+    pub fn checks(self) -> Vec<String> {
+        let fixed: &[&str] = match self {
+            Self::Package => &["manifest", "names", "file-set"],
+            Self::Component => &["component", "imports", "exports", "memory", "custom-sections"],
+            Self::Conformance(_) => return vec![self.name()],
+        };
+        fixed.iter().map(|id| (*id).to_owned()).collect()
+    }
+}
+
+/// What one child says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupReport {
+    pub results: Vec<CheckResult>,
+    pub measured: Measured,
+}
+
+/// What the static checks look at.
+pub struct Subject<'a> {
+    pub package: &'a PackageBytes,
+    pub manifest: Result<Manifest, Refusal>,
+    pub facts: Result<Facts, Refusal>,
+}
+
+impl<'a> Subject<'a> {
+    pub fn new(package: &'a PackageBytes) -> Self {
+        let manifest = Manifest::parse(package.manifest());
+        let facts = Facts::derive(&package.component());
+        Self { package, manifest, facts }
+    }
+
+    /// Manifest and facts; else the check of that id is skipped, and says for want of what.
+    pub(crate) fn both(&self, id: &str) -> Result<(&Manifest, &Facts), Box<CheckResult>> {
+        match (&self.manifest, &self.facts) {
+            (Ok(manifest), Ok(facts)) => Ok((manifest, facts)),
+            (Err(refusal), _) => Err(Box::new(skipped(id, &format!("no manifest: {}", refusal.code())))),
+            (_, Err(refusal)) => Err(Box::new(skipped(id, &format!("no facts: {}", refusal.code())))),
+        }
+    }
+}
+
+/// Runs the static checks of a group; a conformance group has none.
+pub fn run_static(group: Group, package: &PackageBytes) -> Vec<CheckResult> {
+    let subject = Subject::new(package);
+    match group {
+        Group::Package => {
+            vec![manifest::check(&subject), names::check(&subject), file_set::check(&subject)]
+        }
+        Group::Component => vec![
+            component::check(&subject),
+            imports::check(&subject),
+            exports::check(&subject),
+            memory::check(&subject),
+            custom_sections::check(&subject),
+        ],
+        Group::Conformance(_) => Vec::new(),
+    }
+}
+
+/// It looked at so many things and all were well. `notes`: what a person should know all the same.
+pub(crate) fn passed(id: &str, looked_at: u64, notes: Vec<String>) -> CheckResult {
+    result(id, CheckStatus::Pass, looked_at, notes)
+}
+
+/// It looked and found what refuses the package.
+pub(crate) fn failed(id: &str, looked_at: u64, findings: Vec<String>) -> CheckResult {
+    result(id, CheckStatus::Fail, looked_at, findings)
+}
+
+/// It could not look, because something else is missing.
+pub(crate) fn skipped(id: &str, why: &str) -> CheckResult {
+    result(id, CheckStatus::Skipped, 0, vec![why.to_owned()])
+}
+
+/// It did not come to an end.
+pub(crate) fn unfinished(id: &str, why: &str) -> CheckResult {
+    result(id, CheckStatus::Error, 0, vec![why.to_owned()])
+}
+
+/// Passed if there is no finding.
+pub(crate) fn judged(id: &str, looked_at: u64, findings: Vec<String>) -> CheckResult {
+    match findings.is_empty() {
+        true => passed(id, looked_at, findings),
+        false => failed(id, looked_at, findings),
+    }
+}
+
+fn result(id: &str, status: CheckStatus, looked_at: u64, findings: Vec<String>) -> CheckResult {
+    let cut = |text: String| text.chars().take(FINDING_CHARACTERS_MAX).collect();
+    CheckResult {
+        id: id.to_owned(),
+        version: CHECK_VERSION,
+        tool: tool(),
+        status,
+        looked_at,
+        findings: findings.into_iter().take(FINDINGS_MAX).map(cut).collect(),
+    }
+}
+
+/// A refusal as a finding: its code, then what and why.
+pub(crate) fn finding(refusal: &Refusal) -> String {
+    let mut text = format!("{}: {refusal}", refusal.code());
+    let mut source = refusal.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use orch_trust::authority::Level;
+    use orch_trust::certificate::required_checks;
+
+    use super::*;
+
+    #[test]
+    fn groups_run_every_check_that_level_local_requires_once() {
+        let mut offered: Vec<String> = Group::of(&Role::ALL).into_iter().flat_map(Group::checks).collect();
+        let mut required: Vec<String> =
+            required_checks(Level::Local, &Role::ALL).into_iter().map(|check| check.id).collect();
+        offered.sort();
+        required.sort();
+        assert_eq!(offered, required);
+    }
+
+    #[test]
+    fn a_group_is_found_by_its_name() {
+        for group in Group::of(&Role::ALL) {
+            assert_eq!(Group::from_name(&group.name()), Some(group));
+        }
+        for wrong in ["", "conformance", "conformance/guard", "static"] {
+            assert_eq!(Group::from_name(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Check `component`: one valid binary component, and nothing after its end.
+//!
+//! In -> out: `component.wasm` -> result. Looks at every module and component in it, function bodies included.
+//! Invariant: validated with the features of the engine that will run it, no more.
+//! Not here: what it imports and exports.
+
+use orch_host::engine::FEATURES;
+use orch_trust::certificate::CheckResult;
+use orch_trust::refusal::Refusal;
+use wasmparser::{Parser, Payload, Validator};
+
+use super::{Subject, failed, finding, passed};
+
+const ID: &str = "component";
+
+pub(super) fn check(subject: &Subject<'_>) -> CheckResult {
+    // Sections and kinds of memory are other checks' business; the rest of what stops the facts is this one's.
+    if let Err(refusal) = &subject.facts
+        && !matches!(refusal, Refusal::CustomSection { .. } | Refusal::MemoryKind { .. })
+    {
+        return failed(ID, 1, vec![finding(refusal)]);
+    }
+    let bytes = subject.package.component();
+    match Validator::new_with_features(FEATURES).validate_all(&bytes) {
+        Ok(_) => passed(ID, parts(&bytes), Vec::new()),
+        Err(error) => failed(ID, 1, vec![format!("component-invalid: {}", error.message())]),
+    }
+}
+
+/// Modules and components of a valid binary, itself included.
+fn parts(bytes: &[u8]) -> u64 {
+    let parts = Parser::new(0).parse_all(bytes);
+    parts.filter(|payload| matches!(payload, Ok(Payload::Version { .. }))).count() as u64
+}

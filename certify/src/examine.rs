@@ -1,0 +1,128 @@
+//! Examination: every required check of a level, run and judged.
+//!
+//! In -> out: folder and package -> [`Examination`].
+//! Invariant: conformance runs only if the static checks passed, else it is `skipped`; a verdict is good only if every
+//! required check is there once, passed, and looked at something.
+//! Not here: signing (`issue.rs`), the list of required checks (`orch-trust`).
+
+use std::path::Path;
+
+use orch_trust::authority::Level;
+use orch_trust::certificate::{
+    CERTIFIED_ONLY, CheckResult, CheckStatus, Measured, RequiredCheck, required_checks,
+};
+use orch_trust::manifest::Manifest;
+use orch_trust::package::PackageBytes;
+
+use crate::check::{Group, skipped};
+use crate::error::CertifyError;
+use crate::sandbox::Sandbox;
+
+/// What the checks said.
+#[derive(Clone, Debug)]
+pub struct Examination {
+    pub level: Level,
+    /// Static checks first, then one for each role.
+    pub results: Vec<CheckResult>,
+    pub measured: Measured,
+    /// What was required, and is not a `pass`.
+    pub unmet: Vec<Unmet>,
+}
+
+/// A required check that refuses the package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmet {
+    pub check: String,
+    /// Its status, or why it does not count.
+    pub found: String,
+}
+
+impl Examination {
+    pub fn passed(&self) -> bool {
+        self.unmet.is_empty()
+    }
+}
+
+/// Runs the checks of that level.
+///
+/// # Errors
+/// `CheckNotAvailable`: the level needs checks that this tool does not have; nothing ran. `Place`.
+pub fn examine(
+    folder: &Path,
+    package: &PackageBytes,
+    level: Level,
+    sandbox: &Sandbox,
+) -> Result<Examination, CertifyError> {
+    if level == Level::Certified {
+        let missing = CERTIFIED_ONLY.iter().map(|id| (*id).to_owned()).collect();
+        return Err(CertifyError::CheckNotAvailable { level: level.as_str(), missing });
+    }
+    let roles = Manifest::parse(package.manifest()).map(|manifest| manifest.roles).unwrap_or_default();
+    let (mut results, mut measured) = (Vec::new(), Measured::default());
+    for group in Group::of(&roles) {
+        let stopped = match group {
+            Group::Conformance(_) => results.iter().find(|result: &&CheckResult| !is_pass(result)),
+            Group::Package | Group::Component => None,
+        };
+        if let Some(result) = stopped {
+            let why = format!("not run: `{}` is `{}`", result.id, result.status.as_str());
+            results.extend(group.checks().iter().map(|id| skipped(id, &why)));
+            continue;
+        }
+        let workspace = tempfile::tempdir().map_err(|source| CertifyError::Place { source })?;
+        let (found, used) = sandbox.run(group, folder, package, workspace.path());
+        results.extend(found);
+        measured.fuel_max = measured.fuel_max.max(used.fuel_max);
+        measured.memory_bytes_max = measured.memory_bytes_max.max(used.memory_bytes_max);
+    }
+    let unmet = unmet(&required_checks(level, &roles), &results);
+    Ok(Examination { level, results, measured, unmet })
+}
+
+/// Which of the required checks do not count as passed.
+pub fn unmet(required: &[RequiredCheck], results: &[CheckResult]) -> Vec<Unmet> {
+    let judge = |wanted: &RequiredCheck| {
+        let found = results.iter().filter(|result| result.id == wanted.id).collect::<Vec<_>>();
+        let found = match found.as_slice() {
+            [] => "absent".to_owned(),
+            [one] if one.version < wanted.version_min => format!("of version {}", one.version),
+            [one] if one.status != CheckStatus::Pass => one.status.as_str().to_owned(),
+            [one] if one.looked_at == 0 => "empty".to_owned(),
+            [_] => return None,
+            [..] => "there twice".to_owned(),
+        };
+        Some(Unmet { check: wanted.id.clone(), found })
+    };
+    required.iter().filter_map(judge).collect()
+}
+
+fn is_pass(result: &CheckResult) -> bool {
+    result.status == CheckStatus::Pass
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{failed, passed, unfinished};
+
+    #[track_caller]
+    fn check(results: &[CheckResult], expected: Option<&str>) {
+        let required = [RequiredCheck { id: "memory".to_owned(), version_min: 1 }];
+        let found = unmet(&required, results).into_iter().next().map(|unmet| unmet.found);
+        assert_eq!(found.as_deref(), expected);
+    }
+
+    #[test]
+    fn only_one_pass_that_looked_at_something_counts() {
+        let good = passed("memory", 1, Vec::new());
+        check(std::slice::from_ref(&good), None);
+        check(&[], Some("absent"));
+        check(&[passed("memory", 0, Vec::new())], Some("empty"));
+        check(&[failed("memory", 1, Vec::new())], Some("fail"));
+        check(&[unfinished("memory", "x")], Some("error"));
+        check(&[skipped("memory", "x")], Some("skipped"));
+        check(&[good.clone(), good.clone()], Some("there twice"));
+        check(&[CheckResult { version: 0, ..good.clone() }], Some("of version 0"));
+        check(&[CheckResult { id: "memories".to_owned(), ..good }], Some("absent"));
+    }
+}

@@ -1,0 +1,132 @@
+//! Certificates: made from an examination, signed, put into the package, and used again while they hold.
+//!
+//! In -> out: [`Examination`] -> [`Certificate`] -> `certificates/<keyid>.dsse.json`.
+//! Invariant: no certificate without a good verdict; the file appears whole or not at all.
+//! Not here: what makes a verdict (`examine.rs`), statements of other jobs (`statement.rs`).
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use orch_trust::authority::{Certifier, Level};
+use orch_trust::certificate::{self, CERTIFIED_DAYS, Certificate, Environment, LOCAL_DAYS};
+use orch_trust::digest::Sha256Digest;
+use orch_trust::facts::Facts;
+use orch_trust::key::SecretKey;
+use orch_trust::manifest::Manifest;
+use orch_trust::package::{CERTIFICATES, PackageBytes};
+use orch_trust::time::UnixSeconds;
+
+use crate::check::tool;
+use crate::error::CertifyError;
+use crate::examine::{Examination, Unmet};
+
+/// The engine that conformance ran in.
+pub const WASMTIME: &str = "48.0.8";
+
+/// The longest that a certificate of that level holds, in seconds.
+pub fn life_seconds(level: Level) -> i64 {
+    UnixSeconds::DAY
+        * match level {
+            Level::Local => LOCAL_DAYS,
+            Level::Certified => CERTIFIED_DAYS,
+        }
+}
+
+/// The certificate that a good examination earns.
+///
+/// # Errors
+/// `Refused`: manifest or component do not hold. `StatementCheck`: a required check is not a pass.
+pub fn assemble(
+    package: &PackageBytes,
+    examination: Examination,
+    started_at: UnixSeconds,
+    finished_at: UnixSeconds,
+) -> Result<Certificate, CertifyError> {
+    if let Some(Unmet { check, found }) = examination.unmet.into_iter().next() {
+        return Err(CertifyError::StatementCheck { check, found });
+    }
+    let manifest = Manifest::parse(package.manifest()).map_err(CertifyError::Refused)?;
+    let facts = Facts::derive(&package.component()).map_err(CertifyError::Refused)?;
+    let mut certificate = Certificate {
+        id: manifest.id,
+        version: manifest.version,
+        level: examination.level,
+        certifier: tool(),
+        environment: Environment {
+            wasmtime: WASMTIME.to_owned(),
+            target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+        },
+        facts,
+        checks: examination.results,
+        measured: examination.measured,
+        result_digest: Sha256Digest::of(&[]),
+        started_at,
+        finished_at,
+        valid_until: finished_at.plus(life_seconds(examination.level)),
+    };
+    certificate.result_digest = certificate.results();
+    Ok(certificate)
+}
+
+/// Signs the certificate and puts it into the package's folder; gives its path.
+///
+/// # Errors
+/// `Write`.
+pub fn sign_into(
+    folder: &Path,
+    package: &PackageBytes,
+    certificate: Certificate,
+    key: &SecretKey,
+) -> Result<PathBuf, CertifyError> {
+    let (name, bytes) = certificate::sign(package, certificate, key);
+    let path = folder.join(name);
+    let write = |source| CertifyError::Write { path: path.clone(), source };
+    match std::fs::create_dir(folder.join(CERTIFICATES)) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(write(error)),
+        _ => {}
+    }
+    replace(&path, &bytes).map_err(write)?;
+    Ok(path)
+}
+
+/// Writes a file so that readers see the old one or the new one.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // Beside it and not inside `certificates/`'s names: a crash leaves a file that refuses the package loudly.
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let beside = path.with_file_name(name);
+    let mut file = File::create(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
+}
+
+/// The end of this key's certificate, if it still says what a new one would and has more than half its life left.
+pub fn still_valid(
+    package: &PackageBytes,
+    level: Level,
+    key: &SecretKey,
+    now: UnixSeconds,
+) -> Option<UnixSeconds> {
+    let manifest = Manifest::parse(package.manifest()).ok()?;
+    let own = Certifier { key: key.public(), owner: String::new(), profile: level, not_after: None };
+    let found = certificate::verify(package, &manifest, &[own], level, now).ok()?;
+    let same = found.level == level
+        && found.certifier == tool()
+        && found.environment.wasmtime == WASMTIME
+        && found.checks.iter().all(|check| check.tool == tool());
+    let left = found.valid_until.0.saturating_sub(now.0);
+    (same && left > life_seconds(level) / 2).then_some(found.valid_until)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_name_the_engine_that_is_linked() {
+        let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock")).unwrap();
+        assert!(lock.contains(&format!("name = \"wasmtime\"\nversion = \"{WASMTIME}\"\n")));
+    }
+}

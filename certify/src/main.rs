@@ -1,0 +1,2 @@
+//! `orch-certify`: makes keys, runs checks, signs and verifies certificates.
+fn main(){}
