@@ -114,6 +114,11 @@ impl Journal {
         self.queue.events(self.slot)
     }
 
+    /// How many events are durable at `process` or more; asks nothing of the writer.
+    pub fn committed(&self) -> u64 {
+        self.queue.committed(self.slot)
+    }
+
     /// The event with this host's MAC, as [`append`](Self::append) stores it.
     ///
     /// # Errors

@@ -131,7 +131,7 @@ mod tests {
         foreign("CREATE TABLE more (x)");
         foreign("CREATE INDEX i ON runs (status)");
         foreign("DROP TABLE metrics");
-        foreign("ALTER TABLE runs ADD COLUMN x");
+        foreign("ALTER TABLE runs ADD COLUMN x TEXT");
         foreign("PRAGMA application_id = 5");
     }
 

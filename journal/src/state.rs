@@ -153,6 +153,15 @@ impl RunState {
         Ok(())
     }
 
+    /// Where the run stands: as it ended, or what it does since.
+    pub fn status(&self) -> RunStatus {
+        match &self.finished {
+            Some((status, _)) => *status,
+            None if self.sessions > 0 => RunStatus::Executing,
+            None => RunStatus::Planning,
+        }
+    }
+
     fn add(&mut self, first: TaskIndex, tasks: &[AddedTask]) -> Result<(), ReplayError> {
         if first as usize != self.tasks.len() {
             return Err(ReplayError::TaskGap { first, tasks: self.tasks.len() });

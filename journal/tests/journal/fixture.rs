@@ -8,24 +8,24 @@ use orch_journal::event::{
 use orch_journal::{Journal, JournalKeys, Store, StoreOptions};
 use orch_task::{Kind, Status, Task, TaskId};
 
-pub const RUN: &str = "run-1";
+pub(crate) const RUN: &str = "run-1";
 
-pub fn keys() -> JournalKeys {
+pub(crate) fn keys() -> JournalKeys {
     JournalKeys { run_start: [7; 32], heads: [9; 32] }
 }
 
 /// Options with a folder for heads beside the store.
-pub fn options(folder: &Path) -> StoreOptions {
+pub(crate) fn options(folder: &Path) -> StoreOptions {
     StoreOptions { heads_dir: Some(folder.join("heads")), ..StoreOptions::new(keys()) }
 }
 
-pub fn open(folder: &Path) -> (Store, Journal) {
+pub(crate) fn open(folder: &Path) -> (Store, Journal) {
     let store = Store::open(&folder.join("state"), options(folder)).unwrap();
     let journal = store.journal(RUN).unwrap();
     (store, journal)
 }
 
-pub fn started(run: &str) -> RunStarted {
+pub(crate) fn started(run: &str) -> RunStarted {
     RunStarted {
         run: run.to_owned(),
         goal: "goal".to_owned(),
@@ -39,20 +39,20 @@ pub fn started(run: &str) -> RunStarted {
     }
 }
 
-pub fn added(id: &str) -> AddedTask {
+pub(crate) fn added(id: &str) -> AddedTask {
     let task = Task::new(TaskId::parse(id).unwrap(), Kind::shell());
     AddedTask { task, status: Status::Pending, added_by: None }
 }
 
-pub fn tasks(first: u32, ids: &[&str]) -> Event {
+pub(crate) fn tasks(first: u32, ids: &[&str]) -> Event {
     Event::TasksAdded { first, tasks: ids.iter().map(|id| added(id)).collect(), at: 1_700_000_000_001 }
 }
 
-pub fn attempt(task: u32, attempt: u32) -> Event {
+pub(crate) fn attempt(task: u32, attempt: u32) -> Event {
     Event::AttemptStarted { task, attempt, at: 1_700_000_000_100 }
 }
 
-pub fn ended(task: u32, attempt: u32, ending: Ending, status: Status) -> AttemptFinished {
+pub(crate) fn ended(task: u32, attempt: u32, ending: Ending, status: Status) -> AttemptFinished {
     AttemptFinished {
         task,
         attempt,
@@ -65,16 +65,16 @@ pub fn ended(task: u32, attempt: u32, ending: Ending, status: Status) -> Attempt
     }
 }
 
-pub fn done(task: u32, number: u32) -> Event {
+pub(crate) fn done(task: u32, number: u32) -> Event {
     let ending = Ending::Done { summary: "well".to_owned() };
     Event::AttemptFinished(Box::new(ended(task, number, ending, Status::Done)))
 }
 
-pub fn finished(status: RunStatus) -> Event {
+pub(crate) fn finished(status: RunStatus) -> Event {
     Event::RunFinished { status, why: "nothing is left".to_owned(), at: 1_700_000_000_900 }
 }
 
-pub fn kv(plugin: &str, key: &str, value: Option<&str>) -> Writes {
+pub(crate) fn kv(plugin: &str, key: &str, value: Option<&str>) -> Writes {
     let value = value.map(str::to_owned);
     Writes {
         kv: [("notes".to_owned(), [(key.to_owned(), value)].into())].into(),
@@ -83,7 +83,7 @@ pub fn kv(plugin: &str, key: &str, value: Option<&str>) -> Writes {
     }
 }
 
-pub fn finding(message: &str) -> Finding {
+pub(crate) fn finding(message: &str) -> Finding {
     Finding {
         severity: orch_journal::event::Severity::Major,
         category: orch_journal::event::Category::Test,
@@ -92,7 +92,7 @@ pub fn finding(message: &str) -> Finding {
     }
 }
 
-pub fn metric(name: &str, value: f64) -> Metric {
+pub(crate) fn metric(name: &str, value: f64) -> Metric {
     Metric {
         name: name.to_owned(),
         value,
@@ -102,7 +102,7 @@ pub fn metric(name: &str, value: f64) -> Metric {
 }
 
 /// A run of two tasks, one of them done, not finished.
-pub fn small_run() -> Vec<Event> {
+pub(crate) fn small_run() -> Vec<Event> {
     vec![
         Event::RunStarted(started(RUN)),
         tasks(0, &["first", "second"]),
@@ -113,7 +113,7 @@ pub fn small_run() -> Vec<Event> {
 }
 
 /// A closed store that holds these events of the usual run.
-pub fn stored(folder: &Path, events: Vec<Event>) {
+pub(crate) fn stored(folder: &Path, events: Vec<Event>) {
     let (store, journal) = open(folder);
     for event in events {
         journal.append(event).unwrap();

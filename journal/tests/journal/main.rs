@@ -3,4 +3,5 @@
 mod fixture;
 mod groups;
 mod opening;
+mod projections;
 mod tampering;
