@@ -1,0 +1,276 @@
+//! The host's end of one supervisor.
+//!
+//! In -> out: executable -> [`Supervisor`]; `Request` -> identity and pipes of a command; later its `Ended`.
+//! Invariant: at most one command at a time; a command that is given up is cancelled, and the next one begins only when
+//! its end was heard. A conversation that broke in the middle is never taken up again.
+//! Not here: who gets which supervisor (`pool.rs`), output (`pump.rs`).
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::Signal;
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+use tokio::net::unix::pipe::Receiver;
+use tokio::time::Instant;
+
+use crate::descendants::signal_if;
+use crate::error::RunError;
+use crate::frame::{self, FrameBuffer, FromSupervisor, ToSupervisor};
+use crate::identity::ProcessIdentity;
+use crate::process_table;
+use crate::request::{Ended, Request};
+
+/// For descendants of a cancelled command to be ended. A supervisor that needs longer is stopped or stuck in the
+/// kernel, and given up.
+pub(crate) const ENDING_MAX: Duration = Duration::from_secs(10);
+
+/// Where the conversation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Talk {
+    Idle,
+    /// A request was sent whole, and its command is not over.
+    Running,
+    /// As `Running`, and cancelled.
+    Ending,
+    /// Nothing more can be said or heard.
+    Broken,
+}
+
+/// Dropping it closes the socket, upon which the supervisor ends its command and itself.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    socket: UnixStream,
+    /// None once it is handed to the thread that reaps it.
+    guardian: Option<Child>,
+    identity: ProcessIdentity,
+    frames: FrameBuffer,
+    talk: Talk,
+}
+
+/// A command that was started.
+pub(crate) struct StartedCommand {
+    pub(crate) identity: ProcessIdentity,
+    pub(crate) stdout: Receiver,
+    pub(crate) stderr: Receiver,
+}
+
+impl Supervisor {
+    /// Starts `executable` with [`crate::ARGUMENT`].
+    pub(crate) fn spawn(executable: &Path) -> io::Result<Self> {
+        let (ours, theirs) = StdUnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let socket = UnixStream::from_std(ours)?;
+        let mut guardian = Command::new(executable)
+            .arg(crate::ARGUMENT)
+            // The host's environment holds secrets, and everybody's environment can be read in /proc.
+            .env_clear()
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        match ProcessIdentity::of(guardian.id()) {
+            Ok(identity) => Ok(Self {
+                socket,
+                guardian: Some(guardian),
+                identity,
+                frames: FrameBuffer::default(),
+                talk: Talk::Idle,
+            }),
+            Err(error) => {
+                guardian.kill()?;
+                guardian.wait()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Of the guardian, whose end is the last.
+    pub(crate) fn identity(&self) -> &ProcessIdentity {
+        &self.identity
+    }
+
+    /// Whether another command can be asked for, now or when the cancelled one is over.
+    pub(crate) fn is_usable(&self) -> bool {
+        let mut byte = [0];
+        match self.talk {
+            Talk::Running | Talk::Broken => false,
+            Talk::Idle | Talk::Ending => !matches!(
+                rustix::net::recv(&self.socket, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT),
+                Ok((0, _)) | Err(Errno::CONNRESET | Errno::PIPE)
+            ),
+        }
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.talk == Talk::Idle
+    }
+
+    /// Waits for the end of a cancelled command.
+    pub(crate) async fn settle(&mut self) -> Result<(), RunError> {
+        while self.talk == Talk::Ending {
+            match tokio::time::timeout(ENDING_MAX, self.hear()).await {
+                Ok(heard) => match heard? {
+                    FromSupervisor::Started(_) => {}
+                    FromSupervisor::NotStarted { .. } | FromSupervisor::Ended(_) => self.talk = Talk::Idle,
+                },
+                Err(_) => return Err(self.give_up()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts one command; the supervisor must be settled. Dropped half way, the command is cancelled.
+    pub(crate) async fn start(&mut self, request: Request) -> Result<StartedCommand, RunError> {
+        request.check()?;
+        let socket = |source: io::Error| RunError::Socket { source };
+        let (program, request) = (request.program.clone(), ToSupervisor::Run(Box::new(request)));
+        let bytes = frame::encode(&request).map_err(|error| RunError::Invalid { what: error.to_string() })?;
+        let (stdout, stdout_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| socket(error.into()))?;
+        let (stderr, stderr_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| socket(error.into()))?;
+        let stdout = Receiver::from_owned_fd(stdout).map_err(socket)?;
+        let stderr = Receiver::from_owned_fd(stderr).map_err(socket)?;
+
+        // Until all of it is sent, half a message lies in the socket.
+        self.talk = Talk::Broken;
+        self.send(&bytes, &[&stdout_end, &stderr_end]).await?;
+        self.talk = Talk::Running;
+        // The supervisor has its own by now, and the end of these streams must be the end of the command's.
+        drop((stdout_end, stderr_end));
+        match self.hear().await? {
+            FromSupervisor::Started(identity) => Ok(StartedCommand { identity, stdout, stderr }),
+            FromSupervisor::NotStarted { step, errno } => {
+                self.talk = Talk::Idle;
+                Err(RunError::NotStarted { program, step, source: io::Error::from_raw_os_error(errno) })
+            }
+            FromSupervisor::Ended(_) => Err(self.out_of_order()),
+        }
+    }
+
+    /// Waits for the end of the started command; gives the supervisor up when `over_by` has come. Can be dropped and
+    /// called again.
+    pub(crate) async fn ended(&mut self, over_by: Option<Instant>) -> Result<Ended, RunError> {
+        let heard = match over_by {
+            Some(over_by) => tokio::time::timeout_at(over_by, self.hear()).await,
+            None => Ok(self.hear().await),
+        };
+        match heard {
+            Ok(Ok(FromSupervisor::Ended(ended))) => {
+                self.talk = Talk::Idle;
+                Ok(ended)
+            }
+            Ok(Ok(FromSupervisor::Started(_) | FromSupervisor::NotStarted { .. })) => {
+                Err(self.out_of_order())
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(self.give_up()),
+        }
+    }
+
+    /// Asks for the end of the running command, if there is one.
+    pub(crate) fn cancel(&mut self) {
+        if self.talk != Talk::Running {
+            return;
+        }
+        // The socket is all but empty, so this is sent whole or the supervisor is gone.
+        let sent = frame::encode(&ToSupervisor::Cancel).and_then(|bytes| {
+            let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+            Ok(rustix::net::send(&self.socket, &bytes, flags)? == bytes.len())
+        });
+        self.talk = if sent.is_ok_and(|whole| whole) { Talk::Ending } else { Talk::Broken };
+    }
+
+    async fn hear(&mut self) -> Result<FromSupervisor, RunError> {
+        loop {
+            match self.frames.take() {
+                Ok(Some(message)) => return Ok(message),
+                Ok(None) => {}
+                Err(source) => {
+                    self.talk = Talk::Broken;
+                    return Err(RunError::Socket { source });
+                }
+            }
+            let mut bytes = [0; 4096];
+            let read = match self.socket.readable().await {
+                Ok(()) => self.socket.try_read(&mut bytes),
+                Err(error) => Err(error),
+            };
+            match read {
+                Ok(0) => {
+                    self.talk = Talk::Broken;
+                    return Err(RunError::SupervisorGone);
+                }
+                Ok(read) => self.frames.push(bytes.get(..read).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => {
+                    self.talk = Talk::Broken;
+                    return Err(gone_or(error));
+                }
+            }
+        }
+    }
+
+    /// The descriptors travel with the first byte.
+    async fn send(&self, bytes: &[u8], descriptors: &[&OwnedFd; 2]) -> Result<(), RunError> {
+        let mut sent = 0;
+        while sent < bytes.len() {
+            let rest = bytes.get(sent..).unwrap_or_default();
+            let once = || {
+                let descriptors = descriptors.map(|descriptor| descriptor.as_fd());
+                let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+                let mut control = SendAncillaryBuffer::new(&mut space);
+                if sent == 0 && !control.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+                    return Err(io::Error::other("no room for two descriptors"));
+                }
+                let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+                Ok(rustix::net::sendmsg(&self.socket, &[IoSlice::new(rest)], &mut control, flags)?)
+            };
+            sent += self.socket.async_io(Interest::WRITABLE, once).await.map_err(gone_or)?;
+        }
+        Ok(())
+    }
+
+    fn out_of_order(&mut self) -> RunError {
+        self.talk = Talk::Broken;
+        RunError::Socket { source: io::Error::other("supervisor's answers are out of order") }
+    }
+
+    /// Kills a supervisor that does not answer any more; its guardian then ends what is below it.
+    fn give_up(&mut self) -> RunError {
+        self.talk = Talk::Broken;
+        let guardian = self.identity.pid;
+        for supervisor in process_table::children(guardian).unwrap_or_default() {
+            // Nothing better is left if this fails, and dropping the socket still tells it.
+            let _ = signal_if(supervisor, Signal::KILL, |stat| stat.parent == guardian);
+        }
+        RunError::SupervisorGone
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        let Some(mut guardian) = self.guardian.take() else { return };
+        // Shut here rather than a moment later, when the field is dropped: the guardian may end at once.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+        if matches!(guardian.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        // Whoever drops may not be kept waiting. Without this thread a zombie stays until the host ends.
+        let _ = std::thread::Builder::new().name("reap".to_owned()).spawn(move || guardian.wait());
+    }
+}
+
+fn gone_or(source: io::Error) -> RunError {
+    match source.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => RunError::SupervisorGone,
+        _ => RunError::Socket { source },
+    }
+}

@@ -1,0 +1,93 @@
+//! The end of everything below this process, which is a child subreaper.
+//!
+//! Why it ends: a process that loses its parent becomes a child of the nearest subreaper above it, so as long as any
+//! descendant is left, there is a child of this process, alive or to be reaped. "No child" is therefore the whole proof.
+//! Whoever starts processes faster than they can be listed is stopped first: stopped ones start nothing, and killing
+//! begins when a whole round found nobody new. Own sessions, double forks and ignored signals make no difference.
+//! Invariant: no process is signalled that is not a descendant, even if its pid was given away a moment ago.
+//! Not here: processes of a supervisor that is itself gone (`leftovers.rs`).
+
+use std::collections::BTreeSet;
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, pidfd_open, pidfd_send_signal, wait,
+};
+
+use crate::process_table::{self, Stat};
+
+/// Between two looks at what is still dying. The longest is for what cannot die yet (uninterruptible sleep).
+const PAUSE_FIRST: Duration = Duration::from_micros(200);
+const PAUSE_MAX: Duration = Duration::from_millis(50);
+/// Looks for somebody new before killing begins anyway.
+const STOP_ROUNDS_MAX: u32 = 100;
+
+/// Returns when this process has no descendant. Takes as long as that takes: a process in uninterruptible sleep
+/// dies when the kernel lets it. Reaps every child, known or not.
+pub(crate) fn end_all() -> io::Result<()> {
+    let me = std::process::id();
+    let mut pause = PAUSE_FIRST;
+    while reap(|_, _| {})? == Children::Left {
+        let mut found = BTreeSet::from([me]);
+        for _ in 0..STOP_ROUNDS_MAX {
+            let new: Vec<u32> =
+                process_table::descendants(me)?.into_iter().filter(|pid| found.insert(*pid)).collect();
+            if new.is_empty() {
+                break;
+            }
+            for pid in new {
+                signal_if(pid, Signal::STOP, |stat| found.contains(&stat.parent))?;
+            }
+        }
+        for pid in found.iter().filter(|pid| **pid != me) {
+            signal_if(*pid, Signal::KILL, |stat| found.contains(&stat.parent))?;
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Children {
+    Left,
+    None,
+}
+
+/// Reaps every child that is over, without waiting.
+pub(crate) fn reap(mut each: impl FnMut(Pid, WaitStatus)) -> io::Result<Children> {
+    loop {
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) => each(pid, status),
+            Ok(None) => return Ok(Children::Left),
+            Err(Errno::CHILD) => return Ok(Children::None),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Signals `pid` if, once it is held fast, it is still the one that is meant; says whether it was.
+///
+/// One that may not be signalled counts as one that was: whoever asks looks again.
+pub(crate) fn signal_if(pid: u32, signal: Signal, is_meant: impl FnOnce(&Stat) -> bool) -> io::Result<bool> {
+    let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(false) };
+    let process = match pidfd_open(raw, PidfdFlags::empty()) {
+        Ok(process) => process,
+        Err(Errno::SRCH | Errno::INVAL) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    // Read after opening: it speaks of the process that is held, or, if that one is gone, of a later one with its
+    // pid; then the signal below reaches nobody.
+    if !process_table::stat(pid)?.is_some_and(|stat| is_meant(&stat)) {
+        return Ok(false);
+    }
+    match pidfd_send_signal(&process, signal) {
+        Ok(()) | Err(Errno::PERM) => Ok(true),
+        Err(Errno::SRCH) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}

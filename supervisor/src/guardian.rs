@@ -1,0 +1,114 @@
+//! The entry of a supervisor's process, and the guardian that outlives the supervisor.
+//!
+//! In -> out: a process with one thread and a socket as stdin -> guardian and its child, the supervisor.
+//! The guardian only waits: if the supervisor is killed, its descendants become the guardian's, which ends them. It
+//! holds the host's socket until then, so that the host's end of file means that nobody is left.
+//! Invariant: to leave a descendant behind, one must kill both; then the command itself still dies (`launch.rs`).
+//! Not here: commands (`serve.rs`).
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::process::{Pid, PidfdFlags, WaitOptions, getpid, pidfd_open, set_child_subreaper, setsid, wait};
+
+use crate::descendants;
+use crate::serve::Supervisor;
+
+/// As many as the kernel has.
+const SIGNALS: i32 = 64;
+
+/// Serves the host whose socket is stdin, one command after the other, until the host closes it or is gone.
+///
+/// To be called at the start of `main` if the first argument is [`crate::ARGUMENT`]; the process ends after it.
+///
+/// # Errors
+/// Called with other threads around, or without a socket as stdin: nothing was started. Later ones: the system's own;
+/// every command was ended.
+pub fn serve() -> io::Result<()> {
+    if fs::read_dir("/proc/self/task")?.count() != 1 {
+        return Err(io::Error::other("a supervisor must be started before any thread"));
+    }
+    let socket = settle()?;
+    set_child_subreaper(Some(getpid()))?;
+    let guardian = getpid();
+    // SAFETY: this process has one thread, so the child's copy of it is whole.
+    match unsafe { libc::fork() } {
+        0 => supervise(socket, guardian),
+        pid => match Pid::from_raw(pid.max(0)) {
+            Some(supervisor) => guard(supervisor),
+            None => Err(io::Error::last_os_error()),
+        },
+    }
+}
+
+/// Makes this process owe nothing to the one that started it; gives the socket.
+fn settle() -> io::Result<OwnedFd> {
+    let stdin = rustix::stdio::stdin();
+    if FileType::from_raw_mode(rustix::fs::fstat(stdin)?.st_mode) != FileType::Socket {
+        return Err(io::Error::other("a supervisor is started by its host, with a socket as stdin"));
+    }
+    // SAFETY: nothing in this process owns a descriptor but the standard three: it has just begun.
+    if unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let socket = rustix::io::fcntl_dupfd_cloexec(stdin, 3)?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::process::chdir("/")?;
+    // Files of commands are never writable for others than their owner, whatever the host was started with.
+    let umask = rustix::process::umask(Mode::WGRP | Mode::WOTH);
+    rustix::process::umask(umask | Mode::WGRP | Mode::WOTH);
+    reset_signals()?;
+    // Away from the host's terminal: an interrupt typed there is for the host, which ends its commands in order. This
+    // fails only for the leader of a group, which is one already.
+    let _ = setsid();
+    Ok(socket)
+}
+
+/// What a process ignores or blocks is inherited through exec, by commands too.
+fn reset_signals() -> io::Result<()> {
+    for signal in 1..=SIGNALS {
+        // The standard library ignores SIGPIPE, and gives it back to each command.
+        if signal != libc::SIGPIPE {
+            let default = [0_u64; 4];
+            // SAFETY: all zeros, at least as long as the kernel's `struct sigaction`, is the default action. The
+            // system call itself, because the C library refuses to touch the two signals that it uses, which may have
+            // been inherited as ignored. For SIGKILL and SIGSTOP it fails, rightly.
+            unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), 0, SIGNALS / 8) };
+        }
+    }
+    // SAFETY: a set of signals is plain memory, made empty before use.
+    let failed = unsafe {
+        let mut none = std::mem::zeroed();
+        libc::sigemptyset(&mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut())
+    };
+    if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn supervise(socket: OwnedFd, guardian: Pid) -> io::Result<()> {
+    set_child_subreaper(Some(getpid()))?;
+    let guardian_end = pidfd_open(guardian, PidfdFlags::empty())?;
+    // Opened first: if that was another process with its pid, this one has another parent by now.
+    if rustix::process::getppid() != Some(guardian) {
+        return Ok(());
+    }
+    let mut supervisor = Supervisor::new(socket, guardian_end)?;
+    let served = supervisor.serve();
+    descendants::end_all()?;
+    // Not before: the host takes the end of the socket as the end of them all.
+    drop(supervisor);
+    served
+}
+
+fn guard(supervisor: Pid) -> io::Result<()> {
+    loop {
+        match wait(WaitOptions::empty()) {
+            Ok(Some((pid, _))) if pid == supervisor => return descendants::end_all(),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! A supervisor: one command at a time, for one host.
+//!
+//! In -> out: `ToSupervisor` and two descriptors -> `FromSupervisor`.
+//! Waits for five things at once: the host's word, its end, a child's end, the timeout, the guardian's end.
+//! Invariant: `Ended` is said only when no descendant is left, and a host that is gone is a reason to end everything.
+//! In the midst of ending descendants the host is not listened to: there is nothing else left to do for it.
+//! Not here: how a command is started (`launch.rs`) and ended (`descendants.rs`); which host may ask for what.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
+use rustix::process::WaitStatus;
+
+use crate::descendants;
+use crate::error::StartStep;
+use crate::frame::{self, FrameBuffer, FromSupervisor, ToSupervisor};
+use crate::identity::{self, ProcessIdentity};
+use crate::launch::{StartFailure, launch};
+use crate::request::{Ended, Exit, Request};
+
+const READ_BYTES: usize = 64 << 10;
+
+pub(crate) struct Supervisor {
+    socket: OwnedFd,
+    guardian_end: OwnedFd,
+    child_ends: OwnedFd,
+    boot_id: String,
+    frames: FrameBuffer,
+    /// Came with messages and are not used yet.
+    descriptors: VecDeque<OwnedFd>,
+}
+
+/// What a supervisor waits for.
+enum Happened {
+    Said(ToSupervisor),
+    /// Host or guardian are gone.
+    Alone,
+    ChildEnded,
+    TimePassed,
+}
+
+impl Supervisor {
+    /// `guardian_end` becomes readable when the guardian has ended.
+    pub(crate) fn new(socket: OwnedFd, guardian_end: OwnedFd) -> io::Result<Self> {
+        Ok(Self {
+            socket,
+            guardian_end,
+            child_ends: child_ends()?,
+            boot_id: identity::boot_id()?,
+            frames: FrameBuffer::default(),
+            descriptors: VecDeque::new(),
+        })
+    }
+
+    /// Returns when host or guardian are gone.
+    pub(crate) fn serve(&mut self) -> io::Result<()> {
+        loop {
+            match self.wait(None)? {
+                Happened::Said(ToSupervisor::Run(request)) => {
+                    if !self.run(&request)? {
+                        return Ok(());
+                    }
+                }
+                // A cancel that crossed the end of its command: the host always sends it before the next request.
+                Happened::Said(ToSupervisor::Cancel) | Happened::TimePassed => {}
+                Happened::ChildEnded => {
+                    descendants::reap(|_, _| {})?;
+                }
+                Happened::Alone => return Ok(()),
+            }
+        }
+    }
+
+    /// False if nobody is there any more to say the end to.
+    fn run(&mut self, request: &Request) -> io::Result<bool> {
+        let begun = Instant::now();
+        let pid = match self.start(request) {
+            Ok(pid) => pid,
+            Err(StartFailure { step, errno }) => {
+                self.say(&FromSupervisor::NotStarted { step, errno })?;
+                return Ok(true);
+            }
+        };
+        // Until it is reaped, below, it can be asked about, over or not.
+        self.say(&FromSupervisor::Started(ProcessIdentity::of_booted(pid, self.boot_id.clone())?))?;
+        let deadline = request.timeout.and_then(|timeout| begun.checked_add(timeout));
+        let exit = loop {
+            match self.wait(deadline)? {
+                Happened::ChildEnded => {
+                    let mut exit = None;
+                    descendants::reap(|ended, status| {
+                        if ended.as_raw_pid().cast_unsigned() == pid {
+                            exit = Some(exit_of(status));
+                        }
+                    })?;
+                    if let Some(exit) = exit {
+                        break exit;
+                    }
+                }
+                Happened::TimePassed => break Exit::TimedOut,
+                Happened::Said(ToSupervisor::Cancel) => break Exit::Cancelled,
+                Happened::Said(ToSupervisor::Run(_)) => {
+                    return Err(io::Error::other("asked for a command while another one runs"));
+                }
+                Happened::Alone => return Ok(false),
+            }
+        };
+        let duration = begun.elapsed();
+        descendants::end_all()?;
+        self.say(&FromSupervisor::Ended(Ended { exit, duration }))?;
+        Ok(true)
+    }
+
+    fn start(&mut self, request: &Request) -> Result<u32, StartFailure> {
+        let (Some(stdout), Some(stderr)) = (self.descriptors.pop_front(), self.descriptors.pop_front())
+        else {
+            // The kernel drops what the receiver has no room for.
+            return Err(StartFailure { step: StartStep::Program, errno: libc::EMFILE });
+        };
+        self.descriptors.clear();
+        launch(request, stdout, stderr)
+    }
+
+    fn wait(&mut self, deadline: Option<Instant>) -> io::Result<Happened> {
+        loop {
+            let message = self.frames.take()?;
+            let left = match deadline {
+                _ if message.is_some() => Some(Duration::ZERO),
+                deadline => deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())),
+            };
+            let (socket, guardian, children) = {
+                let mut waited = [
+                    PollFd::new(&self.socket, PollFlags::IN),
+                    PollFd::new(&self.guardian_end, PollFlags::IN),
+                    PollFd::new(&self.child_ends, PollFlags::IN),
+                ];
+                match poll(&mut waited, timespec(left).as_ref()) {
+                    Ok(_) => {}
+                    Err(Errno::INTR) => continue,
+                    Err(error) => return Err(error.into()),
+                }
+                let [socket, guardian, children] = &waited;
+                (socket.revents(), guardian.revents(), children.revents())
+            };
+            // A host that is gone wants nothing any more, not even what it said last.
+            if !guardian.is_empty() || socket.intersects(PollFlags::HUP | PollFlags::ERR) {
+                return Ok(Happened::Alone);
+            }
+            if let Some(message) = message {
+                return Ok(Happened::Said(message));
+            }
+            if !children.is_empty() {
+                self.forget_signals()?;
+                return Ok(Happened::ChildEnded);
+            }
+            if !socket.is_empty() {
+                if !self.receive()? {
+                    return Ok(Happened::Alone);
+                }
+                continue;
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(Happened::TimePassed);
+            }
+        }
+    }
+
+    /// False at the end of the stream.
+    fn receive(&mut self) -> io::Result<bool> {
+        let mut bytes = vec![0; READ_BYTES];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+        let read =
+            match rustix::net::recvmsg(&self.socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags)
+            {
+                Ok(message) => message.bytes,
+                Err(Errno::AGAIN | Errno::INTR) => return Ok(true),
+                Err(Errno::CONNRESET) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            };
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+                self.descriptors.extend(descriptors);
+            }
+        }
+        self.frames.push(bytes.get(..read).unwrap_or_default());
+        Ok(read > 0)
+    }
+
+    fn say(&self, message: &FromSupervisor) -> io::Result<()> {
+        let bytes = frame::encode(message)?;
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            match rustix::net::send(self.socket.as_fd(), rest, SendFlags::NOSIGNAL) {
+                Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Empties `child_ends`; who ended is asked of the kernel, not read from it.
+    fn forget_signals(&self) -> io::Result<()> {
+        let mut bytes = [0; 1024];
+        match rustix::io::read(&self.child_ends, &mut bytes) {
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// A descriptor that is readable when a child has ended.
+fn child_ends() -> io::Result<OwnedFd> {
+    // SAFETY: the set is plain memory, made empty before use; what signalfd gives is a new descriptor or -1.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGCHLD);
+        if libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        match libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
+            -1 => Err(io::Error::last_os_error()),
+            descriptor => Ok(OwnedFd::from_raw_fd(descriptor)),
+        }
+    }
+}
+
+fn exit_of(status: WaitStatus) -> Exit {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Exit::Code(code),
+        (None, Some(signal)) => Exit::Signal(signal),
+        (None, None) => unreachable!("only ended children are asked for"),
+    }
+}
+
+fn timespec(left: Option<Duration>) -> Option<Timespec> {
+    let left = left?;
+    let tv_sec = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
+    Some(Timespec { tv_sec, tv_nsec: left.subsec_nanos().into() })
+}
