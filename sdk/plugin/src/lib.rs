@@ -1,1 +1,17 @@
-//! p
+//! From a plugin's sources to a signed package.
+//!
+//! In -> out: a project folder -> module -> component with its dependency list and SBOM -> package -> release signature.
+//! Invariant: no step trusts what the one before says of itself; each reads the files that it needs.
+//! Not here: what a package may be (`orch-trust`), whether it is any good (`orch-certify`).
+
+pub mod build;
+pub mod component;
+pub mod dependencies;
+pub mod embedded;
+pub mod key_file;
+pub mod pack;
+pub mod project;
+pub mod sbom;
+pub mod sign;
+pub mod template;
+pub mod toolchain;

@@ -1,0 +1,47 @@
+//! The verbs of `orch-plugin`, one file each.
+//!
+//! In -> out: parsed arguments -> what the library did, said in words.
+//! Invariant: a verb parses, calls and prints; rules are in the library.
+
+mod build;
+mod new;
+mod pack;
+mod sign;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use orch_plugin::toolchain::{self, Toolchain, ToolchainError};
+use orch_trust::refusal::Refusal;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    New(new::NewArguments),
+    Build(build::BuildArguments),
+    Pack(pack::PackArguments),
+    Sign(sign::SignArguments),
+}
+
+impl Command {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::New(arguments) => new::run(arguments),
+            Self::Build(arguments) => build::run(arguments),
+            Self::Pack(arguments) => pack::run(arguments),
+            Self::Sign(arguments) => sign::run(arguments),
+        }
+    }
+}
+
+/// What the author can do about it, if anything.
+pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| {
+        let of_toolchain = cause.downcast_ref::<ToolchainError>().map(ToolchainError::hint);
+        of_toolchain.or_else(|| cause.downcast_ref::<Box<Refusal>>().and_then(|refusal| refusal.hint()))
+    })
+}
+
+/// The compiler for plugins, got if need be, with what is done said on standard error.
+fn toolchain() -> Result<Toolchain, ToolchainError> {
+    toolchain::ensure(&mut |line| eprintln!("{line}"))
+}

@@ -1,0 +1,173 @@
+//! The release signature of a package.
+//!
+//! In -> out: a package folder and a publisher's key -> `release.dsse.json` in it.
+//! Invariant: signs the bytes that it read and checked once; the file is there whole or not at all.
+//! Not here: the statement's form (`orch-trust`), certificates (`orch-certify`).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use orch_trust::key::{KeyId, SecretKey};
+use orch_trust::manifest::Manifest;
+use orch_trust::package::{MANIFEST, PackageBytes, RELEASE};
+use orch_trust::refusal::Refusal;
+use orch_trust::release::{self, Release};
+use orch_trust::time::UnixSeconds;
+
+/// Why a package was not signed.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    #[error("cannot read or write `{path}`")]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("`{folder}` is not signed")]
+    Refused {
+        folder: PathBuf,
+        #[source]
+        source: Box<Refusal>,
+    },
+}
+
+/// What to sign.
+#[derive(Debug)]
+pub struct SignRequest<'a> {
+    pub package: &'a Path,
+    pub key: &'a SecretKey,
+    pub now: UnixSeconds,
+    /// How long the release may be admitted.
+    pub days: u32,
+    pub channel: &'a str,
+    /// Higher with each release of the channel.
+    pub release_counter: u64,
+}
+
+/// Signs a package; the signing key's id comes back. A signature that was there is replaced.
+///
+/// # Errors
+/// `Refused`: the package breaks a rule that loading it would break too.
+pub fn sign(request: &SignRequest<'_>) -> Result<KeyId, SignError> {
+    let refused =
+        |source| SignError::Refused { folder: request.package.to_owned(), source: Box::new(source) };
+    let package =
+        read_declared(request.package).and_then(|files| PackageBytes::new(files).map_err(refused))?;
+    let manifest = Manifest::parse(package.manifest()).map_err(refused)?;
+    package.check_integrity(&manifest).map_err(refused)?;
+    let release = Release {
+        id: manifest.id,
+        version: manifest.version,
+        release_counter: request.release_counter,
+        channel: request.channel.to_owned(),
+        issued_at: request.now,
+        not_after: request.now.plus(i64::from(request.days).saturating_mul(UnixSeconds::DAY)),
+        source: None,
+    };
+    let envelope = release::sign(&package, release, request.key);
+    write_whole(&request.package.join(RELEASE), &envelope)?;
+    Ok(request.key.public().id())
+}
+
+/// The manifest and every file that lies beside it, envelopes apart.
+fn read_declared(folder: &Path) -> Result<BTreeMap<String, Arc<[u8]>>, SignError> {
+    let mut files = BTreeMap::new();
+    let manifest = folder.join(MANIFEST);
+    files.insert(MANIFEST.to_owned(), fs::read(&manifest).map_err(io_at(&manifest))?.into());
+    for entry in fs::read_dir(folder).map_err(io_at(folder))? {
+        let entry = entry.map_err(io_at(folder))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = entry.path();
+        if name != MANIFEST && !name.ends_with(".dsse.json") && !path.is_dir() {
+            files.insert(name, fs::read(&path).map_err(io_at(&path))?.into());
+        }
+    }
+    Ok(files)
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), SignError> {
+    let Some(folder) = path.parent() else { unreachable!("the file is named inside its package") };
+    let mut fresh = tempfile::NamedTempFile::new_in(folder).map_err(io_at(folder))?;
+    fresh.write_all(bytes).map_err(io_at(path))?;
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    fs::set_permissions(fresh.path(), open).map_err(io_at(path))?;
+    fresh.persist(path).map_err(|error| io_at(path)(error.error))?;
+    Ok(())
+}
+
+fn io_at(path: &Path) -> impl FnOnce(io::Error) -> SignError {
+    let path = path.to_owned();
+    move |source| SignError::Io { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::pack::{AUTHORED, PackRequest, pack};
+
+    fn package(folder: &Path) -> PathBuf {
+        let manifest = json!({
+            "schema": "urn:orch:plugin-manifest:v1", "id": "acme/hello", "version": "0.1.0", "name": "Hello",
+            "description": "Says hello", "license": "MIT", "roles": ["reflector"],
+            "host": { "api": ">=0.1.0, <0.2.0" }, "permissions": { "log": {} },
+            "limits": { "memoryMiB": 16, "busyMs": 500, "wallMs": 2000, "outputKiB": 64, "hostCalls": 1000, "logKiB": 64 } });
+        fs::write(folder.join(AUTHORED), manifest.to_string()).unwrap();
+        fs::write(folder.join("component.wasm"), "component").unwrap();
+        let sbom = json!({ "metadata": { "component": { "version": "0.1.0" } } });
+        fs::write(folder.join("sbom.cdx.json"), sbom.to_string()).unwrap();
+        pack(&PackRequest { project: folder, built: folder, out: &folder.join("packages") }).unwrap().folder
+    }
+
+    fn request<'a>(package: &'a Path, key: &'a SecretKey) -> SignRequest<'a> {
+        SignRequest {
+            package,
+            key,
+            now: UnixSeconds(1_800_000_000),
+            days: 365,
+            channel: "stable",
+            release_counter: 7,
+        }
+    }
+
+    #[test]
+    fn the_signature_is_of_these_files_and_replaces_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let package = package(folder.path());
+        let (one, two) = (SecretKey::from_seed(&[1; 32]), SecretKey::from_seed(&[2; 32]));
+        assert_eq!(sign(&request(&package, &one)).unwrap(), one.public().id());
+        let first = fs::read(package.join(RELEASE)).unwrap();
+        sign(&request(&package, &two)).unwrap();
+        let second: serde_json::Value =
+            serde_json::from_slice(&fs::read(package.join(RELEASE)).unwrap()).unwrap();
+        assert_eq!(second["signatures"][0]["keyid"], two.public().id().to_string());
+        sign(&request(&package, &one)).unwrap();
+        assert_eq!(fs::read(package.join(RELEASE)).unwrap(), first);
+    }
+
+    #[test]
+    fn a_package_that_would_be_refused_is_not_signed() {
+        let key = SecretKey::from_seed(&[1; 32]);
+        let code = |change: fn(&Path)| {
+            let folder = tempfile::tempdir().unwrap();
+            let package = package(folder.path());
+            change(&package);
+            let refused = sign(&request(&package, &key));
+            assert!(!package.join(RELEASE).exists());
+            match refused {
+                Err(SignError::Refused { source, .. }) => source.code(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(
+            code(|package| fs::write(package.join("component.wasm"), "other").unwrap()),
+            "digest-mismatch"
+        );
+        assert_eq!(code(|package| fs::write(package.join("LICENSE"), "MIT").unwrap()), "file-undeclared");
+        assert_eq!(code(|package| fs::remove_file(package.join("component.wasm")).unwrap()), "file-missing");
+    }
+}

@@ -1,0 +1,29 @@
+//! Executor: says what a task is about.
+
+use orch_sdk::{Attempt, Completion, Executor, Failure, Task, log};
+
+struct Plugin;
+
+impl Executor for Plugin {
+    fn execute(task: Task, attempt: Attempt) -> Result<Completion, Failure> {
+        log::info(format_args!("task `{}`, attempt {}", task.id, attempt.number));
+        Ok(Completion::new(greet(&task.description)))
+    }
+}
+
+orch_sdk::export!(executor: Plugin);
+
+/// What the run's journal says of the task.
+fn greet(description: &str) -> String {
+    format!("hello, {description}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn greets_by_description() {
+        assert_eq!(greet("world"), "hello, world");
+    }
+}
