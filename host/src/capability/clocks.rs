@@ -1,0 +1,176 @@
+//! `wasi:clocks`: the time, or in certification a clock that only moves when it is asked.
+//!
+//! Units: nanoseconds; the monotonic clock starts at 0 with the store.
+//! Invariant: waiting ends with the call's own deadline at the latest, which the store holds.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use wasmtime::component::{HasData, Resource, ResourceTable};
+use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
+use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
+
+/// 2020-01-01T00:00:00Z, where the fixed clock starts.
+const FIXED_START_SECONDS: u64 = 1_577_836_800;
+/// How far each look moves the fixed clock.
+const FIXED_STEP_NANOS: u64 = 1_000_000;
+
+/// State of this capability in one store.
+pub enum Clocks {
+    Host { start: Instant },
+    Fixed { nanos: u64 },
+}
+
+impl Clocks {
+    pub fn new(fixed: bool) -> Self {
+        match fixed {
+            true => Self::Fixed { nanos: 0 },
+            false => Self::Host { start: Instant::now() },
+        }
+    }
+
+    fn monotonic(&mut self) -> u64 {
+        match self {
+            Self::Host { start } => u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
+            Self::Fixed { nanos } => {
+                *nanos = nanos.saturating_add(FIXED_STEP_NANOS);
+                *nanos
+            }
+        }
+    }
+
+    fn wall(&mut self) -> Duration {
+        match self {
+            Self::Host { .. } => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            Self::Fixed { .. } => {
+                Duration::from_secs(FIXED_START_SECONDS) + Duration::from_nanos(self.monotonic())
+            }
+        }
+    }
+
+    /// When a wait of so long is over; a fixed clock jumps there.
+    fn wait(&mut self, nanos: u64) -> Wait {
+        match self {
+            Self::Host { .. } => match tokio::time::Instant::now().checked_add(Duration::from_nanos(nanos)) {
+                Some(until) => Wait::Until(until),
+                None => Wait::Never,
+            },
+            Self::Fixed { nanos: now } => {
+                *now = now.saturating_add(nanos);
+                Wait::Over
+            }
+        }
+    }
+}
+
+enum Wait {
+    Over,
+    Until(tokio::time::Instant),
+    Never,
+}
+
+impl Pollable for Wait {
+    fn ready<'a, 'b>(&'a mut self) -> Pin<Box<dyn Future<Output = ()> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        Box::pin(async move {
+            match self {
+                // Gives way, so that a guest that polls in circles starves nobody.
+                Self::Over => tokio::task::yield_now().await,
+                Self::Until(until) => tokio::time::sleep_until(*until).await,
+                Self::Never => std::future::pending().await,
+            }
+        })
+    }
+}
+
+pub struct ClocksView<'a> {
+    pub clocks: &'a mut Clocks,
+    pub table: &'a mut ResourceTable,
+}
+
+impl ClocksView<'_> {
+    fn subscribe(&mut self, nanos: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        let wait = self.clocks.wait(nanos);
+        let wait = self.table.push(wait)?;
+        subscribe(self.table, wait)
+    }
+}
+
+pub struct HasClocks;
+
+impl HasData for HasClocks {
+    type Data<'a> = ClocksView<'a>;
+}
+
+impl monotonic_clock::Host for ClocksView<'_> {
+    fn now(&mut self) -> wasmtime::Result<u64> {
+        Ok(self.clocks.monotonic())
+    }
+
+    fn resolution(&mut self) -> wasmtime::Result<u64> {
+        Ok(match self.clocks {
+            Clocks::Host { .. } => 1,
+            Clocks::Fixed { .. } => FIXED_STEP_NANOS,
+        })
+    }
+
+    fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        let now = match self.clocks {
+            Clocks::Fixed { nanos } => *nanos,
+            Clocks::Host { .. } => self.clocks.monotonic(),
+        };
+        self.subscribe(when.saturating_sub(now))
+    }
+
+    fn subscribe_duration(&mut self, nanos: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        self.subscribe(nanos)
+    }
+}
+
+impl wall_clock::Host for ClocksView<'_> {
+    fn now(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
+        let now = self.clocks.wall();
+        Ok(wall_clock::Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() })
+    }
+
+    fn resolution(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
+        let nanos = match self.clocks {
+            Clocks::Host { .. } => 1,
+            Clocks::Fixed { .. } => FIXED_STEP_NANOS as u32,
+        };
+        Ok(wall_clock::Datetime { seconds: 0, nanoseconds: nanos })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_fixed_clock_gives_the_same_times_and_never_waits() {
+        let times = async || {
+            let (mut clocks, mut table) = (Clocks::new(true), ResourceTable::new());
+            let mut view = ClocksView { clocks: &mut clocks, table: &mut table };
+            let before = monotonic_clock::Host::now(&mut view).unwrap();
+            let hour = 3_600_000_000_000;
+            monotonic_clock::Host::subscribe_duration(&mut view, hour).unwrap();
+            let after = monotonic_clock::Host::now(&mut view).unwrap();
+            assert!(after - before > hour);
+            (after, wall_clock::Host::now(&mut view).unwrap().seconds)
+        };
+        assert_eq!(times().await, times().await);
+    }
+
+    #[tokio::test]
+    async fn the_hosts_clock_waits_as_long_as_asked() {
+        let mut clocks = Clocks::new(false);
+        let before = Instant::now();
+        clocks.wait(20_000_000).ready().await;
+        assert!(before.elapsed() >= Duration::from_millis(20));
+        assert!(matches!(clocks.wait(0), Wait::Until(_)));
+    }
+}

@@ -1,0 +1,353 @@
+//! `orch:files`: files inside the workspace.
+//!
+//! In -> out: WIT calls -> [`Workspace`]; each write an effect with the digests before and after.
+//! Limits: 1 MiB a read, 16 MiB a write, 1000 files a search, globs of 1024 bytes.
+//! Invariant: nothing is read or written that no glob of the grant covers; the host's own files and version control
+//! are never written, and the host's state is never read, whatever the grant says.
+//! Not here: how paths are resolved (`files/beneath.rs`).
+
+pub(crate) mod beneath;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+use orch_trust::digest::Sha256Digest;
+use orch_trust::permission::FilesPermission;
+use wasmtime::component::HasData;
+
+use super::Ledger;
+use crate::bindings::files::files::{Entry, Host};
+use crate::bindings::types::types::Error;
+use crate::call::Effect;
+use beneath::{FileError, Workspace, WorkspacePath};
+
+const READ_BYTES_MAX: usize = 1 << 20;
+const WRITE_BYTES_MAX: usize = 16 << 20;
+const GLOB_BYTES_MAX: usize = 1024;
+const FIND_MAX: usize = 1000;
+
+/// Of the workspace itself: the host's, and what people and the host write.
+const OF_THE_HOST: [&str; 5] = [".orch", "orch.lock", "config.yaml", "tasks.yml", "logs"];
+/// In every folder: what version control believes.
+const OF_VERSION_CONTROL: [&str; 6] = [".git", ".hg", ".svn", ".jj", ".bzr", "_darcs"];
+
+/// What the grant covers.
+pub struct FilesGrant {
+    read: GlobSet,
+    write: GlobSet,
+}
+
+impl FilesGrant {
+    pub fn new(permission: &FilesPermission) -> Self {
+        Self { read: glob_set(&permission.read), write: glob_set(&permission.write) }
+    }
+
+    fn may_read(&self, path: &WorkspacePath) -> bool {
+        !is_one_of(path.parts().next(), &OF_THE_HOST[..1]) && self.read.is_match(path.as_str())
+    }
+
+    fn may_write(&self, path: &WorkspacePath) -> bool {
+        let protected = is_one_of(path.parts().next(), &OF_THE_HOST)
+            || path.parts().any(|part| is_one_of(Some(part), &OF_VERSION_CONTROL));
+        !protected && self.write.is_match(path.as_str())
+    }
+}
+
+/// Without regard to case: some file systems have none.
+fn is_one_of(part: Option<&str>, names: &[&str]) -> bool {
+    part.is_some_and(|part| names.iter().any(|name| name.eq_ignore_ascii_case(part)))
+}
+
+/// `*` inside one part, `**` across parts.
+fn glob(text: &str) -> Result<Glob, globset::Error> {
+    GlobBuilder::new(text).literal_separator(true).backslash_escape(false).build()
+}
+
+/// A glob that cannot be read covers nothing.
+fn glob_set(globs: &[String]) -> GlobSet {
+    let mut set = GlobSetBuilder::new();
+    globs.iter().filter_map(|text| glob(text).ok()).for_each(|glob| {
+        set.add(glob);
+    });
+    set.build().unwrap_or_else(|_| GlobSet::empty())
+}
+
+/// State of this capability in one store.
+pub struct Files {
+    granted: Arc<FilesGrant>,
+    folder: Arc<PathBuf>,
+    workspace: Option<Arc<Workspace>>,
+}
+
+impl Files {
+    pub fn new(granted: Arc<FilesGrant>, folder: Arc<PathBuf>) -> Self {
+        Self { granted, folder, workspace: None }
+    }
+
+    fn workspace(&mut self) -> Result<Arc<Workspace>, Error> {
+        if let Some(workspace) = &self.workspace {
+            return Ok(workspace.clone());
+        }
+        let workspace = Arc::new(Workspace::open(&self.folder).map_err(|_| Error::Unavailable)?);
+        self.workspace = Some(workspace.clone());
+        Ok(workspace)
+    }
+}
+
+pub struct FilesView<'a> {
+    pub files: &'a mut Files,
+    pub ledger: &'a mut Ledger,
+}
+
+pub struct HasFiles;
+
+impl HasData for HasFiles {
+    type Data<'a> = FilesView<'a>;
+}
+
+/// Runs what may take long on a thread of its own, so that other guests go on.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, FileError> + Send + 'static,
+) -> Result<T, FileError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(stopped) => Err(FileError::Io(std::io::Error::other(stopped))),
+    }
+}
+
+fn refusal(error: FileError) -> Error {
+    match error {
+        FileError::NotFound | FileError::NotRegular => Error::NotFound,
+        FileError::Io(error) => {
+            tracing::debug!(%error, "a plugin's file could not be used");
+            Error::Unavailable
+        }
+    }
+}
+
+impl FilesView<'_> {
+    fn path(
+        &mut self,
+        text: &str,
+        verb: &str,
+        may: fn(&FilesGrant, &WorkspacePath) -> bool,
+    ) -> Result<WorkspacePath, Error> {
+        let path = WorkspacePath::parse(text).map_err(Error::Invalid)?;
+        match may(&self.files.granted, &path) {
+            true => Ok(path),
+            false => Err(self.ledger.deny("files", format!("{verb} `{}`", path.as_str()))),
+        }
+    }
+
+    async fn found(&mut self, text: &str, after: Option<String>) -> Result<Vec<Entry>, Error> {
+        if text.len() > GLOB_BYTES_MAX {
+            return Err(Error::Invalid(format!("glob of {} bytes, limit is {GLOB_BYTES_MAX}", text.len())));
+        }
+        let matcher =
+            glob(text).map_err(|_| Error::Invalid("glob is malformed".to_owned()))?.compile_matcher();
+        let (workspace, granted) = (self.files.workspace()?, self.files.granted.clone());
+        let search = move || {
+            let wanted = |path: &str| matcher.is_match(path) && granted.read.is_match(path);
+            workspace.find(after.as_deref(), FIND_MAX, &wanted)
+        };
+        let found = aside(search).await.map_err(|_| Error::Unavailable)?;
+        Ok(found.into_iter().map(|found| Entry { path: found.path, size: found.size }).collect())
+    }
+}
+
+impl Host for FilesView<'_> {
+    async fn find(
+        &mut self,
+        glob: String,
+        after: Option<String>,
+    ) -> wasmtime::Result<Result<Vec<Entry>, Error>> {
+        Ok(self.found(&glob, after).await)
+    }
+
+    async fn read(&mut self, path: String, offset: u64) -> wasmtime::Result<Result<Vec<u8>, Error>> {
+        let path = match self.path(&path, "read", FilesGrant::may_read) {
+            Ok(path) => path,
+            Err(error) => return Ok(Err(error)),
+        };
+        let workspace = self.files.workspace();
+        Ok(workspace.and_then(|workspace| workspace.read(&path, offset, READ_BYTES_MAX).map_err(refusal)))
+    }
+
+    async fn write(&mut self, path: String, content: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
+        if content.len() > WRITE_BYTES_MAX {
+            let found = content.len();
+            return Ok(Err(Error::Invalid(format!("content of {found} bytes, limit is {WRITE_BYTES_MAX}"))));
+        }
+        let path = match self.path(&path, "write", FilesGrant::may_write) {
+            Ok(path) => path,
+            Err(error) => return Ok(Err(error)),
+        };
+        let workspace = match self.files.workspace() {
+            Ok(workspace) => workspace,
+            Err(error) => return Ok(Err(error)),
+        };
+        self.ledger.intend("files-write").await?;
+        let (shown, after) = (path.as_str().to_owned(), Sha256Digest::of(&content).to_string());
+        let before = match aside(move || workspace.replace(&path, &content)).await {
+            Ok(before) => before.map(hex::encode),
+            Err(FileError::NotRegular) => {
+                return Ok(Err(Error::Invalid("there is something that is no regular file".to_owned())));
+            }
+            Err(error) => {
+                tracing::debug!(?error, "a plugin's file could not be written");
+                return Ok(Err(Error::Unavailable));
+            }
+        };
+        self.ledger.gate().record(Effect::FileWritten { path: shown, before, after }).await?;
+        Ok(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::capability::bench::Bench;
+
+    struct Open {
+        bench: Bench,
+        files: Files,
+        ledger: Ledger,
+        folder: tempfile::TempDir,
+    }
+
+    impl Open {
+        fn new(read: &[&str], write: &[&str]) -> Self {
+            let list = |globs: &[&str]| globs.iter().map(|&glob| glob.to_owned()).collect();
+            let granted = FilesGrant::new(&FilesPermission { read: list(read), write: list(write) });
+            let (bench, folder) = (Bench::new(), tempfile::tempdir().unwrap());
+            let files = Files::new(Arc::new(granted), Arc::new(folder.path().to_owned()));
+            Self { files, ledger: bench.ledger(), bench, folder }
+        }
+
+        fn view(&mut self) -> FilesView<'_> {
+            FilesView { files: &mut self.files, ledger: &mut self.ledger }
+        }
+
+        async fn read(&mut self, path: &str) -> Result<Vec<u8>, Error> {
+            self.view().read(path.to_owned(), 0).await.unwrap()
+        }
+
+        async fn write(&mut self, path: &str) -> Result<(), Error> {
+            self.view().write(path.to_owned(), b"x".to_vec()).await.unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn reading_needs_a_glob_and_never_reaches_the_hosts_state() {
+        let mut open = Open::new(&["src/*.py", "**/.orch/**", ".orch/**"], &[]);
+        for name in ["src/a.py", "src/b/c.py", "src/a.rs", ".orch/state.db"] {
+            let file = open.folder.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, name).unwrap();
+        }
+        assert_eq!(open.read("src/a.py").await.unwrap(), b"src/a.py");
+        assert!(matches!(open.read("src/none.py").await, Err(Error::NotFound)));
+        for path in ["src/b/c.py", "src/a.rs", ".orch/state.db", ".ORCH/state.db"] {
+            assert!(matches!(open.read(path).await, Err(Error::Denied(_))), "{path}");
+        }
+        for path in ["/etc/passwd", "src/../src/a.py", ""] {
+            assert!(matches!(open.read(path).await, Err(Error::Invalid(_))), "{path}");
+        }
+        assert_eq!(
+            open.ledger.into_parts(),
+            (
+                vec![
+                    "files: read `src/b/c.py`".to_owned(),
+                    "files: read `src/a.rs`".to_owned(),
+                    "files: read `.orch/state.db`".to_owned(),
+                    "files: read `.ORCH/state.db`".to_owned(),
+                ],
+                false
+            )
+        );
+    }
+
+    #[tokio::test]
+    async fn protected_files_are_never_written() {
+        let mut open = Open::new(&[], &["**"]);
+        for path in [
+            ".orch/state.db",
+            "orch.lock",
+            "config.yaml",
+            "tasks.yml",
+            "TASKS.yml",
+            "logs/a.log",
+            ".git/hooks/pre-commit",
+            "sub/.git/config",
+            ".GIT/config",
+            ".git",
+            "sub/.hg/hgrc",
+        ] {
+            assert!(matches!(open.write(path).await, Err(Error::Denied(_))), "{path}");
+        }
+        assert_eq!(open.bench.effects(), [], "no intent for what is denied");
+        for path in ["a.txt", "sub/tasks.yml", "sub/logs/a", ".github/x"] {
+            assert!(open.write(path).await.is_ok(), "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_write_is_an_effect_with_its_intent_first() {
+        let mut open = Open::new(&[], &["out/**"]);
+        assert!(matches!(open.write("other").await, Err(Error::Denied(_))));
+        open.write("out/a").await.unwrap();
+        open.view().write("out/a".to_owned(), b"y".to_vec()).await.unwrap().unwrap();
+        let digest = |bytes: &[u8]| Sha256Digest::of(bytes).to_string();
+        let written = |before, after: &[u8]| Effect::FileWritten {
+            path: "out/a".to_owned(),
+            before,
+            after: digest(after),
+        };
+        let expected = [
+            Effect::Intent { effect: "files-write" },
+            written(None, b"x"),
+            written(Some(digest(b"x")), b"y"),
+        ];
+        assert_eq!(open.bench.effects(), expected);
+        assert!(open.ledger.into_parts().1);
+    }
+
+    #[tokio::test]
+    async fn a_gate_that_refuses_ends_the_call_before_anything_is_written() {
+        let mut open = Open::new(&[], &["**"]);
+        open.bench.close_gate();
+        let ended = open.view().write("a".to_owned(), Vec::new()).await;
+        assert!(ended.unwrap_err().downcast_ref::<crate::call::GateClosed>().is_some());
+        assert!(!open.folder.path().join("a").exists());
+    }
+
+    #[tokio::test]
+    async fn content_and_globs_over_their_limits_are_invalid() {
+        let mut open = Open::new(&["**"], &["**"]);
+        let large = open.view().write("a".to_owned(), vec![0; WRITE_BYTES_MAX + 1]).await.unwrap();
+        assert!(matches!(large, Err(Error::Invalid(_))));
+        for glob in ["[".to_owned(), "a".repeat(1025)] {
+            assert!(matches!(open.view().find(glob, None).await.unwrap(), Err(Error::Invalid(_))));
+        }
+        fs::remove_dir(open.folder.path()).unwrap();
+        assert!(matches!(open.view().find("**".to_owned(), None).await.unwrap(), Err(Error::Unavailable)));
+    }
+
+    #[tokio::test]
+    async fn a_search_finds_what_both_the_glob_and_the_grant_cover() {
+        let mut open = Open::new(&["src/**"], &[]);
+        for name in ["src/a.py", "src/b.rs", "c.py"] {
+            let file = open.folder.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "12").unwrap();
+        }
+        let found = open.view().find("**/*.py".to_owned(), None).await.unwrap().unwrap();
+        let found: Vec<(&str, u64)> = found.iter().map(|entry| (entry.path.as_str(), entry.size)).collect();
+        assert_eq!(found, [("src/a.py", 2)]);
+        let after = open.view().find("**".to_owned(), Some("src/a.py".to_owned())).await.unwrap().unwrap();
+        assert_eq!(after[0].path, "src/b.rs");
+    }
+}

@@ -1,0 +1,94 @@
+//! `orch:findings`: findings besides those that a verifier returns.
+//!
+//! In -> out: WIT findings -> the journal's, kept with the call's result.
+//! Limits: 1000 a call; message 4096 bytes, longer is cut; location 1024 bytes.
+//! Not here: what findings lead to (`drive`).
+
+use orch_journal::event;
+use wasmtime::component::HasData;
+
+use crate::bindings::findings::findings::Host;
+use crate::bindings::types::types::{Category, Error, Finding, Severity};
+use crate::engine::call_error::cut;
+
+pub const FINDINGS_MAX: usize = 1000;
+const LOCATION_BYTES_MAX: usize = 1024;
+
+/// State of this capability in one store.
+#[derive(Default)]
+pub struct Findings {
+    reported: Vec<event::Finding>,
+}
+
+impl Findings {
+    pub fn into_reported(self) -> Vec<event::Finding> {
+        self.reported
+    }
+}
+
+/// The journal's finding, or which field is over its limit.
+pub(crate) fn check_finding(finding: Finding) -> Result<event::Finding, String> {
+    if let Some(location) = finding.location.as_ref().filter(|location| location.len() > LOCATION_BYTES_MAX) {
+        return Err(format!("location of {} bytes, limit is {LOCATION_BYTES_MAX}", location.len()));
+    }
+    Ok(event::Finding {
+        severity: match finding.severity {
+            Severity::Major => event::Severity::Major,
+            Severity::Medium => event::Severity::Medium,
+            Severity::Minor => event::Severity::Minor,
+        },
+        category: match finding.category {
+            Category::Build => event::Category::Build,
+            Category::Test => event::Category::Test,
+            Category::Lint => event::Category::Lint,
+            Category::Security => event::Category::Security,
+            Category::Custom => event::Category::Custom,
+        },
+        message: cut(&finding.message),
+        location: finding.location,
+    })
+}
+
+pub struct FindingsView<'a> {
+    pub findings: &'a mut Findings,
+}
+
+pub struct HasFindings;
+
+impl HasData for HasFindings {
+    type Data<'a> = FindingsView<'a>;
+}
+
+impl Host for FindingsView<'_> {
+    async fn report(&mut self, finding: Finding) -> wasmtime::Result<Result<(), Error>> {
+        if self.findings.reported.len() >= FINDINGS_MAX {
+            return Ok(Err(Error::Limit("findings".to_owned())));
+        }
+        Ok(check_finding(finding).map(|finding| self.findings.reported.push(finding)).map_err(Error::Invalid))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(message: String, location: Option<String>) -> Finding {
+        Finding { severity: Severity::Major, category: Category::Test, message, location }
+    }
+
+    #[tokio::test]
+    async fn the_thousand_and_first_is_refused_and_long_texts_are_bounded() {
+        let mut findings = Findings::default();
+        let mut view = FindingsView { findings: &mut findings };
+        assert!(view.report(finding("x".repeat(5000), Some("a.py:1".to_owned()))).await.unwrap().is_ok());
+        let long = view.report(finding(String::new(), Some("x".repeat(1025)))).await.unwrap();
+        assert!(matches!(long, Err(Error::Invalid(_))));
+        for _ in 1..FINDINGS_MAX {
+            assert!(view.report(finding(String::new(), None)).await.unwrap().is_ok());
+        }
+        let over = view.report(finding(String::new(), None)).await.unwrap();
+        assert!(matches!(over, Err(Error::Limit(_))));
+        let reported = findings.into_reported();
+        assert_eq!((reported.len(), reported[0].message.len()), (FINDINGS_MAX, 4096));
+    }
+}

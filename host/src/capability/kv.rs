@@ -1,0 +1,356 @@
+//! `orch:kv`: labelled byte stores for one plugin.
+//!
+//! In -> out: WIT calls -> [`KvReader`] for what is committed, an overlay for what this call wrote.
+//! Limits: keys 1..=256 bytes, values 64 KiB, the grant's bytes for keys and values of all labels together.
+//! Invariant: a [`Bucket`] exists only for a granted label; nothing is written but into the overlay.
+//! Not here: committing the overlay with the call's result (`drive`).
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use orch_trust::permission::KvPermission;
+use wasmtime::component::{HasData, Resource, ResourceTable};
+
+use super::Ledger;
+use crate::bindings::kv::kv::{Host, HostBucket};
+use crate::bindings::types::types::Error;
+use crate::call::{KvReader, KvUnavailable};
+
+const KEY_BYTES_MAX: usize = 256;
+const VALUE_BYTES_MAX: usize = 64 * 1024;
+const KEYS_MAX: usize = 1000;
+
+/// A granted label, opened.
+pub struct Bucket {
+    label: String,
+}
+
+/// What this call wrote under one label; `None` removes.
+type Written = BTreeMap<String, Option<Vec<u8>>>;
+
+/// State of this capability in one store.
+pub struct Kv {
+    granted: Arc<KvPermission>,
+    plugin: Arc<str>,
+    reader: Arc<dyn KvReader>,
+    written: BTreeMap<String, Written>,
+    /// Bytes of all labels as this call sees them; read when first needed.
+    used: Option<u64>,
+}
+
+impl Kv {
+    pub fn new(granted: Arc<KvPermission>, plugin: Arc<str>, reader: Arc<dyn KvReader>) -> Self {
+        Self { granted, plugin, reader, written: BTreeMap::new(), used: None }
+    }
+
+    /// What the call wrote, values as base64.
+    pub fn into_writes(self) -> BTreeMap<String, BTreeMap<String, Option<String>>> {
+        let encode = |value: Option<Vec<u8>>| value.map(|bytes| STANDARD.encode(bytes));
+        let filled = self.written.into_iter().filter(|(_, written)| !written.is_empty());
+        filled
+            .map(|(label, written)| {
+                (label, written.into_iter().map(|(key, value)| (key, encode(value))).collect())
+            })
+            .collect()
+    }
+
+    fn is_granted(&self, label: &str) -> bool {
+        self.granted.labels.iter().any(|granted| match granted.strip_suffix('*') {
+            Some(prefix) => label.starts_with(prefix),
+            None => granted == label,
+        })
+    }
+
+    fn get(&self, label: &str, key: &str) -> Result<Option<Vec<u8>>, KvUnavailable> {
+        match self.written.get(label).and_then(|written| written.get(key)) {
+            Some(value) => Ok(value.clone()),
+            None => self.reader.read(&self.plugin, label, key),
+        }
+    }
+
+    fn put(&mut self, label: &str, key: String, value: Option<Vec<u8>>) -> Result<(), Error> {
+        let unavailable = |_: KvUnavailable| Error::Unavailable;
+        let before = self.get(label, &key).map_err(unavailable)?;
+        let size =
+            |value: &Option<Vec<u8>>| value.as_ref().map_or(0, |value| (key.len() + value.len()) as u64);
+        let used = match self.used {
+            Some(used) => used,
+            None => self.reader.bytes(&self.plugin).map_err(unavailable)?,
+        };
+        let after = used.saturating_sub(size(&before)).saturating_add(size(&value));
+        if after > self.granted.bytes && size(&value) > size(&before) {
+            return Err(Error::Limit("kv.bytes".to_owned()));
+        }
+        self.used = Some(after);
+        let absent =
+            value.is_none() && self.reader.read(&self.plugin, label, &key).map_err(unavailable)?.is_none();
+        let written = self.written.entry(label.to_owned()).or_default();
+        match absent {
+            true => written.remove(&key),
+            false => written.insert(key, value),
+        };
+        Ok(())
+    }
+
+    /// Committed keys page by page with the overlay over them.
+    fn keys(&self, label: &str, prefix: &str, after: Option<&str>) -> Result<Vec<String>, KvUnavailable> {
+        let empty = Written::new();
+        let written = self.written.get(label).unwrap_or(&empty);
+        let mut found: Vec<String> = Vec::new();
+        let mut after = after.map(str::to_owned);
+        while found.len() < KEYS_MAX {
+            let page = self.reader.keys(&self.plugin, label, prefix, after.as_deref())?;
+            let last = (page.len() >= KEYS_MAX).then(|| page.last().cloned()).flatten();
+            let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let until = last.clone().map_or(Bound::Unbounded, Bound::Included);
+            let mut merged: BTreeMap<String, bool> = page.into_iter().map(|key| (key, true)).collect();
+            let ours = written.range::<String, _>((from, until)).filter(|(key, _)| key.starts_with(prefix));
+            merged.extend(ours.map(|(key, value)| (key.clone(), value.is_some())));
+            found.extend(merged.into_iter().filter(|(_, there)| *there).map(|(key, _)| key));
+            match last {
+                Some(last) => after = Some(last),
+                None => break,
+            }
+        }
+        found.truncate(KEYS_MAX);
+        Ok(found)
+    }
+}
+
+fn check_key(key: &str) -> Result<(), Error> {
+    match key.len() {
+        1..=KEY_BYTES_MAX => Ok(()),
+        found => Err(Error::Invalid(format!("key of {found} bytes, expected 1 to {KEY_BYTES_MAX}"))),
+    }
+}
+
+/// What host functions borrow: our state, the store's resource table and what the call leaves.
+pub struct KvView<'a> {
+    pub kv: &'a mut Kv,
+    pub table: &'a mut ResourceTable,
+    pub ledger: &'a mut Ledger,
+}
+
+pub struct HasKv;
+
+impl HasData for HasKv {
+    type Data<'a> = KvView<'a>;
+}
+
+impl Host for KvView<'_> {}
+
+impl HostBucket for KvView<'_> {
+    async fn open(&mut self, label: String) -> wasmtime::Result<Result<Resource<Bucket>, Error>> {
+        if !self.kv.is_granted(&label) {
+            let shown: String = label.chars().take(64).collect();
+            return Ok(Err(self.ledger.deny("kv", format!("label `{shown}`"))));
+        }
+        Ok(Ok(self.table.push(Bucket { label })?))
+    }
+
+    async fn get(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
+        if let Err(error) = check_key(&key) {
+            return Ok(Err(error));
+        }
+        let label = &self.table.get(&bucket)?.label;
+        Ok(self.kv.get(label, &key).map_err(|_| Error::Unavailable))
+    }
+
+    async fn set(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        if let Err(error) = check_key(&key) {
+            return Ok(Err(error));
+        }
+        if value.len() > VALUE_BYTES_MAX {
+            let found = value.len();
+            return Ok(Err(Error::Invalid(format!("value of {found} bytes, limit is {VALUE_BYTES_MAX}"))));
+        }
+        let label = &self.table.get(&bucket)?.label;
+        Ok(self.kv.put(label, key, Some(value)))
+    }
+
+    async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<(), Error>> {
+        if let Err(error) = check_key(&key) {
+            return Ok(Err(error));
+        }
+        let label = &self.table.get(&bucket)?.label;
+        Ok(self.kv.put(label, key, None))
+    }
+
+    async fn keys(
+        &mut self,
+        bucket: Resource<Bucket>,
+        prefix: String,
+        after: Option<String>,
+    ) -> wasmtime::Result<Result<Vec<String>, Error>> {
+        let label = &self.table.get(&bucket)?.label;
+        Ok(self.kv.keys(label, &prefix, after.as_deref()).map_err(|_| Error::Unavailable))
+    }
+
+    async fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
+        self.table.delete(bucket)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capability::bench::Bench;
+
+    fn granted(bytes: u64) -> Arc<KvPermission> {
+        Arc::new(KvPermission { labels: vec!["a".to_owned(), "run-*".to_owned()], bytes })
+    }
+
+    struct Open {
+        kv: Kv,
+        table: ResourceTable,
+        ledger: Ledger,
+    }
+
+    impl Open {
+        fn new(bench: &Bench, bytes: u64) -> Self {
+            let kv = Kv::new(granted(bytes), "demo/x".into(), bench.kv());
+            Self { kv, table: ResourceTable::new(), ledger: bench.ledger() }
+        }
+
+        fn view(&mut self) -> KvView<'_> {
+            KvView { kv: &mut self.kv, table: &mut self.table, ledger: &mut self.ledger }
+        }
+
+        async fn bucket(&mut self, label: &str) -> Result<u32, Error> {
+            Ok(self.view().open(label.to_owned()).await.unwrap()?.rep())
+        }
+
+        async fn set(&mut self, bucket: u32, key: &str, value: &[u8]) -> Result<(), Error> {
+            self.view().set(Resource::new_borrow(bucket), key.to_owned(), value.to_vec()).await.unwrap()
+        }
+
+        async fn get(&mut self, bucket: u32, key: &str) -> Result<Option<Vec<u8>>, Error> {
+            self.view().get(Resource::new_borrow(bucket), key.to_owned()).await.unwrap()
+        }
+
+        async fn delete(&mut self, bucket: u32, key: &str) -> Result<(), Error> {
+            self.view().delete(Resource::new_borrow(bucket), key.to_owned()).await.unwrap()
+        }
+
+        async fn keys(
+            &mut self,
+            bucket: u32,
+            prefix: &str,
+            after: Option<&str>,
+        ) -> Result<Vec<String>, Error> {
+            let after = after.map(str::to_owned);
+            self.view().keys(Resource::new_borrow(bucket), prefix.to_owned(), after).await.unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn only_granted_labels_open() {
+        let bench = Bench::new();
+        let mut open = Open::new(&bench, 100);
+        assert!(open.bucket("a").await.is_ok());
+        assert!(open.bucket("run-7").await.is_ok());
+        for label in ["b", "aa", "run", ""] {
+            assert!(matches!(open.bucket(label).await, Err(Error::Denied(_))), "{label}");
+        }
+        assert_eq!(open.ledger.into_parts().0[0], "kv: label `b`");
+    }
+
+    #[tokio::test]
+    async fn a_call_sees_its_own_writes_over_the_committed_ones() {
+        let bench = Bench::new();
+        bench.commit("a", "old", b"1");
+        bench.commit("a", "gone", b"2");
+        let mut open = Open::new(&bench, 100);
+        let bucket = open.bucket("a").await.unwrap();
+        open.set(bucket, "new", b"3").await.unwrap();
+        open.delete(bucket, "gone").await.unwrap();
+        open.delete(bucket, "never").await.unwrap();
+        assert_eq!(open.get(bucket, "old").await.unwrap(), Some(b"1".to_vec()));
+        assert_eq!(open.get(bucket, "new").await.unwrap(), Some(b"3".to_vec()));
+        assert_eq!(open.get(bucket, "gone").await.unwrap(), None);
+        assert_eq!(open.keys(bucket, "", None).await.unwrap(), ["new", "old"]);
+        assert_eq!(open.keys(bucket, "o", None).await.unwrap(), ["old"]);
+        assert_eq!(open.keys(bucket, "", Some("new")).await.unwrap(), ["old"]);
+        let writes = open.kv.into_writes();
+        assert_eq!(writes["a"]["new"], Some("Mw==".to_owned()));
+        assert_eq!(writes["a"]["gone"], None);
+        assert!(!writes["a"].contains_key("never"));
+    }
+
+    #[tokio::test]
+    async fn keys_come_in_pages_with_the_overlay_in_its_place() {
+        let bench = Bench::new();
+        for number in 0..2500 {
+            bench.commit("a", &format!("k{number:04}"), b"");
+        }
+        let mut open = Open::new(&bench, 1 << 20);
+        let bucket = open.bucket("a").await.unwrap();
+        open.delete(bucket, "k0000").await.unwrap();
+        open.set(bucket, "k0001x", b"").await.unwrap();
+        open.set(bucket, "k9999", b"").await.unwrap();
+        let mut found = Vec::new();
+        loop {
+            let page = open.keys(bucket, "k", found.last().map(String::as_str)).await.unwrap();
+            if page.is_empty() {
+                break;
+            }
+            assert!(page.len() <= KEYS_MAX);
+            found.extend(page);
+        }
+        assert_eq!(found.len(), 2501);
+        assert_eq!(found[..3], ["k0001", "k0001x", "k0002"]);
+        assert_eq!(found[2500], "k9999");
+    }
+
+    #[tokio::test]
+    async fn keys_and_values_over_their_limits_are_invalid() {
+        let bench = Bench::new();
+        let mut open = Open::new(&bench, 1 << 20);
+        let bucket = open.bucket("a").await.unwrap();
+        assert!(open.set(bucket, &"k".repeat(256), &[0; VALUE_BYTES_MAX]).await.is_ok());
+        assert!(matches!(open.set(bucket, "k", &[0; VALUE_BYTES_MAX + 1]).await, Err(Error::Invalid(_))));
+        for key in [String::new(), "k".repeat(257)] {
+            assert!(matches!(open.set(bucket, &key, b"").await, Err(Error::Invalid(_))));
+            assert!(matches!(open.get(bucket, &key).await, Err(Error::Invalid(_))));
+            assert!(matches!(open.delete(bucket, &key).await, Err(Error::Invalid(_))));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_grants_bytes_bound_all_labels_together() {
+        let bench = Bench::new();
+        bench.commit("run-1", "k", b"123456789");
+        let mut open = Open::new(&bench, 20);
+        let bucket = open.bucket("a").await.unwrap();
+        assert!(matches!(open.set(bucket, "k", &[0; 10]).await, Err(Error::Limit(_))), "10 + 11 bytes");
+        assert!(open.set(bucket, "k", &[0; 9]).await.is_ok(), "10 + 10 bytes");
+        assert!(open.set(bucket, "k", &[0; 9]).await.is_ok(), "the same again");
+        assert!(matches!(open.set(bucket, "l", b"").await, Err(Error::Limit(_))));
+        assert!(open.delete(bucket, "k").await.is_ok());
+        assert!(open.set(bucket, "l", b"").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_store_that_cannot_be_read_is_unavailable() {
+        let bench = Bench::new();
+        let mut open = Open::new(&bench, 20);
+        let bucket = open.bucket("a").await.unwrap();
+        bench.break_kv();
+        assert!(matches!(open.get(bucket, "k").await, Err(Error::Unavailable)));
+        assert!(matches!(open.keys(bucket, "", None).await, Err(Error::Unavailable)));
+        assert!(matches!(open.set(bucket, "k", b"").await, Err(Error::Unavailable)));
+    }
+}

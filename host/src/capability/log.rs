@@ -1,0 +1,100 @@
+//! `orch:log`: lines for the host's log.
+//!
+//! In -> out: WIT calls -> [`LogSink`].
+//! Limits: 8 KiB a line; `logKiB` of the manifest for a call, each line and its end counted.
+//! Not here: escaping and colour (`console.rs`).
+
+use std::sync::Arc;
+
+use wasmtime::component::HasData;
+
+use crate::bindings::log::log::{Host, Level};
+use crate::call::{LogLevel, LogSink};
+use crate::engine::call_error::cut_to;
+
+const LINE_BYTES_MAX: usize = 8 * 1024;
+
+/// State of this capability in one store.
+pub struct Log {
+    plugin: Arc<str>,
+    sink: Arc<dyn LogSink>,
+    bytes_left: u64,
+    cut: bool,
+}
+
+impl Log {
+    pub fn new(plugin: Arc<str>, bytes_max: u64, sink: Arc<dyn LogSink>) -> Self {
+        Self { plugin, sink, bytes_left: bytes_max, cut: false }
+    }
+
+    /// Lines were dropped.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    fn write(&mut self, level: LogLevel, text: &str) {
+        let line = cut_to(text, LINE_BYTES_MAX);
+        let bytes = line.len() as u64 + 1;
+        match self.bytes_left.checked_sub(bytes) {
+            Some(left) if !self.cut => {
+                self.bytes_left = left;
+                self.sink.line(&self.plugin, level, line);
+            }
+            _ => self.cut = true,
+        }
+    }
+}
+
+pub struct LogView<'a> {
+    pub log: &'a mut Log,
+}
+
+pub struct HasLog;
+
+impl HasData for HasLog {
+    type Data<'a> = LogView<'a>;
+}
+
+impl Host for LogView<'_> {
+    async fn write(&mut self, level: Level, text: String) -> wasmtime::Result<()> {
+        let level = match level {
+            Level::Error => LogLevel::Error,
+            Level::Warn => LogLevel::Warn,
+            Level::Info => LogLevel::Info,
+            Level::Debug => LogLevel::Debug,
+        };
+        self.log.write(level, &text);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capability::bench::Bench;
+
+    #[tokio::test]
+    async fn a_line_is_kept_with_its_level_and_cut_at_8_kib() {
+        let bench = Bench::new();
+        let mut log = Log::new("demo/x".into(), 100_000, bench.sink());
+        let mut view = LogView { log: &mut log };
+        view.write(Level::Warn, "a".to_owned()).await.unwrap();
+        view.write(Level::Info, "x".repeat(LINE_BYTES_MAX + 1)).await.unwrap();
+        let lines = bench.lines();
+        assert_eq!(lines[0], (LogLevel::Warn, "a".to_owned()));
+        assert_eq!(lines[1].1.len(), LINE_BYTES_MAX);
+        assert!(!log.is_cut());
+    }
+
+    #[tokio::test]
+    async fn lines_over_the_limit_are_dropped_and_that_is_said() {
+        let bench = Bench::new();
+        let mut log = Log::new("demo/x".into(), 6, bench.sink());
+        let mut view = LogView { log: &mut log };
+        for text in ["abcd", "", "e", ""] {
+            view.write(Level::Info, text.to_owned()).await.unwrap();
+        }
+        assert_eq!(bench.lines().len(), 2, "5 bytes and 1 byte");
+        assert!(log.is_cut());
+    }
+}

@@ -1,0 +1,114 @@
+//! `orch:metrics`: measured values.
+//!
+//! In -> out: WIT metrics -> the journal's, kept with the call's result.
+//! Limits: 1000 a call; name 1..=128 of `[a-z0-9_.]`, unit 16 bytes, 16 attributes of 256 bytes.
+//! Not here: what is done with them (`orch-journal`'s tables).
+
+use orch_journal::event;
+use wasmtime::component::HasData;
+
+use crate::bindings::metrics::metrics::Host;
+use crate::bindings::types::types::{Error, Metric};
+
+const METRICS_MAX: usize = 1000;
+const NAME_BYTES_MAX: usize = 128;
+const UNIT_BYTES_MAX: usize = 16;
+const ATTRIBUTES_MAX: usize = 16;
+const ATTRIBUTE_BYTES_MAX: usize = 256;
+
+/// State of this capability in one store.
+#[derive(Default)]
+pub struct Metrics {
+    recorded: Vec<event::Metric>,
+}
+
+impl Metrics {
+    pub fn into_recorded(self) -> Vec<event::Metric> {
+        self.recorded
+    }
+}
+
+/// The journal's metric, or what is wrong with it.
+pub(crate) fn check_metric(metric: Metric) -> Result<event::Metric, String> {
+    let of_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.".contains(&byte);
+    if !(1..=NAME_BYTES_MAX).contains(&metric.name.len()) || !metric.name.bytes().all(of_name) {
+        return Err(format!("name is not 1 to {NAME_BYTES_MAX} of `[a-z0-9_.]`"));
+    }
+    if metric.unit.len() > UNIT_BYTES_MAX {
+        return Err(format!("unit of {} bytes, limit is {UNIT_BYTES_MAX}", metric.unit.len()));
+    }
+    if !metric.value.is_finite() {
+        return Err("value is not finite".to_owned());
+    }
+    if metric.attributes.len() > ATTRIBUTES_MAX {
+        return Err(format!("{} attributes, limit is {ATTRIBUTES_MAX}", metric.attributes.len()));
+    }
+    let long = |(key, value): &(String, String)| key.len() + value.len() > ATTRIBUTE_BYTES_MAX;
+    if metric.attributes.iter().any(long) {
+        return Err(format!("an attribute of more than {ATTRIBUTE_BYTES_MAX} bytes"));
+    }
+    let Metric { name, value, unit, attributes } = metric;
+    Ok(event::Metric { name, value, unit, attributes })
+}
+
+pub struct MetricsView<'a> {
+    pub metrics: &'a mut Metrics,
+}
+
+pub struct HasMetrics;
+
+impl HasData for HasMetrics {
+    type Data<'a> = MetricsView<'a>;
+}
+
+impl Host for MetricsView<'_> {
+    async fn record(&mut self, metric: Metric) -> wasmtime::Result<Result<(), Error>> {
+        if self.metrics.recorded.len() >= METRICS_MAX {
+            return Ok(Err(Error::Limit("metrics".to_owned())));
+        }
+        Ok(check_metric(metric).map(|metric| self.metrics.recorded.push(metric)).map_err(Error::Invalid))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metric(name: &str) -> Metric {
+        Metric { name: name.to_owned(), value: 1.0, unit: "1".to_owned(), attributes: Vec::new() }
+    }
+
+    #[track_caller]
+    fn check(metric: Metric, fits: bool) {
+        let shown = format!("{metric:?}");
+        assert_eq!(check_metric(metric).is_ok(), fits, "{shown}");
+    }
+
+    #[test]
+    fn each_field_has_its_limit() {
+        check(metric("lines.total_1"), true);
+        check(metric(&"a".repeat(128)), true);
+        check(metric(&"a".repeat(129)), false);
+        check(metric(""), false);
+        check(metric("Lines"), false);
+        check(Metric { value: f64::NAN, ..metric("a") }, false);
+        check(Metric { value: f64::INFINITY, ..metric("a") }, false);
+        check(Metric { unit: "x".repeat(16), ..metric("a") }, true);
+        check(Metric { unit: "x".repeat(17), ..metric("a") }, false);
+        let pair = |bytes: usize| ("k".to_owned(), "v".repeat(bytes - 1));
+        check(Metric { attributes: vec![pair(256); 16], ..metric("a") }, true);
+        check(Metric { attributes: vec![pair(257)], ..metric("a") }, false);
+        check(Metric { attributes: vec![pair(2); 17], ..metric("a") }, false);
+    }
+
+    #[tokio::test]
+    async fn the_thousand_and_first_is_refused() {
+        let mut metrics = Metrics::default();
+        let mut view = MetricsView { metrics: &mut metrics };
+        for _ in 0..METRICS_MAX {
+            assert!(view.record(metric("a")).await.unwrap().is_ok());
+        }
+        assert!(matches!(view.record(metric("a")).await.unwrap(), Err(Error::Limit(_))));
+        assert_eq!(metrics.into_recorded().len(), METRICS_MAX);
+    }
+}

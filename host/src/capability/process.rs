@@ -1,0 +1,233 @@
+//! `orch:process`: programs of the host, run in the workspace.
+//!
+//! In -> out: WIT commands -> [`ProcessRequest`] -> [`Processes`].
+//! Limits: 1024 arguments of 128 KiB together, 64 variables, 1 MiB of each stream, the rest of the call's wall time.
+//! Invariant: only granted programs, looked up once when the plugin is linked; the environment is empty but for
+//! granted names; the folder is in the workspace, reached over no link.
+//! Not here: starting and ending them (`processes.rs`), a sandbox around them.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use orch_trust::permission::ProcessPermission;
+use wasmtime::component::HasData;
+
+use super::Ledger;
+use super::files::beneath::{FileError, Workspace, WorkspacePath};
+use crate::bindings::process::process::{Command, Exit, Host, Output};
+use crate::bindings::types::types::Error;
+use crate::call::{ProcessError, ProcessExit, ProcessRequest, Processes};
+
+const ARGUMENTS_MAX: usize = 1024;
+const ARGUMENT_BYTES_MAX: usize = 128 * 1024;
+const VARIABLES_MAX: usize = 64;
+const CAPTURE_BYTES_MAX: u32 = 1 << 20;
+
+/// What programs and variables are looked up in.
+pub struct HostEnvironment {
+    path: Vec<PathBuf>,
+    variables: BTreeMap<String, String>,
+}
+
+impl HostEnvironment {
+    /// Of this process. Folders of `PATH` that are not absolute are left out.
+    pub fn of_this_process() -> Self {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self { path: folders, variables: std::env::vars_os().filter_map(text).collect() }
+    }
+
+    fn look_up(&self, program: &str) -> Option<PathBuf> {
+        if program.starts_with('/') {
+            return Some(PathBuf::from(program));
+        }
+        self.path.iter().map(|folder| folder.join(program)).find(|path| is_program(path))
+    }
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// What the grant covers, resolved.
+pub struct ProcessGrant {
+    /// As granted; no path: there is no such program.
+    programs: BTreeMap<String, Option<PathBuf>>,
+    names: Vec<String>,
+    /// Granted variables that this host has.
+    variables: BTreeMap<String, String>,
+}
+
+impl ProcessGrant {
+    pub fn new(permission: &ProcessPermission, host: &HostEnvironment) -> Self {
+        let programs = permission.programs.iter().map(|program| (program.clone(), host.look_up(program)));
+        let handed_on = |name: &String| Some((name.clone(), host.variables.get(name)?.clone()));
+        Self {
+            programs: programs.collect(),
+            names: permission.env.clone(),
+            variables: permission.env.iter().filter_map(handed_on).collect(),
+        }
+    }
+
+    /// The program of that name or absolute path; `None` if it is not granted.
+    fn program(&self, wanted: &str) -> Option<Result<&PathBuf, Error>> {
+        if let Some(path) = self.programs.get(wanted) {
+            return Some(path.as_ref().ok_or(Error::NotFound));
+        }
+        self.programs.values().flatten().find(|path| path.as_os_str() == wanted).map(Ok)
+    }
+}
+
+/// State of this capability in one store.
+pub struct Process {
+    granted: Arc<ProcessGrant>,
+    folder: Arc<PathBuf>,
+    processes: Arc<dyn Processes>,
+}
+
+impl Process {
+    pub fn new(granted: Arc<ProcessGrant>, folder: Arc<PathBuf>, processes: Arc<dyn Processes>) -> Self {
+        Self { granted, folder, processes }
+    }
+
+    fn directory(&self, directory: &str) -> Result<PathBuf, Error> {
+        if directory.is_empty() {
+            return Ok(self.folder.to_path_buf());
+        }
+        let path = WorkspacePath::parse(directory).map_err(Error::Invalid)?;
+        let workspace = Workspace::open(&self.folder).map_err(|_| Error::Unavailable)?;
+        match workspace.check_folder(&path) {
+            Ok(()) => Ok(self.folder.join(path.as_str())),
+            Err(FileError::NotFound) => Err(Error::NotFound),
+            Err(FileError::NotRegular) => {
+                Err(Error::Invalid("folder is not inside the workspace".to_owned()))
+            }
+            Err(FileError::Io(_)) => Err(Error::Unavailable),
+        }
+    }
+}
+
+fn invalid<T>(message: impl Into<String>) -> Result<T, Error> {
+    Err(Error::Invalid(message.into()))
+}
+
+fn check_arguments(args: &[String]) -> Result<(), Error> {
+    let bytes: usize = args.iter().map(String::len).sum();
+    match args {
+        _ if args.len() > ARGUMENTS_MAX => {
+            invalid(format!("{} arguments, limit is {ARGUMENTS_MAX}", args.len()))
+        }
+        _ if bytes > ARGUMENT_BYTES_MAX => {
+            invalid(format!("arguments of {bytes} bytes, limit is {ARGUMENT_BYTES_MAX}"))
+        }
+        _ if args.iter().any(|arg| arg.contains('\0')) => invalid("an argument has a NUL"),
+        _ => Ok(()),
+    }
+}
+
+pub struct ProcessView<'a> {
+    pub process: &'a mut Process,
+    pub ledger: &'a mut Ledger,
+    /// Of the call.
+    pub wall_left: Duration,
+}
+
+pub struct HasProcess;
+
+impl HasData for HasProcess {
+    type Data<'a> = ProcessView<'a>;
+}
+
+impl ProcessView<'_> {
+    /// The request that a command stands for, or why it is refused.
+    fn request(&mut self, command: Command) -> Result<ProcessRequest, Error> {
+        let granted = self.process.granted.clone();
+        let shown = |text: &str| text.chars().take(200).collect::<String>();
+        let Some(program) = granted.program(&command.program) else {
+            return Err(self.ledger.deny("process", format!("program `{}`", shown(&command.program))));
+        };
+        let program = program?.clone();
+        // A name must not mean a file that plugins or commands may have written.
+        if !granted.programs.contains_key(program.to_str().unwrap_or_default())
+            && program.starts_with(&**self.process.folder)
+        {
+            return Err(self
+                .ledger
+                .deny("process", format!("program `{}` in the workspace", shown(&command.program))));
+        }
+        check_arguments(&command.args)?;
+        if command.env.len() > VARIABLES_MAX {
+            return invalid(format!("{} variables, limit is {VARIABLES_MAX}", command.env.len()));
+        }
+        let mut env = granted.variables.clone();
+        for (name, value) in command.env {
+            if !granted.names.contains(&name) {
+                return Err(self.ledger.deny("process", format!("variable `{}`", shown(&name))));
+            }
+            if value.contains('\0') || value.len() > ARGUMENT_BYTES_MAX {
+                return invalid(format!(
+                    "value of `{name}` has a NUL or more than {ARGUMENT_BYTES_MAX} bytes"
+                ));
+            }
+            env.insert(name, value);
+        }
+        if command.capture_bytes > CAPTURE_BYTES_MAX {
+            return invalid(format!(
+                "capture of {} bytes, limit is {CAPTURE_BYTES_MAX}",
+                command.capture_bytes
+            ));
+        }
+        let timeout = match command.timeout_ms {
+            0 => self.wall_left,
+            asked => Duration::from_millis(asked).min(self.wall_left),
+        };
+        let directory = self.process.directory(&command.directory)?;
+        let (env, capture_bytes) = (env.into_iter().collect(), command.capture_bytes);
+        Ok(ProcessRequest { program, args: command.args, env, directory, timeout, capture_bytes })
+    }
+}
+
+fn head(mut bytes: Vec<u8>, bytes_max: u32) -> Vec<u8> {
+    bytes.truncate(bytes_max as usize);
+    bytes
+}
+
+impl Host for ProcessView<'_> {
+    async fn run(&mut self, command: Command) -> wasmtime::Result<Result<Output, Error>> {
+        let request = match self.request(command) {
+            Ok(request) => request,
+            Err(error) => return Ok(Err(error)),
+        };
+        let capture_bytes = request.capture_bytes;
+        self.ledger.intend("process").await?;
+        let output = match self.process.processes.run(request, self.ledger.gate().clone()).await {
+            Ok(output) => output,
+            Err(ProcessError::NotFound { .. }) => return Ok(Err(Error::NotFound)),
+            Err(ProcessError::NotStarted { .. } | ProcessError::SupervisorGone) => {
+                return Ok(Err(Error::Unavailable));
+            }
+            Err(ProcessError::Closed(closed)) => return Err(closed.into()),
+        };
+        Ok(Ok(Output {
+            exit: match output.exit {
+                ProcessExit::Code(code) => Exit::Code(code),
+                ProcessExit::Signal(signal) => Exit::Signal(signal),
+                ProcessExit::TimedOut => Exit::TimedOut,
+            },
+            stdout: head(output.stdout, capture_bytes),
+            stderr: head(output.stderr, capture_bytes),
+            stdout_bytes: output.stdout_bytes,
+            stderr_bytes: output.stderr_bytes,
+            duration_ms: u64::try_from(output.duration.as_millis()).unwrap_or(u64::MAX),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+use std::fs;
+
+use super::*;
+use crate::call::{Effect, GateClosed};
+use crate::capability::bench::Bench;
+
+struct Open {
+    bench: Bench,
+    process: Process,
+    ledger: Ledger,
+    folder: tempfile::TempDir,
+}
+
+impl Open {
+    fn new(programs: &[&str], env: &[&str]) -> Self {
+        let (bench, folder) = (Bench::new(), tempfile::tempdir().unwrap());
+        let bin = folder.path().join("in-workspace");
+        fs::create_dir_all(&bin).unwrap();
+        fs::write(bin.join("mine"), "").unwrap();
+        fs::set_permissions(bin.join("mine"), fs::Permissions::from_mode(0o755)).unwrap();
+        let variables = [("HOME", "/home/me"), ("TOKEN", "secret")];
+        let host = HostEnvironment {
+            path: vec![bin, "/usr/bin".into(), "/bin".into()],
+            variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        };
+        let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let permission = ProcessPermission { programs: list(programs), env: list(env), network: false };
+        let granted = Arc::new(ProcessGrant::new(&permission, &host));
+        let process = Process::new(granted, Arc::new(folder.path().to_owned()), bench.processes());
+        Self { process, ledger: bench.ledger(), bench, folder }
+    }
+
+    async fn run(&mut self, command: Command) -> wasmtime::Result<Result<Output, Error>> {
+        let wall_left = Duration::from_secs(5);
+        ProcessView { process: &mut self.process, ledger: &mut self.ledger, wall_left }.run(command).await
+    }
+
+    async fn ran(&mut self, command: Command) -> Result<ProcessRequest, Error> {
+        self.run(command).await.unwrap()?;
+        Ok(self.bench.commands().pop().unwrap())
+    }
+}
+
+fn command(program: &str) -> Command {
+    Command {
+        program: program.to_owned(),
+        args: Vec::new(),
+        env: Vec::new(),
+        directory: String::new(),
+        timeout_ms: 0,
+        capture_bytes: 10,
+    }
+}
+
+#[tokio::test]
+async fn a_granted_name_means_one_absolute_path() {
+    let mut open = Open::new(&["ls"], &[]);
+    let request = open.ran(command("ls")).await.unwrap();
+    assert!(request.program.is_absolute() && request.program.ends_with("ls"));
+    assert_eq!(request.env, []);
+    assert_eq!(request.directory, open.folder.path());
+    assert_eq!(request.timeout, Duration::from_secs(5));
+    let path = request.program.to_str().unwrap().to_owned();
+    assert_eq!(open.ran(command(&path)).await.unwrap().program, request.program);
+}
+
+#[tokio::test]
+async fn other_programs_are_denied_and_missing_ones_not_found() {
+    let mut open = Open::new(&["ls", "no-such-program-at-all"], &[]);
+    for program in ["sh", "/bin/sh", "./ls", "", "LS"] {
+        assert!(matches!(open.run(command(program)).await.unwrap(), Err(Error::Denied(_))), "{program}");
+    }
+    let missing = open.run(command("no-such-program-at-all")).await.unwrap();
+    assert!(matches!(missing, Err(Error::NotFound)));
+    assert_eq!(open.bench.effects(), []);
+    let (denied, effect) = open.ledger.into_parts();
+    assert_eq!((denied[0].as_str(), effect), ("process: program `sh`", false));
+}
+
+#[tokio::test]
+async fn a_name_never_means_a_file_of_the_workspace() {
+    let mut open = Open::new(&["mine"], &[]);
+    assert!(matches!(open.run(command("mine")).await.unwrap(), Err(Error::Denied(_))));
+}
+
+#[tokio::test]
+async fn only_granted_variables_are_handed_on_or_set() {
+    let mut open = Open::new(&["ls"], &["HOME", "MODE"]);
+    let set = |name: &str| vec![(name.to_owned(), "x".to_owned())];
+    let request = open.ran(Command { env: set("MODE"), ..command("ls") }).await.unwrap();
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(request.env, [pair("HOME", "/home/me"), pair("MODE", "x")]);
+    let denied = open.run(Command { env: set("LD_PRELOAD"), ..command("ls") }).await.unwrap();
+    assert!(matches!(denied, Err(Error::Denied(_))));
+    let nul = Command { env: vec![pair("MODE", "a\0b")], ..command("ls") };
+    assert!(matches!(open.run(nul).await.unwrap(), Err(Error::Invalid(_))));
+}
+
+#[tokio::test]
+async fn each_field_has_its_limit() {
+    let mut open = Open::new(&["ls"], &["A"]);
+    let args = |args: Vec<String>| Command { args, ..command("ls") };
+    assert!(open.ran(args(vec!["a".to_owned(); 1024])).await.is_ok());
+    assert!(open.ran(Command { capture_bytes: CAPTURE_BYTES_MAX, ..command("ls") }).await.is_ok());
+    for wrong in [
+        args(vec!["a".to_owned(); 1025]),
+        args(vec!["a".repeat(131_073)]),
+        args(vec!["\0".to_owned()]),
+        Command { capture_bytes: CAPTURE_BYTES_MAX + 1, ..command("ls") },
+        Command { env: vec![("A".to_owned(), String::new()); 65], ..command("ls") },
+        Command { directory: "..".to_owned(), ..command("ls") },
+        Command { directory: "/tmp".to_owned(), ..command("ls") },
+    ] {
+        let shown = format!("{wrong:?}").chars().take(200).collect::<String>();
+        assert!(matches!(open.ran(wrong).await, Err(Error::Invalid(_))), "{shown}");
+    }
+    let request = open.ran(Command { timeout_ms: 99_000, ..command("ls") }).await.unwrap();
+    assert_eq!(request.timeout, Duration::from_secs(5), "never longer than the call");
+}
+
+#[tokio::test]
+async fn the_folder_is_inside_the_workspace_and_no_link() {
+    let mut open = Open::new(&["ls"], &[]);
+    fs::create_dir_all(open.folder.path().join("a/b")).unwrap();
+    std::os::unix::fs::symlink("/", open.folder.path().join("root")).unwrap();
+    let at = |directory: &str| Command { directory: directory.to_owned(), ..command("ls") };
+    assert_eq!(open.ran(at("a/b")).await.unwrap().directory, open.folder.path().join("a/b"));
+    assert!(matches!(open.ran(at("none")).await, Err(Error::NotFound)));
+    assert!(matches!(open.ran(at("root/tmp")).await, Err(Error::Invalid(_))));
+}
+
+#[tokio::test]
+async fn the_intent_is_recorded_once_and_before_the_program_starts() {
+    let mut open = Open::new(&["ls"], &[]);
+    open.ran(command("ls")).await.unwrap();
+    open.ran(command("ls")).await.unwrap();
+    let started = |effect: &Effect| matches!(effect, Effect::ProcessStarted { .. });
+    let effects = open.bench.effects();
+    assert_eq!(effects[0], Effect::Intent { effect: "process" });
+    assert_eq!((effects.len(), effects.iter().filter(|effect| started(effect)).count()), (3, 2));
+}
+
+#[tokio::test]
+async fn a_gate_that_refuses_ends_the_call_before_the_program_starts() {
+    let mut open = Open::new(&["ls"], &[]);
+    open.bench.close_gate();
+    let ended = open.run(command("ls")).await;
+    assert!(ended.unwrap_err().downcast_ref::<GateClosed>().is_some());
+    assert!(open.bench.commands().is_empty());
+}
+
+#[tokio::test]
+async fn output_is_handed_back_as_far_as_asked() {
+    let mut open = Open::new(&["ls"], &[]);
+    let output = open.run(Command { capture_bytes: 3, ..command("ls") }).await.unwrap().unwrap();
+    assert_eq!((output.stdout.as_slice(), output.stdout_bytes), (b"out".as_slice(), 6));
+    open.bench.break_processes();
+    assert!(matches!(open.run(command("ls")).await.unwrap(), Err(Error::Unavailable)));
+}

@@ -1,0 +1,182 @@
+//! How a call of a plugin ended without a good answer.
+//!
+//! In -> out: the engine's error and what the call's [`Meter`](super::limits::Meter) saw -> [`CallError`].
+//! Invariant: every error names the plugin, and an exhausted limit is named as that limit, whatever the guest did
+//! after it; a message is one short line of the plugin's own, not yet escaped.
+//! Not here: counting (`limits.rs`), what becomes of the call's task (`drive`).
+
+use std::sync::Arc;
+
+use wasmtime::{Trap, WasmBacktrace};
+
+use super::limits::{Exceeded, Meter};
+use crate::call::GateClosed;
+
+/// Bytes of a text from a plugin or the engine that an error keeps.
+const MESSAGE_BYTES_MAX: usize = 4096;
+
+/// Why a call has no good answer. All but `Failure`, `Closed` and `Host` are faults of the plugin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    #[error("plugin `{plugin}` cannot be linked: {message}")]
+    Link { plugin: Arc<str>, message: String },
+    #[error("plugin `{plugin}` trapped: {message}")]
+    Trap { plugin: Arc<str>, message: String },
+    #[error("plugin `{plugin}` used up its limit `{limit}` of {allowed}")]
+    Limit { plugin: Arc<str>, limit: &'static str, allowed: String },
+    #[error("plugin `{plugin}` gave an answer that is not allowed: {message}")]
+    Answer { plugin: Arc<str>, message: String },
+    /// The plugin's own answer, not a fault.
+    #[error("plugin `{plugin}` failed: {message}")]
+    Failure { plugin: Arc<str>, message: String, retriable: bool },
+    #[error("call of plugin `{plugin}` was ended by the host")]
+    Closed { plugin: Arc<str> },
+    #[error("host could not call plugin `{plugin}`")]
+    Host {
+        plugin: Arc<str>,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl CallError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Link { .. } => "plugin-link",
+            Self::Trap { .. } => "plugin-trap",
+            Self::Limit { limit, .. } => match *limit {
+                "memory" => "limit-memory",
+                "tables" => "limit-tables",
+                "busy" => "limit-busy",
+                "wall" => "limit-wall",
+                "output" => "limit-output",
+                "argument" => "limit-argument",
+                "host-calls" => "limit-host-calls",
+                "resources" => "limit-resources",
+                "stack" => "limit-stack",
+                _ => "limit",
+            },
+            Self::Answer { .. } => "plugin-answer",
+            Self::Failure { .. } => "plugin-failure",
+            Self::Closed { .. } => "call-closed",
+            Self::Host { .. } => "call-host",
+        }
+    }
+
+    /// The plugin's id.
+    pub fn plugin(&self) -> &str {
+        match self {
+            Self::Link { plugin, .. }
+            | Self::Trap { plugin, .. }
+            | Self::Limit { plugin, .. }
+            | Self::Answer { plugin, .. }
+            | Self::Failure { plugin, .. }
+            | Self::Closed { plugin }
+            | Self::Host { plugin, .. } => plugin,
+        }
+    }
+
+    /// What the operator or the author can do about it, if anything.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Limit { limit, .. } => {
+                let field = match *limit {
+                    "memory" => "memoryMiB",
+                    "busy" => "busyMs",
+                    "wall" => "wallMs",
+                    "output" => "outputKiB",
+                    "host-calls" => "hostCalls",
+                    _ => return None,
+                };
+                Some(format!("the limit is `limits.{field}` in the plugin's manifest"))
+            }
+            _ => None,
+        }
+    }
+
+    /// What an error of the engine means, after a call whose counters are in `meter`.
+    pub(crate) fn from_engine(plugin: &Arc<str>, error: &wasmtime::Error, meter: &Meter) -> Self {
+        let plugin = plugin.clone();
+        if error.downcast_ref::<GateClosed>().is_some() {
+            return Self::Closed { plugin };
+        }
+        if let Some(exceeded) = meter.exceeded() {
+            return Self::limit(&plugin, exceeded, meter);
+        }
+        if is_transfer_exhausted(error) {
+            // Inside guest code an error carries a backtrace: what was too large was an argument of a host function.
+            let exceeded = match error.downcast_ref::<WasmBacktrace>() {
+                Some(_) => Exceeded::Argument,
+                None => Exceeded::Output,
+            };
+            return Self::limit(&plugin, exceeded, meter);
+        }
+        if error.downcast_ref::<wasmtime::component::ResourceTableError>().is_some_and(is_full) {
+            return Self::limit(&plugin, Exceeded::Resources, meter);
+        }
+        match error.downcast_ref::<Trap>() {
+            Some(Trap::StackOverflow) => Self::limit(&plugin, Exceeded::Stack, meter),
+            Some(trap) if meter.refused_memory() => Self::after_refusal(plugin, *trap, meter),
+            Some(trap) => Self::Trap { plugin, message: trap.to_string() },
+            None if meter.refused_memory() => Self::limit(&plugin, Exceeded::Memory, meter),
+            None => Self::Trap { plugin, message: cut(&error.root_cause().to_string()) },
+        }
+    }
+
+    /// A trap after memory was refused: allocators end in `unreachable`.
+    fn after_refusal(plugin: Arc<str>, trap: Trap, meter: &Meter) -> Self {
+        match trap {
+            Trap::UnreachableCodeReached | Trap::MemoryOutOfBounds => {
+                Self::limit(&plugin, Exceeded::Memory, meter)
+            }
+            trap => Self::Trap { plugin, message: trap.to_string() },
+        }
+    }
+
+    pub(crate) fn limit(plugin: &Arc<str>, exceeded: Exceeded, meter: &Meter) -> Self {
+        let (limit, allowed) = (exceeded.as_str(), meter.limits().allowed(exceeded));
+        Self::Limit { plugin: plugin.clone(), limit, allowed }
+    }
+
+    pub(crate) fn answer(plugin: &Arc<str>, message: impl Into<String>) -> Self {
+        Self::Answer { plugin: plugin.clone(), message: message.into() }
+    }
+
+    pub(crate) fn failure(plugin: &Arc<str>, message: &str, retriable: bool) -> Self {
+        Self::Failure { plugin: plugin.clone(), message: cut(message), retriable }
+    }
+}
+
+fn is_full(error: &wasmtime::component::ResourceTableError) -> bool {
+    matches!(error, wasmtime::component::ResourceTableError::Full)
+}
+
+/// True for the engine's error of a list or string over the transfer limit. Its type is private to the engine.
+fn is_transfer_exhausted(error: &wasmtime::Error) -> bool {
+    error.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
+}
+
+/// At most [`MESSAGE_BYTES_MAX`] bytes of a text, cut between characters.
+pub(crate) fn cut(text: &str) -> String {
+    cut_to(text, MESSAGE_BYTES_MAX).to_owned()
+}
+
+/// At most `bytes_max` bytes of a text, cut between characters.
+pub(crate) fn cut_to(text: &str, bytes_max: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(cut_to("abc", 4), "abc");
+        assert_eq!(cut_to("abc", 2), "ab");
+        assert_eq!(cut_to("aäb", 2), "a");
+        assert_eq!(cut(&"x".repeat(5000)).len(), 4096);
+    }
+}

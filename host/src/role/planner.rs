@@ -1,0 +1,184 @@
+//! Planners: a live session that hears what changed and chooses what starts.
+//!
+//! In -> out: [`PlannerChange`]s -> [`PlannerDecision`].
+//! Limits: 1000 changes and 256 kinds a call, a reason of 1024 bytes.
+//! Invariant: the deadline is armed and busy time starts at zero for each call; after a fault the session is over.
+//! Not here: whether a decision may be followed (`drive/plan.rs`).
+
+use std::sync::Arc;
+
+use orch_journal::event::TaskIndex;
+use orch_task::Status;
+use orch_trust::evidence::Compilable;
+use orch_trust::manifest::Role;
+use wasmtime::Store;
+use wasmtime::component::ResourceAny;
+
+use super::answered;
+use super::auditor::outcome_of;
+use crate::bindings::planner::exports::orch::planner::planner as wit;
+use crate::bindings::planner::{Planner as Instance, PlannerPre};
+use crate::call::CallContext;
+use crate::engine::call_error::cut_to;
+use crate::engine::link::Linked;
+use crate::engine::store::{self, CallState};
+use crate::engine::{CallError, Compiled, Engine};
+
+const CHANGES_MAX: usize = 1000;
+const KINDS_MAX: usize = 256;
+const REASON_BYTES_MAX: usize = 1024;
+
+/// A linked planner.
+pub struct Planner<E> {
+    linked: Linked<E>,
+    pre: PlannerPre<CallState>,
+}
+
+/// A task whose dependencies are all done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadyTask {
+    pub index: TaskIndex,
+    /// Higher goes first.
+    pub priority: i32,
+    pub cost: u32,
+    /// Place in the list of kinds that `open` got.
+    pub kind: u16,
+}
+
+/// Something that a planner hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlannerChange {
+    Ready(ReadyTask),
+    Withdrawn(TaskIndex),
+    Finished(TaskIndex, Status),
+    /// What is left.
+    Budget(u64),
+}
+
+/// What a planner says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlannerDecision {
+    Start(Vec<TaskIndex>),
+    Wait,
+    Finished(String),
+}
+
+/// More than a planner takes in one call: the host's own fault.
+#[derive(Debug, thiserror::Error)]
+#[error("{found} {what} for a planner, limit is {limit}")]
+struct TooMany {
+    what: &'static str,
+    found: usize,
+    limit: usize,
+}
+
+impl<E: Compilable> Planner<E> {
+    /// # Errors
+    /// `Link`: an import is not granted or not for planners, or the export is missing.
+    pub fn link(engine: &Engine, compiled: Compiled<E>) -> Result<Self, CallError> {
+        let linked = Linked::new(engine, compiled, Role::Planner)?;
+        let pre = PlannerPre::new(linked.pre().clone()).map_err(|error| linked.lacks_export(&error))?;
+        Ok(Self { linked, pre })
+    }
+
+    pub fn evidence(&self) -> &E {
+        self.linked.evidence()
+    }
+
+    /// A session of its own instance. `kinds`: what a ready task's `kind` counts in, at most 256.
+    pub async fn open(
+        &self,
+        context: CallContext,
+        settings: &str,
+        kinds: &[String],
+    ) -> Result<PlannerSession, CallError> {
+        let plugin = self.linked.plugin().clone();
+        check_count(&plugin, "kinds", kinds.len(), KINDS_MAX)?;
+        let mut store = self.linked.store(context);
+        let wall = store::arm(&mut store);
+        let call = async {
+            let instance = self.pre.instantiate_async(&mut store).await?;
+            let session = instance.orch_planner_planner().session();
+            let opened = session.call_open(&mut store, settings, kinds).await?;
+            Ok((instance, opened))
+        };
+        let outcome = store::within(wall, call).await;
+        let (instance, opened) = store::settle(&mut store, outcome)?;
+        let session = answered(&plugin, opened)?;
+        Ok(PlannerSession { plugin, store, instance, session, over: false })
+    }
+}
+
+fn check_count(plugin: &Arc<str>, what: &'static str, found: usize, limit: usize) -> Result<(), CallError> {
+    match found <= limit {
+        true => Ok(()),
+        false => {
+            Err(CallError::Host { plugin: plugin.clone(), source: TooMany { what, found, limit }.into() })
+        }
+    }
+}
+
+/// A planner that listens: one live instance.
+pub struct PlannerSession {
+    plugin: Arc<str>,
+    store: Store<CallState>,
+    instance: Instance,
+    session: ResourceAny,
+    over: bool,
+}
+
+impl PlannerSession {
+    /// Tells the planner what changed, oldest first, at most 1000 at a time.
+    pub async fn observe(&mut self, changes: &[PlannerChange]) -> Result<(), CallError> {
+        check_count(&self.plugin, "changes", changes.len(), CHANGES_MAX)?;
+        self.check_open()?;
+        let changes: Vec<wit::Change> = changes.iter().map(change_to_wit).collect();
+        let wall = store::arm(&mut self.store);
+        let session = self.instance.orch_planner_planner().session();
+        let outcome =
+            store::within(wall, session.call_observe(&mut self.store, self.session, &changes)).await;
+        let answer = self.settle(outcome)?;
+        answered(&self.plugin, answer)
+    }
+
+    /// Asks what starts in at most so many slots.
+    pub async fn next(&mut self, slots: u32) -> Result<PlannerDecision, CallError> {
+        self.check_open()?;
+        let wall = store::arm(&mut self.store);
+        let session = self.instance.orch_planner_planner().session();
+        let outcome = store::within(wall, session.call_next(&mut self.store, self.session, slots)).await;
+        let answer = self.settle(outcome)?;
+        Ok(match answered(&self.plugin, answer)? {
+            wit::Decision::Start(picked) => PlannerDecision::Start(picked),
+            wit::Decision::Wait => PlannerDecision::Wait,
+            wit::Decision::Finished(why) => {
+                PlannerDecision::Finished(cut_to(&why, REASON_BYTES_MAX).to_owned())
+            }
+        })
+    }
+
+    /// After a trap an instance cannot be entered again.
+    fn check_open(&self) -> Result<(), CallError> {
+        match self.over {
+            true => Err(CallError::Closed { plugin: self.plugin.clone() }),
+            false => Ok(()),
+        }
+    }
+
+    fn settle<T>(&mut self, outcome: Option<wasmtime::Result<T>>) -> Result<T, CallError> {
+        let settled = store::settle(&mut self.store, outcome);
+        self.over = settled.is_err();
+        settled
+    }
+}
+
+fn change_to_wit(change: &PlannerChange) -> wit::Change {
+    match *change {
+        PlannerChange::Ready(ReadyTask { index, priority, cost, kind }) => {
+            wit::Change::Ready(wit::ReadyTask { index, priority, cost, kind })
+        }
+        PlannerChange::Withdrawn(index) => wit::Change::Withdrawn(index),
+        PlannerChange::Finished(index, status) => wit::Change::Finished((index, outcome_of(status))),
+        PlannerChange::Budget(left) => wit::Change::Budget(left),
+    }
+}
