@@ -2,6 +2,7 @@
 //!
 //! Without a test harness, because the program is its own victim: with `ORCH_JOURNAL_VICTIM` set it writes to the
 //! store in that folder and says what is durable, until somebody kills it.
+#![allow(clippy::unwrap_used, reason = "a test; its helpers are outside of what `clippy.toml` takes for one")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
