@@ -136,8 +136,9 @@ fn count_punct(punct: &Punct, before: Before, angles: &mut Angles, nesting: &mut
         },
         // The parameters of a closure; their commas end nothing.
         ('|', Before::Start) => nesting.sticky_step(),
-        // Assignments nest to the right.
-        ('=', Before::Operand | Before::Block) => nesting.step(),
+        // Assignments and bindings nest to the right.
+        ('=', Before::Operand | Before::Block) | ('@', _) => nesting.step(),
+        ('=', Before::Infix(first)) if !matches!(first, '=' | '!') => nesting.step(),
         _ if continues => nesting.link(),
         _ => nesting.step(),
     }
@@ -203,7 +204,7 @@ mod tests {
         for (open, close) in [("(", ")"), ("[", "]"), ("{", "}"), ("f(x, ", ")"), ("if a { 1 } else {", "}")]
         {
             check(&body(&format!("{}1{}", open.repeat(20), close.repeat(20))), true);
-            check(&body(&format!("{}1{}", open.repeat(200), close.repeat(200))), false);
+            check(&body(&format!("{}1{}", open.repeat(250), close.repeat(250))), false);
         }
     }
 
@@ -224,7 +225,15 @@ mod tests {
             "if a { 1 } else ",
         ] {
             check(&body(&format!("{}{{ 1 }}", prefix.repeat(15))), true);
-            check(&body(&format!("{}{{ 1 }}", prefix.repeat(200))), false);
+            check(&body(&format!("{}{{ 1 }}", prefix.repeat(250))), false);
+        }
+    }
+
+    #[test]
+    fn patterns_count() {
+        for (open, close) in [("(", ")"), ("&", ""), ("S { a: ", "}"), ("a @ ", "")] {
+            check(&format!("fn f() {{ let {}a{} = x; }}", open.repeat(15), close.repeat(15)), true);
+            check(&format!("fn f() {{ let {}a{} = x; }}", open.repeat(250), close.repeat(250)), false);
         }
     }
 
@@ -234,8 +243,8 @@ mod tests {
             [("A<", ">"), ("A<B, ", ">"), ("&'a ", ""), ("* const ", ""), ("fn(A, B) -> ", "")]
         {
             check(&format!("type T = {}u8{};", open.repeat(15), close.repeat(15)), true);
-            check(&format!("type T = {}u8{};", open.repeat(200), close.repeat(200)), false);
-            check(&format!("type T = {}u8;", open.repeat(200)), false);
+            check(&format!("type T = {}u8{};", open.repeat(250), close.repeat(250)), false);
+            check(&format!("type T = {}u8;", open.repeat(250)), false);
         }
     }
 

@@ -1,5 +1,8 @@
 //! The Python measurement against radon 6.0.1, value by value (`radon/expect.py` makes the expectations).
 
+// A test file as a whole is a test, but clippy allows these only inside `#[test]` functions.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use std::collections::BTreeMap;
 
 use reflector_complexity::block::BlockKind;

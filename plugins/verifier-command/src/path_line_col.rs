@@ -58,8 +58,11 @@ fn severity_of(text: &str) -> Option<(Option<Severity>, &str)> {
 mod tests {
     use super::*;
 
+    /// (severity, message, place)
+    type Row<'a> = (Option<Severity>, &'a str, Option<(&'a str, u32)>);
+
     #[track_caller]
-    fn check(line: &str, expected: Option<(Option<Severity>, &str, Option<(&str, u32)>)>) {
+    fn check(line: &str, expected: Option<Row>) {
         let expected: Vec<Parsed> = expected
             .into_iter()
             .map(|(severity, message, place)| Parsed {

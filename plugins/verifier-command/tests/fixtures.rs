@@ -1,5 +1,8 @@
 //! Real outputs (`fixtures/README.md`) give exactly these findings.
 
+// A test file as a whole is a test, but clippy allows these only inside `#[test]` functions.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use verifier_command::check::Settings;
 use verifier_command::judge::{Ending, Ran, judge};
 use verifier_command::parsed::Severity::{self, Major, Medium};
