@@ -5,11 +5,19 @@
 //! Invariant: a [`TaskId`] or [`Kind`] that exists is well formed; the tasks of a [`TaskFile`] form a sound graph.
 //! Not here: when a task is ready and what runs next (`orch-host`'s `drive`), where events are kept (`orch-journal`).
 
+mod disk;
+pub mod exchange;
 pub mod file;
 pub mod graph;
+pub mod import;
+pub mod merge;
 pub mod model;
 pub mod render;
 
-pub use file::{FileTask, NewFileTask, Place, TaskFile, TaskFileError};
+pub use exchange::{ExchangeError, Exchanged, Recovered, read_task_file, recover, write_exchanging};
+pub use file::{FileTask, NewFileTask, PatchError, Place, TaskFile, TaskFileError};
 pub use graph::{GraphError, check_added, check_graph};
+pub use import::{ImportCommand, ImportError, ImportOptions, import_wfformat};
+pub use merge::{MergeReport, RefusedEdit, RefusedWhy, Standing, merge};
 pub use model::{Command, Kind, OnDoubt, Status, Task, TaskId};
+pub use render::render;
