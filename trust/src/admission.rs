@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use crate::approval::Approval;
 use crate::authority::{Certifier, Level, Publisher};
 use crate::certificate;
+#[cfg(feature = "dangerous")]
+use crate::evidence::Unsigned;
 use crate::evidence::{Admitted, Trust};
 use crate::facts::Facts;
 use crate::grant::{Bounds, Grant};
@@ -71,6 +73,14 @@ impl Step {
     }
 }
 
+/// How one step ended.
+#[derive(Clone, Copy, Debug)]
+pub enum Verdict<'a> {
+    Passed,
+    Failed(&'a Refusal),
+    NotRun,
+}
+
 /// How far a package came.
 #[derive(Debug)]
 pub struct Steps {
@@ -82,8 +92,19 @@ pub struct Steps {
     pub valid_until: Option<UnixSeconds>,
     /// Steps that passed, in order.
     pub passed: Vec<Step>,
-    /// The step that failed.
+    /// What came out, or the step that failed.
     pub outcome: Result<Admitted, (Step, Refusal)>,
+}
+
+impl Steps {
+    /// How this step ended; one after the failed one was not run.
+    pub fn verdict(&self, step: Step) -> Verdict<'_> {
+        match &self.outcome {
+            _ if self.passed.contains(&step) => Verdict::Passed,
+            Err((failed, refusal)) if *failed == step => Verdict::Failed(refusal),
+            _ => Verdict::NotRun,
+        }
+    }
 }
 
 /// The package as one that may run, or why not.
@@ -95,80 +116,97 @@ pub fn admit(package: &PackageBytes, rules: &Rules, now: UnixSeconds) -> Result<
 
 /// Every step of admission and how it ended.
 pub fn explain(package: &PackageBytes, rules: &Rules, now: UnixSeconds) -> Steps {
-    let mut steps = Steps {
-        manifest: None,
-        publisher: None,
-        valid_until: None,
-        passed: Vec::new(),
-        outcome: Err((Step::Manifest, Refusal::FileMissing { file: "manifest.json".to_owned() })),
-    };
-    steps.outcome = walk(package, rules, now, &mut steps);
-    steps
+    let mut walk =
+        Walk { at: Step::Manifest, passed: Vec::new(), manifest: None, publisher: None, valid_until: None };
+    let outcome = walk.run(package, rules, now).map_err(|refusal| (walk.at, refusal));
+    let Walk { passed, manifest, publisher, valid_until, .. } = walk;
+    Steps { manifest, publisher, valid_until, passed, outcome }
 }
 
-fn walk(
-    package: &PackageBytes,
-    rules: &Rules,
-    now: UnixSeconds,
-    steps: &mut Steps,
-) -> Result<Admitted, (Step, Refusal)> {
-    let at = |step: Step| move |refusal: Refusal| (step, refusal);
-    // 1. What it says of itself.
-    let manifest = Manifest::parse(package.manifest()).map_err(at(Step::Manifest))?;
-    steps.manifest = Some(manifest.clone());
-    steps.passed.push(Step::Manifest);
-    // 2. The bytes are the bytes the manifest names, and no others are there.
-    package.check_integrity(&manifest).map_err(at(Step::Files))?;
-    steps.passed.push(Step::Files);
-    // 3. A publisher of this namespace vouches for exactly these files.
-    let (publisher, _release) =
-        release::verify(package, &manifest, &rules.publishers, now).map_err(at(Step::Release))?;
-    steps.publisher = Some((publisher.owner.clone(), publisher.key.id()));
-    steps.passed.push(Step::Release);
-    // 4. A certifier ran our required checks on exactly these files.
-    let minimum = rules.policy.minimum_level.0;
-    let certificate = certificate::verify(package, &manifest, &rules.certifiers, minimum, now)
-        .map_err(at(Step::Certificate))?;
-    steps.valid_until = Some(certificate.valid_until);
-    steps.passed.push(Step::Certificate);
-    // 5. The facts still hold, derived again from the bytes, and fit the manifest.
-    let facts = check_facts(package, &manifest, &certificate.facts).map_err(at(Step::Facts))?;
-    steps.passed.push(Step::Facts);
-    // 6. Nobody took it back, and it is the one that is pinned.
-    check_denied(package, &manifest, publisher, rules).map_err(at(Step::Revocation))?;
-    rules.lock.check(&manifest, package).map_err(at(Step::Revocation))?;
-    steps.passed.push(Step::Revocation);
-    // 7. The operator allows what is asked.
+/// What is known of a package so far, and the step that is being taken.
+struct Walk {
+    at: Step,
+    passed: Vec<Step>,
+    manifest: Option<Manifest>,
+    publisher: Option<(String, KeyId)>,
+    valid_until: Option<UnixSeconds>,
+}
+
+impl Walk {
+    /// The step before passed, this one begins.
+    fn begin(&mut self, next: Step) {
+        self.passed.push(self.at);
+        self.at = next;
+    }
+
+    fn run(&mut self, package: &PackageBytes, rules: &Rules, now: UnixSeconds) -> Result<Admitted, Refusal> {
+        // 1. What it says of itself.
+        let manifest = Manifest::parse(package.manifest())?;
+        self.manifest = Some(manifest.clone());
+        // 2. The bytes are the bytes the manifest names, and no others are there.
+        self.begin(Step::Files);
+        package.check_integrity(&manifest)?;
+        // 3. A publisher of this namespace vouches for exactly these files.
+        self.begin(Step::Release);
+        let (publisher, _release) = release::verify(package, &manifest, &rules.publishers, now)?;
+        self.publisher = Some((publisher.owner.clone(), publisher.key.id()));
+        // 4. A certifier ran our required checks on exactly these files.
+        self.begin(Step::Certificate);
+        let minimum = rules.policy.minimum_level.0;
+        let certificate = certificate::verify(package, &manifest, &rules.certifiers, minimum, now)?;
+        self.valid_until = Some(certificate.valid_until);
+        // 5. The facts still hold, derived again from the bytes, and fit the manifest.
+        self.begin(Step::Facts);
+        let facts = Facts::fitting(package, &manifest)?;
+        if let Some(fact) = facts.difference(&certificate.facts) {
+            return Err(Refusal::FactsDisagree { fact });
+        }
+        // 6. Nobody took it back, and it is the one that is pinned.
+        self.begin(Step::Revocation);
+        check_denied(package, &manifest, Some(publisher), rules)?;
+        rules.lock.check(&manifest, package)?;
+        // 7. The operator allows what is asked.
+        self.begin(Step::Grant);
+        let grant = grant(&manifest, publisher.max_permissions.as_ref(), rules)?;
+        self.passed.push(Step::Grant);
+        let trust = match certificate.level {
+            Level::Certified => Trust::Certified,
+            Level::Local => Trust::CertifiedLocal,
+        };
+        Ok(Admitted::new(package, manifest, facts, grant, trust))
+    }
+}
+
+fn grant(manifest: &Manifest, maximum: Option<&Permissions>, rules: &Rules) -> Result<Grant, Refusal> {
     let bounds = Bounds {
-        maximum: publisher.max_permissions.as_ref(),
+        maximum,
         policy: &rules.policy,
         approval: rules.approvals.get(&manifest.id),
         narrow: rules.narrow.get(&manifest.id),
     };
-    let grant = Grant::intersect(&manifest.id, &manifest.permissions, bounds).map_err(at(Step::Grant))?;
-    steps.passed.push(Step::Grant);
-    let trust = match certificate.level {
-        Level::Certified => Trust::Certified,
-        Level::Local => Trust::CertifiedLocal,
-    };
-    Ok(Admitted::new(package, manifest, facts, grant, trust))
+    Grant::intersect(&manifest.id, &manifest.permissions, bounds)
 }
 
-fn check_facts(package: &PackageBytes, manifest: &Manifest, certified: &Facts) -> Result<Facts, Refusal> {
-    let facts = Facts::derive(&package.component())?;
-    if let Some(fact) = facts.difference(certified) {
-        return Err(Refusal::FactsDisagree { fact });
-    }
-    facts.check_imports(manifest)?;
-    facts.check_exports(&manifest.roles)?;
-    facts.check_memory(manifest)?;
-    Ok(facts)
+/// A package that nobody vouches for, as one that may run: neither release nor certificate is asked for, everything
+/// else is, and what runs is marked `unsigned`.
+///
+/// # Errors
+/// Those of [`admit`] but for release and certificate.
+#[cfg(feature = "dangerous")]
+pub fn admit_dangerous_unsigned(package: &PackageBytes, rules: &Rules) -> Result<Unsigned, Refusal> {
+    let manifest = Manifest::parse(package.manifest())?;
+    package.check_integrity(&manifest)?;
+    let facts = Facts::fitting(package, &manifest)?;
+    check_denied(package, &manifest, None, rules)?;
+    rules.lock.check(&manifest, package)?;
+    let grant = grant(&manifest, None, rules)?;
+    Ok(Unsigned::new(package, manifest, facts, grant))
 }
 
 fn check_denied(
     package: &PackageBytes,
     manifest: &Manifest,
-    publisher: &Publisher,
+    publisher: Option<&Publisher>,
     rules: &Rules,
 ) -> Result<(), Refusal> {
     let deny = &rules.policy.deny;
@@ -182,7 +220,7 @@ fn check_denied(
     let certifiers = rules.certifiers.iter().map(Certifier::id).filter(|id| {
         package.certificates().any(|(file, _)| file == format!("certificates/{}.dsse.json", id.short()))
     });
-    match certifiers.chain([publisher.key.id()]).find(|key| denied(*key)) {
+    match certifiers.chain(publisher.map(|publisher| publisher.key.id())).find(|key| denied(*key)) {
         Some(key) => Err(Refusal::Denied { what: "key", which: key.to_string() }),
         None => Ok(()),
     }

@@ -23,6 +23,10 @@ use crate::time::UnixSeconds;
 pub const LOCAL_DAYS: i64 = 7;
 pub const CERTIFIED_DAYS: i64 = 90;
 
+/// The tool whose certificates count, and the oldest version of it.
+const TOOL: &str = "orch-certify";
+const TOOL_VERSION_MIN: semver::Version = semver::Version::new(0, 1, 0);
+
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -109,10 +113,18 @@ impl Predicate for Certificate {
 impl Certificate {
     /// The digest that `result_digest` must have.
     pub fn results(&self) -> Sha256Digest {
-        let results = serde_json::json!({
-            "id": self.id, "version": self.version, "level": self.level, "facts": self.facts, "checks": self.checks,
-        });
-        Sha256Digest::of(results.to_string().as_bytes())
+        // A struct, so that the order of fields is this one in every build.
+        #[derive(Serialize)]
+        struct Results<'a> {
+            id: &'a PluginId,
+            version: &'a semver::Version,
+            level: Level,
+            facts: &'a Facts,
+            checks: &'a [CheckResult],
+        }
+        let Self { id, version, level, facts, checks, .. } = self;
+        let results = Results { id, version, level: *level, facts, checks };
+        Sha256Digest::of(&serde_json::to_vec(&results).unwrap_or_default())
     }
 }
 
@@ -205,7 +217,8 @@ fn verify_one(
     let verified =
         dsse::verify::<Certificate>(file, bytes, |id| by_id(id).map(|certifier| certifier.key), unknown)?;
     let [key] = verified.signers.as_slice() else {
-        return Err(Refusal::EnvelopeSignatures { file: file.to_owned(), found: verified.signers.len() });
+        let (file, found) = (file.to_owned(), verified.signers.len());
+        return Err(Refusal::EnvelopeSignatures { file, found, expected: "1" });
     };
     let certifier = by_id(*key).ok_or_else(|| unknown(*key))?;
     if file != format!("certificates/{}.dsse.json", key.short()) {
@@ -229,7 +242,8 @@ fn verify_one(
         let (found, profile) = (certificate.level.as_str(), certifier.profile.as_str());
         return Err(Refusal::CertificateLevel { found, profile });
     }
-    // 4. Every check of our own list, once, passed.
+    // 4. Made by a tool that counts; every check of our own list, once, passed.
+    check_tool(&certificate.certifier)?;
     check_results(&certificate, &manifest.roles)?;
     let found = certificate.results();
     if found != certificate.result_digest {
@@ -256,6 +270,17 @@ fn check_time(certificate: &Certificate, now: UnixSeconds) -> Result<(), Refusal
     Ok(())
 }
 
+fn check_tool(tool: &Tool) -> Result<(), Refusal> {
+    let version = semver::Version::parse(&tool.version).ok();
+    match tool.name == TOOL && version.is_some_and(|version| version >= TOOL_VERSION_MIN) {
+        true => Ok(()),
+        false => {
+            let found = format!("{} {}", tool.name, tool.version).escape_default().take(100).collect();
+            Err(Refusal::CertificateTool { found, expected: "orch-certify 0.1.0" })
+        }
+    }
+}
+
 fn check_results(certificate: &Certificate, roles: &[Role]) -> Result<(), Refusal> {
     let checks = &certificate.checks;
     if let Some(twice) = checks
@@ -264,6 +289,12 @@ fn check_results(certificate: &Certificate, roles: &[Role]) -> Result<(), Refusa
         .find(|(place, check)| checks.iter().take(*place).any(|before| before.id == check.id))
     {
         return Err(Refusal::CheckTwice { check: twice.1.id.clone() });
+    }
+    // A check beyond our list may be skipped; one that failed or broke off refuses, whoever asked for it.
+    let bad = |check: &&CheckResult| matches!(check.status, CheckStatus::Fail | CheckStatus::Error);
+    if let Some(check) = checks.iter().find(bad) {
+        let status = check.status.as_str().to_owned();
+        return Err(Refusal::CheckNotPassed { check: check.id.escape_default().take(100).collect(), status });
     }
     for RequiredCheck { id, version_min } in required_checks(certificate.level, roles) {
         let Some(check) = checks.iter().find(|check| check.id == id) else {

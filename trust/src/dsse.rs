@@ -137,7 +137,11 @@ pub fn verify<P: Predicate>(
     }
     let payload = base64_decode(&envelope.payload).map_err(|error| malformed(error.to_string()))?;
     if !(1..=SIGNATURES_MAX).contains(&envelope.signatures.len()) {
-        return Err(Refusal::EnvelopeSignatures { file: file.to_owned(), found: envelope.signatures.len() });
+        return Err(Refusal::EnvelopeSignatures {
+            file: file.to_owned(),
+            found: envelope.signatures.len(),
+            expected: "1 to 16",
+        });
     }
     // 2. Every signature holds, under a known key, each key once.
     let message = pre_authentication(&payload);

@@ -1,7 +1,8 @@
 //! Evidence as a type: what may be compiled, and what may run.
 //!
 //! Invariant: both traits are sealed. [`Admitted`] comes from `admit` only; a [`Candidate`] may be compiled, to be
-//! tested against fake capabilities, and is not [`Runnable`], so the loop's roles do not accept it.
+//! tested against fake capabilities, and is not [`Runnable`], so the loop's roles do not accept it. `Unsigned` exists
+//! only with the feature `dangerous`, which does not build without debug assertions.
 //! Not here: compiling (`orch-host`'s `engine`).
 
 use std::sync::Arc;
@@ -17,6 +18,8 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Admitted {}
     impl Sealed for super::Candidate {}
+    #[cfg(feature = "dangerous")]
+    impl Sealed for super::Unsigned {}
 }
 
 /// Who vouches.
@@ -24,6 +27,8 @@ mod sealed {
 pub enum Trust {
     Certified,
     CertifiedLocal,
+    /// Nobody, and it runs all the same: only with the feature `dangerous`.
+    Unsigned,
     /// Nobody yet.
     Candidate,
 }
@@ -34,6 +39,7 @@ impl Trust {
         match self {
             Self::Certified => "certified",
             Self::CertifiedLocal => "certified (local)",
+            Self::Unsigned => "unsigned",
             Self::Candidate => "candidate",
         }
     }
@@ -50,6 +56,37 @@ pub trait Compilable: sealed::Sealed + Send + Sync + 'static {
 }
 
 /// What the loop may run.
+///
+/// ```
+/// fn runs(_: impl orch_trust::evidence::Runnable) {}
+/// fn loops(plugin: orch_trust::evidence::Admitted) {
+///     runs(plugin);
+/// }
+/// ```
+///
+/// A candidate is not:
+///
+/// ```compile_fail,E0277
+/// fn runs(_: impl orch_trust::evidence::Runnable) {}
+/// fn loops(plugin: orch_trust::evidence::Candidate) {
+///     runs(plugin);
+/// }
+/// ```
+///
+/// Nor can another crate make evidence of its own, here one that is complete but for the seal:
+///
+/// ```compile_fail,E0277
+/// # use orch_trust::{digest::Sha256Digest, evidence::*, facts::Facts, grant::Grant, manifest::Manifest};
+/// struct Mine(Candidate);
+/// impl Compilable for Mine {
+///     fn component(&self) -> &std::sync::Arc<[u8]> { self.0.component() }
+///     fn component_digest(&self) -> Sha256Digest { self.0.component_digest() }
+///     fn manifest(&self) -> &Manifest { self.0.manifest() }
+///     fn grant(&self) -> &Grant { self.0.grant() }
+///     fn facts(&self) -> &Facts { self.0.facts() }
+///     fn trust(&self) -> Trust { Trust::Certified }
+/// }
+/// ```
 pub trait Runnable: Compilable {}
 
 #[derive(Clone, Debug)]
@@ -95,13 +132,23 @@ impl Candidate {
     pub fn examine(package: &PackageBytes) -> Result<Self, Refusal> {
         let manifest = Manifest::parse(package.manifest())?;
         package.check_integrity(&manifest)?;
-        let facts = Facts::derive(&package.component())?;
-        facts.check_imports(&manifest)?;
-        facts.check_exports(&manifest.roles)?;
-        facts.check_memory(&manifest)?;
+        let facts = Facts::fitting(package, &manifest)?;
         let grant = Grant::of_candidate(&manifest.permissions);
         let (component, digest) = (package.component(), package.component_digest());
         Ok(Self(Parts { manifest, component, digest, facts, grant, trust: Trust::Candidate }))
+    }
+}
+
+/// A package that nobody vouches for. For authors on their own machine; marks the run `unsigned` for ever.
+#[cfg(feature = "dangerous")]
+#[derive(Clone, Debug)]
+pub struct Unsigned(Parts);
+
+#[cfg(feature = "dangerous")]
+impl Unsigned {
+    pub(crate) fn new(package: &PackageBytes, manifest: Manifest, facts: Facts, grant: Grant) -> Self {
+        let (component, digest) = (package.component(), package.component_digest());
+        Self(Parts { manifest, component, digest, facts, grant, trust: Trust::Unsigned })
     }
 }
 
@@ -121,3 +168,9 @@ macro_rules! compilable {
 compilable!(Admitted, Candidate);
 
 impl Runnable for Admitted {}
+
+#[cfg(feature = "dangerous")]
+compilable!(Unsigned);
+
+#[cfg(feature = "dangerous")]
+impl Runnable for Unsigned {}

@@ -7,10 +7,11 @@
 //! Not here: whether the facts fit the manifest (`Facts::check`'s callers say so in `admission.rs`).
 
 use serde::{Deserialize, Serialize};
-use wasmparser::{Encoding, Parser, Payload};
+use wasmparser::{ComponentExternName, ComponentTypeRef, Encoding, Parser, Payload};
 
 use crate::interfaces::{ImportRule, Need, import_rule, is_export_of};
 use crate::manifest::{Manifest, Role};
+use crate::package::PackageBytes;
 use crate::refusal::Refusal;
 
 const MODULES_MAX: u64 = 256;
@@ -19,6 +20,8 @@ const IMPORTS_MAX: u64 = 256;
 const EXPORTS_MAX: u64 = 256;
 const MEMORIES_MAX: u64 = 64;
 const TABLES_MAX: u64 = 64;
+/// What all tables together may start with, in elements: what the engine gives a store.
+const TABLE_ELEMENTS_MAX: u64 = 200_000;
 const FUNCTIONS_MAX: u64 = 500_000;
 const SECTION_NAME_BYTES_MAX: usize = 1024;
 const CUSTOM_SECTIONS_MAX: u64 = 4096;
@@ -32,8 +35,13 @@ pub struct Facts {
     pub imports: Vec<String>,
     /// Names of its exports, sorted.
     pub exports: Vec<String>,
+    /// Names of interfaces that components inside it import, sorted, each once. What tools make for their own glue
+    /// has plain names without `:` and is not in here.
+    pub inner_imports: Vec<String>,
     pub memories: Vec<Memory>,
     pub tables: u64,
+    /// What the tables start with, all together.
+    pub table_elements: u64,
     pub start_functions: u64,
     pub modules: u64,
     pub components: u64,
@@ -72,7 +80,8 @@ impl Facts {
     /// The facts of these bytes.
     ///
     /// # Errors
-    /// `WatText`, `CoreModule`, `NotAComponent`, `MemoryKind`, `StructureTooLarge`, `CustomSection`.
+    /// `WatText`, `CoreModule`, `NotAComponent`, `ImportKind`, `MemoryKind`, `TableKind`, `StructureTooLarge`,
+    /// `CustomSection`.
     pub fn derive(bytes: &[u8]) -> Result<Self, Refusal> {
         match bytes {
             [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => {}
@@ -90,11 +99,16 @@ impl Facts {
             let payload = payload.map_err(|error| not(error.to_string()))?;
             facts.take(payload, &mut nesting, &mut ended_at)?;
         }
-        if ended_at != bytes.len() {
-            return Err(not(format!("{} bytes follow its end", bytes.len() - ended_at)));
+        if !nesting.is_empty() || ended_at > bytes.len() {
+            return Err(not("it is cut off".to_owned()));
+        }
+        if let Some(rest) = bytes.get(ended_at..).filter(|rest| !rest.is_empty()) {
+            return Err(not(format!("{} bytes follow its end", rest.len())));
         }
         facts.imports.sort();
         facts.exports.sort();
+        facts.inner_imports.sort();
+        facts.inner_imports.dedup();
         facts.custom_sections.sort();
         facts.custom_sections.dedup();
         Ok(facts)
@@ -125,17 +139,15 @@ impl Facts {
             }
             Payload::ModuleSection { .. } => count("modules", &mut self.modules, 1, MODULES_MAX)?,
             Payload::ComponentSection { .. } => count("components", &mut self.components, 1, COMPONENTS_MAX)?,
-            Payload::ComponentImportSection(section) if outermost => {
+            Payload::ComponentImportSection(section) => {
                 for import in section {
-                    let name = import.map_err(broken)?.name.name;
-                    self.imports.push(name_of(name)?);
-                    limit("imports", self.imports.len() as u64, IMPORTS_MAX)?;
+                    let import = import.map_err(broken)?;
+                    self.take_import(name_of(import.name)?, import.ty, outermost)?;
                 }
             }
             Payload::ComponentExportSection(section) if outermost => {
                 for export in section {
-                    let name = export.map_err(broken)?.name.name;
-                    self.exports.push(name_of(name)?);
+                    self.exports.push(name_of(export.map_err(broken)?.name)?);
                     limit("exports", self.exports.len() as u64, EXPORTS_MAX)?;
                 }
             }
@@ -147,7 +159,9 @@ impl Facts {
                 }
             }
             Payload::TableSection(section) => {
-                count("tables", &mut self.tables, section.count().into(), TABLES_MAX)?
+                for table in section {
+                    self.take_table(&table.map_err(broken)?.ty)?;
+                }
             }
             Payload::FunctionSection(section) => {
                 count("functions", &mut self.functions, section.count().into(), FUNCTIONS_MAX)?;
@@ -155,10 +169,9 @@ impl Facts {
             Payload::StartSection { .. } | Payload::ComponentStartSection { .. } => self.start_functions += 1,
             Payload::CustomSection(section) => {
                 let name = section.name();
-                let shown = || name.escape_default().take(100).collect::<String>();
                 if name.len() > SECTION_NAME_BYTES_MAX || !SECTIONS.contains(&name) {
                     return Err(Refusal::CustomSection {
-                        section: shown(),
+                        section: shown(name),
                         why: "is not on the list of those allowed",
                     });
                 }
@@ -171,6 +184,44 @@ impl Facts {
         Ok(())
     }
 
+    fn take_import(&mut self, name: String, kind: ComponentTypeRef, outermost: bool) -> Result<(), Refusal> {
+        let is_interface = name.contains([':', '=', '<']);
+        let imports = match outermost {
+            true if !matches!(kind, ComponentTypeRef::Instance(_)) => {
+                return Err(Refusal::ImportKind { import: shown(&name) });
+            }
+            true => &mut self.imports,
+            false if is_interface => &mut self.inner_imports,
+            false => return Ok(()),
+        };
+        imports.push(name);
+        limit("imports", imports.len() as u64, IMPORTS_MAX)
+    }
+
+    fn take_table(&mut self, table: &wasmparser::TableType) -> Result<(), Refusal> {
+        if table.shared {
+            return Err(Refusal::TableKind { why: "a shared table" });
+        }
+        if table.table64 {
+            return Err(Refusal::TableKind { why: "a 64-bit table" });
+        }
+        count("tables", &mut self.tables, 1, TABLES_MAX)?;
+        count("table elements", &mut self.table_elements, table.initial, TABLE_ELEMENTS_MAX)
+    }
+
+    /// The facts of a package's component, which fit its manifest: imports are offered and asked for, each role's
+    /// export is there, it starts within its memory.
+    ///
+    /// # Errors
+    /// Those of [`Facts::derive`], `ImportUnknown`, `ImportUndeclared`, `ExportMissing`, `MemoryMinimum`.
+    pub fn fitting(package: &PackageBytes, manifest: &Manifest) -> Result<Self, Refusal> {
+        let facts = Self::derive(&package.component())?;
+        facts.check_imports(manifest)?;
+        facts.check_exports(&manifest.roles)?;
+        facts.check_memory(manifest)?;
+        Ok(facts)
+    }
+
     /// Permissions that the imports need, sorted, each once.
     ///
     /// # Errors
@@ -181,11 +232,7 @@ impl Facts {
             match import_rule(import) {
                 ImportRule::Free => {}
                 ImportRule::Needs(need) => needs.push(need),
-                ImportRule::Unknown => {
-                    return Err(Refusal::ImportUnknown {
-                        import: import.escape_default().take(200).collect(),
-                    });
-                }
+                ImportRule::Unknown => return Err(Refusal::ImportUnknown { import: shown(import) }),
             }
         }
         needs.sort_unstable();
@@ -193,9 +240,17 @@ impl Facts {
         Ok(needs)
     }
 
-    /// Succeeds if the manifest asks for every permission that an import needs.
+    /// Succeeds if the manifest asks for every permission that an import needs, and components inside import nothing
+    /// that no host offers. What those import comes from the outermost imports or from within.
+    ///
+    /// # Errors
+    /// `ImportUnknown`, `ImportUndeclared`.
     pub fn check_imports(&self, manifest: &Manifest) -> Result<(), Refusal> {
         self.needs()?;
+        if let Some(import) = self.inner_imports.iter().find(|name| import_rule(name) == ImportRule::Unknown)
+        {
+            return Err(Refusal::ImportUnknown { import: shown(import) });
+        }
         for import in &self.imports {
             if let ImportRule::Needs(need) = import_rule(import)
                 && !need.is_in(&manifest.permissions)
@@ -230,8 +285,10 @@ impl Facts {
             (self.size_bytes == other.size_bytes, "sizeBytes"),
             (self.imports == other.imports, "imports"),
             (self.exports == other.exports, "exports"),
+            (self.inner_imports == other.inner_imports, "innerImports"),
             (self.memories == other.memories, "memories"),
             (self.tables == other.tables, "tables"),
+            (self.table_elements == other.table_elements, "tableElements"),
             (self.start_functions == other.start_functions, "startFunctions"),
             (self.modules == other.modules, "modules"),
             (self.components == other.components, "components"),
@@ -256,7 +313,12 @@ fn plain_memory(memory: &wasmparser::MemoryType) -> Result<Memory, Refusal> {
     Ok(Memory { min: bytes(memory.initial), max: memory.maximum.map(bytes) })
 }
 
-fn name_of(name: &str) -> Result<String, Refusal> {
+/// The name alone: an annotation beside it could mean another interface to another reader.
+fn name_of(name: ComponentExternName<'_>) -> Result<String, Refusal> {
+    let ComponentExternName { name, implements, version_suffix, external_id } = name;
+    if implements.is_some() || version_suffix.is_some() || external_id.is_some() {
+        return Err(not(format!("the name `{}` has an annotation", shown(name))));
+    }
     match name.len() > SECTION_NAME_BYTES_MAX {
         true => Err(Refusal::StructureTooLarge {
             what: "bytes in a name",
@@ -265,6 +327,10 @@ fn name_of(name: &str) -> Result<String, Refusal> {
         }),
         false => Ok(name.to_owned()),
     }
+}
+
+fn shown(name: &str) -> String {
+    name.escape_default().take(200).collect()
 }
 
 fn not(why: String) -> Refusal {

@@ -62,7 +62,7 @@ impl Grant {
         ask.within(&approval.permissions).map_err(|source| Refusal::ApprovalExceeded {
             id: id.clone(),
             approved: approval.version.clone(),
-            source,
+            source: Box::new(source),
         })?;
         if let Some(narrow) = bounds.narrow {
             // A workspace is not trusted: a text with a second meaning, like `..`, must not get into a grant.

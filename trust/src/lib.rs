@@ -4,6 +4,11 @@
 //! Invariant: pure; no engine, no async, no clock, no files, no network.
 //! Not here: reading packages and the operator's folder (`orch-host`), making certificates (`orch-certify`).
 
+#[cfg(all(feature = "dangerous", not(debug_assertions)))]
+compile_error!(
+    "the feature `dangerous` admits unsigned packages and is for builds with debug assertions only"
+);
+
 pub mod admission;
 pub mod approval;
 pub mod authority;

@@ -49,7 +49,7 @@ refusals! {
     DigestMismatch { file: String, found: Sha256Digest, declared: Sha256Digest } => "digest-mismatch", "digest of `{file}` is `{found}`, expected `{declared}`";
     // Envelopes.
     EnvelopeMalformed { file: String, why: String } => "envelope-malformed", "`{file}` is no canonical envelope: {why}";
-    EnvelopeSignatures { file: String, found: usize } => "envelope-signatures", "`{file}` has {found} signatures, expected 1 to 16";
+    EnvelopeSignatures { file: String, found: usize, expected: &'static str } => "envelope-signatures", "`{file}` has {found} signatures, expected {expected}";
     EnvelopeType { file: String, found: String, expected: &'static str } => "envelope-type", "`{file}` holds a `{found}`, expected `{expected}`";
     EnvelopeKeyId { file: String, found: String } => "envelope-key-id", "`{file}` is signed under the key id `{found}`, which is not of its form";
     EnvelopePayload { file: String, #[source] source: JsonError } => "envelope-payload", "payload of `{file}` is malformed";
@@ -74,9 +74,10 @@ refusals! {
     CertificateNotYet { finished_at: UnixSeconds } => "certificate-not-yet", "certificate is from the future: {finished_at}";
     CertificateTooLong { valid_until: UnixSeconds, latest: UnixSeconds } => "certificate-too-long", "certificate says it is valid until {valid_until}, its level allows {latest} at most";
     CertificateLevel { found: &'static str, profile: &'static str } => "certificate-level", "certificate of level `{found}` is signed by a certifier for `{profile}` only";
+    CertificateTool { found: String, expected: &'static str } => "certificate-tool", "certificate was made by `{found}`, expected `{expected}` or newer";
     CheckMissing { check: String } => "check-missing", "required check `{check}` is not in the certificate";
     CheckTwice { check: String } => "check-twice", "check `{check}` is in the certificate twice";
-    CheckNotPassed { check: String, status: String } => "check-not-passed", "required check `{check}` is `{status}`, expected `pass`";
+    CheckNotPassed { check: String, status: String } => "check-not-passed", "check `{check}` is `{status}`, expected `pass`";
     CheckEmpty { check: String } => "check-empty", "check `{check}` looked at nothing";
     CheckVersion { check: String, found: u32, minimum: u32 } => "check-version", "check `{check}` has version {found}, at least {minimum} is needed";
     ResultDigest { found: Sha256Digest, stated: Sha256Digest } => "result-digest", "digest of the results is `{found}`, the certificate says `{stated}`";
@@ -84,10 +85,12 @@ refusals! {
     WatText => "wat-text", "`component.wasm` is WebAssembly text, expected a binary component";
     CoreModule => "core-module", "`component.wasm` is a core module, expected a component";
     NotAComponent { why: String } => "not-a-component", "`component.wasm` is no component: {why}";
+    ImportKind { import: String } => "import-kind", "component imports `{import}` as something else than an interface";
     ImportUnknown { import: String } => "import-unknown", "component imports `{import}`, which no host offers";
     ImportUndeclared { import: String, permission: &'static str } => "import-undeclared", "component imports `{import}`, the manifest does not ask for `{permission}`";
     ExportMissing { role: &'static str } => "export-missing", "component does not export what makes it a `{role}`";
     MemoryKind { why: &'static str } => "memory-kind", "component has {why}";
+    TableKind { why: &'static str } => "table-kind", "component has {why}";
     MemoryMinimum { found_bytes: u64, limit_bytes: u64 } => "memory-minimum", "component starts with {found_bytes} bytes of memory, its manifest says {limit_bytes} at most";
     StructureTooLarge { what: &'static str, found: u64, limit: u64 } => "structure-too-large", "component has {found} {what}, limit is {limit}";
     CustomSection { section: String, why: &'static str } => "custom-section", "custom section `{section}` {why}";
@@ -99,7 +102,7 @@ refusals! {
     PermissionAboveMaximum { id: PluginId, #[source] source: PermissionExcess } => "permission-above-maximum", "`{id}` asks for more than its publisher may give";
     PermissionNotAllowed { id: PluginId, table: String, #[source] source: PermissionExcess } => "permission-not-allowed", "`{id}` asks for more than `{table}` of `policy.toml`";
     ApprovalMissing { id: PluginId } => "approval-missing", "nobody approved `{id}` yet";
-    ApprovalExceeded { id: PluginId, approved: semver::Version, #[source] source: PermissionExcess } => "approval-exceeded", "`{id}` asks for more than was approved for version {approved}";
+    ApprovalExceeded { id: PluginId, approved: semver::Version, #[source] source: Box<PermissionExcess> } => "approval-exceeded", "`{id}` asks for more than was approved for version {approved}";
     NarrowMalformed { id: PluginId, #[source] source: PermissionForm } => "narrow-malformed", "the workspace narrows `{id}` by a malformed permission";
 }
 

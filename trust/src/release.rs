@@ -1,7 +1,8 @@
 //! The release signature: a publisher vouches for exactly these files.
 //!
 //! In -> out: a package's files -> `release.dsse.json`; that file and the trusted publishers -> the publisher.
-//! Invariant: subjects are the complete file set but for the envelopes; id and version equal the manifest's.
+//! Invariant: one signature; subjects are the complete file set but for the envelopes; id and version equal the
+//! manifest's.
 //! Not here: the envelope (`dsse.rs`), who is a publisher (`authority.rs`).
 
 use serde::{Deserialize, Serialize};
@@ -55,31 +56,28 @@ pub fn verify<'a>(
     now: UnixSeconds,
 ) -> Result<(&'a Publisher, Release), Refusal> {
     let bytes = package.release().ok_or(Refusal::ReleaseMissing)?;
-    let by_id = |id| publishers.iter().find(|publisher| publisher.key.id() == id);
+    // A key may have several files, each with its namespaces.
+    let of_key = |id| publishers.iter().filter(move |publisher| publisher.key.id() == id);
+    let unknown = |key| Refusal::ReleaseUnknownKey { key };
     let verified = dsse::verify::<Release>(
         RELEASE,
         bytes,
-        |id| by_id(id).map(|publisher| publisher.key),
-        |key| Refusal::ReleaseUnknownKey { key },
+        |id| of_key(id).next().map(|publisher| publisher.key),
+        unknown,
     )?;
+    let [key] = *verified.signers.as_slice() else {
+        let (file, found) = (RELEASE.to_owned(), verified.signers.len());
+        return Err(Refusal::EnvelopeSignatures { file, found, expected: "1" });
+    };
     let Statement { subject, predicate, .. } = verified.statement;
-    // Every signer must be a publisher of the namespace; the first one's maximum counts.
-    let mut publisher = None;
-    for key in verified.signers {
-        let signer = by_id(key).ok_or(Refusal::ReleaseUnknownKey { key })?;
-        if !signer.owns(&manifest.id) {
-            return Err(Refusal::ReleaseOtherNamespace {
-                key,
-                owner: signer.owner.clone(),
-                id: manifest.id.clone(),
-            });
-        }
-        if let Some(not_after) = signer.not_after.filter(|end| now > *end) {
-            return Err(Refusal::ReleaseKeyExpired { key, not_after });
-        }
-        publisher.get_or_insert(signer);
+    let publisher = of_key(key).find(|publisher| publisher.owns(&manifest.id));
+    let publisher = publisher.ok_or_else(|| {
+        let owner = of_key(key).next().map(|publisher| publisher.owner.clone()).unwrap_or_default();
+        Refusal::ReleaseOtherNamespace { key, owner, id: manifest.id.clone() }
+    })?;
+    if let Some(not_after) = publisher.not_after.filter(|end| now > *end) {
+        return Err(Refusal::ReleaseKeyExpired { key, not_after });
     }
-    let publisher = publisher.ok_or(Refusal::ReleaseMissing)?;
     package.check_subjects(&subject).map_err(|file| Refusal::ReleaseOtherSubject { file })?;
     if predicate.id != manifest.id || predicate.version != manifest.version {
         return Err(Refusal::ReleaseOtherPlugin {

@@ -1,19 +1,26 @@
 //! One good package, and every way to break it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what makes a package for a test is no test function, so clippy.toml does not let it"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use orch_trust::admission::{Rules, admit, explain};
+use orch_trust::admission::{Rules, Step, Verdict, admit, explain};
 use orch_trust::approval::Approval;
 use orch_trust::authority::{Certifier, Level, Publisher};
 use orch_trust::certificate::{
     self, Certificate, CheckResult, CheckStatus, Environment, Measured, Tool, required_checks,
 };
 use orch_trust::digest::Sha256Digest;
+use orch_trust::dsse::{self, Statement};
 use orch_trust::evidence::{Candidate, Compilable, Trust};
 use orch_trust::facts::Facts;
 use orch_trust::key::SecretKey;
-use orch_trust::manifest::Manifest;
+use orch_trust::manifest::{Manifest, Role};
 use orch_trust::package::PackageBytes;
 use orch_trust::policy::Policy;
 use orch_trust::release::{self, Release};
@@ -115,7 +122,7 @@ impl Make {
             release::sign(&package, self.release, &self.publisher).into(),
         );
         let tool = Tool { name: "orch-certify".into(), version: "0.1.0".into() };
-        let roles = [orch_trust::manifest::Role::Executor];
+        let roles = [Role::Executor];
         let check = |id: String| CheckResult {
             id,
             version: 1,
@@ -182,11 +189,39 @@ fn admits_the_good_package_and_says_every_step() {
     let (files, rules) = Make::good().build();
     let package = PackageBytes::new(files).unwrap();
     let steps = explain(&package, &rules, NOW);
-    assert_eq!(steps.passed, orch_trust::admission::Step::ALL);
+    assert_eq!(steps.passed, Step::ALL);
     let admitted = steps.outcome.unwrap();
     assert_eq!(admitted.trust(), Trust::CertifiedLocal);
     assert_eq!(admitted.component_digest(), package.component_digest());
     assert!(admitted.grant().permissions().log.is_some());
+}
+
+#[test]
+fn says_which_step_failed_and_which_were_not_run() {
+    let words = |make: Make| {
+        let (files, rules) = make.build();
+        let steps = explain(&PackageBytes::new(files).unwrap(), &rules, NOW);
+        Step::ALL.map(|step| match steps.verdict(step) {
+            Verdict::Passed => "passed",
+            Verdict::Failed(refusal) => refusal.code(),
+            Verdict::NotRun => "not run",
+        })
+    };
+    let mut make = Make::good();
+    make.manifest["extra"] = 1.into();
+    assert_eq!(
+        words(make),
+        ["manifest-schema", "not run", "not run", "not run", "not run", "not run", "not run"]
+    );
+    let mut make = Make::good();
+    make.rules.certifiers.clear();
+    let code = "certificate-unknown-key";
+    assert_eq!(words(make), ["passed", "passed", "passed", code, "not run", "not run", "not run"]);
+    let mut make = Make::good();
+    make.rules.approvals.clear();
+    let passed = "passed";
+    assert_eq!(words(make), [passed, passed, passed, passed, passed, passed, "approval-missing"]);
+    assert_eq!(words(Make::good()), [passed; 7]);
 }
 
 #[test]
@@ -249,6 +284,17 @@ fn refuses_by_the_release() {
     refuses(|make| make.release.version = semver::Version::new(1, 2, 4), "release-other-plugin");
     refuses(|make| make.release.not_after = NOW.plus(-1), "release-expired");
     refuses(|make| make.release.issued_at = NOW.plus(301), "release-not-yet");
+    // The same key under another file does not hide the file that owns the namespace, nor lend it to others.
+    refuses(
+        |make| {
+            let mut other = make.rules.publishers[0].clone();
+            other.namespaces = vec!["other/".into()];
+            other.not_after = Some(NOW.plus(-1));
+            make.rules.publishers.insert(0, other);
+            make.rules.publishers[1].not_after = Some(NOW.plus(-1));
+        },
+        "release-key-expired",
+    );
     refuses_files(
         |files| {
             let certificate = files.iter().find(|(name, _)| name.starts_with("cert")).unwrap().1.clone();
@@ -282,11 +328,35 @@ fn refuses_by_the_certificate() {
     refuses_certificate(|certificate| certificate.checks.push(certificate.checks[0].clone()), "check-twice");
     refuses_certificate(|certificate| certificate.checks[3].looked_at = 0, "check-empty");
     refuses_certificate(|certificate| certificate.checks[3].version = 0, "check-version");
+    refuses_certificate(|certificate| certificate.certifier.name = "other".into(), "certificate-tool");
+    for version in ["0.0.9", "0.1.0-rc.1", "", "new"] {
+        refuses_certificate(move |found| found.certifier.version = version.into(), "certificate-tool");
+    }
+    // A check that nobody requires may be skipped, and may not have failed.
+    for (status, code) in [
+        (CheckStatus::Pass, None),
+        (CheckStatus::Warn, None),
+        (CheckStatus::Skipped, None),
+        (CheckStatus::Fail, Some("check-not-passed")),
+        (CheckStatus::Error, Some("check-not-passed")),
+    ] {
+        let mut make = Make::good();
+        make.certificate = Box::new(move |certificate| {
+            let more = CheckResult { id: "fuzz".into(), status, ..certificate.checks[0].clone() };
+            certificate.checks.push(more);
+        });
+        assert_eq!(code_at(make.build(), NOW), code, "{status:?}");
+    }
+    // A summary that says more than the checks is not believed: every check of the list is asked for.
+    for place in 0..required_checks(Level::Local, &[Role::Executor]).len() {
+        refuses_certificate(move |certificate| drop(certificate.checks.remove(place)), "check-missing");
+    }
     for status in [CheckStatus::Warn, CheckStatus::Fail, CheckStatus::Error, CheckStatus::Skipped] {
         refuses_certificate(move |certificate| certificate.checks[8].status = status, "check-not-passed");
     }
     refuses_certificate(|certificate| certificate.result_digest = Sha256Digest::of(b"x"), "result-digest");
     refuses_certificate(|certificate| certificate.facts.imports.clear(), "facts-disagree");
+    refuses_certificate(|certificate| certificate.facts.table_elements += 1, "facts-disagree");
     refuses_files(
         |files| {
             let (name, bytes) = files.iter().find(|(name, _)| name.starts_with("cert")).unwrap();
@@ -381,4 +451,41 @@ fn a_candidate_needs_no_signature_and_every_fact() {
         Candidate::examine(&PackageBytes::new(files).unwrap()).unwrap_err().code(),
         "import-undeclared"
     );
+}
+
+#[test]
+fn a_release_has_one_signature() {
+    let make = Make::good();
+    let (one, two) = (SecretKey::from_seed(&[1; 32]), SecretKey::from_seed(&[2; 32]));
+    let release = make.release.clone();
+    let (mut files, mut rules) = make.build();
+    let mut second = rules.publishers[0].clone();
+    second.key = two.public();
+    rules.publishers.push(second);
+    let package = PackageBytes::new(files.clone()).unwrap();
+    let both = dsse::sign(&Statement::new(package.subjects(), release), &[&one, &two]);
+    files.insert("release.dsse.json".into(), both.into());
+    assert_eq!(code_at((files, rules), NOW), Some("envelope-signatures"));
+}
+
+#[cfg(feature = "dangerous")]
+#[test]
+fn unsigned_is_marked_and_everything_but_the_signatures_is_asked_for() {
+    use orch_trust::admission::admit_dangerous_unsigned;
+
+    let (mut files, rules) = Make::good().build();
+    files.retain(|name, _| !name.ends_with(".dsse.json"));
+    let package = PackageBytes::new(files).unwrap();
+    let trust = admit_dangerous_unsigned(&package, &rules).unwrap().trust();
+    assert_eq!((trust, trust.as_str()), (Trust::Unsigned, "unsigned"));
+    let code = |rules: &Rules| admit_dangerous_unsigned(&package, rules).unwrap_err().code();
+    let mut unapproved = rules.clone();
+    unapproved.approvals.clear();
+    assert_eq!(code(&unapproved), "approval-missing");
+    let mut denied = rules.clone();
+    denied.policy.deny.digests = vec![package.component_digest()];
+    assert_eq!(code(&denied), "denied-by-policy");
+    let mut bare = rules;
+    bare.policy = Policy::default();
+    assert_eq!(code(&bare), "permission-not-allowed");
 }

@@ -42,3 +42,19 @@ fn accepts_one_of_the_914_edge_cases_of_cctv() {
         .collect();
     assert_eq!(accepted.len(), 1, "{accepted:?}");
 }
+
+#[test]
+fn the_check_for_torsion_refuses_what_strict_verifying_lets_through() {
+    let text = include_str!("../../tests/data/vectors/cctv-ed25519.json");
+    let cases: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
+    let field = |case: &serde_json::Value, name: &str| hex::decode(case[name].as_str().unwrap()).unwrap();
+    let strict = cases.iter().filter(|case| {
+        let key: [u8; 32] = field(case, "key").try_into().unwrap();
+        let signature: [u8; 64] = field(case, "sig").try_into().unwrap();
+        let signature = ed25519_dalek::Signature::from_bytes(&signature);
+        let message = case["msg"].as_str().unwrap().as_bytes();
+        ed25519_dalek::VerifyingKey::from_bytes(&key)
+            .is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
+    });
+    assert_eq!(strict.count(), 43);
+}
