@@ -46,7 +46,8 @@ chmod +x "$work/bin/rustc" "$work/bin/wasm-ld"
 # 3. The guest's standard library, built once from its source, without this machine's paths.
 printf '[package]\nname = "seed"\nversion = "0.0.0"\nedition = "2021"\n[profile.release]\npanic = "abort"\n' >"$work/seed/Cargo.toml"
 : >"$work/seed/src/lib.rs"
-flags=-Cembed-bitcode=yes$'\x1f'--remap-path-prefix=$work/usr/lib/rustlib/src/rust=/rust
+remap=--remap-path-prefix
+flags=-Cembed-bitcode=yes$'\x1f'$remap=${CARGO_HOME:-$HOME/.cargo}=/cargo$'\x1f'$remap=$work/usr/lib/rustlib/src/rust=/rust
 (
   cd "$work/seed"
   env -u CARGO_TARGET_DIR -u RUSTUP_TOOLCHAIN -u RUSTFLAGS RUSTC_BOOTSTRAP=1 RUSTC="$work/bin/rustc" CARGO_ENCODED_RUSTFLAGS="$flags" \

@@ -8,7 +8,7 @@ use orch_plugin::build::{BuildRequest, build};
 
 /// Build the component and its bill of materials.
 #[derive(clap::Args)]
-pub(super) struct BuildArguments {
+pub(crate) struct BuildArguments {
     /// Folder with `Cargo.toml`
     #[arg(default_value = ".")]
     project: PathBuf,
@@ -17,7 +17,7 @@ pub(super) struct BuildArguments {
     out: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: &BuildArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &BuildArguments) -> anyhow::Result<ExitCode> {
     let toolchain = super::toolchain()?;
     let request = BuildRequest {
         project: &arguments.project,

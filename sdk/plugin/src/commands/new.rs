@@ -10,7 +10,7 @@ use orch_trust::manifest::Role;
 
 /// Make a new project.
 #[derive(clap::Args)]
-pub(super) struct NewArguments {
+pub(crate) struct NewArguments {
     /// `name` or `namespace/name`
     name: String,
     /// What it exports
@@ -21,7 +21,7 @@ pub(super) struct NewArguments {
     dir: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: &NewArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &NewArguments) -> anyhow::Result<ExitCode> {
     let id = project::id(&arguments.name)?;
     let folder = project::create(&id, arguments.role, arguments.dir.as_deref())
         .with_context(|| format!("cannot make the project of `{}`", id.as_str()))?;

@@ -9,7 +9,7 @@ use orch_plugin::pack::{PackRequest, pack};
 
 /// Build, and make the package folder.
 #[derive(clap::Args)]
-pub(super) struct PackArguments {
+pub(crate) struct PackArguments {
     /// Folder with `plugin.json`
     #[arg(default_value = ".")]
     project: PathBuf,
@@ -21,7 +21,7 @@ pub(super) struct PackArguments {
     built: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: &PackArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &PackArguments) -> anyhow::Result<ExitCode> {
     let project = &arguments.project;
     let built = match &arguments.built {
         Some(built) => built.clone(),

@@ -11,7 +11,7 @@ use orch_trust::time::UnixSeconds;
 
 /// Sign a package as its publisher.
 #[derive(clap::Args)]
-pub(super) struct SignArguments {
+pub(crate) struct SignArguments {
     /// Package folder
     package: PathBuf,
     /// Secret key of the publisher, as `orch-certify keygen` makes it
@@ -28,7 +28,7 @@ pub(super) struct SignArguments {
     counter: Option<u64>,
 }
 
-pub(super) fn run(arguments: &SignArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &SignArguments) -> anyhow::Result<ExitCode> {
     let key = key_file::read(&arguments.key)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
     let request = SignRequest {
