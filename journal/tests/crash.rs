@@ -6,11 +6,11 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use orch_journal::event::{AttemptFinished, Ending, Event, RunStarted, Writes};
-use orch_journal::{JournalKeys, Level, Reader, Store, StoreOptions, audit_verify, db_check};
+use orch_journal::{JournalKeys, Level, Reader, Store, StoreError, StoreOptions, audit_verify, db_check};
 use orch_task::{Kind, Status, Task, TaskId};
 
 const RUN: &str = "run-1";
@@ -23,6 +23,7 @@ fn main() {
     match std::env::var_os(VICTIM) {
         Some(folder) => write_until_killed(Path::new(&folder)),
         None => {
+            a_store_of_another_process_is_refused_with_its_pid_and_read_meanwhile();
             kills_at_random_moments_lose_nothing_acknowledged();
             kills_at_each_failpoint_lose_nothing_acknowledged();
         }
@@ -94,14 +95,18 @@ fn write_until_killed(folder: &Path) {
     }
 }
 
-/// Runs the victim until it has acknowledged so many batches and a while more, or died by itself; gives the last acknowledged event.
-fn kill_after(folder: &Path, batches: u32, pause: Duration, failpoint: Option<&str>) -> Option<u64> {
-    let mut victim = Command::new(std::env::current_exe().unwrap())
+fn victim(folder: &Path, failpoint: Option<&str>) -> Child {
+    Command::new(std::env::current_exe().unwrap())
         .env(VICTIM, folder)
         .env("ORCH_FAILPOINT", failpoint.unwrap_or_default())
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Runs the victim until it has acknowledged so many batches and a while more, or died by itself; gives the last acknowledged event.
+fn kill_after(folder: &Path, batches: u32, pause: Duration, failpoint: Option<&str>) -> Option<u64> {
+    let mut victim = victim(folder, failpoint);
     let mut lines = BufReader::new(victim.stdout.take().unwrap()).lines();
     let mut last = None;
     for _ in 0..batches {
@@ -134,6 +139,24 @@ fn check(folder: &Path, acknowledged: Option<u64>, when: &str) -> u64 {
     assert!(checked.is_sound(), "{when}: {checked:?}");
     assert_eq!(checked.events, events);
     events
+}
+
+fn a_store_of_another_process_is_refused_with_its_pid_and_read_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut holder = victim(folder.path(), None);
+    let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+    let acknowledged: u64 = lines.next().unwrap().unwrap().parse().unwrap();
+    let options = StoreOptions::new(keys());
+    let refusal = Store::open(&folder.path().join("state"), options).unwrap_err();
+    assert!(matches!(refusal, StoreError::Held { pid: Some(pid) } if pid == holder.id()), "{refusal}");
+    let reader = Reader::open(&folder.path().join("state")).unwrap();
+    assert!(reader.event_count(RUN).unwrap() > acknowledged);
+    assert!(db_check(&folder.path().join("state"), false).unwrap().is_sound());
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    // The lock went with its process.
+    drop(open(folder.path()));
+    println!("a store of another process was refused with its pid");
 }
 
 fn kills_at_random_moments_lose_nothing_acknowledged() {
