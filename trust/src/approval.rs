@@ -32,3 +32,28 @@ impl Approval {
         format!("{}\n", serde_json::to_string_pretty(self).unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_approval_reads_what_it_wrote_and_nothing_else() {
+        let approval = Approval {
+            id: PluginId::parse("demo/x").unwrap(),
+            version: semver::Version::new(1, 2, 3),
+            permissions: serde_json::from_str(r#"{"log":{},"process":{"programs":["*"]}}"#).unwrap(),
+            at: UnixSeconds(1_800_000_000),
+        };
+        let text = approval.render();
+        assert_eq!(Approval::parse(text.as_bytes()).unwrap(), approval);
+        for wrong in [
+            text.replace("\"log\": {}", "\"log\": {}, \"all\": {}"),
+            text.replace("\"id\"", "\"version\": \"9.9.9\", \"id\""),
+            text.replace("demo/x", "demo"),
+            text.replace("\"at\"", "\"until\""),
+        ] {
+            assert!(Approval::parse(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+    }
+}

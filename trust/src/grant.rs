@@ -147,6 +147,16 @@ mod tests {
 
     proptest! {
         #[test]
+        fn containing_carries_over(inner in permissions(), middle in permissions(), outer in permissions()) {
+            prop_assert!(inner.within(&inner).is_ok());
+            if inner.within(&middle).is_ok() && middle.within(&outer).is_ok() {
+                prop_assert!(inner.within(&outer).is_ok());
+            }
+            let common = outer.narrowed(&middle);
+            prop_assert!(common.within(&outer).is_ok(), "{common:?}");
+        }
+
+        #[test]
         fn a_grant_never_exceeds_any_of_its_bounds(
             ask in permissions(), maximum in permissions(), allowed in permissions(), approved in permissions(), narrow in permissions(),
         ) {

@@ -71,3 +71,31 @@ impl Lock {
         differs("component", pin.component.to_string(), package.component_digest().to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_reads_what_it_wrote_and_nothing_else() {
+        let pin = Pin {
+            version: semver::Version::new(1, 2, 3),
+            manifest: Sha256Digest::of(b"m"),
+            component: Sha256Digest::of(b"c"),
+        };
+        let plugins = [(PluginId::parse("demo/x").unwrap(), pin)].into();
+        let lock = Lock { version: 1, plugins };
+        assert_eq!(Lock::parse(&lock.render()).unwrap(), lock);
+        assert_eq!(Lock::parse(&Lock::default().render()).unwrap().plugins, BTreeMap::new());
+        let text = lock.render();
+        for wrong in [
+            text.replace("version = 1\n", "version = 2\n"),
+            text.replace("version = 1\n", ""),
+            text.replace("demo/x", "orch/x"),
+            text.replace("1.2.3", "../.."),
+            format!("{text}\napproved = true\n"),
+        ] {
+            assert!(Lock::parse(&wrong).is_err(), "{wrong}");
+        }
+    }
+}

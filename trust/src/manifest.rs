@@ -57,26 +57,38 @@ impl Role {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Limits {
     /// Linear memory, all memories together, in MiB: 1..=256.
-    #[schemars(range(min = 1, max = 256))]
+    #[schemars(range(min = 1, max = Limits::CEILING.memory_mib))]
     #[serde(rename = "memoryMiB")]
     pub memory_mib: u32,
     /// Time in guest code, in milliseconds: 1..=600,000.
-    #[schemars(range(min = 1, max = 600_000))]
+    #[schemars(range(min = 1, max = Limits::CEILING.busy_ms))]
     pub busy_ms: u32,
     /// The whole call, host functions included, in milliseconds: 1..=604,800,000 (7 days).
-    #[schemars(range(min = 1, max = 604_800_000))]
+    #[schemars(range(min = 1, max = Limits::CEILING.wall_ms))]
     pub wall_ms: u32,
     /// What a call returns, in KiB: 1..=16,384.
-    #[schemars(range(min = 1, max = 16_384))]
+    #[schemars(range(min = 1, max = Limits::CEILING.output_kib))]
     #[serde(rename = "outputKiB")]
     pub output_kib: u32,
     /// Calls into the host: 1..=10,000,000.
-    #[schemars(range(min = 1, max = 10_000_000))]
+    #[schemars(range(min = 1, max = Limits::CEILING.host_calls))]
     pub host_calls: u32,
     /// Log lines of one call, in KiB: 0..=16,384.
-    #[schemars(range(max = 16_384))]
+    #[schemars(range(max = Limits::CEILING.log_kib))]
     #[serde(rename = "logKiB")]
     pub log_kib: u32,
+}
+
+impl Limits {
+    /// The most that a manifest may say.
+    pub const CEILING: Self = Self {
+        memory_mib: 256,
+        busy_ms: 600_000,
+        wall_ms: 604_800_000,
+        output_kib: 16_384,
+        host_calls: 10_000_000,
+        log_kib: 16_384,
+    };
 }
 
 impl Default for Limits {
@@ -329,6 +341,37 @@ pub(crate) mod tests {
         );
         let twice = example().to_string().replacen("\"name\"", "\"name\":\"x\",\"n\\u0061me\"", 1);
         assert_eq!(Manifest::parse(twice.as_bytes()).unwrap_err().code(), "manifest-duplicate-key");
+    }
+
+    #[test]
+    fn each_limit_ends_at_its_ceiling() {
+        let ceiling = serde_json::to_value(Limits::CEILING).unwrap();
+        assert_eq!(code(|value| value["limits"] = ceiling.clone()), None);
+        for (name, most) in ceiling.as_object().unwrap() {
+            let above = most.as_u64().unwrap() + 1;
+            assert_eq!(code(|value| value["limits"][name] = above.into()), Some("manifest-schema"), "{name}");
+            assert_eq!(code(|value| value["limits"][name] = (-1).into()), Some("manifest-schema"), "{name}");
+            assert_eq!(
+                code(|value| drop(value["limits"].as_object_mut().unwrap().remove(name))),
+                Some("manifest-schema"),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn json_that_others_might_read_otherwise_is_refused() {
+        let text = example().to_string();
+        let code = |bytes: &[u8]| Manifest::parse(bytes).unwrap_err().code();
+        assert_eq!(code(format!("\u{feff}{text}").as_bytes()), "manifest-json");
+        assert_eq!(code(format!("{text}{text}").as_bytes()), "manifest-json");
+        assert_eq!(code(text.replace("64", "64.0").as_bytes()), "manifest-json");
+        assert_eq!(code(text.replace("Summarise", "\\ud800").as_bytes()), "manifest-json");
+        assert_eq!(code(b""), "manifest-json");
+        let padded = |size: usize| format!("{text}{}", " ".repeat(size - text.len())).into_bytes();
+        let most = MANIFEST_BYTES_MAX as usize;
+        assert!(Manifest::parse(&padded(most)).is_ok());
+        assert_eq!(code(&padded(most + 1)), "file-too-large");
     }
 
     #[test]

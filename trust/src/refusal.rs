@@ -126,11 +126,12 @@ impl Refusal {
                 "`orch-certify run PACKAGE --key KEY` certifies it (again)".to_owned()
             }
             Self::PermissionNotAllowed { table, source, .. } => {
+                let (path, asked) = (&source.path, &source.asked);
                 format!(
-                    "allow `{}` under `{table}` in `policy.toml`, or remove it from the manifest",
-                    source.path
+                    "let `[{table}]` in `policy.toml` allow `{path} = {asked}`, or use a plugin that asks for less"
                 )
             }
+            Self::NarrowMalformed { .. } => "correct `narrow` in the workspace's `config.yaml`".to_owned(),
             Self::ApprovalMissing { id } | Self::ApprovalExceeded { id, .. } => {
                 format!("`orch-host plugin approve {id}` shows what it asks for and approves it")
             }
@@ -148,5 +149,37 @@ impl Refusal {
 impl From<DigestText> for JsonError {
     fn from(error: DigestText) -> Self {
         Self::Malformed { line: 0, column: 0, message: error.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_plain_and_each_is_one_reason() {
+        let plain = |code: &&str| code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+        assert_eq!(Refusal::CODES.iter().find(|code| !plain(code)), None);
+        let distinct: std::collections::BTreeSet<_> = Refusal::CODES.iter().collect();
+        assert_eq!(distinct.len(), Refusal::CODES.len());
+    }
+
+    #[test]
+    fn a_permission_that_is_not_allowed_says_which_line_would_allow_it() {
+        let source =
+            PermissionExcess { path: "process.programs".into(), asked: "sh".into(), allowed: "[git]".into() };
+        let id = PluginId::parse("demo/x").unwrap();
+        let refusal = Refusal::PermissionNotAllowed { id, table: "plugins.\"demo/x\".allow".into(), source };
+        assert_eq!(
+            refusal.to_string(),
+            "`demo/x` asks for more than `plugins.\"demo/x\".allow` of `policy.toml`"
+        );
+        let source = std::error::Error::source(&refusal).unwrap().to_string();
+        assert_eq!(source, "`process.programs = sh` goes beyond `[git]`");
+        let hint = refusal.hint().unwrap();
+        assert!(
+            hint.contains("`[plugins.\"demo/x\".allow]`") && hint.contains("`process.programs = sh`"),
+            "{hint}"
+        );
     }
 }
