@@ -204,7 +204,8 @@ impl Exchange<'_> {
             self.remove(swap)?;
             return Ok(Exchanged::Edited { found: now.bytes, kept: None });
         }
-        ExchangeError::io("replace", self.name, self.folder.rename(swap, self.name))?;
+        ExchangeError::io("replace", self.name, self.folder.rename(swap, self.name))
+            .inspect_err(|_| drop(self.folder.remove(swap)))?;
         on("after-exchange");
         ExchangeError::io("sync the folder of", self.name, self.folder.sync())?;
         Ok(Exchanged::Written)

@@ -127,16 +127,15 @@ impl FileTask {
 }
 
 impl Spots {
-    /// `start`: first byte of the entry; `is_own`: whether the entry itself stands here.
-    fn of(text: &str, start: usize, is_own: bool, key: &Placed, value: &Placed) -> Self {
-        let is_here = is_own && key.at.is_own && value.at.is_own;
-        let bytes = text.as_bytes();
-        let line_start = text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
-        let before = text.get(line_start..start).unwrap_or_default().trim_start_matches('\u{feff}');
-        let is_flow = bytes.get(start) == Some(&b'{');
+    /// `entry`: where the mapping stands; `key`, `value`: those of its `id`.
+    fn of(text: &str, entry: &Spot, key: &Placed, value: &Placed) -> Self {
+        let is_here = entry.is_own && key.at.is_own && value.at.is_own;
+        let byte = |at: usize| text.as_bytes().get(at).copied();
+        let is_flow = byte(entry.bytes.start) == Some(b'{');
         Self {
-            indent: (!is_flow).then(|| before.chars().count()),
-            has_quoted_keys: bytes.get(key.at.bytes.start) == Some(&b'"'),
+            // The column and not the line before it: a file may be one long line.
+            indent: (!is_flow).then(|| entry.place.column as usize - 1),
+            has_quoted_keys: byte(key.at.bytes.start) == Some(b'"'),
             id_end: is_here.then_some(value.at.bytes.end),
             status: StatusSpot::Missing,
         }

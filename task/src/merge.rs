@@ -23,6 +23,21 @@ pub enum Standing {
     Started,
 }
 
+/// A task as the host last knew the file to have it.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    pub task: &'a Task,
+    /// None if the host cannot say what the file said, as after a crash: then the file's word is not compared.
+    pub status: Option<Status>,
+    pub added_by: Option<&'a str>,
+}
+
+impl<'a> From<&'a FileTask> for Known<'a> {
+    fn from(read: &'a FileTask) -> Self {
+        Self { task: &read.task, status: Some(read.status_or_pending()), added_by: read.added_by.as_deref() }
+    }
+}
+
 /// What becomes of the changes that people made.
 #[derive(Debug, Default)]
 pub struct MergeReport {
@@ -114,11 +129,25 @@ pub fn merge(
     now: &TaskFile,
     standing: impl Fn(&TaskId) -> Standing,
 ) -> Result<MergeReport, GraphError> {
-    let mut report = MergeReport::default();
-    if last.sha256() == now.sha256() {
-        return Ok(report);
+    match last.sha256() == now.sha256() {
+        true => Ok(MergeReport::default()),
+        false => merge_from(last.tasks().iter().map(Known::from), now, standing),
     }
-    let before: HashMap<&TaskId, &FileTask> = last.tasks().iter().map(|read| (&read.task.id, read)).collect();
+}
+
+/// As [`merge`], for a host that was started again and has tasks from its store instead of a file. Only tasks that the
+/// file had before the host ended belong into `known`: one that is not in `now` counts as removed.
+///
+/// # Errors
+/// As [`merge`].
+pub fn merge_from<'a>(
+    known: impl IntoIterator<Item = Known<'a>>,
+    now: &'a TaskFile,
+    standing: impl Fn(&TaskId) -> Standing,
+) -> Result<MergeReport, GraphError> {
+    let mut report = MergeReport::default();
+    let known: Vec<Known<'a>> = known.into_iter().collect();
+    let before: HashMap<&TaskId, &Known<'a>> = known.iter().map(|known| (&known.task.id, known)).collect();
     // The graph as it will be: what stays, what is edited, what is new.
     let mut graph: Vec<&Task> = Vec::new();
     for read in now.tasks() {
@@ -128,12 +157,12 @@ pub fn merge(
             }
             continue;
         };
-        let taken = merge_known(old, read, standing(&read.task.id), &mut report);
-        graph.push(if taken { &read.task } else { &old.task });
+        let taken = merge_there(old, read, standing(&read.task.id), &mut report);
+        graph.push(if taken { &read.task } else { old.task });
     }
     let there: HashSet<&TaskId> = now.tasks().iter().map(|read| &read.task.id).collect();
-    for old in last.tasks().iter().filter(|old| !there.contains(&old.task.id)) {
-        graph.push(&old.task);
+    for old in known.iter().filter(|old| !there.contains(&old.task.id)) {
+        graph.push(old.task);
         let id = old.task.id.clone();
         match standing(&old.task.id) {
             Standing::Pending => report.cancelled.push(id),
@@ -165,22 +194,22 @@ fn merge_new(read: &FileTask, standing: &impl Fn(&TaskId) -> Standing, report: &
 }
 
 /// A task that was in the file before; true if its fields now count.
-fn merge_known(old: &FileTask, read: &FileTask, standing: Standing, report: &mut MergeReport) -> bool {
+fn merge_there(old: &Known<'_>, read: &FileTask, standing: Standing, report: &mut MergeReport) -> bool {
     let mut refuse = |why| {
         report.refused.push(RefusedEdit { task: read.task.id.clone(), place: Some(read.place()), why });
     };
-    let (written, kept) = (read.status_or_pending(), old.status_or_pending());
-    if written != kept {
+    let written = read.status_or_pending();
+    if let Some(kept) = old.status.filter(|kept| *kept != written) {
         refuse(RefusedWhy::Status { written, kept });
     }
-    if old.added_by != read.added_by {
+    if old.added_by != read.added_by.as_deref() {
         refuse(RefusedWhy::AddedBy);
     }
-    if old.task == read.task {
+    if *old.task == read.task {
         return true;
     }
-    let keys = changed_keys(&old.task, &read.task);
-    match (standing, &old.added_by) {
+    let keys = changed_keys(old.task, &read.task);
+    match (standing, old.added_by) {
         (Standing::Started, _) => refuse(RefusedWhy::Started { keys }),
         (_, Some(_)) => refuse(RefusedWhy::Appended { keys }),
         (_, None) => {
@@ -314,6 +343,16 @@ mod tests {
         let said =
             "status of task `next` is the host's: `done` was written, `pending` stays, at line 3, column 3";
         check("priority: 1", "priority: 2, status: done", [&[], &["next"], &[], &[said]]);
+    }
+
+    #[test]
+    fn a_host_that_was_started_again_compares_with_its_store() {
+        let (last, now) =
+            (file(LAST), file(&LAST.replace("status: in_progress, ", "").replace("priority: 1", "cost: 2")));
+        let known = last.tasks().iter().map(|read| Known { status: None, ..Known::from(read) });
+        let report = merge_from(known, &now, standing).unwrap();
+        assert_eq!(report.edited.iter().map(|read| read.task.id.as_str()).collect::<Vec<_>>(), ["next"]);
+        assert_eq!(report.refused, []);
     }
 
     #[test]

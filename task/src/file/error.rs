@@ -61,8 +61,8 @@ pub enum TaskFileError {
     NotATask { found: &'static str, place: Place },
     #[error("task without `id`, at {place}")]
     NoId { place: Place },
-    #[error("{source}, at {place}")]
-    Name { source: NameError, place: Place },
+    #[error("{why}, at {place}")]
+    Name { why: NameError, place: Place },
     #[error("`{key}` is {found}, expected {expected}, at {place}")]
     WrongType { key: String, found: String, expected: &'static str, place: Place },
     #[error("`{key}` is {found}, limit is {limit}, at {place}")]
@@ -96,7 +96,7 @@ impl TaskFileError {
             Self::TooMany { .. } => "task-file-too-many",
             Self::NotATask { .. } => "task-not-a-mapping",
             Self::NoId { .. } => "task-without-id",
-            Self::Name { source: NameError::Kind { .. }, .. } => "task-kind",
+            Self::Name { why: NameError::Kind { .. }, .. } => "task-kind",
             Self::Name { .. } => "task-id",
             Self::WrongType { .. } => "task-wrong-type",
             Self::OverLimit { .. } => "task-over-limit",
@@ -151,9 +151,7 @@ impl TaskFileError {
                 "a task file looks like `- id: build`, one entry for each task"
             }
             Self::NoId { .. } => "add `id: NAME` to the task",
-            Self::Name { source: NameError::Kind { .. }, .. } => {
-                "`shell` is the kind of a task that names none"
-            }
+            Self::Name { why: NameError::Kind { .. }, .. } => "`shell` is the kind of a task that names none",
             Self::Name { .. } => "an id is 1 to 128 of `A-Z a-z 0-9 . _ -`",
             Self::UnknownStatus { .. } => "remove the line; the host writes statuses",
             Self::DuplicateId { .. } => "rename one of the two; `7` and `\"7\"` are the same id",

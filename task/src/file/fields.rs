@@ -28,14 +28,14 @@ pub(crate) struct Read {
 
 /// Reads one task out of its mapping. `text` is the whole file.
 pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileError> {
-    let (place, found, is_own) = (placed.at.place, placed.found(), placed.at.is_own);
-    let start = placed.at.bytes.start;
+    let (found, entry) = (placed.found(), placed.at.clone());
+    let place = entry.place;
     let Node::Map(entries) = placed.node else { return Err(TaskFileError::NotATask { found, place }) };
 
     let is_id = |(key, _): &&(Placed, Placed)| matches!(&key.node, Node::Text(name) if name == "id");
     let Some((id_key, id)) = entries.iter().find(is_id) else { return Err(TaskFileError::NoId { place }) };
     let mut task = Task::new(Field { text, name: "id", value: id }.id()?, Kind::shell());
-    let mut spots = Spots::of(text, start, is_own, id_key, id);
+    let mut spots = Spots::of(text, &entry, id_key, id);
     let mut status = None;
     let mut added_by = None;
     let mut dependency_places = Vec::new();
@@ -59,7 +59,7 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
             "idempotent" => task.idempotent = field.boolean()?,
             "status" => {
                 status = field.status()?;
-                spots.status = StatusSpot::of(&value.at, is_own);
+                spots.status = StatusSpot::of(&value.at, entry.is_own);
             }
             "added_by" => added_by = field.text_or_nothing()?,
             _ => {
@@ -127,7 +127,7 @@ impl Field<'_> {
         if is_float && !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(self.wrong_at(value, EXPECTED));
         }
-        TaskId::parse(&text).map_err(|source| TaskFileError::Name { source, place: value.at.place })
+        TaskId::parse(&text).map_err(|why| TaskFileError::Name { why, place: value.at.place })
     }
 
     fn id(&self) -> Result<TaskId, TaskFileError> {
@@ -147,7 +147,7 @@ impl Field<'_> {
 
     fn kind(&self) -> Result<Kind, TaskFileError> {
         let Some(text) = self.text_or_nothing()? else { return Ok(Kind::shell()) };
-        Kind::parse(&text).map_err(|source| TaskFileError::Name { source, place: self.value.at.place })
+        Kind::parse(&text).map_err(|why| TaskFileError::Name { why, place: self.value.at.place })
     }
 
     fn command(&self) -> Result<Option<Command>, TaskFileError> {

@@ -79,17 +79,29 @@ struct Edit {
 }
 
 impl TaskFile {
-    /// The bytes with these statuses (a later one for the same task counts) and these tasks at the end of the list.
-    /// Only status words change; a missing `status` goes after `id`; new entries follow the style of the last one.
+    /// The bytes of [`TaskFile::patched_file`].
     ///
     /// # Errors
-    /// See [`PatchError`]. Aliases are why an otherwise good file cannot be changed: a status or `id` behind one, or
-    /// a status that other tasks take from.
+    /// As there.
     pub fn patched(
         &self,
         statuses: &[(TaskId, Status)],
         append: &[NewFileTask],
     ) -> Result<Vec<u8>, PatchError> {
+        self.patched_file(statuses, append).map(|file| file.text.into_bytes())
+    }
+
+    /// The file with these statuses (a later one for the same task counts) and these tasks at the end of the list.
+    /// Only status words change; a missing `status` goes after `id`; new entries follow the style of the last one.
+    ///
+    /// # Errors
+    /// See [`PatchError`]. Aliases are why an otherwise good file cannot be changed: a status or `id` behind one, or
+    /// a status that other tasks take from.
+    pub fn patched_file(
+        &self,
+        statuses: &[(TaskId, Status)],
+        append: &[NewFileTask],
+    ) -> Result<Self, PatchError> {
         let wanted = self.wanted(statuses)?;
         let mut edits = Vec::new();
         for (file_task, status) in self.tasks.iter().zip(&wanted) {
@@ -101,11 +113,9 @@ impl TaskFile {
             self.append_edits(append, &mut edits)?;
         }
         if edits.is_empty() {
-            return Ok(self.bytes().to_vec());
+            return Ok(self.clone());
         }
-        let text = apply(&self.text, edits);
-        self.check(&wanted, append, &text)?;
-        Ok(text.into_bytes())
+        self.check(&wanted, append, apply(&self.text, edits))
     }
 
     /// The status that each task shall have, in file order; none where it stays as it is.
@@ -260,7 +270,12 @@ impl TaskFile {
     }
 
     /// Reads the new text and compares it with what was asked for.
-    fn check(&self, wanted: &[Option<Status>], append: &[NewFileTask], text: &str) -> Result<(), PatchError> {
+    fn check(
+        &self,
+        wanted: &[Option<Status>],
+        append: &[NewFileTask],
+        text: String,
+    ) -> Result<Self, PatchError> {
         let new = TaskFile::parse(text).map_err(|source| PatchError::WouldBreak { source })?;
         let old = self.tasks.iter().zip(wanted).map(|(read, wanted)| {
             (&read.task, wanted.or(read.status), read.added_by.as_deref(), read.place())
@@ -278,7 +293,7 @@ impl TaskFile {
         }
         match found.next() {
             Some(extra) => Err(PatchError::WouldChange { task: extra.task.id.clone(), place: extra.place() }),
-            None => Ok(()),
+            None => Ok(new),
         }
     }
 }

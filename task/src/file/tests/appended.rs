@@ -17,7 +17,6 @@ fn append(text: &str, entries: &[NewFileTask]) -> Result<String, PatchError> {
     file.patched(&[], entries).map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
-/// `{}` in `expected` stands for the fields after `id`, in the style of the line.
 #[track_caller]
 fn check(text: &str, expected: &str) {
     assert_eq!(append(text, &[entry("new")]).unwrap(), expected);
