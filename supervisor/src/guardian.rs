@@ -54,7 +54,8 @@ fn settle() -> io::Result<OwnedFd> {
         return Err(io::Error::last_os_error());
     }
     let socket = rustix::io::fcntl_dupfd_cloexec(stdin, 3)?;
-    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    // Of every command, too.
     rustix::stdio::dup2_stdin(&null)?;
     rustix::process::chdir("/")?;
     // Files of commands are never writable for others than their owner, whatever the host was started with.
@@ -70,7 +71,7 @@ fn settle() -> io::Result<OwnedFd> {
 /// What a process ignores or blocks is inherited through exec, by commands too.
 fn reset_signals() -> io::Result<()> {
     for signal in 1..=SIGNALS {
-        // The standard library ignores SIGPIPE, and gives it back to each command.
+        // The standard library ignores it, for good reason; each command gets it back (`launch.rs`).
         if signal != libc::SIGPIPE {
             let default = [0_u64; 4];
             // SAFETY: all zeros, at least as long as the kernel's `struct sigaction`, is the default action. The

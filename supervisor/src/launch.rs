@@ -5,102 +5,167 @@
 //! blocked or ignored signal, exactly the environment that was asked for, no way to gain privileges (so that it can
 //! always be killed), and death by SIGKILL when its supervisor dies.
 //! Invariant: the program is executed as it is: no search path, and no shell for a file that the kernel refuses.
-//! Not here: signal dispositions, umask and inherited descriptors, settled once for all commands (`guardian.rs`).
+//! Not here: signal dispositions, umask, stdin and inherited descriptors, settled once for all (`guardian.rs`).
 
-use std::ffi::{CString, OsStr, OsString, c_char};
+use std::cell::Cell;
+use std::ffi::{CString, OsStr, OsString, c_char, c_int, c_void};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
 use std::ptr;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Signal, fchdir, getppid, set_parent_process_death_signal, setsid};
+use rustix::process::{
+    Pid, Signal, WaitOptions, fchdir, getpid, getppid, set_parent_process_death_signal, setsid, waitpid,
+};
 
 use crate::error::StartStep;
 use crate::request::Request;
 use crate::sandbox::Sandbox;
 
+/// Of the child between clone and exec; it uses a few kilobytes.
+const STACK_BYTES: usize = 256 << 10;
+
 /// Why there is no process.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct StartFailure {
     pub(crate) step: StartStep,
     pub(crate) errno: i32,
 }
 
 impl StartFailure {
-    pub(crate) fn new(step: StartStep, error: &io::Error) -> Self {
+    fn new(step: StartStep, error: &io::Error) -> Self {
         Self { step, errno: error.raw_os_error().unwrap_or(libc::EINVAL) }
     }
 }
 
-/// Marks an error of the sandbox on the way back from the child: no errno is that large.
-const SANDBOX_ERRNO_OFFSET: i32 = 0x1_0000;
+/// Starts commands, one after the other.
+pub(crate) struct Launcher {
+    /// Kept: fresh pages for each command would cost as much as the rest.
+    stack: Vec<u128>,
+}
 
-/// Returns once the program is executing.
-pub(crate) fn launch(request: &Request, stdout: OwnedFd, stderr: OwnedFd) -> Result<u32, StartFailure> {
-    let failed = |step| move |error: io::Error| StartFailure::new(step, &error);
-    let open = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = rustix::fs::open(&request.directory, open, Mode::empty())
-        .map_err(|errno| failed(StartStep::Directory)(errno.into()))?;
-    let image = Image::of(request).map_err(failed(StartStep::Program))?;
-    let sandbox = request.sandbox.clone();
-    let supervisor = rustix::process::getpid();
+impl Launcher {
+    pub(crate) fn new() -> Self {
+        Self { stack: vec![0; STACK_BYTES / size_of::<u128>()] }
+    }
 
-    let mut command = Command::new(&request.program);
-    command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
-    let enter = move || {
-        setsid()?;
-        set_parent_process_death_signal(Some(Signal::KILL))?;
-        // It may have died before the line above.
-        if getppid() != Some(supervisor) {
-            return Err(io::Error::from_raw_os_error(libc::ESRCH));
-        }
-        fchdir(directory.as_fd())?;
-        set_no_new_privileges()?;
-        sandbox_entered(&sandbox)?;
-        Err(image.execute())
-    };
-    // SAFETY: between fork and exec only what is async-signal-safe may be called if other threads exist. This process
-    // has one thread (`guardian::serve` checks that), so no lock can be held by a thread that is not there.
-    unsafe { command.pre_exec(enter) };
-    match command.spawn() {
-        // The child is reaped by pid, in `serve.rs`.
-        Ok(child) => Ok(child.id()),
-        Err(error) => match error.raw_os_error() {
-            Some(errno) if errno >= SANDBOX_ERRNO_OFFSET => {
-                Err(StartFailure { step: StartStep::Sandbox, errno: errno - SANDBOX_ERRNO_OFFSET })
+    /// Returns once the program is executing. Its process is reaped by the caller.
+    pub(crate) fn launch(
+        &mut self,
+        request: &Request,
+        stdout: OwnedFd,
+        stderr: OwnedFd,
+    ) -> Result<Pid, StartFailure> {
+        let failed = |step| move |error: io::Error| StartFailure::new(step, &error);
+        let open = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(&request.directory, open, Mode::empty())
+            .map_err(|errno| failed(StartStep::Directory)(errno.into()))?;
+        let texts = Texts::of(request).map_err(failed(StartStep::Program))?;
+        let birth = Birth {
+            program: &texts.program,
+            args: &pointers(&texts.args),
+            env: &pointers(&texts.env),
+            directory: &directory,
+            stdout: &stdout,
+            stderr: &stderr,
+            supervisor: getpid(),
+            sandbox: &request.sandbox,
+            failure: Cell::new(None),
+        };
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        // SAFETY: as with vfork, the child has this process's memory until it executes a program or exits, and this
+        // process, which has one thread (`guardian::serve` checks it), stands still until then. So `birth` and the
+        // stack outlive the child's use of them, nobody else touches either, and no lock is held. `child` neither
+        // unwinds nor returns to a caller's frame. The stack's end is aligned to 16 bytes, as its items are.
+        let pid = unsafe {
+            let top = self.stack.as_mut_ptr_range().end.cast::<c_void>();
+            libc::clone(child, top, flags, ptr::from_ref(&birth).cast_mut().cast::<c_void>())
+        };
+        let Some(pid) = Pid::from_raw(pid.max(0)) else {
+            return Err(failed(StartStep::Program)(io::Error::last_os_error()));
+        };
+        match birth.failure.get() {
+            None => Ok(pid),
+            Some(failure) => {
+                // It has exited, and cannot fail to be reaped: it is this process's child.
+                let _ = rustix::io::retry_on_intr(|| waitpid(Some(pid), WaitOptions::empty()));
+                Err(failure)
             }
-            _ => Err(StartFailure::new(StartStep::Program, &error)),
-        },
+        }
     }
 }
 
-fn sandbox_entered(sandbox: &Sandbox) -> io::Result<()> {
-    sandbox.enter().map_err(|error| {
-        let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
-        io::Error::from_raw_os_error(errno.saturating_add(SANDBOX_ERRNO_OFFSET))
-    })
+/// What the child needs, prepared by its parent.
+struct Birth<'a> {
+    program: &'a CString,
+    args: &'a [*const c_char],
+    env: &'a [*const c_char],
+    directory: &'a OwnedFd,
+    stdout: &'a OwnedFd,
+    stderr: &'a OwnedFd,
+    supervisor: Pid,
+    sandbox: &'a Sandbox,
+    /// Set by the child, in its parent's memory.
+    failure: Cell<Option<StartFailure>>,
 }
 
-fn set_no_new_privileges() -> io::Result<()> {
-    // SAFETY: this prctl takes four numbers and touches no memory.
-    match unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
+extern "C" fn child(birth: *mut c_void) -> c_int {
+    // SAFETY: `launch` gives a `Birth` that lives until this process has other memory or none.
+    let birth = unsafe { &*birth.cast::<Birth<'_>>() };
+    let failure = match birth.settle() {
+        Err(error) => StartFailure::new(StartStep::Program, &error),
+        Ok(()) => match birth.sandbox.enter() {
+            Err(error) => StartFailure::new(StartStep::Sandbox, &error),
+            Ok(()) => StartFailure::new(StartStep::Program, &birth.execute()),
+        },
+    };
+    birth.failure.set(Some(failure));
+    // The C library's clone makes this the exit code, without running anything of the parent's.
+    1
+}
+
+impl Birth<'_> {
+    /// Everything but sandbox and program.
+    fn settle(&self) -> io::Result<()> {
+        setsid()?;
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // It may have died before the line above.
+        if getppid() != Some(self.supervisor) {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
+        fchdir(self.directory)?;
+        // SAFETY: system calls on numbers, and on a set of signals that is made empty before use. The two descriptors
+        // are above 2, because 0 to 2 are always open, so the copies lose their close-on-exec.
+        unsafe {
+            let mut none = std::mem::zeroed();
+            let done = libc::dup2(self.stdout.as_raw_fd(), libc::STDOUT_FILENO) >= 0
+                && libc::dup2(self.stderr.as_raw_fd(), libc::STDERR_FILENO) >= 0
+                && libc::sigemptyset(&mut none) == 0
+                && libc::sigprocmask(libc::SIG_SETMASK, &none, ptr::null_mut()) == 0
+                && libc::signal(libc::SIGPIPE, libc::SIG_DFL) != libc::SIG_ERR
+                && libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+            if done { Ok(()) } else { Err(io::Error::last_os_error()) }
+        }
+    }
+
+    /// Returns only if it failed. Not `execvp`, which hands a file that the kernel refuses to execute to a shell.
+    fn execute(&self) -> io::Error {
+        // SAFETY: all texts are NUL-terminated, both lists end with a null pointer, and all outlive the call.
+        unsafe { libc::execve(self.program.as_ptr(), self.args.as_ptr(), self.env.as_ptr()) };
+        io::Error::last_os_error()
     }
 }
 
 /// What execve takes.
-struct Image {
+struct Texts {
     program: CString,
     /// With the program's own name.
     args: Vec<CString>,
     env: Vec<CString>,
 }
 
-impl Image {
+impl Texts {
     fn of(request: &Request) -> io::Result<Self> {
         let text = |text: &OsStr| CString::new(text.as_bytes()).map_err(io::Error::from);
         let program = text(request.program.as_os_str())?;
@@ -117,16 +182,6 @@ impl Image {
             env.push(text(&pair)?);
         }
         Ok(Self { program, args, env })
-    }
-
-    /// Returns only if it failed. Not the standard library's own exec, which is `execvp` and hands a file that the
-    /// kernel refuses to execute to a shell.
-    fn execute(&self) -> io::Error {
-        let args = pointers(&self.args);
-        let env = pointers(&self.env);
-        // SAFETY: all three are NUL-terminated, the lists end with a null pointer, and all outlive the call.
-        unsafe { libc::execve(self.program.as_ptr(), args.as_ptr(), env.as_ptr()) };
-        io::Error::last_os_error()
     }
 }
 

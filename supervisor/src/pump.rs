@@ -105,7 +105,7 @@ async fn drain<L: AsyncWrite + Unpin>(
 ) -> Result<(), RunError> {
     let failed = |error: Errno| RunError::Read { source: io::Error::from(error) };
     let mut left = rustix::io::ioctl_fionread(pipe).map_err(failed)?;
-    let mut bytes = vec![0; READ_BYTES];
+    let mut bytes = vec![0; READ_BYTES.min(usize::try_from(left).unwrap_or(READ_BYTES))];
     while left > 0 {
         match rustix::io::read(pipe, &mut bytes) {
             Ok(0) | Err(Errno::AGAIN) => return Ok(()),

@@ -20,7 +20,9 @@ pub enum Sandbox {
 
 impl Sandbox {
     /// Confines the calling process, for good. Called in the command's own process just before exec: after its
-    /// working directory is entered, its streams are in place and privileges can no longer be gained.
+    /// working directory is entered, its streams are in place and privileges can no longer be gained. That process
+    /// still has its supervisor's memory, so this makes system calls on what the request brought, and nothing else;
+    /// what must be unshared (a user namespace) belongs into the flags of clone instead.
     pub(crate) fn enter(&self) -> io::Result<()> {
         match self {
             Self::None => Ok(()),

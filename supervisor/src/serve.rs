@@ -15,22 +15,23 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
-use rustix::process::WaitStatus;
+use rustix::process::{Pid, WaitStatus};
 
 use crate::descendants;
 use crate::error::StartStep;
 use crate::frame::{self, FrameBuffer, FromSupervisor, ToSupervisor};
 use crate::identity::{self, ProcessIdentity};
-use crate::launch::{StartFailure, launch};
+use crate::launch::{Launcher, StartFailure};
 use crate::request::{Ended, Exit, Request};
 
-const READ_BYTES: usize = 64 << 10;
+const READ_BYTES: usize = 16 << 10;
 
 pub(crate) struct Supervisor {
     socket: OwnedFd,
     guardian_end: OwnedFd,
     child_ends: OwnedFd,
     boot_id: String,
+    launcher: Launcher,
     frames: FrameBuffer,
     /// Came with messages and are not used yet.
     descriptors: VecDeque<OwnedFd>,
@@ -53,6 +54,7 @@ impl Supervisor {
             guardian_end,
             child_ends: child_ends()?,
             boot_id: identity::boot_id()?,
+            launcher: Launcher::new(),
             frames: FrameBuffer::default(),
             descriptors: VecDeque::new(),
         })
@@ -88,14 +90,15 @@ impl Supervisor {
             }
         };
         // Until it is reaped, below, it can be asked about, over or not.
-        self.say(&FromSupervisor::Started(ProcessIdentity::of_booted(pid, self.boot_id.clone())?))?;
+        let identity = ProcessIdentity::of_booted(pid.as_raw_pid().cast_unsigned(), self.boot_id.clone())?;
+        self.say(&FromSupervisor::Started(identity))?;
         let deadline = request.timeout.and_then(|timeout| begun.checked_add(timeout));
         let exit = loop {
             match self.wait(deadline)? {
                 Happened::ChildEnded => {
                     let mut exit = None;
                     descendants::reap(|ended, status| {
-                        if ended.as_raw_pid().cast_unsigned() == pid {
+                        if ended == pid {
                             exit = Some(exit_of(status));
                         }
                     })?;
@@ -117,14 +120,14 @@ impl Supervisor {
         Ok(true)
     }
 
-    fn start(&mut self, request: &Request) -> Result<u32, StartFailure> {
+    fn start(&mut self, request: &Request) -> Result<Pid, StartFailure> {
         let (Some(stdout), Some(stderr)) = (self.descriptors.pop_front(), self.descriptors.pop_front())
         else {
             // The kernel drops what the receiver has no room for.
             return Err(StartFailure { step: StartStep::Program, errno: libc::EMFILE });
         };
         self.descriptors.clear();
-        launch(request, stdout, stderr)
+        self.launcher.launch(request, stdout, stderr)
     }
 
     fn wait(&mut self, deadline: Option<Instant>) -> io::Result<Happened> {
@@ -173,7 +176,7 @@ impl Supervisor {
 
     /// False at the end of the stream.
     fn receive(&mut self) -> io::Result<bool> {
-        let mut bytes = vec![0; READ_BYTES];
+        let mut bytes = [0; READ_BYTES];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
