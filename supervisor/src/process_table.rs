@@ -24,7 +24,9 @@ impl Stat {
         matches!(self.state, b'Z' | b'X' | b'x')
     }
 
-    fn parse(text: &[u8]) -> Option<Self> {
+    /// The outer none is another form; the inner one a process that was reaped while the kernel wrote: it has no
+    /// session any more.
+    fn parse(text: &[u8]) -> Option<Option<Self>> {
         // The second field is the program's name in brackets, and may itself hold blanks and brackets.
         let after_name = text.iter().rposition(|byte| *byte == b')')? + 1;
         let rest = std::str::from_utf8(text.get(after_name..)?).ok()?;
@@ -32,9 +34,9 @@ impl Stat {
         // Fields 3 (state), 4 (parent), 6 (session) and 22 (start), as proc(5) counts them.
         let state = *fields.next()?.as_bytes().first()?;
         let parent = fields.next()?.parse().ok()?;
-        let session = fields.nth(1)?.parse().ok()?;
+        let session: i32 = fields.nth(1)?.parse().ok()?;
         let start_ticks = fields.nth(15)?.parse().ok()?;
-        Some(Self { state, parent, session, start_ticks })
+        Some(u32::try_from(session).ok().map(|session| Self { state, parent, session, start_ticks }))
     }
 }
 
@@ -42,7 +44,7 @@ impl Stat {
 pub(crate) fn stat(pid: u32) -> io::Result<Option<Stat>> {
     match fs::read(format!("/proc/{pid}/stat")) {
         Ok(text) => match Stat::parse(&text) {
-            Some(stat) => Ok(Some(stat)),
+            Some(stat) => Ok(stat),
             None => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 format!("`/proc/{pid}/stat` has another form"),
@@ -145,7 +147,9 @@ mod tests {
         let tail = "7 8 9 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 5555 100 200";
         let text = format!("42 (a) S 1 (b) R {tail}");
         let found = Stat::parse(text.as_bytes()).unwrap();
-        assert_eq!(found, Stat { state: b'R', parent: 7, session: 9, start_ticks: 5555 });
+        assert_eq!(found, Some(Stat { state: b'R', parent: 7, session: 9, start_ticks: 5555 }));
+        let reaped = text.replace("7 8 9 ", "0 -1 -1 ");
+        assert_eq!(Stat::parse(reaped.as_bytes()), Some(None));
         assert_eq!(Stat::parse(b"42 (a) R 7 8"), None);
         assert_eq!(Stat::parse(b""), None);
     }

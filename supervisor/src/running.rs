@@ -16,6 +16,9 @@ use crate::leftovers;
 use crate::pool::Lent;
 use crate::request::Ended;
 
+/// For the guardian of a supervisor that was given up. One that ended by itself has nothing left to do.
+const GUARDIAN_PATIENCE: Duration = Duration::from_millis(500);
+
 /// A command under its supervisor. Somebody must read both pipes: a full one holds the command up.
 pub struct Running {
     pub stdout: Receiver,
@@ -80,7 +83,9 @@ impl Command {
             Err(error) => {
                 // Usually the guardian has ended them all; if somebody killed that too, they are looked for.
                 let left = [self.supervisor.clone(), self.identity.clone()];
-                match tokio::task::spawn_blocking(move || leftovers::end_leftovers(&left)).await {
+                match tokio::task::spawn_blocking(move || leftovers::end_within(&left, GUARDIAN_PATIENCE))
+                    .await
+                {
                     Ok(Err(source)) => Err(RunError::Socket { source }),
                     Ok(Ok(_)) | Err(_) => Err(error),
                 }
