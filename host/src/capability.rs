@@ -18,7 +18,7 @@ pub mod settings;
 pub mod tasks;
 
 #[cfg(test)]
-mod bench;
+pub(crate) mod bench;
 
 use std::sync::Arc;
 

@@ -12,6 +12,11 @@ pub mod limits;
 pub mod link;
 pub mod store;
 pub mod ticker;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;
 pub mod version;
 
 use orch_trust::facts::Facts;

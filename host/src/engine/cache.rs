@@ -150,3 +150,88 @@ fn write(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::engine::fixture::{component, executor};
+
+    struct Kept {
+        engine: Engine,
+        folder: tempfile::TempDir,
+        digest: Sha256Digest,
+        cache: NativeCache,
+    }
+
+    impl Kept {
+        fn new() -> Self {
+            let (engine, folder) = (Engine::run(1, 0).unwrap(), tempfile::tempdir().unwrap());
+            let cache = NativeCache::open(&folder.path().join("native"), [7; 32]).unwrap();
+            let bytes = component("executor", &executor("", ""));
+            let digest = Sha256Digest::of(&bytes);
+            cache.keep(&engine, &digest, &Component::from_binary(engine.inner(), &bytes).unwrap());
+            Self { engine, folder, digest, cache }
+        }
+
+        fn file(&self) -> PathBuf {
+            self.cache.path(&self.engine, &self.digest)
+        }
+    }
+
+    #[test]
+    fn what_this_host_kept_is_loaded_and_nobody_else_may_look() {
+        let kept = Kept::new();
+        assert!(kept.cache.load(&kept.engine, &kept.digest).is_some());
+        assert!(kept.cache.load(&kept.engine, &Sha256Digest::of(b"other")).is_none());
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&kept.file()), mode(&kept.folder.path().join("native"))), (0o600, 0o700));
+        assert_eq!(fs::read_dir(kept.folder.path().join("native")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_changed_byte_anywhere_is_not_believed_and_deleted() {
+        let kept = Kept::new();
+        let bytes = fs::read(kept.file()).unwrap();
+        for place in [0, 31, 32, 64, 96, 127, 128, bytes.len() / 2, bytes.len() - 1] {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1;
+            fs::write(kept.file(), changed).unwrap();
+            assert!(kept.cache.load(&kept.engine, &kept.digest).is_none(), "byte {place}");
+            assert!(!kept.file().exists(), "byte {place}");
+        }
+        for length in [0, 10, 128, bytes.len() - 1] {
+            fs::write(kept.file(), &bytes[..length]).unwrap();
+            assert!(kept.cache.load(&kept.engine, &kept.digest).is_none(), "{length} bytes");
+        }
+        fs::write(kept.file(), &bytes).unwrap();
+        assert!(kept.cache.load(&kept.engine, &kept.digest).is_some());
+    }
+
+    #[test]
+    fn native_code_of_another_key_component_or_engine_is_not_believed() {
+        let kept = Kept::new();
+        let bytes = fs::read(kept.file()).unwrap();
+        let other_key = NativeCache::open(&kept.folder.path().join("native"), [8; 32]).unwrap();
+        assert!(other_key.load(&kept.engine, &kept.digest).is_none());
+
+        let other = Sha256Digest::of(b"other");
+        fs::write(kept.cache.path(&kept.engine, &other), &bytes).unwrap();
+        assert!(kept.cache.load(&kept.engine, &other).is_none());
+
+        let large = Engine::large().unwrap();
+        fs::write(kept.cache.path(&large, &kept.digest), &bytes).unwrap();
+        assert!(kept.cache.load(&large, &kept.digest).is_none());
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_file_is_not_followed() {
+        let kept = Kept::new();
+        let elsewhere = kept.folder.path().join("elsewhere");
+        fs::rename(kept.file(), &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, kept.file()).unwrap();
+        assert!(kept.cache.load(&kept.engine, &kept.digest).is_none());
+        assert!(elsewhere.exists());
+    }
+}
