@@ -1,5 +1,6 @@
 //! Nobody is left, however they tried.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use orch_supervisor::{Exit, Request};
@@ -179,8 +180,10 @@ async fn cancelling_twice_or_after_the_end_changes_nothing() {
 #[tokio::test]
 async fn a_cancel_that_comes_late_does_not_hit_the_next_command() {
     let pool = pool(1);
+    let mut supervisors = BTreeSet::new();
     for round in 0..200 {
         let running = pool.run(Request::new("/bin/true", "/")).await.unwrap();
+        supervisors.insert(running.supervisor().clone());
         if round % 2 == 0 {
             tokio::time::sleep(Duration::from_micros(round * 20)).await;
         }
@@ -188,4 +191,5 @@ async fn a_cancel_that_comes_late_does_not_hit_the_next_command() {
         let ended = run(&pool, shell("exit 9", &Mark::new())).await.unwrap().ended;
         assert_eq!(ended.exit, Exit::Code(9), "round {round}");
     }
+    assert_eq!(supervisors.len(), 1, "one did it all");
 }
