@@ -7,7 +7,7 @@
 //! Not here: which tokens are steps or links (`python_nesting.rs`, `rust_nesting.rs`).
 
 /// Of the whole: a step weighs [`STEP_WEIGHT`], a link 1. Measured in the sandbox over 100 shapes of code, a step costs
-/// at most 2.2 KiB of stack and a link 0.22 KiB; the engine gives a plugin 512 KiB.
+/// at most 2.2 KiB of stack and a link 0.22 KiB; engines give a plugin at least 512 KiB.
 pub(crate) const WEIGHT_MAX: u32 = 2000;
 pub(crate) const STEP_WEIGHT: u32 = 10;
 
