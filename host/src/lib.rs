@@ -1,6 +1,22 @@
 //! The host: runs the loop, keeps the journal, enforces the rules.
+//!
+//! Everything points down: `main` -> `commands` -> `drive` -> `role` -> `engine` -> `capability` -> `bindings`.
+//! Invariant: only `drive` writes the journal, only `console` prints, only `main` exits.
+//! Not here: what a package must prove (`orch-trust`), how events are kept (`orch-journal`), `tasks.yml`
+//! (`orch-task`), process trees (`orch-supervisor`).
+
 pub mod bindings;
 pub mod call;
 pub mod capability;
+pub mod commands;
+pub mod config;
+pub mod console;
+pub mod drive;
 pub mod engine;
+pub mod exit;
+pub mod package;
+pub mod plugins;
+pub mod processes;
 pub mod role;
+pub mod run_log;
+pub mod watch;

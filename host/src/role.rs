@@ -21,6 +21,9 @@ pub mod reflector;
 pub mod service;
 pub mod verifier;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use orch_trust::permission::TasksPermission;

@@ -1,3 +1,78 @@
-//! xtask
+//! The project's own commands: `cargo xtask demo`, `cargo xtask test` and their parts.
+//!
+//! Invariant: nothing is installed into the system; everything made lies under `target/` or the user's cache folder.
 
-fn main() {}
+mod demo;
+mod packages;
+mod step;
+mod test;
+mod tidy;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "The project's own commands", disable_help_subcommand = true)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build everything, make keys and packages, and run a project with signed plugins
+    Demo,
+    /// Remove all that the demo made
+    CleanDemo,
+    /// Everything that CI runs
+    Test,
+    /// The project's rules about itself: headers, sizes, directions
+    Tidy,
+    /// Build and certify the reference plugins for the tests, into target/test-packages
+    Packages,
+    /// Write the guest's bindings again, after a change of wit/
+    Bindings {
+        /// Only say whether they are current
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measure: `cargo xtask bench loop`
+    Bench {
+        /// Which benchmark
+        name: String,
+        /// Handed on
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+}
+
+/// The checkout.
+fn root() -> anyhow::Result<PathBuf> {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map(PathBuf::from).context("xtask lies in no checkout")
+}
+
+fn main() -> anyhow::Result<()> {
+    let root = root()?;
+    match Args::parse().command {
+        Command::Demo => demo::run(&root),
+        Command::CleanDemo => demo::clean(&root),
+        Command::Test => test::run(&root),
+        Command::Tidy => tidy::run(&root),
+        Command::Packages => packages::for_tests(&root),
+        Command::Bindings { check } => {
+            let mut cargo = step::cargo(&root);
+            cargo.args(["run", "--quiet", "--package", "orch-bindings", "--"]);
+            cargo.args(check.then_some("--check"));
+            step::run("bindings", &mut cargo)
+        }
+        Command::Bench { name, rest } => {
+            let mut cargo = step::cargo(&root);
+            cargo.args(["run", "--release", "--package", "orch-tests", "--bin", &format!("bench-{name}"), "--"]);
+            cargo.args(rest);
+            step::run("bench", &mut cargo)
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The program's verbs: one file each, from checked arguments to one outcome.
+//!
+//! Invariant: a verb parses, calls the library, prints through [`Console`], and gives an exit; nothing else does.
+
+pub mod approvals;
+pub mod audit;
+pub mod bootstrap;
+pub mod db;
+pub mod doctor;
+
+pub mod import;
+pub mod init;
+pub mod logs;
+pub mod place;
+pub mod plugin;
+pub mod report;
+pub mod resolve;
+pub mod run;
+pub mod runs;
+pub mod serve;
+pub mod status;
+pub mod task;
+pub mod trust;
+
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::console::Console;
+use crate::exit::{Exit, Outcome};
+
+/// Runs plans of tasks with signed WebAssembly plugins
+#[derive(Parser)]
+#[command(name = "orch-host", version, disable_version_flag = true)]
+pub struct Args {
+    /// The operator's folder [default: $XDG_CONFIG_HOME/orch or ~/.config/orch]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub config_home: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Make a folder a workspace that this host knows
+    Init(init::InitArgs),
+    /// Work through the tasks of a workspace
+    Run(run::RunArgs),
+    /// Turn a workflow (WfFormat) into tasks
+    Import(import::ImportArgs),
+    /// How the newest run stands
+    Status(status::StatusArgs),
+    /// Runs of a workspace
+    #[command(subcommand)]
+    Runs(runs::RunsCommand),
+    /// What a task's commands printed
+    Logs(logs::LogsArgs),
+    /// Change one task
+    #[command(subcommand)]
+    Task(task::TaskCommand),
+    /// Say how an attempt ended that nobody saw end
+    Resolve(resolve::ResolveArgs),
+    /// Tasks that wait for a yes
+    #[command(subcommand)]
+    Approvals(approvals::ApprovalsCommand),
+    /// What a run did
+    Report(report::ReportArgs),
+    /// The journal's proof
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// The store
+    #[command(subcommand)]
+    Db(db::DbCommand),
+    /// Plugins: add, approve, list, inspect
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
+    /// Whom this host trusts
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
+    /// Answer HTTP requests with the workspace's services
+    Serve(serve::ServeArgs),
+    /// Read tasks.yml and name the task that would be first
+    Bootstrap(bootstrap::BootstrapArgs),
+    /// Look whether this machine and folder are fit
+    Doctor(doctor::DoctorArgs),
+    /// Completions for a shell
+    Completions {
+        shell: clap_complete::Shell,
+    },
+    /// The program's version
+    Version,
+}
+
+/// Carries out one verb.
+pub fn dispatch(args: Args, console: Console) -> Outcome {
+    let home = args.config_home.as_deref();
+    match args.command {
+        Command::Init(args) => init::run(&args, home, console),
+        Command::Run(args) => run::run(&args, home, console),
+        Command::Import(args) => import::run(&args, home, console),
+        Command::Status(args) => status::run(&args, console),
+        Command::Runs(command) => runs::run(&command, console),
+        Command::Logs(args) => logs::run(&args, console),
+        Command::Task(command) => task::run(&command, home, console),
+        Command::Resolve(args) => resolve::run(&args, home, console),
+        Command::Approvals(command) => approvals::run(&command, home, console),
+        Command::Report(args) => report::run(&args, console),
+        Command::Audit(command) => audit::run(&command, home, console),
+        Command::Db(command) => db::run(&command, home, console),
+        Command::Plugin(command) => plugin::run(&command, home, console),
+        Command::Trust(command) => trust::run(&command, home, console),
+        Command::Serve(args) => serve::run(&args, home, console),
+        Command::Bootstrap(args) => bootstrap::run(&args, console),
+        Command::Doctor(args) => doctor::run(&args, home, console),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "orch-host", &mut text);
+            console.bytes(&text).map_err(anyhow::Error::from)?;
+            Ok(Exit::Done)
+        }
+        Command::Version => {
+            console.line(&format!("orch-host {}", env!("CARGO_PKG_VERSION")));
+            Ok(Exit::Done)
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `orch-host doctor`: whether this machine and the operator's folder are fit for runs.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use orch_trust::admission::admit;
+
+use super::place;
+use crate::config::operator;
+use crate::config::workspace::WorkspaceConfig;
+use crate::console::{Console, Tone, escape};
+use crate::exit::{Exit, Outcome};
+use crate::plugins;
+
+#[derive(clap::Args)]
+pub struct DoctorArgs {}
+
+pub fn run(_args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome {
+    let mut faults = 0;
+    let mut say = |good: bool, what: &str| {
+        faults += u32::from(!good);
+        let word = if good { console.paint(Tone::Good, "ok  ") } else { console.paint(Tone::Bad, "BAD ") };
+        console.line(&format!("{word} {what}"));
+    };
+    say(true, &format!("orch-host {}, engine wasmtime {}", env!("CARGO_PKG_VERSION"), crate::engine::version::WASMTIME_VERSION));
+    let folder = operator::home(home)?;
+    let operator = place::operator(home)?;
+    let mode = std::fs::metadata(&folder).map_or(0, |found| found.mode() & 0o777);
+    say(mode & 0o077 == 0, &format!("operator's folder `{}`, mode {mode:o}", folder.display()));
+    say(!operator.publishers.is_empty(), &format!("{} publishers are trusted", operator.publishers.len()));
+    say(!operator.certifiers.is_empty(), &format!("{} certifiers are trusted", operator.certifiers.len()));
+    let now = place::now();
+    for (owner, not_after) in operator
+        .publishers
+        .iter()
+        .map(|publisher| (&publisher.owner, publisher.not_after))
+        .chain(operator.certifiers.iter().map(|certifier| (&certifier.owner, certifier.not_after)))
+    {
+        if let Some(end) = not_after {
+            say(now <= end, &format!("key of {} ends at {end}", escape(owner)));
+        }
+    }
+    let rules = operator.rules(&WorkspaceConfig::default(), orch_trust::lock::Lock::default());
+    for found in plugins::discover(&operator.package_folders(&[])) {
+        let verdict = match plugins::read(&found) {
+            Err(error) => Err(error.code()),
+            Ok(bytes) => admit(&bytes, &rules, now).map(|_| ()).map_err(|refusal| refusal.code()),
+        };
+        say(verdict.is_ok(), &format!("{} {}  {}", found.id, found.version, verdict.err().unwrap_or("would run")));
+    }
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    say(true, &format!("kernel {}", escape(kernel.trim())));
+    Ok(if faults == 0 { Exit::Done } else { Exit::GoalNotMet })
+}

@@ -1,0 +1,60 @@
+//! `orch-host init DIR`: a folder becomes a workspace that this host knows.
+//!
+//! In -> out: folder -> `config.yaml` and `tasks.yml` if they are missing; the workspace is remembered.
+//! Invariant: nothing that is there is changed.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::place::{self, Place};
+use crate::console::Console;
+use crate::exit::{Exit, Outcome};
+
+const CONFIG: &str = "\
+# Which plugin does what. What a plugin may do is said in `policy.toml` of the operator's folder, never here.
+roles:
+  # planner: NAMESPACE/NAME
+  executors: {}     # kind: NAMESPACE/NAME
+  reflectors: []
+  auditors: []
+  verifiers: []
+  services: {}      # /path: NAMESPACE/NAME
+settings: {}        # NAMESPACE/NAME: {key: value}
+audit: {every: end} # completion, end, or a number of completions
+budget: {limit: 0, warn_at: 0.8}
+findings: {max_major: 0, max_medium: 10}
+";
+
+const TASKS: &str = "\
+# What is to do. The host writes the statuses; everything else is yours.
+tasks: []
+";
+
+#[derive(clap::Args)]
+pub struct InitArgs {
+    /// The folder
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+}
+
+pub fn run(args: &InitArgs, home: Option<&Path>, console: Console) -> Outcome {
+    fs::create_dir_all(&args.folder).map_err(|error| place::io(&args.folder, "make", error))?;
+    let place = Place::of(&args.folder, Path::new(".orch"))?;
+    for (name, text) in [("config.yaml", CONFIG), ("tasks.yml", TASKS)] {
+        let path = place.workspace.join(name);
+        match fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(mut file) => {
+                file.write_all(text.as_bytes()).map_err(|error| place::io(&path, "write", error))?;
+                console.line(&format!("made `{name}`"));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                console.line(&format!("kept `{name}`"));
+            }
+            Err(error) => return Err(place::io(&path, "make", error)),
+        }
+    }
+    place::operator(home)?.trust_workspace(&place.workspace)?;
+    console.line(&format!("this host knows `{}` now", place.workspace.display()));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,185 @@
+//! Where a command works: workspace, state folder, operator.
+//!
+//! In -> out: arguments -> absolute folders, opened stores; errors of all of them -> [`Fault`] with its exit.
+//! Not here: what is done there (the other verbs).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use orch_journal::{JournalError, JournalKeys, Reader, Store, StoreError, StoreOptions};
+use orch_trust::authority::AuthorityError;
+use orch_trust::lock::Lock;
+use orch_trust::time::UnixSeconds;
+
+use crate::config::operator::{self, Operator, OperatorError};
+use crate::config::secret::KeyUse;
+use crate::config::workspace::{WorkspaceConfig, WorkspaceError};
+use crate::drive::error::DriveError;
+use crate::exit::{Exit, Fault};
+use crate::package::PackageError;
+use crate::plugins::PluginsError;
+
+/// The workspace that a command is about.
+#[derive(clap::Args, Clone, Debug)]
+pub struct WorkspaceArgs {
+    /// The workspace
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub workspace: PathBuf,
+    /// State folder, relative to the workspace
+    #[arg(long, value_name = "DIR", default_value = ".orch")]
+    pub memory: PathBuf,
+}
+
+/// A workspace's folders, absolute and without links.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub workspace: Arc<PathBuf>,
+    pub state: PathBuf,
+}
+
+impl Place {
+    pub fn of(workspace: &Path, memory: &Path) -> Result<Self, Fault> {
+        let absolute = workspace
+            .canonicalize()
+            .ok()
+            .filter(|path| path.is_dir())
+            .ok_or_else(|| WorkspaceError::NotAFolder { path: workspace.to_owned() })?;
+        Ok(Self { state: absolute.join(memory), workspace: Arc::new(absolute) })
+    }
+
+    pub fn from_args(args: &WorkspaceArgs) -> Result<Self, Fault> {
+        Self::of(&args.workspace, &args.memory)
+    }
+
+    pub fn config(&self) -> Result<WorkspaceConfig, Fault> {
+        Ok(WorkspaceConfig::read(&self.workspace)?)
+    }
+
+    /// `orch.lock`, empty if there is none.
+    pub fn lock(&self) -> Result<Lock, Fault> {
+        let path = self.workspace.join("orch.lock");
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Lock::parse(&text).map_err(|source| lock_fault(&path, source)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Lock::default()),
+            Err(error) => Err(io(&path, "read", error)),
+        }
+    }
+
+    /// What is committed, without the lock: works while a run goes on.
+    pub fn reader(&self) -> Result<Reader, Fault> {
+        Ok(Reader::open(&self.state)?)
+    }
+
+    /// The store, held by this process.
+    pub fn store(&self, operator: &Operator) -> Result<Store, Fault> {
+        Ok(Store::open(&self.state, options(operator))?)
+    }
+}
+
+/// This host's keys and folder of heads.
+pub fn options(operator: &Operator) -> StoreOptions {
+    let mut options = StoreOptions::new(journal_keys(operator));
+    options.heads_dir = Some(operator.home.join("heads"));
+    options
+}
+
+pub fn journal_keys(operator: &Operator) -> JournalKeys {
+    JournalKeys { run_start: operator.secret.key(KeyUse::RunStart), heads: operator.secret.key(KeyUse::Heads) }
+}
+
+/// The operator's folder.
+pub fn operator(said: Option<&Path>) -> Result<Operator, Fault> {
+    Ok(Operator::open(&operator::home(said)?)?)
+}
+
+pub fn now() -> UnixSeconds {
+    UnixSeconds(i64::try_from(crate::drive::desk::now_ms() / 1000).unwrap_or(i64::MAX))
+}
+
+/// A fault of the file system.
+pub fn io(path: &Path, what: &str, source: std::io::Error) -> Fault {
+    let error = anyhow::Error::from(source).context(format!("cannot {what} `{}`", path.display()));
+    Fault::new(Exit::HostError, "io", None, error)
+}
+
+/// A wrong input of the operator's.
+pub fn input(code: &'static str, hint: Option<String>, what: String) -> Fault {
+    Fault::new(Exit::Usage, code, hint, anyhow::Error::msg(what))
+}
+
+fn lock_fault(path: &Path, source: AuthorityError) -> Fault {
+    let error = anyhow::Error::from(source).context(format!("`{}` is not usable", path.display()));
+    Fault::new(Exit::Usage, "lock-malformed", None, error)
+}
+
+impl From<OperatorError> for Fault {
+    fn from(error: OperatorError) -> Self {
+        let exit = if matches!(error, OperatorError::Io { .. } | OperatorError::NoRandom) { Exit::HostError } else { Exit::Usage };
+        Self::new(exit, error.code(), error.hint(), error)
+    }
+}
+
+impl From<WorkspaceError> for Fault {
+    fn from(error: WorkspaceError) -> Self {
+        Self::new(Exit::Usage, error.code(), error.hint(), error)
+    }
+}
+
+impl From<PackageError> for Fault {
+    fn from(error: PackageError) -> Self {
+        Self::new(Exit::PluginRefused, error.code(), error.hint(), error)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        let exit = match &error {
+            StoreError::Held { .. } => Exit::StoreHeld,
+            StoreError::Io { .. } | StoreError::Sqlite(_) => Exit::HostError,
+            StoreError::Broken { .. }
+            | StoreError::Truncated { .. }
+            | StoreError::Rewritten { .. }
+            | StoreError::HeadForged { .. } => Exit::HostError,
+            _ => Exit::Usage,
+        };
+        Self::new(exit, error.code(), error.hint(), error)
+    }
+}
+
+impl From<JournalError> for Fault {
+    fn from(error: JournalError) -> Self {
+        Self::new(Exit::HostError, error.code(), None, error)
+    }
+}
+
+impl From<PluginsError> for Fault {
+    fn from(error: PluginsError) -> Self {
+        let exit = match &error {
+            PluginsError::Refused { source: PackageError::Refused(refusal), .. } if is_approval(refusal.code()) => Exit::NeedsDecision,
+            PluginsError::Refused { .. } => Exit::PluginRefused,
+            PluginsError::Compile(_) => Exit::PluginRefused,
+            PluginsError::Link(_) => Exit::PluginFailed,
+            _ => Exit::Usage,
+        };
+        Self::new(exit, error.code(), error.hint(), error)
+    }
+}
+
+/// True for refusals that a person's yes would lift.
+pub fn is_approval(code: &str) -> bool {
+    matches!(code, "approval-missing" | "approval-exceeded")
+}
+
+impl From<DriveError> for Fault {
+    fn from(error: DriveError) -> Self {
+        let exit = match &error {
+            DriveError::Plugin { .. }
+            | DriveError::PlannerAnswer { .. }
+            | DriveError::PlannerStalled { .. }
+            | DriveError::AskedTask { .. } => Exit::PluginFailed,
+            DriveError::TaskFile { .. } | DriveError::TaskFilePatch { .. } | DriveError::TaskFileMerge { .. } | DriveError::NoExecutor { .. } | DriveError::NoVerifier { .. } => Exit::Usage,
+            DriveError::Journal(_) | DriveError::Replay(_) | DriveError::Io { .. } | DriveError::Lost { .. } => Exit::HostError,
+        };
+        Self::new(exit, error.code(), error.hint(), error)
+    }
+}

@@ -1,0 +1,286 @@
+//! `orch-host plugin add|approve|list|inspect`.
+//!
+//! Invariant: what is approved is shown first; approval is the operator's, never the workspace's and never the
+//! package's.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use orch_trust::admission::{Rules, Step, Steps, explain};
+use orch_trust::approval::Approval;
+use orch_trust::evidence::{Compilable, Trust};
+use orch_trust::manifest::Manifest;
+use orch_trust::name::PluginId;
+use orch_trust::package::PackageBytes;
+use orch_trust::refusal::Refusal;
+
+use super::place::{self, Place, WorkspaceArgs, is_approval};
+use crate::config::operator::Operator;
+use crate::config::workspace::WorkspaceConfig;
+use crate::console::{Console, Tone, escape, escape_cut};
+use crate::exit::{Exit, Fault, Outcome};
+use crate::package;
+use crate::plugins::{self, Found};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+#[derive(clap::Subcommand)]
+pub enum PluginCommand {
+    /// Verify a package, ask, and keep it in the operator's folder
+    Add {
+        /// The package's folder
+        package: PathBuf,
+        #[command(flatten)]
+        place: WorkspaceArgs,
+    },
+    /// Approve what a plugin asks for
+    Approve {
+        /// NAMESPACE/NAME
+        id: String,
+        /// More folders with packages
+        #[arg(long, value_name = "DIR", num_args = 1..)]
+        plugins: Vec<PathBuf>,
+    },
+    /// Packages that this host finds, and whether they would run
+    List {
+        /// More folders with packages
+        #[arg(long, value_name = "DIR", num_args = 1..)]
+        plugins: Vec<PathBuf>,
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Explain one package: what it asks, what it would get, and why it would be refused
+    Inspect {
+        /// The package's folder
+        package: PathBuf,
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+}
+
+pub fn run(command: &PluginCommand, home: Option<&Path>, console: Console) -> Outcome {
+    let operator = place::operator(home)?;
+    match command {
+        PluginCommand::Add { package, place } => add(&operator, package, place, console),
+        PluginCommand::Approve { id, plugins } => approve(&operator, id, plugins, console),
+        PluginCommand::List { plugins, format } => list(&operator, plugins, *format, console),
+        PluginCommand::Inspect { package, format } => inspect(&operator, package, *format, console),
+    }
+}
+
+/// The rules without a workspace.
+fn rules(operator: &Operator) -> Rules {
+    operator.rules(&WorkspaceConfig::default(), orch_trust::lock::Lock::default())
+}
+
+fn refused(folder: &Path, refusal: Refusal) -> Fault {
+    let exit = if is_approval(refusal.code()) { Exit::NeedsDecision } else { Exit::PluginRefused };
+    let (code, hint) = (refusal.code(), refusal.hint());
+    Fault::new(exit, code, hint, refusal).context(format!("package `{}` is refused", folder.display()))
+}
+
+/// Everything of a package but the operator's yes.
+fn check_but_approval(operator: &Operator, folder: &Path, bytes: &PackageBytes) -> Result<Manifest, Fault> {
+    let mut rules = rules(operator);
+    let manifest = Manifest::parse(bytes.manifest()).map_err(|refusal| refused(folder, refusal))?;
+    rules.approvals.insert(manifest.id.clone(), approval_of(&manifest));
+    let admitted = orch_trust::admission::admit(bytes, &rules, place::now()).map_err(|refusal| refused(folder, refusal))?;
+    Ok(admitted.manifest().clone())
+}
+
+fn approval_of(manifest: &Manifest) -> Approval {
+    Approval {
+        id: manifest.id.clone(),
+        version: manifest.version.clone(),
+        permissions: manifest.permissions.clone(),
+        at: place::now(),
+    }
+}
+
+fn show_ask(manifest: &Manifest, console: Console) {
+    console.line(&format!("{} {}  {}", manifest.id, manifest.version, escape_cut(&manifest.description, 100)));
+    let lines = manifest.permissions.lines();
+    if lines.is_empty() {
+        console.line("  asks for nothing");
+    }
+    for line in &lines {
+        console.line(&format!("  {}", escape(line)));
+    }
+    if manifest.permissions.process.is_some() {
+        console.line(&format!("  {}", console.paint(Tone::Careful, super::run::PROCESS_WARNING)));
+    }
+}
+
+fn add(operator: &Operator, folder: &Path, args: &WorkspaceArgs, console: Console) -> Outcome {
+    let place = Place::from_args(args)?;
+    let bytes = package::read(folder)?;
+    let manifest = check_but_approval(operator, folder, &bytes)?;
+    show_ask(&manifest, console);
+    match console.ask("allow this?") {
+        Some(true) => {}
+        Some(false) => return Ok(Exit::NeedsDecision),
+        None => {
+            let hint = "run it on a terminal, or `orch-host plugin approve` after copying the package yourself".to_owned();
+            let error = anyhow::anyhow!("nobody can be asked about `{}`", manifest.id);
+            return Err(Fault::new(Exit::NeedsDecision, "approval-missing", Some(hint), error));
+        }
+    }
+    let target = operator
+        .home
+        .join("packages")
+        .join(manifest.id.namespace())
+        .join(manifest.id.name())
+        .join(manifest.version.to_string());
+    keep(&bytes, folder, &target)?;
+    operator.approve(&approval_of(&manifest))?;
+    let mut lock = place.lock()?;
+    lock.pin(&manifest, &bytes);
+    let path = place.workspace.join("orch.lock");
+    std::fs::write(&path, lock.render()).map_err(|error| place::io(&path, "write", error))?;
+    console.line(&format!("kept in `{}`, pinned in `orch.lock`", target.display()));
+    Ok(Exit::Done)
+}
+
+/// Writes the verified bytes, not the folder's of now.
+fn keep(bytes: &PackageBytes, from: &Path, target: &Path) -> Result<(), Fault> {
+    if target.exists() {
+        let what = format!("`{}` is there already", target.display());
+        return Err(place::input("package-exists", Some("remove it first, if it shall be replaced".to_owned()), what));
+    }
+    for (name, _, digest) in bytes.list() {
+        let path = target.join(name);
+        let parent = path.parent().unwrap_or(target);
+        std::fs::create_dir_all(parent).map_err(|error| place::io(parent, "make", error))?;
+        let content = std::fs::read(from.join(name)).map_err(|error| place::io(&from.join(name), "read", error))?;
+        if orch_trust::digest::Sha256Digest::of(&content) != digest {
+            return Err(place::input("package-changed", None, format!("`{name}` changed while it was added")));
+        }
+        std::fs::write(&path, content).map_err(|error| place::io(&path, "write", error))?;
+    }
+    Ok(())
+}
+
+fn approve(operator: &Operator, id: &str, folders: &[PathBuf], console: Console) -> Outcome {
+    let parsed = PluginId::parse(id).map_err(|error| place::input("plugin-id", None, error.to_string()))?;
+    let searched = operator.package_folders(folders);
+    let found = plugins::discover(&searched);
+    let Some(package) = plugins::choose(&found, &parsed, &rules(operator)) else {
+        let searched = searched.clone();
+        return Err(plugins::PluginsError::NotFound { id: id.to_owned(), searched }.into());
+    };
+    let bytes = plugins::read(package)?;
+    let manifest = check_but_approval(operator, &package.folder, &bytes)?;
+    show_ask(&manifest, console);
+    operator.approve(&approval_of(&manifest))?;
+    console.line(&format!("approved {} {}", manifest.id, manifest.version));
+    Ok(Exit::Done)
+}
+
+fn list(operator: &Operator, folders: &[PathBuf], format: Format, console: Console) -> Outcome {
+    let rules = rules(operator);
+    for Found { id, version, folder } in plugins::discover(&operator.package_folders(folders)) {
+        let found = Found { id: id.clone(), version: version.clone(), folder: folder.clone() };
+        let state = match plugins::read(&found) {
+            Err(error) => Err(error.code().to_owned()),
+            Ok(bytes) => match orch_trust::admission::admit(&bytes, &rules, place::now()) {
+                Ok(admitted) => Ok(admitted.trust()),
+                Err(refusal) => Err(refusal.code().to_owned()),
+            },
+        };
+        let word = match &state {
+            Ok(trust) => trust.as_str().to_owned(),
+            Err(code) => format!("refused: {code}"),
+        };
+        match format {
+            Format::Text => {
+                let tone = if state.is_ok() { Tone::Good } else { Tone::Bad };
+                console.line(&format!("{id} {version}  {}  {}", console.paint(tone, &word), folder.display()));
+            }
+            Format::Json => console.line(
+                &serde_json::json!({
+                    "id": id, "version": version, "folder": folder.display().to_string(),
+                    "trust": state.as_ref().ok().map(|trust: &Trust| trust.as_str()), "refusal": state.as_ref().err(),
+                })
+                .to_string(),
+            ),
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn inspect(operator: &Operator, folder: &Path, format: Format, console: Console) -> Outcome {
+    let bytes = package::read(folder)?;
+    let steps = explain(&bytes, &rules(operator), place::now());
+    match format {
+        Format::Text => show_steps(&steps, &bytes, console),
+        Format::Json => console.line(&json(&steps, &bytes)),
+    }
+    match steps.outcome {
+        Ok(_) => Ok(Exit::Done),
+        Err((_, refusal)) => Err(refused(folder, refusal)),
+    }
+}
+
+/// `passed`, `failed` with a code, or `not run`, for each step.
+fn verdicts(steps: &Steps) -> Vec<(Step, String)> {
+    let verdict = |step: &Step| match &steps.outcome {
+        _ if steps.passed.contains(step) => "passed".to_owned(),
+        Err((failed, refusal)) if failed == step => format!("failed  {}", refusal.code()),
+        _ => "not run".to_owned(),
+    };
+    Step::ALL.iter().map(|step| (*step, verdict(step))).collect()
+}
+
+fn show_steps(steps: &Steps, bytes: &PackageBytes, console: Console) {
+    if let Some(manifest) = &steps.manifest {
+        show_ask(manifest, console);
+    }
+    for (name, size, digest) in bytes.list() {
+        console.line(&format!("  {digest}  {size:>9}  {name}"));
+    }
+    for (step, verdict) in verdicts(steps) {
+        let tone = match verdict.split(' ').next() {
+            Some("passed") => Tone::Good,
+            Some("failed") => Tone::Bad,
+            _ => Tone::Faint,
+        };
+        console.line(&format!("  {:<12} {}", step.as_str(), console.paint(tone, &verdict)));
+    }
+    if let Some((owner, key)) = &steps.publisher {
+        console.line(&format!("  publisher    {} ({key})", escape(owner)));
+    }
+    if let Some(until) = steps.valid_until {
+        console.line(&format!("  certificate  until {until}"));
+    }
+    if let Ok(admitted) = &steps.outcome {
+        console.line(&format!("  {}", console.paint(Tone::Good, admitted.trust().as_str())));
+        for line in admitted.grant().permissions().lines() {
+            console.line(&format!("  granted      {}", escape(&line)));
+        }
+    }
+}
+
+fn json(steps: &Steps, bytes: &PackageBytes) -> String {
+    let files: Vec<serde_json::Value> =
+        bytes.list().map(|(name, size, sha256)| serde_json::json!({ "path": name, "size": size, "sha256": sha256 })).collect();
+    let verdicts: serde_json::Map<String, serde_json::Value> =
+        verdicts(steps).into_iter().map(|(step, verdict)| (step.as_str().to_owned(), verdict.into())).collect();
+    serde_json::json!({
+        "manifest": steps.manifest,
+        "files": files,
+        "steps": verdicts,
+        "publisher": steps.publisher.as_ref().map(|(owner, key)| serde_json::json!({ "owner": owner, "key": key.to_string() })),
+        "validUntil": steps.valid_until,
+        "trust": steps.outcome.as_ref().ok().map(|admitted| admitted.trust().as_str()),
+        "granted": steps.outcome.as_ref().ok().map(|admitted| admitted.grant().permissions().clone()),
+        "notEnforced": ["process.network"],
+        "refusal": steps.outcome.as_ref().err().map(|(_, refusal)| serde_json::json!({
+            "code": refusal.code(), "message": refusal.to_string(), "hint": refusal.hint(),
+        })),
+    })
+    .to_string()
+}

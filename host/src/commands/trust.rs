@@ -1,0 +1,58 @@
+//! `orch-host trust add FILE`: a publisher's or certifier's key into the operator's folder, after it was shown.
+
+use std::path::{Path, PathBuf};
+
+use orch_trust::authority::{Certifier, Publisher};
+
+use super::place;
+use crate::config::operator::write_private;
+use crate::console::{Console, escape};
+use crate::exit::{Exit, Fault, Outcome};
+
+#[derive(clap::Subcommand)]
+pub enum TrustCommand {
+    /// Trust the key in this file
+    Add {
+        /// A publisher's or certifier's file
+        file: PathBuf,
+        /// Say yes beforehand: the key id that the file must have
+        #[arg(long, value_name = "KEYID")]
+        key_id: Option<String>,
+    },
+}
+
+pub fn run(command: &TrustCommand, home: Option<&Path>, console: Console) -> Outcome {
+    let TrustCommand::Add { file, key_id } = command;
+    let operator = place::operator(home)?;
+    let text = std::fs::read_to_string(file).map_err(|error| place::io(file, "read", error))?;
+    let (folder, id, shown) = match (Publisher::parse(&text), Certifier::parse(&text)) {
+        (Ok(publisher), _) => {
+            let shown = format!("publisher {} of {}", escape(&publisher.owner), publisher.namespaces.join(", "));
+            ("trust/publishers", publisher.key.id(), shown)
+        }
+        (_, Ok(certifier)) => {
+            let shown = format!("certifier {} for `{}`", escape(&certifier.owner), certifier.profile.as_str());
+            ("trust/certifiers", certifier.id(), shown)
+        }
+        (Err(error), Err(_)) => {
+            let what = format!("`{}` is neither a publisher's nor a certifier's file: {error}", file.display());
+            return Err(place::input("trust-file", None, what));
+        }
+    };
+    console.line(&format!("{shown}\nkey id {id}"));
+    let yes = match key_id {
+        Some(said) => *said == id.to_string(),
+        None => console.ask("trust this key?").ok_or_else(|| {
+            let hint = format!("compare the key id with its owner, then say `--key-id {id}`");
+            Fault::new(Exit::NeedsDecision, "approval-missing", Some(hint), anyhow::anyhow!("nobody can be asked"))
+        })?,
+    };
+    if !yes {
+        let error = anyhow::anyhow!("the key was not accepted");
+        return Err(Fault::new(Exit::NeedsDecision, "key-not-accepted", None, error));
+    }
+    let path = operator.home.join(folder).join(format!("{}.toml", id.short()));
+    write_private(&path, text.as_bytes())?;
+    console.line(&format!("trusted: `{}`", path.display()));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,114 @@
+//! The host's own secret, and the keys derived from it.
+//!
+//! In -> out: 32 random bytes in `secret` (mode 0600) -> one key for each use, by HKDF-SHA-256 with separate labels.
+//! Invariant: the secret itself leaves this file never; a file that others could read refuses.
+//! Not here: what the keys protect (the journal's heads, run starts, native code).
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use hkdf::Hkdf;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::operator::OperatorError;
+
+const SECRET_BYTES: usize = 32;
+
+/// The host's secret.
+pub struct HostSecret(Zeroizing<[u8; SECRET_BYTES]>);
+
+/// What a derived key is for.
+#[derive(Clone, Copy, Debug)]
+pub enum KeyUse {
+    /// The MAC of `run_started`.
+    RunStart,
+    /// Signed heads of the journal.
+    Heads,
+    /// Receipts of native code.
+    NativeCode,
+}
+
+impl KeyUse {
+    fn label(self) -> &'static [u8] {
+        match self {
+            Self::RunStart => b"orch run-start v1",
+            Self::Heads => b"orch heads v1",
+            Self::NativeCode => b"orch native-code v1",
+        }
+    }
+}
+
+impl HostSecret {
+    /// Reads the secret, or makes one if there is none.
+    pub fn read_or_make(path: &Path) -> Result<Self, OperatorError> {
+        let io = |what| move |source| OperatorError::Io { what, path: path.to_owned(), source };
+        let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+            Ok(mut file) => {
+                getrandom::fill(&mut *bytes).map_err(|_| OperatorError::NoRandom)?;
+                file.write_all(&*bytes).map_err(io("write"))?;
+                file.sync_all().map_err(io("write"))?;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                let mut file = File::open(path).map_err(io("read"))?;
+                let mode = file.metadata().map_err(io("read"))?.mode() & 0o777;
+                if mode & 0o077 != 0 {
+                    return Err(OperatorError::SecretMode { path: path.to_owned(), mode });
+                }
+                let mut found = Zeroizing::new(Vec::new());
+                file.read_to_end(&mut found).map_err(io("read"))?;
+                let found_bytes = found.len();
+                *bytes = found
+                    .as_slice()
+                    .try_into()
+                    .map_err(|_| OperatorError::SecretSize { path: path.to_owned(), found_bytes })?;
+            }
+            Err(error) => return Err(io("make")(error)),
+        }
+        Ok(Self(bytes))
+    }
+
+    /// The key for one use.
+    pub fn key(&self, for_use: KeyUse) -> [u8; 32] {
+        let mut key = [0; 32];
+        let derived = Hkdf::<Sha256>::new(None, &*self.0).expand(for_use.label(), &mut key);
+        match derived {
+            Ok(()) => key,
+            Err(_) => unreachable!("32 bytes are a valid length for HKDF-SHA-256"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_made_once_and_each_use_has_a_key_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        let made = HostSecret::read_or_make(&path).unwrap();
+        let read = HostSecret::read_or_make(&path).unwrap();
+        assert_eq!(made.key(KeyUse::Heads), read.key(KeyUse::Heads));
+        assert_ne!(made.key(KeyUse::Heads), made.key(KeyUse::RunStart));
+        assert_ne!(made.key(KeyUse::NativeCode), made.key(KeyUse::RunStart));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn refuses_a_secret_that_others_can_read_or_that_is_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        HostSecret::read_or_make(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(HostSecret::read_or_make(&path), Err(OperatorError::SecretMode { mode: 0o640, .. })));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::write(&path, b"short").unwrap();
+        assert!(matches!(HostSecret::read_or_make(&path), Err(OperatorError::SecretSize { found_bytes: 5, .. })));
+    }
+}

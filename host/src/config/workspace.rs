@@ -1,0 +1,242 @@
+//! The workspace: `config.yaml` binds plugins to roles and kinds, gives settings, and may narrow.
+//!
+//! In -> out: text of `config.yaml` -> [`WorkspaceConfig`].
+//! Limits: 1 MiB.
+//! Invariant: no key of it can grant, trust or widen; such keys are refused by name, not ignored.
+//! Not here: what plugins may do (the operator's folder), `tasks.yml` (`drive/task_file.rs`).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use orch_trust::permission::Permissions;
+use serde::Deserialize;
+
+use crate::drive::retry::Backoff;
+
+const CONFIG_BYTES_MAX: u64 = 1 << 20;
+
+/// Keys of the operator's folder that have no business in a workspace.
+const AUTHORITY: [&str; 14] = [
+    "allow", "grant", "grants", "permissions", "policy", "trust", "publishers", "certifiers", "keys", "approvals",
+    "packages", "plugins", "minimum_level", "deny",
+];
+
+/// Why a workspace cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkspaceError {
+    #[error("`{path}` is not a folder")]
+    NotAFolder { path: PathBuf },
+    #[error("cannot read `{path}`")]
+    Io { path: PathBuf, #[source] source: std::io::Error },
+    #[error("`{path}` is {found_bytes} bytes, limit is {CONFIG_BYTES_MAX}")]
+    TooLarge { path: PathBuf, found_bytes: u64 },
+    #[error("`{path}` sets `{key}`, which only the operator's folder can")]
+    Widens { path: PathBuf, key: String },
+    #[error("`{path}` is malformed")]
+    Malformed { path: PathBuf, #[source] source: Box<serde_saphyr::Error> },
+    #[error("`{path}` sets `{key}` to {found}, expected {expected}")]
+    Value { path: PathBuf, key: &'static str, found: String, expected: &'static str },
+    #[error("workspace `{path}` is not known on this host")]
+    Unknown { path: PathBuf },
+}
+
+impl WorkspaceError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotAFolder { .. } => "workspace-missing",
+            Self::Io { .. } => "workspace-io",
+            Self::TooLarge { .. } => "workspace-config-too-large",
+            Self::Widens { .. } => "workspace-widens",
+            Self::Malformed { .. } | Self::Value { .. } => "workspace-config",
+            Self::Unknown { .. } => "workspace-unknown",
+        }
+    }
+
+    /// What the operator can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Widens { key, .. } => format!(
+                "remove `{key}` from `config.yaml`; what plugins may do is said in `policy.toml` of the operator's folder"
+            ),
+            Self::Unknown { path } => format!(
+                "`orch-host init {0}` makes it known, or run once with `--trust-workspace`",
+                path.display()
+            ),
+            Self::Malformed { .. } => "`orch-host init` writes an example into an empty folder".to_owned(),
+            _ => return None,
+        })
+    }
+}
+
+/// When auditors are called.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum AuditEvery {
+    Count(u32),
+    /// `completion` or `end`.
+    Word(String),
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditConfig {
+    pub every: Option<AuditEvery>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BudgetConfig {
+    /// 0 is unlimited.
+    pub limit: u64,
+    /// Part of the limit after which the run warns once.
+    pub warn_at: f64,
+}
+
+impl Default for BudgetConfig {
+    fn default() -> Self {
+        Self { limit: 0, warn_at: 0.8 }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FindingsConfig {
+    /// More major findings abort the run.
+    pub max_major: u32,
+    /// More medium findings give a warning.
+    pub max_medium: u32,
+}
+
+impl Default for FindingsConfig {
+    fn default() -> Self {
+        Self { max_major: 0, max_medium: 10 }
+    }
+}
+
+/// Which plugin acts in which role.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RolesConfig {
+    pub planner: Option<String>,
+    /// By kind of task.
+    pub executors: BTreeMap<String, String>,
+    pub reflectors: Vec<String>,
+    pub auditors: Vec<String>,
+    pub verifiers: Vec<String>,
+    /// By mount path, `/status`.
+    pub services: BTreeMap<String, String>,
+}
+
+impl RolesConfig {
+    /// Every plugin id that is bound, each once, sorted.
+    pub fn ids(&self) -> Vec<String> {
+        let one = self.planner.iter().chain(self.executors.values()).chain(self.services.values());
+        let many = self.reflectors.iter().chain(&self.auditors).chain(&self.verifiers);
+        let mut ids: Vec<String> = one.chain(many).cloned().collect();
+        ids.sort();
+        ids.dedup();
+        ids
+    }
+}
+
+/// `config.yaml`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkspaceConfig {
+    pub roles: RolesConfig,
+    /// By plugin id; a mapping each.
+    pub settings: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
+    /// By plugin id; less than the operator allows.
+    pub narrow: BTreeMap<String, Permissions>,
+    pub audit: AuditConfig,
+    pub budget: BudgetConfig,
+    pub findings: FindingsConfig,
+    pub retry: Backoff,
+    pub jobs: Option<u32>,
+    /// Of one log file, in MiB.
+    pub log_mib: Option<u64>,
+}
+
+impl WorkspaceConfig {
+    /// The configuration of that workspace; everything at its default when it has none.
+    pub fn read(workspace: &Path) -> Result<Self, WorkspaceError> {
+        let path = workspace.join("config.yaml");
+        let size = match std::fs::symlink_metadata(&path) {
+            Ok(found) => found.len(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(source) => return Err(WorkspaceError::Io { path, source }),
+        };
+        if size > CONFIG_BYTES_MAX {
+            return Err(WorkspaceError::TooLarge { path, found_bytes: size });
+        }
+        let text = std::fs::read_to_string(&path).map_err(|source| WorkspaceError::Io { path: path.clone(), source })?;
+        Self::parse(&path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, WorkspaceError> {
+        let malformed = |source| WorkspaceError::Malformed { path: path.to_owned(), source: Box::new(source) };
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        let keys: BTreeMap<String, serde_json::Value> = serde_saphyr::from_str(text).map_err(malformed)?;
+        if let Some(key) = keys.keys().find(|key| AUTHORITY.contains(&key.as_str())) {
+            return Err(WorkspaceError::Widens { path: path.to_owned(), key: key.clone() });
+        }
+        let config: Self = serde_saphyr::from_str(text).map_err(malformed)?;
+        let wrong = |key, found: String, expected| {
+            Err(WorkspaceError::Value { path: path.to_owned(), key, found, expected })
+        };
+        if !(0.0..=1.0).contains(&config.budget.warn_at) {
+            return wrong("budget.warn_at", config.budget.warn_at.to_string(), "0.0 to 1.0");
+        }
+        if config.jobs.is_some_and(|jobs| !(1..=256).contains(&jobs)) {
+            return wrong("jobs", format!("{:?}", config.jobs.unwrap_or(0)), "1 to 256");
+        }
+        match &config.audit.every {
+            Some(AuditEvery::Word(word)) if word != "completion" && word != "end" => {
+                wrong("audit.every", word.clone(), "`completion`, `end` or a number")
+            }
+            Some(AuditEvery::Count(0)) => wrong("audit.every", "0".to_owned(), "`completion`, `end` or a number from 1"),
+            _ => Ok(config),
+        }
+    }
+
+    /// The settings of one plugin, as a JSON object.
+    pub fn settings_of(&self, plugin: &str) -> String {
+        self.settings.get(plugin).map_or_else(|| "{}".to_owned(), |found| serde_json::Value::Object(found.clone()).to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(text: &str) -> Option<&'static str> {
+        WorkspaceConfig::parse(Path::new("config.yaml"), text).err().map(|error| error.code())
+    }
+
+    #[test]
+    fn binds_roles_and_gives_settings() {
+        let text = "roles:\n  planner: demo/p\n  executors: {shell: demo/e}\n  verifiers: [demo/v, demo/e]\nsettings:\n  demo/v: {threshold: 3}\naudit: {every: 5}\n";
+        let config = WorkspaceConfig::parse(Path::new("config.yaml"), text).unwrap();
+        assert_eq!(config.roles.ids(), ["demo/e", "demo/p", "demo/v"]);
+        assert_eq!(config.settings_of("demo/v"), r#"{"threshold":3}"#);
+        assert_eq!(config.settings_of("demo/p"), "{}");
+        assert_eq!(config.audit.every, Some(AuditEvery::Count(5)));
+    }
+
+    #[test]
+    fn refuses_by_name_whatever_would_widen() {
+        for key in AUTHORITY {
+            assert_eq!(code(&format!("{key}: {{}}\n")), Some("workspace-widens"), "{key}");
+        }
+        assert_eq!(code("role: {}\n"), Some("workspace-config"));
+        assert_eq!(code("roles: {planer: x}\n"), Some("workspace-config"));
+        assert_eq!(code("budget: {warn_at: 2}\n"), Some("workspace-config"));
+        assert_eq!(code("audit: {every: sometimes}\n"), Some("workspace-config"));
+        assert_eq!(code("jobs: 0\n"), Some("workspace-config"));
+        assert_eq!(code("jobs: 4\naudit: {every: completion}\n"), None);
+        assert_eq!(code(""), None);
+    }
+}

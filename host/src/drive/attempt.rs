@@ -1,0 +1,184 @@
+//! One attempt at one task: begun, and taken back with its result.
+//!
+//! In -> out: a task that may start -> a call on the guests' threads -> [`Ended`] -> `attempt_finished`.
+//! Invariant: what the call wrote is kept only with the plugin's own good answer; an attempt without an answer is
+//! broken before its first effect and in doubt after it.
+//! Not here: which task starts (`drive.rs`), what the host's own end leaves behind (`recover.rs`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use orch_journal::event::{AttemptFinished, Ending, Event, TaskIndex, Writes};
+use orch_task::{OnDoubt, Status, Task};
+use tokio::task::JoinSet;
+
+use super::desk::{Desk, now_ms};
+use super::error::DriveError;
+use super::gate::AttemptGate;
+use super::roles::Roles;
+use super::run::Run;
+use crate::call::{AskedTask, CallReport};
+use crate::engine::CallError;
+use crate::processes::{CommandLog, log_stamp};
+use crate::role::executor::Completion;
+
+/// Beyond a task's timeout, for the executor to say what happened.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// An attempt that came back.
+pub struct Ended {
+    pub task: TaskIndex,
+    pub attempt: u32,
+    pub report: CallReport<Completion>,
+    pub log: Arc<CommandLog>,
+}
+
+/// Begins the next attempt at a ready task.
+pub fn start(
+    run: &mut Run,
+    roles: &Roles,
+    desk: &Desk,
+    index: TaskIndex,
+    running: &mut JoinSet<Ended>,
+) -> Result<(), DriveError> {
+    let (task, attempt) = {
+        let state = run.state();
+        let Some(found) = state.tasks.get(index as usize) else { return Ok(()) };
+        (found.task.clone(), found.attempts + 1)
+    };
+    let executor = roles.executor(&task)?.clone();
+    let at = now_ms();
+    run.record(Event::AttemptStarted { task: index, attempt, at })?;
+    run.begin(index);
+    warn_budget(run, desk)?;
+    let log = desk.command_log(format!("task-{}-{}-{attempt}.log", task.id, log_stamp(at)));
+    let gate =
+        AttemptGate::new(index, attempt, run.ask(), desk.journal.clone(), desk.rules.durability.effects());
+    let wall = executor.wall.min(Duration::from_millis(task.timeout_ms).saturating_add(GRACE));
+    let context = desk.lend(&executor, run.shared(), Arc::new(gate), log.clone(), wall);
+    running.spawn_on(
+        async move {
+            let report = executor.role.execute(context, &task, attempt).await;
+            Ended { task: index, attempt, report, log }
+        },
+        &desk.guests,
+    );
+    Ok(())
+}
+
+fn warn_budget(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
+    let budget = run.budget();
+    let (used, warned) = {
+        let state = run.state();
+        (state.budget_used, state.budget_warned)
+    };
+    if budget > 0 && !warned && used as f64 >= budget as f64 * desk.rules.budget_warn_at {
+        run.record(Event::BudgetWarned { used, budget })?;
+    }
+    Ok(())
+}
+
+/// Records how an attempt ended; gives the tasks that it asked for.
+pub fn finish(run: &mut Run, roles: &Roles, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>, DriveError> {
+    let Ended { task: index, attempt, report, log } = ended;
+    let now = now_ms();
+    let Some((task, failures)) =
+        run.state().tasks.get(index as usize).map(|found| (found.task.clone(), found.failures))
+    else {
+        return Ok(Vec::new());
+    };
+    let plugin = roles.executor(&task)?.id.clone();
+    for what in &report.denied {
+        run.record(Event::Denied { plugin: plugin.clone(), what: what.clone() })?;
+    }
+    if report.log_cut {
+        let text = format!("`{plugin}` wrote more log than its `logKiB` for task `{}`", task.id);
+        run.record(Event::Warned { code: "log-cut".to_owned(), text })?;
+    }
+    let (ending, writes, asked) = match report.result {
+        Ok(completion) => {
+            let writes = Writes { plugin: plugin.clone(), ..report.writes };
+            (Ending::Done { summary: completion.summary }, writes, report.asked)
+        }
+        Err(CallError::Failure { message, retriable, .. }) => {
+            (Ending::Failed { message, retriable }, Writes::default(), Vec::new())
+        }
+        Err(error) => {
+            let (code, message) = (error.code().to_owned(), error.to_string());
+            let ending = match report.effect {
+                true => Ending::InDoubt { code, message },
+                false => Ending::Broken { code, message },
+            };
+            (ending, Writes::default(), Vec::new())
+        }
+    };
+    let status = status_after(&task, failures, &ending);
+    let not_before = (status == Status::Pending)
+        .then(|| now + desk.rules.backoff.delay_ms(failures + 1, getrandom::u32().unwrap_or(0)));
+    desk.kv.keep(&writes);
+    let finished =
+        AttemptFinished { task: index, attempt, ending, status, not_before, writes, log: log.path(), at: now };
+    run.record(Event::AttemptFinished(Box::new(finished)))?;
+    run.end(index, status, now);
+    Ok(asked)
+}
+
+/// Where a task stands after an attempt that ended so; `failures` were before it.
+fn status_after(task: &Task, failures: u32, ending: &Ending) -> Status {
+    let again = failures < task.retries;
+    match ending {
+        Ending::Done { .. } => Status::Done,
+        Ending::Failed { retriable, .. } if *retriable && again => Status::Pending,
+        Ending::Broken { .. } if again => Status::Pending,
+        Ending::Failed { .. } | Ending::Broken { .. } => Status::Failed,
+        Ending::InDoubt { .. } => match task.doubt_rule() {
+            OnDoubt::Ask => Status::InDoubt,
+            OnDoubt::Retry if again => Status::Pending,
+            OnDoubt::Retry | OnDoubt::Fail => Status::Failed,
+            OnDoubt::Done => Status::Done,
+        },
+        Ending::Rerun { .. } => Status::Pending,
+        Ending::Cancelled => Status::Cancelled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use orch_task::{Kind, TaskId};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(rule: (OnDoubt, bool, u32), failures: u32, ending: Ending, expected: Status) {
+        let mut task = Task::new(TaskId::parse("a").unwrap(), Kind::shell());
+        (task.on_doubt, task.idempotent, task.retries) = rule;
+        assert_eq!(status_after(&task, failures, &ending), expected, "{rule:?} {failures} {ending:?}");
+    }
+
+    #[test]
+    fn only_a_retriable_failure_is_tried_again_and_only_as_often_as_the_task_says() {
+        let failed = |retriable| Ending::Failed { message: String::new(), retriable };
+        check((OnDoubt::Ask, false, 0), 0, failed(true), Status::Failed);
+        check((OnDoubt::Ask, false, 2), 0, failed(true), Status::Pending);
+        check((OnDoubt::Ask, false, 2), 1, failed(true), Status::Pending);
+        check((OnDoubt::Ask, false, 2), 2, failed(true), Status::Failed);
+        check((OnDoubt::Ask, false, 2), 0, failed(false), Status::Failed);
+    }
+
+    #[test]
+    fn doubt_follows_the_rule_of_the_task() {
+        let doubt = || Ending::InDoubt { code: "trap".into(), message: String::new() };
+        check((OnDoubt::Ask, false, 3), 0, doubt(), Status::InDoubt);
+        check((OnDoubt::Ask, true, 3), 0, doubt(), Status::Pending);
+        check((OnDoubt::Ask, true, 0), 0, doubt(), Status::Failed);
+        check((OnDoubt::Fail, true, 3), 0, doubt(), Status::Failed);
+        check((OnDoubt::Done, false, 0), 0, doubt(), Status::Done);
+    }
+
+    #[test]
+    fn what_broke_before_an_effect_is_tried_again_within_retries() {
+        let broken = || Ending::Broken { code: "trap".into(), message: String::new() };
+        check((OnDoubt::Ask, false, 1), 0, broken(), Status::Pending);
+        check((OnDoubt::Ask, false, 1), 1, broken(), Status::Failed);
+    }
+}

@@ -1,0 +1,197 @@
+//! Calls that look and advise: reflectors, auditors, verifiers. Repeatable by contract.
+//!
+//! In -> out: a bound plugin -> its answer, recorded as `call_started` and `called`.
+//! Invariant: what a plugin wrote is kept only with its answer; a plugin's own refusal is recorded and the run goes
+//! on, any other fault ends the run and names the plugin.
+//! Not here: when they are called (`drive.rs`), what becomes of the tasks they ask for (`extend.rs`).
+
+use std::future::Future;
+use std::sync::Arc;
+
+use orch_journal::event::{Called, Event, Finding, TaskIndex, Writes};
+use orch_task::{Status, Task};
+
+use super::desk::{Desk, now_ms};
+use super::error::DriveError;
+use super::extend;
+use super::gate::RepeatableGate;
+use super::roles::{Bound, Roles};
+use super::run::Run;
+use crate::call::{AskedTask, CallContext, CallReport};
+use crate::engine::CallError;
+use crate::processes::log_stamp;
+use crate::role::auditor::FinishedTask;
+use crate::role::verifier::Subject;
+
+/// What a plugin answered: the tasks that it wants, or nothing if it could not.
+type Wanted = Option<Vec<AskedTask>>;
+
+/// Calls every reflector that this run has not heard yet; gives how many tasks were added.
+pub async fn reflect(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize, DriveError> {
+    let mut added = 0;
+    for reflector in &roles.reflectors {
+        if run.state().reflected.contains(&reflector.id) {
+            continue;
+        }
+        let rerun = run.begin_call("reflect", &reflector.id, None)?;
+        let context = lend(run, desk, reflector, "reflect");
+        let (bound, id, tasks) = (reflector.clone(), run.id.clone(), run.state().tasks.len() as u32);
+        let report = on_guests(run, desk, async move { bound.role.reflect(context, &id, tasks).await }).await?;
+        let (answer, report) = split(report);
+        let wanted = settle(run, desk, Call { name: "reflect", plugin: &reflector.id, task: None, rerun }, report, answer)?;
+        added += want(run, roles, desk, &reflector.id, wanted)?;
+    }
+    Ok(added)
+}
+
+/// Calls every auditor with what finished since the last audit; gives how many tasks were added.
+pub async fn audit(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize, DriveError> {
+    let finished: Vec<FinishedTask> = {
+        let state = run.state();
+        let found = state.unaudited.iter().filter_map(|index| Some((*index, state.tasks.get(*index as usize)?)));
+        found
+            .filter(|(_, task)| matches!(task.status, Status::Done | Status::Failed | Status::InDoubt | Status::Cancelled))
+            .map(|(index, task)| FinishedTask { index, id: task.task.id.to_string(), status: task.status })
+            .collect()
+    };
+    let mut added = 0;
+    for auditor in &roles.auditors {
+        let plugin = auditor.id.as_str();
+        let rerun = run.begin_call("analyze", plugin, None)?;
+        let (context, bound) = (lend(run, desk, auditor, "analyze"), auditor.clone());
+        let report = on_guests(run, desk, async move { bound.role.analyze(context, &[]).await }).await?;
+        let (metrics, mut report) = split(report);
+        report.writes.metrics.extend(metrics.as_ref().ok().into_iter().flatten().cloned());
+        settle(run, desk, Call { name: "analyze", plugin, task: None, rerun }, report, metrics)?;
+
+        for page in finished.chunks(1000) {
+            let rerun = run.begin_call("audit", plugin, None)?;
+            let (context, bound, page) = (lend(run, desk, auditor, "audit"), auditor.clone(), page.to_vec());
+            let report = on_guests(run, desk, async move { bound.role.audit(context, &page).await }).await?;
+            let (answer, report) = split(report);
+            let wanted = settle(run, desk, Call { name: "audit", plugin, task: None, rerun }, report, answer)?;
+            added += want(run, roles, desk, plugin, wanted)?;
+        }
+    }
+    Ok(added)
+}
+
+/// What a verifier looks at.
+#[derive(Clone, Debug)]
+pub enum Look {
+    Run,
+    Task(TaskIndex, Box<Task>),
+}
+
+/// Calls one verifier; its findings are in the state afterwards.
+pub async fn verify(run: &mut Run, roles: &Roles, desk: &Desk, verifier: &str, look: Look) -> Result<(), DriveError> {
+    let Some(bound) = roles.verifiers.get(verifier).cloned() else { return Ok(()) };
+    let task = match &look {
+        Look::Run => None,
+        Look::Task(index, _) => Some(*index),
+    };
+    let rerun = run.begin_call("verify", verifier, task)?;
+    let context = lend(run, desk, &bound, "verify");
+    let subject = match look {
+        Look::Run => Subject::Run(run.id.clone()),
+        Look::Task(_, task) => Subject::Task(task),
+    };
+    let report = on_guests(run, desk, async move { bound.role.verify(context, &subject).await }).await?;
+    let (findings, mut report) = split::<Vec<Finding>>(report);
+    report.writes.findings.extend(findings.as_ref().ok().into_iter().flatten().cloned());
+    settle(run, desk, Call { name: "verify", plugin: verifier, task, rerun }, report, findings)?;
+    Ok(())
+}
+
+fn want(run: &mut Run, roles: &Roles, desk: &Desk, plugin: &str, wanted: Wanted) -> Result<usize, DriveError> {
+    match wanted {
+        Some(asked) => extend::add(run, roles, desk, plugin, asked),
+        None => Ok(0),
+    }
+}
+
+fn lend<T>(run: &Run, desk: &Desk, bound: &Bound<T>, call: &str) -> CallContext {
+    let name = bound.id.rsplit('/').next().unwrap_or(&bound.id);
+    let log = desk.command_log(format!("{call}-{name}-{}.log", log_stamp(now_ms())));
+    desk.lend(bound, run.shared(), Arc::new(RepeatableGate), log, bound.wall)
+}
+
+async fn on_guests<T: Send + 'static>(
+    run: &mut Run,
+    desk: &Desk,
+    call: impl Future<Output = T> + Send + 'static,
+) -> Result<T, DriveError> {
+    run.serving(desk.guests.spawn(call)).await?.map_err(|_| DriveError::Lost { what: "a call of a plugin" })
+}
+
+/// Answer and the rest of a report apart.
+fn split<T>(report: CallReport<T>) -> (Result<T, CallError>, CallReport<()>) {
+    let CallReport { result, writes, asked, denied, effect, log_cut } = report;
+    (result, CallReport { result: Ok(()), writes, asked, denied, effect, log_cut })
+}
+
+struct Call<'a> {
+    name: &'static str,
+    plugin: &'a str,
+    task: Option<TaskIndex>,
+    rerun: bool,
+}
+
+/// Records a call that came back; gives its answer with what it asked for besides, or none if the plugin refused.
+fn settle<T: Answer>(
+    run: &mut Run,
+    desk: &Desk,
+    call: Call<'_>,
+    report: CallReport<()>,
+    answer: Result<T, CallError>,
+) -> Result<Wanted, DriveError> {
+    let Call { name, plugin, task, rerun } = call;
+    for what in &report.denied {
+        run.record(Event::Denied { plugin: plugin.to_owned(), what: what.clone() })?;
+    }
+    if report.log_cut {
+        let text = format!("`{plugin}` wrote more log than its `logKiB` in `{name}`");
+        run.record(Event::Warned { code: "log-cut".to_owned(), text })?;
+    }
+    let (writes, fault) = match &answer {
+        Ok(_) => (Writes { plugin: plugin.to_owned(), ..report.writes }, None),
+        Err(CallError::Failure { message, .. }) => (Writes::default(), Some(("failure".to_owned(), message.clone()))),
+        Err(error) => (Writes::default(), Some((error.code().to_owned(), error.to_string()))),
+    };
+    desk.kv.keep(&writes);
+    let called =
+        Called { call: name.to_owned(), plugin: plugin.to_owned(), task, rerun, fault: fault.clone(), writes, at: now_ms() };
+    run.record(Event::Called(Box::new(called)))?;
+    match answer {
+        Ok(answer) => Ok(Some(answer.asked().into_iter().chain(report.asked).collect())),
+        Err(CallError::Failure { message, .. }) => {
+            let text = format!("`{plugin}` could not {name}: {message}");
+            run.record(Event::Warned { code: format!("{name}-failed"), text })?;
+            Ok(None)
+        }
+        Err(source) => Err(DriveError::Plugin { plugin: plugin.to_owned(), call: name, source }),
+    }
+}
+
+/// What an answer asks for.
+trait Answer {
+    fn asked(self) -> Vec<AskedTask>;
+}
+
+impl Answer for Vec<AskedTask> {
+    fn asked(self) -> Vec<AskedTask> {
+        self
+    }
+}
+
+impl Answer for Vec<Finding> {
+    fn asked(self) -> Vec<AskedTask> {
+        Vec::new()
+    }
+}
+
+impl Answer for Vec<orch_journal::event::Metric> {
+    fn asked(self) -> Vec<AskedTask> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,152 @@
+//! What a run needs of its host: the workspace, the clock, the threads, the rules.
+//!
+//! In -> out: what `commands/run.rs` prepared -> a [`CallContext`] for each call.
+//! Invariant: nothing in here changes during a run but the overlay of `kv` and the log.
+//! Not here: the run itself (`run.rs`), where rules come from (`config/`).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use orch_journal::Journal;
+use orch_journal::Level;
+use tokio::sync::watch;
+
+use super::kv::KvOverlay;
+use super::retry::Backoff;
+use super::roles::Bound;
+use super::run::SharedState;
+use super::task_reader::StateReader;
+use crate::call::{CallContext, EffectGate, LogSink};
+use crate::processes::{CallProcesses, CommandLog, Commands};
+
+/// When auditors are called, besides at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audit {
+    Completion,
+    Every(u32),
+    End,
+}
+
+/// How durable what is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    Process,
+    Power,
+    /// Effects at `power`, the rest at `process`.
+    Mixed,
+}
+
+impl Durability {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Power => "power",
+            Self::Mixed => "mixed",
+        }
+    }
+
+    /// Of intents.
+    pub fn effects(self) -> Level {
+        match self {
+            Self::Process => Level::Process,
+            Self::Power | Self::Mixed => Level::Power,
+        }
+    }
+
+    /// Of everything else that somebody outside may see.
+    pub fn answers(self) -> Level {
+        match self {
+            Self::Process | Self::Mixed => Level::Process,
+            Self::Power => Level::Power,
+        }
+    }
+}
+
+/// What a person asked of a running host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Control {
+    #[default]
+    GoOn,
+    /// Start nothing more, let what runs end.
+    Stop,
+    /// End what runs.
+    Abort,
+}
+
+/// Rules of this run that a workspace may set.
+#[derive(Clone, Debug)]
+pub struct RunRules {
+    pub jobs: u32,
+    pub audit: Audit,
+    pub durability: Durability,
+    /// Part of the budget after which the run warns once, 0.0..=1.0.
+    pub budget_warn_at: f64,
+    /// More unresolved major findings abort the run.
+    pub major_max: u32,
+    /// More unresolved medium findings give a warning.
+    pub medium_max: u32,
+    pub backoff: Backoff,
+    /// Of one log file.
+    pub log_bytes_max: u64,
+    /// Plugins that may add tasks of a kind whose executor has effects, without approval.
+    pub tasks_auto: Vec<(String, String)>,
+}
+
+impl RunRules {
+    /// S0's order: one task at a time, and every change of a status is saved before the next step.
+    pub fn is_strict(&self) -> bool {
+        self.jobs == 1 && self.audit == Audit::Completion
+    }
+}
+
+/// What a run needs of its host.
+pub struct Desk {
+    /// Absolute, without links.
+    pub workspace: Arc<PathBuf>,
+    pub journal: Arc<Journal>,
+    /// The runtime that guests run on.
+    pub guests: tokio::runtime::Handle,
+    pub commands: Arc<Commands>,
+    pub kv: Arc<KvOverlay>,
+    pub log: Arc<dyn LogSink>,
+    pub rules: RunRules,
+    pub control: watch::Receiver<Control>,
+}
+
+impl Desk {
+    /// What one call is lent. `log` gets the output of its commands.
+    pub fn lend<T>(
+        &self,
+        bound: &Bound<T>,
+        state: SharedState,
+        effects: Arc<dyn EffectGate>,
+        log: Arc<CommandLog>,
+        wall: Duration,
+    ) -> CallContext {
+        CallContext {
+            workspace: self.workspace.clone(),
+            settings: bound.settings.clone(),
+            tasks: Arc::new(StateReader::new(state)),
+            kv: self.kv.clone(),
+            effects,
+            processes: Arc::new(CallProcesses::new(self.commands.clone(), log)),
+            log: self.log.clone(),
+            wall,
+        }
+    }
+
+    /// A log file for the commands of one call, made when the first command starts.
+    pub fn command_log(&self, name: String) -> Arc<CommandLog> {
+        Arc::new(CommandLog::new(self.workspace.join("logs"), name, self.rules.log_bytes_max))
+    }
+
+    pub fn control(&self) -> Control {
+        *self.control.borrow()
+    }
+}
+
+/// Milliseconds since 1970.
+pub fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

@@ -1,0 +1,82 @@
+//! Tasks that plugins ask for.
+//!
+//! In -> out: [`AskedTask`] -> `tasks_added`, with who asked.
+//! Invariant: a plugin cannot reach another's grant through a task: one whose executor has effects waits for a
+//! person's approval, unless the operator's policy names that plugin and kind.
+//! Not here: what a plugin may ask for at all (`capability/tasks.rs`), people's own tasks (`task_file.rs`).
+
+use orch_journal::event::{AddedTask, Event, TaskIndex};
+use orch_task::{Status, Task, TaskId};
+
+use super::desk::{Desk, now_ms};
+use super::error::DriveError;
+use super::roles::Roles;
+use super::run::Run;
+use crate::call::AskedTask;
+
+/// Adds what is new of the tasks that a plugin asked for; gives how many that were.
+pub fn add(
+    run: &mut Run,
+    roles: &Roles,
+    desk: &Desk,
+    plugin: &str,
+    asked: Vec<AskedTask>,
+) -> Result<usize, DriveError> {
+    let first = run.state().tasks.len() as TaskIndex;
+    let mut added: Vec<AddedTask> = Vec::new();
+    for task in asked {
+        let known = |id: &TaskId| run.index_of(id).is_some() || added.iter().any(|before| before.task.id == *id);
+        let id = match task.id {
+            Some(id) if known(&id) => continue,
+            Some(id) => id,
+            None => unused_id(plugin, first as usize + added.len(), &known)?,
+        };
+        let fault = |why: String| DriveError::AskedTask {
+            plugin: plugin.to_owned(),
+            task: id.to_string(),
+            why,
+        };
+        if let Some(unknown) = task.dependencies.iter().find(|dependency| !known(dependency)) {
+            return Err(fault(format!("it depends on `{unknown}`, which no task has")));
+        }
+        let mut new = Task::new(id.clone(), task.kind);
+        new.description = task.description;
+        new.command = task.command;
+        new.priority = task.priority;
+        new.cost = task.cost;
+        new.dependencies = task.dependencies;
+        new.settings = task.settings;
+        let Some(executor) = roles.executors.get(&new.kind) else {
+            return Err(fault(format!("no plugin executes kind `{}`", new.kind)));
+        };
+        let auto = desk.rules.tasks_auto.iter().any(|(by, kind)| by == plugin && kind == new.kind.as_str());
+        let status = match executor.effectful && !auto {
+            true => Status::WaitingApproval,
+            false => Status::Pending,
+        };
+        added.push(AddedTask { task: new, status, added_by: Some(plugin.to_owned()) });
+    }
+    let count = added.len();
+    if count > 0 {
+        run.record(Event::TasksAdded { first, tasks: added, at: now_ms() })?;
+        run.added(now_ms());
+    }
+    Ok(count)
+}
+
+fn unused_id(plugin: &str, from: usize, known: &dyn Fn(&TaskId) -> bool) -> Result<TaskId, DriveError> {
+    let name = plugin.rsplit('/').next().unwrap_or(plugin);
+    let mut number = from + 1;
+    loop {
+        let text = format!("{name}-{number}");
+        let id = TaskId::parse(&text).map_err(|error| DriveError::AskedTask {
+            plugin: plugin.to_owned(),
+            task: text.clone(),
+            why: error.to_string(),
+        })?;
+        if !known(&id) {
+            return Ok(id);
+        }
+        number += 1;
+    }
+}

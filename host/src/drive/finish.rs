@@ -1,0 +1,115 @@
+//! The end of a run: what is blocked, how it went, what is left for a person.
+//!
+//! In -> out: a run in which nothing more starts -> `run_finished` and a [`Summary`].
+//! Invariant: a summary is counted from the state, never kept beside it.
+//! Not here: whether the loop is over (`drive.rs`), what verifiers say at the end (`verify.rs`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use orch_journal::event::{Event, RunStatus, TaskIndex};
+use orch_task::Status;
+use serde::Serialize;
+
+use super::desk::now_ms;
+use super::error::DriveError;
+use super::run::Run;
+
+/// Why the loop ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Nothing more can start.
+    Finished(String),
+    /// Too many major findings.
+    Findings { major: u32, major_max: u32 },
+    /// A person interrupted it.
+    Interrupted,
+}
+
+/// How a run stands at its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    pub run: String,
+    pub status: RunStatus,
+    pub why: String,
+    /// Tasks by status, in the glossary's words.
+    pub tasks: BTreeMap<&'static str, usize>,
+    pub major: u32,
+    pub medium: u32,
+    pub minor: u32,
+    pub warnings: u32,
+    /// Ids of tasks that need a person's word, at most 20.
+    pub waiting: Vec<String>,
+    pub interrupted: bool,
+}
+
+/// Marks what can never start as blocked, and closes the run or leaves it waiting.
+pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
+    for (task, by) in blocked(run) {
+        let why = format!("`{by}` is not done");
+        run.record(Event::TaskMoved { task, to: Status::Blocked, why, at: now_ms() })?;
+    }
+    let counts = counts(run);
+    let count = |status: Status| counts.get(status.as_str()).copied().unwrap_or(0);
+    let waiting = count(Status::InDoubt) + count(Status::WaitingApproval);
+    let unfinished = count(Status::Failed) + count(Status::Blocked) + count(Status::Pending);
+    let (status, why) = match stop {
+        Stop::Interrupted => (RunStatus::Executing, "interrupted".to_owned()),
+        Stop::Findings { major, major_max } => {
+            (RunStatus::Failed, format!("too many major findings: {major}, at most {major_max}"))
+        }
+        Stop::Finished(_) if waiting > 0 => (RunStatus::Waiting, format!("{waiting} tasks wait for a decision")),
+        Stop::Finished(why) if unfinished > 0 => (RunStatus::Failed, format!("{unfinished} tasks are not done: {why}")),
+        Stop::Finished(why) => (RunStatus::Completed, why.clone()),
+    };
+    if *stop != Stop::Interrupted {
+        run.record(Event::RunFinished { status, why: why.clone(), at: now_ms() })?;
+    }
+    let state = run.state();
+    let needs = |status: &Status| matches!(status, Status::InDoubt | Status::WaitingApproval);
+    Ok(Summary {
+        run: run.id.clone(),
+        status,
+        why,
+        tasks: counts,
+        major: state.major,
+        medium: state.medium,
+        minor: state.minor,
+        warnings: state.warnings,
+        waiting: state
+            .tasks
+            .iter()
+            .filter(|task| needs(&task.status))
+            .take(20)
+            .map(|task| task.task.id.to_string())
+            .collect(),
+        interrupted: *stop == Stop::Interrupted,
+    })
+}
+
+/// Pending tasks that wait for one that failed or was cancelled, each with one that is in its way.
+fn blocked(run: &Run) -> Vec<(TaskIndex, String)> {
+    let state = run.state();
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (place, ended) in state.tasks.iter().enumerate() {
+        if !matches!(ended.status, Status::Failed | Status::Cancelled) {
+            continue;
+        }
+        for task in run.downstream(place as TaskIndex) {
+            let pending = state.tasks.get(task as usize).is_some_and(|task| task.status == Status::Pending);
+            if pending && seen.insert(task) {
+                found.push((task, ended.task.id.to_string()));
+            }
+        }
+    }
+    found
+}
+
+/// Tasks by status.
+pub fn counts(run: &Run) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for task in &run.state().tasks {
+        *counts.entry(task.status.as_str()).or_insert(0) += 1;
+    }
+    counts
+}

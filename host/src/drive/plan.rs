@@ -1,0 +1,192 @@
+//! The planner's session: what it hears, what it answers, and whether it may answer that.
+//!
+//! In -> out: changes of the run -> `observed`; the planner's answer -> a checked decision, `decided`.
+//! Limits: 1000 changes a call; at most as many tasks as there are slots.
+//! Invariant: a decision that leaves here names tasks that are ready, each once, within slots and budget.
+//! Not here: what ready means (`run.rs`), starting a task (`attempt.rs`).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use orch_journal::event::{Change, Decision, Event, TaskIndex};
+use orch_task::{Kind, Task};
+use sha2::{Digest, Sha256};
+
+use super::desk::{Desk, now_ms};
+use super::error::DriveError;
+use super::gate::RepeatableGate;
+use super::roles::Roles;
+use super::run::Run;
+use super::task_reader::StateReader;
+use crate::call::{TaskReader, TaskSummary};
+use crate::role::planner::{PlannerChange, PlannerDecision, PlannerSession, ReadyTask};
+
+/// A planner that listens.
+pub struct Planning {
+    session: PlannerSession,
+    plugin: String,
+    kinds: Vec<Kind>,
+    reads: Arc<Reads>,
+    finished: Option<String>,
+}
+
+impl Planning {
+    /// Opens a session and tells it everything that is ready.
+    pub async fn open(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<Self, DriveError> {
+        let planner = &roles.planner;
+        let log = desk.command_log("planner.log".to_owned());
+        let mut context = desk.lend(planner, run.shared(), Arc::new(RepeatableGate), log, planner.wall);
+        let reads = Arc::new(Reads { state: StateReader::new(run.shared()), answers: Mutex::default() });
+        context.tasks = reads.clone();
+        let kinds = roles.kinds();
+        let names: Vec<String> = kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
+        let session = planner.role.open(context, &planner.settings, &names).await;
+        let session = session.map_err(|source| fault(&planner.id, "open", source))?;
+        let restarted = run.state().sessions > 0;
+        run.record(Event::SessionOpened { planner: planner.id.clone(), restarted, at: now_ms() })?;
+        run.announce_all(now_ms());
+        Ok(Self { session, plugin: planner.id.clone(), kinds, reads, finished: None })
+    }
+
+    /// Tells the planner what changed since it was told last.
+    pub async fn observe(&mut self, run: &mut Run, roles: &Roles) -> Result<(), DriveError> {
+        while run.has_changes() {
+            let changes = run.take_changes();
+            let told: Vec<PlannerChange> = {
+                let state = run.state();
+                changes.iter().filter_map(|change| self.told(change, |task| Some(&state.tasks.get(task as usize)?.task))).collect()
+            };
+            let heard = self.session.observe(&told).await;
+            run.record(Event::Observed { changes })?;
+            self.note_reads(run)?;
+            heard.map_err(|source| fault(&roles.planner.id, "observe", source))?;
+        }
+        Ok(())
+    }
+
+    fn told<'a>(&self, change: &Change, task: impl Fn(TaskIndex) -> Option<&'a Task>) -> Option<PlannerChange> {
+        Some(match change {
+            Change::Ready(index) => {
+                let task = task(*index)?;
+                let kind = self.kinds.binary_search(&task.kind).ok()?;
+                PlannerChange::Ready(ReadyTask {
+                    index: *index,
+                    priority: task.priority,
+                    cost: task.cost,
+                    kind: u16::try_from(kind).ok()?,
+                })
+            }
+            Change::Withdrawn(index) => PlannerChange::Withdrawn(*index),
+            Change::Finished(index, status) => PlannerChange::Finished(*index, *status),
+            Change::Budget(left) => PlannerChange::Budget(*left),
+        })
+    }
+
+    /// Asks for at most `slots` tasks.
+    pub async fn next(&mut self, run: &mut Run, roles: &Roles, slots: u32) -> Result<Decision, DriveError> {
+        let answer = self.session.next(slots).await;
+        self.note_reads(run)?;
+        let decision = match answer.map_err(|source| fault(&roles.planner.id, "next", source))? {
+            PlannerDecision::Start(picked) => Decision::Start(picked),
+            PlannerDecision::Wait => Decision::Wait,
+            PlannerDecision::Finished(why) => Decision::Finished(why),
+        };
+        run.record(Event::Decided { slots, decision: decision.clone() })?;
+        match &decision {
+            Decision::Start(picked) => self.check(run, picked, slots)?,
+            Decision::Finished(why) => self.finished = Some(why.clone()),
+            Decision::Wait => {}
+        }
+        Ok(decision)
+    }
+
+    /// The planner said that nothing more starts in this run, and why.
+    pub fn finished(&self) -> Option<&str> {
+        self.finished.as_deref()
+    }
+
+    pub fn is_finished(&self) -> bool {
+        self.finished.is_some()
+    }
+
+    /// The fault of a planner that waits while nothing runs.
+    pub fn stalled(&self, ready: usize) -> DriveError {
+        DriveError::PlannerStalled { plugin: self.plugin.clone(), ready }
+    }
+
+    fn check(&self, run: &Run, picked: &[TaskIndex], slots: u32) -> Result<(), DriveError> {
+        let wrong = |found: String, expected: &'static str| {
+            Err(DriveError::PlannerAnswer { plugin: self.plugin.clone(), found, expected })
+        };
+        if picked.is_empty() {
+            return wrong("`start` with no task".to_owned(), "at least one task, or `wait`");
+        }
+        if picked.len() > slots as usize {
+            return wrong(format!("{} tasks for {slots} slots", picked.len()), "at most as many tasks as slots");
+        }
+        let tasks = run.state().tasks.len();
+        let mut left = run.budget_left();
+        for (place, &task) in picked.iter().enumerate() {
+            if task as usize >= tasks {
+                return wrong(format!("task {task} of {tasks}"), "a task that exists");
+            }
+            if !run.is_ready(task) {
+                return wrong(format!("task {task}, which is not ready"), "only ready tasks");
+            }
+            if picked.iter().take(place).any(|before| *before == task) {
+                return wrong(format!("task {task} twice"), "each task once");
+            }
+            let cost = run.state().tasks.get(task as usize).map_or(0, |found| u64::from(found.task.cost));
+            match left.checked_sub(cost) {
+                Some(rest) => left = rest,
+                None => return wrong(format!("task {task} of cost {cost} with {left} left"), "tasks within the budget"),
+            }
+        }
+        Ok(())
+    }
+
+    fn note_reads(&self, run: &mut Run) -> Result<(), DriveError> {
+        let answers = std::mem::take(&mut *self.reads.answers.lock().unwrap_or_else(PoisonError::into_inner));
+        for (call, answer) in answers {
+            run.record(Event::PlannerRead { call, answer })?;
+        }
+        Ok(())
+    }
+}
+
+fn fault(plugin: &str, call: &'static str, source: crate::engine::CallError) -> DriveError {
+    DriveError::Plugin { plugin: plugin.to_owned(), call, source }
+}
+
+/// The tasks as a planner reads them; keeps a digest of each answer for the journal.
+struct Reads {
+    state: StateReader,
+    answers: Mutex<Vec<(String, String)>>,
+}
+
+impl Reads {
+    fn note<T: serde::Serialize>(&self, call: String, answer: &T) {
+        let bytes = serde_json::to_vec(answer).unwrap_or_default();
+        let digest = hex::encode(Sha256::digest(bytes));
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push((call, digest));
+    }
+}
+
+impl TaskReader for Reads {
+    fn describe(&self, index: TaskIndex) -> Option<Task> {
+        let answer = self.state.describe(index);
+        self.note(format!("describe {index}"), &answer);
+        answer
+    }
+
+    fn find(&self, id: &str) -> Option<TaskIndex> {
+        let answer = self.state.find(id);
+        self.note("find".to_owned(), &answer);
+        answer
+    }
+
+    fn scan(&self, start: TaskIndex) -> Vec<TaskSummary> {
+        let answer = self.state.scan(start);
+        self.note(format!("scan {start}"), &answer.iter().map(|task| (&task.id, task.status)).collect::<Vec<_>>());
+        answer
+    }
+}

@@ -1,0 +1,69 @@
+//! The plugins of a run, each in its role.
+//!
+//! In -> out: linked plugins with their settings -> [`Roles`], looked up by kind and id.
+//! Invariant: only plugins that were admitted can be here; a `Candidate` does not fit the type.
+//! Not here: finding and admitting them (`plugins.rs`), what a role's calls look like (`role/`).
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use orch_task::{Kind, Task};
+use orch_trust::evidence::Admitted;
+
+use super::error::DriveError;
+use crate::role::auditor::Auditor;
+use crate::role::executor::Executor;
+use crate::role::planner::Planner;
+use crate::role::reflector::Reflector;
+use crate::role::verifier::Verifier;
+
+/// A plugin in one role, with what its binding in the workspace says.
+pub struct Bound<T> {
+    pub role: T,
+    pub id: String,
+    /// A JSON object.
+    pub settings: Arc<str>,
+    /// From the manifest's `wallMs`.
+    pub wall: Duration,
+    /// Its grant reaches something outside the host's store.
+    pub effectful: bool,
+}
+
+/// Everything that a run calls.
+pub struct Roles {
+    pub planner: Bound<Planner<Admitted>>,
+    pub executors: HashMap<Kind, Arc<Bound<Executor<Admitted>>>>,
+    /// Called in this order.
+    pub reflectors: Vec<Arc<Bound<Reflector<Admitted>>>>,
+    pub auditors: Vec<Arc<Bound<Auditor<Admitted>>>>,
+    /// Called in this order at the end of a run; by id for a task that names one.
+    pub verifiers: BTreeMap<String, Arc<Bound<Verifier<Admitted>>>>,
+}
+
+impl Roles {
+    /// The executor of the task's kind.
+    pub fn executor(&self, task: &Task) -> Result<&Arc<Bound<Executor<Admitted>>>, DriveError> {
+        self.executors
+            .get(&task.kind)
+            .ok_or_else(|| DriveError::NoExecutor { kind: task.kind.to_string(), task: task.id.to_string() })
+    }
+
+    /// Fails if the task needs a plugin that is not bound.
+    pub fn check(&self, task: &Task) -> Result<(), DriveError> {
+        self.executor(task)?;
+        match task.verify.iter().find(|id| !self.verifiers.contains_key(*id)) {
+            Some(verifier) => {
+                Err(DriveError::NoVerifier { task: task.id.to_string(), verifier: verifier.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// All kinds that some executor handles, sorted; a planner sees kinds as places in this list.
+    pub fn kinds(&self) -> Vec<Kind> {
+        let mut kinds: Vec<Kind> = self.executors.keys().cloned().collect();
+        kinds.sort();
+        kinds
+    }
+}

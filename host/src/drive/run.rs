@@ -1,0 +1,343 @@
+//! One run as the loop works on it: the fold of its events, the graph, and what the planner has not heard yet.
+//!
+//! In -> out: events -> journal and [`RunState`], in one step; statuses -> changes for the planner.
+//! Invariant: [`Run::record`] is the only way to change a run, and the only caller of `Journal::append`.
+//! Not here: which event comes next (`drive.rs` and its leaves), what a state means after a crash (`recover.rs`).
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use orch_journal::event::{Change, Event, TaskIndex};
+use orch_journal::{Journal, RunState};
+use orch_task::{Status, TaskId};
+
+use std::future::Future;
+
+use tokio::sync::mpsc;
+
+use super::desk::{Desk, now_ms};
+use super::error::DriveError;
+use super::gate::Asked;
+use super::graph::Graph;
+use crate::call::Effect;
+use crate::watch::Observer;
+
+/// A run's state, shared with the plugins that may read it.
+pub type SharedState = Arc<RwLock<RunState>>;
+
+/// What the loop works on.
+pub struct Run {
+    pub id: String,
+    state: SharedState,
+    journal: Arc<Journal>,
+    graph: Graph,
+    /// Told to the planner as ready and not started or withdrawn since.
+    announced: Vec<bool>,
+    announced_count: usize,
+    /// What the planner has not heard yet, oldest first.
+    changes: Vec<Change>,
+    /// Tasks that wait for their next attempt: due time, task.
+    waiting: BTreeSet<(u64, TaskIndex)>,
+    /// Attempts that run now and what they cost.
+    running: HashMap<TaskIndex, u32>,
+    /// 0 is unlimited.
+    budget: u64,
+    /// Effects that attempts are about to have.
+    asks: mpsc::UnboundedReceiver<Asked>,
+    ask: mpsc::UnboundedSender<Asked>,
+    observer: Option<Box<dyn Observer>>,
+}
+
+impl Run {
+    /// A run whose events so far fold to `state`.
+    pub fn new(id: String, state: RunState, journal: Arc<Journal>) -> Self {
+        let graph = Graph::of(&state);
+        let budget = state.started.as_ref().map_or(0, |started| started.budget);
+        let announced = vec![false; state.tasks.len()];
+        let (ask, asks) = mpsc::unbounded_channel();
+        Self {
+            id,
+            state: Arc::new(RwLock::new(state)),
+            journal,
+            graph,
+            announced,
+            announced_count: 0,
+            changes: Vec::new(),
+            waiting: BTreeSet::new(),
+            running: HashMap::new(),
+            budget,
+            asks,
+            ask,
+            observer: None,
+        }
+    }
+
+    /// Tells an observer of every event from now on.
+    pub fn observed_by(mut self, observer: Box<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Lets the observer go: it was told everything.
+    pub fn unobserved(&mut self) {
+        self.observer = None;
+    }
+
+    /// The state as of the last event.
+    pub fn state(&self) -> RwLockReadGuard<'_, RunState> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn shared(&self) -> SharedState {
+        self.state.clone()
+    }
+
+    /// Place of the last event.
+    pub fn last(&self) -> u64 {
+        self.journal.events().saturating_sub(1)
+    }
+
+    /// Returns once everything recorded so far may be seen outside.
+    pub async fn durable(&mut self, desk: &Desk) -> Result<(), DriveError> {
+        let durable = self.journal.durable(self.last(), desk.rules.durability.answers());
+        Ok(self.serving(durable).await??)
+    }
+
+    /// What a run that begins may spend; 0 is unlimited.
+    pub fn set_budget(&mut self, budget: u64) {
+        self.budget = budget;
+    }
+
+    /// Takes the next event into the state and hands it to the journal.
+    pub fn record(&mut self, event: Event) -> Result<u64, DriveError> {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.apply(&event)?;
+        if let Some(observer) = &mut self.observer {
+            observer.recorded(self.journal.events(), &event, &state);
+        }
+        drop(state);
+        Ok(self.journal.append(event)?)
+    }
+
+    /// Where attempts ask for their effects.
+    pub fn ask(&self) -> mpsc::UnboundedSender<Asked> {
+        self.ask.clone()
+    }
+
+    /// The next effect that an attempt is about to have.
+    pub async fn next_ask(&mut self) -> Option<Asked> {
+        self.asks.recv().await
+    }
+
+    /// Lets an effect go on: its event is in the journal, the gate waits until it is durable.
+    pub fn grant(&mut self, asked: Asked) -> Result<(), DriveError> {
+        let Asked { task, attempt, effect, answer } = asked;
+        let event = match effect {
+            Effect::Intent { effect } => Event::IntentRecorded { task, attempt, effect: effect.to_owned(), at: now_ms() },
+            Effect::ProcessStarted { program, pid, start_ticks, boot_id } => {
+                Event::ProcessStarted { task, attempt, program, pid, start_ticks, boot_id }
+            }
+            Effect::FileWritten { path, before, after } => Event::FileWritten { task, attempt, path, before, after },
+        };
+        let place = self.record(event)?;
+        // An attempt that is gone by now does not wait for the answer.
+        let _ = answer.send(place);
+        Ok(())
+    }
+
+    /// Waits for something while the effects of running attempts go on.
+    pub async fn serving<T>(&mut self, wanted: impl Future<Output = T>) -> Result<T, DriveError> {
+        let mut wanted = std::pin::pin!(wanted);
+        loop {
+            tokio::select! {
+                biased;
+                Some(asked) = self.asks.recv() => self.grant(asked)?,
+                answer = &mut wanted => return Ok(answer),
+            }
+        }
+    }
+
+    /// Everything that could be ready, told to a planner that knows nothing yet.
+    pub fn announce_all(&mut self, now: u64) {
+        let tasks = self.state().tasks.len();
+        self.announced = vec![false; tasks];
+        self.announced_count = 0;
+        self.changes.clear();
+        self.waiting.clear();
+        if self.budget > 0 {
+            self.changes.push(Change::Budget(self.budget_left()));
+        }
+        for task in 0..self.announced.len() as TaskIndex {
+            self.announce(task, now);
+        }
+    }
+
+    /// Tells the planner that a task is ready, if it is; or later, when it is due.
+    pub fn announce(&mut self, task: TaskIndex, now: u64) {
+        let not_before = match self.state().tasks.get(task as usize) {
+            Some(found) if found.status == Status::Pending && self.graph.is_free(task) => found.not_before,
+            _ => return,
+        };
+        if not_before > now {
+            self.waiting.insert((not_before, task));
+            return;
+        }
+        if let Some(mark) = self.announced.get_mut(task as usize)
+            && !std::mem::replace(mark, true)
+        {
+            self.announced_count += 1;
+            self.changes.push(Change::Ready(task));
+        }
+    }
+
+    /// Announces the tasks whose time has come.
+    pub fn announce_due(&mut self, now: u64) {
+        while let Some(&(due, task)) = self.waiting.first() {
+            if due > now {
+                return;
+            }
+            self.waiting.pop_first();
+            self.announce(task, now);
+        }
+    }
+
+    /// When the next task is due.
+    pub fn next_due(&self) -> Option<u64> {
+        self.waiting.first().map(|(due, _)| *due)
+    }
+
+    /// Takes back what was announced: the task is not ready any more.
+    pub fn withdraw(&mut self, task: TaskIndex) {
+        self.waiting.retain(|(_, waiting)| *waiting != task);
+        if self.take_announced(task) {
+            self.changes.push(Change::Withdrawn(task));
+        }
+    }
+
+    fn take_announced(&mut self, task: TaskIndex) -> bool {
+        let was = self.announced.get_mut(task as usize).is_some_and(|mark| std::mem::replace(mark, false));
+        self.announced_count -= usize::from(was);
+        was
+    }
+
+    /// True when a planner may start it.
+    pub fn is_ready(&self, task: TaskIndex) -> bool {
+        self.announced.get(task as usize).copied().unwrap_or(false)
+    }
+
+    /// How many tasks a planner may start.
+    pub fn ready_count(&self) -> usize {
+        self.announced_count
+    }
+
+    /// Notes that an attempt of a ready task begins.
+    pub fn begin(&mut self, task: TaskIndex) {
+        self.take_announced(task);
+        let cost = self.state().tasks.get(task as usize).map_or(0, |task| task.task.cost);
+        self.running.insert(task, cost);
+        if self.budget > 0 {
+            self.changes.push(Change::Budget(self.budget_left()));
+        }
+    }
+
+    /// Notes that an attempt ended, with the task's new status; frees and announces what waited for it.
+    pub fn end(&mut self, task: TaskIndex, status: Status, now: u64) {
+        self.running.remove(&task);
+        self.changes.push(Change::Finished(task, status));
+        self.settled(task, status, now);
+    }
+
+    /// Notes a status that no attempt gave.
+    pub fn moved(&mut self, task: TaskIndex, status: Status, now: u64) {
+        if status != Status::Pending {
+            self.withdraw(task);
+        }
+        self.settled(task, status, now);
+    }
+
+    fn settled(&mut self, task: TaskIndex, status: Status, now: u64) {
+        match status {
+            Status::Done => {
+                for freed in self.graph.done(task) {
+                    self.announce(freed, now);
+                }
+            }
+            Status::Pending => self.announce(task, now),
+            _ => {}
+        }
+    }
+
+    /// Takes in tasks that were added, and announces those that are ready.
+    pub fn added(&mut self, now: u64) {
+        let state = self.state.clone();
+        let state = state.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.announced.len();
+        self.graph.extend(&state);
+        self.announced.resize(state.tasks.len(), false);
+        let all = state.tasks.len();
+        drop(state);
+        for task in known..all {
+            self.announce(task as TaskIndex, now);
+        }
+    }
+
+    /// Builds the graph anew, after dependencies changed.
+    pub fn regraph(&mut self, now: u64) {
+        let graph = Graph::of(&self.state());
+        self.graph = graph;
+        for task in 0..self.announced.len() as TaskIndex {
+            match self.is_ready(task) && !self.graph.is_free(task) {
+                true => self.withdraw(task),
+                false => self.announce(task, now),
+            }
+        }
+    }
+
+    /// At most 1000 changes that the planner has not heard.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        let count = self.changes.len().min(1000);
+        self.changes.drain(..count).collect()
+    }
+
+    pub fn has_changes(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// What may still be spent; `u64::MAX` when there is no budget.
+    pub fn budget_left(&self) -> u64 {
+        match self.budget {
+            0 => u64::MAX,
+            budget => budget.saturating_sub(self.state().budget_used),
+        }
+    }
+
+    pub fn budget(&self) -> u64 {
+        self.budget
+    }
+
+    pub fn running_count(&self) -> usize {
+        self.running.len()
+    }
+
+    pub fn is_running(&self, task: TaskIndex) -> bool {
+        self.running.contains_key(&task)
+    }
+
+    /// Everything that depends on the task, directly or not.
+    pub fn downstream(&self, task: TaskIndex) -> Vec<TaskIndex> {
+        self.graph.downstream(task)
+    }
+
+    /// Notes that a repeatable call begins; true when it began before and never came back.
+    pub fn begin_call(&mut self, call: &str, plugin: &str, task: Option<TaskIndex>) -> Result<bool, DriveError> {
+        let open = (call.to_owned(), plugin.to_owned(), task);
+        let rerun = self.state().open_calls.contains(&open);
+        let (call, plugin, task) = open;
+        self.record(Event::CallStarted { call, plugin, task })?;
+        Ok(rerun)
+    }
+
+    pub fn index_of(&self, id: &TaskId) -> Option<TaskIndex> {
+        self.state().by_id.get(id).copied()
+    }
+}

@@ -1,0 +1,324 @@
+//! `tasks.yml` during a run: read, hand edits taken in, statuses written back.
+//!
+//! In -> out: file -> tasks of the run; statuses and added tasks of the run -> the file.
+//! Limits: a checkpoint at most every 5 s, and never for more than a twentieth of the time.
+//! Invariant: what is written back is durable in the journal first; an edit made by hand is taken in or refused by
+//! name, never overwritten; the host owns `status` and the tasks that it appended.
+//! Not here: the text itself (`orch-task`).
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use orch_journal::event::{AddedTask, Event, TaskIndex};
+use orch_journal::state::TaskState;
+use orch_task::{
+    Exchanged, FileTask, MergeReport, NewFileTask, Recovered, RefusedWhy, Standing, Status, TaskFile,
+    TaskFileError, TaskId, merge, read_task_file, recover, write_exchanging,
+};
+
+use super::desk::{Desk, now_ms};
+use super::error::DriveError;
+use super::roles::Roles;
+use super::run::Run;
+
+const CHECKPOINT: Duration = Duration::from_secs(5);
+/// A checkpoint that took long is not repeated before so many times its length.
+const CHECKPOINT_SHARE: u32 = 20;
+/// Somebody who edits the file faster than it can be merged.
+const TRIES_MAX: u32 = 10;
+/// Events hold at most so many tasks.
+const TASKS_PER_EVENT: usize = 1000;
+
+/// The workspace's task file.
+pub struct Sheet {
+    folder: PathBuf,
+    name: String,
+    /// As it was read or written last; none if there is none.
+    file: Option<TaskFile>,
+    /// Place of the last event whose status is in the file.
+    saved_at: u64,
+    next: Instant,
+}
+
+impl Sheet {
+    /// Reads the file. One that is not there has no tasks.
+    pub fn read(path: &Path) -> Result<Self, DriveError> {
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let mut sheet = Self { folder, name, file: None, saved_at: 0, next: Instant::now() + CHECKPOINT };
+        sheet.file = sheet.read_again()?;
+        Ok(sheet)
+    }
+
+    /// Tidies up after a host that was killed while it wrote, and reads again. Only the host that holds the store
+    /// calls it.
+    pub fn recover(&mut self) -> Result<(), DriveError> {
+        let found = recover(&self.folder, &self.name).map_err(|source| self.io("recover", source))?;
+        for left in found {
+            match left {
+                Recovered::Removed { .. } => {}
+                Recovered::Restored => tracing::warn!("an edit that a killed host had taken out is back"),
+                Recovered::Kept { file } => tracing::warn!(file, "an edit was kept beside the task file"),
+            }
+        }
+        self.file = self.read_again()?;
+        Ok(())
+    }
+
+    fn read_again(&self) -> Result<Option<TaskFile>, DriveError> {
+        match read_task_file(&self.folder, &self.name) {
+            Ok(file) => Ok(Some(file)),
+            Err(TaskFileError::Missing { .. }) => Ok(None),
+            Err(source) => Err(self.fault(source)),
+        }
+    }
+
+    fn fault(&self, source: TaskFileError) -> DriveError {
+        DriveError::TaskFile { file: self.name.clone(), source: Box::new(source) }
+    }
+
+    fn patch_fault(&self, source: orch_task::PatchError) -> DriveError {
+        DriveError::TaskFilePatch { file: self.name.clone(), source }
+    }
+
+    fn io(&self, what: &'static str, source: orch_task::ExchangeError) -> DriveError {
+        DriveError::Io { what, path: self.name.clone(), source: std::io::Error::other(source) }
+    }
+
+    /// Fails if there is no file.
+    pub fn require(&self) -> Result<(), DriveError> {
+        let file = self.folder.join(&self.name).display().to_string();
+        match self.file {
+            Some(_) => Ok(()),
+            None => Err(self.fault(TaskFileError::Missing { file })),
+        }
+    }
+
+    pub fn is_there(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// As of the last read.
+    pub fn tasks(&self) -> &[FileTask] {
+        self.file.as_ref().map_or(&[], |file| file.tasks())
+    }
+
+    /// Takes the file into the run: all of it into a new run, hand edits into one that goes on.
+    pub fn merge(&mut self, run: &mut Run, roles: &Roles) -> Result<(), DriveError> {
+        let Some(file) = &self.file else {
+            return match run.state().tasks.is_empty() {
+                true => self.require(),
+                false => Ok(()),
+            };
+        };
+        let is_known = run.state().saved.as_deref() == Some(hex::encode(file.sha256()).as_str());
+        let is_new = run.state().tasks.is_empty();
+        if is_new {
+            self.load(run, roles)?;
+        } else if !is_known {
+            let last = self.as_known(run)?;
+            let mut report = self.compare(&last, run)?;
+            // What a killed host had not written yet is no edit of a person's.
+            report.refused.retain(|edit| !matches!(edit.why, RefusedWhy::Status { .. } | RefusedWhy::AddedBy));
+            take(run, roles, report)?;
+        }
+        self.note(run, "read")
+    }
+
+    /// All tasks of the file, into a new run.
+    fn load(&self, run: &mut Run, roles: &Roles) -> Result<(), DriveError> {
+        for found in self.tasks() {
+            roles.check(&found.task)?;
+        }
+        let added: Vec<AddedTask> = self.tasks().iter().map(added).collect();
+        add(run, &added)?;
+        run.added(now_ms());
+        // Statuses that no run of this store gave.
+        for (place, found) in self.tasks().iter().enumerate() {
+            if found.status == Some(Status::InProgress) {
+                let why = "the task file said `in_progress`, and no run of this store says how it ended".to_owned();
+                let task = place as TaskIndex;
+                run.record(Event::TaskMoved { task, to: Status::InDoubt, why, at: now_ms() })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The file as it would be if the host had written all that the run knows: what was seen last, after a restart.
+    fn as_known(&self, run: &Run) -> Result<TaskFile, DriveError> {
+        let there: HashSet<&TaskId> = self.tasks().iter().map(|found| &found.task.id).collect();
+        let entries: Vec<NewFileTask> = {
+            let state = run.state();
+            let known =
+                state.tasks.iter().filter(|task| !task.status.is_final() || there.contains(&task.task.id));
+            known.map(entry).collect()
+        };
+        let empty = TaskFile::parse("[]\n").map_err(|source| self.fault(source))?;
+        let bytes = empty.patched(&[], &entries).map_err(|source| self.patch_fault(source))?;
+        TaskFile::parse(bytes).map_err(|source| self.fault(source))
+    }
+
+    fn compare(&self, last: &TaskFile, run: &Run) -> Result<MergeReport, DriveError> {
+        let Some(now) = &self.file else { return Ok(MergeReport::default()) };
+        let state = run.state();
+        let standing = |id: &TaskId| {
+            let found = state.by_id.get(id).and_then(|index| state.tasks.get(*index as usize));
+            let untouched =
+                |status| matches!(status, Status::Pending | Status::WaitingApproval | Status::Blocked);
+            match found {
+                None => Standing::Unknown,
+                Some(task) if task.attempts == 0 && untouched(task.status) => Standing::Pending,
+                Some(_) => Standing::Started,
+            }
+        };
+        merge(last, now, standing)
+            .map_err(|source| DriveError::TaskFileMerge { file: self.name.clone(), source })
+    }
+
+    /// How long until a checkpoint is due.
+    pub fn until_checkpoint(&self) -> Duration {
+        self.next.saturating_duration_since(Instant::now())
+    }
+
+    /// True if something happened since the last save.
+    pub fn is_stale(&self, run: &Run) -> bool {
+        self.file.is_some() && run.last() > self.saved_at
+    }
+
+    /// Writes statuses and added tasks back, after taking in what somebody changed meanwhile.
+    pub async fn save(&mut self, run: &mut Run, roles: &Roles, desk: &Desk, why: &str) -> Result<(), DriveError> {
+        if self.file.is_none() {
+            return Ok(());
+        }
+        let started = Instant::now();
+        for _ in 0..TRIES_MAX {
+            run.durable(desk).await?;
+            match self.write(run)? {
+                Written::Same => break,
+                Written::Done => {
+                    self.note(run, why)?;
+                    break;
+                }
+                Written::Edited => {
+                    let now = self.read_again()?;
+                    let Some(last) = std::mem::replace(&mut self.file, now) else { return Ok(()) };
+                    if self.file.is_none() {
+                        let text = "the task file was removed during the run; it is not written again".to_owned();
+                        run.record(Event::Warned { code: "task-file-removed".to_owned(), text })?;
+                        return Ok(());
+                    }
+                    let report = self.compare(&last, run)?;
+                    take(run, roles, report)?;
+                }
+            }
+        }
+        self.saved_at = run.last();
+        self.next = Instant::now() + CHECKPOINT.max(started.elapsed() * CHECKPOINT_SHARE);
+        Ok(())
+    }
+
+    /// One try; nothing is written if the file is not the one that was read.
+    fn write(&mut self, run: &Run) -> Result<Written, DriveError> {
+        let Some(file) = &self.file else { return Ok(Written::Same) };
+        let (statuses, append) = differences(file, run);
+        if statuses.is_empty() && append.is_empty() {
+            return Ok(Written::Same);
+        }
+        let bytes = file.patched(&statuses, &append).map_err(|source| self.patch_fault(source))?;
+        let on = |point: &'static str| orch_journal::failpoint::hit(point);
+        let written = write_exchanging(&self.folder, &self.name, &bytes, &file.sha256(), on)
+            .map_err(|source| self.io("write", source))?;
+        match written {
+            Exchanged::Edited { kept, .. } => {
+                if let Some(kept) = kept {
+                    tracing::warn!(kept, "the task file was edited twice at once; the earlier edit was kept");
+                }
+                Ok(Written::Edited)
+            }
+            Exchanged::Written => {
+                self.file = Some(TaskFile::parse(bytes).map_err(|source| self.fault(source))?);
+                Ok(Written::Done)
+            }
+        }
+    }
+
+    fn note(&self, run: &mut Run, why: &str) -> Result<(), DriveError> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let sha256 = hex::encode(file.sha256());
+        run.record(Event::TasksSaved { sha256, why: why.to_owned(), at: now_ms() })?;
+        Ok(())
+    }
+}
+
+enum Written {
+    /// The file says what the run says.
+    Same,
+    Done,
+    /// Somebody changed it since it was read.
+    Edited,
+}
+
+/// Statuses that the file does not have, and tasks that it lacks because plugins added them.
+fn differences(file: &TaskFile, run: &Run) -> (Vec<(TaskId, Status)>, Vec<NewFileTask>) {
+    let state = run.state();
+    let mut in_file = vec![false; state.tasks.len()];
+    let mut statuses = Vec::new();
+    for found in file.tasks() {
+        let Some(&index) = state.by_id.get(&found.task.id) else { continue };
+        let Some(task) = state.tasks.get(index as usize) else { continue };
+        if let Some(mark) = in_file.get_mut(index as usize) {
+            *mark = true;
+        }
+        if found.status_or_pending() != task.status {
+            statuses.push((found.task.id.clone(), task.status));
+        }
+    }
+    let missing = state.tasks.iter().zip(&in_file).filter(|(task, there)| !**there && task.added_by.is_some());
+    (statuses, missing.map(|(task, _)| entry(task)).collect())
+}
+
+fn added(found: &FileTask) -> AddedTask {
+    AddedTask { task: found.task.clone(), status: found.status_or_pending(), added_by: found.added_by.clone() }
+}
+
+fn entry(task: &TaskState) -> NewFileTask {
+    NewFileTask { task: task.task.clone(), status: Some(task.status), added_by: task.added_by.clone() }
+}
+
+fn add(run: &mut Run, tasks: &[AddedTask]) -> Result<(), DriveError> {
+    for page in tasks.chunks(TASKS_PER_EVENT) {
+        let first = run.state().tasks.len() as TaskIndex;
+        run.record(Event::TasksAdded { first, tasks: page.to_vec(), at: now_ms() })?;
+    }
+    Ok(())
+}
+
+/// Takes what somebody changed by hand into the run.
+fn take(run: &mut Run, roles: &Roles, report: MergeReport) -> Result<(), DriveError> {
+    for found in report.added.iter().chain(&report.edited) {
+        roles.check(&found.task)?;
+    }
+    let new: Vec<AddedTask> = report.added.iter().map(added).collect();
+    add(run, &new)?;
+    for found in report.edited {
+        if let Some(index) = run.index_of(&found.task.id) {
+            run.record(Event::TaskEdited { task: index, to: Box::new(found.task), at: now_ms() })?;
+            // Its priority or cost may be another: the planner hears of it anew.
+            run.withdraw(index);
+        }
+    }
+    for id in &report.cancelled {
+        if let Some(task) = run.index_of(id) {
+            let why = "it was removed from the task file".to_owned();
+            run.record(Event::TaskMoved { task, to: Status::Cancelled, why, at: now_ms() })?;
+            run.moved(task, Status::Cancelled, now_ms());
+        }
+    }
+    for edit in &report.refused {
+        run.record(Event::Warned { code: "edit-refused".to_owned(), text: edit.to_string() })?;
+    }
+    run.added(now_ms());
+    run.regraph(now_ms());
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! The run's tasks as plugins read them.
+//!
+//! In -> out: the shared state -> answers of `orch:tasks`.
+//! Invariant: reads only; a plugin sees the state as of some event, never between two.
+//! Not here: who may read (`capability/tasks.rs`).
+
+use std::sync::PoisonError;
+
+use orch_journal::event::TaskIndex;
+use orch_task::{Task, TaskId};
+
+use super::run::SharedState;
+use crate::call::{TaskReader, TaskSummary};
+
+const SCAN_MAX: usize = 1000;
+
+/// Reads a run's tasks.
+pub struct StateReader {
+    state: SharedState,
+}
+
+impl StateReader {
+    pub fn new(state: SharedState) -> Self {
+        Self { state }
+    }
+}
+
+impl TaskReader for StateReader {
+    fn describe(&self, index: TaskIndex) -> Option<Task> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.tasks.get(index as usize).map(|found| found.task.clone())
+    }
+
+    fn find(&self, id: &str) -> Option<TaskIndex> {
+        let id = TaskId::parse(id).ok()?;
+        self.state.read().unwrap_or_else(PoisonError::into_inner).by_id.get(&id).copied()
+    }
+
+    fn scan(&self, start: TaskIndex) -> Vec<TaskSummary> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let page = state.tasks.iter().enumerate().skip(start as usize).take(SCAN_MAX);
+        page.map(|(place, found)| TaskSummary {
+            index: place as TaskIndex,
+            id: found.task.id.to_string(),
+            kind: found.task.kind.to_string(),
+            status: found.status,
+            priority: found.task.priority,
+            cost: found.task.cost,
+        })
+        .collect()
+    }
+}

@@ -1,0 +1,64 @@
+//! How the program ends.
+//!
+//! Invariant: the numbers are stable; scripts branch on them.
+
+/// Exit codes of `orch-host`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Done,
+    GoalNotMet,
+    Usage,
+    PluginRefused,
+    PluginFailed,
+    HostError,
+    NeedsDecision,
+    StoreHeld,
+    Interrupted,
+}
+
+impl Exit {
+    /// The process's exit status.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::GoalNotMet => 1,
+            Self::Usage => 2,
+            Self::PluginRefused => 3,
+            Self::PluginFailed => 4,
+            Self::HostError => 5,
+            Self::NeedsDecision => 6,
+            Self::StoreHeld => 7,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// An error that already knows how the program ends, its stable name and what helps.
+#[derive(Debug)]
+pub struct Fault {
+    pub exit: Exit,
+    pub code: &'static str,
+    pub hint: Option<String>,
+    pub source: anyhow::Error,
+}
+
+impl Fault {
+    pub fn new(exit: Exit, code: &'static str, hint: Option<String>, source: impl Into<anyhow::Error>) -> Self {
+        Self { exit, code, hint, source: source.into() }
+    }
+
+    /// With one more line of what was tried.
+    pub fn context(self, what: impl Into<String>) -> Self {
+        let what: String = what.into();
+        Self { source: self.source.context(what), ..self }
+    }
+}
+
+impl From<anyhow::Error> for Fault {
+    fn from(source: anyhow::Error) -> Self {
+        Self::new(Exit::HostError, "host", None, source)
+    }
+}
+
+/// What a command gives back.
+pub type Outcome = Result<Exit, Fault>;

@@ -1,0 +1,33 @@
+//! The program: parse, carry out, print an error if there is one, exit.
+
+use clap::Parser;
+use orch_host::commands::{Args, dispatch};
+use orch_host::console::Console;
+use orch_host::exit::Exit;
+
+fn main() {
+    // Before any thread exists: the same program is the supervisor of its commands.
+    if std::env::args_os().nth(1).is_some_and(|first| first == orch_supervisor::ARGUMENT) {
+        std::process::exit(i32::from(orch_supervisor::serve().is_err()));
+    }
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            // Help goes to standard output, a wrong use to standard error; a closed pipe is no error.
+            let _ = error.print();
+            std::process::exit(exit.code().into());
+        }
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("ORCH_LOG").unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    let console = Console::detect();
+    let exit = match dispatch(args, console) {
+        Ok(exit) => exit,
+        Err(fault) => {
+            console.error(&fault);
+            fault.exit
+        }
+    };
+    std::process::exit(exit.code().into());
+}

@@ -1,0 +1,140 @@
+//! A package's folder, read once.
+//!
+//! In -> out: folder -> [`PackageBytes`].
+//! Limits: 64 entries a folder; each file's own, from `orch-trust`.
+//! Invariant: regular files only, opened without following links and read once; what is read here is what is
+//! verified and compiled.
+//! Not here: what the files say (`orch-trust`), where packages are (`plugins.rs`).
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use orch_trust::package::{CERTIFICATES, PackageBytes, bytes_max};
+use orch_trust::refusal::Refusal;
+
+const ENTRIES_MAX: usize = 64;
+
+/// Why a folder is not read as a package.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    #[error("cannot read `{path}`")]
+    Io { path: PathBuf, #[source] source: std::io::Error },
+    #[error("`{path}` is a link or no regular file")]
+    NotRegular { path: PathBuf },
+    #[error("`{path}` has more than {ENTRIES_MAX} entries")]
+    TooMany { path: PathBuf },
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+impl PackageError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "package-io",
+            Self::NotRegular { .. } => "file-not-regular",
+            Self::TooMany { .. } => "package-too-many-files",
+            Self::Refused(refusal) => refusal.code(),
+        }
+    }
+
+    /// What the operator can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Refused(refusal) => refusal.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// The files of a package folder.
+pub fn read(folder: &Path) -> Result<PackageBytes, PackageError> {
+    let mut files = BTreeMap::new();
+    read_folder(folder, "", &mut files)?;
+    Ok(PackageBytes::new(files)?)
+}
+
+fn read_folder(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Arc<[u8]>>) -> Result<(), PackageError> {
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| PackageError::Io { path, source }
+    };
+    for (place, entry) in std::fs::read_dir(folder).map_err(io(folder))?.enumerate() {
+        let path = entry.map_err(io(folder))?.path();
+        if place >= ENTRIES_MAX {
+            return Err(PackageError::TooMany { path: folder.to_owned() });
+        }
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let kind = std::fs::symlink_metadata(&path).map_err(io(&path))?.file_type();
+        let inner = format!("{prefix}{name}");
+        if kind.is_dir() && inner == CERTIFICATES {
+            read_folder(&path, "certificates/", files)?;
+            continue;
+        }
+        if !kind.is_file() {
+            return Err(match kind.is_dir() {
+                true => Refusal::PackageFile { file: inner.escape_default().to_string() }.into(),
+                false => PackageError::NotRegular { path },
+            });
+        }
+        let Some(limit) = bytes_max(&inner) else {
+            return Err(Refusal::PackageFile { file: inner.escape_default().to_string() }.into());
+        };
+        files.insert(inner.clone(), read_file(&path, &inner, limit)?);
+    }
+    Ok(())
+}
+
+fn read_file(path: &Path, inner: &str, limit: u64) -> Result<Arc<[u8]>, PackageError> {
+    let io = |source| PackageError::Io { path: path.to_owned(), source };
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    let file = File::options().read(true).custom_flags(flags).open(path).map_err(io)?;
+    if !file.metadata().map_err(io)?.is_file() {
+        return Err(PackageError::NotRegular { path: path.to_owned() });
+    }
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
+    let found_bytes = bytes.len() as u64;
+    match found_bytes > limit {
+        true => Err(Refusal::FileTooLarge { file: inner.to_owned(), found_bytes, limit_bytes: limit }.into()),
+        false => Ok(bytes.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(make: impl FnOnce(&Path)) -> Option<&'static str> {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["manifest.json", "component.wasm", "sbom.cdx.json"] {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        make(folder.path());
+        read(folder.path()).err().map(|error| error.code())
+    }
+
+    #[test]
+    fn takes_regular_files_of_known_names_only() {
+        assert_eq!(code(|_| {}), None);
+        assert_eq!(code(|folder| std::fs::write(folder.join("x.sh"), "").unwrap()), Some("file-extra"));
+        assert_eq!(code(|folder| std::fs::create_dir(folder.join("src")).unwrap()), Some("file-extra"));
+        assert_eq!(code(|folder| std::fs::remove_file(folder.join("sbom.cdx.json")).unwrap()), Some("file-missing"));
+        let link = |folder: &Path| {
+            std::fs::remove_file(folder.join("component.wasm")).unwrap();
+            std::os::unix::fs::symlink("manifest.json", folder.join("component.wasm")).unwrap();
+        };
+        assert_eq!(code(link), Some("file-not-regular"));
+        let fifo = |folder: &Path| {
+            std::fs::remove_file(folder.join("component.wasm")).unwrap();
+            rustix::fs::mkfifoat(rustix::fs::CWD, folder.join("component.wasm"), rustix::fs::Mode::RUSR).unwrap();
+        };
+        assert_eq!(code(fifo), Some("file-not-regular"));
+        let large = |folder: &Path| std::fs::write(folder.join("manifest.json"), vec![b' '; 300_000]).unwrap();
+        assert_eq!(code(large), Some("file-too-large"));
+    }
+}

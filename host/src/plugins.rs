@@ -1,0 +1,263 @@
+//! Packages found, admitted, compiled, and put into their roles.
+//!
+//! In -> out: folders and what the workspace binds -> [`Roles`] and the pins of a run; or the first refusal.
+//! Invariant: everything that the workspace binds is admitted before any of it is compiled.
+//! Not here: the trust checks (`orch-trust`), the calls (`role/`).
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use orch_journal::event::PluginPin;
+use orch_task::Kind;
+use orch_trust::admission::{Rules, admit};
+use orch_trust::evidence::{Admitted, Compilable};
+use orch_trust::manifest::{Manifest, Role};
+use orch_trust::name::PluginId;
+use orch_trust::package::PackageBytes;
+use orch_trust::time::UnixSeconds;
+
+use crate::config::workspace::WorkspaceConfig;
+use crate::drive::roles::{Bound, Roles};
+use crate::engine::cache::NativeCache;
+use crate::engine::{CallError, CompileError, Compiled, Engine};
+use crate::package::{self, PackageError};
+use crate::role::auditor::Auditor;
+use crate::role::executor::Executor;
+use crate::role::planner::Planner;
+use crate::role::reflector::Reflector;
+use crate::role::verifier::Verifier;
+
+/// Why plugins are not ready to run.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginsError {
+    #[error("package `{folder}` of plugin `{id}` is refused")]
+    Refused { id: String, folder: PathBuf, #[source] source: PackageError },
+    #[error("plugin `{id}` is not in any package folder")]
+    NotFound { id: String, searched: Vec<PathBuf> },
+    #[error("`config.yaml` binds no planner")]
+    NoPlanner,
+    #[error("`config.yaml` binds `{id}` as {role}, its manifest has no such role")]
+    NotThatRole { id: String, role: &'static str },
+    #[error("`config.yaml` binds `{id}` to kind `{kind}`, its manifest has no such kind")]
+    NotThatKind { id: String, kind: String },
+    #[error("`config.yaml` names `{found}`, which is no plugin id")]
+    NotAnId { found: String },
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    #[error(transparent)]
+    Link(#[from] CallError),
+}
+
+impl PluginsError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused { source, .. } => source.code(),
+            Self::NotFound { .. } => "plugin-not-found",
+            Self::NoPlanner => "no-planner",
+            Self::NotThatRole { .. } => "not-that-role",
+            Self::NotThatKind { .. } => "not-that-kind",
+            Self::NotAnId { .. } => "plugin-id",
+            Self::Compile(error) => error.code(),
+            Self::Link(error) => error.code(),
+        }
+    }
+
+    /// What the operator can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Refused { source, .. } => return source.hint(),
+            Self::NotFound { searched, .. } => {
+                let searched: Vec<String> = searched.iter().map(|folder| format!("`{}`", folder.display())).collect();
+                format!("searched {}; `orch-host plugin add DIR` copies a package into the operator's folder", searched.join(", "))
+            }
+            Self::NoPlanner => "say `roles: {planner: NAMESPACE/NAME}` in `config.yaml`".to_owned(),
+            Self::Link(error) => return error.hint(),
+            _ => return None,
+        })
+    }
+}
+
+/// A package in a folder, not verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub id: PluginId,
+    pub version: semver::Version,
+    pub folder: PathBuf,
+}
+
+/// Packages under these folders, `NAMESPACE/NAME/VERSION/`, sorted; the first folder that has a version counts.
+/// The names are those of the folders; what the manifests say is checked when they are read.
+pub fn discover(folders: &[PathBuf]) -> Vec<Found> {
+    let mut found: BTreeMap<(PluginId, semver::Version), PathBuf> = BTreeMap::new();
+    for root in folders {
+        for namespace in entries(root) {
+            for name in entries(&namespace) {
+                let text = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                let Ok(id) = PluginId::parse(&format!("{}/{}", text(&namespace), text(&name))) else { continue };
+                for version in entries(&name) {
+                    let Ok(number) = semver::Version::parse(&text(&version)) else { continue };
+                    found.entry((id.clone(), number)).or_insert(version);
+                }
+            }
+        }
+    }
+    found.into_iter().map(|((id, version), folder)| Found { id, version, folder }).collect()
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut found: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
+    found.sort();
+    found
+}
+
+/// The package of a plugin that counts: the locked version if one is locked, else the highest.
+pub fn choose<'a>(found: &'a [Found], id: &PluginId, rules: &Rules) -> Option<&'a Found> {
+    let locked = rules.lock.plugins.get(id).map(|pin| &pin.version);
+    let versions = || found.iter().filter(|package| package.id == *id);
+    versions().find(|package| Some(&package.version) == locked).or_else(|| versions().max_by_key(|package| &package.version))
+}
+
+/// Reads a package and checks that it is the one that its folder says.
+pub fn read(found: &Found) -> Result<PackageBytes, PackageError> {
+    let package = package::read(&found.folder)?;
+    let manifest = Manifest::parse(package.manifest())?;
+    let (expected, is) = (format!("{} {}", found.id, found.version), format!("{} {}", manifest.id, manifest.version));
+    match expected == is {
+        true => Ok(package),
+        false => Err(orch_trust::refusal::Refusal::OtherPlugin { expected, found: is }.into()),
+    }
+}
+
+/// Every plugin that the workspace binds, admitted.
+pub fn admit_bound(
+    workspace: &WorkspaceConfig,
+    folders: &[PathBuf],
+    rules: &Rules,
+    now: UnixSeconds,
+) -> Result<BTreeMap<String, Admitted>, PluginsError> {
+    let found = discover(folders);
+    let mut admitted = BTreeMap::new();
+    for text in workspace.roles.ids() {
+        let id = PluginId::parse(&text).map_err(|_| PluginsError::NotAnId { found: text.clone() })?;
+        let package = choose(&found, &id, rules)
+            .ok_or_else(|| PluginsError::NotFound { id: text.clone(), searched: folders.to_vec() })?;
+        let refused =
+            |source| PluginsError::Refused { id: text.clone(), folder: package.folder.clone(), source };
+        let bytes = read(package).map_err(refused)?;
+        let one = admit(&bytes, rules, now).map_err(|refusal| refused(refusal.into()))?;
+        admitted.insert(text, one);
+    }
+    check_bindings(workspace, &admitted)?;
+    Ok(admitted)
+}
+
+fn check_bindings(workspace: &WorkspaceConfig, admitted: &BTreeMap<String, Admitted>) -> Result<(), PluginsError> {
+    let roles = &workspace.roles;
+    if roles.planner.is_none() {
+        return Err(PluginsError::NoPlanner);
+    }
+    let bindings = (roles.planner.iter().map(|id| (id, Role::Planner)))
+        .chain(roles.executors.values().map(|id| (id, Role::Executor)))
+        .chain(roles.reflectors.iter().map(|id| (id, Role::Reflector)))
+        .chain(roles.auditors.iter().map(|id| (id, Role::Auditor)))
+        .chain(roles.verifiers.iter().map(|id| (id, Role::Verifier)))
+        .chain(roles.services.values().map(|id| (id, Role::Service)));
+    for (id, role) in bindings {
+        if !admitted.get(id).is_some_and(|plugin| plugin.manifest().roles.contains(&role)) {
+            return Err(PluginsError::NotThatRole { id: id.clone(), role: role.as_str() });
+        }
+    }
+    for (kind, id) in &roles.executors {
+        if !admitted.get(id).is_some_and(|plugin| plugin.manifest().kinds.contains(kind)) {
+            return Err(PluginsError::NotThatKind { id: id.clone(), kind: kind.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// What a run writes down about its plugins, sorted by id.
+pub fn pins(admitted: &BTreeMap<String, Admitted>) -> Vec<PluginPin> {
+    let pin = |plugin: &Admitted| PluginPin {
+        id: plugin.manifest().id.to_string(),
+        version: plugin.manifest().version.to_string(),
+        roles: plugin.manifest().roles.iter().map(|role| role.as_str().to_owned()).collect(),
+        component: plugin.component_digest().to_string(),
+        trust: plugin.trust().as_str().to_owned(),
+    };
+    admitted.values().map(pin).collect()
+}
+
+/// Admitted plugins, compiled once each, in the roles that the workspace binds them to.
+pub struct Workbench<'a> {
+    engine: &'a Engine,
+    cache: &'a NativeCache,
+    workspace: &'a WorkspaceConfig,
+    admitted: &'a BTreeMap<String, Admitted>,
+    compiled: BTreeMap<String, Compiled<Admitted>>,
+}
+
+impl<'a> Workbench<'a> {
+    pub fn new(
+        engine: &'a Engine,
+        cache: &'a NativeCache,
+        workspace: &'a WorkspaceConfig,
+        admitted: &'a BTreeMap<String, Admitted>,
+    ) -> Self {
+        Self { engine, cache, workspace, admitted, compiled: BTreeMap::new() }
+    }
+
+    /// The plugins of the loop.
+    pub fn roles(&mut self) -> Result<Roles, PluginsError> {
+        let workspace = self.workspace;
+        let planner = workspace.roles.planner.as_deref().ok_or(PluginsError::NoPlanner)?;
+        let planner = self.bind(planner, Planner::link)?;
+        let mut executors = HashMap::new();
+        let mut linked: BTreeMap<&str, Arc<Bound<Executor<Admitted>>>> = BTreeMap::new();
+        for (kind, id) in &workspace.roles.executors {
+            let parsed = Kind::parse(kind).map_err(|_| PluginsError::NotThatKind { id: id.clone(), kind: kind.clone() })?;
+            let executor = match linked.get(id.as_str()) {
+                Some(executor) => executor.clone(),
+                None => Arc::new(self.bind(id, Executor::link)?),
+            };
+            linked.insert(id, executor.clone());
+            executors.insert(parsed, executor);
+        }
+        let mut roles =
+            Roles { planner, executors, reflectors: Vec::new(), auditors: Vec::new(), verifiers: BTreeMap::new() };
+        for id in &workspace.roles.reflectors {
+            roles.reflectors.push(Arc::new(self.bind(id, Reflector::link)?));
+        }
+        for id in &workspace.roles.auditors {
+            roles.auditors.push(Arc::new(self.bind(id, Auditor::link)?));
+        }
+        for id in &workspace.roles.verifiers {
+            roles.verifiers.insert(id.clone(), Arc::new(self.bind(id, Verifier::link)?));
+        }
+        Ok(roles)
+    }
+
+    /// One plugin in one role.
+    pub fn bind<T>(
+        &mut self,
+        id: &str,
+        link: fn(&Engine, Compiled<Admitted>) -> Result<T, CallError>,
+    ) -> Result<Bound<T>, PluginsError> {
+        let admitted = self.admitted.get(id).ok_or_else(|| PluginsError::NotFound { id: id.to_owned(), searched: Vec::new() })?;
+        let compiled = match self.compiled.get(id) {
+            Some(compiled) => compiled.clone(),
+            None => self.engine.compile_cached(admitted.clone(), self.cache)?,
+        };
+        self.compiled.insert(id.to_owned(), compiled.clone());
+        Ok(Bound {
+            role: link(self.engine, compiled)?,
+            id: id.to_owned(),
+            settings: self.workspace.settings_of(id).into(),
+            wall: Duration::from_millis(admitted.manifest().limits.wall_ms.into()),
+            effectful: admitted.grant().permissions().is_effectful(),
+        })
+    }
+}

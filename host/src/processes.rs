@@ -1,0 +1,140 @@
+//! Commands of plugins: run under a supervisor, their output in a log file.
+//!
+//! In -> out: [`ProcessRequest`] -> [`ProcessOutput`]; both streams, byte exact, in one file of `logs/`.
+//! Limits: bytes of one log file (the caller's); beyond it the streams are drained and counted.
+//! Invariant: when a call is over, or dropped, no descendant of its commands is left.
+//! Not here: which programs are granted (`capability/process.rs`), the process tree itself (`orch-supervisor`).
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use orch_supervisor::{Exit, OutputLimits, Request, RunError, SupervisorPool, pump};
+
+use crate::call::{Boxed, Effect, EffectGate, GateClosed, ProcessError, ProcessExit, ProcessOutput, ProcessRequest, Processes};
+
+/// The host's supervisors.
+pub type Commands = SupervisorPool;
+
+/// A log file that is made when the first command writes to it.
+pub struct CommandLog {
+    folder: PathBuf,
+    name: String,
+    /// What may still be written, in bytes.
+    room: AtomicU64,
+    file: Mutex<Option<File>>,
+}
+
+impl CommandLog {
+    pub fn new(folder: PathBuf, name: String, bytes_max: u64) -> Self {
+        Self { folder, name, room: AtomicU64::new(bytes_max), file: Mutex::new(None) }
+    }
+
+    /// Relative to the workspace; none if no command ran.
+    pub fn path(&self) -> Option<String> {
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.as_ref().map(|_| format!("logs/{}", self.name))
+    }
+
+    fn room(&self) -> u64 {
+        self.room.load(Ordering::Relaxed)
+    }
+
+    fn took(&self, bytes: u64) {
+        self.room.fetch_sub(bytes.min(self.room()), Ordering::Relaxed);
+    }
+
+    fn open(&self) -> io::Result<File> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = file.as_ref() {
+            return file.try_clone();
+        }
+        std::fs::create_dir_all(&self.folder)?;
+        let made = OpenOptions::new()
+            .create_new(true)
+            .append(true)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(self.folder.join(&self.name))?;
+        let clone = made.try_clone()?;
+        *file = Some(made);
+        Ok(clone)
+    }
+}
+
+/// Milliseconds since 1970 as `20261121-121726.042` (UTC), for names of log files.
+pub fn log_stamp(at_ms: u64) -> String {
+    let stamp = jiff::Timestamp::from_millisecond(i64::try_from(at_ms).unwrap_or(i64::MAX)).unwrap_or_default();
+    stamp.strftime("%Y%m%d-%H%M%S.%3f").to_string()
+}
+
+/// The commands of one call.
+pub struct CallProcesses {
+    commands: Arc<Commands>,
+    log: Arc<CommandLog>,
+}
+
+impl CallProcesses {
+    pub fn new(commands: Arc<Commands>, log: Arc<CommandLog>) -> Self {
+        Self { commands, log }
+    }
+}
+
+impl Processes for CallProcesses {
+    fn run(&self, request: ProcessRequest, effects: Arc<dyn EffectGate>) -> Boxed<'_, Result<ProcessOutput, ProcessError>> {
+        Box::pin(async move {
+            let program = request.program.display().to_string();
+            let text = |(name, value): &(String, String)| (name.into(), value.into());
+            let command = Request {
+                args: request.args.iter().map(Into::into).collect(),
+                env: request.env.iter().map(text).collect(),
+                timeout: Some(request.timeout),
+                ..Request::new(&request.program, &request.directory)
+            };
+            let not_started = |source| ProcessError::NotStarted { program: program.clone(), source };
+            let log = self.log.open().map_err(not_started)?;
+            let running = self.commands.run(command).await.map_err(|error| refused(&program, error))?;
+            for one in [running.identity(), running.supervisor()] {
+                let started = Effect::ProcessStarted {
+                    program: program.clone(),
+                    pid: one.pid,
+                    start_ticks: one.start_ticks,
+                    boot_id: one.boot_id.clone(),
+                };
+                effects.record(started).await?;
+            }
+            let limits = OutputLimits {
+                log_bytes_max: self.log.room(),
+                capture_bytes_max: u64::from(request.capture_bytes),
+            };
+            let mut log = tokio::fs::File::from_std(log);
+            let output = pump(running, &mut log, limits).await.map_err(|error| refused(&program, error))?;
+            self.log.took(output.logged_bytes);
+            Ok(ProcessOutput {
+                exit: match output.ended.exit {
+                    Exit::Code(code) => ProcessExit::Code(code),
+                    Exit::Signal(signal) => ProcessExit::Signal(signal),
+                    Exit::TimedOut => ProcessExit::TimedOut,
+                    Exit::Cancelled => return Err(GateClosed.into()),
+                },
+                stdout: output.stdout.captured,
+                stderr: output.stderr.captured,
+                stdout_bytes: output.stdout.total_bytes,
+                stderr_bytes: output.stderr.total_bytes,
+                duration: output.ended.duration,
+            })
+        })
+    }
+}
+
+fn refused(program: &str, error: RunError) -> ProcessError {
+    let program = program.to_owned();
+    match error {
+        RunError::NotStarted { source, .. } if source.kind() == io::ErrorKind::NotFound => ProcessError::NotFound { program },
+        RunError::NotStarted { source, .. } => ProcessError::NotStarted { program, source },
+        RunError::SupervisorGone | RunError::Socket { .. } => ProcessError::SupervisorGone,
+        other => ProcessError::NotStarted { program, source: io::Error::other(other) },
+    }
+}

@@ -1,0 +1,1 @@
+"""A small ledger: lines of text in, totals out."""

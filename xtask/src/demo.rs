@@ -1,0 +1,108 @@
+//! The demo: from a fresh clone to a project that signed plugins worked through.
+//!
+//! In -> out: the checkout -> `target/demo/`, `target/packages/`, and a run that a newcomer can look at.
+//! Invariant: the operator's folder of the demo is its own; nothing of the user's is read or changed.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+
+use crate::packages::{self, Place};
+use crate::step;
+
+/// Removes all that the demo made.
+pub fn clean(root: &Path) -> anyhow::Result<()> {
+    for folder in ["target/demo", "target/packages"] {
+        let path = root.join(folder);
+        if path.exists() {
+            fs::remove_dir_all(&path).with_context(|| format!("cannot remove `{folder}`"))?;
+            println!("removed {folder}");
+        }
+    }
+    Ok(())
+}
+
+/// Builds, signs, certifies, runs, and says what to try next.
+pub fn run(root: &Path) -> anyhow::Result<()> {
+    let started = Instant::now();
+    require_programs()?;
+    step::timed("host, certifier and plugin tool, in release mode (minutes the first time)", || {
+        let mut build = step::cargo(root);
+        build.args(["build", "--release", "-p", "orch-host", "-p", "orch-certify", "-p", "orch-plugin"]);
+        step::run("build", &mut build)
+    })?;
+    let place = Place {
+        binaries: packages::target_folder(root).join("release"),
+        config: root.join("target/demo/config"),
+        packages: root.join("target/packages"),
+        programs: vec!["python3"],
+    };
+    packages::make(root, &place)?;
+    let project = root.join("target/demo/project");
+    step::timed("a small Python project under git", || make_project(root, &project))?;
+
+    let host = place.binaries.join("orch-host");
+    step::say("orch-host run target/demo/project --config-home target/demo/config");
+    let mut run = Command::new(&host);
+    run.current_dir(root).args(["run", "target/demo/project", "--config-home", "target/demo/config", "--trust-workspace"]);
+    let code = step::status("run", &mut run)?;
+    // One test of the project fails on purpose, and with it its task: the goal is not met.
+    if code != 1 {
+        bail!("the run ended with {code}, expected 1: one task of the project fails on purpose");
+    }
+    let shown = host.strip_prefix(root).unwrap_or(&host).display().to_string();
+    println!();
+    println!("The demo took {:.0} s. Six tasks and what the plugins added went through signed, certified plugins;", started.elapsed().as_secs_f64());
+    println!("`test-totals` failed, because one test of the project is wrong on purpose. Try next:");
+    println!();
+    println!("  {shown} logs test-totals --workspace target/demo/project --config-home target/demo/config");
+    println!("  {shown} report --workspace target/demo/project --config-home target/demo/config --format markdown");
+    println!("  printf x >> target/packages/demo/executor-shell/0.1.0/component.wasm && \\");
+    println!("    {shown} run target/demo/project --config-home target/demo/config   # refused: digest-mismatch");
+    Ok(())
+}
+
+fn require_programs() -> anyhow::Result<()> {
+    for (program, package) in [("git", "git"), ("python3", "python3"), ("cc", "gcc")] {
+        let found = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
+        if !found {
+            bail!("`{program}` is missing; on Debian: apt-get install {package}");
+        }
+    }
+    Ok(())
+}
+
+/// A new project each time, with one commit.
+fn make_project(root: &Path, project: &Path) -> anyhow::Result<()> {
+    if project.exists() {
+        fs::remove_dir_all(project).context("cannot remove the project of an earlier demo")?;
+    }
+    copy(&root.join("xtask/demo/project"), project)?;
+    fs::rename(project.join("gitignore"), project.join(".gitignore")).context("cannot name `.gitignore`")?;
+    let git = |args: &[&str]| {
+        let mut git = Command::new("git");
+        git.current_dir(project).args(["-c", "user.name=demo", "-c", "user.email=demo@example.invalid"]).args(args);
+        step::run("git", &mut git)
+    };
+    git(&["init", "--quiet", "--initial-branch", "main"])?;
+    git(&["add", "."])?;
+    git(&["commit", "--quiet", "--message", "A small ledger"])
+}
+
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("cannot make `{}`", to.display()))?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read `{}`", from.display()))? {
+        let path = entry?.path();
+        let target = to.join(path.file_name().unwrap_or_default());
+        match path.is_dir() {
+            true => copy(&path, &target)?,
+            false => {
+                fs::copy(&path, &target).with_context(|| format!("cannot copy `{}`", path.display()))?;
+            }
+        }
+    }
+    Ok(())
+}

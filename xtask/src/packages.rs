@@ -1,0 +1,157 @@
+//! The reference plugins as packages: built, packed, signed, certified, approved.
+//!
+//! In -> out: `plugins/` and the project's own binaries -> packages and an operator's folder that trusts them.
+//! Invariant: nothing is used here that a third party does not have: `orch-plugin`, `orch-certify`, `orch-host`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::step;
+
+/// The reference plugins, in the order of the README.
+pub const PLUGINS: [&str; 7] = [
+    "planner-priority",
+    "executor-shell",
+    "executor-note",
+    "reflector-complexity",
+    "verifier-command",
+    "auditor-files",
+    "service-status",
+];
+
+/// Where everything of one operator lies.
+pub struct Place {
+    /// Folder of the built binaries.
+    pub binaries: PathBuf,
+    pub config: PathBuf,
+    pub packages: PathBuf,
+    /// Programs that the operator allows to the plugins that run commands.
+    pub programs: Vec<&'static str>,
+}
+
+impl Place {
+    fn program(&self, name: &str) -> Command {
+        Command::new(self.binaries.join(name))
+    }
+}
+
+/// The packages that the tests use, with the development build of the binaries.
+pub fn for_tests(root: &Path) -> anyhow::Result<()> {
+    let target = target_folder(root);
+    let place = Place {
+        binaries: target.join("debug"),
+        config: root.join("target/test-operator"),
+        packages: root.join("target/test-packages"),
+        programs: vec!["python3", "sh", "sleep", "true", "false", "cat", "setsid"],
+    };
+    step::timed("binaries for the tests", || {
+        let mut build = step::cargo(root);
+        build.args(["build", "-p", "orch-host", "-p", "orch-certify", "-p", "orch-plugin"]);
+        step::run("build", &mut build)
+    })?;
+    make(root, &place)
+}
+
+/// Where cargo builds to.
+pub fn target_folder(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
+/// Makes keys if there are none, and every package that is not current.
+pub fn make(root: &Path, place: &Place) -> anyhow::Result<()> {
+    let publisher = place.config.join("keys/publisher.json");
+    let certifier = place.config.join("keys/certifier.json");
+    step::timed("keys and policy", || {
+        private_folder(&place.config)?;
+        private_folder(&place.config.join("keys"))?;
+        for folder in ["trust", "trust/publishers", "trust/certifiers"] {
+            private_folder(&place.config.join(folder))?;
+        }
+        if !publisher.exists() {
+            let mut keygen = place.program("orch-certify");
+            keygen.arg("keygen").arg("--out").arg(&publisher).args(["--owner", "demo", "--publisher", "demo/"]);
+            keygen.arg("--trust-file").arg(place.config.join("trust/publishers/demo.toml"));
+            step::run("publisher's key", &mut keygen)?;
+        }
+        if !certifier.exists() {
+            let mut keygen = place.program("orch-certify");
+            keygen.arg("keygen").arg("--out").arg(&certifier).args(["--owner", "this machine", "--certifier", "local"]);
+            keygen.arg("--trust-file").arg(place.config.join("trust/certifiers/local.toml"));
+            step::run("certifier's key", &mut keygen)?;
+        }
+        write_private(&place.config.join("policy.toml"), &policy(place))
+    })?;
+    step::timed("plugins as components", || {
+        for plugin in PLUGINS {
+            let mut build = place.program("orch-plugin");
+            build.arg("build").arg(root.join("plugins").join(plugin));
+            step::run(plugin, &mut build)?;
+        }
+        Ok(())
+    })?;
+    step::timed("packages: packed, signed, certified, approved", || {
+        for plugin in PLUGINS {
+            let package = place.packages.join("demo").join(plugin).join("0.1.0");
+            let mut pack = place.program("orch-plugin");
+            pack.arg("pack").arg(root.join("plugins").join(plugin)).arg("--out").arg(&place.packages);
+            step::run(plugin, &mut pack)?;
+            let mut sign = place.program("orch-plugin");
+            sign.arg("sign").arg(&package).arg("--key").arg(&publisher);
+            step::run(plugin, &mut sign)?;
+            let mut certify = place.program("orch-certify");
+            certify.arg("run").arg(&package).arg("--key").arg(&certifier).args(["--profile", "local"]);
+            step::run(plugin, &mut certify)?;
+            let mut approve = place.program("orch-host");
+            approve.arg("plugin").arg("approve").arg(format!("demo/{plugin}"));
+            approve.arg("--config-home").arg(&place.config);
+            step::run(plugin, &mut approve)?;
+        }
+        Ok(())
+    })
+}
+
+/// What the operator of the demo allows: to each plugin what it asks for, and a list of programs.
+fn policy(place: &Place) -> String {
+    let programs: Vec<String> = place.programs.iter().map(|program| format!("\"{program}\"")).collect();
+    let programs = programs.join(", ");
+    format!(
+        r#"# What the plugins of this operator may do at most.
+packages = ["{packages}"]
+
+[namespaces.demo.allow]
+log = {{}}
+settings = {{}}
+findings = {{}}
+metrics = {{}}
+files = {{ read = ["**"] }}
+tasks = {{ read = true, add = 100, kinds = ["note"] }}
+wasi = {{ clocks = true, random = true, http_types = true }}
+
+[plugins."demo/executor-shell".allow]
+log = {{}}
+settings = {{}}
+process = {{ programs = [{programs}] }}
+
+[plugins."demo/verifier-command".allow]
+log = {{}}
+settings = {{}}
+process = {{ programs = [{programs}] }}
+"#,
+        packages = place.packages.display(),
+    )
+}
+
+/// A folder that only its owner can enter.
+fn private_folder(path: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(path).with_context(|| format!("cannot make `{}`", path.display()))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).with_context(|| format!("cannot protect `{}`", path.display()))
+}
+
+fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).with_context(|| format!("cannot protect `{}`", path.display()))
+}
