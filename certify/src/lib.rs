@@ -7,10 +7,13 @@
 
 pub mod check;
 pub mod confine;
+pub mod conformance;
 pub mod error;
 pub mod examine;
+pub mod fake;
 pub mod issue;
 pub mod key_file;
+pub mod measure;
 pub mod report;
 pub mod sandbox;
 pub mod statement;

@@ -1,2 +1,45 @@
 //! `orch-certify`: makes keys, runs checks, signs and verifies certificates.
-fn main(){}
+//!
+//! In -> out: arguments -> a command's exit code.
+//! Not here: the commands (`commands/`), how errors are shown (`orch-host`'s `console.rs`).
+
+mod commands;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use orch_host::console::Console;
+
+/// Certifies plugins: runs every required check and signs what it found.
+#[derive(Parser)]
+#[command(name = "orch-certify", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Keygen(commands::keygen::KeygenArgs),
+    Run(commands::run::RunArgs),
+    Sign(commands::sign::SignArgs),
+    Verify(commands::verify::VerifyArgs),
+    #[command(hide = true)]
+    Check(commands::check::CheckArgs),
+}
+
+fn main() -> ExitCode {
+    let console = Console::detect();
+    let outcome = match &Cli::parse().command {
+        Command::Keygen(args) => commands::keygen::run(args, &console),
+        Command::Run(args) => commands::run::run(args, &console),
+        Command::Sign(args) => commands::sign::run(args, &console),
+        Command::Verify(args) => commands::verify::run(args, &console),
+        Command::Check(args) => commands::check::run(args, &console),
+    };
+    let exit = outcome.unwrap_or_else(|fault| {
+        console.error(&fault);
+        fault.exit
+    });
+    ExitCode::from(exit.code())
+}

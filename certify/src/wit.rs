@@ -51,14 +51,22 @@ pub fn check_imports(component: &[u8], imports: &[String]) -> Result<(), WitErro
     check(component, wasi_version(imports.iter())?, "")
 }
 
+/// The world of that role, with everything that its plugin may import.
+pub fn role_world(role: Role) -> Result<(Resolve, WorldId), WitError> {
+    world(WASI, &export_of(role, WASI))
+}
+
+fn export_of(role: Role, wasi: &str) -> String {
+    match role {
+        Role::Service => format!("export wasi:http/incoming-handler@{wasi};"),
+        other => format!("export orch:{0}/{0}@0.1.0;", other.as_str()),
+    }
+}
+
 /// Succeeds if the component fits the world of that role.
 pub fn check_role(component: &[u8], role: Role, facts: &Facts) -> Result<(), WitError> {
     let version = wasi_version(facts.imports.iter().chain(&facts.exports))?;
-    let export = match role {
-        Role::Service => format!("export wasi:http/incoming-handler@{version};"),
-        other => format!("export orch:{0}/{0}@0.1.0;", other.as_str()),
-    };
-    check(component, version, &export)
+    check(component, version, &export_of(role, version))
 }
 
 fn check(component: &[u8], wasi: &str, export: &str) -> Result<(), WitError> {
@@ -117,10 +125,10 @@ mod tests {
     fn every_role_has_a_world_in_every_version_of_wasi_that_hosts_take() {
         for patch in 1..=orch_trust::interfaces::WASI_PATCH_MAX {
             let version = format!("0.2.{patch}");
-            world(&version, &format!("export wasi:http/incoming-handler@{version};")).unwrap();
+            world(&version, &export_of(Role::Service, &version)).unwrap();
         }
-        for role in Role::ALL.into_iter().filter(|role| *role != Role::Service) {
-            world(WASI, &format!("export orch:{0}/{0}@0.1.0;", role.as_str())).unwrap();
+        for role in Role::ALL {
+            role_world(role).unwrap();
         }
     }
 

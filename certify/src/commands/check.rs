@@ -1,0 +1,49 @@
+//! The hidden verb under which this binary runs one group of checks in a process of its own.
+//!
+//! In -> out: group, folder, an order on standard input -> the group's report as JSON on standard output.
+//! Invariant: this process limits itself before it reads anything; it never opens a key.
+//! Not here: who starts it (`sandbox.rs`).
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use orch_certify::check::{Group, GroupReport, run_static};
+use orch_certify::confine::{Ceilings, confine};
+use orch_certify::conformance;
+use orch_certify::measure::Gauge;
+use orch_certify::sandbox::{Order, read_same};
+use orch_host::console::Console;
+use orch_host::exit::{Exit, Fault, Outcome};
+
+const ORDER_BYTES_MAX: u64 = 1 << 20;
+
+#[derive(clap::Args)]
+pub(crate) struct CheckArgs {
+    /// Group of checks
+    group: String,
+    /// Package folder
+    package: PathBuf,
+}
+
+pub(crate) fn run(args: &CheckArgs, console: &Console) -> Outcome {
+    let Some(group) = Group::from_name(&args.group) else {
+        let error = anyhow::anyhow!("`{}` is no group of checks", args.group.escape_default());
+        return Err(Fault::new(Exit::Usage, "check-group", None, error));
+    };
+    confine(Ceilings::of(group)).context("cannot limit this process")?;
+    let mut input = Vec::new();
+    std::io::stdin().take(ORDER_BYTES_MAX).read_to_end(&mut input).context("cannot read the order")?;
+    let order: Order = serde_json::from_slice(&input).context("order is malformed")?;
+    let package = read_same(&args.package, &order)?;
+    let gauge = Gauge::default();
+    tracing::subscriber::set_global_default(gauge.clone()).context("cannot measure")?;
+    let results = match group {
+        Group::Conformance(role) => vec![conformance::run(&package, role, &order.workspace)],
+        Group::Package | Group::Component => run_static(group, &package),
+    };
+    let report = GroupReport { results, measured: gauge.measured() };
+    let text = serde_json::to_vec(&report).context("cannot write the report")?;
+    console.bytes(&text).context("cannot write the report")?;
+    Ok(Exit::Done)
+}

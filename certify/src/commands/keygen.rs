@@ -1,0 +1,86 @@
+//! Makes a key: the secret file for its owner, the public file for operators who trust it.
+//!
+//! In -> out: names -> two files.
+//! Invariant: neither file is ever overwritten.
+//! Not here: their formats (`key_file.rs`, `orch-trust`'s `authority.rs`).
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use orch_certify::key_file;
+use orch_host::console::{Console, escape};
+use orch_host::exit::{Exit, Fault, Outcome};
+use orch_trust::authority::{Certifier, Level, Publisher};
+use orch_trust::key::PublicKey;
+
+use super::key_fault;
+
+/// Make a key, and the file by which operators trust it.
+#[derive(clap::Args)]
+pub(crate) struct KeygenArgs {
+    /// Where the secret key goes; the public file is beside it with the ending `.toml`
+    #[arg(long, default_value = "orch.key")]
+    out: PathBuf,
+    /// Whose key it is, for people
+    #[arg(long, default_value = "unnamed")]
+    owner: String,
+    /// Namespaces that it may publish under, like `acme` or `acme/`
+    #[arg(long, value_name = "NAMESPACE", num_args = 1.., conflicts_with = "certifier")]
+    publisher: Vec<String>,
+    /// It certifies, at most at that level
+    #[arg(long, value_enum, value_name = "LEVEL", required_unless_present = "publisher")]
+    certifier: Option<Profile>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Profile {
+    Local,
+    Certified,
+}
+
+pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Outcome {
+    let public_path = args.out.with_extension("toml");
+    if public_path == args.out {
+        let error = anyhow::anyhow!("`{}` is the name of the public file", args.out.display());
+        return Err(Fault::new(Exit::Usage, "key-file-name", None, error));
+    }
+    if public_path.symlink_metadata().is_ok() {
+        return Err(key_fault(key_file::KeyFileError::Exists { path: public_path }));
+    }
+    // Namespaces are checked before anything is written: the text is read back the way operators will.
+    let any = orch_trust::key::SecretKey::from_seed(&[1; 32]).public();
+    render(args, any).map_err(|error| Fault::new(Exit::Usage, "namespace", None, error))?;
+    let key = key_file::write(&args.out).map_err(key_fault)?;
+    let text = render(args, key.public()).map_err(|error| Fault::new(Exit::Usage, "namespace", None, error))?;
+    write_new(&public_path, &text)
+        .map_err(|source| key_fault(key_file::KeyFileError::Io { path: public_path.clone(), source }))?;
+    console.line(&format!("key     {}", key.public().id()));
+    console.line(&format!("secret  {}", escape(&args.out.display().to_string())));
+    console.line(&format!("public  {}", escape(&public_path.display().to_string())));
+    Ok(Exit::Done)
+}
+
+/// The public file's text, if operators can read it.
+fn render(args: &KeygenArgs, key: PublicKey) -> anyhow::Result<String> {
+    let owner = args.owner.clone();
+    if let Some(profile) = args.certifier {
+        let profile = match profile {
+            Profile::Local => Level::Local,
+            Profile::Certified => Level::Certified,
+        };
+        let text = Certifier { key, owner, profile, not_after: None }.render();
+        Certifier::parse(&text)?;
+        return Ok(text);
+    }
+    let with_slash = |name: &String| format!("{}/", name.trim_end_matches('/'));
+    let namespaces = args.publisher.iter().map(with_slash).collect();
+    let text = Publisher { key, owner, namespaces, max_permissions: None, not_after: None }.render();
+    Publisher::parse(&text)?;
+    Ok(text)
+}
+
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    File::options().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
+}

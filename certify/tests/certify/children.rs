@@ -1,0 +1,137 @@
+//! Children that crash, hang or lie: every check of theirs is `error`, and nothing is certified.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use orch_certify::check::Group;
+use orch_certify::examine::examine;
+use orch_certify::issue::assemble;
+use orch_certify::sandbox::Sandbox;
+use orch_host::package;
+use orch_trust::authority::Level;
+use orch_trust::certificate::CheckStatus;
+use orch_trust::manifest::Role;
+use orch_trust::time::UnixSeconds;
+
+use crate::guest::guest;
+use crate::package::Package;
+
+fn sound() -> Package {
+    Package::new(Role::Executor, &guest(Role::Executor, "", &[]), |_| {})
+}
+
+fn sandbox(folder: &Path, script: &str) -> Sandbox {
+    let program = folder.join("child");
+    std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let wall = Duration::from_millis(700);
+    Sandbox { program, static_wall: wall, conformance_wall: wall }
+}
+
+/// Every check of the group ended in `error`, whose reason begins so.
+#[track_caller]
+fn ends_in_error(script: &str, reason: &str) {
+    let package = sound();
+    let read = package::read(&package.folder()).unwrap();
+    let sandbox = sandbox(package.home.path(), script);
+    let (results, measured) = sandbox.run(Group::Component, &package.folder(), &read, package.home.path());
+    let ids: Vec<&str> = results.iter().map(|result| result.id.as_str()).collect();
+    assert_eq!(ids, Group::Component.checks());
+    for result in &results {
+        assert_eq!(result.status, CheckStatus::Error, "{script}");
+        assert!(result.findings[0].starts_with(reason), "{script}: {:?}", result.findings);
+    }
+    assert_eq!(measured, Default::default());
+}
+
+fn pass_of(id: &str) -> String {
+    format!(
+        r#"{{"id":"{id}","version":1,"tool":{{"name":"orch-certify","version":"1"}},"status":"pass","lookedAt":1}}"#
+    )
+}
+
+fn report_of(ids: &[&str]) -> String {
+    let results: Vec<String> = ids.iter().map(|id| pass_of(id)).collect();
+    format!(r#"{{"results":[{}],"measured":{{"fuelMax":0,"memoryBytesMax":0}}}}"#, results.join(","))
+}
+
+const ALL: [&str; 5] = ["component", "imports", "exports", "memory", "custom-sections"];
+
+#[test]
+fn a_child_that_does_not_end_well_is_an_error() {
+    ends_in_error("exit 0", "child-output");
+    ends_in_error("exit 7", "child-crashed: exit code 7");
+    ends_in_error("kill -SEGV $$", "child-crashed: signal 11");
+    ends_in_error("echo oh no >&2; exit 5", "child-crashed: exit code 5: oh no");
+    ends_in_error(&format!("echo '{}'; exit 1", report_of(&ALL)), "child-crashed");
+    ends_in_error("exec yes", "child-");
+}
+
+#[test]
+fn a_child_that_hangs_is_ended() {
+    let started = Instant::now();
+    ends_in_error("exec sleep 60", "child-timeout");
+    assert!(started.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn a_report_must_be_whole_and_about_its_group() {
+    let whole = report_of(&ALL);
+    ends_in_error(&format!("printf '%s' '{}'", &whole[..whole.len() - 1]), "child-output");
+    ends_in_error(&format!("echo '{}'", report_of(&ALL[..4])), "child-output");
+    ends_in_error(&format!("echo '{}'", report_of(&[ALL[0]; 5])), "child-output");
+    let empty = whole.replacen("\"lookedAt\":1", "\"lookedAt\":0", 1);
+    ends_in_error(&format!("echo '{empty}'"), "child-output: a check passed that looked at nothing");
+    // The whole report is believed, so that the cases above say something.
+    let package = sound();
+    let read = package::read(&package.folder()).unwrap();
+    let sandbox = sandbox(package.home.path(), &format!("cat >/dev/null; echo '{whole}'"));
+    let (results, _) = sandbox.run(Group::Component, &package.folder(), &read, package.home.path());
+    assert!(results.iter().all(|result| result.status == CheckStatus::Pass), "{results:?}");
+}
+
+#[test]
+fn nothing_is_certified_when_children_crash() {
+    let package = sound();
+    let read = package::read(&package.folder()).unwrap();
+    let sandbox = sandbox(package.home.path(), "exit 9");
+    let examination = examine(&package.folder(), &read, Level::Local, &sandbox).unwrap();
+    assert!(!examination.passed());
+    assert_eq!(examination.unmet.len(), 9);
+    let now = UnixSeconds(1_700_000_000);
+    assert_eq!(assemble(&read, examination, now, now).unwrap_err().code(), "statement-check");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_an_error() {
+    let package = sound();
+    let read = package::read(&package.folder()).unwrap();
+    let sandbox = Sandbox::new(PathBuf::from("/no/such/program"));
+    let (results, _) = sandbox.run(Group::Package, &package.folder(), &read, package.home.path());
+    assert!(results.iter().all(|result| result.status == CheckStatus::Error));
+    assert!(results[0].findings[0].starts_with("child-not-started"));
+}
+
+#[test]
+fn a_package_that_changes_under_a_child_is_an_error() {
+    let package = sound();
+    let read = package::read(&package.folder()).unwrap();
+    package.write("sbom.cdx.json", b"{ }");
+    let sandbox = Sandbox::new(PathBuf::from(env!("CARGO_BIN_EXE_orch-certify")));
+    let (results, _) = sandbox.run(Group::Package, &package.folder(), &read, package.home.path());
+    assert!(results.iter().all(|result| result.status == CheckStatus::Error));
+    assert!(results[0].findings[0].contains("package changed"), "{:?}", results[0].findings);
+}
+
+#[test]
+fn children_get_an_empty_environment() {
+    // `env` prints what it has; sh adds PWD and the like by itself.
+    let script = "cat >/dev/null; env | grep -v -e ^PWD= -e ^SHLVL= -e ^_= -e ^OLDPWD= >&2; exit 3";
+    ends_in_error(script, "child-crashed: exit code 3: PATH=/usr/bin:/bin");
+    let package = sound();
+    let read = package::read(&package.folder()).unwrap();
+    let sandbox = sandbox(package.home.path(), script);
+    let (results, _) = sandbox.run(Group::Package, &package.folder(), &read, package.home.path());
+    assert_eq!(results[0].findings, ["child-crashed: exit code 3: PATH=/usr/bin:/bin"]);
+}

@@ -1,0 +1,190 @@
+//! Defects of packages: each refused by the check that is there for it, and by no other.
+
+use orch_trust::manifest::Role;
+use serde_json::json;
+
+use crate::guest::guest;
+use crate::package::{Package, orch_certify};
+
+fn executor() -> Vec<u8> {
+    guest(Role::Executor, "", &[])
+}
+
+/// Fails exactly these checks, with that code; conformance is not run.
+#[track_caller]
+fn refused(package: &Package, checks: &[&str], code: &str) {
+    let verdict = package.certify();
+    assert_eq!(verdict.with("fail"), checks, "{:?}", verdict.findings);
+    assert!(verdict.findings.iter().any(|finding| finding.contains(code)), "{code}: {:?}", verdict.findings);
+    assert_eq!(verdict.exit, 3);
+    assert_eq!(verdict.with("error"), [""; 0], "{:?}", verdict.findings);
+    if let Some(status) = verdict.statuses.get("conformance/executor") {
+        assert_eq!(status, "skipped");
+    }
+}
+
+/// The component with one more custom section at its end.
+fn with_section(mut component: Vec<u8>, name: &str, data: &[u8]) -> Vec<u8> {
+    assert!(name.len() < 100 && data.len() < 20, "lengths are one byte here");
+    component.push(0);
+    component.push((1 + name.len() + data.len()) as u8);
+    component.push(name.len() as u8);
+    component.extend_from_slice(name.as_bytes());
+    component.extend_from_slice(data);
+    component
+}
+
+/// An executor that also imports the function of an interface.
+fn importing(interface: &str, function: &str, kind: &str) -> Vec<u8> {
+    let text = format!(
+        "(component (import \"{interface}\" (instance (export \"{function}\" (func {kind})))))"
+    );
+    wat::parse_str(text).unwrap()
+}
+
+#[test]
+fn manifests() {
+    let component = executor();
+    let with = |edit: fn(&mut serde_json::Value)| Package::new(Role::Executor, &component, edit);
+    refused(&with(|manifest| manifest["extra"] = 1.into()), &["manifest"], "manifest-schema");
+    refused(&with(|manifest| manifest["roles"] = json!(["guard"])), &["manifest"], "manifest-schema");
+    refused(&with(|manifest| manifest["id"] = "orch/x".into()), &["manifest"], "manifest-json");
+    let twice = with(|_| {});
+    let text = std::fs::read_to_string(twice.folder().join("manifest.json")).unwrap();
+    twice.write("manifest.json", text.replacen("\"name\"", "\"name\":\"x\",\"name\"", 1).as_bytes());
+    refused(&twice, &["manifest"], "manifest-duplicate-key");
+}
+
+#[test]
+fn names() {
+    let component = executor();
+    for (id, code) in [("0rch/sample", "name-confusable"), ("demo/-x", "name-hyphens")] {
+        let package = Package::new(Role::Executor, &component, |manifest| manifest["id"] = id.into());
+        refused(&package, &["names"], code);
+    }
+}
+
+#[test]
+fn file_sets() {
+    let component = executor();
+    let other = Package::new(Role::Executor, &component, |_| {});
+    other.write("sbom.cdx.json", b"{ }");
+    refused(&other, &["file-set"], "digest-mismatch");
+    let more = Package::new(Role::Executor, &component, |_| {});
+    more.write("README.md", b"# More");
+    refused(&more, &["file-set"], "file-undeclared");
+}
+
+#[test]
+fn files_that_are_no_package_do_not_reach_a_check() {
+    let component = executor();
+    for (name, code) in [("run.sh", "file-extra"), ("component.wasm", "file-not-regular")] {
+        let package = Package::new(Role::Executor, &component, |_| {});
+        let path = package.folder().join(name);
+        let _ = std::fs::remove_file(&path);
+        std::os::unix::fs::symlink("manifest.json", &path).unwrap();
+        if name == "run.sh" {
+            std::fs::remove_file(&path).unwrap();
+            std::fs::write(&path, "").unwrap();
+        }
+        let output = orch_certify(package.home.path(), &["run", "package"]);
+        assert_eq!(output.status.code(), Some(3), "{name}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(code), "{name}");
+    }
+}
+
+#[test]
+fn binaries() {
+    let refuse = |bytes: &[u8], code: &str| {
+        refused(&Package::new(Role::Executor, bytes, |_| {}), &["component"], code);
+    };
+    refuse(b"(component)", "wat-text");
+    refuse(&wat::parse_str("(module)").unwrap(), "core-module");
+    refuse(&[executor(), vec![0, 0, 0]].concat(), "not-a-component");
+    refuse(b"", "not-a-component");
+    // A function body that does not fit its type: structure holds, validation does not.
+    let mut invalid = executor();
+    let place = invalid.windows(3).rposition(|bytes| bytes == [0x41, 0x80, 0x20]).unwrap();
+    invalid[place] = 0x42;
+    refuse(&invalid, "component-invalid");
+}
+
+#[test]
+fn imports() {
+    let package = |component: &[u8], permissions: serde_json::Value| {
+        Package::new(Role::Executor, component, |manifest| manifest["permissions"] = permissions)
+    };
+    let unknown = importing("wasi:cli/environment@0.2.0", "f", "");
+    let verdict = package(&unknown, json!({})).certify();
+    assert!(verdict.with("fail").contains(&"imports"), "{:?}", verdict.findings);
+    assert!(verdict.findings.iter().any(|finding| finding.contains("import-unknown")), "{:?}", verdict.findings);
+    let settings = importing("orch:settings/settings@0.1.0", "all", "(result string)");
+    let verdict = package(&settings, json!({})).certify();
+    assert!(
+        verdict.findings.iter().any(|finding| finding.contains("import-undeclared")),
+        "{:?}",
+        verdict.findings
+    );
+    let shape = importing("orch:settings/settings@0.1.0", "all", "(param \"x\" u8) (result string)");
+    let verdict = package(&shape, json!({ "settings": {} })).certify();
+    assert!(verdict.findings.iter().any(|finding| finding.contains("import-shape")), "{:?}", verdict.findings);
+}
+
+#[test]
+fn a_permission_that_nothing_uses_is_said_and_does_not_refuse() {
+    let ask = |manifest: &mut serde_json::Value| manifest["permissions"] = json!({ "log": {} });
+    let verdict = Package::new(Role::Executor, &executor(), ask).certify();
+    assert_eq!(verdict.exit, 0);
+    assert_eq!(verdict.findings.len(), 1, "{:?}", verdict.findings);
+    assert!(verdict.findings[0].contains("permission-unused: nothing imports what `log` opens"));
+}
+
+#[test]
+fn exports() {
+    let planner = |manifest: &mut serde_json::Value| {
+        manifest["roles"] = json!(["planner"]);
+        manifest["kinds"] = json!([]);
+    };
+    refused(&Package::new(Role::Executor, &executor(), planner), &["exports"], "export-missing");
+    let shape = r#"(component
+        (core module $m (func (export "f")))
+        (core instance $i (instantiate $m))
+        (func $f (canon lift (core func $i "f")))
+        (instance $e (export "execute" (func $f)))
+        (export "orch:executor/executor@0.1.0" (instance $e)))"#;
+    let shape = wat::parse_str(shape).unwrap();
+    refused(&Package::new(Role::Executor, &shape, |_| {}), &["exports"], "export-shape");
+}
+
+#[test]
+fn memories() {
+    let large = guest(Role::Executor, "", &[]);
+    let small = |manifest: &mut serde_json::Value| manifest["limits"]["memoryMiB"] = 1.into();
+    let many = guest(Role::Executor, "(memory $more 300)", &[]);
+    assert_eq!(Package::new(Role::Executor, &large, small).certify().exit, 0);
+    refused(&Package::new(Role::Executor, &many, small), &["memory"], "memory-minimum");
+}
+
+#[test]
+fn custom_sections() {
+    for name in ["signature", "sourceMappingURL", "external_debug_info", "x"] {
+        let component = with_section(executor(), name, b"1");
+        refused(&Package::new(Role::Executor, &component, |_| {}), &["custom-sections"], "custom-section");
+    }
+    let once = with_section(executor(), "description", b"1");
+    assert_eq!(Package::new(Role::Executor, &once, |_| {}).certify().exit, 0);
+    let twice = with_section(once, "description", b"2");
+    refused(&Package::new(Role::Executor, &twice, |_| {}), &["custom-sections"], "section-twice");
+}
+
+#[test]
+fn level_certified_names_the_checks_that_are_missing() {
+    let package = Package::new(Role::Executor, &executor(), |_| {});
+    let output = orch_certify(package.home.path(), &["run", "package", "--profile", "certified"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(said.contains("code: check-not-available"), "{said}");
+    for check in orch_trust::certificate::CERTIFIED_ONLY {
+        assert!(said.contains(check), "{check} in {said}");
+    }
+}

@@ -1,0 +1,205 @@
+//! Keys, certificates and statements: from `keygen` to a package that `verify` accepts.
+
+use std::path::Path;
+
+use orch_certify::issue::{WASMTIME, life_seconds, still_valid};
+use orch_certify::{key_file, statement};
+use orch_host::package;
+use orch_trust::authority::{Level, Publisher};
+use orch_trust::certificate::{Certificate, CheckStatus};
+use orch_trust::dsse::Statement;
+use orch_trust::manifest::Role;
+use orch_trust::package::PackageBytes;
+use orch_trust::release::{self, Release};
+use orch_trust::time::UnixSeconds;
+
+use crate::guest::guest;
+use crate::package::{Package, orch_certify};
+
+#[track_caller]
+fn succeeds(folder: &Path, args: &[&str]) -> String {
+    let output = orch_certify(folder, args);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {said}{}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[track_caller]
+fn fails(folder: &Path, args: &[&str], exit: i32, code: &str) {
+    let output = orch_certify(folder, args);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(exit), "{args:?}: {said}");
+    assert!(said.contains(&format!("code: {code}")), "{args:?}: {said}");
+}
+
+fn sound() -> Package {
+    Package::new(Role::Executor, &guest(Role::Executor, "", &[]), |_| {})
+}
+
+fn read(package: &Package) -> PackageBytes {
+    package::read(&package.folder()).unwrap()
+}
+
+fn now() -> UnixSeconds {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    UnixSeconds(since.as_secs() as i64)
+}
+
+fn keys(home: &Path) {
+    succeeds(home, &["keygen", "--out", "pub.key", "--owner", "Demo", "--publisher", "demo"]);
+    succeeds(home, &["keygen", "--out", "cert.key", "--owner", "Here", "--certifier", "local"]);
+}
+
+fn release(package: &Package) {
+    let key = key_file::read(&package.home.path().join("pub.key")).unwrap();
+    let said = Release {
+        id: orch_trust::name::PluginId::parse("demo/sample").unwrap(),
+        version: "1.0.0".parse().unwrap(),
+        release_counter: 1,
+        channel: "stable".to_owned(),
+        issued_at: now(),
+        not_after: now().plus(UnixSeconds::DAY),
+        source: None,
+    };
+    package.write("release.dsse.json", &release::sign(&read(package), said, &key));
+}
+
+#[test]
+fn a_package_that_passed_is_signed_and_verified() {
+    let package = sound();
+    let home = package.home.path();
+    keys(home);
+    let verify = ["verify", "package", "--trust", "pub.toml", "cert.toml"];
+    fails(home, &verify, 3, "release-missing");
+    release(&package);
+    fails(home, &verify, 3, "certificate-missing");
+    let said = succeeds(home, &["run", "package", "--key", "cert.key"]);
+    assert!(said.contains("certified (local) until"), "{said}");
+    let said = succeeds(home, &verify);
+    assert!(said.contains("facts        passed"), "{said}");
+    fails(home, &["verify", "package", "--trust", "pub.toml"], 3, "certificate-unknown-key");
+    fails(home, &["verify", "package", "--trust", "cert.toml"], 3, "release-unknown-key");
+    // The same tool finds the same again and leaves the file as it is.
+    let said = succeeds(home, &["run", "package", "--key", "cert.key"]);
+    assert!(said.contains("still valid"), "{said}");
+    package.write("sbom.cdx.json", b"{ }");
+    fails(home, &verify, 3, "digest-mismatch");
+    let output = orch_certify(home, &["run", "package", "--key", "cert.key"]);
+    assert_eq!(output.status.code(), Some(3), "a certificate of other files is not reused");
+}
+
+#[test]
+fn a_package_that_failed_gets_no_certificate() {
+    let trapping = guest(Role::Executor, "", &[("execute", "unreachable")]);
+    let package = Package::new(Role::Executor, &trapping, |_| {});
+    keys(package.home.path());
+    let args = ["run", "package", "--key", "cert.key", "--out", "statement.json"];
+    let output = orch_certify(package.home.path(), &args);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(!package.folder().join("certificates").exists());
+    assert!(!package.home.path().join("statement.json").exists());
+}
+
+#[test]
+fn a_certificate_is_used_again_in_the_first_half_of_its_life_only() {
+    let package = sound();
+    let home = package.home.path();
+    keys(home);
+    succeeds(home, &["run", "package", "--key", "cert.key"]);
+    let key = key_file::read(&home.join("cert.key")).unwrap();
+    let half = life_seconds(Level::Local) / 2;
+    let at = |seconds: i64| still_valid(&read(&package), Level::Local, &key, now().plus(seconds)).is_some();
+    assert!(at(0) && at(half - 60));
+    assert!(!at(half + 60) && !at(2 * half + 60));
+    let other = key_file::write(&home.join("other.key")).unwrap();
+    assert_eq!(still_valid(&read(&package), Level::Local, &other, now()), None);
+    assert_eq!(still_valid(&read(&package), Level::Certified, &key, now()), None);
+}
+
+/// A statement of `run --out`, and its package.
+fn statement() -> (Package, Statement<Certificate>) {
+    let package = sound();
+    succeeds(package.home.path(), &["run", "package", "--out", "statement.json"]);
+    let statement = statement::read(&package.home.path().join("statement.json")).unwrap();
+    (package, statement)
+}
+
+#[test]
+fn a_statement_is_signed_by_whoever_has_the_key() {
+    let (package, _) = statement();
+    let home = package.home.path();
+    assert!(!package.folder().join("certificates").exists(), "nothing is signed without a key");
+    keys(home);
+    release(&package);
+    succeeds(home, &["sign", "statement.json", "package", "--key", "cert.key"]);
+    succeeds(home, &["verify", "package", "--trust", "pub.toml", "--trust", "cert.toml"]);
+}
+
+#[test]
+fn a_statement_that_does_not_hold_is_not_signed() {
+    let (package, good) = statement();
+    let bytes = read(&package);
+    let at = good.predicate.finished_at;
+    assert!(statement::check(good.clone(), &bytes, at).is_ok());
+    assert!(statement::check(good.clone(), &bytes, at.plus(UnixSeconds::DAY)).is_ok());
+    let code = |now: UnixSeconds, edit: &dyn Fn(&mut Statement<Certificate>)| {
+        let mut statement = good.clone();
+        edit(&mut statement);
+        // Whoever edits it can do its digest again, too.
+        statement.predicate.result_digest = statement.predicate.results();
+        statement::check(statement, &bytes, now).unwrap_err().code()
+    };
+    assert_eq!(code(at.plus(UnixSeconds::DAY + 1), &|_| {}), "statement-old");
+    assert_eq!(code(at.plus(-301), &|_| {}), "statement-not-yet");
+    let edits: [(&str, &dyn Fn(&mut Certificate)); 10] = [
+        ("statement-other-plugin", &|stated| stated.version = "1.0.1".parse().unwrap()),
+        ("statement-other-tool", &|stated| stated.certifier.version = "0.0.9".to_owned()),
+        ("statement-other-tool", &|stated| stated.checks[0].tool.version = "0.0.9".to_owned()),
+        ("statement-other-tool", &|stated| stated.environment.wasmtime = format!("{WASMTIME}0")),
+        ("statement-too-long", &|stated| stated.valid_until = stated.valid_until.plus(1)),
+        ("statement-facts", &|stated| stated.facts.imports.push("orch:log/log@0.1.0".to_owned())),
+        ("statement-check", &|stated| drop(stated.checks.pop())),
+        ("statement-check", &|stated| stated.checks[2].status = CheckStatus::Skipped),
+        ("statement-check", &|stated| stated.checks[2].looked_at = 0),
+        ("statement-check", &|stated| stated.level = Level::Certified),
+    ];
+    for (expected, edit) in edits {
+        assert_eq!(code(at, &|statement| edit(&mut statement.predicate)), expected);
+    }
+    assert_eq!(code(at, &|statement| drop(statement.subject.pop())), "statement-other-subject");
+    let mut other_digest = good.clone();
+    other_digest.predicate.checks[0].findings.push("x".to_owned());
+    assert_eq!(statement::check(other_digest, &bytes, at).unwrap_err().code(), "statement-digest");
+    package.write("sbom.cdx.json", b"{ }");
+    assert_eq!(statement::check(good, &read(&package), at).unwrap_err().code(), "statement-other-subject");
+}
+
+#[test]
+fn keygen_writes_both_files_once_and_keeps_the_secret() {
+    let home = tempfile::tempdir().unwrap();
+    let said = succeeds(home.path(), &["keygen", "--out", "a.key", "--owner", "Acme", "--publisher", "acme", "demo/"]);
+    let secret = std::fs::read_to_string(home.path().join("a.key")).unwrap();
+    let seed = serde_json::from_str::<serde_json::Value>(&secret).unwrap()["seed"].as_str().unwrap().to_owned();
+    let text = std::fs::read_to_string(home.path().join("a.toml")).unwrap();
+    assert!(!said.contains(&seed) && !text.contains(&seed));
+    let publisher = Publisher::parse(&text).unwrap();
+    assert_eq!(publisher.namespaces, ["acme/", "demo/"]);
+    assert_eq!(publisher.key, key_file::read(&home.path().join("a.key")).unwrap().public());
+    let again = ["keygen", "--out", "a.key", "--certifier", "local"];
+    fails(home.path(), &again, 2, "key-file-exists");
+    let wrong = ["keygen", "--out", "b.key", "--publisher", "Acme Inc"];
+    fails(home.path(), &wrong, 2, "namespace");
+    assert!(!home.path().join("b.key").exists(), "nothing is written for a namespace that nobody can trust");
+    assert_eq!(orch_certify(home.path(), &["keygen", "--out", "c.key"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_key_that_others_can_read_signs_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    let package = sound();
+    keys(package.home.path());
+    let path = package.home.path().join("cert.key");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    fails(package.home.path(), &["run", "package", "--key", "cert.key"], 2, "key-file-exposed");
+    assert!(!package.folder().join("certificates").exists());
+}

@@ -1,0 +1,94 @@
+//! Packages for tests, and the binary run on them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use orch_trust::digest::Sha256Digest;
+use orch_trust::manifest::Role;
+use serde_json::{Value, json};
+
+pub(crate) const SBOM: &[u8] = b"{}";
+
+/// A package in a folder of its own.
+pub(crate) struct Package {
+    pub(crate) home: tempfile::TempDir,
+}
+
+impl Package {
+    /// A sound manifest for that component, changed by `edit` at last.
+    pub(crate) fn new(role: Role, component: &[u8], edit: impl FnOnce(&mut Value)) -> Self {
+        let kinds: &[&str] = if role == Role::Executor { &["note"] } else { &[] };
+        let file = |path: &str, role: &str, bytes: &[u8]| json!({ "path": path, "role": role, "size": bytes.len(), "sha256": Sha256Digest::of(bytes).to_string() });
+        let permissions = match role {
+            Role::Service => json!({ "wasi": { "http_types": true } }),
+            _ => json!({}),
+        };
+        let mut manifest = json!({
+            "schema": "urn:orch:plugin-manifest:v1", "id": "demo/sample", "version": "1.0.0", "name": "Sample",
+            "description": "A sample", "license": "MIT", "roles": [role.as_str()], "kinds": kinds,
+            "host": { "api": ">=0.1.0, <0.2.0" }, "permissions": permissions,
+            "limits": { "memoryMiB": 16, "busyMs": 2000, "wallMs": 5000, "outputKiB": 256, "hostCalls": 10000, "logKiB": 64 },
+            "integrity": { "files": [file("component.wasm", "component", component), file("sbom.cdx.json", "sbom", SBOM)] }
+        });
+        edit(&mut manifest);
+        let package = Self { home: tempfile::tempdir().unwrap() };
+        std::fs::create_dir(package.folder()).unwrap();
+        package.write("manifest.json", manifest.to_string().as_bytes());
+        package.write("component.wasm", component);
+        package.write("sbom.cdx.json", SBOM);
+        package
+    }
+
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.home.path().join("package")
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.folder().join(name), bytes).unwrap();
+    }
+
+    /// Status of each check, findings of those that did not pass, and the exit code.
+    #[track_caller]
+    pub(crate) fn certify(&self) -> Verdict {
+        let output = orch_certify(self.home.path(), &["run", "package", "--format", "json"]);
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let value: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| {
+            panic!("{error}: {stdout}{}", String::from_utf8_lossy(&output.stderr));
+        });
+        let checks = value["checks"].as_array().unwrap();
+        let statuses = checks.iter().map(|check| {
+            (check["id"].as_str().unwrap().to_owned(), check["status"].as_str().unwrap().to_owned())
+        });
+        let findings = checks.iter().flat_map(|check| {
+            check.get("findings").and_then(Value::as_array).into_iter().flatten().map(|finding| {
+                format!("{} {}: {}", check["id"], check["status"], finding.as_str().unwrap())
+            })
+        });
+        Verdict {
+            statuses: statuses.collect(),
+            findings: findings.collect(),
+            exit: output.status.code().unwrap(),
+            measured: value["measured"].clone(),
+        }
+    }
+}
+
+pub(crate) struct Verdict {
+    pub(crate) statuses: BTreeMap<String, String>,
+    pub(crate) findings: Vec<String>,
+    pub(crate) exit: i32,
+    pub(crate) measured: Value,
+}
+
+impl Verdict {
+    /// Ids of the checks with that status.
+    pub(crate) fn with(&self, status: &str) -> Vec<&str> {
+        self.statuses.iter().filter(|(_, found)| *found == status).map(|(id, _)| id.as_str()).collect()
+    }
+}
+
+/// The binary, run in that folder.
+pub(crate) fn orch_certify(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_orch-certify")).args(args).current_dir(folder).output().unwrap()
+}
