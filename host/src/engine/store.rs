@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
+use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView};
 
 use super::EngineKind;
@@ -154,9 +155,10 @@ impl CallState {
         WasiHttpCtxView { hooks: &mut self.no_outgoing, table: &mut self.table, ctx: &mut self.http }
     }
 
-    /// Ends everything that still waits for the guest, which will not run again.
-    pub(crate) fn drop_resources(&mut self) {
-        self.table = ResourceTable::new();
+    /// Ends everything that still waits for the guest, which will not run again; true if a body was not ended.
+    pub(crate) fn drop_resources(&mut self) -> bool {
+        let mut table = std::mem::take(&mut self.table);
+        table.iter_mut().any(|resource| resource.is::<HostOutgoingBody>())
     }
 
     pub(crate) fn output_bytes_max(&self) -> usize {

@@ -14,6 +14,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use orch_trust::evidence::Compilable;
 use orch_trust::manifest::Role;
 use tokio::sync::oneshot;
+use wasmtime::Store;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
@@ -66,27 +67,29 @@ impl<E: Compilable> Service<E> {
             let called =
                 instance.wasi_http_incoming_handler().call_handle(&mut store, request, response).await;
             // A response that was not set, or a body that was not ended, will never be.
-            store.data_mut().drop_resources();
-            called
+            let unended = store.data_mut().drop_resources();
+            called.map(|()| unended)
         };
         // The guest writes the body while it is collected here.
         let both = async {
             let (called, collected) = tokio::join!(call, collect(receiver, output_bytes_max));
-            called.map(|()| collected)
+            called.map(|unended| (unended, collected))
         };
         let outcome = store::within(wall, both).await;
         let settled = store::settle(&mut store, outcome);
-        let result = settled.and_then(|collected| self.response(collected, &mut store));
+        let result = settled.and_then(|(unended, collected)| self.response(unended, collected, &store));
         store::report(store, result)
     }
 
     fn response(
         &self,
+        unended: bool,
         collected: Option<Result<Response<Bytes>, BodyError>>,
-        store: &mut wasmtime::Store<CallState>,
+        store: &Store<CallState>,
     ) -> Result<Response<Bytes>, CallError> {
         let plugin: &Arc<str> = self.linked.plugin();
         match collected {
+            Some(Ok(_)) if unended => Err(CallError::answer(plugin, "a body without an end")),
             Some(Ok(response)) => Ok(response),
             Some(Err(BodyError::TooLarge)) => Err(store.data().limit(Exceeded::Output)),
             Some(Err(BodyError::Broken(message))) => Err(CallError::answer(plugin, message)),
