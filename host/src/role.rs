@@ -12,6 +12,14 @@
 //! }
 //! ```
 //!
+//! ```
+//! use orch_host::role::executor::Executor;
+//! use orch_trust::evidence::Admitted;
+//! fn bind(admitted: Executor<Admitted>) -> Executor<Admitted> {
+//!     admitted
+//! }
+//! ```
+//!
 //! Not here: when roles are called and what comes of it (`drive`), host functions (`capability/`).
 
 pub mod auditor;
