@@ -15,14 +15,17 @@ pub mod manifest;
 pub mod memory;
 pub mod names;
 
+use std::cell::OnceCell;
 use std::error::Error;
 
+use orch_host::engine::FEATURES;
 use orch_trust::certificate::{CheckResult, CheckStatus, Measured, Tool};
 use orch_trust::facts::Facts;
 use orch_trust::manifest::{Manifest, Role};
 use orch_trust::package::PackageBytes;
 use orch_trust::refusal::Refusal;
 use serde::{Deserialize, Serialize};
+use wasmparser::Validator;
 
 const FINDINGS_MAX: usize = 32;
 const FINDING_CHARACTERS_MAX: usize = 500;
@@ -93,13 +96,32 @@ pub struct Subject<'a> {
     pub package: &'a PackageBytes,
     pub manifest: Result<Manifest, Refusal>,
     pub facts: Result<Facts, Refusal>,
+    validity: OnceCell<Result<(), String>>,
 }
 
 impl<'a> Subject<'a> {
     pub fn new(package: &'a PackageBytes) -> Self {
         let manifest = Manifest::parse(package.manifest());
         let facts = Facts::derive(&package.component());
-        Self { package, manifest, facts }
+        Self { package, manifest, facts, validity: OnceCell::new() }
+    }
+
+    /// Whether the whole component is valid, function bodies included, with the features of the engine that will run
+    /// it and no more; else why not.
+    pub(crate) fn validity(&self) -> &Result<(), String> {
+        self.validity.get_or_init(|| {
+            let validated = Validator::new_with_features(FEATURES).validate_all(&self.package.component());
+            validated.map(drop).map_err(|error| error.message().to_owned())
+        })
+    }
+
+    /// Manifest and facts of a valid component; else the check of that id is skipped.
+    pub(crate) fn both_valid(&self, id: &str) -> Result<(&Manifest, &Facts), Box<CheckResult>> {
+        let both = self.both(id)?;
+        match self.validity() {
+            Ok(()) => Ok(both),
+            Err(_) => Err(Box::new(skipped(id, "component is not valid"))),
+        }
     }
 
     /// Manifest and facts; else the check of that id is skipped, and says for want of what.

@@ -81,8 +81,7 @@ impl Trial {
         let broken = |error: io::Error| Setup::Broken(format!("workspace: {error}"));
         let workspace = workspace.canonicalize().map_err(broken)?;
         workspace::write(&workspace).map_err(broken)?;
-        let candidate =
-            Candidate::examine(package).map_err(|refusal| Setup::Refused(finding(&refusal)))?;
+        let candidate = Candidate::examine(package).map_err(|refusal| Setup::Refused(finding(&refusal)))?;
         let wall_ms = candidate.manifest().limits.wall_ms.min(WALL_MS_MAX);
         let engine = Engine::certification().map_err(|error| Setup::Broken(error.to_string()))?;
         let compiled = engine

@@ -19,9 +19,16 @@ pub enum CertifyError {
     #[error("level `{level}` needs checks that are not available: {}", missing.join(", "))]
     CheckNotAvailable { level: &'static str, missing: Vec<String> },
     #[error("a place for the checks to work in could not be made")]
-    Place { #[source] source: io::Error },
+    Place {
+        #[source]
+        source: io::Error,
+    },
     #[error("statement `{path}` cannot be read")]
-    StatementIo { path: PathBuf, #[source] source: io::Error },
+    StatementIo {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("statement `{path}` is malformed: {message}")]
     StatementMalformed { path: PathBuf, message: String },
     #[error("statement is for other files: `{file}` differs")]
@@ -45,7 +52,11 @@ pub enum CertifyError {
     #[error("package does not hold")]
     Refused(#[source] Refusal),
     #[error("`{path}` cannot be written")]
-    Write { path: PathBuf, #[source] source: io::Error },
+    Write {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
 }
 
 impl CertifyError {
@@ -75,7 +86,9 @@ impl CertifyError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Package(error) => error.hint(),
-            Self::CheckNotAvailable { .. } => Some("`--profile local` asks for the checks there are".to_owned()),
+            Self::CheckNotAvailable { .. } => {
+                Some("`--profile local` asks for the checks there are".to_owned())
+            }
             Self::StatementOld { .. } | Self::StatementOtherTool { .. } => {
                 Some("`orch-certify run PACKAGE --out STATEMENT` makes a new one".to_owned())
             }

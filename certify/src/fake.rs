@@ -108,7 +108,8 @@ impl KvReader for FakeKv {
     ) -> Result<Vec<String>, KvUnavailable> {
         let values = lock(&self.values);
         let keys = values.keys().filter(|(of, _)| of == label).map(|(_, key)| key);
-        let wanted = |key: &&String| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after);
+        let wanted =
+            |key: &&String| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after);
         Ok(keys.filter(wanted).take(PAGE).cloned().collect())
     }
 

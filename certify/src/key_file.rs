@@ -25,7 +25,11 @@ const VERSION: u32 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     #[error("key file `{path}` cannot be opened")]
-    Io { path: PathBuf, #[source] source: io::Error },
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("key file `{path}` exists already")]
     Exists { path: PathBuf },
     #[error("key file `{path}` is a link or no regular file")]

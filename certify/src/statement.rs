@@ -130,8 +130,7 @@ fn check_time(certificate: &Certificate, now: UnixSeconds) -> Result<(), Certify
     if finished_at > now.plus(CLOCK_SKEW_SECONDS) {
         return Err(CertifyError::StatementNotYet { finished_at });
     }
-    let (valid_until, latest) =
-        (certificate.valid_until, finished_at.plus(life_seconds(certificate.level)));
+    let (valid_until, latest) = (certificate.valid_until, finished_at.plus(life_seconds(certificate.level)));
     match valid_until > latest {
         true => Err(CertifyError::StatementTooLong { valid_until, latest }),
         false => Ok(()),

@@ -4,10 +4,9 @@
 //! Invariant: validated with the features of the engine that will run it, no more.
 //! Not here: what it imports and exports.
 
-use orch_host::engine::FEATURES;
 use orch_trust::certificate::CheckResult;
 use orch_trust::refusal::Refusal;
-use wasmparser::{Parser, Payload, Validator};
+use wasmparser::{Parser, Payload};
 
 use super::{Subject, failed, finding, passed};
 
@@ -20,10 +19,9 @@ pub(super) fn check(subject: &Subject<'_>) -> CheckResult {
     {
         return failed(ID, 1, vec![finding(refusal)]);
     }
-    let bytes = subject.package.component();
-    match Validator::new_with_features(FEATURES).validate_all(&bytes) {
-        Ok(_) => passed(ID, parts(&bytes), Vec::new()),
-        Err(error) => failed(ID, 1, vec![format!("component-invalid: {}", error.message())]),
+    match subject.validity() {
+        Ok(()) => passed(ID, parts(&subject.package.component()), Vec::new()),
+        Err(message) => failed(ID, 1, vec![format!("component-invalid: {message}")]),
     }
 }
 

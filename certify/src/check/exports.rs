@@ -13,7 +13,7 @@ use crate::wit;
 const ID: &str = "exports";
 
 pub(super) fn check(subject: &Subject<'_>) -> CheckResult {
-    let (manifest, facts) = match subject.both(ID) {
+    let (manifest, facts) = match subject.both_valid(ID) {
         Ok(both) => both,
         Err(skipped) => return *skipped,
     };

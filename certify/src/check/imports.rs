@@ -31,7 +31,7 @@ const NEEDS: [Need; 11] = [
 ];
 
 pub(super) fn check(subject: &Subject<'_>) -> CheckResult {
-    let (manifest, facts) = match subject.both(ID) {
+    let (manifest, facts) = match subject.both_valid(ID) {
         Ok(both) => both,
         Err(skipped) => return *skipped,
     };

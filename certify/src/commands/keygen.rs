@@ -53,7 +53,8 @@ pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Outcome {
     let any = orch_trust::key::SecretKey::from_seed(&[1; 32]).public();
     render(args, any).map_err(|error| Fault::new(Exit::Usage, "namespace", None, error))?;
     let key = key_file::write(&args.out).map_err(key_fault)?;
-    let text = render(args, key.public()).map_err(|error| Fault::new(Exit::Usage, "namespace", None, error))?;
+    let text =
+        render(args, key.public()).map_err(|error| Fault::new(Exit::Usage, "namespace", None, error))?;
     write_new(&public_path, &text)
         .map_err(|source| key_fault(key_file::KeyFileError::Io { path: public_path.clone(), source }))?;
     console.line(&format!("key     {}", key.public().id()));

@@ -84,8 +84,7 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Outcome {
     let valid_until = certificate.valid_until;
     if let Some(out) = &args.out {
         let bytes = statement::render(&package, certificate.clone());
-        replace(out, &bytes)
-            .map_err(|source| fault(CertifyError::Write { path: out.clone(), source }))?;
+        replace(out, &bytes).map_err(|source| fault(CertifyError::Write { path: out.clone(), source }))?;
     }
     let signed = match &key {
         Some(key) => {
@@ -99,8 +98,10 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Outcome {
 }
 
 fn name_of(package: &PackageBytes) -> String {
-    Manifest::parse(package.manifest())
-        .map_or_else(|_| "(no manifest)".to_owned(), |manifest| format!("{} {}", manifest.id, manifest.version))
+    Manifest::parse(package.manifest()).map_or_else(
+        |_| "(no manifest)".to_owned(),
+        |manifest| format!("{} {}", manifest.id, manifest.version),
+    )
 }
 
 fn show(

@@ -15,8 +15,7 @@ pub(super) async fn run(trial: &mut Trial) -> Result<(), CallError> {
         let report = auditor.analyze(trial.context(), &paths).await;
         trial.judge("analyze", Expected::Answer, report.result);
     }
-    let finished =
-        |index, id: &str, status| FinishedTask { index, id: id.to_owned(), status };
+    let finished = |index, id: &str, status| FinishedTask { index, id: id.to_owned(), status };
     let good = [finished(0, "first", Status::Done), finished(1, "second", Status::Failed)];
     let report = auditor.audit(trial.context(), &good).await;
     if let Some(asked) = trial.judge("audit", Expected::Answer, report.result) {

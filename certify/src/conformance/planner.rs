@@ -33,8 +33,9 @@ pub(super) async fn run(trial: &mut Trial) -> Result<(), CallError> {
 
 /// Five tasks and money for all: some start, each once, until it says that it is finished.
 async fn good(trial: &mut Trial, session: &mut PlannerSession) {
-    let tasks: Vec<ReadyTask> =
-        (0..5).map(|index| ReadyTask { index, priority: 5 - index as i32, cost: 1 + index % 2, kind: 0 }).collect();
+    let tasks: Vec<ReadyTask> = (0..5)
+        .map(|index| ReadyTask { index, priority: 5 - index as i32, cost: 1 + index % 2, kind: 0 })
+        .collect();
     let mut ready: BTreeSet<u32> = (0..5).collect();
     let mut changes: Vec<PlannerChange> = vec![PlannerChange::Budget(100)];
     changes.extend(tasks.iter().copied().map(PlannerChange::Ready));
@@ -56,7 +57,8 @@ async fn good(trial: &mut Trial, session: &mut PlannerSession) {
                 if let Err(what) = take(&mut ready, &picked, SLOTS) {
                     return trial.wrong("next", &what);
                 }
-                let cost = |index: &u32| tasks.iter().find(|task| task.index == *index).map_or(0, |task| task.cost);
+                let cost =
+                    |index: &u32| tasks.iter().find(|task| task.index == *index).map_or(0, |task| task.cost);
                 left -= u64::from(picked.iter().map(cost).sum::<u32>());
                 changes = picked.iter().map(|index| PlannerChange::Finished(*index, Status::Done)).collect();
                 changes.push(PlannerChange::Budget(left));

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use orch_certify::check::Group;
@@ -122,6 +123,39 @@ fn a_package_that_changes_under_a_child_is_an_error() {
     let (results, _) = sandbox.run(Group::Package, &package.folder(), &read, package.home.path());
     assert!(results.iter().all(|result| result.status == CheckStatus::Error));
     assert!(results[0].findings[0].contains("package changed"), "{:?}", results[0].findings);
+}
+
+#[test]
+fn a_child_limits_itself_before_it_reads_anything() {
+    let home = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_orch-certify"))
+        .args(["check", "conformance/executor", "package"])
+        .current_dir(home.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    // It waits for its order, which never comes; by then the last limit is set.
+    let limits = loop {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+        let address = limits.lines().find(|line| line.starts_with("Max address space")).unwrap();
+        if !address.contains("unlimited") || Instant::now() > deadline {
+            break limits;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let hard = |name: &str| {
+        let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
+        line[name.len()..].split_whitespace().nth(1).unwrap().to_owned()
+    };
+    assert_eq!(hard("Max core file size"), "0");
+    assert_eq!(hard("Max data size"), (4u64 << 30).to_string());
+    assert_eq!(hard("Max address space"), (512u64 << 30).to_string());
+    assert_eq!(hard("Max cpu time"), "240");
+    assert_eq!(hard("Max file size"), (16u64 << 20).to_string());
 }
 
 #[test]

@@ -36,9 +36,8 @@ fn with_section(mut component: Vec<u8>, name: &str, data: &[u8]) -> Vec<u8> {
 
 /// An executor that also imports the function of an interface.
 fn importing(interface: &str, function: &str, kind: &str) -> Vec<u8> {
-    let text = format!(
-        "(component (import \"{interface}\" (instance (export \"{function}\" (func {kind})))))"
-    );
+    let text =
+        format!("(component (import \"{interface}\" (instance (export \"{function}\" (func {kind})))))");
     wat::parse_str(text).unwrap()
 }
 
@@ -117,17 +116,22 @@ fn imports() {
     let unknown = importing("wasi:cli/environment@0.2.0", "f", "");
     let verdict = package(&unknown, json!({})).certify();
     assert!(verdict.with("fail").contains(&"imports"), "{:?}", verdict.findings);
-    assert!(verdict.findings.iter().any(|finding| finding.contains("import-unknown")), "{:?}", verdict.findings);
-    let settings = importing("orch:settings/settings@0.1.0", "all", "(result string)");
-    let verdict = package(&settings, json!({})).certify();
     assert!(
-        verdict.findings.iter().any(|finding| finding.contains("import-undeclared")),
+        verdict.findings.iter().any(|finding| finding.contains("import-unknown")),
         "{:?}",
         verdict.findings
     );
-    let shape = importing("orch:settings/settings@0.1.0", "all", "(param \"x\" u8) (result string)");
+    let import = r#"(import "orch:settings/settings@0.1.0" "read" (func (param i32)))"#;
+    let settings = guest(Role::Executor, import, &[]);
+    refused(&package(&settings, json!({})), &["imports"], "import-undeclared");
+    assert_eq!(package(&settings, json!({ "settings": {} })).certify().exit, 0);
+    let shape = importing("orch:settings/settings@0.1.0", "read", "(param \"x\" u8) (result string)");
     let verdict = package(&shape, json!({ "settings": {} })).certify();
-    assert!(verdict.findings.iter().any(|finding| finding.contains("import-shape")), "{:?}", verdict.findings);
+    assert!(
+        verdict.findings.iter().any(|finding| finding.contains("import-shape")),
+        "{:?}",
+        verdict.findings
+    );
 }
 
 #[test]

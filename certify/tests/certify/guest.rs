@@ -43,12 +43,7 @@ pub(crate) fn guest(role: Role, head: &str, bodies: &[(&str, &str)]) -> Vec<u8> 
     ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
 }
 
-fn core_function(
-    resolve: &Resolve,
-    interface: &str,
-    function: &Function,
-    bodies: &[(&str, &str)],
-) -> String {
+fn core_function(resolve: &Resolve, interface: &str, function: &Function, bodies: &[(&str, &str)]) -> String {
     let signature = resolve.wasm_signature(AbiVariant::GuestExport, function);
     let types = |list: &[WasmType]| list.iter().map(|kind| core_type(*kind)).collect::<Vec<_>>().join(" ");
     let written = bodies.iter().find(|(name, _)| *name == function.name).map(|(_, body)| (*body).to_owned());
@@ -78,10 +73,8 @@ pub(crate) const SESSION: &str = r#"
     (data (i32.const 512) "\00\00\00\00\01\00\00\00\02\00\00\00\03\00\00\00\04\00\00\00\09\00\00\00")"#;
 
 /// `open` of every planner here.
-pub(crate) const OPEN: (&str, &str) = (
-    "[static]session.open",
-    "(i32.store (i32.const 4100) (call $new (i32.const 1))) (i32.const 4096)",
-);
+pub(crate) const OPEN: (&str, &str) =
+    ("[static]session.open", "(i32.store (i32.const 4100) (call $new (i32.const 1))) (i32.const 4096)");
 
 /// Remembers that it was told the long, hostile list.
 pub(crate) const OBSERVE: (&str, &str) = (

@@ -116,6 +116,8 @@ fn a_certificate_is_used_again_in_the_first_half_of_its_life_only() {
     assert_eq!(still_valid(&read(&package), Level::Certified, &key, now()), None);
 }
 
+type Edit<'a> = &'a dyn Fn(&mut Certificate);
+
 /// A statement of `run --out`, and its package.
 fn statement() -> (Package, Statement<Certificate>) {
     let package = sound();
@@ -151,7 +153,7 @@ fn a_statement_that_does_not_hold_is_not_signed() {
     };
     assert_eq!(code(at.plus(UnixSeconds::DAY + 1), &|_| {}), "statement-old");
     assert_eq!(code(at.plus(-301), &|_| {}), "statement-not-yet");
-    let edits: [(&str, &dyn Fn(&mut Certificate)); 10] = [
+    let edits: [(&str, Edit<'_>); 10] = [
         ("statement-other-plugin", &|stated| stated.version = "1.0.1".parse().unwrap()),
         ("statement-other-tool", &|stated| stated.certifier.version = "0.0.9".to_owned()),
         ("statement-other-tool", &|stated| stated.checks[0].tool.version = "0.0.9".to_owned()),
@@ -177,9 +179,13 @@ fn a_statement_that_does_not_hold_is_not_signed() {
 #[test]
 fn keygen_writes_both_files_once_and_keeps_the_secret() {
     let home = tempfile::tempdir().unwrap();
-    let said = succeeds(home.path(), &["keygen", "--out", "a.key", "--owner", "Acme", "--publisher", "acme", "demo/"]);
+    let said = succeeds(
+        home.path(),
+        &["keygen", "--out", "a.key", "--owner", "Acme", "--publisher", "acme", "demo/"],
+    );
     let secret = std::fs::read_to_string(home.path().join("a.key")).unwrap();
-    let seed = serde_json::from_str::<serde_json::Value>(&secret).unwrap()["seed"].as_str().unwrap().to_owned();
+    let seed =
+        serde_json::from_str::<serde_json::Value>(&secret).unwrap()["seed"].as_str().unwrap().to_owned();
     let text = std::fs::read_to_string(home.path().join("a.toml")).unwrap();
     assert!(!said.contains(&seed) && !text.contains(&seed));
     let publisher = Publisher::parse(&text).unwrap();

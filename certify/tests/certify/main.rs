@@ -1,5 +1,13 @@
 //! `orch-certify` as its users see it: packages made here, the real binary, its real children.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of it is test code"
+)]
+
 mod children;
 mod defects;
 mod guest;

@@ -60,11 +60,12 @@ impl Package {
         let statuses = checks.iter().map(|check| {
             (check["id"].as_str().unwrap().to_owned(), check["status"].as_str().unwrap().to_owned())
         });
-        let findings = checks.iter().flat_map(|check| {
-            check.get("findings").and_then(Value::as_array).into_iter().flatten().map(|finding| {
-                format!("{} {}: {}", check["id"], check["status"], finding.as_str().unwrap())
-            })
-        });
+        let findings =
+            checks.iter().flat_map(|check| {
+                check.get("findings").and_then(Value::as_array).into_iter().flatten().map(|finding| {
+                    format!("{} {}: {}", check["id"], check["status"], finding.as_str().unwrap())
+                })
+            });
         Verdict {
             statuses: statuses.collect(),
             findings: findings.collect(),

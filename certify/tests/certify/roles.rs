@@ -10,7 +10,8 @@ const TRAP: &str = "unreachable";
 const WORDLESS: &str = "(i32.store8 (i32.const 4096) (i32.const 1)) (i32.const 4096)";
 const FOREVER: &str = "(loop $again (br $again)) unreachable";
 /// A list of 4294967295 entries.
-const HUGE: &str = "(i32.store (i32.const 4100) (i32.const 8)) (i32.store (i32.const 4104) (i32.const -1)) (i32.const 4096)";
+const HUGE: &str =
+    "(i32.store (i32.const 4100) (i32.const 8)) (i32.store (i32.const 4104) (i32.const -1)) (i32.const 4096)";
 
 #[track_caller]
 fn passes(role: Role, component: &[u8]) {
@@ -66,7 +67,8 @@ fn an_executor_answers_in_words_and_never_traps() {
 #[test]
 fn an_executor_that_traps_on_hostile_input_only_is_refused() {
     // The task lies in memory: its record begins with the id, pointer and length; hostile ids are 128 long.
-    let body = "(if (i32.eq (i32.load offset=4 (local.get 0)) (i32.const 128)) (then unreachable)) (i32.const 4096)";
+    let body =
+        "(if (i32.eq (i32.load offset=4 (local.get 0)) (i32.const 128)) (then unreachable)) (i32.const 4096)";
     refused(Role::Executor, &guest(Role::Executor, "", &[("execute", body)]), "execute a hostile task");
 }
 
