@@ -194,3 +194,15 @@ fn cut_bytes_give_other_facts_or_none_and_changed_ones_never_panic() {
         }
     }
 }
+
+#[test]
+fn a_component_that_ends_inside_a_section_is_none() {
+    let whole = component("(core module (memory 1) (func) (func))");
+    assert!(Facts::derive(&whole).is_ok());
+    // Eight bytes of head, then one section.
+    assert!(Facts::derive(&whole[..8]).is_ok());
+    for end in 9..whole.len() {
+        let code = Facts::derive(&whole[..end]).err().map(|refusal| refusal.code());
+        assert_eq!(code, Some("not-a-component"), "cut at {end} of {}", whole.len());
+    }
+}
