@@ -115,3 +115,40 @@ fn fuel_and_memory_are_measured() {
     assert!(verdict.measured["fuelMax"].as_u64().unwrap() > 0, "{}", verdict.measured);
     assert!(verdict.measured["memoryBytesMax"].as_u64().unwrap() >= 131_072, "{}", verdict.measured);
 }
+
+/// Runs `touch` on an absolute path; fails without a word if it may not.
+fn toucher(path: &str) -> Vec<u8> {
+    let import = format!(
+        r#"(import "orch:process/process@0.1.0" "run"
+            (func $run (param i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32)))
+          (data (i32.const 600) "touch")
+          (data (i32.const 620) "\80\02\00\00\{length:02x}\00\00\00")
+          (data (i32.const 640) "{path}")"#,
+        length = path.len()
+    );
+    // One argument: the list at 620 points to 640 (0x280).
+    let body =
+        "(call $run (i32.const 600) (i32.const 5) (i32.const 620) (i32.const 1) (i32.const 0) (i32.const 0)
+                  (i32.const 0) (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 5120))
+                (i32.store8 (i32.const 4096) (i32.load8_u (i32.const 5120)))
+                (i32.const 4096)";
+    guest(Role::Executor, &import, &[("execute", body)])
+}
+
+#[test]
+fn a_granted_command_meets_a_fake_process_and_nothing_happens() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("touched");
+    let component = toucher(path.to_str().unwrap());
+    let asking = |program: &'static str| {
+        Package::new(Role::Executor, &component, |manifest| {
+            manifest["permissions"] = serde_json::json!({ "process": { "programs": [program] } });
+        })
+    };
+    let verdict = asking("touch").certify();
+    assert_eq!((verdict.exit, verdict.findings.as_slice()), (0, [].as_slice()));
+    assert!(!path.exists(), "the command ran");
+    // What is not granted is denied in certification as it is in a run.
+    let verdict = asking("true").certify();
+    assert_eq!(verdict.with("fail"), ["conformance/executor"], "{:?}", verdict.findings);
+}
