@@ -14,7 +14,7 @@ use crate::packages::{self, Place};
 use crate::step;
 
 /// Removes all that the demo made.
-pub fn clean(root: &Path) -> anyhow::Result<()> {
+pub(crate) fn clean(root: &Path) -> anyhow::Result<()> {
     for folder in ["target/demo", "target/packages"] {
         let path = root.join(folder);
         if path.exists() {
@@ -26,7 +26,7 @@ pub fn clean(root: &Path) -> anyhow::Result<()> {
 }
 
 /// Builds, signs, certifies, runs, and says what to try next.
-pub fn run(root: &Path) -> anyhow::Result<()> {
+pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     let started = Instant::now();
     require_programs()?;
     step::timed("host, certifier and plugin tool, in release mode (minutes the first time)", || {

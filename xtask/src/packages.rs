@@ -13,7 +13,7 @@ use anyhow::Context;
 use crate::step;
 
 /// The reference plugins, in the order of the README.
-pub const PLUGINS: [&str; 7] = [
+pub(crate) const PLUGINS: [&str; 7] = [
     "planner-priority",
     "executor-shell",
     "executor-note",
@@ -24,13 +24,13 @@ pub const PLUGINS: [&str; 7] = [
 ];
 
 /// Where everything of one operator lies.
-pub struct Place {
+pub(crate) struct Place {
     /// Folder of the built binaries.
-    pub binaries: PathBuf,
-    pub config: PathBuf,
-    pub packages: PathBuf,
+    pub(crate) binaries: PathBuf,
+    pub(crate) config: PathBuf,
+    pub(crate) packages: PathBuf,
     /// Programs that the operator allows to the plugins that run commands.
-    pub programs: Vec<&'static str>,
+    pub(crate) programs: Vec<&'static str>,
 }
 
 impl Place {
@@ -40,7 +40,7 @@ impl Place {
 }
 
 /// The packages that the tests use, with the development build of the binaries.
-pub fn for_tests(root: &Path) -> anyhow::Result<()> {
+pub(crate) fn for_tests(root: &Path) -> anyhow::Result<()> {
     let target = target_folder(root);
     let place = Place {
         binaries: target.join("debug"),
@@ -57,12 +57,12 @@ pub fn for_tests(root: &Path) -> anyhow::Result<()> {
 }
 
 /// Where cargo builds to.
-pub fn target_folder(root: &Path) -> PathBuf {
+pub(crate) fn target_folder(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 
 /// Makes keys if there are none, and every package that is not current.
-pub fn make(root: &Path, place: &Place) -> anyhow::Result<()> {
+pub(crate) fn make(root: &Path, place: &Place) -> anyhow::Result<()> {
     let publisher = place.config.join("keys/publisher.json");
     let certifier = place.config.join("keys/certifier.json");
     step::timed("keys and policy", || {
@@ -71,30 +71,13 @@ pub fn make(root: &Path, place: &Place) -> anyhow::Result<()> {
         for folder in ["trust", "trust/publishers", "trust/certifiers"] {
             private_folder(&place.config.join(folder))?;
         }
-        if !publisher.exists() {
-            let mut keygen = place.program("orch-certify");
-            keygen.arg("keygen").arg("--out").arg(&publisher).args(["--owner", "demo", "--publisher", "demo/"]);
-            keygen.arg("--trust-file").arg(place.config.join("trust/publishers/demo.toml"));
-            step::run("publisher's key", &mut keygen)?;
-        }
-        if !certifier.exists() {
-            let mut keygen = place.program("orch-certify");
-            keygen.arg("keygen").arg("--out").arg(&certifier).args(["--owner", "this machine", "--certifier", "local"]);
-            keygen.arg("--trust-file").arg(place.config.join("trust/certifiers/local.toml"));
-            step::run("certifier's key", &mut keygen)?;
-        }
+        keygen(place, &publisher, &["--owner", "demo", "--publisher", "demo/"], "trust/publishers/demo.toml")?;
+        keygen(place, &certifier, &["--owner", "this machine", "--certifier", "local"], "trust/certifiers/local.toml")?;
         write_private(&place.config.join("policy.toml"), &policy(place))
     })?;
-    step::timed("plugins as components", || {
+    step::timed("packages: built, packed, signed, certified, approved", || {
         for plugin in PLUGINS {
-            let mut build = place.program("orch-plugin");
-            build.arg("build").arg(root.join("plugins").join(plugin));
-            step::run(plugin, &mut build)?;
-        }
-        Ok(())
-    })?;
-    step::timed("packages: packed, signed, certified, approved", || {
-        for plugin in PLUGINS {
+            step::say(plugin);
             let package = place.packages.join("demo").join(plugin).join("0.1.0");
             let mut pack = place.program("orch-plugin");
             pack.arg("pack").arg(root.join("plugins").join(plugin)).arg("--out").arg(&place.packages);
@@ -112,6 +95,18 @@ pub fn make(root: &Path, place: &Place) -> anyhow::Result<()> {
         }
         Ok(())
     })
+}
+
+/// Makes a key if there is none, and puts its public file where the operator's folder has it.
+fn keygen(place: &Place, secret: &Path, how: &[&str], trusted: &str) -> anyhow::Result<()> {
+    let trusted = place.config.join(trusted);
+    if secret.exists() && trusted.exists() {
+        return Ok(());
+    }
+    let mut keygen = place.program("orch-certify");
+    keygen.arg("keygen").arg("--out").arg(secret).args(how);
+    step::run("keygen", &mut keygen)?;
+    fs::rename(secret.with_extension("toml"), &trusted).context("cannot move the public file")
 }
 
 /// What the operator of the demo allows: to each plugin what it asks for, and a list of programs.
@@ -134,12 +129,12 @@ wasi = {{ clocks = true, random = true, http_types = true }}
 [plugins."demo/executor-shell".allow]
 log = {{}}
 settings = {{}}
-process = {{ programs = [{programs}] }}
+process = {{ programs = [{programs}], env = ["HOME", "LANG", "PATH"] }}
 
 [plugins."demo/verifier-command".allow]
 log = {{}}
 settings = {{}}
-process = {{ programs = [{programs}] }}
+process = {{ programs = [{programs}], env = ["HOME", "LANG", "PATH"] }}
 "#,
         packages = place.packages.display(),
     )

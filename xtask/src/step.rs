@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 
 /// `cargo` in the checkout, without what an outer cargo set.
-pub fn cargo(root: &Path) -> Command {
+pub(crate) fn cargo(root: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root);
     for (name, _) in std::env::vars_os() {
@@ -22,12 +22,12 @@ pub fn cargo(root: &Path) -> Command {
 }
 
 /// Says a headline.
-pub fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     println!("── {text}");
 }
 
 /// Runs a command to its end.
-pub fn run(what: &str, command: &mut Command) -> anyhow::Result<()> {
+pub(crate) fn run(what: &str, command: &mut Command) -> anyhow::Result<()> {
     let code = status(what, command)?;
     match code {
         0 => Ok(()),
@@ -36,25 +36,16 @@ pub fn run(what: &str, command: &mut Command) -> anyhow::Result<()> {
 }
 
 /// Runs a command and gives its exit status.
-pub fn status(what: &str, command: &mut Command) -> anyhow::Result<i32> {
+pub(crate) fn status(what: &str, command: &mut Command) -> anyhow::Result<i32> {
     let status = command.status().with_context(|| format!("{what}: cannot start {:?}", command.get_program()))?;
     Ok(status.code().unwrap_or(-1))
 }
 
 /// A headline with the time that the work took after it.
-pub fn timed<T>(what: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+pub(crate) fn timed<T>(what: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     say(what);
     let started = Instant::now();
     let done = work()?;
     println!("   {:.1} s", started.elapsed().as_secs_f64());
     Ok(done)
-}
-
-/// What a command prints.
-pub fn output(what: &str, command: &mut Command) -> anyhow::Result<String> {
-    let output = command.output().with_context(|| format!("{what}: cannot start {:?}", command.get_program()))?;
-    if !output.status.success() {
-        bail!("{what} failed: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

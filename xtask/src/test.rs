@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{packages, step, tidy};
 
 /// Runs all checks and tests; the first that fails ends it.
-pub fn run(root: &Path) -> anyhow::Result<()> {
+pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     step::timed("format", || {
         step::run("format", step::cargo(root).args(["fmt", "--all", "--check"]))?;
         step::run("format of the plugins", plugins(root).args(["fmt", "--all", "--check"]))

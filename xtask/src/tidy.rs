@@ -24,7 +24,7 @@ const ABOVE: [(&str, &[&str]); 4] = [
 ];
 
 /// Checks every rule.
-pub fn run(root: &Path) -> anyhow::Result<()> {
+pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     let mut faults = Vec::new();
     for folder in SOURCES {
         for path in rust_files(&root.join(folder))? {
