@@ -7,6 +7,7 @@ mod build;
 mod new;
 mod pack;
 mod sign;
+mod test;
 
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ use orch_trust::refusal::Refusal;
 pub(crate) enum Command {
     New(new::NewArguments),
     Build(build::BuildArguments),
+    Test(test::TestArguments),
     Pack(pack::PackArguments),
     Sign(sign::SignArguments),
 }
@@ -27,6 +29,7 @@ impl Command {
         match self {
             Self::New(arguments) => new::run(arguments),
             Self::Build(arguments) => build::run(arguments),
+            Self::Test(arguments) => test::run(arguments),
             Self::Pack(arguments) => pack::run(arguments),
             Self::Sign(arguments) => sign::run(arguments),
         }

@@ -63,10 +63,11 @@ pub struct PackRequest<'a> {
 }
 
 /// A package, not yet signed.
-#[derive(Debug)]
 pub struct Packed {
     pub folder: PathBuf,
     pub manifest: Manifest,
+    /// What was written.
+    pub package: PackageBytes,
 }
 
 /// Packs a plugin.
@@ -105,7 +106,7 @@ pub fn pack(request: &PackRequest<'_>) -> Result<Packed, PackError> {
     package.check_integrity(&manifest).map_err(refused)?;
     let folder = request.out.join(manifest.id.as_str()).join(manifest.version.to_string());
     write_folder(&folder, &files)?;
-    Ok(Packed { folder, manifest })
+    Ok(Packed { folder, manifest, package })
 }
 
 fn read_object(path: &Path) -> Result<Map<String, Value>, PackError> {
@@ -199,7 +200,7 @@ mod tests {
     #[test]
     fn a_manifest_that_breaks_a_rule_makes_no_package() {
         let folder = tempfile::tempdir().unwrap();
-        let refused = |edit: fn(&mut Value)| packed(folder.path(), edit).unwrap_err();
+        let refused = |edit: fn(&mut Value)| packed(folder.path(), edit).err().unwrap();
         assert!(matches!(refused(|it| it["extra"] = 1.into()), PackError::Refused { .. }));
         assert!(matches!(refused(|it| it["id"] = "../x".into()), PackError::Refused { .. }));
         assert!(matches!(refused(|it| it["version"] = "0.2.0".into()), PackError::OtherVersion { .. }));

@@ -85,7 +85,7 @@ pub fn create(id: &PluginId, role: Role, folder: Option<&Path>) -> Result<PathBu
         let text = text.replace("{{name}}", name).replace("{{id}}", id.as_str());
         text.replace("{{role}}", role.as_str()).replace("{{edit}}", template::edit(role))
     };
-    for (path, text) in template::PROJECT.into_iter().chain(template::role(role)) {
+    for (path, text) in template::PROJECT.iter().chain(template::role(role)) {
         write(&folder.join(path), &fill(text))?;
     }
     for (under, files) in [("orch/sdk", template::SDK), ("orch/wit", template::WIT)] {

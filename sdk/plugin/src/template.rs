@@ -18,31 +18,42 @@ pub const PROJECT: [Embedded; 3] = [
 ];
 
 /// Files of one role, with `{{name}}` and `{{id}}` to be filled in.
-pub fn role(role: Role) -> [Embedded; 2] {
+pub fn role(role: Role) -> &'static [Embedded] {
     match role {
-        Role::Planner => [
+        Role::Planner => &[
             ("src/lib.rs", include_str!("../../templates/planner/lib.rs")),
             ("plugin.json", include_str!("../../templates/planner/plugin.json")),
+            ("cases/priority.json", include_str!("../../templates/planner/cases/priority.json")),
         ],
-        Role::Executor => [
+        Role::Executor => &[
             ("src/lib.rs", include_str!("../../templates/executor/lib.rs")),
             ("plugin.json", include_str!("../../templates/executor/plugin.json")),
+            ("cases/greets.json", include_str!("../../templates/executor/cases/greets.json")),
         ],
-        Role::Reflector => [
+        Role::Reflector => &[
             ("src/lib.rs", include_str!("../../templates/reflector/lib.rs")),
             ("plugin.json", include_str!("../../templates/reflector/plugin.json")),
+            ("cases/todo.json", include_str!("../../templates/reflector/cases/todo.json")),
         ],
-        Role::Auditor => [
+        Role::Auditor => &[
             ("src/lib.rs", include_str!("../../templates/auditor/lib.rs")),
             ("plugin.json", include_str!("../../templates/auditor/plugin.json")),
+            ("cases/failed-task.json", include_str!("../../templates/auditor/cases/failed-task.json")),
+            ("cases/lines.json", include_str!("../../templates/auditor/cases/lines.json")),
         ],
-        Role::Verifier => [
+        Role::Verifier => &[
             ("src/lib.rs", include_str!("../../templates/verifier/lib.rs")),
             ("plugin.json", include_str!("../../templates/verifier/plugin.json")),
+            (
+                "cases/unfinished-merge.json",
+                include_str!("../../templates/verifier/cases/unfinished-merge.json"),
+            ),
         ],
-        Role::Service => [
+        Role::Service => &[
             ("src/lib.rs", include_str!("../../templates/service/lib.rs")),
             ("plugin.json", include_str!("../../templates/service/plugin.json")),
+            ("cases/elsewhere.json", include_str!("../../templates/service/cases/elsewhere.json")),
+            ("cases/root.json", include_str!("../../templates/service/cases/root.json")),
         ],
     }
 }
@@ -155,6 +166,15 @@ mod tests {
         assert_eq!(manifest.0, "Cargo.toml");
         check(sources, "../src", "src/");
         check(WIT, "../../wit", "");
+    }
+
+    #[test]
+    fn every_case_of_a_role_is_carried() {
+        for of in Role::ALL {
+            let cases: Vec<_> =
+                role(of).iter().copied().filter(|(path, _)| path.starts_with("cases/")).collect();
+            check(&cases, &format!("../templates/{}/cases", of.as_str()), "cases/");
+        }
     }
 
     #[test]

@@ -1,0 +1,191 @@
+//! An author's test of a finished component: a call, the host's answers, what must come back.
+//!
+//! In -> out: `cases/*.json` -> [`Case`]s.
+//! Limits: 4 MiB a file.
+//! Invariant: unknown fields are refused, so that a misspelt expectation is no expectation that always holds.
+//! Not here: the host that answers from the script (`script.rs`), calling (`run.rs`), comparing (`expectation.rs`).
+
+pub mod expectation;
+pub mod run;
+mod script;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use orch_task::{Status, Task};
+use serde::Deserialize;
+
+pub use expectation::Expectation;
+pub use script::Script;
+
+const CASE_BYTES_MAX: u64 = 4 << 20;
+
+/// Why the cases were not read.
+#[derive(Debug, thiserror::Error)]
+pub enum CaseError {
+    #[error("cannot read `{path}`")]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("`{path}` is {found_bytes} bytes, limit is {CASE_BYTES_MAX}")]
+    TooLarge { path: PathBuf, found_bytes: u64 },
+    #[error("`{path}` is no case")]
+    Form {
+        path: PathBuf,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("no `*.json` in `{folder}`")]
+    None { folder: PathBuf },
+}
+
+/// One test.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// A sentence: what must be so.
+    pub about: String,
+    pub call: Call,
+    /// What the host has and answers.
+    #[serde(default)]
+    pub host: Script,
+    pub expect: Expectation,
+}
+
+/// Which export is called, and with what.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Call {
+    Execute {
+        task: Box<Task>,
+        #[serde(default = "first")]
+        attempt: u32,
+    },
+    Reflect {
+        #[serde(default = "run_id")]
+        run: String,
+    },
+    Analyze {
+        #[serde(default)]
+        paths: Vec<String>,
+    },
+    Audit {
+        finished: Vec<Finished>,
+    },
+    VerifyRun {
+        #[serde(default = "run_id")]
+        run: String,
+    },
+    VerifyTask {
+        task: Box<Task>,
+    },
+    Handle {
+        method: String,
+        /// With the query.
+        path: String,
+        #[serde(default)]
+        headers: Vec<(String, String)>,
+        #[serde(default)]
+        body: String,
+    },
+    /// A planner's whole session; the answer is the list of its decisions.
+    Session {
+        #[serde(default)]
+        kinds: Vec<String>,
+        steps: Vec<Step>,
+    },
+}
+
+/// A task that ended.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finished {
+    pub index: u32,
+    pub id: String,
+    pub status: Status,
+}
+
+/// What a planner is told or asked.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Step {
+    Observe(Vec<Change>),
+    /// So many slots.
+    Next(u32),
+}
+
+/// Something that a planner hears.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Change {
+    Ready { index: u32, priority: i32, cost: u32, kind: u16 },
+    Withdrawn(u32),
+    Finished { index: u32, status: Status },
+    Budget(u64),
+}
+
+fn first() -> u32 {
+    1
+}
+
+fn run_id() -> String {
+    "run".to_owned()
+}
+
+/// File name and case, sorted by name.
+///
+/// # Errors
+/// `None`: there is no case, which is not the same as all cases holding.
+pub fn read_all(folder: &Path) -> Result<Vec<(String, Case)>, CaseError> {
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source| CaseError::Io { path, source }
+    };
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(at(folder))? {
+        let name = entry.map_err(at(folder))?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".json") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    if names.is_empty() {
+        return Err(CaseError::None { folder: folder.to_owned() });
+    }
+    let read = |name: String| {
+        let path = folder.join(&name);
+        let found_bytes = fs::metadata(&path).map_err(at(&path))?.len();
+        if found_bytes > CASE_BYTES_MAX {
+            return Err(CaseError::TooLarge { path, found_bytes });
+        }
+        let bytes = fs::read(&path).map_err(at(&path))?;
+        let case = serde_json::from_slice(&bytes).map_err(|source| CaseError::Form { path, source })?;
+        Ok((name, case))
+    };
+    names.into_iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(files: &[(&str, &str)]) -> Result<usize, CaseError> {
+        let folder = tempfile::tempdir().unwrap();
+        files.iter().for_each(|(name, text)| fs::write(folder.path().join(name), text).unwrap());
+        read_all(folder.path()).map(|cases| cases.len())
+    }
+
+    #[test]
+    fn reads_every_case_and_refuses_what_it_does_not_know() {
+        let good = r#"{"about": "it", "call": {"reflect": {}}, "expect": {"answer": []}}"#;
+        assert_eq!(code(&[("a.json", good), ("b.json", good), ("c.txt", "no")]).unwrap(), 2);
+        assert!(matches!(code(&[]), Err(CaseError::None { .. })));
+        let misspelt = good.replace("answer", "anwser");
+        assert!(matches!(code(&[("a.json", &misspelt)]), Err(CaseError::Form { .. })));
+        let other = good.replace("reflect", "dream");
+        assert!(matches!(code(&[("a.json", &other)]), Err(CaseError::Form { .. })));
+    }
+}

@@ -1,0 +1,169 @@
+//! What must come of a case's call.
+//!
+//! In -> out: what was expected, what came -> differences in words.
+//! Invariant: of an object only the named fields are compared, of everything else all of it; no difference means that
+//! the case holds.
+//! Not here: calling (`run.rs`).
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What must come back. Of `answer`, `failure` and `error` exactly one.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    pub answer: Option<Value>,
+    /// The plugin's own: `{"message": "..", "retriable": false}`.
+    pub failure: Option<Value>,
+    /// Code of the fault: `plugin-trap`, `limit-busy`.
+    pub error: Option<String>,
+    /// Lines like `info: text`; absent: any.
+    pub log: Option<Vec<String>>,
+    /// `{"findings": [..], "metrics": [..], "kv": {..}}`; absent: any.
+    pub writes: Option<Value>,
+    /// Tasks that were asked for through `orch:tasks`; absent: any.
+    pub asked: Option<Value>,
+    /// What was denied; absent: nothing may be.
+    #[serde(default)]
+    pub denied: Vec<String>,
+}
+
+/// What came of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    pub ending: Ending,
+    pub log: Vec<String>,
+    pub writes: Value,
+    pub asked: Value,
+    pub denied: Vec<String>,
+    /// Commands that differ from the script, in words.
+    pub unscripted: Vec<String>,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ending {
+    Answer(Value),
+    Failure(Value),
+    /// Code and message.
+    Error(&'static str, String),
+}
+
+impl Expectation {
+    /// Every difference; none: the case holds.
+    pub fn differences(&self, found: &Found) -> Vec<String> {
+        let mut out = Vec::new();
+        match (&self.answer, &self.failure, &self.error, &found.ending) {
+            (Some(expected), None, None, Ending::Answer(value)) => {
+                compare("answer", expected, value, &mut out)
+            }
+            (None, Some(expected), None, Ending::Failure(value)) => {
+                compare("failure", expected, value, &mut out)
+            }
+            (None, None, Some(expected), Ending::Error(code, _)) if expected == code => {}
+            (Some(_), None, None, ending) => {
+                out.push(format!("expected an answer, found {}", ending.describe()))
+            }
+            (None, Some(_), None, ending) => {
+                out.push(format!("expected a failure, found {}", ending.describe()))
+            }
+            (None, None, Some(code), ending) => {
+                out.push(format!("expected the error `{code}`, found {}", ending.describe()));
+            }
+            _ => out.push("`expect` needs exactly one of `answer`, `failure` and `error`".to_owned()),
+        }
+        if let Some(expected) = &self.log {
+            compare("log", &Value::from(expected.clone()), &Value::from(found.log.clone()), &mut out);
+        }
+        if let Some(expected) = &self.writes {
+            compare("writes", expected, &found.writes, &mut out);
+        }
+        if let Some(expected) = &self.asked {
+            compare("asked", expected, &found.asked, &mut out);
+        }
+        compare("denied", &Value::from(self.denied.clone()), &Value::from(found.denied.clone()), &mut out);
+        out.extend(found.unscripted.iter().cloned());
+        out
+    }
+}
+
+impl Ending {
+    fn describe(&self) -> String {
+        match self {
+            Self::Answer(value) => format!("the answer {value}"),
+            Self::Failure(value) => format!("the failure {value}"),
+            Self::Error(code, message) => format!("the error `{code}`: {message}"),
+        }
+    }
+}
+
+fn compare(place: &str, expected: &Value, found: &Value, out: &mut Vec<String>) {
+    match (expected, found) {
+        (Value::Object(expected), Value::Object(found)) => {
+            for (key, value) in expected {
+                compare(&format!("{place}.{key}"), value, found.get(key).unwrap_or(&Value::Null), out);
+            }
+        }
+        (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
+            for (index, (expected, found)) in expected.iter().zip(found).enumerate() {
+                compare(&format!("{place}[{index}]"), expected, found, out);
+            }
+        }
+        (Value::Number(expected), Value::Number(found)) if expected.as_f64() == found.as_f64() => {}
+        _ if expected == found => {}
+        _ => out.push(format!("{place}: expected {expected}, found {found}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn differences(expected: Value, ending: Ending) -> Vec<String> {
+        let expectation: Expectation = serde_json::from_value(expected).unwrap();
+        let (log, denied) = (vec!["info: hello".to_owned()], Vec::new());
+        let found =
+            Found { ending, log, writes: json!({}), asked: json!([]), denied, unscripted: Vec::new() };
+        expectation.differences(&found)
+    }
+
+    #[test]
+    fn named_fields_are_compared_and_lists_whole() {
+        let answer = || Ending::Answer(json!({ "a": 1, "b": [1, 2.0], "c": "x" }));
+        assert_eq!(differences(json!({ "answer": { "a": 1.0, "b": [1, 2] } }), answer()), [""; 0]);
+        assert_eq!(differences(json!({ "answer": { "a": 2 } }), answer()), ["answer.a: expected 2, found 1"]);
+        assert_eq!(
+            differences(json!({ "answer": { "b": [1] } }), answer()),
+            ["answer.b: expected [1], found [1,2.0]"]
+        );
+        assert_eq!(
+            differences(json!({ "answer": { "d": 1 } }), answer()),
+            ["answer.d: expected 1, found null"]
+        );
+        assert_eq!(
+            differences(json!({ "answer": {}, "log": [] }), answer()),
+            ["log: expected [], found [\"info: hello\"]"]
+        );
+    }
+
+    #[test]
+    fn another_ending_is_a_difference() {
+        let trap = || Ending::Error("plugin-trap", "unreachable".to_owned());
+        assert_eq!(differences(json!({ "error": "plugin-trap" }), trap()), [""; 0]);
+        assert_eq!(
+            differences(json!({ "answer": {} }), trap()),
+            ["expected an answer, found the error `plugin-trap`: unreachable"]
+        );
+        assert_eq!(
+            differences(json!({ "error": "limit-busy" }), trap()),
+            ["expected the error `limit-busy`, found the error `plugin-trap`: unreachable"]
+        );
+        assert_eq!(
+            differences(json!({}), trap()),
+            ["`expect` needs exactly one of `answer`, `failure` and `error`"]
+        );
+        assert_eq!(differences(json!({ "answer": {}, "error": "x" }), trap()).len(), 1);
+    }
+}
