@@ -1,6 +1,12 @@
 //! A new project of each role, as a third party would treat it: made, built, tested, packed and signed without an
 //! edit, and the same component from another folder.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test; its helpers are outside of what `clippy.toml` takes for one"
+)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
