@@ -57,7 +57,13 @@ pub trait KvReader: Send + Sync {
     /// `Err`: the store could not be read.
     fn read(&self, plugin: &str, label: &str, key: &str) -> Result<Option<Vec<u8>>, KvUnavailable>;
     /// Sorted, with that prefix, after `after`, at most 1000.
-    fn keys(&self, plugin: &str, label: &str, prefix: &str, after: Option<&str>) -> Result<Vec<String>, KvUnavailable>;
+    fn keys(
+        &self,
+        plugin: &str,
+        label: &str,
+        prefix: &str,
+        after: Option<&str>,
+    ) -> Result<Vec<String>, KvUnavailable>;
     /// Keys and values of all labels of the plugin.
     fn bytes(&self, plugin: &str) -> Result<u64, KvUnavailable>;
 }
@@ -70,10 +76,21 @@ pub struct KvUnavailable;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Before the first of its kind: `process`, `files-write`. Durable when the gate agrees.
-    Intent { effect: &'static str },
-    ProcessStarted { program: String, pid: u32, start_ticks: u64, boot_id: String },
+    Intent {
+        effect: &'static str,
+    },
+    ProcessStarted {
+        program: String,
+        pid: u32,
+        start_ticks: u64,
+        boot_id: String,
+    },
     /// Digests as hex.
-    FileWritten { path: String, before: Option<String>, after: String },
+    FileWritten {
+        path: String,
+        before: Option<String>,
+        after: String,
+    },
 }
 
 /// The way to the journal for effects. A gate that refuses ends the call.
@@ -123,7 +140,11 @@ pub enum ProcessError {
     #[error("`{program}` does not exist")]
     NotFound { program: String },
     #[error("`{program}` could not be started")]
-    NotStarted { program: String, #[source] source: std::io::Error },
+    NotStarted {
+        program: String,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("the supervisor of the commands is gone")]
     SupervisorGone,
     #[error(transparent)]
@@ -133,7 +154,11 @@ pub enum ProcessError {
 /// Runs commands under a supervisor; dropping the future ends the command and all its descendants.
 pub trait Processes: Send + Sync {
     /// `started` is told pid, start in clock ticks and boot id before anything of the output is awaited.
-    fn run(&self, request: ProcessRequest, effects: Arc<dyn EffectGate>) -> Boxed<'_, Result<ProcessOutput, ProcessError>>;
+    fn run(
+        &self,
+        request: ProcessRequest,
+        effects: Arc<dyn EffectGate>,
+    ) -> Boxed<'_, Result<ProcessOutput, ProcessError>>;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -84,9 +84,7 @@ pub enum Command {
     /// Look whether this machine and folder are fit
     Doctor(doctor::DoctorArgs),
     /// Completions for a shell
-    Completions {
-        shell: clap_complete::Shell,
-    },
+    Completions { shell: clap_complete::Shell },
     /// The program's version
     Version,
 }

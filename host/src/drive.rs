@@ -42,7 +42,12 @@ use task_file::Sheet;
 const AUDIT_COMPLETIONS_DEFAULT: usize = 100;
 
 /// Drives one run until nothing more can start. Every branch of a run is in this function.
-pub async fn drive(run: &mut Run, roles: &Roles, desk: &Desk, sheet: &mut Sheet) -> Result<Summary, DriveError> {
+pub async fn drive(
+    run: &mut Run,
+    roles: &Roles,
+    desk: &Desk,
+    sheet: &mut Sheet,
+) -> Result<Summary, DriveError> {
     let strict = desk.rules.is_strict();
     let mut running: JoinSet<Ended> = JoinSet::new();
     let mut control = desk.control.clone();

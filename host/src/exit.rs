@@ -43,7 +43,12 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub fn new(exit: Exit, code: &'static str, hint: Option<String>, source: impl Into<anyhow::Error>) -> Self {
+    pub fn new(
+        exit: Exit,
+        code: &'static str,
+        hint: Option<String>,
+        source: impl Into<anyhow::Error>,
+    ) -> Self {
         Self { exit, code, hint, source: source.into() }
     }
 

@@ -22,7 +22,11 @@ const ENTRIES_MAX: usize = 64;
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
     #[error("cannot read `{path}`")]
-    Io { path: PathBuf, #[source] source: std::io::Error },
+    Io {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("`{path}` is a link or no regular file")]
     NotRegular { path: PathBuf },
     #[error("`{path}` has more than {ENTRIES_MAX} entries")]
@@ -58,7 +62,11 @@ pub fn read(folder: &Path) -> Result<PackageBytes, PackageError> {
     Ok(PackageBytes::new(files)?)
 }
 
-fn read_folder(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Arc<[u8]>>) -> Result<(), PackageError> {
+fn read_folder(
+    folder: &Path,
+    prefix: &str,
+    files: &mut BTreeMap<String, Arc<[u8]>>,
+) -> Result<(), PackageError> {
     let io = |path: &Path| {
         let path = path.to_owned();
         move |source| PackageError::Io { path, source }
@@ -123,7 +131,10 @@ mod tests {
         assert_eq!(code(|_| {}), None);
         assert_eq!(code(|folder| std::fs::write(folder.join("x.sh"), "").unwrap()), Some("file-extra"));
         assert_eq!(code(|folder| std::fs::create_dir(folder.join("src")).unwrap()), Some("file-extra"));
-        assert_eq!(code(|folder| std::fs::remove_file(folder.join("sbom.cdx.json")).unwrap()), Some("file-missing"));
+        assert_eq!(
+            code(|folder| std::fs::remove_file(folder.join("sbom.cdx.json")).unwrap()),
+            Some("file-missing")
+        );
         let link = |folder: &Path| {
             std::fs::remove_file(folder.join("component.wasm")).unwrap();
             std::os::unix::fs::symlink("manifest.json", folder.join("component.wasm")).unwrap();
@@ -131,10 +142,12 @@ mod tests {
         assert_eq!(code(link), Some("file-not-regular"));
         let fifo = |folder: &Path| {
             std::fs::remove_file(folder.join("component.wasm")).unwrap();
-            rustix::fs::mkfifoat(rustix::fs::CWD, folder.join("component.wasm"), rustix::fs::Mode::RUSR).unwrap();
+            rustix::fs::mkfifoat(rustix::fs::CWD, folder.join("component.wasm"), rustix::fs::Mode::RUSR)
+                .unwrap();
         };
         assert_eq!(code(fifo), Some("file-not-regular"));
-        let large = |folder: &Path| std::fs::write(folder.join("manifest.json"), vec![b' '; 300_000]).unwrap();
+        let large =
+            |folder: &Path| std::fs::write(folder.join("manifest.json"), vec![b' '; 300_000]).unwrap();
         assert_eq!(code(large), Some("file-too-large"));
     }
 }

@@ -33,7 +33,12 @@ use crate::role::verifier::Verifier;
 #[derive(Debug, thiserror::Error)]
 pub enum PluginsError {
     #[error("package `{folder}` of plugin `{id}` is refused")]
-    Refused { id: String, folder: PathBuf, #[source] source: PackageError },
+    Refused {
+        id: String,
+        folder: PathBuf,
+        #[source]
+        source: Box<PackageError>,
+    },
     #[error("plugin `{id}` is not in any package folder")]
     NotFound { id: String, searched: Vec<PathBuf> },
     #[error("`config.yaml` binds no planner")]
@@ -70,8 +75,12 @@ impl PluginsError {
         Some(match self {
             Self::Refused { source, .. } => return source.hint(),
             Self::NotFound { searched, .. } => {
-                let searched: Vec<String> = searched.iter().map(|folder| format!("`{}`", folder.display())).collect();
-                format!("searched {}; `orch-host plugin add DIR` copies a package into the operator's folder", searched.join(", "))
+                let searched: Vec<String> =
+                    searched.iter().map(|folder| format!("`{}`", folder.display())).collect();
+                format!(
+                    "searched {}; `orch-host plugin add DIR` copies a package into the operator's folder",
+                    searched.join(", ")
+                )
             }
             Self::NoPlanner => "say `roles: {planner: NAMESPACE/NAME}` in `config.yaml`".to_owned(),
             Self::Link(error) => return error.hint(),
@@ -95,8 +104,12 @@ pub fn discover(folders: &[PathBuf]) -> Vec<Found> {
     for root in folders {
         for namespace in entries(root) {
             for name in entries(&namespace) {
-                let text = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                let Ok(id) = PluginId::parse(&format!("{}/{}", text(&namespace), text(&name))) else { continue };
+                let text = |path: &Path| {
+                    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+                };
+                let Ok(id) = PluginId::parse(&format!("{}/{}", text(&namespace), text(&name))) else {
+                    continue;
+                };
                 for version in entries(&name) {
                     let Ok(number) = semver::Version::parse(&text(&version)) else { continue };
                     found.entry((id.clone(), number)).or_insert(version);
@@ -109,7 +122,8 @@ pub fn discover(folders: &[PathBuf]) -> Vec<Found> {
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut found: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
+    let mut found: Vec<PathBuf> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
     found.sort();
     found
 }
@@ -118,14 +132,17 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 pub fn choose<'a>(found: &'a [Found], id: &PluginId, rules: &Rules) -> Option<&'a Found> {
     let locked = rules.lock.plugins.get(id).map(|pin| &pin.version);
     let versions = || found.iter().filter(|package| package.id == *id);
-    versions().find(|package| Some(&package.version) == locked).or_else(|| versions().max_by_key(|package| &package.version))
+    versions()
+        .find(|package| Some(&package.version) == locked)
+        .or_else(|| versions().max_by_key(|package| &package.version))
 }
 
 /// Reads a package and checks that it is the one that its folder says.
 pub fn read(found: &Found) -> Result<PackageBytes, PackageError> {
     let package = package::read(&found.folder)?;
     let manifest = Manifest::parse(package.manifest())?;
-    let (expected, is) = (format!("{} {}", found.id, found.version), format!("{} {}", manifest.id, manifest.version));
+    let (expected, is) =
+        (format!("{} {}", found.id, found.version), format!("{} {}", manifest.id, manifest.version));
     match expected == is {
         true => Ok(package),
         false => Err(orch_trust::refusal::Refusal::OtherPlugin { expected, found: is }.into()),
@@ -146,7 +163,7 @@ pub fn admit_bound(
         let package = choose(&found, &id, rules)
             .ok_or_else(|| PluginsError::NotFound { id: text.clone(), searched: folders.to_vec() })?;
         let refused =
-            |source| PluginsError::Refused { id: text.clone(), folder: package.folder.clone(), source };
+            |source: PackageError| PluginsError::Refused { id: text.clone(), folder: package.folder.clone(), source: Box::new(source) };
         let bytes = read(package).map_err(refused)?;
         let one = admit(&bytes, rules, now).map_err(|refusal| refused(refusal.into()))?;
         admitted.insert(text, one);
@@ -155,7 +172,10 @@ pub fn admit_bound(
     Ok(admitted)
 }
 
-fn check_bindings(workspace: &WorkspaceConfig, admitted: &BTreeMap<String, Admitted>) -> Result<(), PluginsError> {
+fn check_bindings(
+    workspace: &WorkspaceConfig,
+    admitted: &BTreeMap<String, Admitted>,
+) -> Result<(), PluginsError> {
     let roles = &workspace.roles;
     if roles.planner.is_none() {
         return Err(PluginsError::NoPlanner);
@@ -218,7 +238,8 @@ impl<'a> Workbench<'a> {
         let mut executors = HashMap::new();
         let mut linked: BTreeMap<&str, Arc<Bound<Executor<Admitted>>>> = BTreeMap::new();
         for (kind, id) in &workspace.roles.executors {
-            let parsed = Kind::parse(kind).map_err(|_| PluginsError::NotThatKind { id: id.clone(), kind: kind.clone() })?;
+            let parsed = Kind::parse(kind)
+                .map_err(|_| PluginsError::NotThatKind { id: id.clone(), kind: kind.clone() })?;
             let executor = match linked.get(id.as_str()) {
                 Some(executor) => executor.clone(),
                 None => Arc::new(self.bind(id, Executor::link)?),
@@ -226,8 +247,13 @@ impl<'a> Workbench<'a> {
             linked.insert(id, executor.clone());
             executors.insert(parsed, executor);
         }
-        let mut roles =
-            Roles { planner, executors, reflectors: Vec::new(), auditors: Vec::new(), verifiers: BTreeMap::new() };
+        let mut roles = Roles {
+            planner,
+            executors,
+            reflectors: Vec::new(),
+            auditors: Vec::new(),
+            verifiers: BTreeMap::new(),
+        };
         for id in &workspace.roles.reflectors {
             roles.reflectors.push(Arc::new(self.bind(id, Reflector::link)?));
         }
@@ -246,7 +272,10 @@ impl<'a> Workbench<'a> {
         id: &str,
         link: fn(&Engine, Compiled<Admitted>) -> Result<T, CallError>,
     ) -> Result<Bound<T>, PluginsError> {
-        let admitted = self.admitted.get(id).ok_or_else(|| PluginsError::NotFound { id: id.to_owned(), searched: Vec::new() })?;
+        let admitted = self
+            .admitted
+            .get(id)
+            .ok_or_else(|| PluginsError::NotFound { id: id.to_owned(), searched: Vec::new() })?;
         let compiled = match self.compiled.get(id) {
             Some(compiled) => compiled.clone(),
             None => self.engine.compile_cached(admitted.clone(), self.cache)?,

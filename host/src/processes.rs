@@ -12,9 +12,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use orch_supervisor::{Exit, OutputLimits, Request, RunError, SupervisorPool, pump};
+use orch_supervisor::{Exit, OutputLimits, Request, RunError, StartStep, SupervisorPool, pump};
 
-use crate::call::{Boxed, Effect, EffectGate, GateClosed, ProcessError, ProcessExit, ProcessOutput, ProcessRequest, Processes};
+use crate::call::{
+    Boxed, Effect, EffectGate, GateClosed, ProcessError, ProcessExit, ProcessOutput, ProcessRequest,
+    Processes,
+};
 
 /// The host's supervisors.
 pub type Commands = SupervisorPool;
@@ -66,7 +69,8 @@ impl CommandLog {
 
 /// Milliseconds since 1970 as `20261121-121726.042` (UTC), for names of log files.
 pub fn log_stamp(at_ms: u64) -> String {
-    let stamp = jiff::Timestamp::from_millisecond(i64::try_from(at_ms).unwrap_or(i64::MAX)).unwrap_or_default();
+    let stamp =
+        jiff::Timestamp::from_millisecond(i64::try_from(at_ms).unwrap_or(i64::MAX)).unwrap_or_default();
     stamp.strftime("%Y%m%d-%H%M%S.%3f").to_string()
 }
 
@@ -83,7 +87,11 @@ impl CallProcesses {
 }
 
 impl Processes for CallProcesses {
-    fn run(&self, request: ProcessRequest, effects: Arc<dyn EffectGate>) -> Boxed<'_, Result<ProcessOutput, ProcessError>> {
+    fn run(
+        &self,
+        request: ProcessRequest,
+        effects: Arc<dyn EffectGate>,
+    ) -> Boxed<'_, Result<ProcessOutput, ProcessError>> {
         Box::pin(async move {
             let program = request.program.display().to_string();
             let text = |(name, value): &(String, String)| (name.into(), value.into());
@@ -132,9 +140,16 @@ impl Processes for CallProcesses {
 fn refused(program: &str, error: RunError) -> ProcessError {
     let program = program.to_owned();
     match error {
-        RunError::NotStarted { source, .. } if source.kind() == io::ErrorKind::NotFound => ProcessError::NotFound { program },
+        RunError::NotStarted { step: StartStep::Program, source, .. }
+            if source.kind() == io::ErrorKind::NotFound =>
+        {
+            ProcessError::NotFound { program }
+        }
         RunError::NotStarted { source, .. } => ProcessError::NotStarted { program, source },
-        RunError::SupervisorGone | RunError::Socket { .. } => ProcessError::SupervisorGone,
+        // It may have run, in part or whole: nobody knows how it ended, so the guest gets no answer to act on.
+        RunError::SupervisorGone | RunError::Socket { .. } | RunError::Log { .. } | RunError::Read { .. } => {
+            ProcessError::SupervisorGone
+        }
         other => ProcessError::NotStarted { program, source: io::Error::other(other) },
     }
 }

@@ -37,8 +37,14 @@ pub trait Observer: Send {
 /// One thing to show.
 enum Seen {
     Line(String),
-    Started { task: TaskIndex, label: String },
-    Ended { task: TaskIndex, line: Option<String> },
+    Started {
+        task: TaskIndex,
+        label: String,
+    },
+    Ended {
+        task: TaskIndex,
+        line: Option<String>,
+    },
     /// Done and all tasks.
     Counts(usize, usize),
 }
@@ -177,8 +183,14 @@ impl Watcher {
             Event::TasksAdded { tasks, .. } => {
                 for added in tasks.iter().filter(|added| added.added_by.is_some()) {
                     let by = added.added_by.as_deref().unwrap_or_default();
-                    let rest = format!("{} by {}: {}", added.task.id, escape(by), escape_cut(&added.task.description, 100));
-                    let word = if added.status == Status::WaitingApproval { "asks approval" } else { "added" };
+                    let rest = format!(
+                        "{} by {}: {}",
+                        added.task.id,
+                        escape(by),
+                        escape_cut(&added.task.description, 100)
+                    );
+                    let word =
+                        if added.status == Status::WaitingApproval { "asks approval" } else { "added" };
                     self.line(place, Tone::Strong, word, &rest);
                 }
                 self.counts(place, state);
@@ -197,7 +209,9 @@ impl Watcher {
                     Ending::Done { summary } => (Tone::Good, summary.clone()),
                     Ending::Failed { message, .. } => (Tone::Bad, message.clone()),
                     Ending::Broken { code, message } => (Tone::Bad, format!("{code}: {message}")),
-                    Ending::InDoubt { code, message } => (Tone::Careful, format!("in doubt, {code}: {message}")),
+                    Ending::InDoubt { code, message } => {
+                        (Tone::Careful, format!("in doubt, {code}: {message}"))
+                    }
                     Ending::Rerun { code } => (Tone::Careful, format!("runs again, {code}")),
                     Ending::Cancelled => (Tone::Careful, "cancelled".to_owned()),
                 };
@@ -208,13 +222,27 @@ impl Watcher {
                 self.counts(place, state);
             }
             Event::TaskMoved { task, to, why, .. } => {
-                self.line(place, Tone::Careful, to.as_str(), &format!("{}  {}", id(*task), escape_cut(why, 160)));
+                self.line(
+                    place,
+                    Tone::Careful,
+                    to.as_str(),
+                    &format!("{}  {}", id(*task), escape_cut(why, 160)),
+                );
             }
             Event::Called(called) => {
                 for finding in &called.writes.findings {
-                    let tone = if finding.severity == orch_journal::event::Severity::Major { Tone::Bad } else { Tone::Careful };
-                    let at = finding.location.as_deref().map(|at| format!(" at {}", escape(at))).unwrap_or_default();
-                    let rest = format!("{}{at}: {}", finding.category.as_str(), escape_cut(&finding.message, 140));
+                    let tone = if finding.severity == orch_journal::event::Severity::Major {
+                        Tone::Bad
+                    } else {
+                        Tone::Careful
+                    };
+                    let at = finding
+                        .location
+                        .as_deref()
+                        .map(|at| format!(" at {}", escape(at)))
+                        .unwrap_or_default();
+                    let rest =
+                        format!("{}{at}: {}", finding.category.as_str(), escape_cut(&finding.message, 140));
                     self.line(place, tone, &format!("{} finding", finding.severity.as_str()), &rest);
                 }
             }
@@ -222,10 +250,20 @@ impl Watcher {
                 self.line(place, Tone::Careful, "budget", &format!("{used} of {budget} is used"));
             }
             Event::Denied { plugin, what } => {
-                self.line(place, Tone::Careful, "denied", &format!("{}: {}", escape(plugin), escape_cut(what, 160)));
+                self.line(
+                    place,
+                    Tone::Careful,
+                    "denied",
+                    &format!("{}: {}", escape(plugin), escape_cut(what, 160)),
+                );
             }
             Event::Warned { code, text } => {
-                self.line(place, Tone::Careful, "warning", &format!("{}: {}", escape(code), escape_cut(text, 200)));
+                self.line(
+                    place,
+                    Tone::Careful,
+                    "warning",
+                    &format!("{}: {}", escape(code), escape_cut(text, 200)),
+                );
             }
             _ => {}
         }

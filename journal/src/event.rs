@@ -297,6 +297,13 @@ pub struct Called {
     pub at: u64,
 }
 
+impl Called {
+    /// True when a verifier answered: what it sees now stands for what it saw before on the same subject.
+    pub fn replaces_findings(&self) -> bool {
+        self.call == "verify" && self.fault.is_none()
+    }
+}
+
 /// What a call left in the host's own store. Kept with the call's result or not at all.
 /// Tasks that it asked for follow as `tasks_added`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

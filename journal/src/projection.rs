@@ -129,6 +129,9 @@ impl Projector {
             Event::AttemptFinished(finished) => self.finish_attempt(sql, run, seq, finished)?,
             Event::Called(called) => {
                 let task = called.task.map(|task| run.phase(task));
+                if called.replaces_findings() {
+                    sql.resolve_findings.execute(params![run.id, called.plugin, task, iso_time(called.at)])?;
+                }
                 write_kept(sql, run, seq, &called.writes, (None, task, Some(&called.plugin)))?;
             }
             Event::FileWritten { task, path, after, .. } => {

@@ -54,6 +54,8 @@ pub struct RunState {
     pub minor: u32,
     /// Sessions that planners of this run had.
     pub sessions: u32,
+    /// What each verifier saw when it looked last, by subject: in the counts above.
+    pub seen: HashMap<(String, Option<TaskIndex>), Vec<Severity>>,
     /// A warning about the findings was given.
     pub judged: bool,
     /// Calls of reflectors, auditors and verifiers that did not come back: call, plugin, task.
@@ -128,6 +130,13 @@ impl RunState {
                     *call == called.call && *plugin == called.plugin && *task == called.task
                 };
                 self.open_calls.retain(|call| !open(call));
+                if called.replaces_findings() {
+                    let subject = (called.plugin.clone(), called.task);
+                    let seen = called.writes.findings.iter().map(|finding| finding.severity).collect();
+                    for severity in self.seen.insert(subject, seen).unwrap_or_default() {
+                        *self.of(severity) -= 1;
+                    }
+                }
                 self.count(&called.writes.findings);
                 match called.call.as_str() {
                     "reflect" => self.reflected.push(called.plugin.clone()),
@@ -186,11 +195,15 @@ impl RunState {
 
     fn count(&mut self, findings: &[crate::event::Finding]) {
         for finding in findings {
-            match finding.severity {
-                Severity::Major => self.major += 1,
-                Severity::Medium => self.medium += 1,
-                Severity::Minor => self.minor += 1,
-            }
+            *self.of(finding.severity) += 1;
+        }
+    }
+
+    fn of(&mut self, severity: Severity) -> &mut u32 {
+        match severity {
+            Severity::Major => &mut self.major,
+            Severity::Medium => &mut self.medium,
+            Severity::Minor => &mut self.minor,
         }
     }
 

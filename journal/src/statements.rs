@@ -36,6 +36,8 @@ pub(crate) struct ProjectionSql<'c> {
     pub(crate) phase_changed: Statement<'c>,
     pub(crate) execution: Statement<'c>,
     pub(crate) finding: Statement<'c>,
+    /// A verifier looked again: what it saw before on the same subject.
+    pub(crate) resolve_findings: Statement<'c>,
     pub(crate) artifact: Statement<'c>,
     pub(crate) asked: Statement<'c>,
     pub(crate) answered: Statement<'c>,
@@ -76,6 +78,10 @@ impl<'c> ProjectionSql<'c> {
                 "INSERT INTO @.executions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO UPDATE \
                  SET status = excluded.status, output = excluded.output, error = excluded.error, log = excluded.log, \
                  completed_at = excluded.completed_at",
+            )?,
+            resolve_findings: prepare(
+                "UPDATE @.findings SET resolved = 1, resolved_at = ?4
+                 WHERE run_id = ?1 AND plugin = ?2 AND phase_id IS ?3 AND resolved = 0 AND execution_id IS NULL",
             )?,
             finding: prepare("INSERT INTO @.findings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, NULL, ?8, ?9)")?,
             artifact: prepare("INSERT INTO @.artifacts VALUES (?1, ?2, ?3, ?4, ?5, 'file', NULL, ?6, NULL)")?,

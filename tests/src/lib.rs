@@ -1,1 +1,143 @@
-//! orch-tests
+//! The program from outside: real binaries, signed packages, a workspace of its own for each test.
+//!
+//! In -> out: files of a workspace -> runs of `orch-host`, what is on disk afterwards.
+//! Invariant: nothing of the user's is read; the operator's folder is a copy of the one that `cargo xtask packages` made.
+//! Not here: what is tested (`tests/`).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail loudly")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use orch_journal::{Event, Reader};
+
+/// The checkout.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// A binary of the development build.
+pub fn binary(name: &str) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let path = target.join("debug").join(name);
+    assert!(path.exists(), "`{}` is not built: run `cargo xtask packages`", path.display());
+    path
+}
+
+/// The packages that `cargo xtask packages` made.
+pub fn packages() -> PathBuf {
+    let path = root().join("target/test-packages");
+    assert!(path.exists(), "no packages: run `cargo xtask packages`");
+    path
+}
+
+/// A workspace and an operator of its own.
+pub struct Workspace {
+    folder: tempfile::TempDir,
+}
+
+const CONFIG: &str = "\
+roles:
+  planner: demo/planner-priority
+  executors: {shell: demo/executor-shell, note: demo/executor-note}
+";
+
+impl Workspace {
+    /// With that `tasks.yml`, the planner and both executors.
+    pub fn new(tasks: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = Self { folder };
+        copy(&root().join("target/test-operator"), &workspace.operator());
+        std::fs::create_dir(workspace.path()).unwrap();
+        workspace.write("tasks.yml", tasks);
+        workspace.write("config.yaml", CONFIG);
+        workspace
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("workspace")
+    }
+
+    /// A folder outside the workspace.
+    pub fn outside(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn operator(&self) -> PathBuf {
+        self.folder.path().join("operator")
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path().join(name)).unwrap()
+    }
+
+    /// `orch-host` with these arguments, in the workspace.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut host = Command::new(binary("orch-host"));
+        host.current_dir(self.path()).args(args).arg("--config-home").arg(self.operator());
+        host.env_remove("PLUGIN_SIGNING_KEY").env("NO_COLOR", "1");
+        host
+    }
+
+    /// Runs `orch-host` and checks its exit status.
+    #[track_caller]
+    pub fn host(&self, args: &[&str], exit: i32) -> Output {
+        let output = self.command(args).output().unwrap();
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(exit), "{args:?}\n{out}\n{err}");
+        output
+    }
+
+    /// `orch-host run --trust-workspace` with more arguments.
+    #[track_caller]
+    pub fn run(&self, args: &[&str], exit: i32) -> Output {
+        self.host(&[&["run", "--trust-workspace"], args].concat(), exit)
+    }
+
+    pub fn reader(&self) -> Reader {
+        Reader::open(&self.path().join(".orch")).unwrap()
+    }
+
+    /// The newest run's events, each checked against the chain.
+    pub fn events(&self) -> Vec<Event> {
+        let reader = self.reader();
+        let run = reader.runs().unwrap().first().unwrap().id.clone();
+        reader.events(&run).map(|event| event.unwrap().1).collect()
+    }
+
+    /// Status of each task of the newest run, by id.
+    pub fn statuses(&self) -> std::collections::BTreeMap<String, String> {
+        let reader = self.reader();
+        let run = reader.runs().unwrap().first().unwrap().id.clone();
+        reader.tasks(&run).unwrap().into_iter().map(|task| (task.id, task.status)).collect()
+    }
+}
+
+/// What a command wrote to standard error.
+pub fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What it wrote to standard output.
+pub fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Copies a folder.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    std::fs::set_permissions(to, std::fs::metadata(from).unwrap().permissions()).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        match path.is_dir() {
+            true => copy(&path, &target),
+            false => drop(std::fs::copy(&path, &target).unwrap()),
+        }
+    }
+}

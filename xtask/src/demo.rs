@@ -47,7 +47,13 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     let host = place.binaries.join("orch-host");
     step::say("orch-host run target/demo/project --config-home target/demo/config");
     let mut run = Command::new(&host);
-    run.current_dir(root).args(["run", "target/demo/project", "--config-home", "target/demo/config", "--trust-workspace"]);
+    run.current_dir(root).args([
+        "run",
+        "target/demo/project",
+        "--config-home",
+        "target/demo/config",
+        "--trust-workspace",
+    ]);
     let code = step::status("run", &mut run)?;
     // One test of the project fails on purpose, and with it its task: the goal is not met.
     if code != 1 {
@@ -55,19 +61,27 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     }
     let shown = host.strip_prefix(root).unwrap_or(&host).display().to_string();
     println!();
-    println!("The demo took {:.0} s. Six tasks and what the plugins added went through signed, certified plugins;", started.elapsed().as_secs_f64());
+    println!(
+        "The demo took {:.0} s. Six tasks and what the plugins added went through signed, certified plugins;",
+        started.elapsed().as_secs_f64()
+    );
     println!("`test-totals` failed, because one test of the project is wrong on purpose. Try next:");
     println!();
     println!("  {shown} logs test-totals --workspace target/demo/project --config-home target/demo/config");
-    println!("  {shown} report --workspace target/demo/project --config-home target/demo/config --format markdown");
+    println!(
+        "  {shown} report --workspace target/demo/project --config-home target/demo/config --format markdown"
+    );
     println!("  printf x >> target/packages/demo/executor-shell/0.1.0/component.wasm && \\");
-    println!("    {shown} run target/demo/project --config-home target/demo/config   # refused: digest-mismatch");
+    println!(
+        "    {shown} run target/demo/project --config-home target/demo/config   # refused: digest-mismatch"
+    );
     Ok(())
 }
 
 fn require_programs() -> anyhow::Result<()> {
     for (program, package) in [("git", "git"), ("python3", "python3"), ("cc", "gcc")] {
-        let found = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
+        let found =
+            Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
         if !found {
             bail!("`{program}` is missing; on Debian: apt-get install {package}");
         }
@@ -84,7 +98,9 @@ fn make_project(root: &Path, project: &Path) -> anyhow::Result<()> {
     fs::rename(project.join("gitignore"), project.join(".gitignore")).context("cannot name `.gitignore`")?;
     let git = |args: &[&str]| {
         let mut git = Command::new("git");
-        git.current_dir(project).args(["-c", "user.name=demo", "-c", "user.email=demo@example.invalid"]).args(args);
+        git.current_dir(project)
+            .args(["-c", "user.name=demo", "-c", "user.email=demo@example.invalid"])
+            .args(args);
         step::run("git", &mut git)
     };
     git(&["init", "--quiet", "--initial-branch", "main"])?;

@@ -70,7 +70,15 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Bench { name, rest } => {
             let mut cargo = step::cargo(&root);
-            cargo.args(["run", "--release", "--package", "orch-tests", "--bin", &format!("bench-{name}"), "--"]);
+            cargo.args([
+                "run",
+                "--release",
+                "--package",
+                "orch-tests",
+                "--bin",
+                &format!("bench-{name}"),
+                "--",
+            ]);
             cargo.args(rest);
             step::run("bench", &mut cargo)
         }

@@ -71,8 +71,18 @@ pub(crate) fn make(root: &Path, place: &Place) -> anyhow::Result<()> {
         for folder in ["trust", "trust/publishers", "trust/certifiers"] {
             private_folder(&place.config.join(folder))?;
         }
-        keygen(place, &publisher, &["--owner", "demo", "--publisher", "demo/"], "trust/publishers/demo.toml")?;
-        keygen(place, &certifier, &["--owner", "this machine", "--certifier", "local"], "trust/certifiers/local.toml")?;
+        keygen(
+            place,
+            &publisher,
+            &["--owner", "demo", "--publisher", "demo/"],
+            "trust/publishers/demo.toml",
+        )?;
+        keygen(
+            place,
+            &certifier,
+            &["--owner", "this machine", "--certifier", "local"],
+            "trust/certifiers/local.toml",
+        )?;
         write_private(&place.config.join("policy.toml"), &policy(place))
     })?;
     step::timed("packages: built, packed, signed, certified, approved", || {
@@ -143,10 +153,12 @@ process = {{ programs = [{programs}], env = ["HOME", "LANG", "PATH"] }}
 /// A folder that only its owner can enter.
 fn private_folder(path: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(path).with_context(|| format!("cannot make `{}`", path.display()))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).with_context(|| format!("cannot protect `{}`", path.display()))
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+        .with_context(|| format!("cannot protect `{}`", path.display()))
 }
 
 fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).with_context(|| format!("cannot protect `{}`", path.display()))
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+        .with_context(|| format!("cannot protect `{}`", path.display()))
 }

@@ -37,7 +37,8 @@ pub(crate) fn run(what: &str, command: &mut Command) -> anyhow::Result<()> {
 
 /// Runs a command and gives its exit status.
 pub(crate) fn status(what: &str, command: &mut Command) -> anyhow::Result<i32> {
-    let status = command.status().with_context(|| format!("{what}: cannot start {:?}", command.get_program()))?;
+    let status =
+        command.status().with_context(|| format!("{what}: cannot start {:?}", command.get_program()))?;
     Ok(status.code().unwrap_or(-1))
 }
 

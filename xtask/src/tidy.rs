@@ -11,8 +11,18 @@ use anyhow::{Context, bail};
 
 const LINES_MAX: usize = 500;
 const SOURCES: [&str; 12] = [
-    "trust/src", "journal/src", "task/src", "supervisor/src", "host/src", "certify/src", "sdk/src", "sdk/plugin/src",
-    "xtask/src", "tests/src", "tests/tests", "plugins",
+    "trust/src",
+    "journal/src",
+    "task/src",
+    "supervisor/src",
+    "host/src",
+    "certify/src",
+    "sdk/src",
+    "sdk/plugin/src",
+    "xtask/src",
+    "tests/src",
+    "tests/tests",
+    "plugins",
 ];
 
 /// What a part of the host may not name: everything above it.
@@ -28,7 +38,8 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     let mut faults = Vec::new();
     for folder in SOURCES {
         for path in rust_files(&root.join(folder))? {
-            let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+            let text =
+                fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
             let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();
             check(&shown, &text, &mut faults);
         }

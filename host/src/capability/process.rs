@@ -209,9 +209,9 @@ impl Host for ProcessView<'_> {
         let output = match self.process.processes.run(request, self.ledger.gate().clone()).await {
             Ok(output) => output,
             Err(ProcessError::NotFound { .. }) => return Ok(Err(Error::NotFound)),
-            Err(ProcessError::NotStarted { .. } | ProcessError::SupervisorGone) => {
-                return Ok(Err(Error::Unavailable));
-            }
+            Err(ProcessError::NotStarted { .. }) => return Ok(Err(Error::Unavailable)),
+            // Nobody knows what became of the command: an answer that the guest could call retriable would hide that.
+            Err(ProcessError::SupervisorGone) => return Err(crate::call::GateClosed.into()),
             Err(ProcessError::Closed(closed)) => return Err(closed.into()),
         };
         Ok(Ok(Output {

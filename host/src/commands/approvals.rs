@@ -36,20 +36,37 @@ pub fn run(command: &ApprovalsCommand, home: Option<&Path>, console: Console) ->
         ApprovalsCommand::List { place } => {
             let reader = Place::from_args(place)?.reader()?;
             let run = find_run(&reader, None)?;
-            for task in reader.tasks(&run.id)?.iter().filter(|task| task.status == Status::WaitingApproval.as_str()) {
+            for task in
+                reader.tasks(&run.id)?.iter().filter(|task| task.status == Status::WaitingApproval.as_str())
+            {
                 let by = task.added_by.as_deref().map_or_else(|| "a person".to_owned(), escape);
-                console.line(&format!("{}  {}  by {by}: {}", escape(&task.id), escape(&task.kind), escape_cut(&task.description, 100)));
+                console.line(&format!(
+                    "{}  {}  by {by}: {}",
+                    escape(&task.id),
+                    escape(&task.kind),
+                    escape_cut(&task.description, 100)
+                ));
             }
             Ok(Exit::Done)
         }
         ApprovalsCommand::Approve { task, place } => {
-            let change =
-                Change { run: None, task, to: Status::Pending, from: &[Status::WaitingApproval], why: "a person approved it" };
+            let change = Change {
+                run: None,
+                task,
+                to: Status::Pending,
+                from: &[Status::WaitingApproval],
+                why: "a person approved it",
+            };
             apply(place, home, change, console)
         }
         ApprovalsCommand::Deny { task, place } => {
-            let change =
-                Change { run: None, task, to: Status::Cancelled, from: &[Status::WaitingApproval], why: "a person denied it" };
+            let change = Change {
+                run: None,
+                task,
+                to: Status::Cancelled,
+                from: &[Status::WaitingApproval],
+                why: "a person denied it",
+            };
             apply(place, home, change, console)
         }
     }

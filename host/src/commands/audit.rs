@@ -29,11 +29,23 @@ pub fn run(command: &AuditCommand, home: Option<&Path>, console: Console) -> Out
         Format::Json => console.line(&serde_json::to_string(&report).map_err(anyhow::Error::from)?),
         Format::Text => {
             for run in &report.runs {
-                let head = run.kept_head.map_or_else(|| "no head kept".to_owned(), |head| format!("kept head {head}"));
-                console.line(&format!("run {}: {} events, {head}, {} signed heads", escape(&run.run), run.events, run.heads));
+                let head = run
+                    .kept_head
+                    .map_or_else(|| "no head kept".to_owned(), |head| format!("kept head {head}"));
+                console.line(&format!(
+                    "run {}: {} events, {head}, {} signed heads",
+                    escape(&run.run),
+                    run.events,
+                    run.heads
+                ));
             }
             for fault in report.faults() {
-                console.line(&format!("{}  {}: {}", console.paint(Tone::Bad, "fault"), fault.code, escape(&fault.text)));
+                console.line(&format!(
+                    "{}  {}: {}",
+                    console.paint(Tone::Bad, "fault"),
+                    fault.code,
+                    escape(&fault.text)
+                ));
             }
             if report.is_intact() {
                 console.line(&console.paint(Tone::Good, "intact"));

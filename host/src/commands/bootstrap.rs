@@ -26,7 +26,12 @@ pub fn run(args: &BootstrapArgs, console: Console) -> Outcome {
     let sheet = Sheet::read(&place.workspace.join(&args.tasks))?;
     sheet.require()?;
     match first(sheet.tasks()) {
-        Some(task) => console.line(&format!("{}  priority {}  {}", task.id, task.priority, escape_cut(&task.description, 120))),
+        Some(task) => console.line(&format!(
+            "{}  priority {}  {}",
+            task.id,
+            task.priority,
+            escape_cut(&task.description, 120)
+        )),
         None => console.line("no task is pending"),
     }
     Ok(Exit::Done)
@@ -38,7 +43,8 @@ pub fn first(tasks: &[FileTask]) -> Option<&Task> {
     let done: std::collections::HashSet<_> =
         tasks.iter().filter(|task| status(task) == Status::Done).map(|task| &task.task.id).collect();
     let ready = tasks.iter().filter(|task| {
-        status(task) == Status::Pending && task.task.dependencies.iter().all(|dependency| done.contains(dependency))
+        status(task) == Status::Pending
+            && task.task.dependencies.iter().all(|dependency| done.contains(dependency))
     });
     // The last of the maxima is what `max_by_key` gives, so the list is turned around.
     ready.rev().max_by_key(|task| task.task.priority).map(|task| &task.task)
@@ -54,7 +60,10 @@ mod tests {
             let file = TaskFile::parse(text.as_bytes()).unwrap();
             super::first(file.tasks()).map(|task| task.id.to_string())
         };
-        assert_eq!(first("- {id: a}\n- {id: b, priority: 2}\n- {id: c, priority: 2}\n").as_deref(), Some("b"));
+        assert_eq!(
+            first("- {id: a}\n- {id: b, priority: 2}\n- {id: c, priority: 2}\n").as_deref(),
+            Some("b")
+        );
         assert_eq!(first("- {id: a, dependencies: [b]}\n- {id: b, priority: -1}\n").as_deref(), Some("b"));
         assert_eq!(first("- {id: a, dependencies: [b]}\n- {id: b, status: done}\n").as_deref(), Some("a"));
         assert_eq!(first("[]\n"), None);

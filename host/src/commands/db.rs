@@ -29,7 +29,10 @@ pub fn run(command: &DbCommand, _home: Option<&Path>, console: Console) -> Outco
         console.line(&format!("{}  {}", console.paint(Tone::Bad, "damage"), escape(damage)));
     }
     for table in &check.differences {
-        console.line(&format!("table `{}`: {} rows missing, {} too many", table.table, table.missing, table.extra));
+        console.line(&format!(
+            "table `{}`: {} rows missing, {} too many",
+            table.table, table.missing, table.extra
+        ));
     }
     if check.rebuilt {
         console.line("derived again");

@@ -22,7 +22,14 @@ pub fn run(_args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome
         let word = if good { console.paint(Tone::Good, "ok  ") } else { console.paint(Tone::Bad, "BAD ") };
         console.line(&format!("{word} {what}"));
     };
-    say(true, &format!("orch-host {}, engine wasmtime {}", env!("CARGO_PKG_VERSION"), crate::engine::version::WASMTIME_VERSION));
+    say(
+        true,
+        &format!(
+            "orch-host {}, engine wasmtime {}",
+            env!("CARGO_PKG_VERSION"),
+            crate::engine::version::WASMTIME_VERSION
+        ),
+    );
     let folder = operator::home(home)?;
     let operator = place::operator(home)?;
     let mode = std::fs::metadata(&folder).map_or(0, |found| found.mode() & 0o777);
@@ -46,7 +53,10 @@ pub fn run(_args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome
             Err(error) => Err(error.code()),
             Ok(bytes) => admit(&bytes, &rules, now).map(|_| ()).map_err(|refusal| refusal.code()),
         };
-        say(verdict.is_ok(), &format!("{} {}  {}", found.id, found.version, verdict.err().unwrap_or("would run")));
+        say(
+            verdict.is_ok(),
+            &format!("{} {}  {}", found.id, found.version, verdict.err().unwrap_or("would run")),
+        );
     }
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     say(true, &format!("kernel {}", escape(kernel.trim())));

@@ -47,9 +47,15 @@ pub fn run(args: &ImportArgs, _home: Option<&Path>, console: Console) -> Outcome
         As::Sleep => ImportCommand::Sleep { scale: args.scale },
     };
     let fault = |error: &dyn std::error::Error, code| {
-        Fault::new(Exit::Usage, code, None, anyhow::anyhow!("cannot import `{}`: {error}", args.file.display()))
+        Fault::new(
+            Exit::Usage,
+            code,
+            None,
+            anyhow::anyhow!("cannot import `{}`: {error}", args.file.display()),
+        )
     };
-    let tasks = import_wfformat(&bytes, ImportOptions { command }).map_err(|error| fault(&error, error.code()))?;
+    let tasks =
+        import_wfformat(&bytes, ImportOptions { command }).map_err(|error| fault(&error, error.code()))?;
     let text = render(&tasks).map_err(|error| fault(&error, "import-tasks"))?;
     let path = place.workspace.join(&args.tasks);
     let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);

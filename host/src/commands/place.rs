@@ -84,7 +84,10 @@ pub fn options(operator: &Operator) -> StoreOptions {
 }
 
 pub fn journal_keys(operator: &Operator) -> JournalKeys {
-    JournalKeys { run_start: operator.secret.key(KeyUse::RunStart), heads: operator.secret.key(KeyUse::Heads) }
+    JournalKeys {
+        run_start: operator.secret.key(KeyUse::RunStart),
+        heads: operator.secret.key(KeyUse::Heads),
+    }
 }
 
 /// The operator's folder.
@@ -114,7 +117,11 @@ fn lock_fault(path: &Path, source: AuthorityError) -> Fault {
 
 impl From<OperatorError> for Fault {
     fn from(error: OperatorError) -> Self {
-        let exit = if matches!(error, OperatorError::Io { .. } | OperatorError::NoRandom) { Exit::HostError } else { Exit::Usage };
+        let exit = if matches!(error, OperatorError::Io { .. } | OperatorError::NoRandom) {
+            Exit::HostError
+        } else {
+            Exit::Usage
+        };
         Self::new(exit, error.code(), error.hint(), error)
     }
 }
@@ -155,7 +162,7 @@ impl From<JournalError> for Fault {
 impl From<PluginsError> for Fault {
     fn from(error: PluginsError) -> Self {
         let exit = match &error {
-            PluginsError::Refused { source: PackageError::Refused(refusal), .. } if is_approval(refusal.code()) => Exit::NeedsDecision,
+            PluginsError::Refused { source, .. } if is_approval(source.code()) => Exit::NeedsDecision,
             PluginsError::Refused { .. } => Exit::PluginRefused,
             PluginsError::Compile(_) => Exit::PluginRefused,
             PluginsError::Link(_) => Exit::PluginFailed,
@@ -177,8 +184,15 @@ impl From<DriveError> for Fault {
             | DriveError::PlannerAnswer { .. }
             | DriveError::PlannerStalled { .. }
             | DriveError::AskedTask { .. } => Exit::PluginFailed,
-            DriveError::TaskFile { .. } | DriveError::TaskFilePatch { .. } | DriveError::TaskFileMerge { .. } | DriveError::NoExecutor { .. } | DriveError::NoVerifier { .. } => Exit::Usage,
-            DriveError::Journal(_) | DriveError::Replay(_) | DriveError::Io { .. } | DriveError::Lost { .. } => Exit::HostError,
+            DriveError::TaskFile { .. }
+            | DriveError::TaskFilePatch { .. }
+            | DriveError::TaskFileMerge { .. }
+            | DriveError::NoExecutor { .. }
+            | DriveError::NoVerifier { .. } => Exit::Usage,
+            DriveError::Journal(_)
+            | DriveError::Replay(_)
+            | DriveError::Io { .. }
+            | DriveError::Lost { .. } => Exit::HostError,
         };
         Self::new(exit, error.code(), error.hint(), error)
     }

@@ -88,7 +88,8 @@ fn check_but_approval(operator: &Operator, folder: &Path, bytes: &PackageBytes) 
     let mut rules = rules(operator);
     let manifest = Manifest::parse(bytes.manifest()).map_err(|refusal| refused(folder, refusal))?;
     rules.approvals.insert(manifest.id.clone(), approval_of(&manifest));
-    let admitted = orch_trust::admission::admit(bytes, &rules, place::now()).map_err(|refusal| refused(folder, refusal))?;
+    let admitted = orch_trust::admission::admit(bytes, &rules, place::now())
+        .map_err(|refusal| refused(folder, refusal))?;
     Ok(admitted.manifest().clone())
 }
 
@@ -102,7 +103,12 @@ fn approval_of(manifest: &Manifest) -> Approval {
 }
 
 fn show_ask(manifest: &Manifest, console: Console) {
-    console.line(&format!("{} {}  {}", manifest.id, manifest.version, escape_cut(&manifest.description, 100)));
+    console.line(&format!(
+        "{} {}  {}",
+        manifest.id,
+        manifest.version,
+        escape_cut(&manifest.description, 100)
+    ));
     let lines = manifest.permissions.lines();
     if lines.is_empty() {
         console.line("  asks for nothing");
@@ -124,7 +130,9 @@ fn add(operator: &Operator, folder: &Path, args: &WorkspaceArgs, console: Consol
         Some(true) => {}
         Some(false) => return Ok(Exit::NeedsDecision),
         None => {
-            let hint = "run it on a terminal, or `orch-host plugin approve` after copying the package yourself".to_owned();
+            let hint =
+                "run it on a terminal, or `orch-host plugin approve` after copying the package yourself"
+                    .to_owned();
             let error = anyhow::anyhow!("nobody can be asked about `{}`", manifest.id);
             return Err(Fault::new(Exit::NeedsDecision, "approval-missing", Some(hint), error));
         }
@@ -149,15 +157,24 @@ fn add(operator: &Operator, folder: &Path, args: &WorkspaceArgs, console: Consol
 fn keep(bytes: &PackageBytes, from: &Path, target: &Path) -> Result<(), Fault> {
     if target.exists() {
         let what = format!("`{}` is there already", target.display());
-        return Err(place::input("package-exists", Some("remove it first, if it shall be replaced".to_owned()), what));
+        return Err(place::input(
+            "package-exists",
+            Some("remove it first, if it shall be replaced".to_owned()),
+            what,
+        ));
     }
     for (name, _, digest) in bytes.list() {
         let path = target.join(name);
         let parent = path.parent().unwrap_or(target);
         std::fs::create_dir_all(parent).map_err(|error| place::io(parent, "make", error))?;
-        let content = std::fs::read(from.join(name)).map_err(|error| place::io(&from.join(name), "read", error))?;
+        let content =
+            std::fs::read(from.join(name)).map_err(|error| place::io(&from.join(name), "read", error))?;
         if orch_trust::digest::Sha256Digest::of(&content) != digest {
-            return Err(place::input("package-changed", None, format!("`{name}` changed while it was added")));
+            return Err(place::input(
+                "package-changed",
+                None,
+                format!("`{name}` changed while it was added"),
+            ));
         }
         std::fs::write(&path, content).map_err(|error| place::io(&path, "write", error))?;
     }
@@ -265,10 +282,14 @@ fn show_steps(steps: &Steps, bytes: &PackageBytes, console: Console) {
 }
 
 fn json(steps: &Steps, bytes: &PackageBytes) -> String {
-    let files: Vec<serde_json::Value> =
-        bytes.list().map(|(name, size, sha256)| serde_json::json!({ "path": name, "size": size, "sha256": sha256 })).collect();
-    let verdicts: serde_json::Map<String, serde_json::Value> =
-        verdicts(steps).into_iter().map(|(step, verdict)| (step.as_str().to_owned(), verdict.into())).collect();
+    let files: Vec<serde_json::Value> = bytes
+        .list()
+        .map(|(name, size, sha256)| serde_json::json!({ "path": name, "size": size, "sha256": sha256 }))
+        .collect();
+    let verdicts: serde_json::Map<String, serde_json::Value> = verdicts(steps)
+        .into_iter()
+        .map(|(step, verdict)| (step.as_str().to_owned(), verdict.into()))
+        .collect();
     serde_json::json!({
         "manifest": steps.manifest,
         "files": files,

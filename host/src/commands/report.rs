@@ -38,7 +38,8 @@ impl Facts {
     fn read(reader: &Reader, run: Option<&str>) -> Result<Self, Fault> {
         let run = find_run(reader, run)?;
         let metadata: serde_json::Value = serde_json::from_str(&run.metadata).unwrap_or_default();
-        let plugins = metadata.get("plugins").and_then(|plugins| plugins.as_array()).cloned().unwrap_or_default();
+        let plugins =
+            metadata.get("plugins").and_then(|plugins| plugins.as_array()).cloned().unwrap_or_default();
         Ok(Self { plugins, tasks: reader.tasks(&run.id)?, findings: reader.findings(&run.id)?, run })
     }
 
@@ -69,7 +70,13 @@ pub fn run(args: &ReportArgs, console: Console) -> Outcome {
 
 fn plugin_line(plugin: &serde_json::Value) -> String {
     let field = |name: &str| escape(plugin.get(name).and_then(|value| value.as_str()).unwrap_or("?"));
-    format!("{} {}  {}  {}", field("id"), field("version"), field("trust"), field("component").chars().take(12).collect::<String>())
+    format!(
+        "{} {}  {}  {}",
+        field("id"),
+        field("version"),
+        field("trust"),
+        field("component").chars().take(12).collect::<String>()
+    )
 }
 
 fn text(facts: &Facts, console: Console) {
@@ -79,14 +86,24 @@ fn text(facts: &Facts, console: Console) {
     console.line("\ntasks");
     for task in &facts.tasks {
         let by = task.added_by.as_deref().map(|by| format!("  by {}", escape(by))).unwrap_or_default();
-        console.line(&format!("  {:<16}  {}  {}{by}", escape(&task.status), escape(&task.id), escape(&task.description)));
+        console.line(&format!(
+            "  {:<16}  {}  {}{by}",
+            escape(&task.status),
+            escape(&task.id),
+            escape(&task.description)
+        ));
     }
     if !facts.findings.is_empty() {
         console.line("\nfindings");
     }
     for finding in &facts.findings {
         let at = finding.location.as_deref().map(escape).unwrap_or_default();
-        console.line(&format!("  {:<6}  {:<8}  {at}  {}", escape(&finding.severity), escape(&finding.category), escape(&finding.message)));
+        console.line(&format!(
+            "  {:<6}  {:<8}  {at}  {}",
+            escape(&finding.severity),
+            escape(&finding.category),
+            escape(&finding.message)
+        ));
     }
 }
 
@@ -96,7 +113,12 @@ fn cell(text: &str) -> String {
 }
 
 fn markdown(facts: &Facts, console: Console) {
-    console.line(&format!("# Run {}\n\n**{}**: {}\n", cell(&facts.run.id), cell(&facts.run.status), facts.done()));
+    console.line(&format!(
+        "# Run {}\n\n**{}**: {}\n",
+        cell(&facts.run.id),
+        cell(&facts.run.status),
+        facts.done()
+    ));
     console.line("## Plugins\n");
     facts.plugins.iter().for_each(|plugin| console.line(&format!("- {}", cell(&plugin_line(plugin)))));
     console.line("\n## Tasks\n\n| task | status | kind | attempts | added by | description |\n|---|---|---|---|---|---|");
@@ -104,7 +126,12 @@ fn markdown(facts: &Facts, console: Console) {
         let by = task.added_by.as_deref().unwrap_or("");
         console.line(&format!(
             "| {} | {} | {} | {} | {} | {} |",
-            cell(&task.id), cell(&task.status), cell(&task.kind), task.attempts, cell(by), cell(&task.description)
+            cell(&task.id),
+            cell(&task.status),
+            cell(&task.kind),
+            task.attempts,
+            cell(by),
+            cell(&task.description)
         ));
     }
     if facts.findings.is_empty() {
@@ -113,6 +140,12 @@ fn markdown(facts: &Facts, console: Console) {
     console.line("\n## Findings\n\n| severity | category | where | what |\n|---|---|---|---|");
     for finding in &facts.findings {
         let at = finding.location.as_deref().unwrap_or("");
-        console.line(&format!("| {} | {} | {} | {} |", cell(&finding.severity), cell(&finding.category), cell(at), cell(&finding.message)));
+        console.line(&format!(
+            "| {} | {} | {} | {} |",
+            cell(&finding.severity),
+            cell(&finding.category),
+            cell(at),
+            cell(&finding.message)
+        ));
     }
 }

@@ -17,12 +17,12 @@ use crate::config::operator::{Operator, SIGNING_KEY_VARIABLE};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::{AuditEvery, WorkspaceConfig, WorkspaceError};
 use crate::console::{Console, Tone, escape, escape_cut};
+use crate::drive;
 use crate::drive::desk::{Audit, Control, Desk, Durability, RunRules, now_ms};
 use crate::drive::finish::Summary;
 use crate::drive::kv::KvOverlay;
 use crate::drive::run::Run;
 use crate::drive::task_file::Sheet;
-use crate::drive;
 use crate::engine::Engine;
 use crate::engine::cache::NativeCache;
 use crate::exit::{Exit, Fault, Outcome};
@@ -113,7 +113,10 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     if operator.signing_key {
         console.warn(&format!("`{SIGNING_KEY_VARIABLE}` adds a publisher for the namespace `local/`"));
     }
-    if admitted.values().any(|plugin| orch_trust::evidence::Compilable::grant(plugin).permissions().process.is_some()) {
+    if admitted
+        .values()
+        .any(|plugin| orch_trust::evidence::Compilable::grant(plugin).permissions().process.is_some())
+    {
         console.warn(PROCESS_WARNING);
     }
 
@@ -124,7 +127,8 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     }
 
     // 3. Native code, and the threads that guests run on.
-    let engine = Engine::run(rules.jobs, 1).map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
+    let engine =
+        Engine::run(rules.jobs, 1).map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
     let cache = NativeCache::open(&operator.home.join("cache"), operator.secret.key(KeyUse::NativeCode))
         .map_err(|error| place::io(&operator.home.join("cache"), "open", error))?;
     let roles = Workbench::new(&engine, &cache, &config, &admitted).roles()?;
@@ -138,7 +142,8 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let format = args.format;
     let committed = journal.clone();
     let (watcher, screen) = watch::open(format, &id, console, move || committed.committed());
-    let mut run = Run::new(id.clone(), state.unwrap_or_default(), journal.clone()).observed_by(Box::new(watcher));
+    let mut run =
+        Run::new(id.clone(), state.unwrap_or_default(), journal.clone()).observed_by(Box::new(watcher));
     let control = signals()?;
     let desk = Desk {
         workspace: place.workspace.clone(),
@@ -191,13 +196,23 @@ fn run_rules(args: &RunArgs, config: &WorkspaceConfig, operator: &Operator) -> R
         medium_max: config.findings.max_medium,
         backoff: config.retry,
         log_bytes_max: config.log_mib.unwrap_or(LOG_MIB_DEFAULT) << 20,
-        tasks_auto: operator.policy.tasks.auto.iter().map(|auto| (auto.plugin.to_string(), auto.kind.clone())).collect(),
+        tasks_auto: operator
+            .policy
+            .tasks
+            .auto
+            .iter()
+            .map(|auto| (auto.plugin.to_string(), auto.kind.clone()))
+            .collect(),
     }
 }
 
 fn dry_run(sheet: &Sheet, config: &WorkspaceConfig, console: Console) -> Outcome {
     let tasks = sheet.tasks();
-    console.line(&format!("{} plugins are admitted, {} tasks are sound; nothing was run", config.roles.ids().len(), tasks.len()));
+    console.line(&format!(
+        "{} plugins are admitted, {} tasks are sound; nothing was run",
+        config.roles.ids().len(),
+        tasks.len()
+    ));
     if let Some(first) = super::bootstrap::first(tasks) {
         console.line(&format!("first would be {}  {}", first.id, escape_cut(&first.description, 100)));
     }
@@ -252,7 +267,11 @@ fn begin(
     if run.state().started.is_none() {
         let started = RunStarted {
             run: run.id.clone(),
-            goal: place.workspace.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            goal: place
+                .workspace
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default(),
             plugins,
             jobs: desk.rules.jobs,
             durability: desk.rules.durability.as_str().to_owned(),
@@ -265,20 +284,27 @@ fn begin(
         run.set_budget(config.budget.limit);
     }
     let me = orch_supervisor::ProcessIdentity::of(std::process::id()).map_err(anyhow::Error::from)?;
-    run.record(Event::HostAttached { pid: me.pid, start_ticks: me.start_ticks, boot_id: me.boot_id, at: now_ms() })?;
+    run.record(Event::HostAttached {
+        pid: me.pid,
+        start_ticks: me.start_ticks,
+        boot_id: me.boot_id,
+        at: now_ms(),
+    })?;
     Ok(())
 }
 
 /// A first interrupt lets running tasks end, a second one ends them.
 fn signals() -> Result<signal::Receiver<Control>, Fault> {
     let (say, control) = signal::channel(Control::GoOn);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
     std::thread::Builder::new()
         .name("orch-signals".to_owned())
         .spawn(move || {
             runtime.block_on(async move {
                 use tokio::signal::unix::{SignalKind, signal};
-                let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+                let (Ok(mut interrupt), Ok(mut terminate)) =
+                    (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
                 else {
                     return;
                 };
@@ -322,10 +348,15 @@ fn report(summary: &Summary, format: Format, console: Console) {
     console.line("");
     let word = if summary.interrupted { "interrupted" } else { summary.status.as_str() };
     console.line(&format!("run {} {}: {}", summary.run, console.paint(tone, word), escape(&summary.why)));
-    let counts: Vec<String> = summary.tasks.iter().map(|(status, count)| format!("{count} {status}")).collect();
-    console.line(&format!("tasks: {}", if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }));
+    let counts: Vec<String> =
+        summary.tasks.iter().map(|(status, count)| format!("{count} {status}")).collect();
+    console
+        .line(&format!("tasks: {}", if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }));
     if summary.major + summary.medium + summary.minor > 0 {
-        console.line(&format!("findings: {} major, {} medium, {} minor", summary.major, summary.medium, summary.minor));
+        console.line(&format!(
+            "findings: {} major, {} medium, {} minor",
+            summary.major, summary.medium, summary.minor
+        ));
     }
     for task in &summary.waiting {
         console.line(&format!("waits for you: {task}"));
@@ -346,4 +377,3 @@ fn exit_of(summary: &Summary) -> Exit {
         _ => Exit::GoalNotMet,
     }
 }
-

@@ -26,7 +26,13 @@ pub fn run(command: &RunsCommand, console: Console) -> Outcome {
         match format {
             Format::Json => console.line(&serde_json::to_string(run).map_err(anyhow::Error::from)?),
             Format::Text => {
-                console.line(&format!("{}  {:<10}  {}  {}", escape(&run.id), escape(&run.status), escape(&run.created_at), escape(&run.task)));
+                console.line(&format!(
+                    "{}  {:<10}  {}  {}",
+                    escape(&run.id),
+                    escape(&run.status),
+                    escape(&run.created_at),
+                    escape(&run.task)
+                ));
             }
         }
     }

@@ -27,7 +27,8 @@ use tokio::sync::Semaphore;
 
 use super::place::{self, Place};
 use crate::call::{
-    Boxed, CallContext, EffectGate, KvReader, ProcessError, ProcessOutput, ProcessRequest, Processes, TaskReader, TaskSummary,
+    Boxed, CallContext, EffectGate, KvReader, ProcessError, ProcessOutput, ProcessRequest, Processes,
+    TaskReader, TaskSummary,
 };
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceError;
@@ -81,8 +82,10 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
     }
     let config = place.config()?;
     let trust = operator.rules(&config, place.lock()?);
-    let admitted = plugins::admit_bound(&config, &operator.package_folders(&args.plugins), &trust, place::now())?;
-    let engine = Engine::run(REQUESTS_MAX as u32, 0).map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
+    let admitted =
+        plugins::admit_bound(&config, &operator.package_folders(&args.plugins), &trust, place::now())?;
+    let engine = Engine::run(REQUESTS_MAX as u32, 0)
+        .map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
     let cache_folder = operator.home.join("cache");
     let cache = NativeCache::open(&cache_folder, operator.secret.key(KeyUse::NativeCode))
         .map_err(|error| place::io(&cache_folder, "open", error))?;
@@ -106,7 +109,8 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
         slots: Semaphore::new(REQUESTS_MAX),
         guests: guests.handle().clone(),
     });
-    let main = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
+    let main =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
     main.block_on(listen(args.listen, desk, console))?;
     guests.shutdown_background();
     Ok(Exit::Done)
@@ -156,18 +160,23 @@ async fn answer(desk: &Arc<Desk>, request: Request<Incoming>) -> Response<Full<B
         return plain(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once\n");
     };
     let path = request.uri().path();
-    let mounted = |at: &str| path == at || path.strip_prefix(at.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'));
+    let mounted = |at: &str| {
+        path == at || path.strip_prefix(at.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
+    };
     let Some(place) = desk.services.iter().position(|(at, _)| mounted(at)) else {
         return plain(StatusCode::NOT_FOUND, "no service is mounted here\n");
     };
     let (parts, body) = request.into_parts();
     let body = match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await {
         Err(_) => return plain(StatusCode::REQUEST_TIMEOUT, "the request took too long\n"),
-        Ok(Err(_)) => return plain(StatusCode::PAYLOAD_TOO_LARGE, "the request's body is broken or too large\n"),
+        Ok(Err(_)) => {
+            return plain(StatusCode::PAYLOAD_TOO_LARGE, "the request's body is broken or too large\n");
+        }
         Ok(Ok(body)) => body.to_bytes(),
     };
     let shared = desk.clone();
-    let call = desk.guests.spawn(async move { handle(&shared, place, Request::from_parts(parts, body)).await });
+    let call =
+        desk.guests.spawn(async move { handle(&shared, place, Request::from_parts(parts, body)).await });
     call.await.unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "the host failed\n"))
 }
 
@@ -199,7 +208,11 @@ async fn handle(desk: &Desk, place: usize, request: Request<Bytes>) -> Response<
 struct NoProcesses;
 
 impl Processes for NoProcesses {
-    fn run(&self, request: ProcessRequest, _effects: Arc<dyn EffectGate>) -> Boxed<'_, Result<ProcessOutput, ProcessError>> {
+    fn run(
+        &self,
+        request: ProcessRequest,
+        _effects: Arc<dyn EffectGate>,
+    ) -> Boxed<'_, Result<ProcessOutput, ProcessError>> {
         let program = request.program.display().to_string();
         Box::pin(async move { Err(ProcessError::NotFound { program }) })
     }

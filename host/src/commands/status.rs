@@ -39,8 +39,18 @@ pub fn run(args: &StatusArgs, console: Console) -> Outcome {
     for (status, count) in counts {
         console.line(&format!("{count:>8}  {}", escape(&status)));
     }
-    for task in reader.tasks(&run.id)?.iter().filter(|task| !matches!(task.status.as_str(), "done" | "pending")).take(50) {
-        console.line(&format!("{:>16}  {}  {}", escape(&task.status), escape(&task.id), escape_cut(&task.description, 80)));
+    for task in reader
+        .tasks(&run.id)?
+        .iter()
+        .filter(|task| !matches!(task.status.as_str(), "done" | "pending"))
+        .take(50)
+    {
+        console.line(&format!(
+            "{:>16}  {}  {}",
+            escape(&task.status),
+            escape(&task.id),
+            escape_cut(&task.description, 80)
+        ));
     }
     Ok(Exit::Done)
 }
@@ -52,7 +62,10 @@ pub fn find_run(reader: &Reader, id: Option<&str>) -> Result<RunRow, Fault> {
         None => reader.runs()?.into_iter().next(),
     };
     found.ok_or_else(|| {
-        let what = id.map_or_else(|| "no run is in the store".to_owned(), |id| format!("no run `{}` is in the store", escape(id)));
+        let what = id.map_or_else(
+            || "no run is in the store".to_owned(),
+            |id| format!("no run `{}` is in the store", escape(id)),
+        );
         place::input("run-unknown", Some("`orch-host runs list` shows what there is".to_owned()), what)
     })
 }

@@ -38,11 +38,17 @@ pub struct OneTask {
 
 pub fn run(command: &TaskCommand, home: Option<&Path>, console: Console) -> Outcome {
     let (one, to, from): (_, _, &[Status]) = match command {
-        TaskCommand::Retry(one) => (one, Status::Pending, &[Status::Failed, Status::Cancelled, Status::Blocked]),
-        TaskCommand::Skip(one) => (one, Status::Done, &[Status::Pending, Status::Failed, Status::Blocked, Status::WaitingApproval]),
-        TaskCommand::Cancel(one) => {
-            (one, Status::Cancelled, &[Status::Pending, Status::Failed, Status::Blocked, Status::WaitingApproval])
+        TaskCommand::Retry(one) => {
+            (one, Status::Pending, &[Status::Failed, Status::Cancelled, Status::Blocked])
         }
+        TaskCommand::Skip(one) => {
+            (one, Status::Done, &[Status::Pending, Status::Failed, Status::Blocked, Status::WaitingApproval])
+        }
+        TaskCommand::Cancel(one) => (
+            one,
+            Status::Cancelled,
+            &[Status::Pending, Status::Failed, Status::Blocked, Status::WaitingApproval],
+        ),
     };
     let change = Change { run: None, task: &one.task, to, from, why: "said by a person" };
     apply(&one.place, home, change, console)
@@ -75,15 +81,25 @@ pub fn apply(args: &WorkspaceArgs, home: Option<&Path>, change: Change<'_>, cons
     let found = orch_task::TaskId::parse(change.task).ok().and_then(|task| run.index_of(&task));
     let Some(task) = found else {
         let what = format!("run `{id}` has no task `{}`", escape(change.task));
-        return Err(place::input("task-unknown", Some("`orch-host status` shows the tasks".to_owned()), what));
+        return Err(place::input(
+            "task-unknown",
+            Some("`orch-host status` shows the tasks".to_owned()),
+            what,
+        ));
     };
     let is = run.state().tasks.get(task as usize).map(|found| found.status);
     if !is.is_some_and(|is| change.from.contains(&is)) {
         let from: Vec<&str> = change.from.iter().map(|status| status.as_str()).collect();
-        let what = format!("task `{}` is {}, expected {}", change.task, is.map_or("gone", Status::as_str), from.join(" or "));
+        let what = format!(
+            "task `{}` is {}, expected {}",
+            change.task,
+            is.map_or("gone", Status::as_str),
+            from.join(" or ")
+        );
         return Err(place::input("task-status", None, what));
     }
-    run.record(Event::TaskMoved { task, to: change.to, why: change.why.to_owned(), at: now_ms() }).map_err(Fault::from)?;
+    run.record(Event::TaskMoved { task, to: change.to, why: change.why.to_owned(), at: now_ms() })
+        .map_err(Fault::from)?;
     journal.wait_durable(run.last(), Level::Power)?;
     store.close()?;
     console.line(&format!("task {} is {} now; `orch-host run` goes on with it", change.task, change.to));

@@ -27,15 +27,18 @@ pub fn run(command: &TrustCommand, home: Option<&Path>, console: Console) -> Out
     let text = std::fs::read_to_string(file).map_err(|error| place::io(file, "read", error))?;
     let (folder, id, shown) = match (Publisher::parse(&text), Certifier::parse(&text)) {
         (Ok(publisher), _) => {
-            let shown = format!("publisher {} of {}", escape(&publisher.owner), publisher.namespaces.join(", "));
+            let shown =
+                format!("publisher {} of {}", escape(&publisher.owner), publisher.namespaces.join(", "));
             ("trust/publishers", publisher.key.id(), shown)
         }
         (_, Ok(certifier)) => {
-            let shown = format!("certifier {} for `{}`", escape(&certifier.owner), certifier.profile.as_str());
+            let shown =
+                format!("certifier {} for `{}`", escape(&certifier.owner), certifier.profile.as_str());
             ("trust/certifiers", certifier.id(), shown)
         }
         (Err(error), Err(_)) => {
-            let what = format!("`{}` is neither a publisher's nor a certifier's file: {error}", file.display());
+            let what =
+                format!("`{}` is neither a publisher's nor a certifier's file: {error}", file.display());
             return Err(place::input("trust-file", None, what));
         }
     };
@@ -44,7 +47,12 @@ pub fn run(command: &TrustCommand, home: Option<&Path>, console: Console) -> Out
         Some(said) => *said == id.to_string(),
         None => console.ask("trust this key?").ok_or_else(|| {
             let hint = format!("compare the key id with its owner, then say `--key-id {id}`");
-            Fault::new(Exit::NeedsDecision, "approval-missing", Some(hint), anyhow::anyhow!("nobody can be asked"))
+            Fault::new(
+                Exit::NeedsDecision,
+                "approval-missing",
+                Some(hint),
+                anyhow::anyhow!("nobody can be asked"),
+            )
         })?,
     };
     if !yes {

@@ -32,7 +32,12 @@ pub const SIGNING_KEY_VARIABLE: &str = "PLUGIN_SIGNING_KEY";
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
     #[error("cannot {what} `{path}`")]
-    Io { what: &'static str, path: PathBuf, #[source] source: std::io::Error },
+    Io {
+        what: &'static str,
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("neither `--config-home`, `XDG_CONFIG_HOME` nor `HOME` says where the operator's folder is")]
     NoHome,
     #[error("the machine gives no random numbers")]
@@ -46,11 +51,22 @@ pub enum OperatorError {
     #[error("`{path}` has more than {FILES_MAX} files")]
     TooMany { path: PathBuf },
     #[error("`{path}` is not usable")]
-    Authority { path: PathBuf, #[source] source: AuthorityError },
+    Authority {
+        path: PathBuf,
+        #[source]
+        source: AuthorityError,
+    },
     #[error("`{path}` is no approval")]
-    Approval { path: PathBuf, #[source] source: JsonError },
+    Approval {
+        path: PathBuf,
+        #[source]
+        source: JsonError,
+    },
     #[error("`{SIGNING_KEY_VARIABLE}` is neither a public key nor the path of one")]
-    SigningKey { #[source] source: AuthorityError },
+    SigningKey {
+        #[source]
+        source: AuthorityError,
+    },
 }
 
 impl OperatorError {
@@ -71,8 +87,12 @@ impl OperatorError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoHome => "say `--config-home DIR`".to_owned(),
-            Self::SecretMode { path, .. } => format!("`chmod 600 {}`; if somebody read it, remove it and every `.orch`", path.display()),
-            Self::SecretSize { path, .. } => format!("remove `{}`; stores made with it will be refused as foreign", path.display()),
+            Self::SecretMode { path, .. } => {
+                format!("`chmod 600 {}`; if somebody read it, remove it and every `.orch`", path.display())
+            }
+            Self::SecretSize { path, .. } => {
+                format!("remove `{}`; stores made with it will be refused as foreign", path.display())
+            }
             _ => return None,
         })
     }
@@ -92,7 +112,8 @@ pub struct Operator {
 
 /// Where the operator's folder is: what was said, else `$XDG_CONFIG_HOME/orch`, else `~/.config/orch`.
 pub fn home(said: Option<&Path>) -> Result<PathBuf, OperatorError> {
-    let from = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let from =
+        |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
     match said {
         Some(said) => Ok(said.to_owned()),
         None => from("XDG_CONFIG_HOME")
@@ -105,12 +126,14 @@ pub fn home(said: Option<&Path>) -> Result<PathBuf, OperatorError> {
 impl Operator {
     /// Reads the folder; makes it, and the host's secret, if they are not there.
     pub fn open(home: &Path) -> Result<Self, OperatorError> {
-        for folder in ["", "trust/publishers", "trust/certifiers", "approvals", "packages", "heads", "cache"] {
+        for folder in ["", "trust/publishers", "trust/certifiers", "approvals", "packages", "heads", "cache"]
+        {
             make_folder(&home.join(folder))?;
         }
         let policy_path = home.join("policy.toml");
         let policy = match read(&policy_path)? {
-            Some(text) => Policy::parse(&text).map_err(|source| OperatorError::Authority { path: policy_path, source })?,
+            Some(text) => Policy::parse(&text)
+                .map_err(|source| OperatorError::Authority { path: policy_path, source })?,
             None => Policy::default(),
         };
         let mut publishers = each(&home.join("trust/publishers"), "toml", Publisher::parse)?;
@@ -185,13 +208,18 @@ fn approvals(folder: &Path) -> Result<BTreeMap<PluginId, Approval>, OperatorErro
     let mut found = BTreeMap::new();
     for path in files(folder, "json")? {
         let text = read(&path)?.unwrap_or_default();
-        let approval = Approval::parse(text.as_bytes()).map_err(|source| OperatorError::Approval { path, source })?;
+        let approval =
+            Approval::parse(text.as_bytes()).map_err(|source| OperatorError::Approval { path, source })?;
         found.insert(approval.id.clone(), approval);
     }
     Ok(found)
 }
 
-fn each<T>(folder: &Path, end: &str, parse: fn(&str) -> Result<T, AuthorityError>) -> Result<Vec<T>, OperatorError> {
+fn each<T>(
+    folder: &Path,
+    end: &str,
+    parse: fn(&str) -> Result<T, AuthorityError>,
+) -> Result<Vec<T>, OperatorError> {
     let mut found = Vec::new();
     for path in files(folder, end)? {
         let text = read(&path)?.unwrap_or_default();
@@ -231,11 +259,11 @@ fn read(path: &Path) -> Result<Option<String>, OperatorError> {
 }
 
 fn make_folder(path: &Path) -> Result<(), OperatorError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|source| OperatorError::Io { what: "make", path: path.to_owned(), source })
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| OperatorError::Io {
+        what: "make",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Writes a file of the operator's folder whole or not at all, mode 0600.
@@ -260,7 +288,9 @@ mod tests {
     fn an_empty_folder_gives_a_host_that_trusts_nobody() {
         let folder = tempfile::tempdir().unwrap();
         let operator = Operator::open(&folder.path().join("orch")).unwrap();
-        assert!(operator.publishers.is_empty() && operator.certifiers.is_empty() && operator.approvals.is_empty());
+        assert!(
+            operator.publishers.is_empty() && operator.certifiers.is_empty() && operator.approvals.is_empty()
+        );
         assert!(!operator.knows_workspace(Path::new("/w")).unwrap());
         operator.trust_workspace(Path::new("/w")).unwrap();
         assert!(operator.knows_workspace(Path::new("/w")).unwrap());

@@ -106,9 +106,15 @@ mod tests {
         let path = folder.path().join("secret");
         HostSecret::read_or_make(&path).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(HostSecret::read_or_make(&path), Err(OperatorError::SecretMode { mode: 0o640, .. })));
+        assert!(matches!(
+            HostSecret::read_or_make(&path),
+            Err(OperatorError::SecretMode { mode: 0o640, .. })
+        ));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         std::fs::write(&path, b"short").unwrap();
-        assert!(matches!(HostSecret::read_or_make(&path), Err(OperatorError::SecretSize { found_bytes: 5, .. })));
+        assert!(matches!(
+            HostSecret::read_or_make(&path),
+            Err(OperatorError::SecretSize { found_bytes: 5, .. })
+        ));
     }
 }

@@ -17,8 +17,20 @@ const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
 /// Keys of the operator's folder that have no business in a workspace.
 const AUTHORITY: [&str; 14] = [
-    "allow", "grant", "grants", "permissions", "policy", "trust", "publishers", "certifiers", "keys", "approvals",
-    "packages", "plugins", "minimum_level", "deny",
+    "allow",
+    "grant",
+    "grants",
+    "permissions",
+    "policy",
+    "trust",
+    "publishers",
+    "certifiers",
+    "keys",
+    "approvals",
+    "packages",
+    "plugins",
+    "minimum_level",
+    "deny",
 ];
 
 /// Why a workspace cannot be used.
@@ -27,13 +39,21 @@ pub enum WorkspaceError {
     #[error("`{path}` is not a folder")]
     NotAFolder { path: PathBuf },
     #[error("cannot read `{path}`")]
-    Io { path: PathBuf, #[source] source: std::io::Error },
+    Io {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("`{path}` is {found_bytes} bytes, limit is {CONFIG_BYTES_MAX}")]
     TooLarge { path: PathBuf, found_bytes: u64 },
     #[error("`{path}` sets `{key}`, which only the operator's folder can")]
     Widens { path: PathBuf, key: String },
     #[error("`{path}` is malformed")]
-    Malformed { path: PathBuf, #[source] source: Box<serde_saphyr::Error> },
+    Malformed {
+        path: PathBuf,
+        #[source]
+        source: Box<serde_saphyr::Error>,
+    },
     #[error("`{path}` sets `{key}` to {found}, expected {expected}")]
     Value { path: PathBuf, key: &'static str, found: String, expected: &'static str },
     #[error("workspace `{path}` is not known on this host")]
@@ -170,12 +190,14 @@ impl WorkspaceConfig {
         if size > CONFIG_BYTES_MAX {
             return Err(WorkspaceError::TooLarge { path, found_bytes: size });
         }
-        let text = std::fs::read_to_string(&path).map_err(|source| WorkspaceError::Io { path: path.clone(), source })?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| WorkspaceError::Io { path: path.clone(), source })?;
         Self::parse(&path, &text)
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, WorkspaceError> {
-        let malformed = |source| WorkspaceError::Malformed { path: path.to_owned(), source: Box::new(source) };
+        let malformed =
+            |source| WorkspaceError::Malformed { path: path.to_owned(), source: Box::new(source) };
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
@@ -197,14 +219,18 @@ impl WorkspaceConfig {
             Some(AuditEvery::Word(word)) if word != "completion" && word != "end" => {
                 wrong("audit.every", word.clone(), "`completion`, `end` or a number")
             }
-            Some(AuditEvery::Count(0)) => wrong("audit.every", "0".to_owned(), "`completion`, `end` or a number from 1"),
+            Some(AuditEvery::Count(0)) => {
+                wrong("audit.every", "0".to_owned(), "`completion`, `end` or a number from 1")
+            }
             _ => Ok(config),
         }
     }
 
     /// The settings of one plugin, as a JSON object.
     pub fn settings_of(&self, plugin: &str) -> String {
-        self.settings.get(plugin).map_or_else(|| "{}".to_owned(), |found| serde_json::Value::Object(found.clone()).to_string())
+        self.settings
+            .get(plugin)
+            .map_or_else(|| "{}".to_owned(), |found| serde_json::Value::Object(found.clone()).to_string())
     }
 }
 

@@ -116,8 +116,16 @@ pub fn finish(run: &mut Run, roles: &Roles, desk: &Desk, ended: Ended) -> Result
     let not_before = (status == Status::Pending)
         .then(|| now + desk.rules.backoff.delay_ms(failures + 1, getrandom::u32().unwrap_or(0)));
     desk.kv.keep(&writes);
-    let finished =
-        AttemptFinished { task: index, attempt, ending, status, not_before, writes, log: log.path(), at: now };
+    let finished = AttemptFinished {
+        task: index,
+        attempt,
+        ending,
+        status,
+        not_before,
+        writes,
+        log: log.path(),
+        at: now,
+    };
     run.record(Event::AttemptFinished(Box::new(finished)))?;
     run.end(index, status, now);
     Ok(asked)

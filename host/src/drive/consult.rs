@@ -36,9 +36,16 @@ pub async fn reflect(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize,
         let rerun = run.begin_call("reflect", &reflector.id, None)?;
         let context = lend(run, desk, reflector, "reflect");
         let (bound, id, tasks) = (reflector.clone(), run.id.clone(), run.state().tasks.len() as u32);
-        let report = on_guests(run, desk, async move { bound.role.reflect(context, &id, tasks).await }).await?;
+        let report =
+            on_guests(run, desk, async move { bound.role.reflect(context, &id, tasks).await }).await?;
         let (answer, report) = split(report);
-        let wanted = settle(run, desk, Call { name: "reflect", plugin: &reflector.id, task: None, rerun }, report, answer)?;
+        let wanted = settle(
+            run,
+            desk,
+            Call { name: "reflect", plugin: &reflector.id, task: None, rerun },
+            report,
+            answer,
+        )?;
         added += want(run, roles, desk, &reflector.id, wanted)?;
     }
     Ok(added)
@@ -48,9 +55,12 @@ pub async fn reflect(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize,
 pub async fn audit(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize, DriveError> {
     let finished: Vec<FinishedTask> = {
         let state = run.state();
-        let found = state.unaudited.iter().filter_map(|index| Some((*index, state.tasks.get(*index as usize)?)));
+        let found =
+            state.unaudited.iter().filter_map(|index| Some((*index, state.tasks.get(*index as usize)?)));
         found
-            .filter(|(_, task)| matches!(task.status, Status::Done | Status::Failed | Status::InDoubt | Status::Cancelled))
+            .filter(|(_, task)| {
+                matches!(task.status, Status::Done | Status::Failed | Status::InDoubt | Status::Cancelled)
+            })
             .map(|(index, task)| FinishedTask { index, id: task.task.id.to_string(), status: task.status })
             .collect()
     };
@@ -69,7 +79,8 @@ pub async fn audit(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize, D
             let (context, bound, page) = (lend(run, desk, auditor, "audit"), auditor.clone(), page.to_vec());
             let report = on_guests(run, desk, async move { bound.role.audit(context, &page).await }).await?;
             let (answer, report) = split(report);
-            let wanted = settle(run, desk, Call { name: "audit", plugin, task: None, rerun }, report, answer)?;
+            let wanted =
+                settle(run, desk, Call { name: "audit", plugin, task: None, rerun }, report, answer)?;
             added += want(run, roles, desk, plugin, wanted)?;
         }
     }
@@ -84,7 +95,13 @@ pub enum Look {
 }
 
 /// Calls one verifier; its findings are in the state afterwards.
-pub async fn verify(run: &mut Run, roles: &Roles, desk: &Desk, verifier: &str, look: Look) -> Result<(), DriveError> {
+pub async fn verify(
+    run: &mut Run,
+    roles: &Roles,
+    desk: &Desk,
+    verifier: &str,
+    look: Look,
+) -> Result<(), DriveError> {
     let Some(bound) = roles.verifiers.get(verifier).cloned() else { return Ok(()) };
     let task = match &look {
         Look::Run => None,
@@ -103,7 +120,13 @@ pub async fn verify(run: &mut Run, roles: &Roles, desk: &Desk, verifier: &str, l
     Ok(())
 }
 
-fn want(run: &mut Run, roles: &Roles, desk: &Desk, plugin: &str, wanted: Wanted) -> Result<usize, DriveError> {
+fn want(
+    run: &mut Run,
+    roles: &Roles,
+    desk: &Desk,
+    plugin: &str,
+    wanted: Wanted,
+) -> Result<usize, DriveError> {
     match wanted {
         Some(asked) => extend::add(run, roles, desk, plugin, asked),
         None => Ok(0),
@@ -155,12 +178,21 @@ fn settle<T: Answer>(
     }
     let (writes, fault) = match &answer {
         Ok(_) => (Writes { plugin: plugin.to_owned(), ..report.writes }, None),
-        Err(CallError::Failure { message, .. }) => (Writes::default(), Some(("failure".to_owned(), message.clone()))),
+        Err(CallError::Failure { message, .. }) => {
+            (Writes::default(), Some(("failure".to_owned(), message.clone())))
+        }
         Err(error) => (Writes::default(), Some((error.code().to_owned(), error.to_string()))),
     };
     desk.kv.keep(&writes);
-    let called =
-        Called { call: name.to_owned(), plugin: plugin.to_owned(), task, rerun, fault: fault.clone(), writes, at: now_ms() };
+    let called = Called {
+        call: name.to_owned(),
+        plugin: plugin.to_owned(),
+        task,
+        rerun,
+        fault: fault.clone(),
+        writes,
+        at: now_ms(),
+    };
     run.record(Event::Called(Box::new(called)))?;
     match answer {
         Ok(answer) => Ok(Some(answer.asked().into_iter().chain(report.asked).collect())),

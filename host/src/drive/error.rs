@@ -3,8 +3,8 @@
 //! In -> out: faults of plugins, of the store, of `tasks.yml` -> [`DriveError`], grouped by whose fault it is.
 //! Not here: a task that failed or is in doubt: that is a result, not an error (`finish.rs`).
 
-use orch_journal::state::ReplayError;
 use orch_journal::JournalError;
+use orch_journal::state::ReplayError;
 use orch_task::TaskFileError;
 use orch_task::{GraphError, PatchError};
 
@@ -15,7 +15,12 @@ use crate::engine::CallError;
 pub enum DriveError {
     /// A plugin's fault.
     #[error("plugin `{plugin}` failed in `{call}`")]
-    Plugin { plugin: String, call: &'static str, #[source] source: CallError },
+    Plugin {
+        plugin: String,
+        call: &'static str,
+        #[source]
+        source: CallError,
+    },
     #[error("planner `{plugin}` answered {found}, expected {expected}")]
     PlannerAnswer { plugin: String, found: String, expected: &'static str },
     #[error("planner `{plugin}` waits and nothing runs: {ready} tasks are ready")]
@@ -24,11 +29,23 @@ pub enum DriveError {
     AskedTask { plugin: String, task: String, why: String },
     /// Input's fault.
     #[error("`{file}` is not a usable task file")]
-    TaskFile { file: String, #[source] source: Box<TaskFileError> },
+    TaskFile {
+        file: String,
+        #[source]
+        source: Box<TaskFileError>,
+    },
     #[error("`{file}` cannot be written back")]
-    TaskFilePatch { file: String, #[source] source: PatchError },
+    TaskFilePatch {
+        file: String,
+        #[source]
+        source: PatchError,
+    },
     #[error("edits of `{file}` do not fit to the run")]
-    TaskFileMerge { file: String, #[source] source: GraphError },
+    TaskFileMerge {
+        file: String,
+        #[source]
+        source: GraphError,
+    },
     #[error("no plugin executes kind `{kind}` of task `{task}`")]
     NoExecutor { kind: String, task: String },
     #[error("task `{task}` names verifier `{verifier}`, which is not bound in `config.yaml`")]
@@ -39,7 +56,12 @@ pub enum DriveError {
     #[error("the journal contradicts itself")]
     Replay(#[from] ReplayError),
     #[error("cannot {what} `{path}`")]
-    Io { what: &'static str, path: String, #[source] source: std::io::Error },
+    Io {
+        what: &'static str,
+        path: String,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("a task of the host itself ended without an answer: {what}")]
     Lost { what: &'static str },
 }
@@ -67,18 +89,28 @@ impl DriveError {
     /// What the operator can do about it, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Plugin { plugin, .. } | Self::PlannerAnswer { plugin, .. } | Self::PlannerStalled { plugin, .. } => Some(
-                format!("the run is kept; with another version of `{plugin}` bound, `orch-host run` goes on where it stopped"),
-            ),
-            Self::AskedTask { plugin, .. } => Some(format!("tell the publisher of `{plugin}`, or unbind it in `config.yaml`")),
+            Self::Plugin { plugin, .. }
+            | Self::PlannerAnswer { plugin, .. }
+            | Self::PlannerStalled { plugin, .. } => Some(format!(
+                "the run is kept; with another version of `{plugin}` bound, `orch-host run` goes on where it stopped"
+            )),
+            Self::AskedTask { plugin, .. } => {
+                Some(format!("tell the publisher of `{plugin}`, or unbind it in `config.yaml`"))
+            }
             Self::TaskFile { source, .. } => source.hint(),
             Self::TaskFilePatch { source, .. } => source.hint(),
-            Self::TaskFileMerge { .. } => Some("mend the dependencies in the task file; the run goes on where it was".to_owned()),
+            Self::TaskFileMerge { .. } => {
+                Some("mend the dependencies in the task file; the run goes on where it was".to_owned())
+            }
             Self::NoExecutor { kind, .. } => {
                 Some(format!("bind a plugin that handles `{kind}` under `executors` in `config.yaml`"))
             }
-            Self::NoVerifier { .. } => Some("add it to `verifiers` in `config.yaml`, or remove it from the task".to_owned()),
-            Self::Journal(_) => Some("look for a full disk; the next run starts from what is durable".to_owned()),
+            Self::NoVerifier { .. } => {
+                Some("add it to `verifiers` in `config.yaml`, or remove it from the task".to_owned())
+            }
+            Self::Journal(_) => {
+                Some("look for a full disk; the next run starts from what is durable".to_owned())
+            }
             Self::Replay(_) => Some("`orch-host audit verify` says where".to_owned()),
             Self::Io { .. } | Self::Lost { .. } => None,
         }

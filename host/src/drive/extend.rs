@@ -25,17 +25,15 @@ pub fn add(
     let first = run.state().tasks.len() as TaskIndex;
     let mut added: Vec<AddedTask> = Vec::new();
     for task in asked {
-        let known = |id: &TaskId| run.index_of(id).is_some() || added.iter().any(|before| before.task.id == *id);
+        let known =
+            |id: &TaskId| run.index_of(id).is_some() || added.iter().any(|before| before.task.id == *id);
         let id = match task.id {
             Some(id) if known(&id) => continue,
             Some(id) => id,
             None => unused_id(plugin, first as usize + added.len(), &known)?,
         };
-        let fault = |why: String| DriveError::AskedTask {
-            plugin: plugin.to_owned(),
-            task: id.to_string(),
-            why,
-        };
+        let fault =
+            |why: String| DriveError::AskedTask { plugin: plugin.to_owned(), task: id.to_string(), why };
         if let Some(unknown) = task.dependencies.iter().find(|dependency| !known(dependency)) {
             return Err(fault(format!("it depends on `{unknown}`, which no task has")));
         }

@@ -5,7 +5,7 @@
 //! Not here: what a call wrote itself and nobody accepted yet (`capability/kv.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
@@ -28,7 +28,7 @@ pub struct KvOverlay {
 
 impl KvOverlay {
     /// Over the store in that state folder.
-    pub fn open(state_folder: &PathBuf) -> Result<Self, orch_journal::StoreError> {
+    pub fn open(state_folder: &Path) -> Result<Self, orch_journal::StoreError> {
         Ok(Self { store: Mutex::new(Reader::open(state_folder)?), kept: Mutex::default() })
     }
 
@@ -46,7 +46,10 @@ impl KvOverlay {
         }
     }
 
-    fn store<T>(&self, ask: impl FnOnce(&Reader) -> Result<T, orch_journal::StoreError>) -> Result<T, KvUnavailable> {
+    fn store<T>(
+        &self,
+        ask: impl FnOnce(&Reader) -> Result<T, orch_journal::StoreError>,
+    ) -> Result<T, KvUnavailable> {
         let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         ask(&store).map_err(|error| {
             tracing::warn!(%error, "the store of `orch:kv` could not be read");
@@ -64,7 +67,13 @@ impl KvReader for KvOverlay {
         self.store(|store| store.kv_read(plugin, label, key))
     }
 
-    fn keys(&self, plugin: &str, label: &str, prefix: &str, after: Option<&str>) -> Result<Vec<String>, KvUnavailable> {
+    fn keys(
+        &self,
+        plugin: &str,
+        label: &str,
+        prefix: &str,
+        after: Option<&str>,
+    ) -> Result<Vec<String>, KvUnavailable> {
         let mut keys: BTreeSet<String> =
             self.store(|store| store.kv_keys(plugin, label, prefix, after))?.into_iter().collect();
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,7 +100,8 @@ impl KvReader for KvOverlay {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         for ((owner, label, key), value) in kept.iter().filter(|((owner, ..), _)| owner == plugin) {
             let before = self.store(|store| store.kv_read(owner, label, key))?;
-            let size = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, |value| (key.len() + value.len()) as u64);
+            let size =
+                |value: &Option<Vec<u8>>| value.as_ref().map_or(0, |value| (key.len() + value.len()) as u64);
             bytes = (bytes + size(value)).saturating_sub(size(&before));
         }
         Ok(bytes)

@@ -53,7 +53,12 @@ impl Planning {
             let changes = run.take_changes();
             let told: Vec<PlannerChange> = {
                 let state = run.state();
-                changes.iter().filter_map(|change| self.told(change, |task| Some(&state.tasks.get(task as usize)?.task))).collect()
+                changes
+                    .iter()
+                    .filter_map(|change| {
+                        self.told(change, |task| Some(&state.tasks.get(task as usize)?.task))
+                    })
+                    .collect()
             };
             let heard = self.session.observe(&told).await;
             run.record(Event::Observed { changes })?;
@@ -63,7 +68,11 @@ impl Planning {
         Ok(())
     }
 
-    fn told<'a>(&self, change: &Change, task: impl Fn(TaskIndex) -> Option<&'a Task>) -> Option<PlannerChange> {
+    fn told<'a>(
+        &self,
+        change: &Change,
+        task: impl Fn(TaskIndex) -> Option<&'a Task>,
+    ) -> Option<PlannerChange> {
         Some(match change {
             Change::Ready(index) => {
                 let task = task(*index)?;
@@ -121,7 +130,10 @@ impl Planning {
             return wrong("`start` with no task".to_owned(), "at least one task, or `wait`");
         }
         if picked.len() > slots as usize {
-            return wrong(format!("{} tasks for {slots} slots", picked.len()), "at most as many tasks as slots");
+            return wrong(
+                format!("{} tasks for {slots} slots", picked.len()),
+                "at most as many tasks as slots",
+            );
         }
         let tasks = run.state().tasks.len();
         let mut left = run.budget_left();
@@ -138,7 +150,12 @@ impl Planning {
             let cost = run.state().tasks.get(task as usize).map_or(0, |found| u64::from(found.task.cost));
             match left.checked_sub(cost) {
                 Some(rest) => left = rest,
-                None => return wrong(format!("task {task} of cost {cost} with {left} left"), "tasks within the budget"),
+                None => {
+                    return wrong(
+                        format!("task {task} of cost {cost} with {left} left"),
+                        "tasks within the budget",
+                    );
+                }
             }
         }
         Ok(())
@@ -186,7 +203,10 @@ impl TaskReader for Reads {
 
     fn scan(&self, start: TaskIndex) -> Vec<TaskSummary> {
         let answer = self.state.scan(start);
-        self.note(format!("scan {start}"), &answer.iter().map(|task| (&task.id, task.status)).collect::<Vec<_>>());
+        self.note(
+            format!("scan {start}"),
+            &answer.iter().map(|task| (&task.id, task.status)).collect::<Vec<_>>(),
+        );
         answer
     }
 }

@@ -45,13 +45,17 @@ pub fn settle(run: &mut Run) -> Result<usize, DriveError> {
         .collect()
     };
     let leftovers: Vec<ProcessIdentity> = cuts.iter().flat_map(|cut| cut.processes.iter().cloned()).collect();
-    orch_supervisor::end_leftovers(&leftovers)
-        .map_err(|source| DriveError::Io { what: "end the processes of", path: run.id.clone(), source })?;
+    orch_supervisor::end_leftovers(&leftovers).map_err(|source| DriveError::Io {
+        what: "end the processes of",
+        path: run.id.clone(),
+        source,
+    })?;
     for cut in &cuts {
         let (ending, status) = match (cut.intent, cut.rule) {
             (false, _) => (Ending::Rerun { code: HOST_GONE.to_owned() }, Status::Pending),
             (true, rule) => {
-                let message = "the host ended after the attempt's first effect and before its answer".to_owned();
+                let message =
+                    "the host ended after the attempt's first effect and before its answer".to_owned();
                 let status = match rule {
                     OnDoubt::Ask => Status::InDoubt,
                     OnDoubt::Retry => Status::Pending,

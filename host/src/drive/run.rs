@@ -133,11 +133,15 @@ impl Run {
     pub fn grant(&mut self, asked: Asked) -> Result<(), DriveError> {
         let Asked { task, attempt, effect, answer } = asked;
         let event = match effect {
-            Effect::Intent { effect } => Event::IntentRecorded { task, attempt, effect: effect.to_owned(), at: now_ms() },
+            Effect::Intent { effect } => {
+                Event::IntentRecorded { task, attempt, effect: effect.to_owned(), at: now_ms() }
+            }
             Effect::ProcessStarted { program, pid, start_ticks, boot_id } => {
                 Event::ProcessStarted { task, attempt, program, pid, start_ticks, boot_id }
             }
-            Effect::FileWritten { path, before, after } => Event::FileWritten { task, attempt, path, before, after },
+            Effect::FileWritten { path, before, after } => {
+                Event::FileWritten { task, attempt, path, before, after }
+            }
         };
         let place = self.record(event)?;
         // An attempt that is gone by now does not wait for the answer.
@@ -329,7 +333,12 @@ impl Run {
     }
 
     /// Notes that a repeatable call begins; true when it began before and never came back.
-    pub fn begin_call(&mut self, call: &str, plugin: &str, task: Option<TaskIndex>) -> Result<bool, DriveError> {
+    pub fn begin_call(
+        &mut self,
+        call: &str,
+        plugin: &str,
+        task: Option<TaskIndex>,
+    ) -> Result<bool, DriveError> {
         let open = (call.to_owned(), plugin.to_owned(), task);
         let rerun = self.state().open_calls.contains(&open);
         let (call, plugin, task) = open;

@@ -120,7 +120,9 @@ impl Sheet {
             let last = self.as_known(run)?;
             let mut report = self.compare(&last, run)?;
             // What a killed host had not written yet is no edit of a person's.
-            report.refused.retain(|edit| !matches!(edit.why, RefusedWhy::Status { .. } | RefusedWhy::AddedBy));
+            report
+                .refused
+                .retain(|edit| !matches!(edit.why, RefusedWhy::Status { .. } | RefusedWhy::AddedBy));
             take(run, roles, report)?;
         }
         self.note(run, "read")
@@ -137,7 +139,8 @@ impl Sheet {
         // Statuses that no run of this store gave.
         for (place, found) in self.tasks().iter().enumerate() {
             if found.status == Some(Status::InProgress) {
-                let why = "the task file said `in_progress`, and no run of this store says how it ended".to_owned();
+                let why =
+                    "the task file said `in_progress`, and no run of this store says how it ended".to_owned();
                 let task = place as TaskIndex;
                 run.record(Event::TaskMoved { task, to: Status::InDoubt, why, at: now_ms() })?;
             }
@@ -187,7 +190,13 @@ impl Sheet {
     }
 
     /// Writes statuses and added tasks back, after taking in what somebody changed meanwhile.
-    pub async fn save(&mut self, run: &mut Run, roles: &Roles, desk: &Desk, why: &str) -> Result<(), DriveError> {
+    pub async fn save(
+        &mut self,
+        run: &mut Run,
+        roles: &Roles,
+        desk: &Desk,
+        why: &str,
+    ) -> Result<(), DriveError> {
         if self.file.is_none() {
             return Ok(());
         }
@@ -204,7 +213,8 @@ impl Sheet {
                     let now = self.read_again()?;
                     let Some(last) = std::mem::replace(&mut self.file, now) else { return Ok(()) };
                     if self.file.is_none() {
-                        let text = "the task file was removed during the run; it is not written again".to_owned();
+                        let text =
+                            "the task file was removed during the run; it is not written again".to_owned();
                         run.record(Event::Warned { code: "task-file-removed".to_owned(), text })?;
                         return Ok(());
                     }
@@ -274,12 +284,17 @@ fn differences(file: &TaskFile, run: &Run) -> (Vec<(TaskId, Status)>, Vec<NewFil
             statuses.push((found.task.id.clone(), task.status));
         }
     }
-    let missing = state.tasks.iter().zip(&in_file).filter(|(task, there)| !**there && task.added_by.is_some());
+    let missing =
+        state.tasks.iter().zip(&in_file).filter(|(task, there)| !**there && task.added_by.is_some());
     (statuses, missing.map(|(task, _)| entry(task)).collect())
 }
 
 fn added(found: &FileTask) -> AddedTask {
-    AddedTask { task: found.task.clone(), status: found.status_or_pending(), added_by: found.added_by.clone() }
+    AddedTask {
+        task: found.task.clone(),
+        status: found.status_or_pending(),
+        added_by: found.added_by.clone(),
+    }
 }
 
 fn entry(task: &TaskState) -> NewFileTask {

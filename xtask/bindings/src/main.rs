@@ -7,7 +7,10 @@ use std::path::Path;
 use anyhow::Context;
 
 fn main() -> anyhow::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("this package lies in no checkout")?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .context("this package lies in no checkout")?;
     match std::env::args().nth(1).as_deref() {
         Some("--check") => bindings::check(root),
         _ => bindings::write(root),

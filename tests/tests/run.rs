@@ -1,0 +1,139 @@
+//! A real project through plan, execute, verify and reflect, and everything that refuses it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
+
+use orch_tests::{Workspace, copy, err, out, packages, root};
+
+#[test]
+fn the_demo_project_goes_through_all_roles() {
+    let workspace = Workspace::new("[]\n");
+    copy(&root().join("xtask/demo/project"), &workspace.path());
+    let output = workspace.run(&[], 1);
+    assert!(err(&output).contains("equals your own authority"), "{}", err(&output));
+    let statuses = workspace.statuses();
+    assert_eq!(statuses["test-totals"], "failed");
+    assert_eq!(statuses.values().filter(|status| *status == "done").count(), 6, "{statuses:?}");
+    let tasks = workspace.read("tasks.yml");
+    assert!(tasks.contains("# independent of the tests") && tasks.contains("added_by: demo/reflector-complexity"), "{tasks}");
+    assert!(tasks.contains("  - id: stamp\n    status: done\n"), "{tasks}");
+    assert_eq!(workspace.read("RELEASES"), "release 1\n");
+    let run = workspace.reader().runs().unwrap()[0].id.clone();
+    let findings = workspace.reader().findings(&run).unwrap();
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!(findings[0].location.as_deref(), Some("ledger/totals.py:16"));
+    let log = out(&workspace.host(&["logs", "test-totals"], 0));
+    assert!(log.contains("ZeroDivisionError"), "{log}");
+    workspace.host(&["audit", "verify"], 0);
+    workspace.host(&["db", "check"], 0);
+    let report = out(&workspace.host(&["report", "--format", "markdown"], 0));
+    assert!(report.contains("| test-totals | failed | shell |"), "{report}");
+
+    // A person mends it, tries it again, and the findings are those of the last look.
+    let totals = workspace.read("ledger/totals.py").replace("return sum(", "return entries and sum(").replace("len(entries)", "len(entries) or 0");
+    workspace.write("ledger/totals.py", &totals);
+    workspace.host(&["task", "retry", "test-totals"], 0);
+    workspace.run(&[], 0);
+    assert_eq!(workspace.statuses()["test-totals"], "done");
+    let findings = workspace.reader().findings(&run).unwrap();
+    assert!(findings.iter().all(|finding| finding.resolved), "{findings:?}");
+    assert_eq!(workspace.read("RELEASES"), "release 1\n", "what was done is not done again");
+}
+
+#[test]
+fn one_byte_more_in_any_component_refuses_also_when_nothing_is_left_to_do() {
+    let workspace = Workspace::new("- {id: a, kind: note}\n");
+    workspace.run(&[], 0);
+    let mine = workspace.outside().join("packages");
+    copy(&packages(), &mine);
+    for plugin in ["planner-priority", "executor-shell", "executor-note"] {
+        let component = mine.join(format!("demo/{plugin}/0.1.0/component.wasm"));
+        let good = std::fs::read(&component).unwrap();
+        std::fs::write(&component, [&good[..], b"x"].concat()).unwrap();
+        let output = workspace.run(&["--plugins", mine.to_str().unwrap()], 3);
+        assert!(err(&output).contains("code: digest-mismatch"), "{}", err(&output));
+        std::fs::write(&component, good).unwrap();
+    }
+    workspace.run(&["--plugins", mine.to_str().unwrap()], 0);
+}
+
+#[test]
+fn a_workspace_must_be_known_and_cannot_widen() {
+    let workspace = Workspace::new("[]\n");
+    let output = workspace.host(&["run"], 2);
+    assert!(err(&output).contains("code: workspace-unknown"), "{}", err(&output));
+    workspace.host(&["init", "."], 0);
+    workspace.host(&["run"], 0);
+    for key in ["policy", "trust", "grant", "allow", "packages"] {
+        workspace.write("config.yaml", &format!("{key}: {{}}\n"));
+        let output = workspace.run(&[], 2);
+        assert!(err(&output).contains("code: workspace-widens"), "{key}: {}", err(&output));
+    }
+}
+
+#[test]
+fn an_unapproved_plugin_needs_a_decision_and_a_store_from_elsewhere_is_refused() {
+    let workspace = Workspace::new("- {id: a, kind: note}\n");
+    workspace.run(&[], 0);
+    let approval = workspace.operator().join("approvals/demo.executor-note.json");
+    std::fs::remove_file(&approval).unwrap();
+    let output = workspace.run(&[], 6);
+    assert!(err(&output).contains("code: approval-missing"), "{}", err(&output));
+    workspace.host(&["plugin", "approve", "demo/executor-note"], 0);
+    workspace.run(&[], 0);
+    // Another host: another secret.
+    std::fs::remove_file(workspace.operator().join("secret")).unwrap();
+    let output = workspace.run(&[], 2);
+    assert!(err(&output).contains("code: store-foreign"), "{}", err(&output));
+}
+
+#[test]
+fn bad_task_files_are_refused_by_name_and_nothing_changes() {
+    let cases: [(&[u8], &str); 9] = [
+        (b"- {id: a", "task-file-syntax"),
+        (b"- {id: a}\n- {id: a}\n", "task-duplicate-id"),
+        (b"- {id: a, dependencies: [b]}\n", "task-unknown-dependency"),
+        (b"- {id: a, dependencies: [b]}\n- {id: b, dependencies: [a]}\n", "task-cycle"),
+        (b"- {description: x}\n", "task-without-id"),
+        (b"- {id: \xff}\n", "task-file-not-utf8"),
+        (b"- {id: a, status: ready}\n", "task-unknown-status"),
+        (b"- {id: a, kind: nobody}\n", "no-executor"),
+        (b"- {id: a, verify: [demo/nobody]}\n", "no-verifier"),
+    ];
+    for (text, code) in cases {
+        let workspace = Workspace::new("");
+        std::fs::write(workspace.path().join("tasks.yml"), text).unwrap();
+        let output = workspace.run(&[], 2);
+        assert!(err(&output).contains(&format!("code: {code}\n")), "{code}: {}", err(&output));
+        assert_eq!(std::fs::read(workspace.path().join("tasks.yml")).unwrap(), text);
+    }
+    let workspace = Workspace::new("");
+    std::fs::remove_file(workspace.path().join("tasks.yml")).unwrap();
+    assert!(err(&workspace.run(&[], 2)).contains("code: task-file-missing"));
+}
+
+#[test]
+fn programs_that_the_grant_does_not_name_are_denied() {
+    let workspace = Workspace::new("- {id: a, command: [ls]}\n- {id: b, command: [/bin/cat, /etc/hostname]}\n");
+    workspace.run(&[], 1);
+    assert_eq!(workspace.statuses().values().filter(|status| *status == "failed").count(), 2);
+    let denied = workspace.events().iter().filter(|event| event.name() == "denied").count();
+    assert_eq!(denied, 2);
+}
+
+#[test]
+fn the_highest_priority_goes_first_and_a_budget_ends_the_run_with_one_warning() {
+    let tasks = "- {id: low, kind: note, priority: 1}\n- {id: high, kind: note, priority: 9}\n- {id: mid, kind: note, priority: 5}\n- {id: dear, kind: note, priority: 99, cost: 50}\n";
+    let workspace = Workspace::new(tasks);
+    let config = workspace.read("config.yaml");
+    workspace.write("config.yaml", &format!("{config}budget: {{limit: 2, warn_at: 0.5}}\n"));
+    workspace.run(&["--jobs", "1"], 1);
+    let events = workspace.events();
+    let started: Vec<u32> = events
+        .iter()
+        .filter_map(|event| match event {
+            orch_journal::Event::AttemptStarted { task, .. } => Some(*task),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(started, [1, 2]);
+    assert_eq!(events.iter().filter(|event| event.name() == "budget_warned").count(), 1);
+}
