@@ -162,8 +162,11 @@ pub fn admit_bound(
         let id = PluginId::parse(&text).map_err(|_| PluginsError::NotAnId { found: text.clone() })?;
         let package = choose(&found, &id, rules)
             .ok_or_else(|| PluginsError::NotFound { id: text.clone(), searched: folders.to_vec() })?;
-        let refused =
-            |source: PackageError| PluginsError::Refused { id: text.clone(), folder: package.folder.clone(), source: Box::new(source) };
+        let refused = |source: PackageError| PluginsError::Refused {
+            id: text.clone(),
+            folder: package.folder.clone(),
+            source: Box::new(source),
+        };
         let bytes = read(package).map_err(refused)?;
         let one = admit(&bytes, rules, now).map_err(|refusal| refused(refusal.into()))?;
         admitted.insert(text, one);

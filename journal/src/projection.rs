@@ -130,7 +130,12 @@ impl Projector {
             Event::Called(called) => {
                 let task = called.task.map(|task| run.phase(task));
                 if called.replaces_findings() {
-                    sql.resolve_findings.execute(params![run.id, called.plugin, task, iso_time(called.at)])?;
+                    sql.resolve_findings.execute(params![
+                        run.id,
+                        called.plugin,
+                        task,
+                        iso_time(called.at)
+                    ])?;
                 }
                 write_kept(sql, run, seq, &called.writes, (None, task, Some(&called.plugin)))?;
             }

@@ -26,7 +26,10 @@ impl Random {
 fn tasks(outside: &str, idempotent: bool) -> String {
     let mut text = String::new();
     for task in 0..12 {
-        let after: Vec<String> = (0..task).filter(|before| before / 4 + 1 == task / 4).map(|before| format!("t{before}")).collect();
+        let after: Vec<String> = (0..task)
+            .filter(|before| before / 4 + 1 == task / 4)
+            .map(|before| format!("t{before}"))
+            .collect();
         text.push_str(&format!(
             "- {{id: t{task}, command: [python3, append.py, '{outside}', t{task}], idempotent: {idempotent}, dependencies: [{}]}}\n",
             after.join(", ")
@@ -120,18 +123,22 @@ fn tasks_in_doubt_wait_and_nothing_is_repeated_unannounced() {
 fn no_process_is_left_when_the_host_is_killed() {
     let marker = "31.7180339";
     let workspace = Workspace::new(&format!(
-        "- {{id: a, command: [setsid, sleep, '{marker}']}}\n- {{id: b, command: 'setsid sleep {marker} & (sleep {marker} &) ; sleep {marker}'}}\n"
+        "- {{id: a, command: [sleep, '{marker}']}}\n- {{id: b, command: 'setsid sleep {marker} & (sleep {marker} &) ; sleep {marker}'}}\n"
     ));
     let mut host = workspace.command(&["run", "--trust-workspace", "--jobs", "2"]);
     let mut child = host.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let alive = || {
-        let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok());
+        let processes = std::fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok());
         processes.filter(|line| String::from_utf8_lossy(line).contains(&format!("sleep\0{marker}"))).count()
     };
-    let until = |wanted: &dyn Fn(usize) -> bool| (0..400).any(|_| {
-        std::thread::sleep(Duration::from_millis(25));
-        wanted(alive())
-    });
+    let until = |wanted: &dyn Fn(usize) -> bool| {
+        (0..400).any(|_| {
+            std::thread::sleep(Duration::from_millis(25));
+            wanted(alive())
+        })
+    };
     assert!(until(&|count| count >= 4), "the commands did not start: {}", alive());
     child.kill().unwrap();
     child.wait().unwrap();

@@ -1,5 +1,5 @@
 //! Workflows that nobody here wrote: every order of completion is a topological order.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 use std::collections::HashMap;
 
@@ -38,7 +38,10 @@ fn check_order(workspace: &Workspace) -> usize {
             }
             Event::AttemptStarted { task, .. } => {
                 for dependency in &dependencies[task as usize] {
-                    assert!(done[places[dependency] as usize], "task {task} started before `{dependency}` was done");
+                    assert!(
+                        done[places[dependency] as usize],
+                        "task {task} started before `{dependency}` was done"
+                    );
                 }
                 running += 1;
                 most = most.max(running);

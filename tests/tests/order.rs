@@ -7,7 +7,9 @@ use orch_tests::Workspace;
 /// The diagram's name of what an event is, written by hand from the diagram.
 fn step(event: &Event) -> Option<String> {
     Some(match event {
-        Event::TasksAdded { tasks, .. } if tasks.iter().all(|task| task.added_by.is_none()) => "load tasks".to_owned(),
+        Event::TasksAdded { tasks, .. } if tasks.iter().all(|task| task.added_by.is_none()) => {
+            "load tasks".to_owned()
+        }
         Event::TasksAdded { .. } => "new tasks".to_owned(),
         Event::CallStarted { call, .. } if call == "reflect" => "reflect".to_owned(),
         Event::CallStarted { call, .. } if call == "audit" => "audit".to_owned(),
@@ -21,20 +23,31 @@ fn step(event: &Event) -> Option<String> {
 
 #[test]
 fn the_order_is_that_of_the_diagram() {
-    let workspace = Workspace::new("- {id: a, command: [python3, look.py], priority: 2}\n- {id: b, kind: note}\n");
+    let workspace =
+        Workspace::new("- {id: a, command: [python3, look.py], priority: 2}\n- {id: b, kind: note}\n");
     // What the task itself sees on disk while it runs.
     workspace.write("look.py", "print(open('tasks.yml').read())\n");
     let complex = "def f(a):\n".to_owned() + &"    if a: a = 1\n".repeat(12);
     workspace.write("complex.py", &complex);
     let config = workspace.read("config.yaml");
-    workspace.write("config.yaml", &format!("{config}  reflectors: [demo/reflector-complexity]\n  auditors: [demo/auditor-files]\n"));
+    workspace.write(
+        "config.yaml",
+        &format!("{config}  reflectors: [demo/reflector-complexity]\n  auditors: [demo/auditor-files]\n"),
+    );
     workspace.run(&["--jobs", "1", "--audit", "every-completion"], 0);
     let steps: Vec<String> = workspace.events().iter().filter_map(step).collect();
     let task = ["plan", "mark in_progress", "save in_progress", "mark finished", "save finished", "audit"];
-    let expected: Vec<&str> =
-        ["load tasks", "reflect", "new tasks", "save reflected"].into_iter().chain(task).chain(task).chain(task).collect();
+    let expected: Vec<&str> = ["load tasks", "reflect", "new tasks", "save reflected"]
+        .into_iter()
+        .chain(task)
+        .chain(task)
+        .chain(task)
+        .collect();
     assert_eq!(steps, expected);
-    let logs: Vec<_> = std::fs::read_dir(workspace.path().join("logs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let logs: Vec<_> = std::fs::read_dir(workspace.path().join("logs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     let seen = logs.iter().find(|path| path.to_string_lossy().contains("task-a-")).unwrap();
     assert!(std::fs::read_to_string(seen).unwrap().contains("id: a, status: in_progress"));
 }

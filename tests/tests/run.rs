@@ -13,7 +13,10 @@ fn the_demo_project_goes_through_all_roles() {
     assert_eq!(statuses["test-totals"], "failed");
     assert_eq!(statuses.values().filter(|status| *status == "done").count(), 6, "{statuses:?}");
     let tasks = workspace.read("tasks.yml");
-    assert!(tasks.contains("# independent of the tests") && tasks.contains("added_by: demo/reflector-complexity"), "{tasks}");
+    assert!(
+        tasks.contains("# independent of the tests") && tasks.contains("added_by: demo/reflector-complexity"),
+        "{tasks}"
+    );
     assert!(tasks.contains("  - id: stamp\n    status: done\n"), "{tasks}");
     assert_eq!(workspace.read("RELEASES"), "release 1\n");
     let run = workspace.reader().runs().unwrap()[0].id.clone();
@@ -28,7 +31,10 @@ fn the_demo_project_goes_through_all_roles() {
     assert!(report.contains("| test-totals | failed | shell |"), "{report}");
 
     // A person mends it, tries it again, and the findings are those of the last look.
-    let totals = workspace.read("ledger/totals.py").replace("return sum(", "return entries and sum(").replace("len(entries)", "len(entries) or 0");
+    let totals = workspace
+        .read("ledger/totals.py")
+        .replace("return sum(", "return entries and sum(")
+        .replace("len(entries)", "len(entries) or 0");
     workspace.write("ledger/totals.py", &totals);
     workspace.host(&["task", "retry", "test-totals"], 0);
     workspace.run(&[], 0);
@@ -112,7 +118,8 @@ fn bad_task_files_are_refused_by_name_and_nothing_changes() {
 
 #[test]
 fn programs_that_the_grant_does_not_name_are_denied() {
-    let workspace = Workspace::new("- {id: a, command: [ls]}\n- {id: b, command: [/bin/cat, /etc/hostname]}\n");
+    let workspace =
+        Workspace::new("- {id: a, command: [ls]}\n- {id: b, command: [/bin/cat, /etc/hostname]}\n");
     workspace.run(&[], 1);
     assert_eq!(workspace.statuses().values().filter(|status| *status == "failed").count(), 2);
     let denied = workspace.events().iter().filter(|event| event.name() == "denied").count();

@@ -9,6 +9,7 @@ mod test;
 mod tidy;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -54,7 +55,17 @@ fn root() -> anyhow::Result<PathBuf> {
     here.parent().map(PathBuf::from).context("xtask lies in no checkout")
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match carry_out() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out() -> anyhow::Result<()> {
     let root = root()?;
     match Args::parse().command {
         Command::Demo => demo::run(&root),

@@ -20,7 +20,7 @@ const SHARED: &str = "capabilities";
 const ROLES: [&str; 6] = ["planner", "executor", "reflector", "auditor", "verifier", "service"];
 
 /// Writes the bindings; files that are current keep their time.
-pub fn write(root: &Path) -> anyhow::Result<()> {
+pub(crate) fn write(root: &Path) -> anyhow::Result<()> {
     let folder = folder(root);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
     for (name, text) in generate(root)? {
@@ -33,7 +33,7 @@ pub fn write(root: &Path) -> anyhow::Result<()> {
 }
 
 /// Succeeds if the committed bindings are what `wit/` gives today, and no other file lies beside them.
-pub fn check(root: &Path) -> anyhow::Result<()> {
+pub(crate) fn check(root: &Path) -> anyhow::Result<()> {
     let folder = folder(root);
     let expected = generate(root)?;
     for (name, text) in &expected {
