@@ -1,3 +1,5 @@
+//! Commands of plugins: what is granted, what is refused, and what reaches the supervisor.
+
 use std::fs;
 
 use super::*;
