@@ -39,6 +39,7 @@ impl Fakes {
     /// The context of a call. `workspace`: absolute, without links. `settings`: a JSON object.
     pub fn context(&self, workspace: PathBuf, settings: &str, wall: Duration) -> CallContext {
         CallContext {
+            protected: Arc::default(),
             workspace: Arc::new(workspace),
             settings: settings.into(),
             tasks: self.tasks.clone(),

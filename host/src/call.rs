@@ -22,6 +22,8 @@ pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct CallContext {
     /// Absolute path of the workspace, without links.
     pub workspace: Arc<PathBuf>,
+    /// Besides the host's own names.
+    pub protected: Arc<Protected>,
     /// A JSON object.
     pub settings: Arc<str>,
     pub tasks: Arc<dyn TaskReader>,
@@ -31,6 +33,15 @@ pub struct CallContext {
     pub log: Arc<dyn LogSink>,
     /// For the whole call, host functions included; for a planner: for each call of its session.
     pub wall: Duration,
+}
+
+/// Paths in the workspace that plugins do not reach, each with `/` between its parts; what lies below them neither.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Protected {
+    /// Neither read nor written: a state folder of another name.
+    pub hidden: Vec<String>,
+    /// Not written: a task file of another name.
+    pub unwritten: Vec<String>,
 }
 
 /// A task in a list.

@@ -114,9 +114,7 @@ pub async fn drive(
             },
             Ok(()) = control.changed() => {
                 if *control.borrow() == Control::Abort {
-                    running.abort_all();
-                    while running.join_next().await.is_some() {}
-                    recover::settle(run)?;
+                    end_all(run, &mut running).await?;
                     break Stop::Interrupted;
                 }
                 continue;
@@ -187,15 +185,32 @@ async fn drain(
     desk: &Desk,
     running: &mut JoinSet<Ended>,
 ) -> Result<(), DriveError> {
+    let mut control = desk.control.clone();
     while !running.is_empty() {
         tokio::select! {
             biased;
             Some(asked) = run.next_ask() => run.grant(asked)?,
-            Some(Ok(ended)) = running.join_next() => {
-                attempt::finish(run, roles, desk, ended)?;
+            Some(ended) = running.join_next() => {
+                let ended = ended.map_err(|_| DriveError::Lost { what: "an attempt" })?;
+                let plugin = executor_id(run, roles, ended.task)?;
+                let asked = attempt::finish(run, roles, desk, ended)?;
+                extend::add(run, roles, desk, &plugin, asked)?;
+            }
+            Ok(()) = control.changed() => {
+                if *control.borrow() == Control::Abort {
+                    end_all(run, running).await?;
+                }
             }
         }
     }
+    Ok(())
+}
+
+/// Ends what runs, with all its processes; an attempt that had an effect is in doubt.
+async fn end_all(run: &mut Run, running: &mut JoinSet<Ended>) -> Result<(), DriveError> {
+    running.abort_all();
+    while running.join_next().await.is_some() {}
+    recover::settle(run)?;
     Ok(())
 }
 

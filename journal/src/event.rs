@@ -21,6 +21,9 @@ pub enum Event {
     RunStarted(RunStarted),
     /// A host process began to work on the run, at its start and after each restart.
     HostAttached {
+        /// What acts from here on; the same as before where it is absent.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        plugins: Vec<PluginPin>,
         pid: u32,
         start_ticks: u64,
         boot_id: String,

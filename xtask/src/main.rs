@@ -39,14 +39,6 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Measure: `cargo xtask bench loop`
-    Bench {
-        /// Which benchmark
-        name: String,
-        /// Handed on
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        rest: Vec<String>,
-    },
 }
 
 /// The checkout.
@@ -78,20 +70,6 @@ fn carry_out() -> anyhow::Result<()> {
             cargo.args(["run", "--quiet", "--package", "orch-bindings", "--"]);
             cargo.args(check.then_some("--check"));
             step::run("bindings", &mut cargo)
-        }
-        Command::Bench { name, rest } => {
-            let mut cargo = step::cargo(&root);
-            cargo.args([
-                "run",
-                "--release",
-                "--package",
-                "orch-tests",
-                "--bin",
-                &format!("bench-{name}"),
-                "--",
-            ]);
-            cargo.args(rest);
-            step::run("bench", &mut cargo)
         }
     }
 }

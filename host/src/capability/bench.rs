@@ -37,6 +37,7 @@ impl Bench {
 
     pub(crate) fn context(&self, workspace: PathBuf, wall: Duration) -> CallContext {
         CallContext {
+            protected: Arc::default(),
             workspace: Arc::new(workspace),
             settings: "{}".into(),
             tasks: self.tasks(),

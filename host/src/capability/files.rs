@@ -19,7 +19,7 @@ use wasmtime::component::HasData;
 use super::Ledger;
 use crate::bindings::files::files::{Entry, Host};
 use crate::bindings::types::types::Error;
-use crate::call::Effect;
+use crate::call::{Effect, Protected};
 use beneath::{FileError, Workspace, WorkspacePath};
 
 const READ_BYTES_MAX: usize = 1 << 20;
@@ -43,15 +43,31 @@ impl FilesGrant {
         Self { read: glob_set(&permission.read), write: glob_set(&permission.write) }
     }
 
-    fn may_read(&self, path: &WorkspacePath) -> bool {
-        !is_one_of(path.parts().next(), &OF_THE_HOST[..1]) && self.read.is_match(path.as_str())
+    fn may_read(&self, path: &WorkspacePath, protected: &Protected) -> bool {
+        !is_one_of(path.parts().next(), &OF_THE_HOST[..1])
+            && !lies_in(path, &protected.hidden)
+            && self.read.is_match(path.as_str())
     }
 
-    fn may_write(&self, path: &WorkspacePath) -> bool {
-        let protected = is_one_of(path.parts().next(), &OF_THE_HOST)
+    fn may_write(&self, path: &WorkspacePath, protected: &Protected) -> bool {
+        let first = path.parts().next();
+        let of_the_host = is_one_of(first, &OF_THE_HOST)
+            // Whoever may make the file that the host swaps in may change the task file.
+            || first.is_some_and(|name| name.to_ascii_lowercase().starts_with(".tasks.yml."))
+            || lies_in(path, &protected.hidden)
+            || lies_in(path, &protected.unwritten)
             || path.parts().any(|part| is_one_of(Some(part), &OF_VERSION_CONTROL));
-        !protected && self.write.is_match(path.as_str())
+        !of_the_host && self.write.is_match(path.as_str())
     }
+}
+
+/// True if the path is one of these or below it, without regard to case.
+fn lies_in(path: &WorkspacePath, protected: &[String]) -> bool {
+    let path = path.as_str().to_ascii_lowercase();
+    protected
+        .iter()
+        .map(|name| name.to_ascii_lowercase())
+        .any(|name| path == name || path.strip_prefix(&name).is_some_and(|rest| rest.starts_with('/')))
 }
 
 /// Without regard to case: some file systems have none.
@@ -77,12 +93,13 @@ fn glob_set(globs: &[String]) -> GlobSet {
 pub struct Files {
     granted: Arc<FilesGrant>,
     folder: Arc<PathBuf>,
+    protected: Arc<Protected>,
     workspace: Option<Arc<Workspace>>,
 }
 
 impl Files {
-    pub fn new(granted: Arc<FilesGrant>, folder: Arc<PathBuf>) -> Self {
-        Self { granted, folder, workspace: None }
+    pub fn new(granted: Arc<FilesGrant>, folder: Arc<PathBuf>, protected: Arc<Protected>) -> Self {
+        Self { granted, folder, protected, workspace: None }
     }
 
     fn workspace(&mut self) -> Result<Arc<Workspace>, Error> {
@@ -131,10 +148,10 @@ impl FilesView<'_> {
         &mut self,
         text: &str,
         verb: &str,
-        may: fn(&FilesGrant, &WorkspacePath) -> bool,
+        may: fn(&FilesGrant, &WorkspacePath, &Protected) -> bool,
     ) -> Result<WorkspacePath, Error> {
         let path = WorkspacePath::parse(text).map_err(Error::Invalid)?;
-        match may(&self.files.granted, &path) {
+        match may(&self.files.granted, &path, &self.files.protected) {
             true => Ok(path),
             false => Err(self.ledger.deny("files", format!("{verb} `{}`", path.as_str()))),
         }
@@ -147,8 +164,12 @@ impl FilesView<'_> {
         let matcher =
             glob(text).map_err(|_| Error::Invalid("glob is malformed".to_owned()))?.compile_matcher();
         let (workspace, granted) = (self.files.workspace()?, self.files.granted.clone());
+        let protected = self.files.protected.clone();
         let search = move || {
-            let wanted = |path: &str| matcher.is_match(path) && granted.read.is_match(path);
+            let wanted = |path: &str| {
+                let may = |path| granted.may_read(&path, &protected);
+                matcher.is_match(path) && WorkspacePath::parse(path).is_ok_and(may)
+            };
             workspace.find(after.as_deref(), FIND_MAX, &wanted)
         };
         let found = aside(search).await.map_err(|_| Error::Unavailable)?;
@@ -223,7 +244,7 @@ mod tests {
             let list = |globs: &[&str]| globs.iter().map(|&glob| glob.to_owned()).collect();
             let granted = FilesGrant::new(&FilesPermission { read: list(read), write: list(write) });
             let (bench, folder) = (Bench::new(), tempfile::tempdir().unwrap());
-            let files = Files::new(Arc::new(granted), Arc::new(folder.path().to_owned()));
+            let files = Files::new(Arc::new(granted), Arc::new(folder.path().to_owned()), Arc::default());
             Self { files, ledger: bench.ledger(), bench, folder }
         }
 
@@ -292,6 +313,25 @@ mod tests {
         for path in ["a.txt", "sub/tasks.yml", "sub/logs/a", ".github/x"] {
             assert!(open.write(path).await.is_ok(), "{path}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_state_folder_and_a_task_file_of_other_names_are_protected_too() {
+        let mut open = Open::new(&["**"], &["**"]);
+        let (hidden, unwritten) = (vec!["var/state".to_owned()], vec!["plan.yml".to_owned()]);
+        open.files.protected = Arc::new(Protected { hidden, unwritten });
+        fs::create_dir_all(open.folder.path().join("var/state")).unwrap();
+        for file in ["var/state/state.db", "var/other", "plan.yml"] {
+            fs::write(open.folder.path().join(file), "x").unwrap();
+        }
+        assert!(matches!(open.read("var/state/state.db").await, Err(Error::Denied(_))));
+        assert!(matches!(open.write("VAR/state/state.db").await, Err(Error::Denied(_))));
+        assert!(matches!(open.write("plan.yml").await, Err(Error::Denied(_))));
+        assert!(matches!(open.write(".tasks.yml.0-1.orch-swap").await, Err(Error::Denied(_))));
+        assert!(open.read("plan.yml").await.is_ok() && open.read("var/other").await.is_ok());
+        let found = open.view().find("**".to_owned(), None).await.unwrap().unwrap();
+        let paths: Vec<&str> = found.iter().map(|entry| entry.path.as_str()).collect();
+        assert_eq!(paths, ["plan.yml", "var/other"]);
     }
 
     #[tokio::test]

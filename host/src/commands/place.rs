@@ -11,6 +11,7 @@ use orch_trust::authority::AuthorityError;
 use orch_trust::lock::Lock;
 use orch_trust::time::UnixSeconds;
 
+use crate::call::Protected;
 use crate::config::operator::{self, Operator, OperatorError};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::{WorkspaceConfig, WorkspaceError};
@@ -49,6 +50,17 @@ impl Place {
 
     pub fn from_args(args: &WorkspaceArgs) -> Result<Self, Fault> {
         Self::of(&args.workspace, &args.memory)
+    }
+
+    /// What plugins do not reach: the state folder and the task file, where they lie in the workspace.
+    pub fn protected(&self, tasks: &Path) -> Arc<Protected> {
+        let inside = |path: &Path| {
+            let path = path.strip_prefix(&*self.workspace).ok()?.display().to_string();
+            (!path.is_empty()).then_some(path)
+        };
+        let hidden = inside(&self.state).into_iter().collect();
+        let unwritten = inside(&self.workspace.join(tasks)).into_iter().collect();
+        Arc::new(Protected { hidden, unwritten })
     }
 
     pub fn config(&self) -> Result<WorkspaceConfig, Fault> {

@@ -33,7 +33,7 @@ use crate::watch::{self, Format};
 
 const LOG_MIB_DEFAULT: u64 = 64;
 
-/// What is said at every run in which a plugin may start programs [decision 0012].
+/// What is said at every run in which a plugin may start programs.
 pub const PROCESS_WARNING: &str = "a `process` grant equals your own authority, the host's secret included: programs run without an \
                                operating-system sandbox; `network` is not enforced";
 
@@ -146,6 +146,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         Run::new(id.clone(), state.unwrap_or_default(), journal.clone()).observed_by(Box::new(watcher));
     let control = signals()?;
     let desk = Desk {
+        protected: place.protected(&args.tasks),
         workspace: place.workspace.clone(),
         journal: journal.clone(),
         guests: guests.handle().clone(),
@@ -264,6 +265,7 @@ fn begin(
     config: &WorkspaceConfig,
     plugins: Vec<orch_journal::event::PluginPin>,
 ) -> Result<(), Fault> {
+    let pins = plugins.clone();
     if run.state().started.is_none() {
         let started = RunStarted {
             run: run.id.clone(),
@@ -285,6 +287,7 @@ fn begin(
     }
     let me = orch_supervisor::ProcessIdentity::of(std::process::id()).map_err(anyhow::Error::from)?;
     run.record(Event::HostAttached {
+        plugins: pins,
         pid: me.pid,
         start_ticks: me.start_ticks,
         boot_id: me.boot_id,

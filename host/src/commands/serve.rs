@@ -33,7 +33,7 @@ use crate::call::{
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceError;
 use crate::console::Console;
-use crate::drive::gate::RepeatableGate;
+use crate::drive::gate::NoEffects;
 use crate::drive::kv::KvOverlay;
 use crate::drive::roles::Bound;
 use crate::engine::Engine;
@@ -184,8 +184,9 @@ async fn handle(desk: &Desk, place: usize, request: Request<Bytes>) -> Response<
     let Some((_, bound)) = desk.services.get(place) else {
         return plain(StatusCode::NOT_FOUND, "no service is mounted here\n");
     };
-    let effects: Arc<dyn EffectGate> = Arc::new(RepeatableGate);
+    let effects: Arc<dyn EffectGate> = Arc::new(NoEffects);
     let context = CallContext {
+        protected: desk.place.protected(Path::new("tasks.yml")),
         workspace: desk.place.workspace.clone(),
         settings: bound.settings.clone(),
         tasks: Arc::new(StoreTasks { state: desk.place.state.clone(), rows: OnceLock::new() }),

@@ -17,7 +17,7 @@ use super::retry::Backoff;
 use super::roles::Bound;
 use super::run::SharedState;
 use super::task_reader::StateReader;
-use crate::call::{CallContext, EffectGate, LogSink};
+use crate::call::{CallContext, EffectGate, LogSink, Protected};
 use crate::processes::{CallProcesses, CommandLog, Commands};
 
 /// When auditors are called, besides at the end.
@@ -104,6 +104,8 @@ impl RunRules {
 pub struct Desk {
     /// Absolute, without links.
     pub workspace: Arc<PathBuf>,
+    /// What no plugin reads or writes, relative to it.
+    pub protected: Arc<Protected>,
     pub journal: Arc<Journal>,
     /// The runtime that guests run on.
     pub guests: tokio::runtime::Handle,
@@ -125,6 +127,7 @@ impl Desk {
         wall: Duration,
     ) -> CallContext {
         CallContext {
+            protected: self.protected.clone(),
             workspace: self.workspace.clone(),
             settings: bound.settings.clone(),
             tasks: Arc::new(StateReader::new(state)),

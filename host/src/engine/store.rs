@@ -69,7 +69,7 @@ impl CallState {
             settings: Settings::new(context.settings),
             kv: Kv::new(granted.kv.clone(), plugin.clone(), context.kv),
             tasks: Tasks::new(granted.tasks.clone(), context.tasks),
-            files: Files::new(granted.files.clone(), context.workspace.clone()),
+            files: Files::new(granted.files.clone(), context.workspace.clone(), context.protected.clone()),
             process: Process::new(granted.process.clone(), context.workspace, context.processes),
             findings: Findings::default(),
             metrics: Metrics::default(),

@@ -57,7 +57,15 @@ fn an_ended_run_says_why_and_goes_on_when_a_host_attaches() {
     assert_eq!((run.status.as_str(), run.completed_at.is_some()), ("failed", true));
     assert!(run.metadata.contains("\"why\":\"nothing is left\""), "{}", run.metadata);
     let (store, journal) = open(folder.path());
-    journal.append(Event::HostAttached { pid: 1, start_ticks: 1, boot_id: String::new(), at: 5 }).unwrap();
+    journal
+        .append(Event::HostAttached {
+            plugins: Vec::new(),
+            pid: 1,
+            start_ticks: 1,
+            boot_id: String::new(),
+            at: 5,
+        })
+        .unwrap();
     store.close().unwrap();
     let run = reader(folder.path()).run(RUN).unwrap().unwrap();
     assert_eq!(
@@ -243,7 +251,13 @@ fn events_of(steps: &[Step]) -> Vec<Event> {
                 Event::TaskEdited { task, to: Box::new(to), at }
             }
             (5, Some(_)) => Event::SessionOpened { planner: "p".to_owned(), restarted: false, at },
-            (6, Some(_)) => Event::HostAttached { pid: 1, start_ticks: 1, boot_id: String::new(), at },
+            (6, Some(_)) => Event::HostAttached {
+                plugins: Vec::new(),
+                pid: 1,
+                start_ticks: 1,
+                boot_id: String::new(),
+                at,
+            },
             (7, Some(_)) => {
                 finished([RunStatus::Completed, RunStatus::Failed, RunStatus::Waiting][*how as usize % 3])
             }

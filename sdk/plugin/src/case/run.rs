@@ -90,6 +90,7 @@ impl Trial {
         let (commands, lines) = (Arc::new(Commands::new(&case.host)), Arc::new(Lines::default()));
         let host = Arc::new(case.host.clone());
         let context = CallContext {
+            protected: Arc::default(),
             workspace: Arc::new(workspace),
             settings: settings.as_str().into(),
             tasks: host.clone(),
