@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use orch_journal::event::PluginPin;
 use orch_task::Kind;
-use orch_trust::admission::{Rules, admit};
-use orch_trust::evidence::{Admitted, Compilable};
+use orch_trust::admission::{Rules, explain};
+use orch_trust::certificate::{CERTIFIED_DAYS, LOCAL_DAYS};
+use orch_trust::evidence::{Admitted, Compilable, Trust};
 use orch_trust::manifest::{Manifest, Role};
 use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
@@ -149,15 +150,22 @@ pub fn read(found: &Found) -> Result<PackageBytes, PackageError> {
     }
 }
 
+/// Every plugin that the workspace binds, and what an operator should hear about them.
+pub struct AdmittedPlugins {
+    pub by_id: BTreeMap<String, Admitted>,
+    /// Certificates in the last fifth of their life.
+    pub ending: Vec<(String, UnixSeconds)>,
+}
+
 /// Every plugin that the workspace binds, admitted.
 pub fn admit_bound(
     workspace: &WorkspaceConfig,
     folders: &[PathBuf],
     rules: &Rules,
     now: UnixSeconds,
-) -> Result<BTreeMap<String, Admitted>, PluginsError> {
+) -> Result<AdmittedPlugins, PluginsError> {
     let found = discover(folders);
-    let mut admitted = BTreeMap::new();
+    let (mut admitted, mut ending) = (BTreeMap::new(), Vec::new());
     for text in workspace.roles.ids() {
         let id = PluginId::parse(&text).map_err(|_| PluginsError::NotAnId { found: text.clone() })?;
         let package = choose(&found, &id, rules)
@@ -168,11 +176,24 @@ pub fn admit_bound(
             source: Box::new(source),
         };
         let bytes = read(package).map_err(refused)?;
-        let one = admit(&bytes, rules, now).map_err(|refusal| refused(refusal.into()))?;
+        let steps = explain(&bytes, rules, now);
+        let one = steps.outcome.map_err(|(_, refusal)| refused(refusal.into()))?;
+        if let Some(until) = steps.valid_until.filter(|until| is_ending(one.trust(), *until, now)) {
+            ending.push((text.clone(), until));
+        }
         admitted.insert(text, one);
     }
     check_bindings(workspace, &admitted)?;
-    Ok(admitted)
+    Ok(AdmittedPlugins { by_id: admitted, ending })
+}
+
+/// True in the last fifth of a certificate's life.
+fn is_ending(trust: Trust, until: UnixSeconds, now: UnixSeconds) -> bool {
+    let days = match trust {
+        Trust::Certified => CERTIFIED_DAYS,
+        _ => LOCAL_DAYS,
+    };
+    now.plus(days * UnixSeconds::DAY / 5) > until
 }
 
 fn check_bindings(
@@ -291,5 +312,18 @@ impl<'a> Workbench<'a> {
             wall: Duration::from_millis(admitted.manifest().limits.wall_ms.into()),
             effectful: admitted.grant().permissions().is_effectful(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_announced_in_the_last_fifth_of_its_life() {
+        let now = UnixSeconds(1_800_000_000);
+        let ending = |trust, hours: i64| is_ending(trust, now.plus(hours * 3600), now);
+        assert!(!ending(Trust::CertifiedLocal, 34) && ending(Trust::CertifiedLocal, 33));
+        assert!(!ending(Trust::Certified, 18 * 24) && ending(Trust::Certified, 18 * 24 - 1));
     }
 }

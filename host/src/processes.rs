@@ -8,7 +8,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -55,7 +55,7 @@ impl CommandLog {
         if let Some(file) = file.as_ref() {
             return file.try_clone();
         }
-        std::fs::create_dir_all(&self.folder)?;
+        make_log_folder(&self.folder)?;
         let made = OpenOptions::new()
             .create_new(true)
             .append(true)
@@ -64,6 +64,15 @@ impl CommandLog {
         let clone = made.try_clone()?;
         *file = Some(made);
         Ok(clone)
+    }
+}
+
+/// Makes the folder of the logs; a link in its place is refused, it could lead anywhere.
+pub fn make_log_folder(folder: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    match std::fs::symlink_metadata(folder)?.is_dir() {
+        true => Ok(()),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "the folder of the logs is a link")),
     }
 }
 

@@ -28,7 +28,7 @@ impl RunLog {
     fn write(&self, line: &str) -> std::io::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if file.is_none() {
-            std::fs::create_dir_all(&self.folder)?;
+            crate::processes::make_log_folder(&self.folder)?;
             let open = OpenOptions::new()
                 .create(true)
                 .append(true)

@@ -5,6 +5,8 @@
 //! Not here: what is tested (`tests/`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+pub mod vouch;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -97,6 +99,22 @@ impl Workspace {
     #[track_caller]
     pub fn run(&self, args: &[&str], exit: i32) -> Output {
         self.host(&[&["run", "--trust-workspace"], args].concat(), exit)
+    }
+
+    /// Lets a hostile guest in: a certifier vouched for it and the operator approved it. Gives its package folder's root.
+    pub fn admit_hostile(&self, name: &str) -> PathBuf {
+        let root = self.outside().join("hostile");
+        let package = root.join("demo").join(name).join("0.1.0");
+        copy(&packages().join("demo").join(name).join("0.1.0"), &package);
+        vouch::vouch(&package, &self.operator().join("keys/certifier.json"));
+        let policy = self.operator().join("policy.toml");
+        let more = format!(
+            "\n[plugins.\"demo/{name}\".allow]\nlog = {{}}\nsettings = {{}}\ntasks = {{ add = 10, kinds = [\"note\", \"shell\"] }}\n"
+        );
+        let text = std::fs::read_to_string(&policy).unwrap();
+        std::fs::write(&policy, text + &more).unwrap();
+        self.host(&["plugin", "approve", &format!("demo/{name}"), "--plugins", root.to_str().unwrap()], 0);
+        root
     }
 
     pub fn reader(&self) -> Reader {

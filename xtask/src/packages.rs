@@ -53,7 +53,34 @@ pub(crate) fn for_tests(root: &Path) -> anyhow::Result<()> {
         build.args(["build", "-p", "orch-host", "-p", "orch-certify", "-p", "orch-plugin"]);
         step::run("build", &mut build)
     })?;
-    make(root, &place)
+    make(root, &place)?;
+    step::timed("hostile guests, packed and signed", || {
+        let publisher = place.config.join("keys/publisher.json");
+        for folder in fs::read_dir(root.join("tests/guests")).context("cannot read `tests/guests`")? {
+            let folder = folder?.path();
+            if !folder.join("plugin.json").exists() {
+                continue;
+            }
+            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            pack_and_sign(
+                &place,
+                &folder,
+                &place.packages.join("demo").join(&name).join("0.1.0"),
+                &publisher,
+            )?;
+        }
+        Ok(())
+    })
+}
+
+/// Builds a plugin, makes its package, signs it as its publisher.
+fn pack_and_sign(place: &Place, source: &Path, package: &Path, key: &Path) -> anyhow::Result<()> {
+    let mut pack = place.program("orch-plugin");
+    pack.arg("pack").arg(source).arg("--out").arg(&place.packages);
+    step::run("pack", &mut pack)?;
+    let mut sign = place.program("orch-plugin");
+    sign.arg("sign").arg(package).arg("--key").arg(key);
+    step::run("sign", &mut sign)
 }
 
 /// Where cargo builds to.
@@ -89,12 +116,7 @@ pub(crate) fn make(root: &Path, place: &Place) -> anyhow::Result<()> {
         for plugin in PLUGINS {
             step::say(plugin);
             let package = place.packages.join("demo").join(plugin).join("0.1.0");
-            let mut pack = place.program("orch-plugin");
-            pack.arg("pack").arg(root.join("plugins").join(plugin)).arg("--out").arg(&place.packages);
-            step::run(plugin, &mut pack)?;
-            let mut sign = place.program("orch-plugin");
-            sign.arg("sign").arg(&package).arg("--key").arg(&publisher);
-            step::run(plugin, &mut sign)?;
+            pack_and_sign(place, &root.join("plugins").join(plugin), &package, &publisher)?;
             let mut certify = place.program("orch-certify");
             certify.arg("run").arg(&package).arg("--key").arg(&certifier).args(["--profile", "local"]);
             step::run(plugin, &mut certify)?;

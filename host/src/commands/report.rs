@@ -1,8 +1,8 @@
 //! `orch-host report [RUN]`: what a run did, from the store alone.
 
 use clap::ValueEnum;
-use orch_journal::Reader;
 use orch_journal::rows::{FindingRow, RunRow, TaskRow};
+use orch_journal::{Event, Reader};
 
 use super::place::{Place, WorkspaceArgs};
 use super::status::find_run;
@@ -32,6 +32,8 @@ struct Facts {
     plugins: Vec<serde_json::Value>,
     tasks: Vec<TaskRow>,
     findings: Vec<FindingRow>,
+    /// Code and text of each warning, from the journal itself.
+    warnings: Vec<(String, String)>,
 }
 
 impl Facts {
@@ -40,7 +42,19 @@ impl Facts {
         let metadata: serde_json::Value = serde_json::from_str(&run.metadata).unwrap_or_default();
         let plugins =
             metadata.get("plugins").and_then(|plugins| plugins.as_array()).cloned().unwrap_or_default();
-        Ok(Self { plugins, tasks: reader.tasks(&run.id)?, findings: reader.findings(&run.id)?, run })
+        let mut warnings = Vec::new();
+        for event in reader.events(&run.id) {
+            if let Event::Warned { code, text } = event?.1 {
+                warnings.push((code, text));
+            }
+        }
+        Ok(Self {
+            plugins,
+            tasks: reader.tasks(&run.id)?,
+            findings: reader.findings(&run.id)?,
+            warnings,
+            run,
+        })
     }
 
     fn count(&self, status: &str) -> usize {
@@ -61,6 +75,7 @@ pub fn run(args: &ReportArgs, console: Console) -> Outcome {
         Format::Json => {
             let all = serde_json::json!({
                 "run": facts.run, "plugins": facts.plugins, "tasks": facts.tasks, "findings": facts.findings,
+                "warnings": facts.warnings,
             });
             console.line(&serde_json::to_string_pretty(&all).map_err(anyhow::Error::from)?);
         }
@@ -105,6 +120,9 @@ fn text(facts: &Facts, console: Console) {
             escape(&finding.message)
         ));
     }
+    for (code, text) in &facts.warnings {
+        console.line(&format!("  warning {}: {}", escape(code), escape(text)));
+    }
 }
 
 /// A cell of a table: what would end it is escaped.
@@ -133,6 +151,12 @@ fn markdown(facts: &Facts, console: Console) {
             cell(by),
             cell(&task.description)
         ));
+    }
+    if !facts.warnings.is_empty() {
+        console.line("\n## Warnings\n");
+    }
+    for (code, text) in &facts.warnings {
+        console.line(&format!("- {}: {}", cell(code), cell(text)));
     }
     if facts.findings.is_empty() {
         return;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use orch_journal::event::{Event, RunStarted, RunStatus};
 use orch_journal::{RunState, Store};
+use orch_trust::evidence::Compilable;
 use tokio::sync::watch as signal;
 
 use super::place::{self, Place};
@@ -26,7 +27,7 @@ use crate::drive::task_file::Sheet;
 use crate::engine::Engine;
 use crate::engine::cache::NativeCache;
 use crate::exit::{Exit, Fault, Outcome};
-use crate::plugins::{self, Workbench};
+use crate::plugins::{self, AdmittedPlugins, Workbench};
 use crate::processes::Commands;
 use crate::run_log::RunLog;
 use crate::watch::{self, Format};
@@ -110,15 +111,8 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let folders = operator.package_folders(&args.plugins);
     let trust = operator.rules(&config, place.lock()?);
     let admitted = plugins::admit_bound(&config, &folders, &trust, place::now())?;
-    if operator.signing_key {
-        console.warn(&format!("`{SIGNING_KEY_VARIABLE}` adds a publisher for the namespace `local/`"));
-    }
-    if admitted
-        .values()
-        .any(|plugin| orch_trust::evidence::Compilable::grant(plugin).permissions().process.is_some())
-    {
-        console.warn(PROCESS_WARNING);
-    }
+    announce(&operator, &admitted, console);
+    let admitted = admitted.by_id;
 
     // 2. Its tasks, before anything is written.
     let mut sheet = Sheet::read(&place.workspace.join(&args.tasks))?;
@@ -163,6 +157,10 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         .map_err(anyhow::Error::from)?;
     let driven: Result<Summary, Fault> = main.block_on(async {
         begin(&mut run, &desk, &place, &config, plugins::pins(&admitted))?;
+        if operator.signing_key {
+            let text = format!("`{SIGNING_KEY_VARIABLE}` added a publisher for the namespace `local/`");
+            run.record(Event::Warned { code: "signing-key".to_owned(), text })?;
+        }
         sheet.merge(&mut run, &roles)?;
         Ok(drive::drive(&mut run, &roles, &desk, &mut sheet).await?)
     });
@@ -175,6 +173,19 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     store.close()?;
     report(&summary, format, console);
     Ok(exit_of(&summary))
+}
+
+/// What an operator hears before plugins run.
+pub(super) fn announce(operator: &Operator, admitted: &AdmittedPlugins, console: Console) {
+    if operator.signing_key {
+        console.warn(&format!("`{SIGNING_KEY_VARIABLE}` adds a publisher for the namespace `local/`"));
+    }
+    for (id, until) in &admitted.ending {
+        console.warn(&format!("certificate of `{id}` ends at {until}; `orch-certify run` renews it"));
+    }
+    if admitted.by_id.values().any(|plugin| plugin.grant().permissions().process.is_some()) {
+        console.warn(PROCESS_WARNING);
+    }
 }
 
 fn run_rules(args: &RunArgs, config: &WorkspaceConfig, operator: &Operator) -> RunRules {

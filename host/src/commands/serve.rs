@@ -84,6 +84,8 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
     let trust = operator.rules(&config, place.lock()?);
     let admitted =
         plugins::admit_bound(&config, &operator.package_folders(&args.plugins), &trust, place::now())?;
+    super::run::announce(&operator, &admitted, console);
+    let admitted = admitted.by_id;
     let engine = Engine::run(REQUESTS_MAX as u32, 0)
         .map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
     let cache_folder = operator.home.join("cache");

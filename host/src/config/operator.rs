@@ -155,14 +155,13 @@ impl Operator {
 
     /// The rules for one workspace.
     pub fn rules(&self, workspace: &WorkspaceConfig, lock: Lock) -> Rules {
-        let narrow = workspace.narrow.iter();
         Rules {
             publishers: self.publishers.clone(),
             certifiers: self.certifiers.clone(),
             policy: self.policy.clone(),
             approvals: self.approvals.clone(),
             lock,
-            narrow: narrow.filter_map(|(id, less)| Some((PluginId::parse(id).ok()?, less.clone()))).collect(),
+            narrow: workspace.narrow.clone(),
         }
     }
 

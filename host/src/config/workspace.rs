@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use orch_trust::name::PluginId;
 use orch_trust::permission::Permissions;
 use serde::Deserialize;
 
@@ -168,7 +169,7 @@ pub struct WorkspaceConfig {
     /// By plugin id; a mapping each.
     pub settings: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
     /// By plugin id; less than the operator allows.
-    pub narrow: BTreeMap<String, Permissions>,
+    pub narrow: BTreeMap<PluginId, Permissions>,
     pub audit: AuditConfig,
     pub budget: BudgetConfig,
     pub findings: FindingsConfig,
@@ -262,6 +263,12 @@ mod tests {
         assert_eq!(code("budget: {warn_at: 2}\n"), Some("workspace-config"));
         assert_eq!(code("audit: {every: sometimes}\n"), Some("workspace-config"));
         assert_eq!(code("jobs: 0\n"), Some("workspace-config"));
+        assert_eq!(
+            code("narrow: {demo: {}}\n"),
+            Some("workspace-config"),
+            "a narrowing that nobody has is no narrowing"
+        );
+        assert_eq!(code("narrow: {demo/x: {}}\n"), None);
         assert_eq!(code("jobs: 4\naudit: {every: completion}\n"), None);
         assert_eq!(code(""), None);
     }

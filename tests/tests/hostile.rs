@@ -1,0 +1,104 @@
+//! Guests that misbehave, in a real run: it goes on, or ends with an error that names the plugin and the limit.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
+
+use orch_journal::Event;
+use orch_journal::event::Ending;
+use orch_tests::{Workspace, err, out};
+
+/// Runs one hostile executor beside an honest one; gives how the hostile task ended.
+fn execute(name: &str) -> (Ending, Vec<Event>) {
+    let workspace = Workspace::new("- {id: bad, kind: hostile, priority: 9}\n- {id: good, kind: note}\n");
+    let root = workspace.admit_hostile(name);
+    let config = workspace
+        .read("config.yaml")
+        .replace("executors: {", &format!("executors: {{hostile: demo/{name}, "));
+    workspace.write("config.yaml", &config);
+    let output = workspace
+        .command(&["run", "--trust-workspace", "--plugins", root.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{name}: {}", err(&output));
+    assert_eq!(workspace.statuses()["good"], "done", "{name}: the run goes on");
+    let events = workspace.events();
+    let ended = events.iter().find_map(|event| match event {
+        Event::AttemptFinished(finished) if finished.task == 0 => Some(finished.ending.clone()),
+        _ => None,
+    });
+    (ended.unwrap(), events)
+}
+
+#[track_caller]
+fn breaks(name: &str, code: &str) {
+    match execute(name).0 {
+        Ending::Broken { code: found, message } => {
+            assert_eq!(found, code, "{name}: {message}");
+            assert!(message.contains(&format!("demo/{name}")), "{name}: {message}");
+        }
+        other => panic!("{name} ended as {other:?}"),
+    }
+}
+
+#[test]
+fn executors_end_at_the_limit_that_they_hit() {
+    breaks("loops-for-ever", "limit-busy");
+    breaks("allocates-without-end", "limit-memory");
+    breaks("calls-the-host-without-end", "limit-host-calls");
+    breaks("returns-too-much", "limit-output");
+    breaks("traps", "plugin-trap");
+}
+
+#[test]
+fn a_log_without_end_is_cut_and_the_run_says_so() {
+    let (ending, events) = execute("logs-without-end");
+    assert!(matches!(ending, Ending::Done { .. }), "{ending:?}");
+    assert!(events.iter().any(|event| matches!(event, Event::Warned { code, .. } if code == "log-cut")));
+}
+
+#[track_caller]
+fn ends_with(config: impl Fn(&str) -> String, name: &str, exit: i32, code: &str) -> Workspace {
+    let workspace = Workspace::new("- {id: good, kind: note}\n");
+    let root = workspace.admit_hostile(name);
+    workspace.write("config.yaml", &config(&workspace.read("config.yaml")));
+    let output = workspace.run(&["--plugins", root.to_str().unwrap()], exit);
+    let said = err(&output) + &out(&output);
+    assert!(said.contains(code) && said.contains(name), "{said}");
+    workspace
+}
+
+#[test]
+fn a_planner_that_waits_or_names_what_is_not_there_ends_the_run_and_the_run_is_kept() {
+    for (name, code) in
+        [("waits-for-ever", "code: planner-stalled"), ("names-no-task", "code: planner-answer")]
+    {
+        let bind = |config: &str| config.replace("demo/planner-priority", &format!("demo/{name}"));
+        let workspace = ends_with(bind, name, 4, code);
+        assert_eq!(workspace.statuses()["good"], "pending");
+        // With an honest planner the same run goes on.
+        let config = workspace.read("config.yaml").replace(&format!("demo/{name}"), "demo/planner-priority");
+        workspace.write("config.yaml", &config);
+        workspace.run(&[], 0);
+        assert_eq!(workspace.reader().runs().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn a_reflector_without_the_kind_in_its_grant_runs_nothing() {
+    let bind = |config: &str| format!("{config}  reflectors: [demo/asks-for-a-shell]\n");
+    let workspace = ends_with(bind, "asks-for-a-shell", 4, "code: plugin-answer");
+    assert!(!workspace.path().join("owned").exists());
+    assert_eq!(workspace.statuses().len(), 1, "the task was not added");
+}
+
+#[test]
+fn a_task_that_would_reach_an_executors_grant_waits_for_a_person() {
+    let bind = |config: &str| format!("{config}  reflectors: [demo/asks-for-approval]\n");
+    let workspace = ends_with(bind, "asks-for-approval", 6, "waits for you: wanted");
+    assert!(!workspace.path().join("approved").exists());
+    assert!(
+        out(&workspace.host(&["approvals", "list"], 0)).contains("wanted  shell  by demo/asks-for-approval")
+    );
+    workspace.host(&["approvals", "approve", "wanted"], 0);
+    let root = workspace.outside().join("hostile");
+    workspace.run(&["--plugins", root.to_str().unwrap()], 0);
+    assert!(workspace.path().join("approved").exists());
+}
