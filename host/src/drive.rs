@@ -156,8 +156,9 @@ pub async fn drive(
         Stop::Finished(why) => conclude(run, roles, desk, why).await?,
         other => other,
     };
-    let summary = finish::run(run, &stop)?;
+    finish::block(run)?;
     sheet.save(run, roles, desk, "end").await?;
+    let summary = finish::run(run, &stop)?;
     run.durable(desk).await?;
     Ok(summary)
 }

@@ -42,12 +42,18 @@ pub struct Summary {
     pub interrupted: bool,
 }
 
-/// Marks what can never start as blocked, and closes the run or leaves it waiting.
-pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
+/// Marks what can never start as blocked.
+pub fn block(run: &mut Run) -> Result<(), DriveError> {
     for (task, by) in blocked(run) {
         let why = format!("`{by}` is not done");
         run.record(Event::TaskMoved { task, to: Status::Blocked, why, at: now_ms() })?;
     }
+    Ok(())
+}
+
+/// Closes the run, or leaves it waiting. The task file must say by now what the run says: a closed run is never
+/// continued, and the next one believes the file.
+pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
     let counts = counts(run);
     let count = |status: Status| counts.get(status.as_str()).copied().unwrap_or(0);
     let waiting = count(Status::InDoubt) + count(Status::WaitingApproval);
