@@ -90,11 +90,14 @@ impl Console {
         let _ = writeln!(io::stdout().lock(), "{text}");
     }
 
-    /// Bytes as they are, on standard output.
-    pub fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
+    /// Bytes as they are, on standard output. False when nobody reads any more.
+    pub fn bytes(&self, bytes: &[u8]) -> io::Result<bool> {
         let mut out = io::stdout().lock();
-        out.write_all(bytes)?;
-        out.flush()
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// A line for people on standard error, so that standard output stays for results.

@@ -62,10 +62,6 @@ fn print_from(path: &Path, at: u64, console: Console) -> Result<u64, Fault> {
     file.seek(SeekFrom::Start(at)).map_err(io)?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(io)?;
-    // A reader that went away wants no more.
-    match console.bytes(&bytes) {
-        Ok(()) => Ok(at + bytes.len() as u64),
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(at),
-        Err(error) => Err(place::io(path, "print", error)),
-    }
+    console.bytes(&bytes).map_err(|error| place::io(path, "print", error))?;
+    Ok(at + bytes.len() as u64)
 }

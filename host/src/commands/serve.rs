@@ -168,6 +168,10 @@ async fn answer(desk: &Arc<Desk>, request: Request<Incoming>) -> Response<Full<B
     let Some(place) = desk.services.iter().position(|(at, _)| mounted(at)) else {
         return plain(StatusCode::NOT_FOUND, "no service is mounted here\n");
     };
+    // A plugin sees the authority of every request.
+    if request.uri().authority().is_none() && !request.headers().contains_key(http::header::HOST) {
+        return plain(StatusCode::BAD_REQUEST, "the request names no host\n");
+    }
     let (parts, body) = request.into_parts();
     let body = match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await {
         Err(_) => return plain(StatusCode::REQUEST_TIMEOUT, "the request took too long\n"),
