@@ -107,7 +107,7 @@ impl Table {
     fn new() -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
         let head = all.add(ProgressBar::new(0));
-        let style = ProgressStyle::with_template("  {elapsed_precise}  [{bar:24}] {pos}/{len} done");
+        let style = ProgressStyle::with_template("  {elapsed_precise}  [{bar:24}] {pos}/{len} over");
         head.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         head.enable_steady_tick(Duration::from_millis(200));
         Self { all, head, running: BTreeMap::new() }
