@@ -138,7 +138,8 @@ fn keygen(place: &Place, secret: &Path, how: &[&str], trusted: &str) -> anyhow::
     let mut keygen = place.program("orch-certify");
     keygen.arg("keygen").arg("--out").arg(secret).args(how);
     step::run("keygen", &mut keygen)?;
-    fs::rename(secret.with_extension("toml"), &trusted).context("cannot move the public file")
+    fs::rename(secret.with_extension("toml"), &trusted).context("cannot move the public file")?;
+    fs::set_permissions(&trusted, fs::Permissions::from_mode(0o600)).context("cannot protect the public file")
 }
 
 /// What the operator of the demo allows: to each plugin what it asks for, and a list of programs.
