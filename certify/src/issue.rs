@@ -22,7 +22,7 @@ use crate::error::CertifyError;
 use crate::examine::{Examination, Unmet};
 
 /// The engine that conformance ran in.
-pub const WASMTIME: &str = "48.0.8";
+pub const WASMTIME: &str = orch_host::engine::version::WASMTIME_VERSION;
 
 /// The longest that a certificate of that level holds, in seconds.
 pub fn life_seconds(level: Level) -> i64 {

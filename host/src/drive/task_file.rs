@@ -158,8 +158,7 @@ impl Sheet {
             known.map(entry).collect()
         };
         let empty = TaskFile::parse("[]\n").map_err(|source| self.fault(source))?;
-        let bytes = empty.patched(&[], &entries).map_err(|source| self.patch_fault(source))?;
-        TaskFile::parse(bytes).map_err(|source| self.fault(source))
+        empty.patched_file(&[], &entries).map_err(|source| self.patch_fault(source))
     }
 
     fn compare(&self, last: &TaskFile, run: &Run) -> Result<MergeReport, DriveError> {
@@ -235,9 +234,9 @@ impl Sheet {
         if statuses.is_empty() && append.is_empty() {
             return Ok(Written::Same);
         }
-        let bytes = file.patched(&statuses, &append).map_err(|source| self.patch_fault(source))?;
+        let patched = file.patched_file(&statuses, &append).map_err(|source| self.patch_fault(source))?;
         let on = |point: &'static str| orch_journal::failpoint::hit(point);
-        let written = write_exchanging(&self.folder, &self.name, &bytes, &file.sha256(), on)
+        let written = write_exchanging(&self.folder, &self.name, patched.bytes(), &file.sha256(), on)
             .map_err(|source| self.io("write", source))?;
         match written {
             Exchanged::Edited { kept, .. } => {
@@ -247,7 +246,7 @@ impl Sheet {
                 Ok(Written::Edited)
             }
             Exchanged::Written => {
-                self.file = Some(TaskFile::parse(bytes).map_err(|source| self.fault(source))?);
+                self.file = Some(patched);
                 Ok(Written::Done)
             }
         }
