@@ -11,7 +11,6 @@ pub mod doctor;
 pub mod import;
 pub mod init;
 pub mod logs;
-pub mod place;
 pub mod plugin;
 pub mod report;
 pub mod resolve;

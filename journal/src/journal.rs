@@ -119,6 +119,11 @@ impl Journal {
         self.queue.committed(self.slot)
     }
 
+    /// How many groups the store has committed since it was opened, of all its runs.
+    pub fn groups(&self) -> u64 {
+        self.queue.groups()
+    }
+
     /// The event with this host's MAC, as [`append`](Self::append) stores it.
     ///
     /// # Errors

@@ -52,7 +52,7 @@ impl Wait {
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) events: Vec<Pending>,
-    /// The highest level that somebody waits for.
+    /// The highest level that somebody waits for, at least the queue's own.
     pub(crate) level: Level,
     /// Runs whose head is to be signed.
     pub(crate) heads: Vec<usize>,
@@ -88,6 +88,10 @@ struct State {
     pending: VecDeque<Pending>,
     pending_bytes: u64,
     waiters: Vec<Waiter>,
+    /// What a group is committed at when nobody waits for more.
+    floor: Option<Level>,
+    /// Committed so far.
+    groups: u64,
     closing: bool,
     fault: Option<JournalError>,
 }
@@ -108,6 +112,11 @@ impl std::fmt::Debug for Queue {
 }
 
 impl Queue {
+    /// A queue whose groups are committed at that level or a higher one.
+    pub(crate) fn new(floor: Level) -> Self {
+        Self { state: Mutex::new(State { floor: Some(floor), ..State::default() }), ..Self::default() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -148,6 +157,10 @@ impl Queue {
 
     pub(crate) fn events(&self, slot: usize) -> u64 {
         self.lock().slots.get(slot).map_or(0, |slot| slot.next)
+    }
+
+    pub(crate) fn groups(&self) -> u64 {
+        self.lock().groups
     }
 
     /// Numbers an event and queues it.
@@ -252,6 +265,7 @@ impl Queue {
     /// The group is committed at that level: answers who waited for it.
     pub(crate) fn settle(&self, group: &Group) {
         let mut state = self.lock();
+        state.groups += 1;
         for event in &group.events {
             if let Some(slot) = state.slots.get_mut(event.slot) {
                 slot.committed = event.seq + 1;
@@ -348,7 +362,8 @@ impl State {
         let fresh: Vec<_> =
             slots.iter().skip(self.shown).map(|slot| (slot.run.clone(), slot.link, slot.begun_at)).collect();
         self.shown += fresh.len();
-        Group { events, level: level.unwrap_or(Level::Process), heads, fresh }
+        let level = level.max(self.floor).unwrap_or(Level::Process);
+        Group { events, level, heads, fresh }
     }
 }
 

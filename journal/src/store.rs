@@ -13,7 +13,7 @@ use crate::connection;
 use crate::event::Event;
 use crate::events;
 use crate::head::{self, Head, JournalKeys};
-use crate::journal::{CommitError, Journal, JournalError};
+use crate::journal::{CommitError, Journal, JournalError, Level};
 use crate::lock::Lock;
 use crate::queue::Queue;
 use crate::reader::Reader;
@@ -144,13 +144,15 @@ pub struct StoreOptions {
     pub keys: JournalKeys,
     /// The operator's folder for kept heads, one `<run>.json` each; made if it is missing.
     pub heads_dir: Option<PathBuf>,
+    /// What every event is committed at, also when nobody waits for it.
+    pub level: Level,
     /// A store that reaches it is poisoned like one on a full disk.
     pub bytes_max: u64,
 }
 
 impl StoreOptions {
     pub fn new(keys: JournalKeys) -> Self {
-        Self { keys, heads_dir: None, bytes_max: STORE_BYTES_MAX }
+        Self { keys, heads_dir: None, level: Level::Process, bytes_max: STORE_BYTES_MAX }
     }
 }
 
@@ -185,7 +187,7 @@ impl Store {
         refuse_foreign(&connection, &options)?;
         let position = events::next_position(&connection)?;
         let keys = Arc::new(options.keys);
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(Queue::new(options.level));
         let writer = Writer::new(connection, queue.clone(), keys.clone(), options.heads_dir, position)?;
         let thread = std::thread::Builder::new().name("orch-store".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(|source| StoreError::Io {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing is installed into the system; everything made lies under `target/` or the user's cache folder.
 
+mod bench;
 mod demo;
 mod packages;
 mod step;
@@ -29,6 +30,11 @@ enum Command {
     CleanDemo,
     /// Everything that CI runs
     Test,
+    /// Measure the host beside the limits that it cannot beat
+    Bench {
+        #[command(subcommand)]
+        what: bench::Bench,
+    },
     /// The project's rules about itself: headers, sizes, directions
     Tidy,
     /// Build and certify the reference plugins for the tests, into target/test-packages
@@ -63,6 +69,7 @@ fn carry_out() -> anyhow::Result<()> {
         Command::Demo => demo::run(&root),
         Command::CleanDemo => demo::clean(&root),
         Command::Test => test::run(&root),
+        Command::Bench { what } => bench::run(&root, &what),
         Command::Tidy => tidy::run(&root),
         Command::Packages => packages::for_tests(&root),
         Command::Bindings { check } => {

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use orch_task::Status;
 
-use super::place::{Place, WorkspaceArgs};
 use super::status::find_run;
 use super::task::{Change, apply};
 use crate::console::{Console, escape, escape_cut};
 use crate::exit::{Exit, Outcome};
+use crate::place::{Place, WorkspaceArgs};
 
 #[derive(clap::Subcommand)]
 pub enum ApprovalsCommand {

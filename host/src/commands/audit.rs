@@ -4,10 +4,10 @@ use std::path::Path;
 
 use orch_journal::audit_verify;
 
-use super::place::{self, Place, WorkspaceArgs};
 use super::status::Format;
 use crate::console::{Console, Tone, escape};
 use crate::exit::{Exit, Outcome};
+use crate::place::{self, Place, WorkspaceArgs};
 
 #[derive(clap::Subcommand)]
 pub enum AuditCommand {

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use orch_task::{FileTask, Status, Task};
 
-use super::place::Place;
 use crate::console::{Console, escape_cut};
 use crate::drive::task_file::Sheet;
 use crate::exit::{Exit, Outcome};
+use crate::place::Place;
 
 #[derive(clap::Args)]
 pub struct BootstrapArgs {

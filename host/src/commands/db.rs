@@ -4,9 +4,9 @@ use std::path::Path;
 
 use orch_journal::db_check;
 
-use super::place::{Place, WorkspaceArgs};
 use crate::console::{Console, Tone, escape};
 use crate::exit::{Exit, Outcome};
+use crate::place::{Place, WorkspaceArgs};
 
 #[derive(clap::Subcommand)]
 pub enum DbCommand {

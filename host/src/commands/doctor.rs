@@ -5,11 +5,11 @@ use std::path::Path;
 
 use orch_trust::admission::admit;
 
-use super::place;
 use crate::config::operator;
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, Tone, escape};
 use crate::exit::{Exit, Outcome};
+use crate::place;
 use crate::plugins;
 
 #[derive(clap::Args)]

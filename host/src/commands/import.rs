@@ -9,9 +9,9 @@ use clap::ValueEnum;
 use orch_task::import::{ImportCommand, ImportOptions, import_wfformat};
 use orch_task::render::render;
 
-use super::place::{self, Place};
 use crate::console::Console;
 use crate::exit::{Exit, Fault, Outcome};
+use crate::place::{self, Place};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum As {

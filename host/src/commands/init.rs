@@ -7,9 +7,9 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::place::{self, Place};
 use crate::console::Console;
 use crate::exit::{Exit, Outcome};
+use crate::place::{self, Place};
 
 const CONFIG: &str = "\
 # Which plugin does what. What a plugin may do is said in `policy.toml` of the operator's folder, never here.

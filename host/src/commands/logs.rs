@@ -5,10 +5,10 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
-use super::place::{self, Place, WorkspaceArgs};
 use super::status::find_run;
 use crate::console::{Console, escape};
 use crate::exit::{Exit, Fault, Outcome};
+use crate::place::{self, Place, WorkspaceArgs};
 
 #[derive(clap::Args)]
 pub struct LogsArgs {

@@ -14,12 +14,12 @@ use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
 use orch_trust::refusal::Refusal;
 
-use super::place::{self, Place, WorkspaceArgs, is_approval};
 use crate::config::operator::Operator;
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, Tone, escape, escape_cut};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::package;
+use crate::place::{self, Place, WorkspaceArgs, is_approval};
 use crate::plugins::{self, Found};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -4,10 +4,10 @@ use clap::ValueEnum;
 use orch_journal::rows::{FindingRow, RunRow, TaskRow};
 use orch_journal::{Event, Reader};
 
-use super::place::{Place, WorkspaceArgs};
 use super::status::find_run;
 use crate::console::{Console, escape};
 use crate::exit::{Exit, Fault, Outcome};
+use crate::place::{Place, WorkspaceArgs};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {

@@ -5,10 +5,10 @@ use std::path::Path;
 use clap::ValueEnum;
 use orch_task::Status;
 
-use super::place::WorkspaceArgs;
 use super::task::{Change, apply};
 use crate::console::Console;
 use crate::exit::Outcome;
+use crate::place::WorkspaceArgs;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum As {

@@ -5,31 +5,22 @@
 //! Not here: the loop (`drive.rs`).
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::ValueEnum;
-use orch_journal::event::{Event, RunStarted, RunStatus};
-use orch_journal::{RunState, Store};
+use orch_journal::event::RunStatus;
 use orch_trust::evidence::Compilable;
 use tokio::sync::watch as signal;
 
-use super::place::{self, Place};
 use crate::config::operator::{Operator, SIGNING_KEY_VARIABLE};
-use crate::config::secret::KeyUse;
 use crate::config::workspace::{AuditEvery, WorkspaceConfig, WorkspaceError};
 use crate::console::{Console, Tone, escape, escape_cut};
-use crate::drive;
-use crate::drive::desk::{Audit, Control, Desk, Durability, RunRules, now_ms};
+use crate::drive::desk::{Audit, Control, Durability, RunRules};
 use crate::drive::finish::Summary;
-use crate::drive::kv::KvOverlay;
-use crate::drive::run::Run;
 use crate::drive::task_file::Sheet;
-use crate::engine::Engine;
-use crate::engine::cache::NativeCache;
 use crate::exit::{Exit, Fault, Outcome};
-use crate::plugins::{self, AdmittedPlugins, Workbench};
-use crate::processes::Commands;
-use crate::run_log::RunLog;
+use crate::place::{self, Place};
+use crate::plugins::{self, AdmittedPlugins};
+use crate::session::{Session, Setup};
 use crate::watch::{self, Format};
 
 const LOG_MIB_DEFAULT: u64 = 64;
@@ -115,62 +106,28 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let admitted = admitted.by_id;
 
     // 2. Its tasks, before anything is written.
-    let mut sheet = Sheet::read(&place.workspace.join(&args.tasks))?;
+    let sheet = Sheet::read(&place.workspace.join(&args.tasks))?;
     if args.dry_run {
         return dry_run(&sheet, &config, console);
     }
 
-    // 3. Native code, and the threads that guests run on.
-    let engine =
-        Engine::run(rules.jobs, 1).map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
-    let cache = NativeCache::open(&operator.home.join("cache"), operator.secret.key(KeyUse::NativeCode))
-        .map_err(|error| place::io(&operator.home.join("cache"), "open", error))?;
-    let roles = Workbench::new(&engine, &cache, &config, &admitted).roles()?;
-    let guests = guest_runtime(rules.jobs)?;
-
-    // 4. The store, and the run in it.
-    let store = place.store(&operator)?;
-    sheet.recover()?;
-    let (id, state) = open_run(&store, sheet.is_there())?;
-    let journal = Arc::new(store.journal(&id)?);
-    let format = args.format;
-    let committed = journal.clone();
-    let (watcher, screen) = watch::open(format, &id, console, move || committed.committed());
-    let mut run =
-        Run::new(id.clone(), state.unwrap_or_default(), journal.clone()).observed_by(Box::new(watcher));
-    let control = signals()?;
-    let desk = Desk {
-        protected: place.protected(&args.tasks),
-        workspace: place.workspace.clone(),
-        journal: journal.clone(),
-        guests: guests.handle().clone(),
-        commands: Arc::new(Commands::new(own_executable()?, rules.jobs as usize + 2)),
-        kv: Arc::new(KvOverlay::open(&place.state)?),
-        log: Arc::new(RunLog::new(place.workspace.join("logs"), &id)),
+    // 3. The run, shown as it becomes durable.
+    let session = Session::open(Setup {
+        place: &place,
+        operator: &operator,
+        config: &config,
+        admitted: &admitted,
+        task_file: &args.tasks,
+        sheet,
         rules,
-        control,
-    };
-    let main = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .event_interval(1)
-        .build()
-        .map_err(anyhow::Error::from)?;
-    let driven: Result<Summary, Fault> = main.block_on(async {
-        begin(&mut run, &desk, &place, &config, plugins::pins(&admitted))?;
-        if operator.signing_key {
-            let text = format!("`{SIGNING_KEY_VARIABLE}` added a publisher for the namespace `local/`");
-            run.record(Event::Warned { code: "signing-key".to_owned(), text })?;
-        }
-        sheet.merge(&mut run, &roles)?;
-        Ok(drive::drive(&mut run, &roles, &desk, &mut sheet).await?)
-    });
-    run.unobserved();
-    let kept = journal.wait_checkpoint();
+        supervisor: own_executable()?,
+        control: signals()?,
+    })?;
+    let (format, journal) = (args.format, session.journal());
+    let (watcher, screen) = watch::open(format, session.id(), console, move || journal.committed());
+    let driven = session.observed_by(Box::new(watcher)).drive();
     screen.finish();
-    guests.shutdown_background();
     let summary = driven?;
-    kept?;
-    store.close()?;
     report(&summary, format, console);
     Ok(exit_of(&summary))
 }
@@ -229,82 +186,6 @@ fn dry_run(sheet: &Sheet, config: &WorkspaceConfig, console: Console) -> Outcome
         console.line(&format!("first would be {}  {}", first.id, escape_cut(&first.description, 100)));
     }
     Ok(Exit::Done)
-}
-
-/// Guests have threads of their own: a busy guest gives way to another guest, never to the loop.
-pub(super) fn guest_runtime(jobs: u32) -> Result<tokio::runtime::Runtime, Fault> {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(cores.min(jobs as usize).max(1))
-        .thread_name("orch-guest")
-        .enable_all()
-        .event_interval(1)
-        .build();
-    Ok(runtime.map_err(anyhow::Error::from)?)
-}
-
-/// The run that goes on, or the name of a new one.
-fn open_run(store: &Store, has_file: bool) -> Result<(String, Option<RunState>), Fault> {
-    let reader = store.reader()?;
-    let open = match reader.open_run()? {
-        Some(open) => Some(open),
-        // Without a task file the tasks are those of the last run, also when it is over.
-        None if !has_file => reader.runs()?.first().map(|run| run.id.clone()),
-        None => None,
-    };
-    let Some(id) = open else { return Ok((new_run_id()?, None)) };
-    let mut state = RunState::default();
-    for event in reader.events(&id) {
-        let (_, event) = event?;
-        state.apply(&event).map_err(crate::drive::error::DriveError::from)?;
-    }
-    Ok((id, Some(state)))
-}
-
-/// `20261121-121726-4f3a`: sorts by time, and two hosts do not collide.
-fn new_run_id() -> Result<String, Fault> {
-    let stamp = crate::processes::log_stamp(now_ms());
-    let random = getrandom::u32().map_err(|_| crate::config::operator::OperatorError::NoRandom)?;
-    Ok(format!("{}-{:04x}", stamp.get(..15).unwrap_or(&stamp), random & 0xffff))
-}
-
-/// Records the start of a new run, or that another host goes on with it.
-fn begin(
-    run: &mut Run,
-    desk: &Desk,
-    place: &Place,
-    config: &WorkspaceConfig,
-    plugins: Vec<orch_journal::event::PluginPin>,
-) -> Result<(), Fault> {
-    let pins = plugins.clone();
-    if run.state().started.is_none() {
-        let started = RunStarted {
-            run: run.id.clone(),
-            goal: place
-                .workspace
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default(),
-            plugins,
-            jobs: desk.rules.jobs,
-            durability: desk.rules.durability.as_str().to_owned(),
-            budget: config.budget.limit,
-            unsigned: false,
-            at: now_ms(),
-            mac: String::new(),
-        };
-        run.record(Event::RunStarted(started))?;
-        run.set_budget(config.budget.limit);
-    }
-    let me = orch_supervisor::ProcessIdentity::of(std::process::id()).map_err(anyhow::Error::from)?;
-    run.record(Event::HostAttached {
-        plugins: pins,
-        pid: me.pid,
-        start_ticks: me.start_ticks,
-        boot_id: me.boot_id,
-        at: now_ms(),
-    })?;
-    Ok(())
 }
 
 /// A first interrupt lets running tasks end, a second one ends them.

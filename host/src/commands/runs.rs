@@ -1,9 +1,9 @@
 //! `orch-host runs list`: the runs of a workspace.
 
-use super::place::{Place, WorkspaceArgs};
 use super::status::Format;
 use crate::console::{Console, escape};
 use crate::exit::{Exit, Outcome};
+use crate::place::{Place, WorkspaceArgs};
 
 #[derive(clap::Subcommand)]
 pub enum RunsCommand {

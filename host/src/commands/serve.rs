@@ -25,23 +25,22 @@ use orch_trust::evidence::Admitted;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use super::place::{self, Place};
 use crate::call::{
     Boxed, CallContext, EffectGate, KvReader, ProcessError, ProcessOutput, ProcessRequest, Processes,
     TaskReader, TaskSummary,
 };
-use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceError;
 use crate::console::Console;
 use crate::drive::gate::NoEffects;
 use crate::drive::kv::KvOverlay;
 use crate::drive::roles::Bound;
 use crate::engine::Engine;
-use crate::engine::cache::NativeCache;
 use crate::exit::{Exit, Fault, Outcome};
+use crate::place::{self, Place};
 use crate::plugins::{self, Workbench};
 use crate::role::service::Service;
 use crate::run_log::RunLog;
+use crate::session;
 
 const BODY_BYTES_MAX: usize = 1 << 20;
 const REQUESTS_MAX: usize = 64;
@@ -88,9 +87,7 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
     let admitted = admitted.by_id;
     let engine = Engine::run(REQUESTS_MAX as u32, 0)
         .map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
-    let cache_folder = operator.home.join("cache");
-    let cache = NativeCache::open(&cache_folder, operator.secret.key(KeyUse::NativeCode))
-        .map_err(|error| place::io(&cache_folder, "open", error))?;
+    let cache = session::native_cache(&operator)?;
     let mut bench = Workbench::new(&engine, &cache, &config, &admitted);
     let mut services = Vec::new();
     for (path, id) in &config.roles.services {
@@ -102,7 +99,7 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
     }
     // The longest path first, so that the most exact one answers.
     services.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
-    let guests = super::run::guest_runtime(2)?;
+    let guests = session::guest_runtime(2)?;
     let desk = Arc::new(Desk {
         kv: Arc::new(KvOverlay::open(&place.state)?),
         log: Arc::new(RunLog::new(place.workspace.join("logs"), "serve")),

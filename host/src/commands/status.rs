@@ -4,9 +4,9 @@ use clap::ValueEnum;
 use orch_journal::Reader;
 use orch_journal::rows::RunRow;
 
-use super::place::{self, Place, WorkspaceArgs};
 use crate::console::{Console, escape, escape_cut};
 use crate::exit::{Exit, Fault, Outcome};
+use crate::place::{self, Place, WorkspaceArgs};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {

@@ -10,13 +10,13 @@ use orch_journal::event::Event;
 use orch_journal::{Level, RunState};
 use orch_task::Status;
 
-use super::place::{self, Place, WorkspaceArgs};
 use super::status::find_run;
 use crate::console::{Console, escape};
 use crate::drive::desk::now_ms;
 use crate::drive::error::DriveError;
 use crate::drive::run::Run;
 use crate::exit::{Exit, Fault, Outcome};
+use crate::place::{self, Place, WorkspaceArgs};
 
 #[derive(clap::Subcommand)]
 pub enum TaskCommand {
@@ -69,7 +69,7 @@ pub struct Change<'a> {
 pub fn apply(args: &WorkspaceArgs, home: Option<&Path>, change: Change<'_>, console: Console) -> Outcome {
     let place = Place::from_args(args)?;
     let operator = place::operator(home)?;
-    let store = place.store(&operator)?;
+    let store = place.store(&operator, Level::Process)?;
     let reader = store.reader()?;
     let id = find_run(&reader, change.run)?.id;
     let mut state = RunState::default();

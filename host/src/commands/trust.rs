@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use orch_trust::authority::{Certifier, Publisher};
 
-use super::place;
 use crate::config::operator::write_private;
 use crate::console::{Console, escape};
 use crate::exit::{Exit, Fault, Outcome};
+use crate::place;
 
 #[derive(clap::Subcommand)]
 pub enum TrustCommand {

@@ -52,7 +52,7 @@ impl EngineKind {
     }
 
     /// The engine's `Config`.
-    pub(super) fn config(self) -> Config {
+    pub fn config(self) -> Config {
         let mut config = Config::new();
         for feature in WasmFeatures::all().iter() {
             config.wasm_features(feature, FEATURES.contains(feature));

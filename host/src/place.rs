@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use orch_journal::{JournalError, JournalKeys, Reader, Store, StoreError, StoreOptions};
+use orch_journal::{JournalError, JournalKeys, Level, Reader, Store, StoreError, StoreOptions};
 use orch_trust::authority::AuthorityError;
 use orch_trust::lock::Lock;
 use orch_trust::time::UnixSeconds;
@@ -82,9 +82,10 @@ impl Place {
         Ok(Reader::open(&self.state)?)
     }
 
-    /// The store, held by this process.
-    pub fn store(&self, operator: &Operator) -> Result<Store, Fault> {
-        Ok(Store::open(&self.state, options(operator))?)
+    /// The store, held by this process; every event becomes at least so durable.
+    pub fn store(&self, operator: &Operator, level: Level) -> Result<Store, Fault> {
+        let options = StoreOptions { level, ..options(operator) };
+        Ok(Store::open(&self.state, options)?)
     }
 }
 

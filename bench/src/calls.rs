@@ -1,0 +1,155 @@
+//! A no-op's call on a fresh instance from the pool, beside the same with the engine alone.
+//!
+//! In -> out: a package's executor -> microseconds of a call of the host and of a bare one, in turns.
+//! Not in it: the journal, the loop, threads: both are called from one thread, one call after the other.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Args;
+use orch_host::call::{
+    Boxed, CallContext, EffectGate, KvReader, KvUnavailable, LogLevel, LogSink, ProcessError, ProcessOutput,
+    ProcessRequest, Processes, Protected, TaskReader, TaskSummary,
+};
+use orch_host::drive::gate::NoEffects;
+use orch_host::engine::Engine;
+use orch_host::plugins::Workbench;
+use orch_host::role::executor::Executor;
+use orch_host::session;
+use orch_journal::event::TaskIndex;
+use orch_task::{Kind, Task, TaskId};
+use serde::{Deserialize, Serialize};
+
+use crate::bare_engine;
+use crate::figures::median;
+use crate::place::{Opened, fault};
+
+const BLOCKS: usize = 40;
+const CALLS: u32 = 500;
+
+#[derive(Args)]
+pub(crate) struct CallsArgs {
+    #[arg(long)]
+    workspace: PathBuf,
+    #[arg(long)]
+    config_home: PathBuf,
+    /// Native code of the executor
+    #[arg(long)]
+    executor: PathBuf,
+}
+
+/// Median microseconds of one call.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct CallFigures {
+    pub(crate) host: f64,
+    pub(crate) bare: f64,
+    /// Median of the ratios of neighbouring blocks.
+    pub(crate) ratio: f64,
+}
+
+/// Lends nothing: the no-op needs a log only.
+struct Nothing;
+
+impl TaskReader for Nothing {
+    fn describe(&self, _index: TaskIndex) -> Option<Task> {
+        None
+    }
+
+    fn find(&self, _id: &str) -> Option<TaskIndex> {
+        None
+    }
+
+    fn scan(&self, _start: TaskIndex) -> Vec<TaskSummary> {
+        Vec::new()
+    }
+}
+
+impl KvReader for Nothing {
+    fn read(&self, _plugin: &str, _label: &str, _key: &str) -> Result<Option<Vec<u8>>, KvUnavailable> {
+        Err(KvUnavailable)
+    }
+
+    fn keys(
+        &self,
+        _plugin: &str,
+        _label: &str,
+        _prefix: &str,
+        _after: Option<&str>,
+    ) -> Result<Vec<String>, KvUnavailable> {
+        Err(KvUnavailable)
+    }
+
+    fn bytes(&self, _plugin: &str) -> Result<u64, KvUnavailable> {
+        Err(KvUnavailable)
+    }
+}
+
+impl Processes for Nothing {
+    fn run(
+        &self,
+        _request: ProcessRequest,
+        _effects: Arc<dyn EffectGate>,
+    ) -> Boxed<'_, Result<ProcessOutput, ProcessError>> {
+        Box::pin(async { Err(ProcessError::SupervisorGone) })
+    }
+}
+
+impl LogSink for Nothing {
+    fn line(&self, _plugin: &str, _level: LogLevel, _text: &str) {}
+}
+
+pub(crate) fn measure(args: &CallsArgs) -> anyhow::Result<()> {
+    let opened = Opened::open(&args.workspace, &args.config_home)?;
+    let engine = Engine::run(2, 0)?;
+    let cache = session::native_cache(&opened.operator).map_err(fault)?;
+    let id = opened.config.roles.executors.get("note").context("no executor of notes")?;
+    let ours = Workbench::new(&engine, &cache, &opened.config, &opened.admitted).bind(id, Executor::link)?;
+    let nothing = Arc::new(Nothing);
+    let context = CallContext {
+        workspace: opened.place.workspace.clone(),
+        protected: Arc::new(Protected::default()),
+        settings: ours.settings.clone(),
+        tasks: nothing.clone(),
+        kv: nothing.clone(),
+        effects: Arc::new(NoEffects),
+        processes: nothing.clone(),
+        log: nothing,
+        wall: Duration::from_secs(10),
+    };
+    let task = Task::new(TaskId::parse("t1")?, Kind::parse("note")?);
+
+    let bare_engine = bare_engine::engine(10)?;
+    let bare = bare_engine::executor(&bare_engine, &bare_engine::load(&bare_engine, &args.executor)?)?;
+    let no_op = bare_engine::no_op();
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut host_times, mut bare_times, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    runtime.block_on(async {
+        for block in 0..BLOCKS {
+            let clock = Instant::now();
+            for _ in 0..CALLS {
+                let report = ours.role.execute(context.clone(), &task, 1).await;
+                anyhow::ensure!(report.result?.summary == "t1", "the no-op said something else");
+            }
+            let host = clock.elapsed().as_secs_f64() * 1e6 / f64::from(CALLS);
+            let clock = Instant::now();
+            for _ in 0..CALLS {
+                let said = bare_engine::execute(&bare_engine, &bare, &no_op).await?;
+                anyhow::ensure!(said == "t1", "the no-op said something else");
+            }
+            let alone = clock.elapsed().as_secs_f64() * 1e6 / f64::from(CALLS);
+            // The first blocks warm the pools.
+            if block >= 4 {
+                host_times.push(host);
+                bare_times.push(alone);
+                ratios.push(host / alone);
+            }
+        }
+        Ok(())
+    })?;
+    let figures = CallFigures { host: median(host_times), bare: median(bare_times), ratio: median(ratios) };
+    println!("{}", serde_json::to_string(&figures)?);
+    Ok(())
+}

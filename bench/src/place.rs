@@ -1,0 +1,91 @@
+//! A workspace of the benchmark, opened as `orch-host run` opens it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use orch_host::config::operator::Operator;
+use orch_host::config::workspace::WorkspaceConfig;
+use orch_host::drive::desk::{Audit, Control, Durability, RunRules};
+use orch_host::drive::task_file::Sheet;
+use orch_host::exit::Fault;
+use orch_host::place::{self, Place};
+use orch_host::plugins;
+use orch_host::session::{Session, Setup};
+use orch_trust::evidence::Admitted;
+use tokio::sync::watch;
+
+/// What binds the plugins of the loop; the services and the rest are bound for the idle host only.
+const LOOP: &str =
+    "roles: {planner: demo/planner-priority, executors: {note: demo/executor-note}}\njobs: JOBS\n";
+const ALL: &str = "\
+roles:
+  planner: demo/planner-priority
+  executors: {note: demo/executor-note, shell: demo/executor-shell}
+  reflectors: [demo/reflector-complexity]
+  auditors: [demo/auditor-files]
+  verifiers: [demo/verifier-command]
+  services: {/status: demo/service-status}
+";
+
+/// Writes the workspace's own files.
+pub(crate) fn prepare(workspace: &Path, tasks: &str, all: bool, jobs: u32) -> anyhow::Result<()> {
+    std::fs::create_dir_all(workspace)?;
+    let config = if all { ALL.to_owned() } else { LOOP.replace("JOBS", &jobs.to_string()) };
+    std::fs::write(workspace.join("config.yaml"), config)?;
+    std::fs::write(workspace.join("tasks.yml"), tasks)?;
+    Ok(())
+}
+
+/// What stands before a session.
+pub(crate) struct Opened {
+    pub(crate) place: Place,
+    pub(crate) operator: Operator,
+    pub(crate) config: WorkspaceConfig,
+    pub(crate) admitted: BTreeMap<String, Admitted>,
+    control: (watch::Sender<Control>, watch::Receiver<Control>),
+}
+
+pub(crate) fn fault(fault: Fault) -> anyhow::Error {
+    fault.source.context(fault.code)
+}
+
+impl Opened {
+    /// Every plugin that the workspace binds is admitted, as at every run.
+    pub(crate) fn open(workspace: &Path, config_home: &Path) -> anyhow::Result<Self> {
+        let place = Place::of(workspace, Path::new(".orch")).map_err(fault)?;
+        let operator = place::operator(Some(config_home)).map_err(fault)?;
+        let config = place.config().map_err(fault)?;
+        let rules = operator.rules(&config, place.lock().map_err(fault)?);
+        let admitted = plugins::admit_bound(&config, &operator.package_folders(&[]), &rules, place::now())?;
+        Ok(Self { place, operator, config, admitted: admitted.by_id, control: watch::channel(Control::GoOn) })
+    }
+
+    pub(crate) fn session(&self, durability: Durability, host: PathBuf) -> anyhow::Result<Session> {
+        let task_file = Path::new("tasks.yml");
+        let sheet = Sheet::read(&self.place.workspace.join(task_file)).context("tasks.yml")?;
+        let rules = RunRules {
+            jobs: self.config.jobs.unwrap_or(1),
+            audit: Audit::End,
+            durability,
+            budget_warn_at: 0.8,
+            major_max: 0,
+            medium_max: 0,
+            backoff: self.config.retry,
+            log_bytes_max: 1 << 20,
+            tasks_auto: Vec::new(),
+        };
+        let setup = Setup {
+            place: &self.place,
+            operator: &self.operator,
+            config: &self.config,
+            admitted: &self.admitted,
+            task_file,
+            sheet,
+            rules,
+            supervisor: host,
+            control: self.control.1.clone(),
+        };
+        Session::open(setup).map_err(fault)
+    }
+}

@@ -1,0 +1,222 @@
+//! One run with everything that it needs: native code, threads, store, task file.
+//!
+//! In -> out: admitted plugins, a workspace, rules -> [`Session`] -> the run's [`Summary`].
+//! Invariant: opened in this order: native code, store, task file; what fails leaves nothing begun.
+//! Not here: admission (`plugins.rs`), the loop (`drive.rs`), what is shown (`watch.rs`).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use orch_journal::event::{Event, PluginPin, RunStarted};
+use orch_journal::{Journal, RunState, Store};
+use orch_trust::evidence::Admitted;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch::Receiver;
+
+use crate::config::operator::{Operator, OperatorError, SIGNING_KEY_VARIABLE};
+use crate::config::secret::KeyUse;
+use crate::config::workspace::WorkspaceConfig;
+use crate::drive;
+use crate::drive::desk::{Control, Desk, RunRules, now_ms};
+use crate::drive::error::DriveError;
+use crate::drive::finish::Summary;
+use crate::drive::kv::KvOverlay;
+use crate::drive::roles::Roles;
+use crate::drive::run::Run;
+use crate::drive::task_file::Sheet;
+use crate::engine::Engine;
+use crate::engine::cache::NativeCache;
+use crate::exit::{Exit, Fault};
+use crate::place::{self, Place};
+use crate::plugins::{self, Workbench};
+use crate::processes::Commands;
+use crate::run_log::RunLog;
+use crate::watch::Observer;
+
+/// What a session is opened with.
+pub struct Setup<'a> {
+    pub place: &'a Place,
+    pub operator: &'a Operator,
+    pub config: &'a WorkspaceConfig,
+    pub admitted: &'a BTreeMap<String, Admitted>,
+    /// Relative to the workspace.
+    pub task_file: &'a Path,
+    pub sheet: Sheet,
+    pub rules: RunRules,
+    /// Program that supervises commands when it is called with the supervisor's verb: `orch-host` itself.
+    pub supervisor: PathBuf,
+    pub control: Receiver<Control>,
+}
+
+/// A run that can be driven.
+pub struct Session {
+    run: Run,
+    roles: Roles,
+    desk: Desk,
+    sheet: Sheet,
+    store: Store,
+    guests: Runtime,
+    pins: Vec<PluginPin>,
+    goal: String,
+    budget: u64,
+    signing_key: bool,
+}
+
+impl Session {
+    /// Loads the plugins, opens the store, and finds the run that goes on.
+    pub fn open(setup: Setup<'_>) -> Result<Self, Fault> {
+        let Setup { place, operator, config, admitted, task_file, mut sheet, rules, supervisor, control } =
+            setup;
+        // 1. Native code, and the threads that guests run on.
+        let engine =
+            Engine::run(rules.jobs, 1).map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
+        let cache = native_cache(operator)?;
+        let roles = Workbench::new(&engine, &cache, config, admitted).roles()?;
+        let guests = guest_runtime(rules.jobs)?;
+
+        // 2. The store, and the run in it.
+        let store = place.store(operator, rules.durability.answers())?;
+        sheet.recover()?;
+        let (id, state) = open_run(&store, sheet.is_there())?;
+        let journal = Arc::new(store.journal(&id)?);
+        let run = Run::new(id.clone(), state.unwrap_or_default(), journal.clone());
+        let desk = Desk {
+            protected: place.protected(task_file),
+            workspace: place.workspace.clone(),
+            journal,
+            guests: guests.handle().clone(),
+            commands: Arc::new(Commands::new(supervisor, rules.jobs as usize + 2)),
+            kv: Arc::new(KvOverlay::open(&place.state)?),
+            log: Arc::new(RunLog::new(place.workspace.join("logs"), &id)),
+            rules,
+            control,
+        };
+        let name = place.workspace.file_name().map(|name| name.to_string_lossy().into_owned());
+        Ok(Self {
+            run,
+            roles,
+            desk,
+            sheet,
+            store,
+            guests,
+            pins: plugins::pins(admitted),
+            goal: name.unwrap_or_default(),
+            budget: config.budget.limit,
+            signing_key: operator.signing_key,
+        })
+    }
+
+    /// Name of the run.
+    pub fn id(&self) -> &str {
+        &self.run.id
+    }
+
+    pub fn journal(&self) -> Arc<Journal> {
+        self.desk.journal.clone()
+    }
+
+    /// Tells an observer of every event from now on; it is dropped when the run is over.
+    pub fn observed_by(mut self, observer: Box<dyn Observer>) -> Self {
+        self.run = self.run.observed_by(observer);
+        self
+    }
+
+    /// Drives the run to its end. What was recorded is durable and signed afterwards, also after a fault.
+    pub fn drive(mut self) -> Result<Summary, Fault> {
+        // The loop has this thread to itself: no guest, no writer, no timer of theirs runs on it.
+        let main = Builder::new_current_thread()
+            .enable_all()
+            .event_interval(1)
+            .build()
+            .map_err(anyhow::Error::from)?;
+        let driven: Result<Summary, Fault> = main.block_on(async {
+            self.begin()?;
+            self.sheet.merge(&mut self.run, &self.roles)?;
+            Ok(drive::drive(&mut self.run, &self.roles, &self.desk, &mut self.sheet).await?)
+        });
+        self.run.unobserved();
+        let kept = self.desk.journal.wait_checkpoint();
+        self.guests.shutdown_background();
+        let summary = driven?;
+        kept?;
+        self.store.close()?;
+        Ok(summary)
+    }
+
+    /// Records the start of a new run, or that another host goes on with it.
+    fn begin(&mut self) -> Result<(), Fault> {
+        if self.run.state().started.is_none() {
+            let started = RunStarted {
+                run: self.run.id.clone(),
+                goal: self.goal.clone(),
+                plugins: self.pins.clone(),
+                jobs: self.desk.rules.jobs,
+                durability: self.desk.rules.durability.as_str().to_owned(),
+                budget: self.budget,
+                unsigned: false,
+                at: now_ms(),
+                mac: String::new(),
+            };
+            self.run.record(Event::RunStarted(started))?;
+            self.run.set_budget(self.budget);
+        }
+        let me = orch_supervisor::ProcessIdentity::of(std::process::id()).map_err(anyhow::Error::from)?;
+        self.run.record(Event::HostAttached {
+            plugins: std::mem::take(&mut self.pins),
+            pid: me.pid,
+            start_ticks: me.start_ticks,
+            boot_id: me.boot_id,
+            at: now_ms(),
+        })?;
+        if self.signing_key {
+            let text = format!("`{SIGNING_KEY_VARIABLE}` added a publisher for the namespace `local/`");
+            self.run.record(Event::Warned { code: "signing-key".to_owned(), text })?;
+        }
+        Ok(())
+    }
+}
+
+/// This host's native code.
+pub fn native_cache(operator: &Operator) -> Result<NativeCache, Fault> {
+    let folder = operator.home.join("cache");
+    NativeCache::open(&folder, operator.secret.key(KeyUse::NativeCode))
+        .map_err(|error| place::io(&folder, "open", error))
+}
+
+/// Guests have threads of their own: a busy guest gives way to another guest, never to the loop.
+pub fn guest_runtime(jobs: u32) -> Result<Runtime, Fault> {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(cores.min(jobs as usize).max(1))
+        .thread_name("orch-guest")
+        .enable_all()
+        .event_interval(1)
+        .build();
+    Ok(runtime.map_err(anyhow::Error::from)?)
+}
+
+/// The run that goes on, or the name of a new one.
+fn open_run(store: &Store, has_file: bool) -> Result<(String, Option<RunState>), Fault> {
+    let reader = store.reader()?;
+    let open = match reader.open_run()? {
+        Some(open) => Some(open),
+        // Without a task file the tasks are those of the last run, also when it is over.
+        None if !has_file => reader.runs()?.first().map(|run| run.id.clone()),
+        None => None,
+    };
+    let Some(id) = open else { return Ok((new_run_id()?, None)) };
+    let mut state = RunState::default();
+    for event in reader.events(&id) {
+        let (_, event) = event?;
+        state.apply(&event).map_err(DriveError::from)?;
+    }
+    Ok((id, Some(state)))
+}
+
+/// `20261121-121726-4f3a`: sorts by time, and two hosts do not collide.
+fn new_run_id() -> Result<String, Fault> {
+    let stamp = crate::processes::log_stamp(now_ms());
+    let random = getrandom::u32().map_err(|_| OperatorError::NoRandom)?;
+    Ok(format!("{}-{:04x}", stamp.get(..15).unwrap_or(&stamp), random & 0xffff))
+}

@@ -1,0 +1,49 @@
+//! Benchmarks: release binaries, certified packages, then the measurements.
+//!
+//! In -> out: the checkout -> `target/bench/`, tables on standard output.
+//! Invariant: what is measured are the packages and the host that a newcomer gets, nothing built for the purpose.
+//! Not here: the measurements (`bench/`), what they mean (`docs/performance.md`).
+
+use std::path::Path;
+
+use clap::Subcommand;
+
+use crate::packages::{self, Place};
+use crate::step;
+
+#[derive(Subcommand)]
+pub(crate) enum Bench {
+    /// The loop: tasks a second, gaps, memory, starts and calls
+    Loop {
+        /// Sizes of the graphs, in tasks
+        #[arg(long, default_value = "1000,10000,100000")]
+        tasks: String,
+        /// Rounds, in turns; medians are shown
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
+}
+
+pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
+    let Bench::Loop { tasks, rounds } = what;
+    step::timed("release builds", || {
+        let mut build = step::cargo(root);
+        build.args(["build", "--release", "-p", "orch-host", "-p", "orch-certify", "-p", "orch-plugin"]);
+        build.args(["-p", "orch-bench"]);
+        step::run("build", &mut build)
+    })?;
+    let place = Place {
+        binaries: packages::target_folder(root).join("release"),
+        config: root.join("target/bench/config"),
+        packages: root.join("target/bench/packages"),
+        programs: vec!["python3"],
+    };
+    packages::make(root, &place)?;
+    step::say("measurements");
+    let mut bench = std::process::Command::new(place.binaries.join("orch-bench"));
+    bench.args(["loop", "--config-home"]).arg(&place.config);
+    bench.arg("--work").arg(root.join("target/bench/work"));
+    bench.arg("--host").arg(place.binaries.join("orch-host"));
+    bench.args(["--tasks", tasks, "--rounds", &rounds.to_string()]);
+    step::run("bench", &mut bench)
+}
