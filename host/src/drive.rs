@@ -51,6 +51,8 @@ pub async fn drive(
     let strict = desk.rules.is_strict();
     let mut running: JoinSet<Ended> = JoinSet::new();
     let mut control = desk.control.clone();
+    // The attempt that ended as it began, if the last one did.
+    let mut at_once: Option<Ended> = None;
 
     recover::settle(run)?;
     recover::unblock(run)?;
@@ -60,10 +62,13 @@ pub async fn drive(
     let mut planning = Planning::open(run, roles, desk).await?;
     let stop = loop {
         run.announce_due(now_ms());
+        if !strict && sheet.is_stale(run) && sheet.until_checkpoint().is_zero() {
+            sheet.save(run, roles, desk, "checkpoint").await?;
+        }
         planning.observe(run, roles).await?;
 
         // Choose: as many tasks as there are free slots.
-        while desk.control() == Control::GoOn {
+        while at_once.is_none() && desk.control() == Control::GoOn {
             let free = (desk.rules.jobs as usize).saturating_sub(run.running_count());
             if free == 0 || run.ready_count() == 0 || planning.is_finished() {
                 break;
@@ -71,7 +76,8 @@ pub async fn drive(
             match planning.next(run, roles, free as u32).await? {
                 Decision::Start(picked) => {
                     for task in picked {
-                        attempt::start(run, roles, desk, task, &mut running)?;
+                        let alone = !strict && running.is_empty() && run.ready_count() == 1;
+                        at_once = attempt::start(run, roles, desk, task, &mut running, alone).await?;
                         if strict {
                             sheet.save(run, roles, desk, "in_progress").await?;
                         }
@@ -82,7 +88,7 @@ pub async fn drive(
             }
         }
 
-        if running.is_empty() {
+        if running.is_empty() && at_once.is_none() {
             if desk.control() != Control::GoOn {
                 break Stop::Interrupted;
             }
@@ -98,31 +104,34 @@ pub async fn drive(
         }
 
         // Wait for whatever comes first.
-        let due = run.next_due();
-        let until_due = Duration::from_millis(due.map_or(3_600_000, |due| due.saturating_sub(now_ms())));
-        let (until_checkpoint, stale) = (sheet.until_checkpoint(), sheet.is_stale(run));
-        let ended = tokio::select! {
-            biased;
-            Some(asked) = run.next_ask() => {
-                run.grant(asked)?;
-                continue;
-            }
-            Some(ended) = running.join_next() => match ended {
-                Ok(ended) => ended,
-                Err(_) if desk.control() == Control::Abort => continue,
-                Err(_) => return Err(DriveError::Lost { what: "an attempt" }),
-            },
-            Ok(()) = control.changed() => {
-                if *control.borrow() == Control::Abort {
-                    end_all(run, &mut running).await?;
-                    break Stop::Interrupted;
+        let ended = match at_once.take() {
+            Some(ended) => ended,
+            None => {
+                let due = run.next_due();
+                let until_due =
+                    Duration::from_millis(due.map_or(3_600_000, |due| due.saturating_sub(now_ms())));
+                let (until_checkpoint, stale) = (sheet.until_checkpoint(), sheet.is_stale(run));
+                tokio::select! {
+                    biased;
+                    Some(asked) = run.next_ask() => {
+                        run.grant(asked)?;
+                        continue;
+                    }
+                    Some(ended) = running.join_next() => match ended {
+                        Ok(ended) => ended,
+                        Err(_) if desk.control() == Control::Abort => continue,
+                        Err(_) => return Err(DriveError::Lost { what: "an attempt" }),
+                    },
+                    Ok(()) = control.changed() => {
+                        if *control.borrow() == Control::Abort {
+                            end_all(run, &mut running).await?;
+                            break Stop::Interrupted;
+                        }
+                        continue;
+                    }
+                    () = tokio::time::sleep(until_due), if due.is_some() => continue,
+                    () = tokio::time::sleep(until_checkpoint), if !strict && stale => continue,
                 }
-                continue;
-            }
-            () = tokio::time::sleep(until_due), if due.is_some() => continue,
-            () = tokio::time::sleep(until_checkpoint), if !strict && stale => {
-                sheet.save(run, roles, desk, "checkpoint").await?;
-                continue;
             }
         };
 

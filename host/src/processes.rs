@@ -5,6 +5,7 @@
 //! Invariant: when a call is over, or dropped, no descendant of its commands is left.
 //! Not here: which programs are granted (`capability/process.rs`), the process tree itself (`orch-supervisor`).
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use orch_supervisor::{Exit, OutputLimits, Request, RunError, StartStep, SupervisorPool, pump};
+use orch_task::TaskId;
 
 use crate::call::{
     Boxed, Effect, EffectGate, GateClosed, ProcessError, ProcessExit, ProcessOutput, ProcessRequest,
@@ -22,17 +24,40 @@ use crate::call::{
 /// The host's supervisors.
 pub type Commands = SupervisorPool;
 
+/// Whose commands a log file holds; times are milliseconds since 1970.
+#[derive(Clone, Debug)]
+pub enum LogName {
+    Attempt { task: TaskId, attempt: u32, at: u64 },
+    Call { call: &'static str, plugin: String, at: u64 },
+    Planner,
+}
+
+impl fmt::Display for LogName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Attempt { task, attempt, at } => {
+                write!(out, "task-{task}-{}-{attempt}.log", log_stamp(*at))
+            }
+            Self::Call { call, plugin, at } => {
+                let name = plugin.rsplit('/').next().unwrap_or(plugin);
+                write!(out, "{call}-{name}-{}.log", log_stamp(*at))
+            }
+            Self::Planner => out.write_str("planner.log"),
+        }
+    }
+}
+
 /// A log file that is made when the first command writes to it.
 pub struct CommandLog {
     folder: PathBuf,
-    name: String,
+    name: LogName,
     /// What may still be written, in bytes.
     room: AtomicU64,
     file: Mutex<Option<File>>,
 }
 
 impl CommandLog {
-    pub fn new(folder: PathBuf, name: String, bytes_max: u64) -> Self {
+    pub fn new(folder: PathBuf, name: LogName, bytes_max: u64) -> Self {
         Self { folder, name, room: AtomicU64::new(bytes_max), file: Mutex::new(None) }
     }
 
@@ -60,7 +85,7 @@ impl CommandLog {
             .create_new(true)
             .append(true)
             .custom_flags(libc::O_NOFOLLOW)
-            .open(self.folder.join(&self.name))?;
+            .open(self.folder.join(self.name.to_string()))?;
         let clone = made.try_clone()?;
         *file = Some(made);
         Ok(clone)

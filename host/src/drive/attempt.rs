@@ -5,7 +5,9 @@
 //! broken before its first effect and in doubt after it.
 //! Not here: which task starts (`drive.rs`), what the host's own end leaves behind (`recover.rs`).
 
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use orch_journal::event::{AttemptFinished, Ending, Event, TaskIndex, Writes};
@@ -19,7 +21,7 @@ use super::roles::Roles;
 use super::run::Run;
 use crate::call::{AskedTask, CallReport};
 use crate::engine::CallError;
-use crate::processes::{CommandLog, log_stamp};
+use crate::processes::{CommandLog, LogName};
 use crate::role::executor::Completion;
 
 /// Beyond a task's timeout, for the executor to say what happened.
@@ -33,17 +35,21 @@ pub struct Ended {
     pub log: Arc<CommandLog>,
 }
 
-/// Begins the next attempt at a ready task.
-pub fn start(
+/// Begins the next attempt at a ready task; gives it back at once if it was over before it waited for anything.
+///
+/// With `alone` nothing else runs or could: then the loop's own thread takes the guest up to its first wait, at most
+/// for one tick, which saves two changes of threads for a task that does nothing.
+pub async fn start(
     run: &mut Run,
     roles: &Roles,
     desk: &Desk,
     index: TaskIndex,
     running: &mut JoinSet<Ended>,
-) -> Result<(), DriveError> {
+    alone: bool,
+) -> Result<Option<Ended>, DriveError> {
     let (task, attempt) = {
         let state = run.state();
-        let Some(found) = state.tasks.get(index as usize) else { return Ok(()) };
+        let Some(found) = state.tasks.get(index as usize) else { return Ok(None) };
         (found.task.clone(), found.attempts + 1)
     };
     let executor = roles.executor(&task)?.clone();
@@ -51,19 +57,20 @@ pub fn start(
     run.record(Event::AttemptStarted { task: index, attempt, at })?;
     run.begin(index);
     warn_budget(run, desk)?;
-    let log = desk.command_log(format!("task-{}-{}-{attempt}.log", task.id, log_stamp(at)));
+    let log = desk.command_log(LogName::Attempt { task: task.id.clone(), attempt, at });
     let gate =
         AttemptGate::new(index, attempt, run.ask(), desk.journal.clone(), desk.rules.durability.effects());
     let wall = executor.wall.min(Duration::from_millis(task.timeout_ms).saturating_add(GRACE));
     let context = desk.lend(&executor, run.shared(), Arc::new(gate), log.clone(), wall);
-    running.spawn_on(
-        async move {
-            let report = executor.role.execute(context, &task, attempt).await;
-            Ended { task: index, attempt, report, log }
-        },
-        &desk.guests,
-    );
-    Ok(())
+    let mut call = Box::pin(async move {
+        let report = executor.role.execute(context, &task, attempt).await;
+        Ended { task: index, attempt, report, log }
+    });
+    if alone && let Poll::Ready(ended) = poll_fn(|waker| Poll::Ready(call.as_mut().poll(waker))).await {
+        return Ok(Some(ended));
+    }
+    running.spawn_on(call, &desk.guests);
+    Ok(None)
 }
 
 fn warn_budget(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {

@@ -19,7 +19,7 @@ use super::roles::{Bound, Roles};
 use super::run::Run;
 use crate::call::{AskedTask, CallContext, CallReport};
 use crate::engine::CallError;
-use crate::processes::log_stamp;
+use crate::processes::LogName;
 use crate::role::auditor::FinishedTask;
 use crate::role::verifier::Subject;
 
@@ -133,9 +133,8 @@ fn want(
     }
 }
 
-fn lend<T>(run: &Run, desk: &Desk, bound: &Bound<T>, call: &str) -> CallContext {
-    let name = bound.id.rsplit('/').next().unwrap_or(&bound.id);
-    let log = desk.command_log(format!("{call}-{name}-{}.log", log_stamp(now_ms())));
+fn lend<T>(run: &Run, desk: &Desk, bound: &Bound<T>, call: &'static str) -> CallContext {
+    let log = desk.command_log(LogName::Call { call, plugin: bound.id.clone(), at: now_ms() });
     desk.lend(bound, run.shared(), Arc::new(RepeatableGate), log, bound.wall)
 }
 

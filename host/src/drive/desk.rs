@@ -18,7 +18,7 @@ use super::roles::Bound;
 use super::run::SharedState;
 use super::task_reader::StateReader;
 use crate::call::{CallContext, EffectGate, LogSink, Protected};
-use crate::processes::{CallProcesses, CommandLog, Commands};
+use crate::processes::{CallProcesses, CommandLog, Commands, LogName};
 
 /// When auditors are called, besides at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +140,7 @@ impl Desk {
     }
 
     /// A log file for the commands of one call, made when the first command starts.
-    pub fn command_log(&self, name: String) -> Arc<CommandLog> {
+    pub fn command_log(&self, name: LogName) -> Arc<CommandLog> {
         Arc::new(CommandLog::new(self.workspace.join("logs"), name, self.rules.log_bytes_max))
     }
 

@@ -18,6 +18,7 @@ use super::roles::Roles;
 use super::run::Run;
 use super::task_reader::StateReader;
 use crate::call::{TaskReader, TaskSummary};
+use crate::processes::LogName;
 use crate::role::planner::{PlannerChange, PlannerDecision, PlannerSession, ReadyTask};
 
 /// A planner that listens.
@@ -33,7 +34,7 @@ impl Planning {
     /// Opens a session and tells it everything that is ready.
     pub async fn open(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<Self, DriveError> {
         let planner = &roles.planner;
-        let log = desk.command_log("planner.log".to_owned());
+        let log = desk.command_log(LogName::Planner);
         let mut context = desk.lend(planner, run.shared(), Arc::new(RepeatableGate), log, planner.wall);
         let reads = Arc::new(Reads { state: StateReader::new(run.shared()), answers: Mutex::default() });
         context.tasks = reads.clone();

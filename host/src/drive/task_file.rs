@@ -201,9 +201,9 @@ impl Sheet {
         }
         let started = Instant::now();
         for _ in 0..TRIES_MAX {
+            let Some((statuses, append)) = self.differences(run) else { break };
             run.durable(desk).await?;
-            match self.write(run)? {
-                Written::Same => break,
+            match self.write(&statuses, &append)? {
                 Written::Done => {
                     self.note(run, why)?;
                     break;
@@ -227,14 +227,37 @@ impl Sheet {
         Ok(())
     }
 
-    /// One try; nothing is written if the file is not the one that was read.
-    fn write(&mut self, run: &Run) -> Result<Written, DriveError> {
-        let Some(file) = &self.file else { return Ok(Written::Same) };
-        let (statuses, append) = differences(file, run);
-        if statuses.is_empty() && append.is_empty() {
-            return Ok(Written::Same);
+    /// Statuses that the file does not have, and tasks that it lacks because plugins added them; nothing if it says
+    /// what the run says.
+    fn differences(&self, run: &Run) -> Option<Differences> {
+        let file = self.file.as_ref()?;
+        let state = run.state();
+        let mut in_file = vec![false; state.tasks.len()];
+        let mut statuses = Vec::new();
+        for found in file.tasks() {
+            let Some(&index) = state.by_id.get(&found.task.id) else { continue };
+            let Some(task) = state.tasks.get(index as usize) else { continue };
+            if let Some(mark) = in_file.get_mut(index as usize) {
+                *mark = true;
+            }
+            if found.status_or_pending() != task.status {
+                statuses.push((found.task.id.clone(), task.status));
+            }
         }
-        let patched = file.patched_file(&statuses, &append).map_err(|source| self.patch_fault(source))?;
+        let missing =
+            state.tasks.iter().zip(&in_file).filter(|(task, there)| !**there && task.added_by.is_some());
+        let append: Vec<NewFileTask> = missing.map(|(task, _)| entry(task)).collect();
+        (!statuses.is_empty() || !append.is_empty()).then_some((statuses, append))
+    }
+
+    /// One try; nothing is written if the file is not the one that was read.
+    fn write(
+        &mut self,
+        statuses: &[(TaskId, Status)],
+        append: &[NewFileTask],
+    ) -> Result<Written, DriveError> {
+        let Some(file) = &self.file else { return Ok(Written::Done) };
+        let patched = file.patched_file(statuses, append).map_err(|source| self.patch_fault(source))?;
         let on = |point: &'static str| orch_journal::failpoint::hit(point);
         let written = write_exchanging(&self.folder, &self.name, patched.bytes(), &file.sha256(), on)
             .map_err(|source| self.io("write", source))?;
@@ -260,32 +283,13 @@ impl Sheet {
     }
 }
 
+/// Statuses to patch and tasks to append.
+type Differences = (Vec<(TaskId, Status)>, Vec<NewFileTask>);
+
 enum Written {
-    /// The file says what the run says.
-    Same,
     Done,
     /// Somebody changed it since it was read.
     Edited,
-}
-
-/// Statuses that the file does not have, and tasks that it lacks because plugins added them.
-fn differences(file: &TaskFile, run: &Run) -> (Vec<(TaskId, Status)>, Vec<NewFileTask>) {
-    let state = run.state();
-    let mut in_file = vec![false; state.tasks.len()];
-    let mut statuses = Vec::new();
-    for found in file.tasks() {
-        let Some(&index) = state.by_id.get(&found.task.id) else { continue };
-        let Some(task) = state.tasks.get(index as usize) else { continue };
-        if let Some(mark) = in_file.get_mut(index as usize) {
-            *mark = true;
-        }
-        if found.status_or_pending() != task.status {
-            statuses.push((found.task.id.clone(), task.status));
-        }
-    }
-    let missing =
-        state.tasks.iter().zip(&in_file).filter(|(task, there)| !**there && task.added_by.is_some());
-    (statuses, missing.map(|(task, _)| entry(task)).collect())
 }
 
 fn added(found: &FileTask) -> AddedTask {
