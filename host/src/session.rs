@@ -158,7 +158,8 @@ impl Session {
                 at: now_ms(),
                 mac: String::new(),
             };
-            self.run.record(Event::RunStarted(started))?;
+            // As the journal stores it, so that what is shown and what the loop knows is what is stored.
+            self.run.record(Event::RunStarted(self.desk.journal.seal(started)?))?;
             self.run.set_budget(self.budget);
         }
         let me = orch_supervisor::ProcessIdentity::of(std::process::id()).map_err(anyhow::Error::from)?;
