@@ -138,6 +138,7 @@ impl Processes for CallProcesses {
             let not_started = |source| ProcessError::NotStarted { program: program.clone(), source };
             let log = self.log.open().map_err(not_started)?;
             let running = self.commands.run(command).await.map_err(|error| refused(&program, error))?;
+            orch_journal::failpoint::hit("after-spawn");
             for one in [running.identity(), running.supervisor()] {
                 let started = Effect::ProcessStarted {
                     program: program.clone(),

@@ -1,8 +1,33 @@
-//! Moments at which a test ends the process as a crash would.
+//! Moments at which a test ends the process as a crash would, in every part of the program.
 //!
 //! In -> out: environment variable `ORCH_FAILPOINT=name:count` -> SIGKILL to this process at the count-th [`hit`].
-//! Invariant: without the feature `failpoints` a hit is nothing.
-//! Not here: which moments there are; each caller names its own.
+//! Invariant: [`POINTS`] is the list of all names; a test compares it with the sources. Without the feature
+//! `failpoints` a hit is nothing, and the host does not build with it in release.
+//! Not here: what must hold after each of them (`tests/tests/crash.rs`, `journal/tests/crash.rs`).
+
+/// Every name, with what is true at that moment; in the order in which a run meets them.
+pub const POINTS: [(&str, &str); 20] = [
+    ("before-settle", "what another host cut off is found, its processes are gone, no ending is recorded"),
+    ("after-settle", "the endings are recorded, nothing waited for them"),
+    ("before-attempt", "the planner chose a task, the journal does not know of the attempt"),
+    ("after-attempt", "the attempt is recorded, nothing is called yet"),
+    ("before-intent", "a plugin asks for its first effect, the journal does not know"),
+    ("inside-intent", "the intent is on its way to the store, nobody knows whether it is durable"),
+    ("after-intent", "the intent is durable, the effect did not begin"),
+    ("after-spawn", "the command runs, its process is not recorded"),
+    ("before-answer", "the plugin answered, the journal does not know"),
+    ("after-answer", "the answer is recorded, nothing waited for it"),
+    ("before-commit", "a group is written and not committed"),
+    ("after-commit", "a group is committed, nobody heard of it"),
+    ("before-head", "a head is signed and committed, the operator's folder has the one before"),
+    ("after-head", "the operator's folder has the head, nobody heard of it"),
+    ("before-draft", "the task file is what was expected, nothing of the new one is on disk"),
+    ("before-exchange", "the new task file is durable beside the old one"),
+    ("after-exchange", "the new task file has the name, the old one is beside it"),
+    ("before-exchange-back", "what came out was edited by hand and stands beside ours"),
+    ("before-saved", "the task file is written, the journal does not know"),
+    ("before-close", "the task file says all, the run is not closed"),
+];
 
 /// Ends the process if this is the moment that the environment names.
 #[cfg(feature = "failpoints")]

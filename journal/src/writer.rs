@@ -121,7 +121,9 @@ impl Writer {
             failpoint::hit("after-commit");
             if let Some(folder) = &self.heads_dir {
                 for head in &heads {
+                    failpoint::hit("before-head");
                     head.keep(folder).map_err(CommitError::Head)?;
+                    failpoint::hit("after-head");
                 }
             }
             self.queue.settle(&group);

@@ -152,6 +152,7 @@ impl Exchange<'_> {
         if ExchangeError::io("look for", &swap, self.folder.has(&swap))? {
             return Err(ExchangeError::Leftover { file: swap });
         }
+        on("before-draft");
         // A draft that was cut off was never anything but ours.
         self.remove(&draft)?;
         ExchangeError::io("write", &draft, self.folder.create(&draft, self.new, &before.stat))

@@ -11,6 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use orch_journal::event::{AttemptFinished, Ending, Event, TaskIndex, Writes};
+use orch_journal::failpoint;
 use orch_task::{OnDoubt, Status, Task};
 use tokio::task::JoinSet;
 
@@ -54,7 +55,9 @@ pub async fn start(
     };
     let executor = roles.executor(&task)?.clone();
     let at = now_ms();
+    failpoint::hit("before-attempt");
     run.record(Event::AttemptStarted { task: index, attempt, at })?;
+    failpoint::hit("after-attempt");
     run.begin(index);
     warn_budget(run, desk)?;
     let log = desk.command_log(LogName::Attempt { task: task.id.clone(), attempt, at });
@@ -133,7 +136,9 @@ pub fn finish(run: &mut Run, roles: &Roles, desk: &Desk, ended: Ended) -> Result
         log: log.path(),
         at: now,
     };
+    failpoint::hit("before-answer");
     run.record(Event::AttemptFinished(Box::new(finished)))?;
+    failpoint::hit("after-answer");
     run.end(index, status, now);
     Ok(asked)
 }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use orch_journal::event::{Event, RunStatus, TaskIndex};
+use orch_journal::failpoint;
 use orch_task::Status;
 use serde::Serialize;
 
@@ -72,6 +73,7 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
         Stop::Finished(why) => (RunStatus::Completed, why.clone()),
     };
     if *stop != Stop::Interrupted {
+        failpoint::hit("before-close");
         run.record(Event::RunFinished { status, why: why.clone(), at: now_ms() })?;
     }
     let state = run.state();

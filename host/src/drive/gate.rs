@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use orch_journal::event::TaskIndex;
-use orch_journal::{Journal, Level};
+use orch_journal::{Journal, Level, failpoint};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::call::{Boxed, Effect, EffectGate, GateClosed};
@@ -51,10 +51,12 @@ impl EffectGate for AttemptGate {
             let asked = Asked { task: self.task, attempt: self.attempt, effect, answer };
             self.ask.send(asked).map_err(|_| GateClosed)?;
             let place = place.await.map_err(|_| GateClosed)?;
-            match must_be_durable {
-                true => self.journal.durable(place, self.level).await.map_err(|_| GateClosed),
-                false => Ok(()),
+            if must_be_durable {
+                failpoint::hit("inside-intent");
+                self.journal.durable(place, self.level).await.map_err(|_| GateClosed)?;
+                failpoint::hit("after-intent");
             }
+            Ok(())
         })
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use orch_journal::event::{Change, Event, TaskIndex};
-use orch_journal::{Journal, RunState};
+use orch_journal::{Journal, RunState, failpoint};
 use orch_task::{Status, TaskId};
 
 use std::future::Future;
@@ -129,11 +129,17 @@ impl Run {
         self.asks.recv().await
     }
 
+    /// Forgets effects that were asked for by attempts that are gone.
+    pub fn drop_asks(&mut self) {
+        while self.asks.try_recv().is_ok() {}
+    }
+
     /// Lets an effect go on: its event is in the journal, the gate waits until it is durable.
     pub fn grant(&mut self, asked: Asked) -> Result<(), DriveError> {
         let Asked { task, attempt, effect, answer } = asked;
         let event = match effect {
             Effect::Intent { effect } => {
+                failpoint::hit("before-intent");
                 Event::IntentRecorded { task, attempt, effect: effect.to_owned(), at: now_ms() }
             }
             Effect::ProcessStarted { program, pid, start_ticks, boot_id } => {

@@ -80,7 +80,10 @@ fn the_hook_is_told_each_moment() {
         }
     };
     write(&edited, on).unwrap();
-    assert_eq!(*moments.borrow(), ["before-exchange", "after-exchange", "before-exchange-back"]);
+    assert_eq!(
+        *moments.borrow(),
+        ["before-draft", "before-exchange", "after-exchange", "before-exchange-back"]
+    );
 }
 
 #[test]
