@@ -34,6 +34,7 @@ use desk::{Audit, Control, Desk, now_ms};
 use error::DriveError;
 use finish::{Stop, Summary};
 use plan::Planning;
+use recover::Cut;
 use roles::Roles;
 use run::Run;
 use task_file::Sheet;
@@ -54,7 +55,7 @@ pub async fn drive(
     // The attempt that ended as it began, if the last one did.
     let mut at_once: Option<Ended> = None;
 
-    recover::settle(run)?;
+    recover::settle(run, Cut::HostGone)?;
     recover::unblock(run)?;
     consult::reflect(run, roles, desk).await?;
     sheet.save(run, roles, desk, "reflected").await?;
@@ -124,7 +125,7 @@ pub async fn drive(
                     },
                     Ok(()) = control.changed() => {
                         if *control.borrow() == Control::Abort {
-                            end_all(run, &mut running).await?;
+                            end_all(run, desk, &mut running).await?;
                             break Stop::Interrupted;
                         }
                         continue;
@@ -208,7 +209,7 @@ async fn drain(
             }
             Ok(()) = control.changed() => {
                 if *control.borrow() == Control::Abort {
-                    end_all(run, running).await?;
+                    end_all(run, desk, running).await?;
                 }
             }
         }
@@ -217,10 +218,14 @@ async fn drain(
 }
 
 /// Ends what runs, with all its processes; an attempt that had an effect is in doubt.
-async fn end_all(run: &mut Run, running: &mut JoinSet<Ended>) -> Result<(), DriveError> {
+async fn end_all(run: &mut Run, desk: &Desk, running: &mut JoinSet<Ended>) -> Result<(), DriveError> {
     running.abort_all();
     while running.join_next().await.is_some() {}
-    recover::settle(run)?;
+    // Nobody is left who could have the effects that were asked for.
+    run.drop_asks();
+    // Their supervisors are among the processes that must be gone; waiting for another command, they would not go.
+    desk.commands.dismiss();
+    recover::settle(run, Cut::Aborted)?;
     Ok(())
 }
 

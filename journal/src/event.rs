@@ -252,14 +252,23 @@ pub enum Ending {
 /// The `code` of an attempt that the host's own end cut off.
 pub const HOST_GONE: &str = "host-gone";
 
+/// The `code` of an attempt that a person cut off, by a second interrupt.
+pub const ABORTED: &str = "aborted";
+
 impl Ending {
-    /// True for the endings that use up one of the task's `retries`: everything that went wrong while the host lived.
+    /// True for the endings that use up one of the task's `retries`: everything that went wrong while the host lived
+    /// and nobody asked for.
     pub fn counts_against_retries(&self) -> bool {
         match self {
             Self::Failed { .. } | Self::Broken { .. } => true,
-            Self::InDoubt { code, .. } => code != HOST_GONE,
+            Self::InDoubt { code, .. } => code != HOST_GONE && code != ABORTED,
             Self::Done { .. } | Self::Rerun { .. } | Self::Cancelled => false,
         }
+    }
+
+    /// True when the host ended after the attempt's first effect and before its answer: perhaps because of it.
+    pub fn is_host_crash(&self) -> bool {
+        matches!(self, Self::InDoubt { code, .. } if code == HOST_GONE)
     }
 }
 

@@ -33,6 +33,8 @@ pub struct TaskState {
     pub attempts: u32,
     /// Attempts that count against `retries`: answered failures.
     pub failures: u32,
+    /// Attempts that the host's end put in doubt, since a person last put the task back.
+    pub crashes: u32,
     /// The attempt that runs now recorded an effect.
     pub intent: bool,
     /// Processes of the attempt that runs now: pid, start in clock ticks, boot id.
@@ -96,6 +98,7 @@ impl RunState {
                 state.processes.clear();
                 if *to == Status::Pending {
                     state.failures = 0;
+                    state.crashes = 0;
                     state.not_before = 0;
                 }
                 self.finished = None;
@@ -119,6 +122,7 @@ impl RunState {
                 state.intent = false;
                 state.processes.clear();
                 state.failures += u32::from(finished.ending.counts_against_retries());
+                state.crashes += u32::from(finished.ending.is_host_crash());
                 self.count(&finished.writes.findings);
                 self.unaudited.push(finished.task);
             }
@@ -185,6 +189,7 @@ impl RunState {
                 added_by: added.added_by.clone(),
                 attempts: 0,
                 failures: 0,
+                crashes: 0,
                 intent: false,
                 processes: Vec::new(),
                 not_before: 0,

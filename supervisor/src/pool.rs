@@ -55,6 +55,11 @@ impl SupervisorPool {
         Ok(Running::new(lent, started, timeout))
     }
 
+    /// Ends the idle supervisors, and with them what they are still ending. Does not wait for it.
+    pub fn dismiss(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn lend(&self, slot: OwnedSemaphorePermit) -> Result<Lent, RunError> {
         let found = {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

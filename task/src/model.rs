@@ -128,7 +128,8 @@ pub enum Command {
     Shell(String),
 }
 
-/// What happens to an attempt of which nobody knows how it ended.
+/// What happens to an attempt of which nobody knows how it ended. `Retry` is bounded: by the task's `retries` while the
+/// host lives, and after ends of the host by that or a few more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDoubt {
