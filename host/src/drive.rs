@@ -63,7 +63,7 @@ pub async fn drive(
     let mut planning = Planning::open(run, roles, desk).await?;
     let stop = loop {
         run.announce_due(now_ms());
-        if !strict && sheet.is_stale(run) && sheet.until_checkpoint().is_zero() {
+        if sheet.is_stale(run) && sheet.until_checkpoint().is_zero() {
             sheet.save(run, roles, desk, "checkpoint").await?;
         }
         planning.observe(run, roles).await?;
@@ -131,7 +131,7 @@ pub async fn drive(
                         continue;
                     }
                     () = tokio::time::sleep(until_due), if due.is_some() => continue,
-                    () = tokio::time::sleep(until_checkpoint), if !strict && stale => continue,
+                    () = tokio::time::sleep(until_checkpoint), if stale => continue,
                 }
             }
         };
@@ -167,7 +167,7 @@ pub async fn drive(
         other => other,
     };
     finish::block(run)?;
-    sheet.save(run, roles, desk, "end").await?;
+    sheet.save_at_the_end(run, roles, desk).await?;
     let summary = finish::run(run, &stop)?;
     run.durable(desk).await?;
     Ok(summary)

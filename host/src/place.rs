@@ -200,6 +200,7 @@ impl From<DriveError> for Fault {
             DriveError::TaskFile { .. }
             | DriveError::TaskFilePatch { .. }
             | DriveError::TaskFileMerge { .. }
+            | DriveError::TaskFileBusy { .. }
             | DriveError::NoExecutor { .. }
             | DriveError::NoVerifier { .. } => Exit::Usage,
             DriveError::Journal(_)

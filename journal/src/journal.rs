@@ -202,6 +202,12 @@ impl Journal {
         }
     }
 
+    /// Has the head of everything appended so far signed and kept soon, without waiting for it. What goes wrong is
+    /// heard with the next event or wait.
+    pub fn sign_head(&self) {
+        drop(self.ask_checkpoint());
+    }
+
     /// Like [`checkpoint`](Self::checkpoint), for threads that may block. Never called from async code.
     ///
     /// # Errors

@@ -46,6 +46,8 @@ pub enum DriveError {
         #[source]
         source: GraphError,
     },
+    #[error("`{file}` was edited again each time that it was to be written; the run is not closed")]
+    TaskFileBusy { file: String },
     #[error("no plugin executes kind `{kind}` of task `{task}`")]
     NoExecutor { kind: String, task: String },
     #[error("task `{task}` names verifier `{verifier}`, which is not bound in `config.yaml`")]
@@ -77,6 +79,7 @@ impl DriveError {
             Self::TaskFile { source, .. } => source.code(),
             Self::TaskFilePatch { source, .. } => source.code(),
             Self::TaskFileMerge { source, .. } => source.code(),
+            Self::TaskFileBusy { .. } => "task-file-busy",
             Self::NoExecutor { .. } => "no-executor",
             Self::NoVerifier { .. } => "no-verifier",
             Self::Journal(_) => "journal",
@@ -101,6 +104,9 @@ impl DriveError {
             Self::TaskFilePatch { source, .. } => source.hint(),
             Self::TaskFileMerge { .. } => {
                 Some("mend the dependencies in the task file; the run goes on where it was".to_owned())
+            }
+            Self::TaskFileBusy { file } => {
+                Some(format!("end what edits `{file}`; `orch-host run` writes it and closes the run"))
             }
             Self::NoExecutor { kind, .. } => {
                 Some(format!("bind a plugin that handles `{kind}` under `executors` in `config.yaml`"))

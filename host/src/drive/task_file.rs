@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use orch_journal::event::{AddedTask, Event, TaskIndex};
+use orch_journal::failpoint;
 use orch_journal::state::TaskState;
 use orch_task::{
     Exchanged, FileTask, MergeReport, NewFileTask, Recovered, RefusedWhy, Standing, Status, TaskFile,
@@ -39,6 +40,8 @@ pub struct Sheet {
     /// Place of the last event whose status is in the file.
     saved_at: u64,
     next: Instant,
+    /// When the journal's head is signed again.
+    sign: Instant,
 }
 
 impl Sheet {
@@ -46,7 +49,8 @@ impl Sheet {
     pub fn read(path: &Path) -> Result<Self, DriveError> {
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut sheet = Self { folder, name, file: None, saved_at: 0, next: Instant::now() + CHECKPOINT };
+        let now = Instant::now();
+        let mut sheet = Self { folder, name, file: None, saved_at: 0, next: now + CHECKPOINT, sign: now };
         sheet.file = sheet.read_again()?;
         Ok(sheet)
     }
@@ -185,11 +189,42 @@ impl Sheet {
 
     /// True if something happened since the last save.
     pub fn is_stale(&self, run: &Run) -> bool {
-        self.file.is_some() && run.last() > self.saved_at
+        run.last() > self.saved_at
     }
 
-    /// Writes statuses and added tasks back, after taking in what somebody changed meanwhile.
+    /// The last save: fails if somebody edits the file faster than it can be written. A run that is closed is never
+    /// continued, so it may not be closed while the file says something else.
+    pub async fn save_at_the_end(
+        &mut self,
+        run: &mut Run,
+        roles: &Roles,
+        desk: &Desk,
+    ) -> Result<(), DriveError> {
+        self.save(run, roles, desk, "end").await?;
+        match self.differences(run) {
+            Some(_) => Err(DriveError::TaskFileBusy { file: self.name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes statuses and added tasks back, after taking in what somebody changed meanwhile, and has the journal's
+    /// head signed if that is due. What could not be written now is written by the next save.
     pub async fn save(
+        &mut self,
+        run: &mut Run,
+        roles: &Roles,
+        desk: &Desk,
+        why: &str,
+    ) -> Result<(), DriveError> {
+        let started = Instant::now();
+        self.write_back(run, roles, desk, why).await?;
+        self.saved_at = run.last();
+        self.next = Instant::now() + CHECKPOINT.max(started.elapsed() * CHECKPOINT_SHARE);
+        self.sign(desk, started);
+        Ok(())
+    }
+
+    async fn write_back(
         &mut self,
         run: &mut Run,
         roles: &Roles,
@@ -199,12 +234,12 @@ impl Sheet {
         if self.file.is_none() {
             return Ok(());
         }
-        let started = Instant::now();
         for _ in 0..TRIES_MAX {
             let Some((statuses, append)) = self.differences(run) else { break };
             run.durable(desk).await?;
             match self.write(&statuses, &append)? {
                 Written::Done => {
+                    failpoint::hit("before-saved");
                     self.note(run, why)?;
                     break;
                 }
@@ -222,9 +257,16 @@ impl Sheet {
                 }
             }
         }
-        self.saved_at = run.last();
-        self.next = Instant::now() + CHECKPOINT.max(started.elapsed() * CHECKPOINT_SHARE);
         Ok(())
+    }
+
+    /// Has the journal's head signed, so that also of a run that is killed only the newest events can be cut off
+    /// unseen. Three syncs of the writer's thread; the loop does not wait for them.
+    fn sign(&mut self, desk: &Desk, now: Instant) {
+        if now >= self.sign {
+            self.sign = now + CHECKPOINT;
+            desk.journal.sign_head();
+        }
     }
 
     /// Statuses that the file does not have, and tasks that it lacks because plugins added them; nothing if it says
@@ -258,9 +300,9 @@ impl Sheet {
     ) -> Result<Written, DriveError> {
         let Some(file) = &self.file else { return Ok(Written::Done) };
         let patched = file.patched_file(statuses, append).map_err(|source| self.patch_fault(source))?;
-        let on = |point: &'static str| orch_journal::failpoint::hit(point);
-        let written = write_exchanging(&self.folder, &self.name, patched.bytes(), &file.sha256(), on)
-            .map_err(|source| self.io("write", source))?;
+        let written =
+            write_exchanging(&self.folder, &self.name, patched.bytes(), &file.sha256(), failpoint::hit)
+                .map_err(|source| self.io("write", source))?;
         match written {
             Exchanged::Edited { kept, .. } => {
                 if let Some(kept) = kept {
