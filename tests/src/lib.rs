@@ -3,8 +3,16 @@
 //! In -> out: files of a workspace -> runs of `orch-host`, what is on disk afterwards.
 //! Invariant: nothing of the user's is read; the operator's folder is a copy of the one that `cargo xtask packages` made.
 //! Not here: what is tested (`tests/`).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail loudly"
+)]
 
+pub mod checker;
+pub mod kill;
 pub mod vouch;
 
 use std::path::{Path, PathBuf};
@@ -17,10 +25,14 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
+/// Where cargo builds to.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
 /// A binary of the development build.
 pub fn binary(name: &str) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let path = target.join("debug").join(name);
+    let path = target().join("debug").join(name);
     assert!(path.exists(), "`{}` is not built: run `cargo xtask packages`", path.display());
     path
 }
@@ -80,7 +92,12 @@ impl Workspace {
 
     /// `orch-host` with these arguments, in the workspace.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut host = Command::new(binary("orch-host"));
+        self.command_of(binary("orch-host"), args)
+    }
+
+    /// Another build of `orch-host`.
+    pub fn command_of(&self, program: PathBuf, args: &[&str]) -> Command {
+        let mut host = Command::new(program);
         host.current_dir(self.path()).args(args).arg("--config-home").arg(self.operator());
         host.env_remove("PLUGIN_SIGNING_KEY").env("NO_COLOR", "1");
         host

@@ -1,127 +1,221 @@
 //! `kill -9` at any moment: nothing acknowledged is lost, nothing with an effect runs twice without saying so.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
-use std::collections::BTreeMap;
-use std::os::unix::process::CommandExt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use orch_journal::Event;
-use orch_journal::event::Ending;
-use orch_tests::Workspace;
+use orch_journal::failpoint::POINTS;
+use orch_tests::checker::{self, Fault};
+use orch_tests::kill::{self, Moment, Random};
+use orch_tests::{Workspace, binary, root};
 
-/// Seeded and small: the same kills each time.
-struct Random(u64);
+/// Of each of the two campaigns in every test run; `ORCH_KILLS` asks for more.
+const KILLS: u64 = 20 + POINTS.len() as u64 - 1;
 
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
+/// Reached only when somebody edits the task file in that moment: tested by itself (`doubt.rs`).
+const NEEDS_AN_EDIT: &str = "before-exchange-back";
 
-/// Twelve tasks in three layers; each appends its name to a file outside the workspace.
-fn tasks(outside: &str, idempotent: bool) -> String {
-    let mut text = String::new();
+/// Appends one line outside the workspace: task, pid, start. The journal says which attempt that process was.
+const APPEND: &str = "\
+read -r stat < /proc/$$/stat
+task=$2 outside=$1
+set -- ${stat##*) }
+echo \"$task $$ ${20}\" >> \"$outside\"
+sleep 0.02
+";
+
+/// Twelve tasks in three layers.
+fn fresh(idempotent: bool) -> Workspace {
+    let workspace = Workspace::new("");
+    let outside = workspace.outside().join("done");
+    let outside = outside.to_str().unwrap();
+    let mut tasks = String::new();
     for task in 0..12 {
         let after: Vec<String> = (0..task)
             .filter(|before| before / 4 + 1 == task / 4)
             .map(|before| format!("t{before}"))
             .collect();
-        text.push_str(&format!(
-            "- {{id: t{task}, command: [python3, append.py, '{outside}', t{task}], idempotent: {idempotent}, dependencies: [{}]}}\n",
-            after.join(", ")
-        ));
+        let after = after.join(", ");
+        // Some tasks see more kills than a host's ends are borne without `retries`.
+        tasks.push_str(&format!("- {{id: t{task}, command: [sh, append.sh, '{outside}', t{task}], "));
+        tasks.push_str(&format!("idempotent: {idempotent}, retries: 99, dependencies: [{after}]}}\n"));
     }
-    text
-}
-
-const APPEND: &str = "import sys, time\nwith open(sys.argv[1], 'a') as out:\n    out.write(sys.argv[2] + '\\n')\ntime.sleep(0.02)\n";
-
-/// How often the journal says that something may have happened twice.
-fn announced(workspace: &Workspace) -> BTreeMap<u32, usize> {
-    let mut found = BTreeMap::new();
-    let reader = workspace.reader();
-    for run in reader.runs().unwrap() {
-        for event in reader.events(&run.id) {
-            if let Event::AttemptFinished(finished) = event.unwrap().1
-                && matches!(finished.ending, Ending::InDoubt { .. })
-            {
-                *found.entry(finished.task).or_insert(0) += 1;
-            }
-        }
-    }
-    found
-}
-
-/// `ORCH_KILLS` asks for more than the 20 of every test run.
-fn kills(seed: u64, idempotent: bool) {
-    let count = std::env::var("ORCH_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
-    let mut random = Random(seed);
-    let mut workspace = fresh(idempotent);
-    let (mut killed, mut runs) = (0, 0);
-    while killed < count {
-        let mut host = workspace.command(&["run", "--trust-workspace", "--jobs", "3"]);
-        let mut child = host.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(20 + random.below(500)));
-        let ended = child.try_wait().unwrap();
-        if ended.is_none() {
-            child.kill().unwrap();
-            killed += 1;
-        }
-        child.wait().unwrap();
-        runs += 1;
-        if ended.is_some() {
-            check(&workspace, idempotent);
-            workspace = fresh(idempotent);
-        }
-    }
-    // The last one to its end.
-    let end = workspace.command(&["run", "--trust-workspace"]).output().unwrap();
-    assert!(matches!(end.status.code(), Some(0 | 6)), "{end:?}");
-    check(&workspace, idempotent);
-    println!("{killed} kills in {runs} runs");
-}
-
-fn fresh(idempotent: bool) -> Workspace {
-    let workspace = Workspace::new("");
-    let outside = workspace.outside().join("done");
-    workspace.write("append.py", APPEND);
-    workspace.write("tasks.yml", &tasks(outside.to_str().unwrap(), idempotent));
+    workspace.write("append.sh", APPEND);
+    workspace.write("tasks.yml", &tasks);
     workspace
 }
 
-/// Reads only files and the store.
-fn check(workspace: &Workspace, idempotent: bool) {
-    let done = std::fs::read_to_string(workspace.outside().join("done")).unwrap_or_default();
-    let mut happened: BTreeMap<String, usize> = BTreeMap::new();
-    for line in done.lines() {
-        *happened.entry(line.to_owned()).or_insert(0) += 1;
+/// A workspace that is killed again and again, and what became of it.
+struct Campaign {
+    random: Random,
+    idempotent: bool,
+    workspace: Workspace,
+    kills: BTreeMap<&'static str, u64>,
+    runs: u64,
+    workspaces: u64,
+    faults: Vec<Fault>,
+}
+
+impl Campaign {
+    fn new(seed: u64, idempotent: bool) -> Self {
+        let (kills, workspace) = (BTreeMap::new(), fresh(idempotent));
+        let random = Random(seed);
+        Self { random, idempotent, workspace, kills, runs: 0, workspaces: 1, faults: Vec::new() }
     }
-    let announced = announced(workspace);
-    for (task, status) in workspace.statuses() {
-        let number: u32 = task.trim_start_matches('t').parse().unwrap();
-        let times = happened.get(&task).copied().unwrap_or(0);
-        let doubts = announced.get(&number).copied().unwrap_or(0);
-        assert!(status != "done" || times >= 1, "`{task}` is done and never happened");
-        assert!(times <= 1 + doubts, "`{task}` happened {times} times, {doubts} doubts were announced");
-        assert!(!idempotent || status == "done", "`{task}` is idempotent and {status}");
-        assert!(status == "done" || status == "in_doubt" || status == "pending", "`{task}` is {status}");
+
+    /// As many kills at each failpoint as at least half of `count` gives, the others at random moments, mixed.
+    fn plan(&mut self, count: u64) -> Vec<Option<&'static str>> {
+        let points = POINTS.iter().map(|(name, _)| *name).filter(|name| *name != NEEDS_AN_EDIT);
+        let each = (count / 2 / POINTS.len() as u64).max(1);
+        let mut plan: Vec<_> =
+            points.flat_map(|name| std::iter::repeat_n(Some(name), each as usize)).collect();
+        plan.resize(plan.len().max(count as usize), None);
+        for place in (1..plan.len()).rev() {
+            plan.swap(place, self.random.below(place as u64 + 1) as usize);
+        }
+        plan
     }
-    workspace.host(&["audit", "verify"], 0);
-    workspace.host(&["db", "check"], 0);
+
+    /// One run that is to be killed there; false if it was over before.
+    fn run(&mut self, moment: Moment) -> bool {
+        let jobs = (1 + self.random.below(4)).to_string();
+        let mut args = match self.random.below(2) {
+            0 => vec!["--jobs", "1", "--audit", "every-completion"],
+            _ => vec!["--jobs", &jobs],
+        };
+        match self.random.below(4) {
+            0 => args.extend(["--durability", "process"]),
+            1 => args.extend(["--durability", "power"]),
+            _ => {}
+        }
+        let said = self.workspace.outside().join(format!("said-{}", self.runs));
+        let killed = kill::run_and_kill(&self.workspace, &args, moment, &File::create(&said).unwrap());
+        self.runs += 1;
+        let said = std::fs::read_to_string(said).unwrap();
+        self.faults.extend(checker::after_a_kill(&self.workspace, &said));
+        if killed {
+            let point = match moment {
+                Moment::After(_) => "at random",
+                Moment::At(point, _) => point,
+            };
+            *self.kills.entry(point).or_default() += 1;
+        } else {
+            self.check();
+            self.workspace = fresh(self.idempotent);
+            self.workspaces += 1;
+        }
+        killed
+    }
+
+    /// The run is over: everything must hold.
+    fn check(&mut self) {
+        self.faults.extend(checker::at_the_end(&self.workspace, self.idempotent));
+        self.workspace.host(&["audit", "verify"], 0);
+        self.workspace.host(&["db", "check"], 0);
+    }
+
+    /// Kills at that failpoint, now or in a fresh workspace.
+    fn kill_at(&mut self, point: &'static str) {
+        let often = 1 + self.random.below(4);
+        for count in [often, 1, 1, 1] {
+            // A host meets what another left only if it left something.
+            if point.ends_with("-settle") && !self.run(Moment::At("after-intent", 1)) {
+                continue;
+            }
+            let count = if point.ends_with("-settle") { 1 } else { count };
+            if self.run(Moment::At(point, count)) {
+                return;
+            }
+        }
+        panic!("no run meets `{point}`");
+    }
+
+    fn kill_at_random(&mut self) {
+        while !{
+            let pause = Duration::from_millis(20 + self.random.below(500));
+            self.run(Moment::After(pause))
+        } {}
+    }
+}
+
+/// Kills, judges, goes on; tells the numbers.
+fn campaign(seed: u64, idempotent: bool) {
+    let asked: Option<u64> = std::env::var("ORCH_KILLS").ok().map(|text| text.parse().unwrap());
+    let mut campaign = Campaign::new(seed, idempotent);
+    for point in campaign.plan(asked.map_or(KILLS, |all| all.div_ceil(2))) {
+        match point {
+            Some(point) => campaign.kill_at(point),
+            None => campaign.kill_at_random(),
+        }
+    }
+    // The last one to its end.
+    let end = campaign.workspace.command(&["run", "--trust-workspace"]).output().unwrap();
+    assert!(matches!(end.status.code(), Some(0 | 6)), "{end:?}");
+    campaign.check();
+    let (all, faults) = (campaign.kills.values().sum::<u64>(), &campaign.faults);
+    let lost = faults.iter().filter(|fault| matches!(fault, Fault::Lost(_))).count();
+    let repeated = faults.iter().filter(|fault| matches!(fault, Fault::Repeated(_))).count();
+    println!(
+        "seed {seed:#x}, idempotent {idempotent}: {all} kills in {} runs of {} workspaces; {lost} lost, {repeated} repeated \
+         unannounced, {} other faults; kills {:?}",
+        campaign.runs + 1,
+        campaign.workspaces,
+        faults.len() - lost - repeated,
+        campaign.kills
+    );
+    assert_eq!(*faults, []);
 }
 
 #[test]
 fn idempotent_tasks_all_end_done_whatever_is_killed() {
-    kills(0x5eed_0001, true);
+    campaign(0x5eed_0001, true);
 }
 
 #[test]
 fn tasks_in_doubt_wait_and_nothing_is_repeated_unannounced() {
-    kills(0x5eed_0002, false);
+    campaign(0x5eed_0002, false);
+}
+
+/// Names in quotes after `mark`, in all sources below a folder.
+fn names(folder: &Path, mark: &str, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            names(&path, mark, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            found.extend(text.split(mark).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
+        }
+    }
+}
+
+#[test]
+fn the_list_of_failpoints_is_the_one_of_the_sources() {
+    let mut found = BTreeSet::new();
+    for folder in ["host/src", "journal/src"] {
+        names(&root().join(folder), "failpoint::hit(\"", &mut found);
+    }
+    // The task file's crate is handed what it calls.
+    names(&root().join("task/src"), " on(\"", &mut found);
+    let listed: BTreeSet<String> = POINTS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(found, listed);
+    assert_eq!(listed.len(), POINTS.len(), "a name is there twice");
+}
+
+#[test]
+fn only_the_build_for_tests_has_failpoints() {
+    let has = |path: &Path| {
+        let bytes = std::fs::read(path).unwrap();
+        bytes.windows(14).any(|window| window == b"ORCH_FAILPOINT")
+    };
+    assert!(has(&kill::host_with_failpoints()));
+    assert!(
+        !has(&binary("orch-host")),
+        "the host was built with the features of its tests: `cargo xtask packages`"
+    );
 }
 
 #[test]

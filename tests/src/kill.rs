@@ -1,0 +1,99 @@
+//! Runs of the host that end by `kill -9`: at a moment that a clock or a failpoint names.
+//!
+//! In -> out: workspace, [`Moment`] -> a host that was killed there, or that ended by itself before.
+//! Invariant: the same seed makes the same choices; a host is killed, never asked to end.
+//! Not here: what must hold afterwards (`checker.rs`), which kills there are (`tests/crash.rs`).
+
+use std::fs::File;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::{Workspace, target};
+
+/// A run of a few tasks is over by then, whatever else the machine does.
+const HANGS: Duration = Duration::from_secs(120);
+
+/// Seeded and small: the same choices each time.
+pub struct Random(pub u64);
+
+impl Random {
+    /// From 0 and below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// When a host is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    After(Duration),
+    /// When it meets that failpoint for the n-th time.
+    At(&'static str, u64),
+}
+
+/// The host with failpoints.
+pub fn host_with_failpoints() -> PathBuf {
+    let path = target().join("debug/examples/orch-host-failpoints");
+    assert!(path.exists(), "`{}` is not built: `cargo test -p orch-tests` builds it", path.display());
+    path
+}
+
+/// `orch-host run` with these arguments, and a program that is killed at `moment`.
+pub fn host(workspace: &Workspace, args: &[&str], moment: Moment) -> Command {
+    let args = [&["run", "--trust-workspace", "--format", "json"], args].concat();
+    let mut host = match moment {
+        Moment::After(_) => workspace.command(&args),
+        Moment::At(point, count) => {
+            let mut host = workspace.command_of(host_with_failpoints(), &args);
+            host.env("ORCH_FAILPOINT", format!("{point}:{count}"));
+            host
+        }
+    };
+    host.stdin(Stdio::null()).process_group(0);
+    host
+}
+
+/// Runs the host, with what it says into `said`; true if it was killed, false if the run was over before.
+pub fn run_and_kill(workspace: &Workspace, args: &[&str], moment: Moment, said: &File) -> bool {
+    let mut host = host(workspace, args, moment);
+    let errors = File::options().append(true).create(true).open(workspace.outside().join("errors")).unwrap();
+    let mut child = host.stdout(said.try_clone().unwrap()).stderr(errors).spawn().unwrap();
+    let status = match moment {
+        Moment::After(pause) => {
+            std::thread::sleep(pause);
+            let ended = child.try_wait().unwrap();
+            ended.unwrap_or_else(|| {
+                child.kill().unwrap();
+                child.wait().unwrap()
+            })
+        }
+        Moment::At(..) => wait(&mut child),
+    };
+    let errors = || std::fs::read_to_string(workspace.outside().join("errors")).unwrap_or_default();
+    assert!(
+        status.signal() == Some(9) || matches!(status.code(), Some(0 | 6)),
+        "{args:?} {moment:?}: {status:?}\n{}",
+        errors()
+    );
+    status.signal() == Some(9)
+}
+
+/// How it ended; it must.
+pub fn wait(child: &mut Child) -> ExitStatus {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if begun.elapsed() > HANGS {
+            child.kill().unwrap();
+            panic!("the host hangs");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
