@@ -10,7 +10,7 @@ use crate::name::PluginId;
 use crate::permission::meet::both;
 use crate::permission::within::covers_any;
 use crate::permission::{ANY, Permissions, ProcessPermission};
-use crate::policy::Policy;
+use crate::policy::{Policy, entry_for};
 use crate::refusal::Refusal;
 
 /// What one plugin may do. Immutable.
@@ -55,7 +55,8 @@ impl Grant {
         granted.within(allowed).map_err(|source| Refusal::PermissionNotAllowed {
             id: id.clone(),
             table,
-            source,
+            entry: entry_for(id, ask),
+            source: Box::new(source),
         })?;
         let approval = bounds.approval.filter(|approval| approval.id == *id);
         let approval = approval.ok_or_else(|| Refusal::ApprovalMissing { id: id.clone() })?;

@@ -122,6 +122,21 @@ impl Policy {
     }
 }
 
+/// Lines of a policy that allow a plugin what it asks for and no more. Where it asks for all programs that the
+/// operator names, `PROGRAM` stands for one to be named.
+pub fn entry_for(id: &PluginId, asked: &Permissions) -> String {
+    let mut asked = asked.clone();
+    for program in asked.process.iter_mut().flat_map(|process| &mut process.programs) {
+        if program == ANY {
+            *program = "PROGRAM".to_owned();
+        }
+    }
+    // Texts, numbers and lists of them: there is no value here that TOML lacks.
+    let table = toml::Table::try_from(&asked).unwrap_or_default();
+    let lines: Vec<String> = table.into_iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+    format!("[plugins.\"{id}\".allow]\n{}", lines.concat())
+}
+
 /// True if a plugin can have that namespace.
 fn is_namespace(text: &str) -> bool {
     PluginId::parse(&format!("{text}/x")).is_ok_and(|id| id.namespace() == text)
@@ -142,6 +157,21 @@ mod tests {
         assert_eq!(allowed("demo/shell"), "process: RUN python3");
         assert_eq!(allowed("other/x"), "");
         assert_eq!(policy.minimum_level.0, Level::Local);
+    }
+
+    #[test]
+    fn an_entry_allows_what_is_asked_and_no_more() {
+        let id = PluginId::parse("demo/x").unwrap();
+        let asked: Permissions = serde_json::from_str(
+            r#"{"log":{},"kv":{"labels":["a"],"bytes":9},"files":{"read":["**/*.md","a'\"b"]},"tasks":{"add":2,"kinds":["note"]},"wasi":{"clocks":true}}"#,
+        )
+        .unwrap();
+        let policy = Policy::parse(&entry_for(&id, &asked)).unwrap();
+        assert_eq!(*policy.allowed(&id).0, asked);
+        assert_eq!(policy.plugins.len(), 1);
+        let asked: Permissions = serde_json::from_str(r#"{"process":{"programs":["*"]}}"#).unwrap();
+        let policy = Policy::parse(&entry_for(&id, &asked)).unwrap();
+        assert_eq!(policy.allowed(&id).0.lines(), ["process: RUN PROGRAM"]);
     }
 
     #[test]

@@ -100,7 +100,7 @@ refusals! {
     LockMismatch { id: PluginId, what: &'static str, locked: String, found: String } => "lock-mismatch", "`orch.lock` pins {what} of `{id}` to `{locked}`, found `{found}`";
     // Grant.
     PermissionAboveMaximum { id: PluginId, #[source] source: PermissionExcess } => "permission-above-maximum", "`{id}` asks for more than its publisher may give";
-    PermissionNotAllowed { id: PluginId, table: String, #[source] source: PermissionExcess } => "permission-not-allowed", "`{id}` asks for more than `{table}` of `policy.toml`";
+    PermissionNotAllowed { id: PluginId, table: String, /** Lines of a policy that allows it. */ entry: String, #[source] source: Box<PermissionExcess> } => "permission-not-allowed", "`{id}` asks for more than `{table}` of `policy.toml`";
     ApprovalMissing { id: PluginId } => "approval-missing", "nobody approved `{id}` yet";
     ApprovalExceeded { id: PluginId, approved: semver::Version, #[source] source: Box<PermissionExcess> } => "approval-exceeded", "`{id}` asks for more than was approved for version {approved}";
     NarrowMalformed { id: PluginId, #[source] source: PermissionForm } => "narrow-malformed", "the workspace narrows `{id}` by a malformed permission";
@@ -116,6 +116,10 @@ impl Refusal {
             | Self::PackageFile { .. } => {
                 "the package was changed after it was made; get it again from its publisher".to_owned()
             }
+            Self::ReleaseMissing => {
+                "its publisher signs it with `orch-plugin sign PACKAGE --key KEY`; `orch-certify keygen` makes a key"
+                    .to_owned()
+            }
             Self::ReleaseUnknownKey { .. } => {
                 "if you trust that key, `orch-host trust add FILE` with a publisher's file".to_owned()
             }
@@ -125,12 +129,9 @@ impl Refusal {
             Self::CertificateMissing { .. } | Self::CertificateExpired { .. } => {
                 "`orch-certify run PACKAGE --key KEY` certifies it (again)".to_owned()
             }
-            Self::PermissionNotAllowed { table, source, .. } => {
-                let (path, asked) = (&source.path, &source.asked);
-                format!(
-                    "let `[{table}]` in `policy.toml` allow `{path} = {asked}`, or use a plugin that asks for less"
-                )
-            }
+            Self::PermissionNotAllowed { entry, .. } => format!(
+                "this in `policy.toml` allows what it asks for; it counts in the place of `[namespaces]` and `[default]`\n\n{entry}"
+            ),
             Self::NarrowMalformed { .. } => "correct `narrow` in the workspace's `config.yaml`".to_owned(),
             Self::ApprovalMissing { id } | Self::ApprovalExceeded { id, .. } => {
                 format!("`orch-host plugin approve {id}` shows what it asks for and approves it")
@@ -165,21 +166,23 @@ mod tests {
     }
 
     #[test]
-    fn a_permission_that_is_not_allowed_says_which_line_would_allow_it() {
+    fn a_permission_that_is_not_allowed_says_what_would_allow_it() {
         let source =
             PermissionExcess { path: "process.programs".into(), asked: "sh".into(), allowed: "[git]".into() };
         let id = PluginId::parse("demo/x").unwrap();
-        let refusal = Refusal::PermissionNotAllowed { id, table: "plugins.\"demo/x\".allow".into(), source };
+        let entry = "[plugins.\"demo/x\".allow]\nlog = {}\n".to_owned();
+        let refusal = Refusal::PermissionNotAllowed {
+            id,
+            table: "namespaces.demo.allow".into(),
+            entry,
+            source: Box::new(source),
+        };
         assert_eq!(
             refusal.to_string(),
-            "`demo/x` asks for more than `plugins.\"demo/x\".allow` of `policy.toml`"
+            "`demo/x` asks for more than `namespaces.demo.allow` of `policy.toml`"
         );
         let source = std::error::Error::source(&refusal).unwrap().to_string();
         assert_eq!(source, "`process.programs = sh` goes beyond `[git]`");
-        let hint = refusal.hint().unwrap();
-        assert!(
-            hint.contains("`[plugins.\"demo/x\".allow]`") && hint.contains("`process.programs = sh`"),
-            "{hint}"
-        );
+        assert!(refusal.hint().unwrap().ends_with("\n\n[plugins.\"demo/x\".allow]\nlog = {}\n"));
     }
 }
