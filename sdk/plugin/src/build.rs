@@ -41,6 +41,16 @@ pub enum BuildError {
     Sbom(#[source] serde_json::Error),
 }
 
+impl BuildError {
+    /// What the author can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Dependencies(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 /// What to build.
 #[derive(Clone, Debug)]
 pub struct BuildRequest<'a> {

@@ -12,6 +12,8 @@ mod test;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use orch_plugin::build::BuildError;
+use orch_plugin::pack::PackError;
 use orch_plugin::toolchain::{self, Toolchain, ToolchainError};
 use orch_trust::refusal::Refusal;
 
@@ -39,8 +41,11 @@ impl Command {
 /// What the author can do about it, if anything.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
-        let of_toolchain = cause.downcast_ref::<ToolchainError>().map(ToolchainError::hint);
-        of_toolchain.or_else(|| cause.downcast_ref::<Box<Refusal>>().and_then(|refusal| refusal.hint()))
+        let of_toolchain = || cause.downcast_ref::<ToolchainError>().map(ToolchainError::hint);
+        let of_build = || cause.downcast_ref::<BuildError>().and_then(BuildError::hint);
+        let of_pack = || cause.downcast_ref::<PackError>().and_then(PackError::hint);
+        let of_refusal = || cause.downcast_ref::<Box<Refusal>>().and_then(|refusal| refusal.hint());
+        of_toolchain().or_else(of_build).or_else(of_pack).or_else(of_refusal)
     })
 }
 

@@ -29,6 +29,19 @@ pub enum DependenciesError {
     Unknown { id: String },
 }
 
+impl DependenciesError {
+    /// What the author can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Refused { message, .. } if message.contains("--locked") => Some(
+                "`cargo update --workspace` takes a new version of the plugin into `Cargo.lock`, `cargo update` all that changed"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
 /// One package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dependency {

@@ -14,7 +14,11 @@ use crate::commands::Command;
 
 /// Makes, builds, tests, packs and signs plugins of Orch.
 #[derive(Parser)]
-#[command(name = "orch-plugin", version)]
+#[command(
+    name = "orch-plugin",
+    version,
+    after_help = "In this order: new, test, pack, sign. The README.md that `new` writes says how a host comes to run it."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

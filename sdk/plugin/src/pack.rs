@@ -51,6 +51,19 @@ pub enum PackError {
     },
 }
 
+impl PackError {
+    /// What the author can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::OtherVersion { .. } => {
+                Some(format!("say the same `version` in `Cargo.toml` and in `{AUTHORED}`"))
+            }
+            Self::Refused { source, .. } => source.hint(),
+            _ => None,
+        }
+    }
+}
+
 /// What to pack.
 #[derive(Clone, Debug)]
 pub struct PackRequest<'a> {

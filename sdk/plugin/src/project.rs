@@ -82,8 +82,10 @@ pub fn create(id: &PluginId, role: Role, folder: Option<&Path>) -> Result<PathBu
         _ => {}
     }
     let fill = |text: &str| {
+        let text = text.replace("{{bind}}", template::bind(role));
         let text = text.replace("{{name}}", name).replace("{{id}}", id.as_str());
-        text.replace("{{role}}", role.as_str()).replace("{{edit}}", template::edit(role))
+        let text = text.replace("{{role}}", role.as_str()).replace("{{namespace}}", id.namespace());
+        text.replace("{{edit}}", template::edit(role))
     };
     for (path, text) in template::PROJECT.iter().chain(template::role(role)) {
         write(&folder.join(path), &fill(text))?;

@@ -10,7 +10,8 @@ use orch_trust::manifest::Role;
 /// A file by its path in the new project, with `/`.
 pub type Embedded = (&'static str, &'static str);
 
-/// Files of every project, with `{{name}}`, `{{id}}`, `{{role}}` and `{{edit}}` to be filled in.
+/// Files of every project, with `{{name}}`, `{{id}}`, `{{namespace}}`, `{{role}}`, `{{edit}}` and `{{bind}}` to be
+/// filled in.
 pub const PROJECT: [Embedded; 3] = [
     ("Cargo.toml", include_str!("../../templates/project/Cargo.toml")),
     ("README.md", include_str!("../../templates/project/README.md")),
@@ -69,6 +70,19 @@ pub fn edit(role: Role) -> &'static str {
         Role::Service => {
             "Change `answer`, and clients get another answer; services leave no trace in a run's journal."
         }
+    }
+}
+
+/// The line under `roles:` of a workspace's `config.yaml` that binds it, with `{{name}}` and `{{id}}` to be filled in.
+pub fn bind(role: Role) -> &'static str {
+    match role {
+        Role::Planner => "planner: {{id}}",
+        // A new executor's kind is its name.
+        Role::Executor => "executors: {{{name}}: {{id}}}",
+        Role::Reflector => "reflectors: [{{id}}]",
+        Role::Auditor => "auditors: [{{id}}]",
+        Role::Verifier => "verifiers: [{{id}}]",
+        Role::Service => "services: {/: {{id}}}",
     }
 }
 

@@ -176,4 +176,14 @@ fn a_changed_lock_file_is_obeyed_or_refused() {
     assert_eq!(output.status.code(), Some(2));
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("--locked"), "{error}");
+    // The hint helps.
+    assert!(error.contains("hint: `cargo update --workspace`"), "{error}");
+    let mut cargo = Command::new(env!("CARGO"));
+    let update = cargo.args(["update", "--workspace", "--offline"]).current_dir(&project).output().unwrap();
+    assert!(update.status.success(), "{}", String::from_utf8_lossy(&update.stderr));
+    assert!(good(&project, &["build"]).starts_with("locked 0.2.0: "));
+    // And the manifest must follow.
+    let output = run(&project, &["pack"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("hint: say the same `version` in `Cargo.toml` and in `plugin.json`"), "{error}");
 }

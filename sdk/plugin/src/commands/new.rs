@@ -27,7 +27,8 @@ pub(crate) fn run(arguments: &NewArguments) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot make the project of `{}`", id.as_str()))?;
     let shown = folder.display();
     println!("made `{}`, a plugin of the role {}, in `{shown}`", id.as_str(), arguments.role.as_str());
-    println!("next: cd {shown} && orch-plugin build && orch-plugin test");
+    println!("next: cd {shown} && orch-plugin test");
+    println!("`README.md` there says each step from here to a host that runs it");
     Ok(ExitCode::SUCCESS)
 }
 
