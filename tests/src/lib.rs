@@ -1,7 +1,8 @@
 //! The program from outside: real binaries, signed packages, a workspace of its own for each test.
 //!
 //! In -> out: files of a workspace -> runs of `orch-host`, what is on disk afterwards.
-//! Invariant: nothing of the user's is read; the operator's folder is a copy of the one that `cargo xtask packages` made.
+//! Invariant: nothing of the user's is read; the operator's folder is a copy, mostly of the one that
+//! `cargo xtask packages` made.
 //! Not here: what is tested (`tests/`).
 #![allow(
     clippy::unwrap_used,
@@ -13,6 +14,7 @@
 
 pub mod checker;
 pub mod kill;
+pub mod newcomer;
 pub mod vouch;
 
 use std::path::{Path, PathBuf};
@@ -58,9 +60,14 @@ roles:
 impl Workspace {
     /// With that `tasks.yml`, the planner and both executors.
     pub fn new(tasks: &str) -> Self {
+        Self::with_operator(tasks, &root().join("target/test-operator"))
+    }
+
+    /// The same with a copy of another operator's folder.
+    pub fn with_operator(tasks: &str, operator: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let workspace = Self { folder };
-        copy(&root().join("target/test-operator"), &workspace.operator());
+        copy(operator, &workspace.operator());
         std::fs::create_dir(workspace.path()).unwrap();
         workspace.write("tasks.yml", tasks);
         workspace.write("config.yaml", CONFIG);
