@@ -29,7 +29,7 @@ use orch_task::Status;
 use tokio::task::JoinSet;
 
 use attempt::Ended;
-use consult::Look;
+use consult::Looked;
 use desk::{Audit, Control, Desk, now_ms};
 use error::DriveError;
 use finish::{Stop, Summary};
@@ -42,15 +42,43 @@ use task_file::Sheet;
 /// Completions between two audits when they are due at the end only.
 const AUDIT_COMPLETIONS_DEFAULT: usize = 100;
 
-/// Drives one run until nothing more can start. Every branch of a run is in this function.
+/// What comes back from the guests' threads.
+pub enum Back {
+    Attempt(Ended),
+    Look(Looked),
+}
+
+/// Drives one run until nothing more can start, or until a person ends it.
 pub async fn drive(
     run: &mut Run,
     roles: &Roles,
     desk: &Desk,
     sheet: &mut Sheet,
 ) -> Result<Summary, DriveError> {
+    let mut running: JoinSet<Back> = JoinSet::new();
+    let stop = match work(run, roles, desk, sheet, &mut running).await {
+        Err(DriveError::Interrupted) => {
+            end_all(run, desk, &mut running).await?;
+            Stop::Interrupted
+        }
+        stop => stop?,
+    };
+    finish::block(run)?;
+    sheet.save_at_the_end(run, roles, desk).await?;
+    let summary = finish::run(run, &stop)?;
+    run.durable(desk).await?;
+    Ok(summary)
+}
+
+/// Every branch of a run is in this function.
+async fn work(
+    run: &mut Run,
+    roles: &Roles,
+    desk: &Desk,
+    sheet: &mut Sheet,
+    running: &mut JoinSet<Back>,
+) -> Result<Stop, DriveError> {
     let strict = desk.rules.is_strict();
-    let mut running: JoinSet<Ended> = JoinSet::new();
     let mut control = desk.control.clone();
     // The attempt that ended as it began, if the last one did.
     let mut at_once: Option<Ended> = None;
@@ -59,14 +87,18 @@ pub async fn drive(
     recover::unblock(run)?;
     consult::reflect(run, roles, desk).await?;
     sheet.save(run, roles, desk, "reflected").await?;
+    consult::look_at_the_rest(run, roles, desk).await?;
+    if let Some(stop) = judge(run, desk)? {
+        return Ok(stop);
+    }
 
     let mut planning = Planning::open(run, roles, desk).await?;
-    let stop = loop {
+    loop {
         run.announce_due(now_ms());
         if sheet.is_stale(run) && sheet.until_checkpoint().is_zero() {
             sheet.save(run, roles, desk, "checkpoint").await?;
         }
-        planning.observe(run, roles).await?;
+        planning.observe(run, roles, desk).await?;
 
         // Choose: as many tasks as there are free slots.
         while at_once.is_none() && desk.control() == Control::GoOn {
@@ -74,16 +106,16 @@ pub async fn drive(
             if free == 0 || run.ready_count() == 0 || planning.is_finished() {
                 break;
             }
-            match planning.next(run, roles, free as u32).await? {
+            match planning.next(run, roles, desk, free as u32).await? {
                 Decision::Start(picked) => {
                     for task in picked {
                         let alone = !strict && running.is_empty() && run.ready_count() == 1;
-                        at_once = attempt::start(run, roles, desk, task, &mut running, alone).await?;
+                        at_once = attempt::start(run, roles, desk, task, running, alone).await?;
                         if strict {
                             sheet.save(run, roles, desk, "in_progress").await?;
                         }
                     }
-                    planning.observe(run, roles).await?;
+                    planning.observe(run, roles, desk).await?;
                 }
                 Decision::Wait | Decision::Finished(_) => break,
             }
@@ -91,22 +123,22 @@ pub async fn drive(
 
         if running.is_empty() && at_once.is_none() {
             if desk.control() != Control::GoOn {
-                break Stop::Interrupted;
+                return Ok(Stop::Interrupted);
             }
             if let Some(why) = planning.finished() {
-                break Stop::Finished(why.to_owned());
+                return conclude(run, roles, desk, why.to_owned()).await;
             }
             if run.next_due().is_none() {
                 match run.ready_count() {
-                    0 => break Stop::Finished("no task is ready".to_owned()),
+                    0 => return conclude(run, roles, desk, "no task is ready".to_owned()).await,
                     ready => return Err(planning.stalled(ready)),
                 }
             }
         }
 
         // Wait for whatever comes first.
-        let ended = match at_once.take() {
-            Some(ended) => ended,
+        let back = match at_once.take() {
+            Some(ended) => Back::Attempt(ended),
             None => {
                 let due = run.next_due();
                 let until_due =
@@ -114,21 +146,16 @@ pub async fn drive(
                 let (until_checkpoint, stale) = (sheet.until_checkpoint(), sheet.is_stale(run));
                 tokio::select! {
                     biased;
+                    Ok(()) = control.changed() => match *control.borrow() {
+                        Control::Abort => return Err(DriveError::Interrupted),
+                        _ => continue,
+                    },
                     Some(asked) = run.next_ask() => {
                         run.grant(asked)?;
                         continue;
                     }
-                    Some(ended) = running.join_next() => match ended {
-                        Ok(ended) => ended,
-                        Err(_) if desk.control() == Control::Abort => continue,
-                        Err(_) => return Err(DriveError::Lost { what: "an attempt" }),
-                    },
-                    Ok(()) = control.changed() => {
-                        if *control.borrow() == Control::Abort {
-                            end_all(run, desk, &mut running).await?;
-                            break Stop::Interrupted;
-                        }
-                        continue;
+                    Some(back) = running.join_next() => {
+                        back.map_err(|_| DriveError::Lost { what: "an attempt" })?
                     }
                     () = tokio::time::sleep(until_due), if due.is_some() => continue,
                     () = tokio::time::sleep(until_checkpoint), if stale => continue,
@@ -136,20 +163,19 @@ pub async fn drive(
             }
         };
 
-        // Take it back.
-        let (task, plugin) = (ended.task, executor_id(run, roles, ended.task)?);
-        let asked = attempt::finish(run, roles, desk, ended)?;
-        extend::add(run, roles, desk, &plugin, asked)?;
+        // Take it back. A task is over once the verifiers that it names have looked, one after the other.
+        let task = take_back(run, roles, desk, back)?;
         if strict {
             sheet.save(run, roles, desk, "finished").await?;
         }
-        for (verifier, look) in looks(run, task) {
-            let call = consult::verify(run, roles, desk, &verifier, look);
-            call.await?;
+        if let Some(look) = consult::next_look(run, roles, desk, task)? {
+            running.spawn_on(async move { Back::Look(look.await) }, &desk.guests);
+            continue;
         }
+        run.end(task, now_ms());
         if let Some(stop) = judge(run, desk)? {
-            drain(run, roles, desk, &mut running).await?;
-            break stop;
+            drain(run, roles, desk, running).await?;
+            return Ok(stop);
         }
         let since_audit = run.state().unaudited.len();
         let due = match desk.rules.audit {
@@ -160,17 +186,24 @@ pub async fn drive(
         if due && !roles.auditors.is_empty() && consult::audit(run, roles, desk).await? > 0 && strict {
             sheet.save(run, roles, desk, "audited").await?;
         }
-    };
+    }
+}
 
-    let stop = match stop {
-        Stop::Finished(why) => conclude(run, roles, desk, why).await?,
-        other => other,
-    };
-    finish::block(run)?;
-    sheet.save_at_the_end(run, roles, desk).await?;
-    let summary = finish::run(run, &stop)?;
-    run.durable(desk).await?;
-    Ok(summary)
+/// Records what came back from the guests; gives the task that it was about.
+fn take_back(run: &mut Run, roles: &Roles, desk: &Desk, back: Back) -> Result<TaskIndex, DriveError> {
+    match back {
+        Back::Attempt(ended) => {
+            let (task, plugin) = (ended.task, executor_id(run, roles, ended.task)?);
+            let asked = attempt::finish(run, roles, desk, ended)?;
+            extend::add(run, roles, desk, &plugin, asked)?;
+            Ok(task)
+        }
+        Back::Look(back) => {
+            let task = back.task;
+            consult::looked(run, desk, back)?;
+            task.ok_or(DriveError::Lost { what: "the task of a look" })
+        }
+    }
 }
 
 /// The end of a run in which nothing more can start: the last audit and the run's verifiers, unless tasks wait for a
@@ -183,9 +216,7 @@ async fn conclude(run: &mut Run, roles: &Roles, desk: &Desk, why: String) -> Res
     if run.state().tasks.iter().any(|task| waits(task.status)) {
         return Ok(Stop::Finished(why));
     }
-    for verifier in roles.verifiers.keys() {
-        consult::verify(run, roles, desk, verifier, Look::Run).await?;
-    }
+    consult::look_at_the_run(run, roles, desk).await?;
     Ok(judge(run, desk)?.unwrap_or(Stop::Finished(why)))
 }
 
@@ -194,18 +225,17 @@ async fn drain(
     run: &mut Run,
     roles: &Roles,
     desk: &Desk,
-    running: &mut JoinSet<Ended>,
+    running: &mut JoinSet<Back>,
 ) -> Result<(), DriveError> {
     let mut control = desk.control.clone();
     while !running.is_empty() {
         tokio::select! {
             biased;
             Some(asked) = run.next_ask() => run.grant(asked)?,
-            Some(ended) = running.join_next() => {
-                let ended = ended.map_err(|_| DriveError::Lost { what: "an attempt" })?;
-                let plugin = executor_id(run, roles, ended.task)?;
-                let asked = attempt::finish(run, roles, desk, ended)?;
-                extend::add(run, roles, desk, &plugin, asked)?;
+            Some(back) = running.join_next() => {
+                let back = back.map_err(|_| DriveError::Lost { what: "an attempt" })?;
+                let task = take_back(run, roles, desk, back)?;
+                run.end(task, now_ms());
             }
             Ok(()) = control.changed() => {
                 if *control.borrow() == Control::Abort {
@@ -218,7 +248,7 @@ async fn drain(
 }
 
 /// Ends what runs, with all its processes; an attempt that had an effect is in doubt.
-async fn end_all(run: &mut Run, desk: &Desk, running: &mut JoinSet<Ended>) -> Result<(), DriveError> {
+async fn end_all(run: &mut Run, desk: &Desk, running: &mut JoinSet<Back>) -> Result<(), DriveError> {
     running.abort_all();
     while running.join_next().await.is_some() {}
     // Nobody is left who could have the effects that were asked for.
@@ -247,16 +277,6 @@ fn judge(run: &mut Run, desk: &Desk) -> Result<Option<Stop>, DriveError> {
         run.record(Event::Warned { code: "findings-medium".to_owned(), text })?;
     }
     Ok(None)
-}
-
-/// What the verifiers that a finished task names look at.
-fn looks(run: &Run, index: TaskIndex) -> Vec<(String, Look)> {
-    let state = run.state();
-    let Some(found) = state.tasks.get(index as usize).filter(|found| found.status == Status::Done) else {
-        return Vec::new();
-    };
-    let look = Look::Task(index, Box::new(found.task.clone()));
-    found.task.verify.iter().map(|verifier| (verifier.clone(), look.clone())).collect()
 }
 
 fn executor_id(run: &Run, roles: &Roles, index: TaskIndex) -> Result<String, DriveError> {

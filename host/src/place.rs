@@ -203,6 +203,7 @@ impl From<DriveError> for Fault {
             | DriveError::TaskFileBusy { .. }
             | DriveError::NoExecutor { .. }
             | DriveError::NoVerifier { .. } => Exit::Usage,
+            DriveError::Interrupted => Exit::Interrupted,
             DriveError::Journal(_)
             | DriveError::Replay(_)
             | DriveError::Io { .. }

@@ -66,6 +66,8 @@ pub struct RunState {
     pub reflected: Vec<String>,
     /// Attempts finished since the last audit.
     pub unaudited: Vec<TaskIndex>,
+    /// Tasks that are done and a verifier that they name and that has not looked yet, in the order of their looks.
+    pub unverified: Vec<(TaskIndex, String)>,
     /// SHA-256 of `tasks.yml` as the host last saw it.
     pub saved: Option<String>,
     pub finished: Option<(RunStatus, String)>,
@@ -96,6 +98,8 @@ impl RunState {
                 state.status = *to;
                 state.intent = false;
                 state.processes.clear();
+                self.unverified.retain(|(looked_at, _)| looked_at != task);
+                let state = self.task_mut(event, *task)?;
                 if *to == Status::Pending {
                     state.failures = 0;
                     state.crashes = 0;
@@ -123,6 +127,10 @@ impl RunState {
                 state.processes.clear();
                 state.failures += u32::from(finished.ending.counts_against_retries());
                 state.crashes += u32::from(finished.ending.is_host_crash());
+                if finished.status == Status::Done {
+                    let verifiers = state.task.verify.clone();
+                    self.unverified.extend(verifiers.into_iter().map(|id| (finished.task, id)));
+                }
                 self.count(&finished.writes.findings);
                 self.unaudited.push(finished.task);
             }
@@ -142,6 +150,9 @@ impl RunState {
                     }
                 }
                 self.count(&called.writes.findings);
+                if let Some(task) = called.task.filter(|_| called.is_answered()) {
+                    self.unverified.retain(|(of, verifier)| *of != task || *verifier != called.plugin);
+                }
                 match called.call.as_str() {
                     "reflect" => self.reflected.push(called.plugin.clone()),
                     "audit" => self.unaudited.clear(),

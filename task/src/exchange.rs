@@ -90,11 +90,12 @@ impl ExchangeError {
     }
 }
 
-/// Reads the task file `name` in `folder`; a link there is refused.
+/// Reads the task file `name` in `folder`; a link there is refused. `known` is given back, unparsed, if the file still
+/// has its bytes.
 ///
 /// # Errors
 /// `Missing`, `NotAFile`, `Unreadable`, and all of [`TaskFile::parse`].
-pub fn read_task_file(folder: &Path, name: &str) -> Result<TaskFile, TaskFileError> {
+pub fn read_task_file(folder: &Path, name: &str, known: Option<TaskFile>) -> Result<TaskFile, TaskFileError> {
     let file = || folder.join(name).display().to_string();
     let unreadable = |source| TaskFileError::Unreadable { file: file(), source };
     let opened = match Folder::open(folder) {
@@ -104,7 +105,10 @@ pub fn read_task_file(folder: &Path, name: &str) -> Result<TaskFile, TaskFileErr
         opened => opened.map_err(unreadable)?,
     };
     match opened.read(name) {
-        Ok(found) => TaskFile::parse(found.bytes),
+        Ok(found) => match known.filter(|known| known.bytes() == found.bytes) {
+            Some(known) => Ok(known),
+            None => TaskFile::parse(found.bytes),
+        },
         Err(Unread::Missing) => Err(TaskFileError::Missing { file: file() }),
         Err(Unread::NotAFile(found)) => Err(TaskFileError::NotAFile { file: file(), found }),
         Err(Unread::TooLarge(found_bytes)) => Err(TaskFileError::TooLarge { found_bytes }),

@@ -15,6 +15,7 @@ use orch_journal::failpoint;
 use orch_task::{OnDoubt, Status, Task};
 use tokio::task::JoinSet;
 
+use super::Back;
 use super::desk::{Desk, now_ms};
 use super::error::DriveError;
 use super::gate::AttemptGate;
@@ -45,7 +46,7 @@ pub async fn start(
     roles: &Roles,
     desk: &Desk,
     index: TaskIndex,
-    running: &mut JoinSet<Ended>,
+    running: &mut JoinSet<Back>,
     alone: bool,
 ) -> Result<Option<Ended>, DriveError> {
     let (task, attempt) = {
@@ -72,7 +73,7 @@ pub async fn start(
     if alone && let Poll::Ready(ended) = poll_fn(|waker| Poll::Ready(call.as_mut().poll(waker))).await {
         return Ok(Some(ended));
     }
-    running.spawn_on(call, &desk.guests);
+    running.spawn_on(async move { Back::Attempt(call.await) }, &desk.guests);
     Ok(None)
 }
 
@@ -88,7 +89,8 @@ fn warn_budget(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
     Ok(())
 }
 
-/// Records how an attempt ended; gives the tasks that it asked for.
+/// Records how an attempt ended; gives the tasks that it asked for. The task is over once its verifiers have looked
+/// (`Run::end`).
 pub fn finish(run: &mut Run, roles: &Roles, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>, DriveError> {
     let Ended { task: index, attempt, report, log } = ended;
     let now = now_ms();
@@ -139,7 +141,6 @@ pub fn finish(run: &mut Run, roles: &Roles, desk: &Desk, ended: Ended) -> Result
     failpoint::hit("before-answer");
     run.record(Event::AttemptFinished(Box::new(finished)))?;
     failpoint::hit("after-answer");
-    run.end(index, status, now);
     Ok(asked)
 }
 

@@ -8,8 +8,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use orch_journal::event::{Called, Event, Finding, TaskIndex, Writes};
-use orch_task::{Status, Task};
+use orch_journal::event::{Called, Event, FAILURE, Finding, TaskIndex, Writes};
+use orch_task::Status;
 
 use super::desk::{Desk, now_ms};
 use super::error::DriveError;
@@ -87,36 +87,82 @@ pub async fn audit(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize, D
     Ok(added)
 }
 
-/// What a verifier looks at.
-#[derive(Clone, Debug)]
-pub enum Look {
-    Run,
-    Task(TaskIndex, Box<Task>),
+/// A verifier's look at a task or at the whole run, that came back.
+pub struct Looked {
+    /// None: at the run.
+    pub task: Option<TaskIndex>,
+    verifier: String,
+    rerun: bool,
+    report: CallReport<Vec<Finding>>,
 }
 
-/// Calls one verifier; its findings are in the state afterwards.
-pub async fn verify(
+/// Begins a look; it goes on in what is given back, on any thread.
+pub fn look(
     run: &mut Run,
     roles: &Roles,
     desk: &Desk,
     verifier: &str,
-    look: Look,
-) -> Result<(), DriveError> {
-    let Some(bound) = roles.verifiers.get(verifier).cloned() else { return Ok(()) };
-    let task = match &look {
-        Look::Run => None,
-        Look::Task(index, _) => Some(*index),
+    task: Option<TaskIndex>,
+) -> Result<impl Future<Output = Looked> + Send + use<>, DriveError> {
+    let (subject, id) = match task {
+        None => (Subject::Run(run.id.clone()), String::new()),
+        Some(index) => {
+            let state = run.state();
+            let found =
+                state.tasks.get(index as usize).ok_or(DriveError::Lost { what: "a task to verify" })?;
+            (Subject::Task(Box::new(found.task.clone())), found.task.id.to_string())
+        }
+    };
+    let Some(bound) = roles.verifiers.get(verifier).cloned() else {
+        return Err(DriveError::NoVerifier { task: id, verifier: verifier.to_owned() });
     };
     let rerun = run.begin_call("verify", verifier, task)?;
     let context = lend(run, desk, &bound, "verify");
-    let subject = match look {
-        Look::Run => Subject::Run(run.id.clone()),
-        Look::Task(_, task) => Subject::Task(task),
-    };
-    let report = on_guests(run, desk, async move { bound.role.verify(context, &subject).await }).await?;
+    let verifier = verifier.to_owned();
+    Ok(async move {
+        let report = bound.role.verify(context, &subject).await;
+        Looked { task, verifier, rerun, report }
+    })
+}
+
+/// Takes a look back; its findings are in the state afterwards.
+pub fn looked(run: &mut Run, desk: &Desk, looked: Looked) -> Result<(), DriveError> {
+    let Looked { task, verifier, rerun, report } = looked;
     let (findings, mut report) = split::<Vec<Finding>>(report);
     report.writes.findings.extend(findings.as_ref().ok().into_iter().flatten().cloned());
-    settle(run, desk, Call { name: "verify", plugin: verifier, task, rerun }, report, findings)?;
+    settle(run, desk, Call { name: "verify", plugin: &verifier, task, rerun }, report, findings)?;
+    Ok(())
+}
+
+/// The next look that a task still needs, begun.
+pub fn next_look(
+    run: &mut Run,
+    roles: &Roles,
+    desk: &Desk,
+    task: TaskIndex,
+) -> Result<Option<impl Future<Output = Looked> + Send + use<>>, DriveError> {
+    let verifier = run.state().unverified.iter().find(|(of, _)| *of == task).map(|(_, id)| id.clone());
+    verifier.map(|verifier| look(run, roles, desk, &verifier, Some(task))).transpose()
+}
+
+/// The looks that a host before this one did not get to.
+pub async fn look_at_the_rest(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<(), DriveError> {
+    let first = |run: &Run| run.state().unverified.first().map(|(task, _)| *task);
+    while let Some(task) = first(run) {
+        let Some(call) = next_look(run, roles, desk, task)? else { break };
+        let back = on_guests(run, desk, call).await?;
+        looked(run, desk, back)?;
+    }
+    Ok(())
+}
+
+/// Calls every bound verifier with the whole run.
+pub async fn look_at_the_run(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<(), DriveError> {
+    for verifier in roles.verifiers.keys() {
+        let call = look(run, roles, desk, verifier, None)?;
+        let back = on_guests(run, desk, call).await?;
+        looked(run, desk, back)?;
+    }
     Ok(())
 }
 
@@ -143,7 +189,13 @@ async fn on_guests<T: Send + 'static>(
     desk: &Desk,
     call: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, DriveError> {
-    run.serving(desk.guests.spawn(call)).await?.map_err(|_| DriveError::Lost { what: "a call of a plugin" })
+    let mut call = desk.guests.spawn(call);
+    let answer = run.serving_a_call(desk, &mut call).await;
+    if answer.is_err() {
+        // With it its commands and all their descendants.
+        call.abort();
+    }
+    answer?.map_err(|_| DriveError::Lost { what: "a call of a plugin" })
 }
 
 /// Answer and the rest of a report apart.
@@ -178,7 +230,7 @@ fn settle<T: Answer>(
     let (writes, fault) = match &answer {
         Ok(_) => (Writes { plugin: plugin.to_owned(), ..report.writes }, None),
         Err(CallError::Failure { message, .. }) => {
-            (Writes::default(), Some(("failure".to_owned(), message.clone())))
+            (Writes::default(), Some((FAILURE.to_owned(), message.clone())))
         }
         Err(error) => (Writes::default(), Some((error.code().to_owned(), error.to_string()))),
     };

@@ -64,6 +64,9 @@ pub enum DriveError {
         #[source]
         source: std::io::Error,
     },
+    /// Nobody's fault: a person ended what runs. The loop takes it as its end.
+    #[error("the run was interrupted")]
+    Interrupted,
     #[error("a task of the host itself ended without an answer: {what}")]
     Lost { what: &'static str },
 }
@@ -85,6 +88,7 @@ impl DriveError {
             Self::Journal(_) => "journal",
             Self::Replay(_) => "journal-contradiction",
             Self::Io { .. } => "io",
+            Self::Interrupted => "interrupted",
             Self::Lost { .. } => "host-lost-task",
         }
     }
@@ -118,7 +122,7 @@ impl DriveError {
                 Some("look for a full disk; the next run starts from what is durable".to_owned())
             }
             Self::Replay(_) => Some("`orch-host audit verify` says where".to_owned()),
-            Self::Io { .. } | Self::Lost { .. } => None,
+            Self::Io { .. } | Self::Interrupted | Self::Lost { .. } => None,
         }
     }
 }

@@ -40,8 +40,9 @@ impl Planning {
         context.tasks = reads.clone();
         let kinds = roles.kinds();
         let names: Vec<String> = kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
-        let session = planner.role.open(context, &planner.settings, &names).await;
-        let session = session.map_err(|source| fault(&planner.id, "open", source))?;
+        let session = planner.role.open(context, &planner.settings, &names);
+        let session =
+            run.serving_a_call(desk, session).await?.map_err(|source| fault(&planner.id, "open", source))?;
         let restarted = run.state().sessions > 0;
         run.record(Event::SessionOpened { planner: planner.id.clone(), restarted, at: now_ms() })?;
         run.announce_all(now_ms());
@@ -49,7 +50,7 @@ impl Planning {
     }
 
     /// Tells the planner what changed since it was told last.
-    pub async fn observe(&mut self, run: &mut Run, roles: &Roles) -> Result<(), DriveError> {
+    pub async fn observe(&mut self, run: &mut Run, roles: &Roles, desk: &Desk) -> Result<(), DriveError> {
         while run.has_changes() {
             let changes = run.take_changes();
             let told: Vec<PlannerChange> = {
@@ -61,7 +62,7 @@ impl Planning {
                     })
                     .collect()
             };
-            let heard = self.session.observe(&told).await;
+            let heard = run.serving_a_call(desk, self.session.observe(&told)).await?;
             run.record(Event::Observed { changes })?;
             self.note_reads(run)?;
             heard.map_err(|source| fault(&roles.planner.id, "observe", source))?;
@@ -92,8 +93,14 @@ impl Planning {
     }
 
     /// Asks for at most `slots` tasks.
-    pub async fn next(&mut self, run: &mut Run, roles: &Roles, slots: u32) -> Result<Decision, DriveError> {
-        let answer = self.session.next(slots).await;
+    pub async fn next(
+        &mut self,
+        run: &mut Run,
+        roles: &Roles,
+        desk: &Desk,
+        slots: u32,
+    ) -> Result<Decision, DriveError> {
+        let answer = run.serving_a_call(desk, self.session.next(slots)).await?;
         self.note_reads(run)?;
         let decision = match answer.map_err(|source| fault(&roles.planner.id, "next", source))? {
             PlannerDecision::Start(picked) => Decision::Start(picked),

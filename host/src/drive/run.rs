@@ -15,7 +15,7 @@ use std::future::Future;
 
 use tokio::sync::mpsc;
 
-use super::desk::{Desk, now_ms};
+use super::desk::{Control, Desk, now_ms};
 use super::error::DriveError;
 use super::gate::Asked;
 use super::graph::Graph;
@@ -167,6 +167,23 @@ impl Run {
         }
     }
 
+    /// The same, until a person ends what runs.
+    ///
+    /// # Errors
+    /// `Interrupted`; what was wanted is dropped then.
+    pub async fn serving_a_call<T>(
+        &mut self,
+        desk: &Desk,
+        wanted: impl Future<Output = T>,
+    ) -> Result<T, DriveError> {
+        let mut control = desk.control.clone();
+        tokio::select! {
+            biased;
+            Ok(_) = control.wait_for(|control| *control == Control::Abort) => Err(DriveError::Interrupted),
+            answer = self.serving(wanted) => answer,
+        }
+    }
+
     /// Everything that could be ready, told to a planner that knows nothing yet.
     pub fn announce_all(&mut self, now: u64) {
         let tasks = self.state().tasks.len();
@@ -250,8 +267,9 @@ impl Run {
         }
     }
 
-    /// Notes that an attempt ended, with the task's new status; frees and announces what waited for it.
-    pub fn end(&mut self, task: TaskIndex, status: Status, now: u64) {
+    /// Notes that an attempt and what followed it is over; frees and announces what waited for the task.
+    pub fn end(&mut self, task: TaskIndex, now: u64) {
+        let Some(status) = self.state().tasks.get(task as usize).map(|found| found.status) else { return };
         self.running.remove(&task);
         self.changes.push(Change::Finished(task, status));
         self.settled(task, status, now);

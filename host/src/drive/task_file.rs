@@ -51,7 +51,7 @@ impl Sheet {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let now = Instant::now();
         let mut sheet = Self { folder, name, file: None, saved_at: 0, next: now + CHECKPOINT, sign: now };
-        sheet.file = sheet.read_again()?;
+        sheet.file = sheet.read_again(None)?;
         Ok(sheet)
     }
 
@@ -66,12 +66,13 @@ impl Sheet {
                 Recovered::Kept { file } => tracing::warn!(file, "an edit was kept beside the task file"),
             }
         }
-        self.file = self.read_again()?;
+        let known = self.file.take();
+        self.file = self.read_again(known)?;
         Ok(())
     }
 
-    fn read_again(&self) -> Result<Option<TaskFile>, DriveError> {
-        match read_task_file(&self.folder, &self.name) {
+    fn read_again(&self, known: Option<TaskFile>) -> Result<Option<TaskFile>, DriveError> {
+        match read_task_file(&self.folder, &self.name, known) {
             Ok(file) => Ok(Some(file)),
             Err(TaskFileError::Missing { .. }) => Ok(None),
             Err(source) => Err(self.fault(source)),
@@ -244,7 +245,7 @@ impl Sheet {
                     break;
                 }
                 Written::Edited => {
-                    let now = self.read_again()?;
+                    let now = self.read_again(None)?;
                     let Some(last) = std::mem::replace(&mut self.file, now) else { return Ok(()) };
                     if self.file.is_none() {
                         let text =

@@ -154,7 +154,7 @@ fn links_and_other_things_are_refused_and_never_followed() {
         (error.code(), error.to_string().as_str()),
         ("task-file-not-a-file", "`tasks.yml` is a link, expected a regular file")
     );
-    assert_eq!(read_task_file(inside.path(), "tasks.yml").unwrap_err().code(), "task-file-not-a-file");
+    assert_eq!(read_task_file(inside.path(), "tasks.yml", None).unwrap_err().code(), "task-file-not-a-file");
 
     // Put there in the last moment.
     fs::remove_file(&path).unwrap();
@@ -187,10 +187,10 @@ fn links_and_other_things_are_refused_and_never_followed() {
 fn a_file_that_is_gone_is_said_to_be_gone() {
     let folder = TempDir::new().unwrap();
     assert_eq!(write(&folder, |_| {}).unwrap_err().code(), "task-file-missing");
-    let error = read_task_file(folder.path(), "tasks.yml").unwrap_err();
+    let error = read_task_file(folder.path(), "tasks.yml", None).unwrap_err();
     assert_eq!(error.code(), "task-file-missing");
     assert!(error.hint().is_some());
-    let nowhere = read_task_file(&folder.path().join("no"), "tasks.yml").unwrap_err();
+    let nowhere = read_task_file(&folder.path().join("no"), "tasks.yml", None).unwrap_err();
     assert_eq!(nowhere.code(), "task-file-missing");
 
     fs::write(folder.path().join("tasks.yml"), OLD).unwrap();
@@ -287,4 +287,18 @@ fn a_draft_that_was_cut_off_is_removed_and_strangers_are_left_alone() {
     let swap = format!(".tasks.yml.{}-{}.orch-swap", "0".repeat(16), "a".repeat(16));
     symlink("/etc/hostname", folder.path().join(&swap)).unwrap();
     assert_eq!(recover(folder.path(), "tasks.yml").unwrap_err().code(), "task-file-not-a-file");
+}
+
+#[test]
+fn a_file_that_did_not_change_is_not_parsed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tasks.yml"), "- {id: a}\n").unwrap();
+    let first = read_task_file(folder.path(), "tasks.yml", None).unwrap();
+    // What is given back is the very value that was handed in: its text lies where it lay.
+    let place = first.bytes().as_ptr();
+    let again = read_task_file(folder.path(), "tasks.yml", Some(first)).unwrap();
+    assert_eq!(again.bytes().as_ptr(), place);
+    std::fs::write(folder.path().join("tasks.yml"), "- {id: b}\n").unwrap();
+    let changed = read_task_file(folder.path(), "tasks.yml", Some(again)).unwrap();
+    assert_eq!(changed.tasks()[0].task.id.as_str(), "b");
 }
