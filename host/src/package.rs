@@ -50,7 +50,12 @@ impl PackageError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Refused(refusal) => refusal.hint(),
-            _ => None,
+            Self::Io { .. } => Some(
+                "a package is a folder with `manifest.json`, `component.wasm` and `sbom.cdx.json`".to_owned(),
+            ),
+            Self::NotRegular { .. } | Self::TooMany { .. } => Some(
+                "a package has regular files of fixed names only; get it again from its publisher".to_owned(),
+            ),
         }
     }
 }

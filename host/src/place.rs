@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use orch_journal::{JournalError, JournalKeys, Level, Reader, Store, StoreError, StoreOptions};
+use orch_journal::{
+    JournalError, JournalKeys, Level, Reader, STORE_FILE, Store, StoreError, StoreOptions,
+};
 use orch_trust::authority::AuthorityError;
 use orch_trust::lock::Lock;
 use orch_trust::time::UnixSeconds;
@@ -77,6 +79,11 @@ impl Place {
         }
     }
 
+    /// True if runs were kept here before.
+    pub fn has_store(&self) -> bool {
+        self.state.join(STORE_FILE).exists()
+    }
+
     /// What is committed, without the lock: works while a run goes on.
     pub fn reader(&self) -> Result<Reader, Fault> {
         Ok(Reader::open(&self.state)?)
@@ -118,6 +125,11 @@ pub fn io(path: &Path, what: &str, source: std::io::Error) -> Fault {
     Fault::new(Exit::HostError, "io", None, error)
 }
 
+/// A file that the operator named and that is not there or not what it should be.
+pub fn unreadable(path: &Path, source: std::io::Error) -> Fault {
+    Fault { exit: Exit::Usage, ..io(path, "read", source) }
+}
+
 /// A wrong input of the operator's.
 pub fn input(code: &'static str, hint: Option<String>, what: String) -> Fault {
     Fault::new(Exit::Usage, code, hint, anyhow::Error::msg(what))
@@ -147,7 +159,12 @@ impl From<WorkspaceError> for Fault {
 
 impl From<PackageError> for Fault {
     fn from(error: PackageError) -> Self {
-        Self::new(Exit::PluginRefused, error.code(), error.hint(), error)
+        let exit = match &error {
+            // No package was refused: there is none.
+            PackageError::Io { .. } => Exit::Usage,
+            _ => Exit::PluginRefused,
+        };
+        Self::new(exit, error.code(), error.hint(), error)
     }
 }
 

@@ -79,6 +79,9 @@ impl Session {
         let store = place.store(operator, rules.durability.answers())?;
         sheet.recover()?;
         let (id, state) = open_run(&store, sheet.is_there())?;
+        if state.is_none() {
+            sheet.check_new(&config.roles)?;
+        }
         let journal = Arc::new(store.journal(&id)?);
         let run = Run::new(id.clone(), state.unwrap_or_default(), journal.clone());
         let desk = Desk {

@@ -17,7 +17,8 @@ use rusqlite::{Connection, OpenFlags};
 use crate::migration::{self, MIGRATIONS};
 use crate::store::StoreError;
 
-pub(crate) const STORE_FILE: &str = "state.db";
+/// The store's file in its folder.
+pub const STORE_FILE: &str = "state.db";
 /// A group of 1,000 events touches some 200 pages; the rest keeps the upper levels of the trees.
 const WRITER_CACHE_KIB: i64 = 8 * 1024;
 const READER_CACHE_KIB: i64 = 2 * 1024;

@@ -26,6 +26,7 @@ pub mod store;
 pub mod verify;
 mod writer;
 
+pub use connection::STORE_FILE;
 pub use event::Event;
 pub use head::JournalKeys;
 pub use journal::{EventIndex, Journal, JournalError, Level};

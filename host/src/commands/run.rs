@@ -107,6 +107,9 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
 
     // 2. Its tasks, before anything is written.
     let sheet = Sheet::read(&place.workspace.join(&args.tasks))?;
+    if !place.has_store() || (args.dry_run && sheet.is_there()) {
+        sheet.check_new(&config.roles)?;
+    }
     if args.dry_run {
         return dry_run(&sheet, &config, console);
     }

@@ -22,6 +22,7 @@ use super::desk::{Desk, now_ms};
 use super::error::DriveError;
 use super::roles::Roles;
 use super::run::Run;
+use crate::config::workspace::RolesConfig;
 
 const CHECKPOINT: Duration = Duration::from_secs(5);
 /// A checkpoint that took long is not repeated before so many times its length.
@@ -98,6 +99,23 @@ impl Sheet {
             Some(_) => Ok(()),
             None => Err(self.fault(TaskFileError::Missing { file })),
         }
+    }
+
+    /// Fails if a new run could not begin with this file: it is not there, or a task of it needs what is not bound.
+    pub fn check_new(&self, bound: &RolesConfig) -> Result<(), DriveError> {
+        self.require()?;
+        for FileTask { task, .. } in self.tasks() {
+            if !bound.executors.contains_key(task.kind.as_str()) {
+                return Err(DriveError::NoExecutor {
+                    kind: task.kind.to_string(),
+                    task: task.id.to_string(),
+                });
+            }
+            if let Some(verifier) = task.verify.iter().find(|id| !bound.verifiers.contains(id)) {
+                return Err(DriveError::NoVerifier { task: task.id.to_string(), verifier: verifier.clone() });
+            }
+        }
+        Ok(())
     }
 
     pub fn is_there(&self) -> bool {
