@@ -84,8 +84,16 @@ impl PluginsError {
                 )
             }
             Self::NoPlanner => "say `roles: {planner: NAMESPACE/NAME}` in `config.yaml`".to_owned(),
+            Self::NotThatRole { id, .. } | Self::NotThatKind { id, .. } => {
+                format!(
+                    "`orch-host plugin list` shows the plugins, the manifest of `{id}` its roles and kinds"
+                )
+            }
+            Self::NotAnId { .. } => {
+                "a plugin id is `NAMESPACE/NAME`, as `orch-host plugin list` shows".to_owned()
+            }
             Self::Link(error) => return error.hint(),
-            _ => return None,
+            Self::Compile(_) => return None,
         })
     }
 }

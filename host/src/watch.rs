@@ -170,7 +170,7 @@ impl Watcher {
 
     fn line(&self, place: u64, tone: Tone, word: &str, rest: &str) {
         let word = self.console.paint(tone, &format!("{word:>16}"));
-        self.tell(place, Seen::Line(format!("{word}  {rest}")));
+        self.tell(place, Seen::Line(format!("{word}  {rest}").trim_end().to_owned()));
     }
 
     fn show(&mut self, place: u64, event: &Event, state: &RunState) {

@@ -86,7 +86,12 @@ pub enum ChainFault {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(source: rusqlite::Error) -> Self {
-        Self::Sqlite(source)
+        match source.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => {
+                Self::ForeignSchema { found: "it is no SQLite file".to_owned() }
+            }
+            _ => Self::Sqlite(source),
+        }
     }
 }
 

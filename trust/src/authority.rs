@@ -165,7 +165,12 @@ impl Certifier {
 }
 
 pub(crate) fn malformed(error: &toml::de::Error) -> AuthorityError {
-    AuthorityError::Malformed { message: error.to_string().trim().replace('\n', " ") }
+    // The first line says where; the text of the file between it and the message is the reader's own.
+    let whole = error.to_string();
+    let place = whole.lines().next().and_then(|line| line.strip_prefix("TOML parse error at "));
+    let message = error.message().trim().replace('\n', ", ");
+    let message = place.map_or_else(|| message.clone(), |place| format!("{message}, at {place}"));
+    AuthorityError::Malformed { message }
 }
 
 #[cfg(test)]

@@ -19,12 +19,14 @@ pub enum ApprovalsCommand {
     },
     /// Let a task run
     Approve {
+        /// The task
         task: String,
         #[command(flatten)]
         place: WorkspaceArgs,
     },
     /// Take a task out of the run
     Deny {
+        /// The task
         task: String,
         #[command(flatten)]
         place: WorkspaceArgs,

@@ -33,7 +33,7 @@ pub fn run(command: &AuditCommand, home: Option<&Path>, console: Console) -> Out
                     .kept_head
                     .map_or_else(|| "no head kept".to_owned(), |head| format!("kept head {head}"));
                 console.line(&format!(
-                    "run {}: {} events, {head}, {} signed heads",
+                    "run {}: {} events, {head}, signed heads: {}",
                     escape(&run.run),
                     run.events,
                     run.heads

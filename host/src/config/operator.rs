@@ -93,6 +93,13 @@ impl OperatorError {
             Self::SecretSize { path, .. } => {
                 format!("remove `{}`; stores made with it will be refused as foreign", path.display())
             }
+            Self::Authority { .. } | Self::Approval { .. } => {
+                "correct the file or move it out of the folder; nothing runs while it cannot be read"
+                    .to_owned()
+            }
+            Self::SigningKey { .. } => {
+                "it is a base64 ed25519 public key, or the path of a file with one".to_owned()
+            }
             _ => return None,
         })
     }

@@ -202,11 +202,14 @@ impl WorkspaceConfig {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        let keys: BTreeMap<String, serde_json::Value> = serde_saphyr::from_str(text).map_err(malformed)?;
+        // Errors say a line and a column; people have the file itself.
+        let options = || serde_saphyr::options! { with_snippet: false };
+        let keys: BTreeMap<String, serde_json::Value> =
+            serde_saphyr::from_str_with_options(text, options()).map_err(malformed)?;
         if let Some(key) = keys.keys().find(|key| AUTHORITY.contains(&key.as_str())) {
             return Err(WorkspaceError::Widens { path: path.to_owned(), key: key.clone() });
         }
-        let config: Self = serde_saphyr::from_str(text).map_err(malformed)?;
+        let config: Self = serde_saphyr::from_str_with_options(text, options()).map_err(malformed)?;
         let wrong = |key, found: String, expected| {
             Err(WorkspaceError::Value { path: path.to_owned(), key, found, expected })
         };
@@ -214,7 +217,10 @@ impl WorkspaceConfig {
             return wrong("budget.warn_at", config.budget.warn_at.to_string(), "0.0 to 1.0");
         }
         if config.jobs.is_some_and(|jobs| !(1..=256).contains(&jobs)) {
-            return wrong("jobs", format!("{:?}", config.jobs.unwrap_or(0)), "1 to 256");
+            return wrong("jobs", config.jobs.unwrap_or(0).to_string(), "1 to 256");
+        }
+        if let Some(path) = config.roles.services.keys().find(|path| !path.starts_with('/')) {
+            return wrong("roles.services", format!("`{path}`"), "paths that start with `/`");
         }
         match &config.audit.every {
             Some(AuditEvery::Word(word)) if word != "completion" && word != "end" => {
@@ -263,6 +269,8 @@ mod tests {
         assert_eq!(code("budget: {warn_at: 2}\n"), Some("workspace-config"));
         assert_eq!(code("audit: {every: sometimes}\n"), Some("workspace-config"));
         assert_eq!(code("jobs: 0\n"), Some("workspace-config"));
+        assert_eq!(code("roles: {services: {status: demo/s}}\n"), Some("workspace-config"));
+        assert_eq!(code("roles: {services: {/status: demo/s}}\n"), None);
         assert_eq!(
             code("narrow: {demo: {}}\n"),
             Some("workspace-config"),

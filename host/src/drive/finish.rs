@@ -64,11 +64,16 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
         Stop::Findings { major, major_max } => {
             (RunStatus::Failed, format!("too many major findings: {major}, at most {major_max}"))
         }
-        Stop::Finished(_) if waiting > 0 => {
-            (RunStatus::Waiting, format!("{waiting} tasks wait for a decision"))
-        }
+        Stop::Finished(_) if waiting > 0 => (
+            RunStatus::Waiting,
+            match waiting {
+                1 => "1 task waits for a decision".to_owned(),
+                _ => format!("{waiting} tasks wait for a decision"),
+            },
+        ),
         Stop::Finished(why) if unfinished > 0 => {
-            (RunStatus::Failed, format!("{unfinished} tasks are not done: {why}"))
+            let tasks = if unfinished == 1 { "task is" } else { "tasks are" };
+            (RunStatus::Failed, format!("{unfinished} {tasks} not done: {why}"))
         }
         Stop::Finished(why) => (RunStatus::Completed, why.clone()),
     };

@@ -97,7 +97,7 @@ fn bytes_that_are_no_database_are_refused() {
     std::fs::create_dir(folder.path().join("state")).unwrap();
     std::fs::write(folder.path().join("state/state.db"), vec![b'x'; 5000]).unwrap();
     let refusal = Store::open(&folder.path().join("state"), options(folder.path())).unwrap_err();
-    assert_eq!(refusal.code(), "store-sqlite");
+    assert_eq!(refusal.code(), "store-foreign-schema");
 }
 
 #[test]

@@ -141,7 +141,10 @@ impl TaskFileError {
             Self::Missing { .. } => "`orch-host init` writes a first one; `--tasks FILE` names another",
             Self::NotAFile { .. } => "put the file itself there: a link could lead outside the workspace",
             Self::TooLarge { .. } | Self::TooMany { .. } => {
-                "`orch-host import FILE` puts more tasks straight into the store"
+                "split the work: each workspace has a task file of its own"
+            }
+            Self::Syntax { .. } => {
+                "look at that place and the line before it: brackets and quotes closed, spaces and no tabs before a key"
             }
             Self::NotUtf8 { .. } => "save the file as UTF-8",
             Self::SecondDocument { .. } => "remove the line `---` and put all tasks into one list",
@@ -157,10 +160,7 @@ impl TaskFileError {
             Self::DuplicateId { .. } => "rename one of the two; `7` and `\"7\"` are the same id",
             Self::UnknownDependency { .. } => "add the task, or remove the dependency",
             Self::Cycle { .. } => "remove one of these dependencies",
-            Self::Unreadable { .. }
-            | Self::Syntax { .. }
-            | Self::WrongType { .. }
-            | Self::OverLimit { .. } => {
+            Self::Unreadable { .. } | Self::WrongType { .. } | Self::OverLimit { .. } => {
                 return None;
             }
         };
