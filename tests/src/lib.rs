@@ -15,6 +15,7 @@
 pub mod checker;
 pub mod kill;
 pub mod newcomer;
+pub mod defect;
 pub mod vouch;
 
 use std::path::{Path, PathBuf};
@@ -83,8 +84,18 @@ impl Workspace {
         self.folder.path()
     }
 
+    /// What `XDG_CONFIG_HOME` must be for the operator's folder.
+    pub fn config_home(&self) -> PathBuf {
+        self.folder.path().join("config")
+    }
+
     pub fn operator(&self) -> PathBuf {
-        self.folder.path().join("operator")
+        self.config_home().join("orch")
+    }
+
+    /// The host knows this workspace, as after `init`.
+    pub fn make_known(&self) {
+        std::fs::write(self.operator().join("workspaces"), format!("{}\n", self.path().display())).unwrap();
     }
 
     pub fn write(&self, name: &str, text: &str) {
@@ -133,7 +144,7 @@ impl Workspace {
         vouch::vouch(&package, &self.operator().join("keys/certifier.json"));
         let policy = self.operator().join("policy.toml");
         let more = format!(
-            "\n[plugins.\"demo/{name}\".allow]\nlog = {{}}\nsettings = {{}}\ntasks = {{ add = 10, kinds = [\"note\", \"shell\"] }}\n"
+            "\n[plugins.\"demo/{name}\".allow]\nlog = {{}}\nsettings = {{}}\nkv = {{ labels = [\"notes\"], bytes = 1000 }}\ntasks = {{ add = 10, kinds = [\"note\", \"shell\"] }}\n"
         );
         let text = std::fs::read_to_string(&policy).unwrap();
         std::fs::write(&policy, text + &more).unwrap();

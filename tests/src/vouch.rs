@@ -13,8 +13,10 @@ use orch_trust::certificate::{
 };
 use orch_trust::digest::Sha256Digest;
 use orch_trust::facts::Facts;
-use orch_trust::manifest::Manifest;
+use orch_trust::manifest::{Manifest, Role};
+use orch_trust::package::PackageBytes;
 use orch_trust::time::UnixSeconds;
+use serde_json::Value;
 
 /// Puts the certificate into the package.
 pub fn vouch(package: &Path, key: &Path) {
@@ -22,6 +24,18 @@ pub fn vouch(package: &Path, key: &Path) {
     let manifest = Manifest::parse(bytes.manifest()).unwrap();
     let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let now = UnixSeconds(i64::try_from(seconds).unwrap());
+    let certificate =
+        certificate(&bytes, &manifest.id.to_string().into(), &manifest.version.to_string().into(), now);
+    let (name, envelope) = sign(&bytes, certificate, &key_file::read(key).unwrap());
+    let path = package.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, envelope).unwrap();
+}
+
+/// A certificate for these bytes under that id and version, every check `pass`. Roles are the manifest's if it can be
+/// read, and an executor's if not; facts are empty if none can be derived.
+pub fn certificate(package: &PackageBytes, id: &Value, version: &Value, now: UnixSeconds) -> Certificate {
+    let roles = Manifest::parse(package.manifest()).map_or(vec![Role::Executor], |manifest| manifest.roles);
     let tool = Tool { name: "orch-certify".into(), version: env!("CARGO_PKG_VERSION").into() };
     let check = |id: String| CheckResult {
         id,
@@ -31,15 +45,17 @@ pub fn vouch(package: &Path, key: &Path) {
         looked_at: 1,
         findings: Vec::new(),
     };
-    let required = required_checks(Level::Local, &manifest.roles);
     let mut certificate = Certificate {
-        id: manifest.id,
-        version: manifest.version,
+        id: serde_json::from_value(id.clone()).unwrap(),
+        version: serde_json::from_value(version.clone()).unwrap(),
         level: Level::Local,
         certifier: tool.clone(),
         environment: Environment { wasmtime: "48.0.8".into(), target: "any".into() },
-        facts: Facts::derive(&bytes.component()).unwrap(),
-        checks: required.into_iter().map(|required| check(required.id)).collect(),
+        facts: Facts::derive(&package.component()).unwrap_or_default(),
+        checks: required_checks(Level::Local, &roles)
+            .into_iter()
+            .map(|required| check(required.id))
+            .collect(),
         measured: Measured::default(),
         result_digest: Sha256Digest::of(b""),
         started_at: now,
@@ -47,8 +63,5 @@ pub fn vouch(package: &Path, key: &Path) {
         valid_until: now.plus(LOCAL_DAYS * UnixSeconds::DAY),
     };
     certificate.result_digest = certificate.results();
-    let (name, envelope) = sign(&bytes, certificate, &key_file::read(key).unwrap());
-    let path = package.join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, envelope).unwrap();
+    certificate
 }
