@@ -15,6 +15,7 @@
 pub mod checker;
 pub mod kill;
 pub mod newcomer;
+pub mod case;
 pub mod defect;
 pub mod vouch;
 
