@@ -83,10 +83,52 @@ fn a_planner_that_waits_or_names_what_is_not_there_ends_the_run_and_the_run_is_k
 
 #[test]
 fn a_reflector_without_the_kind_in_its_grant_runs_nothing() {
+    // The operator would allow `shell`, so it is the manifest that has no `tasks.kinds: [shell]`; and the same command
+    // in `tasks.yml` makes the file, so it is not the command that fails.
     let bind = |config: &str| format!("{config}  reflectors: [demo/asks-for-a-shell]\n");
     let workspace = ends_with(bind, "asks-for-a-shell", 4, "code: plugin-answer");
     assert!(!workspace.path().join("owned").exists());
     assert_eq!(workspace.statuses().len(), 1, "the task was not added");
+    assert!(!workspace.read("tasks.yml").contains("innocent"));
+    let started = workspace.events().iter().filter(|event| event.name() == "attempt_started").count();
+    assert_eq!(started, 0, "the answer is refused as a whole, before anything starts");
+
+    let own = Workspace::new("- {id: innocent, command: [python3, -c, \"open('owned', 'w')\"]}\n");
+    own.run(&[], 0);
+    assert!(own.path().join("owned").exists());
+}
+
+#[test]
+fn a_plugin_does_not_see_what_another_keeps_under_the_same_label() {
+    let tasks = "- {id: first, kind: keep}\n- {id: spy, kind: look, dependencies: [first]}\n- {id: second, kind: keep, dependencies: [spy]}\n";
+    let workspace = Workspace::new(tasks);
+    workspace.admit_hostile("keeps-a-secret");
+    let root = workspace.admit_hostile("looks-for-secrets");
+    let bound = "executors: {keep: demo/keeps-a-secret, look: demo/looks-for-secrets, ";
+    workspace.write("config.yaml", &workspace.read("config.yaml").replace("executors: {", bound));
+    let said = |workspace: &Workspace| -> Vec<String> {
+        let endings = workspace.events().into_iter().filter_map(|event| match event {
+            Event::AttemptFinished(finished) => Some(finished.ending),
+            _ => None,
+        });
+        endings
+            .map(|ending| if let Ending::Done { summary } = ending { summary } else { panic!("{ending:?}") })
+            .collect()
+    };
+    let run = || workspace.run(&["--plugins", root.to_str().unwrap()], 0);
+    run();
+    // Within one run, where values are not in the store yet.
+    let nothing = "secret: None, keys: [], opened: []";
+    let keys = r#"keys: ["secret"]"#;
+    let first = format!("kept before: None, {keys}");
+    assert_eq!(
+        said(&workspace),
+        [first, nothing.to_owned(), format!("kept before: Some(\"of first\"), {keys}")]
+    );
+    // In the next run, where they come from the store.
+    workspace.write("tasks.yml", "- {id: spy, kind: look}\n- {id: third, kind: keep, dependencies: [spy]}\n");
+    run();
+    assert_eq!(said(&workspace), [nothing.to_owned(), format!("kept before: Some(\"of second\"), {keys}")]);
 }
 
 #[test]
