@@ -115,6 +115,21 @@ pub fn operator(said: Option<&Path>) -> Result<Operator, Fault> {
     Ok(Operator::open(&operator::home(said)?)?)
 }
 
+/// Folders with packages: those said, which must be there, and the operator's.
+pub fn package_folders(operator: &Operator, said: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
+    match said.iter().find(|folder| !folder.is_dir()) {
+        Some(missing) => {
+            let hint = "it is the folder above `NAMESPACE/NAME/VERSION`".to_owned();
+            Err(input(
+                "packages-missing",
+                Some(hint),
+                format!("`{}` is not a folder of packages", missing.display()),
+            ))
+        }
+        None => Ok(operator.package_folders(said)),
+    }
+}
+
 pub fn now() -> UnixSeconds {
     UnixSeconds(i64::try_from(crate::drive::desk::now_ms() / 1000).unwrap_or(i64::MAX))
 }

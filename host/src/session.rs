@@ -78,7 +78,7 @@ impl Session {
         // 2. The store, and the run in it.
         let store = place.store(operator, rules.durability.answers())?;
         sheet.recover()?;
-        let (id, state) = open_run(&store, sheet.is_there())?;
+        let (id, state) = open_run(&store)?;
         if state.is_none() {
             sheet.check_new(&config.roles)?;
         }
@@ -201,15 +201,9 @@ pub fn guest_runtime(jobs: u32) -> Result<Runtime, Fault> {
 }
 
 /// The run that goes on, or the name of a new one.
-fn open_run(store: &Store, has_file: bool) -> Result<(String, Option<RunState>), Fault> {
+fn open_run(store: &Store) -> Result<(String, Option<RunState>), Fault> {
     let reader = store.reader()?;
-    let open = match reader.open_run()? {
-        Some(open) => Some(open),
-        // Without a task file the tasks are those of the last run, also when it is over.
-        None if !has_file => reader.runs()?.first().map(|run| run.id.clone()),
-        None => None,
-    };
-    let Some(id) = open else { return Ok((new_run_id()?, None)) };
+    let Some(id) = reader.open_run()? else { return Ok((new_run_id()?, None)) };
     let mut state = RunState::default();
     for event in reader.events(&id) {
         let (_, event) = event?;

@@ -12,11 +12,11 @@
     reason = "helpers of tests fail loudly"
 )]
 
+pub mod case;
 pub mod checker;
+pub mod defect;
 pub mod kill;
 pub mod newcomer;
-pub mod case;
-pub mod defect;
 pub mod vouch;
 
 use std::path::{Path, PathBuf};

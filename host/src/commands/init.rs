@@ -7,7 +7,6 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::config::workspace::WorkspaceError;
 use crate::console::Console;
 use crate::exit::{Exit, Outcome};
 use crate::place::{self, Place};
@@ -41,7 +40,9 @@ pub struct InitArgs {
 
 pub fn run(args: &InitArgs, home: Option<&Path>, console: Console) -> Outcome {
     if args.folder.exists() && !args.folder.is_dir() {
-        return Err(WorkspaceError::NotAFolder { path: args.folder.clone() }.into());
+        let hint = "name a folder, or one that is not there yet".to_owned();
+        let what = format!("`{}` is a file, expected a folder", args.folder.display());
+        return Err(place::input("workspace-missing", Some(hint), what));
     }
     fs::create_dir_all(&args.folder).map_err(|error| place::io(&args.folder, "make", error))?;
     let place = Place::of(&args.folder, Path::new(".orch"))?;

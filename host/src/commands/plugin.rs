@@ -183,7 +183,7 @@ fn keep(bytes: &PackageBytes, from: &Path, target: &Path) -> Result<(), Fault> {
 
 fn approve(operator: &Operator, id: &str, folders: &[PathBuf], console: Console) -> Outcome {
     let parsed = PluginId::parse(id).map_err(|error| place::input("plugin-id", None, error.to_string()))?;
-    let searched = operator.package_folders(folders);
+    let searched = place::package_folders(operator, folders)?;
     let found = plugins::discover(&searched);
     let Some(package) = plugins::choose(&found, &parsed, &rules(operator)) else {
         let searched = searched.clone();
@@ -199,7 +199,7 @@ fn approve(operator: &Operator, id: &str, folders: &[PathBuf], console: Console)
 
 fn list(operator: &Operator, folders: &[PathBuf], format: Format, console: Console) -> Outcome {
     let rules = rules(operator);
-    for Found { id, version, folder } in plugins::discover(&operator.package_folders(folders)) {
+    for Found { id, version, folder } in plugins::discover(&place::package_folders(operator, folders)?) {
         let found = Found { id: id.clone(), version: version.clone(), folder: folder.clone() };
         let state = match plugins::read(&found) {
             Err(error) => Err(error.code().to_owned()),

@@ -99,7 +99,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let rules = run_rules(args, &config, &operator);
 
     // 1. Every bound plugin, or none.
-    let folders = operator.package_folders(&args.plugins);
+    let folders = place::package_folders(&operator, &args.plugins)?;
     let trust = operator.rules(&config, place.lock()?);
     let admitted = plugins::admit_bound(&config, &folders, &trust, place::now())?;
     announce(&operator, &admitted, console);
@@ -107,7 +107,8 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
 
     // 2. Its tasks, before anything is written.
     let sheet = Sheet::read(&place.workspace.join(&args.tasks))?;
-    if !place.has_store() || (args.dry_run && sheet.is_there()) {
+    sheet.require()?;
+    if !place.has_store() || args.dry_run {
         sheet.check_new(&config.roles)?;
     }
     if args.dry_run {

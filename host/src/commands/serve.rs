@@ -81,8 +81,12 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
     }
     let config = place.config()?;
     let trust = operator.rules(&config, place.lock()?);
-    let admitted =
-        plugins::admit_bound(&config, &operator.package_folders(&args.plugins), &trust, place::now())?;
+    let admitted = plugins::admit_bound(
+        &config,
+        &place::package_folders(&operator, &args.plugins)?,
+        &trust,
+        place::now(),
+    )?;
     super::run::announce(&operator, &admitted, console);
     let admitted = admitted.by_id;
     let engine = Engine::run(REQUESTS_MAX as u32, 0)

@@ -84,6 +84,9 @@ impl WorkspaceError {
                 "`orch-host init {0}` makes it known, or run once with `--trust-workspace`",
                 path.display()
             ),
+            Self::NotAFolder { path } => {
+                format!("`orch-host init {}` makes a workspace there", path.display())
+            }
             Self::Malformed { .. } => "`orch-host init` writes an example into an empty folder".to_owned(),
             _ => return None,
         })
