@@ -6,9 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use orch_journal::{
-    JournalError, JournalKeys, Level, Reader, STORE_FILE, Store, StoreError, StoreOptions,
-};
+use orch_journal::{JournalError, JournalKeys, Level, Reader, STORE_FILE, Store, StoreError, StoreOptions};
 use orch_trust::authority::AuthorityError;
 use orch_trust::lock::Lock;
 use orch_trust::time::UnixSeconds;

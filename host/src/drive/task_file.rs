@@ -118,10 +118,6 @@ impl Sheet {
         Ok(())
     }
 
-    pub fn is_there(&self) -> bool {
-        self.file.is_some()
-    }
-
     /// As of the last read.
     pub fn tasks(&self) -> &[FileTask] {
         self.file.as_ref().map_or(&[], |file| file.tasks())
