@@ -5,13 +5,14 @@
 //! Not here: what is recorded (`drive/`), the summary at the end (`commands/run.rs`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use orch_journal::RunState;
 use orch_journal::event::{Ending, Event, TaskIndex};
+use orch_journal::{Journal, RunState};
 use orch_task::Status;
 
 use crate::console::{Console, Tone, escape, escape_cut};
@@ -69,28 +70,37 @@ impl Screen {
     }
 }
 
-/// A watcher and the thread behind it. `committed` says how many events are durable.
-pub fn open(
-    format: Format,
-    run: &str,
-    console: Console,
-    committed: impl Fn() -> u64 + Send + 'static,
-) -> (Watcher, Screen) {
+/// A watcher and the thread behind it, which shows an event once the journal has it.
+pub fn open(format: Format, run: &str, console: Console, journal: Arc<Journal>) -> (Watcher, Screen) {
     let (seen, shown) = channel();
     let live = format == Format::Text && console.is_terminal;
     let screen = std::thread::spawn(move || match live {
-        true => Table::new().show(&shown, &committed),
-        false => lines(&shown, &committed, console),
+        true => Table::new().show(&shown, &journal),
+        false => lines(&shown, &journal, console),
     });
     (Watcher { format, run: run.to_owned(), console, done: 0, seen }, Screen(screen))
 }
 
-fn lines(shown: &Receiver<(u64, Seen)>, committed: &dyn Fn() -> u64, console: Console) {
+/// Waits until the event is durable; false if it never will be, because the store is at its end.
+fn is_durable(journal: &Journal, place: u64) -> bool {
+    loop {
+        // Asked before the count: what was committed last counts too.
+        let is_over = journal.is_over();
+        if journal.committed() > place {
+            return true;
+        }
+        if is_over {
+            return false;
+        }
+        std::thread::sleep(FRAME / 10);
+    }
+}
+
+fn lines(shown: &Receiver<(u64, Seen)>, journal: &Journal, console: Console) {
     for (place, seen) in shown {
-        if let Seen::Line(line) | Seen::Ended { line: Some(line), .. } = seen {
-            while committed() <= place {
-                std::thread::sleep(FRAME / 10);
-            }
+        if let Seen::Line(line) | Seen::Ended { line: Some(line), .. } = seen
+            && is_durable(journal, place)
+        {
             console.line(&line);
         }
     }
@@ -113,15 +123,11 @@ impl Table {
         Self { all, head, running: BTreeMap::new() }
     }
 
-    fn show(mut self, shown: &Receiver<(u64, Seen)>, committed: &dyn Fn() -> u64) {
+    fn show(mut self, shown: &Receiver<(u64, Seen)>, journal: &Journal) {
         loop {
             match shown.recv_timeout(FRAME) {
-                Ok((place, seen)) => {
-                    while committed() <= place {
-                        std::thread::sleep(FRAME / 10);
-                    }
-                    self.take(seen);
-                }
+                Ok((place, seen)) if is_durable(journal, place) => self.take(seen),
+                Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }

@@ -116,7 +116,12 @@ impl Journal {
 
     /// How many events are durable at `process` or more; asks nothing of the writer.
     pub fn committed(&self) -> u64 {
-        self.queue.committed(self.slot)
+        self.queue.committed(self.slot).0
+    }
+
+    /// True when nothing more will be committed: after a fault, or when the store is closed.
+    pub fn is_over(&self) -> bool {
+        self.queue.committed(self.slot).1
     }
 
     /// How many groups the store has committed since it was opened, of all its runs.

@@ -121,11 +121,12 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many events of a run are committed; all of them after a fault, when nothing more will be.
-    pub(crate) fn committed(&self, slot: usize) -> u64 {
+    /// How many events of a run are committed, and whether no further one will be.
+    pub(crate) fn committed(&self, slot: usize) -> (u64, bool) {
         let state = self.lock();
-        let Some(found) = state.slots.get(slot) else { return 0 };
-        if state.fault.is_some() { found.next } else { found.committed }
+        let committed = state.slots.get(slot).map_or(0, |slot| slot.committed);
+        let left = state.slots.get(slot).is_some_and(|slot| slot.committed < slot.next);
+        (committed, state.fault.is_some() || (state.closing && !left))
     }
 
     /// The slot of a run that is known already.

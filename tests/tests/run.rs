@@ -1,6 +1,8 @@
 //! A real project through plan, execute, verify and reflect, and everything that refuses it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
 
+use std::process::Command;
+
 use orch_tests::{Workspace, copy, err, out, packages, root};
 
 #[test]
@@ -143,4 +145,24 @@ fn the_highest_priority_goes_first_and_a_budget_ends_the_run_with_one_warning() 
         .collect();
     assert_eq!(started, [1, 2]);
     assert_eq!(events.iter().filter(|event| event.name() == "budget_warned").count(), 1);
+}
+
+#[test]
+fn a_full_disk_ends_the_run_with_what_is_durable_and_the_next_one_goes_on() {
+    let description = "x".repeat(400);
+    let tasks: String =
+        (0..600).map(|task| format!("- {{id: t{task}, kind: note, description: {description}}}\n")).collect();
+    let workspace = Workspace::new(&tasks);
+    let host = workspace.command(&["run", "--trust-workspace", "--jobs", "1"]);
+    // A limit on the size of files is what a full disk is for the store; the signal that comes with it is ignored.
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 1024; exec \"$0\" \"$@\""]).arg(host.get_program());
+    limited.args(host.get_args()).current_dir(workspace.path());
+    let output = limited.output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    assert!(err(&output).contains("look for a full disk"), "{}", err(&output));
+    let done = workspace.statuses().values().filter(|status| *status == "done").count();
+    assert!(done < 600);
+    workspace.run(&[], 0);
+    assert!(workspace.statuses().values().all(|status| status == "done"));
 }

@@ -128,7 +128,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         control: signals()?,
     })?;
     let (format, journal) = (args.format, session.journal());
-    let (watcher, screen) = watch::open(format, session.id(), console, move || journal.committed());
+    let (watcher, screen) = watch::open(format, session.id(), console, journal);
     let driven = session.observed_by(Box::new(watcher)).drive();
     screen.finish();
     let summary = driven?;
