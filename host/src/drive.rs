@@ -8,6 +8,7 @@
 pub mod attempt;
 pub mod consult;
 pub mod desk;
+pub mod edits;
 pub mod error;
 pub mod extend;
 pub mod finish;
@@ -95,6 +96,7 @@ async fn work(
     let mut planning = Planning::open(run, roles, desk).await?;
     loop {
         run.announce_due(now_ms());
+        sheet.look(run, roles)?;
         if sheet.is_stale(run) && sheet.until_checkpoint().is_zero() {
             sheet.save(run, roles, desk, "checkpoint").await?;
         }
@@ -128,6 +130,11 @@ async fn work(
             if let Some(why) = planning.finished() {
                 return conclude(run, roles, desk, why.to_owned()).await;
             }
+            // What somebody added a moment ago may be ready.
+            sheet.look_now(run, roles)?;
+            if run.ready_count() > 0 && run.has_changes() {
+                continue;
+            }
             if run.next_due().is_none() {
                 match run.ready_count() {
                     0 => return conclude(run, roles, desk, "no task is ready".to_owned()).await,
@@ -143,7 +150,11 @@ async fn work(
                 let due = run.next_due();
                 let until_due =
                     Duration::from_millis(due.map_or(3_600_000, |due| due.saturating_sub(now_ms())));
-                let (until_checkpoint, stale) = (sheet.until_checkpoint(), sheet.is_stale(run));
+                let until_checkpoint = match sheet.is_stale(run) {
+                    true => sheet.until_checkpoint(),
+                    false => Duration::MAX,
+                };
+                let until_look = sheet.until_look().min(until_checkpoint);
                 tokio::select! {
                     biased;
                     Ok(()) = control.changed() => match *control.borrow() {
@@ -158,7 +169,7 @@ async fn work(
                         back.map_err(|_| DriveError::Lost { what: "an attempt" })?
                     }
                     () = tokio::time::sleep(until_due), if due.is_some() => continue,
-                    () = tokio::time::sleep(until_checkpoint), if stale => continue,
+                    () = tokio::time::sleep(until_look) => continue,
                 }
             }
         };

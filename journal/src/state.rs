@@ -70,6 +70,8 @@ pub struct RunState {
     pub unverified: Vec<(TaskIndex, String)>,
     /// SHA-256 of `tasks.yml` as the host last saw it.
     pub saved: Option<String>,
+    /// What it said then of each task, by place.
+    pub saved_statuses: Vec<Status>,
     pub finished: Option<(RunStatus, String)>,
     pub warnings: u32,
 }
@@ -159,7 +161,10 @@ impl RunState {
                     _ => {}
                 }
             }
-            Event::TasksSaved { sha256, .. } => self.saved = Some(sha256.clone()),
+            Event::TasksSaved { sha256, .. } => {
+                self.saved = Some(sha256.clone());
+                self.saved_statuses = self.tasks.iter().map(|task| task.status).collect();
+            }
             Event::BudgetWarned { .. } => self.budget_warned = true,
             Event::Warned { .. } => self.warnings += 1,
             Event::RunFinished { status, why, .. } => self.finished = Some((*status, why.clone())),

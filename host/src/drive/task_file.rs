@@ -4,9 +4,8 @@
 //! Limits: a checkpoint at most every 5 s, and never for more than a twentieth of the time.
 //! Invariant: what is written back is durable in the journal first; an edit made by hand is taken in or refused by
 //! name, never overwritten; the host owns `status` and the tasks that it appended.
-//! Not here: the text itself (`orch-task`).
+//! Not here: the text itself (`orch-task`), what a person changed in it (`edits.rs`).
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -14,11 +13,12 @@ use orch_journal::event::{AddedTask, Event, TaskIndex};
 use orch_journal::failpoint;
 use orch_journal::state::TaskState;
 use orch_task::{
-    Exchanged, FileTask, MergeReport, NewFileTask, Recovered, RefusedWhy, Standing, Status, TaskFile,
-    TaskFileError, TaskId, merge, read_task_file, recover, write_exchanging,
+    ExchangeError, Exchanged, FileTask, NewFileTask, Recovered, Status, TaskFile, TaskFileError, TaskId,
+    read_task_file, recover, write_exchanging,
 };
 
 use super::desk::{Desk, now_ms};
+use super::edits::FileWatch;
 use super::error::DriveError;
 use super::roles::Roles;
 use super::run::Run;
@@ -34,15 +34,18 @@ const TASKS_PER_EVENT: usize = 1000;
 
 /// The workspace's task file.
 pub struct Sheet {
-    folder: PathBuf,
-    name: String,
+    pub(super) folder: PathBuf,
+    pub(super) name: String,
     /// As it was read or written last; none if there is none.
-    file: Option<TaskFile>,
+    pub(super) file: Option<TaskFile>,
     /// Place of the last event whose status is in the file.
     saved_at: u64,
     next: Instant,
     /// When the journal's head is signed again.
     sign: Instant,
+    pub(super) watch: FileWatch,
+    /// Why what lies there now cannot be taken in; the run goes on with what it knew, and is not closed.
+    pub(super) unusable: Option<DriveError>,
 }
 
 impl Sheet {
@@ -51,7 +54,16 @@ impl Sheet {
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let now = Instant::now();
-        let mut sheet = Self { folder, name, file: None, saved_at: 0, next: now + CHECKPOINT, sign: now };
+        let mut sheet = Self {
+            watch: FileWatch::of(&folder.join(&name)),
+            folder,
+            name,
+            file: None,
+            saved_at: 0,
+            next: now + CHECKPOINT,
+            sign: now,
+            unusable: None,
+        };
         sheet.file = sheet.read_again(None)?;
         Ok(sheet)
     }
@@ -72,7 +84,7 @@ impl Sheet {
         Ok(())
     }
 
-    fn read_again(&self, known: Option<TaskFile>) -> Result<Option<TaskFile>, DriveError> {
+    pub(super) fn read_again(&self, known: Option<TaskFile>) -> Result<Option<TaskFile>, DriveError> {
         match read_task_file(&self.folder, &self.name, known) {
             Ok(file) => Ok(Some(file)),
             Err(TaskFileError::Missing { .. }) => Ok(None),
@@ -80,11 +92,11 @@ impl Sheet {
         }
     }
 
-    fn fault(&self, source: TaskFileError) -> DriveError {
+    pub(super) fn fault(&self, source: TaskFileError) -> DriveError {
         DriveError::TaskFile { file: self.name.clone(), source: Box::new(source) }
     }
 
-    fn patch_fault(&self, source: orch_task::PatchError) -> DriveError {
+    pub(super) fn patch_fault(&self, source: orch_task::PatchError) -> DriveError {
         DriveError::TaskFilePatch { file: self.name.clone(), source }
     }
 
@@ -136,13 +148,7 @@ impl Sheet {
         if is_new {
             self.load(run, roles)?;
         } else if !is_known {
-            let last = self.as_known(run)?;
-            let mut report = self.compare(&last, run)?;
-            // What a killed host had not written yet is no edit of a person's.
-            report
-                .refused
-                .retain(|edit| !matches!(edit.why, RefusedWhy::Status { .. } | RefusedWhy::AddedBy));
-            take(run, roles, report)?;
+            self.merge_after_a_stop(run, roles)?;
         }
         self.note(run, "read")
     }
@@ -167,36 +173,6 @@ impl Sheet {
         Ok(())
     }
 
-    /// The file as it would be if the host had written all that the run knows: what was seen last, after a restart.
-    fn as_known(&self, run: &Run) -> Result<TaskFile, DriveError> {
-        let there: HashSet<&TaskId> = self.tasks().iter().map(|found| &found.task.id).collect();
-        let entries: Vec<NewFileTask> = {
-            let state = run.state();
-            let known =
-                state.tasks.iter().filter(|task| !task.status.is_final() || there.contains(&task.task.id));
-            known.map(entry).collect()
-        };
-        let empty = TaskFile::parse("[]\n").map_err(|source| self.fault(source))?;
-        empty.patched_file(&[], &entries).map_err(|source| self.patch_fault(source))
-    }
-
-    fn compare(&self, last: &TaskFile, run: &Run) -> Result<MergeReport, DriveError> {
-        let Some(now) = &self.file else { return Ok(MergeReport::default()) };
-        let state = run.state();
-        let standing = |id: &TaskId| {
-            let found = state.by_id.get(id).and_then(|index| state.tasks.get(*index as usize));
-            let untouched =
-                |status| matches!(status, Status::Pending | Status::WaitingApproval | Status::Blocked);
-            match found {
-                None => Standing::Unknown,
-                Some(task) if task.attempts == 0 && untouched(task.status) => Standing::Pending,
-                Some(_) => Standing::Started,
-            }
-        };
-        merge(last, now, standing)
-            .map_err(|source| DriveError::TaskFileMerge { file: self.name.clone(), source })
-    }
-
     /// How long until a checkpoint is due.
     pub fn until_checkpoint(&self) -> Duration {
         self.next.saturating_duration_since(Instant::now())
@@ -207,7 +183,7 @@ impl Sheet {
         run.last() > self.saved_at
     }
 
-    /// The last save: fails if somebody edits the file faster than it can be written. A run that is closed is never
+    /// The last save: fails if somebody edits the file faster than it can be written, or broke it. A run that is closed is never
     /// continued, so it may not be closed while the file says something else.
     pub async fn save_at_the_end(
         &mut self,
@@ -216,6 +192,9 @@ impl Sheet {
         desk: &Desk,
     ) -> Result<(), DriveError> {
         self.save(run, roles, desk, "end").await?;
+        if let Some(error) = self.unusable.take() {
+            return Err(error);
+        }
         match self.differences(run) {
             Some(_) => Err(DriveError::TaskFileBusy { file: self.name.clone() }),
             None => Ok(()),
@@ -259,16 +238,10 @@ impl Sheet {
                     break;
                 }
                 Written::Edited => {
-                    let now = self.read_again(None)?;
-                    let Some(last) = std::mem::replace(&mut self.file, now) else { return Ok(()) };
-                    if self.file.is_none() {
-                        let text =
-                            "the task file was removed during the run; it is not written again".to_owned();
-                        run.record(Event::Warned { code: "task-file-removed".to_owned(), text })?;
-                        return Ok(());
+                    self.take_edits(run, roles)?;
+                    if self.unusable.is_some() {
+                        break;
                     }
-                    let report = self.compare(&last, run)?;
-                    take(run, roles, report)?;
                 }
             }
         }
@@ -316,9 +289,11 @@ impl Sheet {
         let Some(file) = &self.file else { return Ok(Written::Done) };
         let patched = file.patched_file(statuses, append).map_err(|source| self.patch_fault(source))?;
         let written =
-            write_exchanging(&self.folder, &self.name, patched.bytes(), &file.sha256(), failpoint::hit)
-                .map_err(|source| self.io("write", source))?;
-        match written {
+            write_exchanging(&self.folder, &self.name, patched.bytes(), &file.sha256(), failpoint::hit);
+        if let Err(ExchangeError::Missing { .. }) = written {
+            return Ok(Written::Edited);
+        }
+        match written.map_err(|source| self.io("write", source))? {
             Exchanged::Edited { kept, .. } => {
                 if let Some(kept) = kept {
                     tracing::warn!(kept, "the task file was edited twice at once; the earlier edit was kept");
@@ -326,13 +301,14 @@ impl Sheet {
                 Ok(Written::Edited)
             }
             Exchanged::Written => {
+                self.watch = FileWatch::of(&self.folder.join(&self.name));
                 self.file = Some(patched);
                 Ok(Written::Done)
             }
         }
     }
 
-    fn note(&self, run: &mut Run, why: &str) -> Result<(), DriveError> {
+    pub(super) fn note(&self, run: &mut Run, why: &str) -> Result<(), DriveError> {
         let Some(file) = &self.file else { return Ok(()) };
         let sha256 = hex::encode(file.sha256());
         run.record(Event::TasksSaved { sha256, why: why.to_owned(), at: now_ms() })?;
@@ -349,7 +325,7 @@ enum Written {
     Edited,
 }
 
-fn added(found: &FileTask) -> AddedTask {
+pub(super) fn added(found: &FileTask) -> AddedTask {
     AddedTask {
         task: found.task.clone(),
         status: found.status_or_pending(),
@@ -357,43 +333,14 @@ fn added(found: &FileTask) -> AddedTask {
     }
 }
 
-fn entry(task: &TaskState) -> NewFileTask {
+pub(super) fn entry(task: &TaskState) -> NewFileTask {
     NewFileTask { task: task.task.clone(), status: Some(task.status), added_by: task.added_by.clone() }
 }
 
-fn add(run: &mut Run, tasks: &[AddedTask]) -> Result<(), DriveError> {
+pub(super) fn add(run: &mut Run, tasks: &[AddedTask]) -> Result<(), DriveError> {
     for page in tasks.chunks(TASKS_PER_EVENT) {
         let first = run.state().tasks.len() as TaskIndex;
         run.record(Event::TasksAdded { first, tasks: page.to_vec(), at: now_ms() })?;
     }
-    Ok(())
-}
-
-/// Takes what somebody changed by hand into the run.
-fn take(run: &mut Run, roles: &Roles, report: MergeReport) -> Result<(), DriveError> {
-    for found in report.added.iter().chain(&report.edited) {
-        roles.check(&found.task)?;
-    }
-    let new: Vec<AddedTask> = report.added.iter().map(added).collect();
-    add(run, &new)?;
-    for found in report.edited {
-        if let Some(index) = run.index_of(&found.task.id) {
-            run.record(Event::TaskEdited { task: index, to: Box::new(found.task), at: now_ms() })?;
-            // Its priority or cost may be another: the planner hears of it anew.
-            run.withdraw(index);
-        }
-    }
-    for id in &report.cancelled {
-        if let Some(task) = run.index_of(id) {
-            let why = "it was removed from the task file".to_owned();
-            run.record(Event::TaskMoved { task, to: Status::Cancelled, why, at: now_ms() })?;
-            run.moved(task, Status::Cancelled, now_ms());
-        }
-    }
-    for edit in &report.refused {
-        run.record(Event::Warned { code: "edit-refused".to_owned(), text: edit.to_string() })?;
-    }
-    run.added(now_ms());
-    run.regraph(now_ms());
     Ok(())
 }

@@ -1,0 +1,197 @@
+//! What a person changes in `tasks.yml` while the host lives, or while it does not.
+//!
+//! In -> out: the file as it is now, what the run knows -> tasks added, edited, cancelled; refused edits by name.
+//! Limits: looked at twice a second.
+//! Invariant: an edit is taken in whole or not at all; a file that cannot be taken in stops nothing that runs, and keeps
+//! the run open until it can.
+//! Not here: reading and writing (`task_file.rs`), what an edit may change (`orch-task`'s `merge`).
+
+use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use orch_journal::event::{AddedTask, Event};
+use orch_task::{
+    MergeReport, NewFileTask, RefusedWhy, Standing, Status, TaskFile, TaskFileError, TaskId, merge,
+};
+
+use super::desk::now_ms;
+use super::error::DriveError;
+use super::roles::Roles;
+use super::run::Run;
+use super::task_file::{Sheet, add, added, entry};
+
+const LOOK: Duration = Duration::from_millis(500);
+
+/// When the file was looked at and what it was then: inode, size, time of its last change.
+#[derive(Clone, Copy, Debug)]
+pub struct FileWatch {
+    seen: Option<(u64, u64, i64, i64)>,
+    next: Instant,
+}
+
+impl FileWatch {
+    pub(super) fn of(path: &Path) -> Self {
+        let seen = std::fs::symlink_metadata(path).ok();
+        let seen = seen.map(|found| (found.ino(), found.size(), found.mtime(), found.mtime_nsec()));
+        Self { seen, next: Instant::now() + LOOK }
+    }
+}
+
+impl Sheet {
+    /// How long until the file is looked at again.
+    pub fn until_look(&self) -> Duration {
+        self.watch.next.saturating_duration_since(Instant::now())
+    }
+
+    /// Takes in what somebody changed, if it is time to look.
+    pub fn look(&mut self, run: &mut Run, roles: &Roles) -> Result<(), DriveError> {
+        match self.until_look().is_zero() {
+            true => self.look_now(run, roles),
+            false => Ok(()),
+        }
+    }
+
+    /// Takes in what somebody changed since the file was looked at last.
+    pub fn look_now(&mut self, run: &mut Run, roles: &Roles) -> Result<(), DriveError> {
+        let now = FileWatch::of(&self.folder.join(&self.name));
+        let same = now.seen == self.watch.seen;
+        self.watch = now;
+        // One that is not there for a moment is being replaced; the next save says if it stays away.
+        match same || now.seen.is_none() {
+            true => Ok(()),
+            false => self.take_edits(run, roles),
+        }
+    }
+
+    /// Takes in what lies there now; if that cannot be, says why and keeps what was known.
+    pub(super) fn take_edits(&mut self, run: &mut Run, roles: &Roles) -> Result<(), DriveError> {
+        let was_unusable = self.unusable.is_some();
+        match self.edits(run, roles) {
+            Ok(None) => self.unusable = None,
+            Ok(Some((now, report))) => {
+                self.unusable = None;
+                self.file = Some(now);
+                take(run, report)?;
+                self.note(run, "edited")?;
+            }
+            Err(error) => {
+                if !was_unusable {
+                    let text = format!("{}; the run goes on with what it knew", one_line(&error));
+                    run.record(Event::Warned { code: error.code().to_owned(), text })?;
+                }
+                self.unusable = Some(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is there and how it differs; nothing if it is what the host knows.
+    fn edits(&self, run: &Run, roles: &Roles) -> Result<Option<(TaskFile, MergeReport)>, DriveError> {
+        let path = || self.folder.join(&self.name).display().to_string();
+        let now = self.read_again(None)?;
+        let now = now.ok_or_else(|| self.fault(TaskFileError::Missing { file: path() }))?;
+        let Some(last) = &self.file else { return Ok(None) };
+        if now.sha256() == last.sha256() {
+            return Ok(None);
+        }
+        let report = self.compare(last, &now, run)?;
+        check(&report, roles)?;
+        Ok(Some((now, report)))
+    }
+
+    /// Takes in what was changed while no host was at work.
+    pub(super) fn merge_after_a_stop(&mut self, run: &mut Run, roles: &Roles) -> Result<(), DriveError> {
+        let Some(now) = &self.file else { return Ok(()) };
+        let last = self.as_known(now, run)?;
+        let mut report = self.compare(&last, now, run)?;
+        {
+            // A status that the host itself wrote, and did not get to write again, is no edit of a person's.
+            let state = run.state();
+            let written_by_host = |id: &TaskId, status: Status| {
+                let place = state.by_id.get(id).copied().unwrap_or(u32::MAX);
+                state.saved_statuses.get(place as usize).is_none_or(|saved| *saved == status)
+            };
+            report.refused.retain(|edit| match edit.why {
+                RefusedWhy::Status { written, .. } => !written_by_host(&edit.task, written),
+                RefusedWhy::AddedBy => false,
+                _ => true,
+            });
+        }
+        check(&report, roles)?;
+        take(run, report)
+    }
+
+    /// The file as it would be if the host had written all that the run knows: what was seen last, after a restart.
+    fn as_known(&self, now: &TaskFile, run: &Run) -> Result<TaskFile, DriveError> {
+        let there: HashSet<&TaskId> = now.tasks().iter().map(|found| &found.task.id).collect();
+        let entries: Vec<NewFileTask> = {
+            let state = run.state();
+            let known =
+                state.tasks.iter().filter(|task| !task.status.is_final() || there.contains(&task.task.id));
+            known.map(entry).collect()
+        };
+        let empty = TaskFile::parse("[]\n").map_err(|source| self.fault(source))?;
+        empty.patched_file(&[], &entries).map_err(|source| self.patch_fault(source))
+    }
+
+    fn compare(&self, last: &TaskFile, now: &TaskFile, run: &Run) -> Result<MergeReport, DriveError> {
+        let state = run.state();
+        let standing = |id: &TaskId| {
+            let found = state.by_id.get(id).and_then(|index| state.tasks.get(*index as usize));
+            let untouched =
+                |status| matches!(status, Status::Pending | Status::WaitingApproval | Status::Blocked);
+            match found {
+                None => Standing::Unknown,
+                Some(task) if task.attempts == 0 && untouched(task.status) => Standing::Pending,
+                Some(_) => Standing::Started,
+            }
+        };
+        merge(last, now, standing)
+            .map_err(|source| DriveError::TaskFileMerge { file: self.name.clone(), source })
+    }
+}
+
+/// The error with its causes.
+fn one_line(error: &DriveError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// Fails if what was added or edited needs a plugin that is not bound.
+fn check(report: &MergeReport, roles: &Roles) -> Result<(), DriveError> {
+    report.added.iter().chain(&report.edited).try_for_each(|found| roles.check(&found.task))
+}
+
+/// Takes what somebody changed by hand into the run.
+fn take(run: &mut Run, report: MergeReport) -> Result<(), DriveError> {
+    let new: Vec<AddedTask> = report.added.iter().map(added).collect();
+    add(run, &new)?;
+    for found in report.edited {
+        if let Some(index) = run.index_of(&found.task.id) {
+            run.record(Event::TaskEdited { task: index, to: Box::new(found.task), at: now_ms() })?;
+            // Its priority or cost may be another: the planner hears of it anew.
+            run.withdraw(index);
+        }
+    }
+    for id in &report.cancelled {
+        if let Some(task) = run.index_of(id) {
+            let why = "it was removed from the task file".to_owned();
+            run.record(Event::TaskMoved { task, to: Status::Cancelled, why, at: now_ms() })?;
+            run.moved(task, Status::Cancelled, now_ms());
+        }
+    }
+    for edit in &report.refused {
+        run.record(Event::Warned { code: "edit-refused".to_owned(), text: edit.to_string() })?;
+    }
+    run.added(now_ms());
+    run.regraph(now_ms());
+    Ok(())
+}
