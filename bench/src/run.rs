@@ -53,6 +53,8 @@ pub(crate) struct RunArgs {
 pub(crate) struct RunFigures {
     pub(crate) tasks: usize,
     pub(crate) seconds: f64,
+    /// The same until the end of the last task: without the last write of the task file.
+    pub(crate) tasks_seconds: f64,
     /// Nanoseconds.
     pub(crate) gap_p50: u64,
     pub(crate) gap_p99: u64,
@@ -69,6 +71,7 @@ struct Seen {
     /// When, and how many events and groups there were.
     started: Option<(Instant, u64, u64)>,
     ended: Option<Instant>,
+    last_task: Option<Instant>,
     finished_at: HashMap<TaskIndex, Instant>,
     gaps: Vec<u64>,
     done: usize,
@@ -97,6 +100,7 @@ impl Observer for Stopwatch {
             }
             Event::AttemptFinished(finished) => {
                 seen.finished_at.insert(finished.task, now);
+                seen.last_task = Some(now);
                 seen.done += usize::from(finished.status == Status::Done);
             }
             Event::RunFinished { .. } => {
@@ -127,10 +131,12 @@ pub(crate) fn measure(args: &RunArgs) -> anyhow::Result<()> {
     let (Some((started, events_before, groups_before)), Some(ended)) = (seen.started, seen.ended) else {
         anyhow::bail!("the run has no beginning or no end: {summary:?}");
     };
+    let tasks_over = seen.last_task.unwrap_or(ended);
     seen.gaps.sort_unstable();
     let figures = RunFigures {
         tasks: seen.done,
         seconds: (ended - started).as_secs_f64(),
+        tasks_seconds: (tasks_over - started).as_secs_f64(),
         gap_p50: percentile(&seen.gaps, 0.5),
         gap_p99: percentile(&seen.gaps, 0.99),
         memory_kib: memory_kib("VmHWM")?,

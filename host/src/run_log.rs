@@ -18,11 +18,22 @@ pub struct RunLog {
     folder: PathBuf,
     name: String,
     file: Mutex<Option<File>>,
+    /// The second of the last line, as it is written: most lines share theirs with the one before.
+    second: Mutex<(u64, String)>,
 }
 
 impl RunLog {
     pub fn new(folder: PathBuf, run: &str) -> Self {
-        Self { folder, name: format!("run-{run}.log"), file: Mutex::new(None) }
+        Self { folder, name: format!("run-{run}.log"), file: Mutex::new(None), second: Mutex::default() }
+    }
+
+    fn stamp(&self, at_ms: u64) -> String {
+        let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
+        if second.0 != at_ms / 1000 || second.1.is_empty() {
+            let stamp = crate::processes::log_stamp(at_ms);
+            *second = (at_ms / 1000, stamp.split('.').next().unwrap_or_default().to_owned());
+        }
+        format!("{}.{:03}", second.1, at_ms % 1000)
     }
 
     fn write(&self, line: &str) -> std::io::Result<()> {
@@ -51,9 +62,24 @@ impl LogSink for RunLog {
             LogLevel::Info => "info",
             LogLevel::Debug => "debug",
         };
-        let at = crate::processes::log_stamp(crate::drive::desk::now_ms());
+        let at = self.stamp(crate::drive::desk::now_ms());
         if let Err(error) = self.write(&format!("{at} {level:5} {plugin}: {}\n", escape(text))) {
             tracing::warn!(%error, "a plugin's log line could not be written");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_is_that_of_the_moment_also_within_one_second() {
+        let log = RunLog::new(PathBuf::new(), "r");
+        for at in
+            [1_700_000_000_000, 1_700_000_000_042, 1_700_000_000_999, 1_700_000_001_000, 1_600_000_000_007]
+        {
+            assert_eq!(log.stamp(at), crate::processes::log_stamp(at));
         }
     }
 }
