@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_journal::event::{Event, PluginPin, RunStarted};
-use orch_journal::{Journal, RunState, Store};
+use orch_journal::{Journal, Reader, RunState, Store};
 use orch_trust::evidence::Admitted;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch::Receiver;
@@ -78,7 +78,8 @@ impl Session {
         // 2. The store, and the run in it.
         let store = place.store(operator, rules.durability.answers())?;
         sheet.recover()?;
-        let (id, state) = open_run(&store)?;
+        let reader = store.reader()?;
+        let (id, state) = open_run(&reader)?;
         if state.is_none() {
             sheet.check_new(&config.roles)?;
         }
@@ -90,7 +91,7 @@ impl Session {
             journal,
             guests: guests.handle().clone(),
             commands: Arc::new(Commands::new(supervisor, rules.jobs as usize + 2)),
-            kv: Arc::new(KvOverlay::open(&place.state)?),
+            kv: Arc::new(KvOverlay::over(reader)),
             log: Arc::new(RunLog::new(place.workspace.join("logs"), &id)),
             rules,
             control,
@@ -201,8 +202,7 @@ pub fn guest_runtime(jobs: u32) -> Result<Runtime, Fault> {
 }
 
 /// The run that goes on, or the name of a new one.
-fn open_run(store: &Store) -> Result<(String, Option<RunState>), Fault> {
-    let reader = store.reader()?;
+fn open_run(reader: &Reader) -> Result<(String, Option<RunState>), Fault> {
     let Some(id) = reader.open_run()? else { return Ok((new_run_id()?, None)) };
     let mut state = RunState::default();
     for event in reader.events(&id) {

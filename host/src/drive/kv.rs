@@ -29,7 +29,12 @@ pub struct KvOverlay {
 impl KvOverlay {
     /// Over the store in that state folder.
     pub fn open(state_folder: &Path) -> Result<Self, orch_journal::StoreError> {
-        Ok(Self { store: Mutex::new(Reader::open(state_folder)?), kept: Mutex::default() })
+        Ok(Self::over(Reader::open(state_folder)?))
+    }
+
+    /// Over the store that is read there.
+    pub fn over(reader: Reader) -> Self {
+        Self { store: Mutex::new(reader), kept: Mutex::default() }
     }
 
     /// Takes in what an accepted call wrote.
