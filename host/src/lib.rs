@@ -19,6 +19,7 @@ pub mod console;
 pub mod drive;
 pub mod engine;
 pub mod exit;
+pub mod interrupt;
 pub mod package;
 pub mod place;
 pub mod plugins;

@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use orch_journal::event::RunStatus;
 use orch_trust::evidence::Compilable;
-use tokio::sync::watch as signal;
 
 use crate::config::operator::{Operator, SIGNING_KEY_VARIABLE};
 use crate::config::workspace::{AuditEvery, WorkspaceConfig, WorkspaceError};
 use crate::console::{Console, Tone, escape, escape_cut};
-use crate::drive::desk::{Audit, Control, Durability, RunRules};
+use crate::drive::desk::{Audit, Durability, RunRules};
 use crate::drive::finish::Summary;
 use crate::drive::task_file::Sheet;
 use crate::exit::{Exit, Fault, Outcome};
+use crate::interrupt;
 use crate::place::{self, Place};
 use crate::plugins::{self, AdmittedPlugins};
 use crate::session::{Session, Setup};
@@ -125,7 +125,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         sheet,
         rules,
         supervisor: own_executable()?,
-        control: signals()?,
+        control: interrupt::listen(console)?,
     })?;
     let (format, journal) = (args.format, session.journal());
     let (watcher, screen) = watch::open(format, session.id(), console, journal);
@@ -190,43 +190,6 @@ fn dry_run(sheet: &Sheet, config: &WorkspaceConfig, console: Console) -> Outcome
         console.line(&format!("first would be {}  {}", first.id, escape_cut(&first.description, 100)));
     }
     Ok(Exit::Done)
-}
-
-/// A first interrupt lets running tasks end, a second one ends them.
-fn signals() -> Result<signal::Receiver<Control>, Fault> {
-    let (say, control) = signal::channel(Control::GoOn);
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
-    std::thread::Builder::new()
-        .name("orch-signals".to_owned())
-        .spawn(move || {
-            runtime.block_on(async move {
-                use tokio::signal::unix::{SignalKind, signal};
-                let (Ok(mut interrupt), Ok(mut terminate)) =
-                    (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-                else {
-                    return;
-                };
-                for next in [Control::Stop, Control::Abort] {
-                    tokio::select! {
-                        _ = interrupt.recv() => {}
-                        _ = terminate.recv() => {}
-                    }
-                    if say.send(next).is_err() {
-                        return;
-                    }
-                }
-                // Later signals change nothing: what runs is being ended.
-                loop {
-                    tokio::select! {
-                        _ = interrupt.recv() => {}
-                        _ = terminate.recv() => {}
-                    }
-                }
-            });
-        })
-        .map_err(anyhow::Error::from)?;
-    Ok(control)
 }
 
 fn own_executable() -> Result<PathBuf, Fault> {
