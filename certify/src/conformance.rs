@@ -1,9 +1,10 @@
 //! Conformance: a plugin called in each of its roles, in an engine of its own and with fake capabilities.
 //!
-//! In -> out: package, role, an empty folder -> one result.
+//! In -> out: package, role, an empty folder -> one result, and the most that any call used.
 //! Limits: the manifest's, and 10 s of wall time for each call.
 //! Invariant: a good call ends with an answer that its role allows; after a hostile one a failure is as good as an
 //! answer; a trap, a used-up limit or an answer outside the rules fails either way.
+//! A planner's session that could not be opened left no report: what it used is not known.
 //! Not here: what each role is asked (`conformance/*`), the process around it (`sandbox.rs`).
 
 pub mod auditor;
@@ -19,10 +20,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use orch_host::call::{AskedTask, CallContext};
+use orch_host::call::{AskedTask, CallContext, CallReport, Used};
 use orch_host::engine::{CallError, Compiled, Engine};
 use orch_task::{Command, Kind, Task, TaskId};
-use orch_trust::certificate::CheckResult;
+use orch_trust::certificate::{CheckResult, Measured};
 use orch_trust::evidence::{Candidate, Compilable};
 use orch_trust::manifest::Role;
 use orch_trust::package::PackageBytes;
@@ -42,6 +43,7 @@ pub(crate) struct Trial {
     wall: Duration,
     calls: u64,
     findings: Vec<String>,
+    measured: Measured,
 }
 
 /// What a call may end with.
@@ -54,19 +56,19 @@ pub(crate) enum Expected {
 }
 
 /// Tries the plugin in that role. Writes a small project into the empty folder `workspace` first.
-pub fn run(package: &PackageBytes, role: Role, workspace: &Path) -> CheckResult {
+pub fn run(package: &PackageBytes, role: Role, workspace: &Path) -> (CheckResult, Measured) {
     let id = Group::Conformance(role).name();
     let trial = match Trial::new(package, workspace) {
         Ok(trial) => trial,
-        Err(Setup::Refused(finding)) => return failed(&id, 1, vec![finding]),
-        Err(Setup::Broken(why)) => return unfinished(&id, &why),
+        Err(Setup::Refused(finding)) => return (failed(&id, 1, vec![finding]), Measured::default()),
+        Err(Setup::Broken(why)) => return (unfinished(&id, &why), Measured::default()),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
         Ok(runtime) => runtime,
-        Err(error) => return unfinished(&id, &format!("runtime: {error}")),
+        Err(error) => return (unfinished(&id, &format!("runtime: {error}")), Measured::default()),
     };
     let trial = runtime.block_on(trial.role(role));
-    judged(&id, trial.calls, trial.findings)
+    (judged(&id, trial.calls, trial.findings), trial.measured)
 }
 
 enum Setup {
@@ -88,7 +90,15 @@ impl Trial {
             .compile(candidate)
             .map_err(|error| Setup::Refused(format!("{}: {error}", error.code())))?;
         let wall = Duration::from_millis(wall_ms.into());
-        Ok(Self { engine, compiled, workspace, wall, calls: 0, findings: Vec::new() })
+        Ok(Self {
+            engine,
+            compiled,
+            workspace,
+            wall,
+            calls: 0,
+            findings: Vec::new(),
+            measured: Measured::default(),
+        })
     }
 
     async fn role(mut self, role: Role) -> Self {
@@ -118,6 +128,17 @@ impl Trial {
     fn first_kind(&self) -> Kind {
         let kinds = &self.compiled.evidence().manifest().kinds;
         kinds.first().and_then(|kind| Kind::parse(kind).ok()).unwrap_or_else(Kind::shell)
+    }
+
+    /// Judges a call of that name by its report; gives its answer.
+    fn judge_report<T>(&mut self, call: &str, expected: Expected, report: CallReport<T>) -> Option<T> {
+        self.measure(report.used);
+        self.judge(call, expected, report.result)
+    }
+
+    fn measure(&mut self, used: Used) {
+        self.measured.fuel_max = self.measured.fuel_max.max(used.fuel.unwrap_or(0));
+        self.measured.memory_bytes_max = self.measured.memory_bytes_max.max(used.memory_bytes);
     }
 
     /// Judges a call of that name; gives its answer.

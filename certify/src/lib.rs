@@ -13,7 +13,6 @@ pub mod examine;
 pub mod fake;
 pub mod issue;
 pub mod key_file;
-pub mod measure;
 pub mod report;
 pub mod sandbox;
 pub mod statement;

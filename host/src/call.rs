@@ -199,10 +199,20 @@ pub struct AskedTask {
     pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
+/// What a call used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Guest code that ran, in the engine's fuel; counted by the engine of certification only.
+    pub fuel: Option<u64>,
+    /// Linear memory at the end, all memories together. It never shrinks.
+    pub memory_bytes: u64,
+}
+
 /// What came of one call.
 #[derive(Debug)]
 pub struct CallReport<T> {
     pub result: Result<T, crate::engine::CallError>,
+    pub used: Used,
     /// To be kept only with an accepted result.
     pub writes: Writes,
     /// Asked for through `orch:tasks`, to be added only with an accepted result.

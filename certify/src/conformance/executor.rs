@@ -17,7 +17,7 @@ pub(super) async fn run(trial: &mut Trial) -> Result<(), CallError> {
     let hostile = hostile_tasks(&kind).into_iter().map(|task| ("execute a hostile task", task));
     for (call, task) in good.chain(hostile) {
         let report = executor.execute(trial.context(), &task, 1).await;
-        trial.judge(call, Expected::AnswerOrFailure, report.result);
+        trial.judge_report(call, Expected::AnswerOrFailure, report);
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ pub(super) async fn run(trial: &mut Trial) -> Result<(), CallError> {
     let kinds = ["shell".to_owned(), "note".to_owned()];
     let opened = planner.open(trial.context(), "{}", &kinds).await;
     if let Some(mut session) = trial.judge("open", Expected::Answer, opened) {
+        trial.measure(session.used());
         good(trial, &mut session).await;
     }
     let opened = planner.open(trial.context(), "\u{0}not json", &kinds).await;
@@ -42,10 +43,12 @@ async fn good(trial: &mut Trial, session: &mut PlannerSession) {
     let mut left = 100;
     for round in 0..ROUNDS_MAX {
         let observed = session.observe(&changes).await;
+        trial.measure(session.used());
         if trial.judge("observe", Expected::Answer, observed).is_none() {
             return;
         }
         let answer = session.next(SLOTS).await;
+        trial.measure(session.used());
         match trial.judge("next", Expected::Answer, answer) {
             None => return,
             Some(PlannerDecision::Wait) => return trial.wrong("next", "waits while nothing runs"),
@@ -78,12 +81,14 @@ async fn hostile(trial: &mut Trial, session: &mut PlannerSession) {
     changes.extend((7..10).map(|index| PlannerChange::Ready(ready(index))));
     changes.extend([PlannerChange::Budget(u64::MAX), PlannerChange::Budget(0)]);
     let observed = session.observe(&changes).await;
+    trial.measure(session.used());
     if trial.judge("observe a thousand odd changes", Expected::AnswerOrFailure, observed).is_none() {
         return;
     }
     for slots in [1, u32::MAX] {
         let call = "next without budget";
         let answer = session.next(slots).await;
+        trial.measure(session.used());
         match trial.judge(call, Expected::AnswerOrFailure, answer) {
             Some(PlannerDecision::Start(picked)) if !picked.is_empty() => {
                 return trial.wrong(call, "starts a task that costs more than is left");

@@ -11,12 +11,12 @@ use super::{Expected, Trial};
 pub(super) async fn run(trial: &mut Trial) -> Result<(), CallError> {
     let reflector = Reflector::link(&trial.engine, trial.compiled.clone())?;
     let report = reflector.reflect(trial.context(), "run-1", 3).await;
-    if let Some(asked) = trial.judge("reflect", Expected::Answer, report.result) {
+    if let Some(asked) = trial.judge_report("reflect", Expected::Answer, report) {
         trial.check_asked("reflect", &asked);
     }
     for (run, tasks) in [("", 0), ("\u{1b}[2J\u{0}", u32::MAX), (&*"r".repeat(64 * 1024), 1)] {
         let report = reflector.reflect(trial.context(), run, tasks).await;
-        trial.judge("reflect on a hostile cycle", Expected::AnswerOrFailure, report.result);
+        trial.judge_report("reflect on a hostile cycle", Expected::AnswerOrFailure, report);
     }
     Ok(())
 }

@@ -36,7 +36,7 @@ pub(super) async fn run(trial: &mut Trial) -> Result<(), CallError> {
             continue;
         };
         let report = service.handle(trial.context(), request).await;
-        if let Some(response) = trial.judge(call, Expected::Answer, report.result)
+        if let Some(response) = trial.judge_report(call, Expected::Answer, report)
             && response.status().is_informational()
         {
             trial.wrong(call, &format!("ends with the status {}", response.status().as_u16()));

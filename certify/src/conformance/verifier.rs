@@ -21,7 +21,7 @@ pub(super) async fn run(trial: &mut Trial) -> Result<(), CallError> {
     for (call, subject) in subjects {
         // Its commands meet processes that say nothing, which is no answer of a real tool.
         let report = verifier.verify(trial.context(), &subject).await;
-        trial.judge(call, Expected::AnswerOrFailure, report.result);
+        trial.judge_report(call, Expected::AnswerOrFailure, report);
     }
     Ok(())
 }

@@ -111,9 +111,15 @@ fn a_service_gives_a_response_to_every_request() {
 
 #[test]
 fn fuel_and_memory_are_measured() {
-    let verdict = Package::new(Role::Executor, &guest(Role::Executor, "", &[]), |_| {}).certify();
-    assert!(verdict.measured["fuelMax"].as_u64().unwrap() > 0, "{}", verdict.measured);
-    assert!(verdict.measured["memoryBytesMax"].as_u64().unwrap() >= 131_072, "{}", verdict.measured);
+    for (role, component) in [
+        (Role::Executor, guest(Role::Executor, "", &[])),
+        (Role::Planner, planner(&next_of_a_good_planner())),
+        (Role::Service, good_service()),
+    ] {
+        let measured = Package::new(role, &component, |_| {}).certify().measured;
+        assert!(measured["fuelMax"].as_u64().unwrap() > 0, "{role:?} {measured}");
+        assert!(measured["memoryBytesMax"].as_u64().unwrap() >= 131_072, "{role:?} {measured}");
+    }
 }
 
 /// Runs `touch` on an absolute path; fails without a word if it may not.

@@ -200,8 +200,8 @@ async fn on_guests<T: Send + 'static>(
 
 /// Answer and the rest of a report apart.
 fn split<T>(report: CallReport<T>) -> (Result<T, CallError>, CallReport<()>) {
-    let CallReport { result, writes, asked, denied, effect, log_cut } = report;
-    (result, CallReport { result: Ok(()), writes, asked, denied, effect, log_cut })
+    let CallReport { result, used, writes, asked, denied, effect, log_cut } = report;
+    (result, CallReport { result: Ok(()), used, writes, asked, denied, effect, log_cut })
 }
 
 struct Call<'a> {

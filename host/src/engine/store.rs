@@ -18,7 +18,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView};
 use super::EngineKind;
 use super::call_error::CallError;
 use super::limits::{CallLimits, Exceeded, Meter, RESOURCES_MAX};
-use crate::call::{CallContext, CallReport};
+use crate::call::{CallContext, CallReport, Used};
 use crate::capability::clocks::{Clocks, ClocksView};
 use crate::capability::files::{Files, FilesView};
 use crate::capability::findings::{Findings, FindingsView};
@@ -32,12 +32,14 @@ use crate::capability::settings::{Settings, SettingsView};
 use crate::capability::tasks::{Tasks, TasksView};
 use crate::capability::{Granted, Ledger};
 
-/// Fuel of a certification store: enough for every limit on time to come first.
+/// Fuel of a certification call: enough for every limit on time to come first.
 const FUEL: u64 = u64::MAX / 2;
 
 /// The data of one store: counters, and a state for each capability.
 pub struct CallState {
     pub(super) meter: Meter,
+    /// The engine counts what guest code runs.
+    fuelled: bool,
     table: ResourceTable,
     plugin: Arc<str>,
     wall: Duration,
@@ -62,6 +64,7 @@ impl CallState {
         table.set_max_capacity(RESOURCES_MAX);
         Self {
             meter: Meter::new(limits),
+            fuelled: false,
             table,
             wall: context.wall,
             ledger: Ledger::new(context.effects),
@@ -190,10 +193,7 @@ pub(super) fn open(engine: &wasmtime::Engine, kind: EngineKind, state: CallState
             false => UpdateDeadline::Interrupt,
         })
     });
-    if kind == EngineKind::Certification {
-        // Fails only on an engine without fuel; a store without fuel then traps at once, which a test would see.
-        store.set_fuel(FUEL).unwrap_or_default();
-    }
+    store.data_mut().fuelled = kind == EngineKind::Certification;
     store
 }
 
@@ -202,6 +202,10 @@ pub(crate) fn arm(store: &mut Store<CallState>) -> Duration {
     let wall = store.data().wall;
     store.data_mut().meter.arm(wall, Instant::now());
     store.set_epoch_deadline(1);
+    if store.data().fuelled {
+        // Fails only on an engine without fuel; a store without fuel then traps at once, which a test would see.
+        store.set_fuel(FUEL).unwrap_or_default();
+    }
     wall
 }
 
@@ -230,16 +234,16 @@ pub(crate) fn settle<T>(
     }
 }
 
-/// Guest fuel that a call in a certification store has used.
-pub(crate) fn fuel_used(store: &Store<CallState>) -> Option<u64> {
-    store.get_fuel().ok().map(|left| FUEL.saturating_sub(left))
+/// What this store's call used so far.
+pub(crate) fn used(store: &Store<CallState>) -> Used {
+    let state = store.data();
+    let left = state.fuelled.then(|| store.get_fuel().ok()).flatten();
+    Used { fuel: left.map(|left| FUEL.saturating_sub(left)), memory_bytes: state.meter.memory_bytes() }
 }
 
 /// The report of a call: what it wrote only if its result is good.
 pub(crate) fn report<T>(store: Store<CallState>, result: Result<T, CallError>) -> CallReport<T> {
-    let fuel = fuel_used(&store);
-    let memory_bytes = store.data().meter.memory_bytes();
-    tracing::trace!(fuel, memory_bytes, "call ended");
+    let used = used(&store);
     let CallState { ledger, kv, tasks, findings, metrics, log, plugin, .. } = store.into_data();
     let (mut writes, mut asked) = (orch_journal::event::Writes::default(), Vec::new());
     if result.is_ok() {
@@ -250,5 +254,5 @@ pub(crate) fn report<T>(store: Store<CallState>, result: Result<T, CallError>) -
         asked = tasks.into_asked();
     }
     let (denied, effect) = ledger.into_parts();
-    CallReport { result, writes, asked, denied, effect, log_cut: log.is_cut() }
+    CallReport { result, used, writes, asked, denied, effect, log_cut: log.is_cut() }
 }

@@ -249,6 +249,45 @@ async fn certification_repeats_clock_and_random_numbers() {
     assert_ne!(first, second);
 }
 
+#[tokio::test]
+async fn a_report_says_what_its_call_used() {
+    let times = |count: u32| {
+        executor(
+            "",
+            &format!(
+                "(loop $again (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                    (br_if $again (i32.lt_u (local.get $i) (i32.const {count})))) (drop (memory.grow (i32.const 3)))"
+            ),
+        )
+    };
+    let used = async |engine: &Engine, count: u32| {
+        let guest = Guest::new(engine, &times(count), json!({}), json!({}));
+        let (first, second) = (guest.execute().await.used, guest.execute().await.used);
+        assert_eq!(first, second, "each call is counted by itself");
+        assert_eq!(first.memory_bytes, 5 << 16);
+        first.fuel
+    };
+    let certification = Engine::certification().unwrap();
+    let (few, many) = (used(&certification, 10).await.unwrap(), used(&certification, 1010).await.unwrap());
+    assert!(few > 0 && many - few >= 1000, "{few} {many}");
+    assert_eq!(used(&Engine::run(1, 0).unwrap(), 10).await, None);
+}
+
+#[tokio::test]
+async fn a_planners_session_says_what_its_last_call_used() {
+    let engine = Engine::certification().unwrap();
+    let compiled = engine.compile(candidate("planner", &planner(""), json!({}), json!({}))).unwrap();
+    let planner = Planner::link(&engine, compiled).unwrap();
+    let context = Bench::new().context("/".into(), DEADLINE);
+    let mut session = planner.open(context, "{}", &["shell".to_owned()]).await.unwrap();
+    let mut fuel = Vec::new();
+    for _ in 0..3 {
+        session.next(1).await.unwrap();
+        fuel.push(session.used().fuel.unwrap());
+    }
+    assert!(fuel[0] > 0 && fuel.iter().all(|used| *used == fuel[0]), "{fuel:?}");
+}
+
 /// A planner that waits, but in slot 9 loops for ever.
 fn planner(imports: &str) -> String {
     let name = "orch:planner/planner@0.1.0";

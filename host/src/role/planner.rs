@@ -18,7 +18,7 @@ use super::answered;
 use super::auditor::outcome_of;
 use crate::bindings::planner::exports::orch::planner::planner as wit;
 use crate::bindings::planner::{Planner as Instance, PlannerPre};
-use crate::call::CallContext;
+use crate::call::{CallContext, Used};
 use crate::engine::call_error::cut_to;
 use crate::engine::link::Linked;
 use crate::engine::store::{self, CallState};
@@ -155,6 +155,11 @@ impl PlannerSession {
                 PlannerDecision::Finished(cut_to(&why, REASON_BYTES_MAX).to_owned())
             }
         })
+    }
+
+    /// What the last call used; memory is the session's.
+    pub fn used(&self) -> Used {
+        store::used(&self.store)
     }
 
     /// After a trap an instance cannot be entered again.
