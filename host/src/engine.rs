@@ -76,9 +76,7 @@ impl Engine {
     /// True if a component of these facts can run in this engine; else [`Engine::large`] can.
     pub fn fits(&self, facts: &Facts) -> bool {
         match self.kind {
-            EngineKind::Run { .. } => {
-                config::fits_pool(facts.modules, facts.memories.len() as u64, facts.tables)
-            }
+            EngineKind::Run { .. } => config::fits_pool(facts),
             EngineKind::Large | EngineKind::Certification => true,
         }
     }

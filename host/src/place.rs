@@ -1,7 +1,7 @@
 //! Where a command works: workspace, state folder, operator.
 //!
 //! In -> out: arguments -> absolute folders, opened stores; errors of all of them -> [`Fault`] with its exit.
-//! Not here: what is done there (the other verbs).
+//! Not here: what is done there (`session.rs`, `commands/`).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -208,6 +208,7 @@ impl From<PluginsError> for Fault {
             PluginsError::Refused { source, .. } if is_approval(source.code()) => Exit::NeedsDecision,
             PluginsError::Refused { .. } => Exit::PluginRefused,
             PluginsError::Compile(_) => Exit::PluginRefused,
+            PluginsError::Engine(_) => Exit::HostError,
             PluginsError::Link(_) => Exit::PluginFailed,
             _ => Exit::Usage,
         };

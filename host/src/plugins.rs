@@ -1,16 +1,16 @@
-//! Packages found, admitted, compiled, and put into their roles.
+//! Packages found, chosen and admitted.
 //!
-//! In -> out: folders and what the workspace binds -> [`Roles`] and the pins of a run; or the first refusal.
+//! In -> out: folders and what the workspace binds -> every bound plugin admitted, and the pins of a run; or the first
+//! refusal.
 //! Invariant: everything that the workspace binds is admitted before any of it is compiled.
-//! Not here: the trust checks (`orch-trust`), the calls (`role/`).
+//! Not here: the trust checks (`orch-trust`), compiling and roles (`plugins/workbench.rs`).
 
-use std::collections::{BTreeMap, HashMap};
+mod workbench;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 use orch_journal::event::PluginPin;
-use orch_task::Kind;
 use orch_trust::admission::{Rules, explain};
 use orch_trust::certificate::{CERTIFIED_DAYS, LOCAL_DAYS};
 use orch_trust::evidence::{Admitted, Compilable, Trust};
@@ -20,15 +20,10 @@ use orch_trust::package::PackageBytes;
 use orch_trust::time::UnixSeconds;
 
 use crate::config::workspace::WorkspaceConfig;
-use crate::drive::roles::{Bound, Roles};
-use crate::engine::cache::NativeCache;
-use crate::engine::{CallError, CompileError, Compiled, Engine};
+use crate::engine::{CallError, CompileError, EngineError};
 use crate::package::{self, PackageError};
-use crate::role::auditor::Auditor;
-use crate::role::executor::Executor;
-use crate::role::planner::Planner;
-use crate::role::reflector::Reflector;
-use crate::role::verifier::Verifier;
+
+pub use workbench::Workbench;
 
 /// Why plugins are not ready to run.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +46,8 @@ pub enum PluginsError {
     #[error("`config.yaml` names `{found}`, which is no plugin id")]
     NotAnId { found: String },
     #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
     Compile(#[from] CompileError),
     #[error(transparent)]
     Link(#[from] CallError),
@@ -66,6 +63,7 @@ impl PluginsError {
             Self::NotThatRole { .. } => "not-that-role",
             Self::NotThatKind { .. } => "not-that-kind",
             Self::NotAnId { .. } => "plugin-id",
+            Self::Engine(_) => "engine",
             Self::Compile(error) => error.code(),
             Self::Link(error) => error.code(),
         }
@@ -93,7 +91,7 @@ impl PluginsError {
                 "a plugin id is `NAMESPACE/NAME`, as `orch-host plugin list` shows".to_owned()
             }
             Self::Link(error) => return error.hint(),
-            Self::Compile(_) => return None,
+            Self::Engine(_) | Self::Compile(_) => return None,
         })
     }
 }
@@ -241,86 +239,6 @@ pub fn pins(admitted: &BTreeMap<String, Admitted>) -> Vec<PluginPin> {
         trust: plugin.trust().as_str().to_owned(),
     };
     admitted.values().map(pin).collect()
-}
-
-/// Admitted plugins, compiled once each, in the roles that the workspace binds them to.
-pub struct Workbench<'a> {
-    engine: &'a Engine,
-    cache: &'a NativeCache,
-    workspace: &'a WorkspaceConfig,
-    admitted: &'a BTreeMap<String, Admitted>,
-    compiled: BTreeMap<String, Compiled<Admitted>>,
-}
-
-impl<'a> Workbench<'a> {
-    pub fn new(
-        engine: &'a Engine,
-        cache: &'a NativeCache,
-        workspace: &'a WorkspaceConfig,
-        admitted: &'a BTreeMap<String, Admitted>,
-    ) -> Self {
-        Self { engine, cache, workspace, admitted, compiled: BTreeMap::new() }
-    }
-
-    /// The plugins of the loop.
-    pub fn roles(&mut self) -> Result<Roles, PluginsError> {
-        let workspace = self.workspace;
-        let planner = workspace.roles.planner.as_deref().ok_or(PluginsError::NoPlanner)?;
-        let planner = self.bind(planner, Planner::link)?;
-        let mut executors = HashMap::new();
-        let mut linked: BTreeMap<&str, Arc<Bound<Executor<Admitted>>>> = BTreeMap::new();
-        for (kind, id) in &workspace.roles.executors {
-            let parsed = Kind::parse(kind)
-                .map_err(|_| PluginsError::NotThatKind { id: id.clone(), kind: kind.clone() })?;
-            let executor = match linked.get(id.as_str()) {
-                Some(executor) => executor.clone(),
-                None => Arc::new(self.bind(id, Executor::link)?),
-            };
-            linked.insert(id, executor.clone());
-            executors.insert(parsed, executor);
-        }
-        let mut roles = Roles {
-            planner,
-            executors,
-            reflectors: Vec::new(),
-            auditors: Vec::new(),
-            verifiers: BTreeMap::new(),
-        };
-        for id in &workspace.roles.reflectors {
-            roles.reflectors.push(Arc::new(self.bind(id, Reflector::link)?));
-        }
-        for id in &workspace.roles.auditors {
-            roles.auditors.push(Arc::new(self.bind(id, Auditor::link)?));
-        }
-        for id in &workspace.roles.verifiers {
-            roles.verifiers.insert(id.clone(), Arc::new(self.bind(id, Verifier::link)?));
-        }
-        Ok(roles)
-    }
-
-    /// One plugin in one role.
-    pub fn bind<T>(
-        &mut self,
-        id: &str,
-        link: fn(&Engine, Compiled<Admitted>) -> Result<T, CallError>,
-    ) -> Result<Bound<T>, PluginsError> {
-        let admitted = self
-            .admitted
-            .get(id)
-            .ok_or_else(|| PluginsError::NotFound { id: id.to_owned(), searched: Vec::new() })?;
-        let compiled = match self.compiled.get(id) {
-            Some(compiled) => compiled.clone(),
-            None => self.engine.compile_cached(admitted.clone(), self.cache)?,
-        };
-        self.compiled.insert(id.to_owned(), compiled.clone());
-        Ok(Bound {
-            role: link(self.engine, compiled)?,
-            id: id.to_owned(),
-            settings: self.workspace.settings_of(id).into(),
-            wall: Duration::from_millis(admitted.manifest().limits.wall_ms.into()),
-            effectful: admitted.grant().permissions().is_effectful(),
-        })
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 use std::num::NonZeroUsize;
 
+use orch_trust::facts::Facts;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmFeatures};
 
 /// WebAssembly that plugins may use; everything else is refused by validation.
@@ -28,6 +29,10 @@ pub const FEATURES: WasmFeatures = WasmFeatures::FLOATS
 const MEMORY_BYTES_MAX: usize = 256 << 20;
 /// Core modules of one component that fits the pool; Python's and JavaScript's have up to a hundred.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
+/// Memories of one component that fits the pool.
+const MEMORIES_PER_COMPONENT: u32 = 2;
+/// Elements of one table in the pool. Each slot of each table holds room for so many.
+const TABLE_ELEMENTS: u32 = 20_000;
 const STACK_BYTES: usize = 2 << 20;
 const GUEST_STACK_BYTES: usize = 1 << 20;
 
@@ -82,12 +87,16 @@ fn pool(slots: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
-        .total_memories(slots.saturating_mul(2))
+        .total_memories(slots.saturating_mul(MEMORIES_PER_COMPONENT))
         .total_tables(slots.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
         .total_stacks(slots)
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
-        .max_memories_per_component(2)
+        // One module may have all of them: facts do not say which module has what.
+        .max_memories_per_component(MEMORIES_PER_COMPONENT)
+        .max_memories_per_module(MEMORIES_PER_COMPONENT)
         .max_tables_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_tables_per_module(CORE_INSTANCES_PER_COMPONENT)
+        .table_elements(TABLE_ELEMENTS as usize)
         .max_memory_size(MEMORY_BYTES_MAX)
         // More than that only holds memory.
         .max_unused_warm_slots(slots)
@@ -99,9 +108,10 @@ fn pool(slots: u32) -> PoolingAllocationConfig {
     pool
 }
 
-/// True if a component of this shape has a place in the pool.
-pub(super) fn fits_pool(modules: u64, memories: u64, tables: u64) -> bool {
-    modules <= u64::from(CORE_INSTANCES_PER_COMPONENT)
-        && memories <= 2
-        && tables <= u64::from(CORE_INSTANCES_PER_COMPONENT)
+/// True if a component of these facts has a place in the pool. Each of its modules counts as one instance.
+pub(super) fn fits_pool(facts: &Facts) -> bool {
+    facts.modules <= u64::from(CORE_INSTANCES_PER_COMPONENT)
+        && facts.memories.len() <= MEMORIES_PER_COMPONENT as usize
+        && facts.tables <= u64::from(CORE_INSTANCES_PER_COMPONENT)
+        && facts.table_elements <= u64::from(TABLE_ELEMENTS)
 }

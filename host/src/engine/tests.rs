@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use orch_task::{Kind, Task, TaskId};
-use orch_trust::evidence::Candidate;
+use orch_trust::evidence::{Candidate, Compilable};
 use serde_json::{Value, json};
 
 use super::fixture::{candidate, executor, module};
@@ -247,6 +247,29 @@ async fn certification_repeats_clock_and_random_numbers() {
     assert_eq!((first.len(), &first), (8, &second));
     let [first, second] = summaries(Engine::run(1, 0).unwrap()).await;
     assert_ne!(first, second);
+}
+
+#[tokio::test]
+async fn what_outgrows_the_pool_fits_the_large_engine_and_runs_there() {
+    let with = |more: &str, count: usize| {
+        executor("", "").replace("(global $top", &format!("{} (global $top", more.repeat(count)))
+    };
+    let (pool, large) = (Engine::run(1, 0).unwrap(), Engine::large().unwrap());
+    for (core, fits) in [
+        (with("(table 10 funcref)", 8), true),
+        (with("(table 10 funcref)", 9), false),
+        (with("(table 20000 funcref)", 1), true),
+        (with("(table 20001 funcref)", 1), false),
+        (with("(memory 1)", 1), true),
+        (with("(memory 1)", 2), false),
+    ] {
+        let made = || candidate("executor", &core, json!({}), json!({}));
+        assert_eq!(pool.fits(made().facts()), fits, "{core}");
+        let code = pool.compile(made()).map(drop).map_err(|error| error.code());
+        assert_eq!(code, if fits { Ok(()) } else { Err("component-does-not-fit") });
+        let guest = Guest::new(if fits { &pool } else { &large }, &core, json!({}), json!({}));
+        assert!(guest.execute().await.result.is_ok(), "{core}");
+    }
 }
 
 #[tokio::test]
