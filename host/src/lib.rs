@@ -16,6 +16,7 @@ pub mod capability;
 pub mod commands;
 pub mod config;
 pub mod console;
+mod cut;
 pub mod drive;
 pub mod engine;
 pub mod exit;

@@ -9,7 +9,7 @@ use wasmtime::component::HasData;
 
 use crate::bindings::findings::findings::Host;
 use crate::bindings::types::types::{Category, Error, Finding, Severity};
-use crate::engine::call_error::cut;
+use crate::cut::cut;
 
 pub const FINDINGS_MAX: usize = 1000;
 const LOCATION_BYTES_MAX: usize = 1024;

@@ -10,7 +10,7 @@ use wasmtime::component::HasData;
 
 use crate::bindings::log::log::{Host, Level};
 use crate::call::{LogLevel, LogSink};
-use crate::engine::call_error::cut_to;
+use crate::cut::cut_to;
 
 const LINE_BYTES_MAX: usize = 8 * 1024;
 

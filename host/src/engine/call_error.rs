@@ -11,9 +11,7 @@ use wasmtime::{Trap, WasmBacktrace};
 
 use super::limits::{Exceeded, Meter};
 use crate::call::GateClosed;
-
-/// Bytes of a text from a plugin or the engine that an error keeps.
-const MESSAGE_BYTES_MAX: usize = 4096;
+use crate::cut::cut;
 
 /// Why a call has no good answer. All but `Failure`, `Closed` and `Host` are faults of the plugin.
 #[derive(Debug, thiserror::Error)]
@@ -156,27 +154,4 @@ fn is_full(error: &wasmtime::component::ResourceTableError) -> bool {
 /// True for the engine's error of a list or string over the transfer limit. Its type is private to the engine.
 fn is_transfer_exhausted(error: &wasmtime::Error) -> bool {
     error.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
-}
-
-/// At most [`MESSAGE_BYTES_MAX`] bytes of a text, cut between characters.
-pub(crate) fn cut(text: &str) -> String {
-    cut_to(text, MESSAGE_BYTES_MAX).to_owned()
-}
-
-/// At most `bytes_max` bytes of a text, cut between characters.
-pub(crate) fn cut_to(text: &str, bytes_max: usize) -> &str {
-    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_is_cut_between_characters() {
-        assert_eq!(cut_to("abc", 4), "abc");
-        assert_eq!(cut_to("abc", 2), "ab");
-        assert_eq!(cut_to("aäb", 2), "a");
-        assert_eq!(cut(&"x".repeat(5000)).len(), 4096);
-    }
 }

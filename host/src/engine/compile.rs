@@ -13,7 +13,7 @@ use wasmtime::component::Component;
 
 use super::Engine;
 use super::cache::NativeCache;
-use super::call_error::cut;
+use crate::cut::cut;
 
 /// Why a component was not compiled.
 #[derive(Debug, thiserror::Error)]

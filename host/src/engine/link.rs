@@ -14,12 +14,13 @@ use orch_trust::permission::TasksPermission;
 use wasmtime::Store;
 use wasmtime::component::{InstancePre, Linker};
 
-use super::call_error::{CallError, cut};
+use super::call_error::CallError;
 use super::limits::CallLimits;
 use super::store::CallState;
 use super::{Compiled, Engine, EngineKind};
 use crate::call::CallContext;
 use crate::capability::{self, Granted};
+use crate::cut::cut;
 
 /// What a planner may import: nothing that writes, since its session outlives every attempt.
 const OF_PLANNERS: [Need; 6] =

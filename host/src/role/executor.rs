@@ -12,7 +12,7 @@ use crate::bindings::executor::ExecutorPre;
 use crate::bindings::executor::exports::orch::executor::executor::Attempt;
 use crate::call::{CallContext, CallReport};
 use crate::capability::tasks::task_to_wit;
-use crate::engine::call_error::cut;
+use crate::cut::cut;
 use crate::engine::link::Linked;
 use crate::engine::store::{self, CallState};
 use crate::engine::{CallError, Compiled, Engine};

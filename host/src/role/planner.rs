@@ -19,7 +19,7 @@ use super::auditor::outcome_of;
 use crate::bindings::planner::exports::orch::planner::planner as wit;
 use crate::bindings::planner::{Planner as Instance, PlannerPre};
 use crate::call::{CallContext, Used};
-use crate::engine::call_error::cut_to;
+use crate::cut::cut_to;
 use crate::engine::link::Linked;
 use crate::engine::store::{self, CallState};
 use crate::engine::{CallError, Compiled, Engine};
