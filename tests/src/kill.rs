@@ -1,7 +1,7 @@
 //! Runs of the host that end by `kill -9`: at a moment that a clock or a failpoint names.
 //!
 //! In -> out: workspace, [`Moment`] -> a host that was killed there, or that ended by itself before.
-//! Invariant: the same seed makes the same choices; a host is killed, never asked to end.
+//! Invariant: a host is killed, never asked to end.
 //! Not here: what must hold afterwards (`checker.rs`), which kills there are (`tests/crash.rs`).
 
 use std::fs::File;
@@ -14,19 +14,6 @@ use crate::{Workspace, target};
 
 /// A run of a few tasks is over by then, whatever else the machine does.
 const HANGS: Duration = Duration::from_secs(120);
-
-/// Seeded and small: the same choices each time.
-pub struct Random(pub u64);
-
-impl Random {
-    /// From 0 and below `bound`.
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
 
 /// When a host is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

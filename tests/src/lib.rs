@@ -17,6 +17,7 @@ pub mod checker;
 pub mod defect;
 pub mod kill;
 pub mod newcomer;
+pub mod random;
 pub mod vouch;
 
 use std::path::{Path, PathBuf};

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use orch_host::config::operator::Operator;
 use orch_host::config::workspace::WorkspaceConfig;
 use orch_host::plugins;
+use orch_tests::random::Random;
 use orch_tests::{Workspace, copy, err, packages};
 use orch_trust::admission::Rules;
 use orch_trust::lock::Lock;
@@ -174,18 +175,6 @@ fn no_byte_of_any_file_of_a_reference_package_can_change() {
         println!("{file}: {codes:?}");
         let unexpected: Vec<_> = codes.iter().filter(|code| !expected(file).contains(code)).collect();
         assert!(unexpected.is_empty(), "{file}: {unexpected:?}");
-    }
-}
-
-/// Seeded and small: the same bytes each time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
     }
 }
 

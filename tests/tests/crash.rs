@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use orch_journal::failpoint::POINTS;
 use orch_tests::checker::{self, Fault};
-use orch_tests::kill::{self, Moment, Random};
+use orch_tests::kill::{self, Moment};
+use orch_tests::random::Random;
 use orch_tests::{Workspace, binary, root};
 
 /// Of each of the two campaigns in every test run; `ORCH_KILLS` asks for more.
