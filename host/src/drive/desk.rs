@@ -1,6 +1,6 @@
 //! What a run needs of its host: the workspace, the clock, the threads, the rules.
 //!
-//! In -> out: what `commands/run.rs` prepared -> a [`CallContext`] for each call.
+//! In -> out: what `session.rs` prepared -> a [`CallContext`] for each call.
 //! Invariant: nothing in here changes during a run but the overlay of `kv` and the log.
 //! Not here: the run itself (`run.rs`), where rules come from (`config/`).
 
