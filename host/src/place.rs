@@ -1,24 +1,25 @@
 //! Where a command works: workspace, state folder, operator.
 //!
-//! In -> out: arguments -> absolute folders, opened stores; errors of all of them -> [`Fault`] with its exit.
-//! Not here: what is done there (`session.rs`, `commands/`).
+//! In -> out: arguments -> absolute folders, opened stores.
+//! Not here: how an error of theirs ends the program (`place/faults.rs`), what is done there (`session.rs`, `commands/`).
+
+mod faults;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use orch_journal::{JournalError, JournalKeys, Level, Reader, STORE_FILE, Store, StoreError, StoreOptions};
+use orch_journal::{JournalKeys, Level, Reader, STORE_FILE, Store, StoreOptions};
 use orch_trust::authority::AuthorityError;
 use orch_trust::lock::Lock;
 use orch_trust::time::UnixSeconds;
 
 use crate::call::Protected;
-use crate::config::operator::{self, Operator, OperatorError};
+use crate::config::operator::{self, Operator};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::{WorkspaceConfig, WorkspaceError};
-use crate::drive::error::DriveError;
 use crate::exit::{Exit, Fault};
-use crate::package::PackageError;
-use crate::plugins::PluginsError;
+
+pub use faults::is_approval;
 
 /// The workspace that a command is about.
 #[derive(clap::Args, Clone, Debug)]
@@ -151,95 +152,4 @@ pub fn input(code: &'static str, hint: Option<String>, what: String) -> Fault {
 fn lock_fault(path: &Path, source: AuthorityError) -> Fault {
     let error = anyhow::Error::from(source).context(format!("`{}` is not usable", path.display()));
     Fault::new(Exit::Usage, "lock-malformed", None, error)
-}
-
-impl From<OperatorError> for Fault {
-    fn from(error: OperatorError) -> Self {
-        let exit = if matches!(error, OperatorError::Io { .. } | OperatorError::NoRandom) {
-            Exit::HostError
-        } else {
-            Exit::Usage
-        };
-        Self::new(exit, error.code(), error.hint(), error)
-    }
-}
-
-impl From<WorkspaceError> for Fault {
-    fn from(error: WorkspaceError) -> Self {
-        Self::new(Exit::Usage, error.code(), error.hint(), error)
-    }
-}
-
-impl From<PackageError> for Fault {
-    fn from(error: PackageError) -> Self {
-        let exit = match &error {
-            // No package was refused: there is none.
-            PackageError::Io { .. } => Exit::Usage,
-            _ => Exit::PluginRefused,
-        };
-        Self::new(exit, error.code(), error.hint(), error)
-    }
-}
-
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Self {
-        let exit = match &error {
-            StoreError::Held { .. } => Exit::StoreHeld,
-            StoreError::Io { .. } | StoreError::Sqlite(_) => Exit::HostError,
-            StoreError::Broken { .. }
-            | StoreError::Truncated { .. }
-            | StoreError::Rewritten { .. }
-            | StoreError::HeadForged { .. } => Exit::HostError,
-            _ => Exit::Usage,
-        };
-        Self::new(exit, error.code(), error.hint(), error)
-    }
-}
-
-impl From<JournalError> for Fault {
-    fn from(error: JournalError) -> Self {
-        Self::new(Exit::HostError, error.code(), None, error)
-    }
-}
-
-impl From<PluginsError> for Fault {
-    fn from(error: PluginsError) -> Self {
-        let exit = match &error {
-            PluginsError::Refused { source, .. } if is_approval(source.code()) => Exit::NeedsDecision,
-            PluginsError::Refused { .. } => Exit::PluginRefused,
-            PluginsError::Compile(_) => Exit::PluginRefused,
-            PluginsError::Engine(_) => Exit::HostError,
-            PluginsError::Link(_) => Exit::PluginFailed,
-            _ => Exit::Usage,
-        };
-        Self::new(exit, error.code(), error.hint(), error)
-    }
-}
-
-/// True for refusals that a person's yes would lift.
-pub fn is_approval(code: &str) -> bool {
-    matches!(code, "approval-missing" | "approval-exceeded")
-}
-
-impl From<DriveError> for Fault {
-    fn from(error: DriveError) -> Self {
-        let exit = match &error {
-            DriveError::Plugin { .. }
-            | DriveError::PlannerAnswer { .. }
-            | DriveError::PlannerStalled { .. }
-            | DriveError::AskedTask { .. } => Exit::PluginFailed,
-            DriveError::TaskFile { .. }
-            | DriveError::TaskFilePatch { .. }
-            | DriveError::TaskFileMerge { .. }
-            | DriveError::TaskFileBusy { .. }
-            | DriveError::NoExecutor { .. }
-            | DriveError::NoVerifier { .. } => Exit::Usage,
-            DriveError::Interrupted => Exit::Interrupted,
-            DriveError::Journal(_)
-            | DriveError::Replay(_)
-            | DriveError::Io { .. }
-            | DriveError::Lost { .. } => Exit::HostError,
-        };
-        Self::new(exit, error.code(), error.hint(), error)
-    }
 }

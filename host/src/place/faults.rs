@@ -1,0 +1,105 @@
+//! How each error of the host's parts ends the program.
+//!
+//! In -> out: an error -> [`Fault`] with its exit, its stable code and its hint.
+//! Invariant: the exit is decided by the error's variant alone.
+//! Not here: the numbers of the exits (`exit.rs`), codes and hints themselves (beside each error).
+
+use orch_journal::{JournalError, StoreError};
+
+use crate::config::operator::OperatorError;
+use crate::config::workspace::WorkspaceError;
+use crate::drive::error::DriveError;
+use crate::exit::{Exit, Fault};
+use crate::package::PackageError;
+use crate::plugins::PluginsError;
+
+impl From<OperatorError> for Fault {
+    fn from(error: OperatorError) -> Self {
+        let exit = if matches!(error, OperatorError::Io { .. } | OperatorError::NoRandom) {
+            Exit::HostError
+        } else {
+            Exit::Usage
+        };
+        Self::new(exit, error.code(), error.hint(), error)
+    }
+}
+
+impl From<WorkspaceError> for Fault {
+    fn from(error: WorkspaceError) -> Self {
+        Self::new(Exit::Usage, error.code(), error.hint(), error)
+    }
+}
+
+impl From<PackageError> for Fault {
+    fn from(error: PackageError) -> Self {
+        let exit = match &error {
+            // No package was refused: there is none.
+            PackageError::Io { .. } => Exit::Usage,
+            _ => Exit::PluginRefused,
+        };
+        Self::new(exit, error.code(), error.hint(), error)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        let exit = match &error {
+            StoreError::Held { .. } => Exit::StoreHeld,
+            StoreError::Io { .. } | StoreError::Sqlite(_) => Exit::HostError,
+            StoreError::Broken { .. }
+            | StoreError::Truncated { .. }
+            | StoreError::Rewritten { .. }
+            | StoreError::HeadForged { .. } => Exit::HostError,
+            _ => Exit::Usage,
+        };
+        Self::new(exit, error.code(), error.hint(), error)
+    }
+}
+
+impl From<JournalError> for Fault {
+    fn from(error: JournalError) -> Self {
+        Self::new(Exit::HostError, error.code(), None, error)
+    }
+}
+
+impl From<PluginsError> for Fault {
+    fn from(error: PluginsError) -> Self {
+        let exit = match &error {
+            PluginsError::Refused { source, .. } if is_approval(source.code()) => Exit::NeedsDecision,
+            PluginsError::Refused { .. } => Exit::PluginRefused,
+            PluginsError::Compile(_) => Exit::PluginRefused,
+            PluginsError::Engine(_) => Exit::HostError,
+            PluginsError::Link(_) => Exit::PluginFailed,
+            _ => Exit::Usage,
+        };
+        Self::new(exit, error.code(), error.hint(), error)
+    }
+}
+
+/// True for refusals that a person's yes would lift.
+pub fn is_approval(code: &str) -> bool {
+    matches!(code, "approval-missing" | "approval-exceeded")
+}
+
+impl From<DriveError> for Fault {
+    fn from(error: DriveError) -> Self {
+        let exit = match &error {
+            DriveError::Plugin { .. }
+            | DriveError::PlannerAnswer { .. }
+            | DriveError::PlannerStalled { .. }
+            | DriveError::AskedTask { .. } => Exit::PluginFailed,
+            DriveError::TaskFile { .. }
+            | DriveError::TaskFilePatch { .. }
+            | DriveError::TaskFileMerge { .. }
+            | DriveError::TaskFileBusy { .. }
+            | DriveError::NoExecutor { .. }
+            | DriveError::NoVerifier { .. } => Exit::Usage,
+            DriveError::Interrupted => Exit::Interrupted,
+            DriveError::Journal(_)
+            | DriveError::Replay(_)
+            | DriveError::Io { .. }
+            | DriveError::Lost { .. } => Exit::HostError,
+        };
+        Self::new(exit, error.code(), error.hint(), error)
+    }
+}
