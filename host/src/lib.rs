@@ -1,6 +1,7 @@
 //! The host: runs the loop, keeps the journal, enforces the rules.
 //!
-//! Everything points down: `main` -> `commands` -> `drive` -> `role` -> `engine` -> `capability` -> `bindings`.
+//! Everything points down: `main` -> `commands` -> `session` -> `drive` -> `role` -> `engine` -> `capability` ->
+//! `bindings`; `cargo xtask tidy` has the whole order.
 //! Invariant: only `drive` writes the journal, only `console` prints, only `main` exits.
 //! Not here: what a package must prove (`orch-trust`), how events are kept (`orch-journal`), `tasks.yml`
 //! (`orch-task`), process trees (`orch-supervisor`).

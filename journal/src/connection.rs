@@ -14,8 +14,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::error::StoreError;
 use crate::migration::{self, MIGRATIONS};
-use crate::store::StoreError;
 
 /// The store's file in its folder.
 pub const STORE_FILE: &str = "state.db";

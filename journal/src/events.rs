@@ -8,8 +8,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::chain::{Link, first_link, next_link};
+use crate::error::{ChainFault, StoreError};
 use crate::event::Event;
-use crate::store::{ChainFault, StoreError};
 
 const PAGE: u32 = 512;
 

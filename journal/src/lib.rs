@@ -6,6 +6,7 @@
 
 mod chain;
 mod connection;
+pub mod error;
 pub mod event;
 pub mod events;
 pub mod failpoint;
@@ -27,11 +28,12 @@ pub mod verify;
 mod writer;
 
 pub use connection::STORE_FILE;
+pub use error::StoreError;
 pub use event::Event;
 pub use head::JournalKeys;
 pub use journal::{EventIndex, Journal, JournalError, Level};
 pub use reader::Reader;
 pub use rebuild::{StoreCheck, db_check};
 pub use state::RunState;
-pub use store::{Store, StoreError, StoreOptions};
+pub use store::{Store, StoreOptions};
 pub use verify::{AuditReport, audit_verify};

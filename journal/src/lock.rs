@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
-use crate::store::StoreError;
+use crate::error::StoreError;
 
 const LOCK_FILE: &str = "lock";
 /// A holder writes its pid right after it got the lock; so long a reader waits for it.

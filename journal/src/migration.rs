@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 
 use rusqlite::Connection;
 
+use crate::error::StoreError;
 use crate::schema::{self, APPLICATION_ID};
-use crate::store::StoreError;
 
 /// The SQL that leads from the version before to this one. Version 1 comes from an empty file.
 pub(crate) const MIGRATIONS: &[&[&str]] = &[&[schema::EVENTS_1, schema::PROJECTIONS_1]];

@@ -11,11 +11,11 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use crate::chain::run_key;
 use crate::connection;
+use crate::error::StoreError;
 use crate::event::TaskIndex;
 use crate::events::{self, Events};
 use crate::projection::RunNames;
 use crate::rows::{ArtifactRow, AttemptRow, FindingRow, InterventionRow, MetricRow, RunRow, TaskRow};
-use crate::store::StoreError;
 
 /// As many keys as one answer of `orch:kv` has.
 pub const KV_KEYS_MAX: u32 = 1000;

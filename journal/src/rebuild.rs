@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::chain::run_key;
 use crate::connection;
+use crate::error::StoreError;
 use crate::event::Event;
 use crate::events::{self, Events};
 use crate::journal::CommitError;
@@ -18,7 +19,7 @@ use crate::lock::Lock;
 use crate::projection::{Projector, RunNames};
 use crate::schema::{PROJECTIONS, PROJECTIONS_1};
 use crate::statements::ProjectionSql;
-use crate::store::{STORE_BYTES_MAX, StoreError};
+use crate::store::STORE_BYTES_MAX;
 
 /// What `db check` found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

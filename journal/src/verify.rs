@@ -8,10 +8,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::error::StoreError;
 use crate::events::{self, Events};
 use crate::head::{self, Head, JournalKeys};
 use crate::reader::Reader;
-use crate::store::{StoreError, check_kept};
+use crate::store::check_kept;
 
 /// What was found in one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use rusqlite::{Connection, params};
 
 use crate::chain::{Link, next_link, run_key};
+use crate::error::StoreError;
 use crate::failpoint;
 use crate::head::{Head, JournalKeys};
 use crate::journal::{CommitError, Level};
@@ -20,7 +21,6 @@ use crate::projection::{Projector, RunNames};
 use crate::queue::{Group, Queue};
 use crate::schema::APPLICATION_ID;
 use crate::statements::{EventSql, ProjectionSql};
-use crate::store::StoreError;
 
 /// 16 MiB: some ten full groups of a busy loop. Memory for the log's index is 8 bytes a page.
 const LOG_PAGES_MAX: i32 = 4096;
