@@ -11,7 +11,7 @@ use orch_tests::Workspace;
 fn interrupted(signal: &str) -> (Workspace, String) {
     let workspace = Workspace::new(
         "- {id: a, command: [sh, -c, 'touch begun; until test -e go; do sleep 0.05; done']}\n\
-         - {id: b, command: [touch, b], dependencies: [a]}\n",
+         - {id: b, command: [sh, -c, 'touch b'], dependencies: [a]}\n",
     );
     let mut host = workspace.command(&["run", "--trust-workspace"]);
     let mut host = host.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
