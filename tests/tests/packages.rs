@@ -62,8 +62,8 @@ impl Bench {
     fn verify(&self, package: &Path) -> Output {
         let trust = |name: &str| self.workspace.operator().join("trust").join(name);
         let mut certify = Command::new(binary("orch-certify"));
-        certify.arg("verify").arg(package).arg("--trust");
-        certify.arg(trust("publishers/demo.toml")).arg(trust("certifiers/local.toml"));
+        certify.arg("verify").arg("--trust").arg(trust("publishers/demo.toml"));
+        certify.arg("--trust").arg(trust("certifiers/local.toml")).arg(package);
         certify.output().unwrap()
     }
 }

@@ -22,8 +22,8 @@ use super::{Format, fault, now};
 pub(crate) struct VerifyArgs {
     /// Package folder
     package: PathBuf,
-    /// Public file of a publisher or certifier
-    #[arg(long, required = true, value_name = "FILE", num_args = 1..)]
+    /// Public file of a publisher or certifier; may be said again
+    #[arg(long, required = true, value_name = "FILE")]
     trust: Vec<PathBuf>,
     /// How to print the steps
     #[arg(long, value_enum, default_value_t = Format::Text)]

@@ -69,7 +69,7 @@ fn a_package_that_passed_is_signed_and_verified() {
     let package = sound();
     let home = package.home.path();
     keys(home);
-    let verify = ["verify", "package", "--trust", "pub.toml", "cert.toml"];
+    let verify = ["verify", "--trust", "pub.toml", "--trust", "cert.toml", "package"];
     fails(home, &verify, 3, "release-missing");
     release(&package);
     fails(home, &verify, 3, "certificate-missing");

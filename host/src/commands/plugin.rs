@@ -41,14 +41,14 @@ pub enum PluginCommand {
     Approve {
         /// NAMESPACE/NAME
         id: String,
-        /// More folders with packages
-        #[arg(long, value_name = "DIR", num_args = 1..)]
+        /// One more folder with packages; may be said again
+        #[arg(long, value_name = "DIR")]
         plugins: Vec<PathBuf>,
     },
     /// Packages that this host finds, and whether they would run
     List {
-        /// More folders with packages
-        #[arg(long, value_name = "DIR", num_args = 1..)]
+        /// One more folder with packages; may be said again
+        #[arg(long, value_name = "DIR")]
         plugins: Vec<PathBuf>,
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,

@@ -55,8 +55,8 @@ pub struct ServeArgs {
     /// State folder, relative to the workspace
     #[arg(long, value_name = "DIR", default_value = ".orch")]
     memory: PathBuf,
-    /// More folders with packages
-    #[arg(long, value_name = "DIR", num_args = 1..)]
+    /// One more folder with packages; may be said again
+    #[arg(long, value_name = "DIR")]
     plugins: Vec<PathBuf>,
     /// Where to listen; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8000")]
