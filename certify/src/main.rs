@@ -37,9 +37,5 @@ fn main() -> ExitCode {
         Command::Verify(args) => commands::verify::run(args, &console),
         Command::Check(args) => commands::check::run(args, &console),
     };
-    let exit = outcome.unwrap_or_else(|fault| {
-        console.error(&fault);
-        fault.exit
-    });
-    ExitCode::from(exit.code())
+    ExitCode::from(console.conclude(outcome).code())
 }

@@ -30,7 +30,7 @@ use crate::exit::{Exit, Outcome};
 
 /// Runs plans of tasks with signed WebAssembly plugins
 #[derive(Parser)]
-#[command(name = "orch-host", version, disable_version_flag = true)]
+#[command(name = "orch-host", version)]
 pub struct Args {
     /// The operator's folder [default: $XDG_CONFIG_HOME/orch or ~/.config/orch]
     #[arg(long, global = true, value_name = "DIR")]
@@ -112,7 +112,7 @@ pub fn dispatch(args: Args, console: Console) -> Outcome {
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "orch-host", &mut text);
-            console.bytes(&text).map_err(anyhow::Error::from)?;
+            console.bytes(&text);
             Ok(Exit::Done)
         }
         Command::Version => {

@@ -2,13 +2,15 @@
 //!
 //! In -> out: text of ours and of strangers -> stdout and stderr.
 //! Invariant: text from outside is escaped before it is shown, so that it cannot move the cursor or fake a line;
-//! colour is used only on a terminal, never without `NO_COLOR` unset, and never alone in carrying meaning.
+//! colour is used only on a terminal, never without `NO_COLOR` unset, and never alone in carrying meaning; a result
+//! that could not be written is no success.
 //! Not here: what is said (`commands/`), the table of a run (`watch.rs`).
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
-use crate::exit::Fault;
+use crate::exit::{Exit, Fault, Outcome};
 
 /// Control characters as `\x1b`, line breaks as `\n`; marks that turn text around as `\u{202e}`.
 pub fn escape(text: &str) -> String {
@@ -53,6 +55,21 @@ pub enum Tone {
     Strong,
 }
 
+/// The first loss on standard output, of which a process has one.
+static LOST: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Keeps why something could not be written to standard output, for [`Console::conclude`].
+pub fn note_loss(written: io::Result<()>) {
+    match written {
+        Ok(()) => {}
+        // `orch-host … | head`: nothing more to say to nobody.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        Err(error) => {
+            LOST.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+    }
+}
+
 /// Where the program speaks.
 #[derive(Clone, Copy, Debug)]
 pub struct Console {
@@ -84,20 +101,34 @@ impl Console {
         paint(self.colour_out, tone, text)
     }
 
-    /// One line on standard output. A reader that went away is no error.
+    /// One line on standard output. A reader that went away is no error; other losses are told at the end.
     pub fn line(&self, text: &str) {
-        // `orch-host … | head`: nothing more to say to nobody.
-        let _ = writeln!(io::stdout().lock(), "{text}");
+        note_loss(writeln!(io::stdout().lock(), "{text}"));
     }
 
-    /// Bytes as they are, on standard output. False when nobody reads any more.
-    pub fn bytes(&self, bytes: &[u8]) -> io::Result<bool> {
+    /// Bytes as they are, on standard output. False when nothing more can be said there.
+    pub fn bytes(&self, bytes: &[u8]) -> bool {
         let mut out = io::stdout().lock();
-        match out.write_all(bytes).and_then(|()| out.flush()) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-            Err(error) => Err(error),
-        }
+        let written = out.write_all(bytes).and_then(|()| out.flush());
+        let good = written.is_ok();
+        note_loss(written);
+        good
+    }
+
+    /// How the program ends: an error is shown; results that could not be written are an error.
+    pub fn conclude(&self, outcome: Outcome) -> Exit {
+        note_loss(io::stdout().lock().flush());
+        let lost = LOST.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let fault = match (outcome, lost) {
+            (Ok(exit), None) => return exit,
+            (Ok(_), Some(error)) => {
+                let error = anyhow::Error::from(error).context("cannot write to standard output");
+                Fault::new(Exit::HostError, "output", None, error)
+            }
+            (Err(fault), _) => fault,
+        };
+        self.error(&fault);
+        fault.exit
     }
 
     /// A line for people on standard error, so that standard output stays for results.

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use orch_host::commands::{Args, dispatch};
-use orch_host::console::Console;
+use orch_host::console::{self, Console};
 use orch_host::exit::Exit;
 
 fn main() {
@@ -14,20 +14,13 @@ fn main() {
         Ok(args) => args,
         Err(error) => {
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
-            // Help goes to standard output, a wrong use to standard error; a closed pipe is no error.
-            let _ = error.print();
-            std::process::exit(exit.code().into());
+            // Help goes to standard output, a wrong use to standard error.
+            console::note_loss(error.print());
+            std::process::exit(Console::detect().conclude(Ok(exit)).code().into());
         }
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("ORCH_LOG").unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     let console = Console::detect();
-    let exit = match dispatch(args, console) {
-        Ok(exit) => exit,
-        Err(fault) => {
-            console.error(&fault);
-            fault.exit
-        }
-    };
-    std::process::exit(exit.code().into());
+    std::process::exit(console.conclude(dispatch(args, console)).code().into());
 }
