@@ -47,18 +47,46 @@ impl fmt::Display for LogName {
     }
 }
 
+/// Output for which a log file had no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogCut {
+    pub kept_bytes: u64,
+    pub all_bytes: u64,
+}
+
+impl fmt::Display for LogCut {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kept_bytes, all_bytes } = self;
+        write!(
+            out,
+            "{kept_bytes} of {all_bytes} bytes of output are kept, `log_mib` in `config.yaml` is the limit"
+        )
+    }
+}
+
 /// A log file that is made when the first command writes to it.
 pub struct CommandLog {
     folder: PathBuf,
     name: LogName,
     /// What may still be written, in bytes.
     room: AtomicU64,
+    kept: AtomicU64,
+    /// Came when there was no room any more.
+    dropped: AtomicU64,
     file: Mutex<Option<File>>,
 }
 
 impl CommandLog {
     pub fn new(folder: PathBuf, name: LogName, bytes_max: u64) -> Self {
-        Self { folder, name, room: AtomicU64::new(bytes_max), file: Mutex::new(None) }
+        let (room, kept, dropped) = (AtomicU64::new(bytes_max), AtomicU64::new(0), AtomicU64::new(0));
+        Self { folder, name, room, kept, dropped, file: Mutex::new(None) }
+    }
+
+    /// What of the output is kept, if not all of it is.
+    pub fn cut(&self) -> Option<LogCut> {
+        let dropped_bytes = self.dropped.load(Ordering::Relaxed);
+        let kept_bytes = self.kept.load(Ordering::Relaxed);
+        (dropped_bytes > 0).then_some(LogCut { kept_bytes, all_bytes: kept_bytes + dropped_bytes })
     }
 
     /// Relative to the workspace; none if no command ran.
@@ -71,8 +99,10 @@ impl CommandLog {
         self.room.load(Ordering::Relaxed)
     }
 
-    fn took(&self, bytes: u64) {
-        self.room.fetch_sub(bytes.min(self.room()), Ordering::Relaxed);
+    fn took(&self, kept: u64, dropped: u64) {
+        self.room.fetch_sub(kept.min(self.room()), Ordering::Relaxed);
+        self.kept.fetch_add(kept, Ordering::Relaxed);
+        self.dropped.fetch_add(dropped, Ordering::Relaxed);
     }
 
     fn open(&self) -> io::Result<File> {
@@ -154,7 +184,7 @@ impl Processes for CallProcesses {
             };
             let mut log = tokio::fs::File::from_std(log);
             let output = pump(running, &mut log, limits).await.map_err(|error| refused(&program, error))?;
-            self.log.took(output.logged_bytes);
+            self.log.took(output.logged_bytes, output.unlogged_bytes);
             Ok(ProcessOutput {
                 exit: match output.ended.exit {
                     Exit::Code(code) => ProcessExit::Code(code),

@@ -29,6 +29,9 @@ use crate::role::executor::Completion;
 /// Beyond a task's timeout, for the executor to say what happened.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Code of the warning that a log file had no room for all output; its text names the file.
+pub const OUTPUT_CUT: &str = "output-cut";
+
 /// An attempt that came back.
 pub struct Ended {
     pub task: TaskIndex,
@@ -107,16 +110,25 @@ pub fn finish(run: &mut Run, roles: &Roles, desk: &Desk, ended: Ended) -> Result
         let text = format!("`{plugin}` wrote more log than its `logKiB` for task `{}`", task.id);
         run.record(Event::Warned { code: "log-cut".to_owned(), text })?;
     }
+    let cut = log.cut();
+    if let (Some(cut), Some(path)) = (cut, log.path()) {
+        let text = format!("log `{path}` of task `{}`: {cut}", task.id);
+        run.record(Event::Warned { code: OUTPUT_CUT.to_owned(), text })?;
+    }
+    let told = |text: String| match cut {
+        Some(cut) => format!("{text} ({cut})"),
+        None => text,
+    };
     let (ending, writes, asked) = match report.result {
         Ok(completion) => {
             let writes = Writes { plugin: plugin.clone(), ..report.writes };
-            (Ending::Done { summary: completion.summary }, writes, report.asked)
+            (Ending::Done { summary: told(completion.summary) }, writes, report.asked)
         }
         Err(CallError::Failure { message, retriable, .. }) => {
-            (Ending::Failed { message, retriable }, Writes::default(), Vec::new())
+            (Ending::Failed { message: told(message), retriable }, Writes::default(), Vec::new())
         }
         Err(error) => {
-            let (code, message) = (error.code().to_owned(), error.to_string());
+            let (code, message) = (error.code().to_owned(), told(error.to_string()));
             let ending = match report.effect {
                 true => Ending::InDoubt { code, message },
                 false => Ending::Broken { code, message },
