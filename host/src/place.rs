@@ -12,6 +12,8 @@ use orch_journal::{JournalKeys, Level, Reader, STORE_FILE, Store, StoreOptions};
 use orch_trust::authority::AuthorityError;
 use orch_trust::lock::Lock;
 use orch_trust::time::UnixSeconds;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::call::Protected;
 use crate::config::operator::{self, Operator};
@@ -86,6 +88,14 @@ impl Place {
     /// What is committed, without the lock: works while a run goes on.
     pub fn reader(&self) -> Result<Reader, Fault> {
         Ok(Reader::open(&self.state)?)
+    }
+
+    /// True while a host, or a command that changes something, holds the store.
+    pub fn is_held(&self) -> bool {
+        let Ok(lock) = std::fs::File::open(self.state.join("lock")) else { return false };
+        // Shared, and given back at once: who looks as well is not in the way.
+        let taken = flock(&lock, FlockOperation::NonBlockingLockShared);
+        taken == Err(Errno::WOULDBLOCK)
     }
 
     /// The store, held by this process; every event becomes at least so durable.

@@ -1,27 +1,55 @@
 //! `orch-host logs TASK [-f]`: what a task's commands printed, byte for byte.
+//!
+//! In -> out: rows of a task's attempts -> their log files on standard output, what else is known of them on standard
+//! error.
+//! Invariant: a file is an attempt's only if the store names it, or if its name is exactly what that attempt's is.
+//! Not here: how bytes look on a terminal (`logs/shown.rs`).
+
+mod shown;
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::status::find_run;
+use orch_journal::rows::{AttemptRow, TaskRow};
+use orch_journal::{Event, Reader};
+use orch_task::{Status, TaskId};
+
+use self::shown::Shown;
+use super::status::{find_run, is_open, result_of};
 use crate::console::{Console, escape};
+use crate::drive::attempt::OUTPUT_CUT;
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{self, Place, WorkspaceArgs};
+use crate::processes::LogName;
+
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const READ_BYTES: usize = 64 << 10;
 
 #[derive(clap::Args)]
 pub struct LogsArgs {
     /// The task
     task: String,
-    /// Go on until the task is over
+    /// Go on until the task is over, also if it has not started yet
     #[arg(short, long)]
     follow: bool,
+    /// Control characters as they are, also on a terminal
+    #[arg(long)]
+    raw: bool,
     #[command(flatten)]
     place: WorkspaceArgs,
     /// Another run than the newest
     #[arg(long, value_name = "ID")]
     run: Option<String>,
+}
+
+/// The logs of one task in one run.
+struct Logs {
+    place: Place,
+    reader: Reader,
+    run: String,
+    task: TaskRow,
 }
 
 pub fn run(args: &LogsArgs, console: Console) -> Outcome {
@@ -33,35 +61,155 @@ pub fn run(args: &LogsArgs, console: Console) -> Outcome {
         place::input("task-unknown", Some("`orch-host status` shows the tasks".to_owned()), what)
     };
     let task = reader.task(&run, &args.task)?.ok_or_else(unknown)?;
-    let Some(log) = newest_log(&place, &task.id) else {
-        console.note(&format!("task `{}` ran no command yet", escape(&task.id)));
-        return Ok(Exit::Done);
+    let logs = Logs { place, reader, run, task };
+    let mut out = Printed {
+        console,
+        escaped: console.is_terminal && !args.raw,
+        attempt: 0,
+        at: 0,
+        shown: Shown::default(),
     };
-    let path = place.workspace.join("logs").join(log);
-    let mut at = print_from(&path, 0, console)?;
-    while args.follow && reader.task(&run, &args.task)?.is_some_and(|task| task.status == "in_progress") {
-        std::thread::sleep(Duration::from_millis(100));
-        at = print_from(&path, at, console)?;
+    match args.follow {
+        true => logs.follow(&mut out)?,
+        false => logs.newest(&mut out)?,
     }
-    print_from(&path, at, console)?;
+    logs.tell(out.attempt, console)?;
     Ok(Exit::Done)
 }
 
-/// The newest log file of a task: names sort by time.
-fn newest_log(place: &Place, task: &str) -> Option<String> {
-    let prefix = format!("task-{task}-");
-    let is_stamp = |rest: &str| rest.starts_with(|first: char| first.is_ascii_digit()) && rest.len() >= 19;
-    let entries = std::fs::read_dir(place.workspace.join("logs")).ok()?;
-    let names = entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()));
-    names.filter(|name| name.strip_prefix(&prefix).is_some_and(is_stamp)).max()
+impl Logs {
+    fn attempts(&self) -> Result<Vec<AttemptRow>, Fault> {
+        Ok(self.reader.attempts(&self.run, self.task.place)?)
+    }
+
+    /// The attempt's log file, if it ran a command. Its row names it only once it is over, so that the name is made
+    /// for one that runs, or whose host went away.
+    fn log(&self, attempt: &AttemptRow) -> Option<PathBuf> {
+        if let Some(log) = &attempt.log {
+            return Some(self.place.workspace.join(log));
+        }
+        let at: jiff::Timestamp = attempt.started_at.parse().ok()?;
+        let at = u64::try_from(at.as_millisecond()).ok()?;
+        let task = TaskId::parse(&self.task.id).ok()?;
+        let name = LogName::Attempt { task, attempt: attempt.attempt, at };
+        let path = self.place.workspace.join("logs").join(name.to_string());
+        path.exists().then_some(path)
+    }
+
+    /// Prints the log of the newest attempt that has one.
+    fn newest(&self, out: &mut Printed) -> Result<(), Fault> {
+        let with_log =
+            self.attempts()?.into_iter().rev().find_map(|row| Some((row.attempt, self.log(&row)?)));
+        if let Some((attempt, log)) = with_log {
+            out.print(attempt, log)?;
+            out.finish();
+        }
+        Ok(())
+    }
+
+    /// Prints from the newest attempt on whatever comes, until the task is over or nobody works at it any more.
+    fn follow(&self, out: &mut Printed) -> Result<(), Fault> {
+        self.newest(out)?;
+        loop {
+            // Asked before the files are read: of what is over by then, all is written.
+            let goes_on = self.goes_on()?;
+            let shown = out.attempt;
+            for row in self.attempts()?.iter().filter(|row| row.attempt >= shown) {
+                if let Some(log) = self.log(row)
+                    && !out.print(row.attempt, log)?
+                {
+                    return Ok(());
+                }
+            }
+            if !goes_on {
+                out.finish();
+                return Ok(());
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    fn goes_on(&self) -> Result<bool, Fault> {
+        let open = self.reader.run(&self.run)?.is_some_and(|run| is_open(&run));
+        let task = self.reader.task(&self.run, &self.task.id)?;
+        let status = task.and_then(|task| Status::from_word(&task.status));
+        let over = status.is_none_or(|status| status.is_final() || status == Status::InDoubt);
+        Ok(open && !over && self.place.is_held())
+    }
+
+    /// Says what the bytes do not: how the last attempt ended, and what is missing of the one that was printed.
+    fn tell(&self, printed: u32, console: Console) -> Result<(), Fault> {
+        let attempts = self.attempts()?;
+        let id = escape(&self.task.id);
+        let Some(last) = attempts.last() else {
+            console.note(&format!("task `{id}` is {} and has not started yet", escape(&self.task.status)));
+            return Ok(());
+        };
+        if last.attempt != printed {
+            console.note(&format!("attempt {} at task `{id}` ran no command", last.attempt));
+        }
+        if (last.attempt != printed || last.status != "done") && last.status != "running" {
+            console.note(&result_of(last));
+        }
+        let Some(log) = attempts.iter().find(|row| row.attempt == printed).and_then(|row| row.log.as_ref())
+        else {
+            return Ok(());
+        };
+        let about = format!("log `{log}` ");
+        for event in self.reader.events(&self.run) {
+            if let Event::Warned { code, text } = event?.1
+                && code == OUTPUT_CUT
+                && text.starts_with(&about)
+            {
+                console.warn(&escape(&text));
+            }
+        }
+        Ok(())
+    }
 }
 
-fn print_from(path: &Path, at: u64, console: Console) -> Result<u64, Fault> {
-    let io = |error| place::io(path, "read", error);
-    let mut file = File::open(path).map_err(io)?;
-    file.seek(SeekFrom::Start(at)).map_err(io)?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(io)?;
-    console.bytes(&bytes).map_err(|error| place::io(path, "print", error))?;
-    Ok(at + bytes.len() as u64)
+/// How far what was printed.
+struct Printed {
+    console: Console,
+    escaped: bool,
+    attempt: u32,
+    /// Bytes of that attempt's log.
+    at: u64,
+    shown: Shown,
+}
+
+impl Printed {
+    /// Prints what the attempt's log has more by now. False when nobody reads any more.
+    fn print(&mut self, attempt: u32, log: PathBuf) -> Result<bool, Fault> {
+        if attempt != self.attempt {
+            self.finish();
+            (self.attempt, self.at) = (attempt, 0);
+        }
+        let io = |error| place::io(&log, "read", error);
+        let mut file = File::open(&log).map_err(io)?;
+        file.seek(SeekFrom::Start(self.at)).map_err(io)?;
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            let bytes = match file.read(&mut buffer).map_err(io)? {
+                0 => return Ok(true),
+                count => buffer.get(..count).unwrap_or_default(),
+            };
+            self.at += bytes.len() as u64;
+            let good = match self.escaped {
+                true => self.console.bytes(self.shown.take(bytes).as_bytes()),
+                false => self.console.bytes(bytes),
+            };
+            if !good {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// No more bytes of this attempt come.
+    fn finish(&mut self) {
+        let rest = self.shown.finish();
+        if !rest.is_empty() {
+            self.console.bytes(rest.as_bytes());
+        }
+    }
 }

@@ -1,10 +1,19 @@
 //! `orch-host report [RUN]`: what a run did, from the store alone.
+//!
+//! In -> out: rows and events of a run -> text, JSON or Markdown.
+//! Invariant: text of plugins and tasks is escaped for the format that it stands in.
+//! Not here: Markdown (`report/markdown.rs`).
+
+mod markdown;
+
+use std::collections::BTreeMap;
 
 use clap::ValueEnum;
-use orch_journal::rows::{FindingRow, RunRow, TaskRow};
+use orch_journal::rows::{AttemptRow, FindingRow, RunRow, TaskRow};
 use orch_journal::{Event, Reader};
+use orch_task::Status;
 
-use super::status::find_run;
+use super::status::{find_run, is_open, result_of};
 use crate::console::{Console, escape};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{Place, WorkspaceArgs};
@@ -26,31 +35,68 @@ pub struct ReportArgs {
     format: Format,
 }
 
+/// A task and why it stands where it stands.
+#[derive(serde::Serialize)]
+struct TaskFacts {
+    #[serde(flatten)]
+    row: TaskRow,
+    /// Of a task that is not done.
+    #[serde(rename = "lastAttempt")]
+    last: Option<AttemptRow>,
+    /// What put it there if no attempt did: a person's word, a dependency that failed.
+    moved: Option<String>,
+}
+
+impl TaskFacts {
+    /// One escaped line, or nothing for a task that was simply done.
+    fn why(&self) -> Option<String> {
+        let moved = self.moved.as_deref().map(escape);
+        let last = self.last.as_ref().filter(|last| last.status != "running").map(result_of);
+        match (moved, last) {
+            (Some(moved), Some(last)) => Some(format!("{moved}; {last}")),
+            (moved, last) => moved.or(last),
+        }
+    }
+}
+
 /// All that a report is made of.
 struct Facts {
     run: RunRow,
+    /// A process holds the store while the run is open.
+    at_work: bool,
     plugins: Vec<serde_json::Value>,
-    tasks: Vec<TaskRow>,
+    tasks: Vec<TaskFacts>,
     findings: Vec<FindingRow>,
     /// Code and text of each warning, from the journal itself.
     warnings: Vec<(String, String)>,
 }
 
 impl Facts {
-    fn read(reader: &Reader, run: Option<&str>) -> Result<Self, Fault> {
+    fn read(place: &Place, reader: &Reader, run: Option<&str>) -> Result<Self, Fault> {
         let run = find_run(reader, run)?;
         let metadata: serde_json::Value = serde_json::from_str(&run.metadata).unwrap_or_default();
         let plugins =
             metadata.get("plugins").and_then(|plugins| plugins.as_array()).cloned().unwrap_or_default();
         let mut warnings = Vec::new();
+        let mut moved = BTreeMap::new();
         for event in reader.events(&run.id) {
-            if let Event::Warned { code, text } = event?.1 {
-                warnings.push((code, text));
+            match event?.1 {
+                Event::Warned { code, text } => warnings.push((code, text)),
+                Event::TaskMoved { task, why, .. } => drop(moved.insert(task, why)),
+                Event::AttemptStarted { task, .. } => drop(moved.remove(&task)),
+                _ => {}
             }
         }
+        let mut tasks = Vec::new();
+        for row in reader.tasks(&run.id)? {
+            let done = row.status == Status::Done.as_str();
+            let last = if done { None } else { reader.attempts(&run.id, row.place)?.pop() };
+            tasks.push(TaskFacts { moved: moved.remove(&row.place), last, row });
+        }
         Ok(Self {
+            at_work: is_open(&run) && place.is_held(),
             plugins,
-            tasks: reader.tasks(&run.id)?,
+            tasks,
             findings: reader.findings(&run.id)?,
             warnings,
             run,
@@ -58,23 +104,29 @@ impl Facts {
     }
 
     fn count(&self, status: &str) -> usize {
-        self.tasks.iter().filter(|task| task.status == status).count()
+        self.tasks.iter().filter(|task| task.row.status == status).count()
     }
 
     fn done(&self) -> String {
-        format!("{} of {} tasks done, {} failed", self.count("done"), self.tasks.len(), self.count("failed"))
+        let (done, failed) = (self.count("done"), self.count("failed"));
+        let idle = match self.run.status.as_str() {
+            "planning" | "executing" if !self.at_work => "; no host is at work",
+            _ => "",
+        };
+        format!("{done} of {} tasks done, {failed} failed{idle}", self.tasks.len())
     }
 }
 
 pub fn run(args: &ReportArgs, console: Console) -> Outcome {
-    let reader = Place::from_args(&args.place)?.reader()?;
-    let facts = Facts::read(&reader, args.run.as_deref())?;
+    let place = Place::from_args(&args.place)?;
+    let reader = place.reader()?;
+    let facts = Facts::read(&place, &reader, args.run.as_deref())?;
     match args.format {
         Format::Text => text(&facts, console),
-        Format::Markdown => markdown(&facts, console),
+        Format::Markdown => markdown::show(&facts, console),
         Format::Json => {
             let all = serde_json::json!({
-                "run": facts.run, "plugins": facts.plugins, "tasks": facts.tasks, "findings": facts.findings,
+                "run": facts.run, "hostAtWork": facts.at_work, "plugins": facts.plugins, "tasks": facts.tasks, "findings": facts.findings,
                 "warnings": facts.warnings,
             });
             console.line(&serde_json::to_string_pretty(&all).map_err(anyhow::Error::from)?);
@@ -100,13 +152,14 @@ fn text(facts: &Facts, console: Console) {
     facts.plugins.iter().for_each(|plugin| console.line(&format!("  {}", plugin_line(plugin))));
     console.line("\ntasks");
     for task in &facts.tasks {
-        let by = task.added_by.as_deref().map(|by| format!("  by {}", escape(by))).unwrap_or_default();
-        console.line(&format!(
-            "  {:<16}  {}  {}{by}",
-            escape(&task.status),
-            escape(&task.id),
-            escape(&task.description)
-        ));
+        let row = &task.row;
+        let by = row.added_by.as_deref().map(|by| format!("  by {}", escape(by))).unwrap_or_default();
+        let line =
+            format!("  {:<16}  {}  {}{by}", escape(&row.status), escape(&row.id), escape(&row.description));
+        console.line(line.trim_end());
+        if let Some(why) = task.why() {
+            console.line(&format!("  {:<16}  {why}", ""));
+        }
     }
     if !facts.findings.is_empty() {
         console.line("\nfindings");
@@ -122,54 +175,5 @@ fn text(facts: &Facts, console: Console) {
     }
     for (code, text) in &facts.warnings {
         console.line(&format!("  warning {}: {}", escape(code), escape(text)));
-    }
-}
-
-/// A cell of a table: what would end it is escaped.
-fn cell(text: &str) -> String {
-    escape(text).replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('`', "\\`")
-}
-
-fn markdown(facts: &Facts, console: Console) {
-    console.line(&format!(
-        "# Run {}\n\n**{}**: {}\n",
-        cell(&facts.run.id),
-        cell(&facts.run.status),
-        facts.done()
-    ));
-    console.line("## Plugins\n");
-    facts.plugins.iter().for_each(|plugin| console.line(&format!("- {}", cell(&plugin_line(plugin)))));
-    console.line("\n## Tasks\n\n| task | status | kind | attempts | added by | description |\n|---|---|---|---|---|---|");
-    for task in &facts.tasks {
-        let by = task.added_by.as_deref().unwrap_or("");
-        console.line(&format!(
-            "| {} | {} | {} | {} | {} | {} |",
-            cell(&task.id),
-            cell(&task.status),
-            cell(&task.kind),
-            task.attempts,
-            cell(by),
-            cell(&task.description)
-        ));
-    }
-    if !facts.warnings.is_empty() {
-        console.line("\n## Warnings\n");
-    }
-    for (code, text) in &facts.warnings {
-        console.line(&format!("- {}: {}", cell(code), cell(text)));
-    }
-    if facts.findings.is_empty() {
-        return;
-    }
-    console.line("\n## Findings\n\n| severity | category | where | what |\n|---|---|---|---|");
-    for finding in &facts.findings {
-        let at = finding.location.as_deref().unwrap_or("");
-        console.line(&format!(
-            "| {} | {} | {} | {} |",
-            cell(&finding.severity),
-            cell(&finding.category),
-            cell(at),
-            cell(&finding.message)
-        ));
     }
 }

@@ -37,20 +37,18 @@ pub struct OneTask {
 }
 
 pub fn run(command: &TaskCommand, home: Option<&Path>, console: Console) -> Outcome {
-    let (one, to, from): (_, _, &[Status]) = match command {
-        TaskCommand::Retry(one) => {
-            (one, Status::Pending, &[Status::Failed, Status::Cancelled, Status::Blocked])
-        }
-        TaskCommand::Skip(one) => {
-            (one, Status::Done, &[Status::Pending, Status::Failed, Status::Blocked, Status::WaitingApproval])
-        }
-        TaskCommand::Cancel(one) => (
+    const NOT_DONE: &[Status] = &[Status::Pending, Status::Failed, Status::Blocked, Status::WaitingApproval];
+    let (one, to, from, why): (_, _, &[Status], _) = match command {
+        TaskCommand::Retry(one) => (
             one,
-            Status::Cancelled,
-            &[Status::Pending, Status::Failed, Status::Blocked, Status::WaitingApproval],
+            Status::Pending,
+            &[Status::Failed, Status::Cancelled, Status::Blocked],
+            "a person lets it run again",
         ),
+        TaskCommand::Skip(one) => (one, Status::Done, NOT_DONE, "a person skipped it"),
+        TaskCommand::Cancel(one) => (one, Status::Cancelled, NOT_DONE, "a person cancelled it"),
     };
-    let change = Change { run: None, task: &one.task, to, from, why: "said by a person" };
+    let change = Change { run: None, task: &one.task, to, from, why };
     apply(&one.place, home, change, console)
 }
 

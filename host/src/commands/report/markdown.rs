@@ -1,0 +1,105 @@
+//! A report as Markdown.
+//!
+//! In -> out: the facts of a run -> headings, lists and tables.
+//! Invariant: text from outside is text: it makes no link, picture, emphasis, code, cell, heading or element.
+//! Not here: what the facts are (`report.rs`).
+
+use super::{Facts, plugin_line};
+use crate::console::{Console, escape};
+
+/// Text that stands for itself in a paragraph, an item or a cell.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in escape(text).chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' | '@' => {
+                out.push('\\');
+                out.push(character);
+            }
+            // What would begin a list, an item's item or a rule.
+            '-' | '+' | '=' if out.is_empty() => {
+                out.push('\\');
+                out.push(character);
+            }
+            other => out.push(other),
+        }
+    }
+    // Addresses become links without any mark; `1.` and `1)` begin a list.
+    let out = out.replace("://", "\\://").replace("www.", "www\\.").replace("WWW.", "WWW\\.");
+    let digits = out.bytes().take_while(u8::is_ascii_digit).count();
+    match out.split_at_checked(digits) {
+        Some((number, rest)) if digits > 0 && rest.starts_with(['.', ')']) => format!("{number}\\{rest}"),
+        _ => out,
+    }
+}
+
+pub(super) fn show(facts: &Facts, console: Console) {
+    console.line(&format!(
+        "# Run {}\n\n**{}**: {}\n",
+        plain(&facts.run.id),
+        plain(&facts.run.status),
+        facts.done()
+    ));
+    console.line("## Plugins\n");
+    facts.plugins.iter().for_each(|plugin| console.line(&format!("- {}", plain(&plugin_line(plugin)))));
+    console.line(
+        "\n## Tasks\n\n| task | status | kind | attempts | added by | description | why |\n|---|---|---|---|---|---|---|",
+    );
+    for task in &facts.tasks {
+        let row = &task.row;
+        console.line(&format!(
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            plain(&row.id),
+            plain(&row.status),
+            plain(&row.kind),
+            row.attempts,
+            plain(row.added_by.as_deref().unwrap_or("")),
+            plain(&row.description),
+            plain(&task.why().unwrap_or_default())
+        ));
+    }
+    if !facts.warnings.is_empty() {
+        console.line("\n## Warnings\n");
+    }
+    for (code, text) in &facts.warnings {
+        console.line(&format!("- {}: {}", plain(code), plain(text)));
+    }
+    if facts.findings.is_empty() {
+        return;
+    }
+    console.line("\n## Findings\n\n| severity | category | where | what |\n|---|---|---|---|");
+    for finding in &facts.findings {
+        console.line(&format!(
+            "| {} | {} | {} | {} |",
+            plain(&finding.severity),
+            plain(&finding.category),
+            plain(finding.location.as_deref().unwrap_or("")),
+            plain(&finding.message)
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(plain(text), expected);
+    }
+
+    #[test]
+    fn text_of_a_plugin_makes_nothing_of_markdown() {
+        check("[x](javascript:y) ![p](q)", "\\[x\\](javascript:y) \\!\\[p\\](q)");
+        check("**a** _b_ ~~c~~ `d`", "\\*\\*a\\*\\* \\_b\\_ \\~\\~c\\~\\~ \\`d\\`");
+        check("a | b\n# c", "a \\| b\\\\n\\# c");
+        check("<img src=x onerror=y> &lt;", "&lt;img src=x onerror=y&gt; &amp;lt;");
+        check("see https://x.test, www.x.test, @me", "see https\\://x.test, www\\.x.test, \\@me");
+        check("- x", "\\- x");
+        check("1. x", "1\\. x");
+        check("test-totals at ledger/a.py:16", "test-totals at ledger/a.py:16");
+    }
+}
