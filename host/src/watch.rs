@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use orch_journal::event::{Ending, Event, TaskIndex};
+use orch_journal::event::{AddedTask, Ending, Event, TaskIndex};
 use orch_journal::{Journal, RunState};
 use orch_task::Status;
 
@@ -56,6 +56,8 @@ pub struct Watcher {
     run: String,
     console: Console,
     done: usize,
+    /// A plugin answered already: tasks that are added before it are those of the file, which is no news.
+    answered: bool,
     seen: Sender<(u64, Seen)>,
 }
 
@@ -78,7 +80,7 @@ pub fn open(format: Format, run: &str, console: Console, journal: Arc<Journal>) 
         true => Table::new().show(&shown, &journal),
         false => lines(&shown, &journal, console),
     });
-    (Watcher { format, run: run.to_owned(), console, done: 0, seen }, Screen(screen))
+    (Watcher { format, run: run.to_owned(), console, done: 0, answered: false, seen }, Screen(screen))
 }
 
 /// Waits until the event is durable; false if it never will be, because the store is at its end.
@@ -187,7 +189,11 @@ impl Watcher {
                 self.line(place, Tone::Strong, "run", &format!("{} with {plugins} plugins", self.run));
             }
             Event::TasksAdded { tasks, .. } => {
-                for added in tasks.iter().filter(|added| added.added_by.is_some()) {
+                let answered = self.answered;
+                let is_news = |added: &&AddedTask| {
+                    added.added_by.is_some() && (answered || added.status == Status::WaitingApproval)
+                };
+                for added in tasks.iter().filter(is_news) {
                     let by = added.added_by.as_deref().unwrap_or_default();
                     let rest = format!(
                         "{} by {}: {}",
@@ -282,6 +288,7 @@ impl Watcher {
 
 impl Observer for Watcher {
     fn recorded(&mut self, place: u64, event: &Event, state: &RunState) {
+        self.answered |= matches!(event, Event::AttemptFinished(_) | Event::Called(_));
         match self.format {
             Format::Text => self.show(place, event, state),
             Format::Json => {

@@ -48,8 +48,8 @@ pub struct RunArgs {
     /// State folder, relative to the workspace
     #[arg(long, value_name = "DIR", default_value = ".orch")]
     memory: PathBuf,
-    /// More folders with packages
-    #[arg(long, value_name = "DIR", num_args = 1..)]
+    /// One more folder with packages; may be said again
+    #[arg(long, value_name = "DIR")]
     plugins: Vec<PathBuf>,
     /// Tasks at once [default: the cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
@@ -220,14 +220,20 @@ fn report(summary: &Summary, format: Format, console: Console) {
             summary.major, summary.medium, summary.minor
         ));
     }
-    for task in &summary.waiting {
-        console.line(&format!("waits for you: {task}"));
+    for task in &summary.in_doubt {
+        console.line(&format!("waits for you: {task}, nobody saw how it ended"));
     }
-    if !summary.waiting.is_empty() {
-        console.note(&format!(
-            "hint: `orch-host resolve {} TASK --as done|failed|retry` for what is in doubt, `orch-host approvals list` for what asks",
-            summary.run
-        ));
+    for task in &summary.waiting_approval {
+        console.line(&format!("waits for you: {task} asks to run"));
+    }
+    if !summary.in_doubt.is_empty() {
+        let run = &summary.run;
+        console
+            .note(&format!("hint: `orch-host resolve {run} TASK --as done|failed|retry` says how it ended"));
+    }
+    if !summary.waiting_approval.is_empty() {
+        console
+            .note("hint: `orch-host approvals list` shows what asks, `approvals approve|deny TASK` answers");
     }
 }
 

@@ -38,8 +38,10 @@ pub struct Summary {
     pub medium: u32,
     pub minor: u32,
     pub warnings: u32,
-    /// Ids of tasks that need a person's word, at most 20.
-    pub waiting: Vec<String>,
+    /// Ids of tasks that nobody saw end, at most 20.
+    pub in_doubt: Vec<String>,
+    /// Ids of tasks that ask to run, at most 20.
+    pub waiting_approval: Vec<String>,
     pub interrupted: bool,
 }
 
@@ -75,14 +77,26 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
             let tasks = if unfinished == 1 { "task is" } else { "tasks are" };
             (RunStatus::Failed, format!("{unfinished} {tasks} not done: {why}"))
         }
-        Stop::Finished(why) => (RunStatus::Completed, why.clone()),
+        // What the planner said stands in its decision; here nothing is left that could have started.
+        Stop::Finished(_) => {
+            let all = run.state().tasks.len();
+            let why = match all {
+                0 => "there is no task",
+                _ if count(Status::Done) == all => "every task is done",
+                _ => "nothing is left to do",
+            };
+            (RunStatus::Completed, why.to_owned())
+        }
     };
     if *stop != Stop::Interrupted {
         failpoint::hit("before-close");
         run.record(Event::RunFinished { status, why: why.clone(), at: now_ms() })?;
     }
     let state = run.state();
-    let needs = |status: &Status| matches!(status, Status::InDoubt | Status::WaitingApproval);
+    let ids = |status: Status| {
+        let found = state.tasks.iter().filter(|task| task.status == status);
+        found.take(20).map(|task| task.task.id.to_string()).collect()
+    };
     Ok(Summary {
         run: run.id.clone(),
         status,
@@ -92,13 +106,8 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
         medium: state.medium,
         minor: state.minor,
         warnings: state.warnings,
-        waiting: state
-            .tasks
-            .iter()
-            .filter(|task| needs(&task.status))
-            .take(20)
-            .map(|task| task.task.id.to_string())
-            .collect(),
+        in_doubt: ids(Status::InDoubt),
+        waiting_approval: ids(Status::WaitingApproval),
         interrupted: *stop == Stop::Interrupted,
     })
 }
