@@ -26,11 +26,11 @@ pub(crate) struct KeygenArgs {
     /// Whose key it is, for people
     #[arg(long, default_value = "unnamed")]
     owner: String,
-    /// Namespaces that it may publish under, like `acme` or `acme/`
-    #[arg(long, value_name = "NAMESPACE", num_args = 1.., conflicts_with = "certifier")]
+    /// A namespace that it may publish under, like `acme` or `acme/`; may be said again
+    #[arg(long, value_name = "NAMESPACE", conflicts_with = "certifier")]
     publisher: Vec<String>,
     /// It certifies, at most at that level
-    #[arg(long, value_enum, value_name = "LEVEL", required_unless_present = "publisher")]
+    #[arg(long, value_enum, value_name = "LEVEL")]
     certifier: Option<Profile>,
 }
 
@@ -41,6 +41,14 @@ enum Profile {
 }
 
 pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Outcome {
+    if args.publisher.is_empty() && args.certifier.is_none() {
+        let hint =
+            "say `--publisher NAMESPACE` for a key that signs packages, or `--certifier local` for one that \
+                    certifies them"
+                .to_owned();
+        let error = anyhow::anyhow!("nothing says what the key is for");
+        return Err(Fault::new(Exit::Usage, "key-role", Some(hint), error));
+    }
     let public_path = args.out.with_extension("toml");
     if public_path == args.out {
         let error = anyhow::anyhow!("`{}` is the name of the public file", args.out.display());

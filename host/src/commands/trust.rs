@@ -44,7 +44,12 @@ pub fn run(command: &TrustCommand, home: Option<&Path>, console: Console) -> Out
     };
     console.line(&format!("{shown}\nkey id {id}"));
     let yes = match key_id {
-        Some(said) => *said == id.to_string(),
+        Some(said) if *said != id.to_string() => {
+            let hint = "ask the key's owner which of both is right; nothing was kept".to_owned();
+            let error = anyhow::anyhow!("the key's id is `{id}`, expected `{}`", escape(said));
+            return Err(Fault::new(Exit::NeedsDecision, "key-not-accepted", Some(hint), error));
+        }
+        Some(_) => true,
         None => console.ask("trust this key?").ok_or_else(|| {
             let hint = format!("compare the key id with its owner, then say `--key-id {id}`");
             Fault::new(
