@@ -5,6 +5,7 @@
 
 mod faults;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -75,7 +76,8 @@ impl Place {
         let path = self.workspace.join("orch.lock");
         match std::fs::read_to_string(&path) {
             Ok(text) => Lock::parse(&text).map_err(|source| lock_fault(&path, source)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Lock::default()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Lock::default()),
+            Err(error) if error.kind() == ErrorKind::InvalidData => Err(unreadable(&path, error)),
             Err(error) => Err(io(&path, "read", error)),
         }
     }
@@ -87,7 +89,7 @@ impl Place {
 
     /// What is committed, without the lock: works while a run goes on.
     pub fn reader(&self) -> Result<Reader, Fault> {
-        Ok(Reader::open(&self.state)?)
+        Reader::open(&self.state).map_err(|error| self.store_fault(error))
     }
 
     /// True while a host, or a command that changes something, holds the store.
@@ -101,7 +103,19 @@ impl Place {
     /// The store, held by this process; every event becomes at least so durable.
     pub fn store(&self, operator: &Operator, level: Level) -> Result<Store, Fault> {
         let options = StoreOptions { level, ..options(operator) };
-        Ok(Store::open(&self.state, options)?)
+        Store::open(&self.state, options).map_err(|error| self.store_fault(error))
+    }
+
+    /// A file that is no database any more is named.
+    fn store_fault(&self, error: StoreError) -> Fault {
+        let damaged = matches!(error, StoreError::Sqlite(_));
+        let fault = Fault::from(error);
+        match damaged {
+            true => {
+                fault.context(format!("store `{}` cannot be read", self.state.join(STORE_FILE).display()))
+            }
+            false => fault,
+        }
     }
 }
 

@@ -72,7 +72,7 @@ impl PluginsError {
     /// What the operator can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Refused { source, .. } => return source.hint(),
+            Self::Refused { source, .. } => return crate::place::refusal_hint(source.code(), source.hint()),
             Self::NotFound { searched, .. } => {
                 let searched: Vec<String> =
                     searched.iter().map(|folder| format!("`{}`", folder.display())).collect();
@@ -81,7 +81,9 @@ impl PluginsError {
                     searched.join(", ")
                 )
             }
-            Self::NoPlanner => "say `roles: {planner: NAMESPACE/NAME}` in `config.yaml`".to_owned(),
+            Self::NoPlanner => "under `roles:` in `config.yaml` write `planner: NAMESPACE/NAME`, one that \
+                                `orch-host plugin list` shows; `orch-host plugin add DIR` adds one"
+                .to_owned(),
             Self::NotThatRole { id, .. } | Self::NotThatKind { id, .. } => {
                 format!(
                     "`orch-host plugin list` shows the plugins, the manifest of `{id}` its roles and kinds"

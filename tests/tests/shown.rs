@@ -182,3 +182,29 @@ fn tasks_that_the_file_has_already_are_not_said_to_be_added() {
     assert!(said.contains("done  a") && !said.contains("added"), "{said}");
     assert!(said.contains("completed: every task is done\n"), "{said}");
 }
+
+#[test]
+fn files_that_are_no_text_are_an_input_to_correct() {
+    let workspace = Workspace::new("- {id: a, kind: note}\n");
+    std::fs::write(workspace.path().join("orch.lock"), b"\xff").unwrap();
+    let output = workspace.run(&[], 2);
+    assert!(err(&output).contains("orch.lock`\n"), "{}", err(&output));
+    std::fs::remove_file(workspace.path().join("orch.lock")).unwrap();
+    std::fs::write(workspace.operator().join("policy.toml"), b"\xff").unwrap();
+    let output = workspace.run(&[], 2);
+    assert!(err(&output).contains("policy.toml`\n"), "{}", err(&output));
+}
+
+#[test]
+fn a_store_with_damaged_pages_is_named_and_so_is_what_looks_at_it() {
+    let workspace = Workspace::new("- {id: a, kind: note}\n");
+    workspace.run(&[], 0);
+    let path = workspace.path().join(".orch/state.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The header stays: it is one of our stores, whose first page lists no table any more.
+    bytes[100..4096].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    let output = workspace.host(&["status"], 5);
+    let said = err(&output);
+    assert!(said.contains(".orch/state.db`") && said.contains("`orch-host db check`"), "{said}");
+}

@@ -4,6 +4,8 @@
 //! Invariant: the exit is decided by the error's variant alone.
 //! Not here: the numbers of the exits (`exit.rs`), codes and hints themselves (beside each error).
 
+use std::io::ErrorKind;
+
 use orch_journal::{JournalError, StoreError};
 
 use crate::config::operator::OperatorError;
@@ -15,10 +17,11 @@ use crate::plugins::PluginsError;
 
 impl From<OperatorError> for Fault {
     fn from(error: OperatorError) -> Self {
-        let exit = if matches!(error, OperatorError::Io { .. } | OperatorError::NoRandom) {
-            Exit::HostError
-        } else {
-            Exit::Usage
+        let exit = match &error {
+            // Its bytes are no text: the file is wrong, not the disk.
+            OperatorError::Io { source, .. } if source.kind() == ErrorKind::InvalidData => Exit::Usage,
+            OperatorError::Io { .. } | OperatorError::NoRandom => Exit::HostError,
+            _ => Exit::Usage,
         };
         Self::new(exit, error.code(), error.hint(), error)
     }
@@ -52,7 +55,10 @@ impl From<StoreError> for Fault {
             | StoreError::HeadForged { .. } => Exit::HostError,
             _ => Exit::Usage,
         };
-        Self::new(exit, error.code(), error.hint(), error)
+        let damaged = matches!(error, StoreError::Sqlite(_));
+        let hint =
+            error.hint().or_else(|| damaged.then(|| "`orch-host db check` says what is damaged".to_owned()));
+        Self::new(exit, error.code(), hint, error)
     }
 }
 
@@ -74,6 +80,15 @@ impl From<PluginsError> for Fault {
         };
         Self::new(exit, error.code(), error.hint(), error)
     }
+}
+
+/// The hint of a refusal with that code; where time decided, with this machine's time, which may be the one that is wrong.
+pub fn refusal_hint(code: &str, hint: Option<String>) -> Option<String> {
+    if !code.ends_with("-not-yet") && !code.ends_with("-expired") {
+        return hint;
+    }
+    let clock = format!("this machine's clock says {}; set it, if that is wrong", super::now());
+    Some(hint.map_or_else(|| clock.clone(), |hint| format!("{hint}; {clock}")))
 }
 
 /// True for refusals that a person's yes would lift.
