@@ -36,6 +36,7 @@ pub fn run(_args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome
     say(mode & 0o077 == 0, &format!("operator's folder `{}`, mode {mode:o}", folder.display()));
     say(!operator.publishers.is_empty(), &format!("{} publishers are trusted", operator.publishers.len()));
     say(!operator.certifiers.is_empty(), &format!("{} certifiers are trusted", operator.certifiers.len()));
+    let nobody = operator.publishers.is_empty() || operator.certifiers.is_empty();
     let now = place::now();
     for (owner, not_after) in operator
         .publishers
@@ -60,5 +61,10 @@ pub fn run(_args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome
     }
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     say(true, &format!("kernel {}", escape(kernel.trim())));
+    if nobody {
+        console.note(
+            "hint: `orch-host trust add FILE` trusts the key of a publisher or certifier; `orch-certify keygen` makes one",
+        );
+    }
     Ok(if faults == 0 { Exit::Done } else { Exit::GoalNotMet })
 }

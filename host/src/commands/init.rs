@@ -7,6 +7,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use crate::config::operator::Operator;
 use crate::console::Console;
 use crate::exit::{Exit, Outcome};
 use crate::place::{self, Place};
@@ -59,7 +60,29 @@ pub fn run(args: &InitArgs, home: Option<&Path>, console: Console) -> Outcome {
             Err(error) => return Err(place::io(&path, "make", error)),
         }
     }
-    place::operator(home)?.trust_workspace(&place.workspace)?;
+    let operator = place::operator(home)?;
+    operator.trust_workspace(&place.workspace)?;
     console.line(&format!("this host knows `{}` now", place.workspace.display()));
+    console.line("next");
+    for (number, step) in (1..).zip(next_steps(&operator, &place.workspace)) {
+        console.line(&format!("  {number}. {step}"));
+    }
     Ok(Exit::Done)
+}
+
+/// What is left to do until a run in that workspace.
+fn next_steps(operator: &Operator, workspace: &Path) -> Vec<String> {
+    let shown = workspace.display();
+    let mut steps = Vec::new();
+    if operator.publishers.is_empty() || operator.certifiers.is_empty() {
+        steps.push("`orch-host trust add FILE`: whose plugins and whose certificates are taken".to_owned());
+    }
+    let policy = operator.home.join("policy.toml");
+    if !policy.exists() {
+        steps.push(format!("write `{}`: what plugins may do at most", policy.display()));
+    }
+    steps.push(format!("`orch-host plugin add PACKAGE --workspace {shown}` for each plugin"));
+    steps.push("bind plugins to roles in `config.yaml`, write tasks into `tasks.yml`".to_owned());
+    steps.push(format!("`orch-host run {shown}`"));
+    steps
 }

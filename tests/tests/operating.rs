@@ -1,0 +1,109 @@
+//! The examples of `docs/operating.md` are what the host reads, and they leave no key out.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
+
+use orch_host::config::workspace::{RolesConfig, WorkspaceConfig};
+use orch_host::exit::Exit;
+use orch_task::TaskFile;
+use orch_tests::root;
+use orch_trust::authority::{Certifier, Publisher};
+use orch_trust::name::PluginId;
+use orch_trust::permission::Permissions;
+use orch_trust::policy::{Allowance, Deny, Policy, TasksPolicy};
+
+/// Blocks of TOML and YAML; each says in its first line which file it is.
+fn blocks() -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(root().join("docs/operating.md")).unwrap();
+    let mut found = Vec::new();
+    for language in ["toml", "yaml"] {
+        for rest in text.split(&format!("```{language}\n")).skip(1) {
+            let block = rest.split_once("```").unwrap().0;
+            let name = block.lines().next().unwrap().strip_prefix("# ").unwrap();
+            found.push((name.to_owned(), block.to_owned()));
+        }
+    }
+    found
+}
+
+fn block(name: &str) -> String {
+    let mut found: Vec<String> =
+        blocks().into_iter().filter(|found| found.0 == name).map(|found| found.1).collect();
+    assert_eq!(found.len(), 1, "`{name}`");
+    found.pop().unwrap()
+}
+
+#[test]
+fn every_block_is_a_file_that_a_test_reads() {
+    let names: Vec<String> = blocks().into_iter().map(|found| found.0).collect();
+    let read =
+        ["policy.toml", "trust/publishers/acme.toml", "trust/certifiers/me.toml", "config.yaml", "tasks.yml"];
+    assert_eq!(names, read);
+}
+
+#[test]
+fn the_policy_has_every_key_and_every_permission() {
+    let Policy { packages, minimum_level: _, default, namespaces, plugins, deny, tasks } =
+        Policy::parse(&block("policy.toml")).unwrap();
+    let Deny { digests, keys, ids } = deny;
+    let TasksPolicy { auto } = tasks;
+    assert!(!packages.is_empty() && default.allow.log.is_some() && !namespaces.is_empty());
+    assert!(!digests.is_empty() && !keys.is_empty() && !ids.is_empty() && !auto.is_empty());
+    let Allowance { allow } = &plugins[&PluginId::parse("demo/everything").unwrap()];
+    let Permissions { log, settings, kv, tasks, files, process, findings, metrics, http, secrets, wasi } =
+        allow;
+    assert!(log.is_some() && settings.is_some() && findings.is_some() && metrics.is_some());
+    assert!(kv.is_some() && tasks.is_some() && files.is_some() && process.is_some());
+    assert!(http.is_some() && secrets.is_some() && wasi.is_some());
+}
+
+#[test]
+fn the_trust_files_are_trusted() {
+    let publisher = Publisher::parse(&block("trust/publishers/acme.toml")).unwrap();
+    assert!(publisher.owns(&PluginId::parse("acme/x").unwrap()));
+    assert!(publisher.max_permissions.is_some() && publisher.not_after.is_some());
+    let certifier = Certifier::parse(&block("trust/certifiers/me.toml")).unwrap();
+    assert!(certifier.not_after.is_some());
+}
+
+#[test]
+fn the_workspace_has_every_key() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("config.yaml"), block("config.yaml")).unwrap();
+    let WorkspaceConfig { roles, settings, narrow, audit, budget, findings: _, retry: _, jobs, log_mib } =
+        WorkspaceConfig::read(folder.path()).unwrap();
+    let RolesConfig { planner, executors, reflectors, auditors, verifiers, services } = roles;
+    assert!(planner.is_some() && !executors.is_empty() && !reflectors.is_empty());
+    assert!(!auditors.is_empty() && !verifiers.is_empty() && !services.is_empty());
+    assert!(!settings.is_empty() && !narrow.is_empty() && audit.every.is_some() && budget.limit > 0);
+    assert!(jobs.is_some() && log_mib.is_some());
+    for key in ["  max_major", "  max_medium", "  base_ms", "  max_ms"] {
+        let key = key.trim();
+        assert!(block("config.yaml").contains(&format!("{key}: ")), "{key}");
+    }
+}
+
+#[test]
+fn the_tasks_are_read_and_only_one_key_is_a_setting() {
+    let file = TaskFile::parse(block("tasks.yml").as_bytes()).unwrap();
+    let settings: Vec<&String> = file.tasks().iter().flat_map(|found| found.task.settings.keys()).collect();
+    assert_eq!(settings, ["directory"]);
+    assert_eq!(file.tasks()[1].added_by.as_deref(), Some("demo/reflector-complexity"));
+}
+
+#[test]
+fn every_exit_code_is_said() {
+    let text = std::fs::read_to_string(root().join("docs/operating.md")).unwrap();
+    let all = [
+        Exit::Done,
+        Exit::GoalNotMet,
+        Exit::Usage,
+        Exit::PluginRefused,
+        Exit::PluginFailed,
+        Exit::HostError,
+        Exit::NeedsDecision,
+        Exit::StoreHeld,
+        Exit::Interrupted,
+    ];
+    for exit in all {
+        assert!(text.contains(&format!("\n| {} | ", exit.code())), "{exit:?}");
+    }
+}
