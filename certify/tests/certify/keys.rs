@@ -181,7 +181,7 @@ fn keygen_writes_both_files_once_and_keeps_the_secret() {
     let home = tempfile::tempdir().unwrap();
     let said = succeeds(
         home.path(),
-        &["keygen", "--out", "a.key", "--owner", "Acme", "--publisher", "acme", "demo/"],
+        &["keygen", "--out", "a.key", "--owner", "Acme", "--publisher", "acme", "--publisher", "demo/"],
     );
     let secret = std::fs::read_to_string(home.path().join("a.key")).unwrap();
     let seed =
