@@ -72,7 +72,7 @@ impl PluginsError {
     /// What the operator can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Refused { source, .. } => return crate::place::refusal_hint(source.code(), source.hint()),
+            Self::Refused { source, .. } => return refusal_hint(source.code(), source.hint()),
             Self::NotFound { searched, .. } => {
                 let searched: Vec<String> =
                     searched.iter().map(|folder| format!("`{}`", folder.display())).collect();
@@ -96,6 +96,16 @@ impl PluginsError {
             Self::Engine(_) | Self::Compile(_) => return None,
         })
     }
+}
+
+/// The hint of a refusal with that code; where time decided, with this machine's time, which may be the one that is wrong.
+pub fn refusal_hint(code: &str, hint: Option<String>) -> Option<String> {
+    if !code.ends_with("-not-yet") && !code.ends_with("-expired") {
+        return hint;
+    }
+    let now = UnixSeconds(i64::try_from(crate::drive::desk::now_ms() / 1000).unwrap_or(i64::MAX));
+    let clock = format!("this machine's clock says {now}; set it, if that is wrong");
+    Some(hint.map_or_else(|| clock.clone(), |hint| format!("{hint}; {clock}")))
 }
 
 /// A package in a folder, not verified.

@@ -14,8 +14,9 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 18] = [
+const PARTS: [&str; 19] = [
     "commands",
+    "interrupt",
     "session",
     "place",
     "plugins",

@@ -79,7 +79,7 @@ fn rules(operator: &Operator) -> Rules {
 
 fn refused(folder: &Path, refusal: Refusal) -> Fault {
     let exit = if is_approval(refusal.code()) { Exit::NeedsDecision } else { Exit::PluginRefused };
-    let (code, hint) = (refusal.code(), place::refusal_hint(refusal.code(), refusal.hint()));
+    let (code, hint) = (refusal.code(), plugins::refusal_hint(refusal.code(), refusal.hint()));
     Fault::new(exit, code, hint, refusal).context(format!("package `{}` is refused", folder.display()))
 }
 

@@ -82,15 +82,6 @@ impl From<PluginsError> for Fault {
     }
 }
 
-/// The hint of a refusal with that code; where time decided, with this machine's time, which may be the one that is wrong.
-pub fn refusal_hint(code: &str, hint: Option<String>) -> Option<String> {
-    if !code.ends_with("-not-yet") && !code.ends_with("-expired") {
-        return hint;
-    }
-    let clock = format!("this machine's clock says {}; set it, if that is wrong", super::now());
-    Some(hint.map_or_else(|| clock.clone(), |hint| format!("{hint}; {clock}")))
-}
-
 /// True for refusals that a person's yes would lift.
 pub fn is_approval(code: &str) -> bool {
     matches!(code, "approval-missing" | "approval-exceeded")
