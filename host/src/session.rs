@@ -20,6 +20,7 @@ use crate::config::workspace::WorkspaceConfig;
 use crate::drive;
 use crate::drive::desk::{Control, Desk, RunRules, now_ms};
 use crate::drive::error::DriveError;
+use crate::drive::extend;
 use crate::drive::finish::Summary;
 use crate::drive::kv::KvOverlay;
 use crate::drive::roles::Roles;
@@ -137,6 +138,7 @@ impl Session {
         let driven: Result<Summary, Fault> = main.block_on(async {
             self.begin()?;
             self.sheet.merge(&mut self.run, &self.roles)?;
+            extend::hold_unapproved(&mut self.run, &self.roles, &self.desk)?;
             Ok(drive::drive(&mut self.run, &self.roles, &self.desk, &mut self.sheet).await?)
         });
         self.run.unobserved();

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use orch_task::{Status, Task};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// Place of a task in its run's list; never renumbered.
 pub type TaskIndex = u32;
@@ -46,6 +47,13 @@ pub enum Event {
         task: TaskIndex,
         to: Status,
         why: String,
+        at: u64,
+    },
+    /// A person saw that task and lets it run. `task_moved` follows.
+    TaskApproved {
+        task: TaskIndex,
+        /// What was seen: [`task_digest`].
+        digest: String,
         at: u64,
     },
     SessionOpened {
@@ -151,6 +159,7 @@ impl Event {
             Self::TasksAdded { .. } => "tasks_added",
             Self::TaskEdited { .. } => "task_edited",
             Self::TaskMoved { .. } => "task_moved",
+            Self::TaskApproved { .. } => "task_approved",
             Self::SessionOpened { .. } => "session_opened",
             Self::Observed { .. } => "observed",
             Self::Decided { .. } => "decided",
@@ -170,6 +179,14 @@ impl Event {
             Self::RunFinished { .. } => "run_finished",
         }
     }
+}
+
+/// SHA-256 of a task as events hold it, its fields and nothing of where it stands; 64 hex digits.
+///
+/// # Errors
+/// A task that is no JSON, which no file and no plugin can give.
+pub fn task_digest(task: &Task) -> Result<String, serde_json::Error> {
+    Ok(hex::encode(Sha256::digest(serde_json::to_vec(task)?)))
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

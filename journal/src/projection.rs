@@ -150,7 +150,8 @@ impl Projector {
                     after
                 ])?;
             }
-            Event::IntentRecorded { .. }
+            Event::TaskApproved { .. }
+            | Event::IntentRecorded { .. }
             | Event::ProcessStarted { .. }
             | Event::CallStarted { .. }
             | Event::Observed { .. }

@@ -29,6 +29,8 @@ pub struct TaskState {
     pub task: Task,
     pub status: Status,
     pub added_by: Option<String>,
+    /// Digest of the task that a person let run.
+    pub approved: Option<String>,
     /// Number of the last attempt; 0 before the first.
     pub attempts: u32,
     /// Attempts that count against `retries`: answered failures.
@@ -108,6 +110,9 @@ impl RunState {
                     state.not_before = 0;
                 }
                 self.finished = None;
+            }
+            Event::TaskApproved { task, digest, .. } => {
+                self.task_mut(event, *task)?.approved = Some(digest.clone());
             }
             Event::AttemptStarted { task, attempt, .. } => {
                 let state = self.task_mut(event, *task)?;
@@ -203,6 +208,7 @@ impl RunState {
                 task: added.task.clone(),
                 status: added.status,
                 added_by: added.added_by.clone(),
+                approved: None,
                 attempts: 0,
                 failures: 0,
                 crashes: 0,

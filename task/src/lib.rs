@@ -18,6 +18,6 @@ pub use exchange::{ExchangeError, Exchanged, Recovered, read_task_file, recover,
 pub use file::{FileTask, NewFileTask, PatchError, Place, TaskFile, TaskFileError};
 pub use graph::{GraphError, check_added, check_graph};
 pub use import::{ImportCommand, ImportError, ImportOptions, import_wfformat};
-pub use merge::{Known, MergeReport, RefusedEdit, RefusedWhy, Standing, merge, merge_from};
+pub use merge::{Known, MergeReport, RefusedEdit, RefusedWhy, Standing, changed_keys, merge, merge_from};
 pub use model::{Command, Kind, OnDoubt, Status, Task, TaskId};
 pub use render::render;

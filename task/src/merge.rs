@@ -221,7 +221,7 @@ fn merge_there(old: &Known<'_>, read: &FileTask, standing: Standing, report: &mu
 }
 
 /// Keys of the file whose values differ.
-fn changed_keys(old: &Task, new: &Task) -> Vec<String> {
+pub fn changed_keys(old: &Task, new: &Task) -> Vec<String> {
     let fields = [
         ("description", old.description != new.description),
         ("kind", old.kind != new.kind),

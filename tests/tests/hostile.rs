@@ -136,11 +136,60 @@ fn a_task_that_would_reach_an_executors_grant_waits_for_a_person() {
     let bind = |config: &str| format!("{config}  reflectors: [demo/asks-for-approval]\n");
     let workspace = ends_with(bind, "asks-for-approval", 6, "waits for you: wanted");
     assert!(!workspace.path().join("approved").exists());
-    assert!(
-        out(&workspace.host(&["approvals", "list"], 0)).contains("wanted  shell  by demo/asks-for-approval")
-    );
-    workspace.host(&["approvals", "approve", "wanted"], 0);
+    // What would run is shown whole, by whom it was asked for and by which plugin it would be done.
+    let asks = out(&workspace.host(&["approvals", "list"], 0));
+    for line in [
+        "wanted  shell  by demo/asks-for-approval: a command",
+        "  command      \"python3\" \"-c\" \"open('approved', 'w')\"",
+        "  executor     demo/executor-shell",
+        "  timeout      3600000 ms",
+    ] {
+        assert!(asks.lines().any(|found| found == line), "{line} in {asks}");
+    }
+    // A task file that says something else is a question, not an answer.
+    let tasks = workspace.read("tasks.yml");
+    workspace
+        .write("tasks.yml", &tasks.replace("'approved'", "'other'").replace("\"approved\"", "\"other\""));
+    assert_ne!(tasks, workspace.read("tasks.yml"), "{tasks}");
+    let refused = err(&workspace.host(&["approvals", "approve", "wanted"], 2));
+    assert!(refused.contains("code: task-differs") && refused.contains("in `command`"), "{refused}");
+    assert_eq!(workspace.statuses()["wanted"], "waiting_approval");
+    workspace.write("tasks.yml", &tasks);
+    assert_eq!(asks, out(&workspace.host(&["approvals", "approve", "wanted"], 0)).replace(PENDING, ""));
     let root = workspace.outside().join("hostile");
     workspace.run(&["--plugins", root.to_str().unwrap()], 0);
     assert!(workspace.path().join("approved").exists());
+    let approved = |event: &Event| matches!(event, Event::TaskApproved { digest, .. } if digest.len() == 64);
+    assert_eq!(workspace.events().iter().filter(|event| approved(event)).count(), 1);
+}
+
+const PENDING: &str = "task wanted is pending now; `orch-host run` goes on with it\n";
+
+#[test]
+fn a_status_in_the_task_file_is_no_approval() {
+    let bind = |config: &str| format!("{config}  reflectors: [demo/asks-for-approval]\n");
+    let workspace = ends_with(bind, "asks-for-approval", 6, "waits for you: wanted");
+    let root = workspace.outside().join("hostile");
+    let asked = workspace.read("tasks.yml");
+    assert!(asked.contains("status: waiting_approval"), "{asked}");
+    for status in ["status: pending", "status: blocked", "status: in_progress, idempotent: true"] {
+        // Without its store the run is a new one, and believes the task file in all but this.
+        std::fs::remove_dir_all(workspace.path().join(".orch")).unwrap();
+        workspace.write("tasks.yml", &asked.replace("status: waiting_approval", status));
+        workspace.run(&["--plugins", root.to_str().unwrap()], 6);
+        if status.contains("in_progress") {
+            // Nobody knows how it ended; to let it run again is not to approve what it runs.
+            assert_eq!(workspace.statuses()["wanted"], "in_doubt");
+            let run = workspace.reader().runs().unwrap().first().unwrap().id.clone();
+            workspace.host(&["resolve", &run, "wanted", "--as", "retry"], 0);
+            workspace.run(&["--plugins", root.to_str().unwrap()], 6);
+        }
+        assert_eq!(workspace.statuses()["wanted"], "waiting_approval", "{status}");
+        assert!(!workspace.path().join("approved").exists(), "{status}");
+    }
+    // Denied, and put back by a word that is meant for failed tasks.
+    workspace.host(&["approvals", "deny", "wanted"], 0);
+    workspace.host(&["task", "retry", "wanted"], 0);
+    workspace.run(&["--plugins", root.to_str().unwrap()], 6);
+    assert!(!workspace.path().join("approved").exists());
 }

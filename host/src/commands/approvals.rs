@@ -1,18 +1,30 @@
 //! `orch-host approvals list|approve|deny`: tasks of plugins that would reach an executor's grant.
+//!
+//! Invariant: what is approved was shown whole, from the store that will run it, and the task file says the same; the
+//! approval names the digest of that task and holds for nothing else (`drive/extend.rs`).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use orch_task::Status;
+use orch_journal::RunState;
+use orch_journal::event::{Event, task_digest};
+use orch_journal::state::TaskState;
+use orch_task::{Command, Status, Task, changed_keys};
 
 use super::status::find_run;
-use super::task::{Change, apply};
+use super::task::{Change, HeldRun, apply, fold};
+use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, escape, escape_cut};
-use crate::exit::{Exit, Outcome};
-use crate::place::{Place, WorkspaceArgs};
+use crate::drive::desk::now_ms;
+use crate::drive::task_file::Sheet;
+use crate::exit::{Exit, Fault, Outcome};
+use crate::place::{self, Place, WorkspaceArgs};
+
+/// Of a description, in the first line of a task.
+const DESCRIPTION_SHOWN: usize = 100;
 
 #[derive(clap::Subcommand)]
 pub enum ApprovalsCommand {
-    /// What waits
+    /// What waits: who asks, and what would be done by which plugin
     List {
         #[command(flatten)]
         place: WorkspaceArgs,
@@ -21,6 +33,9 @@ pub enum ApprovalsCommand {
     Approve {
         /// The task
         task: String,
+        /// Task file, relative to the workspace
+        #[arg(long, value_name = "FILE", default_value = "tasks.yml")]
+        tasks: PathBuf,
         #[command(flatten)]
         place: WorkspaceArgs,
     },
@@ -35,31 +50,9 @@ pub enum ApprovalsCommand {
 
 pub fn run(command: &ApprovalsCommand, home: Option<&Path>, console: Console) -> Outcome {
     match command {
-        ApprovalsCommand::List { place } => {
-            let reader = Place::from_args(place)?.reader()?;
-            let run = find_run(&reader, None)?;
-            for task in
-                reader.tasks(&run.id)?.iter().filter(|task| task.status == Status::WaitingApproval.as_str())
-            {
-                let by = task.added_by.as_deref().map_or_else(|| "a person".to_owned(), escape);
-                console.line(&format!(
-                    "{}  {}  by {by}: {}",
-                    escape(&task.id),
-                    escape(&task.kind),
-                    escape_cut(&task.description, 100)
-                ));
-            }
-            Ok(Exit::Done)
-        }
-        ApprovalsCommand::Approve { task, place } => {
-            let change = Change {
-                run: None,
-                task,
-                to: Status::Pending,
-                from: &[Status::WaitingApproval],
-                why: "a person approved it",
-            };
-            apply(place, home, change, console)
+        ApprovalsCommand::List { place } => list(&Place::from_args(place)?, console),
+        ApprovalsCommand::Approve { task, tasks, place } => {
+            approve(&Place::from_args(place)?, home, task, tasks, console)
         }
         ApprovalsCommand::Deny { task, place } => {
             let change = Change {
@@ -71,5 +64,174 @@ pub fn run(command: &ApprovalsCommand, home: Option<&Path>, console: Console) ->
             };
             apply(place, home, change, console)
         }
+    }
+}
+
+fn list(place: &Place, console: Console) -> Outcome {
+    let reader = place.reader()?;
+    let config = place.config()?;
+    let state: RunState = fold(&reader, &find_run(&reader, None)?.id)?;
+    for found in state.tasks.iter().filter(|found| found.status == Status::WaitingApproval) {
+        for line in lines(found, &config) {
+            console.line(&line);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn approve(place: &Place, home: Option<&Path>, id: &str, file: &Path, console: Console) -> Outcome {
+    let config = place.config()?;
+    let mut held = HeldRun::open(place, home, None)?;
+    let task = held.find(id, &[Status::WaitingApproval])?;
+    let Some(found) = held.task(task) else { unreachable!("it was found at this place") };
+    for line in lines(&found, &config) {
+        console.line(&line);
+    }
+    refuse_difference(&found, &place.workspace.join(file), file)?;
+    if console.ask("let it run?") == Some(false) {
+        let error = anyhow::anyhow!("task `{id}` was not approved");
+        return Err(Fault::new(Exit::NeedsDecision, "task-not-approved", None, error));
+    }
+    let digest = task_digest(&found.task).map_err(anyhow::Error::from)?;
+    held.record(Event::TaskApproved { task, digest, at: now_ms() })?;
+    let why = "a person approved it".to_owned();
+    held.record(Event::TaskMoved { task, to: Status::Pending, why, at: now_ms() })?;
+    held.close()?;
+    console.line(&format!("task {id} is pending now; `orch-host run` goes on with it"));
+    Ok(Exit::Done)
+}
+
+/// Fails if the task file says something else than the store: one of them is not what a person has in mind.
+fn refuse_difference(found: &TaskState, path: &Path, file: &Path) -> Result<(), Fault> {
+    let id = &found.task.id;
+    let differs = |what: String| {
+        let hint = format!(
+            "what runs is what the store has; put `{0}` right, or take the task out with `orch-host approvals deny {id}`",
+            file.display()
+        );
+        Err(place::input("task-differs", Some(hint), what))
+    };
+    let sheet = Sheet::read(path)?;
+    sheet.require()?;
+    let Some(written) = sheet.tasks().iter().find(|written| written.task.id == *id) else {
+        return differs(format!("`{}` has no task `{id}`, the store has", file.display()));
+    };
+    let mut keys = changed_keys(&found.task, &written.task);
+    if written.added_by != found.added_by {
+        keys.push("added_by".to_owned());
+    }
+    match keys.is_empty() {
+        true => Ok(()),
+        false => differs(format!(
+            "task `{id}` in `{}` differs from the store in `{}`",
+            file.display(),
+            keys.join("`, `")
+        )),
+    }
+}
+
+/// Everything of a task that a person should know who lets it run. Nothing of it is cut.
+fn lines(found: &TaskState, config: &WorkspaceConfig) -> Vec<String> {
+    let task = &found.task;
+    let by = found.added_by.as_deref().map_or_else(|| "a person".to_owned(), escape);
+    let shown = escape_cut(&task.description, DESCRIPTION_SHOWN);
+    let mut lines = vec![format!("{}  {}  by {by}: {shown}", task.id, task.kind)];
+    let mut say = |name: &str, value: String| lines.push(format!("  {name:<12} {}", escape(&value)));
+    if shown != task.description {
+        say("description", quoted(&task.description));
+    }
+    match &task.command {
+        None => say("command", "none".to_owned()),
+        Some(Command::Argv(argv)) => {
+            say("command", argv.iter().map(|one| quoted(one)).collect::<Vec<_>>().join(" "));
+        }
+        Some(Command::Shell(line)) => say("shell line", quoted(line)),
+    }
+    let executor = config.roles.executors.get(task.kind.as_str());
+    say("executor", executor.cloned().unwrap_or_else(|| "none is bound to this kind".to_owned()));
+    if let Some(settings) = executor.and_then(|id| config.settings.get(id)) {
+        say("bound with", serde_json::Value::Object(settings.clone()).to_string());
+    }
+    say("timeout", format!("{} ms", task.timeout_ms));
+    for (name, value) in rest(task) {
+        say(&name, value);
+    }
+    lines
+}
+
+/// What a task says besides: each key that is not at its default, whatever keys there will be.
+fn rest(task: &Task) -> Vec<(String, String)> {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(task) else { return Vec::new() };
+    let said = ["id", "kind", "description", "command", "timeout_ms"];
+    fields
+        .into_iter()
+        .filter(|(name, _)| !said.contains(&name.as_str()))
+        .map(|(name, value)| (name, value.to_string()))
+        .collect()
+}
+
+/// The text in quotes, so that an argument ends where it is seen to end.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use orch_task::{Kind, TaskId};
+
+    use super::*;
+
+    fn shown(change: impl FnOnce(&mut Task)) -> String {
+        let mut task = Task::new(TaskId::parse("wanted").unwrap(), Kind::shell());
+        change(&mut task);
+        let added_by = Some("demo/x".to_owned());
+        let mut state = RunState::default();
+        let added = orch_journal::event::AddedTask { task, status: Status::WaitingApproval, added_by };
+        let started = orch_journal::event::RunStarted {
+            run: "r".to_owned(),
+            goal: String::new(),
+            plugins: Vec::new(),
+            jobs: 1,
+            durability: "process".to_owned(),
+            budget: 0,
+            unsigned: false,
+            at: 0,
+            mac: String::new(),
+        };
+        state.apply(&Event::RunStarted(started)).unwrap();
+        state.apply(&Event::TasksAdded { first: 0, tasks: vec![added], at: 0 }).unwrap();
+        let mut config = WorkspaceConfig::default();
+        config.roles.executors.insert("shell".to_owned(), "demo/executor-shell".to_owned());
+        lines(&state.tasks[0], &config).join("\n")
+    }
+
+    #[test]
+    fn a_task_that_asks_is_shown_whole_and_cannot_fake_a_line() {
+        let text = shown(|task| {
+            task.description = format!("harmless\n{}", "x".repeat(200));
+            task.command = Some(Command::Argv(vec![
+                "sh".to_owned(),
+                "-c".to_owned(),
+                "a \"b\"\r\x1b[2K\u{202e}\u{9b}".to_owned(),
+            ]));
+            task.dependencies = vec![TaskId::parse("first").unwrap()];
+            task.idempotent = true;
+            task.settings.insert("env".to_owned(), serde_json::json!({ "A": 1 }));
+        });
+        assert!(text.starts_with("wanted  shell  by demo/x: harmless\\n"), "{text}");
+        assert!(text.contains(&"x".repeat(200)), "{text}");
+        let command = r#"  command      "sh" "-c" "a \"b\"\r\u001b[2K\u{202e}\x9b""#;
+        assert!(text.lines().any(|line| line == command), "{text}");
+        for line in [
+            "  executor     demo/executor-shell",
+            "  timeout      3600000 ms",
+            r#"  dependencies ["first"]"#,
+            "  idempotent   true",
+            r#"  settings     {"env":{"A":1}}"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
+        let line = shown(|task| task.command = Some(Command::Shell("a; b".to_owned())));
+        assert!(line.contains(r#"  shell line   "a; b""#), "{line}");
     }
 }

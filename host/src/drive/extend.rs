@@ -2,10 +2,12 @@
 //!
 //! In -> out: [`AskedTask`] -> `tasks_added`, with who asked.
 //! Invariant: a plugin cannot reach another's grant through a task: one whose executor has effects waits for a
-//! person's approval, unless the operator's policy names that plugin and kind.
+//! person's approval, unless the operator's policy names that plugin and kind. The approval is an event of this run
+//! and for that very task; a status in the task file is none.
 //! Not here: what a plugin may ask for at all (`capability/tasks.rs`), people's own tasks (`task_file.rs`).
 
-use orch_journal::event::{AddedTask, Event, TaskIndex};
+use orch_journal::event::{AddedTask, Event, TaskIndex, task_digest};
+use orch_journal::state::TaskState;
 use orch_task::{Status, Task, TaskId};
 
 use super::desk::{Desk, now_ms};
@@ -47,8 +49,7 @@ pub fn add(
         let Some(executor) = roles.executors.get(&new.kind) else {
             return Err(fault(format!("no plugin executes kind `{}`", new.kind)));
         };
-        let auto = desk.rules.tasks_auto.iter().any(|(by, kind)| by == plugin && kind == new.kind.as_str());
-        let status = match executor.effectful && !auto {
+        let status = match executor.effectful && !is_auto(desk, plugin, &new) {
             true => Status::WaitingApproval,
             false => Status::Pending,
         };
@@ -60,6 +61,38 @@ pub fn add(
         run.added(now_ms());
     }
     Ok(count)
+}
+
+/// True if the operator's policy lets that plugin add tasks of that kind.
+fn is_auto(desk: &Desk, plugin: &str, task: &Task) -> bool {
+    desk.rules.tasks_auto.iter().any(|(by, kind)| by == plugin && kind == task.kind.as_str())
+}
+
+/// Has every task of a plugin's wait that could start, would reach an executor's grant, and that nobody approved in
+/// this run as it is: what the task file says of its status, or what put it back, is no approval.
+pub fn hold_unapproved(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<(), DriveError> {
+    let unapproved: Vec<TaskIndex> = {
+        let state = run.state();
+        let tasks = (0..).zip(&state.tasks);
+        tasks.filter(|(_, task)| must_ask(task, roles, desk)).map(|(place, _)| place).collect()
+    };
+    for task in unapproved {
+        let why = "a plugin asked for it, and nobody approved it in this run".to_owned();
+        run.record(Event::TaskMoved { task, to: Status::WaitingApproval, why, at: now_ms() })?;
+        run.moved(task, Status::WaitingApproval, now_ms());
+    }
+    Ok(())
+}
+
+fn must_ask(found: &TaskState, roles: &Roles, desk: &Desk) -> bool {
+    let Some(plugin) = &found.added_by else { return false };
+    let startable = matches!(found.status, Status::Pending | Status::Blocked);
+    // A kind that nobody executes cannot start either.
+    let effectful = roles.executors.get(&found.task.kind).is_some_and(|executor| executor.effectful);
+    if !startable || !effectful || is_auto(desk, plugin, &found.task) {
+        return false;
+    }
+    !task_digest(&found.task).is_ok_and(|digest| found.approved.as_deref() == Some(digest.as_str()))
 }
 
 fn unused_id(plugin: &str, from: usize, known: &dyn Fn(&TaskId) -> bool) -> Result<TaskId, DriveError> {
