@@ -26,6 +26,7 @@ pub mod package;
 pub mod place;
 pub mod plugins;
 pub mod processes;
+pub mod regular_file;
 pub mod role;
 pub mod run_log;
 pub mod session;

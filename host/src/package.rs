@@ -7,14 +7,13 @@
 //! Not here: what the files say (`orch-trust`), where packages are (`plugins.rs`).
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_trust::package::{CERTIFICATES, PackageBytes, bytes_max};
 use orch_trust::refusal::Refusal;
+
+use crate::regular_file::{self, Links, ReadError};
 
 const ENTRIES_MAX: usize = 64;
 
@@ -103,18 +102,14 @@ fn read_folder(
 }
 
 fn read_file(path: &Path, inner: &str, limit: u64) -> Result<Arc<[u8]>, PackageError> {
-    let io = |source| PackageError::Io { path: path.to_owned(), source };
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
-    let file = File::options().read(true).custom_flags(flags).open(path).map_err(io)?;
-    if !file.metadata().map_err(io)?.is_file() {
-        return Err(PackageError::NotRegular { path: path.to_owned() });
-    }
-    let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
-    let found_bytes = bytes.len() as u64;
-    match found_bytes > limit {
-        true => Err(Refusal::FileTooLarge { file: inner.to_owned(), found_bytes, limit_bytes: limit }.into()),
-        false => Ok(bytes.into()),
+    let path = || path.to_owned();
+    match regular_file::read(&path(), Links::Refused, limit) {
+        Ok((bytes, _)) => Ok(bytes.as_slice().into()),
+        Err(ReadError::Io(source)) => Err(PackageError::Io { path: path(), source }),
+        Err(ReadError::NotRegular) => Err(PackageError::NotRegular { path: path() }),
+        Err(ReadError::TooLarge { found_bytes, limit_bytes }) => {
+            Err(Refusal::FileTooLarge { file: inner.to_owned(), found_bytes, limit_bytes }.into())
+        }
     }
 }
 

@@ -5,7 +5,6 @@
 
 mod faults;
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,8 +20,13 @@ use crate::config::operator::{self, Operator};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::{WorkspaceConfig, WorkspaceError};
 use crate::exit::{Exit, Fault};
+use crate::regular_file::{self, Links};
 
 pub use faults::is_approval;
+
+const LOCK_BYTES_MAX: u64 = 1 << 20;
+/// Of a file of trust or a workflow that somebody names.
+const NAMED_FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// The workspace that a command is about.
 #[derive(clap::Args, Clone, Debug)]
@@ -74,11 +78,10 @@ impl Place {
     /// `orch.lock`, empty if there is none.
     pub fn lock(&self) -> Result<Lock, Fault> {
         let path = self.workspace.join("orch.lock");
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Lock::parse(&text).map_err(|source| lock_fault(&path, source)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Lock::default()),
-            Err(error) if error.kind() == ErrorKind::InvalidData => Err(unreadable(&path, error)),
-            Err(error) => Err(io(&path, "read", error)),
+        match regular_file::read_text(&path, Links::Followed, LOCK_BYTES_MAX) {
+            Ok((text, _)) => Lock::parse(&text).map_err(|source| lock_fault(&path, source)),
+            Err(error) if error.is_missing() => Ok(Lock::default()),
+            Err(error) => Err(unreadable(&path, error.into())),
         }
     }
 
@@ -161,6 +164,14 @@ pub fn now() -> UnixSeconds {
 pub fn io(path: &Path, what: &str, source: std::io::Error) -> Fault {
     let error = anyhow::Error::from(source).context(format!("cannot {what} `{}`", path.display()));
     Fault::new(Exit::HostError, "io", None, error)
+}
+
+/// The bytes of a file that the operator named.
+pub fn named_file(path: &Path) -> Result<Vec<u8>, Fault> {
+    match regular_file::read(path, Links::Followed, NAMED_FILE_BYTES_MAX) {
+        Ok((bytes, _)) => Ok(bytes.to_vec()),
+        Err(error) => Err(unreadable(path, error.into())),
+    }
 }
 
 /// A file that the operator named and that is not there or not what it should be.

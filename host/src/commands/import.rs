@@ -41,7 +41,7 @@ pub struct ImportArgs {
 
 pub fn run(args: &ImportArgs, _home: Option<&Path>, console: Console) -> Outcome {
     let place = Place::of(&args.workspace, Path::new(".orch"))?;
-    let bytes = std::fs::read(&args.file).map_err(|error| place::unreadable(&args.file, error))?;
+    let bytes = place::named_file(&args.file)?;
     let command = match args.how {
         As::Note => ImportCommand::NoOp,
         As::Sleep => ImportCommand::Sleep { scale: args.scale },

@@ -24,7 +24,9 @@ pub enum TrustCommand {
 pub fn run(command: &TrustCommand, home: Option<&Path>, console: Console) -> Outcome {
     let TrustCommand::Add { file, key_id } = command;
     let operator = place::operator(home)?;
-    let text = std::fs::read_to_string(file).map_err(|error| place::unreadable(file, error))?;
+    let text = String::from_utf8(place::named_file(file)?).map_err(|error| {
+        place::unreadable(file, std::io::Error::new(std::io::ErrorKind::InvalidData, error))
+    })?;
     let (folder, id, shown) = match (Publisher::parse(&text), Certifier::parse(&text)) {
         (Ok(publisher), _) => {
             let shown =

@@ -13,6 +13,7 @@ use orch_trust::permission::Permissions;
 use serde::Deserialize;
 
 use crate::drive::retry::Backoff;
+use crate::regular_file::{self, Links, ReadError};
 
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
@@ -186,17 +187,14 @@ impl WorkspaceConfig {
     /// The configuration of that workspace; everything at its default when it has none.
     pub fn read(workspace: &Path) -> Result<Self, WorkspaceError> {
         let path = workspace.join("config.yaml");
-        let size = match std::fs::symlink_metadata(&path) {
-            Ok(found) => found.len(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(source) => return Err(WorkspaceError::Io { path, source }),
-        };
-        if size > CONFIG_BYTES_MAX {
-            return Err(WorkspaceError::TooLarge { path, found_bytes: size });
+        match regular_file::read_text(&path, Links::Followed, CONFIG_BYTES_MAX) {
+            Ok((text, _)) => Self::parse(&path, &text),
+            Err(error) if error.is_missing() => Ok(Self::default()),
+            Err(ReadError::TooLarge { found_bytes, .. }) => {
+                Err(WorkspaceError::TooLarge { path, found_bytes })
+            }
+            Err(error) => Err(WorkspaceError::Io { path, source: error.into() }),
         }
-        let text = std::fs::read_to_string(&path)
-            .map_err(|source| WorkspaceError::Io { path: path.clone(), source })?;
-        Self::parse(&path, &text)
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, WorkspaceError> {
