@@ -3,6 +3,8 @@
 //! Invariant: nothing in a workspace grants, trusts or widens anything.
 //! Not here: what the rules mean (`orch-trust`).
 
+mod keeper;
 pub mod operator;
 pub mod secret;
 pub mod workspace;
+mod workspaces;

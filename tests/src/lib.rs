@@ -68,6 +68,8 @@ impl Workspace {
 
     /// The same with a copy of another operator's folder.
     pub fn with_operator(tasks: &str, operator: &Path) -> Self {
+        // What a test writes into the operator's folder must not be writable by a group.
+        rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH);
         let folder = tempfile::tempdir().unwrap();
         let workspace = Self { folder };
         copy(operator, &workspace.operator());

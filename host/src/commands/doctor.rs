@@ -5,7 +5,7 @@ use std::path::Path;
 
 use orch_trust::admission::admit;
 
-use crate::config::operator;
+use crate::config::operator::{self, Operator};
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, Tone, escape};
 use crate::exit::{Exit, Outcome};
@@ -31,9 +31,16 @@ pub fn run(_args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome
         ),
     );
     let folder = operator::home(home)?;
-    let operator = place::operator(home)?;
+    // Looking makes no folder and no secret.
+    let operator = Operator::look(&folder)?;
+    if !folder.is_dir() {
+        say(
+            false,
+            &format!("operator's folder `{}` is not there; `orch-host init` makes it", folder.display()),
+        );
+    }
     let mode = std::fs::metadata(&folder).map_or(0, |found| found.mode() & 0o777);
-    say(mode & 0o077 == 0, &format!("operator's folder `{}`, mode {mode:o}", folder.display()));
+    say(mode & 0o077 == 0 && mode != 0, &format!("operator's folder `{}`, mode {mode:o}", folder.display()));
     say(!operator.publishers.is_empty(), &format!("{} publishers are trusted", operator.publishers.len()));
     say(!operator.certifiers.is_empty(), &format!("{} certifiers are trusted", operator.certifiers.len()));
     let nobody = operator.publishers.is_empty() || operator.certifiers.is_empty();

@@ -14,7 +14,7 @@ use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
 use orch_trust::refusal::Refusal;
 
-use crate::config::operator::Operator;
+use crate::config::operator::{Operator, write_whole};
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, Tone, escape, escape_cut};
 use crate::exit::{Exit, Fault, Outcome};
@@ -148,7 +148,7 @@ fn add(operator: &Operator, folder: &Path, args: &WorkspaceArgs, console: Consol
     let mut lock = place.lock()?;
     lock.pin(&manifest, &bytes);
     let path = place.workspace.join("orch.lock");
-    std::fs::write(&path, lock.render()).map_err(|error| place::io(&path, "write", error))?;
+    write_whole(&path, lock.render().as_bytes(), 0o644).map_err(|error| place::io(&path, "write", error))?;
     console.line(&format!("kept in `{}`, pinned in `orch.lock`", target.display()));
     Ok(Exit::Done)
 }

@@ -3,28 +3,35 @@
 //! In -> out: `policy.toml`, `trust/`, `approvals/`, `secret` -> [`Operator`], from which [`Rules`] are made.
 //! Limits: 1 MiB a file, 1000 files a folder.
 //! Invariant: authority is read from here and, for one publisher of `local/`, from `PLUGIN_SIGNING_KEY`; never from a
-//! workspace. A file that is malformed refuses, it is never skipped.
-//! Not here: what the rules mean (`orch-trust`).
+//! workspace. A file that is malformed, or that others could have written, refuses; it is never skipped.
+//! Not here: what the rules mean (`orch-trust`), who may own and write what is read (`keeper.rs`).
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use orch_trust::admission::Rules;
 use orch_trust::approval::Approval;
 use orch_trust::authority::{AuthorityError, Certifier, Publisher};
+use orch_trust::key::KeyError;
 use orch_trust::lock::Lock;
 use orch_trust::name::PluginId;
 use orch_trust::policy::Policy;
 use orch_trust::strict_json::JsonError;
+use rustix::fs::{FlockOperation, Mode, OFlags};
 
 use super::secret::HostSecret;
 use super::workspace::WorkspaceConfig;
+use super::{keeper, workspaces};
+use crate::regular_file::{self, Links, ReadError};
 
 const FILE_BYTES_MAX: u64 = 1 << 20;
 const FILES_MAX: usize = 1000;
+/// What the folder has; the first is the folder itself.
+const FOLDERS: [&str; 8] =
+    ["", "trust", "trust/publishers", "trust/certifiers", "approvals", "packages", "heads", "cache"];
 /// Adds one publisher for the namespace `local/`: a base64 ed25519 public key, or the path of a file with one.
 pub const SIGNING_KEY_VARIABLE: &str = "PLUGIN_SIGNING_KEY";
 
@@ -46,6 +53,14 @@ pub enum OperatorError {
     SecretMode { path: PathBuf, mode: u32 },
     #[error("`{path}` is {found_bytes} bytes, expected 32")]
     SecretSize { path: PathBuf, found_bytes: usize },
+    #[error("`{path}` can be changed by others: its mode is {mode:o}")]
+    Writable { path: PathBuf, mode: u32 },
+    #[error("`{path}` belongs to user {owner}, expected {me} or root")]
+    OtherOwner { path: PathBuf, owner: u32, me: u32 },
+    #[error("`{path}` cannot be remembered: its name has control characters or is no UTF-8")]
+    WorkspaceName { path: PathBuf },
+    #[error("`{path}` is no regular file")]
+    NotRegular { path: PathBuf },
     #[error("`{path}` is {found_bytes} bytes, limit is {FILE_BYTES_MAX}")]
     TooLarge { path: PathBuf, found_bytes: u64 },
     #[error("`{path}` has more than {FILES_MAX} files")]
@@ -67,6 +82,10 @@ pub enum OperatorError {
         #[source]
         source: AuthorityError,
     },
+    #[error(
+        "`{SIGNING_KEY_VARIABLE}` is neither a base64 ed25519 public key nor the path of a file that is there"
+    )]
+    SigningKeyMissing,
 }
 
 impl OperatorError {
@@ -77,9 +96,12 @@ impl OperatorError {
             Self::NoHome => "operator-no-home",
             Self::NoRandom => "no-random",
             Self::SecretMode { .. } | Self::SecretSize { .. } => "operator-secret",
+            Self::Writable { .. } => "operator-writable",
+            Self::OtherOwner { .. } => "operator-other-owner",
+            Self::WorkspaceName { .. } => "workspace-name",
             Self::TooLarge { .. } | Self::TooMany { .. } => "operator-too-large",
-            Self::Authority { .. } | Self::Approval { .. } => "operator-file",
-            Self::SigningKey { .. } => "signing-key",
+            Self::NotRegular { .. } | Self::Authority { .. } | Self::Approval { .. } => "operator-file",
+            Self::SigningKey { .. } | Self::SigningKeyMissing => "signing-key",
         }
     }
 
@@ -93,12 +115,21 @@ impl OperatorError {
             Self::SecretSize { path, .. } => {
                 format!("remove `{}`; stores made with it will be refused as foreign", path.display())
             }
-            Self::Authority { .. } | Self::Approval { .. } => {
+            Self::Writable { path, .. } => format!(
+                "what is in it decides what plugins may do: look whether it says what you wrote, then `chmod go-w {}`; with `umask 022` new files are made so",
+                path.display()
+            ),
+            Self::OtherOwner { path, .. } => format!(
+                "look whether it says what you want, then make it yours: `chown $(id -u) {}`",
+                path.display()
+            ),
+            Self::WorkspaceName { .. } => "give the folder another name".to_owned(),
+            Self::NotRegular { .. } | Self::Authority { .. } | Self::Approval { .. } => {
                 "correct the file or move it out of the folder; nothing runs while it cannot be read"
                     .to_owned()
             }
-            Self::SigningKey { .. } => {
-                "it is a base64 ed25519 public key, or the path of a file with one".to_owned()
+            Self::SigningKey { .. } | Self::SigningKeyMissing => {
+                "it is a base64 ed25519 public key, or the path of a file with one, such as a publisher's public `.toml` of `orch-certify keygen`".to_owned()
             }
             _ => return None,
         })
@@ -117,10 +148,11 @@ pub struct Operator {
     pub signing_key: bool,
 }
 
-/// Where the operator's folder is: what was said, else `$XDG_CONFIG_HOME/orch`, else `~/.config/orch`.
+/// Where the operator's folder is: what was said, else `$XDG_CONFIG_HOME/orch`, else `~/.config/orch`. A variable with
+/// a relative path counts as not set, as the XDG specification says.
 pub fn home(said: Option<&Path>) -> Result<PathBuf, OperatorError> {
     let from =
-        |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+        |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     match said {
         Some(said) => Ok(said.to_owned()),
         None => from("XDG_CONFIG_HOME")
@@ -133,9 +165,21 @@ pub fn home(said: Option<&Path>) -> Result<PathBuf, OperatorError> {
 impl Operator {
     /// Reads the folder; makes it, and the host's secret, if they are not there.
     pub fn open(home: &Path) -> Result<Self, OperatorError> {
-        for folder in ["", "trust/publishers", "trust/certifiers", "approvals", "packages", "heads", "cache"]
-        {
+        for folder in FOLDERS {
             make_folder(&home.join(folder))?;
+        }
+        Self::read(home, HostSecret::read_or_make(&home.join("secret"))?)
+    }
+
+    /// Reads the folder and makes nothing. Without a secret it has one that ends with the process: nothing may be
+    /// kept that was signed with it.
+    pub fn look(home: &Path) -> Result<Self, OperatorError> {
+        Self::read(home, HostSecret::read_or_draw(&home.join("secret"))?)
+    }
+
+    fn read(home: &Path, secret: HostSecret) -> Result<Self, OperatorError> {
+        for folder in FOLDERS.iter().chain(&["keys"]) {
+            keeper::check_folder(&home.join(folder))?;
         }
         let policy_path = home.join("policy.toml");
         let policy = match read(&policy_path)? {
@@ -147,7 +191,7 @@ impl Operator {
         let certifiers = each(&home.join("trust/certifiers"), "toml", Certifier::parse)?;
         let signing_key = std::env::var(SIGNING_KEY_VARIABLE).ok().filter(|value| !value.trim().is_empty());
         if let Some(said) = &signing_key {
-            publishers.push(signing_key_publisher(said)?);
+            publishers.push(signing_key_publisher(said.trim())?);
         }
         Ok(Self {
             home: home.to_owned(),
@@ -155,7 +199,7 @@ impl Operator {
             publishers,
             certifiers,
             approvals: approvals(&home.join("approvals"))?,
-            secret: HostSecret::read_or_make(&home.join("secret"))?,
+            secret,
             signing_key: signing_key.is_some(),
         })
     }
@@ -187,27 +231,52 @@ impl Operator {
     /// True if a run was started in that workspace before, or somebody said that it may be.
     pub fn knows_workspace(&self, workspace: &Path) -> Result<bool, OperatorError> {
         let known = read(&self.home.join("workspaces"))?.unwrap_or_default();
-        Ok(known.lines().any(|line| Path::new(line) == workspace))
+        Ok(workspaces::contains(&known, workspace))
     }
 
-    /// Remembers a workspace.
+    /// Remembers a workspace. Others may do the same at the same time.
     pub fn trust_workspace(&self, workspace: &Path) -> Result<(), OperatorError> {
-        if self.knows_workspace(workspace)? {
-            return Ok(());
-        }
+        let line = workspaces::line(workspace)?;
+        let _lock = self.lock()?;
         let path = self.home.join("workspaces");
         let known = read(&path)?.unwrap_or_default();
-        write_private(&path, format!("{known}{}\n", workspace.display()).as_bytes())
+        if workspaces::contains(&known, workspace) {
+            return Ok(());
+        }
+        let end = if known.is_empty() || known.ends_with('\n') { "" } else { "\n" };
+        write_private(&path, format!("{known}{end}{line}").as_bytes())
+    }
+
+    /// Waits for other hosts that change this folder, and keeps them waiting as long as it is held.
+    fn lock(&self) -> Result<fs::File, OperatorError> {
+        let path = self.home.join("lock");
+        let io = |source| OperatorError::Io { what: "lock", path: path.clone(), source };
+        let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file =
+            rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(|error| io(error.into()))?;
+        rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(|error| io(error.into()))?;
+        Ok(file.into())
     }
 }
 
 fn signing_key_publisher(said: &str) -> Result<Publisher, OperatorError> {
-    let path = Path::new(said.trim());
-    let text = match path.is_file() {
-        true => read(path)?.unwrap_or_default(),
-        false => said.to_owned(),
-    };
-    Publisher::of_signing_key(&text).map_err(|source| OperatorError::SigningKey { source })
+    let wrong = |source| OperatorError::SigningKey { source };
+    let path = Path::new(said);
+    let key = Publisher::of_signing_key(said);
+    if key.is_ok() || !path.exists() {
+        // A text that could be a key is called by what is wrong with it.
+        return key.map_err(|error| match error {
+            AuthorityError::Key(KeyError::Base64) => OperatorError::SigningKeyMissing,
+            other => wrong(other),
+        });
+    }
+    let text = read(path)?.unwrap_or_default();
+    // The public file that `keygen` makes: its key counts, its namespaces do not.
+    match Publisher::parse(&text) {
+        Ok(publisher) => Publisher::of_signing_key(&publisher.key.to_base64()),
+        Err(_) => Publisher::of_signing_key(&text),
+    }
+    .map_err(wrong)
 }
 
 fn approvals(folder: &Path) -> Result<BTreeMap<PluginId, Approval>, OperatorError> {
@@ -238,7 +307,11 @@ fn each<T>(
 fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, OperatorError> {
     let io = |source| OperatorError::Io { what: "read", path: folder.to_owned(), source };
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(io)? {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
+        entries => entries.map_err(io)?,
+    };
+    for entry in entries {
         let path = entry.map_err(io)?.path();
         if path.extension().is_some_and(|extension| extension == end) {
             found.push(path);
@@ -251,17 +324,22 @@ fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, OperatorError> {
     Ok(found)
 }
 
+/// The text of a file that gives authority; nothing if there is none.
 fn read(path: &Path) -> Result<Option<String>, OperatorError> {
-    let io = |source| OperatorError::Io { what: "read", path: path.to_owned(), source };
-    let found_bytes = match fs::metadata(path) {
-        Ok(found) => found.len(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(io(error)),
-    };
-    if found_bytes > FILE_BYTES_MAX {
-        return Err(OperatorError::TooLarge { path: path.to_owned(), found_bytes });
+    match regular_file::read_text(path, Links::Followed, FILE_BYTES_MAX) {
+        Ok((text, metadata)) => keeper::check(path, &metadata).map(|()| Some(text)),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(unread(path, error)),
     }
-    fs::read_to_string(path).map(Some).map_err(io)
+}
+
+pub(super) fn unread(path: &Path, error: ReadError) -> OperatorError {
+    let path = path.to_owned();
+    match error {
+        ReadError::Io(source) => OperatorError::Io { what: "read", path, source },
+        ReadError::NotRegular => OperatorError::NotRegular { path },
+        ReadError::TooLarge { found_bytes, .. } => OperatorError::TooLarge { path, found_bytes },
+    }
 }
 
 fn make_folder(path: &Path) -> Result<(), OperatorError> {
@@ -275,15 +353,29 @@ fn make_folder(path: &Path) -> Result<(), OperatorError> {
 /// Writes a file of the operator's folder whole or not at all, mode 0600.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), OperatorError> {
     let io = |source| OperatorError::Io { what: "write", path: path.to_owned(), source };
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = path.with_file_name(name);
-    // What an earlier write that was cut off left behind.
-    let _ = fs::remove_file(&new);
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(io)?;
-    file.write_all(bytes).map_err(io)?;
-    file.sync_all().map_err(io)?;
-    fs::rename(&new, path).map_err(io)
+    write_whole(path, bytes, 0o600).map_err(io)
+}
+
+/// Writes a file whole or not at all; a link in its place is replaced, not followed.
+pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+    let fresh = fresh_file(path, bytes, mode)?;
+    fs::rename(&fresh, path).inspect_err(|_| drop(fs::remove_file(&fresh)))
+}
+
+/// A new file beside that one, with a name that nobody else takes.
+pub(super) fn fresh_file(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<PathBuf> {
+    let random =
+        getrandom::u64().map_err(|_| std::io::Error::other("the machine gives no random numbers"))?;
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{random:016x}.new"));
+    let fresh = path.with_file_name(name);
+    let mut file = fs::File::create_new(&fresh)?;
+    let written = file
+        .set_permissions(fs::Permissions::from_mode(mode))
+        .and_then(|()| file.write_all(bytes))
+        .and_then(|()| file.sync_all());
+    written.map(|()| fresh.clone()).inspect_err(|_| drop(fs::remove_file(&fresh)))
 }
 
 #[cfg(test)]
@@ -312,5 +404,111 @@ mod tests {
         fs::remove_file(folder.path().join("trust/publishers/x.toml")).unwrap();
         fs::write(folder.path().join("policy.toml"), "allow_everything = true").unwrap();
         assert_eq!(Operator::open(folder.path()).err().unwrap().code(), "operator-file");
+    }
+
+    #[test]
+    fn whatever_others_can_change_gives_no_authority() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("orch");
+        Operator::open(&home).unwrap();
+        let key = orch_trust::key::SecretKey::from_seed(&[7; 32]).public().to_base64();
+        let publisher = format!("key = \"{key}\"\nowner = \"a\"\nnamespaces = []\n");
+        fs::create_dir(home.join("keys")).unwrap();
+        write_private(&home.join("policy.toml"), b"").unwrap();
+        write_private(&home.join("trust/publishers/a.toml"), publisher.as_bytes()).unwrap();
+        Operator::open(&home).unwrap().trust_workspace(Path::new("/w")).unwrap();
+        // What a link leads to counts.
+        write_private(&folder.path().join("elsewhere.toml"), publisher.as_bytes()).unwrap();
+        std::os::unix::fs::symlink("../../../elsewhere.toml", home.join("trust/publishers/b.toml")).unwrap();
+        assert_eq!(Operator::open(&home).unwrap().publishers.len(), 2);
+        let folders = FOLDERS.iter().chain(&["keys"]).map(|name| (home.join(name), 0o700));
+        let files = ["policy.toml", "trust/publishers/a.toml", "../elsewhere.toml"];
+        for (path, mode) in folders.chain(files.iter().map(|name| (home.join(name), 0o600))) {
+            for others in [0o020, 0o002] {
+                fs::set_permissions(&path, fs::Permissions::from_mode(mode | others)).unwrap();
+                let error = Operator::open(&home).err().unwrap();
+                assert_eq!(error.code(), "operator-writable", "{}", path.display());
+                assert!(error.hint().unwrap().contains("chmod go-w"));
+            }
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        fs::set_permissions(home.join("workspaces"), fs::Permissions::from_mode(0o602)).unwrap();
+        let operator = Operator::open(&home).unwrap();
+        assert_eq!(operator.knows_workspace(Path::new("/w")).unwrap_err().code(), "operator-writable");
+    }
+
+    #[test]
+    fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
+        for name in [
+            "policy.toml",
+            "secret",
+            "trust/publishers/x.toml",
+            "trust/certifiers/x.toml",
+            "approvals/x.json",
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            Operator::open(folder.path()).unwrap();
+            let path = folder.path().join(name);
+            let _ = fs::remove_file(&path);
+            rustix::fs::mkfifoat(rustix::fs::CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+            let code = Operator::open(folder.path()).err().unwrap().code();
+            assert_eq!(code, "operator-file", "{name}");
+        }
+    }
+
+    #[test]
+    fn workspaces_made_known_at_once_are_all_known_and_the_secret_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("orch");
+        let names: Vec<PathBuf> = (0..16).map(|number| PathBuf::from(format!("/w/{number}"))).collect();
+        let keys: Vec<[u8; 32]> = std::thread::scope(|scope| {
+            let host = |name: &PathBuf| {
+                let (home, name) = (home.clone(), name.clone());
+                scope.spawn(move || {
+                    let operator = Operator::open(&home).unwrap();
+                    operator.trust_workspace(&name).unwrap();
+                    operator.secret.key(crate::config::secret::KeyUse::Heads)
+                })
+            };
+            let hosts: Vec<_> = names.iter().map(host).collect();
+            hosts.into_iter().map(|host| host.join().unwrap()).collect()
+        });
+        let operator = Operator::open(&home).unwrap();
+        for name in &names {
+            assert!(operator.knows_workspace(name).unwrap(), "{}", name.display());
+        }
+        assert!(keys.iter().all(|key| *key == operator.secret.key(crate::config::secret::KeyUse::Heads)));
+        let left = files(&home, "new").unwrap();
+        assert!(left.is_empty(), "{left:?}");
+    }
+
+    #[test]
+    fn looking_makes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let operator = Operator::look(&folder.path().join("orch")).unwrap();
+        assert!(operator.publishers.is_empty() && !folder.path().join("orch").exists());
+        fs::create_dir(folder.path().join("orch")).unwrap();
+        Operator::look(&folder.path().join("orch")).unwrap();
+        assert_eq!(fs::read_dir(folder.path().join("orch")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_signing_key_is_a_key_or_a_file_with_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            write_private(&folder.path().join(name), text.as_bytes()).unwrap();
+            folder.path().join(name).display().to_string()
+        };
+        let key = orch_trust::key::SecretKey::from_seed(&[8; 32]).public();
+        let public = format!("key = \"{}\"\nowner = \"me\"\nnamespaces = [\"acme/\"]\n", key.to_base64());
+        for said in [key.to_base64(), file("key.txt", &key.to_base64()), file("key.toml", &public)] {
+            let publisher = signing_key_publisher(&said).unwrap();
+            assert_eq!((publisher.key, publisher.namespaces), (key, vec!["local/".to_owned()]), "{said}");
+        }
+        for said in ["/nonexist", "key.toml", "secret"] {
+            assert!(matches!(signing_key_publisher(said), Err(OperatorError::SigningKeyMissing)), "{said}");
+        }
+        let other = file("other.toml", "x = 1");
+        assert!(matches!(signing_key_publisher(&other), Err(OperatorError::SigningKey { .. })));
     }
 }

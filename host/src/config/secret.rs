@@ -4,18 +4,20 @@
 //! Invariant: the secret itself leaves this file never; a file that others could read refuses.
 //! Not here: what the keys protect (the journal's heads, run starts, native code).
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::operator::OperatorError;
+use super::keeper;
+use super::operator::{OperatorError, fresh_file, unread};
+use crate::regular_file::{self, Links};
 
 const SECRET_BYTES: usize = 32;
+/// A longer file is none, whatever is in it.
+const SECRET_FILE_BYTES_MAX: u64 = 1024;
 
 /// The host's secret.
 pub struct HostSecret(Zeroizing<[u8; SECRET_BYTES]>);
@@ -42,32 +44,56 @@ impl KeyUse {
 }
 
 impl HostSecret {
-    /// Reads the secret, or makes one if there is none.
+    /// Reads the secret, or makes one if there is none. Of several that make one at once, all get the same.
     pub fn read_or_make(path: &Path) -> Result<Self, OperatorError> {
         let io = |what| move |source| OperatorError::Io { what, path: path.to_owned(), source };
-        let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-            Ok(mut file) => {
-                getrandom::fill(&mut *bytes).map_err(|_| OperatorError::NoRandom)?;
-                file.write_all(&*bytes).map_err(io("write"))?;
-                file.sync_all().map_err(io("write"))?;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                let mut file = File::open(path).map_err(io("read"))?;
-                let mode = file.metadata().map_err(io("read"))?.mode() & 0o777;
-                if mode & 0o077 != 0 {
-                    return Err(OperatorError::SecretMode { path: path.to_owned(), mode });
-                }
-                let mut found = Zeroizing::new(Vec::new());
-                file.read_to_end(&mut found).map_err(io("read"))?;
-                let found_bytes = found.len();
-                *bytes = found
-                    .as_slice()
-                    .try_into()
-                    .map_err(|_| OperatorError::SecretSize { path: path.to_owned(), found_bytes })?;
-            }
-            Err(error) => return Err(io("make")(error)),
+        if let Some(found) = Self::read(path)? {
+            return Ok(found);
         }
+        let drawn = Self::draw()?;
+        let fresh = fresh_file(path, &*drawn.0, 0o600).map_err(io("write"))?;
+        // Unlike a rename a link never takes the place of a secret that came first.
+        let linked = std::fs::hard_link(&fresh, path);
+        std::fs::remove_file(&fresh).map_err(io("write"))?;
+        match linked {
+            Ok(()) => Ok(drawn),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                Self::read(path)?.ok_or_else(|| io("make")(error))
+            }
+            Err(error) => Err(io("make")(error)),
+        }
+    }
+
+    /// Reads the secret, or draws one that is kept nowhere.
+    pub fn read_or_draw(path: &Path) -> Result<Self, OperatorError> {
+        match Self::read(path)? {
+            Some(found) => Ok(found),
+            None => Self::draw(),
+        }
+    }
+
+    fn read(path: &Path) -> Result<Option<Self>, OperatorError> {
+        let (found, metadata) = match regular_file::read(path, Links::Followed, SECRET_FILE_BYTES_MAX) {
+            Ok(found) => found,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(unread(path, error)),
+        };
+        keeper::check(path, &metadata)?;
+        let mode = metadata.mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(OperatorError::SecretMode { path: path.to_owned(), mode });
+        }
+        let found_bytes = found.len();
+        let bytes: [u8; SECRET_BYTES] = found
+            .as_slice()
+            .try_into()
+            .map_err(|_| OperatorError::SecretSize { path: path.to_owned(), found_bytes })?;
+        Ok(Some(Self(Zeroizing::new(bytes))))
+    }
+
+    fn draw() -> Result<Self, OperatorError> {
+        let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
+        getrandom::fill(&mut *bytes).map_err(|_| OperatorError::NoRandom)?;
         Ok(Self(bytes))
     }
 
