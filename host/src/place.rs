@@ -5,7 +5,7 @@
 
 mod faults;
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use orch_journal::{JournalKeys, Level, Reader, STORE_FILE, Store, StoreOptions};
@@ -53,7 +53,13 @@ impl Place {
             .ok()
             .filter(|path| path.is_dir())
             .ok_or_else(|| WorkspaceError::NotAFolder { path: workspace.to_owned() })?;
-        Ok(Self { state: absolute.join(memory), workspace: Arc::new(absolute) })
+        let state = inside(&absolute, "--memory", memory)?;
+        Ok(Self { state, workspace: Arc::new(absolute) })
+    }
+
+    /// The task file, which must be in the workspace.
+    pub fn task_file(&self, tasks: &Path) -> Result<PathBuf, Fault> {
+        inside(&self.workspace, "--tasks", tasks)
     }
 
     pub fn from_args(args: &WorkspaceArgs) -> Result<Self, Fault> {
@@ -122,6 +128,22 @@ impl Place {
     }
 }
 
+/// The path in the workspace, if it does not lead out of it and is not the workspace itself.
+fn inside(workspace: &Path, argument: &str, said: &Path) -> Result<PathBuf, Fault> {
+    let absolute = workspace.join(said);
+    let beneath = absolute.strip_prefix(workspace).ok().filter(|rest| {
+        let plain = |part: &Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+        rest.components().all(|part| plain(&part))
+            && rest.components().any(|part| matches!(part, Component::Normal(_)))
+    });
+    if beneath.is_some() {
+        return Ok(absolute);
+    }
+    let hint = "what belongs to a workspace lies in it, so that it can be protected from plugins".to_owned();
+    let what = format!("`{argument} {}` is not inside of the workspace", said.display());
+    Err(input("outside-workspace", Some(hint), what))
+}
+
 /// This host's keys and folder of heads.
 pub fn options(operator: &Operator) -> StoreOptions {
     let mut options = StoreOptions::new(journal_keys(operator));
@@ -187,4 +209,26 @@ pub fn input(code: &'static str, hint: Option<String>, what: String) -> Fault {
 fn lock_fault(path: &Path, source: AuthorityError) -> Fault {
     let error = anyhow::Error::from(source).context(format!("`{}` is not usable", path.display()));
     Fault::new(Exit::Usage, "lock-malformed", None, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn state_and_task_file_lie_in_the_workspace() {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = folder.path().canonicalize().unwrap();
+        let code = |memory: &str| Place::of(&workspace, Path::new(memory)).err().map(|fault| fault.code);
+        let absolute = workspace.join("state").display().to_string();
+        for memory in [".orch", "a/b", "./x", "..orch", &absolute] {
+            assert_eq!(code(memory), None, "{memory}");
+        }
+        for memory in ["..", "../up", "a/../../up", "a/..", "", ".", "/", "/tmp/elsewhere"] {
+            assert_eq!(code(memory), Some("outside-workspace"), "{memory}");
+        }
+        let place = Place::of(&workspace, Path::new(".orch")).unwrap();
+        assert_eq!(place.task_file(Path::new("tasks.yml")).unwrap(), workspace.join("tasks.yml"));
+        assert_eq!(place.task_file(Path::new("../x.yml")).unwrap_err().code, "outside-workspace");
+    }
 }

@@ -87,7 +87,7 @@ fn approve(place: &Place, home: Option<&Path>, id: &str, file: &Path, console: C
     for line in lines(&found, &config) {
         console.line(&line);
     }
-    refuse_difference(&found, &place.workspace.join(file), file)?;
+    refuse_difference(&found, &place.task_file(file)?, file)?;
     if console.ask("let it run?") == Some(false) {
         let error = anyhow::anyhow!("task `{id}` was not approved");
         return Err(Fault::new(Exit::NeedsDecision, "task-not-approved", None, error));

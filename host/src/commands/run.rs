@@ -106,7 +106,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let admitted = admitted.by_id;
 
     // 2. Its tasks, before anything is written.
-    let sheet = Sheet::read(&place.workspace.join(&args.tasks))?;
+    let sheet = Sheet::read(&place.task_file(&args.tasks)?)?;
     sheet.require()?;
     if !place.has_store() || args.dry_run {
         sheet.check_new(&config.roles)?;

@@ -1,13 +1,14 @@
 //! The workspace: `config.yaml` binds plugins to roles and kinds, gives settings, and may narrow.
 //!
 //! In -> out: text of `config.yaml` -> [`WorkspaceConfig`].
-//! Limits: 1 MiB.
+//! Limits: 1 MiB; the settings of one plugin 64 KiB as JSON.
 //! Invariant: no key of it can grant, trust or widen; such keys are refused by name, not ignored.
 //! Not here: what plugins may do (the operator's folder), `tasks.yml` (`drive/task_file.rs`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use orch_task::model::SETTINGS_BYTES_MAX;
 use orch_trust::name::PluginId;
 use orch_trust::permission::Permissions;
 use serde::Deserialize;
@@ -58,6 +59,10 @@ pub enum WorkspaceError {
     },
     #[error("`{path}` sets `{key}` to {found}, expected {expected}")]
     Value { path: PathBuf, key: &'static str, found: String, expected: &'static str },
+    #[error(
+        "`{path}` has settings of {found_bytes} bytes for `{plugin}`, limit is {SETTINGS_BYTES_MAX} as JSON"
+    )]
+    SettingsTooLarge { path: PathBuf, plugin: String, found_bytes: usize },
     #[error("workspace `{path}` is not known on this host")]
     Unknown { path: PathBuf },
 }
@@ -70,6 +75,7 @@ impl WorkspaceError {
             Self::Io { .. } => "workspace-io",
             Self::TooLarge { .. } => "workspace-config-too-large",
             Self::Widens { .. } => "workspace-widens",
+            Self::SettingsTooLarge { .. } => "settings-too-large",
             Self::Malformed { .. } | Self::Value { .. } => "workspace-config",
             Self::Unknown { .. } => "workspace-unknown",
         }
@@ -87,6 +93,9 @@ impl WorkspaceError {
             ),
             Self::NotAFolder { path } => {
                 format!("`orch-host init {}` makes a workspace there", path.display())
+            }
+            Self::SettingsTooLarge { .. } => {
+                "put what is long into a file of the workspace that the plugin may read".to_owned()
             }
             Self::Malformed { .. } => "`orch-host init` writes an example into an empty folder".to_owned(),
             _ => return None,
@@ -223,6 +232,13 @@ impl WorkspaceConfig {
         if let Some(path) = config.roles.services.keys().find(|path| !path.starts_with('/')) {
             return wrong("roles.services", format!("`{path}`"), "paths that start with `/`");
         }
+        for plugin in config.settings.keys() {
+            let found_bytes = config.settings_of(plugin).len();
+            if found_bytes > SETTINGS_BYTES_MAX {
+                let plugin = plugin.escape_default().to_string();
+                return Err(WorkspaceError::SettingsTooLarge { path: path.to_owned(), plugin, found_bytes });
+            }
+        }
         match &config.audit.every {
             Some(AuditEvery::Word(word)) if word != "completion" && word != "end" => {
                 wrong("audit.every", word.clone(), "`completion`, `end` or a number")
@@ -280,5 +296,9 @@ mod tests {
         assert_eq!(code("narrow: {demo/x: {}}\n"), None);
         assert_eq!(code("jobs: 4\naudit: {every: completion}\n"), None);
         assert_eq!(code(""), None);
+        // With its quotes, key and braces.
+        let settings = |bytes: usize| format!("settings: {{demo/x: {{a: {}}}}}\n", "x".repeat(bytes - 8));
+        assert_eq!(code(&settings(SETTINGS_BYTES_MAX)), None);
+        assert_eq!(code(&settings(SETTINGS_BYTES_MAX + 1)), Some("settings-too-large"));
     }
 }
