@@ -14,8 +14,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ValueEnum;
 use orch_certify::error::CertifyError;
-use orch_certify::key_file::{self, KeyFileError};
 use orch_host::exit::{Exit, Fault};
+use orch_host::key_file::{self, KeyFileError, Purpose};
 use orch_trust::key::SecretKey;
 use orch_trust::time::UnixSeconds;
 
@@ -33,7 +33,7 @@ pub(crate) fn now() -> UnixSeconds {
 }
 
 pub(crate) fn read_key(path: &Path) -> Result<SecretKey, Fault> {
-    key_file::read(path).map_err(key_fault)
+    key_file::read(path, Purpose::Certifier).map_err(key_fault)
 }
 
 pub(crate) fn key_fault(error: KeyFileError) -> Fault {

@@ -12,7 +12,6 @@ pub mod error;
 pub mod examine;
 pub mod fake;
 pub mod issue;
-pub mod key_file;
 pub mod report;
 pub mod sandbox;
 pub mod statement;

@@ -6,10 +6,9 @@
 //! is believed: the signer trusts the job that ran them.
 //! Not here: running checks (`examine.rs`).
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
+use orch_host::regular_file::{self, Links, ReadError};
 use orch_trust::certificate::{Certificate, required_checks};
 use orch_trust::dsse::{Predicate, Statement};
 use orch_trust::facts::Facts;
@@ -42,12 +41,11 @@ pub fn render(package: &PackageBytes, certificate: Certificate) -> Vec<u8> {
 pub fn read(path: &Path) -> Result<Statement<Certificate>, CertifyError> {
     let io = |source| CertifyError::StatementIo { path: path.to_owned(), source };
     let malformed = |message| CertifyError::StatementMalformed { path: path.to_owned(), message };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(io)?;
-    file.take(STATEMENT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(io)?;
-    if bytes.len() as u64 > STATEMENT_BYTES_MAX {
-        return Err(malformed(format!("it is over {STATEMENT_BYTES_MAX} bytes")));
-    }
+    let (bytes, _) =
+        regular_file::read(path, Links::Followed, STATEMENT_BYTES_MAX).map_err(|error| match error {
+            ReadError::TooLarge { .. } => malformed(format!("it is over {STATEMENT_BYTES_MAX} bytes")),
+            error => io(error.into()),
+        })?;
     let statement: Statement<Certificate> =
         strict_json::parse(&bytes).map_err(|error| malformed(error.to_string()))?;
     let plain = Statement::new(Vec::new(), statement.predicate.clone());

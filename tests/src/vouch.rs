@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use orch_certify::key_file;
+use orch_host::key_file::{self, Purpose};
 use orch_trust::authority::Level;
 use orch_trust::certificate::{
     Certificate, CheckResult, CheckStatus, Environment, LOCAL_DAYS, Measured, Tool, required_checks, sign,
@@ -26,7 +26,7 @@ pub fn vouch(package: &Path, key: &Path) {
     let now = UnixSeconds(i64::try_from(seconds).unwrap());
     let certificate =
         certificate(&bytes, &manifest.id.to_string().into(), &manifest.version.to_string().into(), now);
-    let (name, envelope) = sign(&bytes, certificate, &key_file::read(key).unwrap());
+    let (name, envelope) = sign(&bytes, certificate, &key_file::read(key, Purpose::Certifier).unwrap());
     let path = package.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, envelope).unwrap();

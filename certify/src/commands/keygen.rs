@@ -2,16 +2,16 @@
 //!
 //! In -> out: names -> two files.
 //! Invariant: neither file is ever overwritten.
-//! Not here: their formats (`key_file.rs`, `orch-trust`'s `authority.rs`).
+//! Not here: their formats (`orch-host`'s `key_file.rs`, `orch-trust`'s `authority.rs`).
 
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use orch_certify::key_file;
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Fault, Outcome};
+use orch_host::key_file::{self, Purpose};
 use orch_trust::authority::{Certifier, Level, Publisher};
 use orch_trust::key::PublicKey;
 
@@ -60,7 +60,8 @@ pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Outcome {
     // Namespaces are checked before anything is written: the text is read back the way operators will.
     let any = orch_trust::key::SecretKey::from_seed(&[1; 32]).public();
     render(args, any).map_err(|error| Fault::new(Exit::Usage, "namespace", None, error))?;
-    let key = key_file::write(&args.out).map_err(key_fault)?;
+    let purpose = if args.certifier.is_some() { Purpose::Certifier } else { Purpose::Publisher };
+    let key = key_file::write(&args.out, purpose).map_err(key_fault)?;
     let text =
         render(args, key.public()).map_err(|error| Fault::new(Exit::Usage, "namespace", None, error))?;
     write_new(&public_path, &text)

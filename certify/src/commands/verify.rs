@@ -11,6 +11,7 @@ use orch_certify::error::CertifyError;
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Fault, Outcome};
 use orch_host::package;
+use orch_host::regular_file::{self, Links};
 use orch_trust::admission::{Rules, Step, explain};
 use orch_trust::authority::{Certifier, Publisher};
 use serde_json::json;
@@ -29,6 +30,9 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
+
+/// Of a publisher's or certifier's file.
+const TRUST_BYTES_MAX: u64 = 1 << 20;
 
 const STEPS: [Step; 5] = [Step::Manifest, Step::Files, Step::Release, Step::Certificate, Step::Facts];
 
@@ -81,7 +85,7 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Outcome {
 /// Adds the publisher or certifier of that file.
 fn trust(path: &Path, rules: &mut Rules) -> anyhow::Result<()> {
     let cannot = || format!("cannot trust `{}`", path.display());
-    let text = std::fs::read_to_string(path).with_context(cannot)?;
+    let (text, _) = regular_file::read_text(path, Links::Followed, TRUST_BYTES_MAX).with_context(cannot)?;
     // The two formats share no file: each refuses the other's fields.
     match Certifier::parse(&text) {
         Ok(certifier) => rules.certifiers.push(certifier),

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use orch_certify::issue::{WASMTIME, life_seconds, still_valid};
-use orch_certify::{key_file, statement};
+use orch_certify::statement;
+use orch_host::key_file::{self, Purpose};
 use orch_host::package;
 use orch_trust::authority::{Level, Publisher};
 use orch_trust::certificate::{Certificate, CheckStatus};
@@ -51,7 +52,7 @@ fn keys(home: &Path) {
 }
 
 fn release(package: &Package) {
-    let key = key_file::read(&package.home.path().join("pub.key")).unwrap();
+    let key = key_file::read(&package.home.path().join("pub.key"), Purpose::Publisher).unwrap();
     let said = Release {
         id: orch_trust::name::PluginId::parse("demo/sample").unwrap(),
         version: "1.0.0".parse().unwrap(),
@@ -106,12 +107,12 @@ fn a_certificate_is_used_again_in_the_first_half_of_its_life_only() {
     let home = package.home.path();
     keys(home);
     succeeds(home, &["run", "package", "--key", "cert.key"]);
-    let key = key_file::read(&home.join("cert.key")).unwrap();
+    let key = key_file::read(&home.join("cert.key"), Purpose::Certifier).unwrap();
     let half = life_seconds(Level::Local) / 2;
     let at = |seconds: i64| still_valid(&read(&package), Level::Local, &key, now().plus(seconds)).is_some();
     assert!(at(0) && at(half - 60));
     assert!(!at(half + 60) && !at(2 * half + 60));
-    let other = key_file::write(&home.join("other.key")).unwrap();
+    let other = key_file::write(&home.join("other.key"), Purpose::Certifier).unwrap();
     assert_eq!(still_valid(&read(&package), Level::Local, &other, now()), None);
     assert_eq!(still_valid(&read(&package), Level::Certified, &key, now()), None);
 }
@@ -190,7 +191,10 @@ fn keygen_writes_both_files_once_and_keeps_the_secret() {
     assert!(!said.contains(&seed) && !text.contains(&seed));
     let publisher = Publisher::parse(&text).unwrap();
     assert_eq!(publisher.namespaces, ["acme/", "demo/"]);
-    assert_eq!(publisher.key, key_file::read(&home.path().join("a.key")).unwrap().public());
+    assert_eq!(
+        publisher.key,
+        key_file::read(&home.path().join("a.key"), Purpose::Publisher).unwrap().public()
+    );
     let again = ["keygen", "--out", "a.key", "--certifier", "local"];
     fails(home.path(), &again, 2, "key-file-exists");
     let wrong = ["keygen", "--out", "b.key", "--publisher", "Acme Inc"];
@@ -207,5 +211,13 @@ fn a_key_that_others_can_read_signs_nothing() {
     let path = package.home.path().join("cert.key");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     fails(package.home.path(), &["run", "package", "--key", "cert.key"], 2, "key-file-exposed");
+    assert!(!package.folder().join("certificates").exists());
+}
+
+#[test]
+fn a_publishers_key_certifies_nothing() {
+    let package = sound();
+    keys(package.home.path());
+    fails(package.home.path(), &["run", "package", "--key", "pub.key"], 2, "key-file-other-purpose");
     assert!(!package.folder().join("certificates").exists());
 }

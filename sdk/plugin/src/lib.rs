@@ -9,7 +9,6 @@ pub mod case;
 pub mod component;
 pub mod dependencies;
 pub mod embedded;
-pub mod key_file;
 pub mod pack;
 pub mod project;
 pub mod sbom;

@@ -10,12 +10,16 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use orch_host::regular_file::{self, Links};
 use orch_trust::key::{KeyId, SecretKey};
 use orch_trust::manifest::Manifest;
 use orch_trust::package::{MANIFEST, PackageBytes, RELEASE};
 use orch_trust::refusal::Refusal;
 use orch_trust::release::{self, Release};
 use orch_trust::time::UnixSeconds;
+
+/// More than any file of a package may have.
+const FILE_BYTES_MAX: u64 = 256 << 20;
 
 /// Why a package was not signed.
 #[derive(Debug, thiserror::Error)]
@@ -76,16 +80,21 @@ pub fn sign(request: &SignRequest<'_>) -> Result<KeyId, SignError> {
 fn read_declared(folder: &Path) -> Result<BTreeMap<String, Arc<[u8]>>, SignError> {
     let mut files = BTreeMap::new();
     let manifest = folder.join(MANIFEST);
-    files.insert(MANIFEST.to_owned(), fs::read(&manifest).map_err(io_at(&manifest))?.into());
+    files.insert(MANIFEST.to_owned(), read_file(&manifest)?);
     for entry in fs::read_dir(folder).map_err(io_at(folder))? {
         let entry = entry.map_err(io_at(folder))?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = entry.path();
         if name != MANIFEST && !name.ends_with(".dsse.json") && !path.is_dir() {
-            files.insert(name, fs::read(&path).map_err(io_at(&path))?.into());
+            files.insert(name, read_file(&path)?);
         }
     }
     Ok(files)
+}
+
+fn read_file(path: &Path) -> Result<Arc<[u8]>, SignError> {
+    let read = regular_file::read(path, Links::Refused, FILE_BYTES_MAX);
+    read.map(|(bytes, _)| bytes.as_slice().into()).map_err(|error| io_at(path)(error.into()))
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), SignError> {

@@ -11,7 +11,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use orch_certify::key_file;
+use orch_host::key_file::{self, Purpose};
 use orch_trust::certificate::Certificate;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::{self, Predicate};
@@ -184,10 +184,10 @@ struct Keys {
 
 impl Keys {
     fn read(operator: &Path) -> Self {
-        let read = |name: &str| key_file::read(&operator.join("keys").join(name)).unwrap();
+        let read = |name: &str, purpose| key_file::read(&operator.join("keys").join(name), purpose).unwrap();
         Self {
-            publisher: read("publisher.json"),
-            certifier: read("certifier.json"),
+            publisher: read("publisher.json", Purpose::Publisher),
+            certifier: read("certifier.json", Purpose::Certifier),
             stranger: SecretKey::from_seed(&[9; 32]),
         }
     }

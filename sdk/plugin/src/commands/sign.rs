@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use orch_plugin::key_file;
+use orch_host::key_file::{self, Purpose};
 use orch_plugin::sign::{SignRequest, sign};
 use orch_trust::time::UnixSeconds;
 
@@ -29,7 +29,7 @@ pub(crate) struct SignArguments {
 }
 
 pub(crate) fn run(arguments: &SignArguments) -> anyhow::Result<ExitCode> {
-    let key = key_file::read(&arguments.key)?;
+    let key = key_file::read(&arguments.key, Purpose::Publisher)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
     let request = SignRequest {
         package: &arguments.package,

@@ -1,25 +1,45 @@
 //! Files of secret keys: one ed25519 seed, for its owner's eyes only.
 //!
-//! In -> out: path <-> [`SecretKey`]. JSON: `{"kind":"orch-secret-key","version":1,"seed":"<base64>"}`, mode 0600.
-//! Limits: 4 KiB.
-//! Invariant: a file that others can read, a link, or a file of another user is no key; a file that exists is never
-//! overwritten. Seeds are zeroed after use.
+//! In -> out: path <-> [`SecretKey`]. JSON: `{"kind":"orch-secret-key","version":1,"purpose":"publisher","seed":"<base64>"}`,
+//! mode 0600. Limits: 4 KiB.
+//! Invariant: a file that others can read, a link, or a file of another user is no key; a key is used for what it was
+//! made for; a file that exists is never overwritten. Seeds are zeroed after use.
 //! Not here: public keys (`orch-trust`'s `authority.rs`).
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use orch_trust::key::{SecretKey, base64_decode, base64_encode};
 use orch_trust::strict_json;
-use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
+
+use crate::regular_file::{self, Links, ReadError};
 
 const KEY_BYTES_MAX: u64 = 4096;
 const KIND: &str = "orch-secret-key";
 const VERSION: u32 = 1;
+
+/// What a key was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// Signs releases.
+    Publisher,
+    /// Signs certificates.
+    Certifier,
+}
+
+impl Purpose {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Publisher => "publisher",
+            Self::Certifier => "certifier",
+        }
+    }
+}
 
 /// Why a key file is not used, or not made.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +60,8 @@ pub enum KeyFileError {
     OtherOwner { path: PathBuf, found: u32, expected: u32 },
     #[error("key file `{path}` is not an `{KIND}` of version {VERSION}")]
     Malformed { path: PathBuf },
+    #[error("key file `{path}` is a {}'s, expected a {}'s", found.as_str(), expected.as_str())]
+    OtherPurpose { path: PathBuf, found: Purpose, expected: Purpose },
     #[error("no random bytes for a new key: {message}")]
     Random { message: String },
 }
@@ -54,6 +76,7 @@ impl KeyFileError {
             Self::Exposed { .. } => "key-file-exposed",
             Self::OtherOwner { .. } => "key-file-other-owner",
             Self::Malformed { .. } => "key-file-malformed",
+            Self::OtherPurpose { .. } => "key-file-other-purpose",
             Self::Random { .. } => "key-random",
         }
     }
@@ -64,6 +87,13 @@ impl KeyFileError {
             Self::Exposed { path, .. } => Some(format!(
                 "others may have read it: make a new key, or `chmod 600 {}` if nobody can have",
                 path.display()
+            )),
+            Self::OtherPurpose { expected, .. } => Some(format!(
+                "one key does not vouch twice: `orch-certify keygen --{}` makes the other",
+                match expected {
+                    Purpose::Publisher => "publisher NAMESPACE",
+                    Purpose::Certifier => "certifier local",
+                }
             )),
             Self::Exists { .. } => Some("choose another name with `--out`".to_owned()),
             _ => None,
@@ -76,6 +106,9 @@ impl KeyFileError {
 struct KeyText {
     kind: String,
     version: u32,
+    /// Absent in files of before there were purposes: good for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    purpose: Option<Purpose>,
     seed: String,
 }
 
@@ -89,10 +122,15 @@ impl Drop for KeyText {
 ///
 /// # Errors
 /// `Random`, `Exists`, `Io`.
-pub fn write(path: &Path) -> Result<SecretKey, KeyFileError> {
+pub fn write(path: &Path, purpose: Purpose) -> Result<SecretKey, KeyFileError> {
     let mut seed = Zeroizing::new([0u8; 32]);
     getrandom::fill(&mut *seed).map_err(|error| KeyFileError::Random { message: error.to_string() })?;
-    let text = KeyText { kind: KIND.to_owned(), version: VERSION, seed: base64_encode(&*seed) };
+    let text = KeyText {
+        kind: KIND.to_owned(),
+        version: VERSION,
+        purpose: Some(purpose),
+        seed: base64_encode(&*seed),
+    };
     let mut bytes = Zeroizing::new(serde_json::to_vec(&text).unwrap_or_default());
     bytes.push(b'\n');
     let io = |source: io::Error| match source.kind() {
@@ -104,32 +142,27 @@ pub fn write(path: &Path) -> Result<SecretKey, KeyFileError> {
     Ok(SecretKey::from_seed(&seed))
 }
 
-/// The key of a file.
+/// The key of a file, for that purpose.
 ///
 /// # Errors
-/// `Io`, `NotRegular`, `Exposed`, `OtherOwner`, `Malformed`.
-pub fn read(path: &Path) -> Result<SecretKey, KeyFileError> {
-    let io = |source| KeyFileError::Io { path: path.to_owned(), source };
-    // Without following a link at its end, and without waiting for the other side of a pipe.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let opened = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path);
-    let file = opened.map_err(|source| match source.raw_os_error() {
-        Some(code) if code == rustix::io::Errno::LOOP.raw_os_error() => {
-            KeyFileError::NotRegular { path: path.to_owned() }
-        }
-        _ => io(source),
-    })?;
-    check_access(path, &file.metadata().map_err(io)?)?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(512));
-    file.take(KEY_BYTES_MAX).read_to_end(&mut bytes).map_err(io)?;
-    parse(&bytes).ok_or_else(|| KeyFileError::Malformed { path: path.to_owned() })
+/// `Io`, `NotRegular`, `Exposed`, `OtherOwner`, `Malformed`, `OtherPurpose`.
+pub fn read(path: &Path, expected: Purpose) -> Result<SecretKey, KeyFileError> {
+    let (bytes, metadata) =
+        regular_file::read(path, Links::Refused, KEY_BYTES_MAX).map_err(|error| match error {
+            ReadError::Io(source) => KeyFileError::Io { path: path.to_owned(), source },
+            ReadError::NotRegular => KeyFileError::NotRegular { path: path.to_owned() },
+            ReadError::TooLarge { .. } => KeyFileError::Malformed { path: path.to_owned() },
+        })?;
+    check_access(path, &metadata)?;
+    let (key, purpose) = parse(&bytes).ok_or_else(|| KeyFileError::Malformed { path: path.to_owned() })?;
+    match purpose.filter(|found| *found != expected) {
+        None => Ok(key),
+        Some(found) => Err(KeyFileError::OtherPurpose { path: path.to_owned(), found, expected }),
+    }
 }
 
 fn check_access(path: &Path, metadata: &Metadata) -> Result<(), KeyFileError> {
     let path = || path.to_owned();
-    if !metadata.is_file() {
-        return Err(KeyFileError::NotRegular { path: path() });
-    }
     let found = metadata.mode() & 0o7777;
     if found & 0o077 != 0 {
         return Err(KeyFileError::Exposed { path: path(), found });
@@ -141,14 +174,14 @@ fn check_access(path: &Path, metadata: &Metadata) -> Result<(), KeyFileError> {
     }
 }
 
-fn parse(bytes: &[u8]) -> Option<SecretKey> {
+fn parse(bytes: &[u8]) -> Option<(SecretKey, Option<Purpose>)> {
     let text: KeyText = strict_json::parse(bytes).ok()?;
     if text.kind != KIND || text.version != VERSION {
         return None;
     }
     let seed = Zeroizing::new(base64_decode(&text.seed).ok()?);
     let seed: Zeroizing<[u8; 32]> = Zeroizing::new(seed.as_slice().try_into().ok()?);
-    Some(SecretKey::from_seed(&seed))
+    Some((SecretKey::from_seed(&seed), text.purpose))
 }
 
 #[cfg(test)]
@@ -159,15 +192,15 @@ mod tests {
     use super::*;
 
     fn code(path: &Path) -> Option<&'static str> {
-        read(path).err().map(|error| error.code())
+        read(path, Purpose::Publisher).err().map(|error| error.code())
     }
 
     #[test]
     fn a_key_is_read_back_and_only_its_owner_can() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.key");
-        let made = write(&path).unwrap();
-        assert_eq!(read(&path).unwrap().public(), made.public());
+        let made = write(&path, Purpose::Publisher).unwrap();
+        assert_eq!(read(&path, Purpose::Publisher).unwrap().public(), made.public());
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         for mode in [0o640, 0o604, 0o610, 0o644] {
             std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
@@ -179,17 +212,17 @@ mod tests {
     fn a_key_is_never_overwritten_and_two_keys_differ() {
         let folder = tempfile::tempdir().unwrap();
         let (one, two) = (folder.path().join("a.key"), folder.path().join("b.key"));
-        let made = write(&one).unwrap();
-        assert_eq!(write(&one).unwrap_err().code(), "key-file-exists");
-        assert_eq!(read(&one).unwrap().public(), made.public());
-        assert_ne!(write(&two).unwrap().public(), made.public());
+        let made = write(&one, Purpose::Publisher).unwrap();
+        assert_eq!(write(&one, Purpose::Publisher).unwrap_err().code(), "key-file-exists");
+        assert_eq!(read(&one, Purpose::Publisher).unwrap().public(), made.public());
+        assert_ne!(write(&two, Purpose::Publisher).unwrap().public(), made.public());
     }
 
     #[test]
     fn links_folders_and_other_contents_are_no_keys() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.key");
-        write(&path).unwrap();
+        write(&path, Purpose::Publisher).unwrap();
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
         assert_eq!(code(&link), Some("key-file-not-regular"));
@@ -200,5 +233,37 @@ mod tests {
             std::fs::write(&path, wrong).unwrap();
             assert_eq!(code(&path), Some("key-file-malformed"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_key_is_used_for_what_it_was_made_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.key");
+        write(&path, Purpose::Certifier).unwrap();
+        assert!(read(&path, Purpose::Certifier).is_ok());
+        let error = read(&path, Purpose::Publisher).unwrap_err();
+        assert_eq!(error.code(), "key-file-other-purpose");
+        assert!(error.to_string().ends_with("is a certifier's, expected a publisher's"), "{error}");
+        // Older files do not say it.
+        let text = std::fs::read_to_string(&path).unwrap().replace("\"purpose\":\"certifier\",", "");
+        assert!(!text.contains("purpose"));
+        std::fs::write(&path, &text).unwrap();
+        assert!(read(&path, Purpose::Certifier).is_ok() && read(&path, Purpose::Publisher).is_ok());
+        std::fs::write(&path, text.replace("\"seed\"", "\"purpose\":\"any\",\"seed\"")).unwrap();
+        assert_eq!(code(&path), Some("key-file-malformed"));
+    }
+
+    #[test]
+    fn a_key_of_another_user_and_a_pipe_are_no_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.key");
+        write(&path, Purpose::Publisher).unwrap();
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(4242), None).unwrap();
+            assert_eq!(code(&path), Some("key-file-other-owner"));
+        }
+        std::fs::remove_file(&path).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).unwrap();
+        assert_eq!(code(&path), Some("key-file-not-regular"));
     }
 }
