@@ -1,17 +1,19 @@
 //! Signed heads: how far a run's journal was, said by this host's key, kept where the run cannot reach.
 //!
 //! In -> out: (run, seq, hash) -> [`Head`] with its MAC; a folder of the operator's <-> `<run>.json`.
+//! Limits: 4 KiB a kept head.
 //! Invariant: a head is signed only for events that are durable at `power`, so no power cut makes a journal too short.
 //! Not here: when heads are signed (`writer.rs`), what follows from a wrong one (`verify.rs`).
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use crate::chain::Link;
 use crate::event::{Event, RunStarted};
@@ -42,22 +44,34 @@ pub struct Head {
     pub seq: u64,
     /// 64 hex digits.
     pub hash: String,
+    /// [`place_digest`] of the store that the run is in; absent in the store itself, and in heads of older hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
     /// 64 hex digits.
     pub mac: String,
 }
 
+/// SHA-256 of a state folder's path: where a store is, in words that say nothing of it. 64 hex digits.
+pub(crate) fn place_digest(folder: &Path) -> String {
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    // Without `.` and doubled slashes.
+    let plain: PathBuf = absolute.components().collect();
+    hex::encode(Sha256::digest(plain.as_os_str().as_bytes()))
+}
+
 impl Head {
     /// The head at that link.
-    pub(crate) fn sign(keys: &JournalKeys, run: &str, seq: u64, link: &Link) -> Self {
-        let mac = head_mac(keys, run, seq, link).finalize().into_bytes();
-        Self { run: run.to_owned(), seq, hash: hex::encode(link), mac: hex::encode(mac) }
+    pub(crate) fn sign(keys: &JournalKeys, run: &str, seq: u64, link: &Link, store: Option<&str>) -> Self {
+        let mac = head_mac(keys, run, seq, link, store).finalize().into_bytes();
+        let store = store.map(str::to_owned);
+        Self { run: run.to_owned(), seq, hash: hex::encode(link), store, mac: hex::encode(mac) }
     }
 
     /// The link that this host's key vouches for, if it does.
     pub(crate) fn link(&self, keys: &JournalKeys) -> Option<Link> {
         let link: Link = hex::decode(&self.hash).ok()?.try_into().ok()?;
         let mac = hex::decode(&self.mac).ok()?;
-        head_mac(keys, &self.run, self.seq, &link).verify_slice(&mac).ok()?;
+        head_mac(keys, &self.run, self.seq, &link, self.store.as_deref()).verify_slice(&mac).ok()?;
         Some(link)
     }
 
@@ -72,6 +86,22 @@ impl Head {
             return Err(std::io::Error::new(ErrorKind::InvalidData, "not a small regular file"));
         }
         Ok(Some(serde_json::from_slice(&std::fs::read(&path)?)?))
+    }
+
+    /// The runs of which heads were kept in that folder, sorted.
+    pub(crate) fn kept_runs(folder: &Path) -> std::io::Result<Vec<String>> {
+        let mut runs = Vec::new();
+        let entries = match std::fs::read_dir(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(runs),
+            entries => entries?,
+        };
+        for entry in entries {
+            let name = entry?.file_name();
+            let run = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            runs.extend(run.filter(|run| is_run_id(run)).map(str::to_owned));
+        }
+        runs.sort();
+        Ok(runs)
     }
 
     /// Puts the head in the place of the kept one, whole or not at all.
@@ -114,12 +144,14 @@ fn start_mac(keys: &JournalKeys, started: &RunStarted) -> Result<Hmac<Sha256>, s
     Ok(mac)
 }
 
-fn head_mac(keys: &JournalKeys, run: &str, seq: u64, link: &Link) -> Hmac<Sha256> {
+fn head_mac(keys: &JournalKeys, run: &str, seq: u64, link: &Link, store: Option<&str>) -> Hmac<Sha256> {
     let mut mac = keyed(&keys.heads);
     mac.update(run.as_bytes());
     mac.update(&[0]);
     mac.update(&seq.to_be_bytes());
     mac.update(link);
+    // What comes before has a known end, so that this needs no mark.
+    mac.update(store.unwrap_or_default().as_bytes());
     mac
 }
 

@@ -5,7 +5,7 @@
 //! Not here: whether the chain is whole and ours (`events.rs`, `verify.rs`), values of this moment's run that are
 //! accepted and not committed (the loop keeps those).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
@@ -24,6 +24,7 @@ pub const KV_KEYS_MAX: u32 = 1000;
 #[derive(Debug)]
 pub struct Reader {
     connection: Connection,
+    folder: PathBuf,
 }
 
 impl Reader {
@@ -32,7 +33,11 @@ impl Reader {
     /// # Errors
     /// `Missing`, `NewerVersion`, `ForeignSchema`, `OddFile`, `Sqlite`.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        Ok(Self { connection: connection::open_reader(folder)? })
+        Ok(Self { connection: connection::open_reader(folder)?, folder: folder.to_owned() })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(crate) fn connection(&self) -> &Connection {

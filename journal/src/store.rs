@@ -73,7 +73,9 @@ impl Store {
         let position = events::next_position(&connection)?;
         let keys = Arc::new(options.keys);
         let queue = Arc::new(Queue::new(options.level));
-        let writer = Writer::new(connection, queue.clone(), keys.clone(), options.heads_dir, position)?;
+        let place = head::place_digest(folder);
+        let writer =
+            Writer::new(connection, queue.clone(), keys.clone(), options.heads_dir, place, position)?;
         let thread = std::thread::Builder::new().name("orch-store".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(|source| StoreError::Io {
             what: "start the writer of",

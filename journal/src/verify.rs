@@ -31,7 +31,7 @@ pub struct AuditedRun {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AuditFault {
     /// Stable name: `journal-broken`, `run-foreign`, `journal-truncated`, `journal-rewritten`, `head-forged`,
-    /// `position-repeated`.
+    /// `position-repeated`, `journal-missing`.
     pub code: &'static str,
     pub text: String,
 }
@@ -89,7 +89,55 @@ pub fn audit_verify(
         let text = format!("{all} events have {distinct} positions up to {end}");
         faults.push(AuditFault { code: "position-repeated", text });
     }
+    if let Some(folder) = heads_dir {
+        // A run of which the store has at least a head was named above.
+        let known: Vec<&str> = known.into_iter().chain(&headed).map(String::as_str).collect();
+        faults.extend(missing_runs(reader.folder(), keys, folder, &known)?);
+    }
     Ok(AuditReport { runs, faults })
+}
+
+/// Runs that this host vouched for as runs of that store and that are not among those it has, also when the store
+/// itself is gone.
+///
+/// # Errors
+/// `Io` if the folder of heads cannot be read.
+pub fn missing_runs(
+    store: &Path,
+    keys: &JournalKeys,
+    heads_dir: &Path,
+    known: &[&str],
+) -> Result<Vec<AuditFault>, StoreError> {
+    let place = head::place_digest(store);
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| StoreError::Io { what: "read", path, source }
+    };
+    let mut faults = Vec::new();
+    for run in Head::kept_runs(heads_dir).map_err(io(heads_dir))? {
+        if known.contains(&run.as_str()) {
+            continue;
+        }
+        let kept = match Head::read(heads_dir, &run) {
+            Ok(Some(kept)) => kept,
+            // Of which store it was cannot be said.
+            Ok(None) => continue,
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => continue,
+            Err(error) => return Err(io(&heads_dir.join(format!("{run}.json")))(error)),
+        };
+        if kept.store.as_ref() != Some(&place) {
+            continue;
+        }
+        let seq = kept.seq;
+        faults.push(match kept.link(keys).is_some() && kept.run == run {
+            true => AuditFault {
+                code: "journal-missing",
+                text: format!("run `{run}` is not in the store, its kept head names event {seq}"),
+            },
+            false => judged(StoreError::HeadForged { run, seq })?,
+        });
+    }
+    Ok(faults)
 }
 
 fn audit_run(
@@ -157,6 +205,7 @@ fn stored_heads(reader: &Reader, run: &str) -> Result<Vec<Head>, StoreError> {
             run: run.to_owned(),
             seq: row.get::<_, i64>(0)?.unsigned_abs(),
             hash: hex::encode(row.get::<_, Vec<u8>>(1)?),
+            store: None,
             mac: hex::encode(row.get::<_, Vec<u8>>(2)?),
         })
     })?;

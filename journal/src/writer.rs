@@ -31,6 +31,8 @@ pub(crate) struct Writer {
     queue: Arc<Queue>,
     keys: Arc<JournalKeys>,
     heads_dir: Option<PathBuf>,
+    /// Where the store is, for heads that are kept elsewhere.
+    place: String,
     position: i64,
     log_pages: Arc<AtomicI32>,
 }
@@ -59,6 +61,7 @@ impl Writer {
         queue: Arc<Queue>,
         keys: Arc<JournalKeys>,
         heads_dir: Option<PathBuf>,
+        place: String,
         position: i64,
     ) -> Result<Self, StoreError> {
         let mut connection = connection;
@@ -68,7 +71,7 @@ impl Writer {
             seen.store(pages, Ordering::Relaxed);
             Ok(())
         }))?;
-        Ok(Self { connection, queue, keys, heads_dir, position, log_pages })
+        Ok(Self { connection, queue, keys, heads_dir, place, position, log_pages })
     }
 
     /// Writes groups until the queue is closed, or until the first error.
@@ -144,10 +147,11 @@ impl Writer {
         let mut heads = Vec::new();
         for cursor in group.heads.iter().filter_map(|slot| cursors.get(*slot)) {
             let Some(seq) = cursor.next.checked_sub(1) else { continue };
-            let head = Head::sign(&self.keys, &cursor.names.id, seq, &cursor.link);
-            let mac = hex::decode(&head.mac).unwrap_or_default();
-            events.head.execute(params![head.run, seq as i64, cursor.link, mac])?;
-            heads.push(head);
+            let sign = |place| Head::sign(&self.keys, &cursor.names.id, seq, &cursor.link, place);
+            let stored = sign(None);
+            let mac = hex::decode(&stored.mac).unwrap_or_default();
+            events.head.execute(params![stored.run, seq as i64, cursor.link, mac])?;
+            heads.push(sign(Some(self.place.as_str())));
         }
         Ok(heads)
     }

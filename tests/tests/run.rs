@@ -166,3 +166,16 @@ fn a_full_disk_ends_the_run_with_what_is_durable_and_the_next_one_goes_on() {
     workspace.run(&[], 0);
     assert!(workspace.statuses().values().all(|status| status == "done"));
 }
+
+#[test]
+fn a_store_that_was_removed_is_said_at_run_and_is_a_fault_of_the_audit() {
+    let workspace = Workspace::new("- {id: one, kind: note}\n");
+    workspace.run(&[], 0);
+    workspace.host(&["audit", "verify"], 0);
+    std::fs::remove_dir_all(workspace.path().join(".orch")).unwrap();
+    assert!(out(&workspace.host(&["audit", "verify"], 5)).contains("journal-missing: run `"));
+    assert!(err(&workspace.run(&[], 0)).contains("warning: the store is gone: run `"));
+    // Nor does a new store make it good.
+    assert!(out(&workspace.host(&["audit", "verify"], 5)).contains("journal-missing: run `"));
+    assert!(!err(&workspace.run(&[], 0)).contains("the store is gone"), "it is there now");
+}

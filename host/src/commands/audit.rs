@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use orch_journal::audit_verify;
+use orch_journal::{AuditReport, audit_verify, missing_runs};
 
 use super::status::Format;
 use crate::console::{Console, Tone, escape};
@@ -23,8 +23,16 @@ pub enum AuditCommand {
 pub fn run(command: &AuditCommand, home: Option<&Path>, console: Console) -> Outcome {
     let AuditCommand::Verify { place: args, format } = command;
     let operator = place::operator(home)?;
-    let reader = Place::from_args(args)?.reader()?;
-    let report = audit_verify(&reader, &place::journal_keys(&operator), Some(&operator.home.join("heads")))?;
+    let place = Place::from_args(args)?;
+    let (keys, heads) = (place::journal_keys(&operator), operator.home.join("heads"));
+    let report = match place.has_store() {
+        true => audit_verify(&place.reader()?, &keys, Some(&heads))?,
+        false => AuditReport { runs: Vec::new(), faults: missing_runs(&place.state, &keys, &heads, &[])? },
+    };
+    if !place.has_store() && report.is_intact() {
+        // Nothing was ever here.
+        place.reader()?;
+    }
     match format {
         Format::Json => console.line(&serde_json::to_string(&report).map_err(anyhow::Error::from)?),
         Format::Text => {
@@ -45,6 +53,12 @@ pub fn run(command: &AuditCommand, home: Option<&Path>, console: Console) -> Out
                     console.paint(Tone::Bad, "fault"),
                     fault.code,
                     escape(&fault.text)
+                ));
+            }
+            if report.faults().any(|fault| fault.code == "journal-missing") {
+                console.note(&format!(
+                    "hint: put the store back; if you removed it yourself, remove the run's head in `{}` too",
+                    heads.display()
                 ));
             }
             if report.is_intact() {

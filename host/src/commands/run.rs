@@ -116,6 +116,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     }
 
     // 3. The run, shown as it becomes durable.
+    warn_of_missing_runs(&place, &operator, console)?;
     let session = Session::open(Setup {
         place: &place,
         operator: &operator,
@@ -134,6 +135,26 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let summary = driven?;
     report(&summary, format, console);
     Ok(exit_of(&summary))
+}
+
+/// A store that is gone is no reason to stop, and none to be silent: what ran is done again.
+fn warn_of_missing_runs(place: &Place, operator: &Operator, console: Console) -> Result<(), Fault> {
+    if place.has_store() {
+        return Ok(());
+    }
+    let heads = operator.home.join("heads");
+    let missing = orch_journal::missing_runs(&place.state, &place::journal_keys(operator), &heads, &[])?;
+    if let Some(first) = missing.first() {
+        let others = match missing.len() {
+            1 => String::new(),
+            count => format!(", and {} others", count - 1),
+        };
+        console.warn(&format!(
+            "the store is gone: {}{others}; what ran before may run again, `orch-host audit verify` shows all",
+            escape(&first.text)
+        ));
+    }
+    Ok(())
 }
 
 /// What an operator hears before plugins run.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use orch_journal::event::{Event, RunStatus};
-use orch_journal::{AuditReport, Reader, audit_verify};
+use orch_journal::{AuditReport, Reader, audit_verify, missing_runs};
 use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 
@@ -183,4 +183,34 @@ fn a_head_of_another_run_or_of_nobody_is_no_head() {
     assert_eq!(codes(folder.path()), ["head-forged"]);
     std::fs::write(&kept, "{}").unwrap();
     assert_eq!(codes(folder.path()), ["head-forged"]);
+}
+
+#[test]
+fn a_run_that_was_taken_out_whole_and_a_store_that_is_gone_are_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    stored(folder.path(), small_run());
+    let (state, heads) = (folder.path().join("state"), folder.path().join("heads"));
+    let missing = |known: &[&str], place: &Path| -> Vec<&'static str> {
+        missing_runs(place, &keys(), &heads, known).unwrap().iter().map(|fault| fault.code).collect()
+    };
+    assert!(missing(&[RUN], &state).is_empty());
+    assert_eq!(missing(&[], &state), ["journal-missing"]);
+    assert_eq!(missing(&[], &folder.path().join("./state/")), ["journal-missing"]);
+    assert!(missing(&[], &folder.path().join("other")).is_empty(), "it is another store's");
+
+    // The run is taken out of the store, and nothing there speaks of it.
+    change(folder.path(), "DELETE FROM events; DELETE FROM heads;");
+    assert!(codes(folder.path()).contains(&"journal-missing"), "{:?}", codes(folder.path()));
+
+    // A head that names another store, or this one without this host's key, is no proof.
+    let path = heads.join(format!("{RUN}.json"));
+    let head: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let mut forged = head.clone();
+    forged["seq"] = 9.into();
+    std::fs::write(&path, forged.to_string()).unwrap();
+    assert_eq!(missing(&[], &state), ["head-forged"]);
+    std::fs::write(&path, "not a head").unwrap();
+    assert!(missing(&[], &state).is_empty());
+    std::fs::remove_dir_all(&heads).unwrap();
+    assert!(missing(&[], &state).is_empty());
 }
