@@ -3,6 +3,8 @@
 //! Invariant: what is approved is shown first; approval is the operator's, never the workspace's and never the
 //! package's.
 
+mod upgrade;
+
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -34,6 +36,12 @@ pub enum PluginCommand {
     Add {
         /// The package's folder
         package: PathBuf,
+        /// Say yes beforehand: the digest that the package's manifest must have
+        #[arg(long, value_name = "SHA256")]
+        yes: Option<String>,
+        /// Also a lower version than the one approved before
+        #[arg(long)]
+        allow_rollback: bool,
         #[command(flatten)]
         place: WorkspaceArgs,
     },
@@ -41,6 +49,9 @@ pub enum PluginCommand {
     Approve {
         /// NAMESPACE/NAME
         id: String,
+        /// Also a lower version than the one approved before
+        #[arg(long)]
+        allow_rollback: bool,
         /// One more folder with packages; may be said again
         #[arg(long, value_name = "DIR")]
         plugins: Vec<PathBuf>,
@@ -65,8 +76,12 @@ pub enum PluginCommand {
 pub fn run(command: &PluginCommand, home: Option<&Path>, console: Console) -> Outcome {
     let operator = place::operator(home)?;
     match command {
-        PluginCommand::Add { package, place } => add(&operator, package, place, console),
-        PluginCommand::Approve { id, plugins } => approve(&operator, id, plugins, console),
+        PluginCommand::Add { package, yes, allow_rollback, place } => {
+            add(&operator, package, yes.as_deref(), *allow_rollback, place, console)
+        }
+        PluginCommand::Approve { id, allow_rollback, plugins } => {
+            approve(&operator, id, *allow_rollback, plugins, console)
+        }
         PluginCommand::List { plugins, format } => list(&operator, plugins, *format, console),
         PluginCommand::Inspect { package, format } => inspect(&operator, package, *format, console),
     }
@@ -121,21 +136,33 @@ fn show_ask(manifest: &Manifest, console: Console) {
     }
 }
 
-fn add(operator: &Operator, folder: &Path, args: &WorkspaceArgs, console: Console) -> Outcome {
+fn add(
+    operator: &Operator,
+    folder: &Path,
+    yes: Option<&str>,
+    allow_rollback: bool,
+    args: &WorkspaceArgs,
+    console: Console,
+) -> Outcome {
     let place = Place::from_args(args)?;
     let bytes = package::read(folder)?;
     let manifest = check_but_approval(operator, folder, &bytes)?;
     show_ask(&manifest, console);
-    match console.ask("allow this?") {
-        Some(true) => {}
-        Some(false) => return Ok(Exit::NeedsDecision),
-        None => {
-            let hint =
-                "run it on a terminal, or `orch-host plugin approve` after copying the package yourself"
-                    .to_owned();
+    upgrade::show(operator, &manifest, allow_rollback, console)?;
+    // The manifest names the digest of every other file.
+    let digest = orch_trust::digest::Sha256Digest::of(bytes.manifest()).to_string();
+    console.line(&format!("  manifest {digest}"));
+    let allowed = match yes {
+        Some(said) => said == digest,
+        None => console.ask("allow this?").ok_or_else(|| {
+            let hint = format!("look at what it asks for, then say `--yes {digest}`");
             let error = anyhow::anyhow!("nobody can be asked about `{}`", manifest.id);
-            return Err(Fault::new(Exit::NeedsDecision, "approval-missing", Some(hint), error));
-        }
+            Fault::new(Exit::NeedsDecision, "approval-missing", Some(hint), error)
+        })?,
+    };
+    if !allowed {
+        let error = anyhow::anyhow!("`{}` was not allowed", manifest.id);
+        return Err(Fault::new(Exit::NeedsDecision, "package-not-accepted", None, error));
     }
     let target = operator
         .home
@@ -181,7 +208,13 @@ fn keep(bytes: &PackageBytes, from: &Path, target: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-fn approve(operator: &Operator, id: &str, folders: &[PathBuf], console: Console) -> Outcome {
+fn approve(
+    operator: &Operator,
+    id: &str,
+    allow_rollback: bool,
+    folders: &[PathBuf],
+    console: Console,
+) -> Outcome {
     let parsed = PluginId::parse(id).map_err(|error| place::input("plugin-id", None, error.to_string()))?;
     let searched = place::package_folders(operator, folders)?;
     let found = plugins::discover(&searched);
@@ -192,6 +225,7 @@ fn approve(operator: &Operator, id: &str, folders: &[PathBuf], console: Console)
     let bytes = plugins::read(package)?;
     let manifest = check_but_approval(operator, &package.folder, &bytes)?;
     show_ask(&manifest, console);
+    upgrade::show(operator, &manifest, allow_rollback, console)?;
     operator.approve(&approval_of(&manifest))?;
     console.line(&format!("approved {} {}", manifest.id, manifest.version));
     Ok(Exit::Done)
