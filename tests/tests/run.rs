@@ -179,3 +179,23 @@ fn a_store_that_was_removed_is_said_at_run_and_is_a_fault_of_the_audit() {
     assert!(out(&workspace.host(&["audit", "verify"], 5)).contains("journal-missing: run `"));
     assert!(!err(&workspace.run(&[], 0)).contains("the store is gone"), "it is there now");
 }
+
+#[test]
+fn a_package_is_added_without_a_terminal_by_the_digest_that_was_looked_at() {
+    let workspace = Workspace::new("- {id: one, kind: note}\n");
+    let package = packages().join("demo/executor-note/0.1.0");
+    let folder = package.to_str().unwrap();
+    workspace.host(&["plugin", "add", folder, "--yes", &"0".repeat(64)], 6);
+    assert!(!workspace.operator().join("packages/demo").exists());
+    let manifest = std::fs::read(package.join("manifest.json")).unwrap();
+    let digest = orch_trust::digest::Sha256Digest::of(&manifest).to_string();
+    // The approval of before was for a newer version.
+    let approval = workspace.operator().join("approvals/demo.executor-note.json");
+    let newer = std::fs::read_to_string(&approval).unwrap().replace("0.1.0", "0.2.0");
+    std::fs::write(&approval, newer).unwrap();
+    let refused = err(&workspace.host(&["plugin", "add", folder, "--yes", &digest], 3));
+    assert!(refused.contains("code: rollback"), "{refused}");
+    workspace.host(&["plugin", "add", folder, "--yes", &digest, "--allow-rollback"], 0);
+    assert!(workspace.operator().join("packages/demo/executor-note/0.1.0/component.wasm").exists());
+    assert!(workspace.read("orch.lock").contains("demo/executor-note"));
+}

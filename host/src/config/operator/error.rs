@@ -1,0 +1,111 @@
+//! Why the operator's folder cannot be used, and what its operator can do about it.
+//!
+//! Not here: who is checked for what (`operator.rs`, `keeper.rs`, `secret.rs`).
+
+use std::path::PathBuf;
+
+use orch_trust::authority::AuthorityError;
+use orch_trust::strict_json::JsonError;
+
+use super::{FILE_BYTES_MAX, FILES_MAX, SIGNING_KEY_VARIABLE};
+
+/// Why the operator's folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    #[error("cannot {what} `{path}`")]
+    Io {
+        what: &'static str,
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("neither `--config-home`, `XDG_CONFIG_HOME` nor `HOME` says where the operator's folder is")]
+    NoHome,
+    #[error("the machine gives no random numbers")]
+    NoRandom,
+    #[error("`{path}` can be read by others: its mode is {mode:o}, expected 600")]
+    SecretMode { path: PathBuf, mode: u32 },
+    #[error("`{path}` is {found_bytes} bytes, expected 32")]
+    SecretSize { path: PathBuf, found_bytes: usize },
+    #[error("`{path}` can be changed by others: its mode is {mode:o}")]
+    Writable { path: PathBuf, mode: u32 },
+    #[error("`{path}` belongs to user {owner}, expected {me} or root")]
+    OtherOwner { path: PathBuf, owner: u32, me: u32 },
+    #[error("`{path}` cannot be remembered: its name has control characters or is no UTF-8")]
+    WorkspaceName { path: PathBuf },
+    #[error("`{path}` is no regular file")]
+    NotRegular { path: PathBuf },
+    #[error("`{path}` is {found_bytes} bytes, limit is {FILE_BYTES_MAX}")]
+    TooLarge { path: PathBuf, found_bytes: u64 },
+    #[error("`{path}` has more than {FILES_MAX} files")]
+    TooMany { path: PathBuf },
+    #[error("`{path}` is not usable")]
+    Authority {
+        path: PathBuf,
+        #[source]
+        source: AuthorityError,
+    },
+    #[error("`{path}` is no approval")]
+    Approval {
+        path: PathBuf,
+        #[source]
+        source: JsonError,
+    },
+    #[error("`{SIGNING_KEY_VARIABLE}` is neither a public key nor the path of one")]
+    SigningKey {
+        #[source]
+        source: AuthorityError,
+    },
+    #[error(
+        "`{SIGNING_KEY_VARIABLE}` is neither a base64 ed25519 public key nor the path of a file that is there"
+    )]
+    SigningKeyMissing,
+}
+
+impl OperatorError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "operator-io",
+            Self::NoHome => "operator-no-home",
+            Self::NoRandom => "no-random",
+            Self::SecretMode { .. } | Self::SecretSize { .. } => "operator-secret",
+            Self::Writable { .. } => "operator-writable",
+            Self::OtherOwner { .. } => "operator-other-owner",
+            Self::WorkspaceName { .. } => "workspace-name",
+            Self::TooLarge { .. } | Self::TooMany { .. } => "operator-too-large",
+            Self::NotRegular { .. } | Self::Authority { .. } | Self::Approval { .. } => "operator-file",
+            Self::SigningKey { .. } | Self::SigningKeyMissing => "signing-key",
+        }
+    }
+
+    /// What the operator can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoHome => "say `--config-home DIR`".to_owned(),
+            Self::SecretMode { path, .. } => {
+                format!("`chmod 600 {}`; if somebody read it, remove it and every `.orch`", path.display())
+            }
+            Self::SecretSize { path, .. } => {
+                format!("remove `{}`; stores made with it will be refused as foreign", path.display())
+            }
+            Self::Writable { path, .. } => format!(
+                "what is in it decides what plugins may do: look whether it says what you wrote, then `chmod go-w {}`; with `umask 022` new files are made so",
+                path.display()
+            ),
+            Self::OtherOwner { path, .. } => format!(
+                "look whether it says what you want, then make it yours: `chown $(id -u) {}`",
+                path.display()
+            ),
+            Self::WorkspaceName { .. } => "give the folder another name".to_owned(),
+            Self::NotRegular { .. } | Self::Authority { .. } | Self::Approval { .. } => {
+                "correct the file or move it out of the folder; nothing runs while it cannot be read"
+                    .to_owned()
+            }
+            Self::SigningKey { .. } | Self::SigningKeyMissing => {
+                "it is a base64 ed25519 public key, or the path of a file with one, such as a publisher's public `.toml` of `orch-certify keygen`".to_owned()
+            }
+            _ => return None,
+        })
+    }
+}
