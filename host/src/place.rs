@@ -8,7 +8,7 @@ mod faults;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use orch_journal::{JournalKeys, Level, Reader, STORE_FILE, Store, StoreOptions};
+use orch_journal::{JournalKeys, Level, Reader, STORE_FILE, Store, StoreError, StoreOptions};
 use orch_trust::authority::AuthorityError;
 use orch_trust::lock::Lock;
 use orch_trust::time::UnixSeconds;

@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 19] = [
+const PARTS: [&str; 21] = [
     "commands",
     "interrupt",
     "session",
@@ -29,7 +29,9 @@ const PARTS: [&str; 19] = [
     "processes",
     "capability",
     "call",
+    "key_file",
     "package",
+    "regular_file",
     "console",
     "bindings",
     "exit",
