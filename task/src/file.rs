@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::file::node::{Placed, Spot};
 use crate::model::{Status, Task};
+use crate::render::KEYS;
 
 mod error;
 mod fields;
@@ -112,6 +113,16 @@ impl TaskFile {
     pub fn bytes(&self) -> &[u8] {
         self.text.as_bytes()
     }
+}
+
+/// The key of a task that this one is probably meant to be: at most two letters away, and no setting that is known by
+/// another name.
+pub fn meant_key(key: &str) -> Option<&'static str> {
+    const LETTERS_MIN: usize = 4;
+    let distance = |known: &&'static str| strsim::damerau_levenshtein(key, known);
+    let nearest = KEYS.iter().copied().min_by_key(distance)?;
+    let is_near = distance(&nearest) <= if nearest.len() > 5 { 2 } else { 1 };
+    (is_near && key.len() >= LETTERS_MIN && key != nearest).then_some(nearest)
 }
 
 impl FileTask {

@@ -199,3 +199,13 @@ fn a_package_is_added_without_a_terminal_by_the_digest_that_was_looked_at() {
     assert!(workspace.operator().join("packages/demo/executor-note/0.1.0/component.wasm").exists());
     assert!(workspace.read("orch.lock").contains("demo/executor-note"));
 }
+
+#[test]
+fn a_key_that_is_nearly_one_of_every_task_is_said() {
+    let workspace =
+        Workspace::new("- {id: a, comand: [make], kind: note}\n- {id: b, color: red, kind: note}\n");
+    let output = workspace.run(&[], 0);
+    let said =
+        "task `a` at line 1, column 3 has the key `comand`, which goes to its executor; is `command` meant?";
+    assert!(out(&output).contains(said) && !out(&output).contains("color"), "{}", out(&output));
+}

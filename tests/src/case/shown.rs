@@ -28,6 +28,12 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\blooked at \d+", "looked at <n>"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
         (r"\bkernel \S+", "kernel <release>"),
+        // How many heads a run has signed, and at which events, depends on how fast its writer was.
+        (r"\bsigned heads: [1-9]\d*", "signed heads: <n>"),
+        (
+            r"(?m)^(.*head-forged: head of run `<run>` at event )\d+ (.*\n)(.*head-forged: head of run .*\n)*",
+            "$1<n> $2",
+        ),
         // What cargo does depends on what it did before.
         (r"(?m)^ +(Compiling|Finished|Locking|Updating|Adding|Downloading|Downloaded|Blocking) .*\n", ""),
         (r"\b\d+(\.\d+)? ?m?s\b", "<duration>"),
