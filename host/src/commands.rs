@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::console::Console;
-use crate::exit::{Exit, Outcome};
+use crate::exit::{Exit, Fault, Outcome};
 
 /// Runs plans of tasks with signed WebAssembly plugins
 #[derive(Parser)]
@@ -90,6 +90,7 @@ pub enum Command {
 
 /// Carries out one verb.
 pub fn dispatch(args: Args, console: Console) -> Outcome {
+    enough_open_files()?;
     let home = args.config_home.as_deref();
     match args.command {
         Command::Init(args) => init::run(&args, home, console),
@@ -119,5 +120,20 @@ pub fn dispatch(args: Args, console: Console) -> Outcome {
             console.line(&format!("orch-host {}", env!("CARGO_PKG_VERSION")));
             Ok(Exit::Done)
         }
+    }
+}
+
+/// With fewer the parts of a run fail one by one, each in its own words.
+fn enough_open_files() -> Result<(), Fault> {
+    const OPEN_FILES_MIN: u64 = 64;
+    match rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
+        Some(few) if few < OPEN_FILES_MIN => {
+            let hint =
+                Some(format!("`ulimit -n 1024` in the shell that starts it; {OPEN_FILES_MIN} is the least"));
+            let what =
+                anyhow::anyhow!("this process may open {few} files, expected at least {OPEN_FILES_MIN}");
+            Err(Fault::new(Exit::HostError, "open-files", hint, what))
+        }
+        _ => Ok(()),
     }
 }

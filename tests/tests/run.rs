@@ -209,3 +209,14 @@ fn a_key_that_is_nearly_one_of_every_task_is_said() {
         "task `a` at line 1, column 3 has the key `comand`, which goes to its executor; is `command` meant?";
     assert!(out(&output).contains(said) && !out(&output).contains("color"), "{}", out(&output));
 }
+
+#[test]
+fn too_few_open_files_are_said_at_once() {
+    let workspace = Workspace::new("[]\n");
+    let host = workspace.command(&["run", "--trust-workspace"]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 8; exec \"$0\" \"$@\""]).arg(host.get_program()).args(host.get_args());
+    let output = limited.current_dir(workspace.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    assert!(err(&output).contains("may open 8 files, expected at least 64"), "{}", err(&output));
+}
