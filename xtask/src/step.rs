@@ -4,9 +4,12 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+
+const PULSE: Duration = Duration::from_secs(30);
 
 /// `cargo` in the checkout, without what an outer cargo set.
 pub(crate) fn cargo(root: &Path) -> Command {
@@ -42,11 +45,24 @@ pub(crate) fn status(what: &str, command: &mut Command) -> anyhow::Result<i32> {
     Ok(status.code().unwrap_or(-1))
 }
 
-/// A headline with the time that the work took after it.
+/// A headline with the time that the work took after it, and a sign of life every half minute.
 pub(crate) fn timed<T>(what: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     say(what);
     let started = Instant::now();
-    let done = work()?;
+    let (over, is_over) = mpsc::channel::<()>();
+    let pulse = std::thread::spawn({
+        let what = what.to_owned();
+        move || {
+            // Disconnected when the work is over.
+            while is_over.recv_timeout(PULSE) == Err(RecvTimeoutError::Timeout) {
+                println!("   … {:.0} s: {what}", started.elapsed().as_secs_f64());
+            }
+        }
+    });
+    let done = work();
+    drop(over);
+    // A pulse that panicked has lost its output; the work's result does not hang on it.
+    let _ = pulse.join();
     println!("   {:.1} s", started.elapsed().as_secs_f64());
-    Ok(done)
+    done
 }
