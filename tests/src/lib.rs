@@ -185,6 +185,16 @@ pub fn out(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// Waits for what comes within half a minute, looking forty times a second.
+#[track_caller]
+pub fn until(wanted: impl Fn() -> bool) {
+    let came = (0..1200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(25));
+        wanted()
+    });
+    assert!(came, "it never came");
+}
+
 /// Copies a folder.
 pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();

@@ -2,10 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 use std::process::{Child, Output, Stdio};
-use std::time::Duration;
 
 use orch_journal::Event;
-use orch_tests::{Workspace, err, out};
+use orch_tests::{Workspace, err, out, until};
 
 /// A run whose first task ends when the file `go` is there.
 fn waiting_run(more: &str) -> (Workspace, Child) {
@@ -18,15 +17,6 @@ fn waiting_run(more: &str) -> (Workspace, Child) {
     until(|| workspace.reader().runs().is_ok_and(|runs| !runs.is_empty()));
     until(|| workspace.statuses().get("a").is_some_and(|status| status == "in_progress"));
     (workspace, host)
-}
-
-#[track_caller]
-fn until(wanted: impl Fn() -> bool) {
-    let came = (0..1200).any(|_| {
-        std::thread::sleep(Duration::from_millis(25));
-        wanted()
-    });
-    assert!(came, "it never came");
 }
 
 fn heard(workspace: &Workspace, name: &str) -> bool {

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use orch_journal::Event;
-use orch_tests::Workspace;
+use orch_tests::{Workspace, until};
 
 /// A verifier whose one check is this command.
 fn workspace(tasks: &str, check: &str) -> Workspace {
@@ -28,15 +28,6 @@ fn bind(workspace: &Workspace, check: &str) {
 fn spawn(workspace: &Workspace) -> Child {
     let mut host = workspace.command(&["run", "--trust-workspace", "--jobs", "2"]);
     host.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-}
-
-#[track_caller]
-fn until(wanted: impl Fn() -> bool) {
-    let came = (0..1200).any(|_| {
-        std::thread::sleep(Duration::from_millis(25));
-        wanted()
-    });
-    assert!(came, "it never came");
 }
 
 fn place(events: &[Event], wanted: impl Fn(&Event) -> bool) -> usize {
