@@ -160,6 +160,12 @@ impl Workspace {
         Reader::open(&self.path().join(".orch")).unwrap()
     }
 
+    /// True once a run is in the store; a host that begins makes the store in steps.
+    pub fn has_run(&self) -> bool {
+        Reader::open(&self.path().join(".orch"))
+            .is_ok_and(|reader| reader.runs().is_ok_and(|runs| !runs.is_empty()))
+    }
+
     /// The newest run's events, each checked against the chain.
     pub fn events(&self) -> Vec<Event> {
         let reader = self.reader();

@@ -13,8 +13,7 @@ fn waiting_run(more: &str) -> (Workspace, Child) {
     ));
     let mut host = workspace.command(&["run", "--trust-workspace", "--jobs", "1"]);
     let host = host.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    until(|| workspace.path().join(".orch/state.db").exists());
-    until(|| workspace.reader().runs().is_ok_and(|runs| !runs.is_empty()));
+    until(|| workspace.has_run());
     until(|| workspace.statuses().get("a").is_some_and(|status| status == "in_progress"));
     (workspace, host)
 }

@@ -70,11 +70,8 @@ fn a_look_that_a_crash_cut_off_is_made_again_by_the_next_run() {
         "- {id: a, kind: note, verify: [demo/verifier-command]}\n- {id: b, kind: note, dependencies: [a]}\n";
     let workspace = workspace(tasks, "[sleep, '30']");
     let mut host = spawn(&workspace);
-    until(|| workspace.path().join(".orch/state.db").exists());
-    until(|| {
-        workspace.reader().runs().is_ok_and(|runs| !runs.is_empty())
-            && workspace.events().iter().any(|event| looks_at(event, Some(0)))
-    });
+    until(|| workspace.has_run());
+    until(|| workspace.events().iter().any(|event| looks_at(event, Some(0))));
     host.kill().unwrap();
     host.wait().unwrap();
     bind(&workspace, "['true']");
