@@ -23,6 +23,7 @@ pub mod run;
 pub mod task_file;
 pub mod task_reader;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use orch_journal::event::{Decision, Event, TaskIndex};
@@ -81,8 +82,8 @@ async fn work(
 ) -> Result<Stop, DriveError> {
     let strict = desk.rules.is_strict();
     let mut control = desk.control.clone();
-    // The attempt that ended as it began, if the last one did.
-    let mut at_once: Option<Ended> = None;
+    // Attempts that ended as they began.
+    let mut at_once: VecDeque<Ended> = VecDeque::new();
 
     recover::settle(run, Cut::HostGone)?;
     recover::unblock(run)?;
@@ -103,7 +104,7 @@ async fn work(
         planning.observe(run, roles, desk).await?;
 
         // Choose: as many tasks as there are free slots.
-        while at_once.is_none() && desk.control() == Control::GoOn {
+        while at_once.is_empty() && desk.control() == Control::GoOn {
             let free = (desk.rules.jobs as usize).saturating_sub(run.running_count());
             if free == 0 || run.ready_count() == 0 || planning.is_finished() {
                 break;
@@ -112,7 +113,7 @@ async fn work(
                 Decision::Start(picked) => {
                     for task in picked {
                         let alone = !strict && running.is_empty() && run.ready_count() == 1;
-                        at_once = attempt::start(run, roles, desk, task, running, alone).await?;
+                        at_once.extend(attempt::start(run, roles, desk, task, running, alone).await?);
                         if strict {
                             sheet.save(run, roles, desk, "in_progress").await?;
                         }
@@ -123,7 +124,7 @@ async fn work(
             }
         }
 
-        if running.is_empty() && at_once.is_none() {
+        if running.is_empty() && at_once.is_empty() {
             if desk.control() != Control::GoOn {
                 return Ok(Stop::Interrupted);
             }
@@ -144,7 +145,7 @@ async fn work(
         }
 
         // Wait for whatever comes first.
-        let back = match at_once.take() {
+        let back = match at_once.pop_front() {
             Some(ended) => Back::Attempt(ended),
             None => {
                 let due = run.next_due();
@@ -185,6 +186,10 @@ async fn work(
         }
         run.end(task, now_ms());
         if let Some(stop) = judge(run, desk)? {
+            for ended in at_once {
+                let task = take_back(run, roles, desk, Back::Attempt(ended))?;
+                run.end(task, now_ms());
+            }
             drain(run, roles, desk, running).await?;
             return Ok(stop);
         }

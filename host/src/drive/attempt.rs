@@ -8,7 +8,7 @@
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use orch_journal::event::{AttemptFinished, Ending, Event, TaskIndex, Writes};
 use orch_journal::failpoint;
@@ -42,8 +42,8 @@ pub struct Ended {
 
 /// Begins the next attempt at a ready task; gives it back at once if it was over before it waited for anything.
 ///
-/// With `alone` nothing else runs or could: then the loop's own thread takes the guest up to its first wait, at most
-/// for one tick, which saves two changes of threads for a task that does nothing.
+/// `alone`: nothing else runs or could. Then, and when the executor's last call took no longer than changes of threads
+/// would, the loop's own thread takes the guest up to its first wait, at most for one tick.
 pub async fn start(
     run: &mut Run,
     roles: &Roles,
@@ -69,11 +69,14 @@ pub async fn start(
         AttemptGate::new(index, attempt, run.ask(), desk.journal.clone(), desk.rules.durability.effects());
     let wall = executor.wall.min(Duration::from_millis(task.timeout_ms).saturating_add(GRACE));
     let context = desk.lend(&executor, run.shared(), Arc::new(gate), log.clone(), wall);
+    let is_here = alone || (executor.pace.is_quick() && !desk.rules.is_strict());
     let mut call = Box::pin(async move {
+        let begun = Instant::now();
         let report = executor.role.execute(context, &task, attempt).await;
+        executor.pace.took(begun.elapsed());
         Ended { task: index, attempt, report, log }
     });
-    if alone && let Poll::Ready(ended) = poll_fn(|waker| Poll::Ready(call.as_mut().poll(waker))).await {
+    if is_here && let Poll::Ready(ended) = poll_fn(|waker| Poll::Ready(call.as_mut().poll(waker))).await {
         return Ok(Some(ended));
     }
     running.spawn_on(async move { Back::Attempt(call.await) }, &desk.guests);

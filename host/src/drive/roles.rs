@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use orch_task::{Kind, Task};
@@ -28,6 +29,32 @@ pub struct Bound<T> {
     pub wall: Duration,
     /// Its grant reaches something outside the host's store.
     pub effectful: bool,
+    /// How long its last call took.
+    pub pace: Pace,
+}
+
+/// How long the last call of a plugin took, in nanoseconds; of one that was never called nothing is known.
+#[derive(Debug)]
+pub struct Pace(AtomicU64);
+
+/// What two changes of threads cost, and some.
+const QUICK: Duration = Duration::from_micros(60);
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self(AtomicU64::new(u64::MAX))
+    }
+}
+
+impl Pace {
+    pub fn took(&self, time: Duration) {
+        self.0.store(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// True if the last call was over sooner than another thread would have begun it.
+    pub fn is_quick(&self) -> bool {
+        u128::from(self.0.load(Ordering::Relaxed)) < QUICK.as_nanos()
+    }
 }
 
 /// Everything that a run calls.
@@ -65,5 +92,20 @@ impl Roles {
         let mut kinds: Vec<Kind> = self.executors.keys().cloned().collect();
         kinds.sort();
         kinds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_is_quick_only_while_its_last_call_was() {
+        let pace = Pace::default();
+        assert!(!pace.is_quick(), "nothing is known of it");
+        pace.took(QUICK / 2);
+        assert!(pace.is_quick());
+        pace.took(QUICK);
+        assert!(!pace.is_quick());
     }
 }

@@ -14,7 +14,7 @@ use orch_trust::facts::Facts;
 
 use super::PluginsError;
 use crate::config::workspace::WorkspaceConfig;
-use crate::drive::roles::{Bound, Roles};
+use crate::drive::roles::{Bound, Pace, Roles};
 use crate::engine::cache::NativeCache;
 use crate::engine::{CallError, Compiled, Engine, EngineError};
 use crate::role::auditor::Auditor;
@@ -102,6 +102,7 @@ impl<'a> Workbench<'a> {
             settings: self.workspace.settings_of(id).into(),
             wall: Duration::from_millis(admitted.manifest().limits.wall_ms.into()),
             effectful: admitted.grant().permissions().is_effectful(),
+            pace: Pace::default(),
         })
     }
 
