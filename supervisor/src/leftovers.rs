@@ -149,7 +149,14 @@ mod tests {
         unsafe { command.pre_exec(|| Ok(rustix::process::setsid().map(|_| ())?)) };
         let child = command.spawn().unwrap();
         let identity = ProcessIdentity::of(child.id()).unwrap();
-        while members(&[&identity]).unwrap().len() < 3 {
+        // All three are there, and one has gone to a session of its own.
+        let is_away = |pid: &u32| {
+            let table = process_table::all().unwrap();
+            *pid != identity.pid && table.get(pid).is_some_and(|stat| stat.session == *pid)
+        };
+        while !(members(&[&identity]).unwrap().len() == 3
+            && members(&[&identity]).unwrap().keys().any(is_away))
+        {
             thread::yield_now();
         }
         (child, identity)
