@@ -141,8 +141,8 @@ mod tests {
     use std::os::unix::process::CommandExt;
     use std::process::{Child, Command};
 
-    /// A shell in a session of its own, with a sleeper in the same session and one in another.
-    fn family() -> (Child, ProcessIdentity) {
+    /// A shell in a session of its own, with a sleeper in the same session and one in another, whose pid is last.
+    fn family() -> (Child, ProcessIdentity, u32) {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "sleep 97 & setsid sleep 98 & wait"]);
         // SAFETY: setsid is async-signal-safe.
@@ -150,21 +150,21 @@ mod tests {
         let child = command.spawn().unwrap();
         let identity = ProcessIdentity::of(child.id()).unwrap();
         // All three are there, and one has gone to a session of its own.
-        let is_away = |pid: &u32| {
+        loop {
+            let all = members(&[&identity]).unwrap();
             let table = process_table::all().unwrap();
-            *pid != identity.pid && table.get(pid).is_some_and(|stat| stat.session == *pid)
-        };
-        while !(members(&[&identity]).unwrap().len() == 3
-            && members(&[&identity]).unwrap().keys().any(is_away))
-        {
+            let is_away =
+                |pid: &u32| *pid != identity.pid && table.get(pid).is_some_and(|stat| stat.session == *pid);
+            if let (3, Some(away)) = (all.len(), all.keys().copied().find(is_away)) {
+                return (child, identity, away);
+            }
             thread::yield_now();
         }
-        (child, identity)
     }
 
     #[test]
     fn session_and_descendants_are_ended() {
-        let (mut child, identity) = family();
+        let (mut child, identity, _) = family();
         let reaper = thread::spawn(move || child.wait());
         let found = end_within(std::slice::from_ref(&identity), Duration::ZERO).unwrap();
         assert_eq!(found.killed.len(), 3, "{found:?}");
@@ -174,27 +174,18 @@ mod tests {
 
     #[test]
     fn a_session_without_its_leader_is_ended() {
-        let (mut child, identity) = family();
+        let (mut child, identity, away) = family();
         child.kill().unwrap();
         child.wait().unwrap();
         // The one that went to another session is out of reach now; this is the limit that the header names.
-        let away: Vec<u32> = process_table::all()
-            .unwrap()
-            .into_keys()
-            .filter(|pid| {
-                std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line == b"sleep\x0098\0")
-            })
-            .collect();
         let found = end_within(std::slice::from_ref(&identity), Duration::ZERO).unwrap();
         assert_eq!(found.killed.len(), 1, "{found:?}");
-        for pid in away {
-            signal_if(pid, Signal::KILL, |_| true).unwrap();
-        }
+        assert!(signal_if(away, Signal::KILL, |_| true).unwrap());
     }
 
     #[test]
     fn another_start_boot_or_the_caller_is_not_touched() {
-        let (mut child, identity) = family();
+        let (mut child, identity, _) = family();
         let later = ProcessIdentity { start_ticks: identity.start_ticks + 1, ..identity.clone() };
         let elsewhere = ProcessIdentity { boot_id: "another".to_owned(), ..identity.clone() };
         let me = ProcessIdentity::of(std::process::id()).unwrap();
