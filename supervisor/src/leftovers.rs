@@ -141,30 +141,32 @@ mod tests {
     use std::os::unix::process::CommandExt;
     use std::process::{Child, Command};
 
-    /// A shell in a session of its own, with a sleeper in the same session and one in another, whose pid is last.
-    fn family() -> (Child, ProcessIdentity, u32) {
+    /// A shell in a session of its own, with a sleeper in the same session and one in another.
+    fn family() -> (Child, ProcessIdentity) {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "sleep 97 & setsid sleep 98 & wait"]);
         // SAFETY: setsid is async-signal-safe.
         unsafe { command.pre_exec(|| Ok(rustix::process::setsid().map(|_| ())?)) };
         let child = command.spawn().unwrap();
         let identity = ProcessIdentity::of(child.id()).unwrap();
-        // All three are there, and one has gone to a session of its own.
-        loop {
-            let all = members(&[&identity]).unwrap();
-            let table = process_table::all().unwrap();
-            let is_away =
-                |pid: &u32| *pid != identity.pid && table.get(pid).is_some_and(|stat| stat.session == *pid);
-            if let (3, Some(away)) = (all.len(), all.keys().copied().find(is_away)) {
-                return (child, identity, away);
-            }
+        while away(&identity).is_none() {
             thread::yield_now();
         }
+        (child, identity)
+    }
+
+    /// The one of a whole family that has gone to a session of its own.
+    fn away(family: &ProcessIdentity) -> Option<u32> {
+        let all = members(&[family]).unwrap();
+        let table = process_table::all().unwrap();
+        let is_away =
+            |pid: &u32| *pid != family.pid && table.get(pid).is_some_and(|stat| stat.session == *pid);
+        all.keys().copied().find(is_away).filter(|_| all.len() == 3)
     }
 
     #[test]
     fn session_and_descendants_are_ended() {
-        let (mut child, identity, _) = family();
+        let (mut child, identity) = family();
         let reaper = thread::spawn(move || child.wait());
         let found = end_within(std::slice::from_ref(&identity), Duration::ZERO).unwrap();
         assert_eq!(found.killed.len(), 3, "{found:?}");
@@ -174,7 +176,8 @@ mod tests {
 
     #[test]
     fn a_session_without_its_leader_is_ended() {
-        let (mut child, identity, away) = family();
+        let (mut child, identity) = family();
+        let away = away(&identity).unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
         // The one that went to another session is out of reach now; this is the limit that the header names.
@@ -185,7 +188,7 @@ mod tests {
 
     #[test]
     fn another_start_boot_or_the_caller_is_not_touched() {
-        let (mut child, identity, _) = family();
+        let (mut child, identity) = family();
         let later = ProcessIdentity { start_ticks: identity.start_ticks + 1, ..identity.clone() };
         let elsewhere = ProcessIdentity { boot_id: "another".to_owned(), ..identity.clone() };
         let me = ProcessIdentity::of(std::process::id()).unwrap();
