@@ -42,8 +42,8 @@ pub struct Ended {
 
 /// Begins the next attempt at a ready task; gives it back at once if it was over before it waited for anything.
 ///
-/// `alone`: nothing else runs or could. Then, and when the executor's last call took no longer than changes of threads
-/// would, the loop's own thread takes the guest up to its first wait, at most for one tick.
+/// `alone`: nothing else runs or could. Then, and when nothing else runs and the executor's last call took no longer than
+/// changes of threads would, the loop's own thread takes the guest up to its first wait, at most for one tick.
 pub async fn start(
     run: &mut Run,
     roles: &Roles,
@@ -69,7 +69,8 @@ pub async fn start(
         AttemptGate::new(index, attempt, run.ask(), desk.journal.clone(), desk.rules.durability.effects());
     let wall = executor.wall.min(Duration::from_millis(task.timeout_ms).saturating_add(GRACE));
     let context = desk.lend(&executor, run.shared(), Arc::new(gate), log.clone(), wall);
-    let is_here = alone || (executor.pace.is_quick() && !desk.rules.is_strict());
+    // Never beside attempts on the guests' threads: the loop would not hear of their effects and ends meanwhile.
+    let is_here = alone || (executor.pace.is_quick() && running.is_empty() && !desk.rules.is_strict());
     let mut call = Box::pin(async move {
         let begun = Instant::now();
         let report = executor.role.execute(context, &task, attempt).await;
