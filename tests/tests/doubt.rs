@@ -179,20 +179,29 @@ fn an_edit_that_came_out_is_put_back_after_a_kill() {
 
 #[test]
 fn a_run_is_not_closed_while_its_task_file_cannot_be_written() {
-    let workspace = Workspace::new("- {id: a, kind: note}\n- {id: b, kind: note}\n");
-    let stop = AtomicBool::new(false);
-    let output = std::thread::scope(|scope| {
-        let editor = scope.spawn(|| edit_until(&workspace, &stop, Duration::ZERO));
-        let output = workspace.command(&["run", "--trust-workspace"]).output().unwrap();
-        stop.store(true, Ordering::SeqCst);
-        editor.join().unwrap();
-        output
+    // Now and then the host is faster than the editor: then the run is closed, and the file says what the run says.
+    let was_busy = (0..30).any(|_| {
+        let workspace = Workspace::new("- {id: a, kind: note}\n- {id: b, kind: note}\n");
+        let stop = AtomicBool::new(false);
+        let output = std::thread::scope(|scope| {
+            let editor = scope.spawn(|| edit_until(&workspace, &stop, Duration::ZERO));
+            let output = workspace.command(&["run", "--trust-workspace"]).output().unwrap();
+            stop.store(true, Ordering::SeqCst);
+            editor.join().unwrap();
+            output
+        });
+        let is_busy = output.status.code() == Some(2);
+        if is_busy {
+            assert!(err(&output).contains("code: task-file-busy"), "{}", err(&output));
+            workspace.run(&[], 0);
+        } else {
+            assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        }
+        assert_eq!(checker::at_the_end_of_notes(&workspace), []);
+        assert_eq!((ends(&workspace, 0).len(), ends(&workspace, 1).len()), (1, 1), "nothing is done again");
+        is_busy
     });
-    assert!(err(&output).contains("code: task-file-busy"), "{}", err(&output));
-    assert_eq!(output.status.code(), Some(2));
-    workspace.run(&[], 0);
-    assert_eq!(checker::at_the_end_of_notes(&workspace), []);
-    assert_eq!((ends(&workspace, 0).len(), ends(&workspace, 1).len()), (1, 1), "nothing is done again");
+    assert!(was_busy, "the editor was never faster than ten tries");
 }
 
 /// Adds comments to the task file as an editor does, as fast as it can; gives how many.
