@@ -17,9 +17,11 @@ pub mod names;
 
 use std::cell::OnceCell;
 use std::error::Error;
+use std::time::Instant;
 
 use orch_host::engine::FEATURES;
 use orch_trust::certificate::{CheckResult, CheckStatus, Measured, Tool};
+use orch_trust::digest::Sha256Digest;
 use orch_trust::facts::Facts;
 use orch_trust::manifest::{Manifest, Role};
 use orch_trust::package::PackageBytes;
@@ -137,20 +139,18 @@ impl<'a> Subject<'a> {
 /// Runs the static checks of a group; a conformance group has none.
 pub fn run_static(group: Group, package: &PackageBytes) -> Vec<CheckResult> {
     let subject = Subject::new(package);
-    match group {
-        Group::Package => {
-            vec![manifest::check(&subject), names::check(&subject), file_set::check(&subject)]
+    let checks: &[Check] = match group {
+        Group::Package => &[manifest::check, names::check, file_set::check],
+        Group::Component => {
+            &[component::check, imports::check, exports::check, memory::check, custom_sections::check]
         }
-        Group::Component => vec![
-            component::check(&subject),
-            imports::check(&subject),
-            exports::check(&subject),
-            memory::check(&subject),
-            custom_sections::check(&subject),
-        ],
-        Group::Conformance(_) => Vec::new(),
-    }
+        Group::Conformance(_) => &[],
+    };
+    checks.iter().map(|check| timed(|| check(&subject))).collect()
 }
+
+/// One static check.
+type Check = fn(&Subject<'_>) -> CheckResult;
 
 /// It looked at so many things and all were well. `notes`: what a person should know all the same.
 pub(crate) fn passed(id: &str, looked_at: u64, notes: Vec<String>) -> CheckResult {
@@ -180,8 +180,14 @@ pub(crate) fn judged(id: &str, looked_at: u64, findings: Vec<String>) -> CheckRe
     }
 }
 
+/// It looked and found what a person should weigh; the required list says how many of those still count.
+pub fn warned(id: &str, looked_at: u64, findings: Vec<String>) -> CheckResult {
+    result(id, CheckStatus::Warn, looked_at, findings)
+}
+
 fn result(id: &str, status: CheckStatus, looked_at: u64, findings: Vec<String>) -> CheckResult {
     let cut = |text: String| text.chars().take(FINDING_CHARACTERS_MAX).collect();
+    let said = format!("{id} {CHECK_VERSION} {} {looked_at}\n{}", status.as_str(), findings.join("\n"));
     CheckResult {
         id: id.to_owned(),
         version: CHECK_VERSION,
@@ -189,7 +195,17 @@ fn result(id: &str, status: CheckStatus, looked_at: u64, findings: Vec<String>) 
         status,
         looked_at,
         findings: findings.into_iter().take(FINDINGS_MAX).map(cut).collect(),
+        duration_ms: 0,
+        evidence_sha256: Sha256Digest::of(said.as_bytes()),
     }
+}
+
+/// The check's result with the time that it took.
+pub(crate) fn timed(check: impl FnOnce() -> CheckResult) -> CheckResult {
+    let started = Instant::now();
+    let result = check();
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    CheckResult { duration_ms, ..result }
 }
 
 /// A refusal as a finding: its code, then what and why.

@@ -7,6 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 use orch_host::package::PackageError;
+use orch_trust::key::SignError;
 use orch_trust::refusal::Refusal;
 use orch_trust::time::UnixSeconds;
 
@@ -51,6 +52,8 @@ pub enum CertifyError {
     StatementCheck { check: String, found: String },
     #[error("package does not hold")]
     Refused(#[source] Refusal),
+    #[error(transparent)]
+    Sign(#[from] SignError),
     #[error("`{path}` cannot be written")]
     Write {
         path: PathBuf,
@@ -78,6 +81,7 @@ impl CertifyError {
             Self::StatementDigest => "statement-digest",
             Self::StatementCheck { .. } => "statement-check",
             Self::Refused(refusal) => refusal.code(),
+            Self::Sign(_) => "not-signed",
             Self::Write { .. } => "certificate-write",
         }
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use orch_trust::authority::Level;
 use orch_trust::certificate::{
-    CERTIFIED_ONLY, CheckResult, CheckStatus, Measured, RequiredCheck, required_checks,
+    CERTIFIED_ONLY, CheckResult, Measured, RequiredCheck, Shortfall, required_checks,
 };
 use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
@@ -58,10 +58,11 @@ pub fn examine(
         return Err(CertifyError::CheckNotAvailable { level: level.as_str(), missing });
     }
     let roles = Manifest::parse(package.manifest()).map(|manifest| manifest.roles).unwrap_or_default();
+    let required = required_checks(level, &roles);
     let (mut results, mut measured) = (Vec::new(), Measured::default());
     for group in Group::of(&roles) {
         let stopped = match group {
-            Group::Conformance(_) => results.iter().find(|result: &&CheckResult| !is_pass(result)),
+            Group::Conformance(_) => results.iter().find(|result: &&CheckResult| stops(&required, result)),
             Group::Package | Group::Component => None,
         };
         if let Some(result) = stopped {
@@ -75,8 +76,14 @@ pub fn examine(
         measured.fuel_max = measured.fuel_max.max(used.fuel_max);
         measured.memory_bytes_max = measured.memory_bytes_max.max(used.memory_bytes_max);
     }
-    let unmet = unmet(&required_checks(level, &roles), &results);
+    let unmet = unmet(&required, &results);
     Ok(Examination { level, results, measured, unmet })
+}
+
+/// True if the plugin is not to be called after this result.
+fn stops(required: &[RequiredCheck], result: &CheckResult) -> bool {
+    let wanted = required.iter().find(|wanted| wanted.id == result.id);
+    wanted.is_none_or(|wanted| wanted.accept(result).is_err())
 }
 
 /// Which of the required checks do not count as passed.
@@ -85,19 +92,18 @@ pub fn unmet(required: &[RequiredCheck], results: &[CheckResult]) -> Vec<Unmet> 
         let found = results.iter().filter(|result| result.id == wanted.id).collect::<Vec<_>>();
         let found = match found.as_slice() {
             [] => "absent".to_owned(),
-            [one] if one.version < wanted.version_min => format!("of version {}", one.version),
-            [one] if one.status != CheckStatus::Pass => one.status.as_str().to_owned(),
-            [one] if one.looked_at == 0 => "empty".to_owned(),
-            [_] => return None,
+            [one] => match wanted.accept(one) {
+                Ok(()) => return None,
+                Err(Shortfall::Version) => format!("of version {}", one.version),
+                Err(Shortfall::Status) => one.status.as_str().to_owned(),
+                Err(Shortfall::Empty) => "empty".to_owned(),
+                Err(Shortfall::Warnings) => format!("`warn` with {} findings", one.findings.len()),
+            },
             [..] => "there twice".to_owned(),
         };
         Some(Unmet { check: wanted.id.clone(), found })
     };
     required.iter().filter_map(judge).collect()
-}
-
-fn is_pass(result: &CheckResult) -> bool {
-    result.status == CheckStatus::Pass
 }
 
 #[cfg(test)]
@@ -107,7 +113,7 @@ mod tests {
 
     #[track_caller]
     fn check(results: &[CheckResult], expected: Option<&str>) {
-        let required = [RequiredCheck { id: "memory".to_owned(), version_min: 1 }];
+        let required = [RequiredCheck { id: "memory".to_owned(), version_min: 1, warnings_max: 0 }];
         let found = unmet(&required, results).into_iter().next().map(|unmet| unmet.found);
         assert_eq!(found.as_deref(), expected);
     }

@@ -12,7 +12,7 @@ use orch_trust::authority::{Certifier, Level};
 use orch_trust::certificate::{self, CERTIFIED_DAYS, Certificate, Environment, LOCAL_DAYS};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::facts::Facts;
-use orch_trust::key::SecretKey;
+use orch_trust::key::Signer;
 use orch_trust::manifest::Manifest;
 use orch_trust::package::{CERTIFICATES, PackageBytes};
 use orch_trust::time::UnixSeconds;
@@ -72,14 +72,14 @@ pub fn assemble(
 /// Signs the certificate and puts it into the package's folder; gives its path.
 ///
 /// # Errors
-/// `Write`.
+/// `Sign`, `Write`.
 pub fn sign_into(
     folder: &Path,
     package: &PackageBytes,
     certificate: Certificate,
-    key: &SecretKey,
+    signer: &dyn Signer,
 ) -> Result<PathBuf, CertifyError> {
-    let (name, bytes) = certificate::sign(package, certificate, key);
+    let (name, bytes) = certificate::sign(package, certificate, signer)?;
     let path = folder.join(name);
     let write = |source| CertifyError::Write { path: path.clone(), source };
     match std::fs::create_dir(folder.join(CERTIFICATES)) {
@@ -106,11 +106,11 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub fn still_valid(
     package: &PackageBytes,
     level: Level,
-    key: &SecretKey,
+    signer: &dyn Signer,
     now: UnixSeconds,
 ) -> Option<UnixSeconds> {
     let manifest = Manifest::parse(package.manifest()).ok()?;
-    let own = Certifier { key: key.public(), owner: String::new(), profile: level, not_after: None };
+    let own = Certifier { key: signer.public(), owner: String::new(), profile: level, not_after: None };
     let found = certificate::verify(package, &manifest, &[own], level, now).ok()?;
     let same = found.level == level
         && found.certifier == tool()

@@ -11,7 +11,7 @@ use crate::authority::{Certifier, Level};
 use crate::digest::Sha256Digest;
 use crate::dsse::{self, Predicate, Statement};
 use crate::facts::Facts;
-use crate::key::SecretKey;
+use crate::key::{SignError, Signer};
 use crate::manifest::{Manifest, Role};
 use crate::name::PluginId;
 use crate::package::PackageBytes;
@@ -63,6 +63,38 @@ pub struct CheckResult {
     /// What it has to say, code first; empty for a plain pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<String>,
+    /// How long it took. Evidence: not part of the result digest.
+    pub duration_ms: u64,
+    /// SHA-256 of everything it said, findings in full length included. Evidence: not part of the result digest.
+    pub evidence_sha256: Sha256Digest,
+}
+
+/// What of a check's result every certifier with the same tools must find alike.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Outcome<'a> {
+    id: &'a str,
+    version: u32,
+    tool: &'a Tool,
+    status: CheckStatus,
+    looked_at: u64,
+    findings: &'a [String],
+}
+
+impl<'a> Outcome<'a> {
+    fn of(result: &'a CheckResult) -> Self {
+        let CheckResult {
+            id,
+            version,
+            tool,
+            status,
+            looked_at,
+            findings,
+            duration_ms: _,
+            evidence_sha256: _,
+        } = result;
+        Self { id, version: *version, tool, status: *status, looked_at: *looked_at, findings }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,9 +152,10 @@ impl Certificate {
             version: &'a semver::Version,
             level: Level,
             facts: &'a Facts,
-            checks: &'a [CheckResult],
+            checks: Vec<Outcome<'a>>,
         }
         let Self { id, version, level, facts, checks, .. } = self;
+        let checks = checks.iter().map(Outcome::of).collect();
         let results = Results { id, version, level: *level, facts, checks };
         Sha256Digest::of(&serde_json::to_vec(&results).unwrap_or_default())
     }
@@ -133,6 +166,39 @@ impl Certificate {
 pub struct RequiredCheck {
     pub id: String,
     pub version_min: u32,
+    /// How many findings it may have and still count when its status is `warn`; 0: a warning refuses.
+    pub warnings_max: u64,
+}
+
+/// Why the result of a required check does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shortfall {
+    Version,
+    Status,
+    Empty,
+    Warnings,
+}
+
+impl RequiredCheck {
+    /// Succeeds if that result of this check counts.
+    pub fn accept(&self, result: &CheckResult) -> Result<(), Shortfall> {
+        if result.version < self.version_min {
+            return Err(Shortfall::Version);
+        }
+        match result.status {
+            CheckStatus::Pass => {}
+            CheckStatus::Warn if self.warnings_max == 0 => return Err(Shortfall::Status),
+            CheckStatus::Warn if result.findings.len() as u64 > self.warnings_max => {
+                return Err(Shortfall::Warnings);
+            }
+            CheckStatus::Warn => {}
+            CheckStatus::Fail | CheckStatus::Error | CheckStatus::Skipped => return Err(Shortfall::Status),
+        }
+        match result.looked_at {
+            0 => Err(Shortfall::Empty),
+            _ => Ok(()),
+        }
+    }
 }
 
 const STATIC_CHECKS: [&str; 8] =
@@ -163,7 +229,7 @@ pub const CERTIFIED_ONLY: [&str; 20] = [
 
 /// The host's own list: what must be in a certificate of that level for a plugin of those roles.
 pub fn required_checks(level: Level, roles: &[Role]) -> Vec<RequiredCheck> {
-    let required = |id: String| RequiredCheck { id, version_min: 1 };
+    let required = |id: String| RequiredCheck { id, version_min: 1, warnings_max: 0 };
     let mut checks: Vec<RequiredCheck> =
         STATIC_CHECKS.into_iter().map(|id| required(id.to_owned())).collect();
     checks.extend(roles.iter().map(|role| required(format!("conformance/{}", role.as_str()))));
@@ -174,9 +240,16 @@ pub fn required_checks(level: Level, roles: &[Role]) -> Vec<RequiredCheck> {
 }
 
 /// Name and bytes of the certificate file for this package.
-pub fn sign(package: &PackageBytes, certificate: Certificate, key: &SecretKey) -> (String, Vec<u8>) {
-    let name = format!("certificates/{}.dsse.json", key.public().id().short());
-    (name, dsse::sign(&Statement::new(package.subjects(), certificate), &[key]))
+///
+/// # Errors
+/// The signer's own.
+pub fn sign(
+    package: &PackageBytes,
+    certificate: Certificate,
+    signer: &dyn Signer,
+) -> Result<(String, Vec<u8>), SignError> {
+    let name = format!("certificates/{}.dsse.json", signer.public().id().short());
+    Ok((name, dsse::sign(&Statement::new(package.subjects(), certificate), &[signer])?))
 }
 
 /// The certificate that counts: of the wanted level or higher, every one that is there being sound.
@@ -296,19 +369,27 @@ fn check_results(certificate: &Certificate, roles: &[Role]) -> Result<(), Refusa
         let status = check.status.as_str().to_owned();
         return Err(Refusal::CheckNotPassed { check: check.id.escape_default().take(100).collect(), status });
     }
-    for RequiredCheck { id, version_min } in required_checks(certificate.level, roles) {
-        let Some(check) = checks.iter().find(|check| check.id == id) else {
-            return Err(Refusal::CheckMissing { check: id });
+    for required in required_checks(certificate.level, roles) {
+        let Some(check) = checks.iter().find(|check| check.id == required.id) else {
+            return Err(Refusal::CheckMissing { check: required.id });
         };
-        if check.version < version_min {
-            return Err(Refusal::CheckVersion { check: id, found: check.version, minimum: version_min });
-        }
-        if check.status != CheckStatus::Pass {
-            return Err(Refusal::CheckNotPassed { check: id, status: check.status.as_str().to_owned() });
-        }
-        if check.looked_at == 0 {
-            return Err(Refusal::CheckEmpty { check: id });
-        }
+        let shortfall = match required.accept(check) {
+            Ok(()) => continue,
+            Err(shortfall) => shortfall,
+        };
+        let (check, status) = (required.id.clone(), check);
+        return Err(match shortfall {
+            Shortfall::Version => {
+                Refusal::CheckVersion { check, found: status.version, minimum: required.version_min }
+            }
+            Shortfall::Status => Refusal::CheckNotPassed { check, status: status.status.as_str().to_owned() },
+            Shortfall::Empty => Refusal::CheckEmpty { check },
+            Shortfall::Warnings => Refusal::CheckWarnings {
+                check,
+                found: status.findings.len() as u64,
+                limit: required.warnings_max,
+            },
+        });
     }
     Ok(())
 }

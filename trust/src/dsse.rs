@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
-use crate::key::{KeyId, PublicKey, SecretKey, base64_decode, base64_encode};
+use crate::key::{KeyError, KeyId, PublicKey, SignError, Signer, base64_decode, base64_encode};
 use crate::refusal::Refusal;
 use crate::strict_json;
 
@@ -91,19 +91,24 @@ fn encode(envelope: &EnvelopeText) -> Vec<u8> {
     bytes
 }
 
-/// The envelope of a statement, signed by each of the keys.
-pub fn sign<P: Predicate>(statement: &Statement<P>, keys: &[&SecretKey]) -> Vec<u8> {
+/// The envelope of a statement, signed by each of the signers.
+///
+/// # Errors
+/// The signer's own; also when what it gave does not verify under its key.
+pub fn sign<P: Predicate>(statement: &Statement<P>, signers: &[&dyn Signer]) -> Result<Vec<u8>, SignError> {
     let payload = serde_json::to_vec(statement).unwrap_or_default();
     let message = pre_authentication(&payload);
-    let signature = |key: &&SecretKey| SignatureText {
-        keyid: key.public().id().to_string(),
-        sig: base64_encode(&key.sign(&message)),
+    let signature = |signer: &&dyn Signer| {
+        let (public, bytes) = (signer.public(), signer.sign(&message)?);
+        let wrong = |source: KeyError| SignError { key: public.id(), source: source.into() };
+        public.verify(&message, &bytes).map_err(wrong)?;
+        Ok(SignatureText { keyid: public.id().to_string(), sig: base64_encode(&bytes) })
     };
-    encode(&EnvelopeText {
+    Ok(encode(&EnvelopeText {
         payload_type: PAYLOAD_TYPE.to_owned(),
         payload: base64_encode(&payload),
-        signatures: keys.iter().map(signature).collect(),
-    })
+        signatures: signers.iter().map(signature).collect::<Result<_, _>>()?,
+    }))
 }
 
 /// The statement in an envelope, if every signature holds. `known` gives the key of an id; none refuses with
@@ -184,6 +189,7 @@ pub fn verify<P: Predicate>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::SecretKey;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -217,19 +223,25 @@ mod tests {
     #[test]
     fn an_envelope_is_for_its_key_and_its_type() {
         let (key, other) = (SecretKey::from_seed(&[1; 32]), SecretKey::from_seed(&[2; 32]));
-        let bytes = sign(&statement(), &[&key]);
+        let bytes = sign(&statement(), &[&key]).unwrap();
         assert_eq!(code::<One>(&bytes, &key), None);
         assert_eq!(code::<One>(&bytes, &other), Some("release-unknown-key"));
         assert_eq!(code::<Other>(&bytes, &key), Some("envelope-type"));
-        assert_eq!(code::<One>(&sign(&statement(), &[]), &key), Some("envelope-signatures"));
-        assert_eq!(code::<One>(&sign(&statement(), &[&key, &other]), &key), Some("release-unknown-key"));
-        assert_eq!(code::<One>(&sign(&statement(), &[&key, &key]), &key), Some("envelope-malformed"));
+        assert_eq!(code::<One>(&sign(&statement(), &[]).unwrap(), &key), Some("envelope-signatures"));
+        assert_eq!(
+            code::<One>(&sign(&statement(), &[&key, &other]).unwrap(), &key),
+            Some("release-unknown-key")
+        );
+        assert_eq!(
+            code::<One>(&sign(&statement(), &[&key, &key]).unwrap(), &key),
+            Some("envelope-malformed")
+        );
     }
 
     #[test]
     fn no_byte_can_change() {
         let key = SecretKey::from_seed(&[1; 32]);
-        let good = sign(&statement(), &[&key]);
+        let good = sign(&statement(), &[&key]).unwrap();
         for place in 0..good.len() {
             for flip in [1, 0x20, 0x80] {
                 let mut bytes = good.clone();

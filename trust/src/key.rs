@@ -10,7 +10,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use curve25519_dalek::edwards::CompressedEdwardsY;
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
@@ -115,6 +115,37 @@ fn is_prime_order_point(bytes: [u8; 32]) -> bool {
     match compressed.decompress() {
         Some(point) => point.compress() == compressed && point.is_torsion_free() && !point.is_small_order(),
         None => false,
+    }
+}
+
+/// What holds a secret key and signs with it: a file, an agent, a token, another program.
+pub trait Signer {
+    /// The key that its signatures verify under.
+    fn public(&self) -> PublicKey;
+
+    /// The 64 bytes of an ed25519 signature over the message.
+    ///
+    /// # Errors
+    /// Whatever keeps it from signing.
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError>;
+}
+
+/// Why nothing was signed.
+#[derive(Debug, thiserror::Error)]
+#[error("key `{key}` did not sign")]
+pub struct SignError {
+    pub key: KeyId,
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Signer for SecretKey {
+    fn public(&self) -> PublicKey {
+        Self::public(self)
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
+        Ok(Self::sign(self, message))
     }
 }
 

@@ -80,6 +80,7 @@ refusals! {
     CheckNotPassed { check: String, status: String } => "check-not-passed", "check `{check}` is `{status}`, expected `pass`";
     CheckEmpty { check: String } => "check-empty", "check `{check}` looked at nothing";
     CheckVersion { check: String, found: u32, minimum: u32 } => "check-version", "check `{check}` has version {found}, at least {minimum} is needed";
+    CheckWarnings { check: String, found: u64, limit: u64 } => "check-warnings", "check `{check}` has {found} warnings, limit is {limit}";
     ResultDigest { found: Sha256Digest, stated: Sha256Digest } => "result-digest", "digest of the results is `{found}`, the certificate says `{stated}`";
     // Facts.
     WatText => "wat-text", "`component.wasm` is WebAssembly text, expected a binary component";

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::authority::Publisher;
 use crate::dsse::{self, Predicate, Statement};
-use crate::key::SecretKey;
+use crate::key::{SignError, Signer};
 use crate::manifest::Manifest;
 use crate::name::PluginId;
 use crate::package::{PackageBytes, RELEASE};
@@ -44,8 +44,11 @@ impl Predicate for Release {
 }
 
 /// The bytes of `release.dsse.json` for this package.
-pub fn sign(package: &PackageBytes, release: Release, key: &SecretKey) -> Vec<u8> {
-    dsse::sign(&Statement::new(package.subjects(), release), &[key])
+///
+/// # Errors
+/// The signer's own.
+pub fn sign(package: &PackageBytes, release: Release, signer: &dyn Signer) -> Result<Vec<u8>, SignError> {
+    dsse::sign(&Statement::new(package.subjects(), release), &[signer])
 }
 
 /// The publisher that vouches for this package, and what it says.

@@ -62,7 +62,7 @@ fn release(package: &Package) {
         not_after: now().plus(UnixSeconds::DAY),
         source: None,
     };
-    package.write("release.dsse.json", &release::sign(&read(package), said, &key));
+    package.write("release.dsse.json", &release::sign(&read(package), said, &key).unwrap());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_host::regular_file::{self, Links};
-use orch_trust::key::{KeyId, SecretKey};
+use orch_trust::key::{self, KeyId, Signer};
 use orch_trust::manifest::Manifest;
 use orch_trust::package::{MANIFEST, PackageBytes, RELEASE};
 use orch_trust::refusal::Refusal;
@@ -36,13 +36,14 @@ pub enum SignError {
         #[source]
         source: Box<Refusal>,
     },
+    #[error(transparent)]
+    Key(#[from] key::SignError),
 }
 
 /// What to sign.
-#[derive(Debug)]
 pub struct SignRequest<'a> {
     pub package: &'a Path,
-    pub key: &'a SecretKey,
+    pub key: &'a dyn Signer,
     pub now: UnixSeconds,
     /// How long the release may be admitted.
     pub days: u32,
@@ -54,7 +55,7 @@ pub struct SignRequest<'a> {
 /// Signs a package; the signing key's id comes back. A signature that was there is replaced.
 ///
 /// # Errors
-/// `Refused`: the package breaks a rule that loading it would break too.
+/// `Refused`: the package breaks a rule that loading it would break too. `Key`: the signer did not sign.
 pub fn sign(request: &SignRequest<'_>) -> Result<KeyId, SignError> {
     let refused =
         |source| SignError::Refused { folder: request.package.to_owned(), source: Box::new(source) };
@@ -71,7 +72,7 @@ pub fn sign(request: &SignRequest<'_>) -> Result<KeyId, SignError> {
         not_after: request.now.plus(i64::from(request.days).saturating_mul(UnixSeconds::DAY)),
         source: None,
     };
-    let envelope = release::sign(&package, release, request.key);
+    let envelope = release::sign(&package, release, request.key)?;
     write_whole(&request.package.join(RELEASE), &envelope)?;
     Ok(request.key.public().id())
 }
@@ -115,6 +116,8 @@ fn io_at(path: &Path) -> impl FnOnce(io::Error) -> SignError {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+
+    use orch_trust::key::SecretKey;
 
     use super::*;
     use crate::pack::{AUTHORED, PackRequest, pack};

@@ -169,11 +169,11 @@ fn sign<P: Predicate>(
         value["resultDigest"] = json!(certificate.results());
     }
     let predicate: P = serde_json::from_value(value).unwrap_or_else(|error| panic!("no statement: {error}"));
-    let keys: Vec<&SecretKey> = match &how.keys {
-        Some(signers) => signers.iter().map(|signer| keys.key(*signer)).collect(),
+    let keys: Vec<&dyn orch_trust::key::Signer> = match &how.keys {
+        Some(signers) => signers.iter().map(|signer| keys.key(*signer) as _).collect(),
         None => vec![keys.key(who)],
     };
-    dsse::sign(&dsse::Statement::new(package.subjects(), predicate), &keys)
+    dsse::sign(&dsse::Statement::new(package.subjects(), predicate), &keys).unwrap()
 }
 
 struct Keys {

@@ -338,7 +338,8 @@ fn a_release_names_each_file_once_and_no_other() {
         let (mut files, rules) = make.build();
         let mut subjects = PackageBytes::new(files.clone()).unwrap().subjects();
         edit(&mut subjects);
-        let signed = dsse::sign(&Statement::new(subjects, release), &[&SecretKey::from_seed(&[1; 32])]);
+        let signed =
+            dsse::sign(&Statement::new(subjects, release), &[&SecretKey::from_seed(&[1; 32])]).unwrap();
         files.insert("release.dsse.json".into(), signed.into());
         assert_eq!(code_at((files, rules), NOW), code);
     }
@@ -354,7 +355,7 @@ fn a_release_has_one_signature() {
     second.key = two.public();
     rules.publishers.push(second);
     let package = PackageBytes::new(files.clone()).unwrap();
-    let both = dsse::sign(&Statement::new(package.subjects(), release), &[&one, &two]);
+    let both = dsse::sign(&Statement::new(package.subjects(), release), &[&one, &two]).unwrap();
     files.insert("release.dsse.json".into(), both.into());
     assert_eq!(code_at((files, rules), NOW), Some("envelope-signatures"));
 }

@@ -112,7 +112,7 @@ impl Make {
         let package = PackageBytes::new(files.clone()).unwrap();
         files.insert(
             "release.dsse.json".into(),
-            release::sign(&package, self.release, &self.publisher).into(),
+            release::sign(&package, self.release, &self.publisher).unwrap().into(),
         );
         let tool = Tool { name: "orch-certify".into(), version: "0.1.0".into() };
         let roles = [Role::Executor];
@@ -123,6 +123,8 @@ impl Make {
             status: CheckStatus::Pass,
             looked_at: 1,
             findings: vec![],
+            duration_ms: 1,
+            evidence_sha256: Sha256Digest::of(b"evidence"),
         };
         let mut certificate = Certificate {
             id: PluginId::parse("acme/note").unwrap(),
@@ -145,7 +147,7 @@ impl Make {
         if certificate.result_digest == Sha256Digest::of(b"") {
             certificate.result_digest = certificate.results();
         }
-        let (name, bytes) = certificate::sign(&package, certificate, &self.certifier);
+        let (name, bytes) = certificate::sign(&package, certificate, &self.certifier).unwrap();
         files.insert(name, bytes.into());
         (files, self.rules)
     }
