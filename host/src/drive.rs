@@ -24,6 +24,7 @@ pub mod task_file;
 pub mod task_reader;
 
 use std::collections::VecDeque;
+use std::error::Error;
 use std::time::Duration;
 
 use orch_journal::event::{Decision, Event, TaskIndex};
@@ -41,6 +42,8 @@ use roles::Roles;
 use run::Run;
 use task_file::Sheet;
 
+use crate::engine::call_error::WITHDRAWN;
+
 /// Completions between two audits when they are due at the end only.
 const AUDIT_COMPLETIONS_DEFAULT: usize = 100;
 
@@ -50,6 +53,14 @@ pub enum Back {
     Look(Looked),
 }
 
+/// Attempts that were begun.
+#[derive(Default)]
+struct UnderWay {
+    running: JoinSet<Back>,
+    /// Those that ended as they began.
+    at_once: VecDeque<Ended>,
+}
+
 /// Drives one run until nothing more can start, or until a person ends it.
 pub async fn drive(
     run: &mut Run,
@@ -57,11 +68,15 @@ pub async fn drive(
     desk: &Desk,
     sheet: &mut Sheet,
 ) -> Result<Summary, DriveError> {
-    let mut running: JoinSet<Back> = JoinSet::new();
-    let stop = match work(run, roles, desk, sheet, &mut running).await {
+    let mut under_way = UnderWay::default();
+    let stop = match work(run, roles, desk, sheet, &mut under_way).await {
         Err(DriveError::Interrupted) => {
-            end_all(run, desk, &mut running).await?;
+            end_all(run, desk, &mut under_way.running).await?;
             Stop::Interrupted
+        }
+        Err(error) if error.is_withdrawal() => {
+            leave(run, roles, desk, sheet, &mut under_way, &error).await?;
+            return Err(error);
         }
         stop => stop?,
     };
@@ -78,12 +93,11 @@ async fn work(
     roles: &Roles,
     desk: &Desk,
     sheet: &mut Sheet,
-    running: &mut JoinSet<Back>,
+    under_way: &mut UnderWay,
 ) -> Result<Stop, DriveError> {
+    let UnderWay { running, at_once } = under_way;
     let strict = desk.rules.is_strict();
     let mut control = desk.control.clone();
-    // Attempts that ended as they began.
-    let mut at_once: VecDeque<Ended> = VecDeque::new();
 
     recover::settle(run, Cut::HostGone)?;
     recover::unblock(run)?;
@@ -96,6 +110,7 @@ async fn work(
 
     let mut planning = Planning::open(run, roles, desk).await?;
     loop {
+        roles.check_standing()?;
         run.announce_due(now_ms());
         sheet.look(run, roles)?;
         if sheet.is_stale(run) && sheet.until_checkpoint().is_zero() {
@@ -186,10 +201,7 @@ async fn work(
         }
         run.end(task, now_ms());
         if let Some(stop) = judge(run, desk)? {
-            for ended in at_once {
-                let task = take_back(run, roles, desk, Back::Attempt(ended))?;
-                run.end(task, now_ms());
-            }
+            take_at_once(run, roles, desk, at_once)?;
             drain(run, roles, desk, running).await?;
             return Ok(stop);
         }
@@ -234,6 +246,42 @@ async fn conclude(run: &mut Run, roles: &Roles, desk: &Desk, why: String) -> Res
     }
     consult::look_at_the_run(run, roles, desk).await?;
     Ok(judge(run, desk)?.unwrap_or(Stop::Finished(why)))
+}
+
+/// A plugin was withdrawn: what runs ends by itself and is kept, and the run stays open for another version of it.
+async fn leave(
+    run: &mut Run,
+    roles: &Roles,
+    desk: &Desk,
+    sheet: &mut Sheet,
+    under_way: &mut UnderWay,
+    why: &DriveError,
+) -> Result<(), DriveError> {
+    let text = why.source().map_or_else(|| why.to_string(), |source| source.to_string());
+    run.record(Event::Warned { code: WITHDRAWN.to_owned(), text })?;
+    take_at_once(run, roles, desk, &mut under_way.at_once)?;
+    // A verifier that is withdrawn too does not look; the next host asks for it again.
+    while let Err(error) = drain(run, roles, desk, &mut under_way.running).await {
+        if !error.is_withdrawal() {
+            return Err(error);
+        }
+    }
+    sheet.save(run, roles, desk, WITHDRAWN).await?;
+    run.durable(desk).await
+}
+
+/// Takes back what ended as it began.
+fn take_at_once(
+    run: &mut Run,
+    roles: &Roles,
+    desk: &Desk,
+    at_once: &mut VecDeque<Ended>,
+) -> Result<(), DriveError> {
+    for ended in at_once.drain(..) {
+        let task = take_back(run, roles, desk, Back::Attempt(ended))?;
+        run.end(task, now_ms());
+    }
+    Ok(())
 }
 
 /// Ends the attempts that still run, as they end, without starting more.

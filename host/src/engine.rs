@@ -10,6 +10,7 @@ pub mod compile;
 pub mod config;
 pub mod limits;
 pub mod link;
+pub mod standing;
 pub mod store;
 pub mod ticker;
 

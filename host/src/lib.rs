@@ -27,6 +27,7 @@ pub mod package;
 pub mod place;
 pub mod plugins;
 pub mod processes;
+pub mod recheck;
 pub mod regular_file;
 pub mod role;
 pub mod run_log;

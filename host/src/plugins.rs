@@ -171,6 +171,8 @@ pub fn read(found: &Found) -> Result<PackageBytes, PackageError> {
 /// Every plugin that the workspace binds, and what an operator should hear about them.
 pub struct AdmittedPlugins {
     pub by_id: BTreeMap<String, Admitted>,
+    /// The bytes that were admitted, signatures included, to be judged again while they run.
+    pub packages: BTreeMap<String, PackageBytes>,
     /// Certificates in the last fifth of their life.
     pub ending: Vec<(String, UnixSeconds)>,
 }
@@ -183,7 +185,7 @@ pub fn admit_bound(
     now: UnixSeconds,
 ) -> Result<AdmittedPlugins, PluginsError> {
     let found = discover(folders);
-    let (mut admitted, mut ending) = (BTreeMap::new(), Vec::new());
+    let (mut admitted, mut packages, mut ending) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     for text in workspace.roles.ids() {
         let id = PluginId::parse(&text).map_err(|_| PluginsError::NotAnId { found: text.clone() })?;
         let package = choose(&found, &id, rules)
@@ -199,10 +201,11 @@ pub fn admit_bound(
         if let Some(until) = steps.valid_until.filter(|until| is_ending(one.trust(), *until, now)) {
             ending.push((text.clone(), until));
         }
+        packages.insert(text.clone(), bytes);
         admitted.insert(text, one);
     }
     check_bindings(workspace, &admitted)?;
-    Ok(AdmittedPlugins { by_id: admitted, ending })
+    Ok(AdmittedPlugins { by_id: admitted, packages, ending })
 }
 
 /// True in the last fifth of a certificate's life.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use orch_journal::event::{Event, PluginPin, RunStarted};
 use orch_journal::{Journal, Reader, RunState, Store};
-use orch_trust::evidence::Admitted;
+use orch_trust::lock::Lock;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch::Receiver;
 
@@ -28,10 +28,12 @@ use crate::drive::run::Run;
 use crate::drive::task_file::Sheet;
 use crate::engine::Engine;
 use crate::engine::cache::NativeCache;
+use crate::engine::standing::Standing;
 use crate::exit::{Exit, Fault};
 use crate::place::{self, Place};
-use crate::plugins::{self, Workbench};
+use crate::plugins::{self, AdmittedPlugins, Workbench};
 use crate::processes::Commands;
+use crate::recheck::{Recheck, Watch, Watched};
 use crate::run_log::RunLog;
 use crate::watch::Observer;
 
@@ -40,7 +42,7 @@ pub struct Setup<'a> {
     pub place: &'a Place,
     pub operator: &'a Operator,
     pub config: &'a WorkspaceConfig,
-    pub admitted: &'a BTreeMap<String, Admitted>,
+    pub admitted: &'a AdmittedPlugins,
     /// Relative to the workspace.
     pub task_file: &'a Path,
     pub sheet: Sheet,
@@ -62,6 +64,8 @@ pub struct Session {
     goal: String,
     budget: u64,
     signing_key: bool,
+    /// Looks as long as the session lives.
+    _recheck: Watch,
 }
 
 impl Session {
@@ -73,7 +77,8 @@ impl Session {
         let engine =
             Engine::run(rules.jobs, 1).map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
         let cache = native_cache(operator)?;
-        let roles = Workbench::new(&engine, &cache, config, admitted).roles()?;
+        let roles = Workbench::new(&engine, &cache, config, &admitted.by_id).roles()?;
+        let recheck = recheck(operator, config, place.lock()?, admitted, &roles.standings)?;
         let guests = guest_runtime(rules.jobs)?;
 
         // 2. The store, and the run in it.
@@ -105,10 +110,11 @@ impl Session {
             sheet,
             store,
             guests,
-            pins: plugins::pins(admitted),
+            pins: plugins::pins(&admitted.by_id),
             goal: name.unwrap_or_default(),
             budget: config.budget.limit,
             signing_key: operator.signing_key,
+            _recheck: recheck,
         })
     }
 
@@ -182,6 +188,23 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Judges the plugins again while they run, by the lock that they were admitted with.
+pub fn recheck(
+    operator: &Operator,
+    config: &WorkspaceConfig,
+    lock: Lock,
+    admitted: &AdmittedPlugins,
+    standings: &BTreeMap<String, Arc<Standing>>,
+) -> Result<Watch, Fault> {
+    let watched = |(id, standing): (&String, &Arc<Standing>)| {
+        let package = admitted.packages.get(id)?.clone();
+        Some(Watched { id: id.clone(), package, standing: standing.clone() })
+    };
+    let plugins = standings.iter().filter_map(watched).collect();
+    let recheck = Recheck { home: operator.home.clone(), config: config.clone(), lock, plugins };
+    Ok(recheck.begin().map_err(anyhow::Error::from)?)
 }
 
 /// This host's native code.

@@ -14,10 +14,11 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 21] = [
+const PARTS: [&str; 22] = [
     "commands",
     "interrupt",
     "session",
+    "recheck",
     "place",
     "plugins",
     "config",

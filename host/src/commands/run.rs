@@ -103,7 +103,6 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let trust = operator.rules(&config, place.lock()?);
     let admitted = plugins::admit_bound(&config, &folders, &trust, place::now())?;
     announce(&operator, &admitted, console);
-    let admitted = admitted.by_id;
 
     // 2. Its tasks, before anything is written.
     let sheet = Sheet::read(&place.task_file(&args.tasks)?)?;

@@ -34,7 +34,7 @@ use crate::console::Console;
 use crate::drive::gate::NoEffects;
 use crate::drive::kv::KvOverlay;
 use crate::drive::roles::Bound;
-use crate::engine::Engine;
+use crate::engine::{CallError, Engine};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{self, Place};
 use crate::plugins::{self, Workbench};
@@ -88,15 +88,15 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
         place::now(),
     )?;
     super::run::announce(&operator, &admitted, console);
-    let admitted = admitted.by_id;
     let engine = Engine::run(REQUESTS_MAX as u32, 0)
         .map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
     let cache = session::native_cache(&operator)?;
-    let mut bench = Workbench::new(&engine, &cache, &config, &admitted);
+    let mut bench = Workbench::new(&engine, &cache, &config, &admitted.by_id);
     let mut services = Vec::new();
     for (path, id) in &config.roles.services {
         services.push((path.clone(), bench.bind(id, Service::link)?));
     }
+    let _recheck = session::recheck(&operator, &config, place.lock()?, &admitted, &bench.standings())?;
     if services.is_empty() {
         let hint = "say `roles: {services: {/path: NAMESPACE/NAME}}` in `config.yaml`".to_owned();
         return Err(place::input("no-service", Some(hint), "the workspace binds no service".to_owned()));
@@ -205,6 +205,10 @@ async fn handle(desk: &Desk, place: usize, request: Request<Bytes>) -> Response<
     };
     match bound.role.handle(context, request).await.result {
         Ok(response) => response.map(Full::new),
+        Err(error @ CallError::Withdrawn { .. }) => {
+            tracing::warn!(%error, code = error.code(), "a service is withdrawn");
+            plain(StatusCode::SERVICE_UNAVAILABLE, "the service was withdrawn\n")
+        }
         Err(error) => {
             tracing::warn!(%error, code = error.code(), "a service failed");
             plain(StatusCode::BAD_GATEWAY, "the service failed\n")

@@ -131,6 +131,10 @@ pub fn finish(run: &mut Run, roles: &Roles, desk: &Desk, ended: Ended) -> Result
         Err(CallError::Failure { message, retriable, .. }) => {
             (Ending::Failed { message: told(message), retriable }, Writes::default(), Vec::new())
         }
+        // It never began; the next host that may call the plugin does.
+        Err(error @ CallError::Withdrawn { .. }) => {
+            (Ending::Rerun { code: error.code().to_owned() }, Writes::default(), Vec::new())
+        }
         Err(error) => {
             let (code, message) = (error.code().to_owned(), told(error.to_string()));
             let ending = match report.effect {

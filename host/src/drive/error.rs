@@ -93,6 +93,11 @@ impl DriveError {
         }
     }
 
+    /// True if a plugin was not called because the trust in it ended while the run went on.
+    pub fn is_withdrawal(&self) -> bool {
+        matches!(self, Self::Plugin { source: CallError::Withdrawn { .. }, .. })
+    }
+
     /// What the operator can do about it, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {

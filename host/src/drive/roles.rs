@@ -13,6 +13,8 @@ use orch_task::{Kind, Task};
 use orch_trust::evidence::Admitted;
 
 use super::error::DriveError;
+use crate::engine::CallError;
+use crate::engine::standing::Standing;
 use crate::role::auditor::Auditor;
 use crate::role::executor::Executor;
 use crate::role::planner::Planner;
@@ -66,6 +68,8 @@ pub struct Roles {
     pub auditors: Vec<Arc<Bound<Auditor<Admitted>>>>,
     /// Called in this order at the end of a run; by id for a task that names one.
     pub verifiers: BTreeMap<String, Arc<Bound<Verifier<Admitted>>>>,
+    /// Of each plugin, by id: whether it may still be called.
+    pub standings: BTreeMap<String, Arc<Standing>>,
 }
 
 impl Roles {
@@ -74,6 +78,19 @@ impl Roles {
         self.executors
             .get(&task.kind)
             .ok_or_else(|| DriveError::NoExecutor { kind: task.kind.to_string(), task: task.id.to_string() })
+    }
+
+    /// Fails if one of the plugins may not be called any more.
+    pub fn check_standing(&self) -> Result<(), DriveError> {
+        let gone = self.standings.iter().find_map(|(id, standing)| Some((id, standing.withdrawn()?)));
+        match gone {
+            None => Ok(()),
+            Some((id, why)) => Err(DriveError::Plugin {
+                plugin: id.clone(),
+                call: "run",
+                source: CallError::withdrawn(&id.as_str().into(), why),
+            }),
+        }
     }
 
     /// Fails if the task needs a plugin that is not bound.

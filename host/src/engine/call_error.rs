@@ -10,10 +10,14 @@ use std::sync::Arc;
 use wasmtime::{Trap, WasmBacktrace};
 
 use super::limits::{Exceeded, Meter};
+use super::standing::Withdrawn;
 use crate::call::GateClosed;
 use crate::cut::cut;
 
-/// Why a call has no good answer. All but `Failure`, `Closed` and `Host` are faults of the plugin.
+/// Code of a call that was not begun, in errors, warnings and journals.
+pub const WITHDRAWN: &str = "plugin-withdrawn";
+
+/// Why a call has no good answer. All but `Failure`, `Closed`, `Withdrawn` and `Host` are faults of the plugin.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
@@ -30,6 +34,9 @@ pub enum CallError {
     Failure { plugin: Arc<str>, message: String, retriable: bool },
     #[error("call of plugin `{plugin}` was ended by the host")]
     Closed { plugin: Arc<str> },
+    /// It was not called: the trust in it ended after it was admitted.
+    #[error("plugin `{plugin}` was withdrawn ({code}): {text}")]
+    Withdrawn { plugin: Arc<str>, code: String, text: String },
     #[error("host could not call plugin `{plugin}`")]
     Host {
         plugin: Arc<str>,
@@ -59,6 +66,7 @@ impl CallError {
             Self::Answer { .. } => "plugin-answer",
             Self::Failure { .. } => "plugin-failure",
             Self::Closed { .. } => "call-closed",
+            Self::Withdrawn { .. } => WITHDRAWN,
             Self::Host { .. } => "call-host",
         }
     }
@@ -72,6 +80,7 @@ impl CallError {
             | Self::Answer { plugin, .. }
             | Self::Failure { plugin, .. }
             | Self::Closed { plugin }
+            | Self::Withdrawn { plugin, .. }
             | Self::Host { plugin, .. } => plugin,
         }
     }
@@ -136,6 +145,11 @@ impl CallError {
     pub(crate) fn limit(plugin: &Arc<str>, exceeded: Exceeded, meter: &Meter) -> Self {
         let (limit, allowed) = (exceeded.as_str(), meter.limits().allowed(exceeded));
         Self::Limit { plugin: plugin.clone(), limit, allowed }
+    }
+
+    pub(crate) fn withdrawn(plugin: &Arc<str>, why: &Withdrawn) -> Self {
+        let Withdrawn { code, text } = why.clone();
+        Self::Withdrawn { plugin: plugin.clone(), code, text }
     }
 
     pub(crate) fn answer(plugin: &Arc<str>, message: impl Into<String>) -> Self {

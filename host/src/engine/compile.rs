@@ -13,6 +13,7 @@ use wasmtime::component::Component;
 
 use super::Engine;
 use super::cache::NativeCache;
+use super::standing::Standing;
 use crate::cut::cut;
 
 /// Why a component was not compiled.
@@ -43,11 +44,17 @@ impl CompileError {
 pub struct Compiled<E> {
     evidence: Arc<E>,
     component: Component,
+    standing: Arc<Standing>,
 }
 
 impl<E: Compilable> Compiled<E> {
     pub fn evidence(&self) -> &Arc<E> {
         &self.evidence
+    }
+
+    /// What takes it from service, wherever it is linked.
+    pub fn standing(&self) -> &Arc<Standing> {
+        &self.standing
     }
 
     pub(super) fn component(&self) -> &Component {
@@ -114,7 +121,7 @@ impl Engine {
                 });
             }
         }
-        Ok(Compiled { evidence: Arc::new(evidence), component })
+        Ok(Compiled { evidence: Arc::new(evidence), component, standing: Arc::default() })
     }
 }
 

@@ -18,6 +18,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView};
 use super::EngineKind;
 use super::call_error::CallError;
 use super::limits::{CallLimits, Exceeded, Meter, RESOURCES_MAX};
+use super::standing::Standing;
 use crate::call::{CallContext, CallReport, Used};
 use crate::capability::clocks::{Clocks, ClocksView};
 use crate::capability::files::{Files, FilesView};
@@ -42,6 +43,7 @@ pub struct CallState {
     fuelled: bool,
     table: ResourceTable,
     plugin: Arc<str>,
+    standing: Arc<Standing>,
     wall: Duration,
     ledger: Ledger,
     log: Log,
@@ -59,7 +61,13 @@ pub struct CallState {
 }
 
 impl CallState {
-    pub(crate) fn new(plugin: Arc<str>, limits: CallLimits, granted: &Granted, context: CallContext) -> Self {
+    pub(crate) fn new(
+        plugin: Arc<str>,
+        standing: Arc<Standing>,
+        limits: CallLimits,
+        granted: &Granted,
+        context: CallContext,
+    ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);
         Self {
@@ -81,6 +89,7 @@ impl CallState {
             http: WasiHttpCtx::new(),
             no_outgoing: NoOutgoing,
             plugin,
+            standing,
         }
     }
 
@@ -198,15 +207,22 @@ pub(super) fn open(engine: &wasmtime::Engine, kind: EngineKind, state: CallState
 }
 
 /// Begins a call in this store; gives the time that it has.
-pub(crate) fn arm(store: &mut Store<CallState>) -> Duration {
-    let wall = store.data().wall;
-    store.data_mut().meter.arm(wall, Instant::now());
+///
+/// # Errors
+/// `Withdrawn`: nothing begins.
+pub(crate) fn arm(store: &mut Store<CallState>) -> Result<Duration, CallError> {
+    let state = store.data_mut();
+    if let Some(why) = state.standing.withdrawn() {
+        return Err(CallError::withdrawn(&state.plugin, why));
+    }
+    let wall = state.wall;
+    state.meter.arm(wall, Instant::now());
     store.set_epoch_deadline(1);
     if store.data().fuelled {
         // Fails only on an engine without fuel; a store without fuel then traps at once, which a test would see.
         store.set_fuel(FUEL).unwrap_or_default();
     }
-    wall
+    Ok(wall)
 }
 
 /// Waits for an export's answer, at most `wall`.

@@ -90,6 +90,7 @@ pub fn is_approval(code: &str) -> bool {
 impl From<DriveError> for Fault {
     fn from(error: DriveError) -> Self {
         let exit = match &error {
+            error if error.is_withdrawal() => Exit::PluginRefused,
             DriveError::Plugin { .. }
             | DriveError::PlannerAnswer { .. }
             | DriveError::PlannerStalled { .. }

@@ -61,7 +61,10 @@ impl<E: Compilable> Auditor<E> {
     /// Values for the files of these paths; of none means of all.
     pub async fn analyze(&self, context: CallContext, paths: &[String]) -> CallReport<Vec<Metric>> {
         let mut store = self.linked.store(context);
-        let wall = store::arm(&mut store);
+        let wall = match store::arm(&mut store) {
+            Ok(wall) => wall,
+            Err(withdrawn) => return store::report(store, Err(withdrawn)),
+        };
         let call = async {
             let instance = self.pre.instantiate_async(&mut store).await?;
             instance.orch_auditor_auditor().call_analyze(&mut store, paths).await
@@ -85,7 +88,10 @@ impl<E: Compilable> Auditor<E> {
         };
         let finished: Vec<WitFinishedTask> = finished.iter().map(to_wit).collect();
         let mut store = self.linked.store(context);
-        let wall = store::arm(&mut store);
+        let wall = match store::arm(&mut store) {
+            Ok(wall) => wall,
+            Err(withdrawn) => return store::report(store, Err(withdrawn)),
+        };
         let call = async {
             let instance = self.pre.instantiate_async(&mut store).await?;
             instance.orch_auditor_auditor().call_audit(&mut store, &finished).await

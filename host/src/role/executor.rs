@@ -47,7 +47,10 @@ impl<E: Compilable> Executor<E> {
     pub async fn execute(&self, context: CallContext, task: &Task, attempt: u32) -> CallReport<Completion> {
         let task = task_to_wit(task);
         let mut store = self.linked.store(context);
-        let wall = store::arm(&mut store);
+        let wall = match store::arm(&mut store) {
+            Ok(wall) => wall,
+            Err(withdrawn) => return store::report(store, Err(withdrawn)),
+        };
         let attempt =
             Attempt { number: attempt, wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX) };
         let call = async {

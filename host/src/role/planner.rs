@@ -95,7 +95,7 @@ impl<E: Compilable> Planner<E> {
         let plugin = self.linked.plugin().clone();
         check_count(&plugin, "kinds", kinds.len(), KINDS_MAX)?;
         let mut store = self.linked.store(context);
-        let wall = store::arm(&mut store);
+        let wall = store::arm(&mut store)?;
         let call = async {
             let instance = self.pre.instantiate_async(&mut store).await?;
             let session = instance.orch_planner_planner().session();
@@ -133,7 +133,7 @@ impl PlannerSession {
         check_count(&self.plugin, "changes", changes.len(), CHANGES_MAX)?;
         self.check_open()?;
         let changes: Vec<wit::Change> = changes.iter().map(change_to_wit).collect();
-        let wall = store::arm(&mut self.store);
+        let wall = store::arm(&mut self.store)?;
         let session = self.instance.orch_planner_planner().session();
         let outcome =
             store::within(wall, session.call_observe(&mut self.store, self.session, &changes)).await;
@@ -144,7 +144,7 @@ impl PlannerSession {
     /// Asks what starts in at most so many slots.
     pub async fn next(&mut self, slots: u32) -> Result<PlannerDecision, CallError> {
         self.check_open()?;
-        let wall = store::arm(&mut self.store);
+        let wall = store::arm(&mut self.store)?;
         let session = self.instance.orch_planner_planner().session();
         let outcome = store::within(wall, session.call_next(&mut self.store, self.session, slots)).await;
         let answer = self.settle(outcome)?;

@@ -36,7 +36,10 @@ impl<E: Compilable> Reflector<E> {
     pub async fn reflect(&self, context: CallContext, run: &str, tasks: u32) -> CallReport<Vec<AskedTask>> {
         let cycle = Cycle { run: run.to_owned(), tasks };
         let mut store = self.linked.store(context);
-        let wall = store::arm(&mut store);
+        let wall = match store::arm(&mut store) {
+            Ok(wall) => wall,
+            Err(withdrawn) => return store::report(store, Err(withdrawn)),
+        };
         let call = async {
             let instance = self.pre.instantiate_async(&mut store).await?;
             instance.orch_reflector_reflector().call_reflect(&mut store, &cycle).await

@@ -55,7 +55,10 @@ impl<E: Compilable> Service<E> {
     /// The plugin's response. The request's body was read and bounded by the caller.
     pub async fn handle(&self, context: CallContext, request: Request<Bytes>) -> CallReport<Response<Bytes>> {
         let mut store = self.linked.store(context);
-        let wall = store::arm(&mut store);
+        let wall = match store::arm(&mut store) {
+            Ok(wall) => wall,
+            Err(withdrawn) => return store::report(store, Err(withdrawn)),
+        };
         let output_bytes_max = store.data().output_bytes_max();
         let (sender, receiver) = oneshot::channel();
         let call = async {

@@ -54,7 +54,10 @@ impl<E: Compilable> Verifier<E> {
             Subject::Task(task) => WitSubject::Task(task_to_wit(task)),
         };
         let mut store = self.linked.store(context);
-        let wall = store::arm(&mut store);
+        let wall = match store::arm(&mut store) {
+            Ok(wall) => wall,
+            Err(withdrawn) => return store::report(store, Err(withdrawn)),
+        };
         let call = async {
             let instance = self.pre.instantiate_async(&mut store).await?;
             instance.orch_verifier_verifier().call_verify(&mut store, &subject).await
