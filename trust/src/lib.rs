@@ -13,6 +13,7 @@ pub mod admission;
 pub mod approval;
 pub mod authority;
 pub mod certificate;
+pub mod denial;
 pub mod digest;
 pub mod dsse;
 pub mod evidence;

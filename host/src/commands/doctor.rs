@@ -1,9 +1,12 @@
 //! `orch-host doctor`: whether this machine and the operator's folder are fit for runs.
 
+mod advisories;
+
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use orch_trust::admission::admit;
+use orch_trust::time::UnixSeconds;
 
 use crate::config::operator::{self, Operator};
 use crate::config::workspace::WorkspaceConfig;
@@ -12,10 +15,17 @@ use crate::exit::{Exit, Outcome};
 use crate::place;
 use crate::plugins;
 
-#[derive(clap::Args)]
-pub struct DoctorArgs {}
+/// Older than this a database says nothing about today, in days.
+const ADVISORY_DAYS_MAX: i64 = 30;
 
-pub fn run(_args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome {
+#[derive(clap::Args)]
+pub struct DoctorArgs {
+    /// Folder of an advisory database (RustSec's layout) to hold the engine's version against
+    #[arg(long, value_name = "DIR")]
+    advisory_db: Option<PathBuf>,
+}
+
+pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome {
     let mut faults = 0;
     let mut say = |good: bool, what: &str| {
         faults += u32::from(!good);
@@ -30,6 +40,23 @@ pub fn run(_args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome
             crate::engine::version::WASMTIME_VERSION
         ),
     );
+    if let Some(database) = &args.advisory_db {
+        match advisories::look(database) {
+            Ok(found) => {
+                let age = place::now().0.saturating_sub(found.newest.0) / UnixSeconds::DAY;
+                let (open, looked_at) = (found.open.join(", "), found.looked_at);
+                let newest = format!("newest of the database is {age} days old");
+                match found.open.is_empty() {
+                    true => say(true, &format!("no open advisory of {looked_at} for the engine; {newest}")),
+                    false => {
+                        say(false, &format!("open advisories for the engine: {}; {newest}", escape(&open)))
+                    }
+                }
+                say(age <= ADVISORY_DAYS_MAX, &format!("advisory database `{}`", database.display()));
+            }
+            Err(error) => say(false, &escape(&error.to_string())),
+        }
+    }
     let folder = operator::home(home)?;
     // Looking makes no folder and no secret.
     let operator = Operator::look(&folder)?;

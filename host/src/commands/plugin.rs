@@ -1,14 +1,16 @@
-//! `orch-host plugin add|approve|list|inspect`.
+//! `orch-host plugin add|approve|list|inspect|verify|audit|revoke`.
 //!
 //! Invariant: what is approved is shown first; approval is the operator's, never the workspace's and never the
 //! package's.
 
+mod audit;
+mod revoke;
 mod upgrade;
 
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use orch_trust::admission::{Rules, Step, Steps, explain};
+use orch_trust::admission::{Rules, Step, Steps, Verdict, explain};
 use orch_trust::approval::Approval;
 use orch_trust::evidence::{Compilable, Trust};
 use orch_trust::manifest::Manifest;
@@ -71,6 +73,17 @@ pub enum PluginCommand {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Each step of admission for one package: passed, failed or not run
+    Verify {
+        /// The package's folder
+        package: PathBuf,
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Whether every package would run today, and until when
+    Audit(audit::AuditArgs),
+    /// Never run a plugin, file or key again on this host
+    Revoke(revoke::RevokeArgs),
 }
 
 pub fn run(command: &PluginCommand, home: Option<&Path>, console: Console) -> Outcome {
@@ -84,6 +97,9 @@ pub fn run(command: &PluginCommand, home: Option<&Path>, console: Console) -> Ou
         }
         PluginCommand::List { plugins, format } => list(&operator, plugins, *format, console),
         PluginCommand::Inspect { package, format } => inspect(&operator, package, *format, console),
+        PluginCommand::Verify { package, format } => verify(&operator, package, *format, console),
+        PluginCommand::Audit(args) => audit::run(args, &operator, console),
+        PluginCommand::Revoke(args) => revoke::run(args, &operator, console),
     }
 }
 
@@ -276,12 +292,39 @@ fn inspect(operator: &Operator, folder: &Path, format: Format, console: Console)
     }
 }
 
+/// The steps alone, for a script or a person who knows the package.
+fn verify(operator: &Operator, folder: &Path, format: Format, console: Console) -> Outcome {
+    let bytes = package::read(folder)?;
+    let steps = explain(&bytes, &rules(operator), place::now());
+    match format {
+        Format::Text => show_verdicts(&steps, console),
+        Format::Json => {
+            let steps: Vec<serde_json::Value> = Step::ALL
+                .iter()
+                .map(|step| match steps.verdict(*step) {
+                    Verdict::Passed => serde_json::json!({ "step": step.as_str(), "status": "passed" }),
+                    Verdict::NotRun => serde_json::json!({ "step": step.as_str(), "status": "not run" }),
+                    Verdict::Failed(refusal) => serde_json::json!({
+                        "step": step.as_str(), "status": "failed", "code": refusal.code(),
+                        "message": refusal.to_string(),
+                    }),
+                })
+                .collect();
+            console.line(&serde_json::json!({ "steps": steps }).to_string());
+        }
+    }
+    match steps.outcome {
+        Ok(_) => Ok(Exit::Done),
+        Err((_, refusal)) => Err(refused(folder, refusal)),
+    }
+}
+
 /// `passed`, `failed` with a code, or `not run`, for each step.
 fn verdicts(steps: &Steps) -> Vec<(Step, String)> {
-    let verdict = |step: &Step| match &steps.outcome {
-        _ if steps.passed.contains(step) => "passed".to_owned(),
-        Err((failed, refusal)) if failed == step => format!("failed  {}", refusal.code()),
-        _ => "not run".to_owned(),
+    let verdict = |step: &Step| match steps.verdict(*step) {
+        Verdict::Passed => "passed".to_owned(),
+        Verdict::Failed(refusal) => format!("failed  {}", refusal.code()),
+        Verdict::NotRun => "not run".to_owned(),
     };
     Step::ALL.iter().map(|step| (*step, verdict(step))).collect()
 }
@@ -293,14 +336,7 @@ fn show_steps(steps: &Steps, bytes: &PackageBytes, console: Console) {
     for (name, size, digest) in bytes.list() {
         console.line(&format!("  {digest}  {size:>9}  {name}"));
     }
-    for (step, verdict) in verdicts(steps) {
-        let tone = match verdict.split(' ').next() {
-            Some("passed") => Tone::Good,
-            Some("failed") => Tone::Bad,
-            _ => Tone::Faint,
-        };
-        console.line(&format!("  {:<12} {}", step.as_str(), console.paint(tone, &verdict)));
-    }
+    show_verdicts(steps, console);
     if let Some((owner, key)) = &steps.publisher {
         console.line(&format!("  publisher    {} ({key})", escape(owner)));
     }
@@ -312,6 +348,17 @@ fn show_steps(steps: &Steps, bytes: &PackageBytes, console: Console) {
         for line in admitted.grant().permissions().lines() {
             console.line(&format!("  granted      {}", escape(&line)));
         }
+    }
+}
+
+fn show_verdicts(steps: &Steps, console: Console) {
+    for (step, verdict) in verdicts(steps) {
+        let tone = match steps.verdict(step) {
+            Verdict::Passed => Tone::Good,
+            Verdict::Failed(_) => Tone::Bad,
+            Verdict::NotRun => Tone::Faint,
+        };
+        console.line(&format!("  {:<12} {}", step.as_str(), console.paint(tone, &verdict)));
     }
 }
 

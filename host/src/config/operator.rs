@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use orch_trust::admission::Rules;
 use orch_trust::approval::Approval;
 use orch_trust::authority::{AuthorityError, Certifier, Publisher};
+use orch_trust::denial::Denials;
 use orch_trust::key::KeyError;
 use orch_trust::lock::Lock;
 use orch_trust::name::PluginId;
@@ -32,6 +33,8 @@ use crate::regular_file::{self, Links, ReadError};
 
 const FILE_BYTES_MAX: u64 = 1 << 20;
 const FILES_MAX: usize = 1000;
+/// What this host denies by itself.
+const DENIALS: &str = "trust/denied.toml";
 /// What the folder has; the first is the folder itself.
 const FOLDERS: [&str; 8] =
     ["", "trust", "trust/publishers", "trust/certifiers", "approvals", "packages", "heads", "cache"];
@@ -41,7 +44,10 @@ pub const SIGNING_KEY_VARIABLE: &str = "PLUGIN_SIGNING_KEY";
 /// The operator's folder, read.
 pub struct Operator {
     pub home: PathBuf,
+    /// With everything that this host denied by itself.
     pub policy: Policy,
+    /// What this host denied by itself.
+    pub denials: Denials,
     pub publishers: Vec<Publisher>,
     pub certifiers: Vec<Certifier>,
     pub approvals: BTreeMap<PluginId, Approval>,
@@ -84,11 +90,13 @@ impl Operator {
             keeper::check_folder(&home.join(folder))?;
         }
         let policy_path = home.join("policy.toml");
-        let policy = match read(&policy_path)? {
+        let mut policy = match read(&policy_path)? {
             Some(text) => Policy::parse(&text)
                 .map_err(|source| OperatorError::Authority { path: policy_path, source })?,
             None => Policy::default(),
         };
+        let denials = denials(home)?;
+        denials.join(&mut policy.deny);
         let mut publishers = each(&home.join("trust/publishers"), "toml", Publisher::parse)?;
         let certifiers = each(&home.join("trust/certifiers"), "toml", Certifier::parse)?;
         let signing_key = std::env::var(SIGNING_KEY_VARIABLE).ok().filter(|value| !value.trim().is_empty());
@@ -101,6 +109,7 @@ impl Operator {
             publishers,
             certifiers,
             approvals: approvals(&home.join("approvals"))?,
+            denials,
             secret,
             signing_key: signing_key.is_some(),
         })
@@ -128,6 +137,15 @@ impl Operator {
     pub fn approve(&self, approval: &Approval) -> Result<(), OperatorError> {
         let name = format!("{}.{}.json", approval.id.namespace(), approval.id.name());
         write_private(&self.home.join("approvals").join(name), approval.render().as_bytes())
+    }
+
+    /// Changes what this host denies, from what the file says now; gives what `change` gives.
+    pub fn change_denials<T>(&self, change: impl FnOnce(&mut Denials) -> T) -> Result<T, OperatorError> {
+        let _lock = self.lock()?;
+        let mut denials = denials(&self.home)?;
+        let changed = change(&mut denials);
+        write_private(&self.home.join(DENIALS), denials.render().as_bytes())?;
+        Ok(changed)
     }
 
     /// True if a run was started in that workspace before, or somebody said that it may be.
@@ -179,6 +197,14 @@ fn signing_key_publisher(said: &str) -> Result<Publisher, OperatorError> {
         Err(_) => Publisher::of_signing_key(&text),
     }
     .map_err(wrong)
+}
+
+fn denials(home: &Path) -> Result<Denials, OperatorError> {
+    let path = home.join(DENIALS);
+    match read(&path)? {
+        Some(text) => Denials::parse(&text).map_err(|source| OperatorError::Authority { path, source }),
+        None => Ok(Denials::default()),
+    }
 }
 
 fn approvals(folder: &Path) -> Result<BTreeMap<PluginId, Approval>, OperatorError> {
