@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use orch_trust::package::{CERTIFICATES, PackageBytes, bytes_max};
+use orch_trust::package::{CERTIFICATES, DELEGATIONS, PackageBytes, bytes_max};
 use orch_trust::refusal::Refusal;
 
 use crate::regular_file::{self, Links, ReadError};
@@ -83,8 +83,8 @@ fn read_folder(
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let kind = std::fs::symlink_metadata(&path).map_err(io(&path))?.file_type();
         let inner = format!("{prefix}{name}");
-        if kind.is_dir() && inner == CERTIFICATES {
-            read_folder(&path, "certificates/", files)?;
+        if kind.is_dir() && (inner == CERTIFICATES || inner == DELEGATIONS) {
+            read_folder(&path, &format!("{inner}/"), files)?;
             continue;
         }
         if !kind.is_file() {

@@ -6,14 +6,19 @@
 //! Not here: reading packages and rules (`orch-host`), compiling (`orch-host`'s `engine`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::agreement::{Wanted, agree};
+use crate::anchor::Anchor;
 use crate::approval::Approval;
 use crate::authority::{Certifier, Level, Publisher};
 use crate::certificate;
+use crate::delegation;
 #[cfg(feature = "dangerous")]
 use crate::evidence::Unsigned;
 use crate::evidence::{Admitted, Trust};
 use crate::facts::Facts;
+use crate::freshness::Verdict as Freshness;
 use crate::grant::{Bounds, Grant};
 use crate::key::KeyId;
 use crate::lock::Lock;
@@ -23,7 +28,9 @@ use crate::package::PackageBytes;
 use crate::permission::Permissions;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
-use crate::release;
+use crate::release::{self, Released};
+use crate::revocation::judge::{Hit, Signature, Vouched};
+use crate::standing::Standing;
 use crate::time::UnixSeconds;
 
 /// Everything that the operator says, and what the workspace takes away.
@@ -35,6 +42,31 @@ pub struct Rules {
     pub approvals: BTreeMap<PluginId, Approval>,
     pub lock: Lock,
     pub narrow: BTreeMap<PluginId, Permissions>,
+    /// What a trust root says. Once there is one, its publishers and certifiers are the only ones.
+    pub anchor: Option<Arc<Anchor>>,
+}
+
+impl Rules {
+    /// Who may publish.
+    pub fn publishers(&self) -> &[Publisher] {
+        self.anchor.as_ref().map_or(&self.publishers, |anchor| anchor.root().publishers())
+    }
+
+    /// Whose certificates count.
+    pub fn certifiers(&self) -> &[Certifier] {
+        self.anchor.as_ref().map_or(&self.certifiers, |anchor| anchor.root().certifiers())
+    }
+
+    /// How many certifiers must agree on what: the stricter of policy and root.
+    pub fn wanted(&self) -> Wanted {
+        let policy = self.policy.certificates;
+        let role = self.anchor.as_ref().map(|anchor| anchor.root().certifier_role());
+        Wanted {
+            level: self.policy.minimum_level.0,
+            threshold: policy.threshold.get().max(role.map_or(1, |role| role.threshold())),
+            independent: policy.independent || role.is_some_and(|role| role.independent()),
+        }
+    }
 }
 
 /// A step of admission, in order.
@@ -90,6 +122,10 @@ pub struct Steps {
     pub publisher: Option<(String, KeyId)>,
     /// Until when the certificate holds.
     pub valid_until: Option<UnixSeconds>,
+    /// What is known of revocations, and how new that is; none without a trust root.
+    pub freshness: Option<Freshness>,
+    /// What a revocation list says about it without keeping it from running.
+    pub notes: Vec<Hit>,
     /// Steps that passed, in order.
     pub passed: Vec<Step>,
     /// What came out, or the step that failed.
@@ -116,11 +152,18 @@ pub fn admit(package: &PackageBytes, rules: &Rules, now: UnixSeconds) -> Result<
 
 /// Every step of admission and how it ended.
 pub fn explain(package: &PackageBytes, rules: &Rules, now: UnixSeconds) -> Steps {
-    let mut walk =
-        Walk { at: Step::Manifest, passed: Vec::new(), manifest: None, publisher: None, valid_until: None };
+    let mut walk = Walk {
+        at: Step::Manifest,
+        passed: Vec::new(),
+        manifest: None,
+        publisher: None,
+        valid_until: None,
+        freshness: None,
+        notes: Vec::new(),
+    };
     let outcome = walk.run(package, rules, now).map_err(|refusal| (walk.at, refusal));
-    let Walk { passed, manifest, publisher, valid_until, .. } = walk;
-    Steps { manifest, publisher, valid_until, passed, outcome }
+    let Walk { passed, manifest, publisher, valid_until, freshness, notes, .. } = walk;
+    Steps { manifest, publisher, valid_until, freshness, notes, passed, outcome }
 }
 
 /// What is known of a package so far, and the step that is being taken.
@@ -130,6 +173,8 @@ struct Walk {
     manifest: Option<Manifest>,
     publisher: Option<(String, KeyId)>,
     valid_until: Option<UnixSeconds>,
+    freshness: Option<Freshness>,
+    notes: Vec<Hit>,
 }
 
 impl Walk {
@@ -140,40 +185,74 @@ impl Walk {
     }
 
     fn run(&mut self, package: &PackageBytes, rules: &Rules, now: UnixSeconds) -> Result<Admitted, Refusal> {
+        let anchor = rules.anchor.as_deref();
         // 1. What it says of itself.
         let manifest = Manifest::parse(package.manifest())?;
         self.manifest = Some(manifest.clone());
         // 2. The bytes are the bytes the manifest names, and no others are there.
         self.begin(Step::Files);
         package.check_integrity(&manifest)?;
-        // 3. A publisher of this namespace vouches for exactly these files.
+        // 3. Publishers of this namespace vouch for exactly these files, keys of one job among them.
         self.begin(Step::Release);
-        let (publisher, _release) = release::verify(package, &manifest, &rules.publishers, now)?;
+        let delegated = delegation::verify(package, &manifest, anchor.map(Anchor::root), now)?;
+        let publishers = [rules.publishers(), &delegated.publishers].concat();
+        let released = release::verify(package, &manifest, &publishers, now)?;
+        let Released { publisher, signers, release } = &released;
         self.publisher = Some((publisher.owner.clone(), publisher.key.id()));
-        // 4. A certifier ran our required checks on exactly these files.
+        // 4. Enough certifiers ran our required checks on exactly these files.
         self.begin(Step::Certificate);
-        let minimum = rules.policy.minimum_level.0;
-        let certificate = certificate::verify(package, &manifest, &rules.certifiers, minimum, now)?;
-        self.valid_until = Some(certificate.valid_until);
+        let certifiers = [rules.certifiers(), &delegated.certifiers].concat();
+        let mut certificates = certificate::verify(package, &manifest, &certifiers, now)?;
+        for one in &mut certificates {
+            one.delegated_by = delegated.issuers(one.key.id());
+        }
+        let vouching: Vec<KeyId> =
+            certificates.iter().map(|one| one.key.id()).chain(signers.iter().copied()).collect();
+        delegated.check_used(&vouching)?;
+        let wanted = rules.wanted();
+        let agreed = agree(&certificates, &certifiers, wanted, &[], now)?;
+        self.valid_until = Some(agreed.valid_until);
         // 5. The facts still hold, derived again from the bytes, and fit the manifest.
         self.begin(Step::Facts);
         let facts = Facts::fitting(package, &manifest)?;
-        if let Some(fact) = facts.difference(&certificate.facts) {
+        if let Some(fact) = facts.difference(&agreed.certificate.facts) {
             return Err(Refusal::FactsDisagree { fact });
         }
-        // 6. Nobody took it back, and it is the one that is pinned.
+        // 6. Nobody took it back, as far as is known, and it is the one that is pinned, or no older than the last one.
         self.begin(Step::Revocation);
-        check_denied(package, &manifest, Some(publisher), rules)?;
+        self.freshness = anchor.map(|anchor| anchor.check(now)).transpose()?;
+        check_denied(package, &manifest, &vouching, rules)?;
+        let by_release = |key: &KeyId| [Signature { key: *key, at: release.issued_at }];
+        let release_keys =
+            signers.iter().flat_map(|key| by_release(key).into_iter().chain(delegated.issuers(*key)));
+        let vouched = Vouched {
+            id: manifest.id.clone(),
+            version: manifest.version.clone(),
+            files: package.list().map(|(_, _, digest)| digest).collect(),
+            manifest: package.manifest_digest(),
+            release_keys: release_keys.collect(),
+            release: release.clone(),
+            certificates,
+            sbom: package.shared_sbom(),
+        };
+        let standing = Standing { vouched, certifiers, wanted, at: now };
+        let weighed = standing.weigh(anchor.map(Anchor::revocations))?;
+        self.valid_until = Some(weighed.valid_until);
+        self.notes = weighed.notes;
         rules.lock.check(&manifest, package)?;
+        if let Some(anchor) = anchor.filter(|_| !rules.lock.plugins.contains_key(&manifest.id)) {
+            anchor.state().check_release(release, package.manifest_digest())?;
+        }
         // 7. The operator allows what is asked.
         self.begin(Step::Grant);
         let grant = grant(&manifest, publisher.max_permissions.as_ref(), rules)?;
         self.passed.push(Step::Grant);
-        let trust = match certificate.level {
+        let trust = match weighed.level {
             Level::Certified => Trust::Certified,
             Level::Local => Trust::CertifiedLocal,
         };
-        Ok(Admitted::new(package, manifest, facts, grant, trust))
+        let known = (self.freshness, self.notes.clone());
+        Ok(Admitted::new(package, manifest, facts, grant, trust, standing, known))
     }
 }
 
@@ -197,7 +276,7 @@ pub fn admit_dangerous_unsigned(package: &PackageBytes, rules: &Rules) -> Result
     let manifest = Manifest::parse(package.manifest())?;
     package.check_integrity(&manifest)?;
     let facts = Facts::fitting(package, &manifest)?;
-    check_denied(package, &manifest, None, rules)?;
+    check_denied(package, &manifest, &[], rules)?;
     rules.lock.check(&manifest, package)?;
     let grant = grant(&manifest, None, rules)?;
     Ok(Unsigned::new(package, manifest, facts, grant))
@@ -206,7 +285,7 @@ pub fn admit_dangerous_unsigned(package: &PackageBytes, rules: &Rules) -> Result
 fn check_denied(
     package: &PackageBytes,
     manifest: &Manifest,
-    publisher: Option<&Publisher>,
+    vouching: &[KeyId],
     rules: &Rules,
 ) -> Result<(), Refusal> {
     let deny = &rules.policy.deny;
@@ -216,11 +295,8 @@ fn check_denied(
     if let Some((_, _, digest)) = package.list().find(|(_, _, digest)| deny.digests.contains(digest)) {
         return Err(Refusal::Denied { what: "digest", which: digest.to_string() });
     }
-    let denied = |key: KeyId| deny.keys.iter().any(|denied| denied.to_string() == key.to_string());
-    let certifiers = rules.certifiers.iter().map(Certifier::id).filter(|id| {
-        package.certificates().any(|(file, _)| file == format!("certificates/{}.dsse.json", id.short()))
-    });
-    match certifiers.chain(publisher.map(|publisher| publisher.key.id())).find(|key| denied(*key)) {
+    let denied = |key: &&KeyId| deny.keys.iter().any(|denied| denied.to_string() == key.to_string());
+    match vouching.iter().find(denied) {
         Some(key) => Err(Refusal::Denied { what: "key", which: key.to_string() }),
         None => Ok(()),
     }

@@ -1,14 +1,19 @@
-//! Who is trusted, as the operator's folder says it: publishers and certifiers, one file each.
+//! Who is trusted: publishers and certifiers, from one file each or from the trust root.
 //!
-//! In -> out: TOML -> [`Publisher`], [`Certifier`]; `PLUGIN_SIGNING_KEY` -> a publisher of `local/`.
+//! In -> out: TOML or a root's entry -> [`Publisher`], [`Certifier`]; `PLUGIN_SIGNING_KEY` -> a publisher of `local/`.
 //! Invariant: a publisher signs for its namespaces only, a certifier for its profile only; both end at `not_after`.
 //! Not here: reading the files (`orch-host`).
+
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
 use crate::key::{KeyError, KeyId, PublicKey};
+use crate::manifest::Role;
 use crate::name::PluginId;
 use crate::permission::{PermissionForm, Permissions};
+use crate::root::document::NamespaceText;
+use crate::threshold::RoleKey;
 use crate::time::UnixSeconds;
 
 /// Why a file of the operator's folder is not usable.
@@ -35,18 +40,64 @@ struct PublisherText {
 }
 
 /// A key that may publish under some namespaces.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publisher {
     pub key: PublicKey,
     pub owner: String,
-    /// Each with its `/`.
+    /// Each with its `/`; of a trust root also `acme/summarise/` for one plugin.
     pub namespaces: Vec<String>,
     /// Nothing it publishes can have more; none is no bound.
     pub max_permissions: Option<Permissions>,
     pub not_after: Option<UnixSeconds>,
+    pub not_before: Option<UnixSeconds>,
+    /// The last second that it may have signed in: of a job's key.
+    pub signs_until: Option<UnixSeconds>,
+    /// Nothing it publishes can have another role; none is no bound.
+    pub roles: Option<Vec<Role>>,
+    /// How many publishers of the namespace must sign a release.
+    pub threshold: NonZeroU32,
 }
 
 impl Publisher {
+    /// A key that may publish under these namespaces, without any further bound.
+    pub fn new(key: PublicKey, owner: String, namespaces: Vec<String>) -> Self {
+        Self {
+            key,
+            owner,
+            namespaces,
+            max_permissions: None,
+            not_after: None,
+            not_before: None,
+            signs_until: None,
+            roles: None,
+            threshold: NonZeroU32::MIN,
+        }
+    }
+
+    /// One key of a root's namespace.
+    pub(crate) fn of_namespace(namespace: &NamespaceText, key: &RoleKey) -> Self {
+        Self {
+            max_permissions: Some(namespace.max_permissions.clone()),
+            not_after: key.not_after,
+            not_before: key.not_before,
+            signs_until: key.signs_until,
+            roles: Some(namespace.roles.clone()),
+            threshold: NonZeroU32::new(namespace.publisher.threshold).unwrap_or(NonZeroU32::MAX),
+            ..Self::new(key.key, key.owner.clone(), vec![namespace.prefix.clone()])
+        }
+    }
+
+    /// Its key, and when that counts.
+    pub fn role_key(&self) -> RoleKey {
+        RoleKey {
+            key: self.key,
+            owner: self.owner.clone(),
+            not_before: self.not_before,
+            not_after: self.not_after,
+            signs_until: self.signs_until,
+        }
+    }
+
     /// The publisher of a file in `trust/publishers/`.
     pub fn parse(text: &str) -> Result<Self, AuthorityError> {
         let read: PublisherText = toml::from_str(text).map_err(|error| malformed(&error))?;
@@ -60,24 +111,18 @@ impl Publisher {
             let wrong = |error: PermissionForm| AuthorityError::Malformed { message: error.to_string() };
             maximum.check_form().map_err(wrong)?;
         }
+        let key = PublicKey::from_base64(&read.key).map_err(AuthorityError::Key)?;
         Ok(Self {
-            key: PublicKey::from_base64(&read.key).map_err(AuthorityError::Key)?,
-            owner: read.owner,
-            namespaces: read.namespaces,
             max_permissions: read.max_permissions,
             not_after: read.not_after,
+            ..Self::new(key, read.owner, read.namespaces)
         })
     }
 
     /// The publisher that `PLUGIN_SIGNING_KEY` adds: for the namespace `local/`, never a certifier.
     pub fn of_signing_key(base64: &str) -> Result<Self, AuthorityError> {
-        Ok(Self {
-            key: PublicKey::from_base64(base64.trim()).map_err(AuthorityError::Key)?,
-            owner: "PLUGIN_SIGNING_KEY".to_owned(),
-            namespaces: vec!["local/".to_owned()],
-            max_permissions: None,
-            not_after: None,
-        })
+        let key = PublicKey::from_base64(base64.trim()).map_err(AuthorityError::Key)?;
+        Ok(Self::new(key, "PLUGIN_SIGNING_KEY".to_owned(), vec!["local/".to_owned()]))
     }
 
     /// The text of its file.
@@ -94,7 +139,14 @@ impl Publisher {
 
     /// True if the plugin's namespace is one of this publisher's.
     pub fn owns(&self, id: &PluginId) -> bool {
-        self.namespaces.iter().any(|namespace| namespace.strip_suffix('/') == Some(id.namespace()))
+        self.reach(id).is_some()
+    }
+
+    /// How long the longest of its namespaces is that holds the plugin: whole parts only, because each ends in `/`.
+    pub(crate) fn reach(&self, id: &PluginId) -> Option<usize> {
+        let whole = format!("{id}/");
+        let holds = |namespace: &&String| namespace.ends_with('/') && whole.starts_with(namespace.as_str());
+        self.namespaces.iter().filter(holds).map(String::len).max()
     }
 }
 
@@ -128,24 +180,45 @@ struct CertifierText {
 }
 
 /// A key whose certificates count, up to a level.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certifier {
     pub key: PublicKey,
     pub owner: String,
     pub profile: Level,
     pub not_after: Option<UnixSeconds>,
+    pub not_before: Option<UnixSeconds>,
+    /// The last second that it may have signed in: of a job's key.
+    pub signs_until: Option<UnixSeconds>,
 }
 
 impl Certifier {
+    /// A key whose certificates count up to that level, without any further bound.
+    pub fn new(key: PublicKey, owner: String, profile: Level) -> Self {
+        Self { key, owner, profile, not_after: None, not_before: None, signs_until: None }
+    }
+
+    /// One key of a root's role.
+    pub(crate) fn of_role(key: &RoleKey, profile: Level) -> Self {
+        let RoleKey { key, owner, not_before, not_after, signs_until } = key.clone();
+        Self { not_before, not_after, signs_until, ..Self::new(key, owner, profile) }
+    }
+
+    /// Its key, and when that counts.
+    pub fn role_key(&self) -> RoleKey {
+        RoleKey {
+            key: self.key,
+            owner: self.owner.clone(),
+            not_before: self.not_before,
+            not_after: self.not_after,
+            signs_until: self.signs_until,
+        }
+    }
+
     /// The certifier of a file in `trust/certifiers/`.
     pub fn parse(text: &str) -> Result<Self, AuthorityError> {
         let read: CertifierText = toml::from_str(text).map_err(|error| malformed(&error))?;
-        Ok(Self {
-            key: PublicKey::from_base64(&read.key).map_err(AuthorityError::Key)?,
-            owner: read.owner,
-            profile: read.profile,
-            not_after: read.not_after,
-        })
+        let key = PublicKey::from_base64(&read.key).map_err(AuthorityError::Key)?;
+        Ok(Self { not_after: read.not_after, ..Self::new(key, read.owner, read.profile) })
     }
 
     /// The text of its file.

@@ -11,12 +11,14 @@ use crate::authority::{Certifier, Level};
 use crate::digest::Sha256Digest;
 use crate::dsse::{self, Predicate, Statement};
 use crate::facts::Facts;
-use crate::key::{SignError, Signer};
+use crate::key::{PublicKey, SignError, Signer};
 use crate::manifest::{Manifest, Role};
 use crate::name::PluginId;
 use crate::package::PackageBytes;
 use crate::refusal::Refusal;
 use crate::release::CLOCK_SKEW_SECONDS;
+use crate::revocation::judge::Signature;
+use crate::threshold::NotInForce;
 use crate::time::UnixSeconds;
 
 /// How long a certificate of each level is valid, in days.
@@ -252,28 +254,37 @@ pub fn sign(
     Ok((name, dsse::sign(&Statement::new(package.subjects(), certificate), &[signer])?))
 }
 
-/// The certificate that counts: of the wanted level or higher, every one that is there being sound.
+/// A certificate that is sound by itself; how many of them it takes is another question (`agreement.rs`).
+#[derive(Clone, Debug)]
+pub struct Sound {
+    pub key: PublicKey,
+    /// Whose key that is.
+    pub owner: String,
+    pub certificate: Certificate,
+    /// Who lent it a certifier's word, for a key of one job.
+    pub delegated_by: Vec<Signature>,
+}
+
+impl Sound {
+    /// Every signature that it rests on.
+    pub(crate) fn signatures(&self) -> Vec<Signature> {
+        let own = Signature { key: self.key.id(), at: self.certificate.finished_at };
+        [&[own], self.delegated_by.as_slice()].concat()
+    }
+}
+
+/// Every certificate of the package.
 ///
 /// # Errors
-/// The first fault of any certificate in the package: a file nobody can account for refuses the package.
+/// The first fault of any of them: a file nobody can account for refuses the package.
 pub fn verify(
     package: &PackageBytes,
     manifest: &Manifest,
     certifiers: &[Certifier],
-    minimum: Level,
     now: UnixSeconds,
-) -> Result<Certificate, Refusal> {
-    let mut best: Option<Certificate> = None;
-    for (file, bytes) in package.certificates() {
-        let found = verify_one(package, manifest, certifiers, file, bytes, now)?;
-        let better = best
-            .as_ref()
-            .is_none_or(|best| (found.level, found.valid_until) > (best.level, best.valid_until));
-        if found.level >= minimum && better {
-            best = Some(found);
-        }
-    }
-    best.ok_or(Refusal::CertificateMissing { level: minimum.as_str() })
+) -> Result<Vec<Sound>, Refusal> {
+    let one = |(file, bytes)| verify_one(package, manifest, certifiers, file, bytes, now);
+    package.certificates().map(one).collect()
 }
 
 fn verify_one(
@@ -283,25 +294,32 @@ fn verify_one(
     file: &str,
     bytes: &[u8],
     now: UnixSeconds,
-) -> Result<Certificate, Refusal> {
+) -> Result<Sound, Refusal> {
     let by_id = |id| certifiers.iter().find(|certifier| certifier.id() == id);
     let unknown = |key| Refusal::CertificateUnknownKey { file: file.to_owned(), key };
     // 1. Signed by one certifier, in the file of its name.
-    let verified =
-        dsse::verify::<Certificate>(file, bytes, |id| by_id(id).map(|certifier| certifier.key), unknown)?;
-    let [key] = verified.signers.as_slice() else {
-        let (file, found) = (file.to_owned(), verified.signers.len());
-        return Err(Refusal::EnvelopeSignatures { file, found, expected: "1" });
+    let verified = dsse::verify::<Statement<Certificate>>(
+        file,
+        bytes,
+        |id| by_id(id).map(|certifier| certifier.key),
+        unknown,
+    )?;
+    let [public] = *verified.signers() else {
+        let (file, found) = (file.to_owned(), verified.signers().len());
+        return Err(Refusal::EnvelopeSignatures { file, found, expected: "1".to_owned() });
     };
-    let certifier = by_id(*key).ok_or_else(|| unknown(*key))?;
+    let key = public.id();
+    let certifier = by_id(key).ok_or_else(|| unknown(key))?;
     if file != format!("certificates/{}.dsse.json", key.short()) {
-        return Err(Refusal::CertificateOtherFile { file: file.to_owned(), key: *key });
+        return Err(Refusal::CertificateOtherFile { file: file.to_owned(), key });
     }
-    if let Some(not_after) = certifier.not_after.filter(|end| now > *end) {
-        return Err(Refusal::CertificateKeyExpired { key: *key, not_after });
-    }
+    let Statement { subject, predicate: certificate, .. } = verified.into_payload();
+    certifier.role_key().in_force(certificate.finished_at, now).map_err(|why| match why {
+        NotInForce::NotYet { not_before } => Refusal::CertificateKeyNotYet { key, not_before },
+        NotInForce::Ended { not_after } => Refusal::CertificateKeyExpired { key, not_after },
+        NotInForce::SignedLate { signs_until } => Refusal::DelegationWindow { key, signs_until },
+    })?;
     // 2. Of exactly these files, for this plugin.
-    let Statement { subject, predicate: certificate, .. } = verified.statement;
     package.check_subjects(&subject).map_err(|file| Refusal::CertificateOtherSubject { file })?;
     if certificate.id != manifest.id || certificate.version != manifest.version {
         return Err(Refusal::CertificateOtherPlugin {
@@ -322,7 +340,7 @@ fn verify_one(
     if found != certificate.result_digest {
         return Err(Refusal::ResultDigest { found, stated: certificate.result_digest });
     }
-    Ok(certificate)
+    Ok(Sound { key: public, owner: certifier.owner.clone(), certificate, delegated_by: Vec::new() })
 }
 
 fn check_time(certificate: &Certificate, now: UnixSeconds) -> Result<(), Refusal> {

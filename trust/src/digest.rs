@@ -47,6 +47,11 @@ impl Sha256Digest {
         Ok(Self(bytes.try_into().map_err(|_| wrong())?))
     }
 
+    /// A digest that was computed elsewhere.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -1,10 +1,13 @@
 //! DSSE envelopes, in one form only.
 //!
 //! In -> out: payload and keys -> canonical bytes; canonical bytes and known keys -> payload of the wanted type.
-//! Limits: 1 MiB a file, 1 to 16 signatures.
+//! Limits: 1 MiB a file unless the payload says otherwise, 1 to 16 signatures, each key once.
 //! Invariant: an envelope equals our own encoding of what it says, byte for byte; every signature verifies under a
-//! known key whose id is its SHA-256; so no byte of an envelope can change without a refusal.
+//! known key whose id is its SHA-256; so no byte of an envelope can change without a refusal. What it says is read
+//! only after that.
 //! Specification: DSSE v1 (pre-authentication encoding), in-toto Statement v1.
+
+use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -16,8 +19,26 @@ use crate::strict_json;
 
 pub const ENVELOPE_BYTES_MAX: u64 = 1 << 20;
 const SIGNATURES_MAX: usize = 16;
-const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+
+/// What an envelope may hold. The type fixes what its bytes must say of themselves, so that nothing which was signed
+/// for one purpose counts for another.
+pub trait Payload: Serialize + DeserializeOwned {
+    /// `payloadType` of the envelope, which is signed too.
+    const PAYLOAD_TYPE: &'static str;
+    /// `_type` inside.
+    const KIND: &'static str;
+    /// `predicateType` inside, of a statement.
+    const PREDICATE_TYPE: Option<&'static str> = None;
+    /// The largest envelope.
+    const BYTES_MAX: u64 = ENVELOPE_BYTES_MAX;
+}
+
+impl<P: Predicate> Payload for Statement<P> {
+    const PAYLOAD_TYPE: &'static str = "application/vnd.in-toto+json";
+    const KIND: &'static str = STATEMENT_TYPE;
+    const PREDICATE_TYPE: Option<&'static str> = Some(P::TYPE);
+}
 
 /// What a statement says of its subjects. The type fixes what the envelope may hold.
 pub trait Predicate: Serialize + DeserializeOwned {
@@ -71,17 +92,37 @@ struct SignatureText {
     sig: String,
 }
 
-/// A statement whose signatures all hold.
+/// What an envelope holds, all signatures of it being good. Made only by [`Envelope::verify`].
 #[derive(Clone, Debug)]
-pub struct Verified<P> {
-    pub statement: Statement<P>,
-    /// Who signed, in the envelope's order.
-    pub signers: Vec<KeyId>,
+pub struct Verified<T> {
+    payload: T,
+    signers: Vec<PublicKey>,
+    sha256: Sha256Digest,
+}
+
+impl<T> Verified<T> {
+    pub fn payload(&self) -> &T {
+        &self.payload
+    }
+
+    pub fn into_payload(self) -> T {
+        self.payload
+    }
+
+    /// Who signed, in the envelope's order; each key once.
+    pub fn signers(&self) -> &[PublicKey] {
+        &self.signers
+    }
+
+    /// Of the envelope's bytes.
+    pub fn sha256(&self) -> Sha256Digest {
+        self.sha256
+    }
 }
 
 /// The bytes that a signature is over: DSSE v1's pre-authentication encoding.
-fn pre_authentication(payload: &[u8]) -> Vec<u8> {
-    let head = format!("DSSEv1 {} {} {} ", PAYLOAD_TYPE.len(), PAYLOAD_TYPE, payload.len());
+fn pre_authentication(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let head = format!("DSSEv1 {} {} {} ", payload_type.len(), payload_type, payload.len());
     [head.as_bytes(), payload].concat()
 }
 
@@ -91,13 +132,13 @@ fn encode(envelope: &EnvelopeText) -> Vec<u8> {
     bytes
 }
 
-/// The envelope of a statement, signed by each of the signers.
+/// The envelope of a payload, signed by each of the signers.
 ///
 /// # Errors
 /// The signer's own; also when what it gave does not verify under its key.
-pub fn sign<P: Predicate>(statement: &Statement<P>, signers: &[&dyn Signer]) -> Result<Vec<u8>, SignError> {
-    let payload = serde_json::to_vec(statement).unwrap_or_default();
-    let message = pre_authentication(&payload);
+pub fn sign<T: Payload>(payload: &T, signers: &[&dyn Signer]) -> Result<Vec<u8>, SignError> {
+    let payload = serde_json::to_vec(payload).unwrap_or_default();
+    let message = pre_authentication(T::PAYLOAD_TYPE, &payload);
     let signature = |signer: &&dyn Signer| {
         let (public, bytes) = (signer.public(), signer.sign(&message)?);
         let wrong = |source: KeyError| SignError { key: public.id(), source: source.into() };
@@ -105,85 +146,148 @@ pub fn sign<P: Predicate>(statement: &Statement<P>, signers: &[&dyn Signer]) -> 
         Ok(SignatureText { keyid: public.id().to_string(), sig: base64_encode(&bytes) })
     };
     Ok(encode(&EnvelopeText {
-        payload_type: PAYLOAD_TYPE.to_owned(),
+        payload_type: T::PAYLOAD_TYPE.to_owned(),
         payload: base64_encode(&payload),
         signatures: signers.iter().map(signature).collect::<Result<_, _>>()?,
     }))
 }
 
-/// The statement in an envelope, if every signature holds. `known` gives the key of an id; none refuses with
-/// what `unknown` makes of the id.
+/// What is in an envelope, if every signature holds. `known` gives the key of an id; none refuses with what `unknown`
+/// makes of the id.
 ///
 /// # Errors
-/// `FileTooLarge`, `EnvelopeMalformed`, `EnvelopeSignatures`, `EnvelopeKeyId`, `EnvelopeType`, `EnvelopePayload`,
-/// `SignatureInvalid`, and whatever `unknown` gives.
-pub fn verify<P: Predicate>(
+/// Those of [`Envelope::open`] and [`Envelope::verify`].
+pub fn verify<T: Payload>(
     file: &str,
     bytes: &[u8],
     known: impl Fn(KeyId) -> Option<PublicKey>,
     unknown: impl Fn(KeyId) -> Refusal,
-) -> Result<Verified<P>, Refusal> {
-    let malformed = |why: String| Refusal::EnvelopeMalformed { file: file.to_owned(), why };
-    if bytes.len() as u64 > ENVELOPE_BYTES_MAX {
-        return Err(Refusal::FileTooLarge {
-            file: file.to_owned(),
-            found_bytes: bytes.len() as u64,
-            limit_bytes: ENVELOPE_BYTES_MAX,
-        });
-    }
-    // 1. One form.
-    let envelope: EnvelopeText = strict_json::parse(bytes).map_err(|error| malformed(error.to_string()))?;
-    if encode(&envelope) != bytes {
-        return Err(malformed("it is not in canonical form".to_owned()));
-    }
-    if envelope.payload_type != PAYLOAD_TYPE {
-        let (file, found) = (file.to_owned(), envelope.payload_type);
-        return Err(Refusal::EnvelopeType { file, found, expected: PAYLOAD_TYPE });
-    }
-    let payload = base64_decode(&envelope.payload).map_err(|error| malformed(error.to_string()))?;
-    if !(1..=SIGNATURES_MAX).contains(&envelope.signatures.len()) {
-        return Err(Refusal::EnvelopeSignatures {
-            file: file.to_owned(),
-            found: envelope.signatures.len(),
-            expected: "1 to 16",
-        });
-    }
-    // 2. Every signature holds, under a known key, each key once.
-    let message = pre_authentication(&payload);
-    let mut signers: Vec<KeyId> = Vec::new();
-    for signature in &envelope.signatures {
-        let key_id = KeyId::parse(&signature.keyid).ok_or_else(|| Refusal::EnvelopeKeyId {
-            file: file.to_owned(),
-            found: signature.keyid.clone(),
-        })?;
-        if signers.contains(&key_id) {
-            return Err(malformed(format!("key `{key_id}` signed twice")));
+) -> Result<Verified<T>, Refusal> {
+    Envelope::<T>::open(file, bytes)?.verify(known, unknown)
+}
+
+/// An envelope in canonical form and of the wanted payload type. Nobody looked at signatures or payload yet.
+#[derive(Clone, Debug)]
+pub struct Envelope<T> {
+    file: String,
+    payload: Vec<u8>,
+    message: Vec<u8>,
+    signatures: Vec<(KeyId, String)>,
+    sha256: Sha256Digest,
+    holds: PhantomData<fn() -> T>,
+}
+
+impl<T: Payload> Envelope<T> {
+    /// The envelope in these bytes.
+    ///
+    /// # Errors
+    /// `FileTooLarge`, `EnvelopeMalformed`, `EnvelopeSignatures`, `EnvelopeKeyId`, `EnvelopeType`.
+    pub fn open(file: &str, bytes: &[u8]) -> Result<Self, Refusal> {
+        let malformed = |why: String| Refusal::EnvelopeMalformed { file: file.to_owned(), why };
+        let file = file.to_owned();
+        let found_bytes = bytes.len() as u64;
+        if found_bytes > T::BYTES_MAX {
+            return Err(Refusal::FileTooLarge { file, found_bytes, limit_bytes: T::BYTES_MAX });
         }
-        let key = known(key_id).filter(|key| key.id() == key_id).ok_or_else(|| unknown(key_id))?;
-        let invalid = |source| Refusal::SignatureInvalid { file: file.to_owned(), key: key_id, source };
-        let bytes = base64_decode(&signature.sig).map_err(invalid)?;
-        key.verify(&message, &bytes).map_err(invalid)?;
-        signers.push(key_id);
+        // 1. One form.
+        let envelope: EnvelopeText =
+            strict_json::parse(bytes).map_err(|error| malformed(error.to_string()))?;
+        if encode(&envelope) != bytes {
+            return Err(malformed("it is not in canonical form".to_owned()));
+        }
+        if envelope.payload_type != T::PAYLOAD_TYPE {
+            let (found, expected) = (shown(&envelope.payload_type), T::PAYLOAD_TYPE);
+            return Err(Refusal::EnvelopeType { file, found, expected });
+        }
+        let payload = base64_decode(&envelope.payload).map_err(|error| malformed(error.to_string()))?;
+        // 2. A bounded number of signatures, each key once.
+        let found = envelope.signatures.len();
+        if !(1..=SIGNATURES_MAX).contains(&found) {
+            return Err(Refusal::EnvelopeSignatures { file, found, expected: "1 to 16".to_owned() });
+        }
+        let mut signatures: Vec<(KeyId, String)> = Vec::new();
+        for SignatureText { keyid, sig } in envelope.signatures {
+            let Some(key) = KeyId::parse(&keyid) else {
+                return Err(Refusal::EnvelopeKeyId { file, found: shown(&keyid) });
+            };
+            if signatures.iter().any(|(before, _)| *before == key) {
+                return Err(malformed(format!("key `{key}` signed twice")));
+            }
+            signatures.push((key, sig));
+        }
+        let message = pre_authentication(T::PAYLOAD_TYPE, &payload);
+        let (sha256, holds) = (Sha256Digest::of(bytes), PhantomData);
+        Ok(Self { file, payload, message, signatures, sha256, holds })
     }
-    // 3. The payload is of the wanted type, and in one form too.
-    #[derive(Deserialize)]
-    struct Typed {
-        #[serde(rename = "_type")]
-        kind: String,
-        #[serde(rename = "predicateType")]
-        predicate_type: String,
+
+    /// Of the envelope's bytes.
+    pub fn sha256(&self) -> Sha256Digest {
+        self.sha256
     }
-    let payload_fault = |source| Refusal::EnvelopePayload { file: file.to_owned(), source };
-    let typed: Typed = strict_json::parse(&payload).map_err(payload_fault)?;
-    if typed.kind != STATEMENT_TYPE || typed.predicate_type != P::TYPE {
-        let (file, found) = (file.to_owned(), typed.predicate_type);
-        return Err(Refusal::EnvelopeType { file, found, expected: P::TYPE });
+
+    /// What it holds, if every signature does.
+    ///
+    /// # Errors
+    /// `SignatureInvalid`, `EnvelopeType`, `EnvelopePayload`, `EnvelopeMalformed`, and whatever `unknown` gives.
+    pub fn verify(
+        self,
+        known: impl Fn(KeyId) -> Option<PublicKey>,
+        unknown: impl Fn(KeyId) -> Refusal,
+    ) -> Result<Verified<T>, Refusal> {
+        let signers = self.signers_among(known, |key| Err(unknown(key)))?;
+        Ok(Verified { payload: self.read()?, signers, sha256: self.sha256 })
     }
-    let statement: Statement<P> = strict_json::parse(&payload).map_err(payload_fault)?;
-    if serde_json::to_vec(&statement).ok().as_deref() != Some(payload.as_slice()) {
-        return Err(malformed("its payload is not in canonical form".to_owned()));
+
+    /// Who of those that are known signed it; `otherwise` says what an unknown one means.
+    pub(crate) fn signers_among(
+        &self,
+        known: impl Fn(KeyId) -> Option<PublicKey>,
+        otherwise: impl Fn(KeyId) -> Result<(), Refusal>,
+    ) -> Result<Vec<PublicKey>, Refusal> {
+        let mut signers = Vec::new();
+        for (key_id, text) in &self.signatures {
+            let Some(key) = known(*key_id).filter(|key| key.id() == *key_id) else {
+                otherwise(*key_id)?;
+                continue;
+            };
+            let invalid =
+                |source| Refusal::SignatureInvalid { file: self.file.clone(), key: *key_id, source };
+            let bytes = base64_decode(text).map_err(invalid)?;
+            key.verify(&self.message, &bytes).map_err(invalid)?;
+            signers.push(key);
+        }
+        Ok(signers)
     }
-    Ok(Verified { statement, signers })
+
+    /// What it holds. Only for bytes that somebody who counts has vouched for.
+    pub(crate) fn read(&self) -> Result<T, Refusal> {
+        #[derive(Deserialize)]
+        struct Typed {
+            #[serde(rename = "_type")]
+            kind: String,
+            #[serde(rename = "predicateType", default)]
+            predicate_type: Option<String>,
+        }
+        let file = || self.file.clone();
+        let payload_fault = |source| Refusal::EnvelopePayload { file: file(), source };
+        let typed: Typed = strict_json::parse(&self.payload).map_err(payload_fault)?;
+        if typed.kind != T::KIND || typed.predicate_type.as_deref() != T::PREDICATE_TYPE {
+            let found = shown(&typed.predicate_type.unwrap_or(typed.kind));
+            let expected = T::PREDICATE_TYPE.unwrap_or(T::KIND);
+            return Err(Refusal::EnvelopeType { file: file(), found, expected });
+        }
+        let payload: T = strict_json::parse(&self.payload).map_err(payload_fault)?;
+        if serde_json::to_vec(&payload).ok().as_deref() != Some(self.payload.as_slice()) {
+            let why = "its payload is not in canonical form".to_owned();
+            return Err(Refusal::EnvelopeMalformed { file: file(), why });
+        }
+        Ok(payload)
+    }
+}
+
+/// Text of an envelope, as far as an error shows it.
+fn shown(text: &str) -> String {
+    text.escape_default().take(100).collect()
 }
 
 #[cfg(test)]
@@ -215,7 +319,7 @@ mod tests {
     fn code<P: Predicate>(bytes: &[u8], key: &SecretKey) -> Option<&'static str> {
         let public = key.public();
         let known = |id| (id == public.id()).then_some(public);
-        verify::<P>("f", bytes, known, |key| Refusal::ReleaseUnknownKey { key })
+        verify::<Statement<P>>("f", bytes, known, |key| Refusal::ReleaseUnknownKey { key })
             .err()
             .map(|refusal| refusal.code())
     }

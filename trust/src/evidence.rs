@@ -9,10 +9,13 @@ use std::sync::Arc;
 
 use crate::digest::Sha256Digest;
 use crate::facts::Facts;
+use crate::freshness::Verdict;
 use crate::grant::Grant;
 use crate::manifest::Manifest;
 use crate::package::PackageBytes;
 use crate::refusal::Refusal;
+use crate::revocation::judge::Hit;
+use crate::standing::Standing;
 
 mod sealed {
     pub trait Sealed {}
@@ -101,7 +104,15 @@ struct Parts {
 
 /// A package that passed every admission step, in order.
 #[derive(Clone, Debug)]
-pub struct Admitted(Parts);
+pub struct Admitted(Parts, Arc<Seen>);
+
+/// What admission knew.
+#[derive(Debug)]
+struct Seen {
+    standing: Standing,
+    freshness: Option<Verdict>,
+    notes: Vec<Hit>,
+}
 
 impl Admitted {
     pub(crate) fn new(
@@ -110,15 +121,27 @@ impl Admitted {
         facts: Facts,
         grant: Grant,
         trust: Trust,
+        standing: Standing,
+        (freshness, notes): (Option<Verdict>, Vec<Hit>),
     ) -> Self {
-        Self(Parts {
-            manifest,
-            component: package.component(),
-            digest: package.component_digest(),
-            facts,
-            grant,
-            trust,
-        })
+        let (component, digest) = (package.component(), package.component_digest());
+        let parts = Parts { manifest, component, digest, facts, grant, trust };
+        Self(parts, Arc::new(Seen { standing, freshness, notes }))
+    }
+
+    /// Who vouched for it: to ask again when a new revocation list comes.
+    pub fn standing(&self) -> &Standing {
+        &self.1.standing
+    }
+
+    /// How new what was known of revocations was; none without a trust root.
+    pub fn freshness(&self) -> Option<Verdict> {
+        self.1.freshness
+    }
+
+    /// What the revocation list said about it without keeping it from running.
+    pub fn notes(&self) -> &[Hit] {
+        &self.1.notes
     }
 }
 

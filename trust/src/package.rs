@@ -1,7 +1,7 @@
 //! A package's bytes, read once.
 //!
 //! In -> out: files by name -> [`PackageBytes`].
-//! Limits: 64 MiB for the component, 4 MiB for the SBOM, 1 MiB for every other file, 16 certificates.
+//! Limits: 64 MiB for the component, 4 MiB for the SBOM, 1 MiB for every other file, 16 certificates, 16 delegations.
 //! Invariant: fixed names and nothing else; what was hashed here is what is compiled later.
 //! Not here: reading folders (`orch-host`'s `package.rs`).
 
@@ -18,8 +18,10 @@ pub const COMPONENT: &str = "component.wasm";
 pub const SBOM: &str = "sbom.cdx.json";
 pub const RELEASE: &str = "release.dsse.json";
 pub const CERTIFICATES: &str = "certificates";
+pub const DELEGATIONS: &str = "delegations";
 const ENVELOPE_END: &str = ".dsse.json";
-const CERTIFICATES_MAX: usize = 16;
+/// Of certificates, and of delegations.
+const ENVELOPES_MAX: usize = 16;
 
 /// The largest that a file of that name may be, in bytes; none: no such file belongs into a package.
 pub fn bytes_max(name: &str) -> Option<u64> {
@@ -28,13 +30,14 @@ pub fn bytes_max(name: &str) -> Option<u64> {
         SBOM => Some(4 << 20),
         MANIFEST => Some(crate::manifest::MANIFEST_BYTES_MAX),
         RELEASE | "LICENSE" | "README.md" => Some(1 << 20),
-        other => is_certificate(other).then_some(1 << 20),
+        other => (is_in(CERTIFICATES, other) || is_in(DELEGATIONS, other)).then_some(1 << 20),
     }
 }
 
-fn is_certificate(name: &str) -> bool {
-    let stem = name.strip_prefix("certificates/").and_then(|rest| rest.strip_suffix(ENVELOPE_END));
-    stem.is_some_and(|stem| {
+/// True of `<folder>/<16 hex digits>.dsse.json`.
+fn is_in(folder: &str, name: &str) -> bool {
+    let rest = name.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
+    rest.and_then(|rest| rest.strip_suffix(ENVELOPE_END)).is_some_and(|stem| {
         stem.len() == 16 && stem.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
     })
 }
@@ -64,8 +67,10 @@ impl PackageBytes {
                 return Err(Refusal::FileMissing { file: file.to_owned() });
             }
         }
-        if hashed.keys().filter(|name| is_certificate(name)).count() > CERTIFICATES_MAX {
-            return Err(Refusal::PackageFile { file: "certificates (more than 16)".to_owned() });
+        for folder in [CERTIFICATES, DELEGATIONS] {
+            if hashed.keys().filter(|name| is_in(folder, name)).count() > ENVELOPES_MAX {
+                return Err(Refusal::PackageFile { file: format!("{folder} (more than {ENVELOPES_MAX})") });
+            }
         }
         Ok(Self { files: hashed })
     }
@@ -91,15 +96,33 @@ impl PackageBytes {
         self.bytes(SBOM).unwrap_or_default()
     }
 
+    /// The SBOM, shared.
+    pub(crate) fn shared_sbom(&self) -> Arc<[u8]> {
+        self.files.get(SBOM).map_or_else(|| Arc::from([]), |(bytes, _)| bytes.clone())
+    }
+
+    pub fn manifest_digest(&self) -> Sha256Digest {
+        self.digest(MANIFEST).unwrap_or_else(|| Sha256Digest::of(&[]))
+    }
+
     pub fn release(&self) -> Option<&[u8]> {
         self.bytes(RELEASE)
     }
 
     /// File name and bytes of each certificate, sorted.
     pub fn certificates(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.envelopes_in(CERTIFICATES)
+    }
+
+    /// File name and bytes of each delegation, sorted.
+    pub fn delegations(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.envelopes_in(DELEGATIONS)
+    }
+
+    fn envelopes_in(&self, folder: &'static str) -> impl Iterator<Item = (&str, &[u8])> {
         self.files
             .iter()
-            .filter(|(name, _)| is_certificate(name))
+            .filter(move |(name, _)| is_in(folder, name))
             .map(|(name, (bytes, _))| (name.as_str(), &**bytes))
     }
 

@@ -6,6 +6,7 @@
 //! Not here: the intersection with what a plugin asks (`grant.rs`).
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use serde::Deserialize;
 
@@ -22,6 +23,8 @@ pub struct Policy {
     pub packages: Vec<String>,
     /// Which certificate is enough.
     pub minimum_level: MinimumLevel,
+    /// How many certificates are enough.
+    pub certificates: CertificatesPolicy,
     /// For plugins that nothing else names.
     pub default: Allowance,
     /// By namespace, without `/`.
@@ -40,6 +43,21 @@ pub struct MinimumLevel(pub Level);
 impl Default for MinimumLevel {
     fn default() -> Self {
         Self(Level::Local)
+    }
+}
+
+/// How many certifiers must agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CertificatesPolicy {
+    pub threshold: NonZeroU32,
+    /// Certifiers of different owners are counted, not keys.
+    pub independent: bool,
+}
+
+impl Default for CertificatesPolicy {
+    fn default() -> Self {
+        Self { threshold: NonZeroU32::MIN, independent: false }
     }
 }
 

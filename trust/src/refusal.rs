@@ -49,25 +49,82 @@ refusals! {
     DigestMismatch { file: String, found: Sha256Digest, declared: Sha256Digest } => "digest-mismatch", "digest of `{file}` is `{found}`, expected `{declared}`";
     // Envelopes.
     EnvelopeMalformed { file: String, why: String } => "envelope-malformed", "`{file}` is no canonical envelope: {why}";
-    EnvelopeSignatures { file: String, found: usize, expected: &'static str } => "envelope-signatures", "`{file}` has {found} signatures, expected {expected}";
+    EnvelopeSignatures { file: String, found: usize, expected: String } => "envelope-signatures", "`{file}` has {found} signatures, expected {expected}";
     EnvelopeType { file: String, found: String, expected: &'static str } => "envelope-type", "`{file}` holds a `{found}`, expected `{expected}`";
     EnvelopeKeyId { file: String, found: String } => "envelope-key-id", "`{file}` is signed under the key id `{found}`, which is not of its form";
     EnvelopePayload { file: String, #[source] source: JsonError } => "envelope-payload", "payload of `{file}` is malformed";
     SignatureInvalid { file: String, key: KeyId, #[source] source: KeyError } => "signature-invalid", "signature of `{file}` by key `{key}` does not hold";
+    // Roles and thresholds.
+    RoleKeys { role: String, found: usize } => "role-keys", "role `{role}` has {found} keys, expected 1 to 256";
+    RoleKeyTwice { role: String, key: KeyId } => "role-key-twice", "role `{role}` has the key `{key}` twice";
+    RoleKeyUnknown { role: String, key: KeyId } => "role-key-unknown", "role `{role}` names the key `{key}`, which is not among the keys";
+    ThresholdZero { role: String } => "threshold-zero", "threshold of role `{role}` is 0, expected at least 1";
+    ThresholdAboveKeys { role: String, threshold: u32, possible: u32 } => "threshold-above-keys", "threshold of role `{role}` is {threshold}, and only {possible} could ever count";
+    // Trust root.
+    RootOtherBytes { found: Sha256Digest, expected: Sha256Digest } => "root-other-bytes", "digest of the trust root is `{found}`, expected `{expected}`";
+    RootMalformed { why: String } => "root-malformed", "trust root does not hold together: {why}";
+    RootKeyMalformed { key: KeyId, #[source] source: KeyError } => "root-key-malformed", "key `{key}` of the trust root is not usable";
+    RootKeyId { said: KeyId, found: KeyId } => "root-key-id", "trust root calls a key `{said}` whose id is `{found}`";
+    RootKeyTwoRoles { key: KeyId } => "root-key-two-roles", "key `{key}` of the trust root both publishes and certifies";
+    RootVersion { found: u64, current: u64 } => "root-version", "trust root has version {found}, the trusted one is {current}";
+    RootPrevious { current: Sha256Digest } => "root-previous", "trust root does not follow the trusted one, whose digest is `{current}`";
+    RootNotByCurrent { version: u64, counted: u32, needed: u32 } => "root-not-by-current", "{counted} root keys of the trusted version {version} count for the new trust root, {needed} are needed";
+    RootNotByItself { version: u64, counted: u32, needed: u32 } => "root-not-by-itself", "{counted} of its own root keys count for trust root {version}, {needed} are needed";
+    RootUnknownKey { key: KeyId } => "root-unknown-key", "trust root is signed by key `{key}`, which is no root key of it or of the one before";
+    RootNotYet { issued: UnixSeconds } => "root-not-yet", "trust root is from the future: {issued}";
+    RootExpired { expires: UnixSeconds } => "root-expired", "trust root ended at {expires}";
+    RootTrusted { file: String } => "root-trusted", "there is a trust root, and `{file}` would be another authority";
+    // Trust state.
+    TrustStateMissing => "trust-state-missing", "there is a trust root, and what this host has seen of it is gone";
+    TrustStateMalformed { why: String } => "trust-state-malformed", "trust state is malformed: {why}";
+    TrustStateMac => "trust-state-mac", "trust state was not written by this host";
+    ClockWentBack { now: UnixSeconds, latest: UnixSeconds } => "clock-went-back", "clock says {now}, and {latest} was seen before";
+    FastForward { what: &'static str, stored: u64, found: u64 } => "fast-forward", "{what} jumps from {stored} to {found}";
+    // Freshness and revocations.
+    AnchorMissing { file: &'static str } => "anchor-file-missing", "there is a trust root and no `{file}`";
+    FreshnessUnknownKey { key: KeyId } => "freshness-unknown-key", "freshness document is signed by key `{key}`, which does not have that role";
+    FreshnessThreshold { counted: u32, needed: u32 } => "freshness-threshold", "{counted} keys count for the freshness document, {needed} are needed";
+    FreshnessNotYet { issued: UnixSeconds } => "freshness-not-yet", "freshness document is from the future: {issued}";
+    FreshnessRollback { stored: u64, found: u64 } => "freshness-rollback", "freshness document has version {found}, {stored} was seen before";
+    FreshnessOtherBytes { version: u64 } => "freshness-other-bytes", "another freshness document of version {version} was seen before";
+    FreshnessStale { since: UnixSeconds } => "freshness-stale", "what is known of revocations is too old since {since}";
+    RevocationsUnknownKey { key: KeyId } => "revocations-unknown-key", "revocation list is signed by key `{key}`, which does not have that role";
+    RevocationsThreshold { counted: u32, needed: u32 } => "revocations-threshold", "{counted} keys count for the revocation list, {needed} are needed";
+    RevocationsNotPinned { found: u64, pinned: u64 } => "revocations-not-pinned", "revocation list of version {found} is not the one of version {pinned} that the freshness document names";
+    RevocationsNotYet { issued: UnixSeconds } => "revocations-not-yet", "revocation list is from the future: {issued}";
+    RevocationsExpired { expires: UnixSeconds } => "revocations-expired", "revocation list ended at {expires}";
+    RevocationsMalformed { why: String } => "revocations-malformed", "revocation list is malformed: {why}";
+    RevocationsRollback { stored: u64, found: u64 } => "revocations-rollback", "revocation list has version {found}, {stored} was seen before";
+    RevocationsOtherBytes { version: u64 } => "revocations-other-bytes", "another revocation list of version {version} was seen before";
+    // Delegation.
+    DelegationUnknownIssuer { file: String, key: KeyId } => "delegation-unknown-issuer", "`{file}` is signed by key `{key}`, which is no CI issuer";
+    DelegationThreshold { counted: u32, needed: u32 } => "delegation-threshold", "{counted} keys count for the delegation, {needed} are needed";
+    DelegationKey { file: String, #[source] source: KeyError } => "delegation-key", "`{file}` delegates to a key that is not usable";
+    DelegationOtherFile { file: String, key: KeyId } => "delegation-file-name", "`{file}` delegates to key `{key}`, its name says another";
+    DelegationOtherSubject { file: String } => "delegation-other-subject", "`{file}` is for another manifest";
+    DelegationTooLong { file: String, seconds_max: i64 } => "delegation-too-long", "`{file}` does not last between 1 and {seconds_max} seconds";
+    DelegationNotYet { file: String, issued: UnixSeconds } => "delegation-not-yet", "`{file}` is from the future: {issued}";
+    DelegationJob { file: String, repository: String, workflow: String } => "delegation-job", "`{file}` is for `{workflow}` of `{repository}`, which the trust root does not name for this plugin";
+    DelegationWindow { key: KeyId, signs_until: UnixSeconds } => "delegation-window", "delegated key `{key}` signed after {signs_until}";
+    DelegationUnused { key: KeyId } => "delegation-unused", "key `{key}` was delegated to and signed nothing";
     // Release.
     ReleaseMissing => "release-missing", "`release.dsse.json` is not there: nobody vouches for this package";
     ReleaseUnknownKey { key: KeyId } => "release-unknown-key", "release is signed by key `{key}`, which no trusted publisher has";
     ReleaseOtherNamespace { key: KeyId, owner: String, id: PluginId } => "release-other-namespace", "release of `{id}` is signed by key `{key}` of `{owner}`, whose namespaces do not hold it";
     ReleaseKeyExpired { key: KeyId, not_after: UnixSeconds } => "release-key-expired", "publisher's key `{key}` ended at {not_after}";
+    ReleaseKeyNotYet { key: KeyId, not_before: UnixSeconds } => "release-key-not-yet", "publisher's key `{key}` begins at {not_before}";
+    ReleaseThreshold { counted: u32, needed: u32 } => "release-threshold", "{counted} publishers count for the release, {needed} are needed";
     ReleaseOtherSubject { file: String } => "release-other-subject", "release is for other files: `{file}` differs";
     ReleaseOtherPlugin { released: String, found: String } => "release-other-plugin", "release is for `{released}`, the manifest says `{found}`";
     ReleaseExpired { not_after: UnixSeconds } => "release-expired", "release ended at {not_after}";
     ReleaseNotYet { issued_at: UnixSeconds } => "release-not-yet", "release is from the future: {issued_at}";
+    ReleaseRole { id: PluginId, role: &'static str } => "release-role", "`{id}` is a `{role}`, which its namespace does not allow";
     // Certificate.
     CertificateMissing { level: &'static str } => "certificate-missing", "no certificate of level `{level}` or higher is there";
     CertificateUnknownKey { file: String, key: KeyId } => "certificate-unknown-key", "`{file}` is signed by key `{key}`, which no trusted certifier has";
     CertificateOtherFile { file: String, key: KeyId } => "certificate-file-name", "`{file}` is signed by key `{key}`, its name says another";
     CertificateKeyExpired { key: KeyId, not_after: UnixSeconds } => "certificate-key-expired", "certifier's key `{key}` ended at {not_after}";
+    CertificateKeyNotYet { key: KeyId, not_before: UnixSeconds } => "certificate-key-not-yet", "certifier's key `{key}` begins at {not_before}";
     CertificateOtherSubject { file: String } => "certificate-other-subject", "certificate is for other files: `{file}` differs";
     CertificateOtherPlugin { certified: String, found: String } => "certificate-other-plugin", "certificate is for `{certified}`, the manifest says `{found}`";
     CertificateExpired { valid_until: UnixSeconds } => "certificate-expired", "certificate ended at {valid_until}";
@@ -82,6 +139,8 @@ refusals! {
     CheckVersion { check: String, found: u32, minimum: u32 } => "check-version", "check `{check}` has version {found}, at least {minimum} is needed";
     CheckWarnings { check: String, found: u64, limit: u64 } => "check-warnings", "check `{check}` has {found} warnings, limit is {limit}";
     ResultDigest { found: Sha256Digest, stated: Sha256Digest } => "result-digest", "digest of the results is `{found}`, the certificate says `{stated}`";
+    CertificateThreshold { counted: u32, needed: u32 } => "certificate-threshold", "{counted} certifiers count, {needed} are needed";
+    CertificatesDisagree { needed: u32 } => "certificates-disagree", "{needed} certifiers are needed who found the same, and these found different things";
     // Facts.
     WatText => "wat-text", "`component.wasm` is WebAssembly text, expected a binary component";
     CoreModule => "core-module", "`component.wasm` is a core module, expected a component";
@@ -97,6 +156,12 @@ refusals! {
     CustomSection { section: String, why: &'static str } => "custom-section", "custom section `{section}` {why}";
     FactsDisagree { fact: &'static str } => "facts-disagree", "certificate's facts say another `{fact}` than the component";
     // Revocation and lock.
+    RevokedKill { what: String, reason: String } => "revoked-kill", "it was taken back and must not run on: {what} ({reason})";
+    RevokedBlockLoad { what: String, reason: String } => "revoked-block-load", "it was taken back: {what} ({reason})";
+    RevokedRecertify { what: String, reason: String } => "revoked-recertify", "its certificate was taken back: {what} ({reason})";
+    SbomUnreadable { why: String } => "sbom-unreadable", "`sbom.cdx.json` does not say what the plugin is made of: {why}";
+    ReleaseRollback { stored: u64, found: u64 } => "release-rollback", "release has counter {found}, {stored} of its channel was seen before";
+    ReleaseOtherBytes { counter: u64 } => "release-other-bytes", "another release with counter {counter} of its channel was seen before";
     Denied { what: &'static str, which: String } => "denied-by-policy", "policy denies {what} `{which}`";
     LockMismatch { id: PluginId, what: &'static str, locked: String, found: String } => "lock-mismatch", "`orch.lock` pins {what} of `{id}` to `{locked}`, found `{found}`";
     // Grant.

@@ -80,13 +80,13 @@ fn render(args: &KeygenArgs, key: PublicKey) -> anyhow::Result<String> {
             Profile::Local => Level::Local,
             Profile::Certified => Level::Certified,
         };
-        let text = Certifier { key, owner, profile, not_after: None }.render();
+        let text = Certifier::new(key, owner, profile).render();
         Certifier::parse(&text)?;
         return Ok(text);
     }
     let with_slash = |name: &String| format!("{}/", name.trim_end_matches('/'));
     let namespaces = args.publisher.iter().map(with_slash).collect();
-    let text = Publisher { key, owner, namespaces, max_permissions: None, not_after: None }.render();
+    let text = Publisher::new(key, owner, namespaces).render();
     Publisher::parse(&text)?;
     Ok(text)
 }

@@ -124,6 +124,7 @@ impl Operator {
             approvals: self.approvals.clone(),
             lock,
             narrow: workspace.narrow.clone(),
+            anchor: None,
         }
     }
 

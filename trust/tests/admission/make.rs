@@ -54,17 +54,12 @@ impl Make {
             "limits": { "memoryMiB": 1, "busyMs": 500, "wallMs": 2000, "outputKiB": 256, "hostCalls": 100, "logKiB": 64 },
         });
         let publishers = vec![Publisher {
-            key: publisher.public(),
-            owner: "acme".into(),
-            namespaces: vec!["acme/".into()],
-            max_permissions: None,
             not_after: Some(NOW.plus(DAY)),
+            ..Publisher::new(publisher.public(), "acme".into(), vec!["acme/".into()])
         }];
         let certifiers = vec![Certifier {
-            key: certifier.public(),
-            owner: "me".into(),
-            profile: Level::Local,
             not_after: Some(NOW.plus(DAY)),
+            ..Certifier::new(certifier.public(), "me".into(), Level::Local)
         }];
         let permissions = serde_json::from_value(manifest["permissions"].clone()).unwrap();
         let approval =
