@@ -110,7 +110,7 @@ async fn work(
 
     let mut planning = Planning::open(run, roles, desk).await?;
     loop {
-        roles.check_standing()?;
+        roles.check_withdrawals()?;
         run.announce_due(now_ms());
         sheet.look(run, roles)?;
         if sheet.is_stale(run) && sheet.until_checkpoint().is_zero() {

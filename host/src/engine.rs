@@ -10,9 +10,9 @@ pub mod compile;
 pub mod config;
 pub mod limits;
 pub mod link;
-pub mod standing;
 pub mod store;
 pub mod ticker;
+pub mod withdrawal;
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -5,7 +5,7 @@
 //! change counts within 2 s, an end in time within 30 s.
 //! Invariant: the same function that admitted decides again, on the same bytes; a folder that cannot be read for
 //! [`PATIENCE`] withdraws every plugin; what was withdrawn does not come back.
-//! Not here: what a run does then (`drive.rs`), who may be called (`engine/standing.rs`).
+//! Not here: what a run does then (`drive.rs`), who may be called (`engine/withdrawal.rs`).
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -22,7 +22,7 @@ use orch_trust::refusal::Refusal;
 
 use crate::config::operator::{Operator, OperatorError};
 use crate::config::workspace::WorkspaceConfig;
-use crate::engine::standing::{Standing, Withdrawn};
+use crate::engine::withdrawal::{Withdrawal, Withdrawn};
 use crate::place;
 
 const LOOK: Duration = Duration::from_secs(1);
@@ -36,7 +36,7 @@ const WATCHED: [&str; 5] = ["policy.toml", "trust", "trust/publishers", "trust/c
 pub struct Watched {
     pub id: String,
     pub package: PackageBytes,
-    pub standing: Arc<Standing>,
+    pub withdrawal: Arc<Withdrawal>,
 }
 
 /// What decides again.
@@ -110,7 +110,7 @@ impl Look {
                 let since = *self.broken.get_or_insert(now);
                 if now.saturating_duration_since(since) >= PATIENCE {
                     let why = Withdrawn { code: error.code().to_owned(), text: error.to_string() };
-                    self.what.plugins.iter().for_each(|plugin| plugin.standing.withdraw(why.clone()));
+                    self.what.plugins.iter().for_each(|plugin| plugin.withdrawal.withdraw(why.clone()));
                 }
             }
         }
@@ -119,13 +119,13 @@ impl Look {
     fn judge(&self) -> Result<(), OperatorError> {
         let operator = Operator::look(&self.what.home)?;
         let rules = operator.rules(&self.what.config, self.what.lock.clone());
-        for plugin in self.what.plugins.iter().filter(|plugin| plugin.standing.withdrawn().is_none()) {
+        for plugin in self.what.plugins.iter().filter(|plugin| plugin.withdrawal.withdrawn().is_none()) {
             if let Err(refusal) = admit(&plugin.package, &rules, place::now())
                 && ends_service(&refusal)
             {
                 let why = Withdrawn { code: refusal.code().to_owned(), text: refusal.to_string() };
                 tracing::warn!(plugin = plugin.id, code = why.code, "withdrawn");
-                plugin.standing.withdraw(why);
+                plugin.withdrawal.withdraw(why);
             }
         }
         Ok(())

@@ -28,7 +28,7 @@ use crate::drive::run::Run;
 use crate::drive::task_file::Sheet;
 use crate::engine::Engine;
 use crate::engine::cache::NativeCache;
-use crate::engine::standing::Standing;
+use crate::engine::withdrawal::Withdrawal;
 use crate::exit::{Exit, Fault};
 use crate::place::{self, Place};
 use crate::plugins::{self, AdmittedPlugins, Workbench};
@@ -78,7 +78,7 @@ impl Session {
             Engine::run(rules.jobs, 1).map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
         let cache = native_cache(operator)?;
         let roles = Workbench::new(&engine, &cache, config, &admitted.by_id).roles()?;
-        let recheck = recheck(operator, config, place.lock()?, admitted, &roles.standings)?;
+        let recheck = recheck(operator, config, place.lock()?, admitted, &roles.withdrawals)?;
         let guests = guest_runtime(rules.jobs)?;
 
         // 2. The store, and the run in it.
@@ -196,13 +196,13 @@ pub fn recheck(
     config: &WorkspaceConfig,
     lock: Lock,
     admitted: &AdmittedPlugins,
-    standings: &BTreeMap<String, Arc<Standing>>,
+    withdrawals: &BTreeMap<String, Arc<Withdrawal>>,
 ) -> Result<Watch, Fault> {
-    let watched = |(id, standing): (&String, &Arc<Standing>)| {
+    let watched = |(id, withdrawal): (&String, &Arc<Withdrawal>)| {
         let package = admitted.packages.get(id)?.clone();
-        Some(Watched { id: id.clone(), package, standing: standing.clone() })
+        Some(Watched { id: id.clone(), package, withdrawal: withdrawal.clone() })
     };
-    let plugins = standings.iter().filter_map(watched).collect();
+    let plugins = withdrawals.iter().filter_map(watched).collect();
     let recheck = Recheck { home: operator.home.clone(), config: config.clone(), lock, plugins };
     Ok(recheck.begin().map_err(anyhow::Error::from)?)
 }

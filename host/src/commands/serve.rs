@@ -96,7 +96,7 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
     for (path, id) in &config.roles.services {
         services.push((path.clone(), bench.bind(id, Service::link)?));
     }
-    let _recheck = session::recheck(&operator, &config, place.lock()?, &admitted, &bench.standings())?;
+    let _recheck = session::recheck(&operator, &config, place.lock()?, &admitted, &bench.withdrawals())?;
     if services.is_empty() {
         let hint = "say `roles: {services: {/path: NAMESPACE/NAME}}` in `config.yaml`".to_owned();
         return Err(place::input("no-service", Some(hint), "the workspace binds no service".to_owned()));

@@ -14,7 +14,7 @@ use orch_trust::evidence::Admitted;
 
 use super::error::DriveError;
 use crate::engine::CallError;
-use crate::engine::standing::Standing;
+use crate::engine::withdrawal::Withdrawal;
 use crate::role::auditor::Auditor;
 use crate::role::executor::Executor;
 use crate::role::planner::Planner;
@@ -69,7 +69,7 @@ pub struct Roles {
     /// Called in this order at the end of a run; by id for a task that names one.
     pub verifiers: BTreeMap<String, Arc<Bound<Verifier<Admitted>>>>,
     /// Of each plugin, by id: whether it may still be called.
-    pub standings: BTreeMap<String, Arc<Standing>>,
+    pub withdrawals: BTreeMap<String, Arc<Withdrawal>>,
 }
 
 impl Roles {
@@ -81,8 +81,8 @@ impl Roles {
     }
 
     /// Fails if one of the plugins may not be called any more.
-    pub fn check_standing(&self) -> Result<(), DriveError> {
-        let gone = self.standings.iter().find_map(|(id, standing)| Some((id, standing.withdrawn()?)));
+    pub fn check_withdrawals(&self) -> Result<(), DriveError> {
+        let gone = self.withdrawals.iter().find_map(|(id, withdrawal)| Some((id, withdrawal.withdrawn()?)));
         match gone {
             None => Ok(()),
             Some((id, why)) => Err(DriveError::Plugin {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use wasmtime::{Trap, WasmBacktrace};
 
 use super::limits::{Exceeded, Meter};
-use super::standing::Withdrawn;
+use super::withdrawal::Withdrawn;
 use crate::call::GateClosed;
 use crate::cut::cut;
 

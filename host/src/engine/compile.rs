@@ -13,7 +13,7 @@ use wasmtime::component::Component;
 
 use super::Engine;
 use super::cache::NativeCache;
-use super::standing::Standing;
+use super::withdrawal::Withdrawal;
 use crate::cut::cut;
 
 /// Why a component was not compiled.
@@ -44,7 +44,7 @@ impl CompileError {
 pub struct Compiled<E> {
     evidence: Arc<E>,
     component: Component,
-    standing: Arc<Standing>,
+    withdrawal: Arc<Withdrawal>,
 }
 
 impl<E: Compilable> Compiled<E> {
@@ -53,8 +53,8 @@ impl<E: Compilable> Compiled<E> {
     }
 
     /// What takes it from service, wherever it is linked.
-    pub fn standing(&self) -> &Arc<Standing> {
-        &self.standing
+    pub fn withdrawal(&self) -> &Arc<Withdrawal> {
+        &self.withdrawal
     }
 
     pub(super) fn component(&self) -> &Component {
@@ -121,7 +121,7 @@ impl Engine {
                 });
             }
         }
-        Ok(Compiled { evidence: Arc::new(evidence), component, standing: Arc::default() })
+        Ok(Compiled { evidence: Arc::new(evidence), component, withdrawal: Arc::default() })
     }
 }
 

@@ -16,8 +16,8 @@ use wasmtime::component::{InstancePre, Linker};
 
 use super::call_error::CallError;
 use super::limits::CallLimits;
-use super::standing::Standing;
 use super::store::CallState;
+use super::withdrawal::Withdrawal;
 use super::{Compiled, Engine, EngineKind};
 use crate::call::CallContext;
 use crate::capability::{self, Granted};
@@ -35,7 +35,7 @@ pub struct Linked<E> {
     pre: InstancePre<CallState>,
     limits: CallLimits,
     granted: Granted,
-    standing: Arc<Standing>,
+    withdrawal: Arc<Withdrawal>,
 }
 
 impl<E: Compilable> Linked<E> {
@@ -74,8 +74,8 @@ impl<E: Compilable> Linked<E> {
         let pre = linker.instantiate_pre(compiled.component()).map_err(failed)?;
         let limits = CallLimits::of(&evidence.manifest().limits);
         let granted = Granted::new(permissions, engine.kind() == EngineKind::Certification);
-        let standing = compiled.standing().clone();
-        Ok(Self { evidence, engine: engine.clone(), plugin, pre, limits, granted, standing })
+        let withdrawal = compiled.withdrawal().clone();
+        Ok(Self { evidence, engine: engine.clone(), plugin, pre, limits, granted, withdrawal })
     }
 
     pub fn evidence(&self) -> &E {
@@ -101,8 +101,8 @@ impl<E: Compilable> Linked<E> {
 
     /// A store for one call or one session.
     pub(crate) fn store(&self, context: CallContext) -> Store<CallState> {
-        let (plugin, standing) = (self.plugin.clone(), self.standing.clone());
-        let state = CallState::new(plugin, standing, self.limits, &self.granted, context);
+        let (plugin, withdrawal) = (self.plugin.clone(), self.withdrawal.clone());
+        let state = CallState::new(plugin, withdrawal, self.limits, &self.granted, context);
         super::store::open(self.engine.inner(), self.engine.kind(), state)
     }
 }

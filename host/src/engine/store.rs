@@ -18,7 +18,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView};
 use super::EngineKind;
 use super::call_error::CallError;
 use super::limits::{CallLimits, Exceeded, Meter, RESOURCES_MAX};
-use super::standing::Standing;
+use super::withdrawal::Withdrawal;
 use crate::call::{CallContext, CallReport, Used};
 use crate::capability::clocks::{Clocks, ClocksView};
 use crate::capability::files::{Files, FilesView};
@@ -43,7 +43,7 @@ pub struct CallState {
     fuelled: bool,
     table: ResourceTable,
     plugin: Arc<str>,
-    standing: Arc<Standing>,
+    withdrawal: Arc<Withdrawal>,
     wall: Duration,
     ledger: Ledger,
     log: Log,
@@ -63,7 +63,7 @@ pub struct CallState {
 impl CallState {
     pub(crate) fn new(
         plugin: Arc<str>,
-        standing: Arc<Standing>,
+        withdrawal: Arc<Withdrawal>,
         limits: CallLimits,
         granted: &Granted,
         context: CallContext,
@@ -89,7 +89,7 @@ impl CallState {
             http: WasiHttpCtx::new(),
             no_outgoing: NoOutgoing,
             plugin,
-            standing,
+            withdrawal,
         }
     }
 
@@ -212,7 +212,7 @@ pub(super) fn open(engine: &wasmtime::Engine, kind: EngineKind, state: CallState
 /// `Withdrawn`: nothing begins.
 pub(crate) fn arm(store: &mut Store<CallState>) -> Result<Duration, CallError> {
     let state = store.data_mut();
-    if let Some(why) = state.standing.withdrawn() {
+    if let Some(why) = state.withdrawal.withdrawn() {
         return Err(CallError::withdrawn(&state.plugin, why));
     }
     let wall = state.wall;

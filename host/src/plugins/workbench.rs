@@ -16,7 +16,7 @@ use super::PluginsError;
 use crate::config::workspace::WorkspaceConfig;
 use crate::drive::roles::{Bound, Pace, Roles};
 use crate::engine::cache::NativeCache;
-use crate::engine::standing::Standing;
+use crate::engine::withdrawal::Withdrawal;
 use crate::engine::{CallError, Compiled, Engine, EngineError};
 use crate::role::auditor::Auditor;
 use crate::role::executor::Executor;
@@ -68,7 +68,7 @@ impl<'a> Workbench<'a> {
             reflectors: Vec::new(),
             auditors: Vec::new(),
             verifiers: BTreeMap::new(),
-            standings: BTreeMap::new(),
+            withdrawals: BTreeMap::new(),
         };
         for id in &workspace.roles.reflectors {
             roles.reflectors.push(Arc::new(self.bind(id, Reflector::link)?));
@@ -79,13 +79,13 @@ impl<'a> Workbench<'a> {
         for id in &workspace.roles.verifiers {
             roles.verifiers.insert(id.clone(), Arc::new(self.bind(id, Verifier::link)?));
         }
-        roles.standings = self.standings();
+        roles.withdrawals = self.withdrawals();
         Ok(roles)
     }
 
     /// What takes each plugin that was compiled from service, by id.
-    pub fn standings(&self) -> BTreeMap<String, Arc<Standing>> {
-        self.compiled.iter().map(|(id, compiled)| (id.clone(), compiled.standing().clone())).collect()
+    pub fn withdrawals(&self) -> BTreeMap<String, Arc<Withdrawal>> {
+        self.compiled.iter().map(|(id, compiled)| (id.clone(), compiled.withdrawal().clone())).collect()
     }
 
     /// One plugin in one role.

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 /// Shared by all that was made from one compiled plugin.
 #[derive(Debug, Default)]
-pub struct Standing(OnceLock<Withdrawn>);
+pub struct Withdrawal(OnceLock<Withdrawn>);
 
 /// Why a plugin is not called any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Withdrawn {
     pub text: String,
 }
 
-impl Standing {
+impl Withdrawal {
     /// No call begins from now on. A reason that was given before stays.
     pub fn withdraw(&self, why: Withdrawn) {
         self.0.get_or_init(|| why);
