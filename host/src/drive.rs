@@ -33,7 +33,7 @@ use tokio::task::JoinSet;
 
 use attempt::Ended;
 use consult::Looked;
-use desk::{Audit, Control, Desk, now_ms};
+use desk::{Audit, Control, Desk};
 use error::DriveError;
 use finish::{Stop, Summary};
 use plan::Planning;
@@ -42,6 +42,7 @@ use roles::Roles;
 use run::Run;
 use task_file::Sheet;
 
+use crate::clock::now_ms;
 use crate::engine::call_error::WITHDRAWN;
 
 /// Completions between two audits when they are due at the end only.

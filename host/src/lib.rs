@@ -14,6 +14,7 @@ compile_error!(
 pub mod bindings;
 pub mod call;
 pub mod capability;
+pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod console;

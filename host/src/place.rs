@@ -16,6 +16,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::call::Protected;
+use crate::clock;
 use crate::config::operator::{self, Operator};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::{WorkspaceConfig, WorkspaceError};
@@ -179,7 +180,7 @@ pub fn package_folders(operator: &Operator, said: &[PathBuf]) -> Result<Vec<Path
 }
 
 pub fn now() -> UnixSeconds {
-    UnixSeconds(i64::try_from(crate::drive::desk::now_ms() / 1000).unwrap_or(i64::MAX))
+    clock::now()
 }
 
 /// A fault of the file system.

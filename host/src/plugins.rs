@@ -14,6 +14,8 @@ use orch_journal::event::PluginPin;
 use orch_trust::admission::{Rules, explain};
 use orch_trust::certificate::{CERTIFIED_DAYS, LOCAL_DAYS};
 use orch_trust::evidence::{Admitted, Compilable, Trust};
+use orch_trust::freshness::Verdict as Freshness;
+use orch_trust::lock::Lock;
 use orch_trust::manifest::{Manifest, Role};
 use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
@@ -103,7 +105,7 @@ pub fn refusal_hint(code: &str, hint: Option<String>) -> Option<String> {
     if !code.ends_with("-not-yet") && !code.ends_with("-expired") {
         return hint;
     }
-    let now = UnixSeconds(i64::try_from(crate::drive::desk::now_ms() / 1000).unwrap_or(i64::MAX));
+    let now = crate::clock::now();
     let clock = format!("this machine's clock says {now}; set it, if that is wrong");
     Some(hint.map_or_else(|| clock.clone(), |hint| format!("{hint}; {clock}")))
 }
@@ -175,6 +177,15 @@ pub struct AdmittedPlugins {
     pub packages: BTreeMap<String, PackageBytes>,
     /// Certificates in the last fifth of their life.
     pub ending: Vec<(String, UnixSeconds)>,
+    /// What the trust root's lists say that keeps nothing from running.
+    pub warnings: Vec<String>,
+}
+
+impl AdmittedPlugins {
+    /// Those that the workspace did not pin.
+    pub fn unpinned(&self, lock: &Lock) -> impl Iterator<Item = &Admitted> {
+        self.by_id.values().filter(|plugin| !lock.plugins.contains_key(&plugin.manifest().id))
+    }
 }
 
 /// Every plugin that the workspace binds, admitted.
@@ -185,7 +196,8 @@ pub fn admit_bound(
     now: UnixSeconds,
 ) -> Result<AdmittedPlugins, PluginsError> {
     let found = discover(folders);
-    let (mut admitted, mut packages, mut ending) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    let (mut admitted, mut packages) = (BTreeMap::new(), BTreeMap::new());
+    let (mut ending, mut warnings) = (Vec::new(), Vec::new());
     for text in workspace.roles.ids() {
         let id = PluginId::parse(&text).map_err(|_| PluginsError::NotAnId { found: text.clone() })?;
         let package = choose(&found, &id, rules)
@@ -201,11 +213,18 @@ pub fn admit_bound(
         if let Some(until) = steps.valid_until.filter(|until| is_ending(one.trust(), *until, now)) {
             ending.push((text.clone(), until));
         }
+        if let Some(Freshness::OfflineGrace { until }) = steps.freshness {
+            let text = format!(
+                "nothing newer than the last revocation list was heard of; offline grace ends at {until}"
+            );
+            warnings.extend((!warnings.contains(&text)).then_some(text));
+        }
+        warnings.extend(steps.notes.iter().map(|note| format!("`{text}`: {}: {}", note.what, note.reason)));
         packages.insert(text.clone(), bytes);
         admitted.insert(text, one);
     }
     check_bindings(workspace, &admitted)?;
-    Ok(AdmittedPlugins { by_id: admitted, packages, ending })
+    Ok(AdmittedPlugins { by_id: admitted, packages, ending, warnings })
 }
 
 /// True in the last fifth of a certificate's life.

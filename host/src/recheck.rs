@@ -20,17 +20,18 @@ use orch_trust::lock::Lock;
 use orch_trust::package::PackageBytes;
 use orch_trust::refusal::Refusal;
 
+use crate::clock;
 use crate::config::operator::{Operator, OperatorError};
 use crate::config::workspace::WorkspaceConfig;
 use crate::engine::withdrawal::{Withdrawal, Withdrawn};
-use crate::place;
 
 const LOOK: Duration = Duration::from_secs(1);
 const JUDGE: Duration = Duration::from_secs(30);
 /// An editor may leave a file half written for a moment.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Files whose change counts, beneath the operator's folder; of a folder, every file directly in it.
-const WATCHED: [&str; 5] = ["policy.toml", "trust", "trust/publishers", "trust/certifiers", "approvals"];
+const WATCHED: [&str; 6] =
+    ["policy.toml", "trust", "trust/roots", "trust/publishers", "trust/certifiers", "approvals"];
 
 /// A plugin of a run: its bytes as they were admitted, and what takes it from service.
 pub struct Watched {
@@ -117,10 +118,10 @@ impl Look {
     }
 
     fn judge(&self) -> Result<(), OperatorError> {
-        let operator = Operator::look(&self.what.home)?;
+        let operator = Operator::again(&self.what.home)?;
         let rules = operator.rules(&self.what.config, self.what.lock.clone());
         for plugin in self.what.plugins.iter().filter(|plugin| plugin.withdrawal.withdrawn().is_none()) {
-            if let Err(refusal) = admit(&plugin.package, &rules, place::now())
+            if let Err(refusal) = admit(&plugin.package, &rules, clock::now())
                 && ends_service(&refusal)
             {
                 let why = Withdrawn { code: refusal.code().to_owned(), text: refusal.to_string() };
@@ -132,9 +133,10 @@ impl Look {
     }
 }
 
-/// True if a plugin that runs already is not called any more after this refusal.
-fn ends_service(_refusal: &Refusal) -> bool {
-    true
+/// True if a plugin that runs already is not called any more after this refusal. What is only not to be loaded again
+/// may run to the end of the run.
+fn ends_service(refusal: &Refusal) -> bool {
+    !matches!(refusal, Refusal::RevokedBlockLoad { .. } | Refusal::RevokedRecertify { .. })
 }
 
 fn stamp(home: &Path) -> Stamp {

@@ -62,7 +62,7 @@ impl LogSink for RunLog {
             LogLevel::Info => "info",
             LogLevel::Debug => "debug",
         };
-        let at = self.stamp(crate::drive::desk::now_ms());
+        let at = self.stamp(crate::clock::now_ms());
         if let Err(error) = self.write(&format!("{at} {level:5} {plugin}: {}\n", escape(text))) {
             tracing::warn!(%error, "a plugin's log line could not be written");
         }

@@ -14,11 +14,12 @@ use orch_trust::lock::Lock;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch::Receiver;
 
+use crate::clock::now_ms;
 use crate::config::operator::{Operator, OperatorError, SIGNING_KEY_VARIABLE};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceConfig;
 use crate::drive;
-use crate::drive::desk::{Control, Desk, RunRules, now_ms};
+use crate::drive::desk::{Control, Desk, RunRules};
 use crate::drive::error::DriveError;
 use crate::drive::extend;
 use crate::drive::finish::Summary;

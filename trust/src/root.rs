@@ -100,7 +100,7 @@ pub fn verify_next(current: &Root, bytes: &[u8], now: UnixSeconds) -> Result<Roo
 impl Root {
     /// The root that the stored state names. Its signatures were checked when it was taken; that these are the same
     /// bytes is what the state's own digest says.
-    pub(crate) fn stored(bytes: &[u8], version: u64, sha256: Sha256Digest) -> Result<Self, Refusal> {
+    pub fn stored(bytes: &[u8], version: u64, sha256: Sha256Digest) -> Result<Self, Refusal> {
         let envelope = Envelope::<RootDocument>::open(ROOT, bytes)?;
         if envelope.sha256() != sha256 {
             return Err(Refusal::RootOtherBytes { found: envelope.sha256(), expected: sha256 });

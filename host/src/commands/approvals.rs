@@ -12,9 +12,9 @@ use orch_task::{Command, Status, Task, changed_keys};
 
 use super::status::find_run;
 use super::task::{Change, HeldRun, apply, fold};
+use crate::clock::now_ms;
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, escape, escape_cut};
-use crate::drive::desk::now_ms;
 use crate::drive::task_file::Sheet;
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{self, Place, WorkspaceArgs};

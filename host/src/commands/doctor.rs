@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use orch_trust::admission::admit;
+use orch_trust::freshness::Verdict as Freshness;
 use orch_trust::time::UnixSeconds;
 
 use crate::config::operator::{self, Operator};
@@ -17,6 +18,8 @@ use crate::plugins;
 
 /// Older than this a database says nothing about today, in days.
 const ADVISORY_DAYS_MAX: i64 = 30;
+/// A root that ends sooner needs a successor now, in days.
+const ROOT_DAYS_LEFT: i64 = 14;
 
 #[derive(clap::Args)]
 pub struct DoctorArgs {
@@ -68,21 +71,33 @@ pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome 
     }
     let mode = std::fs::metadata(&folder).map_or(0, |found| found.mode() & 0o777);
     say(mode & 0o077 == 0 && mode != 0, &format!("operator's folder `{}`, mode {mode:o}", folder.display()));
-    say(!operator.publishers.is_empty(), &format!("{} publishers are trusted", operator.publishers.len()));
-    say(!operator.certifiers.is_empty(), &format!("{} certifiers are trusted", operator.certifiers.len()));
-    let nobody = operator.publishers.is_empty() || operator.certifiers.is_empty();
     let now = place::now();
-    for (owner, not_after) in operator
-        .publishers
+    if let Some(anchor) = &operator.anchor {
+        let (root, list) = (anchor.root(), anchor.revocations());
+        let days = |from: UnixSeconds| now.0.saturating_sub(from.0) / UnixSeconds::DAY;
+        let left = root.expires().0.saturating_sub(now.0) / UnixSeconds::DAY;
+        let (version, age) = (root.version(), days(root.issued()));
+        say(left >= ROOT_DAYS_LEFT, &format!("trust root {version} is {age} days old and ends in {left}"));
+        let (version, age) = (list.version(), days(list.document().issued));
+        say(true, &format!("revocation list {version} is {age} days old"));
+        let verdict = anchor.check(now);
+        let is_fresh = matches!(verdict, Ok(Freshness::Fresh { .. }));
+        say(is_fresh, &verdict.map_or_else(|refusal| refusal.to_string(), super::plugin::freshness_line));
+    }
+    let rules = operator.rules(&WorkspaceConfig::default(), orch_trust::lock::Lock::default());
+    let (publishers, certifiers) = (rules.publishers(), rules.certifiers());
+    say(!publishers.is_empty(), &format!("{} publishers are trusted", publishers.len()));
+    say(!certifiers.is_empty(), &format!("{} certifiers are trusted", certifiers.len()));
+    let nobody = publishers.is_empty() || certifiers.is_empty();
+    for (owner, not_after) in publishers
         .iter()
         .map(|publisher| (&publisher.owner, publisher.not_after))
-        .chain(operator.certifiers.iter().map(|certifier| (&certifier.owner, certifier.not_after)))
+        .chain(certifiers.iter().map(|certifier| (&certifier.owner, certifier.not_after)))
     {
         if let Some(end) = not_after {
             say(now <= end, &format!("key of {} ends at {end}", escape(owner)));
         }
     }
-    let rules = operator.rules(&WorkspaceConfig::default(), orch_trust::lock::Lock::default());
     for found in plugins::discover(&operator.package_folders(&[])) {
         let verdict = match plugins::read(&found) {
             Err(error) => Err(error.code()),

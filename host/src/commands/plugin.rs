@@ -1,10 +1,11 @@
-//! `orch-host plugin add|approve|list|inspect|verify|audit|revoke`.
+//! `orch-host plugin add|approve|list|inspect|verify|audit|trust|revoke`.
 //!
 //! Invariant: what is approved is shown first; approval is the operator's, never the workspace's and never the
 //! package's.
 
 mod audit;
 mod revoke;
+mod trust;
 mod upgrade;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use orch_trust::admission::{Rules, Step, Steps, Verdict, explain};
 use orch_trust::approval::Approval;
-use orch_trust::evidence::{Compilable, Trust};
+use orch_trust::evidence::{Admitted, Compilable, Trust};
+use orch_trust::freshness::Verdict as Freshness;
 use orch_trust::manifest::Manifest;
 use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
@@ -82,13 +84,20 @@ pub enum PluginCommand {
     },
     /// Whether every package would run today, and until when
     Audit(audit::AuditArgs),
+    /// Take a trust root, a freshness document or a revocation list
+    Trust(trust::TrustArgs),
     /// Never run a plugin, file or key again on this host
     Revoke(revoke::RevokeArgs),
 }
 
 pub fn run(command: &PluginCommand, home: Option<&Path>, console: Console) -> Outcome {
+    // What mends the folder must work while the folder does not.
+    if let PluginCommand::Trust(args) = command {
+        return trust::run(args, home, console);
+    }
     let operator = place::operator(home)?;
     match command {
+        PluginCommand::Trust(args) => trust::run(args, home, console),
         PluginCommand::Add { package, yes, allow_rollback, place } => {
             add(&operator, package, yes.as_deref(), *allow_rollback, place, console)
         }
@@ -100,6 +109,17 @@ pub fn run(command: &PluginCommand, home: Option<&Path>, console: Console) -> Ou
         PluginCommand::Verify { package, format } => verify(&operator, package, *format, console),
         PluginCommand::Audit(args) => audit::run(args, &operator, console),
         PluginCommand::Revoke(args) => revoke::run(args, &operator, console),
+    }
+}
+
+/// What is known of revocations, and how new that is.
+pub(super) fn freshness_line(verdict: Freshness) -> String {
+    match verdict {
+        Freshness::Fresh { until } => format!("revocations fresh until {until}"),
+        Freshness::OfflineGrace { until } => {
+            format!("revocations in offline grace until {until}: nothing newer was heard of")
+        }
+        Freshness::Stale { since } => format!("revocations stale since {since}"),
     }
 }
 
@@ -115,13 +135,11 @@ fn refused(folder: &Path, refusal: Refusal) -> Fault {
 }
 
 /// Everything of a package but the operator's yes.
-fn check_but_approval(operator: &Operator, folder: &Path, bytes: &PackageBytes) -> Result<Manifest, Fault> {
+fn check_but_approval(operator: &Operator, folder: &Path, bytes: &PackageBytes) -> Result<Admitted, Fault> {
     let mut rules = rules(operator);
     let manifest = Manifest::parse(bytes.manifest()).map_err(|refusal| refused(folder, refusal))?;
     rules.approvals.insert(manifest.id.clone(), approval_of(&manifest));
-    let admitted = orch_trust::admission::admit(bytes, &rules, place::now())
-        .map_err(|refusal| refused(folder, refusal))?;
-    Ok(admitted.manifest().clone())
+    orch_trust::admission::admit(bytes, &rules, place::now()).map_err(|refusal| refused(folder, refusal))
 }
 
 fn approval_of(manifest: &Manifest) -> Approval {
@@ -162,7 +180,8 @@ fn add(
 ) -> Outcome {
     let place = Place::from_args(args)?;
     let bytes = package::read(folder)?;
-    let manifest = check_but_approval(operator, folder, &bytes)?;
+    let admitted = check_but_approval(operator, folder, &bytes)?;
+    let manifest = admitted.manifest().clone();
     show_ask(&manifest, console);
     upgrade::show(operator, &manifest, allow_rollback, console)?;
     // The manifest names the digest of every other file.
@@ -187,6 +206,7 @@ fn add(
         .join(manifest.id.name())
         .join(manifest.version.to_string());
     keep(&bytes, folder, &target)?;
+    operator.saw([&admitted])?;
     operator.approve(&approval_of(&manifest))?;
     let mut lock = place.lock()?;
     lock.pin(&manifest, &bytes);
@@ -239,7 +259,8 @@ fn approve(
         return Err(plugins::PluginsError::NotFound { id: id.to_owned(), searched }.into());
     };
     let bytes = plugins::read(package)?;
-    let manifest = check_but_approval(operator, &package.folder, &bytes)?;
+    let admitted = check_but_approval(operator, &package.folder, &bytes)?;
+    let manifest = admitted.manifest().clone();
     show_ask(&manifest, console);
     upgrade::show(operator, &manifest, allow_rollback, console)?;
     operator.approve(&approval_of(&manifest))?;
@@ -343,6 +364,13 @@ fn show_steps(steps: &Steps, bytes: &PackageBytes, console: Console) {
     if let Some(until) = steps.valid_until {
         console.line(&format!("  certificate  until {until}"));
     }
+    if let Some(verdict) = steps.freshness {
+        console.line(&format!("  {}", freshness_line(verdict)));
+    }
+    for note in &steps.notes {
+        let what = format!("warned of     {}: {}", note.what, note.reason);
+        console.line(&format!("  {}", console.paint(Tone::Careful, &escape(&what))));
+    }
     if let Ok(admitted) = &steps.outcome {
         console.line(&format!("  {}", console.paint(Tone::Good, admitted.trust().as_str())));
         for line in admitted.grant().permissions().lines() {
@@ -377,6 +405,8 @@ fn json(steps: &Steps, bytes: &PackageBytes) -> String {
         "steps": verdicts,
         "publisher": steps.publisher.as_ref().map(|(owner, key)| serde_json::json!({ "owner": owner, "key": key.to_string() })),
         "validUntil": steps.valid_until,
+        "freshness": steps.freshness.map(freshness_line),
+        "warnings": steps.notes.iter().map(|note| serde_json::json!({ "what": note.what, "reason": note.reason })).collect::<Vec<_>>(),
         "trust": steps.outcome.as_ref().ok().map(|admitted| admitted.trust().as_str()),
         "granted": steps.outcome.as_ref().ok().map(|admitted| admitted.grant().permissions().clone()),
         "notEnforced": ["process.network"],

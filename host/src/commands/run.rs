@@ -103,6 +103,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let trust = operator.rules(&config, place.lock()?);
     let admitted = plugins::admit_bound(&config, &folders, &trust, place::now())?;
     announce(&operator, &admitted, console);
+    operator.saw(admitted.unpinned(&trust.lock))?;
 
     // 2. Its tasks, before anything is written.
     let sheet = Sheet::read(&place.task_file(&args.tasks)?)?;
@@ -160,6 +161,9 @@ fn warn_of_missing_runs(place: &Place, operator: &Operator, console: Console) ->
 pub(super) fn announce(operator: &Operator, admitted: &AdmittedPlugins, console: Console) {
     if operator.signing_key {
         console.warn(&format!("`{SIGNING_KEY_VARIABLE}` adds a publisher for the namespace `local/`"));
+    }
+    for text in &admitted.warnings {
+        console.warn(&escape(text));
     }
     for (id, until) in &admitted.ending {
         console.warn(&format!("certificate of `{id}` ends at {until}; `orch-certify run` renews it"));

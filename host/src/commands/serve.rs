@@ -88,6 +88,7 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
         place::now(),
     )?;
     super::run::announce(&operator, &admitted, console);
+    operator.saw(admitted.unpinned(&trust.lock))?;
     let engine = Engine::run(REQUESTS_MAX as u32, 0)
         .map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
     let cache = session::native_cache(&operator)?;

@@ -12,8 +12,8 @@ use orch_journal::{Journal, Level, Reader, RunState, Store};
 use orch_task::Status;
 
 use super::status::find_run;
+use crate::clock::now_ms;
 use crate::console::{Console, escape};
-use crate::drive::desk::now_ms;
 use crate::drive::error::DriveError;
 use crate::drive::run::Run;
 use crate::exit::{Exit, Fault, Outcome};

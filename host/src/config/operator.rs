@@ -6,6 +6,7 @@
 //! workspace. A file that is malformed, or that others could have written, refuses; it is never skipped.
 //! Not here: what the rules mean (`orch-trust`), who may own and write what is read (`keeper.rs`).
 
+mod anchor;
 mod error;
 
 use std::collections::BTreeMap;
@@ -13,8 +14,10 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use orch_trust::admission::Rules;
+use orch_trust::anchor::Anchor;
 use orch_trust::approval::Approval;
 use orch_trust::authority::{AuthorityError, Certifier, Publisher};
 use orch_trust::denial::Denials;
@@ -24,11 +27,13 @@ use orch_trust::name::PluginId;
 use orch_trust::policy::Policy;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 
+pub use anchor::Taken;
 pub use error::OperatorError;
 
 use super::secret::HostSecret;
 use super::workspace::WorkspaceConfig;
 use super::{keeper, workspaces};
+use crate::clock;
 use crate::regular_file::{self, Links, ReadError};
 
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -36,8 +41,17 @@ const FILES_MAX: usize = 1000;
 /// What this host denies by itself.
 const DENIALS: &str = "trust/denied.toml";
 /// What the folder has; the first is the folder itself.
-const FOLDERS: [&str; 8] =
-    ["", "trust", "trust/publishers", "trust/certifiers", "approvals", "packages", "heads", "cache"];
+const FOLDERS: [&str; 9] = [
+    "",
+    "trust",
+    "trust/publishers",
+    "trust/certifiers",
+    anchor::ROOTS,
+    "approvals",
+    "packages",
+    "heads",
+    "cache",
+];
 /// Adds one publisher for the namespace `local/`: a base64 ed25519 public key, or the path of a file with one.
 pub const SIGNING_KEY_VARIABLE: &str = "PLUGIN_SIGNING_KEY";
 
@@ -54,6 +68,8 @@ pub struct Operator {
     pub secret: HostSecret,
     /// `PLUGIN_SIGNING_KEY` added a publisher: every report says so.
     pub signing_key: bool,
+    /// What a trust root says; then nobody else is trusted.
+    pub anchor: Option<Arc<Anchor>>,
 }
 
 /// Where the operator's folder is: what was said, else `$XDG_CONFIG_HOME/orch`, else `~/.config/orch`. A variable with
@@ -73,19 +89,29 @@ pub fn home(said: Option<&Path>) -> Result<PathBuf, OperatorError> {
 impl Operator {
     /// Reads the folder; makes it, and the host's secret, if they are not there.
     pub fn open(home: &Path) -> Result<Self, OperatorError> {
-        for folder in FOLDERS {
-            make_folder(&home.join(folder))?;
-        }
-        Self::read(home, HostSecret::read_or_make(&home.join("secret"))?)
+        make_folders(home)?;
+        Self::seen(home, HostSecret::read_or_make(&home.join("secret"))?)
+    }
+
+    /// Reads a folder that was there before, and keeps what is seen of its trust root.
+    pub fn again(home: &Path) -> Result<Self, OperatorError> {
+        Self::seen(home, HostSecret::read_or_draw(&home.join("secret"))?)
     }
 
     /// Reads the folder and makes nothing. Without a secret it has one that ends with the process: nothing may be
     /// kept that was signed with it.
     pub fn look(home: &Path) -> Result<Self, OperatorError> {
-        Self::read(home, HostSecret::read_or_draw(&home.join("secret"))?)
+        let secret = HostSecret::read_or_draw(&home.join("secret"))?;
+        let anchor = anchor::look(home, &secret, clock::now())?;
+        Self::read(home, secret, anchor)
     }
 
-    fn read(home: &Path, secret: HostSecret) -> Result<Self, OperatorError> {
+    fn seen(home: &Path, secret: HostSecret) -> Result<Self, OperatorError> {
+        let anchor = anchor::Shelf::new(home, &secret).refresh(clock::now())?.map(Arc::new);
+        Self::read(home, secret, anchor)
+    }
+
+    fn read(home: &Path, secret: HostSecret, anchor: Option<Arc<Anchor>>) -> Result<Self, OperatorError> {
         for folder in FOLDERS.iter().chain(&["keys"]) {
             keeper::check_folder(&home.join(folder))?;
         }
@@ -100,6 +126,14 @@ impl Operator {
         let mut publishers = each(&home.join("trust/publishers"), "toml", Publisher::parse)?;
         let certifiers = each(&home.join("trust/certifiers"), "toml", Certifier::parse)?;
         let signing_key = std::env::var(SIGNING_KEY_VARIABLE).ok().filter(|value| !value.trim().is_empty());
+        if anchor.is_some() {
+            if let Some(path) = anchor::plain_key_files(home)?.into_iter().next() {
+                return Err(OperatorError::BesideRoot { path });
+            }
+            if signing_key.is_some() {
+                return Err(OperatorError::SigningKeyBesideRoot);
+            }
+        }
         if let Some(said) = &signing_key {
             publishers.push(signing_key_publisher(said.trim())?);
         }
@@ -112,6 +146,7 @@ impl Operator {
             denials,
             secret,
             signing_key: signing_key.is_some(),
+            anchor,
         })
     }
 
@@ -124,7 +159,7 @@ impl Operator {
             approvals: self.approvals.clone(),
             lock,
             narrow: workspace.narrow.clone(),
-            anchor: None,
+            anchor: self.anchor.clone(),
         }
     }
 
@@ -142,7 +177,7 @@ impl Operator {
 
     /// Changes what this host denies, from what the file says now; gives what `change` gives.
     pub fn change_denials<T>(&self, change: impl FnOnce(&mut Denials) -> T) -> Result<T, OperatorError> {
-        let _lock = self.lock()?;
+        let _lock = lock(&self.home)?;
         let mut denials = denials(&self.home)?;
         let changed = change(&mut denials);
         write_private(&self.home.join(DENIALS), denials.render().as_bytes())?;
@@ -158,7 +193,7 @@ impl Operator {
     /// Remembers a workspace. Others may do the same at the same time.
     pub fn trust_workspace(&self, workspace: &Path) -> Result<(), OperatorError> {
         let line = workspaces::line(workspace)?;
-        let _lock = self.lock()?;
+        let _lock = lock(&self.home)?;
         let path = self.home.join("workspaces");
         let known = read(&path)?.unwrap_or_default();
         if workspaces::contains(&known, workspace) {
@@ -167,17 +202,16 @@ impl Operator {
         let end = if known.is_empty() || known.ends_with('\n') { "" } else { "\n" };
         write_private(&path, format!("{known}{end}{line}").as_bytes())
     }
+}
 
-    /// Waits for other hosts that change this folder, and keeps them waiting as long as it is held.
-    fn lock(&self) -> Result<fs::File, OperatorError> {
-        let path = self.home.join("lock");
-        let io = |source| OperatorError::Io { what: "lock", path: path.clone(), source };
-        let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file =
-            rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(|error| io(error.into()))?;
-        rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(|error| io(error.into()))?;
-        Ok(file.into())
-    }
+/// Waits for other hosts that change this folder, and keeps them waiting as long as it is held.
+fn lock(home: &Path) -> Result<fs::File, OperatorError> {
+    let path = home.join("lock");
+    let io = |source| OperatorError::Io { what: "lock", path: path.clone(), source };
+    let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(|error| io(error.into()))?;
+    rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(|error| io(error.into()))?;
+    Ok(file.into())
 }
 
 fn signing_key_publisher(said: &str) -> Result<Publisher, OperatorError> {
@@ -269,6 +303,10 @@ pub(super) fn unread(path: &Path, error: ReadError) -> OperatorError {
         ReadError::NotRegular => OperatorError::NotRegular { path },
         ReadError::TooLarge { found_bytes, .. } => OperatorError::TooLarge { path, found_bytes },
     }
+}
+
+fn make_folders(home: &Path) -> Result<(), OperatorError> {
+    FOLDERS.iter().try_for_each(|folder| make_folder(&home.join(folder)))
 }
 
 fn make_folder(path: &Path) -> Result<(), OperatorError> {

@@ -31,6 +31,8 @@ pub enum KeyUse {
     Heads,
     /// Receipts of native code.
     NativeCode,
+    /// What was seen under a trust root.
+    TrustState,
 }
 
 impl KeyUse {
@@ -39,6 +41,7 @@ impl KeyUse {
             Self::RunStart => b"orch run-start v1",
             Self::Heads => b"orch heads v1",
             Self::NativeCode => b"orch native-code v1",
+            Self::TrustState => b"orch trust-state v1",
         }
     }
 }

@@ -16,12 +16,13 @@ use orch_task::{OnDoubt, Status, Task};
 use tokio::task::JoinSet;
 
 use super::Back;
-use super::desk::{Desk, now_ms};
+use super::desk::Desk;
 use super::error::DriveError;
 use super::gate::AttemptGate;
 use super::roles::Roles;
 use super::run::Run;
 use crate::call::{AskedTask, CallReport};
+use crate::clock::now_ms;
 use crate::engine::CallError;
 use crate::processes::{CommandLog, LogName};
 use crate::role::executor::Completion;

@@ -11,13 +11,14 @@ use std::sync::Arc;
 use orch_journal::event::{Called, Event, FAILURE, Finding, TaskIndex, Writes};
 use orch_task::Status;
 
-use super::desk::{Desk, now_ms};
+use super::desk::Desk;
 use super::error::DriveError;
 use super::extend;
 use super::gate::RepeatableGate;
 use super::roles::{Bound, Roles};
 use super::run::Run;
 use crate::call::{AskedTask, CallContext, CallReport};
+use crate::clock::now_ms;
 use crate::engine::CallError;
 use crate::processes::LogName;
 use crate::role::auditor::FinishedTask;

@@ -16,11 +16,11 @@ use orch_task::{
     MergeReport, NewFileTask, RefusedWhy, Standing, Status, TaskFile, TaskFileError, TaskId, merge,
 };
 
-use super::desk::now_ms;
 use super::error::DriveError;
 use super::roles::Roles;
 use super::run::Run;
 use super::task_file::{Sheet, add, added, entry};
+use crate::clock::now_ms;
 
 const LOOK: Duration = Duration::from_millis(500);
 

@@ -10,11 +10,12 @@ use orch_journal::event::{AddedTask, Event, TaskIndex, task_digest};
 use orch_journal::state::TaskState;
 use orch_task::{Status, Task, TaskId};
 
-use super::desk::{Desk, now_ms};
+use super::desk::Desk;
 use super::error::DriveError;
 use super::roles::Roles;
 use super::run::Run;
 use crate::call::AskedTask;
+use crate::clock::now_ms;
 
 /// Adds what is new of the tasks that a plugin asked for; gives how many that were.
 pub fn add(

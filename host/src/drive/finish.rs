@@ -11,9 +11,9 @@ use orch_journal::failpoint;
 use orch_task::Status;
 use serde::Serialize;
 
-use super::desk::now_ms;
 use super::error::DriveError;
 use super::run::Run;
+use crate::clock::now_ms;
 
 /// Why the loop ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,13 +11,14 @@ use orch_journal::event::{Change, Decision, Event, TaskIndex};
 use orch_task::{Kind, Task};
 use sha2::{Digest, Sha256};
 
-use super::desk::{Desk, now_ms};
+use super::desk::Desk;
 use super::error::DriveError;
 use super::gate::RepeatableGate;
 use super::roles::Roles;
 use super::run::Run;
 use super::task_reader::StateReader;
 use crate::call::{TaskReader, TaskSummary};
+use crate::clock::now_ms;
 use crate::processes::LogName;
 use crate::role::planner::{PlannerChange, PlannerDecision, PlannerSession, ReadyTask};
 

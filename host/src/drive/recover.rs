@@ -11,9 +11,9 @@ use orch_journal::failpoint;
 use orch_supervisor::ProcessIdentity;
 use orch_task::{OnDoubt, Status};
 
-use super::desk::now_ms;
 use super::error::DriveError;
 use super::run::Run;
+use crate::clock::now_ms;
 
 /// A host that ends is seldom the task's fault, so these do not need `retries`; one that ends again and again may be.
 pub const CRASHES_MAX: u32 = 3;

@@ -15,11 +15,12 @@ use std::future::Future;
 
 use tokio::sync::mpsc;
 
-use super::desk::{Control, Desk, now_ms};
+use super::desk::{Control, Desk};
 use super::error::DriveError;
 use super::gate::Asked;
 use super::graph::Graph;
 use crate::call::Effect;
+use crate::clock::now_ms;
 use crate::watch::Observer;
 
 /// A run's state, shared with the plugins that may read it.

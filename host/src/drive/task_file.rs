@@ -17,11 +17,12 @@ use orch_task::{
     meant_key, read_task_file, recover, write_exchanging,
 };
 
-use super::desk::{Desk, now_ms};
+use super::desk::Desk;
 use super::edits::FileWatch;
 use super::error::DriveError;
 use super::roles::Roles;
 use super::run::Run;
+use crate::clock::now_ms;
 use crate::config::workspace::RolesConfig;
 
 const CHECKPOINT: Duration = Duration::from_secs(5);

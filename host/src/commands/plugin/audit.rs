@@ -78,6 +78,9 @@ pub(super) fn run(args: &AuditArgs, operator: &Operator, console: Console) -> Ou
             Format::Json => console.line(&as_json(one).to_string()),
         }
     }
+    if args.format == Format::Text {
+        super::trust::lines(operator).iter().for_each(|line| console.line(line));
+    }
     let refused = verdicts.iter().filter(|one| one.standing.is_err()).count();
     if args.format == Format::Text {
         let denied = operator.denials.denied.len();

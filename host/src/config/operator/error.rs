@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use orch_trust::authority::AuthorityError;
+use orch_trust::refusal::Refusal;
 use orch_trust::strict_json::JsonError;
 
 use super::{FILE_BYTES_MAX, FILES_MAX, SIGNING_KEY_VARIABLE};
@@ -51,6 +52,26 @@ pub enum OperatorError {
         #[source]
         source: JsonError,
     },
+    #[error("what `{path}` says is not trusted")]
+    Trust {
+        path: PathBuf,
+        #[source]
+        source: Box<Refusal>,
+    },
+    #[error("`{path}` is gone, though this host has a trust root: nobody knows what it saw")]
+    TrustStateMissing { path: PathBuf },
+    #[error("`{path}` is gone, the root that this host trusts")]
+    RootMissing { path: PathBuf },
+    #[error("`{path}` counts no more: this host has a trust root")]
+    BesideRoot { path: PathBuf },
+    #[error("`{SIGNING_KEY_VARIABLE}` counts no more: this host has a trust root")]
+    SigningKeyBesideRoot,
+    #[error("this is the first root of this host, and nobody said its SHA-256")]
+    HashNotSaid,
+    #[error("this host has no trust root, and a list counts only under one")]
+    NoTrustRoot,
+    #[error("file is no root, freshness document or revocation list")]
+    NotOfTrust,
     #[error("`{SIGNING_KEY_VARIABLE}` is neither a public key nor the path of one")]
     SigningKey {
         #[source]
@@ -76,6 +97,21 @@ impl OperatorError {
             Self::TooLarge { .. } | Self::TooMany { .. } => "operator-too-large",
             Self::NotRegular { .. } | Self::Authority { .. } | Self::Approval { .. } => "operator-file",
             Self::SigningKey { .. } | Self::SigningKeyMissing => "signing-key",
+            Self::Trust { source, .. } => source.code(),
+            Self::TrustStateMissing { .. } => "trust-state-missing",
+            Self::RootMissing { .. } => "root-missing",
+            Self::BesideRoot { .. } | Self::SigningKeyBesideRoot => "trust-beside-root",
+            Self::HashNotSaid => "root-hash-missing",
+            Self::NoTrustRoot => "no-trust-root",
+            Self::NotOfTrust => "trust-file",
+        }
+    }
+
+    /// The refusal behind it, or the error itself, in words.
+    pub(super) fn source_text(&self) -> String {
+        match self {
+            Self::Trust { source, .. } => source.to_string(),
+            other => other.to_string(),
         }
     }
 
@@ -102,6 +138,23 @@ impl OperatorError {
                 "correct the file or move it out of the folder; nothing runs while it cannot be read"
                     .to_owned()
             }
+            Self::Trust { source, .. } => return source.hint(),
+            Self::TrustStateMissing { .. } => {
+                "put it back from a backup; to begin anew, `orch-host plugin trust ROOT --sha256 HASH` with the newest root"
+                    .to_owned()
+            }
+            Self::RootMissing { .. } => {
+                "put it back, or take the same file again with `orch-host plugin trust`".to_owned()
+            }
+            Self::BesideRoot { path } => {
+                format!("whom to trust stands in the root; remove `{}`", path.display())
+            }
+            Self::SigningKeyBesideRoot => format!("unset `{SIGNING_KEY_VARIABLE}`"),
+            Self::HashNotSaid => {
+                "ask whoever keeps the root for its SHA-256, by another way than you got the file, and say `--sha256 HASH`"
+                    .to_owned()
+            }
+            Self::NoTrustRoot => "`orch-host plugin trust ROOT --sha256 HASH` first".to_owned(),
             Self::SigningKey { .. } | Self::SigningKeyMissing => {
                 "it is a base64 ed25519 public key, or the path of a file with one, such as a publisher's public `.toml` of `orch-certify keygen`".to_owned()
             }
