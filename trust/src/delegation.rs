@@ -52,16 +52,16 @@ impl Payload for DelegationDocument {
     const KIND: &'static str = "delegation/v1";
 }
 
-/// Name and bytes of the delegation's file.
+/// The bytes of a delegation, for the file of [`file_name`].
 ///
 /// # Errors
-/// The signer's own. A key that is none gives a name that no package has.
-pub fn sign(document: &DelegationDocument, signers: &[&dyn Signer]) -> Result<(String, Vec<u8>), SignError> {
-    let name = PublicKey::from_base64(&document.key).map(|key| file_name(key.id())).unwrap_or_default();
-    Ok((name, dsse::sign(document, signers)?))
+/// The signer's own.
+pub fn sign(document: &DelegationDocument, signers: &[&dyn Signer]) -> Result<Vec<u8>, SignError> {
+    dsse::sign(document, signers)
 }
 
-fn file_name(key: KeyId) -> String {
+/// Where the delegation to this key lies in a package.
+pub fn file_name(key: KeyId) -> String {
     format!("{DELEGATIONS}/{}.dsse.json", key.short())
 }
 

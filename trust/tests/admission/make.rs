@@ -27,6 +27,7 @@ pub(crate) type Files = BTreeMap<String, Arc<[u8]>>;
 /// Everything that makes a package; a test changes one thing of it.
 pub(crate) struct Make {
     pub(crate) component: Vec<u8>,
+    pub(crate) sbom: Vec<u8>,
     pub(crate) manifest: serde_json::Value,
     pub(crate) publisher: SecretKey,
     pub(crate) certifier: SecretKey,
@@ -82,6 +83,7 @@ impl Make {
         };
         Self {
             component: component("orch:log/log@0.1.0"),
+            sbom: b"{}".to_vec(),
             manifest,
             publisher,
             certifier,
@@ -92,7 +94,7 @@ impl Make {
     }
 
     pub(crate) fn build(self) -> (Files, Rules) {
-        let sbom = b"{}".to_vec();
+        let sbom = self.sbom;
         let entry = |path: &str, role: &str, bytes: &[u8]| serde_json::json!({ "path": path, "role": role, "size": bytes.len(), "sha256": Sha256Digest::of(bytes) });
         let mut manifest = self.manifest;
         if manifest.get("integrity").is_none() {
