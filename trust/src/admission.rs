@@ -221,7 +221,9 @@ impl Walk {
         // 6. Nobody took it back, as far as is known, and it is the one that is pinned, or no older than the last one.
         self.begin(Step::Revocation);
         self.freshness = anchor.map(|anchor| anchor.check(now)).transpose()?;
-        check_denied(package, &manifest, &vouching, rules)?;
+        let issuers = vouching.iter().flat_map(|key| delegated.issuers(*key)).map(|issuer| issuer.key);
+        let behind: Vec<KeyId> = issuers.chain(vouching.iter().copied()).collect();
+        check_denied(package, &manifest, &behind, rules)?;
         let by_release = |key: &KeyId| [Signature { key: *key, at: release.issued_at }];
         let release_keys =
             signers.iter().flat_map(|key| by_release(key).into_iter().chain(delegated.issuers(*key)));

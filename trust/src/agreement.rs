@@ -9,7 +9,7 @@ use crate::authority::{Certifier, Level};
 use crate::certificate::{Certificate, Sound};
 use crate::key::KeyId;
 use crate::refusal::Refusal;
-use crate::threshold::{Quorum, Shortfall, Signed, none_revoked};
+use crate::threshold::{Quorum, RoleKey, Shortfall, Signed, none_revoked};
 use crate::time::UnixSeconds;
 
 /// What must be agreed on, and by how many.
@@ -53,7 +53,13 @@ pub fn agree<'a>(
     if counted.is_empty() {
         return Err(Refusal::CertificateMissing { level: wanted.level.as_str() });
     }
-    let keys = certifiers.iter().map(Certifier::role_key).collect();
+    // A key may be in several files of the operator's folder; the first one is what its certificates were held against.
+    let mut keys: Vec<RoleKey> = Vec::new();
+    for key in certifiers.iter().map(Certifier::role_key) {
+        if !keys.iter().any(|before| before.key == key.key) {
+            keys.push(key);
+        }
+    }
     let quorum = Quorum::new("certifier", wanted.threshold, wanted.independent, keys)?;
     let enough = |of: &[&Sound]| {
         let signed = |one: &&Sound| Signed { by: one.key, at: one.certificate.finished_at };

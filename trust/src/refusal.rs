@@ -192,8 +192,43 @@ impl Refusal {
             Self::CertificateUnknownKey { file, .. } => {
                 format!("remove `{file}`, or trust that certifier with `orch-host trust add FILE`")
             }
-            Self::CertificateMissing { .. } | Self::CertificateExpired { .. } => {
+            Self::CertificateMissing { .. }
+            | Self::CertificateExpired { .. }
+            | Self::RevokedRecertify { .. } => {
                 "`orch-certify run PACKAGE --key KEY` certifies it (again)".to_owned()
+            }
+            Self::CertificateThreshold { .. } => {
+                "another certifier certifies it too: `orch-certify run PACKAGE --key KEY`".to_owned()
+            }
+            Self::RootOtherBytes { .. } => {
+                "compare with `sha256sum` what whoever keeps the trust root says, by another way than the file came".to_owned()
+            }
+            Self::RootExpired { .. } | Self::RootVersion { .. } => {
+                "`orch-host plugin trust FILE` takes each newer version of the trust root, one after the other".to_owned()
+            }
+            Self::RootTrusted { file } => {
+                format!("remove `{file}`; whom it names is said by the trust root's next version")
+            }
+            Self::TrustStateMissing | Self::TrustStateMac | Self::TrustStateMalformed { .. } => {
+                "`orch-host plugin trust FILE --sha256 HASH` begins anew with a root whose hash a person says".to_owned()
+            }
+            Self::ClockWentBack { .. } => "set the clock; the next version of the trust root forgets a wrong one".to_owned(),
+            Self::FastForward { .. } => {
+                "somebody used a key to block what comes next; a trust root that gives its role to other keys ends that".to_owned()
+            }
+            Self::AnchorMissing { .. }
+            | Self::FreshnessStale { .. }
+            | Self::FreshnessRollback { .. }
+            | Self::RevocationsExpired { .. }
+            | Self::RevocationsNotPinned { .. }
+            | Self::RevocationsRollback { .. } => {
+                "get the newest `freshness.dsse.json` and `revocations.dsse.json`, which belong together".to_owned()
+            }
+            Self::ReleaseRollback { .. } => {
+                "pin it in `orch.lock` if the older release is wanted, or take the newer one".to_owned()
+            }
+            Self::DelegationUnused { key } => {
+                format!("remove `delegations/{}.dsse.json`, which nothing needs", key.short())
             }
             Self::PermissionNotAllowed { entry, .. } => format!(
                 "this in `policy.toml` allows what it asks for; it counts in the place of `[namespaces]` and `[default]`\n\n{entry}"

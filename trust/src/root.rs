@@ -157,8 +157,9 @@ impl Root {
             let quorum = plain(&format!("publisher of {}", namespace.prefix), role.threshold, &role.keyids)?;
             publishers.extend(quorum.keys().iter().map(|key| Publisher::of_namespace(namespace, key)));
         }
-        for job in of_certifier.jobs.iter().map(|entry| &entry.job) {
-            check_job(job)?;
+        for entry in &of_certifier.jobs {
+            check_job(&entry.job)?;
+            check_text("owner", &entry.owner)?;
         }
         if let Some(both) = publishers.iter().find(|one| certifier.key(one.key.id()).is_some()) {
             return Err(Refusal::RootKeyTwoRoles { key: both.key.id() });
@@ -343,7 +344,7 @@ fn check_job(job: &Job) -> Result<(), Refusal> {
 }
 
 /// Succeeds for a short text that is not empty, of one line, and without space around it.
-pub(crate) fn check_text(field: &'static str, text: &str) -> Result<(), Refusal> {
+fn check_text(field: &'static str, text: &str) -> Result<(), Refusal> {
     let plain = (1..=TEXT_BYTES_MAX).contains(&text.len())
         && !text.chars().any(char::is_control)
         && text.trim() == text;

@@ -102,6 +102,12 @@ mod tests {
             r#"{"bomFormat":"CycloneDX","components":[],"components":[]}"#,
             r#"{"bomFormat":"CycloneDX","components":[]} x"#,
         ];
+        let many = |count: usize| {
+            let one = vec![r#"{"name":"a"}"#; count].join(",");
+            format!(r#"{{"bomFormat":"CycloneDX","components":[{one}]}}"#)
+        };
+        assert_eq!(components(many(100_000).as_bytes()).unwrap().len(), 100_000);
+        assert_eq!(components(many(100_001).as_bytes()).unwrap_err().code(), "sbom-unreadable");
         for text in wrong.into_iter().map(str::to_owned).chain([nested(65), nested(10_000)]) {
             let code = components(text.as_bytes()).unwrap_err().code();
             assert_eq!(code, "sbom-unreadable", "{}", &text[..text.len().min(80)]);

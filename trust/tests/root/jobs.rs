@@ -26,6 +26,8 @@ struct Case {
     certificate_at: i64,
     /// Of the delegation's file, if not its own.
     file: Option<String>,
+    /// A key that the policy denies.
+    deny: Option<u8>,
 }
 
 impl Case {
@@ -59,6 +61,7 @@ impl Case {
             release_at: 0,
             certificate_at: 0,
             file: None,
+            deny: None,
         }
     }
 
@@ -82,6 +85,9 @@ impl Case {
         let signers: Vec<&dyn orch_trust::key::Signer> = keys.iter().map(|key| key as _).collect();
         let file = self.file.unwrap_or_else(|| delegation::file_name(id(EPHEMERAL)));
         files.insert(file, delegation::sign(&delegation, &signers).unwrap().into());
+        let mut rules = rules;
+        let digest = |seed: u8| Sha256Digest::parse(&id(seed).to_string()).unwrap();
+        rules.policy.deny.keys.extend(self.deny.map(digest));
         let steps = self.world.explain_files(files, rules, NOW);
         steps.outcome.err().map(|(_, refusal)| refusal.code())
     }
@@ -239,6 +245,21 @@ fn an_issuer_or_a_jobs_key_that_was_taken_back_takes_the_package_with_it() {
             assert_eq!(revoked(purpose, seed, 0), Some("revoked-block-load"));
             assert_eq!(revoked(purpose, seed, 1), None);
         }
+    }
+}
+
+#[test]
+fn a_denied_issuer_or_job_denies_the_package() {
+    let denied = |purpose: Purpose, seed: u8| {
+        let mut case = Case::good(purpose);
+        case.deny = Some(seed);
+        case.code()
+    };
+    for purpose in [Purpose::Release, Purpose::Certificate] {
+        for seed in [ISSUER, EPHEMERAL] {
+            assert_eq!(denied(purpose, seed), Some("denied-by-policy"));
+        }
+        assert_eq!(denied(purpose, STRANGER), None);
     }
 }
 

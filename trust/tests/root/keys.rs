@@ -3,7 +3,7 @@
 use orch_trust::authority::Level;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::Payload;
-use orch_trust::root::document::{CertifierText, RootDocument};
+use orch_trust::root::document::{CertifierJobText, CertifierText, Job, NamespaceText, RootDocument};
 use orch_trust::root::{verify_first, verify_next};
 use orch_trust::time::UnixSeconds;
 use serde_json::{Value, json};
@@ -329,6 +329,43 @@ fn the_first_root_is_the_one_that_a_person_said() {
         first(|world| world.root.keys.get_mut(&id(1)).unwrap().owner = "a\nb".into()),
         Some("root-malformed")
     );
+}
+
+#[test]
+fn texts_are_short_and_plain_and_namespaces_are_bounded() {
+    let job = |repository: &str| Job { repository: repository.to_owned(), workflow: "w".into() };
+    let certifier = |text: &str| {
+        first(|world| {
+            let entry = CertifierJobText { job: job(text), owner: "robot".into(), level: Level::Local };
+            world.root.roles.certifier.jobs = vec![entry];
+        })
+    };
+    let namespace = |text: &str| first(|world| world.root.namespaces[0].jobs = vec![job(text)]);
+    let owner =
+        |text: &str| first(|world| world.root.keys.get_mut(&id(PUBLISHER)).unwrap().owner = text.to_owned());
+    let of_job = |text: &str| {
+        first(|world| {
+            let entry = CertifierJobText { job: job("r"), owner: text.to_owned(), level: Level::Local };
+            world.root.roles.certifier.jobs = vec![entry];
+        })
+    };
+    for of in [&certifier as &dyn Fn(&str) -> Option<&'static str>, &namespace, &owner, &of_job] {
+        assert_eq!(of(&"x".repeat(256)), None);
+        for wrong in ["", " x", "x ", "a\nb", "\u{1b}[2J", &"x".repeat(257)] {
+            assert_eq!(of(wrong), Some("root-malformed"), "{wrong:?}");
+        }
+    }
+    let many = |count: usize| {
+        first(|world| {
+            let one = world.root.namespaces[0].clone();
+            let numbered = |number: usize| format!("n{number}/");
+            world.root.namespaces =
+                (0..count).map(|number| NamespaceText { prefix: numbered(number), ..one.clone() }).collect();
+        })
+    };
+    assert_eq!(many(1024), None);
+    assert_eq!(many(1025), Some("root-malformed"));
+    assert_eq!(many(0), None);
 }
 
 #[test]

@@ -111,6 +111,10 @@ fn a_policy_may_ask_for_more_than_the_root_and_not_for_less() {
     assert_eq!(refused(&one, "[certificates]\nthreshold = 2"), Some("certificate-threshold"));
     assert_eq!(refused(&two, "[certificates]\nthreshold = 1"), Some("certificate-threshold"));
     assert_eq!(refused(&one, "[certificates]\nthreshold = 3"), Some("threshold-above-keys"));
+    let independent = "[certificates]\nthreshold = 2\nindependent = true";
+    assert_eq!(refused(&one, independent), Some("certificate-threshold"));
+    let of_one = world(1, false, ["lab", "lab", "lab"]);
+    assert_eq!(refused(&of_one, independent), Some("threshold-above-keys"));
     assert!(Policy::parse("[certificates]\nthreshold = 0").is_err());
     assert!(Policy::parse("[certificates]\nless = 0").is_err());
 }
@@ -130,6 +134,23 @@ fn a_certificate_that_was_taken_back_is_set_aside_and_the_others_count() {
     let three = [both[0], both[1], (THIRD, SAME)];
     assert_eq!(outcome(&taken_back(2), &three), Ok(NOW.plus(3 * DAY)));
     assert_eq!(outcome(&taken_back(3), &three), Err("revoked-recertify"));
+}
+
+/// Without a root: the operator's folder may have a key in two files, which is one certifier all the same.
+#[test]
+fn a_certifier_in_two_files_counts_once() {
+    let code = |threshold: &str| {
+        let mut make = Make::good();
+        let text = format!("[certificates]\nthreshold = {threshold}\n[namespaces.acme.allow]\nlog = {{}}\n");
+        make.rules.policy = Policy::parse(&text).unwrap();
+        let again = make.rules.certifiers[0].clone();
+        make.rules.certifiers.push(again);
+        let (files, rules) = make.build();
+        let package = PackageBytes::new(files).unwrap();
+        orch_trust::admission::admit(&package, &rules, NOW).err().map(|refusal| refusal.code())
+    };
+    assert_eq!(code("1"), None);
+    assert_eq!(code("2"), Some("threshold-above-keys"));
 }
 
 #[test]

@@ -41,6 +41,28 @@ fn t2_each_end_belongs_to_the_time_before_it() {
 }
 
 #[test]
+fn t2_releases_and_certificates_too() {
+    let world = World::good();
+    assert_eq!(world.refused(|make| make.release.not_after = NOW), None);
+    assert_eq!(world.refused(|make| make.release.not_after = NOW.plus(-1)), Some("release-expired"));
+    assert_eq!(world.refused(|make| make.release.issued_at = NOW.plus(300)), None);
+    assert_eq!(world.refused(|make| make.release.issued_at = NOW.plus(301)), Some("release-not-yet"));
+    let finished = |seconds: i64, valid: i64| {
+        world.refused(|make| {
+            make.certificate = Box::new(move |certificate| {
+                certificate.finished_at = NOW.plus(seconds);
+                certificate.valid_until = NOW.plus(valid);
+            });
+        })
+    };
+    assert_eq!(finished(-7 * DAY, 0), None);
+    assert_eq!(finished(-7 * DAY - 1, -1), Some("certificate-expired"));
+    assert_eq!(finished(-7 * DAY, 1), Some("certificate-too-long"));
+    assert_eq!(finished(300, 7 * DAY), None);
+    assert_eq!(finished(301, 7 * DAY), Some("certificate-not-yet"));
+}
+
+#[test]
 fn t3_an_old_freshness_document_is_fresh_then_in_grace_then_stale() {
     // Issued a day ago, fresh for 7 days, in grace for 30 more.
     let (anchor, _) = World::good().open().unwrap();
