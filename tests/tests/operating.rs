@@ -41,8 +41,9 @@ fn every_block_is_a_file_that_a_test_reads() {
 
 #[test]
 fn the_policy_has_every_key_and_every_permission() {
-    let Policy { packages, minimum_level: _, default, namespaces, plugins, deny, tasks } =
+    let Policy { packages, minimum_level: _, certificates, default, namespaces, plugins, deny, tasks } =
         Policy::parse(&block("policy.toml")).unwrap();
+    assert!(certificates.threshold.get() == 2 && certificates.independent);
     let Deny { digests, keys, ids } = deny;
     let TasksPolicy { auto } = tasks;
     assert!(!packages.is_empty() && default.allow.log.is_some() && !namespaces.is_empty());
