@@ -103,8 +103,8 @@ fn read_folder(
 
 fn read_file(path: &Path, inner: &str, limit: u64) -> Result<Arc<[u8]>, PackageError> {
     let path = || path.to_owned();
-    match regular_file::read(&path(), Links::Refused, limit) {
-        Ok((bytes, _)) => Ok(bytes.as_slice().into()),
+    match regular_file::read_public(&path(), Links::Refused, limit) {
+        Ok(bytes) => Ok(bytes.into()),
         Err(ReadError::Io(source)) => Err(PackageError::Io { path: path(), source }),
         Err(ReadError::NotRegular) => Err(PackageError::NotRegular { path: path() }),
         Err(ReadError::TooLarge { found_bytes, limit_bytes }) => {

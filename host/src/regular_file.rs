@@ -76,16 +76,33 @@ pub fn open(path: &Path, links: Links) -> Result<(File, Metadata), ReadError> {
 /// `Io`, `NotRegular`, `TooLarge`.
 pub fn read(path: &Path, links: Links, bytes_max: u64) -> Result<(Zeroizing<Vec<u8>>, Metadata), ReadError> {
     let (file, metadata) = open(path, links)?;
+    let mut bytes = Zeroizing::new(Vec::new());
+    fill(&mut bytes, file, &metadata, bytes_max)?;
+    Ok((bytes, metadata))
+}
+
+/// All bytes of a file that holds no secret.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn read_public(path: &Path, links: Links, bytes_max: u64) -> Result<Vec<u8>, ReadError> {
+    let (file, metadata) = open(path, links)?;
+    let mut bytes = Vec::new();
+    fill(&mut bytes, file, &metadata, bytes_max)?;
+    Ok(bytes)
+}
+
+fn fill(bytes: &mut Vec<u8>, file: File, metadata: &Metadata, bytes_max: u64) -> Result<(), ReadError> {
     let too_large = |found_bytes| ReadError::TooLarge { found_bytes, limit_bytes: bytes_max };
     if metadata.len() > bytes_max {
         return Err(too_large(metadata.len()));
     }
     // Enough from the start, so that no copy of a secret is left behind where the buffer was before it grew.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len() + 1).unwrap_or(0)));
-    file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(ReadError::Io)?;
+    bytes.reserve_exact(usize::try_from(metadata.len() + 1).unwrap_or(0));
+    file.take(bytes_max.saturating_add(1)).read_to_end(bytes).map_err(ReadError::Io)?;
     match bytes.len() as u64 > bytes_max {
         true => Err(too_large(bytes.len() as u64)),
-        false => Ok((bytes, metadata)),
+        false => Ok(()),
     }
 }
 

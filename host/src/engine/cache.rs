@@ -9,7 +9,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::hash::{Hash, Hasher};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -45,9 +45,9 @@ impl NativeCache {
     /// The component's native code, if it was kept by this host for this engine and is unchanged.
     pub(super) fn load(&self, engine: &Engine, component: &Sha256Digest) -> Option<Component> {
         let path = self.path(engine, component);
-        let bytes = match read(&path) {
+        let bytes = match regular_file::read_public(&path, Links::Refused, FILE_BYTES_MAX) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) if error.is_missing() => return None,
             Err(_) => return discard(&path),
         };
         let Some(code) = self.checked(&engine_digest(engine), component, &bytes) else {
@@ -137,17 +137,6 @@ fn discard(path: &Path) -> Option<Component> {
         tracing::warn!(%error, "it could not be deleted");
     }
     None
-}
-
-/// The bytes of a regular file; one more than any may have is enough to see that it is too large.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let (file, metadata) = regular_file::open(path, Links::Refused)?;
-    if metadata.len() > FILE_BYTES_MAX {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "no native code is so large"));
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len() + 1).unwrap_or(0));
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn write(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
