@@ -103,6 +103,15 @@ struct Parts {
 }
 
 /// A package that passed every admission step, in order.
+///
+/// Another crate cannot make one of its parts:
+///
+/// ```compile_fail,E0624
+/// # use orch_trust::{evidence::*, facts::Facts, grant::Grant, manifest::Manifest, package::PackageBytes};
+/// fn forge(package: &PackageBytes, manifest: Manifest, facts: Facts, grant: Grant) -> Admitted {
+///     Admitted::new(package, manifest, facts, grant, Trust::Certified)
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Admitted(Parts, Arc<Seen>);
 
