@@ -18,6 +18,8 @@ pub mod defect;
 pub mod kill;
 pub mod newcomer;
 pub mod random;
+pub mod swap;
+pub mod twins;
 pub mod vouch;
 
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@
 mod bench;
 mod demo;
 mod packages;
+mod race;
 mod step;
 mod test;
 mod tidy;
@@ -34,6 +35,12 @@ enum Command {
     Bench {
         #[command(subcommand)]
         what: bench::Bench,
+    },
+    /// Swap files of a package while a host runs it, 10,000 times
+    Race {
+        /// How many swaps
+        #[arg(long, default_value_t = race::SWAPS)]
+        swaps: u64,
     },
     /// The project's rules about itself: headers, sizes, directions
     Tidy,
@@ -70,6 +77,7 @@ fn carry_out() -> anyhow::Result<()> {
         Command::CleanDemo => demo::clean(&root),
         Command::Test => test::run(&root),
         Command::Bench { what } => bench::run(&root, &what),
+        Command::Race { swaps } => race::run(&root, swaps),
         Command::Tidy => tidy::run(&root),
         Command::Packages => packages::for_tests(&root),
         Command::Bindings { check } => {
