@@ -2,9 +2,10 @@
 //!
 //! In -> out: `defect.toml` -> [`Recipe`].
 //! Invariant: a recipe changes something and names the code that it must be refused with; unknown keys are refused.
-//! Not here: how the changed package is made (`defect/make.rs`), what must happen then (`tests/packages.rs`).
+//! Not here: how the changed package is made (`defect/make.rs`, `defect/spoil.rs`), what must happen then (`tests/packages.rs`).
 
 mod make;
+mod spoil;
 
 use std::path::{Path, PathBuf};
 
@@ -21,9 +22,9 @@ pub const GOOD: &str = "demo/executor-note";
 pub struct Recipe {
     /// The defect in a sentence.
     pub about: String,
-    /// Ids of the attack, as far as it has any.
+    /// Ids of the catalogue that it shows (`catalogue.rs`).
     #[serde(default)]
-    pub attack: Vec<String>,
+    pub attacks: Vec<String>,
     /// The stable code that `orch-host run` refuses with.
     pub code: String,
     /// Its exit status.
@@ -33,6 +34,12 @@ pub struct Recipe {
     pub inspect: Option<String>,
     /// What `orch-certify verify` says if not the same: a code or `passed`.
     pub verify: Option<String>,
+    /// Its exit status.
+    #[serde(default = "refused")]
+    pub verify_exit: i32,
+    /// The engine refuses it, when packages before it are compiled already.
+    #[serde(default)]
+    pub by_the_engine: bool,
     /// The manifest, before it is signed.
     pub manifest: Option<Edit>,
     /// The component, before it is signed.
@@ -60,6 +67,8 @@ pub struct Edit {
     pub repeat: Option<String>,
     /// In the text that is signed: the first occurrence of the one becomes the other.
     pub replace: Option<[String; 2]>,
+    /// The text is written as UTF-16.
+    pub utf16: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -71,6 +80,10 @@ pub enum Component {
     Text(String),
     /// The good one with this behind it.
     Append(String),
+    /// The good one with another whole one behind it.
+    Twice,
+    /// Compiled from a text in which `EACH` stands for so many of `each`, `#` in it for its number.
+    Many { wat: String, each: String, count: usize },
 }
 
 /// What a release or certificate says, and who signs it.
@@ -84,6 +97,45 @@ pub struct Signed {
     pub set: toml::Table,
     pub remove: Vec<String>,
     pub repeat: Option<String>,
+    /// Its subjects are the good package's files.
+    pub of_the_good: bool,
+    /// How the first signature is spoiled.
+    pub signature: Option<Spoil>,
+    /// How its key id is.
+    pub key_id: Option<OtherKeyId>,
+}
+
+/// Another signature in the place of the right one.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spoil {
+    /// `S` with the order of the group added: the same equation.
+    UnreducedS,
+    /// `R` is the identity.
+    SmallOrderR,
+    /// `R` is a number that is not reduced.
+    UnreducedR,
+    /// Without its last byte.
+    Short,
+    /// With a byte more.
+    Long,
+    /// Base64 of the alphabet for URLs, without padding.
+    UrlBase64,
+    /// A space in the base64.
+    Space,
+    /// Bits set that stand for no byte.
+    StrayBits,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OtherKeyId {
+    /// The right one in capitals.
+    UpperCase,
+    /// Its first 16 digits.
+    Prefix,
+    /// A trusted party's who did not sign.
+    OfTheCertifier,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -141,6 +193,15 @@ pub enum FileChange {
     Pipe {
         file: String,
     },
+    /// A socket in its place.
+    Socket {
+        file: String,
+    },
+    /// It says that it has so many bytes, and the disk holds none of them.
+    Sparse {
+        file: String,
+        bytes: u64,
+    },
     Folder {
         file: String,
     },
@@ -197,7 +258,12 @@ impl Recipe {
         let path = folder.join("defect.toml");
         let shown = folder.file_name().unwrap_or_default().to_string_lossy();
         let text = std::fs::read_to_string(&path).map_err(|_| format!("`{shown}` has no `defect.toml`"))?;
-        let recipe: Self = toml::from_str(&text).map_err(|error| format!("`{shown}`: {error}"))?;
+        Self::parse(&shown, &text)
+    }
+
+    /// The recipe of that text; `shown` is the folder's name.
+    pub fn parse(shown: &str, text: &str) -> Result<Self, String> {
+        let recipe: Self = toml::from_str(text).map_err(|error| format!("`{shown}`: {error}"))?;
         if recipe.code.is_empty() || recipe.about.is_empty() {
             return Err(format!("`{shown}` has an empty `code` or `about`"));
         }

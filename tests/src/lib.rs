@@ -13,6 +13,7 @@
 )]
 
 pub mod case;
+pub mod catalogue;
 pub mod checker;
 pub mod defect;
 pub mod kill;

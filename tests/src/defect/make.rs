@@ -8,23 +8,25 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use orch_host::key_file::{self, Purpose};
 use orch_trust::certificate::Certificate;
 use orch_trust::digest::Sha256Digest;
-use orch_trust::dsse::{self, Predicate};
+use orch_trust::dsse::{self, Predicate, Subject};
 use orch_trust::key::SecretKey;
 use orch_trust::lock::Lock;
 use orch_trust::manifest::Manifest;
-use orch_trust::package::PackageBytes;
+use orch_trust::name::PluginId;
 use orch_trust::release::Release;
 use orch_trust::time::UnixSeconds;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Component, Edit, FileChange, GOOD, Operator, Recipe, Signed, Signer, Statement};
+use crate::defect::spoil;
 use crate::{copy, packages, vouch};
 
 /// Where things of one trial are.
@@ -81,38 +83,53 @@ fn anew(recipe: &Recipe, good: &Path, package: &Path, operator: &Path) {
         }
         None => manifest.to_string(),
     };
+    let written = match recipe.manifest.as_ref().is_some_and(|edit| edit.utf16) {
+        true => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        false => text.clone().into_bytes(),
+    };
     fs::create_dir_all(package).unwrap();
-    fs::write(package.join("manifest.json"), &text).unwrap();
+    fs::write(package.join("manifest.json"), written).unwrap();
     fs::write(package.join("component.wasm"), &component).unwrap();
     fs::write(package.join("sbom.cdx.json"), &sbom).unwrap();
 
     let keys = Keys::read(operator);
     // What is signed is what lies there; a manifest that says none that can be signed keeps the good one's.
     let read: Value = serde_json::from_str(&text).unwrap_or_default();
-    let may_be_signed = read["version"].as_str().is_some_and(|text| semver::Version::parse(text).is_ok());
+    let may_be_signed = read["version"].as_str().is_some_and(|text| semver::Version::parse(text).is_ok())
+        && read["id"].as_str().is_some_and(|text| PluginId::parse(text).is_ok());
     let (id, version) = match may_be_signed {
         true => (read["id"].clone(), read["version"].clone()),
         false => good_name,
     };
     let now = now();
     let bytes = orch_host::package::read(package).unwrap();
+    let good = orch_host::package::read(good).unwrap();
     let release = json!({
         "id": id, "version": version, "releaseCounter": 1, "channel": "stable",
         "issuedAt": now, "notAfter": now.plus(30 * UnixSeconds::DAY),
     });
     let certificate = serde_json::to_value(vouch::certificate(&bytes, &id, &version, now)).unwrap();
     let nothing = Signed::default();
+    let subjects = |of: &Signed| if of.of_the_good { good.subjects() } else { bytes.subjects() };
     let of_release = recipe.release.as_ref().unwrap_or(&nothing);
     let envelope = match of_release.says {
         None | Some(Statement::Release) => {
-            sign::<Release>(of_release, release, &bytes, &keys, Signer::Publisher)
+            sign::<Release>(of_release, release, subjects(of_release), &keys, Signer::Publisher)
         }
-        Some(Statement::Certificate) => {
-            sign::<Certificate>(of_release, certificate.clone(), &bytes, &keys, Signer::Publisher)
-        }
-        Some(Statement::Nothing) => {
-            sign::<NoRelease>(of_release, json!({ "nothing": 1 }), &bytes, &keys, Signer::Publisher)
-        }
+        Some(Statement::Certificate) => sign::<Certificate>(
+            of_release,
+            certificate.clone(),
+            subjects(of_release),
+            &keys,
+            Signer::Publisher,
+        ),
+        Some(Statement::Nothing) => sign::<NoRelease>(
+            of_release,
+            json!({ "nothing": 1 }),
+            subjects(of_release),
+            &keys,
+            Signer::Publisher,
+        ),
     };
     fs::write(package.join("release.dsse.json"), envelope).unwrap();
 
@@ -123,9 +140,15 @@ fn anew(recipe: &Recipe, good: &Path, package: &Path, operator: &Path) {
         Some(Statement::Release) => {
             let release = json!({ "id": id, "version": version, "releaseCounter": 1, "channel": "stable",
                                   "issuedAt": now, "notAfter": now.plus(UnixSeconds::DAY) });
-            sign::<Release>(of_certificate, release, &bytes, &keys, Signer::Certifier)
+            sign::<Release>(of_certificate, release, subjects(of_certificate), &keys, Signer::Certifier)
         }
-        _ => sign::<Certificate>(of_certificate, certificate, &bytes, &keys, Signer::Certifier),
+        _ => sign::<Certificate>(
+            of_certificate,
+            certificate,
+            subjects(of_certificate),
+            &keys,
+            Signer::Certifier,
+        ),
     };
     let name = format!("certificates/{}.dsse.json", keys.key(signer).public().id().short());
     fs::create_dir_all(package.join("certificates")).unwrap();
@@ -140,6 +163,11 @@ fn changed_component(change: Option<&Component>, mut good: Vec<u8>) -> Vec<u8> {
         Some(Component::Append(text)) => {
             good.extend_from_slice(text.as_bytes());
             good
+        }
+        Some(Component::Twice) => good.repeat(2),
+        Some(Component::Many { wat, each, count }) => {
+            let all: String = (0..*count).map(|number| each.replace('#', &number.to_string())).collect();
+            wat::parse_str(wat.replace("EACH", &all)).unwrap()
         }
     }
 }
@@ -157,7 +185,7 @@ impl Predicate for NoRelease {
 fn sign<P: Predicate>(
     how: &Signed,
     value: Value,
-    package: &PackageBytes,
+    subjects: Vec<Subject>,
     keys: &Keys,
     who: Signer,
 ) -> Vec<u8> {
@@ -169,11 +197,12 @@ fn sign<P: Predicate>(
         value["resultDigest"] = json!(certificate.results());
     }
     let predicate: P = serde_json::from_value(value).unwrap_or_else(|error| panic!("no statement: {error}"));
-    let keys: Vec<&dyn orch_trust::key::Signer> = match &how.keys {
+    let signers: Vec<&dyn orch_trust::key::Signer> = match &how.keys {
         Some(signers) => signers.iter().map(|signer| keys.key(*signer) as _).collect(),
         None => vec![keys.key(who)],
     };
-    dsse::sign(&dsse::Statement::new(package.subjects(), predicate), &keys).unwrap()
+    let envelope = dsse::sign(&dsse::Statement::new(subjects, predicate), &signers).unwrap();
+    spoil::envelope(envelope, how, keys.certifier.public().id())
 }
 
 struct Keys {
@@ -285,12 +314,24 @@ fn change_file(change: &FileChange, package: &mut PathBuf) {
         }
         FileChange::Link { file, to } => {
             let path = at(file);
-            fs::remove_file(&path).unwrap();
+            match path.is_dir() {
+                true => fs::rename(&path, package.with_file_name("moved")).unwrap(),
+                false => fs::remove_file(&path).unwrap(),
+            }
             symlink(to, path).unwrap();
         }
         FileChange::Pipe { file } => {
-            fs::remove_file(at(file)).unwrap();
-            assert!(Command::new("mkfifo").arg(at(file)).status().unwrap().success());
+            let path = at(file);
+            fs::remove_file(&path).unwrap();
+            assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+        }
+        FileChange::Socket { file } => {
+            let path = at(file);
+            fs::remove_file(&path).unwrap();
+            drop(UnixListener::bind(path).unwrap());
+        }
+        FileChange::Sparse { file, bytes } => {
+            fs::OpenOptions::new().write(true).open(at(file)).unwrap().set_len(*bytes).unwrap();
         }
         FileChange::Folder { file } => fs::create_dir(at(file)).unwrap(),
         FileChange::Rename { file, to } => fs::rename(at(file), package.join(to)).unwrap(),
@@ -347,7 +388,7 @@ fn change_operator(change: &Operator, package: &Path, operator: &Path) {
         }
         fs::write(&path, table.to_string()).unwrap();
     }
-    if let Some(Edit { set, remove, repeat, replace }) = &change.approval {
+    if let Some(Edit { set, remove, repeat, replace, utf16: _ }) = &change.approval {
         let path = operator.join("approvals/demo.executor-note.json");
         let value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         fs::write(&path, edited(set, remove, repeat.as_deref(), value, replace.as_ref())).unwrap();
