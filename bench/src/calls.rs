@@ -105,7 +105,8 @@ pub(crate) fn measure(args: &CallsArgs) -> anyhow::Result<()> {
     let engine = Engine::run(2, 0)?;
     let cache = session::native_cache(&opened.operator).map_err(fault)?;
     let id = opened.config.roles.executors.get("note").context("no executor of notes")?;
-    let ours = Workbench::new(&engine, &cache, &opened.config, &opened.admitted).bind(id, Executor::link)?;
+    let ours =
+        Workbench::new(&engine, &cache, &opened.config, &opened.admitted.by_id).bind(id, Executor::link)?;
     let nothing = Arc::new(Nothing);
     let context = CallContext {
         workspace: opened.place.workspace.clone(),

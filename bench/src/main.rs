@@ -1,6 +1,6 @@
 //! What the host costs, beside the limit that it cannot beat, in one run on one machine.
 //!
-//! In -> out: packages of an operator -> tables of ratios (`cargo xtask bench loop`).
+//! In -> out: packages of an operator -> tables of ratios (`cargo xtask bench loop`, `bench trust`).
 //! Invariant: each figure of the host stands beside one of a bare program that was measured in the same minutes, in
 //! turns; every measurement of a process is made in a process of its own.
 //! Not here: what the figures mean (`docs/performance.md`).
@@ -14,6 +14,8 @@ mod parent;
 mod place;
 mod run;
 mod start;
+mod trust;
+mod trust_package;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +33,8 @@ struct Cli {
 enum Bench {
     /// The loop: tasks a second, gaps, memory, starts and calls
     Loop(LoopArgs),
+    /// What it costs to verify a package
+    Trust(trust::TrustArgs),
     /// One measurement in this process, printed as JSON
     #[command(subcommand, hide = true)]
     Measure(Measure),
@@ -68,16 +72,20 @@ enum Measure {
     Idle(start::StartArgs),
     /// Calls of a no-op on fresh instances, ours and bare in turns
     Calls(calls::CallsArgs),
+    /// Memory of verifying one package, or of hashing it alone
+    Trust(trust::TrustChildArgs),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().bench {
         Bench::Loop(args) => parent::measure(&args),
+        Bench::Trust(args) => trust::measure(&args),
         Bench::Measure(Measure::Run(args)) => run::measure(&args),
         Bench::Measure(Measure::Start(args)) => start::measure(&args),
         Bench::Measure(Measure::BareStart(args)) => start::measure_bare(&args),
         Bench::Measure(Measure::Idle(args)) => start::measure_idle(&args),
         Bench::Measure(Measure::Calls(args)) => calls::measure(&args),
+        Bench::Measure(Measure::Trust(args)) => trust::measure_memory(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

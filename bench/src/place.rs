@@ -1,6 +1,5 @@
 //! A workspace of the benchmark, opened as `orch-host run` opens it.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -10,9 +9,8 @@ use orch_host::drive::desk::{Audit, Control, Durability, RunRules};
 use orch_host::drive::task_file::Sheet;
 use orch_host::exit::Fault;
 use orch_host::place::{self, Place};
-use orch_host::plugins;
+use orch_host::plugins::{self, AdmittedPlugins};
 use orch_host::session::{Session, Setup};
-use orch_trust::evidence::Admitted;
 use tokio::sync::watch;
 
 /// What binds the plugins of the loop; the services and the rest are bound for the idle host only.
@@ -42,7 +40,7 @@ pub(crate) struct Opened {
     pub(crate) place: Place,
     pub(crate) operator: Operator,
     pub(crate) config: WorkspaceConfig,
-    pub(crate) admitted: BTreeMap<String, Admitted>,
+    pub(crate) admitted: AdmittedPlugins,
     control: (watch::Sender<Control>, watch::Receiver<Control>),
 }
 
@@ -58,7 +56,7 @@ impl Opened {
         let config = place.config().map_err(fault)?;
         let rules = operator.rules(&config, place.lock().map_err(fault)?);
         let admitted = plugins::admit_bound(&config, &operator.package_folders(&[]), &rules, place::now())?;
-        Ok(Self { place, operator, config, admitted: admitted.by_id, control: watch::channel(Control::GoOn) })
+        Ok(Self { place, operator, config, admitted, control: watch::channel(Control::GoOn) })
     }
 
     pub(crate) fn session(&self, durability: Durability, host: PathBuf) -> anyhow::Result<Session> {

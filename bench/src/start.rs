@@ -102,14 +102,14 @@ pub(crate) fn measure_idle(args: &StartArgs) -> anyhow::Result<()> {
     // Services are loaded by `serve`, with an engine of their own; here they are counted in as well.
     let engine = Engine::run(1, 0)?;
     let cache = session::native_cache(&opened.operator).map_err(fault)?;
-    let mut bench = Workbench::new(&engine, &cache, &opened.config, &opened.admitted);
+    let mut bench = Workbench::new(&engine, &cache, &opened.config, &opened.admitted.by_id);
     let mut services = Vec::new();
     for id in opened.config.roles.services.values() {
         services.push(bench.bind(id, Service::link)?);
     }
     // Threads that were just made settle.
     std::thread::sleep(std::time::Duration::from_millis(500));
-    let figures = IdleFigures { memory_kib: memory_kib("VmRSS")?, plugins: opened.admitted.len() };
+    let figures = IdleFigures { memory_kib: memory_kib("VmRSS")?, plugins: opened.admitted.by_id.len() };
     drop((session, services));
     println!("{}", serde_json::to_string(&figures)?);
     Ok(())

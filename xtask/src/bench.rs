@@ -22,10 +22,11 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// Verifying a package, beside hashing it and checking two signatures
+    Trust,
 }
 
 pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
-    let Bench::Loop { tasks, rounds } = what;
     step::timed("release builds", || {
         let mut build = step::cargo(root);
         build.args(["build", "--release", "-p", "orch-host", "-p", "orch-certify", "-p", "orch-plugin"]);
@@ -41,9 +42,17 @@ pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
     packages::make(root, &place)?;
     step::say("measurements");
     let mut bench = std::process::Command::new(place.binaries.join("orch-bench"));
-    bench.args(["loop", "--config-home"]).arg(&place.config);
-    bench.arg("--work").arg(root.join("target/bench/work"));
-    bench.arg("--host").arg(place.binaries.join("orch-host"));
-    bench.args(["--tasks", tasks, "--rounds", &rounds.to_string()]);
+    match what {
+        Bench::Loop { tasks, rounds } => {
+            bench.args(["loop", "--config-home"]).arg(&place.config);
+            bench.arg("--work").arg(root.join("target/bench/work"));
+            bench.arg("--host").arg(place.binaries.join("orch-host"));
+            bench.args(["--tasks", tasks, "--rounds", &rounds.to_string()]);
+        }
+        Bench::Trust => {
+            bench.args(["trust", "--packages"]).arg(&place.packages);
+            bench.arg("--work").arg(root.join("target/bench/trust"));
+        }
+    }
     step::run("bench", &mut bench)
 }
