@@ -170,7 +170,11 @@ fn describe(status: ExitStatus, trace: &[u8]) -> String {
     }
 }
 
-fn read_report(group: Group, output: &[u8]) -> Result<GroupReport, String> {
+/// The report of a child, if it is whole, about the checks of its group, and no check passed that looked at nothing.
+///
+/// # Errors
+/// What is wrong with it, code first.
+pub fn read_report(group: Group, output: &[u8]) -> Result<GroupReport, String> {
     let report: GroupReport =
         serde_json::from_slice(output).map_err(|error| format!("child-output: {error}"))?;
     let ids: Vec<&str> = report.results.iter().map(|result| result.id.as_str()).collect();

@@ -10,6 +10,8 @@ mod client;
 mod descendants;
 mod error;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzed;
 mod guardian;
 mod identity;
 mod launch;

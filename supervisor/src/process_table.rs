@@ -26,7 +26,7 @@ impl Stat {
 
     /// The outer none is another form; the inner one a process that was reaped while the kernel wrote: it has no
     /// session any more.
-    fn parse(text: &[u8]) -> Option<Option<Self>> {
+    pub(crate) fn parse(text: &[u8]) -> Option<Option<Self>> {
         // The second field is the program's name in brackets, and may itself hold blanks and brackets.
         let after_name = text.iter().rposition(|byte| *byte == b')')? + 1;
         let rest = std::str::from_utf8(text.get(after_name..)?).ok()?;

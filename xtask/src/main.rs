@@ -4,6 +4,9 @@
 
 mod bench;
 mod demo;
+mod fuzz;
+mod llvm_tools;
+mod mutants;
 mod packages;
 mod race;
 mod step;
@@ -42,6 +45,10 @@ enum Command {
         #[arg(long, default_value_t = race::SWAPS)]
         swaps: u64,
     },
+    /// Feed every reader of outside bytes with libFuzzer, and keep what is worth keeping
+    Fuzz(fuzz::FuzzArgs),
+    /// Change the code of trust/ in every small way, and see a test fail each time
+    Mutants(mutants::MutantsArgs),
     /// The project's rules about itself: headers, sizes, directions
     Tidy,
     /// Build and certify the reference plugins for the tests, into target/test-packages
@@ -78,6 +85,8 @@ fn carry_out() -> anyhow::Result<()> {
         Command::Test => test::run(&root),
         Command::Bench { what } => bench::run(&root, &what),
         Command::Race { swaps } => race::run(&root, swaps),
+        Command::Fuzz(args) => fuzz::run(&root, &args),
+        Command::Mutants(args) => mutants::run(&root, &args),
         Command::Tidy => tidy::run(&root),
         Command::Packages => packages::for_tests(&root),
         Command::Bindings { check } => {

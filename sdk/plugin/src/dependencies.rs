@@ -87,7 +87,15 @@ impl Dependencies {
             let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return Err(DependenciesError::Refused { project: project.to_owned(), message });
         }
-        let metadata = serde_json::from_slice(&output.stdout).map_err(DependenciesError::Form)?;
+        Self::parse(&output.stdout, project)
+    }
+
+    /// The packages of the project in that folder, as `cargo metadata` describes them.
+    ///
+    /// # Errors
+    /// `Form`, `NoRoot`, `Version`, `Unknown`.
+    pub fn parse(metadata: &[u8], project: &Path) -> Result<Self, DependenciesError> {
+        let metadata = serde_json::from_slice(metadata).map_err(DependenciesError::Form)?;
         Self::from_metadata(metadata, project)
     }
 

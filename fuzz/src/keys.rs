@@ -1,0 +1,34 @@
+//! Files of secret keys.
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+
+use orch_host::key_file::{self, Purpose};
+use orch_trust::key::{SecretKey, base64_decode, base64_encode};
+
+/// A key that is taken is the one that its file names, for a purpose that its file allows.
+pub(crate) fn key_file(bytes: &[u8]) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    let mut file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&path).unwrap();
+    file.write_all(bytes).unwrap();
+    drop(file);
+    let (publisher, certifier) =
+        (key_file::read(&path, Purpose::Publisher), key_file::read(&path, Purpose::Certifier));
+    let Some(key) = publisher.as_ref().ok().or(certifier.as_ref().ok()) else { return false };
+    let text: serde_json::Value = serde_json::from_slice(bytes).expect("a key file is JSON");
+    let seed: [u8; 32] = base64_decode(text["seed"].as_str().unwrap()).unwrap().try_into().unwrap();
+    assert_eq!(SecretKey::from_seed(&seed).public(), key.public());
+    let purpose = text.get("purpose").and_then(|purpose| purpose.as_str());
+    assert_eq!(publisher.is_ok(), purpose.is_none_or(|purpose| purpose == "publisher"));
+    assert_eq!(certifier.is_ok(), purpose.is_none_or(|purpose| purpose == "certifier"));
+    true
+}
+
+pub(crate) fn valid() -> Vec<(&'static str, Vec<u8>)> {
+    let text = |purpose: &str| {
+        let seed = base64_encode(&[7; 32]);
+        format!("{{\"kind\":\"orch-secret-key\",\"version\":1,{purpose}\"seed\":\"{seed}\"}}\n").into_bytes()
+    };
+    vec![("valid-publisher", text(r#""purpose":"publisher","#)), ("valid-old", text(""))]
+}

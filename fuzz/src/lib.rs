@@ -1,0 +1,197 @@
+//! What must hold for whatever bytes others send us.
+//!
+//! In -> out: bytes -> whether a reader took them; a panic where a promise of its module header does not hold.
+//! Invariant: a target never decides by itself what is right where the code under test could be asked to judge itself:
+//! it compares with another reader, with what was written again, or with a bound.
+//! Not here: libFuzzer (`libfuzzer/`), running it (`xtask/src/fuzz.rs`), replaying the corpus (`tests/replay.rs`).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a target speaks by panicking"
+)]
+
+mod author;
+mod certify;
+mod component;
+mod envelope;
+mod import;
+mod journal;
+mod json;
+mod keys;
+mod manifest;
+mod names;
+mod operator;
+mod package;
+mod permission;
+mod supervisor;
+mod tasks;
+mod workspace;
+
+/// One reader of outside bytes.
+pub struct Target {
+    pub name: &'static str,
+    /// The files of the reader, from the checkout's root: their lines are counted.
+    pub sources: &'static [&'static str],
+    /// True if the bytes were taken; panics if a promise does not hold.
+    pub run: fn(&[u8]) -> bool,
+    /// Bytes that must be taken, each with the name of its file in the corpus.
+    pub valid: fn() -> Vec<(&'static str, Vec<u8>)>,
+}
+
+/// Every target, in the order in which a package meets its readers.
+pub const TARGETS: [Target; 24] = [
+    Target {
+        name: "strict-json",
+        sources: &["trust/src/strict_json.rs"],
+        run: json::strict_json,
+        valid: json::valid,
+    },
+    Target {
+        name: "manifest",
+        sources: &["trust/src/manifest.rs", "trust/src/permission/form.rs"],
+        run: manifest::manifest,
+        valid: manifest::valid,
+    },
+    Target {
+        name: "names",
+        sources: &["trust/src/name.rs", "trust/src/digest.rs", "trust/src/time.rs", "trust/src/key.rs"],
+        run: names::names,
+        valid: names::valid,
+    },
+    Target {
+        name: "admission",
+        sources: &["trust/src/admission.rs", "trust/src/package.rs", "trust/src/dsse.rs"],
+        run: package::admission,
+        valid: package::valid,
+    },
+    Target {
+        name: "release",
+        sources: &["trust/src/release.rs", "trust/src/dsse.rs"],
+        run: envelope::release,
+        valid: envelope::valid_release,
+    },
+    Target {
+        name: "certificate",
+        sources: &["trust/src/certificate.rs", "trust/src/dsse.rs"],
+        run: envelope::certificate,
+        valid: envelope::valid_certificate,
+    },
+    Target {
+        name: "component",
+        sources: &["trust/src/facts.rs", "trust/src/interfaces.rs"],
+        run: component::component,
+        valid: component::valid,
+    },
+    Target {
+        name: "permissions",
+        sources: &["trust/src/permission/form.rs", "trust/src/permission/within.rs"],
+        run: permission::permissions,
+        valid: permission::valid_permissions,
+    },
+    Target {
+        name: "grant",
+        sources: &["trust/src/grant.rs", "trust/src/permission/meet.rs", "trust/src/permission/within.rs"],
+        run: permission::grant,
+        valid: permission::valid_grant,
+    },
+    Target {
+        name: "policy",
+        sources: &["trust/src/policy.rs"],
+        run: operator::policy,
+        valid: operator::valid_policy,
+    },
+    Target {
+        name: "authority",
+        sources: &["trust/src/authority.rs"],
+        run: operator::authority,
+        valid: operator::valid_authority,
+    },
+    Target {
+        name: "approval",
+        sources: &["trust/src/approval.rs"],
+        run: operator::approval,
+        valid: operator::valid_approval,
+    },
+    Target {
+        name: "lock",
+        sources: &["trust/src/lock.rs"],
+        run: operator::lock,
+        valid: operator::valid_lock,
+    },
+    Target {
+        name: "workspace",
+        sources: &["host/src/config/workspace.rs"],
+        run: workspace::config,
+        valid: workspace::valid,
+    },
+    Target { name: "key-file", sources: &["host/src/key_file.rs"], run: keys::key_file, valid: keys::valid },
+    Target {
+        name: "task-file",
+        sources: &[
+            "task/src/file/parse.rs",
+            "task/src/file/fields.rs",
+            "task/src/file/node.rs",
+            "task/src/file/patch.rs",
+            "task/src/file/layout.rs",
+            "task/src/render.rs",
+            "task/src/render/quote.rs",
+        ],
+        run: tasks::task_file,
+        valid: tasks::valid_file,
+    },
+    Target {
+        name: "task-merge",
+        sources: &["task/src/merge.rs", "task/src/graph.rs"],
+        run: tasks::task_merge,
+        valid: tasks::valid_merge,
+    },
+    Target {
+        name: "wfformat",
+        sources: &["task/src/import.rs"],
+        run: import::wfformat,
+        valid: import::valid,
+    },
+    Target {
+        name: "journal-events",
+        sources: &["journal/src/event.rs", "journal/src/state.rs"],
+        run: journal::events,
+        valid: journal::valid,
+    },
+    Target {
+        name: "supervisor-frames",
+        sources: &["supervisor/src/frame.rs", "supervisor/src/request.rs"],
+        run: supervisor::frames,
+        valid: supervisor::valid_frames,
+    },
+    Target {
+        name: "process-stat",
+        sources: &["supervisor/src/process_table.rs"],
+        run: supervisor::stat,
+        valid: supervisor::valid_stat,
+    },
+    Target {
+        name: "check-report",
+        sources: &["certify/src/sandbox.rs"],
+        run: certify::report,
+        valid: certify::valid_report,
+    },
+    Target {
+        name: "statement",
+        sources: &["certify/src/statement.rs"],
+        run: certify::statement,
+        valid: certify::valid_statement,
+    },
+    Target {
+        name: "cargo-metadata",
+        sources: &["sdk/plugin/src/dependencies.rs", "sdk/plugin/src/embedded.rs"],
+        run: author::metadata,
+        valid: author::valid,
+    },
+];
+
+/// The target of that name.
+pub fn target(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}
