@@ -23,7 +23,7 @@ const TABLES_MAX: u64 = 64;
 /// What all tables together may start with, in elements: what the engine gives a store.
 const TABLE_ELEMENTS_MAX: u64 = 200_000;
 const FUNCTIONS_MAX: u64 = 500_000;
-const SECTION_NAME_BYTES_MAX: usize = 1024;
+const NAME_BYTES_MAX: usize = 1024;
 const CUSTOM_SECTIONS_MAX: u64 = 4096;
 
 /// What a component is made of.
@@ -169,7 +169,7 @@ impl Facts {
             Payload::StartSection { .. } | Payload::ComponentStartSection { .. } => self.start_functions += 1,
             Payload::CustomSection(section) => {
                 let name = section.name();
-                if name.len() > SECTION_NAME_BYTES_MAX || !SECTIONS.contains(&name) {
+                if !SECTIONS.contains(&name) {
                     return Err(Refusal::CustomSection {
                         section: shown(name),
                         why: "is not on the list of those allowed",
@@ -319,11 +319,11 @@ fn name_of(name: ComponentExternName<'_>) -> Result<String, Refusal> {
     if implements.is_some() || version_suffix.is_some() || external_id.is_some() {
         return Err(not(format!("the name `{}` has an annotation", shown(name))));
     }
-    match name.len() > SECTION_NAME_BYTES_MAX {
+    match name.len() > NAME_BYTES_MAX {
         true => Err(Refusal::StructureTooLarge {
             what: "bytes in a name",
             found: name.len() as u64,
-            limit: SECTION_NAME_BYTES_MAX as u64,
+            limit: NAME_BYTES_MAX as u64,
         }),
         false => Ok(name.to_owned()),
     }

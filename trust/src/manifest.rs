@@ -15,7 +15,6 @@ use crate::refusal::Refusal;
 use crate::strict_json::{self, JsonError};
 
 pub const MANIFEST_BYTES_MAX: u64 = 256 * 1024;
-const FILES_MAX: usize = 32;
 const SCHEMA: &str = "urn:orch:plugin-manifest:v1";
 /// The version of the interfaces that this host offers.
 pub const HOST_API: &str = "0.1.0";
@@ -229,13 +228,6 @@ impl Manifest {
         }
         if self.permissions.tasks.iter().flat_map(|tasks| &tasks.kinds).any(|kind| kind == "*") {
             return wrong("permissions.tasks.kinds", "*".to_owned(), "kinds without `*`");
-        }
-        if self.integrity.files.len() > FILES_MAX {
-            return wrong(
-                "integrity.files",
-                format!("{} files", self.integrity.files.len()),
-                "at most 32 files",
-            );
         }
         let count = |role: FileRole| self.integrity.files.iter().filter(|file| file.role == role).count();
         if count(FileRole::Component) != 1 || count(FileRole::Sbom) != 1 {

@@ -1,0 +1,205 @@
+//! Words and texts that people, reports and formats share, and limits by their numbers.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "what makes a value for a test is no test function, so clippy.toml does not let it"
+)]
+
+use orch_trust::certificate::CheckStatus;
+use orch_trust::digest::Sha256Digest;
+use orch_trust::interfaces::Need;
+use orch_trust::key::{KeyId, PublicKey, SecretKey};
+use orch_trust::manifest::{MANIFEST_BYTES_MAX, Role};
+use orch_trust::name::{PluginId, PluginIdText};
+use orch_trust::package::bytes_max;
+use orch_trust::permission::Permissions;
+use orch_trust::time::UnixSeconds;
+
+fn permissions(json: &str) -> Permissions {
+    serde_json::from_str(json).unwrap()
+}
+
+#[test]
+fn words_in_texts_are_those_of_the_formats() {
+    use CheckStatus::{Error, Fail, Pass, Skipped, Warn};
+    for status in [Pass, Warn, Fail, Error, Skipped] {
+        assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+    }
+    for role in Role::ALL {
+        assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
+        assert_eq!(Role::from_word(role.as_str()), Some(role));
+    }
+    assert_eq!(Role::from_word("Planner"), None);
+}
+
+#[test]
+fn each_need_is_opened_by_its_own_permission_and_no_other() {
+    let plain = |name: &str| permissions(&format!(r#"{{"{name}":{{}}}}"#));
+    let wasi = |field: &str| permissions(&format!(r#"{{"wasi":{{"{field}":true}}}}"#));
+    // The permission, and everything that it opens.
+    let table: [(Permissions, &[Need]); 11] = [
+        (plain("log"), &[Need::Log]),
+        (plain("settings"), &[Need::Settings]),
+        (plain("findings"), &[Need::Findings]),
+        (plain("metrics"), &[Need::Metrics]),
+        (permissions(r#"{"kv":{"labels":[],"bytes":0}}"#), &[Need::Kv]),
+        (plain("tasks"), &[Need::Tasks]),
+        (plain("files"), &[Need::Files]),
+        (permissions(r#"{"process":{"programs":[]}}"#), &[Need::Process]),
+        (wasi("clocks"), &[Need::WasiClocks, Need::WasiIo]),
+        (wasi("random"), &[Need::WasiRandom]),
+        (wasi("http_types"), &[Need::WasiHttpTypes, Need::WasiClocks, Need::WasiIo]),
+    ];
+    let mut needs: Vec<Need> = table.iter().flat_map(|(_, opened)| opened.iter().copied()).collect();
+    needs.sort_unstable();
+    needs.dedup();
+    assert_eq!(needs.len(), 12);
+    for (permissions, opened) in &table {
+        for need in &needs {
+            assert_eq!(need.is_in(permissions), opened.contains(need), "{need:?} by {permissions:?}");
+        }
+    }
+    // The name is the place in the grammar.
+    for need in needs {
+        let (field, inner) = need.as_str().split_once('.').unwrap_or((need.as_str(), ""));
+        let written = serde_json::to_value(permissions(
+            r#"{"log":{},"settings":{},"findings":{},"metrics":{},"kv":{"labels":[],"bytes":0},"tasks":{},"files":{},
+                "process":{"programs":[]},"wasi":{"clocks":true,"random":true,"http_types":true}}"#,
+        ));
+        let found = written.unwrap().get(field).cloned().unwrap();
+        assert!(inner.is_empty() || found.get(inner).is_some(), "{need:?}");
+    }
+}
+
+#[test]
+fn permissions_are_told_to_people_line_by_line() {
+    let lines = |json: &str| permissions(json).lines();
+    assert_eq!(lines("{}"), Vec::<String>::new());
+    assert_eq!(
+        lines(r#"{"log":{},"settings":{},"findings":{},"metrics":{},"kv":{"labels":["a","b"],"bytes":9}}"#),
+        [
+            "log: write lines into the host's log",
+            "settings: read its settings",
+            "findings: report findings",
+            "metrics: record measured values",
+            "kv: keep up to 9 bytes under a, b"
+        ]
+    );
+    assert_eq!(
+        lines(r#"{"tasks":{"read":true,"add":1,"kinds":["note"]}}"#),
+        ["tasks: read the run's tasks", "tasks: ask for up to 1 tasks a call of kind note"]
+    );
+    assert_eq!(lines(r#"{"tasks":{}}"#), Vec::<String>::new());
+    assert_eq!(
+        lines(r#"{"files":{"read":["a"],"write":["b","c"]}}"#),
+        ["files: read a", "files: WRITE b, c"]
+    );
+    assert_eq!(lines(r#"{"files":{"read":["a"]}}"#), ["files: read a"]);
+    assert_eq!(lines(r#"{"files":{"write":["a"]}}"#), ["files: WRITE a"]);
+    assert_eq!(
+        lines(r#"{"process":{"programs":["sh"],"env":["HOME"],"network":true}}"#),
+        ["process: RUN sh", "process: hand on HOME", "process: use the network (not enforced)"]
+    );
+    assert_eq!(lines(r#"{"process":{"programs":["sh"]}}"#), ["process: RUN sh"]);
+    assert_eq!(
+        lines(
+            r#"{"http":{"hosts":["a:1"],"methods":["GET"],"paths":["/"]},"secrets":{"use":[{"name":"n","host":"a:1"}]}}"#
+        ),
+        ["http: GET a:1 /", "secrets: use n for a:1"]
+    );
+    assert_eq!(
+        lines(r#"{"wasi":{"clocks":true,"random":true,"http_types":true}}"#),
+        ["wasi: read the clocks", "wasi: random numbers", "wasi: answer HTTP requests"]
+    );
+}
+
+#[test]
+fn only_what_reaches_beyond_the_store_is_an_effect() {
+    for (json, effectful) in [
+        ("{}", false),
+        (r#"{"log":{},"kv":{"labels":[],"bytes":1},"tasks":{"add":9}}"#, false),
+        (r#"{"files":{"read":["**"]}}"#, false),
+        (r#"{"files":{"write":["a"]}}"#, true),
+        (r#"{"process":{"programs":[]}}"#, true),
+        (r#"{"http":{"hosts":[],"methods":[],"paths":[]}}"#, true),
+        (r#"{"secrets":{"use":[]}}"#, true),
+    ] {
+        assert_eq!(permissions(json).is_effectful(), effectful, "{json}");
+    }
+}
+
+#[test]
+fn files_of_a_package_have_these_limits_and_names() {
+    let certificate = "certificates/0123456789abcdef.dsse.json";
+    for (name, limit) in [
+        ("component.wasm", 67_108_864),
+        ("sbom.cdx.json", 4_194_304),
+        ("manifest.json", 262_144),
+        ("release.dsse.json", 1_048_576),
+        ("LICENSE", 1_048_576),
+        ("README.md", 1_048_576),
+        (certificate, 1_048_576),
+    ] {
+        assert_eq!(bytes_max(name), Some(limit), "{name}");
+    }
+    assert_eq!(MANIFEST_BYTES_MAX, 262_144);
+    for name in [
+        "certificates/0123456789abcde.dsse.json",
+        "certificates/0123456789abcdef0.dsse.json",
+        "certificates/0123456789abcdeg.dsse.json",
+        "certificates/0123456789ABCDEF.dsse.json",
+        "certificates/0123456789abcdef.json",
+        "0123456789abcdef.dsse.json",
+        "certificates/",
+        "License",
+        "component.wasm/",
+        "",
+    ] {
+        assert_eq!(bytes_max(name), None, "{name}");
+    }
+}
+
+#[test]
+fn ids_digests_and_times_are_written_as_they_are_read() {
+    let part = "a".repeat(64);
+    let id = PluginId::parse(&format!("{part}/{part}")).unwrap();
+    assert_eq!((id.namespace(), id.name(), id.to_string()), (&*part, &*part, format!("{part}/{part}")));
+    assert_eq!(String::from(id.clone()), id.as_str());
+    assert_eq!(
+        PluginId::try_from("orch/x".to_owned()),
+        Err(PluginIdText::Reserved { found: "orch/x".into() })
+    );
+    for long in [format!("{part}a/x"), format!("x/{part}a")] {
+        assert!(matches!(PluginId::parse(&long), Err(PluginIdText::Form { .. })), "{long}");
+    }
+    let digest = Sha256Digest::of(b"abc");
+    let text = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!((digest.to_string(), format!("{digest:?}")), (text.to_owned(), text.to_owned()));
+    assert_eq!((digest.as_bytes()[0], digest.as_bytes()[31]), (0xba, 0xad));
+    for wrong in [&text[..62], &text.to_uppercase(), &format!("{text}00"), &text.replace('b', "g"), ""] {
+        assert!(Sha256Digest::parse(wrong).is_err() && KeyId::parse(wrong).is_none(), "{wrong}");
+    }
+    let time = UnixSeconds(1_800_000_000);
+    assert_eq!(
+        (time.to_string(), String::from(time)),
+        ("2027-01-15T08:00:00Z".into(), "2027-01-15T08:00:00Z".into())
+    );
+    assert_eq!(
+        (time.plus(-1), UnixSeconds(i64::MAX).plus(1)),
+        (UnixSeconds(1_799_999_999), UnixSeconds(i64::MAX))
+    );
+}
+
+#[test]
+fn a_secret_key_shows_its_public_half_and_nothing_else() {
+    let key = SecretKey::from_seed(&[5; 32]);
+    let public = key.public().to_base64();
+    assert_eq!(format!("{:?}", key.public()), format!("PublicKey({public})"));
+    assert_eq!(format!("{key:?}"), format!("SecretKey of PublicKey({public})"));
+    assert_eq!(PublicKey::from_base64(&public).unwrap(), key.public());
+    assert_eq!(key.public().id().short(), key.public().id().to_string()[..16]);
+    assert_eq!(
+        key.public().id().to_string(),
+        Sha256Digest::of(&orch_trust::key::base64_decode(&public).unwrap()).to_string()
+    );
+}
