@@ -184,10 +184,11 @@ fn map_ids(specified: &[Specified]) -> Result<HashMap<&str, TaskId>, ImportError
     // Those that can stay as they are come first, so that no other takes their name.
     let mut used: HashSet<TaskId> =
         specified.iter().filter_map(|task| TaskId::parse(&task.id).ok()).collect();
+    let mut numbers = HashMap::new();
     for task in specified {
         let id = match TaskId::parse(&task.id) {
             Ok(id) => id,
-            Err(_) => free_id(&task.id, &used)?,
+            Err(_) => free_id(&task.id, &used, &mut numbers)?,
         };
         used.insert(id.clone());
         if ids.insert(task.id.as_str(), id).is_some() {
@@ -197,8 +198,13 @@ fn map_ids(specified: &[Specified]) -> Result<HashMap<&str, TaskId>, ImportError
     Ok(ids)
 }
 
-/// The id nearest to a text that is none.
-fn free_id(text: &str, used: &HashSet<TaskId>) -> Result<TaskId, NameError> {
+/// The id nearest to a text that is none. `numbers`: the next one to try after each stem, so that many texts with one
+/// stem do not look for theirs from the beginning.
+fn free_id(
+    text: &str,
+    used: &HashSet<TaskId>,
+    numbers: &mut HashMap<String, u32>,
+) -> Result<TaskId, NameError> {
     const NUMBER_BYTES: usize = 8;
     let is_fine = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
     let mut stem: String = text.chars().map(|letter| if is_fine(letter) { letter } else { '-' }).collect();
@@ -207,10 +213,10 @@ fn free_id(text: &str, used: &HashSet<TaskId>) -> Result<TaskId, NameError> {
         stem.push_str("task");
     }
     let mut id = TaskId::parse(&stem)?;
-    let mut number = 2;
+    let number = numbers.entry(stem.clone()).or_insert(2);
     while used.contains(&id) {
         id = TaskId::parse(&format!("{stem}-{number}"))?;
-        number += 1;
+        *number += 1;
     }
     Ok(id)
 }
