@@ -6,24 +6,35 @@
 //! that every certifier with the same tools says the same.
 //! Not here: where checks run (`sandbox.rs`), which are required (`orch-trust`'s `certificate.rs`).
 
+pub mod api_compatibility;
+pub mod complexity;
 pub mod component;
 pub mod custom_sections;
+pub mod dangerous_content;
+pub mod dependency_list;
 pub mod exports;
 pub mod file_set;
 pub mod imports;
 pub mod manifest;
 pub mod memory;
 pub mod names;
+mod parts;
+pub mod sbom;
+pub mod secrets;
+pub mod start_functions;
 
 use std::cell::OnceCell;
 use std::error::Error;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use orch_host::engine::FEATURES;
+use orch_trust::authority::Level;
 use orch_trust::certificate::{CheckResult, CheckStatus, Measured, Tool};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::facts::Facts;
 use orch_trust::manifest::{Manifest, Role};
+use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
 use orch_trust::refusal::Refusal;
 use serde::{Deserialize, Serialize};
@@ -46,14 +57,19 @@ pub enum Group {
     Package,
     /// What the component is made of.
     Component,
+    /// What it contains that nobody wants: secrets, programs, undeclared packages.
+    Contents,
+    /// Whether it goes on where the last release was. Level `certified` only.
+    Compatibility,
     /// How it behaves in that role.
     Conformance(Role),
 }
 
 impl Group {
-    /// The groups for a plugin of those roles, in order.
-    pub fn of(roles: &[Role]) -> Vec<Self> {
-        let mut groups = vec![Self::Package, Self::Component];
+    /// The groups of that level for a plugin of those roles, in order.
+    pub fn of(level: Level, roles: &[Role]) -> Vec<Self> {
+        let mut groups = vec![Self::Package, Self::Component, Self::Contents];
+        groups.extend((level == Level::Certified).then_some(Self::Compatibility));
         groups.extend(roles.iter().copied().map(Self::Conformance));
         groups
     }
@@ -62,6 +78,8 @@ impl Group {
         match self {
             Self::Package => "package".to_owned(),
             Self::Component => "component".to_owned(),
+            Self::Contents => "contents".to_owned(),
+            Self::Compatibility => "compatibility".to_owned(),
             Self::Conformance(role) => format!("conformance/{}", role.as_str()),
         }
     }
@@ -70,6 +88,8 @@ impl Group {
         match name {
             "package" => Some(Self::Package),
             "component" => Some(Self::Component),
+            "contents" => Some(Self::Contents),
+            "compatibility" => Some(Self::Compatibility),
             other => other.strip_prefix("conformance/").and_then(Role::from_word).map(Self::Conformance),
         }
     }
@@ -78,7 +98,17 @@ impl Group {
     pub fn checks(self) -> Vec<String> {
         let fixed: &[&str] = match self {
             Self::Package => &["manifest", "names", "file-set"],
-            Self::Component => &["component", "imports", "exports", "memory", "custom-sections"],
+            Self::Component => &[
+                "component",
+                "imports",
+                "exports",
+                "memory",
+                "start-functions",
+                "complexity",
+                "custom-sections",
+            ],
+            Self::Contents => &["dependency-list", "sbom", "secrets", "dangerous-content"],
+            Self::Compatibility => &["api-compatibility"],
             Self::Conformance(_) => return vec![self.name()],
         };
         fixed.iter().map(|id| (*id).to_owned()).collect()
@@ -93,19 +123,30 @@ pub struct GroupReport {
     pub measured: Measured,
 }
 
+/// What may be known beside the package. Each certifier decides what it gives; it is no part of the result.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Beside {
+    /// Ids of other plugins, which this one should not be taken for.
+    pub known: Vec<PluginId>,
+    /// Folder of the release before this one.
+    pub previous: Option<PathBuf>,
+}
+
 /// What the static checks look at.
 pub struct Subject<'a> {
     pub package: &'a PackageBytes,
     pub manifest: Result<Manifest, Refusal>,
     pub facts: Result<Facts, Refusal>,
+    pub beside: &'a Beside,
     validity: OnceCell<Result<(), String>>,
 }
 
 impl<'a> Subject<'a> {
-    pub fn new(package: &'a PackageBytes) -> Self {
+    pub fn new(package: &'a PackageBytes, beside: &'a Beside) -> Self {
         let manifest = Manifest::parse(package.manifest());
         let facts = Facts::derive(&package.component());
-        Self { package, manifest, facts, validity: OnceCell::new() }
+        Self { package, manifest, facts, beside, validity: OnceCell::new() }
     }
 
     /// Whether the whole component is valid, function bodies included, with the features of the engine that will run
@@ -137,13 +178,21 @@ impl<'a> Subject<'a> {
 }
 
 /// Runs the static checks of a group; a conformance group has none.
-pub fn run_static(group: Group, package: &PackageBytes) -> Vec<CheckResult> {
-    let subject = Subject::new(package);
+pub fn run_static(group: Group, package: &PackageBytes, beside: &Beside) -> Vec<CheckResult> {
+    let subject = Subject::new(package, beside);
     let checks: &[Check] = match group {
         Group::Package => &[manifest::check, names::check, file_set::check],
-        Group::Component => {
-            &[component::check, imports::check, exports::check, memory::check, custom_sections::check]
-        }
+        Group::Component => &[
+            component::check,
+            imports::check,
+            exports::check,
+            memory::check,
+            start_functions::check,
+            complexity::check,
+            custom_sections::check,
+        ],
+        Group::Contents => &[dependency_list::check, sbom::check, secrets::check, dangerous_content::check],
+        Group::Compatibility => &[api_compatibility::check],
         Group::Conformance(_) => &[],
     };
     checks.iter().map(|check| timed(|| check(&subject))).collect()
@@ -185,6 +234,14 @@ pub fn warned(id: &str, looked_at: u64, findings: Vec<String>) -> CheckResult {
     result(id, CheckStatus::Warn, looked_at, findings)
 }
 
+/// A warning if there is a finding, else passed.
+pub(crate) fn warned_if(id: &str, looked_at: u64, findings: Vec<String>) -> CheckResult {
+    match findings.is_empty() {
+        true => passed(id, looked_at, findings),
+        false => warned(id, looked_at, findings),
+    }
+}
+
 fn result(id: &str, status: CheckStatus, looked_at: u64, findings: Vec<String>) -> CheckResult {
     let cut = |text: String| text.chars().take(FINDING_CHARACTERS_MAX).collect();
     let said = format!("{id} {CHECK_VERSION} {} {looked_at}\n{}", status.as_str(), findings.join("\n"));
@@ -221,24 +278,27 @@ pub(crate) fn finding(refusal: &Refusal) -> String {
 
 #[cfg(test)]
 mod tests {
-    use orch_trust::authority::Level;
-    use orch_trust::certificate::required_checks;
+    use orch_trust::certificate::{CERTIFIED_ONLY, required_checks};
 
     use super::*;
 
     #[test]
-    fn groups_run_every_check_that_level_local_requires_once() {
-        let mut offered: Vec<String> = Group::of(&Role::ALL).into_iter().flat_map(Group::checks).collect();
-        let mut required: Vec<String> =
-            required_checks(Level::Local, &Role::ALL).into_iter().map(|check| check.id).collect();
-        offered.sort();
-        required.sort();
-        assert_eq!(offered, required);
+    fn groups_run_every_check_that_a_level_requires_once() {
+        for level in [Level::Local, Level::Certified] {
+            let mut offered: Vec<String> =
+                Group::of(level, &Role::ALL).into_iter().flat_map(Group::checks).collect();
+            let mut required: Vec<String> =
+                required_checks(level, &Role::ALL).into_iter().map(|check| check.id).collect();
+            required.retain(|id| !CERTIFIED_ONLY.contains(&id.as_str()));
+            offered.sort();
+            required.sort();
+            assert_eq!(offered, required);
+        }
     }
 
     #[test]
     fn a_group_is_found_by_its_name() {
-        for group in Group::of(&Role::ALL) {
+        for group in Group::of(Level::Certified, &Role::ALL) {
             assert_eq!(Group::from_name(&group.name()), Some(group));
         }
         for wrong in ["", "conformance", "conformance/guard", "static"] {

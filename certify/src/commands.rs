@@ -43,6 +43,7 @@ pub(crate) fn key_fault(error: KeyFileError) -> Fault {
 /// Whose fault it is decides how the program ends.
 pub(crate) fn fault(error: CertifyError) -> Fault {
     let exit = match &error {
+        CertifyError::KnownIo { .. } | CertifyError::KnownMalformed { .. } => Exit::Usage,
         CertifyError::StatementIo { .. } | CertifyError::StatementMalformed { .. } => Exit::Usage,
         CertifyError::Place { .. } | CertifyError::Write { .. } => Exit::HostError,
         CertifyError::Package(orch_host::package::PackageError::Io { .. }) => Exit::Usage,

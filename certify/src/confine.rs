@@ -27,16 +27,16 @@ const OPEN_FILES_MAX: u64 = 128;
 impl Ceilings {
     pub fn of(group: Group) -> Self {
         match group {
-            Group::Package | Group::Component => Self {
-                data_bytes_max: 2 << 30,
-                address_bytes_max: 4 << 30,
+            Group::Package | Group::Component | Group::Contents | Group::Compatibility => Self {
+                data_bytes_max: 448 << 20,
+                address_bytes_max: 2 << 30,
                 cpu_seconds_max: 60,
                 file_bytes_max: 0,
             },
             Group::Conformance(_) => Self {
-                data_bytes_max: 4 << 30,
+                data_bytes_max: 1 << 30,
                 address_bytes_max: 512 << 30,
-                cpu_seconds_max: 240,
+                cpu_seconds_max: 120,
                 file_bytes_max: 16 << 20,
             },
         }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use orch_host::package::PackageError;
 use orch_trust::key::SignError;
+use orch_trust::name::PluginIdText;
 use orch_trust::refusal::Refusal;
 use orch_trust::time::UnixSeconds;
 
@@ -23,6 +24,18 @@ pub enum CertifyError {
     Place {
         #[source]
         source: io::Error,
+    },
+    #[error("list of known ids `{path}` cannot be read")]
+    KnownIo {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("list of known ids `{path}` has a line that is none")]
+    KnownMalformed {
+        path: PathBuf,
+        #[source]
+        source: PluginIdText,
     },
     #[error("statement `{path}` cannot be read")]
     StatementIo {
@@ -69,6 +82,8 @@ impl CertifyError {
             Self::Package(error) => error.code(),
             Self::CheckNotAvailable { .. } => "check-not-available",
             Self::Place { .. } => "certify-place",
+            Self::KnownIo { .. } => "known-io",
+            Self::KnownMalformed { .. } => "known-malformed",
             Self::StatementIo { .. } => "statement-io",
             Self::StatementMalformed { .. } => "statement-malformed",
             Self::StatementOtherSubject { .. } => "statement-other-subject",

@@ -60,10 +60,10 @@ pub fn examine(
     let roles = Manifest::parse(package.manifest()).map(|manifest| manifest.roles).unwrap_or_default();
     let required = required_checks(level, &roles);
     let (mut results, mut measured) = (Vec::new(), Measured::default());
-    for group in Group::of(&roles) {
+    for group in Group::of(level, &roles) {
         let stopped = match group {
             Group::Conformance(_) => results.iter().find(|result: &&CheckResult| stops(&required, result)),
-            Group::Package | Group::Component => None,
+            Group::Package | Group::Component | Group::Contents | Group::Compatibility => None,
         };
         if let Some(result) = stopped {
             let why = format!("not run: `{}` is `{}`", result.id, result.status.as_str());

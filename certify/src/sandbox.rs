@@ -19,7 +19,7 @@ use orch_trust::digest::Sha256Digest;
 use orch_trust::package::PackageBytes;
 use serde::{Deserialize, Serialize};
 
-use crate::check::{Group, GroupReport, unfinished};
+use crate::check::{Beside, Group, GroupReport, unfinished};
 
 const OUTPUT_BYTES_MAX: u64 = 4 << 20;
 const TRACE_CHARACTERS_MAX: usize = 300;
@@ -36,6 +36,8 @@ pub struct Sandbox {
     pub static_wall: Duration,
     /// Until a child that runs the plugin is ended.
     pub conformance_wall: Duration,
+    /// What the children are told beside the package.
+    pub beside: Beside,
 }
 
 /// A file that parent and child must see alike.
@@ -54,11 +56,13 @@ pub struct Order {
     pub files: Vec<Seen>,
     /// An empty folder to work in.
     pub workspace: PathBuf,
+    pub beside: Beside,
 }
 
 impl Sandbox {
     pub fn new(program: PathBuf) -> Self {
-        Self { program, static_wall: Duration::from_secs(60), conformance_wall: Duration::from_secs(300) }
+        let (static_wall, conformance_wall) = (Duration::from_secs(60), Duration::from_secs(300));
+        Self { program, static_wall, conformance_wall, beside: Beside::default() }
     }
 
     /// The group's results, in the order of its checks.
@@ -69,7 +73,8 @@ impl Sandbox {
         package: &PackageBytes,
         workspace: &Path,
     ) -> (Vec<CheckResult>, Measured) {
-        let order = Order { files: seen(package), workspace: workspace.to_owned() };
+        let order =
+            Order { files: seen(package), workspace: workspace.to_owned(), beside: self.beside.clone() };
         match self.ask(group, folder, &order) {
             Ok(report) => (report.results, report.measured),
             Err(why) => {
@@ -82,7 +87,7 @@ impl Sandbox {
     fn ask(&self, group: Group, folder: &Path, order: &Order) -> Result<GroupReport, String> {
         let wall = match group {
             Group::Conformance(_) => self.conformance_wall,
-            Group::Package | Group::Component => self.static_wall,
+            Group::Package | Group::Component | Group::Contents | Group::Compatibility => self.static_wall,
         };
         let mut child = Command::new(&self.program)
             .args([VERB, &group.name()])

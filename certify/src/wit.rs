@@ -7,8 +7,12 @@
 
 use orch_trust::facts::Facts;
 use orch_trust::manifest::Role;
+use semver::Version;
+use wit_component::DecodedWasm;
 use wit_parser::{Resolve, WorldId};
 
+/// Versions of the interfaces that there are, oldest first; folders of `wit/worlds/`.
+pub const HOST_VERSIONS: [Version; 1] = [Version::new(0, 1, 0)];
 /// WASI's version in the embedded text.
 const WASI: &str = "0.2.12";
 
@@ -67,6 +71,53 @@ fn export_of(role: Role, wasi: &str) -> String {
 pub fn check_role(component: &[u8], role: Role, facts: &Facts) -> Result<(), WitError> {
     let version = wasi_version(facts.imports.iter().chain(&facts.exports))?;
     check(component, version, &export_of(role, version))
+}
+
+/// Succeeds if `new` exports everything that `old` does, in the same form, whatever the versions of interfaces are.
+/// What `new` imports beyond `old` is left aside.
+///
+/// # Errors
+/// `Shape`.
+pub fn check_upgrade(old: &[u8], new: &[u8]) -> Result<(), WitError> {
+    let shape = |error: anyhow::Error| WitError::Shape { message: last_line(&error) };
+    let (mut resolve, new_world) = decode(new)?;
+    let (mut old_resolve, old_world) = decode(old)?;
+    // Interfaces of one name must not become one: what differs in them is what is looked for.
+    for (_, package) in old_resolve.packages.iter_mut() {
+        package.name.namespace.insert_str(0, "old-");
+    }
+    old_resolve.package_names =
+        old_resolve.packages.iter().map(|(id, package)| (package.name.clone(), id)).collect();
+    let ids = resolve.merge(old_resolve).map_err(shape)?;
+    let old_world =
+        ids.map_world(old_world, Default::default()).map_err(|error| shape(anyhow::anyhow!("{error}")))?;
+    for (_, package) in resolve.packages.iter_mut() {
+        if let Some(namespace) = package.name.namespace.strip_prefix("old-") {
+            package.name.namespace = namespace.to_owned();
+        }
+        package.name.version = None;
+    }
+    let key = |resolve: &Resolve, world: WorldId| -> Vec<String> {
+        let world = resolve.worlds.get(world);
+        world
+            .map(|world| world.imports.keys().map(|key| resolve.name_world_key(key)).collect())
+            .unwrap_or_default()
+    };
+    let (asked, named) = (key(&resolve, old_world), key(&resolve, new_world));
+    if let Some(world) = resolve.worlds.get_mut(new_world) {
+        let mut named = named.iter();
+        world.imports.retain(|_, _| named.next().is_some_and(|name| asked.contains(name)));
+    }
+    // Who was content with the old one gets the new one: the new one is what is there, the old one what is wanted.
+    wit_component::semver_check(resolve, new_world, old_world).map_err(shape)
+}
+
+fn decode(component: &[u8]) -> Result<(Resolve, WorldId), WitError> {
+    match wit_component::decode(component) {
+        Ok(DecodedWasm::Component(resolve, world)) => Ok((resolve, world)),
+        Ok(_) => Err(WitError::Shape { message: "it is no component".to_owned() }),
+        Err(error) => Err(WitError::Shape { message: last_line(&error) }),
+    }
 }
 
 fn check(component: &[u8], wasi: &str, export: &str) -> Result<(), WitError> {
@@ -130,6 +181,16 @@ mod tests {
         for role in Role::ALL {
             role_world(role).unwrap();
         }
+    }
+
+    #[test]
+    fn every_version_of_the_interfaces_is_known() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/worlds");
+        let versions = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut versions: Vec<Version> =
+            versions.map(|name| Version::parse(name.to_str().unwrap()).unwrap()).collect();
+        versions.sort();
+        assert_eq!(versions, HOST_VERSIONS);
     }
 
     #[test]

@@ -135,6 +135,12 @@ impl PackageBytes {
         self.files.iter().map(|(name, (bytes, digest))| (name.as_str(), bytes.len() as u64, *digest))
     }
 
+    /// Name and bytes of every file but component and envelopes.
+    pub fn documents(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let files = self.files.iter().filter(|(name, _)| *name != COMPONENT && !Self::is_envelope(name));
+        files.map(|(name, (bytes, _))| (name.as_str(), &**bytes))
+    }
+
     fn is_envelope(name: &str) -> bool {
         name.ends_with(ENVELOPE_END)
     }

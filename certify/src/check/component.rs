@@ -8,14 +8,15 @@ use orch_trust::certificate::CheckResult;
 use orch_trust::refusal::Refusal;
 use wasmparser::{Parser, Payload};
 
-use super::{Subject, failed, finding, passed};
+use super::{Subject, failed, finding, memory, passed};
 
 const ID: &str = "component";
 
 pub(super) fn check(subject: &Subject<'_>) -> CheckResult {
-    // Sections and kinds of memory are other checks' business; the rest of what stops the facts is this one's.
+    // Sections, memories and sizes are other checks' business; the rest of what stops the facts is this one's.
     if let Err(refusal) = &subject.facts
-        && !matches!(refusal, Refusal::CustomSection { .. } | Refusal::MemoryKind { .. })
+        && !matches!(refusal, Refusal::CustomSection { .. } | Refusal::StructureTooLarge { .. })
+        && !memory::is_about(refusal)
     {
         return failed(ID, 1, vec![finding(refusal)]);
     }

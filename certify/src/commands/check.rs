@@ -41,7 +41,9 @@ pub(crate) fn run(args: &CheckArgs, console: &Console) -> Outcome {
             let (result, measured) = conformance::run(&package, role, &order.workspace);
             (vec![result], measured)
         }
-        Group::Package | Group::Component => (run_static(group, &package), Measured::default()),
+        Group::Package | Group::Component | Group::Contents | Group::Compatibility => {
+            (run_static(group, &package, &order.beside), Measured::default())
+        }
     };
     let report = GroupReport { results, measured };
     let text = serde_json::to_vec(&report).context("cannot write the report")?;

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use clap::ValueEnum;
+use orch_certify::check::{Beside, names};
 use orch_certify::error::CertifyError;
 use orch_certify::examine::{Examination, examine};
 use orch_certify::issue::{assemble, replace, sign_into, still_valid};
@@ -36,6 +37,12 @@ pub(crate) struct RunArgs {
     /// Level to certify at
     #[arg(long, value_enum, default_value_t = Profile::Local)]
     profile: Profile,
+    /// Folder of the release before this one, for `--profile certified`
+    #[arg(long, value_name = "DIR")]
+    previous: Option<PathBuf>,
+    /// Ids of other plugins, one a line, that this one must not be taken for
+    #[arg(long, value_name = "FILE")]
+    known: Option<PathBuf>,
     /// How to print the results
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -73,7 +80,9 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Outcome {
         return Ok(Exit::Done);
     }
     let program = std::env::current_exe().context("cannot find this program")?;
-    let examination = examine(&args.package, &package, level, &Sandbox::new(program)).map_err(fault)?;
+    let mut sandbox = Sandbox::new(program);
+    sandbox.beside = beside(args).map_err(fault)?;
+    let examination = examine(&args.package, &package, level, &sandbox).map_err(fault)?;
     if !examination.passed() {
         show(args, console, &plugin, &examination, None);
         return Ok(Exit::PluginRefused);
@@ -95,6 +104,15 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Outcome {
     };
     show(args, console, &plugin, &examination, signed);
     Ok(Exit::Done)
+}
+
+/// What the checks are told beside the package.
+fn beside(args: &RunArgs) -> Result<Beside, CertifyError> {
+    let known = match &args.known {
+        Some(path) => names::read_known(path)?,
+        None => Vec::new(),
+    };
+    Ok(Beside { known, previous: args.previous.clone() })
 }
 
 fn name_of(package: &PackageBytes) -> String {

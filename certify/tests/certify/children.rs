@@ -11,7 +11,7 @@ use orch_certify::issue::assemble;
 use orch_certify::sandbox::Sandbox;
 use orch_host::package;
 use orch_trust::authority::Level;
-use orch_trust::certificate::CheckStatus;
+use orch_trust::certificate::{CheckStatus, required_checks};
 use orch_trust::manifest::Role;
 use orch_trust::time::UnixSeconds;
 
@@ -27,7 +27,7 @@ fn sandbox(folder: &Path, script: &str) -> Sandbox {
     std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
     let wall = Duration::from_millis(700);
-    Sandbox { program, static_wall: wall, conformance_wall: wall }
+    Sandbox { static_wall: wall, conformance_wall: wall, ..Sandbox::new(program) }
 }
 
 /// Every check of the group ended in `error`, whose reason begins so.
@@ -103,7 +103,7 @@ fn nothing_is_certified_when_children_crash() {
     let sandbox = sandbox(package.home.path(), "exit 9");
     let examination = examine(&package.folder(), &read, Level::Local, &sandbox).unwrap();
     assert!(!examination.passed());
-    assert_eq!(examination.unmet.len(), 9);
+    assert_eq!(examination.unmet.len(), required_checks(Level::Local, &[Role::Executor]).len());
     let now = UnixSeconds(1_700_000_000);
     assert_eq!(assemble(&read, examination, now, now).unwrap_err().code(), "statement-check");
 }
@@ -129,11 +129,11 @@ fn a_package_that_changes_under_a_child_is_an_error() {
     assert!(results[0].findings[0].contains("package changed"), "{:?}", results[0].findings);
 }
 
-#[test]
-fn a_child_limits_itself_before_it_reads_anything() {
+/// The hard limits of a child of that group while it waits for its order.
+fn limits_of(group: &str) -> impl Fn(&str) -> String {
     let home = tempfile::tempdir().unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_orch-certify"))
-        .args(["check", "conformance/executor", "package"])
+        .args(["check", group, "package"])
         .current_dir(home.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -151,15 +151,32 @@ fn a_child_limits_itself_before_it_reads_anything() {
     };
     child.kill().unwrap();
     child.wait().unwrap();
-    let hard = |name: &str| {
+    move |name| {
         let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
         line[name.len()..].split_whitespace().nth(1).unwrap().to_owned()
-    };
+    }
+}
+
+#[test]
+fn a_child_limits_itself_before_it_reads_anything() {
+    let hard = limits_of("conformance/executor");
     assert_eq!(hard("Max core file size"), "0");
-    assert_eq!(hard("Max data size"), (4u64 << 30).to_string());
+    assert_eq!(hard("Max data size"), (1u64 << 30).to_string());
     assert_eq!(hard("Max address space"), (512u64 << 30).to_string());
-    assert_eq!(hard("Max cpu time"), "240");
+    assert_eq!(hard("Max cpu time"), "120");
     assert_eq!(hard("Max file size"), (16u64 << 20).to_string());
+}
+
+#[test]
+fn children_that_only_read_have_little_memory() {
+    for group in ["package", "component", "contents", "compatibility"] {
+        let hard = limits_of(group);
+        assert_eq!(hard("Max core file size"), "0");
+        assert_eq!(hard("Max data size"), (448u64 << 20).to_string());
+        assert_eq!(hard("Max address space"), (2u64 << 30).to_string());
+        assert_eq!(hard("Max cpu time"), "60");
+        assert_eq!(hard("Max file size"), "0");
+    }
 }
 
 #[test]

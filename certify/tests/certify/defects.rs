@@ -4,6 +4,7 @@ use orch_trust::manifest::Role;
 use serde_json::json;
 
 use crate::guest::guest;
+use crate::listed;
 use crate::package::{Package, orch_certify};
 
 fn executor() -> Vec<u8> {
@@ -24,14 +25,8 @@ fn refused(package: &Package, checks: &[&str], code: &str) {
 }
 
 /// The component with one more custom section at its end.
-fn with_section(mut component: Vec<u8>, name: &str, data: &[u8]) -> Vec<u8> {
-    assert!(name.len() < 100 && data.len() < 20, "lengths are one byte here");
-    component.push(0);
-    component.push((1 + name.len() + data.len()) as u8);
-    component.push(name.len() as u8);
-    component.extend_from_slice(name.as_bytes());
-    component.extend_from_slice(data);
-    component
+fn with_section(component: Vec<u8>, name: &str, data: &[u8]) -> Vec<u8> {
+    [component, listed::section(name, data)].concat()
 }
 
 /// An executor that also imports the function of an interface.
@@ -64,10 +59,30 @@ fn names() {
 }
 
 #[test]
+fn names_of_others_that_the_certifier_knows() {
+    let package = Package::new(Role::Executor, &executor(), |_| {});
+    let with = |known: &str| {
+        std::fs::write(package.home.path().join("known"), format!("# others\n\n{known}\n")).unwrap();
+        let verdict = package.certify_with(&["--known", "known"]);
+        (verdict.exit, verdict.with("fail").join(" "), verdict.with("warn").join(" "))
+    };
+    assert_eq!(with("demo/sample\nacme/other"), (0, "".into(), "".into()));
+    assert_eq!(with("demo/samplo"), (0, "".into(), "names".into()));
+    assert_eq!(with("dem0/sample"), (3, "names".into(), "".into()));
+    // More warnings than a plugin of its own name would have.
+    assert_eq!(with("demo/samplee\ndemo/sampl\ndemo/sampel"), (3, "".into(), "names".into()));
+    std::fs::write(package.home.path().join("known"), "no id").unwrap();
+    let output = orch_certify(package.home.path(), &["run", "package", "--known", "known"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("known-malformed"));
+}
+
+#[test]
 fn file_sets() {
     let component = executor();
     let other = Package::new(Role::Executor, &component, |_| {});
-    other.write("sbom.cdx.json", b"{ }");
+    let sbom = std::fs::read_to_string(other.folder().join("sbom.cdx.json")).unwrap();
+    other.write("sbom.cdx.json", format!("{sbom}\n").as_bytes());
     refused(&other, &["file-set"], "digest-mismatch");
     let more = Package::new(Role::Executor, &component, |_| {});
     more.write("README.md", b"# More");
@@ -167,6 +182,17 @@ fn memories() {
     let many = guest(Role::Executor, "(memory $more 300)", &[]);
     assert_eq!(Package::new(Role::Executor, &large, small).certify().exit, 0);
     refused(&Package::new(Role::Executor, &many, small), &["memory"], "memory-minimum");
+    let two = guest(Role::Executor, "(memory $more 1)", &[]);
+    refused(&Package::new(Role::Executor, &two, |_| {}), &["memory"], "memory-several");
+    for (body, checks, code) in [
+        ("(memory i64 1)", &["component", "memory"][..], "memory-kind"),
+        ("(memory 1 1 shared)", &["component", "memory"], "memory-kind"),
+        ("(table i64 1 funcref)", &["component", "memory"], "table-kind"),
+        ("(table 200001 funcref)", &["memory"], "table elements"),
+    ] {
+        let component = listed::with_module(&executor(), body);
+        refused(&Package::new(Role::Executor, &component, |_| {}), checks, code);
+    }
 }
 
 #[test]
@@ -175,6 +201,31 @@ fn custom_sections() {
         let component = with_section(executor(), name, b"1");
         refused(&Package::new(Role::Executor, &component, |_| {}), &["custom-sections"], "custom-section");
     }
+    let component =
+        with_section(executor(), ".dep-v0", &miniz_oxide::deflate::compress_to_vec_zlib(&[b' '; 3 << 20], 9));
+    refused(&Package::new(Role::Executor, &component, |_| {}), &["custom-sections"], "list-bomb");
+    for (name, data) in [
+        ("description", &b"\xff"[..]),
+        ("description", b"a\x1b[2Jb"),
+        ("producers", b"\x01\x05other\x00"),
+        ("producers", b"\x02\x03sdk\x00\x03sdk\x00"),
+        ("producers", b"\x05"),
+        ("target_features", b"\x01+\x04simd and more"),
+        ("name", b"\x7f\x01x"),
+        ("component-name", b"\x7f\x01x"),
+    ] {
+        let component = match name {
+            "component-name" | "description" => with_section(executor(), name, data),
+            _ => listed::with_section(&executor(), name, data),
+        };
+        refused(
+            &Package::new(Role::Executor, &component, |_| {}),
+            &["custom-sections"],
+            "section-unreadable",
+        );
+    }
+    let large = with_section(executor(), "description", &[b'x'; (64 << 10) + 1]);
+    refused(&Package::new(Role::Executor, &large, |_| {}), &["custom-sections"], "section-too-large");
     let once = with_section(executor(), "description", b"1");
     assert_eq!(Package::new(Role::Executor, &once, |_| {}).certify().exit, 0);
     let twice = with_section(once, "description", b"2");

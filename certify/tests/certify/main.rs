@@ -8,9 +8,14 @@
     reason = "all of it is test code"
 )]
 
+mod bombs;
 mod children;
+mod contents;
 mod defects;
 mod guest;
 mod keys;
+mod listed;
 mod package;
 mod roles;
+mod structure;
+mod upgrade;

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use orch_certify::check::{Beside, Group, run_static};
+use orch_host::package;
+use orch_trust::certificate::CheckResult;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::manifest::Role;
 use serde_json::{Value, json};
 
-pub(crate) const SBOM: &[u8] = b"{}";
+use crate::listed;
 
 /// A package in a folder of its own.
 pub(crate) struct Package {
@@ -16,8 +19,16 @@ pub(crate) struct Package {
 }
 
 impl Package {
-    /// A sound manifest for that component, changed by `edit` at last.
+    /// A sound manifest for that component, changed by `edit` at last. The component gets the list of what it is made
+    /// of, and the package the bill of materials.
     pub(crate) fn new(role: Role, component: &[u8], edit: impl FnOnce(&mut Value)) -> Self {
+        let component = listed::with_list(component);
+        let sbom = listed::sbom(&component);
+        Self::bare(role, &component, &sbom.to_string(), edit)
+    }
+
+    /// The same of exactly these bytes.
+    pub(crate) fn bare(role: Role, component: &[u8], sbom: &str, edit: impl FnOnce(&mut Value)) -> Self {
         let kinds: &[&str] = if role == Role::Executor { &["note"] } else { &[] };
         let file = |path: &str, role: &str, bytes: &[u8]| json!({ "path": path, "role": role, "size": bytes.len(), "sha256": Sha256Digest::of(bytes).to_string() });
         let permissions = match role {
@@ -29,14 +40,14 @@ impl Package {
             "description": "A sample", "license": "MIT", "roles": [role.as_str()], "kinds": kinds,
             "host": { "api": ">=0.1.0, <0.2.0" }, "permissions": permissions,
             "limits": { "memoryMiB": 16, "busyMs": 2000, "wallMs": 5000, "outputKiB": 256, "hostCalls": 10000, "logKiB": 64 },
-            "integrity": { "files": [file("component.wasm", "component", component), file("sbom.cdx.json", "sbom", SBOM)] }
+            "integrity": { "files": [file("component.wasm", "component", component), file("sbom.cdx.json", "sbom", sbom.as_bytes())] }
         });
         edit(&mut manifest);
         let package = Self { home: tempfile::tempdir().unwrap() };
         std::fs::create_dir(package.folder()).unwrap();
         package.write("manifest.json", manifest.to_string().as_bytes());
         package.write("component.wasm", component);
-        package.write("sbom.cdx.json", SBOM);
+        package.write("sbom.cdx.json", sbom.as_bytes());
         package
     }
 
@@ -48,10 +59,26 @@ impl Package {
         std::fs::write(self.folder().join(name), bytes).unwrap();
     }
 
+    /// The results of a group, looked at in this process.
+    pub(crate) fn look(&self, group: Group) -> Vec<CheckResult> {
+        self.look_beside(group, &Beside::default())
+    }
+
+    pub(crate) fn look_beside(&self, group: Group, beside: &Beside) -> Vec<CheckResult> {
+        run_static(group, &package::read(&self.folder()).unwrap(), beside)
+    }
+
     /// Status of each check, findings of those that did not pass, and the exit code.
     #[track_caller]
     pub(crate) fn certify(&self) -> Verdict {
-        let output = orch_certify(self.home.path(), &["run", "package", "--format", "json"]);
+        self.certify_with(&[])
+    }
+
+    /// The same with more arguments.
+    #[track_caller]
+    pub(crate) fn certify_with(&self, more: &[&str]) -> Verdict {
+        let output =
+            orch_certify(self.home.path(), &[&["run", "package", "--format", "json"], more].concat());
         let stdout = String::from_utf8_lossy(&output.stdout);
         let value: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| {
             panic!("{error}: {stdout}{}", String::from_utf8_lossy(&output.stderr));
