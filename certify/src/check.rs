@@ -30,7 +30,7 @@ use std::time::Instant;
 
 use orch_host::engine::FEATURES;
 use orch_trust::authority::Level;
-use orch_trust::certificate::{CheckResult, CheckStatus, Measured, Tool};
+use orch_trust::certificate::{CheckResult, CheckStatus, Measured, SelfCheck, Tool};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::facts::Facts;
 use orch_trust::manifest::{Manifest, Role};
@@ -63,6 +63,8 @@ pub enum Group {
     Compatibility,
     /// How it behaves in that role.
     Conformance(Role),
+    /// Whether this tool still refuses what is known to be bad.
+    SelfCheck,
 }
 
 impl Group {
@@ -71,6 +73,7 @@ impl Group {
         let mut groups = vec![Self::Package, Self::Component, Self::Contents];
         groups.extend((level == Level::Certified).then_some(Self::Compatibility));
         groups.extend(roles.iter().copied().map(Self::Conformance));
+        groups.push(Self::SelfCheck);
         groups
     }
 
@@ -81,6 +84,7 @@ impl Group {
             Self::Contents => "contents".to_owned(),
             Self::Compatibility => "compatibility".to_owned(),
             Self::Conformance(role) => format!("conformance/{}", role.as_str()),
+            Self::SelfCheck => "self-check".to_owned(),
         }
     }
 
@@ -90,6 +94,7 @@ impl Group {
             "component" => Some(Self::Component),
             "contents" => Some(Self::Contents),
             "compatibility" => Some(Self::Compatibility),
+            "self-check" => Some(Self::SelfCheck),
             other => other.strip_prefix("conformance/").and_then(Role::from_word).map(Self::Conformance),
         }
     }
@@ -109,7 +114,7 @@ impl Group {
             ],
             Self::Contents => &["dependency-list", "sbom", "secrets", "dangerous-content"],
             Self::Compatibility => &["api-compatibility"],
-            Self::Conformance(_) => return vec![self.name()],
+            Self::Conformance(_) | Self::SelfCheck => return vec![self.name()],
         };
         fixed.iter().map(|id| (*id).to_owned()).collect()
     }
@@ -121,6 +126,9 @@ impl Group {
 pub struct GroupReport {
     pub results: Vec<CheckResult>,
     pub measured: Measured,
+    /// Of the group `SelfCheck` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_check: Option<SelfCheck>,
 }
 
 /// What may be known beside the package. Each certifier decides what it gives; it is no part of the result.
@@ -177,7 +185,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Runs the static checks of a group; a conformance group has none.
+/// Runs the static checks of a group; other groups have none.
 pub fn run_static(group: Group, package: &PackageBytes, beside: &Beside) -> Vec<CheckResult> {
     let subject = Subject::new(package, beside);
     let checks: &[Check] = match group {
@@ -193,7 +201,7 @@ pub fn run_static(group: Group, package: &PackageBytes, beside: &Beside) -> Vec<
         ],
         Group::Contents => &[dependency_list::check, sbom::check, secrets::check, dangerous_content::check],
         Group::Compatibility => &[api_compatibility::check],
-        Group::Conformance(_) => &[],
+        Group::Conformance(_) | Group::SelfCheck => &[],
     };
     checks.iter().map(|check| timed(|| check(&subject))).collect()
 }

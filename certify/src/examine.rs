@@ -1,7 +1,8 @@
 //! Examination: every required check of a level, run and judged.
 //!
 //! In -> out: folder and package -> [`Examination`].
-//! Invariant: conformance runs only if the static checks passed, else it is `skipped`; a verdict is good only if every
+//! Invariant: conformance runs only if the static checks passed, else it is `skipped`, and so is the tool's own check
+//! when something was refused before it; a verdict is good only if every
 //! required check is there once, passed, and looked at something.
 //! Not here: signing (`issue.rs`), the list of required checks (`orch-trust`).
 
@@ -9,7 +10,7 @@ use std::path::Path;
 
 use orch_trust::authority::Level;
 use orch_trust::certificate::{
-    CERTIFIED_ONLY, CheckResult, Measured, RequiredCheck, Shortfall, required_checks,
+    CERTIFIED_ONLY, CheckResult, Measured, RequiredCheck, SelfCheck, Shortfall, required_checks,
 };
 use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
@@ -22,9 +23,11 @@ use crate::sandbox::Sandbox;
 #[derive(Clone, Debug)]
 pub struct Examination {
     pub level: Level,
-    /// Static checks first, then one for each role.
+    /// Static checks first, then one for each role, the tool's own last.
     pub results: Vec<CheckResult>,
     pub measured: Measured,
+    /// None if it was not run or broke off.
+    pub self_check: Option<SelfCheck>,
     /// What was required, and is not a `pass`.
     pub unmet: Vec<Unmet>,
 }
@@ -59,10 +62,12 @@ pub fn examine(
     }
     let roles = Manifest::parse(package.manifest()).map(|manifest| manifest.roles).unwrap_or_default();
     let required = required_checks(level, &roles);
-    let (mut results, mut measured) = (Vec::new(), Measured::default());
+    let (mut results, mut measured, mut self_check) = (Vec::new(), Measured::default(), None);
     for group in Group::of(level, &roles) {
         let stopped = match group {
-            Group::Conformance(_) => results.iter().find(|result: &&CheckResult| stops(&required, result)),
+            Group::Conformance(_) | Group::SelfCheck => {
+                results.iter().find(|result: &&CheckResult| stops(&required, result))
+            }
             Group::Package | Group::Component | Group::Contents | Group::Compatibility => None,
         };
         if let Some(result) = stopped {
@@ -71,13 +76,14 @@ pub fn examine(
             continue;
         }
         let workspace = tempfile::tempdir().map_err(|source| CertifyError::Place { source })?;
-        let (found, used) = sandbox.run(group, folder, package, workspace.path());
-        results.extend(found);
-        measured.fuel_max = measured.fuel_max.max(used.fuel_max);
-        measured.memory_bytes_max = measured.memory_bytes_max.max(used.memory_bytes_max);
+        let report = sandbox.run(group, folder, package, workspace.path());
+        results.extend(report.results);
+        measured.fuel_max = measured.fuel_max.max(report.measured.fuel_max);
+        measured.memory_bytes_max = measured.memory_bytes_max.max(report.measured.memory_bytes_max);
+        self_check = self_check.or(report.self_check);
     }
     let unmet = unmet(&required, &results);
-    Ok(Examination { level, results, measured, unmet })
+    Ok(Examination { level, results, measured, self_check, unmet })
 }
 
 /// True if the plugin is not to be called after this result.

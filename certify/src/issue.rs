@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use orch_trust::authority::{Certifier, Level};
-use orch_trust::certificate::{self, CERTIFIED_DAYS, Certificate, Environment, LOCAL_DAYS};
+use orch_trust::certificate::{self, CERTIFIED_DAYS, Certificate, Environment, LOCAL_DAYS, SelfCheck};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::facts::Facts;
 use orch_trust::key::Signer;
@@ -46,6 +46,10 @@ pub fn assemble(
     if let Some(Unmet { check, found }) = examination.unmet.into_iter().next() {
         return Err(CertifyError::StatementCheck { check, found });
     }
+    let Some(self_check) = examination.self_check.filter(SelfCheck::is_complete) else {
+        let (check, found) = ("self-check".to_owned(), "without its count".to_owned());
+        return Err(CertifyError::StatementCheck { check, found });
+    };
     let manifest = Manifest::parse(package.manifest()).map_err(CertifyError::Refused)?;
     let facts = Facts::derive(&package.component()).map_err(CertifyError::Refused)?;
     let mut certificate = Certificate {
@@ -60,6 +64,7 @@ pub fn assemble(
         facts,
         checks: examination.results,
         measured: examination.measured,
+        self_check,
         result_digest: Sha256Digest::of(&[]),
         started_at,
         finished_at,

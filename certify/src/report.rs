@@ -57,8 +57,13 @@ mod tests {
     #[test]
     fn text_of_a_package_cannot_move_the_cursor() {
         let results = vec![failed("imports", 1, vec!["x: \x1b[2K`passed`\r".to_owned()])];
-        let examination =
-            Examination { level: Level::Local, results, measured: Measured::default(), unmet: Vec::new() };
+        let examination = Examination {
+            level: Level::Local,
+            results,
+            measured: Measured::default(),
+            self_check: None,
+            unmet: Vec::new(),
+        };
         let shown = text("demo/\x1b[31mx", &examination);
         assert!(!shown.contains('\x1b') && !shown.contains('\r'), "{shown:?}");
         assert!(shown.contains("imports  fail     looked at 1"), "{shown}");

@@ -66,27 +66,22 @@ impl Sandbox {
     }
 
     /// The group's results, in the order of its checks.
-    pub fn run(
-        &self,
-        group: Group,
-        folder: &Path,
-        package: &PackageBytes,
-        workspace: &Path,
-    ) -> (Vec<CheckResult>, Measured) {
+    pub fn run(&self, group: Group, folder: &Path, package: &PackageBytes, workspace: &Path) -> GroupReport {
         let order =
             Order { files: seen(package), workspace: workspace.to_owned(), beside: self.beside.clone() };
         match self.ask(group, folder, &order) {
-            Ok(report) => (report.results, report.measured),
-            Err(why) => {
-                let results = group.checks().iter().map(|id| unfinished(id, &why)).collect();
-                (results, Measured::default())
-            }
+            Ok(report) => report,
+            Err(why) => GroupReport {
+                results: group.checks().iter().map(|id| unfinished(id, &why)).collect(),
+                measured: Measured::default(),
+                self_check: None,
+            },
         }
     }
 
     fn ask(&self, group: Group, folder: &Path, order: &Order) -> Result<GroupReport, String> {
         let wall = match group {
-            Group::Conformance(_) => self.conformance_wall,
+            Group::Conformance(_) | Group::SelfCheck => self.conformance_wall,
             Group::Package | Group::Component | Group::Contents | Group::Compatibility => self.static_wall,
         };
         let mut child = Command::new(&self.program)

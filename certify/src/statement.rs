@@ -9,7 +9,7 @@
 use std::path::Path;
 
 use orch_host::regular_file::{self, Links, ReadError};
-use orch_trust::certificate::{Certificate, required_checks};
+use orch_trust::certificate::{Certificate, SelfCheck, required_checks};
 use orch_trust::dsse::{Predicate, Statement};
 use orch_trust::facts::Facts;
 use orch_trust::manifest::Manifest;
@@ -93,6 +93,11 @@ pub fn check(
     if let Some(Unmet { check, found }) =
         unmet(&required_checks(certificate.level, &manifest.roles), &certificate.checks).into_iter().next()
     {
+        return Err(CertifyError::StatementCheck { check, found });
+    }
+    if !certificate.self_check.is_complete() {
+        let SelfCheck { rejected, of, .. } = certificate.self_check;
+        let (check, found) = ("self-check".to_owned(), format!("{rejected} of {of}"));
         return Err(CertifyError::StatementCheck { check, found });
     }
     match certificate.results() == certificate.result_digest {

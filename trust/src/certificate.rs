@@ -118,7 +118,8 @@ pub struct Certificate {
     pub facts: Facts,
     pub checks: Vec<CheckResult>,
     pub measured: Measured,
-    /// SHA-256 over id, version, level, facts and checks: the same for every certifier of the same tools.
+    pub self_check: SelfCheck,
+    /// SHA-256 over id, version, level, facts, checks and self-check: the same for every certifier of the same tools.
     pub result_digest: Sha256Digest,
     pub started_at: UnixSeconds,
     pub finished_at: UnixSeconds,
@@ -140,6 +141,23 @@ pub struct Measured {
     pub memory_bytes_max: u64,
 }
 
+/// How many of its known-bad packages the tool refused in the same run, each by the check that is there for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct SelfCheck {
+    /// Over every file of every known-bad package.
+    pub corpus_sha256: Sha256Digest,
+    pub rejected: u64,
+    pub of: u64,
+}
+
+impl SelfCheck {
+    /// True if there were known-bad packages and every one of them was refused.
+    pub fn is_complete(&self) -> bool {
+        self.of > 0 && self.rejected == self.of
+    }
+}
+
 impl Predicate for Certificate {
     const TYPE: &'static str = "urn:orch:plugin-certification:v1";
 }
@@ -155,10 +173,11 @@ impl Certificate {
             level: Level,
             facts: &'a Facts,
             checks: Vec<Outcome<'a>>,
+            self_check: &'a SelfCheck,
         }
-        let Self { id, version, level, facts, checks, .. } = self;
+        let Self { id, version, level, facts, checks, self_check, .. } = self;
         let checks = checks.iter().map(Outcome::of).collect();
-        let results = Results { id, version, level: *level, facts, checks };
+        let results = Results { id, version, level: *level, facts, checks, self_check };
         Sha256Digest::of(&serde_json::to_vec(&results).unwrap_or_default())
     }
 }
@@ -223,7 +242,7 @@ const STATIC_CHECKS: [(&str, u64); 14] = [
 /// Checks against the release before, and how many warnings each may have.
 const RELEASE_CHECKS: [(&str, u64); 1] = [("api-compatibility", 16)];
 /// The rest of the pipeline. Until every one of them exists, nothing can be issued at this level.
-pub const CERTIFIED_ONLY: [&str; 13] = [
+pub const CERTIFIED_ONLY: [&str; 11] = [
     "dependency-match",
     "vulnerabilities",
     "licences",
@@ -235,8 +254,6 @@ pub const CERTIFIED_ONLY: [&str; 13] = [
     "determinism",
     "resource-profile",
     "isolation",
-    "self-check",
-    "sandboxed-tests",
 ];
 
 /// The host's own list: what must be in a certificate of that level for a plugin of those roles.
@@ -245,6 +262,7 @@ pub fn required_checks(level: Level, roles: &[Role]) -> Vec<RequiredCheck> {
     let within = |(id, warnings_max): (&str, u64)| RequiredCheck { warnings_max, ..required(id.to_owned()) };
     let mut checks: Vec<RequiredCheck> = STATIC_CHECKS.into_iter().map(within).collect();
     checks.extend(roles.iter().map(|role| required(format!("conformance/{}", role.as_str()))));
+    checks.push(required("self-check".to_owned()));
     if level == Level::Certified {
         checks.extend(RELEASE_CHECKS.into_iter().map(within));
         checks.extend(CERTIFIED_ONLY.into_iter().map(|id| required(id.to_owned())));
@@ -347,6 +365,10 @@ fn verify_one(
     // 4. Made by a tool that counts; every check of our own list, once, passed.
     check_tool(&certificate.certifier)?;
     check_results(&certificate, &manifest.roles)?;
+    let SelfCheck { rejected, of, .. } = certificate.self_check;
+    if !certificate.self_check.is_complete() {
+        return Err(Refusal::SelfCheck { rejected, of });
+    }
     let found = certificate.results();
     if found != certificate.result_digest {
         return Err(Refusal::ResultDigest { found, stated: certificate.result_digest });

@@ -138,6 +138,7 @@ refusals! {
     CheckEmpty { check: String } => "check-empty", "check `{check}` looked at nothing";
     CheckVersion { check: String, found: u32, minimum: u32 } => "check-version", "check `{check}` has version {found}, at least {minimum} is needed";
     CheckWarnings { check: String, found: u64, limit: u64 } => "check-warnings", "check `{check}` has {found} warnings, limit is {limit}";
+    SelfCheck { rejected: u64, of: u64 } => "self-check-incomplete", "certifier's own check refused {rejected} of {of} packages that are known to be bad";
     ResultDigest { found: Sha256Digest, stated: Sha256Digest } => "result-digest", "digest of the results is `{found}`, the certificate says `{stated}`";
     CertificateThreshold { counted: u32, needed: u32 } => "certificate-threshold", "{counted} certifiers count, {needed} are needed";
     CertificatesDisagree { needed: u32 } => "certificates-disagree", "{needed} certifiers are needed who found the same, and these found different things";

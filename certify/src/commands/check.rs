@@ -8,13 +8,12 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use orch_certify::check::{Group, GroupReport, run_static};
+use orch_certify::check::Group;
 use orch_certify::confine::{Ceilings, confine};
-use orch_certify::conformance;
+use orch_certify::group;
 use orch_certify::sandbox::{Order, read_same};
 use orch_host::console::Console;
 use orch_host::exit::{Exit, Fault, Outcome};
-use orch_trust::certificate::Measured;
 
 const ORDER_BYTES_MAX: u64 = 1 << 20;
 
@@ -36,16 +35,7 @@ pub(crate) fn run(args: &CheckArgs, console: &Console) -> Outcome {
     std::io::stdin().take(ORDER_BYTES_MAX).read_to_end(&mut input).context("cannot read the order")?;
     let order: Order = serde_json::from_slice(&input).context("order is malformed")?;
     let package = read_same(&args.package, &order)?;
-    let (results, measured) = match group {
-        Group::Conformance(role) => {
-            let (result, measured) = conformance::run(&package, role, &order.workspace);
-            (vec![result], measured)
-        }
-        Group::Package | Group::Component | Group::Contents | Group::Compatibility => {
-            (run_static(group, &package, &order.beside), Measured::default())
-        }
-    };
-    let report = GroupReport { results, measured };
+    let report = group::run(group, &package, &order.beside, &order.workspace);
     let text = serde_json::to_vec(&report).context("cannot write the report")?;
     console.bytes(&text);
     Ok(Exit::Done)

@@ -36,7 +36,8 @@ fn ends_in_error(script: &str, reason: &str) {
     let package = sound();
     let read = package::read(&package.folder()).unwrap();
     let sandbox = sandbox(package.home.path(), script);
-    let (results, measured) = sandbox.run(Group::Component, &package.folder(), &read, package.home.path());
+    let report = sandbox.run(Group::Component, &package.folder(), &read, package.home.path());
+    let (results, measured) = (report.results, report.measured);
     let ids: Vec<&str> = results.iter().map(|result| result.id.as_str()).collect();
     assert_eq!(ids, Group::Component.checks());
     for result in &results {
@@ -92,7 +93,7 @@ fn a_report_must_be_whole_and_about_its_group() {
     let package = sound();
     let read = package::read(&package.folder()).unwrap();
     let sandbox = sandbox(package.home.path(), &format!("cat >/dev/null; echo '{whole}'"));
-    let (results, _) = sandbox.run(Group::Component, &package.folder(), &read, package.home.path());
+    let results = sandbox.run(Group::Component, &package.folder(), &read, package.home.path()).results;
     assert!(results.iter().all(|result| result.status == CheckStatus::Pass), "{results:?}");
 }
 
@@ -113,7 +114,7 @@ fn a_program_that_is_not_there_is_an_error() {
     let package = sound();
     let read = package::read(&package.folder()).unwrap();
     let sandbox = Sandbox::new(PathBuf::from("/no/such/program"));
-    let (results, _) = sandbox.run(Group::Package, &package.folder(), &read, package.home.path());
+    let results = sandbox.run(Group::Package, &package.folder(), &read, package.home.path()).results;
     assert!(results.iter().all(|result| result.status == CheckStatus::Error));
     assert!(results[0].findings[0].starts_with("child-not-started"));
 }
@@ -124,7 +125,7 @@ fn a_package_that_changes_under_a_child_is_an_error() {
     let read = package::read(&package.folder()).unwrap();
     package.write("sbom.cdx.json", b"{ }");
     let sandbox = Sandbox::new(PathBuf::from(env!("CARGO_BIN_EXE_orch-certify")));
-    let (results, _) = sandbox.run(Group::Package, &package.folder(), &read, package.home.path());
+    let results = sandbox.run(Group::Package, &package.folder(), &read, package.home.path()).results;
     assert!(results.iter().all(|result| result.status == CheckStatus::Error));
     assert!(results[0].findings[0].contains("package changed"), "{:?}", results[0].findings);
 }
@@ -187,6 +188,6 @@ fn children_get_an_empty_environment() {
     let package = sound();
     let read = package::read(&package.folder()).unwrap();
     let sandbox = sandbox(package.home.path(), script);
-    let (results, _) = sandbox.run(Group::Package, &package.folder(), &read, package.home.path());
+    let results = sandbox.run(Group::Package, &package.folder(), &read, package.home.path()).results;
     assert_eq!(results[0].findings, ["child-crashed: exit code 3: PATH=/usr/bin:/bin"]);
 }

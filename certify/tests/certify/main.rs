@@ -17,5 +17,6 @@ mod keys;
 mod listed;
 mod package;
 mod roles;
+mod self_check;
 mod structure;
 mod upgrade;

@@ -198,6 +198,12 @@ fn refuses_by_the_certificate() {
     for version in ["0.0.9", "0.1.0-rc.1", "", "new"] {
         refuses_certificate(move |found| found.certifier.version = version.into(), "certificate-tool");
     }
+    refuses_certificate(|certificate| certificate.self_check.rejected -= 1, "self-check-incomplete");
+    refuses_certificate(|certificate| certificate.self_check.rejected += 1, "self-check-incomplete");
+    refuses_certificate(
+        |certificate| (certificate.self_check.rejected, certificate.self_check.of) = (0, 0),
+        "self-check-incomplete",
+    );
     // A check that nobody requires may be skipped, and may not have failed.
     for (status, code) in [
         (CheckStatus::Pass, None),

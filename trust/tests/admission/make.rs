@@ -7,7 +7,7 @@ use orch_trust::admission::Rules;
 use orch_trust::approval::Approval;
 use orch_trust::authority::{Certifier, Level, Publisher};
 use orch_trust::certificate::{
-    self, Certificate, CheckResult, CheckStatus, Environment, Measured, Tool, required_checks,
+    self, Certificate, CheckResult, CheckStatus, Environment, Measured, SelfCheck, Tool, required_checks,
 };
 use orch_trust::digest::Sha256Digest;
 use orch_trust::facts::Facts;
@@ -135,6 +135,7 @@ impl Make {
                 .map(|required| check(required.id))
                 .collect(),
             measured: Measured::default(),
+            self_check: SelfCheck { corpus_sha256: Sha256Digest::of(b"corpus"), rejected: 9, of: 9 },
             result_digest: Sha256Digest::of(b""),
             started_at: NOW,
             finished_at: NOW,

@@ -1,0 +1,34 @@
+//! A group of checks, run in this process.
+//!
+//! In -> out: group, package, an empty folder -> the group's report.
+//! Invariant: packages under certification and the known-bad ones of the self-check go through this one function.
+//! Not here: the process around it (`sandbox.rs`), the checks (`check.rs`, `conformance.rs`, `self_check.rs`).
+
+use std::path::Path;
+
+use orch_trust::certificate::Measured;
+use orch_trust::package::PackageBytes;
+
+use crate::check::{Beside, Group, GroupReport, run_static};
+use crate::{conformance, self_check};
+
+/// What the checks of that group say of the package.
+pub fn run(group: Group, package: &PackageBytes, beside: &Beside, workspace: &Path) -> GroupReport {
+    match group {
+        Group::Package | Group::Component | Group::Contents | Group::Compatibility => GroupReport {
+            results: run_static(group, package, beside),
+            measured: Measured::default(),
+            self_check: None,
+        },
+        Group::Conformance(role) => {
+            let (result, measured) = conformance::run(package, role, workspace);
+            GroupReport { results: vec![result], measured, self_check: None }
+        }
+        Group::SelfCheck => {
+            let (result, self_check) = self_check::run(workspace, &|group, package, workspace| {
+                run(group, package, &Beside::default(), workspace)
+            });
+            GroupReport { results: vec![result], measured: Measured::default(), self_check }
+        }
+    }
+}

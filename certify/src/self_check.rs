@@ -1,0 +1,100 @@
+//! Check `self-check`: packages that are known to be bad are refused, each by the check that is there for it.
+//!
+//! In -> out: an empty folder, how a group is run -> result, and how many were refused. Looks at one package for each
+//! recipe.
+//! Invariant: refused means that very check is `fail` with its code, and every check before it in its group passed; a
+//! package that could not be made is an `error`, never counted as refused.
+//! Not here: the packages (`self_check/recipes.rs`), the process around it (`sandbox.rs`).
+
+pub mod guest;
+mod recipe;
+mod recipes;
+mod sample;
+
+use std::path::Path;
+
+use orch_trust::authority::Level;
+use orch_trust::certificate::{CheckResult, CheckStatus, SelfCheck};
+use orch_trust::digest::Sha256Digest;
+use orch_trust::manifest::Role;
+use orch_trust::package::PackageBytes;
+
+use crate::check::{Group, GroupReport, judged, timed, unfinished};
+use recipe::Recipe;
+use recipes::RECIPES;
+use sample::Samples;
+
+const ID: &str = "self-check";
+
+/// How a group of checks is run on a package.
+pub type RunGroup<'a> = &'a dyn Fn(Group, &PackageBytes, &Path) -> GroupReport;
+
+/// Has every known-bad package refused.
+pub fn run(workspace: &Path, run_group: RunGroup<'_>) -> (CheckResult, Option<SelfCheck>) {
+    let mut counted = None;
+    let result = timed(|| match refuse_all(workspace, run_group) {
+        Ok((self_check, missed)) => {
+            counted = Some(self_check);
+            judged(ID, self_check.of, missed)
+        }
+        Err(why) => unfinished(ID, &why),
+    });
+    (result, counted)
+}
+
+fn refuse_all(workspace: &Path, run_group: RunGroup<'_>) -> Result<(SelfCheck, Vec<String>), String> {
+    let samples = Samples::default();
+    let (mut corpus, mut missed) = (String::new(), Vec::new());
+    for (recipe, place) in RECIPES.iter().zip(0_u32..) {
+        let broken = |what: String| format!("recipe for `{}`: {what}", recipe.check);
+        let package = recipe.make(&samples).map_err(|error| broken(error.to_string()))?;
+        for (name, _, digest) in package.list() {
+            corpus.push_str(&format!("{} {} {name} {digest}\n", recipe.check, recipe.code));
+        }
+        let group = group_of(recipe.check).ok_or_else(|| broken("no group has this check".to_owned()))?;
+        let folder = workspace.join(place.to_string());
+        std::fs::create_dir(&folder).map_err(|error| broken(error.to_string()))?;
+        missed.extend(miss(recipe, &run_group(group, &package, &folder).results));
+    }
+    let of = RECIPES.len() as u64;
+    let rejected = of - missed.len() as u64;
+    Ok((SelfCheck { corpus_sha256: Sha256Digest::of(corpus.as_bytes()), rejected, of }, missed))
+}
+
+/// Why these results do not refuse the recipe's package as they must.
+fn miss(recipe: &Recipe, results: &[CheckResult]) -> Option<String> {
+    for result in results {
+        if result.id != recipe.check {
+            if matches!(result.status, CheckStatus::Pass | CheckStatus::Warn) {
+                continue;
+            }
+            let (other, status) = (&result.id, result.status.as_str());
+            return Some(format!(
+                "self-check-other: a package for `{}` is stopped before it: `{other}` is `{status}`",
+                recipe.check
+            ));
+        }
+        let coded = |finding: &String| finding.split(':').next() == Some(recipe.code);
+        return match result.status {
+            CheckStatus::Fail if result.findings.iter().any(coded) => None,
+            CheckStatus::Fail => {
+                Some(format!("self-check-reason: `{}` refuses without `{}`", recipe.check, recipe.code))
+            }
+            status => Some(format!(
+                "self-check-missed: `{}` is `{}` on a package that it must refuse with `{}`",
+                recipe.check,
+                status.as_str(),
+                recipe.code
+            )),
+        };
+    }
+    Some(format!("self-check-missed: `{}` said nothing of a package that it must refuse", recipe.check))
+}
+
+/// The group that has the check of that id.
+fn group_of(check: &str) -> Option<Group> {
+    Group::of(Level::Certified, &Role::ALL).into_iter().find(|group| group.checks().iter().any(|id| id == check))
+}
+
+#[cfg(test)]
+mod tests;

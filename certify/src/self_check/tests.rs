@@ -1,0 +1,112 @@
+//! The self-check itself: complete, and it notices a check that does not do its work.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use orch_trust::authority::Level;
+use orch_trust::certificate::required_checks;
+
+use super::recipes::WITHOUT;
+use super::*;
+use crate::group;
+
+type Known = RefCell<BTreeMap<Vec<u8>, GroupReport>>;
+
+/// What the group says; each package is looked at once.
+fn remembered(known: &Known, group: Group, package: &PackageBytes, workspace: &Path) -> GroupReport {
+    let key = [package.manifest(), package.sbom(), &package.component()].concat();
+    if let Some(report) = known.borrow().get(&key) {
+        return report.clone();
+    }
+    let report = group::run(group, package, workspace);
+    known.borrow_mut().insert(key, report.clone());
+    report
+}
+
+fn run_with(broken: &dyn Fn(&mut CheckResult), known: &Known) -> (CheckResult, Option<SelfCheck>) {
+    let workspace = tempfile::tempdir().unwrap();
+    run(workspace.path(), &|group, package, folder| {
+        let mut report = remembered(known, group, package, folder);
+        report.results.iter_mut().for_each(broken);
+        report
+    })
+}
+
+#[test]
+fn each_required_check_has_a_bad_package_or_a_reason() {
+    let offered: Vec<String> = Group::of(&Role::ALL).into_iter().flat_map(Group::checks).collect();
+    for level in [Level::Local, Level::Certified] {
+        for required in required_checks(level, &Role::ALL) {
+            // What no group offers cannot pass either: its level is refused before anything runs.
+            if !offered.contains(&required.id) {
+                assert_eq!(level, Level::Certified, "{}", required.id);
+                continue;
+            }
+            let recipe = RECIPES.iter().any(|recipe| recipe.check == required.id);
+            let reason = WITHOUT.iter().any(|(check, why)| *check == required.id && !why.is_empty());
+            assert!(recipe != reason, "`{}` needs a bad package, or a reason why there is none", required.id);
+        }
+    }
+    for recipe in RECIPES {
+        assert!(offered.iter().any(|id| id == recipe.check), "`{}` is no check", recipe.check);
+    }
+}
+
+#[test]
+fn every_bad_package_is_refused_and_a_check_that_always_passes_is_noticed() {
+    let known = Known::default();
+    let (result, counted) = run_with(&|_| {}, &known);
+    assert_eq!((result.status, result.findings.as_slice()), (CheckStatus::Pass, [].as_slice()));
+    let whole = counted.unwrap();
+    assert_eq!((whole.rejected, whole.of, result.looked_at), (whole.of, RECIPES.len() as u64, whole.of));
+    for recipe in RECIPES {
+        let passes = |result: &mut CheckResult| {
+            if result.id == recipe.check {
+                result.status = CheckStatus::Pass;
+                result.findings.clear();
+            }
+        };
+        let (result, counted) = run_with(&passes, &known);
+        let counted = counted.unwrap();
+        assert_eq!(result.status, CheckStatus::Fail, "{}", recipe.check);
+        assert!(!counted.is_complete() && counted.of == whole.of, "{}", recipe.check);
+        assert_eq!(counted.corpus_sha256, whole.corpus_sha256);
+        let missed = format!("self-check-missed: `{}` is `pass`", recipe.check);
+        assert!(result.findings.iter().any(|finding| finding.starts_with(&missed)), "{:?}", result.findings);
+    }
+    // A check that fails whatever it sees is no proof of the ones after it, nor is a failure for another reason.
+    let always = |result: &mut CheckResult| {
+        if result.id == "manifest" {
+            result.status = CheckStatus::Fail;
+        }
+    };
+    let (result, _) = run_with(&always, &known);
+    assert!(result.findings.iter().any(|finding| finding.starts_with("self-check-other")));
+    let (result, counted) = run_with(&|result| result.findings.clear(), &known);
+    assert!(result.findings.iter().all(|finding| finding.starts_with("self-check-reason")));
+    assert_eq!(counted.map(|counted| counted.rejected), Some(0));
+    for status in [CheckStatus::Error, CheckStatus::Skipped, CheckStatus::Warn] {
+        let (result, counted) = run_with(&|result| result.status = status, &known);
+        assert_eq!(result.status, CheckStatus::Fail);
+        assert_eq!(counted.map(|counted| counted.rejected), Some(0), "{status:?}");
+    }
+}
+
+#[test]
+fn the_corpus_is_the_same_each_time() {
+    let known = Known::default();
+    let (_, first) = run_with(&|_| {}, &known);
+    let (_, second) = run_with(&|_| {}, &known);
+    assert_eq!(first, second);
+}
+
+#[test]
+fn samples_without_a_defect_pass_every_check() {
+    let package = Samples::default().executor().unwrap().seal().unwrap();
+    for group in [Group::Package, Group::Component, Group::Conformance(Role::Executor)] {
+        let workspace = tempfile::tempdir().unwrap();
+        for result in group::run(group, &package, workspace.path()).results {
+            assert_eq!(result.status, CheckStatus::Pass, "{}: {:?}", result.id, result.findings);
+        }
+    }
+}
