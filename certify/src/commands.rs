@@ -4,7 +4,9 @@
 //! Not here: what the verbs do, which is the library's.
 
 pub(crate) mod check;
+pub(crate) mod explain;
 pub(crate) mod keygen;
+pub(crate) mod recheck;
 pub(crate) mod run;
 pub(crate) mod sign;
 pub(crate) mod verify;
@@ -12,8 +14,11 @@ pub(crate) mod verify;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use anyhow::Context;
 use clap::ValueEnum;
 use orch_certify::error::CertifyError;
+use orch_certify::report::{self, Report};
+use orch_host::console::Console;
 use orch_host::exit::{Exit, Fault};
 use orch_host::key_file::{self, KeyFileError, Purpose};
 use orch_trust::key::SecretKey;
@@ -25,6 +30,41 @@ pub(crate) enum Format {
     Text,
     Json,
 }
+
+/// How the results of checks are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    Text,
+    Json,
+    /// SARIF 2.1.0
+    Sarif,
+    /// JUnit XML
+    Junit,
+}
+
+impl ReportFormat {
+    pub(crate) fn print(self, console: &Console, report: &Report) -> Result<(), Fault> {
+        match self {
+            Self::Text => console.line(&report::text(report)),
+            Self::Json => console.line(&report::json(report)),
+            Self::Sarif => console.line(&report::sarif::render(report)),
+            Self::Junit => {
+                let text = report::junit::render(report).context("cannot write XML")?;
+                // What could not be written is told at the end.
+                let _ = console.bytes(text.as_bytes());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How commands end that look at a package.
+pub(crate) const EXITS: &str = "\
+Exit codes:
+  0  certified, or every required check passed
+  2  usage, a file that cannot be read, a key that is not usable
+  3  the package is refused
+  5  a check did not come to an end, this tool did not pass its own check, or a file cannot be written";
 
 /// The time.
 pub(crate) fn now() -> UnixSeconds {

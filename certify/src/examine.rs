@@ -10,7 +10,7 @@ use std::path::Path;
 
 use orch_trust::authority::Level;
 use orch_trust::certificate::{
-    CERTIFIED_ONLY, CheckResult, Measured, RequiredCheck, SelfCheck, Shortfall, required_checks,
+    CERTIFIED_ONLY, CheckResult, CheckStatus, Measured, RequiredCheck, SelfCheck, Shortfall, required_checks,
 };
 use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
@@ -18,6 +18,8 @@ use orch_trust::package::PackageBytes;
 use crate::check::{Group, skipped};
 use crate::error::CertifyError;
 use crate::sandbox::Sandbox;
+
+const SELF_CHECK: &str = "self-check";
 
 /// What the checks said.
 #[derive(Clone, Debug)]
@@ -40,21 +42,65 @@ pub struct Unmet {
     pub found: String,
 }
 
+/// What an examination comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every required check passed.
+    Passed,
+    /// The package is refused.
+    Refused,
+    /// A check broke off, or this tool did not pass its own check; nothing is said of the package.
+    Broken,
+}
+
 impl Examination {
     pub fn passed(&self) -> bool {
-        self.unmet.is_empty()
+        self.verdict() == Verdict::Passed
+    }
+
+    /// What fails outweighs what broke off: trying again does not help.
+    pub fn verdict(&self) -> Verdict {
+        let broke = |unmet: &Unmet| {
+            unmet.check == SELF_CHECK
+                || [CheckStatus::Error, CheckStatus::Skipped]
+                    .map(CheckStatus::as_str)
+                    .contains(&&*unmet.found)
+        };
+        let own = |result: &CheckResult| {
+            result.status == CheckStatus::Error
+                || (result.id == SELF_CHECK && result.status == CheckStatus::Fail)
+        };
+        match self.unmet.is_empty() {
+            true => Verdict::Passed,
+            false if self.unmet.iter().all(broke) && self.results.iter().any(own) => Verdict::Broken,
+            false => Verdict::Refused,
+        }
     }
 }
 
-/// Runs the checks of that level.
+/// Runs the checks of that level without telling anybody.
 ///
 /// # Errors
-/// `CheckNotAvailable`: the level needs checks that this tool does not have; nothing ran. `Place`.
+/// As `examine_telling`.
 pub fn examine(
     folder: &Path,
     package: &PackageBytes,
     level: Level,
     sandbox: &Sandbox,
+) -> Result<Examination, CertifyError> {
+    examine_telling(folder, package, level, sandbox, &|_| {})
+}
+
+/// Runs the checks of that level. `tell`: called with each result as its group ends.
+///
+/// # Errors
+/// `CheckNotAvailable`: the level needs checks that this tool does not have; nothing ran. `Place`.
+pub fn examine_telling(
+    folder: &Path,
+    package: &PackageBytes,
+    level: Level,
+    sandbox: &Sandbox,
+    tell: &dyn Fn(&CheckResult),
 ) -> Result<Examination, CertifyError> {
     if level == Level::Certified {
         let missing = CERTIFIED_ONLY.iter().map(|id| (*id).to_owned()).collect();
@@ -72,11 +118,14 @@ pub fn examine(
         };
         if let Some(result) = stopped {
             let why = format!("not run: `{}` is `{}`", result.id, result.status.as_str());
-            results.extend(group.checks().iter().map(|id| skipped(id, &why)));
+            let not_run: Vec<CheckResult> = group.checks().iter().map(|id| skipped(id, &why)).collect();
+            not_run.iter().for_each(tell);
+            results.extend(not_run);
             continue;
         }
         let workspace = tempfile::tempdir().map_err(|source| CertifyError::Place { source })?;
         let report = sandbox.run(group, folder, package, workspace.path());
+        report.results.iter().for_each(tell);
         results.extend(report.results);
         measured.fuel_max = measured.fuel_max.max(report.measured.fuel_max);
         measured.memory_bytes_max = measured.memory_bytes_max.max(report.measured.memory_bytes_max);
@@ -122,6 +171,36 @@ mod tests {
         let required = [RequiredCheck { id: "memory".to_owned(), version_min: 1, warnings_max: 0 }];
         let found = unmet(&required, results).into_iter().next().map(|unmet| unmet.found);
         assert_eq!(found.as_deref(), expected);
+    }
+
+    #[track_caller]
+    fn verdict(results: Vec<CheckResult>, expected: Verdict) {
+        let list = |ids: &[&str]| {
+            let one = |id: &&str| RequiredCheck { id: (*id).to_owned(), version_min: 1, warnings_max: 0 };
+            ids.iter().map(one).collect::<Vec<_>>()
+        };
+        let unmet = unmet(&list(&["memory", "fuzz", "self-check"]), &results);
+        let (level, measured) = (Level::Local, Measured::default());
+        let examination = Examination { level, results, measured, self_check: None, unmet };
+        assert_eq!(examination.verdict(), expected, "{:?}", examination.unmet);
+        assert_eq!(examination.passed(), expected == Verdict::Passed);
+    }
+
+    #[test]
+    fn what_fails_outweighs_what_broke_off() {
+        let good = |id: &str| passed(id, 1, Vec::new());
+        let bad = |id: &str| failed(id, 1, Vec::new());
+        let (broke, not_run) = (|id: &str| unfinished(id, "x"), |id: &str| skipped(id, "x"));
+        verdict(vec![good("memory"), good("fuzz"), good("self-check")], Verdict::Passed);
+        verdict(vec![bad("memory"), not_run("fuzz"), not_run("self-check")], Verdict::Refused);
+        verdict(vec![broke("memory"), bad("fuzz"), not_run("self-check")], Verdict::Refused);
+        verdict(vec![broke("memory"), not_run("fuzz"), not_run("self-check")], Verdict::Broken);
+        verdict(vec![good("memory"), good("fuzz"), bad("self-check")], Verdict::Broken);
+        verdict(vec![good("memory"), good("fuzz"), broke("self-check")], Verdict::Broken);
+        verdict(vec![good("memory"), broke("fuzz")], Verdict::Broken);
+        verdict(vec![broke("memory"), not_run("self-check")], Verdict::Refused);
+        verdict(vec![good("memory"), not_run("fuzz"), not_run("self-check")], Verdict::Refused);
+        verdict(vec![good("memory"), passed("fuzz", 0, Vec::new()), broke("self-check")], Verdict::Refused);
     }
 
     #[test]

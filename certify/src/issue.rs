@@ -107,13 +107,13 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::rename(&beside, path)
 }
 
-/// The end of this key's certificate, if it still says what a new one would and has more than half its life left.
+/// This key's certificate, if it still says what a new one would and has more than half its life left.
 pub fn still_valid(
     package: &PackageBytes,
     level: Level,
     signer: &dyn Signer,
     now: UnixSeconds,
-) -> Option<UnixSeconds> {
+) -> Option<Certificate> {
     let manifest = Manifest::parse(package.manifest()).ok()?;
     let own = Certifier::new(signer.public(), String::new(), level);
     let sound = certificate::verify(package, &manifest, &[own], now).ok()?;
@@ -123,7 +123,7 @@ pub fn still_valid(
         && found.environment.wasmtime == WASMTIME
         && found.checks.iter().all(|check| check.tool == tool());
     let left = found.valid_until.0.saturating_sub(now.0);
-    (same && left > life_seconds(level) / 2).then_some(found.valid_until)
+    (same && left > life_seconds(level) / 2).then_some(found)
 }
 
 #[cfg(test)]

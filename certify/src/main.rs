@@ -24,6 +24,8 @@ enum Command {
     Run(commands::run::RunArgs),
     Sign(commands::sign::SignArgs),
     Verify(commands::verify::VerifyArgs),
+    Recheck(commands::recheck::RecheckArgs),
+    Explain(commands::explain::ExplainArgs),
     #[command(hide = true)]
     Check(commands::check::CheckArgs),
 }
@@ -35,6 +37,8 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(args, &console),
         Command::Sign(args) => commands::sign::run(args, &console),
         Command::Verify(args) => commands::verify::run(args, &console),
+        Command::Recheck(args) => commands::recheck::run(args, &console),
+        Command::Explain(args) => commands::explain::run(args, &console),
         Command::Check(args) => commands::check::run(args, &console),
     };
     ExitCode::from(console.conclude(outcome).code())

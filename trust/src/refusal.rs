@@ -26,6 +26,9 @@ macro_rules! refusals {
 
             /// Every code, in checking order.
             pub const CODES: &'static [&'static str] = &[$($code),*];
+
+            /// The message of each, with `{names}` in the place of what differs.
+            pub const TEXTS: &'static [&'static str] = &[$($text),*];
         }
     };
 }

@@ -1,7 +1,8 @@
 //! Runs every required check of a level on a package, and signs if all passed and there is a key.
 //!
 //! In -> out: package folder -> a table of checks, a certificate, a statement.
-//! Invariant: a required check that is not `pass` leaves the package without a new certificate; exit 3.
+//! Invariant: a required check that is not `pass` leaves the package without a new certificate; exit 3, or 5 if nothing
+//! but this tool is to blame.
 //! Not here: the checks (`check.rs`, `conformance.rs`).
 
 use std::path::PathBuf;
@@ -11,23 +12,26 @@ use anyhow::Context;
 use clap::ValueEnum;
 use orch_certify::check::{Beside, names};
 use orch_certify::error::CertifyError;
-use orch_certify::examine::{Examination, examine};
+use orch_certify::examine::{Verdict, examine_telling};
 use orch_certify::issue::{assemble, replace, sign_into, still_valid};
+use orch_certify::report::{self, Report};
 use orch_certify::sandbox::Sandbox;
-use orch_certify::{report, statement};
+use orch_certify::statement;
 use orch_host::console::{Console, Tone, escape};
-use orch_host::exit::{Exit, Outcome};
+use orch_host::exit::{Exit, Fault, Outcome};
 use orch_host::package;
 use orch_trust::authority::Level;
+use orch_trust::certificate::{Certificate, CheckResult};
 use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
-use orch_trust::time::UnixSeconds;
-use serde_json::json;
 
-use super::{Format, fault, now, read_key};
+use super::{EXITS, ReportFormat, fault, now, read_key};
 
 /// Run every required check on a package; sign what it found.
+///
+/// Results go to standard output, a line for each check that ended to standard error.
 #[derive(clap::Args)]
+#[command(after_help = EXITS)]
 pub(crate) struct RunArgs {
     /// Package folder
     package: PathBuf,
@@ -44,11 +48,14 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     known: Option<PathBuf>,
     /// How to print the results
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    format: ReportFormat,
     /// Write the unsigned statement there, for `sign`
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Say nothing on standard error while checks run
+    #[arg(long)]
+    quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -74,35 +81,42 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Outcome {
     let key = args.key.as_deref().map(read_key).transpose()?;
     if let Some(key) = &key
         && args.out.is_none()
-        && let Some(valid_until) = still_valid(&package, level, key, started_at)
+        && let Some(certificate) = still_valid(&package, level, key, started_at)
     {
-        show_still_valid(args, console, &plugin, valid_until);
+        show(args, console, &of_certificate(plugin, &package, certificate), Verdict::Passed)?;
         return Ok(Exit::Done);
     }
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut sandbox = Sandbox::new(program);
     sandbox.beside = beside(args).map_err(fault)?;
-    let examination = examine(&args.package, &package, level, &sandbox).map_err(fault)?;
-    if !examination.passed() {
-        show(args, console, &plugin, &examination, None);
-        return Ok(Exit::PluginRefused);
+    let tell = |result: &CheckResult| {
+        if !args.quiet {
+            console.note(&report::progress(result));
+        }
+    };
+    let examination =
+        examine_telling(&args.package, &package, level, &sandbox, &tell).map_err(fault)?;
+    let mut report = Report::of(&plugin, &package, &examination);
+    let verdict = examination.verdict();
+    if verdict != Verdict::Passed {
+        show(args, console, &report, verdict)?;
+        return Ok(match verdict {
+            Verdict::Broken => Exit::HostError,
+            _ => Exit::PluginRefused,
+        });
     }
     let seconds = i64::try_from(started.elapsed().as_secs()).unwrap_or(i64::MAX);
-    let certificate =
-        assemble(&package, examination.clone(), started_at, started_at.plus(seconds)).map_err(fault)?;
+    let certificate = assemble(&package, examination, started_at, started_at.plus(seconds)).map_err(fault)?;
     let valid_until = certificate.valid_until;
     if let Some(out) = &args.out {
         let bytes = statement::render(&package, certificate.clone());
         replace(out, &bytes).map_err(|source| fault(CertifyError::Write { path: out.clone(), source }))?;
     }
-    let signed = match &key {
-        Some(key) => {
-            sign_into(&args.package, &package, certificate, key).map_err(fault)?;
-            Some(valid_until)
-        }
-        None => None,
-    };
-    show(args, console, &plugin, &examination, signed);
+    if let Some(key) = &key {
+        sign_into(&args.package, &package, certificate, key).map_err(fault)?;
+        report.valid_until = Some(valid_until);
+    }
+    show(args, console, &report, verdict)?;
     Ok(Exit::Done)
 }
 
@@ -122,35 +136,45 @@ fn name_of(package: &PackageBytes) -> String {
     )
 }
 
-fn show(
-    args: &RunArgs,
-    console: &Console,
-    plugin: &str,
-    examination: &Examination,
-    signed: Option<UnixSeconds>,
-) {
-    if args.format == Format::Json {
-        let mut value = report::json(plugin, examination);
-        if let Some(fields) = value.as_object_mut() {
-            fields.insert("validUntil".to_owned(), json!(signed));
-        }
-        return console.line(&value.to_string());
+/// A certificate that holds, as if its checks had just run.
+fn of_certificate(plugin: String, package: &PackageBytes, certificate: Certificate) -> Report {
+    Report {
+        plugin,
+        files: package.subjects(),
+        level: certificate.level,
+        results: certificate.checks,
+        unmet: Vec::new(),
+        measured: certificate.measured,
+        self_check: Some(certificate.self_check),
+        valid_until: Some(certificate.valid_until),
+        reused: true,
     }
-    console.line(&report::text(plugin, examination));
-    console.line(&match (examination.passed(), signed) {
-        (false, _) => console.paint(Tone::Bad, "refused: a required check did not pass"),
-        (true, None) => "every required check passed; nothing was signed".to_owned(),
-        (true, Some(until)) => {
-            console.paint(Tone::Good, &format!("certified ({}) until {until}", examination.level.as_str()))
-        }
-    });
 }
 
-fn show_still_valid(args: &RunArgs, console: &Console, plugin: &str, valid_until: UnixSeconds) {
-    console.line(&match args.format {
-        Format::Json => {
-            json!({ "plugin": plugin, "passed": true, "reused": true, "validUntil": valid_until }).to_string()
+/// Results are the only thing on standard output; progress went to standard error.
+fn show(args: &RunArgs, console: &Console, report: &Report, verdict: Verdict) -> Result<(), Fault> {
+    let format = args.format;
+    if format != ReportFormat::Text {
+        return format.print(console, report);
+    }
+    let level = report.level.as_str();
+    match (report.reused, report.valid_until) {
+        (true, Some(until)) => {
+            let plugin = escape(&report.plugin);
+            console.line(&format!("plugin {plugin}: certificate is still valid until {until}"));
+            return Ok(());
         }
-        Format::Text => format!("plugin {}: certificate is still valid until {valid_until}", escape(plugin)),
+        _ => format.print(console, report)?,
+    }
+    console.line(&match (verdict, report.valid_until) {
+        (Verdict::Refused, _) => console.paint(Tone::Bad, "refused: a required check did not pass"),
+        (Verdict::Broken, _) => {
+            console.paint(Tone::Bad, "broken: a check did not come to an end; nothing is said of the package")
+        }
+        (Verdict::Passed, None) => "every required check passed; nothing was signed".to_owned(),
+        (Verdict::Passed, Some(until)) => {
+            console.paint(Tone::Good, &format!("certified ({level}) until {until}"))
+        }
     });
+    Ok(())
 }

@@ -83,7 +83,7 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Outcome {
 }
 
 /// Adds the publisher or certifier of that file.
-fn trust(path: &Path, rules: &mut Rules) -> anyhow::Result<()> {
+pub(super) fn trust(path: &Path, rules: &mut Rules) -> anyhow::Result<()> {
     let cannot = || format!("cannot trust `{}`", path.display());
     let (text, _) = regular_file::read_text(path, Links::Followed, TRUST_BYTES_MAX).with_context(cannot)?;
     // The two formats share no file: each refuses the other's fields.

@@ -16,6 +16,8 @@ mod guest;
 mod keys;
 mod listed;
 mod package;
+mod recheck;
+mod reports;
 mod roles;
 mod self_check;
 mod structure;

@@ -25,6 +25,7 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"(?m)(certified \(local\)  )[0-9a-f]{12}$", "$1<digest>"),
         (r#"("at"|"start_ticks"|"pid"|"size"):\d+"#, "$1:<n>"),
         (r#""boot_id":"[^"]*""#, r#""boot_id":"<boot>""#),
+        (r"\bevidence [0-9a-f]{12}\b", "evidence <digest>"),
         (r"\blooked at \d+", "looked at <n>"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
         (r"\bkernel \S+", "kernel <release>"),

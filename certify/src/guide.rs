@@ -1,0 +1,94 @@
+//! What each check is for: the source of `explain`, of the help in SARIF, and of the table in `docs/certifying.md`.
+//!
+//! In -> out: id of a check, or code of a finding -> what it looks at, why, what helps.
+//! Invariant: every required check and every code that a finding can begin with is here; tests compare.
+//! Not here: the checks (`check/`, `conformance/`), which are required (`orch-trust`'s `certificate.rs`).
+
+mod behaviour;
+mod contents;
+mod structure;
+
+use orch_trust::authority::Level;
+use orch_trust::certificate::required_checks;
+use orch_trust::manifest::Role;
+use orch_trust::package::{COMPONENT, MANIFEST, SBOM};
+
+/// One check, in words.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Guide {
+    /// `conformance/*` stands for one check a role.
+    pub id: &'static str,
+    /// The file of the package that findings are about.
+    pub file: &'static str,
+    pub looks_at: &'static str,
+    pub why: &'static str,
+    pub helps: &'static str,
+    /// Codes of its own findings, and what each means. Codes of refusals are not repeated here.
+    pub codes: &'static [(&'static str, &'static str)],
+}
+
+/// Codes that any check can have, because the process around it says them.
+pub const OF_EVERY_CHECK: &[(&str, &str)] = &[
+    ("child-not-started", "the process for the check could not be started"),
+    ("child-timeout", "the check was not done in time and was ended"),
+    ("child-crashed", "the process of the check ended badly"),
+    ("child-lost", "the operating system lost the process of the check"),
+    ("child-output", "the process of the check did not give a whole report"),
+];
+
+const CONFORMANCE: &str = "conformance/*";
+
+/// Every check, in the order of the pipeline.
+pub fn all() -> impl Iterator<Item = &'static Guide> {
+    structure::GUIDES.iter().chain(contents::GUIDES).chain(behaviour::GUIDES)
+}
+
+/// The check of that id.
+pub fn check(id: &str) -> Option<&'static Guide> {
+    let id = if id.starts_with("conformance/") { CONFORMANCE } else { id };
+    all().find(|guide| guide.id == id)
+}
+
+/// The check that says that code, and what it means there. None for codes of refusals and of every check.
+pub fn code(code: &str) -> Option<(&'static Guide, &'static str)> {
+    all().find_map(|guide| {
+        let (_, means) = guide.codes.iter().find(|(own, _)| *own == code)?;
+        Some((guide, *means))
+    })
+}
+
+/// What a code means that every check can have.
+pub fn code_of_every_check(code: &str) -> Option<&'static str> {
+    OF_EVERY_CHECK.iter().find(|(own, _)| *own == code).map(|(_, means)| *means)
+}
+
+/// The lowest level that requires the check.
+pub fn level(guide: &Guide) -> Level {
+    let local = required_checks(Level::Local, &Role::ALL);
+    match local.iter().any(|required| check(&required.id) == Some(guide)) {
+        true => Level::Local,
+        false => Level::Certified,
+    }
+}
+
+/// The table of `docs/certifying.md`.
+pub fn markdown() -> String {
+    let mut text = "| Check | Level | Looks at | Why | What helps |\n|---|---|---|---|---|\n".to_owned();
+    for guide in all() {
+        let Guide { id, looks_at, why, helps, .. } = guide;
+        let id = if *id == CONFORMANCE { "conformance/ROLE" } else { id };
+        text.push_str(&format!("| `{id}` | {} | {looks_at} | {why} | {helps} |\n", level(guide).as_str()));
+    }
+    text
+}
+
+/// The file that findings of that check are about.
+pub fn file_of(id: &str) -> &'static str {
+    check(id).map_or(MANIFEST, |guide| guide.file)
+}
+
+/// The files that guides may name.
+pub const FILES: [&str; 3] = [MANIFEST, COMPONENT, SBOM];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! `recheck`: what a certificate would say differently today.
+
+use orch_certify::check::tool;
+use orch_certify::examine::examine;
+use orch_certify::issue::assemble;
+use orch_certify::sandbox::Sandbox;
+use orch_host::package;
+use orch_trust::authority::{Certifier, Level};
+use orch_trust::certificate::{self, Certificate, CheckStatus};
+use orch_trust::key::SecretKey;
+use orch_trust::manifest::Role;
+use orch_trust::time::UnixSeconds;
+
+use crate::guest::guest;
+use crate::package::{Package, orch_certify};
+
+const SEED: [u8; 32] = [7; 32];
+
+fn now() -> UnixSeconds {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    UnixSeconds(since.as_secs() as i64)
+}
+
+/// A sound package whose certificate can be changed and signed again, and the file that trusts it.
+struct Certified {
+    package: Package,
+    certificate: Certificate,
+}
+
+impl Certified {
+    fn new() -> Self {
+        let package = Package::new(Role::Executor, &guest(Role::Executor, "", &[]), |_| {});
+        let read = package::read(&package.folder()).unwrap();
+        let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_orch-certify").into());
+        let examination = examine(&package.folder(), &read, Level::Local, &sandbox).unwrap();
+        let certificate = assemble(&read, examination, now(), now()).unwrap();
+        Self { package, certificate }
+    }
+
+    /// Exit code and standard output after the certificate was changed and signed.
+    fn recheck(&self, edit: impl FnOnce(&mut Certificate), not_after: Option<UnixSeconds>) -> (i32, String) {
+        let key = SecretKey::from_seed(&SEED);
+        let mut certificate = self.certificate.clone();
+        edit(&mut certificate);
+        certificate.result_digest = certificate.results();
+        let read = package::read(&self.package.folder()).unwrap();
+        let (name, bytes) = certificate::sign(&read, certificate, &key).unwrap();
+        std::fs::create_dir_all(self.package.folder().join("certificates")).unwrap();
+        self.package.write(&name, &bytes);
+        let owner = "Here".to_owned();
+        let trusted = Certifier { key: key.public(), owner, profile: Level::Local, not_after };
+        std::fs::write(self.package.home.path().join("cert.toml"), trusted.render()).unwrap();
+        let output = orch_certify(self.package.home.path(), &["recheck", "package", "--trust", "cert.toml"]);
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap(), String::from_utf8(said).unwrap())
+    }
+}
+
+#[test]
+fn a_certificate_is_held_against_today() {
+    let certified = Certified::new();
+    let check = |edit: &dyn Fn(&mut Certificate), exit: i32, code: &str| {
+        let (found, said) = certified.recheck(edit, None);
+        assert_eq!(found, exit, "{code}: {said}");
+        assert!(said.contains(code), "{code}: {said}");
+        // One change, one difference.
+        assert_eq!(said.matches("\n  ").count(), 1, "{code}: {said}");
+    };
+    check(&|_| {}, 0, "would say the same today");
+    check(&|stated| stated.certifier.version = "0.0.9".to_owned(), 1, "differs  tool-differs: made by");
+    check(&|stated| stated.environment.wasmtime = "47.0.0".to_owned(), 1, "engine-differs");
+    check(&|stated| stated.valid_until = now().plus(-1), 3, "refuses  certificate-expired");
+    check(&|stated| stated.facts.imports.push("orch:log/log@0.1.0".to_owned()), 3, "facts-differ");
+    check(&|stated| drop(stated.checks.pop()), 3, "refuses  required-grown: `self-check`");
+    check(&|stated| stated.checks[2].looked_at += 1, 1, "differs  check-differs: `file-set`");
+    check(&|stated| stated.checks[1].findings.push("name-near: x".to_owned()), 1, "check-differs: `names`");
+    // A check of another version is one difference as the required list sees it, one as the check does.
+    let (exit, said) = certified.recheck(|stated| stated.checks[0].status = CheckStatus::Fail, None);
+    assert_eq!(exit, 3, "{said}");
+    assert!(said.contains("required-grown: `manifest` is required today, in the certificate it is fail"));
+    let (exit, said) = certified.recheck(|_| {}, Some(now().plus(-5)));
+    assert_eq!((exit, said.contains("certificate-key-expired")), (3, true), "{said}");
+    assert_eq!(certified.certificate.certifier, tool());
+}
+
+#[test]
+fn only_certificates_that_hold_are_compared() {
+    let certified = Certified::new();
+    let (exit, said) = certified.recheck(|stated| stated.version = "9.9.9".parse().unwrap(), None);
+    assert_eq!((exit, said.contains("code: certificate-other-plugin")), (3, true), "{said}");
+    certified.recheck(|_| {}, None);
+    let home = certified.package.home.path();
+    let refused = |code: &str| {
+        let output = orch_certify(home, &["recheck", "package", "--trust", "cert.toml"]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.contains(&format!("code: {code}")), "{said}");
+    };
+    let trusted = Certifier {
+        key: SecretKey::from_seed(&[8; 32]).public(),
+        owner: "Another".to_owned(),
+        profile: Level::Local,
+        not_after: None,
+    };
+    std::fs::write(home.join("cert.toml"), trusted.render()).unwrap();
+    refused("certificate-unknown-key");
+    std::fs::remove_dir_all(certified.package.folder().join("certificates")).unwrap();
+    refused("certificate-missing");
+    certified.package.write("sbom.cdx.json", b"{ }");
+    refused("digest-mismatch");
+}
