@@ -23,7 +23,7 @@ pub struct Guide {
     pub looks_at: &'static str,
     pub why: &'static str,
     pub helps: &'static str,
-    /// Codes of its own findings, and what each means. Codes of refusals are not repeated here.
+    /// Codes of its own findings, and what each means. Codes of refusals are here only where a check says more of them.
     pub codes: &'static [(&'static str, &'static str)],
 }
 

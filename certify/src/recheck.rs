@@ -90,12 +90,13 @@ fn read(
 ) -> Result<(KeyId, Certificate), Refusal> {
     let key = |id| certifiers.iter().find(|certifier| certifier.id() == id).map(|certifier| certifier.key);
     let unknown = |key| Refusal::CertificateUnknownKey { file: file.to_owned(), key };
-    let verified = dsse::verify::<Certificate>(file, bytes, key, unknown)?;
-    let [signer] = verified.signers.as_slice() else {
-        let (file, found) = (file.to_owned(), verified.signers.len());
-        return Err(Refusal::EnvelopeSignatures { file, found, expected: "1" });
+    let verified = dsse::verify::<Statement<Certificate>>(file, bytes, key, unknown)?;
+    let [signer] = verified.signers() else {
+        let (file, found) = (file.to_owned(), verified.signers().len());
+        return Err(Refusal::EnvelopeSignatures { file, found, expected: "1".to_owned() });
     };
-    let Statement { subject, predicate: certificate, .. } = verified.statement;
+    let certifier = signer.id();
+    let Statement { subject, predicate: certificate, .. } = verified.into_payload();
     package.check_subjects(&subject).map_err(|file| Refusal::CertificateOtherSubject { file })?;
     if certificate.id != manifest.id || certificate.version != manifest.version {
         return Err(Refusal::CertificateOtherPlugin {
@@ -103,7 +104,7 @@ fn read(
             found: format!("{} {}", manifest.id, manifest.version),
         });
     }
-    Ok((*signer, certificate))
+    Ok((certifier, certificate))
 }
 
 fn of_tools(certificate: &Certificate, differences: &mut Vec<Difference>) {

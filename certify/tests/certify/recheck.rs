@@ -5,7 +5,7 @@ use orch_certify::examine::examine;
 use orch_certify::issue::assemble;
 use orch_certify::sandbox::Sandbox;
 use orch_host::package;
-use orch_trust::authority::{Certifier, Level};
+use orch_trust::authority::Level;
 use orch_trust::certificate::{self, Certificate, CheckStatus};
 use orch_trust::key::SecretKey;
 use orch_trust::manifest::Role;
@@ -19,6 +19,12 @@ const SEED: [u8; 32] = [7; 32];
 fn now() -> UnixSeconds {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     UnixSeconds(since.as_secs() as i64)
+}
+
+/// The file by which an operator trusts that certifier.
+fn trusting(key: &SecretKey, not_after: Option<UnixSeconds>) -> String {
+    let end = not_after.map_or(String::new(), |end| format!("not_after = \"{end}\"\n"));
+    format!("key = \"{}\"\nowner = \"Here\"\nprofile = \"local\"\n{end}", key.public().to_base64())
 }
 
 /// A sound package whose certificate can be changed and signed again, and the file that trusts it.
@@ -47,9 +53,7 @@ impl Certified {
         let (name, bytes) = certificate::sign(&read, certificate, &key).unwrap();
         std::fs::create_dir_all(self.package.folder().join("certificates")).unwrap();
         self.package.write(&name, &bytes);
-        let owner = "Here".to_owned();
-        let trusted = Certifier { key: key.public(), owner, profile: Level::Local, not_after };
-        std::fs::write(self.package.home.path().join("cert.toml"), trusted.render()).unwrap();
+        std::fs::write(self.package.home.path().join("cert.toml"), trusting(&key, not_after)).unwrap();
         let output = orch_certify(self.package.home.path(), &["recheck", "package", "--trust", "cert.toml"]);
         let said = [output.stdout, output.stderr].concat();
         (output.status.code().unwrap(), String::from_utf8(said).unwrap())
@@ -96,13 +100,8 @@ fn only_certificates_that_hold_are_compared() {
         assert_eq!(output.status.code(), Some(3), "{said}");
         assert!(said.contains(&format!("code: {code}")), "{said}");
     };
-    let trusted = Certifier {
-        key: SecretKey::from_seed(&[8; 32]).public(),
-        owner: "Another".to_owned(),
-        profile: Level::Local,
-        not_after: None,
-    };
-    std::fs::write(home.join("cert.toml"), trusted.render()).unwrap();
+    let other = trusting(&SecretKey::from_seed(&[8; 32]), None);
+    std::fs::write(home.join("cert.toml"), other).unwrap();
     refused("certificate-unknown-key");
     std::fs::remove_dir_all(certified.package.folder().join("certificates")).unwrap();
     refused("certificate-missing");
