@@ -4,9 +4,12 @@
 //! Not here: what the verbs do, which is the library's.
 
 pub(crate) mod check;
+pub(crate) mod delegate;
 pub(crate) mod explain;
 pub(crate) mod keygen;
 pub(crate) mod recheck;
+pub(crate) mod revoke;
+pub(crate) mod root;
 pub(crate) mod run;
 pub(crate) mod sign;
 pub(crate) mod verify;
@@ -16,6 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::ValueEnum;
+use orch_certify::document::DocumentError;
 use orch_certify::error::CertifyError;
 use orch_certify::report::{self, Report};
 use orch_host::console::Console;
@@ -73,7 +77,21 @@ pub(crate) fn now() -> UnixSeconds {
 }
 
 pub(crate) fn read_key(path: &Path) -> Result<SecretKey, Fault> {
-    key_file::read(path, Purpose::Certifier).map_err(key_fault)
+    read_key_of(path, Purpose::Certifier)
+}
+
+pub(crate) fn read_key_of(path: &Path, purpose: Purpose) -> Result<SecretKey, Fault> {
+    key_file::read(path, purpose).map_err(key_fault)
+}
+
+/// A document of the trust root that is not read, signed or written.
+pub(crate) fn document_fault(error: DocumentError) -> Fault {
+    let exit = match &error {
+        DocumentError::Write { .. } => Exit::HostError,
+        DocumentError::Refused(_) => Exit::PluginRefused,
+        _ => Exit::Usage,
+    };
+    Fault::new(exit, error.code(), error.hint(), error)
 }
 
 pub(crate) fn key_fault(error: KeyFileError) -> Fault {

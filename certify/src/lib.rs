@@ -8,6 +8,7 @@
 pub mod check;
 pub mod confine;
 pub mod conformance;
+pub mod document;
 pub mod error;
 pub mod examine;
 pub mod fake;
@@ -16,7 +17,9 @@ pub mod guide;
 pub mod issue;
 pub mod recheck;
 pub mod report;
+pub mod revoking;
 pub mod sandbox;
 pub mod self_check;
 pub mod statement;
+pub mod trust_root;
 pub mod wit;

@@ -26,6 +26,9 @@ enum Command {
     Verify(commands::verify::VerifyArgs),
     Recheck(commands::recheck::RecheckArgs),
     Explain(commands::explain::ExplainArgs),
+    Root(commands::root::RootArgs),
+    Revoke(commands::revoke::RevokeArgs),
+    Delegate(commands::delegate::DelegateArgs),
     #[command(hide = true)]
     Check(commands::check::CheckArgs),
 }
@@ -39,6 +42,9 @@ fn main() -> ExitCode {
         Command::Verify(args) => commands::verify::run(args, &console),
         Command::Recheck(args) => commands::recheck::run(args, &console),
         Command::Explain(args) => commands::explain::run(args, &console),
+        Command::Root(args) => commands::root::run(args, &console),
+        Command::Revoke(args) => commands::revoke::run(args, &console),
+        Command::Delegate(args) => commands::delegate::run(args, &console),
         Command::Check(args) => commands::check::run(args, &console),
     };
     ExitCode::from(console.conclude(outcome).code())

@@ -30,6 +30,14 @@ pub enum Purpose {
     Publisher,
     /// Signs certificates.
     Certifier,
+    /// Signs versions of the trust root.
+    Root,
+    /// Signs revocation lists.
+    Revoker,
+    /// Signs freshness documents.
+    Freshness,
+    /// Signs delegations to jobs.
+    CiIssuer,
 }
 
 impl Purpose {
@@ -37,6 +45,10 @@ impl Purpose {
         match self {
             Self::Publisher => "publisher",
             Self::Certifier => "certifier",
+            Self::Root => "root signer",
+            Self::Revoker => "revoker",
+            Self::Freshness => "freshness signer",
+            Self::CiIssuer => "CI issuer",
         }
     }
 }
@@ -89,10 +101,14 @@ impl KeyFileError {
                 path.display()
             )),
             Self::OtherPurpose { expected, .. } => Some(format!(
-                "one key does not vouch twice: `orch-certify keygen --{}` makes the other",
+                "one key does not vouch twice: `orch-certify {}` makes the other",
                 match expected {
-                    Purpose::Publisher => "publisher NAMESPACE",
-                    Purpose::Certifier => "certifier local",
+                    Purpose::Publisher => "keygen --publisher NAMESPACE",
+                    Purpose::Certifier => "keygen --certifier local",
+                    Purpose::Root => "root keygen --role root",
+                    Purpose::Revoker => "root keygen --role revoker",
+                    Purpose::Freshness => "root keygen --role freshness",
+                    Purpose::CiIssuer => "root keygen --role ci-issuer",
                 }
             )),
             Self::Exists { .. } => Some("choose another name with `--out`".to_owned()),

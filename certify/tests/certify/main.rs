@@ -21,4 +21,5 @@ mod reports;
 mod roles;
 mod self_check;
 mod structure;
+mod trust_root;
 mod upgrade;

@@ -1,0 +1,110 @@
+//! Lends the word of a publisher or certifier to a key that one job made.
+//!
+//! In -> out: public key of the job, one manifest, who the job is -> a delegation of at most 15 minutes.
+//! Invariant: bound to one digest and one purpose; the issuer needs neither the package nor the job's secret key.
+//! Not here: what a root allows (`orch-trust`'s `delegation.rs`), who the job really is, which the issuer must know.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use orch_certify::document::DocumentError;
+use orch_certify::error::CertifyError;
+use orch_certify::issue::replace;
+use orch_host::console::{Console, escape};
+use orch_host::exit::{Exit, Fault, Outcome};
+use orch_host::key_file::Purpose as KeyPurpose;
+use orch_host::package;
+use orch_trust::delegation::{self, DelegationDocument, Purpose};
+use orch_trust::digest::Sha256Digest;
+use orch_trust::dsse::Payload;
+use orch_trust::package::MANIFEST;
+use orch_trust::root::document::Job;
+
+use super::{document_fault, fault, now, read_key_of};
+
+const MINUTES_MAX: i64 = 15;
+
+/// Delegate to a key that a CI job made, for one package and at most 15 minutes.
+#[derive(clap::Args)]
+pub(crate) struct DelegateArgs {
+    /// Package folder that the job signs for; `delegations/` in it gets the file
+    #[arg(required_unless_present = "subject")]
+    package: Option<PathBuf>,
+    /// SHA-256 of its `manifest.json`, where the package is elsewhere; with `--out`
+    #[arg(long, value_name = "HASH", conflicts_with = "package", requires = "out")]
+    subject: Option<String>,
+    /// Folder that gets the file instead of the package
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Secret key of a CI issuer
+    #[arg(long)]
+    key: PathBuf,
+    /// The job's public key, in base64
+    #[arg(long = "for", value_name = "KEY", value_parser = public_key)]
+    delegate: String,
+    /// What the job's key may sign
+    #[arg(long, value_enum)]
+    purpose: PurposeName,
+    /// Repository of the job, exactly as in the trust root
+    #[arg(long)]
+    repository: String,
+    /// Workflow of the job and its reference, exactly as in the trust root
+    #[arg(long)]
+    workflow: String,
+    /// Commit that the job builds
+    #[arg(long)]
+    commit: String,
+    /// For how many minutes
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(i64).range(1..=MINUTES_MAX))]
+    minutes: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PurposeName {
+    Release,
+    Certificate,
+}
+
+fn public_key(text: &str) -> Result<String, String> {
+    let key = orch_trust::key::PublicKey::from_base64(text).map_err(|error| error.to_string())?;
+    Ok(key.to_base64())
+}
+
+pub(crate) fn run(args: &DelegateArgs, console: &Console) -> Outcome {
+    let subject = match (&args.subject, &args.package) {
+        (Some(text), _) => Sha256Digest::parse(text)
+            .map_err(|error| Fault::new(Exit::Usage, "delegation-subject", None, error))?,
+        (None, folder) => {
+            let folder = folder.clone().unwrap_or_default();
+            let package = package::read(&folder).map_err(|error| fault(CertifyError::Package(error)))?;
+            package.digest(MANIFEST).unwrap_or_else(|| Sha256Digest::of(package.manifest()))
+        }
+    };
+    let key = read_key_of(&args.key, KeyPurpose::CiIssuer)?;
+    let issued = now();
+    let document = DelegationDocument {
+        kind: DelegationDocument::KIND.to_owned(),
+        key: args.delegate.clone(),
+        purpose: match args.purpose {
+            PurposeName::Release => Purpose::Release,
+            PurposeName::Certificate => Purpose::Certificate,
+        },
+        job: Job { repository: args.repository.clone(), workflow: args.workflow.clone() },
+        commit: args.commit.clone(),
+        subject,
+        issued,
+        expires: issued.plus(args.minutes * 60),
+    };
+    let (name, bytes) =
+        delegation::sign(&document, &[&key]).map_err(|error| document_fault(DocumentError::Sign(error)))?;
+    let folder = args.out.clone().or_else(|| args.package.clone()).unwrap_or_default();
+    let path = folder.join(name);
+    let write = |source| document_fault(DocumentError::Write { path: path.clone(), source });
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(write)?;
+    }
+    replace(&path, &bytes).map_err(write)?;
+    console.line(&format!("wrote {}", escape(&path.display().to_string())));
+    console.line(&format!("for manifest {subject}, until {}", document.expires));
+    Ok(Exit::Done)
+}
