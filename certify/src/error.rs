@@ -104,7 +104,17 @@ impl CertifyError {
     /// What helps, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Package(PackageError::Refused(
+                Refusal::FileMissing { .. } | Refusal::PackageFile { .. },
+            )) => Some(
+                "a package is a folder with `manifest.json`, `component.wasm`, `sbom.cdx.json` and what the \
+                 manifest names; if this is one, it was changed after it was made"
+                    .to_owned(),
+            ),
             Self::Package(error) => error.hint(),
+            Self::Write { .. } => {
+                Some("its folder must be there, and this user must be able to write into it".to_owned())
+            }
             Self::CheckNotAvailable { .. } => {
                 Some("`--profile local` asks for the checks there are".to_owned())
             }

@@ -4,7 +4,7 @@
 //! Invariant: bound to one digest and one purpose; the issuer needs neither the package nor the job's secret key.
 //! Not here: what a root allows (`orch-trust`'s `delegation.rs`), who the job really is, which the issuer must know.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use orch_certify::document::DocumentError;
@@ -17,9 +17,11 @@ use orch_host::package;
 use orch_trust::delegation::{self, DelegationDocument, Purpose};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::Payload;
+use orch_trust::key::PublicKey;
 use orch_trust::package::MANIFEST;
 use orch_trust::root::document::Job;
 
+use super::root::read_public;
 use super::{document_fault, fault, now, read_key_of};
 
 const MINUTES_MAX: i64 = 15;
@@ -39,8 +41,8 @@ pub(crate) struct DelegateArgs {
     /// Secret key of a CI issuer
     #[arg(long)]
     key: PathBuf,
-    /// The job's public key, in base64
-    #[arg(long = "for", value_name = "KEY", value_parser = public_key)]
+    /// The job's public key in base64, or its public file
+    #[arg(long = "for", value_name = "KEY")]
     delegate: String,
     /// What the job's key may sign
     #[arg(long, value_enum)]
@@ -65,9 +67,11 @@ enum PurposeName {
     Certificate,
 }
 
-fn public_key(text: &str) -> Result<String, String> {
-    let key = orch_trust::key::PublicKey::from_base64(text).map_err(|error| error.to_string())?;
-    Ok(key.to_base64())
+fn public_key(text: &str) -> Result<String, Fault> {
+    match PublicKey::from_base64(text) {
+        Ok(key) => Ok(key.to_base64()),
+        Err(_) => Ok(read_public(Path::new(text))?.0.key.to_base64()),
+    }
 }
 
 pub(crate) fn run(args: &DelegateArgs, console: &Console) -> Outcome {
@@ -84,7 +88,7 @@ pub(crate) fn run(args: &DelegateArgs, console: &Console) -> Outcome {
     let issued = now();
     let document = DelegationDocument {
         kind: DelegationDocument::KIND.to_owned(),
-        key: args.delegate.clone(),
+        key: public_key(&args.delegate)?,
         purpose: match args.purpose {
             PurposeName::Release => Purpose::Release,
             PurposeName::Certificate => Purpose::Certificate,

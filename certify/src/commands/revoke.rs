@@ -72,6 +72,7 @@ pub(crate) struct RevokeArgs {
     /// Only certificates that rest on this check
     #[arg(long, requires = "certifier")]
     check: Option<String>,
+    /// The crate that the advisory is about
     #[arg(long = "crate", value_name = "CRATE", requires = "advisory")]
     krate: Option<String>,
     /// What happens to it

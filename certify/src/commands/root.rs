@@ -10,7 +10,7 @@ mod init;
 mod keygen;
 mod sign;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Subcommand;
 use orch_certify::document::{DocumentError, read_bytes};
@@ -62,7 +62,8 @@ struct PublicText {
     profile: Option<orch_trust::authority::Level>,
 }
 
-fn read_public(path: &Path) -> Result<(Owned, Option<orch_trust::authority::Level>), Fault> {
+/// Key, owner and perhaps level of a public file.
+pub(super) fn read_public(path: &Path) -> Result<(Owned, Option<orch_trust::authority::Level>), Fault> {
     let bytes = read_bytes(path).map_err(document_fault)?;
     let wrong = |error: anyhow::Error| {
         let hint = Some("it is the public `.toml` beside a secret key, as `keygen` makes it".to_owned());
@@ -83,7 +84,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     file.and_then(|mut file| file.write_all(bytes)).map_err(write)
 }
 
-fn write_over(path: &PathBuf, bytes: &[u8]) -> Result<(), Fault> {
-    let write = |source| document_fault(DocumentError::Write { path: path.clone(), source });
+fn write_over(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    let write = |source| document_fault(DocumentError::Write { path: path.to_owned(), source });
     replace(path, bytes).map_err(write)
 }

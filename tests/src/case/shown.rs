@@ -19,6 +19,7 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b\d{8}-\d{6}-[0-9a-f]{4}\b", "<run>"),
         (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
         (r"\bcertificates/[0-9a-f]{16}\.", "certificates/<key>."),
+        (r"\bdelegations/[0-9a-f]{16}\.", "delegations/<key>."),
         (r"(?m)^(\s*<digest>) +\d+  ", "$1  <bytes>  "),
         (r"\b\d+ bytes, (\d+) packages\b", "<bytes> bytes, $1 packages"),
         (r"\bpublishers/[0-9a-f]{16}\.", "publishers/<key>."),

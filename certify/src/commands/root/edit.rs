@@ -63,9 +63,8 @@ enum PartName {
 pub(super) struct RevokeArgs {
     /// Unsigned document
     document: PathBuf,
-    /// Id of the key: 64 hexadecimal digits
-    #[arg(value_parser = key_id)]
-    key: KeyId,
+    /// Id of the key, or its public file
+    key: String,
 }
 
 pub(in crate::commands) fn key_id(text: &str) -> Result<KeyId, String> {
@@ -102,7 +101,11 @@ pub(super) fn add_key(args: &AddKeyArgs, console: &Console) -> Outcome {
 }
 
 pub(super) fn revoke(args: &RevokeArgs, console: &Console) -> Outcome {
-    change(&args.document, console, |document| trust_root::remove_key(document, args.key))
+    let key = match KeyId::parse(&args.key) {
+        Some(id) => id,
+        None => read_public(Path::new(&args.key))?.0.key.id(),
+    };
+    change(&args.document, console, |document| trust_root::remove_key(document, key))
 }
 
 /// What does not hold together afterwards is said and written all the same: the next change may mend it.
@@ -120,7 +123,7 @@ fn change(
     if let Err(error) = check_form(&payload, now()) {
         console.warn(&format!("it does not hold together yet: {}", escape(&error.to_string())));
     }
-    write_over(&path.to_owned(), &render(&payload))?;
+    write_over(path, &render(&payload))?;
     console.line(&format!("changed {}", escape(&path.display().to_string())));
     Ok(Exit::Done)
 }
