@@ -206,6 +206,8 @@ pub struct Used {
     pub fuel: Option<u64>,
     /// Linear memory at the end, all memories together. It never shrinks.
     pub memory_bytes: u64,
+    /// Calls from the guest into the host.
+    pub host_calls: u64,
 }
 
 /// What came of one call.

@@ -30,12 +30,15 @@ pub use limits::CallLimits;
 
 /// Slots of the pool besides one for each job and each planner.
 const SLOTS_SPARE: u32 = 8;
+/// Fuel of a certification call: enough for every limit on time to come first.
+const FUEL_MAX: u64 = u64::MAX / 2;
 
 /// One engine with its ticks. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
     inner: wasmtime::Engine,
     kind: EngineKind,
+    fuel_max: u64,
 }
 
 /// An engine that could not be made.
@@ -63,11 +66,21 @@ impl Engine {
         Self::of(EngineKind::Certification)
     }
 
+    /// A pool with one place, so that each call gets the memory of the one before it; to show that nothing is left there.
+    pub fn single() -> Result<Self, EngineError> {
+        Self::of(EngineKind::Run { slots: 1 })
+    }
+
+    /// The same engine, with at most so much fuel for each call; only the engine of certification counts it.
+    pub fn with_fuel(&self, fuel_max: u64) -> Self {
+        Self { fuel_max, ..self.clone() }
+    }
+
     fn of(kind: EngineKind) -> Result<Self, EngineError> {
         let failed = |message: String| EngineError { kind: kind.as_str(), message };
         let inner = wasmtime::Engine::new(&kind.config()).map_err(|error| failed(format!("{error:#}")))?;
         ticker::start(&inner).map_err(|error| failed(error.to_string()))?;
-        Ok(Self { inner, kind })
+        Ok(Self { inner, kind, fuel_max: FUEL_MAX })
     }
 
     pub fn kind(&self) -> EngineKind {
@@ -80,6 +93,11 @@ impl Engine {
             EngineKind::Run { .. } => config::fits_pool(facts),
             EngineKind::Large | EngineKind::Certification => true,
         }
+    }
+
+    /// Fuel of one call; `None` if this engine counts none.
+    fn fuel_max(&self) -> Option<u64> {
+        (self.kind == EngineKind::Certification).then_some(self.fuel_max)
     }
 
     pub(crate) fn inner(&self) -> &wasmtime::Engine {

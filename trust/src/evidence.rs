@@ -11,8 +11,9 @@ use crate::digest::Sha256Digest;
 use crate::facts::Facts;
 use crate::freshness::Verdict;
 use crate::grant::Grant;
-use crate::manifest::Manifest;
+use crate::manifest::{Limits, Manifest};
 use crate::package::PackageBytes;
+use crate::permission::{PermissionExcess, Permissions};
 use crate::refusal::Refusal;
 use crate::revocation::judge::Hit;
 use crate::standing::Standing;
@@ -168,6 +169,18 @@ impl Candidate {
         let grant = Grant::of_candidate(&manifest.permissions);
         let (component, digest) = (package.component(), package.component_digest());
         Ok(Self(Parts { manifest, component, digest, facts, grant, trust: Trust::Candidate }))
+    }
+
+    /// The same component with fewer permissions; of each limit the smaller one.
+    ///
+    /// # Errors
+    /// The first permission that is not within what the package asks for.
+    pub fn narrowed(&self, permissions: &Permissions, limits: Limits) -> Result<Self, PermissionExcess> {
+        permissions.within(&self.0.manifest.permissions)?;
+        let mut parts = self.0.clone();
+        parts.manifest.limits = parts.manifest.limits.at_most(limits);
+        parts.grant = Grant::of_candidate(permissions);
+        Ok(Self(parts))
     }
 }
 

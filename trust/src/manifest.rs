@@ -88,6 +88,18 @@ impl Limits {
         host_calls: 10_000_000,
         log_kib: 16_384,
     };
+
+    /// Of each field the smaller one.
+    pub fn at_most(self, other: Self) -> Self {
+        Self {
+            memory_mib: self.memory_mib.min(other.memory_mib),
+            busy_ms: self.busy_ms.min(other.busy_ms),
+            wall_ms: self.wall_ms.min(other.wall_ms),
+            output_kib: self.output_kib.min(other.output_kib),
+            host_calls: self.host_calls.min(other.host_calls),
+            log_kib: self.log_kib.min(other.log_kib),
+        }
+    }
 }
 
 impl Default for Limits {

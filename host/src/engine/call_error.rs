@@ -61,6 +61,7 @@ impl CallError {
                 "host-calls" => "limit-host-calls",
                 "resources" => "limit-resources",
                 "stack" => "limit-stack",
+                "fuel" => "limit-fuel",
                 _ => "limit",
             },
             Self::Answer { .. } => "plugin-answer",
@@ -125,6 +126,7 @@ impl CallError {
         }
         match error.downcast_ref::<Trap>() {
             Some(Trap::StackOverflow) => Self::limit(&plugin, Exceeded::Stack, meter),
+            Some(Trap::OutOfFuel) => Self::limit(&plugin, Exceeded::Fuel, meter),
             Some(trap) if meter.refused_memory() => Self::after_refusal(plugin, *trap, meter),
             Some(trap) => Self::Trap { plugin, message: trap.to_string() },
             None if meter.refused_memory() => Self::limit(&plugin, Exceeded::Memory, meter),

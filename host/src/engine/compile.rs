@@ -8,7 +8,9 @@
 
 use std::sync::Arc;
 
-use orch_trust::evidence::{Compilable, Runnable};
+use orch_trust::evidence::{Candidate, Compilable, Runnable};
+use orch_trust::manifest::Limits;
+use orch_trust::permission::{PermissionExcess, Permissions};
 use wasmtime::component::Component;
 
 use super::Engine;
@@ -59,6 +61,17 @@ impl<E: Compilable> Compiled<E> {
 
     pub(super) fn component(&self) -> &Component {
         &self.component
+    }
+}
+
+impl Compiled<Candidate> {
+    /// The same native code under a grant within its own, and limits of which each is the smaller one.
+    ///
+    /// # Errors
+    /// The first permission that is not within what the package asks for.
+    pub fn narrowed(&self, permissions: &Permissions, limits: Limits) -> Result<Self, PermissionExcess> {
+        let evidence = Arc::new(self.evidence.narrowed(permissions, limits)?);
+        Ok(Self { evidence, component: self.component.clone() })
     }
 }
 

@@ -61,6 +61,7 @@ impl CallLimits {
             Exceeded::HostCalls => format!("{} calls", self.host_calls_max),
             Exceeded::Resources => format!("{RESOURCES_MAX} resources"),
             Exceeded::Stack => "the engine's stack".to_owned(),
+            Exceeded::Fuel => "the certifier's fuel".to_owned(),
         }
     }
 }
@@ -78,6 +79,8 @@ pub enum Exceeded {
     HostCalls,
     Resources,
     Stack,
+    /// Of the engine of certification only.
+    Fuel,
 }
 
 impl Exceeded {
@@ -92,6 +95,7 @@ impl Exceeded {
             Self::HostCalls => "host-calls",
             Self::Resources => "resources",
             Self::Stack => "stack",
+            Self::Fuel => "fuel",
         }
     }
 }
@@ -170,6 +174,11 @@ impl Meter {
     /// Linear memory now, in bytes.
     pub fn memory_bytes(&self) -> u64 {
         self.memory_bytes
+    }
+
+    /// Calls from the guest into the host, in this call.
+    pub fn host_calls(&self) -> u64 {
+        self.host_calls
     }
 
     pub fn exceed(&mut self, exceeded: Exceeded) {

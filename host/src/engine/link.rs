@@ -103,6 +103,6 @@ impl<E: Compilable> Linked<E> {
     pub(crate) fn store(&self, context: CallContext) -> Store<CallState> {
         let (plugin, withdrawal) = (self.plugin.clone(), self.withdrawal.clone());
         let state = CallState::new(plugin, withdrawal, self.limits, &self.granted, context);
-        super::store::open(self.engine.inner(), self.engine.kind(), state)
+        super::store::open(self.engine.inner(), self.engine.fuel_max(), state)
     }
 }

@@ -15,7 +15,6 @@ use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView};
 
-use super::EngineKind;
 use super::call_error::CallError;
 use super::limits::{CallLimits, Exceeded, Meter, RESOURCES_MAX};
 use super::withdrawal::Withdrawal;
@@ -33,14 +32,11 @@ use crate::capability::settings::{Settings, SettingsView};
 use crate::capability::tasks::{Tasks, TasksView};
 use crate::capability::{Granted, Ledger};
 
-/// Fuel of a certification call: enough for every limit on time to come first.
-const FUEL: u64 = u64::MAX / 2;
-
 /// The data of one store: counters, and a state for each capability.
 pub struct CallState {
     pub(super) meter: Meter,
-    /// The engine counts what guest code runs.
-    fuelled: bool,
+    /// For each call, where the engine counts what guest code runs.
+    fuel_max: Option<u64>,
     table: ResourceTable,
     plugin: Arc<str>,
     withdrawal: Arc<Withdrawal>,
@@ -72,7 +68,7 @@ impl CallState {
         table.set_max_capacity(RESOURCES_MAX);
         Self {
             meter: Meter::new(limits),
-            fuelled: false,
+            fuel_max: None,
             table,
             wall: context.wall,
             ledger: Ledger::new(context.effects),
@@ -188,7 +184,11 @@ impl CallState {
 }
 
 /// A store with its limiter, its hooks and its deadline's rule; no call can be made before [`arm`].
-pub(super) fn open(engine: &wasmtime::Engine, kind: EngineKind, state: CallState) -> Store<CallState> {
+pub(super) fn open(
+    engine: &wasmtime::Engine,
+    fuel_max: Option<u64>,
+    state: CallState,
+) -> Store<CallState> {
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.meter);
     store.call_hook(|mut context, hook| {
@@ -202,7 +202,7 @@ pub(super) fn open(engine: &wasmtime::Engine, kind: EngineKind, state: CallState
             false => UpdateDeadline::Interrupt,
         })
     });
-    store.data_mut().fuelled = kind == EngineKind::Certification;
+    store.data_mut().fuel_max = fuel_max;
     store
 }
 
@@ -218,9 +218,9 @@ pub(crate) fn arm(store: &mut Store<CallState>) -> Result<Duration, CallError> {
     let wall = state.wall;
     state.meter.arm(wall, Instant::now());
     store.set_epoch_deadline(1);
-    if store.data().fuelled {
+    if let Some(fuel_max) = store.data().fuel_max {
         // Fails only on an engine without fuel; a store without fuel then traps at once, which a test would see.
-        store.set_fuel(FUEL).unwrap_or_default();
+        store.set_fuel(fuel_max).unwrap_or_default();
     }
     Ok(wall)
 }
@@ -253,8 +253,8 @@ pub(crate) fn settle<T>(
 /// What this store's call used so far.
 pub(crate) fn used(store: &Store<CallState>) -> Used {
     let state = store.data();
-    let left = state.fuelled.then(|| store.get_fuel().ok()).flatten();
-    Used { fuel: left.map(|left| FUEL.saturating_sub(left)), memory_bytes: state.meter.memory_bytes() }
+    let fuel = state.fuel_max.and_then(|most| Some(most.saturating_sub(store.get_fuel().ok()?)));
+    Used { fuel, memory_bytes: state.meter.memory_bytes(), host_calls: state.meter.host_calls() }
 }
 
 /// The report of a call: what it wrote only if its result is good.
