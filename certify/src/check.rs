@@ -40,6 +40,8 @@ use orch_trust::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use wasmparser::Validator;
 
+use crate::behaviour;
+
 const FINDINGS_MAX: usize = 32;
 const FINDING_CHARACTERS_MAX: usize = 500;
 /// Raised when a check begins to look at more or at something else.
@@ -63,6 +65,8 @@ pub enum Group {
     Compatibility,
     /// How it behaves in that role.
     Conformance(Role),
+    /// How it behaves when it is called in ways of our own.
+    Behaviour,
     /// Whether this tool still refuses what is known to be bad.
     SelfCheck,
 }
@@ -73,6 +77,7 @@ impl Group {
         let mut groups = vec![Self::Package, Self::Component, Self::Contents];
         groups.extend((level == Level::Certified).then_some(Self::Compatibility));
         groups.extend(roles.iter().copied().map(Self::Conformance));
+        groups.push(Self::Behaviour);
         groups.push(Self::SelfCheck);
         groups
     }
@@ -85,6 +90,7 @@ impl Group {
             Self::Compatibility => "compatibility".to_owned(),
             Self::Conformance(role) => format!("conformance/{}", role.as_str()),
             Self::SelfCheck => "self-check".to_owned(),
+            Self::Behaviour => "behaviour".to_owned(),
         }
     }
 
@@ -95,6 +101,7 @@ impl Group {
             "contents" => Some(Self::Contents),
             "compatibility" => Some(Self::Compatibility),
             "self-check" => Some(Self::SelfCheck),
+            "behaviour" => Some(Self::Behaviour),
             other => other.strip_prefix("conformance/").and_then(Role::from_word).map(Self::Conformance),
         }
     }
@@ -114,6 +121,7 @@ impl Group {
             ],
             Self::Contents => &["dependency-list", "sbom", "secrets", "dangerous-content"],
             Self::Compatibility => &["api-compatibility"],
+            Self::Behaviour => &behaviour::CHECKS,
             Self::Conformance(_) | Self::SelfCheck => return vec![self.name()],
         };
         fixed.iter().map(|id| (*id).to_owned()).collect()
@@ -201,7 +209,7 @@ pub fn run_static(group: Group, package: &PackageBytes, beside: &Beside) -> Vec<
         ],
         Group::Contents => &[dependency_list::check, sbom::check, secrets::check, dangerous_content::check],
         Group::Compatibility => &[api_compatibility::check],
-        Group::Conformance(_) | Group::SelfCheck => &[],
+        Group::Conformance(_) | Group::Behaviour | Group::SelfCheck => &[],
     };
     checks.iter().map(|check| timed(|| check(&subject))).collect()
 }

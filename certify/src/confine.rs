@@ -33,7 +33,7 @@ impl Ceilings {
                 cpu_seconds_max: 60,
                 file_bytes_max: 0,
             },
-            Group::Conformance(_) | Group::SelfCheck => Self {
+            Group::Conformance(_) | Group::Behaviour | Group::SelfCheck => Self {
                 data_bytes_max: 1 << 30,
                 address_bytes_max: 512 << 30,
                 cpu_seconds_max: 120,

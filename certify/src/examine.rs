@@ -111,7 +111,7 @@ pub fn examine_telling(
     let (mut results, mut measured, mut self_check) = (Vec::new(), Measured::default(), None);
     for group in Group::of(level, &roles) {
         let stopped = match group {
-            Group::Conformance(_) | Group::SelfCheck => {
+            Group::Conformance(_) | Group::Behaviour | Group::SelfCheck => {
                 results.iter().find(|result: &&CheckResult| stops(&required, result))
             }
             Group::Package | Group::Component | Group::Contents | Group::Compatibility => None,
@@ -129,6 +129,8 @@ pub fn examine_telling(
         results.extend(report.results);
         measured.fuel_max = measured.fuel_max.max(report.measured.fuel_max);
         measured.memory_bytes_max = measured.memory_bytes_max.max(report.measured.memory_bytes_max);
+        measured.host_calls_max = measured.host_calls_max.max(report.measured.host_calls_max);
+        measured.compile_ms = measured.compile_ms.max(report.measured.compile_ms);
         self_check = self_check.or(report.self_check);
     }
     let unmet = unmet(&required, &results);

@@ -10,7 +10,7 @@ use orch_trust::certificate::Measured;
 use orch_trust::package::PackageBytes;
 
 use crate::check::{Beside, Group, GroupReport, run_static};
-use crate::{conformance, self_check};
+use crate::{behaviour, conformance, self_check};
 
 /// What the checks of that group say of the package.
 pub fn run(group: Group, package: &PackageBytes, beside: &Beside, workspace: &Path) -> GroupReport {
@@ -23,6 +23,10 @@ pub fn run(group: Group, package: &PackageBytes, beside: &Beside, workspace: &Pa
         Group::Conformance(role) => {
             let (result, measured) = conformance::run(package, role, workspace);
             GroupReport { results: vec![result], measured, self_check: None }
+        }
+        Group::Behaviour => {
+            let (results, measured) = behaviour::run(package, workspace);
+            GroupReport { results, measured, self_check: None }
         }
         Group::SelfCheck => {
             let (result, self_check) = self_check::run(workspace, &|group, package, workspace| {

@@ -5,6 +5,7 @@
 //! that hold no key.
 //! Not here: what a certificate must hold (`orch-trust`), the engine (`orch-host`).
 
+pub mod behaviour;
 pub mod check;
 pub mod confine;
 pub mod conformance;

@@ -81,7 +81,7 @@ impl Sandbox {
 
     fn ask(&self, group: Group, folder: &Path, order: &Order) -> Result<GroupReport, String> {
         let wall = match group {
-            Group::Conformance(_) | Group::SelfCheck => self.conformance_wall,
+            Group::Conformance(_) | Group::Behaviour | Group::SelfCheck => self.conformance_wall,
             Group::Package | Group::Component | Group::Contents | Group::Compatibility => self.static_wall,
         };
         let mut child = Command::new(&self.program)

@@ -39,6 +39,7 @@ pub struct Engine {
     inner: wasmtime::Engine,
     kind: EngineKind,
     fuel_max: u64,
+    fixed: bool,
 }
 
 /// An engine that could not be made.
@@ -71,6 +72,11 @@ impl Engine {
         Self::of(EngineKind::Run { slots: 1 })
     }
 
+    /// The same engine, with clocks and random numbers that are the same in each call; for certification.
+    pub fn with_fixed_clocks(&self) -> Self {
+        Self { fixed: true, ..self.clone() }
+    }
+
     /// The same engine, with at most so much fuel for each call; only the engine of certification counts it.
     pub fn with_fuel(&self, fuel_max: u64) -> Self {
         Self { fuel_max, ..self.clone() }
@@ -80,7 +86,7 @@ impl Engine {
         let failed = |message: String| EngineError { kind: kind.as_str(), message };
         let inner = wasmtime::Engine::new(&kind.config()).map_err(|error| failed(format!("{error:#}")))?;
         ticker::start(&inner).map_err(|error| failed(error.to_string()))?;
-        Ok(Self { inner, kind, fuel_max: FUEL_MAX })
+        Ok(Self { inner, kind, fuel_max: FUEL_MAX, fixed: kind == EngineKind::Certification })
     }
 
     pub fn kind(&self) -> EngineKind {

@@ -133,12 +133,15 @@ pub struct Environment {
     pub target: String,
 }
 
-/// Evidence; enforced nowhere.
+/// The most of any one call. Evidence; enforced nowhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Measured {
     pub fuel_max: u64,
     pub memory_bytes_max: u64,
+    pub host_calls_max: u64,
+    /// Of the whole component, once.
+    pub compile_ms: u64,
 }
 
 /// How many of its known-bad packages the tool refused in the same run, each by the check that is there for it.
@@ -241,19 +244,17 @@ const STATIC_CHECKS: [(&str, u64); 14] = [
 ];
 /// Checks against the release before, and how many warnings each may have.
 const RELEASE_CHECKS: [(&str, u64); 1] = [("api-compatibility", 16)];
+/// Of a plugin that is called in ways of our own, and how many warnings each may have: at most one a role.
+const BEHAVIOUR_CHECKS: [(&str, u64); 5] =
+    [("fuzz", 6), ("permission-probe", 0), ("determinism", 6), ("resource-profile", 0), ("isolation", 0)];
 /// The rest of the pipeline. Until every one of them exists, nothing can be issued at this level.
-pub const CERTIFIED_ONLY: [&str; 11] = [
+pub const CERTIFIED_ONLY: [&str; 6] = [
     "dependency-match",
     "vulnerabilities",
     "licences",
     "dependency-review",
     "reproducible-build",
     "provenance",
-    "fuzz",
-    "permission-probe",
-    "determinism",
-    "resource-profile",
-    "isolation",
 ];
 
 /// The host's own list: what must be in a certificate of that level for a plugin of those roles.
@@ -262,6 +263,7 @@ pub fn required_checks(level: Level, roles: &[Role]) -> Vec<RequiredCheck> {
     let within = |(id, warnings_max): (&str, u64)| RequiredCheck { warnings_max, ..required(id.to_owned()) };
     let mut checks: Vec<RequiredCheck> = STATIC_CHECKS.into_iter().map(within).collect();
     checks.extend(roles.iter().map(|role| required(format!("conformance/{}", role.as_str()))));
+    checks.extend(BEHAVIOUR_CHECKS.map(within));
     checks.push(required("self-check".to_owned()));
     if level == Level::Certified {
         checks.extend(RELEASE_CHECKS.into_iter().map(within));

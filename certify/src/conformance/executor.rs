@@ -1,23 +1,23 @@
-//! Conformance of executors: one harmless task of its first kind, then tasks at the edges.
+//! Conformance of executors: one harmless task of its first kind, tasks at the edges, commands that go wrong.
 //!
-//! In -> out: a trial -> its findings.
-//! Invariant: commands meet fake processes that exit with 0, so nothing runs.
+//! In -> out: a kind -> cases.
+//! Invariant: commands meet fake processes, so nothing runs.
 //! Not here: what the task does in a real workspace.
 
-use orch_host::engine::CallError;
-use orch_host::role::executor::Executor;
+use orch_task::{Kind, Task};
 
-use super::{Expected, Trial, hostile_tasks, task};
+use super::case::{COMMANDS, Call, Case};
+use super::tasks;
 
-pub(super) async fn run(trial: &mut Trial) -> Result<(), CallError> {
-    let executor = Executor::link(&trial.engine, trial.compiled.clone())?;
-    let kind = trial.first_kind();
+pub(super) fn cases(kind: &Kind) -> Vec<Case> {
+    let execute = |task: Task, attempt| Call::Execute { task: Box::new(task), attempt };
     // An executor may need settings that only its own tasks have: it says so in words.
-    let good = task("first", &kind).into_iter().map(|task| ("execute", task));
-    let hostile = hostile_tasks(&kind).into_iter().map(|task| ("execute a hostile task", task));
-    for (call, task) in good.chain(hostile) {
-        let report = executor.execute(trial.context(), &task, 1).await;
-        trial.judge_report(call, Expected::AnswerOrFailure, report);
-    }
-    Ok(())
+    let mut cases = Vec::new();
+    let plain = |id: &str, attempt| tasks::plain(id, kind).map(|task| execute(task, attempt));
+    cases.extend(plain("first", 1).map(|call| Case::survived("plain", call)));
+    cases.extend(plain("last-attempt", u32::MAX).map(|call| Case::survived("last-attempt", call)));
+    let commands = COMMANDS.into_iter();
+    cases.extend(commands.filter_map(|(name, mood)| Some(Case::in_mood(name, &plain(name, 1)?, mood))));
+    cases.extend(tasks::odd(kind).into_iter().map(|(name, task)| Case::survived(name, execute(task, 1))));
+    cases
 }

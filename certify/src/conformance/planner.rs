@@ -1,114 +1,85 @@
-//! Conformance of planners: starts only what is ready, within slots and budget, and comes to an end.
+//! Conformance of planners: starts only what is ready, within slots and budget, and comes to an end, in whatever order
+//! it is told and asked.
 //!
-//! In -> out: a trial -> its findings.
-//! Limits: 64 rounds.
-//! Not here: the rules at run time (`orch-host`'s `drive/plan.rs`).
+//! Limits: 1000 changes and 256 kinds a call.
+//! Not here: driving a session and judging it (`session.rs`).
 
-use std::collections::BTreeSet;
-
-use orch_host::engine::CallError;
-use orch_host::role::planner::{Planner, PlannerChange, PlannerDecision, PlannerSession, ReadyTask};
+use orch_host::role::planner::{PlannerChange, ReadyTask};
 use orch_task::Status;
 
-use super::{Expected, Trial};
+use super::case::{Call, Case};
+use super::session::{Session, Step};
 
-const ROUNDS_MAX: usize = 64;
-const SLOTS: u32 = 2;
+const KINDS_MAX: usize = 256;
+const CHANGES_MAX: u32 = 1000;
 
-pub(super) async fn run(trial: &mut Trial) -> Result<(), CallError> {
-    let planner = Planner::link(&trial.engine, trial.compiled.clone())?;
-    let kinds = ["shell".to_owned(), "note".to_owned()];
-    let opened = planner.open(trial.context(), "{}", &kinds).await;
-    if let Some(mut session) = trial.judge("open", Expected::Answer, opened) {
-        trial.measure(session.used());
-        good(trial, &mut session).await;
-    }
-    let opened = planner.open(trial.context(), "\u{0}not json", &kinds).await;
-    trial.judge("open with settings that are no JSON", Expected::AnswerOrFailure, opened);
-    let opened = planner.open(trial.context(), "{}", &kinds).await;
-    if let Some(mut session) = trial.judge("open again", Expected::Answer, opened) {
-        hostile(trial, &mut session).await;
-    }
-    Ok(())
+pub(super) fn cases() -> Vec<Case> {
+    let to_the_end = |slots| Step::ToTheEnd { slots, status: Status::Done };
+    let next = |slots| Step::Next { slots };
+    let five = || five_ready(100);
+    let withdrawn = vec![PlannerChange::Withdrawn(0), PlannerChange::Withdrawn(1)];
+    let later = vec![ready(5, 9, 1), ready(6, i32::MIN, 1)];
+    let strict = [
+        ("plain", vec![five(), to_the_end(2)]),
+        ("one-slot", vec![five(), to_the_end(1)]),
+        ("most-slots", vec![five(), to_the_end(u32::MAX)]),
+        ("nothing-ready", vec![Step::Observe(vec![PlannerChange::Budget(100)]), next(2)]),
+        ("withdrawn", vec![five(), Step::Observe(withdrawn), to_the_end(2)]),
+        ("failed-tasks", vec![five(), Step::ToTheEnd { slots: 2, status: Status::Failed }]),
+        ("short-budget", vec![five_ready(3), to_the_end(2)]),
+        ("more-comes-later", vec![five(), next(2), Step::Observe(later), next(2), to_the_end(2)]),
+        ("after-the-end", vec![five(), to_the_end(2), next(2), Step::Observe(Vec::new()), next(1)]),
+    ];
+    let lenient = [
+        ("next-first", vec![next(1), five(), to_the_end(2)]),
+        ("nothing-told", vec![Step::Observe(Vec::new()), next(1)]),
+        ("odd-changes", vec![Step::Observe(odd_changes()), next(1), next(u32::MAX)]),
+    ];
+    let mut cases: Vec<Case> = Vec::new();
+    cases.extend(strict.map(|(name, steps)| Case::answered(name, plan("{}", 2, steps, true))));
+    cases.extend(lenient.map(|(name, steps)| Case::survived(name, plan("{}", 2, steps, false))));
+    cases.push(Case::survived("settings-no-json", plan("\u{0}not json", 2, Vec::new(), false)));
+    cases.push(Case::survived("settings-empty", plan("", 2, Vec::new(), false)));
+    let huge = format!("{{\"text\":\"{}\"}}", "y".repeat(60_000));
+    cases.push(Case::survived("settings-huge", plan(&huge, 2, Vec::new(), false)));
+    cases.push(Case::survived("most-kinds", plan("{}", KINDS_MAX, vec![five(), to_the_end(2)], false)));
+    cases.push(Case::survived("no-kinds", plan("{}", 0, vec![five(), to_the_end(2)], false)));
+    cases
 }
 
-/// Five tasks and money for all: some start, each once, until it says that it is finished.
-async fn good(trial: &mut Trial, session: &mut PlannerSession) {
-    let tasks: Vec<ReadyTask> = (0..5)
-        .map(|index| ReadyTask { index, priority: 5 - index as i32, cost: 1 + index % 2, kind: 0 })
-        .collect();
-    let mut ready: BTreeSet<u32> = (0..5).collect();
-    let mut changes: Vec<PlannerChange> = vec![PlannerChange::Budget(100)];
-    changes.extend(tasks.iter().copied().map(PlannerChange::Ready));
-    let mut left = 100;
-    for round in 0..ROUNDS_MAX {
-        let observed = session.observe(&changes).await;
-        trial.measure(session.used());
-        if trial.judge("observe", Expected::Answer, observed).is_none() {
-            return;
-        }
-        let answer = session.next(SLOTS).await;
-        trial.measure(session.used());
-        match trial.judge("next", Expected::Answer, answer) {
-            None => return,
-            Some(PlannerDecision::Wait) => return trial.wrong("next", "waits while nothing runs"),
-            Some(PlannerDecision::Finished(_)) if round == 0 => {
-                return trial.wrong("next", "is finished, though five tasks are ready and there is budget");
-            }
-            Some(PlannerDecision::Finished(_)) => return,
-            Some(PlannerDecision::Start(picked)) => {
-                if let Err(what) = take(&mut ready, &picked, SLOTS) {
-                    return trial.wrong("next", &what);
-                }
-                let cost =
-                    |index: &u32| tasks.iter().find(|task| task.index == *index).map_or(0, |task| task.cost);
-                left -= u64::from(picked.iter().map(cost).sum::<u32>());
-                changes = picked.iter().map(|index| PlannerChange::Finished(*index, Status::Done)).collect();
-                changes.push(PlannerChange::Budget(left));
-            }
-        }
-    }
-    trial.wrong("next", "is not finished when nothing is left to start");
+fn plan(settings: &str, kinds: usize, steps: Vec<Step>, strict: bool) -> Call {
+    let kinds = (0..kinds).map(|number| format!("kind-{number}")).collect();
+    Call::Plan(Session { settings: settings.to_owned(), kinds, steps, strict })
+}
+
+pub(crate) fn ready(index: u32, priority: i32, cost: u32) -> PlannerChange {
+    PlannerChange::Ready(ReadyTask { index, priority, cost, kind: 0 })
+}
+
+fn five_ready(budget: u64) -> Step {
+    let tasks = (0..5).map(|index| ready(index, 5 - index as i32, 1 + index % 2));
+    Step::Observe(std::iter::once(PlannerChange::Budget(budget)).chain(tasks).collect())
 }
 
 /// A thousand changes, most of them about tasks that nobody spoke of, and no money: nothing may start.
-async fn hostile(trial: &mut Trial, session: &mut PlannerSession) {
-    let ready = |index| ReadyTask { index, priority: i32::MIN, cost: u32::MAX, kind: 1 };
-    let mut changes: Vec<PlannerChange> = (0..300).map(|index| PlannerChange::Ready(ready(index))).collect();
+fn odd_changes() -> Vec<PlannerChange> {
+    let odd =
+        |index| PlannerChange::Ready(ReadyTask { index, priority: i32::MIN, cost: u32::MAX, kind: u16::MAX });
+    let mut changes: Vec<PlannerChange> = (0..300).map(odd).collect();
     changes.extend((0..300).map(PlannerChange::Withdrawn));
     changes.extend((0..200).map(|index| PlannerChange::Withdrawn(u32::MAX - index)));
-    changes.extend((0..195).map(|index| PlannerChange::Finished(1_000_000 + index, Status::InDoubt)));
-    changes.extend((7..10).map(|index| PlannerChange::Ready(ready(index))));
+    changes.extend((0..190).map(|index| PlannerChange::Finished(1_000_000 + index, Status::InDoubt)));
+    changes.extend((0..CHANGES_MAX - 992).map(odd));
     changes.extend([PlannerChange::Budget(u64::MAX), PlannerChange::Budget(0)]);
-    let observed = session.observe(&changes).await;
-    trial.measure(session.used());
-    if trial.judge("observe a thousand odd changes", Expected::AnswerOrFailure, observed).is_none() {
-        return;
-    }
-    for slots in [1, u32::MAX] {
-        let call = "next without budget";
-        let answer = session.next(slots).await;
-        trial.measure(session.used());
-        match trial.judge(call, Expected::AnswerOrFailure, answer) {
-            Some(PlannerDecision::Start(picked)) if !picked.is_empty() => {
-                return trial.wrong(call, "starts a task that costs more than is left");
-            }
-            Some(_) => {}
-            None => return,
-        }
-    }
+    changes
 }
 
-/// Takes what was picked out of what is ready.
-fn take(ready: &mut BTreeSet<u32>, picked: &[u32], slots: u32) -> Result<(), String> {
-    if picked.is_empty() {
-        return Err("starts an empty list".to_owned());
-    }
-    if picked.len() as u64 > u64::from(slots) {
-        return Err(format!("starts {} tasks in {slots} slots", picked.len()));
-    }
-    match picked.iter().find(|index| !ready.remove(index)) {
-        Some(index) => Err(format!("starts task {index}, which is not ready")),
-        None => Ok(()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_changes_are_as_many_as_a_host_tells() {
+        assert_eq!(odd_changes().len(), CHANGES_MAX as usize);
     }
 }

@@ -1,22 +1,27 @@
 //! Conformance of reflectors: tasks inside the grant, with ids of their own and known dependencies.
 //!
-//! In -> out: a trial -> its findings.
 //! Not here: the grant's bounds, which `orch-host`'s `role/reflector.rs` checks.
 
-use orch_host::engine::CallError;
-use orch_host::role::reflector::Reflector;
+use super::case::{Call, Case, STORES};
 
-use super::{Expected, Trial};
+pub(super) fn cases() -> Vec<Case> {
+    let reflect = |run: &str, tasks| Call::Reflect { run: run.to_owned(), tasks };
+    let mut cases = vec![
+        Case::answered("plain", reflect("run-1", 3)),
+        Case::survived("no-tasks", reflect("run-1", 0)),
+        Case::survived("most-tasks", reflect("run-1", u32::MAX)),
+    ];
+    cases.extend(odd_runs().into_iter().map(|(name, id)| Case::survived(name, reflect(&id, 1))));
+    cases.extend(STORES.map(|(name, mood)| Case::in_mood(name, &reflect(name, 3), mood)));
+    cases
+}
 
-pub(super) async fn run(trial: &mut Trial) -> Result<(), CallError> {
-    let reflector = Reflector::link(&trial.engine, trial.compiled.clone())?;
-    let report = reflector.reflect(trial.context(), "run-1", 3).await;
-    if let Some(asked) = trial.judge_report("reflect", Expected::Answer, report) {
-        trial.check_asked("reflect", &asked);
-    }
-    for (run, tasks) in [("", 0), ("\u{1b}[2J\u{0}", u32::MAX), (&*"r".repeat(64 * 1024), 1)] {
-        let report = reflector.reflect(trial.context(), run, tasks).await;
-        trial.judge_report("reflect on a hostile cycle", Expected::AnswerOrFailure, report);
-    }
-    Ok(())
+/// Ids of runs at the edges.
+pub(super) fn odd_runs() -> Vec<(&'static str, String)> {
+    vec![
+        ("empty-run-id", String::new()),
+        ("control-run-id", "\u{1b}[2J\u{0}\u{202e}".to_owned()),
+        ("boundary-run-id", "\u{10ffff}".repeat(32)),
+        ("long-run-id", "r".repeat(64 * 1024)),
+    ]
 }

@@ -56,7 +56,10 @@ fn pass_of(id: &str) -> String {
 
 fn report_of(ids: &[String]) -> String {
     let results: Vec<String> = ids.iter().map(|id| pass_of(id)).collect();
-    format!(r#"{{"results":[{}],"measured":{{"fuelMax":0,"memoryBytesMax":0}}}}"#, results.join(","))
+    format!(
+        r#"{{"results":[{}],"measured":{{"fuelMax":0,"memoryBytesMax":0,"hostCallsMax":0,"compileMs":0}}}}"#,
+        results.join(",")
+    )
 }
 
 /// Every check of the group that these children are asked for.

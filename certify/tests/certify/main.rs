@@ -8,6 +8,7 @@
     reason = "all of it is test code"
 )]
 
+mod behaviour;
 mod bombs;
 mod children;
 mod contents;

@@ -18,7 +18,7 @@ use super::call_error::CallError;
 use super::limits::CallLimits;
 use super::store::CallState;
 use super::withdrawal::Withdrawal;
-use super::{Compiled, Engine, EngineKind};
+use super::{Compiled, Engine};
 use crate::call::CallContext;
 use crate::capability::{self, Granted};
 use crate::cut::cut;
@@ -73,7 +73,7 @@ impl<E: Compilable> Linked<E> {
         linked.map_err(failed)?;
         let pre = linker.instantiate_pre(compiled.component()).map_err(failed)?;
         let limits = CallLimits::of(&evidence.manifest().limits);
-        let granted = Granted::new(permissions, engine.kind() == EngineKind::Certification);
+        let granted = Granted::new(permissions, engine.fixed);
         let withdrawal = compiled.withdrawal().clone();
         Ok(Self { evidence, engine: engine.clone(), plugin, pre, limits, granted, withdrawal })
     }

@@ -184,11 +184,7 @@ impl CallState {
 }
 
 /// A store with its limiter, its hooks and its deadline's rule; no call can be made before [`arm`].
-pub(super) fn open(
-    engine: &wasmtime::Engine,
-    fuel_max: Option<u64>,
-    state: CallState,
-) -> Store<CallState> {
+pub(super) fn open(engine: &wasmtime::Engine, fuel_max: Option<u64>, state: CallState) -> Store<CallState> {
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.meter);
     store.call_hook(|mut context, hook| {

@@ -1,0 +1,99 @@
+//! Behaviour: a plugin called in ways of our own, in engines of its own and with fake capabilities.
+//!
+//! In -> out: package, an empty folder -> a result for each of [`CHECKS`], and the most that any call used.
+//! Limits: the manifest's, and 10 s of wall time for each call; how many calls is said in each file.
+//! Invariant: what is asked depends on the package alone, so that every certifier asks the same; a panic or an abort
+//! of the host ends the process, and with it every check here in `error`.
+//! Not here: what each role must answer (`conformance/`), the process around it (`sandbox.rs`).
+
+mod determinism;
+mod fuzz;
+mod isolation;
+mod permission_probe;
+mod pool_probe;
+mod resource_profile;
+mod value;
+mod watch;
+
+use std::path::Path;
+
+use orch_host::engine::{CallError, Engine};
+use orch_trust::certificate::{CheckResult, Measured};
+use orch_trust::manifest::Role;
+use orch_trust::package::PackageBytes;
+
+use crate::check::{failed, timed, unfinished};
+use crate::conformance::actor::Actor;
+use crate::conformance::stage::{self, Setup, Stage};
+
+/// Ids, in the order of the results.
+pub const CHECKS: [&str; 5] = ["fuzz", "permission-probe", "determinism", "resource-profile", "isolation"];
+
+/// What one check works with.
+struct Scene<'a> {
+    stage: &'a Stage,
+    /// Linked in each of the plugin's roles.
+    actors: &'a [(Role, Actor)],
+    runtime: &'a tokio::runtime::Runtime,
+    package: &'a PackageBytes,
+    /// An empty folder of this check.
+    folder: &'a Path,
+    measured: &'a mut Measured,
+}
+
+/// Calls the plugin. `workspace`: empty.
+pub fn run(package: &PackageBytes, workspace: &Path) -> (Vec<CheckResult>, Measured) {
+    match prepare(package, workspace) {
+        Ok((stage, actors, runtime)) => {
+            let mut measured = stage.measured();
+            let results = CHECKS.iter().map(|id| {
+                let folder = workspace.join(id);
+                let scene = Scene {
+                    stage: &stage,
+                    actors: &actors,
+                    runtime: &runtime,
+                    package,
+                    folder: &folder,
+                    measured: &mut measured,
+                };
+                timed(|| check(id, scene))
+            });
+            (results.collect(), measured)
+        }
+        Err(Setup::Refused(finding)) => {
+            let refused = |id: &&str| failed(id, 1, vec![finding.clone()]);
+            (CHECKS.iter().map(refused).collect(), Measured::default())
+        }
+        Err(Setup::Broken(why)) => {
+            (CHECKS.iter().map(|id| unfinished(id, &why)).collect(), Measured::default())
+        }
+    }
+}
+
+type Prepared = (Stage, Vec<(Role, Actor)>, tokio::runtime::Runtime);
+
+fn prepare(package: &PackageBytes, workspace: &Path) -> Result<Prepared, Setup> {
+    let engine = Engine::certification().map_err(|error| Setup::Broken(error.to_string()))?;
+    let folder = workspace.join("project");
+    std::fs::create_dir(&folder).map_err(|error| Setup::Broken(format!("workspace: {error}")))?;
+    let stage = Stage::new(engine, package, &folder)?;
+    let actors = link(&stage).map_err(|error| Setup::Refused(format!("{}: {error}", error.code())))?;
+    let runtime = stage::runtime().map_err(|error| Setup::Broken(format!("runtime: {error}")))?;
+    Ok((stage, actors, runtime))
+}
+
+/// The plugin in each of its roles.
+fn link(stage: &Stage) -> Result<Vec<(Role, Actor)>, CallError> {
+    stage.manifest().roles.iter().map(|role| Ok((*role, Actor::link(stage, *role)?))).collect()
+}
+
+fn check(id: &str, scene: Scene<'_>) -> CheckResult {
+    let result = match id {
+        "fuzz" => fuzz::check(id, scene),
+        "permission-probe" => permission_probe::check(id, scene),
+        "determinism" => determinism::check(id, scene),
+        "resource-profile" => resource_profile::check(id, scene),
+        _ => isolation::check(id, scene),
+    };
+    result.unwrap_or_else(|why| unfinished(id, &why))
+}

@@ -1,0 +1,237 @@
+//! A planner's session, driven step by step beside a model of what may start.
+//!
+//! In -> out: [`Session`] -> its decisions, and what was wrong with them.
+//! Limits: 64 rounds to an end.
+//! Invariant: only what the model holds for ready, within slots and what is left, may start, in any session; a strict
+//! one may not wait while nothing runs either.
+//! Not here: which sessions there are (`planner.rs`), the rules at run time (`orch-host`'s `drive/plan.rs`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use orch_host::call::{CallContext, Used};
+use orch_host::engine::CallError;
+use orch_host::role::planner::{Planner, PlannerChange, PlannerDecision, PlannerSession};
+use orch_task::Status;
+use orch_trust::evidence::Candidate;
+
+use super::answer::Answer;
+
+const ROUNDS_MAX: usize = 64;
+
+/// What a planner goes through.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) settings: String,
+    pub(crate) kinds: Vec<String>,
+    pub(crate) steps: Vec<Step>,
+    /// What it is told makes sense, and so must what it says.
+    pub(crate) strict: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Observe(Vec<PlannerChange>),
+    Next {
+        slots: u32,
+    },
+    /// Asks until it is finished; whatever starts ends like this.
+    ToTheEnd {
+        slots: u32,
+        status: Status,
+    },
+}
+
+/// What may start, as far as the planner was told.
+#[derive(Default)]
+struct Model {
+    /// With what each costs.
+    ready: BTreeMap<u32, u32>,
+    running: BTreeSet<u32>,
+    left: u64,
+}
+
+impl Model {
+    fn tell(&mut self, change: PlannerChange) {
+        match change {
+            PlannerChange::Ready(task) => {
+                // Told twice, the cheaper one counts: nothing says which.
+                let cost = self.ready.get(&task.index).map_or(task.cost, |cost| task.cost.min(*cost));
+                self.ready.insert(task.index, cost);
+            }
+            PlannerChange::Withdrawn(index) => {
+                self.ready.remove(&index);
+            }
+            PlannerChange::Finished(index, _) => {
+                self.running.remove(&index);
+            }
+            PlannerChange::Budget(left) => self.left = left,
+        }
+    }
+
+    /// Starts what was picked; else what is wrong with it.
+    fn start(&mut self, picked: &[u32], slots: u32) -> Result<(), String> {
+        if picked.is_empty() {
+            return Err("starts an empty list".to_owned());
+        }
+        if picked.len() as u64 > u64::from(slots) {
+            return Err(format!("starts {} tasks in {slots} slots", picked.len()));
+        }
+        let mut spent: u64 = 0;
+        for index in picked {
+            let Some(cost) = self.ready.remove(index) else {
+                return Err(format!("starts task {index}, which is not ready"));
+            };
+            spent = spent.saturating_add(cost.into());
+            self.running.insert(*index);
+        }
+        match spent <= self.left {
+            true => {
+                self.left -= spent;
+                Ok(())
+            }
+            false => Err("starts what costs more than is left".to_owned()),
+        }
+    }
+}
+
+/// One session under way.
+struct Drive {
+    live: PlannerSession,
+    model: Model,
+    strict: bool,
+    used: Used,
+    decisions: Vec<PlannerDecision>,
+    faults: Vec<String>,
+}
+
+/// Goes through the session; says what it used. One that could not be opened left no report.
+pub(crate) async fn play(
+    planner: &Planner<Candidate>,
+    context: CallContext,
+    session: &Session,
+) -> (Result<Answer, CallError>, Used) {
+    let live = match planner.open(context, &session.settings, &session.kinds).await {
+        Ok(live) => live,
+        Err(error) => return (Err(error), Used::default()),
+    };
+    let mut drive = Drive {
+        used: live.used(),
+        live,
+        model: Model::default(),
+        strict: session.strict,
+        decisions: Vec::new(),
+        faults: Vec::new(),
+    };
+    for step in &session.steps {
+        let gone_on = match step {
+            Step::Observe(changes) => drive.observe(changes).await,
+            Step::Next { slots } => drive.next(*slots).await.map(drop),
+            Step::ToTheEnd { slots, status } => drive.to_the_end(*slots, *status).await,
+        };
+        if let Err(error) = gone_on {
+            return (Err(error), drive.used);
+        }
+        if !drive.faults.is_empty() {
+            break;
+        }
+    }
+    (Ok(Answer::Decisions(drive.decisions, drive.faults)), drive.used)
+}
+
+impl Drive {
+    async fn observe(&mut self, changes: &[PlannerChange]) -> Result<(), CallError> {
+        let observed = self.live.observe(changes).await;
+        self.measure();
+        for change in changes {
+            self.model.tell(*change);
+        }
+        observed
+    }
+
+    async fn next(&mut self, slots: u32) -> Result<PlannerDecision, CallError> {
+        let answer = self.live.next(slots).await;
+        self.measure();
+        let decision = answer?;
+        let wrong = match &decision {
+            PlannerDecision::Start(picked) => self.model.start(picked, slots).err(),
+            PlannerDecision::Wait if self.strict && self.model.running.is_empty() => {
+                Some("waits while nothing runs".to_owned())
+            }
+            PlannerDecision::Finished(_) if self.strict && self.can_start() && self.decisions.is_empty() => {
+                Some("is finished, though a task is ready and there is budget".to_owned())
+            }
+            PlannerDecision::Wait | PlannerDecision::Finished(_) => None,
+        };
+        self.faults.extend(wrong);
+        self.decisions.push(decision.clone());
+        Ok(decision)
+    }
+
+    async fn to_the_end(&mut self, slots: u32, status: Status) -> Result<(), CallError> {
+        for _ in 0..ROUNDS_MAX {
+            let decision = self.next(slots).await?;
+            if !self.faults.is_empty() || matches!(decision, PlannerDecision::Finished(_)) {
+                return Ok(());
+            }
+            let ended = std::mem::take(&mut self.model.running);
+            let mut changes: Vec<PlannerChange> =
+                ended.into_iter().map(|index| PlannerChange::Finished(index, status)).collect();
+            changes.push(PlannerChange::Budget(self.model.left));
+            self.observe(&changes).await?;
+        }
+        self.faults.push("is not finished when nothing is left to start".to_owned());
+        Ok(())
+    }
+
+    /// Whether a ready task fits what is left.
+    fn can_start(&self) -> bool {
+        self.model.ready.values().any(|cost| u64::from(*cost) <= self.model.left)
+    }
+
+    fn measure(&mut self) {
+        let used = self.live.used();
+        self.used.fuel = self.used.fuel.max(used.fuel);
+        self.used.memory_bytes = self.used.memory_bytes.max(used.memory_bytes);
+        self.used.host_calls = self.used.host_calls.max(used.host_calls);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use orch_host::role::planner::ReadyTask;
+
+    use super::*;
+
+    fn told(changes: &[PlannerChange]) -> Model {
+        let mut model = Model::default();
+        for change in changes {
+            model.tell(*change);
+        }
+        model
+    }
+
+    #[track_caller]
+    fn check(picked: &[u32], slots: u32, expected: Result<(), &str>) {
+        let ready = |index, cost| PlannerChange::Ready(ReadyTask { index, priority: 0, cost, kind: 0 });
+        let changes = [
+            PlannerChange::Budget(5),
+            ready(0, 2),
+            ready(1, 3),
+            ready(2, 1),
+            ready(3, 9),
+            PlannerChange::Withdrawn(2),
+        ];
+        let found = told(&changes).start(picked, slots);
+        assert_eq!(found, expected.map_err(str::to_owned));
+    }
+
+    #[test]
+    fn only_what_is_ready_starts_within_slots_and_budget() {
+        check(&[0, 1], 2, Ok(()));
+        check(&[], 2, Err("starts an empty list"));
+        check(&[0, 1], 1, Err("starts 2 tasks in 1 slots"));
+        check(&[2], 2, Err("starts task 2, which is not ready"));
+        check(&[0, 0], 2, Err("starts task 0, which is not ready"));
+        check(&[3], 2, Err("starts what costs more than is left"));
+    }
+}
