@@ -93,7 +93,9 @@ fn miss(recipe: &Recipe, results: &[CheckResult]) -> Option<String> {
 
 /// The group that has the check of that id.
 fn group_of(check: &str) -> Option<Group> {
-    Group::of(Level::Certified, &Role::ALL).into_iter().find(|group| group.checks().iter().any(|id| id == check))
+    Group::of(Level::Certified, &Role::ALL)
+        .into_iter()
+        .find(|group| group.checks().iter().any(|id| id == check))
 }
 
 #[cfg(test)]

@@ -127,7 +127,8 @@ mod tests {
         let fakes = Fakes::default();
         everything(&fakes).await;
         assert_eq!(beyond("p", &granted(), &fakes, &seen("")), [""; 0]);
-        let without: [(fn(&mut Permissions), &str); 4] = [
+        type Remove = fn(&mut Permissions);
+        let without: [(Remove, &str); 4] = [
             (|granted| granted.log = None, "logged"),
             (|granted| granted.kv = None, "kv"),
             (|granted| granted.files = None, "written"),

@@ -94,8 +94,7 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Outcome {
             console.note(&report::progress(result));
         }
     };
-    let examination =
-        examine_telling(&args.package, &package, level, &sandbox, &tell).map_err(fault)?;
+    let examination = examine_telling(&args.package, &package, level, &sandbox, &tell).map_err(fault)?;
     let mut report = Report::of(&plugin, &package, &examination);
     let verdict = examination.verdict();
     if verdict != Verdict::Passed {

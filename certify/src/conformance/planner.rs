@@ -14,24 +14,24 @@ const KINDS_MAX: usize = 256;
 const CHANGES_MAX: u32 = 1000;
 
 pub(super) fn cases() -> Vec<Case> {
-    let to_the_end = |slots| Step::ToTheEnd { slots, status: Status::Done };
+    let play_out = |slots| Step::ToTheEnd { slots, status: Status::Done };
     let next = |slots| Step::Next { slots };
     let five = || five_ready(100);
     let withdrawn = vec![PlannerChange::Withdrawn(0), PlannerChange::Withdrawn(1)];
     let later = vec![ready(5, 9, 1), ready(6, i32::MIN, 1)];
     let strict = [
-        ("plain", vec![five(), to_the_end(2)]),
-        ("one-slot", vec![five(), to_the_end(1)]),
-        ("most-slots", vec![five(), to_the_end(u32::MAX)]),
+        ("plain", vec![five(), play_out(2)]),
+        ("one-slot", vec![five(), play_out(1)]),
+        ("most-slots", vec![five(), play_out(u32::MAX)]),
         ("nothing-ready", vec![Step::Observe(vec![PlannerChange::Budget(100)]), next(2)]),
-        ("withdrawn", vec![five(), Step::Observe(withdrawn), to_the_end(2)]),
+        ("withdrawn", vec![five(), Step::Observe(withdrawn), play_out(2)]),
         ("failed-tasks", vec![five(), Step::ToTheEnd { slots: 2, status: Status::Failed }]),
-        ("short-budget", vec![five_ready(3), to_the_end(2)]),
-        ("more-comes-later", vec![five(), next(2), Step::Observe(later), next(2), to_the_end(2)]),
-        ("after-the-end", vec![five(), to_the_end(2), next(2), Step::Observe(Vec::new()), next(1)]),
+        ("short-budget", vec![five_ready(3), play_out(2)]),
+        ("more-comes-later", vec![five(), next(2), Step::Observe(later), next(2), play_out(2)]),
+        ("after-the-end", vec![five(), play_out(2), next(2), Step::Observe(Vec::new()), next(1)]),
     ];
     let lenient = [
-        ("next-first", vec![next(1), five(), to_the_end(2)]),
+        ("next-first", vec![next(1), five(), play_out(2)]),
         ("nothing-told", vec![Step::Observe(Vec::new()), next(1)]),
         ("odd-changes", vec![Step::Observe(odd_changes()), next(1), next(u32::MAX)]),
     ];
@@ -42,8 +42,8 @@ pub(super) fn cases() -> Vec<Case> {
     cases.push(Case::survived("settings-empty", plan("", 2, Vec::new(), false)));
     let huge = format!("{{\"text\":\"{}\"}}", "y".repeat(60_000));
     cases.push(Case::survived("settings-huge", plan(&huge, 2, Vec::new(), false)));
-    cases.push(Case::survived("most-kinds", plan("{}", KINDS_MAX, vec![five(), to_the_end(2)], false)));
-    cases.push(Case::survived("no-kinds", plan("{}", 0, vec![five(), to_the_end(2)], false)));
+    cases.push(Case::survived("most-kinds", plan("{}", KINDS_MAX, vec![five(), play_out(2)], false)));
+    cases.push(Case::survived("no-kinds", plan("{}", 0, vec![five(), play_out(2)], false)));
     cases
 }
 

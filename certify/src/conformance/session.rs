@@ -126,7 +126,7 @@ pub(crate) async fn play(
         let gone_on = match step {
             Step::Observe(changes) => drive.observe(changes).await,
             Step::Next { slots } => drive.next(*slots).await.map(drop),
-            Step::ToTheEnd { slots, status } => drive.to_the_end(*slots, *status).await,
+            Step::ToTheEnd { slots, status } => drive.play_out(*slots, *status).await,
         };
         if let Err(error) = gone_on {
             return (Err(error), drive.used);
@@ -167,7 +167,7 @@ impl Drive {
         Ok(decision)
     }
 
-    async fn to_the_end(&mut self, slots: u32, status: Status) -> Result<(), CallError> {
+    async fn play_out(&mut self, slots: u32, status: Status) -> Result<(), CallError> {
         for _ in 0..ROUNDS_MAX {
             let decision = self.next(slots).await?;
             if !self.faults.is_empty() || matches!(decision, PlannerDecision::Finished(_)) {

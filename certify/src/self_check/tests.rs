@@ -8,6 +8,7 @@ use orch_trust::certificate::required_checks;
 
 use super::recipes::WITHOUT;
 use super::*;
+use crate::check::Beside;
 use crate::group;
 
 type Known = RefCell<BTreeMap<Vec<u8>, GroupReport>>;
@@ -18,7 +19,7 @@ fn remembered(known: &Known, group: Group, package: &PackageBytes, workspace: &P
     if let Some(report) = known.borrow().get(&key) {
         return report.clone();
     }
-    let report = group::run(group, package, workspace);
+    let report = group::run(group, package, &Beside::default(), workspace);
     known.borrow_mut().insert(key, report.clone());
     report
 }
@@ -34,7 +35,8 @@ fn run_with(broken: &dyn Fn(&mut CheckResult), known: &Known) -> (CheckResult, O
 
 #[test]
 fn each_required_check_has_a_bad_package_or_a_reason() {
-    let offered: Vec<String> = Group::of(&Role::ALL).into_iter().flat_map(Group::checks).collect();
+    let offered: Vec<String> =
+        Group::of(Level::Certified, &Role::ALL).into_iter().flat_map(Group::checks).collect();
     for level in [Level::Local, Level::Certified] {
         for required in required_checks(level, &Role::ALL) {
             // What no group offers cannot pass either: its level is refused before anything runs.
@@ -105,7 +107,7 @@ fn samples_without_a_defect_pass_every_check() {
     let package = Samples::default().executor().unwrap().seal().unwrap();
     for group in [Group::Package, Group::Component, Group::Conformance(Role::Executor)] {
         let workspace = tempfile::tempdir().unwrap();
-        for result in group::run(group, &package, workspace.path()).results {
+        for result in group::run(group, &package, &Beside::default(), workspace.path()).results {
             assert_eq!(result.status, CheckStatus::Pass, "{}: {:?}", result.id, result.findings);
         }
     }

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use orch_certify::check::Beside;
 use orch_certify::examine::examine;
 use orch_certify::issue::assemble;
 use orch_certify::sandbox::Sandbox;
@@ -22,7 +23,7 @@ const NOW: UnixSeconds = UnixSeconds(1_700_000_000);
 fn tool_without_memory(home: &std::path::Path) -> PathBuf {
     let workspace = tempfile::tempdir().unwrap();
     let (result, counted) = self_check::run(workspace.path(), &|of, package, folder| {
-        let mut report = group::run(of, package, folder);
+        let mut report = group::run(of, package, &Beside::default(), folder);
         for result in report.results.iter_mut().filter(|result| result.id == "memory") {
             result.status = CheckStatus::Pass;
             result.findings.clear();

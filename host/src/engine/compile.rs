@@ -71,7 +71,7 @@ impl Compiled<Candidate> {
     /// The first permission that is not within what the package asks for.
     pub fn narrowed(&self, permissions: &Permissions, limits: Limits) -> Result<Self, PermissionExcess> {
         let evidence = Arc::new(self.evidence.narrowed(permissions, limits)?);
-        Ok(Self { evidence, component: self.component.clone() })
+        Ok(Self { evidence, component: self.component.clone(), withdrawal: self.withdrawal.clone() })
     }
 }
 
