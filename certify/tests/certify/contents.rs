@@ -126,6 +126,16 @@ fn the_bill_of_materials_is_of_this_component() {
     refuse(|bill| drop(bill["dependencies"].as_array_mut().unwrap().remove(0)), "sbom-incomplete");
     refuse(|bill| bill["components"][0]["purl"] = "pkg:npm/helper@1.2.3".into(), "sbom-package");
     refuse(|bill| bill["components"][0]["purl"] = "pkg:cargo/helper@1.2.4".into(), "sbom-package");
+    refuse(|bill| drop(bill["components"][0].as_object_mut().unwrap().remove("version")), "sbom-package");
+    refuse(
+        |bill| {
+            let mut again = bill["components"][0].clone();
+            again["bom-ref"] = "again".into();
+            bill["components"].as_array_mut().unwrap().push(again);
+            bill["dependencies"].as_array_mut().unwrap().push(json!({ "ref": "again" }));
+        },
+        "sbom-surplus",
+    );
     let text = sbom(&component).to_string().replacen("{", "{\"version\":1,", 1);
     let twice = Package::bare(Role::Executor, &component, &text, |_| {});
     ends(&twice, "sbom", CheckStatus::Fail, "sbom-unreadable");
