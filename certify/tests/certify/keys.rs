@@ -117,6 +117,18 @@ fn a_certificate_is_used_again_in_the_first_half_of_its_life_only() {
     assert_eq!(still_valid(&read(&package), Level::Certified, &key, now()), None);
 }
 
+#[test]
+fn a_certificate_does_not_answer_for_ids_that_are_named_later() {
+    let package = sound();
+    let home = package.home.path();
+    keys(home);
+    succeeds(home, &["run", "package", "--key", "cert.key"]);
+    std::fs::write(home.join("known"), "dem0/sample").unwrap();
+    let output = orch_certify(home, &["run", "package", "--key", "cert.key", "--known", "known"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("name-confusable"));
+}
+
 type Edit<'a> = &'a dyn Fn(&mut Certificate);
 
 /// A statement of `run --out`, and its package.
