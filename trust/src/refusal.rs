@@ -76,9 +76,7 @@ refusals! {
     RootUnknownKey { key: KeyId } => "root-unknown-key", "trust root is signed by key `{key}`, which is no root key of it or of the one before";
     RootNotYet { issued: UnixSeconds } => "root-not-yet", "trust root is from the future: {issued}";
     RootExpired { expires: UnixSeconds } => "root-expired", "trust root ended at {expires}";
-    RootTrusted { file: String } => "root-trusted", "there is a trust root, and `{file}` would be another authority";
     // Trust state.
-    TrustStateMissing => "trust-state-missing", "there is a trust root, and what this host has seen of it is gone";
     TrustStateMalformed { why: String } => "trust-state-malformed", "trust state is malformed: {why}";
     TrustStateMac => "trust-state-mac", "trust state was not written by this host";
     ClockWentBack { now: UnixSeconds, latest: UnixSeconds } => "clock-went-back", "clock says {now}, and {latest} was seen before";
@@ -210,10 +208,7 @@ impl Refusal {
             Self::RootExpired { .. } | Self::RootVersion { .. } => {
                 "`orch-host plugin trust FILE` takes each newer version of the trust root, one after the other".to_owned()
             }
-            Self::RootTrusted { file } => {
-                format!("remove `{file}`; whom it names is said by the trust root's next version")
-            }
-            Self::TrustStateMissing | Self::TrustStateMac | Self::TrustStateMalformed { .. } => {
+            Self::TrustStateMac | Self::TrustStateMalformed { .. } => {
                 "`orch-host plugin trust FILE --sha256 HASH` begins anew with a root whose hash a person says".to_owned()
             }
             Self::ClockWentBack { .. } => "set the clock; the next version of the trust root forgets a wrong one".to_owned(),

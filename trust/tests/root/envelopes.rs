@@ -212,6 +212,17 @@ fn s12_s13_there_is_a_signature_and_at_most_sixteen() {
 }
 
 #[test]
+fn k11_a_list_is_signed_by_revokers_and_by_nobody_else() {
+    let world = World::good();
+    let by =
+        |key| code_of(&world.root_bytes(), &world.freshness_bytes(), &signed(&world.revocations, &[key]));
+    assert_eq!(by(REVOKER), None);
+    for other in [FRESHNESS, PUBLISHER, CERTIFIER, ROOTS[0], STRANGER] {
+        assert_eq!(by(other), Some("revocations-unknown-key"));
+    }
+}
+
+#[test]
 fn s14_every_signature_holds_wherever_it_stands() {
     let world = World::with(|world| {
         let role = &mut world.root.roles.freshness;
