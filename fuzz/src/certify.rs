@@ -50,8 +50,12 @@ pub(crate) fn valid_report() -> Vec<(&'static str, Vec<u8>)> {
         let ids = group.checks();
         let results =
             good().certificate.checks.iter().filter(|check| ids.contains(&check.id)).cloned().collect();
-        serde_json::to_vec(&GroupReport { results, measured: Measured { fuel_max: 1, memory_bytes_max: 2 } })
-            .unwrap()
+        serde_json::to_vec(&GroupReport {
+            results,
+            measured: Measured { fuel_max: 1, memory_bytes_max: 2, ..Measured::default() },
+            self_check: None,
+        })
+        .unwrap()
     };
     vec![
         ("valid-package", report(GROUPS[0])),

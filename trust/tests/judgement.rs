@@ -8,6 +8,7 @@
 #[path = "admission/make.rs"]
 mod make;
 
+use orch_trust::agreement::{Wanted, agree};
 use orch_trust::authority::{Certifier, Level};
 use orch_trust::certificate::{self, Certificate, CheckResult, CheckStatus, RequiredCheck, Shortfall, Tool};
 use orch_trust::digest::Sha256Digest;
@@ -59,8 +60,8 @@ fn counts(edit: fn(&mut Certificate), seed: u8, level: Level) -> (UnixSeconds, L
     let (mut files, mut rules) = Make::good().build();
     let package = PackageBytes::new(files.clone()).unwrap();
     let manifest = Manifest::parse(package.manifest()).unwrap();
-    let first = certificate::verify(&package, &manifest, &rules.certifiers, Level::Local, NOW).unwrap();
-    let mut other = first;
+    let first = certificate::verify(&package, &manifest, &rules.certifiers, NOW).unwrap();
+    let mut other = first[0].certificate.clone();
     other.level = level;
     edit(&mut other);
     if level == Level::Certified {
@@ -74,12 +75,12 @@ fn counts(edit: fn(&mut Certificate), seed: u8, level: Level) -> (UnixSeconds, L
     other.result_digest = other.results();
     let (name, bytes) = certificate::sign(&package, other, &second).unwrap();
     files.insert(name, bytes.into());
-    let certifier =
-        Certifier { key: second.public(), owner: "two".into(), profile: Level::Certified, not_after: None };
-    rules.certifiers.push(certifier);
+    rules.certifiers.push(Certifier::new(second.public(), "two".into(), Level::Certified));
     let package = PackageBytes::new(files).unwrap();
-    let found = certificate::verify(&package, &manifest, &rules.certifiers, Level::Local, NOW).unwrap();
-    (found.valid_until, found.level)
+    let sound = certificate::verify(&package, &manifest, &rules.certifiers, NOW).unwrap();
+    let wanted = Wanted { level: Level::Local, threshold: 1, independent: false };
+    let found = agree(&sound, &rules.certifiers, wanted, &[], NOW).unwrap();
+    (found.valid_until, found.certificate.level)
 }
 
 #[test]
@@ -101,8 +102,8 @@ fn a_level_lives_so_many_days_at_most() {
         rules.certifiers.iter_mut().for_each(|certifier| certifier.profile = Level::Certified);
         let package = PackageBytes::new(files.clone()).unwrap();
         let manifest = Manifest::parse(package.manifest()).unwrap();
-        let mut found =
-            certificate::verify(&package, &manifest, &rules.certifiers, Level::Local, NOW).unwrap();
+        let sound = certificate::verify(&package, &manifest, &rules.certifiers, NOW).unwrap();
+        let mut found = sound[0].certificate.clone();
         found.level = Level::Certified;
         found.valid_until = NOW.plus(days * DAY);
         let required = certificate::required_checks(Level::Certified, &manifest.roles).into_iter();
@@ -112,7 +113,7 @@ fn a_level_lives_so_many_days_at_most() {
         let (name, bytes) = certificate::sign(&package, found, &SecretKey::from_seed(&[2; 32])).unwrap();
         files.insert(name, bytes.into());
         let package = PackageBytes::new(files).unwrap();
-        let verified = certificate::verify(&package, &manifest, &rules.certifiers, Level::Certified, NOW);
+        let verified = certificate::verify(&package, &manifest, &rules.certifiers, NOW);
         verified.map(|_| ()).map_err(|refusal| refusal.code())
     };
     assert_eq!(until(90), Ok(()));
@@ -127,7 +128,7 @@ fn a_clock_that_is_five_minutes_ahead_is_borne() {
         let (files, rules) = make.build();
         let package = PackageBytes::new(files).unwrap();
         let manifest = Manifest::parse(package.manifest()).unwrap();
-        let found = certificate::verify(&package, &manifest, &rules.certifiers, Level::Local, NOW);
+        let found = certificate::verify(&package, &manifest, &rules.certifiers, NOW);
         found.map(|_| ()).map_err(|refusal| refusal.code())
     };
     assert_eq!(finished_at(300), Ok(()));

@@ -67,10 +67,10 @@ enum PurposeName {
     Certificate,
 }
 
-fn public_key(text: &str) -> Result<String, Fault> {
+fn public_key(text: &str) -> Result<PublicKey, Fault> {
     match PublicKey::from_base64(text) {
-        Ok(key) => Ok(key.to_base64()),
-        Err(_) => Ok(read_public(Path::new(text))?.0.key.to_base64()),
+        Ok(key) => Ok(key),
+        Err(_) => Ok(read_public(Path::new(text))?.0.key),
     }
 }
 
@@ -85,10 +85,11 @@ pub(crate) fn run(args: &DelegateArgs, console: &Console) -> Outcome {
         }
     };
     let key = read_key_of(&args.key, KeyPurpose::CiIssuer)?;
+    let delegate = public_key(&args.delegate)?;
     let issued = now();
     let document = DelegationDocument {
         kind: DelegationDocument::KIND.to_owned(),
-        key: public_key(&args.delegate)?,
+        key: delegate.to_base64(),
         purpose: match args.purpose {
             PurposeName::Release => Purpose::Release,
             PurposeName::Certificate => Purpose::Certificate,
@@ -99,10 +100,10 @@ pub(crate) fn run(args: &DelegateArgs, console: &Console) -> Outcome {
         issued,
         expires: issued.plus(args.minutes * 60),
     };
-    let (name, bytes) =
+    let bytes =
         delegation::sign(&document, &[&key]).map_err(|error| document_fault(DocumentError::Sign(error)))?;
     let folder = args.out.clone().or_else(|| args.package.clone()).unwrap_or_default();
-    let path = folder.join(name);
+    let path = folder.join(delegation::file_name(delegate.id()));
     let write = |source| document_fault(DocumentError::Write { path: path.clone(), source });
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(write)?;
