@@ -93,13 +93,11 @@ pub(crate) fn valid_policy() -> Vec<(&'static str, Vec<u8>)> {
 pub(crate) fn valid_authority() -> Vec<(&'static str, Vec<u8>)> {
     let key = SecretKey::from_seed(&[3; 32]).public();
     let publisher = Publisher {
-        key,
-        owner: "acme".into(),
-        namespaces: vec!["acme/".into(), "local/".into()],
         max_permissions: serde_json::from_str(EVERYTHING).ok(),
         not_after: Some(NOW),
+        ..Publisher::new(key, "acme".into(), vec!["acme/".into(), "local/".into()])
     };
-    let certifier = Certifier { key, owner: "me".into(), profile: Level::Local, not_after: Some(NOW) };
+    let certifier = Certifier { not_after: Some(NOW), ..Certifier::new(key, "me".into(), Level::Local) };
     vec![
         ("valid-publisher", publisher.render().into_bytes()),
         ("valid-certifier", certifier.render().into_bytes()),

@@ -9,7 +9,7 @@ use orch_trust::admission::{Rules, admit};
 use orch_trust::approval::Approval;
 use orch_trust::authority::{Certifier, Level, Publisher};
 use orch_trust::certificate::{
-    self, Certificate, CheckResult, CheckStatus, Environment, Measured, required_checks,
+    self, Certificate, CheckResult, CheckStatus, Environment, Measured, SelfCheck, required_checks,
 };
 use orch_trust::digest::Sha256Digest;
 use orch_trust::facts::Facts;
@@ -113,6 +113,7 @@ fn certificate(manifest: &Manifest, facts: Facts) -> Certificate {
         facts,
         checks: required.into_iter().map(|required| check(required.id)).collect(),
         measured: Measured::default(),
+        self_check: SelfCheck { corpus_sha256: Sha256Digest::of(b"corpus"), rejected: 9, of: 9 },
         result_digest: Sha256Digest::of(b""),
         started_at: NOW,
         finished_at: NOW,
@@ -126,19 +127,8 @@ fn rules(manifest: &Manifest, publisher: &SecretKey, certifier: &SecretKey) -> R
     let (id, version) = (manifest.id.clone(), manifest.version.clone());
     let approval = Approval { id: id.clone(), version, permissions: manifest.permissions.clone(), at: NOW };
     Rules {
-        publishers: vec![Publisher {
-            key: publisher.public(),
-            owner: "acme".into(),
-            namespaces: vec!["acme/".into()],
-            max_permissions: None,
-            not_after: None,
-        }],
-        certifiers: vec![Certifier {
-            key: certifier.public(),
-            owner: "me".into(),
-            profile: Level::Local,
-            not_after: None,
-        }],
+        publishers: vec![Publisher::new(publisher.public(), "acme".into(), vec!["acme/".into()])],
+        certifiers: vec![Certifier::new(certifier.public(), "me".into(), Level::Local)],
         policy: Policy::parse("[namespaces.acme.allow]\nlog = {}\n").unwrap(),
         approvals: [(id, approval)].into(),
         ..Rules::default()
