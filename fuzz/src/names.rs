@@ -21,7 +21,7 @@ pub(crate) fn names(bytes: &[u8]) -> bool {
     }
     if let Ok(time) = UnixSeconds::parse(text) {
         assert_eq!(time.to_string(), text);
-        assert_eq!(UnixSeconds::parse(&time.plus(1).to_string()).is_ok_and(|next| next <= time), false);
+        assert!(!UnixSeconds::parse(&time.plus(1).to_string()).is_ok_and(|next| next <= time));
         taken = true;
     }
     if let Ok(bytes) = base64_decode(text) {

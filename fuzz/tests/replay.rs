@@ -1,4 +1,5 @@
 //! The corpus, without libFuzzer: every input that fuzzing found worth keeping, and the valid examples.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -21,6 +21,7 @@ pub mod newcomer;
 pub mod random;
 pub mod swap;
 pub mod twins;
+pub mod under_root;
 pub mod vouch;
 
 use std::path::{Path, PathBuf};
