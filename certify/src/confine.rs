@@ -34,7 +34,7 @@ impl Ceilings {
                 file_bytes_max: 0,
             },
             Group::Conformance(_) | Group::Behaviour | Group::SelfCheck => Self {
-                data_bytes_max: 1 << 30,
+                data_bytes_max: 1536 << 20,
                 address_bytes_max: 512 << 30,
                 cpu_seconds_max: 120,
                 file_bytes_max: 16 << 20,

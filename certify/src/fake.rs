@@ -340,10 +340,16 @@ impl Processes for FakeProcesses {
             // No process has these.
             let started = Effect::ProcessStarted { program, pid: 0, start_ticks: 0, boot_id: String::new() };
             effects.record(started).await?;
+            let kept = usize::try_from(request.capture_bytes).unwrap_or(usize::MAX);
             remember(&self.requests, request);
             match lock(&self.answer).clone() {
                 Some(output) => Ok(output),
-                None => self.mood.output(),
+                None => self.mood.output().map(|mut output| {
+                    // As the host does: no more than was asked for.
+                    output.stdout.truncate(kept);
+                    output.stderr.truncate(kept);
+                    output
+                }),
             }
         })
     }

@@ -132,6 +132,16 @@ mod tests {
     }
 
     #[test]
+    fn a_call_ends_when_its_fuel_is_used_up() {
+        let home = tempfile::tempdir().unwrap();
+        let engine = Engine::certification().unwrap();
+        let stage = stage(&engine, &module(1024, 2048, ""), &home.path().join("x")).unwrap();
+        assert_eq!(call(&stage, &runtime().unwrap()).unwrap(), None);
+        let found = call(&stage.with_fuel(1000), &runtime().unwrap()).unwrap().unwrap();
+        assert!(found.contains("limit `fuel`"), "{found}");
+    }
+
+    #[test]
     fn the_pool_of_a_run_leaves_nothing() {
         let home = tempfile::tempdir().unwrap();
         let found = look(&Engine::single().unwrap(), home.path(), &runtime().unwrap()).unwrap();

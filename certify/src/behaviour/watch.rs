@@ -89,6 +89,8 @@ mod tests {
     use super::*;
     use crate::conformance::answer::Answer;
 
+    type Change = fn(&mut Permissions);
+
     fn seen(answer: &str) -> Seen {
         Seen {
             answer: Ok(Answer::Done(answer.to_owned())),
@@ -127,8 +129,7 @@ mod tests {
         let fakes = Fakes::default();
         everything(&fakes).await;
         assert_eq!(beyond("p", &granted(), &fakes, &seen("")), [""; 0]);
-        type Remove = fn(&mut Permissions);
-        let without: [(Remove, &str); 4] = [
+        let without: [(Change, &str); 4] = [
             (|granted| granted.log = None, "logged"),
             (|granted| granted.kv = None, "kv"),
             (|granted| granted.files = None, "written"),

@@ -47,7 +47,8 @@ struct Model {
     /// With what each costs.
     ready: BTreeMap<u32, u32>,
     running: BTreeSet<u32>,
-    left: u64,
+    /// None: nobody spoke of a budget, so there is none.
+    left: Option<u64>,
 }
 
 impl Model {
@@ -64,7 +65,7 @@ impl Model {
             PlannerChange::Finished(index, _) => {
                 self.running.remove(&index);
             }
-            PlannerChange::Budget(left) => self.left = left,
+            PlannerChange::Budget(left) => self.left = Some(left),
         }
     }
 
@@ -84,12 +85,13 @@ impl Model {
             spent = spent.saturating_add(cost.into());
             self.running.insert(*index);
         }
-        match spent <= self.left {
-            true => {
-                self.left -= spent;
+        let Some(left) = self.left else { return Ok(()) };
+        match left.checked_sub(spent) {
+            Some(left) => {
+                self.left = Some(left);
                 Ok(())
             }
-            false => Err("starts what costs more than is left".to_owned()),
+            None => Err("starts what costs more than is left".to_owned()),
         }
     }
 }
@@ -126,7 +128,7 @@ pub(crate) async fn play(
         let gone_on = match step {
             Step::Observe(changes) => drive.observe(changes).await,
             Step::Next { slots } => drive.next(*slots).await.map(drop),
-            Step::ToTheEnd { slots, status } => drive.play_out(*slots, *status).await,
+            Step::ToTheEnd { slots, status } => drive.go_to_the_end(*slots, *status).await,
         };
         if let Err(error) = gone_on {
             return (Err(error), drive.used);
@@ -167,7 +169,7 @@ impl Drive {
         Ok(decision)
     }
 
-    async fn play_out(&mut self, slots: u32, status: Status) -> Result<(), CallError> {
+    async fn go_to_the_end(&mut self, slots: u32, status: Status) -> Result<(), CallError> {
         for _ in 0..ROUNDS_MAX {
             let decision = self.next(slots).await?;
             if !self.faults.is_empty() || matches!(decision, PlannerDecision::Finished(_)) {
@@ -176,7 +178,7 @@ impl Drive {
             let ended = std::mem::take(&mut self.model.running);
             let mut changes: Vec<PlannerChange> =
                 ended.into_iter().map(|index| PlannerChange::Finished(index, status)).collect();
-            changes.push(PlannerChange::Budget(self.model.left));
+            changes.extend(self.model.left.map(PlannerChange::Budget));
             self.observe(&changes).await?;
         }
         self.faults.push("is not finished when nothing is left to start".to_owned());
@@ -185,7 +187,8 @@ impl Drive {
 
     /// Whether a ready task fits what is left.
     fn can_start(&self) -> bool {
-        self.model.ready.values().any(|cost| u64::from(*cost) <= self.model.left)
+        let fits = |cost: &u32| self.model.left.is_none_or(|left| u64::from(*cost) <= left);
+        self.model.ready.values().any(fits)
     }
 
     fn measure(&mut self) {
@@ -233,5 +236,7 @@ mod tests {
         check(&[2], 2, Err("starts task 2, which is not ready"));
         check(&[0, 0], 2, Err("starts task 0, which is not ready"));
         check(&[3], 2, Err("starts what costs more than is left"));
+        let ready = ReadyTask { index: 0, priority: 0, cost: 9, kind: 0 };
+        assert_eq!(told(&[PlannerChange::Ready(ready)]).start(&[0], 1), Ok(()), "no budget was told");
     }
 }

@@ -11,6 +11,7 @@
 mod behaviour;
 mod bombs;
 mod children;
+mod compile_bombs;
 mod contents;
 mod defects;
 mod guest;
