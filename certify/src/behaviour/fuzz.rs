@@ -1,8 +1,8 @@
 //! Fuzzing: calls with values from a seed, while the fakes answer in every mood.
 //!
 //! In -> out: a scene -> `fuzz`.
-//! Limits: 24 cases a role, two for each of an auditor's exports, 2,000,000,000 fuel each; the rest is not run after
-//! one that hangs. A seed is the component's digest.
+//! Limits: 24 cases a role, 48 for an auditor, which has two exports; 2,000,000,000 fuel each; after one that hangs the
+//! role's rest is not run. The seed is the component's digest.
 //! Invariant: a trap or a limit on space is legal and counted; an answer outside the rules, a call that does not end,
 //! and anything of the call that the host still holds after it is not.
 //! Not here: the values (`value.rs`).

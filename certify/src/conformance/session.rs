@@ -164,8 +164,13 @@ impl Drive {
             }
             PlannerDecision::Wait | PlannerDecision::Finished(_) => None,
         };
+        let gone_on = wrong.is_none() && matches!(decision, PlannerDecision::Start(_));
         self.faults.extend(wrong);
         self.decisions.push(decision.clone());
+        // A host says what is left after every change to it, before it asks again.
+        if let Some(left) = self.model.left.filter(|_| gone_on) {
+            self.observe(&[PlannerChange::Budget(left)]).await?;
+        }
         Ok(decision)
     }
 
@@ -176,9 +181,8 @@ impl Drive {
                 return Ok(());
             }
             let ended = std::mem::take(&mut self.model.running);
-            let mut changes: Vec<PlannerChange> =
+            let changes: Vec<PlannerChange> =
                 ended.into_iter().map(|index| PlannerChange::Finished(index, status)).collect();
-            changes.extend(self.model.left.map(PlannerChange::Budget));
             self.observe(&changes).await?;
         }
         self.faults.push("is not finished when nothing is left to start".to_owned());
