@@ -52,7 +52,7 @@ fn a_compile_bomb_is_ended_and_its_memory_is_bounded() {
     let read = package::read(&package.folder()).unwrap();
     let program = PathBuf::from(env!("CARGO_BIN_EXE_orch-certify"));
     let wall = Duration::from_secs(1);
-    let sandbox = Sandbox { program, static_wall: wall, conformance_wall: wall };
+    let sandbox = Sandbox { static_wall: wall, conformance_wall: wall, ..Sandbox::new(program) };
     let over = AtomicBool::new(false);
     let held = std::thread::scope(|scope| {
         let watch = scope.spawn(|| {
@@ -65,7 +65,8 @@ fn a_compile_bomb_is_ended_and_its_memory_is_bounded() {
         });
         for group in [Group::Conformance(Role::Executor), Group::Behaviour] {
             let workspace = tempfile::tempdir().unwrap();
-            let (results, measured) = sandbox.run(group, &package.folder(), &read, workspace.path());
+            let report = sandbox.run(group, &package.folder(), &read, workspace.path());
+            let (results, measured) = (report.results, report.measured);
             assert_eq!(results.len(), group.checks().len());
             for result in results {
                 assert_eq!(result.status, CheckStatus::Error, "{result:?}");
