@@ -33,17 +33,14 @@ impl Anchor {
     /// The anchor, and the state to keep from now on. On an error the state stays what it was.
     ///
     /// # Errors
-    /// `ClockWentBack`, those of the root, the freshness document and the revocation list, `FreshnessMissing`,
-    /// `RevocationsMissing`, `FreshnessStale`, those of [`TrustState::after_lists`].
+    /// `RootOtherBytes`, `AnchorMissing`, those of the freshness document and the revocation list, of
+    /// [`TrustState::after_lists`] and of [`Self::check`].
     pub fn verify(
         files: AnchorFiles<'_>,
         state: &TrustState,
         now: UnixSeconds,
     ) -> Result<(Self, TrustState), Refusal> {
-        state.check_clock(now)?;
-        let stored = state.root();
-        let root = Root::stored(files.root, stored.version, stored.sha256)?;
-        root.check_in_force(now)?;
+        let root = Root::stored(files.root, state.root().sha256)?;
         let missing = |file: &'static str| Refusal::AnchorMissing { file };
         let bytes = files.freshness.ok_or_else(|| missing(FRESHNESS))?;
         let freshness = Freshness::verify(bytes, &root, now, |_, _| false)?;
@@ -53,6 +50,7 @@ impl Anchor {
         let freshness = Freshness::verify(bytes, &root, now, |key, at| revocations.revokes_key(key, at))?;
         let state = state.after_lists(&freshness, &revocations, now)?;
         let anchor = Self { root, freshness, revocations, state: state.clone() };
+        // What ended is found here, as at each later look.
         anchor.check(now)?;
         Ok((anchor, state))
     }

@@ -259,6 +259,8 @@ mod tests {
                 .unwrap();
         let owns = |id: &str| publisher.owns(&PluginId::parse(id).unwrap());
         assert!(owns("acme/x") && !owns("acme-evil/x") && !owns("acm/x"));
+        let bare = Publisher::new(publisher.key, "acme".into(), vec!["acme".into(), String::new()]);
+        assert!(!bare.owns(&PluginId::parse("acme/x").unwrap()));
         let again = Publisher::parse(&publisher.render()).unwrap();
         assert_eq!(again.key.id(), publisher.key.id());
         for namespaces in ["[\"acme\"]", "[\"\"]", "[\"/\"]", "[\"orch/\"]", "[\"a/b/\"]"] {

@@ -2,9 +2,9 @@
 //!
 //! In -> out: `revocations.dsse.json`, the root, the freshness document -> [`Revocations`].
 //! Limits: 4 MiB, 20,000 entries, texts of 256 bytes.
-//! Invariant: a list that exists was signed by enough revokers, has not expired, and is the one that the freshness
-//! document names.
-//! Not here: what of a package an entry means (`revocation/judge.rs`), older lists than the last one seen (`state.rs`).
+//! Invariant: a list that exists was signed by enough revokers and is the one that the freshness document names.
+//! Not here: what of a package an entry means (`revocation/judge.rs`), older lists than the last one seen (`state.rs`), lists
+//! that ended (`anchor.rs`, at each look).
 
 pub mod judge;
 
@@ -132,7 +132,7 @@ impl Revocations {
     ///
     /// # Errors
     /// Those of an envelope, `RevocationsUnknownKey`, `RevocationsThreshold`, `RevocationsNotPinned`,
-    /// `RevocationsNotYet`, `RevocationsExpired`, `RevocationsMalformed`.
+    /// `RevocationsNotYet`, `RevocationsMalformed`.
     pub fn verify(
         bytes: &[u8],
         root: &Root,
@@ -148,7 +148,7 @@ impl Revocations {
         )?;
         let signers = verified.signers().to_vec();
         let list = Self { sha256: verified.sha256(), document: verified.into_payload() };
-        let RevocationsDocument { version, issued, expires, .. } = list.document;
+        let RevocationsDocument { version, issued, .. } = list.document;
         // A list may take back a revoker's key; what that key signed since does not count, this list included.
         let signed: Vec<Signed> = signers.into_iter().map(|by| Signed { by, at: issued }).collect();
         role.check(&signed, now, |key, at| list.revokes_key(key, at))
@@ -159,9 +159,6 @@ impl Revocations {
         }
         if issued > now.plus(CLOCK_SKEW_SECONDS) {
             return Err(Refusal::RevocationsNotYet { issued });
-        }
-        if now > expires {
-            return Err(Refusal::RevocationsExpired { expires });
         }
         list.check_entries()?;
         Ok(list)

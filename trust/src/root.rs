@@ -100,16 +100,12 @@ pub fn verify_next(current: &Root, bytes: &[u8], now: UnixSeconds) -> Result<Roo
 impl Root {
     /// The root that the stored state names. Its signatures were checked when it was taken; that these are the same
     /// bytes is what the state's own digest says.
-    pub fn stored(bytes: &[u8], version: u64, sha256: Sha256Digest) -> Result<Self, Refusal> {
+    pub fn stored(bytes: &[u8], sha256: Sha256Digest) -> Result<Self, Refusal> {
         let envelope = Envelope::<RootDocument>::open(ROOT, bytes)?;
         if envelope.sha256() != sha256 {
             return Err(Refusal::RootOtherBytes { found: envelope.sha256(), expected: sha256 });
         }
-        let root = Self::of(envelope.read()?, sha256)?;
-        match root.version() == version {
-            true => Ok(root),
-            false => Err(Refusal::RootVersion { found: root.version(), current: version }),
-        }
+        Self::of(envelope.read()?, sha256)
     }
 
     /// The root of a document, if it holds together.

@@ -160,6 +160,15 @@ fn a_job_signs_for_one_manifest_one_purpose_and_its_own_namespace() {
         check(purpose, other("https://git.example/acme-evil", &workflow), Some("delegation-job"));
         check(purpose, other(&repository.to_uppercase(), &workflow), Some("delegation-job"));
     }
+    // The entry of this one plugin names no job; that of its namespace, before or after it, does not count.
+    for place in [0, 1] {
+        let own_entry = |case: &mut Case| {
+            let mut exact = case.world.root.namespaces[0].clone();
+            (exact.prefix, exact.jobs) = ("acme/note/".into(), vec![]);
+            case.world.root.namespaces.insert(place, exact);
+        };
+        check(Purpose::Release, own_entry, Some("delegation-job"));
+    }
     // The other purpose: nobody of that role.
     check(
         Purpose::Release,

@@ -319,6 +319,11 @@ fn the_first_root_is_the_one_that_a_person_said() {
         first(|world| world.root.previous_sha256 = Some(Sha256Digest::of(b""))),
         Some("root-malformed")
     );
+    let nought = first(|world| {
+        world.root.version = 0;
+        world.root.previous_sha256 = Some(Sha256Digest::of(b""));
+    });
+    assert_eq!(nought, Some("root-malformed"));
     let seventh = first(|world| {
         world.root.version = 7;
         world.root.previous_sha256 = Some(Sha256Digest::of(b""));
@@ -389,6 +394,17 @@ fn k11_unknown_roles_and_fields_are_refused() {
     value["roles"]["freshness"]["maxAge"] = json!("P7D");
     value["roles"]["ci-issuer"]["maxLifetime"] = json!("PT16M");
     assert_eq!(first_json(&value), Some("root-malformed"));
+}
+
+#[test]
+fn a_release_is_of_the_plugin_and_version_of_its_manifest() {
+    let world = World::good();
+    let other = || "acme/other".to_owned().try_into().unwrap();
+    assert_eq!(world.refused(|make| make.release.id = other()), Some("release-other-plugin"));
+    let version = semver::Version::new(1, 2, 4);
+    assert_eq!(world.refused(|make| make.release.version = version), Some("release-other-plugin"));
+    let certified = world.refused(|make| make.certificate = Box::new(move |found| found.id = other()));
+    assert_eq!(certified, Some("certificate-other-plugin"));
 }
 
 /// A package's namespace may ask for several publishers: no fewer, and no more.

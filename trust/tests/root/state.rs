@@ -317,7 +317,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
     fn a_state_does_what_its_model_does(steps in prop::collection::vec(happens(), 1..20)) {
         let mut world = World::good();

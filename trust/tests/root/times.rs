@@ -30,6 +30,11 @@ fn t2_each_end_belongs_to_the_time_before_it() {
     let code = |edit: fn(&mut World)| World::with(edit).code();
     assert_eq!(code(|world| world.root.expires = NOW), None);
     assert_eq!(code(|world| world.root.expires = NOW.plus(-1)), Some("root-expired"));
+    let first = |at: i64| {
+        let world = World::with(|world| world.root.expires = NOW);
+        world.first_root(NOW.plus(at)).err().map(|refusal| refusal.code())
+    };
+    assert_eq!((first(0), first(1)), (None, Some("root-expired")));
     assert_eq!(code(|world| world.revocations.expires = NOW), None);
     assert_eq!(code(|world| world.revocations.expires = NOW.plus(-1)), Some("revocations-expired"));
     assert_eq!(code(|world| world.root.issued = NOW.plus(300)), None);

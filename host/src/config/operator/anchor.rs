@@ -78,7 +78,7 @@ impl<'a> Shelf<'a> {
     fn root(&self, state: &TrustState) -> Result<Root, OperatorError> {
         let (path, pinned) = (self.root_path(state.root().version), state.root());
         let found = bytes(&path)?.ok_or_else(|| OperatorError::RootMissing { path: path.clone() })?;
-        Root::stored(&found, pinned.version, pinned.sha256).map_err(trust(&path))
+        Root::stored(&found, pinned.sha256).map_err(trust(&path))
     }
 
     /// The anchor as it is now, and the state after it.
