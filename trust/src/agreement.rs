@@ -1,6 +1,6 @@
 //! Agreement: whether enough certifiers found the same.
 //!
-//! In -> out: certificates that are sound, who counts and how many it takes -> one [`Agreed`], or why not.
+//! In -> out: certificates that are sound now, who counts and how many it takes -> one [`Agreed`], or why not.
 //! Invariant: what is counted are distinct certifier keys (distinct owners, if they must be independent) whose
 //! certificates say the same results; certificates that were set aside do not count.
 //! Not here: each certificate by itself (`certificate.rs`), why some are set aside (`revocation/judge.rs`).
@@ -43,12 +43,7 @@ pub fn agree<'a>(
     set_aside: &[KeyId],
     now: UnixSeconds,
 ) -> Result<Agreed<'a>, Refusal> {
-    let counts = |one: &&Sound| {
-        let certificate = &one.certificate;
-        certificate.level >= wanted.level
-            && now <= certificate.valid_until
-            && !set_aside.contains(&one.key.id())
-    };
+    let counts = |one: &&Sound| one.certificate.level >= wanted.level && !set_aside.contains(&one.key.id());
     let mut counted: Vec<&Sound> = sound.iter().filter(counts).collect();
     if counted.is_empty() {
         return Err(Refusal::CertificateMissing { level: wanted.level.as_str() });
