@@ -12,13 +12,16 @@
     reason = "a target speaks by panicking"
 )]
 
+#[cfg(feature = "engine")]
 mod author;
+#[cfg(feature = "engine")]
 mod certify;
 mod component;
 mod envelope;
 mod import;
 mod journal;
 mod json;
+#[cfg(feature = "engine")]
 mod keys;
 mod manifest;
 mod names;
@@ -27,6 +30,7 @@ mod package;
 mod permission;
 mod supervisor;
 mod tasks;
+#[cfg(feature = "engine")]
 mod workspace;
 
 /// One reader of outside bytes.
@@ -41,7 +45,7 @@ pub struct Target {
 }
 
 /// Every target, in the order in which a package meets its readers.
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: &[Target] = &[
     Target {
         name: "strict-json",
         sources: &["trust/src/strict_json.rs"],
@@ -120,12 +124,14 @@ pub const TARGETS: [Target; 24] = [
         run: operator::lock,
         valid: operator::valid_lock,
     },
+    #[cfg(feature = "engine")]
     Target {
         name: "workspace",
         sources: &["host/src/config/workspace.rs"],
         run: workspace::config,
         valid: workspace::valid,
     },
+    #[cfg(feature = "engine")]
     Target { name: "key-file", sources: &["host/src/key_file.rs"], run: keys::key_file, valid: keys::valid },
     Target {
         name: "task-file",
@@ -171,18 +177,21 @@ pub const TARGETS: [Target; 24] = [
         run: supervisor::stat,
         valid: supervisor::valid_stat,
     },
+    #[cfg(feature = "engine")]
     Target {
         name: "check-report",
         sources: &["certify/src/sandbox.rs"],
         run: certify::report,
         valid: certify::valid_report,
     },
+    #[cfg(feature = "engine")]
     Target {
         name: "statement",
         sources: &["certify/src/statement.rs"],
         run: certify::statement,
         valid: certify::valid_statement,
     },
+    #[cfg(feature = "engine")]
     Target {
         name: "cargo-metadata",
         sources: &["sdk/plugin/src/dependencies.rs", "sdk/plugin/src/embedded.rs"],

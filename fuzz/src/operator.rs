@@ -1,7 +1,7 @@
 //! Files of the operator's folder and the lock of a workspace.
 
 use orch_trust::approval::Approval;
-use orch_trust::authority::{Certifier, Level, Publisher};
+use orch_trust::authority::{Certifier, Publisher};
 use orch_trust::key::SecretKey;
 use orch_trust::lock::Lock;
 use orch_trust::name::PluginId;
@@ -91,17 +91,18 @@ pub(crate) fn valid_policy() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 pub(crate) fn valid_authority() -> Vec<(&'static str, Vec<u8>)> {
-    let key = SecretKey::from_seed(&[3; 32]).public();
-    let publisher = Publisher {
-        max_permissions: serde_json::from_str(EVERYTHING).ok(),
-        not_after: Some(NOW),
-        ..Publisher::new(key, "acme".into(), vec!["acme/".into(), "local/".into()])
-    };
-    let certifier = Certifier { not_after: Some(NOW), ..Certifier::new(key, "me".into(), Level::Local) };
+    let key = SecretKey::from_seed(&[3; 32]).public().to_base64();
+    let everything = entry_for(&good().manifest.id, &serde_json::from_str(EVERYTHING).unwrap());
+    let (_, maximum) = everything.split_once('\n').unwrap();
+    let publisher = format!(
+        "key = \"{key}\"\nowner = \"acme\"\nnamespaces = [\"acme/\", \"local/\"]\nnot_after = \"{NOW}\"\n\
+         [max_permissions]\n{maximum}"
+    );
+    let certifier = format!("key = \"{key}\"\nowner = \"me\"\nprofile = \"local\"\nnot_after = \"{NOW}\"\n");
     vec![
-        ("valid-publisher", publisher.render().into_bytes()),
-        ("valid-certifier", certifier.render().into_bytes()),
-        ("valid-signing-key", format!("{}\n", key.to_base64()).into_bytes()),
+        ("valid-publisher", publisher.into_bytes()),
+        ("valid-certifier", certifier.into_bytes()),
+        ("valid-signing-key", format!("{key}\n").into_bytes()),
     ]
 }
 

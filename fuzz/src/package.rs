@@ -1,29 +1,19 @@
 //! A package with one file changed, from its bytes to admission.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use orch_certify::check::tool;
-use orch_certify::issue::WASMTIME;
 use orch_trust::admission::{Rules, admit};
-use orch_trust::approval::Approval;
-use orch_trust::authority::{Certifier, Level, Publisher};
-use orch_trust::certificate::{
-    self, Certificate, CheckResult, CheckStatus, Environment, Measured, SelfCheck, required_checks,
-};
-use orch_trust::digest::Sha256Digest;
-use orch_trust::facts::Facts;
-use orch_trust::key::SecretKey;
-use orch_trust::manifest::{Manifest, Role};
+use orch_trust::certificate::Certificate;
+use orch_trust::dsse::{Predicate, Statement};
+use orch_trust::key::{SecretKey, base64_decode};
+use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
-use orch_trust::policy::Policy;
-use orch_trust::release::{self, Release};
-use orch_trust::time::UnixSeconds;
+use orch_trust::release::Release;
 
-pub(crate) const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
-const DAY: i64 = UnixSeconds::DAY;
+pub(crate) use make::{Files, NOW};
 
-pub(crate) type Files = BTreeMap<String, Arc<[u8]>>;
+#[path = "../../trust/tests/admission/make.rs"]
+mod make;
 
 /// A package that is admitted, and whoever made it so.
 pub(crate) struct Good {
@@ -40,99 +30,43 @@ pub(crate) struct Good {
 /// The one good package.
 pub(crate) fn good() -> &'static Good {
     static GOOD: OnceLock<Good> = OnceLock::new();
-    GOOD.get_or_init(make)
+    GOOD.get_or_init(|| {
+        let mut make = make::Make::good();
+        make.component = component();
+        #[cfg(feature = "engine")]
+        {
+            make.certificate = Box::new(crate::certify::as_this_tool);
+        }
+        let (publisher, certifier, release) =
+            (copy(&make.publisher, 1), copy(&make.certifier, 2), make.release.clone());
+        let (files, rules) = make.build();
+        let package = PackageBytes::new(files.clone()).unwrap();
+        let manifest = Manifest::parse(package.manifest()).unwrap();
+        admit(&package, &rules, NOW).expect("the good package is admitted");
+        let (_, envelope) = package.certificates().next().unwrap();
+        let certificate = said::<Certificate>(envelope).predicate;
+        Good { files, package, manifest, certificate, release, rules, publisher, certifier }
+    })
+}
+
+/// The statement in an envelope, whoever signed it.
+fn said<P: Predicate>(envelope: &[u8]) -> Statement<P> {
+    let envelope: serde_json::Value = serde_json::from_slice(envelope).unwrap();
+    let payload = base64_decode(envelope["payload"].as_str().unwrap()).unwrap();
+    serde_json::from_slice(&payload).unwrap()
+}
+
+/// The same key once more, of which the seed is known.
+fn copy(key: &SecretKey, seed: u8) -> SecretKey {
+    let copied = SecretKey::from_seed(&[seed; 32]);
+    assert_eq!(copied.public(), key.public());
+    copied
 }
 
 pub(crate) fn component() -> Vec<u8> {
     let text = r#"(component (import "orch:log/log@0.1.0" (instance $log)) (core module (memory 1 2) (table 1 funcref) (func))
         (instance $me) (export "orch:executor/executor@0.1.0" (instance $me)))"#;
     wat::parse_str(text).unwrap()
-}
-
-fn make() -> Good {
-    let (publisher, certifier) = (SecretKey::from_seed(&[1; 32]), SecretKey::from_seed(&[2; 32]));
-    let (component, sbom) = (component(), b"{}".to_vec());
-    let entry = |path: &str, role: &str, bytes: &[u8]| serde_json::json!({ "path": path, "role": role, "size": bytes.len(), "sha256": Sha256Digest::of(bytes) });
-    let manifest = serde_json::json!({
-        "schema": "urn:orch:plugin-manifest:v1", "id": "acme/note", "version": "1.2.3", "name": "Note",
-        "description": "", "license": "MIT", "roles": ["executor"], "kinds": ["note"], "host": { "api": "^0.1" },
-        "permissions": { "log": {} },
-        "limits": { "memoryMiB": 1, "busyMs": 500, "wallMs": 2000, "outputKiB": 256, "hostCalls": 100, "logKiB": 64 },
-        "integrity": { "files": [
-            entry("component.wasm", "component", &component), entry("sbom.cdx.json", "sbom", &sbom) ] },
-    });
-    let bytes = manifest.to_string().into_bytes();
-    let manifest = Manifest::parse(&bytes).unwrap();
-    let facts = Facts::derive(&component).unwrap();
-    let mut files: Files = [
-        ("manifest.json".to_owned(), bytes.into()),
-        ("component.wasm".to_owned(), component.into()),
-        ("sbom.cdx.json".to_owned(), sbom.into()),
-    ]
-    .into();
-    let package = PackageBytes::new(files.clone()).unwrap();
-    let release = Release {
-        id: manifest.id.clone(),
-        version: manifest.version.clone(),
-        release_counter: 1,
-        channel: "stable".into(),
-        issued_at: NOW.plus(-DAY),
-        not_after: NOW.plus(30 * DAY),
-        source: None,
-    };
-    let certificate = certificate(&manifest, facts);
-    files.insert(
-        "release.dsse.json".into(),
-        release::sign(&package, release.clone(), &publisher).unwrap().into(),
-    );
-    let (name, bytes) = certificate::sign(&package, certificate.clone(), &certifier).unwrap();
-    files.insert(name, bytes.into());
-    let package = PackageBytes::new(files.clone()).unwrap();
-    let rules = rules(&manifest, &publisher, &certifier);
-    Good { files, package, manifest, certificate, release, rules, publisher, certifier }
-}
-
-fn certificate(manifest: &Manifest, facts: Facts) -> Certificate {
-    let check = |id: String| CheckResult {
-        id,
-        version: 1,
-        tool: tool(),
-        status: CheckStatus::Pass,
-        looked_at: 1,
-        findings: vec![],
-        duration_ms: 1,
-        evidence_sha256: Sha256Digest::of(b"evidence"),
-    };
-    let required = required_checks(Level::Local, &[Role::Executor]);
-    let mut certificate = Certificate {
-        id: manifest.id.clone(),
-        version: manifest.version.clone(),
-        level: Level::Local,
-        certifier: tool(),
-        environment: Environment { wasmtime: WASMTIME.into(), target: "x86_64-unknown-linux-gnu".into() },
-        facts,
-        checks: required.into_iter().map(|required| check(required.id)).collect(),
-        measured: Measured::default(),
-        self_check: SelfCheck { corpus_sha256: Sha256Digest::of(b"corpus"), rejected: 9, of: 9 },
-        result_digest: Sha256Digest::of(b""),
-        started_at: NOW,
-        finished_at: NOW,
-        valid_until: NOW.plus(7 * DAY),
-    };
-    certificate.result_digest = certificate.results();
-    certificate
-}
-
-fn rules(manifest: &Manifest, publisher: &SecretKey, certifier: &SecretKey) -> Rules {
-    let (id, version) = (manifest.id.clone(), manifest.version.clone());
-    let approval = Approval { id: id.clone(), version, permissions: manifest.permissions.clone(), at: NOW };
-    Rules {
-        publishers: vec![Publisher::new(publisher.public(), "acme".into(), vec!["acme/".into()])],
-        certifiers: vec![Certifier::new(certifier.public(), "me".into(), Level::Local)],
-        policy: Policy::parse("[namespaces.acme.allow]\nlog = {}\n").unwrap(),
-        approvals: [(id, approval)].into(),
-        ..Rules::default()
-    }
 }
 
 /// The good package with one file put in its place or beside the others. First line: its name; the rest: its bytes.

@@ -25,7 +25,7 @@ fn inputs(target: &str) -> BTreeMap<String, Vec<u8>> {
 
 #[test]
 fn every_kept_input_is_survived() {
-    for target in &TARGETS {
+    for target in TARGETS {
         let taken = inputs(target.name).values().filter(|bytes| (target.run)(bytes)).count();
         assert!(taken >= (target.valid)().len(), "`{}` takes {taken} of its corpus", target.name);
     }
@@ -33,7 +33,7 @@ fn every_kept_input_is_survived() {
 
 #[test]
 fn the_corpus_has_a_current_valid_example_of_each_format() {
-    for target in &TARGETS {
+    for target in TARGETS {
         let valid = (target.valid)();
         assert!(!valid.is_empty(), "{}", target.name);
         for (name, bytes) in valid {
@@ -62,7 +62,7 @@ fn every_folder_of_the_corpus_has_its_target_and_all_are_small() {
 
 #[test]
 fn every_source_that_is_counted_is_there() {
-    for target in &TARGETS {
+    for target in TARGETS {
         for source in target.sources {
             let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(source);
             assert!(path.is_file(), "`{source}` of `{}`", target.name);

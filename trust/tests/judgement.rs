@@ -2,22 +2,25 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "what makes a package for a test is no test function, so clippy.toml does not let it"
 )]
 
 #[path = "admission/make.rs"]
 mod make;
 
-use orch_trust::agreement::{Wanted, agree};
+use orch_trust::admission::{Rules, admit, explain};
 use orch_trust::authority::{Certifier, Level};
 use orch_trust::certificate::{self, Certificate, CheckResult, CheckStatus, RequiredCheck, Shortfall, Tool};
 use orch_trust::digest::Sha256Digest;
-use orch_trust::key::SecretKey;
-use orch_trust::manifest::Manifest;
+use orch_trust::dsse::Statement;
+use orch_trust::evidence::{Compilable, Trust};
+use orch_trust::key::{SecretKey, base64_decode};
+use orch_trust::manifest::Role;
 use orch_trust::package::PackageBytes;
 use orch_trust::time::UnixSeconds;
 
-use make::{DAY, Make, NOW};
+use make::{DAY, Files, Make, NOW};
 
 fn result(status: CheckStatus, findings: usize) -> CheckResult {
     CheckResult {
@@ -54,43 +57,55 @@ fn a_result_counts_if_it_is_new_enough_passed_or_warned_within_bounds_and_looked
     }
 }
 
-/// A second certifier's certificate beside the first, and which one counts: until when, and at what level.
-fn counts(edit: fn(&mut Certificate), seed: u8, level: Level) -> (UnixSeconds, Level) {
+/// What the good package's certificate says.
+fn certificate_of(files: &Files) -> Certificate {
+    let (_, bytes) = files.iter().find(|(name, _)| name.starts_with("certificates/")).unwrap();
+    let envelope: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+    let payload = base64_decode(envelope["payload"].as_str().unwrap()).unwrap();
+    serde_json::from_slice::<Statement<Certificate>>(&payload).unwrap().predicate
+}
+
+/// Puts a certificate beside or in the place of one, with every check that its level asks for.
+fn certify(files: &mut Files, mut found: Certificate, key: &SecretKey) {
+    let required = certificate::required_checks(found.level, &[Role::Executor]).into_iter();
+    let check = |required: RequiredCheck| CheckResult { id: required.id, ..result(CheckStatus::Pass, 0) };
+    found.checks = required.map(check).collect();
+    found.result_digest = found.results();
+    let package = PackageBytes::new(files.clone()).unwrap();
+    let (name, bytes) = certificate::sign(&package, found, key).unwrap();
+    files.insert(name, bytes.into());
+}
+
+fn certifier(key: &SecretKey) -> Certifier {
+    let key = key.public().to_base64();
+    Certifier::parse(&format!("key = \"{key}\"\nowner = \"two\"\nprofile = \"certified\"\n")).unwrap()
+}
+
+fn code(files: Files, rules: &Rules) -> Result<Trust, &'static str> {
+    let admitted = admit(&PackageBytes::new(files).unwrap(), rules, NOW);
+    admitted.map(|admitted| admitted.trust()).map_err(|refusal| refusal.code())
+}
+
+/// A second certifier's certificate beside the first, of that many days, and which one counts: until when, and at what
+/// level.
+fn counts(days: i64, seed: u8, level: Level) -> (UnixSeconds, Trust) {
     let second = SecretKey::from_seed(&[seed; 32]);
     let (mut files, mut rules) = Make::good().build();
-    let package = PackageBytes::new(files.clone()).unwrap();
-    let manifest = Manifest::parse(package.manifest()).unwrap();
-    let first = certificate::verify(&package, &manifest, &rules.certifiers, NOW).unwrap();
-    let mut other = first[0].certificate.clone();
-    other.level = level;
-    edit(&mut other);
-    if level == Level::Certified {
-        let more = certificate::required_checks(level, &manifest.roles).into_iter();
-        let known: Vec<String> = other.checks.iter().map(|check| check.id.clone()).collect();
-        let more = more.filter(|required| !known.contains(&required.id));
-        other
-            .checks
-            .extend(more.map(|required| CheckResult { id: required.id, ..result(CheckStatus::Pass, 0) }));
-    }
-    other.result_digest = other.results();
-    let (name, bytes) = certificate::sign(&package, other, &second).unwrap();
-    files.insert(name, bytes.into());
-    rules.certifiers.push(Certifier::new(second.public(), "two".into(), Level::Certified));
-    let package = PackageBytes::new(files).unwrap();
-    let sound = certificate::verify(&package, &manifest, &rules.certifiers, NOW).unwrap();
-    let wanted = Wanted { level: Level::Local, threshold: 1, independent: false };
-    let found = agree(&sound, &rules.certifiers, wanted, &[], NOW).unwrap();
-    (found.valid_until, found.certificate.level)
+    let mut other = certificate_of(&files);
+    (other.level, other.valid_until) = (level, NOW.plus(days * DAY));
+    certify(&mut files, other, &second);
+    rules.certifiers.push(certifier(&second));
+    let steps = explain(&PackageBytes::new(files).unwrap(), &rules, NOW);
+    (steps.valid_until.unwrap(), steps.outcome.unwrap().trust())
 }
 
 #[test]
 fn of_two_certificates_the_higher_level_counts_then_the_longer_life() {
     // Keys whose files come before and after the first one's.
     for seed in 10..20 {
-        let longest = (NOW.plus(7 * DAY), Level::Local);
-        assert_eq!(counts(|found| found.valid_until = NOW.plus(DAY), seed, Level::Local), longest, "{seed}");
-        let certified = counts(|found| found.valid_until = NOW.plus(DAY), seed, Level::Certified);
-        assert_eq!(certified, (NOW.plus(DAY), Level::Certified), "{seed}");
+        let longest = (NOW.plus(7 * DAY), Trust::CertifiedLocal);
+        assert_eq!(counts(1, seed, Level::Local), longest, "{seed}");
+        assert_eq!(counts(1, seed, Level::Certified), (NOW.plus(DAY), Trust::Certified), "{seed}");
     }
 }
 
@@ -98,25 +113,15 @@ fn of_two_certificates_the_higher_level_counts_then_the_longer_life() {
 fn a_level_lives_so_many_days_at_most() {
     assert_eq!((certificate::LOCAL_DAYS, certificate::CERTIFIED_DAYS), (7, 90));
     let until = |days: i64| {
+        let key = SecretKey::from_seed(&[2; 32]);
         let (mut files, mut rules) = Make::good().build();
-        rules.certifiers.iter_mut().for_each(|certifier| certifier.profile = Level::Certified);
-        let package = PackageBytes::new(files.clone()).unwrap();
-        let manifest = Manifest::parse(package.manifest()).unwrap();
-        let sound = certificate::verify(&package, &manifest, &rules.certifiers, NOW).unwrap();
-        let mut found = sound[0].certificate.clone();
-        found.level = Level::Certified;
-        found.valid_until = NOW.plus(days * DAY);
-        let required = certificate::required_checks(Level::Certified, &manifest.roles).into_iter();
-        let check = |required: RequiredCheck| CheckResult { id: required.id, ..result(CheckStatus::Pass, 0) };
-        found.checks = required.map(check).collect();
-        found.result_digest = found.results();
-        let (name, bytes) = certificate::sign(&package, found, &SecretKey::from_seed(&[2; 32])).unwrap();
-        files.insert(name, bytes.into());
-        let package = PackageBytes::new(files).unwrap();
-        let verified = certificate::verify(&package, &manifest, &rules.certifiers, NOW);
-        verified.map(|_| ()).map_err(|refusal| refusal.code())
+        rules.certifiers = vec![certifier(&key)];
+        let mut found = certificate_of(&files);
+        (found.level, found.valid_until) = (Level::Certified, NOW.plus(days * DAY));
+        certify(&mut files, found, &key);
+        code(files, &rules)
     };
-    assert_eq!(until(90), Ok(()));
+    assert_eq!(until(90), Ok(Trust::Certified));
     assert_eq!(until(91), Err("certificate-too-long"));
 }
 
@@ -126,11 +131,8 @@ fn a_clock_that_is_five_minutes_ahead_is_borne() {
         let mut make = Make::good();
         make.certificate = Box::new(move |found| found.finished_at = NOW.plus(seconds));
         let (files, rules) = make.build();
-        let package = PackageBytes::new(files).unwrap();
-        let manifest = Manifest::parse(package.manifest()).unwrap();
-        let found = certificate::verify(&package, &manifest, &rules.certifiers, NOW);
-        found.map(|_| ()).map_err(|refusal| refusal.code())
+        code(files, &rules)
     };
-    assert_eq!(finished_at(300), Ok(()));
+    assert_eq!(finished_at(300), Ok(Trust::CertifiedLocal));
     assert_eq!(finished_at(301), Err("certificate-not-yet"));
 }

@@ -59,6 +59,13 @@ fn an_unknown_section_is_refused_by_its_number() {
 }
 
 #[test]
+fn another_version_of_webassembly_is_called_that() {
+    let refusal = Facts::derive(b"\0asm\x0e\0\x01\0").unwrap_err();
+    assert_eq!(refusal.code(), "not-a-component");
+    assert!(refusal.to_string().contains("its version"), "{refusal}");
+}
+
+#[test]
 fn names_and_counts_end_at_their_limits() {
     let code = |body: &str| {
         let bytes = wat::parse_str(format!("(component {body})")).unwrap();

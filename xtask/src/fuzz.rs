@@ -28,6 +28,8 @@ const COUNTED: [&str; 7] = [
     "orch-certify",
     "orch-plugin",
 ];
+/// How many of them do not hold the engine.
+const WITHOUT_ENGINE: usize = 4;
 /// What libFuzzer needs to see where an input goes, and the sanitizer that finds what safe code cannot do.
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
@@ -39,6 +41,9 @@ pub(crate) struct FuzzArgs {
     /// For each target
     #[arg(long, default_value_t = 60)]
     seconds: u64,
+    /// Leave out the targets whose crates hold the engine, which takes most of the time to build
+    #[arg(long)]
+    without_engine: bool,
     /// Names of targets; all of them if none is named
     targets: Vec<String>,
 }
@@ -62,7 +67,7 @@ struct Row {
 pub(crate) fn run(root: &Path, args: &FuzzArgs) -> anyhow::Result<()> {
     let compiler = Compiler::ask(root)?;
     let tools = llvm_tools::find(&compiler);
-    let program = step::timed("libFuzzer with every target", || build(root, &compiler))?;
+    let program = step::timed("libFuzzer with every target", || build(root, &compiler, args.without_engine))?;
     let all = list(&program)?;
     if let Some(unknown) = args.targets.iter().find(|name| !all.iter().any(|target| target.name == **name)) {
         let names: Vec<&str> = all.iter().map(|target| target.name.as_str()).collect();
@@ -90,14 +95,16 @@ pub(crate) fn run(root: &Path, args: &FuzzArgs) -> anyhow::Result<()> {
 }
 
 /// Builds the one program that holds all targets.
-fn build(root: &Path, compiler: &Compiler) -> anyhow::Result<PathBuf> {
+fn build(root: &Path, compiler: &Compiler, without_engine: bool) -> anyhow::Result<PathBuf> {
     let folder = target_folder(root).join("fuzz");
     let mut cargo = step::cargo(root);
     // Sanitizers and flags for one package are not stable, and this is no program that anybody runs.
     cargo.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", FLAGS).env_remove("CARGO_ENCODED_RUSTFLAGS");
     cargo.args(["build", "--manifest-path", "fuzz/libfuzzer/Cargo.toml", "--target", &compiler.host]);
     cargo.arg("--target-dir").arg(&folder).arg("-Zprofile-rustflags");
-    for name in COUNTED {
+    cargo.args(without_engine.then_some("--no-default-features"));
+    // A flag for a package that is not built is an error of cargo's.
+    for name in COUNTED.iter().take(if without_engine { WITHOUT_ENGINE } else { COUNTED.len() }) {
         cargo.arg("--config").arg(format!("profile.dev.package.{name}.rustflags=['-Cinstrument-coverage']"));
     }
     step::run("build", &mut cargo)?;

@@ -17,7 +17,7 @@ fn choose() {
             TARGET.get_or_init(|| found);
         }
         None => {
-            for Target { name, sources, .. } in &TARGETS {
+            for Target { name, sources, .. } in TARGETS {
                 println!("{name} {}", sources.join(" "));
             }
             std::process::exit(i32::from(name != "list"));
