@@ -129,6 +129,10 @@ pub(crate) fn valid_file() -> Vec<(&'static str, Vec<u8>)> {
         ("valid-json", json.as_bytes().to_vec()),
         ("valid-crlf", TASKS.replace('\n', "\r\n").trim_end().as_bytes().to_vec()),
         ("valid-empty", b"tasks:\n".to_vec()),
+        (
+            "valid-key-alone",
+            br#"{"tasks": [{"id": "a", "status"}, {"id": "b", "status", "kind": "note"}]}"#.to_vec(),
+        ),
         ("valid-alias", b"- &a\n  id: a\n  kind: note\n- <<: *a\n  id: b\n".to_vec()),
     ]
 }

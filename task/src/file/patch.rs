@@ -326,10 +326,13 @@ fn replace_word(text: &str, range: Range<usize>, status: Status) -> Edit {
     Edit { range, with }
 }
 
-/// Where a value goes, and what must stand before it: one that is missing has the place of the colon before it.
+/// Where a value goes, and what must stand before it: one that is missing has the place of the colon before it. In a
+/// flow mapping a key may stand alone.
 fn value_place(text: &str, range: Range<usize>) -> (Range<usize>, &'static str) {
+    let before = text.get(..range.start).unwrap_or_default();
     match (range.is_empty(), text.as_bytes().get(range.start)) {
         (true, Some(b':')) => (range.start + 1..range.start + 1, " "),
+        (true, _) if !before.trim_end().ends_with(':') => (range, ": "),
         (true, _) => (range, " "),
         (false, _) => (range, ""),
     }

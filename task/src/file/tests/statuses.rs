@@ -51,6 +51,9 @@ fn a_status_without_value_gets_one() {
     check("- id: a\n  status: ~\n", "- id: a\n  status: done\n");
     check("- id: a\n  status:", "- id: a\n  status: done");
     check("- {id: a, status: , x: 1}", "- {id: a, status: done , x: 1}");
+    check("- {id: a, status}", "- {id: a, status: done}");
+    check("- {status, id: a}", "- {status: done, id: a}");
+    check("[{\"id\": \"a\", \"status\"}]", "[{\"id\": \"a\", \"status\": done}]");
 }
 
 #[test]
