@@ -24,8 +24,10 @@ use orch_certify::error::CertifyError;
 use orch_certify::report::{self, Report};
 use orch_host::console::Console;
 use orch_host::exit::{Exit, Fault};
-use orch_host::key_file::{self, KeyFileError, Purpose};
-use orch_trust::key::SecretKey;
+use orch_signer::arguments::SignerArguments;
+use orch_signer::key_file::{self, KeyFileError, Purpose};
+use orch_signer::signer::SignerError;
+use orch_trust::key::{SecretKey, Signer};
 use orch_trust::time::UnixSeconds;
 
 /// How results are printed.
@@ -76,10 +78,6 @@ pub(crate) fn now() -> UnixSeconds {
     UnixSeconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
-pub(crate) fn read_key(path: &Path) -> Result<SecretKey, Fault> {
-    read_key_of(path, Purpose::Certifier)
-}
-
 pub(crate) fn read_key_of(path: &Path, purpose: Purpose) -> Result<SecretKey, Fault> {
     key_file::read(path, purpose).map_err(key_fault)
 }
@@ -94,8 +92,17 @@ pub(crate) fn document_fault(error: DocumentError) -> Fault {
     Fault::new(exit, error.code(), error.hint(), error)
 }
 
-pub(crate) fn key_fault(error: KeyFileError) -> Fault {
+/// The certifier's signer, if one was said.
+pub(crate) fn open_signer(said: &SignerArguments) -> Result<Option<Box<dyn Signer>>, Fault> {
+    said.open(Purpose::Certifier).map_err(signer_fault)
+}
+
+pub(crate) fn signer_fault(error: SignerError) -> Fault {
     Fault::new(Exit::Usage, error.code(), error.hint(), error)
+}
+
+pub(crate) fn key_fault(error: KeyFileError) -> Fault {
+    signer_fault(SignerError::KeyFile(error))
 }
 
 /// Whose fault it is decides how the program ends.
@@ -103,7 +110,7 @@ pub(crate) fn fault(error: CertifyError) -> Fault {
     let exit = match &error {
         CertifyError::KnownIo { .. } | CertifyError::KnownMalformed { .. } => Exit::Usage,
         CertifyError::StatementIo { .. } | CertifyError::StatementMalformed { .. } => Exit::Usage,
-        CertifyError::Place { .. } | CertifyError::Write { .. } => Exit::HostError,
+        CertifyError::Place { .. } | CertifyError::Write { .. } | CertifyError::Sign(_) => Exit::HostError,
         CertifyError::Package(orch_host::package::PackageError::Io { .. }) => Exit::Usage,
         _ => Exit::PluginRefused,
     };

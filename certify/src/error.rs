@@ -1,7 +1,7 @@
 //! Why certification does not come to a verdict.
 //!
 //! Invariant: a package that fails a check is no error but a verdict (`examine.rs`); each error has a stable code.
-//! Not here: key files and packages (`orch-host`'s `key_file.rs`, `package.rs`).
+//! Not here: signers (`orch-signer`) and packages (`orch-host`'s `package.rs`).
 
 use std::io;
 use std::path::PathBuf;

@@ -23,7 +23,6 @@ pub mod drive;
 pub mod engine;
 pub mod exit;
 pub mod interrupt;
-pub mod key_file;
 pub mod package;
 pub mod place;
 pub mod plugins;

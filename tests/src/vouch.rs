@@ -6,7 +6,8 @@
 
 use std::path::Path;
 
-use orch_host::key_file::{self, Purpose};
+use orch_signer::key_file::{self, Purpose};
+use orch_signer::passphrase::Passphrases;
 use orch_trust::authority::Level;
 use orch_trust::certificate::{
     Certificate, CheckResult, CheckStatus, Environment, LOCAL_DAYS, Measured, SelfCheck, Tool,
@@ -27,7 +28,7 @@ pub fn vouch(package: &Path, key: &Path) {
     let now = UnixSeconds(i64::try_from(seconds).unwrap());
     let certificate =
         certificate(&bytes, &manifest.id.to_string().into(), &manifest.version.to_string().into(), now);
-    let key = key_file::read(key, Purpose::Certifier).unwrap();
+    let key = key_file::open(key, Purpose::Certifier, &Passphrases::Terminal).unwrap();
     let (name, envelope) = sign(&bytes, certificate, &key).unwrap();
     let path = package.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -126,6 +126,19 @@ fn pre_authentication(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     [head.as_bytes(), payload].concat()
 }
 
+/// The bytes that each signature of the statement's envelope is over, for signers that are elsewhere.
+pub fn message<P: Predicate>(statement: &Statement<P>) -> Vec<u8> {
+    pre_authentication(&serde_json::to_vec(statement).unwrap_or_default())
+}
+
+/// The statement whose [`message`] these bytes are, if they are one's of this type.
+pub fn statement_of<P: Predicate>(bytes: &[u8]) -> Option<Statement<P>> {
+    let payload = bytes.splitn(5, |byte| *byte == b' ').nth(4)?;
+    let statement: Statement<P> = strict_json::parse(payload).ok()?;
+    let typed = statement.kind == STATEMENT_TYPE && statement.predicate_type == P::TYPE;
+    (typed && message(&statement) == bytes).then_some(statement)
+}
+
 fn encode(envelope: &EnvelopeText) -> Vec<u8> {
     let mut bytes = serde_json::to_vec(envelope).unwrap_or_default();
     bytes.push(b'\n');
@@ -340,6 +353,21 @@ mod tests {
             code::<One>(&sign(&statement(), &[&key, &key]).unwrap(), &key),
             Some("envelope-malformed")
         );
+    }
+
+    #[test]
+    fn the_signed_bytes_are_those_of_one_statement() {
+        let bytes = message(&statement());
+        assert_eq!(statement_of::<One>(&bytes), Some(statement()));
+        assert!(statement_of::<Other>(&bytes).is_none());
+        for place in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1;
+            // Another letter of a text is another statement; nothing is this one's.
+            assert_ne!(statement_of::<One>(&changed), Some(statement()), "byte {place}");
+        }
+        assert!(statement_of::<One>(&[&bytes[..], b" "].concat()).is_none());
+        assert!(statement_of::<One>(&bytes[1..]).is_none() && statement_of::<One>(b"").is_none());
     }
 
     #[test]

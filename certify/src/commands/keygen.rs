@@ -1,8 +1,8 @@
 //! Makes a key: the secret file for its owner, the public file for operators who trust it.
 //!
-//! In -> out: names -> two files.
+//! In -> out: names -> two files; of a key that is there already, the public file alone.
 //! Invariant: neither file is ever overwritten.
-//! Not here: their formats (`orch-host`'s `key_file.rs`, `orch-trust`'s `authority.rs`).
+//! Not here: their formats (`orch-signer`'s `key_file.rs`, `orch-trust`'s `authority.rs`).
 
 use std::fs::File;
 use std::io::Write;
@@ -11,13 +11,15 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Fault, Outcome};
-use orch_host::key_file::{self, Purpose};
+use orch_signer::arguments::SignerArguments;
+use orch_signer::key_file::{self, Form, KeyFileError, Purpose};
+use orch_signer::secret_file::SecretFileError;
 use orch_trust::authority::{Certifier, Level, Publisher};
-use orch_trust::key::PublicKey;
+use orch_trust::key::{PublicKey, SecretKey};
 
-use super::key_fault;
+use super::{key_fault, signer_fault};
 
-/// Make a key, and the file by which operators trust it.
+/// Make a key, and the file by which operators trust it; with `--key` or `--signer` only that file, of that key.
 #[derive(clap::Args)]
 pub(crate) struct KeygenArgs {
     /// Where the secret key goes; the public file is beside it with the ending `.toml`
@@ -32,6 +34,14 @@ pub(crate) struct KeygenArgs {
     /// It certifies, at most at that level
     #[arg(long, value_enum, value_name = "LEVEL")]
     certifier: Option<Profile>,
+    /// Encrypt the secret key with a passphrase (PKCS#8)
+    #[arg(long, conflicts_with_all = ["key", "signer"])]
+    encrypt: bool,
+    /// Take the key of that file of OpenSSH, minisign or OpenSSL instead of a new one
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "signer"])]
+    import: Option<PathBuf>,
+    #[command(flatten)]
+    signer: SignerArguments,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -55,21 +65,45 @@ pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Outcome {
         return Err(Fault::new(Exit::Usage, "key-file-name", None, error));
     }
     if public_path.symlink_metadata().is_ok() {
-        return Err(key_fault(key_file::KeyFileError::Exists { path: public_path }));
+        let exists = SecretFileError::Exists { what: "key file", path: public_path };
+        return Err(key_fault(KeyFileError::File(exists)));
     }
     // Namespaces are checked before anything is written: the text is read back the way operators will.
-    let any = orch_trust::key::SecretKey::from_seed(&[1; 32]).public();
+    let any = SecretKey::from_seed(&[1; 32]).public();
     render(args, any).map_err(|error| Fault::new(Exit::Usage, "namespace", None, error))?;
     let purpose = if args.certifier.is_some() { Purpose::Certifier } else { Purpose::Publisher };
-    let key = key_file::write(&args.out, purpose).map_err(key_fault)?;
-    let text =
-        render(args, key.public()).map_err(|error| Fault::new(Exit::Usage, "namespace", None, error))?;
-    write_new(&public_path, &text)
-        .map_err(|source| key_fault(key_file::KeyFileError::Io { path: public_path.clone(), source }))?;
-    console.line(&format!("key     {}", key.public().id()));
-    console.line(&format!("secret  {}", escape(&args.out.display().to_string())));
+    let public = match args.signer.is_said() {
+        true => args.signer.require(purpose).map_err(signer_fault)?.public(),
+        false => write_secret(args, purpose).map_err(key_fault)?.public(),
+    };
+    let text = render(args, public).map_err(|error| Fault::new(Exit::Usage, "namespace", None, error))?;
+    write_new(&public_path, &text).map_err(|source| {
+        let (what, path) = ("key file", public_path.clone());
+        key_fault(KeyFileError::File(SecretFileError::Io { what, path, source }))
+    })?;
+    console.line(&format!("key     {}", public.id()));
+    if !args.signer.is_said() {
+        console.line(&format!("secret  {}", escape(&args.out.display().to_string())));
+    }
     console.line(&format!("public  {}", escape(&public_path.display().to_string())));
     Ok(Exit::Done)
+}
+
+/// The secret file, new or imported, encrypted or not.
+fn write_secret(args: &KeygenArgs, purpose: Purpose) -> Result<SecretKey, KeyFileError> {
+    let passphrases = args.signer.passphrases();
+    let chosen = match args.encrypt {
+        true => {
+            let chosen = passphrases.choose("key");
+            Some(chosen.map_err(|source| KeyFileError::Passphrase { path: args.out.clone(), source })?)
+        }
+        false => None,
+    };
+    let form = chosen.as_ref().map_or(Form::Seed, |chosen| Form::Encrypted(chosen));
+    match &args.import {
+        Some(from) => key_file::import(from, &args.out, purpose, form, &passphrases),
+        None => key_file::write(&args.out, purpose, form),
+    }
 }
 
 /// The public file's text, if operators can read it.

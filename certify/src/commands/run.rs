@@ -20,24 +20,22 @@ use orch_certify::statement;
 use orch_host::console::{Console, Tone, escape};
 use orch_host::exit::{Exit, Fault, Outcome};
 use orch_host::package;
+use orch_signer::arguments::SignerArguments;
 use orch_trust::authority::Level;
 use orch_trust::certificate::{Certificate, CheckResult};
 use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
 
-use super::{EXITS, ReportFormat, fault, now, read_key};
+use super::{EXITS, ReportFormat, fault, now, open_signer};
 
-/// Run every required check on a package; sign what it found.
-///
-/// Results go to standard output, a line for each check that ended to standard error.
+/// Run every required check on a package; sign what it found if a signer is said.
 #[derive(clap::Args)]
 #[command(after_help = EXITS)]
 pub(crate) struct RunArgs {
     /// Package folder
     package: PathBuf,
-    /// Certifier's secret key; without it nothing is signed
-    #[arg(long)]
-    key: Option<PathBuf>,
+    #[command(flatten)]
+    signer: SignerArguments,
     /// Level to certify at
     #[arg(long, value_enum, default_value_t = Profile::Local)]
     profile: Profile,
@@ -78,13 +76,13 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Outcome {
     let package = package::read(&args.package).map_err(|error| fault(CertifyError::Package(error)))?;
     let plugin = name_of(&package);
     // Known to be usable before the checks begin. Children are started anew and hold nothing of it.
-    let key = args.key.as_deref().map(read_key).transpose()?;
+    let key = open_signer(&args.signer)?;
     if let Some(key) = &key
         && args.out.is_none()
         // What it was certified beside is in no certificate, so an older one does not answer for it.
         && args.known.is_none()
         && args.previous.is_none()
-        && let Some(certificate) = still_valid(&package, level, key, started_at)
+        && let Some(certificate) = still_valid(&package, level, &**key, started_at)
     {
         show(args, console, &of_certificate(plugin, &package, certificate), Verdict::Passed)?;
         return Ok(Exit::Done);
@@ -115,7 +113,7 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Outcome {
         replace(out, &bytes).map_err(|source| fault(CertifyError::Write { path: out.clone(), source }))?;
     }
     if let Some(key) = &key {
-        sign_into(&args.package, &package, certificate, key).map_err(fault)?;
+        sign_into(&args.package, &package, certificate, &**key).map_err(fault)?;
         report.valid_until = Some(valid_until);
     }
     show(args, console, &report, verdict)?;

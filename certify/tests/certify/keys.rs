@@ -4,8 +4,9 @@ use std::path::Path;
 
 use orch_certify::issue::{WASMTIME, life_seconds, still_valid};
 use orch_certify::statement;
-use orch_host::key_file::{self, Purpose};
 use orch_host::package;
+use orch_signer::key_file::{self, Form, Purpose};
+use orch_signer::passphrase::Passphrases;
 use orch_trust::authority::{Level, Publisher};
 use orch_trust::certificate::{Certificate, CheckStatus};
 use orch_trust::dsse::Statement;
@@ -16,6 +17,9 @@ use orch_trust::time::UnixSeconds;
 
 use crate::guest::guest;
 use crate::package::{Package, orch_certify};
+
+/// No passphrase is ever asked for: the descriptor is not there.
+const NONE: Passphrases = Passphrases::Descriptor(900_000);
 
 #[track_caller]
 fn succeeds(folder: &Path, args: &[&str]) -> String {
@@ -52,7 +56,7 @@ fn keys(home: &Path) {
 }
 
 fn release(package: &Package) {
-    let key = key_file::read(&package.home.path().join("pub.key"), Purpose::Publisher).unwrap();
+    let key = key_file::open(&package.home.path().join("pub.key"), Purpose::Publisher, &NONE).unwrap();
     let said = Release {
         id: orch_trust::name::PluginId::parse("demo/sample").unwrap(),
         version: "1.0.0".parse().unwrap(),
@@ -107,12 +111,12 @@ fn a_certificate_is_used_again_in_the_first_half_of_its_life_only() {
     let home = package.home.path();
     keys(home);
     succeeds(home, &["run", "package", "--key", "cert.key"]);
-    let key = key_file::read(&home.join("cert.key"), Purpose::Certifier).unwrap();
+    let key = key_file::open(&home.join("cert.key"), Purpose::Certifier, &NONE).unwrap();
     let half = life_seconds(Level::Local) / 2;
     let at = |seconds: i64| still_valid(&read(&package), Level::Local, &key, now().plus(seconds)).is_some();
     assert!(at(0) && at(half - 60));
     assert!(!at(half + 60) && !at(2 * half + 60));
-    let other = key_file::write(&home.join("other.key"), Purpose::Certifier).unwrap();
+    let other = key_file::write(&home.join("other.key"), Purpose::Certifier, Form::Seed).unwrap();
     assert_eq!(still_valid(&read(&package), Level::Local, &other, now()), None);
     assert_eq!(still_valid(&read(&package), Level::Certified, &key, now()), None);
 }
@@ -205,7 +209,7 @@ fn keygen_writes_both_files_once_and_keeps_the_secret() {
     assert_eq!(publisher.namespaces, ["acme/", "demo/"]);
     assert_eq!(
         publisher.key,
-        key_file::read(&home.path().join("a.key"), Purpose::Publisher).unwrap().public()
+        key_file::open(&home.path().join("a.key"), Purpose::Publisher, &NONE).unwrap().public()
     );
     let again = ["keygen", "--out", "a.key", "--certifier", "local"];
     fails(home.path(), &again, 2, "key-file-exists");

@@ -22,6 +22,7 @@ mod recheck;
 mod reports;
 mod roles;
 mod self_check;
+mod signers;
 mod structure;
 mod trust_root;
 mod upgrade;

@@ -3,7 +3,7 @@
 //! In -> out: what the system says of a file or folder -> nothing, or why it gives no authority.
 //! Invariant: authority is read only from what this user or root owns and nobody else can write; links count as what
 //! they lead to.
-//! Not here: reading (`operator.rs`, `secret.rs`), files that others may not even read (`key_file.rs`).
+//! Not here: reading (`operator.rs`, `secret.rs`), files that others may not even read (`orch-signer`'s `secret_file.rs`).
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;

@@ -14,7 +14,9 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use orch_plugin::build::BuildError;
 use orch_plugin::pack::PackError;
+use orch_plugin::prepared::PreparedError;
 use orch_plugin::toolchain::{self, Toolchain, ToolchainError};
+use orch_signer::signer::SignerError;
 use orch_trust::refusal::Refusal;
 
 #[derive(Subcommand)]
@@ -45,7 +47,10 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
         let of_build = || cause.downcast_ref::<BuildError>().and_then(BuildError::hint);
         let of_pack = || cause.downcast_ref::<PackError>().and_then(PackError::hint);
         let of_refusal = || cause.downcast_ref::<Box<Refusal>>().and_then(|refusal| refusal.hint());
-        of_toolchain().or_else(of_build).or_else(of_pack).or_else(of_refusal)
+        let of_signer = || cause.downcast_ref::<SignerError>().and_then(SignerError::hint);
+        let of_prepared = || cause.downcast_ref::<PreparedError>().and_then(PreparedError::hint);
+        let of_own = || of_toolchain().or_else(of_build).or_else(of_pack);
+        of_own().or_else(of_signer).or_else(of_prepared).or_else(of_refusal)
     })
 }
 

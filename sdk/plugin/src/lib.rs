@@ -10,6 +10,7 @@ pub mod component;
 pub mod dependencies;
 pub mod embedded;
 pub mod pack;
+pub mod prepared;
 pub mod project;
 pub mod sbom;
 pub mod sign;

@@ -43,7 +43,6 @@ pub enum SignError {
 /// What to sign.
 pub struct SignRequest<'a> {
     pub package: &'a Path,
-    pub key: &'a dyn Signer,
     pub now: UnixSeconds,
     /// How long the release may be admitted.
     pub days: u32,
@@ -56,13 +55,26 @@ pub struct SignRequest<'a> {
 ///
 /// # Errors
 /// `Refused`: the package breaks a rule that loading it would break too. `Key`: the signer did not sign.
-pub fn sign(request: &SignRequest<'_>) -> Result<KeyId, SignError> {
-    let refused =
-        |source| SignError::Refused { folder: request.package.to_owned(), source: Box::new(source) };
-    let package =
-        read_declared(request.package).and_then(|files| PackageBytes::new(files).map_err(refused))?;
-    let manifest = Manifest::parse(package.manifest()).map_err(refused)?;
-    package.check_integrity(&manifest).map_err(refused)?;
+pub fn sign(request: &SignRequest<'_>, key: &dyn Signer) -> Result<KeyId, SignError> {
+    let (package, release) = release(request)?;
+    write_signed(request.package, &package, release, key)
+}
+
+/// Puts the release signature into the package's folder; the signing key's id comes back.
+pub(crate) fn write_signed(
+    folder: &Path,
+    package: &PackageBytes,
+    release: Release,
+    key: &dyn Signer,
+) -> Result<KeyId, SignError> {
+    let envelope = release::sign(package, release, key)?;
+    write_whole(&folder.join(RELEASE), &envelope)?;
+    Ok(key.public().id())
+}
+
+/// The package, and what its release signature would say.
+pub(crate) fn release(request: &SignRequest<'_>) -> Result<(PackageBytes, Release), SignError> {
+    let (package, manifest) = read_package(request.package)?;
     let release = Release {
         id: manifest.id,
         version: manifest.version,
@@ -72,9 +84,16 @@ pub fn sign(request: &SignRequest<'_>) -> Result<KeyId, SignError> {
         not_after: request.now.plus(i64::from(request.days).saturating_mul(UnixSeconds::DAY)),
         source: None,
     };
-    let envelope = release::sign(&package, release, request.key)?;
-    write_whole(&request.package.join(RELEASE), &envelope)?;
-    Ok(request.key.public().id())
+    Ok((package, release))
+}
+
+/// A package whose files are those of its manifest.
+pub(crate) fn read_package(folder: &Path) -> Result<(PackageBytes, Manifest), SignError> {
+    let refused = |source| SignError::Refused { folder: folder.to_owned(), source: Box::new(source) };
+    let package = read_declared(folder).and_then(|files| PackageBytes::new(files).map_err(refused))?;
+    let manifest = Manifest::parse(package.manifest()).map_err(refused)?;
+    package.check_integrity(&manifest).map_err(refused)?;
+    Ok((package, manifest))
 }
 
 /// The manifest and every file that lies beside it, envelopes apart.
@@ -135,10 +154,9 @@ mod tests {
         pack(&PackRequest { project: folder, built: folder, out: &folder.join("packages") }).unwrap().folder
     }
 
-    fn request<'a>(package: &'a Path, key: &'a SecretKey) -> SignRequest<'a> {
+    fn request(package: &Path) -> SignRequest<'_> {
         SignRequest {
             package,
-            key,
             now: UnixSeconds(1_800_000_000),
             days: 365,
             channel: "stable",
@@ -151,13 +169,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let package = package(folder.path());
         let (one, two) = (SecretKey::from_seed(&[1; 32]), SecretKey::from_seed(&[2; 32]));
-        assert_eq!(sign(&request(&package, &one)).unwrap(), one.public().id());
+        assert_eq!(sign(&request(&package), &one).unwrap(), one.public().id());
         let first = fs::read(package.join(RELEASE)).unwrap();
-        sign(&request(&package, &two)).unwrap();
+        sign(&request(&package), &two).unwrap();
         let second: serde_json::Value =
             serde_json::from_slice(&fs::read(package.join(RELEASE)).unwrap()).unwrap();
         assert_eq!(second["signatures"][0]["keyid"], two.public().id().to_string());
-        sign(&request(&package, &one)).unwrap();
+        sign(&request(&package), &one).unwrap();
         assert_eq!(fs::read(package.join(RELEASE)).unwrap(), first);
     }
 
@@ -168,7 +186,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let package = package(folder.path());
             change(&package);
-            let refused = sign(&request(&package, &key));
+            let refused = sign(&request(&package), &key);
             assert!(!package.join(RELEASE).exists());
             match refused {
                 Err(SignError::Refused { source, .. }) => source.code(),

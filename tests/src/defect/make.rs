@@ -12,7 +12,8 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use orch_host::key_file::{self, Purpose};
+use orch_signer::key_file::{self, Purpose};
+use orch_signer::passphrase::Passphrases;
 use orch_trust::certificate::Certificate;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::{self, Predicate, Subject};
@@ -213,7 +214,9 @@ struct Keys {
 
 impl Keys {
     fn read(operator: &Path) -> Self {
-        let read = |name: &str, purpose| key_file::read(&operator.join("keys").join(name), purpose).unwrap();
+        let read = |name: &str, purpose| {
+            key_file::open(&operator.join("keys").join(name), purpose, &Passphrases::Terminal).unwrap()
+        };
         Self {
             publisher: read("publisher.json", Purpose::Publisher),
             certifier: read("certifier.json", Purpose::Certifier),
