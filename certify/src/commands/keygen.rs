@@ -19,8 +19,9 @@ use orch_trust::key::{PublicKey, SecretKey};
 
 use super::{key_fault, signer_fault};
 
-/// Make a key, and the file by which operators trust it; with `--key` or `--signer` only that file, of that key.
+/// Make a key, and the file by which operators trust it.
 #[derive(clap::Args)]
+#[command(after_help = "With `--key` or `--signer` no key is made, only the public file of that one.")]
 pub(crate) struct KeygenArgs {
     /// Where the secret key goes; the public file is beside it with the ending `.toml`
     #[arg(long, default_value = "orch.key")]

@@ -28,7 +28,7 @@ use orch_trust::package::PackageBytes;
 
 use super::{EXITS, ReportFormat, fault, now, open_signer};
 
-/// Run every required check on a package; sign what it found if a signer is said.
+/// Run every required check on a package; sign what it found.
 #[derive(clap::Args)]
 #[command(after_help = EXITS)]
 pub(crate) struct RunArgs {

@@ -182,3 +182,26 @@ fn a_socket_that_is_not_there_is_said() {
     let error = signer::open(&address, Purpose::Publisher, &Passphrases::Terminal).err().unwrap();
     assert_eq!(error.code(), "agent-io");
 }
+
+#[test]
+fn what_opensshs_agent_answers_is_understood() {
+    const IDENTITIES: &[u8] = include_bytes!("../data/agent-identities.bin");
+    const SIGNATURE: &[u8] = include_bytes!("../data/agent-signature.bin");
+    let message = include_bytes!("../data/message");
+    let key = orch_signer::public_key::parse(include_str!("../data/openssh.pub")).unwrap().key;
+    let agent = Agent::new(Arc::new(|request: &[u8]| match request[0] {
+        11 => IDENTITIES.to_vec(),
+        _ => SIGNATURE.to_vec(),
+    }));
+    let signer = agent.open(&key.id().to_string()).unwrap();
+    assert_eq!(key.verify(message, &signer.sign(message).unwrap()), Ok(()));
+    // It has another key too, of a kind that is not ours.
+    let error = agent.open(&"ab".repeat(32)).err().unwrap();
+    assert_eq!(error.to_string().matches("SHA256:").count(), 1, "{error}");
+    // Cut anywhere, it is no answer.
+    for length in 5..IDENTITIES.len() {
+        let body = IDENTITIES[4..length].to_vec();
+        let cut = Agent::new(Arc::new(move |_: &[u8]| string(&body)));
+        assert_eq!(cut.open(&key.id().to_string()).err().unwrap().code(), "agent-malformed", "{length}");
+    }
+}

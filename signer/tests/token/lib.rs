@@ -138,9 +138,13 @@ unsafe extern "C" fn login(
 }
 
 /// Handles: the key's place doubled, and 1 for its private or 2 for its public half.
+fn is_public(handle: CK_OBJECT_HANDLE) -> bool {
+    handle.is_multiple_of(2)
+}
+
 fn value(handle: CK_OBJECT_HANDLE, kind: CK_ATTRIBUTE_TYPE) -> Option<Vec<u8>> {
     let place = ((handle - 1) / 2) as usize;
-    let is_public = handle % 2 == 0;
+    let is_public = is_public(handle);
     let (label, id, seed, _) = KEYS[place];
     match kind {
         CKA_CLASS => {
@@ -172,10 +176,10 @@ unsafe extern "C" fn find_init(_: CK_SESSION_HANDLE, template: *mut CK_ATTRIBUTE
         template.iter().map(|one| (one.type_, bytes(one).to_vec())).collect()
     };
     let handles = (1..=2 * KEYS.len() as CK_OBJECT_HANDLE)
-        .filter(|handle| handle % 2 == 1 || KEYS[((handle - 1) / 2) as usize].3);
+        .filter(|handle| !is_public(*handle) || KEYS[((handle - 1) / 2) as usize].3);
     let logged_in = state.logged_in;
     state.found = handles
-        .filter(|handle| logged_in || handle % 2 == 0)
+        .filter(|handle| logged_in || is_public(*handle))
         .filter(|handle| wanted.iter().all(|(kind, bytes)| value(*handle, *kind).as_ref() == Some(bytes)))
         .collect();
     CKR_OK
@@ -226,7 +230,7 @@ unsafe extern "C" fn sign_init(
     key: CK_OBJECT_HANDLE,
 ) -> CK_RV {
     // SAFETY: the caller gives a mechanism.
-    if unsafe { (*mechanism).mechanism } != CKM_EDDSA || key % 2 == 0 {
+    if unsafe { (*mechanism).mechanism } != CKM_EDDSA || is_public(key) {
         return CKR_MECHANISM_INVALID;
     }
     STATE.lock().unwrap().signing = Some(((key - 1) / 2) as usize);
