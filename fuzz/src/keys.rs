@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 
-use orch_host::key_file::{self, Purpose};
+use orch_signer::key_file::{self, Purpose};
 use orch_trust::key::{SecretKey, base64_decode, base64_encode};
 
 /// A key that is taken is the one that its file names, for a purpose that its file allows.

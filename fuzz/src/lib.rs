@@ -132,7 +132,12 @@ pub const TARGETS: &[Target] = &[
         valid: workspace::valid,
     },
     #[cfg(feature = "engine")]
-    Target { name: "key-file", sources: &["host/src/key_file.rs"], run: keys::key_file, valid: keys::valid },
+    Target {
+        name: "key-file",
+        sources: &["signer/src/key_file.rs"],
+        run: keys::key_file,
+        valid: keys::valid,
+    },
     Target {
         name: "task-file",
         sources: &[

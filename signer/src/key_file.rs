@@ -44,14 +44,8 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    pub const ALL: [Self; 6] = [
-        Self::Publisher,
-        Self::Certifier,
-        Self::Root,
-        Self::Revoker,
-        Self::Freshness,
-        Self::CiIssuer,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Publisher, Self::Certifier, Self::Root, Self::Revoker, Self::Freshness, Self::CiIssuer];
 
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use orch_host::key_file::{self, Purpose};
+use orch_signer::key_file::{self, Purpose};
 use orch_trust::authority::Level;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::Payload;

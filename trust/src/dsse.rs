@@ -128,7 +128,7 @@ fn pre_authentication(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 
 /// The bytes that each signature of the statement's envelope is over, for signers that are elsewhere.
 pub fn message<P: Predicate>(statement: &Statement<P>) -> Vec<u8> {
-    pre_authentication(&serde_json::to_vec(statement).unwrap_or_default())
+    pre_authentication(Statement::<P>::PAYLOAD_TYPE, &serde_json::to_vec(statement).unwrap_or_default())
 }
 
 /// The statement whose [`message`] these bytes are, if they are one's of this type.

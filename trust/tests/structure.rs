@@ -226,7 +226,8 @@ fn a_pin_is_of_a_version_a_manifest_and_a_component() {
     lock.pin(&manifest, &package);
     assert!(lock.check(&manifest, &package).is_ok());
     let other = orch_trust::digest::Sha256Digest::of(b"other");
-    let edits: [(&str, fn(&mut Pin, orch_trust::digest::Sha256Digest)); 3] = [
+    type Edit = fn(&mut Pin, orch_trust::digest::Sha256Digest);
+    let edits: [(&str, Edit); 3] = [
         ("version", |pin, _| pin.version = semver::Version::new(9, 9, 9)),
         ("manifest", |pin, other| pin.manifest = other),
         ("component", |pin, other| pin.component = other),

@@ -13,7 +13,7 @@ use orch_certify::issue::replace;
 use orch_certify::revoking::{next_freshness, next_list, role_key, signed_by};
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Fault, Outcome};
-use orch_host::key_file::Purpose;
+use orch_signer::key_file::Purpose;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::{self, Payload};
 use orch_trust::freshness::{FRESHNESS, FreshnessDocument};

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Fault, Outcome};
-use orch_host::key_file::{self, Purpose};
+use orch_signer::key_file::{self, Purpose};
 
 use super::write_new;
 use crate::commands::key_fault;

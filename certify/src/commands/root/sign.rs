@@ -10,7 +10,7 @@ use orch_certify::document::{Document, DocumentError, read_bytes};
 use orch_certify::trust_root::{Standing, check_form, root_key, standing};
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Outcome};
-use orch_host::key_file::Purpose;
+use orch_signer::key_file::Purpose;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse;
 use orch_trust::refusal::Refusal;
