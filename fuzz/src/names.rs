@@ -21,7 +21,7 @@ pub(crate) fn names(bytes: &[u8]) -> bool {
     }
     if let Ok(time) = UnixSeconds::parse(text) {
         assert_eq!(time.to_string(), text);
-        assert!(!UnixSeconds::parse(&time.plus(1).to_string()).is_ok_and(|next| next <= time));
+        assert!(UnixSeconds::parse(&time.plus(1).to_string()).is_ok_and(|next| next >= time), "{time}");
         taken = true;
     }
     if let Ok(bytes) = base64_decode(text) {
@@ -41,6 +41,7 @@ pub(crate) fn valid() -> Vec<(&'static str, Vec<u8>)> {
         ("valid-id", b"acme/summarise-2".to_vec()),
         ("valid-digest", key.id().to_string().into_bytes()),
         ("valid-time", b"2026-11-20T10:00:00Z".to_vec()),
+        ("valid-last-time", UnixSeconds(i64::MAX).to_string().into_bytes()),
         ("valid-key", key.to_base64().into_bytes()),
     ]
 }

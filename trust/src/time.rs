@@ -40,7 +40,9 @@ impl UnixSeconds {
 
 impl fmt::Display for UnixSeconds {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = jiff::Timestamp::from_second(self.0).unwrap_or_default();
+        // What no text can say is shown as the last or first time that one can, never as 1970.
+        let end = if self.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+        let time = jiff::Timestamp::from_second(self.0).unwrap_or(end);
         write!(out, "{}", time.strftime("%Y-%m-%dT%H:%M:%SZ"))
     }
 }

@@ -11,6 +11,7 @@ mod make;
 
 use std::sync::Arc;
 
+use orch_trust::digest::Sha256Digest;
 use orch_trust::facts::Facts;
 use orch_trust::lock::{Lock, Pin};
 use orch_trust::manifest::Manifest;
@@ -183,7 +184,7 @@ fn the_declared_files_are_exactly_those_that_are_there() {
         checked.err().map(|refusal| refusal.code())
     };
     fn license(size: u64) -> serde_json::Value {
-        let sha256 = orch_trust::digest::Sha256Digest::of(b"MIT");
+        let sha256 = Sha256Digest::of(b"MIT");
         serde_json::json!({ "path": "LICENSE", "role": "license", "size": size, "sha256": sha256 })
     }
     fn list(files: &mut serde_json::Value) -> &mut Vec<serde_json::Value> {
@@ -225,8 +226,8 @@ fn a_pin_is_of_a_version_a_manifest_and_a_component() {
     assert!(lock.check(&manifest, &package).is_ok(), "nothing is pinned");
     lock.pin(&manifest, &package);
     assert!(lock.check(&manifest, &package).is_ok());
-    let other = orch_trust::digest::Sha256Digest::of(b"other");
-    type Edit = fn(&mut Pin, orch_trust::digest::Sha256Digest);
+    let other = Sha256Digest::of(b"other");
+    type Edit = fn(&mut Pin, Sha256Digest);
     let edits: [(&str, Edit); 3] = [
         ("version", |pin, _| pin.version = semver::Version::new(9, 9, 9)),
         ("manifest", |pin, other| pin.manifest = other),

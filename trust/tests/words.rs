@@ -184,6 +184,8 @@ fn ids_digests_and_times_are_written_as_they_are_read() {
         (time.to_string(), String::from(time)),
         ("2027-01-15T08:00:00Z".into(), "2027-01-15T08:00:00Z".into())
     );
+    assert!(UnixSeconds(i64::MAX).to_string().starts_with("9999-12-"), "{}", UnixSeconds(i64::MAX));
+    assert!(UnixSeconds(i64::MIN).to_string().starts_with("-9999-01-"), "{}", UnixSeconds(i64::MIN));
     assert_eq!(
         (time.plus(-1), UnixSeconds(i64::MAX).plus(1)),
         (UnixSeconds(1_799_999_999), UnixSeconds(i64::MAX))
