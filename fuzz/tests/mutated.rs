@@ -2,6 +2,13 @@
 //!
 //! The same changes in every run; `ORCH_FUZZ_ROUNDS` asks for more than the usual number for each input.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what reads and changes a corpus for a test is no test function, so clippy.toml does not let it"
+)]
+
 use std::fs;
 use std::path::PathBuf;
 

@@ -103,7 +103,6 @@ fn build(root: &Path, compiler: &Compiler, without_engine: bool) -> anyhow::Resu
     cargo.args(["build", "--manifest-path", "fuzz/libfuzzer/Cargo.toml", "--target", &compiler.host]);
     cargo.arg("--target-dir").arg(&folder).arg("-Zprofile-rustflags");
     cargo.args(without_engine.then_some("--no-default-features"));
-    // A flag for a package that is not built is an error of cargo's.
     for name in COUNTED.iter().take(if without_engine { WITHOUT_ENGINE } else { COUNTED.len() }) {
         cargo.arg("--config").arg(format!("profile.dev.package.{name}.rustflags=['-Cinstrument-coverage']"));
     }
