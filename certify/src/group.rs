@@ -29,9 +29,7 @@ pub fn run(group: Group, package: &PackageBytes, beside: &Beside, workspace: &Pa
             GroupReport { results, measured, self_check: None }
         }
         Group::SelfCheck => {
-            let (result, self_check) = self_check::run(workspace, &|group, package, workspace| {
-                run(group, package, &Beside::default(), workspace)
-            });
+            let (result, self_check) = self_check::run(workspace, &run);
             GroupReport { results: vec![result], measured: Measured::default(), self_check }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! In -> out: an empty folder, how a group is run -> result, and how many were refused. Looks at one package for each
 //! recipe.
-//! Invariant: refused means that very check is `fail` with its code, and every check before it in its group passed; a
+//! Invariant: refused means that very check is `fail`, or `warn` beyond its budget, with its code, and every check before it in its group passed; a
 //! package that could not be made is an `error`, never counted as refused.
 //! Not here: the packages (`self_check/recipes.rs`), the process around it (`sandbox.rs`).
 
@@ -14,12 +14,12 @@ mod sample;
 use std::path::Path;
 
 use orch_trust::authority::Level;
-use orch_trust::certificate::{CheckResult, CheckStatus, SelfCheck};
+use orch_trust::certificate::{CheckResult, CheckStatus, RequiredCheck, SelfCheck, required_checks};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::manifest::Role;
 use orch_trust::package::PackageBytes;
 
-use crate::check::{Group, GroupReport, judged, timed, unfinished};
+use crate::check::{Beside, Group, GroupReport, judged, timed, unfinished};
 use recipe::Recipe;
 use recipes::RECIPES;
 use sample::Samples;
@@ -27,7 +27,7 @@ use sample::Samples;
 const ID: &str = "self-check";
 
 /// How a group of checks is run on a package.
-pub type RunGroup<'a> = &'a dyn Fn(Group, &PackageBytes, &Path) -> GroupReport;
+pub type RunGroup<'a> = &'a dyn Fn(Group, &PackageBytes, &Beside, &Path) -> GroupReport;
 
 /// Has every known-bad package refused.
 pub fn run(workspace: &Path, run_group: RunGroup<'_>) -> (CheckResult, Option<SelfCheck>) {
@@ -44,6 +44,7 @@ pub fn run(workspace: &Path, run_group: RunGroup<'_>) -> (CheckResult, Option<Se
 
 fn refuse_all(workspace: &Path, run_group: RunGroup<'_>) -> Result<(SelfCheck, Vec<String>), String> {
     let samples = Samples::default();
+    let required = required_checks(Level::Certified, &Role::ALL);
     let (mut corpus, mut missed) = (String::new(), Vec::new());
     for (recipe, place) in RECIPES.iter().zip(0_u32..) {
         let broken = |what: String| format!("recipe for `{}`: {what}", recipe.check);
@@ -54,7 +55,8 @@ fn refuse_all(workspace: &Path, run_group: RunGroup<'_>) -> Result<(SelfCheck, V
         let group = group_of(recipe.check).ok_or_else(|| broken("no group has this check".to_owned()))?;
         let folder = workspace.join(place.to_string());
         std::fs::create_dir(&folder).map_err(|error| broken(error.to_string()))?;
-        missed.extend(miss(recipe, &run_group(group, &package, &folder).results));
+        let beside = recipe.beside(&samples, &folder).map_err(|error| broken(error.to_string()))?;
+        missed.extend(miss(recipe, &required, &run_group(group, &package, &beside, &folder).results));
     }
     let of = RECIPES.len() as u64;
     let rejected = of - missed.len() as u64;
@@ -62,7 +64,7 @@ fn refuse_all(workspace: &Path, run_group: RunGroup<'_>) -> Result<(SelfCheck, V
 }
 
 /// Why these results do not refuse the recipe's package as they must.
-fn miss(recipe: &Recipe, results: &[CheckResult]) -> Option<String> {
+fn miss(recipe: &Recipe, required: &[RequiredCheck], results: &[CheckResult]) -> Option<String> {
     for result in results {
         if result.id != recipe.check {
             if matches!(result.status, CheckStatus::Pass | CheckStatus::Warn) {
@@ -75,8 +77,11 @@ fn miss(recipe: &Recipe, results: &[CheckResult]) -> Option<String> {
             ));
         }
         let coded = |finding: &String| finding.split(':').next() == Some(recipe.code);
+        // A check that only warns refuses by having more findings than its required list allows.
+        let wanted = required.iter().find(|wanted| wanted.id == result.id);
+        let refuses = wanted.is_some_and(|wanted| wanted.accept(result).is_err());
         return match result.status {
-            CheckStatus::Fail if result.findings.iter().any(coded) => None,
+            CheckStatus::Fail | CheckStatus::Warn if refuses && result.findings.iter().any(coded) => None,
             CheckStatus::Fail => {
                 Some(format!("self-check-reason: `{}` refuses without `{}`", recipe.check, recipe.code))
             }

@@ -83,12 +83,4 @@ pub(super) const GUIDES: &[Guide] = &[
             ("self-check-reason", "the check refused the package for another reason than the one in it"),
         ],
     },
-    Guide {
-        id: "sandboxed-tests",
-        file: COMPONENT,
-        looks_at: "the plugin's own cases, in the sandbox of certification",
-        why: "what its author promises should hold where nobody can help it",
-        helps: "`orch-plugin test` plays the same cases",
-        codes: &[],
-    },
 ];

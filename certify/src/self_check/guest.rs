@@ -4,19 +4,61 @@
 //! A function without a body answers with the zeros at [`ANSWER`]: `ok`, an empty list, an empty text.
 //! Not here: what is wrong with them (`recipes.rs`).
 
+use miniz_oxide::deflate::compress_to_vec_zlib;
 use orch_trust::manifest::Role;
+use serde_json::json;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{Function, Resolve, WorldItem};
 
 use super::recipe::RecipeError;
+use crate::check::dependency_list::SECTION;
 use crate::wit::role_world;
 
 /// Where answers lie; zero unless a body writes there.
 pub const ANSWER: u32 = 4096;
 
 /// A component of that role. `bodies`: function name as in WIT and its instructions. `head`: more of the module.
+///
+/// # Errors
+/// The text does not parse, or is no component of that role.
 pub fn guest(role: Role, head: &str, bodies: &[(&str, &str)]) -> Result<Vec<u8>, RecipeError> {
+    component(role, head, bodies, &[])
+}
+
+/// The same with a list of its packages in the module, as [`super::sample::Sample`]'s bill names them.
+pub(super) fn listed(role: Role, head: &str, bodies: &[(&str, &str)]) -> Result<Vec<u8>, RecipeError> {
+    let list = json!({ "packages": [
+        { "name": "known", "version": "1.0.0", "source": "local", "root": true },
+    ], "format": 1 });
+    let packed = compress_to_vec_zlib(list.to_string().as_bytes(), 6);
+    let content = [length(SECTION.len()).as_slice(), SECTION.as_bytes(), &packed].concat();
+    component(role, head, bodies, &[&[0], length(content.len()).as_slice(), &content].concat())
+}
+
+/// A length as WebAssembly writes it: seven bits a byte, the lowest first.
+pub(super) fn length(mut rest: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    loop {
+        let low = (rest & 0x7f) as u8;
+        rest >>= 7;
+        match rest {
+            0 => {
+                out.push(low);
+                return out;
+            }
+            _ => out.push(low | 0x80),
+        }
+    }
+}
+
+/// `section`: appended to the module as it is.
+fn component(
+    role: Role,
+    head: &str,
+    bodies: &[(&str, &str)],
+    section: &[u8],
+) -> Result<Vec<u8>, RecipeError> {
     let encode = |message: String| RecipeError::Encode { message };
     let (resolve, world) = role_world(role).map_err(|error| encode(error.to_string()))?;
     let mut functions = String::new();
@@ -45,6 +87,7 @@ pub fn guest(role: Role, head: &str, bodies: &[(&str, &str)]) -> Result<Vec<u8>,
             {functions})"#
     );
     let mut module = wat::parse_str(&module).map_err(RecipeError::Text)?;
+    module.extend_from_slice(section);
     let shown = |error: anyhow::Error| encode(format!("{error:#}"));
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).map_err(shown)?;
     ComponentEncoder::default().module(&module).map_err(shown)?.validate(true).encode().map_err(shown)

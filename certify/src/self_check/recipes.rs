@@ -6,9 +6,10 @@
 use orch_trust::manifest::Role;
 use serde_json::json;
 
-use super::guest::{OPEN, SESSION, guest};
-use super::recipe::Recipe;
-use super::sample::Sample;
+use super::guest::{OPEN, SESSION, guest, length, listed};
+use super::recipe::{Recipe, RecipeError, nothing};
+use super::sample::{Sample, write};
+use crate::check::Beside;
 
 /// Required checks that no package can fail, and why.
 #[cfg(test)]
@@ -25,21 +26,25 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe {
         check: "manifest",
         code: "manifest-schema",
+        beside: nothing,
         make: |samples| samples.executor()?.with("/limits", json!({ "memoryMiB": "much" }))?.seal(),
     },
     Recipe {
         check: "names",
         code: "name-confusable",
+        beside: nothing,
         make: |samples| samples.executor()?.with("/id", json!("0rch/known"))?.seal(),
     },
     Recipe {
         check: "file-set",
         code: "digest-mismatch",
+        beside: nothing,
         make: |samples| samples.executor()?.seal_then("sbom.cdx.json", b"{ }"),
     },
     Recipe {
         check: "component",
         code: "component-invalid",
+        beside: nothing,
         make: |samples| {
             // A function that promises a number and leaves nothing: structure holds, validation does not.
             let module = b"\0asm\x01\0\0\0\x01\x05\x01\x60\0\x01\x7f\x03\x02\x01\0\x0a\x04\x01\x02\0\x0b";
@@ -53,14 +58,16 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe {
         check: "imports",
         code: "import-undeclared",
+        beside: nothing,
         make: |samples| {
             let import = r#"(import "orch:settings/settings@0.1.0" "read" (func (param i32)))"#;
-            samples.executor()?.of(guest(Role::Executor, import, &[])?).seal()
+            samples.executor()?.of(listed(Role::Executor, import, &[])?).seal()
         },
     },
     Recipe {
         check: "exports",
         code: "export-missing",
+        beside: nothing,
         make: |samples| {
             samples.executor()?.with("/roles", json!(["planner"]))?.with("/kinds", json!([]))?.seal()
         },
@@ -68,14 +75,40 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe {
         check: "memory",
         code: "memory-minimum",
+        beside: nothing,
         make: |samples| {
-            let component = guest(Role::Executor, "(memory $more 300)", &[])?;
+            let component = listed(Role::Executor, "(memory $more 300)", &[])?;
             samples.executor()?.of(component).seal()
+        },
+    },
+    Recipe {
+        check: "start-functions",
+        code: "start-function",
+        beside: nothing,
+        // One is a warning; this is more of them than may be.
+        make: |samples| {
+            let mut sample = samples.executor()?;
+            for _ in 0..4 {
+                sample.component = with_module(sample.component, "(func $s) (start $s)")?;
+            }
+            sample.seal()
+        },
+    },
+    Recipe {
+        check: "complexity",
+        code: "complexity-over",
+        beside: nothing,
+        make: |samples| {
+            let mut sample = samples.executor()?;
+            let locals = " i32".repeat(5_000);
+            sample.component = with_module(sample.component, &format!("(func (local{locals}))"))?;
+            sample.seal()
         },
     },
     Recipe {
         check: "custom-sections",
         code: "section-twice",
+        beside: nothing,
         make: |samples| {
             let mut sample = samples.executor()?;
             let section = b"\0\x0d\x0bdescription1";
@@ -85,36 +118,99 @@ pub(super) const RECIPES: &[Recipe] = &[
         },
     },
     Recipe {
+        check: "dependency-list",
+        code: "list-missing",
+        beside: nothing,
+        make: |samples| samples.executor()?.of(guest(Role::Executor, "", &[])?).seal(),
+    },
+    Recipe {
+        check: "sbom",
+        code: "sbom-subject",
+        beside: nothing,
+        // Of another component.
+        make: |samples| {
+            let sample = samples.executor()?;
+            let other = listed(Role::Executor, "(memory $more 1)", &[])?;
+            let sbom = sample.sbom.clone();
+            Sample { sbom, ..sample.of(other) }.seal()
+        },
+    },
+    Recipe {
+        check: "secrets",
+        code: "secret-found",
+        beside: nothing,
+        make: |samples| {
+            let data = r#"(data (i32.const 600) "{\22kind\22:\22orch-secret-key\22}")"#;
+            samples.executor()?.of(listed(Role::Executor, data, &[])?).seal()
+        },
+    },
+    Recipe {
+        check: "dangerous-content",
+        code: "embedded-file",
+        beside: nothing,
+        make: |samples| {
+            let data = r#"(data (i32.const 600) "\7fELF\02\01\01\00\00\00\00\00\00\00\00\00\02\00\3e\00\01\00\00\00")"#;
+            samples.executor()?.of(listed(Role::Executor, data, &[])?).seal()
+        },
+    },
+    Recipe {
+        check: "api-compatibility",
+        code: "api-kind-lost",
+        // The release before executed one kind more.
+        beside: |samples, folder| {
+            let before = samples.executor()?.with("/version", json!("1.0.0"))?;
+            let before = before.with("/kinds", json!(["note", "gone"]))?.seal()?;
+            let previous = write(&before, folder)?;
+            Ok(Beside { previous: Some(previous), ..Beside::default() })
+        },
+        make: |samples| samples.executor()?.with("/version", json!("1.0.1"))?.seal(),
+    },
+    Recipe {
         check: "conformance/planner",
         code: "conformance-answer",
+        beside: nothing,
         // The zeros of every answer: start an empty list, for ever.
-        make: |_| Sample::new(Role::Planner, guest(Role::Planner, SESSION, &[OPEN])?).seal(),
+        make: |_| Sample::new(Role::Planner, listed(Role::Planner, SESSION, &[OPEN])?).seal(),
     },
     Recipe {
         check: "conformance/executor",
         code: "conformance-failure",
-        make: |samples| samples.executor()?.of(guest(Role::Executor, "", &[("execute", WORDLESS)])?).seal(),
+        beside: nothing,
+        make: |samples| samples.executor()?.of(listed(Role::Executor, "", &[("execute", WORDLESS)])?).seal(),
     },
     Recipe {
         check: "conformance/reflector",
         code: "conformance-failure",
-        make: |_| Sample::new(Role::Reflector, guest(Role::Reflector, "", &[("reflect", WORDLESS)])?).seal(),
+        beside: nothing,
+        make: |_| Sample::new(Role::Reflector, listed(Role::Reflector, "", &[("reflect", WORDLESS)])?).seal(),
     },
     Recipe {
         check: "conformance/auditor",
         code: "plugin-answer",
+        beside: nothing,
         // A metric without a name.
-        make: |_| Sample::new(Role::Auditor, guest(Role::Auditor, "", &[("analyze", ONE_OF_ZEROS)])?).seal(),
+        make: |_| Sample::new(Role::Auditor, listed(Role::Auditor, "", &[("analyze", ONE_OF_ZEROS)])?).seal(),
     },
     Recipe {
         check: "conformance/verifier",
         code: "conformance-failure",
-        make: |_| Sample::new(Role::Verifier, guest(Role::Verifier, "", &[("verify", WORDLESS)])?).seal(),
+        beside: nothing,
+        make: |_| Sample::new(Role::Verifier, listed(Role::Verifier, "", &[("verify", WORDLESS)])?).seal(),
     },
     Recipe {
         check: "conformance/service",
         code: "plugin-answer",
+        beside: nothing,
         // No response at all.
-        make: |_| Sample::new(Role::Service, guest(Role::Service, "", &[("handle", "nop")])?).seal(),
+        make: |_| Sample::new(Role::Service, listed(Role::Service, "", &[("handle", "nop")])?).seal(),
     },
 ];
+
+/// The component with one more module of that text at its end.
+fn with_module(mut component: Vec<u8>, text: &str) -> Result<Vec<u8>, RecipeError> {
+    let module = wat::parse_str(format!("(module {text})")).map_err(RecipeError::Text)?;
+    component.push(1);
+    component.extend(length(module.len()));
+    component.extend(module);
+    Ok(component)
+}

@@ -7,6 +7,7 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_trust::digest::Sha256Digest;
@@ -14,7 +15,7 @@ use orch_trust::manifest::Role;
 use orch_trust::package::{COMPONENT, MANIFEST, PackageBytes, SBOM};
 use serde_json::{Value, json};
 
-use super::guest::guest;
+use super::guest::listed;
 use super::recipe::RecipeError;
 
 /// Sound components, made once.
@@ -29,7 +30,7 @@ impl Samples {
         let component = match self.executor.get() {
             Some(component) => component.clone(),
             None => {
-                let made = guest(Role::Executor, "", &[])?;
+                let made = listed(Role::Executor, "", &[])?;
                 self.executor.get_or_init(|| made).clone()
             }
         };
@@ -59,7 +60,8 @@ impl Sample {
             "limits": { "memoryMiB": 16, "busyMs": 2000, "wallMs": 5000, "outputKiB": 256, "hostCalls": 10000,
                         "logKiB": 64 },
         });
-        Self { manifest, component, sbom: b"{}".to_vec() }
+        let sbom = bill(&component);
+        Self { manifest, component, sbom }
     }
 
     /// With another value at that JSON pointer of the manifest.
@@ -71,9 +73,10 @@ impl Sample {
         Ok(self)
     }
 
-    /// With another component.
+    /// With another component and the bill that belongs to it.
     pub(super) fn of(self, component: Vec<u8>) -> Self {
-        Self { component, ..self }
+        let sbom = bill(&component);
+        Self { component, sbom, ..self }
     }
 
     /// The package, whose manifest names these files.
@@ -98,4 +101,29 @@ impl Sample {
         let files = [(MANIFEST, manifest.to_string().into_bytes()), (COMPONENT, component), (SBOM, sbom)];
         files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes.into())).collect()
     }
+}
+
+/// The bill of a component whose only package is its own.
+fn bill(component: &[u8]) -> Vec<u8> {
+    let digest = Sha256Digest::of(component);
+    let bill = json!({
+        "bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1,
+        "metadata": { "component": {
+            "type": "application", "bom-ref": "local:known@1.0.0", "name": "known", "version": "1.0.0",
+            "hashes": [{ "alg": "SHA-256", "content": digest }] } },
+        "components": [],
+        "dependencies": [{ "ref": "local:known@1.0.0", "dependsOn": [] }],
+    });
+    bill.to_string().into_bytes()
+}
+
+/// Puts the package into a folder of its own inside that one; gives its path.
+pub(super) fn write(package: &PackageBytes, folder: &Path) -> Result<PathBuf, RecipeError> {
+    let own = folder.join("package");
+    std::fs::create_dir(&own).map_err(RecipeError::Write)?;
+    let (manifest, component, sbom) = (package.manifest(), package.component(), package.sbom());
+    for (name, bytes) in [(MANIFEST, manifest), (COMPONENT, &component), (SBOM, sbom)] {
+        std::fs::write(own.join(name), bytes).map_err(RecipeError::Write)?;
+    }
+    Ok(own)
 }

@@ -3,7 +3,6 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use orch_certify::check::Beside;
 use orch_certify::examine::examine;
 use orch_certify::issue::assemble;
 use orch_certify::sandbox::Sandbox;
@@ -22,8 +21,8 @@ const NOW: UnixSeconds = UnixSeconds(1_700_000_000);
 /// A tool like this one, but for a check `memory` that always passes.
 fn tool_without_memory(home: &std::path::Path) -> PathBuf {
     let workspace = tempfile::tempdir().unwrap();
-    let (result, counted) = self_check::run(workspace.path(), &|of, package, folder| {
-        let mut report = group::run(of, package, &Beside::default(), folder);
+    let (result, counted) = self_check::run(workspace.path(), &|of, package, beside, folder| {
+        let mut report = group::run(of, package, beside, folder);
         for result in report.results.iter_mut().filter(|result| result.id == "memory") {
             result.status = CheckStatus::Pass;
             result.findings.clear();
