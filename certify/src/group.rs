@@ -14,6 +14,17 @@ use crate::{behaviour, conformance, self_check};
 
 /// What the checks of that group say of the package.
 pub fn run(group: Group, package: &PackageBytes, beside: &Beside, workspace: &Path) -> GroupReport {
+    run_until(group, package, beside, workspace, None)
+}
+
+/// The same; where checks are costly, those after `last` are left out.
+pub fn run_until(
+    group: Group,
+    package: &PackageBytes,
+    beside: &Beside,
+    workspace: &Path,
+    last: Option<&str>,
+) -> GroupReport {
     match group {
         Group::Package | Group::Component | Group::Contents | Group::Compatibility => GroupReport {
             results: run_static(group, package, beside),
@@ -25,11 +36,11 @@ pub fn run(group: Group, package: &PackageBytes, beside: &Beside, workspace: &Pa
             GroupReport { results: vec![result], measured, self_check: None }
         }
         Group::Behaviour => {
-            let (results, measured) = behaviour::run(package, workspace);
+            let (results, measured) = behaviour::run(package, workspace, last);
             GroupReport { results, measured, self_check: None }
         }
         Group::SelfCheck => {
-            let (result, self_check) = self_check::run(workspace, &run);
+            let (result, self_check) = self_check::run(workspace, &run_until);
             GroupReport { results: vec![result], measured: Measured::default(), self_check }
         }
     }

@@ -26,8 +26,8 @@ use sample::Samples;
 
 const ID: &str = "self-check";
 
-/// How a group of checks is run on a package.
-pub type RunGroup<'a> = &'a dyn Fn(Group, &PackageBytes, &Beside, &Path) -> GroupReport;
+/// How a group of checks is run on a package, at least up to the last that is named.
+pub type RunGroup<'a> = &'a dyn Fn(Group, &PackageBytes, &Beside, &Path, Option<&str>) -> GroupReport;
 
 /// Has every known-bad package refused.
 pub fn run(workspace: &Path, run_group: RunGroup<'_>) -> (CheckResult, Option<SelfCheck>) {
@@ -56,7 +56,8 @@ fn refuse_all(workspace: &Path, run_group: RunGroup<'_>) -> Result<(SelfCheck, V
         let folder = workspace.join(place.to_string());
         std::fs::create_dir(&folder).map_err(|error| broken(error.to_string()))?;
         let beside = recipe.beside(&samples, &folder).map_err(|error| broken(error.to_string()))?;
-        missed.extend(miss(recipe, &required, &run_group(group, &package, &beside, &folder).results));
+        let report = run_group(group, &package, &beside, &folder, Some(recipe.check));
+        missed.extend(miss(recipe, &required, &report.results));
     }
     let of = RECIPES.len() as u64;
     let rejected = of - missed.len() as u64;

@@ -37,7 +37,11 @@ pub(super) const GUIDES: &[Guide] = &[
         looks_at: "every export with seeded inputs made from its types",
         why: "inputs that nobody thought of find what cases do not",
         helps: "the finding says the seed; answer with a failure where input makes no sense",
-        codes: &[],
+        codes: &[
+            ("fuzz-hang", "a call with made-up input does not come to an end"),
+            ("fuzz-traps", "a role traps in more of the calls than one may expect; a warning"),
+            ("fuzz-leak", "something of the host stays open or lent after the calls"),
+        ],
     },
     Guide {
         id: "permission-probe",
@@ -45,7 +49,13 @@ pub(super) const GUIDES: &[Guide] = &[
         looks_at: "one run for each permission, with that one taken away",
         why: "without a permission a plugin must say so, and must not look for a way around",
         helps: "handle `denied`; ask only for what is used",
-        codes: &[],
+        codes: &[
+            ("probe-canary", "what lies outside of the grant was changed"),
+            ("probe-linked", "an interface was linked whose permission was taken away"),
+            ("probe-beyond", "a call reached beyond what was granted"),
+            ("probe-not-closed", "without the permission a call does not fail in words"),
+            ("probe-undeclared", "a call asked for what the manifest does not name"),
+        ],
     },
     Guide {
         id: "determinism",
@@ -53,7 +63,10 @@ pub(super) const GUIDES: &[Guide] = &[
         looks_at: "the same calls three times: answers and fuel",
         why: "certifiers compare results, and a run that is repeated should end alike",
         helps: "order what you iterate over; take random numbers from the host only",
-        codes: &[],
+        codes: &[
+            ("answer-differs", "the same call gives another answer; a warning"),
+            ("fuel-differs", "the same call uses another amount of fuel; a warning"),
+        ],
     },
     Guide {
         id: "resource-profile",
@@ -61,7 +74,7 @@ pub(super) const GUIDES: &[Guide] = &[
         looks_at: "memory, time, output and host calls, as measured",
         why: "limits below what it needs fail in production, limits far above it protect nobody",
         helps: "set the manifest's limits to what was measured, with a margin",
-        codes: &[],
+        codes: &[("limit-low", "a limit of the manifest leaves too little over what was measured")],
     },
     Guide {
         id: "isolation",
@@ -69,7 +82,11 @@ pub(super) const GUIDES: &[Guide] = &[
         looks_at: "a second instance in the place of a first one that left data behind",
         why: "one plugin must not see what another left in memory",
         helps: "this is a fault of the host: report it",
-        codes: &[],
+        codes: &[
+            ("kv-of-another", "a call saw values of another plugin"),
+            ("state-survives", "a call saw what an earlier instance had left behind"),
+            ("pool-not-empty", "a place of the pool was handed on with data in it"),
+        ],
     },
     Guide {
         id: "self-check",

@@ -13,8 +13,14 @@ use crate::check::Beside;
 
 /// Required checks that no package can fail, and why.
 #[cfg(test)]
-pub(super) const WITHOUT: [(&str, &str); 1] =
-    [("self-check", "it looks at this tool, not at the package; its own test breaks a check instead")];
+pub(super) const WITHOUT: [(&str, &str); 3] = [
+    ("self-check", "it looks at this tool, not at the package; its own test breaks a check instead"),
+    (
+        "determinism",
+        "clocks and random numbers are fixed for every guest, and a difference is a warning within budget",
+    ),
+    ("isolation", "only a host can fail it; it fills and looks at a pool of its own each time"),
+];
 
 /// `err` without a word, for results that are a list or a text in `ok`.
 const WORDLESS: &str = "(i32.store8 (i32.const 4096) (i32.const 1)) (i32.const 4096)";
@@ -203,6 +209,39 @@ pub(super) const RECIPES: &[Recipe] = &[
         beside: nothing,
         // No response at all.
         make: |_| Sample::new(Role::Service, listed(Role::Service, "", &[("handle", "nop")])?).seal(),
+    },
+    Recipe {
+        check: "fuzz",
+        code: "conformance-failure",
+        beside: nothing,
+        make: |samples| samples.executor()?.of(listed(Role::Executor, "", &[("execute", WORDLESS)])?).seal(),
+    },
+    Recipe {
+        check: "permission-probe",
+        code: "probe-not-closed",
+        beside: nothing,
+        // Traps where its label is denied.
+        make: |samples| {
+            let head = r#"(import "orch:kv/kv@0.1.0" "[static]bucket.open" (func $open (param i32 i32 i32)))
+                          (data (i32.const 600) "own")"#;
+            let body = "(call $open (i32.const 600) (i32.const 3) (i32.const 5120))
+                        (if (i32.load8_u (i32.const 5120)) (then unreachable)) (i32.const 4096)";
+            let sample = samples.executor()?.of(listed(Role::Executor, head, &[("execute", body)])?);
+            sample.with("/permissions", json!({ "kv": { "labels": ["own"], "bytes": 1000 } }))?.seal()
+        },
+    },
+    Recipe {
+        check: "resource-profile",
+        code: "limit-low",
+        beside: nothing,
+        // Answers with 13 of its 16 KiB.
+        make: |samples| {
+            let body = "(memory.fill (i32.const 8192) (i32.const 120) (i32.const 13312))
+                (i32.store (i32.const 4104) (i32.const 13312)) (i32.store (i32.const 4100) (i32.const 8192))
+                (i32.const 4096)";
+            let sample = samples.executor()?.of(listed(Role::Executor, "", &[("execute", body)])?);
+            sample.with("/limits/outputKiB", json!(16))?.seal()
+        },
     },
 ];
 

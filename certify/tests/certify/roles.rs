@@ -279,7 +279,7 @@ fn a_guest_that_fails_its_role_is_not_called_any_further() {
     let component = guest(Role::Executor, "", &[("execute", "unreachable")]);
     let verdict = Package::new(Role::Executor, &component, |_| {}).certify();
     assert_eq!(verdict.with("fail"), ["conformance/executor"], "{:?}", verdict.findings);
-    assert_eq!(verdict.with("skipped").len(), 5, "{:?}", verdict.statuses);
+    assert_eq!(verdict.with("skipped").len(), 6, "{:?}", verdict.statuses);
     assert_eq!(verdict.exit, 3);
 }
 

@@ -21,8 +21,8 @@ const NOW: UnixSeconds = UnixSeconds(1_700_000_000);
 /// A tool like this one, but for a check `memory` that always passes.
 fn tool_without_memory(home: &std::path::Path) -> PathBuf {
     let workspace = tempfile::tempdir().unwrap();
-    let (result, counted) = self_check::run(workspace.path(), &|of, package, beside, folder| {
-        let mut report = group::run(of, package, beside, folder);
+    let (result, counted) = self_check::run(workspace.path(), &|of, package, beside, folder, last| {
+        let mut report = group::run_until(of, package, beside, folder, last);
         for result in report.results.iter_mut().filter(|result| result.id == "memory") {
             result.status = CheckStatus::Pass;
             result.findings.clear();
