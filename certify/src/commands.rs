@@ -26,6 +26,7 @@ use orch_host::console::Console;
 use orch_host::exit::{Exit, Fault};
 use orch_signer::arguments::SignerArguments;
 use orch_signer::key_file::{self, KeyFileError, Purpose};
+use orch_signer::passphrase::Passphrases;
 use orch_signer::signer::SignerError;
 use orch_trust::key::{SecretKey, Signer};
 use orch_trust::time::UnixSeconds;
@@ -79,7 +80,7 @@ pub(crate) fn now() -> UnixSeconds {
 }
 
 pub(crate) fn read_key_of(path: &Path, purpose: Purpose) -> Result<SecretKey, Fault> {
-    key_file::read(path, purpose).map_err(key_fault)
+    key_file::open(path, purpose, &Passphrases::Terminal).map_err(key_fault)
 }
 
 /// A document of the trust root that is not read, signed or written.

@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 
 use orch_signer::key_file::{self, Purpose};
+use orch_signer::passphrase::Passphrases;
 use orch_trust::authority::Level;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::Payload;
@@ -37,7 +38,8 @@ impl Keepers {
     /// Of the keys that the workspace's operator has.
     pub fn of(workspace: &Workspace) -> Self {
         let read = |name: &str, purpose| {
-            key_file::read(&workspace.operator().join("keys").join(name), purpose).unwrap()
+            key_file::open(&workspace.operator().join("keys").join(name), purpose, &Passphrases::Terminal)
+                .unwrap()
         };
         let publisher = read("publisher.json", Purpose::Publisher);
         let certifier = read("certifier.json", Purpose::Certifier);

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Fault, Outcome};
-use orch_signer::key_file::{self, Purpose};
+use orch_signer::key_file::{self, Form, Purpose};
 
 use super::write_new;
 use crate::commands::key_fault;
@@ -48,7 +48,7 @@ pub(super) fn run(args: &KeygenArgs, console: &Console) -> Outcome {
         KeyRole::Freshness => Purpose::Freshness,
         KeyRole::CiIssuer => Purpose::CiIssuer,
     };
-    let key = key_file::write(&args.out, purpose).map_err(key_fault)?.public();
+    let key = key_file::write(&args.out, purpose, Form::Seed).map_err(key_fault)?.public();
     let owner = toml::Value::String(args.owner.clone());
     write_new(&public_path, format!("key = \"{}\"\nowner = {owner}\n", key.to_base64()).as_bytes())?;
     console.line(&format!("key     {}", key.id()));
