@@ -1,5 +1,4 @@
 //! The corpus, without libFuzzer: every input that fuzzing found worth keeping, and the valid examples.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
