@@ -61,6 +61,7 @@ pub fn assemble(
             wasmtime: WASMTIME.to_owned(),
             target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
         },
+        inputs: None,
         facts,
         checks: examination.results,
         measured: examination.measured,

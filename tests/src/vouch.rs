@@ -56,6 +56,7 @@ pub fn certificate(package: &PackageBytes, id: &Value, version: &Value, now: Uni
         level: Level::Local,
         certifier: tool.clone(),
         environment: Environment { wasmtime: "48.0.8".into(), target: "any".into() },
+        inputs: None,
         facts: Facts::derive(&package.component()).unwrap_or_default(),
         checks: required_checks(Level::Local, &roles)
             .into_iter()

@@ -204,6 +204,7 @@ impl Walk {
         let certifiers = [rules.certifiers(), &delegated.certifiers].concat();
         let mut certificates = certificate::verify(package, &manifest, &certifiers, now)?;
         for one in &mut certificates {
+            one.certificate.check_source(release)?;
             one.delegated_by = delegated.issuers(one.key.id());
         }
         let vouching: Vec<KeyId> =

@@ -11,12 +11,13 @@ use crate::authority::{Certifier, Level};
 use crate::digest::Sha256Digest;
 use crate::dsse::{self, Predicate, Statement};
 use crate::facts::Facts;
+use crate::inputs::Inputs;
 use crate::key::{PublicKey, SignError, Signer};
 use crate::manifest::{Manifest, Role};
 use crate::name::PluginId;
 use crate::package::PackageBytes;
 use crate::refusal::Refusal;
-use crate::release::CLOCK_SKEW_SECONDS;
+use crate::release::{CLOCK_SKEW_SECONDS, Release};
 use crate::revocation::judge::Signature;
 use crate::threshold::NotInForce;
 use crate::time::UnixSeconds;
@@ -115,11 +116,15 @@ pub struct Certificate {
     pub level: Level,
     pub certifier: Tool,
     pub environment: Environment,
+    /// What was looked at beside the package; a certificate of level `certified` has all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<Inputs>,
     pub facts: Facts,
     pub checks: Vec<CheckResult>,
     pub measured: Measured,
     pub self_check: SelfCheck,
-    /// SHA-256 over id, version, level, facts, checks and self-check: the same for every certifier of the same tools.
+    /// SHA-256 over id, version, level, inputs, facts, checks and self-check: the same for every certifier that looked at
+    /// the same things with the same tools.
     pub result_digest: Sha256Digest,
     pub started_at: UnixSeconds,
     pub finished_at: UnixSeconds,
@@ -174,14 +179,44 @@ impl Certificate {
             id: &'a PluginId,
             version: &'a semver::Version,
             level: Level,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            inputs: Option<Inputs>,
             facts: &'a Facts,
             checks: Vec<Outcome<'a>>,
             self_check: &'a SelfCheck,
         }
-        let Self { id, version, level, facts, checks, self_check, .. } = self;
-        let checks = checks.iter().map(Outcome::of).collect();
-        let results = Results { id, version, level: *level, facts, checks, self_check };
+        let Self { id, version, level, inputs, facts, checks, self_check, .. } = self;
+        let (inputs, checks) = (inputs.as_ref().map(Inputs::alike), checks.iter().map(Outcome::of).collect());
+        let results = Results { id, version, level: *level, inputs, facts, checks, self_check };
         Sha256Digest::of(&serde_json::to_vec(&results).unwrap_or_default())
+    }
+
+    /// Succeeds if it names everything that its level says was looked at.
+    ///
+    /// # Errors
+    /// `CertificateInputs`, `AdvisoryDbTooOld`, `AdvisoryDbFromTheFuture`.
+    pub fn check_inputs(&self) -> Result<(), Refusal> {
+        match (self.level, &self.inputs) {
+            (Level::Local, _) => Ok(()),
+            (Level::Certified, Some(inputs)) => inputs.check(self.finished_at),
+            (Level::Certified, None) => Inputs::default().check(self.finished_at),
+        }
+    }
+
+    /// Succeeds if the sources that were looked at are those that the publisher released.
+    ///
+    /// # Errors
+    /// `SourceOtherCommit`.
+    pub fn check_source(&self, release: &Release) -> Result<(), Refusal> {
+        let certified = self.inputs.as_ref().and_then(|inputs| inputs.source_commit.as_ref());
+        let released = release.source.as_ref().map(|source| &source.commit);
+        match certified {
+            Some(certified) if released != Some(certified) => Err(Refusal::SourceOtherCommit {
+                released: released.map_or("none", String::as_str).escape_default().take(100).collect(),
+                certified: certified.escape_default().take(100).collect(),
+            }),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -247,14 +282,14 @@ const RELEASE_CHECKS: [(&str, u64); 1] = [("api-compatibility", 16)];
 /// Of a plugin that is called in ways of our own, and how many warnings each may have: at most one a role.
 const BEHAVIOUR_CHECKS: [(&str, u64); 5] =
     [("fuzz", 6), ("permission-probe", 0), ("determinism", 6), ("resource-profile", 0), ("isolation", 0)];
-/// The rest of the pipeline. Until every one of them exists, nothing can be issued at this level.
-pub const CERTIFIED_ONLY: [&str; 6] = [
-    "dependency-match",
-    "vulnerabilities",
-    "licences",
-    "dependency-review",
-    "reproducible-build",
-    "provenance",
+/// Checks that need something from outside of the package, and how many warnings each may have.
+const OUTSIDE_CHECKS: [(&str, u64); 6] = [
+    ("dependency-match", 0),
+    ("vulnerabilities", 5),
+    ("licences", 0),
+    ("dependency-review", 1),
+    ("reproducible-build", 0),
+    ("provenance", 0),
 ];
 
 /// The host's own list: what must be in a certificate of that level for a plugin of those roles.
@@ -266,8 +301,7 @@ pub fn required_checks(level: Level, roles: &[Role]) -> Vec<RequiredCheck> {
     checks.extend(BEHAVIOUR_CHECKS.map(within));
     checks.push(required("self-check".to_owned()));
     if level == Level::Certified {
-        checks.extend(RELEASE_CHECKS.into_iter().map(within));
-        checks.extend(CERTIFIED_ONLY.into_iter().map(|id| required(id.to_owned())));
+        checks.extend(RELEASE_CHECKS.into_iter().chain(OUTSIDE_CHECKS).map(within));
     }
     checks
 }
@@ -371,6 +405,7 @@ fn verify_one(
     if !certificate.self_check.is_complete() {
         return Err(Refusal::SelfCheck { rejected, of });
     }
+    certificate.check_inputs()?;
     let found = certificate.results();
     if found != certificate.result_digest {
         return Err(Refusal::ResultDigest { found, stated: certificate.result_digest });

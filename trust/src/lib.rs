@@ -23,6 +23,7 @@ pub mod evidence;
 pub mod facts;
 pub mod freshness;
 pub mod grant;
+pub mod inputs;
 pub mod interfaces;
 pub mod key;
 pub mod lock;

@@ -7,7 +7,7 @@ use crate::key::{KeyError, KeyId};
 use crate::name::PluginId;
 use crate::permission::{PermissionExcess, PermissionForm};
 use crate::strict_json::JsonError;
-use crate::time::UnixSeconds;
+use crate::time::{Day, UnixSeconds};
 
 macro_rules! refusals {
     ($( $(#[$meta:meta])* $name:ident $({ $($(#[$field_meta:meta])* $field:ident: $type:ty),* $(,)? })? => $code:literal, $text:literal; )*) => {
@@ -140,6 +140,10 @@ refusals! {
     CheckVersion { check: String, found: u32, minimum: u32 } => "check-version", "check `{check}` has version {found}, at least {minimum} is needed";
     CheckWarnings { check: String, found: u64, limit: u64 } => "check-warnings", "check `{check}` has {found} warnings, limit is {limit}";
     SelfCheck { rejected: u64, of: u64 } => "self-check-incomplete", "certifier's own check refused {rejected} of {of} packages that are known to be bad";
+    CertificateInputs { what: &'static str } => "certificate-inputs", "certificate of level `certified` does not name {what}";
+    AdvisoryDbTooOld { date: Day, limit_days: i64 } => "advisory-db-too-old", "newest advisory of the database is of {date}, more than {limit_days} days before";
+    AdvisoryDbFromTheFuture { date: Day } => "advisory-db-from-the-future", "newest advisory of the database is from the future: {date}";
+    SourceOtherCommit { released: String, certified: String } => "source-other-commit", "release is of commit `{released}`, the certificate of `{certified}`";
     ResultDigest { found: Sha256Digest, stated: Sha256Digest } => "result-digest", "digest of the results is `{found}`, the certificate says `{stated}`";
     CertificateThreshold { counted: u32, needed: u32 } => "certificate-threshold", "{counted} certifiers count, {needed} are needed";
     CertificatesDisagree { needed: u32 } => "certificates-disagree", "{needed} certifiers are needed who found the same, and these found different things";

@@ -1,6 +1,6 @@
 //! Points in time, given by the caller: nothing here reads a clock.
 //!
-//! In -> out: RFC 3339 text in UTC, whole seconds -> [`UnixSeconds`].
+//! In -> out: RFC 3339 text in UTC, whole seconds -> [`UnixSeconds`]; a date -> [`Day`].
 //! Invariant: one text for one time.
 
 use std::fmt;
@@ -60,6 +60,54 @@ impl From<UnixSeconds> for String {
     }
 }
 
+/// A day of the calendar, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Day(jiff::civil::Date);
+
+/// A text that is no day.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{found}` is not a day like `2026-11-20`")]
+pub struct DayText {
+    pub found: String,
+}
+
+impl Day {
+    pub fn parse(text: &str) -> Result<Self, DayText> {
+        let wrong = || DayText { found: text.chars().take(40).collect() };
+        let day = Self(text.parse().map_err(|_| wrong())?);
+        match day.to_string() == text {
+            true => Ok(day),
+            false => Err(wrong()),
+        }
+    }
+
+    /// Its first second.
+    pub fn start(self) -> UnixSeconds {
+        let zoned = self.0.to_zoned(jiff::tz::TimeZone::UTC);
+        UnixSeconds(zoned.map(|zoned| zoned.timestamp().as_second()).unwrap_or_default())
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.0.strftime("%Y-%m-%d"))
+    }
+}
+
+impl TryFrom<String> for Day {
+    type Error = DayText;
+    fn try_from(text: String) -> Result<Self, DayText> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Day> for String {
+    fn from(day: Day) -> Self {
+        day.to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +119,15 @@ mod tests {
             ["1970-01-02T00:00:00+00:00", "1970-01-02T00:00:00.5Z", "1970-01-02", "", "2026-13-01T00:00:00Z"]
         {
             assert!(UnixSeconds::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_in_utc() {
+        assert_eq!(Day::parse("1970-01-02").map(Day::start), Ok(UnixSeconds(86_400)));
+        assert!(Day::parse("2026-08-21").unwrap() < Day::parse("2026-11-01").unwrap());
+        for wrong in ["2026-8-21", "20260821", "2026-08-32", "2026-08-21T00:00:00Z", ""] {
+            assert!(Day::parse(wrong).is_err(), "{wrong}");
         }
     }
 }

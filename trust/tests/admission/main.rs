@@ -6,6 +6,7 @@
     reason = "what makes a package for a test is no test function, so clippy.toml does not let it"
 )]
 
+mod certified;
 mod make;
 
 use std::sync::Arc;

@@ -129,6 +129,7 @@ impl Make {
             level: Level::Local,
             certifier: tool.clone(),
             environment: Environment { wasmtime: "48.0.8".into(), target: "x".into() },
+            inputs: None,
             facts,
             checks: required_checks(Level::Local, &roles)
                 .into_iter()
