@@ -179,6 +179,14 @@ pub fn verify<T: Payload>(
     Envelope::<T>::open(file, bytes)?.verify(known, unknown)
 }
 
+/// The statement in an envelope, whoever signed it. Nothing may be admitted by it.
+///
+/// # Errors
+/// Those of [`Envelope::open`], `EnvelopeType`, `EnvelopePayload`, `EnvelopeMalformed`.
+pub fn read_unverified<P: Predicate>(file: &str, bytes: &[u8]) -> Result<Statement<P>, Refusal> {
+    Envelope::<Statement<P>>::open(file, bytes)?.read()
+}
+
 /// An envelope in canonical form and of the wanted payload type. Nobody looked at signatures or payload yet.
 #[derive(Clone, Debug)]
 pub struct Envelope<T> {

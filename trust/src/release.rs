@@ -40,6 +40,18 @@ pub struct Source {
     pub commit: String,
 }
 
+/// True for an absolute address of sources, without a user's word in it: `https://...`, `git+https://...`, `ssh://...`.
+pub fn is_source_uri(uri: &str) -> bool {
+    let Some((scheme, rest)) = uri.split_once("://") else { return false };
+    let host = rest.split('/').next().unwrap_or_default();
+    let known = ["https", "git+https", "ssh", "git+ssh"].contains(&scheme);
+    let plain = uri.len() <= SOURCE_URI_BYTES_MAX && uri.bytes().all(|byte| byte.is_ascii_graphic());
+    let user = host.rsplit_once('@').map_or("", |(user, _)| user);
+    known && plain && host.len() > user.len() && !user.contains(':')
+}
+
+const SOURCE_URI_BYTES_MAX: usize = 2048;
+
 impl Predicate for Release {
     const TYPE: &'static str = "urn:orch:plugin-release:v1";
 }

@@ -49,6 +49,8 @@ pub struct Dependency {
     pub version: semver::Version,
     /// As in the lock file; none for a folder of the project.
     pub source: Option<String>,
+    /// Where its sources are on this machine.
+    pub folder: PathBuf,
     /// SPDX expression, as the package says it.
     pub license: Option<String>,
     /// It is in the component, not only in what builds it.
@@ -168,6 +170,7 @@ struct Package {
     name: String,
     version: String,
     source: Option<String>,
+    manifest_path: PathBuf,
     license: Option<String>,
     targets: Vec<Target>,
 }
@@ -189,6 +192,7 @@ impl Package {
             name: self.name.clone(),
             version: self.version.parse().map_err(wrong)?,
             source: self.source.clone(),
+            folder: self.manifest_path.parent().unwrap_or(Path::new("/")).to_owned(),
             license: self.license.clone(),
             runtime,
             uses,
@@ -245,6 +249,7 @@ pub(crate) mod tests {
             json!("registry+https://github.com/rust-lang/crates.io-index")
         };
         json!({ "id": id, "name": id, "version": "1.0.0", "source": source, "license": "MIT",
+                "manifest_path": format!("/w/{id}/Cargo.toml"),
                 "targets": [{ "kind": [kind], "name": id }] })
     }
 

@@ -31,7 +31,8 @@ pub fn embed(module: &[u8], dependencies: &Dependencies) -> Result<Vec<u8>, serd
     Ok(out)
 }
 
-fn list(dependencies: &Dependencies) -> VersionInfo {
+/// The list as values.
+pub fn list(dependencies: &Dependencies) -> VersionInfo {
     let packages = dependencies.packages.iter().enumerate();
     let packages = packages.map(|(place, package)| Package {
         name: package.name.clone(),

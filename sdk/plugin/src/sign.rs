@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_host::regular_file::{self, Links};
+use orch_trust::inputs::is_commit;
 use orch_trust::key::{self, KeyId, Signer};
 use orch_trust::manifest::Manifest;
 use orch_trust::package::{MANIFEST, PackageBytes, RELEASE};
 use orch_trust::refusal::Refusal;
-use orch_trust::release::{self, Release};
+use orch_trust::release::{self, Release, Source, is_source_uri};
 use orch_trust::time::UnixSeconds;
 
 /// More than any file of a package may have.
@@ -36,6 +37,10 @@ pub enum SignError {
         #[source]
         source: Box<Refusal>,
     },
+    #[error("`{uri}` is no address of sources like `https://example.org/acme/hello`")]
+    SourceUri { uri: String },
+    #[error("`{commit}` is no full name of a commit")]
+    SourceCommit { commit: String },
     #[error(transparent)]
     Key(#[from] key::SignError),
 }
@@ -49,12 +54,15 @@ pub struct SignRequest<'a> {
     pub channel: &'a str,
     /// Higher with each release of the channel.
     pub release_counter: u64,
+    /// Where the sources are, and git's full name of the commit; level `certified` needs both.
+    pub source: Option<Source>,
 }
 
 /// Signs a package; the signing key's id comes back. A signature that was there is replaced.
 ///
 /// # Errors
-/// `Refused`: the package breaks a rule that loading it would break too. `Key`: the signer did not sign.
+/// `Refused`: the package breaks a rule that loading it would break too. `SourceUri`, `SourceCommit`: nobody could find
+/// the sources by it. `Key`: the signer did not sign.
 pub fn sign(request: &SignRequest<'_>, key: &dyn Signer) -> Result<KeyId, SignError> {
     let (package, release) = release(request)?;
     write_signed(request.package, &package, release, key)
@@ -74,6 +82,14 @@ pub(crate) fn write_signed(
 
 /// The package, and what its release signature would say.
 pub(crate) fn release(request: &SignRequest<'_>) -> Result<(PackageBytes, Release), SignError> {
+    if let Some(Source { uri, commit }) = &request.source {
+        if !is_source_uri(uri) {
+            return Err(SignError::SourceUri { uri: uri.clone() });
+        }
+        if !is_commit(commit) {
+            return Err(SignError::SourceCommit { commit: commit.clone() });
+        }
+    }
     let (package, manifest) = read_package(request.package)?;
     let release = Release {
         id: manifest.id,
@@ -82,7 +98,7 @@ pub(crate) fn release(request: &SignRequest<'_>) -> Result<(PackageBytes, Releas
         channel: request.channel.to_owned(),
         issued_at: request.now,
         not_after: request.now.plus(i64::from(request.days).saturating_mul(UnixSeconds::DAY)),
-        source: None,
+        source: request.source.clone(),
     };
     Ok((package, release))
 }
@@ -161,6 +177,7 @@ mod tests {
             days: 365,
             channel: "stable",
             release_counter: 7,
+            source: None,
         }
     }
 
@@ -199,5 +216,30 @@ mod tests {
         );
         assert_eq!(code(|package| fs::write(package.join("LICENSE"), "MIT").unwrap()), "file-undeclared");
         assert_eq!(code(|package| fs::remove_file(package.join("component.wasm")).unwrap()), "file-missing");
+    }
+
+    #[test]
+    fn sources_are_named_so_that_somebody_finds_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let package = package(folder.path());
+        let key = SecretKey::from_seed(&[1; 32]);
+        let signed = |uri: &str, commit: &str| {
+            let source = Some(Source { uri: uri.to_owned(), commit: commit.to_owned() });
+            sign(&SignRequest { source, ..request(&package, &key) })
+        };
+        let (uri, commit) = ("git+https://example.org/acme/hello", "ab".repeat(20));
+        signed(uri, &commit).unwrap();
+        let envelope = fs::read(package.join(RELEASE)).unwrap();
+        let read = orch_trust::dsse::read_unverified::<Release>(RELEASE, &envelope).unwrap();
+        assert_eq!(read.predicate.source, Some(Source { uri: uri.to_owned(), commit: commit.clone() }));
+        for wrong in
+            ["", "example.org/acme/hello", "https://", "https://user:word@example.org/x", "file:///x"]
+        {
+            assert!(matches!(signed(wrong, &commit), Err(SignError::SourceUri { .. })), "{wrong}");
+        }
+        for wrong in ["", "main", "abcdef1", &"AB".repeat(20)] {
+            assert!(matches!(signed(uri, wrong), Err(SignError::SourceCommit { .. })), "{wrong}");
+        }
+        assert_eq!(fs::read(package.join(RELEASE)).unwrap(), envelope);
     }
 }

@@ -124,22 +124,33 @@ fn every_check_from_outside_is_asked_for_and_few_may_warn() {
 
 #[test]
 fn the_digest_covers_what_was_looked_at_and_not_how_it_came_there() {
-    let digest = |edit: fn(&mut Inputs)| {
-        let (files, _) = make(|_| {}).build();
-        let (name, bytes) = files.iter().find(|(name, _)| name.starts_with("cert")).unwrap();
-        let key = Make::good().certifier.public();
-        let refusal = |_| panic!("{name}");
-        let verified = orch_trust::dsse::verify::<Certificate>(name, bytes, |_| Some(key), refusal).unwrap();
-        let mut certificate = verified.statement.predicate;
-        edit(certificate.inputs.as_mut().unwrap());
+    let (files, _) = make(|_| {}).build();
+    let (name, bytes) = files.iter().find(|(name, _)| name.starts_with("cert")).unwrap();
+    let statement = orch_trust::dsse::read_unverified::<Certificate>(name, bytes).unwrap();
+    let digest = |edit: fn(&mut Certificate)| {
+        let mut certificate = statement.predicate.clone();
+        edit(&mut certificate);
         certificate.results()
     };
-    let database = |inputs: &mut Inputs| inputs.advisory_db.as_mut().unwrap().sha256 = Sha256Digest::of(b"x");
-    let same = digest(|_| {});
-    assert_ne!(same, digest(database));
-    assert_ne!(same, digest(|inputs| inputs.advisory_db.as_mut().unwrap().advisories += 1));
-    assert_ne!(same, digest(|inputs| inputs.cargo_lock_sha256 = Some(Sha256Digest::of(b"x"))));
-    assert_ne!(same, digest(|inputs| inputs.source_commit = None));
-    assert_eq!(same, digest(|inputs| inputs.advisory_db.as_mut().unwrap().commit = None));
-    assert_eq!(same, digest(|inputs| inputs.rustc = None));
+    let with_database = |edit: fn(&mut AdvisoryDb)| {
+        let mut certificate = statement.predicate.clone();
+        edit(certificate.inputs.as_mut().unwrap().advisory_db.as_mut().unwrap());
+        certificate.results()
+    };
+    let same = statement.predicate.result_digest;
+    assert_ne!(same, with_database(|database| database.sha256 = Sha256Digest::of(b"x")));
+    assert_ne!(same, with_database(|database| database.advisories += 1));
+    assert_ne!(same, with_database(|database| database.date = Day::parse("2027-01-09").unwrap()));
+    assert_eq!(same, with_database(|database| database.commit = None));
+    let lock = |found: &mut Certificate| {
+        found.inputs.as_mut().unwrap().cargo_lock_sha256 = Some(Sha256Digest::of(b"x"));
+    };
+    assert_ne!(same, digest(lock));
+    assert_ne!(same, digest(|found| found.inputs.as_mut().unwrap().source_commit = None));
+    assert_ne!(same, digest(|found| found.inputs = None));
+    // Neither compiler, nor times, nor what was measured.
+    assert_eq!(same, digest(|found| found.inputs.as_mut().unwrap().rustc = None));
+    assert_eq!(same, digest(|found| found.finished_at = NOW.plus(1)));
+    assert_eq!(same, digest(|found| found.checks[0].duration_ms += 1));
+    assert_eq!(same, digest(|found| found.measured.fuel_max += 1));
 }

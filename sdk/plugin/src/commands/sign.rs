@@ -9,6 +9,7 @@ use orch_plugin::prepared::{ImportRequest, Prepared, prepare};
 use orch_plugin::sign::{SignRequest, sign};
 use orch_signer::arguments::SignerArguments;
 use orch_signer::key_file::Purpose;
+use orch_trust::release::Source;
 use orch_trust::time::UnixSeconds;
 
 /// Sign a package as its publisher.
@@ -39,6 +40,12 @@ pub(crate) struct SignArguments {
     /// The other tool's public key, or a file with it
     #[arg(long, value_name = "KEY", requires = "prepared")]
     by: Option<String>,
+    /// Where the sources are, like `git+https://example.org/acme/hello`
+    #[arg(long, value_name = "URI", requires = "source_commit")]
+    source_uri: Option<String>,
+    /// Full name of the commit that the package was made of
+    #[arg(long, value_name = "COMMIT", requires = "source_uri")]
+    source_commit: Option<String>,
 }
 
 pub(crate) fn run(arguments: &SignArguments) -> anyhow::Result<ExitCode> {
@@ -53,12 +60,14 @@ pub(crate) fn run(arguments: &SignArguments) -> anyhow::Result<ExitCode> {
         Some(_) => None,
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
+    let source = arguments.source_uri.clone().zip(arguments.source_commit.clone());
     let request = SignRequest {
         package: &arguments.package,
         now: UnixSeconds(i64::try_from(now).context("the clock is too far ahead")?),
         days: arguments.days,
         channel: &arguments.channel,
         release_counter: arguments.counter.unwrap_or(now),
+        source: source.map(|(uri, commit)| Source { uri, commit }),
     };
     if let Some(signer) = signer {
         let id = sign(&request, &*signer).with_context(context)?;
