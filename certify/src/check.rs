@@ -12,16 +12,23 @@ pub mod component;
 pub mod custom_sections;
 pub mod dangerous_content;
 pub mod dependency_list;
+pub(crate) mod dependency_match;
+pub(crate) mod dependency_review;
 pub mod exports;
 pub mod file_set;
+pub mod from_outside;
 pub mod imports;
+pub mod licences;
 pub mod manifest;
 pub mod memory;
 pub mod names;
 mod parts;
+pub(crate) mod provenance;
+pub mod reproducible_build;
 pub mod sbom;
 pub mod secrets;
 pub mod start_functions;
+pub(crate) mod vulnerabilities;
 
 use std::cell::OnceCell;
 use std::error::Error;
@@ -33,6 +40,7 @@ use orch_trust::authority::Level;
 use orch_trust::certificate::{CheckResult, CheckStatus, Measured, SelfCheck, Tool};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::facts::Facts;
+use orch_trust::inputs::Inputs;
 use orch_trust::manifest::{Manifest, Role};
 use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
@@ -63,6 +71,10 @@ pub enum Group {
     Contents,
     /// Whether it goes on where the last release was. Level `certified` only.
     Compatibility,
+    /// What it is made of, against its sources and a database of advisories. Level `certified` only.
+    Dependencies,
+    /// Whether its sources give these bytes. Level `certified` only.
+    Source,
     /// How it behaves in that role.
     Conformance(Role),
     /// How it behaves when it is called in ways of our own.
@@ -75,7 +87,9 @@ impl Group {
     /// The groups of that level for a plugin of those roles, in order.
     pub fn of(level: Level, roles: &[Role]) -> Vec<Self> {
         let mut groups = vec![Self::Package, Self::Component, Self::Contents];
-        groups.extend((level == Level::Certified).then_some(Self::Compatibility));
+        if level == Level::Certified {
+            groups.extend([Self::Compatibility, Self::Dependencies, Self::Source]);
+        }
         groups.extend(roles.iter().copied().map(Self::Conformance));
         groups.push(Self::Behaviour);
         groups.push(Self::SelfCheck);
@@ -88,6 +102,8 @@ impl Group {
             Self::Component => "component".to_owned(),
             Self::Contents => "contents".to_owned(),
             Self::Compatibility => "compatibility".to_owned(),
+            Self::Dependencies => "dependencies".to_owned(),
+            Self::Source => "source".to_owned(),
             Self::Conformance(role) => format!("conformance/{}", role.as_str()),
             Self::SelfCheck => "self-check".to_owned(),
             Self::Behaviour => "behaviour".to_owned(),
@@ -102,6 +118,8 @@ impl Group {
             "compatibility" => Some(Self::Compatibility),
             "self-check" => Some(Self::SelfCheck),
             "behaviour" => Some(Self::Behaviour),
+            "dependencies" => Some(Self::Dependencies),
+            "source" => Some(Self::Source),
             other => other.strip_prefix("conformance/").and_then(Role::from_word).map(Self::Conformance),
         }
     }
@@ -122,6 +140,8 @@ impl Group {
             Self::Contents => &["dependency-list", "sbom", "secrets", "dangerous-content"],
             Self::Compatibility => &["api-compatibility"],
             Self::Behaviour => &behaviour::CHECKS,
+            Self::Dependencies => &["dependency-match", "vulnerabilities", "licences", "dependency-review"],
+            Self::Source => &["reproducible-build", "provenance"],
             Self::Conformance(_) | Self::SelfCheck => return vec![self.name()],
         };
         fixed.iter().map(|id| (*id).to_owned()).collect()
@@ -137,6 +157,8 @@ pub struct GroupReport {
     /// Of the group `SelfCheck` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_check: Option<SelfCheck>,
+    #[serde(default)]
+    pub inputs: Inputs,
 }
 
 /// What may be known beside the package. Each certifier decides what it gives; it is no part of the result.
@@ -193,7 +215,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Runs the static checks of a group; other groups have none.
+/// Runs the static checks of a group; one that runs the plugin or looks outside has none.
 pub fn run_static(group: Group, package: &PackageBytes, beside: &Beside) -> Vec<CheckResult> {
     let subject = Subject::new(package, beside);
     let checks: &[Check] = match group {
@@ -209,7 +231,9 @@ pub fn run_static(group: Group, package: &PackageBytes, beside: &Beside) -> Vec<
         ],
         Group::Contents => &[dependency_list::check, sbom::check, secrets::check, dangerous_content::check],
         Group::Compatibility => &[api_compatibility::check],
-        Group::Conformance(_) | Group::Behaviour | Group::SelfCheck => &[],
+        Group::Dependencies | Group::Source | Group::Conformance(_) | Group::Behaviour | Group::SelfCheck => {
+            &[]
+        }
     };
     checks.iter().map(|check| timed(|| check(&subject))).collect()
 }
@@ -294,7 +318,7 @@ pub(crate) fn finding(refusal: &Refusal) -> String {
 
 #[cfg(test)]
 mod tests {
-    use orch_trust::certificate::{CERTIFIED_ONLY, required_checks};
+    use orch_trust::certificate::required_checks;
 
     use super::*;
 
@@ -305,7 +329,6 @@ mod tests {
                 Group::of(level, &Role::ALL).into_iter().flat_map(Group::checks).collect();
             let mut required: Vec<String> =
                 required_checks(level, &Role::ALL).into_iter().map(|check| check.id).collect();
-            required.retain(|id| !CERTIFIED_ONLY.contains(&id.as_str()));
             offered.sort();
             required.sort();
             assert_eq!(offered, required);

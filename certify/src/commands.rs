@@ -4,9 +4,11 @@
 //! Not here: what the verbs do, which is the library's.
 
 pub(crate) mod check;
+pub(crate) mod db;
 pub(crate) mod delegate;
 pub(crate) mod explain;
 pub(crate) mod keygen;
+pub(crate) mod rebuild;
 pub(crate) mod recheck;
 pub(crate) mod revoke;
 pub(crate) mod root;
@@ -14,7 +16,7 @@ pub(crate) mod run;
 pub(crate) mod sign;
 pub(crate) mod verify;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -106,11 +108,24 @@ pub(crate) fn key_fault(error: KeyFileError) -> Fault {
     signer_fault(SignerError::KeyFile(error))
 }
 
+/// Where it is remembered which database was used last.
+pub(crate) fn state_folder(given: Option<&Path>) -> Result<PathBuf, Fault> {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || set("HOME").map(|home| home.join(".local/state"));
+    let own = || set("XDG_STATE_HOME").or_else(home).map(|state| state.join("orch-certify"));
+    given.map(Path::to_owned).or_else(own).ok_or_else(|| {
+        let error = anyhow::anyhow!("neither `XDG_STATE_HOME` nor `HOME` says where the state folder is");
+        Fault::new(Exit::Usage, "state-folder", Some("say `--state DIR`".to_owned()), error)
+    })
+}
+
 /// Whose fault it is decides how the program ends.
 pub(crate) fn fault(error: CertifyError) -> Fault {
     let exit = match &error {
         CertifyError::KnownIo { .. } | CertifyError::KnownMalformed { .. } => Exit::Usage,
-        CertifyError::StatementIo { .. } | CertifyError::StatementMalformed { .. } => Exit::Usage,
+        CertifyError::StatementIo { .. }
+        | CertifyError::StatementMalformed { .. }
+        | CertifyError::AdvisoryDb(_) => Exit::Usage,
         CertifyError::Place { .. } | CertifyError::Write { .. } | CertifyError::Sign(_) => Exit::HostError,
         CertifyError::Package(orch_host::package::PackageError::Io { .. }) => Exit::Usage,
         _ => Exit::PluginRefused,

@@ -20,9 +20,8 @@ pub struct Ceilings {
     pub cpu_seconds_max: u64,
     /// The largest file that it may write, in bytes.
     pub file_bytes_max: u64,
+    pub open_files_max: u64,
 }
-
-const OPEN_FILES_MAX: u64 = 128;
 
 impl Ceilings {
     pub fn of(group: Group) -> Self {
@@ -32,12 +31,30 @@ impl Ceilings {
                 address_bytes_max: 2 << 30,
                 cpu_seconds_max: 60,
                 file_bytes_max: 0,
+                open_files_max: 128,
+            },
+            // Each program that it starts has these limits for itself.
+            Group::Dependencies => Self {
+                data_bytes_max: 4 << 30,
+                address_bytes_max: 64 << 30,
+                cpu_seconds_max: 120,
+                file_bytes_max: 64 << 20,
+                open_files_max: 1024,
+            },
+            // Compilers: of all groups this may use the most.
+            Group::Source => Self {
+                data_bytes_max: 8 << 30,
+                address_bytes_max: 512 << 30,
+                cpu_seconds_max: 900,
+                file_bytes_max: 1 << 30,
+                open_files_max: 4096,
             },
             Group::Conformance(_) | Group::Behaviour | Group::SelfCheck => Self {
                 data_bytes_max: 1536 << 20,
                 address_bytes_max: 512 << 30,
                 cpu_seconds_max: 120,
                 file_bytes_max: 16 << 20,
+                open_files_max: 128,
             },
         }
     }
@@ -51,7 +68,7 @@ pub fn confine(ceilings: Ceilings) -> rustix::io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let limits = [
         (Resource::Core, 0),
-        (Resource::Nofile, OPEN_FILES_MAX),
+        (Resource::Nofile, ceilings.open_files_max),
         (Resource::Fsize, ceilings.file_bytes_max),
         (Resource::Cpu, ceilings.cpu_seconds_max),
         (Resource::Data, ceilings.data_bytes_max),

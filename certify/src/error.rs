@@ -12,6 +12,8 @@ use orch_trust::name::PluginIdText;
 use orch_trust::refusal::Refusal;
 use orch_trust::time::UnixSeconds;
 
+use crate::advisory_db::AdvisoryDbError;
+
 /// Why nothing was certified or signed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -20,6 +22,8 @@ pub enum CertifyError {
     Package(#[from] PackageError),
     #[error("level `{level}` needs checks that are not available: {}", missing.join(", "))]
     CheckNotAvailable { level: &'static str, missing: Vec<String> },
+    #[error(transparent)]
+    AdvisoryDb(#[from] AdvisoryDbError),
     #[error("a place for the checks to work in could not be made")]
     Place {
         #[source]
@@ -81,6 +85,7 @@ impl CertifyError {
         match self {
             Self::Package(error) => error.code(),
             Self::CheckNotAvailable { .. } => "check-not-available",
+            Self::AdvisoryDb(error) => error.code(),
             Self::Place { .. } => "certify-place",
             Self::KnownIo { .. } => "known-io",
             Self::KnownMalformed { .. } => "known-malformed",
@@ -115,6 +120,7 @@ impl CertifyError {
             Self::Write { .. } => {
                 Some("its folder must be there, and this user must be able to write into it".to_owned())
             }
+            Self::AdvisoryDb(error) => error.hint(),
             Self::CheckNotAvailable { .. } => {
                 Some("`--profile local` asks for the checks there are".to_owned())
             }

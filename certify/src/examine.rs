@@ -10,8 +10,9 @@ use std::path::Path;
 
 use orch_trust::authority::Level;
 use orch_trust::certificate::{
-    CERTIFIED_ONLY, CheckResult, CheckStatus, Measured, RequiredCheck, SelfCheck, Shortfall, required_checks,
+    CheckResult, CheckStatus, Measured, RequiredCheck, SelfCheck, Shortfall, required_checks,
 };
+use orch_trust::inputs::Inputs;
 use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
 
@@ -30,6 +31,8 @@ pub struct Examination {
     pub measured: Measured,
     /// None if it was not run or broke off.
     pub self_check: Option<SelfCheck>,
+    /// What was looked at beside the package.
+    pub inputs: Inputs,
     /// What was required, and is not a `pass`.
     pub unmet: Vec<Unmet>,
 }
@@ -94,7 +97,7 @@ pub fn examine(
 /// Runs the checks of that level. `tell`: called with each result as its group ends.
 ///
 /// # Errors
-/// `CheckNotAvailable`: the level needs checks that this tool does not have; nothing ran. `Place`.
+/// `Place`.
 pub fn examine_telling(
     folder: &Path,
     package: &PackageBytes,
@@ -102,19 +105,20 @@ pub fn examine_telling(
     sandbox: &Sandbox,
     tell: &dyn Fn(&CheckResult),
 ) -> Result<Examination, CertifyError> {
-    if level == Level::Certified {
-        let missing = CERTIFIED_ONLY.iter().map(|id| (*id).to_owned()).collect();
-        return Err(CertifyError::CheckNotAvailable { level: level.as_str(), missing });
-    }
     let roles = Manifest::parse(package.manifest()).map(|manifest| manifest.roles).unwrap_or_default();
     let required = required_checks(level, &roles);
     let (mut results, mut measured, mut self_check) = (Vec::new(), Measured::default(), None);
+    let mut inputs = Inputs::default();
     for group in Group::of(level, &roles) {
         let stopped = match group {
-            Group::Conformance(_) | Group::Behaviour | Group::SelfCheck => {
+            Group::Source | Group::Conformance(_) | Group::Behaviour | Group::SelfCheck => {
                 results.iter().find(|result: &&CheckResult| stops(&required, result))
             }
-            Group::Package | Group::Component | Group::Contents | Group::Compatibility => None,
+            Group::Package
+            | Group::Component
+            | Group::Contents
+            | Group::Compatibility
+            | Group::Dependencies => None,
         };
         if let Some(result) = stopped {
             let why = format!("not run: `{}` is `{}`", result.id, result.status.as_str());
@@ -131,10 +135,27 @@ pub fn examine_telling(
         measured.memory_bytes_max = measured.memory_bytes_max.max(report.measured.memory_bytes_max);
         measured.host_calls_max = measured.host_calls_max.max(report.measured.host_calls_max);
         measured.compile_ms = measured.compile_ms.max(report.measured.compile_ms);
+        inputs = together(inputs, report.inputs);
         self_check = self_check.or(report.self_check);
     }
     let unmet = unmet(&required, &results);
-    Ok(Examination { level, results, measured, self_check, unmet })
+    Ok(Examination { level, results, measured, self_check, inputs, unmet })
+}
+
+/// What both say; of what they say differently, nothing.
+fn together(one: Inputs, other: Inputs) -> Inputs {
+    fn same<T: PartialEq>(one: Option<T>, other: Option<T>) -> Option<T> {
+        match (one, other) {
+            (Some(one), Some(other)) => (one == other).then_some(one),
+            (one, other) => one.or(other),
+        }
+    }
+    Inputs {
+        cargo_lock_sha256: same(one.cargo_lock_sha256, other.cargo_lock_sha256),
+        source_commit: same(one.source_commit, other.source_commit),
+        advisory_db: same(one.advisory_db, other.advisory_db),
+        rustc: same(one.rustc, other.rustc),
+    }
 }
 
 /// True if the plugin is not to be called after this result.
@@ -183,7 +204,8 @@ mod tests {
         };
         let unmet = unmet(&list(&["memory", "fuzz", "self-check"]), &results);
         let (level, measured) = (Level::Local, Measured::default());
-        let examination = Examination { level, results, measured, self_check: None, unmet };
+        let examination =
+            Examination { level, results, measured, self_check: None, inputs: Inputs::default(), unmet };
         assert_eq!(examination.verdict(), expected, "{:?}", examination.unmet);
         assert_eq!(examination.passed(), expected == Verdict::Passed);
     }

@@ -7,17 +7,28 @@
 use std::path::Path;
 
 use orch_trust::certificate::Measured;
+use orch_trust::inputs::Inputs;
 use orch_trust::package::PackageBytes;
 
-use crate::check::{Beside, Group, GroupReport, run_static};
+use crate::check::{Beside, Group, GroupReport, from_outside, run_static};
+use crate::outside::Outside;
 use crate::{behaviour, conformance, self_check};
 
 /// What the checks of that group say of the package.
-pub fn run(group: Group, package: &PackageBytes, beside: &Beside, workspace: &Path) -> GroupReport {
-    run_until(group, package, beside, workspace, None)
+pub fn run(
+    group: Group,
+    package: &PackageBytes,
+    beside: &Beside,
+    outside: &Outside,
+    workspace: &Path,
+) -> GroupReport {
+    match group {
+        Group::Dependencies | Group::Source => from_outside::run(group, package, outside, workspace),
+        _ => run_until(group, package, beside, workspace, None),
+    }
 }
 
-/// The same; where checks are costly, those after `last` are left out.
+/// The same with nothing from outside; where checks are costly, those after `last` are left out.
 pub fn run_until(
     group: Group,
     package: &PackageBytes,
@@ -29,19 +40,28 @@ pub fn run_until(
         Group::Package | Group::Component | Group::Contents | Group::Compatibility => GroupReport {
             results: run_static(group, package, beside),
             measured: Measured::default(),
+            inputs: Inputs::default(),
             self_check: None,
         },
+        Group::Dependencies | Group::Source => {
+            from_outside::run(group, package, &Outside::default(), workspace)
+        }
         Group::Conformance(role) => {
             let (result, measured) = conformance::run(package, role, workspace);
-            GroupReport { results: vec![result], measured, self_check: None }
+            GroupReport { results: vec![result], measured, inputs: Inputs::default(), self_check: None }
         }
         Group::Behaviour => {
             let (results, measured) = behaviour::run(package, workspace, last);
-            GroupReport { results, measured, self_check: None }
+            GroupReport { results, measured, inputs: Inputs::default(), self_check: None }
         }
         Group::SelfCheck => {
             let (result, self_check) = self_check::run(workspace, &run_until);
-            GroupReport { results: vec![result], measured: Measured::default(), self_check }
+            GroupReport {
+                results: vec![result],
+                measured: Measured::default(),
+                inputs: Inputs::default(),
+                self_check,
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use orch_trust::authority::{Certifier, Level};
 use orch_trust::certificate::{self, CERTIFIED_DAYS, Certificate, Environment, LOCAL_DAYS, SelfCheck};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::facts::Facts;
+use orch_trust::inputs::AdvisoryDb;
 use orch_trust::key::Signer;
 use orch_trust::manifest::Manifest;
 use orch_trust::package::{CERTIFICATES, PackageBytes};
@@ -36,7 +37,7 @@ pub fn life_seconds(level: Level) -> i64 {
 /// The certificate that a good examination earns.
 ///
 /// # Errors
-/// `Refused`: manifest or component do not hold. `StatementCheck`: a required check is not a pass.
+/// `Refused`: manifest or component do not hold, or what was looked at is not known. `StatementCheck`: a required check is not a pass.
 pub fn assemble(
     package: &PackageBytes,
     examination: Examination,
@@ -61,7 +62,7 @@ pub fn assemble(
             wasmtime: WASMTIME.to_owned(),
             target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
         },
-        inputs: None,
+        inputs: (examination.level == Level::Certified).then_some(examination.inputs),
         facts,
         checks: examination.results,
         measured: examination.measured,
@@ -72,6 +73,7 @@ pub fn assemble(
         valid_until: finished_at.plus(life_seconds(examination.level)),
     };
     certificate.result_digest = certificate.results();
+    certificate.check_inputs().map_err(CertifyError::Refused)?;
     Ok(certificate)
 }
 
@@ -108,11 +110,13 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::rename(&beside, path)
 }
 
-/// This key's certificate, if it still says what a new one would and has more than half its life left.
+/// This key's certificate, if it still says what a new one would and has more than half its life left. With another
+/// database of advisories than the given one it says something else.
 pub fn still_valid(
     package: &PackageBytes,
     level: Level,
     signer: &dyn Signer,
+    database: Option<&AdvisoryDb>,
     now: UnixSeconds,
 ) -> Option<Certificate> {
     let manifest = Manifest::parse(package.manifest()).ok()?;
@@ -123,6 +127,9 @@ pub fn still_valid(
         && found.certifier == tool()
         && found.environment.wasmtime == WASMTIME
         && found.checks.iter().all(|check| check.tool == tool());
+    let looked_at = found.inputs.as_ref().and_then(|inputs| inputs.advisory_db.as_ref());
+    let same = same
+        && database.is_none_or(|given| looked_at.is_some_and(|looked_at| looked_at.sha256 == given.sha256));
     let left = found.valid_until.0.saturating_sub(now.0);
     (same && left > life_seconds(level) / 2).then_some(found)
 }

@@ -5,6 +5,7 @@
 //! that hold no key.
 //! Not here: what a certificate must hold (`orch-trust`), the engine (`orch-host`).
 
+pub mod advisory_db;
 pub mod behaviour;
 pub mod check;
 pub mod confine;
@@ -16,11 +17,15 @@ pub mod fake;
 pub mod group;
 pub mod guide;
 pub mod issue;
+pub mod outside;
+mod program;
 pub mod recheck;
 pub mod report;
+mod repository;
 pub mod revoking;
 pub mod sandbox;
 pub mod self_check;
+mod source;
 pub mod statement;
 pub mod trust_root;
 pub mod wit;

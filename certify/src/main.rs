@@ -29,11 +29,18 @@ enum Command {
     Root(commands::root::RootArgs),
     Revoke(commands::revoke::RevokeArgs),
     Delegate(commands::delegate::DelegateArgs),
+    Db(commands::db::DbArgs),
+    #[command(hide = true)]
+    Rebuild(commands::rebuild::RebuildArgs),
     #[command(hide = true)]
     Check(commands::check::CheckArgs),
 }
 
 fn main() -> ExitCode {
+    // Before any thread exists: the same program is the supervisor of the programs that checks need.
+    if std::env::args_os().nth(1).is_some_and(|first| first == orch_supervisor::ARGUMENT) {
+        return ExitCode::from(u8::from(orch_supervisor::serve().is_err()));
+    }
     let console = Console::detect();
     let outcome = match &Cli::parse().command {
         Command::Keygen(args) => commands::keygen::run(args, &console),
@@ -45,6 +52,8 @@ fn main() -> ExitCode {
         Command::Root(args) => commands::root::run(args, &console),
         Command::Revoke(args) => commands::revoke::run(args, &console),
         Command::Delegate(args) => commands::delegate::run(args, &console),
+        Command::Db(args) => commands::db::run(args, &console),
+        Command::Rebuild(args) => commands::rebuild::run(args, &console),
         Command::Check(args) => commands::check::run(args, &console),
     };
     ExitCode::from(console.conclude(outcome).code())

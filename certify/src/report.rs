@@ -12,6 +12,7 @@ use orch_host::console::{escape, escape_cut};
 use orch_trust::authority::Level;
 use orch_trust::certificate::{CheckResult, CheckStatus, Measured, SelfCheck};
 use orch_trust::dsse::Subject;
+use orch_trust::inputs::Inputs;
 use orch_trust::package::PackageBytes;
 use orch_trust::time::UnixSeconds;
 use serde_json::json;
@@ -31,6 +32,8 @@ pub struct Report {
     pub results: Vec<CheckResult>,
     pub unmet: Vec<Unmet>,
     pub measured: Measured,
+    /// What was looked at beside the package.
+    pub inputs: Inputs,
     pub self_check: Option<SelfCheck>,
     /// Of the certificate, if there is one.
     pub valid_until: Option<UnixSeconds>,
@@ -48,6 +51,7 @@ impl Report {
             results: examination.results.clone(),
             unmet: examination.unmet.clone(),
             measured: examination.measured,
+            inputs: examination.inputs.clone(),
             self_check: examination.self_check,
             valid_until: None,
             reused: false,
@@ -112,6 +116,7 @@ pub fn json(report: &Report) -> String {
         "reused": report.reused,
         "checks": report.results,
         "measured": report.measured,
+        "inputs": report.inputs,
         "selfCheck": report.self_check,
         "unmet": unmet,
         "validUntil": report.valid_until,

@@ -16,10 +16,12 @@ use std::time::{Duration, Instant};
 use orch_host::package;
 use orch_trust::certificate::{CheckResult, CheckStatus, Measured};
 use orch_trust::digest::Sha256Digest;
+use orch_trust::inputs::Inputs;
 use orch_trust::package::PackageBytes;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Beside, Group, GroupReport, unfinished};
+use crate::outside::Outside;
 
 const OUTPUT_BYTES_MAX: u64 = 4 << 20;
 const TRACE_CHARACTERS_MAX: usize = 300;
@@ -36,8 +38,14 @@ pub struct Sandbox {
     pub static_wall: Duration,
     /// Until a child that runs the plugin is ended.
     pub conformance_wall: Duration,
+    /// Until a child that looks at sources is ended.
+    pub outside_wall: Duration,
+    /// Until a child that builds the plugin twice is ended.
+    pub build_wall: Duration,
     /// What the children are told beside the package.
     pub beside: Beside,
+    /// What is given to the groups that need it.
+    pub outside: Outside,
 }
 
 /// A file that parent and child must see alike.
@@ -57,31 +65,47 @@ pub struct Order {
     /// An empty folder to work in.
     pub workspace: PathBuf,
     pub beside: Beside,
+    #[serde(default)]
+    pub outside: Outside,
 }
 
 impl Sandbox {
     pub fn new(program: PathBuf) -> Self {
-        let (static_wall, conformance_wall) = (Duration::from_secs(60), Duration::from_secs(300));
-        Self { program, static_wall, conformance_wall, beside: Beside::default() }
+        Self {
+            program,
+            static_wall: Duration::from_secs(60),
+            conformance_wall: Duration::from_secs(300),
+            outside_wall: Duration::from_secs(300),
+            build_wall: Duration::from_secs(1500),
+            beside: Beside::default(),
+            outside: Outside::default(),
+        }
     }
 
-    /// The group's results, in the order of its checks.
+    /// The group's report, its results in the order of its checks.
     pub fn run(&self, group: Group, folder: &Path, package: &PackageBytes, workspace: &Path) -> GroupReport {
-        let order =
-            Order { files: seen(package), workspace: workspace.to_owned(), beside: self.beside.clone() };
-        match self.ask(group, folder, &order) {
-            Ok(report) => report,
-            Err(why) => GroupReport {
-                results: group.checks().iter().map(|id| unfinished(id, &why)).collect(),
+        let order = Order {
+            files: seen(package),
+            workspace: workspace.to_owned(),
+            beside: self.beside.clone(),
+            outside: self.outside.clone(),
+        };
+        self.ask(group, folder, &order).unwrap_or_else(|why| {
+            let results = group.checks().iter().map(|id| unfinished(id, &why)).collect();
+            GroupReport {
+                results,
                 measured: Measured::default(),
+                inputs: Inputs::default(),
                 self_check: None,
-            },
-        }
+            }
+        })
     }
 
     fn ask(&self, group: Group, folder: &Path, order: &Order) -> Result<GroupReport, String> {
         let wall = match group {
             Group::Conformance(_) | Group::Behaviour | Group::SelfCheck => self.conformance_wall,
+            Group::Dependencies => self.outside_wall,
+            Group::Source => self.build_wall,
             Group::Package | Group::Component | Group::Contents | Group::Compatibility => self.static_wall,
         };
         let mut child = Command::new(&self.program)

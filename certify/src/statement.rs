@@ -100,6 +100,7 @@ pub fn check(
         let (check, found) = ("self-check".to_owned(), format!("{rejected} of {of}"));
         return Err(CertifyError::StatementCheck { check, found });
     }
+    certificate.check_inputs().map_err(CertifyError::Refused)?;
     match certificate.results() == certificate.result_digest {
         true => Ok(certificate),
         false => Err(CertifyError::StatementDigest),

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &CheckArgs, console: &Console) -> Outcome {
     std::io::stdin().take(ORDER_BYTES_MAX).read_to_end(&mut input).context("cannot read the order")?;
     let order: Order = serde_json::from_slice(&input).context("order is malformed")?;
     let package = read_same(&args.package, &order)?;
-    let report = group::run(group, &package, &order.beside, &order.workspace);
+    let report = group::run(group, &package, &order.beside, &order.outside, &order.workspace);
     let text = serde_json::to_vec(&report).context("cannot write the report")?;
     console.bytes(&text);
     Ok(Exit::Done)

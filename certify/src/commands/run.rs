@@ -10,10 +10,12 @@ use std::time::Instant;
 
 use anyhow::Context;
 use clap::ValueEnum;
+use orch_certify::advisory_db::{self, FreshDatabase};
 use orch_certify::check::{Beside, names};
 use orch_certify::error::CertifyError;
 use orch_certify::examine::{Verdict, examine_telling};
 use orch_certify::issue::{assemble, replace, sign_into, still_valid};
+use orch_certify::outside::{Outside, Programs};
 use orch_certify::report::{self, Report};
 use orch_certify::sandbox::Sandbox;
 use orch_certify::statement;
@@ -26,7 +28,7 @@ use orch_trust::certificate::{Certificate, CheckResult};
 use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
 
-use super::{EXITS, ReportFormat, fault, now, open_signer};
+use super::{EXITS, ReportFormat, fault, now, open_signer, state_folder};
 
 /// Run every required check on a package; sign what it found.
 #[derive(clap::Args)]
@@ -39,6 +41,21 @@ pub(crate) struct RunArgs {
     /// Level to certify at
     #[arg(long, value_enum, default_value_t = Profile::Local)]
     profile: Profile,
+    /// Folder of the plugin's sources, with `Cargo.toml`, in a git repository; for `--profile certified`
+    #[arg(long, value_name = "DIR")]
+    source: Option<PathBuf>,
+    /// Folder of the database of advisories, as RustSec publishes it; for `--profile certified`
+    #[arg(long, value_name = "PATH")]
+    advisory_db: Option<PathBuf>,
+    /// The tool `cargo-audit`; the one on the search path if absent
+    #[arg(long, value_name = "PROGRAM")]
+    cargo_audit: Option<PathBuf>,
+    /// The tool `cargo-vet`; the one on the search path if absent
+    #[arg(long, value_name = "PROGRAM")]
+    cargo_vet: Option<PathBuf>,
+    /// Folder that remembers which database was used last; `orch-certify` in the user's state folder if absent
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     /// Folder of the release before this one, for `--profile certified`
     #[arg(long, value_name = "DIR")]
     previous: Option<PathBuf>,
@@ -77,12 +94,14 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Outcome {
     let plugin = name_of(&package);
     // Known to be usable before the checks begin. Children are started anew and hold nothing of it.
     let key = open_signer(&args.signer)?;
+    let outside = outside(args, started_at)?;
+    let database = outside.database.as_ref().map(FreshDatabase::identity);
     if let Some(key) = &key
         && args.out.is_none()
         // What it was certified beside is in no certificate, so an older one does not answer for it.
         && args.known.is_none()
         && args.previous.is_none()
-        && let Some(certificate) = still_valid(&package, level, &**key, started_at)
+        && let Some(certificate) = still_valid(&package, level, &**key, database, started_at)
     {
         show(args, console, &of_certificate(plugin, &package, certificate), Verdict::Passed)?;
         return Ok(Exit::Done);
@@ -90,12 +109,17 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Outcome {
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut sandbox = Sandbox::new(program);
     sandbox.beside = beside(args).map_err(fault)?;
+    sandbox.outside = outside;
     let tell = |result: &CheckResult| {
         if !args.quiet {
             console.note(&report::progress(result));
         }
     };
     let examination = examine_telling(&args.package, &package, level, &sandbox, &tell).map_err(fault)?;
+    if let Some(used) = &examination.inputs.advisory_db {
+        advisory_db::remember(&state_folder(args.state.as_deref())?, used)
+            .map_err(|error| fault(error.into()))?;
+    }
     let mut report = Report::of(&plugin, &package, &examination);
     let verdict = examination.verdict();
     if verdict != Verdict::Passed {
@@ -129,6 +153,34 @@ fn beside(args: &RunArgs) -> Result<Beside, CertifyError> {
     Ok(Beside { known, previous: args.previous.clone() })
 }
 
+/// What is given from outside of the package; a database that may not be used ends everything.
+fn outside(args: &RunArgs, now: UnixSeconds) -> Result<Outside, Fault> {
+    let absolute = |path: &PathBuf| {
+        let found = path.canonicalize();
+        found
+            .with_context(|| format!("cannot find `{}`", path.display()))
+            .map_err(|error| Fault::new(Exit::Usage, "outside-missing", None, error))
+    };
+    let database = match &args.advisory_db {
+        None => None,
+        Some(folder) => {
+            let last = advisory_db::last_used(&state_folder(args.state.as_deref())?);
+            let last = last.map_err(|error| fault(error.into()))?;
+            let opened = FreshDatabase::open(folder, last.as_ref(), now);
+            Some(opened.map_err(|error| fault(error.into()))?)
+        }
+    };
+    let mut programs = Programs::find();
+    for (given, program) in
+        [(&args.cargo_audit, &mut programs.cargo_audit), (&args.cargo_vet, &mut programs.cargo_vet)]
+    {
+        if let Some(given) = given {
+            *program = Some(absolute(given)?);
+        }
+    }
+    Ok(Outside { source: args.source.as_ref().map(absolute).transpose()?, database, programs })
+}
+
 fn name_of(package: &PackageBytes) -> String {
     Manifest::parse(package.manifest()).map_or_else(
         |_| "(no manifest)".to_owned(),
@@ -145,6 +197,7 @@ fn of_certificate(plugin: String, package: &PackageBytes, certificate: Certifica
         results: certificate.checks,
         unmet: Vec::new(),
         measured: certificate.measured,
+        inputs: certificate.inputs.unwrap_or_default(),
         self_check: Some(certificate.self_check),
         valid_until: Some(certificate.valid_until),
         reused: true,

@@ -1,5 +1,6 @@
 //! Reports in each format, of results that a package wrote its text into.
 
+use orch_trust::inputs::Inputs;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::SubjectDigest;
 use serde_json::Value;
@@ -31,6 +32,7 @@ fn report() -> Report {
         results,
         unmet: vec![unmet("memory", "fail"), unmet("names", "absent")],
         measured: Measured::default(),
+        inputs: Inputs::default(),
         self_check: None,
         valid_until: None,
         reused: false,

@@ -9,6 +9,7 @@ use orch_trust::certificate::required_checks;
 use super::recipes::WITHOUT;
 use super::*;
 use crate::group;
+use crate::outside::Outside;
 
 type Known = RefCell<BTreeMap<Vec<u8>, GroupReport>>;
 
@@ -146,7 +147,9 @@ fn samples_without_a_defect_pass_every_check() {
         Group::Behaviour,
     ] {
         let workspace = tempfile::tempdir().unwrap();
-        for result in group::run(group, &package, &Beside::default(), workspace.path()).results {
+        for result in
+            group::run(group, &package, &Beside::default(), &Outside::default(), workspace.path()).results
+        {
             assert_eq!(result.status, CheckStatus::Pass, "{}: {:?}", result.id, result.findings);
         }
     }

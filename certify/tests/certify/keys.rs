@@ -113,12 +113,13 @@ fn a_certificate_is_used_again_in_the_first_half_of_its_life_only() {
     succeeds(home, &["run", "package", "--key", "cert.key"]);
     let key = key_file::open(&home.join("cert.key"), Purpose::Certifier, &NONE).unwrap();
     let half = life_seconds(Level::Local) / 2;
-    let at = |seconds: i64| still_valid(&read(&package), Level::Local, &key, now().plus(seconds)).is_some();
+    let at =
+        |seconds: i64| still_valid(&read(&package), Level::Local, &key, None, now().plus(seconds)).is_some();
     assert!(at(0) && at(half - 60));
     assert!(!at(half + 60) && !at(2 * half + 60));
     let other = key_file::write(&home.join("other.key"), Purpose::Certifier, Form::Seed).unwrap();
-    assert_eq!(still_valid(&read(&package), Level::Local, &other, now()), None);
-    assert_eq!(still_valid(&read(&package), Level::Certified, &key, now()), None);
+    assert_eq!(still_valid(&read(&package), Level::Local, &other, None, now()), None);
+    assert_eq!(still_valid(&read(&package), Level::Certified, &key, None, now()), None);
 }
 
 #[test]

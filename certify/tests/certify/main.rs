@@ -8,21 +8,25 @@
     reason = "all of it is test code"
 )]
 
+mod advisories;
 mod behaviour;
 mod bombs;
 mod children;
 mod compile_bombs;
 mod contents;
 mod defects;
+mod dependencies;
 mod guest;
 mod keys;
 mod listed;
 mod package;
+mod project;
 mod recheck;
 mod reports;
 mod roles;
 mod self_check;
 mod signers;
+mod sources;
 mod structure;
 mod trust_root;
 mod upgrade;

@@ -1,0 +1,157 @@
+//! What checks need from outside of the package: sources, a database of advisories, programs.
+//!
+//! In -> out: the certifier's machine -> [`Outside`], handed to children as it is.
+//! Invariant: what is not given leaves its checks `skipped`, a program that is missing leaves them `error`.
+//! Not here: running programs (`program.rs`), reading the database (`advisory_db.rs`).
+
+use std::ffi::OsString;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use orch_supervisor::Request;
+use serde::{Deserialize, Serialize};
+
+use crate::advisory_db::FreshDatabase;
+
+/// Inputs of one certification, all of them optional.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outside {
+    /// Folder with the plugin's `Cargo.toml`, in a git repository. Absolute.
+    pub source: Option<PathBuf>,
+    pub database: Option<FreshDatabase>,
+    pub programs: Programs,
+}
+
+/// Programs by absolute path, and the folders that they share with the certifier's own account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Programs {
+    /// Folder of `cargo` and `rustc`.
+    pub rust: Option<PathBuf>,
+    pub git: Option<PathBuf>,
+    pub cargo_audit: Option<PathBuf>,
+    pub cargo_vet: Option<PathBuf>,
+    /// Where cargo keeps what it downloaded; nothing of it is written.
+    pub cargo_home: Option<PathBuf>,
+    /// Where `orch-plugin` keeps a compiler for plugins.
+    pub cache: Option<PathBuf>,
+}
+
+impl Programs {
+    /// What the caller's environment says.
+    pub fn find() -> Self {
+        let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = |name: &str| set("HOME").map(|home| home.join(name));
+        Self {
+            rust: find_rust(),
+            git: on_path("git"),
+            cargo_audit: on_path("cargo-audit"),
+            cargo_vet: on_path("cargo-vet"),
+            cargo_home: set("CARGO_HOME").or_else(|| home(".cargo")),
+            cache: set("XDG_CACHE_HOME").or_else(|| home(".cache")),
+        }
+    }
+}
+
+/// The compiler itself and not rustup's stand-in, which would obey a file in the sources.
+fn find_rust() -> Option<PathBuf> {
+    let asked = Command::new("rustc").args(["--print", "sysroot"]).stderr(Stdio::null()).output().ok()?;
+    let sysroot = PathBuf::from(String::from_utf8(asked.stdout).ok()?.trim_end());
+    let inside = Some(sysroot.join("bin")).filter(|folder| is_program(&folder.join("cargo")));
+    inside.or_else(|| on_path("cargo")?.parent().map(Path::to_owned))
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name))
+        .find(|path| is_program(path))
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// A program that is there, or the finding that it is not.
+pub(crate) fn wanted<'a>(program: &'a Option<PathBuf>, name: &str) -> Result<&'a Path, String> {
+    program.as_deref().ok_or_else(|| format!("tool-missing: `{name}` is not there"))
+}
+
+/// A home for programs, made anew: nothing of the certifier's account is in its environment but the crates that cargo
+/// downloaded and a compiler for plugins.
+pub(crate) struct Home {
+    folder: PathBuf,
+    env: Vec<(OsString, OsString)>,
+}
+
+impl Home {
+    /// Makes it in a folder that is there. What differs between two builds is given by the caller.
+    ///
+    /// # Errors
+    /// A finding: `place`.
+    pub(crate) fn make(folder: &Path, programs: &Programs, differs: &[(&str, &str)]) -> Result<Self, String> {
+        let broken = |error: std::io::Error| format!("place: {error}");
+        let (home, cargo) = (folder.join("home"), folder.join("cargo"));
+        std::fs::create_dir_all(&home).map_err(broken)?;
+        std::fs::create_dir_all(&cargo).map_err(broken)?;
+        for name in ["registry", "config.toml", "config"] {
+            let there = programs.cargo_home.as_ref().map(|home| home.join(name));
+            if let Some(there) = there.filter(|there| there.exists()) {
+                symlink(there, cargo.join(name)).map_err(broken)?;
+            }
+        }
+        let mut path = OsString::new();
+        for (name, program) in [("rust", &programs.rust), ("git", &programs.git)] {
+            let folder =
+                if name == "rust" { program.as_deref() } else { program.as_deref().and_then(Path::parent) };
+            if let Some(folder) = folder {
+                path.push(folder);
+                path.push(":");
+            }
+        }
+        path.push("/usr/bin:/bin");
+        let mut env: Vec<(OsString, OsString)> = vec![
+            ("PATH".into(), path),
+            ("HOME".into(), home.into()),
+            ("CARGO_HOME".into(), cargo.into()),
+            ("CARGO_NET_OFFLINE".into(), "true".into()),
+            ("CARGO_TERM_COLOR".into(), "never".into()),
+            // Git obeys the repository's own settings, and nobody else's.
+            ("GIT_CONFIG_NOSYSTEM".into(), "1".into()),
+            ("GIT_CONFIG_GLOBAL".into(), "/dev/null".into()),
+            ("GIT_TERMINAL_PROMPT".into(), "0".into()),
+            ("GIT_OPTIONAL_LOCKS".into(), "0".into()),
+        ];
+        if let Some(cache) = &programs.cache {
+            env.push(("XDG_CACHE_HOME".into(), cache.into()));
+        }
+        env.extend(differs.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        Ok(Self { folder: folder.to_owned(), env })
+    }
+
+    /// A command in this home, in that folder or in the home's own.
+    pub(crate) fn request(
+        &self,
+        program: &Path,
+        args: impl IntoIterator<Item = impl Into<OsString>>,
+        folder: Option<&Path>,
+        timeout: Duration,
+    ) -> Request {
+        let mut request = Request::new(program, folder.unwrap_or(&self.folder));
+        request.args = args.into_iter().map(Into::into).collect();
+        request.env = self.env.clone();
+        request.timeout = Some(timeout);
+        request
+    }
+
+    /// With one more variable.
+    pub(crate) fn with(&self, name: &str, value: &Path) -> Self {
+        let mut env = self.env.clone();
+        env.push((name.into(), value.into()));
+        Self { folder: self.folder.clone(), env }
+    }
+}
