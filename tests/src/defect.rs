@@ -92,6 +92,8 @@ pub enum Component {
 pub struct Signed {
     /// Empty: it is signed by nobody. Absent: by the one who should.
     pub keys: Option<Vec<Signer>>,
+    /// The certificate is of level `certified`, with everything that this takes, and the release says its source.
+    pub certified: bool,
     /// Another statement in its place.
     pub says: Option<Statement>,
     pub set: toml::Table,

@@ -15,10 +15,39 @@ use orch_trust::certificate::{
 };
 use orch_trust::digest::Sha256Digest;
 use orch_trust::facts::Facts;
+use orch_trust::inputs::{AdvisoryDb, Inputs};
 use orch_trust::manifest::{Manifest, Role};
 use orch_trust::package::PackageBytes;
-use orch_trust::time::UnixSeconds;
+use orch_trust::time::{Day, UnixSeconds};
 use serde_json::Value;
+
+/// The commit that [`raise`] says.
+pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// The certificate at level `certified`: every check of it `pass`, and everything named that was looked at.
+pub fn raise(certificate: &mut Certificate, now: UnixSeconds) {
+    let Some(check) = certificate.checks.first().cloned() else { panic!("a certificate has checks") };
+    let known = |id: &str| certificate.checks.iter().any(|check| check.id == id);
+    let roles: Vec<Role> =
+        Role::ALL.into_iter().filter(|role| known(&format!("conformance/{}", role.as_str()))).collect();
+    let required = required_checks(Level::Certified, &roles);
+    certificate.checks =
+        required.into_iter().map(|required| CheckResult { id: required.id, ..check.clone() }).collect();
+    certificate.level = Level::Certified;
+    let today = now.to_string().split('T').next().map(Day::parse);
+    certificate.inputs = Some(Inputs {
+        cargo_lock_sha256: Some(Sha256Digest::of(b"nothing was looked at")),
+        source_commit: Some(COMMIT.to_owned()),
+        advisory_db: today.and_then(Result::ok).map(|date| AdvisoryDb {
+            sha256: Sha256Digest::of(b"nothing was looked at"),
+            date,
+            advisories: 1,
+            commit: None,
+        }),
+        rustc: None,
+    });
+    certificate.result_digest = certificate.results();
+}
 
 /// Puts the certificate into the package.
 pub fn vouch(package: &Path, key: &Path) {

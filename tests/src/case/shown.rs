@@ -28,6 +28,7 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r#""boot_id":"[^"]*""#, r#""boot_id":"<boot>""#),
         (r"\bevidence [0-9a-f]{12}\b", "evidence <digest>"),
         (r"\blooked at \d+", "looked at <n>"),
+        (r"(?m)^( *age +)\d+ days$", "$1<n> days"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
         (r"\bkernel \S+", "kernel <release>"),
         // How many heads a run has signed, and at which events, depends on how fast its writer was.

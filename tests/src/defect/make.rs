@@ -105,11 +105,16 @@ fn anew(recipe: &Recipe, good: &Path, package: &Path, operator: &Path) {
     let now = now();
     let bytes = orch_host::package::read(package).unwrap();
     let good = orch_host::package::read(good).unwrap();
-    let release = json!({
+    let mut release = json!({
         "id": id, "version": version, "releaseCounter": 1, "channel": "stable",
         "issuedAt": now, "notAfter": now.plus(30 * UnixSeconds::DAY),
     });
-    let certificate = serde_json::to_value(vouch::certificate(&bytes, &id, &version, now)).unwrap();
+    let mut certificate = vouch::certificate(&bytes, &id, &version, now);
+    if recipe.certificate.as_ref().is_some_and(|certificate| certificate.certified) {
+        vouch::raise(&mut certificate, now);
+        release["source"] = json!({ "uri": "https://example.org/sources", "commit": vouch::COMMIT });
+    }
+    let certificate = serde_json::to_value(certificate).unwrap();
     let nothing = Signed::default();
     let subjects = |of: &Signed| if of.of_the_good { good.subjects() } else { bytes.subjects() };
     let of_release = recipe.release.as_ref().unwrap_or(&nothing);
