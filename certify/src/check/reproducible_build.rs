@@ -148,9 +148,12 @@ fn difference(one: &[u8], other: &[u8]) -> String {
     }
 }
 
+/// A section in words, and its bytes.
+type Section<'a> = (String, &'a [u8]);
+
 /// Every section that has none inside, with the part that it lies in.
-fn sections(bytes: &[u8]) -> Vec<(String, &[u8])> {
-    let (mut found, mut parts, mut open): (Vec<(String, &[u8])>, u64, Vec<u64>) = (Vec::new(), 0, Vec::new());
+fn sections(bytes: &[u8]) -> Vec<Section<'_>> {
+    let (mut found, mut parts, mut open): (Vec<Section<'_>>, u64, Vec<u64>) = (Vec::new(), 0, Vec::new());
     for payload in Parser::new(0).parse_all(bytes).map_while(Result::ok) {
         match &payload {
             Payload::Version { .. } => {
