@@ -215,10 +215,19 @@ fn refuses_by_the_certificate() {
     ] {
         let mut make = Make::good();
         make.certificate = Box::new(move |certificate| {
-            let more = CheckResult { id: "fuzz".into(), status, ..certificate.checks[0].clone() };
+            let more = CheckResult { id: "nobodys".into(), status, ..certificate.checks[0].clone() };
             certificate.checks.push(more);
         });
         assert_eq!(code_at(make.build(), NOW), code, "{status:?}");
+    }
+    // A plugin that is called in our own ways may be warned of, once for each role that there is.
+    for (findings, code) in [(6, None), (7, Some("check-warnings"))] {
+        let mut make = Make::good();
+        make.certificate = Box::new(move |certificate| {
+            let fuzz = certificate.checks.iter_mut().find(|check| check.id == "fuzz").unwrap();
+            (fuzz.status, fuzz.findings) = (CheckStatus::Warn, vec!["fuzz-traps".into(); findings]);
+        });
+        assert_eq!(code_at(make.build(), NOW), code, "{findings} warnings");
     }
     // A summary that says more than the checks is not believed: every check of the list is asked for.
     for place in 0..required_checks(Level::Local, &[Role::Executor]).len() {
