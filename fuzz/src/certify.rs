@@ -5,6 +5,7 @@ use orch_certify::issue::WASMTIME;
 use orch_certify::sandbox::read_report;
 use orch_certify::statement;
 use orch_trust::certificate::{Certificate, CheckStatus, Measured};
+use orch_trust::inputs::Inputs;
 use orch_trust::manifest::Role;
 
 use crate::package::{NOW, good};
@@ -62,6 +63,7 @@ pub(crate) fn valid_report() -> Vec<(&'static str, Vec<u8>)> {
             results,
             measured: Measured { fuel_max: 1, memory_bytes_max: 2, ..Measured::default() },
             self_check: None,
+            inputs: Inputs::default(),
         })
         .unwrap()
     };

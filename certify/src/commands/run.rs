@@ -27,6 +27,7 @@ use orch_trust::authority::Level;
 use orch_trust::certificate::{Certificate, CheckResult};
 use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
+use orch_trust::time::UnixSeconds;
 
 use super::{EXITS, ReportFormat, fault, now, open_signer, state_folder};
 

@@ -1,8 +1,8 @@
 //! Reports in each format, of results that a package wrote its text into.
 
-use orch_trust::inputs::Inputs;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::SubjectDigest;
+use orch_trust::inputs::Inputs;
 use serde_json::Value;
 
 use super::*;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use orch_certify::check::{Group, GroupReport};
+use orch_certify::check::Group;
 use orch_certify::examine::examine;
 use orch_certify::issue::assemble;
 use orch_certify::sandbox::Sandbox;

@@ -77,7 +77,7 @@ impl Project {
         let source = commit.map(|commit| Source { uri, commit: commit.to_owned() });
         let key = SecretKey::from_seed(&[7; 32]);
         let (now, days, channel) = (UnixSeconds(1_700_000_000), 365, "stable");
-        sign(&SignRequest { package, key: &key, now, days, channel, release_counter: 1, source }).unwrap();
+        sign(&SignRequest { package, now, days, channel, release_counter: 1, source }, &key).unwrap();
     }
 
     /// A copy of its sources that a test may change.

@@ -32,6 +32,7 @@ fn tool_without_memory(home: &std::path::Path) -> PathBuf {
     let report = orch_certify::check::GroupReport {
         results: vec![result],
         measured: Measured::default(),
+        inputs: orch_trust::inputs::Inputs::default(),
         self_check: counted,
     };
     std::fs::write(home.join("report"), serde_json::to_vec(&report).unwrap()).unwrap();
