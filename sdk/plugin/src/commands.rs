@@ -25,7 +25,7 @@ pub(crate) enum Command {
     Build(build::BuildArguments),
     Test(test::TestArguments),
     Pack(pack::PackArguments),
-    Sign(sign::SignArguments),
+    Sign(Box<sign::SignArguments>),
 }
 
 impl Command {
