@@ -208,6 +208,7 @@ mod tests {
                 days: 365,
                 channel: "stable",
                 release_counter: 7,
+                source: None,
             };
             prepare(&request).unwrap()
         }
@@ -230,12 +231,13 @@ mod tests {
             let public = by.public();
             let known = |id| (id == public.id()).then_some(public);
             let unknown = |key| orch_trust::refusal::Refusal::ReleaseUnknownKey { key };
-            let verified = dsse::verify::<Release>(RELEASE, &release, known, unknown).ok()?;
+            let verified =
+                dsse::verify::<dsse::Statement<Release>>(RELEASE, &release, known, unknown).ok()?;
             let (package, manifest) = read_package(&self.package).unwrap();
-            package.check_subjects(&verified.statement.subject).unwrap();
-            assert_eq!(verified.statement.predicate.id, Manifest::parse(package.manifest()).unwrap().id);
-            assert_eq!(manifest.id, verified.statement.predicate.id);
-            verified.signers.first().copied()
+            package.check_subjects(&verified.payload().subject).unwrap();
+            assert_eq!(verified.payload().predicate.id, Manifest::parse(package.manifest()).unwrap().id);
+            assert_eq!(manifest.id, verified.payload().predicate.id);
+            verified.signers().first().map(|key| key.id())
         }
     }
 

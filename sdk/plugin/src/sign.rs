@@ -225,7 +225,7 @@ mod tests {
         let key = SecretKey::from_seed(&[1; 32]);
         let signed = |uri: &str, commit: &str| {
             let source = Some(Source { uri: uri.to_owned(), commit: commit.to_owned() });
-            sign(&SignRequest { source, ..request(&package, &key) })
+            sign(&SignRequest { source, ..request(&package) }, &key)
         };
         let (uri, commit) = ("git+https://example.org/acme/hello", "ab".repeat(20));
         signed(uri, &commit).unwrap();
