@@ -15,10 +15,12 @@ use orch_trust::certificate::{self, Certificate, CheckResult, CheckStatus, Requi
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::Statement;
 use orch_trust::evidence::{Compilable, Trust};
+use orch_trust::inputs::{AdvisoryDb, Inputs};
 use orch_trust::key::{SecretKey, base64_decode};
 use orch_trust::manifest::Role;
 use orch_trust::package::PackageBytes;
-use orch_trust::time::UnixSeconds;
+use orch_trust::release::Source;
+use orch_trust::time::{Day, UnixSeconds};
 
 use make::{DAY, Files, Make, NOW};
 
@@ -65,11 +67,34 @@ fn certificate_of(files: &Files) -> Certificate {
     serde_json::from_slice::<Statement<Certificate>>(&payload).unwrap().predicate
 }
 
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// The good package, released of a commit.
+fn made() -> (Files, Rules) {
+    let mut make = Make::good();
+    make.release.source = Some(Source { uri: "https://example.org/note".into(), commit: COMMIT.into() });
+    make.build()
+}
+
+/// What level `certified` must have looked at.
+fn inputs() -> Inputs {
+    let sha256 = Sha256Digest::of(b"database");
+    // NOW is 2027-01-15.
+    let date = Day::parse("2027-01-10").unwrap();
+    Inputs {
+        cargo_lock_sha256: Some(Sha256Digest::of(b"lock")),
+        source_commit: Some(COMMIT.into()),
+        advisory_db: Some(AdvisoryDb { sha256, date, advisories: 1, commit: None }),
+        rustc: None,
+    }
+}
+
 /// Puts a certificate beside or in the place of one, with every check that its level asks for.
 fn certify(files: &mut Files, mut found: Certificate, key: &SecretKey) {
     let required = certificate::required_checks(found.level, &[Role::Executor]).into_iter();
     let check = |required: RequiredCheck| CheckResult { id: required.id, ..result(CheckStatus::Pass, 0) };
     found.checks = required.map(check).collect();
+    found.inputs = (found.level == Level::Certified).then(inputs);
     found.result_digest = found.results();
     let package = PackageBytes::new(files.clone()).unwrap();
     let (name, bytes) = certificate::sign(&package, found, key).unwrap();
@@ -90,7 +115,7 @@ fn code(files: Files, rules: &Rules) -> Result<Trust, &'static str> {
 /// level.
 fn counts(days: i64, seed: u8, level: Level) -> (UnixSeconds, Trust) {
     let second = SecretKey::from_seed(&[seed; 32]);
-    let (mut files, mut rules) = Make::good().build();
+    let (mut files, mut rules) = made();
     let mut other = certificate_of(&files);
     (other.level, other.valid_until) = (level, NOW.plus(days * DAY));
     certify(&mut files, other, &second);
@@ -114,7 +139,7 @@ fn a_level_lives_so_many_days_at_most() {
     assert_eq!((certificate::LOCAL_DAYS, certificate::CERTIFIED_DAYS), (7, 90));
     let until = |days: i64| {
         let key = SecretKey::from_seed(&[2; 32]);
-        let (mut files, mut rules) = Make::good().build();
+        let (mut files, mut rules) = made();
         rules.certifiers = vec![certifier(&key)];
         let mut found = certificate_of(&files);
         (found.level, found.valid_until) = (Level::Certified, NOW.plus(days * DAY));

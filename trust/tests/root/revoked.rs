@@ -100,7 +100,7 @@ fn c7_certificates_of_a_tool_or_of_one_of_its_checks_are_taken_back() {
     check(certifier("=0.1.0", None), Make::good(), true);
     check(certifier("<0.9.3", Some("imports")), Make::good(), true);
     check(certifier("<0.1.0", None), Make::good(), false);
-    check(certifier("<0.9.3", Some("fuzz")), Make::good(), false);
+    check(certifier("<0.9.3", Some("no-such-check")), Make::good(), false);
     let other = What::Certifier { name: "other".into(), versions: range("*"), check: None };
     check(other, Make::good(), false);
 }

@@ -174,7 +174,7 @@ mod tests {
         assert!(matches!(look(&home.path().join("nowhere")), Err(AdvisoriesError::Io { .. })));
         let home = database(&[("wasmtime", "A", "[versions]\npatched = [\"soon\"]")]);
         assert!(matches!(look(home.path()), Err(AdvisoriesError::Malformed { .. })));
-        let home = database(&[("wasmtime", "A", "versions = 3")]);
+        let home = database(&[("wasmtime", "A", "[versions]\npatched = 3")]);
         assert!(matches!(look(home.path()), Err(AdvisoriesError::Malformed { .. })));
     }
 }
