@@ -65,7 +65,7 @@ impl Keepers {
         let everything = serde_json::from_str(
             r#"{"log":{},"settings":{},"kv":{"labels":["*"],"bytes":1048576},"files":{"read":["**"],"write":["**"]},
                 "process":{"programs":["*"]},"tasks":{"read":true,"add":1000,"kinds":["*"]},"findings":{},"metrics":{},
-                "wasi":{"clocks":true,"random":true,"http":true}}"#,
+                "wasi":{"clocks":true,"random":true,"http_types":true}}"#,
         );
         let document = RootDocument {
             kind: RootDocument::KIND.to_owned(),
