@@ -205,6 +205,11 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
     ("T6", &["t6_what_fails_moves_nothing_and_t1_a_new_root_sets_the_clock_right"]),
     ("C7", &["c7_certificates_of_a_tool_or_of_one_of_its_checks_are_taken_back"]),
     ("R4", &["t3_r4_a_kept_anchor_ages_and_every_report_says_so"]),
+    ("W12", &["every_module_says_what_it_is_made_of"]),
+    (
+        "C9",
+        &["an_old_database_and_one_from_the_future_are_refused", "what_was_known_once_cannot_be_taken_away"],
+    ),
     ("R6", &["r6_a_running_plugin_is_killed_by_a_kill_and_by_nothing_else"]),
 ];
 
@@ -212,9 +217,7 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
 pub const NOT_YET: &[(&str, &str)] = &[
     ("P7", "archives are not read"),
     ("P8", "archives are not read"),
-    ("W12", "no check reads dependency lists yet"),
     ("C6", "a certificate names no list: the host applies its own"),
-    ("C9", "no check reads advisories yet"),
     ("L1", "no transparency log"),
     ("L2", "no transparency log"),
     ("L3", "no transparency log"),
