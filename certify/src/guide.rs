@@ -27,13 +27,24 @@ pub struct Guide {
     pub codes: &'static [(&'static str, &'static str)],
 }
 
-/// Codes that any check can have, because the process around it says them.
+/// Codes that any check can have, because the process around it says them, or the programs and sources that it needs.
 pub const OF_EVERY_CHECK: &[(&str, &str)] = &[
     ("child-not-started", "the process for the check could not be started"),
     ("child-timeout", "the check was not done in time and was ended"),
     ("child-crashed", "the process of the check ended badly"),
     ("child-lost", "the operating system lost the process of the check"),
     ("child-output", "the process of the check did not give a whole report"),
+    ("tool-missing", "a program that the check needs is not on this machine"),
+    ("tool-not-started", "a program that the check needs could not be started"),
+    ("tool-timeout", "a program that the check needs was not done in time and was ended"),
+    ("tool-crashed", "a program that the check needs ended badly"),
+    ("tool-failed", "a program that the check needs said that it failed"),
+    ("tool-output", "a program said too much, nothing that can be read, or contradicts itself"),
+    ("source-no-repository", "the sources that were given are in no git repository"),
+    ("source-path", "the path of the sources is no text"),
+    ("source-not-resolved", "cargo does not take the sources together with their lock file"),
+    ("lock-unreadable", "the lock file of the sources cannot be read"),
+    ("crates-not-there", "cargo has not downloaded every package that the sources use"),
 ];
 
 const CONFORMANCE: &str = "conformance/*";

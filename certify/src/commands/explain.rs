@@ -38,7 +38,7 @@ pub(crate) fn run(args: &ExplainArgs, console: &Console) -> Outcome {
     if let Some(means) = guide::code_of_every_check(name) {
         console.line(&format!("{name}: {means}"));
         console.line(
-            "said by any check whose process did not end well; the check is `error`, which is never a pass",
+            "said by any check whose process, programs or sources do not do their part; that is never a pass",
         );
         return Ok(Exit::Done);
     }

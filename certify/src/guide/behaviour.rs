@@ -28,6 +28,9 @@ pub(super) const GUIDES: &[Guide] = &[
             ("limit-stack", "a call went deeper than the stack allows"),
             ("limit-wall", "a call took longer than its manifest says"),
             ("limit-output", "a call answered more than its manifest says"),
+            ("limit-fuel", "a call used more fuel than the certifier gives"),
+            ("call-closed", "a call was made after its instance had ended; a fault of the tool"),
+            ("call-host", "the host could not make the call; a fault of the tool"),
             ("limit-host-calls", "a call called the host more often than its manifest says"),
         ],
     },
@@ -64,8 +67,8 @@ pub(super) const GUIDES: &[Guide] = &[
         why: "certifiers compare results, and a run that is repeated should end alike",
         helps: "order what you iterate over; take random numbers from the host only",
         codes: &[
-            ("answer-differs", "the same call gives another answer; a warning"),
-            ("fuel-differs", "the same call uses another amount of fuel; a warning"),
+            ("answer-differs", "the same call gives another answer"),
+            ("fuel-differs", "the same call uses another amount of fuel"),
         ],
     },
     Guide {

@@ -13,7 +13,14 @@ pub(super) const GUIDES: &[Guide] = &[
         looks_at: "the embedded list (`.dep-v0`) of every core module",
         why: "code without a list cannot be held against advisories later",
         helps: "build with `orch-plugin build`, which embeds it",
-        codes: &[("list-missing", "a module has no embedded list of its packages")],
+        codes: &[
+            ("list-missing", "a module has no embedded list of its packages"),
+            ("list-bomb", "the list unpacks to more than it may"),
+            ("list-packing", "the list is not packed as zlib says, or bytes follow it"),
+            ("list-form", "what is unpacked is no list of packages"),
+            ("list-no-root", "the list does not say which package is the module's own"),
+            ("list-reference", "the list refers to a package that it does not name"),
+        ],
     },
     Guide {
         id: "sbom",
@@ -38,7 +45,22 @@ pub(super) const GUIDES: &[Guide] = &[
         looks_at: "embedded lists, lock file and bill, package by package",
         why: "where the three differ, one of them is not of this build",
         helps: "build and pack again from a clean checkout with its lock file",
-        codes: &[],
+        codes: &[
+            ("plugin-version", "the sources are of another version than the manifest"),
+            ("dependency-git", "a package comes from a git repository"),
+            ("dependency-registry", "a package comes from another registry than crates.io"),
+            ("dependency-path", "a package lies outside of the plugin's own repository"),
+            ("lock-missing", "a package is not in the lock file"),
+            ("lock-no-checksum", "the lock file does not say which bytes a package has"),
+            ("embedded-missing", "an embedded list lacks a package of the sources, or is not there"),
+            ("embedded-more", "an embedded list has a package that the sources do not use"),
+            (
+                "embedded-other",
+                "an embedded list connects the packages otherwise, or has them from elsewhere",
+            ),
+            ("sbom-missing", "the bill lacks a package of the sources"),
+            ("sbom-more", "the bill has a package that the sources do not use"),
+        ],
     },
     Guide {
         id: "vulnerabilities",
@@ -46,7 +68,18 @@ pub(super) const GUIDES: &[Guide] = &[
         looks_at: "every package against the advisory database",
         why: "a known hole in a dependency is a hole of the plugin",
         helps: "update the dependency; `orch-certify db` says how old the database is",
-        codes: &[],
+        codes: &[
+            ("vulnerability", "a package of the plugin has a known vulnerability"),
+            ("unsound", "a package of the plugin is known to be unsound; a warning"),
+            ("unmaintained", "nobody maintains a package of the plugin; a warning"),
+            ("notice", "there is something else to know of a package of the plugin; a warning"),
+            ("tools-disagree", "the two scanners say different things, so neither is believed"),
+            ("advisory-db-io", "the database cannot be read"),
+            ("advisory-db-malformed", "the folder is no database of advisories"),
+            ("advisory-db-changed", "the database is no longer the one that was judged"),
+            ("advisory-db-shrunk", "the database has fewer advisories than the one that was used last"),
+            ("advisory-db-rollback", "the database is older than the one that was used last"),
+        ],
     },
     Guide {
         id: "licences",
@@ -54,7 +87,12 @@ pub(super) const GUIDES: &[Guide] = &[
         looks_at: "licence and source of every package",
         why: "who installs a plugin distributes its dependencies too",
         helps: "replace the dependency, or have the policy allow its licence",
-        codes: &[],
+        codes: &[
+            ("licence-missing", "a package does not say its licence"),
+            ("licence-unknown", "what a package says is no expression of licences"),
+            ("licence-differs", "the sources say another licence than the manifest"),
+            ("licence-not-allowed", "a package asks for more than plugins may promise"),
+        ],
     },
     Guide {
         id: "dependency-review",
@@ -62,7 +100,11 @@ pub(super) const GUIDES: &[Guide] = &[
         looks_at: "who reviewed which version of each package",
         why: "a version that nobody looked at is where an attack on a supply chain comes in",
         helps: "review it, or take over the review of somebody you trust",
-        codes: &[],
+        codes: &[
+            ("not-reviewed", "nobody says that packages of others were read; a warning"),
+            ("review-missing", "a version of a package was not reviewed as the sources promise"),
+            ("review-violated", "a reviewer speaks against a version of a package"),
+        ],
     },
     Guide {
         id: "secrets",
@@ -92,7 +134,12 @@ pub(super) const GUIDES: &[Guide] = &[
         looks_at: "two builds from the same source in different folders, and the submitted bytes",
         why: "only then does reading the source say anything about the component",
         helps: "pin toolchain and lock file; keep time and place out of the build",
-        codes: &[],
+        codes: &[
+            ("not-built", "the committed sources do not build"),
+            ("other-component", "a build of the committed sources gives another component"),
+            ("other-sbom", "a build of the committed sources gives another bill"),
+            ("not-reproducible", "two builds of the same sources differ"),
+        ],
     },
     Guide {
         id: "provenance",
@@ -100,6 +147,14 @@ pub(super) const GUIDES: &[Guide] = &[
         looks_at: "who built it, from which commit, and whether that is the commit that was rebuilt",
         why: "a package of unknown origin cannot be traced when something is found",
         helps: "release from CI with the source in the release signature",
-        codes: &[],
+        codes: &[
+            ("source-missing", "the release does not say where its sources are"),
+            (
+                "source-changed",
+                "committed files are not as they were committed, or the commit changed meanwhile",
+            ),
+            ("source-uri", "what the release says is no address of sources"),
+            ("source-commit", "the release does not name a commit in full"),
+        ],
     },
 ];

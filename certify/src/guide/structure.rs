@@ -41,7 +41,11 @@ pub(super) const GUIDES: &[Guide] = &[
         looks_at: "every module and component in `component.wasm`, function bodies included",
         why: "the compiler must see one valid component, of the features that the host turns on and no more",
         helps: "build for the guest target of `orch-plugin build`",
-        codes: &[("component-invalid", "it is no valid WebAssembly for the engine's features")],
+        codes: &[
+            ("component-invalid", "it is no valid WebAssembly for the engine's features"),
+            ("component-does-not-fit", "it asks for more than any engine of a host gives"),
+            ("facts-disagree-with-engine", "the engine sees other imports or exports than the facts"),
+        ],
     },
     Guide {
         id: "imports",

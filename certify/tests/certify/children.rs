@@ -165,7 +165,7 @@ fn limits_of(group: &str) -> impl Fn(&str) -> String {
 fn a_child_limits_itself_before_it_reads_anything() {
     let hard = limits_of("conformance/executor");
     assert_eq!(hard("Max core file size"), "0");
-    assert_eq!(hard("Max data size"), (1u64 << 30).to_string());
+    assert_eq!(hard("Max data size"), (1536u64 << 20).to_string());
     assert_eq!(hard("Max address space"), (512u64 << 30).to_string());
     assert_eq!(hard("Max cpu time"), "120");
     assert_eq!(hard("Max file size"), (16u64 << 20).to_string());
