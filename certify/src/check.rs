@@ -161,7 +161,8 @@ pub struct GroupReport {
     pub inputs: Inputs,
 }
 
-/// What may be known beside the package. Each certifier decides what it gives; it is no part of the result.
+/// What may be known beside the package. A certificate does not name it, but its findings do: certifiers agree on a
+/// result only if they are told the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Beside {

@@ -1,17 +1,18 @@
 //! Check `self-check`: packages that are known to be bad are refused, each by the check that is there for it.
 //!
 //! In -> out: an empty folder, how a group is run -> result, and how many were refused. Looks at one package for each
-//! recipe.
-//! Invariant: refused means that very check is `fail`, or `warn` beyond its budget, with its code, and every check before it in its group passed; a
-//! package that could not be made is an `error`, never counted as refused.
-//! Not here: the packages (`self_check/recipes.rs`), the process around it (`sandbox.rs`).
+//! recipe, and one input for each check that needs something from outside.
+//! Invariant: refused means that very check is `fail`, or `warn` beyond its budget, with its code, and every check
+//! before it in its group passed; a package that could not be made is an `error`, never counted as refused.
+//! Not here: the packages (`self_check/recipes.rs`), the inputs (`parts.rs`), the process around it (`sandbox.rs`).
 
 pub mod guest;
+mod parts;
 mod recipe;
 mod recipes;
 mod sample;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use orch_trust::authority::Level;
 use orch_trust::certificate::{CheckResult, CheckStatus, RequiredCheck, SelfCheck, required_checks};
@@ -20,7 +21,8 @@ use orch_trust::manifest::Role;
 use orch_trust::package::PackageBytes;
 
 use crate::check::{Beside, Group, GroupReport, judged, timed, unfinished};
-use recipe::Recipe;
+use parts::{Judged, PARTS, Part};
+use recipe::RecipeError;
 use recipes::RECIPES;
 use sample::Samples;
 
@@ -31,8 +33,19 @@ pub type RunGroup<'a> = &'a dyn Fn(Group, &PackageBytes, &Beside, &Path, Option<
 
 /// Has every known-bad package refused.
 pub fn run(workspace: &Path, run_group: RunGroup<'_>) -> (CheckResult, Option<SelfCheck>) {
+    run_judging(workspace, run_group, &|part, samples, folder| (part.judge)(samples, folder))
+}
+
+/// How a part is judged.
+type JudgePart<'a> = &'a dyn Fn(&Part, &Samples, &Path) -> Result<Judged, RecipeError>;
+
+fn run_judging(
+    workspace: &Path,
+    run_group: RunGroup<'_>,
+    judge_part: JudgePart<'_>,
+) -> (CheckResult, Option<SelfCheck>) {
     let mut counted = None;
-    let result = timed(|| match refuse_all(workspace, run_group) {
+    let result = timed(|| match refuse_all(workspace, run_group, judge_part) {
         Ok((self_check, missed)) => {
             counted = Some(self_check);
             judged(ID, self_check.of, missed)
@@ -42,7 +55,11 @@ pub fn run(workspace: &Path, run_group: RunGroup<'_>) -> (CheckResult, Option<Se
     (result, counted)
 }
 
-fn refuse_all(workspace: &Path, run_group: RunGroup<'_>) -> Result<(SelfCheck, Vec<String>), String> {
+fn refuse_all(
+    workspace: &Path,
+    run_group: RunGroup<'_>,
+    judge_part: JudgePart<'_>,
+) -> Result<(SelfCheck, Vec<String>), String> {
     let samples = Samples::default();
     let required = required_checks(Level::Certified, &Role::ALL);
     let (mut corpus, mut missed) = (String::new(), Vec::new());
@@ -53,48 +70,59 @@ fn refuse_all(workspace: &Path, run_group: RunGroup<'_>) -> Result<(SelfCheck, V
             corpus.push_str(&format!("{} {} {name} {digest}\n", recipe.check, recipe.code));
         }
         let group = group_of(recipe.check).ok_or_else(|| broken("no group has this check".to_owned()))?;
-        let folder = workspace.join(place.to_string());
-        std::fs::create_dir(&folder).map_err(|error| broken(error.to_string()))?;
+        let folder = make_folder(workspace, &place.to_string()).map_err(broken)?;
         let beside = recipe.beside(&samples, &folder).map_err(|error| broken(error.to_string()))?;
         let report = run_group(group, &package, &beside, &folder, Some(recipe.check));
-        missed.extend(miss(recipe, &required, &report.results));
+        missed.extend(miss((recipe.check, recipe.code), &required, &report.results));
     }
-    let of = RECIPES.len() as u64;
+    for part in PARTS {
+        let broken = |what: String| format!("recipe for `{}`: {what}", part.check);
+        let folder = make_folder(workspace, part.check).map_err(broken)?;
+        let judged = judge_part(part, &samples, &folder);
+        let Judged { of, result } = judged.map_err(|error| broken(error.to_string()))?;
+        corpus.push_str(&format!("{} {} {of}\n", part.check, part.code));
+        missed.extend(miss((part.check, part.code), &required, &[result]));
+    }
+    let of = (RECIPES.len() + PARTS.len()) as u64;
     let rejected = of - missed.len() as u64;
     Ok((SelfCheck { corpus_sha256: Sha256Digest::of(corpus.as_bytes()), rejected, of }, missed))
 }
 
-/// Why these results do not refuse the recipe's package as they must.
-fn miss(recipe: &Recipe, required: &[RequiredCheck], results: &[CheckResult]) -> Option<String> {
+fn make_folder(workspace: &Path, name: &str) -> Result<PathBuf, String> {
+    let folder = workspace.join(name);
+    std::fs::create_dir(&folder).map_err(|error| error.to_string())?;
+    Ok(folder)
+}
+
+/// Why these results do not refuse as that check, with that code, must.
+fn miss((check, code): (&str, &str), required: &[RequiredCheck], results: &[CheckResult]) -> Option<String> {
     for result in results {
-        if result.id != recipe.check {
+        if result.id != check {
             if matches!(result.status, CheckStatus::Pass | CheckStatus::Warn) {
                 continue;
             }
             let (other, status) = (&result.id, result.status.as_str());
             return Some(format!(
                 "self-check-other: a package for `{}` is stopped before it: `{other}` is `{status}`",
-                recipe.check
+                check
             ));
         }
-        let coded = |finding: &String| finding.split(':').next() == Some(recipe.code);
+        let coded = |finding: &String| finding.split(':').next() == Some(code);
         // A check that only warns refuses by having more findings than its required list allows.
         let wanted = required.iter().find(|wanted| wanted.id == result.id);
         let refuses = wanted.is_some_and(|wanted| wanted.accept(result).is_err());
         return match result.status {
             CheckStatus::Fail | CheckStatus::Warn if refuses && result.findings.iter().any(coded) => None,
-            CheckStatus::Fail => {
-                Some(format!("self-check-reason: `{}` refuses without `{}`", recipe.check, recipe.code))
-            }
+            CheckStatus::Fail => Some(format!("self-check-reason: `{}` refuses without `{}`", check, code)),
             status => Some(format!(
                 "self-check-missed: `{}` is `{}` on a package that it must refuse with `{}`",
-                recipe.check,
+                check,
                 status.as_str(),
-                recipe.code
+                code
             )),
         };
     }
-    Some(format!("self-check-missed: `{}` said nothing of a package that it must refuse", recipe.check))
+    Some(format!("self-check-missed: `{}` said nothing of a package that it must refuse", check))
 }
 
 /// The group that has the check of that id.

@@ -279,9 +279,10 @@ const STATIC_CHECKS: [(&str, u64); 14] = [
 ];
 /// Checks against the release before, and how many warnings each may have.
 const RELEASE_CHECKS: [(&str, u64); 1] = [("api-compatibility", 16)];
-/// Of a plugin that is called in ways of our own, and how many warnings each may have: at most one a role.
+/// Of a plugin that is called in ways of our own, and how many warnings each may have. `determinism` has none: what
+/// differs in a certifier's fixed surroundings would make certifiers disagree, and the host repeat runs in vain.
 const BEHAVIOUR_CHECKS: [(&str, u64); 5] =
-    [("fuzz", 6), ("permission-probe", 0), ("determinism", 6), ("resource-profile", 0), ("isolation", 0)];
+    [("fuzz", 6), ("permission-probe", 0), ("determinism", 0), ("resource-profile", 0), ("isolation", 0)];
 /// Checks that need something from outside of the package, and how many warnings each may have.
 const OUTSIDE_CHECKS: [(&str, u64); 6] = [
     ("dependency-match", 0),

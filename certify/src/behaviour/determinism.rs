@@ -2,7 +2,8 @@
 //!
 //! In -> out: a scene -> `determinism`.
 //! Limits: the first eight cases of each role.
-//! Invariant: answers, what is kept, what the fakes were asked and the fuel are compared; at most one warning a role.
+//! Invariant: answers, what is kept, what the fakes were asked and the fuel are compared; a difference is a
+//! warning, at most one a role, and the required list has no room for any.
 //! Not here: clocks and random numbers, which the engine of certification fixes.
 
 use orch_trust::certificate::CheckResult;

@@ -24,7 +24,7 @@ use super::{judged, skipped};
 use crate::source::Source;
 
 pub(crate) const ID: &str = "dependency-match";
-const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
+pub(crate) const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 pub(crate) fn check(package: &PackageBytes, source: &Source) -> CheckResult {
     let Ok(lists) = lists(&package.component()) else {

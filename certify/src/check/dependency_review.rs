@@ -67,7 +67,7 @@ struct Versioned {
     version: String,
 }
 
-fn judge(output: &[u8], code: i32, looked_at: u64) -> Result<CheckResult, String> {
+pub(crate) fn judge(output: &[u8], code: i32, looked_at: u64) -> Result<CheckResult, String> {
     let conclusion = serde_json::from_slice(output)
         .map_err(|error| format!("tool-output: `cargo-vet` gave no report: {error}: "))?;
     let good = matches!(conclusion, Conclusion::Success { .. });

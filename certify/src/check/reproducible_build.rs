@@ -115,6 +115,13 @@ fn build_one(
     Ok(Built { rustc, component: read(COMPONENT)?, sbom: read(SBOM)? })
 }
 
+/// What the check says of a build with that component and the package's own bill.
+pub(crate) fn compared(package: &PackageBytes, component: &[u8]) -> CheckResult {
+    let (rustc, sbom) = (String::new(), package.sbom().to_owned());
+    let findings = compare(package, None, &Built { rustc, component: component.to_owned(), sbom });
+    judged(ID, 1, findings)
+}
+
 fn compare(package: &PackageBytes, first: Option<&[u8]>, built: &Built) -> Vec<String> {
     let mut findings = Vec::new();
     let submitted = package.component();

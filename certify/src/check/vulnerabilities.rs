@@ -16,6 +16,7 @@ use orch_plugin::dependencies::Dependencies;
 use orch_trust::certificate::CheckResult;
 use rustsec::advisory::Informational;
 use rustsec::report::{Report, Settings};
+use rustsec::{Database, Lockfile};
 use serde::Deserialize;
 
 use super::{failed, passed, unfinished, warned};
@@ -29,7 +30,7 @@ const AUDIT_WALL: Duration = Duration::from_secs(60);
 const VULNERABILITY: &str = "vulnerability";
 
 /// Kind (`vulnerability`, `unsound`, ...), advisory, package, version.
-type Hit = (String, String, String, String);
+pub(crate) type Hit = (String, String, String, String);
 
 pub(crate) fn check(
     source: &Source,
@@ -60,16 +61,7 @@ fn look(
         }
     };
     let content = same()?;
-    let settings = Settings {
-        informational_warnings: vec![
-            Informational::Unmaintained,
-            Informational::Unsound,
-            Informational::Notice,
-        ],
-        ..Settings::default()
-    };
-    let report = Report::generate(&content, &source.lock, &settings);
-    let own = hits(&serde_json::to_vec(&report).map_err(|error| error.to_string())?)?;
+    let own = scan(&content, &source.lock)?;
     let said = ask(audit, database.folder(), &source.lock_path, home)?;
     let other = hits(&said.stdout)?;
     // It says so twice: by its exit code, too.
@@ -84,6 +76,20 @@ fn look(
     }
     same()?;
     agree(own, &other)
+}
+
+/// What the library finds.
+pub(crate) fn scan(database: &Database, lock: &Lockfile) -> Result<BTreeSet<Hit>, String> {
+    let settings = Settings {
+        informational_warnings: vec![
+            Informational::Unmaintained,
+            Informational::Unsound,
+            Informational::Notice,
+        ],
+        ..Settings::default()
+    };
+    let report = Report::generate(database, lock, &settings);
+    hits(&serde_json::to_vec(&report).map_err(|error| error.to_string())?)
 }
 
 fn ask(audit: &Path, database: &Path, lock: &Path, home: &Home) -> Result<Said, String> {
@@ -182,7 +188,7 @@ fn show((kind, advisory, name, version): &Hit) -> String {
 }
 
 /// A vulnerability refuses; what is unmaintained or unsound is for a person to weigh.
-fn judge(hits: &BTreeSet<Hit>, dependencies: &Dependencies, looked_at: u64) -> CheckResult {
+pub(crate) fn judge(hits: &BTreeSet<Hit>, dependencies: &Dependencies, looked_at: u64) -> CheckResult {
     let used = |(_, _, name, version): &Hit| {
         let same = |package: &orch_plugin::dependencies::Dependency| {
             package.name == *name && package.version.to_string() == *version

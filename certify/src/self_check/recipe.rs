@@ -34,6 +34,8 @@ pub enum RecipeError {
     Missing { what: &'static str },
     #[error("what is beside it cannot be written")]
     Write(#[source] io::Error),
+    #[error("what is made up for it does not hold together: {message}")]
+    Made { message: String },
     #[error("package does not hold together")]
     Package(#[source] Refusal),
 }

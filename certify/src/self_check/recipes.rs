@@ -1,6 +1,7 @@
 //! The known-bad packages, one for each check that can refuse.
 //!
-//! Invariant: every check of the required lists has one, or a reason in [`WITHOUT`]; each has one defect.
+//! Invariant: every check of the required lists has one here or in `parts.rs`, or a reason in [`WITHOUT`]; each has one
+//! defect.
 //! Not here: how they are judged (`self_check.rs`).
 
 use orch_trust::manifest::Role;
@@ -17,7 +18,8 @@ pub(super) const WITHOUT: [(&str, &str); 3] = [
     ("self-check", "it looks at this tool, not at the package; its own test breaks a check instead"),
     (
         "determinism",
-        "clocks and random numbers are fixed for every guest, and a difference is a warning within budget",
+        "a guest sees no clock, chance or address that is not fixed, so that only a host that is not sound can make a \
+         difference; its own test compares rounds that differ",
     ),
     ("isolation", "only a host can fail it; it fills and looks at a pool of its own each time"),
 ];

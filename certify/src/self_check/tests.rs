@@ -47,11 +47,16 @@ fn alone(test: &str) -> bool {
 
 fn run_with(broken: &dyn Fn(&mut CheckResult), known: &Known) -> (CheckResult, Option<SelfCheck>) {
     let workspace = tempfile::tempdir().unwrap();
-    run(workspace.path(), &|group, package, beside, folder, last| {
+    let run_group = |group, package: &PackageBytes, beside: &Beside, folder: &Path, last: Option<&str>| {
         let run = || group::run_until(group, package, beside, folder, last);
         let mut report = remembered(known, group, package, run);
         report.results.iter_mut().for_each(broken);
         report
+    };
+    run_judging(workspace.path(), &run_group, &|part, samples, folder| {
+        let mut judged = (part.judge)(samples, folder)?;
+        broken(&mut judged.result);
+        Ok(judged)
     })
 }
 
@@ -66,13 +71,14 @@ fn each_required_check_has_a_bad_package_or_a_reason() {
                 assert_eq!(level, Level::Certified, "{}", required.id);
                 continue;
             }
-            let recipe = RECIPES.iter().any(|recipe| recipe.check == required.id);
+            let part = PARTS.iter().any(|part| part.check == required.id);
+            let recipe = part || RECIPES.iter().any(|recipe| recipe.check == required.id);
             let reason = WITHOUT.iter().any(|(check, why)| *check == required.id && !why.is_empty());
             assert!(recipe != reason, "`{}` needs a bad package, or a reason why there is none", required.id);
         }
     }
-    for recipe in RECIPES {
-        assert!(offered.iter().any(|id| id == recipe.check), "`{}` is no check", recipe.check);
+    for id in RECIPES.iter().map(|recipe| recipe.check).chain(PARTS.iter().map(|part| part.check)) {
+        assert!(offered.iter().any(|offered| offered == id), "`{id}` is no check");
     }
 }
 
@@ -85,20 +91,22 @@ fn every_bad_package_is_refused_and_a_check_that_always_passes_is_noticed() {
     let (result, counted) = run_with(&|_| {}, &known);
     assert_eq!((result.status, result.findings.as_slice()), (CheckStatus::Pass, [].as_slice()));
     let whole = counted.unwrap();
-    assert_eq!((whole.rejected, whole.of, result.looked_at), (whole.of, RECIPES.len() as u64, whole.of));
-    for recipe in RECIPES {
+    let all: Vec<&str> =
+        RECIPES.iter().map(|recipe| recipe.check).chain(PARTS.iter().map(|part| part.check)).collect();
+    assert_eq!((whole.rejected, whole.of, result.looked_at), (whole.of, all.len() as u64, whole.of));
+    for check in &all {
         let passes = |result: &mut CheckResult| {
-            if result.id == recipe.check {
+            if result.id == *check {
                 result.status = CheckStatus::Pass;
                 result.findings.clear();
             }
         };
         let (result, counted) = run_with(&passes, &known);
         let counted = counted.unwrap();
-        assert_eq!(result.status, CheckStatus::Fail, "{}", recipe.check);
-        assert!(!counted.is_complete() && counted.of == whole.of, "{}", recipe.check);
+        assert_eq!(result.status, CheckStatus::Fail, "{check}");
+        assert!(!counted.is_complete() && counted.of == whole.of, "{check}");
         assert_eq!(counted.corpus_sha256, whole.corpus_sha256);
-        let missed = format!("self-check-missed: `{}` is `pass`", recipe.check);
+        let missed = format!("self-check-missed: `{check}` is `pass`");
         assert!(result.findings.iter().any(|finding| finding.starts_with(&missed)), "{:?}", result.findings);
     }
     // A check that fails whatever it sees is no proof of the ones after it, nor is a failure for another reason.
@@ -112,7 +120,7 @@ fn every_bad_package_is_refused_and_a_check_that_always_passes_is_noticed() {
     let (result, counted) = run_with(&|result| result.findings.clear(), &known);
     // One that only warns has nothing to warn of then, and lets the package pass.
     let reasons = result.findings.iter().filter(|finding| finding.starts_with("self-check-reason")).count();
-    assert_eq!(reasons, RECIPES.len() - 1, "{:?}", result.findings);
+    assert_eq!(reasons, all.len() - 1, "{:?}", result.findings);
     assert_eq!(counted.map(|counted| counted.rejected), Some(0));
     for status in [CheckStatus::Error, CheckStatus::Skipped] {
         let (result, counted) = run_with(&|result| result.status = status, &known);
