@@ -59,6 +59,7 @@ pub fn recheck(
         let mut differences = Vec::new();
         of_tools(&certificate, &mut differences);
         of_time(&certificate, certifiers, certifier, now, &mut differences);
+        of_database(&certificate, now, &mut differences);
         if let Some(fact) = facts.difference(&certificate.facts) {
             differences.push(differs("facts-differ", format!("`{fact}` is derived otherwise today"), true));
         }
@@ -75,7 +76,7 @@ pub fn recheck(
 pub const BROKEN: &str = "check-broken";
 
 /// Groups that need nothing but the package.
-const STATIC: [Group; 2] = [Group::Package, Group::Component];
+const STATIC: [Group; 3] = [Group::Package, Group::Component, Group::Contents];
 
 fn differs(code: &'static str, what: String, refuses: bool) -> Difference {
     Difference { code, what, refuses }
@@ -135,6 +136,16 @@ fn of_time(
     let key = certifiers.iter().find(|known| known.id() == certifier);
     if let Some(end) = key.and_then(|known| known.not_after).filter(|end| now > *end) {
         differences.push(differs("certificate-key-expired", format!("its key ended at {end}"), true));
+    }
+}
+
+/// The package may be as good as it was: nobody knows before its packages are held against a newer database.
+fn of_database(certificate: &Certificate, now: UnixSeconds, differences: &mut Vec<Difference>) {
+    let database = certificate.inputs.as_ref().and_then(|inputs| inputs.advisory_db.as_ref());
+    if let Some((database, refusal)) = database.and_then(|used| Some((used, used.check_age(now).err()?))) {
+        let days = database.age_days(now);
+        let what = format!("{refusal}; its newest advisory is {days} days old");
+        differences.push(differs(refusal.code(), what, false));
     }
 }
 

@@ -7,9 +7,11 @@ use orch_certify::sandbox::Sandbox;
 use orch_host::package;
 use orch_trust::authority::Level;
 use orch_trust::certificate::{self, Certificate, CheckStatus};
+use orch_trust::digest::Sha256Digest;
+use orch_trust::inputs::{AdvisoryDb, Inputs};
 use orch_trust::key::SecretKey;
 use orch_trust::manifest::Role;
-use orch_trust::time::UnixSeconds;
+use orch_trust::time::{Day, UnixSeconds};
 
 use crate::guest::guest;
 use crate::package::{Package, orch_certify};
@@ -78,6 +80,13 @@ fn a_certificate_is_held_against_today() {
     check(&|stated| drop(stated.checks.pop()), 3, "refuses  required-grown: `self-check`");
     check(&|stated| stated.checks[2].looked_at += 1, 1, "differs  check-differs: `file-set`");
     check(&|stated| stated.checks[1].findings.push("name-near: x".to_owned()), 1, "check-differs: `names`");
+    check(&|stated| stated.checks[10].looked_at += 1, 1, "differs  check-differs: `dependency-list`");
+    let old = |stated: &mut Certificate| {
+        let (sha256, date) = (Sha256Digest::of(b"database"), Day::parse("2020-01-01").unwrap());
+        let used = AdvisoryDb { sha256, date, advisories: 3, commit: None };
+        stated.inputs = Some(Inputs { advisory_db: Some(used), ..Inputs::default() });
+    };
+    check(&old, 1, "differs  advisory-db-too-old: ");
     // A check of another version is one difference as the required list sees it, one as the check does.
     let (exit, said) = certified.recheck(|stated| stated.checks[0].status = CheckStatus::Fail, None);
     assert_eq!(exit, 3, "{said}");
