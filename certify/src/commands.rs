@@ -27,10 +27,9 @@ use orch_certify::report::{self, Report};
 use orch_host::console::Console;
 use orch_host::exit::{Exit, Fault};
 use orch_signer::arguments::SignerArguments;
-use orch_signer::key_file::{self, KeyFileError, Purpose};
-use orch_signer::passphrase::Passphrases;
+use orch_signer::key_file::{KeyFileError, Purpose};
 use orch_signer::signer::SignerError;
-use orch_trust::key::{SecretKey, Signer};
+use orch_trust::key::Signer;
 use orch_trust::time::UnixSeconds;
 
 /// How results are printed.
@@ -79,10 +78,6 @@ Exit codes:
 pub(crate) fn now() -> UnixSeconds {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixSeconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
-}
-
-pub(crate) fn read_key_of(path: &Path, purpose: Purpose) -> Result<SecretKey, Fault> {
-    key_file::open(path, purpose, &Passphrases::Terminal).map_err(key_fault)
 }
 
 /// A document of the trust root that is not read, signed or written.

@@ -13,6 +13,7 @@ use orch_certify::issue::replace;
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Fault, Outcome};
 use orch_host::package;
+use orch_signer::arguments::SignerArguments;
 use orch_signer::key_file::Purpose as KeyPurpose;
 use orch_trust::delegation::{self, DelegationDocument, Purpose};
 use orch_trust::digest::Sha256Digest;
@@ -22,11 +23,11 @@ use orch_trust::package::MANIFEST;
 use orch_trust::root::document::Job;
 
 use super::root::read_public;
-use super::{document_fault, fault, now, read_key_of};
+use super::{document_fault, fault, now, signer_fault};
 
 const MINUTES_MAX: i64 = 15;
 
-/// Delegate to a key that a CI job made, for one package and at most 15 minutes.
+/// Delegate to a key that a CI job made, for one package and at most 15 minutes; a CI issuer signs.
 #[derive(clap::Args)]
 pub(crate) struct DelegateArgs {
     /// Package folder that the job signs for; `delegations/` in it gets the file
@@ -38,9 +39,8 @@ pub(crate) struct DelegateArgs {
     /// Folder that gets the file instead of the package
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Secret key of a CI issuer
-    #[arg(long)]
-    key: PathBuf,
+    #[command(flatten)]
+    signer: SignerArguments,
     /// The job's public key in base64, or its public file
     #[arg(long = "for", value_name = "KEY")]
     delegate: String,
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &DelegateArgs, console: &Console) -> Outcome {
             package.digest(MANIFEST).unwrap_or_else(|| Sha256Digest::of(package.manifest()))
         }
     };
-    let key = read_key_of(&args.key, KeyPurpose::CiIssuer)?;
+    let issuer = args.signer.require(KeyPurpose::CiIssuer).map_err(signer_fault)?;
     let delegate = public_key(&args.delegate)?;
     let issued = now();
     let document = DelegationDocument {
@@ -100,8 +100,8 @@ pub(crate) fn run(args: &DelegateArgs, console: &Console) -> Outcome {
         issued,
         expires: issued.plus(args.minutes * 60),
     };
-    let bytes =
-        delegation::sign(&document, &[&key]).map_err(|error| document_fault(DocumentError::Sign(error)))?;
+    let bytes = delegation::sign(&document, &[&*issuer])
+        .map_err(|error| document_fault(DocumentError::Sign(error)))?;
     let folder = args.out.clone().or_else(|| args.package.clone()).unwrap_or_default();
     let path = folder.join(delegation::file_name(delegate.id()));
     let write = |source| document_fault(DocumentError::Write { path: path.clone(), source });

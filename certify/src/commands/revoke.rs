@@ -13,11 +13,14 @@ use orch_certify::issue::replace;
 use orch_certify::revoking::{next_freshness, next_list, role_key, signed_by};
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Fault, Outcome};
+use orch_signer::address::{AddressError, SignerAddress};
+use orch_signer::arguments::SignerArguments;
 use orch_signer::key_file::Purpose;
+use orch_signer::signer;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::{self, Payload};
 use orch_trust::freshness::{FRESHNESS, FreshnessDocument};
-use orch_trust::key::{KeyId, PublicKey};
+use orch_trust::key::{KeyId, PublicKey, Signer};
 use orch_trust::name::PluginId;
 use orch_trust::refusal::Refusal;
 use orch_trust::revocation::{Action, Entry, REVOCATIONS, RevocationsDocument, What};
@@ -28,7 +31,7 @@ use orch_trust::version_range::VersionRange;
 use serde::de::DeserializeOwned;
 
 use super::root::key_id;
-use super::{document_fault, now, read_key_of};
+use super::{document_fault, now, signer_fault};
 
 /// Take something back: write the next revocation list and the freshness document that names it.
 ///
@@ -39,14 +42,16 @@ pub(crate) struct RevokeArgs {
     /// Folder with `root.dsse.json`, the last list and the last freshness document, if there are any
     #[arg(long, default_value = ".")]
     folder: PathBuf,
-    /// Secret key of a revoker
-    #[arg(long)]
-    key: Option<PathBuf>,
-    /// Secret key of a freshness signer
-    #[arg(long)]
+    #[command(flatten)]
+    revoker: SignerArguments,
+    /// Secret key of a freshness signer; the same as `--freshness-signer file:FILE`
+    #[arg(long, value_name = "FILE", conflicts_with = "freshness_signer")]
     freshness_key: Option<PathBuf>,
+    /// What signs the freshness document, as `--signer` says it; its passphrase comes from the same place
+    #[arg(long, value_name = "SIGNER")]
+    freshness_signer: Option<String>,
     /// Add a signature to the list that is there, and change nothing in it
-    #[arg(long, requires = "key", conflicts_with_all = ["sha256", "id", "keyid", "certifier", "advisory"])]
+    #[arg(long, conflicts_with_all = ["sha256", "id", "keyid", "certifier", "advisory"])]
     sign: bool,
     /// A file of a package: SHA-256
     #[arg(long, value_name = "HASH", value_parser = digest, group = "what", requires = "taken")]
@@ -107,14 +112,13 @@ pub(crate) fn run(args: &RevokeArgs, console: &Console) -> Outcome {
     let root = root.payload;
     let list = args.folder.join(REVOCATIONS);
     let entry = entry(args);
-    let wants_list = args.key.is_some();
-    if !wants_list && (entry.is_some() || args.freshness_key.is_none()) {
+    let freshens = args.freshness_key.is_some() || args.freshness_signer.is_some();
+    if !args.revoker.is_said() && (entry.is_some() || args.sign || !freshens) {
         let error = anyhow::anyhow!("nothing signs a list");
-        let hint = Some("`--key` signs a list, `--freshness-key` a freshness document".to_owned());
+        let hint = Some("`--key` or `--signer` signs a list, `--freshness-key` or `--freshness-signer` a freshness document".to_owned());
         return Err(Fault::new(Exit::Usage, "revoke-key", hint, error));
     }
-    if let Some(key) = &args.key {
-        let key = read_key_of(key, Purpose::Revoker)?;
+    if let Some(signer) = args.revoker.open(Purpose::Revoker).map_err(signer_fault)? {
         let so_far = match read_known::<RevocationsDocument>(&list, |id| revoker(&root, id), unknown_revoker)?
         {
             Some(last) if args.sign => last,
@@ -129,7 +133,7 @@ pub(crate) fn run(args: &RevokeArgs, console: &Console) -> Outcome {
                 Document::unsigned(next)
             }
         };
-        let bytes = so_far.sign(|id| revoker(&root, id), &key).map_err(document_fault)?;
+        let bytes = so_far.sign(|id| revoker(&root, id), &*signer).map_err(document_fault)?;
         write(&list, &bytes)?;
         let (version, entries) = (so_far.payload.version, so_far.payload.entries.len());
         console.line(&format!("wrote {}: version {version}, {entries} entries", shown(&list)));
@@ -153,11 +157,10 @@ fn freshen(args: &RevokeArgs, root: &RootDocument, list: &Path, console: &Consol
         ));
         return Ok(Exit::Done);
     }
-    let Some(key) = &args.freshness_key else {
+    let Some(signer) = freshness_signer(args)? else {
         console.line("no host takes it before a freshness document names it: `revoke --freshness-key KEY`");
         return Ok(Exit::Done);
     };
-    let key = read_key_of(key, Purpose::Freshness)?;
     let pinned = (complete.payload.version, Sha256Digest::of(&read_bytes(list).map_err(document_fault)?));
     let path = args.folder.join(FRESHNESS);
     let role = &root.roles.freshness;
@@ -175,7 +178,7 @@ fn freshen(args: &RevokeArgs, root: &RootDocument, list: &Path, console: &Consol
             Document::unsigned(next_freshness(last.as_ref(), pinned, now(), role.max_age.seconds()))
         }
     };
-    let bytes = next.sign(known, &key).map_err(document_fault)?;
+    let bytes = next.sign(known, &*signer).map_err(document_fault)?;
     write(&path, &bytes)?;
     let signed = signed_by(&next, &role.keyids) + 1;
     let FreshnessDocument { version, expires, .. } = next.payload;
@@ -187,6 +190,16 @@ fn freshen(args: &RevokeArgs, root: &RootDocument, list: &Path, console: &Consol
         ));
     }
     Ok(Exit::Done)
+}
+
+/// What signs the freshness document, if that was said.
+fn freshness_signer(args: &RevokeArgs) -> Result<Option<Box<dyn Signer>>, Fault> {
+    let address = match (&args.freshness_key, &args.freshness_signer) {
+        (Some(path), _) => SignerAddress::File(path.clone()),
+        (None, Some(text)) => text.parse().map_err(|error: AddressError| signer_fault(error.into()))?,
+        (None, None) => return Ok(None),
+    };
+    signer::open(&address, Purpose::Freshness, &args.revoker.passphrases()).map(Some).map_err(signer_fault)
 }
 
 fn revoker(root: &RootDocument, id: KeyId) -> Option<PublicKey> {

@@ -38,7 +38,7 @@ enum Verb {
     Rotate(edit::RotateArgs),
     AddKey(edit::AddKeyArgs),
     Revoke(edit::RevokeArgs),
-    Sign(sign::SignArgs),
+    Sign(Box<sign::SignArgs>),
     Show(sign::ShowArgs),
 }
 

@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
+use orch_signer::key_file::{self, Purpose};
+use orch_signer::passphrase::Passphrases;
 use orch_trust::delegation;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::freshness::Freshness;
 use orch_trust::manifest::{Manifest, Role};
 use orch_trust::refusal::Refusal;
+use orch_trust::release::{self, Release};
 use orch_trust::revocation::{Revocations, What};
 use orch_trust::root::{self, Root};
 use orch_trust::time::UnixSeconds;
@@ -230,6 +233,71 @@ fn a_list_of_two_revokers_counts_when_both_signed() {
     succeeds(home, "revoke --sign --key r2.key --freshness-key f.key");
     let list = verified(home, &root).unwrap();
     assert_eq!((list.version(), list.document().entries.len()), (1, 0));
+}
+
+/// Signs the package's release with that key file.
+fn release(package: &Package, key: &Path) {
+    let none = Passphrases::Descriptor(900_000);
+    let key = key_file::open(key, Purpose::Publisher, &none).unwrap();
+    let read = orch_host::package::read(&package.folder()).unwrap();
+    let Manifest { id, version, .. } = Manifest::parse(read.manifest()).unwrap();
+    let said = Release {
+        id,
+        version,
+        release_counter: 1,
+        channel: "stable".to_owned(),
+        issued_at: now(),
+        not_after: now().plus(UnixSeconds::DAY),
+        source: None,
+    };
+    package.write("release.dsse.json", &release::sign(&read, said, &key).unwrap());
+}
+
+#[test]
+fn a_package_that_a_job_certified_is_verified_with_the_root() {
+    let job = json!({ "repository": "https://git.example/acme/plugins", "workflow": "release.yml@refs/heads/main" });
+    let (home, _) = folder("--ci-issuer i.toml", |document| {
+        let entry = json!({ "job": job, "owner": "CI", "level": "local" });
+        document["roles"]["certifier"]["jobs"] = json!([entry]);
+    });
+    let home = home.path();
+    let acme = |manifest: &mut Value| manifest["id"] = "acme/sample".into();
+    let package = Package::new(Role::Executor, &guest(Role::Executor, "", &[]), acme);
+    let folder = package.folder().display().to_string();
+    let verify = format!("verify {folder} --root root.dsse.json");
+    // A root alone says nothing of what was taken back.
+    fails(home, &verify, 2, "document-io");
+    succeeds(home, "revoke --key r1.key --freshness-key f.key");
+    fails(home, &verify, 3, "release-missing");
+    release(&package, &home.join("acme.key"));
+    succeeds(home, "keygen --out job.key --certifier local");
+    succeeds(home, &format!("run {folder} --key job.key --quiet"));
+    fails(home, &verify, 3, "certificate-unknown-key");
+    let delegate = format!(
+        "delegate {folder} --for job.toml --purpose certificate --repository https://git.example/acme/plugins \
+         --workflow release.yml@refs/heads/main --commit abc --minutes 5"
+    );
+    fails(home, &delegate, 2, "signer-missing");
+    succeeds(home, &format!("{delegate} --signer file:i.key"));
+    let said = succeeds(home, &verify);
+    assert!(said.contains("revocation   passed") && said.contains("published by Acme"), "{said}");
+    // The job's key is nobody's by itself, and a root is not asked together with other files.
+    fails(home, &format!("verify {folder} --trust acme.toml --trust job.toml"), 3, "delegation-unknown-issuer");
+    assert_eq!(run(home, &format!("{verify} --trust acme.toml")).0, 2);
+    assert_eq!(run(home, &format!("verify {folder} --freshness freshness.dsse.json")).0, 2);
+    // Lists from elsewhere are taken as a pair.
+    std::fs::create_dir(home.join("old")).unwrap();
+    for name in ["freshness.dsse.json", "revocations.dsse.json"] {
+        std::fs::copy(home.join(name), home.join("old").join(name)).unwrap();
+    }
+    let id = "--id acme/sample --versions * --action block-load --reason gone";
+    succeeds(home, &format!("revoke --signer file:r1.key --freshness-signer file:f.key {id}"));
+    fails(home, &verify, 3, "revoked-block-load");
+    let old = "--freshness old/freshness.dsse.json";
+    fails(home, &format!("{verify} {old}"), 3, "revocations-not-pinned");
+    succeeds(home, &format!("{verify} {old} --revocations old/revocations.dsse.json"));
+    let other = format!("{verify} {old} --revocations root.dsse.json");
+    assert_eq!(run(home, &other).0, 3);
 }
 
 #[test]

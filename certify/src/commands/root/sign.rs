@@ -1,6 +1,6 @@
 //! One more signature for a version of the trust root, and who must still sign.
 //!
-//! In -> out: document, key -> envelope; document -> signers and thresholds.
+//! In -> out: document, signer -> envelope; document -> signers and thresholds.
 //! Invariant: a signature is added only to a document that holds together, for a root key of it or of the one before.
 //! Not here: changing it (`edit.rs`).
 
@@ -10,6 +10,7 @@ use orch_certify::document::{Document, DocumentError, read_bytes};
 use orch_certify::trust_root::{Standing, check_form, root_key, standing};
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Outcome};
+use orch_signer::arguments::SignerArguments;
 use orch_signer::key_file::Purpose;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse;
@@ -18,16 +19,15 @@ use orch_trust::root::document::RootDocument;
 use serde_json::json;
 
 use super::write_over;
-use crate::commands::{Format, document_fault, now, read_key_of};
+use crate::commands::{Format, document_fault, now, signer_fault};
 
 /// Add one signature to a version of the trust root.
 #[derive(clap::Args)]
 pub(super) struct SignArgs {
     /// The document, or the file with the signatures so far
     document: PathBuf,
-    /// Secret key of a root signer
-    #[arg(long)]
-    key: PathBuf,
+    #[command(flatten)]
+    signer: SignerArguments,
     /// Where the signatures are collected; the document itself if that has some already
     #[arg(long)]
     out: Option<PathBuf>,
@@ -76,11 +76,11 @@ pub(super) fn sign(args: &SignArgs, console: &Console) -> Outcome {
     }
     check_form(&so_far.payload, now()).map_err(document_fault)?;
     let previous = before(args.previous.as_ref(), &so_far.payload).map_err(document_fault)?;
-    let key = read_key_of(&args.key, Purpose::Root)?;
+    let signer = args.signer.require(Purpose::Root).map_err(signer_fault)?;
     let known = |id| root_key(&so_far.payload, previous.as_ref(), id);
-    let bytes = so_far.sign(known, &key).map_err(document_fault)?;
+    let bytes = so_far.sign(known, &*signer).map_err(document_fault)?;
     write_over(&out, &bytes)?;
-    console.line(&format!("signed {} with key {}", escape(&out.display().to_string()), key.public().id()));
+    console.line(&format!("signed {} with key {}", escape(&out.display().to_string()), signer.public().id()));
     let signed = Document::<RootDocument>::read(&out).map_err(document_fault)?;
     say(console, &signed, previous.as_ref(), &bytes);
     Ok(Exit::Done)
