@@ -1,9 +1,11 @@
 //! From a project's sources to its component and bill of materials.
 //!
 //! In -> out: [`BuildRequest`] -> [`Built`], two files in a folder.
-//! Invariant: a lock file that exists is obeyed; the machine's paths are replaced before they reach the module.
+//! Invariant: a lock file that exists is obeyed; the machine's paths are replaced before they reach the module, and what
+//! the shell says of profiles and of the compiler does not.
 //! Not here: the package and its manifest (`pack.rs`).
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -110,6 +112,14 @@ pub fn build(request: &BuildRequest<'_>) -> Result<Built, BuildError> {
     })
 }
 
+/// True of a variable by which the same sources would give other bytes than elsewhere.
+fn changes_code(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    // With the last, libraries take what only an unstable compiler has.
+    name.starts_with("CARGO_PROFILE_")
+        || ["RUSTFLAGS", "CARGO_INCREMENTAL", "RUSTC_BOOTSTRAP"].contains(&&*name)
+}
+
 /// The module's path.
 fn compile(
     request: &BuildRequest<'_>,
@@ -121,8 +131,11 @@ fn compile(
     if request.quiet {
         cargo.arg("--quiet");
     }
+    for name in std::env::vars_os().map(|(name, _)| name).filter(|name| changes_code(name)) {
+        cargo.env_remove(name);
+    }
     cargo.env("CARGO_ENCODED_RUSTFLAGS", remaps(request.toolchain, dependencies).join(FLAG_END));
-    cargo.env("CARGO_PROFILE_RELEASE_STRIP", "symbols").env_remove("RUSTFLAGS");
+    cargo.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
     // Standard output stays the caller's own: cargo says nothing there.
     let status =
         cargo.stdin(Stdio::null()).stdout(Stdio::null()).status().map_err(BuildError::CargoNotRun)?;
@@ -164,4 +177,20 @@ fn remaps(toolchain: &Toolchain, dependencies: &Dependencies) -> Vec<String> {
 fn io_at(path: &Path) -> impl FnOnce(io::Error) -> BuildError {
     let path = path.to_owned();
     move |source| BuildError::Io { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_the_shell_do_not_change_the_code() {
+        for name in ["CARGO_PROFILE_RELEASE_LTO", "RUSTFLAGS", "RUSTC_BOOTSTRAP", "CARGO_INCREMENTAL"] {
+            assert!(changes_code(name.as_ref()), "{name}");
+        }
+        // Where things lie and how many jobs there are is the machine's own.
+        for name in ["CARGO_HOME", "CARGO_BUILD_JOBS", "CARGO_NET_OFFLINE", "PATH", "RUSTC"] {
+            assert!(!changes_code(name.as_ref()), "{name}");
+        }
+    }
 }
