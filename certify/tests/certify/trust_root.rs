@@ -282,7 +282,12 @@ fn a_package_that_a_job_certified_is_verified_with_the_root() {
     let said = succeeds(home, &verify);
     assert!(said.contains("revocation   passed") && said.contains("published by Acme"), "{said}");
     // The job's key is nobody's by itself, and a root is not asked together with other files.
-    fails(home, &format!("verify {folder} --trust acme.toml --trust job.toml"), 3, "delegation-unknown-issuer");
+    fails(
+        home,
+        &format!("verify {folder} --trust acme.toml --trust job.toml"),
+        3,
+        "delegation-unknown-issuer",
+    );
     assert_eq!(run(home, &format!("{verify} --trust acme.toml")).0, 2);
     assert_eq!(run(home, &format!("verify {folder} --freshness freshness.dsse.json")).0, 2);
     // Lists from elsewhere are taken as a pair.
