@@ -19,6 +19,7 @@ pub mod defect;
 pub mod kill;
 pub mod newcomer;
 pub mod random;
+pub mod second;
 pub mod swap;
 pub mod twins;
 pub mod under_root;

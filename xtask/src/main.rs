@@ -9,6 +9,7 @@ mod llvm_tools;
 mod mutants;
 mod packages;
 mod race;
+mod second_verifier;
 mod step;
 mod test;
 mod tidy;

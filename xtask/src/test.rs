@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{packages, step, tidy};
+use crate::{packages, second_verifier, step, tidy};
 
 /// Runs all checks and tests; the first that fails ends it.
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
@@ -17,6 +17,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
         step::run("clippy of the plugins", plugins(root).args(["clippy", "--workspace"]).args(lints))
     })?;
     packages::for_tests(root)?;
+    second_verifier::prepare(root)?;
     step::timed("tests of the plugins, on this machine", || {
         step::run("tests of the plugins", plugins(root).args(["test", "--workspace"]))
     })?;

@@ -1,0 +1,102 @@
+"""`manifest.json`: its schema by hand, and what a schema cannot say. Everything here is of the family `manifest`."""
+
+import re
+
+import permissions
+import strict
+from answer import Malformed, Refused, form
+from forms import NUMBER, LABEL, is_digest, is_id, is_name, version
+from shape import U64, Default, kept, listing, number, one_of, record, text
+
+ROLES = ("planner", "executor", "reflector", "auditor", "verifier", "service")
+PATHS = {"component": "component.wasm", "sbom": "sbom.cdx.json", "license": "LICENSE", "readme": "README.md"}
+HOST = (0, 1, 0)
+PART = r"(0|[1-9][0-9]*|[*xX])"
+COMPARATOR = re.compile(
+    rf"(=|>=|<=|>|<|~|\^)? *{PART}(?:\.{PART}(?:\.{PART}(?:-({LABEL}(?:\.{LABEL})*))?(?:\+[0-9A-Za-z.-]+)?)?)?"
+)
+
+SHAPE = record(
+    schema=one_of("urn:orch:plugin-manifest:v1"),
+    id=text(is_id),
+    version=kept(version),
+    name=text(least=1, most=100),
+    description=text(most=1000),
+    license=text(least=1, most=200),
+    roles=listing(one_of(*ROLES), 1, 6),
+    kinds=Default(listing(text(), most=64), []),
+    host=record(api=text()),
+    permissions=Default(permissions.SHAPE, {}),
+    limits=record(
+        memoryMiB=number(1, 256),
+        busyMs=number(1, 600_000),
+        wallMs=number(1, 604_800_000),
+        outputKiB=number(1, 16_384),
+        hostCalls=number(1, 10_000_000),
+        logKiB=number(0, 16_384),
+    ),
+    integrity=record(
+        files=listing(record(path=text(), role=one_of(*PATHS), size=U64, sha256=text(is_digest)), 2, 32)
+    ),
+)
+
+
+def is_for_this_host(wanted):
+    """True if a requirement of Cargo's grammar holds for this host's interfaces."""
+    if wanted.strip(" ") in ("*", "x", "X"):
+        return True
+    comparators = [part.strip(" ") for part in wanted.split(",")]
+    form(len(comparators) <= 32, "requirement")
+    return all([holds(part) for part in comparators])
+
+
+def holds(comparator):
+    found = COMPARATOR.fullmatch(comparator)
+    form(found is not None, "requirement")
+    sign, *parts, before = found.groups()
+    wild = [part is None or part in "*xX" for part in parts]
+    form(not wild[0] and not (wild[1] and not wild[2]), "requirement")
+    starred = any(part is not None and part in "*xX" for part in parts)
+    given = [int(part) for part, free in zip(parts, wild) if not free]
+    low = tuple(given + [0] * (3 - len(given)))
+    after = lambda place: tuple(low[:place]) + (low[place] + 1,) + (0,) * (2 - place)
+    at_least = HOST > low or HOST == low  # A pre-release of this very version lies before it.
+    if sign == "=" or (sign is None and starred):
+        return HOST[: len(given)] == tuple(given) and before is None
+    if sign == ">":
+        return HOST >= after(len(given) - 1) if len(given) < 3 else HOST > low or (HOST == low and before is not None)
+    if sign == ">=":
+        return at_least
+    if sign == "<":
+        return HOST < low
+    if sign == "<=":
+        return HOST < after(len(given) - 1) if len(given) < 3 else HOST < low or (HOST == low and before is None)
+    if sign == "~":
+        return at_least and HOST < after(min(len(given) - 1, 1))
+    first = next((place for place in range(len(given)) if low[place]), len(given) - 1)
+    return at_least and HOST < after(first)
+
+
+def read(data):
+    """The manifest, defaults filled in."""
+    try:
+        found = SHAPE(strict.read(data), False)
+        check(found)
+    except Malformed as error:
+        raise Refused("manifest") from error
+    return found
+
+
+def check(found):
+    roles, kinds, asked = found["roles"], found["kinds"], found["permissions"]
+    form(len(set(roles)) == len(roles), "a role twice")
+    form(("executor" in roles) == bool(kinds) and all(map(is_name, kinds)), "kinds")
+    form(version(found["version"])[2] is None, "build metadata")
+    form(is_for_this_host(found["host"]["api"]), "host")
+    permissions.check_form(asked)
+    form(not any("*" in label for label in asked.get("kv", {}).get("labels", [])), "labels")
+    form("*" not in asked.get("tasks", {}).get("kinds", []), "kinds of tasks")
+    files = found["integrity"]["files"]
+    said = [file["role"] for file in files]
+    form(said.count("component") == 1 and said.count("sbom") == 1, "one component and one sbom")
+    form(all(file["path"] == PATHS[file["role"]] for file in files), "path")

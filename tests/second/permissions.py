@@ -1,0 +1,182 @@
+"""Permissions: their shape, the form of each entry, and what lies within what."""
+
+import ipaddress
+import re
+
+from answer import form
+from forms import is_name, is_plain
+from shape import U32, U64, Default, Maybe, flag, listing, record, text
+
+PLAIN = record()
+TEXTS = listing(text())
+FLAG = Default(flag, False)
+NONE = Default(TEXTS, [])
+
+SHAPE = record(
+    log=Maybe(PLAIN),
+    settings=Maybe(PLAIN),
+    kv=Maybe(record(labels=TEXTS, bytes=U64)),
+    tasks=Maybe(record(read=FLAG, add=Default(U32, 0), kinds=NONE)),
+    files=Maybe(record(read=NONE, write=NONE)),
+    process=Maybe(record(programs=TEXTS, env=NONE, network=FLAG)),
+    findings=Maybe(PLAIN),
+    metrics=Maybe(PLAIN),
+    http=Maybe(record(hosts=TEXTS, methods=TEXTS, paths=TEXTS)),
+    secrets=Maybe(record(use=listing(record(name=text(), host=text())))),
+    wasi=Maybe(record(clocks=FLAG, random=FLAG, http_types=FLAG)),
+)
+
+
+def parts_are_plain(value):
+    return all(part not in ("", ".", "..") for part in value.split("/"))
+
+
+def is_glob(value):
+    stars = all(part == "**" or "**" not in part for part in value.split("/"))
+    return parts_are_plain(value) and stars and not set(value) & set("\\{}[]")
+
+
+def is_program(value):
+    if value.startswith("/"):
+        return parts_are_plain(value[1:]) and "*" not in value
+    return value == "*" or (parts_are_plain(value) and not set(value) & set("/*") and value[0] != "-")
+
+
+def is_host(value):
+    host, colon, port = value.rpartition(":")
+    if not (colon and re.fullmatch(r"[1-9][0-9]{0,4}", port) and int(port) < 65_536 and len(host) <= 253):
+        return False
+    if host.startswith("[") and host.endswith("]"):
+        try:
+            address = ipaddress.IPv6Address(host[1:-1])
+        except ValueError:
+            return False
+        mapped = address.ipv4_mapped
+        return "%" not in host and (f"::ffff:{mapped}" if mapped else str(address)) == host[1:-1]
+    label = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    return re.fullmatch(rf"(?:\*\.)?{label}(?:\.{label})*", host) is not None
+
+
+def is_path(value):
+    segments = value.split("/")
+    plain = not any(part in (".", "..") for part in segments) and "//" not in value and value[0] == "/"
+    return plain and all("!" <= one <= "~" for one in value) and not set(value) & set('%?#\\*"')
+
+
+FORMS = {
+    "kv.labels": lambda value: value == "*" or is_name(value.removesuffix("*")),
+    "tasks.kinds": lambda value: value == "*" or is_name(value),
+    "files.read": is_glob,
+    "files.write": is_glob,
+    "process.programs": is_program,
+    "process.env": lambda value: not set(value) & set("=*"),
+    "http.hosts": is_host,
+    "http.methods": lambda value: re.fullmatch("[A-Z]+", value) is not None,
+    "http.paths": is_path,
+}
+
+
+def check_form(asked):
+    """Every entry means what it says by its text alone."""
+    lists = [(path, asked.get(path.split(".")[0], {}).get(path.split(".")[1], []), fits) for path, fits in FORMS.items()]
+    uses = asked.get("secrets", {}).get("use", [])
+    lists += [("", [one["name"] for one in uses], is_name), ("", [one["host"] for one in uses], is_host)]
+    for path, entries, fits in lists:
+        form(len(entries) <= 64, f"{path}: too many")
+        form(all(is_plain(entry, 1024) and fits(entry) for entry in entries), f"{path}: malformed")
+
+
+def covers_glob(outer, inner):
+    folder = outer.removesuffix("**")
+    if outer == folder:
+        return outer == inner
+    if folder == "":
+        return True
+    written_out = folder.endswith("/") and not set(folder) & set("*?[{")
+    return inner.startswith(folder) if written_out else outer == inner
+
+
+def covers_host(outer, inner):
+    outer, inner = outer.lower(), inner.lower()
+    if not outer.startswith("*."):
+        return outer == inner
+    label, dot, rest = inner.partition(".")
+    return bool(label and dot) and rest == outer[2:]
+
+
+def covers_word(outer, inner):
+    return outer in (inner, "*")
+
+
+COVERS = {
+    "kv.labels": lambda outer, inner: outer == inner or (outer.endswith("*") and inner.startswith(outer[:-1])),
+    "tasks.kinds": covers_word,
+    "files.read": covers_glob,
+    "files.write": covers_glob,
+    "process.programs": covers_word,
+    "process.env": covers_word,
+    "http.hosts": covers_host,
+    "http.methods": covers_word,
+    "http.paths": lambda outer, inner: inner.startswith(outer),
+}
+
+
+def is_within(asked, bound):
+    """True if nothing that is asked goes beyond the bound."""
+    for name, inner in asked.items():
+        if name == "wasi":
+            outer = bound.get("wasi", {"clocks": False, "random": False, "http_types": False})
+        elif name not in bound:
+            return False
+        else:
+            outer = bound[name]
+        for field, value in inner.items():
+            if isinstance(value, (bool, int)):
+                fits = value <= outer[field]
+            elif field == "use":
+                fits = all(one in outer[field] for one in value)
+            else:
+                covers = COVERS[f"{name}.{field}"]
+                fits = all(any(covers(wide, one) for wide in outer[field]) for one in value)
+            if not fits:
+                return False
+    return True
+
+
+def with_programs_named(asked, allowed, maximum):
+    """`*` among the programs stands for those that the operator names, as far as the maximum has them."""
+    if "*" not in asked.get("process", {}).get("programs", []) or "process" not in allowed:
+        return asked
+    named = allowed["process"]["programs"]
+    if maximum is not None and "process" in maximum:
+        most = maximum["process"]["programs"]
+        common = [one for one in named if any(covers_word(wide, one) for wide in most)]
+        named = common + [one for one in most if any(covers_word(wide, one) for wide in named)]
+    programs = {one for one in asked["process"]["programs"] + named if one != "*"}
+    return {**asked, "process": {**asked["process"], "programs": sorted(programs)}}
+
+
+def asks_for(asked, import_name):
+    """True if the permissions open that import; nothing, if no host offers it."""
+    ours = re.fullmatch(r"orch:([a-z]+)/\1@0\.1\.0", import_name)
+    if ours:
+        name = ours.group(1)
+        if name == "types":
+            return True
+        known = ("log", "settings", "kv", "tasks", "files", "process", "findings", "metrics")
+        return name in asked if name in known else None
+    found = re.fullmatch(r"wasi:([a-z/-]+)@0\.2\.(0|[1-9][0-9]*)", import_name)
+    if found is None or int(found.group(2)) > 12:
+        return None
+    wasi = asked.get("wasi", {})
+    answers, clocks = wasi.get("http_types", False), wasi.get("clocks", False)
+    opened = {
+        "clocks/monotonic-clock": clocks or answers,
+        "clocks/wall-clock": clocks or answers,
+        "random/random": wasi.get("random", False),
+        "http/types": answers,
+        "io/poll": clocks or answers,
+        "io/error": clocks or answers,
+        "io/streams": clocks or answers,
+    }
+    return opened.get(found.group(1))

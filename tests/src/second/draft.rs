@@ -1,0 +1,367 @@
+//! A package before it is signed, with its operator; and the bends that a case puts into it.
+//!
+//! In -> out: [`Draft`], one thing of it changed -> [`Case`].
+//! Invariant: digests, subjects, facts and signatures are made of what the draft has when it is built, so a change before
+//! that is a change that its signers wanted.
+//! Not here: good drafts (`good.rs`), what is changed (`attacks/`).
+
+use std::collections::BTreeMap;
+
+use orch_trust::authority::Level;
+use orch_trust::certificate::{
+    Certificate, CheckResult, CheckStatus, Environment, Measured, SelfCheck, Tool, required_checks,
+};
+use orch_trust::delegation::{DelegationDocument, file_name};
+use orch_trust::digest::Sha256Digest;
+use orch_trust::dsse::{Payload, Statement, Subject, SubjectDigest};
+use orch_trust::facts::Facts;
+use orch_trust::key::{KeyId, SecretKey, base64_encode};
+use orch_trust::manifest::Role;
+use orch_trust::name::PluginId;
+use orch_trust::release::Release;
+use orch_trust::time::UnixSeconds;
+use serde_json::{Value, json};
+
+use super::case::{Bytes, Case, Operator};
+use super::world::World;
+
+pub const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+pub const DAY: i64 = UnixSeconds::DAY;
+
+pub const PUBLISHER: u8 = 1;
+pub const CERTIFIER: u8 = 2;
+pub const OTHER_CERTIFIER: u8 = 3;
+pub const OTHER_PUBLISHER: u8 = 4;
+pub const ROOTS: [u8; 3] = [10, 11, 12];
+pub const REVOKER: u8 = 20;
+pub const FRESHNESS: u8 = 21;
+pub const ISSUER: u8 = 22;
+pub const JOB: u8 = 30;
+pub const STRANGER: u8 = 99;
+
+/// The keys of one case: by seed, others in each family of cases.
+#[derive(Clone, Copy, Debug)]
+pub struct Keys(pub u8);
+
+impl Keys {
+    pub fn key(self, seed: u8) -> SecretKey {
+        let mut bytes = [self.0; 32];
+        bytes[0] = seed;
+        SecretKey::from_seed(&bytes)
+    }
+
+    pub fn id(self, seed: u8) -> KeyId {
+        self.key(seed).public().id()
+    }
+
+    pub fn digest(self, seed: u8) -> Sha256Digest {
+        Sha256Digest::parse(&self.id(seed).to_string()).unwrap()
+    }
+
+    pub fn base64(self, seed: u8) -> String {
+        self.key(seed).public().to_base64()
+    }
+}
+
+/// Something that is signed, or read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Manifest,
+    Release,
+    /// In the order of the draft.
+    Certificate(usize),
+    Delegation(usize),
+    Root(usize),
+    Freshness,
+    Revocations,
+}
+
+/// An envelope before it is spelled.
+pub struct Open {
+    pub payload_type: String,
+    /// Base64.
+    pub payload: String,
+    /// What signatures are over.
+    pub message: Vec<u8>,
+    /// Key id and base64.
+    pub signatures: Vec<(String, String)>,
+}
+
+type OfText = Box<dyn FnOnce(String) -> String>;
+type OfBytes = Box<dyn FnOnce(Vec<u8>) -> Vec<u8>>;
+
+/// One change.
+pub enum Bend {
+    /// Of the manifest, or of a payload before it is signed.
+    Said(OfText),
+    /// The same as bytes.
+    Raw(OfBytes),
+    /// The payload type, which is signed too.
+    Type(&'static str),
+    /// Who signs.
+    By(Vec<u8>),
+    /// Of what is signed already.
+    Open(Box<dyn FnOnce(&mut Open)>),
+    /// Of the file.
+    File(OfBytes),
+}
+
+/// Seals payloads, each with the bends of its place.
+pub struct Sealer {
+    pub keys: Keys,
+    bends: Vec<(Place, Bend)>,
+}
+
+impl Sealer {
+    fn take(&mut self, place: Place) -> Vec<Bend> {
+        let (mine, rest) = std::mem::take(&mut self.bends).into_iter().partition(|(at, _)| *at == place);
+        self.bends = rest;
+        let mine: Vec<(Place, Bend)> = mine;
+        mine.into_iter().map(|(_, bend)| bend).collect()
+    }
+
+    /// Key id and signature of that seed's key.
+    pub fn signature(&self, seed: u8, message: &[u8]) -> (String, String) {
+        let key = self.keys.key(seed);
+        (key.public().id().to_string(), base64_encode(&key.sign(message)))
+    }
+
+    /// An envelope as it should be.
+    pub fn plain<T: Payload>(&self, payload: &T, by: &[u8]) -> Vec<u8> {
+        let payload = serde_json::to_vec(payload).unwrap();
+        spelled(&self.open(T::PAYLOAD_TYPE, &payload, by))
+    }
+
+    fn open(&self, payload_type: &str, payload: &[u8], by: &[u8]) -> Open {
+        let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
+        let message = [head.as_bytes(), payload].concat();
+        let signatures = by.iter().map(|seed| self.signature(*seed, &message)).collect();
+        Open { payload_type: payload_type.to_owned(), payload: base64_encode(payload), message, signatures }
+    }
+
+    /// An envelope with the bends of its place.
+    pub fn seal<T: Payload>(&mut self, place: Place, payload: &T, by: &[u8]) -> Vec<u8> {
+        let mut payload = serde_json::to_vec(payload).unwrap();
+        let (mut payload_type, mut by) = (T::PAYLOAD_TYPE, by.to_vec());
+        let (mut opens, mut files) = (Vec::new(), Vec::new());
+        for bend in self.take(place) {
+            match bend {
+                Bend::Said(change) => payload = change(String::from_utf8(payload).unwrap()).into_bytes(),
+                Bend::Raw(change) => payload = change(payload),
+                Bend::Type(other) => payload_type = other,
+                Bend::By(seeds) => by = seeds,
+                Bend::Open(change) => opens.push(change),
+                Bend::File(change) => files.push(change),
+            }
+        }
+        let mut open = self.open(payload_type, &payload, &by);
+        opens.into_iter().for_each(|change| change(&mut open));
+        files.into_iter().fold(spelled(&open), |bytes, change| change(bytes))
+    }
+}
+
+fn spelled(open: &Open) -> Vec<u8> {
+    let one = |(keyid, sig): &(String, String)| format!(r#"{{"keyid":"{keyid}","sig":"{sig}"}}"#);
+    let signatures: Vec<String> = open.signatures.iter().map(one).collect();
+    let Open { payload_type, payload, .. } = open;
+    let signatures = signatures.join(",");
+    format!(
+        "{{\"payloadType\":\"{payload_type}\",\"payload\":\"{payload}\",\"signatures\":[{signatures}]}}\n"
+    )
+    .into_bytes()
+}
+
+/// A certificate before it is signed.
+pub struct Certify {
+    pub by: u8,
+    pub edits: Vec<Box<dyn FnOnce(&mut Certificate)>>,
+    /// The result digest is made before the edits.
+    pub stale_digest: bool,
+}
+
+impl Certify {
+    pub fn new(by: u8) -> Self {
+        Self { by, edits: Vec::new(), stale_digest: false }
+    }
+}
+
+/// Everything that makes a case.
+pub struct Draft {
+    pub keys: Keys,
+    pub manifest: Value,
+    pub component: Vec<u8>,
+    /// Every file but manifest, component and envelopes.
+    pub documents: BTreeMap<&'static str, Vec<u8>>,
+    /// Files as they are when the statements are written, if those say something else.
+    pub subjects: Option<Box<dyn FnOnce(&mut Vec<Subject>)>>,
+    pub release: Release,
+    pub release_by: Vec<u8>,
+    pub certificates: Vec<Certify>,
+    pub delegations: Vec<(u8, DelegationDocument)>,
+    pub operator: Operator,
+    pub world: Option<World>,
+    pub bends: Vec<(Place, Bend)>,
+    /// Of the finished files.
+    pub files: Vec<Box<dyn FnOnce(&mut BTreeMap<String, Vec<u8>>)>>,
+    pub pinned: bool,
+    pub now: UnixSeconds,
+}
+
+impl Draft {
+    pub fn bend(&mut self, place: Place, bend: Bend) {
+        self.bends.push((place, bend));
+    }
+
+    pub fn said(&mut self, place: Place, change: impl FnOnce(String) -> String + 'static) {
+        self.bend(place, Bend::Said(Box::new(change)));
+    }
+
+    pub fn open(&mut self, place: Place, change: impl FnOnce(&mut Open) + 'static) {
+        self.bend(place, Bend::Open(Box::new(change)));
+    }
+
+    pub fn file(&mut self, place: Place, change: impl FnOnce(Vec<u8>) -> Vec<u8> + 'static) {
+        self.bend(place, Bend::File(Box::new(change)));
+    }
+
+    /// Changes the finished files.
+    pub fn after(&mut self, change: impl FnOnce(&mut BTreeMap<String, Vec<u8>>) + 'static) {
+        self.files.push(Box::new(change));
+    }
+
+    /// Changes what the certificate of that place says, before its result digest is made.
+    pub fn certificate(&mut self, place: usize, change: impl FnOnce(&mut Certificate) + 'static) {
+        self.certificates[place].edits.push(Box::new(change));
+    }
+
+    pub fn world(&mut self) -> &mut World {
+        self.world.as_mut().unwrap()
+    }
+
+    /// The finished case.
+    pub fn build(self, attack: &'static str, about: String) -> Case {
+        let mut sealer = Sealer { keys: self.keys, bends: self.bends };
+        let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        let mut manifest = self.manifest;
+        if manifest.get("integrity").is_none() {
+            manifest["integrity"] = json!({ "files": entries(&self.component, &self.documents) });
+        }
+        let mut text = manifest.to_string().into_bytes();
+        for bend in sealer.take(Place::Manifest) {
+            text = match bend {
+                Bend::Said(change) => change(String::from_utf8(text).unwrap()).into_bytes(),
+                Bend::Raw(change) | Bend::File(change) => change(text),
+                _ => panic!("a manifest is no envelope"),
+            };
+        }
+        let facts = Facts::derive(&self.component).unwrap_or_default();
+        files.insert("manifest.json".into(), text);
+        files.insert("component.wasm".into(), self.component);
+        files.extend(self.documents.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)));
+        let mut subjects: Vec<Subject> =
+            files.iter().map(|(name, bytes)| subject(name, Sha256Digest::of(bytes))).collect();
+        if let Some(change) = self.subjects {
+            change(&mut subjects);
+        }
+        let manifest_digest = Sha256Digest::of(&files["manifest.json"]);
+        let release = Statement::new(subjects.clone(), self.release.clone());
+        let release = sealer.seal(Place::Release, &release, &self.release_by);
+        for (place, (seed, mut document)) in self.delegations.into_iter().enumerate() {
+            if document.subject == Sha256Digest::of(b"") {
+                document.subject = manifest_digest;
+            }
+            let bytes = sealer.seal(Place::Delegation(place), &document, &[ISSUER]);
+            files.insert(file_name(self.keys.id(seed)), bytes);
+        }
+        let roles: Vec<Role> = serde_json::from_value(manifest["roles"].clone()).unwrap_or_default();
+        for (place, certify) in self.certificates.into_iter().enumerate() {
+            let mut certificate = good_certificate(&self.release, &facts, &roles);
+            if certify.stale_digest {
+                certificate.result_digest = certificate.results();
+            }
+            let before = certificate.result_digest;
+            certify.edits.into_iter().for_each(|edit| edit(&mut certificate));
+            if certificate.result_digest == before && !certify.stale_digest {
+                certificate.result_digest = certificate.results();
+            }
+            let statement = Statement::new(subjects.clone(), certificate);
+            let bytes = sealer.seal(Place::Certificate(place), &statement, &[certify.by]);
+            let name = format!("certificates/{}.dsse.json", self.keys.id(certify.by).short());
+            files.insert(name, bytes);
+        }
+        files.insert("release.dsse.json".into(), release);
+        let mut operator = self.operator;
+        if self.pinned {
+            operator.lock = Some(super::case::Pinned {
+                id: self.release.id.to_string(),
+                version: self.release.version.to_string(),
+                manifest: manifest_digest,
+                component: Sha256Digest::of(&files["component.wasm"]),
+            });
+        }
+        let anchor = self.world.map(|world| world.build(&mut sealer));
+        let left: Vec<Place> = sealer.bends.iter().map(|(place, _)| *place).collect();
+        assert!(left.is_empty(), "{attack}: {about}: nothing is at {left:?}");
+        self.files.into_iter().for_each(|change| change(&mut files));
+        let files = files.into_iter().map(|(name, bytes)| (name, Bytes(bytes))).collect();
+        Case { attack, about, files, rules: operator, anchor, now: self.now }
+    }
+}
+
+pub fn subject(name: &str, sha256: Sha256Digest) -> Subject {
+    Subject { name: name.to_owned(), digest: SubjectDigest { sha256 } }
+}
+
+/// What a manifest says of its files.
+pub fn entries(component: &[u8], documents: &BTreeMap<&'static str, Vec<u8>>) -> Vec<Value> {
+    let entry = |path: &str, bytes: &[u8]| {
+        let role = match path {
+            "component.wasm" => "component",
+            "sbom.cdx.json" => "sbom",
+            "LICENSE" => "license",
+            _ => "readme",
+        };
+        json!({ "path": path, "role": role, "size": bytes.len(), "sha256": Sha256Digest::of(bytes) })
+    };
+    let documents = documents.iter().map(|(path, bytes)| entry(path, bytes));
+    std::iter::once(entry("component.wasm", component)).chain(documents).collect()
+}
+
+fn good_certificate(release: &Release, facts: &Facts, roles: &[Role]) -> Certificate {
+    let tool = Tool { name: "orch-certify".into(), version: "0.1.0".into() };
+    Certificate {
+        id: release.id.clone(),
+        version: release.version.clone(),
+        level: Level::Local,
+        certifier: tool.clone(),
+        environment: Environment { wasmtime: "48.0.8".into(), target: "x86_64-unknown-linux-gnu".into() },
+        facts: facts.clone(),
+        checks: checks(Level::Local, roles, &tool),
+        measured: Measured::default(),
+        self_check: SelfCheck { corpus_sha256: Sha256Digest::of(b"corpus"), rejected: 9, of: 9 },
+        result_digest: Sha256Digest::of(b""),
+        started_at: NOW.plus(-100),
+        finished_at: NOW.plus(-50),
+        valid_until: NOW.plus(7 * DAY - 50),
+    }
+}
+
+/// Every check of the host's list for that level, passed.
+pub fn checks(level: Level, roles: &[Role], tool: &Tool) -> Vec<CheckResult> {
+    let check = |id: String| CheckResult {
+        id,
+        version: 1,
+        tool: tool.clone(),
+        status: CheckStatus::Pass,
+        looked_at: 3,
+        findings: Vec::new(),
+        duration_ms: 7,
+        evidence_sha256: Sha256Digest::of(b"evidence"),
+    };
+    required_checks(level, roles).into_iter().map(|required| check(required.id)).collect()
+}
+
+/// The id of a plugin.
+pub fn plugin(id: &str) -> PluginId {
+    PluginId::parse(id).unwrap()
+}

@@ -1,0 +1,51 @@
+//! Two verifiers, written separately, say the same of every case: admitted, or refused for a reason of the same family.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use orch_tests::catalogue::ATTACKS;
+use orch_tests::second::attacks::LEFT_OUT;
+use orch_tests::second::{all, python};
+
+/// The fewest cases of an attack.
+const EACH: usize = 10;
+
+#[test]
+fn a_second_verifier_agrees_on_every_case_and_on_the_family_of_each_refusal() {
+    let cases = all();
+    let first: Vec<_> = cases.iter().map(|case| case.judge()).collect();
+    let second = python::answers(&cases);
+    let (mut faults, mut families) = (Vec::new(), BTreeMap::<String, usize>::new());
+    for ((case, (one, code)), other) in cases.iter().zip(&first).zip(&second) {
+        let shown = format!("{} {}", case.attack, case.about);
+        if one != other {
+            faults.push(format!("{shown}: {code} {one:?}, the second verifier says {other:?}"));
+        }
+        if one.ok != (case.attack == "good") {
+            faults.push(format!("{shown}: {code}"));
+        }
+        *families.entry(one.family.clone().unwrap_or_else(|| "admitted".to_owned())).or_default() += 1;
+    }
+    println!("{} cases: {families:?}", cases.len());
+    assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), cases.len(), faults.join("\n"));
+    assert!(cases.len() >= 1000 && families["admitted"] >= 150, "{} cases: {families:?}", cases.len());
+}
+
+#[test]
+fn every_attack_has_ten_different_cases_or_a_reason_why_not() {
+    let mut distinct = BTreeMap::<&str, BTreeSet<String>>::new();
+    for case in all() {
+        let mut line = serde_json::to_value(&case).unwrap();
+        line["about"] = "".into();
+        distinct.entry(case.attack).or_default().insert(line.to_string());
+    }
+    for (id, _) in ATTACKS {
+        let found = distinct.remove(id).map_or(0, |cases| cases.len());
+        match LEFT_OUT.iter().find(|(left, _)| left == id) {
+            Some((_, why)) => assert!(found == 0 && !why.is_empty(), "{id} has cases, so it is not left out"),
+            None => assert!(found >= EACH, "{id} has {found} different cases, expected at least {EACH}"),
+        }
+    }
+    assert!(distinct.keys().eq(["good"].iter()), "no such attacks: {:?}", distinct.keys());
+    assert!(LEFT_OUT.iter().all(|(id, _)| ATTACKS.iter().any(|(known, _)| known == id)));
+}
