@@ -271,14 +271,14 @@ fn a_package_that_a_job_certified_is_verified_with_the_root() {
     fails(home, &verify, 3, "release-missing");
     release(&package, &home.join("acme.key"));
     succeeds(home, "keygen --out job.key --certifier local");
-    succeeds(home, &format!("run {folder} --key job.key --quiet"));
-    fails(home, &verify, 3, "certificate-unknown-key");
     let delegate = format!(
         "delegate {folder} --for job.toml --purpose certificate --repository https://git.example/acme/plugins \
          --workflow release.yml@refs/heads/main --commit abc --minutes 5"
     );
     fails(home, &delegate, 2, "signer-missing");
     succeeds(home, &format!("{delegate} --signer file:i.key"));
+    fails(home, &verify, 3, "certificate-missing");
+    succeeds(home, &format!("run {folder} --key job.key --quiet"));
     let said = succeeds(home, &verify);
     assert!(said.contains("revocation   passed") && said.contains("published by Acme"), "{said}");
     // The job's key is nobody's by itself, and a root is not asked together with other files.
@@ -303,6 +303,8 @@ fn a_package_that_a_job_certified_is_verified_with_the_root() {
     succeeds(home, &format!("{verify} {old} --revocations old/revocations.dsse.json"));
     let other = format!("{verify} {old} --revocations root.dsse.json");
     assert_eq!(run(home, &other).0, 3);
+    std::fs::remove_dir_all(package.folder().join("delegations")).unwrap();
+    fails(home, &verify, 3, "certificate-unknown-key");
 }
 
 #[test]
