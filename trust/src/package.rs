@@ -135,6 +135,11 @@ impl PackageBytes {
         self.files.iter().map(|(name, (bytes, digest))| (name.as_str(), bytes.len() as u64, *digest))
     }
 
+    /// Name and bytes of every file.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files.iter().map(|(name, (bytes, _))| (name.as_str(), &**bytes))
+    }
+
     /// Name and bytes of every file but component and envelopes.
     pub fn documents(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let files = self.files.iter().filter(|(name, _)| *name != COMPONENT && !Self::is_envelope(name));

@@ -4,6 +4,7 @@
 //! package's.
 
 mod audit;
+mod keep;
 mod revoke;
 mod trust;
 mod upgrade;
@@ -205,7 +206,7 @@ fn add(
         .join(manifest.id.namespace())
         .join(manifest.id.name())
         .join(manifest.version.to_string());
-    keep(&bytes, folder, &target)?;
+    keep::write(&bytes, &target)?;
     operator.saw([&admitted])?;
     operator.approve(&approval_of(&manifest))?;
     let mut lock = place.lock()?;
@@ -214,34 +215,6 @@ fn add(
     write_whole(&path, lock.render().as_bytes(), 0o644).map_err(|error| place::io(&path, "write", error))?;
     console.line(&format!("kept in `{}`, pinned in `orch.lock`", target.display()));
     Ok(Exit::Done)
-}
-
-/// Writes the verified bytes, not the folder's of now.
-fn keep(bytes: &PackageBytes, from: &Path, target: &Path) -> Result<(), Fault> {
-    if target.exists() {
-        let what = format!("`{}` is there already", target.display());
-        return Err(place::input(
-            "package-exists",
-            Some("remove it first, if it shall be replaced".to_owned()),
-            what,
-        ));
-    }
-    for (name, _, digest) in bytes.list() {
-        let path = target.join(name);
-        let parent = path.parent().unwrap_or(target);
-        std::fs::create_dir_all(parent).map_err(|error| place::io(parent, "make", error))?;
-        let content =
-            std::fs::read(from.join(name)).map_err(|error| place::io(&from.join(name), "read", error))?;
-        if orch_trust::digest::Sha256Digest::of(&content) != digest {
-            return Err(place::input(
-                "package-changed",
-                None,
-                format!("`{name}` changed while it was added"),
-            ));
-        }
-        std::fs::write(&path, content).map_err(|error| place::io(&path, "write", error))?;
-    }
-    Ok(())
 }
 
 fn approve(
