@@ -134,9 +134,15 @@ impl Look {
 }
 
 /// True if a plugin that runs already is not called any more after this refusal. What is only not to be loaded again
-/// may run to the end of the run.
+/// may run to the end of the run, and so may what was the newest release when the run began.
 fn ends_service(refusal: &Refusal) -> bool {
-    !matches!(refusal, Refusal::RevokedBlockLoad { .. } | Refusal::RevokedRecertify { .. })
+    !matches!(
+        refusal,
+        Refusal::RevokedBlockLoad { .. }
+            | Refusal::RevokedRecertify { .. }
+            | Refusal::ReleaseRollback { .. }
+            | Refusal::ReleaseOtherBytes { .. }
+    )
 }
 
 fn stamp(home: &Path) -> Stamp {

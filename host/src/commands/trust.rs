@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use orch_trust::authority::{Certifier, Publisher};
 
-use crate::config::operator::write_private;
+use crate::config::operator::{OperatorError, write_private};
 use crate::console::{Console, escape};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place;
@@ -24,6 +24,10 @@ pub enum TrustCommand {
 pub fn run(command: &TrustCommand, home: Option<&Path>, console: Console) -> Outcome {
     let TrustCommand::Add { file, key_id } = command;
     let operator = place::operator(home)?;
+    if operator.anchor.is_some() {
+        // It would not count, and nothing would run beside it.
+        return Err(OperatorError::KeyBesideRoot { path: file.clone() }.into());
+    }
     let text = String::from_utf8(place::named_file(file)?).map_err(|error| {
         place::unreadable(file, std::io::Error::new(std::io::ErrorKind::InvalidData, error))
     })?;

@@ -8,6 +8,8 @@
 
 mod anchor;
 mod error;
+mod folder_lock;
+mod intake;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,10 +27,12 @@ use orch_trust::key::KeyError;
 use orch_trust::lock::Lock;
 use orch_trust::name::PluginId;
 use orch_trust::policy::Policy;
-use rustix::fs::{FlockOperation, Mode, OFlags};
 
-pub use anchor::Taken;
 pub use error::OperatorError;
+pub use intake::{Brought, Taken};
+
+use anchor::{Shelf, Wait};
+use folder_lock::lock;
 
 use super::secret::HostSecret;
 use super::workspace::WorkspaceConfig;
@@ -90,12 +94,13 @@ impl Operator {
     /// Reads the folder; makes it, and the host's secret, if they are not there.
     pub fn open(home: &Path) -> Result<Self, OperatorError> {
         make_folders(home)?;
-        Self::seen(home, HostSecret::read_or_make(&home.join("secret"))?)
+        Self::seen(home, HostSecret::read_or_make(&home.join("secret"))?, Wait::ForOthers)
     }
 
-    /// Reads a folder that was there before, and keeps what is seen of its trust root.
+    /// Reads a folder that was there before, and keeps what is seen of its trust root. Waits for no other host: what
+    /// cannot be kept at once is kept the next time.
     pub fn again(home: &Path) -> Result<Self, OperatorError> {
-        Self::seen(home, HostSecret::read_or_draw(&home.join("secret"))?)
+        Self::seen(home, HostSecret::read_or_draw(&home.join("secret"))?, Wait::Never)
     }
 
     /// Reads the folder and makes nothing. Without a secret it has one that ends with the process: nothing may be
@@ -106,8 +111,8 @@ impl Operator {
         Self::read(home, secret, anchor)
     }
 
-    fn seen(home: &Path, secret: HostSecret) -> Result<Self, OperatorError> {
-        let anchor = anchor::Shelf::new(home, &secret).refresh(clock::now())?.map(Arc::new);
+    fn seen(home: &Path, secret: HostSecret, wait: Wait) -> Result<Self, OperatorError> {
+        let anchor = Shelf::new(home, &secret).refresh(clock::now(), wait)?.map(Arc::new);
         Self::read(home, secret, anchor)
     }
 
@@ -202,16 +207,6 @@ impl Operator {
         let end = if known.is_empty() || known.ends_with('\n') { "" } else { "\n" };
         write_private(&path, format!("{known}{end}{line}").as_bytes())
     }
-}
-
-/// Waits for other hosts that change this folder, and keeps them waiting as long as it is held.
-fn lock(home: &Path) -> Result<fs::File, OperatorError> {
-    let path = home.join("lock");
-    let io = |source| OperatorError::Io { what: "lock", path: path.clone(), source };
-    let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(|error| io(error.into()))?;
-    rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(|error| io(error.into()))?;
-    Ok(file.into())
 }
 
 fn signing_key_publisher(said: &str) -> Result<Publisher, OperatorError> {
@@ -317,10 +312,12 @@ fn make_folder(path: &Path) -> Result<(), OperatorError> {
     })
 }
 
-/// Writes a file of the operator's folder whole or not at all, mode 0600.
+/// Writes a file of the operator's folder whole or not at all, mode 0600. It is there after a loss of power, and what
+/// was written before it, too.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), OperatorError> {
     let io = |source| OperatorError::Io { what: "write", path: path.to_owned(), source };
-    write_whole(path, bytes, 0o600).map_err(io)
+    write_whole(path, bytes, 0o600).map_err(io)?;
+    path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all()).map_err(io)
 }
 
 /// Writes a file whole or not at all; a link in its place is replaced, not followed.
@@ -417,7 +414,7 @@ mod tests {
             Operator::open(folder.path()).unwrap();
             let path = folder.path().join(name);
             let _ = fs::remove_file(&path);
-            rustix::fs::mkfifoat(rustix::fs::CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+            rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).unwrap();
             let code = Operator::open(folder.path()).err().unwrap().code();
             assert_eq!(code, "operator-file", "{name}");
         }

@@ -1,6 +1,6 @@
-//! `orch-host plugin trust FILE`: a trust root, a freshness document or a revocation list into the operator's folder.
+//! `orch-host plugin trust FILE..`: a trust root, a freshness document, a revocation list into the operator's folder.
 //!
-//! In -> out: one envelope, for the first root its SHA-256 -> what counts from now on, or why it does not.
+//! In -> out: envelopes, for the first root its SHA-256 -> what counts from now on, or why none of it does.
 //! Invariant: nothing is kept that does not verify; hosts that run see a new list within seconds (`recheck.rs`).
 //! Not here: making and signing them (`orch-certify root`, `orch-certify revoke`).
 
@@ -9,16 +9,17 @@ use std::path::{Path, PathBuf};
 use orch_trust::digest::Sha256Digest;
 
 use crate::clock;
-use crate::config::operator::{self, Operator, Taken};
+use crate::config::operator::{self, Brought, Operator};
 use crate::console::{Console, Tone, escape};
 use crate::exit::{Exit, Outcome};
 use crate::place;
 
 #[derive(clap::Args)]
 pub struct TrustArgs {
-    /// A root, a freshness document or a revocation list
-    file: PathBuf,
-    /// Of the first root: the SHA-256 that its keeper told you
+    /// Roots in their order, a freshness document, a revocation list; all of them are taken, or none
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Of the root: the SHA-256 that its keeper told you; required for the first one
     #[arg(long, value_name = "HASH")]
     sha256: Option<String>,
 }
@@ -26,22 +27,23 @@ pub struct TrustArgs {
 pub(super) fn run(args: &TrustArgs, home: Option<&Path>, console: Console) -> Outcome {
     let said = args.sha256.as_deref().map(Sha256Digest::parse).transpose();
     let said = said.map_err(|error| place::input("root-hash", None, error.to_string()))?;
-    let found = place::named_file(&args.file)?;
-    let home = operator::home(home)?;
-    match Operator::take(&home, &found, said, clock::now())? {
-        Taken::FirstRoot { version } => {
-            console.line(&format!("this host trusts root {version}, and nobody else any more"));
-            console.note(
-                "hint: `orch-host plugin trust` now takes its freshness document and its revocation list",
-            );
-        }
-        Taken::NextRoot { version } => console.line(&format!("this host trusts root {version} now")),
-        Taken::List { file, counts: Ok(()) } => {
-            console.line(&format!("`{file}` counts from now on"));
-        }
-        Taken::List { file, counts: Err(why) } => {
-            console.line(&console.paint(Tone::Careful, &format!("`{file}` is kept and does not count yet")));
-            console.note(&format!("hint: {}", escape(&why)));
+    let mut brought = Vec::new();
+    for path in &args.files {
+        brought.push(Brought { path: path.clone(), bytes: place::named_file(path)? });
+    }
+    let taken = Operator::take(&operator::home(home)?, &brought, said, clock::now())?;
+    if let Some(version) = taken.root {
+        console.line(&format!("this host trusts root {version}, and nobody else"));
+    }
+    for list in &taken.lists {
+        console.line(&format!("`{list}` counts from now on"));
+    }
+    if let Some(lacking) = &taken.lacking {
+        let why = std::error::Error::source(lacking).map_or_else(|| lacking.to_string(), ToString::to_string);
+        let text = format!("nothing runs yet: {}", escape(&why));
+        console.line(&console.paint(Tone::Careful, &text));
+        if let Some(hint) = lacking.hint() {
+            console.note(&format!("hint: {hint}"));
         }
     }
     Ok(Exit::Done)

@@ -64,14 +64,20 @@ pub enum OperatorError {
     RootMissing { path: PathBuf },
     #[error("`{path}` counts no more: this host has a trust root")]
     BesideRoot { path: PathBuf },
+    #[error("the key in `{path}` would not count: this host has a trust root")]
+    KeyBesideRoot { path: PathBuf },
     #[error("`{SIGNING_KEY_VARIABLE}` counts no more: this host has a trust root")]
     SigningKeyBesideRoot,
     #[error("this is the first root of this host, and nobody said its SHA-256")]
     HashNotSaid,
     #[error("this host has no trust root, and a list counts only under one")]
     NoTrustRoot,
-    #[error("file is no root, freshness document or revocation list")]
-    NotOfTrust,
+    #[error("`{path}` is no root, freshness document or revocation list")]
+    NotOfTrust { path: PathBuf },
+    #[error("`{path}` is the second `{file}` of this command")]
+    Twice { path: PathBuf, file: &'static str },
+    #[error("another host holds `{path}`")]
+    Locked { path: PathBuf },
     #[error("`{SIGNING_KEY_VARIABLE}` is neither a public key nor the path of one")]
     SigningKey {
         #[source]
@@ -100,18 +106,13 @@ impl OperatorError {
             Self::Trust { source, .. } => source.code(),
             Self::TrustStateMissing { .. } => "trust-state-missing",
             Self::RootMissing { .. } => "root-missing",
-            Self::BesideRoot { .. } | Self::SigningKeyBesideRoot => "trust-beside-root",
+            Self::BesideRoot { .. } | Self::KeyBesideRoot { .. } | Self::SigningKeyBesideRoot => {
+                "trust-beside-root"
+            }
             Self::HashNotSaid => "root-hash-missing",
             Self::NoTrustRoot => "no-trust-root",
-            Self::NotOfTrust => "trust-file",
-        }
-    }
-
-    /// The refusal behind it, or the error itself, in words.
-    pub(super) fn source_text(&self) -> String {
-        match self {
-            Self::Trust { source, .. } => source.to_string(),
-            other => other.to_string(),
+            Self::NotOfTrust { .. } | Self::Twice { .. } => "trust-file",
+            Self::Locked { .. } => "operator-locked",
         }
     }
 
@@ -138,7 +139,6 @@ impl OperatorError {
                 "correct the file or move it out of the folder; nothing runs while it cannot be read"
                     .to_owned()
             }
-            Self::Trust { source, .. } => return source.hint(),
             Self::TrustStateMissing { .. } => {
                 "put it back from a backup; to begin anew, `orch-host plugin trust ROOT --sha256 HASH` with the newest root"
                     .to_owned()
@@ -149,11 +149,25 @@ impl OperatorError {
             Self::BesideRoot { path } => {
                 format!("whom to trust stands in the root; remove `{}`", path.display())
             }
+            Self::KeyBesideRoot { .. } => {
+                "whom to trust stands in the root: `orch-certify root rotate` and `root add-key` make its next version"
+                    .to_owned()
+            }
             Self::SigningKeyBesideRoot => format!("unset `{SIGNING_KEY_VARIABLE}`"),
             Self::HashNotSaid => {
                 "ask whoever keeps the root for its SHA-256, by another way than you got the file, and say `--sha256 HASH`"
                     .to_owned()
             }
+            Self::Locked { path } => {
+                format!("look which process has it: `fuser -v {}`; a host that was stopped goes on with `fg`", path.display())
+            }
+            Self::Trust { source, .. }
+                if matches!(**source, Refusal::AnchorMissing { .. } | Refusal::RevocationsNotPinned { .. }) =>
+            {
+                "get the newest `revocations.dsse.json` and `freshness.dsse.json`, and take both at once: `orch-host plugin trust REVOCATIONS FRESHNESS`"
+                    .to_owned()
+            }
+            Self::Trust { source, .. } => return source.hint(),
             Self::NoTrustRoot => "`orch-host plugin trust ROOT --sha256 HASH` first".to_owned(),
             Self::SigningKey { .. } | Self::SigningKeyMissing => {
                 "it is a base64 ed25519 public key, or the path of a file with one, such as a publisher's public `.toml` of `orch-certify keygen`".to_owned()
