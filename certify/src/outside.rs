@@ -56,12 +56,15 @@ impl Programs {
     }
 }
 
-/// The compiler itself and not rustup's stand-in, which would obey a file in the sources.
+/// The compiler itself and not rustup's stand-in, which would obey a file in the sources. A compiler that does not work
+/// is none: what it cannot build says nothing of the sources.
 fn find_rust() -> Option<PathBuf> {
     let asked = Command::new("rustc").args(["--print", "sysroot"]).stderr(Stdio::null()).output().ok()?;
-    let sysroot = PathBuf::from(String::from_utf8(asked.stdout).ok()?.trim_end());
+    let said = String::from_utf8(asked.stdout).ok().filter(|_| asked.status.success())?;
+    let sysroot = PathBuf::from(said.trim_end());
     let inside = Some(sysroot.join("bin")).filter(|folder| is_program(&folder.join("cargo")));
-    inside.or_else(|| on_path("cargo")?.parent().map(Path::to_owned))
+    let found = inside.or_else(|| on_path("cargo")?.parent().map(Path::to_owned));
+    found.filter(|folder| folder.is_absolute())
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {
