@@ -1,12 +1,13 @@
 //! `recheck`: what a certificate would say differently today.
 
-use orch_certify::check::tool;
+use orch_certify::check::{Group, tool};
 use orch_certify::examine::examine;
 use orch_certify::issue::assemble;
+use orch_certify::recheck::recheck;
 use orch_certify::sandbox::Sandbox;
 use orch_host::package;
-use orch_trust::authority::Level;
-use orch_trust::certificate::{self, Certificate, CheckStatus};
+use orch_trust::authority::{Certifier, Level};
+use orch_trust::certificate::{self, Certificate, CheckResult, CheckStatus};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::inputs::{AdvisoryDb, Inputs};
 use orch_trust::key::SecretKey;
@@ -45,8 +46,8 @@ impl Certified {
         Self { package, certificate }
     }
 
-    /// Exit code and standard output after the certificate was changed and signed.
-    fn recheck(&self, edit: impl FnOnce(&mut Certificate), not_after: Option<UnixSeconds>) -> (i32, String) {
+    /// Changes the certificate and signs it.
+    fn change(&self, edit: impl FnOnce(&mut Certificate)) -> SecretKey {
         let key = SecretKey::from_seed(&SEED);
         let mut certificate = self.certificate.clone();
         edit(&mut certificate);
@@ -55,6 +56,26 @@ impl Certified {
         let (name, bytes) = certificate::sign(&read, certificate, &key).unwrap();
         std::fs::create_dir_all(self.package.folder().join("certificates")).unwrap();
         self.package.write(&name, &bytes);
+        key
+    }
+
+    /// What the library says after that: code, text, and whether it refuses. `today`: results of the static checks.
+    fn differences(
+        &self,
+        edit: impl FnOnce(&mut Certificate),
+        today: &dyn Fn(Group) -> Vec<CheckResult>,
+    ) -> Vec<(String, bool)> {
+        let key = self.change(edit);
+        let read = package::read(&self.package.folder()).unwrap();
+        let own = Certifier::new(key.public(), "Here".to_owned(), Level::Local);
+        let found = recheck(&read, &[own], now(), today).unwrap();
+        let said = found.into_iter().flat_map(|one| one.differences);
+        said.map(|one| (format!("{}: {}", one.code, one.what), one.refuses)).collect()
+    }
+
+    /// Exit code and standard output of the command after that.
+    fn recheck(&self, edit: impl FnOnce(&mut Certificate), not_after: Option<UnixSeconds>) -> (i32, String) {
+        let key = self.change(edit);
         std::fs::write(self.package.home.path().join("cert.toml"), trusting(&key, not_after)).unwrap();
         let output = orch_certify(self.package.home.path(), &["recheck", "package", "--trust", "cert.toml"]);
         let said = [output.stdout, output.stderr].concat();
@@ -65,32 +86,50 @@ impl Certified {
 #[test]
 fn a_certificate_is_held_against_today() {
     let certified = Certified::new();
-    let check = |edit: &dyn Fn(&mut Certificate), exit: i32, code: &str| {
+    // By the command, one of each way to end.
+    for (edit, exit, says) in [
+        ((|_| {}) as fn(&mut Certificate), 0, "would say the same today"),
+        (|stated| stated.certifier.version = "0.0.9".to_owned(), 1, "differs  tool-differs: made by"),
+        (|stated| stated.valid_until = now().plus(-1), 3, "refuses  certificate-expired"),
+    ] {
         let (found, said) = certified.recheck(edit, None);
-        assert_eq!(found, exit, "{code}: {said}");
-        assert!(said.contains(code), "{code}: {said}");
-        // One change, one difference.
-        assert_eq!(said.matches("\n  ").count(), 1, "{code}: {said}");
+        assert_eq!(found, exit, "{says}: {said}");
+        assert!(said.contains(says), "{says}: {said}");
+        assert_eq!(said.matches("\n  ").count(), 1, "{says}: {said}");
+    }
+    // By the library, whose static checks say the same each time.
+    let known = [Group::Package, Group::Component, Group::Contents]
+        .map(|group| (group, certified.package.look(group)));
+    let today = |group: Group| -> Vec<CheckResult> {
+        known.iter().find(|(of, _)| *of == group).map(|(_, results)| results.clone()).unwrap()
     };
-    check(&|_| {}, 0, "would say the same today");
-    check(&|stated| stated.certifier.version = "0.0.9".to_owned(), 1, "differs  tool-differs: made by");
-    check(&|stated| stated.environment.wasmtime = "47.0.0".to_owned(), 1, "engine-differs");
-    check(&|stated| stated.valid_until = now().plus(-1), 3, "refuses  certificate-expired");
-    check(&|stated| stated.facts.imports.push("orch:log/log@0.1.0".to_owned()), 3, "facts-differ");
-    check(&|stated| drop(stated.checks.pop()), 3, "refuses  required-grown: `self-check`");
-    check(&|stated| stated.checks[2].looked_at += 1, 1, "differs  check-differs: `file-set`");
-    check(&|stated| stated.checks[1].findings.push("name-near: x".to_owned()), 1, "check-differs: `names`");
-    check(&|stated| stated.checks[10].looked_at += 1, 1, "differs  check-differs: `dependency-list`");
+    assert_eq!(certified.differences(|_| {}, &today), []);
+    let check = |edit: &dyn Fn(&mut Certificate), refuses: bool, says: &str| {
+        let found = certified.differences(edit, &today);
+        // One change, one difference.
+        let [(said, refused)] = found.as_slice() else { panic!("{says}: {found:?}") };
+        assert!(said.starts_with(says) && *refused == refuses, "{says}: {said}");
+    };
+    check(&|stated| stated.environment.wasmtime = "47.0.0".to_owned(), false, "engine-differs: ");
+    check(&|stated| stated.facts.imports.push("orch:log/log@0.1.0".to_owned()), true, "facts-differ: ");
+    check(&|stated| drop(stated.checks.pop()), true, "required-grown: `self-check`");
+    check(&|stated| stated.checks[2].looked_at += 1, false, "check-differs: `file-set`");
+    check(
+        &|stated| stated.checks[1].findings.push("name-near: x".to_owned()),
+        false,
+        "check-differs: `names`",
+    );
+    check(&|stated| stated.checks[10].looked_at += 1, false, "check-differs: `dependency-list`");
     let old = |stated: &mut Certificate| {
         let (sha256, date) = (Sha256Digest::of(b"database"), Day::parse("2020-01-01").unwrap());
         let used = AdvisoryDb { sha256, date, advisories: 3, commit: None };
         stated.inputs = Some(Inputs { advisory_db: Some(used), ..Inputs::default() });
     };
-    check(&old, 1, "differs  advisory-db-too-old: ");
+    check(&old, false, "advisory-db-too-old: ");
     // A check of another version is one difference as the required list sees it, one as the check does.
-    let (exit, said) = certified.recheck(|stated| stated.checks[0].status = CheckStatus::Fail, None);
-    assert_eq!(exit, 3, "{said}");
-    assert!(said.contains("required-grown: `manifest` is required today, in the certificate it is fail"));
+    let said = certified.differences(|stated| stated.checks[0].status = CheckStatus::Fail, &today);
+    let grown = "required-grown: `manifest` is required today, in the certificate it is fail";
+    assert!(said.len() == 2 && said.contains(&(grown.to_owned(), true)), "{said:?}");
     let (exit, said) = certified.recheck(|_| {}, Some(now().plus(-5)));
     assert_eq!((exit, said.contains("certificate-key-expired")), (3, true), "{said}");
     assert_eq!(certified.certificate.certifier, tool());
