@@ -8,11 +8,11 @@ use std::path::PathBuf;
 
 use orch_signer::key_file::{self, Purpose};
 use orch_signer::passphrase::Passphrases;
-use orch_trust::authority::Level;
+use orch_trust::authority::{Level, Publisher};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::Payload;
 use orch_trust::freshness::{self, FreshnessDocument, Pinned};
-use orch_trust::key::{KeyId, SecretKey, Signer};
+use orch_trust::key::{KeyId, PublicKey, SecretKey, Signer};
 use orch_trust::manifest::Role;
 use orch_trust::revocation::{self, Action, Entry, RevocationsDocument, What};
 use orch_trust::root::document::{
@@ -64,7 +64,7 @@ impl Keepers {
         };
         let everything = serde_json::from_str(
             r#"{"log":{},"settings":{},"kv":{"labels":["*"],"bytes":1048576},"files":{"read":["**"],"write":["**"]},
-                "process":{"programs":["*"]},"tasks":{"read":true,"add":1000,"kinds":["*"]},"findings":{},"metrics":{},
+                "process":{"programs":["*"],"env":["HOME","LANG","PATH"]},"tasks":{"read":true,"add":1000,"kinds":["*"]},"findings":{},"metrics":{},
                 "wasi":{"clocks":true,"random":true,"http_types":true}}"#,
         );
         let document = RootDocument {
@@ -145,6 +145,13 @@ impl Keepers {
             revocations: Pinned { version, sha256: Sha256Digest::of(&list) },
         };
         (list, freshness::sign(&fresh, &[&self.freshness]).unwrap())
+    }
+
+    /// The public file of the publisher's key.
+    pub fn publisher_file(&self) -> String {
+        let keyid = self.document.namespaces[0].publisher.keyids[0];
+        let key = PublicKey::from_base64(&self.document.keys[&keyid].public).unwrap();
+        Publisher::new(key, "demo".to_owned(), vec!["demo/".to_owned()]).render()
     }
 
     /// The id of the key that certified.

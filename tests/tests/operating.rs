@@ -1,14 +1,21 @@
 //! The examples of `docs/operating.md` are what the host reads, and they leave no key out.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail loudly"
+)]
 
 use orch_host::config::workspace::{RolesConfig, WorkspaceConfig};
 use orch_host::exit::Exit;
 use orch_task::TaskFile;
-use orch_tests::root;
+use orch_tests::{binary, err, out, root};
 use orch_trust::authority::{Certifier, Publisher};
 use orch_trust::name::PluginId;
 use orch_trust::permission::Permissions;
 use orch_trust::policy::{Allowance, CertificatesPolicy, Deny, Policy, TasksPolicy};
+use orch_trust::root::document::NamespaceText;
 
 /// Blocks of TOML and YAML; each says in its first line which file it is.
 fn blocks() -> Vec<(String, String)> {
@@ -89,6 +96,55 @@ fn the_tasks_are_read_and_only_one_key_is_a_setting() {
     let settings: Vec<&String> = file.tasks().iter().flat_map(|found| found.task.settings.keys()).collect();
     assert_eq!(settings, ["directory"]);
     assert_eq!(file.tasks()[1].added_by.as_deref(), Some("demo/reflector-complexity"));
+}
+
+#[test]
+fn the_namespace_of_a_root_is_one() {
+    let text = std::fs::read_to_string(root().join("docs/operating.md")).unwrap();
+    let block = text.split_once("```json\n").unwrap().1.split_once("```").unwrap().0;
+    let namespace: NamespaceText = serde_json::from_str(block).unwrap();
+    assert!(namespace.max_permissions.process.is_some() && namespace.max_permissions.files.is_some());
+    let written = serde_json::to_value(&namespace).unwrap();
+    assert_eq!(
+        written,
+        serde_json::from_str::<serde_json::Value>(block).unwrap(),
+        "every key is one that is kept"
+    );
+}
+
+/// Lines of the shell that call one of our programs, without what follows `#`.
+fn commands(text: &str) -> Vec<Vec<String>> {
+    let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    let lines = blocks.flat_map(str::lines).filter(|line| line.starts_with("orch-"));
+    lines.map(|line| shlex::split(line).unwrap()).collect()
+}
+
+#[test]
+fn every_command_is_one_and_has_these_arguments() {
+    let text = std::fs::read_to_string(root().join("docs/operating.md")).unwrap();
+    let commands = commands(&text);
+    assert!(commands.len() > 25, "{commands:?}");
+    let is_verb = |word: &&String| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    let mut helps: std::collections::BTreeMap<Vec<String>, String> = Default::default();
+    for command in commands {
+        // `init project` ends in a folder's name, which no help is asked of.
+        let words: Vec<String> =
+            command.iter().take_while(is_verb).take_while(|word| !word.starts_with("--")).cloned().collect();
+        let verbs = words.iter().take_while(|word| *word != "project").cloned().collect::<Vec<_>>();
+        let help = helps.entry(verbs.clone()).or_insert_with(|| {
+            let output =
+                std::process::Command::new(binary(&verbs[0])).args(&verbs[1..]).arg("--help").output();
+            let output = output.unwrap();
+            assert!(output.status.success(), "{command:?}: {}", err(&output));
+            out(&output)
+        });
+        for said in command.iter().filter(|word| word.starts_with("--")) {
+            assert!(
+                help.contains(&format!("{said} ")) || help.contains(&format!("{said}\n")),
+                "{said} of {command:?}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -19,13 +19,19 @@ fn enlarge(package: &Path, keys: &Path) {
     component.extend(MODULE.repeat(MORE_MODULES));
     let mut manifest: Value =
         serde_json::from_slice(&fs::read(package.join("manifest.json")).unwrap()).unwrap();
-    for file in manifest["integrity"]["files"].as_array_mut().unwrap() {
-        if file["path"] == "component.wasm" {
-            file["size"] = json!(component.len());
-            file["sha256"] = json!(Sha256Digest::of(&component));
+    // The bill of materials names the component by its digest.
+    let before = Sha256Digest::of(&fs::read(package.join("component.wasm")).unwrap()).to_string();
+    let after = Sha256Digest::of(&component).to_string();
+    let sbom = fs::read_to_string(package.join("sbom.cdx.json")).unwrap().replace(&before, &after).into_bytes();
+    for (name, bytes) in [("component.wasm", component), ("sbom.cdx.json", sbom)] {
+        for file in manifest["integrity"]["files"].as_array_mut().unwrap() {
+            if file["path"] == name {
+                file["size"] = json!(bytes.len());
+                file["sha256"] = json!(Sha256Digest::of(&bytes));
+            }
         }
+        fs::write(package.join(name), bytes).unwrap();
     }
-    fs::write(package.join("component.wasm"), component).unwrap();
     fs::write(package.join("manifest.json"), manifest.to_string()).unwrap();
     fs::remove_dir_all(package.join("certificates")).unwrap();
     for (program, verb, key) in

@@ -70,11 +70,13 @@ fn a_first_root_needs_its_hash_and_nothing_else_counts_beside_it() {
     folders.iter().for_each(|folder| std::fs::remove_dir_all(folder).unwrap());
     trust(&workspace, &file, &["--sha256", &digest], 0);
     // Without its lists nobody knows what was taken back.
-    assert!(err(&workspace.run(&[], 2)).contains("code: anchor-missing"), "{}", err(&workspace.run(&[], 2)));
+    assert!(err(&workspace.run(&[], 2)).contains("code: anchor-file-missing"));
     let (list, fresh) = keepers.lists(1, Vec::new(), -60);
-    let said = trust(&workspace, &beside(&workspace, "list", &list), &[], 0);
-    assert!(said.contains("does not count yet"), "{said}");
-    trust(&workspace, &beside(&workspace, "fresh", &fresh), &[], 0);
+    let (list, fresh) = (beside(&workspace, "list", &list), beside(&workspace, "fresh", &fresh));
+    // Half of what belongs together counts for nothing and is not kept.
+    assert!(trust(&workspace, &list, &[], 2).contains("code: anchor-file-missing"));
+    assert!(!workspace.operator().join("trust/revocations.dsse.json").exists());
+    trust(&workspace, &list, &[fresh.to_str().unwrap()], 0);
     workspace.run(&[], 0);
     // A key file that somebody puts back, and a key of the environment.
     std::fs::create_dir_all(&folders[0]).unwrap();
@@ -84,7 +86,12 @@ fn a_first_root_needs_its_hash_and_nothing_else_counts_beside_it() {
     let key = keepers.root.public().to_base64();
     let output = workspace.command(&["run"]).env("PLUGIN_SIGNING_KEY", key).output().unwrap();
     assert!(output.status.code() == Some(2) && err(&output).contains("code: trust-beside-root"));
-    workspace.host(&["doctor"], 0);
+    // Packages that nobody certified are named, so it is not content.
+    let doctor = out(&workspace.host(&["doctor"], 1));
+    assert!(
+        doctor.contains("ok   trust root 1 is 0 days old") && doctor.contains("ok   revocations fresh"),
+        "{doctor}"
+    );
 }
 
 #[test]
@@ -107,6 +114,13 @@ fn the_next_root_needs_both_thresholds_and_a_lost_state_refuses() {
     workspace.run(&[], 0);
     // The one before is not taken again, with or without its hash.
     trust(&workspace, &file(&first), &["--sha256", &digest], 2);
+    // The one that counts is, by the hash that a person says of it: so a lost file comes back.
+    let second = file(&next(2, &both));
+    std::fs::remove_file(workspace.operator().join("trust/roots/2.dsse.json")).unwrap();
+    assert!(err(&workspace.run(&[], 2)).contains("code: root-missing"));
+    assert!(trust(&workspace, &second, &["--sha256", &digest], 2).contains("code: root-other-bytes"));
+    trust(&workspace, &second, &[], 0);
+    workspace.run(&[], 0);
     // A host that forgot what it saw trusts nobody.
     let state = workspace.operator().join("trust-state.json");
     let kept = std::fs::read(&state).unwrap();
@@ -118,6 +132,72 @@ fn the_next_root_needs_both_thresholds_and_a_lost_state_refuses() {
     std::fs::write(&state, changed).unwrap();
     workspace.run(&[], 2);
     std::fs::write(&state, kept).unwrap();
+    workspace.run(&[], 0);
+    // It begins anew with what a person says, and not with less.
+    std::fs::remove_file(&state).unwrap();
+    assert!(trust(&workspace, &second, &[], 2).contains("code: root-hash-missing"));
+    trust(
+        &workspace,
+        &second,
+        &["--sha256", &orch_trust::digest::Sha256Digest::of(&next(2, &both)).to_string()],
+        0,
+    );
+    workspace.run(&[], 0);
+}
+
+#[test]
+fn a_command_takes_all_of_its_files_or_none() {
+    let workspace = Workspace::new(TASKS);
+    workspace.write("go", "");
+    let keepers = Keepers::of(&workspace);
+    let (first, digest) = keepers.first();
+    let previous = orch_trust::digest::Sha256Digest::of(&first);
+    let second = keepers.root(
+        |document| (document.version, document.previous_sha256) = (2, Some(previous)),
+        &[&keepers.root, &keepers.second],
+    );
+    for folder in ["publishers", "certifiers"] {
+        std::fs::remove_dir_all(workspace.operator().join("trust").join(folder)).unwrap();
+    }
+    let (list, fresh) = keepers.lists(3, Vec::new(), -60);
+    let (_, other) = keepers.lists(4, Vec::new(), -60);
+    let files = [("1", &first), ("2", &second), ("list", &list), ("fresh", &fresh), ("other", &other)];
+    let [first, second, list, fresh, other] = files.map(|(name, bytes)| beside(&workspace, name, bytes));
+    let text = |path: &std::path::PathBuf| path.to_str().unwrap().to_owned();
+    let take = |files: &[&std::path::PathBuf], more: &[&str], exit| {
+        let files: Vec<String> = files.iter().map(|path| text(path)).collect();
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        let output = workspace.host(&[&["plugin", "trust"], &*files, more].concat(), exit);
+        format!("{}{}", out(&output), err(&output))
+    };
+    let said = ["--sha256", digest.as_str()];
+    // A list that another freshness document names: the root is not taken either.
+    assert!(take(&[&first, &list, &other], &said, 2).contains("code: revocations-not-pinned"));
+    assert!(!workspace.operator().join("trust-state.json").exists());
+    assert!(std::fs::read_dir(workspace.operator().join("trust/roots")).unwrap().next().is_none());
+    assert!(take(&[&first, &list, &list], &said, 2).contains("code: trust-file"));
+    assert!(take(&[&first, &workspace.path().join("tasks.yml")], &said, 2).contains("code: trust-file"));
+    take(&[&fresh, &list, &first], &said, 0);
+    workspace.run(&[], 0);
+    // A newer list alone, or its freshness document alone, does not fit what is there; both do, with the next root.
+    let (list, fresh) = keepers.lists(5, Vec::new(), -30);
+    let (list, fresh) = (beside(&workspace, "list", &list), beside(&workspace, "fresh", &fresh));
+    let half = take(&[&list], &[], 2);
+    assert!(half.contains("code: revocations-not-pinned") && half.contains("take both at once"), "{half}");
+    take(&[&fresh], &[], 2);
+    workspace.run(&[], 0);
+    // A host that died between two of these files refuses until the same command is given again.
+    std::fs::copy(&second, workspace.operator().join("trust/roots/2.dsse.json")).unwrap();
+    workspace.run(&[], 0);
+    std::fs::copy(&list, workspace.operator().join("trust/revocations.dsse.json")).unwrap();
+    assert!(err(&workspace.run(&[], 2)).contains("code: revocations-not-pinned"));
+    let said = take(&[&second, &list, &fresh], &[], 0);
+    assert!(said.contains("trusts root 2") && !said.contains("nothing runs"), "{said}");
+    workspace.run(&[], 0);
+    // Nobody adds a key beside the root by accident.
+    let public = beside(&workspace, "k.toml", keepers.publisher_file().as_bytes());
+    let output = workspace.host(&["trust", "add", public.to_str().unwrap()], 2);
+    assert!(err(&output).contains("code: trust-beside-root"));
     workspace.run(&[], 0);
 }
 
@@ -141,10 +221,14 @@ fn an_older_list_than_the_last_one_seen_is_refused() {
 fn a_kill_ends_the_calls_of_a_plugin_that_runs_within_five_seconds() {
     let (workspace, keepers) = rooted(TASKS);
     let host = begin(&workspace);
+    // Nobody who holds the folder's lock holds this up.
+    let held = std::fs::File::open(workspace.operator().join("lock")).unwrap();
+    held.lock().unwrap();
     lists(&workspace, &keepers, 2, vec![entry("demo/executor-note", Action::Kill)]);
     let since = Instant::now();
     until(|| is_withdrawn(&workspace));
     assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    drop(held);
     workspace.write("go", "");
     let output = host.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
