@@ -2,7 +2,7 @@
 //!
 //! In -> out: a case -> the same text with what the programs said, how they ended and which files they changed.
 //! A case: `# words`, `given: SENTENCE`, `file PATH:` and an indented text, `remove: PATH`, `package: ID`,
-//! `run: [NAME=VALUE] PROGRAM ARGUMENTS` with `$RUN` for the newest run; under it `answer: WORD` (on a terminal),
+//! `run: [NAME=VALUE] PROGRAM ARGUMENTS` with `$RUN` for the newest run and `$SHA256(FILE)`; under it `answer: WORD` (typed),
 //! `until: TEXT` (then interrupted), `lines: N` (of standard output; the rest is not compared).
 //! Invariant: what stands under a `run:` is made by running it; a case passes if its text is what comes out.
 //! Not here: running (`case/play.rs`), placeholders (`case/shown.rs`), what `given:` means (`case/given.rs`).

@@ -7,7 +7,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::Workspace;
-use crate::under_root::{Keepers, beside};
 
 const WAIT_MAX: Duration = Duration::from_secs(60);
 const SLOW: &str = "- id: slow\n  command: [sleep, '600']\n";
@@ -73,19 +72,6 @@ impl Given {
                      [versions]\npatched = []\n```\n\n# It reads what is not there\n"
                 );
                 std::fs::write(folder.join("RUSTSEC-2026-0001.md"), text).unwrap();
-            }
-            "a host that trusts a root, and its lists as files" => {
-                let keepers = Keepers::of(workspace);
-                let (root, digest) = keepers.first();
-                for folder in ["publishers", "certifiers"] {
-                    std::fs::remove_dir_all(workspace.operator().join("trust").join(folder)).unwrap();
-                }
-                let root = beside(workspace, "root.dsse.json", &root);
-                workspace
-                    .host(&["plugin", "trust", root.to_str().unwrap_or_default(), "--sha256", &digest], 0);
-                let (list, fresh) = keepers.lists(1, Vec::new(), -60);
-                std::fs::write(workspace.path().join("revocations.dsse.json"), list).unwrap();
-                std::fs::write(workspace.path().join("freshness.dsse.json"), fresh).unwrap();
             }
             other => match other.strip_prefix("the operator lets in the guest ") {
                 Some(guest) => drop(workspace.admit_hostile(guest)),

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use orch_trust::digest::Sha256Digest;
+
 use super::Run;
 use super::terminal::Terminal;
 use crate::{Workspace, binary, root};
@@ -105,11 +107,21 @@ fn interrupt(child: &Child) {
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
 }
 
+/// The word, or the digest of the file that it names as `$SHA256(FILE)`.
+fn digest_of(word: &str, workspace: &Workspace) -> Result<String, String> {
+    let Some(file) = word.strip_prefix("$SHA256(").and_then(|rest| rest.strip_suffix(')')) else {
+        return Ok(word.to_owned());
+    };
+    let bytes = std::fs::read(workspace.path().join(file)).map_err(|error| format!("`{file}`: {error}"))?;
+    Ok(Sha256Digest::of(&bytes).to_string())
+}
+
 /// `NAME=VALUE … PROGRAM ARGUMENTS`, in the workspace.
 fn command(line: &str, workspace: &Workspace) -> Result<Command, String> {
     let newest = || workspace.reader().runs().unwrap().first().unwrap().id.clone();
     let said = if line.contains("$RUN") { line.replace("$RUN", &newest()) } else { line.to_owned() };
     let words = shlex::split(&said).ok_or_else(|| format!("`{line}` is no command line"))?;
+    let words: Vec<String> = words.iter().map(|word| digest_of(word, workspace)).collect::<Result<_, _>>()?;
     let is_variable = |word: &String| {
         word.split_once('=')
             .is_some_and(|(name, _)| name.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_'))
