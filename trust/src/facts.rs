@@ -23,6 +23,7 @@ const TABLES_MAX: u64 = 64;
 /// What all tables together may start with, in elements: what the engine gives a store.
 const TABLE_ELEMENTS_MAX: u64 = 200_000;
 const FUNCTIONS_MAX: u64 = 500_000;
+const NESTING_MAX: u64 = 32;
 const NAME_BYTES_MAX: usize = 1024;
 const CUSTOM_SECTIONS_MAX: u64 = 4096;
 
@@ -93,7 +94,7 @@ impl Facts {
             _ => return Err(not("it does not start like WebAssembly".to_owned())),
         }
         let mut facts = Self { size_bytes: bytes.len() as u64, ..Self::default() };
-        let mut nesting: Vec<Encoding> = Vec::new();
+        let mut nesting = vec![Encoding::Component];
         let mut ended_at = 0;
         for payload in Parser::new(0).parse_all(bytes) {
             let payload = payload.map_err(|error| not(error.to_string()))?;
@@ -123,22 +124,24 @@ impl Facts {
         let broken = |error: wasmparser::BinaryReaderError| not(error.to_string());
         let outermost = nesting.len() == 1;
         match payload {
-            Payload::Version { encoding, .. } => {
-                nesting.push(encoding);
-                if nesting.len() > 32 {
-                    return Err(Refusal::StructureTooLarge {
-                        what: "levels of nesting",
-                        found: 33,
-                        limit: 32,
-                    });
-                }
+            // What a section is for is what it holds: a component in a module's place would be counted as a module.
+            Payload::Version { encoding, .. } if nesting.last() != Some(&encoding) => {
+                return Err(not(
+                    "a section for a module holds a component, or the other way round".to_owned()
+                ));
             }
             Payload::End(offset) => {
                 nesting.pop();
                 *ended_at = offset;
             }
-            Payload::ModuleSection { .. } => count("modules", &mut self.modules, 1, MODULES_MAX)?,
-            Payload::ComponentSection { .. } => count("components", &mut self.components, 1, COMPONENTS_MAX)?,
+            Payload::ModuleSection { .. } => {
+                count("modules", &mut self.modules, 1, MODULES_MAX)?;
+                nest(nesting, Encoding::Module)?;
+            }
+            Payload::ComponentSection { .. } => {
+                count("components", &mut self.components, 1, COMPONENTS_MAX)?;
+                nest(nesting, Encoding::Component)?;
+            }
             Payload::ComponentImportSection(section) => {
                 for import in section {
                     let import = import.map_err(broken)?;
@@ -335,6 +338,11 @@ fn shown(name: &str) -> String {
 
 fn not(why: String) -> Refusal {
     Refusal::NotAComponent { why: why.chars().take(200).collect() }
+}
+
+fn nest(nesting: &mut Vec<Encoding>, inner: Encoding) -> Result<(), Refusal> {
+    nesting.push(inner);
+    limit("levels of nesting", nesting.len() as u64, NESTING_MAX)
 }
 
 fn limit(what: &'static str, found: u64, limit: u64) -> Result<(), Refusal> {

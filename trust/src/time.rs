@@ -5,7 +5,12 @@
 
 use std::fmt;
 
+use jiff::SignedDuration;
+use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
+
+/// Times are counted by the calendar: the library's points in time end a day before year 9999 does.
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// Seconds since 1970 UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -24,8 +29,8 @@ impl UnixSeconds {
 
     pub fn parse(text: &str) -> Result<Self, TimeText> {
         let wrong = || TimeText { found: text.chars().take(40).collect() };
-        let parsed: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
-        let time = Self(parsed.as_second());
+        let parsed: DateTime = text.strip_suffix('Z').ok_or_else(wrong)?.parse().map_err(|_| wrong())?;
+        let time = Self(parsed.duration_since(EPOCH).as_secs());
         match time.to_string() == text {
             true => Ok(time),
             false => Err(wrong()),
@@ -41,8 +46,7 @@ impl UnixSeconds {
 impl fmt::Display for UnixSeconds {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What no text can say is shown as the last or first time that one can, never as 1970.
-        let end = if self.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
-        let time = jiff::Timestamp::from_second(self.0).unwrap_or(end);
+        let time = EPOCH.saturating_add(SignedDuration::from_secs(self.0));
         write!(out, "{}", time.strftime("%Y-%m-%dT%H:%M:%SZ"))
     }
 }
@@ -63,7 +67,7 @@ impl From<UnixSeconds> for String {
 /// A day of the calendar, in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Day(jiff::civil::Date);
+pub struct Day(Date);
 
 /// A text that is no day.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -84,8 +88,7 @@ impl Day {
 
     /// Its first second.
     pub fn start(self) -> UnixSeconds {
-        let zoned = self.0.to_zoned(jiff::tz::TimeZone::UTC);
-        UnixSeconds(zoned.map(|zoned| zoned.timestamp().as_second()).unwrap_or_default())
+        UnixSeconds(self.0.to_datetime(Time::midnight()).duration_since(EPOCH).as_secs())
     }
 }
 
@@ -115,9 +118,20 @@ mod tests {
     #[test]
     fn reads_whole_seconds_in_utc_and_nothing_else() {
         assert_eq!(UnixSeconds::parse("1970-01-02T00:00:00Z"), Ok(UnixSeconds(86_400)));
-        for wrong in
-            ["1970-01-02T00:00:00+00:00", "1970-01-02T00:00:00.5Z", "1970-01-02", "", "2026-13-01T00:00:00Z"]
-        {
+        assert_eq!(UnixSeconds::parse("9999-12-31T23:59:59Z"), Ok(UnixSeconds(253_402_300_799)));
+        assert_eq!(UnixSeconds::parse("0000-03-01T00:00:00Z"), Ok(UnixSeconds(-62_162_035_200)));
+        assert_eq!(UnixSeconds(i64::MAX).to_string(), "9999-12-31T23:59:59Z");
+        for wrong in [
+            "10000-01-01T00:00:00Z",
+            "1970-01-02T23:59:60Z",
+            "1970-01-02T00:00:00",
+            "1970-01-02T00:00:00z",
+            "1970-01-02T00:00:00+00:00",
+            "1970-01-02T00:00:00.5Z",
+            "1970-01-02",
+            "",
+            "2026-13-01T00:00:00Z",
+        ] {
             assert!(UnixSeconds::parse(wrong).is_err(), "{wrong}");
         }
     }
@@ -125,6 +139,7 @@ mod tests {
     #[test]
     fn a_day_begins_at_midnight_in_utc() {
         assert_eq!(Day::parse("1970-01-02").map(Day::start), Ok(UnixSeconds(86_400)));
+        assert_eq!(Day::parse("9999-12-31").map(Day::start), Ok(UnixSeconds(253_402_214_400)));
         assert!(Day::parse("2026-08-21").unwrap() < Day::parse("2026-11-01").unwrap());
         for wrong in ["2026-8-21", "20260821", "2026-08-32", "2026-08-21T00:00:00Z", ""] {
             assert!(Day::parse(wrong).is_err(), "{wrong}");

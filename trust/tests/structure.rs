@@ -67,6 +67,18 @@ fn another_version_of_webassembly_is_called_that() {
 }
 
 #[test]
+fn a_section_holds_what_it_is_for() {
+    let (module, component) = (b"\0asm\x01\0\0\0", b"\0asm\x0d\0\x01\0");
+    assert_eq!(Facts::derive(&with_section(1, module)).unwrap().modules, 1);
+    assert_eq!(Facts::derive(&with_section(4, component)).unwrap().components, 1);
+    for bytes in [with_section(1, component), with_section(4, module)] {
+        let refusal = Facts::derive(&bytes).unwrap_err();
+        assert_eq!(refusal.code(), "not-a-component");
+        assert!(refusal.to_string().contains("the other way round"), "{refusal}");
+    }
+}
+
+#[test]
 fn names_and_counts_end_at_their_limits() {
     let code = |body: &str| {
         let bytes = wat::parse_str(format!("(component {body})")).unwrap();
