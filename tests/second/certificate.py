@@ -3,7 +3,7 @@
 import strict
 from answer import Malformed, need
 from envelope import SKEW, Envelope, Role, sha256
-from forms import DAY, is_digest, is_id, precedence, time, version
+from forms import DAY, day, is_commit, is_digest, is_id, precedence, time, version
 from root import LEVELS
 from shape import U32, U64, Maybe, kept, listing, nullable, one_of, parsed, record, text
 
@@ -34,6 +34,10 @@ CHECK = record(
     durationMs=U64,
     evidenceSha256=DIGEST,
 )
+DATABASE = record(sha256=DIGEST, date=parsed(day), advisories=U64, commit=Maybe(text()))
+INPUTS = record(
+    cargoLockSha256=Maybe(DIGEST), sourceCommit=Maybe(text()), advisoryDb=Maybe(DATABASE), rustc=Maybe(text())
+)
 STATEMENT = record(
     _type=text(),
     subject=SUBJECTS,
@@ -44,6 +48,7 @@ STATEMENT = record(
         level=one_of(*LEVELS),
         certifier=TOOL,
         environment=record(wasmtime=text(), target=text()),
+        inputs=Maybe(INPUTS),
         facts=FACTS,
         checks=listing(CHECK),
         measured=record(fuelMax=U64, memoryBytesMax=U64, hostCallsMax=U64, compileMs=U64),
@@ -57,7 +62,8 @@ STATEMENT = record(
 DAYS = {"local": 7, "certified": 90}
 # How many warnings a check may have; the others must pass.
 WARNINGS = {
-    "names": 2, "start-functions": 2, "secrets": 8, "dangerous-content": 1, "fuzz": 6, "determinism": 6, "api-compatibility": 16,
+    "names": 2, "start-functions": 2, "secrets": 8, "dangerous-content": 1, "fuzz": 6, "api-compatibility": 16,
+    "vulnerabilities": 5, "dependency-review": 1,
 }  # fmt: skip
 LOCAL = (
     "manifest names file-set component imports exports memory start-functions complexity custom-sections dependency-list sbom "
@@ -75,7 +81,7 @@ class Certificate:
         envelope = Envelope(data, "application/vnd.in-toto+json")
         keys = {key.id: key.public for key, _ in certifiers}
         signers = envelope.signers(keys, "certifier")
-        statement = envelope.says(STATEMENT, "https://in-toto.io/Statement/v1", "urn:orch:plugin-certification:v1")
+        statement, spelled = envelope.says(STATEMENT, "https://in-toto.io/Statement/v1", "urn:orch:plugin-certification:v1")
         need(len(signers) == 1, "envelope")
         self.key, self.level = next(one for one in certifiers if one[0].id == signers[0])
         self.says = said = statement["predicate"]
@@ -92,7 +98,9 @@ class Certificate:
         need(said["certifier"]["name"] == "orch-certify" and is_new_enough(said["certifier"]["version"]), "certificate")
         self.check_results(package.manifest["roles"])
         need(said["selfCheck"]["rejected"] == said["selfCheck"]["of"] > 0, "results")
-        need(self.results(statement) == said["resultDigest"], "results")
+        if said["level"] == "certified":
+            self.check_inputs(said.get("inputs", {}))
+        need(self.results(spelled["predicate"]) == said["resultDigest"], "results")
 
     def check_results(self, roles):
         checks = {check["id"]: check for check in self.says["checks"]}
@@ -106,14 +114,30 @@ class Certificate:
             need(check["status"] == "pass" or warned, "results")
             need(check["version"] >= 1 and check["lookedAt"] > 0, "results")
 
-    def results(self, statement):
-        """Digest over what every certifier with the same tools must find alike."""
-        said = statement["predicate"]
+    def check_inputs(self, inputs):
+        """Everything that was looked at is named, and the database was young enough when the checks ended."""
+        database = inputs.get("advisoryDb")
+        need("cargoLockSha256" in inputs and is_commit(inputs.get("sourceCommit", "")), "inputs")
+        need(database is not None and database["advisories"] > 0, "inputs")
+        need(database["date"] - DAY <= self.finished <= database["date"] + 30 * DAY, "inputs")
+
+    def check_source(self, release):
+        commit = self.says.get("inputs", {}).get("sourceCommit")
+        need(commit is None or commit == release.get("source", {}).get("commit"), "inputs")
+
+    def results(self, said):
+        """Digest over what every certifier that looked at the same things with the same tools must find alike."""
         outcome = lambda check: {
             **{name: check[name] for name in ("id", "version", "tool", "status", "lookedAt")},
             "findings": check.get("findings", []),
         }
-        found = {name: said[name] for name in ("id", "version", "level", "facts")}
+        found = {name: said[name] for name in ("id", "version", "level")}
+        if "inputs" in said:
+            alike = {name: value for name, value in said["inputs"].items() if name != "rustc"}
+            if "advisoryDb" in alike:
+                alike["advisoryDb"] = {name: one for name, one in alike["advisoryDb"].items() if name != "commit"}
+            found["inputs"] = alike
+        found["facts"] = said["facts"]
         found["checks"] = [outcome(check) for check in said["checks"]]
         found["self_check"] = said["selfCheck"]
         return sha256(strict.text_of(found).encode())

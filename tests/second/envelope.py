@@ -60,7 +60,7 @@ class Envelope:
         return found
 
     def says(self, shape, kind, predicate_type=None):
-        """What it says, read only now that somebody who counts has vouched for it."""
+        """What it says, and how it spells that; read only now that somebody who counts has vouched for it."""
         try:
             value = strict.read(self.payload)
             read = shape(value, True)
@@ -68,7 +68,7 @@ class Envelope:
             need(strict.text_of(value).encode() == self.payload, "envelope")
         except Malformed as error:
             raise Refused("envelope") from error
-        return read
+        return read, value
 
 
 class Key:

@@ -19,6 +19,16 @@ TIME = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9
 COMPARATOR = re.compile(r"(<=|>=|<|>|=)(.+)")
 
 
+def is_commit(text):
+    return re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", text) is not None
+
+
+def day(text):
+    """The first second of a date."""
+    form(re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text) is not None, "day")
+    return time(f"{text}T00:00:00Z")
+
+
 def decode64(text):
     """Bytes of the standard alphabet, padded, with nothing in the unused bits."""
     try:

@@ -5,7 +5,7 @@ import re
 import permissions
 import strict
 from answer import Malformed, Refused, form
-from forms import NUMBER, LABEL, is_digest, is_id, is_name, version
+from forms import LABEL, is_digest, is_id, is_name, version
 from shape import U64, Default, kept, listing, number, one_of, record, text
 
 ROLES = ("planner", "executor", "reflector", "auditor", "verifier", "service")

@@ -9,8 +9,8 @@ import permissions
 from answer import Malformed, Refused, need
 from certificate import SUBJECTS, Certificate
 from component import Facts
-from envelope import SKEW, Envelope, Key, Role, public_key, sha256
-from forms import covers, is_digest, is_id, time, version
+from envelope import SKEW, Envelope, Key, public_key, sha256
+from forms import covers, is_id, time, version
 from root import DIGEST, JOB, TIME, Anchor
 from shape import U64, Maybe, kept, one_of, record, text
 
@@ -130,6 +130,8 @@ class Admission:
         files = package.envelopes("certificates")
         self.certificates = [Certificate(package, name, data, self.certifiers, now) for name, data in files]
         signed = [one.key.id for one in self.certificates] + self.signers
+        for one in self.certificates:
+            one.check_source(self.release)
         need(set(self.delegated) <= set(signed), "delegation")
         agreed = certificate.agree(self.certificates, self.certifiers, self.wanted, [], now)
         facts = Facts(package.files["component.wasm"]).as_json()
@@ -144,7 +146,7 @@ class Admission:
         role = root and root.issuer
         envelope = Envelope(data, "application/vnd.orch.delegation+json")
         signers = envelope.signers(role.publics() if role else {}, "delegation")
-        said = envelope.says(DELEGATION, "delegation/v1")
+        said, _ = envelope.says(DELEGATION, "delegation/v1")
         issued, expires = said["issued"], said["expires"]
         need(role.is_enough([(keyid, issued) for keyid in signers], self.now), "delegation")
         most = root.document["roles"]["ci-issuer"]["maxLifetime"]
@@ -173,7 +175,7 @@ class Admission:
         envelope = Envelope(package.files["release.dsse.json"], "application/vnd.in-toto+json")
         keys = {one.key.id: one.key.public for one in self.publishers}
         self.signers = envelope.signers(keys, "publisher")
-        statement = envelope.says(RELEASE, "https://in-toto.io/Statement/v1", "urn:orch:plugin-release:v1")
+        statement, _ = envelope.says(RELEASE, "https://in-toto.io/Statement/v1", "urn:orch:plugin-release:v1")
         self.release = said = statement["predicate"]
         longest = max((one.reach(package.id) for one in self.publishers), default=0)
         owners = []

@@ -2,19 +2,22 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use orch_tests::catalogue::ATTACKS;
 use orch_tests::second::attacks::LEFT_OUT;
-use orch_tests::second::{all, python};
+use orch_tests::second::{Case, all, python};
 
 /// The fewest cases of an attack.
 const EACH: usize = 10;
 
+static CASES: LazyLock<Vec<Case>> = LazyLock::new(all);
+
 #[test]
 fn a_second_verifier_agrees_on_every_case_and_on_the_family_of_each_refusal() {
-    let cases = all();
+    let cases = &*CASES;
     let first: Vec<_> = cases.iter().map(|case| case.judge()).collect();
-    let second = python::answers(&cases);
+    let second = python::answers(cases);
     let (mut faults, mut families) = (Vec::new(), BTreeMap::<String, usize>::new());
     for ((case, (one, code)), other) in cases.iter().zip(&first).zip(&second) {
         let shown = format!("{} {}", case.attack, case.about);
@@ -34,8 +37,8 @@ fn a_second_verifier_agrees_on_every_case_and_on_the_family_of_each_refusal() {
 #[test]
 fn every_attack_has_ten_different_cases_or_a_reason_why_not() {
     let mut distinct = BTreeMap::<&str, BTreeSet<String>>::new();
-    for case in all() {
-        let mut line = serde_json::to_value(&case).unwrap();
+    for case in &*CASES {
+        let mut line = serde_json::to_value(case).unwrap();
         line["about"] = "".into();
         distinct.entry(case.attack).or_default().insert(line.to_string());
     }

@@ -24,7 +24,6 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ("P8", "archives are not read"),
     ("W12", "lists of dependencies are read by the certifier's checks, not by a load"),
     ("C6", "a certificate names no list of checks: the host applies its own"),
-    ("C9", "advisories are read by the certifier's checks, not by a load"),
     ("R1", "about files that change between two reads"),
     ("R2", "about native code, which only the host has"),
     ("R3", "about native code, which only the host has"),

@@ -335,6 +335,7 @@ fn good_certificate(release: &Release, facts: &Facts, roles: &[Role]) -> Certifi
         level: Level::Local,
         certifier: tool.clone(),
         environment: Environment { wasmtime: "48.0.8".into(), target: "x86_64-unknown-linux-gnu".into() },
+        inputs: None,
         facts: facts.clone(),
         checks: checks(Level::Local, roles, &tool),
         measured: Measured::default(),

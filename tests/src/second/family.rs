@@ -145,6 +145,10 @@ pub const FAMILIES: &[(&str, &[&str])] = &[
             "result-digest",
         ],
     ),
+    (
+        "inputs",
+        &["certificate-inputs", "advisory-db-too-old", "advisory-db-from-the-future", "source-other-commit"],
+    ),
     ("agreement", &["certificate-missing", "certificate-threshold", "certificates-disagree"]),
     (
         "component",

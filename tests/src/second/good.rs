@@ -10,8 +10,10 @@ use orch_trust::authority::Level;
 use orch_trust::certificate::CheckStatus;
 use orch_trust::delegation::{DelegationDocument, Purpose};
 use orch_trust::digest::Sha256Digest;
+use orch_trust::inputs::{AdvisoryDb, Inputs};
 use orch_trust::permission::Permissions;
 use orch_trust::release::{Release, Source};
+use orch_trust::time::Day;
 use serde_json::{Value, json};
 
 use super::case::{Approved, Case, Denied, Operator, Party};
@@ -235,14 +237,33 @@ pub fn delegated(number: usize) -> Draft {
     draft
 }
 
-/// With a certificate of every check that there will be.
+/// What a certifier looked at beside the package.
+fn inputs(commit: &str, date: &str) -> Inputs {
+    Inputs {
+        cargo_lock_sha256: Some(Sha256Digest::of(b"lock")),
+        source_commit: Some(commit.to_owned()),
+        advisory_db: Some(AdvisoryDb {
+            sha256: Sha256Digest::of(b"database"),
+            date: Day::parse(date).unwrap(),
+            advisories: 1205,
+            commit: Some("main".into()),
+        }),
+        rustc: Some("1.95.0".into()),
+    }
+}
+
+/// With a certificate of all checks; now is the 15th of January 2027, at eight in the morning.
 pub fn fully_certified(number: usize) -> Draft {
     let mut draft = plain(number);
     draft.certificates.truncate(1);
     draft.operator.threshold = 1;
     draft.operator.level = Level::Certified;
-    draft.certificate(0, |certificate| {
+    let commit = "c0ffee".repeat(6) + "cafe";
+    draft.release.source =
+        Some(Source { uri: "git+https://git.example/acme".into(), commit: commit.clone() });
+    draft.certificate(0, move |certificate| {
         certificate.level = Level::Certified;
+        certificate.inputs = Some(inputs(&commit, "2027-01-10"));
         let ids: Vec<String> = certificate.checks.iter().map(|check| check.id.clone()).collect();
         let more = checks(Level::Certified, &[], &certificate.certifier);
         certificate.checks.extend(more.into_iter().filter(|check| !ids.contains(&check.id)));

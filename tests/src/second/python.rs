@@ -17,8 +17,17 @@ fn python() -> PathBuf {
     if made.exists() { made } else { "python3".into() }
 }
 
-/// What the second verifier says to each.
+/// What the second verifier says to each. Two processes share the work.
 pub fn answers(cases: &[Case]) -> Vec<Answer> {
+    let (one, other) = cases.split_at(cases.len() / 2);
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| ask(one));
+        let second = ask(other);
+        [first.join().unwrap(), second].concat()
+    })
+}
+
+fn ask(cases: &[Case]) -> Vec<Answer> {
     let program = python();
     let shown = program.display();
     let has = Command::new(&program).args(["-c", "import cryptography"]).output();
