@@ -1,4 +1,4 @@
-"""How this verifier says no: with the family of the reason, never with a boolean that somebody may forget to look at."""
+"""How this verifier says no: with the family of the reason, never with a boolean that somebody may forget."""
 
 
 class Refused(Exception):

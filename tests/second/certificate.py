@@ -62,12 +62,13 @@ STATEMENT = record(
 DAYS = {"local": 7, "certified": 90}
 # How many warnings a check may have; the others must pass.
 WARNINGS = {
-    "names": 2, "start-functions": 2, "secrets": 8, "dangerous-content": 1, "fuzz": 6, "api-compatibility": 16,
-    "vulnerabilities": 5, "dependency-review": 1,
+    "names": 2, "start-functions": 2, "secrets": 8, "dangerous-content": 1, "fuzz": 6,
+    "api-compatibility": 16, "vulnerabilities": 5, "dependency-review": 1,
 }  # fmt: skip
 LOCAL = (
-    "manifest names file-set component imports exports memory start-functions complexity custom-sections dependency-list sbom "
-    "secrets dangerous-content fuzz permission-probe determinism resource-profile isolation self-check"
+    "manifest names file-set component imports exports memory start-functions complexity custom-sections "
+    "dependency-list sbom secrets dangerous-content fuzz permission-probe determinism resource-profile isolation "
+    "self-check"
 ).split()
 CERTIFIED = (
     "api-compatibility dependency-match vulnerabilities licences dependency-review reproducible-build provenance"
@@ -81,7 +82,8 @@ class Certificate:
         envelope = Envelope(data, "application/vnd.in-toto+json")
         keys = {key.id: key.public for key, _ in certifiers}
         signers = envelope.signers(keys, "certifier")
-        statement, spelled = envelope.says(STATEMENT, "https://in-toto.io/Statement/v1", "urn:orch:plugin-certification:v1")
+        kind, predicate = "https://in-toto.io/Statement/v1", "urn:orch:plugin-certification:v1"
+        statement, spelled = envelope.says(STATEMENT, kind, predicate)
         need(len(signers) == 1, "envelope")
         self.key, self.level = next(one for one in certifiers if one[0].id == signers[0])
         self.says = said = statement["predicate"]
@@ -152,11 +154,9 @@ def is_new_enough(text):
 
 def agree(certificates, certifiers, wanted, set_aside, now):
     """The highest level that enough of them agree on, and the last second in which enough are valid."""
-    counted = [
-        one
-        for one in certificates
-        if LEVELS.index(one.says["level"]) >= LEVELS.index(wanted["level"]) and now <= one.until and one.key.id not in set_aside
-    ]
+    least = LEVELS.index(wanted["level"])
+    high = [one for one in certificates if LEVELS.index(one.says["level"]) >= least]
+    counted = [one for one in high if one.key.id not in set_aside]
     need(counted, "agreement")
     distinct = list({key.id: key for key, _ in reversed(certifiers)}.values())
     role = Role(wanted["threshold"], distinct, wanted["independent"])

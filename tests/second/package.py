@@ -52,7 +52,8 @@ class Publisher:
         self.key, self.namespaces, self.maximum, self.roles, self.threshold = key, namespaces, maximum, roles, threshold
 
     def reach(self, plugin):
-        return max((len(one) for one in self.namespaces if one.endswith("/") and f"{plugin}/".startswith(one)), default=0)
+        holds = [one for one in self.namespaces if one.endswith("/") and f"{plugin}/".startswith(one)]
+        return max(map(len, holds), default=0)
 
 
 def of_namespace(entry, key):
@@ -180,7 +181,8 @@ class Admission:
         longest = max((one.reach(package.id) for one in self.publishers), default=0)
         owners = []
         for keyid in self.signers:
-            mine = [one for one in self.publishers if one.key.id == keyid and longest and one.reach(package.id) == longest]
+            owns = lambda one: longest > 0 and one.reach(package.id) == longest
+            mine = [one for one in self.publishers if one.key.id == keyid and owns(one)]
             need(mine, "publisher")
             fault = mine[0].key.fault(said["issuedAt"], now)
             need(fault != "late", "delegation")
@@ -233,7 +235,7 @@ class Admission:
         return agreed
 
     def hits(self, entry):
-        """What this entry is about: nothing for the whole package, else the key of each certificate that it sets aside."""
+        """What this entry is about: None for the whole package, else the key of each certificate that it sets aside."""
         package = self.package
         ((kind, said),) = entry["what"].items()
         if kind == "file":
@@ -251,7 +253,8 @@ class Admission:
             tool = lambda one: one.says["certifier"]
             by = lambda one: tool(one)["name"] == said["name"] and covers(said["versions"], tool(one)["version"])
             return [one.key.id for one in self.certificates if by(one) and ran(one)]
-        found = [one.get("version") for one in components(package.files["sbom.cdx.json"]) if one["name"] == said["crate"]]
+        made_of = components(package.files["sbom.cdx.json"])
+        found = [one.get("version") for one in made_of if one["name"] == said["crate"]]
         return [None] if any(one is None or covers(said["versions"], one) for one in found) else []
 
     def check_grant(self):
@@ -279,7 +282,8 @@ def components(data):
         level = ([described] if described is not None else []) + document["components"]
         found = []
         for _ in range(64):
-            need(all(isinstance(one["name"], str) and isinstance(one.get("version"), str | None) for one in level), "revoked")
+            need(all(isinstance(one["name"], str) for one in level), "revoked")
+            need(all(isinstance(one.get("version"), str | None) for one in level), "revoked")
             found += level
             level = [inner for one in level for inner in one.get("components", [])]
             need(len(found) <= 100_000, "revoked")

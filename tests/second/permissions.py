@@ -78,7 +78,10 @@ FORMS = {
 
 def check_form(asked):
     """Every entry means what it says by its text alone."""
-    lists = [(path, asked.get(path.split(".")[0], {}).get(path.split(".")[1], []), fits) for path, fits in FORMS.items()]
+    lists = []
+    for path, fits in FORMS.items():
+        name, _, field = path.partition(".")
+        lists.append((path, asked.get(name, {}).get(field, []), fits))
     uses = asked.get("secrets", {}).get("use", [])
     lists += [("", [one["name"] for one in uses], is_name), ("", [one["host"] for one in uses], is_host)]
     for path, entries, fits in lists:

@@ -190,7 +190,8 @@ class Lists:
         self.fresh = (self.document["version"], envelope.sha256)
 
     def revokes(self, keyid, at):
-        keys = [entry["what"]["key"] for entry in self.list["entries"] if "key" in entry["what"] and entry["action"] != "warn"]
+        entries = [entry["what"] for entry in self.list["entries"] if entry["action"] != "warn"]
+        keys = [what["key"] for what in entries if "key" in what]
         return any(one["keyid"] == keyid and at >= one["invalidAfter"] for one in keys)
 
     def check(self, root, now):

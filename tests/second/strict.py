@@ -18,7 +18,8 @@ def read(data):
     form(not text.startswith("\ufeff"), "byte order mark")
     form(depth(text) <= DEPTH_MAX, "too deep")
     try:
-        value = json.loads(text, object_pairs_hook=once, parse_int=integer, parse_float=no_number, parse_constant=no_number)
+        hooks = {"parse_int": integer, "parse_float": no_number, "parse_constant": no_number}
+        value = json.loads(text, object_pairs_hook=once, **hooks)
         text_of(value).encode("utf-8")
     except (ValueError, RecursionError) as error:
         # A lone surrogate is a ValueError too, when it is encoded.

@@ -19,7 +19,9 @@ pub(crate) fn prepare(root: &Path) -> anyhow::Result<()> {
     }
     step::timed("Python's `cryptography` for the second verifier, into target/second-verifier", || {
         let make = ["-m", "venv", "--clear"];
-        step::run("the virtual environment", Command::new("python3").args(make).arg(&folder))?;
+        step::run("the virtual environment", Command::new("python3").args(make).arg(&folder)).context(
+            "Debian's `python3-venv` makes one possible, `python3-cryptography` makes it needless",
+        )?;
         let install = ["-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r"];
         let mut pip = Command::new(folder.join("bin/python"));
         step::run("pip", pip.args(install).arg(root.join("tests/second/requirements.txt")))?;
