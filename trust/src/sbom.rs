@@ -8,6 +8,7 @@
 use serde::Deserialize;
 
 use crate::refusal::Refusal;
+use crate::strict_json::Object;
 
 const COMPONENTS_MAX: usize = 100_000;
 const DEPTH_MAX: usize = 64;
@@ -24,13 +25,13 @@ pub struct Component {
 struct Document {
     bom_format: String,
     #[serde(default)]
-    metadata: Metadata,
-    components: Vec<ComponentText>,
+    metadata: Object<Metadata>,
+    components: Vec<Object<ComponentText>>,
 }
 
 #[derive(Default, Deserialize)]
 struct Metadata {
-    component: Option<ComponentText>,
+    component: Option<Object<ComponentText>>,
 }
 
 #[derive(Deserialize)]
@@ -38,7 +39,7 @@ struct ComponentText {
     name: String,
     version: Option<String>,
     #[serde(default)]
-    components: Vec<Self>,
+    components: Vec<Object<Self>>,
 }
 
 /// Every component that the file names.
@@ -47,16 +48,19 @@ struct ComponentText {
 /// `SbomUnreadable`.
 pub fn components(bytes: &[u8]) -> Result<Vec<Component>, Refusal> {
     let unreadable = |why: String| Refusal::SbomUnreadable { why };
-    let document: Document = serde_json::from_slice(bytes).map_err(|error| unreadable(error.to_string()))?;
+    // What is passed over is text too.
+    let text = std::str::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
+    let Object(document): Object<Document> =
+        serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
     if document.bom_format != "CycloneDX" {
         return Err(unreadable("`bomFormat` is not `CycloneDX`".to_owned()));
     }
     let mut found = Vec::new();
-    let mut level: Vec<ComponentText> =
-        document.metadata.component.into_iter().chain(document.components).collect();
+    let Object(Metadata { component }) = document.metadata;
+    let mut level: Vec<Object<ComponentText>> = component.into_iter().chain(document.components).collect();
     for _ in 0..DEPTH_MAX {
         let mut inner = Vec::new();
-        for ComponentText { name, version, components } in level {
+        for Object(ComponentText { name, version, components }) in level {
             found.push(Component { name, version });
             inner.extend(components);
         }
@@ -101,7 +105,12 @@ mod tests {
             r#"{"bomFormat":"CycloneDX","components":[{"version":"1.0.0"}]}"#,
             r#"{"bomFormat":"CycloneDX","components":[],"components":[]}"#,
             r#"{"bomFormat":"CycloneDX","components":[]} x"#,
+            r#"["CycloneDX",{},[]]"#,
+            r#"{"bomFormat":"CycloneDX","metadata":[null],"components":[]}"#,
+            r#"{"bomFormat":"CycloneDX","components":[["a",null,[]]]}"#,
         ];
+        let latin1 = b"{\"bomFormat\":\"CycloneDX\",\"note\":\"\xfc\",\"components\":[]}";
+        assert_eq!(components(latin1).unwrap_err().code(), "sbom-unreadable");
         let many = |count: usize| {
             let one = vec![r#"{"name":"a"}"#; count].join(",");
             format!(r#"{{"bomFormat":"CycloneDX","components":[{one}]}}"#)

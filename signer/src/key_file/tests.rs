@@ -77,8 +77,13 @@ fn other_contents_are_no_keys() {
         fs::write(&path, wrong).unwrap();
         assert_eq!(code(&path), Some("key-file-malformed"), "{wrong}");
     }
-    fs::write(&path, b"\xff\xfe").unwrap();
-    assert_eq!(code(&path), Some("key-file-malformed"));
+    // serde alone would take the fields in a row.
+    let seed = good.rsplit('"').nth(1).unwrap();
+    let row = format!(r#"["orch-secret-key",1,"publisher","{seed}"]"#);
+    for wrong in [&b"\xff\xfe"[..], row.as_bytes()] {
+        fs::write(&path, wrong).unwrap();
+        assert_eq!(code(&path), Some("key-file-malformed"));
+    }
 }
 
 #[test]
