@@ -11,18 +11,28 @@ use orch_trust::release::{self, Release};
 
 use crate::package::{NOW, good};
 
-const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+const STATEMENT: &str = "application/vnd.in-toto+json";
 
 /// The canonical envelope of any payload, written without the code under test.
-fn envelope(payload: &[u8], key: &SecretKey) -> Vec<u8> {
-    let head = format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len());
+pub(crate) fn envelope(payload_type: &str, payload: &[u8], key: &SecretKey) -> Vec<u8> {
+    let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
     let signature = key.sign(&[head.as_bytes(), payload].concat());
     let (payload, signature) = (base64_encode(payload), base64_encode(&signature));
     let id = key.public().id();
     let text = format!(
-        r#"{{"payloadType":"{PAYLOAD_TYPE}","payload":"{payload}","signatures":[{{"keyid":"{id}","sig":"{signature}"}}]}}"#
+        r#"{{"payloadType":"{payload_type}","payload":"{payload}","signatures":[{{"keyid":"{id}","sig":"{signature}"}}]}}"#
     );
     format!("{text}\n").into_bytes()
+}
+
+/// Asserts that a bit changed here or there is refused; where, hangs on the bytes.
+pub(crate) fn assert_bound(bytes: &[u8], is_taken: impl Fn(&[u8]) -> bool) {
+    for dice in Sha256Digest::of(bytes).as_bytes().chunks_exact(8).take(3) {
+        let place = u32::from_le_bytes([dice[0], dice[1], dice[2], dice[3]]) as usize % bytes.len();
+        let mut changed = bytes.to_vec();
+        changed[place] ^= 1 << (dice[4] % 8);
+        assert!(!is_taken(&changed), "byte {place} can be changed");
+    }
 }
 
 /// True if the package with this file comes past that step of admission.
@@ -35,7 +45,7 @@ fn passes(name: &str, envelope: &[u8], step: Step) -> bool {
 
 /// A release that is taken is about this plugin now, and is the one text of what it says.
 pub(crate) fn release(payload: &[u8]) -> bool {
-    let bytes = envelope(payload, &good().publisher);
+    let bytes = envelope(STATEMENT, payload, &good().publisher);
     if !passes("release.dsse.json", &bytes, Step::Release) {
         return false;
     }
@@ -43,13 +53,14 @@ pub(crate) fn release(payload: &[u8]) -> bool {
     assert_eq!((&release.id, &release.version), (&good().manifest.id, &good().manifest.version));
     assert!(release.not_after >= NOW && release.issued_at <= NOW.plus(300));
     assert_subjects(payload);
+    assert_bound(&bytes, |changed| passes("release.dsse.json", changed, Step::Release));
     assert_eq!(release::sign(&good().package, release, &good().publisher).unwrap(), bytes, "one text");
     true
 }
 
 /// A certificate that is taken has every check of our own list, passed, once, in time.
 pub(crate) fn certificate(payload: &[u8]) -> bool {
-    let bytes = envelope(payload, &good().certifier);
+    let bytes = envelope(STATEMENT, payload, &good().certifier);
     let name = format!("certificates/{}.dsse.json", good().certifier.public().id().short());
     if !passes(&name, &bytes, Step::Certificate) {
         return false;
@@ -69,6 +80,7 @@ pub(crate) fn certificate(payload: &[u8]) -> bool {
     let bad = |status| matches!(status, CheckStatus::Fail | CheckStatus::Error);
     assert!(found.checks.iter().all(|check| !bad(check.status)));
     assert_subjects(payload);
+    assert_bound(&bytes, |changed| passes(&name, changed, Step::Certificate));
     assert_eq!(
         certificate::sign(&good().package, found, &good().certifier).unwrap(),
         (name, bytes),

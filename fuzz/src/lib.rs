@@ -12,18 +12,22 @@
     reason = "a target speaks by panicking"
 )]
 
+mod address;
+mod anchor;
 #[cfg(feature = "engine")]
 mod author;
 #[cfg(feature = "engine")]
 mod certify;
 mod component;
+mod course;
 mod envelope;
+mod foreign;
 mod import;
 mod journal;
 mod json;
-#[cfg(feature = "engine")]
 mod keys;
 mod manifest;
+mod materials;
 mod names;
 mod operator;
 mod package;
@@ -83,6 +87,53 @@ pub const TARGETS: &[Target] = &[
         valid: envelope::valid_certificate,
     },
     Target {
+        name: "trust-root",
+        sources: &[
+            "trust/src/root.rs",
+            "trust/src/root/document.rs",
+            "trust/src/threshold.rs",
+            "trust/src/period.rs",
+        ],
+        run: anchor::trust_root,
+        valid: anchor::valid_root,
+    },
+    Target {
+        name: "freshness",
+        sources: &["trust/src/freshness.rs", "trust/src/period.rs"],
+        run: anchor::freshness,
+        valid: anchor::valid_freshness,
+    },
+    Target {
+        name: "revocations",
+        sources: &["trust/src/revocation.rs", "trust/src/version_range.rs"],
+        run: anchor::revocations,
+        valid: anchor::valid_revocations,
+    },
+    Target {
+        name: "delegation",
+        sources: &["trust/src/delegation.rs"],
+        run: anchor::delegation,
+        valid: anchor::valid_delegation,
+    },
+    Target {
+        name: "trust-state",
+        sources: &["trust/src/state.rs"],
+        run: anchor::trust_state,
+        valid: anchor::valid_state,
+    },
+    Target {
+        name: "trust-course",
+        sources: &["trust/src/state.rs"],
+        run: course::course,
+        valid: course::valid,
+    },
+    Target {
+        name: "sbom",
+        sources: &["trust/src/sbom.rs"],
+        run: materials::bill,
+        valid: materials::valid_bill,
+    },
+    Target {
         name: "component",
         sources: &["trust/src/facts.rs", "trust/src/interfaces.rs"],
         run: component::component,
@@ -124,6 +175,12 @@ pub const TARGETS: &[Target] = &[
         run: operator::lock,
         valid: operator::valid_lock,
     },
+    Target {
+        name: "denied",
+        sources: &["trust/src/denial.rs"],
+        run: operator::denied,
+        valid: operator::valid_denied,
+    },
     #[cfg(feature = "engine")]
     Target {
         name: "workspace",
@@ -131,12 +188,35 @@ pub const TARGETS: &[Target] = &[
         run: workspace::config,
         valid: workspace::valid,
     },
-    #[cfg(feature = "engine")]
     Target {
         name: "key-file",
-        sources: &["signer/src/key_file.rs"],
+        sources: &[
+            "signer/src/key_file.rs",
+            "signer/src/key_file/seed.rs",
+            "signer/src/key_file/pkcs8.rs",
+            "signer/src/key_file/openssh.rs",
+            "signer/src/key_file/minisign.rs",
+        ],
         run: keys::key_file,
         valid: keys::valid,
+    },
+    Target {
+        name: "public-key",
+        sources: &["signer/src/public_key.rs"],
+        run: foreign::public_key,
+        valid: foreign::valid_public_key,
+    },
+    Target {
+        name: "foreign-signature",
+        sources: &["signer/src/foreign.rs", "signer/src/foreign/minisign.rs", "signer/src/foreign/sshsig.rs"],
+        run: foreign::signature,
+        valid: foreign::valid_signature,
+    },
+    Target {
+        name: "signer-address",
+        sources: &["signer/src/address.rs"],
+        run: address::address,
+        valid: address::valid,
     },
     Target {
         name: "task-file",
@@ -195,6 +275,13 @@ pub const TARGETS: &[Target] = &[
         sources: &["certify/src/statement.rs"],
         run: certify::statement,
         valid: certify::valid_statement,
+    },
+    #[cfg(feature = "engine")]
+    Target {
+        name: "dependency-list",
+        sources: &["certify/src/check/dependency_list.rs"],
+        run: materials::dependency_list,
+        valid: materials::valid_list,
     },
     #[cfg(feature = "engine")]
     Target {

@@ -2,10 +2,12 @@
 
 use orch_trust::approval::Approval;
 use orch_trust::authority::{Certifier, Publisher};
+use orch_trust::denial::{Denial, Denials, Denied};
+use orch_trust::digest::Sha256Digest;
 use orch_trust::key::SecretKey;
 use orch_trust::lock::Lock;
 use orch_trust::name::PluginId;
-use orch_trust::policy::{Policy, entry_for};
+use orch_trust::policy::{Deny, Policy, entry_for};
 
 use crate::package::{NOW, good};
 use crate::permission::EVERYTHING;
@@ -75,6 +77,24 @@ pub(crate) fn lock(bytes: &[u8]) -> bool {
     true
 }
 
+/// What is denied is read as it was written, and joins a policy one for one; what is taken back is not denied.
+pub(crate) fn denied(bytes: &[u8]) -> bool {
+    let Some(denials) = text(bytes).and_then(|text| Denials::parse(text).ok()) else { return false };
+    assert_eq!(Denials::parse(&denials.render()).expect("our own text is read"), denials);
+    let mut deny = Deny::default();
+    denials.join(&mut deny);
+    assert_eq!(deny.ids.len() + deny.digests.len() + deny.keys.len(), denials.denied.len());
+    let mut fewer = denials.clone();
+    for one in &denials.denied {
+        assert!(one.reason.chars().count() <= 200);
+        assert!(!fewer.add(one.clone()), "it is denied already");
+        fewer.remove(&one.what);
+        assert!(fewer.add(one.clone()) && fewer.remove(&one.what));
+    }
+    assert_eq!(fewer, Denials::default());
+    true
+}
+
 fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
@@ -114,4 +134,15 @@ pub(crate) fn valid_lock() -> Vec<(&'static str, Vec<u8>)> {
     let mut lock = Lock::default();
     lock.pin(&good().manifest, &good().package);
     vec![("valid", lock.render().into_bytes())]
+}
+
+pub(crate) fn valid_denied() -> Vec<(&'static str, Vec<u8>)> {
+    let digest = Sha256Digest::of(b"x");
+    let all = [Denied::Id(good().manifest.id.clone()), Denied::Sha256(digest), Denied::Key(digest)];
+    let one = |what| Denial { what, reason: "it \"deletes\"\nfiles".to_owned(), at: NOW };
+    let denials = Denials { denied: all.map(one).into() };
+    vec![
+        ("valid", denials.render().into_bytes()),
+        ("valid-nothing", Denials::default().render().into_bytes()),
+    ]
 }

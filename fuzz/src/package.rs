@@ -10,7 +10,7 @@ use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
 use orch_trust::release::Release;
 
-pub(crate) use make::{Files, NOW};
+pub(crate) use make::{DAY, Files, NOW};
 
 #[path = "../../trust/tests/admission/make.rs"]
 mod make;

@@ -21,6 +21,9 @@ const TABLE: &str = "| mutant | how often | why it stays |";
 
 #[derive(Args)]
 pub(crate) struct MutantsArgs {
+    /// Leave out tests with this in their name: long ones, that find what others find too
+    #[arg(long, value_name = "TEST")]
+    skip: Vec<String>,
     /// Files, from the checkout's root; all of `trust/src` if none is named
     files: Vec<String>,
 }
@@ -46,6 +49,13 @@ pub(crate) fn run(root: &Path, args: &MutantsArgs) -> anyhow::Result<()> {
     mutants.args(["--no-times", "--cargo-test-arg=--lib", "--cargo-test-arg=--tests", "--output"]).arg(&out);
     for file in &args.files {
         mutants.arg("--file").arg(file);
+    }
+    if !args.skip.is_empty() {
+        // Past cargo-mutants and past cargo, to the tests themselves.
+        mutants.args(["--", "--"]);
+    }
+    for test in &args.skip {
+        mutants.arg("--skip").arg(test);
     }
     // 0: all caught; 2: some survive; 3: some ran out of time. What survives is judged below.
     let code = step::timed("mutants of trust", || step::status("mutants", &mut mutants))?;
