@@ -22,7 +22,8 @@ fn enlarge(package: &Path, keys: &Path) {
     // The bill of materials names the component by its digest.
     let before = Sha256Digest::of(&fs::read(package.join("component.wasm")).unwrap()).to_string();
     let after = Sha256Digest::of(&component).to_string();
-    let sbom = fs::read_to_string(package.join("sbom.cdx.json")).unwrap().replace(&before, &after).into_bytes();
+    let sbom =
+        fs::read_to_string(package.join("sbom.cdx.json")).unwrap().replace(&before, &after).into_bytes();
     for (name, bytes) in [("component.wasm", component), ("sbom.cdx.json", sbom)] {
         for file in manifest["integrity"]["files"].as_array_mut().unwrap() {
             if file["path"] == name {

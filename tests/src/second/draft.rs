@@ -339,7 +339,6 @@ fn good_certificate(release: &Release, facts: &Facts, roles: &[Role]) -> Certifi
         facts: facts.clone(),
         checks: checks(Level::Local, roles, &tool),
         measured: Measured::default(),
-        inputs: None,
         self_check: SelfCheck { corpus_sha256: Sha256Digest::of(b"corpus"), rejected: 9, of: 9 },
         result_digest: Sha256Digest::of(b""),
         started_at: NOW.plus(-100),
