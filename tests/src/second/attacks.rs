@@ -7,6 +7,7 @@
 mod certification;
 mod component;
 mod files;
+mod grants;
 mod json;
 mod keys;
 mod roots;
@@ -96,5 +97,6 @@ pub fn cases() -> Vec<Case> {
     json::add(&mut cases);
     component::add(&mut cases);
     certification::add(&mut cases);
+    grants::add(&mut cases);
     cases.made
 }

@@ -171,10 +171,13 @@ fn spelled(open: &Open) -> Vec<u8> {
     .into_bytes()
 }
 
+/// What is done to something before it is written.
+pub type Edit<T> = Box<dyn FnOnce(&mut T)>;
+
 /// A certificate before it is signed.
 pub struct Certify {
     pub by: u8,
-    pub edits: Vec<Box<dyn FnOnce(&mut Certificate)>>,
+    pub edits: Vec<Edit<Certificate>>,
     /// The result digest is made before the edits.
     pub stale_digest: bool,
 }
@@ -193,7 +196,7 @@ pub struct Draft {
     /// Every file but manifest, component and envelopes.
     pub documents: BTreeMap<&'static str, Vec<u8>>,
     /// Files as they are when the statements are written, if those say something else.
-    pub subjects: Option<Box<dyn FnOnce(&mut Vec<Subject>)>>,
+    pub subjects: Option<Edit<Vec<Subject>>>,
     pub release: Release,
     pub release_by: Vec<u8>,
     pub certificates: Vec<Certify>,
@@ -202,7 +205,7 @@ pub struct Draft {
     pub world: Option<World>,
     pub bends: Vec<(Place, Bend)>,
     /// Of the finished files.
-    pub files: Vec<Box<dyn FnOnce(&mut BTreeMap<String, Vec<u8>>)>>,
+    pub files: Vec<Edit<BTreeMap<String, Vec<u8>>>>,
     pub pinned: bool,
     pub now: UnixSeconds,
 }

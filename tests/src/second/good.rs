@@ -102,7 +102,7 @@ pub fn plain(number: usize) -> Draft {
     let wasm = Wasm {
         imports: imports.iter().map(|name| (*name).to_owned()).collect(),
         exports: roles.iter().map(export).collect(),
-        memories: vec![(1 + number as u32 % 5, (number % 2 == 0).then_some(64))],
+        memories: vec![(1 + number as u32 % 5, number.is_multiple_of(2).then_some(64))],
         more: MORE[(number / 2) % MORE.len()].to_owned(),
     };
     let id = format!("acme/note-{}", number % 7);

@@ -1,4 +1,4 @@
-//! C: certificates, what they say and how many agree; and grants, which come after them.
+//! C: certificates, what they say and how many agree.
 
 use orch_trust::authority::Level;
 use orch_trust::certificate::{Certificate, CheckResult, CheckStatus};
@@ -22,11 +22,10 @@ pub(super) fn add(cases: &mut Cases) {
     facts(cases);
     many(cases);
     lists(cases);
-    grants(cases);
 }
 
 /// One certificate, so that the others do not speak for it.
-fn single(number: usize) -> Draft {
+pub(super) fn single(number: usize) -> Draft {
     let mut draft = plain(number);
     draft.certificates.truncate(1);
     draft.operator.threshold = 1;
@@ -245,7 +244,8 @@ fn databases(cases: &mut Cases) {
     cases.add("C9", "a database without advisories", fully_certified, |draft| {
         database(draft, |said| said.advisories = 0)
     });
-    let missing: [(&str, fn(&mut Inputs)); 5] = [
+    type Remove = fn(&mut Inputs);
+    let missing: [(&str, Remove); 5] = [
         ("database", |inputs| inputs.advisory_db = None),
         ("lock file", |inputs| inputs.cargo_lock_sha256 = None),
         ("commit", |inputs| inputs.source_commit = None),
@@ -311,7 +311,8 @@ fn results(cases: &mut Cases) {
 }
 
 fn facts(cases: &mut Cases) {
-    let changes: [(&str, fn(&mut Facts)); 14] = [
+    type Change = fn(&mut Facts);
+    let changes: [(&str, Change); 14] = [
         ("size", |facts| facts.size_bytes += 1),
         ("an import more", |facts| facts.imports.push("orch:log/log@0.1.0".into())),
         ("an export less", |facts| drop(facts.exports.pop())),
@@ -372,16 +373,16 @@ fn facts(cases: &mut Cases) {
 }
 
 fn many(cases: &mut Cases) {
-    for number in 0..3 {
+    for (number, id) in IDS.into_iter().take(3).enumerate() {
         cases.add("C10", format!("two certifiers found different things, {number}"), single, |draft| {
             draft.operator.threshold = 2;
             draft.certificates.push(Certify::new(OTHER_CERTIFIER));
-            draft.certificate(1, move |certificate| check(certificate, IDS[number]).looked_at += 1);
+            draft.certificate(1, move |certificate| check(certificate, id).looked_at += 1);
         });
         cases.near(format!("one of two is enough, and they differ, {number}"), single, |draft| {
             draft.certificates.push(Certify::new(OTHER_CERTIFIER));
             draft.certificate(1, move |certificate| {
-                check(certificate, IDS[number]).looked_at += 1;
+                check(certificate, id).looked_at += 1;
                 certificate.valid_until = NOW.plus(DAY * (1 + number as i64));
             });
         });
@@ -474,66 +475,4 @@ fn lists(cases: &mut Cases) {
         let what = What::Key { keyid: draft.keys.id(CERTIFIER), invalid_after: NOW.plus(-DAY) };
         draft.world().list.entries = vec![Entry { what, action: Action::Recertify, reason: "stolen".into() }];
     });
-}
-
-fn grants(cases: &mut Cases) {
-    let asks = [
-        (r#"{"kv":{"labels":["notes"],"bytes":10}}"#, r#"{"kv":{"labels":["notes"],"bytes":9}}"#),
-        (r#"{"kv":{"labels":["notes"],"bytes":10}}"#, r#"{"kv":{"labels":["other*"],"bytes":99}}"#),
-        (r#"{"tasks":{"read":true}}"#, r#"{"tasks":{"add":5}}"#),
-        (r#"{"tasks":{"add":3,"kinds":["shell"]}}"#, r#"{"tasks":{"add":3,"kinds":["note"]}}"#),
-        (r#"{"files":{"read":["srcs/x"]}}"#, r#"{"files":{"read":["src/**"]}}"#),
-        (r#"{"files":{"write":["a"]}}"#, r#"{"files":{"read":["**"]}}"#),
-        (r#"{"process":{"programs":["sh"]}}"#, r#"{"process":{"programs":["git"]}}"#),
-        (r#"{"process":{"programs":["*"]}}"#, "{}"),
-        (r#"{"process":{"programs":["sh"],"network":true}}"#, r#"{"process":{"programs":["sh"]}}"#),
-        (
-            r#"{"http":{"hosts":["a.b.example:443"],"methods":[],"paths":[]}}"#,
-            r#"{"http":{"hosts":["*.example:443"],"methods":[],"paths":[]}}"#,
-        ),
-        (
-            r#"{"http":{"hosts":[],"methods":["POST"],"paths":["/v2/"]}}"#,
-            r#"{"http":{"hosts":[],"methods":["POST"],"paths":["/v1/"]}}"#,
-        ),
-        (r#"{"wasi":{"random":true}}"#, r#"{"wasi":{"clocks":true}}"#),
-        (
-            r#"{"secrets":{"use":[{"name":"a","host":"h.example:1"}]}}"#,
-            r#"{"secrets":{"use":[{"name":"a","host":"i.example:1"}]}}"#,
-        ),
-        (r#"{"log":{}}"#, "{}"),
-    ];
-    for (number, (asked, bound)) in asks.into_iter().enumerate() {
-        cases.add("R7", format!("{asked} where {bound} is, {number}"), single, |draft| {
-            draft.manifest["permissions"] = serde_json::from_str(asked).unwrap();
-            draft.component =
-                crate::second::wasm::Wasm { exports: exports(draft), ..Default::default() }.bytes();
-            draft.operator.allow = permissions(asked);
-            draft.operator.approval.as_mut().unwrap().permissions = permissions(asked);
-            match number % 3 {
-                0 => draft.operator.allow = permissions(bound),
-                1 => draft.operator.approval.as_mut().unwrap().permissions = permissions(bound),
-                _ => draft.operator.publishers[0].max_permissions = Some(permissions(bound)),
-            }
-        });
-    }
-    cases.add("R7", "nobody approved it", single, |draft| draft.operator.approval = None);
-    cases.add("R7", "an approval of another plugin", single, |draft| {
-        draft.operator.approval.as_mut().unwrap().id = "acme/other".into()
-    });
-    cases.add("R7", "denied by its id", single, |draft| {
-        draft.operator.deny.ids.push(draft.release.id.to_string())
-    });
-    cases.add("R7", "denied by a digest", single, |draft| {
-        draft.operator.deny.digests.push(Sha256Digest::of(&draft.component))
-    });
-}
-
-/// What makes the draft's plugin what it says it is.
-fn exports(draft: &Draft) -> Vec<String> {
-    let roles = draft.manifest["roles"].as_array().unwrap();
-    let export = |role: &serde_json::Value| match role.as_str().unwrap() {
-        "service" => "wasi:http/incoming-handler@0.2.0".to_owned(),
-        role => format!("orch:{role}/{role}@0.1.0"),
-    };
-    roles.iter().map(export).collect()
 }

@@ -137,7 +137,8 @@ fn spellings(cases: &mut Cases) {
             resigned(draft, place, change)
         });
     }
-    let texts: [(&str, fn(&str) -> String); 6] = [
+    type Rewrite = fn(&str) -> String;
+    let texts: [(&str, Rewrite); 6] = [
         ("a space before", |text| format!(" {text}")),
         ("a line end", |text| format!("{text}\\n")),
         ("without padding", |text| text.trim_end_matches('=').to_owned()),

@@ -61,7 +61,8 @@ fn unpinned(number: usize) -> Draft {
 
 fn ends(cases: &mut Cases) {
     type Set = fn(&mut Draft, UnixSeconds);
-    let ends: [(&str, fn(usize) -> Draft, Set); 9] = [
+    type Good = fn(usize) -> Draft;
+    let ends: [(&str, Good, Set); 9] = [
         ("release", plain, |draft, end| draft.release.not_after = end),
         ("root", rooted, |draft, end| draft.world().root.expires = end),
         ("list", rooted, |draft, end| draft.world().list.expires = end),
