@@ -277,7 +277,7 @@ fn a_package_that_a_job_certified_is_verified_with_the_root() {
     );
     fails(home, &delegate, 2, "signer-missing");
     succeeds(home, &format!("{delegate} --signer file:i.key"));
-    fails(home, &verify, 3, "certificate-missing");
+    fails(home, &verify, 3, "delegation-unused");
     succeeds(home, &format!("run {folder} --key job.key --quiet"));
     let said = succeeds(home, &verify);
     assert!(said.contains("revocation   passed") && said.contains("published by Acme"), "{said}");
