@@ -165,3 +165,25 @@ fn stamp(home: &Path) -> Stamp {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_not_be_loaded_again_goes_on_and_what_was_killed_or_denied_does_not() {
+        let (what, reason) = (String::new, String::new);
+        for (refusal, ends) in [
+            (Refusal::RevokedKill { what: what(), reason: reason() }, true),
+            (Refusal::Denied { what: "plugin", which: what() }, true),
+            (Refusal::CertificateMissing { level: "local" }, true),
+            (Refusal::RevokedBlockLoad { what: what(), reason: reason() }, false),
+            (Refusal::RevokedRecertify { what: what(), reason: reason() }, false),
+            // Somebody added a newer release while this one runs.
+            (Refusal::ReleaseRollback { stored: 2, found: 1 }, false),
+            (Refusal::ReleaseOtherBytes { counter: 1 }, false),
+        ] {
+            assert_eq!(ends_service(&refusal), ends, "{}", refusal.code());
+        }
+    }
+}

@@ -62,11 +62,11 @@ pub enum OperatorError {
     TrustStateMissing { path: PathBuf },
     #[error("`{path}` is gone, the root that this host trusts")]
     RootMissing { path: PathBuf },
-    #[error("`{path}` counts no more: this host has a trust root")]
+    #[error("`{path}` does not count beside a trust root")]
     BesideRoot { path: PathBuf },
-    #[error("the key in `{path}` would not count: this host has a trust root")]
+    #[error("the key in `{path}` would not count beside the trust root")]
     KeyBesideRoot { path: PathBuf },
-    #[error("`{SIGNING_KEY_VARIABLE}` counts no more: this host has a trust root")]
+    #[error("`{SIGNING_KEY_VARIABLE}` does not count beside a trust root")]
     SigningKeyBesideRoot,
     #[error("this is the first root of this host, and nobody said its SHA-256")]
     HashNotSaid,
