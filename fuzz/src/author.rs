@@ -32,9 +32,9 @@ pub(crate) fn metadata(bytes: &[u8]) -> bool {
 
 pub(crate) fn valid() -> Vec<(&'static str, Vec<u8>)> {
     let text = r#"{"packages":[
-        {"id":"plugin","name":"plugin","version":"1.0.0","source":null,"license":"MIT","targets":[{"kind":["cdylib"],"name":"plu-gin"}]},
-        {"id":"lib","name":"lib","version":"2.0.0-rc.1","source":"registry+https://github.com/rust-lang/crates.io-index","license":null,"targets":[{"kind":["lib"],"name":"lib"}]},
-        {"id":"mac","name":"mac","version":"0.1.0","source":"git+https://example.org/a?rev=1#abc","license":"MIT/Apache-2.0","targets":[{"kind":["proc-macro"],"name":"mac"}]}],
+        {"id":"plugin","name":"plugin","manifest_path":"/w/Cargo.toml","version":"1.0.0","source":null,"license":"MIT","targets":[{"kind":["cdylib"],"name":"plu-gin"}]},
+        {"id":"lib","name":"lib","manifest_path":"/c/lib/Cargo.toml","version":"2.0.0-rc.1","source":"registry+https://github.com/rust-lang/crates.io-index","license":null,"targets":[{"kind":["lib"],"name":"lib"}]},
+        {"id":"mac","name":"mac","manifest_path":"/c/mac/Cargo.toml","version":"0.1.0","source":"git+https://example.org/a?rev=1#abc","license":"MIT/Apache-2.0","targets":[{"kind":["proc-macro"],"name":"mac"}]}],
         "resolve":{"root":"plugin","nodes":[{"id":"plugin","deps":[{"pkg":"lib","dep_kinds":[{"kind":null}]},{"pkg":"mac","dep_kinds":[{"kind":null},{"kind":"build"}]}]},
         {"id":"lib","deps":[]},{"id":"mac","deps":[{"pkg":"lib","dep_kinds":[{"kind":"dev"}]}]}]},"target_directory":"/t","workspace_root":"/w"}"#;
     vec![("valid", text.as_bytes().to_vec())]
