@@ -1,5 +1,6 @@
 """One package against the operator's rules: every step of admission, in order."""
 
+import base64
 import json
 import re
 
@@ -118,7 +119,7 @@ class Admission:
             self.certifiers = [(key, root.levels[key.id]) for key in root.certifier.keys.values()]
             self.wanted["threshold"] = max(self.wanted["threshold"], root.certifier.threshold)
             self.wanted["independent"] |= root.certifier.independent
-        self.package = Package({name: bytes.fromhex(data) for name, data in case["files"].items()})
+        self.package = Package({name: base64.b64decode(data) for name, data in case["files"].items()})
 
     def run(self):
         package, now = self.package, self.now

@@ -4,6 +4,8 @@ Roots come as a chain: a person said the hash of the first, each next one is sig
 by enough of its own.
 """
 
+import base64
+
 import permissions
 from answer import Malformed, Refused, form, need
 from envelope import SKEW, Envelope, Key, Role, public_key
@@ -238,7 +240,7 @@ class Anchor:
     """Everything that an operator with a trust root goes by."""
 
     def __init__(self, case, now):
-        read = lambda data: None if data is None else bytes.fromhex(data)
+        read = lambda data: None if data is None else base64.b64decode(data)
         roots, taken = [read(one) for one in case["roots"]], case["taken"]
         self.root = Root(roots[0], taken, said=case["said"])
         self.root.check_in_force(taken)

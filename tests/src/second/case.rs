@@ -14,7 +14,7 @@ use orch_trust::approval::Approval;
 use orch_trust::authority::{Certifier, Level, Publisher};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::evidence::{Compilable, Trust};
-use orch_trust::key::PublicKey;
+use orch_trust::key::{PublicKey, base64_encode};
 use orch_trust::lock::{Lock, Pin};
 use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
@@ -29,16 +29,13 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::family::family;
 
-/// Bytes as hex digits.
+/// Bytes, in base64 where they are shown to the second verifier.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bytes(pub Vec<u8>);
 
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        use std::fmt::Write as _;
-        let mut text = String::with_capacity(self.0.len() * 2);
-        self.0.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
-        to.serialize_str(&text)
+        to.serialize_str(&base64_encode(&self.0))
     }
 }
 
@@ -168,6 +165,11 @@ impl From<Refusal> for No {
 }
 
 impl Case {
+    /// What the second verifier reads.
+    pub fn line(&self) -> String {
+        serde_json::to_string(self).unwrap()
+    }
+
     /// What the first verifier says, and its code.
     pub fn judge(&self) -> (Answer, &'static str) {
         let (family, code) = match self.admit() {

@@ -178,7 +178,7 @@ pub type Edit<T> = Box<dyn FnOnce(&mut T)>;
 pub struct Certify {
     pub by: u8,
     pub edits: Vec<Edit<Certificate>>,
-    /// The result digest is made before the edits.
+    /// The result digest is made before the last edit.
     pub stale_digest: bool,
 }
 
@@ -279,14 +279,11 @@ impl Draft {
         let roles: Vec<Role> = serde_json::from_value(manifest["roles"].clone()).unwrap_or_default();
         for (place, certify) in self.certificates.into_iter().enumerate() {
             let mut certificate = good_certificate(&self.release, &facts, &roles);
-            if certify.stale_digest {
-                certificate.result_digest = certificate.results();
-            }
-            let before = certificate.result_digest;
-            certify.edits.into_iter().for_each(|edit| edit(&mut certificate));
-            if certificate.result_digest == before && !certify.stale_digest {
-                certificate.result_digest = certificate.results();
-            }
+            let mut edits = certify.edits;
+            let last = if certify.stale_digest { edits.pop() } else { None };
+            edits.into_iter().for_each(|edit| edit(&mut certificate));
+            certificate.result_digest = certificate.results();
+            last.into_iter().for_each(|edit| edit(&mut certificate));
             let statement = Statement::new(subjects.clone(), certificate);
             let bytes = sealer.seal(Place::Certificate(place), &statement, &[certify.by]);
             let name = format!("certificates/{}.dsse.json", self.keys.id(certify.by).short());

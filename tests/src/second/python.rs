@@ -1,6 +1,6 @@
 //! The second verifier as a process of its own.
 //!
-//! In -> out: cases -> the second verifier's answers, in the same order.
+//! In -> out: lines, one a case -> the second verifier's answers, in the same order.
 //! Invariant: a Python that is missing, fails or says too little is a failure with a sentence.
 //! Not here: where its Python comes from (`xtask/src/second_verifier.rs`).
 
@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::{Answer, Case};
+use super::Answer;
 use crate::root;
 
 /// The Python that `cargo xtask test` made, or the one of the system.
@@ -17,9 +17,9 @@ fn python() -> PathBuf {
     if made.exists() { made } else { "python3".into() }
 }
 
-/// What the second verifier says to each. Two processes share the work.
-pub fn answers(cases: &[Case]) -> Vec<Answer> {
-    let (one, other) = cases.split_at(cases.len() / 2);
+/// What the second verifier says to each line of [`Case::line`](super::Case::line). Two processes share the work.
+pub fn answers(lines: &[String]) -> Vec<Answer> {
+    let (one, other) = lines.split_at(lines.len() / 2);
     std::thread::scope(|scope| {
         let first = scope.spawn(|| ask(one));
         let second = ask(other);
@@ -27,7 +27,7 @@ pub fn answers(cases: &[Case]) -> Vec<Answer> {
     })
 }
 
-fn ask(cases: &[Case]) -> Vec<Answer> {
+fn ask(lines: &[String]) -> Vec<Answer> {
     let program = python();
     let shown = program.display();
     let has = Command::new(&program).args(["-c", "import cryptography"]).output();
@@ -43,16 +43,17 @@ fn ask(cases: &[Case]) -> Vec<Answer> {
         .spawn()
         .unwrap_or_else(|error| panic!("cannot start `{shown}`: {error}"));
     let mut input = child.stdin.take().unwrap();
-    let lines: Vec<String> = cases.iter().map(|case| serde_json::to_string(case).unwrap()).collect();
-    let writer = std::thread::spawn(move || lines.iter().try_for_each(|line| writeln!(input, "{line}")));
     let output = BufReader::new(child.stdout.take().unwrap());
-    let answers: Vec<Answer> =
-        output.lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
+    let (answers, written) = std::thread::scope(|scope| {
+        let writer = scope.spawn(move || lines.iter().try_for_each(|line| writeln!(input, "{line}")));
+        let read = output.lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap());
+        (read.collect::<Vec<Answer>>(), writer.join().unwrap())
+    });
     let status = child.wait().unwrap();
     let said = answers.len();
-    let stopped_at = cases.get(said).map(|case| format!("{}: {}", case.attack, case.about));
+    let stopped_at = lines.get(said).map(|line| line.chars().take(100).collect::<String>());
     assert!(status.success(), "the second verifier ended with {status} at {stopped_at:?}");
-    writer.join().unwrap().unwrap();
-    assert_eq!(said, cases.len(), "the second verifier did not answer every case");
+    written.unwrap();
+    assert_eq!(said, lines.len(), "the second verifier did not answer every case");
     answers
 }

@@ -143,7 +143,9 @@ fn spellings(cases: &mut Cases) {
         ("a line end", |text| format!("{text}\\n")),
         ("without padding", |text| text.trim_end_matches('=').to_owned()),
         ("more padding", |text| format!("{text}=")),
-        ("the alphabet for URLs", |text| text.replace(['+', '/'], "_")),
+        ("the alphabet for URLs", |text| {
+            text.replace('+', "-").replace('/', "_").trim_end_matches('=').to_owned()
+        }),
         ("stray bits", |text| {
             let at = text.trim_end_matches('=').len() - 1;
             let next = char::from(text.as_bytes()[at] + 1);

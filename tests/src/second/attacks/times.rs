@@ -237,9 +237,14 @@ fn forward(cases: &mut Cases) {
         "2027-02-29T00:00:00Z",
     ] {
         for (place, field) in [(Place::Release, "notAfter"), (Place::Certificate(0), "validUntil")] {
-            cases.add("T5", format!("{field} is {text}"), plain, |draft| {
-                draft.said(place, move |said| with_time(&said, field, text));
-            });
+            let edit = |draft: &mut Draft| draft.said(place, move |said| with_time(&said, field, text));
+            match (place, text) {
+                // An end that never comes is one that a publisher may say.
+                (Place::Release, "9999-12-31T23:59:59Z") => {
+                    cases.near("a release without an end", plain, edit)
+                }
+                _ => cases.add("T5", format!("{field} is {text}"), plain, edit),
+            }
         }
     }
 }
