@@ -20,8 +20,6 @@ use crate::advisory_db::AdvisoryDbError;
 pub enum CertifyError {
     #[error(transparent)]
     Package(#[from] PackageError),
-    #[error("level `{level}` needs checks that are not available: {}", missing.join(", "))]
-    CheckNotAvailable { level: &'static str, missing: Vec<String> },
     #[error(transparent)]
     AdvisoryDb(#[from] AdvisoryDbError),
     #[error("a place for the checks to work in could not be made")]
@@ -84,7 +82,6 @@ impl CertifyError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Package(error) => error.code(),
-            Self::CheckNotAvailable { .. } => "check-not-available",
             Self::AdvisoryDb(error) => error.code(),
             Self::Place { .. } => "certify-place",
             Self::KnownIo { .. } => "known-io",
@@ -121,9 +118,6 @@ impl CertifyError {
                 Some("its folder must be there, and this user must be able to write into it".to_owned())
             }
             Self::AdvisoryDb(error) => error.hint(),
-            Self::CheckNotAvailable { .. } => {
-                Some("`--profile local` asks for the checks there are".to_owned())
-            }
             Self::StatementOld { .. } | Self::StatementOtherTool { .. } => {
                 Some("`orch-certify run PACKAGE --out STATEMENT` makes a new one".to_owned())
             }
