@@ -277,7 +277,7 @@ def key_of(said):
 def components(data):
     """Every component that a CycloneDX file names, nested ones and the described one too."""
     try:
-        document = json.loads(data)
+        document = json.loads(data.decode("utf-8"))
         need(document["bomFormat"] == "CycloneDX", "revoked")
         described = document.get("metadata", {}).get("component")
         level = ([described] if described is not None else []) + document["components"]

@@ -10,6 +10,7 @@ mod files;
 mod grants;
 mod json;
 mod keys;
+mod revoked;
 mod roots;
 mod signatures;
 mod times;
@@ -97,6 +98,7 @@ pub fn cases() -> Vec<Case> {
     json::add(&mut cases);
     component::add(&mut cases);
     certification::add(&mut cases);
+    revoked::add(&mut cases);
     grants::add(&mut cases);
     cases.made
 }

@@ -11,7 +11,7 @@ use orch_trust::version_range::VersionRange;
 use serde_json::json;
 
 use super::Cases;
-use crate::second::draft::{CERTIFIER, Certify, DAY, Draft, NOW, OTHER_CERTIFIER};
+use crate::second::draft::{Certify, DAY, Draft, NOW, OTHER_CERTIFIER};
 use crate::second::good::{fully_certified, permissions, plain, rooted};
 
 pub(super) fn add(cases: &mut Cases) {
@@ -21,19 +21,11 @@ pub(super) fn add(cases: &mut Cases) {
     results(cases);
     facts(cases);
     many(cases);
-    lists(cases);
 }
 
 /// One certificate, so that the others do not speak for it.
 pub(super) fn single(number: usize) -> Draft {
     let mut draft = plain(number);
-    draft.certificates.truncate(1);
-    draft.operator.threshold = 1;
-    draft
-}
-
-fn single_rooted(number: usize) -> Draft {
-    let mut draft = rooted(number);
     draft.certificates.truncate(1);
     draft.operator.threshold = 1;
     draft
@@ -397,82 +389,5 @@ fn many(cases: &mut Cases) {
         (draft.operator.threshold, draft.operator.independent) = (2, true);
         draft.certificates.push(Certify::new(OTHER_CERTIFIER));
         draft.operator.certifiers[1].owner = "lab".into();
-    });
-}
-
-fn lists(cases: &mut Cases) {
-    let mut list = |about: String, is_hit: bool, action: Action, what: fn(&Draft) -> What| {
-        let edit = move |draft: &mut Draft| {
-            let what = what(draft);
-            draft.world().list.entries = vec![Entry { what, action, reason: "because".into() }];
-        };
-        match is_hit {
-            true => cases.add("K7", about, single_rooted, edit),
-            false => cases.near(about, single_rooted, edit),
-        }
-    };
-    for action in [Action::Kill, Action::BlockLoad, Action::Recertify, Action::Warn] {
-        let hit = action != Action::Warn;
-        list(format!("the component is taken back: {action:?}"), hit, action, |draft| What::File {
-            sha256: Sha256Digest::of(&draft.component),
-        });
-        list(format!("the plugin is taken back: {action:?}"), hit, action, |draft| What::Release {
-            id: draft.release.id.clone(),
-            versions: VersionRange::parse("*").unwrap(),
-        });
-        list(format!("an advisory: {action:?}"), hit, action, |_| What::Advisory {
-            advisory: "RUSTSEC-2026-0001".into(),
-            krate: "serde".into(),
-            versions: VersionRange::parse(">=1.0.0, <2.0.0").unwrap(),
-        });
-        list(format!("a certifier's key from yesterday: {action:?}"), hit, action, |draft| What::Key {
-            keyid: draft.keys.id(CERTIFIER),
-            invalid_after: NOW.plus(-DAY),
-        });
-    }
-    list("an advisory about what has no version".into(), true, Action::Kill, |_| What::Advisory {
-        advisory: "A".into(),
-        krate: "bare".into(),
-        versions: VersionRange::parse("=9.0.0").unwrap(),
-    });
-    list("an advisory about another version".into(), false, Action::Kill, |_| What::Advisory {
-        advisory: "A".into(),
-        krate: "serde".into(),
-        versions: VersionRange::parse("<1.0.200").unwrap(),
-    });
-    list("an advisory about another crate".into(), false, Action::Kill, |_| What::Advisory {
-        advisory: "A".into(),
-        krate: "serde_json".into(),
-        versions: VersionRange::parse("*").unwrap(),
-    });
-    list("another version is taken back".into(), false, Action::Kill, |draft| What::Release {
-        id: draft.release.id.clone(),
-        versions: VersionRange::parse("=77.0.0").unwrap(),
-    });
-    cases.add(
-        "K7",
-        "an advisory, and a package that does not say what it is made of",
-        single_rooted,
-        |draft| {
-            draft.documents.insert("sbom.cdx.json", b"{}".to_vec());
-            let what = What::Advisory {
-                advisory: "A".into(),
-                krate: "x".into(),
-                versions: VersionRange::parse("*").unwrap(),
-            };
-            draft.world().list.entries = vec![Entry { what, action: Action::Warn, reason: "because".into() }];
-        },
-    );
-    cases.near("one certificate of two is taken back", rooted, |draft| {
-        draft.certificates = vec![Certify::new(CERTIFIER), Certify::new(OTHER_CERTIFIER)];
-        draft.operator.threshold = 1;
-        let what = What::Key { keyid: draft.keys.id(CERTIFIER), invalid_after: NOW.plus(-DAY) };
-        draft.world().list.entries = vec![Entry { what, action: Action::Kill, reason: "stolen".into() }];
-    });
-    cases.add("C7", "one certificate of the two that are needed is taken back", rooted, |draft| {
-        draft.certificates = vec![Certify::new(CERTIFIER), Certify::new(OTHER_CERTIFIER)];
-        draft.operator.threshold = 2;
-        let what = What::Key { keyid: draft.keys.id(CERTIFIER), invalid_after: NOW.plus(-DAY) };
-        draft.world().list.entries = vec![Entry { what, action: Action::Recertify, reason: "stolen".into() }];
     });
 }

@@ -221,6 +221,14 @@ fn starts(cases: &mut Cases) {
             draft.component = and(9, content)
         });
     }
+    let more: [(&str, Vec<u8>); 3] = [
+        ("a start of the component with a byte more", section(9, &[0, 0, 0, 0])),
+        ("a start with a byte more", section(1, &module(&[section(8, &[0, 0])]))),
+        ("a count of segments with a byte more", section(1, &module(&[section(12, &[0, 0])]))),
+    ];
+    for (about, bytes) in more {
+        cases.add("W6", about, plain, |draft| draft.component = [with(""), bytes].concat());
+    }
     cases.add("W6", "two starts of the component", plain, |draft| {
         draft.component = [and(9, &[0, 0, 0]), section(9, &[0, 0, 0])].concat()
     });

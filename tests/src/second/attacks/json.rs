@@ -246,6 +246,8 @@ fn values(cases: &mut Cases) {
         ("/host/api", json!("0.1.x.y")),
         ("/host/api", json!("<0.1.0")),
         ("/host/api", json!("~1.2")),
+        ("/host/api", json!("0.*.0")),
+        ("/host/api", json!("*.1")),
         ("/limits/memoryMiB", json!(0)),
         ("/limits/memoryMiB", json!(257)),
         ("/permissions", json!(null)),

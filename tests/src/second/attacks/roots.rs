@@ -121,6 +121,14 @@ fn fields(cases: &mut Cases) {
         ("\"log\":{}", "\"log\":{},\"all\":{}"),
         ("\"custody\":\"file\"", "\"custody\":\"paper\""),
         ("\"threshold\":2", "\"threshold\":-1"),
+        ("\"owner\":\"ann\"", "\"owner\":\"ann \""),
+        ("\"owner\":\"lab's job\"", "\"owner\":\"\""),
+        ("https://git.example/acme\"", "https://git.example/\\nacme\""),
+        ("refs/heads/main", "refs/heads/main\\u007f"),
+        ("\"maxLifetime\":\"PT15M\"", "\"maxLifetime\":\"PT16M\""),
+        ("\"maxLifetime\":\"PT15M\"", "\"maxLifetime\":\"PT015M\""),
+        ("\"maxAge\":\"P7D\"", "\"maxAge\":\"PT168H\""),
+        ("\"maxAge\":\"P7D\"", "\"maxAge\":\"P1M\""),
     ] {
         cases.add("K11", format!("a root with {with}"), rooted, |draft| {
             draft.said(Place::Root(0), move |text| {
