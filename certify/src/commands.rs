@@ -17,20 +17,19 @@ pub(crate) mod sign;
 pub(crate) mod verify;
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::ValueEnum;
 use orch_certify::document::DocumentError;
 use orch_certify::error::CertifyError;
 use orch_certify::report::{self, Report};
+pub(crate) use orch_host::clock::now;
 use orch_host::console::Console;
 use orch_host::exit::{Exit, Fault};
 use orch_signer::arguments::SignerArguments;
 use orch_signer::key_file::{KeyFileError, Purpose};
 use orch_signer::signer::SignerError;
 use orch_trust::key::Signer;
-use orch_trust::time::UnixSeconds;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -73,12 +72,6 @@ Exit codes:
   2  usage, a file that cannot be read, a key that is not usable
   3  the package is refused
   5  a check did not come to an end, this tool did not pass its own check, or a file cannot be written";
-
-/// The time.
-pub(crate) fn now() -> UnixSeconds {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixSeconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
-}
 
 /// A document of the trust root that is not read, signed or written.
 pub(crate) fn document_fault(error: DocumentError) -> Fault {

@@ -53,8 +53,7 @@ pub fn raise(certificate: &mut Certificate, now: UnixSeconds) {
 pub fn vouch(package: &Path, key: &Path) {
     let bytes = orch_host::package::read(package).unwrap();
     let manifest = Manifest::parse(bytes.manifest()).unwrap();
-    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let now = UnixSeconds(i64::try_from(seconds).unwrap());
+    let now = orch_host::clock::now();
     let certificate =
         certificate(&bytes, &manifest.id.to_string().into(), &manifest.version.to_string().into(), now);
     let key = key_file::open(key, Purpose::Certifier, &Passphrases::Terminal).unwrap();

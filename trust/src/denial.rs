@@ -12,7 +12,7 @@ use crate::name::PluginId;
 use crate::policy::Deny;
 use crate::time::UnixSeconds;
 
-const REASON_CHARACTERS_MAX: usize = 200;
+pub const REASON_CHARACTERS_MAX: usize = 200;
 
 /// What is denied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

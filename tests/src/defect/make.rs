@@ -12,6 +12,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use orch_host::clock::now;
 use orch_signer::key_file::{self, Purpose};
 use orch_signer::passphrase::Passphrases;
 use orch_trust::certificate::Certificate;
@@ -283,11 +284,6 @@ fn with_times(value: Value) -> Value {
         Some(days) => json!(now().plus(days * UnixSeconds::DAY)),
         None => value,
     }
-}
-
-fn now() -> UnixSeconds {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    UnixSeconds(i64::try_from(since.as_secs()).unwrap())
 }
 
 fn change_file(change: &FileChange, package: &mut PathBuf) {

@@ -4,7 +4,7 @@
 //! Invariant: hosts that run see it within seconds (`recheck.rs`); nothing else is changed.
 //! Not here: revocation lists, which others sign (`orch-certify revoke`).
 
-use orch_trust::denial::{Denial, Denied};
+use orch_trust::denial::{Denial, Denied, REASON_CHARACTERS_MAX};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::name::PluginId;
 
@@ -67,9 +67,9 @@ pub(super) fn run(args: &RevokeArgs, operator: &Operator, console: Console) -> O
         return Ok(if was { Exit::Done } else { Exit::GoalNotMet });
     }
     let denial = Denial { what, reason: args.reason.clone(), at: place::now() };
-    let reason_long = denial.reason.chars().count() > 200;
-    if reason_long {
-        return Err(place::input("revoke-reason", None, "`--reason` is over 200 characters".to_owned()));
+    if denial.reason.chars().count() > REASON_CHARACTERS_MAX {
+        let what = format!("`--reason` is over {REASON_CHARACTERS_MAX} characters");
+        return Err(place::input("revoke-reason", None, what));
     }
     let is_new = operator.change_denials(|denials| denials.add(denial))?;
     console.line(&match is_new {
