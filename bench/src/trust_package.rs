@@ -149,6 +149,7 @@ fn certificate(package: &PackageBytes, manifest: &Manifest) -> anyhow::Result<Ce
         result_digest: Sha256Digest::of(b""),
         started_at: NOW,
         finished_at: NOW,
+        signed_at: NOW,
         valid_until: NOW.plus(LOCAL_DAYS * UnixSeconds::DAY),
     };
     certificate.result_digest = certificate.results();

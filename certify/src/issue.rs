@@ -70,6 +70,7 @@ pub fn assemble(
         result_digest: Sha256Digest::of(&[]),
         started_at,
         finished_at,
+        signed_at: finished_at,
         valid_until: finished_at.plus(life_seconds(examination.level)),
     };
     certificate.result_digest = certificate.results();

@@ -1,6 +1,6 @@
 //! Statements: what a job without a key found, for one with a key to sign.
 //!
-//! In -> out: [`Certificate`] -> statement file; statement file and package -> a certificate that may be signed.
+//! In -> out: [`Certificate`] -> statement file; statement file, package and time -> a certificate signed at that time.
 //! Limits: 1 MiB; 24 hours.
 //! Invariant: facts are derived again, every required check applies again, the tool is this one. What the checks said
 //! is believed: the signer trusts the job that ran them.
@@ -55,7 +55,7 @@ pub fn read(path: &Path) -> Result<Statement<Certificate>, CertifyError> {
     }
 }
 
-/// The statement's certificate, if it may be signed for this package now.
+/// The statement's certificate, if it may be signed for this package now; it says that it was signed now.
 ///
 /// # Errors
 /// `StatementOther…`, `StatementOld`, `StatementNotYet`, `StatementTooLong`, `StatementFacts`, `StatementDigest`,
@@ -65,7 +65,7 @@ pub fn check(
     package: &PackageBytes,
     now: UnixSeconds,
 ) -> Result<Certificate, CertifyError> {
-    let Statement { subject, predicate: certificate, .. } = statement;
+    let Statement { subject, predicate: mut certificate, .. } = statement;
     // 1. Of exactly these files, for this plugin.
     package.check_subjects(&subject).map_err(|file| CertifyError::StatementOtherSubject { file })?;
     let manifest = Manifest::parse(package.manifest()).map_err(CertifyError::Refused)?;
@@ -101,10 +101,12 @@ pub fn check(
         return Err(CertifyError::StatementCheck { check, found });
     }
     certificate.check_inputs().map_err(CertifyError::Refused)?;
-    match certificate.results() == certificate.result_digest {
-        true => Ok(certificate),
-        false => Err(CertifyError::StatementDigest),
+    if certificate.results() != certificate.result_digest {
+        return Err(CertifyError::StatementDigest);
     }
+    // The clock of the job that ran the checks may be a little ahead.
+    certificate.signed_at = now.max(certificate.finished_at);
+    Ok(certificate)
 }
 
 fn check_tool(certificate: &Certificate) -> Result<(), CertifyError> {

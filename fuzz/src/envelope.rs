@@ -69,7 +69,9 @@ pub(crate) fn certificate(payload: &[u8]) -> bool {
     let manifest = &good().manifest;
     assert_eq!((&found.id, &found.version, found.level), (&manifest.id, &manifest.version, Level::Local));
     assert_eq!((found.certifier.name.as_str(), found.results()), ("orch-certify", found.result_digest));
-    assert!(found.valid_until >= NOW && found.finished_at <= NOW.plus(300));
+    assert!(
+        found.valid_until >= NOW && found.finished_at <= found.signed_at && found.signed_at <= NOW.plus(300)
+    );
     assert!(found.valid_until.0 - found.finished_at.0 <= 7 * 86_400);
     for required in required_checks(Level::Local, &manifest.roles) {
         let checks: Vec<_> = found.checks.iter().filter(|check| check.id == required.id).collect();

@@ -56,6 +56,7 @@ STATEMENT = record(
         resultDigest=DIGEST,
         startedAt=TIME,
         finishedAt=TIME,
+        signedAt=TIME,
         validUntil=TIME,
     ),
 )
@@ -87,15 +88,15 @@ class Certificate:
         need(len(signers) == 1, "envelope")
         self.key, self.level = next(one for one in certifiers if one[0].id == signers[0])
         self.says = said = statement["predicate"]
-        self.finished, self.until = said["finishedAt"], said["validUntil"]
+        self.finished, self.signed, self.until = said["finishedAt"], said["signedAt"], said["validUntil"]
         need(name == f"certificates/{self.key.id[:16]}.dsse.json", "certifier")
-        fault = self.key.fault(self.finished, now)
+        fault = self.key.fault(self.signed, now)
         need(fault != "late", "delegation")
         need(fault is None, "certifier")
         need(package.are_subjects(statement["subject"]), "certificate")
         need((said["id"], said["version"]) == (package.id, package.version), "certificate")
         need(self.until <= self.finished + DAYS[said["level"]] * DAY, "certificate")
-        need(now <= self.until and self.finished <= now + SKEW, "certificate")
+        need(now <= self.until and self.finished <= self.signed <= now + SKEW, "certificate")
         need(LEVELS.index(said["level"]) <= LEVELS.index(self.level), "certifier")
         need(said["certifier"]["name"] == "orch-certify" and is_new_enough(said["certifier"]["version"]), "certificate")
         self.check_results(package.manifest["roles"])
@@ -165,7 +166,7 @@ def agree(certificates, certifiers, wanted, set_aside, now):
     for digest in {one.says["resultDigest"] for one in counted}:
         same = [one for one in counted if one.says["resultDigest"] == digest]
         for count in range(1, len(same) + 1):
-            if role.is_enough([(one.key.id, one.finished) for one in same[:count]], now):
+            if role.is_enough([(one.key.id, one.signed) for one in same[:count]], now):
                 found = (LEVELS.index(same[0].says["level"]), same[count - 1].until, same[0])
                 best = max(best, found, key=lambda one: one[:2]) if best else found
                 break

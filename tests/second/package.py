@@ -247,7 +247,7 @@ class Admission:
             gone = lambda signatures: any(key == said["keyid"] and at >= said["invalidAfter"] for key, at in signatures)
             behind = lambda key, at: [(key, at), *self.delegated.get(key, [])]
             release = [one for key in self.signers for one in behind(key, self.release["issuedAt"])]
-            found = [one.key.id for one in self.certificates if gone(behind(one.key.id, one.finished))]
+            found = [one.key.id for one in self.certificates if gone(behind(one.key.id, one.signed))]
             return ([None] if gone(release) else []) + found
         if kind == "certifier":
             ran = lambda one: "check" not in said or said["check"] in [check["id"] for check in one.says["checks"]]

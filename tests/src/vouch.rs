@@ -95,6 +95,7 @@ pub fn certificate(package: &PackageBytes, id: &Value, version: &Value, now: Uni
         result_digest: Sha256Digest::of(b""),
         started_at: now,
         finished_at: now,
+        signed_at: now,
         valid_until: now.plus(LOCAL_DAYS * UnixSeconds::DAY),
     };
     certificate.result_digest = certificate.results();

@@ -57,7 +57,7 @@ pub fn agree<'a>(
     }
     let quorum = Quorum::new("certifier", wanted.threshold, wanted.independent, keys)?;
     let enough = |of: &[&Sound]| {
-        let signed = |one: &&Sound| Signed { by: one.key, at: one.certificate.finished_at };
+        let signed = |one: &&Sound| Signed { by: one.key, at: one.certificate.signed_at };
         quorum.check(&of.iter().map(signed).collect::<Vec<_>>(), now, none_revoked)
     };
     counted.sort_by_key(|one| std::cmp::Reverse((one.certificate.level, one.certificate.valid_until)));

@@ -128,6 +128,8 @@ pub struct Certificate {
     pub result_digest: Sha256Digest,
     pub started_at: UnixSeconds,
     pub finished_at: UnixSeconds,
+    /// When the key signed: with the last check, or later, when another job holds the key.
+    pub signed_at: UnixSeconds,
     pub valid_until: UnixSeconds,
 }
 
@@ -334,7 +336,7 @@ pub struct Sound {
 impl Sound {
     /// Every signature that it rests on.
     pub(crate) fn signatures(&self) -> Vec<Signature> {
-        let own = Signature { key: self.key.id(), at: self.certificate.finished_at };
+        let own = Signature { key: self.key.id(), at: self.certificate.signed_at };
         [&[own], self.delegated_by.as_slice()].concat()
     }
 }
@@ -380,7 +382,7 @@ fn verify_one(
         return Err(Refusal::CertificateOtherFile { file: file.to_owned(), key });
     }
     let Statement { subject, predicate: certificate, .. } = verified.into_payload();
-    certifier.role_key().in_force(certificate.finished_at, now).map_err(|why| match why {
+    certifier.role_key().in_force(certificate.signed_at, now).map_err(|why| match why {
         NotInForce::NotYet { not_before } => Refusal::CertificateKeyNotYet { key, not_before },
         NotInForce::Ended { not_after } => Refusal::CertificateKeyExpired { key, not_after },
         NotInForce::SignedLate { signs_until } => Refusal::DelegationWindow { key, signs_until },
@@ -426,8 +428,12 @@ fn check_time(certificate: &Certificate, now: UnixSeconds) -> Result<(), Refusal
     if now > certificate.valid_until {
         return Err(Refusal::CertificateExpired { valid_until: certificate.valid_until });
     }
-    if certificate.finished_at > now.plus(CLOCK_SKEW_SECONDS) {
-        return Err(Refusal::CertificateNotYet { finished_at: certificate.finished_at });
+    if certificate.signed_at > now.plus(CLOCK_SKEW_SECONDS) {
+        return Err(Refusal::CertificateNotYet { signed_at: certificate.signed_at });
+    }
+    if certificate.signed_at < certificate.finished_at {
+        let (signed_at, finished_at) = (certificate.signed_at, certificate.finished_at);
+        return Err(Refusal::CertificateSignedEarly { signed_at, finished_at });
     }
     Ok(())
 }

@@ -129,7 +129,8 @@ refusals! {
     CertificateOtherSubject { file: String } => "certificate-other-subject", "certificate is for other files: `{file}` differs";
     CertificateOtherPlugin { certified: String, found: String } => "certificate-other-plugin", "certificate is for `{certified}`, the manifest says `{found}`";
     CertificateExpired { valid_until: UnixSeconds } => "certificate-expired", "certificate ended at {valid_until}";
-    CertificateNotYet { finished_at: UnixSeconds } => "certificate-not-yet", "certificate is from the future: {finished_at}";
+    CertificateNotYet { signed_at: UnixSeconds } => "certificate-not-yet", "certificate is from the future: {signed_at}";
+    CertificateSignedEarly { signed_at: UnixSeconds, finished_at: UnixSeconds } => "certificate-signed-early", "certificate was signed at {signed_at}, before its checks ended at {finished_at}";
     CertificateTooLong { valid_until: UnixSeconds, latest: UnixSeconds } => "certificate-too-long", "certificate says it is valid until {valid_until}, its level allows {latest} at most";
     CertificateLevel { found: &'static str, profile: &'static str } => "certificate-level", "certificate of level `{found}` is signed by a certifier for `{profile}` only";
     CertificateTool { found: String, expected: &'static str } => "certificate-tool", "certificate was made by `{found}`, expected `{expected}` or newer";

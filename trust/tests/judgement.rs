@@ -152,12 +152,12 @@ fn a_level_lives_so_many_days_at_most() {
 
 #[test]
 fn a_clock_that_is_five_minutes_ahead_is_borne() {
-    let finished_at = |seconds: i64| {
+    let signed_at = |seconds: i64| {
         let mut make = Make::good();
-        make.certificate = Box::new(move |found| found.finished_at = NOW.plus(seconds));
+        make.certificate = Box::new(move |found| found.signed_at = NOW.plus(seconds));
         let (files, rules) = make.build();
         code(files, &rules)
     };
-    assert_eq!(finished_at(300), Ok(Trust::CertifiedLocal));
-    assert_eq!(finished_at(301), Err("certificate-not-yet"));
+    assert_eq!(signed_at(300), Ok(Trust::CertifiedLocal));
+    assert_eq!(signed_at(301), Err("certificate-not-yet"));
 }

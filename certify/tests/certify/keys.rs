@@ -160,8 +160,10 @@ fn a_statement_that_does_not_hold_is_not_signed() {
     let (package, good) = statement();
     let bytes = read(&package);
     let at = good.predicate.finished_at;
-    assert!(statement::check(good.clone(), &bytes, at).is_ok());
-    assert!(statement::check(good.clone(), &bytes, at.plus(UnixSeconds::DAY)).is_ok());
+    let signed_at = |now: UnixSeconds| statement::check(good.clone(), &bytes, now).unwrap().signed_at;
+    assert_eq!(signed_at(at), at);
+    assert_eq!(signed_at(at.plus(UnixSeconds::DAY)), at.plus(UnixSeconds::DAY));
+    assert_eq!(signed_at(at.plus(-300)), at, "where the clock of the other job is ahead");
     let code = |now: UnixSeconds, edit: &dyn Fn(&mut Statement<Certificate>)| {
         let mut statement = good.clone();
         edit(&mut statement);

@@ -343,6 +343,7 @@ fn good_certificate(release: &Release, facts: &Facts, roles: &[Role]) -> Certifi
         result_digest: Sha256Digest::of(b""),
         started_at: NOW.plus(-100),
         finished_at: NOW.plus(-50),
+        signed_at: NOW.plus(-45),
         valid_until: NOW.plus(7 * DAY - 50),
     }
 }

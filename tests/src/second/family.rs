@@ -128,6 +128,7 @@ pub const FAMILIES: &[(&str, &[&str])] = &[
             "certificate-other-plugin",
             "certificate-expired",
             "certificate-not-yet",
+            "certificate-signed-early",
             "certificate-too-long",
             "certificate-tool",
         ],

@@ -173,6 +173,7 @@ pub fn plain(number: usize) -> Draft {
         draft.certificates.push(Certify::new(OTHER_CERTIFIER));
         draft.certificate(1, |certificate| {
             certificate.finished_at = NOW.plus(-5);
+            certificate.signed_at = NOW.plus(-5);
             certificate.valid_until = NOW.plus(DAY);
             certificate.environment.target = "elsewhere".into();
         });

@@ -151,6 +151,7 @@ fn the_digest_covers_what_was_looked_at_and_not_how_it_came_there() {
     // Neither compiler, nor times, nor what was measured.
     assert_eq!(same, digest(|found| found.inputs.as_mut().unwrap().rustc = None));
     assert_eq!(same, digest(|found| found.finished_at = NOW.plus(1)));
+    assert_eq!(same, digest(|found| found.signed_at = NOW.plus(1)));
     assert_eq!(same, digest(|found| found.checks[0].duration_ms += 1));
     assert_eq!(same, digest(|found| found.measured.fuel_max += 1));
 }

@@ -186,7 +186,8 @@ fn refuses_by_the_certificate() {
     refuses(|make| make.rules.policy.minimum_level.0 = Level::Certified, "certificate-missing");
     refuses_certificate(|certificate| certificate.level = Level::Certified, "certificate-level");
     refuses_certificate(|certificate| certificate.valid_until = NOW.plus(8 * DAY), "certificate-too-long");
-    refuses_certificate(|certificate| certificate.finished_at = NOW.plus(301), "certificate-not-yet");
+    refuses_certificate(|certificate| certificate.signed_at = NOW.plus(301), "certificate-not-yet");
+    refuses_certificate(|certificate| certificate.finished_at = NOW.plus(1), "certificate-signed-early");
     refuses_certificate(
         |certificate| certificate.version = semver::Version::new(9, 9, 9),
         "certificate-other-plugin",

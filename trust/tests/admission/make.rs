@@ -140,6 +140,7 @@ impl Make {
             result_digest: Sha256Digest::of(b""),
             started_at: NOW,
             finished_at: NOW,
+            signed_at: NOW,
             valid_until: NOW.plus(7 * DAY),
         };
         (self.certificate)(&mut certificate);

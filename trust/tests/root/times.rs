@@ -56,6 +56,7 @@ fn t2_releases_and_certificates_too() {
         world.refused(|make| {
             make.certificate = Box::new(move |certificate| {
                 certificate.finished_at = NOW.plus(seconds);
+                certificate.signed_at = certificate.finished_at;
                 certificate.valid_until = NOW.plus(valid);
             });
         })
@@ -65,6 +66,22 @@ fn t2_releases_and_certificates_too() {
     assert_eq!(finished(-7 * DAY, 1), Some("certificate-too-long"));
     assert_eq!(finished(300, 7 * DAY), None);
     assert_eq!(finished(301, 7 * DAY), Some("certificate-not-yet"));
+    // Signing comes after the last check, and the life of what was found begins with that check.
+    let signed = |finished: i64, signed: i64| {
+        world.refused(|make| {
+            make.certificate = Box::new(move |certificate| {
+                certificate.finished_at = NOW.plus(finished);
+                certificate.signed_at = NOW.plus(signed);
+                certificate.valid_until = NOW.plus(finished + 7 * DAY);
+            });
+        })
+    };
+    assert_eq!(signed(-DAY, 0), None);
+    assert_eq!(signed(-DAY, 300), None);
+    assert_eq!(signed(-DAY, 301), Some("certificate-not-yet"));
+    assert_eq!(signed(-DAY, -DAY), None);
+    assert_eq!(signed(-DAY, -DAY - 1), Some("certificate-signed-early"));
+    assert_eq!(signed(301, 300), Some("certificate-signed-early"));
 }
 
 #[test]

@@ -45,6 +45,28 @@ fn clocks(cases: &mut Cases) {
             *place(draft) = NOW.plus(300);
         });
     }
+    type Times = (i64, i64, bool);
+    let certificates: [Times; 6] = [
+        (-50, 300, true),
+        (-50, 301, false),
+        (-50, -50, true),
+        (-50, -51, false),
+        (-49, -50, false),
+        (1, 0, false),
+    ];
+    for (finished, signed, is_fine) in certificates {
+        let what =
+            format!("a certificate whose checks ended at {finished} s and that was signed at {signed} s");
+        let edit = move |draft: &mut Draft| {
+            only(draft, move |certificate| {
+                (certificate.finished_at, certificate.signed_at) = (NOW.plus(finished), NOW.plus(signed));
+            });
+        };
+        match is_fine {
+            true => cases.near(what, plain, edit),
+            false => cases.add("T1", what, plain, edit),
+        }
+    }
 }
 
 /// Under a root, whose keys have no ends.
@@ -78,6 +100,7 @@ fn ends(cases: &mut Cases) {
         ("life of a local certificate", plain, |draft, end| {
             only(draft, move |certificate| {
                 certificate.finished_at = end.plus(-7 * DAY);
+                certificate.signed_at = certificate.finished_at;
                 certificate.valid_until = NOW;
             });
         }),
@@ -96,7 +119,7 @@ fn ends(cases: &mut Cases) {
                 let operator = &mut draft.operator;
                 match begin {
                     0 => operator.publishers[0].not_before = Some(draft.release.issued_at.plus(late)),
-                    _ => operator.certifiers[0].not_before = Some(NOW.plus(-50 + late)),
+                    _ => operator.certifiers[0].not_before = Some(NOW.plus(-45 + late)),
                 }
             };
             match is_fine {
