@@ -63,6 +63,27 @@ fn outcome(world: &World, certificates: &[(u8, Edit)]) -> Result<UnixSeconds, &'
 }
 
 #[test]
+fn of_two_results_that_enough_found_the_one_that_holds_longer_counts() {
+    const FOURTH: u8 = 44;
+    let world = World::with(|world| {
+        let certifier = &mut world.root.roles.certifier;
+        for (seed, owner) in [(THIRD, "third"), (FOURTH, "fourth")] {
+            world.root.keys.insert(id(seed), key_text(seed, owner));
+            certifier.keys.push(CertifierText { keyid: id(seed), level: Level::Local });
+        }
+        (certifier.threshold, certifier.independent) = (2, false);
+    });
+    // One result holds for 7 days by one certifier and for 3 by the second; the other for 5 by both.
+    let other: Edit = |certificate| {
+        certificate.checks[0].looked_at = 9;
+        certificate.valid_until = NOW.plus(5 * DAY);
+    };
+    let certificates = [(CERTIFIER, SAME), (OTHER_CERTIFIER, LATER), (THIRD, other), (FOURTH, other)];
+    assert_eq!(outcome(&world, &certificates), Ok(NOW.plus(5 * DAY)));
+    assert_eq!(outcome(&world, &certificates[..3]), Ok(NOW.plus(3 * DAY)));
+}
+
+#[test]
 fn so_many_certifiers_must_have_found_the_same() {
     let world = |threshold| world(threshold, false, ["lab", "lab", "institute"]);
     let (one, two) = (world(1), world(2));

@@ -233,7 +233,7 @@ fn times(cases: &mut Cases) {
         {
             let at = match seed {
                 PUBLISHER => NOW.plus(-3600),
-                CERTIFIER => NOW.plus(-50),
+                CERTIFIER => NOW.plus(-45),
                 REVOKER => NOW.plus(-2 * DAY),
                 _ => NOW.plus(-DAY),
             };
