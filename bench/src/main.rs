@@ -1,6 +1,6 @@
 //! What the host costs, beside the limit that it cannot beat, in one run on one machine.
 //!
-//! In -> out: packages of an operator -> tables of ratios (`cargo xtask bench loop`, `bench trust`).
+//! In -> out: packages of an operator -> tables of ratios (`cargo xtask bench loop`, `bench trust`, `bench certify`).
 //! Invariant: each figure of the host stands beside one of a bare program that was measured in the same minutes, in
 //! turns; every measurement of a process is made in a process of its own.
 //! Not here: what the figures mean (`docs/performance.md`).
@@ -8,6 +8,7 @@
 mod bare_engine;
 mod bare_store;
 mod calls;
+mod certify;
 mod figures;
 mod graph;
 mod parent;
@@ -35,6 +36,8 @@ enum Bench {
     Loop(LoopArgs),
     /// What it costs to verify a package
     Trust(trust::TrustArgs),
+    /// What it costs to certify a package
+    Certify(certify::CertifyArgs),
     /// One measurement in this process, printed as JSON
     #[command(subcommand, hide = true)]
     Measure(Measure),
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().bench {
         Bench::Loop(args) => parent::measure(&args),
         Bench::Trust(args) => trust::measure(&args),
+        Bench::Certify(args) => certify::measure(&args),
         Bench::Measure(Measure::Run(args)) => run::measure(&args),
         Bench::Measure(Measure::Start(args)) => start::measure(&args),
         Bench::Measure(Measure::BareStart(args)) => start::measure_bare(&args),

@@ -24,6 +24,8 @@ pub(crate) enum Bench {
     },
     /// Verifying a package, beside hashing it and checking two signatures
     Trust,
+    /// Every check of a package, beside compiling it once
+    Certify,
 }
 
 pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
@@ -52,6 +54,11 @@ pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
         Bench::Trust => {
             bench.args(["trust", "--packages"]).arg(&place.packages);
             bench.arg("--work").arg(root.join("target/bench/trust"));
+        }
+        Bench::Certify => {
+            bench.args(["certify", "--packages"]).arg(&place.packages);
+            bench.arg("--work").arg(root.join("target/bench/certify"));
+            bench.arg("--certify").arg(place.binaries.join("orch-certify"));
         }
     }
     step::run("bench", &mut bench)
