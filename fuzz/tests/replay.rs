@@ -59,7 +59,8 @@ fn every_folder_of_the_corpus_has_its_target_and_all_are_small() {
     let mut total = 0;
     for entry in fs::read_dir(corpus("")).unwrap() {
         let name = entry.unwrap().file_name().to_string_lossy().into_owned();
-        assert!(orch_fuzz::target(&name).is_some(), "`{name}` has no target");
+        // Without the engine the targets that need it are not compiled; their folders stay.
+        assert!(!cfg!(feature = "engine") || orch_fuzz::target(&name).is_some(), "`{name}` has no target");
         total += inputs(&name).values().map(Vec::len).sum::<usize>();
     }
     assert!(total <= 1_500_000, "the corpus has {total} bytes");
