@@ -10,14 +10,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use orch_host::regular_file::{self, Links, ReadError};
+use orch_host::whole_file;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::inputs::{AdvisoryDb, is_commit};
 use orch_trust::refusal::Refusal;
 use orch_trust::strict_json;
 use orch_trust::time::{Day, UnixSeconds};
 use serde::{Deserialize, Serialize};
-
-use crate::issue::replace;
 
 const FILES_MAX: usize = 100_000;
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -238,5 +237,5 @@ pub fn remember(state: &Path, used: &AdvisoryDb) -> Result<(), AdvisoryDbError> 
     let io = |source| AdvisoryDbError::Io { path: path.clone(), source };
     std::fs::create_dir_all(state).map_err(io)?;
     let bytes = serde_json::to_vec(used).map_err(|error| io(error.into()))?;
-    replace(&path, &bytes).map_err(io)
+    whole_file::write(&path, &bytes, whole_file::PUBLIC).map_err(io)
 }

@@ -4,10 +4,10 @@
 //! Invariant: no certificate without a good verdict; the file appears whole or not at all.
 //! Not here: what makes a verdict (`examine.rs`), statements of other jobs (`statement.rs`).
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use orch_host::whole_file;
 use orch_trust::authority::{Certifier, Level};
 use orch_trust::certificate::{self, CERTIFIED_DAYS, Certificate, Environment, LOCAL_DAYS, SelfCheck};
 use orch_trust::digest::Sha256Digest;
@@ -95,20 +95,8 @@ pub fn sign_into(
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(write(error)),
         _ => {}
     }
-    replace(&path, &bytes).map_err(write)?;
+    whole_file::write(&path, &bytes, whole_file::PUBLIC).map_err(write)?;
     Ok(path)
-}
-
-/// Writes a file so that readers see the old one or the new one.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // Beside it and not inside `certificates/`'s names: a crash leaves a file that refuses the package loudly.
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let beside = path.with_file_name(name);
-    let mut file = File::create(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
 }
 
 /// This key's certificate, if it still says what a new one would and has more than half its life left. With another

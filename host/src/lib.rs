@@ -33,3 +33,4 @@ pub mod role;
 pub mod run_log;
 pub mod session;
 pub mod watch;
+pub mod whole_file;

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use orch_certify::document::DocumentError;
 use orch_certify::error::CertifyError;
-use orch_certify::issue::replace;
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Fault, Outcome};
 use orch_host::package;
+use orch_host::whole_file;
 use orch_signer::arguments::SignerArguments;
 use orch_signer::key_file::Purpose as KeyPurpose;
 use orch_trust::delegation::{self, DelegationDocument, Purpose};
@@ -108,7 +108,7 @@ pub(crate) fn run(args: &DelegateArgs, console: &Console) -> Outcome {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(write)?;
     }
-    replace(&path, &bytes).map_err(write)?;
+    whole_file::write(&path, &bytes, whole_file::PUBLIC).map_err(write)?;
     console.line(&format!("wrote {}", escape(&path.display().to_string())));
     console.line(&format!("for manifest {subject}, until {}", document.expires));
     Ok(Exit::Done)

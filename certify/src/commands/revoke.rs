@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use orch_certify::document::{Document, DocumentError, read_bytes};
-use orch_certify::issue::replace;
 use orch_certify::revoking::{next_freshness, next_list, role_key, signed_by};
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Fault, Outcome};
+use orch_host::whole_file;
 use orch_signer::address::{AddressError, SignerAddress};
 use orch_signer::arguments::SignerArguments;
 use orch_signer::key_file::Purpose;
@@ -250,7 +250,7 @@ fn entry(args: &RevokeArgs) -> Option<Entry> {
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     let fault = |source| document_fault(DocumentError::Write { path: path.to_owned(), source });
-    replace(path, bytes).map_err(fault)
+    whole_file::write(path, bytes, whole_file::PUBLIC).map_err(fault)
 }
 
 fn shown(path: &Path) -> String {

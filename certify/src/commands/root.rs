@@ -14,10 +14,10 @@ use std::path::Path;
 
 use clap::Subcommand;
 use orch_certify::document::{DocumentError, read_bytes};
-use orch_certify::issue::replace;
 use orch_certify::trust_root::Owned;
 use orch_host::console::Console;
 use orch_host::exit::{Exit, Fault, Outcome};
+use orch_host::whole_file;
 use orch_trust::key::PublicKey;
 use serde::Deserialize;
 
@@ -86,5 +86,5 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
 
 fn write_over(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     let write = |source| document_fault(DocumentError::Write { path: path.to_owned(), source });
-    replace(path, bytes).map_err(write)
+    whole_file::write(path, bytes, whole_file::PUBLIC).map_err(write)
 }

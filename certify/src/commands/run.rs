@@ -14,7 +14,7 @@ use orch_certify::advisory_db::{self, FreshDatabase};
 use orch_certify::check::{Beside, names};
 use orch_certify::error::CertifyError;
 use orch_certify::examine::{Verdict, examine_telling};
-use orch_certify::issue::{assemble, replace, sign_into, still_valid};
+use orch_certify::issue::{assemble, sign_into, still_valid};
 use orch_certify::outside::{Outside, Programs};
 use orch_certify::report::{self, Report};
 use orch_certify::sandbox::Sandbox;
@@ -22,6 +22,7 @@ use orch_certify::statement;
 use orch_host::console::{Console, Tone, escape};
 use orch_host::exit::{Exit, Fault, Outcome};
 use orch_host::package;
+use orch_host::whole_file;
 use orch_signer::arguments::SignerArguments;
 use orch_trust::authority::Level;
 use orch_trust::certificate::{Certificate, CheckResult};
@@ -135,7 +136,8 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Outcome {
     let valid_until = certificate.valid_until;
     if let Some(out) = &args.out {
         let bytes = statement::render(&package, certificate.clone());
-        replace(out, &bytes).map_err(|source| fault(CertifyError::Write { path: out.clone(), source }))?;
+        whole_file::write(out, &bytes, whole_file::PUBLIC)
+            .map_err(|source| fault(CertifyError::Write { path: out.clone(), source }))?;
     }
     if let Some(key) = &key {
         sign_into(&args.package, &package, certificate, &**key).map_err(fault)?;

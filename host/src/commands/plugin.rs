@@ -21,13 +21,14 @@ use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
 use orch_trust::refusal::Refusal;
 
-use crate::config::operator::{Operator, write_whole};
+use crate::config::operator::Operator;
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, Tone, escape, escape_cut};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::package;
 use crate::place::{self, Place, WorkspaceArgs, is_approval};
 use crate::plugins::{self, Found};
+use crate::whole_file;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -212,7 +213,8 @@ fn add(
     let mut lock = place.lock()?;
     lock.pin(&manifest, &bytes);
     let path = place.workspace.join("orch.lock");
-    write_whole(&path, lock.render().as_bytes(), 0o644).map_err(|error| place::io(&path, "write", error))?;
+    whole_file::write(&path, lock.render().as_bytes(), whole_file::PUBLIC)
+        .map_err(|error| place::io(&path, "write", error))?;
     console.line(&format!("kept in `{}`, pinned in `orch.lock`", target.display()));
     Ok(Exit::Done)
 }

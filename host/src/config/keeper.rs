@@ -9,7 +9,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::operator::OperatorError;
+use super::operator::error::OperatorError;
 
 /// Write permission of the group and of everybody else.
 const OTHERS_WRITE: u32 = 0o022;

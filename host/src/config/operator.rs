@@ -7,14 +7,13 @@
 //! Not here: what the rules mean (`orch-trust`), who may own and write what is read (`keeper.rs`).
 
 mod anchor;
-mod error;
+pub(super) mod error;
 mod folder_lock;
 mod intake;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,7 +37,8 @@ use super::secret::HostSecret;
 use super::workspace::WorkspaceConfig;
 use super::{keeper, workspaces};
 use crate::clock;
-use crate::regular_file::{self, Links, ReadError};
+use crate::regular_file::{self, Links};
+use crate::whole_file;
 
 const FILE_BYTES_MAX: u64 = 1 << 20;
 const FILES_MAX: usize = 1000;
@@ -275,7 +275,7 @@ fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, OperatorError> {
             found.push(path);
         }
         if found.len() > FILES_MAX {
-            return Err(OperatorError::TooMany { path: folder.to_owned() });
+            return Err(OperatorError::TooMany { path: folder.to_owned(), limit: FILES_MAX });
         }
     }
     found.sort();
@@ -287,16 +287,7 @@ fn read(path: &Path) -> Result<Option<String>, OperatorError> {
     match regular_file::read_text(path, Links::Followed, FILE_BYTES_MAX) {
         Ok((text, metadata)) => keeper::check(path, &metadata).map(|()| Some(text)),
         Err(error) if error.is_missing() => Ok(None),
-        Err(error) => Err(unread(path, error)),
-    }
-}
-
-pub(super) fn unread(path: &Path, error: ReadError) -> OperatorError {
-    let path = path.to_owned();
-    match error {
-        ReadError::Io(source) => OperatorError::Io { what: "read", path, source },
-        ReadError::NotRegular => OperatorError::NotRegular { path },
-        ReadError::TooLarge { found_bytes, .. } => OperatorError::TooLarge { path, found_bytes },
+        Err(error) => Err(OperatorError::unread(path, error)),
     }
 }
 
@@ -316,30 +307,8 @@ fn make_folder(path: &Path) -> Result<(), OperatorError> {
 /// was written before it, too.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), OperatorError> {
     let io = |source| OperatorError::Io { what: "write", path: path.to_owned(), source };
-    write_whole(path, bytes, 0o600).map_err(io)?;
+    whole_file::write(path, bytes, whole_file::PRIVATE).map_err(io)?;
     path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all()).map_err(io)
-}
-
-/// Writes a file whole or not at all; a link in its place is replaced, not followed.
-pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
-    let fresh = fresh_file(path, bytes, mode)?;
-    fs::rename(&fresh, path).inspect_err(|_| drop(fs::remove_file(&fresh)))
-}
-
-/// A new file beside that one, with a name that nobody else takes.
-pub(super) fn fresh_file(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<PathBuf> {
-    let random =
-        getrandom::u64().map_err(|_| std::io::Error::other("the machine gives no random numbers"))?;
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{random:016x}.new"));
-    let fresh = path.with_file_name(name);
-    let mut file = fs::File::create_new(&fresh)?;
-    let written = file
-        .set_permissions(fs::Permissions::from_mode(mode))
-        .and_then(|()| file.write_all(bytes))
-        .and_then(|()| file.sync_all());
-    written.map(|()| fresh.clone()).inspect_err(|_| drop(fs::remove_file(&fresh)))
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::keeper;
-use super::operator::{OperatorError, fresh_file, unread};
+use super::operator::error::OperatorError;
 use crate::regular_file::{self, Links};
+use crate::whole_file;
 
 const SECRET_BYTES: usize = 32;
 /// A longer file is none, whatever is in it.
@@ -54,7 +55,7 @@ impl HostSecret {
             return Ok(found);
         }
         let drawn = Self::draw()?;
-        let fresh = fresh_file(path, &*drawn.0, 0o600).map_err(io("write"))?;
+        let fresh = whole_file::fresh(path, &*drawn.0, whole_file::PRIVATE).map_err(io("write"))?;
         // Unlike a rename a link never takes the place of a secret that came first.
         let linked = std::fs::hard_link(&fresh, path);
         std::fs::remove_file(&fresh).map_err(io("write"))?;
@@ -79,7 +80,7 @@ impl HostSecret {
         let (found, metadata) = match regular_file::read(path, Links::Followed, SECRET_FILE_BYTES_MAX) {
             Ok(found) => found,
             Err(error) if error.is_missing() => return Ok(None),
-            Err(error) => return Err(unread(path, error)),
+            Err(error) => return Err(OperatorError::unread(path, error)),
         };
         keeper::check(path, &metadata)?;
         let mode = metadata.mode() & 0o777;

@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use super::operator::OperatorError;
+use super::operator::error::OperatorError;
 
 /// True if the text names that folder. A line that begins with `/` is a path as older hosts wrote it.
 pub(super) fn contains(text: &str, workspace: &Path) -> bool {

@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_host::regular_file::{self, Links};
+use orch_host::whole_file;
 use orch_trust::inputs::is_commit;
 use orch_trust::key::{self, KeyId, Signer};
 use orch_trust::manifest::Manifest;
@@ -76,7 +77,8 @@ pub(crate) fn write_signed(
     key: &dyn Signer,
 ) -> Result<KeyId, SignError> {
     let envelope = release::sign(package, release, key)?;
-    write_whole(&folder.join(RELEASE), &envelope)?;
+    let path = folder.join(RELEASE);
+    whole_file::write(&path, &envelope, whole_file::PUBLIC).map_err(io_at(&path))?;
     Ok(key.public().id())
 }
 
@@ -131,16 +133,6 @@ fn read_declared(folder: &Path) -> Result<BTreeMap<String, Arc<[u8]>>, SignError
 fn read_file(path: &Path) -> Result<Arc<[u8]>, SignError> {
     let read = regular_file::read(path, Links::Refused, FILE_BYTES_MAX);
     read.map(|(bytes, _)| bytes.as_slice().into()).map_err(|error| io_at(path)(error.into()))
-}
-
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), SignError> {
-    let Some(folder) = path.parent() else { unreachable!("the file is named inside its package") };
-    let mut fresh = tempfile::NamedTempFile::new_in(folder).map_err(io_at(folder))?;
-    fresh.write_all(bytes).map_err(io_at(path))?;
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    fs::set_permissions(fresh.path(), open).map_err(io_at(path))?;
-    fresh.persist(path).map_err(|error| io_at(path)(error.error))?;
-    Ok(())
 }
 
 fn io_at(path: &Path) -> impl FnOnce(io::Error) -> SignError {

@@ -19,7 +19,7 @@ use orch_trust::state::{TRUST_STATE, TrustState};
 use orch_trust::time::UnixSeconds;
 
 use super::folder_lock::{lock, lock_to_look, try_lock};
-use super::{Operator, OperatorError, files, keeper, unread, write_private};
+use super::{Operator, OperatorError, files, keeper, write_private};
 use crate::config::secret::{HostSecret, KeyUse};
 use crate::regular_file::{self, Links};
 
@@ -165,7 +165,7 @@ fn bytes(path: &Path) -> Result<Option<Vec<u8>>, OperatorError> {
             Ok(Some(found.to_vec()))
         }
         Err(error) if error.is_missing() => Ok(None),
-        Err(error) => Err(unread(path, error)),
+        Err(error) => Err(OperatorError::unread(path, error)),
     }
 }
 

@@ -2,13 +2,13 @@
 //!
 //! Not here: who is checked for what (`operator.rs`, `keeper.rs`, `secret.rs`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use orch_trust::authority::AuthorityError;
 use orch_trust::refusal::Refusal;
 use orch_trust::strict_json::JsonError;
 
-use super::{FILE_BYTES_MAX, FILES_MAX, SIGNING_KEY_VARIABLE};
+use crate::regular_file::ReadError;
 
 /// Why the operator's folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -36,10 +36,10 @@ pub enum OperatorError {
     WorkspaceName { path: PathBuf },
     #[error("`{path}` is no regular file")]
     NotRegular { path: PathBuf },
-    #[error("`{path}` is {found_bytes} bytes, limit is {FILE_BYTES_MAX}")]
-    TooLarge { path: PathBuf, found_bytes: u64 },
-    #[error("`{path}` has more than {FILES_MAX} files")]
-    TooMany { path: PathBuf },
+    #[error("`{path}` is {found_bytes} bytes, limit is {limit_bytes}")]
+    TooLarge { path: PathBuf, found_bytes: u64, limit_bytes: u64 },
+    #[error("`{path}` has more than {limit} files")]
+    TooMany { path: PathBuf, limit: usize },
     #[error("`{path}` is not usable")]
     Authority {
         path: PathBuf,
@@ -66,7 +66,7 @@ pub enum OperatorError {
     BesideRoot { path: PathBuf },
     #[error("the key in `{path}` would not count beside the trust root")]
     KeyBesideRoot { path: PathBuf },
-    #[error("`{SIGNING_KEY_VARIABLE}` does not count beside a trust root")]
+    #[error("`PLUGIN_SIGNING_KEY` does not count beside a trust root")]
     SigningKeyBesideRoot,
     #[error("this is the first root of this host, and nobody said its SHA-256")]
     HashNotSaid,
@@ -78,18 +78,30 @@ pub enum OperatorError {
     Twice { path: PathBuf, file: &'static str },
     #[error("another host holds `{path}`")]
     Locked { path: PathBuf },
-    #[error("`{SIGNING_KEY_VARIABLE}` is neither a public key nor the path of one")]
+    #[error("`PLUGIN_SIGNING_KEY` is neither a public key nor the path of one")]
     SigningKey {
         #[source]
         source: AuthorityError,
     },
     #[error(
-        "`{SIGNING_KEY_VARIABLE}` is neither a base64 ed25519 public key nor the path of a file that is there"
+        "`PLUGIN_SIGNING_KEY` is neither a base64 ed25519 public key nor the path of a file that is there"
     )]
     SigningKeyMissing,
 }
 
 impl OperatorError {
+    /// That file cannot be read.
+    pub(crate) fn unread(path: &Path, error: ReadError) -> Self {
+        let path = path.to_owned();
+        match error {
+            ReadError::Io(source) => Self::Io { what: "read", path, source },
+            ReadError::NotRegular => Self::NotRegular { path },
+            ReadError::TooLarge { found_bytes, limit_bytes } => {
+                Self::TooLarge { path, found_bytes, limit_bytes }
+            }
+        }
+    }
+
     /// Stable name for reports and tests.
     pub fn code(&self) -> &'static str {
         match self {
@@ -153,7 +165,7 @@ impl OperatorError {
                 "whom to trust stands in the root: `orch-certify root rotate` and `root add-key` make its next version"
                     .to_owned()
             }
-            Self::SigningKeyBesideRoot => format!("unset `{SIGNING_KEY_VARIABLE}`"),
+            Self::SigningKeyBesideRoot => "unset `PLUGIN_SIGNING_KEY`".to_owned(),
             Self::HashNotSaid => {
                 "ask whoever keeps the root for its SHA-256, by another way than you got the file, and say `--sha256 HASH`"
                     .to_owned()
