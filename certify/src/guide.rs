@@ -1,8 +1,9 @@
 //! What each check is for: the source of `explain`, of the help in SARIF, and of the table in `docs/certifying.md`.
 //!
-//! In -> out: id of a check, or code of a finding -> what it looks at, why, what helps.
+//! In -> out: id of a check, or code of a finding or a refusal -> what it is about, why, what helps.
 //! Invariant: every required check and every code that a finding can begin with is here; tests compare.
-//! Not here: the checks (`check/`, `conformance/`), which are required (`orch-trust`'s `certificate.rs`).
+//! Not here: the checks (`check/`, `conformance/`), which are required (`orch-trust`'s `certificate.rs`), the words of
+//! refusals (its `refusal.rs`).
 
 mod behaviour;
 mod contents;
@@ -12,6 +13,7 @@ use orch_trust::authority::Level;
 use orch_trust::certificate::required_checks;
 use orch_trust::manifest::Role;
 use orch_trust::package::{COMPONENT, MANIFEST, SBOM};
+use orch_trust::refusal::Refusal;
 
 /// One check, in words.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,6 +73,38 @@ pub fn code(code: &str) -> Option<(&'static Guide, &'static str)> {
 /// What a code means that every check can have.
 pub fn code_of_every_check(code: &str) -> Option<&'static str> {
     OF_EVERY_CHECK.iter().find(|(own, _)| *own == code).map(|(_, means)| *means)
+}
+
+/// Lines for people about a check or a code; none for what is neither.
+pub fn explain(name: &str) -> Option<Vec<String>> {
+    if let Some(guide) = check(name) {
+        let codes = guide.codes.iter().map(|(code, means)| format!("  {code}: {means}"));
+        return Some(about(guide).into_iter().chain(codes).collect());
+    }
+    if let Some((guide, means)) = code(name) {
+        return Some([format!("{name}: {means}")].into_iter().chain(about(guide)).collect());
+    }
+    let (means, said_by) = match code_of_every_check(name) {
+        Some(means) => (
+            means.to_owned(),
+            "said by any check whose process, programs or sources do not do their part; that is never a pass",
+        ),
+        None => (
+            Refusal::text_of(name)?,
+            "a reason for which `orch-host` admits no package; checks that find it say the same code",
+        ),
+    };
+    Some(vec![format!("{name}: {means}"), said_by.to_owned()])
+}
+
+fn about(guide: &Guide) -> [String; 5] {
+    [
+        format!("check       {}", guide.id),
+        format!("level       {}", level(guide).as_str()),
+        format!("looks at    {}", guide.looks_at),
+        format!("why         {}", guide.why),
+        format!("what helps  {}", guide.helps),
+    ]
 }
 
 /// The lowest level that requires the check.

@@ -27,8 +27,8 @@ macro_rules! refusals {
             /// Every code, in checking order.
             pub const CODES: &'static [&'static str] = &[$($code),*];
 
-            /// The message of each, with `{names}` in the place of what differs.
-            pub const TEXTS: &'static [&'static str] = &[$($text),*];
+            /// The message of each, with the field's name in braces in the place of what differs.
+            const TEXTS: &'static [&'static str] = &[$($text),*];
         }
     };
 }
@@ -180,6 +180,23 @@ refusals! {
 }
 
 impl Refusal {
+    /// How the message of a code reads, with a name like `FOUND-BYTES` in the place of what differs. None for what is
+    /// no code.
+    pub fn text_of(code: &str) -> Option<String> {
+        let (_, text) = Self::CODES.iter().zip(Self::TEXTS).find(|(own, _)| **own == code)?;
+        let mut read = String::with_capacity(text.len());
+        let mut is_name = false;
+        for letter in text.chars() {
+            match letter {
+                '{' | '}' => is_name = letter == '{',
+                '_' if is_name => read.push('-'),
+                _ if is_name => read.push(letter.to_ascii_uppercase()),
+                _ => read.push(letter),
+            }
+        }
+        Some(read)
+    }
+
     /// What the operator can do about it, if anything.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -268,6 +285,28 @@ mod tests {
         assert_eq!(Refusal::CODES.iter().find(|code| !plain(code)), None);
         let distinct: std::collections::BTreeSet<_> = Refusal::CODES.iter().collect();
         assert_eq!(distinct.len(), Refusal::CODES.len());
+    }
+
+    #[test]
+    fn the_text_of_every_code_has_plain_names_in_the_place_of_what_differs() {
+        for (code, text) in Refusal::CODES.iter().zip(Refusal::TEXTS) {
+            let read = Refusal::text_of(code).unwrap();
+            assert!(!read.contains(['{', '}']), "{code}: {read}");
+            // Each field once, and everything else as it is said.
+            let mut parts = text.split(['{', '}']);
+            let mut rest = read.as_str();
+            while let Some(plain) = parts.next() {
+                rest = rest.strip_prefix(plain).unwrap_or_else(|| panic!("{code}: {read}"));
+                let Some(field) = parts.next() else { break };
+                let name = field.to_uppercase().replace('_', "-");
+                rest = rest.strip_prefix(&name).unwrap_or_else(|| panic!("{code}: no {name} in {read}"));
+            }
+            assert_eq!(rest, "", "{code}: {read}");
+        }
+        let text = |code| Refusal::text_of(code).unwrap();
+        assert_eq!(text("release-not-yet"), "release is from the future: ISSUED-AT");
+        assert_eq!(text("file-too-large"), "`FILE` is FOUND-BYTES bytes, limit is LIMIT-BYTES");
+        assert_eq!(Refusal::text_of("file-too-large "), None);
     }
 
     #[test]

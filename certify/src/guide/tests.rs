@@ -117,3 +117,20 @@ fn the_books_table_is_current() {
         assert_eq!(table, markdown(), "`docs/certifying.md` is not current; BLESS=1 writes it");
     }
 }
+
+#[test]
+fn every_explanation_reads_as_a_person_would_write_it() {
+    let checks =
+        all().flat_map(|guide| [guide.id].into_iter().chain(guide.codes.iter().map(|(code, _)| *code)));
+    let of_every_check = OF_EVERY_CHECK.iter().map(|(code, _)| *code);
+    let names: Vec<&str> = checks.chain(of_every_check).chain(Refusal::CODES.iter().copied()).collect();
+    assert!(names.len() > 250, "only {} names", names.len());
+    for name in names {
+        let lines = explain(name).unwrap_or_else(|| panic!("`{name}` is not explained"));
+        assert!(lines.len() >= 2 && lines.iter().all(|line| !line.trim().is_empty()), "{name}: {lines:?}");
+        assert!(!lines.concat().contains(['{', '}']), "{name}: {lines:?}");
+    }
+    let said = explain("release-not-yet").unwrap();
+    assert_eq!(said[0], "release-not-yet: release is from the future: ISSUED-AT");
+    assert_eq!(explain("release-not-yet\n"), None);
+}
