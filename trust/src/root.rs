@@ -50,18 +50,36 @@ pub fn sign(document: &RootDocument, signers: &[&dyn Signer]) -> Result<Vec<u8>,
     dsse::sign(document, signers)
 }
 
-/// The first root that a host trusts, because a person said its SHA-256.
+/// The first root that a host trusts, because a person said its SHA-256. It need not be the first version: keys of the
+/// version before, which are not known here, may have signed it too; they do not count, and the hash covers them.
 ///
 /// # Errors
 /// `RootOtherBytes` when they are not those bytes, those of an envelope, `RootUnknownKey`, `RootNotByItself`,
 /// `RootNotYet`, `RootExpired`, and whatever does not hold together.
 pub fn verify_first(bytes: &[u8], said: Sha256Digest, now: UnixSeconds) -> Result<Root, Refusal> {
-    let envelope = Envelope::<RootDocument>::open(ROOT, bytes)?;
+    verify_chain(bytes, said, &[], now)
+}
+
+/// The last of several roots: a person said the SHA-256 of the first, `later` follow one after the other. Only the last
+/// must be in force.
+///
+/// # Errors
+/// Those of [`verify_first`] and [`verify_next`].
+pub fn verify_chain(
+    first: &[u8],
+    said: Sha256Digest,
+    later: &[&[u8]],
+    now: UnixSeconds,
+) -> Result<Root, Refusal> {
+    let envelope = Envelope::<RootDocument>::open(ROOT, first)?;
     if envelope.sha256() != said {
         return Err(Refusal::RootOtherBytes { found: envelope.sha256(), expected: said });
     }
-    let root = Root::of(envelope.read()?, said)?;
+    let mut root = Root::of(envelope.read()?, said)?;
     root.check_signed_by_itself(&envelope, None, now)?;
+    for bytes in later {
+        root = verify_next(&root, bytes, now)?;
+    }
     root.check_in_force(now)?;
     Ok(root)
 }
@@ -174,6 +192,7 @@ impl Root {
     }
 
     /// Succeeds if enough of its own root keys signed it, and nobody whom neither this root nor the one before knows.
+    /// Where there was one before and it is not here, nobody can tell who that is.
     fn check_signed_by_itself(
         &self,
         envelope: &Envelope<RootDocument>,
@@ -184,7 +203,12 @@ impl Root {
             let of_before = || before.and_then(|before| before.root.key(id));
             self.root.key(id).or_else(of_before).map(|key| key.key)
         };
-        let signers = envelope.signers_among(known, |key| Err(Refusal::RootUnknownKey { key }))?;
+        let is_before_known = before.is_some() || self.document.previous_sha256.is_none();
+        let unknown = |key| match is_before_known {
+            true => Err(Refusal::RootUnknownKey { key }),
+            false => Ok(()),
+        };
+        let signers = envelope.signers_among(known, unknown)?;
         let issued = self.document.issued;
         if issued > now.plus(CLOCK_SKEW_SECONDS) {
             return Err(Refusal::RootNotYet { issued });

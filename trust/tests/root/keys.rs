@@ -4,7 +4,7 @@ use orch_trust::authority::Level;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::Payload;
 use orch_trust::root::document::{CertifierJobText, CertifierText, Job, NamespaceText, RootDocument};
-use orch_trust::root::{verify_first, verify_next};
+use orch_trust::root::{verify_chain, verify_first, verify_next};
 use orch_trust::time::UnixSeconds;
 use serde_json::{Value, json};
 
@@ -333,6 +333,63 @@ fn the_first_root_is_the_one_that_a_person_said() {
     assert_eq!(
         first(|world| world.root.keys.get_mut(&id(1)).unwrap().owner = "a\nb".into()),
         Some("root-malformed")
+    );
+}
+
+#[test]
+fn k9_a_host_may_begin_with_a_later_root_whose_signers_have_left() {
+    // One root key left with version 2, so it signed that version as a key of version 1.
+    let world = World::good();
+    let mut second = world.next_root();
+    second.keys.remove(&id(ROOTS[0]));
+    second.keys.insert(id(13), key_text(13, "owner 13"));
+    second.roles.root = role(2, &[ROOTS[1], ROOTS[2], 13]);
+    let alone = |seeds: &[u8]| {
+        let bytes = signed(&second, seeds);
+        verify_first(&bytes, Sha256Digest::of(&bytes), NOW).map(|root| root.version()).map_err(|no| no.code())
+    };
+    assert_eq!(alone(&[10, 11, 13]), Ok(2));
+    // It counts for nothing in the version that does not know it, and neither does a stranger.
+    assert_eq!(alone(&[10, 11]), Err("root-not-by-itself"));
+    assert_eq!(alone(&[10, 13, STRANGER]), Err("root-not-by-itself"));
+    // The hash covers the signature that nobody here can verify.
+    let bytes = signed(&second, &[10, 11, 13]);
+    let other = signed(&second, &[11, 13]);
+    assert_eq!(verify_first(&other, Sha256Digest::of(&bytes), NOW).unwrap_err().code(), "root-other-bytes");
+}
+
+#[test]
+fn k9_several_roots_are_each_held_against_the_one_before_and_the_last_must_be_in_force() {
+    let world = World::good();
+    // When the second is brought, the first has ended.
+    let mut first = world.root.clone();
+    first.expires = NOW.plus(-1);
+    let one = signed(&first, &[10, 11]);
+    let next = |before: &RootDocument, bytes: &[u8]| RootDocument {
+        version: before.version + 1,
+        previous_sha256: Some(Sha256Digest::of(bytes)),
+        issued: NOW,
+        expires: NOW.plus(DAY),
+        ..before.clone()
+    };
+    let second = next(&first, &one);
+    let two = signed(&second, &[10, 11]);
+    let three = signed(&next(&second, &two), &[11, 12]);
+    let chain = |bytes: &[&[u8]]| {
+        let said = Sha256Digest::of(bytes[0]);
+        verify_chain(bytes[0], said, &bytes[1..], NOW).map(|root| root.version()).map_err(|no| no.code())
+    };
+    assert_eq!(chain(&[&one]), Err("root-expired"));
+    assert_eq!(chain(&[&one, &two]), Ok(2));
+    assert_eq!(chain(&[&one, &two, &three]), Ok(3));
+    assert_eq!(chain(&[&two, &three]), Ok(3));
+    assert_eq!(chain(&[&two, &one]), Err("root-version"));
+    assert_eq!(chain(&[&one, &three]), Err("root-version"));
+    let short = signed(&second, &[10]);
+    assert_eq!(chain(&[&one, &short]), Err("root-not-by-current"));
+    assert_eq!(
+        verify_chain(&one, Sha256Digest::of(&two), &[&two], NOW).unwrap_err().code(),
+        "root-other-bytes"
     );
 }
 

@@ -71,6 +71,21 @@ fn chains(cases: &mut Cases) {
     cases.add("K9", "the first root is signed by one of two", rooted, |draft| {
         draft.world().root_by = vec![ROOTS[1]]
     });
+    // A later root may be the first that a host sees; who signed it as a key of the version before is unknown there.
+    let later = |by: &[u8]| {
+        let by = by.to_vec();
+        move |draft: &mut Draft| {
+            let world = draft.world();
+            (world.root.version, world.root.previous_sha256) = (2, Some(Sha256Digest::of(b"version 1")));
+            world.root_by = by;
+        }
+    };
+    cases.near("a host begins with version 2", rooted, later(&BOTH));
+    cases.near("a host begins with version 2, which keys that left signed", rooted, later(&[ROOTS[1], 98, ROOTS[2], 99]));
+    cases.add("K9", "a host begins with version 2 by one of its keys and one that left", rooted, later(&[ROOTS[1], 99]));
+    cases.add("K9", "a stranger signed version 1 too", rooted, |draft| {
+        draft.world().root_by = vec![ROOTS[0], ROOTS[1], 99]
+    });
     cases.add("K9", "the first root has version 2", rooted, |draft| draft.world().root.version = 2);
 }
 
