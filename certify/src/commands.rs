@@ -14,6 +14,7 @@ pub(crate) mod revoke;
 pub(crate) mod root;
 pub(crate) mod run;
 pub(crate) mod sign;
+mod trusted;
 pub(crate) mod verify;
 
 use std::path::{Path, PathBuf};

@@ -5,8 +5,10 @@
 //! database can say is not run again, its age and tools are compared.
 //! Not here: whether a host admits it (`orch-trust`'s `admission.rs`), calls of the plugin (`conformance.rs`).
 
+use orch_trust::admission::Rules;
 use orch_trust::authority::Certifier;
 use orch_trust::certificate::{Certificate, CheckResult, CheckStatus, RequiredCheck, required_checks};
+use orch_trust::delegation;
 use orch_trust::dsse::{self, Statement};
 use orch_trust::facts::Facts;
 use orch_trust::key::KeyId;
@@ -37,6 +39,24 @@ pub struct Recheck {
     pub certifier: KeyId,
     pub certificate: Certificate,
     pub differences: Vec<Difference>,
+}
+
+/// Who may have certified the package: whom the rules name, and under a trust root the jobs that its certifiers' word was
+/// lent to.
+///
+/// # Errors
+/// Those of the manifest and of [`delegation::verify`].
+pub fn certifiers(
+    package: &PackageBytes,
+    rules: &Rules,
+    now: UnixSeconds,
+) -> Result<Vec<Certifier>, Refusal> {
+    let mut certifiers = rules.certifiers().to_vec();
+    if let Some(anchor) = &rules.anchor {
+        let manifest = Manifest::parse(package.manifest())?;
+        certifiers.extend(delegation::verify(package, &manifest, Some(anchor.root()), now)?.certifiers);
+    }
+    Ok(certifiers)
 }
 
 /// Compares each certificate of the package with today. `run_static`: the results of a group of static checks.

@@ -11,10 +11,10 @@ use orch_trust::authority::Level;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::key::{KeyId, PublicKey, SecretKey};
 use orch_trust::refusal::Refusal;
+use orch_trust::root;
 use orch_trust::root::document::{
     Algorithm, CertifierText, IssuerRoleText, KeyText, NamespaceText, RoleText, RootDocument,
 };
-use orch_trust::root::{self, Root};
 use orch_trust::time::UnixSeconds;
 
 use crate::document::{Document, DocumentError};
@@ -188,18 +188,4 @@ pub fn standing(document: &Document<RootDocument>, by: &RootDocument) -> Standin
     let signers: BTreeSet<KeyId> = document.signers().collect();
     let (signed, missing) = by.roles.root.keyids.iter().partition(|key| signers.contains(key));
     Standing { version: by.version, signed, missing, threshold: by.roles.root.threshold }
-}
-
-/// Succeeds if the bytes are a root that a host would take: by itself, or after `before`.
-///
-/// # Errors
-/// As a host refuses it.
-pub fn check_complete(bytes: &[u8], before: Option<&[u8]>, now: UnixSeconds) -> Result<Root, Refusal> {
-    match before {
-        None => root::verify_first(bytes, Sha256Digest::of(bytes), now),
-        Some(before) => {
-            let current = root::verify_first(before, Sha256Digest::of(before), now)?;
-            root::verify_next(&current, bytes, now)
-        }
-    }
 }

@@ -29,4 +29,5 @@ mod signers;
 mod sources;
 mod structure;
 mod trust_root;
+mod trusted;
 mod upgrade;

@@ -18,13 +18,13 @@ use serde_json::{Value, json};
 use crate::guest::guest;
 use crate::package::{Package, orch_certify};
 
-fn now() -> UnixSeconds {
+pub(crate) fn now() -> UnixSeconds {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     UnixSeconds(since.as_secs() as i64)
 }
 
 /// Exit code, standard output, standard error.
-fn run(home: &Path, line: &str) -> (i32, String, String) {
+pub(crate) fn run(home: &Path, line: &str) -> (i32, String, String) {
     let args: Vec<&str> = line.split(' ').collect();
     let output = orch_certify(home, &args);
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -32,21 +32,21 @@ fn run(home: &Path, line: &str) -> (i32, String, String) {
 }
 
 #[track_caller]
-fn succeeds(home: &Path, line: &str) -> String {
+pub(crate) fn succeeds(home: &Path, line: &str) -> String {
     let (exit, stdout, stderr) = run(home, line);
     assert_eq!(exit, 0, "{line}: {stdout}{stderr}");
     stdout
 }
 
 #[track_caller]
-fn fails(home: &Path, line: &str, expected: i32, code: &str) {
+pub(crate) fn fails(home: &Path, line: &str, expected: i32, code: &str) {
     let (exit, _, stderr) = run(home, line);
     assert_eq!(exit, expected, "{line}: {stderr}");
     assert!(stderr.contains(&format!("code: {code}\n")), "{line}: {stderr}");
 }
 
 /// Keys of four root signers and of every other part, in a folder.
-fn keys() -> tempfile::TempDir {
+pub(crate) fn keys() -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     for name in ["a", "b", "c", "d"] {
         succeeds(home.path(), &format!("root keygen --role root --out {name}.key --owner {name}"));
@@ -59,9 +59,10 @@ fn keys() -> tempfile::TempDir {
     home
 }
 
-const OTHERS: &str = "--certifier cert.toml --revoker r1.toml --freshness f.toml --publisher acme/=acme.toml";
+pub(crate) const OTHERS: &str =
+    "--certifier cert.toml --revoker r1.toml --freshness f.toml --publisher acme/=acme.toml";
 
-fn id_of(home: &Path, name: &str) -> String {
+pub(crate) fn id_of(home: &Path, name: &str) -> String {
     let text = std::fs::read_to_string(home.join(format!("{name}.toml"))).unwrap();
     let key = text.lines().find_map(|line| line.strip_prefix("key = \"")?.strip_suffix('"')).unwrap();
     orch_trust::key::PublicKey::from_base64(key).unwrap().id().to_string()
@@ -236,7 +237,7 @@ fn a_list_of_two_revokers_counts_when_both_signed() {
 }
 
 /// Signs the package's release with that key file.
-fn release(package: &Package, key: &Path) {
+pub(crate) fn release(package: &Package, key: &Path) {
     let none = Passphrases::Descriptor(900_000);
     let key = key_file::open(key, Purpose::Publisher, &none).unwrap();
     let read = orch_host::package::read(&package.folder()).unwrap();
@@ -281,6 +282,8 @@ fn a_package_that_a_job_certified_is_verified_with_the_root() {
     succeeds(home, &format!("run {folder} --key job.key --quiet"));
     let said = succeeds(home, &verify);
     assert!(said.contains("revocation   passed") && said.contains("published by Acme"), "{said}");
+    let recheck = format!("recheck {folder} --root root.dsse.json");
+    assert!(succeeds(home, &recheck).contains("would say the same today"));
     // The job's key is nobody's by itself, and a root is not asked together with other files.
     fails(
         home,
@@ -298,6 +301,7 @@ fn a_package_that_a_job_certified_is_verified_with_the_root() {
     let id = "--id acme/sample --versions * --action block-load --reason gone";
     succeeds(home, &format!("revoke --signer file:r1.key --freshness-signer file:f.key {id}"));
     fails(home, &verify, 3, "revoked-block-load");
+    fails(home, &recheck, 3, "revoked-block-load");
     let old = "--freshness old/freshness.dsse.json";
     fails(home, &format!("{verify} {old}"), 3, "revocations-not-pinned");
     succeeds(home, &format!("{verify} {old} --revocations old/revocations.dsse.json"));
