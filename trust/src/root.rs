@@ -4,7 +4,7 @@
 //! Limits: 1 MiB, 256 keys a role, 1024 namespaces; texts of 256 bytes.
 //! Invariant: a [`Root`] is authentic and holds together: version N+1 names the bytes of N and is signed by enough of
 //! N's and of its own root keys; every threshold can be met; no key both publishes and certifies.
-//! Not here: its text (`root/document.rs`), how keys are counted (`threshold.rs`), logs and witnesses (not built).
+//! Not here: its text (`root/document.rs`), how keys are counted (`threshold.rs`).
 
 pub mod document;
 
