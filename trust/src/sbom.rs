@@ -8,7 +8,7 @@
 use serde::Deserialize;
 
 use crate::refusal::Refusal;
-use crate::strict_json::Object;
+use crate::strict_json;
 
 const COMPONENTS_MAX: usize = 100_000;
 const DEPTH_MAX: usize = 64;
@@ -25,13 +25,13 @@ pub struct Component {
 struct Document {
     bom_format: String,
     #[serde(default)]
-    metadata: Object<Metadata>,
-    components: Vec<Object<ComponentText>>,
+    metadata: Metadata,
+    components: Vec<ComponentText>,
 }
 
 #[derive(Default, Deserialize)]
 struct Metadata {
-    component: Option<Object<ComponentText>>,
+    component: Option<ComponentText>,
 }
 
 #[derive(Deserialize)]
@@ -39,7 +39,7 @@ struct ComponentText {
     name: String,
     version: Option<String>,
     #[serde(default)]
-    components: Vec<Object<Self>>,
+    components: Vec<Self>,
 }
 
 /// Every component that the file names.
@@ -48,19 +48,17 @@ struct ComponentText {
 /// `SbomUnreadable`.
 pub fn components(bytes: &[u8]) -> Result<Vec<Component>, Refusal> {
     let unreadable = |why: String| Refusal::SbomUnreadable { why };
-    // What is passed over is text too.
-    let text = std::str::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
-    let Object(document): Object<Document> =
-        serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+    let document: Document =
+        strict_json::parse_foreign(bytes).map_err(|error| unreadable(error.to_string()))?;
     if document.bom_format != "CycloneDX" {
         return Err(unreadable("`bomFormat` is not `CycloneDX`".to_owned()));
     }
     let mut found = Vec::new();
-    let Object(Metadata { component }) = document.metadata;
-    let mut level: Vec<Object<ComponentText>> = component.into_iter().chain(document.components).collect();
+    let mut level: Vec<ComponentText> =
+        document.metadata.component.into_iter().chain(document.components).collect();
     for _ in 0..DEPTH_MAX {
         let mut inner = Vec::new();
-        for Object(ComponentText { name, version, components }) in level {
+        for ComponentText { name, version, components } in level {
             found.push(Component { name, version });
             inner.extend(components);
         }

@@ -1,18 +1,17 @@
 //! JSON as everybody reads it the same way.
 //!
-//! In -> out: bytes -> a value of the wanted type.
+//! In -> out: bytes -> a value of the wanted type; fields come from objects, never from arrays (`objects.rs`).
 //! Limits: 32 levels; numbers are integers that fit 64 bits.
 //! Invariant: no duplicate keys (also when escaped), no byte order mark, UTF-8, nothing after the end.
 //! Not here: what the value means (its type), the schema (`manifest.rs`).
 
+mod objects;
+
 use std::collections::BTreeSet;
 use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{
-    Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor,
-};
+use objects::Objects;
+use serde::de::{DeserializeOwned, DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
 const DEPTH_MAX: u32 = 32;
 
@@ -45,33 +44,26 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
     match (walked, fault) {
         (_, Some(fault)) => Err(fault),
         (Err(error), None) => Err(malformed(&error)),
-        (Ok(()), None) => serde_json::from_str(text).map_err(|error| malformed(&error)),
+        (Ok(()), None) => read(text).map_err(|error| malformed(&error)),
     }
 }
 
-/// A value that is written as an object. Without it, serde also takes an array of its fields in their order, which
-/// other readers do not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Object<T>(pub T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        reader.deserialize_map(ObjectVisitor(PhantomData))
-    }
+/// A value of a format of others, which may have fractions, unknown keys twice and more levels: of it only what the type
+/// names is read, and that from objects where it has fields.
+///
+/// # Errors
+/// Not JSON, not UTF-8, or not of that type.
+pub fn parse_foreign<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+    // What is passed over is text too.
+    let text = std::str::from_utf8(bytes).map_err(serde_json::Error::custom)?;
+    read(text)
 }
 
-struct ObjectVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = Object<T>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Object<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(entries)).map(Object)
-    }
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = T::deserialize(Objects(&mut reader))?;
+    reader.end()?;
+    Ok(value)
 }
 
 fn malformed(error: &serde_json::Error) -> JsonError {
@@ -87,7 +79,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn stop<E: serde::de::Error>(self, fault: JsonError) -> E {
+    fn stop<E: Error>(self, fault: JsonError) -> E {
         let error = E::custom(&fault);
         self.fault.get_or_insert(fault);
         error
@@ -117,7 +109,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_i64<E>(self, _: i64) -> Result<(), E> {
         Ok(())
     }
-    fn visit_f64<E: serde::de::Error>(self, found: f64) -> Result<(), E> {
+    fn visit_f64<E: Error>(self, found: f64) -> Result<(), E> {
         Err(self.stop(JsonError::Number { found: found.to_string() }))
     }
     fn visit_str<E>(self, _: &str) -> Result<(), E> {
@@ -153,6 +145,8 @@ impl<'de> Visitor<'de> for Walk<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn fault(text: &[u8]) -> Option<JsonError> {
@@ -175,5 +169,143 @@ mod tests {
         assert!(matches!(fault(&deep(33)), Some(JsonError::TooDeep)));
         assert!(fault(&deep(32)).is_none());
         assert!(fault(br#"{"a":[{"a":1},-2,true,null,"x"]}"#).is_none());
+    }
+
+    #[derive(Debug, Default, PartialEq, serde::Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Sample {
+        number: i64,
+        inner: Inner,
+        list: Vec<Inner>,
+        keyed: BTreeMap<String, Inner>,
+        perhaps: Option<Inner>,
+        wrapped: Wrapped,
+        pair: (Inner, u64),
+        choice: Choice,
+        choices: Vec<Choice>,
+        any: serde_json::Value,
+    }
+
+    #[derive(Debug, Default, PartialEq, serde::Deserialize)]
+    struct Inner {
+        word: String,
+    }
+
+    #[derive(Debug, Default, PartialEq, serde::Deserialize)]
+    struct Wrapped(Inner);
+
+    #[derive(Debug, Default, PartialEq, serde::Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Choice {
+        #[default]
+        Word,
+        Named {
+            word: String,
+        },
+        Holding(Inner),
+        Pair(u64, Inner),
+    }
+
+    /// Both readers take it and say that, as every reader of JSON would.
+    #[track_caller]
+    fn takes(text: &str, expected: &Sample) {
+        assert_eq!(&parse::<Sample>(text.as_bytes()).unwrap(), expected, "{text}");
+        assert_eq!(&parse_foreign::<Sample>(text.as_bytes()).unwrap(), expected, "{text}");
+        assert_eq!(&serde_json::from_str::<Sample>(text).unwrap(), expected, "{text}");
+    }
+
+    /// Both refuse what serde by itself takes.
+    #[track_caller]
+    fn refuses(text: &str) {
+        serde_json::from_str::<Sample>(text).unwrap();
+        let found = parse::<Sample>(text.as_bytes());
+        assert!(matches!(found, Err(JsonError::Malformed { line: 1, .. })), "{text}: {found:?}");
+        parse_foreign::<Sample>(text.as_bytes()).unwrap_err();
+    }
+
+    #[test]
+    fn fields_are_read_from_objects() {
+        let word = |word: &str| Inner { word: word.to_owned() };
+        let empty = Sample::default;
+        takes("{}", &empty());
+        takes(r#"{"number":-9223372036854775808}"#, &Sample { number: i64::MIN, ..empty() });
+        takes(r#"{"inner":{"word":"\u0061"}}"#, &Sample { inner: word("a"), ..empty() });
+        takes(
+            r#"{"list":[{"word":"a"},{"word":"b"}]}"#,
+            &Sample { list: vec![word("a"), word("b")], ..empty() },
+        );
+        let keyed = BTreeMap::from([("k".to_owned(), word("a"))]);
+        takes(r#"{"keyed":{"k":{"word":"a"}}}"#, &Sample { keyed, ..empty() });
+        takes(r#"{"perhaps":{"word":"a"}}"#, &Sample { perhaps: Some(word("a")), ..empty() });
+        takes(r#"{"perhaps":null}"#, &empty());
+        takes(r#"{"wrapped":{"word":"a"}}"#, &Sample { wrapped: Wrapped(word("a")), ..empty() });
+        takes(
+            r#"{"pair":[{"word":"a"},18446744073709551615]}"#,
+            &Sample { pair: (word("a"), u64::MAX), ..empty() },
+        );
+        takes(
+            r#"{"choice":{"named":{"word":"a"}}}"#,
+            &Sample { choice: Choice::Named { word: "a".to_owned() }, ..empty() },
+        );
+        let choices = vec![Choice::Word, Choice::Holding(word("a")), Choice::Pair(7, word("b"))];
+        takes(
+            r#"{"choices":["word",{"holding":{"word":"a"}},{"pair":[7,{"word":"b"}]}]}"#,
+            &Sample { choices, ..empty() },
+        );
+        let any = serde_json::json!({ "a": [1, { "b": [null, true] }] });
+        takes(r#"{"any":{"a":[1,{"b":[null,true]}]}}"#, &Sample { any, ..empty() });
+    }
+
+    #[test]
+    fn an_array_of_fields_is_no_object_at_any_level() {
+        refuses("[]");
+        refuses(r#"[1,{"word":"a"}]"#);
+        refuses(r#"{"inner":["a"]}"#);
+        refuses(r#"{"list":[{"word":"a"},["b"]]}"#);
+        refuses(r#"{"keyed":{"k":["a"]}}"#);
+        refuses(r#"{"perhaps":["a"]}"#);
+        refuses(r#"{"wrapped":["a"]}"#);
+        refuses(r#"{"pair":[["a"],1]}"#);
+        refuses(r#"{"choice":{"named":["a"]}}"#);
+        refuses(r#"{"choice":{"holding":["a"]}}"#);
+        refuses(r#"{"choices":[{"pair":[7,["b"]]}]}"#);
+    }
+
+    #[test]
+    fn a_word_alone_is_no_key_of_null() {
+        refuses(r#"{"choice":{"word":null}}"#);
+        refuses(r#"{"choices":["word",{"word":null}]}"#);
+        for wrong in [
+            r#"{"choice":"named"}"#,
+            r#"{"choice":{}}"#,
+            r#"{"choice":{"word":null,"named":{"word":""}}}"#,
+            r#"{"choice":"other"}"#,
+            r#"{"choice":1}"#,
+            r#"{"choice":["word"]}"#,
+        ] {
+            assert!(matches!(parse::<Sample>(wrong.as_bytes()), Err(JsonError::Malformed { .. })), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_fault_of_the_type_says_its_place() {
+        let error = parse::<Sample>(b"{\n  \"list\": [[\"a\"]]}").unwrap_err();
+        assert_eq!(error.to_string(), "line 2, column 11: invalid type: sequence, expected struct Inner");
+    }
+
+    #[test]
+    fn formats_of_others_may_have_what_ours_may_not() {
+        let deep = format!(r#"{{"word":"a","other":{}1.5{},"other":1e3}}"#, "[".repeat(100), "]".repeat(100));
+        assert_eq!(parse_foreign::<Inner>(deep.as_bytes()).unwrap(), Inner { word: "a".to_owned() });
+        let wrong: [&[u8]; 5] = [
+            br#"{"word":"a","word":"a"}"#,
+            br#"{"word":"a"} {}"#,
+            br#"["a"]"#,
+            b"{\"word\":\"a\",\"other\":\"\xff\"}",
+            b"\xef\xbb\xbf{\"word\":\"a\"}",
+        ];
+        for bytes in wrong {
+            assert!(parse_foreign::<Inner>(bytes).is_err(), "{}", String::from_utf8_lossy(bytes));
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! Invariant: strict JSON; a file without a purpose, of before there were purposes, is good for any.
 
 use orch_trust::key::{base64_decode, base64_encode};
-use orch_trust::strict_json::{self, Object};
+use orch_trust::strict_json;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -44,7 +44,7 @@ pub(super) fn render(seed: &Seed, purpose: Purpose) -> Zeroizing<Vec<u8>> {
 pub(super) fn parse(bytes: &[u8]) -> Result<(Seed, Option<Purpose>), Fault> {
     let malformed =
         || Fault::Malformed("an `orch-secret-key` of version 1, nor a key of PKCS#8, OpenSSH or minisign");
-    let Object(text): Object<KeyText> = strict_json::parse(bytes).map_err(|_| malformed())?;
+    let text: KeyText = strict_json::parse(bytes).map_err(|_| malformed())?;
     if text.kind != KIND || text.version != VERSION {
         return Err(malformed());
     }
