@@ -18,6 +18,7 @@ use orch_trust::certificate::{CheckResult, CheckStatus, Measured};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::inputs::Inputs;
 use orch_trust::package::PackageBytes;
+use orch_trust::strict_json;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Beside, Group, GroupReport, unfinished};
@@ -199,8 +200,7 @@ fn describe(status: ExitStatus, trace: &[u8]) -> String {
 /// # Errors
 /// What is wrong with it, code first.
 pub fn read_report(group: Group, output: &[u8]) -> Result<GroupReport, String> {
-    let report: GroupReport =
-        serde_json::from_slice(output).map_err(|error| format!("child-output: {error}"))?;
+    let report: GroupReport = strict_json::parse(output).map_err(|error| format!("child-output: {error}"))?;
     let ids: Vec<&str> = report.results.iter().map(|result| result.id.as_str()).collect();
     if ids != group.checks() {
         return Err("child-output: it is not about the checks of its group".to_owned());

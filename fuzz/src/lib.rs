@@ -52,7 +52,7 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target {
         name: "strict-json",
-        sources: &["trust/src/strict_json.rs"],
+        sources: &["trust/src/strict_json.rs", "trust/src/strict_json/objects.rs"],
         run: json::strict_json,
         valid: json::valid,
     },

@@ -187,6 +187,9 @@ mod tests {
         check(&list(&package(r#","root":true,"root":true"#)), Some("list-form"));
         check("{}", Some("list-form"));
         check("", Some("list-form"));
+        // Fields are named, at every level.
+        check(&list(r#"["a","1.0.0","crates.io","runtime",[],true]"#), Some("list-form"));
+        check(&format!("[[{root}],1]"), Some("list-form"));
     }
 
     #[test]

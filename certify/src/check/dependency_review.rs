@@ -6,9 +6,11 @@
 //! hold fail. The reviews are the publisher's own word, or of those whom the publisher believes.
 //! Not here: known vulnerabilities (`vulnerabilities.rs`).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use orch_trust::certificate::CheckResult;
+use orch_trust::strict_json;
 use serde::Deserialize;
 
 use super::{failed, passed, unfinished, warned};
@@ -42,23 +44,31 @@ pub(crate) fn check(source: &Source, outside: &Outside, home: &Home) -> CheckRes
     }
 }
 
-/// What `cargo vet` concludes.
+/// What `cargo vet` says. An enum with a tag would be read from arrays too.
 #[derive(Deserialize)]
-#[serde(tag = "conclusion")]
+struct Review {
+    conclusion: Conclusion,
+    /// Of a success.
+    #[serde(default)]
+    vetted_fully: Vec<Versioned>,
+    #[serde(default)]
+    vetted_partially: Vec<Versioned>,
+    #[serde(default)]
+    vetted_with_exemptions: Vec<Versioned>,
+    /// Of what is not reviewed.
+    failures: Option<Vec<Versioned>>,
+    /// Of what a review speaks against.
+    violations: Option<BTreeMap<String, serde_json::Value>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 enum Conclusion {
     #[serde(rename = "success")]
-    Success {
-        #[serde(default)]
-        vetted_fully: Vec<Versioned>,
-        #[serde(default)]
-        vetted_partially: Vec<Versioned>,
-        #[serde(default)]
-        vetted_with_exemptions: Vec<Versioned>,
-    },
+    Success,
     #[serde(rename = "fail (vetting)")]
-    Unvetted { failures: Vec<Versioned> },
+    Unvetted,
     #[serde(rename = "fail (violation)")]
-    Violated { violations: std::collections::BTreeMap<String, serde_json::Value> },
+    Violated,
 }
 
 #[derive(Deserialize)]
@@ -68,16 +78,16 @@ struct Versioned {
 }
 
 pub(crate) fn judge(output: &[u8], code: i32, looked_at: u64) -> Result<CheckResult, String> {
-    let conclusion = serde_json::from_slice(output)
-        .map_err(|error| format!("tool-output: `cargo-vet` gave no report: {error}: "))?;
-    let good = matches!(conclusion, Conclusion::Success { .. });
-    if good != (code == 0) {
+    let no_report = |why: &dyn std::fmt::Display| format!("tool-output: `cargo-vet` gave no report: {why}: ");
+    let review: Review = strict_json::parse_foreign(output).map_err(|error| no_report(&error))?;
+    let conclusion = review.conclusion;
+    if (conclusion == Conclusion::Success) != (code == 0) {
         return Err(format!("tool-output: `cargo-vet` ended with {code} and says otherwise: "));
     }
     Ok(match conclusion {
-        Conclusion::Success { vetted_fully, vetted_partially, vetted_with_exemptions } => {
-            let reviewed = vetted_fully.len();
-            let less = vetted_partially.len() + vetted_with_exemptions.len();
+        Conclusion::Success => {
+            let reviewed = review.vetted_fully.len();
+            let less = review.vetted_partially.len() + review.vetted_with_exemptions.len();
             match (reviewed, less) {
                 (0, 0) => return Err("tool-output: `cargo-vet` looked at nothing: ".to_owned()),
                 (_, 0) => passed(ID, looked_at, Vec::new()),
@@ -88,11 +98,13 @@ pub(crate) fn judge(output: &[u8], code: i32, looked_at: u64) -> Result<CheckRes
                 }
             }
         }
-        Conclusion::Unvetted { failures } => {
+        Conclusion::Unvetted => {
+            let failures = review.failures.ok_or_else(|| no_report(&"it names no failures"))?;
             let named = failures.iter().map(|one| format!("review-missing: {} {}", one.name, one.version));
             failed(ID, looked_at, named.collect())
         }
-        Conclusion::Violated { violations } => {
+        Conclusion::Violated => {
+            let violations = review.violations.ok_or_else(|| no_report(&"it names no violations"))?;
             let named = violations.keys().map(|name| format!("review-violated: {name}"));
             failed(ID, looked_at, named.collect())
         }
@@ -138,5 +150,10 @@ mod tests {
         check(&success("[]", "[]"), 0, None, &[]);
         check(&success(one, "[]"), 255, None, &[]);
         check(&failing, 0, None, &[]);
+        check(r#"{"conclusion":"fail (vetting)"}"#, 255, None, &[]);
+        check(r#"{"conclusion":"fail (violation)"}"#, 255, None, &[]);
+        // Fields are named, at every level.
+        check(&format!(r#"["success",{one},[],[]]"#), 0, None, &[]);
+        check(&success(r#"[["parser","1.0.0"]]"#, "[]"), 0, None, &[]);
     }
 }

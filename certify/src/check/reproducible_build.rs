@@ -14,6 +14,7 @@ use orch_plugin::build::{BuildRequest, build};
 use orch_plugin::toolchain;
 use orch_trust::certificate::CheckResult;
 use orch_trust::package::{COMPONENT, PackageBytes, SBOM};
+use orch_trust::strict_json;
 use serde::{Deserialize, Serialize};
 use wasmparser::{Parser, Payload};
 
@@ -109,8 +110,8 @@ fn build_one(
         let trace = said.trace().replace(&folder.display().to_string(), "BUILD");
         return Err(Failure::NotBuilt(format!("not-built: {trace}")));
     }
-    let Rebuilt { rustc } = serde_json::from_slice(&said.stdout)
-        .map_err(|error| Failure::Broken(format!("tool-output: {error}")))?;
+    let Rebuilt { rustc } =
+        strict_json::parse(&said.stdout).map_err(|error| Failure::Broken(format!("tool-output: {error}")))?;
     let read = |name: &str| std::fs::read(out.join(name)).map_err(broken);
     Ok(Built { rustc, component: read(COMPONENT)?, sbom: read(SBOM)? })
 }

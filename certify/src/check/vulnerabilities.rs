@@ -14,10 +14,12 @@ use std::time::Duration;
 
 use orch_plugin::dependencies::Dependencies;
 use orch_trust::certificate::CheckResult;
+use orch_trust::strict_json;
 use rustsec::advisory::Informational;
 use rustsec::report::{Report, Settings};
 use rustsec::{Database, Lockfile};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::{failed, passed, unfinished, warned};
 use crate::advisory_db::{self, FreshDatabase};
@@ -154,8 +156,8 @@ struct Versioned {
     version: String,
 }
 
-fn parse<'a, T: Deserialize<'a>>(report: &'a [u8]) -> Result<T, String> {
-    serde_json::from_slice(report).map_err(|error| format!("tool-output: no report: {error}"))
+fn parse<T: DeserializeOwned>(report: &[u8]) -> Result<T, String> {
+    strict_json::parse_foreign(report).map_err(|error| format!("tool-output: no report: {error}"))
 }
 
 fn hits(report: &[u8]) -> Result<BTreeSet<Hit>, String> {
@@ -257,6 +259,13 @@ mod tests {
         };
         assert_eq!(hits(report(false, 0).as_bytes()), Ok(BTreeSet::new()));
         for wrong in [report(true, 0), report(false, 1), report(false, 0)[..40].to_owned(), String::new()] {
+            assert!(hits(wrong.as_bytes()).unwrap_err().starts_with("tool-output: "), "{wrong}");
+        }
+        // Fields are named, at every level.
+        for wrong in [
+            r#"[{"found":false,"count":0,"list":[]},{}]"#,
+            r#"{"vulnerabilities":[false,0,[]],"warnings":{}}"#,
+        ] {
             assert!(hits(wrong.as_bytes()).unwrap_err().starts_with("tool-output: "), "{wrong}");
         }
     }

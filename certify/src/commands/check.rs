@@ -14,6 +14,7 @@ use orch_certify::group;
 use orch_certify::sandbox::{Order, read_same};
 use orch_host::console::Console;
 use orch_host::exit::{Exit, Fault, Outcome};
+use orch_trust::strict_json;
 
 const ORDER_BYTES_MAX: u64 = 1 << 20;
 
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &CheckArgs, console: &Console) -> Outcome {
     confine(Ceilings::of(group)).context("cannot limit this process")?;
     let mut input = Vec::new();
     std::io::stdin().take(ORDER_BYTES_MAX).read_to_end(&mut input).context("cannot read the order")?;
-    let order: Order = serde_json::from_slice(&input).context("order is malformed")?;
+    let order: Order = strict_json::parse(&input).context("order is malformed")?;
     let package = read_same(&args.package, &order)?;
     let report = group::run(group, &package, &order.beside, &order.outside, &order.workspace);
     let text = serde_json::to_vec(&report).context("cannot write the report")?;

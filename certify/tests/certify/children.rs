@@ -92,6 +92,23 @@ fn a_report_must_be_whole_and_about_its_group() {
     ends_in_error(&format!("echo '{}'", report_of(&vec![all()[0].clone(); all().len()])), "child-output");
     let empty = whole.replacen("\"lookedAt\":1", "\"lookedAt\":0", 1);
     ends_in_error(&format!("echo '{empty}'"), "child-output: a check passed that looked at nothing");
+    // Fields are named, at every level.
+    for (object, array) in [
+        (r#"{"name":"orch-certify","version":"1"}"#, r#"["orch-certify","1"]"#),
+        (r#"{"fuelMax":0,"memoryBytesMax":0,"hostCallsMax":0,"compileMs":0}"#, "[0,0,0,0]"),
+    ] {
+        let arrays = whole.replace(object, array);
+        assert_ne!(arrays, whole);
+        ends_in_error(&format!("echo '{arrays}'"), "child-output: line 1");
+    }
+    let digest = "0".repeat(64);
+    let of_fields = |id: &String| {
+        let array = format!(r#"["{id}",1,{{"name":"orch-certify","version":"1"}},"pass",1,[],1,"{digest}"]"#);
+        whole.replace(&pass_of(id), &array)
+    };
+    ends_in_error(&format!("echo '{}'", of_fields(&all()[0])), "child-output: line 1");
+    let fields = whole.replace(r#"{"results":["#, "[[").replace(r#"],"measured":"#, "],");
+    ends_in_error(&format!("echo '{},null,{{}}]'", &fields[..fields.len() - 1]), "child-output: line 1");
     // The whole report is believed, so that the cases above say something.
     let package = sound();
     let read = package::read(&package.folder()).unwrap();

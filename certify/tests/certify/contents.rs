@@ -102,6 +102,37 @@ fn the_bill_of_materials_is_of_this_component() {
     ends(&with(|bill| bill["serialNumber"] = "urn:uuid:1".into()), "sbom", CheckStatus::Pass, "");
     refuse(|bill| *bill = json!({}), "sbom-unreadable");
     refuse(|bill| bill["metadata"]["component"]["name"] = 1.into(), "sbom-unreadable");
+    // Fields are named, at every level.
+    refuse(
+        |bill| {
+            let fields = ["bomFormat", "specVersion", "metadata", "components", "dependencies"];
+            *bill = fields.iter().map(|field| bill[*field].clone()).collect();
+        },
+        "sbom-unreadable",
+    );
+    refuse(|bill| bill["metadata"] = json!([bill["metadata"]["component"]]), "sbom-unreadable");
+    refuse(
+        |bill| {
+            let entry = &bill["components"][0];
+            bill["components"][0] =
+                json!([entry["bom-ref"], entry["name"], entry["version"], entry["purl"], [], []]);
+        },
+        "sbom-unreadable",
+    );
+    refuse(
+        |bill| {
+            let hash = &bill["metadata"]["component"]["hashes"][0];
+            bill["metadata"]["component"]["hashes"][0] = json!([hash["alg"], hash["content"]]);
+        },
+        "sbom-unreadable",
+    );
+    refuse(
+        |bill| {
+            let uses = &bill["dependencies"][0];
+            bill["dependencies"][0] = json!([uses["ref"], uses["dependsOn"]]);
+        },
+        "sbom-unreadable",
+    );
     refuse(|bill| bill["bomFormat"] = "SPDX".into(), "sbom-format");
     refuse(|bill| bill["specVersion"] = "1.2".into(), "sbom-format");
     refuse(

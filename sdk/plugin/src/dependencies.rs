@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use orch_trust::strict_json;
 use serde::Deserialize;
 
 use crate::toolchain::{TARGET, Toolchain};
@@ -97,7 +98,7 @@ impl Dependencies {
     /// # Errors
     /// `Form`, `NoRoot`, `Version`, `Unknown`.
     pub fn parse(metadata: &[u8], project: &Path) -> Result<Self, DependenciesError> {
-        let metadata = serde_json::from_slice(metadata).map_err(DependenciesError::Form)?;
+        let metadata = strict_json::parse_foreign(metadata).map_err(DependenciesError::Form)?;
         Self::from_metadata(metadata, project)
     }
 
@@ -288,6 +289,45 @@ pub(crate) mod tests {
         assert_eq!(names, expected);
         assert_eq!(found.plugin().unwrap().uses, [0, 2, 3]);
         assert_eq!(found.library, "plugin");
+    }
+
+    #[test]
+    fn fields_are_read_from_objects() {
+        let target = json!({ "kind": ["cdylib"], "name": "plugin" });
+        let edge = json!({ "pkg": "library", "dep_kinds": [{ "kind": null }] });
+        let node = |edge: Value| json!({ "id": "plugin", "deps": [edge] });
+        let package = |target: Value| {
+            json!({ "id": "plugin", "name": "plugin", "version": "1.0.0", "source": null,
+                    "manifest_path": "/w/Cargo.toml", "license": null, "targets": [target] })
+        };
+        let library = self::package("library", "lib");
+        let whole = |package: Value, resolve: Value| {
+            json!({ "packages": [package, library], "resolve": resolve,
+                    "target_directory": "/t", "workspace_root": "/w" })
+        };
+        let nodes = |node: Value| json!([node, { "id": "library", "deps": [] }]);
+        let resolve = |node: Value| json!({ "nodes": nodes(node), "root": "plugin" });
+        let parse = |metadata: &Value| Dependencies::parse(metadata.to_string().as_bytes(), Path::new("/w"));
+        let good = whole(package(target.clone()), resolve(node(edge.clone())));
+        assert_eq!(parse(&good).unwrap().packages.len(), 2);
+        let wrong = [
+            json!([good["packages"], good["resolve"], "/t", "/w"]),
+            whole(
+                json!(["plugin", "plugin", "1.0.0", null, "/w/Cargo.toml", null, [target]]),
+                resolve(node(edge.clone())),
+            ),
+            whole(package(json!([["cdylib"], "plugin"])), resolve(node(edge.clone()))),
+            whole(package(target.clone()), json!([nodes(node(edge.clone())), "plugin"])),
+            whole(package(target.clone()), resolve(json!(["plugin", [edge]]))),
+            whole(package(target.clone()), resolve(node(json!(["library", [{ "kind": null }]])))),
+            whole(package(target), resolve(node(json!({ "pkg": "library", "dep_kinds": [[null]] })))),
+        ];
+        for metadata in wrong {
+            let text = metadata.to_string();
+            assert!(matches!(parse(&metadata), Err(DependenciesError::Form(_))), "{text}");
+            // Serde by itself takes each.
+            serde_json::from_str::<Metadata>(&text).map(drop).unwrap();
+        }
     }
 
     #[test]
