@@ -1,6 +1,6 @@
 //! Behaviour: a plugin called in ways of our own, in engines of its own and with fake capabilities.
 //!
-//! In -> out: package, an empty folder -> a result for each of [`CHECKS`], and the most that any call used.
+//! In -> out: package, an empty folder -> a result for each check of the group, and the most that any call used.
 //! Limits: the manifest's, and 10 s of wall time for each call; how many calls is said in each file.
 //! Invariant: what is asked depends on the package alone, so that every certifier asks the same; a panic or an abort
 //! of the host ends the process, and with it every check here in `error`.
@@ -22,12 +22,9 @@ use orch_trust::certificate::{CheckResult, Measured};
 use orch_trust::manifest::Role;
 use orch_trust::package::PackageBytes;
 
-use crate::check::{failed, timed, unfinished};
+use crate::check::{Group, failed, timed, unfinished};
 use crate::conformance::actor::Actor;
 use crate::conformance::stage::{self, Setup, Stage};
-
-/// Ids, in the order of the results.
-pub const CHECKS: [&str; 5] = ["fuzz", "permission-probe", "determinism", "resource-profile", "isolation"];
 
 /// What one check works with.
 struct Scene<'a> {
@@ -43,8 +40,9 @@ struct Scene<'a> {
 
 /// Calls the plugin. `workspace`: empty. `last`: the check after which nothing more is to be known, if there is one.
 pub fn run(package: &PackageBytes, workspace: &Path, last: Option<&str>) -> (Vec<CheckResult>, Measured) {
-    let wanted = last.and_then(|last| CHECKS.iter().position(|id| *id == last));
-    let checks = CHECKS.iter().take(wanted.map_or(CHECKS.len(), |place| place + 1));
+    let ids = Group::Behaviour.checks();
+    let wanted = last.and_then(|last| ids.iter().position(|id| id == last));
+    let checks = ids.iter().take(wanted.map_or(ids.len(), |place| place + 1));
     match prepare(package, workspace) {
         Ok((stage, actors, runtime)) => {
             let mut measured = stage.measured();
@@ -63,7 +61,7 @@ pub fn run(package: &PackageBytes, workspace: &Path, last: Option<&str>) -> (Vec
             (results.collect(), measured)
         }
         Err(Setup::Refused(finding)) => {
-            let refused = |id: &&str| failed(id, 1, vec![finding.clone()]);
+            let refused = |id: &String| failed(id, 1, vec![finding.clone()]);
             (checks.map(refused).collect(), Measured::default())
         }
         Err(Setup::Broken(why)) => (checks.map(|id| unfinished(id, &why)).collect(), Measured::default()),

@@ -4,7 +4,8 @@
 //! Limits: 32 findings a check, 500 characters each.
 //! Invariant: a check that cannot look is `skipped`, never `pass`; a finding has no time, path or measured value, so
 //! that every certifier with the same tools says the same.
-//! Not here: where checks run (`sandbox.rs`), which are required (`orch-trust`'s `certificate.rs`).
+//! Not here: what calls the plugin, which lies above (`conformance.rs`, `behaviour.rs`), running a group (`group.rs`),
+//! which checks are required (`orch-trust`'s `certificate.rs`).
 
 pub mod api_compatibility;
 pub mod complexity;
@@ -47,8 +48,6 @@ use orch_trust::package::PackageBytes;
 use orch_trust::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use wasmparser::Validator;
-
-use crate::behaviour;
 
 const FINDINGS_MAX: usize = 32;
 const FINDING_CHARACTERS_MAX: usize = 500;
@@ -139,7 +138,7 @@ impl Group {
             ],
             Self::Contents => &["dependency-list", "sbom", "secrets", "dangerous-content"],
             Self::Compatibility => &["api-compatibility"],
-            Self::Behaviour => &behaviour::CHECKS,
+            Self::Behaviour => &["fuzz", "permission-probe", "determinism", "resource-profile", "isolation"],
             Self::Dependencies => &["dependency-match", "vulnerabilities", "licences", "dependency-review"],
             Self::Source => &["reproducible-build", "provenance"],
             Self::Conformance(_) | Self::SelfCheck => return vec![self.name()],

@@ -12,11 +12,9 @@ use std::time::Duration;
 use orch_host::regular_file::{self, Links};
 use orch_plugin::dependencies::Dependencies;
 use orch_plugin::toolchain::TARGET;
-use orch_trust::certificate::CheckResult;
 use orch_trust::digest::Sha256Digest;
 use rustsec::Lockfile;
 
-use crate::check::{failed, skipped, unfinished};
 use crate::outside::{Home, Outside, wanted};
 use crate::program;
 use crate::repository::Repository;
@@ -45,17 +43,6 @@ pub(crate) enum NoSource {
     Broken(String),
     /// Nobody could build from it.
     Refused(String),
-}
-
-impl NoSource {
-    /// What the check of that id says then.
-    pub(crate) fn result(&self, id: &str) -> CheckResult {
-        match self {
-            Self::Absent(why) => skipped(id, why),
-            Self::Broken(why) => unfinished(id, why),
-            Self::Refused(why) => failed(id, 1, vec![why.clone()]),
-        }
-    }
 }
 
 impl Source {

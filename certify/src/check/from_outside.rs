@@ -11,8 +11,8 @@ use orch_trust::inputs::Inputs;
 use orch_trust::package::PackageBytes;
 
 use super::{
-    Group, GroupReport, dependency_match, dependency_review, licences, provenance, reproducible_build,
-    skipped, timed, unfinished, vulnerabilities,
+    Group, GroupReport, dependency_match, dependency_review, failed, licences, provenance,
+    reproducible_build, skipped, timed, unfinished, vulnerabilities,
 };
 use crate::outside::{Home, Outside, wanted};
 use crate::repository::Repository;
@@ -36,7 +36,7 @@ fn dependencies(package: &PackageBytes, outside: &Outside, folder: &Path) -> (Ve
         Ok((source, home)) => (source, home),
         Err(none) => {
             let results = Group::Dependencies.checks();
-            return (results.iter().map(|id| none.result(id)).collect(), Inputs::default());
+            return (results.iter().map(|id| without_source(none, id)).collect(), Inputs::default());
         }
     };
     let vulnerabilities = timed(|| match &outside.database {
@@ -58,6 +58,15 @@ fn dependencies(package: &PackageBytes, outside: &Outside, folder: &Path) -> (Ve
         timed(|| dependency_review::check(source, outside, home)),
     ];
     (results, inputs)
+}
+
+/// What the check of that id says without sources.
+fn without_source(none: &NoSource, id: &str) -> CheckResult {
+    match none {
+        NoSource::Absent(why) => skipped(id, why),
+        NoSource::Broken(why) => unfinished(id, why),
+        NoSource::Refused(why) => failed(id, 1, vec![why.clone()]),
+    }
 }
 
 fn source(package: &PackageBytes, outside: &Outside, folder: &Path) -> (Vec<CheckResult>, Inputs) {
