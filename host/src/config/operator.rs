@@ -313,6 +313,8 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), OperatorError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

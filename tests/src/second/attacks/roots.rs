@@ -81,8 +81,17 @@ fn chains(cases: &mut Cases) {
         }
     };
     cases.near("a host begins with version 2", rooted, later(&BOTH));
-    cases.near("a host begins with version 2, which keys that left signed", rooted, later(&[ROOTS[1], 98, ROOTS[2], 99]));
-    cases.add("K9", "a host begins with version 2 by one of its keys and one that left", rooted, later(&[ROOTS[1], 99]));
+    cases.near(
+        "a host begins with version 2, which keys that left signed",
+        rooted,
+        later(&[ROOTS[1], 98, ROOTS[2], 99]),
+    );
+    cases.add(
+        "K9",
+        "a host begins with version 2 by one of its keys and one that left",
+        rooted,
+        later(&[ROOTS[1], 99]),
+    );
     cases.add("K9", "a stranger signed version 1 too", rooted, |draft| {
         draft.world().root_by = vec![ROOTS[0], ROOTS[1], 99]
     });
