@@ -4,10 +4,8 @@
 //! Invariant: no certificate without a good verdict; the file appears whole or not at all.
 //! Not here: what makes a verdict (`examine.rs`), statements of other jobs (`statement.rs`).
 
-use std::io;
 use std::path::{Path, PathBuf};
 
-use orch_host::whole_file;
 use orch_trust::authority::{Certifier, Level};
 use orch_trust::certificate::{self, CERTIFIED_DAYS, Certificate, Environment, LOCAL_DAYS, SelfCheck};
 use orch_trust::digest::Sha256Digest;
@@ -15,7 +13,7 @@ use orch_trust::facts::Facts;
 use orch_trust::inputs::AdvisoryDb;
 use orch_trust::key::Signer;
 use orch_trust::manifest::Manifest;
-use orch_trust::package::{CERTIFICATES, PackageBytes};
+use orch_trust::package::PackageBytes;
 use orch_trust::time::UnixSeconds;
 
 use crate::check::tool;
@@ -89,14 +87,8 @@ pub fn sign_into(
     signer: &dyn Signer,
 ) -> Result<PathBuf, CertifyError> {
     let (name, bytes) = certificate::sign(package, certificate, signer)?;
-    let path = folder.join(name);
-    let write = |source| CertifyError::Write { path: path.clone(), source };
-    match std::fs::create_dir(folder.join(CERTIFICATES)) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(write(error)),
-        _ => {}
-    }
-    whole_file::write(&path, &bytes, whole_file::PUBLIC).map_err(write)?;
-    Ok(path)
+    orch_host::package::put(folder, &name, &bytes)
+        .map_err(|source| CertifyError::Write { path: folder.join(&name), source })
 }
 
 /// This key's certificate, if it still says what a new one would and has more than half its life left. With another

@@ -1,4 +1,4 @@
-//! A package's folder, read once.
+//! A package's folder, read once; and envelopes that come into it.
 //!
 //! In -> out: folder -> [`PackageBytes`].
 //! Limits: 64 entries a folder; each file's own, from `orch-trust`.
@@ -14,6 +14,7 @@ use orch_trust::package::{CERTIFICATES, DELEGATIONS, PackageBytes, bytes_max};
 use orch_trust::refusal::Refusal;
 
 use crate::regular_file::{self, Links, ReadError};
+use crate::whole_file;
 
 const ENTRIES_MAX: usize = 64;
 
@@ -64,6 +65,26 @@ pub fn read(folder: &Path) -> Result<PackageBytes, PackageError> {
     let mut files = BTreeMap::new();
     read_folder(folder, "", &mut files)?;
     Ok(PackageBytes::new(files)?)
+}
+
+/// Puts an envelope into a package's folder; gives its path. What is written lies beside the folder first: a file too many
+/// in it, left by a stop in the middle, would refuse the package.
+///
+/// # Errors
+/// The system's.
+pub fn put(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<PathBuf> {
+    let path = folder.join(name);
+    if let Some(inner) = path.parent() {
+        std::fs::create_dir_all(inner)?;
+    }
+    let beside = folder.canonicalize()?.parent().map(Path::to_owned);
+    let put = beside.map(|beside| whole_file::write_from(&beside, &path, bytes, whole_file::PUBLIC));
+    match put {
+        Some(Ok(())) => {}
+        // Beside it is another disk, or a folder of others.
+        Some(Err(_)) | None => whole_file::write(&path, bytes, whole_file::PUBLIC)?,
+    }
+    Ok(path)
 }
 
 fn read_folder(

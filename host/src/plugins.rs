@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use orch_journal::event::PluginPin;
-use orch_trust::admission::{Rules, explain};
+use orch_trust::admission::{Rules, Steps, explain};
 use orch_trust::certificate::{CERTIFIED_DAYS, LOCAL_DAYS};
 use orch_trust::evidence::{Admitted, Compilable, Trust};
 use orch_trust::freshness::Verdict as Freshness;
@@ -21,6 +21,7 @@ use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
 use orch_trust::time::UnixSeconds;
 
+use crate::config::operator::SIGNING_KEY_VARIABLE;
 use crate::config::workspace::WorkspaceConfig;
 use crate::engine::{CallError, CompileError, EngineError};
 use crate::package::{self, PackageError};
@@ -209,22 +210,38 @@ pub fn admit_bound(
         };
         let bytes = read(package).map_err(refused)?;
         let steps = explain(&bytes, rules, now);
+        let said = warnings_of(&steps, &text);
         let one = steps.outcome.map_err(|(_, refusal)| refused(refusal.into()))?;
         if let Some(until) = steps.valid_until.filter(|until| is_ending(one.trust(), *until, now)) {
             ending.push((text.clone(), until));
         }
-        if let Some(Freshness::OfflineGrace { until }) = steps.freshness {
-            let text = format!(
-                "nothing newer than the last revocation list was heard of; offline grace ends at {until}"
-            );
-            warnings.extend((!warnings.contains(&text)).then_some(text));
+        for warning in said {
+            warnings.extend((!warnings.contains(&warning)).then_some(warning));
         }
-        warnings.extend(steps.notes.iter().map(|note| format!("`{text}`: {}: {}", note.what, note.reason)));
         packages.insert(text.clone(), bytes);
         admitted.insert(text, one);
     }
     check_bindings(workspace, &admitted)?;
     Ok(AdmittedPlugins { by_id: admitted, packages, ending, warnings })
+}
+
+/// What the trust root's lists say of a package that keeps nothing from running: every report says it too.
+pub fn warnings_of(steps: &Steps, id: &str) -> Vec<String> {
+    let grace = match steps.freshness {
+        Some(Freshness::OfflineGrace { until }) => Some(format!(
+            "nothing newer than the last revocation list was heard of; offline grace ends at {until}"
+        )),
+        _ => None,
+    };
+    let notes = steps.notes.iter().map(|note| format!("`{id}`: {}: {}", note.what, note.reason));
+    grace.into_iter().chain(notes).collect()
+}
+
+/// Code and text of whatever a run begins under that its operator should know of.
+pub fn notices(signing_key: bool, admitted: &AdmittedPlugins) -> Vec<(&'static str, String)> {
+    let added = format!("`{SIGNING_KEY_VARIABLE}` adds a publisher for the namespace `local/`");
+    let of_lists = admitted.warnings.iter().map(|text| ("trust", text.clone()));
+    signing_key.then_some(("signing-key", added)).into_iter().chain(of_lists).collect()
 }
 
 /// True in the last fifth of a certificate's life.

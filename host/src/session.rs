@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch::Receiver;
 
 use crate::clock::now_ms;
-use crate::config::operator::{Operator, OperatorError, SIGNING_KEY_VARIABLE};
+use crate::config::operator::{Operator, OperatorError};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceConfig;
 use crate::drive;
@@ -64,7 +64,8 @@ pub struct Session {
     pins: Vec<PluginPin>,
     goal: String,
     budget: u64,
-    signing_key: bool,
+    /// Code and text of what the run began under; its report says it.
+    notices: Vec<(&'static str, String)>,
     /// Looks as long as the session lives.
     _recheck: Watch,
 }
@@ -114,7 +115,7 @@ impl Session {
             pins: plugins::pins(&admitted.by_id),
             goal: name.unwrap_or_default(),
             budget: config.budget.limit,
-            signing_key: operator.signing_key,
+            notices: plugins::notices(operator.signing_key, admitted),
             _recheck: recheck,
         })
     }
@@ -183,9 +184,8 @@ impl Session {
             boot_id: me.boot_id,
             at: now_ms(),
         })?;
-        if self.signing_key {
-            let text = format!("`{SIGNING_KEY_VARIABLE}` added a publisher for the namespace `local/`");
-            self.run.record(Event::Warned { code: "signing-key".to_owned(), text })?;
+        for (code, text) in std::mem::take(&mut self.notices) {
+            self.run.record(Event::Warned { code: code.to_owned(), text })?;
         }
         Ok(())
     }

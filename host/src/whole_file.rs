@@ -19,8 +19,30 @@ pub const PRIVATE: u32 = 0o600;
 /// # Errors
 /// The system's; what was there before is there still.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let fresh = fresh(path, bytes, mode)?;
+    write_from(path.parent().unwrap_or(Path::new("")), path, bytes, mode)
+}
+
+/// The same, where the fresh file lies in another folder of the same disk: a stop in the middle leaves nothing beside
+/// the place.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn write_from(folder: &Path, path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let fresh = fresh(&folder.join(path.file_name().unwrap_or_default()), bytes, mode)?;
     fs::rename(&fresh, path).inspect_err(|_| drop(fs::remove_file(&fresh)))
+}
+
+/// Writes to what somebody named: whole into a file, which a link may lead to; as it comes into a device or a pipe.
+///
+/// # Errors
+/// The system's.
+pub fn write_out(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => write(path, bytes, mode),
+        Err(error) => Err(error),
+        Ok(found) if found.is_file() => write(&path.canonicalize()?, bytes, mode),
+        Ok(_) => fs::File::options().write(true).open(path)?.write_all(bytes),
+    }
 }
 
 /// A new file beside that one, with a name that nobody else takes.
@@ -57,5 +79,30 @@ mod tests {
         write(&path("folder"), b"new", 0o640).unwrap_err();
         write(&path("missing/file"), b"new", 0o640).unwrap_err();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn what_somebody_names_stays_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        write_out(&path("file"), b"1", PUBLIC).unwrap();
+        std::os::unix::fs::symlink("file", path("link")).unwrap();
+        write_out(&path("link"), b"2", PUBLIC).unwrap();
+        assert!(path("link").is_symlink());
+        assert_eq!(fs::read(path("file")).unwrap(), b"2");
+        // Devices and pipes are written into, never replaced.
+        std::os::unix::fs::symlink("/dev/null", path("null")).unwrap();
+        write_out(&path("null"), b"3", PUBLIC).unwrap();
+        assert!(path("null").is_symlink() && !fs::metadata("/dev/null").unwrap().is_file());
+        rustix::fs::mkfifoat(rustix::fs::CWD, path("pipe"), rustix::fs::Mode::from_bits_truncate(0o600))
+            .unwrap();
+        let reader = std::thread::spawn({
+            let pipe = path("pipe");
+            move || fs::read(pipe).unwrap()
+        });
+        write_out(&path("pipe"), b"4", PUBLIC).unwrap();
+        assert_eq!(reader.join().unwrap(), b"4");
+        write_out(folder.path(), b"5", PUBLIC).unwrap_err();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
     }
 }

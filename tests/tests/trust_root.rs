@@ -177,6 +177,16 @@ fn a_command_takes_all_of_its_files_or_none() {
     assert!(std::fs::read_dir(workspace.operator().join("trust/roots")).unwrap().next().is_none());
     assert!(take(&[&first, &list, &list], &said, 2).contains("code: trust-file"));
     assert!(take(&[&first, &workspace.path().join("tasks.yml")], &said, 2).contains("code: trust-file"));
+    // Of several roots the hash is that of the first.
+    let of_second = orch_trust::digest::Sha256Digest::of(&std::fs::read(&second).unwrap()).to_string();
+    assert!(take(&[&first, &second], &["--sha256", &of_second], 2).contains("code: root-other-bytes"));
+    assert!(take(&[&second, &first], &["--sha256", &of_second], 2).contains("code: root-version"));
+    let other = Workspace::new(TASKS);
+    for folder in ["publishers", "certifiers"] {
+        std::fs::remove_dir_all(other.operator().join("trust").join(folder)).unwrap();
+    }
+    let both = ["plugin", "trust", &text(&first), &text(&second), said[0], said[1]];
+    assert!(out(&other.host(&both, 0)).contains("trusts root 2"));
     take(&[&fresh, &list, &first], &said, 0);
     workspace.run(&[], 0);
     // A newer list alone, or its freshness document alone, does not fit what is there; both do, with the next root.
@@ -213,8 +223,67 @@ fn an_older_list_than_the_last_one_seen_is_refused() {
     let (old, _) = keepers.lists(4, Vec::new(), -60);
     assert!(trust(&workspace, &beside(&workspace, "old", &old), &[], 2).contains("code: "));
     lists(&workspace, &keepers, 6, vec![entry("demo/executor-note", Action::Warn)]);
-    let said = err(&workspace.run(&[], 0));
-    assert!(said.contains("it was seen to misbehave"), "a warning is shown: {said}");
+}
+
+#[test]
+fn what_keeps_nothing_from_running_is_in_every_report() {
+    let (workspace, keepers) = rooted(TASKS);
+    workspace.write("go", "");
+    lists(&workspace, &keepers, 2, vec![entry("demo/executor-note", Action::Warn)]);
+    let package = orch_tests::packages().join("demo/executor-note/0.1.0");
+    let package = package.to_str().unwrap();
+    let json = ["--format", "json"];
+    let reports = |what: &str| {
+        let told = |said: &str, from: &str| assert!(said.contains(what), "{from}: {said}");
+        let ran = workspace.run(&[], 0);
+        told(&format!("{}{}", out(&ran), err(&ran)), "run");
+        told(&err(&workspace.run(&["--dry-run"], 0)), "dry run");
+        told(&out(&workspace.host(&["report"], 0)), "report");
+        told(&out(&workspace.host(&[&["report"], &json[..]].concat(), 0)), "report as JSON");
+        for command in [&["plugin", "audit"][..], &["plugin", "list"], &["plugin", "verify", package]] {
+            for format in [&[][..], &json] {
+                let output = workspace.command(&[command, format].concat()).output().unwrap();
+                told(&out(&output), &command.join(" "));
+            }
+        }
+    };
+    reports("it was seen to misbehave");
+    // What a list took back and the next one does not is said to whoever brings it.
+    let (list, fresh) = keepers.lists(3, Vec::new(), -60);
+    let (list, fresh) = (beside(&workspace, "list", &list), beside(&workspace, "fresh", &fresh));
+    let said = trust(&workspace, &list, &[fresh.to_str().unwrap()], 0);
+    assert!(said.contains("the new one does not: warn of release demo/executor-note"), "{said}");
+    assert!(!trust(&workspace, &list, &[fresh.to_str().unwrap()], 0).contains("the new one does not"));
+    // Nothing newer was heard of for longer than the root's `maxAge`.
+    workspace.write("tasks.yml", "- {id: c, kind: note}\n");
+    let (list, fresh) = keepers.lists(4, Vec::new(), -10 * 86_400);
+    std::fs::write(workspace.operator().join("trust/revocations.dsse.json"), list).unwrap();
+    std::fs::write(workspace.operator().join("trust/freshness.dsse.json"), fresh).unwrap();
+    reports("offline grace ends at");
+}
+
+#[test]
+fn a_host_that_lost_what_it_sealed_with_is_not_made_anew_in_silence() {
+    let (workspace, keepers) = rooted(TASKS);
+    workspace.write("go", "");
+    workspace.run(&[], 0);
+    let (root, digest) = keepers.first();
+    let root = beside(&workspace, "root", &root);
+    let [secret, state] = ["secret", "trust-state.json"].map(|name| workspace.operator().join(name));
+    std::fs::remove_file(&secret).unwrap();
+    for said in [err(&workspace.run(&[], 2)), trust(&workspace, &root, &["--sha256", &digest], 2)] {
+        assert!(said.contains("code: operator-secret") && said.contains("trust-state.json"), "{said}");
+    }
+    assert!(!secret.exists(), "no other one takes its place");
+    // What the hint says.
+    std::fs::remove_file(&state).unwrap();
+    trust(&workspace, &root, &["--sha256", &digest], 0);
+    std::fs::remove_dir_all(workspace.path().join(".orch")).unwrap();
+    workspace.run(&[], 0);
+    // Lists without a root and a state: somebody took both away, and plain key files do not count in their place.
+    std::fs::remove_file(&state).unwrap();
+    std::fs::remove_dir_all(workspace.operator().join("trust/roots")).unwrap();
+    assert!(err(&workspace.run(&[], 2)).contains("code: trust-state-missing"));
 }
 
 #[test]

@@ -202,9 +202,11 @@ impl Refusal {
         Some(match self {
             Self::DigestMismatch { .. }
             | Self::SizeMismatch { .. }
-            | Self::FileUndeclared { .. }
-            | Self::PackageFile { .. } => {
+            | Self::FileUndeclared { .. } => {
                 "the package was changed after it was made; get it again from its publisher".to_owned()
+            }
+            Self::PackageFile { file } => {
+                format!("remove `{file}` if you know where it comes from; else get the package again from its publisher")
             }
             Self::ReleaseMissing => {
                 "its publisher signs it with `orch-plugin sign PACKAGE --key KEY`; `orch-certify keygen` makes a key"
@@ -231,7 +233,7 @@ impl Refusal {
                 "`orch-host plugin trust FILE` takes each newer version of the trust root, one after the other".to_owned()
             }
             Self::TrustStateMac | Self::TrustStateMalformed { .. } => {
-                "`orch-host plugin trust FILE --sha256 HASH` begins anew with a root whose hash a person says".to_owned()
+                "put back `trust-state.json` and `secret`, which belong together, from one backup; or remove `trust-state.json` and begin anew: `orch-host plugin trust ROOT --sha256 HASH` with the newest root and the hash that its keeper says".to_owned()
             }
             Self::ClockWentBack { .. } => "set the clock; the next version of the trust root forgets a wrong one".to_owned(),
             Self::FastForward { .. } => {

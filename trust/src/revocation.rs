@@ -8,10 +8,13 @@
 
 pub mod judge;
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
-use crate::dsse::{self, Payload};
+use crate::dsse::{self, Envelope, Payload};
 use crate::freshness::Freshness;
 use crate::key::{KeyId, SignError, Signer};
 use crate::name::PluginId;
@@ -42,6 +45,21 @@ impl Payload for RevocationsDocument {
     const PAYLOAD_TYPE: &'static str = "application/vnd.orch.revocations+json";
     const KIND: &'static str = "revocations/v1";
     const BYTES_MAX: u64 = 4 << 20;
+}
+
+impl RevocationsDocument {
+    /// What an earlier list took back and this one does not, or does more mildly.
+    pub fn gives_back<'a>(&self, earlier: &'a Self) -> Vec<&'a Entry> {
+        let mut severest: BTreeMap<String, Action> = BTreeMap::new();
+        for entry in &self.entries {
+            let known = severest.entry(entry.what.to_string()).or_insert(entry.action);
+            *known = entry.action.max(*known);
+        }
+        let is_less = |entry: &&Entry| {
+            severest.get(&entry.what.to_string()).is_none_or(|action| *action < entry.action)
+        };
+        earlier.entries.iter().filter(is_less).collect()
+    }
 }
 
 /// One thing that is taken back.
@@ -87,6 +105,23 @@ pub enum What {
     },
 }
 
+impl fmt::Display for What {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { sha256 } => write!(out, "file {sha256}"),
+            Self::Release { id, versions } => write!(out, "release {id} {versions}"),
+            Self::Key { keyid, invalid_after } => write!(out, "key {keyid} from {invalid_after} on"),
+            Self::Certifier { name, versions, check: None } => write!(out, "certifier {name} {versions}"),
+            Self::Certifier { name, versions, check: Some(id) } => {
+                write!(out, "certifier {name} {versions} with check {id}")
+            }
+            Self::Advisory { advisory, krate, versions } => {
+                write!(out, "advisory {advisory}, {krate} {versions}")
+            }
+        }
+    }
+}
+
 /// What happens to what is taken back, the mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -118,6 +153,14 @@ impl Action {
 /// The signer's own.
 pub fn sign(document: &RevocationsDocument, signers: &[&dyn Signer]) -> Result<Vec<u8>, SignError> {
     dsse::sign(document, signers)
+}
+
+/// What a list says, of which nobody looked whether it counts.
+///
+/// # Errors
+/// Those of an envelope.
+pub fn read_unverified(bytes: &[u8]) -> Result<RevocationsDocument, Refusal> {
+    Envelope::<RevocationsDocument>::open(REVOCATIONS, bytes)?.read()
 }
 
 /// A list that counts.

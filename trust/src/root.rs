@@ -71,16 +71,25 @@ pub fn verify_chain(
     later: &[&[u8]],
     now: UnixSeconds,
 ) -> Result<Root, Refusal> {
-    let envelope = Envelope::<RootDocument>::open(ROOT, first)?;
-    if envelope.sha256() != said {
-        return Err(Refusal::RootOtherBytes { found: envelope.sha256(), expected: said });
-    }
-    let mut root = Root::of(envelope.read()?, said)?;
-    root.check_signed_by_itself(&envelope, None, now)?;
+    let mut root = begin(first, said, now)?;
     for bytes in later {
         root = verify_next(&root, bytes, now)?;
     }
     root.check_in_force(now)?;
+    Ok(root)
+}
+
+/// The first of several roots, of which a person said the SHA-256. It need not be in force any more: the last must be.
+///
+/// # Errors
+/// Those of [`verify_first`] but `RootExpired`.
+pub fn begin(bytes: &[u8], said: Sha256Digest, now: UnixSeconds) -> Result<Root, Refusal> {
+    let envelope = Envelope::<RootDocument>::open(ROOT, bytes)?;
+    if envelope.sha256() != said {
+        return Err(Refusal::RootOtherBytes { found: envelope.sha256(), expected: said });
+    }
+    let root = Root::of(envelope.read()?, said)?;
+    root.check_signed_by_itself(&envelope, None, now)?;
     Ok(root)
 }
 

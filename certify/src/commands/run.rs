@@ -136,7 +136,7 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Outcome {
     let valid_until = certificate.valid_until;
     if let Some(out) = &args.out {
         let bytes = statement::render(&package, certificate.clone());
-        whole_file::write(out, &bytes, whole_file::PUBLIC)
+        whole_file::write_out(out, &bytes, whole_file::PUBLIC)
             .map_err(|source| fault(CertifyError::Write { path: out.clone(), source }))?;
     }
     if let Some(key) = &key {

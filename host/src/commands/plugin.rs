@@ -247,12 +247,14 @@ fn list(operator: &Operator, folders: &[PathBuf], format: Format, console: Conso
     let rules = rules(operator);
     for Found { id, version, folder } in plugins::discover(&place::package_folders(operator, folders)?) {
         let found = Found { id: id.clone(), version: version.clone(), folder: folder.clone() };
-        let state = match plugins::read(&found) {
-            Err(error) => Err(error.code().to_owned()),
-            Ok(bytes) => match orch_trust::admission::admit(&bytes, &rules, place::now()) {
-                Ok(admitted) => Ok(admitted.trust()),
-                Err(refusal) => Err(refusal.code().to_owned()),
-            },
+        let (state, warnings) = match plugins::read(&found) {
+            Err(error) => (Err(error.code().to_owned()), Vec::new()),
+            Ok(bytes) => {
+                let steps = explain(&bytes, &rules, place::now());
+                let warnings = plugins::warnings_of(&steps, id.as_str());
+                let state = steps.outcome.map(|admitted| admitted.trust());
+                (state.map_err(|(_, refusal)| refusal.code().to_owned()), warnings)
+            }
         };
         let word = match &state {
             Ok(trust) => trust.as_str().to_owned(),
@@ -262,11 +264,15 @@ fn list(operator: &Operator, folders: &[PathBuf], format: Format, console: Conso
             Format::Text => {
                 let tone = if state.is_ok() { Tone::Good } else { Tone::Bad };
                 console.line(&format!("{id} {version}  {}  {}", console.paint(tone, &word), folder.display()));
+                for warning in &warnings {
+                    console.line(&format!("  {}", console.paint(Tone::Careful, &escape(warning))));
+                }
             }
             Format::Json => console.line(
                 &serde_json::json!({
                     "id": id, "version": version, "folder": folder.display().to_string(),
                     "trust": state.as_ref().ok().map(|trust: &Trust| trust.as_str()), "refusal": state.as_ref().err(),
+                    "warnings": warnings,
                 })
                 .to_string(),
             ),
@@ -292,8 +298,15 @@ fn inspect(operator: &Operator, folder: &Path, format: Format, console: Console)
 fn verify(operator: &Operator, folder: &Path, format: Format, console: Console) -> Outcome {
     let bytes = package::read(folder)?;
     let steps = explain(&bytes, &rules(operator), place::now());
+    let id = steps.manifest.as_ref().map(|manifest| manifest.id.to_string()).unwrap_or_default();
+    let warnings = plugins::warnings_of(&steps, &id);
     match format {
-        Format::Text => show_verdicts(&steps, console),
+        Format::Text => {
+            show_verdicts(&steps, console);
+            for warning in &warnings {
+                console.line(&format!("  {}", console.paint(Tone::Careful, &escape(warning))));
+            }
+        }
         Format::Json => {
             let steps: Vec<serde_json::Value> = Step::ALL
                 .iter()
@@ -306,7 +319,7 @@ fn verify(operator: &Operator, folder: &Path, format: Format, console: Console) 
                     }),
                 })
                 .collect();
-            console.line(&serde_json::json!({ "steps": steps }).to_string());
+            console.line(&serde_json::json!({ "steps": steps, "warnings": warnings }).to_string());
         }
     }
     match steps.outcome {

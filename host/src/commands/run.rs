@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use orch_journal::event::RunStatus;
 use orch_trust::evidence::Compilable;
 
-use crate::config::operator::{Operator, SIGNING_KEY_VARIABLE};
+use crate::config::operator::Operator;
 use crate::config::workspace::{AuditEvery, WorkspaceConfig, WorkspaceError};
 use crate::console::{Console, Tone, escape, escape_cut};
 use crate::drive::desk::{Audit, Durability, RunRules};
@@ -102,7 +102,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let folders = place::package_folders(&operator, &args.plugins)?;
     let trust = operator.rules(&config, place.lock()?);
     let admitted = plugins::admit_bound(&config, &folders, &trust, place::now())?;
-    announce(&operator, &admitted, console);
+    announce(&admitted, console);
     operator.saw(admitted.unpinned(&trust.lock))?;
 
     // 2. Its tasks, before anything is written.
@@ -112,6 +112,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         sheet.check_new(&config.roles)?;
     }
     if args.dry_run {
+        warn_of_notices(&operator, &admitted, console);
         return dry_run(&sheet, &config, console);
     }
 
@@ -157,14 +158,15 @@ fn warn_of_missing_runs(place: &Place, operator: &Operator, console: Console) ->
     Ok(())
 }
 
+/// What a run would record as it begins, where none does.
+pub(super) fn warn_of_notices(operator: &Operator, admitted: &AdmittedPlugins, console: Console) {
+    for (_, text) in plugins::notices(operator.signing_key, admitted) {
+        console.warn(&escape(&text));
+    }
+}
+
 /// What an operator hears before plugins run.
-pub(super) fn announce(operator: &Operator, admitted: &AdmittedPlugins, console: Console) {
-    if operator.signing_key {
-        console.warn(&format!("`{SIGNING_KEY_VARIABLE}` adds a publisher for the namespace `local/`"));
-    }
-    for text in &admitted.warnings {
-        console.warn(&escape(text));
-    }
+pub(super) fn announce(admitted: &AdmittedPlugins, console: Console) {
     for (id, until) in &admitted.ending {
         console.warn(&format!("certificate of `{id}` ends at {until}; `orch-certify run` renews it"));
     }

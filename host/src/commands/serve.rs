@@ -87,7 +87,8 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
         &trust,
         place::now(),
     )?;
-    super::run::announce(&operator, &admitted, console);
+    super::run::warn_of_notices(&operator, &admitted, console);
+    super::run::announce(&admitted, console);
     operator.saw(admitted.unpinned(&trust.lock))?;
     let engine = Engine::run(REQUESTS_MAX as u32, 0)
         .map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;

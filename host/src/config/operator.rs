@@ -26,6 +26,7 @@ use orch_trust::key::KeyError;
 use orch_trust::lock::Lock;
 use orch_trust::name::PluginId;
 use orch_trust::policy::Policy;
+use orch_trust::state::TRUST_STATE;
 
 pub use error::OperatorError;
 pub use intake::{Brought, Taken};
@@ -94,7 +95,8 @@ impl Operator {
     /// Reads the folder; makes it, and the host's secret, if they are not there.
     pub fn open(home: &Path) -> Result<Self, OperatorError> {
         make_folders(home)?;
-        Self::seen(home, HostSecret::read_or_make(&home.join("secret"))?, Wait::ForOthers)
+        let secret = HostSecret::read_or_make_beside(&home.join("secret"), &home.join(TRUST_STATE))?;
+        Self::seen(home, secret, Wait::ForOthers)
     }
 
     /// Reads a folder that was there before, and keeps what is seen of its trust root. Waits for no other host: what

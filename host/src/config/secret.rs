@@ -68,6 +68,19 @@ impl HostSecret {
         }
     }
 
+    /// The same, but where the file `sealed` is there already, a secret that is gone is not made anew: nothing would
+    /// open what it sealed.
+    pub fn read_or_make_beside(path: &Path, sealed: &Path) -> Result<Self, OperatorError> {
+        match sealed.exists() {
+            false => Self::read_or_make(path),
+            true => {
+                let missing =
+                    || OperatorError::SecretMissing { path: path.to_owned(), sealed: sealed.to_owned() };
+                Self::read(path)?.ok_or_else(missing)
+            }
+        }
+    }
+
     /// Reads the secret, or draws one that is kept nowhere.
     pub fn read_or_draw(path: &Path) -> Result<Self, OperatorError> {
         match Self::read(path)? {

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_host::regular_file::{self, Links};
-use orch_host::whole_file;
 use orch_trust::inputs::is_commit;
 use orch_trust::key::{self, KeyId, Signer};
 use orch_trust::manifest::Manifest;
@@ -77,8 +76,7 @@ pub(crate) fn write_signed(
     key: &dyn Signer,
 ) -> Result<KeyId, SignError> {
     let envelope = release::sign(package, release, key)?;
-    let path = folder.join(RELEASE);
-    whole_file::write(&path, &envelope, whole_file::PUBLIC).map_err(io_at(&path))?;
+    orch_host::package::put(folder, RELEASE, &envelope).map_err(io_at(&folder.join(RELEASE)))?;
     Ok(key.public().id())
 }
 

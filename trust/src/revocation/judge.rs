@@ -82,22 +82,21 @@ pub fn judge(vouched: &Vouched, list: &Revocations) -> Result<Vec<Hit>, Refusal>
         match &entry.what {
             What::File { sha256 } => {
                 if vouched.files.contains(sha256) {
-                    hit(Scope::Package, format!("file {sha256}"));
+                    hit(Scope::Package, entry.what.to_string());
                 }
             }
             What::Release { id, versions } => {
                 if *id == vouched.id && versions.covers(&vouched.version) {
-                    hit(Scope::Package, format!("release {id} {versions}"));
+                    hit(Scope::Package, entry.what.to_string());
                 }
             }
             What::Key { keyid, invalid_after } => {
                 let gone = |signature: &Signature| signature.key == *keyid && signature.at >= *invalid_after;
-                let what = || format!("key {keyid} from {invalid_after} on");
                 if vouched.release_keys.iter().any(gone) {
-                    hit(Scope::Package, what());
+                    hit(Scope::Package, entry.what.to_string());
                 }
                 for sound in vouched.certificates.iter().filter(|sound| sound.signatures().iter().any(gone)) {
-                    hit(Scope::Certificate(sound.key.id()), what());
+                    hit(Scope::Certificate(sound.key.id()), entry.what.to_string());
                 }
             }
             What::Certifier { name, versions, check } => {
@@ -106,9 +105,7 @@ pub fn judge(vouched: &Vouched, list: &Revocations) -> Result<Vec<Hit>, Refusal>
                     let ran = |id: &String| found.checks.iter().any(|check| check.id == *id);
                     let covered = found.certifier.name == *name && covers(versions, &found.certifier.version);
                     if covered && check.as_ref().is_none_or(ran) {
-                        let check = check.as_ref().map(|id| format!(" with check {id}")).unwrap_or_default();
-                        let what = format!("certifier {name} {versions}{check}");
-                        hit(Scope::Certificate(sound.key.id()), what);
+                        hit(Scope::Certificate(sound.key.id()), entry.what.to_string());
                     }
                 }
             }

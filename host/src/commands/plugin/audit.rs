@@ -40,6 +40,7 @@ struct Verdict {
     /// Its trust, or code and text of what refuses it.
     standing: Result<&'static str, (String, String)>,
     valid_until: Option<UnixSeconds>,
+    warnings: Vec<String>,
     locked: bool,
 }
 
@@ -50,15 +51,16 @@ pub(super) fn run(args: &AuditArgs, operator: &Operator, console: Console) -> Ou
     let now = place::now();
     let found = plugins::discover(&place::package_folders(operator, &args.plugins)?);
     let verdict = |found: plugins::Found| {
-        let (standing, valid_until) = match plugins::read(&found) {
-            Err(error) => (Err((error.code().to_owned(), error.to_string())), None),
+        let (standing, valid_until, warnings) = match plugins::read(&found) {
+            Err(error) => (Err((error.code().to_owned(), error.to_string())), None, Vec::new()),
             Ok(bytes) => {
                 let steps = explain(&bytes, &rules, now);
+                let warnings = plugins::warnings_of(&steps, found.id.as_str());
                 let standing = match steps.outcome {
                     Ok(admitted) => Ok(admitted.trust().as_str()),
                     Err((_, refusal)) => Err((refusal.code().to_owned(), refusal.to_string())),
                 };
-                (standing, steps.valid_until)
+                (standing, steps.valid_until, warnings)
             }
         };
         let pinned = lock.plugins.get(&found.id).is_some_and(|pin| pin.version == found.version);
@@ -68,6 +70,7 @@ pub(super) fn run(args: &AuditArgs, operator: &Operator, console: Console) -> Ou
             folder: found.folder,
             standing,
             valid_until,
+            warnings,
             locked: pinned,
         }
     };
@@ -108,6 +111,9 @@ fn show(one: &Verdict, now: UnixSeconds, console: Console) {
         (Ok(_), Some(until)) => console.line(&format!("  certificate until {until}")),
         (Ok(_), None) => {}
     }
+    for warning in &one.warnings {
+        console.line(&format!("  {}", console.paint(Tone::Careful, &escape(warning))));
+    }
 }
 
 fn as_json(one: &Verdict) -> serde_json::Value {
@@ -115,5 +121,6 @@ fn as_json(one: &Verdict) -> serde_json::Value {
     json!({
         "id": one.id, "version": one.version, "folder": one.folder.display().to_string(), "pinned": one.locked,
         "trust": one.standing.as_ref().ok(), "refusal": refusal, "validUntil": one.valid_until,
+        "warnings": one.warnings,
     })
 }

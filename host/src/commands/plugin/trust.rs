@@ -19,7 +19,7 @@ pub struct TrustArgs {
     /// Roots in their order, a freshness document, a revocation list; all of them are taken, or none
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// Of the root: the SHA-256 that its keeper told you; required for the first one
+    /// Of the root, of several the first: the SHA-256 that its keeper told you; required for a host without one
     #[arg(long, value_name = "HASH")]
     sha256: Option<String>,
 }
@@ -37,6 +37,9 @@ pub(super) fn run(args: &TrustArgs, home: Option<&Path>, console: Console) -> Ou
     }
     for list in &taken.lists {
         console.line(&format!("`{list}` counts from now on"));
+    }
+    for entry in &taken.given_back {
+        console.warn(&format!("the list before took this back, and the new one does not: {}", escape(entry)));
     }
     if let Some(lacking) = &taken.lacking {
         let why = std::error::Error::source(lacking).map_or_else(|| lacking.to_string(), ToString::to_string);

@@ -64,9 +64,15 @@ impl<'a> Shelf<'a> {
         let path = self.home.join(TRUST_STATE);
         match bytes(&path)? {
             Some(sealed) => Ok(Some(TrustState::open(&sealed, &self.key).map_err(trust(&path))?)),
-            None if files(&self.home.join(ROOTS), "json")?.is_empty() => Ok(None),
-            None => Err(OperatorError::TrustStateMissing { path }),
+            None if self.has_root_or_list()? => Err(OperatorError::TrustStateMissing { path }),
+            None => Ok(None),
         }
+    }
+
+    /// True if something lies there that only a trust root brings.
+    fn has_root_or_list(&self) -> Result<bool, OperatorError> {
+        let lists = [FRESHNESS, REVOCATIONS].map(|name| self.list_path(name));
+        Ok(!files(&self.home.join(ROOTS), "json")?.is_empty() || lists.iter().any(|path| path.exists()))
     }
 
     /// Bytes of the root that the state names, not verified.

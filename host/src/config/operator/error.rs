@@ -28,6 +28,8 @@ pub enum OperatorError {
     SecretMode { path: PathBuf, mode: u32 },
     #[error("`{path}` is {found_bytes} bytes, expected 32")]
     SecretSize { path: PathBuf, found_bytes: usize },
+    #[error("`{path}` is gone, and only it opens `{sealed}`")]
+    SecretMissing { path: PathBuf, sealed: PathBuf },
     #[error("`{path}` can be changed by others: its mode is {mode:o}")]
     Writable { path: PathBuf, mode: u32 },
     #[error("`{path}` belongs to user {owner}, expected {me} or root")]
@@ -108,7 +110,9 @@ impl OperatorError {
             Self::Io { .. } => "operator-io",
             Self::NoHome => "operator-no-home",
             Self::NoRandom => "no-random",
-            Self::SecretMode { .. } | Self::SecretSize { .. } => "operator-secret",
+            Self::SecretMode { .. } | Self::SecretSize { .. } | Self::SecretMissing { .. } => {
+                "operator-secret"
+            }
             Self::Writable { .. } => "operator-writable",
             Self::OtherOwner { .. } => "operator-other-owner",
             Self::WorkspaceName { .. } => "workspace-name",
@@ -136,8 +140,15 @@ impl OperatorError {
                 format!("`chmod 600 {}`; if somebody read it, remove it and every `.orch`", path.display())
             }
             Self::SecretSize { path, .. } => {
-                format!("remove `{}`; stores made with it will be refused as foreign", path.display())
+                format!(
+                    "put it back from a backup; without it, remove `{}`: stores made with it will be refused as foreign, and a trust root is taken anew",
+                    path.display()
+                )
             }
+            Self::SecretMissing { sealed, .. } => format!(
+                "put both back from one backup; or remove `{}` and begin anew: `orch-host plugin trust ROOT --sha256 HASH` with the newest root and the hash that its keeper says",
+                sealed.display()
+            ),
             Self::Writable { path, .. } => format!(
                 "what is in it decides what plugins may do: look whether it says what you wrote, then `chmod go-w {}`; with `umask 022` new files are made so",
                 path.display()
@@ -152,7 +163,7 @@ impl OperatorError {
                     .to_owned()
             }
             Self::TrustStateMissing { .. } => {
-                "put it back from a backup; to begin anew, `orch-host plugin trust ROOT --sha256 HASH` with the newest root"
+                "if `orch-host plugin trust` was interrupted, give it again; else put it back from a backup, or begin anew: `orch-host plugin trust ROOT --sha256 HASH` with the newest root"
                     .to_owned()
             }
             Self::RootMissing { .. } => {

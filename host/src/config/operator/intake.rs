@@ -12,10 +12,10 @@ use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::Payload;
 use orch_trust::freshness::{FRESHNESS, FreshnessDocument};
 use orch_trust::refusal::Refusal;
-use orch_trust::revocation::{REVOCATIONS, RevocationsDocument};
+use orch_trust::revocation::{self, Entry, REVOCATIONS, RevocationsDocument};
 use orch_trust::root::document::RootDocument;
-use orch_trust::root::{Root, verify_first, verify_next};
-use orch_trust::state::TrustState;
+use orch_trust::root::{Root, begin, verify_next};
+use orch_trust::state::{TRUST_STATE, TrustState};
 use orch_trust::time::UnixSeconds;
 use serde::Deserialize;
 
@@ -37,12 +37,15 @@ pub struct Taken {
     pub root: Option<u64>,
     /// Lists that count from now on.
     pub lists: Vec<&'static str>,
+    /// What the list before took back and the new one does not, or does more mildly.
+    pub given_back: Vec<String>,
     /// Why nothing runs all the same: the lists that are there do not count under this root.
     pub lacking: Option<OperatorError>,
 }
 
 impl Operator {
-    /// Takes roots, in their order, and lists that somebody brought. `said`: the SHA-256 that a person gave for the root.
+    /// Takes roots, in their order, and lists that somebody brought. `said`: the SHA-256 that a person gave for the first
+    /// of the roots.
     ///
     /// # Errors
     /// `Trust`: something of it does not count, and nothing was changed. `HashNotSaid`, `BesideRoot`, `NoTrustRoot`,
@@ -54,7 +57,7 @@ impl Operator {
         now: UnixSeconds,
     ) -> Result<Taken, OperatorError> {
         make_folders(home)?;
-        let secret = HostSecret::read_or_make(&home.join("secret"))?;
+        let secret = HostSecret::read_or_make_beside(&home.join("secret"), &home.join(TRUST_STATE))?;
         let _lock = lock(home)?;
         Intake { shelf: Shelf::new(home, &secret), said, now }.take(&Sorted::of(brought)?)
     }
@@ -117,6 +120,8 @@ impl Intake<'_> {
             Err(OperatorError::TrustStateMissing { .. }) if !sorted.roots.is_empty() => None,
             state => state?,
         };
+        let is_first = state.is_none();
+        let before = state.as_ref().and_then(|_| self.shelf.list(REVOCATIONS).ok().flatten());
         // 2. Each root by the one before it.
         let mut roots: Vec<(Root, &Brought)> = Vec::new();
         for file in &sorted.roots {
@@ -124,6 +129,9 @@ impl Intake<'_> {
             let (root, after) = self.judge_root(file, before)?;
             roots.push((root, file));
             state = Some(after);
+        }
+        if is_first && let Some((root, file)) = roots.last() {
+            root.check_in_force(self.now).map_err(trust(&file.path))?;
         }
         // 3. The lists by the last of them.
         let mut state = state.ok_or(OperatorError::NoTrustRoot)?;
@@ -142,6 +150,7 @@ impl Intake<'_> {
         Ok(Taken {
             root: roots.last().map(|(root, _)| root.version()),
             lists: sorted.lists().map(|(name, _)| name).collect(),
+            given_back: given_back(before.as_deref(), sorted),
             lacking: self.shelf.read(self.now).err(),
         })
     }
@@ -154,12 +163,14 @@ impl Intake<'_> {
     ) -> Result<(Root, TrustState), OperatorError> {
         let refused = |refusal: Refusal| trust(&file.path)(refusal);
         let found = Sha256Digest::of(&file.bytes);
-        if let Some(expected) = self.said.filter(|said| *said != found) {
+        // Of several roots the hash is that of the first; each other one is named by the one before it.
+        let is_later = before.is_some_and(|(_, brought)| brought.is_some());
+        if let Some(expected) = self.said.filter(|said| *said != found && !is_later) {
             return Err(refused(Refusal::RootOtherBytes { found, expected }));
         }
         let Some((state, current)) = before else {
             let said = self.said.ok_or(OperatorError::HashNotSaid)?;
-            let root = verify_first(&file.bytes, said, self.now).map_err(refused)?;
+            let root = begin(&file.bytes, said, self.now).map_err(refused)?;
             if let Some(path) = plain_key_files(self.shelf.home)?.into_iter().next() {
                 return Err(OperatorError::BesideRoot { path });
             }
@@ -203,4 +214,13 @@ impl Intake<'_> {
         let path = path.map_or(Path::new(REVOCATIONS), |file: &Brought| &file.path);
         Anchor::verify(files, state, self.now).map(|(_, after)| after).map_err(trust(path))
     }
+}
+
+/// What the list that counted so far took back and a new one, which counts, does not; the revokers may want that.
+fn given_back(before: Option<&[u8]>, sorted: &Sorted<'_>) -> Vec<String> {
+    let read = |bytes: &[u8]| revocation::read_unverified(bytes).ok();
+    let (before, now) = (before.and_then(read), sorted.revocations.and_then(|file| read(&file.bytes)));
+    let (Some(before), Some(now)) = (before, now) else { return Vec::new() };
+    let text = |entry: &Entry| format!("{} of {}: {}", entry.action.as_str(), entry.what, entry.reason);
+    now.gives_back(&before).into_iter().map(text).collect()
 }
