@@ -39,10 +39,11 @@ pub(crate) struct TrustedArgs {
     #[arg(long, conflicts_with = "trust", value_name = "FILE")]
     root: Vec<PathBuf>,
     /// Freshness document of that root; the one beside the last root if absent
-    #[arg(long, requires = "root", value_name = "FILE")]
+    // Beside `--trust` the parser would overlook that it needs a root, and nobody would read it.
+    #[arg(long, requires = "root", conflicts_with = "trust", value_name = "FILE")]
     freshness: Option<PathBuf>,
     /// Revocation list that the freshness document names; the one beside the last root if absent
-    #[arg(long, requires = "root", value_name = "FILE")]
+    #[arg(long, requires = "root", conflicts_with = "trust", value_name = "FILE")]
     revocations: Option<PathBuf>,
 }
 
