@@ -44,6 +44,18 @@ pub enum BuildError {
 }
 
 impl BuildError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "build-io",
+            Self::CargoNotRun(_) => "build-not-run",
+            Self::CargoFailed { .. } => "build-failed",
+            Self::Dependencies(error) => error.code(),
+            Self::Component(error) => error.code(),
+            Self::Sbom(_) => "build-sbom",
+        }
+    }
+
     /// What the author can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

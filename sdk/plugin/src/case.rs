@@ -42,6 +42,18 @@ pub enum CaseError {
     None { folder: PathBuf },
 }
 
+impl CaseError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "case-io",
+            Self::TooLarge { .. } => "case-too-large",
+            Self::Form { .. } => "case-form",
+            Self::None { .. } => "case-none",
+        }
+    }
+}
+
 /// One test.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -21,6 +21,16 @@ pub enum ComponentError {
     },
 }
 
+impl ComponentError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::List(_) => "component-list",
+            Self::Encode { .. } => "component-encode",
+        }
+    }
+}
+
 /// The component of a core module.
 ///
 /// # Errors

@@ -31,6 +31,18 @@ pub enum DependenciesError {
 }
 
 impl DependenciesError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotRun(_) => "dependencies-not-run",
+            Self::Refused { .. } => "dependencies-refused",
+            Self::Form(_) => "dependencies-form",
+            Self::NoRoot { .. } => "dependencies-no-root",
+            Self::Version { .. } => "dependencies-version",
+            Self::Unknown { .. } => "dependencies-unknown",
+        }
+    }
+
     /// What the author can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -9,6 +9,7 @@ pub mod case;
 pub mod component;
 pub mod dependencies;
 pub mod embedded;
+pub mod error;
 pub mod pack;
 pub mod prepared;
 pub mod project;

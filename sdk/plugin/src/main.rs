@@ -1,14 +1,15 @@
 //! `orch-plugin`: from an idea to a signed package.
 //!
-//! In -> out: arguments -> one verb -> exit code: 0 done, 1 a case failed, 2 anything else.
+//! In -> out: arguments -> one verb -> exit code: 0 done, 1 a case failed, 2 the author's or publisher's, 5 this machine's.
 //! Invariant: results go to standard output, everything else to standard error.
-//! Not here: the verbs (`commands/`), the work (the library).
+//! Not here: the verbs (`commands/`), the work (the library), how errors are shown (`orch-host`'s `console.rs`).
 
 mod commands;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use orch_host::console::Console;
 
 use crate::commands::Command;
 
@@ -25,21 +26,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match Arguments::parse().command.run() {
-        Ok(code) => code,
-        Err(error) => {
-            print_error(&error);
-            ExitCode::from(2)
-        }
-    }
-}
-
-fn print_error(error: &anyhow::Error) {
-    eprintln!("error: {error}");
-    for cause in error.chain().skip(1) {
-        eprintln!("caused by: {cause}");
-    }
-    if let Some(hint) = commands::hint(error) {
-        eprintln!("\nhint: {hint}");
-    }
+    let console = Console::detect();
+    let outcome = Arguments::parse().command.run(&console);
+    ExitCode::from(console.conclude(outcome).code())
 }

@@ -52,6 +52,18 @@ pub enum PackError {
 }
 
 impl PackError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "pack-io",
+            Self::Json { .. } => "pack-json",
+            Self::NotObject { .. } => "pack-no-object",
+            Self::HasIntegrity { .. } => "pack-integrity",
+            Self::OtherVersion { .. } => "pack-other-version",
+            Self::Refused { source, .. } => source.code(),
+        }
+    }
+
     /// What the author can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

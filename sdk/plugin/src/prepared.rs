@@ -41,9 +41,23 @@ pub enum PreparedError {
 }
 
 impl PreparedError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Sign(error) => error.code(),
+            Self::Malformed { .. } => "prepared-malformed",
+            Self::OtherSubject { .. } => "prepared-other-subject",
+            Self::OtherPlugin { .. } => "prepared-other-plugin",
+            Self::By(_) => "prepared-key",
+            Self::Foreign(error) => error.code(),
+            Self::OverDigest { .. } => "prepared-over-digest",
+        }
+    }
+
     /// What the publisher can do about it, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Sign(error) => error.hint(),
             Self::Foreign(error) => error.hint(),
             Self::OverDigest { .. } => Some(
                 "`minisign -S -l` signs the bytes themselves; or sign with the key itself (`--signer file:..`, \

@@ -48,6 +48,18 @@ pub enum ProjectError {
     },
 }
 
+impl ProjectError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Id(_) => "project-id",
+            Self::Name { .. } => "project-name",
+            Self::NotEmpty { .. } => "project-not-empty",
+            Self::Io { .. } => "project-io",
+        }
+    }
+}
+
 /// Id of a plugin that is called so: `name` or `namespace/name`.
 pub fn id(name: &str) -> Result<PluginId, ProjectError> {
     let text = if name.contains('/') { name.to_owned() } else { format!("{NAMESPACE}/{name}") };

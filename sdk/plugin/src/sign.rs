@@ -45,6 +45,27 @@ pub enum SignError {
     Key(#[from] key::SignError),
 }
 
+impl SignError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "sign-io",
+            Self::Refused { source, .. } => source.code(),
+            Self::SourceUri { .. } => "sign-source-uri",
+            Self::SourceCommit { .. } => "sign-source-commit",
+            Self::Key(_) => "not-signed",
+        }
+    }
+
+    /// What the publisher can do about it, if anything.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Refused { source, .. } => source.hint(),
+            _ => None,
+        }
+    }
+}
+
 /// What to sign.
 pub struct SignRequest<'a> {
     pub package: &'a Path,

@@ -29,6 +29,13 @@ pub enum ToolchainError {
 }
 
 impl ToolchainError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "toolchain-missing",
+        }
+    }
+
     /// What the author can do about it.
     pub fn hint(&self) -> String {
         format!(

@@ -41,6 +41,26 @@ pub enum RunError {
     Runtime(#[source] std::io::Error),
 }
 
+impl RunError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.code(),
+            Self::Compile(error) => error.code(),
+            Self::Engine(_) => "case-engine",
+            Self::Runtime(_) => "case-runtime",
+        }
+    }
+
+    /// What the author can do about it, if anything.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Refused(refusal) => refusal.hint(),
+            _ => None,
+        }
+    }
+}
+
 /// What came of one case.
 #[derive(Debug)]
 pub struct CaseResult {

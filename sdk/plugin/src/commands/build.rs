@@ -1,10 +1,12 @@
 //! `orch-plugin build`: the component and its bill of materials.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-use anyhow::Context;
+use orch_host::console::{Console, escape};
+use orch_host::exit::{Exit, Outcome};
 use orch_plugin::build::{BuildRequest, build};
+
+use super::{fault_in, toolchain};
 
 /// Build the component and its bill of materials.
 #[derive(clap::Args)]
@@ -17,22 +19,23 @@ pub(crate) struct BuildArguments {
     out: Option<PathBuf>,
 }
 
-pub(crate) fn run(arguments: &BuildArguments) -> anyhow::Result<ExitCode> {
-    let toolchain = super::toolchain()?;
+pub(crate) fn run(arguments: &BuildArguments, console: &Console) -> Outcome {
+    let toolchain = toolchain(console)?;
     let request = BuildRequest {
         project: &arguments.project,
         toolchain: &toolchain,
         out: arguments.out.as_deref(),
         quiet: false,
     };
-    let built = build(&request).with_context(|| format!("cannot build `{}`", arguments.project.display()))?;
-    println!(
+    let built =
+        build(&request).map_err(fault_in(format!("cannot build `{}`", arguments.project.display())))?;
+    console.line(&format!(
         "{} {}: {} bytes, {} packages, in `{}`",
-        built.name,
+        escape(&built.name),
         built.version,
         built.component_bytes,
         built.packages,
-        built.folder.display()
-    );
-    Ok(ExitCode::SUCCESS)
+        escape(&built.folder.display().to_string())
+    ));
+    Ok(Exit::Done)
 }

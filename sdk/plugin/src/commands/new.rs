@@ -1,12 +1,14 @@
 //! `orch-plugin new`: a project that builds and can be certified without an edit.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use orch_host::console::{Console, escape};
+use orch_host::exit::{Exit, Outcome};
 use orch_plugin::project;
 use orch_trust::manifest::Role;
+
+use super::{fault, fault_in};
 
 /// Make a new project.
 #[derive(clap::Args)]
@@ -21,15 +23,16 @@ pub(crate) struct NewArguments {
     dir: Option<PathBuf>,
 }
 
-pub(crate) fn run(arguments: &NewArguments) -> anyhow::Result<ExitCode> {
-    let id = project::id(&arguments.name)?;
+pub(crate) fn run(arguments: &NewArguments, console: &Console) -> Outcome {
+    let id = project::id(&arguments.name).map_err(fault)?;
     let folder = project::create(&id, arguments.role, arguments.dir.as_deref())
-        .with_context(|| format!("cannot make the project of `{}`", id.as_str()))?;
-    let shown = folder.display();
-    println!("made `{}`, a plugin of the role {}, in `{shown}`", id.as_str(), arguments.role.as_str());
-    println!("next: cd {shown} && orch-plugin test");
-    println!("`README.md` there says each step from here to a host that runs it");
-    Ok(ExitCode::SUCCESS)
+        .map_err(fault_in(format!("cannot make the project of `{}`", id.as_str())))?;
+    let shown = escape(&folder.display().to_string());
+    let role = arguments.role.as_str();
+    console.line(&format!("made `{}`, a plugin of the role {role}, in `{shown}`", id.as_str()));
+    console.line(&format!("next: cd {shown} && orch-plugin test"));
+    console.line("`README.md` there says each step from here to a host that runs it");
+    Ok(Exit::Done)
 }
 
 fn roles() -> impl TypedValueParser<Value = Role> {

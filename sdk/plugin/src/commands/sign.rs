@@ -1,16 +1,18 @@
 //! `orch-plugin sign`: the publisher's release signature.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
+use orch_host::clock::now;
+use orch_host::console::{Console, escape};
+use orch_host::exit::{Exit, Outcome};
 use orch_plugin::prepared::{ImportRequest, Prepared, prepare};
-use orch_plugin::sign::{SignRequest, sign};
+use orch_plugin::sign::{SignError, SignRequest, sign};
 use orch_signer::arguments::SignerArguments;
 use orch_signer::key_file::Purpose;
+use orch_trust::key::KeyId;
 use orch_trust::release::Source;
-use orch_trust::time::UnixSeconds;
+
+use super::{fault, fault_in};
 
 /// Sign a package as its publisher.
 #[derive(clap::Args)]
@@ -48,36 +50,38 @@ pub(crate) struct SignArguments {
     source_commit: Option<String>,
 }
 
-pub(crate) fn run(arguments: &SignArguments) -> anyhow::Result<ExitCode> {
-    let context = || format!("cannot sign `{}`", arguments.package.display());
+pub(crate) fn run(arguments: &SignArguments, console: &Console) -> Outcome {
+    let what = || format!("cannot sign `{}`", arguments.package.display());
     if let (Some(prepared), Some(signature), Some(by)) =
         (&arguments.prepared, &arguments.signature, &arguments.by)
     {
-        return import(arguments, prepared, signature, by).with_context(context);
+        return import(arguments, prepared, signature, by, console).map_err(|fault| fault.context(what()));
     }
-    let signer = match &arguments.prepare {
-        None => Some(arguments.signer.require(Purpose::Publisher)?),
-        Some(_) => None,
-    };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
+    let now = now();
     let source = arguments.source_uri.clone().zip(arguments.source_commit.clone());
     let request = SignRequest {
         package: &arguments.package,
-        now: UnixSeconds(i64::try_from(now).context("the clock is too far ahead")?),
+        now,
         days: arguments.days,
         channel: &arguments.channel,
-        release_counter: arguments.counter.unwrap_or(now),
+        release_counter: arguments.counter.unwrap_or(now.0.unsigned_abs()),
         source: source.map(|(uri, commit)| Source { uri, commit }),
     };
-    if let Some(signer) = signer {
-        let id = sign(&request, &*signer).with_context(context)?;
-        println!("signed `{}` with key {id}", arguments.package.display());
-    } else if let Some(path) = &arguments.prepare {
-        let bytes = prepare(&request).with_context(context)?;
-        std::fs::write(path, &bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
-        println!("wrote `{}`, {} bytes to sign", path.display(), bytes.len());
+    match &arguments.prepare {
+        None => {
+            let signer = arguments.signer.require(Purpose::Publisher).map_err(fault)?;
+            let id = sign(&request, &*signer).map_err(fault_in(what()))?;
+            signed(arguments, id, console);
+        }
+        Some(path) => {
+            let bytes = prepare(&request).map_err(fault_in(what()))?;
+            let not_written = |source| fault(SignError::Io { path: path.clone(), source });
+            std::fs::write(path, &bytes).map_err(not_written)?;
+            let path = escape(&path.display().to_string());
+            console.line(&format!("wrote `{path}`, {} bytes to sign", bytes.len()));
+        }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done)
 }
 
 fn import(
@@ -85,13 +89,19 @@ fn import(
     prepared: &Path,
     signature: &Path,
     by: &str,
-) -> anyhow::Result<ExitCode> {
+    console: &Console,
+) -> Outcome {
     let request = ImportRequest { package: &arguments.package, prepared, signature, by };
-    let prepared = Prepared::read(&request)?;
+    let prepared = Prepared::read(&request).map_err(fault)?;
     let vouched = prepared.vouched();
-    println!("signature ({}) by key {} holds", vouched.form().as_str(), vouched.key().id());
-    let signer = arguments.signer.open(Purpose::Publisher)?;
-    let id = prepared.sign(&arguments.package, signer.as_deref())?;
-    println!("signed `{}` with key {id}", arguments.package.display());
-    Ok(ExitCode::SUCCESS)
+    console.line(&format!("signature ({}) by key {} holds", vouched.form().as_str(), vouched.key().id()));
+    let signer = arguments.signer.open(Purpose::Publisher).map_err(fault)?;
+    let id = prepared.sign(&arguments.package, signer.as_deref()).map_err(fault)?;
+    signed(arguments, id, console);
+    Ok(Exit::Done)
+}
+
+fn signed(arguments: &SignArguments, id: KeyId, console: &Console) {
+    let package = escape(&arguments.package.display().to_string());
+    console.line(&format!("signed `{package}` with key {id}"));
 }

@@ -1,12 +1,15 @@
 //! `orch-plugin test`: the author's cases, in the sandbox that hosts use.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::Context;
+use orch_host::console::{Console, escape};
+use orch_host::exit::{Exit, Outcome};
 use orch_plugin::build::{BuildRequest, build};
 use orch_plugin::case;
 use orch_plugin::pack::{PackRequest, pack};
+
+use super::{fault, fault_in, toolchain};
 
 /// Build, and run the cases in `cases/`.
 #[derive(clap::Args)]
@@ -19,45 +22,32 @@ pub(crate) struct TestArguments {
     built: Option<PathBuf>,
 }
 
-pub(crate) fn run(arguments: &TestArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &TestArguments, console: &Console) -> Outcome {
     let project = &arguments.project;
-    let cases = case::read_all(&project.join("cases"))?;
+    let cases = case::read_all(&project.join("cases")).map_err(fault)?;
     let built = match &arguments.built {
         Some(built) => built.clone(),
         None => {
-            let toolchain = super::toolchain()?;
+            let toolchain = toolchain(console)?;
             let request = BuildRequest { project, toolchain: &toolchain, out: None, quiet: true };
-            build(&request).with_context(|| format!("cannot build `{}`", project.display()))?.folder
+            build(&request).map_err(fault_in(format!("cannot build `{}`", project.display())))?.folder
         }
     };
     let out = tempfile::tempdir().context("no folder for the package")?;
     let packed = pack(&PackRequest { project, built: &built, out: out.path() })
-        .with_context(|| format!("cannot pack `{}`", project.display()))?;
+        .map_err(fault_in(format!("cannot pack `{}`", project.display())))?;
     let results = case::run::run(&packed.package, &cases)
-        .with_context(|| format!("cannot test `{}`", project.display()))?;
+        .map_err(fault_in(format!("cannot test `{}`", project.display())))?;
     let mut failed = 0;
     for result in &results {
-        match result.differences.is_empty() {
-            true => println!("passed  {}: {}", result.name, result.about),
-            false => {
-                failed += 1;
-                println!("failed  {}: {}", result.name, result.about);
-            }
-        }
+        let status = if result.differences.is_empty() { "passed" } else { "failed" };
+        failed += usize::from(!result.differences.is_empty());
+        // What a plugin says, and what a case is called, may hold anything: only what can be read is shown.
+        console.line(&format!("{status}  {}: {}", escape(&result.name), escape(&result.about)));
         for difference in &result.differences {
-            // What a plugin says may hold anything: only what can be read is shown.
-            println!("        {}", escaped(difference));
+            console.line(&format!("        {}", escape(difference)));
         }
     }
-    println!("{} of {} cases passed", results.len() - failed, results.len());
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
-}
-
-fn escaped(text: &str) -> String {
-    text.chars()
-        .flat_map(|letter| match letter.is_control() {
-            true => letter.escape_default().collect::<Vec<_>>(),
-            false => vec![letter],
-        })
-        .collect()
+    console.line(&format!("{} of {} cases passed", results.len() - failed, results.len()));
+    Ok(if failed == 0 { Exit::Done } else { Exit::GoalNotMet })
 }
