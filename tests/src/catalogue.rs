@@ -194,7 +194,14 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
     ("K6", &["k6_a_prefix_ends_at_a_part_and_the_longest_is_the_only_one"]),
     ("K7", &["k7_keys_count_from_their_first_second_to_their_last"]),
     ("K8", &["k8_only_an_issuer_delegates"]),
-    ("K9", &["k9_a_root_follows_the_one_before_and_both_agree"]),
+    (
+        "K9",
+        &[
+            "k9_a_root_follows_the_one_before_and_both_agree",
+            "k9_a_host_may_begin_with_a_later_root_whose_signers_have_left",
+            "k9_several_roots_are_each_held_against_the_one_before_and_the_last_must_be_in_force",
+        ],
+    ),
     ("K10", &["k10_a_root_that_was_put_in_place_is_not_the_one_that_was_verified"]),
     ("K11", &["k11_unknown_roles_and_fields_are_refused"]),
     ("T1", &["t1_a_clock_that_went_back_refuses"]),
