@@ -32,11 +32,13 @@ pub mod start_functions;
 pub(crate) mod vulnerabilities;
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use orch_host::engine::FEATURES;
+use orch_host::package::{self, PackageError};
 use orch_trust::authority::Level;
 use orch_trust::certificate::{CheckResult, CheckStatus, Measured, SelfCheck, Tool};
 use orch_trust::digest::Sha256Digest;
@@ -160,8 +162,8 @@ pub struct GroupReport {
     pub inputs: Inputs,
 }
 
-/// What may be known beside the package. A certificate does not name it, but its findings do: certifiers agree on a
-/// result only if they are told the same.
+/// What may be known beside the package. A certificate names it by its digest: certifiers agree on a result only if they
+/// are told the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Beside {
@@ -171,6 +173,15 @@ pub struct Beside {
     pub previous: Option<PathBuf>,
 }
 
+impl Beside {
+    /// Of the known ids, if there are some: in whatever order they are given, and how often.
+    pub fn known_ids_sha256(&self) -> Option<Sha256Digest> {
+        let ids: BTreeSet<&str> = self.known.iter().map(PluginId::as_str).collect();
+        let lines: String = ids.iter().map(|id| format!("{id}\n")).collect();
+        (!ids.is_empty()).then(|| Sha256Digest::of(lines.as_bytes()))
+    }
+}
+
 /// What the static checks look at.
 pub struct Subject<'a> {
     pub package: &'a PackageBytes,
@@ -178,13 +189,34 @@ pub struct Subject<'a> {
     pub facts: Result<Facts, Refusal>,
     pub beside: &'a Beside,
     validity: OnceCell<Result<(), String>>,
+    previous: OnceCell<Result<PackageBytes, PackageError>>,
 }
 
 impl<'a> Subject<'a> {
     pub fn new(package: &'a PackageBytes, beside: &'a Beside) -> Self {
         let manifest = Manifest::parse(package.manifest());
         let facts = Facts::derive(&package.component());
-        Self { package, manifest, facts, beside, validity: OnceCell::new() }
+        Self { package, manifest, facts, beside, validity: OnceCell::new(), previous: OnceCell::new() }
+    }
+
+    /// The release before this one, if one was given: read once, when it is first wanted.
+    pub(crate) fn previous(&self) -> Option<&Result<PackageBytes, PackageError>> {
+        let folder = self.beside.previous.as_ref()?;
+        Some(self.previous.get_or_init(|| package::read(folder)))
+    }
+
+    /// What of the things beside the package these checks came to an end with.
+    fn inputs(&self, results: &[CheckResult]) -> Inputs {
+        let ended = |status| !matches!(status, CheckStatus::Error | CheckStatus::Skipped);
+        let looked = |id: &str| results.iter().any(|result| result.id == id && ended(result.status));
+        let previous = self.previous.get().and_then(|read| read.as_ref().ok());
+        Inputs {
+            known_ids_sha256: self.beside.known_ids_sha256().filter(|_| looked(names::ID)),
+            previous_manifest_sha256: previous
+                .filter(|_| looked(api_compatibility::ID))
+                .map(|before| Sha256Digest::of(before.manifest())),
+            ..Inputs::default()
+        }
     }
 
     /// Whether the whole component is valid, function bodies included, with the features of the engine that will run
@@ -216,7 +248,7 @@ impl<'a> Subject<'a> {
 }
 
 /// Runs the static checks of a group; one that runs the plugin or looks outside has none.
-pub fn run_static(group: Group, package: &PackageBytes, beside: &Beside) -> Vec<CheckResult> {
+pub fn run_static(group: Group, package: &PackageBytes, beside: &Beside) -> GroupReport {
     let subject = Subject::new(package, beside);
     let checks: &[Check] = match group {
         Group::Package => &[manifest::check, names::check, file_set::check],
@@ -235,7 +267,9 @@ pub fn run_static(group: Group, package: &PackageBytes, beside: &Beside) -> Vec<
             &[]
         }
     };
-    checks.iter().map(|check| timed(|| check(&subject))).collect()
+    let results: Vec<CheckResult> = checks.iter().map(|check| timed(|| check(&subject))).collect();
+    let inputs = subject.inputs(&results);
+    GroupReport { results, measured: Measured::default(), self_check: None, inputs }
 }
 
 /// One static check.
@@ -333,6 +367,18 @@ mod tests {
             required.sort();
             assert_eq!(offered, required);
         }
+    }
+
+    #[test]
+    fn known_ids_are_the_same_in_whatever_order_they_are_given() {
+        let beside = |ids: &[&str]| {
+            let known = ids.iter().map(|id| PluginId::parse(id).unwrap()).collect();
+            Beside { known, previous: None }.known_ids_sha256()
+        };
+        assert_eq!(beside(&[]), None);
+        assert_eq!(beside(&["b/x", "a/x"]), Some(Sha256Digest::of(b"a/x\nb/x\n")));
+        assert_eq!(beside(&["a/x", "b/x", "a/x"]), beside(&["b/x", "a/x"]));
+        assert_ne!(beside(&["a/x"]), beside(&["b/x"]));
     }
 
     #[test]

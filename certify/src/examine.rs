@@ -154,6 +154,8 @@ fn together(one: Inputs, other: Inputs) -> Inputs {
         cargo_lock_sha256: same(one.cargo_lock_sha256, other.cargo_lock_sha256),
         source_commit: same(one.source_commit, other.source_commit),
         advisory_db: same(one.advisory_db, other.advisory_db),
+        known_ids_sha256: same(one.known_ids_sha256, other.known_ids_sha256),
+        previous_manifest_sha256: same(one.previous_manifest_sha256, other.previous_manifest_sha256),
         rustc: same(one.rustc, other.rustc),
     }
 }

@@ -37,12 +37,9 @@ pub fn run_until(
     last: Option<&str>,
 ) -> GroupReport {
     match group {
-        Group::Package | Group::Component | Group::Contents | Group::Compatibility => GroupReport {
-            results: run_static(group, package, beside),
-            measured: Measured::default(),
-            inputs: Inputs::default(),
-            self_check: None,
-        },
+        Group::Package | Group::Component | Group::Contents | Group::Compatibility => {
+            run_static(group, package, beside)
+        }
         Group::Dependencies | Group::Source => {
             from_outside::run(group, package, &Outside::default(), workspace)
         }

@@ -10,7 +10,7 @@ use orch_trust::authority::{Certifier, Level};
 use orch_trust::certificate::{self, CERTIFIED_DAYS, Certificate, Environment, LOCAL_DAYS, SelfCheck};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::facts::Facts;
-use orch_trust::inputs::AdvisoryDb;
+use orch_trust::inputs::{AdvisoryDb, Inputs};
 use orch_trust::key::Signer;
 use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
@@ -60,7 +60,7 @@ pub fn assemble(
             wasmtime: WASMTIME.to_owned(),
             target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
         },
-        inputs: (examination.level == Level::Certified).then_some(examination.inputs),
+        inputs: Some(examination.inputs).filter(|inputs| *inputs != Inputs::default()),
         facts,
         checks: examination.results,
         measured: examination.measured,

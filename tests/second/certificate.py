@@ -36,7 +36,12 @@ CHECK = record(
 )
 DATABASE = record(sha256=DIGEST, date=parsed(day), advisories=U64, commit=Maybe(text()))
 INPUTS = record(
-    cargoLockSha256=Maybe(DIGEST), sourceCommit=Maybe(text()), advisoryDb=Maybe(DATABASE), rustc=Maybe(text())
+    cargoLockSha256=Maybe(DIGEST),
+    sourceCommit=Maybe(text()),
+    advisoryDb=Maybe(DATABASE),
+    knownIdsSha256=Maybe(DIGEST),
+    previousManifestSha256=Maybe(DIGEST),
+    rustc=Maybe(text()),
 )
 STATEMENT = record(
     _type=text(),

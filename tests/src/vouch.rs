@@ -44,7 +44,7 @@ pub fn raise(certificate: &mut Certificate, now: UnixSeconds) {
             advisories: 1,
             commit: None,
         }),
-        rustc: None,
+        ..Inputs::default()
     });
     certificate.result_digest = certificate.results();
 }

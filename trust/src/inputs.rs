@@ -2,7 +2,8 @@
 //!
 //! In -> out: what a certificate says of them, and its time -> nothing, or why it does not count.
 //! Limits: a database of advisories is at most 30 days old when the checks end.
-//! Invariant: a certificate of level `certified` names all of them, so that everybody can repeat its checks.
+//! Invariant: a certificate names all of them, so that everybody can repeat its checks; level `certified` must have the
+//! sources and a database.
 //! Not here: reading sources and databases (`orch-certify`).
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,13 @@ pub struct Inputs {
     pub source_commit: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advisory_db: Option<AdvisoryDb>,
+    /// Of the ids that the plugin was not to be taken for, where some were given: sorted, each once, each with a line
+    /// end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_ids_sha256: Option<Sha256Digest>,
+    /// Of the manifest of the release before, where one was given; it names the digests of that release's other files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_manifest_sha256: Option<Sha256Digest>,
     /// The compiler that built it again. Evidence: not part of the result digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rustc: Option<String>,
@@ -71,7 +79,7 @@ impl AdvisoryDb {
 }
 
 impl Inputs {
-    /// Succeeds if everything is named, and the database was young enough when the checks ended.
+    /// Succeeds if everything that must be there is named, and the database was young enough when the checks ended.
     ///
     /// # Errors
     /// `CertificateInputs`, `AdvisoryDbTooOld`, `AdvisoryDbFromTheFuture`.
@@ -125,8 +133,25 @@ mod tests {
                 advisories: 3,
                 commit: None,
             }),
+            known_ids_sha256: None,
+            previous_manifest_sha256: None,
             rustc: None,
         }
+    }
+
+    #[test]
+    fn what_differs_between_certifiers_is_left_out_and_what_was_looked_at_is_not() {
+        let mut own = Inputs { rustc: Some("1.95.0".to_owned()), ..full() };
+        own.advisory_db.as_mut().unwrap().commit = Some("ab".repeat(20));
+        assert_eq!(own.alike(), full().alike());
+        let digest = Some(Sha256Digest::of(b"x"));
+        let known = Inputs { known_ids_sha256: digest, ..full() };
+        let previous = Inputs { previous_manifest_sha256: digest, ..full() };
+        assert_ne!(known.alike(), full().alike());
+        assert_ne!(previous.alike(), full().alike());
+        // What was not given is not written: such certificates keep their bytes.
+        let text = serde_json::to_string(&full()).unwrap();
+        assert!(!text.contains("known") && !text.contains("previous"), "{text}");
     }
 
     #[track_caller]

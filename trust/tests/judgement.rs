@@ -85,7 +85,7 @@ fn inputs() -> Inputs {
         cargo_lock_sha256: Some(Sha256Digest::of(b"lock")),
         source_commit: Some(COMMIT.into()),
         advisory_db: Some(AdvisoryDb { sha256, date, advisories: 1, commit: None }),
-        rustc: None,
+        ..Inputs::default()
     }
 }
 

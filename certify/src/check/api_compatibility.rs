@@ -9,7 +9,6 @@
 
 use std::collections::BTreeSet;
 
-use orch_host::package;
 use orch_trust::certificate::CheckResult;
 use orch_trust::facts::Facts;
 use orch_trust::manifest::Manifest;
@@ -17,7 +16,7 @@ use orch_trust::manifest::Manifest;
 use super::{Subject, failed, passed, skipped, warned};
 use crate::wit;
 
-const ID: &str = "api-compatibility";
+pub(super) const ID: &str = "api-compatibility";
 
 pub(super) fn check(subject: &Subject<'_>) -> CheckResult {
     let (manifest, facts) = match subject.both_valid(ID) {
@@ -29,10 +28,10 @@ pub(super) fn check(subject: &Subject<'_>) -> CheckResult {
     if !refused.is_empty() {
         return failed(ID, looked_at, refused);
     }
-    let Some(previous) = &subject.beside.previous else {
+    let Some(previous) = subject.previous() else {
         return passed(ID, looked_at, vec!["api-first-release: no previous release was named".to_owned()]);
     };
-    let before = match package::read(previous) {
+    let before = match previous {
         Ok(before) => before,
         Err(error) => return skipped(ID, &format!("no previous release: {}", error.code())),
     };

@@ -49,7 +49,7 @@ fn dependencies(package: &PackageBytes, outside: &Outside, folder: &Path) -> (Ve
         cargo_lock_sha256: Some(source.lock_sha256),
         source_commit: Some(source.commit.clone()),
         advisory_db: database.map(|database| database.identity().clone()),
-        rustc: None,
+        ..Inputs::default()
     };
     let results = vec![
         timed(|| dependency_match::check(package, source)),

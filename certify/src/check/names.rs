@@ -15,7 +15,7 @@ use strsim::osa_distance;
 use super::{Subject, failed, skipped, warned_if};
 use crate::error::CertifyError;
 
-const ID: &str = "names";
+pub(super) const ID: &str = "names";
 const KNOWN_BYTES_MAX: u64 = 512 << 10;
 const RESERVED: [&str; 6] = ["orch", "wasi", "wit", "core", "host", "component"];
 /// Reserved namespaces that would speak for the project or for the standard with more words behind them.

@@ -26,6 +26,7 @@ use orch_host::whole_file;
 use orch_signer::arguments::SignerArguments;
 use orch_trust::authority::Level;
 use orch_trust::certificate::{Certificate, CheckResult};
+use orch_trust::digest::Sha256Digest;
 use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
 use orch_trust::time::UnixSeconds;
@@ -96,21 +97,19 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Outcome {
     let plugin = name_of(&package);
     // Known to be usable before the checks begin. Children are started anew and hold nothing of it.
     let key = open_signer(&args.signer)?;
-    let outside = outside(args, started_at)?;
+    let (beside, outside) = (beside(args).map_err(fault)?, outside(args, started_at)?);
     let database = outside.database.as_ref().map(FreshDatabase::identity);
     if let Some(key) = &key
         && args.out.is_none()
-        // What it was certified beside is in no certificate, so an older one does not answer for it.
-        && args.known.is_none()
-        && args.previous.is_none()
         && let Some(certificate) = still_valid(&package, level, &**key, database, started_at)
+        && is_beside(&certificate, &beside)
     {
         show(args, console, &of_certificate(plugin, &package, certificate), Verdict::Passed)?;
         return Ok(Exit::Done);
     }
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut sandbox = Sandbox::new(program);
-    sandbox.beside = beside(args).map_err(fault)?;
+    sandbox.beside = beside;
     sandbox.outside = outside;
     let tell = |result: &CheckResult| {
         if !args.quiet {
@@ -154,6 +153,20 @@ fn beside(args: &RunArgs) -> Result<Beside, CertifyError> {
         None => Vec::new(),
     };
     Ok(Beside { known, previous: args.previous.clone() })
+}
+
+/// True if the certificate is of a plugin that was looked at beside the same.
+fn is_beside(certificate: &Certificate, beside: &Beside) -> bool {
+    let inputs = certificate.inputs.clone().unwrap_or_default();
+    // Only level `certified` looks at the release before.
+    let previous = beside.previous.as_ref().filter(|_| certificate.level == Level::Certified);
+    let previous =
+        previous.map(|folder| package::read(folder).map(|before| Sha256Digest::of(before.manifest())));
+    inputs.known_ids_sha256 == beside.known_ids_sha256()
+        && match previous {
+            None => inputs.previous_manifest_sha256.is_none(),
+            Some(found) => found.is_ok_and(|found| inputs.previous_manifest_sha256 == Some(found)),
+        }
 }
 
 /// What is given from outside of the package; a database that may not be used ends everything.

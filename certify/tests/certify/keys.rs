@@ -9,6 +9,7 @@ use orch_signer::key_file::{self, Form, Purpose};
 use orch_signer::passphrase::Passphrases;
 use orch_trust::authority::{Level, Publisher};
 use orch_trust::certificate::{Certificate, CheckStatus};
+use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::Statement;
 use orch_trust::manifest::Role;
 use orch_trust::package::PackageBytes;
@@ -132,6 +133,31 @@ fn a_certificate_does_not_answer_for_ids_that_are_named_later() {
     let output = orch_certify(home, &["run", "package", "--key", "cert.key", "--known", "known"]);
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stdout).contains("name-confusable"));
+}
+
+#[test]
+fn a_certificate_answers_for_the_same_known_ids_only() {
+    let package = sound();
+    let home = package.home.path();
+    keys(home);
+    let run = |ids: Option<&str>| {
+        let mut args = vec!["run", "package", "--key", "cert.key", "--quiet"];
+        if let Some(ids) = ids {
+            std::fs::write(home.join("known"), ids).unwrap();
+            args.extend(["--known", "known"]);
+        }
+        let output = orch_certify(home, &args);
+        assert_eq!(output.status.code(), Some(0), "{ids:?}");
+        let again = String::from_utf8_lossy(&output.stdout).contains("certificate is still valid");
+        let key = key_file::open(&home.join("cert.key"), Purpose::Certifier, &NONE).unwrap();
+        let certificate = still_valid(&read(&package), Level::Local, &key, None, now()).unwrap();
+        (again, certificate.inputs.and_then(|inputs| inputs.known_ids_sha256))
+    };
+    let digest = Some(Sha256Digest::of(b"acme/other\ndemo/far\n"));
+    assert_eq!(run(Some("demo/far\nacme/other\n")), (false, digest));
+    assert_eq!(run(Some("# the same\nacme/other\ndemo/far\nacme/other\n")), (true, digest));
+    assert_eq!(run(None), (false, None));
+    assert_eq!(run(None), (true, None));
 }
 
 type Edit<'a> = &'a dyn Fn(&mut Certificate);

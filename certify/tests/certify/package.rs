@@ -70,7 +70,7 @@ impl Package {
     }
 
     pub(crate) fn look_beside(&self, group: Group, beside: &Beside) -> Vec<CheckResult> {
-        run_static(group, &package::read(&self.folder()).unwrap(), beside)
+        run_static(group, &package::read(&self.folder()).unwrap(), beside).results
     }
 
     /// Status of each check, findings of those that did not pass, and how the command would end.

@@ -1,7 +1,12 @@
 //! A release after another one, as `api-compatibility` sees it.
 
-use orch_certify::check::{Beside, Group};
+use std::path::PathBuf;
+
+use orch_certify::check::{Beside, Group, run_static};
+use orch_host::package;
 use orch_trust::certificate::{CheckResult, CheckStatus};
+use orch_trust::digest::Sha256Digest;
+use orch_trust::inputs::Inputs;
 use orch_trust::manifest::Role;
 use serde_json::Value;
 
@@ -34,6 +39,23 @@ fn release(component: &[u8], version: &str, edit: impl FnOnce(&mut Value)) -> Pa
         manifest["version"] = version.into();
         edit(manifest);
     })
+}
+
+#[test]
+fn the_release_before_is_named_by_its_manifest_if_it_was_looked_at() {
+    let (old, new) = (release(&executor(), "1.0.0", |_| {}), release(&executor(), "1.0.1", |_| {}));
+    let looked_at = |previous: Option<PathBuf>| {
+        let beside = Beside { previous, ..Beside::default() };
+        run_static(Group::Compatibility, &package::read(&new.folder()).unwrap(), &beside).inputs
+    };
+    let manifest = package::read(&old.folder()).unwrap().manifest().to_vec();
+    let named = Inputs { previous_manifest_sha256: Some(Sha256Digest::of(&manifest)), ..Inputs::default() };
+    assert_eq!(looked_at(Some(old.folder())), named);
+    assert_eq!(looked_at(None), Inputs::default());
+    // What could not be compared was not looked at.
+    assert_eq!(looked_at(Some(old.folder().join("none"))), Inputs::default());
+    old.write("sbom.cdx.json", b"{}");
+    assert_eq!(looked_at(Some(old.folder())), Inputs::default());
 }
 
 #[test]

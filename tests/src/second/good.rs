@@ -249,6 +249,8 @@ fn inputs(commit: &str, date: &str) -> Inputs {
             advisories: 1205,
             commit: Some("main".into()),
         }),
+        known_ids_sha256: Some(Sha256Digest::of(b"acme/other\n")),
+        previous_manifest_sha256: Some(Sha256Digest::of(b"manifest")),
         rustc: Some("1.95.0".into()),
     }
 }

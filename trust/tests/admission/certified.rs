@@ -26,6 +26,8 @@ fn inputs() -> Inputs {
             advisories: 1205,
             commit: Some("ab".repeat(20)),
         }),
+        known_ids_sha256: Some(Sha256Digest::of(b"acme/other\n")),
+        previous_manifest_sha256: Some(Sha256Digest::of(b"manifest")),
         rustc: Some("rustc 1.95.0".into()),
     }
 }
