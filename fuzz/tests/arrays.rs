@@ -1,4 +1,5 @@
 //! An array of the fields, in their order, is no object: for every format in JSON, at every level.
+#![cfg(feature = "engine")]
 #![allow(clippy::indexing_slicing, reason = "what changes a text for a test is no test function")]
 
 use orch_certify::check::GroupReport;
