@@ -6,6 +6,7 @@
 //! before it in its group passed; a package that could not be made is an `error`, never counted as refused.
 //! Not here: the packages (`self_check/recipes.rs`), the inputs (`parts.rs`), the process around it (`sandbox.rs`).
 
+mod error;
 pub mod guest;
 mod parts;
 mod recipe;
@@ -21,8 +22,8 @@ use orch_trust::manifest::Role;
 use orch_trust::package::PackageBytes;
 
 use crate::check::{Beside, Group, GroupReport, judged, timed, unfinished};
+use error::RecipeError;
 use parts::{Judged, PARTS, Part};
-use recipe::RecipeError;
 use recipes::RECIPES;
 use sample::Samples;
 

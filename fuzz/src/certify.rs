@@ -1,23 +1,15 @@
 //! What a certifier reads of others: the report of a child that ran a plugin, and a statement to sign.
 
-use orch_certify::check::{Group, GroupReport, tool};
-use orch_certify::issue::WASMTIME;
+use orch_certify::check::{Group, GroupReport};
 use orch_certify::sandbox::read_report;
 use orch_certify::statement;
-use orch_trust::certificate::{Certificate, CheckStatus, Measured};
+use orch_trust::certificate::{CheckStatus, Measured};
 use orch_trust::inputs::Inputs;
 use orch_trust::manifest::Role;
 
 use crate::package::{NOW, good};
 
 const GROUPS: [Group; 3] = [Group::Package, Group::Component, Group::Conformance(Role::Executor)];
-
-/// The certificate as this very tool says it, so that it would also sign it.
-pub(crate) fn as_this_tool(certificate: &mut Certificate) {
-    certificate.certifier = tool();
-    certificate.environment.wasmtime = WASMTIME.to_owned();
-    certificate.checks.iter_mut().for_each(|check| check.tool = tool());
-}
 
 /// A report that is taken is about its group's checks, in order, and nothing passed unseen.
 pub(crate) fn report(bytes: &[u8]) -> bool {

@@ -11,7 +11,7 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{Function, Resolve, WorldItem};
 
-use super::recipe::RecipeError;
+use super::error::RecipeError;
 use crate::check::dependency_list::SECTION;
 use crate::wit::role_world;
 

@@ -16,7 +16,7 @@ use orch_trust::package::{PackageBytes, RELEASE};
 use orch_trust::release::{self, Release};
 use orch_trust::time::UnixSeconds;
 
-use super::recipe::RecipeError;
+use super::error::RecipeError;
 use super::sample::Samples;
 use crate::advisory_db;
 use crate::check::{

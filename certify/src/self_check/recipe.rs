@@ -3,12 +3,11 @@
 //! In -> out: sound samples -> a package with one defect.
 //! Not here: the list (`recipes.rs`), the sound parts (`sample.rs`).
 
-use std::io;
 use std::path::Path;
 
 use orch_trust::package::PackageBytes;
-use orch_trust::refusal::Refusal;
 
+use super::error::RecipeError;
 use super::sample::Samples;
 use crate::check::Beside;
 
@@ -21,23 +20,6 @@ pub(super) struct Recipe {
     pub(super) make: fn(&Samples) -> Result<PackageBytes, RecipeError>,
     /// What is known beside it; may write into the empty folder.
     pub(super) beside: fn(&Samples, &Path) -> Result<Beside, RecipeError>,
-}
-
-/// Why a package could not be made. A fault of this tool.
-#[derive(Debug, thiserror::Error)]
-pub enum RecipeError {
-    #[error("text of the module is malformed")]
-    Text(#[source] wat::Error),
-    #[error("component cannot be encoded: {message}")]
-    Encode { message: String },
-    #[error("sample has no `{what}` to change")]
-    Missing { what: &'static str },
-    #[error("what is beside it cannot be written")]
-    Write(#[source] io::Error),
-    #[error("what is made up for it does not hold together: {message}")]
-    Made { message: String },
-    #[error("package does not hold together")]
-    Package(#[source] Refusal),
 }
 
 impl Recipe {

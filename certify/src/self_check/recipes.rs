@@ -7,8 +7,9 @@
 use orch_trust::manifest::Role;
 use serde_json::json;
 
+use super::error::RecipeError;
 use super::guest::{OPEN, SESSION, guest, length, listed};
-use super::recipe::{Recipe, RecipeError, nothing};
+use super::recipe::{Recipe, nothing};
 use super::sample::{Sample, write};
 use crate::check::Beside;
 

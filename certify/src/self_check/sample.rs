@@ -15,8 +15,8 @@ use orch_trust::manifest::Role;
 use orch_trust::package::{COMPONENT, MANIFEST, PackageBytes, SBOM};
 use serde_json::{Value, json};
 
+use super::error::RecipeError;
 use super::guest::listed;
-use super::recipe::RecipeError;
 
 /// Sound components, made once.
 #[derive(Default)]
