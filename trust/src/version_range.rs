@@ -78,6 +78,23 @@ impl VersionRange {
             }
         })
     }
+
+    /// True if two comparators contradict each other, so that no version is covered.
+    pub fn covers_nothing(&self) -> bool {
+        let contradict = |(from, low): &(Compare, Version), (to, high): &(Compare, Version)| {
+            let is_low = matches!(from, Compare::AtLeast | Compare::Greater | Compare::Equal);
+            let is_high = matches!(to, Compare::AtMost | Compare::Less | Compare::Equal);
+            let ends_meet = *from != Compare::Greater && *to != Compare::Less;
+            is_low
+                && is_high
+                && match low.cmp_precedence(high) {
+                    Ordering::Less => false,
+                    Ordering::Equal => !ends_meet,
+                    Ordering::Greater => true,
+                }
+        };
+        self.0.iter().any(|low| self.0.iter().any(|high| contradict(low, high)))
+    }
 }
 
 impl fmt::Display for VersionRange {
@@ -134,6 +151,27 @@ mod tests {
         check("<=1.0.0", "1.0.0", true);
         check("<=1.0.0", "1.0.1-a", false);
         check("*", "0.0.0-a", true);
+    }
+
+    #[test]
+    fn a_range_whose_ends_contradict_covers_nothing() {
+        let nothing = |range: &str| VersionRange::parse(range).unwrap().covers_nothing();
+        for range in [
+            ">=2.0.0, <1.0.0",
+            "<1.0.0, >=2.0.0",
+            ">=1.0.0, <1.0.0",
+            ">1.0.0, <=1.0.0",
+            "=1.0.0, =2.0.0",
+            "=1.0.0, >1.0.0",
+            ">=1.0.0, <2.0.0, >=3.0.0",
+            ">=1.0.0, <=1.0.0-rc.1",
+        ] {
+            assert!(nothing(range), "{range}");
+        }
+        for range in ["*", "<1.0.0", ">=1.0.0, <=1.0.0", "=1.0.0, =1.0.0", "=1.0.0, <2.0.0", ">1.0.0, <1.0.1"]
+        {
+            assert!(!nothing(range), "{range}");
+        }
     }
 
     #[test]
