@@ -77,8 +77,7 @@ Exit codes:
 /// A document of the trust root that is not read, signed or written.
 pub(crate) fn document_fault(error: DocumentError) -> Fault {
     let exit = match &error {
-        DocumentError::Write { .. } => Exit::HostError,
-        DocumentError::Refused(_) => Exit::PluginRefused,
+        DocumentError::Lock { .. } | DocumentError::Write { .. } => Exit::HostError,
         _ => Exit::Usage,
     };
     Fault::new(exit, error.code(), error.hint(), error)

@@ -40,6 +40,8 @@ pub enum DocumentError {
     Signed { path: PathBuf },
     #[error("`{path}` holds another document than `{other}`")]
     Other { path: PathBuf, other: PathBuf },
+    #[error("`{path}` has all signatures that it needs, and one more would make it another file")]
+    Complete { path: PathBuf },
     #[error("key `{key}` has signed already")]
     Twice { key: KeyId },
     #[error("key `{key}` has no part in this document")]
@@ -48,6 +50,12 @@ pub enum DocumentError {
     Edit { message: String },
     #[error(transparent)]
     Sign(#[from] SignError),
+    #[error("folder `{path}` cannot be locked")]
+    Lock {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("`{path}` cannot be written")]
     Write {
         path: PathBuf,
@@ -65,10 +73,12 @@ impl DocumentError {
             Self::Refused(refusal) => refusal.code(),
             Self::Signed { .. } => "document-signed",
             Self::Other { .. } => "document-other",
+            Self::Complete { .. } => "document-complete",
             Self::Twice { .. } => "document-signed-twice",
             Self::NoPart { .. } => "document-no-part",
             Self::Edit { .. } => "document-edit",
             Self::Sign(_) => "not-signed",
+            Self::Lock { .. } => "document-lock",
             Self::Write { .. } => "document-write",
         }
     }
@@ -80,6 +90,10 @@ impl DocumentError {
                 "`orch-certify root rotate` makes the next version, which nobody has signed yet".to_owned()
             }
             Self::Other { .. } => "say another `--out`, or sign the document that is in it".to_owned(),
+            Self::Complete { .. } => {
+                "give it out as it is; what comes next is a new version, by `root rotate`, or by `revoke` without `--sign`"
+                    .to_owned()
+            }
             Self::NoPart { .. } => {
                 "`--previous FILE` names the root before, whose keys sign the next one too".to_owned()
             }
@@ -133,13 +147,20 @@ impl<T: Payload + DeserializeOwned + PartialEq> Document<T> {
     /// # Errors
     /// `Read`, `Malformed`, `Refused`.
     pub fn read(path: &Path) -> Result<Self, DocumentError> {
-        let bytes = read_bytes(path)?;
+        Self::parse(path, &read_bytes(path)?)
+    }
+
+    /// What these bytes hold; `path` says in errors where they are.
+    ///
+    /// # Errors
+    /// `Malformed`, `Refused`.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, DocumentError> {
         let malformed = |source| DocumentError::Malformed { path: path.to_owned(), source };
-        let Ok(envelope) = strict_json::parse::<EnvelopeText>(&bytes) else {
-            return Ok(Self::unsigned(strict_json::parse(&bytes).map_err(malformed)?));
+        let Ok(envelope) = strict_json::parse::<EnvelopeText>(bytes) else {
+            return Ok(Self::unsigned(strict_json::parse(bytes).map_err(malformed)?));
         };
         let name = path.display().to_string();
-        Envelope::<T>::open(&name, &bytes)?;
+        Envelope::<T>::open(&name, bytes)?;
         let invalid = |key| move |source| Refusal::SignatureInvalid { file: name.clone(), key, source };
         let not_base64 = |error: orch_trust::key::KeyError| {
             let why = error.to_string();

@@ -3,7 +3,11 @@
 //! In -> out: root, last list, entry -> next list; root, list, last freshness document -> next freshness document.
 //! Invariant: versions grow by one; entries are only added; a freshness document names only a list that enough revokers
 //! signed.
-//! Not here: what an entry means for a package (`orch-trust`'s `revocation/`), files (`commands/revoke.rs`).
+//! Not here: which entries make sense (`revoking/entry.rs`), whether a host takes it (`revoking/rehearsal.rs`), what an
+//! entry means for a package (`orch-trust`'s `revocation/`), files (`commands/revoke.rs`).
+
+pub mod entry;
+pub mod rehearsal;
 
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::Payload;

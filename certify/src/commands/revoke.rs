@@ -2,34 +2,36 @@
 //!
 //! In -> out: folder with root and last list, what is taken back, keys -> `revocations.dsse.json` and
 //! `freshness.dsse.json` in that folder.
-//! Invariant: a list replaces the last one whole; freshness is signed only for a list that enough revokers signed.
-//! Not here: what hosts do with it (`orch-trust`'s `revocation/judge.rs`), sending it to them.
+//! Invariant: one command at a time works in a folder; nothing is written that a host would refuse; a list replaces the
+//! last one whole; freshness is signed only for a list that enough revokers signed, and is written last.
+//! Not here: what makes an entry and a list good (`orch-certify`'s `revoking/`), what hosts do with it (`orch-trust`'s
+//! `revocation/judge.rs`), sending it to them.
 
-use std::path::{Path, PathBuf};
+mod folder;
+
+use std::path::PathBuf;
 
 use clap::ValueEnum;
-use orch_certify::document::{Document, DocumentError, read_bytes};
-use orch_certify::revoking::{next_freshness, next_list, role_key, signed_by};
-use orch_host::console::{Console, escape};
+use orch_certify::document::{Document, DocumentError};
+use orch_certify::revoking::entry::{check, doubts};
+use orch_certify::revoking::rehearsal::rehearse;
+use orch_certify::revoking::{next_freshness, next_list, role_key};
+use orch_host::console::Console;
 use orch_host::exit::{Exit, Fault, Outcome};
-use orch_host::whole_file;
 use orch_signer::address::{AddressError, SignerAddress};
 use orch_signer::arguments::SignerArguments;
 use orch_signer::key_file::Purpose;
 use orch_signer::signer;
 use orch_trust::digest::Sha256Digest;
-use orch_trust::dsse::{self, Payload};
 use orch_trust::freshness::{FRESHNESS, FreshnessDocument};
-use orch_trust::key::{KeyId, PublicKey, Signer};
+use orch_trust::key::{KeyId, Signer};
 use orch_trust::name::PluginId;
 use orch_trust::refusal::Refusal;
 use orch_trust::revocation::{Action, Entry, REVOCATIONS, RevocationsDocument, What};
-use orch_trust::root::ROOT;
-use orch_trust::root::document::RootDocument;
 use orch_trust::time::UnixSeconds;
 use orch_trust::version_range::VersionRange;
-use serde::de::DeserializeOwned;
 
+use self::folder::{Folder, Held, Roots};
 use super::root::key_id;
 use super::{document_fault, now, signer_fault};
 
@@ -42,6 +44,9 @@ pub(crate) struct RevokeArgs {
     /// Folder with `root.dsse.json`, the last list and the last freshness document, if there are any
     #[arg(long, default_value = ".")]
     folder: PathBuf,
+    /// Earlier trust root, whose keys signed the last list; said again, the oldest first
+    #[arg(long, value_name = "FILE")]
+    previous: Vec<PathBuf>,
     #[command(flatten)]
     revoker: SignerArguments,
     /// Secret key of a freshness signer; the same as `--freshness-signer file:FILE`
@@ -108,9 +113,6 @@ fn plugin_id(text: &str) -> Result<PluginId, String> {
 }
 
 pub(crate) fn run(args: &RevokeArgs, console: &Console) -> Outcome {
-    let root = Document::<RootDocument>::read(&args.folder.join(ROOT)).map_err(document_fault)?;
-    let root = root.payload;
-    let list = args.folder.join(REVOCATIONS);
     let entry = entry(args);
     let freshens = args.freshness_key.is_some() || args.freshness_signer.is_some();
     if !args.revoker.is_said() && (entry.is_some() || args.sign || !freshens) {
@@ -118,78 +120,145 @@ pub(crate) fn run(args: &RevokeArgs, console: &Console) -> Outcome {
         let hint = Some("`--key` or `--signer` signs a list, `--freshness-key` or `--freshness-signer` a freshness document".to_owned());
         return Err(Fault::new(Exit::Usage, "revoke-key", hint, error));
     }
-    if let Some(signer) = args.revoker.open(Purpose::Revoker).map_err(signer_fault)? {
-        let so_far = match read_known::<RevocationsDocument>(&list, |id| revoker(&root, id), unknown_revoker)?
-        {
-            Some(last) if args.sign => last,
-            None if args.sign => {
-                let path = list.clone();
-                let source = std::io::ErrorKind::NotFound.into();
-                return Err(document_fault(DocumentError::Read { path, source }));
+    let revoker = args.revoker.open(Purpose::Revoker).map_err(signer_fault)?;
+    let freshener = freshness_signer(args)?;
+    // Until the last file is written: who comes second goes on from what the first one wrote.
+    let folder = Folder::lock(&args.folder, console)?;
+    let roots = folder.roots(&args.previous)?;
+    let revokers = &roots.root.document().roles.revoker;
+    let unknown = |key| Refusal::RevocationsUnknownKey { key };
+    let known = |id| roots.key(id, |root| &root.roles.revoker.keyids);
+    let last = folder.read::<RevocationsDocument>(REVOCATIONS, known, unknown)?;
+    let list = match (&revoker, &last) {
+        (Some(signer), _) => {
+            if let Some(entry) = &entry {
+                check_entry(entry, args, &roots, console)?;
             }
-            last => {
-                let last = last.map(|last| last.payload);
-                let next = next_list(last.as_ref(), entry, now(), args.days).map_err(document_fault)?;
-                Document::unsigned(next)
-            }
-        };
-        let bytes = so_far.sign(|id| revoker(&root, id), &*signer).map_err(document_fault)?;
-        write(&list, &bytes)?;
-        let (version, entries) = (so_far.payload.version, so_far.payload.entries.len());
-        console.line(&format!("wrote {}: version {version}, {entries} entries", shown(&list)));
+            let next = next(args, entry, last.as_ref(), &folder, &roots)?;
+            let known = |id| role_key(roots.root.document(), &revokers.keyids, id);
+            Held::of(&folder.path(REVOCATIONS), next.sign(known, &**signer).map_err(document_fault)?)?
+        }
+        (None, Some(last)) => last.clone(),
+        (None, None) => return Err(folder.missing(REVOCATIONS)),
+    };
+    let (signed, is_complete) = list.signed(&revokers.keyids, revokers.threshold);
+    let freshness = match freshener.filter(|_| is_complete) {
+        Some(signer) => Some(freshen(&folder, &roots, &list, &*signer)?),
+        None => None,
+    };
+    let freshness_bytes = freshness.as_ref().map(|freshness| freshness.bytes.as_slice());
+    rehearse(&roots.root, &roots.bytes, &list.bytes, freshness_bytes, now())
+        .map_err(|refusal| refused(refusal, &roots, last.as_ref()))?;
+    if revoker.is_some() {
+        let written = folder.write(REVOCATIONS, &list.bytes)?;
+        let RevocationsDocument { version, entries, .. } = &list.document.payload;
+        console.line(&format!("wrote {written}: version {version}, {} entries", entries.len()));
     }
-    freshen(args, &root, &list, console)
+    let role = &roots.root.document().roles.freshness;
+    match &freshness {
+        _ if !is_complete => console.line(&format!(
+            "{signed} of {} revokers signed it: no host takes it yet; `revoke --sign --key KEY` adds one",
+            revokers.threshold
+        )),
+        None => console
+            .line("no host takes it before a freshness document names it: `revoke --freshness-key KEY`"),
+        Some(freshness) => {
+            let written = folder.write(FRESHNESS, &freshness.bytes)?;
+            let FreshnessDocument { version, expires, .. } = &freshness.document.payload;
+            console.line(&format!("wrote {written}: version {version}, until {expires}"));
+            if let (signed, false) = freshness.signed(&role.keyids, role.threshold) {
+                let needed = role.threshold;
+                console
+                    .line(&format!("{signed} of {needed} freshness signers signed it: no host takes it yet"));
+            }
+        }
+    }
+    Ok(Exit::Done)
 }
 
-/// Names the list, if it is complete and there is a key for it.
-fn freshen(args: &RevokeArgs, root: &RootDocument, list: &Path, console: &Console) -> Outcome {
-    let Some(complete) = read_known::<RevocationsDocument>(list, |id| revoker(root, id), unknown_revoker)?
-    else {
-        let (path, source) = (list.to_owned(), std::io::ErrorKind::NotFound.into());
-        return Err(document_fault(DocumentError::Read { path, source }));
-    };
-    let role = &root.roles.revoker;
-    let signed = signed_by(&complete, &role.keyids);
-    if signed < role.threshold {
-        console.line(&format!(
-            "{signed} of {} revokers signed it: no host takes it yet; `revoke --sign --key KEY` adds one",
-            role.threshold
-        ));
-        return Ok(Exit::Done);
+/// Refuses an entry that cannot do what it says, and says what its author should know.
+fn check_entry(entry: &Entry, args: &RevokeArgs, roots: &Roots, console: &Console) -> Result<(), Fault> {
+    let root = roots.root.document();
+    check(entry, root).map_err(|error| Fault::new(Exit::Usage, error.code(), error.hint(), error))?;
+    doubts(entry, root, args.from.is_some(), now()).iter().for_each(|doubt| console.warn(doubt));
+    Ok(())
+}
+
+/// The next list, or the last one, which takes one more signature.
+fn next(
+    args: &RevokeArgs,
+    entry: Option<Entry>,
+    last: Option<&Held<RevocationsDocument>>,
+    folder: &Folder,
+    roots: &Roots,
+) -> Result<Document<RevocationsDocument>, Fault> {
+    if !args.sign {
+        let last = last.map(|last| &last.document.payload);
+        return next_list(last, entry, now(), args.days).map(Document::unsigned).map_err(document_fault);
     }
-    let Some(signer) = freshness_signer(args)? else {
-        console.line("no host takes it before a freshness document names it: `revoke --freshness-key KEY`");
-        return Ok(Exit::Done);
-    };
-    let pinned = (complete.payload.version, Sha256Digest::of(&read_bytes(list).map_err(document_fault)?));
-    let path = args.folder.join(FRESHNESS);
-    let role = &root.roles.freshness;
-    let known = |id| role_key(root, &role.keyids, id);
-    let last = read_known::<FreshnessDocument>(&path, known, |key| Refusal::FreshnessUnknownKey { key })?;
-    let names_it = |last: &Document<FreshnessDocument>| {
-        let pins = last.payload.revocations;
-        (pins.version, pins.sha256) == pinned && signed_by(last, &role.keyids) < role.threshold
+    let last = last.ok_or_else(|| folder.missing(REVOCATIONS))?;
+    let role = &roots.root.document().roles.revoker;
+    match last.signed(&role.keyids, role.threshold) {
+        (_, true) => Err(document_fault(DocumentError::Complete { path: folder.path(REVOCATIONS) })),
+        (_, false) => Ok(last.document.clone()),
+    }
+}
+
+/// The freshness document that names the list, with one more signature.
+fn freshen(
+    folder: &Folder,
+    roots: &Roots,
+    list: &Held<RevocationsDocument>,
+    signer: &dyn Signer,
+) -> Result<Held<FreshnessDocument>, Fault> {
+    let pinned = (list.document.payload.version, Sha256Digest::of(&list.bytes));
+    let role = &roots.root.document().roles.freshness;
+    let unknown = |key| Refusal::FreshnessUnknownKey { key };
+    let known = |id| roots.key(id, |root| &root.roles.freshness.keyids);
+    let last = folder.read::<FreshnessDocument>(FRESHNESS, known, unknown)?;
+    let is_begun = |last: &Held<FreshnessDocument>| {
+        let pins = last.document.payload.revocations;
+        let (_, is_complete) = last.signed(&role.keyids, role.threshold);
+        let is_ours = last.document.signers().all(|key| role.keyids.contains(&key));
+        (pins.version, pins.sha256) == pinned && !is_complete && is_ours
     };
     let next = match last {
         // Somebody else of the role began it.
-        Some(last) if names_it(&last) => last,
+        Some(last) if is_begun(&last) => last.document,
         last => {
-            let last = last.map(|last| last.payload);
+            let last = last.map(|last| last.document.payload);
             Document::unsigned(next_freshness(last.as_ref(), pinned, now(), role.max_age.seconds()))
         }
     };
-    let bytes = next.sign(known, &*signer).map_err(document_fault)?;
-    write(&path, &bytes)?;
-    let signed = signed_by(&next, &role.keyids) + 1;
-    let FreshnessDocument { version, expires, .. } = next.payload;
-    console.line(&format!("wrote {}: version {version}, until {expires}", shown(&path)));
-    if signed < role.threshold {
-        console.line(&format!(
-            "{signed} of {} freshness signers signed it: no host takes it yet",
-            role.threshold
-        ));
-    }
-    Ok(Exit::Done)
+    let known = |id| role_key(roots.root.document(), &role.keyids, id);
+    Held::of(&folder.path(FRESHNESS), next.sign(known, signer).map_err(document_fault)?)
+}
+
+/// What no host would take, and what helps whoever is making it.
+fn refused(refusal: Refusal, roots: &Roots, last: Option<&Held<RevocationsDocument>>) -> Fault {
+    let was_so = last.is_some_and(|last| {
+        let before = rehearse(&roots.root, &roots.bytes, &last.bytes, None, now());
+        before.is_err_and(|before| before.code() == refusal.code())
+    });
+    let hint = match &refusal {
+        Refusal::RevocationsExpired { .. } => Some("`revoke --key KEY` makes the next list".to_owned()),
+        _ if was_so => Some(
+            "the list that is there has that fault already: put the last one that hosts took in its place, with its \
+             freshness document"
+                .to_owned(),
+        ),
+        Refusal::RevocationsMalformed { .. } => {
+            Some("a reason or a name is one line of 1 to 256 bytes, and a list has at most 20,000 entries".to_owned())
+        }
+        Refusal::RevocationsThreshold { .. } | Refusal::FreshnessThreshold { .. } => Some(
+            "a list cannot take back the keys that it needs itself: first a trust root gives their role to other keys \
+             (`orch-certify root rotate`)"
+                .to_owned(),
+        ),
+        other => other.hint(),
+    };
+    let fault = Fault::new(Exit::Usage, refusal.code(), hint, refusal);
+    fault.context("no host would take that list, and nothing was written")
 }
 
 /// What signs the freshness document, if that was said.
@@ -200,29 +269,6 @@ fn freshness_signer(args: &RevokeArgs) -> Result<Option<Box<dyn Signer>>, Fault>
         (None, None) => return Ok(None),
     };
     signer::open(&address, Purpose::Freshness, &args.revoker.passphrases()).map(Some).map_err(signer_fault)
-}
-
-fn revoker(root: &RootDocument, id: KeyId) -> Option<PublicKey> {
-    role_key(root, &root.roles.revoker.keyids, id)
-}
-
-fn unknown_revoker(key: KeyId) -> Refusal {
-    Refusal::RevocationsUnknownKey { key }
-}
-
-/// The document there, every signature of which holds; none if there is no file.
-fn read_known<T: Payload + DeserializeOwned + PartialEq>(
-    path: &Path,
-    known: impl Fn(KeyId) -> Option<PublicKey>,
-    unknown: impl Fn(KeyId) -> Refusal,
-) -> Result<Option<Document<T>>, Fault> {
-    if path.symlink_metadata().is_err() {
-        return Ok(None);
-    }
-    let bytes = read_bytes(path).map_err(document_fault)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    dsse::verify::<T>(&name, &bytes, known, unknown).map_err(|refusal| document_fault(refusal.into()))?;
-    Document::read(path).map(Some).map_err(document_fault)
 }
 
 fn entry(args: &RevokeArgs) -> Option<Entry> {
@@ -246,13 +292,4 @@ fn entry(args: &RevokeArgs) -> Option<Entry> {
         ActionName::Kill => Action::Kill,
     };
     Some(Entry { what, action, reason: args.reason.clone()? })
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
-    let fault = |source| document_fault(DocumentError::Write { path: path.to_owned(), source });
-    whole_file::write(path, bytes, whole_file::PUBLIC).map_err(fault)
-}
-
-fn shown(path: &Path) -> String {
-    escape(&path.display().to_string())
 }

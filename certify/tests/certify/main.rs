@@ -19,6 +19,7 @@ mod dependencies;
 mod guest;
 mod keys;
 mod listed;
+mod lists;
 mod package;
 mod project;
 mod recheck;

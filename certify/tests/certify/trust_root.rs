@@ -129,7 +129,7 @@ fn a_root_is_signed_by_several_and_followed_by_the_next() {
     let text = String::from_utf8(unfinished).unwrap();
     let text = text.replace(&signature, broken["signatures"][0]["sig"].as_str().unwrap());
     std::fs::write(home.join("broken.json"), text).unwrap();
-    fails(home, "root show broken.json", 3, "signature-invalid");
+    fails(home, "root show broken.json", 2, "signature-invalid");
     fails(home, "root sign broken.json --key b.key", 2, "not-signed");
 }
 
@@ -150,16 +150,16 @@ fn a_root_that_does_not_hold_together_is_not_written_or_signed() {
     // Changed by hand into nonsense.
     let text = std::fs::read_to_string(home.join("root.json")).unwrap();
     std::fs::write(home.join("root.json"), text.replace("\"acme/\"", "\"acme\"")).unwrap();
-    fails(home, "root sign root.json --key a.key --out one.json", 3, "root-malformed");
-    fails(home, "root show root.json", 3, "root-malformed");
+    fails(home, "root sign root.json --key a.key --out one.json", 2, "root-malformed");
+    fails(home, "root show root.json", 2, "root-malformed");
     std::fs::write(home.join("root.json"), text.replace("\"version\"", "\"more\": 1, \"version\"")).unwrap();
     fails(home, "root show root.json", 2, "document-malformed");
 }
 
 /// A folder with a signed root of one signer.
-fn folder(more: &str, edit: impl FnOnce(&mut Value)) -> (tempfile::TempDir, Root) {
+pub(crate) fn folder(more: &str, edit: impl FnOnce(&mut Value)) -> (tempfile::TempDir, Root) {
     let home = keys();
-    succeeds(home.path(), &format!("root init --root a.toml {OTHERS} {more}"));
+    succeeds(home.path(), format!("root init --root a.toml {OTHERS} {more}").trim_end());
     let path = home.path().join("root.json");
     let mut document: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     edit(&mut document);
@@ -169,7 +169,7 @@ fn folder(more: &str, edit: impl FnOnce(&mut Value)) -> (tempfile::TempDir, Root
     (home, root)
 }
 
-fn verified(home: &Path, root: &Root) -> Result<Revocations, Refusal> {
+pub(crate) fn verified(home: &Path, root: &Root) -> Result<Revocations, Refusal> {
     let read = |name: &str| std::fs::read(home.join(name)).unwrap();
     let freshness = Freshness::verify(&read("freshness.dsse.json"), root, now(), |_, _| false)?;
     Revocations::verify(&read("revocations.dsse.json"), root, &freshness, now())
@@ -303,10 +303,10 @@ fn a_package_that_a_job_certified_is_verified_with_the_root() {
     fails(home, &verify, 3, "revoked-block-load");
     fails(home, &recheck, 3, "revoked-block-load");
     let old = "--freshness old/freshness.dsse.json";
-    fails(home, &format!("{verify} {old}"), 3, "revocations-not-pinned");
+    fails(home, &format!("{verify} {old}"), 2, "revocations-not-pinned");
     succeeds(home, &format!("{verify} {old} --revocations old/revocations.dsse.json"));
     let other = format!("{verify} {old} --revocations root.dsse.json");
-    assert_eq!(run(home, &other).0, 3);
+    fails(home, &other, 2, "envelope-type");
     std::fs::remove_dir_all(package.folder().join("delegations")).unwrap();
     fails(home, &verify, 3, "certificate-unknown-key");
 }
