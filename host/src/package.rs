@@ -148,6 +148,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_put_into_a_package_leaves_nothing_beside_it() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("1.0.0");
+        std::fs::create_dir(&folder).unwrap();
+        let name = "certificates/a.dsse.json";
+        for text in ["first", "second"] {
+            assert_eq!(put(&folder, name, text.as_bytes()).unwrap(), folder.join(name));
+            assert_eq!(std::fs::read_to_string(folder.join(name)).unwrap(), text);
+        }
+        let names = |folder: &Path| -> Vec<_> {
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+        };
+        assert_eq!(names(&folder.join("certificates")), ["a.dsse.json"]);
+        assert_eq!(names(place.path()), ["1.0.0"]);
+        // A folder of that name is in the way: nothing of what was begun stays.
+        std::fs::create_dir(folder.join("certificates/b.dsse.json")).unwrap();
+        put(&folder, "certificates/b.dsse.json", b"third").unwrap_err();
+        assert_eq!(names(&folder.join("certificates")).len(), 2);
+        assert_eq!(names(place.path()), ["1.0.0"]);
+    }
+
+    #[test]
     fn takes_regular_files_of_known_names_only() {
         assert_eq!(code(|_| {}), None);
         assert_eq!(code(|folder| std::fs::write(folder.join("x.sh"), "").unwrap()), Some("file-extra"));

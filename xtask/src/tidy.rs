@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 22] = [
+const PARTS: [&str; 23] = [
     "commands",
     "interrupt",
     "session",
@@ -32,6 +32,7 @@ const PARTS: [&str; 22] = [
     "call",
     "package",
     "regular_file",
+    "whole_file",
     "console",
     "bindings",
     "exit",

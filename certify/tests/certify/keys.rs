@@ -182,6 +182,38 @@ fn a_statement_is_signed_by_whoever_has_the_key() {
 }
 
 #[test]
+fn a_certifier_that_is_ended_while_it_writes_leaves_the_package_as_it_was() {
+    let (package, _) = statement();
+    let home = package.home.path();
+    keys(home);
+    release(&package);
+    let names = || {
+        let mut found: Vec<_> =
+            std::fs::read_dir(package.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        found.retain(|name| name != "certificates");
+        found.sort();
+        found
+    };
+    let before = names();
+    // No byte may be written into any file: the system ends who tries.
+    let mut ended = std::process::Command::new("sh");
+    ended.args(["-c", "ulimit -f 0; exec \"$0\" sign statement.json package --key cert.key"]);
+    let ended = ended.arg(env!("CARGO_BIN_EXE_orch-certify")).current_dir(home).output().unwrap();
+    assert!(!ended.status.success());
+    let left = std::fs::read_dir(home)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".new"));
+    assert!(
+        ended.status.code().is_some() || left.count() == 1,
+        "it was ended in the middle: {}",
+        ended.status
+    );
+    assert_eq!(names(), before);
+    succeeds(home, &["sign", "statement.json", "package", "--key", "cert.key"]);
+    succeeds(home, &["verify", "package", "--trust", "pub.toml", "--trust", "cert.toml"]);
+}
+
+#[test]
 fn a_statement_that_does_not_hold_is_not_signed() {
     let (package, good) = statement();
     let bytes = read(&package);
