@@ -29,6 +29,7 @@ use orch_host::console::Console;
 use orch_host::exit::{Exit, Fault};
 use orch_signer::arguments::SignerArguments;
 use orch_signer::key_file::{KeyFileError, Purpose};
+use orch_signer::secret_file::SecretFileError;
 use orch_signer::signer::SignerError;
 use orch_trust::key::Signer;
 
@@ -89,7 +90,13 @@ pub(crate) fn open_signer(said: &SignerArguments) -> Result<Option<Box<dyn Signe
 }
 
 pub(crate) fn signer_fault(error: SignerError) -> Fault {
-    Fault::new(Exit::Usage, error.code(), error.hint(), error)
+    let exit = match &error {
+        SignerError::KeyFile(
+            KeyFileError::File(SecretFileError::Write { .. }) | KeyFileError::Random { .. },
+        ) => Exit::HostError,
+        _ => Exit::Usage,
+    };
+    Fault::new(exit, error.code(), error.hint(), error)
 }
 
 pub(crate) fn key_fault(error: KeyFileError) -> Fault {

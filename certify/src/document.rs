@@ -6,7 +6,8 @@
 //! changes by being signed.
 //! Not here: whether enough have signed and what that means (`orch-trust`'s `root.rs`, `revocation.rs`).
 
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use orch_host::regular_file::{self, Links};
@@ -42,10 +43,14 @@ pub enum DocumentError {
     Other { path: PathBuf, other: PathBuf },
     #[error("`{path}` has all signatures that it needs, and one more would make it another file")]
     Complete { path: PathBuf },
+    #[error("`{path}` has enough signatures of its own keys, and the version before is not known here")]
+    PreviousUnsaid { path: PathBuf },
     #[error("key `{key}` has signed already")]
     Twice { key: KeyId },
     #[error("key `{key}` has no part in this document")]
     NoPart { key: KeyId },
+    #[error("key `{key}` signed it before, and nothing here says whose it is")]
+    SignerUnknown { key: KeyId },
     #[error("{message}")]
     Edit { message: String },
     #[error(transparent)]
@@ -74,8 +79,10 @@ impl DocumentError {
             Self::Signed { .. } => "document-signed",
             Self::Other { .. } => "document-other",
             Self::Complete { .. } => "document-complete",
+            Self::PreviousUnsaid { .. } => "document-previous-unsaid",
             Self::Twice { .. } => "document-signed-twice",
             Self::NoPart { .. } => "document-no-part",
+            Self::SignerUnknown { .. } => "document-signer-unknown",
             Self::Edit { .. } => "document-edit",
             Self::Sign(_) => "not-signed",
             Self::Lock { .. } => "document-lock",
@@ -94,7 +101,7 @@ impl DocumentError {
                 "give it out as it is; what comes next is a new version, by `root rotate`, or by `revoke` without `--sign`"
                     .to_owned()
             }
-            Self::NoPart { .. } => {
+            Self::NoPart { .. } | Self::SignerUnknown { .. } | Self::PreviousUnsaid { .. } => {
                 "`--previous FILE` names the root before, whose keys sign the next one too".to_owned()
             }
             Self::Refused(refusal) => return refusal.hint(),
@@ -191,7 +198,7 @@ impl<T: Payload + DeserializeOwned + PartialEq> Document<T> {
     /// The envelope with one more signature. `known`: the keys that have a part in the document.
     ///
     /// # Errors
-    /// `Twice`, `NoPart`, `Sign`; also when a signature of before does not hold.
+    /// `Twice`, `NoPart`, `SignerUnknown`, `Sign`; also when a signature of before does not hold.
     pub fn sign(
         &self,
         known: impl Fn(KeyId) -> Option<PublicKey>,
@@ -206,7 +213,7 @@ impl<T: Payload + DeserializeOwned + PartialEq> Document<T> {
         }
         let mut before = Vec::new();
         for (key, signature) in &self.signatures {
-            let public = known(*key).ok_or(DocumentError::NoPart { key: *key })?;
+            let public = known(*key).ok_or(DocumentError::SignerUnknown { key: *key })?;
             before.push(Given { public, signature: *signature });
         }
         let mut signers: Vec<&dyn Signer> = Vec::new();
@@ -230,6 +237,16 @@ impl Signer for Given {
     fn sign(&self, _: &[u8]) -> Result<[u8; 64], SignError> {
         Ok(self.signature)
     }
+}
+
+/// A file that must not be there yet; what could not be written whole is not left there.
+///
+/// # Errors
+/// The system's.
+pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::options().write(true).create_new(true).open(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.inspect_err(|_| drop(fs::remove_file(path)))
 }
 
 /// A document that nobody has signed, for people to read and change.

@@ -11,10 +11,10 @@ use orch_trust::authority::Level;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::key::{KeyId, PublicKey, SecretKey};
 use orch_trust::refusal::Refusal;
-use orch_trust::root;
 use orch_trust::root::document::{
     Algorithm, CertifierText, IssuerRoleText, KeyText, NamespaceText, RoleText, RootDocument,
 };
+use orch_trust::root::{self, Root};
 use orch_trust::time::UnixSeconds;
 
 use crate::document::{Document, DocumentError};
@@ -122,6 +122,28 @@ pub fn remove_key(document: &mut RootDocument, id: KeyId) -> Result<(), Document
     Ok(())
 }
 
+/// Keys with more than one part, and their parts.
+pub fn several_parts(document: &RootDocument) -> Vec<(KeyId, Vec<String>)> {
+    let roles = &document.roles;
+    let certifiers: Vec<KeyId> = roles.certifier.keys.iter().map(|key| key.keyid).collect();
+    let issuers = roles.ci_issuer.as_ref().map_or(&[][..], |role| &role.keyids);
+    let own: [(&str, &[KeyId]); 5] = [
+        ("root", &roles.root.keyids),
+        ("certifier", &certifiers),
+        ("revoker", &roles.revoker.keyids),
+        ("freshness", &roles.freshness.keyids),
+        ("ci-issuer", issuers),
+    ];
+    let is_publisher =
+        |key: &KeyId| document.namespaces.iter().any(|entry| entry.publisher.keyids.contains(key));
+    let parts = |key: &KeyId| -> Vec<String> {
+        let of_roles = own.iter().filter(|(_, keys)| keys.contains(key)).map(|(name, _)| (*name).to_owned());
+        of_roles.chain(is_publisher(key).then(|| "publisher".to_owned())).collect()
+    };
+    let all = document.keys.keys().map(|key| (*key, parts(key)));
+    all.filter(|(_, parts)| parts.len() > 1).collect()
+}
+
 /// The version after that one, unsigned. `sha256`: of the file of the version before.
 pub fn next(before: &RootDocument, sha256: Sha256Digest, now: UnixSeconds, days: i64) -> RootDocument {
     RootDocument {
@@ -150,6 +172,17 @@ pub fn check_form(document: &RootDocument, now: UnixSeconds) -> Result<(), Docum
             | Refusal::RootExpired { .. },
         ) => Ok(()),
         Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// Succeeds if hosts take these bytes: at once, or those that have the version before.
+///
+/// # Errors
+/// Those of [`root::verify_first`] and [`root::verify_next`].
+pub fn taken(bytes: &[u8], previous: Option<&Root>, now: UnixSeconds) -> Result<(), Refusal> {
+    match previous {
+        Some(current) => root::verify_next(current, bytes, now)?.check_in_force(now),
+        None => root::verify_first(bytes, Sha256Digest::of(bytes), now).map(drop),
     }
 }
 

@@ -6,7 +6,7 @@
 //! Not here: what the files say (`key_file.rs`, `passphrase.rs`), files without secrets (`orch-host`'s
 //! `regular_file.rs`).
 
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -23,6 +23,13 @@ pub(crate) const SECRET_BYTES_MAX: u64 = 16 * 1024;
 pub enum SecretFileError {
     #[error("{what} `{path}` cannot be opened")]
     Io {
+        what: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{what} `{path}` cannot be written")]
+    Write {
         what: &'static str,
         path: PathBuf,
         #[source]
@@ -45,6 +52,7 @@ impl SecretFileError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Io { .. } => "key-file-io",
+            Self::Write { .. } => "key-file-write",
             Self::Exists { .. } => "key-file-exists",
             Self::NotRegular { .. } => "key-file-not-regular",
             Self::TooLarge { .. } => "key-file-malformed",
@@ -69,7 +77,7 @@ impl SecretFileError {
 /// All bytes of a file that only its owner can read. `what` it is, for the error.
 ///
 /// # Errors
-/// All but `Exists`.
+/// All but `Exists` and `Write`.
 pub(crate) fn read(what: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
     let path_of = || path.to_owned();
     let not_regular = || SecretFileError::NotRegular { what, path: path_of() };
@@ -95,17 +103,21 @@ pub(crate) fn read(what: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>
     }
 }
 
-/// A new file of mode 0600, durable when this returns.
+/// A new file of mode 0600, durable when this returns. What could not be written whole is not left there.
 ///
 /// # Errors
-/// `Exists`, `Io`.
+/// `Exists`, `Io`, `Write`.
 pub(crate) fn write_new(what: &'static str, path: &Path, bytes: &[u8]) -> Result<(), SecretFileError> {
     let io = |source: io::Error| match source.kind() {
         io::ErrorKind::AlreadyExists => SecretFileError::Exists { what, path: path.to_owned() },
         _ => SecretFileError::Io { what, path: path.to_owned(), source },
     };
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io)
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.inspect_err(|_| drop(fs::remove_file(path))).map_err(|source| {
+        let path = path.to_owned();
+        SecretFileError::Write { what, path, source }
+    })
 }
 
 fn check_access(what: &'static str, path: &Path, metadata: &Metadata) -> Result<(), SecretFileError> {

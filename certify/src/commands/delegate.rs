@@ -18,6 +18,7 @@ use orch_signer::key_file::Purpose as KeyPurpose;
 use orch_trust::delegation::{self, DelegationDocument, Purpose};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::Payload;
+use orch_trust::inputs::is_commit;
 use orch_trust::key::PublicKey;
 use orch_trust::package::MANIFEST;
 use orch_trust::root::document::Job;
@@ -53,8 +54,8 @@ pub(crate) struct DelegateArgs {
     /// Workflow of the job and its reference, exactly as in the trust root
     #[arg(long)]
     workflow: String,
-    /// Commit that the job builds
-    #[arg(long)]
+    /// Commit that the job builds: its full name, 40 or 64 hexadecimal digits
+    #[arg(long, value_parser = commit)]
     commit: String,
     /// For how many minutes
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(i64).range(1..=MINUTES_MAX))]
@@ -67,10 +68,17 @@ enum PurposeName {
     Certificate,
 }
 
+fn commit(text: &str) -> Result<String, String> {
+    match is_commit(text) {
+        true => Ok(text.to_owned()),
+        false => Err("it is not 40 or 64 lower-case hexadecimal digits".to_owned()),
+    }
+}
+
 fn public_key(text: &str) -> Result<PublicKey, Fault> {
     match PublicKey::from_base64(text) {
         Ok(key) => Ok(key),
-        Err(_) => Ok(read_public(Path::new(text))?.0.key),
+        Err(_) => Ok(read_public(Path::new(text), None)?.0.key),
     }
 }
 

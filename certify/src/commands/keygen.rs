@@ -4,11 +4,10 @@
 //! Invariant: neither file is ever overwritten.
 //! Not here: their formats (`orch-signer`'s `key_file.rs`, `orch-trust`'s `authority.rs`).
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
+use orch_certify::document::write_new;
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Fault, Outcome};
 use orch_signer::arguments::SignerArguments;
@@ -78,9 +77,13 @@ pub(crate) fn run(args: &KeygenArgs, console: &Console) -> Outcome {
         false => write_secret(args, purpose).map_err(key_fault)?.public(),
     };
     let text = render(args, public).map_err(|error| Fault::new(Exit::Usage, "namespace", None, error))?;
-    write_new(&public_path, &text).map_err(|source| {
+    write_new(&public_path, text.as_bytes()).map_err(|source| {
+        if !args.signer.is_said() {
+            // It is new, and without its public file nobody knows it.
+            let _ = std::fs::remove_file(&args.out);
+        }
         let (what, path) = ("key file", public_path.clone());
-        key_fault(KeyFileError::File(SecretFileError::Io { what, path, source }))
+        key_fault(KeyFileError::File(SecretFileError::Write { what, path, source }))
     })?;
     console.line(&format!("key     {}", public.id()));
     if !args.signer.is_said() {
@@ -124,8 +127,4 @@ fn render(args: &KeygenArgs, key: PublicKey) -> anyhow::Result<String> {
     let text = Publisher::new(key, owner, namespaces).render();
     Publisher::parse(&text)?;
     Ok(text)
-}
-
-fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
-    File::options().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
 }

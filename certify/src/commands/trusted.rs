@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use clap::ArgGroup;
 use orch_certify::document::{DocumentError, read_bytes};
 use orch_host::exit::{Exit, Fault};
 use orch_host::regular_file::{self, Links};
@@ -27,9 +28,10 @@ use super::{document_fault, now};
 const TRUST_BYTES_MAX: u64 = 1 << 20;
 
 #[derive(clap::Args)]
+#[command(group = ArgGroup::new("whom").args(["trust", "root"]).required(true).multiple(true))]
 pub(crate) struct TrustedArgs {
     /// Public file of a publisher or certifier; may be said again
-    #[arg(long, required_unless_present = "root", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     trust: Vec<PathBuf>,
     /// Signed trust root of any version, instead of such files; said again, each next version in order
     ///
@@ -69,7 +71,10 @@ impl TrustedArgs {
         };
         let freshness = list(&self.freshness, FRESHNESS)?;
         let revocations = list(&self.revocations, REVOCATIONS)?;
-        let refused = |refusal| document_fault(DocumentError::Refused(refusal));
+        // A refusal calls each file by the name that hosts have for it.
+        let named: Vec<String> = self.root.iter().map(|path| format!("`{}`", path.display())).collect();
+        let what = format!("trust root {} does not hold with its lists", named.join(" and "));
+        let refused = |refusal| document_fault(DocumentError::Refused(refusal)).context(what.clone());
         let later: Vec<&[u8]> = later.iter().map(Vec::as_slice).collect();
         let root = root::verify_chain(first, Sha256Digest::of(first), &later, now()).map_err(refused)?;
         let files = AnchorFiles {

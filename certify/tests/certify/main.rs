@@ -25,6 +25,7 @@ mod project;
 mod recheck;
 mod reports;
 mod roles;
+mod roots;
 mod self_check;
 mod signers;
 mod sources;

@@ -59,6 +59,9 @@ pub(crate) fn keys() -> tempfile::TempDir {
     home
 }
 
+/// A whole name of a commit.
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
 pub(crate) const OTHERS: &str =
     "--certifier cert.toml --revoker r1.toml --freshness f.toml --publisher acme/=acme.toml";
 
@@ -139,8 +142,16 @@ fn a_root_that_does_not_hold_together_is_not_written_or_signed() {
     let home = home.path();
     fails(home, &format!("root init --root a.toml --threshold root=2 {OTHERS}"), 2, "threshold-above-keys");
     fails(home, &format!("root init --root a.toml --threshold root=0 {OTHERS}"), 2, "threshold-zero");
-    let both = "--certifier acme.toml --revoker r1.toml --freshness f.toml --publisher acme/=acme.toml";
-    fails(home, &format!("root init --root a.toml {both}"), 2, "root-key-two-roles");
+    let both = |certifier: &str| {
+        format!("--certifier {certifier} --revoker r1.toml --freshness f.toml --publisher acme/=acme.toml")
+    };
+    fails(home, &format!("root init --root a.toml {}", both("acme.toml")), 2, "public-file-other-purpose");
+    // A file that does not say what its key is for.
+    let text = std::fs::read_to_string(home.join("acme.toml")).unwrap();
+    let plain: String =
+        text.lines().filter(|line| !line.contains("namespaces")).map(|line| format!("{line}\n")).collect();
+    std::fs::write(home.join("plain.toml"), plain).unwrap();
+    fails(home, &format!("root init --root a.toml {}", both("plain.toml")), 2, "root-key-two-roles");
     fails(home, &format!("root init --root tasks.toml {OTHERS}"), 2, "document-io");
     fails(home, &format!("root init --root a.key {OTHERS}"), 2, "public-file");
     assert!(!home.join("root.json").exists());
@@ -274,7 +285,7 @@ fn a_package_that_a_job_certified_is_verified_with_the_root() {
     succeeds(home, "keygen --out job.key --certifier local");
     let delegate = format!(
         "delegate {folder} --for job.toml --purpose certificate --repository https://git.example/acme/plugins \
-         --workflow release.yml@refs/heads/main --commit abc --minutes 5"
+         --workflow release.yml@refs/heads/main --commit {COMMIT} --minutes 5"
     );
     fails(home, &delegate, 2, "signer-missing");
     succeeds(home, &format!("{delegate} --signer file:i.key"));
@@ -327,7 +338,7 @@ fn a_delegation_is_for_one_manifest_one_purpose_and_minutes() {
     let line = |target: &str, workflow: &str, minutes: u32| {
         format!(
             "delegate {target} --key i.key --for {key} --purpose certificate --repository \
-             https://git.example/acme/plugins --workflow {workflow} --commit abc --minutes {minutes}"
+             https://git.example/acme/plugins --workflow {workflow} --commit {COMMIT} --minutes {minutes}"
         )
     };
     assert_eq!(run(home, &line(&folder, "release.yml@refs/heads/main", 16)).0, 2);

@@ -16,7 +16,7 @@ use orch_trust::digest::Sha256Digest;
 use orch_trust::key::KeyId;
 use orch_trust::root::document::RootDocument;
 
-use super::{read_public, write_new, write_over};
+use super::{note_several, purpose, read_public, write_new, write_over};
 use crate::commands::{document_fault, now};
 
 /// Write the next version of a signed trust root, unsigned.
@@ -88,8 +88,7 @@ pub(super) fn rotate(args: &RotateArgs, console: &Console) -> Outcome {
 }
 
 pub(super) fn add_key(args: &AddKeyArgs, console: &Console) -> Outcome {
-    let (owned, level) = read_public(&args.public)?;
-    let part = match args.role {
+    let part = |level: Option<Level>| match args.role {
         PartName::Root => Part::Root,
         PartName::Certifier => Part::Certifier(level.unwrap_or(Level::Local)),
         PartName::Revoker => Part::Revoker,
@@ -97,13 +96,14 @@ pub(super) fn add_key(args: &AddKeyArgs, console: &Console) -> Outcome {
         PartName::CiIssuer => Part::CiIssuer,
         PartName::Publisher => Part::Publisher(args.prefix.clone().unwrap_or_default()),
     };
-    change(&args.document, console, |document| trust_root::add_key(document, &part, &owned))
+    let (owned, level) = read_public(&args.public, Some(purpose(&part(None))))?;
+    change(&args.document, console, |document| trust_root::add_key(document, &part(level), &owned))
 }
 
 pub(super) fn revoke(args: &RevokeArgs, console: &Console) -> Outcome {
     let key = match KeyId::parse(&args.key) {
         Some(id) => id,
-        None => read_public(Path::new(&args.key))?.0.key.id(),
+        None => read_public(Path::new(&args.key), None)?.0.key.id(),
     };
     change(&args.document, console, |document| trust_root::remove_key(document, key))
 }
@@ -123,6 +123,7 @@ fn change(
     if let Err(error) = check_form(&payload, now()) {
         console.warn(&format!("it does not hold together yet: {}", escape(&error.to_string())));
     }
+    note_several(&payload, console);
     write_over(path, &render(&payload))?;
     console.line(&format!("changed {}", escape(&path.display().to_string())));
     Ok(Exit::Done)

@@ -9,13 +9,14 @@ use orch_certify::document::{DocumentError, render};
 use orch_certify::trust_root::{Part, add_key, check_form};
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Fault, Outcome};
+use orch_signer::key_file::Purpose;
 use orch_trust::authority::Level;
 use orch_trust::dsse::Payload;
 use orch_trust::period::Period;
 use orch_trust::root::document::{CertifierRoleText, FreshnessRoleText, RoleText, RolesText, RootDocument};
 use orch_trust::time::UnixSeconds;
 
-use super::{read_public, write_new};
+use super::{note_several, purpose, read_public, write_new};
 use crate::commands::{document_fault, now};
 
 /// Write the first version of a trust root, unsigned.
@@ -85,7 +86,7 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Outcome {
         (Part::CiIssuer, &args.issuers),
     ];
     let add = |document: &mut RootDocument, part: &Part, file: &PathBuf| -> Result<(), Fault> {
-        let (owned, _) = read_public(file)?;
+        let (owned, _) = read_public(file, Some(purpose(part)))?;
         add_key(document, part, &owned).map_err(document_fault)
     };
     for (part, files) in &plain {
@@ -94,7 +95,7 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Outcome {
         }
     }
     for file in &args.certifiers {
-        let (owned, level) = read_public(file)?;
+        let (owned, level) = read_public(file, Some(Purpose::Certifier))?;
         let part = Part::Certifier(level.unwrap_or(Level::Local));
         add_key(&mut document, &part, &owned).map_err(document_fault)?;
     }
@@ -107,6 +108,7 @@ pub(super) fn run(args: &InitArgs, console: &Console) -> Outcome {
         other => document_fault(other),
     })?;
     write_new(&args.out, &render(&document))?;
+    note_several(&document, console);
     console.line(&format!("wrote {}", escape(&args.out.display().to_string())));
     console.line(&format!("version 1, holds until {}", document.expires));
     console.line(

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Fault, Outcome};
-use orch_signer::key_file::{self, Form, Purpose};
+use orch_signer::key_file::{self, Form};
 
-use super::write_new;
+use super::{KeyRole, write_new};
 use crate::commands::key_fault;
 
 /// Make a key that signs roots, revocation lists, freshness documents or delegations.
@@ -27,14 +27,6 @@ pub(super) struct KeygenArgs {
     owner: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum KeyRole {
-    Root,
-    Revoker,
-    Freshness,
-    CiIssuer,
-}
-
 pub(super) fn run(args: &KeygenArgs, console: &Console) -> Outcome {
     let public_path = args.out.with_extension("toml");
     if public_path == args.out || public_path.symlink_metadata().is_ok() {
@@ -42,15 +34,12 @@ pub(super) fn run(args: &KeygenArgs, console: &Console) -> Outcome {
             anyhow::anyhow!("`{}` is there already, or is the public file's name", public_path.display());
         return Err(Fault::new(Exit::Usage, "key-file-name", None, error));
     }
-    let purpose = match args.role {
-        KeyRole::Root => Purpose::Root,
-        KeyRole::Revoker => Purpose::Revoker,
-        KeyRole::Freshness => Purpose::Freshness,
-        KeyRole::CiIssuer => Purpose::CiIssuer,
-    };
-    let key = key_file::write(&args.out, purpose, Form::Seed).map_err(key_fault)?.public();
-    let owner = toml::Value::String(args.owner.clone());
-    write_new(&public_path, format!("key = \"{}\"\nowner = {owner}\n", key.to_base64()).as_bytes())?;
+    let key = key_file::write(&args.out, args.role.purpose(), Form::Seed).map_err(key_fault)?.public();
+    let (owner, role) = (toml::Value::String(args.owner.clone()), args.role.to_possible_value());
+    let role = role.as_ref().map_or("", |value| value.get_name());
+    let text = format!("key = \"{}\"\nowner = {owner}\nrole = \"{role}\"\n", key.to_base64());
+    // A new key without its public file is one that nobody knows.
+    write_new(&public_path, text.as_bytes()).inspect_err(|_| drop(std::fs::remove_file(&args.out)))?;
     console.line(&format!("key     {}", key.id()));
     console.line(&format!("secret  {}", escape(&args.out.display().to_string())));
     console.line(&format!("public  {}", escape(&public_path.display().to_string())));

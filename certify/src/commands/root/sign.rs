@@ -1,20 +1,22 @@
 //! One more signature for a version of the trust root, and who must still sign.
 //!
 //! In -> out: document, signer -> envelope; document -> signers and thresholds.
-//! Invariant: a signature is added only to a document that holds together, for a root key of it or of the one before.
+//! Invariant: a signature is added only to a document that holds together, for a root key of it or of the one before,
+//! and to none that has all it needs: its file's hash may be known already.
 //! Not here: changing it (`edit.rs`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use orch_certify::document::{Document, DocumentError, read_bytes};
-use orch_certify::trust_root::{Standing, check_form, root_key, standing};
+use orch_certify::trust_root::{Standing, check_form, root_key, standing, taken};
 use orch_host::console::{Console, escape};
-use orch_host::exit::{Exit, Outcome};
+use orch_host::exit::{Exit, Fault, Outcome};
 use orch_signer::arguments::SignerArguments;
 use orch_signer::key_file::Purpose;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse;
 use orch_trust::refusal::Refusal;
+use orch_trust::root::Root;
 use orch_trust::root::document::RootDocument;
 use serde_json::json;
 
@@ -50,11 +52,12 @@ pub(super) struct ShowArgs {
 }
 
 /// The version before, if it is the one that the document names.
-fn before(path: Option<&PathBuf>, document: &RootDocument) -> Result<Option<RootDocument>, DocumentError> {
+fn before(path: Option<&PathBuf>, document: &RootDocument) -> Result<Option<Root>, DocumentError> {
     let Some(path) = path else { return Ok(None) };
-    let found = Sha256Digest::of(&read_bytes(path)?);
+    let bytes = read_bytes(path)?;
+    let found = Sha256Digest::of(&bytes);
     match document.previous_sha256 == Some(found) {
-        true => Ok(Some(Document::<RootDocument>::read(path)?.payload)),
+        true => Ok(Some(Root::stored(&bytes, found)?)),
         false => Err(Refusal::RootPrevious { current: found }.into()),
     }
 }
@@ -77,23 +80,40 @@ pub(super) fn sign(args: &SignArgs, console: &Console) -> Outcome {
     check_form(&so_far.payload, now()).map_err(document_fault)?;
     let previous = before(args.previous.as_ref(), &so_far.payload).map_err(document_fault)?;
     let signer = args.signer.require(Purpose::Root).map_err(signer_fault)?;
-    let known = |id| root_key(&so_far.payload, previous.as_ref(), id);
+    check_open(&so_far, previous.as_ref(), &out)?;
+    let known = |id| root_key(&so_far.payload, previous.as_ref().map(Root::document), id);
     let bytes = so_far.sign(known, &*signer).map_err(document_fault)?;
+    let signed = Document::<RootDocument>::parse(&out, &bytes).map_err(document_fault)?;
     write_over(&out, &bytes)?;
     console.line(&format!("signed {} with key {}", escape(&out.display().to_string()), signer.public().id()));
-    let signed = Document::<RootDocument>::read(&out).map_err(document_fault)?;
     say(console, &signed, previous.as_ref(), &bytes);
     Ok(Exit::Done)
 }
 
+/// Succeeds if it can take one more signature. What is complete is given out already, under the hash of its file.
+fn check_open(so_far: &Document<RootDocument>, previous: Option<&Root>, path: &Path) -> Result<(), Fault> {
+    let path = path.to_owned();
+    match standings(so_far, previous).iter().all(Standing::is_enough) {
+        false => Ok(()),
+        true if is_previous_known(so_far, previous) => Err(document_fault(DocumentError::Complete { path })),
+        // Whether keys of the version before are missing, only that version says.
+        true => Err(document_fault(DocumentError::PreviousUnsaid { path })),
+    }
+}
+
+/// True if there is no version before, or it is here.
+fn is_previous_known(document: &Document<RootDocument>, previous: Option<&Root>) -> bool {
+    document.payload.previous_sha256.is_none() || previous.is_some()
+}
+
 pub(super) fn show(args: &ShowArgs, console: &Console) -> Outcome {
     let bytes = read_bytes(&args.document).map_err(document_fault)?;
-    let document = Document::<RootDocument>::read(&args.document).map_err(document_fault)?;
+    let document = Document::<RootDocument>::parse(&args.document, &bytes).map_err(document_fault)?;
     let previous = before(args.previous.as_ref(), &document.payload).map_err(document_fault)?;
     check_form(&document.payload, now()).map_err(document_fault)?;
     if document.is_signed() {
         // Every signature is verified; one whose key is not known here cannot be, and is said so.
-        let known = |id| root_key(&document.payload, previous.as_ref(), id);
+        let known = |id| root_key(&document.payload, previous.as_ref().map(Root::document), id);
         let unknown = |key| Refusal::RootUnknownKey { key };
         let name = args.document.display().to_string();
         dsse::verify::<RootDocument>(&name, &bytes, known, unknown)
@@ -134,26 +154,30 @@ pub(super) fn show(args: &ShowArgs, console: &Console) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn standings(document: &Document<RootDocument>, previous: Option<&RootDocument>) -> Vec<Standing> {
-    previous.into_iter().chain([&document.payload]).map(|by| standing(document, by)).collect()
+fn standings(document: &Document<RootDocument>, previous: Option<&Root>) -> Vec<Standing> {
+    let previous = previous.map(Root::document).into_iter();
+    previous.chain([&document.payload]).map(|by| standing(document, by)).collect()
 }
 
-fn say(console: &Console, document: &Document<RootDocument>, previous: Option<&RootDocument>, bytes: &[u8]) {
+fn say(console: &Console, document: &Document<RootDocument>, previous: Option<&Root>, bytes: &[u8]) {
     let standings = standings(document, previous);
     for one in &standings {
         let (signed, needed, version) = (one.signed.len(), one.threshold, one.version);
         console.line(&format!("root keys of version {version}: {signed} of {needed} signatures"));
         for key in one.missing.iter().filter(|_| !one.is_enough()) {
-            let text =
-                document.payload.keys.get(key).or_else(|| previous.and_then(|root| root.keys.get(key)));
+            let of_before = || previous.and_then(|root| root.document().keys.get(key));
+            let text = document.payload.keys.get(key).or_else(of_before);
             let owner = text.map_or(String::new(), |text| escape(&text.owner));
             console.line(&format!("  not yet: {key}  {owner}"));
         }
     }
-    let of_before = document.payload.previous_sha256.is_none() || previous.is_some();
-    if !of_before {
+    if !is_previous_known(document, previous) {
         console.line("root keys of the version before: say it with `--previous FILE`");
     } else if standings.iter().all(Standing::is_enough) {
-        console.line(&format!("complete; sha256 {}", Sha256Digest::of(bytes)));
+        // Counted they are enough; whether they count, a host's own function says.
+        match taken(bytes, previous, now()) {
+            Ok(()) => console.line(&format!("complete; sha256 {}", Sha256Digest::of(bytes))),
+            Err(refusal) => console.line(&format!("no host takes it: {}", escape(&refusal.to_string()))),
+        }
     }
 }
