@@ -159,7 +159,7 @@ class Admission:
         key = Key(public, said["job"]["repository"], not_before=issued, signs_until=expires)
         need(name == f"delegations/{key.id[:16]}.dsse.json", "delegation")
         need(said["subject"] == self.package.digests["manifest.json"], "delegation")
-        need(issued < expires <= issued + most and issued <= self.now + SKEW, "delegation")
+        need(issued < expires <= issued + most and issued <= self.now, "delegation")
         if said["purpose"] == "release":
             entry = root.namespace(self.package.id)
             need(entry is not None and said["job"] in entry.get("jobs", []), "delegation")

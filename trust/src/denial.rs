@@ -115,6 +115,17 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_has_its_length() {
+        let of = |length: usize| {
+            let reason = "ä".repeat(length);
+            Denials { denied: vec![Denial { reason, ..denial(Denied::Key(Sha256Digest::of(b"k"))) }] }
+                .render()
+        };
+        assert!(Denials::parse(&of(REASON_CHARACTERS_MAX)).is_ok());
+        assert!(Denials::parse(&of(REASON_CHARACTERS_MAX + 1)).is_err());
+    }
+
+    #[test]
     fn unknown_fields_and_other_things_are_refused() {
         let good = Denials { denied: vec![denial(Denied::Key(Sha256Digest::of(b"k")))] }.render();
         assert!(Denials::parse(&good).is_ok());

@@ -1,6 +1,7 @@
 //! Keys that a CI job made for itself, and what they may sign.
 
 use orch_trust::authority::Level;
+use orch_trust::certificate::{self, Certificate};
 use orch_trust::delegation::{self, DelegationDocument, Purpose};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::package::PackageBytes;
@@ -28,6 +29,8 @@ struct Case {
     file: Option<String>,
     /// A key that the policy denies.
     deny: Option<u8>,
+    /// Another certifier, who found the same.
+    also: Option<u8>,
 }
 
 impl Case {
@@ -62,6 +65,7 @@ impl Case {
             certificate_at: 0,
             file: None,
             deny: None,
+            also: None,
         }
     }
 
@@ -87,6 +91,13 @@ impl Case {
         let signers: Vec<&dyn orch_trust::key::Signer> = keys.iter().map(|key| key as _).collect();
         let file = self.file.unwrap_or_else(|| delegation::file_name(id(EPHEMERAL)));
         files.insert(file, delegation::sign(&delegation, &signers).unwrap().into());
+        if let Some(seed) = self.also {
+            let name = files.keys().find(|name| name.starts_with("cert")).unwrap();
+            let said = orch_trust::dsse::read_unverified::<Certificate>(name, &files[name]).unwrap();
+            let package = PackageBytes::new(files.clone()).unwrap();
+            let (name, bytes) = certificate::sign(&package, said.predicate, &key(seed)).unwrap();
+            files.insert(name, bytes.into());
+        }
         let mut rules = rules;
         let digest = |seed: u8| Sha256Digest::parse(&id(seed).to_string()).unwrap();
         rules.policy.deny.keys.extend(self.deny.map(digest));
@@ -256,6 +267,27 @@ fn an_issuer_or_a_jobs_key_that_was_taken_back_takes_the_package_with_it() {
             assert_eq!(revoked(purpose, seed, 0), Some("revoked-block-load"));
             assert_eq!(revoked(purpose, seed, 1), None);
         }
+    }
+}
+
+#[test]
+fn what_an_issuer_lent_to_one_certifier_takes_nothing_from_another() {
+    for (also, code) in [(None, Some("revoked-block-load")), (Some(CERTIFIER), None)] {
+        let mut case = Case::good(Purpose::Certificate);
+        let what = What::Key { keyid: id(ISSUER), invalid_after: case.delegation.issued };
+        case.world.revocations.entries = vec![entry(what, Action::BlockLoad)];
+        case.also = also;
+        assert_eq!(case.code(), code);
+    }
+}
+
+#[test]
+fn a_key_that_is_lent_later_does_not_count_yet() {
+    for (ahead, code) in [(0, None), (1, Some("delegation-not-yet"))] {
+        let mut case = Case::good(Purpose::Certificate);
+        (case.delegation.issued, case.delegation.expires) = (NOW.plus(ahead), NOW.plus(ahead + 900));
+        case.certificate_at = 601;
+        assert_eq!(case.code(), code);
     }
 }
 
