@@ -213,10 +213,10 @@ impl Refusal {
                     .to_owned()
             }
             Self::ReleaseUnknownKey { .. } => {
-                "if you trust that key, `orch-host trust add FILE` with a publisher's file".to_owned()
+                "if you trust that key: `orch-host trust add FILE` with a publisher's file; where there is a trust root, its next version names the key".to_owned()
             }
             Self::CertificateUnknownKey { file, .. } => {
-                format!("remove `{file}`, or trust that certifier with `orch-host trust add FILE`")
+                format!("remove `{file}`, or trust that certifier: `orch-host trust add FILE`; where there is a trust root, its next version names the key")
             }
             Self::CertificateMissing { .. }
             | Self::CertificateExpired { .. }
@@ -228,6 +228,18 @@ impl Refusal {
             }
             Self::RootOtherBytes { .. } => {
                 "compare with `sha256sum` what whoever keeps the trust root says, by another way than the file came".to_owned()
+            }
+            Self::RootNotByItself { .. } => {
+                "more of its own root keys sign it: `orch-certify root sign ROOT --key KEY`".to_owned()
+            }
+            Self::RootPrevious { .. } => {
+                "it follows another file of the version before, perhaps one with another set of signatures; get the one that this was made from".to_owned()
+            }
+            Self::RevocationsMalformed { .. } => {
+                "whoever keeps the list makes it again from the last good one: `orch-certify revoke` writes none that a host refuses".to_owned()
+            }
+            Self::PermissionAboveMaximum { .. } => {
+                "`max_permissions` of the publisher's file bounds it, under a trust root `maxPermissions` of the namespace".to_owned()
             }
             Self::RootExpired { .. } | Self::RootVersion { .. } => {
                 "`orch-host plugin trust FILE` takes each newer version of the trust root, one after the other".to_owned()

@@ -74,8 +74,8 @@ pub fn run(args: &InitArgs, home: Option<&Path>, console: Console) -> Outcome {
 fn next_steps(operator: &Operator, workspace: &Path) -> Vec<String> {
     let shown = workspace.display();
     let mut steps = Vec::new();
-    if operator.publishers.is_empty() || operator.certifiers.is_empty() {
-        steps.push("`orch-host trust add FILE`: whose plugins and whose certificates are taken".to_owned());
+    if operator.anchor.is_none() && (operator.publishers.is_empty() || operator.certifiers.is_empty()) {
+        steps.push("`orch-host trust add FILE`, or `orch-host plugin trust ROOT` for a company's trust root: whose plugins and whose certificates are taken".to_owned());
     }
     let policy = operator.home.join("policy.toml");
     if !policy.exists() {

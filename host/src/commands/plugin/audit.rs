@@ -6,7 +6,10 @@
 use std::path::PathBuf;
 
 use orch_trust::admission::explain;
+use orch_trust::denial::{Denial, Denied};
 use orch_trust::evidence::Compilable;
+use orch_trust::name::PluginId;
+use orch_trust::package::PackageBytes;
 use orch_trust::time::UnixSeconds;
 use serde_json::json;
 
@@ -55,7 +58,8 @@ pub(super) fn run(args: &AuditArgs, operator: &Operator, console: Console) -> Ou
             Err(error) => (Err((error.code().to_owned(), error.to_string())), None, Vec::new()),
             Ok(bytes) => {
                 let steps = explain(&bytes, &rules, now);
-                let warnings = plugins::warnings_of(&steps, found.id.as_str());
+                let mut warnings = plugins::warnings_of(&steps, found.id.as_str());
+                warnings.extend(denials(operator, &found.id, &bytes));
                 let standing = match steps.outcome {
                     Ok(admitted) => Ok(admitted.trust().as_str()),
                     Err((_, refusal)) => Err((refusal.code().to_owned(), refusal.to_string())),
@@ -91,6 +95,18 @@ pub(super) fn run(args: &AuditArgs, operator: &Operator, console: Console) -> Ou
             .line(&format!("{} packages, {refused} refused; {denied} denials of this host", verdicts.len()));
     }
     Ok(if refused == 0 { Exit::Done } else { Exit::PluginRefused })
+}
+
+/// Why this host denied it, as whoever did so said.
+fn denials(operator: &Operator, id: &PluginId, bytes: &PackageBytes) -> Vec<String> {
+    let files: Vec<_> = bytes.list().map(|(_, _, digest)| digest).collect();
+    let is_about = |denial: &&Denial| match &denial.what {
+        Denied::Id(denied) => denied == id,
+        Denied::Sha256(digest) => files.contains(digest),
+        Denied::Key(_) => false,
+    };
+    let of_host = operator.denials.denied.iter().filter(is_about);
+    of_host.map(|denial| format!("denied on {}: {}", denial.at, denial.reason)).collect()
 }
 
 fn show(one: &Verdict, now: UnixSeconds, console: Console) {
