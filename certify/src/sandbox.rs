@@ -17,7 +17,7 @@ use orch_host::package;
 use orch_trust::certificate::{CheckResult, CheckStatus, Measured};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::inputs::Inputs;
-use orch_trust::package::PackageBytes;
+use orch_trust::package::{CERTIFICATES, PackageBytes};
 use orch_trust::strict_json;
 use serde::{Deserialize, Serialize};
 
@@ -133,9 +133,10 @@ impl Sandbox {
     }
 }
 
-/// Name and digest of every file.
+/// Name and digest of every file but the certificates: other certifiers may put theirs there meanwhile.
 fn seen(package: &PackageBytes) -> Vec<Seen> {
-    package.list().map(|(name, _, sha256)| Seen { name: name.to_owned(), sha256 }).collect()
+    let looked_at = package.list().filter(|(name, ..)| !name.starts_with(CERTIFICATES));
+    looked_at.map(|(name, _, sha256)| Seen { name: name.to_owned(), sha256 }).collect()
 }
 
 /// The package in a child's folder, if it is the one that the parent read.

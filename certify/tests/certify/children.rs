@@ -211,3 +211,23 @@ fn children_get_an_empty_environment() {
     let results = sandbox.run(Group::Package, &package.folder(), &read, package.home.path()).results;
     assert_eq!(results[0].findings, ["child-crashed: exit code 3: PATH=/usr/bin:/bin"]);
 }
+
+#[test]
+fn another_certificate_meanwhile_is_no_change_and_any_other_file_is() {
+    let package = sound();
+    let read = package::read(&package.folder()).unwrap();
+    let put = |name: &str| {
+        let path = package.folder().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "{}").unwrap();
+    };
+    let status = || {
+        let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_orch-certify").into());
+        let report = sandbox.run(Group::Package, &package.folder(), &read, package.home.path());
+        report.results[0].status
+    };
+    put("certificates/0123456789abcdef.dsse.json");
+    assert_eq!(status(), CheckStatus::Pass);
+    put("release.dsse.json");
+    assert_eq!(status(), CheckStatus::Error);
+}
