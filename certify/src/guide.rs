@@ -1,12 +1,13 @@
 //! What each check is for: the source of `explain`, of the help in SARIF, and of the table in `docs/certifying.md`.
 //!
-//! In -> out: id of a check, or code of a finding or a refusal -> what it is about, why, what helps.
+//! In -> out: id of a check, or code of a finding, a refusal or a fault -> what it is about, why, what helps.
 //! Invariant: every required check and every code that a finding can begin with is here; tests compare.
 //! Not here: the checks (`check/`, `conformance/`), which are required (`orch-trust`'s `certificate.rs`), the words of
 //! refusals (its `refusal.rs`).
 
 mod behaviour;
 mod contents;
+mod faults;
 mod structure;
 
 use orch_trust::authority::Level;
@@ -14,6 +15,8 @@ use orch_trust::certificate::required_checks;
 use orch_trust::manifest::Role;
 use orch_trust::package::{COMPONENT, MANIFEST, SBOM};
 use orch_trust::refusal::Refusal;
+
+use faults::FAULTS;
 
 /// One check, in words.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,6 +78,14 @@ pub fn code_of_every_check(code: &str) -> Option<&'static str> {
     OF_EVERY_CHECK.iter().find(|(own, _)| *own == code).map(|(_, means)| *means)
 }
 
+/// What a code of a fault means, and who says it.
+fn fault(code: &str) -> Option<(&'static str, &'static str)> {
+    FAULTS.iter().find_map(|faults| {
+        let (_, means) = faults.codes.iter().find(|(own, _)| *own == code)?;
+        Some((*means, faults.said_by))
+    })
+}
+
 /// Lines for people about a check or a code; none for what is neither.
 pub fn explain(name: &str) -> Option<Vec<String>> {
     if let Some(guide) = check(name) {
@@ -84,16 +95,19 @@ pub fn explain(name: &str) -> Option<Vec<String>> {
     if let Some((guide, means)) = code(name) {
         return Some([format!("{name}: {means}")].into_iter().chain(about(guide)).collect());
     }
-    let (means, said_by) = match code_of_every_check(name) {
-        Some(means) => (
-            means.to_owned(),
-            "said by any check whose process, programs or sources do not do their part; that is never a pass",
-        ),
-        None => (
-            Refusal::text_of(name)?,
-            "a reason for which `orch-host` admits no package; checks that find it say the same code",
-        ),
+    let of_every_check = || {
+        let means = code_of_every_check(name)?.to_owned();
+        let said_by =
+            "said by any check whose process, programs or sources do not do their part; that is never a pass";
+        Some((means, said_by))
     };
+    let of_refusal = || {
+        let said_by =
+            "a reason for which `orch-host` admits no package; checks that find it say the same code";
+        Some((Refusal::text_of(name)?, said_by))
+    };
+    let of_fault = || fault(name).map(|(means, said_by)| (means.to_owned(), said_by));
+    let (means, said_by) = of_every_check().or_else(of_refusal).or_else(of_fault)?;
     Some(vec![format!("{name}: {means}"), said_by.to_owned()])
 }
 

@@ -291,6 +291,17 @@ mod tests {
     }
 
     #[test]
+    fn an_error_shows_no_line_of_what_may_be_a_secret() {
+        let key = r#"{"kind":"orch-secret-key","version":1,"purpose":"root","seed":"c2VjcmV0IHNlZWQ="}"#;
+        for text in [key.to_owned(), format!("key = \"x\"\n{key}\n"), "c2VjcmV0IHNlZWQ=\n".to_owned()] {
+            for error in [Publisher::parse(&text).unwrap_err(), Certifier::parse(&text).unwrap_err()] {
+                let said = format!("{error} {error:?}");
+                assert!(said.contains("line") && !said.contains("c2VjcmV0"), "{said}");
+            }
+        }
+    }
+
+    #[test]
     fn a_certifier_has_a_profile() {
         let key = SecretKey::from_seed(&[9; 32]).public().to_base64();
         let certifier = Certifier::parse(&format!(

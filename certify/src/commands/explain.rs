@@ -7,7 +7,7 @@ use orch_certify::guide;
 use orch_host::console::Console;
 use orch_host::exit::{Exit, Fault, Outcome};
 
-/// Explain a check, or the code of a finding or a refusal; without a name, list the checks.
+/// Explain a check, or the code of a finding, a refusal or a fault; without a name, list the checks.
 #[derive(clap::Args)]
 pub(crate) struct ExplainArgs {
     /// A check like `imports`, or a code like `import-shape`
@@ -23,8 +23,8 @@ pub(crate) fn run(args: &ExplainArgs, console: &Console) -> Outcome {
         return Ok(Exit::Done);
     };
     let Some(lines) = guide::explain(name) else {
-        let error = anyhow::anyhow!("`{name}` is no check, and no code of a finding or a refusal");
-        let hint = Some("`orch-certify explain` lists the checks".to_owned());
+        let error = anyhow::anyhow!("`{name}` is no check and no code that is explained here");
+        let hint = Some("`orch-certify explain` lists the checks; codes of runs come with a message and a hint of their own".to_owned());
         return Err(Fault::new(Exit::Usage, "explain-unknown", hint, error));
     };
     lines.iter().for_each(|line| console.line(line));

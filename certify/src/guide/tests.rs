@@ -68,8 +68,8 @@ fn codes_in(folder: &Path, found: &mut BTreeSet<String>) {
                     found.insert(word.to_owned());
                 }
             }
-            // Those of these two are faults of commands, and in no finding.
-            if !["error.rs", "document.rs"].contains(&name.as_str()) {
+            // Those of these are faults of commands, and in no finding.
+            if !["error.rs", "document.rs", "entry.rs"].contains(&name.as_str()) {
                 codes_given(code, found);
             }
         }
@@ -103,6 +103,44 @@ fn every_code_of_a_finding_is_explained() {
     }
 }
 
+/// Every code that these sources give to a fault, by `fn code` or in its place.
+fn faults_in(path: &Path, found: &mut BTreeSet<String>) {
+    if path.is_dir() {
+        std::fs::read_dir(path).unwrap().for_each(|entry| faults_in(&entry.unwrap().path(), found));
+    } else if path.file_name().is_some_and(|name| name != "tests.rs") {
+        let text = std::fs::read_to_string(path).unwrap();
+        let code = text.split("mod tests {").next().unwrap();
+        codes_given(code, found);
+        for rest in code.split("Fault::new(").skip(1) {
+            let given =
+                rest.split(',').nth(1).and_then(|word| word.trim().strip_prefix('"')?.strip_suffix('"'));
+            found.extend(given.map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn every_code_of_a_fault_is_explained() {
+    let mut found = BTreeSet::new();
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for place in ["src", "../signer/src", "../host/src/config/operator", "../host/src/package.rs"] {
+        faults_in(&own.join(place), &mut found);
+    }
+    for word in ["document-edit", "revoke-key", "namespace", "token-pin-wrong", "trust-state-missing"] {
+        assert!(found.contains(word), "`{word}` is not in {found:?}");
+    }
+    for word in &found {
+        assert!(explain(word).is_some(), "`{word}` is not explained");
+    }
+    let mut seen = BTreeSet::new();
+    for (word, means) in FAULTS.iter().flat_map(|faults| faults.codes) {
+        assert!(seen.insert(word), "`{word}` is there twice");
+        assert!(found.contains(*word), "nothing says `{word}`");
+        assert!(means.len() > 15 && !means.ends_with('.'), "{word}");
+        assert!(!Refusal::CODES.contains(word) && code(word).is_none(), "`{word}` is explained elsewhere");
+    }
+}
+
 #[test]
 fn the_books_table_is_current() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/certifying.md");
@@ -120,11 +158,13 @@ fn the_books_table_is_current() {
 
 #[test]
 fn every_explanation_reads_as_a_person_would_write_it() {
+    let faults = FAULTS.iter().flat_map(|faults| faults.codes).map(|(code, _)| *code);
     let checks =
         all().flat_map(|guide| [guide.id].into_iter().chain(guide.codes.iter().map(|(code, _)| *code)));
     let of_every_check = OF_EVERY_CHECK.iter().map(|(code, _)| *code);
-    let names: Vec<&str> = checks.chain(of_every_check).chain(Refusal::CODES.iter().copied()).collect();
-    assert!(names.len() > 250, "only {} names", names.len());
+    let names: Vec<&str> =
+        checks.chain(of_every_check).chain(Refusal::CODES.iter().copied()).chain(faults).collect();
+    assert!(names.len() > 350, "only {} names", names.len());
     for name in names {
         let lines = explain(name).unwrap_or_else(|| panic!("`{name}` is not explained"));
         assert!(lines.len() >= 2 && lines.iter().all(|line| !line.trim().is_empty()), "{name}: {lines:?}");

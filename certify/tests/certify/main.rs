@@ -11,6 +11,7 @@
 mod advisories;
 mod behaviour;
 mod bombs;
+mod book;
 mod children;
 mod compile_bombs;
 mod contents;
