@@ -1,3 +1,5 @@
+//! Which entries are taken, and what is said of them.
+
 use super::*;
 use orch_trust::authority::Level;
 use orch_trust::key::SecretKey;
