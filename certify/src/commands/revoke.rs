@@ -132,9 +132,10 @@ pub(crate) fn run(args: &RevokeArgs, console: &Console) -> Outcome {
     let list = match (&revoker, &last) {
         (Some(signer), _) => {
             if let Some(entry) = &entry {
-                check_entry(entry, args, &roots, console)?;
+                check(entry, roots.root.document())
+                    .map_err(|error| Fault::new(Exit::Usage, error.code(), error.hint(), error))?;
             }
-            let next = next(args, entry, last.as_ref(), &folder, &roots)?;
+            let next = next(args, entry.clone(), last.as_ref(), &folder, &roots)?;
             let known = |id| role_key(roots.root.document(), &revokers.keyids, id);
             Held::of(&folder.path(REVOCATIONS), next.sign(known, &**signer).map_err(document_fault)?)?
         }
@@ -149,38 +150,41 @@ pub(crate) fn run(args: &RevokeArgs, console: &Console) -> Outcome {
     let freshness_bytes = freshness.as_ref().map(|freshness| freshness.bytes.as_slice());
     rehearse(&roots.root, &roots.bytes, &list.bytes, freshness_bytes, now())
         .map_err(|refusal| refused(refusal, &roots, last.as_ref()))?;
+    if let Some(entry) = &entry {
+        let doubts = doubts(entry, roots.root.document(), args.from.is_some(), now());
+        doubts.iter().for_each(|doubt| console.warn(doubt));
+    }
     if revoker.is_some() {
         let written = folder.write(REVOCATIONS, &list.bytes)?;
         let RevocationsDocument { version, entries, .. } = &list.document.payload;
         console.line(&format!("wrote {written}: version {version}, {} entries", entries.len()));
     }
-    let role = &roots.root.document().roles.freshness;
-    match &freshness {
-        _ if !is_complete => console.line(&format!(
+    match freshness {
+        Some(freshness) => write_freshness(&folder, &roots, &freshness, console)?,
+        None if is_complete => console
+            .line("no host takes it before a freshness document names it: `revoke --freshness-key KEY`"),
+        None => console.line(&format!(
             "{signed} of {} revokers signed it: no host takes it yet; `revoke --sign --key KEY` adds one",
             revokers.threshold
         )),
-        None => console
-            .line("no host takes it before a freshness document names it: `revoke --freshness-key KEY`"),
-        Some(freshness) => {
-            let written = folder.write(FRESHNESS, &freshness.bytes)?;
-            let FreshnessDocument { version, expires, .. } = &freshness.document.payload;
-            console.line(&format!("wrote {written}: version {version}, until {expires}"));
-            if let (signed, false) = freshness.signed(&role.keyids, role.threshold) {
-                let needed = role.threshold;
-                console
-                    .line(&format!("{signed} of {needed} freshness signers signed it: no host takes it yet"));
-            }
-        }
     }
     Ok(Exit::Done)
 }
 
-/// Refuses an entry that cannot do what it says, and says what its author should know.
-fn check_entry(entry: &Entry, args: &RevokeArgs, roots: &Roots, console: &Console) -> Result<(), Fault> {
-    let root = roots.root.document();
-    check(entry, root).map_err(|error| Fault::new(Exit::Usage, error.code(), error.hint(), error))?;
-    doubts(entry, root, args.from.is_some(), now()).iter().for_each(|doubt| console.warn(doubt));
+fn write_freshness(
+    folder: &Folder,
+    roots: &Roots,
+    freshness: &Held<FreshnessDocument>,
+    console: &Console,
+) -> Result<(), Fault> {
+    let written = folder.write(FRESHNESS, &freshness.bytes)?;
+    let FreshnessDocument { version, expires, .. } = &freshness.document.payload;
+    console.line(&format!("wrote {written}: version {version}, until {expires}"));
+    let role = &roots.root.document().roles.freshness;
+    if let (signed, false) = freshness.signed(&role.keyids, role.threshold) {
+        let needed = role.threshold;
+        console.line(&format!("{signed} of {needed} freshness signers signed it: no host takes it yet"));
+    }
     Ok(())
 }
 

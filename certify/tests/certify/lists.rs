@@ -146,6 +146,8 @@ fn what_cannot_do_what_it_says_is_refused_and_what_may_not_is_said() {
         let id: &'static str = id_of(home, name).leak();
         vec!["--keyid", id, "--action", action, "--reason", "x"]
     };
+    let said = refuses(home, BOTH, &of("f", "kill"), "freshness-threshold");
+    assert!(!said.contains("warning: "), "nothing is said of what is not written: {said}");
     refuses(home, BOTH, &of("a", "kill"), "revoke-root-key");
     refuses(home, BOTH, &of("acme", "recertify"), "revoke-recertify");
     let nothing = ["--id", "acme/x", "--versions", ">=2.0.0, <1.0.0", "--action", "kill", "--reason", "x"];

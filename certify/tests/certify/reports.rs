@@ -112,7 +112,8 @@ fn checks_and_codes_are_explained() {
         ("conformance/planner", "check       conformance/*"),
         ("import-shape", "check       imports"),
         ("child-timeout", "never a pass"),
-        ("digest-mismatch", "digest of `{file}` is"),
+        ("trust-state-missing", "the operator's folder"),
+        ("digest-mismatch", "digest of `FILE` is"),
     ] {
         let (exit, said) = explain(name);
         assert_eq!(exit, 0, "{name}");
