@@ -342,6 +342,11 @@ fn a_delegation_is_for_one_manifest_one_purpose_and_minutes() {
         )
     };
     assert_eq!(run(home, &line(&folder, "release.yml@refs/heads/main", 16)).0, 2);
+    for part in ["abc", "main", &COMMIT[1..], &COMMIT.to_uppercase()] {
+        let (exit, _, said) =
+            run(home, &line(&folder, "release.yml@refs/heads/main", 5).replace(COMMIT, part));
+        assert!(exit == 2 && said.contains("--commit"), "{part}: {said}");
+    }
     let wrong = line(&folder, "release.yml@refs/heads/main", 5).replace("i.key", "a.key");
     fails(home, &wrong, 2, "key-file-other-purpose");
     let verify = || {

@@ -60,6 +60,11 @@ fn a_later_root_counts_alone_and_after_the_ones_before_it() {
         // The wrong way round: of its signers only one is a root key of version 2.
         fails(home, &by(verb, &["next", "root"]), 2, "root-not-by-current");
         fails(home, &by(verb, &["root", "root"]), 2, "root-version");
+        std::fs::write(home.join("none.dsse.json"), "{}").unwrap();
+        let (exit, _, said) = run(home, &by(verb, &["none"]));
+        assert!(exit == 2 && said.contains("none.dsse.json"), "a file by its own name: {said}");
+        let (exit, _, said) = run(home, &format!("{verb} {folder}"));
+        assert!(exit == 2 && said.contains("--root"), "{said}");
         // Enough of its own keys signed it, and too few of the version before.
         fails(home, &by(verb, &["root", "half"]), 2, "root-not-by-current");
         succeeds(home, &by(verb, &["half"]));
