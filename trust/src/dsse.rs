@@ -363,6 +363,41 @@ mod tests {
         );
     }
 
+    /// As long as it may be, and not a byte more.
+    #[derive(Debug, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Short {
+        #[serde(rename = "_type")]
+        kind: String,
+        say: String,
+    }
+    impl Payload for Short {
+        const PAYLOAD_TYPE: &'static str = "application/short";
+        const KIND: &'static str = "short";
+        const BYTES_MAX: u64 = 402;
+    }
+
+    #[test]
+    fn an_envelope_has_at_most_its_bytes() {
+        let key = SecretKey::from_seed(&[1; 32]);
+        let open = |length: usize| {
+            let bytes = sign(&Short { kind: "short".into(), say: "x".repeat(length) }, &[&key]).unwrap();
+            (bytes.len() as u64, Envelope::<Short>::open("f", &bytes).err().map(|refusal| refusal.code()))
+        };
+        let lengths: Vec<_> = (0..200).map(open).collect();
+        assert!(lengths.contains(&(Short::BYTES_MAX, None)), "{lengths:?}");
+        for (bytes, code) in lengths {
+            assert_eq!(code, (bytes > Short::BYTES_MAX).then_some("file-too-large"), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn an_error_shows_what_the_envelope_says_and_never_all_of_it() {
+        assert_eq!(shown("urn:test:other"), "urn:test:other");
+        assert_eq!(shown("a\nb\u{1b}"), "a\\nb\\u{1b}");
+        assert_eq!(shown(&"x".repeat(500)).len(), 100);
+    }
+
     #[test]
     fn the_signed_bytes_are_those_of_one_statement() {
         let bytes = message(&statement());

@@ -7,6 +7,7 @@
 
 use orch_trust::certificate::CheckStatus;
 use orch_trust::digest::Sha256Digest;
+use orch_trust::evidence::Trust;
 use orch_trust::interfaces::Need;
 use orch_trust::key::{KeyId, PublicKey, SecretKey};
 use orch_trust::manifest::{MANIFEST_BYTES_MAX, Role};
@@ -30,6 +31,8 @@ fn words_in_texts_are_those_of_the_formats() {
         assert_eq!(Role::from_word(role.as_str()), Some(role));
     }
     assert_eq!(Role::from_word("Planner"), None);
+    let trust = [Trust::Certified, Trust::CertifiedLocal, Trust::Unsigned, Trust::Candidate];
+    assert_eq!(trust.map(Trust::as_str), ["certified", "certified (local)", "unsigned", "candidate"]);
 }
 
 #[test]
