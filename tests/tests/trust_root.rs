@@ -272,7 +272,10 @@ fn a_host_that_lost_what_it_sealed_with_is_not_made_anew_in_silence() {
     let [secret, state] = ["secret", "trust-state.json"].map(|name| workspace.operator().join(name));
     std::fs::remove_file(&secret).unwrap();
     for said in [err(&workspace.run(&[], 2)), trust(&workspace, &root, &["--sha256", &digest], 2)] {
-        assert!(said.contains("code: operator-secret") && said.contains("trust-state.json"), "{said}");
+        assert!(
+            said.contains("code: operator-secret-missing") && said.contains("trust-state.json"),
+            "{said}"
+        );
     }
     assert!(!secret.exists(), "no other one takes its place");
     // What the hint says.

@@ -168,6 +168,10 @@ pub(super) const FAULTS: &[Faults] = &[
             ("operator-no-home", "nothing says where the operator's folder is"),
             ("operator-other-owner", "the operator's folder, or a file in it, belongs to another user"),
             ("operator-secret", "the host's secret can be read by others, or is not 32 bytes"),
+            (
+                "operator-secret-missing",
+                "the host's secret is gone, and the trust state beside it was sealed with it",
+            ),
             ("operator-too-large", "a file of the operator's folder is too large, or there are too many"),
             ("operator-writable", "others can change the operator's folder or a file in it"),
             ("root-hash-missing", "the first trust root of a host needs its SHA-256 said by a person"),

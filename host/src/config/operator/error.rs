@@ -110,9 +110,8 @@ impl OperatorError {
             Self::Io { .. } => "operator-io",
             Self::NoHome => "operator-no-home",
             Self::NoRandom => "no-random",
-            Self::SecretMode { .. } | Self::SecretSize { .. } | Self::SecretMissing { .. } => {
-                "operator-secret"
-            }
+            Self::SecretMode { .. } | Self::SecretSize { .. } => "operator-secret",
+            Self::SecretMissing { .. } => "operator-secret-missing",
             Self::Writable { .. } => "operator-writable",
             Self::OtherOwner { .. } => "operator-other-owner",
             Self::WorkspaceName { .. } => "workspace-name",
