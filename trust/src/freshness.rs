@@ -57,7 +57,6 @@ pub fn sign(document: &FreshnessDocument, signers: &[&dyn Signer]) -> Result<Vec
 pub struct Freshness {
     document: FreshnessDocument,
     sha256: Sha256Digest,
-    signers: Vec<KeyId>,
     fresh_until: UnixSeconds,
     grace_until: UnixSeconds,
 }
@@ -119,7 +118,6 @@ impl Freshness {
         Ok(Self {
             fresh_until,
             grace_until: fresh_until.plus(grace.seconds()),
-            signers: verified.signers().iter().map(|key| key.id()).collect(),
             sha256: verified.sha256(),
             document: verified.into_payload(),
         })
@@ -141,9 +139,5 @@ impl Freshness {
     /// Of its file.
     pub fn sha256(&self) -> Sha256Digest {
         self.sha256
-    }
-
-    pub fn signers(&self) -> &[KeyId] {
-        &self.signers
     }
 }
