@@ -140,6 +140,14 @@ mod tests {
     }
 
     #[test]
+    fn a_database_is_so_many_whole_days_old() {
+        let database = full().advisory_db.unwrap();
+        let ages =
+            ["2026-08-20T23:59:59Z", "2026-08-21T00:00:00Z", "2026-08-21T23:59:59Z", "2026-09-20T00:00:00Z"];
+        assert_eq!(ages.map(|text| database.age_days(at(text))), [-1, 0, 0, 30]);
+    }
+
+    #[test]
     fn what_differs_between_certifiers_is_left_out_and_what_was_looked_at_is_not() {
         let mut own = Inputs { rustc: Some("1.95.0".to_owned()), ..full() };
         own.advisory_db.as_mut().unwrap().commit = Some("ab".repeat(20));

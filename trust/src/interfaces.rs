@@ -146,6 +146,30 @@ mod tests {
     }
 
     #[test]
+    fn each_interface_needs_its_own_permission() {
+        let table = [
+            ("orch:log/log@0.1.0", Need::Log),
+            ("orch:settings/settings@0.1.0", Need::Settings),
+            ("orch:kv/kv@0.1.0", Need::Kv),
+            ("orch:tasks/tasks@0.1.0", Need::Tasks),
+            ("orch:files/files@0.1.0", Need::Files),
+            ("orch:process/process@0.1.0", Need::Process),
+            ("orch:findings/findings@0.1.0", Need::Findings),
+            ("orch:metrics/metrics@0.1.0", Need::Metrics),
+            ("wasi:clocks/monotonic-clock@0.2.6", Need::WasiClocks),
+            ("wasi:clocks/wall-clock@0.2.6", Need::WasiClocks),
+            ("wasi:random/random@0.2.6", Need::WasiRandom),
+            ("wasi:http/types@0.2.6", Need::WasiHttpTypes),
+            ("wasi:io/poll@0.2.6", Need::WasiIo),
+            ("wasi:io/error@0.2.6", Need::WasiIo),
+            ("wasi:io/streams@0.2.6", Need::WasiIo),
+        ];
+        for (name, need) in table {
+            assert_eq!(import_rule(name), ImportRule::Needs(need), "{name}");
+        }
+    }
+
+    #[test]
     fn each_role_has_one_export() {
         assert!(is_export_of(Role::Executor, "orch:executor/executor@0.1.0"));
         assert!(!is_export_of(Role::Executor, "orch:executor/executor@0.1.1"));
