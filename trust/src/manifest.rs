@@ -307,6 +307,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn limits_meet_field_by_field() {
+        let low = Limits { memory_mib: 1, busy_ms: 2, wall_ms: 3, output_kib: 4, host_calls: 5, log_kib: 6 };
+        assert_eq!(low.at_most(Limits::CEILING), low);
+        assert_eq!(Limits::CEILING.at_most(low), low);
+        let mixed = Limits { memory_mib: 9, host_calls: 9, ..low };
+        assert_eq!(
+            mixed.at_most(Limits { busy_ms: 0, host_calls: 1, ..mixed }),
+            Limits { busy_ms: 0, host_calls: 1, ..mixed }
+        );
+    }
+
+    #[test]
     fn reads_a_manifest_and_writes_it_back() {
         let manifest = Manifest::parse(example().to_string().as_bytes()).unwrap();
         assert_eq!(manifest.id.as_str(), "acme/summarise");
