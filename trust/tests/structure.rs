@@ -292,3 +292,30 @@ fn json_is_32_levels_deep_at_most_in_objects_too() {
         "{error}"
     );
 }
+
+#[test]
+fn a_package_names_its_files_its_documents_and_its_envelopes() {
+    let (files, _) = Make::good().build();
+    let package = PackageBytes::new(files.clone()).unwrap();
+    let names = |found: &mut dyn Iterator<Item = (&str, &[u8])>| -> Vec<String> {
+        found
+            .map(|(name, bytes)| {
+                assert_eq!(bytes, &*files[name], "{name}");
+                name.to_owned()
+            })
+            .collect()
+    };
+    let all: Vec<String> = files.keys().cloned().collect();
+    let (envelopes, others): (Vec<String>, Vec<String>) =
+        all.iter().cloned().partition(|name| name.ends_with(".dsse.json"));
+    assert_eq!(names(&mut package.files()), all);
+    assert_eq!(package.list().map(|(name, ..)| name.to_owned()).collect::<Vec<_>>(), all);
+    // What people wrote and tools made of it: neither the code nor what is signed.
+    let documents: Vec<String> = others.iter().filter(|name| *name != "component.wasm").cloned().collect();
+    assert!(documents.len() >= 2 && documents.len() + 1 == others.len(), "{documents:?}");
+    assert_eq!(names(&mut package.documents()), documents);
+    let certificates = names(&mut package.certificates());
+    assert_eq!(certificates.len(), 1);
+    assert_eq!(envelopes, [&certificates[..], &["release.dsse.json".to_owned()]].concat());
+    assert_eq!(package.delegations().count(), 0);
+}
