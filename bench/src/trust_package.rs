@@ -45,7 +45,9 @@ pub(crate) struct Signed {
 pub(crate) fn make(of: &Path, bytes: usize, folder: &Path) -> anyhow::Result<Signed> {
     let reference = package::read(of).with_context(|| format!("cannot read `{}`", of.display()))?;
     let component = enlarged(&reference.component(), bytes)?;
-    let sbom = reference.sbom().to_vec();
+    // The bill says of which bytes it is.
+    let [old, new] = [&*reference.component(), &*component].map(|bytes| Sha256Digest::of(bytes).to_string());
+    let sbom = std::str::from_utf8(reference.sbom())?.replace(&old, &new).into_bytes();
     let mut manifest: Value = serde_json::from_slice(reference.manifest())?;
     let entry = |path: &str, role: &str, bytes: &[u8]| json!({ "path": path, "role": role, "size": bytes.len(), "sha256": Sha256Digest::of(bytes) });
     let files = json!({ "files": [entry("component.wasm", "component", &component), entry("sbom.cdx.json", "sbom", &sbom)] });
