@@ -93,6 +93,11 @@ fn require_programs() -> anyhow::Result<()> {
 fn make_project(root: &Path, project: &Path) -> anyhow::Result<()> {
     if project.exists() {
         fs::remove_dir_all(project).context("cannot remove the project of an earlier demo")?;
+        // Its runs go with it: the operator's folder would miss them.
+        let heads = root.join("target/demo/config/heads");
+        if heads.exists() {
+            fs::remove_dir_all(heads).context("cannot remove the heads of an earlier demo")?;
+        }
     }
     copy(&root.join("xtask/demo/project"), project)?;
     fs::rename(project.join("gitignore"), project.join(".gitignore")).context("cannot name `.gitignore`")?;
