@@ -1,6 +1,7 @@
 //! `manifest.json`.
 
 use orch_trust::manifest::{FileRole, Limits, Manifest, Role};
+use orch_trust::permission::Side;
 
 use crate::package::good;
 
@@ -15,7 +16,7 @@ pub(crate) fn manifest(bytes: &[u8]) -> bool {
     assert!((1..=most.wall_ms).contains(&limits.wall_ms));
     assert!((1..=most.output_kib).contains(&limits.output_kib));
     assert!((1..=most.host_calls).contains(&limits.host_calls) && limits.log_kib <= most.log_kib);
-    manifest.permissions.check_form().expect("permissions are well formed");
+    manifest.permissions.check_form(Side::Asking).expect("permissions are well formed");
     for part in [manifest.id.namespace(), manifest.id.name(), &manifest.version.to_string()] {
         assert!(
             !part.is_empty() && part != "." && part != ".." && !part.contains(['/', '\\', '\0']),

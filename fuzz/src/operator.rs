@@ -7,6 +7,7 @@ use orch_trust::digest::Sha256Digest;
 use orch_trust::key::SecretKey;
 use orch_trust::lock::Lock;
 use orch_trust::name::PluginId;
+use orch_trust::permission::Side;
 use orch_trust::policy::{Deny, Policy, entry_for};
 
 use crate::package::{NOW, good};
@@ -18,7 +19,7 @@ pub(crate) fn policy(bytes: &[u8]) -> bool {
     let unnamed = PluginId::parse("nobody/here").unwrap();
     for id in policy.plugins.keys().chain([&unnamed, &good().manifest.id]) {
         let (allowed, _) = policy.allowed(id);
-        allowed.check_form().expect("what is allowed is well formed");
+        allowed.check_form(Side::Allowing).expect("what is allowed is well formed");
         assert!(allowed.process.iter().all(|process| !process.programs.contains(&"*".to_owned())));
         let entry = Policy::parse(&entry_for(id, allowed)).expect("our own entry is read");
         assert_eq!(entry.allowed(id).0, allowed);

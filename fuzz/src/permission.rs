@@ -3,7 +3,7 @@
 use globset::GlobBuilder;
 use orch_trust::approval::Approval;
 use orch_trust::grant::{Bounds, Grant};
-use orch_trust::permission::Permissions;
+use orch_trust::permission::{Permissions, Side};
 use orch_trust::policy::{Allowance, Policy};
 use orch_trust::strict_json;
 
@@ -32,7 +32,7 @@ const PATHS: [&str; 12] = [
 /// contains the other, so do the globs that the host makes of them.
 pub(crate) fn permissions(bytes: &[u8]) -> bool {
     let Some([inner, outer]) = read_lines(bytes) else { return false };
-    if inner.check_form().is_err() || outer.check_form().is_err() {
+    if inner.check_form(Side::Bounding).is_err() || outer.check_form(Side::Bounding).is_err() {
         return false;
     }
     for one in [&inner, &outer] {
@@ -46,7 +46,7 @@ pub(crate) fn permissions(bytes: &[u8]) -> bool {
     }
     let common = outer.narrowed(&inner);
     common.within(&outer).expect("what is left lies within what was there");
-    common.check_form().unwrap_or_else(|error| assert_eq!(error.expected, "at most 64 entries"));
+    common.check_form(Side::Bounding).unwrap_or_else(|error| assert_eq!(error.expected, "at most 64 entries"));
     if inner.within(&outer).is_ok() {
         if inner.is_effectful() {
             assert!(outer.is_effectful(), "an effect came from nowhere");
@@ -88,7 +88,7 @@ fn read_lines<const N: usize>(bytes: &[u8]) -> Option<[Permissions; N]> {
 pub(crate) fn grant(bytes: &[u8]) -> bool {
     let Some([ask, maximum, allow, approved, narrow]) = read_lines(bytes) else { return false };
     // What a manifest, a publisher's file and a policy may hold at all.
-    if maximum.check_form().is_err() || allow.check_form().is_err() || approved.check_form().is_err() {
+    if maximum.check_form(Side::Bounding).is_err() || allow.check_form(Side::Bounding).is_err() || approved.check_form(Side::Bounding).is_err() {
         return false;
     }
     let id = good().manifest.id.clone();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::key::{KeyError, KeyId, PublicKey};
 use crate::manifest::Role;
 use crate::name::PluginId;
-use crate::permission::{PermissionForm, Permissions};
+use crate::permission::{PermissionForm, Permissions, Side};
 use crate::root::document::NamespaceText;
 use crate::threshold::RoleKey;
 use crate::time::UnixSeconds;
@@ -109,7 +109,7 @@ impl Publisher {
         }
         if let Some(maximum) = &read.max_permissions {
             let wrong = |error: PermissionForm| AuthorityError::Malformed { message: error.to_string() };
-            maximum.check_form().map_err(wrong)?;
+            maximum.check_form(Side::Bounding).map_err(wrong)?;
         }
         let key = PublicKey::from_base64(&read.key).map_err(AuthorityError::Key)?;
         Ok(Self {

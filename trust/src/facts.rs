@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 use wasmparser::{ComponentExternName, ComponentTypeRef, Encoding, Parser, Payload};
 
-use crate::interfaces::{ImportRule, Need, import_rule, is_export_of};
+use crate::interfaces::{ImportRule, import_rule, is_export_of, missing};
 use crate::manifest::{Manifest, Role};
 use crate::package::PackageBytes;
 use crate::refusal::Refusal;
@@ -225,43 +225,22 @@ impl Facts {
         Ok(facts)
     }
 
-    /// Permissions that the imports need, sorted, each once.
-    ///
-    /// # Errors
-    /// `ImportUnknown`.
-    pub fn needs(&self) -> Result<Vec<Need>, Refusal> {
-        let mut needs = Vec::new();
-        for import in &self.imports {
-            match import_rule(import) {
-                ImportRule::Free => {}
-                ImportRule::Needs(need) => needs.push(need),
-                ImportRule::Unknown => return Err(Refusal::ImportUnknown { import: shown(import) }),
-            }
-        }
-        needs.sort_unstable();
-        needs.dedup();
-        Ok(needs)
-    }
-
     /// Succeeds if the manifest asks for every permission that an import needs, and components inside import nothing
     /// that no host offers. What those import comes from the outermost imports or from within.
     ///
     /// # Errors
     /// `ImportUnknown`, `ImportUndeclared`.
     pub fn check_imports(&self, manifest: &Manifest) -> Result<(), Refusal> {
-        self.needs()?;
-        if let Some(import) = self.inner_imports.iter().find(|name| import_rule(name) == ImportRule::Unknown)
-        {
+        let unknown = |name: &&String| import_rule(name) == ImportRule::Unknown;
+        if let Some(import) = self.imports.iter().chain(&self.inner_imports).find(unknown) {
             return Err(Refusal::ImportUnknown { import: shown(import) });
         }
-        for import in &self.imports {
-            if let ImportRule::Needs(need) = import_rule(import)
-                && !need.is_in(&manifest.permissions)
-            {
-                return Err(Refusal::ImportUndeclared { import: import.clone(), permission: need.as_str() });
+        match missing(&self.imports, &manifest.permissions) {
+            Some((import, need)) => {
+                Err(Refusal::ImportUndeclared { import: import.to_owned(), permission: need.permission })
             }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Succeeds if each role's export is there.

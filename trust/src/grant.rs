@@ -7,9 +7,7 @@
 
 use crate::approval::Approval;
 use crate::name::PluginId;
-use crate::permission::meet::both;
-use crate::permission::within::covers_any;
-use crate::permission::{ANY, Permissions, ProcessPermission};
+use crate::permission::{Permissions, Side};
 use crate::policy::{Policy, entry_for};
 use crate::refusal::Refusal;
 
@@ -40,13 +38,9 @@ impl Grant {
     /// `ManifestPermission`, `PermissionAboveMaximum`, `PermissionNotAllowed`, `ApprovalMissing`, `ApprovalExceeded`,
     /// `NarrowMalformed`.
     pub fn intersect(id: &PluginId, ask: &Permissions, bounds: Bounds<'_>) -> Result<Self, Refusal> {
-        ask.check_form().map_err(|source| Refusal::ManifestPermission { source })?;
+        ask.check_form(Side::Bounding).map_err(|source| Refusal::ManifestPermission { source })?;
         let (allowed, table) = bounds.policy.allowed(id);
-        let mut granted = ask.clone();
-        if let (Some(process), Some(operators)) = (&mut granted.process, &allowed.process) {
-            let maximum = bounds.maximum.and_then(|maximum| maximum.process.as_ref());
-            name_programs(process, operators, maximum);
-        }
+        let mut granted = ask.named(allowed, bounds.maximum);
         if let Some(maximum) = bounds.maximum {
             granted
                 .within(maximum)
@@ -67,7 +61,9 @@ impl Grant {
         })?;
         if let Some(narrow) = bounds.narrow {
             // A workspace is not trusted: a text with a second meaning, like `..`, must not get into a grant.
-            narrow.check_form().map_err(|source| Refusal::NarrowMalformed { id: id.clone(), source })?;
+            narrow
+                .check_form(Side::Bounding)
+                .map_err(|source| Refusal::NarrowMalformed { id: id.clone(), source })?;
             granted = granted.narrowed(narrow);
         }
         Ok(Self { permissions: granted })
@@ -83,31 +79,14 @@ impl Grant {
     }
 }
 
-/// Puts the operator's programs, as far as the maximum has them, in the place of `*`.
-fn name_programs(
-    process: &mut ProcessPermission,
-    operators: &ProcessPermission,
-    maximum: Option<&ProcessPermission>,
-) {
-    if !process.programs.iter().any(|program| program == ANY) {
-        return;
-    }
-    let named = match maximum {
-        Some(maximum) => both(&operators.programs, &maximum.programs, covers_any),
-        None => operators.programs.clone(),
-    };
-    process.programs.extend(named);
-    process.programs.retain(|program| program != ANY);
-    process.programs.sort();
-    process.programs.dedup();
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::permission::{FilesPermission, KvPermission, Plain, TasksPermission};
+    use crate::permission::{
+        ANY, FilesPermission, KvPermission, LogPermission, ProcessPermission, TasksPermission,
+    };
     use crate::policy::Allowance;
     use crate::time::UnixSeconds;
 
@@ -125,7 +104,7 @@ mod tests {
             prop::option::of((some(&["sh", "git", "*"]), some(&["HOME"]), any::<bool>())),
         )
             .prop_map(|(log, kv, tasks, files, process)| Permissions {
-                log: log.then_some(Plain {}),
+                log: log.then_some(LogPermission {}),
                 kv: kv.map(|(labels, bytes)| KvPermission { labels, bytes }),
                 tasks: tasks.map(|(read, add, kinds)| TasksPermission { read, add, kinds }),
                 files: files.map(|(read, write)| FilesPermission { read, write }),

@@ -2,104 +2,69 @@
 //!
 //! In -> out: name of an import or export -> [`ImportRule`], the export of a [`Role`].
 //! Invariant: `orch:*` names are exact, because an engine's linker falls back to compatible versions; `wasi:*` is any
-//! 0.2.x up to the engine's; a name that is not in the table is refused.
-//! Not here: the interfaces themselves (`wit/`).
+//! 0.2.x up to the engine's; a name that is no domain's is refused.
+//! Not here: whose interface it is (each domain's file under `permission/`), the interfaces themselves (`wit/`).
 
 use crate::manifest::Role;
-use crate::permission::Permissions;
+use crate::permission::{DomainName, Permissions};
 
 /// The newest patch of WASI 0.2 that the engine offers.
 pub const WASI_PATCH_MAX: u32 = 12;
+
+/// The name of an import, as a component writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Import<'a>(pub &'a str);
+
+impl<'a> Import<'a> {
+    /// True of this very name.
+    pub fn is(self, name: &str) -> bool {
+        self.0 == name
+    }
+
+    /// `clocks/wall-clock` of `wasi:clocks/wall-clock@0.2.12`, if the version is one of ours.
+    pub fn wasi(self) -> Option<&'a str> {
+        wasi_interface(self.0)
+    }
+}
 
 /// What an import needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportRule {
     /// Types only: always there.
     Free,
-    /// The permission of this name.
+    /// A permission.
     Needs(Need),
-    /// Not in the table.
+    /// No domain's.
     Unknown,
 }
 
 /// A permission, by its place in the grammar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Need {
-    Log,
-    Settings,
-    Kv,
-    Tasks,
-    Files,
-    Process,
-    Findings,
-    Metrics,
-    WasiClocks,
-    WasiRandom,
-    WasiHttpTypes,
-    /// `wasi:io`, which each of the other WASI permissions pulls in.
-    WasiIo,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Whose interface the import is.
+    pub domain: DomainName,
+    /// As a manifest writes it: `kv`, `wasi.clocks`.
+    pub permission: &'static str,
 }
 
-impl Need {
-    /// As a manifest writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Log => "log",
-            Self::Settings => "settings",
-            Self::Kv => "kv",
-            Self::Tasks => "tasks",
-            Self::Files => "files",
-            Self::Process => "process",
-            Self::Findings => "findings",
-            Self::Metrics => "metrics",
-            Self::WasiClocks => "wasi.clocks",
-            Self::WasiRandom => "wasi.random",
-            Self::WasiHttpTypes => "wasi.http_types",
-            Self::WasiIo => "wasi",
-        }
-    }
-
-    /// True if these permissions open it.
-    pub fn is_in(self, permissions: &Permissions) -> bool {
-        let wasi = permissions.wasi.clone().unwrap_or_default();
-        match self {
-            Self::Log => permissions.log.is_some(),
-            Self::Settings => permissions.settings.is_some(),
-            Self::Kv => permissions.kv.is_some(),
-            Self::Tasks => permissions.tasks.is_some(),
-            Self::Files => permissions.files.is_some(),
-            Self::Process => permissions.process.is_some(),
-            Self::Findings => permissions.findings.is_some(),
-            Self::Metrics => permissions.metrics.is_some(),
-            Self::WasiClocks => wasi.clocks || wasi.http_types,
-            Self::WasiRandom => wasi.random,
-            Self::WasiHttpTypes => wasi.http_types,
-            Self::WasiIo => wasi.clocks || wasi.http_types,
-        }
-    }
-}
-
-/// The table.
+/// What the import of that name needs.
 pub fn import_rule(name: &str) -> ImportRule {
-    let need = match name {
-        "orch:types/types@0.1.0" => return ImportRule::Free,
-        "orch:log/log@0.1.0" => Need::Log,
-        "orch:settings/settings@0.1.0" => Need::Settings,
-        "orch:kv/kv@0.1.0" => Need::Kv,
-        "orch:tasks/tasks@0.1.0" => Need::Tasks,
-        "orch:files/files@0.1.0" => Need::Files,
-        "orch:process/process@0.1.0" => Need::Process,
-        "orch:findings/findings@0.1.0" => Need::Findings,
-        "orch:metrics/metrics@0.1.0" => Need::Metrics,
-        other => match wasi_interface(other) {
-            Some("clocks/monotonic-clock" | "clocks/wall-clock") => Need::WasiClocks,
-            Some("random/random") => Need::WasiRandom,
-            Some("http/types") => Need::WasiHttpTypes,
-            Some("io/poll" | "io/error" | "io/streams") => Need::WasiIo,
-            _ => return ImportRule::Unknown,
-        },
-    };
-    ImportRule::Needs(need)
+    match DomainName::of_import(Import(name)) {
+        Some((domain, permission)) => ImportRule::Needs(Need { domain, permission }),
+        None if name == "orch:types/types@0.1.0" => ImportRule::Free,
+        None => ImportRule::Unknown,
+    }
+}
+
+/// The permission that one of these imports needs and `permissions` do not open, with that import.
+pub fn missing<'a>(
+    imports: impl IntoIterator<Item = &'a String>,
+    permissions: &Permissions,
+) -> Option<(&'a str, Need)> {
+    imports.into_iter().find_map(|import| match import_rule(import) {
+        ImportRule::Needs(need) if !permissions.open(Import(import)) => Some((import.as_str(), need)),
+        _ => None,
+    })
 }
 
 /// `clocks/wall-clock` of `wasi:clocks/wall-clock@0.2.12`, if the version is one of ours.
@@ -148,24 +113,24 @@ mod tests {
     #[test]
     fn each_interface_needs_its_own_permission() {
         let table = [
-            ("orch:log/log@0.1.0", Need::Log),
-            ("orch:settings/settings@0.1.0", Need::Settings),
-            ("orch:kv/kv@0.1.0", Need::Kv),
-            ("orch:tasks/tasks@0.1.0", Need::Tasks),
-            ("orch:files/files@0.1.0", Need::Files),
-            ("orch:process/process@0.1.0", Need::Process),
-            ("orch:findings/findings@0.1.0", Need::Findings),
-            ("orch:metrics/metrics@0.1.0", Need::Metrics),
-            ("wasi:clocks/monotonic-clock@0.2.6", Need::WasiClocks),
-            ("wasi:clocks/wall-clock@0.2.6", Need::WasiClocks),
-            ("wasi:random/random@0.2.6", Need::WasiRandom),
-            ("wasi:http/types@0.2.6", Need::WasiHttpTypes),
-            ("wasi:io/poll@0.2.6", Need::WasiIo),
-            ("wasi:io/error@0.2.6", Need::WasiIo),
-            ("wasi:io/streams@0.2.6", Need::WasiIo),
+            ("orch:log/log@0.1.0", DomainName::Log, "log"),
+            ("orch:settings/settings@0.1.0", DomainName::Settings, "settings"),
+            ("orch:kv/kv@0.1.0", DomainName::Kv, "kv"),
+            ("orch:tasks/tasks@0.1.0", DomainName::Tasks, "tasks"),
+            ("orch:files/files@0.1.0", DomainName::Files, "files"),
+            ("orch:process/process@0.1.0", DomainName::Process, "process"),
+            ("orch:findings/findings@0.1.0", DomainName::Findings, "findings"),
+            ("orch:metrics/metrics@0.1.0", DomainName::Metrics, "metrics"),
+            ("wasi:clocks/monotonic-clock@0.2.6", DomainName::Wasi, "wasi.clocks"),
+            ("wasi:clocks/wall-clock@0.2.6", DomainName::Wasi, "wasi.clocks"),
+            ("wasi:random/random@0.2.6", DomainName::Wasi, "wasi.random"),
+            ("wasi:http/types@0.2.6", DomainName::Wasi, "wasi.http_types"),
+            ("wasi:io/poll@0.2.6", DomainName::Wasi, "wasi"),
+            ("wasi:io/error@0.2.6", DomainName::Wasi, "wasi"),
+            ("wasi:io/streams@0.2.6", DomainName::Wasi, "wasi"),
         ];
-        for (name, need) in table {
-            assert_eq!(import_rule(name), ImportRule::Needs(need), "{name}");
+        for (name, domain, permission) in table {
+            assert_eq!(import_rule(name), ImportRule::Needs(Need { domain, permission }), "{name}");
         }
     }
 

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
 use crate::name::PluginId;
-use crate::permission::{Permissions, is_name};
+use crate::permission::text::is_name;
+use crate::permission::{PermissionForm, Permissions, Side};
 use crate::refusal::Refusal;
 use crate::strict_json::{self, JsonError};
 
@@ -234,12 +235,11 @@ impl Manifest {
         if !self.host.api.matches(&host) {
             return Err(Refusal::HostApi { wanted: self.host.api.to_string(), found: HOST_API });
         }
-        self.permissions.check_form().map_err(|source| Refusal::ManifestPermission { source })?;
-        if self.permissions.kv.iter().flat_map(|kv| &kv.labels).any(|label| label.contains('*')) {
-            return wrong("permissions.kv.labels", "*".to_owned(), "labels without `*`");
-        }
-        if self.permissions.tasks.iter().flat_map(|tasks| &tasks.kinds).any(|kind| kind == "*") {
-            return wrong("permissions.tasks.kinds", "*".to_owned(), "kinds without `*`");
+        self.permissions
+            .check_form(Side::Bounding)
+            .map_err(|source| Refusal::ManifestPermission { source })?;
+        if let Err(PermissionForm { path, found, expected }) = self.permissions.check_form(Side::Asking) {
+            return wrong(path, found, expected);
         }
         let count = |role: FileRole| self.integrity.files.iter().filter(|file| file.role == role).count();
         if count(FileRole::Component) != 1 || count(FileRole::Sbom) != 1 {

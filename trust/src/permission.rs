@@ -1,217 +1,270 @@
 //! The permission grammar: one shape for a manifest, a namespace's maximum, a policy and error text.
 //!
-//! In -> out: JSON or TOML -> [`Permissions`].
+//! In -> out: JSON or TOML -> [`Permissions`]; the name of an import -> which domain's it is, and what opens it.
 //! Units: bytes, entries; an absent field asks for nothing.
-//! Invariant: unknown fields are refused everywhere.
-//! Not here: the form of each entry (`permission/form.rs`), what contains what (`within.rs`), what two have in common
-//! (`meet.rs`), what an operator allows (`policy.rs`), the intersection (`grant.rs`), enforcement
-//! (`orch-host`'s `capability`).
+//! Invariant: everything that is true of one domain stands in its file; [`Domain`] has no security-relevant method
+//! with a default, and the list at the end of this file ties them: what is not in it is unknown everywhere.
+//! Not here: rules of single fields (`permission/rule.rs`), forms of texts (`permission/text.rs`), what an operator
+//! allows (`policy.rs`), the intersection (`grant.rs`), enforcement (`orch-host`'s `capability`).
 
-mod form;
-pub(crate) mod meet;
-pub(crate) mod within;
+mod files;
+mod findings;
+mod http;
+mod kv;
+mod log;
+mod metrics;
+mod process;
+mod rule;
+mod secrets;
+mod settings;
+mod tasks;
+pub(crate) mod text;
+mod wasi;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use form::PermissionForm;
-pub(crate) use form::is_name;
-pub use within::PermissionExcess;
+use crate::interfaces::Import;
+use crate::manifest::Role;
 
-/// What one plugin asks for, or what somebody allows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Permissions {
-    /// Lines in the host's log: `orch:log`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub log: Option<Plain>,
-    /// The plugin's settings: `orch:settings`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settings: Option<Plain>,
-    /// Labelled byte stores: `orch:kv`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kv: Option<KvPermission>,
-    /// The run's tasks: `orch:tasks`; also bounds what a reflector or auditor returns.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tasks: Option<TasksPermission>,
-    /// Files inside the workspace: `orch:files`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub files: Option<FilesPermission>,
-    /// Programs of the host: `orch:process`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub process: Option<ProcessPermission>,
-    /// Findings besides those a verifier returns: `orch:findings`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub findings: Option<Plain>,
-    /// Measured values: `orch:metrics`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metrics: Option<Plain>,
-    /// Outgoing HTTP: `wasi:http/outgoing-handler`. No host offers it yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub http: Option<HttpPermission>,
-    /// Opaque secrets, filled in at egress. No host offers it yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secrets: Option<SecretsPermission>,
-    /// Interfaces of WASI 0.2.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub wasi: Option<WasiPermission>,
-}
-
-/// A permission that is there or not: `{}`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Plain {}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct KvPermission {
-    /// Names of buckets, 1..=64 of `[a-z0-9-]`; a trailing `*` covers every continuation (not in manifests).
-    pub labels: Vec<String>,
-    /// For all labels together: keys and values.
-    pub bytes: u64,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TasksPermission {
-    /// May read the run's tasks.
-    #[serde(default)]
-    pub read: bool,
-    /// How many tasks one call may ask for.
-    #[serde(default)]
-    pub add: u32,
-    /// Of which kinds; `*` is every kind (not in manifests).
-    #[serde(default)]
-    pub kinds: Vec<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FilesPermission {
-    /// Globs relative to the workspace: `*` and `?` inside one part, `**` alone in a part across parts.
-    #[serde(default)]
-    pub read: Vec<String>,
-    #[serde(default)]
-    pub write: Vec<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProcessPermission {
-    /// Names without `/`, resolved once along the host's `PATH`, or absolute paths. In a manifest `*` stands for
-    /// "the programs that the operator names".
-    pub programs: Vec<String>,
-    /// Environment variables handed on, exact names.
-    #[serde(default)]
-    pub env: Vec<String>,
-    /// Asked for and recorded; enforced only by an operating-system sandbox.
-    #[serde(default)]
-    pub network: bool,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct HttpPermission {
-    /// `host:port`; `*.` in front covers exactly one label.
-    pub hosts: Vec<String>,
-    pub methods: Vec<String>,
-    /// Prefixes.
-    pub paths: Vec<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SecretsPermission {
-    #[serde(rename = "use")]
-    pub uses: Vec<SecretUse>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SecretUse {
-    pub name: String,
-    pub host: String,
-}
-
-/// Which of WASI 0.2, each with what it pulls in.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct WasiPermission {
-    /// `wasi:clocks/monotonic-clock`, `wasi:clocks/wall-clock`, with `wasi:io/poll`.
-    #[serde(default)]
-    pub clocks: bool,
-    /// `wasi:random/random`.
-    #[serde(default)]
-    pub random: bool,
-    /// `wasi:http/types` with `wasi:io`, for the role `service`: answering, not asking.
-    #[serde(default)]
-    pub http_types: bool,
-}
+pub use files::FilesPermission;
+pub use findings::FindingsPermission;
+pub use http::HttpPermission;
+pub use kv::KvPermission;
+pub use log::LogPermission;
+pub use metrics::MetricsPermission;
+pub use process::ProcessPermission;
+pub use rule::{PermissionExcess, PermissionForm, Side};
+pub use secrets::{SecretUse, SecretsPermission};
+pub use settings::SettingsPermission;
+pub use tasks::TasksPermission;
+pub use wasi::WasiPermission;
 
 /// Stands for everything of its kind where the grammar allows it.
 pub const ANY: &str = "*";
 
-impl Permissions {
-    /// True if something here reaches beyond the host's own store.
-    pub fn is_effectful(&self) -> bool {
-        self.process.is_some()
-            || self.http.is_some()
-            || self.secrets.is_some()
-            || self.files.as_ref().is_some_and(|files| !files.write.is_empty())
-    }
+/// What a permission can do beyond the host's own store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// Nothing: what it writes is kept with a good answer or vanishes.
+    None,
+    /// It uses something up: tokens, money. Done twice it costs twice and changes nothing.
+    Spending,
+    /// It changes something outside. An attempt that ends after it without an answer is in doubt.
+    Changing,
+}
 
-    /// One line for each permission, for people.
-    pub fn lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        let mut say = |there: bool, line: String| {
-            if there {
-                lines.push(line);
-            }
-        };
-        say(self.log.is_some(), "log: write lines into the host's log".to_owned());
-        say(self.settings.is_some(), "settings: read its settings".to_owned());
-        say(self.findings.is_some(), "findings: report findings".to_owned());
-        say(self.metrics.is_some(), "metrics: record measured values".to_owned());
-        if let Some(kv) = &self.kv {
-            say(true, format!("kv: keep up to {} bytes under {}", kv.bytes, kv.labels.join(", ")));
+/// Everything that is true of one permission, with the interfaces that belong to it.
+///
+/// The methods of the second group come from `fields!`, which destructures the type: a field without a rule does not
+/// compile. Nor does a domain that leaves one out, say whether it has effects:
+///
+/// ```compile_fail,E0046
+/// use orch_trust::interfaces::Import;
+/// use orch_trust::manifest::Role;
+/// use orch_trust::permission::{Domain, Effect, PermissionExcess, PermissionForm, Side};
+/// # #[derive(Clone, Default, PartialEq)]
+/// struct Mail {}
+/// impl Domain for Mail {
+///     const NAME: &'static str = "mail";
+///     fn interface(_: Import<'_>) -> Option<&'static str> { None }
+///     fn opens(&self, _: Import<'_>) -> bool { false }
+///     fn is_for(_: Role) -> bool { true }
+///     fn beyond_nothing(&self) -> Result<(), PermissionExcess> { Ok(()) }
+///     fn lines(&self) -> Vec<String> { Vec::new() }
+///     fn check_form(&self, _: Side) -> Result<(), PermissionForm> { Ok(()) }
+///     fn check_within(&self, _: &Self) -> Result<(), PermissionExcess> { Ok(()) }
+///     fn narrow(&mut self, _: &Self) {}
+///     fn name_programs(&mut self, _: &Self, _: Option<&Self>) {}
+///     fn less(&self) -> Vec<(&'static str, Self)> { Vec::new() }
+/// }
+/// ```
+pub trait Domain: Clone + Default + PartialEq {
+    /// As a manifest writes it.
+    const NAME: &'static str;
+
+    /// The permission, as a manifest writes it, that an import of this domain's own needs; `None`: not its own.
+    fn interface(import: Import<'_>) -> Option<&'static str>;
+    /// True if this permission opens that import, whosever it is.
+    fn opens(&self, import: Import<'_>) -> bool;
+    /// True if plugins of that role may import its interfaces.
+    fn is_for(role: Role) -> bool;
+    /// What it can do beyond the host's own store.
+    fn effect(&self) -> Effect;
+    /// Succeeds if nothing is asked for. Where the bound lacks the whole domain.
+    fn beyond_nothing(&self) -> Result<(), PermissionExcess>;
+    /// For people: each thing that it allows.
+    fn lines(&self) -> Vec<String>;
+
+    /// Succeeds if every field has the form that it has on that side.
+    fn check_form(&self, side: Side) -> Result<(), PermissionForm>;
+    /// Succeeds if every part of it lies in `outer`.
+    fn check_within(&self, outer: &Self) -> Result<(), PermissionExcess>;
+    /// Cuts it down to what `to` has too.
+    fn narrow(&mut self, to: &Self);
+    /// Puts what the operator names, as far as the maximum has it, in the place of what stands for that.
+    fn name_programs(&mut self, operators: &Self, maximum: Option<&Self>);
+    /// Everything that is less by one field, with the field's path: what a permission probe tries.
+    fn less(&self) -> Vec<(&'static str, Self)>;
+
+    /// Which of its permissions no import of these uses, as a manifest writes them.
+    fn unused(&self, imports: &[Import<'_>]) -> Vec<&'static str> {
+        match imports.iter().any(|import| Self::interface(*import).is_some()) {
+            true => Vec::new(),
+            false => vec![Self::NAME],
         }
-        if let Some(tasks) = &self.tasks {
-            say(tasks.read, "tasks: read the run's tasks".to_owned());
-            say(
-                tasks.add > 0,
-                format!("tasks: ask for up to {} tasks a call of kind {}", tasks.add, tasks.kinds.join(", ")),
-            );
-        }
-        if let Some(files) = &self.files {
-            say(!files.read.is_empty(), format!("files: read {}", files.read.join(", ")));
-            say(!files.write.is_empty(), format!("files: WRITE {}", files.write.join(", ")));
-        }
-        if let Some(process) = &self.process {
-            say(true, format!("process: RUN {}", process.programs.join(", ")));
-            say(!process.env.is_empty(), format!("process: hand on {}", process.env.join(", ")));
-            say(process.network, "process: use the network (not enforced)".to_owned());
-        }
-        if let Some(http) = &self.http {
-            say(
-                true,
-                format!(
-                    "http: {} {} {}",
-                    http.methods.join(", "),
-                    http.hosts.join(", "),
-                    http.paths.join(", ")
-                ),
-            );
-        }
-        if let Some(secrets) = &self.secrets {
-            for one in &secrets.uses {
-                say(true, format!("secrets: use {} for {}", one.name, one.host));
-            }
-        }
-        if let Some(wasi) = &self.wasi {
-            say(wasi.clocks, "wasi: read the clocks".to_owned());
-            say(wasi.random, "wasi: random numbers".to_owned());
-            say(wasi.http_types, "wasi: answer HTTP requests".to_owned());
-        }
-        lines
     }
 }
+
+/// The list of domains: [`Permissions`] with a field each, [`DomainName`] with a variant each, and every question to
+/// all of them.
+macro_rules! domains {
+    ($($(#[$about:meta])* $field:ident: $Name:ident($Permission:ty),)+) => {
+        /// What one plugin asks for, or what somebody allows.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct Permissions {
+            $($(#[$about])*
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub $field: Option<$Permission>,)+
+        }
+
+        /// A domain by its place in the list. Who has something to say of each domain matches on it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum DomainName {
+            $($Name,)+
+        }
+
+        impl DomainName {
+            pub const ALL: &'static [Self] = &[$(Self::$Name),+];
+
+            /// As a manifest writes it.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$Name => <$Permission>::NAME,)+
+                }
+            }
+
+            /// True if plugins of that role may import its interfaces.
+            pub fn is_for(self, role: Role) -> bool {
+                match self {
+                    $(Self::$Name => <$Permission>::is_for(role),)+
+                }
+            }
+
+            /// Whose import this is, with the permission that it needs as a manifest writes it.
+            pub(crate) fn of_import(import: Import<'_>) -> Option<(Self, &'static str)> {
+                $(if let Some(permission) = <$Permission>::interface(import) {
+                    return Some((Self::$Name, permission));
+                })+
+                None
+            }
+        }
+
+        impl Permissions {
+            /// Succeeds if every field has the grammar's form for that side.
+            pub fn check_form(&self, side: Side) -> Result<(), PermissionForm> {
+                $(if let Some(found) = &self.$field {
+                    found.check_form(side)?;
+                })+
+                Ok(())
+            }
+
+            /// Succeeds if everything here is also in `outer`.
+            ///
+            /// # Errors
+            /// The first permission that is not.
+            pub fn within(&self, outer: &Self) -> Result<(), PermissionExcess> {
+                $(match (&self.$field, &outer.$field) {
+                    (None, _) => {}
+                    (Some(asked), Some(bound)) => asked.check_within(bound)?,
+                    (Some(asked), None) => asked.beyond_nothing()?,
+                })+
+                Ok(())
+            }
+
+            /// What is left when `narrow` is applied: a permission that it names is cut down to what both have, one
+            /// that it does not name stays. Both are well formed.
+            pub fn narrowed(&self, narrow: &Self) -> Self {
+                let mut kept = self.clone();
+                $(if let (Some(kept), Some(bound)) = (&mut kept.$field, &narrow.$field) {
+                    kept.narrow(bound);
+                })+
+                kept
+            }
+
+            /// With everything that stands for what the operator names as what `operators` names, and `maximum` too.
+            pub(crate) fn named(&self, operators: &Self, maximum: Option<&Self>) -> Self {
+                let mut named = self.clone();
+                $(if let (Some(named), Some(operators)) = (&mut named.$field, &operators.$field) {
+                    named.name_programs(operators, maximum.and_then(|maximum| maximum.$field.as_ref()));
+                })+
+                named
+            }
+
+            /// True if one of these permissions opens that import.
+            pub fn open(&self, import: Import<'_>) -> bool {
+                false $(|| self.$field.as_ref().is_some_and(|found| found.opens(import)))+
+            }
+
+            /// The most that they can do beyond the host's own store.
+            pub fn effect(&self) -> Effect {
+                Effect::None $(.max(self.$field.as_ref().map_or(Effect::None, Domain::effect)))+
+            }
+
+            /// One line for each permission, for people.
+            pub fn lines(&self) -> Vec<String> {
+                let mut lines = Vec::new();
+                $(lines.extend(self.$field.iter().flat_map(Domain::lines));)+
+                lines
+            }
+
+            /// Everything that is less by one permission or by one field of one, with what was taken away; each once.
+            pub fn less(&self) -> Vec<(&'static str, Self)> {
+                let mut found: Vec<(&'static str, Self)> = Vec::new();
+                $(if let Some(all) = &self.$field {
+                    found.push((<$Permission>::NAME, Self { $field: None, ..self.clone() }));
+                    for (path, less) in all.less() {
+                        found.push((path, Self { $field: Some(less), ..self.clone() }));
+                    }
+                })+
+                found
+            }
+
+            /// Permissions that no import of these uses, as a manifest writes them.
+            pub fn unused(&self, imports: &[Import<'_>]) -> Vec<&'static str> {
+                let mut unused = Vec::new();
+                $(unused.extend(self.$field.iter().flat_map(|found| found.unused(imports)));)+
+                unused
+            }
+        }
+    };
+}
+
+domains! {
+    /// Lines in the host's log: `orch:log`.
+    log: Log(LogPermission),
+    /// The plugin's settings: `orch:settings`.
+    settings: Settings(SettingsPermission),
+    /// Labelled byte stores: `orch:kv`.
+    kv: Kv(KvPermission),
+    /// The run's tasks: `orch:tasks`; also bounds what a reflector or auditor returns.
+    tasks: Tasks(TasksPermission),
+    /// Files inside the workspace: `orch:files`.
+    files: Files(FilesPermission),
+    /// Programs of the host: `orch:process`.
+    process: Process(ProcessPermission),
+    /// Findings besides those a verifier returns: `orch:findings`.
+    findings: Findings(FindingsPermission),
+    /// Measured values: `orch:metrics`.
+    metrics: Metrics(MetricsPermission),
+    /// Outgoing HTTP: `wasi:http/outgoing-handler`. No host offers it yet.
+    http: Http(HttpPermission),
+    /// Opaque secrets, filled in at egress. No host offers it yet.
+    secrets: Secrets(SecretsPermission),
+    /// Interfaces of WASI 0.2.
+    wasi: Wasi(WasiPermission),
+}
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,8 @@ use serde::Deserialize;
 use crate::authority::{AuthorityError, Level, malformed};
 use crate::digest::Sha256Digest;
 use crate::name::PluginId;
-use crate::permission::{ANY, PermissionForm, Permissions, is_name};
+use crate::permission::text::is_name;
+use crate::permission::{PermissionForm, Permissions, ProcessPermission, Side};
 
 /// `policy.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -103,18 +104,7 @@ impl Policy {
         let named = policy.namespaces.values().chain(policy.plugins.values());
         for Allowance { allow } in named.chain([&policy.default]) {
             let wrong = |error: PermissionForm| AuthorityError::Malformed { message: error.to_string() };
-            allow.check_form().map_err(wrong)?;
-            // `*` in a manifest stands for what is named here, so here it would name nothing.
-            if let Some(found) =
-                allow.process.iter().flat_map(|process| &process.programs).find(|name| *name == ANY)
-            {
-                let found = found.clone();
-                return Err(wrong(PermissionForm {
-                    path: "process.programs",
-                    found,
-                    expected: "programs by name",
-                }));
-            }
+            allow.check_form(Side::Allowing).map_err(wrong)?;
         }
         if let Some(found) = policy.tasks.auto.iter().find(|auto| !is_name(&auto.kind)) {
             let message = format!("`tasks.auto` has the kind `{}`", found.kind.escape_default());
@@ -143,12 +133,8 @@ impl Policy {
 /// Lines of a policy that allow a plugin what it asks for and no more. Where it asks for all programs that the
 /// operator names, `PROGRAM` stands for one to be named.
 pub fn entry_for(id: &PluginId, asked: &Permissions) -> String {
-    let mut asked = asked.clone();
-    for program in asked.process.iter_mut().flat_map(|process| &mut process.programs) {
-        if program == ANY {
-            *program = "PROGRAM".to_owned();
-        }
-    }
+    let program = ProcessPermission { programs: vec!["PROGRAM".to_owned()], ..ProcessPermission::default() };
+    let asked = asked.named(&Permissions { process: Some(program), ..Permissions::default() }, None);
     // Texts, numbers and lists of them: there is no value here that TOML lacks.
     let table = toml::Table::try_from(&asked).unwrap_or_default();
     let lines: Vec<String> = table.into_iter().map(|(key, value)| format!("{key} = {value}\n")).collect();

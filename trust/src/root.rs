@@ -16,6 +16,7 @@ use crate::dsse::{self, Envelope};
 use crate::key::{KeyId, PublicKey, SignError, Signer};
 use crate::name::PluginId;
 use crate::period::Period;
+use crate::permission::Side;
 use crate::refusal::Refusal;
 use crate::release::CLOCK_SKEW_SECONDS;
 use crate::threshold::{Quorum, RoleKey, Shortfall, Signed, none_revoked};
@@ -350,7 +351,7 @@ fn check_namespaces(namespaces: &[NamespaceText]) -> Result<(), Refusal> {
             return Err(malformed(format!("`{prefix}` {why}")));
         }
         let wrong = |error| malformed(format!("`maxPermissions` of `{prefix}`: {error}"));
-        entry.max_permissions.check_form().map_err(wrong)?;
+        entry.max_permissions.check_form(Side::Bounding).map_err(wrong)?;
         for job in &entry.jobs {
             check_job(job)?;
         }

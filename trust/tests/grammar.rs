@@ -5,7 +5,7 @@
     reason = "what makes a permission for a test is no test function, so clippy.toml does not let it"
 )]
 
-use orch_trust::permission::Permissions;
+use orch_trust::permission::{Permissions, Side};
 
 fn permissions(json: &str) -> Permissions {
     serde_json::from_str(json).unwrap()
@@ -13,7 +13,7 @@ fn permissions(json: &str) -> Permissions {
 
 #[track_caller]
 fn form(json: &str, malformed: Option<&str>) {
-    let found = permissions(json).check_form().err().map(|found| found.path);
+    let found = permissions(json).check_form(Side::Bounding).err().map(|found| found.path);
     assert_eq!(found, malformed, "{json}");
 }
 
@@ -71,7 +71,8 @@ fn every_list_is_looked_at() {
 
 #[test]
 fn a_malformed_entry_is_named() {
-    let error = permissions(r#"{"files":{"read":["ok","../\u001b"]}}"#).check_form().unwrap_err();
+    let error =
+        permissions(r#"{"files":{"read":["ok","../\u001b"]}}"#).check_form(Side::Bounding).unwrap_err();
     assert_eq!(
         error.to_string(),
         "`files.read` has `../\\u{1b}`, expected a glob inside the workspace, of names, `*`, `?` and `**`"

@@ -5,15 +5,17 @@
     reason = "what makes a value for a test is no test function, so clippy.toml does not let it"
 )]
 
+use std::collections::BTreeSet;
+
 use orch_trust::certificate::CheckStatus;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::evidence::Trust;
-use orch_trust::interfaces::Need;
+use orch_trust::interfaces::{Import, ImportRule, import_rule};
 use orch_trust::key::{KeyId, PublicKey, SecretKey};
 use orch_trust::manifest::{MANIFEST_BYTES_MAX, Role};
 use orch_trust::name::{PluginId, PluginIdText};
 use orch_trust::package::bytes_max;
-use orch_trust::permission::Permissions;
+use orch_trust::permission::{Effect, Permissions};
 use orch_trust::time::UnixSeconds;
 
 fn permissions(json: &str) -> Permissions {
@@ -36,35 +38,41 @@ fn words_in_texts_are_those_of_the_formats() {
 }
 
 #[test]
-fn each_need_is_opened_by_its_own_permission_and_no_other() {
+fn each_import_is_opened_by_its_own_permission_and_no_other() {
     let plain = |name: &str| permissions(&format!(r#"{{"{name}":{{}}}}"#));
     let wasi = |field: &str| permissions(&format!(r#"{{"wasi":{{"{field}":true}}}}"#));
+    let clocks = ["wasi:clocks/monotonic-clock@0.2.6", "wasi:clocks/wall-clock@0.2.6"];
+    let io = ["wasi:io/poll@0.2.6", "wasi:io/error@0.2.6", "wasi:io/streams@0.2.6"];
+    let types = ["wasi:http/types@0.2.6"];
     // The permission, and everything that it opens.
-    let table: [(Permissions, &[Need]); 11] = [
-        (plain("log"), &[Need::Log]),
-        (plain("settings"), &[Need::Settings]),
-        (plain("findings"), &[Need::Findings]),
-        (plain("metrics"), &[Need::Metrics]),
-        (permissions(r#"{"kv":{"labels":[],"bytes":0}}"#), &[Need::Kv]),
-        (plain("tasks"), &[Need::Tasks]),
-        (plain("files"), &[Need::Files]),
-        (permissions(r#"{"process":{"programs":[]}}"#), &[Need::Process]),
-        (wasi("clocks"), &[Need::WasiClocks, Need::WasiIo]),
-        (wasi("random"), &[Need::WasiRandom]),
-        (wasi("http_types"), &[Need::WasiHttpTypes, Need::WasiClocks, Need::WasiIo]),
+    let table: [(Permissions, Vec<&str>); 13] = [
+        (plain("log"), vec!["orch:log/log@0.1.0"]),
+        (plain("settings"), vec!["orch:settings/settings@0.1.0"]),
+        (plain("findings"), vec!["orch:findings/findings@0.1.0"]),
+        (plain("metrics"), vec!["orch:metrics/metrics@0.1.0"]),
+        (permissions(r#"{"kv":{"labels":[],"bytes":0}}"#), vec!["orch:kv/kv@0.1.0"]),
+        (plain("tasks"), vec!["orch:tasks/tasks@0.1.0"]),
+        (plain("files"), vec!["orch:files/files@0.1.0"]),
+        (permissions(r#"{"process":{"programs":[]}}"#), vec!["orch:process/process@0.1.0"]),
+        (permissions(r#"{"http":{"hosts":[],"methods":[],"paths":[]}}"#), vec![]),
+        (permissions(r#"{"secrets":{"use":[]}}"#), vec![]),
+        (wasi("clocks"), [&clocks[..], &io].concat()),
+        (wasi("random"), vec!["wasi:random/random@0.2.6"]),
+        (wasi("http_types"), [&types[..], &clocks, &io].concat()),
     ];
-    let mut needs: Vec<Need> = table.iter().flat_map(|(_, opened)| opened.iter().copied()).collect();
-    needs.sort_unstable();
-    needs.dedup();
-    assert_eq!(needs.len(), 12);
+    let imports: BTreeSet<&str> = table.iter().flat_map(|(_, opened)| opened.iter().copied()).collect();
+    assert_eq!(imports.len(), 15);
     for (permissions, opened) in &table {
-        for need in &needs {
-            assert_eq!(need.is_in(permissions), opened.contains(need), "{need:?} by {permissions:?}");
+        for import in &imports {
+            let is_open = permissions.open(Import(import));
+            assert_eq!(is_open, opened.contains(import), "{import} by {permissions:?}");
         }
     }
-    // The name is the place in the grammar.
-    for need in needs {
-        let (field, inner) = need.as_str().split_once('.').unwrap_or((need.as_str(), ""));
+    // What it needs is the place in the grammar.
+    for import in imports {
+        let ImportRule::Needs(need) = import_rule(import) else { panic!("{import}") };
+        let (field, inner) = need.permission.split_once('.').unwrap_or((need.permission, ""));
+        assert_eq!(field, need.domain.as_str());
         let written = serde_json::to_value(permissions(
             r#"{"log":{},"settings":{},"findings":{},"metrics":{},"kv":{"labels":[],"bytes":0},"tasks":{},"files":{},
                 "process":{"programs":[]},"wasi":{"clocks":true,"random":true,"http_types":true}}"#,
@@ -127,7 +135,7 @@ fn only_what_reaches_beyond_the_store_is_an_effect() {
         (r#"{"http":{"hosts":[],"methods":[],"paths":[]}}"#, true),
         (r#"{"secrets":{"use":[]}}"#, true),
     ] {
-        assert_eq!(permissions(json).is_effectful(), effectful, "{json}");
+        assert_eq!(permissions(json).effect() == Effect::Changing, effectful, "{json}");
     }
 }
 

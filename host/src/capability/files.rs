@@ -13,13 +13,14 @@ use std::sync::Arc;
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use orch_trust::digest::Sha256Digest;
+use orch_trust::interfaces::Import;
 use orch_trust::permission::FilesPermission;
-use wasmtime::component::HasData;
+use wasmtime::component::Linker;
 
-use super::Ledger;
-use crate::bindings::files::files::{Entry, Host};
+use super::{Capability, EffectRecord, HasView, HostEnvironment, Kept, Opening, View};
+use crate::bindings::files::files::{Entry, Host, add_to_linker};
 use crate::bindings::types::types::Error;
-use crate::call::{Effect, Protected};
+use crate::engine::store::CallState;
 use beneath::{FileError, Workspace, WorkspacePath};
 
 const READ_BYTES_MAX: usize = 1 << 20;
@@ -31,6 +32,15 @@ const FIND_MAX: usize = 1000;
 const OF_THE_HOST: [&str; 5] = [".orch", "orch.lock", "config.yaml", "tasks.yml", "logs"];
 /// In every folder: what version control believes.
 const OF_VERSION_CONTROL: [&str; 6] = [".git", ".hg", ".svn", ".jj", ".bzr", "_darcs"];
+
+/// Paths in the workspace that plugins do not reach, each with `/` between its parts; what lies below them neither.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Protected {
+    /// Neither read nor written: a state folder of another name.
+    pub hidden: Vec<String>,
+    /// Not written: a task file of another name.
+    pub unwritten: Vec<String>,
+}
 
 /// What the grant covers.
 pub struct FilesGrant {
@@ -112,15 +122,24 @@ impl Files {
     }
 }
 
-pub struct FilesView<'a> {
-    pub files: &'a mut Files,
-    pub ledger: &'a mut Ledger,
-}
+impl Capability for Files {
+    type Permission = FilesPermission;
+    type Granted = Arc<FilesGrant>;
 
-pub struct HasFiles;
+    fn grant(permission: FilesPermission, _host: &HostEnvironment) -> Arc<FilesGrant> {
+        Arc::new(FilesGrant::new(&permission))
+    }
 
-impl HasData for HasFiles {
-    type Data<'a> = FilesView<'a>;
+    fn open(granted: &Arc<FilesGrant>, opening: Opening<'_>) -> Self {
+        let (folder, protected) = (opening.lent.workspace.clone(), opening.lent.protected.clone());
+        Self::new(granted.clone(), folder, protected)
+    }
+
+    fn link(linker: &mut Linker<CallState>, _import: Import<'_>) -> wasmtime::Result<()> {
+        add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+    }
+
+    fn keep(self, _kept: &mut Kept) {}
 }
 
 /// Runs what may take long on a thread of its own, so that other guests go on.
@@ -143,7 +162,7 @@ fn refusal(error: FileError) -> Error {
     }
 }
 
-impl FilesView<'_> {
+impl View<'_, Files> {
     fn path(
         &mut self,
         text: &str,
@@ -151,7 +170,7 @@ impl FilesView<'_> {
         may: fn(&FilesGrant, &WorkspacePath, &Protected) -> bool,
     ) -> Result<WorkspacePath, Error> {
         let path = WorkspacePath::parse(text).map_err(Error::Invalid)?;
-        match may(&self.files.granted, &path, &self.files.protected) {
+        match may(&self.state.granted, &path, &self.state.protected) {
             true => Ok(path),
             false => Err(self.ledger.deny("files", format!("{verb} `{}`", path.as_str()))),
         }
@@ -163,8 +182,8 @@ impl FilesView<'_> {
         }
         let matcher =
             glob(text).map_err(|_| Error::Invalid("glob is malformed".to_owned()))?.compile_matcher();
-        let (workspace, granted) = (self.files.workspace()?, self.files.granted.clone());
-        let protected = self.files.protected.clone();
+        let (workspace, granted) = (self.state.workspace()?, self.state.granted.clone());
+        let protected = self.state.protected.clone();
         let search = move || {
             let wanted = |path: &str| {
                 let may = |path| granted.may_read(&path, &protected);
@@ -177,7 +196,7 @@ impl FilesView<'_> {
     }
 }
 
-impl Host for FilesView<'_> {
+impl Host for View<'_, Files> {
     async fn find(
         &mut self,
         glob: String,
@@ -191,7 +210,7 @@ impl Host for FilesView<'_> {
             Ok(path) => path,
             Err(error) => return Ok(Err(error)),
         };
-        let workspace = self.files.workspace();
+        let workspace = self.state.workspace();
         Ok(workspace.and_then(|workspace| workspace.read(&path, offset, READ_BYTES_MAX).map_err(refusal)))
     }
 
@@ -204,7 +223,7 @@ impl Host for FilesView<'_> {
             Ok(path) => path,
             Err(error) => return Ok(Err(error)),
         };
-        let workspace = match self.files.workspace() {
+        let workspace = match self.state.workspace() {
             Ok(workspace) => workspace,
             Err(error) => return Ok(Err(error)),
         };
@@ -220,7 +239,7 @@ impl Host for FilesView<'_> {
                 return Ok(Err(Error::Unavailable));
             }
         };
-        self.ledger.gate().record(Effect::FileWritten { path: shown, before, after }).await?;
+        self.ledger.gate().record(EffectRecord::FileWritten { path: shown, before, after }).await?;
         Ok(Ok(()))
     }
 }
@@ -248,7 +267,7 @@ mod tests {
             Self { files, ledger: bench.ledger(), bench, folder }
         }
 
-        fn view(&mut self) -> FilesView<'_> {
+        fn view(&mut self) -> View<'_, Files> {
             FilesView { files: &mut self.files, ledger: &mut self.ledger }
         }
 
@@ -341,7 +360,7 @@ mod tests {
         open.write("out/a").await.unwrap();
         open.view().write("out/a".to_owned(), b"y".to_vec()).await.unwrap().unwrap();
         let digest = |bytes: &[u8]| Sha256Digest::of(bytes).to_string();
-        let written = |before, after: &[u8]| Effect::FileWritten {
+        let written = |before, after: &[u8]| EffectRecord::FileWritten {
             path: "out/a".to_owned(),
             before,
             after: digest(after),

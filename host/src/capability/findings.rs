@@ -5,11 +5,15 @@
 //! Not here: what findings lead to (`drive`).
 
 use orch_journal::event;
-use wasmtime::component::HasData;
+use orch_trust::interfaces::Import;
+use orch_trust::permission::FindingsPermission;
+use wasmtime::component::Linker;
 
-use crate::bindings::findings::findings::Host;
+use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
+use crate::bindings::findings::findings::{Host, add_to_linker};
 use crate::bindings::types::types::{Category, Error, Finding, Severity};
 use crate::cut::cut;
+use crate::engine::store::CallState;
 
 pub const FINDINGS_MAX: usize = 1000;
 const LOCATION_BYTES_MAX: usize = 1024;
@@ -18,12 +22,6 @@ const LOCATION_BYTES_MAX: usize = 1024;
 #[derive(Default)]
 pub struct Findings {
     reported: Vec<event::Finding>,
-}
-
-impl Findings {
-    pub fn into_reported(self) -> Vec<event::Finding> {
-        self.reported
-    }
 }
 
 /// The journal's finding, or which field is over its limit.
@@ -49,28 +47,40 @@ pub(crate) fn check_finding(finding: Finding) -> Result<event::Finding, String> 
     })
 }
 
-pub struct FindingsView<'a> {
-    pub findings: &'a mut Findings,
+impl Capability for Findings {
+    type Permission = FindingsPermission;
+    type Granted = ();
+
+    fn grant(_permission: FindingsPermission, _host: &HostEnvironment) {}
+
+    fn open(_granted: &(), _opening: Opening<'_>) -> Self {
+        Self::default()
+    }
+
+    fn link(linker: &mut Linker<CallState>, _import: Import<'_>) -> wasmtime::Result<()> {
+        add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+    }
+
+    fn keep(self, kept: &mut Kept) {
+        kept.writes.findings = self.reported;
+    }
 }
 
-pub struct HasFindings;
-
-impl HasData for HasFindings {
-    type Data<'a> = FindingsView<'a>;
-}
-
-impl Host for FindingsView<'_> {
+impl Host for View<'_, Findings> {
     async fn report(&mut self, finding: Finding) -> wasmtime::Result<Result<(), Error>> {
-        if self.findings.reported.len() >= FINDINGS_MAX {
+        if self.state.reported.len() >= FINDINGS_MAX {
             return Ok(Err(Error::Limit("findings".to_owned())));
         }
-        Ok(check_finding(finding).map(|finding| self.findings.reported.push(finding)).map_err(Error::Invalid))
+        Ok(check_finding(finding).map(|finding| self.state.reported.push(finding)).map_err(Error::Invalid))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use wasmtime::component::ResourceTable;
+
     use super::*;
+    use crate::capability::bench::Bench;
 
     fn finding(message: String, location: Option<String>) -> Finding {
         Finding { severity: Severity::Major, category: Category::Test, message, location }
@@ -79,7 +89,8 @@ mod tests {
     #[tokio::test]
     async fn the_thousand_and_first_is_refused_and_long_texts_are_bounded() {
         let mut findings = Findings::default();
-        let mut view = FindingsView { findings: &mut findings };
+        let (mut table, mut ledger) = (ResourceTable::new(), Bench::new().ledger());
+        let mut view = View::of(&mut findings, &mut table, &mut ledger);
         assert!(view.report(finding("x".repeat(5000), Some("a.py:1".to_owned()))).await.unwrap().is_ok());
         let long = view.report(finding(String::new(), Some("x".repeat(1025)))).await.unwrap();
         assert!(matches!(long, Err(Error::Invalid(_))));
@@ -88,7 +99,7 @@ mod tests {
         }
         let over = view.report(finding(String::new(), None)).await.unwrap();
         assert!(matches!(over, Err(Error::Limit(_))));
-        let reported = findings.into_reported();
+        let reported = findings.reported;
         assert_eq!((reported.len(), reported[0].message.len()), (FINDINGS_MAX, 4096));
     }
 }

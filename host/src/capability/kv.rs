@@ -11,17 +11,38 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use orch_trust::interfaces::Import;
 use orch_trust::permission::KvPermission;
-use wasmtime::component::{HasData, Resource, ResourceTable};
+use wasmtime::component::{Linker, Resource};
 
-use super::Ledger;
-use crate::bindings::kv::kv::{Host, HostBucket};
+use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
+use crate::bindings::kv::kv::{Host, HostBucket, add_to_linker};
 use crate::bindings::types::types::Error;
-use crate::call::{KvReader, KvUnavailable};
+use crate::engine::store::CallState;
 
 const KEY_BYTES_MAX: usize = 256;
 const VALUE_BYTES_MAX: usize = 64 * 1024;
 const KEYS_MAX: usize = 1000;
+
+/// Committed values of `orch:kv`; what a call wrote itself lies over them.
+pub trait KvReader: Send + Sync {
+    /// `Err`: the store could not be read.
+    fn read(&self, plugin: &str, label: &str, key: &str) -> Result<Option<Vec<u8>>, KvUnavailable>;
+    /// Sorted, with that prefix, after `after`, at most 1000.
+    fn keys(
+        &self,
+        plugin: &str,
+        label: &str,
+        prefix: &str,
+        after: Option<&str>,
+    ) -> Result<Vec<String>, KvUnavailable>;
+    /// Keys and values of all labels of the plugin.
+    fn bytes(&self, plugin: &str) -> Result<u64, KvUnavailable>;
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the store of `orch:kv` could not be read")]
+pub struct KvUnavailable;
 
 /// A granted label, opened.
 pub struct Bucket {
@@ -127,24 +148,32 @@ fn check_key(key: &str) -> Result<(), Error> {
     }
 }
 
-/// What host functions borrow: our state, the store's resource table and what the call leaves.
-pub struct KvView<'a> {
-    pub kv: &'a mut Kv,
-    pub table: &'a mut ResourceTable,
-    pub ledger: &'a mut Ledger,
+impl Capability for Kv {
+    type Permission = KvPermission;
+    type Granted = Arc<KvPermission>;
+
+    fn grant(permission: KvPermission, _host: &HostEnvironment) -> Arc<KvPermission> {
+        Arc::new(permission)
+    }
+
+    fn open(granted: &Arc<KvPermission>, opening: Opening<'_>) -> Self {
+        Self::new(granted.clone(), opening.plugin.clone(), opening.lent.kv.clone())
+    }
+
+    fn link(linker: &mut Linker<CallState>, _import: Import<'_>) -> wasmtime::Result<()> {
+        add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+    }
+
+    fn keep(self, kept: &mut Kept) {
+        kept.writes.kv = self.into_writes();
+    }
 }
 
-pub struct HasKv;
+impl Host for View<'_, Kv> {}
 
-impl HasData for HasKv {
-    type Data<'a> = KvView<'a>;
-}
-
-impl Host for KvView<'_> {}
-
-impl HostBucket for KvView<'_> {
+impl HostBucket for View<'_, Kv> {
     async fn open(&mut self, label: String) -> wasmtime::Result<Result<Resource<Bucket>, Error>> {
-        if !self.kv.is_granted(&label) {
+        if !self.state.is_granted(&label) {
             let shown: String = label.chars().take(64).collect();
             return Ok(Err(self.ledger.deny("kv", format!("label `{shown}`"))));
         }
@@ -160,7 +189,7 @@ impl HostBucket for KvView<'_> {
             return Ok(Err(error));
         }
         let label = &self.table.get(&bucket)?.label;
-        Ok(self.kv.get(label, &key).map_err(|_| Error::Unavailable))
+        Ok(self.state.get(label, &key).map_err(|_| Error::Unavailable))
     }
 
     async fn set(
@@ -177,7 +206,7 @@ impl HostBucket for KvView<'_> {
             return Ok(Err(Error::Invalid(format!("value of {found} bytes, limit is {VALUE_BYTES_MAX}"))));
         }
         let label = &self.table.get(&bucket)?.label;
-        Ok(self.kv.put(label, key, Some(value)))
+        Ok(self.state.put(label, key, Some(value)))
     }
 
     async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<(), Error>> {
@@ -185,7 +214,7 @@ impl HostBucket for KvView<'_> {
             return Ok(Err(error));
         }
         let label = &self.table.get(&bucket)?.label;
-        Ok(self.kv.put(label, key, None))
+        Ok(self.state.put(label, key, None))
     }
 
     async fn keys(
@@ -195,7 +224,7 @@ impl HostBucket for KvView<'_> {
         after: Option<String>,
     ) -> wasmtime::Result<Result<Vec<String>, Error>> {
         let label = &self.table.get(&bucket)?.label;
-        Ok(self.kv.keys(label, &prefix, after.as_deref()).map_err(|_| Error::Unavailable))
+        Ok(self.state.keys(label, &prefix, after.as_deref()).map_err(|_| Error::Unavailable))
     }
 
     async fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
@@ -206,7 +235,10 @@ impl HostBucket for KvView<'_> {
 
 #[cfg(test)]
 mod tests {
+    use wasmtime::component::ResourceTable;
+
     use super::*;
+    use crate::capability::Ledger;
     use crate::capability::bench::Bench;
 
     fn granted(bytes: u64) -> Arc<KvPermission> {
@@ -225,8 +257,8 @@ mod tests {
             Self { kv, table: ResourceTable::new(), ledger: bench.ledger() }
         }
 
-        fn view(&mut self) -> KvView<'_> {
-            KvView { kv: &mut self.kv, table: &mut self.table, ledger: &mut self.ledger }
+        fn view(&mut self) -> View<'_, Kv> {
+            View::of(&mut self.kv, &mut self.table, &mut self.ledger)
         }
 
         async fn bucket(&mut self, label: &str) -> Result<u32, Error> {

@@ -6,13 +6,29 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::HasData;
+use orch_trust::permission::LogPermission;
+use wasmtime::component::Linker;
 
-use crate::bindings::log::log::{Host, Level};
-use crate::call::{LogLevel, LogSink};
+use orch_trust::interfaces::Import;
+use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
+use crate::bindings::log::log::{Host, Level, add_to_linker};
 use crate::cut::cut_to;
+use crate::engine::store::CallState;
 
 const LINE_BYTES_MAX: usize = 8 * 1024;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+/// Where a plugin's lines go. Already cut and counted; not yet escaped.
+pub trait LogSink: Send + Sync {
+    fn line(&self, plugin: &str, level: LogLevel, text: &str);
+}
 
 /// State of this capability in one store.
 pub struct Log {
@@ -45,17 +61,24 @@ impl Log {
     }
 }
 
-pub struct LogView<'a> {
-    pub log: &'a mut Log,
+impl Capability for Log {
+    type Permission = LogPermission;
+    type Granted = ();
+
+    fn grant(_permission: LogPermission, _host: &HostEnvironment) {}
+
+    fn open(_granted: &(), opening: Opening<'_>) -> Self {
+        Self::new(opening.plugin.clone(), opening.limits.log_bytes_max, opening.lent.log.clone())
+    }
+
+    fn link(linker: &mut Linker<CallState>, _import: Import<'_>) -> wasmtime::Result<()> {
+        add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+    }
+
+    fn keep(self, _kept: &mut Kept) {}
 }
 
-pub struct HasLog;
-
-impl HasData for HasLog {
-    type Data<'a> = LogView<'a>;
-}
-
-impl Host for LogView<'_> {
+impl Host for View<'_, Log> {
     async fn write(&mut self, level: Level, text: String) -> wasmtime::Result<()> {
         let level = match level {
             Level::Error => LogLevel::Error,
@@ -63,13 +86,15 @@ impl Host for LogView<'_> {
             Level::Info => LogLevel::Info,
             Level::Debug => LogLevel::Debug,
         };
-        self.log.write(level, &text);
+        self.state.write(level, &text);
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use wasmtime::component::ResourceTable;
+
     use super::*;
     use crate::capability::bench::Bench;
 
@@ -77,7 +102,8 @@ mod tests {
     async fn a_line_is_kept_with_its_level_and_cut_at_8_kib() {
         let bench = Bench::new();
         let mut log = Log::new("demo/x".into(), 100_000, bench.sink());
-        let mut view = LogView { log: &mut log };
+        let (mut table, mut ledger) = (ResourceTable::new(), bench.ledger());
+        let mut view = View::of(&mut log, &mut table, &mut ledger);
         view.write(Level::Warn, "a".to_owned()).await.unwrap();
         view.write(Level::Info, "x".repeat(LINE_BYTES_MAX + 1)).await.unwrap();
         let lines = bench.lines();
@@ -90,7 +116,8 @@ mod tests {
     async fn lines_over_the_limit_are_dropped_and_that_is_said() {
         let bench = Bench::new();
         let mut log = Log::new("demo/x".into(), 6, bench.sink());
-        let mut view = LogView { log: &mut log };
+        let (mut table, mut ledger) = (ResourceTable::new(), bench.ledger());
+        let mut view = View::of(&mut log, &mut table, &mut ledger);
         for text in ["abcd", "", "e", ""] {
             view.write(Level::Info, text.to_owned()).await.unwrap();
         }

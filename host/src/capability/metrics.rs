@@ -5,10 +5,14 @@
 //! Not here: what is done with them (`orch-journal`'s tables).
 
 use orch_journal::event;
-use wasmtime::component::HasData;
+use orch_trust::interfaces::Import;
+use orch_trust::permission::MetricsPermission;
+use wasmtime::component::Linker;
 
-use crate::bindings::metrics::metrics::Host;
+use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
+use crate::bindings::metrics::metrics::{Host, add_to_linker};
 use crate::bindings::types::types::{Error, Metric};
+use crate::engine::store::CallState;
 
 const METRICS_MAX: usize = 1000;
 const NAME_BYTES_MAX: usize = 128;
@@ -20,12 +24,6 @@ const ATTRIBUTE_BYTES_MAX: usize = 256;
 #[derive(Default)]
 pub struct Metrics {
     recorded: Vec<event::Metric>,
-}
-
-impl Metrics {
-    pub fn into_recorded(self) -> Vec<event::Metric> {
-        self.recorded
-    }
 }
 
 /// The journal's metric, or what is wrong with it.
@@ -51,28 +49,40 @@ pub(crate) fn check_metric(metric: Metric) -> Result<event::Metric, String> {
     Ok(event::Metric { name, value, unit, attributes })
 }
 
-pub struct MetricsView<'a> {
-    pub metrics: &'a mut Metrics,
+impl Capability for Metrics {
+    type Permission = MetricsPermission;
+    type Granted = ();
+
+    fn grant(_permission: MetricsPermission, _host: &HostEnvironment) {}
+
+    fn open(_granted: &(), _opening: Opening<'_>) -> Self {
+        Self::default()
+    }
+
+    fn link(linker: &mut Linker<CallState>, _import: Import<'_>) -> wasmtime::Result<()> {
+        add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+    }
+
+    fn keep(self, kept: &mut Kept) {
+        kept.writes.metrics = self.recorded;
+    }
 }
 
-pub struct HasMetrics;
-
-impl HasData for HasMetrics {
-    type Data<'a> = MetricsView<'a>;
-}
-
-impl Host for MetricsView<'_> {
+impl Host for View<'_, Metrics> {
     async fn record(&mut self, metric: Metric) -> wasmtime::Result<Result<(), Error>> {
-        if self.metrics.recorded.len() >= METRICS_MAX {
+        if self.state.recorded.len() >= METRICS_MAX {
             return Ok(Err(Error::Limit("metrics".to_owned())));
         }
-        Ok(check_metric(metric).map(|metric| self.metrics.recorded.push(metric)).map_err(Error::Invalid))
+        Ok(check_metric(metric).map(|metric| self.state.recorded.push(metric)).map_err(Error::Invalid))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use wasmtime::component::ResourceTable;
+
     use super::*;
+    use crate::capability::bench::Bench;
 
     fn metric(name: &str) -> Metric {
         Metric { name: name.to_owned(), value: 1.0, unit: "1".to_owned(), attributes: Vec::new() }
@@ -104,11 +114,12 @@ mod tests {
     #[tokio::test]
     async fn the_thousand_and_first_is_refused() {
         let mut metrics = Metrics::default();
-        let mut view = MetricsView { metrics: &mut metrics };
+        let (mut table, mut ledger) = (ResourceTable::new(), Bench::new().ledger());
+        let mut view = View::of(&mut metrics, &mut table, &mut ledger);
         for _ in 0..METRICS_MAX {
             assert!(view.record(metric("a")).await.unwrap().is_ok());
         }
         assert!(matches!(view.record(metric("a")).await.unwrap(), Err(Error::Limit(_))));
-        assert_eq!(metrics.into_recorded().len(), METRICS_MAX);
+        assert_eq!(metrics.recorded.len(), METRICS_MAX);
     }
 }

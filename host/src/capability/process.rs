@@ -12,43 +12,79 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use orch_trust::interfaces::Import;
 use orch_trust::permission::ProcessPermission;
-use wasmtime::component::HasData;
+use wasmtime::component::Linker;
 
-use super::Ledger;
 use super::files::beneath::{FileError, Workspace, WorkspacePath};
-use crate::bindings::process::process::{Command, Exit, Host, Output};
+use super::{Capability, EffectGate, GateClosed, HasView, HostEnvironment, Kept, Opening, View};
+use crate::bindings::process::process::{Command, Exit, Host, Output, add_to_linker};
 use crate::bindings::types::types::Error;
-use crate::call::{ProcessError, ProcessExit, ProcessRequest, Processes};
+use crate::call::Boxed;
+use crate::engine::store::CallState;
 
 const ARGUMENTS_MAX: usize = 1024;
 const ARGUMENT_BYTES_MAX: usize = 128 * 1024;
 const VARIABLES_MAX: usize = 64;
 const CAPTURE_BYTES_MAX: u32 = 1 << 20;
 
-/// What programs and variables are looked up in.
-pub struct HostEnvironment {
-    path: Vec<PathBuf>,
-    variables: BTreeMap<String, String>,
+/// A command that the grant allows, resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessRequest {
+    /// Absolute.
+    pub program: PathBuf,
+    /// Without the program's own name.
+    pub args: Vec<String>,
+    /// The whole environment.
+    pub env: Vec<(String, String)>,
+    /// Absolute, inside the workspace.
+    pub directory: PathBuf,
+    pub timeout: Duration,
+    /// Bytes of each stream to keep.
+    pub capture_bytes: u32,
 }
 
-impl HostEnvironment {
-    /// Of this process. Folders of `PATH` that are not absolute are left out.
-    pub fn of_this_process() -> Self {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        Self { path: folders, variables: std::env::vars_os().filter_map(text).collect() }
-    }
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProcessExit {
+    Code(i32),
+    Signal(i32),
+    TimedOut,
+}
 
-    fn look_up(&self, program: &str) -> Option<PathBuf> {
-        if program.starts_with('/') {
-            return Some(PathBuf::from(program));
-        }
-        self.path.iter().map(|folder| folder.join(program)).find(|path| is_program(path))
-    }
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessOutput {
+    pub exit: ProcessExit,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+    pub stdout_bytes: u64,
+    pub stderr_bytes: u64,
+    pub duration: Duration,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    #[error("`{program}` does not exist")]
+    NotFound { program: String },
+    #[error("`{program}` could not be started")]
+    NotStarted {
+        program: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the supervisor of the commands is gone")]
+    SupervisorGone,
+    #[error(transparent)]
+    Closed(#[from] GateClosed),
+}
+
+/// Runs commands under a supervisor; dropping the future ends the command and all its descendants.
+pub trait Processes: Send + Sync {
+    /// The gate is told pid, start in clock ticks and boot id before anything of the output is awaited.
+    fn run(
+        &self,
+        request: ProcessRequest,
+        effects: Arc<dyn EffectGate>,
+    ) -> Boxed<'_, Result<ProcessOutput, ProcessError>>;
 }
 
 fn is_program(path: &Path) -> bool {
@@ -131,23 +167,30 @@ fn check_arguments(args: &[String]) -> Result<(), Error> {
     }
 }
 
-pub struct ProcessView<'a> {
-    pub process: &'a mut Process,
-    pub ledger: &'a mut Ledger,
-    /// Of the call.
-    pub wall_left: Duration,
+impl Capability for Process {
+    type Permission = ProcessPermission;
+    type Granted = Arc<ProcessGrant>;
+
+    fn grant(permission: ProcessPermission, host: &HostEnvironment) -> Arc<ProcessGrant> {
+        Arc::new(ProcessGrant::new(&permission, host))
+    }
+
+    fn open(granted: &Arc<ProcessGrant>, opening: Opening<'_>) -> Self {
+        let (folder, processes) = (opening.lent.workspace.clone(), opening.lent.processes.clone());
+        Self::new(granted.clone(), folder, processes)
+    }
+
+    fn link(linker: &mut Linker<CallState>, _import: Import<'_>) -> wasmtime::Result<()> {
+        add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+    }
+
+    fn keep(self, _kept: &mut Kept) {}
 }
 
-pub struct HasProcess;
-
-impl HasData for HasProcess {
-    type Data<'a> = ProcessView<'a>;
-}
-
-impl ProcessView<'_> {
+impl View<'_, Process> {
     /// The request that a command stands for, or why it is refused.
     fn request(&mut self, command: Command) -> Result<ProcessRequest, Error> {
-        let granted = self.process.granted.clone();
+        let granted = self.state.granted.clone();
         let shown = |text: &str| text.chars().take(200).collect::<String>();
         let Some(program) = granted.program(&command.program) else {
             return Err(self.ledger.deny("process", format!("program `{}`", shown(&command.program))));
@@ -155,7 +198,7 @@ impl ProcessView<'_> {
         let program = program?.clone();
         // A name must not mean a file that plugins or commands may have written.
         if !granted.programs.contains_key(program.to_str().unwrap_or_default())
-            && program.starts_with(&**self.process.folder)
+            && program.starts_with(&**self.state.folder)
         {
             return Err(self
                 .ledger
@@ -187,7 +230,7 @@ impl ProcessView<'_> {
             0 => self.wall_left,
             asked => Duration::from_millis(asked).min(self.wall_left),
         };
-        let directory = self.process.directory(&command.directory)?;
+        let directory = self.state.directory(&command.directory)?;
         let (env, capture_bytes) = (env.into_iter().collect(), command.capture_bytes);
         Ok(ProcessRequest { program, args: command.args, env, directory, timeout, capture_bytes })
     }
@@ -198,7 +241,7 @@ fn head(mut bytes: Vec<u8>, bytes_max: u32) -> Vec<u8> {
     bytes
 }
 
-impl Host for ProcessView<'_> {
+impl Host for View<'_, Process> {
     async fn run(&mut self, command: Command) -> wasmtime::Result<Result<Output, Error>> {
         let request = match self.request(command) {
             Ok(request) => request,
@@ -206,12 +249,12 @@ impl Host for ProcessView<'_> {
         };
         let capture_bytes = request.capture_bytes;
         self.ledger.intend("process").await?;
-        let output = match self.process.processes.run(request, self.ledger.gate().clone()).await {
+        let output = match self.state.processes.run(request, self.ledger.gate().clone()).await {
             Ok(output) => output,
             Err(ProcessError::NotFound { .. }) => return Ok(Err(Error::NotFound)),
             Err(ProcessError::NotStarted { .. }) => return Ok(Err(Error::Unavailable)),
             // Nobody knows what became of the command: an answer that the guest could call retriable would hide that.
-            Err(ProcessError::SupervisorGone) => return Err(crate::call::GateClosed.into()),
+            Err(ProcessError::SupervisorGone) => return Err(GateClosed.into()),
             Err(ProcessError::Closed(closed)) => return Err(closed.into()),
         };
         Ok(Ok(Output {

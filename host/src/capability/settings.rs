@@ -5,49 +5,59 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::HasData;
+use orch_trust::interfaces::Import;
+use orch_trust::permission::SettingsPermission;
+use wasmtime::component::Linker;
 
-use crate::bindings::settings::settings::Host;
+use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
+use crate::bindings::settings::settings::{Host, add_to_linker};
+use crate::engine::store::CallState;
 
 /// State of this capability in one store.
 pub struct Settings {
     json: Arc<str>,
 }
 
-impl Settings {
-    pub fn new(json: Arc<str>) -> Self {
-        Self { json }
+impl Capability for Settings {
+    type Permission = SettingsPermission;
+    type Granted = ();
+
+    fn grant(_permission: SettingsPermission, _host: &HostEnvironment) {}
+
+    fn open(_granted: &(), opening: Opening<'_>) -> Self {
+        Self { json: opening.lent.settings.clone() }
     }
+
+    fn link(linker: &mut Linker<CallState>, _import: Import<'_>) -> wasmtime::Result<()> {
+        add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+    }
+
+    fn keep(self, _kept: &mut Kept) {}
 }
 
-pub struct SettingsView<'a> {
-    pub settings: &'a mut Settings,
-}
-
-pub struct HasSettings;
-
-impl HasData for HasSettings {
-    type Data<'a> = SettingsView<'a>;
-}
-
-impl Host for SettingsView<'_> {
+impl Host for View<'_, Settings> {
     async fn read(&mut self) -> wasmtime::Result<String> {
-        Ok(match self.settings.json.is_empty() {
+        Ok(match self.state.json.is_empty() {
             true => "{}".to_owned(),
-            false => self.settings.json.to_string(),
+            false => self.state.json.to_string(),
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use wasmtime::component::ResourceTable;
+
     use super::*;
+    use crate::capability::bench::Bench;
 
     #[tokio::test]
     async fn none_set_reads_as_an_empty_object() {
         for (json, expected) in [("", "{}"), ("{\"a\":1}", "{\"a\":1}")] {
-            let mut settings = Settings::new(json.into());
-            assert_eq!(SettingsView { settings: &mut settings }.read().await.unwrap(), expected);
+            let (mut table, mut ledger) = (ResourceTable::new(), Bench::new().ledger());
+            let mut settings = Settings { json: json.into() };
+            let mut view = View::of(&mut settings, &mut table, &mut ledger);
+            assert_eq!(view.read().await.unwrap(), expected);
         }
     }
 }

@@ -7,21 +7,56 @@
 
 use std::sync::Arc;
 
+use orch_journal::event::TaskIndex;
 use orch_task::model::{DESCRIPTION_BYTES_MAX, SETTINGS_BYTES_MAX};
 use orch_task::{Kind, Status, Task, TaskId};
+use orch_trust::interfaces::Import;
 use orch_trust::permission::{ANY, TasksPermission};
-use wasmtime::component::HasData;
+use wasmtime::component::Linker;
 
-use super::Ledger;
-use crate::bindings::tasks::tasks::{Host, Status as WitStatus, Summary};
+use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
+use crate::bindings::tasks::tasks::{Host, Status as WitStatus, Summary, add_to_linker};
 use crate::bindings::types::types::{self as wit, Error};
-use crate::call::{AskedTask, TaskReader};
+use crate::engine::store::CallState;
 
 const DEPENDENCIES_MAX: usize = 1000;
 const ARGUMENTS_MAX: usize = 1024;
 const ARGUMENT_BYTES_MAX: usize = 128 * 1024;
 const SHELL_BYTES_MAX: usize = 64 * 1024;
 const SCAN_MAX: usize = 1000;
+
+/// A task in a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskSummary {
+    pub index: TaskIndex,
+    pub id: String,
+    pub kind: String,
+    pub status: Status,
+    pub priority: i32,
+    pub cost: u32,
+}
+
+/// The run's tasks, as `orch:tasks` reads them.
+pub trait TaskReader: Send + Sync {
+    fn describe(&self, index: TaskIndex) -> Option<Task>;
+    fn find(&self, id: &str) -> Option<TaskIndex>;
+    /// At most 1000 from `start` on.
+    fn scan(&self, start: TaskIndex) -> Vec<TaskSummary>;
+}
+
+/// A task that a plugin asked for, checked against its grant and against the field limits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AskedTask {
+    /// None: the host makes an id.
+    pub id: Option<TaskId>,
+    pub description: String,
+    pub kind: Kind,
+    pub command: Option<orch_task::Command>,
+    pub priority: i32,
+    pub cost: u32,
+    pub dependencies: Vec<TaskId>,
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
 
 /// State of this capability in one store.
 pub struct Tasks {
@@ -35,12 +70,32 @@ impl Tasks {
         Self { granted, reader, asked: Vec::new() }
     }
 
-    pub fn asked_count(&self) -> usize {
-        self.asked.len()
+    /// The tasks of an answer, after those that the same call asked for.
+    pub(crate) fn check_answer(&self, tasks: Vec<wit::NewTask>) -> Result<Vec<AskedTask>, AskRefusal> {
+        let already = self.asked.len();
+        let check = |(place, task)| check_asked(task, &self.granted, already.saturating_add(place));
+        tasks.into_iter().enumerate().map(check).collect()
+    }
+}
+
+impl Capability for Tasks {
+    type Permission = TasksPermission;
+    type Granted = Arc<TasksPermission>;
+
+    fn grant(permission: TasksPermission, _host: &HostEnvironment) -> Arc<TasksPermission> {
+        Arc::new(permission)
     }
 
-    pub fn into_asked(self) -> Vec<AskedTask> {
-        self.asked
+    fn open(granted: &Arc<TasksPermission>, opening: Opening<'_>) -> Self {
+        Self::new(granted.clone(), opening.lent.tasks.clone())
+    }
+
+    fn link(linker: &mut Linker<CallState>, _import: Import<'_>) -> wasmtime::Result<()> {
+        add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+    }
+
+    fn keep(self, kept: &mut Kept) {
+        kept.asked = self.asked;
     }
 }
 
@@ -150,41 +205,30 @@ fn status_to_wit(status: Status) -> WitStatus {
     }
 }
 
-pub struct TasksView<'a> {
-    pub tasks: &'a mut Tasks,
-    pub ledger: &'a mut Ledger,
-}
-
-impl TasksView<'_> {
+impl View<'_, Tasks> {
     fn check_read(&mut self) -> Result<(), Error> {
-        match self.tasks.granted.read {
+        match self.state.granted.read {
             true => Ok(()),
             false => Err(self.ledger.deny("tasks", "`tasks.read`".to_owned())),
         }
     }
 }
 
-pub struct HasTasks;
-
-impl HasData for HasTasks {
-    type Data<'a> = TasksView<'a>;
-}
-
-impl Host for TasksView<'_> {
+impl Host for View<'_, Tasks> {
     async fn describe(&mut self, index: u32) -> wasmtime::Result<Result<wit::Task, Error>> {
         let describe = |reader: &dyn TaskReader| reader.describe(index).as_ref().map(task_to_wit);
-        Ok(self.check_read().and_then(|()| describe(&*self.tasks.reader).ok_or(Error::NotFound)))
+        Ok(self.check_read().and_then(|()| describe(&*self.state.reader).ok_or(Error::NotFound)))
     }
 
     async fn find(&mut self, id: String) -> wasmtime::Result<Result<u32, Error>> {
-        Ok(self.check_read().and_then(|()| self.tasks.reader.find(&id).ok_or(Error::NotFound)))
+        Ok(self.check_read().and_then(|()| self.state.reader.find(&id).ok_or(Error::NotFound)))
     }
 
     async fn scan(&mut self, start: u32) -> wasmtime::Result<Result<Vec<Summary>, Error>> {
         if let Err(error) = self.check_read() {
             return Ok(Err(error));
         }
-        let summaries = self.tasks.reader.scan(start).into_iter().take(SCAN_MAX).map(|task| Summary {
+        let summaries = self.state.reader.scan(start).into_iter().take(SCAN_MAX).map(|task| Summary {
             index: task.index,
             id: task.id,
             kind: task.kind,
@@ -196,7 +240,7 @@ impl Host for TasksView<'_> {
     }
 
     async fn add(&mut self, task: wit::NewTask) -> wasmtime::Result<Result<(), Error>> {
-        let Tasks { granted, asked, .. } = &mut *self.tasks;
+        let Tasks { granted, asked, .. } = &mut *self.state;
         Ok(match check_asked(task, granted, asked.len()) {
             Ok(task) => {
                 asked.push(task);

@@ -1,0 +1,63 @@
+//! `files`: files inside the workspace.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::rule::{Entries, Rule, Star, fields};
+use super::text::{covers_glob, is_glob};
+use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
+use crate::interfaces::Import;
+use crate::manifest::Role;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FilesPermission {
+    /// Globs relative to the workspace: `*` and `?` inside one part, `**` alone in a part across parts.
+    #[serde(default)]
+    pub read: Vec<String>,
+    #[serde(default)]
+    pub write: Vec<String>,
+}
+
+const GLOBS: Entries = Entries {
+    expected: "a glob inside the workspace, of names, `*`, `?` and `**`",
+    fits: is_glob,
+    covers: covers_glob,
+    star: Star::Plain,
+};
+
+impl Domain for FilesPermission {
+    const NAME: &'static str = "files";
+
+    fn interface(import: Import<'_>) -> Option<&'static str> {
+        import.is("orch:files/files@0.1.0").then_some("files")
+    }
+
+    fn opens(&self, import: Import<'_>) -> bool {
+        Self::interface(import).is_some()
+    }
+
+    fn is_for(role: Role) -> bool {
+        role != Role::Planner
+    }
+
+    fn effect(&self) -> Effect {
+        match self.write.is_empty() {
+            true => Effect::None,
+            false => Effect::Changing,
+        }
+    }
+
+    fn beyond_nothing(&self) -> Result<(), PermissionExcess> {
+        Err(PermissionExcess::entries("files", self.read.iter().chain(&self.write)))
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let line = |verb: &str, globs: &[String]| {
+            (!globs.is_empty()).then(|| format!("files: {verb} {}", globs.join(", ")))
+        };
+        [line("read", &self.read), line("WRITE", &self.write)].into_iter().flatten().collect()
+    }
+
+    fields! { read: "files.read" => GLOBS, write: "files.write" => GLOBS }
+}

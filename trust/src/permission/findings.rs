@@ -1,0 +1,44 @@
+//! `findings`: findings besides those a verifier returns.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::rule::fields;
+use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
+use crate::interfaces::Import;
+use crate::manifest::Role;
+
+/// There or not: `{}`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FindingsPermission {}
+
+impl Domain for FindingsPermission {
+    const NAME: &'static str = "findings";
+
+    fn interface(import: Import<'_>) -> Option<&'static str> {
+        import.is("orch:findings/findings@0.1.0").then_some("findings")
+    }
+
+    fn opens(&self, import: Import<'_>) -> bool {
+        Self::interface(import).is_some()
+    }
+
+    fn is_for(role: Role) -> bool {
+        role != Role::Planner
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::None
+    }
+
+    fn beyond_nothing(&self) -> Result<(), PermissionExcess> {
+        Err(PermissionExcess::flag("findings"))
+    }
+
+    fn lines(&self) -> Vec<String> {
+        vec!["findings: report findings".to_owned()]
+    }
+
+    fields! {}
+}

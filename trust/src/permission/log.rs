@@ -1,0 +1,44 @@
+//! `log`: lines in the host's log.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::rule::fields;
+use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
+use crate::interfaces::Import;
+use crate::manifest::Role;
+
+/// There or not: `{}`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogPermission {}
+
+impl Domain for LogPermission {
+    const NAME: &'static str = "log";
+
+    fn interface(import: Import<'_>) -> Option<&'static str> {
+        import.is("orch:log/log@0.1.0").then_some("log")
+    }
+
+    fn opens(&self, import: Import<'_>) -> bool {
+        Self::interface(import).is_some()
+    }
+
+    fn is_for(_role: Role) -> bool {
+        true
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::None
+    }
+
+    fn beyond_nothing(&self) -> Result<(), PermissionExcess> {
+        Err(PermissionExcess::flag("log"))
+    }
+
+    fn lines(&self) -> Vec<String> {
+        vec!["log: write lines into the host's log".to_owned()]
+    }
+
+    fields! {}
+}

@@ -1,0 +1,59 @@
+//! `tasks`: the run's tasks; also bounds what a reflector or auditor returns.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::rule::{AtMost, Entries, Flag, Rule, Star, fields, named};
+use super::text::{NAME, is_name_or_any};
+use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
+use crate::interfaces::Import;
+use crate::manifest::Role;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TasksPermission {
+    /// May read the run's tasks.
+    #[serde(default)]
+    pub read: bool,
+    /// How many tasks one call may ask for.
+    #[serde(default)]
+    pub add: u32,
+    /// Of which kinds; `*` is every kind (not in manifests).
+    #[serde(default)]
+    pub kinds: Vec<String>,
+}
+
+const KINDS: Entries = named(NAME, is_name_or_any, Star::NotInManifests);
+
+impl Domain for TasksPermission {
+    const NAME: &'static str = "tasks";
+
+    fn interface(import: Import<'_>) -> Option<&'static str> {
+        import.is("orch:tasks/tasks@0.1.0").then_some("tasks")
+    }
+
+    fn opens(&self, import: Import<'_>) -> bool {
+        Self::interface(import).is_some()
+    }
+
+    fn is_for(_role: Role) -> bool {
+        true
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::None
+    }
+
+    fn beyond_nothing(&self) -> Result<(), PermissionExcess> {
+        Err(PermissionExcess::entries("tasks", &self.kinds))
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let read = self.read.then(|| "tasks: read the run's tasks".to_owned());
+        let kinds = self.kinds.join(", ");
+        let add = || format!("tasks: ask for up to {} tasks a call of kind {kinds}", self.add);
+        read.into_iter().chain((self.add > 0).then(add)).collect()
+    }
+
+    fields! { read: "tasks.read" => Flag, add: "tasks.add" => AtMost, kinds: "tasks.kinds" => KINDS }
+}

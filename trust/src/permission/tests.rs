@@ -1,0 +1,245 @@
+use super::*;
+
+#[track_caller]
+fn check_form(json: &str, malformed: Option<&str>) {
+    let permissions: Permissions = serde_json::from_str(json).unwrap();
+    let found = permissions.check_form(Side::Bounding).err().map(|found| found.path);
+    assert_eq!(found, malformed, "{json}");
+}
+
+#[test]
+fn a_glob_stays_inside_the_workspace_and_has_one_spelling() {
+    for good in ["**", "**/*.py", "src/a.rs", "a/*/b?.txt", ".github/**", "..a", "a..b"] {
+        check_form(&format!(r#"{{"files":{{"read":["{good}"]}}}}"#), None);
+        check_form(&format!(r#"{{"files":{{"write":["{good}"]}}}}"#), None);
+    }
+    let bad = [
+        "", "../x", "/etc", "a/../b", "a/..", "./a", "a//b", "a/", "a**b", "***", "{a,../b}", "[a]",
+        "a\\\\b", "a\\u0000", "a\\u001b",
+    ];
+    for bad in bad {
+        check_form(&format!(r#"{{"files":{{"read":["{bad}"]}}}}"#), Some("files.read"));
+        check_form(&format!(r#"{{"files":{{"write":["{bad}"]}}}}"#), Some("files.write"));
+    }
+    check_form(&format!(r#"{{"files":{{"read":["{}"]}}}}"#, "a".repeat(1024)), None);
+    check_form(&format!(r#"{{"files":{{"read":["{}"]}}}}"#, "a".repeat(1025)), Some("files.read"));
+    let entries = |count: usize| vec![r#""a""#; count].join(",");
+    check_form(&format!(r#"{{"files":{{"read":[{}]}}}}"#, entries(64)), None);
+    check_form(&format!(r#"{{"files":{{"read":[{}]}}}}"#, entries(65)), Some("files.read"));
+}
+
+#[test]
+fn a_program_is_a_name_or_a_plain_absolute_path() {
+    for good in ["sh", "python3.12", "g++", "/usr/bin/git", "*", "..."] {
+        check_form(&format!(r#"{{"process":{{"programs":["{good}"]}}}}"#), None);
+    }
+    for bad in ["bin/sh", "./sh", "..", ".", "-c", "/bin/../sh", "//sh", "/", "/bin/*", "py*", "s\\u0007h"] {
+        check_form(&format!(r#"{{"process":{{"programs":["{bad}"]}}}}"#), Some("process.programs"));
+    }
+    check_form(r#"{"process":{"programs":["sh"],"env":["HOME"]}}"#, None);
+    for bad in ["A=B", "*", ""] {
+        check_form(&format!(r#"{{"process":{{"programs":[],"env":["{bad}"]}}}}"#), Some("process.env"));
+    }
+}
+
+#[test]
+fn a_host_has_one_spelling_and_a_port() {
+    let json = |host: &str| format!(r#"{{"http":{{"hosts":["{host}"],"methods":[],"paths":[]}}}}"#);
+    for good in ["a.example:443", "*.a.example:1", "127.0.0.1:65535", "[::1]:80", "localhost:80"] {
+        check_form(&json(good), None);
+    }
+    for bad in [
+        "a",
+        "a:",
+        "a:0",
+        "a:+443",
+        "a:0443",
+        "a:65536",
+        ":443",
+        "*:443",
+        "a.*.b:1",
+        "a..b:1",
+        "u@a:1",
+        "a b:1",
+        "[::01]:80",
+        "-a:1",
+        "http://a:1",
+    ] {
+        check_form(&json(bad), Some("http.hosts"));
+    }
+}
+
+#[test]
+fn paths_methods_names_and_secrets_are_plain() {
+    let paths = |path: &str| format!(r#"{{"http":{{"hosts":[],"methods":["GET"],"paths":["{path}"]}}}}"#);
+    for good in ["/", "/v1/", "/v1", "/~a/b.c"] {
+        check_form(&paths(good), None);
+    }
+    for bad in ["v1", "/v1/../admin", "/v1/%2e%2e/admin", "/v1/./", "//evil", "/a?b", "/a#b", "/a b"] {
+        check_form(&paths(bad), Some("http.paths"));
+    }
+    check_form(r#"{"http":{"hosts":[],"methods":["get"],"paths":[]}}"#, Some("http.methods"));
+    check_form(r#"{"kv":{"labels":["a-1","b*","*"],"bytes":1}}"#, None);
+    check_form(r#"{"kv":{"labels":["A"],"bytes":1}}"#, Some("kv.labels"));
+    check_form(r#"{"kv":{"labels":["a*b"],"bytes":1}}"#, Some("kv.labels"));
+    check_form(r#"{"tasks":{"kinds":["shell","*"]}}"#, None);
+    check_form(r#"{"tasks":{"kinds":["sh*"]}}"#, Some("tasks.kinds"));
+    check_form(r#"{"secrets":{"use":[{"name":"key","host":"a.example:443"}]}}"#, None);
+    check_form(r#"{"secrets":{"use":[{"name":"Key","host":"a.example:443"}]}}"#, Some("secrets.use.name"));
+    check_form(r#"{"secrets":{"use":[{"name":"key","host":"a\u001b"}]}}"#, Some("secrets.use.host"));
+}
+
+fn permissions(json: &str) -> Permissions {
+    serde_json::from_str(json).unwrap()
+}
+
+#[track_caller]
+fn check_within(inner: &str, outer: &str, excess: Option<&str>) {
+    let found = permissions(inner).within(&permissions(outer)).err().map(|found| found.path);
+    assert_eq!(found.as_deref(), excess, "{inner} within {outer}");
+}
+
+#[test]
+fn nothing_goes_beyond_its_bound() {
+    check_within("{}", "{}", None);
+    check_within(r#"{"log":{}}"#, "{}", Some("log"));
+    check_within(r#"{"log":{}}"#, r#"{"log":{}}"#, None);
+    check_within(r#"{"kv":{"labels":["a"],"bytes":5}}"#, r#"{"kv":{"labels":["a*"],"bytes":5}}"#, None);
+    check_within(
+        r#"{"kv":{"labels":["b"],"bytes":5}}"#,
+        r#"{"kv":{"labels":["a*"],"bytes":5}}"#,
+        Some("kv.labels"),
+    );
+    check_within(
+        r#"{"kv":{"labels":["a"],"bytes":6}}"#,
+        r#"{"kv":{"labels":["a"],"bytes":5}}"#,
+        Some("kv.bytes"),
+    );
+    check_within(
+        r#"{"kv":{"labels":["a*"],"bytes":5}}"#,
+        r#"{"kv":{"labels":["a"],"bytes":5}}"#,
+        Some("kv.labels"),
+    );
+    check_within(r#"{"tasks":{"read":true}}"#, r#"{"tasks":{"add":3}}"#, Some("tasks.read"));
+    check_within(
+        r#"{"tasks":{"add":4,"kinds":["note"]}}"#,
+        r#"{"tasks":{"add":3,"kinds":["*"]}}"#,
+        Some("tasks.add"),
+    );
+    check_within(
+        r#"{"tasks":{"add":3,"kinds":["shell"]}}"#,
+        r#"{"tasks":{"add":3,"kinds":["note"]}}"#,
+        Some("tasks.kinds"),
+    );
+    check_within(r#"{"files":{"read":["src/**/*.py"]}}"#, r#"{"files":{"read":["src/**"]}}"#, None);
+    check_within(r#"{"files":{"read":["srcs/x"]}}"#, r#"{"files":{"read":["src/**"]}}"#, Some("files.read"));
+    check_within(r#"{"files":{"write":["a"]}}"#, r#"{"files":{"read":["**"]}}"#, Some("files.write"));
+    check_within(r#"{"files":{"read":["**/*.py"]}}"#, r#"{"files":{"read":["**"]}}"#, None);
+    check_within(r#"{"files":{"read":["**"]}}"#, r#"{"files":{"read":["**/*.py"]}}"#, Some("files.read"));
+    check_within(
+        r#"{"process":{"programs":["sh"]}}"#,
+        r#"{"process":{"programs":["python3"]}}"#,
+        Some("process.programs"),
+    );
+    check_within(
+        r#"{"process":{"programs":["sh"],"network":true}}"#,
+        r#"{"process":{"programs":["sh"]}}"#,
+        Some("process.network"),
+    );
+    let http = |host: &str| format!(r#"{{"http":{{"hosts":["{host}"],"methods":[],"paths":[]}}}}"#);
+    check_within(&http("api.example.com:443"), &http("*.example.com:443"), None);
+    check_within(&http("a.b.example.com:443"), &http("*.example.com:443"), Some("http.hosts"));
+    check_within(&http("example.com:443"), &http("*.example.com:443"), Some("http.hosts"));
+    check_within(&http("API.EXAMPLE.COM:443"), &http("*.example.com:443"), None);
+    check_within(r#"{"wasi":{"random":true}}"#, "{}", Some("wasi.random"));
+}
+
+#[track_caller]
+fn check_narrowed(granted: &str, narrow: &str, left: &str) {
+    let read = |json: &str| serde_json::from_str::<Permissions>(json).unwrap();
+    assert_eq!(read(granted).narrowed(&read(narrow)), read(left), "{granted} narrowed by {narrow}");
+}
+
+#[test]
+fn what_is_named_is_cut_down_and_the_rest_stays() {
+    let files = r#"{"log":{},"files":{"read":["src/**","docs/**"],"write":["out/**"]}}"#;
+    check_narrowed(files, "{}", files);
+    check_narrowed(
+        files,
+        r#"{"files":{"read":["src/a/**"],"write":["**"]}}"#,
+        r#"{"log":{},"files":{"read":["src/a/**"],"write":["out/**"]}}"#,
+    );
+    check_narrowed(files, r#"{"files":{"read":["etc/**"]}}"#, r#"{"log":{},"files":{"read":[],"write":[]}}"#);
+    let process = r#"{"process":{"programs":["sh","git"],"env":["HOME"],"network":true}}"#;
+    check_narrowed(
+        process,
+        r#"{"process":{"programs":["git","rm"]}}"#,
+        r#"{"process":{"programs":["git"]}}"#,
+    );
+    check_narrowed(process, r#"{"process":{"programs":["*"]}}"#, r#"{"process":{"programs":["sh","git"]}}"#);
+    check_narrowed(r#"{"log":{}}"#, process, r#"{"log":{}}"#);
+    check_narrowed(
+        r#"{"http":{"hosts":["a.b:1","c.b:1"],"methods":["GET","POST"],"paths":["/v1/"]}}"#,
+        r#"{"http":{"hosts":["a.b:1","x.y:1"],"methods":["GET"],"paths":["/v1/read/","/v2/"]}}"#,
+        r#"{"http":{"hosts":["a.b:1"],"methods":["GET"],"paths":["/v1/read/"]}}"#,
+    );
+    check_narrowed(
+        r#"{"wasi":{"random":true,"clocks":true}}"#,
+        r#"{"wasi":{"random":true}}"#,
+        r#"{"wasi":{"random":true}}"#,
+    );
+    check_narrowed(
+        r#"{"tasks":{"read":true,"add":9,"kinds":["a","b"]},"kv":{"labels":["x","y1"],"bytes":9}}"#,
+        r#"{"tasks":{"read":true,"add":3,"kinds":["a","c"]},"kv":{"labels":["y*"],"bytes":5}}"#,
+        r#"{"tasks":{"read":true,"add":3,"kinds":["a"]},"kv":{"labels":["y1"],"bytes":5}}"#,
+    );
+    check_narrowed(
+        r#"{"secrets":{"use":[{"name":"a","host":"h:1"},{"name":"b","host":"h:1"}]}}"#,
+        r#"{"secrets":{"use":[{"name":"a","host":"h:1"},{"name":"b","host":"other:1"}]}}"#,
+        r#"{"secrets":{"use":[{"name":"a","host":"h:1"}]}}"#,
+    );
+}
+
+#[test]
+fn each_permission_and_each_of_its_fields_is_taken_away_once() {
+    let asked = permissions(
+        r#"{"log":{},"kv":{"labels":["a"],"bytes":7},"files":{"read":["a"]},"wasi":{"clocks":true}}"#,
+    );
+    let less = asked.less();
+    let names: Vec<_> = less.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["log", "kv", "kv.labels", "kv.bytes", "files", "files.read", "wasi", "wasi.clocks"]);
+    for (name, less) in &less {
+        assert!(less != &asked && less.within(&asked).is_ok(), "{name}");
+    }
+    assert_eq!(Permissions::default().less(), []);
+}
+
+#[test]
+fn star_is_for_one_side_each() {
+    let on = |json: &str, side| permissions(json).check_form(side).err().map(|found| found.path);
+    let (kv, programs) = (r#"{"kv":{"labels":["a*"],"bytes":1}}"#, r#"{"process":{"programs":["*"]}}"#);
+    assert_eq!(on(kv, Side::Asking), Some("kv.labels"));
+    assert_eq!((on(kv, Side::Allowing), on(kv, Side::Bounding)), (None, None));
+    assert_eq!(on(programs, Side::Allowing), Some("process.programs"));
+    assert_eq!((on(programs, Side::Asking), on(programs, Side::Bounding)), (None, None));
+}
+
+#[test]
+fn every_domain_says_what_it_allows_and_whether_that_changes_anything() {
+    let all = r#"{"log":{},"settings":{},"kv":{"labels":["a"],"bytes":7},"tasks":{"read":true,"add":1,"kinds":["a"]},
+        "files":{"read":["a"],"write":["b"]},"process":{"programs":["sh"],"env":["HOME"],"network":true},
+        "findings":{},"metrics":{},"http":{"hosts":["a.b:1"],"methods":["GET"],"paths":["/"]},
+        "secrets":{"use":[{"name":"a","host":"h:1"}]},"wasi":{"clocks":true,"random":true,"http_types":true}}"#;
+    let lines = permissions(all).lines();
+    for domain in DomainName::ALL {
+        assert!(lines.iter().any(|line| line.starts_with(domain.as_str())), "{}", domain.as_str());
+    }
+    let changing: Vec<_> =
+        permissions(all).less().into_iter().filter(|(name, _)| !name.contains('.')).collect();
+    assert_eq!(changing.len(), DomainName::ALL.len());
+    let alone = |json: &str| permissions(json).effect();
+    assert_eq!(alone(r#"{"files":{"read":["a"]}}"#), Effect::None);
+    assert_eq!(alone(r#"{"files":{"write":["a"]}}"#), Effect::Changing);
+    assert_eq!(alone(r#"{"process":{"programs":[]}}"#), Effect::Changing);
+    assert_eq!(alone(r#"{"kv":{"labels":["a"],"bytes":7}}"#), Effect::None);
+}

@@ -1,0 +1,119 @@
+//! Forms of the texts in permissions, and which of two covers the other.
+//!
+//! In -> out: text -> well formed or not; outer and inner -> covers or not.
+//! Invariant: a well-formed text means what it says by itself: no `..`, no second spelling of a path, host or port.
+//! The `covers_` functions compare texts and rely on it.
+//! Not here: which field has which form (a file for each domain beside this one).
+
+use super::ANY;
+
+const NAME_BYTES_MAX: usize = 64;
+const HOST_BYTES_MAX: usize = 253;
+
+pub(super) const NAME: &str = "1 to 64 of `[a-z0-9-]`";
+pub(super) const HOST: &str = "`host:port`";
+
+/// True of 1 to 64 of `[a-z0-9-]`: labels, kinds, secrets, namespaces.
+pub(crate) fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(plain)
+}
+
+/// A name, or `*` for all.
+pub(super) fn is_name_or_any(text: &str) -> bool {
+    text == ANY || is_name(text)
+}
+
+/// A name, the beginning of one with `*` after it, or `*` for all.
+pub(super) fn is_name_or_prefix(text: &str) -> bool {
+    text == ANY || is_name(text.strip_suffix('*').unwrap_or(text))
+}
+
+/// Parts between `/` that are each a name and not a step to elsewhere.
+fn are_plain_parts(text: &str) -> bool {
+    text.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+pub(super) fn is_glob(text: &str) -> bool {
+    let stars = |part: &str| part == "**" || !part.contains("**");
+    are_plain_parts(text) && text.split('/').all(stars) && !text.contains(['\\', '{', '}', '[', ']'])
+}
+
+pub(super) fn is_program(text: &str) -> bool {
+    match text.strip_prefix('/') {
+        Some(rest) => are_plain_parts(rest) && !text.contains('*'),
+        None => {
+            text == ANY || (are_plain_parts(text) && !text.contains(['/', '*']) && !text.starts_with('-'))
+        }
+    }
+}
+
+pub(super) fn is_variable(text: &str) -> bool {
+    !text.contains(['=', '*'])
+}
+
+pub(super) fn is_method(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// `host:port`, in the one spelling of its port; `*.` may stand in front.
+pub(super) fn is_host_and_port(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let number: u16 = port.parse().unwrap_or_default();
+    let six = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let host_fits = match six {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok_and(|read| read.to_string() == address),
+        None => host.strip_prefix("*.").unwrap_or(host).split('.').all(is_host_label),
+    };
+    number != 0 && number.to_string() == port && host.len() <= HOST_BYTES_MAX && host_fits
+}
+
+fn is_host_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
+/// No dot segments, also not percent-encoded, and nothing that ends a path.
+pub(super) fn is_path_prefix(text: &str) -> bool {
+    let plain = |part: &str| !matches!(part, "." | "..");
+    text.starts_with('/')
+        && !text.contains("//")
+        && text.split('/').all(plain)
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && !text.contains(['%', '?', '#', '\\', '*', '"'])
+}
+
+pub(super) fn covers_any(outer: &str, inner: &str) -> bool {
+    outer == inner || outer == ANY
+}
+
+pub(super) fn covers_prefix(outer: &str, inner: &str) -> bool {
+    outer == inner || outer.strip_suffix('*').is_some_and(|prefix| inner.starts_with(prefix))
+}
+
+/// `**` covers everything; `folder/**` covers what lies below that folder, if the folder is written out; else equal.
+pub(super) fn covers_glob(outer: &str, inner: &str) -> bool {
+    match outer.strip_suffix("**") {
+        Some("") => true,
+        Some(folder) if folder.ends_with('/') && !folder.contains(['*', '?', '[', '{']) => {
+            inner.starts_with(folder)
+        }
+        _ => outer == inner,
+    }
+}
+
+pub(super) fn covers_host(outer: &str, inner: &str) -> bool {
+    let (outer, inner) = (outer.to_ascii_lowercase(), inner.to_ascii_lowercase());
+    match outer.strip_prefix("*.") {
+        Some(parent) => {
+            inner.split_once('.').is_some_and(|(label, rest)| rest == parent && !label.is_empty())
+        }
+        None => outer == inner,
+    }
+}
+
+pub(super) fn covers_path(outer: &str, inner: &str) -> bool {
+    inner.starts_with(outer)
+}
