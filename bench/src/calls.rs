@@ -9,10 +9,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use orch_host::call::{
-    Boxed, CallContext, EffectGate, KvReader, KvUnavailable, LogLevel, LogSink, ProcessError, ProcessOutput,
-    ProcessRequest, Processes, Protected, TaskReader, TaskSummary,
-};
+use orch_host::call::{Boxed, CallContext};
+use orch_host::capability::EffectGate;
+use orch_host::capability::kv::{KvReader, KvUnavailable};
+use orch_host::capability::log::{LogLevel, LogSink};
+use orch_host::capability::process::{ProcessError, ProcessOutput, ProcessRequest, Processes};
+use orch_host::capability::files::Protected;
+use orch_host::capability::tasks::{TaskReader, TaskSummary};
 use orch_host::drive::gate::NoEffects;
 use orch_host::engine::Engine;
 use orch_host::plugins::Workbench;

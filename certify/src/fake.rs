@@ -10,10 +10,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use orch_host::call::{
-    Boxed, CallContext, Effect, EffectGate, GateClosed, KvReader, KvUnavailable, LogLevel, LogSink,
-    ProcessError, ProcessExit, ProcessOutput, ProcessRequest, Processes, TaskReader, TaskSummary,
-};
+use orch_host::call::{Boxed, CallContext};
+use orch_host::capability::{EffectGate, EffectRecord, GateClosed};
+use orch_host::capability::kv::{KvReader, KvUnavailable};
+use orch_host::capability::log::{LogLevel, LogSink};
+use orch_host::capability::process::{ProcessError, ProcessExit, ProcessOutput, ProcessRequest, Processes};
+use orch_host::capability::tasks::{TaskReader, TaskSummary};
 use orch_journal::event::TaskIndex;
 use orch_task::{Status, Task};
 
@@ -289,17 +291,17 @@ impl KvReader for FakeKv {
 #[derive(Default)]
 pub struct FakeGate {
     mood: Mood,
-    effects: Mutex<Vec<Effect>>,
+    effects: Mutex<Vec<EffectRecord>>,
 }
 
 impl FakeGate {
-    pub fn effects(&self) -> Vec<Effect> {
+    pub fn effects(&self) -> Vec<EffectRecord> {
         lock(&self.effects).clone()
     }
 }
 
 impl EffectGate for FakeGate {
-    fn record(&self, effect: Effect) -> Boxed<'_, Result<(), GateClosed>> {
+    fn record(&self, effect: EffectRecord) -> Boxed<'_, Result<(), GateClosed>> {
         Box::pin(async move {
             remember(&self.effects, effect);
             match self.mood {
@@ -338,7 +340,7 @@ impl Processes for FakeProcesses {
         Box::pin(async move {
             let program = request.program.display().to_string();
             // No process has these.
-            let started = Effect::ProcessStarted { program, pid: 0, start_ticks: 0, boot_id: String::new() };
+            let started = EffectRecord::ProcessStarted { program, pid: 0, start_ticks: 0, boot_id: String::new() };
             effects.record(started).await?;
             let kept = usize::try_from(request.capture_bytes).unwrap_or(usize::MAX);
             remember(&self.requests, request);

@@ -1,159 +1,229 @@
 //! Capabilities: the host functions behind each WIT interface.
 //!
-//! In -> out: a grant -> [`Granted`]; a need of the table -> its interface in a linker.
-//! Invariant: one list of capabilities, [`add_to_linker`]; nothing that is not granted is in any linker; what was
-//! denied and what is an effect goes through one [`Ledger`].
-//! Not here: which import needs what (`orch-trust`'s `interfaces`), counting of calls (`engine/store.rs`).
+//! In -> out: permissions -> [`Granted`], once for a plugin; an import -> its interface in a linker; what a call did ->
+//! [`Kept`].
+//! Invariant: one list, at the end of this file, which has every domain of the grammar; what is not granted is in no
+//! linker; what was denied and what is an effect goes through one [`Ledger`].
+//! Not here: which import needs what (`orch-trust`'s `permission`), counting of calls (`engine/store.rs`).
 
-pub mod clocks;
+pub mod effect;
 pub mod files;
 pub mod findings;
-pub mod http;
 pub mod kv;
 pub mod log;
 pub mod metrics;
 pub mod process;
-pub mod random;
 pub mod settings;
 pub mod tasks;
+pub mod wasi;
 
 #[cfg(test)]
 pub(crate) mod bench;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::marker::PhantomData;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use orch_trust::interfaces::Need;
-use orch_trust::permission::{KvPermission, Permissions, TasksPermission};
+use orch_journal::event::Writes;
+use orch_trust::interfaces::Import;
+use orch_trust::permission::{Domain, DomainName, Effect, Permissions};
 use wasmtime::component::{HasData, Linker, ResourceTable};
-use wasmtime_wasi::p2::bindings::{clocks as wasi_clocks, io as wasi_io, random as wasi_random};
-use wasmtime_wasi_http::WasiHttp;
-use wasmtime_wasi_http::p2::bindings::http as wasi_http;
 
-use crate::bindings;
-use crate::call::{Effect, EffectGate, GateClosed};
+use crate::call::Lent;
+use crate::engine::limits::CallLimits;
 use crate::engine::store::CallState;
-use files::FilesGrant;
-use process::{HostEnvironment, ProcessGrant};
+use crate::trial::Watched;
+pub use effect::{EffectGate, EffectRecord, GateClosed, Ledger};
+use tasks::AskedTask;
 
-/// Denials that one call's report keeps; a guest that asks on is told so all the same.
-const DENIED_MAX: usize = 100;
+/// What one domain's interfaces do: everything that is true of it in this host.
+///
+/// A capability that leaves one of these out does not compile.
+pub(crate) trait Capability: Sized + Send + 'static {
+    type Permission: Domain;
+    /// Of a plugin, for all its calls.
+    type Granted: Clone + Send + Sync;
 
-/// A grant, prepared once for all calls of a plugin.
-#[derive(Clone)]
-pub struct Granted {
-    pub(crate) kv: Arc<KvPermission>,
-    pub(crate) tasks: Arc<TasksPermission>,
-    pub(crate) files: Arc<FilesGrant>,
-    pub(crate) process: Arc<ProcessGrant>,
+    /// Prepares a permission; programs are looked up now and never again.
+    fn grant(permission: Self::Permission, host: &HostEnvironment) -> Self::Granted;
+    /// Its state in one call, made when the guest first uses it.
+    fn open(granted: &Self::Granted, opening: Opening<'_>) -> Self;
+    /// Adds that interface, which is one of the domain's.
+    fn link(linker: &mut Linker<CallState>, import: Import<'_>) -> wasmtime::Result<()>;
+    /// Puts what the call wrote to what is kept; called with a good answer only.
+    fn keep(self, kept: &mut Kept);
+    /// What of a candidate's call goes beyond its permission (`None`: it has none), in words.
+    fn beyond(granted: Option<&Self::Permission>, watched: &Watched<'_>) -> Vec<String>;
+}
+
+/// What a capability's state is made from.
+pub(crate) struct Opening<'a> {
+    pub(crate) plugin: &'a Arc<str>,
+    pub(crate) limits: &'a CallLimits,
+    pub(crate) lent: &'a Lent,
     /// Clocks and random numbers are the same in each call.
     pub(crate) fixed: bool,
 }
 
-impl Granted {
-    /// What these permissions open. Programs are looked up along this process's `PATH`, now and never again.
-    pub fn new(permissions: &Permissions, fixed: bool) -> Self {
-        let host = HostEnvironment::of_this_process();
-        Self {
-            kv: Arc::new(permissions.kv.clone().unwrap_or_default()),
-            tasks: Arc::new(permissions.tasks.clone().unwrap_or_default()),
-            files: Arc::new(FilesGrant::new(&permissions.files.clone().unwrap_or_default())),
-            process: Arc::new(ProcessGrant::new(&permissions.process.clone().unwrap_or_default(), &host)),
-            fixed,
-        }
+/// What a call wrote into the host's own store, to be kept with its answer.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) writes: Writes,
+    /// Tasks asked for through `orch:tasks`.
+    pub(crate) asked: Vec<AskedTask>,
+}
+
+/// What a host function borrows: its capability's state, the store's resources, what the call leaves.
+pub struct View<'a, C> {
+    pub(crate) state: &'a mut C,
+    pub(crate) table: &'a mut ResourceTable,
+    pub(crate) ledger: &'a mut Ledger,
+    /// When the call's time is over.
+    deadline: Instant,
+}
+
+impl<'a, C> View<'a, C> {
+    pub(crate) fn new(
+        state: &'a mut C,
+        table: &'a mut ResourceTable,
+        ledger: &'a mut Ledger,
+        deadline: Instant,
+    ) -> Self {
+        Self { state, table, ledger, deadline }
+    }
+
+    /// Of the call's wall time.
+    pub(crate) fn wall_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
     }
 }
 
-/// What a call was denied, and the way to its effects.
-pub struct Ledger {
-    gate: Arc<dyn EffectGate>,
-    denied: Vec<String>,
-    intended: Vec<&'static str>,
-    closed: bool,
+/// [`View`] as the generated bindings ask for it.
+pub(crate) struct HasView<C>(PhantomData<C>);
+
+impl<C: 'static> HasData for HasView<C> {
+    type Data<'a> = View<'a, C>;
 }
 
-impl Ledger {
-    pub fn new(gate: Arc<dyn EffectGate>) -> Self {
-        Self { gate, denied: Vec::new(), intended: Vec::new(), closed: false }
-    }
+/// What programs and variables are looked up in.
+pub struct HostEnvironment {
+    path: Vec<PathBuf>,
+    variables: BTreeMap<String, String>,
+}
 
-    /// Notes a denial for the operator, each once; gives it back for the guest.
-    pub(crate) fn deny(&mut self, interface: &str, what: String) -> bindings::types::types::Error {
-        let line = format!("{interface}: {what}");
-        if self.denied.len() < DENIED_MAX && !self.denied.contains(&line) {
-            self.denied.push(line);
-        }
-        bindings::types::types::Error::Denied(what)
-    }
-
-    /// From now on there is no effect any more.
-    pub(crate) fn close(&mut self) {
-        self.closed = true;
-    }
-
-    /// Records the intent of an effect, before the first of its kind.
-    pub(crate) async fn intend(&mut self, effect: &'static str) -> Result<(), GateClosed> {
-        if self.closed {
-            return Err(GateClosed);
-        }
-        if !self.intended.contains(&effect) {
-            self.gate.record(Effect::Intent { effect }).await?;
-            self.intended.push(effect);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn gate(&self) -> &Arc<dyn EffectGate> {
-        &self.gate
-    }
-
-    /// The denials, and whether an intent was recorded.
-    pub(crate) fn into_parts(self) -> (Vec<String>, bool) {
-        (self.denied, !self.intended.is_empty())
+impl HostEnvironment {
+    /// Of this process. Folders of `PATH` that are not absolute are left out.
+    pub fn of_this_process() -> Self {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self { path: folders, variables: std::env::vars_os().filter_map(text).collect() }
     }
 }
 
-struct HasIo;
-
-impl HasData for HasIo {
-    type Data<'a> = &'a mut ResourceTable;
+/// A capability's place among those of a call.
+pub(crate) trait Place: Capability {
+    fn of<'a>(opened: &'a mut Opened, granted: &'a Granted) -> (&'a mut Option<Self>, &'a Self::Granted);
 }
 
-/// Adds the interfaces that a need stands for.
-pub(crate) fn add_to_linker(linker: &mut Linker<CallState>, need: Need) -> wasmtime::Result<()> {
-    match need {
-        Need::Log => bindings::log::log::add_to_linker::<_, log::HasLog>(linker, CallState::log),
-        Need::Settings => bindings::settings::settings::add_to_linker::<_, settings::HasSettings>(
-            linker,
-            CallState::settings,
-        ),
-        Need::Kv => bindings::kv::kv::add_to_linker::<_, kv::HasKv>(linker, CallState::kv),
-        Need::Tasks => bindings::tasks::tasks::add_to_linker::<_, tasks::HasTasks>(linker, CallState::tasks),
-        Need::Files => bindings::files::files::add_to_linker::<_, files::HasFiles>(linker, CallState::files),
-        Need::Process => {
-            bindings::process::process::add_to_linker::<_, process::HasProcess>(linker, CallState::process)
+/// The list: a line for each domain of `orch-trust`, with the type behind it or `nobody`. One that is not here, or
+/// whose permission is another's, does not compile.
+macro_rules! capabilities {
+    (
+        $($field:ident: $Name:ident($State:ty)),+;
+        nobody: $($Missing:ident),+
+    ) => {
+        /// A grant, prepared once for all calls of a plugin.
+        pub struct Granted {
+            $($field: <$State as Capability>::Granted,)+
         }
-        Need::Findings => bindings::findings::findings::add_to_linker::<_, findings::HasFindings>(
-            linker,
-            CallState::findings,
-        ),
-        Need::Metrics => {
-            bindings::metrics::metrics::add_to_linker::<_, metrics::HasMetrics>(linker, CallState::metrics)
+
+        impl Granted {
+            /// What these permissions open.
+            pub fn new(permissions: &Permissions) -> Self {
+                let host = HostEnvironment::of_this_process();
+                Self {
+                    $($field: <$State>::grant(permissions.$field.clone().unwrap_or_default(), &host),)+
+                }
+            }
         }
-        Need::WasiClocks => {
-            wasi_clocks::monotonic_clock::add_to_linker::<_, clocks::HasClocks>(linker, CallState::clocks)?;
-            wasi_clocks::wall_clock::add_to_linker::<_, clocks::HasClocks>(linker, CallState::clocks)
+
+        /// The capabilities that a call has used so far.
+        #[derive(Default)]
+        pub(crate) struct Opened {
+            $($field: Option<$State>,)+
         }
-        Need::WasiRandom => {
-            wasi_random::random::add_to_linker::<_, random::HasRandom>(linker, CallState::random)
+
+        impl Opened {
+            /// Everything that the call wrote.
+            pub(crate) fn keep(self) -> Kept {
+                let mut kept = Kept::default();
+                $(if let Some(state) = self.$field {
+                    state.keep(&mut kept);
+                })+
+                kept
+            }
         }
-        Need::WasiIo => {
-            wasi_io::error::add_to_linker::<_, HasIo>(linker, CallState::io)?;
-            wasi_io::poll::add_to_linker::<_, HasIo>(linker, CallState::io)?;
-            wasi_io::streams::add_to_linker::<_, HasIo>(linker, CallState::io)
+
+        $(impl Place for $State {
+            fn of<'a>(
+                opened: &'a mut Opened,
+                granted: &'a Granted,
+            ) -> (&'a mut Option<Self>, &'a Self::Granted) {
+                (&mut opened.$field, &granted.$field)
+            }
+        })+
+
+        /// What of a candidate's call goes beyond these permissions, in words.
+        pub fn beyond(permissions: &Permissions, watched: Watched<'_>) -> Vec<String> {
+            let mut found = Vec::new();
+            $({
+                let granted = permissions.$field.as_ref();
+                let said = <$State>::beyond(granted, &watched);
+                found.extend(said.into_iter().map(|what| format!("{}: {what}", stringify!($field))));
+            })+
+            let effects = watched.fakes.gate.effects();
+            for domain in effects.iter().map(EffectRecord::domain).collect::<BTreeSet<_>>() {
+                let granted = match domain {
+                    $(DomainName::$Name => permissions.$field.as_ref().map(Domain::effect),)+
+                    $(DomainName::$Missing)|+ => None,
+                };
+                if granted.unwrap_or(Effect::None) == Effect::None {
+                    found.push(format!("{}: an effect was recorded", domain.as_str()));
+                }
+            }
+            found
         }
-        Need::WasiHttpTypes => {
-            let options = wasi_http::types::LinkOptions::default();
-            wasi_http::types::add_to_linker::<_, WasiHttp>(linker, &options, CallState::http)
+
+        /// Adds an interface of that domain; its import is granted.
+        pub(crate) fn link(
+            linker: &mut Linker<CallState>,
+            domain: DomainName,
+            import: Import<'_>,
+        ) -> wasmtime::Result<()> {
+            match domain {
+                $(DomainName::$Name => <$State>::link(linker, import),)+
+                $(DomainName::$Missing)|+ => {
+                    Err(wasmtime::Error::msg(format!("no host offers `{}`", import.0)))
+                }
+            }
         }
-    }
+    };
+}
+
+capabilities! {
+    log: Log(log::Log),
+    settings: Settings(settings::Settings),
+    kv: Kv(kv::Kv),
+    tasks: Tasks(tasks::Tasks),
+    files: Files(files::Files),
+    process: Process(process::Process),
+    findings: Findings(findings::Findings),
+    metrics: Metrics(metrics::Metrics),
+    wasi: Wasi(wasi::Wasi);
+    nobody: Http, Secrets
 }

@@ -15,7 +15,7 @@ use orch_trust::time::UnixSeconds;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use crate::call::Protected;
+use crate::capability::files::Protected;
 use crate::clock;
 use crate::config::operator::{self, Operator};
 use crate::config::secret::KeyUse;

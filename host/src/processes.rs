@@ -16,10 +16,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use orch_supervisor::{Exit, OutputLimits, Request, RunError, StartStep, SupervisorPool, pump};
 use orch_task::TaskId;
 
-use crate::call::{
-    Boxed, Effect, EffectGate, GateClosed, ProcessError, ProcessExit, ProcessOutput, ProcessRequest,
-    Processes,
-};
+use crate::call::Boxed;
+use crate::capability::process::{ProcessError, ProcessExit, ProcessOutput, ProcessRequest, Processes};
+use crate::capability::{EffectGate, EffectRecord, GateClosed};
 
 /// The host's supervisors.
 pub type Commands = SupervisorPool;
@@ -170,7 +169,7 @@ impl Processes for CallProcesses {
             let running = self.commands.run(command).await.map_err(|error| refused(&program, error))?;
             orch_journal::failpoint::hit("after-spawn");
             for one in [running.identity(), running.supervisor()] {
-                let started = Effect::ProcessStarted {
+                let started = EffectRecord::ProcessStarted {
                     program: program.clone(),
                     pid: one.pid,
                     start_ticks: one.start_ticks,

@@ -1,8 +1,9 @@
 //! Roles: the exports of plugins, called with checked answers.
 //!
-//! In -> out: a compiled plugin -> a role, linked once; a call -> [`CallReport`](crate::call::CallReport).
+//! In -> out: a compiled plugin -> [`Exported`], linked once; an [`Ask`] -> [`CallReport`].
 //! Invariant: a fresh instance for each call, but for a planner's session; an answer that leaves here is inside its
-//! limits. A role keeps what it was made from, so that one made from a `Candidate` fits no run:
+//! limits. What a call goes through stands once, in [`Exported::call`]. A role keeps what it was made from, so that one
+//! made from a `Candidate` fits no run:
 //!
 //! ```compile_fail,E0308
 //! use orch_host::role::executor::Executor;
@@ -32,28 +33,136 @@ pub mod verifier;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::future::Future;
+use std::time::Duration;
 
-use orch_trust::permission::TasksPermission;
+use orch_journal::event::Writes;
+use orch_trust::evidence::Compilable;
+use orch_trust::manifest::Role;
+use wasmtime::Store;
+use wasmtime::component::InstancePre;
 
 use crate::bindings::types::types::{Failure, NewTask};
-use crate::call::AskedTask;
-use crate::capability::tasks::check_asked;
-use crate::engine::CallError;
+use crate::call::{CallContext, CallReport};
+use crate::capability::tasks::AskedTask;
+use crate::engine::link::Linked;
+use crate::engine::store::{self, CallState};
+use crate::engine::{CallError, Compiled, Engine};
 
-/// The plugin's own answer, or its failure.
-fn answered<T>(plugin: &Arc<str>, answer: Result<T, Failure>) -> Result<T, CallError> {
-    answer.map_err(|failure| CallError::failure(plugin, &failure.message, failure.retriable))
+/// What makes a plugin one of a role.
+pub trait Export: Sized + Send + Sync + 'static {
+    const ROLE: Role;
+    /// The generated type that knows where the export's functions are.
+    type Pre: Send + Sync;
+
+    /// # Errors
+    /// The export is missing, or of another form.
+    fn pre(pre: InstancePre<CallState>) -> wasmtime::Result<Self::Pre>;
 }
 
-/// The tasks of an answer, after `already` that the same call asked for.
-fn check_tasks(
-    plugin: &Arc<str>,
-    tasks: Vec<NewTask>,
-    granted: &TasksPermission,
-    already: usize,
-) -> Result<Vec<AskedTask>, CallError> {
-    let check = |(place, task)| check_asked(task, granted, already.saturating_add(place));
-    let checked: Result<Vec<AskedTask>, _> = tasks.into_iter().enumerate().map(check).collect();
-    checked.map_err(|refusal| CallError::answer(plugin, format!("it asks for a task: {refusal}")))
+/// One question to a role's export, and what becomes of its answer.
+pub trait Ask: Send + Sync {
+    type Of: Export;
+    /// As the guest gives it.
+    type Raw: Send;
+    /// Inside its limits.
+    type Answer: Send;
+
+    /// Makes an instance and calls it. `wall`: the time that the call has.
+    fn ask(
+        &self,
+        pre: &<Self::Of as Export>::Pre,
+        store: &mut Store<CallState>,
+        wall: Duration,
+    ) -> impl Future<Output = wasmtime::Result<Result<Self::Raw, Failure>>> + Send;
+    /// The answer, or what is wrong with it.
+    fn check(&self, raw: Self::Raw, state: &mut CallState) -> Result<Self::Answer, CallError>;
+    /// Adds what of the answer is kept in the host's own store.
+    fn keep(answer: &Self::Answer, writes: &mut Writes);
+    /// The tasks that the answer asks for.
+    fn asked(answer: Self::Answer) -> Vec<AskedTask>;
+}
+
+/// A plugin, linked in one role.
+pub struct Exported<R: Export, E> {
+    linked: Linked<E>,
+    pre: R::Pre,
+}
+
+impl<R: Export, E: Compilable> Exported<R, E> {
+    /// # Errors
+    /// `Link`: an import is not granted or not for this role, or the export is missing.
+    pub fn link(engine: &Engine, compiled: Compiled<E>) -> Result<Self, CallError> {
+        let linked = Linked::new(engine, compiled, R::ROLE)?;
+        let pre = R::pre(linked.pre().clone()).map_err(|error| linked.lacks_export(&error))?;
+        Ok(Self { linked, pre })
+    }
+
+    pub fn evidence(&self) -> &E {
+        self.linked.evidence()
+    }
+
+    /// Asks in a fresh instance.
+    pub async fn call<A: Ask<Of = R>>(&self, context: CallContext<E>, ask: &A) -> CallReport<A::Answer> {
+        let mut store = self.linked.store(context);
+        let wall = match store::arm(&mut store) {
+            Ok(wall) => wall,
+            Err(withdrawn) => return store::report(store, Err(withdrawn)),
+        };
+        let outcome = store::within(wall, ask.ask(&self.pre, &mut store, wall)).await;
+        let result = store::outcome(&mut store, outcome)
+            .and_then(|answer| store::answered(&store, answer))
+            .and_then(|raw| ask.check(raw, store.data_mut()));
+        store::report(store, result)
+    }
+}
+
+/// The list of roles: a line for each one of `orch-trust`. One that is not here does not compile.
+macro_rules! roles {
+    ($($Name:ident: $Export:ty,)+) => {
+        /// A plugin, linked in whichever role.
+        pub enum AnyExported<E> {
+            $($Name(Exported<$Export, E>),)+
+        }
+
+        impl<E: Compilable> AnyExported<E> {
+            /// # Errors
+            /// Those of [`Exported::link`].
+            pub fn link(engine: &Engine, compiled: Compiled<E>, role: Role) -> Result<Self, CallError> {
+                Ok(match role {
+                    $(Role::$Name => Self::$Name(Exported::link(engine, compiled)?),)+
+                })
+            }
+        }
+
+        $(impl Listed for $Export {
+            fn of<E>(any: &AnyExported<E>) -> Option<&Exported<Self, E>> {
+                match any {
+                    AnyExported::$Name(exported) => Some(exported),
+                    _ => None,
+                }
+            }
+        })+
+    };
+}
+
+/// A role of the list.
+pub trait Listed: Export {
+    /// The plugin, if it is linked in this role.
+    fn of<E>(any: &AnyExported<E>) -> Option<&Exported<Self, E>>;
+}
+
+roles! {
+    Planner: planner::PlannerExport,
+    Executor: executor::ExecutorExport,
+    Reflector: reflector::ReflectorExport,
+    Auditor: auditor::AuditorExport,
+    Verifier: verifier::VerifierExport,
+    Service: service::ServiceExport,
+}
+
+/// The tasks of an answer, after those that the same call asked for.
+fn check_tasks(tasks: Vec<NewTask>, state: &mut CallState) -> Result<Vec<AskedTask>, CallError> {
+    let checked = state.tasks().check_answer(tasks);
+    checked.map_err(|refusal| state.wrong_answer(format!("it asks for a task: {refusal}")))
 }

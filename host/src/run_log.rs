@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use crate::call::{LogLevel, LogSink};
+use crate::capability::log::{LogLevel, LogSink};
 use crate::console::escape;
 
 /// The file, made with the first line.

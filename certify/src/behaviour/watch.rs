@@ -7,7 +7,7 @@
 use std::io;
 use std::path::Path;
 
-use orch_host::call::Effect;
+use orch_host::capability::EffectRecord;
 use orch_trust::permission::{FilesPermission, Permissions};
 
 use crate::conformance::actor::Seen;
@@ -61,29 +61,32 @@ pub(super) fn beyond(plugin: &str, permissions: &Permissions, fakes: &Fakes, see
     found
 }
 
-fn effect_beyond(permissions: &Permissions, effect: &Effect) -> Option<String> {
+fn effect_beyond(permissions: &Permissions, effect: &EffectRecord) -> Option<String> {
     let nothing = |list: Option<&Vec<String>>| list.is_none_or(Vec::is_empty);
     let programs = permissions.process.as_ref().map(|process| &process.programs);
     let globs = permissions.files.as_ref().map(|files| &files.write);
     match effect {
-        Effect::Intent { effect: "process" } | Effect::ProcessStarted { .. } if nothing(programs) => {
+        EffectRecord::Intent { effect: "process" } | EffectRecord::ProcessStarted { .. } if nothing(programs) => {
             Some("an effect of `process` was recorded".to_owned())
         }
-        Effect::Intent { effect: "files-write" } if nothing(globs) => {
+        EffectRecord::Intent { effect: "files-write" } if nothing(globs) => {
             Some("an effect of `files.write` was recorded".to_owned())
         }
-        Effect::FileWritten { path, .. } => {
+        EffectRecord::FileWritten { path, .. } => {
             let files = FilesPermission { read: Vec::new(), write: vec![path.clone()] };
             let written = Permissions { files: Some(files), ..Permissions::default() };
             written.within(permissions).is_err().then(|| format!("`{path}` was written"))
         }
-        Effect::Intent { .. } | Effect::ProcessStarted { .. } => None,
+        EffectRecord::Intent { .. } | EffectRecord::ProcessStarted { .. } => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use orch_host::call::{EffectGate, KvReader, LogLevel, LogSink, Used};
+    use orch_host::capability::EffectGate;
+    use orch_host::capability::kv::KvReader;
+    use orch_host::capability::log::{LogLevel, LogSink};
+    use orch_host::call::Used;
     use orch_trust::permission::{KvPermission, Plain, ProcessPermission};
 
     use super::*;
@@ -116,9 +119,9 @@ mod tests {
         fakes.log.line("p", LogLevel::Info, "x");
         fakes.kv.read("p", "own", "k").unwrap();
         for effect in [
-            Effect::Intent { effect: "files-write" },
-            Effect::FileWritten { path: "src/a.py".to_owned(), before: None, after: String::new() },
-            Effect::Intent { effect: "process" },
+            EffectRecord::Intent { effect: "files-write" },
+            EffectRecord::FileWritten { path: "src/a.py".to_owned(), before: None, after: String::new() },
+            EffectRecord::Intent { effect: "process" },
         ] {
             fakes.gate.record(effect).await.unwrap();
         }
@@ -153,7 +156,7 @@ mod tests {
         assert_eq!(beyond("p", &granted(), &fakes, &seen("")).len(), 1);
         let fakes = Fakes::default();
         let path = "docs/a.py".to_owned();
-        fakes.gate.record(Effect::FileWritten { path, before: None, after: String::new() }).await.unwrap();
+        fakes.gate.record(EffectRecord::FileWritten { path, before: None, after: String::new() }).await.unwrap();
         assert_eq!(beyond("p", &granted(), &fakes, &seen("")), ["`docs/a.py` was written"]);
         let read = beyond("p", &granted(), &Fakes::default(), &seen(&format!("x {CANARY} y")));
         assert_eq!(read, ["what lies outside of the grant was read"]);

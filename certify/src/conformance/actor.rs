@@ -4,7 +4,8 @@
 //! Invariant: each call has a fresh instance; everything that came of it is in what was seen.
 //! Not here: whether that is good (`conformance.rs`, `behaviour/`).
 
-use orch_host::call::{AskedTask, CallReport, Used};
+use orch_host::capability::tasks::AskedTask;
+use orch_host::call::{CallReport, Used};
 use orch_host::engine::CallError;
 use orch_host::role::auditor::Auditor;
 use orch_host::role::executor::Executor;

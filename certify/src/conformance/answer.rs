@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use http::{Response, header};
-use orch_host::call::AskedTask;
+use orch_host::capability::tasks::AskedTask;
 use orch_host::role::planner::PlannerDecision;
 use orch_journal::event::{Finding, Metric};
 

@@ -14,13 +14,14 @@ use std::sync::Arc;
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::interfaces::Import;
-use orch_trust::permission::FilesPermission;
+use orch_trust::permission::{Domain, DomainName, FilesPermission};
 use wasmtime::component::Linker;
 
 use super::{Capability, EffectRecord, HasView, HostEnvironment, Kept, Opening, View};
 use crate::bindings::files::files::{Entry, Host, add_to_linker};
 use crate::bindings::types::types::Error;
 use crate::engine::store::CallState;
+use crate::trial::Watched;
 use beneath::{FileError, Workspace, WorkspacePath};
 
 const READ_BYTES_MAX: usize = 1 << 20;
@@ -140,6 +141,19 @@ impl Capability for Files {
     }
 
     fn keep(self, _kept: &mut Kept) {}
+
+    fn beyond(granted: Option<&FilesPermission>, watched: &Watched<'_>) -> Vec<String> {
+        let mut found = Vec::new();
+        for effect in watched.fakes.gate.effects() {
+            if let EffectRecord::FileWritten { path, .. } = effect {
+                let written = FilesPermission { read: Vec::new(), write: vec![path.clone()] };
+                if granted.is_none_or(|granted| written.check_within(granted).is_err()) {
+                    found.push(format!("`{path}` was written"));
+                }
+            }
+        }
+        found
+    }
 }
 
 /// Runs what may take long on a thread of its own, so that other guests go on.
@@ -227,7 +241,7 @@ impl Host for View<'_, Files> {
             Ok(workspace) => workspace,
             Err(error) => return Ok(Err(error)),
         };
-        self.ledger.intend("files-write").await?;
+        self.ledger.intend(DomainName::Files, "files-write").await?;
         let (shown, after) = (path.as_str().to_owned(), Sha256Digest::of(&content).to_string());
         let before = match aside(move || workspace.replace(&path, &content)).await {
             Ok(before) => before.map(hex::encode),
@@ -248,27 +262,36 @@ impl Host for View<'_, Files> {
 mod tests {
     use std::fs;
 
+    use wasmtime::component::ResourceTable;
+
     use super::*;
+    use crate::capability::Ledger;
     use crate::capability::bench::Bench;
+    use crate::trial::Mood;
 
     struct Open {
         bench: Bench,
         files: Files,
+        table: ResourceTable,
         ledger: Ledger,
         folder: tempfile::TempDir,
     }
 
     impl Open {
         fn new(read: &[&str], write: &[&str]) -> Self {
+            Self::in_mood(read, write, Mood::Good)
+        }
+
+        fn in_mood(read: &[&str], write: &[&str], mood: Mood) -> Self {
             let list = |globs: &[&str]| globs.iter().map(|&glob| glob.to_owned()).collect();
             let granted = FilesGrant::new(&FilesPermission { read: list(read), write: list(write) });
-            let (bench, folder) = (Bench::new(), tempfile::tempdir().unwrap());
+            let (bench, folder) = (Bench::in_mood(mood), tempfile::tempdir().unwrap());
             let files = Files::new(Arc::new(granted), Arc::new(folder.path().to_owned()), Arc::default());
-            Self { files, ledger: bench.ledger(), bench, folder }
+            Self { files, table: ResourceTable::new(), ledger: bench.ledger(), bench, folder }
         }
 
         fn view(&mut self) -> View<'_, Files> {
-            FilesView { files: &mut self.files, ledger: &mut self.ledger }
+            View::of(&mut self.files, &mut self.table, &mut self.ledger)
         }
 
         async fn read(&mut self, path: &str) -> Result<Vec<u8>, Error> {
@@ -366,7 +389,7 @@ mod tests {
             after: digest(after),
         };
         let expected = [
-            Effect::Intent { effect: "files-write" },
+            EffectRecord::Intent { domain: DomainName::Files, effect: "files-write" },
             written(None, b"x"),
             written(Some(digest(b"x")), b"y"),
         ];
@@ -376,10 +399,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_gate_that_refuses_ends_the_call_before_anything_is_written() {
-        let mut open = Open::new(&[], &["**"]);
-        open.bench.close_gate();
+        let mut open = Open::in_mood(&[], &["**"], Mood::Closed);
         let ended = open.view().write("a".to_owned(), Vec::new()).await;
-        assert!(ended.unwrap_err().downcast_ref::<crate::call::GateClosed>().is_some());
+        assert!(ended.unwrap_err().downcast_ref::<crate::capability::GateClosed>().is_some());
         assert!(!open.folder.path().join("a").exists());
     }
 

@@ -14,6 +14,7 @@ use crate::bindings::findings::findings::{Host, add_to_linker};
 use crate::bindings::types::types::{Category, Error, Finding, Severity};
 use crate::cut::cut;
 use crate::engine::store::CallState;
+use crate::trial::Watched;
 
 pub const FINDINGS_MAX: usize = 1000;
 const LOCATION_BYTES_MAX: usize = 1024;
@@ -63,6 +64,13 @@ impl Capability for Findings {
 
     fn keep(self, kept: &mut Kept) {
         kept.writes.findings = self.reported;
+    }
+
+    fn beyond(granted: Option<&FindingsPermission>, watched: &Watched<'_>) -> Vec<String> {
+        match granted.is_none() && !watched.writes.findings.is_empty() {
+            true => vec!["findings were reported".to_owned()],
+            false => Vec::new(),
+        }
     }
 }
 

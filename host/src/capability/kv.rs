@@ -5,6 +5,8 @@
 //! Invariant: a [`Bucket`] exists only for a granted label; nothing is written but into the overlay.
 //! Not here: committing the overlay with the call's result (`drive`).
 
+pub mod fake;
+
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
 use crate::bindings::kv::kv::{Host, HostBucket, add_to_linker};
 use crate::bindings::types::types::Error;
 use crate::engine::store::CallState;
+use crate::trial::Watched;
 
 const KEY_BYTES_MAX: usize = 256;
 const VALUE_BYTES_MAX: usize = 64 * 1024;
@@ -167,6 +170,24 @@ impl Capability for Kv {
     fn keep(self, kept: &mut Kept) {
         kept.writes.kv = self.into_writes();
     }
+
+    fn beyond(granted: Option<&KvPermission>, watched: &Watched<'_>) -> Vec<String> {
+        let labels = granted.map(|granted| granted.labels.as_slice()).unwrap_or_default();
+        let mut found = Vec::new();
+        for (owner, label) in watched.fakes.kv.asked() {
+            if owner != watched.plugin {
+                found.push("values of another plugin were asked for".to_owned());
+            }
+            // All labels together are counted under none.
+            if granted.is_none() || (!label.is_empty() && !labels.contains(&label)) {
+                found.push(format!("the label `{label}` was asked for"));
+            }
+        }
+        for label in watched.writes.kv.keys().filter(|label| !labels.contains(label)) {
+            found.push(format!("values of the label `{label}` were written"));
+        }
+        found
+    }
 }
 
 impl Host for View<'_, Kv> {}
@@ -240,6 +261,7 @@ mod tests {
     use super::*;
     use crate::capability::Ledger;
     use crate::capability::bench::Bench;
+    use crate::trial::Mood;
 
     fn granted(bytes: u64) -> Arc<KvPermission> {
         Arc::new(KvPermission { labels: vec!["a".to_owned(), "run-*".to_owned()], bytes })
@@ -253,7 +275,7 @@ mod tests {
 
     impl Open {
         fn new(bench: &Bench, bytes: u64) -> Self {
-            let kv = Kv::new(granted(bytes), "demo/x".into(), bench.kv());
+            let kv = Kv::new(granted(bytes), "demo/x".into(), bench.0.kv.clone());
             Self { kv, table: ResourceTable::new(), ledger: bench.ledger() }
         }
 
@@ -303,8 +325,8 @@ mod tests {
     #[tokio::test]
     async fn a_call_sees_its_own_writes_over_the_committed_ones() {
         let bench = Bench::new();
-        bench.commit("a", "old", b"1");
-        bench.commit("a", "gone", b"2");
+        bench.0.kv.commit("a", "old", b"1");
+        bench.0.kv.commit("a", "gone", b"2");
         let mut open = Open::new(&bench, 100);
         let bucket = open.bucket("a").await.unwrap();
         open.set(bucket, "new", b"3").await.unwrap();
@@ -326,7 +348,7 @@ mod tests {
     async fn keys_come_in_pages_with_the_overlay_in_its_place() {
         let bench = Bench::new();
         for number in 0..2500 {
-            bench.commit("a", &format!("k{number:04}"), b"");
+            bench.0.kv.commit("a", &format!("k{number:04}"), b"");
         }
         let mut open = Open::new(&bench, 1 << 20);
         let bucket = open.bucket("a").await.unwrap();
@@ -364,7 +386,7 @@ mod tests {
     #[tokio::test]
     async fn the_grants_bytes_bound_all_labels_together() {
         let bench = Bench::new();
-        bench.commit("run-1", "k", b"123456789");
+        bench.0.kv.commit("run-1", "k", b"123456789");
         let mut open = Open::new(&bench, 20);
         let bucket = open.bucket("a").await.unwrap();
         assert!(matches!(open.set(bucket, "k", &[0; 10]).await, Err(Error::Limit(_))), "10 + 11 bytes");
@@ -377,10 +399,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_cannot_be_read_is_unavailable() {
-        let bench = Bench::new();
+        let bench = Bench::in_mood(Mood::Unavailable);
         let mut open = Open::new(&bench, 20);
         let bucket = open.bucket("a").await.unwrap();
-        bench.break_kv();
         assert!(matches!(open.get(bucket, "k").await, Err(Error::Unavailable)));
         assert!(matches!(open.keys(bucket, "", None).await, Err(Error::Unavailable)));
         assert!(matches!(open.set(bucket, "k", b"").await, Err(Error::Unavailable)));

@@ -4,16 +4,19 @@
 //! Limits: 8 KiB a line; `logKiB` of the manifest for a call, each line and its end counted.
 //! Not here: escaping and colour (`console.rs`).
 
+pub mod fake;
+
 use std::sync::Arc;
 
 use orch_trust::permission::LogPermission;
 use wasmtime::component::Linker;
 
-use orch_trust::interfaces::Import;
 use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
 use crate::bindings::log::log::{Host, Level, add_to_linker};
 use crate::cut::cut_to;
 use crate::engine::store::CallState;
+use crate::trial::Watched;
+use orch_trust::interfaces::Import;
 
 const LINE_BYTES_MAX: usize = 8 * 1024;
 
@@ -35,29 +38,11 @@ pub struct Log {
     plugin: Arc<str>,
     sink: Arc<dyn LogSink>,
     bytes_left: u64,
-    cut: bool,
 }
 
 impl Log {
     pub fn new(plugin: Arc<str>, bytes_max: u64, sink: Arc<dyn LogSink>) -> Self {
-        Self { plugin, sink, bytes_left: bytes_max, cut: false }
-    }
-
-    /// Lines were dropped.
-    pub fn is_cut(&self) -> bool {
-        self.cut
-    }
-
-    fn write(&mut self, level: LogLevel, text: &str) {
-        let line = cut_to(text, LINE_BYTES_MAX);
-        let bytes = line.len() as u64 + 1;
-        match self.bytes_left.checked_sub(bytes) {
-            Some(left) if !self.cut => {
-                self.bytes_left = left;
-                self.sink.line(&self.plugin, level, line);
-            }
-            _ => self.cut = true,
-        }
+        Self { plugin, sink, bytes_left: bytes_max }
     }
 }
 
@@ -76,6 +61,13 @@ impl Capability for Log {
     }
 
     fn keep(self, _kept: &mut Kept) {}
+
+    fn beyond(granted: Option<&LogPermission>, watched: &Watched<'_>) -> Vec<String> {
+        match granted.is_none() && !watched.fakes.log.lines().is_empty() {
+            true => vec!["a line was logged".to_owned()],
+            false => Vec::new(),
+        }
+    }
 }
 
 impl Host for View<'_, Log> {
@@ -86,7 +78,14 @@ impl Host for View<'_, Log> {
             Level::Info => LogLevel::Info,
             Level::Debug => LogLevel::Debug,
         };
-        self.state.write(level, &text);
+        let line = cut_to(&text, LINE_BYTES_MAX);
+        match self.state.bytes_left.checked_sub(line.len() as u64 + 1) {
+            Some(left) if !self.ledger.is_log_cut() => {
+                self.state.bytes_left = left;
+                self.state.sink.line(&self.state.plugin, level, line);
+            }
+            _ => self.ledger.cut_log(),
+        }
         Ok(())
     }
 }
@@ -101,7 +100,7 @@ mod tests {
     #[tokio::test]
     async fn a_line_is_kept_with_its_level_and_cut_at_8_kib() {
         let bench = Bench::new();
-        let mut log = Log::new("demo/x".into(), 100_000, bench.sink());
+        let mut log = Log::new("demo/x".into(), 100_000, bench.0.log.clone());
         let (mut table, mut ledger) = (ResourceTable::new(), bench.ledger());
         let mut view = View::of(&mut log, &mut table, &mut ledger);
         view.write(Level::Warn, "a".to_owned()).await.unwrap();
@@ -109,19 +108,19 @@ mod tests {
         let lines = bench.lines();
         assert_eq!(lines[0], (LogLevel::Warn, "a".to_owned()));
         assert_eq!(lines[1].1.len(), LINE_BYTES_MAX);
-        assert!(!log.is_cut());
+        assert!(!ledger.is_log_cut());
     }
 
     #[tokio::test]
     async fn lines_over_the_limit_are_dropped_and_that_is_said() {
         let bench = Bench::new();
-        let mut log = Log::new("demo/x".into(), 6, bench.sink());
+        let mut log = Log::new("demo/x".into(), 6, bench.0.log.clone());
         let (mut table, mut ledger) = (ResourceTable::new(), bench.ledger());
         let mut view = View::of(&mut log, &mut table, &mut ledger);
         for text in ["abcd", "", "e", ""] {
             view.write(Level::Info, text.to_owned()).await.unwrap();
         }
         assert_eq!(bench.lines().len(), 2, "5 bytes and 1 byte");
-        assert!(log.is_cut());
+        assert!(ledger.is_log_cut());
     }
 }

@@ -13,6 +13,7 @@ use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
 use crate::bindings::metrics::metrics::{Host, add_to_linker};
 use crate::bindings::types::types::{Error, Metric};
 use crate::engine::store::CallState;
+use crate::trial::Watched;
 
 const METRICS_MAX: usize = 1000;
 const NAME_BYTES_MAX: usize = 128;
@@ -65,6 +66,13 @@ impl Capability for Metrics {
 
     fn keep(self, kept: &mut Kept) {
         kept.writes.metrics = self.recorded;
+    }
+
+    fn beyond(granted: Option<&MetricsPermission>, watched: &Watched<'_>) -> Vec<String> {
+        match granted.is_none() && !watched.writes.metrics.is_empty() {
+            true => vec!["values were recorded".to_owned()],
+            false => Vec::new(),
+        }
     }
 }
 

@@ -6,6 +6,8 @@
 //! granted names; the folder is in the workspace, reached over no link.
 //! Not here: starting and ending them (`processes.rs`), a sandbox around them.
 
+pub mod fake;
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orch_trust::interfaces::Import;
-use orch_trust::permission::ProcessPermission;
+use orch_trust::permission::{DomainName, ProcessPermission};
 use wasmtime::component::Linker;
 
 use super::files::beneath::{FileError, Workspace, WorkspacePath};
@@ -22,6 +24,7 @@ use crate::bindings::process::process::{Command, Exit, Host, Output, add_to_link
 use crate::bindings::types::types::Error;
 use crate::call::Boxed;
 use crate::engine::store::CallState;
+use crate::trial::Watched;
 
 const ARGUMENTS_MAX: usize = 1024;
 const ARGUMENT_BYTES_MAX: usize = 128 * 1024;
@@ -87,6 +90,13 @@ pub trait Processes: Send + Sync {
     ) -> Boxed<'_, Result<ProcessOutput, ProcessError>>;
 }
 
+fn look_up(host: &HostEnvironment, program: &str) -> Option<PathBuf> {
+    if program.starts_with('/') {
+        return Some(PathBuf::from(program));
+    }
+    host.path.iter().map(|folder| folder.join(program)).find(|path| is_program(path))
+}
+
 fn is_program(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
@@ -102,7 +112,7 @@ pub struct ProcessGrant {
 
 impl ProcessGrant {
     pub fn new(permission: &ProcessPermission, host: &HostEnvironment) -> Self {
-        let programs = permission.programs.iter().map(|program| (program.clone(), host.look_up(program)));
+        let programs = permission.programs.iter().map(|program| (program.clone(), look_up(host, program)));
         let handed_on = |name: &String| Some((name.clone(), host.variables.get(name)?.clone()));
         Self {
             programs: programs.collect(),
@@ -185,6 +195,19 @@ impl Capability for Process {
     }
 
     fn keep(self, _kept: &mut Kept) {}
+
+    fn beyond(granted: Option<&ProcessPermission>, watched: &Watched<'_>) -> Vec<String> {
+        let programs = granted.map(|granted| granted.programs.as_slice()).unwrap_or_default();
+        let mut found = Vec::new();
+        for request in watched.fakes.processes.requests() {
+            let name = request.program.file_name().unwrap_or_default();
+            let is_it = |program: &String| program.as_str() == name || Path::new(program) == request.program;
+            if !programs.iter().any(is_it) {
+                found.push(format!("a program `{}` was started", name.to_string_lossy()));
+            }
+        }
+        found
+    }
 }
 
 impl View<'_, Process> {
@@ -227,8 +250,8 @@ impl View<'_, Process> {
             ));
         }
         let timeout = match command.timeout_ms {
-            0 => self.wall_left,
-            asked => Duration::from_millis(asked).min(self.wall_left),
+            0 => self.wall_left(),
+            asked => Duration::from_millis(asked).min(self.wall_left()),
         };
         let directory = self.state.directory(&command.directory)?;
         let (env, capture_bytes) = (env.into_iter().collect(), command.capture_bytes);
@@ -248,7 +271,7 @@ impl Host for View<'_, Process> {
             Err(error) => return Ok(Err(error)),
         };
         let capture_bytes = request.capture_bytes;
-        self.ledger.intend("process").await?;
+        self.ledger.intend(DomainName::Process, "process").await?;
         let output = match self.state.processes.run(request, self.ledger.gate().clone()).await {
             Ok(output) => output,
             Err(ProcessError::NotFound { .. }) => return Ok(Err(Error::NotFound)),

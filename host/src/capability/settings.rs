@@ -12,6 +12,7 @@ use wasmtime::component::Linker;
 use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
 use crate::bindings::settings::settings::{Host, add_to_linker};
 use crate::engine::store::CallState;
+use crate::trial::Watched;
 
 /// State of this capability in one store.
 pub struct Settings {
@@ -33,6 +34,11 @@ impl Capability for Settings {
     }
 
     fn keep(self, _kept: &mut Kept) {}
+
+    fn beyond(_granted: Option<&SettingsPermission>, _watched: &Watched<'_>) -> Vec<String> {
+        // Read from the binding and handed back: there is nothing beyond it.
+        Vec::new()
+    }
 }
 
 impl Host for View<'_, Settings> {

@@ -5,6 +5,8 @@
 //! Invariant: [`check_asked`] is the only way to an [`AskedTask`].
 //! Not here: ids that exist already, dependencies that do not, approval (`drive/extend.rs`).
 
+pub mod fake;
+
 use std::sync::Arc;
 
 use orch_journal::event::TaskIndex;
@@ -18,6 +20,7 @@ use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
 use crate::bindings::tasks::tasks::{Host, Status as WitStatus, Summary, add_to_linker};
 use crate::bindings::types::types::{self as wit, Error};
 use crate::engine::store::CallState;
+use crate::trial::Watched;
 
 const DEPENDENCIES_MAX: usize = 1000;
 const ARGUMENTS_MAX: usize = 1024;
@@ -96,6 +99,21 @@ impl Capability for Tasks {
 
     fn keep(self, kept: &mut Kept) {
         kept.asked = self.asked;
+    }
+
+    fn beyond(granted: Option<&TasksPermission>, watched: &Watched<'_>) -> Vec<String> {
+        let mut found = Vec::new();
+        if !granted.is_some_and(|granted| granted.read) && watched.fakes.tasks.were_read() {
+            found.push("the run's tasks were read".to_owned());
+        }
+        if watched.asked.len() > granted.map_or(0, |granted| granted.add as usize) {
+            found.push(format!("{} were asked for", watched.asked.len()));
+        }
+        let kinds = granted.map(|granted| granted.kinds.as_slice()).unwrap_or_default();
+        for task in watched.asked.iter().filter(|task| !kinds.iter().any(|kind| kind == task.kind.as_str())) {
+            found.push(format!("one of kind `{}` was asked for", task.kind));
+        }
+        found
     }
 }
 
@@ -255,6 +273,8 @@ impl Host for View<'_, Tasks> {
 
 #[cfg(test)]
 mod tests {
+    use wasmtime::component::ResourceTable;
+
     use super::*;
     use crate::capability::bench::Bench;
 
@@ -328,16 +348,19 @@ mod tests {
     async fn reading_needs_its_own_grant_and_unknown_tasks_are_not_found() {
         let bench = Bench::new();
         let mut ledger = bench.ledger();
-        let mut tasks = Tasks::new(Arc::new(TasksPermission { read: false, ..granted() }), bench.tasks());
-        let mut view = TasksView { tasks: &mut tasks, ledger: &mut ledger };
+        let mut tasks =
+            Tasks::new(Arc::new(TasksPermission { read: false, ..granted() }), bench.0.tasks.clone());
+        let mut table = ResourceTable::new();
+        let mut view = View::of(&mut tasks, &mut table, &mut ledger);
         assert!(matches!(view.describe(0).await.unwrap(), Err(Error::Denied(_))));
         assert!(matches!(view.find("first".to_owned()).await.unwrap(), Err(Error::Denied(_))));
         assert!(matches!(view.scan(0).await.unwrap(), Err(Error::Denied(_))));
         assert_eq!(ledger.into_parts().0, ["tasks: `tasks.read`"]);
 
         let mut ledger = bench.ledger();
-        let mut tasks = Tasks::new(Arc::new(granted()), bench.tasks());
-        let mut view = TasksView { tasks: &mut tasks, ledger: &mut ledger };
+        let mut tasks = Tasks::new(Arc::new(granted()), bench.0.tasks.clone());
+        let mut table = ResourceTable::new();
+        let mut view = View::of(&mut tasks, &mut table, &mut ledger);
         assert_eq!(view.describe(0).await.unwrap().unwrap().id, "first");
         assert!(matches!(view.describe(9).await.unwrap(), Err(Error::NotFound)));
         assert_eq!(view.find("first".to_owned()).await.unwrap().unwrap(), 0);
@@ -349,8 +372,9 @@ mod tests {
     async fn added_tasks_are_counted_and_denials_noted() {
         let bench = Bench::new();
         let mut ledger = bench.ledger();
-        let mut tasks = Tasks::new(Arc::new(granted()), bench.tasks());
-        let mut view = TasksView { tasks: &mut tasks, ledger: &mut ledger };
+        let mut tasks = Tasks::new(Arc::new(granted()), bench.0.tasks.clone());
+        let mut table = ResourceTable::new();
+        let mut view = View::of(&mut tasks, &mut table, &mut ledger);
         let shell = wit::NewTask { kind: "shell".to_owned(), ..task() };
         assert!(matches!(view.add(shell).await.unwrap(), Err(Error::Denied(_))));
         let long = wit::NewTask { description: "x".repeat(5000), ..task() };
@@ -358,7 +382,7 @@ mod tests {
         assert!(view.add(task()).await.unwrap().is_ok());
         assert!(view.add(task()).await.unwrap().is_ok());
         assert!(matches!(view.add(task()).await.unwrap(), Err(Error::Limit(_))));
-        assert_eq!(tasks.into_asked().len(), 2);
+        assert_eq!(tasks.asked.len(), 2);
         assert_eq!(ledger.into_parts().0, ["tasks: kind `shell`"]);
     }
 }

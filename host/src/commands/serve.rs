@@ -25,10 +25,11 @@ use orch_trust::evidence::Admitted;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::call::{
-    Boxed, CallContext, EffectGate, KvReader, ProcessError, ProcessOutput, ProcessRequest, Processes,
-    TaskReader, TaskSummary,
-};
+use crate::call::{Boxed, CallContext, Lent};
+use crate::capability::EffectGate;
+use crate::capability::kv::KvReader;
+use crate::capability::process::{ProcessError, ProcessOutput, ProcessRequest, Processes};
+use crate::capability::tasks::{TaskReader, TaskSummary};
 use crate::config::workspace::WorkspaceError;
 use crate::console::Console;
 use crate::drive::gate::NoEffects;
@@ -38,7 +39,7 @@ use crate::engine::{CallError, Engine};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{self, Place};
 use crate::plugins::{self, Workbench};
-use crate::role::service::Service;
+use crate::role::service::{Handle, Service};
 use crate::run_log::RunLog;
 use crate::session;
 
@@ -194,7 +195,7 @@ async fn handle(desk: &Desk, place: usize, request: Request<Bytes>) -> Response<
         return plain(StatusCode::NOT_FOUND, "no service is mounted here\n");
     };
     let effects: Arc<dyn EffectGate> = Arc::new(NoEffects);
-    let context = CallContext {
+    let lent = Lent {
         protected: desk.place.protected(Path::new("tasks.yml")),
         workspace: desk.place.workspace.clone(),
         settings: bound.settings.clone(),
@@ -205,7 +206,7 @@ async fn handle(desk: &Desk, place: usize, request: Request<Bytes>) -> Response<
         log: desk.log.clone(),
         wall: bound.wall,
     };
-    match bound.role.handle(context, request).await.result {
+    match bound.role.call(CallContext::of_run(lent), &Handle(request)).await.result {
         Ok(response) => response.map(Full::new),
         Err(error @ CallError::Withdrawn { .. }) => {
             tracing::warn!(%error, code = error.code(), "a service is withdrawn");

@@ -21,11 +21,12 @@ use super::error::DriveError;
 use super::gate::AttemptGate;
 use super::roles::Roles;
 use super::run::Run;
-use crate::call::{AskedTask, CallReport};
+use crate::call::{CallContext, CallReport};
+use crate::capability::tasks::AskedTask;
 use crate::clock::now_ms;
 use crate::engine::CallError;
 use crate::processes::{CommandLog, LogName};
-use crate::role::executor::Completion;
+use crate::role::executor::{Completion, Execute};
 
 /// Beyond a task's timeout, for the executor to say what happened.
 const GRACE: Duration = Duration::from_secs(10);
@@ -69,12 +70,13 @@ pub async fn start(
     let gate =
         AttemptGate::new(index, attempt, run.ask(), desk.journal.clone(), desk.rules.durability.effects());
     let wall = executor.wall.min(Duration::from_millis(task.timeout_ms).saturating_add(GRACE));
-    let context = desk.lend(&executor, run.shared(), Arc::new(gate), log.clone(), wall);
+    let lent = desk.lend(&executor, run.shared(), Arc::new(gate), log.clone(), wall);
+    let ask = Execute { task: Box::new(task), attempt };
     // Never beside attempts on the guests' threads: the loop would not hear of their effects and ends meanwhile.
     let is_here = alone || (executor.pace.is_quick() && running.is_empty() && !desk.rules.is_strict());
     let mut call = Box::pin(async move {
         let begun = Instant::now();
-        let report = executor.role.execute(context, &task, attempt).await;
+        let report = executor.role.call(CallContext::of_run(lent), &ask).await;
         executor.pace.took(begun.elapsed());
         Ended { task: index, attempt, report, log }
     });

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use orch_journal::event::{Called, Event, FAILURE, Finding, TaskIndex, Writes};
 use orch_task::Status;
+use orch_trust::evidence::Admitted;
 
 use super::desk::Desk;
 use super::error::DriveError;
@@ -17,11 +18,13 @@ use super::extend;
 use super::gate::RepeatableGate;
 use super::roles::{Bound, Roles};
 use super::run::Run;
-use crate::call::{AskedTask, CallContext, CallReport};
+use crate::call::{CallContext, CallReport};
+use crate::capability::tasks::AskedTask;
 use crate::clock::now_ms;
 use crate::engine::CallError;
 use crate::processes::LogName;
-use crate::role::auditor::FinishedTask;
+use crate::role::auditor::{Analyze, Audit, FinishedTask};
+use crate::role::reflector::Reflect;
 use crate::role::verifier::Subject;
 
 /// What a plugin answered: the tasks that it wants, or nothing if it could not.
@@ -35,10 +38,9 @@ pub async fn reflect(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize,
             continue;
         }
         let rerun = run.begin_call("reflect", &reflector.id, None)?;
-        let context = lend(run, desk, reflector, "reflect");
-        let (bound, id, tasks) = (reflector.clone(), run.id.clone(), run.state().tasks.len() as u32);
-        let report =
-            on_guests(run, desk, async move { bound.role.reflect(context, &id, tasks).await }).await?;
+        let (context, bound) = (lend(run, desk, reflector, "reflect"), reflector.clone());
+        let ask = Reflect { run: run.id.clone(), tasks: run.state().tasks.len() as u32 };
+        let report = on_guests(run, desk, async move { bound.role.call(context, &ask).await }).await?;
         let (answer, report) = split(report);
         let wanted = settle(
             run,
@@ -70,15 +72,17 @@ pub async fn audit(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize, D
         let plugin = auditor.id.as_str();
         let rerun = run.begin_call("analyze", plugin, None)?;
         let (context, bound) = (lend(run, desk, auditor, "analyze"), auditor.clone());
-        let report = on_guests(run, desk, async move { bound.role.analyze(context, &[]).await }).await?;
+        let report =
+            on_guests(run, desk, async move { bound.role.call(context, &Analyze(Vec::new())).await }).await?;
         let (metrics, mut report) = split(report);
         report.writes.metrics.extend(metrics.as_ref().ok().into_iter().flatten().cloned());
         settle(run, desk, Call { name: "analyze", plugin, task: None, rerun }, report, metrics)?;
 
         for page in finished.chunks(1000) {
             let rerun = run.begin_call("audit", plugin, None)?;
-            let (context, bound, page) = (lend(run, desk, auditor, "audit"), auditor.clone(), page.to_vec());
-            let report = on_guests(run, desk, async move { bound.role.audit(context, &page).await }).await?;
+            let (context, bound, ask) =
+                (lend(run, desk, auditor, "audit"), auditor.clone(), Audit(page.to_vec()));
+            let report = on_guests(run, desk, async move { bound.role.call(context, &ask).await }).await?;
             let (answer, report) = split(report);
             let wanted =
                 settle(run, desk, Call { name: "audit", plugin, task: None, rerun }, report, answer)?;
@@ -121,7 +125,7 @@ pub fn look(
     let context = lend(run, desk, &bound, "verify");
     let verifier = verifier.to_owned();
     Ok(async move {
-        let report = bound.role.verify(context, &subject).await;
+        let report = bound.role.call(context, &subject).await;
         Looked { task, verifier, rerun, report }
     })
 }
@@ -180,9 +184,9 @@ fn want(
     }
 }
 
-fn lend<T>(run: &Run, desk: &Desk, bound: &Bound<T>, call: &'static str) -> CallContext {
+fn lend<T>(run: &Run, desk: &Desk, bound: &Bound<T>, call: &'static str) -> CallContext<Admitted> {
     let log = desk.command_log(LogName::Call { call, plugin: bound.id.clone(), at: now_ms() });
-    desk.lend(bound, run.shared(), Arc::new(RepeatableGate), log, bound.wall)
+    CallContext::of_run(desk.lend(bound, run.shared(), Arc::new(RepeatableGate), log, bound.wall))
 }
 
 async fn on_guests<T: Send + 'static>(

@@ -1,6 +1,6 @@
 //! What a run needs of its host: the workspace, the clock, the threads, the rules.
 //!
-//! In -> out: what `session.rs` prepared -> a [`CallContext`] for each call.
+//! In -> out: what `session.rs` prepared -> a [`Lent`] for each call.
 //! Invariant: nothing in here changes during a run but the overlay of `kv` and the log.
 //! Not here: the run itself (`run.rs`), where rules come from (`config/`).
 
@@ -17,7 +17,10 @@ use super::retry::Backoff;
 use super::roles::Bound;
 use super::run::SharedState;
 use super::task_reader::StateReader;
-use crate::call::{CallContext, EffectGate, LogSink, Protected};
+use crate::call::Lent;
+use crate::capability::EffectGate;
+use crate::capability::files::Protected;
+use crate::capability::log::LogSink;
 use crate::processes::{CallProcesses, CommandLog, Commands, LogName};
 
 /// When auditors are called, besides at the end.
@@ -125,8 +128,8 @@ impl Desk {
         effects: Arc<dyn EffectGate>,
         log: Arc<CommandLog>,
         wall: Duration,
-    ) -> CallContext {
-        CallContext {
+    ) -> Lent {
+        Lent {
             protected: self.protected.clone(),
             workspace: self.workspace.clone(),
             settings: bound.settings.clone(),

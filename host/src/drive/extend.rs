@@ -14,7 +14,7 @@ use super::desk::Desk;
 use super::error::DriveError;
 use super::roles::Roles;
 use super::run::Run;
-use crate::call::AskedTask;
+use crate::capability::tasks::AskedTask;
 use crate::clock::now_ms;
 
 /// Adds what is new of the tasks that a plugin asked for; gives how many that were.

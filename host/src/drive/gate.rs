@@ -10,14 +10,15 @@ use orch_journal::event::TaskIndex;
 use orch_journal::{Journal, Level, failpoint};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::call::{Boxed, Effect, EffectGate, GateClosed};
+use crate::call::Boxed;
+use crate::capability::{EffectGate, EffectRecord, GateClosed};
 
 /// An effect that an attempt is about to have.
 #[derive(Debug)]
 pub struct Asked {
     pub task: TaskIndex,
     pub attempt: u32,
-    pub effect: Effect,
+    pub effect: EffectRecord,
     /// The place of its event.
     pub answer: oneshot::Sender<u64>,
 }
@@ -44,9 +45,9 @@ impl AttemptGate {
 }
 
 impl EffectGate for AttemptGate {
-    fn record(&self, effect: Effect) -> Boxed<'_, Result<(), GateClosed>> {
+    fn record(&self, effect: EffectRecord) -> Boxed<'_, Result<(), GateClosed>> {
         Box::pin(async move {
-            let must_be_durable = matches!(effect, Effect::Intent { .. });
+            let must_be_durable = matches!(effect, EffectRecord::Intent { .. });
             let (answer, place) = oneshot::channel();
             let asked = Asked { task: self.task, attempt: self.attempt, effect, answer };
             self.ask.send(asked).map_err(|_| GateClosed)?;
@@ -65,7 +66,7 @@ impl EffectGate for AttemptGate {
 pub struct NoEffects;
 
 impl EffectGate for NoEffects {
-    fn record(&self, _effect: Effect) -> Boxed<'_, Result<(), GateClosed>> {
+    fn record(&self, _effect: EffectRecord) -> Boxed<'_, Result<(), GateClosed>> {
         Box::pin(async { Err(GateClosed) })
     }
 }
@@ -75,7 +76,7 @@ impl EffectGate for NoEffects {
 pub struct RepeatableGate;
 
 impl EffectGate for RepeatableGate {
-    fn record(&self, _effect: Effect) -> Boxed<'_, Result<(), GateClosed>> {
+    fn record(&self, _effect: EffectRecord) -> Boxed<'_, Result<(), GateClosed>> {
         Box::pin(async { Ok(()) })
     }
 }

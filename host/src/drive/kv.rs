@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use orch_journal::Reader;
 use orch_journal::event::Writes;
 
-use crate::call::{KvReader, KvUnavailable};
+use crate::capability::kv::{KvReader, KvUnavailable};
 
 const KEYS_MAX: usize = 1000;
 

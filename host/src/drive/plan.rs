@@ -17,10 +17,11 @@ use super::gate::RepeatableGate;
 use super::roles::Roles;
 use super::run::Run;
 use super::task_reader::StateReader;
-use crate::call::{TaskReader, TaskSummary};
+use crate::call::CallContext;
+use crate::capability::tasks::{TaskReader, TaskSummary};
 use crate::clock::now_ms;
 use crate::processes::LogName;
-use crate::role::planner::{PlannerChange, PlannerDecision, PlannerSession, ReadyTask};
+use crate::role::planner::{PlannerChange, PlannerSession, ReadyTask};
 
 /// A planner that listens.
 pub struct Planning {
@@ -36,12 +37,12 @@ impl Planning {
     pub async fn open(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<Self, DriveError> {
         let planner = &roles.planner;
         let log = desk.command_log(LogName::Planner);
-        let mut context = desk.lend(planner, run.shared(), Arc::new(RepeatableGate), log, planner.wall);
+        let mut lent = desk.lend(planner, run.shared(), Arc::new(RepeatableGate), log, planner.wall);
         let reads = Arc::new(Reads { state: StateReader::new(run.shared()), answers: Mutex::default() });
-        context.tasks = reads.clone();
+        lent.tasks = reads.clone();
         let kinds = roles.kinds();
         let names: Vec<String> = kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
-        let session = planner.role.open(context, &planner.settings, &names);
+        let session = planner.role.open(CallContext::of_run(lent), &planner.settings, &names);
         let session =
             run.serving_a_call(desk, session).await?.map_err(|source| fault(&planner.id, "open", source))?;
         let restarted = run.state().sessions > 0;
@@ -103,11 +104,7 @@ impl Planning {
     ) -> Result<Decision, DriveError> {
         let answer = run.serving_a_call(desk, self.session.next(slots)).await?;
         self.note_reads(run)?;
-        let decision = match answer.map_err(|source| fault(&roles.planner.id, "next", source))? {
-            PlannerDecision::Start(picked) => Decision::Start(picked),
-            PlannerDecision::Wait => Decision::Wait,
-            PlannerDecision::Finished(why) => Decision::Finished(why),
-        };
+        let decision = answer.map_err(|source| fault(&roles.planner.id, "next", source))?;
         run.record(Event::Decided { slots, decision: decision.clone() })?;
         match &decision {
             Decision::Start(picked) => self.check(run, picked, slots)?,

@@ -19,7 +19,7 @@ use super::desk::{Control, Desk};
 use super::error::DriveError;
 use super::gate::Asked;
 use super::graph::Graph;
-use crate::call::Effect;
+use crate::capability::EffectRecord;
 use crate::clock::now_ms;
 use crate::watch::Observer;
 
@@ -139,14 +139,14 @@ impl Run {
     pub fn grant(&mut self, asked: Asked) -> Result<(), DriveError> {
         let Asked { task, attempt, effect, answer } = asked;
         let event = match effect {
-            Effect::Intent { effect } => {
+            EffectRecord::Intent { effect, .. } => {
                 failpoint::hit("before-intent");
                 Event::IntentRecorded { task, attempt, effect: effect.to_owned(), at: now_ms() }
             }
-            Effect::ProcessStarted { program, pid, start_ticks, boot_id } => {
+            EffectRecord::ProcessStarted { program, pid, start_ticks, boot_id } => {
                 Event::ProcessStarted { task, attempt, program, pid, start_ticks, boot_id }
             }
-            Effect::FileWritten { path, before, after } => {
+            EffectRecord::FileWritten { path, before, after } => {
                 Event::FileWritten { task, attempt, path, before, after }
             }
         };

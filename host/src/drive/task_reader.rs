@@ -10,7 +10,7 @@ use orch_journal::event::TaskIndex;
 use orch_task::{Task, TaskId};
 
 use super::run::SharedState;
-use crate::call::{TaskReader, TaskSummary};
+use crate::capability::tasks::{TaskReader, TaskSummary};
 
 const SCAN_MAX: usize = 1000;
 

@@ -11,7 +11,7 @@ use wasmtime::{Trap, WasmBacktrace};
 
 use super::limits::{Exceeded, Meter};
 use super::withdrawal::Withdrawn;
-use crate::call::GateClosed;
+use crate::capability::GateClosed;
 use crate::cut::cut;
 
 /// Code of a call that was not begun, in errors, warnings and journals.

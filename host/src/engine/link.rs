@@ -2,40 +2,32 @@
 //!
 //! In -> out: [`Compiled`] -> [`Linked`], from which each call gets a fresh store.
 //! Invariant: the linker holds the interfaces of the grant and `orch:types`, nothing else; every import of the
-//! component is one that the table of permissions knows, by its exact name.
+//! component is one that a domain of the grammar knows, by its exact name.
 //! Not here: the table (`orch-trust`'s `interfaces`), what the functions do (`capability/`).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use orch_trust::evidence::Compilable;
-use orch_trust::interfaces::{ImportRule, Need, import_rule};
+use orch_trust::interfaces::{Import, ImportRule, import_rule};
 use orch_trust::manifest::Role;
-use orch_trust::permission::TasksPermission;
 use wasmtime::Store;
 use wasmtime::component::{InstancePre, Linker};
 
 use super::call_error::CallError;
 use super::limits::CallLimits;
-use super::store::CallState;
-use super::withdrawal::Withdrawal;
+use super::store::{CallState, Plugin};
 use super::{Compiled, Engine};
 use crate::call::CallContext;
 use crate::capability::{self, Granted};
 use crate::cut::cut;
 
-/// What a planner may import: nothing that writes, since its session outlives every attempt.
-const OF_PLANNERS: [Need; 6] =
-    [Need::Log, Need::Settings, Need::Tasks, Need::WasiClocks, Need::WasiRandom, Need::WasiIo];
-
 /// A plugin with its host functions, ready for calls.
 pub struct Linked<E> {
     evidence: Arc<E>,
     engine: Engine,
-    plugin: Arc<str>,
+    plugin: Arc<Plugin>,
     pre: InstancePre<CallState>,
-    limits: CallLimits,
-    granted: Granted,
-    withdrawal: Arc<Withdrawal>,
 }
 
 impl<E: Compilable> Linked<E> {
@@ -45,37 +37,35 @@ impl<E: Compilable> Linked<E> {
     /// `Link`: an import is not granted, not known, or not for this role.
     pub fn new(engine: &Engine, compiled: Compiled<E>, role: Role) -> Result<Self, CallError> {
         let evidence = compiled.evidence().clone();
-        let plugin: Arc<str> = evidence.manifest().id.as_str().into();
-        let refused = |message: String| CallError::Link { plugin: plugin.clone(), message };
+        let id: Arc<str> = evidence.manifest().id.as_str().into();
+        let refused = |message: String| CallError::Link { plugin: id.clone(), message };
+        let failed = |error: wasmtime::Error| refused(cut(&format!("{error:#}")));
         let permissions = evidence.grant().permissions();
-        let mut needs = Vec::new();
-        for import in &evidence.facts().imports {
-            match import_rule(import) {
-                ImportRule::Free => {}
-                ImportRule::Needs(need) if role == Role::Planner && !OF_PLANNERS.contains(&need) => {
-                    return Err(refused(format!("`{import}` is not for planners")));
-                }
-                ImportRule::Needs(need) if need.is_in(permissions) => needs.push(need),
-                ImportRule::Needs(need) => {
-                    return Err(refused(format!(
-                        "`{import}` needs `{}`, which is not granted",
-                        need.as_str()
-                    )));
-                }
-                ImportRule::Unknown => return Err(refused(format!("no host offers `{import}`"))),
+        let mut linker = Linker::new(engine.inner());
+        let mut interfaces = BTreeSet::new();
+        for name in &evidence.facts().imports {
+            let import = Import(name);
+            let need = match import_rule(name) {
+                ImportRule::Free => continue,
+                ImportRule::Needs(need) => need,
+                ImportRule::Unknown => return Err(refused(format!("no host offers `{name}`"))),
+            };
+            if !need.domain.is_for(role) {
+                return Err(refused(format!("`{name}` is not for {}s", role.as_str())));
+            }
+            if !permissions.open(import) {
+                return Err(refused(format!("`{name}` needs `{}`, which is not granted", need.permission)));
+            }
+            // An interface of WASI may be imported in several versions, and is one.
+            if interfaces.insert(import.wasi().unwrap_or(name)) {
+                capability::link(&mut linker, need.domain, import).map_err(failed)?;
             }
         }
-        needs.sort_unstable();
-        needs.dedup();
-        let mut linker = Linker::new(engine.inner());
-        let linked = needs.into_iter().try_for_each(|need| capability::add_to_linker(&mut linker, need));
-        let failed = |error: wasmtime::Error| refused(cut(&format!("{error:#}")));
-        linked.map_err(failed)?;
         let pre = linker.instantiate_pre(compiled.component()).map_err(failed)?;
         let limits = CallLimits::of(&evidence.manifest().limits);
-        let granted = Granted::new(permissions, engine.fixed);
-        let withdrawal = compiled.withdrawal().clone();
-        Ok(Self { evidence, engine: engine.clone(), plugin, pre, limits, granted, withdrawal })
+        let (granted, withdrawal) = (Granted::new(permissions), compiled.withdrawal().clone());
+        let plugin = Arc::new(Plugin { id, withdrawal, limits, granted, fixed: engine.fixed });
+        Ok(Self { evidence, engine: engine.clone(), plugin, pre })
     }
 
     pub fn evidence(&self) -> &E {
@@ -83,7 +73,7 @@ impl<E: Compilable> Linked<E> {
     }
 
     pub(crate) fn plugin(&self) -> &Arc<str> {
-        &self.plugin
+        &self.plugin.id
     }
 
     pub(crate) fn pre(&self) -> &InstancePre<CallState> {
@@ -92,17 +82,12 @@ impl<E: Compilable> Linked<E> {
 
     /// The error of a component that lacks the role's export.
     pub(crate) fn lacks_export(&self, error: &wasmtime::Error) -> CallError {
-        CallError::Link { plugin: self.plugin.clone(), message: cut(&format!("{error:#}")) }
-    }
-
-    pub(crate) fn tasks_granted(&self) -> &TasksPermission {
-        &self.granted.tasks
+        CallError::Link { plugin: self.plugin.id.clone(), message: cut(&format!("{error:#}")) }
     }
 
     /// A store for one call or one session.
-    pub(crate) fn store(&self, context: CallContext) -> Store<CallState> {
-        let (plugin, withdrawal) = (self.plugin.clone(), self.withdrawal.clone());
-        let state = CallState::new(plugin, withdrawal, self.limits, &self.granted, context);
+    pub(crate) fn store(&self, context: CallContext<E>) -> Store<CallState> {
+        let state = CallState::new(self.plugin.clone(), context.into_lent());
         super::store::open(self.engine.inner(), self.engine.fuel_max(), state)
     }
 }

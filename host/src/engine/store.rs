@@ -2,8 +2,8 @@
 //!
 //! In -> out: [`CallState`] -> a store that gives way at every tick; the export's future -> `Result<T, CallError>`;
 //! the state -> [`CallReport`].
-//! Invariant: the deadline is armed again before each call; every host function is entered through one of the
-//! views below, which counts it; no effect follows a limit that is used up.
+//! Invariant: the deadline is armed again before each call; every host function is entered through
+//! [`CallState::view`] or [`CallState::table`], which count it; no effect follows a limit that is used up.
 //! Not here: ceilings (`limits.rs`), which views a plugin's linker has (`link.rs`).
 
 use std::future::Future;
@@ -12,80 +12,52 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
+use wasmtime_wasi_http::WasiHttpCtxView;
 use wasmtime_wasi_http::p2::body::HostOutgoingBody;
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView};
 
 use super::call_error::CallError;
 use super::limits::{CallLimits, Exceeded, Meter, RESOURCES_MAX};
 use super::withdrawal::Withdrawal;
-use crate::call::{CallContext, CallReport, Used};
-use crate::capability::clocks::{Clocks, ClocksView};
-use crate::capability::files::{Files, FilesView};
-use crate::capability::findings::{Findings, FindingsView};
-use crate::capability::http::NoOutgoing;
-use crate::capability::kv::{Kv, KvView};
-use crate::capability::log::{Log, LogView};
-use crate::capability::metrics::{Metrics, MetricsView};
-use crate::capability::process::{Process, ProcessView};
-use crate::capability::random::{Random, RandomView};
-use crate::capability::settings::{Settings, SettingsView};
-use crate::capability::tasks::{Tasks, TasksView};
-use crate::capability::{Granted, Ledger};
+use crate::bindings::types::types::Failure;
+use crate::call::{CallReport, Lent, Used};
+use crate::capability::tasks::Tasks;
+use crate::capability::wasi::Wasi;
+use crate::capability::{Granted, Kept, Ledger, Opened, Opening, Place, View};
 
-/// The data of one store: counters, and a state for each capability.
+/// What is the same for all stores of a linked plugin.
+pub(super) struct Plugin {
+    pub(super) id: Arc<str>,
+    pub(super) withdrawal: Arc<Withdrawal>,
+    pub(super) limits: CallLimits,
+    pub(super) granted: Granted,
+    /// Clocks and random numbers are the same in each call.
+    pub(super) fixed: bool,
+}
+
+/// The data of one store: counters, what is lent to the call, and the capabilities that it has used.
 pub struct CallState {
     pub(super) meter: Meter,
     /// For each call, where the engine counts what guest code runs.
     fuel_max: Option<u64>,
     table: ResourceTable,
-    plugin: Arc<str>,
-    withdrawal: Arc<Withdrawal>,
-    wall: Duration,
+    plugin: Arc<Plugin>,
+    lent: Lent,
     ledger: Ledger,
-    log: Log,
-    settings: Settings,
-    kv: Kv,
-    tasks: Tasks,
-    files: Files,
-    process: Process,
-    findings: Findings,
-    metrics: Metrics,
-    clocks: Clocks,
-    random: Random,
-    http: WasiHttpCtx,
-    no_outgoing: NoOutgoing,
+    opened: Opened,
 }
 
 impl CallState {
-    pub(crate) fn new(
-        plugin: Arc<str>,
-        withdrawal: Arc<Withdrawal>,
-        limits: CallLimits,
-        granted: &Granted,
-        context: CallContext,
-    ) -> Self {
+    pub(super) fn new(plugin: Arc<Plugin>, lent: Lent) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);
         Self {
-            meter: Meter::new(limits),
+            meter: Meter::new(plugin.limits),
             fuel_max: None,
             table,
-            wall: context.wall,
-            ledger: Ledger::new(context.effects),
-            log: Log::new(plugin.clone(), limits.log_bytes_max, context.log),
-            settings: Settings::new(context.settings),
-            kv: Kv::new(granted.kv.clone(), plugin.clone(), context.kv),
-            tasks: Tasks::new(granted.tasks.clone(), context.tasks),
-            files: Files::new(granted.files.clone(), context.workspace.clone(), context.protected.clone()),
-            process: Process::new(granted.process.clone(), context.workspace, context.processes),
-            findings: Findings::default(),
-            metrics: Metrics::default(),
-            clocks: Clocks::new(granted.fixed),
-            random: Random::new(granted.fixed),
-            http: WasiHttpCtx::new(),
-            no_outgoing: NoOutgoing,
+            ledger: Ledger::new(lent.effects.clone()),
             plugin,
-            withdrawal,
+            lent,
+            opened: Opened::default(),
         }
     }
 
@@ -97,70 +69,35 @@ impl CallState {
         }
     }
 
-    pub(crate) fn log(&mut self) -> LogView<'_> {
+    /// What a host function of that capability borrows.
+    pub(crate) fn view<C: Place>(&mut self) -> View<'_, C> {
         self.enter();
-        LogView { log: &mut self.log }
+        self.view_uncounted()
     }
 
-    pub(crate) fn settings(&mut self) -> SettingsView<'_> {
-        self.enter();
-        SettingsView { settings: &mut self.settings }
+    /// For the host's own use.
+    fn view_uncounted<C: Place>(&mut self) -> View<'_, C> {
+        let Self { plugin, lent, opened, table, ledger, meter, .. } = self;
+        let (state, granted) = C::of(opened, &plugin.granted);
+        let opening = || Opening { plugin: &plugin.id, limits: &plugin.limits, lent, fixed: plugin.fixed };
+        let state = state.get_or_insert_with(|| C::open(granted, opening()));
+        View::new(state, table, ledger, meter.deadline())
     }
 
-    pub(crate) fn kv(&mut self) -> KvView<'_> {
-        self.enter();
-        KvView { kv: &mut self.kv, table: &mut self.table, ledger: &mut self.ledger }
-    }
-
-    pub(crate) fn tasks(&mut self) -> TasksView<'_> {
-        self.enter();
-        TasksView { tasks: &mut self.tasks, ledger: &mut self.ledger }
-    }
-
-    pub(crate) fn files(&mut self) -> FilesView<'_> {
-        self.enter();
-        FilesView { files: &mut self.files, ledger: &mut self.ledger }
-    }
-
-    pub(crate) fn process(&mut self) -> ProcessView<'_> {
-        self.enter();
-        let wall_left = self.meter.wall_left(Instant::now());
-        ProcessView { process: &mut self.process, ledger: &mut self.ledger, wall_left }
-    }
-
-    pub(crate) fn findings(&mut self) -> FindingsView<'_> {
-        self.enter();
-        FindingsView { findings: &mut self.findings }
-    }
-
-    pub(crate) fn metrics(&mut self) -> MetricsView<'_> {
-        self.enter();
-        MetricsView { metrics: &mut self.metrics }
-    }
-
-    pub(crate) fn clocks(&mut self) -> ClocksView<'_> {
-        self.enter();
-        ClocksView { clocks: &mut self.clocks, table: &mut self.table }
-    }
-
-    pub(crate) fn random(&mut self) -> RandomView<'_> {
-        self.enter();
-        RandomView { random: &mut self.random }
-    }
-
-    pub(crate) fn io(&mut self) -> &mut ResourceTable {
+    /// What host functions of `wasi:io` borrow.
+    pub(crate) fn table(&mut self) -> &mut ResourceTable {
         self.enter();
         &mut self.table
     }
 
+    /// To hand a request over, before the guest runs.
     pub(crate) fn http(&mut self) -> WasiHttpCtxView<'_> {
-        self.enter();
-        self.http_uncounted()
+        Wasi::http(self.view_uncounted())
     }
 
-    /// For the host's own use, before the guest runs.
-    pub(crate) fn http_uncounted(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.no_outgoing, table: &mut self.table, ctx: &mut self.http }
+    /// What the call wrote and asked for through `orch:tasks`.
+    pub(crate) fn tasks(&mut self) -> &Tasks {
+        self.view_uncounted::<Tasks>().state
     }
 
     /// Ends everything that still waits for the guest, which will not run again; true if a body was not ended.
@@ -173,13 +110,14 @@ impl CallState {
         usize::try_from(self.meter.limits().output_bytes_max).unwrap_or(usize::MAX)
     }
 
-    /// The error of a limit that the host found used up.
-    pub(crate) fn limit(&self, exceeded: Exceeded) -> CallError {
-        CallError::limit(&self.plugin, exceeded, &self.meter)
+    /// The error of an answer that is outside of the rules.
+    pub(crate) fn wrong_answer(&self, what: impl Into<String>) -> CallError {
+        CallError::answer(&self.plugin.id, what)
     }
 
-    pub(crate) fn tasks_asked(&self) -> usize {
-        self.tasks.asked_count()
+    /// The error of a limit that the host found used up.
+    pub(crate) fn limit(&self, exceeded: Exceeded) -> CallError {
+        CallError::limit(&self.plugin.id, exceeded, &self.meter)
     }
 }
 
@@ -208,10 +146,10 @@ pub(super) fn open(engine: &wasmtime::Engine, fuel_max: Option<u64>, state: Call
 /// `Withdrawn`: nothing begins.
 pub(crate) fn arm(store: &mut Store<CallState>) -> Result<Duration, CallError> {
     let state = store.data_mut();
-    if let Some(why) = state.withdrawal.withdrawn() {
-        return Err(CallError::withdrawn(&state.plugin, why));
+    if let Some(why) = state.plugin.withdrawal.withdrawn() {
+        return Err(CallError::withdrawn(&state.plugin.id, why));
     }
-    let wall = state.wall;
+    let wall = state.lent.wall;
     state.meter.arm(wall, Instant::now());
     store.set_epoch_deadline(1);
     if let Some(fuel_max) = store.data().fuel_max {
@@ -230,20 +168,26 @@ pub(crate) async fn within<T>(
 }
 
 /// What came of an export's call in this store; `None` if its time ran out.
-pub(crate) fn settle<T>(
+pub(crate) fn outcome<T>(
     store: &mut Store<CallState>,
     outcome: Option<wasmtime::Result<T>>,
 ) -> Result<T, CallError> {
     let state = store.data_mut();
     match outcome {
         Some(Ok(answer)) => Ok(answer),
-        Some(Err(error)) => Err(CallError::from_engine(&state.plugin, &error, &state.meter)),
+        Some(Err(error)) => Err(CallError::from_engine(&state.plugin.id, &error, &state.meter)),
         None => {
             state.meter.exceed_wall();
-            let exceeded = state.meter.exceeded().unwrap_or(Exceeded::Wall(state.wall));
-            Err(CallError::limit(&state.plugin, exceeded, &state.meter))
+            let exceeded = state.meter.exceeded().unwrap_or(Exceeded::Wall(state.lent.wall));
+            Err(CallError::limit(&state.plugin.id, exceeded, &state.meter))
         }
     }
+}
+
+/// The plugin's own answer, or its failure.
+pub(crate) fn answered<T>(store: &Store<CallState>, answer: Result<T, Failure>) -> Result<T, CallError> {
+    let plugin = &store.data().plugin.id;
+    answer.map_err(|failure| CallError::failure(plugin, &failure.message, failure.retriable))
 }
 
 /// What this store's call used so far.
@@ -256,15 +200,13 @@ pub(crate) fn used(store: &Store<CallState>) -> Used {
 /// The report of a call: what it wrote only if its result is good.
 pub(crate) fn report<T>(store: Store<CallState>, result: Result<T, CallError>) -> CallReport<T> {
     let used = used(&store);
-    let CallState { ledger, kv, tasks, findings, metrics, log, plugin, .. } = store.into_data();
-    let (mut writes, mut asked) = (orch_journal::event::Writes::default(), Vec::new());
+    let CallState { ledger, opened, plugin, .. } = store.into_data();
+    let mut kept = Kept::default();
     if result.is_ok() {
-        writes.kv = kv.into_writes();
-        writes.plugin = plugin.to_string();
-        writes.findings = findings.into_reported();
-        writes.metrics = metrics.into_recorded();
-        asked = tasks.into_asked();
+        kept = opened.keep();
+        kept.writes.plugin = plugin.id.to_string();
     }
+    let log_cut = ledger.is_log_cut();
     let (denied, effect) = ledger.into_parts();
-    CallReport { result, used, writes, asked, denied, effect, log_cut: log.is_cut() }
+    CallReport { result, used, writes: kept.writes, asked: kept.asked, denied, effect, log_cut }
 }

@@ -2,16 +2,21 @@
 
 use std::time::{Duration, Instant};
 
+use orch_journal::event::Decision;
 use orch_task::{Kind, Task, TaskId};
 use orch_trust::evidence::{Candidate, Compilable};
+use orch_trust::permission::DomainName;
 use serde_json::{Value, json};
 
 use super::fixture::{candidate, executor, module};
 use super::*;
-use crate::call::{CallReport, Effect, LogLevel};
+use crate::call::CallReport;
+use crate::capability::EffectRecord;
 use crate::capability::bench::Bench;
-use crate::role::executor::{Completion, Executor};
-use crate::role::planner::{Planner, PlannerChange, PlannerDecision, ReadyTask};
+use crate::capability::log::LogLevel;
+use crate::role::executor::{Completion, Execute, Executor};
+use crate::role::planner::{Planner, PlannerChange, ReadyTask};
+use crate::trial::Mood;
 
 const LOG: &str = r#"(import "orch:log/log@0.1.0" "write" (func $log (param i32 i32 i32)))"#;
 const FOREVER: &str = "(loop $again (br $again))";
@@ -34,7 +39,7 @@ impl Guest {
     async fn execute(&self) -> CallReport<Completion> {
         let context = self.bench.context(self.folder.path().to_owned(), self.wall);
         let task = Task::new(TaskId::parse("t").unwrap(), Kind::shell());
-        self.executor.execute(context, &task, 1).await
+        self.executor.call(context, &Execute { task: Box::new(task), attempt: 1 }).await
     }
 }
 
@@ -212,11 +217,12 @@ async fn no_effect_follows_the_limit_of_host_calls_and_a_closed_gate_ends_the_ca
     assert_eq!((report.result.unwrap_err().code(), report.effect), ("limit-host-calls", true));
     assert_eq!(guest.bench.effects().len(), 2, "one intent and one write");
 
-    let guest = Guest::new(&engine, &core, permissions, json!({}));
-    guest.bench.close_gate();
+    let mut guest = Guest::new(&engine, &core, permissions, json!({}));
+    guest.bench = Bench::in_mood(Mood::Closed);
     let report = guest.execute().await;
     assert_eq!((report.result.unwrap_err().code(), report.effect), ("call-closed", false));
-    assert_eq!(guest.bench.effects(), Vec::<Effect>::new());
+    let asked = [EffectRecord::Intent { domain: DomainName::Files, effect: "files-write" }];
+    assert_eq!(guest.bench.effects(), asked, "refused, and nothing was written");
 }
 
 #[tokio::test]
@@ -342,7 +348,7 @@ async fn a_planners_session_lives_until_its_first_fault() {
     let ready = PlannerChange::Ready(ReadyTask { index: 0, priority: 1, cost: 1, kind: 0 });
     for _ in 0..20 {
         session.observe(&[ready, PlannerChange::Budget(5)]).await.unwrap();
-        assert_eq!(session.next(1).await.unwrap(), PlannerDecision::Wait);
+        assert_eq!(session.next(1).await.unwrap(), Decision::Wait);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(session.observe(&vec![ready; 1001]).await.unwrap_err().code(), "call-host");

@@ -11,6 +11,7 @@ use std::time::Duration;
 use orch_task::Kind;
 use orch_trust::evidence::{Admitted, Compilable};
 use orch_trust::facts::Facts;
+use orch_trust::permission::Effect;
 
 use super::PluginsError;
 use crate::config::workspace::WorkspaceConfig;
@@ -109,7 +110,7 @@ impl<'a> Workbench<'a> {
             id: id.to_owned(),
             settings: self.workspace.settings_of(id).into(),
             wall: Duration::from_millis(admitted.manifest().limits.wall_ms.into()),
-            effectful: admitted.grant().permissions().is_effectful(),
+            effectful: admitted.grant().permissions().effect() != Effect::None,
             pace: Pace::default(),
         })
     }

@@ -3,26 +3,37 @@
 //! In -> out: paths -> metrics; finished tasks -> tasks inside the grant.
 //! Limits: 1000 finished tasks a call.
 
-use orch_journal::event::{Metric, TaskIndex};
-use orch_task::Status;
-use orch_trust::evidence::Compilable;
-use orch_trust::manifest::Role;
+use std::time::Duration;
 
-use super::{answered, check_tasks};
+use orch_journal::event::{Metric, TaskIndex, Writes};
+use orch_task::Status;
+use orch_trust::manifest::Role;
+use wasmtime::Store;
+use wasmtime::component::InstancePre;
+
+use super::{Ask, Export, Exported, check_tasks};
 use crate::bindings::auditor::AuditorPre;
-use crate::bindings::auditor::exports::orch::auditor::auditor::FinishedTask as WitFinishedTask;
-use crate::bindings::types::types::Outcome;
-use crate::call::{AskedTask, CallContext, CallReport};
+use crate::bindings::auditor::exports::orch::auditor::auditor as wit;
+use crate::bindings::types::types::{self, Failure, NewTask, Outcome};
 use crate::capability::metrics::check_metric;
-use crate::engine::link::Linked;
-use crate::engine::store::{self, CallState};
-use crate::engine::{CallError, Compiled, Engine};
+use crate::capability::tasks::AskedTask;
+use crate::engine::CallError;
+use crate::engine::store::CallState;
+
+/// The role's export.
+pub struct AuditorExport;
+
+impl Export for AuditorExport {
+    const ROLE: Role = Role::Auditor;
+    type Pre = AuditorPre<CallState>;
+
+    fn pre(pre: InstancePre<CallState>) -> wasmtime::Result<Self::Pre> {
+        AuditorPre::new(pre)
+    }
+}
 
 /// A linked auditor.
-pub struct Auditor<E> {
-    linked: Linked<E>,
-    pre: AuditorPre<CallState>,
-}
+pub type Auditor<E> = Exported<AuditorExport, E>;
 
 /// A task that came to its end since the last audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,62 +56,71 @@ pub(super) fn outcome_of(status: Status) -> Outcome {
     }
 }
 
-impl<E: Compilable> Auditor<E> {
-    /// # Errors
-    /// `Link`: an import is not granted, or the export is missing.
-    pub fn link(engine: &Engine, compiled: Compiled<E>) -> Result<Self, CallError> {
-        let linked = Linked::new(engine, compiled, Role::Auditor)?;
-        let pre = AuditorPre::new(linked.pre().clone()).map_err(|error| linked.lacks_export(&error))?;
-        Ok(Self { linked, pre })
+/// What do the files of these paths measure? None means all.
+#[derive(Clone, Debug)]
+pub struct Analyze(pub Vec<String>);
+
+impl Ask for Analyze {
+    type Of = AuditorExport;
+    type Raw = Vec<types::Metric>;
+    type Answer = Vec<Metric>;
+
+    async fn ask(
+        &self,
+        pre: &AuditorPre<CallState>,
+        store: &mut Store<CallState>,
+        _wall: Duration,
+    ) -> wasmtime::Result<Result<Self::Raw, Failure>> {
+        let instance = pre.instantiate_async(&mut *store).await?;
+        instance.orch_auditor_auditor().call_analyze(store, &self.0).await
     }
 
-    pub fn evidence(&self) -> &E {
-        self.linked.evidence()
+    fn check(&self, raw: Self::Raw, state: &mut CallState) -> Result<Vec<Metric>, CallError> {
+        let wrong = |message| state.wrong_answer(format!("a metric: {message}"));
+        raw.into_iter().map(|metric| check_metric(metric).map_err(wrong)).collect()
     }
 
-    /// Values for the files of these paths; of none means of all.
-    pub async fn analyze(&self, context: CallContext, paths: &[String]) -> CallReport<Vec<Metric>> {
-        let mut store = self.linked.store(context);
-        let wall = match store::arm(&mut store) {
-            Ok(wall) => wall,
-            Err(withdrawn) => return store::report(store, Err(withdrawn)),
-        };
-        let call = async {
-            let instance = self.pre.instantiate_async(&mut store).await?;
-            instance.orch_auditor_auditor().call_analyze(&mut store, paths).await
-        };
-        let outcome = store::within(wall, call).await;
-        let wrong = |message| CallError::answer(self.linked.plugin(), format!("a metric: {message}"));
-        let result = store::settle(&mut store, outcome)
-            .and_then(|answer| answered(self.linked.plugin(), answer))
-            .and_then(|metrics| {
-                metrics.into_iter().map(|metric| check_metric(metric).map_err(wrong)).collect()
-            });
-        store::report(store, result)
+    fn keep(answer: &Vec<Metric>, writes: &mut Writes) {
+        writes.metrics.extend(answer.iter().cloned());
     }
 
-    /// The tasks that the plugin wants after these have finished.
-    pub async fn audit(&self, context: CallContext, finished: &[FinishedTask]) -> CallReport<Vec<AskedTask>> {
-        let to_wit = |task: &FinishedTask| WitFinishedTask {
+    fn asked(_answer: Self::Answer) -> Vec<AskedTask> {
+        Vec::new()
+    }
+}
+
+/// Which tasks are needed now that these have finished?
+#[derive(Clone, Debug)]
+pub struct Audit(pub Vec<FinishedTask>);
+
+impl Ask for Audit {
+    type Of = AuditorExport;
+    type Raw = Vec<NewTask>;
+    type Answer = Vec<AskedTask>;
+
+    async fn ask(
+        &self,
+        pre: &AuditorPre<CallState>,
+        store: &mut Store<CallState>,
+        _wall: Duration,
+    ) -> wasmtime::Result<Result<Self::Raw, Failure>> {
+        let to_wit = |task: &FinishedTask| wit::FinishedTask {
             index: task.index,
             id: task.id.clone(),
             outcome: outcome_of(task.status),
         };
-        let finished: Vec<WitFinishedTask> = finished.iter().map(to_wit).collect();
-        let mut store = self.linked.store(context);
-        let wall = match store::arm(&mut store) {
-            Ok(wall) => wall,
-            Err(withdrawn) => return store::report(store, Err(withdrawn)),
-        };
-        let call = async {
-            let instance = self.pre.instantiate_async(&mut store).await?;
-            instance.orch_auditor_auditor().call_audit(&mut store, &finished).await
-        };
-        let outcome = store::within(wall, call).await;
-        let already = store.data().tasks_asked();
-        let result = store::settle(&mut store, outcome)
-            .and_then(|answer| answered(self.linked.plugin(), answer))
-            .and_then(|tasks| check_tasks(self.linked.plugin(), tasks, self.linked.tasks_granted(), already));
-        store::report(store, result)
+        let finished: Vec<_> = self.0.iter().map(to_wit).collect();
+        let instance = pre.instantiate_async(&mut *store).await?;
+        instance.orch_auditor_auditor().call_audit(store, &finished).await
+    }
+
+    fn check(&self, raw: Vec<NewTask>, state: &mut CallState) -> Result<Vec<AskedTask>, CallError> {
+        check_tasks(raw, state)
+    }
+
+    fn keep(_answer: &Self::Answer, _writes: &mut Writes) {}
+
+    fn asked(answer: Vec<AskedTask>) -> Vec<AskedTask> {
+        answer
     }
 }

@@ -3,25 +3,37 @@
 //! In -> out: a task -> [`Completion`], or the plugin's failure.
 //! Limits: the summary is cut at 4096 bytes.
 
-use orch_task::Task;
-use orch_trust::evidence::Compilable;
-use orch_trust::manifest::Role;
+use std::time::Duration;
 
-use super::answered;
+use orch_journal::event::Writes;
+use orch_task::Task;
+use orch_trust::manifest::Role;
+use wasmtime::Store;
+use wasmtime::component::InstancePre;
+
+use super::{Ask, Export, Exported};
 use crate::bindings::executor::ExecutorPre;
-use crate::bindings::executor::exports::orch::executor::executor::Attempt;
-use crate::call::{CallContext, CallReport};
-use crate::capability::tasks::task_to_wit;
+use crate::bindings::executor::exports::orch::executor::executor as wit;
+use crate::bindings::types::types::Failure;
+use crate::capability::tasks::{AskedTask, task_to_wit};
 use crate::cut::cut;
-use crate::engine::link::Linked;
-use crate::engine::store::{self, CallState};
-use crate::engine::{CallError, Compiled, Engine};
+use crate::engine::CallError;
+use crate::engine::store::CallState;
+
+/// The role's export.
+pub struct ExecutorExport;
+
+impl Export for ExecutorExport {
+    const ROLE: Role = Role::Executor;
+    type Pre = ExecutorPre<CallState>;
+
+    fn pre(pre: InstancePre<CallState>) -> wasmtime::Result<Self::Pre> {
+        ExecutorPre::new(pre)
+    }
+}
 
 /// A linked executor.
-pub struct Executor<E> {
-    linked: Linked<E>,
-    pre: ExecutorPre<CallState>,
-}
+pub type Executor<E> = Exported<ExecutorExport, E>;
 
 /// The result of a task that was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,37 +42,38 @@ pub struct Completion {
     pub summary: String,
 }
 
-impl<E: Compilable> Executor<E> {
-    /// # Errors
-    /// `Link`: an import is not granted, or the export is missing.
-    pub fn link(engine: &Engine, compiled: Compiled<E>) -> Result<Self, CallError> {
-        let linked = Linked::new(engine, compiled, Role::Executor)?;
-        let pre = ExecutorPre::new(linked.pre().clone()).map_err(|error| linked.lacks_export(&error))?;
-        Ok(Self { linked, pre })
+/// Carry out this task; the attempt's number counts from 1.
+#[derive(Clone, Debug)]
+pub struct Execute {
+    pub task: Box<Task>,
+    pub attempt: u32,
+}
+
+impl Ask for Execute {
+    type Of = ExecutorExport;
+    type Raw = wit::Completion;
+    type Answer = Completion;
+
+    async fn ask(
+        &self,
+        pre: &ExecutorPre<CallState>,
+        store: &mut Store<CallState>,
+        wall: Duration,
+    ) -> wasmtime::Result<Result<Self::Raw, Failure>> {
+        let task = task_to_wit(&self.task);
+        let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+        let attempt = wit::Attempt { number: self.attempt, wall_ms };
+        let instance = pre.instantiate_async(&mut *store).await?;
+        instance.orch_executor_executor().call_execute(store, &task, attempt).await
     }
 
-    pub fn evidence(&self) -> &E {
-        self.linked.evidence()
+    fn check(&self, raw: wit::Completion, _state: &mut CallState) -> Result<Completion, CallError> {
+        Ok(Completion { summary: cut(&raw.summary) })
     }
 
-    /// Carries out the attempt of that number, from 1.
-    pub async fn execute(&self, context: CallContext, task: &Task, attempt: u32) -> CallReport<Completion> {
-        let task = task_to_wit(task);
-        let mut store = self.linked.store(context);
-        let wall = match store::arm(&mut store) {
-            Ok(wall) => wall,
-            Err(withdrawn) => return store::report(store, Err(withdrawn)),
-        };
-        let attempt =
-            Attempt { number: attempt, wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX) };
-        let call = async {
-            let instance = self.pre.instantiate_async(&mut store).await?;
-            instance.orch_executor_executor().call_execute(&mut store, &task, attempt).await
-        };
-        let outcome = store::within(wall, call).await;
-        let result = store::settle(&mut store, outcome)
-            .and_then(|answer| answered(self.linked.plugin(), answer))
-            .map(|completion| Completion { summary: cut(&completion.summary) });
-        store::report(store, result)
+    fn keep(_answer: &Self::Answer, _writes: &mut Writes) {}
+
+    fn asked(_answer: Self::Answer) -> Vec<AskedTask> {
+        Vec::new()
     }
 }

@@ -1,38 +1,46 @@
 //! Planners: a live session that hears what changed and chooses what starts.
 //!
-//! In -> out: [`PlannerChange`]s -> [`PlannerDecision`].
+//! In -> out: [`PlannerChange`]s -> [`Decision`].
 //! Limits: 1000 changes and 256 kinds a call, a reason of 1024 bytes.
 //! Invariant: the deadline is armed and busy time starts at zero for each call; after a fault the session is over.
 //! Not here: whether a decision may be followed (`drive/plan.rs`).
 
 use std::sync::Arc;
 
-use orch_journal::event::TaskIndex;
+use orch_journal::event::{Decision, TaskIndex};
 use orch_task::Status;
 use orch_trust::evidence::Compilable;
 use orch_trust::manifest::Role;
 use wasmtime::Store;
-use wasmtime::component::ResourceAny;
+use wasmtime::component::{InstancePre, ResourceAny};
 
-use super::answered;
 use super::auditor::outcome_of;
+use super::{Export, Exported};
 use crate::bindings::planner::exports::orch::planner::planner as wit;
 use crate::bindings::planner::{Planner as Instance, PlannerPre};
 use crate::call::{CallContext, Used};
 use crate::cut::cut_to;
-use crate::engine::link::Linked;
+use crate::engine::CallError;
 use crate::engine::store::{self, CallState};
-use crate::engine::{CallError, Compiled, Engine};
 
 const CHANGES_MAX: usize = 1000;
 const KINDS_MAX: usize = 256;
 const REASON_BYTES_MAX: usize = 1024;
 
-/// A linked planner.
-pub struct Planner<E> {
-    linked: Linked<E>,
-    pre: PlannerPre<CallState>,
+/// The role's export.
+pub struct PlannerExport;
+
+impl Export for PlannerExport {
+    const ROLE: Role = Role::Planner;
+    type Pre = PlannerPre<CallState>;
+
+    fn pre(pre: InstancePre<CallState>) -> wasmtime::Result<Self::Pre> {
+        PlannerPre::new(pre)
+    }
 }
+
+/// A linked planner.
+pub type Planner<E> = Exported<PlannerExport, E>;
 
 /// A task whose dependencies are all done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,14 +63,6 @@ pub enum PlannerChange {
     Budget(u64),
 }
 
-/// What a planner says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PlannerDecision {
-    Start(Vec<TaskIndex>),
-    Wait,
-    Finished(String),
-}
-
 /// More than a planner takes in one call: the host's own fault.
 #[derive(Debug, thiserror::Error)]
 #[error("{found} {what} for a planner, limit is {limit}")]
@@ -73,22 +73,10 @@ struct TooMany {
 }
 
 impl<E: Compilable> Planner<E> {
-    /// # Errors
-    /// `Link`: an import is not granted or not for planners, or the export is missing.
-    pub fn link(engine: &Engine, compiled: Compiled<E>) -> Result<Self, CallError> {
-        let linked = Linked::new(engine, compiled, Role::Planner)?;
-        let pre = PlannerPre::new(linked.pre().clone()).map_err(|error| linked.lacks_export(&error))?;
-        Ok(Self { linked, pre })
-    }
-
-    pub fn evidence(&self) -> &E {
-        self.linked.evidence()
-    }
-
     /// A session of its own instance. `kinds`: what a ready task's `kind` counts in, at most 256.
     pub async fn open(
         &self,
-        context: CallContext,
+        context: CallContext<E>,
         settings: &str,
         kinds: &[String],
     ) -> Result<PlannerSession, CallError> {
@@ -103,8 +91,8 @@ impl<E: Compilable> Planner<E> {
             Ok((instance, opened))
         };
         let outcome = store::within(wall, call).await;
-        let (instance, opened) = store::settle(&mut store, outcome)?;
-        let session = answered(&plugin, opened)?;
+        let (instance, opened) = store::outcome(&mut store, outcome)?;
+        let session = store::answered(&store, opened)?;
         Ok(PlannerSession { plugin, store, instance, session, over: false })
     }
 }
@@ -137,23 +125,21 @@ impl PlannerSession {
         let session = self.instance.orch_planner_planner().session();
         let outcome =
             store::within(wall, session.call_observe(&mut self.store, self.session, &changes)).await;
-        let answer = self.settle(outcome)?;
-        answered(&self.plugin, answer)
+        let answer = self.outcome(outcome)?;
+        store::answered(&self.store, answer)
     }
 
     /// Asks what starts in at most so many slots.
-    pub async fn next(&mut self, slots: u32) -> Result<PlannerDecision, CallError> {
+    pub async fn next(&mut self, slots: u32) -> Result<Decision, CallError> {
         self.check_open()?;
         let wall = store::arm(&mut self.store)?;
         let session = self.instance.orch_planner_planner().session();
         let outcome = store::within(wall, session.call_next(&mut self.store, self.session, slots)).await;
-        let answer = self.settle(outcome)?;
-        Ok(match answered(&self.plugin, answer)? {
-            wit::Decision::Start(picked) => PlannerDecision::Start(picked),
-            wit::Decision::Wait => PlannerDecision::Wait,
-            wit::Decision::Finished(why) => {
-                PlannerDecision::Finished(cut_to(&why, REASON_BYTES_MAX).to_owned())
-            }
+        let answer = self.outcome(outcome)?;
+        Ok(match store::answered(&self.store, answer)? {
+            wit::Decision::Start(picked) => Decision::Start(picked),
+            wit::Decision::Wait => Decision::Wait,
+            wit::Decision::Finished(why) => Decision::Finished(cut_to(&why, REASON_BYTES_MAX).to_owned()),
         })
     }
 
@@ -170,10 +156,10 @@ impl PlannerSession {
         }
     }
 
-    fn settle<T>(&mut self, outcome: Option<wasmtime::Result<T>>) -> Result<T, CallError> {
-        let settled = store::settle(&mut self.store, outcome);
-        self.over = settled.is_err();
-        settled
+    fn outcome<T>(&mut self, outcome: Option<wasmtime::Result<T>>) -> Result<T, CallError> {
+        let outcome = store::outcome(&mut self.store, outcome);
+        self.over = outcome.is_err();
+        outcome
     }
 }
 

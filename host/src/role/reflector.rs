@@ -2,53 +2,66 @@
 //!
 //! In -> out: the run -> tasks inside the grant.
 
-use orch_trust::evidence::Compilable;
-use orch_trust::manifest::Role;
+use std::time::Duration;
 
-use super::{answered, check_tasks};
+use orch_journal::event::Writes;
+use orch_trust::manifest::Role;
+use wasmtime::Store;
+use wasmtime::component::InstancePre;
+
+use super::{Ask, Export, Exported, check_tasks};
 use crate::bindings::reflector::ReflectorPre;
 use crate::bindings::reflector::exports::orch::reflector::reflector::Cycle;
-use crate::call::{AskedTask, CallContext, CallReport};
-use crate::engine::link::Linked;
-use crate::engine::store::{self, CallState};
-use crate::engine::{CallError, Compiled, Engine};
+use crate::bindings::types::types::{Failure, NewTask};
+use crate::capability::tasks::AskedTask;
+use crate::engine::CallError;
+use crate::engine::store::CallState;
 
-/// A linked reflector.
-pub struct Reflector<E> {
-    linked: Linked<E>,
-    pre: ReflectorPre<CallState>,
+/// The role's export.
+pub struct ReflectorExport;
+
+impl Export for ReflectorExport {
+    const ROLE: Role = Role::Reflector;
+    type Pre = ReflectorPre<CallState>;
+
+    fn pre(pre: InstancePre<CallState>) -> wasmtime::Result<Self::Pre> {
+        ReflectorPre::new(pre)
+    }
 }
 
-impl<E: Compilable> Reflector<E> {
-    /// # Errors
-    /// `Link`: an import is not granted, or the export is missing.
-    pub fn link(engine: &Engine, compiled: Compiled<E>) -> Result<Self, CallError> {
-        let linked = Linked::new(engine, compiled, Role::Reflector)?;
-        let pre = ReflectorPre::new(linked.pre().clone()).map_err(|error| linked.lacks_export(&error))?;
-        Ok(Self { linked, pre })
+/// A linked reflector.
+pub type Reflector<E> = Exported<ReflectorExport, E>;
+
+/// Which tasks does a run of that id with so many tasks need besides?
+#[derive(Clone, Debug)]
+pub struct Reflect {
+    pub run: String,
+    pub tasks: u32,
+}
+
+impl Ask for Reflect {
+    type Of = ReflectorExport;
+    type Raw = Vec<NewTask>;
+    type Answer = Vec<AskedTask>;
+
+    async fn ask(
+        &self,
+        pre: &ReflectorPre<CallState>,
+        store: &mut Store<CallState>,
+        _wall: Duration,
+    ) -> wasmtime::Result<Result<Self::Raw, Failure>> {
+        let cycle = Cycle { run: self.run.clone(), tasks: self.tasks };
+        let instance = pre.instantiate_async(&mut *store).await?;
+        instance.orch_reflector_reflector().call_reflect(store, &cycle).await
     }
 
-    pub fn evidence(&self) -> &E {
-        self.linked.evidence()
+    fn check(&self, raw: Vec<NewTask>, state: &mut CallState) -> Result<Vec<AskedTask>, CallError> {
+        check_tasks(raw, state)
     }
 
-    /// The tasks that the plugin returns for a run of that id with so many tasks.
-    pub async fn reflect(&self, context: CallContext, run: &str, tasks: u32) -> CallReport<Vec<AskedTask>> {
-        let cycle = Cycle { run: run.to_owned(), tasks };
-        let mut store = self.linked.store(context);
-        let wall = match store::arm(&mut store) {
-            Ok(wall) => wall,
-            Err(withdrawn) => return store::report(store, Err(withdrawn)),
-        };
-        let call = async {
-            let instance = self.pre.instantiate_async(&mut store).await?;
-            instance.orch_reflector_reflector().call_reflect(&mut store, &cycle).await
-        };
-        let outcome = store::within(wall, call).await;
-        let already = store.data().tasks_asked();
-        let result = store::settle(&mut store, outcome)
-            .and_then(|answer| answered(self.linked.plugin(), answer))
-            .and_then(|tasks| check_tasks(self.linked.plugin(), tasks, self.linked.tasks_granted(), already));
-        store::report(store, result)
+    fn keep(_answer: &Self::Answer, _writes: &mut Writes) {}
+
+    fn asked(answer: Vec<AskedTask>) -> Vec<AskedTask> {
+        answer
     }
 }

@@ -6,32 +6,43 @@
 //! Not here: listening, paths and concurrency (`commands/serve.rs`).
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use orch_trust::evidence::Compilable;
+use orch_journal::event::Writes;
 use orch_trust::manifest::Role;
 use tokio::sync::oneshot;
 use wasmtime::Store;
+use wasmtime::component::InstancePre;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use crate::call::{CallContext, CallReport};
+use super::{Ask, Export, Exported};
+use crate::bindings::types::types::Failure;
+use crate::capability::tasks::AskedTask;
+use crate::engine::CallError;
 use crate::engine::limits::Exceeded;
-use crate::engine::link::Linked;
-use crate::engine::store::{self, CallState};
-use crate::engine::{CallError, Compiled, Engine};
+use crate::engine::store::CallState;
 
-/// A linked service.
-pub struct Service<E> {
-    linked: Linked<E>,
-    pre: ProxyPre<CallState>,
+/// The role's export.
+pub struct ServiceExport;
+
+impl Export for ServiceExport {
+    const ROLE: Role = Role::Service;
+    type Pre = ProxyPre<CallState>;
+
+    fn pre(pre: InstancePre<CallState>) -> wasmtime::Result<Self::Pre> {
+        ProxyPre::new(pre)
+    }
 }
 
-type Answer = Result<Response<HyperOutgoingBody>, ErrorCode>;
+/// A linked service.
+pub type Service<E> = Exported<ServiceExport, E>;
+
+type Sent = Result<Response<HyperOutgoingBody>, ErrorCode>;
 
 /// How collecting a response's body went wrong.
 enum BodyError {
@@ -39,71 +50,66 @@ enum BodyError {
     Broken(String),
 }
 
-impl<E: Compilable> Service<E> {
-    /// # Errors
-    /// `Link`: an import is not granted, or the export is missing.
-    pub fn link(engine: &Engine, compiled: Compiled<E>) -> Result<Self, CallError> {
-        let linked = Linked::new(engine, compiled, Role::Service)?;
-        let pre = ProxyPre::new(linked.pre().clone()).map_err(|error| linked.lacks_export(&error))?;
-        Ok(Self { linked, pre })
-    }
+/// What the guest left of a response.
+pub struct Left {
+    /// A response that was not set, or a body that was not ended, will never be.
+    unended: bool,
+    response: Option<Result<Response<Bytes>, BodyError>>,
+}
 
-    pub fn evidence(&self) -> &E {
-        self.linked.evidence()
-    }
+/// Answer this request, whose body was read and bounded by the caller.
+#[derive(Clone, Debug)]
+pub struct Handle(pub Request<Bytes>);
 
-    /// The plugin's response. The request's body was read and bounded by the caller.
-    pub async fn handle(&self, context: CallContext, request: Request<Bytes>) -> CallReport<Response<Bytes>> {
-        let mut store = self.linked.store(context);
-        let wall = match store::arm(&mut store) {
-            Ok(wall) => wall,
-            Err(withdrawn) => return store::report(store, Err(withdrawn)),
-        };
+impl Ask for Handle {
+    type Of = ServiceExport;
+    type Raw = Left;
+    type Answer = Response<Bytes>;
+
+    async fn ask(
+        &self,
+        pre: &ProxyPre<CallState>,
+        store: &mut Store<CallState>,
+        _wall: Duration,
+    ) -> wasmtime::Result<Result<Left, Failure>> {
         let output_bytes_max = store.data().output_bytes_max();
         let (sender, receiver) = oneshot::channel();
         let call = async {
             let no_error = |never: Infallible| -> ErrorCode { match never {} };
-            let request = request.map(|body| Full::new(body).map_err(no_error));
-            let request = store.data_mut().http_uncounted().new_incoming_request(Scheme::Http, request)?;
-            let response = store.data_mut().http_uncounted().new_response_outparam(sender)?;
-            let instance = self.pre.instantiate_async(&mut store).await?;
+            let request = self.0.clone().map(|body| Full::new(body).map_err(no_error));
+            let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
+            let response = store.data_mut().http().new_response_outparam(sender)?;
+            let instance = pre.instantiate_async(&mut *store).await?;
             let called =
-                instance.wasi_http_incoming_handler().call_handle(&mut store, request, response).await;
-            // A response that was not set, or a body that was not ended, will never be.
+                instance.wasi_http_incoming_handler().call_handle(&mut *store, request, response).await;
             let unended = store.data_mut().drop_resources();
             called.map(|()| unended)
         };
         // The guest writes the body while it is collected here.
-        let both = async {
-            let (called, collected) = tokio::join!(call, collect(receiver, output_bytes_max));
-            called.map(|unended| (unended, collected))
-        };
-        let outcome = store::within(wall, both).await;
-        let settled = store::settle(&mut store, outcome);
-        let result = settled.and_then(|(unended, collected)| self.response(unended, collected, &store));
-        store::report(store, result)
+        let (called, response) = tokio::join!(call, collect(receiver, output_bytes_max));
+        called.map(|unended| Ok(Left { unended, response }))
     }
 
-    fn response(
-        &self,
-        unended: bool,
-        collected: Option<Result<Response<Bytes>, BodyError>>,
-        store: &Store<CallState>,
-    ) -> Result<Response<Bytes>, CallError> {
-        let plugin: &Arc<str> = self.linked.plugin();
-        match collected {
-            Some(Ok(_)) if unended => Err(CallError::answer(plugin, "a body without an end")),
+    fn check(&self, left: Left, state: &mut CallState) -> Result<Response<Bytes>, CallError> {
+        match left.response {
+            Some(Ok(_)) if left.unended => Err(state.wrong_answer("a body without an end")),
             Some(Ok(response)) => Ok(response),
-            Some(Err(BodyError::TooLarge)) => Err(store.data().limit(Exceeded::Output)),
-            Some(Err(BodyError::Broken(message))) => Err(CallError::answer(plugin, message)),
-            None => Err(CallError::answer(plugin, "no response")),
+            Some(Err(BodyError::TooLarge)) => Err(state.limit(Exceeded::Output)),
+            Some(Err(BodyError::Broken(message))) => Err(state.wrong_answer(message)),
+            None => Err(state.wrong_answer("no response")),
         }
+    }
+
+    fn keep(_answer: &Self::Answer, _writes: &mut Writes) {}
+
+    fn asked(_answer: Self::Answer) -> Vec<AskedTask> {
+        Vec::new()
     }
 }
 
 /// The whole response; `None` if the guest set none.
 async fn collect(
-    receiver: oneshot::Receiver<Answer>,
+    receiver: oneshot::Receiver<Sent>,
     bytes_max: usize,
 ) -> Option<Result<Response<Bytes>, BodyError>> {
     let response = match receiver.await.ok()? {

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::{Value, json};
 
-use super::reflector::Reflector;
-use super::service::Service;
+use super::reflector::{Reflect, Reflector};
+use super::service::{Handle, Service};
 use super::verifier::{Subject, Verifier};
 use crate::call::CallReport;
 use crate::capability::bench::Bench;
@@ -44,7 +44,8 @@ async fn reflect(count: u32, tasks: Value) -> String {
     let engine = Engine::certification().unwrap();
     let candidate = candidate("reflector", &reflector(count), json!({"tasks": tasks}), json!({}));
     let reflector = Reflector::link(&engine, engine.compile(candidate).unwrap()).unwrap();
-    let report = reflector.reflect(Bench::new().context("/".into(), WALL), "run-1", 0).await;
+    let ask = Reflect { run: "run-1".to_owned(), tasks: 0 };
+    let report = reflector.call(Bench::new().context("/".into(), WALL), &ask).await;
     match report.result {
         Ok(asked) => format!("{} asked", asked.len()),
         Err(error) => error.to_string(),
@@ -74,7 +75,7 @@ async fn verify(count: u32) -> String {
     let candidate = candidate("verifier", &module("", &body), json!({}), limits);
     let verifier = Verifier::link(&engine, engine.compile(candidate).unwrap()).unwrap();
     let context = Bench::new().context("/".into(), WALL);
-    let report = verifier.verify(context, &Subject::Run("run-1".to_owned())).await;
+    let report = verifier.call(context, &Subject::Run("run-1".to_owned())).await;
     report.result.map_or_else(|error| error.code().to_owned(), |found| format!("{} found", found.len()))
 }
 
@@ -130,7 +131,7 @@ async fn handle(body: &str, wall: Duration) -> CallReport<http::Response<Bytes>>
     let candidate = candidate("service", &service(body), permissions, json!({"busyMs": 50, "outputKiB": 16}));
     let service = Service::link(&engine, engine.compile(candidate).unwrap()).unwrap();
     let request = Request::get("http://localhost/status").body(Bytes::new()).unwrap();
-    service.handle(Bench::new().context("/".into(), wall), request).await
+    service.call(Bench::new().context("/".into(), wall), &Handle(request)).await
 }
 
 #[tokio::test]

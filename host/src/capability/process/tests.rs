@@ -2,9 +2,12 @@
 
 use std::fs;
 
+use wasmtime::component::ResourceTable;
+
 use super::*;
-use crate::call::{Effect, GateClosed};
-use crate::capability::bench::Bench;
+use crate::capability::bench::{Bench, WALL};
+use crate::capability::{EffectRecord, Ledger};
+use crate::trial::Mood;
 
 struct Open {
     bench: Bench,
@@ -15,7 +18,11 @@ struct Open {
 
 impl Open {
     fn new(programs: &[&str], env: &[&str]) -> Self {
-        let (bench, folder) = (Bench::new(), tempfile::tempdir().unwrap());
+        Self::in_mood(programs, env, Mood::Good)
+    }
+
+    fn in_mood(programs: &[&str], env: &[&str], mood: Mood) -> Self {
+        let (bench, folder) = (Bench::in_mood(mood), tempfile::tempdir().unwrap());
         let bin = folder.path().join("in-workspace");
         fs::create_dir_all(&bin).unwrap();
         fs::write(bin.join("mine"), "").unwrap();
@@ -28,18 +35,18 @@ impl Open {
         let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         let permission = ProcessPermission { programs: list(programs), env: list(env), network: false };
         let granted = Arc::new(ProcessGrant::new(&permission, &host));
-        let process = Process::new(granted, Arc::new(folder.path().to_owned()), bench.processes());
+        let process = Process::new(granted, Arc::new(folder.path().to_owned()), bench.0.processes.clone());
         Self { process, ledger: bench.ledger(), bench, folder }
     }
 
     async fn run(&mut self, command: Command) -> wasmtime::Result<Result<Output, Error>> {
-        let wall_left = Duration::from_secs(5);
-        ProcessView { process: &mut self.process, ledger: &mut self.ledger, wall_left }.run(command).await
+        let mut table = ResourceTable::new();
+        View::of(&mut self.process, &mut table, &mut self.ledger).run(command).await
     }
 
     async fn ran(&mut self, command: Command) -> Result<ProcessRequest, Error> {
         self.run(command).await.unwrap()?;
-        Ok(self.bench.commands().pop().unwrap())
+        Ok(self.bench.0.processes.requests().pop().unwrap())
     }
 }
 
@@ -61,7 +68,7 @@ async fn a_granted_name_means_one_absolute_path() {
     assert!(request.program.is_absolute() && request.program.ends_with("ls"));
     assert_eq!(request.env, []);
     assert_eq!(request.directory, open.folder.path());
-    assert_eq!(request.timeout, Duration::from_secs(5));
+    assert!(WALL - request.timeout < Duration::from_secs(1), "what is left of the call");
     let path = request.program.to_str().unwrap().to_owned();
     assert_eq!(open.ran(command(&path)).await.unwrap().program, request.program);
 }
@@ -136,32 +143,44 @@ async fn the_intent_is_recorded_once_and_before_the_program_starts() {
     let mut open = Open::new(&["ls"], &[]);
     open.ran(command("ls")).await.unwrap();
     open.ran(command("ls")).await.unwrap();
-    let started = |effect: &Effect| matches!(effect, Effect::ProcessStarted { .. });
+    let started = |effect: &EffectRecord| matches!(effect, EffectRecord::ProcessStarted { .. });
     let effects = open.bench.effects();
-    assert_eq!(effects[0], Effect::Intent { effect: "process" });
+    assert_eq!(effects[0], EffectRecord::Intent { domain: DomainName::Process, effect: "process" });
     assert_eq!((effects.len(), effects.iter().filter(|effect| started(effect)).count()), (3, 2));
 }
 
 #[tokio::test]
 async fn a_gate_that_refuses_ends_the_call_before_the_program_starts() {
-    let mut open = Open::new(&["ls"], &[]);
-    open.bench.close_gate();
+    let mut open = Open::in_mood(&["ls"], &[], Mood::Closed);
     let ended = open.run(command("ls")).await;
     assert!(ended.unwrap_err().downcast_ref::<GateClosed>().is_some());
-    assert!(open.bench.commands().is_empty());
+    assert!(open.bench.0.processes.requests().is_empty());
 }
 
 #[tokio::test]
 async fn output_is_handed_back_as_far_as_asked() {
-    let mut open = Open::new(&["ls"], &[]);
+    let mut open = Open::in_mood(&["ls"], &[], Mood::Failing);
     let output = open.run(Command { capture_bytes: 3, ..command("ls") }).await.unwrap().unwrap();
-    assert_eq!((output.stdout.as_slice(), output.stdout_bytes), (b"out".as_slice(), 6));
+    assert_eq!((output.stdout.as_slice(), output.stdout_bytes), (b"err".as_slice(), 23));
+}
+
+/// Their supervisor has died.
+struct Gone;
+
+impl Processes for Gone {
+    fn run(
+        &self,
+        _request: ProcessRequest,
+        _effects: Arc<dyn EffectGate>,
+    ) -> Boxed<'_, Result<ProcessOutput, ProcessError>> {
+        Box::pin(async { Err(ProcessError::SupervisorGone) })
+    }
 }
 
 #[tokio::test]
 async fn a_command_of_which_nobody_knows_the_end_ends_the_call() {
     let mut open = Open::new(&["ls"], &[]);
-    open.bench.break_processes();
+    open.process.processes = Arc::new(Gone);
     // An answer would let the guest call its task retriable, and an effect could happen twice unsaid.
     assert!(open.run(command("ls")).await.unwrap_err().downcast_ref::<GateClosed>().is_some());
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use orch_host::call::{AskedTask, CallContext, CallReport};
+use orch_host::capability::tasks::AskedTask;
+use orch_host::call::{CallContext, CallReport};
 use orch_host::engine::{CallError, CompileError, Compiled, Engine, EngineError};
 use orch_host::role::auditor::{Auditor, FinishedTask};
 use orch_host::role::executor::Executor;

@@ -10,10 +10,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use orch_host::call::{
-    Boxed, Effect, EffectGate, GateClosed, KvReader, KvUnavailable, LogLevel, LogSink, ProcessError,
-    ProcessExit, ProcessOutput, ProcessRequest, Processes, TaskReader, TaskSummary,
-};
+use orch_host::call::Boxed;
+use orch_host::capability::{EffectGate, EffectRecord, GateClosed};
+use orch_host::capability::kv::{KvReader, KvUnavailable};
+use orch_host::capability::log::{LogLevel, LogSink};
+use orch_host::capability::process::{ProcessError, ProcessExit, ProcessOutput, ProcessRequest, Processes};
+use orch_host::capability::tasks::{TaskReader, TaskSummary};
 use orch_journal::event::TaskIndex;
 use orch_task::{Status, Task};
 use serde::Deserialize;
@@ -118,7 +120,7 @@ impl KvReader for Script {
 pub(super) struct Gate;
 
 impl EffectGate for Gate {
-    fn record(&self, _effect: Effect) -> Boxed<'_, Result<(), GateClosed>> {
+    fn record(&self, _effect: EffectRecord) -> Boxed<'_, Result<(), GateClosed>> {
         Box::pin(async { Ok(()) })
     }
 }
@@ -181,7 +183,7 @@ impl Processes for Commands {
     ) -> Boxed<'_, Result<ProcessOutput, ProcessError>> {
         Box::pin(async move {
             let program = request.program.display().to_string();
-            let started = Effect::ProcessStarted {
+            let started = EffectRecord::ProcessStarted {
                 program: program.clone(),
                 pid: 0,
                 start_ticks: 0,

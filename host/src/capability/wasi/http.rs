@@ -9,7 +9,7 @@ use std::future::Future;
 use wasmtime_wasi_http::{Error, RequestOptions, Result, WasiBody, WasiHttpHooks};
 
 /// Refuses every outgoing request.
-pub struct NoOutgoing;
+pub(super) struct NoOutgoing;
 
 type Transfer = Box<dyn Future<Output = Result<()>> + Send>;
 

@@ -1,29 +1,32 @@
 //! `wasi:clocks`: the time, or in certification a clock that only moves when it is asked.
 //!
-//! Units: nanoseconds; the monotonic clock starts at 0 with the store.
+//! Units: nanoseconds; the monotonic clock starts at 0 with its first use.
 //! Invariant: waiting ends with the call's own deadline at the latest, which the store holds.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use wasmtime::component::{HasData, Resource, ResourceTable};
+use wasmtime::component::Resource;
 use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
+
+use super::Wasi;
+use crate::capability::View;
 
 /// 2020-01-01T00:00:00Z, where the fixed clock starts.
 const FIXED_START_SECONDS: u64 = 1_577_836_800;
 /// How far each look moves the fixed clock.
 const FIXED_STEP_NANOS: u64 = 1_000_000;
 
-/// State of this capability in one store.
-pub enum Clocks {
+/// The clocks of one store.
+pub(super) enum Clocks {
     Host { start: Instant },
     Fixed { nanos: u64 },
 }
 
 impl Clocks {
-    pub fn new(fixed: bool) -> Self {
+    pub(super) fn new(fixed: bool) -> Self {
         match fixed {
             true => Self::Fixed { nanos: 0 },
             false => Self::Host { start: Instant::now() },
@@ -87,41 +90,30 @@ impl Pollable for Wait {
     }
 }
 
-pub struct ClocksView<'a> {
-    pub clocks: &'a mut Clocks,
-    pub table: &'a mut ResourceTable,
-}
-
-impl ClocksView<'_> {
+impl View<'_, Wasi> {
     fn subscribe(&mut self, nanos: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        let wait = self.clocks.wait(nanos);
+        let wait = self.state.clocks.wait(nanos);
         let wait = self.table.push(wait)?;
         subscribe(self.table, wait)
     }
 }
 
-pub struct HasClocks;
-
-impl HasData for HasClocks {
-    type Data<'a> = ClocksView<'a>;
-}
-
-impl monotonic_clock::Host for ClocksView<'_> {
+impl monotonic_clock::Host for View<'_, Wasi> {
     fn now(&mut self) -> wasmtime::Result<u64> {
-        Ok(self.clocks.monotonic())
+        Ok(self.state.clocks.monotonic())
     }
 
     fn resolution(&mut self) -> wasmtime::Result<u64> {
-        Ok(match self.clocks {
+        Ok(match self.state.clocks {
             Clocks::Host { .. } => 1,
             Clocks::Fixed { .. } => FIXED_STEP_NANOS,
         })
     }
 
     fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        let now = match self.clocks {
+        let now = match &self.state.clocks {
             Clocks::Fixed { nanos } => *nanos,
-            Clocks::Host { .. } => self.clocks.monotonic(),
+            Clocks::Host { .. } => self.state.clocks.monotonic(),
         };
         self.subscribe(when.saturating_sub(now))
     }
@@ -131,14 +123,14 @@ impl monotonic_clock::Host for ClocksView<'_> {
     }
 }
 
-impl wall_clock::Host for ClocksView<'_> {
+impl wall_clock::Host for View<'_, Wasi> {
     fn now(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
-        let now = self.clocks.wall();
+        let now = self.state.clocks.wall();
         Ok(wall_clock::Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() })
     }
 
     fn resolution(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
-        let nanos = match self.clocks {
+        let nanos = match self.state.clocks {
             Clocks::Host { .. } => 1,
             Clocks::Fixed { .. } => FIXED_STEP_NANOS as u32,
         };
@@ -148,13 +140,17 @@ impl wall_clock::Host for ClocksView<'_> {
 
 #[cfg(test)]
 mod tests {
+    use wasmtime::component::ResourceTable;
+
     use super::*;
+    use crate::capability::bench::Bench;
 
     #[tokio::test]
     async fn a_fixed_clock_gives_the_same_times_and_never_waits() {
         let times = async || {
-            let (mut clocks, mut table) = (Clocks::new(true), ResourceTable::new());
-            let mut view = ClocksView { clocks: &mut clocks, table: &mut table };
+            let (mut table, mut ledger) = (ResourceTable::new(), Bench::new().ledger());
+            let mut wasi = Wasi::new(true);
+            let mut view = View::of(&mut wasi, &mut table, &mut ledger);
             let before = monotonic_clock::Host::now(&mut view).unwrap();
             let hour = 3_600_000_000_000;
             monotonic_clock::Host::subscribe_duration(&mut view, hour).unwrap();

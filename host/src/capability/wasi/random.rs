@@ -3,13 +3,15 @@
 //! Limits: 1 MiB a call; more traps, as the interface has no error.
 
 use sha2::{Digest, Sha256};
-use wasmtime::component::HasData;
 use wasmtime_wasi::p2::bindings::random::random::Host;
+
+use super::Wasi;
+use crate::capability::View;
 
 const BYTES_MAX: u64 = 1 << 20;
 
-/// State of this capability in one store.
-pub enum Random {
+/// The source of one store.
+pub(super) enum Random {
     Host,
     /// SHA-256 of a counter.
     Fixed {
@@ -18,11 +20,20 @@ pub enum Random {
 }
 
 impl Random {
-    pub fn new(fixed: bool) -> Self {
+    pub(super) fn new(fixed: bool) -> Self {
         match fixed {
             true => Self::Fixed { counter: 0 },
             false => Self::Host,
         }
+    }
+
+    fn bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
+        if len > BYTES_MAX {
+            return Err(wasmtime::Error::msg(format!("asked for {len} random bytes, limit is {BYTES_MAX}")));
+        }
+        let mut bytes = vec![0; len as usize];
+        self.fill(&mut bytes)?;
+        Ok(bytes)
     }
 
     fn fill(&mut self, bytes: &mut [u8]) -> wasmtime::Result<()> {
@@ -40,29 +51,14 @@ impl Random {
     }
 }
 
-pub struct RandomView<'a> {
-    pub random: &'a mut Random,
-}
-
-pub struct HasRandom;
-
-impl HasData for HasRandom {
-    type Data<'a> = RandomView<'a>;
-}
-
-impl Host for RandomView<'_> {
+impl Host for View<'_, Wasi> {
     fn get_random_bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
-        if len > BYTES_MAX {
-            return Err(wasmtime::Error::msg(format!("asked for {len} random bytes, limit is {BYTES_MAX}")));
-        }
-        let mut bytes = vec![0; len as usize];
-        self.random.fill(&mut bytes)?;
-        Ok(bytes)
+        self.state.random.bytes(len)
     }
 
     fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
         let mut bytes = [0; 8];
-        self.random.fill(&mut bytes)?;
+        self.state.random.fill(&mut bytes)?;
         Ok(u64::from_le_bytes(bytes))
     }
 }
@@ -71,22 +67,18 @@ impl Host for RandomView<'_> {
 mod tests {
     use super::*;
 
-    fn bytes(random: &mut Random, len: u64) -> wasmtime::Result<Vec<u8>> {
-        RandomView { random }.get_random_bytes(len)
-    }
-
     #[test]
     fn fixed_bytes_repeat_in_each_call_and_others_never() {
-        let first = |fixed| bytes(&mut Random::new(fixed), 40).unwrap();
+        let first = |fixed| Random::new(fixed).bytes(40).unwrap();
         assert_eq!(first(true), first(true));
         assert_ne!(first(false), first(false));
         let mut random = Random::new(true);
-        assert_ne!(bytes(&mut random, 32).unwrap(), bytes(&mut random, 32).unwrap());
+        assert_ne!(random.bytes(32).unwrap(), random.bytes(32).unwrap());
     }
 
     #[test]
     fn a_mebibyte_is_the_most() {
-        assert_eq!(bytes(&mut Random::Host, BYTES_MAX).unwrap().len(), 1 << 20);
-        assert!(bytes(&mut Random::Host, BYTES_MAX + 1).is_err());
+        assert_eq!(Random::Host.bytes(BYTES_MAX).unwrap().len(), 1 << 20);
+        assert!(Random::Host.bytes(BYTES_MAX + 1).is_err());
     }
 }

@@ -1,0 +1,122 @@
+//! Effects: the one way from a call to what lies outside the host's own store, and what a call was denied.
+//!
+//! In -> out: what a capability is about to do -> [`Ledger`] -> [`EffectGate`] -> the journal.
+//! Invariant: no effect begins before its intent is recorded; after a limit that is used up none begins at all.
+//! Not here: which capabilities have effects (`orch-trust`'s `permission`), what becomes of them (`drive/gate.rs`).
+
+pub mod fake;
+
+use std::sync::Arc;
+
+use orch_trust::permission::DomainName;
+
+use crate::bindings::types::types::Error;
+use crate::call::Boxed;
+
+/// Denials that one call's report keeps; a guest that asks on is told so all the same.
+const DENIED_MAX: usize = 100;
+
+/// Something that leaves the host's own store, or is about to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EffectRecord {
+    /// Before the first of its kind: `process`, `files-write`. Durable when the gate agrees.
+    Intent {
+        domain: DomainName,
+        effect: &'static str,
+    },
+    ProcessStarted {
+        program: String,
+        pid: u32,
+        start_ticks: u64,
+        boot_id: String,
+    },
+    /// Digests as hex.
+    FileWritten {
+        path: String,
+        before: Option<String>,
+        after: String,
+    },
+}
+
+impl EffectRecord {
+    /// Whose effect it is.
+    pub fn domain(&self) -> DomainName {
+        match self {
+            Self::Intent { domain, .. } => *domain,
+            Self::ProcessStarted { .. } => DomainName::Process,
+            Self::FileWritten { .. } => DomainName::Files,
+        }
+    }
+}
+
+/// The way to the journal for effects. A gate that refuses ends the call.
+pub trait EffectGate: Send + Sync {
+    fn record(&self, effect: EffectRecord) -> Boxed<'_, Result<(), GateClosed>>;
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the attempt was ended by the host")]
+pub struct GateClosed;
+
+/// What a call was denied, and the way to its effects.
+pub struct Ledger {
+    gate: Arc<dyn EffectGate>,
+    denied: Vec<String>,
+    intended: Vec<&'static str>,
+    closed: bool,
+    log_cut: bool,
+}
+
+impl Ledger {
+    pub fn new(gate: Arc<dyn EffectGate>) -> Self {
+        Self { gate, denied: Vec::new(), intended: Vec::new(), closed: false, log_cut: false }
+    }
+
+    /// Notes a denial for the operator, each once; gives it back for the guest.
+    pub(crate) fn deny(&mut self, interface: &str, what: String) -> Error {
+        let line = format!("{interface}: {what}");
+        if self.denied.len() < DENIED_MAX && !self.denied.contains(&line) {
+            self.denied.push(line);
+        }
+        Error::Denied(what)
+    }
+
+    /// From now on there is no effect any more.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Records the intent of an effect, before the first of its kind.
+    pub(crate) async fn intend(
+        &mut self,
+        domain: DomainName,
+        effect: &'static str,
+    ) -> Result<(), GateClosed> {
+        if self.closed {
+            return Err(GateClosed);
+        }
+        if !self.intended.contains(&effect) {
+            self.gate.record(EffectRecord::Intent { domain, effect }).await?;
+            self.intended.push(effect);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn gate(&self) -> &Arc<dyn EffectGate> {
+        &self.gate
+    }
+
+    /// Log lines were dropped.
+    pub(crate) fn cut_log(&mut self) {
+        self.log_cut = true;
+    }
+
+    pub(crate) fn is_log_cut(&self) -> bool {
+        self.log_cut
+    }
+
+    /// The denials, and whether an intent was recorded.
+    pub(crate) fn into_parts(self) -> (Vec<String>, bool) {
+        (self.denied, !self.intended.is_empty())
+    }
+}

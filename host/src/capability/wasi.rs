@@ -1,0 +1,93 @@
+//! `wasi:*`: the engine's own interfaces of WASI 0.2, as far as a permission opens them.
+//!
+//! In -> out: an import -> that interface in a linker.
+//! Invariant: no environment, no folder, no socket, no outgoing request; time and random numbers are the host's, or
+//! the same ones in each call where certification wants that.
+//! Not here: what the engine does behind `wasi:io` and `wasi:http/types`.
+
+mod clocks;
+mod http;
+mod random;
+
+use orch_trust::interfaces::Import;
+use orch_trust::permission::WasiPermission;
+use wasmtime::component::{HasData, Linker, ResourceTable};
+use wasmtime_wasi::p2::bindings::{clocks as wasi_clocks, io as wasi_io, random as wasi_random};
+use wasmtime_wasi_http::p2::bindings::http as wasi_http;
+use wasmtime_wasi_http::{WasiHttp, WasiHttpCtx, WasiHttpCtxView};
+
+use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
+use crate::engine::store::CallState;
+use crate::trial::Watched;
+use clocks::Clocks;
+use http::NoOutgoing;
+use random::Random;
+
+/// State of these interfaces in one store.
+pub struct Wasi {
+    clocks: Clocks,
+    random: Random,
+    http: WasiHttpCtx,
+    no_outgoing: NoOutgoing,
+}
+
+struct HasTable;
+
+impl HasData for HasTable {
+    type Data<'a> = &'a mut ResourceTable;
+}
+
+impl Capability for Wasi {
+    type Permission = WasiPermission;
+    type Granted = ();
+
+    fn grant(_permission: WasiPermission, _host: &HostEnvironment) {}
+
+    fn open(_granted: &(), opening: Opening<'_>) -> Self {
+        Self::new(opening.fixed)
+    }
+
+    fn link(linker: &mut Linker<CallState>, import: Import<'_>) -> wasmtime::Result<()> {
+        match import.wasi() {
+            Some("clocks/monotonic-clock") => {
+                wasi_clocks::monotonic_clock::add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+            }
+            Some("clocks/wall-clock") => {
+                wasi_clocks::wall_clock::add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+            }
+            Some("random/random") => {
+                wasi_random::random::add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+            }
+            Some("io/error") => wasi_io::error::add_to_linker::<_, HasTable>(linker, CallState::table),
+            Some("io/poll") => wasi_io::poll::add_to_linker::<_, HasTable>(linker, CallState::table),
+            Some("io/streams") => wasi_io::streams::add_to_linker::<_, HasTable>(linker, CallState::table),
+            Some("http/types") => {
+                let options = wasi_http::types::LinkOptions::default();
+                wasi_http::types::add_to_linker::<_, WasiHttp>(linker, &options, |state: &mut CallState| {
+                    Self::http(state.view())
+                })
+            }
+            _ => Err(wasmtime::Error::msg(format!("no host offers `{}`", import.0))),
+        }
+    }
+
+    fn keep(self, _kept: &mut Kept) {}
+
+    fn beyond(_granted: Option<&WasiPermission>, _watched: &Watched<'_>) -> Vec<String> {
+        // What is not open is in no linker, and what is open leaves no trace.
+        Vec::new()
+    }
+}
+
+impl Wasi {
+    fn new(fixed: bool) -> Self {
+        let (clocks, random) = (Clocks::new(fixed), Random::new(fixed));
+        Self { clocks, random, http: WasiHttpCtx::new(), no_outgoing: NoOutgoing }
+    }
+
+    /// What the engine's own host functions of HTTP borrow.
+    pub(crate) fn http(view: View<'_, Self>) -> WasiHttpCtxView<'_> {
+        let Self { http, no_outgoing, .. } = view.state;
+        WasiHttpCtxView { hooks: no_outgoing, table: view.table, ctx: http }
+    }
+}

@@ -1,0 +1,162 @@
+//! Trials: what a candidate is lent instead of the world, and what of it went beyond a grant.
+//!
+//! In -> out: tasks, a [`Mood`] -> [`Fakes`] -> the context of a call; permissions and what was seen -> what went beyond.
+//! Limits: 10,000 records of each sort are kept.
+//! Invariant: nothing real happens: no process starts, no journal is written; the workspace is the caller's. What is
+//! lent here fits a `Candidate` only, so that no run can meet a fake.
+//! Not here: the fake of each capability, which lies beside it; limits and grants, which the engine enforces around these.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use orch_journal::event::Writes;
+use orch_task::Task;
+use orch_trust::evidence::Candidate;
+
+use crate::call::{CallContext, Lent};
+use crate::capability::effect::fake::FakeGate;
+use crate::capability::kv::fake::FakeKv;
+use crate::capability::log::fake::FakeLog;
+use crate::capability::process::fake::FakeProcesses;
+use crate::capability::tasks::AskedTask;
+use crate::capability::tasks::fake::FakeTasks;
+
+pub use crate::capability::beyond;
+pub use crate::capability::process::fake::ScriptedCommand;
+
+const RECORDS_MAX: usize = 10_000;
+
+/// How the fakes of one call answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mood {
+    /// What there is; every command exits with 0 and says nothing.
+    #[default]
+    Good,
+    /// Commands exit with 1 and say something.
+    Failing,
+    /// Commands are ended by a signal.
+    Killed,
+    /// Commands run out of time.
+    TimedOut,
+    /// Commands and values are bytes that are no text.
+    Garbage,
+    /// Nothing is there: no task, no value.
+    Empty,
+    /// Everything is as large as a host hands it over.
+    Huge,
+    /// Every budget is used up.
+    Full,
+    /// Nothing can be reached.
+    Unavailable,
+    /// Programs do not exist.
+    Missing,
+    /// The host ends the attempt at its first effect.
+    Closed,
+}
+
+impl Mood {
+    pub const ALL: [Self; 11] = [
+        Self::Good,
+        Self::Failing,
+        Self::Killed,
+        Self::TimedOut,
+        Self::Garbage,
+        Self::Empty,
+        Self::Huge,
+        Self::Full,
+        Self::Unavailable,
+        Self::Missing,
+        Self::Closed,
+    ];
+}
+
+/// Everything that one call is lent.
+#[derive(Clone, Default)]
+pub struct Fakes {
+    pub tasks: Arc<FakeTasks>,
+    pub kv: Arc<FakeKv>,
+    pub gate: Arc<FakeGate>,
+    pub processes: Arc<FakeProcesses>,
+    pub log: Arc<FakeLog>,
+}
+
+impl Fakes {
+    /// With these tasks in the run, if the mood has any, and every answer of that mood.
+    pub fn new(tasks: Vec<Task>, mood: Mood) -> Self {
+        Self {
+            tasks: Arc::new(FakeTasks::new(tasks, mood)),
+            kv: Arc::new(FakeKv::new(mood)),
+            gate: Arc::new(FakeGate::new(mood)),
+            processes: Arc::new(FakeProcesses::new(mood)),
+            log: Arc::default(),
+        }
+    }
+
+    /// With commands that come in that order or not at all.
+    pub fn scripted(self, commands: impl IntoIterator<Item = ScriptedCommand>) -> Self {
+        let processes = Arc::new(FakeProcesses::scripted(commands));
+        Self { processes, ..self }
+    }
+
+    /// Everything that they were asked, as text; times, which differ, are left out.
+    pub fn record(&self) -> String {
+        let (commands, effects) = (self.processes.record(), self.gate.effects());
+        let (lines, labels) = (self.log.lines(), self.kv.asked());
+        format!("commands {commands:?}\neffects {effects:?}\nlog {lines:?}\nkv {labels:?}")
+    }
+
+    /// True if nobody else holds a part of them any more.
+    pub fn are_given_back(&self) -> bool {
+        let Self { tasks, kv, gate, processes, log } = self;
+        let held = [
+            Arc::strong_count(tasks),
+            Arc::strong_count(kv),
+            Arc::strong_count(gate),
+            Arc::strong_count(processes),
+            Arc::strong_count(log),
+        ];
+        held == [1; 5]
+    }
+
+    /// The context of a call. `workspace`: absolute, without links. `settings`: a JSON object.
+    pub fn context(&self, workspace: PathBuf, settings: &str, wall: Duration) -> CallContext<Candidate> {
+        CallContext::of_trial(Lent {
+            protected: Arc::default(),
+            workspace: Arc::new(workspace),
+            settings: settings.into(),
+            tasks: self.tasks.clone(),
+            kv: self.kv.clone(),
+            effects: self.gate.clone(),
+            processes: self.processes.clone(),
+            log: self.log.clone(),
+            wall,
+        })
+    }
+}
+
+/// What was seen of one call of a candidate.
+#[derive(Clone, Copy)]
+pub struct Watched<'a> {
+    pub plugin: &'a str,
+    pub fakes: &'a Fakes,
+    /// What it would have kept.
+    pub writes: &'a Writes,
+    pub asked: &'a [AskedTask],
+}
+
+/// A thread that panicked left whole values behind: each is set by one assignment.
+pub(crate) fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps one more record, as long as there is room.
+pub(crate) fn remember<T>(list: &Mutex<Vec<T>>, value: T) {
+    let mut list = lock(list);
+    if list.len() < RECORDS_MAX {
+        list.push(value);
+    }
+}
+
+#[cfg(test)]
+mod tests;
