@@ -11,10 +11,10 @@ use anyhow::Context;
 use clap::Args;
 use orch_host::call::{Boxed, CallContext};
 use orch_host::capability::EffectGate;
+use orch_host::capability::files::Protected;
 use orch_host::capability::kv::{KvReader, KvUnavailable};
 use orch_host::capability::log::{LogLevel, LogSink};
 use orch_host::capability::process::{ProcessError, ProcessOutput, ProcessRequest, Processes};
-use orch_host::capability::files::Protected;
 use orch_host::capability::tasks::{TaskReader, TaskSummary};
 use orch_host::drive::gate::NoEffects;
 use orch_host::engine::Engine;
@@ -107,11 +107,11 @@ pub(crate) fn measure(args: &CallsArgs) -> anyhow::Result<()> {
     let opened = Opened::open(&args.workspace, &args.config_home)?;
     let engine = Engine::run(2, 0)?;
     let cache = session::native_cache(&opened.operator).map_err(fault)?;
-    let id = opened.config.roles.executors.get("note").context("no executor of notes")?;
-    let ours =
-        Workbench::new(&engine, &cache, &opened.config, &opened.admitted.by_id).bind(id, Executor::link)?;
+    let mut executors = opened.config.roles.of(Role::Executor);
+    let of_notes = executors.find(|executor| executor.key == "note").context("no executor of notes")?;
+    let ours = Workbench::new(&engine, &cache, &opened.config, &opened.admitted.by_id).bind(of_notes)?;
     let nothing = Arc::new(Nothing);
-    let context = CallContext {
+    let lent = Lent {
         workspace: opened.place.workspace.clone(),
         protected: Arc::new(Protected::default()),
         settings: ours.settings.clone(),

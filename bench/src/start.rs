@@ -104,8 +104,8 @@ pub(crate) fn measure_idle(args: &StartArgs) -> anyhow::Result<()> {
     let cache = session::native_cache(&opened.operator).map_err(fault)?;
     let mut bench = Workbench::new(&engine, &cache, &opened.config, &opened.admitted.by_id);
     let mut services = Vec::new();
-    for id in opened.config.roles.services.values() {
-        services.push(bench.bind(id, Service::link)?);
+    for service in opened.config.roles.of(Role::Service) {
+        services.push(bench.bind(service)?);
     }
     // Threads that were just made settle.
     std::thread::sleep(std::time::Duration::from_millis(500));

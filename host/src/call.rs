@@ -91,6 +91,21 @@ pub struct Used {
     pub host_calls: u64,
 }
 
+impl<T> CallReport<T> {
+    /// Of a call that the host did not make.
+    pub(crate) fn never_made(error: crate::engine::CallError) -> Self {
+        Self {
+            result: Err(error),
+            used: Used::default(),
+            writes: Writes::default(),
+            asked: Vec::new(),
+            denied: Vec::new(),
+            effect: false,
+            log_cut: false,
+        }
+    }
+}
+
 /// What came of one call.
 #[derive(Debug)]
 pub struct CallReport<T> {

@@ -3,6 +3,7 @@
 //! Invariant: nothing in a workspace grants, trusts or widens anything.
 //! Not here: what the rules mean (`orch-trust`).
 
+pub mod bindings;
 mod keeper;
 pub mod operator;
 pub mod secret;

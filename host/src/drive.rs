@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use orch_journal::event::{Decision, Event, TaskIndex};
 use orch_task::Status;
+use orch_trust::manifest::Role;
 use tokio::task::JoinSet;
 
 use attempt::Ended;
@@ -212,7 +213,11 @@ async fn work(
             Audit::Every(count) => since_audit >= count as usize,
             Audit::End => since_audit >= AUDIT_COMPLETIONS_DEFAULT,
         };
-        if due && !roles.auditors.is_empty() && consult::audit(run, roles, desk).await? > 0 && strict {
+        if due
+            && roles.of(Role::Auditor).next().is_some()
+            && consult::audit(run, roles, desk).await? > 0
+            && strict
+        {
             sheet.save(run, roles, desk, "audited").await?;
         }
     }
@@ -238,7 +243,7 @@ fn take_back(run: &mut Run, roles: &Roles, desk: &Desk, back: Back) -> Result<Ta
 /// The end of a run in which nothing more can start: the last audit and the run's verifiers, unless tasks wait for a
 /// person.
 async fn conclude(run: &mut Run, roles: &Roles, desk: &Desk, why: String) -> Result<Stop, DriveError> {
-    if !roles.auditors.is_empty() && !run.state().unaudited.is_empty() {
+    if roles.of(Role::Auditor).next().is_some() && !run.state().unaudited.is_empty() {
         consult::audit(run, roles, desk).await?;
     }
     let waits = |status: Status| matches!(status, Status::InDoubt | Status::WaitingApproval);

@@ -21,6 +21,7 @@ use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
 use orch_trust::time::UnixSeconds;
 
+use crate::config::bindings::Binding;
 use crate::config::operator::SIGNING_KEY_VARIABLE;
 use crate::config::workspace::WorkspaceConfig;
 use crate::engine::{CallError, CompileError, EngineError};
@@ -257,24 +258,16 @@ fn check_bindings(
     workspace: &WorkspaceConfig,
     admitted: &BTreeMap<String, Admitted>,
 ) -> Result<(), PluginsError> {
-    let roles = &workspace.roles;
-    if roles.planner.is_none() {
+    if workspace.roles.of(Role::Planner).next().is_none() {
         return Err(PluginsError::NoPlanner);
     }
-    let bindings = (roles.planner.iter().map(|id| (id, Role::Planner)))
-        .chain(roles.executors.values().map(|id| (id, Role::Executor)))
-        .chain(roles.reflectors.iter().map(|id| (id, Role::Reflector)))
-        .chain(roles.auditors.iter().map(|id| (id, Role::Auditor)))
-        .chain(roles.verifiers.iter().map(|id| (id, Role::Verifier)))
-        .chain(roles.services.values().map(|id| (id, Role::Service)));
-    for (id, role) in bindings {
-        if !admitted.get(id).is_some_and(|plugin| plugin.manifest().roles.contains(&role)) {
+    for Binding { role, key, id } in workspace.roles.all() {
+        let manifest = admitted.get(id).map(Admitted::manifest);
+        if !manifest.is_some_and(|manifest| manifest.roles.contains(role)) {
             return Err(PluginsError::NotThatRole { id: id.clone(), role: role.as_str() });
         }
-    }
-    for (kind, id) in &roles.executors {
-        if !admitted.get(id).is_some_and(|plugin| plugin.manifest().kinds.contains(kind)) {
-            return Err(PluginsError::NotThatKind { id: id.clone(), kind: kind.clone() });
+        if *role == Role::Executor && !manifest.is_some_and(|manifest| manifest.kinds.contains(key)) {
+            return Err(PluginsError::NotThatKind { id: id.clone(), kind: key.clone() });
         }
     }
     Ok(())

@@ -52,12 +52,45 @@ use crate::engine::{CallError, Compiled, Engine};
 /// What makes a plugin one of a role.
 pub trait Export: Sized + Send + Sync + 'static {
     const ROLE: Role;
+    /// How a workspace binds it.
+    const FORM: Form;
     /// The generated type that knows where the export's functions are.
     type Pre: Send + Sync;
 
     /// # Errors
     /// The export is missing, or of another form.
     fn pre(pre: InstancePre<CallState>) -> wasmtime::Result<Self::Pre>;
+}
+
+/// How plugins of a role stand under `roles:` of `config.yaml`, with the name there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    One(&'static str),
+    List(&'static str),
+    /// `by`: what the keys are; `many`: a key may have a list.
+    Keyed {
+        name: &'static str,
+        by: &'static str,
+        many: bool,
+    },
+}
+
+impl Form {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::One(name) | Self::List(name) | Self::Keyed { name, .. } => name,
+        }
+    }
+
+    /// What is expected behind the name, for people.
+    pub fn expected(self) -> String {
+        match self {
+            Self::One(_) => "plugin id".to_owned(),
+            Self::List(_) => "list of plugin ids".to_owned(),
+            Self::Keyed { by, many: false, .. } => format!("mapping from {by} to plugin id"),
+            Self::Keyed { by, many: true, .. } => format!("mapping from {by} to plugin ids"),
+        }
+    }
 }
 
 /// One question to a role's export, and what becomes of its answer.
@@ -132,6 +165,13 @@ macro_rules! roles {
                 Ok(match role {
                     $(Role::$Name => Self::$Name(Exported::link(engine, compiled)?),)+
                 })
+            }
+        }
+
+        /// How a workspace binds plugins of that role.
+        pub fn form(role: Role) -> Form {
+            match role {
+                $(Role::$Name => <$Export>::FORM,)+
             }
         }
 

@@ -80,7 +80,7 @@ impl Session {
             Engine::run(rules.jobs, 1).map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
         let cache = native_cache(operator)?;
         let roles = Workbench::new(&engine, &cache, config, &admitted.by_id).roles()?;
-        let recheck = recheck(operator, config, place.lock()?, admitted, &roles.withdrawals)?;
+        let recheck = recheck(operator, config, place.lock()?, admitted, roles.withdrawals())?;
         let guests = guest_runtime(rules.jobs)?;
 
         // 2. The store, and the run in it.

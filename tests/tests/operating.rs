@@ -7,11 +7,12 @@
     reason = "tests fail loudly"
 )]
 
-use orch_host::config::workspace::{RolesConfig, WorkspaceConfig};
+use orch_host::config::workspace::WorkspaceConfig;
 use orch_host::exit::Exit;
 use orch_task::TaskFile;
 use orch_tests::{binary, err, out, root};
 use orch_trust::authority::{Certifier, Publisher};
+use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
 use orch_trust::permission::Permissions;
 use orch_trust::policy::{Allowance, CertificatesPolicy, Deny, Policy, TasksPolicy};
@@ -79,9 +80,9 @@ fn the_workspace_has_every_key() {
     std::fs::write(folder.path().join("config.yaml"), block("config.yaml")).unwrap();
     let WorkspaceConfig { roles, settings, narrow, audit, budget, findings: _, retry: _, jobs, log_mib } =
         WorkspaceConfig::read(folder.path()).unwrap();
-    let RolesConfig { planner, executors, reflectors, auditors, verifiers, services } = roles;
-    assert!(planner.is_some() && !executors.is_empty() && !reflectors.is_empty());
-    assert!(!auditors.is_empty() && !verifiers.is_empty() && !services.is_empty());
+    for role in Role::ALL {
+        assert!(roles.of(role).next().is_some(), "{role:?}");
+    }
     assert!(!settings.is_empty() && !narrow.is_empty() && audit.every.is_some() && budget.limit > 0);
     assert!(jobs.is_some() && log_mib.is_some());
     for key in ["  max_major", "  max_medium", "  base_ms", "  max_ms"] {

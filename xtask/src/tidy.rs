@@ -45,7 +45,7 @@ const UPWARDS: [(&str, &str); 4] = [
     ("host/src/capability.rs", "crate::engine::store::CallState"),
     ("host/src/call.rs", "crate::engine::CallError"),
     ("host/src/bindings.rs", "crate::capability::kv::Bucket"),
-    ("host/src/drive/task_file.rs", "crate::config::workspace::RolesConfig"),
+    ("host/src/drive/task_file.rs", "crate::config::bindings::Bindings"),
 ];
 
 /// Checks every rule.

@@ -9,6 +9,7 @@ use orch_journal::RunState;
 use orch_journal::event::{Event, task_digest};
 use orch_journal::state::TaskState;
 use orch_task::{Command, Status, Task, changed_keys};
+use orch_trust::manifest::Role;
 
 use super::status::find_run;
 use super::task::{Change, HeldRun, apply, fold};
@@ -147,8 +148,8 @@ fn lines(found: &TaskState, config: &WorkspaceConfig) -> Vec<String> {
         }
         Some(Command::Shell(line)) => say("shell line", quoted(line)),
     }
-    let executor = config.roles.executors.get(task.kind.as_str());
-    say("executor", executor.cloned().unwrap_or_else(|| "none is bound to this kind".to_owned()));
+    let executor = config.roles.by_key(Role::Executor, task.kind.as_str());
+    say("executor", executor.unwrap_or("none is bound to this kind").to_owned());
     if let Some(settings) = executor.and_then(|id| config.settings.get(id)) {
         say("bound with", serde_json::Value::Object(settings.clone()).to_string());
     }
@@ -200,8 +201,9 @@ mod tests {
         };
         state.apply(&Event::RunStarted(started)).unwrap();
         state.apply(&Event::TasksAdded { first: 0, tasks: vec![added], at: 0 }).unwrap();
-        let mut config = WorkspaceConfig::default();
-        config.roles.executors.insert("shell".to_owned(), "demo/executor-shell".to_owned());
+        let roles = serde_json::json!({"executors": {"shell": "demo/executor-shell"}});
+        let roles = serde_json::from_value(roles).unwrap();
+        let config = WorkspaceConfig { roles, ..WorkspaceConfig::default() };
         lines(&state.tasks[0], &config).join("\n")
     }
 

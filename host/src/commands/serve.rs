@@ -21,11 +21,11 @@ use orch_journal::Reader;
 use orch_journal::event::TaskIndex;
 use orch_journal::rows::TaskRow;
 use orch_task::{Kind, Status, Task, TaskId};
-use orch_trust::evidence::Admitted;
+use orch_trust::manifest::Role;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::call::{Boxed, CallContext, Lent};
+use crate::call::{Boxed, Lent};
 use crate::capability::EffectGate;
 use crate::capability::kv::KvReader;
 use crate::capability::process::{ProcessError, ProcessOutput, ProcessRequest, Processes};
@@ -39,7 +39,7 @@ use crate::engine::{CallError, Engine};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{self, Place};
 use crate::plugins::{self, Workbench};
-use crate::role::service::{Handle, Service};
+use crate::role::service::Handle;
 use crate::run_log::RunLog;
 use crate::session;
 
@@ -67,7 +67,7 @@ pub struct ServeArgs {
 /// What every request needs.
 struct Desk {
     place: Place,
-    services: Vec<(String, Bound<Service<Admitted>>)>,
+    services: Vec<(String, Bound)>,
     kv: Arc<dyn KvReader>,
     log: Arc<RunLog>,
     slots: Semaphore,
@@ -96,8 +96,8 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
     let cache = session::native_cache(&operator)?;
     let mut bench = Workbench::new(&engine, &cache, &config, &admitted.by_id);
     let mut services = Vec::new();
-    for (path, id) in &config.roles.services {
-        services.push((path.clone(), bench.bind(id, Service::link)?));
+    for service in config.roles.of(Role::Service) {
+        services.push((service.key.clone(), bench.bind(service)?));
     }
     let _recheck = session::recheck(&operator, &config, place.lock()?, &admitted, &bench.withdrawals())?;
     if services.is_empty() {
@@ -206,7 +206,7 @@ async fn handle(desk: &Desk, place: usize, request: Request<Bytes>) -> Response<
         log: desk.log.clone(),
         wall: bound.wall,
     };
-    match bound.role.call(CallContext::of_run(lent), &Handle(request)).await.result {
+    match bound.call(lent, &Handle(request)).await.result {
         Ok(response) => response.map(Full::new),
         Err(error @ CallError::Withdrawn { .. }) => {
             tracing::warn!(%error, code = error.code(), "a service is withdrawn");

@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use orch_task::model::SETTINGS_BYTES_MAX;
+use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
 use orch_trust::permission::Permissions;
 use serde::Deserialize;
 
+use super::bindings::Bindings;
 use crate::drive::retry::Backoff;
 use crate::regular_file::{self, Links, ReadError};
 
@@ -148,37 +150,11 @@ impl Default for FindingsConfig {
     }
 }
 
-/// Which plugin acts in which role.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RolesConfig {
-    pub planner: Option<String>,
-    /// By kind of task.
-    pub executors: BTreeMap<String, String>,
-    pub reflectors: Vec<String>,
-    pub auditors: Vec<String>,
-    pub verifiers: Vec<String>,
-    /// By mount path, `/status`.
-    pub services: BTreeMap<String, String>,
-}
-
-impl RolesConfig {
-    /// Every plugin id that is bound, each once, sorted.
-    pub fn ids(&self) -> Vec<String> {
-        let one = self.planner.iter().chain(self.executors.values()).chain(self.services.values());
-        let many = self.reflectors.iter().chain(&self.auditors).chain(&self.verifiers);
-        let mut ids: Vec<String> = one.chain(many).cloned().collect();
-        ids.sort();
-        ids.dedup();
-        ids
-    }
-}
-
 /// `config.yaml`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WorkspaceConfig {
-    pub roles: RolesConfig,
+    pub roles: Bindings,
     /// By plugin id; a mapping each.
     pub settings: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
     /// By plugin id; less than the operator allows.
@@ -229,8 +205,8 @@ impl WorkspaceConfig {
         if config.jobs.is_some_and(|jobs| !(1..=256).contains(&jobs)) {
             return wrong("jobs", config.jobs.unwrap_or(0).to_string(), "1 to 256");
         }
-        if let Some(path) = config.roles.services.keys().find(|path| !path.starts_with('/')) {
-            return wrong("roles.services", format!("`{path}`"), "paths that start with `/`");
+        if let Some(service) = config.roles.of(Role::Service).find(|service| !service.key.starts_with('/')) {
+            return wrong("roles.services", format!("`{}`", service.key), "paths that start with `/`");
         }
         for plugin in config.settings.keys() {
             let found_bytes = config.settings_of(plugin).len();

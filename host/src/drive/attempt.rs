@@ -21,7 +21,7 @@ use super::error::DriveError;
 use super::gate::AttemptGate;
 use super::roles::Roles;
 use super::run::Run;
-use crate::call::{CallContext, CallReport};
+use crate::call::CallReport;
 use crate::capability::tasks::AskedTask;
 use crate::clock::now_ms;
 use crate::engine::CallError;
@@ -76,7 +76,7 @@ pub async fn start(
     let is_here = alone || (executor.pace.is_quick() && running.is_empty() && !desk.rules.is_strict());
     let mut call = Box::pin(async move {
         let begun = Instant::now();
-        let report = executor.role.call(CallContext::of_run(lent), &ask).await;
+        let report = executor.call(lent, &ask).await;
         executor.pace.took(begun.elapsed());
         Ended { task: index, attempt, report, log }
     });

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use orch_journal::event::{Called, Event, FAILURE, Finding, TaskIndex, Writes};
 use orch_task::Status;
-use orch_trust::evidence::Admitted;
+use orch_trust::manifest::Role;
 
 use super::desk::Desk;
 use super::error::DriveError;
@@ -18,7 +18,7 @@ use super::extend;
 use super::gate::RepeatableGate;
 use super::roles::{Bound, Roles};
 use super::run::Run;
-use crate::call::{CallContext, CallReport};
+use crate::call::{CallReport, Lent};
 use crate::capability::tasks::AskedTask;
 use crate::clock::now_ms;
 use crate::engine::CallError;
@@ -33,14 +33,14 @@ type Wanted = Option<Vec<AskedTask>>;
 /// Calls every reflector that this run has not heard yet; gives how many tasks were added.
 pub async fn reflect(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize, DriveError> {
     let mut added = 0;
-    for reflector in &roles.reflectors {
+    for reflector in roles.of(Role::Reflector) {
         if run.state().reflected.contains(&reflector.id) {
             continue;
         }
         let rerun = run.begin_call("reflect", &reflector.id, None)?;
         let (context, bound) = (lend(run, desk, reflector, "reflect"), reflector.clone());
         let ask = Reflect { run: run.id.clone(), tasks: run.state().tasks.len() as u32 };
-        let report = on_guests(run, desk, async move { bound.role.call(context, &ask).await }).await?;
+        let report = on_guests(run, desk, async move { bound.call(context, &ask).await }).await?;
         let (answer, report) = split(report);
         let wanted = settle(
             run,
@@ -68,12 +68,12 @@ pub async fn audit(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize, D
             .collect()
     };
     let mut added = 0;
-    for auditor in &roles.auditors {
+    for auditor in roles.of(Role::Auditor) {
         let plugin = auditor.id.as_str();
         let rerun = run.begin_call("analyze", plugin, None)?;
         let (context, bound) = (lend(run, desk, auditor, "analyze"), auditor.clone());
         let report =
-            on_guests(run, desk, async move { bound.role.call(context, &Analyze(Vec::new())).await }).await?;
+            on_guests(run, desk, async move { bound.call(context, &Analyze(Vec::new())).await }).await?;
         let (metrics, mut report) = split(report);
         report.writes.metrics.extend(metrics.as_ref().ok().into_iter().flatten().cloned());
         settle(run, desk, Call { name: "analyze", plugin, task: None, rerun }, report, metrics)?;
@@ -82,7 +82,7 @@ pub async fn audit(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize, D
             let rerun = run.begin_call("audit", plugin, None)?;
             let (context, bound, ask) =
                 (lend(run, desk, auditor, "audit"), auditor.clone(), Audit(page.to_vec()));
-            let report = on_guests(run, desk, async move { bound.role.call(context, &ask).await }).await?;
+            let report = on_guests(run, desk, async move { bound.call(context, &ask).await }).await?;
             let (answer, report) = split(report);
             let wanted =
                 settle(run, desk, Call { name: "audit", plugin, task: None, rerun }, report, answer)?;
@@ -118,14 +118,14 @@ pub fn look(
             (Subject::Task(Box::new(found.task.clone())), found.task.id.to_string())
         }
     };
-    let Some(bound) = roles.verifiers.get(verifier).cloned() else {
+    let Some(bound) = roles.by_id(Role::Verifier, verifier).cloned() else {
         return Err(DriveError::NoVerifier { task: id, verifier: verifier.to_owned() });
     };
     let rerun = run.begin_call("verify", verifier, task)?;
     let context = lend(run, desk, &bound, "verify");
     let verifier = verifier.to_owned();
     Ok(async move {
-        let report = bound.role.call(context, &subject).await;
+        let report = bound.call(context, &subject).await;
         Looked { task, verifier, rerun, report }
     })
 }
@@ -163,8 +163,8 @@ pub async fn look_at_the_rest(run: &mut Run, roles: &Roles, desk: &Desk) -> Resu
 
 /// Calls every bound verifier with the whole run.
 pub async fn look_at_the_run(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<(), DriveError> {
-    for verifier in roles.verifiers.keys() {
-        let call = look(run, roles, desk, verifier, None)?;
+    for verifier in roles.of(Role::Verifier) {
+        let call = look(run, roles, desk, &verifier.id, None)?;
         let back = on_guests(run, desk, call).await?;
         looked(run, desk, back)?;
     }
@@ -184,9 +184,9 @@ fn want(
     }
 }
 
-fn lend<T>(run: &Run, desk: &Desk, bound: &Bound<T>, call: &'static str) -> CallContext<Admitted> {
+fn lend(run: &Run, desk: &Desk, bound: &Bound, call: &'static str) -> Lent {
     let log = desk.command_log(LogName::Call { call, plugin: bound.id.clone(), at: now_ms() });
-    CallContext::of_run(desk.lend(bound, run.shared(), Arc::new(RepeatableGate), log, bound.wall))
+    desk.lend(bound, run.shared(), Arc::new(RepeatableGate), log, bound.wall)
 }
 
 async fn on_guests<T: Send + 'static>(

@@ -121,9 +121,9 @@ pub struct Desk {
 
 impl Desk {
     /// What one call is lent. `log` gets the output of its commands.
-    pub fn lend<T>(
+    pub fn lend(
         &self,
-        bound: &Bound<T>,
+        bound: &Bound,
         state: SharedState,
         effects: Arc<dyn EffectGate>,
         log: Arc<CommandLog>,

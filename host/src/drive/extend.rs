@@ -47,7 +47,7 @@ pub fn add(
         new.cost = task.cost;
         new.dependencies = task.dependencies;
         new.settings = task.settings;
-        let Some(executor) = roles.executors.get(&new.kind) else {
+        let Some(executor) = roles.executor_of(&new.kind) else {
             return Err(fault(format!("no plugin executes kind `{}`", new.kind)));
         };
         let status = match executor.effectful && !is_auto(desk, plugin, &new) {
@@ -89,7 +89,7 @@ fn must_ask(found: &TaskState, roles: &Roles, desk: &Desk) -> bool {
     let Some(plugin) = &found.added_by else { return false };
     let startable = matches!(found.status, Status::Pending | Status::Blocked);
     // A kind that nobody executes cannot start either.
-    let effectful = roles.executors.get(&found.task.kind).is_some_and(|executor| executor.effectful);
+    let effectful = roles.executor_of(&found.task.kind).is_some_and(|executor| executor.effectful);
     if !startable || !effectful || is_auto(desk, plugin, &found.task) {
         return false;
     }

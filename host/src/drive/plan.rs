@@ -20,8 +20,10 @@ use super::task_reader::StateReader;
 use crate::call::CallContext;
 use crate::capability::tasks::{TaskReader, TaskSummary};
 use crate::clock::now_ms;
+use crate::engine::CallError;
 use crate::processes::LogName;
-use crate::role::planner::{PlannerChange, PlannerSession, ReadyTask};
+use crate::role::Listed;
+use crate::role::planner::{PlannerChange, PlannerExport, PlannerSession, ReadyTask};
 
 /// A planner that listens.
 pub struct Planning {
@@ -35,14 +37,17 @@ pub struct Planning {
 impl Planning {
     /// Opens a session and tells it everything that is ready.
     pub async fn open(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<Self, DriveError> {
-        let planner = &roles.planner;
+        let planner = roles.planner();
         let log = desk.command_log(LogName::Planner);
         let mut lent = desk.lend(planner, run.shared(), Arc::new(RepeatableGate), log, planner.wall);
         let reads = Arc::new(Reads { state: StateReader::new(run.shared()), answers: Mutex::default() });
         lent.tasks = reads.clone();
         let kinds = roles.kinds();
         let names: Vec<String> = kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
-        let session = planner.role.open(CallContext::of_run(lent), &planner.settings, &names);
+        let exported = PlannerExport::of(&planner.plugin);
+        let exported =
+            exported.ok_or_else(|| fault(&planner.id, "open", CallError::other_role(&planner.id)))?;
+        let session = exported.open(CallContext::of_run(lent), &planner.settings, &names);
         let session =
             run.serving_a_call(desk, session).await?.map_err(|source| fault(&planner.id, "open", source))?;
         let restarted = run.state().sessions > 0;
@@ -67,7 +72,7 @@ impl Planning {
             let heard = run.serving_a_call(desk, self.session.observe(&told)).await?;
             run.record(Event::Observed { changes })?;
             self.note_reads(run)?;
-            heard.map_err(|source| fault(&roles.planner.id, "observe", source))?;
+            heard.map_err(|source| fault(&roles.planner().id, "observe", source))?;
         }
         Ok(())
     }
@@ -104,7 +109,7 @@ impl Planning {
     ) -> Result<Decision, DriveError> {
         let answer = run.serving_a_call(desk, self.session.next(slots)).await?;
         self.note_reads(run)?;
-        let decision = answer.map_err(|source| fault(&roles.planner.id, "next", source))?;
+        let decision = answer.map_err(|source| fault(&roles.planner().id, "next", source))?;
         run.record(Event::Decided { slots, decision: decision.clone() })?;
         match &decision {
             Decision::Start(picked) => self.check(run, picked, slots)?,
@@ -176,7 +181,7 @@ impl Planning {
     }
 }
 
-fn fault(plugin: &str, call: &'static str, source: crate::engine::CallError) -> DriveError {
+fn fault(plugin: &str, call: &'static str, source: CallError) -> DriveError {
     DriveError::Plugin { plugin: plugin.to_owned(), call, source }
 }
 

@@ -11,19 +11,18 @@ use std::time::Duration;
 
 use orch_task::{Kind, Task};
 use orch_trust::evidence::Admitted;
+use orch_trust::manifest::Role;
 
 use super::error::DriveError;
+use crate::call::{CallContext, CallReport, Lent};
+use crate::config::bindings::Binding;
 use crate::engine::CallError;
 use crate::engine::withdrawal::Withdrawal;
-use crate::role::auditor::Auditor;
-use crate::role::executor::Executor;
-use crate::role::planner::Planner;
-use crate::role::reflector::Reflector;
-use crate::role::verifier::Verifier;
+use crate::role::{AnyExported, Ask, Listed};
 
 /// A plugin in one role, with what its binding in the workspace says.
-pub struct Bound<T> {
-    pub role: T,
+pub struct Bound {
+    pub plugin: AnyExported<Admitted>,
     pub id: String,
     /// A JSON object.
     pub settings: Arc<str>,
@@ -33,6 +32,16 @@ pub struct Bound<T> {
     pub effectful: bool,
     /// How long its last call took.
     pub pace: Pace,
+}
+
+impl Bound {
+    /// Asks the plugin, which is bound in the role that the question is for.
+    pub async fn call<A: Ask<Of: Listed>>(&self, lent: Lent, ask: &A) -> CallReport<A::Answer> {
+        match <A::Of as Listed>::of(&self.plugin) {
+            Some(exported) => exported.call(CallContext::of_run(lent), ask).await,
+            None => CallReport::never_made(CallError::other_role(&self.id)),
+        }
+    }
 }
 
 /// How long the last call of a plugin took, in nanoseconds; of one that was never called nothing is known.
@@ -61,23 +70,56 @@ impl Pace {
 
 /// Everything that a run calls.
 pub struct Roles {
-    pub planner: Bound<Planner<Admitted>>,
-    pub executors: HashMap<Kind, Arc<Bound<Executor<Admitted>>>>,
-    /// Called in this order.
-    pub reflectors: Vec<Arc<Bound<Reflector<Admitted>>>>,
-    pub auditors: Vec<Arc<Bound<Auditor<Admitted>>>>,
-    /// Called in this order at the end of a run; by id for a task that names one.
-    pub verifiers: BTreeMap<String, Arc<Bound<Verifier<Admitted>>>>,
+    /// In the order of the workspace's bindings.
+    bound: Vec<(Binding, Arc<Bound>)>,
+    planner: Arc<Bound>,
+    executors: HashMap<Kind, Arc<Bound>>,
     /// Of each plugin, by id: whether it may still be called.
-    pub withdrawals: BTreeMap<String, Arc<Withdrawal>>,
+    withdrawals: BTreeMap<String, Arc<Withdrawal>>,
 }
 
 impl Roles {
+    /// `None`: no planner is bound.
+    pub fn new(
+        bound: Vec<(Binding, Arc<Bound>)>,
+        withdrawals: BTreeMap<String, Arc<Withdrawal>>,
+    ) -> Option<Self> {
+        let of = |role| bound.iter().filter(move |(binding, _)| binding.role == role);
+        let planner = of(Role::Planner).next()?.1.clone();
+        // A key that is no kind is no task's either.
+        let executor =
+            |(binding, bound): &(Binding, Arc<Bound>)| Some((Kind::parse(&binding.key).ok()?, bound.clone()));
+        let executors = of(Role::Executor).filter_map(executor).collect();
+        Some(Self { bound, planner, executors, withdrawals })
+    }
+
+    pub fn planner(&self) -> &Arc<Bound> {
+        &self.planner
+    }
+
+    /// The plugins of one role, in the order in which they are bound.
+    pub fn of(&self, role: Role) -> impl Iterator<Item = &Arc<Bound>> {
+        self.bound.iter().filter(move |(binding, _)| binding.role == role).map(|(_, bound)| bound)
+    }
+
+    /// The plugin of that role and id.
+    pub fn by_id(&self, role: Role, id: &str) -> Option<&Arc<Bound>> {
+        self.of(role).find(|bound| bound.id == id)
+    }
+
+    /// The executor of tasks of that kind.
+    pub fn executor_of(&self, kind: &Kind) -> Option<&Arc<Bound>> {
+        self.executors.get(kind)
+    }
+
     /// The executor of the task's kind.
-    pub fn executor(&self, task: &Task) -> Result<&Arc<Bound<Executor<Admitted>>>, DriveError> {
-        self.executors
-            .get(&task.kind)
+    pub fn executor(&self, task: &Task) -> Result<&Arc<Bound>, DriveError> {
+        self.executor_of(&task.kind)
             .ok_or_else(|| DriveError::NoExecutor { kind: task.kind.to_string(), task: task.id.to_string() })
+    }
+
+    pub fn withdrawals(&self) -> &BTreeMap<String, Arc<Withdrawal>> {
+        &self.withdrawals
     }
 
     /// Fails if one of the plugins may not be called any more.
@@ -96,7 +138,7 @@ impl Roles {
     /// Fails if the task needs a plugin that is not bound.
     pub fn check(&self, task: &Task) -> Result<(), DriveError> {
         self.executor(task)?;
-        match task.verify.iter().find(|id| !self.verifiers.contains_key(*id)) {
+        match task.verify.iter().find(|id| self.by_id(Role::Verifier, id).is_none()) {
             Some(verifier) => {
                 Err(DriveError::NoVerifier { task: task.id.to_string(), verifier: verifier.clone() })
             }

@@ -16,6 +16,7 @@ use orch_task::{
     ExchangeError, Exchanged, FileTask, NewFileTask, Recovered, Status, TaskFile, TaskFileError, TaskId,
     meant_key, read_task_file, recover, write_exchanging,
 };
+use orch_trust::manifest::Role;
 
 use super::desk::Desk;
 use super::edits::FileWatch;
@@ -23,7 +24,7 @@ use super::error::DriveError;
 use super::roles::Roles;
 use super::run::Run;
 use crate::clock::now_ms;
-use crate::config::workspace::RolesConfig;
+use crate::config::bindings::Bindings;
 
 const CHECKPOINT: Duration = Duration::from_secs(5);
 /// A checkpoint that took long is not repeated before so many times its length.
@@ -115,16 +116,17 @@ impl Sheet {
     }
 
     /// Fails if a new run could not begin with this file: it is not there, or a task of it needs what is not bound.
-    pub fn check_new(&self, bound: &RolesConfig) -> Result<(), DriveError> {
+    pub fn check_new(&self, bound: &Bindings) -> Result<(), DriveError> {
         self.require()?;
+        let verifiers: Vec<&str> = bound.of(Role::Verifier).map(|verifier| verifier.id.as_str()).collect();
         for FileTask { task, .. } in self.tasks() {
-            if !bound.executors.contains_key(task.kind.as_str()) {
+            if bound.by_key(Role::Executor, task.kind.as_str()).is_none() {
                 return Err(DriveError::NoExecutor {
                     kind: task.kind.to_string(),
                     task: task.id.to_string(),
                 });
             }
-            if let Some(verifier) = task.verify.iter().find(|id| !bound.verifiers.contains(id)) {
+            if let Some(verifier) = task.verify.iter().find(|id| !verifiers.contains(&id.as_str())) {
                 return Err(DriveError::NoVerifier { task: task.id.to_string(), verifier: verifier.clone() });
             }
         }

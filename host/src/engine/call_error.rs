@@ -158,6 +158,11 @@ impl CallError {
         Self::Answer { plugin: plugin.clone(), message: message.into() }
     }
 
+    /// Of a question for a role that the plugin is not linked in.
+    pub(crate) fn other_role(plugin: &str) -> Self {
+        Self::Link { plugin: plugin.into(), message: "it is linked in another role".to_owned() }
+    }
+
     pub(crate) fn failure(plugin: &Arc<str>, message: &str, retriable: bool) -> Self {
         Self::Failure { plugin: plugin.clone(), message: cut(message), retriable }
     }

@@ -11,7 +11,7 @@ use orch_trust::manifest::Role;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
-use super::{Ask, Export, Exported, check_tasks};
+use super::{Ask, Export, Exported, Form, check_tasks};
 use crate::bindings::auditor::AuditorPre;
 use crate::bindings::auditor::exports::orch::auditor::auditor as wit;
 use crate::bindings::types::types::{self, Failure, NewTask, Outcome};
@@ -25,6 +25,7 @@ pub struct AuditorExport;
 
 impl Export for AuditorExport {
     const ROLE: Role = Role::Auditor;
+    const FORM: Form = Form::List("auditors");
     type Pre = AuditorPre<CallState>;
 
     fn pre(pre: InstancePre<CallState>) -> wasmtime::Result<Self::Pre> {

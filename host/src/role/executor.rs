@@ -11,7 +11,7 @@ use orch_trust::manifest::Role;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
-use super::{Ask, Export, Exported};
+use super::{Ask, Export, Exported, Form};
 use crate::bindings::executor::ExecutorPre;
 use crate::bindings::executor::exports::orch::executor::executor as wit;
 use crate::bindings::types::types::Failure;
@@ -25,6 +25,7 @@ pub struct ExecutorExport;
 
 impl Export for ExecutorExport {
     const ROLE: Role = Role::Executor;
+    const FORM: Form = Form::Keyed { name: "executors", by: "kind", many: false };
     type Pre = ExecutorPre<CallState>;
 
     fn pre(pre: InstancePre<CallState>) -> wasmtime::Result<Self::Pre> {

@@ -15,7 +15,7 @@ use wasmtime::Store;
 use wasmtime::component::{InstancePre, ResourceAny};
 
 use super::auditor::outcome_of;
-use super::{Export, Exported};
+use super::{Export, Exported, Form};
 use crate::bindings::planner::exports::orch::planner::planner as wit;
 use crate::bindings::planner::{Planner as Instance, PlannerPre};
 use crate::call::{CallContext, Used};
@@ -32,6 +32,7 @@ pub struct PlannerExport;
 
 impl Export for PlannerExport {
     const ROLE: Role = Role::Planner;
+    const FORM: Form = Form::One("planner");
     type Pre = PlannerPre<CallState>;
 
     fn pre(pre: InstancePre<CallState>) -> wasmtime::Result<Self::Pre> {

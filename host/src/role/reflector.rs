@@ -9,7 +9,7 @@ use orch_trust::manifest::Role;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
-use super::{Ask, Export, Exported, check_tasks};
+use super::{Ask, Export, Exported, Form, check_tasks};
 use crate::bindings::reflector::ReflectorPre;
 use crate::bindings::reflector::exports::orch::reflector::reflector::Cycle;
 use crate::bindings::types::types::{Failure, NewTask};
@@ -22,6 +22,7 @@ pub struct ReflectorExport;
 
 impl Export for ReflectorExport {
     const ROLE: Role = Role::Reflector;
+    const FORM: Form = Form::List("reflectors");
     type Pre = ReflectorPre<CallState>;
 
     fn pre(pre: InstancePre<CallState>) -> wasmtime::Result<Self::Pre> {

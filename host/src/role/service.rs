@@ -20,7 +20,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use super::{Ask, Export, Exported};
+use super::{Ask, Export, Exported, Form};
 use crate::bindings::types::types::Failure;
 use crate::capability::tasks::AskedTask;
 use crate::engine::CallError;
@@ -32,6 +32,7 @@ pub struct ServiceExport;
 
 impl Export for ServiceExport {
     const ROLE: Role = Role::Service;
+    const FORM: Form = Form::Keyed { name: "services", by: "path", many: false };
     type Pre = ProxyPre<CallState>;
 
     fn pre(pre: InstancePre<CallState>) -> wasmtime::Result<Self::Pre> {

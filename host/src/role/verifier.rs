@@ -11,7 +11,7 @@ use orch_trust::manifest::Role;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
-use super::{Ask, Export, Exported};
+use super::{Ask, Export, Exported, Form};
 use crate::bindings::types::types::{self, Failure};
 use crate::bindings::verifier::VerifierPre;
 use crate::bindings::verifier::exports::orch::verifier::verifier::Subject as WitSubject;
@@ -25,6 +25,7 @@ pub struct VerifierExport;
 
 impl Export for VerifierExport {
     const ROLE: Role = Role::Verifier;
+    const FORM: Form = Form::List("verifiers");
     type Pre = VerifierPre<CallState>;
 
     fn pre(pre: InstancePre<CallState>) -> wasmtime::Result<Self::Pre> {

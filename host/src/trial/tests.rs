@@ -9,6 +9,7 @@ use orch_trust::permission::{
 use super::*;
 use crate::capability::kv::KvReader;
 use crate::capability::log::{LogLevel, LogSink};
+use crate::capability::process::{ProcessRequest, Processes};
 use crate::capability::tasks::TaskReader;
 use crate::capability::{EffectGate, EffectRecord};
 
@@ -96,6 +97,15 @@ async fn what_is_granted_is_not_beyond_and_each_permission_is_missed() {
     fakes.log.line("p", LogLevel::Info, "x");
     fakes.kv.read("p", "own", "k").unwrap();
     fakes.tasks.scan(0);
+    let request = ProcessRequest {
+        program: "/bin/true".into(),
+        args: Vec::new(),
+        env: Vec::new(),
+        directory: "/".into(),
+        timeout: Duration::from_secs(1),
+        capture_bytes: 0,
+    };
+    fakes.processes.run(request, fakes.gate.clone()).await.unwrap();
     for effect in [
         EffectRecord::Intent { domain: DomainName::Files, effect: "files-write" },
         EffectRecord::FileWritten { path: "src/a.py".to_owned(), before: None, after: String::new() },

@@ -124,7 +124,7 @@ async fn each_field_has_its_limit() {
         assert!(matches!(open.ran(wrong).await, Err(Error::Invalid(_))), "{shown}");
     }
     let request = open.ran(Command { timeout_ms: 99_000, ..command("ls") }).await.unwrap();
-    assert_eq!(request.timeout, Duration::from_secs(5), "never longer than the call");
+    assert!(request.timeout <= WALL, "never longer than the call");
 }
 
 #[tokio::test]
