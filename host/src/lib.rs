@@ -6,11 +6,6 @@
 //! Not here: what a package must prove (`orch-trust`), how events are kept (`orch-journal`), `tasks.yml`
 //! (`orch-task`), process trees (`orch-supervisor`).
 
-#[cfg(all(feature = "failpoints", not(debug_assertions)))]
-compile_error!(
-    "the feature `failpoints` lets the environment kill the host and is for builds with debug assertions only"
-);
-
 pub mod bindings;
 pub mod call;
 pub mod capability;

@@ -1,8 +1,8 @@
 //! Moments at which a test ends the process as a crash would, in every part of the program.
 //!
 //! In -> out: environment variable `ORCH_FAILPOINT=name:count` -> SIGKILL to this process at the count-th [`hit`].
-//! Invariant: [`POINTS`] is the list of all names; a test compares it with the sources. Without the feature
-//! `failpoints` a hit is nothing, and the host does not build with it in release.
+//! Invariant: [`POINTS`] is the list of all names; a test compares it with the sources. Without debug assertions, as
+//! in every release build, a hit is nothing and the variable is not read.
 //! Not here: what must hold after each of them (`tests/tests/crash.rs`, `journal/tests/crash.rs`).
 
 /// Every name, with what is true at that moment; in the order in which a run meets them.
@@ -30,7 +30,7 @@ pub const POINTS: [(&str, &str); 20] = [
 ];
 
 /// Ends the process if this is the moment that the environment names.
-#[cfg(feature = "failpoints")]
+#[cfg(debug_assertions)]
 pub fn hit(name: &str) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,6 +55,6 @@ pub fn hit(name: &str) {
 }
 
 /// Ends the process if this is the moment that the environment names.
-#[cfg(not(feature = "failpoints"))]
+#[cfg(not(debug_assertions))]
 #[inline(always)]
 pub fn hit(_name: &str) {}

@@ -6,11 +6,10 @@
 
 use std::fs::File;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{Workspace, target};
+use crate::Workspace;
 
 /// A run of a few tasks is over by then, whatever else the machine does.
 const HANGS: Duration = Duration::from_secs(120);
@@ -23,24 +22,13 @@ pub enum Moment {
     At(&'static str, u64),
 }
 
-/// The host with failpoints.
-pub fn host_with_failpoints() -> PathBuf {
-    let path = target().join("debug/examples/orch-host-failpoints");
-    assert!(path.exists(), "`{}` is not built: `cargo test -p orch-tests` builds it", path.display());
-    path
-}
-
 /// `orch-host run` with these arguments, and a program that is killed at `moment`.
 pub fn host(workspace: &Workspace, args: &[&str], moment: Moment) -> Command {
     let args = [&["run", "--trust-workspace", "--format", "json"], args].concat();
-    let mut host = match moment {
-        Moment::After(_) => workspace.command(&args),
-        Moment::At(point, count) => {
-            let mut host = workspace.command_of(host_with_failpoints(), &args);
-            host.env("ORCH_FAILPOINT", format!("{point}:{count}"));
-            host
-        }
-    };
+    let mut host = workspace.command(&args);
+    if let Moment::At(point, count) = moment {
+        host.env("ORCH_FAILPOINT", format!("{point}:{count}"));
+    }
     host.stdin(Stdio::null()).process_group(0);
     host
 }

@@ -36,7 +36,7 @@ pub fn root() -> PathBuf {
 }
 
 /// Where cargo builds to.
-pub fn target() -> PathBuf {
+fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
@@ -119,12 +119,7 @@ impl Workspace {
 
     /// `orch-host` with these arguments, in the workspace.
     pub fn command(&self, args: &[&str]) -> Command {
-        self.command_of(binary("orch-host"), args)
-    }
-
-    /// Another build of `orch-host`.
-    pub fn command_of(&self, program: PathBuf, args: &[&str]) -> Command {
-        let mut host = Command::new(program);
+        let mut host = Command::new(binary("orch-host"));
         host.current_dir(self.path()).args(args).arg("--config-home").arg(self.operator());
         host.env_remove("PLUGIN_SIGNING_KEY").env("NO_COLOR", "1");
         host

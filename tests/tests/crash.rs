@@ -11,9 +11,9 @@ use orch_journal::failpoint::POINTS;
 use orch_tests::checker::{self, Fault};
 use orch_tests::kill::{self, Moment};
 use orch_tests::random::Random;
-use orch_tests::{Workspace, binary, root};
+use orch_tests::{Workspace, root};
 
-/// Of each of the two campaigns in every test run; `ORCH_KILLS` asks for more.
+/// Of each of the two campaigns in every test run; `ORCH_KILLS` asks for more (`cargo xtask campaign kills`).
 const KILLS: u64 = 20 + POINTS.len() as u64 - 1;
 
 /// Reached only when somebody edits the task file in that moment: tested by itself (`doubt.rs`).
@@ -204,19 +204,6 @@ fn the_list_of_failpoints_is_the_one_of_the_sources() {
     let listed: BTreeSet<String> = POINTS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(found, listed);
     assert_eq!(listed.len(), POINTS.len(), "a name is there twice");
-}
-
-#[test]
-fn only_the_build_for_tests_has_failpoints() {
-    let has = |path: &Path| {
-        let bytes = std::fs::read(path).unwrap();
-        bytes.windows(14).any(|window| window == b"ORCH_FAILPOINT")
-    };
-    assert!(has(&kill::host_with_failpoints()));
-    assert!(
-        !has(&binary("orch-host")),
-        "the host was built with the features of its tests: `cargo xtask packages`"
-    );
 }
 
 #[test]

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use orch_tests::root;
+use orch_tests::{binary, root};
 use serde_json::Value;
 
-const SWITCHES: [(&str, &str); 2] = [("trust/src/lib.rs", "dangerous"), ("host/src/lib.rs", "failpoints")];
+/// Admits what nobody signed, and says so in its crate's first file.
+const SWITCH: (&str, &str) = ("trust/src/lib.rs", "dangerous");
 
 /// Calls `what` with each Rust file below that folder and its text.
 pub(crate) fn each_source(folder: &Path, what: &mut dyn FnMut(&Path, &str)) {
@@ -21,8 +22,8 @@ pub(crate) fn each_source(folder: &Path, what: &mut dyn FnMut(&Path, &str)) {
     }
 }
 
-/// What the compiler says of a crate's first file without its modules.
-fn compile(file: &str, feature: Option<&str>, assertions: &str) -> Result<(), String> {
+/// The code of one file without its modules, or what the compiler says of it.
+fn compile(file: &str, feature: Option<&str>, assertions: &str) -> Result<Vec<u8>, String> {
     let text = std::fs::read_to_string(root().join(file)).unwrap();
     let module =
         |line: &&str| !["pub mod ", "mod ", "pub use ", "use "].iter().any(|start| line.starts_with(start));
@@ -31,30 +32,30 @@ fn compile(file: &str, feature: Option<&str>, assertions: &str) -> Result<(), St
     let path = folder.path().join("lib.rs");
     std::fs::write(&path, text).unwrap();
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    rustc.args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata", "--out-dir"]);
-    rustc.arg(folder.path()).arg(&path).args(["-C", &format!("debug-assertions={assertions}")]);
+    rustc.args(["--edition", "2024", "--crate-type", "lib", "--emit", "obj", "-C", "codegen-units=1", "-o"]);
+    rustc.arg(folder.path().join("code")).arg(&path).args(["-C", &format!("debug-assertions={assertions}")]);
     if let Some(feature) = feature {
         rustc.args(["--cfg", &format!("feature=\"{feature}\"")]);
     }
     let output = rustc.stdin(Stdio::null()).output().unwrap();
     match output.status.success() {
-        true => Ok(()),
+        true => Ok(std::fs::read(folder.path().join("code")).unwrap()),
         false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
     }
 }
 
 #[test]
 fn switches_for_developers_do_not_build_without_debug_assertions() {
-    for (file, feature) in SWITCHES {
-        assert_eq!(compile(file, Some(feature), "yes"), Ok(()), "{file}");
-        assert_eq!(compile(file, None, "no"), Ok(()), "{file}");
-        let error = compile(file, Some(feature), "no").unwrap_err();
-        assert!(error.contains(&format!("the feature `{feature}`")), "{file}: {error}");
+    let (file, feature) = SWITCH;
+    compile(file, Some(feature), "yes").unwrap();
+    compile(file, None, "no").unwrap();
+    let error = compile(file, Some(feature), "no").unwrap_err();
+    assert!(error.contains(&format!("the feature `{feature}`")), "{error}");
+    // No profile turns the assertions on where they are off, and no crate asks for the switch.
+    for file in ["Cargo.toml", ".cargo/config.toml"] {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        assert!(!text.contains("debug-assertions"), "{file}");
     }
-    // What is released has no debug assertions, and no crate asks for a switch but for its tests.
-    let manifest: toml::Table = std::fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
-    let release = manifest.get("profile").and_then(|profiles| profiles.get("release"));
-    assert!(release.is_none_or(|release| release.get("debug-assertions").is_none()), "{release:?}");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let output = cargo
         .current_dir(root())
@@ -64,19 +65,28 @@ fn switches_for_developers_do_not_build_without_debug_assertions() {
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let has_switch = |features: &Value| {
         let names = features.as_array().into_iter().flatten().filter_map(Value::as_str);
-        names.filter(|name| SWITCHES.iter().any(|(_, switch)| name.ends_with(switch))).count() > 0
+        names.filter(|name| name.ends_with(feature)).count() > 0
     };
-    let (mut packages, mut of_tests) = (0, 0);
+    let mut packages = 0;
     for package in metadata["packages"].as_array().unwrap() {
         packages += 1;
         assert!(!has_switch(&package["features"]["default"]), "{}", package["name"]);
         for dependency in package["dependencies"].as_array().unwrap() {
-            let wants = has_switch(&dependency["features"]);
-            of_tests += u64::from(wants);
-            assert!(!wants || dependency["kind"] == "dev", "{} for {}", dependency["name"], package["name"]);
+            assert!(!has_switch(&dependency["features"]), "{} for {}", dependency["name"], package["name"]);
         }
     }
-    assert!(packages >= 12 && of_tests >= 1, "{packages} packages, {of_tests} with a switch for tests");
+    assert!(packages >= 12, "{packages} packages");
+}
+
+#[test]
+fn only_builds_with_debug_assertions_have_failpoints() {
+    let file = "journal/src/failpoint.rs";
+    let reads = |code: &[u8]| code.windows(14).any(|window| window == b"ORCH_FAILPOINT");
+    // By itself, without the crate that ends a process: with assertions it needs that one.
+    assert!(!reads(&compile(file, None, "no").unwrap()));
+    let error = compile(file, None, "yes").unwrap_err();
+    assert!(error.contains("rustix"), "{error}");
+    assert!(reads(&std::fs::read(binary("orch-host")).unwrap()), "the host that tests kill has none");
 }
 
 #[test]
