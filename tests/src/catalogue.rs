@@ -236,7 +236,7 @@ pub const NOT_YET: &[(&str, &str)] = &[
 pub fn table(folders: impl Fn(&str) -> Vec<String>) -> String {
     let mut text = String::from(
         "# Attacks\n\nEvery attack of the catalogue, the folders of `tests/packages/` that show it and the tests that do. Written by\n\
-         `BLESS=1 cargo test -p orch-tests --test packages` from `tests/src/catalogue.rs` and the recipes; a test compares.\n\
+         `BLESS=1 cargo test -p orch-tests --test all packages::` from `tests/src/catalogue.rs` and the recipes; a test compares.\n\
          `docs/threats.md` says what stops each.\n\n| Id | Attack | Packages | Tests |\n|---|---|---|---|\n",
     );
     let listed =

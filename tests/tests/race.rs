@@ -1,7 +1,7 @@
 //! Files of a package are swapped while a host reads, verifies, compiles and runs it: what ran is what was verified.
 //!
 //! In -> out: two good packages, one component that nobody signed, [`Way`] and [`Moment`] of a swap -> what ran.
-//! `ORCH_RACES=10000` asks for the whole campaign (`cargo xtask race`); its numbers are in `docs/campaigns.md`.
+//! `cargo xtask campaign race` asks for the whole campaign; its numbers are in `docs/campaigns.md`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ use orch_trust::digest::Sha256Digest;
 use orch_trust::evidence::{Compilable, Trust};
 use orch_trust::time::UnixSeconds;
 
-/// In every test run; `ORCH_RACES` asks for more.
+/// In every test run; `ORCH_RACES` asks for more (`cargo xtask campaign race`).
 const RACES: u64 = 360;
 /// A swap that comes while files are read waits at most so long first; reading and hashing take about a third of it.
 const READING_US: u64 = 600;

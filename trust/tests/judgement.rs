@@ -6,9 +6,6 @@
     reason = "what makes a package for a test is no test function, so clippy.toml does not let it"
 )]
 
-#[path = "admission/make.rs"]
-mod make;
-
 use orch_trust::admission::{Rules, admit, explain};
 use orch_trust::authority::{Certifier, Level};
 use orch_trust::certificate::{self, Certificate, CheckResult, CheckStatus, RequiredCheck, Shortfall, Tool};
@@ -22,7 +19,7 @@ use orch_trust::package::PackageBytes;
 use orch_trust::release::Source;
 use orch_trust::time::{Day, UnixSeconds};
 
-use make::{DAY, Files, Make, NOW};
+use crate::make::{DAY, Files, Make, NOW};
 
 fn result(status: CheckStatus, findings: usize) -> CheckResult {
     CheckResult {

@@ -6,9 +6,6 @@
     reason = "what makes a component for a test is no test function, so clippy.toml does not let it"
 )]
 
-#[path = "admission/make.rs"]
-mod make;
-
 use std::sync::Arc;
 
 use orch_trust::digest::Sha256Digest;
@@ -19,7 +16,7 @@ use orch_trust::package::PackageBytes;
 use orch_trust::refusal::Refusal;
 use orch_trust::strict_json::{self, JsonError};
 
-use make::{Files, Make};
+use crate::make::{Files, Make};
 
 /// A component with one more section.
 fn with_section(id: u8, content: &[u8]) -> Vec<u8> {

@@ -3,7 +3,7 @@
 //! In -> out: the checkout's Rust sources -> nothing, or the list of what breaks a rule.
 //! Rules: every source file begins with its header; none is over 500 lines; the parts of the host point downwards;
 //! only `console.rs` prints, only `main.rs` exits, only `Run::record` appends to a journal; trust is pure; no
-//! unfinished work.
+//! unfinished work; no file of tests is forgotten.
 //! Not here: which crate sees which (their `Cargo.toml`), banned functions (`clippy.toml`).
 
 use std::fs;
@@ -48,6 +48,9 @@ const UPWARDS: [(&str, &str); 4] = [
     ("host/src/drive/task_file.rs", "crate::config::bindings::Bindings"),
 ];
 
+/// Packages whose files of tests are modules of one program; cargo looks for no others there.
+const TESTS: [&str; 3] = ["fuzz", "tests", "trust"];
+
 /// Checks every rule.
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     let mut faults = Vec::new();
@@ -55,6 +58,16 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();
         check(&shown, &text, &mut faults);
+    }
+    for package in TESTS {
+        let read = |name: &str| {
+            let path = root.join(package).join(name);
+            fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))
+        };
+        let named = read("tests/main.rs")? + &read("Cargo.toml")?;
+        for path in rust_files(&root.join(package).join("tests"))? {
+            check_named(package, &path, &named, &mut faults);
+        }
     }
     match faults.is_empty() {
         true => Ok(()),
@@ -103,6 +116,17 @@ fn check(path: &str, text: &str, faults: &mut Vec<String>) {
         if applies && text.contains(mark) {
             faults.push(format!("{path}: has `{mark}`"));
         }
+    }
+}
+
+/// A file in the folder of tests itself is a module, or a program of its own.
+fn check_named(package: &str, path: &Path, named: &str, faults: &mut Vec<String>) {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let is_in_folder = path.parent().is_some_and(|folder| folder.ends_with("tests"));
+    let is_named =
+        [format!("mod {name};"), format!("tests/{name}.rs")].iter().any(|words| named.contains(words));
+    if is_in_folder && !is_named {
+        faults.push(format!("{package}/tests/{name}.rs: no program of tests has it"));
     }
 }
 
@@ -180,6 +204,20 @@ mod tests {
     fn every_part_of_the_host_has_its_place() {
         assert_eq!(faults("host/src/lib.rs", "pub mod engine;\nmod cut;\n"), 0);
         assert_eq!(faults("host/src/lib.rs", "pub mod engine;\npub mod attic;\n"), 1);
+    }
+
+    #[test]
+    fn a_file_of_tests_is_a_module_or_a_program() {
+        let found = |path: &str| {
+            let mut faults = Vec::new();
+            let named = "mod run;\n[[test]]\nname = \"cli\"\npath = \"tests/cli.rs\"\n";
+            check_named("tests", Path::new(path), named, &mut faults);
+            faults.len()
+        };
+        for known in ["tests/tests/run.rs", "tests/tests/cli.rs", "tests/tests/attacks/names.rs"] {
+            assert_eq!(found(known), 0, "{known}");
+        }
+        assert_eq!(found("tests/tests/forgotten.rs"), 1);
     }
 
     #[test]

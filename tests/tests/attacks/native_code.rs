@@ -165,7 +165,7 @@ fn kept_native_code_outlives_no_certificate() {
 fn evidence_is_made_by_admission_only() {
     let mut places = Vec::new();
     for folder in ["trust/src", "host/src", "certify/src", "sdk/plugin/src", "bench/src"] {
-        crate::developers::each_source(&root().join(folder), &mut |path, text| {
+        super::developers::each_source(&root().join(folder), &mut |path, text| {
             let code = text.split("mod tests {").next().unwrap();
             let is_code = |line: &&str| !line.trim_start().starts_with("//");
             let code: String = code.lines().filter(is_code).map(|line| format!("{line}\n")).collect();

@@ -13,7 +13,7 @@ use orch_tests::twins::Makers;
 use orch_trust::time::UnixSeconds;
 use rustix::fs::{CWD, FileType, Mode, makedev, mkfifoat, mknodat};
 
-use crate::names::write;
+use super::names::write;
 
 /// Something that is no regular file, made at that path; false if this machine lets nobody make it here.
 type Make = fn(&Path) -> bool;

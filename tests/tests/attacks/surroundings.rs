@@ -183,7 +183,7 @@ fn nothing_around_a_workspace_makes_a_stranger_trusted() {
 fn the_host_reads_no_other_variables_than_these() {
     let mut found = BTreeMap::new();
     for folder in ["trust/src", "task/src", "journal/src", "supervisor/src", "host/src", "certify/src"] {
-        crate::developers::each_source(&root().join(folder), &mut |path, text| {
+        super::developers::each_source(&root().join(folder), &mut |path, text| {
             let path = path.strip_prefix(root()).unwrap().display().to_string();
             let code = text.split("mod tests {").next().unwrap();
             let reads = code.matches("env::var").count();
@@ -203,7 +203,7 @@ fn the_host_reads_no_other_variables_than_these() {
         ("host/src/config/operator.rs", 2),
         // `NO_COLOR` and `TERM`.
         ("host/src/console.rs", 2),
-        // `ORCH_FAILPOINT`, in builds for tests only.
+        // `ORCH_FAILPOINT`, in builds with debug assertions only.
         ("journal/src/failpoint.rs", 1),
         // The child's own environment, which its parent gave it.
         ("supervisor/src/bin/supervise.rs", 1),

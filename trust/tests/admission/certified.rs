@@ -10,7 +10,7 @@ use orch_trust::package::PackageBytes;
 use orch_trust::release::Source;
 use orch_trust::time::Day;
 
-use crate::code_at;
+use super::code_at;
 use crate::make::{DAY, Make, NOW};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";

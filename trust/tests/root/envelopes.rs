@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::make::{Make, NOW};
-use crate::world::{
+use super::world::{
     CERTIFIER, FRESHNESS, PUBLISHER, REVOKER, ROOTS, STRANGER, World, base64, signature, signed, signed_json,
     spelled,
 };
@@ -232,7 +232,7 @@ fn k11_a_list_is_signed_by_revokers_and_by_nobody_else() {
 fn s14_every_signature_holds_wherever_it_stands() {
     let world = World::with(|world| {
         let role = &mut world.root.roles.freshness;
-        role.keyids.push(crate::world::id(REVOKER));
+        role.keyids.push(super::world::id(REVOKER));
     });
     let root = world.first_root(NOW).unwrap();
     let payload = payload();

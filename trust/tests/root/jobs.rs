@@ -9,7 +9,7 @@ use orch_trust::revocation::{Action, What};
 use orch_trust::root::document::{CertifierJobText, Job};
 
 use crate::make::{DAY, Make, NOW};
-use crate::world::{CERTIFIER, ISSUER, PUBLISHER, STRANGER, World, entry, id, job, key, signed};
+use super::world::{CERTIFIER, ISSUER, PUBLISHER, STRANGER, World, entry, id, job, key, signed};
 
 /// The key of the job.
 const EPHEMERAL: u8 = 70;

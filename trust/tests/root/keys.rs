@@ -9,7 +9,7 @@ use orch_trust::time::UnixSeconds;
 use serde_json::{Value, json};
 
 use crate::make::{DAY, Make, NOW};
-use crate::world::{
+use super::world::{
     CERTIFIER, FRESHNESS, OTHER_CERTIFIER, PUBLISHER, REVOKER, ROOTS, STRANGER, World, id, key_text, role,
     signature, signed, signed_json, spelled,
 };

@@ -7,7 +7,7 @@ use orch_trust::revocation::{Action, What};
 use orch_trust::version_range::VersionRange;
 
 use crate::make::{DAY, Files, Make, NOW};
-use crate::world::{CERTIFIER, FRESHNESS, PUBLISHER, REVOKER, World, entry, id};
+use super::world::{CERTIFIER, FRESHNESS, PUBLISHER, REVOKER, World, entry, id};
 
 fn range(text: &str) -> VersionRange {
     VersionRange::parse(text).unwrap()

@@ -10,7 +10,7 @@ use orch_trust::root::document::CertifierText;
 use orch_trust::time::UnixSeconds;
 
 use crate::make::{DAY, Make, NOW};
-use crate::world::{CERTIFIER, OTHER_CERTIFIER, World, entry, id, key, key_text, signed};
+use super::world::{CERTIFIER, OTHER_CERTIFIER, World, entry, id, key, key_text, signed};
 
 const THIRD: u8 = 4;
 

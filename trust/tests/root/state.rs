@@ -9,7 +9,7 @@ use orch_trust::time::UnixSeconds;
 use proptest::prelude::*;
 
 use crate::make::{DAY, Make, NOW};
-use crate::world::{FRESHNESS, PUBLISHER, REVOKER, ROOTS, World, id, key_text, role, signed};
+use super::world::{FRESHNESS, PUBLISHER, REVOKER, ROOTS, World, id, key_text, role, signed};
 
 const KEY: [u8; 32] = [7; 32];
 

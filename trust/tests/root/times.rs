@@ -8,7 +8,7 @@ use orch_trust::package::PackageBytes;
 use orch_trust::state::{CLOCK_BACK_SECONDS, TrustState};
 
 use crate::make::{DAY, Make, NOW};
-use crate::world::World;
+use super::world::World;
 
 #[test]
 fn t1_a_clock_that_went_back_refuses() {

@@ -7,7 +7,6 @@
 )]
 
 mod certified;
-mod make;
 
 use std::sync::Arc;
 
@@ -23,7 +22,7 @@ use orch_trust::package::PackageBytes;
 use orch_trust::policy::Policy;
 use orch_trust::time::UnixSeconds;
 
-use make::{DAY, Files, Make, NOW, component};
+use crate::make::{DAY, Files, Make, NOW, component};
 
 fn code_at((files, rules): (Files, Rules), now: UnixSeconds) -> Option<&'static str> {
     match PackageBytes::new(files) {

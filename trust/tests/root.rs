@@ -10,8 +10,6 @@
 mod envelopes;
 mod jobs;
 mod keys;
-#[path = "../admission/make.rs"]
-mod make;
 mod revoked;
 mod several;
 mod state;
