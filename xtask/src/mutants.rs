@@ -6,15 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::llvm_tools::cache_folder;
 use crate::packages::target_folder;
-use crate::step;
+use crate::{cargo_tool, step};
 
 const VERSION: &str = "27.1.0";
 const TABLE: &str = "| mutant | how often | why it stays |";
@@ -29,7 +28,7 @@ pub(crate) struct MutantsArgs {
 }
 
 pub(crate) fn run(root: &Path, args: &MutantsArgs) -> anyhow::Result<()> {
-    let program = program()?;
+    let program = cargo_tool::program("mutants", VERSION, None)?;
     let out = target_folder(root).join("mutants");
     fs::create_dir_all(&out).context("cannot make a folder")?;
     let mut mutants = step::cargo(root);
@@ -63,28 +62,6 @@ pub(crate) fn run(root: &Path, args: &MutantsArgs) -> anyhow::Result<()> {
         bail!("cargo-mutants ended with {code}");
     }
     write_table(root, &out.join("mutants.out"), &args.files)
-}
-
-/// `cargo-mutants` of the wanted version: the one that is there, else one built into the cache folder.
-fn program() -> anyhow::Result<PathBuf> {
-    let cached = cache_folder().join("cargo-mutants").join(VERSION);
-    let has_version = |program: &Path| {
-        let said = Command::new(program).args(["mutants", "--version"]).output();
-        said.is_ok_and(|said| {
-            String::from_utf8_lossy(&said.stdout).trim() == format!("cargo-mutants {VERSION}")
-        })
-    };
-    for program in [PathBuf::from("cargo-mutants"), cached.join("bin/cargo-mutants")] {
-        if has_version(&program) {
-            return Ok(program);
-        }
-    }
-    step::timed("cargo-mutants, into the cache folder", || {
-        let mut install = step::cargo(&std::env::temp_dir());
-        install.args(["install", "cargo-mutants", "--version", VERSION, "--locked", "--root"]).arg(&cached);
-        step::run("install", &mut install)
-    })?;
-    Ok(cached.join("bin/cargo-mutants"))
 }
 
 /// A mutant without its line: that changes with every edit above it.

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-use crate::step;
+use crate::{python, step};
 
 /// Makes the environment where the system's Python lacks the package and none is there yet.
 pub(crate) fn prepare(root: &Path) -> anyhow::Result<()> {
@@ -18,13 +18,8 @@ pub(crate) fn prepare(root: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     step::timed("Python's `cryptography` for the second verifier, into target/second-verifier", || {
-        let make = ["-m", "venv", "--clear"];
-        step::run("the virtual environment", Command::new("python3").args(make).arg(&folder)).context(
-            "Debian's `python3-venv` makes one possible, `python3-cryptography` makes it needless",
-        )?;
-        let install = ["-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r"];
-        let mut pip = Command::new(folder.join("bin/python"));
-        step::run("pip", pip.args(install).arg(root.join("tests/second/requirements.txt")))?;
+        python::install(&folder, &root.join("tests/second/requirements.txt"))
+            .context("Debian's `python3-cryptography` makes this needless")?;
         match has_package(&folder.join("bin/python"))? {
             true => Ok(()),
             false => bail!("`cryptography` was installed and cannot be imported"),
