@@ -3,12 +3,15 @@
 //! Invariant: nothing is installed into the system; everything made lies under `target/` or the user's cache folder.
 
 mod bench;
+mod campaign;
+mod cargo_tool;
 mod demo;
+mod deny;
 mod fuzz;
 mod llvm_tools;
 mod mutants;
 mod packages;
-mod race;
+mod python;
 mod second_verifier;
 mod step;
 mod test;
@@ -40,11 +43,10 @@ enum Command {
         #[command(subcommand)]
         what: bench::Bench,
     },
-    /// Swap files of a package while a host runs it, 10,000 times
-    Race {
-        /// How many swaps
-        #[arg(long, default_value_t = race::SWAPS)]
-        swaps: u64,
+    /// What every test run does for a sample, in full
+    Campaign {
+        #[command(subcommand)]
+        which: campaign::Campaign,
     },
     /// Feed every reader of outside bytes with libFuzzer, and keep what is worth keeping
     Fuzz(fuzz::FuzzArgs),
@@ -85,11 +87,14 @@ fn carry_out() -> anyhow::Result<()> {
         Command::CleanDemo => demo::clean(&root),
         Command::Test => test::run(&root),
         Command::Bench { what } => bench::run(&root, &what),
-        Command::Race { swaps } => race::run(&root, swaps),
+        Command::Campaign { which } => campaign::run(&root, &which),
         Command::Fuzz(args) => fuzz::run(&root, &args),
         Command::Mutants(args) => mutants::run(&root, &args),
         Command::Tidy => tidy::run(&root),
-        Command::Packages => packages::for_tests(&root),
+        Command::Packages => {
+            step::timed("binaries for the tests", || packages::build_for_tests(&root))?;
+            packages::for_tests(&root)
+        }
         Command::Bindings { check } => {
             let mut cargo = step::cargo(&root);
             cargo.args(["run", "--quiet", "--package", "orch-bindings", "--"]);

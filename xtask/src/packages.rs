@@ -39,7 +39,13 @@ impl Place {
     }
 }
 
-/// The packages that the tests use, with the development build of the binaries.
+/// The development build of all binaries. Of the whole workspace, as the tests are: another choice of packages has other
+/// features of what they depend on, and that would be compiled twice.
+pub(crate) fn build_for_tests(root: &Path) -> anyhow::Result<()> {
+    step::run("build", step::cargo(root).args(["build", "--workspace", "--bins"]))
+}
+
+/// The packages that the tests use, by these binaries.
 pub(crate) fn for_tests(root: &Path) -> anyhow::Result<()> {
     let target = target_folder(root);
     let place = Place {
@@ -48,11 +54,6 @@ pub(crate) fn for_tests(root: &Path) -> anyhow::Result<()> {
         packages: root.join("target/test-packages"),
         programs: vec!["python3", "sh", "sleep", "true", "false", "cat", "setsid"],
     };
-    step::timed("binaries for the tests", || {
-        let mut build = step::cargo(root);
-        build.args(["build", "-p", "orch-host", "-p", "orch-certify", "-p", "orch-plugin"]);
-        step::run("build", &mut build)
-    })?;
     make(root, &place)?;
     step::timed("hostile guests, packed and signed", || {
         let publisher = place.config.join("keys/publisher.json");

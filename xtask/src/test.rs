@@ -1,31 +1,120 @@
 //! Everything that CI runs, in the order in which a fault is cheapest to find.
+//!
+//! Invariant: whatever fails, a table of what each step took comes last.
 
 use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
 
-use crate::{packages, second_verifier, step, tidy};
+use crate::{deny, packages, second_verifier, step, tidy};
 
 /// Runs all checks and tests; the first that fails ends it.
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
-    step::timed("format", || {
+    let mut times = Times::default();
+    let done = all(root, &mut times);
+    print!("{}", times.table());
+    done
+}
+
+fn all(root: &Path, times: &mut Times) -> anyhow::Result<()> {
+    times.step("format", || {
         step::run("format", step::cargo(root).args(["fmt", "--all", "--check"]))?;
         step::run("format of the plugins", plugins(root).args(["fmt", "--all", "--check"]))
     })?;
-    step::timed("tidy", || tidy::run(root))?;
-    step::timed("clippy", || {
+    times.step("tidy", || tidy::run(root))?;
+    times.step("licences, sources, bans", || deny::run(root))?;
+    times.compiling("clippy", || {
         let lints = ["--all-targets", "--", "-D", "warnings"];
         step::run("clippy", step::cargo(root).args(["clippy", "--workspace"]).args(lints))?;
         step::run("clippy of the plugins", plugins(root).args(["clippy", "--workspace"]).args(lints))
     })?;
-    packages::for_tests(root)?;
-    second_verifier::prepare(root)?;
-    step::timed("tests of the plugins, on this machine", || {
-        step::run("tests of the plugins", plugins(root).args(["test", "--workspace"]))
+    times.compiling("programs", || packages::build_for_tests(root))?;
+    times.step("packages for the tests", || packages::for_tests(root))?;
+    times.step("Python of the second verifier", || second_verifier::prepare(root))?;
+    let test = ["test", "--workspace"];
+    times.compiling("programs of the plugins' tests", || {
+        step::run("programs of the plugins' tests", plugins(root).args(test).arg("--no-run"))
     })?;
-    step::timed("tests", || step::run("tests", step::cargo(root).args(["test", "--workspace"])))
+    times.step("tests of the plugins, on this machine", || {
+        step::run("tests of the plugins", plugins(root).args(test))
+    })?;
+    times.compiling("programs of the tests", || {
+        step::run("programs of the tests", step::cargo(root).args(test).arg("--no-run"))
+    })?;
+    times.step("tests", || step::run("tests", step::cargo(root).args(test)))
 }
 
-fn plugins(root: &Path) -> std::process::Command {
+fn plugins(root: &Path) -> Command {
     let mut cargo = step::cargo(&root.join("plugins"));
     cargo.env("CARGO_TARGET_DIR", packages::target_folder(root).join("plugins-native"));
     cargo
+}
+
+/// Seconds of each step, and whether they went into compiling.
+#[derive(Default)]
+struct Times(Vec<(&'static str, f64, bool)>);
+
+impl Times {
+    fn step(&mut self, what: &'static str, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+        self.add(what, false, work)
+    }
+
+    /// A step that does nothing else.
+    fn compiling(
+        &mut self,
+        what: &'static str,
+        work: impl FnOnce() -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.add(what, true, work)
+    }
+
+    fn add(
+        &mut self,
+        what: &'static str,
+        compiles: bool,
+        work: impl FnOnce() -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        let done = step::timed(what, work);
+        self.0.push((what, begun.elapsed().as_secs_f64(), compiles));
+        done
+    }
+
+    fn table(&self) -> String {
+        let sum = |only: bool| -> f64 {
+            self.0.iter().filter(|(_, _, compiles)| *compiles || !only).map(|(_, seconds, _)| seconds).sum()
+        };
+        let row = |what: &str, seconds: f64, compiling: f64| {
+            let compiling = if compiling > 0.0 { format!("{compiling:9.1}") } else { " ".repeat(9) };
+            format!("{what:<40} {seconds:9.1} {compiling}\n")
+        };
+        let rows = self
+            .0
+            .iter()
+            .map(|(what, seconds, compiles)| row(what, *seconds, if *compiles { *seconds } else { 0.0 }));
+        let head = format!("{:<40} {:>9} {:>9}\n", "", "seconds", "compiling");
+        format!("{head}{}{}", rows.collect::<String>(), row("all", sum(false), sum(true)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_the_step_that_failed_and_sums() {
+        let mut times = Times::default();
+        times.compiling("programs", || Ok(())).unwrap();
+        assert!(times.step("tests", || anyhow::bail!("one failed")).is_err());
+        times.0.iter_mut().zip([90.0, 30.5]).for_each(|(step, seconds)| step.1 = seconds);
+        let table = times.table();
+        let words: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+        let expected = [
+            vec!["seconds", "compiling"],
+            vec!["programs", "90.0", "90.0"],
+            vec!["tests", "30.5"],
+            vec!["all", "120.5", "90.0"],
+        ];
+        assert_eq!(words, expected);
+    }
 }

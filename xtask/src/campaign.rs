@@ -1,0 +1,49 @@
+//! Campaigns: tests that every test run has in a short form, in full.
+//!
+//! In -> out: which one, how much -> what the test says, on standard output; `docs/campaigns.md` keeps it.
+//! Not here: the tests, which a variable asks for more (`tests/tests/`, `fuzz/tests/`).
+
+use std::path::Path;
+
+use clap::Subcommand;
+
+use crate::step;
+
+#[derive(Subcommand)]
+pub(crate) enum Campaign {
+    /// Kill hosts at random moments and at each failpoint, and judge what is left
+    Kills {
+        /// How many kills
+        #[arg(long, default_value_t = 200)]
+        kills: u64,
+    },
+    /// Swap files of a package while a host runs it
+    Race {
+        /// How many swaps
+        #[arg(long, default_value_t = 10_000)]
+        swaps: u64,
+    },
+    /// Change every byte of every file of a reference package on disk
+    Bytes,
+    /// Change the inputs of the fuzzing corpus in small ways
+    Inputs {
+        /// How many changes of each valid example
+        #[arg(long, default_value_t = 10_000)]
+        rounds: u64,
+    },
+}
+
+pub(crate) fn run(root: &Path, campaign: &Campaign) -> anyhow::Result<()> {
+    let (package, variable, value, tests) = match campaign {
+        Campaign::Kills { kills } => ("orch-tests", "ORCH_KILLS", *kills, ["crash::", "doubt::"].as_slice()),
+        Campaign::Race { swaps } => ("orch-tests", "ORCH_RACES", *swaps, ["race::"].as_slice()),
+        Campaign::Bytes => ("orch-tests", "ORCH_EVERY_BYTE", 1, ["changed_byte::"].as_slice()),
+        Campaign::Inputs { rounds } => ("orch-fuzz", "ORCH_FUZZ_ROUNDS", *rounds, ["mutated::"].as_slice()),
+    };
+    step::timed("campaign", || {
+        let mut test = step::cargo(root);
+        test.env(variable, value.to_string());
+        test.args(["test", "-p", package, "--test", "all", "--", "--nocapture", "--test-threads=1"]);
+        step::run("campaign", test.args(tests))
+    })
+}
