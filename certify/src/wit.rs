@@ -1,43 +1,23 @@
 //! The interfaces as this tool was built with them, and whether a component has their form.
 //!
 //! In -> out: component, role -> fits the role's world or not.
-//! Invariant: the text is that of `wit/`, embedded; a component that imports an older WASI 0.2 is measured with the
-//! same interfaces under that version.
+//! Invariant: the text is that of `wit/`, embedded once for new projects and for this; a component that imports an older
+//! WASI 0.2 is measured with the same interfaces under that version.
 //! Not here: which names are allowed at all (`orch-trust`'s `interfaces.rs`).
 
+use orch_plugin::carried;
 use orch_trust::facts::Facts;
 use orch_trust::manifest::Role;
 use semver::Version;
 use wit_component::DecodedWasm;
-use wit_parser::{Resolve, WorldId};
+use wit_parser::{Resolve, UnresolvedPackageGroup, WorldId};
 
-/// Versions of the interfaces that there are, oldest first; folders of `wit/worlds/`.
+/// Versions of the interfaces that there are, oldest first.
 pub const HOST_VERSIONS: [Version; 1] = [Version::new(0, 1, 0)];
 /// WASI's version in the embedded text.
 const WASI: &str = "0.2.12";
-
-/// In an order in which each needs only those before it.
-const PACKAGES: [(&str, &str); 19] = [
-    ("io.wit", include_str!("../../wit/wasi/io/0.2.12/io.wit")),
-    ("clocks.wit", include_str!("../../wit/wasi/clocks/0.2.12/clocks.wit")),
-    ("random.wit", include_str!("../../wit/wasi/random/0.2.12/random.wit")),
-    ("http.wit", include_str!("../../wit/wasi/http/0.2.12/http.wit")),
-    ("types.wit", include_str!("../../wit/types/0.1.0/types.wit")),
-    ("log.wit", include_str!("../../wit/log/0.1.0/log.wit")),
-    ("settings.wit", include_str!("../../wit/settings/0.1.0/settings.wit")),
-    ("kv.wit", include_str!("../../wit/kv/0.1.0/kv.wit")),
-    ("tasks.wit", include_str!("../../wit/tasks/0.1.0/tasks.wit")),
-    ("files.wit", include_str!("../../wit/files/0.1.0/files.wit")),
-    ("process.wit", include_str!("../../wit/process/0.1.0/process.wit")),
-    ("findings.wit", include_str!("../../wit/findings/0.1.0/findings.wit")),
-    ("metrics.wit", include_str!("../../wit/metrics/0.1.0/metrics.wit")),
-    ("planner.wit", include_str!("../../wit/planner/0.1.0/planner.wit")),
-    ("executor.wit", include_str!("../../wit/executor/0.1.0/executor.wit")),
-    ("reflector.wit", include_str!("../../wit/reflector/0.1.0/reflector.wit")),
-    ("auditor.wit", include_str!("../../wit/auditor/0.1.0/auditor.wit")),
-    ("verifier.wit", include_str!("../../wit/verifier/0.1.0/verifier.wit")),
-    ("worlds.wit", include_str!("../../wit/worlds/0.1.0/worlds.wit")),
-];
+/// The world of everything that a plugin of any role may import.
+const CAPABILITIES: &str = "capabilities";
 
 /// Why a component does not fit.
 #[derive(Debug, thiserror::Error)]
@@ -52,25 +32,17 @@ pub enum WitError {
 
 /// Succeeds if every import has the form of its interface.
 pub fn check_imports(component: &[u8], imports: &[String]) -> Result<(), WitError> {
-    check(component, wasi_version(imports.iter())?, "")
+    check(component, wasi_version(imports.iter())?, CAPABILITIES)
 }
 
 /// The world of that role, with everything that its plugin may import.
 pub fn role_world(role: Role) -> Result<(Resolve, WorldId), WitError> {
-    world(WASI, &export_of(role, WASI))
-}
-
-fn export_of(role: Role, wasi: &str) -> String {
-    match role {
-        Role::Service => format!("export wasi:http/incoming-handler@{wasi};"),
-        other => format!("export orch:{0}/{0}@0.1.0;", other.as_str()),
-    }
+    world(WASI, role.as_str())
 }
 
 /// Succeeds if the component fits the world of that role.
 pub fn check_role(component: &[u8], role: Role, facts: &Facts) -> Result<(), WitError> {
-    let version = wasi_version(facts.imports.iter().chain(&facts.exports))?;
-    check(component, version, &export_of(role, version))
+    check(component, wasi_version(facts.imports.iter().chain(&facts.exports))?, role.as_str())
 }
 
 /// Succeeds if `new` exports everything that `old` does, in the same form, whatever the versions of interfaces are.
@@ -120,32 +92,37 @@ fn decode(component: &[u8]) -> Result<(Resolve, WorldId), WitError> {
     }
 }
 
-fn check(component: &[u8], wasi: &str, export: &str) -> Result<(), WitError> {
-    let (resolve, world) = world(wasi, export)?;
+fn check(component: &[u8], wasi: &str, base: &str) -> Result<(), WitError> {
+    let (resolve, world) = world(wasi, base)?;
     wit_component::targets(&resolve, world, component)
         .map_err(|error| WitError::Shape { message: last_line(&error) })
 }
 
-/// Everything that a plugin may import, and that export.
-fn world(wasi: &str, export: &str) -> Result<(Resolve, WorldId), WitError> {
-    let broken = |error: anyhow::Error| WitError::Embedded { message: format!("{error:#}") };
-    let mut resolve = Resolve::default();
-    for (name, text) in PACKAGES {
-        resolve.push_source(name, &text.replace(WASI, wasi)).map_err(broken)?;
-    }
-    let text = format!(
+/// The world of that name in the embedded text, and all of WASI that a plugin of any role may import.
+fn world(wasi: &str, base: &str) -> Result<(Resolve, WorldId), WitError> {
+    let target = format!(
         "package orch:certification;
          world target {{
-           include orch:worlds/capabilities@0.1.0;
+           include orch:worlds/{base}@0.1.0;
            import wasi:io/poll@{wasi};
            import wasi:io/error@{wasi};
            import wasi:io/streams@{wasi};
            import wasi:http/types@{wasi};
-           {export}
          }}"
     );
-    let package = resolve.push_source("target.wit", &text).map_err(broken)?;
-    let world = resolve.select_world(&[package], Some("target")).map_err(broken)?;
+    let parse = |name: &str, text: &str| {
+        UnresolvedPackageGroup::parse(name, text)
+            .map_err(|(sources, error)| WitError::Embedded { message: error.render(&sources) })
+    };
+    let texts = carried::WIT.iter().filter(|(path, _)| path.ends_with(".wit"));
+    let packages: Result<_, _> = texts.map(|(path, text)| parse(path, &text.replace(WASI, wasi))).collect();
+    let mut resolve = Resolve::default();
+    let broken = |message| WitError::Embedded { message };
+    let target = resolve
+        .push_groups(parse("target.wit", &target)?, packages?)
+        .map_err(|error| broken(error.to_string()))?;
+    let world =
+        resolve.select_world(&[target], Some("target")).map_err(|error| broken(format!("{error:#}")))?;
     Ok((resolve, world))
 }
 
@@ -170,13 +147,15 @@ fn last_line(error: &anyhow::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn every_role_has_a_world_in_every_version_of_wasi_that_hosts_take() {
         for patch in 1..=orch_trust::interfaces::WASI_PATCH_MAX {
             let version = format!("0.2.{patch}");
-            world(&version, &export_of(Role::Service, &version)).unwrap();
+            world(&version, Role::Service.as_str()).unwrap();
         }
         for role in Role::ALL {
             role_world(role).unwrap();
@@ -185,12 +164,10 @@ mod tests {
 
     #[test]
     fn every_version_of_the_interfaces_is_known() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/worlds");
-        let versions = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
-        let mut versions: Vec<Version> =
-            versions.map(|name| Version::parse(name.to_str().unwrap()).unwrap()).collect();
-        versions.sort();
-        assert_eq!(versions, HOST_VERSIONS);
+        let (resolve, _) = role_world(Role::Executor).unwrap();
+        let ours = resolve.package_names.keys().filter(|name| name.namespace == "orch");
+        let versions: BTreeSet<Version> = ours.filter_map(|name| name.version.clone()).collect();
+        assert!(versions.iter().eq(&HOST_VERSIONS), "{versions:?}");
     }
 
     #[test]

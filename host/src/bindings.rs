@@ -8,27 +8,7 @@
 mod capabilities {
     wasmtime::component::bindgen!({
         world: "orch:worlds/capabilities@0.1.0",
-        path: [
-            "../wit/types/0.1.0",
-            "../wit/log/0.1.0",
-            "../wit/settings/0.1.0",
-            "../wit/kv/0.1.0",
-            "../wit/tasks/0.1.0",
-            "../wit/files/0.1.0",
-            "../wit/process/0.1.0",
-            "../wit/findings/0.1.0",
-            "../wit/metrics/0.1.0",
-            "../wit/planner/0.1.0",
-            "../wit/executor/0.1.0",
-            "../wit/reflector/0.1.0",
-            "../wit/auditor/0.1.0",
-            "../wit/verifier/0.1.0",
-            "../wit/wasi/io/0.2.12",
-            "../wit/wasi/clocks/0.2.12",
-            "../wit/wasi/random/0.2.12",
-            "../wit/wasi/http/0.2.12",
-            "../wit/worlds/0.1.0",
-        ],
+        path: "../wit",
         imports: { default: async | trappable },
         with: {
             "orch:kv/kv.bucket": crate::capability::kv::Bucket,
@@ -37,54 +17,25 @@ mod capabilities {
     });
 }
 
-pub use capabilities::orch::{files, findings, kv, log, metrics, process, settings, tasks, types};
+pub use capabilities::orch::*;
 
-/// Exports of a planner.
-pub mod planner {
-    wasmtime::component::bindgen!({
-        inline: "package orch:host-planner; world planner { export orch:planner/planner@0.1.0; }",
-        path: ["../wit/types/0.1.0", "../wit/planner/0.1.0"],
-        exports: { default: async },
-        with: { "orch:types/types": crate::bindings::types::types },
-    });
+/// Exports of a role; the world that holds them is written out, since the macro takes nothing but literals.
+macro_rules! exports {
+    ($role:ident, $world:literal) => {
+        #[doc = concat!("Exports of the role `", stringify!($role), "`.")]
+        pub mod $role {
+            wasmtime::component::bindgen!({
+                inline: $world,
+                path: "../wit",
+                exports: { default: async },
+                with: { "orch:types/types": crate::bindings::types::types },
+            });
+        }
+    };
 }
 
-/// Exports of an executor.
-pub mod executor {
-    wasmtime::component::bindgen!({
-        inline: "package orch:host-executor; world executor { export orch:executor/executor@0.1.0; }",
-        path: ["../wit/types/0.1.0", "../wit/executor/0.1.0"],
-        exports: { default: async },
-        with: { "orch:types/types": crate::bindings::types::types },
-    });
-}
-
-/// Exports of a reflector.
-pub mod reflector {
-    wasmtime::component::bindgen!({
-        inline: "package orch:host-reflector; world reflector { export orch:reflector/reflector@0.1.0; }",
-        path: ["../wit/types/0.1.0", "../wit/reflector/0.1.0"],
-        exports: { default: async },
-        with: { "orch:types/types": crate::bindings::types::types },
-    });
-}
-
-/// Exports of an auditor.
-pub mod auditor {
-    wasmtime::component::bindgen!({
-        inline: "package orch:host-auditor; world auditor { export orch:auditor/auditor@0.1.0; }",
-        path: ["../wit/types/0.1.0", "../wit/auditor/0.1.0"],
-        exports: { default: async },
-        with: { "orch:types/types": crate::bindings::types::types },
-    });
-}
-
-/// Exports of a verifier.
-pub mod verifier {
-    wasmtime::component::bindgen!({
-        inline: "package orch:host-verifier; world verifier { export orch:verifier/verifier@0.1.0; }",
-        path: ["../wit/types/0.1.0", "../wit/verifier/0.1.0"],
-        exports: { default: async },
-        with: { "orch:types/types": crate::bindings::types::types },
-    });
-}
+exports!(planner, "package orch:host; world planner { export orch:planner/planner@0.1.0; }");
+exports!(executor, "package orch:host; world executor { export orch:executor/executor@0.1.0; }");
+exports!(reflector, "package orch:host; world reflector { export orch:reflector/reflector@0.1.0; }");
+exports!(auditor, "package orch:host; world auditor { export orch:auditor/auditor@0.1.0; }");
+exports!(verifier, "package orch:host; world verifier { export orch:verifier/verifier@0.1.0; }");

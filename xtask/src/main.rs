@@ -56,7 +56,7 @@ enum Command {
     Tidy,
     /// Build and certify the reference plugins for the tests, into target/test-packages
     Packages,
-    /// Write the guest's bindings again, after a change of wit/
+    /// Write worlds, guest bindings and lists of carried files again, after a change of wit/, sdk/src/ or sdk/templates/
     Bindings {
         /// Only say whether they are current
         #[arg(long)]

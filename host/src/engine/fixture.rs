@@ -11,29 +11,6 @@ use serde_json::{Value, json};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// In dependency order.
-const PACKAGES: [&str; 19] = [
-    "types/0.1.0",
-    "log/0.1.0",
-    "settings/0.1.0",
-    "kv/0.1.0",
-    "tasks/0.1.0",
-    "files/0.1.0",
-    "process/0.1.0",
-    "findings/0.1.0",
-    "metrics/0.1.0",
-    "planner/0.1.0",
-    "executor/0.1.0",
-    "reflector/0.1.0",
-    "auditor/0.1.0",
-    "verifier/0.1.0",
-    "wasi/io/0.2.12",
-    "wasi/clocks/0.2.12",
-    "wasi/random/0.2.12",
-    "wasi/http/0.2.12",
-    "worlds/0.1.0",
-];
-
 /// Memory, an allocator that never frees, and what `body` adds.
 pub(crate) fn module(imports: &str, body: &str) -> String {
     format!(
@@ -59,13 +36,12 @@ pub(crate) fn executor(imports: &str, execute: &str) -> String {
     )
 }
 
-/// The component of a core module for a world of `wit/worlds`.
+/// The component of a core module for a world of `wit/worlds.wit`.
 pub(crate) fn component(world: &str, core: &str) -> Vec<u8> {
     let wit = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../wit");
     let mut resolve = Resolve::default();
-    let packages: Vec<_> =
-        PACKAGES.iter().map(|package| resolve.push_path(wit.join(package)).unwrap().0).collect();
-    let world = resolve.select_world(&packages, Some(&format!("orch:worlds/{world}@0.1.0"))).unwrap();
+    let (worlds, _) = resolve.push_dir(wit).unwrap();
+    let world = resolve.select_world(&[worlds], Some(world)).unwrap();
     let mut module = wat::parse_str(core).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()

@@ -5,6 +5,7 @@
 //! Not here: what a package may be (`orch-trust`), whether it is any good (`orch-certify`).
 
 pub mod build;
+pub mod carried;
 pub mod case;
 pub mod component;
 pub mod dependencies;

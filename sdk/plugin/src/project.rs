@@ -2,7 +2,7 @@
 //!
 //! In -> out: id and role -> a folder with sources, manifest, SDK and interfaces.
 //! Invariant: builds and can be certified without an edit; never writes into a folder that has anything in it.
-//! Not here: the files' texts (`template.rs`).
+//! Not here: the files' texts (`template.rs`, `carried.rs`).
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use orch_trust::manifest::Role;
 use orch_trust::name::{PluginId, PluginIdText};
 
-use crate::template;
+use crate::{carried, template};
 
 /// The namespace of a plugin whose author names none: the one of `PLUGIN_SIGNING_KEY`.
 const NAMESPACE: &str = "local";
@@ -99,13 +99,15 @@ pub fn create(id: &PluginId, role: Role, folder: Option<&Path>) -> Result<PathBu
         let text = text.replace("{{role}}", role.as_str()).replace("{{namespace}}", id.namespace());
         text.replace("{{edit}}", template::edit(role))
     };
-    for (path, text) in template::PROJECT.iter().chain(template::role(role)) {
+    for (path, text) in template::PROJECT.iter().chain(carried::role(role)) {
         write(&folder.join(path), &fill(text))?;
     }
-    for (under, files) in [("orch/sdk", template::SDK), ("orch/wit", template::WIT)] {
-        for (path, text) in files {
-            write(&folder.join(under).join(path), text)?;
-        }
+    let (sdk, wit) = (folder.join("orch/sdk"), folder.join("orch/wit"));
+    for (path, text) in carried::SDK.iter().chain([&template::SDK_MANIFEST]) {
+        write(&sdk.join(path), text)?;
+    }
+    for (path, text) in carried::WIT {
+        write(&wit.join(path), text)?;
     }
     Ok(folder)
 }
@@ -146,7 +148,7 @@ mod tests {
             for file in ["Cargo.toml", "README.md", "src/lib.rs"] {
                 assert!(!fs::read_to_string(path.join(file)).unwrap().contains("{{"), "{file} of {role:?}");
             }
-            assert!(path.join("orch/wit/worlds/0.1.0/worlds.wit").is_file());
+            assert!(path.join("orch/wit/worlds.wit").is_file());
             let again = create(&id("acme/hello").unwrap(), role, Some(&path));
             assert!(matches!(again, Err(ProjectError::NotEmpty { .. })));
         }

@@ -1,0 +1,114 @@
+//! Files that new projects get, by their paths there.
+//!
+//! In -> out: [`Role`] -> texts of files.
+//! Invariant: written by `cargo xtask bindings`, never by hand: every file of these folders, as this program was built
+//! with it.
+//! Not here: the files of every project, and what is said of a role in them (`template.rs`).
+
+use orch_trust::manifest::Role;
+
+use crate::template::Embedded;
+
+macro_rules! files {
+    ($folder:literal: $($path:literal,)+) => {
+        &[$(($path, include_str!(concat!("../../../", $folder, "/", $path))),)+]
+    };
+}
+
+/// The SDK's sources, to be written into `orch/sdk`.
+pub const SDK: &[Embedded] = files!("sdk":
+    "src/bindings.rs",
+    "src/bindings/auditor.rs",
+    "src/bindings/capabilities.rs",
+    "src/bindings/executor.rs",
+    "src/bindings/planner.rs",
+    "src/bindings/reflector.rs",
+    "src/bindings/service.rs",
+    "src/bindings/verifier.rs",
+    "src/clocks.rs",
+    "src/error.rs",
+    "src/export.rs",
+    "src/failure.rs",
+    "src/files.rs",
+    "src/findings.rs",
+    "src/http.rs",
+    "src/kv.rs",
+    "src/lib.rs",
+    "src/log.rs",
+    "src/metrics.rs",
+    "src/panic.rs",
+    "src/process.rs",
+    "src/random.rs",
+    "src/role.rs",
+    "src/role/auditor.rs",
+    "src/role/executor.rs",
+    "src/role/planner.rs",
+    "src/role/reflector.rs",
+    "src/role/service.rs",
+    "src/role/verifier.rs",
+    "src/settings.rs",
+    "src/tasks.rs",
+);
+
+/// The interfaces, to be written into `orch/wit`.
+pub const WIT: &[Embedded] = files!("wit":
+    "LICENSE-wasi",
+    "README.md",
+    "deps/auditor@0.1.0/auditor.wit",
+    "deps/executor@0.1.0/executor.wit",
+    "deps/files@0.1.0/files.wit",
+    "deps/findings@0.1.0/findings.wit",
+    "deps/kv@0.1.0/kv.wit",
+    "deps/log@0.1.0/log.wit",
+    "deps/metrics@0.1.0/metrics.wit",
+    "deps/planner@0.1.0/planner.wit",
+    "deps/process@0.1.0/process.wit",
+    "deps/reflector@0.1.0/reflector.wit",
+    "deps/settings@0.1.0/settings.wit",
+    "deps/tasks@0.1.0/tasks.wit",
+    "deps/types@0.1.0/types.wit",
+    "deps/verifier@0.1.0/verifier.wit",
+    "deps/wasi-clocks@0.2.12/clocks.wit",
+    "deps/wasi-http@0.2.12/http.wit",
+    "deps/wasi-io@0.2.12/io.wit",
+    "deps/wasi-random@0.2.12/random.wit",
+    "worlds.wit",
+);
+
+/// Files of one role, with `{{name}}` and `{{id}}` to be filled in.
+pub fn role(role: Role) -> &'static [Embedded] {
+    match role {
+        Role::Planner => files!("sdk/templates/planner":
+            "cases/priority.json",
+            "plugin.json",
+            "src/lib.rs",
+        ),
+        Role::Executor => files!("sdk/templates/executor":
+            "cases/greets.json",
+            "plugin.json",
+            "src/lib.rs",
+        ),
+        Role::Reflector => files!("sdk/templates/reflector":
+            "cases/todo.json",
+            "plugin.json",
+            "src/lib.rs",
+        ),
+        Role::Auditor => files!("sdk/templates/auditor":
+            "cases/failed-task.json",
+            "cases/lines.json",
+            "plugin.json",
+            "src/lib.rs",
+        ),
+        Role::Verifier => files!("sdk/templates/verifier":
+            "cases/unfinished-merge.json",
+            "plugin.json",
+            "src/lib.rs",
+        ),
+        Role::Service => files!("sdk/templates/service":
+            "cases/elsewhere.json",
+            "cases/root.json",
+            "plugin.json",
+            "src/lib.rs",
+        ),
+    }
+}
