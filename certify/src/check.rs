@@ -38,6 +38,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use orch_host::engine::FEATURES;
+use orch_host::manifest_schema;
 use orch_host::package::{self, PackageError};
 use orch_trust::authority::Level;
 use orch_trust::certificate::{CheckResult, CheckStatus, Measured, SelfCheck, Tool};
@@ -185,7 +186,7 @@ impl Beside {
 /// What the static checks look at.
 pub struct Subject<'a> {
     pub package: &'a PackageBytes,
-    pub manifest: Result<Manifest, Refusal>,
+    pub manifest: Result<&'a Manifest, Refusal>,
     pub facts: Result<Facts, Refusal>,
     pub beside: &'a Beside,
     validity: OnceCell<Result<(), String>>,
@@ -194,7 +195,7 @@ pub struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     pub fn new(package: &'a PackageBytes, beside: &'a Beside) -> Self {
-        let manifest = Manifest::parse(package.manifest());
+        let manifest = manifest_schema::read(package);
         let facts = Facts::derive(&package.component());
         Self { package, manifest, facts, beside, validity: OnceCell::new(), previous: OnceCell::new() }
     }

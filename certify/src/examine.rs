@@ -13,7 +13,6 @@ use orch_trust::certificate::{
     CheckResult, CheckStatus, Measured, RequiredCheck, SelfCheck, Shortfall, required_checks,
 };
 use orch_trust::inputs::Inputs;
-use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
 
 use crate::check::{Group, skipped};
@@ -105,7 +104,7 @@ pub fn examine_telling(
     sandbox: &Sandbox,
     tell: &dyn Fn(&CheckResult),
 ) -> Result<Examination, CertifyError> {
-    let roles = Manifest::parse(package.manifest()).map(|manifest| manifest.roles).unwrap_or_default();
+    let roles = package.parse_manifest().map(|manifest| manifest.roles.clone()).unwrap_or_default();
     let required = required_checks(level, &roles);
     let (mut results, mut measured, mut self_check) = (Vec::new(), Measured::default(), None);
     let mut inputs = Inputs::default();

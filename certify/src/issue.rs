@@ -12,7 +12,6 @@ use orch_trust::digest::Sha256Digest;
 use orch_trust::facts::Facts;
 use orch_trust::inputs::{AdvisoryDb, Inputs};
 use orch_trust::key::Signer;
-use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
 use orch_trust::time::UnixSeconds;
 
@@ -49,11 +48,11 @@ pub fn assemble(
         let (check, found) = ("self-check".to_owned(), "without its count".to_owned());
         return Err(CertifyError::StatementCheck { check, found });
     };
-    let manifest = Manifest::parse(package.manifest()).map_err(CertifyError::Refused)?;
+    let manifest = package.parse_manifest().map_err(CertifyError::Refused)?;
     let facts = Facts::derive(&package.component()).map_err(CertifyError::Refused)?;
     let mut certificate = Certificate {
-        id: manifest.id,
-        version: manifest.version,
+        id: manifest.id.clone(),
+        version: manifest.version.clone(),
         level: examination.level,
         certifier: tool(),
         environment: Environment {
@@ -100,9 +99,9 @@ pub fn still_valid(
     database: Option<&AdvisoryDb>,
     now: UnixSeconds,
 ) -> Option<Certificate> {
-    let manifest = Manifest::parse(package.manifest()).ok()?;
+    let manifest = package.parse_manifest().ok()?;
     let own = Certifier::new(signer.public(), String::new(), level);
-    let sound = certificate::verify(package, &manifest, &[own], now).ok()?;
+    let sound = certificate::verify(package, manifest, &[own], now).ok()?;
     let found = sound.into_iter().next()?.certificate;
     let same = found.level == level
         && found.certifier == tool()

@@ -53,8 +53,8 @@ pub fn certifiers(
 ) -> Result<Vec<Certifier>, Refusal> {
     let mut certifiers = rules.certifiers().to_vec();
     if let Some(anchor) = &rules.anchor {
-        let manifest = Manifest::parse(package.manifest())?;
-        certifiers.extend(delegation::verify(package, &manifest, Some(anchor.root()), now)?.certifiers);
+        let manifest = package.parse_manifest()?;
+        certifiers.extend(delegation::verify(package, manifest, Some(anchor.root()), now)?.certifiers);
     }
     Ok(certifiers)
 }
@@ -69,13 +69,13 @@ pub fn recheck(
     now: UnixSeconds,
     run_static: &dyn Fn(Group) -> Vec<CheckResult>,
 ) -> Result<Vec<Recheck>, Refusal> {
-    let manifest = Manifest::parse(package.manifest())?;
-    package.check_integrity(&manifest)?;
+    let manifest = package.parse_manifest()?;
+    package.check_integrity(manifest)?;
     let facts = Facts::derive(&package.component())?;
     let today: Vec<CheckResult> = STATIC.into_iter().flat_map(run_static).collect();
     let mut found = Vec::new();
     for (file, bytes) in package.certificates() {
-        let (certifier, certificate) = read(package, &manifest, certifiers, file, bytes)?;
+        let (certifier, certificate) = read(package, manifest, certifiers, file, bytes)?;
         let mut differences = Vec::new();
         of_tools(&certificate, &mut differences);
         of_time(&certificate, certifiers, certifier, now, &mut differences);
@@ -83,7 +83,7 @@ pub fn recheck(
         if let Some(fact) = facts.difference(&certificate.facts) {
             differences.push(differs("facts-differ", format!("`{fact}` is derived otherwise today"), true));
         }
-        of_checks(&certificate, &manifest, &today, &mut differences);
+        of_checks(&certificate, manifest, &today, &mut differences);
         found.push(Recheck { file: file.to_owned(), certifier, certificate, differences });
     }
     match found.is_empty() {

@@ -12,7 +12,6 @@ use orch_host::regular_file::{self, Links, ReadError};
 use orch_trust::certificate::{Certificate, SelfCheck, required_checks};
 use orch_trust::dsse::{Predicate, Statement};
 use orch_trust::facts::Facts;
-use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
 use orch_trust::strict_json;
 use orch_trust::time::UnixSeconds;
@@ -68,8 +67,8 @@ pub fn check(
     let Statement { subject, predicate: mut certificate, .. } = statement;
     // 1. Of exactly these files, for this plugin.
     package.check_subjects(&subject).map_err(|file| CertifyError::StatementOtherSubject { file })?;
-    let manifest = Manifest::parse(package.manifest()).map_err(CertifyError::Refused)?;
-    package.check_integrity(&manifest).map_err(CertifyError::Refused)?;
+    let manifest = package.parse_manifest().map_err(CertifyError::Refused)?;
+    package.check_integrity(manifest).map_err(CertifyError::Refused)?;
     if certificate.id != manifest.id || certificate.version != manifest.version {
         return Err(CertifyError::StatementOtherPlugin {
             stated: format!("{} {}", certificate.id, certificate.version),
@@ -85,9 +84,9 @@ pub fn check(
         return Err(CertifyError::StatementFacts { fact });
     }
     let fits = facts
-        .check_imports(&manifest)
+        .check_imports(manifest)
         .and_then(|()| facts.check_exports(&manifest.roles))
-        .and_then(|()| facts.check_memory(&manifest));
+        .and_then(|()| facts.check_memory(manifest));
     fits.map_err(CertifyError::Refused)?;
     // 4. Every check of the level, once, passed.
     if let Some(Unmet { check, found }) =

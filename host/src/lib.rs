@@ -18,6 +18,7 @@ pub mod drive;
 pub mod engine;
 pub mod exit;
 pub mod interrupt;
+pub mod manifest_schema;
 pub mod package;
 pub mod place;
 pub mod plugins;

@@ -16,7 +16,7 @@ use orch_trust::certificate::{CERTIFIED_DAYS, LOCAL_DAYS};
 use orch_trust::evidence::{Admitted, Compilable, Trust};
 use orch_trust::freshness::Verdict as Freshness;
 use orch_trust::lock::Lock;
-use orch_trust::manifest::{Manifest, Role};
+use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
 use orch_trust::time::UnixSeconds;
@@ -163,7 +163,7 @@ pub fn choose<'a>(found: &'a [Found], id: &PluginId, rules: &Rules) -> Option<&'
 /// Reads a package and checks that it is the one that its folder says.
 pub fn read(found: &Found) -> Result<PackageBytes, PackageError> {
     let package = package::read(&found.folder)?;
-    let manifest = Manifest::parse(package.manifest())?;
+    let manifest = package.parse_manifest()?;
     let (expected, is) =
         (format!("{} {}", found.id, found.version), format!("{} {}", manifest.id, manifest.version));
     match expected == is {

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use orch_tests::defect::{self, GOOD, Place, Recipe, folders, make};
+use orch_tests::manifest_readers::agreed;
 use orch_tests::{Workspace, binary, copy, err, out, packages, root};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::refusal::Refusal;
@@ -126,6 +127,10 @@ fn refused(folder: &str, recipe: &str) {
     let recipe = Recipe::parse(folder, recipe).unwrap_or_else(|error| panic!("{error}"));
     let bench = Bench::new();
     let package = make(&recipe, &bench.place);
+    let manifest = package.join("manifest.json");
+    if manifest.is_file() {
+        agreed(&std::fs::read(manifest).unwrap());
+    }
     expect("run", &bench.run(), recipe.exit, &recipe.code);
     match recipe.by_the_engine {
         false => assert_eq!(bench.compiled(), Vec::<String>::new(), "something was compiled"),

@@ -187,22 +187,22 @@ impl Walk {
     fn run(&mut self, package: &PackageBytes, rules: &Rules, now: UnixSeconds) -> Result<Admitted, Refusal> {
         let anchor = rules.anchor.as_deref();
         // 1. What it says of itself.
-        let manifest = Manifest::parse(package.manifest())?;
+        let manifest = package.parse_manifest()?;
         self.manifest = Some(manifest.clone());
         // 2. The bytes are the bytes the manifest names, and no others are there.
         self.begin(Step::Files);
-        package.check_integrity(&manifest)?;
+        package.check_integrity(manifest)?;
         // 3. Publishers of this namespace vouch for exactly these files, keys of one job among them.
         self.begin(Step::Release);
-        let delegated = delegation::verify(package, &manifest, anchor.map(Anchor::root), now)?;
+        let delegated = delegation::verify(package, manifest, anchor.map(Anchor::root), now)?;
         let publishers = [rules.publishers(), &delegated.publishers].concat();
-        let released = release::verify(package, &manifest, &publishers, now)?;
+        let released = release::verify(package, manifest, &publishers, now)?;
         let Released { publisher, signers, release } = &released;
         self.publisher = Some((publisher.owner.clone(), publisher.key.id()));
         // 4. Enough certifiers ran our required checks on exactly these files.
         self.begin(Step::Certificate);
         let certifiers = [rules.certifiers(), &delegated.certifiers].concat();
-        let mut certificates = certificate::verify(package, &manifest, &certifiers, now)?;
+        let mut certificates = certificate::verify(package, manifest, &certifiers, now)?;
         for one in &mut certificates {
             one.certificate.check_source(release)?;
             one.delegated_by = delegated.issuers(one.key.id());
@@ -215,7 +215,7 @@ impl Walk {
         self.valid_until = Some(agreed.valid_until);
         // 5. The facts still hold, derived again from the bytes, and fit the manifest.
         self.begin(Step::Facts);
-        let facts = Facts::fitting(package, &manifest)?;
+        let facts = Facts::fitting(package, manifest)?;
         if let Some(fact) = facts.difference(&agreed.certificate.facts) {
             return Err(Refusal::FactsDisagree { fact });
         }
@@ -224,7 +224,7 @@ impl Walk {
         self.freshness = anchor.map(|anchor| anchor.check(now)).transpose()?;
         let issuers = vouching.iter().flat_map(|key| delegated.issuers(*key)).map(|issuer| issuer.key);
         let behind: Vec<KeyId> = issuers.chain(vouching.iter().copied()).collect();
-        check_denied(package, &manifest, &behind, rules)?;
+        check_denied(package, manifest, &behind, rules)?;
         let by_release = |key: &KeyId| [Signature { key: *key, at: release.issued_at }];
         let release_keys =
             signers.iter().flat_map(|key| by_release(key).into_iter().chain(delegated.issuers(*key)));
@@ -242,20 +242,20 @@ impl Walk {
         let weighed = standing.weigh(anchor.map(Anchor::revocations))?;
         self.valid_until = Some(weighed.valid_until);
         self.notes = weighed.notes;
-        rules.lock.check(&manifest, package)?;
+        rules.lock.check(manifest, package)?;
         if let Some(anchor) = anchor.filter(|_| !rules.lock.plugins.contains_key(&manifest.id)) {
             anchor.state().check_release(release, package.manifest_digest())?;
         }
         // 7. The operator allows what is asked.
         self.begin(Step::Grant);
-        let grant = grant(&manifest, publisher.max_permissions.as_ref(), rules)?;
+        let grant = grant(manifest, publisher.max_permissions.as_ref(), rules)?;
         self.passed.push(Step::Grant);
         let trust = match weighed.level {
             Level::Certified => Trust::Certified,
             Level::Local => Trust::CertifiedLocal,
         };
         let known = (self.freshness, self.notes.clone());
-        Ok(Admitted::new(package, manifest, facts, grant, trust, standing, known))
+        Ok(Admitted::new(package, manifest.clone(), facts, grant, trust, standing, known))
     }
 }
 
@@ -276,13 +276,13 @@ fn grant(manifest: &Manifest, maximum: Option<&Permissions>, rules: &Rules) -> R
 /// Those of [`admit`] but for release and certificate.
 #[cfg(feature = "dangerous")]
 pub fn admit_dangerous_unsigned(package: &PackageBytes, rules: &Rules) -> Result<Unsigned, Refusal> {
-    let manifest = Manifest::parse(package.manifest())?;
-    package.check_integrity(&manifest)?;
-    let facts = Facts::fitting(package, &manifest)?;
-    check_denied(package, &manifest, &[], rules)?;
-    rules.lock.check(&manifest, package)?;
-    let grant = grant(&manifest, None, rules)?;
-    Ok(Unsigned::new(package, manifest, facts, grant))
+    let manifest = package.parse_manifest()?;
+    package.check_integrity(manifest)?;
+    let facts = Facts::fitting(package, manifest)?;
+    check_denied(package, manifest, &[], rules)?;
+    rules.lock.check(manifest, package)?;
+    let grant = grant(manifest, None, rules)?;
+    Ok(Unsigned::new(package, manifest.clone(), facts, grant))
 }
 
 fn check_denied(

@@ -163,7 +163,7 @@ pub struct Candidate(Parts);
 impl Candidate {
     /// Manifest, files and facts hold; signatures are not asked for.
     pub fn examine(package: &PackageBytes) -> Result<Self, Refusal> {
-        let manifest = Manifest::parse(package.manifest())?;
+        let manifest = package.parse_manifest()?.clone();
         package.check_integrity(&manifest)?;
         let facts = Facts::fitting(package, &manifest)?;
         let grant = Grant::of_candidate(&manifest.permissions);

@@ -2,11 +2,11 @@
 //!
 //! In -> out: files by name -> [`PackageBytes`].
 //! Limits: 64 MiB for the component, 4 MiB for the SBOM, 1 MiB for every other file, 16 certificates, 16 delegations.
-//! Invariant: fixed names and nothing else; what was hashed here is what is compiled later.
+//! Invariant: fixed names and nothing else; what was hashed here is what is compiled later; a manifest is parsed once.
 //! Not here: reading folders (`orch-host`'s `package.rs`).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::digest::Sha256Digest;
 use crate::dsse::{Subject, SubjectDigest};
@@ -46,6 +46,8 @@ fn is_in(folder: &str, name: &str) -> bool {
 #[derive(Clone)]
 pub struct PackageBytes {
     files: BTreeMap<String, (Arc<[u8]>, Sha256Digest)>,
+    /// Of these bytes, which never change; empty until it is wanted.
+    parsed: OnceLock<Manifest>,
 }
 
 impl PackageBytes {
@@ -72,7 +74,7 @@ impl PackageBytes {
                 return Err(Refusal::PackageFile { file: format!("{folder} (more than {ENVELOPES_MAX})") });
             }
         }
-        Ok(Self { files: hashed })
+        Ok(Self { files: hashed, parsed: OnceLock::new() })
     }
 
     fn bytes(&self, name: &str) -> Option<&[u8]> {
@@ -81,6 +83,18 @@ impl PackageBytes {
 
     pub fn manifest(&self) -> &[u8] {
         self.bytes(MANIFEST).unwrap_or_default()
+    }
+
+    /// What the manifest says: parsed when it is first wanted.
+    ///
+    /// # Errors
+    /// Those of [`Manifest::parse`], each time.
+    pub fn parse_manifest(&self) -> Result<&Manifest, Refusal> {
+        if let Some(manifest) = self.parsed.get() {
+            return Ok(manifest);
+        }
+        let manifest = Manifest::parse(self.manifest())?;
+        Ok(self.parsed.get_or_init(|| manifest))
     }
 
     /// The component, shared.

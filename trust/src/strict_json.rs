@@ -12,6 +12,7 @@ use std::fmt;
 
 use objects::Objects;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde_path_to_error::{Path, Segment, Track};
 
 const DEPTH_MAX: u32 = 32;
 
@@ -30,6 +31,12 @@ pub enum JsonError {
     Number { found: String },
     #[error("line {line}, column {column}: {message}")]
     Malformed { line: usize, column: usize, message: String },
+    /// JSON, and not of the wanted type; `pointer` (RFC 6901) says where.
+    #[error("line {line}, column {column}: {message}")]
+    OtherType { pointer: String, line: usize, column: usize, message: String },
+    /// Of the wanted type, and the text there is not of its own grammar.
+    #[error("at `{pointer}`: {message}")]
+    Meaning { pointer: String, message: String },
 }
 
 /// The value, or why the bytes are not one.
@@ -44,7 +51,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
     match (walked, fault) {
         (_, Some(fault)) => Err(fault),
         (Err(error), None) => Err(malformed(&error)),
-        (Ok(()), None) => read(text).map_err(|error| malformed(&error)),
+        (Ok(()), None) => read(text).map_err(|(path, error)| {
+            let (line, column, message) = placed(&error);
+            JsonError::OtherType { pointer: pointer(&path), line, column, message }
+        }),
     }
 }
 
@@ -56,20 +66,41 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
 pub fn parse_foreign<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     // What is passed over is text too.
     let text = std::str::from_utf8(bytes).map_err(serde_json::Error::custom)?;
-    read(text)
-}
-
-fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let value = T::deserialize(Objects(&mut reader))?;
     reader.end()?;
     Ok(value)
 }
 
+/// The value of a text that has been walked; else where it is of another type.
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, (Path, serde_json::Error)> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let mut track = Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(Objects(&mut reader), &mut track);
+    T::deserialize(tracked).map_err(|error| (track.path(), error))
+}
+
+/// The path as a JSON pointer (RFC 6901).
+fn pointer(path: &Path) -> String {
+    let escape = |key: &str| format!("/{}", key.replace('~', "~0").replace('/', "~1"));
+    let parts = path.iter().map(|segment| match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key } => escape(key),
+        Segment::Enum { variant } => escape(variant),
+        Segment::Unknown => String::new(),
+    });
+    parts.collect()
+}
+
 fn malformed(error: &serde_json::Error) -> JsonError {
+    let (line, column, message) = placed(error);
+    JsonError::Malformed { line, column, message }
+}
+
+fn placed(error: &serde_json::Error) -> (usize, usize, String) {
     let text = error.to_string();
     let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned();
-    JsonError::Malformed { line: error.line(), column: error.column(), message }
+    (error.line(), error.column(), message)
 }
 
 /// Walks a value without keeping it; the first fault is kept aside, because serde's errors are text.
@@ -219,7 +250,7 @@ mod tests {
     fn refuses(text: &str) {
         serde_json::from_str::<Sample>(text).unwrap();
         let found = parse::<Sample>(text.as_bytes());
-        assert!(matches!(found, Err(JsonError::Malformed { line: 1, .. })), "{text}: {found:?}");
+        assert!(matches!(found, Err(JsonError::OtherType { line: 1, .. })), "{text}: {found:?}");
         parse_foreign::<Sample>(text.as_bytes()).unwrap_err();
     }
 
@@ -283,7 +314,7 @@ mod tests {
             r#"{"choice":1}"#,
             r#"{"choice":["word"]}"#,
         ] {
-            assert!(matches!(parse::<Sample>(wrong.as_bytes()), Err(JsonError::Malformed { .. })), "{wrong}");
+            assert!(matches!(parse::<Sample>(wrong.as_bytes()), Err(JsonError::OtherType { .. })), "{wrong}");
         }
     }
 
@@ -291,6 +322,16 @@ mod tests {
     fn a_fault_of_the_type_says_its_place() {
         let error = parse::<Sample>(b"{\n  \"list\": [[\"a\"]]}").unwrap_err();
         assert_eq!(error.to_string(), "line 2, column 11: invalid type: sequence, expected struct Inner");
+        let place = |text: &str| match parse::<Sample>(text.as_bytes()) {
+            Err(JsonError::OtherType { pointer, .. }) => pointer,
+            other => panic!("{text}: {other:?}"),
+        };
+        assert_eq!(place(r#"{"list":[{"word":"a"},{"word":1}]}"#), "/list/1/word");
+        assert_eq!(place(r#"{"inner":{}}"#), "/inner");
+        assert_eq!(place(r#"{"keyed":{"a/b~c":["a"]}}"#), "/keyed/a~1b~0c");
+        assert_eq!(place(r#"{"other":1}"#), "/other");
+        assert_eq!(place(r#"{"choice":{"holding":{"word":1}}}"#), "/choice/holding/word");
+        assert_eq!(place("[]"), "");
     }
 
     #[test]

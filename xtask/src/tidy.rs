@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 23] = [
+const PARTS: [&str; 24] = [
     "commands",
     "interrupt",
     "session",
@@ -30,6 +30,7 @@ const PARTS: [&str; 23] = [
     "processes",
     "capability",
     "call",
+    "manifest_schema",
     "package",
     "regular_file",
     "whole_file",

@@ -35,15 +35,16 @@ pub(super) fn check(subject: &Subject<'_>) -> CheckResult {
         Ok(before) => before,
         Err(error) => return skipped(ID, &format!("no previous release: {}", error.code())),
     };
-    let read = Manifest::parse(before.manifest())
-        .and_then(|manifest| before.check_integrity(&manifest).map(|()| manifest))
+    let read = before
+        .parse_manifest()
+        .and_then(|manifest| before.check_integrity(manifest).map(|()| manifest))
         .and_then(|manifest| Ok((manifest, Facts::derive(&before.component())?)));
     let (old, old_facts) = match read {
         Ok(read) => read,
         Err(refusal) => return skipped(ID, &format!("previous release does not hold: {}", refusal.code())),
     };
     let looked_at = looked_at + old.roles.len() as u64;
-    let mut refused = succession(manifest, &old);
+    let mut refused = succession(manifest, old);
     if !refused.is_empty() {
         return failed(ID, looked_at, refused);
     }
@@ -54,7 +55,7 @@ pub(super) fn check(subject: &Subject<'_>) -> CheckResult {
             vec!["api-new-series: its version promises nothing to users of the last".into()],
         );
     }
-    refused.extend(lost(manifest, &old));
+    refused.extend(lost(manifest, old));
     if let Err(error) = wit::check_upgrade(&before.component(), &component) {
         refused.push(format!("api-changed: {error}"));
     }

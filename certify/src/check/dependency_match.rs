@@ -13,7 +13,6 @@ use auditable_serde::VersionInfo;
 use orch_plugin::dependencies::Dependencies;
 use orch_plugin::embedded;
 use orch_trust::certificate::CheckResult;
-use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
 use orch_trust::strict_json;
 use rustsec::Lockfile;
@@ -33,7 +32,7 @@ pub(crate) fn check(package: &PackageBytes, source: &Source) -> CheckResult {
     let Ok(bill) = strict_json::parse::<Bill>(package.sbom()) else {
         return skipped(ID, "the bill of materials cannot be read");
     };
-    let Ok(manifest) = Manifest::parse(package.manifest()) else {
+    let Ok(manifest) = package.parse_manifest() else {
         return skipped(ID, "the manifest cannot be read");
     };
     let dependencies = &source.dependencies;

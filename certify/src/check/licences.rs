@@ -6,7 +6,6 @@
 
 use orch_plugin::dependencies::Dependencies;
 use orch_trust::certificate::CheckResult;
-use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
 use spdx::{Expression, ParseMode};
 
@@ -35,7 +34,7 @@ pub const ALLOWED: [&str; 15] = [
 ];
 
 pub(crate) fn check(package: &PackageBytes, source: &Source) -> CheckResult {
-    match Manifest::parse(package.manifest()) {
+    match package.parse_manifest() {
         Ok(manifest) => {
             let findings = judge(&source.dependencies, &manifest.license);
             judged(ID, source.dependencies.packages.len() as u64, findings)

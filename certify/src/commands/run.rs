@@ -27,7 +27,6 @@ use orch_signer::arguments::SignerArguments;
 use orch_trust::authority::Level;
 use orch_trust::certificate::{Certificate, CheckResult};
 use orch_trust::digest::Sha256Digest;
-use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
 use orch_trust::time::UnixSeconds;
 
@@ -198,7 +197,7 @@ fn outside(args: &RunArgs, now: UnixSeconds) -> Result<Outside, Fault> {
 }
 
 fn name_of(package: &PackageBytes) -> String {
-    Manifest::parse(package.manifest()).map_or_else(
+    package.parse_manifest().map_or_else(
         |_| "(no manifest)".to_owned(),
         |manifest| format!("{} {}", manifest.id, manifest.version),
     )

@@ -180,7 +180,7 @@ fn vulnerable(source: &Source, database: &Path) -> Result<CheckResult, RecipeErr
 /// A sound package with a release of that commit, by a key that counts for nobody.
 fn released_as(samples: &Samples, commit: &str) -> Result<PackageBytes, RecipeError> {
     let package = samples.executor()?.seal()?;
-    let Manifest { id, version, .. } = Manifest::parse(package.manifest()).map_err(RecipeError::Package)?;
+    let Manifest { id, version, .. } = package.parse_manifest().map_err(RecipeError::Package)?.clone();
     let source =
         release::Source { uri: "git+https://example.org/sample/known".to_owned(), commit: commit.to_owned() };
     let (channel, start) = ("stable".to_owned(), UnixSeconds(0));

@@ -25,6 +25,7 @@ use crate::config::operator::Operator;
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, Tone, escape, escape_cut};
 use crate::exit::{Exit, Fault, Outcome};
+use crate::manifest_schema;
 use crate::package;
 use crate::place::{self, Place, WorkspaceArgs, is_approval};
 use crate::plugins::{self, Found};
@@ -139,9 +140,18 @@ fn refused(folder: &Path, refusal: Refusal) -> Fault {
 /// Everything of a package but the operator's yes.
 fn check_but_approval(operator: &Operator, folder: &Path, bytes: &PackageBytes) -> Result<Admitted, Fault> {
     let mut rules = rules(operator);
-    let manifest = Manifest::parse(bytes.manifest()).map_err(|refusal| refused(folder, refusal))?;
-    rules.approvals.insert(manifest.id.clone(), approval_of(&manifest));
+    let manifest = manifest_schema::read(bytes).map_err(|refusal| refused(folder, refusal))?;
+    rules.approvals.insert(manifest.id.clone(), approval_of(manifest));
     orch_trust::admission::admit(bytes, &rules, place::now()).map_err(|refusal| refused(folder, refusal))
+}
+
+/// Every step of admission; the schema has the word if the manifest does not match it.
+fn steps_of(bytes: &PackageBytes, operator: &Operator) -> Steps {
+    let steps = explain(bytes, &rules(operator), place::now());
+    match manifest_schema::read(bytes) {
+        Ok(_) => steps,
+        Err(refusal) => Steps { outcome: Err((Step::Manifest, refusal)), ..steps },
+    }
 }
 
 fn approval_of(manifest: &Manifest) -> Approval {
@@ -283,7 +293,7 @@ fn list(operator: &Operator, folders: &[PathBuf], format: Format, console: Conso
 
 fn inspect(operator: &Operator, folder: &Path, format: Format, console: Console) -> Outcome {
     let bytes = package::read(folder)?;
-    let steps = explain(&bytes, &rules(operator), place::now());
+    let steps = steps_of(&bytes, operator);
     match format {
         Format::Text => show_steps(&steps, &bytes, console),
         Format::Json => console.line(&json(&steps, &bytes)),
@@ -297,7 +307,7 @@ fn inspect(operator: &Operator, folder: &Path, format: Format, console: Console)
 /// The steps alone, for a script or a person who knows the package.
 fn verify(operator: &Operator, folder: &Path, format: Format, console: Console) -> Outcome {
     let bytes = package::read(folder)?;
-    let steps = explain(&bytes, &rules(operator), place::now());
+    let steps = steps_of(&bytes, operator);
     let id = steps.manifest.as_ref().map(|manifest| manifest.id.to_string()).unwrap_or_default();
     let warnings = plugins::warnings_of(&steps, &id);
     match format {

@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use orch_host::manifest_schema;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::manifest::Manifest;
 use orch_trust::package::{COMPONENT, MANIFEST, PackageBytes, SBOM};
@@ -127,7 +128,7 @@ pub fn pack(request: &PackRequest<'_>) -> Result<Packed, PackError> {
     // The rules are those of whoever loads it.
     let refused = |source| PackError::Refused { path: authored.clone(), source: Box::new(source) };
     let package = PackageBytes::new(files.clone()).map_err(refused)?;
-    let manifest = Manifest::parse(package.manifest()).map_err(refused)?;
+    let manifest = manifest_schema::read(&package).map_err(refused)?.clone();
     package.check_integrity(&manifest).map_err(refused)?;
     let folder = request.out.join(manifest.id.as_str()).join(manifest.version.to_string());
     write_folder(&folder, &files)?;

@@ -128,7 +128,7 @@ pub(crate) fn release(request: &SignRequest<'_>) -> Result<(PackageBytes, Releas
 pub(crate) fn read_package(folder: &Path) -> Result<(PackageBytes, Manifest), SignError> {
     let refused = |source| SignError::Refused { folder: folder.to_owned(), source: Box::new(source) };
     let package = read_declared(folder).and_then(|files| PackageBytes::new(files).map_err(refused))?;
-    let manifest = Manifest::parse(package.manifest()).map_err(refused)?;
+    let manifest = package.parse_manifest().map_err(refused)?.clone();
     package.check_integrity(&manifest).map_err(refused)?;
     Ok((package, manifest))
 }

@@ -16,6 +16,7 @@ pub struct TasksPermission {
     #[serde(default)]
     pub read: bool,
     /// How many tasks one call may ask for.
+    #[schemars(range(max = u32::MAX))]
     #[serde(default)]
     pub add: u32,
     /// Of which kinds; `*` is every kind (not in manifests).

@@ -1,0 +1,159 @@
+//! The manifest as its schema describes it: which fields, of which types, within which bounds.
+//!
+//! In -> out: bytes of `manifest.json` -> [`Written`]; the schema itself.
+//! Invariant: what is read here is what the schema takes; `tests/tests/manifests.rs` holds both against each other.
+//! A number like `1.0`, an integer to JSON Schema, is refused before, by `strict_json.rs`.
+//! Not here: what no schema can say (`manifest.rs`).
+
+use std::ops::RangeInclusive;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Integrity, Limits, MANIFEST_BYTES_MAX, Role};
+use crate::name::{PluginId, PluginIdText};
+use crate::permission::Permissions;
+use crate::refusal::Refusal;
+use crate::strict_json::{self, JsonError};
+
+pub(super) const SCHEMA: &str = "urn:orch:plugin-manifest:v1";
+const NAME_CHARS: RangeInclusive<usize> = 1..=100;
+const DESCRIPTION_CHARS: RangeInclusive<usize> = 0..=1000;
+const LICENSE_CHARS: RangeInclusive<usize> = 1..=200;
+const ROLES: RangeInclusive<usize> = 1..=6;
+const KINDS: RangeInclusive<usize> = 0..=64;
+const FILES: RangeInclusive<usize> = 2..=32;
+
+/// `manifest.json`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
+    #[schemars(extend("const" = SCHEMA))]
+    pub schema: String,
+    #[schemars(with = "PluginId")]
+    pub id: String,
+    pub version: String,
+    /// For people.
+    #[schemars(length(min = *NAME_CHARS.start(), max = *NAME_CHARS.end()))]
+    pub name: String,
+    #[schemars(length(max = *DESCRIPTION_CHARS.end()))]
+    pub description: String,
+    /// SPDX expression.
+    #[schemars(length(min = *LICENSE_CHARS.start(), max = *LICENSE_CHARS.end()))]
+    pub license: String,
+    #[schemars(length(min = *ROLES.start(), max = *ROLES.end()))]
+    pub roles: Vec<Role>,
+    /// Kinds of task that it executes.
+    #[serde(default)]
+    #[schemars(length(max = *KINDS.end()))]
+    pub kinds: Vec<String>,
+    pub host: HostRange,
+    #[serde(default)]
+    pub permissions: Permissions,
+    pub limits: Limits,
+    pub integrity: Integrity,
+}
+
+/// Which hosts the plugin was made for.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HostRange {
+    /// Versions of the interfaces: `>=0.1.0, <0.2.0`.
+    pub api: String,
+}
+
+impl Written {
+    /// # Errors
+    /// `FileTooLarge`, `ManifestJson`, `ManifestDuplicateKey`, `ManifestSchema`.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Refusal> {
+        let found_bytes = bytes.len() as u64;
+        if found_bytes > MANIFEST_BYTES_MAX {
+            let (file, limit_bytes) = ("manifest.json".to_owned(), MANIFEST_BYTES_MAX);
+            return Err(Refusal::FileTooLarge { file, found_bytes, limit_bytes });
+        }
+        let written: Self = strict_json::parse(bytes).map_err(|source| match source {
+            JsonError::DuplicateKey { key } => Refusal::ManifestDuplicateKey { key },
+            JsonError::OtherType { pointer, message, .. } => Refusal::ManifestSchema { pointer, message },
+            source => Refusal::ManifestJson { source },
+        })?;
+        written.check_texts()?;
+        written.check_lengths()?;
+        written.check_limits()?;
+        Ok(written)
+    }
+
+    fn check_texts(&self) -> Result<(), Refusal> {
+        if self.schema != SCHEMA {
+            return wrong("/schema", format!("it is not `{SCHEMA}`"));
+        }
+        match PluginId::parse(&self.id) {
+            Err(form @ PluginIdText::Form { .. }) => wrong("/id", form.to_string()),
+            Err(PluginIdText::Reserved { .. }) | Ok(_) => Ok(()),
+        }
+    }
+
+    fn check_lengths(&self) -> Result<(), Refusal> {
+        for (pointer, unit, found, allowed) in [
+            ("/name", "characters", self.name.chars().count(), NAME_CHARS),
+            ("/description", "characters", self.description.chars().count(), DESCRIPTION_CHARS),
+            ("/license", "characters", self.license.chars().count(), LICENSE_CHARS),
+            ("/roles", "entries", self.roles.len(), ROLES),
+            ("/kinds", "entries", self.kinds.len(), KINDS),
+            ("/integrity/files", "entries", self.integrity.files.len(), FILES),
+        ] {
+            if !allowed.contains(&found) {
+                let (least, most) = (allowed.start(), allowed.end());
+                return wrong(pointer, format!("it has {found} {unit}, expected {least} to {most}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_limits(&self) -> Result<(), Refusal> {
+        let (said, most) = (&self.limits, Limits::CEILING);
+        for (pointer, found, least, most) in [
+            ("/limits/memoryMiB", said.memory_mib, 1, most.memory_mib),
+            ("/limits/busyMs", said.busy_ms, 1, most.busy_ms),
+            ("/limits/wallMs", said.wall_ms, 1, most.wall_ms),
+            ("/limits/outputKiB", said.output_kib, 1, most.output_kib),
+            ("/limits/hostCalls", said.host_calls, 1, most.host_calls),
+            ("/limits/logKiB", said.log_kib, 0, most.log_kib),
+        ] {
+            if !(least..=most).contains(&found) {
+                return wrong(pointer, format!("it is {found}, expected {least} to {most}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wrong(pointer: &str, message: String) -> Result<(), Refusal> {
+    Err(Refusal::ManifestSchema { pointer: pointer.to_owned(), message })
+}
+
+/// The JSON Schema (2020-12) of `manifest.json`.
+pub fn schema() -> serde_json::Value {
+    let mut generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.root_schema_for::<Written>();
+    schema.insert("$id".to_owned(), SCHEMA.into());
+    schema.insert("title".to_owned(), "Manifest of an Orch plugin".into());
+    schema.to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_schema_is_the_generated_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/manifest_schema.json");
+        let expected = format!("{}\n", serde_json::to_string_pretty(&schema()).unwrap());
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(path, &expected).unwrap();
+        }
+        let committed = std::fs::read_to_string(path).unwrap();
+        let differs =
+            committed.lines().zip(expected.lines()).find(|(committed, generated)| committed != generated);
+        assert!(committed == expected, "run with BLESS=1 to write it; first difference: {differs:?}");
+    }
+}
