@@ -105,6 +105,10 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         before: Option<String>,
         after: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        size: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<u64>,
     },
     AttemptFinished(Box<AttemptFinished>),
     /// A call of a reflector, auditor or verifier began; repeatable by contract.

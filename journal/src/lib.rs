@@ -4,6 +4,7 @@
 //! Invariant: one writer thread changes the store, events and projections in the same transaction.
 //! Not here: what happens next in a run (`orch-host`'s `drive`), `tasks.yml` (`orch-task`).
 
+pub mod artifacts;
 mod chain;
 mod connection;
 pub mod error;

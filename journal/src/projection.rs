@@ -12,6 +12,7 @@ use orch_task::{Status, Task};
 use rusqlite::params;
 use serde_json::json;
 
+use crate::artifacts::{self, Artifact};
 use crate::event::{AddedTask, AttemptFinished, Ending, Event, RunStarted, TaskIndex, Writes};
 use crate::iso_time::iso_time;
 use crate::journal::CommitError;
@@ -139,16 +140,17 @@ impl Projector {
                 }
                 write_kept(sql, run, seq, &called.writes, (None, task, Some(&called.plugin)))?;
             }
-            Event::FileWritten { task, path, after, .. } => {
-                let name = path.rsplit('/').next().unwrap_or(path);
-                sql.artifact.execute(params![
-                    run.row(seq, 0),
-                    run.id,
-                    run.phase(*task),
-                    name,
-                    path,
-                    after
-                ])?;
+            Event::FileWritten { task, path, after, size, at, .. } => {
+                let written = Artifact {
+                    name: path.rsplit('/').next().unwrap_or(path).to_owned(),
+                    kind: "file".to_owned(),
+                    path: Some(path.clone()),
+                    size: *size,
+                    sha256: after.clone(),
+                    content: None,
+                };
+                let (id, phase) = (run.row(seq, 0), run.phase(*task));
+                artifacts::insert(&mut sql.artifact, &id, (&run.id, Some(&phase)), &written, *at)?;
             }
             Event::TaskApproved { .. }
             | Event::IntentRecorded { .. }

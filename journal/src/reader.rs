@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
+use crate::artifacts::{self, ArtifactRow};
 use crate::chain::run_key;
 use crate::connection;
 use crate::error::StoreError;
 use crate::event::TaskIndex;
 use crate::events::{self, Events};
 use crate::projection::RunNames;
-use crate::rows::{ArtifactRow, AttemptRow, FindingRow, InterventionRow, MetricRow, RunRow, TaskRow};
+use crate::rows::{AttemptRow, FindingRow, InterventionRow, MetricRow, RunRow, TaskRow};
 
 /// As many keys as one answer of `orch:kv` has.
 pub const KV_KEYS_MAX: u32 = 1000;
@@ -124,12 +125,10 @@ impl Reader {
         self.rows("SELECT * FROM metrics WHERE id >= ?1 AND id < ?2 ORDER BY id", [from, to], metric_row)
     }
 
-    /// Files that attempts of a run wrote, in order.
+    /// What attempts of a run made, in order.
     pub fn artifacts(&self, run: &str) -> Result<Vec<ArtifactRow>, StoreError> {
-        let sql = "SELECT a.*, p.name AS task FROM artifacts a LEFT JOIN phases p ON p.id = a.phase_id \
-                   WHERE a.id >= ?1 AND a.id < ?2 ORDER BY a.id";
         let (from, to) = of_run(run);
-        self.rows(sql, [from, to], artifact_row)
+        self.rows(artifacts::SELECT, [from, to], artifacts::read)
     }
 
     /// What people had or have to decide in a run.
@@ -247,15 +246,6 @@ fn metric_row(row: &Row<'_>) -> Result<MetricRow, rusqlite::Error> {
         value: row.get("value")?,
         unit: row.get("unit")?,
         attributes: row.get("attributes")?,
-    })
-}
-
-fn artifact_row(row: &Row<'_>) -> Result<ArtifactRow, rusqlite::Error> {
-    Ok(ArtifactRow {
-        task: row.get("task")?,
-        name: row.get("name")?,
-        path: row.get("path")?,
-        hash: row.get("hash")?,
     })
 }
 

@@ -78,15 +78,6 @@ pub struct MetricRow {
     pub attributes: String,
 }
 
-/// A file that an attempt wrote.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ArtifactRow {
-    pub task: Option<String>,
-    pub name: String,
-    pub path: String,
-    pub hash: String,
-}
-
 /// Something that a person has to decide, or has decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InterventionRow {

@@ -6,6 +6,8 @@
 
 use rusqlite::{Connection, Statement};
 
+use crate::artifacts;
+
 /// Transactions, events and heads.
 pub(crate) struct EventSql<'c> {
     pub(crate) begin: Statement<'c>,
@@ -84,7 +86,7 @@ impl<'c> ProjectionSql<'c> {
                  WHERE run_id = ?1 AND plugin = ?2 AND phase_id IS ?3 AND resolved = 0 AND execution_id IS NULL",
             )?,
             finding: prepare("INSERT INTO @.findings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, NULL, ?8, ?9)")?,
-            artifact: prepare("INSERT INTO @.artifacts VALUES (?1, ?2, ?3, ?4, ?5, 'file', NULL, ?6, NULL)")?,
+            artifact: prepare(artifacts::INSERT)?,
             asked: prepare(
                 "INSERT INTO @.manual_interventions VALUES (?1, ?2, ?3, ?4, ?5, 'open', NULL, ?6)",
             )?,

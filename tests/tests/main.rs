@@ -12,6 +12,7 @@ mod doubt;
 mod edits;
 mod hostile;
 mod interrupt;
+mod manifests;
 mod operating;
 mod order;
 mod outgrown;

@@ -35,6 +35,8 @@ pub enum EffectRecord {
         path: String,
         before: Option<String>,
         after: String,
+        /// Bytes afterwards.
+        size: u64,
     },
 }
 

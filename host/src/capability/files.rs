@@ -243,6 +243,7 @@ impl Host for View<'_, Files> {
         };
         self.ledger.intend(DomainName::Files, "files-write").await?;
         let (shown, after) = (path.as_str().to_owned(), Sha256Digest::of(&content).to_string());
+        let size = content.len() as u64;
         let before = match aside(move || workspace.replace(&path, &content)).await {
             Ok(before) => before.map(hex::encode),
             Err(FileError::NotRegular) => {
@@ -253,7 +254,7 @@ impl Host for View<'_, Files> {
                 return Ok(Err(Error::Unavailable));
             }
         };
-        self.ledger.gate().record(EffectRecord::FileWritten { path: shown, before, after }).await?;
+        self.ledger.gate().record(EffectRecord::FileWritten { path: shown, before, after, size }).await?;
         Ok(Ok(()))
     }
 }
@@ -387,6 +388,7 @@ mod tests {
             path: "out/a".to_owned(),
             before,
             after: digest(after),
+            size: after.len() as u64,
         };
         let expected = [
             EffectRecord::Intent { domain: DomainName::Files, effect: "files-write" },

@@ -9,6 +9,7 @@ mod markdown;
 use std::collections::BTreeMap;
 
 use clap::ValueEnum;
+use orch_journal::artifacts::ArtifactRow;
 use orch_journal::rows::{AttemptRow, FindingRow, RunRow, TaskRow};
 use orch_journal::{Event, Reader};
 use orch_task::Status;
@@ -67,6 +68,7 @@ struct Facts {
     plugins: Vec<serde_json::Value>,
     tasks: Vec<TaskFacts>,
     findings: Vec<FindingRow>,
+    artifacts: Vec<ArtifactRow>,
     /// Code and text of each warning, from the journal itself.
     warnings: Vec<(String, String)>,
 }
@@ -98,6 +100,7 @@ impl Facts {
             plugins,
             tasks,
             findings: reader.findings(&run.id)?,
+            artifacts: reader.artifacts(&run.id)?,
             warnings,
             run,
         })
@@ -127,7 +130,7 @@ pub fn run(args: &ReportArgs, console: Console) -> Outcome {
         Format::Json => {
             let all = serde_json::json!({
                 "run": facts.run, "hostAtWork": facts.at_work, "plugins": facts.plugins, "tasks": facts.tasks, "findings": facts.findings,
-                "warnings": facts.warnings,
+                "artifacts": facts.artifacts, "warnings": facts.warnings,
             });
             console.line(&serde_json::to_string_pretty(&all).map_err(anyhow::Error::from)?);
         }
@@ -144,6 +147,17 @@ fn plugin_line(plugin: &serde_json::Value) -> String {
         field("trust"),
         field("component").chars().take(12).collect::<String>()
     )
+}
+
+/// Name and place of an artifact, its size, the beginning of its digest.
+fn described(artifact: &ArtifactRow) -> (String, String, String) {
+    let ArtifactRow { name, path, size, hash, .. } = artifact;
+    let what = match path.is_empty() || path == name {
+        true => name.clone(),
+        false => format!("{name} ({path})"),
+    };
+    let size = size.map_or_else(|| "?".to_owned(), |bytes| bytes.to_string());
+    (what, size, escape(hash).chars().take(12).collect())
 }
 
 fn text(facts: &Facts, console: Console) {
@@ -172,6 +186,13 @@ fn text(facts: &Facts, console: Console) {
             escape(&finding.category),
             escape(&finding.message)
         ));
+    }
+    if !facts.artifacts.is_empty() {
+        console.line("\nartifacts");
+    }
+    for artifact in &facts.artifacts {
+        let (what, size, digest) = described(artifact);
+        console.line(&format!("  {digest}  {size:>10}  {}  {}", escape(&artifact.kind), escape(&what)));
     }
     for (code, text) in &facts.warnings {
         console.line(&format!("  warning {}: {}", escape(code), escape(text)));

@@ -146,8 +146,9 @@ impl Run {
             EffectRecord::ProcessStarted { program, pid, start_ticks, boot_id } => {
                 Event::ProcessStarted { task, attempt, program, pid, start_ticks, boot_id }
             }
-            EffectRecord::FileWritten { path, before, after } => {
-                Event::FileWritten { task, attempt, path, before, after }
+            EffectRecord::FileWritten { path, before, after, size } => {
+                let (size, at) = (Some(size), Some(now_ms()));
+                Event::FileWritten { task, attempt, path, before, after, size, at }
             }
         };
         let place = self.record(event)?;

@@ -108,7 +108,12 @@ async fn what_is_granted_is_not_beyond_and_each_permission_is_missed() {
     fakes.processes.run(request, fakes.gate.clone()).await.unwrap();
     for effect in [
         EffectRecord::Intent { domain: DomainName::Files, effect: "files-write" },
-        EffectRecord::FileWritten { path: "src/a.py".to_owned(), before: None, after: String::new() },
+        EffectRecord::FileWritten {
+            path: "src/a.py".to_owned(),
+            before: None,
+            after: String::new(),
+            size: 0,
+        },
         EffectRecord::Intent { domain: DomainName::Process, effect: "process" },
     ] {
         fakes.gate.record(effect).await.unwrap();
@@ -140,7 +145,11 @@ async fn labels_plugins_and_paths_of_others_are_beyond() {
     assert_eq!(seen(&granted, &fakes, &none, &[]), ["kv: values of another plugin were asked for"]);
     let fakes = Fakes::default();
     let path = "docs/a.py".to_owned();
-    fakes.gate.record(EffectRecord::FileWritten { path, before: None, after: String::new() }).await.unwrap();
+    fakes
+        .gate
+        .record(EffectRecord::FileWritten { path, before: None, after: String::new(), size: 0 })
+        .await
+        .unwrap();
     assert_eq!(seen(&granted, &fakes, &none, &[]), ["files: `docs/a.py` was written"]);
     assert_eq!(
         seen(&granted, &Fakes::default(), &none, &[asked("shell")]),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use orch_journal::artifacts::ArtifactRow;
 use orch_journal::event::{AddedTask, AttemptFinished, Called, Ending, Event, RunStatus, Writes};
 use orch_journal::{Reader, RunState, db_check};
 use orch_task::{Kind, Status, Task, TaskId};
@@ -94,7 +95,15 @@ fn what_calls_left_is_kept_with_their_results() {
         at: 1,
     })));
     let (task, path, after) = (1, "src/a.py".to_owned(), "ab".to_owned());
-    events.push(Event::FileWritten { task, attempt: 1, path, before: None, after });
+    events.push(Event::FileWritten {
+        task,
+        attempt: 1,
+        path,
+        before: None,
+        after,
+        size: Some(3),
+        at: Some(5),
+    });
     stored(folder.path(), events);
     let reader = reader(folder.path());
     let findings = reader.findings(RUN).unwrap();
@@ -107,6 +116,9 @@ fn what_calls_left_is_kept_with_their_results() {
     assert_eq!((metrics[0].name.as_str(), metrics[0].value), ("m", 0.1));
     let artifacts = reader.artifacts(RUN).unwrap();
     assert_eq!((artifacts[0].name.as_str(), artifacts[0].task.as_deref()), ("a.py", Some("second")));
+    let ArtifactRow { kind, size, created_at, .. } = &artifacts[0];
+    assert_eq!((kind.as_str(), *size), ("file", Some(3)));
+    assert_eq!(created_at.as_deref(), Some("1970-01-01T00:00:00.005Z"));
     assert_eq!(reader.kv_read("p", "notes", "k").unwrap(), Some(b"hi".to_vec()));
     assert_eq!(reader.kv_read("q", "notes", "k").unwrap(), None);
     assert_eq!(reader.kv_bytes("p").unwrap(), 3);

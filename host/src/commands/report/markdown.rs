@@ -4,7 +4,7 @@
 //! Invariant: text from outside is text: it makes no link, picture, emphasis, code, cell, heading or element.
 //! Not here: what the facts are (`report.rs`).
 
-use super::{Facts, plugin_line};
+use super::{Facts, described, plugin_line};
 use crate::console::{Console, escape};
 
 /// Text that stands for itself in a paragraph, an item or a cell.
@@ -66,6 +66,13 @@ pub(super) fn show(facts: &Facts, console: Console) {
     }
     for (code, text) in &facts.warnings {
         console.line(&format!("- {}: {}", plain(code), plain(text)));
+    }
+    if !facts.artifacts.is_empty() {
+        console.line("\n## Artifacts\n\n| artifact | type | bytes | SHA-256 |\n|---|---|---|---|");
+    }
+    for artifact in &facts.artifacts {
+        let (what, size, digest) = described(artifact);
+        console.line(&format!("| {} | {} | {size} | {digest} |", plain(&what), plain(&artifact.kind)));
     }
     if facts.findings.is_empty() {
         return;
