@@ -363,7 +363,8 @@ pub struct Writes {
 
 impl Writes {
     pub fn is_empty(&self) -> bool {
-        self.kv.is_empty() && self.findings.is_empty() && self.metrics.is_empty()
+        let Self { plugin: _, kv, findings, metrics } = self;
+        kv.is_empty() && findings.is_empty() && metrics.is_empty()
     }
 }
 

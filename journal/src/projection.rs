@@ -138,7 +138,8 @@ impl Projector {
                         iso_time(called.at)
                     ])?;
                 }
-                write_kept(sql, run, seq, &called.writes, (None, task, Some(&called.plugin)))?;
+                let by = KeptBy { execution: None, phase: task, caller: Some(&called.plugin) };
+                write_kept(sql, run, seq, &called.writes, by)?;
             }
             Event::FileWritten { task, path, after, size, at, .. } => {
                 let written = Artifact {
@@ -240,8 +241,8 @@ impl Projector {
         };
         ask(sql, run, seq, *task, *status, &why, *at)?;
         if !writes.is_empty() {
-            let places = (Some(run.execution(*task, *attempt)), Some(run.phase(*task)), None);
-            write_kept(sql, run, seq, writes, places)?;
+            let (execution, phase) = (Some(run.execution(*task, *attempt)), Some(run.phase(*task)));
+            write_kept(sql, run, seq, writes, KeptBy { execution, phase, caller: None })?;
         }
         Ok(())
     }
@@ -337,18 +338,26 @@ fn ask(
     Ok(())
 }
 
-/// What a call left: findings, metrics, values. `places`: its attempt, its task, its plugin where the event has one.
+/// The call that something is kept with, by the ids of its rows.
+struct KeptBy<'a> {
+    execution: Option<String>,
+    phase: Option<String>,
+    /// Of a call that is no attempt.
+    caller: Option<&'a String>,
+}
+
+/// What a call left.
 fn write_kept(
     sql: &mut ProjectionSql<'_>,
     run: &RunNames,
     seq: u64,
     writes: &Writes,
-    places: (Option<String>, Option<String>, Option<&String>),
+    by: KeptBy<'_>,
 ) -> Result<(), CommitError> {
-    let (execution, phase, caller) = places;
-    let owner = (!writes.plugin.is_empty()).then_some(&writes.plugin);
-    let plugin = caller.or(owner);
-    for (nth, finding) in writes.findings.iter().enumerate() {
+    let KeptBy { execution, phase, caller } = by;
+    let Writes { plugin: owner, kv, findings, metrics } = writes;
+    let plugin = caller.or((!owner.is_empty()).then_some(owner));
+    for (nth, finding) in findings.iter().enumerate() {
         sql.finding.execute(params![
             run.row(seq, nth),
             execution,
@@ -361,7 +370,7 @@ fn write_kept(
             phase,
         ])?;
     }
-    for (nth, metric) in writes.metrics.iter().enumerate() {
+    for (nth, metric) in metrics.iter().enumerate() {
         let attributes = json!(metric.attributes).to_string();
         let plugin = plugin.map_or("", String::as_str);
         sql.metric.execute(params![
@@ -374,11 +383,11 @@ fn write_kept(
             attributes,
         ])?;
     }
-    for (label, values) in &writes.kv {
+    for (label, values) in kv {
         for (key, value) in values {
             match value.as_ref().and_then(|text| STANDARD.decode(text).ok()) {
-                Some(bytes) => sql.kv_set.execute(params![writes.plugin, label, key, bytes])?,
-                None => sql.kv_removed.execute(params![writes.plugin, label, key])?,
+                Some(bytes) => sql.kv_set.execute(params![owner, label, key, bytes])?,
+                None => sql.kv_removed.execute(params![owner, label, key])?,
             };
         }
     }

@@ -55,9 +55,7 @@ impl FilesGrant {
     }
 
     fn may_read(&self, path: &WorkspacePath, protected: &Protected) -> bool {
-        !is_one_of(path.parts().next(), &OF_THE_HOST[..1])
-            && !lies_in(path, &protected.hidden)
-            && self.read.is_match(path.as_str())
+        !is_hidden(path, protected) && self.read.is_match(path.as_str())
     }
 
     fn may_write(&self, path: &WorkspacePath, protected: &Protected) -> bool {
@@ -70,6 +68,11 @@ impl FilesGrant {
             || path.parts().any(|part| is_one_of(Some(part), &OF_VERSION_CONTROL));
         !of_the_host && self.write.is_match(path.as_str())
     }
+}
+
+/// True of the host's own state, which nobody sees.
+pub(super) fn is_hidden(path: &WorkspacePath, protected: &Protected) -> bool {
+    is_one_of(path.parts().next(), &OF_THE_HOST[..1]) || lies_in(path, &protected.hidden)
 }
 
 /// True if the path is one of these or below it, without regard to case.
@@ -157,7 +160,7 @@ impl Capability for Files {
 }
 
 /// Runs what may take long on a thread of its own, so that other guests go on.
-async fn aside<T: Send + 'static>(
+pub(super) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, FileError> + Send + 'static,
 ) -> Result<T, FileError> {
     match tokio::task::spawn_blocking(work).await {
@@ -166,7 +169,7 @@ async fn aside<T: Send + 'static>(
     }
 }
 
-fn refusal(error: FileError) -> Error {
+pub(super) fn refusal(error: FileError) -> Error {
     match error {
         FileError::NotFound | FileError::NotRegular => Error::NotFound,
         FileError::Io(error) => {

@@ -14,11 +14,11 @@ use orch_trust::state::TrustState;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::make::{Make, NOW};
 use super::world::{
     CERTIFIER, FRESHNESS, PUBLISHER, REVOKER, ROOTS, STRANGER, World, base64, signature, signed, signed_json,
     spelled,
 };
+use crate::make::{Make, NOW};
 
 const FRESHNESS_TYPE: &str = FreshnessDocument::PAYLOAD_TYPE;
 

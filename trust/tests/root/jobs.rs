@@ -8,8 +8,8 @@ use orch_trust::package::PackageBytes;
 use orch_trust::revocation::{Action, What};
 use orch_trust::root::document::{CertifierJobText, Job};
 
-use crate::make::{DAY, Make, NOW};
 use super::world::{CERTIFIER, ISSUER, PUBLISHER, STRANGER, World, entry, id, job, key, signed};
+use crate::make::{DAY, Make, NOW};
 
 /// The key of the job.
 const EPHEMERAL: u8 = 70;

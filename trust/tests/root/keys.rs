@@ -8,11 +8,11 @@ use orch_trust::root::{verify_chain, verify_first, verify_next};
 use orch_trust::time::UnixSeconds;
 use serde_json::{Value, json};
 
-use crate::make::{DAY, Make, NOW};
 use super::world::{
     CERTIFIER, FRESHNESS, OTHER_CERTIFIER, PUBLISHER, REVOKER, ROOTS, STRANGER, World, id, key_text, role,
     signature, signed, signed_json, spelled,
 };
+use crate::make::{DAY, Make, NOW};
 
 const ROOT_TYPE: &str = RootDocument::PAYLOAD_TYPE;
 

@@ -6,8 +6,8 @@ use orch_trust::refusal::Refusal;
 use orch_trust::revocation::{Action, What};
 use orch_trust::version_range::VersionRange;
 
-use crate::make::{DAY, Files, Make, NOW};
 use super::world::{CERTIFIER, FRESHNESS, PUBLISHER, REVOKER, World, entry, id};
+use crate::make::{DAY, Files, Make, NOW};
 
 fn range(text: &str) -> VersionRange {
     VersionRange::parse(text).unwrap()

@@ -9,8 +9,8 @@ use orch_trust::revocation::{Action, What};
 use orch_trust::root::document::CertifierText;
 use orch_trust::time::UnixSeconds;
 
-use crate::make::{DAY, Make, NOW};
 use super::world::{CERTIFIER, OTHER_CERTIFIER, World, entry, id, key, key_text, signed};
+use crate::make::{DAY, Make, NOW};
 
 const THIRD: u8 = 4;
 

@@ -8,8 +8,8 @@ use orch_trust::state::{CLOCK_BACK_SECONDS, FIRST_MAX, STEP_MAX, TrustState};
 use orch_trust::time::UnixSeconds;
 use proptest::prelude::*;
 
-use crate::make::{DAY, Make, NOW};
 use super::world::{FRESHNESS, PUBLISHER, REVOKER, ROOTS, World, id, key_text, role, signed};
+use crate::make::{DAY, Make, NOW};
 
 const KEY: [u8; 32] = [7; 32];
 

@@ -7,8 +7,8 @@ use orch_trust::freshness::Verdict;
 use orch_trust::package::PackageBytes;
 use orch_trust::state::{CLOCK_BACK_SECONDS, TrustState};
 
-use crate::make::{DAY, Make, NOW};
 use super::world::World;
+use crate::make::{DAY, Make, NOW};
 
 #[test]
 fn t1_a_clock_that_went_back_refuses() {
