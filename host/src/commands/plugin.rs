@@ -150,7 +150,7 @@ fn steps_of(bytes: &PackageBytes, operator: &Operator) -> Steps {
     let steps = explain(bytes, &rules(operator), place::now());
     match manifest_schema::read(bytes) {
         Ok(_) => steps,
-        Err(refusal) => Steps { outcome: Err((Step::Manifest, refusal)), ..steps },
+        Err(refusal) => Steps { passed: Vec::new(), outcome: Err((Step::Manifest, refusal)), ..steps },
     }
 }
 
