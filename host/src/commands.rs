@@ -8,6 +8,7 @@ pub mod bootstrap;
 pub mod db;
 pub mod doctor;
 
+pub mod held_run;
 pub mod import;
 pub mod init;
 pub mod logs;
@@ -18,6 +19,7 @@ pub mod run;
 pub mod runs;
 pub mod serve;
 pub mod status;
+pub mod stored_run;
 pub mod task;
 pub mod trust;
 

@@ -11,8 +11,8 @@ use orch_journal::state::TaskState;
 use orch_task::{Command, Status, Task, changed_keys};
 use orch_trust::manifest::Role;
 
-use super::status::find_run;
-use super::task::{Change, HeldRun, apply, fold};
+use super::held_run::{HeldRun, StatusChange, change_status, fold_run};
+use super::stored_run::find_run;
 use crate::clock::now_ms;
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, escape, escape_cut};
@@ -56,14 +56,14 @@ pub fn run(command: &ApprovalsCommand, home: Option<&Path>, console: Console) ->
             approve(&Place::from_args(place)?, home, task, tasks, console)
         }
         ApprovalsCommand::Deny { task, place } => {
-            let change = Change {
+            let change = StatusChange {
                 run: None,
                 task,
                 to: Status::Cancelled,
                 from: &[Status::WaitingApproval],
                 why: "a person denied it",
             };
-            apply(place, home, change, console)
+            change_status(place, home, change, console)
         }
     }
 }
@@ -71,7 +71,7 @@ pub fn run(command: &ApprovalsCommand, home: Option<&Path>, console: Console) ->
 fn list(place: &Place, console: Console) -> Outcome {
     let reader = place.reader()?;
     let config = place.config()?;
-    let state: RunState = fold(&reader, &find_run(&reader, None)?.id)?;
+    let state: RunState = fold_run(&reader, &find_run(&reader, None)?.id)?;
     for found in state.tasks.iter().filter(|found| found.status == Status::WaitingApproval) {
         for line in lines(found, &config) {
             console.line(&line);

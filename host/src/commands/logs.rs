@@ -17,7 +17,7 @@ use orch_journal::{Event, Reader};
 use orch_task::{Status, TaskId};
 
 use self::shown::Shown;
-use super::status::{find_run, is_open, result_of};
+use super::stored_run::{find_run, is_open, result_of};
 use crate::console::{Console, escape};
 use crate::drive::attempt::OUTPUT_CUT;
 use crate::exit::{Exit, Fault, Outcome};

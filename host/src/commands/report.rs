@@ -14,7 +14,7 @@ use orch_journal::rows::{AttemptRow, FindingRow, RunRow, TaskRow};
 use orch_journal::{Event, Reader};
 use orch_task::Status;
 
-use super::status::{find_run, is_open, result_of};
+use super::stored_run::{find_run, is_open, result_of};
 use crate::console::{Console, escape};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{Place, WorkspaceArgs};

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use orch_task::Status;
 
-use super::task::{Change, apply};
+use super::held_run::{StatusChange, change_status};
 use crate::console::Console;
 use crate::exit::Outcome;
 use crate::place::WorkspaceArgs;
@@ -36,6 +36,6 @@ pub fn run(args: &ResolveArgs, home: Option<&Path>, console: Console) -> Outcome
         As::Failed => (Status::Failed, "a person says that it failed"),
         As::Retry => (Status::Pending, "a person lets it run again"),
     };
-    let change = Change { run: Some(&args.run), task: &args.task, to, from: &[Status::InDoubt], why };
-    apply(&args.place, home, change, console)
+    let change = StatusChange { run: Some(&args.run), task: &args.task, to, from: &[Status::InDoubt], why };
+    change_status(&args.place, home, change, console)
 }

@@ -1,23 +1,15 @@
-//! `orch-host task retry|skip|cancel`, and the change of a task's status that `resolve` and `approvals` make too.
+//! `orch-host task retry|skip|cancel`: which status a task gets, and from which ones.
 //!
-//! Invariant: a status is changed through the journal, by a process that holds the store; `tasks.yml` follows with
-//! the next run.
+//! Not here: how a status is changed (`held_run.rs`).
 
 use std::path::Path;
-use std::sync::Arc;
 
-use orch_journal::event::{Event, TaskIndex};
-use orch_journal::state::TaskState;
-use orch_journal::{Journal, Level, Reader, RunState, Store};
 use orch_task::Status;
 
-use super::status::find_run;
-use crate::clock::now_ms;
-use crate::console::{Console, escape};
-use crate::drive::error::DriveError;
-use crate::drive::run::Run;
-use crate::exit::{Exit, Fault, Outcome};
-use crate::place::{self, Place, WorkspaceArgs};
+use super::held_run::{StatusChange, change_status};
+use crate::console::Console;
+use crate::exit::Outcome;
+use crate::place::WorkspaceArgs;
 
 #[derive(clap::Subcommand)]
 pub enum TaskCommand {
@@ -49,92 +41,6 @@ pub fn run(command: &TaskCommand, home: Option<&Path>, console: Console) -> Outc
         TaskCommand::Skip(one) => (one, Status::Done, NOT_DONE, "a person skipped it"),
         TaskCommand::Cancel(one) => (one, Status::Cancelled, NOT_DONE, "a person cancelled it"),
     };
-    let change = Change { run: None, task: &one.task, to, from, why };
-    apply(&one.place, home, change, console)
-}
-
-/// A person's word about one task.
-pub struct Change<'a> {
-    /// The newest run if none is said.
-    pub run: Option<&'a str>,
-    pub task: &'a str,
-    pub to: Status,
-    /// From which statuses this is meant.
-    pub from: &'a [Status],
-    pub why: &'a str,
-}
-
-/// Records a person's word.
-pub fn apply(args: &WorkspaceArgs, home: Option<&Path>, change: Change<'_>, console: Console) -> Outcome {
-    let mut held = HeldRun::open(&Place::from_args(args)?, home, change.run)?;
-    let task = held.find(change.task, change.from)?;
-    held.record(Event::TaskMoved { task, to: change.to, why: change.why.to_owned(), at: now_ms() })?;
-    held.close()?;
-    console.line(&format!("task {} is {} now; `orch-host run` goes on with it", change.task, change.to));
-    Ok(Exit::Done)
-}
-
-/// A run whose store this process holds, to change it.
-pub struct HeldRun {
-    store: Store,
-    journal: Arc<Journal>,
-    run: Run,
-}
-
-impl HeldRun {
-    /// That run, or the newest.
-    pub fn open(place: &Place, home: Option<&Path>, run: Option<&str>) -> Result<Self, Fault> {
-        let operator = place::operator(home)?;
-        let store = place.store(&operator, Level::Process)?;
-        let reader = store.reader()?;
-        let id = find_run(&reader, run)?.id;
-        let state = fold(&reader, &id)?;
-        let journal = Arc::new(store.journal(&id)?);
-        let run = Run::new(id, state, journal.clone());
-        Ok(Self { store, journal, run })
-    }
-
-    /// The place of a task that has one of these statuses.
-    pub fn find(&self, task: &str, from: &[Status]) -> Result<TaskIndex, Fault> {
-        let found = orch_task::TaskId::parse(task).ok().and_then(|task| self.run.index_of(&task));
-        let Some(index) = found else {
-            let what = format!("run `{}` has no task `{}`", self.run.id, escape(task));
-            let hint = "`orch-host status` shows the tasks".to_owned();
-            return Err(place::input("task-unknown", Some(hint), what));
-        };
-        let is = self.run.state().tasks.get(index as usize).map(|found| found.status);
-        if is.is_some_and(|is| from.contains(&is)) {
-            return Ok(index);
-        }
-        let from: Vec<&str> = from.iter().map(|status| status.as_str()).collect();
-        let is = is.map_or("gone", Status::as_str);
-        let what = format!("task `{task}` is {is}, expected {}", from.join(" or "));
-        Err(place::input("task-status", None, what))
-    }
-
-    /// The task as the run has it.
-    pub fn task(&self, index: TaskIndex) -> Option<TaskState> {
-        self.run.state().tasks.get(index as usize).cloned()
-    }
-
-    pub fn record(&mut self, event: Event) -> Result<(), Fault> {
-        self.run.record(event)?;
-        Ok(())
-    }
-
-    /// Returns when what was recorded survives the end of the machine's power.
-    pub fn close(self) -> Result<(), Fault> {
-        self.journal.wait_durable(self.run.last(), Level::Power)?;
-        self.store.close()?;
-        Ok(())
-    }
-}
-
-/// A run as of its last event.
-pub fn fold(reader: &Reader, run: &str) -> Result<RunState, Fault> {
-    let mut state = RunState::default();
-    for event in reader.events(run) {
-        state.apply(&event?.1).map_err(DriveError::from)?;
-    }
-    Ok(state)
+    let change = StatusChange { run: None, task: &one.task, to, from, why };
+    change_status(&one.place, home, change, console)
 }

@@ -1,0 +1,46 @@
+//! A run and its attempts as the store has them, for every command that shows one.
+//!
+//! In -> out: an id or none -> a run's row; rows -> what they say in words.
+//! Not here: a run that is changed (`held_run.rs`).
+
+use orch_journal::Reader;
+use orch_journal::rows::{AttemptRow, RunRow};
+
+use crate::console::escape;
+use crate::exit::Fault;
+use crate::place;
+
+/// True for a run that goes on with the next `run`, if none is at work at it.
+pub fn is_open(run: &RunRow) -> bool {
+    matches!(run.status.as_str(), "planning" | "executing" | "waiting")
+}
+
+/// How an attempt ended, in one escaped line: `attempt 2 failed: no such program`.
+pub fn result_of(attempt: &AttemptRow) -> String {
+    let word = match attempt.status.as_str() {
+        "done" | "failed" => attempt.status.clone(),
+        "broken" => "broke off".to_owned(),
+        "in_doubt" => "is in doubt".to_owned(),
+        "rerun" => "runs again".to_owned(),
+        "cancelled" => "was cancelled".to_owned(),
+        other => format!("is {}", escape(other)),
+    };
+    let told = attempt.error.as_deref().or(attempt.output.as_deref());
+    let told = told.map(|told| format!(": {}", escape(told))).unwrap_or_default();
+    format!("attempt {} {word}{told}", attempt.attempt)
+}
+
+/// That run, or the newest.
+pub fn find_run(reader: &Reader, id: Option<&str>) -> Result<RunRow, Fault> {
+    let found = match id {
+        Some(id) => reader.run(id)?,
+        None => reader.runs()?.into_iter().next(),
+    };
+    found.ok_or_else(|| {
+        let what = id.map_or_else(
+            || "no run is in the store".to_owned(),
+            |id| format!("no run `{}` is in the store", escape(id)),
+        );
+        place::input("run-unknown", Some("`orch-host runs list` shows what there is".to_owned()), what)
+    })
+}
