@@ -4,7 +4,8 @@
 //! Limits: looked at twice a second.
 //! Invariant: an edit is taken in whole or not at all; a file that cannot be taken in stops nothing that runs, and keeps
 //! the run open until it can.
-//! Not here: reading and writing (`task_file.rs`), what an edit may change (`orch-task`'s `merge`).
+//! Not here: reading (`task_file.rs`), writing back (`task_file/write_back.rs`), what an edit may change (`orch-task`'s
+//! `merge`).
 
 use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
@@ -19,7 +20,7 @@ use orch_task::{
 use super::error::DriveError;
 use super::roles::Roles;
 use super::run::Run;
-use super::task_file::{Sheet, add, added, entry};
+use super::task_file::{Sheet, record_added, to_added, to_file_task};
 use crate::clock::now_ms;
 
 const LOOK: Duration = Duration::from_millis(500);
@@ -74,7 +75,7 @@ impl Sheet {
                 self.unusable = None;
                 self.file = Some(now);
                 take(run, report)?;
-                self.note(run, "edited")?;
+                self.record_saved(run, "edited")?;
             }
             Err(error) => {
                 if !was_unusable {
@@ -130,7 +131,7 @@ impl Sheet {
             let state = run.state();
             let known =
                 state.tasks.iter().filter(|task| !task.status.is_final() || there.contains(&task.task.id));
-            known.map(entry).collect()
+            known.map(to_file_task).collect()
         };
         let empty = TaskFile::parse("[]\n").map_err(|source| self.fault(source))?;
         empty.patched_file(&[], &entries).map_err(|source| self.patch_fault(source))
@@ -172,8 +173,8 @@ fn check(report: &MergeReport, roles: &Roles) -> Result<(), DriveError> {
 
 /// Takes what somebody changed by hand into the run.
 fn take(run: &mut Run, report: MergeReport) -> Result<(), DriveError> {
-    let new: Vec<AddedTask> = report.added.iter().map(added).collect();
-    add(run, &new)?;
+    let new: Vec<AddedTask> = report.added.iter().map(to_added).collect();
+    record_added(run, &new)?;
     for found in report.edited {
         if let Some(index) = run.index_of(&found.task.id) {
             run.record(Event::TaskEdited { task: index, to: Box::new(found.task), at: now_ms() })?;

@@ -1,24 +1,23 @@
-//! `tasks.yml` during a run: read, hand edits taken in, statuses written back.
+//! `tasks.yml` during a run: read, and taken into the run.
 //!
-//! In -> out: file -> tasks of the run; statuses and added tasks of the run -> the file.
-//! Limits: a checkpoint at most every 5 s, and never for more than a twentieth of the time.
-//! Invariant: what is written back is durable in the journal first; an edit made by hand is taken in or refused by
-//! name, never overwritten; the host owns `status` and the tasks that it appended.
-//! Not here: the text itself (`orch-task`), what a person changed in it (`edits.rs`).
+//! In -> out: file -> tasks of the run.
+//! Invariant: an edit made by hand is taken in or refused by name; the host owns `status` and the tasks that it
+//! appended.
+//! Not here: the text itself (`orch-task`), what a person changed in it (`edits.rs`), what the run writes back
+//! (`task_file/write_back.rs`).
+
+mod write_back;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use orch_journal::event::{AddedTask, Event, TaskIndex};
-use orch_journal::failpoint;
 use orch_journal::state::TaskState;
 use orch_task::{
-    ExchangeError, Exchanged, FileTask, NewFileTask, Recovered, Status, TaskFile, TaskFileError, TaskId,
-    meant_key, read_task_file, recover, write_exchanging,
+    FileTask, NewFileTask, Recovered, Status, TaskFile, TaskFileError, meant_key, read_task_file, recover,
 };
 use orch_trust::manifest::Role;
 
-use super::desk::Desk;
 use super::edits::FileWatch;
 use super::error::DriveError;
 use super::roles::Roles;
@@ -26,11 +25,8 @@ use super::run::Run;
 use crate::clock::now_ms;
 use crate::config::bindings::Bindings;
 
-const CHECKPOINT: Duration = Duration::from_secs(5);
-/// A checkpoint that took long is not repeated before so many times its length.
-const CHECKPOINT_SHARE: u32 = 20;
-/// Somebody who edits the file faster than it can be merged.
-const TRIES_MAX: u32 = 10;
+use write_back::CHECKPOINT;
+
 /// Events hold at most so many tasks.
 const TASKS_PER_EVENT: usize = 1000;
 
@@ -153,7 +149,7 @@ impl Sheet {
         } else if !is_known {
             self.merge_after_a_stop(run, roles)?;
         }
-        self.note(run, "read")
+        self.record_saved(run, "read")
     }
 
     /// All tasks of the file, into a new run.
@@ -161,8 +157,8 @@ impl Sheet {
         for found in self.tasks() {
             roles.check(&found.task)?;
         }
-        let added: Vec<AddedTask> = self.tasks().iter().map(added).collect();
-        add(run, &added)?;
+        let added: Vec<AddedTask> = self.tasks().iter().map(to_added).collect();
+        record_added(run, &added)?;
         run.added(now_ms());
         self.warn_of_misspelt_keys(run)?;
         // Statuses that no run of this store gave.
@@ -194,142 +190,7 @@ impl Sheet {
         Ok(())
     }
 
-    /// How long until a checkpoint is due.
-    pub fn until_checkpoint(&self) -> Duration {
-        self.next.saturating_duration_since(Instant::now())
-    }
-
-    /// True if something happened since the last save.
-    pub fn is_stale(&self, run: &Run) -> bool {
-        run.last() > self.saved_at
-    }
-
-    /// The last save: fails if somebody edits the file faster than it can be written, or broke it. A run that is closed is never
-    /// continued, so it may not be closed while the file says something else.
-    pub async fn save_at_the_end(
-        &mut self,
-        run: &mut Run,
-        roles: &Roles,
-        desk: &Desk,
-    ) -> Result<(), DriveError> {
-        self.save(run, roles, desk, "end").await?;
-        if let Some(error) = self.unusable.take() {
-            return Err(error);
-        }
-        match self.differences(run) {
-            Some(_) => Err(DriveError::TaskFileBusy { file: self.name.clone() }),
-            None => Ok(()),
-        }
-    }
-
-    /// Writes statuses and added tasks back, after taking in what somebody changed meanwhile, and has the journal's
-    /// head signed if that is due. What could not be written now is written by the next save.
-    pub async fn save(
-        &mut self,
-        run: &mut Run,
-        roles: &Roles,
-        desk: &Desk,
-        why: &str,
-    ) -> Result<(), DriveError> {
-        let started = Instant::now();
-        self.write_back(run, roles, desk, why).await?;
-        self.saved_at = run.last();
-        self.next = Instant::now() + CHECKPOINT.max(started.elapsed() * CHECKPOINT_SHARE);
-        self.sign(desk, started);
-        Ok(())
-    }
-
-    async fn write_back(
-        &mut self,
-        run: &mut Run,
-        roles: &Roles,
-        desk: &Desk,
-        why: &str,
-    ) -> Result<(), DriveError> {
-        if self.file.is_none() {
-            return Ok(());
-        }
-        for _ in 0..TRIES_MAX {
-            let Some((statuses, append)) = self.differences(run) else { break };
-            run.durable(desk).await?;
-            match self.write(&statuses, &append)? {
-                Written::Done => {
-                    failpoint::hit("before-saved");
-                    self.note(run, why)?;
-                    break;
-                }
-                Written::Edited => {
-                    self.take_edits(run, roles)?;
-                    if self.unusable.is_some() {
-                        break;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Has the journal's head signed, so that also of a run that is killed only the newest events can be cut off
-    /// unseen. Three syncs of the writer's thread; the loop does not wait for them.
-    fn sign(&mut self, desk: &Desk, now: Instant) {
-        if now >= self.sign {
-            self.sign = now + CHECKPOINT;
-            desk.journal.sign_head();
-        }
-    }
-
-    /// Statuses that the file does not have, and tasks that it lacks because plugins added them; nothing if it says
-    /// what the run says.
-    fn differences(&self, run: &Run) -> Option<Differences> {
-        let file = self.file.as_ref()?;
-        let state = run.state();
-        let mut in_file = vec![false; state.tasks.len()];
-        let mut statuses = Vec::new();
-        for found in file.tasks() {
-            let Some(&index) = state.by_id.get(&found.task.id) else { continue };
-            let Some(task) = state.tasks.get(index as usize) else { continue };
-            if let Some(mark) = in_file.get_mut(index as usize) {
-                *mark = true;
-            }
-            if found.status_or_pending() != task.status {
-                statuses.push((found.task.id.clone(), task.status));
-            }
-        }
-        let missing =
-            state.tasks.iter().zip(&in_file).filter(|(task, there)| !**there && task.added_by.is_some());
-        let append: Vec<NewFileTask> = missing.map(|(task, _)| entry(task)).collect();
-        (!statuses.is_empty() || !append.is_empty()).then_some((statuses, append))
-    }
-
-    /// One try; nothing is written if the file is not the one that was read.
-    fn write(
-        &mut self,
-        statuses: &[(TaskId, Status)],
-        append: &[NewFileTask],
-    ) -> Result<Written, DriveError> {
-        let Some(file) = &self.file else { return Ok(Written::Done) };
-        let patched = file.patched_file(statuses, append).map_err(|source| self.patch_fault(source))?;
-        let written =
-            write_exchanging(&self.folder, &self.name, patched.bytes(), &file.sha256(), failpoint::hit);
-        if let Err(ExchangeError::Missing { .. }) = written {
-            return Ok(Written::Edited);
-        }
-        match written.map_err(|source| self.io("write", source))? {
-            Exchanged::Edited { kept, .. } => {
-                if let Some(kept) = kept {
-                    tracing::warn!(kept, "the task file was edited twice at once; the earlier edit was kept");
-                }
-                Ok(Written::Edited)
-            }
-            Exchanged::Written => {
-                self.watch = FileWatch::of(&self.folder.join(&self.name));
-                self.file = Some(patched);
-                Ok(Written::Done)
-            }
-        }
-    }
-
-    pub(super) fn note(&self, run: &mut Run, why: &str) -> Result<(), DriveError> {
+    pub(super) fn record_saved(&self, run: &mut Run, why: &str) -> Result<(), DriveError> {
         let Some(file) = &self.file else { return Ok(()) };
         let sha256 = hex::encode(file.sha256());
         run.record(Event::TasksSaved { sha256, why: why.to_owned(), at: now_ms() })?;
@@ -337,16 +198,7 @@ impl Sheet {
     }
 }
 
-/// Statuses to patch and tasks to append.
-type Differences = (Vec<(TaskId, Status)>, Vec<NewFileTask>);
-
-enum Written {
-    Done,
-    /// Somebody changed it since it was read.
-    Edited,
-}
-
-pub(super) fn added(found: &FileTask) -> AddedTask {
+pub(super) fn to_added(found: &FileTask) -> AddedTask {
     AddedTask {
         task: found.task.clone(),
         status: found.status_or_pending(),
@@ -354,11 +206,11 @@ pub(super) fn added(found: &FileTask) -> AddedTask {
     }
 }
 
-pub(super) fn entry(task: &TaskState) -> NewFileTask {
+pub(super) fn to_file_task(task: &TaskState) -> NewFileTask {
     NewFileTask { task: task.task.clone(), status: Some(task.status), added_by: task.added_by.clone() }
 }
 
-pub(super) fn add(run: &mut Run, tasks: &[AddedTask]) -> Result<(), DriveError> {
+pub(super) fn record_added(run: &mut Run, tasks: &[AddedTask]) -> Result<(), DriveError> {
     for page in tasks.chunks(TASKS_PER_EVENT) {
         let first = run.state().tasks.len() as TaskIndex;
         run.record(Event::TasksAdded { first, tasks: page.to_vec(), at: now_ms() })?;
