@@ -58,7 +58,7 @@ pub const TARGETS: &[Target] = &[
     },
     Target {
         name: "manifest",
-        sources: &["trust/src/manifest.rs", "trust/src/permission/form.rs"],
+        sources: &["trust/src/manifest.rs", "trust/src/manifest/written.rs", "trust/src/permission/form.rs"],
         run: manifest::manifest,
         valid: manifest::valid,
     },

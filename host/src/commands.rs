@@ -1,4 +1,5 @@
-//! The program's verbs: one file each, from checked arguments to one outcome.
+//! The program's verbs: one file each, from checked arguments to one outcome; and a run that several of them show
+//! (`stored_run.rs`) or change (`held_run.rs`).
 //!
 //! Invariant: a verb parses, calls the library, prints through [`Console`], and gives an exit; nothing else does.
 
