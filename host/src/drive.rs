@@ -197,14 +197,11 @@ async fn work(
         if strict {
             sheet.save(run, roles, desk, "finished").await?;
         }
-        if let Some(look) = consult::next_look(run, roles, desk, task)? {
-            running.spawn_on(async move { Back::Look(look.await) }, &desk.guests);
+        if !look_or_end(run, roles, desk, running, task)? {
             continue;
         }
-        run.end(task, now_ms());
         if let Some(stop) = judge(run, desk)? {
-            take_at_once(run, roles, desk, at_once)?;
-            drain(run, roles, desk, running).await?;
+            drain(run, roles, desk, under_way).await?;
             return Ok(stop);
         }
         let since_audit = run.state().unaudited.len();
@@ -240,14 +237,35 @@ fn take_back(run: &mut Run, roles: &Roles, desk: &Desk, back: Back) -> Result<Ta
     }
 }
 
+/// Begins the next look at a task; true when there is none, and the task is over.
+fn look_or_end(
+    run: &mut Run,
+    roles: &Roles,
+    desk: &Desk,
+    running: &mut JoinSet<Back>,
+    task: TaskIndex,
+) -> Result<bool, DriveError> {
+    let look = consult::next_look(run, roles, desk, task)?;
+    let is_over = look.is_none();
+    match look {
+        Some(look) => drop(running.spawn_on(async move { Back::Look(look.await) }, &desk.guests)),
+        None => run.end(task, now_ms()),
+    }
+    Ok(is_over)
+}
+
 /// The end of a run in which nothing more can start: the last audit and the run's verifiers, unless tasks wait for a
-/// person.
+/// person or a verifier.
 async fn conclude(run: &mut Run, roles: &Roles, desk: &Desk, why: String) -> Result<Stop, DriveError> {
     if roles.of(Role::Auditor).next().is_some() && !run.state().unaudited.is_empty() {
         consult::audit(run, roles, desk).await?;
     }
     let waits = |status: Status| matches!(status, Status::InDoubt | Status::WaitingApproval);
-    if run.state().tasks.iter().any(|task| waits(task.status)) {
+    let is_at_its_end = {
+        let state = run.state();
+        state.unverified.is_empty() && !state.tasks.iter().any(|task| waits(task.status))
+    };
+    if !is_at_its_end {
         return Ok(Stop::Finished(why));
     }
     consult::look_at_the_run(run, roles, desk).await?;
@@ -265,9 +283,8 @@ async fn leave(
 ) -> Result<(), DriveError> {
     let text = why.source().map_or_else(|| why.to_string(), |source| source.to_string());
     run.record(Event::Warned { code: WITHDRAWN.to_owned(), text })?;
-    take_at_once(run, roles, desk, &mut under_way.at_once)?;
     // A verifier that is withdrawn too does not look; the next host asks for it again.
-    while let Err(error) = drain(run, roles, desk, &mut under_way.running).await {
+    while let Err(error) = drain(run, roles, desk, under_way).await {
         if !error.is_withdrawal() {
             return Err(error);
         }
@@ -276,45 +293,37 @@ async fn leave(
     run.durable(desk).await
 }
 
-/// Takes back what ended as it began.
-fn take_at_once(
-    run: &mut Run,
-    roles: &Roles,
-    desk: &Desk,
-    at_once: &mut VecDeque<Ended>,
-) -> Result<(), DriveError> {
-    for ended in at_once.drain(..) {
-        let task = take_back(run, roles, desk, Back::Attempt(ended))?;
-        run.end(task, now_ms());
-    }
-    Ok(())
-}
-
-/// Ends the attempts that still run, as they end, without starting more.
+/// Ends the attempts that still run, as they end, each with the looks at its task, without starting more.
 async fn drain(
     run: &mut Run,
     roles: &Roles,
     desk: &Desk,
-    running: &mut JoinSet<Back>,
+    under_way: &mut UnderWay,
 ) -> Result<(), DriveError> {
+    let UnderWay { running, at_once } = under_way;
     let mut control = desk.control.clone();
-    while !running.is_empty() {
-        tokio::select! {
-            biased;
-            Some(asked) = run.next_ask() => run.grant(asked)?,
-            Some(back) = running.join_next() => {
-                let back = back.map_err(|_| DriveError::Lost { what: "an attempt" })?;
-                let task = take_back(run, roles, desk, back)?;
-                run.end(task, now_ms());
-            }
-            Ok(()) = control.changed() => {
-                if *control.borrow() == Control::Abort {
-                    end_all(run, desk, running).await?;
+    loop {
+        let back = match at_once.pop_front() {
+            Some(ended) => Back::Attempt(ended),
+            None if running.is_empty() => return Ok(()),
+            None => tokio::select! {
+                biased;
+                Some(asked) = run.next_ask() => {
+                    run.grant(asked)?;
+                    continue;
                 }
-            }
-        }
+                Some(back) = running.join_next() => back.map_err(|_| DriveError::Lost { what: "an attempt" })?,
+                Ok(()) = control.changed() => {
+                    if *control.borrow() == Control::Abort {
+                        end_all(run, desk, running).await?;
+                    }
+                    continue;
+                }
+            },
+        };
+        let task = take_back(run, roles, desk, back)?;
+        look_or_end(run, roles, desk, running, task)?;
     }
-    Ok(())
 }
 
 /// Ends what runs, with all its processes; an attempt that had an effect is in doubt.

@@ -26,9 +26,19 @@ pub type Commands = SupervisorPool;
 /// Whose commands a log file holds; times are milliseconds since 1970.
 #[derive(Clone, Debug)]
 pub enum LogName {
-    Attempt { task: TaskId, attempt: u32, at: u64 },
-    Call { call: &'static str, plugin: String, at: u64 },
-    Planner,
+    Attempt {
+        task: TaskId,
+        attempt: u32,
+        at: u64,
+    },
+    /// `place` is that of the run's last event as the call began: no two calls of a run share it.
+    Call {
+        call: &'static str,
+        task: Option<TaskId>,
+        plugin: String,
+        at: u64,
+        place: u64,
+    },
 }
 
 impl fmt::Display for LogName {
@@ -37,11 +47,11 @@ impl fmt::Display for LogName {
             Self::Attempt { task, attempt, at } => {
                 write!(out, "task-{task}-{}-{attempt}.log", log_stamp(*at))
             }
-            Self::Call { call, plugin, at } => {
+            Self::Call { call, task, plugin, at, place } => {
                 let name = plugin.rsplit('/').next().unwrap_or(plugin);
-                write!(out, "{call}-{name}-{}.log", log_stamp(*at))
+                let task = task.as_ref().map_or_else(String::new, |task| format!("{task}-"));
+                write!(out, "{call}-{task}{name}-{}-{place}.log", log_stamp(*at))
             }
-            Self::Planner => out.write_str("planner.log"),
         }
     }
 }

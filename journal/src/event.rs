@@ -334,11 +334,6 @@ pub struct Called {
 pub const FAILURE: &str = "failure";
 
 impl Called {
-    /// True unless the call was cut off: an answer, or the plugin's own refusal.
-    pub fn is_answered(&self) -> bool {
-        self.fault.as_ref().is_none_or(|(code, _)| code == FAILURE)
-    }
-
     /// True when a verifier answered: what it sees now stands for what it saw before on the same subject.
     pub fn replaces_findings(&self) -> bool {
         self.call == "verify" && self.fault.is_none()

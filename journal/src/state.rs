@@ -4,11 +4,11 @@
 //! Invariant: a pure fold; the same events give the same state on any machine, and the live loop uses this very fold.
 //! Not here: readiness and the choice of what runs next (`orch-host`'s `drive`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use orch_task::{Status, Task, TaskId};
 
-use crate::event::{AddedTask, Event, RunStarted, RunStatus, Severity, TaskIndex};
+use crate::event::{AddedTask, Called, Event, RunStarted, RunStatus, Severity, TaskIndex};
 
 /// An event that cannot follow what came before it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -44,6 +44,14 @@ pub struct TaskState {
     pub not_before: u64,
 }
 
+/// A look that was not made yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingLook {
+    pub verifier: String,
+    /// Why it could not look, if it was asked since a host last attached.
+    pub why: Option<String>,
+}
+
 /// A run as of its last event.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunState {
@@ -68,8 +76,9 @@ pub struct RunState {
     pub reflected: Vec<String>,
     /// Attempts finished since the last audit.
     pub unaudited: Vec<TaskIndex>,
-    /// Tasks that are done and a verifier that they name and that has not looked yet, in the order of their looks.
-    pub unverified: Vec<(TaskIndex, String)>,
+    /// What is not verified, with the looks that are missing in their order: tasks that are done and name the verifiers,
+    /// and the run itself (`None`), if at its end a verifier could not look.
+    pub unverified: BTreeMap<Option<TaskIndex>, Vec<MissingLook>>,
     /// SHA-256 of `tasks.yml` as the host last saw it.
     pub saved: Option<String>,
     /// What it said then of each task, by place.
@@ -102,13 +111,12 @@ impl RunState {
                 state.status = *to;
                 state.intent = false;
                 state.processes.clear();
-                self.unverified.retain(|(looked_at, _)| looked_at != task);
-                let state = self.task_mut(event, *task)?;
                 if *to == Status::Pending {
                     state.failures = 0;
                     state.crashes = 0;
                     state.not_before = 0;
                 }
+                self.unverified.remove(&Some(*task));
                 self.finished = None;
             }
             Event::TaskApproved { task, digest, .. } => {
@@ -134,9 +142,10 @@ impl RunState {
                 state.processes.clear();
                 state.failures += u32::from(finished.ending.counts_against_retries());
                 state.crashes += u32::from(finished.ending.is_host_crash());
-                if finished.status == Status::Done {
-                    let verifiers = state.task.verify.clone();
-                    self.unverified.extend(verifiers.into_iter().map(|id| (finished.task, id)));
+                if finished.status == Status::Done && !state.task.verify.is_empty() {
+                    let missing = |verifier: &String| MissingLook { verifier: verifier.clone(), why: None };
+                    let looks = state.task.verify.iter().map(missing).collect();
+                    self.unverified.insert(Some(finished.task), looks);
                 }
                 self.count(&finished.writes.findings);
                 self.unaudited.push(finished.task);
@@ -157,10 +166,8 @@ impl RunState {
                     }
                 }
                 self.count(&called.writes.findings);
-                if let Some(task) = called.task.filter(|_| called.is_answered()) {
-                    self.unverified.retain(|(of, verifier)| *of != task || *verifier != called.plugin);
-                }
                 match called.call.as_str() {
+                    "verify" => self.looked(called),
                     "reflect" => self.reflected.push(called.plugin.clone()),
                     "audit" => self.unaudited.clear(),
                     _ => {}
@@ -176,7 +183,12 @@ impl RunState {
             Event::FileWritten { task, .. } => {
                 self.task_mut(event, *task)?;
             }
-            Event::HostAttached { .. } => self.finished = None,
+            Event::HostAttached { .. } => {
+                self.finished = None;
+                // Who could not look is asked again: at a task first, at the run when it comes to its end.
+                self.unverified.remove(&None);
+                self.unverified.values_mut().flatten().for_each(|look| look.why = None);
+            }
             Event::FindingsJudged { .. } => self.judged = true,
             Event::SessionOpened { .. } => self.sessions += 1,
             Event::Observed { .. }
@@ -193,6 +205,40 @@ impl RunState {
             Some((status, _)) => *status,
             None if self.sessions > 0 => RunStatus::Executing,
             None => RunStatus::Planning,
+        }
+    }
+
+    /// Tasks that are done while a verifier that they name has not looked: nothing that depends on them starts.
+    pub fn unverified_tasks(&self) -> impl Iterator<Item = TaskIndex> {
+        self.unverified.keys().flatten().copied()
+    }
+
+    /// True unless a verifier that the task names still has to look at what it did.
+    pub fn is_verified(&self, task: TaskIndex) -> bool {
+        !self.unverified.contains_key(&Some(task))
+    }
+
+    /// The verifier that looks at the task next; one that could not is not asked again before a host attaches.
+    pub fn next_look(&self, task: TaskIndex) -> Option<&str> {
+        let looks = self.unverified.get(&Some(task))?;
+        looks.iter().find(|look| look.why.is_none()).map(|look| look.verifier.as_str())
+    }
+
+    /// A verifier answered, or could not look.
+    fn looked(&mut self, called: &Called) {
+        let looks = self.unverified.entry(called.task).or_default();
+        match &called.fault {
+            None => looks.retain(|look| look.verifier != called.plugin),
+            Some((_, why)) if called.task.is_none() => {
+                looks.push(MissingLook { verifier: called.plugin.clone(), why: Some(why.clone()) });
+            }
+            Some((_, why)) => {
+                let of_it = looks.iter_mut().filter(|look| look.verifier == called.plugin);
+                of_it.for_each(|look| look.why = Some(why.clone()));
+            }
+        }
+        if looks.is_empty() {
+            self.unverified.remove(&called.task);
         }
     }
 

@@ -5,11 +5,11 @@
 //! Invariant: nothing of the host's code is asked but how events and tasks are read.
 //! Not here: kills (`kill.rs`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use orch_journal::Event;
 use orch_journal::event::Ending;
-use orch_task::{Status, TaskFile};
+use orch_task::{Status, Task, TaskFile};
 
 use crate::Workspace;
 
@@ -95,6 +95,11 @@ struct Folded {
     run: String,
     names: Vec<String>,
     before: BTreeMap<String, usize>,
+    /// Of its tasks by id: as they are, and the verifiers that have not looked at what is done.
+    tasks: BTreeMap<String, Task>,
+    unverified: BTreeMap<String, BTreeSet<String>>,
+    /// Gates that did not hold.
+    faults: Vec<Fault>,
 }
 
 impl Folded {
@@ -103,6 +108,7 @@ impl Folded {
         for (run, _, event) in events {
             if *run != folded.run {
                 (folded.run, folded.names) = (run.clone(), Vec::new());
+                (folded.tasks, folded.unverified) = Default::default();
                 folded.before = folded.attempts.iter().map(|(id, all)| (id.clone(), all.len())).collect();
             }
             folded.take(event);
@@ -128,10 +134,27 @@ impl Folded {
                 for added in tasks {
                     self.names.push(added.task.id.to_string());
                     self.statuses.insert(added.task.id.to_string(), added.status);
+                    self.tasks.insert(added.task.id.to_string(), added.task.clone());
                 }
             }
-            Event::TaskMoved { task, to, .. } => self.stands(*task, *to),
+            Event::TaskEdited { to, .. } => drop(self.tasks.insert(to.id.to_string(), Task::clone(to))),
+            Event::TaskMoved { task, to, .. } => {
+                self.unverified.remove(&self.names[*task as usize]);
+                self.stands(*task, *to);
+            }
+            Event::Called(called) if called.call == "verify" && called.fault.is_none() => {
+                let task = called.task.map(|task| &self.names[task as usize]);
+                if let Some(missing) = task.and_then(|task| self.unverified.get_mut(task)) {
+                    missing.remove(&called.plugin);
+                }
+            }
+            Event::RunFinished { status, .. } if !status.is_open() => {
+                self.passes(self.names.clone(), "the end")
+            }
             Event::AttemptStarted { task, attempt, .. } => {
+                let name = self.names[*task as usize].clone();
+                let needs = self.tasks[&name].dependencies.iter().map(ToString::to_string).collect();
+                self.passes(needs, &name);
                 self.attempt(*task, *attempt);
                 self.stands(*task, Status::InProgress);
             }
@@ -142,17 +165,29 @@ impl Folded {
             Event::AttemptFinished(finished) => {
                 self.attempt(finished.task, finished.attempt).ending = Some(finished.ending.clone());
                 self.stands(finished.task, finished.status);
+                if finished.status == Status::Done {
+                    let name = self.names[finished.task as usize].clone();
+                    let verifiers = self.tasks[&name].verify.iter().cloned().collect();
+                    self.unverified.insert(name, verifiers);
+                }
             }
             _ => {}
         }
+    }
+
+    /// Something comes that must wait until verifiers have looked at these tasks.
+    fn passes(&mut self, needs: Vec<String>, what: &str) {
+        let missing = |id: &String| self.unverified.get(id).is_some_and(|missing| !missing.is_empty());
+        let faults = needs.into_iter().filter(missing);
+        let faults = faults.map(|id| Fault::Other(format!("{what} came before the look at `{id}`")));
+        self.faults.extend(faults.collect::<Vec<_>>());
     }
 }
 
 /// What must hold once a run went to its end: each effect is one that the journal knows, in the number that it says; the
 /// task file says what the store says; nothing is left beside it.
 pub fn at_the_end(workspace: &Workspace, idempotent: bool) -> Vec<Fault> {
-    let Folded { mut attempts, statuses, .. } = Folded::of(&events(workspace));
-    let mut faults = Vec::new();
+    let Folded { mut attempts, statuses, mut faults, .. } = Folded::of(&events(workspace));
     let mut unknown: BTreeMap<String, usize> = BTreeMap::new();
     let done = std::fs::read_to_string(workspace.outside().join("done")).unwrap_or_default();
     for line in done.lines() {

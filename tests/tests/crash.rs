@@ -28,7 +28,7 @@ echo \"$task $$ ${20}\" >> \"$outside\"
 sleep 0.02
 ";
 
-/// Twelve tasks in three layers.
+/// Twelve tasks in three layers; of each layer but the last a verifier looks at one.
 fn fresh(idempotent: bool) -> Workspace {
     let workspace = Workspace::new("");
     let outside = workspace.outside().join("done");
@@ -42,8 +42,17 @@ fn fresh(idempotent: bool) -> Workspace {
         let after = after.join(", ");
         // Some tasks see more kills than a host's ends are borne without `retries`.
         tasks.push_str(&format!("- {{id: t{task}, command: [sh, append.sh, '{outside}', t{task}], "));
-        tasks.push_str(&format!("idempotent: {idempotent}, retries: 99, dependencies: [{after}]}}\n"));
+        tasks.push_str(&format!("idempotent: {idempotent}, retries: 99, dependencies: [{after}]"));
+        tasks.push_str(if matches!(task, 1 | 6) { ", verify: [demo/verifier-command]}\n" } else { "}\n" });
     }
+    let config = workspace.read("config.yaml");
+    let check = "{checks: [{name: look, category: test, command: [sleep, '0.02']}]}";
+    workspace.write(
+        "config.yaml",
+        &format!(
+            "{config}  verifiers: [demo/verifier-command]\nsettings:\n  demo/verifier-command: {check}\n"
+        ),
+    );
     workspace.write("append.sh", APPEND);
     workspace.write("tasks.yml", &tasks);
     workspace

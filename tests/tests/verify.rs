@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use orch_journal::Event;
-use orch_tests::{Workspace, until};
+use orch_tests::{Workspace, err, out, until};
 
 /// A verifier whose one check is this command.
 fn workspace(tasks: &str, check: &str) -> Workspace {
@@ -109,4 +109,170 @@ fn a_second_interrupt_ends_a_look_with_its_command() {
     until(|| alive() == 0);
     bind(&workspace, "['true']");
     workspace.run(&[], 0);
+}
+
+/// Where the looks of a run left their commands' output.
+fn logs_of_looks(workspace: &Workspace) -> Vec<String> {
+    let entries = std::fs::read_dir(workspace.path().join("logs")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with("verify-")).collect()
+}
+
+fn looks(events: &[Event]) -> usize {
+    events.iter().filter(|event| matches!(event, Event::Called(called) if called.call == "verify")).count()
+}
+
+#[test]
+fn looks_that_begin_together_are_all_made_and_none_of_their_gates_opens() {
+    let pair = |n: u32| {
+        format!(
+            "- {{id: build-{n}, kind: note, verify: [demo/verifier-command]}}\n\
+             - {{id: deploy-{n}, command: [sh, -c, 'echo > deployed-{n}'], dependencies: [build-{n}]}}\n"
+        )
+    };
+    let workspace = workspace(&(1..=8).map(pair).collect::<String>(), "[sh, -c, 'sleep 0.5; exit 1']");
+    let said = out(&workspace.run(&["--jobs", "8"], 1));
+    assert!(!said.contains("could not verify"), "{said}");
+    assert_eq!(said.matches("major finding").count(), 8, "{said}");
+    assert!(said.contains("too many major findings: 8, at most 0\n"), "{said}");
+    let statuses = workspace.statuses();
+    for n in 1..=8 {
+        assert_eq!(statuses[&format!("build-{n}")], "done");
+        assert_eq!(statuses[&format!("deploy-{n}")], "pending");
+        assert!(!workspace.path().join(format!("deployed-{n}")).exists());
+    }
+    assert_eq!(logs_of_looks(&workspace).len(), 8);
+}
+
+#[test]
+fn every_look_at_many_fast_tasks_is_made_and_has_a_log_of_its_own() {
+    let task = |n: u32| format!("- {{id: t{n}, kind: note, verify: [demo/verifier-command]}}\n");
+    let workspace = workspace(&(0..40).map(task).collect::<String>(), "['true']");
+    let said = out(&workspace.run(&["--jobs", "8"], 0));
+    assert!(!said.contains("could not verify"), "{said}");
+    // At each task and at the run.
+    assert_eq!(looks(&workspace.events()), 41);
+    let logs = logs_of_looks(&workspace);
+    assert_eq!(logs.len(), 41);
+    for n in 0..40 {
+        let start = format!("verify-t{n}-verifier-command-");
+        assert_eq!(logs.iter().filter(|name| name.starts_with(&start)).count(), 1, "{logs:?}");
+    }
+}
+
+#[test]
+fn a_task_that_keeps_its_verifier_from_looking_is_not_verified_and_what_depends_on_it_waits() {
+    // The folder of the logs is a link afterwards, which the host refuses.
+    let tasks = "- {id: sly, command: [sh, -c, 'mv logs logs.old; ln -s logs.old logs'], verify: [demo/verifier-command]}\n\
+                 - {id: after, kind: note, dependencies: [sly]}\n- {id: beside, kind: note}\n";
+    let workspace = workspace(tasks, "['true']");
+    let said = out(&workspace.run(&["--jobs", "1", "--audit", "every-completion"], 1));
+    let why = "`demo/verifier-command` could not look: check `look`: cannot run `true`";
+    assert!(said.contains(" waiting: ") && said.contains("; 1 task is not verified\n"), "{said}");
+    assert!(said.contains(&format!("not verified: sly, {why}")), "{said}");
+    let stands = |workspace: &Workspace| {
+        let statuses = workspace.statuses();
+        ["sly", "after", "beside"].map(|id| statuses[id].clone())
+    };
+    assert_eq!(stands(&workspace), ["done", "pending", "done"]);
+    assert_eq!(
+        looks(&workspace.events()),
+        1,
+        "it is not tried again and again, and the run is not at its end"
+    );
+    for format in ["text", "json", "markdown"] {
+        let report = out(&workspace.host(&["report", "--format", format], 0));
+        assert!(report.contains("sly") && report.replace('\\', "").contains("cannot run `true`"), "{report}");
+    }
+    assert!(out(&workspace.host(&["status"], 0)).contains("1 task is not verified"));
+
+    // Nothing was mended: it is looked at again first, once.
+    workspace.run(&[], 1);
+    assert_eq!((stands(&workspace)[1].as_str(), looks(&workspace.events())), ("pending", 2));
+
+    std::fs::remove_file(workspace.path().join("logs")).unwrap();
+    std::fs::rename(workspace.path().join("logs.old"), workspace.path().join("logs")).unwrap();
+    workspace.run(&[], 0);
+    assert_eq!(stands(&workspace), ["done", "done", "done"]);
+    let events = workspace.events();
+    let verified = |event: &Event| matches!(event, Event::Called(called) if called.task == Some(0) && called.fault.is_none());
+    assert!(place(&events, verified) < place(&events, |event| starts(event, 1)));
+    assert_eq!(workspace.reader().runs().unwrap().len(), 1, "it was one run all along");
+    workspace.host(&["db", "check"], 0);
+}
+
+#[test]
+fn a_verifier_that_cannot_look_at_the_run_keeps_it_open() {
+    let workspace = workspace("- {id: a, kind: note}\n", "[no-such-program]");
+    for _ in 0..2 {
+        let said = out(&workspace.run(&[], 1));
+        assert!(said.contains("waiting: every task is done; the run is not verified\n"), "{said}");
+        assert!(
+            said.contains("not verified: the run, `demo/verifier-command` could not look: check `look`"),
+            "{said}"
+        );
+    }
+    bind(&workspace, "['true']");
+    workspace.run(&[], 0);
+    assert_eq!(workspace.reader().runs().unwrap().len(), 1);
+}
+
+#[test]
+fn a_person_may_take_a_task_that_is_not_verified_as_it_is_or_have_it_done_again() {
+    let tasks = "- {id: a, kind: note, verify: [demo/verifier-command]}\n- {id: b, kind: note, verify: [demo/verifier-command]}\n\
+                 - {id: c, kind: note, dependencies: [a, b]}\n";
+    let workspace = workspace(tasks, "[no-such-program]");
+    workspace.run(&[], 1);
+    let run = workspace.reader().runs().unwrap()[0].id.clone();
+    let refused = err(&workspace.host(&["resolve", &run, "a", "--as", "done"], 2));
+    assert!(refused.contains("task `a` is done, expected in_doubt"), "{refused}");
+    workspace.host(&["task", "skip", "a"], 0);
+    workspace.host(&["task", "retry", "b"], 0);
+    let refused = err(&workspace.host(&["task", "skip", "a"], 2));
+    assert!(refused.contains("task `a` is done, expected"), "{refused}");
+    bind(&workspace, "['true']");
+    workspace.run(&[], 0);
+    let events = workspace.events();
+    let attempts = |task| events.iter().filter(|event| starts(event, task)).count();
+    assert_eq!([attempts(0), attempts(1), attempts(2)], [1, 2, 1]);
+    let looked = |task| events.iter().filter(|event| looked_at(event, Some(task))).count();
+    assert_eq!([looked(0), looked(1)], [1, 2]);
+}
+
+#[test]
+fn a_run_that_findings_end_stays_open_while_a_task_is_not_verified() {
+    let tasks = "- {id: a, kind: note, verify: [demo/verifier-command]}\n\
+                 - {id: sly, command: [sh, -c, 'sleep 0.5; mv logs logs.old; ln -s logs.old logs'], verify: [demo/verifier-command]}\n\
+                 - {id: after, kind: note, dependencies: [sly]}\n";
+    let workspace = workspace(tasks, "[sh, -c, 'sleep 2; exit 1']");
+    let said = out(&workspace.run(&["--jobs", "2"], 1));
+    assert!(
+        said.contains(" waiting: too many major findings: 1, at most 0; 1 task is not verified\n"),
+        "{said}"
+    );
+    std::fs::remove_file(workspace.path().join("logs")).unwrap();
+    let said = out(&workspace.run(&[], 1));
+    assert!(said.contains(" failed: too many major findings: 2, at most 0\n"), "{said}");
+    assert_eq!(workspace.statuses()["after"], "pending");
+    assert_eq!(workspace.reader().runs().unwrap().len(), 1);
+}
+
+#[test]
+fn an_edit_of_the_task_file_during_a_look_opens_no_gate() {
+    let tasks =
+        "- {id: a, kind: note, verify: [demo/verifier-command]}\n- {id: b, kind: note, dependencies: [a]}\n";
+    let workspace = workspace(tasks, "[sleep, '2']");
+    let mut host = spawn(&workspace);
+    until(|| workspace.has_run());
+    until(|| workspace.events().iter().any(|event| looks_at(event, Some(0))));
+    workspace
+        .write("tasks.yml", &(workspace.read("tasks.yml") + "- {id: c, kind: note, dependencies: [a]}\n"));
+    assert_eq!(host.wait().unwrap().code(), Some(0));
+    let events = workspace.events();
+    let added = place(&events, |event| matches!(event, Event::TasksAdded { first: 2, .. }));
+    let over = place(&events, |event| looked_at(event, Some(0)));
+    assert!(added < over, "the edit came during the look");
+    for task in [1, 2] {
+        assert!(place(&events, |event| starts(event, task)) > over, "task {task}");
+    }
 }

@@ -26,7 +26,7 @@ pub struct StatusChange<'a> {
     pub run: Option<&'a str>,
     pub task: &'a str,
     pub to: Status,
-    /// From which statuses this is meant.
+    /// From which statuses this is meant; `Done` is one that is not verified.
     pub from: &'a [Status],
     pub why: &'a str,
 }
@@ -66,7 +66,7 @@ impl HeldRun {
         Ok(Self { store, journal, run })
     }
 
-    /// The place of a task that has one of these statuses.
+    /// The place of a task that has one of these statuses; `Done` is one that is not verified.
     pub fn find(&self, task: &str, from: &[Status]) -> Result<TaskIndex, Fault> {
         let found = orch_task::TaskId::parse(task).ok().and_then(|task| self.run.index_of(&task));
         let Some(index) = found else {
@@ -74,11 +74,14 @@ impl HeldRun {
             let hint = "`orch-host status` shows the tasks".to_owned();
             return Err(place::input("task-unknown", Some(hint), what));
         };
-        let is = self.run.state().tasks.get(index as usize).map(|found| found.status);
-        if is.is_some_and(|is| from.contains(&is)) {
+        let state = self.run.state();
+        let is = state.tasks.get(index as usize).map(|found| found.status);
+        let is_over = is == Some(Status::Done) && state.is_verified(index);
+        if is.is_some_and(|is| from.contains(&is)) && !is_over {
             return Ok(index);
         }
-        let from: Vec<&str> = from.iter().map(|status| status.as_str()).collect();
+        let word = |status: &Status| if *status == Status::Done { "not verified" } else { status.as_str() };
+        let from: Vec<&str> = from.iter().map(word).collect();
         let is = is.map_or("gone", Status::as_str);
         let what = format!("task `{task}` is {is}, expected {}", from.join(" or "));
         Err(place::input("task-status", None, what))

@@ -11,11 +11,13 @@ use std::collections::BTreeMap;
 use clap::ValueEnum;
 use orch_journal::artifacts::ArtifactRow;
 use orch_journal::rows::{AttemptRow, FindingRow, RunRow, TaskRow};
-use orch_journal::{Event, Reader};
+use orch_journal::{Event, Reader, RunState};
 use orch_task::Status;
 
 use super::stored_run::{find_run, is_open, result_of};
 use crate::console::{Console, escape};
+use crate::drive::error::DriveError;
+use crate::drive::finish::Unverified;
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{Place, WorkspaceArgs};
 
@@ -68,6 +70,7 @@ struct Facts {
     plugins: Vec<serde_json::Value>,
     tasks: Vec<TaskFacts>,
     findings: Vec<FindingRow>,
+    unverified: Vec<Unverified>,
     artifacts: Vec<ArtifactRow>,
     /// Code and text of each warning, from the journal itself.
     warnings: Vec<(String, String)>,
@@ -81,8 +84,11 @@ impl Facts {
             metadata.get("plugins").and_then(|plugins| plugins.as_array()).cloned().unwrap_or_default();
         let mut warnings = Vec::new();
         let mut moved = BTreeMap::new();
+        let mut state = RunState::default();
         for event in reader.events(&run.id) {
-            match event?.1 {
+            let (_, event) = event?;
+            state.apply(&event).map_err(DriveError::from)?;
+            match event {
                 Event::Warned { code, text } => warnings.push((code, text)),
                 Event::TaskMoved { task, why, .. } => drop(moved.insert(task, why)),
                 Event::AttemptStarted { task, .. } => drop(moved.remove(&task)),
@@ -100,6 +106,7 @@ impl Facts {
             plugins,
             tasks,
             findings: reader.findings(&run.id)?,
+            unverified: Unverified::all(&state).collect(),
             artifacts: reader.artifacts(&run.id)?,
             warnings,
             run,
@@ -130,7 +137,7 @@ pub fn run(args: &ReportArgs, console: Console) -> Outcome {
         Format::Json => {
             let all = serde_json::json!({
                 "run": facts.run, "hostAtWork": facts.at_work, "plugins": facts.plugins, "tasks": facts.tasks, "findings": facts.findings,
-                "artifacts": facts.artifacts, "warnings": facts.warnings,
+                "unverified": facts.unverified, "artifacts": facts.artifacts, "warnings": facts.warnings,
             });
             console.line(&serde_json::to_string_pretty(&all).map_err(anyhow::Error::from)?);
         }
@@ -186,6 +193,12 @@ fn text(facts: &Facts, console: Console) {
             escape(&finding.category),
             escape(&finding.message)
         ));
+    }
+    if !facts.unverified.is_empty() {
+        console.line("\nnot verified");
+    }
+    for missing in &facts.unverified {
+        console.line(&format!("  {}", escape(&missing.to_string())));
     }
     if !facts.artifacts.is_empty() {
         console.line("\nartifacts");

@@ -252,6 +252,9 @@ fn report(summary: &Summary, format: Format, console: Console) {
     for task in &summary.waiting_approval {
         console.line(&format!("waits for you: {task} asks to run"));
     }
+    for missing in &summary.unverified {
+        console.line(&format!("not verified: {}", escape_cut(&missing.to_string(), 240)));
+    }
     if !summary.in_doubt.is_empty() {
         let run = &summary.run;
         console
@@ -261,13 +264,18 @@ fn report(summary: &Summary, format: Format, console: Console) {
         console
             .note("hint: `orch-host approvals list` shows what asks, `approvals approve|deny TASK` answers");
     }
+    if !summary.unverified.is_empty() {
+        console.note("hint: `orch-host run` asks again; `orch-host task skip TASK` takes a task as it is");
+    }
 }
 
 fn exit_of(summary: &Summary) -> Exit {
     match summary.status {
         _ if summary.interrupted => Exit::Interrupted,
         RunStatus::Completed => Exit::Done,
-        RunStatus::Waiting => Exit::NeedsDecision,
+        RunStatus::Waiting if !summary.in_doubt.is_empty() || !summary.waiting_approval.is_empty() => {
+            Exit::NeedsDecision
+        }
         _ => Exit::GoalNotMet,
     }
 }

@@ -3,6 +3,7 @@
 //! In -> out: rows of the store -> [`Standing`] -> text or JSON.
 
 use clap::ValueEnum;
+use orch_journal::event::RunStatus;
 use orch_journal::rows::{AttemptRow, RunRow, TaskRow};
 
 use super::stored_run::{find_run, is_open, result_of};
@@ -38,6 +39,13 @@ pub fn run(args: &StatusArgs, console: Console) -> Outcome {
         Format::Json => console.line(&standing.json()),
     }
     Ok(Exit::Done)
+}
+
+/// What a run waits for.
+fn why_waiting(run: &RunRow) -> Option<String> {
+    let metadata: serde_json::Value = serde_json::from_str(&run.metadata).ok()?;
+    let why = metadata.get("why")?.as_str()?;
+    (run.status == RunStatus::Waiting.as_str()).then(|| format!("it waits: {why}"))
 }
 
 /// How a run stands.
@@ -84,6 +92,9 @@ impl Standing {
         console.line(&format!("run {}  {}  {}", escape(&run.id), escape(&run.status), escape(&run.task)));
         if matches!(run.status.as_str(), "planning" | "executing") && !self.at_work {
             console.line("no host is at work; `orch-host run` goes on with it");
+        }
+        if let Some(why) = why_waiting(run) {
+            console.line(&escape_cut(&why, 240));
         }
         for (status, count) in &self.counts {
             console.line(&format!("{count:>8}  {}", escape(status)));

@@ -13,9 +13,9 @@ use crate::place::WorkspaceArgs;
 
 #[derive(clap::Subcommand)]
 pub enum TaskCommand {
-    /// Try a failed task again with the next run
+    /// Try a failed task again with the next run, or one that is not verified
     Retry(OneTask),
-    /// Take a task for done without running it
+    /// Take a task for done without running it, or without verifying it
     Skip(OneTask),
     /// Take a task out of the run
     Cancel(OneTask),
@@ -30,12 +30,13 @@ pub struct OneTask {
 }
 
 pub fn run(command: &TaskCommand, home: Option<&Path>, console: Console) -> Outcome {
-    const NOT_DONE: &[Status] = &[Status::Pending, Status::Failed, Status::Blocked, Status::WaitingApproval];
+    const NOT_DONE: &[Status] =
+        &[Status::Pending, Status::Failed, Status::Blocked, Status::WaitingApproval, Status::Done];
     let (one, to, from, why): (_, _, &[Status], _) = match command {
         TaskCommand::Retry(one) => (
             one,
             Status::Pending,
-            &[Status::Failed, Status::Cancelled, Status::Blocked],
+            &[Status::Failed, Status::Cancelled, Status::Blocked, Status::Done],
             "a person lets it run again",
         ),
         TaskCommand::Skip(one) => (one, Status::Done, NOT_DONE, "a person skipped it"),

@@ -2,7 +2,7 @@
 //!
 //! In -> out: a bound plugin -> its answer, recorded as `call_started` and `called`.
 //! Invariant: what a plugin wrote is kept only with its answer; a plugin's own refusal is recorded and the run goes
-//! on, any other fault ends the run and names the plugin.
+//! on, any other fault ends the run and names the plugin. A look that came back with a fault is still missing.
 //! Not here: when they are called (`drive.rs`), what becomes of the tasks they ask for (`extend.rs`).
 
 use std::future::Future;
@@ -37,8 +37,8 @@ pub async fn reflect(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize,
         if run.state().reflected.contains(&reflector.id) {
             continue;
         }
-        let rerun = run.begin_call("reflect", &reflector.id, None)?;
-        let (context, bound) = (lend(run, desk, reflector, "reflect"), reflector.clone());
+        let (context, rerun) = begin(run, desk, reflector, "reflect", None)?;
+        let bound = reflector.clone();
         let ask = Reflect { run: run.id.clone(), tasks: run.state().tasks.len() as u32 };
         let report = on_guests(run, desk, async move { bound.call(context, &ask).await }).await?;
         let (answer, report) = split(report);
@@ -70,18 +70,16 @@ pub async fn audit(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize, D
     let mut added = 0;
     for auditor in roles.of(Role::Auditor) {
         let plugin = auditor.id.as_str();
-        let rerun = run.begin_call("analyze", plugin, None)?;
-        let (context, bound) = (lend(run, desk, auditor, "analyze"), auditor.clone());
-        let report =
-            on_guests(run, desk, async move { bound.call(context, &Analyze(Vec::new())).await }).await?;
+        let (context, rerun) = begin(run, desk, auditor, "analyze", None)?;
+        let (bound, ask) = (auditor.clone(), Analyze(Vec::new()));
+        let report = on_guests(run, desk, async move { bound.call(context, &ask).await }).await?;
         let (metrics, mut report) = split(report);
         report.writes.metrics.extend(metrics.as_ref().ok().into_iter().flatten().cloned());
         settle(run, desk, Call { name: "analyze", plugin, task: None, rerun }, report, metrics)?;
 
         for page in finished.chunks(1000) {
-            let rerun = run.begin_call("audit", plugin, None)?;
-            let (context, bound, ask) =
-                (lend(run, desk, auditor, "audit"), auditor.clone(), Audit(page.to_vec()));
+            let (context, rerun) = begin(run, desk, auditor, "audit", None)?;
+            let (bound, ask) = (auditor.clone(), Audit(page.to_vec()));
             let report = on_guests(run, desk, async move { bound.call(context, &ask).await }).await?;
             let (answer, report) = split(report);
             let wanted =
@@ -121,8 +119,7 @@ pub fn look(
     let Some(bound) = roles.by_id(Role::Verifier, verifier).cloned() else {
         return Err(DriveError::NoVerifier { task: id, verifier: verifier.to_owned() });
     };
-    let rerun = run.begin_call("verify", verifier, task)?;
-    let context = lend(run, desk, &bound, "verify");
+    let (context, rerun) = begin(run, desk, &bound, "verify", task)?;
     let verifier = verifier.to_owned();
     Ok(async move {
         let report = bound.call(context, &subject).await;
@@ -130,7 +127,7 @@ pub fn look(
     })
 }
 
-/// Takes a look back; its findings are in the state afterwards.
+/// Takes a look back; afterwards its findings are in the state, or why it could not be made.
 pub fn looked(run: &mut Run, desk: &Desk, looked: Looked) -> Result<(), DriveError> {
     let Looked { task, verifier, rerun, report } = looked;
     let (findings, mut report) = split::<Vec<Finding>>(report);
@@ -139,24 +136,26 @@ pub fn looked(run: &mut Run, desk: &Desk, looked: Looked) -> Result<(), DriveErr
     Ok(())
 }
 
-/// The next look that a task still needs, begun.
+/// The next look that a task still needs, begun; none at which this host failed already.
 pub fn next_look(
     run: &mut Run,
     roles: &Roles,
     desk: &Desk,
     task: TaskIndex,
 ) -> Result<Option<impl Future<Output = Looked> + Send + use<>>, DriveError> {
-    let verifier = run.state().unverified.iter().find(|(of, _)| *of == task).map(|(_, id)| id.clone());
+    let verifier = run.state().next_look(task).map(str::to_owned);
     verifier.map(|verifier| look(run, roles, desk, &verifier, Some(task))).transpose()
 }
 
-/// The looks that a host before this one did not get to.
+/// The looks that a host before this one did not get to, or could not make.
 pub async fn look_at_the_rest(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<(), DriveError> {
-    let first = |run: &Run| run.state().unverified.first().map(|(task, _)| *task);
-    while let Some(task) = first(run) {
-        let Some(call) = next_look(run, roles, desk, task)? else { break };
-        let back = on_guests(run, desk, call).await?;
-        looked(run, desk, back)?;
+    let tasks: Vec<TaskIndex> = run.state().unverified_tasks().collect();
+    for task in tasks {
+        while let Some(call) = next_look(run, roles, desk, task)? {
+            let back = on_guests(run, desk, call).await?;
+            looked(run, desk, back)?;
+        }
+        run.moved(task, Status::Done, now_ms());
     }
     Ok(())
 }
@@ -184,9 +183,24 @@ fn want(
     }
 }
 
-fn lend(run: &Run, desk: &Desk, bound: &Bound, call: &'static str) -> Lent {
-    let log = desk.command_log(LogName::Call { call, plugin: bound.id.clone(), at: now_ms() });
-    desk.lend(bound, run.shared(), Arc::new(RepeatableGate), log, bound.wall)
+/// Records that a call begins; gives what it is lent, and whether it began before and never came back.
+fn begin(
+    run: &mut Run,
+    desk: &Desk,
+    bound: &Bound,
+    call: &'static str,
+    task: Option<TaskIndex>,
+) -> Result<(Lent, bool), DriveError> {
+    let rerun = run.begin_call(call, &bound.id, task)?;
+    let name = LogName::Call {
+        call,
+        task: task.and_then(|task| run.id_of(task)),
+        plugin: bound.id.clone(),
+        at: now_ms(),
+        place: run.last(),
+    };
+    let log = desk.command_log(name);
+    Ok((desk.lend(bound, run.shared(), Arc::new(RepeatableGate), log, bound.wall), rerun))
 }
 
 async fn on_guests<T: Send + 'static>(
@@ -253,7 +267,9 @@ fn settle<T: Answer>(
     match answer {
         Ok(answer) => Ok(Some(answer.asked().into_iter().chain(report.asked).collect())),
         Err(CallError::Failure { message, .. }) => {
-            let text = format!("`{plugin}` could not {name}: {message}");
+            let at =
+                task.and_then(|task| run.id_of(task)).map_or_else(String::new, |id| format!(" task `{id}`"));
+            let text = format!("`{plugin}` could not {name}{at}: {message}");
             run.record(Event::Warned { code: format!("{name}-failed"), text })?;
             Ok(None)
         }

@@ -121,7 +121,9 @@ impl DriveError {
                 Some(format!("bind a plugin that handles `{kind}` under `executors` in `config.yaml`"))
             }
             Self::NoVerifier { .. } => {
-                Some("add it to `verifiers` in `config.yaml`, or remove it from the task".to_owned())
+                let hint = "add it to `verifiers` in `config.yaml`, or remove it from the task; `orch-host task skip TASK` takes one \
+                            that is done as it is";
+                Some(hint.to_owned())
             }
             Self::Journal(_) => {
                 Some("look for a full disk; the next run starts from what is durable".to_owned())

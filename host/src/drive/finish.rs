@@ -1,13 +1,14 @@
 //! The end of a run: what is blocked, how it went, what is left for a person.
 //!
 //! In -> out: a run in which nothing more starts -> `run_finished` and a [`Summary`].
-//! Invariant: a summary is counted from the state, never kept beside it.
+//! Invariant: a summary is counted from the state, never kept beside it; no run is closed while a task is not verified.
 //! Not here: whether the loop is over (`drive.rs`), what verifiers say at the end (`verify.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use orch_journal::event::{Event, RunStatus, TaskIndex};
-use orch_journal::failpoint;
+use orch_journal::{RunState, failpoint};
 use orch_task::Status;
 use serde::Serialize;
 
@@ -42,7 +43,43 @@ pub struct Summary {
     pub in_doubt: Vec<String>,
     /// Ids of tasks that ask to run, at most 20.
     pub waiting_approval: Vec<String>,
+    /// What no verifier vouches for, at most 20.
+    pub unverified: Vec<Unverified>,
     pub interrupted: bool,
+}
+
+/// Something that a verifier has not looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unverified {
+    /// None: the run itself.
+    pub task: Option<String>,
+    pub verifier: String,
+    /// Why it could not look; none if it was not asked yet.
+    pub why: Option<String>,
+}
+
+impl Unverified {
+    /// All that a run still lacks.
+    pub fn all(state: &RunState) -> impl Iterator<Item = Self> {
+        let id = |task: TaskIndex| state.tasks.get(task as usize).map(|found| found.task.id.to_string());
+        let looks = state.unverified.iter().flat_map(|(of, looks)| looks.iter().map(move |look| (of, look)));
+        looks.map(move |(of, look)| Self {
+            task: of.and_then(id),
+            verifier: look.verifier.clone(),
+            why: look.why.clone(),
+        })
+    }
+}
+
+impl fmt::Display for Unverified {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { task, verifier, why } = self;
+        let task = task.as_deref().unwrap_or("the run");
+        match why {
+            Some(why) => write!(out, "{task}, `{verifier}` could not look: {why}"),
+            None => write!(out, "{task}, `{verifier}` has not looked yet"),
+        }
+    }
 }
 
 /// Marks what can never start as blocked.
@@ -88,6 +125,11 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
             (RunStatus::Completed, why.to_owned())
         }
     };
+    // A closed run is never continued, and the next one takes for done what the task file calls so.
+    let (status, why) = match unverified(&run.state(), stop) {
+        Some(what) => (RunStatus::Waiting, format!("{why}; {what}")),
+        None => (status, why),
+    };
     if *stop != Stop::Interrupted {
         failpoint::hit("before-close");
         run.record(Event::RunFinished { status, why: why.clone(), at: now_ms() })?;
@@ -108,8 +150,20 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
         warnings: state.warnings,
         in_doubt: ids(Status::InDoubt),
         waiting_approval: ids(Status::WaitingApproval),
+        unverified: Unverified::all(&state).take(20).collect(),
         interrupted: *stop == Stop::Interrupted,
     })
+}
+
+/// What keeps the run open because nobody looked at it. A run that ends by its findings does not pass its end anyway.
+fn unverified(state: &RunState, stop: &Stop) -> Option<String> {
+    match (stop, state.unverified_tasks().count()) {
+        (Stop::Interrupted, _) => None,
+        (Stop::Finished(_), 0) if !state.unverified.is_empty() => Some("the run is not verified".to_owned()),
+        (_, 0) => None,
+        (_, 1) => Some("1 task is not verified".to_owned()),
+        (_, tasks) => Some(format!("{tasks} tasks are not verified")),
+    }
 }
 
 /// Pending tasks that wait for one that failed or was cancelled, each with one that is in its way.

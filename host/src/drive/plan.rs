@@ -38,7 +38,13 @@ impl Planning {
     /// Opens a session and tells it everything that is ready.
     pub async fn open(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<Self, DriveError> {
         let planner = roles.planner();
-        let log = desk.command_log(LogName::Planner);
+        let log = desk.command_log(LogName::Call {
+            call: "plan",
+            task: None,
+            plugin: planner.id.clone(),
+            at: now_ms(),
+            place: run.last(),
+        });
         let mut lent = desk.lend(planner, run.shared(), Arc::new(RepeatableGate), log, planner.wall);
         let reads = Arc::new(Reads { state: StateReader::new(run.shared()), answers: Mutex::default() });
         lent.tasks = reads.clone();

@@ -269,7 +269,7 @@ impl Run {
         }
     }
 
-    /// Notes that an attempt and what followed it is over; frees and announces what waited for the task.
+    /// Notes that an attempt and what followed it is over; frees and announces what waited for the task, if it is verified.
     pub fn end(&mut self, task: TaskIndex, now: u64) {
         let Some(status) = self.state().tasks.get(task as usize).map(|found| found.status) else { return };
         self.running.remove(&task);
@@ -286,8 +286,9 @@ impl Run {
     }
 
     fn settled(&mut self, task: TaskIndex, status: Status, now: u64) {
+        let verified = self.state().is_verified(task);
         match status {
-            Status::Done => {
+            Status::Done if verified => {
                 for freed in self.graph.done(task) {
                     self.announce(freed, now);
                 }
@@ -370,6 +371,10 @@ impl Run {
         let (call, plugin, task) = open;
         self.record(Event::CallStarted { call, plugin, task })?;
         Ok(rerun)
+    }
+
+    pub fn id_of(&self, task: TaskIndex) -> Option<TaskId> {
+        self.state().tasks.get(task as usize).map(|found| found.task.id.clone())
     }
 
     pub fn index_of(&self, id: &TaskId) -> Option<TaskIndex> {

@@ -61,6 +61,12 @@ pub(super) fn show(facts: &Facts, console: Console) {
             plain(&task.why().unwrap_or_default())
         ));
     }
+    if !facts.unverified.is_empty() {
+        console.line("\n## Not verified\n");
+    }
+    for missing in &facts.unverified {
+        console.line(&format!("- {}", plain(&missing.to_string())));
+    }
     if !facts.warnings.is_empty() {
         console.line("\n## Warnings\n");
     }

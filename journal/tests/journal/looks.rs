@@ -1,0 +1,96 @@
+//! What the fold of a run's events knows of the looks of verifiers: which are missing, and why.
+
+use orch_journal::RunState;
+use orch_journal::event::{Called, Event, FAILURE, Writes};
+use orch_journal::state::MissingLook;
+use orch_task::Status;
+
+use crate::fixture::{RUN, added, attempt, done, started};
+
+/// A run whose first task is done and names these verifiers; the second one names none.
+fn run(verifiers: &[&str]) -> RunState {
+    let mut tasks = vec![added("first"), added("second")];
+    tasks[0].task.verify = verifiers.iter().map(|id| (*id).to_owned()).collect();
+    let events = [
+        Event::RunStarted(started(RUN)),
+        attached(),
+        Event::TasksAdded { first: 0, tasks, at: 1 },
+        attempt(0, 1),
+        done(0, 1),
+        attempt(1, 1),
+        done(1, 1),
+    ];
+    RunState::replay(&events).unwrap()
+}
+
+fn attached() -> Event {
+    Event::HostAttached { plugins: Vec::new(), pid: 1, start_ticks: 1, boot_id: String::new(), at: 1 }
+}
+
+fn look(verifier: &str, task: Option<u32>, fault: Option<&str>) -> Event {
+    Event::Called(Box::new(Called {
+        call: "verify".to_owned(),
+        plugin: verifier.to_owned(),
+        task,
+        rerun: false,
+        fault: fault.map(|why| (FAILURE.to_owned(), why.to_owned())),
+        writes: Writes::default(),
+        at: 1,
+    }))
+}
+
+fn missing(verifier: &str, why: Option<&str>) -> MissingLook {
+    MissingLook { verifier: verifier.to_owned(), why: why.map(str::to_owned) }
+}
+
+#[test]
+fn a_done_task_is_verified_once_all_its_verifiers_have_looked() {
+    let mut state = run(&["a", "b"]);
+    assert!(!state.is_verified(0) && state.is_verified(1));
+    assert_eq!(state.next_look(0), Some("a"));
+    state.apply(&look("a", Some(0), None)).unwrap();
+    assert_eq!((state.next_look(0), state.is_verified(0)), (Some("b"), false));
+    state.apply(&look("b", Some(0), None)).unwrap();
+    assert_eq!((state.next_look(0), state.is_verified(0)), (None, true));
+    assert!(state.unverified.is_empty());
+}
+
+#[test]
+fn a_verifier_that_could_not_look_holds_up_no_other_and_is_asked_again_by_the_next_host_only() {
+    let mut state = run(&["a", "b"]);
+    state.apply(&look("a", Some(0), Some("no disk"))).unwrap();
+    assert_eq!(state.next_look(0), Some("b"));
+    state.apply(&look("b", Some(0), None)).unwrap();
+    assert_eq!((state.next_look(0), state.is_verified(0)), (None, false));
+    assert_eq!(state.unverified[&Some(0)], [missing("a", Some("no disk"))]);
+    state.apply(&attached()).unwrap();
+    assert_eq!(state.unverified[&Some(0)], [missing("a", None)]);
+    assert_eq!(state.next_look(0), Some("a"));
+    state.apply(&look("a", Some(0), None)).unwrap();
+    assert!(state.is_verified(0));
+}
+
+#[test]
+fn a_persons_word_stands_for_the_looks_and_another_attempt_needs_them_again() {
+    for to in [Status::Done, Status::Pending, Status::Cancelled] {
+        let mut state = run(&["a"]);
+        state.apply(&look("a", Some(0), Some("no disk"))).unwrap();
+        state.apply(&Event::TaskMoved { task: 0, to, why: String::new(), at: 1 }).unwrap();
+        assert!(state.is_verified(0), "{to}");
+        state.apply(&attempt(0, 2)).unwrap();
+        state.apply(&done(0, 2)).unwrap();
+        assert_eq!(state.next_look(0), Some("a"), "{to}");
+    }
+}
+
+#[test]
+fn a_look_at_the_run_that_could_not_be_made_is_missing_until_a_host_attaches() {
+    let mut state = run(&[]);
+    state.apply(&look("b", None, None)).unwrap();
+    assert!(state.unverified.is_empty());
+    state.apply(&look("a", None, Some("no disk"))).unwrap();
+    assert_eq!(state.unverified[&None], [missing("a", Some("no disk"))]);
+    assert_eq!(state.unverified_tasks().count(), 0);
+    state.apply(&attached()).unwrap();
+    assert!(state.unverified.is_empty());
+}
