@@ -110,14 +110,13 @@ fn world(wasi: &str, base: &str) -> Result<(Resolve, WorldId), WitError> {
            import wasi:http/types@{wasi};
          }}"
     );
+    let broken = |message| WitError::Embedded { message };
     let parse = |name: &str, text: &str| {
-        UnresolvedPackageGroup::parse(name, text)
-            .map_err(|(sources, error)| WitError::Embedded { message: error.render(&sources) })
+        UnresolvedPackageGroup::parse(name, text).map_err(|(sources, error)| broken(error.render(&sources)))
     };
     let texts = carried::WIT.iter().filter(|(path, _)| path.ends_with(".wit"));
     let packages: Result<_, _> = texts.map(|(path, text)| parse(path, &text.replace(WASI, wasi))).collect();
     let mut resolve = Resolve::default();
-    let broken = |message| WitError::Embedded { message };
     let target = resolve
         .push_groups(parse("target.wit", &target)?, packages?)
         .map_err(|error| broken(error.to_string()))?;
