@@ -3,7 +3,7 @@
 //! In -> out: the commands of the project -> plugins that a host admits.
 //! Invariant: nothing is known here that `orch-plugin`, the README that it writes, or a refusal's hint does not say:
 //! each command is one that the README names, and the operator does what the hint of each refusal says.
-//! Not here: workspaces (`lib.rs`), what the plugins then do (`tests/third_party.rs`).
+//! Not here: workspaces (`lib.rs`), what the plugins then do (`tests/author.rs`).
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -59,7 +59,7 @@ impl Author {
             shell.env(format!("{name}_NAME"), "somebody").env(format!("{name}_EMAIL"), "a@example.org");
         }
         // What plugins are made of is there since the reference plugins were built, and shared with other tests.
-        shell.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("third-party"));
+        shell.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests"));
         shell.env("CARGO_NET_OFFLINE", "true").output().unwrap()
     }
 

@@ -19,10 +19,10 @@ use orch_trust::key::base64_encode;
 use orch_trust::manifest::Role;
 use serde_json::{Value, json};
 
-/// One folder for all projects, so that what they share is compiled once.
+/// One folder for the guests of all tests, so that what they share is compiled once.
 fn target() -> PathBuf {
     static TARGET: OnceLock<PathBuf> = OnceLock::new();
-    TARGET.get_or_init(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("projects")).clone()
+    TARGET.get_or_init(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests")).clone()
 }
 
 fn run(folder: &Path, args: &[&str]) -> Output {

@@ -198,7 +198,7 @@ fn edit(project: &Path, edit: &Edit) {
 
 #[test]
 fn a_plugin_of_each_role_goes_from_new_to_the_loop_and_its_edit_shows() {
-    let newcomer = Newcomer::new(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("third-party"));
+    let newcomer = Newcomer::new(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests"));
     // From nothing, each refusal says the next step; later ones find trust in place.
     let first = [
         "release-missing",
