@@ -10,6 +10,11 @@ mod facts;
 mod grammar;
 mod judgement;
 #[path = "admission/make.rs"]
+#[allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what makes a package for a test is no test function"
+)]
 mod make;
 mod root;
 mod structure;
