@@ -39,7 +39,6 @@ use error::DriveError;
 use finish::{Stop, Summary};
 use plan::Planning;
 use recover::Cut;
-use roles::Roles;
 use run::Run;
 use task_file::Sheet;
 
@@ -64,26 +63,21 @@ struct UnderWay {
 }
 
 /// Drives one run until nothing more can start, or until a person ends it.
-pub async fn drive(
-    run: &mut Run,
-    roles: &Roles,
-    desk: &Desk,
-    sheet: &mut Sheet,
-) -> Result<Summary, DriveError> {
+pub async fn drive(run: &mut Run, desk: &Desk, sheet: &mut Sheet) -> Result<Summary, DriveError> {
     let mut under_way = UnderWay::default();
-    let stop = match work(run, roles, desk, sheet, &mut under_way).await {
+    let stop = match work(run, desk, sheet, &mut under_way).await {
         Err(DriveError::Interrupted) => {
             end_all(run, desk, &mut under_way.running).await?;
             Stop::Interrupted
         }
         Err(error) if error.is_withdrawal() => {
-            leave(run, roles, desk, sheet, &mut under_way, &error).await?;
+            leave(run, desk, sheet, &mut under_way, &error).await?;
             return Err(error);
         }
         stop => stop?,
     };
     finish::block(run)?;
-    sheet.save_at_the_end(run, roles, desk).await?;
+    sheet.save_at_the_end(run, desk).await?;
     let summary = finish::run(run, &stop)?;
     run.durable(desk).await?;
     Ok(summary)
@@ -92,7 +86,6 @@ pub async fn drive(
 /// Every branch of a run is in this function.
 async fn work(
     run: &mut Run,
-    roles: &Roles,
     desk: &Desk,
     sheet: &mut Sheet,
     under_way: &mut UnderWay,
@@ -103,22 +96,22 @@ async fn work(
 
     recover::settle(run, Cut::HostGone)?;
     recover::unblock(run)?;
-    consult::reflect(run, roles, desk).await?;
-    sheet.save(run, roles, desk, "reflected").await?;
-    consult::look_at_the_rest(run, roles, desk).await?;
+    consult::reflect(run, desk).await?;
+    sheet.save(run, desk, "reflected").await?;
+    consult::look_at_the_rest(run, desk).await?;
     if let Some(stop) = judge(run, desk)? {
         return Ok(stop);
     }
 
-    let mut planning = Planning::open(run, roles, desk).await?;
+    let mut planning = Planning::open(run, desk).await?;
     loop {
-        roles.check_withdrawals()?;
+        desk.roles.check_withdrawals()?;
         run.announce_due(now_ms());
-        sheet.look(run, roles)?;
+        sheet.look(run, &desk.roles)?;
         if sheet.is_stale(run) && sheet.until_checkpoint().is_zero() {
-            sheet.save(run, roles, desk, "checkpoint").await?;
+            sheet.save(run, desk, "checkpoint").await?;
         }
-        planning.observe(run, roles, desk).await?;
+        planning.observe(run, desk).await?;
 
         // Choose: as many tasks as there are free slots.
         while at_once.is_empty() && desk.control() == Control::GoOn {
@@ -126,16 +119,16 @@ async fn work(
             if free == 0 || run.ready_count() == 0 || planning.is_finished() {
                 break;
             }
-            match planning.next(run, roles, desk, free as u32).await? {
+            match planning.next(run, desk, free as u32).await? {
                 Decision::Start(picked) => {
                     for task in picked {
                         let alone = !strict && running.is_empty() && run.ready_count() == 1;
-                        at_once.extend(attempt::start(run, roles, desk, task, running, alone).await?);
+                        at_once.extend(attempt::start(run, desk, task, running, alone).await?);
                         if strict {
-                            sheet.save(run, roles, desk, "in_progress").await?;
+                            sheet.save(run, desk, "in_progress").await?;
                         }
                     }
-                    planning.observe(run, roles, desk).await?;
+                    planning.observe(run, desk).await?;
                 }
                 Decision::Wait | Decision::Finished(_) => break,
             }
@@ -146,16 +139,16 @@ async fn work(
                 return Ok(Stop::Interrupted);
             }
             if let Some(why) = planning.finished() {
-                return conclude(run, roles, desk, why.to_owned()).await;
+                return conclude(run, desk, why.to_owned()).await;
             }
             // What somebody added a moment ago may be ready.
-            sheet.look_now(run, roles)?;
+            sheet.look_now(run, &desk.roles)?;
             if run.ready_count() > 0 && run.has_changes() {
                 continue;
             }
             if run.next_due().is_none() {
                 match run.ready_count() {
-                    0 => return conclude(run, roles, desk, "no task is ready".to_owned()).await,
+                    0 => return conclude(run, desk, "no task is ready".to_owned()).await,
                     ready => return Err(planning.stalled(ready)),
                 }
             }
@@ -193,15 +186,15 @@ async fn work(
         };
 
         // Take it back. A task is over once the verifiers that it names have looked, one after the other.
-        let task = take_back(run, roles, desk, back)?;
+        let task = take_back(run, desk, back)?;
         if strict {
-            sheet.save(run, roles, desk, "finished").await?;
+            sheet.save(run, desk, "finished").await?;
         }
-        if !look_or_end(run, roles, desk, running, task)? {
+        if !look_or_end(run, desk, running, task)? {
             continue;
         }
         if let Some(stop) = judge(run, desk)? {
-            drain(run, roles, desk, under_way).await?;
+            drain(run, desk, under_way).await?;
             return Ok(stop);
         }
         let since_audit = run.state().unaudited.len();
@@ -211,22 +204,22 @@ async fn work(
             Audit::End => since_audit >= AUDIT_COMPLETIONS_DEFAULT,
         };
         if due
-            && roles.of(Role::Auditor).next().is_some()
-            && consult::audit(run, roles, desk).await? > 0
+            && desk.roles.of(Role::Auditor).next().is_some()
+            && consult::audit(run, desk).await? > 0
             && strict
         {
-            sheet.save(run, roles, desk, "audited").await?;
+            sheet.save(run, desk, "audited").await?;
         }
     }
 }
 
 /// Records what came back from the guests; gives the task that it was about.
-fn take_back(run: &mut Run, roles: &Roles, desk: &Desk, back: Back) -> Result<TaskIndex, DriveError> {
+fn take_back(run: &mut Run, desk: &Desk, back: Back) -> Result<TaskIndex, DriveError> {
     match back {
         Back::Attempt(ended) => {
-            let (task, plugin) = (ended.task, executor_id(run, roles, ended.task)?);
-            let asked = attempt::finish(run, roles, desk, ended)?;
-            extend::add(run, roles, desk, &plugin, asked)?;
+            let (task, plugin) = (ended.task, executor_id(run, desk, ended.task)?);
+            let asked = attempt::finish(run, desk, ended)?;
+            extend::add(run, desk, &plugin, asked)?;
             Ok(task)
         }
         Back::Look(back) => {
@@ -240,12 +233,11 @@ fn take_back(run: &mut Run, roles: &Roles, desk: &Desk, back: Back) -> Result<Ta
 /// Begins the next look at a task; true when there is none, and the task is over.
 fn look_or_end(
     run: &mut Run,
-    roles: &Roles,
     desk: &Desk,
     running: &mut JoinSet<Back>,
     task: TaskIndex,
 ) -> Result<bool, DriveError> {
-    let look = consult::next_look(run, roles, desk, task)?;
+    let look = consult::next_look(run, desk, task)?;
     let is_over = look.is_none();
     match look {
         Some(look) => drop(running.spawn_on(async move { Back::Look(look.await) }, &desk.guests)),
@@ -256,9 +248,9 @@ fn look_or_end(
 
 /// The end of a run in which nothing more can start: the last audit and the run's verifiers, unless tasks wait for a
 /// person or a verifier.
-async fn conclude(run: &mut Run, roles: &Roles, desk: &Desk, why: String) -> Result<Stop, DriveError> {
-    if roles.of(Role::Auditor).next().is_some() && !run.state().unaudited.is_empty() {
-        consult::audit(run, roles, desk).await?;
+async fn conclude(run: &mut Run, desk: &Desk, why: String) -> Result<Stop, DriveError> {
+    if desk.roles.of(Role::Auditor).next().is_some() && !run.state().unaudited.is_empty() {
+        consult::audit(run, desk).await?;
     }
     let waits = |status: Status| matches!(status, Status::InDoubt | Status::WaitingApproval);
     let is_at_its_end = {
@@ -268,14 +260,13 @@ async fn conclude(run: &mut Run, roles: &Roles, desk: &Desk, why: String) -> Res
     if !is_at_its_end {
         return Ok(Stop::Finished(why));
     }
-    consult::look_at_the_run(run, roles, desk).await?;
+    consult::look_at_the_run(run, desk).await?;
     Ok(judge(run, desk)?.unwrap_or(Stop::Finished(why)))
 }
 
 /// A plugin was withdrawn: what runs ends by itself and is kept, and the run stays open for another version of it.
 async fn leave(
     run: &mut Run,
-    roles: &Roles,
     desk: &Desk,
     sheet: &mut Sheet,
     under_way: &mut UnderWay,
@@ -284,22 +275,17 @@ async fn leave(
     let text = why.source().map_or_else(|| why.to_string(), |source| source.to_string());
     run.record(Event::Warned { code: WITHDRAWN.to_owned(), text })?;
     // A verifier that is withdrawn too does not look; the next host asks for it again.
-    while let Err(error) = drain(run, roles, desk, under_way).await {
+    while let Err(error) = drain(run, desk, under_way).await {
         if !error.is_withdrawal() {
             return Err(error);
         }
     }
-    sheet.save(run, roles, desk, WITHDRAWN).await?;
+    sheet.save(run, desk, WITHDRAWN).await?;
     run.durable(desk).await
 }
 
 /// Ends the attempts that still run, as they end, each with the looks at its task, without starting more.
-async fn drain(
-    run: &mut Run,
-    roles: &Roles,
-    desk: &Desk,
-    under_way: &mut UnderWay,
-) -> Result<(), DriveError> {
+async fn drain(run: &mut Run, desk: &Desk, under_way: &mut UnderWay) -> Result<(), DriveError> {
     let UnderWay { running, at_once } = under_way;
     let mut control = desk.control.clone();
     loop {
@@ -321,8 +307,8 @@ async fn drain(
                 }
             },
         };
-        let task = take_back(run, roles, desk, back)?;
-        look_or_end(run, roles, desk, running, task)?;
+        let task = take_back(run, desk, back)?;
+        look_or_end(run, desk, running, task)?;
     }
 }
 
@@ -358,8 +344,8 @@ fn judge(run: &mut Run, desk: &Desk) -> Result<Option<Stop>, DriveError> {
     Ok(None)
 }
 
-fn executor_id(run: &Run, roles: &Roles, index: TaskIndex) -> Result<String, DriveError> {
+fn executor_id(run: &Run, desk: &Desk, index: TaskIndex) -> Result<String, DriveError> {
     let state = run.state();
     let Some(found) = state.tasks.get(index as usize) else { return Ok(String::new()) };
-    Ok(roles.executor(&found.task)?.id.clone())
+    Ok(desk.roles.executor(&found.task)?.id.clone())
 }

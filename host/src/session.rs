@@ -24,7 +24,6 @@ use crate::drive::error::DriveError;
 use crate::drive::extend;
 use crate::drive::finish::Summary;
 use crate::drive::kv::KvOverlay;
-use crate::drive::roles::Roles;
 use crate::drive::run::Run;
 use crate::drive::task_file::Sheet;
 use crate::engine::Engine;
@@ -56,7 +55,6 @@ pub struct Setup<'a> {
 /// A run that can be driven.
 pub struct Session {
     run: Run,
-    roles: Roles,
     desk: Desk,
     sheet: Sheet,
     store: Store,
@@ -99,6 +97,7 @@ impl Session {
             journal,
             guests: guests.handle().clone(),
             commands: Arc::new(Commands::new(supervisor, rules.jobs as usize + 2)),
+            roles,
             kv: Arc::new(KvOverlay::over(reader)),
             log: Arc::new(RunLog::new(place.workspace.join("logs"), &id)),
             rules,
@@ -107,7 +106,6 @@ impl Session {
         let name = place.workspace.file_name().map(|name| name.to_string_lossy().into_owned());
         Ok(Self {
             run,
-            roles,
             desk,
             sheet,
             store,
@@ -145,9 +143,9 @@ impl Session {
             .map_err(anyhow::Error::from)?;
         let driven: Result<Summary, Fault> = main.block_on(async {
             self.begin()?;
-            self.sheet.merge(&mut self.run, &self.roles)?;
-            extend::hold_unapproved(&mut self.run, &self.roles, &self.desk)?;
-            Ok(drive::drive(&mut self.run, &self.roles, &self.desk, &mut self.sheet).await?)
+            self.sheet.merge(&mut self.run, &self.desk.roles)?;
+            extend::hold_unapproved(&mut self.run, &self.desk)?;
+            Ok(drive::drive(&mut self.run, &self.desk, &mut self.sheet).await?)
         });
         self.run.unobserved();
         let kept = self.desk.journal.wait_checkpoint();

@@ -19,7 +19,6 @@ use super::Back;
 use super::desk::Desk;
 use super::error::DriveError;
 use super::gate::AttemptGate;
-use super::roles::Roles;
 use super::run::Run;
 use crate::call::CallReport;
 use crate::capability::tasks::AskedTask;
@@ -48,7 +47,6 @@ pub struct Ended {
 /// changes of threads would, the loop's own thread takes the guest up to its first wait, at most for one tick.
 pub async fn start(
     run: &mut Run,
-    roles: &Roles,
     desk: &Desk,
     index: TaskIndex,
     running: &mut JoinSet<Back>,
@@ -59,7 +57,7 @@ pub async fn start(
         let Some(found) = state.tasks.get(index as usize) else { return Ok(None) };
         (found.task.clone(), found.attempts + 1)
     };
-    let executor = roles.executor(&task)?.clone();
+    let executor = desk.roles.executor(&task)?.clone();
     let at = now_ms();
     failpoint::hit("before-attempt");
     run.record(Event::AttemptStarted { task: index, attempt, at })?;
@@ -101,7 +99,7 @@ fn warn_budget(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
 
 /// Records how an attempt ended; gives the tasks that it asked for. The task is over once its verifiers have looked
 /// (`Run::end`).
-pub fn finish(run: &mut Run, roles: &Roles, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>, DriveError> {
+pub fn finish(run: &mut Run, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>, DriveError> {
     let Ended { task: index, attempt, report, log } = ended;
     let now = now_ms();
     let Some((task, failures)) =
@@ -109,7 +107,7 @@ pub fn finish(run: &mut Run, roles: &Roles, desk: &Desk, ended: Ended) -> Result
     else {
         return Ok(Vec::new());
     };
-    let plugin = roles.executor(&task)?.id.clone();
+    let plugin = desk.roles.executor(&task)?.id.clone();
     for what in &report.denied {
         run.record(Event::Denied { plugin: plugin.clone(), what: what.clone() })?;
     }

@@ -16,7 +16,7 @@ use super::desk::Desk;
 use super::error::DriveError;
 use super::extend;
 use super::gate::RepeatableGate;
-use super::roles::{Bound, Roles};
+use super::roles::Bound;
 use super::run::Run;
 use crate::call::{CallReport, Lent};
 use crate::capability::tasks::AskedTask;
@@ -31,9 +31,9 @@ use crate::role::verifier::Subject;
 type Wanted = Option<Vec<AskedTask>>;
 
 /// Calls every reflector that this run has not heard yet; gives how many tasks were added.
-pub async fn reflect(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize, DriveError> {
+pub async fn reflect(run: &mut Run, desk: &Desk) -> Result<usize, DriveError> {
     let mut added = 0;
-    for reflector in roles.of(Role::Reflector) {
+    for reflector in desk.roles.of(Role::Reflector) {
         if run.state().reflected.contains(&reflector.id) {
             continue;
         }
@@ -49,13 +49,13 @@ pub async fn reflect(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize,
             report,
             answer,
         )?;
-        added += want(run, roles, desk, &reflector.id, wanted)?;
+        added += want(run, desk, &reflector.id, wanted)?;
     }
     Ok(added)
 }
 
 /// Calls every auditor with what finished since the last audit; gives how many tasks were added.
-pub async fn audit(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize, DriveError> {
+pub async fn audit(run: &mut Run, desk: &Desk) -> Result<usize, DriveError> {
     let finished: Vec<FinishedTask> = {
         let state = run.state();
         let found =
@@ -68,7 +68,7 @@ pub async fn audit(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize, D
             .collect()
     };
     let mut added = 0;
-    for auditor in roles.of(Role::Auditor) {
+    for auditor in desk.roles.of(Role::Auditor) {
         let plugin = auditor.id.as_str();
         let (context, rerun) = begin(run, desk, auditor, "analyze", None)?;
         let (bound, ask) = (auditor.clone(), Analyze(Vec::new()));
@@ -84,7 +84,7 @@ pub async fn audit(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<usize, D
             let (answer, report) = split(report);
             let wanted =
                 settle(run, desk, Call { name: "audit", plugin, task: None, rerun }, report, answer)?;
-            added += want(run, roles, desk, plugin, wanted)?;
+            added += want(run, desk, plugin, wanted)?;
         }
     }
     Ok(added)
@@ -102,7 +102,6 @@ pub struct Looked {
 /// Begins a look; it goes on in what is given back, on any thread.
 pub fn look(
     run: &mut Run,
-    roles: &Roles,
     desk: &Desk,
     verifier: &str,
     task: Option<TaskIndex>,
@@ -116,7 +115,7 @@ pub fn look(
             (Subject::Task(Box::new(found.task.clone())), found.task.id.to_string())
         }
     };
-    let Some(bound) = roles.by_id(Role::Verifier, verifier).cloned() else {
+    let Some(bound) = desk.roles.by_id(Role::Verifier, verifier).cloned() else {
         return Err(DriveError::NoVerifier { task: id, verifier: verifier.to_owned() });
     };
     let (context, rerun) = begin(run, desk, &bound, "verify", task)?;
@@ -139,19 +138,18 @@ pub fn looked(run: &mut Run, desk: &Desk, looked: Looked) -> Result<(), DriveErr
 /// The next look that a task still needs, begun; none at which this host failed already.
 pub fn next_look(
     run: &mut Run,
-    roles: &Roles,
     desk: &Desk,
     task: TaskIndex,
 ) -> Result<Option<impl Future<Output = Looked> + Send + use<>>, DriveError> {
     let verifier = run.state().next_look(task).map(str::to_owned);
-    verifier.map(|verifier| look(run, roles, desk, &verifier, Some(task))).transpose()
+    verifier.map(|verifier| look(run, desk, &verifier, Some(task))).transpose()
 }
 
 /// The looks that a host before this one did not get to, or could not make.
-pub async fn look_at_the_rest(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<(), DriveError> {
+pub async fn look_at_the_rest(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
     let tasks: Vec<TaskIndex> = run.state().unverified_tasks().collect();
     for task in tasks {
-        while let Some(call) = next_look(run, roles, desk, task)? {
+        while let Some(call) = next_look(run, desk, task)? {
             let back = on_guests(run, desk, call).await?;
             looked(run, desk, back)?;
         }
@@ -161,24 +159,18 @@ pub async fn look_at_the_rest(run: &mut Run, roles: &Roles, desk: &Desk) -> Resu
 }
 
 /// Calls every bound verifier with the whole run.
-pub async fn look_at_the_run(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<(), DriveError> {
-    for verifier in roles.of(Role::Verifier) {
-        let call = look(run, roles, desk, &verifier.id, None)?;
+pub async fn look_at_the_run(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
+    for verifier in desk.roles.of(Role::Verifier) {
+        let call = look(run, desk, &verifier.id, None)?;
         let back = on_guests(run, desk, call).await?;
         looked(run, desk, back)?;
     }
     Ok(())
 }
 
-fn want(
-    run: &mut Run,
-    roles: &Roles,
-    desk: &Desk,
-    plugin: &str,
-    wanted: Wanted,
-) -> Result<usize, DriveError> {
+fn want(run: &mut Run, desk: &Desk, plugin: &str, wanted: Wanted) -> Result<usize, DriveError> {
     match wanted {
-        Some(asked) => extend::add(run, roles, desk, plugin, asked),
+        Some(asked) => extend::add(run, desk, plugin, asked),
         None => Ok(0),
     }
 }

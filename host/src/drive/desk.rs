@@ -1,4 +1,4 @@
-//! What a run needs of its host: the workspace, the clock, the threads, the rules.
+//! What a run needs of its host: the workspace, the plugins, the threads, the rules.
 //!
 //! In -> out: what `session.rs` prepared -> a [`Lent`] for each call.
 //! Invariant: nothing in here changes during a run but the overlay of `kv` and the log.
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::kv::KvOverlay;
 use super::retry::Backoff;
-use super::roles::Bound;
+use super::roles::{Bound, Roles};
 use super::run::SharedState;
 use super::task_reader::StateReader;
 use crate::call::Lent;
@@ -113,6 +113,8 @@ pub struct Desk {
     /// The runtime that guests run on.
     pub guests: tokio::runtime::Handle,
     pub commands: Arc<Commands>,
+    /// The plugins that it calls.
+    pub roles: Roles,
     pub kv: Arc<KvOverlay>,
     pub log: Arc<dyn LogSink>,
     pub rules: RunRules,

@@ -12,19 +12,12 @@ use orch_task::{Status, Task, TaskId};
 
 use super::desk::Desk;
 use super::error::DriveError;
-use super::roles::Roles;
 use super::run::Run;
 use crate::capability::tasks::AskedTask;
 use crate::clock::now_ms;
 
 /// Adds what is new of the tasks that a plugin asked for; gives how many that were.
-pub fn add(
-    run: &mut Run,
-    roles: &Roles,
-    desk: &Desk,
-    plugin: &str,
-    asked: Vec<AskedTask>,
-) -> Result<usize, DriveError> {
+pub fn add(run: &mut Run, desk: &Desk, plugin: &str, asked: Vec<AskedTask>) -> Result<usize, DriveError> {
     let first = run.state().tasks.len() as TaskIndex;
     let mut added: Vec<AddedTask> = Vec::new();
     for task in asked {
@@ -47,7 +40,7 @@ pub fn add(
         new.cost = task.cost;
         new.dependencies = task.dependencies;
         new.settings = task.settings;
-        let Some(executor) = roles.executor_of(&new.kind) else {
+        let Some(executor) = desk.roles.executor_of(&new.kind) else {
             return Err(fault(format!("no plugin executes kind `{}`", new.kind)));
         };
         let status = match executor.effectful && !is_auto(desk, plugin, &new) {
@@ -71,11 +64,11 @@ fn is_auto(desk: &Desk, plugin: &str, task: &Task) -> bool {
 
 /// Has every task of a plugin's wait that could start, would reach an executor's grant, and that nobody approved in
 /// this run as it is: what the task file says of its status, or what put it back, is no approval.
-pub fn hold_unapproved(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<(), DriveError> {
+pub fn hold_unapproved(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
     let unapproved: Vec<TaskIndex> = {
         let state = run.state();
         let tasks = (0..).zip(&state.tasks);
-        tasks.filter(|(_, task)| must_ask(task, roles, desk)).map(|(place, _)| place).collect()
+        tasks.filter(|(_, task)| must_ask(task, desk)).map(|(place, _)| place).collect()
     };
     for task in unapproved {
         let why = "a plugin asked for it, and nobody approved it in this run".to_owned();
@@ -85,11 +78,11 @@ pub fn hold_unapproved(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<(), 
     Ok(())
 }
 
-fn must_ask(found: &TaskState, roles: &Roles, desk: &Desk) -> bool {
+fn must_ask(found: &TaskState, desk: &Desk) -> bool {
     let Some(plugin) = &found.added_by else { return false };
     let startable = matches!(found.status, Status::Pending | Status::Blocked);
     // A kind that nobody executes cannot start either.
-    let effectful = roles.executor_of(&found.task.kind).is_some_and(|executor| executor.effectful);
+    let effectful = desk.roles.executor_of(&found.task.kind).is_some_and(|executor| executor.effectful);
     if !startable || !effectful || is_auto(desk, plugin, &found.task) {
         return false;
     }

@@ -14,7 +14,6 @@ use sha2::{Digest, Sha256};
 use super::desk::Desk;
 use super::error::DriveError;
 use super::gate::RepeatableGate;
-use super::roles::Roles;
 use super::run::Run;
 use super::task_reader::StateReader;
 use crate::call::CallContext;
@@ -36,8 +35,8 @@ pub struct Planning {
 
 impl Planning {
     /// Opens a session and tells it everything that is ready.
-    pub async fn open(run: &mut Run, roles: &Roles, desk: &Desk) -> Result<Self, DriveError> {
-        let planner = roles.planner();
+    pub async fn open(run: &mut Run, desk: &Desk) -> Result<Self, DriveError> {
+        let planner = desk.roles.planner();
         let log = desk.command_log(LogName::Call {
             call: "plan",
             task: None,
@@ -48,7 +47,7 @@ impl Planning {
         let mut lent = desk.lend(planner, run.shared(), Arc::new(RepeatableGate), log, planner.wall);
         let reads = Arc::new(Reads { state: StateReader::new(run.shared()), answers: Mutex::default() });
         lent.tasks = reads.clone();
-        let kinds = roles.kinds();
+        let kinds = desk.roles.kinds();
         let names: Vec<String> = kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
         let exported = PlannerExport::of(&planner.plugin);
         let exported =
@@ -63,7 +62,7 @@ impl Planning {
     }
 
     /// Tells the planner what changed since it was told last.
-    pub async fn observe(&mut self, run: &mut Run, roles: &Roles, desk: &Desk) -> Result<(), DriveError> {
+    pub async fn observe(&mut self, run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
         while run.has_changes() {
             let changes = run.take_changes();
             let told: Vec<PlannerChange> = {
@@ -78,7 +77,7 @@ impl Planning {
             let heard = run.serving_a_call(desk, self.session.observe(&told)).await?;
             run.record(Event::Observed { changes })?;
             self.note_reads(run)?;
-            heard.map_err(|source| fault(&roles.planner().id, "observe", source))?;
+            heard.map_err(|source| fault(&desk.roles.planner().id, "observe", source))?;
         }
         Ok(())
     }
@@ -106,16 +105,10 @@ impl Planning {
     }
 
     /// Asks for at most `slots` tasks.
-    pub async fn next(
-        &mut self,
-        run: &mut Run,
-        roles: &Roles,
-        desk: &Desk,
-        slots: u32,
-    ) -> Result<Decision, DriveError> {
+    pub async fn next(&mut self, run: &mut Run, desk: &Desk, slots: u32) -> Result<Decision, DriveError> {
         let answer = run.serving_a_call(desk, self.session.next(slots)).await?;
         self.note_reads(run)?;
-        let decision = answer.map_err(|source| fault(&roles.planner().id, "next", source))?;
+        let decision = answer.map_err(|source| fault(&desk.roles.planner().id, "next", source))?;
         run.record(Event::Decided { slots, decision: decision.clone() })?;
         match &decision {
             Decision::Start(picked) => self.check(run, picked, slots)?,

@@ -14,7 +14,6 @@ use super::{Sheet, to_file_task};
 use crate::drive::desk::Desk;
 use crate::drive::edits::FileWatch;
 use crate::drive::error::DriveError;
-use crate::drive::roles::Roles;
 use crate::drive::run::Run;
 
 pub(super) const CHECKPOINT: Duration = Duration::from_secs(5);
@@ -45,13 +44,8 @@ impl Sheet {
 
     /// The last save: fails if somebody edits the file faster than it can be written, or broke it. A run that is closed is never
     /// continued, so it may not be closed while the file says something else.
-    pub async fn save_at_the_end(
-        &mut self,
-        run: &mut Run,
-        roles: &Roles,
-        desk: &Desk,
-    ) -> Result<(), DriveError> {
-        self.save(run, roles, desk, "end").await?;
+    pub async fn save_at_the_end(&mut self, run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
+        self.save(run, desk, "end").await?;
         if let Some(error) = self.unusable.take() {
             return Err(error);
         }
@@ -63,28 +57,16 @@ impl Sheet {
 
     /// Writes statuses and added tasks back, after taking in what somebody changed meanwhile, and has the journal's
     /// head signed if that is due. What could not be written now is written by the next save.
-    pub async fn save(
-        &mut self,
-        run: &mut Run,
-        roles: &Roles,
-        desk: &Desk,
-        why: &str,
-    ) -> Result<(), DriveError> {
+    pub async fn save(&mut self, run: &mut Run, desk: &Desk, why: &str) -> Result<(), DriveError> {
         let started = Instant::now();
-        self.write_back(run, roles, desk, why).await?;
+        self.write_back(run, desk, why).await?;
         self.saved_at = run.last();
         self.next = Instant::now() + CHECKPOINT.max(started.elapsed() * CHECKPOINT_SHARE);
         self.sign(desk, started);
         Ok(())
     }
 
-    async fn write_back(
-        &mut self,
-        run: &mut Run,
-        roles: &Roles,
-        desk: &Desk,
-        why: &str,
-    ) -> Result<(), DriveError> {
+    async fn write_back(&mut self, run: &mut Run, desk: &Desk, why: &str) -> Result<(), DriveError> {
         if self.file.is_none() {
             return Ok(());
         }
@@ -98,7 +80,7 @@ impl Sheet {
                     break;
                 }
                 Written::Edited => {
-                    self.take_edits(run, roles)?;
+                    self.take_edits(run, &desk.roles)?;
                     if self.unusable.is_some() {
                         break;
                     }
