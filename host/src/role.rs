@@ -95,6 +95,8 @@ impl Form {
 
 /// One question to a role's export, and what becomes of its answer.
 pub trait Ask: Send + Sync {
+    /// As events and messages name it: a verb.
+    const NAME: &'static str;
     type Of: Export;
     /// As the guest gives it.
     type Raw: Send;
@@ -113,7 +115,7 @@ pub trait Ask: Send + Sync {
     /// Adds what of the answer is kept in the host's own store.
     fn keep(answer: &Self::Answer, writes: &mut Writes);
     /// The tasks that the answer asks for.
-    fn asked(answer: Self::Answer) -> Vec<AskedTask>;
+    fn asked(answer: &Self::Answer) -> Vec<AskedTask>;
 }
 
 /// A plugin, linked in one role.

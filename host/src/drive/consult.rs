@@ -26,9 +26,7 @@ use crate::processes::LogName;
 use crate::role::auditor::{Analyze, Audit, FinishedTask};
 use crate::role::reflector::Reflect;
 use crate::role::verifier::Subject;
-
-/// What a plugin answered: the tasks that it wants, or nothing if it could not.
-type Wanted = Option<Vec<AskedTask>>;
+use crate::role::{Ask, Listed};
 
 /// Calls every reflector that this run has not heard yet; gives how many tasks were added.
 pub async fn reflect(run: &mut Run, desk: &Desk) -> Result<usize, DriveError> {
@@ -37,19 +35,8 @@ pub async fn reflect(run: &mut Run, desk: &Desk) -> Result<usize, DriveError> {
         if run.state().reflected.contains(&reflector.id) {
             continue;
         }
-        let (context, rerun) = begin(run, desk, reflector, "reflect", None)?;
-        let bound = reflector.clone();
         let ask = Reflect { run: run.id.clone(), tasks: run.state().tasks.len() as u32 };
-        let report = on_guests(run, desk, async move { bound.call(context, &ask).await }).await?;
-        let (answer, report) = split(report);
-        let wanted = settle(
-            run,
-            desk,
-            Call { name: "reflect", plugin: &reflector.id, task: None, rerun },
-            report,
-            answer,
-        )?;
-        added += want(run, desk, &reflector.id, wanted)?;
+        added += advised(run, desk, reflector, ask).await?;
     }
     Ok(added)
 }
@@ -69,22 +56,9 @@ pub async fn audit(run: &mut Run, desk: &Desk) -> Result<usize, DriveError> {
     };
     let mut added = 0;
     for auditor in desk.roles.of(Role::Auditor) {
-        let plugin = auditor.id.as_str();
-        let (context, rerun) = begin(run, desk, auditor, "analyze", None)?;
-        let (bound, ask) = (auditor.clone(), Analyze(Vec::new()));
-        let report = on_guests(run, desk, async move { bound.call(context, &ask).await }).await?;
-        let (metrics, mut report) = split(report);
-        report.writes.metrics.extend(metrics.as_ref().ok().into_iter().flatten().cloned());
-        settle(run, desk, Call { name: "analyze", plugin, task: None, rerun }, report, metrics)?;
-
+        added += advised(run, desk, auditor, Analyze(Vec::new())).await?;
         for page in finished.chunks(1000) {
-            let (context, rerun) = begin(run, desk, auditor, "audit", None)?;
-            let (bound, ask) = (auditor.clone(), Audit(page.to_vec()));
-            let report = on_guests(run, desk, async move { bound.call(context, &ask).await }).await?;
-            let (answer, report) = split(report);
-            let wanted =
-                settle(run, desk, Call { name: "audit", plugin, task: None, rerun }, report, answer)?;
-            added += want(run, desk, plugin, wanted)?;
+            added += advised(run, desk, auditor, Audit(page.to_vec())).await?;
         }
     }
     Ok(added)
@@ -118,7 +92,7 @@ pub fn look(
     let Some(bound) = desk.roles.by_id(Role::Verifier, verifier).cloned() else {
         return Err(DriveError::NoVerifier { task: id, verifier: verifier.to_owned() });
     };
-    let (context, rerun) = begin(run, desk, &bound, "verify", task)?;
+    let (context, rerun) = begin(run, desk, &bound, Subject::NAME, task)?;
     let verifier = verifier.to_owned();
     Ok(async move {
         let report = bound.call(context, &subject).await;
@@ -129,9 +103,7 @@ pub fn look(
 /// Takes a look back; afterwards its findings are in the state, or why it could not be made.
 pub fn looked(run: &mut Run, desk: &Desk, looked: Looked) -> Result<(), DriveError> {
     let Looked { task, verifier, rerun, report } = looked;
-    let (findings, mut report) = split::<Vec<Finding>>(report);
-    report.writes.findings.extend(findings.as_ref().ok().into_iter().flatten().cloned());
-    settle(run, desk, Call { name: "verify", plugin: &verifier, task, rerun }, report, findings)?;
+    come_back::<Subject>(run, desk, Call { plugin: &verifier, task, rerun }, report)?;
     Ok(())
 }
 
@@ -168,11 +140,37 @@ pub async fn look_at_the_run(run: &mut Run, desk: &Desk) -> Result<(), DriveErro
     Ok(())
 }
 
-fn want(run: &mut Run, desk: &Desk, plugin: &str, wanted: Wanted) -> Result<usize, DriveError> {
-    match wanted {
-        Some(asked) => extend::add(run, desk, plugin, asked),
+/// Asks a plugin for advice that is about the whole run; gives how many tasks were added for it.
+async fn advised<A: Ask<Of: Listed> + 'static>(
+    run: &mut Run,
+    desk: &Desk,
+    bound: &Arc<Bound>,
+    ask: A,
+) -> Result<usize, DriveError> {
+    match asked(run, desk, bound, None, ask).await? {
+        Some(Advice { asked, .. }) => extend::add(run, desk, &bound.id, asked),
         None => Ok(0),
     }
+}
+
+/// What a plugin answered, and the tasks that it asked for with it or besides.
+pub struct Advice<T> {
+    pub answer: T,
+    pub asked: Vec<AskedTask>,
+}
+
+/// Asks a plugin, about that task or about the run; nothing: it could not answer, and that is recorded.
+pub async fn asked<A: Ask<Of: Listed> + 'static>(
+    run: &mut Run,
+    desk: &Desk,
+    bound: &Arc<Bound>,
+    task: Option<TaskIndex>,
+    ask: A,
+) -> Result<Option<Advice<A::Answer>>, DriveError> {
+    let (lent, rerun) = begin(run, desk, bound, A::NAME, task)?;
+    let callee = bound.clone();
+    let report = on_guests(run, desk, async move { callee.call(lent, &ask).await }).await?;
+    come_back::<A>(run, desk, Call { plugin: &bound.id, task, rerun }, report)
 }
 
 /// Records that a call begins; gives what it is lent, and whether it began before and never came back.
@@ -209,28 +207,20 @@ async fn on_guests<T: Send + 'static>(
     answer?.map_err(|_| DriveError::Lost { what: "a call of a plugin" })
 }
 
-/// Answer and the rest of a report apart.
-fn split<T>(report: CallReport<T>) -> (Result<T, CallError>, CallReport<()>) {
-    let CallReport { result, used, writes, asked, denied, effect, log_cut } = report;
-    (result, CallReport { result: Ok(()), used, writes, asked, denied, effect, log_cut })
-}
-
 struct Call<'a> {
-    name: &'static str,
     plugin: &'a str,
     task: Option<TaskIndex>,
     rerun: bool,
 }
 
 /// Records a call that came back; gives its answer with what it asked for besides, or none if the plugin refused.
-fn settle<T: Answer>(
+fn come_back<A: Ask>(
     run: &mut Run,
     desk: &Desk,
     call: Call<'_>,
-    report: CallReport<()>,
-    answer: Result<T, CallError>,
-) -> Result<Wanted, DriveError> {
-    let Call { name, plugin, task, rerun } = call;
+    report: CallReport<A::Answer>,
+) -> Result<Option<Advice<A::Answer>>, DriveError> {
+    let (name, Call { plugin, task, rerun }) = (A::NAME, call);
     for what in &report.denied {
         run.record(Event::Denied { plugin: plugin.to_owned(), what: what.clone() })?;
     }
@@ -238,26 +228,24 @@ fn settle<T: Answer>(
         let text = format!("`{plugin}` wrote more log than its `logKiB` in `{name}`");
         run.record(Event::Warned { code: "log-cut".to_owned(), text })?;
     }
-    let (writes, fault) = match &answer {
-        Ok(_) => (Writes { plugin: plugin.to_owned(), ..report.writes }, None),
-        Err(CallError::Failure { message, .. }) => {
-            (Writes::default(), Some((FAILURE.to_owned(), message.clone())))
+    let (mut writes, mut fault) = (Writes::default(), None);
+    match &report.result {
+        Ok(answer) => {
+            writes = Writes { plugin: plugin.to_owned(), ..report.writes };
+            A::keep(answer, &mut writes);
         }
-        Err(error) => (Writes::default(), Some((error.code().to_owned(), error.to_string()))),
-    };
+        Err(CallError::Failure { message, .. }) => fault = Some((FAILURE.to_owned(), message.clone())),
+        Err(error) => fault = Some((error.code().to_owned(), error.to_string())),
+    }
     desk.kv.keep(&writes);
-    let called = Called {
-        call: name.to_owned(),
-        plugin: plugin.to_owned(),
-        task,
-        rerun,
-        fault: fault.clone(),
-        writes,
-        at: now_ms(),
-    };
+    let (call, plugin_id, at) = (name.to_owned(), plugin.to_owned(), now_ms());
+    let called = Called { call, plugin: plugin_id, task, rerun, fault, writes, at };
     run.record(Event::Called(Box::new(called)))?;
-    match answer {
-        Ok(answer) => Ok(Some(answer.asked().into_iter().chain(report.asked).collect())),
+    match report.result {
+        Ok(answer) => {
+            let asked = A::asked(&answer).into_iter().chain(report.asked).collect();
+            Ok(Some(Advice { answer, asked }))
+        }
         Err(CallError::Failure { message, .. }) => {
             let at =
                 task.and_then(|task| run.id_of(task)).map_or_else(String::new, |id| format!(" task `{id}`"));
@@ -266,28 +254,5 @@ fn settle<T: Answer>(
             Ok(None)
         }
         Err(source) => Err(DriveError::Plugin { plugin: plugin.to_owned(), call: name, source }),
-    }
-}
-
-/// What an answer asks for.
-trait Answer {
-    fn asked(self) -> Vec<AskedTask>;
-}
-
-impl Answer for Vec<AskedTask> {
-    fn asked(self) -> Vec<AskedTask> {
-        self
-    }
-}
-
-impl Answer for Vec<Finding> {
-    fn asked(self) -> Vec<AskedTask> {
-        Vec::new()
-    }
-}
-
-impl Answer for Vec<orch_journal::event::Metric> {
-    fn asked(self) -> Vec<AskedTask> {
-        Vec::new()
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn outcome_of(status: Status) -> Outcome {
 pub struct Analyze(pub Vec<String>);
 
 impl Ask for Analyze {
+    const NAME: &'static str = "analyze";
     type Of = AuditorExport;
     type Raw = Vec<types::Metric>;
     type Answer = Vec<Metric>;
@@ -85,7 +86,7 @@ impl Ask for Analyze {
         writes.metrics.extend(answer.iter().cloned());
     }
 
-    fn asked(_answer: Self::Answer) -> Vec<AskedTask> {
+    fn asked(_answer: &Self::Answer) -> Vec<AskedTask> {
         Vec::new()
     }
 }
@@ -95,6 +96,7 @@ impl Ask for Analyze {
 pub struct Audit(pub Vec<FinishedTask>);
 
 impl Ask for Audit {
+    const NAME: &'static str = "audit";
     type Of = AuditorExport;
     type Raw = Vec<NewTask>;
     type Answer = Vec<AskedTask>;
@@ -121,7 +123,7 @@ impl Ask for Audit {
 
     fn keep(_answer: &Self::Answer, _writes: &mut Writes) {}
 
-    fn asked(answer: Vec<AskedTask>) -> Vec<AskedTask> {
-        answer
+    fn asked(answer: &Vec<AskedTask>) -> Vec<AskedTask> {
+        answer.clone()
     }
 }

@@ -51,6 +51,7 @@ pub struct Execute {
 }
 
 impl Ask for Execute {
+    const NAME: &'static str = "execute";
     type Of = ExecutorExport;
     type Raw = wit::Completion;
     type Answer = Completion;
@@ -74,7 +75,7 @@ impl Ask for Execute {
 
     fn keep(_answer: &Self::Answer, _writes: &mut Writes) {}
 
-    fn asked(_answer: Self::Answer) -> Vec<AskedTask> {
+    fn asked(_answer: &Self::Answer) -> Vec<AskedTask> {
         Vec::new()
     }
 }

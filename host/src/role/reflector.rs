@@ -41,6 +41,7 @@ pub struct Reflect {
 }
 
 impl Ask for Reflect {
+    const NAME: &'static str = "reflect";
     type Of = ReflectorExport;
     type Raw = Vec<NewTask>;
     type Answer = Vec<AskedTask>;
@@ -62,7 +63,7 @@ impl Ask for Reflect {
 
     fn keep(_answer: &Self::Answer, _writes: &mut Writes) {}
 
-    fn asked(answer: Vec<AskedTask>) -> Vec<AskedTask> {
-        answer
+    fn asked(answer: &Vec<AskedTask>) -> Vec<AskedTask> {
+        answer.clone()
     }
 }

@@ -63,6 +63,7 @@ pub struct Left {
 pub struct Handle(pub Request<Bytes>);
 
 impl Ask for Handle {
+    const NAME: &'static str = "handle";
     type Of = ServiceExport;
     type Raw = Left;
     type Answer = Response<Bytes>;
@@ -103,7 +104,7 @@ impl Ask for Handle {
 
     fn keep(_answer: &Self::Answer, _writes: &mut Writes) {}
 
-    fn asked(_answer: Self::Answer) -> Vec<AskedTask> {
+    fn asked(_answer: &Self::Answer) -> Vec<AskedTask> {
         Vec::new()
     }
 }

@@ -47,6 +47,7 @@ pub enum Subject {
 
 /// What is there to find? An empty list means that all is well.
 impl Ask for Subject {
+    const NAME: &'static str = "verify";
     type Of = VerifierExport;
     type Raw = Vec<types::Finding>;
     type Answer = Vec<Finding>;
@@ -77,7 +78,7 @@ impl Ask for Subject {
         writes.findings.extend(answer.iter().cloned());
     }
 
-    fn asked(_answer: Self::Answer) -> Vec<AskedTask> {
+    fn asked(_answer: &Self::Answer) -> Vec<AskedTask> {
         Vec::new()
     }
 }
