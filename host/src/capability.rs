@@ -6,6 +6,7 @@
 //! linker; what was denied and what is an effect goes through one [`Ledger`].
 //! Not here: which import needs what (`orch-trust`'s `permission`), counting of calls (`engine/store.rs`).
 
+pub mod artifacts;
 pub mod effect;
 pub mod files;
 pub mod findings;
@@ -224,6 +225,7 @@ capabilities! {
     process: Process(process::Process),
     findings: Findings(findings::Findings),
     metrics: Metrics(metrics::Metrics),
+    artifacts: Artifacts(artifacts::Artifacts),
     wasi: Wasi(wasi::Wasi);
     nobody: Http, Secrets
 }

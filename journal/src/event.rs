@@ -11,6 +11,8 @@ use orch_task::{Status, Task};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::artifacts::Artifact;
+
 /// Place of a task in its run's list; never renumbered.
 pub type TaskIndex = u32;
 
@@ -354,12 +356,14 @@ pub struct Writes {
     pub findings: Vec<Finding>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Metric>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<Artifact>,
 }
 
 impl Writes {
     pub fn is_empty(&self) -> bool {
-        let Self { plugin: _, kv, findings, metrics } = self;
-        kv.is_empty() && findings.is_empty() && metrics.is_empty()
+        let Self { plugin: _, kv, findings, metrics, artifacts } = self;
+        kv.is_empty() && findings.is_empty() && metrics.is_empty() && artifacts.is_empty()
     }
 }
 

@@ -138,7 +138,7 @@ impl Projector {
                         iso_time(called.at)
                     ])?;
                 }
-                let by = KeptBy { execution: None, phase: task, caller: Some(&called.plugin) };
+                let by = KeptBy { execution: None, phase: task, caller: Some(&called.plugin), at: called.at };
                 write_kept(sql, run, seq, &called.writes, by)?;
             }
             Event::FileWritten { task, path, after, size, at, .. } => {
@@ -242,7 +242,7 @@ impl Projector {
         ask(sql, run, seq, *task, *status, &why, *at)?;
         if !writes.is_empty() {
             let (execution, phase) = (Some(run.execution(*task, *attempt)), Some(run.phase(*task)));
-            write_kept(sql, run, seq, writes, KeptBy { execution, phase, caller: None })?;
+            write_kept(sql, run, seq, writes, KeptBy { execution, phase, caller: None, at: *at })?;
         }
         Ok(())
     }
@@ -344,6 +344,7 @@ struct KeptBy<'a> {
     phase: Option<String>,
     /// Of a call that is no attempt.
     caller: Option<&'a String>,
+    at: u64,
 }
 
 /// What a call left.
@@ -354,8 +355,8 @@ fn write_kept(
     writes: &Writes,
     by: KeptBy<'_>,
 ) -> Result<(), CommitError> {
-    let KeptBy { execution, phase, caller } = by;
-    let Writes { plugin: owner, kv, findings, metrics } = writes;
+    let KeptBy { execution, phase, caller, at } = by;
+    let Writes { plugin: owner, kv, findings, metrics, artifacts } = writes;
     let plugin = caller.or((!owner.is_empty()).then_some(owner));
     for (nth, finding) in findings.iter().enumerate() {
         sql.finding.execute(params![
@@ -382,6 +383,10 @@ fn write_kept(
             metric.unit,
             attributes,
         ])?;
+    }
+    for (nth, artifact) in artifacts.iter().enumerate() {
+        let belongs_to = (run.id.as_str(), phase.as_deref());
+        artifacts::insert(&mut sql.artifact, &run.row(seq, nth), belongs_to, artifact, Some(at))?;
     }
     for (label, values) in kv {
         for (key, value) in values {

@@ -24,6 +24,7 @@
 //! Everything compiles for the developer's machine too, so that a plugin's own logic has ordinary unit tests; calling
 //! the host there panics.
 
+pub mod artifacts;
 #[doc(hidden)]
 pub mod bindings;
 pub mod clocks;

@@ -7,6 +7,7 @@
 //! Not here: rules of single fields (`permission/rule.rs`), forms of texts (`permission/text.rs`), what an operator
 //! allows (`policy.rs`), the intersection (`grant.rs`), enforcement (`orch-host`'s `capability`).
 
+mod artifacts;
 mod files;
 mod findings;
 mod http;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::interfaces::Import;
 use crate::manifest::Role;
 
+pub use artifacts::ArtifactsPermission;
 pub use files::FilesPermission;
 pub use findings::FindingsPermission;
 pub use http::HttpPermission;
@@ -258,6 +260,8 @@ domains! {
     findings: Findings(FindingsPermission),
     /// Measured values: `orch:metrics`.
     metrics: Metrics(MetricsPermission),
+    /// What calls made, kept with their results: `orch:artifacts`.
+    artifacts: Artifacts(ArtifactsPermission),
     /// Outgoing HTTP: `wasi:http/outgoing-handler`. No host offers it yet.
     http: Http(HttpPermission),
     /// Opaque secrets, filled in at egress. No host offers it yet.

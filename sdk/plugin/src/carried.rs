@@ -17,6 +17,7 @@ macro_rules! files {
 
 /// The SDK's sources, to be written into `orch/sdk`.
 pub const SDK: &[Embedded] = files!("sdk":
+    "src/artifacts.rs",
     "src/bindings.rs",
     "src/bindings/auditor.rs",
     "src/bindings/capabilities.rs",
@@ -54,6 +55,7 @@ pub const SDK: &[Embedded] = files!("sdk":
 pub const WIT: &[Embedded] = files!("wit":
     "LICENSE-wasi",
     "README.md",
+    "deps/artifacts@0.1.0/artifacts.wit",
     "deps/auditor@0.1.0/auditor.wit",
     "deps/executor@0.1.0/executor.wit",
     "deps/files@0.1.0/files.wit",

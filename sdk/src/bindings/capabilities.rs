@@ -7,6 +7,342 @@
 #[rustfmt::skip]
 #[allow(dead_code, clippy::all)]
 pub mod orch {
+    pub mod artifacts {
+        /// What a call made, by name: files of the workspace, or bytes that are handed over.
+        ///
+        /// Permission: `artifacts`: which media types, how many a call, how many bytes together.
+        /// Kept only if the call's result is accepted, with size, SHA-256 and time. Not an
+        /// effect. Not for planners and services.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod artifacts {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type Error = super::super::super::orch::types::types::Error;
+            /// What every artifact has.
+            #[derive(Clone, PartialEq)]
+            pub struct Label {
+                /// 1..=128 bytes without `/` and control characters, each name once a call.
+                pub name: _rt::String,
+                /// `type/subtype` in lower case, at most 128 bytes: `text/html`.
+                pub media_type: _rt::String,
+            }
+            impl ::core::fmt::Debug for Label {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Label")
+                        .field("name", &self.name)
+                        .field("media-type", &self.media_type)
+                        .finish()
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Names a regular file in the workspace, as it is now. It is not copied.
+            ///
+            /// - `denied`: the media type is not granted, or the path is the host's own
+            /// - `invalid`: name, media type or path are malformed, or the name is taken
+            /// - `not-found`: there is no such file
+            /// - `limit`: this call has as many artifacts or bytes as are granted
+            /// - `unavailable`: the file could not be read
+            #[allow(async_fn_in_trait)]
+            pub fn add_file(
+                label: &Label,
+                path: &str,
+            ) -> ::core::result::Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let Label { name: name0, media_type: media_type0 } = label;
+                    let vec1 = name0;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let vec2 = media_type0;
+                    let ptr2 = vec2.as_ptr().cast::<u8>();
+                    let len2 = vec2.len();
+                    let vec3 = path;
+                    let ptr3 = vec3.as_ptr().cast::<u8>();
+                    let len3 = vec3.len();
+                    let ptr4 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:artifacts/artifacts@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "add-file"]
+                        fn wit_import5(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import5(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import5(
+                        ptr1.cast_mut(),
+                        len1,
+                        ptr2.cast_mut(),
+                        len2,
+                        ptr3.cast_mut(),
+                        len3,
+                        ptr4,
+                    );
+                    let l6 = i32::from(*ptr4.add(0).cast::<u8>());
+                    let result18 = match l6 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l7 = i32::from(
+                                    *ptr4.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V17;
+                                let v17 = match l7 {
+                                    0 => {
+                                        let e17 = {
+                                            let l8 = *ptr4
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l9 = *ptr4
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len10 = l9;
+                                            let bytes10 = _rt::Vec::from_raw_parts(
+                                                l8.cast(),
+                                                len10,
+                                                len10,
+                                            );
+                                            _rt::string_lift(bytes10)
+                                        };
+                                        V17::Denied(e17)
+                                    }
+                                    1 => {
+                                        let e17 = {
+                                            let l11 = *ptr4
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l12 = *ptr4
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len13 = l12;
+                                            let bytes13 = _rt::Vec::from_raw_parts(
+                                                l11.cast(),
+                                                len13,
+                                                len13,
+                                            );
+                                            _rt::string_lift(bytes13)
+                                        };
+                                        V17::Invalid(e17)
+                                    }
+                                    2 => V17::NotFound,
+                                    3 => {
+                                        let e17 = {
+                                            let l14 = *ptr4
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr4
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V17::Limit(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V17::Unavailable
+                                    }
+                                };
+                                v17
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result18
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Hands bytes over, at most 1 MiB; they are kept in the journal.
+            ///
+            /// Errors as of `add-file`, without those of the path.
+            #[allow(async_fn_in_trait)]
+            pub fn add_bytes(
+                label: &Label,
+                content: &[u8],
+            ) -> ::core::result::Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let Label { name: name0, media_type: media_type0 } = label;
+                    let vec1 = name0;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let vec2 = media_type0;
+                    let ptr2 = vec2.as_ptr().cast::<u8>();
+                    let len2 = vec2.len();
+                    let vec3 = content;
+                    let ptr3 = vec3.as_ptr().cast::<u8>();
+                    let len3 = vec3.len();
+                    let ptr4 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:artifacts/artifacts@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "add-bytes"]
+                        fn wit_import5(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import5(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import5(
+                        ptr1.cast_mut(),
+                        len1,
+                        ptr2.cast_mut(),
+                        len2,
+                        ptr3.cast_mut(),
+                        len3,
+                        ptr4,
+                    );
+                    let l6 = i32::from(*ptr4.add(0).cast::<u8>());
+                    let result18 = match l6 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l7 = i32::from(
+                                    *ptr4.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V17;
+                                let v17 = match l7 {
+                                    0 => {
+                                        let e17 = {
+                                            let l8 = *ptr4
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l9 = *ptr4
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len10 = l9;
+                                            let bytes10 = _rt::Vec::from_raw_parts(
+                                                l8.cast(),
+                                                len10,
+                                                len10,
+                                            );
+                                            _rt::string_lift(bytes10)
+                                        };
+                                        V17::Denied(e17)
+                                    }
+                                    1 => {
+                                        let e17 = {
+                                            let l11 = *ptr4
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l12 = *ptr4
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len13 = l12;
+                                            let bytes13 = _rt::Vec::from_raw_parts(
+                                                l11.cast(),
+                                                len13,
+                                                len13,
+                                            );
+                                            _rt::string_lift(bytes13)
+                                        };
+                                        V17::Invalid(e17)
+                                    }
+                                    2 => V17::NotFound,
+                                    3 => {
+                                        let e17 = {
+                                            let l14 = *ptr4
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr4
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V17::Limit(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V17::Unavailable
+                                    }
+                                };
+                                v17
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result18
+                }
+            }
+        }
+    }
     pub mod files {
         /// Files inside the workspace, by path relative to it with `/` between the parts.
         ///
@@ -3886,6 +4222,13 @@ mod _rt {
             unsafe { String::from_utf8_unchecked(bytes) }
         }
     }
+    pub unsafe fn invalid_enum_discriminant<T>() -> T {
+        if cfg!(debug_assertions) {
+            panic!("invalid enum discriminant")
+        } else {
+            unsafe { core::hint::unreachable_unchecked() }
+        }
+    }
     pub unsafe fn cabi_dealloc(ptr: *mut u8, size: usize, align: usize) {
         if size == 0 {
             return;
@@ -3893,13 +4236,6 @@ mod _rt {
         unsafe {
             let layout = alloc::Layout::from_size_align_unchecked(size, align);
             alloc::dealloc(ptr, layout);
-        }
-    }
-    pub unsafe fn invalid_enum_discriminant<T>() -> T {
-        if cfg!(debug_assertions) {
-            panic!("invalid enum discriminant")
-        } else {
-            unsafe { core::hint::unreachable_unchecked() }
         }
     }
     pub fn as_i64<T: AsI64>(t: T) -> i64 {
@@ -4096,74 +4432,78 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2876] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x99\x15\x01A\x02\x01\
-A\x20\x01B\x19\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05l\
-imit\x01s\0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09re\
-triable\x7f\x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\
-\x01s\0\x04\0\x07command\x03\0\x05\x01m\x04\x04done\x06failed\x09cancelled\x08in\
--doubt\x04\0\x07outcome\x03\0\x07\x01m\x03\x05major\x06medium\x05minor\x04\0\x08\
-severity\x03\0\x09\x01m\x05\x05build\x04test\x04lint\x08security\x06custom\x04\0\
-\x08category\x03\0\x0b\x01ks\x01r\x04\x08severity\x0a\x08category\x0c\x07message\
-s\x08location\x0d\x04\0\x07finding\x03\0\x0e\x01o\x02ss\x01p\x10\x01r\x04\x04nam\
-es\x05valueu\x04units\x0aattributes\x11\x04\0\x06metric\x03\0\x12\x01k\x06\x01r\x08\
-\x02id\x0d\x0bdescriptions\x04kinds\x07command\x14\x08priorityz\x04costy\x0cdepe\
-ndencies\x04\x08settingss\x04\0\x08new-task\x03\0\x15\x01r\x08\x02ids\x0bdescrip\
-tions\x04kinds\x07command\x14\x08priorityz\x04costy\x08settingss\x0atimeout-msw\x04\
-\0\x04task\x03\0\x17\x03\0\x16orch:types/types@0.1.0\x05\0\x02\x03\0\0\x05error\x01\
-B\x10\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01r\x02\x04paths\x04sizew\x04\0\
-\x05entry\x03\0\x02\x01ks\x01p\x03\x01j\x01\x05\x01\x01\x01@\x02\x04globs\x05aft\
-er\x04\0\x06\x04\0\x04find\x01\x07\x01p}\x01j\x01\x08\x01\x01\x01@\x02\x04paths\x06\
-offsetw\0\x09\x04\0\x04read\x01\x0a\x01j\0\x01\x01\x01@\x02\x04paths\x07content\x08\
-\0\x0b\x04\0\x05write\x01\x0c\x03\0\x16orch:files/files@0.1.0\x05\x02\x02\x03\0\0\
-\x07finding\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x03\
-\x04\0\x07finding\x03\0\x02\x01j\0\x01\x01\x01@\x01\x07finding\x03\0\x04\x04\0\x06\
-report\x01\x05\x03\0\x1corch:findings/findings@0.1.0\x05\x04\x01B\x17\x02\x03\x02\
-\x01\x01\x04\0\x05error\x03\0\0\x04\0\x06bucket\x03\x01\x01i\x02\x01j\x01\x03\x01\
-\x01\x01@\x01\x05labels\0\x04\x04\0\x13[static]bucket.open\x01\x05\x01h\x02\x01p\
-}\x01k\x07\x01j\x01\x08\x01\x01\x01@\x02\x04self\x06\x03keys\0\x09\x04\0\x12[met\
-hod]bucket.get\x01\x0a\x01j\0\x01\x01\x01@\x03\x04self\x06\x03keys\x05value\x07\0\
-\x0b\x04\0\x12[method]bucket.set\x01\x0c\x01@\x02\x04self\x06\x03keys\0\x0b\x04\0\
-\x15[method]bucket.delete\x01\x0d\x01ks\x01ps\x01j\x01\x0f\x01\x01\x01@\x03\x04s\
-elf\x06\x06prefixs\x05after\x0e\0\x10\x04\0\x13[method]bucket.keys\x01\x11\x03\0\
-\x10orch:kv/kv@0.1.0\x05\x05\x01B\x04\x01m\x04\x05error\x04warn\x04info\x05debug\
-\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\
-\x03\0\x12orch:log/log@0.1.0\x05\x06\x02\x03\0\0\x06metric\x01B\x07\x02\x03\x02\x01\
-\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x07\x04\0\x06metric\x03\0\x02\x01j\0\
-\x01\x01\x01@\x01\x06metric\x03\0\x04\x04\0\x06record\x01\x05\x03\0\x1aorch:metr\
-ics/metrics@0.1.0\x05\x08\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01\
-ps\x01o\x02ss\x01p\x03\x01r\x06\x07programs\x04args\x02\x03env\x04\x09directorys\
-\x0atimeout-msw\x0dcapture-bytesy\x04\0\x07command\x03\0\x05\x01q\x03\x04code\x01\
-z\0\x06signal\x01z\0\x09timed-out\0\0\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04\
-exit\x08\x06stdout\x09\x06stderr\x09\x0cstdout-bytesw\x0cstderr-bytesw\x0bdurati\
-on-msw\x04\0\x06output\x03\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\
-\x04\0\x03run\x01\x0d\x03\0\x1aorch:process/process@0.1.0\x05\x09\x01B\x02\x01@\0\
-\0s\x04\0\x04read\x01\0\x03\0\x1corch:settings/settings@0.1.0\x05\x0a\x02\x03\0\0\
-\x08new-task\x02\x03\0\0\x04task\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\x03\
-\0\0\x02\x03\x02\x01\x0b\x04\0\x08new-task\x03\0\x02\x02\x03\x02\x01\x0c\x04\0\x04\
-task\x03\0\x04\x01m\x08\x07pending\x0bin-progress\x10waiting-approval\x04done\x06\
-failed\x07blocked\x08in-doubt\x09cancelled\x04\0\x06status\x03\0\x06\x01r\x06\x05\
-indexy\x02ids\x04kinds\x06status\x07\x08priorityz\x04costy\x04\0\x07summary\x03\0\
-\x08\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0a\x04\0\x08describe\x01\x0b\x01\
-j\x01y\x01\x01\x01@\x01\x02ids\0\x0c\x04\0\x04find\x01\x0d\x01p\x09\x01j\x01\x0e\
-\x01\x01\x01@\x01\x05starty\0\x0f\x04\0\x04scan\x01\x10\x01j\0\x01\x01\x01@\x01\x04\
-task\x03\0\x11\x04\0\x03add\x01\x12\x03\0\x16orch:tasks/tasks@0.1.0\x05\x0d\x01B\
-\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[metho\
-d]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.bl\
-ock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\x13\
-wasi:io/poll@0.2.12\x05\x0e\x02\x03\0\x09\x08pollable\x01B\x0f\x02\x03\x02\x01\x0f\
-\x04\0\x08pollable\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\x01w\x04\0\x08duratio\
-n\x03\0\x04\x01@\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\x04\0\x0aresolution\x01\
-\x07\x01i\x01\x01@\x01\x04when\x03\0\x08\x04\0\x11subscribe-instant\x01\x09\x01@\
-\x01\x04when\x05\0\x08\x04\0\x12subscribe-duration\x01\x0a\x03\0\"wasi:clocks/mo\
-notonic-clock@0.2.12\x05\x10\x01B\x05\x01r\x02\x07secondsw\x0bnanosecondsy\x04\0\
-\x08datetime\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x0aresolution\x01\x02\
-\x03\0\x1dwasi:clocks/wall-clock@0.2.12\x05\x11\x01B\x05\x01p}\x01@\x01\x03lenw\0\
-\0\x04\0\x10get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\x03\
-\0\x19wasi:random/random@0.2.12\x05\x12\x04\0>orch:worlds/capabilities-with-all-\
-of-its-exports-removed@0.1.0\x04\0\x0b2\x01\0,capabilities-with-all-of-its-expor\
-ts-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070\
-.258.3\x10wit-bindgen-rust\x060.61.1";
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3036] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb9\x16\x01A\x02\x01\
+A\"\x01B\x19\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05lim\
+it\x01s\0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retr\
+iable\x7f\x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01\
+s\0\x04\0\x07command\x03\0\x05\x01m\x04\x04done\x06failed\x09cancelled\x08in-dou\
+bt\x04\0\x07outcome\x03\0\x07\x01m\x03\x05major\x06medium\x05minor\x04\0\x08seve\
+rity\x03\0\x09\x01m\x05\x05build\x04test\x04lint\x08security\x06custom\x04\0\x08\
+category\x03\0\x0b\x01ks\x01r\x04\x08severity\x0a\x08category\x0c\x07messages\x08\
+location\x0d\x04\0\x07finding\x03\0\x0e\x01o\x02ss\x01p\x10\x01r\x04\x04names\x05\
+valueu\x04units\x0aattributes\x11\x04\0\x06metric\x03\0\x12\x01k\x06\x01r\x08\x02\
+id\x0d\x0bdescriptions\x04kinds\x07command\x14\x08priorityz\x04costy\x0cdependen\
+cies\x04\x08settingss\x04\0\x08new-task\x03\0\x15\x01r\x08\x02ids\x0bdescription\
+s\x04kinds\x07command\x14\x08priorityz\x04costy\x08settingss\x0atimeout-msw\x04\0\
+\x04task\x03\0\x17\x03\0\x16orch:types/types@0.1.0\x05\0\x02\x03\0\0\x05error\x01\
+B\x0a\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01r\x02\x04names\x0amedia-type\
+s\x04\0\x05label\x03\0\x02\x01j\0\x01\x01\x01@\x02\x05label\x03\x04paths\0\x04\x04\
+\0\x08add-file\x01\x05\x01p}\x01@\x02\x05label\x03\x07content\x06\0\x04\x04\0\x09\
+add-bytes\x01\x07\x03\0\x1eorch:artifacts/artifacts@0.1.0\x05\x02\x01B\x10\x02\x03\
+\x02\x01\x01\x04\0\x05error\x03\0\0\x01r\x02\x04paths\x04sizew\x04\0\x05entry\x03\
+\0\x02\x01ks\x01p\x03\x01j\x01\x05\x01\x01\x01@\x02\x04globs\x05after\x04\0\x06\x04\
+\0\x04find\x01\x07\x01p}\x01j\x01\x08\x01\x01\x01@\x02\x04paths\x06offsetw\0\x09\
+\x04\0\x04read\x01\x0a\x01j\0\x01\x01\x01@\x02\x04paths\x07content\x08\0\x0b\x04\
+\0\x05write\x01\x0c\x03\0\x16orch:files/files@0.1.0\x05\x03\x02\x03\0\0\x07findi\
+ng\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x04\x04\0\
+\x07finding\x03\0\x02\x01j\0\x01\x01\x01@\x01\x07finding\x03\0\x04\x04\0\x06repo\
+rt\x01\x05\x03\0\x1corch:findings/findings@0.1.0\x05\x05\x01B\x17\x02\x03\x02\x01\
+\x01\x04\0\x05error\x03\0\0\x04\0\x06bucket\x03\x01\x01i\x02\x01j\x01\x03\x01\x01\
+\x01@\x01\x05labels\0\x04\x04\0\x13[static]bucket.open\x01\x05\x01h\x02\x01p}\x01\
+k\x07\x01j\x01\x08\x01\x01\x01@\x02\x04self\x06\x03keys\0\x09\x04\0\x12[method]b\
+ucket.get\x01\x0a\x01j\0\x01\x01\x01@\x03\x04self\x06\x03keys\x05value\x07\0\x0b\
+\x04\0\x12[method]bucket.set\x01\x0c\x01@\x02\x04self\x06\x03keys\0\x0b\x04\0\x15\
+[method]bucket.delete\x01\x0d\x01ks\x01ps\x01j\x01\x0f\x01\x01\x01@\x03\x04self\x06\
+\x06prefixs\x05after\x0e\0\x10\x04\0\x13[method]bucket.keys\x01\x11\x03\0\x10orc\
+h:kv/kv@0.1.0\x05\x06\x01B\x04\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05\
+level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x12\
+orch:log/log@0.1.0\x05\x07\x02\x03\0\0\x06metric\x01B\x07\x02\x03\x02\x01\x01\x04\
+\0\x05error\x03\0\0\x02\x03\x02\x01\x08\x04\0\x06metric\x03\0\x02\x01j\0\x01\x01\
+\x01@\x01\x06metric\x03\0\x04\x04\0\x06record\x01\x05\x03\0\x1aorch:metrics/metr\
+ics@0.1.0\x05\x09\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\x01o\
+\x02ss\x01p\x03\x01r\x06\x07programs\x04args\x02\x03env\x04\x09directorys\x0atim\
+eout-msw\x0dcapture-bytesy\x04\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\x06\
+signal\x01z\0\x09timed-out\0\0\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exit\x08\
+\x06stdout\x09\x06stderr\x09\x0cstdout-bytesw\x0cstderr-bytesw\x0bduration-msw\x04\
+\0\x06output\x03\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\x04\0\x03\
+run\x01\x0d\x03\0\x1aorch:process/process@0.1.0\x05\x0a\x01B\x02\x01@\0\0s\x04\0\
+\x04read\x01\0\x03\0\x1corch:settings/settings@0.1.0\x05\x0b\x02\x03\0\0\x08new-\
+task\x02\x03\0\0\x04task\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\
+\x03\x02\x01\x0c\x04\0\x08new-task\x03\0\x02\x02\x03\x02\x01\x0d\x04\0\x04task\x03\
+\0\x04\x01m\x08\x07pending\x0bin-progress\x10waiting-approval\x04done\x06failed\x07\
+blocked\x08in-doubt\x09cancelled\x04\0\x06status\x03\0\x06\x01r\x06\x05indexy\x02\
+ids\x04kinds\x06status\x07\x08priorityz\x04costy\x04\0\x07summary\x03\0\x08\x01j\
+\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0a\x04\0\x08describe\x01\x0b\x01j\x01y\x01\
+\x01\x01@\x01\x02ids\0\x0c\x04\0\x04find\x01\x0d\x01p\x09\x01j\x01\x0e\x01\x01\x01\
+@\x01\x05starty\0\x0f\x04\0\x04scan\x01\x10\x01j\0\x01\x01\x01@\x01\x04task\x03\0\
+\x11\x04\0\x03add\x01\x12\x03\0\x16orch:tasks/tasks@0.1.0\x05\x0e\x01B\x0a\x04\0\
+\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[method]pollable\
+.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.block\x01\x03\
+\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\x13wasi:io/\
+poll@0.2.12\x05\x0f\x02\x03\0\x0a\x08pollable\x01B\x0f\x02\x03\x02\x01\x10\x04\0\
+\x08pollable\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\x01w\x04\0\x08duration\x03\0\
+\x04\x01@\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\x04\0\x0aresolution\x01\x07\x01\
+i\x01\x01@\x01\x04when\x03\0\x08\x04\0\x11subscribe-instant\x01\x09\x01@\x01\x04\
+when\x05\0\x08\x04\0\x12subscribe-duration\x01\x0a\x03\0\"wasi:clocks/monotonic-\
+clock@0.2.12\x05\x11\x01B\x05\x01r\x02\x07secondsw\x0bnanosecondsy\x04\0\x08date\
+time\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x0aresolution\x01\x02\x03\0\
+\x1dwasi:clocks/wall-clock@0.2.12\x05\x12\x01B\x05\x01p}\x01@\x01\x03lenw\0\0\x04\
+\0\x10get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\x03\0\x19\
+wasi:random/random@0.2.12\x05\x13\x04\0>orch:worlds/capabilities-with-all-of-its\
+-exports-removed@0.1.0\x04\0\x0b2\x01\0,capabilities-with-all-of-its-exports-rem\
+oved\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\
+\x10wit-bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {
