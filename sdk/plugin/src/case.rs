@@ -3,19 +3,27 @@
 //! In -> out: `cases/*.json` -> [`Case`]s.
 //! Limits: 4 MiB a file.
 //! Invariant: unknown fields are refused, so that a misspelt expectation is no expectation that always holds.
-//! Not here: the host that answers from the script (`script.rs`), calling (`run.rs`), comparing (`expectation.rs`).
+//! Not here: what the host has and answers (`script.rs`), calls (`call.rs` and a file for each role), running them
+//! (`run.rs`), comparing (`expectation.rs`).
 
+pub mod auditor;
+mod call;
+pub mod executor;
 pub mod expectation;
+pub mod planner;
+pub mod reflector;
 pub mod run;
 mod script;
+pub mod service;
+pub mod verifier;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use orch_task::{Status, Task};
 use serde::Deserialize;
 
+pub use call::Call;
 pub use expectation::Expectation;
 pub use script::Script;
 
@@ -65,86 +73,6 @@ pub struct Case {
     #[serde(default)]
     pub host: Script,
     pub expect: Expectation,
-}
-
-/// Which export is called, and with what.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub enum Call {
-    Execute {
-        task: Box<Task>,
-        #[serde(default = "first")]
-        attempt: u32,
-    },
-    Reflect {
-        #[serde(default = "run_id")]
-        run: String,
-    },
-    Analyze {
-        #[serde(default)]
-        paths: Vec<String>,
-    },
-    Audit {
-        finished: Vec<Finished>,
-    },
-    VerifyRun {
-        #[serde(default = "run_id")]
-        run: String,
-    },
-    VerifyTask {
-        task: Box<Task>,
-    },
-    Handle {
-        method: String,
-        /// With the query.
-        path: String,
-        #[serde(default)]
-        headers: Vec<(String, String)>,
-        #[serde(default)]
-        body: String,
-    },
-    /// A planner's whole session; the answer is the list of its decisions.
-    Session {
-        #[serde(default)]
-        kinds: Vec<String>,
-        steps: Vec<Step>,
-    },
-}
-
-/// A task that ended.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Finished {
-    pub index: u32,
-    pub id: String,
-    pub status: Status,
-}
-
-/// What a planner is told or asked.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub enum Step {
-    Observe(Vec<Change>),
-    /// So many slots.
-    Next(u32),
-}
-
-/// Something that a planner hears.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub enum Change {
-    Ready { index: u32, priority: i32, cost: u32, kind: u16 },
-    Withdrawn(u32),
-    Finished { index: u32, status: Status },
-    Budget(u64),
-}
-
-fn first() -> u32 {
-    1
-}
-
-fn run_id() -> String {
-    "run".to_owned()
 }
 
 /// File name and case, sorted by name.

@@ -1,0 +1,30 @@
+//! Cases of reflectors: tasks asked for before the loop.
+
+use orch_host::capability::tasks::AskedTask;
+use orch_host::role::reflector;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::call::{Question, run_id, show_tasks};
+use super::expectation::Ending;
+use super::script::Script;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reflect {
+    #[serde(default = "run_id")]
+    pub run: String,
+}
+
+impl Question for Reflect {
+    type Ask = reflector::Reflect;
+
+    fn ask(&self, script: &Script) -> Result<reflector::Reflect, Ending> {
+        let tasks = u32::try_from(script.tasks.len()).unwrap_or(u32::MAX);
+        Ok(reflector::Reflect { run: self.run.clone(), tasks })
+    }
+
+    fn show(answer: Vec<AskedTask>) -> Value {
+        show_tasks(&answer)
+    }
+}
