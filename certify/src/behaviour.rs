@@ -12,25 +12,29 @@ mod isolation;
 mod permission_probe;
 mod pool_probe;
 mod resource_profile;
-mod value;
+mod seed;
 mod watch;
 
 use std::path::Path;
 
 use orch_host::engine::{CallError, Engine};
+use orch_host::role::AnyExported;
 use orch_trust::certificate::{CheckResult, Measured};
+use orch_trust::evidence::Candidate;
 use orch_trust::manifest::Role;
 use orch_trust::package::PackageBytes;
 
 use crate::check::{Group, failed, timed, unfinished};
-use crate::conformance::actor::Actor;
 use crate::conformance::stage::{self, Setup, Stage};
+
+/// The plugin in one of its roles.
+type Linked = (Role, AnyExported<Candidate>);
 
 /// What one check works with.
 struct Scene<'a> {
     stage: &'a Stage,
     /// Linked in each of the plugin's roles.
-    actors: &'a [(Role, Actor)],
+    linked: &'a [Linked],
     runtime: &'a tokio::runtime::Runtime,
     package: &'a PackageBytes,
     /// An empty folder of this check.
@@ -44,13 +48,13 @@ pub fn run(package: &PackageBytes, workspace: &Path, last: Option<&str>) -> (Vec
     let wanted = last.and_then(|last| ids.iter().position(|id| id == last));
     let checks = ids.iter().take(wanted.map_or(ids.len(), |place| place + 1));
     match prepare(package, workspace) {
-        Ok((stage, actors, runtime)) => {
+        Ok((stage, linked, runtime)) => {
             let mut measured = stage.measured();
             let results = checks.map(|id| {
                 let folder = workspace.join(id);
                 let scene = Scene {
                     stage: &stage,
-                    actors: &actors,
+                    linked: &linked,
                     runtime: &runtime,
                     package,
                     folder: &folder,
@@ -68,21 +72,21 @@ pub fn run(package: &PackageBytes, workspace: &Path, last: Option<&str>) -> (Vec
     }
 }
 
-type Prepared = (Stage, Vec<(Role, Actor)>, tokio::runtime::Runtime);
+type Prepared = (Stage, Vec<Linked>, tokio::runtime::Runtime);
 
 fn prepare(package: &PackageBytes, workspace: &Path) -> Result<Prepared, Setup> {
     let engine = Engine::certification().map_err(|error| Setup::Broken(error.to_string()))?;
     let folder = workspace.join("project");
     std::fs::create_dir(&folder).map_err(|error| Setup::Broken(format!("workspace: {error}")))?;
     let stage = Stage::new(engine, package, &folder)?;
-    let actors = link(&stage).map_err(|error| Setup::Refused(format!("{}: {error}", error.code())))?;
+    let linked = link(&stage).map_err(|error| Setup::Refused(format!("{}: {error}", error.code())))?;
     let runtime = stage::runtime().map_err(|error| Setup::Broken(format!("runtime: {error}")))?;
-    Ok((stage, actors, runtime))
+    Ok((stage, linked, runtime))
 }
 
 /// The plugin in each of its roles.
-fn link(stage: &Stage) -> Result<Vec<(Role, Actor)>, CallError> {
-    stage.manifest().roles.iter().map(|role| Ok((*role, Actor::link(stage, *role)?))).collect()
+fn link(stage: &Stage) -> Result<Vec<Linked>, CallError> {
+    stage.manifest().roles.iter().map(|role| Ok((*role, stage.link(*role)?))).collect()
 }
 
 fn check(id: &str, scene: Scene<'_>) -> CheckResult {

@@ -4,31 +4,35 @@
 //! Limits: the manifest's, and 10 s of wall time for each call.
 //! Invariant: each case has a name that its findings begin with, after the code; a trap, a used-up limit or an answer
 //! outside the rules fails every case; an own failure fails those that must be answered.
-//! Not here: the cases (`conformance/ROLE.rs`), how one is called (`actor.rs`), the process around it (`sandbox.rs`).
+//! Not here: the cases (`conformance/ROLE.rs`), how one is called (`call.rs`), the process around it (`sandbox.rs`).
 
-pub(crate) mod actor;
 pub(crate) mod answer;
 mod auditor;
+pub(crate) mod call;
 pub(crate) mod case;
 mod executor;
-pub(crate) mod planner;
+mod planner;
 mod reflector;
-pub(crate) mod service;
-pub(crate) mod session;
+mod service;
+mod session;
 pub(crate) mod stage;
 mod tasks;
+mod value;
 mod verifier;
 mod workspace;
 
 use std::path::Path;
+use std::sync::Arc;
 
+use arbitrary::Unstructured;
 use orch_host::engine::{CallError, Engine};
+use orch_task::Kind;
 use orch_trust::certificate::{CheckResult, Measured};
 use orch_trust::manifest::Role;
 use orch_trust::package::PackageBytes;
 
 use crate::check::{Group, failed, judged, unfinished};
-use actor::{Actor, Seen};
+use call::{Call, Seen};
 use case::{Case, Expected};
 use stage::{Setup, Stage};
 
@@ -49,31 +53,42 @@ pub fn run(package: &PackageBytes, role: Role, workspace: &Path) -> (CheckResult
         Ok(runtime) => runtime,
         Err(error) => return broken(&format!("runtime: {error}")),
     };
-    let actor = match Actor::link(&stage, role) {
-        Ok(actor) => actor,
+    let plugin = match stage.link(role) {
+        Ok(plugin) => plugin,
         Err(error) => {
             return (failed(&id, 1, vec![format!("{}: {error}", error.code())]), Measured::default());
         }
     };
-    let cases = cases(&stage, role);
+    let cases = stage.cases(role);
     let (mut findings, mut measured) = (Vec::new(), stage.measured());
     for case in &cases {
-        let seen = runtime.block_on(actor.call(&stage, &stage.fakes(case.mood), case));
+        let seen = runtime.block_on(stage.call(&plugin, &stage.fakes(case.mood), case));
         seen.measure(&mut measured);
         findings.extend(faults(case, &seen));
     }
     (judged(&id, cases.len() as u64, findings), measured)
 }
 
-/// What this tool asks a plugin of that role, in order; the first one is what it is made for.
-pub(crate) fn cases(stage: &Stage, role: Role) -> Vec<Case> {
+/// What this tool asks plugins of one role: its file says it.
+#[derive(Clone, Copy)]
+pub(crate) struct Questions {
+    /// In order, with tasks of that kind; the first one is what the role is made for.
+    pub(crate) cases: fn(&Kind) -> Vec<Case>,
+    /// A call with values from a seed.
+    pub(crate) seeded: fn(&mut Unstructured<'_>, &Kind) -> arbitrary::Result<Arc<dyn Call>>,
+    /// How many functions the export has.
+    pub(crate) functions: u32,
+}
+
+/// The list of roles.
+pub(crate) fn questions(role: Role) -> Questions {
     match role {
-        Role::Planner => planner::cases(),
-        Role::Executor => executor::cases(&stage.kind()),
-        Role::Reflector => reflector::cases(),
-        Role::Auditor => auditor::cases(),
-        Role::Verifier => verifier::cases(&stage.kind()),
-        Role::Service => service::cases(),
+        Role::Planner => planner::QUESTIONS,
+        Role::Executor => executor::QUESTIONS,
+        Role::Reflector => reflector::QUESTIONS,
+        Role::Auditor => auditor::QUESTIONS,
+        Role::Verifier => verifier::QUESTIONS,
+        Role::Service => service::QUESTIONS,
     }
 }
 

@@ -13,7 +13,6 @@ pub mod conformance;
 pub mod document;
 pub mod error;
 pub mod examine;
-pub mod fake;
 pub mod group;
 pub mod guide;
 pub mod issue;

@@ -6,13 +6,13 @@
 //! warning, at most one a role, and the required list has no room for any.
 //! Not here: clocks and random numbers, which the engine of certification fixes.
 
+use orch_host::role::AnyExported;
 use orch_trust::certificate::CheckResult;
+use orch_trust::evidence::Candidate;
 
 use super::Scene;
 use crate::check::{passed, warned};
-use crate::conformance::actor::Actor;
 use crate::conformance::case::Case;
-use crate::conformance::cases;
 use crate::conformance::stage::Stage;
 
 const CASES: usize = 8;
@@ -20,16 +20,17 @@ const ROUNDS: u32 = 3;
 
 pub(super) fn check(id: &str, scene: Scene<'_>) -> Result<CheckResult, String> {
     let (mut looked_at, mut notes) = (0, Vec::new());
-    for (role, actor) in scene.actors {
-        let cases: Vec<Case> = cases(scene.stage, *role).into_iter().take(CASES).collect();
+    for (role, plugin) in scene.linked {
+        let all = scene.stage.cases(*role);
+        let cases = all.get(..CASES).unwrap_or(&all);
         let mut rounds = Vec::new();
         for round in 0..ROUNDS {
             let folder = scene.folder.join(format!("{}-{round}", role.as_str()));
             let stage = scene.stage.moved(&folder).map_err(|error| format!("workspace: {error}"))?;
-            rounds.push(play(&scene, &stage, actor, &cases));
+            rounds.push(play(&scene, &stage, plugin, cases));
             looked_at += cases.len() as u64;
         }
-        notes.extend(difference(&cases, &rounds).map(|what| format!("{what} of role `{}`", role.as_str())));
+        notes.extend(difference(cases, &rounds).map(|what| format!("{what} of role `{}`", role.as_str())));
     }
     Ok(match notes.is_empty() {
         true => passed(id, looked_at, notes),
@@ -38,10 +39,15 @@ pub(super) fn check(id: &str, scene: Scene<'_>) -> Result<CheckResult, String> {
 }
 
 /// Text and fuel of each case.
-fn play(scene: &Scene<'_>, stage: &Stage, actor: &Actor, cases: &[Case]) -> Vec<(String, Option<u64>)> {
+fn play(
+    scene: &Scene<'_>,
+    stage: &Stage,
+    plugin: &AnyExported<Candidate>,
+    cases: &[Case],
+) -> Vec<(String, Option<u64>)> {
     let one = |case: &Case| {
         let fakes = stage.fakes(case.mood);
-        let seen = scene.runtime.block_on(actor.call(stage, &fakes, case));
+        let seen = scene.runtime.block_on(stage.call(plugin, &fakes, case));
         (format!("{}\n{}", seen.text(), fakes.record()), seen.used.fuel)
     };
     cases.iter().map(one).collect()
@@ -65,12 +71,13 @@ fn difference(cases: &[Case], rounds: &[Vec<(String, Option<u64>)>]) -> Option<S
 
 #[cfg(test)]
 mod tests {
+    use orch_host::role::auditor::Audit;
+
     use super::*;
-    use crate::conformance::case::Call;
 
     #[test]
     fn another_answer_or_fuel_in_any_round_is_named_with_its_case() {
-        let cases = ["one", "two"].map(|name| Case::survived(name, Call::Audit(Vec::new())));
+        let cases = ["one", "two"].map(|name| Case::survived(name, Audit(Vec::new())));
         let same = || vec![("a".to_owned(), Some(1)), ("b".to_owned(), Some(2))];
         assert_eq!(difference(&cases, &[same(), same(), same()]), None);
         let other = vec![("a".to_owned(), Some(1)), ("c".to_owned(), Some(2))];

@@ -1,24 +1,25 @@
 //! Fuzzing: calls with values from a seed, while the fakes answer in every mood.
 //!
 //! In -> out: a scene -> `fuzz`.
-//! Limits: 24 cases a role, 48 for an auditor, which has two exports; 2,000,000,000 fuel each; after one that hangs the
-//! role's rest is not run. The seed is the component's digest.
+//! Limits: 24 cases for each function of a role; 2,000,000,000 fuel each; after one that hangs the role's rest is not
+//! run. The seed is the component's digest.
 //! Invariant: a trap or a limit on space is legal and counted; an answer outside the rules, a call that does not end,
 //! and anything of the call that the host still holds after it is not.
-//! Not here: the values (`value.rs`).
+//! Not here: the cases (`seed.rs`).
 
 use orch_host::engine::CallError;
+use orch_host::role::AnyExported;
+use orch_host::trial::Mood;
 use orch_trust::certificate::CheckResult;
-use orch_trust::manifest::Role;
+use orch_trust::evidence::Candidate;
 
 use super::Scene;
-use super::value::case;
+use super::seed::case;
 use crate::check::{failed, passed, warned};
-use crate::conformance::actor::{Actor, Seen};
+use crate::conformance::call::Seen;
 use crate::conformance::case::Case;
 use crate::conformance::stage::Stage;
-use crate::conformance::{cases, faults};
-use crate::fake::Mood;
+use crate::conformance::{faults, questions};
 
 const CASES: u32 = 24;
 const FUEL_MAX: u64 = 2_000_000_000;
@@ -39,17 +40,18 @@ pub(super) fn check(id: &str, scene: Scene<'_>) -> Result<CheckResult, String> {
     let (mut looked_at, mut wrong, mut notes) = (0, Vec::new(), Vec::new());
     for role in &scene.stage.manifest().roles {
         // Linked again: what was linked before has another ceiling of fuel.
-        let actor = Actor::link(&stage, *role).map_err(|error| error.to_string())?;
+        let plugin = stage.link(*role).map_err(|error| error.to_string())?;
         // The first call of a component opens what its native code keeps open.
-        for plain in cases(&stage, *role).into_iter().take(1) {
-            scene.runtime.block_on(actor.call(&stage, &stage.fakes(plain.mood), &plain));
+        if let Some(plain) = stage.cases(*role).first() {
+            scene.runtime.block_on(stage.call(&plugin, &stage.fakes(plain.mood), plain));
         }
         let files_before = open_files()?;
         let mut traps = 0;
-        for number in 0..CASES * if *role == Role::Auditor { 2 } else { 1 } {
-            let case = case(scene.package.component_digest(), *role, number, &stage.kind());
+        for number in 0..CASES * questions(*role).functions {
+            let case = case(scene.package.component_digest(), *role, number, &stage.kind())
+                .map_err(|error| format!("case {number} of role `{}`: {error}", role.as_str()))?;
             looked_at += 1;
-            match one(&scene, &stage, &actor, &case) {
+            match one(&scene, &stage, &plugin, &case) {
                 End::Legal => {}
                 End::Trap => traps += 1,
                 End::Wrong(what) => wrong.extend(what),
@@ -73,9 +75,9 @@ pub(super) fn check(id: &str, scene: Scene<'_>) -> Result<CheckResult, String> {
     })
 }
 
-fn one(scene: &Scene<'_>, stage: &Stage, actor: &Actor, case: &Case) -> End {
+fn one(scene: &Scene<'_>, stage: &Stage, plugin: &AnyExported<Candidate>, case: &Case) -> End {
     let fakes = stage.fakes(case.mood);
-    let seen = scene.runtime.block_on(actor.call(stage, &fakes, case));
+    let seen = scene.runtime.block_on(stage.call(plugin, &fakes, case));
     match fakes.are_given_back() {
         true => judge(case, &seen),
         false => End::Wrong(vec![format!("fuzz-leak: {}: the host still holds what it was lent", case.name)]),
@@ -105,23 +107,15 @@ mod tests {
     use std::sync::Arc;
 
     use orch_host::call::Used;
+    use orch_host::role::auditor::Audit;
 
     use super::*;
     use crate::conformance::answer::Answer;
-    use crate::conformance::case::Call;
 
     #[track_caller]
     fn check(mood: Mood, answer: Result<Answer, CallError>, expected: impl Fn(&End) -> bool) {
-        let call = Call::Audit(Vec::new());
-        let case = Case { mood, ..Case::survived("auditor-0", call) };
-        let seen = Seen {
-            answer,
-            used: Used::default(),
-            asked: Vec::new(),
-            denied: Vec::new(),
-            log_cut: false,
-            writes: String::new(),
-        };
+        let case = Case { mood, ..Case::survived("auditor-0", Audit(Vec::new())) };
+        let seen = Seen::of(answer, Used::default());
         let end = judge(&case, &seen);
         assert!(expected(&end), "{end:?}");
     }
@@ -135,8 +129,8 @@ mod tests {
         };
         let wrong = |end: &End| matches!(end, End::Wrong(_));
         let message = || "x".to_owned();
-        check(Mood::Good, Ok(Answer::Metrics(Vec::new())), |end| *end == End::Legal);
-        check(Mood::Good, Ok(Answer::Decisions(Vec::new(), vec![message()])), wrong);
+        check(Mood::Good, Ok(Answer::default()), |end| *end == End::Legal);
+        check(Mood::Good, Ok(Answer { wrong: vec![message()], ..Answer::default() }), wrong);
         check(Mood::Good, failure("no"), |end| *end == End::Legal);
         check(Mood::Good, failure(" "), wrong);
         check(Mood::Good, limit("memory"), |end| *end == End::Trap);

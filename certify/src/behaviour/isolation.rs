@@ -7,17 +7,16 @@
 //! Not here: what memory and tables hold (`pool_probe.rs`), what lies outside of a grant (`watch.rs`).
 
 use orch_host::engine::Engine;
+use orch_host::role::AnyExported;
+use orch_host::trial::Fakes;
 use orch_trust::certificate::CheckResult;
-use orch_trust::evidence::Compilable;
+use orch_trust::evidence::{Candidate, Compilable};
 
 use super::watch::CANARY;
 use super::{Scene, pool_probe};
 use crate::check::judged;
-use crate::conformance::actor::Actor;
 use crate::conformance::case::Case;
-use crate::conformance::cases;
 use crate::conformance::stage::{Setup, Stage};
-use crate::fake::Fakes;
 
 const BETWEEN: usize = 8;
 /// A plugin whose values lie under the same labels.
@@ -29,8 +28,8 @@ pub(super) fn check(id: &str, scene: Scene<'_>) -> Result<CheckResult, String> {
     let mut looked_at = pool_probe::LOOKS;
     let stage = stage(&scene, engine)?;
     for role in &stage.manifest().roles {
-        let actor = Actor::link(&stage, *role).map_err(|error| error.to_string())?;
-        let all = cases(&stage, *role);
+        let plugin = stage.link(*role).map_err(|error| error.to_string())?;
+        let all = stage.cases(*role);
         let Some(plain) = all.first() else { continue };
         let order = std::iter::once(plain).chain(all.iter().rev().take(BETWEEN)).chain([plain]);
         let mut answers = Vec::new();
@@ -38,7 +37,7 @@ pub(super) fn check(id: &str, scene: Scene<'_>) -> Result<CheckResult, String> {
             looked_at += 1;
             let folder = scene.folder.join(format!("{}-{number}", role.as_str()));
             let stage = stage.moved(&folder).map_err(|error| format!("workspace: {error}"))?;
-            let (text, read) = one(&scene, &stage, &actor, case);
+            let (text, read) = one(&scene, &stage, &plugin, case);
             if read {
                 findings.push(format!("kv-of-another: role `{}`, case `{}`", role.as_str(), case.name));
             }
@@ -65,10 +64,10 @@ fn stage(scene: &Scene<'_>, single: Engine) -> Result<Stage, String> {
 }
 
 /// What the call said, and whether it saw another plugin's values.
-fn one(scene: &Scene<'_>, stage: &Stage, actor: &Actor, case: &Case) -> (String, bool) {
+fn one(scene: &Scene<'_>, stage: &Stage, plugin: &AnyExported<Candidate>, case: &Case) -> (String, bool) {
     let fakes = stage.fakes(case.mood);
     fill(stage, &fakes);
-    let seen = scene.runtime.block_on(actor.call(stage, &fakes, case));
+    let seen = scene.runtime.block_on(stage.call(plugin, &fakes, case));
     let text = format!("{}\n{}", seen.text(), fakes.record());
     let own = stage.manifest().id.as_str();
     let read = text.contains(CANARY) || fakes.kv.asked().iter().any(|(plugin, _)| plugin != own);

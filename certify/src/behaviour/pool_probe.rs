@@ -17,9 +17,6 @@ use orch_trust::package::{COMPONENT, MANIFEST, PackageBytes, SBOM};
 use serde_json::json;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
-use crate::conformance::actor::Actor;
-use crate::conformance::case::Case;
-use crate::conformance::cases;
 use crate::conformance::stage::{Setup, Stage};
 use crate::wit::role_world;
 
@@ -97,10 +94,10 @@ fn package(component: &[u8]) -> Result<PackageBytes, orch_trust::refusal::Refusa
 
 /// What the probe says that it found.
 fn call(stage: &Stage, runtime: &tokio::runtime::Runtime) -> Result<Option<String>, String> {
-    let actor = Actor::link(stage, Role::Executor).map_err(|error| format!("probe: {error}"))?;
-    let all: Vec<Case> = cases(stage, Role::Executor);
+    let plugin = stage.link(Role::Executor).map_err(|error| format!("probe: {error}"))?;
+    let all = stage.cases(Role::Executor);
     let plain = all.first().ok_or("probe: no case")?;
-    let seen = runtime.block_on(actor.call(stage, &stage.fakes(plain.mood), plain));
+    let seen = runtime.block_on(stage.call(&plugin, &stage.fakes(plain.mood), plain));
     Ok(seen.answer.err().map(|error| error.to_string()))
 }
 

@@ -8,14 +8,13 @@
 //! Not here: enforcing limits (`orch-host`'s `engine/limits.rs`).
 
 use orch_host::engine::CallError;
+use orch_host::trial::Mood;
 use orch_trust::certificate::CheckResult;
 use orch_trust::manifest::Limits;
 
 use super::Scene;
 use crate::check::judged;
-use crate::conformance::actor::{Actor, Seen};
-use crate::conformance::cases;
-use crate::fake::Mood;
+use crate::conformance::call::Seen;
 
 const FUEL_PER_MS: u64 = 1_000_000;
 
@@ -26,10 +25,10 @@ pub(super) fn check(id: &str, scene: Scene<'_>) -> Result<CheckResult, String> {
     let stage = stage.narrowed(&permissions, less(limits)).map_err(|excess| excess.to_string())?;
     let (mut looked_at, mut findings) = (0, Vec::new());
     for role in &scene.stage.manifest().roles {
-        let actor = Actor::link(&stage, *role).map_err(|error| error.to_string())?;
-        for case in cases(&stage, *role) {
+        let plugin = stage.link(*role).map_err(|error| error.to_string())?;
+        for case in stage.cases(*role) {
             looked_at += 1;
-            let seen = scene.runtime.block_on(actor.call(&stage, &stage.fakes(case.mood), &case));
+            let seen = scene.runtime.block_on(stage.call(&plugin, &stage.fakes(case.mood), &case));
             seen.measure(scene.measured);
             // Only a call under ordinary circumstances must find room for all its lines.
             let logs = case.mood == Mood::Good;
@@ -93,14 +92,7 @@ mod tests {
         Limits { memory_mib: 5, busy_ms: 100, wall_ms: 1000, output_kib: 10, host_calls: 10, log_kib: 10 };
 
     fn seen(memory_bytes: u64, fuel: u64) -> Seen {
-        Seen {
-            answer: Ok(Answer::Done(String::new())),
-            used: Used { fuel: Some(fuel), memory_bytes, host_calls: 0 },
-            asked: Vec::new(),
-            denied: Vec::new(),
-            log_cut: false,
-            writes: String::new(),
-        }
+        Seen::of(Ok(Answer::default()), Used { fuel: Some(fuel), memory_bytes, host_calls: 0 })
     }
 
     #[test]

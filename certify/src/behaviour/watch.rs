@@ -2,16 +2,16 @@
 //!
 //! In -> out: permissions, fakes after a call, what was seen -> what went beyond.
 //! Invariant: canaries lie where no grant reaches: in the host's own folder, behind a link, in another plugin's values.
-//! Not here: which calls are made (`permission_probe.rs`, `isolation.rs`).
+//! Not here: what of each capability is beyond a grant (`orch_host::trial`), which calls are made
+//! (`permission_probe.rs`, `isolation.rs`).
 
 use std::io;
 use std::path::Path;
 
-use orch_host::capability::EffectRecord;
-use orch_trust::permission::{FilesPermission, Permissions};
+use orch_host::trial::{self, Fakes, Watched};
+use orch_trust::permission::Permissions;
 
-use crate::conformance::actor::Seen;
-use crate::fake::Fakes;
+use crate::conformance::call::Seen;
 
 /// A word that nothing else says.
 pub(super) const CANARY: &str = "canary-5d1f7c3ae2b84690";
@@ -33,133 +33,38 @@ pub(super) fn canaries_live(workspace: &Path) -> bool {
 
 /// What went beyond these permissions of the plugin of that id, in words.
 pub(super) fn beyond(plugin: &str, permissions: &Permissions, fakes: &Fakes, seen: &Seen) -> Vec<String> {
-    let mut found = Vec::new();
-    let programs =
-        permissions.process.as_ref().map(|process| process.programs.as_slice()).unwrap_or_default();
-    for request in fakes.processes.requests() {
-        let name = request.program.file_name().unwrap_or_default();
-        if !programs.iter().any(|program| program.as_str() == name || Path::new(program) == request.program) {
-            found.push(format!("a program `{}` was started", name.to_string_lossy()));
-        }
-    }
-    let labels = permissions.kv.as_ref().map(|kv| kv.labels.as_slice()).unwrap_or_default();
-    for (owner, label) in fakes.kv.asked() {
-        if owner != plugin {
-            found.push("values of another plugin were asked for".to_owned());
-        }
-        if permissions.kv.is_none() || (!label.is_empty() && !labels.contains(&label)) {
-            found.push(format!("`kv` was asked for the label `{label}`"));
-        }
-    }
-    found.extend(fakes.gate.effects().iter().filter_map(|effect| effect_beyond(permissions, effect)));
-    if permissions.log.is_none() && !fakes.log.lines().is_empty() {
-        found.push("a line was logged".to_owned());
-    }
+    // What an answer asks for is bounded like what was asked for through `orch:tasks`.
+    let asked: Vec<_> =
+        seen.asked.iter().chain(seen.answer.iter().flat_map(|answer| &answer.asked)).cloned().collect();
+    let mut found =
+        trial::beyond(permissions, Watched { plugin, fakes, writes: &seen.writes, asked: &asked });
     if seen.text().contains(CANARY) || fakes.record().contains(CANARY) {
         found.push("what lies outside of the grant was read".to_owned());
     }
     found
 }
 
-fn effect_beyond(permissions: &Permissions, effect: &EffectRecord) -> Option<String> {
-    let nothing = |list: Option<&Vec<String>>| list.is_none_or(Vec::is_empty);
-    let programs = permissions.process.as_ref().map(|process| &process.programs);
-    let globs = permissions.files.as_ref().map(|files| &files.write);
-    match effect {
-        EffectRecord::Intent { effect: "process" } | EffectRecord::ProcessStarted { .. } if nothing(programs) => {
-            Some("an effect of `process` was recorded".to_owned())
-        }
-        EffectRecord::Intent { effect: "files-write" } if nothing(globs) => {
-            Some("an effect of `files.write` was recorded".to_owned())
-        }
-        EffectRecord::FileWritten { path, .. } => {
-            let files = FilesPermission { read: Vec::new(), write: vec![path.clone()] };
-            let written = Permissions { files: Some(files), ..Permissions::default() };
-            written.within(permissions).is_err().then(|| format!("`{path}` was written"))
-        }
-        EffectRecord::Intent { .. } | EffectRecord::ProcessStarted { .. } => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use orch_host::capability::EffectGate;
-    use orch_host::capability::kv::KvReader;
-    use orch_host::capability::log::{LogLevel, LogSink};
     use orch_host::call::Used;
-    use orch_trust::permission::{KvPermission, Plain, ProcessPermission};
 
     use super::*;
     use crate::conformance::answer::Answer;
+    use crate::conformance::answer::tests::task;
 
-    type Change = fn(&mut Permissions);
-
-    fn seen(answer: &str) -> Seen {
-        Seen {
-            answer: Ok(Answer::Done(answer.to_owned())),
-            used: Used::default(),
-            asked: Vec::new(),
-            denied: Vec::new(),
-            log_cut: false,
-            writes: String::new(),
-        }
+    fn seen(answer: Answer) -> Vec<String> {
+        let seen = Seen::of(Ok(answer), Used::default());
+        beyond("p", &Permissions::default(), &Fakes::default(), &seen)
     }
 
-    fn granted() -> Permissions {
-        Permissions {
-            log: Some(Plain {}),
-            kv: Some(KvPermission { labels: vec!["own".to_owned()], bytes: 1 }),
-            files: Some(FilesPermission { read: Vec::new(), write: vec!["src/**".to_owned()] }),
-            process: Some(ProcessPermission { programs: vec!["true".to_owned()], ..Default::default() }),
-            ..Permissions::default()
-        }
-    }
-
-    async fn everything(fakes: &Fakes) {
-        fakes.log.line("p", LogLevel::Info, "x");
-        fakes.kv.read("p", "own", "k").unwrap();
-        for effect in [
-            EffectRecord::Intent { effect: "files-write" },
-            EffectRecord::FileWritten { path: "src/a.py".to_owned(), before: None, after: String::new() },
-            EffectRecord::Intent { effect: "process" },
-        ] {
-            fakes.gate.record(effect).await.unwrap();
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_granted_is_not_beyond_and_each_permission_is_missed() {
-        let fakes = Fakes::default();
-        everything(&fakes).await;
-        assert_eq!(beyond("p", &granted(), &fakes, &seen("")), [""; 0]);
-        let without: [(Change, &str); 4] = [
-            (|granted| granted.log = None, "logged"),
-            (|granted| granted.kv = None, "kv"),
-            (|granted| granted.files = None, "written"),
-            (|granted| granted.process = None, "process"),
-        ];
-        for (remove, word) in without {
-            let mut less = granted();
-            remove(&mut less);
-            let found = beyond("p", &less, &fakes, &seen(""));
-            assert!(found.iter().any(|what| what.contains(word)), "{word}: {found:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn labels_plugins_paths_and_canaries_of_others_are_beyond() {
-        let fakes = Fakes::default();
-        fakes.kv.read("p", "other", "k").unwrap();
-        assert_eq!(beyond("p", &granted(), &fakes, &seen("")), ["`kv` was asked for the label `other`"]);
-        let fakes = Fakes::default();
-        fakes.kv.read("q", "own", "k").unwrap();
-        assert_eq!(beyond("p", &granted(), &fakes, &seen("")).len(), 1);
-        let fakes = Fakes::default();
-        let path = "docs/a.py".to_owned();
-        fakes.gate.record(EffectRecord::FileWritten { path, before: None, after: String::new() }).await.unwrap();
-        assert_eq!(beyond("p", &granted(), &fakes, &seen("")), ["`docs/a.py` was written"]);
-        let read = beyond("p", &granted(), &Fakes::default(), &seen(&format!("x {CANARY} y")));
-        assert_eq!(read, ["what lies outside of the grant was read"]);
+    #[test]
+    fn canaries_and_tasks_of_an_answer_are_beyond() {
+        let text = |text: &str| Answer { text: text.to_owned(), ..Answer::default() };
+        assert_eq!(seen(text("x y")), [""; 0]);
+        assert_eq!(seen(text(&format!("x {CANARY} y"))), ["what lies outside of the grant was read"]);
+        let asked = vec![task("a", &[])];
+        let found = seen(Answer { asked, ..Answer::default() });
+        assert_eq!(found, ["tasks: 1 were asked for", "tasks: one of kind `shell` was asked for"]);
     }
 
     #[test]

@@ -3,11 +3,11 @@
 //! In -> out: manifest and component -> result. Looks at the imports of every component, nested ones too, and at the
 //! component as a whole.
 //! Invariant: imports by URL, hash or lock are refused at any depth.
-//! Not here: which permission opens what (`orch-trust`'s `interfaces.rs`).
+//! Not here: which permission opens what (`orch-trust`'s `permission`).
 
 use orch_trust::certificate::CheckResult;
 use orch_trust::facts::Facts;
-use orch_trust::interfaces::Need;
+use orch_trust::interfaces::Import;
 use orch_trust::manifest::Manifest;
 use wasmparser::{Parser, Payload};
 
@@ -16,19 +16,6 @@ use crate::wit;
 
 const ID: &str = "imports";
 const FOREIGN: [&str; 5] = ["url=", "relative-url=", "integrity=", "locked-dep=", "unlocked-dep="];
-const NEEDS: [Need; 11] = [
-    Need::Log,
-    Need::Settings,
-    Need::Kv,
-    Need::Tasks,
-    Need::Files,
-    Need::Process,
-    Need::Findings,
-    Need::Metrics,
-    Need::WasiClocks,
-    Need::WasiRandom,
-    Need::WasiHttpTypes,
-];
 
 pub(super) fn check(subject: &Subject<'_>) -> CheckResult {
     let (manifest, facts) = match subject.both_valid(ID) {
@@ -70,12 +57,7 @@ fn foreign_imports(bytes: &[u8]) -> (u64, Vec<String>) {
 
 /// Permissions that the manifest asks for and no import needs.
 fn unused(manifest: &Manifest, facts: &Facts) -> Vec<String> {
-    let needed = facts.needs().unwrap_or_default();
-    // `wasi.clocks` and `wasi.http_types` open more than one need.
-    let opened = |need: &Need| match need {
-        Need::WasiClocks => manifest.permissions.wasi.as_ref().is_some_and(|wasi| wasi.clocks),
-        other => other.is_in(&manifest.permissions),
-    };
-    let unused = NEEDS.iter().filter(|need| opened(need) && !needed.contains(need));
-    unused.map(|need| format!("permission-unused: nothing imports what `{}` opens", need.as_str())).collect()
+    let imports: Vec<Import<'_>> = facts.imports.iter().map(|name| Import(name)).collect();
+    let unused = manifest.permissions.unused(&imports).into_iter();
+    unused.map(|name| format!("permission-unused: nothing imports what `{name}` opens")).collect()
 }

@@ -1,56 +1,29 @@
 //! Answers of plugins, and what of them the host cannot see by itself.
 //!
 //! In -> out: [`Answer`] -> what is wrong with it.
-//! Not here: limits and grants, which the host's roles check before an answer comes here.
+//! Not here: limits and grants, which the host's roles check before an answer comes here; the rules of one role
+//! (`conformance/ROLE.rs`).
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
-use http::{Response, header};
 use orch_host::capability::tasks::AskedTask;
-use orch_host::role::planner::PlannerDecision;
-use orch_journal::event::{Finding, Metric};
 
-/// What came back.
-#[derive(Clone, Debug)]
-pub(crate) enum Answer {
-    /// And what was wrong with them.
-    Decisions(Vec<PlannerDecision>, Vec<String>),
-    Done(String),
-    Asked(Vec<AskedTask>),
-    Metrics(Vec<Metric>),
-    Findings(Vec<Finding>),
-    Response {
-        response: Response<Bytes>,
-        to_head: bool,
-    },
+/// What came back, in whichever role.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answer {
+    /// The whole of it: equal for equal answers.
+    pub(crate) text: String,
+    /// What is wrong by the role's own rules, in words.
+    pub(crate) wrong: Vec<String>,
+    /// Tasks that it asks for.
+    pub(crate) asked: Vec<AskedTask>,
 }
 
 impl Answer {
-    /// The whole of it as text: equal for equal answers.
-    pub(crate) fn text(&self) -> String {
-        match self {
-            Self::Decisions(decisions, faults) => format!("{decisions:?} {faults:?}"),
-            Self::Done(summary) => summary.clone(),
-            Self::Asked(tasks) => format!("{tasks:?}"),
-            Self::Metrics(metrics) => format!("{metrics:?}"),
-            Self::Findings(findings) => format!("{findings:?}"),
-            Self::Response { response, .. } => {
-                format!("{} {:?} {:?}", response.status(), response.headers(), response.body())
-            }
-        }
-    }
-
     /// What is wrong, in words. `asked`: tasks that the call asked for besides. `known`: ids of the run.
     pub(crate) fn faults(&self, asked: &[AskedTask], known: &[&str]) -> Vec<String> {
-        match self {
-            Self::Decisions(_, faults) => faults.clone(),
-            Self::Asked(more) => asked_faults(&asked.iter().chain(more).collect::<Vec<_>>(), known),
-            Self::Response { response, to_head } => response_faults(response, *to_head),
-            Self::Done(_) | Self::Metrics(_) | Self::Findings(_) => {
-                asked_faults(&asked.iter().collect::<Vec<_>>(), known)
-            }
-        }
+        let tasks: Vec<&AskedTask> = asked.iter().chain(&self.asked).collect();
+        self.wrong.iter().cloned().chain(asked_faults(&tasks, known)).collect()
     }
 }
 
@@ -85,27 +58,13 @@ fn asked_faults(asked: &[&AskedTask], known: &[&str]) -> Vec<String> {
     faults
 }
 
-fn response_faults(response: &Response<Bytes>, to_head: bool) -> Vec<String> {
-    let mut faults = Vec::new();
-    if response.status().is_informational() {
-        faults.push(format!("ends with the status {}", response.status().as_u16()));
-    }
-    let stated = response.headers().get(header::CONTENT_LENGTH);
-    let stated = stated.map(|value| value.to_str().ok().and_then(|text| text.parse::<u64>().ok()));
-    let bytes = response.body().len() as u64;
-    if stated.is_some_and(|stated| stated != Some(bytes)) && !to_head {
-        faults.push("states another length than its body has".to_owned());
-    }
-    faults
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use orch_task::{Kind, TaskId};
 
     use super::*;
 
-    fn task(id: &str, dependencies: &[&str]) -> AskedTask {
+    pub(crate) fn task(id: &str, dependencies: &[&str]) -> AskedTask {
         AskedTask {
             id: Some(TaskId::parse(id).unwrap()),
             description: String::new(),
@@ -131,17 +90,5 @@ mod tests {
         check(&[task("a", &["x"])], &["asks to wait for `x`, which is unknown"]);
         check(&[task("a", &["a"])], &["task `a` waits for itself"]);
         check(&[task("a", &["c"]), task("b", &["a"]), task("c", &["b"])], &["task `a` waits for itself"]);
-    }
-
-    #[test]
-    fn a_response_is_final_and_as_long_as_it_says() {
-        let response = |status: u16, length: &str| {
-            let response = Response::builder().status(status).header(header::CONTENT_LENGTH, length);
-            response.body(Bytes::from_static(b"ok")).unwrap()
-        };
-        assert_eq!(response_faults(&response(200, "2"), false), [""; 0]);
-        assert_eq!(response_faults(&response(103, "2"), false).len(), 1);
-        assert_eq!(response_faults(&response(200, "3"), false).len(), 1);
-        assert_eq!(response_faults(&response(200, "3"), true), [""; 0]);
     }
 }

@@ -1,17 +1,14 @@
 //! Cases: one call, its name, and what may come of it.
 //!
 //! Invariant: a name is lower case with hyphens and stays the same in every version that asks the same.
-//! Not here: which cases there are (`conformance/ROLE.rs`, `behaviour/fuzz.rs`), making the call (`actor.rs`).
+//! Not here: which cases there are (`conformance/ROLE.rs`, `behaviour/seed.rs`), making the call (`call.rs`).
 
-use bytes::Bytes;
-use http::Request;
-use orch_host::role::auditor::FinishedTask;
-use orch_host::role::verifier::Subject;
-use orch_task::Task;
+use std::sync::Arc;
 
-use super::session::Session;
+use orch_host::trial::Mood;
+
+use super::call::Call;
 use super::tasks;
-use crate::fake::Mood;
 
 /// What a call may end with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,39 +19,27 @@ pub(crate) enum Expected {
     AnswerOrFailure,
 }
 
-/// One call of an export.
-#[derive(Clone, Debug)]
-pub(crate) enum Call {
-    Plan(Session),
-    Execute { task: Box<Task>, attempt: u32 },
-    Reflect { run: String, tasks: u32 },
-    Analyze(Vec<String>),
-    Audit(Vec<FinishedTask>),
-    Verify(Subject),
-    Handle(Request<Bytes>),
-}
-
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) name: String,
-    pub(crate) call: Call,
+    pub(crate) call: Arc<dyn Call>,
     pub(crate) expected: Expected,
     pub(crate) mood: Mood,
 }
 
 impl Case {
     /// Must be answered.
-    pub(crate) fn answered(name: &str, call: Call) -> Self {
-        Self { name: name.to_owned(), call, expected: Expected::Answer, mood: Mood::Good }
+    pub(crate) fn answered(name: &str, call: impl Call + 'static) -> Self {
+        Self { name: name.to_owned(), call: Arc::new(call), expected: Expected::Answer, mood: Mood::Good }
     }
 
     /// May be answered with a failure.
-    pub(crate) fn survived(name: &str, call: Call) -> Self {
+    pub(crate) fn survived(name: &str, call: impl Call + 'static) -> Self {
         Self { expected: Expected::AnswerOrFailure, ..Self::answered(name, call) }
     }
 
     /// The same call while the fakes are in that mood.
-    pub(crate) fn in_mood(name: &str, call: &Call, mood: Mood) -> Self {
+    pub(crate) fn in_mood(name: &str, call: &(impl Call + Clone + 'static), mood: Mood) -> Self {
         Self { mood, ..Self::survived(name, call.clone()) }
     }
 

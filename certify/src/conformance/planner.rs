@@ -4,16 +4,24 @@
 //! Limits: 1000 changes and 256 kinds a call.
 //! Not here: driving a session and judging it (`session.rs`).
 
-use orch_host::role::planner::{PlannerChange, ReadyTask};
-use orch_task::Status;
+use std::sync::Arc;
 
-use super::case::{Call, Case};
+use arbitrary::{Result, Unstructured};
+use orch_host::role::planner::{PlannerChange, ReadyTask};
+use orch_task::{Kind, Status};
+
+use super::Questions;
+use super::call::Call;
+use super::case::Case;
 use super::session::{Session, Step};
+use super::value::{LIST_MAX, list, status, text};
 
 const KINDS_MAX: usize = 256;
 const CHANGES_MAX: u32 = 1000;
 
-pub(super) fn cases() -> Vec<Case> {
+pub(super) const QUESTIONS: Questions = Questions { cases, seeded, functions: 1 };
+
+fn cases(_kind: &Kind) -> Vec<Case> {
     let play_out = |slots| Step::ToTheEnd { slots, status: Status::Done };
     let next = |slots| Step::Next { slots };
     let five = || five_ready(100);
@@ -47,12 +55,12 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-fn plan(settings: &str, kinds: usize, steps: Vec<Step>, strict: bool) -> Call {
+fn plan(settings: &str, kinds: usize, steps: Vec<Step>, strict: bool) -> Session {
     let kinds = (0..kinds).map(|number| format!("kind-{number}")).collect();
-    Call::Plan(Session { settings: settings.to_owned(), kinds, steps, strict })
+    Session { settings: settings.to_owned(), kinds, steps, strict }
 }
 
-pub(crate) fn ready(index: u32, priority: i32, cost: u32) -> PlannerChange {
+fn ready(index: u32, priority: i32, cost: u32) -> PlannerChange {
     PlannerChange::Ready(ReadyTask { index, priority, cost, kind: 0 })
 }
 
@@ -72,6 +80,40 @@ fn odd_changes() -> Vec<PlannerChange> {
     changes.extend((0..CHANGES_MAX - 992).map(odd));
     changes.extend([PlannerChange::Budget(u64::MAX), PlannerChange::Budget(0)]);
     changes
+}
+
+fn seeded(source: &mut Unstructured<'_>, _kind: &Kind) -> Result<Arc<dyn Call>> {
+    let settings = match source.ratio(1, 4)? {
+        true => text(source)?,
+        false => "{}".to_owned(),
+    };
+    let kinds = list(source, LIST_MAX, text)?;
+    let steps = list(source, 12, |source| {
+        Ok(match source.int_in_range(0..=4)? {
+            0 => Step::Next { slots: source.int_in_range(1..=4)? },
+            1 => Step::Next { slots: source.int_in_range(1..=u32::MAX)? },
+            _ => Step::Observe(list(source, LIST_MAX, change)?),
+        })
+    })?;
+    Ok(Arc::new(Session { settings, kinds, steps, strict: false }))
+}
+
+fn change(source: &mut Unstructured<'_>) -> Result<PlannerChange> {
+    // Few numbers, so that they meet.
+    let index = match source.ratio(1, 8)? {
+        true => source.arbitrary()?,
+        false => source.int_in_range(0..=12)?,
+    };
+    Ok(match source.int_in_range(0..=5)? {
+        0..=2 => {
+            let (priority, kind) = (source.arbitrary()?, source.arbitrary()?);
+            let cost = *source.choose(&[0, 1, 2, 7, u32::MAX])?;
+            PlannerChange::Ready(ReadyTask { index, priority, cost, kind })
+        }
+        3 => PlannerChange::Withdrawn(index),
+        4 => PlannerChange::Finished(index, status(source)?),
+        _ => PlannerChange::Budget(*source.choose(&[0, 1, 5, 1000, u64::MAX])?),
+    })
 }
 
 #[cfg(test)]

@@ -2,10 +2,28 @@
 //!
 //! Not here: the grant's bounds, which `orch-host`'s `role/reflector.rs` checks.
 
-use super::case::{Call, Case, STORES};
+use std::sync::Arc;
 
-pub(super) fn cases() -> Vec<Case> {
-    let reflect = |run: &str, tasks| Call::Reflect { run: run.to_owned(), tasks };
+use arbitrary::{Result, Unstructured};
+use orch_host::capability::tasks::AskedTask;
+use orch_host::role::reflector::Reflect;
+use orch_task::Kind;
+
+use super::Questions;
+use super::call::{Call, Judged};
+use super::case::{Case, STORES};
+use super::value::text;
+
+pub(super) const QUESTIONS: Questions = Questions { cases, seeded, functions: 1 };
+
+impl Judged for Reflect {
+    fn wrong(&self, _answer: &Vec<AskedTask>) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+fn cases(_kind: &Kind) -> Vec<Case> {
+    let reflect = |run: &str, tasks| Reflect { run: run.to_owned(), tasks };
     let mut cases = vec![
         Case::answered("plain", reflect("run-1", 3)),
         Case::survived("no-tasks", reflect("run-1", 0)),
@@ -24,4 +42,8 @@ pub(super) fn odd_runs() -> Vec<(&'static str, String)> {
         ("boundary-run-id", "\u{10ffff}".repeat(32)),
         ("long-run-id", "r".repeat(64 * 1024)),
     ]
+}
+
+fn seeded(source: &mut Unstructured<'_>, _kind: &Kind) -> Result<Arc<dyn Call>> {
+    Ok(Arc::new(Reflect { run: text(source)?, tasks: source.arbitrary()? }))
 }

@@ -8,13 +8,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use orch_host::call::{CallContext, Used};
+use orch_host::call::{Boxed, CallContext, Used};
 use orch_host::engine::CallError;
-use orch_host::role::planner::{Planner, PlannerChange, PlannerDecision, PlannerSession};
+use orch_host::role::planner::{Planner, PlannerChange, PlannerExport, PlannerSession};
+use orch_host::role::{AnyExported, Listed};
+use orch_journal::event::Decision;
 use orch_task::Status;
 use orch_trust::evidence::Candidate;
 
 use super::answer::Answer;
+use super::call::{Call, Seen};
 
 const ROUNDS_MAX: usize = 64;
 
@@ -102,42 +105,62 @@ struct Drive {
     model: Model,
     strict: bool,
     used: Used,
-    decisions: Vec<PlannerDecision>,
+    decisions: Vec<Decision>,
     faults: Vec<String>,
 }
 
-/// Goes through the session; says what it used. One that could not be opened left no report.
-pub(crate) async fn play(
-    planner: &Planner<Candidate>,
-    context: CallContext,
-    session: &Session,
-) -> (Result<Answer, CallError>, Used) {
-    let live = match planner.open(context, &session.settings, &session.kinds).await {
-        Ok(live) => live,
-        Err(error) => return (Err(error), Used::default()),
-    };
-    let mut drive = Drive {
-        used: live.used(),
-        live,
-        model: Model::default(),
-        strict: session.strict,
-        decisions: Vec::new(),
-        faults: Vec::new(),
-    };
-    for step in &session.steps {
-        let gone_on = match step {
-            Step::Observe(changes) => drive.observe(changes).await,
-            Step::Next { slots } => drive.next(*slots).await.map(drop),
-            Step::ToTheEnd { slots, status } => drive.go_to_the_end(*slots, *status).await,
-        };
-        if let Err(error) = gone_on {
-            return (Err(error), drive.used);
-        }
-        if !drive.faults.is_empty() {
-            break;
-        }
+impl Call for Session {
+    fn make<'a>(
+        &'a self,
+        plugin: &'a AnyExported<Candidate>,
+        context: CallContext<Candidate>,
+    ) -> Boxed<'a, Seen> {
+        Box::pin(async move {
+            let Some(planner) = PlannerExport::of(plugin) else {
+                unreachable!("cases are made for the role that is linked")
+            };
+            // A session has no report.
+            let (answer, used) = self.play(planner, context).await;
+            Seen::of(answer, used)
+        })
     }
-    (Ok(Answer::Decisions(drive.decisions, drive.faults)), drive.used)
+}
+
+impl Session {
+    /// Its decisions, and the most that any of its calls used.
+    async fn play(
+        &self,
+        planner: &Planner<Candidate>,
+        context: CallContext<Candidate>,
+    ) -> (Result<Answer, CallError>, Used) {
+        let live = match planner.open(context, &self.settings, &self.kinds).await {
+            Ok(live) => live,
+            Err(error) => return (Err(error), Used::default()),
+        };
+        let mut drive = Drive {
+            used: live.used(),
+            live,
+            model: Model::default(),
+            strict: self.strict,
+            decisions: Vec::new(),
+            faults: Vec::new(),
+        };
+        for step in &self.steps {
+            let gone_on = match step {
+                Step::Observe(changes) => drive.observe(changes).await,
+                Step::Next { slots } => drive.next(*slots).await.map(drop),
+                Step::ToTheEnd { slots, status } => drive.go_to_the_end(*slots, *status).await,
+            };
+            if let Err(error) = gone_on {
+                return (Err(error), drive.used);
+            }
+            if !drive.faults.is_empty() {
+                break;
+            }
+        }
+        let Drive { decisions, faults: wrong, used, .. } = drive;
+        (Ok(Answer { text: format!("{decisions:?}"), wrong, asked: Vec::new() }), used)
+    }
 }
 
 impl Drive {
@@ -150,21 +173,21 @@ impl Drive {
         observed
     }
 
-    async fn next(&mut self, slots: u32) -> Result<PlannerDecision, CallError> {
+    async fn next(&mut self, slots: u32) -> Result<Decision, CallError> {
         let answer = self.live.next(slots).await;
         self.measure();
         let decision = answer?;
         let wrong = match &decision {
-            PlannerDecision::Start(picked) => self.model.start(picked, slots).err(),
-            PlannerDecision::Wait if self.strict && self.model.running.is_empty() => {
+            Decision::Start(picked) => self.model.start(picked, slots).err(),
+            Decision::Wait if self.strict && self.model.running.is_empty() => {
                 Some("waits while nothing runs".to_owned())
             }
-            PlannerDecision::Finished(_) if self.strict && self.can_start() && self.decisions.is_empty() => {
+            Decision::Finished(_) if self.strict && self.can_start() && self.decisions.is_empty() => {
                 Some("is finished, though a task is ready and there is budget".to_owned())
             }
-            PlannerDecision::Wait | PlannerDecision::Finished(_) => None,
+            Decision::Wait | Decision::Finished(_) => None,
         };
-        let gone_on = wrong.is_none() && matches!(decision, PlannerDecision::Start(_));
+        let gone_on = wrong.is_none() && matches!(decision, Decision::Start(_));
         self.faults.extend(wrong);
         self.decisions.push(decision.clone());
         // A host says what is left after every change to it, before it asks again.
@@ -177,7 +200,7 @@ impl Drive {
     async fn go_to_the_end(&mut self, slots: u32, status: Status) -> Result<(), CallError> {
         for _ in 0..ROUNDS_MAX {
             let decision = self.next(slots).await?;
-            if !self.faults.is_empty() || matches!(decision, PlannerDecision::Finished(_)) {
+            if !self.faults.is_empty() || matches!(decision, Decision::Finished(_)) {
                 return Ok(());
             }
             let ended = std::mem::take(&mut self.model.running);

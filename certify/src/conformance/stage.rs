@@ -3,24 +3,26 @@
 //! In -> out: engine, package, an empty folder -> [`Stage`].
 //! Limits: the manifest's, and 10 s of wall time for each call.
 //! Invariant: nothing that a call is lent is real but the folder.
-//! Not here: calls (`actor.rs`), the fakes themselves (`fake.rs`).
+//! Not here: calls (`call.rs`), the fakes themselves (`orch_host::trial`).
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use orch_host::call::CallContext;
-use orch_host::engine::{Compiled, Engine};
+use orch_host::engine::{CallError, Compiled, Engine};
+use orch_host::role::AnyExported;
+use orch_host::trial::{Fakes, Mood};
 use orch_task::{Kind, Task};
 use orch_trust::certificate::Measured;
 use orch_trust::evidence::{Candidate, Compilable};
-use orch_trust::manifest::{Limits, Manifest};
+use orch_trust::manifest::{Limits, Manifest, Role};
 use orch_trust::package::PackageBytes;
 use orch_trust::permission::{PermissionExcess, Permissions};
 
-use super::{tasks, workspace};
+use super::call::Seen;
+use super::case::Case;
+use super::{questions, tasks, workspace};
 use crate::check::finding;
-use crate::fake::{Fakes, Mood};
 
 const WALL_MS_MAX: u32 = 10_000;
 
@@ -117,10 +119,24 @@ impl Stage {
 
     /// Fakes for one call.
     pub(crate) fn fakes(&self, mood: Mood) -> Fakes {
-        Fakes::in_mood(self.tasks(), mood)
+        Fakes::new(self.tasks(), mood)
     }
 
-    pub(crate) fn context(&self, fakes: &Fakes) -> CallContext {
-        fakes.context(self.workspace.clone(), "{}", self.wall)
+    /// What a plugin of that role is asked, in order; the first case is what the role is made for.
+    pub(crate) fn cases(&self, role: Role) -> Vec<Case> {
+        (questions(role).cases)(&self.kind())
+    }
+
+    /// The plugin in that role.
+    ///
+    /// # Errors
+    /// `Link`: an import is not granted or not for this role, or the export is missing.
+    pub(crate) fn link(&self, role: Role) -> Result<AnyExported<Candidate>, CallError> {
+        AnyExported::link(&self.engine, self.compiled.clone(), role)
+    }
+
+    /// Makes the case's call; the plugin is linked in the case's role.
+    pub(crate) async fn call(&self, plugin: &AnyExported<Candidate>, fakes: &Fakes, case: &Case) -> Seen {
+        case.call.make(plugin, fakes.context(self.workspace.clone(), "{}", self.wall)).await
     }
 }
