@@ -67,8 +67,8 @@ impl<E: Compilable> CallContext<E> {
 }
 
 impl<E: Runnable> CallContext<E> {
-    /// What a run lends.
-    pub(crate) fn of_run(lent: Lent) -> Self {
+    /// What a run lends. Who made it, part by part, says what stands behind each capability.
+    pub fn of_run(lent: Lent) -> Self {
         Self { lent, evidence: PhantomData }
     }
 }
