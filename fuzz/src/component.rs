@@ -1,7 +1,12 @@
 //! Facts of a component, beside what the validator of the same grammar finds.
 
 use orch_trust::facts::Facts;
+use orch_trust::interfaces::missing;
+use orch_trust::permission::Permissions;
+use orch_trust::strict_json;
 use wasmparser::{Validator, WasmFeatures};
+
+use crate::permission::EVERYTHING;
 
 /// Facts are read back as they are written; of a valid component the names are those that the validator knows.
 pub(crate) fn component(bytes: &[u8]) -> bool {
@@ -21,8 +26,9 @@ pub(crate) fn component(bytes: &[u8]) -> bool {
         let known = |name: &String| types.component_item_for_export(name).is_some();
         assert!(facts.exports.iter().all(known), "{facts:?}");
     }
-    // Whatever it is, its needs are permissions or a refusal.
-    let _ = facts.needs();
+    // Whatever it imports is unknown, or opened by some permission.
+    let everything: Permissions = strict_json::parse(EVERYTHING.as_bytes()).unwrap();
+    assert_eq!(missing(&facts.imports, &everything), None);
     true
 }
 

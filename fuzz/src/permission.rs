@@ -46,11 +46,11 @@ pub(crate) fn permissions(bytes: &[u8]) -> bool {
     }
     let common = outer.narrowed(&inner);
     common.within(&outer).expect("what is left lies within what was there");
-    common.check_form(Side::Bounding).unwrap_or_else(|error| assert_eq!(error.expected, "at most 64 entries"));
+    common
+        .check_form(Side::Bounding)
+        .unwrap_or_else(|error| assert_eq!(error.expected, "at most 64 entries"));
     if inner.within(&outer).is_ok() {
-        if inner.is_effectful() {
-            assert!(outer.is_effectful(), "an effect came from nowhere");
-        }
+        assert!(inner.effect() <= outer.effect(), "an effect came from nowhere");
         let files = |all: &Permissions| all.files.clone().unwrap_or_default();
         assert_globs(&files(&inner).read, &files(&outer).read);
         assert_globs(&files(&inner).write, &files(&outer).write);
@@ -88,7 +88,10 @@ fn read_lines<const N: usize>(bytes: &[u8]) -> Option<[Permissions; N]> {
 pub(crate) fn grant(bytes: &[u8]) -> bool {
     let Some([ask, maximum, allow, approved, narrow]) = read_lines(bytes) else { return false };
     // What a manifest, a publisher's file and a policy may hold at all.
-    if maximum.check_form(Side::Bounding).is_err() || allow.check_form(Side::Bounding).is_err() || approved.check_form(Side::Bounding).is_err() {
+    if maximum.check_form(Side::Bounding).is_err()
+        || allow.check_form(Side::Bounding).is_err()
+        || approved.check_form(Side::Bounding).is_err()
+    {
         return false;
     }
     let id = good().manifest.id.clone();

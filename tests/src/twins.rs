@@ -8,17 +8,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use orch_certify::fake::Fakes;
 use orch_certify::wit::role_world;
+use orch_host::call::{CallContext, Lent};
 use orch_host::engine::{Compiled, Engine};
-use orch_host::role::executor::Executor;
+use orch_host::role::executor::{Execute, Executor};
+use orch_host::trial::Fakes;
 use orch_task::{Kind, Task, TaskId};
 use orch_trust::admission::Rules;
 use orch_trust::approval::Approval;
 use orch_trust::authority::{Certifier, Level, Publisher};
 use orch_trust::certificate;
 use orch_trust::digest::Sha256Digest;
-use orch_trust::evidence::Compilable;
+use orch_trust::evidence::Admitted;
 use orch_trust::key::SecretKey;
 use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
@@ -112,12 +113,24 @@ impl Makers {
 }
 
 /// What the plugin answers to a task, or the code of how the call ended.
-pub fn answer<E: Compilable>(engine: &Engine, compiled: Compiled<E>) -> Result<String, &'static str> {
+pub fn answer(engine: &Engine, compiled: Compiled<Admitted>) -> Result<String, &'static str> {
     let executor = Executor::link(engine, compiled).unwrap();
-    let context = Fakes::default().context("/".into(), "{}", Duration::from_secs(10));
+    // It may do nothing, so that nothing of this is asked.
+    let nothing = Fakes::default();
+    let context = CallContext::of_run(Lent {
+        workspace: Arc::new("/".into()),
+        protected: Arc::default(),
+        settings: "{}".into(),
+        tasks: nothing.tasks,
+        kv: nothing.kv,
+        effects: nothing.gate,
+        processes: nothing.processes,
+        log: nothing.log,
+        wall: Duration::from_secs(10),
+    });
     let task = Task::new(TaskId::parse("t").unwrap(), Kind::parse("note").unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let report = runtime.block_on(executor.execute(context, &task, 1));
+    let report = runtime.block_on(executor.call(context, &Execute { task: Box::new(task), attempt: 1 }));
     report.result.map(|completion| completion.summary).map_err(|error| error.code())
 }
 
