@@ -206,6 +206,12 @@ impl Capability for Process {
                 found.push(format!("a program `{}` was started", name.to_string_lossy()));
             }
         }
+        // A permission that names no program is one of effects all the same, so that the list lets this pass.
+        let effects = watched.fakes.gate.effects();
+        let intended = effects.iter().any(|effect| effect.domain() == DomainName::Process);
+        if granted.is_some() && programs.is_empty() && intended {
+            found.push("an effect was recorded, though no program is granted".to_owned());
+        }
         found
     }
 }
