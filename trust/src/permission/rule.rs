@@ -241,8 +241,11 @@ macro_rules! fields {
         }
 
         fn less(&self) -> Vec<(&'static str, Self)> {
-            let candidates: Vec<(&'static str, Self)> =
-                vec![$(($path, Self { $field: Default::default(), ..self.clone() })),*];
+            let candidates: Vec<(&'static str, Self)> = vec![$(($path, {
+                let mut less = self.clone();
+                less.$field = Default::default();
+                less
+            })),*];
             candidates.into_iter().filter(|(_, less)| less != self).collect()
         }
     };

@@ -1,3 +1,5 @@
+//! The grammar: each field's form, what contains what, cutting down, taking away.
+
 use super::*;
 
 #[track_caller]
