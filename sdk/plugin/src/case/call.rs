@@ -127,3 +127,32 @@ pub(super) fn show_tasks(tasks: &[AskedTask]) -> Value {
 pub(super) fn run_id() -> String {
     "run".to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use orch_task::{Kind, Task, TaskId};
+
+    use super::*;
+
+    #[test]
+    fn every_call_has_its_form_and_no_other_field() {
+        let task = Task::new(TaskId::parse("a").unwrap(), Kind::shell());
+        let steps = json!([{ "observe": [{ "budget": 3 }, { "withdrawn": 1 }] }, { "next": 1 }]);
+        for (name, form) in [
+            ("session", json!({ "steps": steps })),
+            ("execute", json!({ "task": task })),
+            ("reflect", json!({})),
+            ("analyze", json!({})),
+            ("audit", json!({ "finished": [{ "index": 0, "id": "a", "status": "done" }] })),
+            ("verify-run", json!({})),
+            ("verify-task", json!({ "task": task })),
+            ("handle", json!({ "method": "GET", "path": "/" })),
+        ] {
+            let read = |form: &Value| serde_json::from_value::<Call>(json!({ name: form }));
+            assert!(read(&form).is_ok(), "{name}: {:?}", read(&form).err());
+            let mut other = form;
+            other["misspelt"] = json!(1);
+            assert!(read(&other).is_err(), "{name}");
+        }
+    }
+}
