@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use orch_host::call::{Boxed, CallContext, Lent};
+use orch_host::call::{Boxed, Lent};
 use orch_host::capability::EffectGate;
 use orch_host::capability::files::Protected;
 use orch_host::capability::kv::{KvReader, KvUnavailable};
@@ -19,10 +19,11 @@ use orch_host::capability::tasks::{TaskReader, TaskSummary};
 use orch_host::drive::gate::NoEffects;
 use orch_host::engine::Engine;
 use orch_host::plugins::Workbench;
-use orch_host::role::executor::{Execute, Executor};
+use orch_host::role::executor::Execute;
 use orch_host::session;
 use orch_journal::event::TaskIndex;
 use orch_task::{Kind, Task, TaskId};
+use orch_trust::manifest::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::bare_engine;
@@ -135,7 +136,7 @@ pub(crate) fn measure(args: &CallsArgs) -> anyhow::Result<()> {
         for block in 0..BLOCKS {
             let clock = Instant::now();
             for _ in 0..CALLS {
-                let report = ours.role.call(CallContext::of_run(lent.clone()), &ask).await;
+                let report = ours.call(lent.clone(), &ask).await;
                 anyhow::ensure!(report.result?.summary == "t1", "the no-op said something else");
             }
             let host = clock.elapsed().as_secs_f64() * 1e6 / f64::from(CALLS);

@@ -11,11 +11,11 @@ use clap::Args;
 use orch_host::drive::desk::Durability;
 use orch_host::engine::Engine;
 use orch_host::plugins::Workbench;
-use orch_host::role::service::Service;
 use orch_host::session;
 use orch_host::watch::Observer;
 use orch_journal::RunState;
 use orch_journal::event::Event;
+use orch_trust::manifest::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::bare_engine::{self, wrong};

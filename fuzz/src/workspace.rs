@@ -1,6 +1,7 @@
 //! `config.yaml` of a workspace that nobody vouches for.
 
 use orch_host::config::workspace::{AuditEvery, WorkspaceConfig};
+use orch_trust::manifest::Role;
 
 /// What is taken is bounded, and no plugin's settings are over their limit.
 pub(crate) fn config(bytes: &[u8]) -> bool {
@@ -10,7 +11,7 @@ pub(crate) fn config(bytes: &[u8]) -> bool {
         Ok(config) => {
             assert!((0.0..=1.0).contains(&config.budget.warn_at));
             assert!(config.jobs.is_none_or(|jobs| (1..=256).contains(&jobs)));
-            assert!(config.roles.services.keys().all(|path| path.starts_with('/')));
+            assert!(config.roles.of(Role::Service).all(|service| service.key.starts_with('/')));
             assert!(config.audit.every != Some(AuditEvery::Count(0)));
             for plugin in config.settings.keys() {
                 let settings = config.settings_of(plugin);

@@ -55,6 +55,15 @@ pub struct Lent {
 ///     fakes
 /// }
 /// ```
+///
+/// Nor can a fake be taken out of them and be lent by hand:
+///
+/// ```compile_fail,E0616
+/// use orch_host::trial::Fakes;
+/// fn smuggle(fakes: Fakes) -> std::sync::Arc<dyn orch_host::capability::kv::KvReader> {
+///     fakes.kv
+/// }
+/// ```
 pub struct CallContext<E> {
     lent: Lent,
     evidence: PhantomData<fn() -> E>,
@@ -67,8 +76,8 @@ impl<E: Compilable> CallContext<E> {
 }
 
 impl<E: Runnable> CallContext<E> {
-    /// What a run lends. Who made it, part by part, says what stands behind each capability.
-    pub fn of_run(lent: Lent) -> Self {
+    /// What a run lends.
+    pub(crate) fn of_run(lent: Lent) -> Self {
         Self { lent, evidence: PhantomData }
     }
 }

@@ -74,11 +74,11 @@ impl Mood {
 /// Everything that one call is lent.
 #[derive(Clone, Default)]
 pub struct Fakes {
-    pub tasks: Arc<FakeTasks>,
-    pub kv: Arc<FakeKv>,
-    pub gate: Arc<FakeGate>,
-    pub processes: Arc<FakeProcesses>,
-    pub log: Arc<FakeLog>,
+    pub(crate) tasks: Arc<FakeTasks>,
+    pub(crate) kv: Arc<FakeKv>,
+    pub(crate) gate: Arc<FakeGate>,
+    pub(crate) processes: Arc<FakeProcesses>,
+    pub(crate) log: Arc<FakeLog>,
 }
 
 impl Fakes {
@@ -97,6 +97,18 @@ impl Fakes {
     pub fn scripted(self, commands: impl IntoIterator<Item = ScriptedCommand>) -> Self {
         let processes = Arc::new(FakeProcesses::scripted(commands));
         Self { processes, ..self }
+    }
+
+    pub fn kv(&self) -> &FakeKv {
+        &self.kv
+    }
+
+    pub fn processes(&self) -> &FakeProcesses {
+        &self.processes
+    }
+
+    pub fn log(&self) -> &FakeLog {
+        &self.log
     }
 
     /// Everything that they were asked, as text; times, which differ, are left out.

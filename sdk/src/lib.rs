@@ -50,9 +50,4 @@ pub use bindings::capabilities::orch::types::types::{
 };
 pub use error::Error;
 pub use failure::Failure;
-pub use role::auditor::{Auditor, FinishedTask};
-pub use role::executor::{Attempt, Completion, Executor};
-pub use role::planner::{Change, Decision, Planner, ReadyTask};
-pub use role::reflector::{Cycle, Reflector};
-pub use role::service::Service;
-pub use role::verifier::{Subject, Verifier};
+pub use role::names::*;

@@ -10,3 +10,13 @@ pub mod planner;
 pub mod reflector;
 pub mod service;
 pub mod verifier;
+
+/// What stands in the crate's root.
+pub mod names {
+    pub use super::auditor::{Auditor, FinishedTask};
+    pub use super::executor::{Attempt, Completion, Executor};
+    pub use super::planner::{Change, Decision, Planner, ReadyTask};
+    pub use super::reflector::{Cycle, Reflector};
+    pub use super::service::Service;
+    pub use super::verifier::{Subject, Verifier};
+}

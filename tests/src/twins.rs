@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orch_certify::wit::role_world;
-use orch_host::call::{CallContext, Lent};
+use orch_host::drive::roles::{Bound, Pace};
 use orch_host::engine::{Compiled, Engine};
-use orch_host::role::executor::{Execute, Executor};
-use orch_host::trial::Fakes;
+use orch_host::role::AnyExported;
+use orch_host::role::executor::Execute;
 use orch_task::{Kind, Task, TaskId};
 use orch_trust::admission::Rules;
 use orch_trust::approval::Approval;
@@ -31,7 +31,7 @@ use orch_trust::time::UnixSeconds;
 use serde_json::json;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
-use crate::vouch;
+use crate::{nothing, vouch};
 
 pub const ID: &str = "acme/twin";
 pub const VERSION: &str = "1.0.0";
@@ -114,23 +114,18 @@ impl Makers {
 
 /// What the plugin answers to a task, or the code of how the call ended.
 pub fn answer(engine: &Engine, compiled: Compiled<Admitted>) -> Result<String, &'static str> {
-    let executor = Executor::link(engine, compiled).unwrap();
-    // It may do nothing, so that nothing of this is asked.
-    let nothing = Fakes::default();
-    let context = CallContext::of_run(Lent {
-        workspace: Arc::new("/".into()),
-        protected: Arc::default(),
+    let executor = Bound {
+        plugin: AnyExported::link(engine, compiled, Role::Executor).unwrap(),
+        id: ID.to_owned(),
         settings: "{}".into(),
-        tasks: nothing.tasks,
-        kv: nothing.kv,
-        effects: nothing.gate,
-        processes: nothing.processes,
-        log: nothing.log,
         wall: Duration::from_secs(10),
-    });
+        effectful: false,
+        pace: Pace::default(),
+    };
     let task = Task::new(TaskId::parse("t").unwrap(), Kind::parse("note").unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let report = runtime.block_on(executor.call(context, &Execute { task: Box::new(task), attempt: 1 }));
+    let ask = Execute { task: Box::new(task), attempt: 1 };
+    let report = runtime.block_on(executor.call(nothing::lent(executor.wall), &ask));
     report.result.map(|completion| completion.summary).map_err(|error| error.code())
 }
 

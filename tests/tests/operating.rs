@@ -14,7 +14,7 @@ use orch_tests::{binary, err, out, root};
 use orch_trust::authority::{Certifier, Publisher};
 use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
-use orch_trust::permission::Permissions;
+use orch_trust::permission::DomainName;
 use orch_trust::policy::{Allowance, CertificatesPolicy, Deny, Policy, TasksPolicy};
 use orch_trust::root::document::NamespaceText;
 
@@ -58,11 +58,10 @@ fn the_policy_has_every_key_and_every_permission() {
     assert!(!packages.is_empty() && default.allow.log.is_some() && !namespaces.is_empty());
     assert!(!digests.is_empty() && !keys.is_empty() && !ids.is_empty() && !auto.is_empty());
     let Allowance { allow } = &plugins[&PluginId::parse("demo/everything").unwrap()];
-    let Permissions { log, settings, kv, tasks, files, process, findings, metrics, http, secrets, wasi } =
-        allow;
-    assert!(log.is_some() && settings.is_some() && findings.is_some() && metrics.is_some());
-    assert!(kv.is_some() && tasks.is_some() && files.is_some() && process.is_some());
-    assert!(http.is_some() && secrets.is_some() && wasi.is_some());
+    let written: Vec<&str> = allow.less().into_iter().map(|(path, _)| path).collect();
+    for domain in DomainName::ALL {
+        assert!(written.contains(&domain.as_str()), "{}", domain.as_str());
+    }
 }
 
 #[test]

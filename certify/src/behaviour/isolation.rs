@@ -70,7 +70,7 @@ fn one(scene: &Scene<'_>, stage: &Stage, plugin: &AnyExported<Candidate>, case: 
     let seen = scene.runtime.block_on(stage.call(plugin, &fakes, case));
     let text = format!("{}\n{}", seen.text(), fakes.record());
     let own = stage.manifest().id.as_str();
-    let read = text.contains(CANARY) || fakes.kv.asked().iter().any(|(plugin, _)| plugin != own);
+    let read = text.contains(CANARY) || fakes.kv().asked().iter().any(|(plugin, _)| plugin != own);
     (text, read)
 }
 
@@ -79,7 +79,7 @@ fn fill(stage: &Stage, fakes: &Fakes) {
     let labels = stage.manifest().permissions.kv.as_ref().map(|kv| kv.labels.as_slice());
     for label in labels.unwrap_or_default() {
         for key in [CANARY, "a", "key", "state"] {
-            fakes.kv.commit_of(ANOTHER, label, key, CANARY.as_bytes());
+            fakes.kv().commit_of(ANOTHER, label, key, CANARY.as_bytes());
         }
     }
 }

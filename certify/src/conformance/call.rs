@@ -48,7 +48,7 @@ impl<A: Judged> Call for A {
             let answer = result.map(|answer| Answer {
                 text: format!("{answer:?}"),
                 wrong: self.wrong(&answer),
-                asked: A::asked(answer),
+                asked: A::asked(&answer),
             });
             Seen { answer, used, asked, denied, log_cut, writes }
         })

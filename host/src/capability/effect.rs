@@ -4,7 +4,7 @@
 //! Invariant: no effect begins before its intent is recorded; after a limit that is used up none begins at all.
 //! Not here: which capabilities have effects (`orch-trust`'s `permission`), what becomes of them (`drive/gate.rs`).
 
-pub mod fake;
+pub(crate) mod fake;
 
 use std::sync::Arc;
 

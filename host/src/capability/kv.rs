@@ -5,7 +5,7 @@
 //! Invariant: a [`Bucket`] exists only for a granted label; nothing is written but into the overlay.
 //! Not here: committing the overlay with the call's result (`drive`).
 
-pub mod fake;
+pub(crate) mod fake;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -4,7 +4,7 @@
 //! Limits: 8 KiB a line; `logKiB` of the manifest for a call, each line and its end counted.
 //! Not here: escaping and colour (`console.rs`).
 
-pub mod fake;
+pub(crate) mod fake;
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@
 //! granted names; the folder is in the workspace, reached over no link.
 //! Not here: starting and ending them (`processes.rs`), a sandbox around them.
 
-pub mod fake;
+pub(crate) mod fake;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;

@@ -5,7 +5,7 @@
 //! Invariant: [`check_asked`] is the only way to an [`AskedTask`].
 //! Not here: ids that exist already, dependencies that do not, approval (`drive/extend.rs`).
 
-pub mod fake;
+pub(crate) mod fake;
 
 use std::sync::Arc;
 

@@ -102,6 +102,12 @@ impl Roles {
         self.bound.iter().filter(move |(binding, _)| binding.role == role).map(|(_, bound)| bound)
     }
 
+    /// The plugins of one role that are bound by that key or by `*`, in the order in which they are bound.
+    pub fn by_key<'a>(&'a self, role: Role, key: &'a str) -> impl Iterator<Item = &'a Arc<Bound>> {
+        let is_bound = move |binding: &Binding| binding.role == role && [key, "*"].contains(&&*binding.key);
+        self.bound.iter().filter(move |(binding, _)| is_bound(binding)).map(|(_, bound)| bound)
+    }
+
     /// The plugin of that role and id.
     pub fn by_id(&self, role: Role, id: &str) -> Option<&Arc<Bound>> {
         self.of(role).find(|bound| bound.id == id)

@@ -94,7 +94,7 @@ pub fn create(id: &PluginId, role: Role, folder: Option<&Path>) -> Result<PathBu
         _ => {}
     }
     let fill = |text: &str| {
-        let text = text.replace("{{bind}}", template::bind(role));
+        let text = text.replace("{{bind}}", &template::bind(role));
         let text = text.replace("{{name}}", name).replace("{{id}}", id.as_str());
         let text = text.replace("{{role}}", role.as_str()).replace("{{namespace}}", id.namespace());
         text.replace("{{edit}}", template::edit(role))

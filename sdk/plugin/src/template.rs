@@ -3,6 +3,7 @@
 //! In -> out: [`Role`] -> words to be filled in.
 //! Not here: the SDK, the interfaces and each role's own files (`carried.rs`), writing them (`project.rs`).
 
+use orch_host::role::{Form, form};
 use orch_trust::manifest::Role;
 
 /// A file by its path in the new project, with `/`.
@@ -31,15 +32,13 @@ pub fn edit(role: Role) -> &'static str {
 }
 
 /// The line under `roles:` of a workspace's `config.yaml` that binds it, with `{{name}}` and `{{id}}` to be filled in.
-pub fn bind(role: Role) -> &'static str {
-    match role {
-        Role::Planner => "planner: {{id}}",
+pub fn bind(role: Role) -> String {
+    match form(role) {
+        Form::One(name) => format!("{name}: {{{{id}}}}"),
+        Form::List(name) => format!("{name}: [{{{{id}}}}]"),
         // A new executor's kind is its name.
-        Role::Executor => "executors: {{{name}}: {{id}}}",
-        Role::Reflector => "reflectors: [{{id}}]",
-        Role::Auditor => "auditors: [{{id}}]",
-        Role::Verifier => "verifiers: [{{id}}]",
-        Role::Service => "services: {/: {{id}}}",
+        Form::Keyed { name, by: "kind", .. } => format!("{name}: {{{{{{name}}}}: {{{{id}}}}}}"),
+        Form::Keyed { name, .. } => format!("{name}: {{/: {{{{id}}}}}}"),
     }
 }
 
@@ -53,6 +52,19 @@ mod tests {
 
     use super::*;
     use crate::carried;
+
+    #[test]
+    fn each_form_of_binding_has_its_line() {
+        let lines = [
+            (Role::Planner, "planner: {{id}}"),
+            (Role::Executor, "executors: {{{name}}: {{id}}}"),
+            (Role::Verifier, "verifiers: [{{id}}]"),
+            (Role::Service, "services: {/: {{id}}}"),
+        ];
+        for (role, line) in lines {
+            assert_eq!(bind(role), line);
+        }
+    }
 
     #[test]
     fn the_carried_sdk_uses_the_same_runtime() {

@@ -83,29 +83,16 @@ world {CAPABILITIES} {{
         write!(
             text,
             "
-/// {}
-world {} {{
+/// A plugin of the role `{0}`.
+world {0} {{
   include {CAPABILITIES};
   export {export};
 }}
 ",
-            purpose(role),
             role.as_str()
         )?;
     }
     Ok(text)
-}
-
-/// What a plugin of that role does.
-fn purpose(role: Role) -> &'static str {
-    match role {
-        Role::Planner => "Chooses among ready tasks.",
-        Role::Executor => "Carries out tasks of the kinds in its manifest.",
-        Role::Reflector => "Asks for tasks before the loop.",
-        Role::Auditor => "Measures, and asks for tasks.",
-        Role::Verifier => "Reports findings.",
-        Role::Service => "Answers HTTP requests that the host hands over.",
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::call::Boxed;
 use crate::trial::{Mood, lock, remember};
 
 #[derive(Default)]
-pub struct FakeGate {
+pub(crate) struct FakeGate {
     mood: Mood,
     effects: Mutex<Vec<EffectRecord>>,
 }
@@ -17,7 +17,7 @@ impl FakeGate {
         Self { mood, effects: Mutex::default() }
     }
 
-    pub fn effects(&self) -> Vec<EffectRecord> {
+    pub(crate) fn effects(&self) -> Vec<EffectRecord> {
         lock(&self.effects).clone()
     }
 }

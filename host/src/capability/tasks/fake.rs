@@ -9,7 +9,7 @@ use super::{SCAN_MAX, TaskReader, TaskSummary};
 use crate::trial::Mood;
 
 #[derive(Default)]
-pub struct FakeTasks {
+pub(crate) struct FakeTasks {
     tasks: Vec<Task>,
     read: AtomicBool,
 }
@@ -25,7 +25,7 @@ impl FakeTasks {
     }
 
     /// True once somebody asked.
-    pub fn were_read(&self) -> bool {
+    pub(crate) fn were_read(&self) -> bool {
         self.read.load(Ordering::Relaxed)
     }
 

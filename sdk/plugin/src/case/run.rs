@@ -101,8 +101,8 @@ impl Trial {
         let context = fakes.context(workspace, &case.host.settings(), self.wall);
         let (engine, compiled) = (&self.engine, self.compiled.clone());
         let found = case.call.make(Given { engine, compiled, context, script: &case.host }).await;
-        let log = fakes.log.lines().into_iter().map(line).collect();
-        Ok(Found { log, unscripted: fakes.processes.differences(), ..found })
+        let log = fakes.log().lines().into_iter().map(line).collect();
+        Ok(Found { log, unscripted: fakes.processes().differences(), ..found })
     }
 }
 

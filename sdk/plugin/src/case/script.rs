@@ -37,7 +37,7 @@ impl Script {
         let fakes = Fakes::new(self.tasks.clone(), Mood::Good).scripted(self.commands.clone());
         for (label, values) in &self.kv {
             for (key, value) in values {
-                fakes.kv.commit(label, key, value.as_bytes());
+                fakes.kv().commit(label, key, value.as_bytes());
             }
         }
         fakes
