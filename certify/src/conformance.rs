@@ -11,6 +11,7 @@ mod auditor;
 pub(crate) mod call;
 pub(crate) mod case;
 mod executor;
+mod guard;
 mod planner;
 mod reflector;
 mod service;
@@ -88,6 +89,7 @@ pub(crate) fn questions(role: Role) -> Questions {
         Role::Reflector => reflector::QUESTIONS,
         Role::Auditor => auditor::QUESTIONS,
         Role::Verifier => verifier::QUESTIONS,
+        Role::Guard => guard::QUESTIONS,
         Role::Service => service::QUESTIONS,
     }
 }

@@ -39,3 +39,4 @@ exports!(executor, "package orch:host; world executor { export orch:executor/exe
 exports!(reflector, "package orch:host; world reflector { export orch:reflector/reflector@0.1.0; }");
 exports!(auditor, "package orch:host; world auditor { export orch:auditor/auditor@0.1.0; }");
 exports!(verifier, "package orch:host; world verifier { export orch:verifier/verifier@0.1.0; }");
+exports!(guard, "package orch:host; world guard { export orch:guard/guard@0.1.0; }");

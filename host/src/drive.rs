@@ -14,6 +14,7 @@ pub mod extend;
 pub mod finish;
 pub mod gate;
 pub mod graph;
+pub mod guards;
 pub mod kv;
 pub mod plan;
 pub mod recover;
@@ -122,6 +123,9 @@ async fn work(
             match planning.next(run, desk, free as u32).await? {
                 Decision::Start(picked) => {
                     for task in picked {
+                        if !guards::let_pass(run, desk, task).await? {
+                            continue;
+                        }
                         let alone = !strict && running.is_empty() && run.ready_count() == 1;
                         at_once.extend(attempt::start(run, desk, task, running, alone).await?);
                         if strict {

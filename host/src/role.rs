@@ -25,6 +25,7 @@
 
 pub mod auditor;
 pub mod executor;
+pub mod guard;
 pub mod planner;
 pub mod reflector;
 pub mod service;
@@ -200,6 +201,7 @@ roles! {
     Reflector: reflector::ReflectorExport,
     Auditor: auditor::AuditorExport,
     Verifier: verifier::VerifierExport,
+    Guard: guard::GuardExport,
     Service: service::ServiceExport,
 }
 

@@ -19,6 +19,8 @@ pub mod capabilities;
 #[rustfmt::skip]
 pub mod executor;
 #[rustfmt::skip]
+pub mod guard;
+#[rustfmt::skip]
 pub mod planner;
 #[rustfmt::skip]
 pub mod reflector;

@@ -6,6 +6,7 @@
 
 pub mod auditor;
 pub mod executor;
+pub mod guard;
 pub mod planner;
 pub mod reflector;
 pub mod service;
@@ -15,6 +16,7 @@ pub mod verifier;
 pub mod names {
     pub use super::auditor::{Auditor, FinishedTask};
     pub use super::executor::{Attempt, Completion, Executor};
+    pub use super::guard::{Escalation, Guard, Judgement, ProposedChange, Risk};
     pub use super::planner::{Change, Decision, Planner, ReadyTask};
     pub use super::reflector::{Cycle, Reflector};
     pub use super::service::Service;

@@ -34,12 +34,20 @@ pub enum Role {
     Reflector,
     Auditor,
     Verifier,
+    Guard,
     Service,
 }
 
 impl Role {
-    pub const ALL: [Self; 6] =
-        [Self::Planner, Self::Executor, Self::Reflector, Self::Auditor, Self::Verifier, Self::Service];
+    pub const ALL: [Self; 7] = [
+        Self::Planner,
+        Self::Executor,
+        Self::Reflector,
+        Self::Auditor,
+        Self::Verifier,
+        Self::Guard,
+        Self::Service,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,6 +56,7 @@ impl Role {
             Self::Reflector => "reflector",
             Self::Auditor => "auditor",
             Self::Verifier => "verifier",
+            Self::Guard => "guard",
             Self::Service => "service",
         }
     }

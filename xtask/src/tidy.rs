@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 24] = [
+const PARTS: [&str; 25] = [
     "commands",
     "interrupt",
     "session",
@@ -27,6 +27,7 @@ const PARTS: [&str; 24] = [
     "watch",
     "role",
     "engine",
+    "trial",
     "processes",
     "capability",
     "call",

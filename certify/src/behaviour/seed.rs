@@ -74,6 +74,7 @@ mod tests {
                 Role::Reflector => &["Reflect"],
                 Role::Auditor => &["Analyze", "Audit"],
                 Role::Verifier => &["Run", "Task"],
+                Role::Guard => &["Task"],
                 Role::Service => &["Handle"],
             };
             for name in names {

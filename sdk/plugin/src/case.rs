@@ -10,6 +10,7 @@ pub mod auditor;
 mod call;
 pub mod executor;
 pub mod expectation;
+pub mod guard;
 pub mod planner;
 pub mod reflector;
 pub mod run;

@@ -25,6 +25,7 @@ pub fn edit(role: Role) -> &'static str {
         Role::Reflector => "Change `MARK`, and the journal has other tasks added before the first attempt.",
         Role::Auditor => "Change `note`, and the journal has other tasks added after a failure.",
         Role::Verifier => "Change `marks`, and the journal has other findings.",
+        Role::Guard => "Change `deletes`, and the journal has other tasks that fail before they start.",
         Role::Service => {
             "Change `answer`, and clients get another answer; services leave no trace in a run's journal."
         }

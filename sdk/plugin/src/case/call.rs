@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::expectation::{Ending, Found};
 use super::script::Script;
-use super::{auditor, executor, planner, reflector, service, verifier};
+use super::{auditor, executor, guard, planner, reflector, service, verifier};
 
 /// What one call has.
 pub(super) struct Given<'a> {
@@ -87,6 +87,7 @@ calls! {
     Reflector: Reflect(reflector::Reflect);
     Auditor: Analyze(auditor::Analyze), Audit(auditor::Audit);
     Verifier: VerifyRun(verifier::VerifyRun), VerifyTask(verifier::VerifyTask);
+    Guard: JudgeTask(guard::JudgeTask);
     Service: Handle(service::Handle);
 }
 
@@ -146,6 +147,7 @@ mod tests {
             ("audit", json!({ "finished": [{ "index": 0, "id": "a", "status": "done" }] })),
             ("verify-run", json!({})),
             ("verify-task", json!({ "task": task })),
+            ("judge-task", json!({ "task": task })),
             ("handle", json!({ "method": "GET", "path": "/" })),
         ] {
             let read = |form: &Value| serde_json::from_value::<Call>(json!({ name: form }));

@@ -1,0 +1,117 @@
+//! Guards: a proposed change, judged before it is made.
+//!
+//! In -> out: [`ProposedChange`] -> [`Judgement`].
+//! Limits: reasons are cut at 4096 bytes.
+//! Not here: when guards are asked and what becomes of a judgement (`drive/guards.rs`).
+
+use std::time::Duration;
+
+use orch_journal::event::Writes;
+use orch_task::Task;
+use orch_trust::manifest::Role;
+use wasmtime::Store;
+use wasmtime::component::InstancePre;
+
+use super::{Ask, Export, Exported, Form};
+use crate::bindings::guard::GuardPre;
+use crate::bindings::guard::exports::orch::guard::guard as wit;
+use crate::bindings::types::types::Failure;
+use crate::capability::tasks::{AskedTask, task_to_wit};
+use crate::cut::cut;
+use crate::engine::CallError;
+use crate::engine::store::CallState;
+
+/// The role's export.
+pub struct GuardExport;
+
+impl Export for GuardExport {
+    const ROLE: Role = Role::Guard;
+    const FORM: Form = Form::Keyed { name: "guards", by: "kind", many: true };
+    type Pre = GuardPre<CallState>;
+
+    fn pre(pre: InstancePre<CallState>) -> wasmtime::Result<Self::Pre> {
+        GuardPre::new(pre)
+    }
+}
+
+/// A linked guard.
+pub type Guard<E> = Exported<GuardExport, E>;
+
+/// Something that is about to be done: is it allowed?
+#[derive(Clone, Debug)]
+pub enum ProposedChange {
+    /// A task that is about to start.
+    Task(Box<Task>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Risk {
+    Low,
+    Medium,
+    High,
+}
+
+impl Risk {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// What a guard says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    Allow,
+    /// A person decides.
+    Escalate {
+        risk: Risk,
+        reason: String,
+    },
+    Refuse {
+        reason: String,
+    },
+}
+
+impl Ask for ProposedChange {
+    const NAME: &'static str = "judge";
+    type Of = GuardExport;
+    type Raw = wit::Judgement;
+    type Answer = Judgement;
+
+    async fn ask(
+        &self,
+        pre: &GuardPre<CallState>,
+        store: &mut Store<CallState>,
+        _wall: Duration,
+    ) -> wasmtime::Result<Result<Self::Raw, Failure>> {
+        let change = match self {
+            Self::Task(task) => wit::ProposedChange::Task(task_to_wit(task)),
+        };
+        let instance = pre.instantiate_async(&mut *store).await?;
+        instance.orch_guard_guard().call_judge(store, &change).await
+    }
+
+    fn check(&self, raw: wit::Judgement, _state: &mut CallState) -> Result<Judgement, CallError> {
+        Ok(match raw {
+            wit::Judgement::Allow => Judgement::Allow,
+            wit::Judgement::Refuse(reason) => Judgement::Refuse { reason: cut(&reason) },
+            wit::Judgement::Escalate(wit::Escalation { risk, reason }) => {
+                let risk = match risk {
+                    wit::Risk::Low => Risk::Low,
+                    wit::Risk::Medium => Risk::Medium,
+                    wit::Risk::High => Risk::High,
+                };
+                Judgement::Escalate { risk, reason: cut(&reason) }
+            }
+        })
+    }
+
+    fn keep(_answer: &Judgement, _writes: &mut Writes) {}
+
+    fn asked(_answer: &Judgement) -> Vec<AskedTask> {
+        Vec::new()
+    }
+}
