@@ -11,7 +11,7 @@ mod capabilities {
         path: "../wit",
         imports: { default: async | trappable },
         with: {
-            "orch:kv/kv.bucket": crate::capability::kv::Bucket,
+            "orch:kv/kv.bucket": crate::capability::kv::backend::Bucket,
             "wasi": wasmtime_wasi::p2::bindings,
         },
     });

@@ -5,89 +5,12 @@
 //! the call's result or not at all; an effect reaches the outside only after the context's [`EffectGate`] agreed.
 //! Not here: what stands behind each capability (`capability/`), the export's own arguments (`role/`), the limits' enforcement (`engine/limits.rs`).
 
-use std::future::Future;
-use std::marker::PhantomData;
-use std::path::PathBuf;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
-
 use orch_journal::event::Writes;
-use orch_trust::evidence::{Candidate, Compilable, Runnable};
 
-use crate::capability::EffectGate;
-use crate::capability::files::Protected;
-use crate::capability::kv::KvReader;
-use crate::capability::log::LogSink;
-use crate::capability::process::Processes;
-use crate::capability::tasks::{AskedTask, TaskReader};
-
-/// A future that a trait object returns.
-pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// Everything that the host lends to one call (for a planner: to one session), with what stands behind its
-/// capabilities.
-#[derive(Clone)]
-pub struct Lent {
-    /// Absolute path of the workspace, without links.
-    pub workspace: Arc<PathBuf>,
-    /// Besides the host's own names.
-    pub protected: Arc<Protected>,
-    /// A JSON object.
-    pub settings: Arc<str>,
-    pub tasks: Arc<dyn TaskReader>,
-    pub kv: Arc<dyn KvReader>,
-    pub effects: Arc<dyn EffectGate>,
-    pub processes: Arc<dyn Processes>,
-    pub log: Arc<dyn LogSink>,
-    /// For the whole call, host functions included; for a planner: for each call of its session.
-    pub wall: Duration,
-}
-
-/// What is lent to a plugin of that evidence.
-///
-/// A run lends what is real, and [`Fakes`](crate::trial::Fakes) lend fakes to a `Candidate` only; neither fits the other:
-///
-/// ```compile_fail,E0308
-/// use crate::call::CallContext;
-/// use orch_trust::evidence::{Admitted, Candidate};
-/// fn smuggle(fakes: CallContext<Candidate>) -> CallContext<Admitted> {
-///     fakes
-/// }
-/// ```
-///
-/// Nor can a fake be taken out of them and be lent by hand:
-///
-/// ```compile_fail,E0616
-/// use orch_host::trial::Fakes;
-/// fn smuggle(fakes: Fakes) -> std::sync::Arc<dyn orch_host::capability::kv::KvReader> {
-///     fakes.kv
-/// }
-/// ```
-pub struct CallContext<E> {
-    lent: Lent,
-    evidence: PhantomData<fn() -> E>,
-}
-
-impl<E: Compilable> CallContext<E> {
-    pub(crate) fn into_lent(self) -> Lent {
-        self.lent
-    }
-}
-
-impl<E: Runnable> CallContext<E> {
-    /// What a run lends.
-    pub(crate) fn of_run(lent: Lent) -> Self {
-        Self { lent, evidence: PhantomData }
-    }
-}
-
-impl CallContext<Candidate> {
-    /// What a trial lends.
-    pub(crate) fn of_trial(lent: Lent) -> Self {
-        Self { lent, evidence: PhantomData }
-    }
-}
+pub use crate::capability::effect::Boxed;
+pub use crate::capability::lent::{CallContext, Lent};
+use crate::capability::tasks::backend::AskedTask;
+use crate::engine::call_error::CallError;
 
 /// What a call used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,7 +25,7 @@ pub struct Used {
 
 impl<T> CallReport<T> {
     /// Of a call that the host did not make.
-    pub(crate) fn never_made(error: crate::engine::CallError) -> Self {
+    pub(crate) fn never_made(error: CallError) -> Self {
         Self {
             result: Err(error),
             used: Used::default(),
@@ -118,7 +41,7 @@ impl<T> CallReport<T> {
 /// What came of one call.
 #[derive(Debug)]
 pub struct CallReport<T> {
-    pub result: Result<T, crate::engine::CallError>,
+    pub result: Result<T, CallError>,
     pub used: Used,
     /// To be kept only with an accepted result.
     pub writes: Writes,

@@ -28,6 +28,5 @@ pub mod regular_file;
 pub mod role;
 pub mod run_log;
 pub mod session;
-pub mod trial;
 pub mod watch;
 pub mod whole_file;

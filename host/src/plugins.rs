@@ -21,11 +21,11 @@ use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
 use orch_trust::time::UnixSeconds;
 
-use crate::config::bindings::Binding;
 use crate::config::operator::SIGNING_KEY_VARIABLE;
 use crate::config::workspace::WorkspaceConfig;
 use crate::engine::{CallError, CompileError, EngineError};
 use crate::package::{self, PackageError};
+use crate::role::Binding;
 
 pub use workbench::Workbench;
 

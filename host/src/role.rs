@@ -94,6 +94,15 @@ impl Form {
     }
 }
 
+/// One plugin in one role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    pub role: Role,
+    /// What the role is bound by: a kind of task, a mount path; empty where it is bound by nothing.
+    pub key: String,
+    pub id: String,
+}
+
 /// One question to a role's export, and what becomes of its answer.
 pub trait Ask: Send + Sync {
     /// As events and messages name it: a verb.

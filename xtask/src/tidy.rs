@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 25] = [
+const PARTS: [&str; 24] = [
     "commands",
     "interrupt",
     "session",
@@ -27,10 +27,9 @@ const PARTS: [&str; 25] = [
     "watch",
     "role",
     "engine",
-    "trial",
     "processes",
-    "capability",
     "call",
+    "capability",
     "manifest_schema",
     "package",
     "regular_file",
@@ -43,10 +42,9 @@ const PARTS: [&str; 25] = [
 ];
 
 /// The places that point up, and at what. `ARCHITECTURE.md` says why.
-const UPWARDS: [(&str, &str); 4] = [
-    ("host/src/capability.rs", "crate::engine::store::CallState"),
-    ("host/src/call.rs", "crate::engine::CallError"),
-    ("host/src/bindings.rs", "crate::capability::kv::Bucket"),
+const UPWARDS: [(&str, &str); 3] = [
+    ("host/src/call.rs", "crate::engine::call_error::CallError"),
+    ("host/src/bindings.rs", "crate::capability::kv::backend::Bucket"),
     ("host/src/drive/task_file.rs", "crate::config::bindings::Bindings"),
 ];
 

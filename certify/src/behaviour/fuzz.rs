@@ -7,9 +7,9 @@
 //! and anything of the call that the host still holds after it is not.
 //! Not here: the cases (`seed.rs`).
 
+use orch_host::capability::trial::Mood;
 use orch_host::engine::CallError;
 use orch_host::role::AnyExported;
-use orch_host::trial::Mood;
 use orch_trust::certificate::CheckResult;
 use orch_trust::evidence::Candidate;
 

@@ -6,9 +6,9 @@
 //! could carry anything over.
 //! Not here: what memory and tables hold (`pool_probe.rs`), what lies outside of a grant (`watch.rs`).
 
+use orch_host::capability::trial::Fakes;
 use orch_host::engine::Engine;
 use orch_host::role::AnyExported;
-use orch_host::trial::Fakes;
 use orch_trust::certificate::CheckResult;
 use orch_trust::evidence::{Candidate, Compilable};
 

@@ -7,8 +7,8 @@
 //! a plugin may live on when memory is refused.
 //! Not here: enforcing limits (`orch-host`'s `engine/limits.rs`).
 
+use orch_host::capability::trial::Mood;
 use orch_host::engine::CallError;
-use orch_host::trial::Mood;
 use orch_trust::certificate::CheckResult;
 use orch_trust::manifest::Limits;
 

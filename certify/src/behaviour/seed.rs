@@ -6,7 +6,7 @@
 //! Not here: what is made of the seed (`conformance/ROLE.rs`, `conformance/value.rs`), what must come of it (`fuzz.rs`).
 
 use arbitrary::Unstructured;
-use orch_host::trial::Mood;
+use orch_host::capability::trial::Mood;
 use orch_task::Kind;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::manifest::Role;

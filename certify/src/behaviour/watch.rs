@@ -2,13 +2,13 @@
 //!
 //! In -> out: permissions, fakes after a call, what was seen -> what went beyond.
 //! Invariant: canaries lie where no grant reaches: in the host's own folder, behind a link, in another plugin's values.
-//! Not here: what of each capability is beyond a grant (`orch_host::trial`), which calls are made
+//! Not here: what of each capability is beyond a grant (`orch_host::capability`), which calls are made
 //! (`permission_probe.rs`, `isolation.rs`).
 
 use std::io;
 use std::path::Path;
 
-use orch_host::trial::{self, Fakes, Watched};
+use orch_host::capability::trial::{Fakes, Watched};
 use orch_trust::permission::Permissions;
 
 use crate::conformance::call::Seen;
@@ -36,8 +36,10 @@ pub(super) fn beyond(plugin: &str, permissions: &Permissions, fakes: &Fakes, see
     // What an answer asks for is bounded like what was asked for through `orch:tasks`.
     let asked: Vec<_> =
         seen.asked.iter().chain(seen.answer.iter().flat_map(|answer| &answer.asked)).cloned().collect();
-    let mut found =
-        trial::beyond(permissions, Watched { plugin, fakes, writes: &seen.writes, asked: &asked });
+    let mut found = orch_host::capability::beyond(
+        permissions,
+        Watched { plugin, fakes, writes: &seen.writes, asked: &asked },
+    );
     if seen.text().contains(CANARY) || fakes.record().contains(CANARY) {
         found.push("what lies outside of the grant was read".to_owned());
     }

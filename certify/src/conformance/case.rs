@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use orch_host::trial::Mood;
+use orch_host::capability::trial::Mood;
 
 use super::call::Call;
 use super::tasks;

@@ -9,9 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use orch_host::capability::trial::{Fakes, Mood};
 use orch_host::engine::{CallError, Compiled, Engine};
 use orch_host::role::AnyExported;
-use orch_host::trial::{Fakes, Mood};
 use orch_task::{Kind, Task};
 use orch_trust::certificate::Measured;
 use orch_trust::evidence::{Candidate, Compilable};

@@ -18,11 +18,10 @@ use wasmtime::component::Linker;
 
 use super::files::beneath::{FileError, Workspace, WorkspacePath};
 use super::files::{Protected, aside, is_hidden, refusal};
-use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
+use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::trial::Watched;
 use crate::bindings::artifacts::artifacts::{Host, Label, add_to_linker};
 use crate::bindings::types::types::Error;
-use crate::engine::store::CallState;
-use crate::trial::Watched;
 
 const NAME_BYTES_MAX: usize = 128;
 const TYPE_BYTES_MAX: usize = 128;
@@ -86,8 +85,8 @@ impl Capability for Artifacts {
         Self { granted: granted.clone(), folder, protected, added: Vec::new(), bytes: 0 }
     }
 
-    fn link(linker: &mut Linker<CallState>, _import: Import<'_>) -> wasmtime::Result<()> {
-        add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+    fn link<S: Holds<Self>>(linker: &mut Linker<S>, _import: Import<'_>) -> wasmtime::Result<()> {
+        add_to_linker::<_, HasView<Self>>(linker, S::view)
     }
 
     fn keep(self, kept: &mut Kept) {

@@ -7,10 +7,11 @@ use orch_task::{Kind, Task, TaskId};
 use orch_trust::evidence::Candidate;
 use wasmtime::component::ResourceTable;
 
-use super::{EffectRecord, Ledger, View};
-use crate::call::CallContext;
+use super::effect::{EffectRecord, Ledger};
+use super::lent::CallContext;
+use super::shape::View;
 use crate::capability::log::LogLevel;
-use crate::trial::{Fakes, Mood};
+use crate::capability::trial::{Fakes, Mood};
 
 /// What a view's call has left.
 pub(crate) const WALL: Duration = Duration::from_secs(5);

@@ -6,15 +6,19 @@
 
 pub(crate) mod fake;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use orch_trust::permission::DomainName;
 
 use crate::bindings::types::types::Error;
-use crate::call::Boxed;
 
 /// Denials that one call's report keeps; a guest that asks on is told so all the same.
 const DENIED_MAX: usize = 100;
+
+/// A future that a trait object returns.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Something that leaves the host's own store, or is about to.
 #[derive(Clone, Debug, PartialEq)]

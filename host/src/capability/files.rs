@@ -7,6 +7,7 @@
 //! Not here: how paths are resolved (`files/beneath.rs`).
 
 pub(crate) mod beneath;
+pub mod protected;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,12 +18,13 @@ use orch_trust::interfaces::Import;
 use orch_trust::permission::{Domain, DomainName, FilesPermission};
 use wasmtime::component::Linker;
 
-use super::{Capability, EffectRecord, HasView, HostEnvironment, Kept, Opening, View};
+use super::effect::EffectRecord;
+use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::trial::Watched;
 use crate::bindings::files::files::{Entry, Host, add_to_linker};
 use crate::bindings::types::types::Error;
-use crate::engine::store::CallState;
-use crate::trial::Watched;
 use beneath::{FileError, Workspace, WorkspacePath};
+pub use protected::Protected;
 
 const READ_BYTES_MAX: usize = 1 << 20;
 const WRITE_BYTES_MAX: usize = 16 << 20;
@@ -33,15 +35,6 @@ const FIND_MAX: usize = 1000;
 const OF_THE_HOST: [&str; 5] = [".orch", "orch.lock", "config.yaml", "tasks.yml", "logs"];
 /// In every folder: what version control believes.
 const OF_VERSION_CONTROL: [&str; 6] = [".git", ".hg", ".svn", ".jj", ".bzr", "_darcs"];
-
-/// Paths in the workspace that plugins do not reach, each with `/` between its parts; what lies below them neither.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Protected {
-    /// Neither read nor written: a state folder of another name.
-    pub hidden: Vec<String>,
-    /// Not written: a task file of another name.
-    pub unwritten: Vec<String>,
-}
 
 /// What the grant covers.
 pub struct FilesGrant {
@@ -139,8 +132,8 @@ impl Capability for Files {
         Self::new(granted.clone(), folder, protected)
     }
 
-    fn link(linker: &mut Linker<CallState>, _import: Import<'_>) -> wasmtime::Result<()> {
-        add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+    fn link<S: Holds<Self>>(linker: &mut Linker<S>, _import: Import<'_>) -> wasmtime::Result<()> {
+        add_to_linker::<_, HasView<Self>>(linker, S::view)
     }
 
     fn keep(self, _kept: &mut Kept) {}
@@ -271,7 +264,7 @@ mod tests {
     use super::*;
     use crate::capability::Ledger;
     use crate::capability::bench::Bench;
-    use crate::trial::Mood;
+    use crate::capability::mood::Mood;
 
     struct Open {
         bench: Bench,

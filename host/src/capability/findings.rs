@@ -9,12 +9,11 @@ use orch_trust::interfaces::Import;
 use orch_trust::permission::FindingsPermission;
 use wasmtime::component::Linker;
 
-use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
+use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::trial::Watched;
 use crate::bindings::findings::findings::{Host, add_to_linker};
 use crate::bindings::types::types::{Category, Error, Finding, Severity};
 use crate::cut::cut;
-use crate::engine::store::CallState;
-use crate::trial::Watched;
 
 pub const FINDINGS_MAX: usize = 1000;
 const LOCATION_BYTES_MAX: usize = 1024;
@@ -58,8 +57,8 @@ impl Capability for Findings {
         Self::default()
     }
 
-    fn link(linker: &mut Linker<CallState>, _import: Import<'_>) -> wasmtime::Result<()> {
-        add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+    fn link<S: Holds<Self>>(linker: &mut Linker<S>, _import: Import<'_>) -> wasmtime::Result<()> {
+        add_to_linker::<_, HasView<Self>>(linker, S::view)
     }
 
     fn keep(self, kept: &mut Kept) {

@@ -5,6 +5,7 @@
 //! Invariant: a [`Bucket`] exists only for a granted label; nothing is written but into the overlay.
 //! Not here: committing the overlay with the call's result (`drive`).
 
+pub mod backend;
 pub(crate) mod fake;
 
 use std::collections::BTreeMap;
@@ -17,40 +18,14 @@ use orch_trust::interfaces::Import;
 use orch_trust::permission::KvPermission;
 use wasmtime::component::{Linker, Resource};
 
-use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
+use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::trial::Watched;
 use crate::bindings::kv::kv::{Host, HostBucket, add_to_linker};
 use crate::bindings::types::types::Error;
-use crate::engine::store::CallState;
-use crate::trial::Watched;
+pub use backend::{Bucket, KvReader, KvUnavailable};
+use backend::{KEYS_MAX, VALUE_BYTES_MAX};
 
 const KEY_BYTES_MAX: usize = 256;
-const VALUE_BYTES_MAX: usize = 64 * 1024;
-const KEYS_MAX: usize = 1000;
-
-/// Committed values of `orch:kv`; what a call wrote itself lies over them.
-pub trait KvReader: Send + Sync {
-    /// `Err`: the store could not be read.
-    fn read(&self, plugin: &str, label: &str, key: &str) -> Result<Option<Vec<u8>>, KvUnavailable>;
-    /// Sorted, with that prefix, after `after`, at most 1000.
-    fn keys(
-        &self,
-        plugin: &str,
-        label: &str,
-        prefix: &str,
-        after: Option<&str>,
-    ) -> Result<Vec<String>, KvUnavailable>;
-    /// Keys and values of all labels of the plugin.
-    fn bytes(&self, plugin: &str) -> Result<u64, KvUnavailable>;
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("the store of `orch:kv` could not be read")]
-pub struct KvUnavailable;
-
-/// A granted label, opened.
-pub struct Bucket {
-    label: String,
-}
 
 /// What this call wrote under one label; `None` removes.
 type Written = BTreeMap<String, Option<Vec<u8>>>;
@@ -163,8 +138,8 @@ impl Capability for Kv {
         Self::new(granted.clone(), opening.plugin.clone(), opening.lent.kv.clone())
     }
 
-    fn link(linker: &mut Linker<CallState>, _import: Import<'_>) -> wasmtime::Result<()> {
-        add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+    fn link<S: Holds<Self>>(linker: &mut Linker<S>, _import: Import<'_>) -> wasmtime::Result<()> {
+        add_to_linker::<_, HasView<Self>>(linker, S::view)
     }
 
     fn keep(self, kept: &mut Kept) {
@@ -261,7 +236,7 @@ mod tests {
     use super::*;
     use crate::capability::Ledger;
     use crate::capability::bench::Bench;
-    use crate::trial::Mood;
+    use crate::capability::mood::Mood;
 
     fn granted(bytes: u64) -> Arc<KvPermission> {
         Arc::new(KvPermission { labels: vec!["a".to_owned(), "run-*".to_owned()], bytes })

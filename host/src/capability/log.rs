@@ -4,6 +4,7 @@
 //! Limits: 8 KiB a line; `logKiB` of the manifest for a call, each line and its end counted.
 //! Not here: escaping and colour (`console.rs`).
 
+pub mod backend;
 pub(crate) mod fake;
 
 use std::sync::Arc;
@@ -11,27 +12,14 @@ use std::sync::Arc;
 use orch_trust::permission::LogPermission;
 use wasmtime::component::Linker;
 
-use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
+use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::trial::Watched;
 use crate::bindings::log::log::{Host, Level, add_to_linker};
 use crate::cut::cut_to;
-use crate::engine::store::CallState;
-use crate::trial::Watched;
+pub use backend::{LogLevel, LogSink};
 use orch_trust::interfaces::Import;
 
 const LINE_BYTES_MAX: usize = 8 * 1024;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-}
-
-/// Where a plugin's lines go. Already cut and counted; not yet escaped.
-pub trait LogSink: Send + Sync {
-    fn line(&self, plugin: &str, level: LogLevel, text: &str);
-}
 
 /// State of this capability in one store.
 pub struct Log {
@@ -53,11 +41,11 @@ impl Capability for Log {
     fn grant(_permission: LogPermission, _host: &HostEnvironment) {}
 
     fn open(_granted: &(), opening: Opening<'_>) -> Self {
-        Self::new(opening.plugin.clone(), opening.limits.log_bytes_max, opening.lent.log.clone())
+        Self::new(opening.plugin.clone(), opening.log_bytes_max, opening.lent.log.clone())
     }
 
-    fn link(linker: &mut Linker<CallState>, _import: Import<'_>) -> wasmtime::Result<()> {
-        add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+    fn link<S: Holds<Self>>(linker: &mut Linker<S>, _import: Import<'_>) -> wasmtime::Result<()> {
+        add_to_linker::<_, HasView<Self>>(linker, S::view)
     }
 
     fn keep(self, _kept: &mut Kept) {}

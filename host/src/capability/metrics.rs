@@ -9,11 +9,10 @@ use orch_trust::interfaces::Import;
 use orch_trust::permission::MetricsPermission;
 use wasmtime::component::Linker;
 
-use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
+use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::trial::Watched;
 use crate::bindings::metrics::metrics::{Host, add_to_linker};
 use crate::bindings::types::types::{Error, Metric};
-use crate::engine::store::CallState;
-use crate::trial::Watched;
 
 const METRICS_MAX: usize = 1000;
 const NAME_BYTES_MAX: usize = 128;
@@ -60,8 +59,8 @@ impl Capability for Metrics {
         Self::default()
     }
 
-    fn link(linker: &mut Linker<CallState>, _import: Import<'_>) -> wasmtime::Result<()> {
-        add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+    fn link<S: Holds<Self>>(linker: &mut Linker<S>, _import: Import<'_>) -> wasmtime::Result<()> {
+        add_to_linker::<_, HasView<Self>>(linker, S::view)
     }
 
     fn keep(self, kept: &mut Kept) {

@@ -6,6 +6,7 @@
 //! granted names; the folder is in the workspace, reached over no link.
 //! Not here: starting and ending them (`processes.rs`), a sandbox around them.
 
+pub mod backend;
 pub(crate) mod fake;
 
 use std::collections::BTreeMap;
@@ -18,77 +19,18 @@ use orch_trust::interfaces::Import;
 use orch_trust::permission::{DomainName, ProcessPermission};
 use wasmtime::component::Linker;
 
+use super::effect::GateClosed;
 use super::files::beneath::{FileError, Workspace, WorkspacePath};
-use super::{Capability, EffectGate, GateClosed, HasView, HostEnvironment, Kept, Opening, View};
+use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::trial::Watched;
 use crate::bindings::process::process::{Command, Exit, Host, Output, add_to_linker};
 use crate::bindings::types::types::Error;
-use crate::call::Boxed;
-use crate::engine::store::CallState;
-use crate::trial::Watched;
+use backend::CAPTURE_BYTES_MAX;
+pub use backend::{ProcessError, ProcessExit, ProcessOutput, ProcessRequest, Processes};
 
 const ARGUMENTS_MAX: usize = 1024;
 const ARGUMENT_BYTES_MAX: usize = 128 * 1024;
 const VARIABLES_MAX: usize = 64;
-const CAPTURE_BYTES_MAX: u32 = 1 << 20;
-
-/// A command that the grant allows, resolved.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ProcessRequest {
-    /// Absolute.
-    pub program: PathBuf,
-    /// Without the program's own name.
-    pub args: Vec<String>,
-    /// The whole environment.
-    pub env: Vec<(String, String)>,
-    /// Absolute, inside the workspace.
-    pub directory: PathBuf,
-    pub timeout: Duration,
-    /// Bytes of each stream to keep.
-    pub capture_bytes: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProcessExit {
-    Code(i32),
-    Signal(i32),
-    TimedOut,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct ProcessOutput {
-    pub exit: ProcessExit,
-    pub stdout: Vec<u8>,
-    pub stderr: Vec<u8>,
-    pub stdout_bytes: u64,
-    pub stderr_bytes: u64,
-    pub duration: Duration,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum ProcessError {
-    #[error("`{program}` does not exist")]
-    NotFound { program: String },
-    #[error("`{program}` could not be started")]
-    NotStarted {
-        program: String,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("the supervisor of the commands is gone")]
-    SupervisorGone,
-    #[error(transparent)]
-    Closed(#[from] GateClosed),
-}
-
-/// Runs commands under a supervisor; dropping the future ends the command and all its descendants.
-pub trait Processes: Send + Sync {
-    /// The gate is told pid, start in clock ticks and boot id before anything of the output is awaited.
-    fn run(
-        &self,
-        request: ProcessRequest,
-        effects: Arc<dyn EffectGate>,
-    ) -> Boxed<'_, Result<ProcessOutput, ProcessError>>;
-}
 
 fn look_up(host: &HostEnvironment, program: &str) -> Option<PathBuf> {
     if program.starts_with('/') {
@@ -190,8 +132,8 @@ impl Capability for Process {
         Self::new(granted.clone(), folder, processes)
     }
 
-    fn link(linker: &mut Linker<CallState>, _import: Import<'_>) -> wasmtime::Result<()> {
-        add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+    fn link<S: Holds<Self>>(linker: &mut Linker<S>, _import: Import<'_>) -> wasmtime::Result<()> {
+        add_to_linker::<_, HasView<Self>>(linker, S::view)
     }
 
     fn keep(self, _kept: &mut Kept) {}

@@ -9,10 +9,9 @@ use orch_trust::interfaces::Import;
 use orch_trust::permission::SettingsPermission;
 use wasmtime::component::Linker;
 
-use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
+use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::trial::Watched;
 use crate::bindings::settings::settings::{Host, add_to_linker};
-use crate::engine::store::CallState;
-use crate::trial::Watched;
 
 /// State of this capability in one store.
 pub struct Settings {
@@ -29,8 +28,8 @@ impl Capability for Settings {
         Self { json: opening.lent.settings.clone() }
     }
 
-    fn link(linker: &mut Linker<CallState>, _import: Import<'_>) -> wasmtime::Result<()> {
-        add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+    fn link<S: Holds<Self>>(linker: &mut Linker<S>, _import: Import<'_>) -> wasmtime::Result<()> {
+        add_to_linker::<_, HasView<Self>>(linker, S::view)
     }
 
     fn keep(self, _kept: &mut Kept) {}

@@ -5,61 +5,28 @@
 //! Invariant: [`check_asked`] is the only way to an [`AskedTask`].
 //! Not here: ids that exist already, dependencies that do not, approval (`drive/extend.rs`).
 
+pub mod backend;
 pub(crate) mod fake;
 
 use std::sync::Arc;
 
-use orch_journal::event::TaskIndex;
 use orch_task::model::{DESCRIPTION_BYTES_MAX, SETTINGS_BYTES_MAX};
 use orch_task::{Kind, Status, Task, TaskId};
 use orch_trust::interfaces::Import;
 use orch_trust::permission::{ANY, TasksPermission};
 use wasmtime::component::Linker;
 
-use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
+use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::trial::Watched;
 use crate::bindings::tasks::tasks::{Host, Status as WitStatus, Summary, add_to_linker};
 use crate::bindings::types::types::{self as wit, Error};
-use crate::engine::store::CallState;
-use crate::trial::Watched;
+use backend::SCAN_MAX;
+pub use backend::{AskedTask, TaskReader, TaskSummary};
 
 const DEPENDENCIES_MAX: usize = 1000;
 const ARGUMENTS_MAX: usize = 1024;
 const ARGUMENT_BYTES_MAX: usize = 128 * 1024;
 const SHELL_BYTES_MAX: usize = 64 * 1024;
-const SCAN_MAX: usize = 1000;
-
-/// A task in a list.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TaskSummary {
-    pub index: TaskIndex,
-    pub id: String,
-    pub kind: String,
-    pub status: Status,
-    pub priority: i32,
-    pub cost: u32,
-}
-
-/// The run's tasks, as `orch:tasks` reads them.
-pub trait TaskReader: Send + Sync {
-    fn describe(&self, index: TaskIndex) -> Option<Task>;
-    fn find(&self, id: &str) -> Option<TaskIndex>;
-    /// At most 1000 from `start` on.
-    fn scan(&self, start: TaskIndex) -> Vec<TaskSummary>;
-}
-
-/// A task that a plugin asked for, checked against its grant and against the field limits.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AskedTask {
-    /// None: the host makes an id.
-    pub id: Option<TaskId>,
-    pub description: String,
-    pub kind: Kind,
-    pub command: Option<orch_task::Command>,
-    pub priority: i32,
-    pub cost: u32,
-    pub dependencies: Vec<TaskId>,
-    pub settings: serde_json::Map<String, serde_json::Value>,
-}
 
 /// State of this capability in one store.
 pub struct Tasks {
@@ -93,8 +60,8 @@ impl Capability for Tasks {
         Self::new(granted.clone(), opening.lent.tasks.clone())
     }
 
-    fn link(linker: &mut Linker<CallState>, _import: Import<'_>) -> wasmtime::Result<()> {
-        add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+    fn link<S: Holds<Self>>(linker: &mut Linker<S>, _import: Import<'_>) -> wasmtime::Result<()> {
+        add_to_linker::<_, HasView<Self>>(linker, S::view)
     }
 
     fn keep(self, kept: &mut Kept) {

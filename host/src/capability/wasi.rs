@@ -16,9 +16,8 @@ use wasmtime_wasi::p2::bindings::{clocks as wasi_clocks, io as wasi_io, random a
 use wasmtime_wasi_http::p2::bindings::http as wasi_http;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpCtx, WasiHttpCtxView};
 
-use super::{Capability, HasView, HostEnvironment, Kept, Opening, View};
-use crate::engine::store::CallState;
-use crate::trial::Watched;
+use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::trial::Watched;
 use clocks::Clocks;
 use http::NoOutgoing;
 use random::Random;
@@ -47,23 +46,27 @@ impl Capability for Wasi {
         Self::new(opening.fixed)
     }
 
-    fn link(linker: &mut Linker<CallState>, import: Import<'_>) -> wasmtime::Result<()> {
+    fn link<S: Holds<Self>>(linker: &mut Linker<S>, import: Import<'_>) -> wasmtime::Result<()> {
         match import.wasi() {
             Some("clocks/monotonic-clock") => {
-                wasi_clocks::monotonic_clock::add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+                wasi_clocks::monotonic_clock::add_to_linker::<_, HasView<Self>>(linker, S::view)
             }
             Some("clocks/wall-clock") => {
-                wasi_clocks::wall_clock::add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+                wasi_clocks::wall_clock::add_to_linker::<_, HasView<Self>>(linker, S::view)
             }
-            Some("random/random") => {
-                wasi_random::random::add_to_linker::<_, HasView<Self>>(linker, CallState::view)
+            Some("random/random") => wasi_random::random::add_to_linker::<_, HasView<Self>>(linker, S::view),
+            Some("io/error") => {
+                wasi_io::error::add_to_linker::<_, HasTable>(linker, |state: &mut S| state.view().table)
             }
-            Some("io/error") => wasi_io::error::add_to_linker::<_, HasTable>(linker, CallState::table),
-            Some("io/poll") => wasi_io::poll::add_to_linker::<_, HasTable>(linker, CallState::table),
-            Some("io/streams") => wasi_io::streams::add_to_linker::<_, HasTable>(linker, CallState::table),
+            Some("io/poll") => {
+                wasi_io::poll::add_to_linker::<_, HasTable>(linker, |state: &mut S| state.view().table)
+            }
+            Some("io/streams") => {
+                wasi_io::streams::add_to_linker::<_, HasTable>(linker, |state: &mut S| state.view().table)
+            }
             Some("http/types") => {
                 let options = wasi_http::types::LinkOptions::default();
-                wasi_http::types::add_to_linker::<_, WasiHttp>(linker, &options, |state: &mut CallState| {
+                wasi_http::types::add_to_linker::<_, WasiHttp>(linker, &options, |state: &mut S| {
                     Self::http(state.view())
                 })
             }

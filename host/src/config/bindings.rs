@@ -10,16 +10,7 @@ use orch_trust::manifest::Role;
 use serde::Deserialize;
 use serde::de::Error;
 
-use crate::role::{Form, form};
-
-/// One plugin in one role.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Binding {
-    pub role: Role,
-    /// What the role is bound by: a kind of task, a mount path; empty where it is bound by nothing.
-    pub key: String,
-    pub id: String,
-}
+use crate::role::{Binding, Form, form};
 
 /// All of them, in the order of the roles, then in that of the file (of a mapping: sorted).
 #[derive(Clone, Debug, Default, Deserialize)]

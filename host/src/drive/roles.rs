@@ -15,9 +15,9 @@ use orch_trust::manifest::Role;
 
 use super::error::DriveError;
 use crate::call::{CallContext, CallReport, Lent};
-use crate::config::bindings::Binding;
 use crate::engine::CallError;
 use crate::engine::withdrawal::Withdrawal;
+use crate::role::Binding;
 use crate::role::{AnyExported, Ask, Listed};
 
 /// A plugin in one role, with what its binding in the workspace says.

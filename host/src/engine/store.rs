@@ -3,7 +3,7 @@
 //! In -> out: [`CallState`] -> a store that gives way at every tick; the export's future -> `Result<T, CallError>`;
 //! the state -> [`CallReport`].
 //! Invariant: the deadline is armed again before each call; every host function is entered through
-//! [`CallState::view`] or [`CallState::table`], which count it; no effect follows a limit that is used up.
+//! [`Holds::view`], which counts it; no effect follows a limit that is used up.
 //! Not here: ceilings (`limits.rs`), which views a plugin's linker has (`link.rs`).
 
 use std::future::Future;
@@ -22,7 +22,7 @@ use crate::bindings::types::types::Failure;
 use crate::call::{CallReport, Lent, Used};
 use crate::capability::tasks::Tasks;
 use crate::capability::wasi::Wasi;
-use crate::capability::{Granted, Kept, Ledger, Opened, Opening, Place, View};
+use crate::capability::{Granted, Holds, Kept, Ledger, Opened, Opening, Place, View};
 
 /// What is the same for all stores of a linked plugin.
 pub(super) struct Plugin {
@@ -69,25 +69,18 @@ impl CallState {
         }
     }
 
-    /// What a host function of that capability borrows.
-    pub(crate) fn view<C: Place>(&mut self) -> View<'_, C> {
-        self.enter();
-        self.view_uncounted()
-    }
-
     /// For the host's own use.
     fn view_uncounted<C: Place>(&mut self) -> View<'_, C> {
         let Self { plugin, lent, opened, table, ledger, meter, .. } = self;
         let (state, granted) = C::of(opened, &plugin.granted);
-        let opening = || Opening { plugin: &plugin.id, limits: &plugin.limits, lent, fixed: plugin.fixed };
+        let opening = || Opening {
+            plugin: &plugin.id,
+            log_bytes_max: plugin.limits.log_bytes_max,
+            lent,
+            fixed: plugin.fixed,
+        };
         let state = state.get_or_insert_with(|| C::open(granted, opening()));
         View::new(state, table, ledger, meter.deadline())
-    }
-
-    /// What host functions of `wasi:io` borrow.
-    pub(crate) fn table(&mut self) -> &mut ResourceTable {
-        self.enter();
-        &mut self.table
     }
 
     /// To hand a request over, before the guest runs.
@@ -118,6 +111,13 @@ impl CallState {
     /// The error of a limit that the host found used up.
     pub(crate) fn limit(&self, exceeded: Exceeded) -> CallError {
         CallError::limit(&self.plugin.id, exceeded, &self.meter)
+    }
+}
+
+impl<C: Place> Holds<C> for CallState {
+    fn view(&mut self) -> View<'_, C> {
+        self.enter();
+        self.view_uncounted()
     }
 }
 

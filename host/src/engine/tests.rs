@@ -14,9 +14,9 @@ use crate::call::CallReport;
 use crate::capability::EffectRecord;
 use crate::capability::bench::Bench;
 use crate::capability::log::LogLevel;
+use crate::capability::trial::Mood;
 use crate::role::executor::{Completion, Execute, Executor};
 use crate::role::planner::{Planner, PlannerChange, ReadyTask};
-use crate::trial::Mood;
 
 const LOG: &str = r#"(import "orch:log/log@0.1.0" "write" (func $log (param i32 i32 i32)))"#;
 const FOREVER: &str = "(loop $again (br $again))";

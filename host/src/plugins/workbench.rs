@@ -14,13 +14,13 @@ use orch_trust::manifest::Role;
 use orch_trust::permission::Effect;
 
 use super::PluginsError;
-use crate::config::bindings::Binding;
 use crate::config::workspace::WorkspaceConfig;
 use crate::drive::roles::{Bound, Pace, Roles};
 use crate::engine::cache::NativeCache;
 use crate::engine::withdrawal::Withdrawal;
 use crate::engine::{Compiled, Engine, EngineError};
 use crate::role::AnyExported;
+use crate::role::Binding;
 
 /// Admitted plugins, compiled once each, in the roles that the workspace binds them to.
 pub struct Workbench<'a> {

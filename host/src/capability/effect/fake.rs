@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 
 use super::{EffectGate, EffectRecord, GateClosed};
-use crate::call::Boxed;
-use crate::trial::{Mood, lock, remember};
+use crate::capability::effect::Boxed;
+use crate::capability::mood::{Mood, lock, remember};
 
 #[derive(Default)]
 pub(crate) struct FakeGate {

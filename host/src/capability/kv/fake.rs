@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use super::{KEYS_MAX, KvReader, KvUnavailable, VALUE_BYTES_MAX};
-use crate::trial::{Mood, lock, remember};
+use super::backend::{KEYS_MAX, KvReader, KvUnavailable, VALUE_BYTES_MAX};
+use crate::capability::mood::{Mood, lock, remember};
 
 const ANYONE: &str = "";
 

@@ -2,8 +2,8 @@
 
 use std::sync::Mutex;
 
-use super::{LogLevel, LogSink};
-use crate::trial::{lock, remember};
+use super::backend::{LogLevel, LogSink};
+use crate::capability::mood::{lock, remember};
 
 #[derive(Default)]
 pub struct FakeLog {

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{CAPTURE_BYTES_MAX, ProcessError, ProcessExit, ProcessOutput, ProcessRequest, Processes};
-use crate::call::Boxed;
-use crate::capability::{EffectGate, EffectRecord};
-use crate::trial::{Mood, lock, remember};
+use super::backend::{
+    CAPTURE_BYTES_MAX, ProcessError, ProcessExit, ProcessOutput, ProcessRequest, Processes,
+};
+use crate::capability::effect::Boxed;
+use crate::capability::effect::{EffectGate, EffectRecord};
+use crate::capability::mood::{Mood, lock, remember};
 
 /// A command and how it ends.
 #[derive(Clone, Debug, Deserialize)]

@@ -6,8 +6,9 @@ use wasmtime::component::ResourceTable;
 
 use super::*;
 use crate::capability::bench::{Bench, WALL};
+use crate::capability::effect::{Boxed, EffectGate};
+use crate::capability::mood::Mood;
 use crate::capability::{EffectRecord, Ledger};
-use crate::trial::Mood;
 
 struct Open {
     bench: Bench,

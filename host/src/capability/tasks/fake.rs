@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use orch_journal::event::TaskIndex;
 use orch_task::{Status, Task};
 
-use super::{SCAN_MAX, TaskReader, TaskSummary};
-use crate::trial::Mood;
+use super::backend::{SCAN_MAX, TaskReader, TaskSummary};
+use crate::capability::mood::Mood;
 
 #[derive(Default)]
 pub(crate) struct FakeTasks {

@@ -12,7 +12,7 @@ use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 
 use super::Wasi;
-use crate::capability::View;
+use crate::capability::shape::View;
 
 /// 2020-01-01T00:00:00Z, where the fixed clock starts.
 const FIXED_START_SECONDS: u64 = 1_577_836_800;

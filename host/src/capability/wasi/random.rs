@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use wasmtime_wasi::p2::bindings::random::random::Host;
 
 use super::Wasi;
-use crate::capability::View;
+use crate::capability::shape::View;
 
 const BYTES_MAX: u64 = 1 << 20;
 

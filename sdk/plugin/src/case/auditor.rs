@@ -7,8 +7,8 @@ use orch_task::Status;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::call::{Question, show_tasks};
 use super::expectation::Ending;
+use super::question::{Question, show_tasks};
 use super::script::Script;
 
 #[derive(Debug, Deserialize)]

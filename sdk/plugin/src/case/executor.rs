@@ -5,8 +5,8 @@ use orch_task::Task;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::call::Question;
 use super::expectation::Ending;
+use super::question::Question;
 use super::script::Script;
 
 #[derive(Debug, Deserialize)]

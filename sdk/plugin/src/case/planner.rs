@@ -7,8 +7,8 @@ use orch_task::Status;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::call::{Called, Given, ended, found};
 use super::expectation::{Ending, Found};
+use super::question::{Called, Given, ended, found};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -5,8 +5,8 @@ use orch_host::role::reflector;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::call::{Question, run_id, show_tasks};
 use super::expectation::Ending;
+use super::question::{Question, run_id, show_tasks};
 use super::script::Script;
 
 #[derive(Debug, Deserialize)]

@@ -14,8 +14,8 @@ use orch_trust::package::PackageBytes;
 use orch_trust::refusal::Refusal;
 
 use super::Case;
-use super::call::Given;
 use super::expectation::Found;
+use super::question::Given;
 
 const WALL_MS_MAX: u32 = 60_000;
 

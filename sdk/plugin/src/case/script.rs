@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use orch_host::trial::{Fakes, Mood, ScriptedCommand};
+use orch_host::capability::trial::{Fakes, Mood, ScriptedCommand};
 use orch_task::Task;
 use serde::Deserialize;
 use serde_json::{Map, Value};

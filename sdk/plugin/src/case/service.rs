@@ -6,8 +6,8 @@ use orch_host::role::service;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::call::Question;
 use super::expectation::Ending;
+use super::question::Question;
 use super::script::Script;
 
 #[derive(Debug, Deserialize)]

@@ -6,8 +6,8 @@ use orch_task::Task;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::call::{Question, run_id};
 use super::expectation::Ending;
+use super::question::{Question, run_id};
 use super::script::Script;
 
 #[derive(Debug, Deserialize)]

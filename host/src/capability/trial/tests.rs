@@ -7,6 +7,7 @@ use orch_trust::permission::{
 };
 
 use super::*;
+use crate::capability::beyond;
 use crate::capability::kv::KvReader;
 use crate::capability::log::{LogLevel, LogSink};
 use crate::capability::process::{ProcessRequest, Processes};

@@ -7,69 +7,23 @@
 //! Not here: the fake of each capability, which lies beside it; limits and grants, which the engine enforces around these.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use orch_journal::event::Writes;
 use orch_task::Task;
 use orch_trust::evidence::Candidate;
 
-use crate::call::{CallContext, Lent};
-use crate::capability::effect::fake::FakeGate;
-use crate::capability::kv::fake::FakeKv;
-use crate::capability::log::fake::FakeLog;
-use crate::capability::process::fake::FakeProcesses;
-use crate::capability::tasks::AskedTask;
-use crate::capability::tasks::fake::FakeTasks;
+use super::effect::fake::FakeGate;
+use super::kv::fake::FakeKv;
+use super::lent::{CallContext, Lent};
+use super::log::fake::FakeLog;
+use super::process::fake::FakeProcesses;
+use super::tasks::backend::AskedTask;
+use super::tasks::fake::FakeTasks;
 
-pub use crate::capability::beyond;
-pub use crate::capability::process::fake::ScriptedCommand;
-
-const RECORDS_MAX: usize = 10_000;
-
-/// How the fakes of one call answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mood {
-    /// What there is; every command exits with 0 and says nothing.
-    #[default]
-    Good,
-    /// Commands exit with 1 and say something.
-    Failing,
-    /// Commands are ended by a signal.
-    Killed,
-    /// Commands run out of time.
-    TimedOut,
-    /// Commands and values are bytes that are no text.
-    Garbage,
-    /// Nothing is there: no task, no value.
-    Empty,
-    /// Everything is as large as a host hands it over.
-    Huge,
-    /// Every budget is used up.
-    Full,
-    /// Nothing can be reached.
-    Unavailable,
-    /// Programs do not exist.
-    Missing,
-    /// The host ends the attempt at its first effect.
-    Closed,
-}
-
-impl Mood {
-    pub const ALL: [Self; 11] = [
-        Self::Good,
-        Self::Failing,
-        Self::Killed,
-        Self::TimedOut,
-        Self::Garbage,
-        Self::Empty,
-        Self::Huge,
-        Self::Full,
-        Self::Unavailable,
-        Self::Missing,
-        Self::Closed,
-    ];
-}
+pub use super::mood::Mood;
+pub use super::process::fake::ScriptedCommand;
 
 /// Everything that one call is lent.
 #[derive(Clone, Default)]
@@ -155,19 +109,6 @@ pub struct Watched<'a> {
     /// What it would have kept.
     pub writes: &'a Writes,
     pub asked: &'a [AskedTask],
-}
-
-/// A thread that panicked left whole values behind: each is set by one assignment.
-pub(crate) fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
-    value.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Keeps one more record, as long as there is room.
-pub(crate) fn remember<T>(list: &Mutex<Vec<T>>, value: T) {
-    let mut list = lock(list);
-    if list.len() < RECORDS_MAX {
-        list.push(value);
-    }
 }
 
 #[cfg(test)]

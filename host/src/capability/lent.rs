@@ -1,0 +1,82 @@
+//! What the host lends to one call: what stands behind each capability.
+//!
+//! Invariant: what is lent to a plugin of a run is never a fake, by its type.
+//! Not here: what the capabilities do with it (a file each), what comes back (`call.rs`).
+
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use orch_trust::evidence::{Candidate, Compilable, Runnable};
+
+use super::effect::EffectGate;
+use super::files::protected::Protected;
+use super::kv::backend::KvReader;
+use super::log::backend::LogSink;
+use super::process::backend::Processes;
+use super::tasks::backend::TaskReader;
+
+/// Everything that the host lends to one call (for a planner: to one session), with what stands behind its
+/// capabilities.
+#[derive(Clone)]
+pub struct Lent {
+    /// Absolute path of the workspace, without links.
+    pub workspace: Arc<PathBuf>,
+    /// Besides the host's own names.
+    pub protected: Arc<Protected>,
+    /// A JSON object.
+    pub settings: Arc<str>,
+    pub tasks: Arc<dyn TaskReader>,
+    pub kv: Arc<dyn KvReader>,
+    pub effects: Arc<dyn EffectGate>,
+    pub processes: Arc<dyn Processes>,
+    pub log: Arc<dyn LogSink>,
+    /// For the whole call, host functions included; for a planner: for each call of its session.
+    pub wall: Duration,
+}
+
+/// What is lent to a plugin of that evidence.
+///
+/// A run lends what is real, and [`Fakes`](crate::capability::trial::Fakes) lend fakes to a `Candidate` only; neither fits the other:
+///
+/// ```compile_fail,E0308
+/// use orch_host::capability::lent::CallContext;
+/// use orch_trust::evidence::{Admitted, Candidate};
+/// fn smuggle(fakes: CallContext<Candidate>) -> CallContext<Admitted> {
+///     fakes
+/// }
+/// ```
+///
+/// Nor can a fake be taken out of them and be lent by hand:
+///
+/// ```compile_fail,E0616
+/// use orch_host::capability::trial::Fakes;
+/// fn smuggle(fakes: Fakes) -> std::sync::Arc<dyn orch_host::capability::kv::KvReader> {
+///     fakes.kv
+/// }
+/// ```
+pub struct CallContext<E> {
+    lent: Lent,
+    evidence: PhantomData<fn() -> E>,
+}
+
+impl<E: Compilable> CallContext<E> {
+    pub(crate) fn into_lent(self) -> Lent {
+        self.lent
+    }
+}
+
+impl<E: Runnable> CallContext<E> {
+    /// What a run lends.
+    pub(crate) fn of_run(lent: Lent) -> Self {
+        Self { lent, evidence: PhantomData }
+    }
+}
+
+impl CallContext<Candidate> {
+    /// What a trial lends.
+    pub(crate) fn of_trial(lent: Lent) -> Self {
+        Self { lent, evidence: PhantomData }
+    }
+}

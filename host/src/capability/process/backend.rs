@@ -1,0 +1,68 @@
+//! What stands behind `orch:process`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::capability::effect::{Boxed, EffectGate, GateClosed};
+
+pub(crate) const CAPTURE_BYTES_MAX: u32 = 1 << 20;
+
+/// A command that the grant allows, resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessRequest {
+    /// Absolute.
+    pub program: PathBuf,
+    /// Without the program's own name.
+    pub args: Vec<String>,
+    /// The whole environment.
+    pub env: Vec<(String, String)>,
+    /// Absolute, inside the workspace.
+    pub directory: PathBuf,
+    pub timeout: Duration,
+    /// Bytes of each stream to keep.
+    pub capture_bytes: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProcessExit {
+    Code(i32),
+    Signal(i32),
+    TimedOut,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessOutput {
+    pub exit: ProcessExit,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+    pub stdout_bytes: u64,
+    pub stderr_bytes: u64,
+    pub duration: Duration,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    #[error("`{program}` does not exist")]
+    NotFound { program: String },
+    #[error("`{program}` could not be started")]
+    NotStarted {
+        program: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the supervisor of the commands is gone")]
+    SupervisorGone,
+    #[error(transparent)]
+    Closed(#[from] GateClosed),
+}
+
+/// Runs commands under a supervisor; dropping the future ends the command and all its descendants.
+pub trait Processes: Send + Sync {
+    /// The gate is told pid, start in clock ticks and boot id before anything of the output is awaited.
+    fn run(
+        &self,
+        request: ProcessRequest,
+        effects: Arc<dyn EffectGate>,
+    ) -> Boxed<'_, Result<ProcessOutput, ProcessError>>;
+}
