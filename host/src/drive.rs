@@ -11,6 +11,7 @@ pub mod desk;
 pub mod edits;
 pub mod error;
 pub mod extend;
+pub mod file_watch;
 pub mod finish;
 pub mod gate;
 pub mod graph;

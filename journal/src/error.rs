@@ -1,12 +1,12 @@
 //! Why a store cannot be opened or read.
 //!
 //! Invariant: each error has a stable code; what an operator can do about it stands in the hint.
-//! Not here: why an event was not committed (`journal.rs`), what shows that a store was changed (`verify.rs`).
+//! Not here: why an event was not committed (`durability.rs`), what shows that a store was changed (`verify.rs`).
 
 use std::path::PathBuf;
 
+use crate::durability::CommitError;
 use crate::head;
-use crate::journal::CommitError;
 
 /// Why a store cannot be opened or read. Operator's faults first, then what somebody did to the file.
 #[derive(Debug, thiserror::Error)]

@@ -7,6 +7,7 @@
 pub mod artifacts;
 mod chain;
 mod connection;
+mod durability;
 pub mod error;
 pub mod event;
 pub mod events;

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::chain::Link;
+use crate::durability::{CommitError, EventIndex, JournalError, Level};
 use crate::event::Event;
-use crate::journal::{CommitError, EventIndex, JournalError, Level};
 
 pub(crate) const GROUP_EVENTS_MAX: usize = 1000;
 pub(crate) const GROUP_AGE_MAX: Duration = Duration::from_millis(5);

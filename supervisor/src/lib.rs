@@ -16,6 +16,7 @@ mod guardian;
 mod identity;
 mod launch;
 mod leftovers;
+mod lent;
 mod pool;
 mod process_table;
 mod pump;

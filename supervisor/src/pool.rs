@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::client::Supervisor;
 use crate::error::RunError;
+use crate::lent::Lent;
 use crate::request::Request;
 use crate::running::Running;
 
@@ -73,7 +74,7 @@ impl SupervisorPool {
             Some(supervisor) => supervisor,
             None => self.spawn()?,
         };
-        Ok(Lent { supervisor: Some(supervisor), idle: Arc::clone(&self.idle), _slot: slot })
+        Ok(Lent::new(supervisor, Arc::clone(&self.idle), slot))
     }
 
     fn spawn(&self) -> Result<Supervisor, RunError> {
@@ -81,23 +82,5 @@ impl SupervisorPool {
             executable: self.executable.as_ref().clone(),
             source,
         })
-    }
-}
-
-/// A supervisor and its slot, which go back when it is dropped.
-pub(crate) struct Lent {
-    /// There until dropped.
-    pub(crate) supervisor: Option<Supervisor>,
-    idle: Arc<Mutex<Vec<Supervisor>>>,
-    _slot: OwnedSemaphorePermit,
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        let Some(mut supervisor) = self.supervisor.take() else { return };
-        supervisor.cancel();
-        if supervisor.is_usable() {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(supervisor);
-        }
     }
 }

@@ -13,7 +13,7 @@ use crate::client::{ENDING_MAX, StartedCommand, Supervisor};
 use crate::error::RunError;
 use crate::identity::ProcessIdentity;
 use crate::leftovers;
-use crate::pool::Lent;
+use crate::lent::Lent;
 use crate::request::Ended;
 
 /// For the guardian of a supervisor that was given up. One that ended by itself has nothing left to do.

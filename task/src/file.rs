@@ -10,8 +10,8 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 
 use crate::file::node::{Placed, Spot};
+use crate::keys::KEYS;
 use crate::model::{Status, Task};
-use crate::render::KEYS;
 
 mod error;
 mod fields;

@@ -10,6 +10,7 @@ pub mod exchange;
 pub mod file;
 pub mod graph;
 pub mod import;
+mod keys;
 pub mod merge;
 pub mod model;
 pub mod render;

@@ -5,27 +5,10 @@
 //! Not here: where an entry goes in a file that is there (`file/patch.rs`).
 
 use crate::file::{NewFileTask, TaskFileError};
+use crate::keys::KEYS;
 use crate::model::{Command, Kind, OnDoubt, TIMEOUT_MS_DEFAULT, Task};
 
 pub(crate) mod quote;
-
-/// Keys of a task that mean something to the host.
-pub const KEYS: [&str; 14] = [
-    "id",
-    "status",
-    "description",
-    "kind",
-    "command",
-    "priority",
-    "cost",
-    "dependencies",
-    "timeout",
-    "retries",
-    "verify",
-    "on_doubt",
-    "idempotent",
-    "added_by",
-];
 
 /// Why tasks cannot be written as a task file.
 #[derive(Debug, thiserror::Error)]

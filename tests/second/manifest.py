@@ -8,7 +8,7 @@ from answer import Malformed, Refused, form
 from forms import LABEL, is_digest, is_id, is_name, version
 from shape import U64, Default, kept, listing, number, one_of, record, text
 
-ROLES = ("planner", "executor", "reflector", "auditor", "verifier", "service")
+ROLES = ("planner", "executor", "reflector", "auditor", "verifier", "guard", "service")
 PATHS = {"component": "component.wasm", "sbom": "sbom.cdx.json", "license": "LICENSE", "readme": "README.md"}
 HOST = (0, 1, 0)
 PART = r"(0|[1-9][0-9]*|[*xX])"
@@ -23,7 +23,7 @@ SHAPE = record(
     name=text(least=1, most=100),
     description=text(most=1000),
     license=text(least=1, most=200),
-    roles=listing(one_of(*ROLES), 1, 6),
+    roles=listing(one_of(*ROLES), 1, len(ROLES)),
     kinds=Default(listing(text(), most=64), []),
     host=record(api=text()),
     permissions=Default(permissions.SHAPE, {}),

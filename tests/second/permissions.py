@@ -21,6 +21,7 @@ SHAPE = record(
     process=Maybe(record(programs=TEXTS, env=NONE, network=FLAG)),
     findings=Maybe(PLAIN),
     metrics=Maybe(PLAIN),
+    artifacts=Maybe(record(types=TEXTS, count=U32, bytes=U64)),
     http=Maybe(record(hosts=TEXTS, methods=TEXTS, paths=TEXTS)),
     secrets=Maybe(record(use=listing(record(name=text(), host=text())))),
     wasi=Maybe(record(clocks=FLAG, random=FLAG, http_types=FLAG)),
@@ -63,6 +64,11 @@ def is_path(value):
     return plain and all("!" <= one <= "~" for one in value) and not set(value) & set('%?#\\*"')
 
 
+def is_media_type(value):
+    part = r"[a-z0-9.+_-]+"
+    return value == "*" or re.fullmatch(rf"{part}/(?:\*|{part})", value) is not None
+
+
 FORMS = {
     "kv.labels": lambda value: value == "*" or is_name(value.removesuffix("*")),
     "tasks.kinds": lambda value: value == "*" or is_name(value),
@@ -70,6 +76,7 @@ FORMS = {
     "files.write": is_glob,
     "process.programs": is_program,
     "process.env": lambda value: not set(value) & set("=*"),
+    "artifacts.types": is_media_type,
     "http.hosts": is_host,
     "http.methods": lambda value: re.fullmatch("[A-Z]+", value) is not None,
     "http.paths": is_path,
@@ -118,6 +125,7 @@ COVERS = {
     "files.write": covers_glob,
     "process.programs": covers_word,
     "process.env": covers_word,
+    "artifacts.types": lambda outer, inner: outer == inner or (outer.endswith("*") and inner.startswith(outer[:-1])),
     "http.hosts": covers_host,
     "http.methods": covers_word,
     "http.paths": lambda outer, inner: inner.startswith(outer),
@@ -166,7 +174,7 @@ def asks_for(asked, import_name):
         name = ours.group(1)
         if name == "types":
             return True
-        known = ("log", "settings", "kv", "tasks", "files", "process", "findings", "metrics")
+        known = ("log", "settings", "kv", "tasks", "files", "process", "findings", "metrics", "artifacts")
         return name in asked if name in known else None
     found = re.fullmatch(r"wasi:([a-z/-]+)@0\.2\.(0|[1-9][0-9]*)", import_name)
     if found is None or int(found.group(2)) > 12:

@@ -4,6 +4,7 @@
 //! Not here: `cli`, which makes its own list of trials; `graphs`, which measures runs that have the machine to
 //! themselves.
 
+mod artifacts;
 mod attacks;
 mod author;
 mod certified;
@@ -12,6 +13,7 @@ mod company;
 mod crash;
 mod doubt;
 mod edits;
+mod guards;
 mod hostile;
 mod interrupt;
 mod manifests;

@@ -9,6 +9,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use crate::key::{KeyError, KeyId, PublicKey};
+pub use crate::level::Level;
 use crate::manifest::Role;
 use crate::name::PluginId;
 use crate::permission::{PermissionForm, Permissions, Side};
@@ -147,25 +148,6 @@ impl Publisher {
         let whole = format!("{id}/");
         let holds = |namespace: &&String| namespace.ends_with('/') && whole.starts_with(namespace.as_str());
         self.namespaces.iter().filter(holds).map(String::len).max()
-    }
-}
-
-/// How much a certificate says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Level {
-    /// Every check that needs nothing from outside.
-    Local,
-    /// All checks.
-    Certified,
-}
-
-impl Level {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Certified => "certified",
-        }
     }
 }
 

@@ -26,6 +26,7 @@ pub mod grant;
 pub mod inputs;
 pub mod interfaces;
 pub mod key;
+pub mod level;
 pub mod lock;
 pub mod manifest;
 pub mod name;

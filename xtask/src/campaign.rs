@@ -3,6 +3,8 @@
 //! In -> out: which one, how much -> what the test says, on standard output; `docs/campaigns.md` keeps it.
 //! Not here: the tests, which a variable asks for more (`tests/tests/`, `fuzz/tests/`).
 
+mod left_out;
+
 use std::path::Path;
 
 use clap::Subcommand;
@@ -31,10 +33,13 @@ pub(crate) enum Campaign {
         #[arg(long, default_value_t = 10_000)]
         rounds: u64,
     },
+    /// Leave out each piece of a capability and of a role: none compiles without
+    LeftOut,
 }
 
 pub(crate) fn run(root: &Path, campaign: &Campaign) -> anyhow::Result<()> {
     let (package, variable, value, tests) = match campaign {
+        Campaign::LeftOut => return left_out::run(root),
         Campaign::Kills { kills } => ("orch-tests", "ORCH_KILLS", *kills, ["crash::", "doubt::"].as_slice()),
         Campaign::Race { swaps } => ("orch-tests", "ORCH_RACES", *swaps, ["race::"].as_slice()),
         Campaign::Bytes => ("orch-tests", "ORCH_EVERY_BYTE", 1, ["changed_byte::"].as_slice()),

@@ -8,8 +8,6 @@
 //! `merge`).
 
 use std::collections::HashSet;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use orch_journal::event::{AddedTask, Event};
@@ -18,27 +16,11 @@ use orch_task::{
 };
 
 use super::error::DriveError;
+use super::file_watch::FileWatch;
 use super::roles::Roles;
 use super::run::Run;
 use super::task_file::{Sheet, record_added, to_added, to_file_task};
 use crate::clock::now_ms;
-
-const LOOK: Duration = Duration::from_millis(500);
-
-/// When the file was looked at and what it was then: inode, size, time of its last change.
-#[derive(Clone, Copy, Debug)]
-pub struct FileWatch {
-    seen: Option<(u64, u64, i64, i64)>,
-    next: Instant,
-}
-
-impl FileWatch {
-    pub(super) fn of(path: &Path) -> Self {
-        let seen = std::fs::symlink_metadata(path).ok();
-        let seen = seen.map(|found| (found.ino(), found.size(), found.mtime(), found.mtime_nsec()));
-        Self { seen, next: Instant::now() + LOOK }
-    }
-}
 
 impl Sheet {
     /// How long until the file is looked at again.

@@ -19,12 +19,10 @@ use super::desk::{Control, Desk};
 use super::error::DriveError;
 use super::gate::Asked;
 use super::graph::Graph;
+use super::task_reader::SharedState;
 use crate::capability::EffectRecord;
 use crate::clock::now_ms;
 use crate::watch::Observer;
-
-/// A run's state, shared with the plugins that may read it.
-pub type SharedState = Arc<RwLock<RunState>>;
 
 /// What the loop works on.
 pub struct Run {

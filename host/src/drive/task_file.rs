@@ -18,14 +18,12 @@ use orch_task::{
 };
 use orch_trust::manifest::Role;
 
-use super::edits::FileWatch;
 use super::error::DriveError;
+use super::file_watch::{CHECKPOINT, FileWatch};
 use super::roles::Roles;
 use super::run::Run;
 use crate::clock::now_ms;
 use crate::config::bindings::Bindings;
-
-use write_back::CHECKPOINT;
 
 /// Events hold at most so many tasks.
 const TASKS_PER_EVENT: usize = 1000;

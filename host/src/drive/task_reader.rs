@@ -4,15 +4,18 @@
 //! Invariant: reads only; a plugin sees the state as of some event, never between two.
 //! Not here: who may read (`capability/tasks.rs`).
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use orch_journal::RunState;
 use orch_journal::event::TaskIndex;
 use orch_task::{Task, TaskId};
 
-use super::run::SharedState;
 use crate::capability::tasks::{TaskReader, TaskSummary};
 
 const SCAN_MAX: usize = 1000;
+
+/// A run's state, shared with the plugins that may read it.
+pub type SharedState = Arc<RwLock<RunState>>;
 
 /// Reads a run's tasks.
 pub struct StateReader {

@@ -24,19 +24,20 @@ use super::draft::{
 use super::wasm::Wasm;
 use super::world::{World, certifying_job, job};
 
-const ROLES: [&[&str]; 8] = [
+const ROLES: [&[&str]; 9] = [
     &["executor"],
     &["planner"],
     &["reflector"],
     &["auditor"],
     &["verifier"],
+    &["guard"],
     &["service"],
     &["executor", "verifier"],
     &["planner", "reflector", "auditor"],
 ];
 
 /// What is asked for, and the imports that it opens.
-const PERMISSIONS: [(&str, &[&str]); 16] = [
+const PERMISSIONS: [(&str, &[&str]); 17] = [
     (r#"{"log":{}}"#, &["orch:log/log@0.1.0"]),
     ("{}", &["orch:types/types@0.1.0"]),
     (r#"{"log":{},"settings":{}}"#, &["orch:log/log@0.1.0", "orch:settings/settings@0.1.0"]),
@@ -58,10 +59,14 @@ const PERMISSIONS: [(&str, &[&str]); 16] = [
     ),
     (r#"{"secrets":{"use":[{"name":"token","host":"api.acme.example:443"}]}}"#, &[]),
     (r#"{"findings":{},"metrics":{}}"#, &["orch:findings/findings@0.1.0", "orch:metrics/metrics@0.1.0"]),
+    (
+        r#"{"artifacts":{"types":["text/*","application/json"],"count":3,"bytes":1000}}"#,
+        &["orch:artifacts/artifacts@0.1.0"],
+    ),
     (r#"{"log":null,"http":{"hosts":["[::1]:80"],"methods":[],"paths":[]}}"#, &[]),
 ];
 
-const BROAD: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{},"kv":{"labels":["*"],"bytes":1000000},
+const BROAD: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{},"artifacts":{"types":["*"],"count":9,"bytes":1000000},"kv":{"labels":["*"],"bytes":1000000},
     "tasks":{"read":true,"add":100,"kinds":["*"]},"files":{"read":["**"],"write":["**"]},
     "process":{"programs":["sh","git","/usr/bin/git"],"env":["HOME","LANG"],"network":true},
     "http":{"hosts":["*.acme.example:443","[::1]:80"],"methods":["GET","POST"],"paths":["/"]},

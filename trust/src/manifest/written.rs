@@ -20,7 +20,7 @@ pub(super) const SCHEMA: &str = "urn:orch:plugin-manifest:v1";
 const NAME_CHARS: RangeInclusive<usize> = 1..=100;
 const DESCRIPTION_CHARS: RangeInclusive<usize> = 0..=1000;
 const LICENSE_CHARS: RangeInclusive<usize> = 1..=200;
-const ROLES: RangeInclusive<usize> = 1..=6;
+const ROLES: RangeInclusive<usize> = 1..=Role::ALL.len();
 const KINDS: RangeInclusive<usize> = 0..=64;
 const FILES: RangeInclusive<usize> = 2..=32;
 

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::authority::Level;
 use crate::digest::Sha256Digest;
 use crate::dsse::Payload;
 use crate::key::KeyId;
+use crate::level::Level;
 use crate::manifest::Role;
 use crate::period::Period;
 use crate::permission::Permissions;

@@ -12,11 +12,10 @@ use orch_task::{ExchangeError, Exchanged, NewFileTask, Status, TaskId, write_exc
 
 use super::{Sheet, to_file_task};
 use crate::drive::desk::Desk;
-use crate::drive::edits::FileWatch;
 use crate::drive::error::DriveError;
+use crate::drive::file_watch::{CHECKPOINT, FileWatch};
 use crate::drive::run::Run;
 
-pub(super) const CHECKPOINT: Duration = Duration::from_secs(5);
 /// A checkpoint that took long is not repeated before so many times its length.
 const CHECKPOINT_SHARE: u32 = 20;
 /// Somebody who edits the file faster than it can be merged.

@@ -165,7 +165,7 @@ proptest! {
             if nth > 0 {
                 task.dependencies.push(TaskId::parse(&format!("t{}", nth - 1)).unwrap());
             }
-            let is_field = crate::render::KEYS.contains(&setting.as_str());
+            let is_field = crate::keys::KEYS.contains(&setting.as_str());
             if !is_field && !setting.is_empty() {
                 task.settings.insert(setting.clone(), serde_json::json!({"n": number, "list": [text, null, true]}));
             }

@@ -19,7 +19,7 @@ pub(super) fn add(cases: &mut Cases) {
 fn text(more: &str) -> String {
     let export = |role: &str| format!("orch:{role}/{role}@0.1.0");
     let mut exports: Vec<String> =
-        ["planner", "executor", "reflector", "auditor", "verifier"].map(export).into();
+        ["planner", "executor", "reflector", "auditor", "verifier", "guard"].map(export).into();
     exports.push("wasi:http/incoming-handler@0.2.0".into());
     Wasm { exports, more: more.to_owned(), ..Wasm::default() }.text()
 }
@@ -408,9 +408,9 @@ fn customs(cases: &mut Cases) {
 }
 
 fn worlds(cases: &mut Cases) {
-    let roles = ["planner", "executor", "reflector", "auditor", "verifier", "service"];
+    let roles = ["planner", "executor", "reflector", "auditor", "verifier", "guard", "service"];
     for (place, role) in roles.into_iter().enumerate() {
-        let other = roles[(place + 1) % 5];
+        let other = roles[(place + 1) % 6];
         for export in [
             format!("orch:{other}/{other}@0.1.0"),
             format!("orch:{role}/{role}@0.1.1"),

@@ -10,6 +10,14 @@ use crate::second::good::permissions;
 pub(super) fn add(cases: &mut Cases) {
     let asks = [
         (r#"{"kv":{"labels":["notes"],"bytes":10}}"#, r#"{"kv":{"labels":["notes"],"bytes":9}}"#),
+        (
+            r#"{"artifacts":{"types":["text/*"],"count":1,"bytes":1}}"#,
+            r#"{"artifacts":{"types":["text/html"],"count":9,"bytes":9}}"#,
+        ),
+        (
+            r#"{"artifacts":{"types":["text/html"],"count":2,"bytes":1}}"#,
+            r#"{"artifacts":{"types":["*"],"count":1,"bytes":9}}"#,
+        ),
         (r#"{"kv":{"labels":["notes"],"bytes":10}}"#, r#"{"kv":{"labels":["other*"],"bytes":99}}"#),
         (r#"{"tasks":{"read":true}}"#, r#"{"tasks":{"add":5}}"#),
         (r#"{"tasks":{"add":3,"kinds":["shell"]}}"#, r#"{"tasks":{"add":3,"kinds":["note"]}}"#),

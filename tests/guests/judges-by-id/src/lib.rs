@@ -1,0 +1,19 @@
+//! Judges a task by its id: `refuse`, `escalate` and `fail` do that, every other is allowed.
+
+use orch_sdk::{Failure, Guard, Judgement, ProposedChange, Risk};
+
+pub struct JudgesById;
+
+impl Guard for JudgesById {
+    fn judge(change: ProposedChange) -> Result<Judgement, Failure> {
+        let ProposedChange::Task(task) = change;
+        match task.id.as_str() {
+            "refuse" => Ok(Judgement::refuse("too dangerous")),
+            "escalate" => Ok(Judgement::escalate(Risk::High, "somebody should look")),
+            "fail" => Err(Failure::new("no idea")),
+            _ => Ok(Judgement::Allow),
+        }
+    }
+}
+
+orch_sdk::export!(guard: JudgesById);
