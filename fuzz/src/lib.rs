@@ -58,7 +58,7 @@ pub const TARGETS: &[Target] = &[
     },
     Target {
         name: "manifest",
-        sources: &["trust/src/manifest.rs", "trust/src/manifest/written.rs", "trust/src/permission/form.rs"],
+        sources: &["trust/src/manifest.rs", "trust/src/manifest/written.rs", "trust/src/permission/rule.rs"],
         run: manifest::manifest,
         valid: manifest::valid,
     },
@@ -141,13 +141,13 @@ pub const TARGETS: &[Target] = &[
     },
     Target {
         name: "permissions",
-        sources: &["trust/src/permission/form.rs", "trust/src/permission/within.rs"],
+        sources: &["trust/src/permission/rule.rs", "trust/src/permission/text.rs"],
         run: permission::permissions,
         valid: permission::valid_permissions,
     },
     Target {
         name: "grant",
-        sources: &["trust/src/grant.rs", "trust/src/permission/meet.rs", "trust/src/permission/within.rs"],
+        sources: &["trust/src/grant.rs", "trust/src/permission.rs", "trust/src/permission/rule.rs"],
         run: permission::grant,
         valid: permission::valid_grant,
     },

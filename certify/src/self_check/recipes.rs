@@ -207,6 +207,16 @@ pub(super) const RECIPES: &[Recipe] = &[
         make: |_| Sample::new(Role::Verifier, listed(Role::Verifier, "", &[("verify", WORDLESS)])?).seal(),
     },
     Recipe {
+        check: "conformance/guard",
+        code: "conformance-answer",
+        beside: nothing,
+        // Refuses, and says nothing.
+        make: |_| {
+            let refuse = "(i32.store8 (i32.const 4100) (i32.const 2)) (i32.const 4096)";
+            Sample::new(Role::Guard, listed(Role::Guard, "", &[("judge", refuse)])?).seal()
+        },
+    },
+    Recipe {
         check: "conformance/service",
         code: "plugin-answer",
         beside: nothing,

@@ -268,7 +268,7 @@ fn five_wrong_services_are_refused_each_at_its_case() {
 #[test]
 fn a_right_guest_of_every_role_passes_every_check() {
     passes(Role::Planner, &good_planner());
-    for role in [Role::Executor, Role::Reflector, Role::Auditor, Role::Verifier] {
+    for role in [Role::Executor, Role::Reflector, Role::Auditor, Role::Verifier, Role::Guard] {
         passes(role, &guest(role, "", &[]));
     }
     passes(Role::Service, &good_service());

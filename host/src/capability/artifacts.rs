@@ -38,7 +38,7 @@ pub struct Artifacts {
 }
 
 impl Artifacts {
-    /// Nothing stands against one more artifact of that label.
+    /// The label is well formed and no other's.
     fn check(&self, label: &Label) -> Result<(), Error> {
         let plain = |text: &str, most: usize| {
             (1..=most).contains(&text.len()) && !text.contains('/') && !text.chars().any(char::is_control)
@@ -54,6 +54,11 @@ impl Artifacts {
         if self.added.iter().any(|other| other.name == label.name) {
             return Err(Error::Invalid(format!("name `{}` is taken", label.name)));
         }
+        Ok(())
+    }
+
+    /// There is room for one more.
+    fn check_count(&self) -> Result<(), Error> {
         match self.added.len() < self.granted.count as usize {
             true => Ok(()),
             false => Err(Error::Limit("artifacts.count".to_owned())),
@@ -111,7 +116,7 @@ impl View<'_, Artifacts> {
     fn check(&mut self, label: &Label) -> Result<(), Error> {
         self.state.check(label)?;
         match self.state.granted.allows(&label.media_type) {
-            true => Ok(()),
+            true => self.state.check_count(),
             false => Err(self.ledger.deny("artifacts", format!("type `{}`", label.media_type))),
         }
     }

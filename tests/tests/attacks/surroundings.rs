@@ -198,7 +198,7 @@ fn the_host_reads_no_other_variables_than_these() {
         // `PATH`, `CARGO_HOME`, `XDG_CACHE_HOME` and `HOME`: programs for checks from outside.
         ("certify/src/outside.rs", 2),
         // The whole environment, handed on where a grant names a variable; and `PATH`.
-        ("host/src/capability/process.rs", 2),
+        ("host/src/capability/shape.rs", 2),
         // `XDG_CONFIG_HOME` and `HOME` in one place, `PLUGIN_SIGNING_KEY`.
         ("host/src/config/operator.rs", 2),
         // `NO_COLOR` and `TERM`.
