@@ -91,9 +91,9 @@ fn permissions_are_told_to_people_line_by_line() {
         [
             "log: write lines into the host's log",
             "settings: read its settings",
+            "kv: keep up to 9 bytes under a, b",
             "findings: report findings",
-            "metrics: record measured values",
-            "kv: keep up to 9 bytes under a, b"
+            "metrics: record measured values"
         ]
     );
     assert_eq!(

@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(faults("host/src/engine/link.rs", &up("capability::Granted")), 0);
         assert_eq!(faults("host/src/engine/link.rs", &up("drive::run::Run")), 1);
         assert_eq!(faults("host/src/capability/kv.rs", &up("engine::store::CallState")), 1);
-        assert_eq!(faults("host/src/capability.rs", &up("engine::store::CallState")), 0);
+        assert_eq!(faults("host/src/call.rs", &up("engine::call_error::CallError")), 0);
         assert_eq!(faults("host/src/capability.rs", &up("engine::link::Linked")), 1);
         for library in ["session.rs", "place.rs", "plugins.rs", "watch.rs", "config/operator.rs"] {
             assert_eq!(faults(&format!("host/src/{library}"), &up("commands::run")), 1, "{library}");

@@ -5,16 +5,16 @@
 //! Not here: whether there is such a plugin and it has that role (`plugins.rs`).
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use orch_trust::manifest::Role;
-use serde::Deserialize;
-use serde::de::Error;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::role::{Binding, Form, form};
 
 /// All of them, in the order of the roles, then in that of the file (of a mapping: sorted).
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(try_from = "BTreeMap<String, Written>")]
+#[derive(Clone, Debug, Default)]
 pub struct Bindings(Vec<Binding>);
 
 /// What may stand behind a role's name.
@@ -34,26 +34,54 @@ enum Ids {
     Many(Vec<String>),
 }
 
-impl TryFrom<BTreeMap<String, Written>> for Bindings {
-    type Error = serde::de::value::Error;
+/// A role by its name under `roles:`.
+struct Named(Role);
 
-    fn try_from(mut written: BTreeMap<String, Written>) -> Result<Self, Self::Error> {
+impl<'de> Deserialize<'de> for Named {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let role = Role::ALL.into_iter().find(|role| form(*role).name() == name);
+        role.map(Self).ok_or_else(|| {
+            let names: Vec<&str> = Role::ALL.into_iter().map(|role| form(role).name()).collect();
+            let (unknown, names) = (name.escape_default(), names.join(", "));
+            D::Error::custom(format!("`roles` has no `{unknown}`, but {names}"))
+        })
+    }
+}
+
+struct RolesVisitor;
+
+impl<'de> Visitor<'de> for RolesVisitor {
+    type Value = Bindings;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a mapping from roles to plugins")
+    }
+
+    /// `roles:` with nothing behind it.
+    fn visit_unit<E: Error>(self) -> Result<Bindings, E> {
+        Ok(Bindings::default())
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Bindings, E> {
+        self.visit_unit()
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut roles: A) -> Result<Bindings, A::Error> {
         let mut bindings = Vec::new();
-        for role in Role::ALL {
+        while let Some(Named(role)) = roles.next_key()? {
             let form = form(role);
-            let Some(found) = written.remove(form.name()) else { continue };
-            bindings.extend(read(role, form, found).ok_or_else(|| {
-                Self::Error::custom(format!("`roles.{}` is no {}", form.name(), form.expected()))
-            })?);
+            let wrong = || A::Error::custom(format!("`roles.{}` is no {}", form.name(), form.expected()));
+            bindings.extend(read(role, form, roles.next_value()?).ok_or_else(wrong)?);
         }
-        match written.into_keys().next() {
-            Some(unknown) => {
-                let names: Vec<&str> = Role::ALL.into_iter().map(|role| form(role).name()).collect();
-                let unknown = unknown.escape_default();
-                Err(Self::Error::custom(format!("`roles` has no `{unknown}`, but {}", names.join(", "))))
-            }
-            None => Ok(Self(bindings)),
-        }
+        bindings.sort_by_key(|binding| binding.role);
+        Ok(Bindings(bindings))
+    }
+}
+
+impl<'de> Deserialize<'de> for Bindings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RolesVisitor)
     }
 }
 

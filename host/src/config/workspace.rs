@@ -272,6 +272,7 @@ mod tests {
         assert_eq!(code("narrow: {demo/x: {}}\n"), None);
         assert_eq!(code("jobs: 4\naudit: {every: completion}\n"), None);
         assert_eq!(code(""), None);
+        assert_eq!(code("roles:\nsettings: {}\n"), None);
         // With its quotes, key and braces.
         let settings = |bytes: usize| format!("settings: {{demo/x: {{a: {}}}}}\n", "x".repeat(bytes - 8));
         assert_eq!(code(&settings(SETTINGS_BYTES_MAX)), None);

@@ -241,7 +241,7 @@ fn values(cases: &mut Cases) {
     let wrong = [
         ("/roles", json!(["executor", "executor"])),
         ("/roles", json!([])),
-        ("/roles", json!(["guard"])),
+        ("/roles", json!(["provider"])),
         ("/kinds", json!(["Note"])),
         ("/kinds", list("a", 65)),
         ("/host/api", json!(">=0.2.0")),
