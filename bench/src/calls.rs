@@ -4,24 +4,15 @@
 //! Not in it: the journal, the loop, threads: both are called from one thread, one call after the other.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use orch_host::call::{Boxed, Lent};
-use orch_host::capability::EffectGate;
-use orch_host::capability::files::Protected;
-use orch_host::capability::kv::{KvReader, KvUnavailable};
-use orch_host::capability::log::{LogLevel, LogSink};
-use orch_host::capability::process::{ProcessError, ProcessOutput, ProcessRequest, Processes};
-use orch_host::capability::tasks::{TaskReader, TaskSummary};
-use orch_host::drive::gate::NoEffects;
+use orch_host::capability::nothing::Nothing;
 use orch_host::engine::Engine;
 use orch_host::plugins::Workbench;
 use orch_host::role::executor::Execute;
 use orch_host::session;
-use orch_journal::event::TaskIndex;
 use orch_task::{Kind, Task, TaskId};
 use orch_trust::manifest::Role;
 use serde::{Deserialize, Serialize};
@@ -53,57 +44,6 @@ pub(crate) struct CallFigures {
     pub(crate) ratio: f64,
 }
 
-/// Lends nothing: the no-op needs a log only.
-struct Nothing;
-
-impl TaskReader for Nothing {
-    fn describe(&self, _index: TaskIndex) -> Option<Task> {
-        None
-    }
-
-    fn find(&self, _id: &str) -> Option<TaskIndex> {
-        None
-    }
-
-    fn scan(&self, _start: TaskIndex) -> Vec<TaskSummary> {
-        Vec::new()
-    }
-}
-
-impl KvReader for Nothing {
-    fn read(&self, _plugin: &str, _label: &str, _key: &str) -> Result<Option<Vec<u8>>, KvUnavailable> {
-        Err(KvUnavailable)
-    }
-
-    fn keys(
-        &self,
-        _plugin: &str,
-        _label: &str,
-        _prefix: &str,
-        _after: Option<&str>,
-    ) -> Result<Vec<String>, KvUnavailable> {
-        Err(KvUnavailable)
-    }
-
-    fn bytes(&self, _plugin: &str) -> Result<u64, KvUnavailable> {
-        Err(KvUnavailable)
-    }
-}
-
-impl Processes for Nothing {
-    fn run(
-        &self,
-        _request: ProcessRequest,
-        _effects: Arc<dyn EffectGate>,
-    ) -> Boxed<'_, Result<ProcessOutput, ProcessError>> {
-        Box::pin(async { Err(ProcessError::SupervisorGone) })
-    }
-}
-
-impl LogSink for Nothing {
-    fn line(&self, _plugin: &str, _level: LogLevel, _text: &str) {}
-}
-
 pub(crate) fn measure(args: &CallsArgs) -> anyhow::Result<()> {
     let opened = Opened::open(&args.workspace, &args.config_home)?;
     let engine = Engine::run(2, 0)?;
@@ -111,18 +51,7 @@ pub(crate) fn measure(args: &CallsArgs) -> anyhow::Result<()> {
     let mut executors = opened.config.roles.of(Role::Executor);
     let of_notes = executors.find(|executor| executor.key == "note").context("no executor of notes")?;
     let ours = Workbench::new(&engine, &cache, &opened.config, &opened.admitted.by_id).bind(of_notes)?;
-    let nothing = Arc::new(Nothing);
-    let lent = Lent {
-        workspace: opened.place.workspace.clone(),
-        protected: Arc::new(Protected::default()),
-        settings: ours.settings.clone(),
-        tasks: nothing.clone(),
-        kv: nothing.clone(),
-        effects: Arc::new(NoEffects),
-        processes: nothing.clone(),
-        log: nothing,
-        wall: Duration::from_secs(10),
-    };
+    let lent = Nothing::lent(opened.place.workspace.clone(), Duration::from_secs(10));
     let task = Box::new(Task::new(TaskId::parse("t1")?, Kind::parse("note")?));
     let ask = Execute { task, attempt: 1 };
 

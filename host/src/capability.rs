@@ -15,6 +15,7 @@ pub mod lent;
 pub mod log;
 pub mod metrics;
 pub(crate) mod mood;
+pub mod nothing;
 pub mod process;
 pub mod settings;
 mod shape;

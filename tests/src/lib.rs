@@ -19,7 +19,6 @@ pub mod defect;
 pub mod kill;
 pub mod manifest_readers;
 pub mod newcomer;
-pub mod nothing;
 pub mod random;
 pub mod second;
 pub mod swap;

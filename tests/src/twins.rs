@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orch_certify::wit::role_world;
+use orch_host::capability::nothing::Nothing;
 use orch_host::drive::roles::{Bound, Pace};
 use orch_host::engine::{Compiled, Engine};
 use orch_host::role::AnyExported;
@@ -31,7 +32,7 @@ use orch_trust::time::UnixSeconds;
 use serde_json::json;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
-use crate::{nothing, vouch};
+use crate::vouch;
 
 pub const ID: &str = "acme/twin";
 pub const VERSION: &str = "1.0.0";
@@ -125,7 +126,7 @@ pub fn answer(engine: &Engine, compiled: Compiled<Admitted>) -> Result<String, &
     let task = Task::new(TaskId::parse("t").unwrap(), Kind::parse("note").unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let ask = Execute { task: Box::new(task), attempt: 1 };
-    let report = runtime.block_on(executor.call(nothing::lent(executor.wall), &ask));
+    let report = runtime.block_on(executor.call(Nothing::lent(Arc::new("/".into()), executor.wall), &ask));
     report.result.map(|completion| completion.summary).map_err(|error| error.code())
 }
 

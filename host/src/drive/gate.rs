@@ -62,15 +62,6 @@ impl EffectGate for AttemptGate {
     }
 }
 
-/// The gate of calls that may have no effect, because nobody would write it down: services.
-pub struct NoEffects;
-
-impl EffectGate for NoEffects {
-    fn record(&self, _effect: EffectRecord) -> Boxed<'_, Result<(), GateClosed>> {
-        Box::pin(async { Err(GateClosed) })
-    }
-}
-
 /// The gate of calls that are repeatable by contract (reflectors, auditors, verifiers): what they
 /// start needs no intent, because they run again after a crash.
 pub struct RepeatableGate;

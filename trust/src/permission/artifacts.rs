@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{AtMost, Entries, Rule, Star, fields};
+use super::rule::{AtMost, Entries, Rule, Star, fields, own_interface};
 use super::{ANY, Domain, Effect, PermissionExcess, PermissionForm, Side};
 use crate::interfaces::Import;
 use crate::manifest::Role;
@@ -49,15 +49,7 @@ impl ArtifactsPermission {
 }
 
 impl Domain for ArtifactsPermission {
-    const NAME: &'static str = "artifacts";
-
-    fn interface(import: Import<'_>) -> Option<&'static str> {
-        import.is("orch:artifacts/artifacts@0.1.0").then_some("artifacts")
-    }
-
-    fn opens(&self, import: Import<'_>) -> bool {
-        Self::interface(import).is_some()
-    }
+    own_interface!("artifacts");
 
     /// Sessions of planners end without a result, and nothing that services write is kept.
     fn is_for(role: Role) -> bool {

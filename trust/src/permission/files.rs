@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{Entries, Rule, Star, fields};
+use super::rule::{Entries, Rule, Star, fields, own_interface};
 use super::text::{covers_glob, is_glob};
 use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
 use crate::interfaces::Import;
@@ -27,15 +27,7 @@ const GLOBS: Entries = Entries {
 };
 
 impl Domain for FilesPermission {
-    const NAME: &'static str = "files";
-
-    fn interface(import: Import<'_>) -> Option<&'static str> {
-        import.is("orch:files/files@0.1.0").then_some("files")
-    }
-
-    fn opens(&self, import: Import<'_>) -> bool {
-        Self::interface(import).is_some()
-    }
+    own_interface!("files");
 
     fn is_for(role: Role) -> bool {
         role != Role::Planner

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{AtMost, Entries, Rule, Star, fields};
+use super::rule::{AtMost, Entries, Rule, Star, fields, own_interface};
 use super::text::{NAME, covers_prefix, is_name_or_prefix};
 use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
 use crate::interfaces::Import;
@@ -22,15 +22,7 @@ const LABELS: Entries =
     Entries { expected: NAME, fits: is_name_or_prefix, covers: covers_prefix, star: Star::NotInManifests };
 
 impl Domain for KvPermission {
-    const NAME: &'static str = "kv";
-
-    fn interface(import: Import<'_>) -> Option<&'static str> {
-        import.is("orch:kv/kv@0.1.0").then_some("kv")
-    }
-
-    fn opens(&self, import: Import<'_>) -> bool {
-        Self::interface(import).is_some()
-    }
+    own_interface!("kv");
 
     fn is_for(role: Role) -> bool {
         role != Role::Planner

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::fields;
+use super::rule::{fields, own_interface};
 use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
 use crate::interfaces::Import;
 use crate::manifest::Role;
@@ -14,15 +14,7 @@ use crate::manifest::Role;
 pub struct LogPermission {}
 
 impl Domain for LogPermission {
-    const NAME: &'static str = "log";
-
-    fn interface(import: Import<'_>) -> Option<&'static str> {
-        import.is("orch:log/log@0.1.0").then_some("log")
-    }
-
-    fn opens(&self, import: Import<'_>) -> bool {
-        Self::interface(import).is_some()
-    }
+    own_interface!("log");
 
     fn is_for(_role: Role) -> bool {
         true

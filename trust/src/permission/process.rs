@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{Entries, Flag, Rule, Star, fields, named};
+use super::rule::{Entries, Flag, Rule, Star, fields, named, own_interface};
 use super::text::{is_program, is_variable};
 use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
 use crate::interfaces::Import;
@@ -27,15 +27,7 @@ const PROGRAMS: Entries = named("a name, an absolute path or `*`", is_program, S
 const ENV: Entries = named("a variable's name", is_variable, Star::Plain);
 
 impl Domain for ProcessPermission {
-    const NAME: &'static str = "process";
-
-    fn interface(import: Import<'_>) -> Option<&'static str> {
-        import.is("orch:process/process@0.1.0").then_some("process")
-    }
-
-    fn opens(&self, import: Import<'_>) -> bool {
-        Self::interface(import).is_some()
-    }
+    own_interface!("process");
 
     fn is_for(role: Role) -> bool {
         role != Role::Planner

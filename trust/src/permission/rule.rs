@@ -212,6 +212,21 @@ impl Rule<bool> for Flag {
     fn name_programs(&self, _value: &mut bool, _operators: &bool, _maximum: Option<&bool>) {}
 }
 
+/// A domain of that name with one interface of its own, `orch:name/name`, which it opens and nothing else.
+macro_rules! own_interface {
+    ($name:literal) => {
+        const NAME: &'static str = $name;
+
+        fn interface(import: Import<'_>) -> Option<&'static str> {
+            import.is(concat!("orch:", $name, "/", $name, "@0.1.0")).then_some($name)
+        }
+
+        fn opens(&self, import: Import<'_>) -> bool {
+            Self::interface(import).is_some()
+        }
+    };
+}
+
 /// The methods of [`Domain`](super::Domain) that follow from the rules of its fields: `field: "path" => RULE`.
 macro_rules! fields {
     ($($field:ident: $path:literal => $rule:expr),* $(,)?) => {
@@ -251,4 +266,4 @@ macro_rules! fields {
     };
 }
 
-pub(super) use fields;
+pub(super) use {fields, own_interface};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{AtMost, Entries, Flag, Rule, Star, fields, named};
+use super::rule::{AtMost, Entries, Flag, Rule, Star, fields, named, own_interface};
 use super::text::{NAME, is_name_or_any};
 use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
 use crate::interfaces::Import;
@@ -27,15 +27,7 @@ pub struct TasksPermission {
 const KINDS: Entries = named(NAME, is_name_or_any, Star::NotInManifests);
 
 impl Domain for TasksPermission {
-    const NAME: &'static str = "tasks";
-
-    fn interface(import: Import<'_>) -> Option<&'static str> {
-        import.is("orch:tasks/tasks@0.1.0").then_some("tasks")
-    }
-
-    fn opens(&self, import: Import<'_>) -> bool {
-        Self::interface(import).is_some()
-    }
+    own_interface!("tasks");
 
     fn is_for(_role: Role) -> bool {
         true

@@ -29,10 +29,9 @@ const CAPABILITY: &str = "host/src/capability/artifacts.rs";
 const ROLE: &str = "host/src/role/guard.rs";
 
 /// File and piece, each with the crate that must refuse.
-const LEFT_OUT: [(&str, Piece, &str); 35] = [
+const LEFT_OUT: [(&str, Piece, &str); 34] = [
     (DOMAIN, File, "orch-trust"),
-    (DOMAIN, Method("interface"), "orch-trust"),
-    (DOMAIN, Method("opens"), "orch-trust"),
+    (DOMAIN, Text("    own_interface!(\"artifacts\");\n"), "orch-trust"),
     (DOMAIN, Method("is_for"), "orch-trust"),
     (DOMAIN, Method("effect"), "orch-trust"),
     (DOMAIN, Method("beyond_nothing"), "orch-trust"),

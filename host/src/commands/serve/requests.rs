@@ -21,12 +21,10 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::committed_tasks::CommittedTasks;
-use crate::call::{Boxed, Lent};
-use crate::capability::EffectGate;
+use crate::call::Lent;
 use crate::capability::kv::KvReader;
-use crate::capability::process::{ProcessError, ProcessOutput, ProcessRequest, Processes};
+use crate::capability::nothing::Nothing;
 use crate::console::Console;
-use crate::drive::gate::NoEffects;
 use crate::drive::roles::Bound;
 use crate::engine::CallError;
 use crate::exit::Fault;
@@ -130,17 +128,14 @@ async fn handle(mounted: &Mounted, index: usize, request: Request<Bytes>) -> Res
     let Some((_, bound)) = mounted.services.get(index) else {
         return plain(StatusCode::NOT_FOUND, "no service is mounted here\n");
     };
-    let effects: Arc<dyn EffectGate> = Arc::new(NoEffects);
     let lent = Lent {
         protected: mounted.place.protected(Path::new("tasks.yml")),
-        workspace: mounted.place.workspace.clone(),
         settings: bound.settings.clone(),
         tasks: Arc::new(CommittedTasks::of(&mounted.place.state)),
         kv: mounted.kv.clone(),
-        effects,
-        processes: Arc::new(NoProcesses),
         log: mounted.log.clone(),
-        wall: bound.wall,
+        // No effect and no program: nobody would write them down.
+        ..Nothing::lent(mounted.place.workspace.clone(), bound.wall)
     };
     match bound.call(lent, &Handle(request)).await.result {
         Ok(response) => response.map(Full::new),
@@ -152,19 +147,5 @@ async fn handle(mounted: &Mounted, index: usize, request: Request<Bytes>) -> Res
             tracing::warn!(%error, code = error.code(), "a service failed");
             plain(StatusCode::BAD_GATEWAY, "the service failed\n")
         }
-    }
-}
-
-/// Services start no programs: nobody would write down the intent.
-struct NoProcesses;
-
-impl Processes for NoProcesses {
-    fn run(
-        &self,
-        request: ProcessRequest,
-        _effects: Arc<dyn EffectGate>,
-    ) -> Boxed<'_, Result<ProcessOutput, ProcessError>> {
-        let program = request.program.display().to_string();
-        Box::pin(async move { Err(ProcessError::NotFound { program }) })
     }
 }

@@ -1,0 +1,92 @@
+//! A host that has nothing: no task, no value, no program. For services, which start none, and for whoever calls an
+//! admitted plugin outside of a run.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use orch_journal::event::TaskIndex;
+use orch_task::Task;
+
+use super::effect::{Boxed, EffectGate, EffectRecord, GateClosed};
+use super::kv::backend::{KvReader, KvUnavailable};
+use super::lent::Lent;
+use super::log::backend::{LogLevel, LogSink};
+use super::process::backend::{ProcessError, ProcessOutput, ProcessRequest, Processes};
+use super::tasks::backend::{TaskReader, TaskSummary};
+
+pub struct Nothing;
+
+impl Nothing {
+    /// For calls of at most so long, in that folder.
+    pub fn lent(workspace: Arc<PathBuf>, wall: Duration) -> Lent {
+        let nothing = Arc::new(Self);
+        Lent {
+            workspace,
+            protected: Arc::default(),
+            settings: "{}".into(),
+            tasks: nothing.clone(),
+            kv: nothing.clone(),
+            effects: nothing.clone(),
+            processes: nothing.clone(),
+            log: nothing,
+            wall,
+        }
+    }
+}
+
+impl TaskReader for Nothing {
+    fn describe(&self, _index: TaskIndex) -> Option<Task> {
+        None
+    }
+
+    fn find(&self, _id: &str) -> Option<TaskIndex> {
+        None
+    }
+
+    fn scan(&self, _start: TaskIndex) -> Vec<TaskSummary> {
+        Vec::new()
+    }
+}
+
+impl KvReader for Nothing {
+    fn read(&self, _plugin: &str, _label: &str, _key: &str) -> Result<Option<Vec<u8>>, KvUnavailable> {
+        Err(KvUnavailable)
+    }
+
+    fn keys(
+        &self,
+        _plugin: &str,
+        _label: &str,
+        _prefix: &str,
+        _after: Option<&str>,
+    ) -> Result<Vec<String>, KvUnavailable> {
+        Err(KvUnavailable)
+    }
+
+    fn bytes(&self, _plugin: &str) -> Result<u64, KvUnavailable> {
+        Err(KvUnavailable)
+    }
+}
+
+impl Processes for Nothing {
+    fn run(
+        &self,
+        request: ProcessRequest,
+        _effects: Arc<dyn EffectGate>,
+    ) -> Boxed<'_, Result<ProcessOutput, ProcessError>> {
+        let program = request.program.display().to_string();
+        Box::pin(async move { Err(ProcessError::NotFound { program }) })
+    }
+}
+
+/// Nobody would write an effect down, so there is none.
+impl EffectGate for Nothing {
+    fn record(&self, _effect: EffectRecord) -> Boxed<'_, Result<(), GateClosed>> {
+        Box::pin(async { Err(GateClosed) })
+    }
+}
+
+impl LogSink for Nothing {
+    fn line(&self, _plugin: &str, _level: LogLevel, _text: &str) {}
+}
