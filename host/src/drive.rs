@@ -178,7 +178,7 @@ async fn work(
                         _ => continue,
                     },
                     Some(asked) = run.next_ask() => {
-                        run.grant(asked)?;
+                        run.let_go_on(asked)?;
                         continue;
                     }
                     Some(back) = running.join_next() => {
@@ -300,7 +300,7 @@ async fn drain(run: &mut Run, desk: &Desk, under_way: &mut UnderWay) -> Result<(
             None => tokio::select! {
                 biased;
                 Some(asked) = run.next_ask() => {
-                    run.grant(asked)?;
+                    run.let_go_on(asked)?;
                     continue;
                 }
                 Some(back) = running.join_next() => back.map_err(|_| DriveError::Lost { what: "an attempt" })?,

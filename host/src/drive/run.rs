@@ -2,26 +2,23 @@
 //!
 //! In -> out: events -> journal and [`RunState`], in one step; statuses -> changes for the planner.
 //! Invariant: [`Run::record`] is the only way to change a run, and the only caller of `Journal::append`.
-//! Not here: which event comes next (`drive.rs` and its leaves), what a state means after a crash (`recover.rs`).
+//! Not here: effects of attempts (`run/effects.rs`), which event comes next (`drive.rs` and its leaves), what a state means after a crash (`recover.rs`).
+
+mod effects;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use orch_journal::event::{Change, Event, TaskIndex};
-use orch_journal::{Journal, RunState, failpoint};
+use orch_journal::{Journal, RunState};
 use orch_task::{Status, TaskId};
-
-use std::future::Future;
-
 use tokio::sync::mpsc;
 
-use super::desk::{Control, Desk};
+use super::desk::Desk;
 use super::error::DriveError;
 use super::gate::Asked;
 use super::graph::Graph;
 use super::task_reader::SharedState;
-use crate::capability::EffectRecord;
-use crate::clock::now_ms;
 use crate::watch::Observer;
 
 /// What the loop works on.
@@ -116,72 +113,6 @@ impl Run {
         }
         drop(state);
         Ok(self.journal.append(event)?)
-    }
-
-    /// Where attempts ask for their effects.
-    pub fn ask(&self) -> mpsc::UnboundedSender<Asked> {
-        self.ask.clone()
-    }
-
-    /// The next effect that an attempt is about to have.
-    pub async fn next_ask(&mut self) -> Option<Asked> {
-        self.asks.recv().await
-    }
-
-    /// Forgets effects that were asked for by attempts that are gone.
-    pub fn drop_asks(&mut self) {
-        while self.asks.try_recv().is_ok() {}
-    }
-
-    /// Lets an effect go on: its event is in the journal, the gate waits until it is durable.
-    pub fn grant(&mut self, asked: Asked) -> Result<(), DriveError> {
-        let Asked { task, attempt, effect, answer } = asked;
-        let event = match effect {
-            EffectRecord::Intent { effect, .. } => {
-                failpoint::hit("before-intent");
-                Event::IntentRecorded { task, attempt, effect: effect.to_owned(), at: now_ms() }
-            }
-            EffectRecord::ProcessStarted { program, pid, start_ticks, boot_id } => {
-                Event::ProcessStarted { task, attempt, program, pid, start_ticks, boot_id }
-            }
-            EffectRecord::FileWritten { path, before, after, size } => {
-                let (size, at) = (Some(size), Some(now_ms()));
-                Event::FileWritten { task, attempt, path, before, after, size, at }
-            }
-        };
-        let place = self.record(event)?;
-        // An attempt that is gone by now does not wait for the answer.
-        let _ = answer.send(place);
-        Ok(())
-    }
-
-    /// Waits for something while the effects of running attempts go on.
-    pub async fn serving<T>(&mut self, wanted: impl Future<Output = T>) -> Result<T, DriveError> {
-        let mut wanted = std::pin::pin!(wanted);
-        loop {
-            tokio::select! {
-                biased;
-                Some(asked) = self.asks.recv() => self.grant(asked)?,
-                answer = &mut wanted => return Ok(answer),
-            }
-        }
-    }
-
-    /// The same, until a person ends what runs.
-    ///
-    /// # Errors
-    /// `Interrupted`; what was wanted is dropped then.
-    pub async fn serving_a_call<T>(
-        &mut self,
-        desk: &Desk,
-        wanted: impl Future<Output = T>,
-    ) -> Result<T, DriveError> {
-        let mut control = desk.control.clone();
-        tokio::select! {
-            biased;
-            Ok(_) = control.wait_for(|control| *control == Control::Abort) => Err(DriveError::Interrupted),
-            answer = self.serving(wanted) => answer,
-        }
     }
 
     /// Everything that could be ready, told to a planner that knows nothing yet.
