@@ -68,7 +68,8 @@ const LEFT_OUT: [(&str, Piece, &str); 34] = [
 
 /// Leaves out every piece.
 pub(super) fn run(root: &Path) -> anyhow::Result<()> {
-    let copy = packages::target_folder(root).join("left-out");
+    let target = packages::target_folder(root);
+    let copy = target.join("left-out");
     step::timed("a copy of the checkout, which compiles", || {
         let mut listed = std::process::Command::new("git");
         let listed = listed.current_dir(root).args(["ls-files", "-z"]).output().context("cannot ask git")?;
@@ -78,7 +79,10 @@ pub(super) fn run(root: &Path) -> anyhow::Result<()> {
             fs::create_dir_all(to.parent().context("a file lies in a folder")?)?;
             fs::copy(root.join(&name), &to).with_context(|| format!("cannot copy `{}`", name.display()))?;
         }
-        ensure!(check(&copy, &["orch-certify", "orch-plugin", "orch-sdk"])?, "the copy does not compile");
+        ensure!(
+            check(&copy, &target, &["orch-certify", "orch-plugin", "orch-sdk"])?,
+            "the copy does not compile"
+        );
         Ok(())
     })?;
     let mut compiled = Vec::new();
@@ -103,7 +107,7 @@ pub(super) fn run(root: &Path) -> anyhow::Result<()> {
                 format!("`fn {method}` of `{name}`")
             }
         };
-        let passes = check(&copy, &[package])?;
+        let passes = check(&copy, &target, &[package])?;
         fs::write(&path, whole)?;
         println!("   {}  {what}", if passes { "COMPILES" } else { "refused " });
         if passes {
@@ -116,10 +120,10 @@ pub(super) fn run(root: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// True if these packages compile.
-fn check(copy: &Path, packages: &[&str]) -> anyhow::Result<bool> {
+/// True if these packages compile. Libraries of others are taken from where the checkout has them.
+fn check(copy: &Path, target: &Path, packages: &[&str]) -> anyhow::Result<bool> {
     let mut cargo = step::cargo(copy);
-    cargo.env("CARGO_TARGET_DIR", copy.join("target")).args(["check", "--quiet"]);
+    cargo.env("CARGO_TARGET_DIR", target).args(["check", "--quiet"]);
     cargo.stderr(std::process::Stdio::null());
     for package in packages {
         cargo.args(["-p", package]);
