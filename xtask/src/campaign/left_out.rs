@@ -47,7 +47,7 @@ const LEFT_OUT: [(&str, Piece, &str); 34] = [
     (CAPABILITY, Method("beyond"), "orch-host"),
     ("host/src/capability.rs", Text("    artifacts: Artifacts(artifacts::Artifacts),\n"), "orch-host"),
     ("wit/deps/artifacts@0.1.0/artifacts.wit", File, "orch-host"),
-    ("journal/src/projection.rs", Text("findings, metrics, artifacts }"), "orch-journal"),
+    ("journal/src/event.rs", Text("    pub artifacts: Vec<Artifact>,\n"), "orch-journal"),
     ("sdk/src/artifacts.rs", File, "orch-sdk"),
     ("trust/src/manifest.rs", Text("    Guard,\n"), "orch-trust"),
     (ROLE, File, "orch-host"),
