@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 use orch_journal::Event;
+use orch_journal::event::Change;
+use orch_task::Status;
 use orch_tests::{Workspace, out};
 
 fn guarded(key: &str) -> (Workspace, String) {
@@ -54,6 +56,25 @@ fn a_guard_lets_pass_holds_up_or_ends_and_a_person_decides_what_it_escalates() {
         workspace.run(&["--plugins", &root], 1);
         assert_eq!(workspace.statuses()["fail"], "done");
     }
+}
+
+#[test]
+fn what_a_guard_holds_up_costs_nothing_and_leaves_its_slot_to_others() {
+    let tasks = "- {id: refuse, kind: note, cost: 5, priority: 9}\n- {id: escalate, kind: note, cost: 5, priority: 8}\n\
+                 - {id: allow, kind: note, cost: 5}\n";
+    let (workspace, root) = guarded("note");
+    workspace.write("tasks.yml", tasks);
+    let config = workspace.read("config.yaml") + "budget: {limit: 5}\n";
+    workspace.write("config.yaml", &config);
+    workspace.run(&["--plugins", &root, "--jobs", "1"], 6);
+    let statuses = workspace.statuses();
+    assert_eq!((&*statuses["refuse"], &*statuses["escalate"]), ("failed", "waiting_approval"));
+    assert_eq!(statuses["allow"], "done");
+    let held = |event: &Event| match event {
+        Event::Observed { changes } => changes.contains(&Change::Finished(0, Status::Failed)),
+        _ => false,
+    };
+    assert!(workspace.events().iter().any(held), "the planner hears that what it started is over");
 }
 
 #[test]

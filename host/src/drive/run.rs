@@ -198,6 +198,16 @@ impl Run {
         }
     }
 
+    /// Notes that a task which the planner chose does not start: for the planner its start is over, and costs nothing.
+    pub fn held_up(&mut self, task: TaskIndex, status: Status, now: u64) {
+        self.take_announced(task);
+        self.changes.push(Change::Finished(task, status));
+        if self.budget > 0 {
+            self.changes.push(Change::Budget(self.budget_left()));
+        }
+        self.settled(task, status, now);
+    }
+
     /// Notes that an attempt and what followed it is over; frees and announces what waited for the task, if it is verified.
     pub fn end(&mut self, task: TaskIndex, now: u64) {
         let Some(status) = self.state().tasks.get(task as usize).map(|found| found.status) else { return };

@@ -92,6 +92,7 @@ pub mod exports {
                     Ready(ReadyTask),
                     /// Ready before, not any more: cancelled, edited, or waiting for approval.
                     Withdrawn(u32),
+                    /// What was started is over, or a guard kept it from starting; it may be ready again.
                     Finished((u32, Outcome)),
                     /// What is left of the budget, after every change to it.
                     Budget(u64),
