@@ -18,7 +18,7 @@ use crate::name::PluginId;
 use crate::package::PackageBytes;
 use crate::refusal::Refusal;
 use crate::release::{CLOCK_SKEW_SECONDS, Release};
-use crate::revocation::judge::Signature;
+use crate::signature::Signature;
 use crate::threshold::NotInForce;
 use crate::time::UnixSeconds;
 

@@ -5,27 +5,10 @@
 //! 0.2.x up to the engine's; a name that is no domain's is refused.
 //! Not here: whose interface it is (each domain's file under `permission/`), the interfaces themselves (`wit/`).
 
-use crate::manifest::Role;
+use crate::import::wasi_interface;
+pub use crate::import::{Import, WASI_PATCH_MAX};
 use crate::permission::{DomainName, Permissions};
-
-/// The newest patch of WASI 0.2 that the engine offers.
-pub const WASI_PATCH_MAX: u32 = 12;
-
-/// The name of an import, as a component writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Import<'a>(pub &'a str);
-
-impl<'a> Import<'a> {
-    /// True of this very name.
-    pub fn is(self, name: &str) -> bool {
-        self.0 == name
-    }
-
-    /// `clocks/wall-clock` of `wasi:clocks/wall-clock@0.2.12`, if the version is one of ours.
-    pub fn wasi(self) -> Option<&'a str> {
-        wasi_interface(self.0)
-    }
-}
+use crate::role::Role;
 
 /// What an import needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,14 +48,6 @@ pub fn missing<'a>(
         ImportRule::Needs(need) if !permissions.open(Import(import)) => Some((import.as_str(), need)),
         _ => None,
     })
-}
-
-/// `clocks/wall-clock` of `wasi:clocks/wall-clock@0.2.12`, if the version is one of ours.
-fn wasi_interface(name: &str) -> Option<&str> {
-    let (interface, version) = name.strip_prefix("wasi:")?.split_once('@')?;
-    let patch = version.strip_prefix("0.2.")?;
-    let number: u32 = patch.parse().ok()?;
-    (number.to_string() == patch && number <= WASI_PATCH_MAX).then_some(interface)
 }
 
 /// True if the export is the one that makes that role.

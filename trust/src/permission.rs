@@ -25,8 +25,8 @@ mod wasi;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::interfaces::Import;
-use crate::manifest::Role;
+use crate::import::Import;
+use crate::role::Role;
 
 pub use artifacts::ArtifactsPermission;
 pub use files::FilesPermission;

@@ -10,10 +10,11 @@ use std::ops::RangeInclusive;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Integrity, Limits, MANIFEST_BYTES_MAX, Role};
+use super::parts::{Integrity, Limits, MANIFEST_BYTES_MAX};
 use crate::name::{PluginId, PluginIdText};
 use crate::permission::Permissions;
 use crate::refusal::Refusal;
+use crate::role::Role;
 use crate::strict_json::{self, JsonError};
 
 pub(super) const SCHEMA: &str = "urn:orch:plugin-manifest:v1";

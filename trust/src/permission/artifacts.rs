@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::rule::{AtMost, Entries, Rule, Star, fields, own_interface};
 use super::{ANY, Domain, Effect, PermissionExcess, PermissionForm, Side};
-use crate::interfaces::Import;
-use crate::manifest::Role;
+use crate::import::Import;
+use crate::role::Role;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::rule::{Entries, Rule, Star, fields, own_interface};
 use super::text::{covers_glob, is_glob};
 use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
-use crate::interfaces::Import;
-use crate::manifest::Role;
+use crate::import::Import;
+use crate::role::Role;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::rule::{fields, own_interface};
 use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
-use crate::interfaces::Import;
-use crate::manifest::Role;
+use crate::import::Import;
+use crate::role::Role;
 
 /// There or not: `{}`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::rule::{AtMost, Entries, Rule, Star, fields, own_interface};
 use super::text::{NAME, covers_prefix, is_name_or_prefix};
 use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
-use crate::interfaces::Import;
-use crate::manifest::Role;
+use crate::import::Import;
+use crate::role::Role;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::rule::{Flag, Rule, fields};
 use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
-use crate::interfaces::Import;
-use crate::manifest::Role;
+use crate::import::Import;
+use crate::role::Role;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -16,7 +16,7 @@ use crate::refusal::Refusal;
 use crate::release::Release;
 use crate::revocation::{Action, Revocations, What};
 use crate::sbom;
-use crate::time::UnixSeconds;
+pub use crate::signature::Signature;
 use crate::version_range::VersionRange;
 
 /// Who vouched for a package, and for what: all that a revocation can be about.
@@ -34,13 +34,6 @@ pub struct Vouched {
     pub certificates: Vec<Sound>,
     /// `sbom.cdx.json`.
     pub sbom: Arc<[u8]>,
-}
-
-/// A key, and when it signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Signature {
-    pub key: KeyId,
-    pub at: UnixSeconds,
 }
 
 /// What an entry of the list is about.

@@ -49,7 +49,7 @@ const LEFT_OUT: [(&str, Piece, &str); 34] = [
     ("wit/deps/artifacts@0.1.0/artifacts.wit", File, "orch-host"),
     ("journal/src/event.rs", Text("    pub artifacts: Vec<Artifact>,\n"), "orch-journal"),
     ("sdk/src/artifacts.rs", File, "orch-sdk"),
-    ("trust/src/manifest.rs", Text("    Guard,\n"), "orch-trust"),
+    ("trust/src/role.rs", Text("    Guard,\n"), "orch-trust"),
     (ROLE, File, "orch-host"),
     (ROLE, Text("    const ROLE: Role = Role::Guard;\n"), "orch-host"),
     (ROLE, Text("    const NAME: &'static str = \"judge\";\n"), "orch-host"),
