@@ -41,7 +41,7 @@ pub(crate) struct Opened {
     pub(crate) operator: Operator,
     pub(crate) config: WorkspaceConfig,
     pub(crate) admitted: AdmittedPlugins,
-    control: (watch::Sender<Control>, watch::Receiver<Control>),
+    control: watch::Sender<Control>,
 }
 
 pub(crate) fn fault(fault: Fault) -> anyhow::Error {
@@ -56,7 +56,7 @@ impl Opened {
         let config = place.config().map_err(fault)?;
         let rules = operator.rules(&config, place.lock().map_err(fault)?);
         let admitted = plugins::admit_bound(&config, &operator.package_folders(&[]), &rules, place::now())?;
-        Ok(Self { place, operator, config, admitted, control: watch::channel(Control::GoOn) })
+        Ok(Self { place, operator, config, admitted, control: watch::Sender::new(Control::GoOn) })
     }
 
     pub(crate) fn session(&self, durability: Durability, host: PathBuf) -> anyhow::Result<Session> {
@@ -82,7 +82,7 @@ impl Opened {
             sheet,
             rules,
             supervisor: host,
-            control: self.control.1.clone(),
+            control: self.control.clone(),
         };
         Session::open(setup).map_err(fault)
     }

@@ -100,7 +100,7 @@ pub fn dispatch(args: Args, console: Console) -> Outcome {
         Command::Run(args) => run::run(&args, home, console),
         Command::Import(args) => import::run(&args, home, console),
         Command::Status(args) => status::run(&args, console),
-        Command::Runs(command) => runs::run(&command, console),
+        Command::Runs(command) => runs::run(&command, home, console),
         Command::Logs(args) => logs::run(&args, console),
         Command::Task(command) => task::run(&command, home, console),
         Command::Resolve(args) => resolve::run(&args, home, console),

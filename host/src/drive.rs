@@ -5,6 +5,7 @@
 //! writes the journal.
 //! Not here: admission and binding of plugins (`plugins.rs`), commands and their output (`commands/`).
 
+pub mod act;
 pub mod attempt;
 pub mod consult;
 pub mod desk;
@@ -41,7 +42,7 @@ use error::DriveError;
 use finish::{Stop, Summary};
 use plan::Planning;
 use recover::Cut;
-use run::Run;
+use run::{Heard, Run};
 use task_file::Sheet;
 
 use crate::clock::now_ms;
@@ -108,6 +109,7 @@ async fn work(
     let mut planning = Planning::open(run, desk).await?;
     loop {
         desk.roles.check_withdrawals()?;
+        run.hear(desk)?;
         run.announce_due(now_ms());
         sheet.look(run, &desk.roles)?;
         if sheet.is_stale(run) && sheet.until_checkpoint().is_zero() {
@@ -177,8 +179,11 @@ async fn work(
                         Control::Abort => return Err(DriveError::Interrupted),
                         _ => continue,
                     },
-                    Some(asked) = run.next_ask() => {
-                        run.let_go_on(asked)?;
+                    Some(heard) = run.next_heard() => {
+                        match heard {
+                            Heard::Effect(asked) => run.let_go_on(asked)?,
+                            Heard::Word(said) => act::answer(run, desk, said)?,
+                        }
                         continue;
                     }
                     Some(back) = running.join_next() => {

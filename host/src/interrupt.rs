@@ -5,15 +5,16 @@
 //! Not here: what the loop makes of it (`drive.rs`).
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch::{Receiver, channel};
+use tokio::sync::watch::{Sender, channel};
 
 use crate::console::Console;
 use crate::drive::desk::Control;
 use crate::exit::Fault;
 
 /// Begins to listen; says on standard error what was heard.
-pub fn listen(console: Console) -> Result<Receiver<Control>, Fault> {
-    let (say, control) = channel(Control::GoOn);
+pub fn listen(console: Console) -> Result<Sender<Control>, Fault> {
+    let (control, _) = channel(Control::GoOn);
+    let say = control.clone();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
     let mut signals = {
@@ -23,11 +24,10 @@ pub fn listen(console: Console) -> Result<Receiver<Control>, Fault> {
     let wait = async move {
         signals.next().await;
         console.note("interrupted: running tasks end first; a second interrupt ends them");
-        // The run may be over by now.
-        let _ = say.send(Control::Stop);
+        say.send_replace(Control::Stop);
         signals.next().await;
         console.note("interrupted again: ending what runs");
-        let _ = say.send(Control::Abort);
+        say.send_replace(Control::Abort);
         // Later ones change nothing: what runs is being ended.
         loop {
             signals.next().await;

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod console;
+pub mod control;
 mod cut;
 pub mod drive;
 pub mod engine;

@@ -116,6 +116,14 @@ impl Place {
         Store::open(&self.state, options).map_err(|error| self.store_fault(error))
     }
 
+    /// The store, or the inner fault while another process holds it.
+    pub fn store_if_free(&self, operator: &Operator, level: Level) -> Result<Result<Store, Fault>, Fault> {
+        match self.store(operator, level) {
+            Err(held) if held.exit == Exit::StoreHeld => Ok(Err(held)),
+            opened => opened.map(Ok),
+        }
+    }
+
     /// A file that is no database any more is named.
     fn store_fault(&self, error: StoreError) -> Fault {
         let damaged = matches!(error, StoreError::Sqlite(_));

@@ -12,12 +12,13 @@ use orch_journal::event::{Event, PluginPin, RunStarted};
 use orch_journal::{Journal, Reader, RunState, Store};
 use orch_trust::lock::Lock;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch::Receiver;
+use tokio::sync::watch::Sender;
 
 use crate::clock::now_ms;
 use crate::config::operator::{Operator, OperatorError};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceConfig;
+use crate::control::{Listening, SocketPlace};
 use crate::drive;
 use crate::drive::desk::{Control, Desk, RunRules};
 use crate::drive::error::DriveError;
@@ -49,7 +50,7 @@ pub struct Setup<'a> {
     pub rules: RunRules,
     /// Program that supervises commands when it is called with the supervisor's verb: `orch-host` itself.
     pub supervisor: PathBuf,
-    pub control: Receiver<Control>,
+    pub control: Sender<Control>,
 }
 
 /// A run that can be driven.
@@ -66,6 +67,8 @@ pub struct Session {
     notices: Vec<(&'static str, String)>,
     /// Looks as long as the session lives.
     _recheck: Watch,
+    /// Answers as long as the session lives.
+    _listening: Listening,
 }
 
 impl Session {
@@ -81,7 +84,7 @@ impl Session {
         let recheck = recheck(operator, config, place.lock()?, admitted, roles.withdrawals())?;
         let guests = guest_runtime(rules.jobs)?;
 
-        // 2. The store, and the run in it.
+        // 2. The store, the run in it, and the socket for whoever has something to say about it.
         let store = place.store(operator, rules.durability.answers())?;
         sheet.recover()?;
         let reader = store.reader()?;
@@ -91,6 +94,10 @@ impl Session {
         }
         let journal = Arc::new(store.journal(&id)?);
         let run = Run::new(id.clone(), state.unwrap_or_default(), journal.clone());
+        let socket = SocketPlace::of(&place.workspace, &operator.home)?;
+        let holding = socket.hold()?;
+        orch_supervisor::adopt().map_err(anyhow::Error::from)?;
+        let listening = Listening::begin(socket, holding, id.clone(), run.say(), journal.clone())?;
         let desk = Desk {
             protected: place.protected(task_file),
             workspace: place.workspace.clone(),
@@ -101,7 +108,8 @@ impl Session {
             kv: Arc::new(KvOverlay::over(reader)),
             log: Arc::new(RunLog::new(place.workspace.join("logs"), &id)),
             rules,
-            control,
+            control: control.subscribe(),
+            say: control,
         };
         let name = place.workspace.file_name().map(|name| name.to_string_lossy().into_owned());
         Ok(Self {
@@ -115,6 +123,7 @@ impl Session {
             budget: config.budget.limit,
             notices: plugins::notices(operator.signing_key, admitted),
             _recheck: recheck,
+            _listening: listening,
         })
     }
 

@@ -49,6 +49,9 @@ pub enum Event {
         task: TaskIndex,
         to: Status,
         why: String,
+        /// The person; absent for what the host itself did, or an edit of `tasks.yml`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        who: Option<Who>,
         at: u64,
     },
     /// A person saw that task and lets it run. `task_moved` follows.
@@ -56,6 +59,13 @@ pub enum Event {
         task: TaskIndex,
         /// What was seen: [`task_digest`].
         digest: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        who: Option<Who>,
+        at: u64,
+    },
+    /// A person asked the host to start nothing more, and to let what runs end.
+    StopAsked {
+        who: Who,
         at: u64,
     },
     SessionOpened {
@@ -83,26 +93,26 @@ pub enum Event {
         attempt: u32,
         at: u64,
     },
-    /// Durable before the first effect of the attempt.
+    /// Durable before the first effect of its kind.
     IntentRecorded {
-        task: TaskIndex,
-        attempt: u32,
+        #[serde(flatten)]
+        by: Actor,
         effect: String,
         at: u64,
     },
-    /// A child process that must be gone before the attempt's task is touched again.
+    /// A child process that must be gone before the attempt's task is touched, or the call is made, again.
     ProcessStarted {
-        task: TaskIndex,
-        attempt: u32,
+        #[serde(flatten)]
+        by: Actor,
         program: String,
         pid: u32,
         start_ticks: u64,
         boot_id: String,
     },
-    /// A file that an attempt replaced.
+    /// A file that was replaced.
     FileWritten {
-        task: TaskIndex,
-        attempt: u32,
+        #[serde(flatten)]
+        by: Actor,
         path: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         before: Option<String>,
@@ -113,12 +123,15 @@ pub enum Event {
         at: Option<u64>,
     },
     AttemptFinished(Box<AttemptFinished>),
-    /// A call of a reflector, auditor or verifier began; repeatable by contract.
+    /// A call of a reflector, auditor, verifier or guard began; repeatable by contract.
     CallStarted {
         call: String,
         plugin: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task: Option<TaskIndex>,
+        /// Names the call in the run; the same again when it is made again because its host ended before it came back.
+        #[serde(default)]
+        number: u64,
     },
     /// Such a call came back.
     Called(Box<Called>),
@@ -166,6 +179,7 @@ impl Event {
             Self::TaskEdited { .. } => "task_edited",
             Self::TaskMoved { .. } => "task_moved",
             Self::TaskApproved { .. } => "task_approved",
+            Self::StopAsked { .. } => "stop_asked",
             Self::SessionOpened { .. } => "session_opened",
             Self::Observed { .. } => "observed",
             Self::Decided { .. } => "decided",
@@ -193,6 +207,29 @@ impl Event {
 /// A task that is no JSON, which no file and no plugin can give.
 pub fn task_digest(task: &Task) -> Result<String, serde_json::Error> {
     Ok(hex::encode(Sha256::digest(serde_json::to_vec(task)?)))
+}
+
+/// Whose effect it is: as keys of its event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Actor {
+    Attempt {
+        task: TaskIndex,
+        attempt: u32,
+    },
+    /// A call that is repeatable by contract, by the number that its `call_started` says.
+    Call {
+        number: u64,
+    },
+}
+
+/// Who said something to a host: a user of this machine, by a program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Who {
+    pub uid: u32,
+    pub pid: u32,
+    /// Path of its executable; empty if it could not be read.
+    pub program: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

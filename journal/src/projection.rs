@@ -13,7 +13,7 @@ use rusqlite::params;
 use serde_json::json;
 
 use crate::artifacts::{self, Artifact};
-use crate::event::{AddedTask, AttemptFinished, Ending, Event, RunStarted, TaskIndex, Writes};
+use crate::event::{Actor, AddedTask, AttemptFinished, Ending, Event, RunStarted, TaskIndex, Writes};
 use crate::iso_time::iso_time;
 use crate::journal::CommitError;
 use crate::statements::ProjectionSql;
@@ -112,7 +112,7 @@ impl Projector {
                 }
             }
             Event::TaskEdited { task, to, .. } => edit_phase(sql, run, seq, *task, to)?,
-            Event::TaskMoved { task, to, why, at } => {
+            Event::TaskMoved { task, to, why, at, .. } => {
                 self.reopened = true;
                 let phase = run.phase(*task);
                 sql.answered.execute(params![format!("{phase}-"), format!("{phase}."), iso_time(*at)])?;
@@ -141,7 +141,7 @@ impl Projector {
                 let by = KeptBy { execution: None, phase: task, caller: Some(&called.plugin), at: called.at };
                 write_kept(sql, run, seq, &called.writes, by)?;
             }
-            Event::FileWritten { task, path, after, size, at, .. } => {
+            Event::FileWritten { by, path, after, size, at, .. } => {
                 let written = Artifact {
                     name: path.rsplit('/').next().unwrap_or(path).to_owned(),
                     kind: "file".to_owned(),
@@ -150,8 +150,12 @@ impl Projector {
                     sha256: after.clone(),
                     content: None,
                 };
-                let (id, phase) = (run.row(seq, 0), run.phase(*task));
-                artifacts::insert(&mut sql.artifact, &id, (&run.id, Some(&phase)), &written, *at)?;
+                let phase = match by {
+                    Actor::Attempt { task, .. } => Some(run.phase(*task)),
+                    Actor::Call { .. } => None,
+                };
+                let of = (run.id.as_str(), phase.as_deref());
+                artifacts::insert(&mut sql.artifact, &run.row(seq, 0), of, &written, *at)?;
             }
             Event::TaskApproved { .. }
             | Event::IntentRecorded { .. }
@@ -160,6 +164,7 @@ impl Projector {
             | Event::Observed { .. }
             | Event::Decided { .. }
             | Event::PlannerRead { .. }
+            | Event::StopAsked { .. }
             | Event::TasksSaved { .. }
             | Event::BudgetWarned { .. }
             | Event::FindingsJudged { .. }

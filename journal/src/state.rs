@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use orch_task::{Status, Task, TaskId};
 
-use crate::event::{AddedTask, Called, Event, RunStarted, RunStatus, Severity, TaskIndex};
+use crate::event::{Actor, AddedTask, Called, Event, RunStarted, RunStatus, Severity, TaskIndex};
 
 /// An event that cannot follow what came before it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -52,6 +52,23 @@ pub struct MissingLook {
     pub why: Option<String>,
 }
 
+/// A call, repeatable by contract, that did not come back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenCall {
+    pub call: String,
+    pub plugin: String,
+    pub task: Option<TaskIndex>,
+    pub number: u64,
+    /// Its processes: pid, start in clock ticks, boot id.
+    pub processes: Vec<(u32, u64, String)>,
+}
+
+impl OpenCall {
+    pub fn is(&self, call: &str, plugin: &str, task: Option<TaskIndex>) -> bool {
+        self.call == call && self.plugin == plugin && self.task == task
+    }
+}
+
 /// A run as of its last event.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunState {
@@ -70,8 +87,8 @@ pub struct RunState {
     pub seen: HashMap<(String, Option<TaskIndex>), Vec<Severity>>,
     /// A warning about the findings was given.
     pub judged: bool,
-    /// Calls of reflectors, auditors and verifiers that did not come back: call, plugin, task.
-    pub open_calls: Vec<(String, String, Option<TaskIndex>)>,
+    /// Calls of reflectors, auditors, verifiers and guards that did not come back.
+    pub open_calls: Vec<OpenCall>,
     /// A reflector's answer is in the journal, by plugin id.
     pub reflected: Vec<String>,
     /// Attempts finished since the last audit.
@@ -130,9 +147,21 @@ impl RunState {
                 let cost = u64::from(state.task.cost);
                 self.budget_used = self.budget_used.saturating_add(cost);
             }
-            Event::IntentRecorded { task, .. } => self.task_mut(event, *task)?.intent = true,
-            Event::ProcessStarted { task, pid, start_ticks, boot_id, .. } => {
-                self.task_mut(event, *task)?.processes.push((*pid, *start_ticks, boot_id.clone()));
+            Event::IntentRecorded { by, .. } => {
+                if let Actor::Attempt { task, .. } = by {
+                    self.task_mut(event, *task)?.intent = true;
+                }
+            }
+            Event::ProcessStarted { by, pid, start_ticks, boot_id, .. } => {
+                let processes = match by {
+                    Actor::Attempt { task, .. } => Some(&mut self.task_mut(event, *task)?.processes),
+                    Actor::Call { number } => {
+                        let call = self.open_calls.iter_mut().find(|call| call.number == *number);
+                        call.map(|call| &mut call.processes)
+                    }
+                };
+                // A call that is over has no process left.
+                processes.into_iter().for_each(|all| all.push((*pid, *start_ticks, boot_id.clone())));
             }
             Event::AttemptFinished(finished) => {
                 let state = self.task_mut(event, finished.task)?;
@@ -150,14 +179,14 @@ impl RunState {
                 self.count(&finished.writes.findings);
                 self.unaudited.push(finished.task);
             }
-            Event::CallStarted { call, plugin, task } => {
-                self.open_calls.push((call.clone(), plugin.clone(), *task));
+            Event::CallStarted { call, plugin, task, number } => {
+                self.open_calls.retain(|open| !open.is(call, plugin, *task));
+                let (call, plugin) = (call.clone(), plugin.clone());
+                let (task, number, processes) = (*task, *number, Vec::new());
+                self.open_calls.push(OpenCall { call, plugin, task, number, processes });
             }
             Event::Called(called) => {
-                let open = |(call, plugin, task): &(String, String, Option<TaskIndex>)| {
-                    *call == called.call && *plugin == called.plugin && *task == called.task
-                };
-                self.open_calls.retain(|call| !open(call));
+                self.open_calls.retain(|open| !open.is(&called.call, &called.plugin, called.task));
                 if called.replaces_findings() {
                     let subject = (called.plugin.clone(), called.task);
                     let seen = called.writes.findings.iter().map(|finding| finding.severity).collect();
@@ -180,8 +209,10 @@ impl RunState {
             Event::BudgetWarned { .. } => self.budget_warned = true,
             Event::Warned { .. } => self.warnings += 1,
             Event::RunFinished { status, why, .. } => self.finished = Some((*status, why.clone())),
-            Event::FileWritten { task, .. } => {
-                self.task_mut(event, *task)?;
+            Event::FileWritten { by, .. } => {
+                if let Actor::Attempt { task, .. } = by {
+                    self.task_mut(event, *task)?;
+                }
             }
             Event::HostAttached { .. } => {
                 self.finished = None;
@@ -194,6 +225,7 @@ impl RunState {
             Event::Observed { .. }
             | Event::Decided { .. }
             | Event::PlannerRead { .. }
+            | Event::StopAsked { .. }
             | Event::Denied { .. } => {}
         }
         Ok(())

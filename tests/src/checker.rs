@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use orch_journal::Event;
-use orch_journal::event::Ending;
+use orch_journal::event::{Actor, Ending};
 use orch_task::{Status, Task, TaskFile};
 
 use crate::Workspace;
@@ -158,8 +158,10 @@ impl Folded {
                 self.attempt(*task, *attempt);
                 self.stands(*task, Status::InProgress);
             }
-            Event::IntentRecorded { task, attempt, .. } => self.attempt(*task, *attempt).intent = true,
-            Event::ProcessStarted { task, attempt, pid, start_ticks, .. } => {
+            Event::IntentRecorded { by: Actor::Attempt { task, attempt }, .. } => {
+                self.attempt(*task, *attempt).intent = true;
+            }
+            Event::ProcessStarted { by: Actor::Attempt { task, attempt }, pid, start_ticks, .. } => {
                 self.attempt(*task, *attempt).processes.push((*pid, *start_ticks));
             }
             Event::AttemptFinished(finished) => {

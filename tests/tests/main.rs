@@ -14,6 +14,7 @@ mod crash;
 mod doubt;
 mod edits;
 mod guards;
+mod held;
 mod hostile;
 mod interrupt;
 mod manifests;

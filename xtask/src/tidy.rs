@@ -14,10 +14,11 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 24] = [
+const PARTS: [&str; 25] = [
     "commands",
     "interrupt",
     "session",
+    "control",
     "recheck",
     "place",
     "plugins",

@@ -6,16 +6,16 @@
 use std::path::{Path, PathBuf};
 
 use orch_journal::RunState;
-use orch_journal::event::{Event, task_digest};
+use orch_journal::event::task_digest;
 use orch_journal::state::TaskState;
-use orch_task::{Command, Status, Task, changed_keys};
+use orch_task::{Command, Status, Task, TaskId, changed_keys};
 use orch_trust::manifest::Role;
 
-use super::held_run::{HeldRun, StatusChange, change_status, fold_run};
+use super::held_run::{fold_run, say_about};
 use super::stored_run::find_run;
-use crate::clock::now_ms;
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, escape, escape_cut};
+use crate::drive::act::Act;
 use crate::drive::task_file::Sheet;
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{self, Place, WorkspaceArgs};
@@ -52,18 +52,9 @@ pub enum ApprovalsCommand {
 pub fn run(command: &ApprovalsCommand, home: Option<&Path>, console: Console) -> Outcome {
     match command {
         ApprovalsCommand::List { place } => list(&Place::from_args(place)?, console),
-        ApprovalsCommand::Approve { task, tasks, place } => {
-            approve(&Place::from_args(place)?, home, task, tasks, console)
-        }
+        ApprovalsCommand::Approve { task, tasks, place } => approve(place, home, task, tasks, console),
         ApprovalsCommand::Deny { task, place } => {
-            let change = StatusChange {
-                run: None,
-                task,
-                to: Status::Cancelled,
-                from: &[Status::WaitingApproval],
-                why: "a person denied it",
-            };
-            change_status(place, home, change, console)
+            say_about(place, home, None, &Act::Deny { task: task.clone() }, console)
         }
     }
 }
@@ -80,26 +71,28 @@ fn list(place: &Place, console: Console) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn approve(place: &Place, home: Option<&Path>, id: &str, file: &Path, console: Console) -> Outcome {
+fn approve(args: &WorkspaceArgs, home: Option<&Path>, id: &str, file: &Path, console: Console) -> Outcome {
+    let place = Place::from_args(args)?;
     let config = place.config()?;
-    let mut held = HeldRun::open(place, home, None)?;
-    let task = held.find(id, &[Status::WaitingApproval])?;
-    let Some(found) = held.task(task) else { unreachable!("it was found at this place") };
-    for line in lines(&found, &config) {
-        console.line(&line);
+    let reader = place.reader()?;
+    let run = find_run(&reader, None)?.id;
+    let state = fold_run(&reader, &run)?;
+    let found = TaskId::parse(id).ok().and_then(|id| state.tasks.get(*state.by_id.get(&id)? as usize));
+    let mut digest = String::new();
+    // Whatever else is wrong with it, who takes the word says.
+    if let Some(found) = found.filter(|found| found.status == Status::WaitingApproval) {
+        for line in lines(found, &config) {
+            console.line(&line);
+        }
+        refuse_difference(found, &place.task_file(file)?, file)?;
+        if console.ask("let it run?") == Some(false) {
+            let error = anyhow::anyhow!("task `{id}` was not approved");
+            return Err(Fault::new(Exit::NeedsDecision, "task-not-approved", None, error));
+        }
+        digest = task_digest(&found.task).map_err(anyhow::Error::from)?;
     }
-    refuse_difference(&found, &place.task_file(file)?, file)?;
-    if console.ask("let it run?") == Some(false) {
-        let error = anyhow::anyhow!("task `{id}` was not approved");
-        return Err(Fault::new(Exit::NeedsDecision, "task-not-approved", None, error));
-    }
-    let digest = task_digest(&found.task).map_err(anyhow::Error::from)?;
-    held.record(Event::TaskApproved { task, digest, at: now_ms() })?;
-    let why = "a person approved it".to_owned();
-    held.record(Event::TaskMoved { task, to: Status::Pending, why, at: now_ms() })?;
-    held.close()?;
-    console.line(&format!("task {id} is pending now; `orch-host run` goes on with it"));
-    Ok(Exit::Done)
+    let act = Act::Approve { task: id.to_owned(), digest };
+    say_about(args, home, Some(&run), &act, console)
 }
 
 /// Fails if the task file says something else than the store: one of them is not what a person has in mind.
@@ -178,7 +171,8 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use orch_task::{Kind, TaskId};
+    use orch_journal::event::Event;
+    use orch_task::Kind;
 
     use super::*;
 

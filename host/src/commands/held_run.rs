@@ -1,107 +1,88 @@
-//! A run whose store this process holds, to change it by a person's word: what `task`, `resolve` and `approvals` do.
+//! A person's word about a run: said to the host that holds the workspace, or taken into the store by this process.
 //!
-//! Invariant: a status is changed through the journal, by a process that holds the store; `tasks.yml` follows with
-//! the next run.
-//! Not here: which change a command means (`task.rs`, `resolve.rs`, `approvals.rs`).
+//! In -> out: [`Act`] -> events of the run, durable.
+//! Invariant: a run is changed through its journal, by a process that holds the store; `tasks.yml` follows with the next
+//! run, or at once if a host is at work.
+//! Not here: what a word means (`drive/act.rs`), which one a command says (`task.rs`, `resolve.rs`, `approvals.rs`).
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use orch_journal::event::{Event, TaskIndex};
-use orch_journal::state::TaskState;
-use orch_journal::{Journal, Level, Reader, RunState, Store};
-use orch_task::Status;
+use orch_journal::event::Who;
+use orch_journal::{Level, Reader, RunState};
 
 use super::stored_run::find_run;
-use crate::clock::now_ms;
 use crate::console::{Console, escape};
+use crate::control::{SocketPlace, Told, tell};
+use crate::drive::act::{self, Act};
 use crate::drive::error::DriveError;
 use crate::drive::run::Run;
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{self, Place, WorkspaceArgs};
 
-/// A person's word about one task.
-pub struct StatusChange<'a> {
-    /// The newest run if none is said.
-    pub run: Option<&'a str>,
-    pub task: &'a str,
-    pub to: Status,
-    /// From which statuses this is meant; `Done` is one that is not verified.
-    pub from: &'a [Status],
-    pub why: &'a str,
+/// So long who holds the store and does not answer may take to begin or to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Who took a person's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenBy {
+    Holder,
+    ThisProcess,
 }
 
-/// Records a person's word.
-pub fn change_status(
+/// Says a word about that run, or the newest, and says what became of it.
+pub fn say_about(
     args: &WorkspaceArgs,
     home: Option<&Path>,
-    change: StatusChange<'_>,
+    run: Option<&str>,
+    act: &Act,
     console: Console,
 ) -> Outcome {
-    let mut held = HeldRun::open(&Place::from_args(args)?, home, change.run)?;
-    let task = held.find(change.task, change.from)?;
-    held.record(Event::TaskMoved { task, to: change.to, why: change.why.to_owned(), at: now_ms() })?;
-    held.close()?;
-    console.line(&format!("task {} is {} now; `orch-host run` goes on with it", change.task, change.to));
+    let by = say(&Place::from_args(args)?, home, run, act)?;
+    if let (Some(task), Some(to)) = (act.task(), act.to()) {
+        let next = match by {
+            TakenBy::Holder => "the host at work goes on with it",
+            TakenBy::ThisProcess => "`orch-host run` goes on with it",
+        };
+        console.line(&format!("task {} is {to} now; {next}", escape(task)));
+    }
     Ok(Exit::Done)
 }
 
-/// A run whose store this process holds, to change it.
-pub struct HeldRun {
-    store: Store,
-    journal: Arc<Journal>,
-    run: Run,
+/// Says a word about that run, or the newest; afterwards it survives the end of the machine's power.
+pub fn say(place: &Place, home: Option<&Path>, run: Option<&str>, act: &Act) -> Result<TakenBy, Fault> {
+    let operator = place::operator(home)?;
+    let socket = SocketPlace::of(&place.workspace, &operator.home)?;
+    let run = find_run(&place.reader()?, run)?.id;
+    let begun = Instant::now();
+    loop {
+        if tell(&socket, &run, act)? == Told::Taken {
+            return Ok(TakenBy::Holder);
+        }
+        // Nobody answers: another command, a host that begins or ends, or nobody at all.
+        match place.store_if_free(&operator, Level::Process)? {
+            Ok(store) => {
+                let journal = Arc::new(store.journal(&run)?);
+                let mut held = Run::new(run.clone(), fold_run(&store.reader()?, &run)?, journal.clone());
+                act::take(&mut held, act, me())?.map_err(Fault::from)?;
+                journal.wait_durable(held.last(), Level::Power)?;
+                store.close()?;
+                return Ok(TakenBy::ThisProcess);
+            }
+            Err(held) if begun.elapsed() > PATIENCE => return Err(held),
+            Err(_) => std::thread::sleep(PAUSE),
+        }
+    }
 }
 
-impl HeldRun {
-    /// That run, or the newest.
-    pub fn open(place: &Place, home: Option<&Path>, run: Option<&str>) -> Result<Self, Fault> {
-        let operator = place::operator(home)?;
-        let store = place.store(&operator, Level::Process)?;
-        let reader = store.reader()?;
-        let id = find_run(&reader, run)?.id;
-        let state = fold_run(&reader, &id)?;
-        let journal = Arc::new(store.journal(&id)?);
-        let run = Run::new(id, state, journal.clone());
-        Ok(Self { store, journal, run })
-    }
-
-    /// The place of a task that has one of these statuses; `Done` is one that is not verified.
-    pub fn find(&self, task: &str, from: &[Status]) -> Result<TaskIndex, Fault> {
-        let found = orch_task::TaskId::parse(task).ok().and_then(|task| self.run.index_of(&task));
-        let Some(index) = found else {
-            let what = format!("run `{}` has no task `{}`", self.run.id, escape(task));
-            let hint = "`orch-host status` shows the tasks".to_owned();
-            return Err(place::input("task-unknown", Some(hint), what));
-        };
-        let state = self.run.state();
-        let is = state.tasks.get(index as usize).map(|found| found.status);
-        let is_over = is == Some(Status::Done) && state.is_verified(index);
-        if is.is_some_and(|is| from.contains(&is)) && !is_over {
-            return Ok(index);
-        }
-        let word = |status: &Status| if *status == Status::Done { "not verified" } else { status.as_str() };
-        let from: Vec<&str> = from.iter().map(word).collect();
-        let is = is.map_or("gone", Status::as_str);
-        let what = format!("task `{task}` is {is}, expected {}", from.join(" or "));
-        Err(place::input("task-status", None, what))
-    }
-
-    /// The task as the run has it.
-    pub fn task(&self, index: TaskIndex) -> Option<TaskState> {
-        self.run.state().tasks.get(index as usize).cloned()
-    }
-
-    pub fn record(&mut self, event: Event) -> Result<(), Fault> {
-        self.run.record(event)?;
-        Ok(())
-    }
-
-    /// Returns when what was recorded survives the end of the machine's power.
-    pub fn close(self) -> Result<(), Fault> {
-        self.journal.wait_durable(self.run.last(), Level::Power)?;
-        self.store.close()?;
-        Ok(())
+/// This process, which a person started.
+fn me() -> Who {
+    Who {
+        uid: rustix::process::getuid().as_raw(),
+        pid: std::process::id(),
+        program: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
     }
 }
 

@@ -2,20 +2,11 @@
 
 use std::path::Path;
 
-use clap::ValueEnum;
-use orch_task::Status;
-
-use super::held_run::{StatusChange, change_status};
+use super::held_run::say_about;
 use crate::console::Console;
+use crate::drive::act::{Act, Resolution};
 use crate::exit::Outcome;
 use crate::place::WorkspaceArgs;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum As {
-    Done,
-    Failed,
-    Retry,
-}
 
 #[derive(clap::Args)]
 pub struct ResolveArgs {
@@ -25,17 +16,12 @@ pub struct ResolveArgs {
     task: String,
     /// How it ended
     #[arg(long = "as", value_enum)]
-    how: As,
+    how: Resolution,
     #[command(flatten)]
     place: WorkspaceArgs,
 }
 
 pub fn run(args: &ResolveArgs, home: Option<&Path>, console: Console) -> Outcome {
-    let (to, why) = match args.how {
-        As::Done => (Status::Done, "a person says that it was done"),
-        As::Failed => (Status::Failed, "a person says that it failed"),
-        As::Retry => (Status::Pending, "a person lets it run again"),
-    };
-    let change = StatusChange { run: Some(&args.run), task: &args.task, to, from: &[Status::InDoubt], why };
-    change_status(&args.place, home, change, console)
+    let act = Act::Resolve { task: args.task.clone(), how: args.how };
+    say_about(&args.place, home, Some(&args.run), &act, console)
 }

@@ -1,7 +1,11 @@
-//! `orch-host runs list`: the runs of a workspace.
+//! `orch-host runs list|stop`: the runs of a workspace.
 
+use std::path::Path;
+
+use super::held_run;
 use super::status::Format;
 use crate::console::{Console, escape};
+use crate::drive::act::Act;
 use crate::exit::{Exit, Outcome};
 use crate::place::{Place, WorkspaceArgs};
 
@@ -17,12 +21,27 @@ pub enum RunsCommand {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Ask the host at work to start nothing more; what runs ends first
+    Stop {
+        #[command(flatten)]
+        place: WorkspaceArgs,
+    },
 }
 
-pub fn run(command: &RunsCommand, console: Console) -> Outcome {
-    let RunsCommand::List { place, status, format } = command;
+pub fn run(command: &RunsCommand, home: Option<&Path>, console: Console) -> Outcome {
+    match command {
+        RunsCommand::List { place, status, format } => list(place, status.as_deref(), *format, console),
+        RunsCommand::Stop { place } => {
+            held_run::say(&Place::from_args(place)?, home, None, &Act::Stop)?;
+            console.line("the host at work starts nothing more; it ends with what runs");
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn list(place: &WorkspaceArgs, status: Option<&str>, format: Format, console: Console) -> Outcome {
     let runs = Place::from_args(place)?.reader()?.runs()?;
-    for run in runs.iter().filter(|run| status.as_ref().is_none_or(|status| run.status == *status)) {
+    for run in runs.iter().filter(|run| status.is_none_or(|status| run.status == *status)) {
         match format {
             Format::Json => console.line(&serde_json::to_string(run).map_err(anyhow::Error::from)?),
             Format::Text => {

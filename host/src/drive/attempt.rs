@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use orch_journal::event::{AttemptFinished, Ending, Event, TaskIndex, Writes};
+use orch_journal::event::{Actor, AttemptFinished, Ending, Event, TaskIndex, Writes};
 use orch_journal::failpoint;
 use orch_task::{OnDoubt, Status, Task};
 use tokio::task::JoinSet;
@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use super::Back;
 use super::desk::Desk;
 use super::error::DriveError;
-use super::gate::AttemptGate;
+use super::gate::Gate;
 use super::run::Run;
 use crate::call::CallReport;
 use crate::capability::tasks::AskedTask;
@@ -65,8 +65,7 @@ pub async fn start(
     run.begin(index);
     warn_budget(run, desk)?;
     let log = desk.command_log(LogName::Attempt { task: task.id.clone(), attempt, at });
-    let gate =
-        AttemptGate::new(index, attempt, run.ask(), desk.journal.clone(), desk.rules.durability.effects());
+    let gate = Gate::new(Actor::Attempt { task: index, attempt }, run.ask(), desk);
     let wall = executor.wall.min(Duration::from_millis(task.timeout_ms).saturating_add(GRACE));
     let lent = desk.lend(&executor, run.shared(), Arc::new(gate), log.clone(), wall);
     let ask = Execute { task: Box::new(task), attempt };

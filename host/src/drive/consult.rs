@@ -8,14 +8,14 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use orch_journal::event::{Called, Event, FAILURE, Finding, TaskIndex, Writes};
+use orch_journal::event::{Actor, Called, Event, FAILURE, Finding, TaskIndex, Writes};
 use orch_task::Status;
 use orch_trust::manifest::Role;
 
 use super::desk::Desk;
 use super::error::DriveError;
 use super::extend;
-use super::gate::RepeatableGate;
+use super::gate::Gate;
 use super::roles::Bound;
 use super::run::Run;
 use crate::call::{CallReport, Lent};
@@ -181,7 +181,7 @@ fn begin(
     call: &'static str,
     task: Option<TaskIndex>,
 ) -> Result<(Lent, bool), DriveError> {
-    let rerun = run.begin_call(call, &bound.id, task)?;
+    let (number, rerun) = run.begin_call(call, &bound.id, task)?;
     let name = LogName::Call {
         call,
         task: task.and_then(|task| run.id_of(task)),
@@ -190,7 +190,8 @@ fn begin(
         place: run.last(),
     };
     let log = desk.command_log(name);
-    Ok((desk.lend(bound, run.shared(), Arc::new(RepeatableGate), log, bound.wall), rerun))
+    let gate = Gate::new(Actor::Call { number }, run.ask(), desk);
+    Ok((desk.lend(bound, run.shared(), Arc::new(gate), log, bound.wall), rerun))
 }
 
 async fn on_guests<T: Send + 'static>(

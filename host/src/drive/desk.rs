@@ -118,6 +118,8 @@ pub struct Desk {
     pub log: Arc<dyn LogSink>,
     pub rules: RunRules,
     pub control: watch::Receiver<Control>,
+    /// Whoever asks for an end says it here.
+    pub say: watch::Sender<Control>,
 }
 
 impl Desk {

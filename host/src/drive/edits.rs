@@ -167,7 +167,7 @@ fn take(run: &mut Run, report: MergeReport) -> Result<(), DriveError> {
     for id in &report.cancelled {
         if let Some(task) = run.index_of(id) {
             let why = "it was removed from the task file".to_owned();
-            run.record(Event::TaskMoved { task, to: Status::Cancelled, why, at: now_ms() })?;
+            run.record(Event::TaskMoved { task, to: Status::Cancelled, why, who: None, at: now_ms() })?;
             run.moved(task, Status::Cancelled, now_ms());
         }
     }

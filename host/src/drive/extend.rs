@@ -72,7 +72,7 @@ pub fn hold_unapproved(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
     };
     for task in unapproved {
         let why = "a plugin asked for it, and nobody approved it in this run".to_owned();
-        run.record(Event::TaskMoved { task, to: Status::WaitingApproval, why, at: now_ms() })?;
+        run.record(Event::TaskMoved { task, to: Status::WaitingApproval, why, who: None, at: now_ms() })?;
         run.moved(task, Status::WaitingApproval, now_ms());
     }
     Ok(())

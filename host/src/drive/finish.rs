@@ -86,7 +86,7 @@ impl fmt::Display for Unverified {
 pub fn block(run: &mut Run) -> Result<(), DriveError> {
     for (task, by) in blocked(run) {
         let why = format!("`{by}` is not done");
-        run.record(Event::TaskMoved { task, to: Status::Blocked, why, at: now_ms() })?;
+        run.record(Event::TaskMoved { task, to: Status::Blocked, why, who: None, at: now_ms() })?;
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ pub async fn let_pass(run: &mut Run, desk: &Desk, index: TaskIndex) -> Result<bo
             }
             None => (Status::WaitingApproval, format!("guard `{}` could not judge it", guard.id)),
         };
-        run.record(Event::TaskMoved { task: index, to, why, at: now_ms() })?;
+        run.record(Event::TaskMoved { task: index, to, why, who: None, at: now_ms() })?;
         run.held_up(index, to, now_ms());
         return Ok(false);
     }

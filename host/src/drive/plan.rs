@@ -13,10 +13,10 @@ use sha2::{Digest, Sha256};
 
 use super::desk::Desk;
 use super::error::DriveError;
-use super::gate::RepeatableGate;
 use super::run::Run;
 use super::task_reader::StateReader;
 use crate::call::CallContext;
+use crate::capability::nothing::Nothing;
 use crate::capability::tasks::{TaskReader, TaskSummary};
 use crate::clock::now_ms;
 use crate::engine::CallError;
@@ -44,7 +44,8 @@ impl Planning {
             at: now_ms(),
             place: run.last(),
         });
-        let mut lent = desk.lend(planner, run.shared(), Arc::new(RepeatableGate), log, planner.wall);
+        // No permission with effects is for planners.
+        let mut lent = desk.lend(planner, run.shared(), Arc::new(Nothing), log, planner.wall);
         let reads = Arc::new(Reads { state: StateReader::new(run.shared()), answers: Mutex::default() });
         lent.tasks = reads.clone();
         let kinds = desk.roles.kinds();

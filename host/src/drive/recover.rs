@@ -48,10 +48,13 @@ struct Open {
     processes: Vec<ProcessIdentity>,
 }
 
-/// Ends every attempt that was cut off and is still open; gives how many.
+/// Ends every attempt that was cut off and is still open, after its processes and those of calls are gone; gives how many.
 pub fn settle(run: &mut Run, cut: Cut) -> Result<usize, DriveError> {
     let open = open_attempts(run);
-    let leftovers: Vec<ProcessIdentity> = open.iter().flat_map(|one| one.processes.iter().cloned()).collect();
+    let of_calls =
+        run.state().open_calls.iter().flat_map(|call| identities(&call.processes)).collect::<Vec<_>>();
+    let leftovers: Vec<ProcessIdentity> =
+        open.iter().flat_map(|one| one.processes.iter().cloned()).chain(of_calls).collect();
     orch_supervisor::end_leftovers(&leftovers).map_err(|source| DriveError::Io {
         what: "end the processes of",
         path: run.id.clone(),
@@ -93,17 +96,18 @@ fn open_attempts(run: &Run) -> Vec<Open> {
         rule: found.task.doubt_rule(),
         crashes: found.crashes,
         crashes_max: found.task.retries.max(CRASHES_MAX),
-        processes: found
-            .processes
-            .iter()
-            .map(|(pid, start_ticks, boot_id)| ProcessIdentity {
-                pid: *pid,
-                start_ticks: *start_ticks,
-                boot_id: boot_id.clone(),
-            })
-            .collect(),
+        processes: identities(&found.processes).collect(),
     })
     .collect()
+}
+
+fn identities(processes: &[(u32, u64, String)]) -> impl Iterator<Item = ProcessIdentity> {
+    let identity = |(pid, start_ticks, boot_id): &(u32, u64, String)| ProcessIdentity {
+        pid: *pid,
+        start_ticks: *start_ticks,
+        boot_id: boot_id.clone(),
+    };
+    processes.iter().map(identity)
 }
 
 /// How a cut attempt ended, and where its task stands.
@@ -146,7 +150,7 @@ pub fn unblock(run: &mut Run) -> Result<(), DriveError> {
     };
     for task in free {
         let why = "what blocked it is resolved".to_owned();
-        run.record(Event::TaskMoved { task, to: Status::Pending, why, at: now_ms() })?;
+        run.record(Event::TaskMoved { task, to: Status::Pending, why, who: None, at: now_ms() })?;
     }
     Ok(())
 }

@@ -14,12 +14,22 @@ use orch_journal::{Journal, RunState};
 use orch_task::{Status, TaskId};
 use tokio::sync::mpsc;
 
+use super::act::{self, Said};
 use super::desk::Desk;
 use super::error::DriveError;
 use super::gate::Asked;
 use super::graph::Graph;
 use super::task_reader::SharedState;
 use crate::watch::Observer;
+
+/// So many words of people wait for the loop; more wait at whoever says them.
+const SAID_MAX: usize = 64;
+
+/// What comes from outside of the loop while it waits.
+pub enum Heard {
+    Effect(Asked),
+    Word(Said),
+}
 
 /// What the loop works on.
 pub struct Run {
@@ -41,6 +51,9 @@ pub struct Run {
     /// Effects that attempts are about to have.
     asks: mpsc::UnboundedReceiver<Asked>,
     ask: mpsc::UnboundedSender<Asked>,
+    /// What people say while it goes on.
+    said: mpsc::Receiver<Said>,
+    say: mpsc::Sender<Said>,
     observer: Option<Box<dyn Observer>>,
 }
 
@@ -51,6 +64,7 @@ impl Run {
         let budget = state.started.as_ref().map_or(0, |started| started.budget);
         let announced = vec![false; state.tasks.len()];
         let (ask, asks) = mpsc::unbounded_channel();
+        let (say, said) = mpsc::channel(SAID_MAX);
         Self {
             id,
             state: Arc::new(RwLock::new(state)),
@@ -64,8 +78,32 @@ impl Run {
             budget,
             asks,
             ask,
+            said,
+            say,
             observer: None,
         }
+    }
+
+    /// Where people's words are said.
+    pub fn say(&self) -> mpsc::Sender<Said> {
+        self.say.clone()
+    }
+
+    /// The next effect that is about to be had, or the next word of a person.
+    pub async fn next_heard(&mut self) -> Option<Heard> {
+        tokio::select! {
+            biased;
+            asked = self.asks.recv() => asked.map(Heard::Effect),
+            said = self.said.recv() => said.map(Heard::Word),
+        }
+    }
+
+    /// Takes every word that was said.
+    pub fn hear(&mut self, desk: &Desk) -> Result<(), DriveError> {
+        while let Ok(said) = self.said.try_recv() {
+            act::answer(self, desk, said)?;
+        }
+        Ok(())
     }
 
     /// Tells an observer of every event from now on.
@@ -298,18 +336,19 @@ impl Run {
         self.graph.downstream(task)
     }
 
-    /// Notes that a repeatable call begins; true when it began before and never came back.
+    /// Notes that a repeatable call begins; gives its number, and whether it began before and never came back.
     pub fn begin_call(
         &mut self,
         call: &str,
         plugin: &str,
         task: Option<TaskIndex>,
-    ) -> Result<bool, DriveError> {
-        let open = (call.to_owned(), plugin.to_owned(), task);
-        let rerun = self.state().open_calls.contains(&open);
-        let (call, plugin, task) = open;
-        self.record(Event::CallStarted { call, plugin, task })?;
-        Ok(rerun)
+    ) -> Result<(u64, bool), DriveError> {
+        let before =
+            self.state().open_calls.iter().find(|open| open.is(call, plugin, task)).map(|open| open.number);
+        let number = before.unwrap_or_else(|| self.journal.events());
+        let (call, plugin) = (call.to_owned(), plugin.to_owned());
+        self.record(Event::CallStarted { call, plugin, task, number })?;
+        Ok((number, before.is_some()))
     }
 
     pub fn id_of(&self, task: TaskIndex) -> Option<TaskId> {

@@ -165,7 +165,7 @@ impl Sheet {
                 let why =
                     "the task file said `in_progress`, and no run of this store says how it ended".to_owned();
                 let task = place as TaskIndex;
-                run.record(Event::TaskMoved { task, to: Status::InDoubt, why, at: now_ms() })?;
+                run.record(Event::TaskMoved { task, to: Status::InDoubt, why, who: None, at: now_ms() })?;
             }
         }
         Ok(())

@@ -75,7 +75,7 @@ fn a_persons_word_stands_for_the_looks_and_another_attempt_needs_them_again() {
     for to in [Status::Done, Status::Pending, Status::Cancelled] {
         let mut state = run(&["a"]);
         state.apply(&look("a", Some(0), Some("no disk"))).unwrap();
-        state.apply(&Event::TaskMoved { task: 0, to, why: String::new(), at: 1 }).unwrap();
+        state.apply(&Event::TaskMoved { task: 0, to, why: String::new(), who: None, at: 1 }).unwrap();
         assert!(state.is_verified(0), "{to}");
         state.apply(&attempt(0, 2)).unwrap();
         state.apply(&done(0, 2)).unwrap();

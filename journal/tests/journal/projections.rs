@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use orch_journal::artifacts::ArtifactRow;
-use orch_journal::event::{AddedTask, AttemptFinished, Called, Ending, Event, RunStatus, Writes};
+use orch_journal::event::{Actor, AddedTask, AttemptFinished, Called, Ending, Event, RunStatus, Writes};
 use orch_journal::{Reader, RunState, db_check};
 use orch_task::{Kind, Status, Task, TaskId};
 use proptest::prelude::*;
@@ -94,16 +94,8 @@ fn what_calls_left_is_kept_with_their_results() {
         writes: Writes { findings: vec![finding("g")], ..Writes::default() },
         at: 1,
     })));
-    let (task, path, after) = (1, "src/a.py".to_owned(), "ab".to_owned());
-    events.push(Event::FileWritten {
-        task,
-        attempt: 1,
-        path,
-        before: None,
-        after,
-        size: Some(3),
-        at: Some(5),
-    });
+    let (by, path, after) = (Actor::Attempt { task: 1, attempt: 1 }, "src/a.py".to_owned(), "ab".to_owned());
+    events.push(Event::FileWritten { by, path, before: None, after, size: Some(3), at: Some(5) });
     stored(folder.path(), events);
     let reader = reader(folder.path());
     let findings = reader.findings(RUN).unwrap();
@@ -156,7 +148,9 @@ fn what_waits_for_a_person_is_a_row_until_it_is_decided() {
     assert_eq!((open_one.task.as_str(), open_one.reason.as_str()), ("second", "host-gone: m"));
     assert_eq!((open_one.action_required.as_str(), open_one.status.as_str()), ("resolve", "open"));
     let (store, journal) = open(folder.path());
-    journal.append(Event::TaskMoved { task: 1, to: Status::Done, why: "seen".to_owned(), at: 9 }).unwrap();
+    journal
+        .append(Event::TaskMoved { task: 1, to: Status::Done, why: "seen".to_owned(), who: None, at: 9 })
+        .unwrap();
     store.close().unwrap();
     assert_eq!(reader(folder.path()).interventions(RUN).unwrap()[0].status, "resolved");
 }
@@ -256,7 +250,7 @@ fn events_of(steps: &[Step]) -> Vec<Event> {
                 }
                 Event::AttemptFinished(Box::new(finished))
             }
-            (2 | 3, Some(_)) => Event::TaskMoved { task, to: status, why: "w".to_owned(), at },
+            (2 | 3, Some(_)) => Event::TaskMoved { task, to: status, why: "w".to_owned(), who: None, at },
             (4, Some(found)) => {
                 let mut to = found.task.clone();
                 to.description = format!("edited {at}");
@@ -273,7 +267,11 @@ fn events_of(steps: &[Step]) -> Vec<Event> {
             (7, Some(_)) => {
                 finished([RunStatus::Completed, RunStatus::Failed, RunStatus::Waiting][*how as usize % 3])
             }
-            _ => Event::IntentRecorded { task, attempt: 1, effect: "http".to_owned(), at },
+            _ => Event::IntentRecorded {
+                by: Actor::Attempt { task, attempt: 1 },
+                effect: "http".to_owned(),
+                at,
+            },
         };
         state.apply(&event).unwrap();
         events.push(event);
@@ -331,7 +329,7 @@ proptest! {
 fn a_task_that_was_done_is_done_again_only_with_a_new_attempt() {
     let folder = tempfile::tempdir().unwrap();
     let mut events = small_run();
-    events.push(Event::TaskMoved { task: 0, to: Status::Pending, why: "again".to_owned(), at: 5 });
+    events.push(Event::TaskMoved { task: 0, to: Status::Pending, why: "again".to_owned(), who: None, at: 5 });
     events.extend([attempt(0, 2), done(0, 2)]);
     stored(folder.path(), events);
     let reader = reader(folder.path());

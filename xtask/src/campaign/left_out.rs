@@ -69,7 +69,7 @@ const LEFT_OUT: [(&str, Piece, &str); 34] = [
 /// Leaves out every piece.
 pub(super) fn run(root: &Path) -> anyhow::Result<()> {
     let target = packages::target_folder(root);
-    let copy = target.join("left-out");
+    let copy = target.join("left-out/checkout");
     step::timed("a copy of the checkout, which compiles", || {
         let mut listed = std::process::Command::new("git");
         let listed = listed.current_dir(root).args(["ls-files", "-z"]).output().context("cannot ask git")?;
@@ -79,10 +79,7 @@ pub(super) fn run(root: &Path) -> anyhow::Result<()> {
             fs::create_dir_all(to.parent().context("a file lies in a folder")?)?;
             fs::copy(root.join(&name), &to).with_context(|| format!("cannot copy `{}`", name.display()))?;
         }
-        ensure!(
-            check(&copy, &target, &["orch-certify", "orch-plugin", "orch-sdk"])?,
-            "the copy does not compile"
-        );
+        ensure!(check(&copy, &["orch-certify", "orch-plugin", "orch-sdk"])?, "the copy does not compile");
         Ok(())
     })?;
     let mut compiled = Vec::new();
@@ -107,7 +104,7 @@ pub(super) fn run(root: &Path) -> anyhow::Result<()> {
                 format!("`fn {method}` of `{name}`")
             }
         };
-        let passes = check(&copy, &target, &[package])?;
+        let passes = check(&copy, &[package])?;
         fs::write(&path, whole)?;
         println!("   {}  {what}", if passes { "COMPILES" } else { "refused " });
         if passes {
@@ -120,10 +117,11 @@ pub(super) fn run(root: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// True if these packages compile. Libraries of others are taken from where the checkout has them.
-fn check(copy: &Path, target: &Path, packages: &[&str]) -> anyhow::Result<bool> {
+/// True if these packages compile, into a folder of the copy's: what is compiled by the names of the checkout's packages would
+/// be taken for the checkout's own by whoever compiles that next.
+fn check(copy: &Path, packages: &[&str]) -> anyhow::Result<bool> {
     let mut cargo = step::cargo(copy);
-    cargo.env("CARGO_TARGET_DIR", target).args(["check", "--quiet"]);
+    cargo.env("CARGO_TARGET_DIR", copy.with_file_name("compiled")).args(["check", "--quiet"]);
     cargo.stderr(std::process::Stdio::null());
     for package in packages {
         cargo.args(["-p", package]);

@@ -1,4 +1,4 @@
-//! Effects of attempts that run: asked for, recorded, gone on.
+//! Effects of attempts and calls that run: asked for, recorded, gone on.
 //!
 //! In -> out: what a gate asks -> an event -> its place, for which the gate waits.
 //! Invariant: while the loop waits for anything else, effects go on.
@@ -18,44 +18,44 @@ use crate::drive::error::DriveError;
 use crate::drive::gate::Asked;
 
 impl Run {
-    /// Where attempts ask for their effects.
+    /// Where attempts and calls ask for their effects.
     pub fn ask(&self) -> mpsc::UnboundedSender<Asked> {
         self.ask.clone()
     }
 
-    /// The next effect that an attempt is about to have.
+    /// The next effect that is about to be had.
     pub async fn next_ask(&mut self) -> Option<Asked> {
         self.asks.recv().await
     }
 
-    /// Forgets effects that were asked for by attempts that are gone.
+    /// Forgets effects that were asked for by who is gone.
     pub fn drop_asks(&mut self) {
         while self.asks.try_recv().is_ok() {}
     }
 
     /// Lets an effect go on: its event is in the journal, the gate waits until it is durable.
     pub fn let_go_on(&mut self, asked: Asked) -> Result<(), DriveError> {
-        let Asked { task, attempt, effect, answer } = asked;
+        let Asked { by, effect, answer } = asked;
         let event = match effect {
             EffectRecord::Intent { effect, .. } => {
                 failpoint::hit("before-intent");
-                Event::IntentRecorded { task, attempt, effect: effect.to_owned(), at: now_ms() }
+                Event::IntentRecorded { by, effect: effect.to_owned(), at: now_ms() }
             }
             EffectRecord::ProcessStarted { program, pid, start_ticks, boot_id } => {
-                Event::ProcessStarted { task, attempt, program, pid, start_ticks, boot_id }
+                Event::ProcessStarted { by, program, pid, start_ticks, boot_id }
             }
             EffectRecord::FileWritten { path, before, after, size } => {
                 let (size, at) = (Some(size), Some(now_ms()));
-                Event::FileWritten { task, attempt, path, before, after, size, at }
+                Event::FileWritten { by, path, before, after, size, at }
             }
         };
         let place = self.record(event)?;
-        // An attempt that is gone by now does not wait for the answer.
+        // Who is gone by now does not wait for the answer.
         let _ = answer.send(place);
         Ok(())
     }
 
-    /// Waits for something while the effects of running attempts go on.
+    /// Waits for something while effects go on.
     pub async fn serving<T>(&mut self, wanted: impl Future<Output = T>) -> Result<T, DriveError> {
         let mut wanted = std::pin::pin!(wanted);
         loop {

@@ -1,0 +1,191 @@
+//! A run that goes on: what people say is heard by the host at work, what its own commands say is not.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
+
+use std::process::{Child, Stdio};
+
+use orch_journal::Event;
+use orch_journal::event::Who;
+use orch_task::Status;
+use orch_tests::{Workspace, binary, err, out, until};
+
+const WAITS: &str = "import os,time\\nopen('begun','w')\\nwhile not os.path.exists('go'): time.sleep(0.02)";
+
+fn begun(workspace: &Workspace, args: &[&str]) -> Child {
+    let run = [&["run", "--trust-workspace", "--jobs", "2"], args].concat();
+    let mut run = workspace.command(&run);
+    let host = run.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until(|| workspace.path().join("begun").exists());
+    host
+}
+
+fn ends(host: Child, exit: i32) -> String {
+    let output = host.wait_with_output().unwrap();
+    let said = format!("{}{}", out(&output), err(&output));
+    assert_eq!(output.status.code(), Some(exit), "{said}");
+    said
+}
+
+/// Statuses that a person gave: task, status, who.
+fn by_people(workspace: &Workspace) -> Vec<(u32, Status, Who)> {
+    let moved = |event| match event {
+        Event::TaskMoved { task, to, who: Some(who), .. } => Some((task, to, who)),
+        _ => None,
+    };
+    workspace.events().into_iter().filter_map(moved).collect()
+}
+
+#[test]
+fn what_people_say_while_a_run_goes_on_is_heard() {
+    let tasks = format!(
+        "- {{id: slow, command: [python3, -c, \"{WAITS}\"]}}\n\
+         - {{id: skipped, kind: note, dependencies: [slow]}}\n\
+         - {{id: after, command: [python3, -c, \"open('after', 'w')\"], dependencies: [skipped]}}\n\
+         - {{id: cancelled, kind: note, dependencies: [slow]}}\n"
+    );
+    let workspace = Workspace::new(&tasks);
+    let root = workspace.admit_hostile("asks-for-approval").to_str().unwrap().to_owned();
+    workspace.write(
+        "config.yaml",
+        &format!("{}  reflectors: [demo/asks-for-approval]\n", workspace.read("config.yaml")),
+    );
+    let host = begun(&workspace, &["--plugins", &root]);
+
+    let says = |args: &[&str]| out(&workspace.host(args, 0));
+    let heard = "the host at work goes on with it\n";
+    assert!(
+        says(&["approvals", "approve", "wanted"]).ends_with(&format!("task wanted is pending now; {heard}"))
+    );
+    // It runs while the other task still does.
+    until(|| workspace.path().join("approved").exists());
+    assert_eq!(says(&["task", "skip", "skipped"]), format!("task skipped is done now; {heard}"));
+    until(|| workspace.path().join("after").exists());
+    assert_eq!(says(&["task", "cancel", "cancelled"]), format!("task cancelled is cancelled now; {heard}"));
+    for (args, code, sentence) in [
+        (["task", "skip", "slow"], "task-under-way", "task `slow` is worked at"),
+        (["task", "skip", "nobody"], "task-unknown", "has no task `nobody`"),
+        (["task", "retry", "after"], "task-status", "task `after` is done"),
+        (["approvals", "deny", "wanted"], "task-status", "expected waiting_approval"),
+    ] {
+        let refused = err(&workspace.host(&args, 2));
+        assert!(refused.contains(code) && refused.contains(sentence), "{refused}");
+    }
+    workspace.write("go", "");
+    ends(host, 0);
+    let statuses = workspace.statuses();
+    for (task, status) in
+        [("slow", "done"), ("skipped", "done"), ("cancelled", "cancelled"), ("wanted", "done")]
+    {
+        assert_eq!(statuses[task], status, "{task}");
+    }
+    let by_people = by_people(&workspace);
+    let said: Vec<Status> = by_people.iter().map(|(_, to, _)| *to).collect();
+    assert_eq!(said, [Status::Pending, Status::Done, Status::Cancelled]);
+    let program = binary("orch-host").canonicalize().unwrap().display().to_string();
+    for (_, _, who) in by_people {
+        assert_eq!((who.uid, &who.program), (rustix::process::getuid().as_raw(), &program));
+    }
+    // Without a host at work a command takes the store itself.
+    let retried = out(&workspace.host(&["task", "retry", "cancelled"], 0));
+    assert_eq!(retried, "task cancelled is pending now; `orch-host run` goes on with it\n");
+}
+
+#[test]
+fn a_run_that_a_person_stops_ends_with_what_runs() {
+    let tasks = format!(
+        "- {{id: slow, command: [python3, -c, \"{WAITS}\"]}}\n- {{id: later, kind: note, dependencies: [slow]}}\n"
+    );
+    let workspace = Workspace::new(&tasks);
+    let host = begun(&workspace, &[]);
+    workspace.host(&["runs", "stop"], 0);
+    workspace.write("go", "");
+    ends(host, 130);
+    let statuses = workspace.statuses();
+    assert_eq!((&*statuses["slow"], &*statuses["later"]), ("done", "pending"));
+    assert!(workspace.events().iter().any(|event| matches!(event, Event::StopAsked { .. })));
+    let refused = err(&workspace.host(&["runs", "stop"], 2));
+    assert!(refused.contains("not-at-work"), "{refused}");
+    workspace.run(&[], 0);
+    assert_eq!(workspace.statuses()["later"], "done");
+}
+
+/// Tries to skip a task: as a command, as one that left its family, and as one whose supervisor and guardian it killed.
+const ATTACK: &str = r"
+import os, signal, subprocess, sys, time
+host, config, out = sys.argv[1:]
+def attempt(name):
+    tried = subprocess.run([host, 'task', 'skip', 'later', '--config-home', config], capture_output=True, text=True)
+    with open(os.path.join(out, name + '.new'), 'w') as file:
+        file.write(f'{tried.returncode} {tried.stderr}')
+    os.rename(os.path.join(out, name + '.new'), os.path.join(out, name))
+attempt('command')
+supervisor = os.getppid()
+guardian = int(open(f'/proc/{supervisor}/stat').read().rsplit(')', 1)[1].split()[1])
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() > 0:
+        os._exit(0)
+    time.sleep(0.1)
+    attempt('forked')
+    os.kill(guardian, signal.SIGKILL)
+    os.kill(supervisor, signal.SIGKILL)
+    while os.getppid() == supervisor:
+        time.sleep(0.001)
+    attempt('orphaned')
+    os._exit(0)
+time.sleep(60)
+";
+
+#[test]
+fn a_command_cannot_answer_for_a_person() {
+    let workspace = Workspace::new("");
+    workspace.write("attack.py", ATTACK);
+    let outside = workspace.outside().display();
+    let (host, config) = (binary("orch-host"), workspace.operator());
+    let attack = format!("[python3, attack.py, {}, {}, {outside}]", host.display(), config.display());
+    workspace.write(
+        "tasks.yml",
+        &format!(
+            "- {{id: attack, command: {attack}}}\n- {{id: later, kind: note, dependencies: [attack]}}\n"
+        ),
+    );
+    workspace.run(&[], 6);
+    for name in ["command", "forked", "orphaned"] {
+        match std::fs::read_to_string(workspace.outside().join(name)) {
+            Ok(said) => {
+                assert!(said.starts_with("5 ") && said.contains("peer-is-a-command"), "{name}: {said}")
+            }
+            // The host ended it before it could ask.
+            Err(_) => assert_eq!(name, "orphaned"),
+        }
+    }
+    assert_eq!(by_people(&workspace), []);
+    assert_ne!(workspace.statuses()["later"], "done");
+}
+
+#[test]
+fn a_socket_that_a_dead_host_left_is_in_nobodys_way() {
+    let tasks = format!("- {{id: slow, command: [python3, -c, \"{WAITS}\"]}}\n- {{id: later, kind: note}}\n");
+    let workspace = Workspace::new(&tasks);
+    let mut host = begun(&workspace, &[]);
+    until(|| workspace.statuses()["later"] == "done");
+    host.kill().unwrap();
+    host.wait().unwrap();
+    workspace.host(&["task", "cancel", "slow"], 2);
+    workspace.host(&["runs", "list"], 0);
+    workspace.write("go", "");
+    workspace.run(&[], 6);
+    let run = workspace.reader().runs().unwrap()[0].id.clone();
+    assert!(out(&workspace.host(&["resolve", &run, "slow", "--as", "done"], 0)).contains("slow is done now"));
+    workspace.run(&[], 0);
+}
+
+#[test]
+fn another_state_folder_is_no_second_host() {
+    let tasks = format!("- {{id: slow, command: [python3, -c, \"{WAITS}\"]}}\n");
+    let workspace = Workspace::new(&tasks);
+    let host = begun(&workspace, &[]);
+    let refused = err(&workspace.run(&["--memory", "other"], 7));
+    assert!(refused.contains("store-held") && refused.contains(&host.id().to_string()), "{refused}");
+    workspace.write("go", "");
+    ends(host, 0);
+}
