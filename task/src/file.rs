@@ -3,6 +3,7 @@
 //! In -> out: bytes -> [`TaskFile`]; [`TaskFile::patched`] -> the same bytes with other statuses and more tasks.
 //! Limits: [`FILE_BYTES_MAX`], [`TASKS_MAX`], the YAML budget in `file/parse.rs`.
 //! Invariant: ids of a `TaskFile` are unique, dependencies known and without a cycle; its bytes are those read.
+//! Invariant: a status is one task's own: none is read from, or written into, what others merge.
 //! Not here: hand edits during a run (`merge.rs`), replacing the file on disk (`exchange.rs`).
 
 use std::ops::Range;
@@ -10,7 +11,6 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 
 use crate::file::node::{Placed, Spot};
-use crate::keys::KEYS;
 use crate::model::{Status, Task};
 
 mod error;
@@ -42,7 +42,7 @@ pub struct TaskFile {
 #[derive(Clone, Debug)]
 pub struct FileTask {
     pub task: Task,
-    /// None when the file says nothing, which means `pending`.
+    /// None when the file says nothing, which means `pending`. What came through a merge key is another task's.
     pub status: Option<Status>,
     /// Id of the plugin whose task the host appended.
     pub added_by: Option<String>,
@@ -77,8 +77,8 @@ enum StatusSpot {
     Missing,
     /// Quotes included; empty for a key without value.
     Here(Range<usize>),
-    /// Came through an alias or a merge key: a change would change other tasks too.
-    Elsewhere(Place),
+    /// The alias that stands there for a word which is written elsewhere.
+    Alias(Range<usize>),
 }
 
 impl TaskFile {
@@ -115,16 +115,6 @@ impl TaskFile {
     }
 }
 
-/// The key of a task that this one is probably meant to be: at most two letters away, and no setting that is known by
-/// another name.
-pub fn meant_key(key: &str) -> Option<&'static str> {
-    const LETTERS_MIN: usize = 4;
-    let distance = |known: &&'static str| strsim::damerau_levenshtein(key, known);
-    let nearest = KEYS.iter().copied().min_by_key(distance)?;
-    let is_near = distance(&nearest) <= if nearest.len() > 5 { 2 } else { 1 };
-    (is_near && key.len() >= LETTERS_MIN && key != nearest).then_some(nearest)
-}
-
 impl FileTask {
     /// Where the entry begins.
     pub fn place(&self) -> Place {
@@ -154,10 +144,10 @@ impl Spots {
 }
 
 impl StatusSpot {
-    fn of(at: &Spot, is_own: bool) -> Self {
-        match is_own && at.is_own {
+    fn of(at: &Spot) -> Self {
+        match at.is_own {
             true => Self::Here(at.bytes.clone()),
-            false => Self::Elsewhere(at.place),
+            false => Self::Alias(at.bytes.clone()),
         }
     }
 }

@@ -16,7 +16,7 @@ pub mod model;
 pub mod render;
 
 pub use exchange::{ExchangeError, Exchanged, Recovered, read_task_file, recover, write_exchanging};
-pub use file::{FileTask, NewFileTask, PatchError, Place, TaskFile, TaskFileError, meant_key};
+pub use file::{FileTask, NewFileTask, PatchError, Place, TaskFile, TaskFileError};
 pub use graph::{GraphError, check_added, check_graph};
 pub use import::{ImportCommand, ImportError, ImportOptions, import_wfformat};
 pub use merge::{Known, MergeReport, RefusedEdit, RefusedWhy, Standing, changed_keys, merge, merge_from};

@@ -87,6 +87,35 @@ fn a_removed_file_keeps_the_run_open_until_it_is_back() {
 }
 
 #[test]
+fn a_file_that_is_empty_for_a_while_cancels_nothing() {
+    let (workspace, host) = waiting_run("- {id: b, command: [sh, -c, 'echo b >> b'], dependencies: [a]}\n");
+    let good = workspace.read("tasks.yml");
+    workspace.write("tasks.yml", "");
+    until(|| warned(&workspace, "task-file-empty").is_some());
+    workspace.write("tasks.yml", &good);
+    let output = end(&workspace, host);
+    assert_eq!(output.status.code(), Some(0), "{}\n{}", out(&output), err(&output));
+    assert_eq!(workspace.read("b"), "b\n", "it ran once");
+}
+
+#[test]
+fn a_file_that_stays_empty_keeps_the_run_open_until_its_tasks_are_back() {
+    for text in ["", "# all done\n", "tasks:\n"] {
+        let more = "- {id: b, command: [sh, -c, 'echo b >> b'], dependencies: [a]}\n";
+        let (workspace, host) = waiting_run(more);
+        let good = workspace.read("tasks.yml");
+        workspace.write("tasks.yml", text);
+        let output = end(&workspace, host);
+        assert_eq!(output.status.code(), Some(2), "{}\n{}", out(&output), err(&output));
+        let output = workspace.run(&[], 2);
+        assert!(err(&output).contains("task-file-empty"), "{}", err(&output));
+        workspace.write("tasks.yml", &good);
+        workspace.run(&[], 0);
+        assert_eq!(workspace.read("b"), "b\n", "it ran once");
+    }
+}
+
+#[test]
 fn a_status_that_was_edited_between_two_runs_is_refused_by_name() {
     let workspace =
         Workspace::new("- {id: a, command: [sh, -c, 'echo a >> a']}\n- {id: b, command: ['false']}\n");

@@ -95,7 +95,10 @@ fn an_unapproved_plugin_needs_a_decision_and_a_store_from_elsewhere_is_refused()
 
 #[test]
 fn bad_task_files_are_refused_by_name_and_nothing_changes() {
-    let cases: [(&[u8], &str); 9] = [
+    let cases: [(&[u8], &str); 12] = [
+        (b"", "task-file-empty"),
+        (b"# nothing to do\n", "task-file-empty"),
+        (b"- {id: a, cmd: make}\n", "task-unknown-key"),
         (b"- {id: a", "task-file-syntax"),
         (b"- {id: a}\n- {id: a}\n", "task-duplicate-id"),
         (b"- {id: a, dependencies: [b]}\n", "task-unknown-dependency"),
@@ -201,13 +204,23 @@ fn a_package_is_added_without_a_terminal_by_the_digest_that_was_looked_at() {
 }
 
 #[test]
-fn a_key_that_is_nearly_one_of_every_task_is_said() {
-    let workspace =
-        Workspace::new("- {id: a, comand: [make], kind: note}\n- {id: b, color: red, kind: note}\n");
-    let output = workspace.run(&[], 0);
-    let said =
-        "task `a` at line 1, column 3 has the key `comand`, which goes to its executor; is `command` meant?";
-    assert!(out(&output).contains(said) && !out(&output).contains("color"), "{}", out(&output));
+fn a_key_that_nobody_would_read_is_refused_and_a_setting_goes_to_its_executor() {
+    for key in ["comand", "run", "needs"] {
+        let workspace = Workspace::new(&format!("- {{id: a, {key}: [make]}}\n"));
+        let output = workspace.run(&[], 2);
+        assert!(err(&output).contains("code: task-unknown-key"), "{}", err(&output));
+        assert!(err(&output).contains(&format!("a task has no key `{key}`: ")), "{}", err(&output));
+    }
+    Workspace::new("- {id: b, color: red, kind: note}\n").run(&[], 0);
+}
+
+#[test]
+fn a_task_of_the_shell_without_a_command_only_joins_others() {
+    let workspace = Workspace::new("- {id: a, color: red}\n- {id: b}\n- {id: c, dependencies: [b]}\n");
+    let output = workspace.run(&["--jobs", "1"], 1);
+    assert!(out(&output).contains("task has no `command`, and nothing ran"), "{}", out(&output));
+    let statuses = workspace.statuses();
+    assert_eq!(["a", "b", "c"].map(|id| statuses[id].as_str()), ["failed", "done", "done"]);
 }
 
 #[test]

@@ -13,9 +13,7 @@ use std::time::Instant;
 
 use orch_journal::event::{AddedTask, Event, TaskIndex};
 use orch_journal::state::TaskState;
-use orch_task::{
-    FileTask, NewFileTask, Recovered, Status, TaskFile, TaskFileError, meant_key, read_task_file, recover,
-};
+use orch_task::{FileTask, NewFileTask, Recovered, Status, TaskFile, TaskFileError, read_task_file, recover};
 use orch_trust::manifest::Role;
 
 use super::error::DriveError;
@@ -158,7 +156,6 @@ impl Sheet {
         let added: Vec<AddedTask> = self.tasks().iter().map(to_added).collect();
         record_added(run, &added)?;
         run.added(now_ms());
-        self.warn_of_misspelt_keys(run)?;
         // Statuses that no run of this store gave.
         for (place, found) in self.tasks().iter().enumerate() {
             if found.status == Some(Status::InProgress) {
@@ -167,23 +164,6 @@ impl Sheet {
                 let task = place as TaskIndex;
                 run.record(Event::TaskMoved { task, to: Status::InDoubt, why, who: None, at: now_ms() })?;
             }
-        }
-        Ok(())
-    }
-
-    /// Unknown keys are the executor's settings; one that is nearly a key of every task is said, a few at most.
-    fn warn_of_misspelt_keys(&self, run: &mut Run) -> Result<(), DriveError> {
-        const WARNINGS_MAX: usize = 10;
-        let keys =
-            self.tasks().iter().flat_map(|found| found.task.settings.keys().map(move |key| (found, key)));
-        let misspelt = keys.filter_map(|(found, key)| Some((found, key, meant_key(key)?)));
-        for (found, key, meant) in misspelt.take(WARNINGS_MAX) {
-            let text = format!(
-                "task `{}` at {} has the key `{key}`, which goes to its executor; is `{meant}` meant?",
-                found.task.id,
-                found.place()
-            );
-            run.record(Event::Warned { code: "key-misspelt".to_owned(), text })?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Runs a task's command or shell line; a task without one is only said.
+//! Runs a task's command or shell line; a task that says nothing of its own only joins others.
 //!
 //! In -> out: a task of kind `shell` -> its summary, or why it failed.
 //! Units: milliseconds, bytes; of each stream the first 1 MiB is looked at.
@@ -27,6 +27,9 @@ pub struct ShellExecutor;
 impl Executor for ShellExecutor {
     fn execute(task: Task, attempt: Attempt) -> Result<Completion, Failure> {
         let settings = Settings::parse(&task.settings).map_err(Failure::new)?;
+        if task.command.is_none() {
+            settings::check_join(&task.settings).map_err(Failure::new)?;
+        }
         let said = if task.description.is_empty() { &task.id } else { &task.description };
         let invocation = match task.command {
             None => {

@@ -1,10 +1,14 @@
 //! What a task says to this executor besides its command.
 //!
 //! In -> out: the task's settings, a JSON object -> [`Settings`].
-//! Invariant: keys of other executors are passed over; our own are refused when they are malformed.
+//! Invariant: keys of other executors are passed over; our own are refused when they are malformed, and every key where
+//! there is no command that it could be for.
 //! Not here: the command (`invocation.rs`), retries and their number (the host's).
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// Our keys of a task.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -63,9 +67,55 @@ impl Settings {
     }
 }
 
+/// Whether a task without a command may be done: one that waits for others has no keys for an executor. Any other has
+/// its command under a key that nobody reads, or has lost it.
+///
+/// # Errors
+/// Which keys it has, for people.
+pub fn check_join(json: &str) -> Result<(), String> {
+    const SHOWN_MAX: usize = 8;
+    const LETTERS_MAX: usize = 64;
+    let keys: BTreeMap<String, IgnoredAny> = match json {
+        "" => BTreeMap::new(),
+        json => serde_json::from_str(json).map_err(|error| format!("settings of the task: {error}"))?,
+    };
+    let shown = |key: &String| {
+        let start: String = key.chars().take(LETTERS_MAX).collect();
+        format!("`{}`", start.escape_debug())
+    };
+    let shown: Vec<String> = keys.keys().take(SHOWN_MAX).map(shown).collect();
+    match shown.is_empty() {
+        true => Ok(()),
+        false => Err(format!(
+            "task has no `command`, and nothing ran: write one, or remove {} if it only waits for others",
+            shown.join(", ")
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_task_without_a_command_may_only_join_others() {
+        assert_eq!(check_join(""), Ok(()));
+        assert_eq!(check_join("{}"), Ok(()));
+        assert_eq!(
+            check_join(r#"{"run": "make", "directory": "src"}"#).unwrap_err(),
+            "task has no `command`, and nothing ran: write one, or remove `directory`, `run` if it only waits for others"
+        );
+        let many: Vec<String> = (0..100).map(|nth| format!(r#""k{nth}{}": 1"#, "x".repeat(600))).collect();
+        assert!(check_join(&format!("{{{}}}", many.join(", "))).unwrap_err().len() < 1024);
+        assert!(check_join("[1]").unwrap_err().starts_with("settings of the task: "));
+        // Whatever the keys are and hold.
+        for value in ["null", "0", "[]", "{}", r#""""#, "false"] {
+            for key in ["", "cmd", "retry_on", "\\u001b", "Kommando"] {
+                let said = check_join(&format!(r#"{{"{key}": {value}}}"#)).unwrap_err();
+                assert!(said.starts_with("task has no `command`") && !said.contains('\u{1b}'), "{said}");
+            }
+        }
+    }
 
     #[test]
     fn nothing_said_means_never_again() {

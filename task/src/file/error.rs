@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::file::{FILE_BYTES_MAX, TASKS_MAX};
 use crate::graph::cycle_text;
+use crate::keys::KEYS;
 use crate::model::{NameError, Status, TaskId};
 
 /// A place in a text: line and column from 1, columns in characters.
@@ -53,12 +54,16 @@ pub enum TaskFileError {
     DuplicateKey { key: String, place: Place },
     #[error("file is {found}, expected a list of tasks or a mapping with `tasks`, at {place}")]
     NotTasks { found: &'static str, place: Place },
+    #[error("task file names no tasks, expected a list, `[]` if there are none")]
+    Empty,
     #[error("mapping has no key `tasks`, at {place}")]
     NoTasksKey { place: Place },
     #[error("more than {TASKS_MAX} tasks, the first too many is at {place}")]
     TooMany { place: Place },
     #[error("task is {found}, expected a mapping, at {place}")]
     NotATask { found: &'static str, place: Place },
+    #[error("a task has no key `{key}`: {instead}, at {place}")]
+    NotAKey { key: String, instead: String, place: Place },
     #[error("task without `id`, at {place}")]
     NoId { place: Place },
     #[error("{why}, at {place}")]
@@ -92,9 +97,11 @@ impl TaskFileError {
             Self::TooComplex { .. } => "task-file-too-complex",
             Self::DuplicateKey { .. } => "task-file-duplicate-key",
             Self::NotTasks { .. } => "task-file-not-tasks",
+            Self::Empty => "task-file-empty",
             Self::NoTasksKey { .. } => "task-file-no-tasks-key",
             Self::TooMany { .. } => "task-file-too-many",
             Self::NotATask { .. } => "task-not-a-mapping",
+            Self::NotAKey { .. } => "task-unknown-key",
             Self::NoId { .. } => "task-without-id",
             Self::Name { why: NameError::Kind { .. }, .. } => "task-kind",
             Self::Name { .. } => "task-id",
@@ -113,7 +120,8 @@ impl TaskFileError {
             Self::Missing { .. }
             | Self::NotAFile { .. }
             | Self::Unreadable { .. }
-            | Self::TooLarge { .. } => None,
+            | Self::TooLarge { .. }
+            | Self::Empty => None,
             Self::NotUtf8 { place, .. }
             | Self::Syntax { place, .. }
             | Self::SecondDocument { place }
@@ -124,6 +132,7 @@ impl TaskFileError {
             | Self::NoTasksKey { place }
             | Self::TooMany { place }
             | Self::NotATask { place, .. }
+            | Self::NotAKey { place, .. }
             | Self::NoId { place }
             | Self::Name { place, .. }
             | Self::WrongType { place, .. }
@@ -139,6 +148,7 @@ impl TaskFileError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Missing { .. } => "`orch-host init` writes a first one; `--tasks FILE` names another",
+            Self::Empty => "put its tasks back, or write `tasks: []` if nothing is to do",
             Self::NotAFile { .. } => "put the file itself there: a link could lead outside the workspace",
             Self::TooLarge { .. } | Self::TooMany { .. } => {
                 "split the work: each workspace has a task file of its own"
@@ -152,6 +162,9 @@ impl TaskFileError {
             Self::DuplicateKey { .. } => "remove one of the two",
             Self::NotTasks { .. } | Self::NoTasksKey { .. } | Self::NotATask { .. } => {
                 "a task file looks like `- id: build`, one entry for each task"
+            }
+            Self::NotAKey { .. } => {
+                return Some(format!("the keys of every task are `{}`", KEYS.join("`, `")));
             }
             Self::NoId { .. } => "add `id: NAME` to the task",
             Self::Name { why: NameError::Kind { .. }, .. } => "`shell` is the kind of a task that names none",

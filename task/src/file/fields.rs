@@ -2,6 +2,7 @@
 //!
 //! In -> out: [`Placed`] mapping -> [`FileTask`], or the first wrong field with its place.
 //! Limits: those of `model.rs`; times to the millisecond.
+//! Invariant: a word is the text as written, whatever YAML takes it for.
 //! Not here: whether ids are unique and dependencies known (`graph.rs`, called by `parse.rs`).
 
 use std::collections::HashSet;
@@ -11,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::file::error::{Place, TaskFileError};
 use crate::file::node::{Node, Placed};
 use crate::file::{FileTask, Spots, StatusSpot};
+use crate::keys::instead_of;
 use crate::model::{
     Command, DEPENDENCIES_MAX, DESCRIPTION_BYTES_MAX, Kind, OnDoubt, SETTINGS_BYTES_MAX, Status, Task, TaskId,
 };
@@ -39,6 +41,13 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
     let mut status = None;
     let mut added_by = None;
     let mut dependency_places = Vec::new();
+    // What the host writes counts at the task itself: what is merged in belongs to another one.
+    let is_own = |key: &Placed| entry.is_own && key.at.is_own;
+    let is_added_by = |(key, value): &(Placed, Placed)| {
+        matches!(&key.node, Node::Text(name) if name == "added_by") && is_own(key) && value.node != Node::Null
+    };
+    // The settings of such a task were a plugin's, which knows its executor and no other tool's words.
+    let is_of_a_person = !entries.iter().any(is_added_by);
     for (key, value) in entries {
         let Node::Text(name) = &key.node else { unreachable!("keys are read as text") };
         let field = Field { text, name, value: &value };
@@ -57,13 +66,18 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
             "verify" => task.verify = field.texts("a list of plugin ids")?.unwrap_or_default(),
             "on_doubt" => task.on_doubt = field.on_doubt()?,
             "idempotent" => task.idempotent = field.boolean()?,
-            "status" => {
+            "status" if is_own(&key) => {
                 status = field.status()?;
-                spots.status = StatusSpot::of(&value.at, entry.is_own);
+                spots.status = StatusSpot::of(&value.at);
             }
-            "added_by" => added_by = field.text_or_nothing()?,
+            "added_by" if is_own(&key) => added_by = field.text_or_nothing()?,
+            "status" | "added_by" => {}
             _ => {
-                task.settings.insert(name.clone(), to_json(value.node));
+                if let Some(instead) = instead_of(name).filter(|_| is_of_a_person) {
+                    let (key, place) = (name.escape_debug().to_string(), key.at.place);
+                    return Err(TaskFileError::NotAKey { key, instead, place });
+                }
+                task.settings.insert(name.clone(), to_json(text, value)?);
             }
         }
     }
@@ -85,11 +99,10 @@ impl Field<'_> {
 
     fn wrong_at(&self, value: &Placed, expected: &'static str) -> TaskFileError {
         let found = match &value.node {
-            Node::Number(number) => format!("`{number}`"),
-            Node::Bool(value) => format!("`{value}`"),
-            Node::Text(text) if text.len() <= 64 => format!("`{}`", text.escape_debug()),
-            _ => value.found().to_owned(),
+            Node::Null | Node::List(_) | Node::Map(_) => None,
+            _ => self.scalar(value).filter(|text| text.len() <= 64),
         };
+        let found = found.map_or(value.found().to_owned(), |text| format!("`{}`", text.escape_debug()));
         TaskFileError::WrongType {
             key: self.name.escape_debug().to_string(),
             found,
@@ -107,8 +120,16 @@ impl Field<'_> {
     fn scalar(&self, value: &Placed) -> Option<String> {
         match &value.node {
             Node::Text(text) => Some(text.clone()),
-            Node::Number(_) | Node::Bool(_) => self.text.get(value.at.written.clone()).map(str::to_owned),
+            Node::Number(_) | Node::NotFinite | Node::Bool(_) => Some(written(self.text, value).to_owned()),
             Node::Null | Node::List(_) | Node::Map(_) => None,
+        }
+    }
+
+    /// As `scalar`, in a list of words: there `null` is a word, and only nothing at all is none.
+    fn word(&self, value: &Placed) -> Option<String> {
+        match &value.node {
+            Node::Null => Some(written(self.text, value)).filter(|word| !word.is_empty()).map(str::to_owned),
+            _ => self.scalar(value),
         }
     }
 
@@ -122,7 +143,10 @@ impl Field<'_> {
     fn task_id(&self, value: &Placed) -> Result<TaskId, TaskFileError> {
         const EXPECTED: &str = "a text or a whole number";
         let text = self.scalar(value).ok_or_else(|| self.wrong_at(value, EXPECTED))?;
-        let is_float = matches!(&value.node, Node::Number(number) if number.is_f64());
+        let is_float = match &value.node {
+            Node::Number(number) => number.is_f64(),
+            other => *other == Node::NotFinite,
+        };
         // A whole number over 64 bits is held as a float, and is as good a name as any.
         if is_float && !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(self.wrong_at(value, EXPECTED));
@@ -201,7 +225,7 @@ impl Field<'_> {
 
     fn texts(&self, expected: &'static str) -> Result<Option<Vec<String>>, TaskFileError> {
         let Some(items) = self.list(expected, ENTRIES_MAX)? else { return Ok(None) };
-        let text = |item: &Placed| self.scalar(item).ok_or_else(|| self.wrong_at(item, "a text"));
+        let text = |item: &Placed| self.word(item).ok_or_else(|| self.wrong_at(item, "a text"));
         items.iter().map(text).collect::<Result<Vec<String>, _>>().map(Some)
     }
 
@@ -211,7 +235,8 @@ impl Field<'_> {
         let (mut ids, mut places) = (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()));
         let mut seen = HashSet::with_capacity(items.len());
         for item in items {
-            let id = self.task_id(item)?;
+            let word = self.word(item).ok_or_else(|| self.wrong_at(item, "a text or a whole number"))?;
+            let id = TaskId::parse(&word).map_err(|why| TaskFileError::Name { why, place: item.at.place })?;
             if seen.insert(id.clone()) {
                 ids.push(id);
                 places.push(item.at.place);
@@ -251,22 +276,37 @@ impl Field<'_> {
     }
 }
 
-fn to_json(node: Node) -> Value {
-    match node {
+/// The text of a scalar as it is written, without quotes.
+fn written<'a>(text: &'a str, value: &Placed) -> &'a str {
+    let written = text.get(value.at.written.clone()).unwrap_or_default();
+    let inside = |quote: char| written.strip_prefix(quote)?.strip_suffix(quote);
+    // `!!int "5"` is a number in quotes.
+    inside('"').or_else(|| inside('\'')).unwrap_or(written)
+}
+
+/// A setting, as its executor gets it.
+fn to_json(text: &str, value: Placed) -> Result<Value, TaskFileError> {
+    Ok(match value.node {
         Node::Null => Value::Null,
         Node::Bool(value) => Value::Bool(value),
         Node::Number(value) => Value::Number(value),
+        Node::NotFinite => {
+            let what = format!("number `{}` is not finite", written(text, &value).escape_debug());
+            return Err(TaskFileError::Syntax { what, place: value.at.place });
+        }
         Node::Text(value) => Value::String(value),
-        Node::List(items) => Value::Array(items.into_iter().map(|item| to_json(item.node)).collect()),
+        Node::List(items) => {
+            Value::Array(items.into_iter().map(|item| to_json(text, item)).collect::<Result<_, _>>()?)
+        }
         Node::Map(entries) => {
             let mut map = Map::new();
             for (key, value) in entries {
                 let Node::Text(key) = key.node else { unreachable!("keys are read as text") };
-                map.insert(key, to_json(value.node));
+                map.insert(key, to_json(text, value)?);
             }
             Value::Object(map)
         }
-    }
+    })
 }
 
 fn check_settings(settings: &Map<String, Value>, place: Place) -> Result<(), TaskFileError> {

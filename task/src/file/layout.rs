@@ -11,12 +11,6 @@ use serde_saphyr::granit_parser::{Event, Options, Parser, Span, StructureStyle};
 /// Where and how new entries go.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Tail {
-    /// The file has no value at all: a new block list at its end.
-    Empty,
-    /// The list is nothing (`tasks:`, `~`): this range is replaced by a flow list.
-    Nothing(Range<usize>),
-    /// `tasks:` without value in a block mapping: a new block list in the lines after `key_end`.
-    NoValue { key_end: usize, indent: usize },
     /// After the last entry of a block list.
     Block { items: Items },
     /// Before `close`, the bracket that ends a flow list; `open` is the end of the one that begins it.
@@ -47,7 +41,7 @@ pub(crate) fn tail_of(text: &str) -> Option<Tail> {
             return walk.tail;
         }
     }
-    Some(Tail::Empty)
+    Some(Tail::Elsewhere)
 }
 
 #[derive(Default)]
@@ -55,10 +49,10 @@ struct Walk {
     depth: usize,
     /// Depth of the list's entries, once inside it.
     list: Option<(usize, bool, usize)>,
-    /// For a mapping at the root: whether it is in flow style.
-    root_is_flow: Option<bool>,
-    /// In that mapping: the key before, if a value comes next: whether it is `tasks`, and its column.
-    key: Option<(bool, usize)>,
+    /// True if the root is a mapping.
+    is_mapping: bool,
+    /// In that mapping: whether the key before is `tasks`, if a value comes next.
+    key: Option<bool>,
     items: Option<Items>,
     tail: Option<Tail>,
 }
@@ -69,7 +63,7 @@ impl Walk {
         match event {
             Event::SequenceStart(style, ..) | Event::MappingStart(style, ..) => {
                 let is_flow = matches!(style, StructureStyle::Flow);
-                self.node(event, &range, is_flow, span.start.col());
+                self.node(event, &range, is_flow);
                 self.depth += 1;
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -77,7 +71,7 @@ impl Walk {
                 self.end(&range);
             }
             Event::Scalar(..) | Event::Alias(..) => {
-                self.node(event, &range, false, span.start.col());
+                self.node(event, &range, false);
                 self.touch(&range);
             }
             _ => {}
@@ -86,7 +80,7 @@ impl Walk {
     }
 
     /// A node begins.
-    fn node(&mut self, event: &Event<'_>, range: &Range<usize>, is_flow: bool, column: usize) {
+    fn node(&mut self, event: &Event<'_>, range: &Range<usize>, is_flow: bool) {
         if let Some((depth, ..)) = self.list {
             if self.depth == depth {
                 self.items =
@@ -94,36 +88,24 @@ impl Walk {
             }
             return;
         }
-        match (self.depth, self.root_is_flow) {
-            (0, None) => match event {
-                Event::MappingStart(..) => self.root_is_flow = Some(is_flow),
-                _ => self.found(event, range, is_flow, None),
+        match (self.depth, self.is_mapping) {
+            (0, false) => match event {
+                Event::MappingStart(..) => self.is_mapping = true,
+                _ => self.found(event, range, is_flow),
             },
-            (1, Some(root_is_flow)) => match self.key.take() {
-                None => {
-                    let is_tasks = matches!(event, Event::Scalar(name, ..) if name == "tasks");
-                    self.key = Some((is_tasks, column));
-                }
-                Some((true, indent)) => {
-                    self.found(event, range, is_flow, (!root_is_flow).then_some(indent));
-                }
-                Some((false, _)) => {}
+            (1, true) => match self.key.take() {
+                None => self.key = Some(matches!(event, Event::Scalar(name, ..) if name == "tasks")),
+                Some(true) => self.found(event, range, is_flow),
+                Some(false) => {}
             },
             _ => {}
         }
     }
 
-    /// The node that holds the tasks; `indent` of its key when it stands in a block mapping.
-    fn found(&mut self, event: &Event<'_>, range: &Range<usize>, is_flow: bool, indent: Option<usize>) {
+    /// The node that holds the tasks.
+    fn found(&mut self, event: &Event<'_>, range: &Range<usize>, is_flow: bool) {
         match event {
             Event::SequenceStart(..) => self.list = Some((self.depth + 1, is_flow, range.end)),
-            Event::Scalar(..) => {
-                self.tail = Some(match (range.is_empty(), indent) {
-                    (true, Some(indent)) => Tail::NoValue { key_end: range.start, indent },
-                    (true, None) if self.root_is_flow.is_none() => Tail::Empty,
-                    _ => Tail::Nothing(range.clone()),
-                });
-            }
             _ => self.tail = Some(Tail::Elsewhere),
         }
     }

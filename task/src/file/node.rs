@@ -21,6 +21,8 @@ pub(crate) enum Node {
     Null,
     Bool(bool),
     Number(Number),
+    /// A number that JSON has not: `.inf`, `.nan`, `1e400`.
+    NotFinite,
     Text(String),
     List(Vec<Placed>),
     Map(Vec<(Placed, Placed)>),
@@ -51,7 +53,7 @@ impl Placed {
         match &self.node {
             Node::Null => "nothing",
             Node::Bool(_) => "a boolean",
-            Node::Number(_) => "a number",
+            Node::Number(_) | Node::NotFinite => "a number",
             Node::Text(_) => "a text",
             Node::List(_) => "a list",
             Node::Map(_) => "a mapping",
@@ -142,7 +144,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Node, E> {
-        Number::from_f64(value).map(Node::Number).ok_or_else(|| E::custom("number is not finite"))
+        Ok(Number::from_f64(value).map_or(Node::NotFinite, Node::Number))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Node, E> {

@@ -2,7 +2,7 @@
 //!
 //! In -> out: `&str` -> [`FileTask`]s in file order.
 //! Limits: the YAML budget below; only one task's values are held at a time.
-//! Invariant: what comes back passed `check_graph`.
+//! Invariant: what comes back passed `check_graph`; a text without a list is no list without tasks.
 //! Not here: single fields (`fields.rs`), bytes and their hash (`file.rs`).
 
 use std::fmt;
@@ -41,6 +41,8 @@ fn options() -> serde_saphyr::Options {
         // `07` and `1_000` are what people call things, not how they count.
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
+        // As a word of a command they are as good as any other.
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
         with_snippet: false,
     }
 }
@@ -99,7 +101,7 @@ impl Reader<'_> {
     }
 }
 
-/// The whole document: a list, a mapping with `tasks`, or nothing.
+/// The whole document: a list, or a mapping with `tasks`.
 struct Root<'r, 'a>(&'r mut Reader<'a>);
 
 impl<'de> Visitor<'de> for Root<'_, '_> {
@@ -110,11 +112,11 @@ impl<'de> Visitor<'de> for Root<'_, '_> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
+        Err(self.0.stop(TaskFileError::Empty))
     }
 
     fn visit_none<E: Error>(self) -> Result<(), E> {
-        Ok(())
+        self.visit_unit()
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
@@ -208,11 +210,11 @@ impl<'de> Visitor<'de> for List<'_, '_> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
+        Err(self.reader.stop(TaskFileError::Empty))
     }
 
     fn visit_none<E: Error>(self) -> Result<(), E> {
-        Ok(())
+        self.visit_unit()
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {

@@ -20,8 +20,6 @@ use crate::render::{RenderError, block_lines, check_settings, flow_mapping};
 pub enum PatchError {
     #[error("no task `{task}` in the task file")]
     UnknownTask { task: TaskId },
-    #[error("status of task `{task}` comes through an alias or a merge key, at {place}")]
-    StatusElsewhere { task: TaskId, place: Place },
     #[error(
         "task `{task}` has no place for a status: its `id` comes through an alias or a merge key, at {place}"
     )]
@@ -48,7 +46,6 @@ impl PatchError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownTask { .. } => "patch-unknown-task",
-            Self::StatusElsewhere { .. } => "patch-status-elsewhere",
             Self::IdElsewhere { .. } => "patch-id-elsewhere",
             Self::ListElsewhere => "patch-list-elsewhere",
             Self::NotRenderable { .. } => "patch-not-renderable",
@@ -60,7 +57,7 @@ impl PatchError {
     /// What the operator can do about it, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::StatusElsewhere { task, .. } | Self::IdElsewhere { task, .. } => {
+            Self::IdElsewhere { task, .. } => {
                 Some(format!("write `id` and `status` of `{task}` out, without alias or `<<`"))
             }
             Self::ListElsewhere => Some("write the list of tasks under `tasks` itself".to_owned()),
@@ -95,8 +92,7 @@ impl TaskFile {
     /// Only status words change; a missing `status` goes after `id`; new entries follow the style of the last one.
     ///
     /// # Errors
-    /// See [`PatchError`]. Aliases are why an otherwise good file cannot be changed: a status or `id` behind one, or
-    /// a status that other tasks take from.
+    /// See [`PatchError`]. Aliases are why an otherwise good file cannot be changed: a task or an `id` behind one.
     pub fn patched_file(
         &self,
         statuses: &[(TaskId, Status)],
@@ -108,6 +104,9 @@ impl TaskFile {
             if let Some(status) = status.filter(|status| file_task.status != Some(*status)) {
                 edits.push(self.status_edit(file_task, status)?);
             }
+        }
+        if !edits.is_empty() {
+            self.write_out_aliases(&wanted, &mut edits);
         }
         if !append.is_empty() {
             self.append_edits(append, &mut edits)?;
@@ -134,13 +133,13 @@ impl TaskFile {
     }
 
     fn status_edit(&self, read: &FileTask, status: Status) -> Result<Edit, PatchError> {
-        let task = || read.task.id.clone();
         match &read.spots.status {
             StatusSpot::Here(range) => Ok(replace_word(&self.text, range.clone(), status)),
-            StatusSpot::Elsewhere(place) => Err(PatchError::StatusElsewhere { task: task(), place: *place }),
+            StatusSpot::Alias(range) => Ok(Edit { range: range.clone(), with: status.to_string() }),
             StatusSpot::Missing => {
                 let Some(id_end) = read.spots.id_end else {
-                    return Err(PatchError::IdElsewhere { task: task(), place: read.place() });
+                    let task = read.task.id.clone();
+                    return Err(PatchError::IdElsewhere { task, place: read.place() });
                 };
                 let Some(indent) = read.spots.indent else {
                     let with = match read.spots.has_quoted_keys {
@@ -150,6 +149,16 @@ impl TaskFile {
                     return Ok(Edit { range: id_end..id_end, with });
                 };
                 Ok(self.lines_after(id_end, &[format!("{:indent$}status: {status}", "")]))
+            }
+        }
+    }
+
+    /// Statuses that stay, but are an alias of a word that may change now, become words of their own.
+    fn write_out_aliases(&self, wanted: &[Option<Status>], edits: &mut Vec<Edit>) {
+        for (read, wanted) in self.tasks.iter().zip(wanted) {
+            let stays = wanted.is_none() || *wanted == read.status;
+            if let (StatusSpot::Alias(range), Some(status), true) = (&read.spots.status, read.status, stays) {
+                edits.push(Edit { range: range.clone(), with: status.to_string() });
             }
         }
     }
@@ -168,14 +177,6 @@ impl TaskFile {
         // The text was parsed before, so that this walk over the same events cannot fail.
         match tail_of(&self.text).unwrap_or(Tail::Elsewhere) {
             Tail::Elsewhere => return Err(PatchError::ListElsewhere),
-            Tail::Empty => edits.push(self.lines_after(self.text.len(), &block(0, 2))),
-            Tail::NoValue { key_end, indent } => {
-                edits.push(self.lines_after(key_end, &block(indent + 2, indent + 4)))
-            }
-            Tail::Nothing(range) => {
-                let (range, space) = value_place(&self.text, range);
-                edits.push(Edit { with: format!("{space}[{}]", flow(false).join(", ")), range });
-            }
             Tail::Block { items } => {
                 let (dash, body) = self.block_columns(&items);
                 let lines = match items.last_is_flow {

@@ -6,5 +6,6 @@
 mod accepted;
 mod any_file;
 mod appended;
+mod inherited;
 mod refused;
 mod statuses;

@@ -53,10 +53,6 @@ pub(crate) fn from_yaml(error: &Error) -> TaskFileError {
         Error::Unexpected { expected: "string scalar", .. } => {
             TaskFileError::Syntax { what: "a key is a list or a mapping, expected a text".to_owned(), place }
         }
-        Error::NonFiniteFloat { value, .. } => {
-            let what = format!("number `{}` is not finite", value.escape_debug());
-            TaskFileError::Syntax { what, place }
-        }
         other => TaskFileError::Syntax { what: clean(&other.to_string()), place },
     }
 }

@@ -3,6 +3,7 @@
 //! In -> out: text -> tasks.
 //! Not here: files that are refused (`refused.rs`).
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use crate::file::TaskFile;
@@ -23,21 +24,8 @@ fn ids(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_file_may_be_empty() {
-    for text in [
-        "",
-        "\n",
-        "# nothing yet\n",
-        "[]",
-        "[]\n",
-        "tasks: []\n",
-        "tasks:\n",
-        "tasks: ~\n",
-        "---\n",
-        "~",
-        "\u{feff}",
-        "x: 1\ntasks:\ny: 2\n",
-    ] {
+fn a_list_may_be_empty() {
+    for text in ["[]", "[]\n", "tasks: []\n", "---\n[]\n", "# nothing yet\n[]", "x: 1\ntasks: []\ny: 2\n"] {
         assert_eq!(read(text).tasks().len(), 0, "{text:?}");
         assert_eq!(read(text).bytes(), text.as_bytes());
     }
@@ -98,6 +86,36 @@ after: true
     assert_eq!((second.status, second.status_or_pending()), (None, Status::Pending));
 }
 
+/// The words of a list, read as the arguments of a command.
+fn words(list: &str) -> Vec<String> {
+    match one(&format!("- id: a\n  command: [p, {list}]\n")).command {
+        Some(Command::Argv(words)) => words[1..].to_vec(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn words_are_the_text_as_written() {
+    let plain = "1.10, 0x10, 0o17, 010, 1_000, +5, -0, 1., .5, 1e3, 1e400, .inf, -.INF, .NaN, yes, no, on, True, \
+                 FALSE, true, ~, null, NULL, 2001-01-01, 2001-01-01T00:00:00Z, 12:30:45, 1.2.3, \
+                 123456789012345678901234567890";
+    assert_eq!(words(plain), plain.split(", ").map(str::to_owned).collect::<Vec<_>>());
+    // Quotes and tags are no part of a word.
+    assert_eq!(
+        words("'1.10', \"null\", !!int \"5\", !!int 0x1F, !!bool 'true', !!str 1.0"),
+        ["1.10", "null", "5", "0x1F", "true", "1.0"]
+    );
+    assert_eq!(words("&a 1.10, *a , &b null, *b"), ["1.10", "1.10", "null", "null"]);
+    let text = "- id: 1.10x\n- id: '1.10'\n- id: a\n  dependencies: [1.10, 1.10x]\n  verify: [1.10, no, ~]\n";
+    let file = read(text);
+    let task = &file.tasks()[2].task;
+    assert_eq!(task.dependencies.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["1.10", "1.10x"]);
+    assert_eq!(task.verify, ["1.10", "no", "~"]);
+    // Where one word is one value, nothing is still nothing.
+    let task = one("- id: a\n  description: 1.10\n  command: null\n");
+    assert_eq!((task.description.as_str(), task.command), ("1.10", None));
+}
+
 #[test]
 fn ids_are_text_and_never_rounded() {
     assert_eq!(
@@ -152,8 +170,34 @@ tasks:
     let file = read(text);
     let task = &file.tasks()[1].task;
     assert_eq!((task.kind.as_str(), task.retries, task.dependencies[0].as_str()), ("agent", 1, "first"));
+    // What the host writes is never inherited.
+    let text = "d: &d {status: done, added_by: demo/x, cost: 2}\ntasks:\n- {<<: *d, id: a}\n- &b {<<: {status: done}, id: b}\n\
+                - {<<: *b, id: c}\n- &e {id: e, status: failed}\n- {<<: [*e, *d], id: f}\n- {<<: *e, id: g, status: blocked}\n";
+    let file = read(text);
+    let statuses: Vec<Option<Status>> = file.tasks().iter().map(|read| read.status).collect();
+    assert_eq!(statuses, [None, None, None, Some(Status::Failed), None, Some(Status::Blocked)]);
+    assert!(file.tasks().iter().all(|read| read.added_by.is_none()));
+    assert_eq!(file.tasks()[0].task.cost, 2);
     // Many tasks that share a default are no bomb.
     let many: String = (0..20_000).map(|at| format!("- {{<<: *d, id: t{at}}}\n")).collect();
     let text = format!("d: &d {{kind: agent, retries: 2, cost: 3, priority: 4}}\ntasks:\n{many}");
     assert_eq!(read(&text).tasks().iter().filter(|read| read.task.cost == 3).count(), 20_000);
+}
+
+#[test]
+fn a_task_of_a_plugin_keeps_the_settings_that_it_was_asked_for_with() {
+    let task = one("- {id: a, kind: note, added_by: demo/x, run: 1, comand: 2}\n");
+    assert_eq!(serde_json::Value::Object(task.settings), json!({"run": 1, "comand": 2}));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever YAML would take it for: numbers, dates, words.
+    #[test]
+    fn a_scalar_in_a_list_is_the_word_as_written(
+        list in proptest::collection::vec("[-+]?(0[xob])?[0-9_]{1,30}([.-][0-9]{0,3}|:[0-9]{1,3}){0,3}([eE][-+]?[0-9]{1,4})?|[a-zA-Z]{1,6}|[.][a-zA-Z]{3}|~", 1..6),
+    ) {
+        prop_assert_eq!(words(&list.join(", ")), list);
+    }
 }

@@ -52,7 +52,7 @@ fn sizes() {
     assert_eq!(error.code(), "task-file-too-large");
     assert_eq!(error.to_string(), "task file is 67108865 bytes, limit is 67108864");
     assert_eq!(error.place(), None);
-    assert_eq!(TaskFile::parse(vec![b'\n'; FILE_BYTES_MAX as usize]).unwrap().tasks().len(), 0);
+    assert_eq!(TaskFile::parse(vec![b'\n'; FILE_BYTES_MAX as usize]).unwrap_err().code(), "task-file-empty");
 
     let mut text: String = (0..TASKS_MAX).map(|at| format!("- {{id: t{at}}}\n")).collect();
     assert_eq!(TaskFile::parse(text.as_str()).unwrap().tasks().len(), TASKS_MAX);
@@ -95,6 +95,59 @@ fn keys() {
     check("- id: a\n  id: b\n", "task-file-duplicate-key", (2, 3), "key `id` is there twice");
     check("- id: a\n  x: {y: 1, \"y\": 2}\n", "task-file-duplicate-key", (2, 13), "key `y`");
     check("tasks: []\ntasks: []\n", "task-file-duplicate-key", (2, 1), "key `tasks`");
+}
+
+#[test]
+fn words_that_nobody_would_read() {
+    let words =
+        "run cmd cmds script shell depends_on needs deps requires after dir cwd workdir name if matrix";
+    for word in words.split(' ').chain(["comand", "dependancies", "Timeout", "depends-on"]) {
+        for text in [format!("- id: a\n  {word}: x\n"), format!("- id: a\n  <<: {{{word}: x}}\n")] {
+            let error = TaskFile::parse(text.as_str()).unwrap_err();
+            assert_eq!(error.code(), "task-unknown-key", "{text}");
+            assert!(error.to_string().starts_with(&format!("a task has no key `{word}`: ")), "{error}");
+            assert_eq!(error.place().map(|place| place.line), Some(2));
+        }
+    }
+    let says = "a task has no key `run`: what it runs is its `command`, a list of words or one line for `sh`";
+    check("- id: a\n  run: make\n", "task-unknown-key", (2, 3), says);
+    check(
+        "- id: a\n- {id: b, needs: [a]}\n",
+        "task-unknown-key",
+        (2, 11),
+        "its `dependencies`, a list of ids",
+    );
+    check("- id: a\n  comand: make\n", "task-unknown-key", (2, 3), "`comand`: the nearest is `command`");
+    check("d: &d {cwd: src}\ntasks:\n- <<: *d\n  id: a\n", "task-unknown-key", (3, 7), "`directory`");
+    // A plugin's name that came through a merge key excuses nothing.
+    let text = "d: &d {added_by: demo/x}\ntasks:\n- <<: *d\n  id: a\n  run: x\n";
+    check(text, "task-unknown-key", (5, 3), "`run`");
+}
+
+#[test]
+fn nothing_is_no_list() {
+    for text in [
+        "",
+        "\n",
+        " \n \n",
+        "# all done\n",
+        "---\n",
+        "...\n",
+        "~",
+        "null\n",
+        "\u{feff}",
+        "# x\n--- # y\n",
+        "tasks:\n",
+        "tasks: ~\n",
+        "{tasks: }",
+        "x: 1\ntasks:\ny: 2\n",
+    ] {
+        let error = TaskFile::parse(text).unwrap_err();
+        assert_eq!((error.code(), error.place()), ("task-file-empty", None), "{text:?}: {error}");
+    }
+    let error = TaskFile::parse("").unwrap_err();
+    assert_eq!(error.to_string(), "task file names no tasks, expected a list, `[]` if there are none");
+    assert!(error.hint().unwrap().contains("`tasks: []`"));
 }
 
 #[test]
@@ -151,7 +204,8 @@ fn fields() {
     wrong("command: ' '", 12, "`command` is ` `");
     wrong("command: ['', x]", 12, "`command` is a list");
     wrong("command: [a, [b]]", 16, "`command` is a list, expected a text");
-    wrong("command: [a, ~]", 16, "`command` is nothing, expected a text");
+    let says = "`command` is nothing, expected a text";
+    check("- id: a\n  command:\n  - a\n  -\n", "task-wrong-type", (4, 4), says);
     wrong("priority: high", 13, "`priority` is `high`, expected a whole number from -2147483648");
     wrong("priority: 2147483648", 13, "`priority` is `2147483648`");
     wrong("priority: 1.5", 13, "`priority` is `1.5`");

@@ -91,26 +91,50 @@ fn the_last_word_for_a_task_counts() {
 #[test]
 fn what_cannot_be_changed_alone_is_refused_by_name() {
     check_refused("- id: b\n", "patch-unknown-task", "no task `a`");
-    check_refused(
-        "- {id: b, status: &s pending}\n- {id: a, status: *s}\n",
-        "patch-status-elsewhere",
-        "status of task `a` comes through an alias or a merge key, at line 2, column 19",
-    );
-    check_refused(
-        "d: &d {status: pending}\ntasks:\n- <<: *d\n  id: a\n",
-        "patch-status-elsewhere",
-        "task `a` comes through an alias or a merge key, at line 3, column 7",
-    );
     check_refused("x: &a a\ntasks:\n- id: *a\n", "patch-id-elsewhere", "task `a` has no place for a status");
     check_refused("x: &t {id: a}\ntasks: [*t]\n", "patch-id-elsewhere", "task `a`");
     check_refused("x: &l [{id: a}]\ntasks: *l\n", "patch-id-elsewhere", "task `a`");
     // Written here, and taken over by others.
     check_refused(
-        "- {id: a, status: &s pending}\n- {id: b, status: *s}\n",
+        "- {id: a, status: &s pending}\n- {id: b, description: *s}\n",
         "patch-would-change",
         "would also change task `b`, at line 2, column 3",
     );
-    check_refused("- &t {id: a}\n- {<<: *t, id: b}\n", "patch-would-change", "would also change task `b`");
+}
+
+#[test]
+fn a_status_of_its_own_is_written_where_one_is_merged() {
+    check(
+        "d: &d {status: pending}\ntasks:\n- <<: *d\n  id: a\n",
+        "d: &d {status: pending}\ntasks:\n- <<: *d\n  id: a\n  status: done\n",
+    );
+    check("- {<<: {status: pending}, id: a}\n", "- {<<: {status: pending}, id: a, status: done}\n");
+    check(
+        "- <<: &d {status: failed}\n  id: a\n- <<: *d\n  id: b\n",
+        "- <<: &d {status: failed}\n  id: a\n  status: done\n- <<: *d\n  id: b\n",
+    );
+    check(
+        "- <<: [&x {status: failed}, {status: blocked}]\n  id: a\n",
+        "- <<: [&x {status: failed}, {status: blocked}]\n  id: a\n  status: done\n",
+    );
+    // A task that others merge has a status like any other, and they have none of it.
+    check("- &t {id: a}\n- {<<: *t, id: b}\n", "- &t {id: a, status: done}\n- {<<: *t, id: b}\n");
+    check(
+        "- &t\n  id: a\n  status: failed\n- <<: *t\n  id: b\n",
+        "- &t\n  id: a\n  status: done\n- <<: *t\n  id: b\n",
+    );
+}
+
+#[test]
+fn a_status_that_is_an_alias_becomes_a_word_of_its_own() {
+    check(
+        "- {id: b, status: &s pending}\n- {id: a, status: *s}\n",
+        "- {id: b, status: &s pending}\n- {id: a, status: done}\n",
+    );
+    check(
+        "- id: a\n  status: &s pending\n- id: b\n  status: *s # as a\n",
+        "- id: a\n  status: &s done\n- id: b\n  status: pending # as a\n",
+    );
 }
 
 #[test]
