@@ -6,6 +6,8 @@
 //! says.
 //! Not here: `--message-format=json` (`rustc_json.rs`), whose lines are read too.
 
+use std::collections::BTreeMap;
+
 use super::{junit, rustc_json};
 use crate::judge::{Ending, Ran};
 use crate::parsed::{Parsed, Place, Reading, Severity};
@@ -49,8 +51,25 @@ fn failed_tests(lines: &[&str], reading: &mut Reading) {
         let names = program.iter().rev().skip_while(|line| line.is_empty()).take(failed);
         let mut names: Vec<&str> = names.filter_map(|line| line.strip_prefix("    ")).collect();
         names.reverse();
-        names.into_iter().for_each(|name| reading.push(failed_test(name, program)));
+        let sections = sections(program);
+        let section = |name| sections.get(name).map_or(&[][..], |section| *section);
+        names.into_iter().for_each(|name| reading.push(failed_test(name, section(name))));
     }
+}
+
+/// What stands under `---- name stdout ----`, by name.
+fn sections<'a, 'b>(program: &'b [&'a str]) -> BTreeMap<&'a str, &'b [&'a str]> {
+    let name = |line: &&'a str| line.strip_prefix("---- ")?.strip_suffix(" stdout ----");
+    let mut sections = BTreeMap::new();
+    for (at, line) in program.iter().enumerate() {
+        if let Some(name) = name(line) {
+            let rest = program.get(at + 1..).unwrap_or(&[]);
+            let is_end = |line: &&str| line.starts_with("---- ") || *line == "failures:";
+            let end = rest.iter().position(is_end).unwrap_or(rest.len());
+            sections.entry(name).or_insert(rest.get(..end).unwrap_or(rest));
+        }
+    }
+    sections
 }
 
 /// `test result: FAILED. 1 passed; 2 failed; 0 ignored; ...`
@@ -59,11 +78,7 @@ fn failed_count(line: &str) -> Option<usize> {
     rest.split("; ").find_map(|part| part.strip_suffix(" failed"))?.parse().ok()
 }
 
-fn failed_test(name: &str, program: &[&str]) -> Parsed {
-    let heading = format!("---- {name} stdout ----");
-    let section = program.iter().skip_while(|line| **line != heading).skip(1);
-    let section: Vec<&str> =
-        section.copied().take_while(|line| !line.starts_with("---- ") && *line != "failures:").collect();
+fn failed_test(name: &str, section: &[&str]) -> Parsed {
     // Older compilers put the reason into the same line.
     let panic =
         section.iter().rposition(|line| line.starts_with("thread '") && line.contains(" panicked at "));

@@ -150,12 +150,12 @@ fn frame(line: &str) -> Option<Place> {
 
 impl Package {
     fn add(&self, name: &str, reading: &mut Reading) {
-        let failed = |(_, test): &(&String, &Test)| test.begun && test.failed;
-        let failed: Vec<(&String, &Test)> = self.tests.iter().filter(failed).collect();
+        let failed_test = |(_, test): &(&String, &Test)| test.begun && test.failed;
+        let failed: Vec<(&String, &Test)> = self.tests.iter().filter(failed_test).collect();
         let has_failed_part = |outer: &str| {
-            failed
-                .iter()
-                .any(|(inner, _)| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/')))
+            let start = format!("{outer}/");
+            let parts = self.tests.range(start.clone()..).take_while(|(name, _)| name.starts_with(&start));
+            parts.into_iter().any(|part| failed_test(&part))
         };
         for (test, state) in &failed {
             if state.said.is_some() || state.panic.is_some() || !has_failed_part(test) {

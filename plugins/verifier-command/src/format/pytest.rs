@@ -5,6 +5,8 @@
 //! `ERRORS` and `FAILURES` where and why. What tests printed is under neither.
 //! Not here: XML (`junit.rs`), tracebacks (`traceback.rs`).
 
+use std::collections::BTreeMap;
+
 use super::traceback;
 use crate::judge::{Ending, Ran};
 use crate::parsed::{Parsed, Reading, Severity};
@@ -18,18 +20,58 @@ pub fn read(ran: &Ran, reading: &mut Reading) {
 }
 
 fn read_text(output: &str, reading: &mut Reading) {
-    let mut sections = sections(output);
+    let sections = sections(output);
     let Some(summary) = summary(output) else {
         sections.iter().for_each(|section| reading.push(section.parsed(None)));
         return;
     };
+    let mut titles = Titles::of(&sections);
     for entry in summary {
-        let described = entry.section(&sections);
-        reading.push(match described {
-            Some(index) => sections.remove(index).parsed(entry.reason()),
+        reading.push(match titles.take(&entry) {
+            Some(section) => section.parsed(entry.reason()),
             None => entry.parsed(),
         });
     }
+}
+
+/// Sections by what they are about: of an error or not, and the test's name.
+struct Titles<'a> {
+    sections: BTreeMap<(bool, String), Vec<&'a Section<'a>>>,
+}
+
+impl<'a> Titles<'a> {
+    fn of(sections: &'a [Section<'a>]) -> Self {
+        let mut titles = Self { sections: BTreeMap::new() };
+        for section in sections {
+            let key = (section.title.starts_with("ERROR "), section.subject().to_owned());
+            titles.sections.entry(key).or_default().push(section);
+        }
+        titles
+    }
+
+    /// The section about it, once: of the same file if any is, or at least of the same name.
+    fn take(&mut self, entry: &Entry) -> Option<&'a Section<'a>> {
+        let is_error = entry.word == "ERROR";
+        let file = entry.file();
+        let names = entry.nodes().map(|node| tested(&node)).chain([file.to_owned()]);
+        for name in names {
+            let Some(about) = self.sections.get_mut(&(is_error, name)) else { continue };
+            let in_file = about.iter().position(|section| section.subject() == file || section.names(file));
+            let index = in_file.unwrap_or(0);
+            if index < about.len() {
+                return Some(about.remove(index));
+            }
+        }
+        None
+    }
+}
+
+/// `TestDivide.test_zero[a]` of `tests/test_calc.py::TestDivide::test_zero[a]`; a file is named by itself.
+fn tested(node: &str) -> String {
+    let Some((_, name)) = node.split_once("::") else { return node.to_owned() };
+    // Parameters may have `::` themselves.
+    let (name, parameters) = name.find('[').and_then(|at| name.split_at_checked(at)).unwrap_or((name, ""));
+    format!("{}{parameters}", name.replace("::", "."))
 }
 
 /// What stands under one line of underscores.
@@ -113,33 +155,17 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// The section about it: of the same file if any is, or at least of the same name.
-    fn section(&self, sections: &[Section]) -> Option<usize> {
-        let about = |section: &Section| {
-            // Of a subtest, the title goes on after the test's name.
-            let subject = match self.word.starts_with("SUBFAIL") {
-                true => section.subject().split_once(' ').map(|(name, _)| name),
-                false => Some(section.subject()),
-            };
-            subject.is_some_and(|subject| self.nodes().any(|node| is_about(node, subject)))
-        };
-        let in_file = |section: &Section| section.subject() == self.file() || section.names(self.file());
-        let is_error = self.word == "ERROR";
-        let right = |section: &Section| section.title.starts_with("ERROR ") == is_error && about(section);
-        sections
-            .iter()
-            .position(|section| right(section) && in_file(section))
-            .or_else(|| sections.iter().position(right))
-    }
-
     fn file(&self) -> &'a str {
         self.rest.split("::").next().and_then(|file| file.split(" - ").next()).unwrap_or(self.rest)
     }
 
-    /// What may be the test's id: the line up to each ` - `, the longest first.
-    fn nodes(&self) -> impl Iterator<Item = &'a str> {
+    /// What may be the test's id, the longest first: the line up to each ` - `. Of a subtest, the title goes on with
+    /// what stands in the word.
+    fn nodes(&self) -> impl Iterator<Item = String> {
         let (rest, ends) = (self.rest, self.rest.rmatch_indices(" - ").map(|(at, _)| at));
-        std::iter::once(rest.len()).chain(ends).filter_map(move |end| rest.get(..end))
+        let subtest = self.word.find(['[', '(']).and_then(|at| self.word.get(at..));
+        let nodes = std::iter::once(rest.len()).chain(ends).filter_map(move |end| rest.get(..end));
+        nodes.map(move |node| subtest.map_or(node.to_owned(), |subtest| format!("{node} {subtest}")))
     }
 
     fn reason(&self) -> Option<&'a str> {
@@ -154,17 +180,6 @@ impl<'a> Entry<'a> {
         let message = format!("{} {node}{reason}", self.word);
         Parsed { severity: Some(Severity::Major), message, place: None }
     }
-}
-
-/// `tests/test_calc.py::TestDivide::test_zero` and `TestDivide.test_zero`; a file is about itself.
-fn is_about(node: &str, subject: &str) -> bool {
-    let Some((file, name)) = node.split_once("::") else { return subject == node };
-    // Parameters may have `::` themselves.
-    let (name, parameters) = name.find('[').and_then(|at| name.split_at_checked(at)).unwrap_or((name, ""));
-    let tested = format!("{}{parameters}", name.replace("::", "."));
-    subject == file
-        || subject == tested
-        || tested.strip_suffix(subject).is_some_and(|rest| rest.ends_with('.'))
 }
 
 /// The last short summary; none: there is none.
