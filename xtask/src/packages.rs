@@ -168,6 +168,7 @@ process = {{ programs = [{programs}], env = ["HOME", "LANG", "PATH"] }}
 [plugins."demo/verifier-command".allow]
 log = {{}}
 settings = {{}}
+files = {{ read = ["**"] }}
 process = {{ programs = [{programs}], env = ["HOME", "LANG", "PATH"] }}
 "#,
         packages = place.packages.display(),

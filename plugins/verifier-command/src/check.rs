@@ -2,11 +2,13 @@
 //!
 //! In -> out: the plugin's settings, a JSON object -> [`Settings`].
 //! Invariant: there is at least one check, names differ, every command names a program; unknown keys are refused.
-//! Not here: running them (`lib.rs`), what their output means (`format.rs`).
+//! Not here: running them (`lib.rs`), what they write means (`format.rs`).
 
 use serde::Deserialize;
 
+use crate::format::Format;
 use crate::parsed::Severity;
+use crate::places::joined;
 
 pub const CHECKS_MAX: usize = 64;
 
@@ -28,7 +30,11 @@ pub struct Check {
     pub command: Vec<String>,
     #[serde(default)]
     pub format: Format,
-    /// For every finding of this check; unset: what the output says, else what the category says.
+    /// Files that the command writes, in `directory`: a path or a glob. What they say is read in place of standard
+    /// output.
+    #[serde(default)]
+    pub report: Option<String>,
+    /// For everything that the tool found; unset: what it says, else what the category says.
     #[serde(default)]
     pub severity: Option<Severity>,
     /// Folder to run in, relative to the workspace.
@@ -52,23 +58,6 @@ pub enum Category {
     Custom,
 }
 
-/// What a command prints.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Format {
-    /// Python's `unittest`.
-    Unittest,
-    /// `pytest`'s ordinary report.
-    Pytest,
-    /// `rustc --error-format=json` and `cargo --message-format=json`.
-    RustcJson,
-    /// `path:line:col: message` or `path:line: message`: gcc, clang, ruff, flake8, mypy and others.
-    PathLineCol,
-    /// Nothing to read: only the exit code counts.
-    #[default]
-    Plain,
-}
-
 impl Settings {
     /// Parses the settings.
     ///
@@ -83,6 +72,9 @@ impl Settings {
             if check.command.first().is_none_or(String::is_empty) {
                 return Err(format!("settings: check `{}` names no program", check.name));
             }
+            if check.report.is_some() && (check.format == Format::Plain || check.report_glob().is_none()) {
+                return Err(format!("settings: check `{}` has a report that cannot be read", check.name));
+            }
             if settings.checks.iter().take(index).any(|earlier| earlier.name == check.name) {
                 return Err(format!("settings: two checks are named `{}`", check.name));
             }
@@ -96,6 +88,12 @@ impl Check {
     #[must_use]
     pub fn path_prefix(&self) -> &str {
         self.prefix.as_deref().unwrap_or(&self.directory)
+    }
+
+    /// The reports, relative to the workspace; none: there are none, or they lie outside.
+    #[must_use]
+    pub fn report_glob(&self) -> Option<String> {
+        joined(&self.directory, self.report.as_deref().filter(|report| !report.starts_with('/'))?)
     }
 
     /// Severity of a finding whose output does not say one.
@@ -125,11 +123,23 @@ mod tests {
     #[test]
     fn every_format_and_severity_has_its_word() {
         for (word, format) in [
-            ("unittest", Format::Unittest),
-            ("pytest", Format::Pytest),
-            ("rustc-json", Format::RustcJson),
+            ("bandit", Format::Bandit),
+            ("cargo-audit", Format::CargoAudit),
+            ("cargo-check", Format::CargoCheck),
+            ("cargo-clippy", Format::CargoClippy),
+            ("cargo-test", Format::CargoTest),
+            ("eslint", Format::Eslint),
+            ("go-test", Format::GoTest),
+            ("junit", Format::Junit),
+            ("mypy", Format::Mypy),
             ("path-line-col", Format::PathLineCol),
             ("plain", Format::Plain),
+            ("pytest", Format::Pytest),
+            ("ruff", Format::Ruff),
+            ("rustc-json", Format::RustcJson),
+            ("sarif", Format::Sarif),
+            ("tsc", Format::Tsc),
+            ("unittest", Format::Unittest),
         ] {
             let json = format!(
                 r#"{{"checks": [{{"name": "a", "category": "lint", "command": ["a"], "format": "{word}", "severity": "minor"}}]}}"#
@@ -151,6 +161,14 @@ mod tests {
             (r#"{"checks": [{"name": "a", "category": "speed", "command": ["x"]}]}"#, "speed"),
             (r#"{"checks": [{"name": "a", "category": "test", "comand": ["x"]}]}"#, "comand"),
             (
+                r#"{"checks": [{"name": "a", "category": "test", "command": ["x"], "report": "r.xml"}]}"#,
+                "cannot be read",
+            ),
+            (
+                r#"{"checks": [{"name": "a", "category": "test", "command": ["x"], "format": "junit", "report": "../r.xml"}]}"#,
+                "cannot be read",
+            ),
+            (
                 r#"{"checks": [{"name": "a", "category": "test", "command": ["x"]},
                               {"name": "a", "category": "lint", "command": ["y"]}]}"#,
                 "two checks are named `a`",
@@ -170,6 +188,9 @@ mod tests {
         };
         assert_eq!(parse("").path_prefix(), "");
         assert_eq!(parse(r#", "directory": "web""#).path_prefix(), "web");
+        let reports =
+            parse(r#", "directory": "web", "format": "junit", "report": "./out/*.xml""#).report_glob();
+        assert_eq!(reports.as_deref(), Some("web/out/*.xml"));
         assert_eq!(parse(r#", "directory": "web", "prefix": "web/tests""#).path_prefix(), "web/tests");
     }
 }

@@ -1,17 +1,18 @@
-//! Runs build, test, lint and security commands and reads findings from their output.
+//! Runs build, test, lint and security commands and reads findings from what they write.
 //!
 //! In -> out: the checks in the settings -> findings, at most 1000.
 //! Units: of each stream the first 1 MiB is read.
 //! Invariant: a command that cannot run is a failure, never an empty list.
-//! Not here: what is checked (`check.rs`), what an output means (`judge.rs` and one file a format).
+//! Not here: what is checked (`check.rs`), what an output means (`judge.rs`, `format.rs`), files (`report.rs`).
 
 pub mod check;
+pub mod findings;
+pub mod format;
 pub mod judge;
 pub mod parsed;
-pub mod path_line_col;
-pub mod pytest;
-pub mod rustc_json;
-pub mod unittest;
+pub mod places;
+mod report;
+pub mod text;
 
 use std::time::Duration;
 
@@ -19,8 +20,12 @@ use orch_sdk::process::{Command, Exit, Output};
 use orch_sdk::{Error, Failure, Subject, Verifier, log, settings};
 
 use crate::check::{Category, Check, Settings};
-use crate::judge::{Ending, Finding, Ran, judge, within_limit};
+use crate::findings::{Finding, Findings};
+use crate::judge::{Ending, Ran, judge};
 use crate::parsed::Severity;
+use crate::places::{Asked, Places, Tree};
+use crate::report::{Reports, Workspace};
+use crate::text::without_escapes;
 
 const CAPTURE_BYTES: u32 = 1024 * 1024;
 
@@ -29,14 +34,18 @@ pub struct CommandVerifier;
 impl Verifier for CommandVerifier {
     fn verify(_subject: Subject) -> Result<Vec<orch_sdk::Finding>, Failure> {
         let settings = Settings::parse(&settings::read()).map_err(Failure::new)?;
-        let mut findings = Vec::new();
+        let tree = Asked::new(&Workspace);
+        let mut findings = Findings::default();
         for check in &settings.checks {
+            let before = read_reports(check)?.map(|reports| reports.fingerprint());
             let output = run(check)?;
-            let found = judge_output(check, &output);
-            log::info(format_args!("check `{}`: {:?}, {} findings", check.name, output.exit, found.len()));
-            findings.extend(found);
+            let reports = read_reports(check)?;
+            let known = findings.count();
+            judge_output(check, &output, reports, before, &tree, &mut findings);
+            let found = findings.count() - known;
+            log::info(format_args!("check `{}`: {:?}, {found} findings", check.name, output.exit));
         }
-        Ok(within_limit(findings).into_iter().map(to_wit).collect())
+        Ok(findings.within_limit().into_iter().map(to_wit).collect())
     }
 }
 
@@ -49,30 +58,55 @@ fn run(check: &Check) -> Result<Output, Failure> {
     if check.timeout_ms > 0 {
         command = command.timeout(Duration::from_millis(check.timeout_ms));
     }
-    command.run().map_err(|error| cannot_run(check, program, &error))
+    command.run().map_err(|error| cannot(check, &format!("run `{program}`"), &error))
 }
 
-fn cannot_run(check: &Check, program: &str, error: &Error) -> Failure {
-    let message = format!("check `{}`: cannot run `{program}`: {error}", check.name);
+fn read_reports(check: &Check) -> Result<Option<Reports>, Failure> {
+    let Some(glob) = check.report_glob() else { return Ok(None) };
+    Reports::read(&glob).map(Some).map_err(|error| cannot(check, &format!("read `{glob}`"), &error))
+}
+
+fn cannot(check: &Check, what: &str, error: &Error) -> Failure {
+    let message = format!("check `{}`: cannot {what}: {error}", check.name);
     Failure { message, retriable: *error == Error::Unavailable }
 }
 
-fn judge_output(check: &Check, output: &Output) -> Vec<Finding> {
+/// `before`: what the reports were before the command.
+fn judge_output(
+    check: &Check,
+    output: &Output,
+    reports: Option<Reports>,
+    before: Option<u64>,
+    tree: &dyn Tree,
+    findings: &mut Findings,
+) {
     let missed =
         |captured: &[u8], all: u64| all.saturating_sub(u64::try_from(captured.len()).unwrap_or(u64::MAX));
+    let is_old = reports.as_ref().is_some_and(|reports| {
+        check.format.has_times() && !reports.texts.is_empty() && before == Some(reports.fingerprint())
+    });
+    let missed_streams = match &reports {
+        Some(_) => 0,
+        None => missed(&output.stdout, output.stdout_bytes)
+            .saturating_add(missed(&output.stderr, output.stderr_bytes)),
+    };
+    let (stdout, stderr) = (output.stdout_text(), output.stderr_text());
+    let places = Places::new(check.path_prefix(), tree);
     let ran = Ran {
         ending: match output.exit {
             Exit::Code(code) => Ending::Code(code),
             Exit::Signal(signal) => Ending::Signal(signal),
             Exit::TimedOut => Ending::TimedOut,
         },
-        stdout: &output.stdout_text(),
-        stderr: &output.stderr_text(),
-        missed_bytes: missed(&output.stdout, output.stdout_bytes)
-            .saturating_add(missed(&output.stderr, output.stderr_bytes)),
+        stdout: &without_escapes(&stdout),
+        stderr: &without_escapes(&stderr),
+        reports: reports.as_ref().map(|reports| reports.texts.as_slice()),
+        report_fault: is_old.then_some("its report is the one that was there before"),
+        missed_bytes: reports.as_ref().map_or(missed_streams, |reports| reports.missed_bytes),
         duration_ms: u64::try_from(output.duration.as_millis()).unwrap_or(u64::MAX),
+        places: &places,
     };
-    judge(check, &ran)
+    judge(check, &ran, findings);
 }
 
 fn to_wit(finding: Finding) -> orch_sdk::Finding {
@@ -97,6 +131,7 @@ fn to_wit(finding: Finding) -> orch_sdk::Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::places::Unknown;
 
     fn check() -> Check {
         let json = r#"{"checks": [{"name": "lint", "category": "lint", "command": ["ruff", "check"],
@@ -104,29 +139,73 @@ mod tests {
         Settings::parse(json).unwrap().checks.remove(0)
     }
 
-    #[test]
-    fn what_cannot_run_is_a_failure_that_names_the_check() {
-        let failure = cannot_run(&check(), "ruff", &Error::NotFound);
-        assert_eq!(failure, Failure::new("check `lint`: cannot run `ruff`: not found"));
-        assert!(cannot_run(&check(), "ruff", &Error::Unavailable).retriable);
-    }
-
-    #[test]
-    fn an_output_becomes_findings_of_the_host() {
-        let output = Output {
-            exit: Exit::Code(1),
-            stdout: b"a.py:3:1: E501 too long \xff\n".to_vec(),
+    fn output(exit: Exit, stdout: &[u8]) -> Output {
+        Output {
+            exit,
+            stdout: stdout.to_vec(),
             stderr: Vec::new(),
             stdout_bytes: 30,
             stderr_bytes: 0,
             duration: Duration::from_millis(5),
-        };
-        let findings: Vec<_> = judge_output(&check(), &output).into_iter().map(to_wit).collect();
-        assert_eq!(findings.len(), 2);
-        assert_eq!(findings[0].location.as_deref(), Some("a.py:3"));
+        }
+    }
+
+    fn judged(check: &Check, output: &Output, reports: Option<Reports>, before: Option<u64>) -> Vec<Finding> {
+        let mut findings = Findings::default();
+        judge_output(check, output, reports, before, &Unknown, &mut findings);
+        findings.within_limit()
+    }
+
+    #[test]
+    fn what_cannot_run_is_a_failure_that_names_the_check() {
+        let failure = cannot(&check(), "run `ruff`", &Error::NotFound);
+        assert_eq!(failure, Failure::new("check `lint`: cannot run `ruff`: not found"));
+        assert!(cannot(&check(), "run `ruff`", &Error::Unavailable).retriable);
+    }
+
+    #[test]
+    fn an_output_becomes_findings_of_the_host() {
+        let output = output(Exit::Code(1), b"a.py:3:1: \x1b[1mE501\x1b[0m too long \xff\n");
+        let findings: Vec<_> = judged(&check(), &output, None, None).into_iter().map(to_wit).collect();
+        assert_eq!(findings[0].location.as_deref(), Some("a.py:3:1"));
         assert_eq!(findings[0].message, "lint: E501 too long \u{fffd}");
         assert_eq!(findings[0].severity, orch_sdk::Severity::Medium);
         assert_eq!(findings[0].category, orch_sdk::Category::Lint);
-        assert_eq!(findings[1].message, "lint: 4 bytes of output were not read, so findings may be missing");
+        assert_eq!(findings.len(), 1);
+    }
+
+    #[test]
+    fn output_that_was_not_read_is_said() {
+        let output = Output { stdout_bytes: 100, ..output(Exit::Code(1), b"a.py:3:1: E501 too long\n") };
+        let findings = judged(&check(), &output, None, None);
+        assert_eq!(findings[1].message, "lint: 76 bytes were not read, so findings may be missing");
+        assert_eq!(findings[1].severity, Severity::Minor);
+    }
+
+    #[test]
+    fn a_runners_report_must_be_new() {
+        let json = r#"{"checks": [{"name": "unit", "category": "test", "command": ["pytest"], "format": "pytest",
+                       "report": "r.xml"}]}"#;
+        let check = Settings::parse(json).unwrap().checks.remove(0);
+        let reports = |texts: &[&str]| Reports {
+            texts: texts.iter().map(|text| (*text).to_owned()).collect(),
+            missed_bytes: 0,
+        };
+        let green = reports(&["<testsuite tests=\"1\"><testcase name=\"x\"/></testsuite>"]);
+        let before = Some(green.fingerprint());
+        let output = output(Exit::Code(0), b"");
+        let none = reports(&[]);
+        let messages = |reports, before| -> Vec<String> {
+            judged(&check, &output, Some(reports), before)
+                .into_iter()
+                .map(|finding| finding.message)
+                .collect()
+        };
+        let texts = green.texts.clone();
+        let old = "unit: `pytest` did not do its work: its report is the one that was there before";
+        assert_eq!(messages(green, before), [old]);
+        assert_eq!(messages(Reports { texts, missed_bytes: 0 }, Some(none.fingerprint())), [""; 0]);
+        let nothing = "unit: `pytest` did not do its work: nothing of its format was there to be read";
+        assert_eq!(messages(none, None), [nothing]);
     }
 }

@@ -1,12 +1,13 @@
-//! Diagnostics of rustc and cargo, one JSON object a line.
+//! Diagnostics of rustc, cargo and clippy, one JSON object a line.
 //!
-//! In -> out: output -> one [`Parsed`] for each error and warning, without rustc's own sums.
+//! In -> out: a run -> one [`Parsed`] for each error and warning, without rustc's own sums.
 //! Invariant: lines that are no diagnostics are passed over, a cut one too.
 //! Not here: a command that fails without an error (`judge.rs`).
 
 use serde::Deserialize;
 
-use crate::parsed::{Parsed, Place, Severity};
+use crate::judge::Ran;
+use crate::parsed::{Parsed, Place, Reading, Severity};
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -16,6 +17,11 @@ enum Line {
         message: Diagnostic,
     },
     Bare(Diagnostic),
+    /// Of cargo, about other things.
+    Other {
+        #[serde(rename = "reason")]
+        _reason: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -36,23 +42,30 @@ struct Code {
 struct Span {
     file_name: String,
     line_start: u32,
+    column_start: Option<u32>,
     is_primary: bool,
 }
 
-/// Every error and warning of the output.
-#[must_use]
-pub fn parse(output: &str) -> Vec<Parsed> {
-    output
-        .lines()
-        .filter(|line| line.starts_with('{'))
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .filter_map(|line| match line {
-            Line::Wrapped { message } | Line::Bare(message) => read(message),
-        })
-        .collect()
+/// Adds every error and warning; how many lines were of this form.
+pub fn read(ran: &Ran, reading: &mut Reading) -> usize {
+    ran.texts().map(|text| read_text(text, reading)).sum()
 }
 
-fn read(diagnostic: Diagnostic) -> Option<Parsed> {
+fn read_text(text: &str, reading: &mut Reading) -> usize {
+    let mut known = 0;
+    for line in text.lines().filter(|line| line.starts_with('{')) {
+        let Ok(line) = serde_json::from_str(line) else { continue };
+        known += 1;
+        if let Line::Wrapped { message } | Line::Bare(message) = line
+            && let Some(parsed) = parsed(message)
+        {
+            reading.push(parsed);
+        }
+    }
+    known
+}
+
+fn parsed(diagnostic: Diagnostic) -> Option<Parsed> {
     let severity = match diagnostic.level.as_str() {
         "error" | "error: internal compiler error" => Severity::Major,
         "warning" => Severity::Medium,
@@ -66,11 +79,7 @@ fn read(diagnostic: Diagnostic) -> Option<Parsed> {
         None => diagnostic.message,
     };
     let span = diagnostic.spans.iter().find(|span| span.is_primary);
-    let place = span.and_then(|span| Place::inside(&span.file_name, span.line_start));
-    let message = match (span, &place) {
-        (Some(span), None) => format!("{}:{}: {message}", span.file_name, span.line_start),
-        _ => message,
-    };
+    let place = span.map(|span| Place::new(&span.file_name, span.line_start, span.column_start));
     Some(Parsed { severity: Some(severity), message, place })
 }
 
@@ -83,13 +92,10 @@ fn is_sum(message: &str) -> bool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_macro_elsewhere_stays_in_the_message() {
-        let line = r#"{"level":"error","message":"bad","code":null,"spans":
-            [{"file_name":"/rustc/x/mac.rs","line_start":3,"is_primary":true}]}"#;
-        let parsed = parse(&line.replace('\n', ""));
-        assert_eq!(parsed.len(), 1);
-        assert_eq!((parsed[0].message.as_str(), &parsed[0].place), ("/rustc/x/mac.rs:3: bad", &None));
+    fn parse(text: &str) -> Vec<Parsed> {
+        let mut reading = Reading::default();
+        read_text(text, &mut reading);
+        reading.parsed
     }
 
     #[test]

@@ -1,0 +1,203 @@
+//! The forms in which tools say what they found.
+//!
+//! In -> out: ([`Format`], [`Ran`]) -> [`Reading`]; ([`Format`], exit code) -> [`Meaning`].
+//! Invariant: the exit codes of each tool are said here and nowhere else.
+//! Not here: findings (`judge.rs`), one file a form (`format/`).
+
+pub mod bandit;
+pub mod cargo_audit;
+pub mod cargo_test;
+pub mod eslint;
+pub mod go_test;
+pub mod json;
+pub mod junit;
+pub mod mypy;
+pub mod path_line_col;
+pub mod pytest;
+pub mod ruff;
+pub mod rustc_json;
+pub mod sarif;
+pub mod traceback;
+pub mod tsc;
+pub mod unittest;
+
+use serde::Deserialize;
+
+use crate::judge::Ran;
+use crate::parsed::{Reading, Severity};
+
+/// What a command prints or writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// `bandit -f json`.
+    Bandit,
+    /// `cargo audit --json`.
+    CargoAudit,
+    /// `cargo check --message-format=json`.
+    CargoCheck,
+    /// `cargo clippy --message-format=json`.
+    CargoClippy,
+    /// `cargo test`: libtest's text.
+    CargoTest,
+    /// `eslint -f json`.
+    Eslint,
+    /// `go test -json`.
+    GoTest,
+    /// JUnit's XML, which most test runners can write.
+    Junit,
+    /// `mypy --output json`, else its text.
+    Mypy,
+    /// `path:line:col: message` or `path:line: message`: gcc, clang, flake8 and others.
+    PathLineCol,
+    /// Nothing to read: only the exit code counts.
+    #[default]
+    Plain,
+    /// pytest: JUnit's XML if the check has a `report`, else the text.
+    Pytest,
+    /// `ruff check --output-format json`.
+    Ruff,
+    /// `rustc --error-format=json` and `cargo --message-format=json`.
+    RustcJson,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// `tsc`, pretty or not.
+    Tsc,
+    /// Python's `unittest`.
+    Unittest,
+}
+
+/// What a tool says with its exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// It found nothing that it counts.
+    Well,
+    /// It found something, which is to be read.
+    Found,
+    /// It did not do its work.
+    DidNotWork(&'static str),
+}
+
+impl Format {
+    #[must_use]
+    pub fn meaning(self, code: i32) -> Meaning {
+        use Meaning::{DidNotWork, Found, Well};
+        match (self, code) {
+            (_, 0) => Well,
+            (_, 126) => DidNotWork("it cannot be executed"),
+            (_, 127) => DidNotWork("it was not found"),
+            (Self::Pytest, 2) => DidNotWork("interrupted, or tests could not be collected"),
+            (Self::Pytest, 3) => DidNotWork("an error inside of pytest"),
+            (Self::Pytest, 4) => DidNotWork("wrong usage"),
+            (Self::Pytest | Self::Unittest, 5) => DidNotWork("no tests ran"),
+            (Self::Mypy, 2) => DidNotWork("a crash, wrong usage, or errors that prevented checking"),
+            (Self::Ruff | Self::Bandit | Self::Eslint, 2) => {
+                DidNotWork("wrong usage, wrong configuration or an internal error")
+            }
+            (Self::CargoTest | Self::CargoCheck | Self::CargoClippy, 101) => Found,
+            // 2 is a build that failed, before Go 1.20.
+            (Self::Tsc | Self::GoTest, 2) => Found,
+            (Self::Plain | Self::PathLineCol | Self::RustcJson | Self::Junit | Self::Sarif, _) => Found,
+            (Self::CargoTest | Self::CargoCheck | Self::CargoClippy, 1) => Found,
+            (_, 1) => Found,
+            _ => DidNotWork("an exit code that says nothing of findings"),
+        }
+    }
+
+    /// Whether a finding of this severity is a reason for the tool to fail.
+    #[must_use]
+    pub fn explains_failure(self, severity: Option<Severity>) -> bool {
+        match self {
+            // Warnings of a compiler do not make it fail.
+            Self::RustcJson | Self::CargoCheck | Self::CargoClippy | Self::CargoTest | Self::PathLineCol => {
+                matches!(severity, None | Some(Severity::Major))
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether a tool that did its work says so in this form, also if it found nothing.
+    fn is_always_written(self) -> bool {
+        matches!(
+            self,
+            Self::Bandit
+                | Self::CargoAudit
+                | Self::CargoCheck
+                | Self::CargoClippy
+                | Self::Eslint
+                | Self::GoTest
+                | Self::Junit
+                | Self::Ruff
+                | Self::Sarif
+        )
+    }
+
+    /// Whether reports that did not change were not written: those of test runners say when they ran.
+    #[must_use]
+    pub fn has_times(self) -> bool {
+        matches!(self, Self::Junit | Self::Pytest)
+    }
+
+    /// How this form is asked for.
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Bandit => "; `-f json` writes it",
+            Self::CargoAudit => "; `--json` writes it",
+            Self::CargoCheck | Self::CargoClippy => "; `--message-format=json` writes it",
+            Self::Eslint => "; `-f json` writes it",
+            Self::GoTest => "; `-json` writes it",
+            Self::Ruff => "; `--output-format json` writes it",
+            _ => "",
+        }
+    }
+
+    /// Everything that the run of a tool says in this form.
+    #[must_use]
+    pub fn read(self, ran: &Ran) -> Reading {
+        let mut reading = Reading::default();
+        let understood = match self {
+            Self::Bandit => json::each_document(ran, |text| bandit::read(text, &mut reading)),
+            Self::CargoAudit => json::each_document(ran, |text| cargo_audit::read(text, &mut reading)),
+            Self::Eslint => json::each_document(ran, |text| eslint::read(text, &mut reading)),
+            Self::Ruff => json::each_document(ran, |text| ruff::read(text, &mut reading)),
+            Self::Sarif => json::each_document(ran, |text| sarif::read(text, &mut reading)),
+            Self::Junit => read_junit(ran, &mut reading),
+            Self::Pytest if ran.has_report() => read_junit(ran, &mut reading),
+            Self::CargoCheck | Self::CargoClippy | Self::RustcJson => {
+                Ok(rustc_json::read(ran, &mut reading) > 0)
+            }
+            Self::GoTest => Ok(go_test::read(ran, &mut reading)),
+            Self::CargoTest => text(cargo_test::read, ran, &mut reading),
+            Self::Mypy => text(mypy::read, ran, &mut reading),
+            Self::PathLineCol => text(path_line_col::read, ran, &mut reading),
+            Self::Pytest => text(pytest::read, ran, &mut reading),
+            Self::Tsc => text(tsc::read, ran, &mut reading),
+            Self::Unittest => text(unittest::read, ran, &mut reading),
+            Self::Plain => Ok(true),
+        };
+        match understood {
+            Ok(true) => {}
+            Ok(false) if self.is_always_written() || ran.has_report() => {
+                reading.broke.push(format!("nothing of its format was there to be read{}", self.hint()));
+            }
+            Ok(false) => {}
+            Err(why) => reading.broke.push(format!("what it wrote cannot be read: {why}")),
+        }
+        reading
+    }
+}
+
+fn text(read: fn(&Ran, &mut Reading), ran: &Ran, reading: &mut Reading) -> Result<bool, String> {
+    read(ran, reading);
+    Ok(true)
+}
+
+fn read_junit(ran: &Ran, reading: &mut Reading) -> Result<bool, String> {
+    let mut any = false;
+    for document in ran.documents() {
+        let Some(start) = document.find("<?xml").or_else(|| document.find("<testsuite")) else { continue };
+        junit::read(document.get(start..).unwrap_or(""), reading)?;
+        any = true;
+    }
+    Ok(any)
+}

@@ -1,0 +1,96 @@
+//! What cargo and its tools say, and gcc in their neighbourhood.
+
+use verifier_command::parsed::Severity::{Major, Medium};
+
+use crate::Run;
+
+#[test]
+fn rustc() {
+    Run { stderr: include_str!("../fixtures/rustc/rustc.jsonl"), ..Run::new("rustc-json", "build", 1, "") }
+        .gives(&[
+            (Major, Some("src/lib.rs:3:7"), "cannot add `&str` to `u32` (E0277)"),
+            (Major, Some("src/lib.rs:7:5"), "cannot find function `missing` in this scope (E0425)"),
+        ]);
+}
+
+#[test]
+fn cargo() {
+    Run::new("rustc-json", "build", 0, include_str!("../fixtures/rustc/cargo.jsonl")).gives(&[(
+        Medium,
+        Some("src/lib.rs:2:9"),
+        "unused variable: `unused` (unused_variables)",
+    )]);
+}
+
+#[test]
+fn cargo_check() {
+    Run::new("cargo-check", "build", 101, include_str!("../fixtures/cargo-check/output.jsonl")).gives(&[(
+        Major,
+        Some("src/lib.rs:1:21"),
+        "mismatched types (E0308)",
+    )]);
+}
+
+#[test]
+fn cargo_clippy() {
+    Run::new("cargo-clippy", "lint", 0, include_str!("../fixtures/cargo-clippy/output.jsonl")).gives(&[
+        (Medium, Some("src/lib.rs:2:9"), "unused variable: `unused` (unused_variables)"),
+        (Medium, Some("src/lib.rs:6:5"), "unneeded `return` statement (clippy::needless_return)"),
+        (
+            Medium,
+            Some("src/lib.rs:3:8"),
+            "equality checks against true are unnecessary (clippy::bool_comparison)",
+        ),
+    ]);
+}
+
+#[test]
+fn cargo_test() {
+    Run { stderr: include_str!("../fixtures/cargo-test/stderr.txt"), ..Run::new("cargo-test", "test", 101, include_str!("../fixtures/cargo-test/stdout.txt")) }.gives(&[
+            (Major, Some("src/lib.rs:16:9"), "FAILED tests::adds: assertion `left == right` failed: one and two"),
+            (Major, Some("src/lib.rs:3"), "FAILED src/lib.rs - add (line 3): assertion `left == right` failed"),
+            (Major, None, "process didn't exit successfully: `/home/dev/project/debug/deps/dies-7e4bc08e6cbd107f` (signal: 6, SIGABRT: process abort signal)"),
+    ]);
+}
+
+#[test]
+fn cargo_test_of_what_does_not_compile() {
+    Run {
+        stderr: include_str!("../fixtures/cargo-test/uncompiled.txt"),
+        ..Run::new("cargo-test", "test", 101, "")
+    }
+    .gives(&[(Major, Some("src/lib.rs:1:21"), "mismatched types (E0308)")]);
+}
+
+#[test]
+fn cargo_test_without_tests() {
+    Run::new("cargo-test", "test", 0, include_str!("../fixtures/cargo-test/none.txt")).gives(&[(
+        Major,
+        None,
+        "`x` ran no test",
+    )]);
+}
+
+#[test]
+fn cargo_audit() {
+    Run::new("cargo-audit", "security", 1, include_str!("../fixtures/cargo-audit/output.json")).gives(&[
+            (Major, None, "vulnerable: time 0.1.43: Potential segfault in the time crate (RUSTSEC-2020-0071, cured in >=0.2.23)"),
+            (Medium, None, "unmaintained: net2 0.2.37: `net2` crate has been deprecated; use `socket2` instead (RUSTSEC-2020-0016, no version without it)"),
+            (Medium, None, "yanked: bumpalo 3.2.0"),
+    ]);
+}
+
+#[test]
+fn gcc() {
+    Run { stderr: include_str!("../fixtures/gcc/output.txt"), ..Run::new("path-line-col", "build", 1, "") }
+        .gives(&[
+            (Major, Some("a.c:4:12"), "‘y’ undeclared (first use in this function)"),
+            (Medium, Some("a.c:3:9"), "unused variable ‘unused’ [-Wunused-variable]"),
+            (
+                Medium,
+                Some("a.c:6:27"),
+                "format ‘%s’ expects argument of type ‘char *’, but argument 2 has type ‘int’ [-Wformat=]",
+            ),
+            (Medium, Some("a.c:5:1"), "control reaches end of non-void function [-Wreturn-type]"),
+        ]);
+}
