@@ -159,8 +159,12 @@ impl Session {
         self.run.unobserved();
         let kept = self.desk.journal.wait_checkpoint();
         self.guests.shutdown_background();
+        self.desk.commands.dismiss();
+        // Also what killed its own supervisor and guardian: once the store is free, it could say anything.
+        let alone = orch_supervisor::end_descendants();
         let summary = driven?;
         kept?;
+        alone.map_err(anyhow::Error::from)?;
         self.store.close()?;
         Ok(summary)
     }

@@ -3,7 +3,7 @@
 //! In -> out: [`Event`] <-> one JSON object, `{"type": ..}` first; what is absent is at its default.
 //! Units: times in milliseconds since 1970 UTC (`at`), digests as 64 hex digits, tasks as places in the run's list.
 //! Invariant: an event holds all that the projections and [`RunState`](crate::RunState) need; neither looks elsewhere.
-//! Not here: how events are chained and kept (`store.rs`), what they add up to (`state.rs`).
+//! All of them in a list: `docs/events.md`. Not here: how events are chained and kept (`store.rs`), what they add up to (`state.rs`).
 
 use std::collections::BTreeMap;
 
@@ -494,4 +494,36 @@ impl RunStatus {
 
 fn is_false(value: &bool) -> bool {
     !*value
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_event_is_in_the_list_of_all() {
+        let source = include_str!("event.rs");
+        let (_, names) = source.split_once("pub fn name(&self)").unwrap();
+        let (names, _) = names.split_once("\n    }\n").unwrap();
+        let names: Vec<&str> = names.split('"').skip(1).step_by(2).collect();
+        assert!(names.contains(&"run_started") && names.len() > 20, "{names:?}");
+        let listed = include_str!("../../docs/events.md");
+        for name in names {
+            assert!(listed.contains(&format!("| `{name}` |")), "`{name}` is not in docs/events.md");
+        }
+    }
+
+    #[test]
+    fn an_effect_names_an_attempt_or_a_call_and_an_attempt_has_the_bytes_of_before() {
+        use super::{Actor, Event};
+        for (by, text) in [
+            (
+                Actor::Attempt { task: 3, attempt: 2 },
+                r#"{"type":"intent_recorded","task":3,"attempt":2,"effect":"process","at":7}"#,
+            ),
+            (Actor::Call { number: 9 }, r#"{"type":"intent_recorded","number":9,"effect":"process","at":7}"#),
+        ] {
+            let event = Event::IntentRecorded { by, effect: "process".to_owned(), at: 7 };
+            assert_eq!(serde_json::to_string(&event).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Event>(text).unwrap(), event);
+        }
+    }
 }

@@ -36,6 +36,7 @@ impl RunNames {
         format!("{}-{task:06x}-{attempt:02x}", self.key)
     }
 
+    /// Of one run, in order by length, then text.
     fn row(&self, seq: u64, nth: usize) -> String {
         format!("{}-{seq:08x}-{nth:x}", self.key)
     }

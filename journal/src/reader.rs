@@ -114,7 +114,7 @@ impl Reader {
     /// Findings of a run, in the order in which they were made.
     pub fn findings(&self, run: &str) -> Result<Vec<FindingRow>, StoreError> {
         let sql = "SELECT f.*, p.name AS task FROM findings f LEFT JOIN phases p ON p.id = f.phase_id \
-                   WHERE f.id >= ?1 AND f.id < ?2 ORDER BY f.id";
+                   WHERE f.id >= ?1 AND f.id < ?2 ORDER BY length(f.id), f.id";
         let (from, to) = of_run(run);
         self.rows(sql, [from, to], finding_row)
     }
@@ -122,7 +122,11 @@ impl Reader {
     /// Metrics of a run, in the order in which they were made.
     pub fn metrics(&self, run: &str) -> Result<Vec<MetricRow>, StoreError> {
         let (from, to) = of_run(run);
-        self.rows("SELECT * FROM metrics WHERE id >= ?1 AND id < ?2 ORDER BY id", [from, to], metric_row)
+        self.rows(
+            "SELECT * FROM metrics WHERE id >= ?1 AND id < ?2 ORDER BY length(id), id",
+            [from, to],
+            metric_row,
+        )
     }
 
     /// What attempts of a run made, in order.
@@ -134,7 +138,7 @@ impl Reader {
     /// What people had or have to decide in a run.
     pub fn interventions(&self, run: &str) -> Result<Vec<InterventionRow>, StoreError> {
         let sql = "SELECT m.*, p.name AS task FROM manual_interventions m JOIN phases p ON p.id = m.phase_id \
-                   WHERE m.id >= ?1 AND m.id < ?2 ORDER BY m.created_at, m.id";
+                   WHERE m.id >= ?1 AND m.id < ?2 ORDER BY m.created_at, length(m.id), m.id";
         let (from, to) = of_run(run);
         self.rows(sql, [from, to], intervention_row)
     }

@@ -27,7 +27,7 @@ const STOP_ROUNDS_MAX: u32 = 100;
 
 /// Returns when this process has no descendant. Takes as long as that takes: a process in uninterruptible sleep
 /// dies when the kernel lets it. Reaps every child, known or not.
-pub(crate) fn end_all() -> io::Result<()> {
+pub fn end_all() -> io::Result<()> {
     let me = std::process::id();
     let mut pause = PAUSE_FIRST;
     while reap(|_, _| {})? == Children::Left {

@@ -26,6 +26,7 @@ mod running;
 mod sandbox;
 mod serve;
 
+pub use descendants::end_all as end_descendants;
 pub use error::{RunError, StartStep};
 pub use guardian::serve;
 pub use identity::{ProcessIdentity, boot_id, still_running};

@@ -123,6 +123,8 @@ impl Workspace {
         let mut host = Command::new(binary("orch-host"));
         host.current_dir(self.path()).args(args).arg("--config-home").arg(self.operator());
         host.env_remove("PLUGIN_SIGNING_KEY").env("NO_COLOR", "1");
+        // Where the host at work is found: here, whoever runs the tests.
+        host.env("XDG_RUNTIME_DIR", self.outside());
         host
     }
 

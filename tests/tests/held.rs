@@ -113,7 +113,8 @@ const ATTACK: &str = r"
 import os, signal, subprocess, sys, time
 host, config, out = sys.argv[1:]
 def attempt(name):
-    tried = subprocess.run([host, 'task', 'skip', 'later', '--config-home', config], capture_output=True, text=True)
+    tried = subprocess.run([host, 'task', 'skip', 'later', '--config-home', config], capture_output=True, text=True,
+        env=dict(os.environ, XDG_RUNTIME_DIR=out))
     with open(os.path.join(out, name + '.new'), 'w') as file:
         file.write(f'{tried.returncode} {tried.stderr}')
     os.rename(os.path.join(out, name + '.new'), os.path.join(out, name))

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use orch_journal::Event;
+use orch_journal::event::Actor;
 use orch_tests::{Workspace, err, out, until};
 
 /// A verifier whose one check is this command.
@@ -275,4 +276,25 @@ fn an_edit_of_the_task_file_during_a_look_opens_no_gate() {
     for task in [1, 2] {
         assert!(place(&events, |event| starts(event, task)) > over, "task {task}");
     }
+}
+
+#[test]
+fn what_a_look_starts_is_in_the_journal() {
+    let workspace = workspace("- {id: a, kind: note, verify: [demo/verifier-command]}\n", "[sh, -c, 'true']");
+    workspace.run(&[], 0);
+    let events = workspace.events();
+    let at = place(&events, |event| looks_at(event, Some(0)));
+    let Event::CallStarted { number, .. } = &events[at] else { unreachable!() };
+    assert_eq!(*number as usize, at, "its place names it");
+    let by = |event: &Event| match event {
+        Event::IntentRecorded { by, .. } | Event::ProcessStarted { by, .. } => Some(*by),
+        _ => None,
+    };
+    let over = place(&events, |event| looked_at(event, Some(0)));
+    let of_the_look: Vec<Actor> = events[at..over].iter().filter_map(by).collect();
+    assert_eq!(of_the_look, [Actor::Call { number: *number }; 3], "the intent, the command, its supervisor");
+    // Another look, at the run, has another number.
+    let of_the_run: Vec<Actor> = events[over..].iter().filter_map(by).collect();
+    assert_eq!(of_the_run.len(), 3);
+    assert!(!of_the_run.contains(&of_the_look[0]));
 }

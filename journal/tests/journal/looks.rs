@@ -1,7 +1,7 @@
 //! What the fold of a run's events knows of the looks of verifiers: which are missing, and why.
 
 use orch_journal::RunState;
-use orch_journal::event::{Called, Event, FAILURE, Writes};
+use orch_journal::event::{Actor, Called, Event, FAILURE, Writes};
 use orch_journal::state::MissingLook;
 use orch_task::Status;
 
@@ -93,4 +93,35 @@ fn a_look_at_the_run_that_could_not_be_made_is_missing_until_a_host_attaches() {
     assert_eq!(state.unverified_tasks().count(), 0);
     state.apply(&attached()).unwrap();
     assert!(state.unverified.is_empty());
+}
+
+#[test]
+fn processes_of_a_call_that_did_not_come_back_are_known() {
+    let mut state = run(&["a"]);
+    let begun = |number| Event::CallStarted {
+        call: "verify".to_owned(),
+        plugin: "a".to_owned(),
+        task: Some(0),
+        number,
+    };
+    let process = |number, pid| Event::ProcessStarted {
+        by: Actor::Call { number },
+        program: "sh".to_owned(),
+        pid,
+        start_ticks: 5,
+        boot_id: "b".to_owned(),
+    };
+    let pids = |state: &RunState| -> Vec<u32> {
+        state.open_calls.iter().flat_map(|call| call.processes.iter().map(|one| one.0)).collect()
+    };
+    for event in [begun(7), process(7, 1), process(7, 2), process(6, 3)] {
+        state.apply(&event).unwrap();
+    }
+    assert_eq!(pids(&state), [1, 2], "not what another call started");
+    // Made again: what it had started is gone by then.
+    state.apply(&begun(7)).unwrap();
+    assert_eq!((state.open_calls.len(), pids(&state)), (1, vec![]));
+    state.apply(&process(7, 4)).unwrap();
+    state.apply(&look("a", Some(0), None)).unwrap();
+    assert_eq!(state.open_calls, []);
 }

@@ -141,6 +141,7 @@ fn command(line: &str, workspace: &Workspace) -> Result<Command, String> {
         }
     }
     command.env("XDG_CONFIG_HOME", workspace.config_home()).env("NO_COLOR", "1");
+    command.env("XDG_RUNTIME_DIR", workspace.outside());
     command.env("CARGO_TARGET_DIR", root().join("target/tmp/guests"));
     for variable in variables {
         if let Some((name, value)) = variable.split_once('=') {

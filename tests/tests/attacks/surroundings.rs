@@ -201,6 +201,8 @@ fn the_host_reads_no_other_variables_than_these() {
         ("host/src/capability/shape.rs", 2),
         // `XDG_CONFIG_HOME` and `HOME` in one place, `PLUGIN_SIGNING_KEY`.
         ("host/src/config/operator.rs", 2),
+        // `XDG_RUNTIME_DIR`: where the host at work is found.
+        ("host/src/control/place.rs", 1),
         // `NO_COLOR` and `TERM`.
         ("host/src/console.rs", 2),
         // `ORCH_FAILPOINT`, in builds with debug assertions only.

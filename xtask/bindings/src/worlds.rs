@@ -64,7 +64,7 @@ world {CAPABILITIES} {{
         if import_rule(interface) == ImportRule::Unknown {
             ensure!(
                 Role::ALL.into_iter().any(|role| is_export_of(role, interface)),
-                "`{interface}` is neither in the table of `trust/src/interfaces.rs` nor what a role exports"
+                "`{interface}` is neither in `domains!` of `trust/src/permission.rs` nor what a role exports"
             );
         } else {
             writeln!(text, "  import {interface};")?;
