@@ -31,6 +31,9 @@ pub struct TaskState {
     pub added_by: Option<String>,
     /// Digest of the task that a person let run.
     pub approved: Option<String>,
+    /// Guards that were asked about it, and those of them that had been when it was approved.
+    pub judged_by: Vec<String>,
+    pub approved_after: Vec<String>,
     /// Number of the last attempt; 0 before the first.
     pub attempts: u32,
     /// Attempts that count against `retries`: answered failures.
@@ -137,7 +140,9 @@ impl RunState {
                 self.finished = None;
             }
             Event::TaskApproved { task, digest, .. } => {
-                self.task_mut(event, *task)?.approved = Some(digest.clone());
+                let state = self.task_mut(event, *task)?;
+                state.approved = Some(digest.clone());
+                state.approved_after = state.judged_by.clone();
             }
             Event::AttemptStarted { task, attempt, .. } => {
                 let state = self.task_mut(event, *task)?;
@@ -199,6 +204,7 @@ impl RunState {
                     "verify" => self.looked(called),
                     "reflect" => self.reflected.push(called.plugin.clone()),
                     "audit" => self.unaudited.clear(),
+                    "judge" => self.judged(event, called)?,
                     _ => {}
                 }
             }
@@ -256,6 +262,16 @@ impl RunState {
         looks.iter().find(|look| look.why.is_none()).map(|look| look.verifier.as_str())
     }
 
+    /// A guard answered, or could not judge.
+    fn judged(&mut self, event: &Event, called: &Called) -> Result<(), ReplayError> {
+        let Some(task) = called.task else { return Ok(()) };
+        let state = self.task_mut(event, task)?;
+        if !state.judged_by.contains(&called.plugin) {
+            state.judged_by.push(called.plugin.clone());
+        }
+        Ok(())
+    }
+
     /// A verifier answered, or could not look.
     fn looked(&mut self, called: &Called) {
         let looks = self.unverified.entry(called.task).or_default();
@@ -287,6 +303,8 @@ impl RunState {
                 status: added.status,
                 added_by: added.added_by.clone(),
                 approved: None,
+                judged_by: Vec::new(),
+                approved_after: Vec::new(),
                 attempts: 0,
                 failures: 0,
                 crashes: 0,

@@ -125,3 +125,29 @@ fn processes_of_a_call_that_did_not_come_back_are_known() {
     state.apply(&look("a", Some(0), None)).unwrap();
     assert_eq!(state.open_calls, []);
 }
+
+#[test]
+fn an_approval_knows_only_of_guards_that_were_asked_before_it() {
+    let mut state = run(&[]);
+    let judged = |guard: &str, fault: Option<&str>| {
+        Event::Called(Box::new(Called {
+            call: "judge".to_owned(),
+            plugin: guard.to_owned(),
+            task: Some(1),
+            rerun: false,
+            fault: fault.map(|why| (FAILURE.to_owned(), why.to_owned())),
+            writes: Writes::default(),
+            at: 1,
+        }))
+    };
+    let approved = Event::TaskApproved { task: 1, digest: "d".to_owned(), who: None, at: 1 };
+    state.apply(&approved).unwrap();
+    state.apply(&judged("g", None)).unwrap();
+    assert_eq!(state.tasks[1].approved_after, Vec::<String>::new(), "it was for something else");
+    state.apply(&approved).unwrap();
+    state.apply(&judged("h", Some("no"))).unwrap();
+    assert_eq!(state.tasks[1].approved_after, ["g"]);
+    state.apply(&approved).unwrap();
+    assert_eq!(state.tasks[1].approved_after, ["g", "h"]);
+    assert_eq!(state.tasks[0].approved_after, Vec::<String>::new());
+}

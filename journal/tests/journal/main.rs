@@ -8,6 +8,7 @@
 
 mod fixture;
 mod groups;
+mod listed;
 mod looks;
 mod opening;
 mod projections;
