@@ -72,13 +72,31 @@ impl Screen {
     }
 }
 
-/// A watcher and the thread behind it, which shows an event once the journal has it.
+/// A watcher and the thread behind it, which shows an event once it is durable.
 pub fn open(format: Format, run: &str, console: Console, journal: Arc<Journal>) -> (Watcher, Screen) {
+    open_at(format, run, console, move |place| is_durable(&journal, place))
+}
+
+/// The same for a run of another host, that stands so and whose events are told when they are durable.
+pub fn follow(format: Format, run: &str, console: Console, state: &RunState) -> (Watcher, Screen) {
+    let (watcher, screen) = open_at(format, run, console, |_| true);
+    let done = state.tasks.iter().filter(|found| found.status.is_final()).count();
+    let watcher = Watcher { done, answered: state.sessions > 0, ..watcher };
+    watcher.counts(0, state);
+    (watcher, screen)
+}
+
+fn open_at(
+    format: Format,
+    run: &str,
+    console: Console,
+    is_durable: impl Fn(u64) -> bool + Send + 'static,
+) -> (Watcher, Screen) {
     let (seen, shown) = channel();
     let live = format == Format::Text && console.is_terminal;
     let screen = std::thread::spawn(move || match live {
-        true => Table::new().show(&shown, &journal),
-        false => lines(&shown, &journal, console),
+        true => Table::new().show(&shown, is_durable),
+        false => lines(&shown, is_durable, console),
     });
     (Watcher { format, run: run.to_owned(), console, done: 0, answered: false, seen }, Screen(screen))
 }
@@ -98,10 +116,10 @@ fn is_durable(journal: &Journal, place: u64) -> bool {
     }
 }
 
-fn lines(shown: &Receiver<(u64, Seen)>, journal: &Journal, console: Console) {
+fn lines(shown: &Receiver<(u64, Seen)>, is_durable: impl Fn(u64) -> bool, console: Console) {
     for (place, seen) in shown {
         if let Seen::Line(line) | Seen::Ended { line: Some(line), .. } = seen
-            && is_durable(journal, place)
+            && is_durable(place)
         {
             console.line(&line);
         }
@@ -125,10 +143,10 @@ impl Table {
         Self { all, head, running: BTreeMap::new() }
     }
 
-    fn show(mut self, shown: &Receiver<(u64, Seen)>, journal: &Journal) {
+    fn show(mut self, shown: &Receiver<(u64, Seen)>, is_durable: impl Fn(u64) -> bool) {
         loop {
             match shown.recv_timeout(FRAME) {
-                Ok((place, seen)) if is_durable(journal, place) => self.take(seen),
+                Ok((place, seen)) if is_durable(place) => self.take(seen),
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,

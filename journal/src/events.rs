@@ -13,7 +13,8 @@ use crate::event::Event;
 
 const PAGE: u32 = 512;
 
-/// Events of one run from its first on. Ends after the first error.
+/// Events of one run from its first on. After the last one it can be asked again for what was committed since; it ends after
+/// the first error.
 pub struct Events<'a> {
     connection: &'a Connection,
     run: String,
@@ -21,7 +22,7 @@ pub struct Events<'a> {
     next: u64,
     link: Link,
     position: Option<i64>,
-    ended: bool,
+    broken: bool,
 }
 
 /// A row as it is stored, nothing believed.
@@ -42,7 +43,7 @@ impl<'a> Events<'a> {
             next: 0,
             link: first_link(run),
             position: None,
-            ended: false,
+            broken: false,
         }
     }
 
@@ -114,11 +115,11 @@ impl Iterator for Events<'_> {
     type Item = Result<(u64, Event), StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
+        if self.broken {
             return None;
         }
         let taken = self.take();
-        self.ended = !matches!(taken, Ok(Some(_)));
+        self.broken = taken.is_err();
         taken.transpose()
     }
 }

@@ -96,9 +96,18 @@ fn a_run_that_a_person_stops_ends_with_what_runs() {
     );
     let workspace = Workspace::new(&tasks);
     let host = begun(&workspace, &[]);
+    let mut follows = workspace.command(&["status", "--follow"]);
+    let path = workspace.outside().join("seen");
+    let follows = follows.stdin(Stdio::null()).stdout(std::fs::File::create(&path).unwrap()).spawn().unwrap();
+    let seen = || std::fs::read_to_string(&path).unwrap();
+    until(|| seen().contains("in_progress  slow"));
     workspace.host(&["runs", "stop"], 0);
     workspace.write("go", "");
     ends(host, 130);
+    ends(follows, 0);
+    let seen = seen();
+    assert!(seen.contains("1  in_progress") && seen.contains("done  slow"), "{seen}");
+    assert!(seen.ends_with("; no host is at work\n"), "{seen}");
     let statuses = workspace.statuses();
     assert_eq!((&*statuses["slow"], &*statuses["later"]), ("done", "pending"));
     assert!(workspace.events().iter().any(|event| matches!(event, Event::StopAsked { .. })));
