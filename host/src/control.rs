@@ -2,7 +2,7 @@
 //!
 //! In -> out: a socket of this machine, HTTP/1.1 -> words of people ([`Act`]) for the loop -> answers.
 //! Invariant: the loop never waits for who asks; who asks is a program of this user that no plugin's command started.
-//! Not here: what becomes of a word (`drive/act.rs`), what is shown of it (`commands/`).
+//! Not here: what becomes of a word (`drive/hear.rs`), what is shown of it (`commands/`).
 //!
 //! ```text
 //! GET  /v1                    {"run": ID, "pid": N, "version": "0.1.0"}, also for commands of plugins

@@ -17,6 +17,7 @@ pub mod finish;
 pub mod gate;
 pub mod graph;
 pub mod guards;
+pub mod hear;
 pub mod kv;
 pub mod plan;
 pub mod recover;
@@ -109,7 +110,7 @@ async fn work(
     let mut planning = Planning::open(run, desk).await?;
     loop {
         desk.roles.check_withdrawals()?;
-        run.hear(desk)?;
+        hear::all(run, desk)?;
         run.announce_due(now_ms());
         sheet.look(run, &desk.roles)?;
         if sheet.is_stale(run) && sheet.until_checkpoint().is_zero() {
@@ -182,7 +183,7 @@ async fn work(
                     Some(heard) = run.next_heard() => {
                         match heard {
                             Heard::Effect(asked) => run.let_go_on(asked)?,
-                            Heard::Word(said) => act::answer(run, desk, said)?,
+                            Heard::Word(said) => hear::one(run, desk, said)?,
                         }
                         continue;
                     }

@@ -3,7 +3,7 @@
 //! In -> out: [`Act`] -> events of the run, durable.
 //! Invariant: a run is changed through its journal, by a process that holds the store; `tasks.yml` follows with the next
 //! run, or at once if a host is at work.
-//! Not here: what a word means (`drive/act.rs`), which one a command says (`task.rs`, `resolve.rs`, `approvals.rs`).
+//! Not here: what a word means (`drive/act.rs`), what becomes of it (`drive/hear.rs`), which one a command says (`task.rs`, `resolve.rs`, `approvals.rs`).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,8 +15,9 @@ use orch_journal::{Level, Reader, RunState};
 use super::stored_run::find_run;
 use crate::console::{Console, escape};
 use crate::control::{SocketPlace, Told, tell};
-use crate::drive::act::{self, Act};
+use crate::drive::act::Act;
 use crate::drive::error::DriveError;
+use crate::drive::hear;
 use crate::drive::run::Run;
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{self, Place, WorkspaceArgs};
@@ -66,7 +67,7 @@ pub fn say(place: &Place, home: Option<&Path>, run: Option<&str>, act: &Act) -> 
             Ok(store) => {
                 let journal = Arc::new(store.journal(&run)?);
                 let mut held = Run::new(run.clone(), fold_run(&store.reader()?, &run)?, journal.clone());
-                act::take(&mut held, act, me())?.map_err(Fault::from)?;
+                hear::take(&mut held, act, me())?.map_err(Fault::from)?;
                 journal.wait_durable(held.last(), Level::Power)?;
                 store.close()?;
                 return Ok(TakenBy::ThisProcess);

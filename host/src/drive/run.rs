@@ -14,7 +14,7 @@ use orch_journal::{Journal, RunState};
 use orch_task::{Status, TaskId};
 use tokio::sync::mpsc;
 
-use super::act::{self, Said};
+use super::act::Said;
 use super::desk::Desk;
 use super::error::DriveError;
 use super::gate::Asked;
@@ -98,12 +98,9 @@ impl Run {
         }
     }
 
-    /// Takes every word that was said.
-    pub fn hear(&mut self, desk: &Desk) -> Result<(), DriveError> {
-        while let Ok(said) = self.said.try_recv() {
-            act::answer(self, desk, said)?;
-        }
-        Ok(())
+    /// A word of a person that was said before.
+    pub fn already_said(&mut self) -> Option<Said> {
+        self.said.try_recv().ok()
     }
 
     /// Tells an observer of every event from now on.
