@@ -23,8 +23,8 @@ pub mod unittest;
 
 use serde::Deserialize;
 
-use crate::judge::Ran;
 use crate::parsed::{Reading, Severity};
+use crate::ran::Ran;
 
 /// What a command prints or writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

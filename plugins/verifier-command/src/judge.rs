@@ -12,57 +12,13 @@ use crate::findings::{Finding, Findings};
 use crate::format::{Format, Meaning};
 use crate::parsed::{Parsed, Place, Severity};
 use crate::places::Places;
+use crate::ran::{Ending, Ran};
 use crate::text::one_line;
 
 const MESSAGE_BYTES_MAX: usize = 2048;
 const LOCATION_BYTES_MAX: usize = 1024;
 const TAIL_LINES_MAX: usize = 8;
 const BROKE_MAX: usize = 20;
-
-/// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    Code(i32),
-    Signal(i32),
-    TimedOut,
-}
-
-/// A command that ran.
-pub struct Ran<'a> {
-    pub ending: Ending,
-    /// Without sequences for terminals.
-    pub stdout: &'a str,
-    pub stderr: &'a str,
-    /// What it wrote into files; none: the check names no `report`.
-    pub reports: Option<&'a [String]>,
-    /// Why a report does not count.
-    pub report_fault: Option<&'a str>,
-    /// Bytes that it wrote and we did not get.
-    pub missed_bytes: u64,
-    pub duration_ms: u64,
-    pub places: &'a Places<'a>,
-}
-
-impl<'a> Ran<'a> {
-    /// Where a tool's machine form stands: in its reports, else in standard output.
-    pub fn documents(&self) -> impl Iterator<Item = &'a str> {
-        let (reports, stdout) = match self.reports {
-            Some(reports) => (reports, None),
-            None => (&[][..], Some(self.stdout)),
-        };
-        reports.iter().map(String::as_str).chain(stdout)
-    }
-
-    /// Everything that it wrote.
-    pub fn texts(&self) -> impl Iterator<Item = &'a str> {
-        self.reports.unwrap_or(&[]).iter().map(String::as_str).chain([self.stdout, self.stderr])
-    }
-
-    #[must_use]
-    pub fn has_report(&self) -> bool {
-        self.reports.is_some()
-    }
-}
 
 /// Adds every finding of one command, each once.
 pub fn judge(check: &Check, ran: &Ran, findings: &mut Findings) {

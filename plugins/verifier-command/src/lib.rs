@@ -11,6 +11,7 @@ pub mod format;
 pub mod judge;
 pub mod parsed;
 pub mod places;
+pub mod ran;
 mod report;
 pub mod text;
 
@@ -21,9 +22,10 @@ use orch_sdk::{Error, Failure, Subject, Verifier, log, settings};
 
 use crate::check::{Category, Check, Settings};
 use crate::findings::{Finding, Findings};
-use crate::judge::{Ending, Ran, judge};
+use crate::judge::judge;
 use crate::parsed::Severity;
 use crate::places::{Asked, Places, Tree};
+use crate::ran::{Ending, Ran};
 use crate::report::{Reports, Workspace};
 use crate::text::without_escapes;
 

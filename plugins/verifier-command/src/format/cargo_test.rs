@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 
 use super::{junit, rustc_json};
-use crate::judge::{Ending, Ran};
 use crate::parsed::{Parsed, Place, Reading, Severity};
+use crate::ran::{Ending, Ran};
 
 /// Adds everything that failed.
 pub fn read(ran: &Ran, reading: &mut Reading) {

@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::path_line_col;
-use crate::judge::{Ending, Ran};
 use crate::parsed::{Parsed, Place, Reading, Severity};
 use crate::places::is_foreign;
+use crate::ran::{Ending, Ran};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
-use crate::judge::Ran;
+use crate::ran::Ran;
 
 /// Reads each document of the run; true: there was one. Lines before its first bracket are passed over, such as those
 /// of a program that started the tool.

@@ -5,8 +5,8 @@
 use serde::Deserialize;
 
 use super::path_line_col;
-use crate::judge::Ran;
 use crate::parsed::{Parsed, Place, Reading, Severity};
+use crate::ran::Ran;
 
 #[derive(Deserialize)]
 struct Line {

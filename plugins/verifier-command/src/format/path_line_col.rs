@@ -5,8 +5,8 @@
 //! to be no file: programs print hosts, versions and times in this form too.
 //! Not here: other lines; a command that fails without any such line is `judge.rs`'s.
 
-use crate::judge::{Ending, Ran};
 use crate::parsed::{Parsed, Place, Reading, Severity};
+use crate::ran::{Ending, Ran};
 
 /// Adds everything that has the form `path:line:col: message` or `path:line: message`.
 pub fn read(ran: &Ran, reading: &mut Reading) {

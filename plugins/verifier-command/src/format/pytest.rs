@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 
 use super::traceback;
-use crate::judge::{Ending, Ran};
 use crate::parsed::{Parsed, Reading, Severity};
+use crate::ran::{Ending, Ran};
 
 /// Adds every failure and error.
 pub fn read(ran: &Ran, reading: &mut Reading) {

@@ -6,8 +6,8 @@
 
 use serde::Deserialize;
 
-use crate::judge::Ran;
 use crate::parsed::{Parsed, Place, Reading, Severity};
+use crate::ran::Ran;
 
 #[derive(Deserialize)]
 #[serde(untagged)]

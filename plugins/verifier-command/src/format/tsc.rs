@@ -2,8 +2,8 @@
 //!
 //! Invariant: an error without a place is about options or configuration, so nothing was checked.
 
-use crate::judge::{Ending, Ran};
 use crate::parsed::{Parsed, Place, Reading, Severity};
+use crate::ran::{Ending, Ran};
 
 /// Adds every error; with exit code 0 there is none.
 pub fn read(ran: &Ran, reading: &mut Reading) {

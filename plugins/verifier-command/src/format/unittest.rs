@@ -7,9 +7,9 @@
 //! Not here: where the project lies in the workspace (`places.rs`).
 
 use super::traceback::python_line;
-use crate::judge::{Ending, Ran};
 use crate::parsed::{Parsed, Place, Reading, Severity};
 use crate::places::is_foreign;
+use crate::ran::{Ending, Ran};
 
 /// In front of the id of a module that could not be imported.
 const LOADER: &str = "unittest.loader._FailedTest.";

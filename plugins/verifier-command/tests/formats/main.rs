@@ -14,9 +14,10 @@ mod xml;
 
 use verifier_command::check::Settings;
 use verifier_command::findings::{Finding, Findings};
-use verifier_command::judge::{Ending, Ran, judge};
+use verifier_command::judge::judge;
 use verifier_command::parsed::Severity;
 use verifier_command::places::{Places, Tree};
+use verifier_command::ran::{Ending, Ran};
 use verifier_command::text::without_escapes;
 
 /// (severity, location, message)

@@ -1,7 +1,7 @@
 //! A tool that did not do its work is a major finding, whatever the category; so is a check that ran no test.
 
-use verifier_command::judge::Ending;
 use verifier_command::parsed::Severity::{Major, Medium};
+use verifier_command::ran::Ending;
 
 use crate::Run;
 
