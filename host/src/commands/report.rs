@@ -79,7 +79,10 @@ struct Facts {
 impl Facts {
     fn read(place: &Place, reader: &Reader, run: Option<&str>) -> Result<Self, Fault> {
         let run = find_run(reader, run)?;
-        let metadata: serde_json::Value = serde_json::from_str(&run.metadata).unwrap_or_default();
+        let damaged = "the metadata of the run is damaged; `orch-host db check` says what else is";
+        let metadata: serde_json::Value = serde_json::from_str(&run.metadata)
+            .map_err(anyhow::Error::from)
+            .map_err(|error| error.context(damaged))?;
         let plugins =
             metadata.get("plugins").and_then(|plugins| plugins.as_array()).cloned().unwrap_or_default();
         let mut warnings = Vec::new();
