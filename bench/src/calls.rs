@@ -10,9 +10,9 @@ use anyhow::Context;
 use clap::Args;
 use orch_host::capability::nothing::Nothing;
 use orch_host::engine::Engine;
+use orch_host::holder;
 use orch_host::plugins::Workbench;
 use orch_host::role::executor::Execute;
-use orch_host::session;
 use orch_task::{Kind, Task, TaskId};
 use orch_trust::manifest::Role;
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,7 @@ pub(crate) struct CallFigures {
 pub(crate) fn measure(args: &CallsArgs) -> anyhow::Result<()> {
     let opened = Opened::open(&args.workspace, &args.config_home)?;
     let engine = Engine::run(2, 0)?;
-    let cache = session::native_cache(&opened.operator).map_err(fault)?;
+    let cache = holder::native_cache(&opened.operator).map_err(fault)?;
     let mut executors = opened.config.roles.of(Role::Executor);
     let of_notes = executors.find(|executor| executor.key == "note").context("no executor of notes")?;
     let ours = Workbench::new(&engine, &cache, &opened.config, &opened.admitted.by_id).bind(of_notes)?;

@@ -8,11 +8,13 @@ use orch_host::config::workspace::WorkspaceConfig;
 use orch_host::drive::desk::{Audit, Control, Durability, RunRules};
 use orch_host::drive::task_file::Sheet;
 use orch_host::exit::Fault;
+use orch_host::holder::{Holder, Setup};
 use orch_host::place::{self, Place};
 use orch_host::plugins::{self, AdmittedPlugins};
-use orch_host::session::{Session, Setup};
+use orch_host::session::Session;
 use tokio::sync::watch;
 
+const TASKS: &str = "tasks.yml";
 /// What binds the plugins of the loop; the services and the rest are bound for the idle host only.
 const LOOP: &str =
     "roles: {planner: demo/planner-priority, executors: {note: demo/executor-note}}\njobs: JOBS\n";
@@ -59,9 +61,13 @@ impl Opened {
         Ok(Self { place, operator, config, admitted, control: watch::Sender::new(Control::GoOn) })
     }
 
-    pub(crate) fn session(&self, durability: Durability, host: PathBuf) -> anyhow::Result<Session> {
-        let task_file = Path::new("tasks.yml");
-        let sheet = Sheet::read(&self.place.workspace.join(task_file)).context("tasks.yml")?;
+    /// Services answer so many requests at once; 0 binds none.
+    pub(crate) fn holder(
+        &self,
+        durability: Durability,
+        host: PathBuf,
+        requests: u32,
+    ) -> anyhow::Result<Holder> {
         let rules = RunRules {
             jobs: self.config.jobs.unwrap_or(1),
             audit: Audit::End,
@@ -78,12 +84,17 @@ impl Opened {
             operator: &self.operator,
             config: &self.config,
             admitted: &self.admitted,
-            task_file,
-            sheet,
+            task_file: Path::new(TASKS),
             rules,
             supervisor: host,
-            control: self.control.clone(),
+            requests,
+            wishes: None,
         };
-        Session::open(setup).map_err(fault)
+        Holder::open(setup).map_err(fault)
+    }
+
+    pub(crate) fn session<'a>(&self, holder: &'a Holder) -> anyhow::Result<Session<'a>> {
+        let sheet = Sheet::read(&self.place.workspace.join(TASKS)).context("tasks.yml")?;
+        Session::open(holder, sheet, &self.control).map_err(fault)
     }
 }

@@ -123,10 +123,12 @@ pub(crate) fn measure(args: &RunArgs) -> anyhow::Result<()> {
         LevelArg::Process => Durability::Process,
         LevelArg::Power => Durability::Power,
     };
-    let session = opened.session(durability, args.host.clone())?;
+    let holder = opened.holder(durability, args.host.clone(), 0)?;
+    let session = opened.session(&holder)?;
     let (seen, journal) = (Arc::new(Mutex::new(Seen::default())), session.journal());
     let watch = Stopwatch { seen: seen.clone(), journal: journal.clone() };
     let summary = session.observed_by(Box::new(watch)).drive().map_err(crate::place::fault)?;
+    holder.close().map_err(crate::place::fault)?;
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     let (Some((started, events_before, groups_before)), Some(ended)) = (seen.started, seen.ended) else {
         anyhow::bail!("the run has no beginning or no end: {summary:?}");

@@ -9,13 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use orch_host::drive::desk::Durability;
-use orch_host::engine::Engine;
-use orch_host::plugins::Workbench;
-use orch_host::session;
 use orch_host::watch::Observer;
 use orch_journal::RunState;
 use orch_journal::event::Event;
-use orch_trust::manifest::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::bare_engine::{self, wrong};
@@ -68,8 +64,10 @@ impl Observer for First {
 pub(crate) fn measure(args: &StartArgs) -> anyhow::Result<()> {
     let opened = Opened::open(&args.workspace, &args.config_home)?;
     let first = Arc::new(Mutex::new(None));
-    let session = opened.session(Durability::Mixed, args.host.clone())?;
+    let holder = opened.holder(Durability::Mixed, args.host.clone(), 0)?;
+    let session = opened.session(&holder)?;
     session.observed_by(Box::new(First(first.clone()))).drive().map_err(fault)?;
+    holder.close().map_err(fault)?;
     let at = first.lock().unwrap_or_else(PoisonError::into_inner).take();
     let at = at.ok_or_else(|| anyhow::anyhow!("no task was started"))?;
     println!("{}", serde_json::to_string(&FirstTask { at })?);
@@ -98,19 +96,13 @@ pub(crate) fn measure_bare(args: &BareStartArgs) -> anyhow::Result<()> {
 
 pub(crate) fn measure_idle(args: &StartArgs) -> anyhow::Result<()> {
     let opened = Opened::open(&args.workspace, &args.config_home)?;
-    let session = opened.session(Durability::Mixed, args.host.clone())?;
-    // Services are loaded by `serve`, with an engine of their own; here they are counted in as well.
-    let engine = Engine::run(1, 0)?;
-    let cache = session::native_cache(&opened.operator).map_err(fault)?;
-    let mut bench = Workbench::new(&engine, &cache, &opened.config, &opened.admitted.by_id);
-    let mut services = Vec::new();
-    for service in opened.config.roles.of(Role::Service) {
-        services.push(bench.bind(service)?);
-    }
+    // As `serve` has it: all plugins, services too.
+    let holder = opened.holder(Durability::Mixed, args.host.clone(), 8)?;
+    let session = opened.session(&holder)?;
     // Threads that were just made settle.
     std::thread::sleep(std::time::Duration::from_millis(500));
     let figures = IdleFigures { memory_kib: memory_kib("VmRSS")?, plugins: opened.admitted.by_id.len() };
-    drop((session, services));
+    drop(session);
     println!("{}", serde_json::to_string(&figures)?);
     Ok(())
 }

@@ -22,6 +22,7 @@ pub mod serve;
 pub mod status;
 pub mod stored_run;
 pub mod task;
+pub mod token;
 pub mod trust;
 
 use std::path::PathBuf;
@@ -79,8 +80,11 @@ pub enum Command {
     /// Whom this host trusts
     #[command(subcommand)]
     Trust(trust::TrustCommand),
-    /// Answer HTTP requests with the workspace's services
+    /// Hold a workspace: answer HTTP requests with its services, run when somebody asks
     Serve(serve::ServeArgs),
+    /// Who may ask a serving host over TCP
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// Read tasks.yml and name the task that would be first
     Bootstrap(bootstrap::BootstrapArgs),
     /// Look whether this machine and folder are fit
@@ -111,6 +115,7 @@ pub fn dispatch(args: Args, console: Console) -> Outcome {
         Command::Plugin(command) => plugin::run(&command, home, console),
         Command::Trust(command) => trust::run(&command, home, console),
         Command::Serve(args) => serve::run(&args, home, console),
+        Command::Token(command) => token::run(&command, home, console),
         Command::Bootstrap(args) => bootstrap::run(&args, console),
         Command::Doctor(args) => doctor::run(&args, home, console),
         Command::Completions { shell } => {

@@ -7,5 +7,6 @@ pub mod bindings;
 mod keeper;
 pub mod operator;
 pub mod secret;
+pub mod tokens;
 pub mod workspace;
 mod workspaces;

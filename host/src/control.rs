@@ -1,22 +1,24 @@
 //! One host holds a workspace; every other command says to it what a person wants.
 //!
-//! In -> out: a socket of this machine, HTTP/1.1 -> words of people ([`Act`]) for the loop -> answers.
+//! In -> out: a socket of this machine, or TCP, HTTP/1.1 -> words of people (`Act`) for the loop -> answers.
 //! Invariant: the loop never waits for who asks; who asks is a program of this user that no plugin's command started.
-//! Not here: what becomes of a word (`drive/hear.rs`), what is shown of it (`commands/`).
+//! Not here: what becomes of a word (`drive/hear.rs`), what is shown of it (`commands/`), services (`serve/`).
 //!
-//! ```text
-//! GET  /v1                    {"run": ID, "pid": N, "version": "0.1.0"}, also for commands of plugins
-//! POST /v1/runs/ID/acts       an act: {"act": "skip", "task": "build"}
-//!                             201 {"event": N}, once that survives the end of the machine's power
-//! ```
+//! All paths with their answers: `GET /v1/openapi.json`.
 //! Whatever is refused is `application/problem+json` (RFC 9457) with a stable `code`.
 
+pub mod api;
 mod ask;
+pub mod caller;
 mod listen;
+pub mod paced;
 mod place;
 mod problem;
+mod state;
 
-pub use ask::{Told, tell};
+pub use api::Api;
+pub use ask::{Told, start, tell};
 pub use listen::Listening;
 pub use place::{Holding, SocketPlace};
 pub use problem::Problem;
+pub use state::{HolderState, Wish};

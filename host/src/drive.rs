@@ -6,6 +6,7 @@
 //! Not here: admission and binding of plugins (`plugins.rs`), commands and their output (`commands/`).
 
 pub mod act;
+pub mod asked;
 pub mod attempt;
 pub mod consult;
 pub mod desk;
@@ -19,6 +20,7 @@ pub mod graph;
 pub mod guards;
 pub mod hear;
 pub mod kv;
+pub mod kv_reads;
 pub mod plan;
 pub mod recover;
 pub mod retry;
@@ -111,6 +113,7 @@ async fn work(
     loop {
         desk.roles.check_withdrawals()?;
         hear::all(run, desk)?;
+        asked::take(run, desk)?;
         run.announce_due(now_ms());
         sheet.look(run, &desk.roles)?;
         if sheet.is_stale(run) && sheet.until_checkpoint().is_zero() {
@@ -190,6 +193,7 @@ async fn work(
                     Some(back) = running.join_next() => {
                         back.map_err(|_| DriveError::Lost { what: "an attempt" })?
                     }
+                    () = desk.asked.more() => continue,
                     () = tokio::time::sleep(until_due), if due.is_some() => continue,
                     () = tokio::time::sleep(until_look) => continue,
                 }

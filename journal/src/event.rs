@@ -1,17 +1,17 @@
-//! Events: everything that a run ever did, one fact each.
+//! Events: everything that a run, or a workspace beside its runs, ever did, one fact each.
 //!
 //! In -> out: [`Event`] <-> one JSON object, `{"type": ..}` first; what is absent is at its default.
 //! Units: times in milliseconds since 1970 UTC (`at`), digests as 64 hex digits, tasks as places in the run's list.
 //! Invariant: an event holds all that the projections and [`RunState`](crate::RunState) need; neither looks elsewhere.
 //! All of them in a list: `docs/events.md`. Not here: how events are chained and kept (`store.rs`), what they add up to (`state.rs`).
 
-use std::collections::BTreeMap;
+mod writes;
 
 use orch_task::{Status, Task};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::artifacts::Artifact;
+pub use writes::{AskedTask, Category, Finding, Metric, Severity, Writes};
 
 /// Place of a task in its run's list; never renumbered.
 pub type TaskIndex = u32;
@@ -22,6 +22,8 @@ pub type TaskIndex = u32;
 pub enum Event {
     /// First of every run. `mac` is this host's over the fields before it; a run without it is foreign.
     RunStarted(RunStarted),
+    /// First of every stream that is no run's; `mac` as there.
+    StreamStarted(StreamStarted),
     /// A host process began to work on the run, at its start and after each restart.
     HostAttached {
         /// What acts from here on; the same as before where it is absent.
@@ -167,13 +169,33 @@ pub enum Event {
         why: String,
         at: u64,
     },
+    /// A run took in the tasks that this stream's calls asked for, up to and with the event `until`.
+    TasksTaken {
+        run: String,
+        until: u64,
+        at: u64,
+    },
+    /// A host that serves ended as it should.
+    HostDetached {
+        at: u64,
+    },
 }
 
 impl Event {
+    /// The run, or the stream, whose first event this is.
+    pub fn begins(&self) -> Option<&str> {
+        match self {
+            Self::RunStarted(started) => Some(&started.run),
+            Self::StreamStarted(started) => Some(&started.stream),
+            _ => None,
+        }
+    }
+
     /// The value of `type` in the stored bytes.
     pub fn name(&self) -> &'static str {
         match self {
             Self::RunStarted(_) => "run_started",
+            Self::StreamStarted(_) => "stream_started",
             Self::HostAttached { .. } => "host_attached",
             Self::TasksAdded { .. } => "tasks_added",
             Self::TaskEdited { .. } => "task_edited",
@@ -197,6 +219,8 @@ impl Event {
             Self::Denied { .. } => "denied",
             Self::Warned { .. } => "warned",
             Self::RunFinished { .. } => "run_finished",
+            Self::TasksTaken { .. } => "tasks_taken",
+            Self::HostDetached { .. } => "host_detached",
         }
     }
 }
@@ -223,13 +247,16 @@ pub enum Actor {
     },
 }
 
-/// Who said something to a host: a user of this machine, by a program.
+/// Who said something to a host: a user of this machine, by a program, or who has a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Who {
     pub uid: u32,
     pub pid: u32,
     /// Path of its executable; empty if it could not be read.
     pub program: String,
+    /// Name of the token that it showed, from another machine or over TCP; user and program are the host's then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -250,6 +277,18 @@ pub struct RunStarted {
     /// HMAC-SHA-256 by the host's key, over the JSON of this event with `mac` empty.
     pub mac: String,
 }
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamStarted {
+    /// [`WORKSPACE_STREAM`].
+    pub stream: String,
+    pub at: u64,
+    /// HMAC-SHA-256 by the host's key, over the JSON of this event with `mac` empty.
+    pub mac: String,
+}
+
+/// What a host that serves did in a workspace beside its runs.
+pub const WORKSPACE_STREAM: &str = "workspace";
 
 /// Which bytes acted in which role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -352,7 +391,7 @@ pub struct AttemptFinished {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Called {
-    /// `reflect`, `analyze`, `audit` or `verify`.
+    /// `reflect`, `analyze`, `audit` or `verify`; `handle` of a service.
     pub call: String,
     pub plugin: String,
     /// The task that a verifier looked at; absent for the run.
@@ -366,6 +405,9 @@ pub struct Called {
     pub fault: Option<(String, String)>,
     #[serde(default, skip_serializing_if = "Writes::is_empty")]
     pub writes: Writes,
+    /// What a service asked for; the run at work takes them in, or the next one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<AskedTask>,
     pub at: u64,
 }
 
@@ -377,90 +419,6 @@ impl Called {
     pub fn replaces_findings(&self) -> bool {
         self.call == "verify" && self.fault.is_none()
     }
-}
-
-/// What a call left in the host's own store. Kept with the call's result or not at all.
-/// Tasks that it asked for follow as `tasks_added`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Writes {
-    /// By label, then key; `None` removes. Values as base64.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub kv: BTreeMap<String, BTreeMap<String, Option<String>>>,
-    /// The plugin that owns `kv`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub plugin: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub findings: Vec<Finding>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub metrics: Vec<Metric>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub artifacts: Vec<Artifact>,
-}
-
-impl Writes {
-    pub fn is_empty(&self) -> bool {
-        let Self { plugin: _, kv, findings, metrics, artifacts } = self;
-        kv.is_empty() && findings.is_empty() && metrics.is_empty() && artifacts.is_empty()
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    Major,
-    Medium,
-    Minor,
-}
-
-impl Severity {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Major => "major",
-            Self::Medium => "medium",
-            Self::Minor => "minor",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Category {
-    Build,
-    Test,
-    Lint,
-    Security,
-    Custom,
-}
-
-impl Category {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Build => "build",
-            Self::Test => "test",
-            Self::Lint => "lint",
-            Self::Security => "security",
-            Self::Custom => "custom",
-        }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    pub severity: Severity,
-    pub category: Category,
-    pub message: String,
-    /// `file:line`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub location: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Metric {
-    pub name: String,
-    pub value: f64,
-    pub unit: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub attributes: Vec<(String, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

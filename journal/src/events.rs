@@ -101,9 +101,9 @@ impl<'a> Events<'a> {
             return Err(ChainFault::Position);
         }
         let event: Event = serde_json::from_slice(&row.bytes).map_err(|_| ChainFault::Bytes)?;
-        match (&event, self.next) {
-            (Event::RunStarted(started), 0) if started.run == self.run => {}
-            (Event::RunStarted(_), _) | (_, 0) => return Err(ChainFault::Start),
+        match (event.begins(), self.next) {
+            (Some(run), 0) if run == self.run => {}
+            (Some(_), _) | (_, 0) => return Err(ChainFault::Start),
             _ => {}
         }
         self.link = link;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::chain::Link;
-use crate::event::{Event, RunStarted};
+use crate::event::{Event, RunStarted, StreamStarted};
 
 pub const RUN_ID_BYTES_MAX: usize = 64;
 const HEAD_FILE_BYTES_MAX: u64 = 4096;
@@ -24,7 +24,7 @@ const HEAD_FILE_BYTES_MAX: u64 = 4096;
 /// This host's keys for the journal, derived from its secret with separate labels.
 #[derive(Clone)]
 pub struct JournalKeys {
-    /// For the MAC in `run_started`.
+    /// For the MAC in a stream's first event.
     pub run_start: [u8; 32],
     /// For heads.
     pub heads: [u8; 32],
@@ -116,18 +116,21 @@ impl Head {
     }
 }
 
-/// The event with this host's MAC.
-pub(crate) fn seal(keys: &JournalKeys, started: RunStarted) -> Result<RunStarted, serde_json::Error> {
-    let mac = start_mac(keys, &started)?.finalize().into_bytes();
-    Ok(RunStarted { mac: hex::encode(mac), ..started })
+/// A first event with this host's MAC; any other as it is.
+pub(crate) fn seal(keys: &JournalKeys, event: Event) -> Result<Event, serde_json::Error> {
+    let Some((mac, _)) = start_mac(keys, &event)? else { return Ok(event) };
+    let mac = hex::encode(mac.finalize().into_bytes());
+    Ok(match event {
+        Event::RunStarted(started) => Event::RunStarted(RunStarted { mac, ..started }),
+        Event::StreamStarted(started) => Event::StreamStarted(StreamStarted { mac, ..started }),
+        other => other,
+    })
 }
 
-/// True when this host's key made the event's MAC.
-pub(crate) fn is_sealed(keys: &JournalKeys, started: &RunStarted) -> bool {
-    let (Ok(expected), Ok(found)) = (start_mac(keys, started), hex::decode(&started.mac)) else {
-        return false;
-    };
-    expected.verify_slice(&found).is_ok()
+/// True for a first event whose MAC this host's key made.
+pub(crate) fn is_sealed(keys: &JournalKeys, event: &Event) -> bool {
+    let Ok(Some((expected, found))) = start_mac(keys, event) else { return false };
+    hex::decode(found).is_ok_and(|found| expected.verify_slice(&found).is_ok())
 }
 
 /// True for a name that can be a run's: 1 to 64 of `[A-Za-z0-9._-]`, not starting with a dot.
@@ -137,11 +140,23 @@ pub(crate) fn is_run_id(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
-fn start_mac(keys: &JournalKeys, started: &RunStarted) -> Result<Hmac<Sha256>, serde_json::Error> {
-    let bare = Event::RunStarted(RunStarted { mac: String::new(), ..started.clone() });
+/// The MAC that a first event should have and the one that it has; of other events none.
+fn start_mac<'a>(
+    keys: &JournalKeys,
+    event: &'a Event,
+) -> Result<Option<(Hmac<Sha256>, &'a str)>, serde_json::Error> {
+    let (bare, found) = match event {
+        Event::RunStarted(started) => {
+            (Event::RunStarted(RunStarted { mac: String::new(), ..started.clone() }), &started.mac)
+        }
+        Event::StreamStarted(started) => {
+            (Event::StreamStarted(StreamStarted { mac: String::new(), ..started.clone() }), &started.mac)
+        }
+        _ => return Ok(None),
+    };
     let mut mac = keyed(&keys.run_start);
     mac.update(&serde_json::to_vec(&bare)?);
-    Ok(mac)
+    Ok(Some((mac, found)))
 }
 
 fn head_mac(keys: &JournalKeys, run: &str, seq: u64, link: &Link, store: Option<&str>) -> Hmac<Sha256> {

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::sync::oneshot;
 
 pub use crate::durability::{CommitError, EVENT_BYTES_MAX, EventIndex, JournalError, Level};
-use crate::event::{Event, RunStarted, Writes};
+use crate::event::{Event, Writes};
 use crate::head::{self, JournalKeys};
 use crate::queue::{Pending, Queue, Wait};
 
@@ -49,27 +49,28 @@ impl Journal {
         self.queue.groups()
     }
 
-    /// The event with this host's MAC, as [`append`](Self::append) stores it.
+    /// A first event with this host's MAC, as [`append`](Self::append) stores it.
     ///
     /// # Errors
     /// `Json`.
-    pub fn seal(&self, started: RunStarted) -> Result<RunStarted, JournalError> {
-        head::seal(&self.keys, started)
-            .map_err(|source| JournalError::Json { event: "run_started", source: Arc::new(source) })
+    pub fn seal(&self, event: Event) -> Result<Event, JournalError> {
+        let name = event.name();
+        head::seal(&self.keys, event)
+            .map_err(|source| JournalError::Json { event: name, source: Arc::new(source) })
     }
 
     /// Takes the next event and gives its place. The place says nothing about durability.
     ///
-    /// Does not wait for the disk, unless 8,192 events or 64 MiB are on their way already. A `run_started` gets this
+    /// Does not wait for the disk, unless 8,192 events or 64 MiB are on their way already. A first event gets this
     /// host's MAC here.
     ///
     /// # Errors
-    /// `Poisoned`, `Closed`; `OutOfPlace` unless `run_started` of this very run is event 0 and nothing else is;
+    /// `Poisoned`, `Closed`; `OutOfPlace` unless the first event of this very run is event 0 and nothing else is;
     /// `MetricValue`, `KvValue`, `TooLarge`, `Json` for what could not be read back.
     pub fn append(&self, event: Event) -> Result<EventIndex, JournalError> {
         let name = event.name();
         let event = match event {
-            Event::RunStarted(started) => Event::RunStarted(self.seal(started)?),
+            first @ (Event::RunStarted(_) | Event::StreamStarted(_)) => self.seal(first)?,
             Event::AttemptFinished(finished) => {
                 check_writes(&finished.writes)?;
                 Event::AttemptFinished(finished)

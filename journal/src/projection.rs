@@ -141,6 +141,13 @@ impl Projector {
                 }
                 let by = KeptBy { execution: None, phase: task, caller: Some(&called.plugin), at: called.at };
                 write_kept(sql, run, seq, &called.writes, by)?;
+                for (nth, asked) in called.asked.iter().enumerate() {
+                    let asked = json!(asked).to_string();
+                    sql.task_asked.execute(params![run.id, seq as i64, nth as i64, called.plugin, asked])?;
+                }
+            }
+            Event::TasksTaken { until, .. } => {
+                sql.tasks_taken.execute(params![run.id, *until as i64])?;
             }
             Event::FileWritten { by, path, after, size, at, .. } => {
                 let written = Artifact {
@@ -158,7 +165,9 @@ impl Projector {
                 let of = (run.id.as_str(), phase.as_deref());
                 artifacts::insert(&mut sql.artifact, &run.row(seq, 0), of, &written, *at)?;
             }
-            Event::TaskApproved { .. }
+            Event::StreamStarted(_)
+            | Event::HostDetached { .. }
+            | Event::TaskApproved { .. }
             | Event::IntentRecorded { .. }
             | Event::ProcessStarted { .. }
             | Event::CallStarted { .. }

@@ -182,8 +182,8 @@ impl Queue {
         };
         let index = known.next;
         let pending = make(index, Instant::now());
-        let starts = matches!(&pending.event, Event::RunStarted(started) if started.run == known.run);
-        if starts != (index == 0) || (!starts && matches!(pending.event, Event::RunStarted(_))) {
+        let begins = pending.event.begins();
+        if begins.is_some() != (index == 0) || begins.is_some_and(|run| run != known.run) {
             let (run, event) = (known.run.clone(), pending.event.name());
             return Err(JournalError::OutOfPlace { run, event, index });
         }

@@ -13,7 +13,7 @@ use crate::artifacts::{self, ArtifactRow};
 use crate::chain::run_key;
 use crate::connection;
 use crate::error::StoreError;
-use crate::event::TaskIndex;
+use crate::event::{AskedTask, TaskIndex};
 use crate::events::{self, Events};
 use crate::projection::RunNames;
 use crate::rows::{AttemptRow, FindingRow, InterventionRow, MetricRow, RunRow, TaskRow};
@@ -80,6 +80,21 @@ impl Reader {
         let sql = "SELECT * FROM phases WHERE id >= ?1 AND id < ?2 ORDER BY place";
         let (from, to) = of_run(run);
         self.rows(sql, [from, to], task_row)
+    }
+
+    /// A page of the tasks of a run in the order of their places: those of that status and kind, from that place on.
+    pub fn tasks_page(
+        &self,
+        run: &str,
+        (status, kind): (Option<&str>, Option<&str>),
+        from: TaskIndex,
+        limit: u32,
+    ) -> Result<Vec<TaskRow>, StoreError> {
+        let sql = "SELECT * FROM phases WHERE id >= ?1 AND id < ?2 AND (?3 IS NULL OR status = ?3) \
+                   AND (?4 IS NULL OR kind = ?4) ORDER BY id LIMIT ?5";
+        let RunNames { key, .. } = names(run);
+        let first = names(run).phase(from);
+        self.rows(sql, params![first, format!("{key}."), status, kind, limit], task_row)
     }
 
     /// One task of a run by its id.
@@ -167,6 +182,27 @@ impl Reader {
         let sql = "SELECT ifnull(sum(octet_length(key) + octet_length(value)), 0) FROM kv WHERE plugin = ?1";
         let bytes: i64 = self.connection.query_row(sql, [plugin], |row| row.get(0))?;
         Ok(bytes.unsigned_abs())
+    }
+
+    /// Events of a run as they are stored, from that one on; not checked against the chain.
+    pub fn raw_events(&self, run: &str, from: u64, limit: u32) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let sql = "SELECT seq, bytes FROM events WHERE run = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3";
+        let from = i64::try_from(from).unwrap_or(i64::MAX);
+        self.rows(sql, params![run, from, limit], |row| {
+            Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?))
+        })
+    }
+
+    /// What the calls of a stream asked for and no run took in yet, oldest first: event, plugin, task.
+    pub fn asked(&self, stream: &str) -> Result<Vec<(u64, String, AskedTask)>, StoreError> {
+        let sql = "SELECT seq, plugin, task FROM asked WHERE stream = ?1 ORDER BY seq, nth";
+        self.rows(sql, [stream], |row| {
+            let task: String = row.get(2)?;
+            let task = serde_json::from_str(&task).map_err(|error| {
+                rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(error))
+            })?;
+            Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?, task))
+        })
     }
 
     fn rows<T>(

@@ -16,8 +16,9 @@ use crate::event::Event;
 use crate::events::{self, Events};
 use crate::journal::CommitError;
 use crate::lock::Lock;
+use crate::migration::{self, MIGRATIONS};
 use crate::projection::{Projector, RunNames};
-use crate::schema::{PROJECTIONS, PROJECTIONS_1};
+use crate::schema::PROJECTIONS;
 use crate::statements::ProjectionSql;
 use crate::store::STORE_BYTES_MAX;
 
@@ -66,13 +67,17 @@ pub fn db_check(folder: &Path, rebuild: bool) -> Result<StoreCheck, StoreError> 
         }
         false => connection::open_reader(folder)?,
     };
-    connection.execute_batch(&PROJECTIONS_1.replace("CREATE TABLE ", "CREATE TEMP TABLE "))?;
+    for (_, sql) in PROJECTIONS {
+        connection.execute_batch(&sql.replace("CREATE TABLE ", "CREATE TEMP TABLE "))?;
+    }
+    // An older store lacks the newer tables; whatever would be in them it has not either.
+    let version = migration::check(&connection, MIGRATIONS)?;
     // One view of the store from the first event to the last row.
     connection.execute_batch(if rebuild { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
     let mut check =
         StoreCheck { damage: damage(&connection)?, events: 0, differences: Vec::new(), rebuilt: false };
     check.events = derive(&connection)?;
-    for table in PROJECTIONS {
+    for table in PROJECTIONS.iter().take(version).flat_map(|(tables, _)| *tables) {
         let missing = rows_only_in(&connection, "temp", "main", table)?;
         let extra = rows_only_in(&connection, "main", "temp", table)?;
         if missing + extra > 0 {

@@ -10,9 +10,14 @@ use rusqlite::Connection;
 /// Marks a SQLite file as ours: `Orch`.
 pub(crate) const APPLICATION_ID: i32 = 0x4f72_6368;
 
-/// Derived tables, in the order in which they are compared and replaced.
-pub(crate) const PROJECTIONS: [&str; 8] =
-    ["runs", "phases", "executions", "findings", "artifacts", "manual_interventions", "metrics", "kv"];
+/// Of each version, its new derived tables and their SQL, in the order in which they are compared and replaced.
+pub(crate) const PROJECTIONS: &[(&[&str], &str)] = &[
+    (
+        &["runs", "phases", "executions", "findings", "artifacts", "manual_interventions", "metrics", "kv"],
+        PROJECTIONS_1,
+    ),
+    (&["asked"], PROJECTIONS_2),
+];
 
 /// `position` counts the events of all runs in the order of their commits: what two runs wrote to the same key
 /// is settled by it.
@@ -124,6 +129,18 @@ CREATE TABLE kv (
   key TEXT NOT NULL,
   value BLOB NOT NULL,
   PRIMARY KEY (plugin, label, key)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Tasks that services asked for and no run took in yet; `task` is JSON.
+pub(crate) const PROJECTIONS_2: &str = "\
+CREATE TABLE asked (
+  stream TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  nth INTEGER NOT NULL,
+  plugin TEXT NOT NULL,
+  task TEXT NOT NULL,
+  PRIMARY KEY (stream, seq, nth)
 ) STRICT, WITHOUT ROWID;
 ";
 

@@ -232,6 +232,9 @@ impl RunState {
             | Event::Decided { .. }
             | Event::PlannerRead { .. }
             | Event::StopAsked { .. }
+            | Event::StreamStarted(_)
+            | Event::TasksTaken { .. }
+            | Event::HostDetached { .. }
             | Event::Denied { .. } => {}
         }
         Ok(())

@@ -46,6 +46,8 @@ pub(crate) struct ProjectionSql<'c> {
     pub(crate) metric: Statement<'c>,
     pub(crate) kv_set: Statement<'c>,
     pub(crate) kv_removed: Statement<'c>,
+    pub(crate) task_asked: Statement<'c>,
+    pub(crate) tasks_taken: Statement<'c>,
 }
 
 impl<'c> ProjectionSql<'c> {
@@ -100,6 +102,8 @@ impl<'c> ProjectionSql<'c> {
                  DO UPDATE SET value = excluded.value",
             )?,
             kv_removed: prepare("DELETE FROM @.kv WHERE plugin = ?1 AND label = ?2 AND key = ?3")?,
+            task_asked: prepare("INSERT INTO @.asked VALUES (?1, ?2, ?3, ?4, ?5)")?,
+            tasks_taken: prepare("DELETE FROM @.asked WHERE stream = ?1 AND seq <= ?2")?,
         })
     }
 }

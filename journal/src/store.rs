@@ -11,7 +11,6 @@ use std::thread::JoinHandle;
 
 use crate::connection;
 use crate::error::StoreError;
-use crate::event::Event;
 use crate::events;
 use crate::head::{self, Head, JournalKeys};
 use crate::journal::{Journal, JournalError, Level};
@@ -136,8 +135,7 @@ impl Drop for Store {
 fn refuse_foreign(connection: &rusqlite::Connection, options: &StoreOptions) -> Result<(), StoreError> {
     for run in events::runs(connection)? {
         match events::first(connection, &run)? {
-            Some(Event::RunStarted(started))
-                if started.run == run && head::is_sealed(&options.keys, &started) => {}
+            Some(first) if first.begins() == Some(&run) && head::is_sealed(&options.keys, &first) => {}
             _ => return Err(StoreError::Foreign { run: run.escape_default().to_string() }),
         }
     }

@@ -153,9 +153,7 @@ fn audit_run(
     for found in chain.by_ref() {
         match found {
             Ok((_, event)) => {
-                let foreign =
-                    matches!(&event, crate::Event::RunStarted(started) if !head::is_sealed(keys, started));
-                if foreign {
+                if event.begins().is_some() && !head::is_sealed(keys, &event) {
                     let text = format!("run `{run}` was not begun by this host");
                     audited.faults.push(AuditFault { code: "run-foreign", text });
                 }

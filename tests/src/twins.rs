@@ -120,6 +120,7 @@ pub fn answer(engine: &Engine, compiled: Compiled<Admitted>) -> Result<String, &
         id: ID.to_owned(),
         settings: "{}".into(),
         wall: Duration::from_secs(10),
+        changes: false,
         effectful: false,
         pace: Pace::default(),
     };

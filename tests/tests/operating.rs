@@ -15,7 +15,7 @@ use orch_trust::authority::{Certifier, Publisher};
 use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
 use orch_trust::permission::DomainName;
-use orch_trust::policy::{Allowance, CertificatesPolicy, Deny, Policy, TasksPolicy};
+use orch_trust::policy::{Allowance, CertificatesPolicy, Deny, Policy, ServePolicy, TasksPolicy};
 use orch_trust::root::document::NamespaceText;
 
 /// Blocks of TOML and YAML; each says in its first line which file it is.
@@ -49,12 +49,14 @@ fn every_block_is_a_file_that_a_test_reads() {
 
 #[test]
 fn the_policy_has_every_key_and_every_permission() {
-    let Policy { packages, minimum_level: _, default, namespaces, plugins, deny, tasks, certificates } =
+    let Policy { packages, minimum_level: _, default, namespaces, plugins, deny, tasks, serve, certificates } =
         Policy::parse(&block("policy.toml")).unwrap();
     let CertificatesPolicy { threshold, independent } = certificates;
     assert!(threshold.get() > 1 && independent);
     let Deny { digests, keys, ids } = deny;
     let TasksPolicy { auto } = tasks;
+    let ServePolicy { public } = serve;
+    assert!(!public.is_empty());
     assert!(!packages.is_empty() && default.allow.log.is_some() && !namespaces.is_empty());
     assert!(!digests.is_empty() && !keys.is_empty() && !ids.is_empty() && !auto.is_empty());
     let Allowance { allow } = &plugins[&PluginId::parse("demo/everything").unwrap()];

@@ -93,6 +93,8 @@ pub trait Domain: Clone + Default + PartialEq {
     fn is_for(role: Role) -> bool;
     /// What it can do beyond the host's own store.
     fn effect(&self) -> Effect;
+    /// What it leaves can be more than a line of a log: in the host's own store.
+    fn keeps(&self) -> bool;
     /// Succeeds if nothing is asked for. Where the bound lacks the whole domain.
     fn beyond_nothing(&self) -> Result<(), PermissionExcess>;
     /// For people: each thing that it allows.
@@ -212,6 +214,11 @@ macro_rules! domains {
             /// The most that they can do beyond the host's own store.
             pub fn effect(&self) -> Effect {
                 Effect::None $(.max(self.$field.as_ref().map_or(Effect::None, Domain::effect)))+
+            }
+
+            /// Whoever reaches the plugin can change something by it.
+            pub fn changes(&self) -> bool {
+                self.effect() != Effect::None $(|| self.$field.as_ref().is_some_and(Domain::keeps))+
             }
 
             /// One line for each permission, for people.

@@ -34,6 +34,7 @@ pub struct Policy {
     pub plugins: BTreeMap<PluginId, Allowance>,
     pub deny: Deny,
     pub tasks: TasksPolicy,
+    pub serve: ServePolicy,
 }
 
 /// The level that `minimum_level` names; `local` unless said otherwise.
@@ -85,6 +86,13 @@ pub struct Deny {
 pub struct TasksPolicy {
     /// Plugins whose tasks of that kind need no approval, though their executor has effects.
     pub auto: Vec<AutoTasks>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServePolicy {
+    /// Services that answer without a token, though their grant lets them change something.
+    pub public: Vec<PluginId>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

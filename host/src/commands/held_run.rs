@@ -84,6 +84,7 @@ fn me() -> Who {
         uid: rustix::process::getuid().as_raw(),
         pid: std::process::id(),
         program: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
+        token: None,
     }
 }
 

@@ -17,10 +17,11 @@ use crate::drive::desk::{Audit, Durability, RunRules};
 use crate::drive::finish::Summary;
 use crate::drive::task_file::Sheet;
 use crate::exit::{Exit, Fault, Outcome};
+use crate::holder::{Holder, Setup};
 use crate::interrupt;
 use crate::place::{self, Place};
 use crate::plugins::{self, AdmittedPlugins};
-use crate::session::{Session, Setup};
+use crate::session::Session;
 use crate::watch::{self, Format};
 
 const LOG_MIB_DEFAULT: u64 = 64;
@@ -118,28 +119,36 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
 
     // 3. The run, shown as it becomes durable.
     warn_of_missing_runs(&place, &operator, console)?;
-    let session = Session::open(Setup {
+    let control = interrupt::listen(console)?;
+    let holder = Holder::open(Setup {
         place: &place,
         operator: &operator,
         config: &config,
         admitted: &admitted,
         task_file: &args.tasks,
-        sheet,
         rules,
         supervisor: own_executable()?,
-        control: interrupt::listen(console)?,
+        requests: 0,
+        wishes: None,
     })?;
+    let session = Session::open(&holder, sheet, &control)?;
     let (format, journal) = (args.format, session.journal());
     let (watcher, screen) = watch::open(format, session.id(), console, journal);
     let driven = session.observed_by(Box::new(watcher)).drive();
     screen.finish();
+    let closed = holder.close();
     let summary = driven?;
+    closed?;
     report(&summary, format, console);
     Ok(exit_of(&summary))
 }
 
 /// A store that is gone is no reason to stop, and none to be silent: what ran is done again.
-fn warn_of_missing_runs(place: &Place, operator: &Operator, console: Console) -> Result<(), Fault> {
+pub(super) fn warn_of_missing_runs(
+    place: &Place,
+    operator: &Operator,
+    console: Console,
+) -> Result<(), Fault> {
     if place.has_store() {
         return Ok(());
     }
@@ -176,6 +185,21 @@ pub(super) fn announce(admitted: &AdmittedPlugins, console: Console) {
 }
 
 fn run_rules(args: &RunArgs, config: &WorkspaceConfig, operator: &Operator) -> RunRules {
+    let usual = rules_of(config, operator);
+    RunRules {
+        jobs: args.jobs.unwrap_or(usual.jobs),
+        audit: args.audit.unwrap_or(usual.audit),
+        durability: match args.durability {
+            Some(DurabilityArg::Process) => Durability::Process,
+            Some(DurabilityArg::Power) => Durability::Power,
+            None => usual.durability,
+        },
+        ..usual
+    }
+}
+
+/// What the workspace and the operator say, where nobody says otherwise.
+pub(super) fn rules_of(config: &WorkspaceConfig, operator: &Operator) -> RunRules {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
     let configured = config.audit.every.as_ref().map_or(Audit::End, |every| match every {
         AuditEvery::Count(count) => Audit::Every(*count),
@@ -183,13 +207,9 @@ fn run_rules(args: &RunArgs, config: &WorkspaceConfig, operator: &Operator) -> R
         AuditEvery::Word(_) => Audit::End,
     });
     RunRules {
-        jobs: args.jobs.or(config.jobs).unwrap_or(cores),
-        audit: args.audit.unwrap_or(configured),
-        durability: match args.durability {
-            Some(DurabilityArg::Process) => Durability::Process,
-            Some(DurabilityArg::Power) => Durability::Power,
-            None => Durability::Mixed,
-        },
+        jobs: config.jobs.unwrap_or(cores),
+        audit: configured,
+        durability: Durability::Mixed,
         budget_warn_at: config.budget.warn_at,
         major_max: config.findings.max_major,
         medium_max: config.findings.max_medium,
@@ -218,7 +238,7 @@ fn dry_run(sheet: &Sheet, config: &WorkspaceConfig, console: Console) -> Outcome
     Ok(Exit::Done)
 }
 
-fn own_executable() -> Result<PathBuf, Fault> {
+pub(super) fn own_executable() -> Result<PathBuf, Fault> {
     std::env::current_exe().map_err(|error| place::io(Path::new("/proc/self/exe"), "read", error))
 }
 

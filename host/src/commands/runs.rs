@@ -1,13 +1,14 @@
-//! `orch-host runs list|stop`: the runs of a workspace.
+//! `orch-host runs list|start|stop`: the runs of a workspace.
 
 use std::path::Path;
 
 use super::held_run;
 use super::status::Format;
 use crate::console::{Console, escape};
+use crate::control::{SocketPlace, start};
 use crate::drive::act::Act;
 use crate::exit::{Exit, Outcome};
-use crate::place::{Place, WorkspaceArgs};
+use crate::place::{self, Place, WorkspaceArgs};
 
 #[derive(clap::Subcommand)]
 pub enum RunsCommand {
@@ -21,6 +22,11 @@ pub enum RunsCommand {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Ask the host that serves the workspace for a run
+    Start {
+        #[command(flatten)]
+        place: WorkspaceArgs,
+    },
     /// Ask the host at work to start nothing more; what runs ends first
     Stop {
         #[command(flatten)]
@@ -31,6 +37,19 @@ pub enum RunsCommand {
 pub fn run(command: &RunsCommand, home: Option<&Path>, console: Console) -> Outcome {
     match command {
         RunsCommand::List { place, status, format } => list(place, status.as_deref(), *format, console),
+        RunsCommand::Start { place } => {
+            let place = Place::from_args(place)?;
+            let operator = place::operator(home)?;
+            match start(&SocketPlace::of(&place.workspace, &operator.home)?)? {
+                Some(run) => console.line(&format!("run {} is at work", escape(&run))),
+                None => {
+                    let hint = "`orch-host run` works by itself, `orch-host serve` does when it is asked".to_owned();
+                    let what = "no host serves this workspace".to_owned();
+                    return Err(place::input("not-served", Some(hint), what));
+                }
+            }
+            Ok(Exit::Done)
+        }
         RunsCommand::Stop { place } => {
             held_run::say(&Place::from_args(place)?, home, None, &Act::Stop)?;
             console.line("the host at work starts nothing more; it ends with what runs");

@@ -1,45 +1,58 @@
-//! `orch-host serve`: answers HTTP requests with the workspace's services.
+//! `orch-host serve`: holds a workspace, answers HTTP requests with its services, and runs when somebody asks for it.
 //!
-//! In -> out: listening address, the workspace's bindings -> services that answer until somebody interrupts.
+//! In -> out: listening addresses, the workspace's bindings -> a host that answers until it is asked to end.
 //! Invariant: services are admitted, granted and run like every other plugin.
-//! Not here: requests (`serve/requests.rs`), the call itself (`role/service.rs`).
-
-mod committed_tasks;
-mod requests;
+//! Not here: what is answered (`serve/`), runs (`session.rs`).
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use orch_trust::manifest::Role;
-use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
 
+use super::run::{announce, own_executable, rules_of, warn_of_missing_runs, warn_of_notices};
+use crate::config::tokens::Tokens;
 use crate::config::workspace::WorkspaceError;
-use crate::console::Console;
-use crate::drive::kv::KvOverlay;
-use crate::engine::Engine;
-use crate::exit::{Exit, Fault, Outcome};
+use crate::console::{Console, escape};
+use crate::exit::{Exit, Outcome};
+use crate::holder::{self, Holder, Setup};
+use crate::interrupt;
 use crate::place::{self, Place};
-use crate::plugins::{self, Workbench};
-use crate::run_log::RunLog;
-use crate::session;
+use crate::plugins;
+use crate::serve::front::{Front, FrontSetup};
+use crate::serve::{CALLS_MAX, Mounts, Serving};
 
-use requests::{Mounted, REQUESTS_MAX, listen};
+/// So many wishes wait; more wait at whoever has them.
+const WISHES_MAX: usize = 64;
+/// Where the host itself answers.
+const OWN_PATHS: [&str; 1] = ["/v1"];
 
 #[derive(clap::Args)]
 pub struct ServeArgs {
     /// The workspace
     #[arg(default_value = ".")]
     dir: PathBuf,
+    /// Task file, relative to the workspace
+    #[arg(long, value_name = "FILE", default_value = "tasks.yml")]
+    tasks: PathBuf,
     /// State folder, relative to the workspace
     #[arg(long, value_name = "DIR", default_value = ".orch")]
     memory: PathBuf,
     /// One more folder with packages; may be said again
     #[arg(long, value_name = "DIR")]
     plugins: Vec<PathBuf>,
-    /// Where to listen; port 0 takes a free one
-    #[arg(long, default_value = "127.0.0.1:8000")]
+    /// Where services and the control API answer; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     listen: SocketAddr,
+    /// Where `/health` and `/metrics` answer
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9101")]
+    operators: SocketAddr,
+    /// A name that requests may be for, besides addresses and `localhost`; may be said again
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    /// Begin a run at once, and go on with it whenever there is something to do
+    #[arg(long)]
+    run: bool,
 }
 
 pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
@@ -49,43 +62,78 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
         return Err(WorkspaceError::Unknown { path: place.workspace.to_path_buf() }.into());
     }
     let config = place.config()?;
-    let trust = operator.rules(&config, place.lock()?);
-    let admitted = plugins::admit_bound(
-        &config,
-        &place::package_folders(&operator, &args.plugins)?,
-        &trust,
-        place::now(),
-    )?;
-    super::run::warn_of_notices(&operator, &admitted, console);
-    super::run::announce(&admitted, console);
-    operator.saw(admitted.unpinned(&trust.lock))?;
-    let engine = Engine::run(REQUESTS_MAX as u32, 0)
-        .map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
-    let cache = session::native_cache(&operator)?;
-    let mut bench = Workbench::new(&engine, &cache, &config, &admitted.by_id);
-    let mut services = Vec::new();
     for service in config.roles.of(Role::Service) {
-        services.push((service.key.clone(), bench.bind(service)?));
+        let is_below = |own: &str| {
+            service.key.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if let Some(own) = OWN_PATHS.iter().find(|own| is_below(own)) {
+            let what = format!("`config.yaml` mounts `{}` at `{}`", service.id, escape(&service.key));
+            let hint = format!("below `{own}` the host itself answers; take another path");
+            return Err(place::input("mount-taken", Some(hint), what));
+        }
     }
-    let _recheck = session::recheck(&operator, &config, place.lock()?, &admitted, &bench.withdrawals())?;
-    if services.is_empty() {
-        let hint = "say `roles: {services: {/path: NAMESPACE/NAME}}` in `config.yaml`".to_owned();
-        return Err(place::input("no-service", Some(hint), "the workspace binds no service".to_owned()));
+    let trust = operator.rules(&config, place.lock()?);
+    let folders = place::package_folders(&operator, &args.plugins)?;
+    let admitted = plugins::admit_bound(&config, &folders, &trust, place::now())?;
+    warn_of_notices(&operator, &admitted, console);
+    announce(&admitted, console);
+    operator.saw(admitted.unpinned(&trust.lock))?;
+    warn_of_missing_runs(&place, &operator, console)?;
+
+    let control = interrupt::listen(console)?;
+    let rules = rules_of(&config, &operator);
+    let (jobs, log_bytes_max) = (rules.jobs, rules.log_bytes_max);
+    let (wish, wishes) = mpsc::channel(WISHES_MAX);
+    let mut holder = Holder::open(Setup {
+        place: &place,
+        operator: &operator,
+        config: &config,
+        admitted: &admitted,
+        task_file: &args.tasks,
+        rules,
+        supervisor: own_executable()?,
+        requests: CALLS_MAX,
+        wishes: Some(wish),
+    })?;
+    let services = std::mem::take(&mut holder.services);
+    // Their own threads: who asks takes no time from attempts that wait.
+    let guests = holder::guest_runtime(2)?;
+    let public = operator.policy.serve.public.clone();
+    let is_public = |id: &str, changes: bool| !changes || public.iter().any(|one| one.as_str() == id);
+    let mounts =
+        Mounts::of(&holder, services, |bound| is_public(&bound.id, bound.changes), guests.handle().clone());
+    let lines: Vec<String> = mounts
+        .list()
+        .map(|(id, path, token)| {
+            let token = if token { "  (token)" } else { "" };
+            format!("{path}  {id}{token}")
+        })
+        .collect();
+    let front = Front::begin(
+        FrontSetup {
+            services: args.listen,
+            operators: args.operators,
+            names: args.host.clone(),
+            jobs,
+            log_bytes_max,
+        },
+        mounts,
+        holder.api.clone(),
+        Tokens::of(&operator),
+    )?;
+    let serving =
+        Serving { holder: &holder, wishes, control: control.subscribe(), console, front: front.handle() };
+    serving.begin()?;
+    for line in lines {
+        console.line(&format!("http://{}{line}", front.services_at));
     }
-    // The longest path first, so that the most exact one answers.
-    services.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
-    let guests = session::guest_runtime(2)?;
-    let mounted = Arc::new(Mounted {
-        kv: Arc::new(KvOverlay::open(&place.state)?),
-        log: Arc::new(RunLog::new(place.workspace.join("logs"), "serve")),
-        place,
-        services,
-        slots: Semaphore::new(REQUESTS_MAX),
-        guests: guests.handle().clone(),
-    });
-    let main =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
-    main.block_on(listen(args.listen, mounted, console))?;
+    console.line(&format!("http://{}/v1  control API (token)", front.services_at));
+    console.line(&format!("http://{}/metrics", front.operators_at));
+    let ended = serving.until_the_end(args.run);
+    drop(front);
     guests.shutdown_background();
+    let closed = holder.close();
+    ended?;
+    closed?;
     Ok(Exit::Done)
 }

@@ -191,6 +191,11 @@ impl Operator {
         Ok(changed)
     }
 
+    /// Keeps others from changing the folder meanwhile.
+    pub(super) fn lock(&self) -> Result<std::fs::File, OperatorError> {
+        lock(&self.home)
+    }
+
     /// True if a run was started in that workspace before, or somebody said that it may be.
     pub fn knows_workspace(&self, workspace: &Path) -> Result<bool, OperatorError> {
         let known = read(&self.home.join("workspaces"))?.unwrap_or_default();

@@ -34,6 +34,8 @@ pub enum KeyUse {
     NativeCode,
     /// What was seen under a trust root.
     TrustState,
+    /// Tokens.
+    Tokens,
 }
 
 impl KeyUse {
@@ -43,6 +45,7 @@ impl KeyUse {
             Self::Heads => b"orch heads v1",
             Self::NativeCode => b"orch native-code v1",
             Self::TrustState => b"orch trust-state v1",
+            Self::Tokens => b"orch tokens v1",
         }
     }
 }

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::Request;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
@@ -36,20 +36,37 @@ pub enum Told {
 /// # Errors
 /// The holder refused it, or did not answer.
 pub fn tell(socket: &SocketPlace, run: &str, act: &Act) -> Result<Told, Fault> {
+    let body = serde_json::to_vec(act).map_err(anyhow::Error::from)?;
+    let answered = ask(socket, &format!("/v1/runs/{run}/acts"), body)?;
+    Ok(answered.map_or(Told::NobodyThere, |_| Told::Taken))
+}
+
+/// Asks a host that serves for a run, if there is one; its name.
+///
+/// # Errors
+/// The holder refused it, or did not answer.
+pub fn start(socket: &SocketPlace) -> Result<Option<String>, Fault> {
+    let Some(answer) = ask(socket, "/v1/runs", b"{}".to_vec())? else { return Ok(None) };
+    let answer: serde_json::Value = serde_json::from_slice(&answer).map_err(anyhow::Error::from)?;
+    Ok(answer.get("run").and_then(|run| run.as_str()).map(str::to_owned))
+}
+
+/// The body of a good answer; nothing if nobody answers.
+fn ask(socket: &SocketPlace, path: &str, body: Vec<u8>) -> Result<Option<Bytes>, Fault> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
-    let told = runtime.block_on(async { tokio::time::timeout(ANSWER_MAX, say(socket, run, act)).await });
+    let told = runtime.block_on(async { tokio::time::timeout(ANSWER_MAX, say(socket, path, body)).await });
     told.unwrap_or_else(|_| {
         let what = "the host at work did not answer; whether it took what was said is not known".to_owned();
         Err(fault(Exit::HostError, "holder-silent", what))
     })
 }
 
-async fn say(socket: &SocketPlace, run: &str, act: &Act) -> Result<Told, Fault> {
+async fn say(socket: &SocketPlace, path: &str, body: Vec<u8>) -> Result<Option<Bytes>, Fault> {
     let stream = match UnixStream::connect(socket.socket()).await {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
-            return Ok(Told::NobodyThere);
+            return Ok(None);
         }
         Err(error) => return Err(place::io(&socket.socket(), "connect to", error)),
     };
@@ -58,8 +75,7 @@ async fn say(socket: &SocketPlace, run: &str, act: &Act) -> Result<Told, Fault> 
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     let connection = tokio::spawn(connection);
-    let body = serde_json::to_vec(act).map_err(anyhow::Error::from)?;
-    let request = Request::post(format!("/v1/runs/{run}/acts"))
+    let request = Request::post(path)
         .header(http::header::HOST, "orch")
         .header(http::header::CONTENT_TYPE, "application/json")
         .body(Full::new(Bytes::from(body)))
@@ -67,23 +83,23 @@ async fn say(socket: &SocketPlace, run: &str, act: &Act) -> Result<Told, Fault> 
     let response = match sender.send_request(request).await {
         Ok(response) => response,
         // It took no request any more: the host ends.
-        Err(error) if error.is_canceled() || error.is_closed() => return Ok(Told::NobodyThere),
+        Err(error) if error.is_canceled() || error.is_closed() => return Ok(None),
         Err(error) => return Err(broken(error)),
     };
     let status = response.status();
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
     connection.abort();
-    if status == StatusCode::CREATED {
-        return Ok(Told::Taken);
-    }
     let unclear = |_| fault(Exit::HostError, "holder-broken", format!("the host at work answers {status}"));
     let body = body.map_err(unclear)?.to_bytes();
+    if status.is_success() {
+        return Ok(Some(body));
+    }
     let Ok(Problem { why, detail, .. }) = serde_json::from_slice(&body) else {
         return Err(fault(Exit::HostError, "holder-broken", format!("the host at work answers {status}")));
     };
     match why {
         // Its run is over while its socket is there: it ends, or has another run.
-        Why::Refused(Refused::NotAtWork { .. }) => Ok(Told::NobodyThere),
+        Why::Refused(Refused::NotAtWork { .. } | Refused::Ends) => Ok(None),
         Why::Refused(refused) => Err(refused.into()),
         Why::Other { code } => Err(fault(
             Exit::HostError,

@@ -1,22 +1,30 @@
 //! What a holder answers that did not do what was asked (RFC 9457).
 
-use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response, StatusCode};
-use http_body_util::Full;
+use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
+
+use utoipa::ToSchema;
 
 use crate::drive::act::Refused;
 
 /// Of `application/problem+json`: `status`, `code`, `detail`, and what `code` knows besides.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
     pub status: u16,
     pub detail: String,
     /// A word that was heard and not taken.
     #[serde(flatten)]
+    #[schema(value_type = Coded)]
     pub why: Why,
+}
+
+/// Stable name for programs.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "only described")]
+struct Coded {
+    code: String,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,12 +37,15 @@ pub enum Why {
 }
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
         Self { status: status.as_u16(), detail: detail.into(), why: Why::Other { code: code.to_owned() } }
     }
+}
 
-    pub(super) fn response(&self) -> Response<Full<Bytes>> {
-        let mut response = json(StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_REQUEST), self);
+impl axum::response::IntoResponse for Problem {
+    fn into_response(self) -> axum::response::Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_REQUEST);
+        let mut response = (status, axum::Json(&self)).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }
@@ -43,25 +54,17 @@ impl Problem {
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         let status = match &refused {
-            Refused::TaskUnknown { .. } => StatusCode::NOT_FOUND,
-            Refused::NotAtWork { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Refused::TaskStatus { .. } | Refused::TaskUnderWay { .. } | Refused::TaskChanged { .. } => {
-                StatusCode::CONFLICT
+            Refused::TaskUnknown { .. } | Refused::RunUnknown { .. } => StatusCode::NOT_FOUND,
+            Refused::NotAtWork { .. } | Refused::Ends | Refused::Failed { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
             }
+            Refused::AtWork { .. }
+            | Refused::TaskStatus { .. }
+            | Refused::TaskUnderWay { .. }
+            | Refused::TaskChanged { .. } => StatusCode::CONFLICT,
         };
         Self { status: status.as_u16(), detail: refused.to_string(), why: Why::Refused(refused) }
     }
-}
-
-pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response<Full<Bytes>> {
-    let (status, body) = match serde_json::to_vec(body) {
-        Ok(body) => (status, body),
-        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Vec::new()),
-    };
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 /// A person's word.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "act", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Act {
     /// Try it again.
@@ -32,7 +32,7 @@ pub enum Act {
     Stop,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Resolution {
     Done,
@@ -54,6 +54,14 @@ pub enum Refused {
     TaskChanged { task: String },
     #[error("no host works at run `{run}`")]
     NotAtWork { run: String },
+    #[error("no run `{run}`")]
+    RunUnknown { run: String },
+    #[error("run `{run}` is at work")]
+    AtWork { run: String },
+    #[error("the host at work ends with its run")]
+    Ends,
+    #[error("{text}")]
+    Failed { text: String },
 }
 
 impl Refused {
@@ -64,6 +72,10 @@ impl Refused {
             Self::TaskUnderWay { .. } => "task-under-way",
             Self::TaskChanged { .. } => "task-changed",
             Self::NotAtWork { .. } => "not-at-work",
+            Self::RunUnknown { .. } => "run-unknown",
+            Self::AtWork { .. } => "at-work",
+            Self::Ends => "ends",
+            Self::Failed { .. } => "failed",
         }
     }
 
@@ -73,7 +85,11 @@ impl Refused {
             Self::TaskUnderWay { .. } => Some("it can be changed as soon as that is over"),
             Self::TaskChanged { .. } => Some("`orch-host approvals list` shows it as it is"),
             Self::NotAtWork { .. } => Some("`orch-host run` goes on with it"),
-            Self::TaskStatus { .. } => None,
+            Self::AtWork { .. } => {
+                Some("`orch-host status --follow` shows it, `orch-host runs stop` ends it")
+            }
+            Self::RunUnknown { .. } => Some("`orch-host runs list` shows all runs"),
+            Self::TaskStatus { .. } | Self::Ends | Self::Failed { .. } => None,
         }
     }
 }

@@ -147,7 +147,6 @@ pub fn finish(run: &mut Run, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>
     let status = status_after(&task, failures, &ending);
     let not_before = (status == Status::Pending)
         .then(|| now + desk.rules.backoff.delay_ms(failures + 1, getrandom::u32().unwrap_or(0)));
-    desk.kv.keep(&writes);
     let finished = AttemptFinished {
         task: index,
         attempt,
@@ -159,7 +158,8 @@ pub fn finish(run: &mut Run, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>
         at: now,
     };
     failpoint::hit("before-answer");
-    run.record(Event::AttemptFinished(Box::new(finished)))?;
+    let written = finished.writes.kv_only();
+    desk.kv.commit(&written, &desk.journal, || run.record(Event::AttemptFinished(Box::new(finished))))?;
     failpoint::hit("after-answer");
     Ok(asked)
 }

@@ -238,10 +238,10 @@ fn come_back<A: Ask>(
         Err(CallError::Failure { message, .. }) => fault = Some((FAILURE.to_owned(), message.clone())),
         Err(error) => fault = Some((error.code().to_owned(), error.to_string())),
     }
-    desk.kv.keep(&writes);
     let (call, plugin_id, at) = (name.to_owned(), plugin.to_owned(), now_ms());
-    let called = Called { call, plugin: plugin_id, task, rerun, fault, writes, at };
-    run.record(Event::Called(Box::new(called)))?;
+    let written = writes.kv_only();
+    let called = Called { call, plugin: plugin_id, task, rerun, fault, writes, asked: Vec::new(), at };
+    desk.kv.commit(&written, &desk.journal, || run.record(Event::Called(Box::new(called))))?;
     match report.result {
         Ok(answer) => {
             let asked = A::asked(&answer).into_iter().chain(report.asked).collect();

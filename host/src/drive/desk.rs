@@ -12,6 +12,7 @@ use orch_journal::Journal;
 use orch_journal::Level;
 use tokio::sync::watch;
 
+use super::asked::AskedQueue;
 use super::kv::KvOverlay;
 use super::retry::Backoff;
 use super::roles::{Bound, Roles};
@@ -109,11 +110,13 @@ pub struct Desk {
     /// What no plugin reads or writes, relative to it.
     pub protected: Arc<Protected>,
     pub journal: Arc<Journal>,
+    /// What services asked for.
+    pub asked: Arc<AskedQueue>,
     /// The runtime that guests run on.
     pub guests: tokio::runtime::Handle,
     pub commands: Arc<Commands>,
     /// The plugins that it calls.
-    pub roles: Roles,
+    pub roles: Arc<Roles>,
     pub kv: Arc<KvOverlay>,
     pub log: Arc<dyn LogSink>,
     pub rules: RunRules,

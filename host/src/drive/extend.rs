@@ -12,6 +12,7 @@ use orch_task::{Status, Task, TaskId};
 
 use super::desk::Desk;
 use super::error::DriveError;
+use super::roles::Roles;
 use super::run::Run;
 use crate::capability::tasks::AskedTask;
 use crate::clock::now_ms;
@@ -55,6 +56,20 @@ pub fn add(run: &mut Run, desk: &Desk, plugin: &str, asked: Vec<AskedTask>) -> R
         run.added(now_ms());
     }
     Ok(count)
+}
+
+/// Fails for tasks that could not be added to a run in which those ids are known.
+pub fn check(asked: &[AskedTask], roles: &Roles, known: &dyn Fn(&TaskId) -> bool) -> Result<(), String> {
+    for (place, task) in asked.iter().enumerate() {
+        if roles.executor_of(&task.kind).is_none() {
+            return Err(format!("no plugin executes kind `{}`", task.kind));
+        }
+        let before = |id: &TaskId| asked.iter().take(place).any(|before| before.id.as_ref() == Some(id));
+        if let Some(unknown) = task.dependencies.iter().find(|id| !known(id) && !before(id)) {
+            return Err(format!("it depends on `{unknown}`, which no task has"));
+        }
+    }
+    Ok(())
 }
 
 /// True if the operator's policy lets that plugin add tasks of that kind.

@@ -5,13 +5,14 @@
 //! Not here: what a call wrote itself and nobody accepted yet (`capability/kv.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use orch_journal::Reader;
 use orch_journal::event::Writes;
+use orch_journal::{Journal, Reader};
+
+use super::kv_reads::KvReads;
 
 use crate::capability::kv::{KvReader, KvUnavailable};
 
@@ -20,35 +21,64 @@ const KEYS_MAX: usize = 1000;
 /// One plugin's label and key.
 type Place = (String, String, String);
 
-/// The store's values with this run's over them.
+/// A value that was accepted, and where its event is.
+struct Kept {
+    /// `None`: removed.
+    value: Option<Vec<u8>>,
+    journal: Arc<Journal>,
+    event: u64,
+}
+
+/// So many values may be kept over the store before those that it has by now are let go.
+const KEPT_MAX: usize = 1024;
+
+/// The store's values with the accepted ones over them.
 pub struct KvOverlay {
     store: Mutex<Reader>,
-    kept: Mutex<BTreeMap<Place, Option<Vec<u8>>>>,
+    kept: Mutex<BTreeMap<Place, Kept>>,
 }
 
 impl KvOverlay {
-    /// Over the store in that state folder.
-    pub fn open(state_folder: &Path) -> Result<Self, orch_journal::StoreError> {
-        Ok(Self::over(Reader::open(state_folder)?))
-    }
-
     /// Over the store that is read there.
     pub fn over(reader: Reader) -> Self {
         Self { store: Mutex::new(reader), kept: Mutex::default() }
     }
 
-    /// Takes in what an accepted call wrote.
-    pub fn keep(&self, writes: &Writes) {
+    /// Records the event of an accepted call and takes in what it wrote, as one step for whoever reads or commits beside.
+    pub fn commit<E>(
+        &self,
+        writes: &Writes,
+        journal: &Arc<Journal>,
+        record: impl FnOnce() -> Result<u64, E>,
+    ) -> Result<u64, E> {
         if writes.kv.is_empty() {
-            return;
+            return record();
         }
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        for (label, values) in &writes.kv {
-            for (key, value) in values {
-                let place = (writes.plugin.clone(), label.clone(), key.clone());
-                kept.insert(place, value.as_ref().and_then(|text| STANDARD.decode(text).ok()));
-            }
+        let mut kept = self.kept();
+        let event = record()?;
+        take_in(&mut kept, writes, journal, event);
+        Ok(event)
+    }
+
+    /// The same for a call that is accepted only if it would read now what it read; `None` if it would not.
+    pub fn commit_if<E>(
+        &self,
+        reads: &KvReads,
+        writes: &Writes,
+        journal: &Arc<Journal>,
+        record: impl FnOnce() -> Result<u64, E>,
+    ) -> Result<Option<u64>, E> {
+        let mut kept = self.kept();
+        if !reads.hold(&Unlocked { overlay: self, kept: &kept }) {
+            return Ok(None);
         }
+        let event = record()?;
+        take_in(&mut kept, writes, journal, event);
+        Ok(Some(event))
+    }
+
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<Place, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn store<T>(
@@ -63,13 +93,28 @@ impl KvOverlay {
     }
 }
 
+fn take_in(kept: &mut BTreeMap<Place, Kept>, writes: &Writes, journal: &Arc<Journal>, event: u64) {
+    for (label, values) in &writes.kv {
+        for (key, value) in values {
+            let place = (writes.plugin.clone(), label.clone(), key.clone());
+            let value = value.as_ref().and_then(|text| STANDARD.decode(text).ok());
+            kept.insert(place, Kept { value, journal: journal.clone(), event });
+        }
+    }
+    if kept.len() > KEPT_MAX {
+        kept.retain(|_, kept| kept.journal.committed() <= kept.event);
+    }
+}
+
+/// The overlay for whoever has what is kept.
+struct Unlocked<'a> {
+    overlay: &'a KvOverlay,
+    kept: &'a BTreeMap<Place, Kept>,
+}
+
 impl KvReader for KvOverlay {
     fn read(&self, plugin: &str, label: &str, key: &str) -> Result<Option<Vec<u8>>, KvUnavailable> {
-        let place = (plugin.to_owned(), label.to_owned(), key.to_owned());
-        if let Some(value) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&place) {
-            return Ok(value.clone());
-        }
-        self.store(|store| store.kv_read(plugin, label, key))
+        Unlocked { overlay: self, kept: &self.kept() }.read(plugin, label, key)
     }
 
     fn keys(
@@ -79,15 +124,38 @@ impl KvReader for KvOverlay {
         prefix: &str,
         after: Option<&str>,
     ) -> Result<Vec<String>, KvUnavailable> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        Unlocked { overlay: self, kept: &self.kept() }.keys(plugin, label, prefix, after)
+    }
+
+    fn bytes(&self, plugin: &str) -> Result<u64, KvUnavailable> {
+        Unlocked { overlay: self, kept: &self.kept() }.bytes(plugin)
+    }
+}
+
+impl KvReader for Unlocked<'_> {
+    fn read(&self, plugin: &str, label: &str, key: &str) -> Result<Option<Vec<u8>>, KvUnavailable> {
+        let place = (plugin.to_owned(), label.to_owned(), key.to_owned());
+        if let Some(kept) = self.kept.get(&place) {
+            return Ok(kept.value.clone());
+        }
+        self.overlay.store(|store| store.kv_read(plugin, label, key))
+    }
+
+    fn keys(
+        &self,
+        plugin: &str,
+        label: &str,
+        prefix: &str,
+        after: Option<&str>,
+    ) -> Result<Vec<String>, KvUnavailable> {
         let mut found: Vec<String> = Vec::new();
         let mut after = after.map(str::to_owned);
         // Page by page: what was removed makes a page of the store shorter, and a short answer would mean the end.
         while found.len() < KEYS_MAX {
-            let page = self.store(|store| store.kv_keys(plugin, label, prefix, after.as_deref()))?;
+            let page = self.overlay.store(|store| store.kv_keys(plugin, label, prefix, after.as_deref()))?;
             let last = (page.len() >= KEYS_MAX).then(|| page.last().cloned()).flatten();
             let mut keys: BTreeSet<String> = page.into_iter().collect();
-            for ((owner, place, key), value) in kept.iter() {
+            for ((owner, place, key), Kept { value, .. }) in self.kept {
                 let meant = owner == plugin
                     && place == label
                     && key.starts_with(prefix)
@@ -110,13 +178,12 @@ impl KvReader for KvOverlay {
     }
 
     fn bytes(&self, plugin: &str) -> Result<u64, KvUnavailable> {
-        let mut bytes = self.store(|store| store.kv_bytes(plugin))?;
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((owner, label, key), value) in kept.iter().filter(|((owner, ..), _)| owner == plugin) {
-            let before = self.store(|store| store.kv_read(owner, label, key))?;
+        let mut bytes = self.overlay.store(|store| store.kv_bytes(plugin))?;
+        for ((owner, label, key), kept) in self.kept.iter().filter(|((owner, ..), _)| owner == plugin) {
+            let before = self.overlay.store(|store| store.kv_read(owner, label, key))?;
             let size =
                 |value: &Option<Vec<u8>>| value.as_ref().map_or(0, |value| (key.len() + value.len()) as u64);
-            bytes = (bytes + size(value)).saturating_sub(size(&before));
+            bytes = (bytes + size(&kept.value)).saturating_sub(size(&before));
         }
         Ok(bytes)
     }

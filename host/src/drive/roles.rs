@@ -30,6 +30,8 @@ pub struct Bound {
     pub wall: Duration,
     /// Its grant reaches something outside the host's store.
     pub effectful: bool,
+    /// Its grant lets whoever reaches it change something, if only in the host's store.
+    pub changes: bool,
     /// How long its last call took.
     pub pace: Pace,
 }

@@ -19,7 +19,7 @@ use super::desk::Desk;
 use super::error::DriveError;
 use super::gate::Asked;
 use super::graph::Graph;
-use super::task_reader::SharedState;
+use super::task_reader::{RunView, SharedState};
 use crate::watch::Observer;
 
 /// So many words of people wait for the loop; more wait at whoever says them.
@@ -117,6 +117,11 @@ impl Run {
     /// The state as of the last event.
     pub fn state(&self) -> RwLockReadGuard<'_, RunState> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What others may see of it.
+    pub fn view(&self) -> RunView {
+        RunView { id: self.id.clone(), state: self.state.clone(), journal: self.journal.clone() }
     }
 
     pub fn shared(&self) -> SharedState {

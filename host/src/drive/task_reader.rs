@@ -6,8 +6,8 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use orch_journal::RunState;
 use orch_journal::event::TaskIndex;
+use orch_journal::{Journal, RunState};
 use orch_task::{Task, TaskId};
 
 use crate::capability::tasks::{TaskReader, TaskSummary};
@@ -17,6 +17,14 @@ const SCAN_MAX: usize = 1000;
 /// A run's state, shared with the plugins that may read it.
 pub type SharedState = Arc<RwLock<RunState>>;
 
+/// A run as others than the loop see it.
+#[derive(Clone)]
+pub struct RunView {
+    pub id: String,
+    pub state: SharedState,
+    pub journal: Arc<Journal>,
+}
+
 /// Reads a run's tasks.
 pub struct StateReader {
     state: SharedState,
@@ -25,6 +33,27 @@ pub struct StateReader {
 impl StateReader {
     pub fn new(state: SharedState) -> Self {
         Self { state }
+    }
+}
+
+impl StateReader {
+    /// All tasks of one moment.
+    pub fn all(&self) -> Vec<TaskSummary> {
+        self.page(0, usize::MAX)
+    }
+
+    fn page(&self, start: usize, count: usize) -> Vec<TaskSummary> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let page = state.tasks.iter().enumerate().skip(start).take(count);
+        page.map(|(place, found)| TaskSummary {
+            index: place as TaskIndex,
+            id: found.task.id.to_string(),
+            kind: found.task.kind.to_string(),
+            status: found.status,
+            priority: found.task.priority,
+            cost: found.task.cost,
+        })
+        .collect()
     }
 }
 
@@ -40,16 +69,6 @@ impl TaskReader for StateReader {
     }
 
     fn scan(&self, start: TaskIndex) -> Vec<TaskSummary> {
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        let page = state.tasks.iter().enumerate().skip(start as usize).take(SCAN_MAX);
-        page.map(|(place, found)| TaskSummary {
-            index: place as TaskIndex,
-            id: found.task.id.to_string(),
-            kind: found.task.kind.to_string(),
-            status: found.status,
-            priority: found.task.priority,
-            cost: found.task.cost,
-        })
-        .collect()
+        self.page(start as usize, SCAN_MAX)
     }
 }

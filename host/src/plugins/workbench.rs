@@ -81,6 +81,7 @@ impl<'a> Workbench<'a> {
             settings: self.workspace.settings_of(id).into(),
             wall: Duration::from_millis(admitted.manifest().limits.wall_ms.into()),
             effectful: admitted.grant().permissions().effect() != Effect::None,
+            changes: admitted.grant().permissions().changes(),
             pace: Pace::default(),
         })
     }

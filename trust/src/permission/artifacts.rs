@@ -60,6 +60,10 @@ impl Domain for ArtifactsPermission {
         Effect::None
     }
 
+    fn keeps(&self) -> bool {
+        true
+    }
+
     fn beyond_nothing(&self) -> Result<(), PermissionExcess> {
         Err(PermissionExcess::entries("artifacts", &self.types))
     }

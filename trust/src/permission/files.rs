@@ -40,6 +40,10 @@ impl Domain for FilesPermission {
         }
     }
 
+    fn keeps(&self) -> bool {
+        false
+    }
+
     fn beyond_nothing(&self) -> Result<(), PermissionExcess> {
         Err(PermissionExcess::entries("files", self.read.iter().chain(&self.write)))
     }

@@ -24,6 +24,10 @@ impl Domain for FindingsPermission {
         Effect::None
     }
 
+    fn keeps(&self) -> bool {
+        true
+    }
+
     fn beyond_nothing(&self) -> Result<(), PermissionExcess> {
         Err(PermissionExcess::flag("findings"))
     }

@@ -48,6 +48,10 @@ impl Domain for HttpPermission {
         Effect::Changing
     }
 
+    fn keeps(&self) -> bool {
+        false
+    }
+
     fn beyond_nothing(&self) -> Result<(), PermissionExcess> {
         Err(PermissionExcess::entries("http", &self.hosts))
     }

@@ -32,6 +32,10 @@ impl Domain for KvPermission {
         Effect::None
     }
 
+    fn keeps(&self) -> bool {
+        true
+    }
+
     fn beyond_nothing(&self) -> Result<(), PermissionExcess> {
         Err(PermissionExcess::entries("kv", &self.labels))
     }

@@ -24,6 +24,10 @@ impl Domain for LogPermission {
         Effect::None
     }
 
+    fn keeps(&self) -> bool {
+        false
+    }
+
     fn beyond_nothing(&self) -> Result<(), PermissionExcess> {
         Err(PermissionExcess::flag("log"))
     }

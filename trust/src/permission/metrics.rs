@@ -24,6 +24,10 @@ impl Domain for MetricsPermission {
         Effect::None
     }
 
+    fn keeps(&self) -> bool {
+        true
+    }
+
     fn beyond_nothing(&self) -> Result<(), PermissionExcess> {
         Err(PermissionExcess::flag("metrics"))
     }

@@ -37,6 +37,10 @@ impl Domain for ProcessPermission {
         Effect::Changing
     }
 
+    fn keeps(&self) -> bool {
+        false
+    }
+
     fn beyond_nothing(&self) -> Result<(), PermissionExcess> {
         Err(PermissionExcess::entries("process", &self.programs))
     }

@@ -97,6 +97,10 @@ impl Domain for SecretsPermission {
         Effect::Changing
     }
 
+    fn keeps(&self) -> bool {
+        false
+    }
+
     fn beyond_nothing(&self) -> Result<(), PermissionExcess> {
         Err(PermissionExcess::entries("secrets", &shown(&self.uses)))
     }

@@ -37,6 +37,10 @@ impl Domain for TasksPermission {
         Effect::None
     }
 
+    fn keeps(&self) -> bool {
+        self.add > 0
+    }
+
     fn beyond_nothing(&self) -> Result<(), PermissionExcess> {
         Err(PermissionExcess::entries("tasks", &self.kinds))
     }

@@ -53,6 +53,10 @@ impl Domain for WasiPermission {
         Effect::None
     }
 
+    fn keeps(&self) -> bool {
+        false
+    }
+
     fn beyond_nothing(&self) -> Result<(), PermissionExcess> {
         self.check_within(&Self::default())
     }

@@ -1,7 +1,8 @@
 //! What stands behind `orch:tasks`, and what is asked for through it.
 
+pub use orch_journal::event::AskedTask;
 use orch_journal::event::TaskIndex;
-use orch_task::{Kind, Status, Task, TaskId};
+use orch_task::{Status, Task};
 
 pub(crate) const SCAN_MAX: usize = 1000;
 
@@ -22,18 +23,4 @@ pub trait TaskReader: Send + Sync {
     fn find(&self, id: &str) -> Option<TaskIndex>;
     /// At most 1000 from `start` on.
     fn scan(&self, start: TaskIndex) -> Vec<TaskSummary>;
-}
-
-/// A task that a plugin asked for, checked against its grant and against the field limits.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AskedTask {
-    /// None: the host makes an id.
-    pub id: Option<TaskId>,
-    pub description: String,
-    pub kind: Kind,
-    pub command: Option<orch_task::Command>,
-    pub priority: i32,
-    pub cost: u32,
-    pub dependencies: Vec<TaskId>,
-    pub settings: serde_json::Map<String, serde_json::Value>,
 }

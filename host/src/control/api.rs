@@ -1,0 +1,218 @@
+//! What a holder answers, over its socket and over TCP.
+//!
+//! In -> out: a request and who asks ([`Caller`]) -> JSON, a stream of events, or a [`Problem`].
+//! Limits: 64 KiB and 10 s a body, 1,000 rows a page, [`READS_MAX`] looks into the store at once.
+//! Invariant: every route is written down where it is answered, and the description (`/v1/openapi.json`) is made of the same
+//! lines; what is shown is committed; the loop waits for nobody who reads.
+//! Not here: connections (`listen.rs`, `serve/`), what becomes of a word (`drive/hear.rs`).
+
+mod events;
+mod runs;
+mod tasks;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use orch_journal::Reader;
+use orch_journal::StoreError;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use utoipa::{OpenApi, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::caller::Caller;
+use super::problem::Problem;
+use super::state::HolderState;
+use crate::config::workspace::WorkspaceConfig;
+use crate::place::Place;
+
+const BODY_BYTES_MAX: usize = 64 << 10;
+const ARRIVAL_MAX: Duration = Duration::from_secs(10);
+/// Each has a connection to the store of its own, with its files.
+const READS_MAX: usize = 8;
+
+/// What answers need.
+#[derive(Clone)]
+pub struct Api {
+    pub state: Arc<HolderState>,
+    pub place: Arc<Place>,
+    pub config: Arc<WorkspaceConfig>,
+    reads: Arc<Semaphore>,
+}
+
+impl Api {
+    pub fn new(state: Arc<HolderState>, place: Place, config: WorkspaceConfig) -> Self {
+        let reads = Arc::new(Semaphore::new(READS_MAX));
+        Self { state, place: Arc::new(place), config: Arc::new(config), reads }
+    }
+
+    /// What plugins counted: services, and those of a run.
+    pub(crate) async fn recorded(
+        &self,
+        run: Option<String>,
+    ) -> Result<Vec<orch_journal::rows::MetricRow>, Problem> {
+        self.read(move |reader| {
+            let mut rows = reader.metrics(orch_journal::event::WORKSPACE_STREAM)?;
+            if let Some(run) = run {
+                rows.extend(reader.metrics(&run)?);
+            }
+            Ok(rows)
+        })
+        .await
+    }
+
+    /// Looks into the store on a thread that may wait for the disk.
+    async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Reader) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let failed = |what: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "store", what);
+        let reads = self.reads.clone().acquire_owned().await;
+        let place = self.place.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let _one = reads;
+            look(&Reader::open(&place.state)?)
+        });
+        looked.await.map_err(|error| failed(error.to_string()))?
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let status = match &error {
+            StoreError::Missing { .. } => StatusCode::NOT_FOUND,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, error.code(), error.to_string())
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "orch-host", description = "Runs, tasks and events of one workspace, from the host that holds it."),
+    components(schemas(Problem)),
+    modifiers(&Bearer)
+)]
+struct Described;
+
+struct Bearer;
+
+impl utoipa::Modify for Bearer {
+    fn modify(&self, described: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        described.components.get_or_insert_default().add_security_scheme("token", scheme);
+        described.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
+    }
+}
+
+/// The routes and their description.
+fn described() -> (Router<Api>, utoipa::openapi::OpenApi) {
+    OpenApiRouter::with_openapi(Described::openapi())
+        .routes(routes!(holder))
+        .routes(routes!(runs::list, runs::start))
+        .routes(routes!(runs::one))
+        .routes(routes!(runs::act))
+        .routes(routes!(runs::metrics))
+        .routes(routes!(tasks::list))
+        .routes(routes!(tasks::one))
+        .routes(routes!(tasks::approvals))
+        .routes(routes!(tasks::approval))
+        .routes(routes!(events::stream))
+        .split_for_parts()
+}
+
+/// Answers whatever begins with `/v1`; each request has its [`Caller`] among its extensions.
+pub fn router(api: Api) -> Router {
+    let (router, description) = described();
+    let description = Arc::new(serde_json::to_string(&description).unwrap_or_default());
+    let openapi = axum::routing::get(move || async move {
+        ([(http::header::CONTENT_TYPE, "application/json")], description.as_str().to_owned())
+    });
+    router
+        .route("/v1/openapi.json", openapi)
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "path-unknown", "nothing is there"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this is not done to it")
+        })
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(api)
+}
+
+/// The host that answers.
+#[derive(Serialize, ToSchema)]
+struct Holder {
+    /// The run at work.
+    run: Option<String>,
+    pid: u32,
+    #[schema(value_type = String)]
+    version: &'static str,
+    /// Goes on after its run.
+    serves: bool,
+}
+
+/// Who answers, and at which run it works; also for commands of plugins
+#[utoipa::path(get, path = "/v1", responses((status = 200, body = Holder), (status = 401, body = Problem)))]
+async fn holder(State(api): State<Api>, caller: Caller) -> Result<Json<Holder>, Problem> {
+    caller.may_look()?;
+    Ok(Json(Holder {
+        run: api.state.run(),
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION"),
+        serves: api.state.serves(),
+    }))
+}
+
+/// JSON in and out; what is malformed is a [`Problem`].
+pub(super) struct Json<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Problem> {
+        let refused = |error: axum::extract::rejection::JsonRejection| {
+            Problem::new(error.status(), "body-malformed", error.body_text())
+        };
+        let read = tokio::time::timeout(ARRIVAL_MAX, axum::Json::from_request(request, state));
+        let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "the body did not arrive");
+        read.await.map_err(late)?.map(|axum::Json(body)| Self(body)).map_err(refused)
+    }
+}
+
+/// Of a path or a query; what is malformed is a [`Problem`].
+pub(super) struct Path<T>(pub T);
+
+impl<T: serde::de::DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut http::request::Parts, state: &S) -> Result<Self, Problem> {
+        let found = axum::extract::Path::from_request_parts(parts, state).await;
+        found
+            .map(|axum::extract::Path(found)| Self(found))
+            .map_err(|error| Problem::new(error.status(), "path-malformed", error.body_text()))
+    }
+}
+
+pub(super) struct Query<T>(pub T);
+
+impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut http::request::Parts, state: &S) -> Result<Self, Problem> {
+        let found = axum::extract::Query::from_request_parts(parts, state).await;
+        found
+            .map(|axum::extract::Query(found)| Self(found))
+            .map_err(|error| Problem::new(error.status(), "query-malformed", error.body_text()))
+    }
+}

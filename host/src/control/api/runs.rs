@@ -1,0 +1,215 @@
+//! Runs: listed, begun, told something.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use http::StatusCode;
+use orch_journal::Reader;
+use orch_journal::rows::RunRow;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::super::caller::Caller;
+use super::super::problem::Problem;
+use super::{Api, Json, Path, Query};
+use crate::config::tokens::Scope;
+use crate::drive::act::Act;
+
+const PAGE: u32 = 50;
+pub(super) const PAGE_MAX: u32 = 1000;
+
+/// A run.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Run {
+    id: String,
+    /// What it is about: the name of the workspace's folder.
+    goal: String,
+    /// `planning`, `executing`, `waiting`, `completed`, `failed` or `cancelled`.
+    status: String,
+    created_at: String,
+    started_at: Option<String>,
+    completed_at: Option<String>,
+}
+
+impl From<RunRow> for Run {
+    fn from(row: RunRow) -> Self {
+        let RunRow { id, task, status, created_at, started_at, completed_at, metadata: _ } = row;
+        Self { id, goal: task, status, created_at, started_at, completed_at }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Runs {
+    /// The newest first.
+    runs: Vec<Run>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Page {
+    /// At most so many, 1 to 1000
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+}
+
+/// Runs of the workspace, the newest first
+#[utoipa::path(get, path = "/v1/runs", params(Page), responses(
+    (status = 200, body = Runs), (status = 400, body = Problem),
+    (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<Json<Runs>, Problem> {
+    caller.may(Scope::Read)?;
+    let limit = limit(page.limit, PAGE)? as usize;
+    let runs = api.read(|reader| Ok(reader.runs()?)).await?;
+    Ok(Json(Runs { runs: runs.into_iter().take(limit).map(Run::from).collect() }))
+}
+
+/// The said size of a page, if it can be one.
+pub(super) fn limit(said: Option<u32>, usual: u32) -> Result<u32, Problem> {
+    match said.unwrap_or(usual) {
+        limit @ 1..=PAGE_MAX => Ok(limit),
+        found => {
+            let what = format!("`limit` is {found}, expected 1 to {PAGE_MAX}");
+            Err(Problem::new(StatusCode::BAD_REQUEST, "query-malformed", what))
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Started {
+    run: String,
+}
+
+/// Begin a run, or go on with the open one
+#[utoipa::path(post, path = "/v1/runs", responses(
+    (status = 202, body = Started), (status = 409, body = Problem),
+    (status = 401, body = Problem), (status = 403, body = Problem), (status = 422, body = Problem),
+    (status = 503, body = Problem),
+))]
+pub(super) async fn start(
+    State(api): State<Api>,
+    caller: Caller,
+) -> Result<(StatusCode, Json<Started>), Problem> {
+    let run = api.state.start(caller.may(Scope::Run)?).await?;
+    Ok((StatusCode::ACCEPTED, Json(Started { run })))
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OneRun {
+    #[serde(flatten)]
+    run: Run,
+    at_work: bool,
+    /// How many tasks have each status.
+    tasks: BTreeMap<String, u64>,
+    /// Why it ended or waits.
+    why: Option<String>,
+}
+
+/// How a run stands
+#[utoipa::path(get, path = "/v1/runs/{run}", params(("run" = String, Path)), responses(
+    (status = 200, body = OneRun), (status = 400, body = Problem), (status = 404, body = Problem),
+    (status = 401, body = Problem), (status = 403, body = Problem),
+))]
+pub(super) async fn one(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(run): Path<String>,
+) -> Result<Json<OneRun>, Problem> {
+    caller.may(Scope::Read)?;
+    let at_work = api.state.run().as_ref() == Some(&run);
+    let (row, tasks) = api
+        .read(move |reader| {
+            let row = find(reader, &run)?;
+            Ok((row, reader.task_counts(&run)?.into_iter().collect()))
+        })
+        .await?;
+    let metadata: serde_json::Value = serde_json::from_str(&row.metadata).unwrap_or_default();
+    let why = metadata.get("why").and_then(|why| why.as_str()).map(str::to_owned);
+    Ok(Json(OneRun { run: row.into(), at_work, tasks, why }))
+}
+
+/// The run of that name.
+pub(super) fn find(reader: &Reader, run: &str) -> Result<RunRow, Problem> {
+    reader
+        .run(run)?
+        .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "run-unknown", format!("no run `{run}`")))
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Taken {
+    /// Place of the event that says so, in the run.
+    event: u64,
+}
+
+/// Say a word about a run or a task of it; answered once it survives the end of the machine's power
+#[utoipa::path(post, path = "/v1/runs/{run}/acts", params(("run" = String, Path)), request_body = Act, responses(
+    (status = 201, body = Taken), (status = 400, body = Problem), (status = 404, body = Problem),
+    (status = 401, body = Problem), (status = 403, body = Problem), (status = 409, body = Problem),
+    (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
+    (status = 503, body = Problem),
+))]
+pub(super) async fn act(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(run): Path<String>,
+    request: axum::extract::Request,
+) -> Result<(StatusCode, Json<Taken>), Problem> {
+    // Before anything is read of who may not ask at all.
+    caller.may_say()?;
+    let Json(act) = <Json<Act> as axum::extract::FromRequest<()>>::from_request(request, &()).await?;
+    // A second look: what it asks for took its time to arrive.
+    let who = caller.may(match act {
+        Act::Approve { .. } | Act::Deny { .. } | Act::Resolve { .. } => Scope::Approve,
+        _ => Scope::Run,
+    })?;
+    Ok((StatusCode::CREATED, Json(Taken { event: api.state.say(&run, act, who).await? })))
+}
+
+/// A number that a plugin counted.
+#[derive(Serialize, ToSchema)]
+struct Metric {
+    plugin: String,
+    name: String,
+    value: f64,
+    unit: String,
+    /// Pairs of name and value.
+    attributes: serde_json::Value,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Metrics {
+    metrics: Vec<Metric>,
+}
+
+/// What plugins counted in a run
+#[utoipa::path(get, path = "/v1/runs/{run}/metrics", params(("run" = String, Path)), responses(
+    (status = 200, body = Metrics), (status = 400, body = Problem), (status = 404, body = Problem),
+    (status = 401, body = Problem), (status = 403, body = Problem),
+))]
+pub(super) async fn metrics(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(run): Path<String>,
+) -> Result<Json<Metrics>, Problem> {
+    caller.may(Scope::Read)?;
+    let rows = api
+        .read(move |reader| {
+            find(reader, &run)?;
+            Ok(reader.metrics(&run)?)
+        })
+        .await?;
+    let metric = |row: orch_journal::rows::MetricRow| Metric {
+        plugin: row.plugin,
+        name: row.name,
+        value: row.value,
+        unit: row.unit,
+        attributes: serde_json::from_str(&row.attributes).unwrap_or_default(),
+    };
+    Ok(Json(Metrics { metrics: rows.into_iter().map(metric).collect() }))
+}

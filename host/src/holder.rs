@@ -1,0 +1,198 @@
+//! What one process holds of a workspace for as long as it lives: native code, threads, the store, the socket.
+//!
+//! In -> out: admitted plugins, a workspace, rules -> [`Holder`], on which runs are driven one after the other.
+//! Invariant: opened in this order: native code, store, socket; what fails leaves nothing begun.
+//! Not here: admission (`plugins.rs`), one run (`session.rs`), what is answered over the socket (`control.rs`).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use orch_journal::event::{Event, PluginPin, WORKSPACE_STREAM};
+use orch_journal::{Journal, Reader, Store};
+use orch_trust::lock::Lock;
+use orch_trust::manifest::Role;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
+
+use crate::clock::now_ms;
+use crate::config::bindings::Bindings;
+use crate::config::operator::Operator;
+use crate::config::secret::KeyUse;
+use crate::config::workspace::WorkspaceConfig;
+use crate::control::{Api, HolderState, Listening, SocketPlace, Wish};
+use crate::drive::asked::AskedQueue;
+use crate::drive::desk::RunRules;
+use crate::drive::kv::KvOverlay;
+use crate::drive::roles::{Bound, Roles};
+use crate::engine::Engine;
+use crate::engine::cache::NativeCache;
+use crate::engine::withdrawal::Withdrawal;
+use crate::exit::{Exit, Fault};
+use crate::place::{self, Place};
+use crate::plugins::{self, AdmittedPlugins, Workbench};
+use crate::recheck::{Recheck, Watch, Watched};
+
+/// What a holder is opened with.
+pub struct Setup<'a> {
+    pub place: &'a Place,
+    pub operator: &'a Operator,
+    pub config: &'a WorkspaceConfig,
+    pub admitted: &'a AdmittedPlugins,
+    /// Relative to the workspace.
+    pub task_file: &'a Path,
+    pub rules: RunRules,
+    /// Program that supervises commands when it is called with the supervisor's verb: `orch-host` itself.
+    pub supervisor: PathBuf,
+    /// Requests that services answer at once; 0 binds none.
+    pub requests: u32,
+    /// Where people's words go that no run at work can take.
+    pub wishes: Option<mpsc::Sender<Wish>>,
+}
+
+/// The one process that changes a workspace.
+pub struct Holder {
+    pub place: Place,
+    pub task_file: PathBuf,
+    pub rules: RunRules,
+    pub supervisor: PathBuf,
+    pub roles: Arc<Roles>,
+    /// By the path that each is mounted at.
+    pub services: Vec<(String, Bound)>,
+    pub guests: Runtime,
+    pub store: Store,
+    pub kv: Arc<KvOverlay>,
+    pub pins: Vec<PluginPin>,
+    pub budget: u64,
+    /// Code and text of what a run begins under; its report says it.
+    pub notices: Vec<(&'static str, String)>,
+    /// What whoever asks is told of the run at work.
+    pub state: Arc<HolderState>,
+    pub api: Api,
+    /// What services asked for and no run took in.
+    pub asked: Arc<AskedQueue>,
+    /// The journal of what happens beside the runs.
+    pub stream: Arc<Journal>,
+    /// As `config.yaml` binds them.
+    pub bound: Bindings,
+    /// Looks as long as the holder lives.
+    _recheck: Watch,
+    /// Answers as long as the holder lives.
+    listening: Option<Listening>,
+}
+
+impl Holder {
+    /// Loads the plugins, opens the store, and begins to answer.
+    ///
+    /// # Errors
+    /// What keeps a plugin from running; `store-held`; whatever refuses the store.
+    pub fn open(setup: Setup<'_>) -> Result<Self, Fault> {
+        let Setup { place, operator, config, admitted, task_file, rules, supervisor, requests, wishes } =
+            setup;
+        let engine = Engine::run(rules.jobs + requests, 1)
+            .map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
+        let cache = native_cache(operator)?;
+        let mut bench = Workbench::new(&engine, &cache, config, &admitted.by_id);
+        // The loop's first: it ends when one of its plugins is withdrawn, and not for a service.
+        let roles = Arc::new(bench.roles()?);
+        let mut services = Vec::new();
+        for service in config.roles.of(Role::Service).filter(|_| requests > 0) {
+            services.push((service.key.clone(), bench.bind(service)?));
+        }
+        let recheck = recheck(operator, config, place.lock()?, admitted, &bench.withdrawals())?;
+        let guests = guest_runtime(rules.jobs)?;
+
+        let store = place.store(operator, rules.durability.answers())?;
+        let kv = Arc::new(KvOverlay::over(store.reader()?));
+        let stream = Arc::new(store.journal(WORKSPACE_STREAM)?);
+        let asked = Arc::new(AskedQueue::open(&store.reader()?, stream.clone())?);
+        let socket = SocketPlace::of(&place.workspace, &operator.home)?;
+        let holding = socket.hold()?;
+        orch_supervisor::adopt().map_err(anyhow::Error::from)?;
+        let state = Arc::new(HolderState::new(wishes));
+        let api = Api::new(state.clone(), place.clone(), config.clone());
+        let listening = Listening::begin(socket, holding, api.clone())?;
+        Ok(Self {
+            place: place.clone(),
+            task_file: task_file.to_owned(),
+            rules,
+            supervisor,
+            roles,
+            services,
+            guests,
+            store,
+            kv,
+            pins: plugins::pins(&admitted.by_id),
+            budget: config.budget.limit,
+            notices: plugins::notices(operator.signing_key, admitted),
+            state,
+            api,
+            asked,
+            stream,
+            bound: config.roles.clone(),
+            _recheck: recheck,
+            listening: Some(listening),
+        })
+    }
+
+    /// What is committed.
+    pub fn reader(&self) -> Result<Reader, Fault> {
+        Ok(self.store.reader()?)
+    }
+
+    /// That this process works here from now on, and with which plugins.
+    pub fn attached(&self) -> Result<Event, Fault> {
+        let me = orch_supervisor::ProcessIdentity::of(std::process::id()).map_err(anyhow::Error::from)?;
+        Ok(Event::HostAttached {
+            plugins: self.pins.clone(),
+            pid: me.pid,
+            start_ticks: me.start_ticks,
+            boot_id: me.boot_id,
+            at: now_ms(),
+        })
+    }
+
+    /// Lets go of the workspace; what was recorded is durable afterwards.
+    pub fn close(mut self) -> Result<(), Fault> {
+        self.guests.shutdown_background();
+        self.store.close()?;
+        drop(self.listening.take());
+        Ok(())
+    }
+}
+
+/// Judges the plugins again while they run, by the lock that they were admitted with.
+fn recheck(
+    operator: &Operator,
+    config: &WorkspaceConfig,
+    lock: Lock,
+    admitted: &AdmittedPlugins,
+    withdrawals: &BTreeMap<String, Arc<Withdrawal>>,
+) -> Result<Watch, Fault> {
+    let watched = |(id, withdrawal): (&String, &Arc<Withdrawal>)| {
+        let package = admitted.packages.get(id)?.clone();
+        Some(Watched { id: id.clone(), package, withdrawal: withdrawal.clone() })
+    };
+    let plugins = withdrawals.iter().filter_map(watched).collect();
+    let recheck = Recheck { home: operator.home.clone(), config: config.clone(), lock, plugins };
+    Ok(recheck.begin().map_err(anyhow::Error::from)?)
+}
+
+/// This host's native code.
+pub fn native_cache(operator: &Operator) -> Result<NativeCache, Fault> {
+    let folder = operator.home.join("cache");
+    NativeCache::open(&folder, operator.secret.key(KeyUse::NativeCode))
+        .map_err(|error| place::io(&folder, "open", error))
+}
+
+/// Guests have threads of their own: a busy guest gives way to another guest, never to the loop.
+pub fn guest_runtime(jobs: u32) -> Result<Runtime, Fault> {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(cores.min(jobs as usize).max(1))
+        .thread_name("orch-guest")
+        .enable_all()
+        .event_interval(1)
+        .build();
+    Ok(runtime.map_err(anyhow::Error::from)?)
+}

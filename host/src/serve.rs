@@ -1,0 +1,220 @@
+//! A host that goes on after its run: services, runs on demand, and who asks for them over TCP.
+//!
+//! In -> out: a [`Holder`] with services -> answers until somebody interrupts.
+//! Invariant: one thread drives runs, one after the other; whoever asks never holds it up.
+//! Not here: a request (`serve/front.rs`), a service's call (`serve/mounts.rs`), arguments (`commands/serve.rs`).
+
+mod budget;
+pub mod front;
+mod metrics;
+mod mounts;
+mod requests_log;
+mod tasks;
+
+pub use mounts::{CALLS_MAX, Mounts};
+
+use std::sync::Arc;
+
+use orch_journal::event::{Event, StreamStarted, WORKSPACE_STREAM};
+use orch_journal::{Level, RunState};
+use tokio::sync::{mpsc, watch};
+
+use crate::clock::now_ms;
+use crate::commands::held_run::fold_run;
+use crate::console::{Console, escape};
+use crate::control::Wish;
+use crate::drive::act::{Refused, Said};
+use crate::drive::desk::Control;
+use crate::drive::hear;
+use crate::drive::run::Run;
+use crate::drive::task_file::Sheet;
+use crate::exit::Fault;
+use crate::holder::Holder;
+use crate::session::Session;
+use crate::watch::{self as shown, Format};
+
+/// The thread that drives runs.
+pub struct Serving<'a> {
+    pub holder: &'a Holder,
+    pub wishes: mpsc::Receiver<Wish>,
+    /// What the process was asked for.
+    pub control: watch::Receiver<Control>,
+    pub console: Console,
+    /// Where what was asked of the process is told to the run at work.
+    pub front: tokio::runtime::Handle,
+}
+
+/// What there is to do next.
+enum Next {
+    Wish(Wish),
+    /// Services asked for tasks, or a person's word lets the open run go on.
+    Run,
+    End,
+}
+
+impl Serving<'_> {
+    /// That this process serves here from now on.
+    pub fn begin(&self) -> Result<(), Fault> {
+        let stream = &self.holder.stream;
+        if stream.events() == 0 {
+            let stream_name = WORKSPACE_STREAM.to_owned();
+            stream.append(Event::StreamStarted(StreamStarted {
+                stream: stream_name,
+                at: now_ms(),
+                mac: String::new(),
+            }))?;
+        }
+        let attached = stream.append(self.holder.attached()?)?;
+        stream.wait_durable(attached, Level::Power)?;
+        // What services see until there is another run.
+        if let Some(newest) = self.holder.reader()?.runs()?.into_iter().next() {
+            self.holder.state.shows(self.stored(&newest.id)?.view());
+        }
+        Ok(())
+    }
+
+    /// Drives runs until the process is asked to end.
+    ///
+    /// # Errors
+    /// The store takes no more events.
+    pub fn until_the_end(mut self, starts_at_once: bool) -> Result<(), Fault> {
+        let waiting = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(anyhow::Error::from)?;
+        // Whether the open run goes on by itself, once there is something to do.
+        let mut goes_on = starts_at_once;
+        let mut next = if starts_at_once { Some(Next::Run) } else { None };
+        loop {
+            let wish = match next.take() {
+                Some(known) => known,
+                None => waiting.block_on(self.next(goes_on)),
+            };
+            match wish {
+                Next::End => break,
+                Next::Run => goes_on = self.run(|_| {})?,
+                Next::Wish(Wish::Start { who: _, answer }) => {
+                    goes_on = self.run(|begun| drop(answer.send(begun)))?;
+                }
+                Next::Wish(Wish::Say { run, said }) => {
+                    let moved = self.say(&run, said);
+                    let is_open = self.holder.reader()?.open_run()?.as_ref() == Some(&run);
+                    next = (moved && is_open && goes_on).then_some(Next::Run);
+                }
+            }
+        }
+        let detached = self.holder.stream.append(Event::HostDetached { at: now_ms() })?;
+        self.holder.stream.wait_durable(detached, Level::Power)?;
+        Ok(self.holder.stream.wait_checkpoint()?)
+    }
+
+    async fn next(&mut self, goes_on: bool) -> Next {
+        if *self.control.borrow() != Control::GoOn {
+            return Next::End;
+        }
+        if goes_on && !self.holder.asked.is_empty() {
+            return Next::Run;
+        }
+        loop {
+            tokio::select! {
+                Ok(()) = self.control.changed() => return Next::End,
+                wish = self.wishes.recv() => return wish.map_or(Next::End, Next::Wish),
+                () = self.holder.asked.more() => {
+                    if goes_on && !self.holder.asked.is_empty() {
+                        return Next::Run;
+                    }
+                }
+            }
+        }
+    }
+
+    /// One run, until nothing more can start. True if it may go on by itself: nobody stopped it, nothing failed.
+    fn run(&mut self, begun: impl FnOnce(Result<String, Refused>)) -> Result<bool, Fault> {
+        let control = watch::Sender::new(Control::GoOn);
+        let session = match self.open(&control) {
+            Ok(session) => session,
+            Err(fault) => {
+                let text = format!("{:#}", fault.source);
+                self.say_fault(&fault);
+                begun(Err(Refused::Failed { text }));
+                return Ok(false);
+            }
+        };
+        begun(Ok(session.id().to_owned()));
+        let told = self.front.spawn(tell(self.control.clone(), control));
+        let (id, journal) = (session.id().to_owned(), session.journal());
+        let (watcher, screen) = shown::open(Format::Text, &id, self.console, journal);
+        let driven = session.observed_by(Box::new(watcher)).drive();
+        screen.finish();
+        told.abort();
+        match driven {
+            Ok(summary) => {
+                let word = if summary.interrupted { "stopped" } else { summary.status.as_str() };
+                self.console.line(&format!("run {id} {word}: {}", escape(&summary.why)));
+                Ok(!summary.interrupted)
+            }
+            Err(fault) if self.holder.stream.is_over() => Err(fault),
+            Err(fault) => {
+                self.say_fault(&fault);
+                Ok(false)
+            }
+        }
+    }
+
+    fn open(&self, control: &watch::Sender<Control>) -> Result<Session<'_>, Fault> {
+        let holder = self.holder;
+        let sheet = Sheet::read(&holder.place.task_file(&holder.task_file)?)?;
+        Session::open(holder, sheet, control)
+    }
+
+    /// A word about a run that is not at work; true if it was taken.
+    fn say(&self, run: &str, said: Said) -> bool {
+        let Said { act, who, answer } = said;
+        let taken = (|| {
+            let mut stored = self.stored(run)?;
+            let taken = hear::take(&mut stored, &act, who).map_err(Fault::from)?;
+            let Ok(()) = taken else { return Ok(taken.map(|()| 0)) };
+            self.holder.store.journal(run)?.wait_durable(stored.last(), Level::Power)?;
+            if self.holder.state.view().is_some_and(|view| view.id == run) {
+                self.holder.state.shows(stored.view());
+            }
+            Ok::<_, Fault>(Ok(stored.last()))
+        })();
+        let taken =
+            taken.unwrap_or_else(|fault: Fault| Err(Refused::Failed { text: format!("{:#}", fault.source) }));
+        let was_taken = taken.is_ok();
+        // Who asked may be gone.
+        let _ = answer.send(taken);
+        was_taken
+    }
+
+    /// A run of the store as of its last event.
+    fn stored(&self, run: &str) -> Result<Run, Fault> {
+        let reader = self.holder.reader()?;
+        let state: RunState = match reader.run(run)? {
+            Some(_) => fold_run(&reader, run)?,
+            None => return Err(Refused::RunUnknown { run: run.to_owned() }.into()),
+        };
+        Ok(Run::new(run.to_owned(), state, Arc::new(self.holder.store.journal(run)?)))
+    }
+
+    fn say_fault(&self, fault: &Fault) {
+        self.console.warn(&escape(&format!("{:#}", fault.source)));
+        self.console.note(&format!("code: {}", fault.code));
+    }
+}
+
+/// Tells the run whatever is asked of the process.
+async fn tell(mut process: watch::Receiver<Control>, run: watch::Sender<Control>) {
+    loop {
+        let asked = *process.borrow_and_update();
+        run.send_if_modified(|control| {
+            let more = asked > *control;
+            *control = (*control).max(asked);
+            more
+        });
+        if process.changed().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! Services at their paths, and a call of one.
+//!
+//! In -> out: a request without its mount -> an answer whose writes are in the workspace's stream.
+//! Limits: [`CALLS_MAX`] at once, [`WAIT`] for one of them, the plugin's `wallMs` for a call, [`TRIES_MAX`] calls for a request.
+//! Invariant: what an answer wrote is kept with it, or not at all; an answer is kept only if nothing that it read through `kv`
+//! or `tasks` changed since; nothing is shown that could be lost; a service can have no effect and start no program.
+//! Not here: connections, heads and bodies (`front.rs`), the call itself (`role/service.rs`).
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
+use orch_journal::event::{Called, Event, Writes};
+use orch_journal::{Journal, JournalError, Level};
+use tokio::sync::Semaphore;
+
+use super::tasks::{CallTasks, SharedTasks};
+use crate::call::{CallReport, Lent};
+use crate::capability::nothing::Nothing;
+use crate::clock::now_ms;
+use crate::drive::asked::AskedQueue;
+use crate::drive::extend;
+use crate::drive::kv::KvOverlay;
+use crate::drive::kv_reads::KvReads;
+use crate::drive::roles::{Bound, Roles};
+use crate::engine::CallError;
+use crate::holder::Holder;
+use crate::place::Place;
+use crate::role::service::Handle;
+use crate::run_log::RunLog;
+
+/// Services that answer at once.
+pub const CALLS_MAX: u32 = 32;
+const WAIT: Duration = Duration::from_secs(5);
+const TRIES_MAX: usize = 8;
+/// Where a service is mounted, for the links that it makes.
+const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+/// Of one connection only, or set by who sends the answer.
+const HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::PROXY_AUTHENTICATE,
+    header::TRANSFER_ENCODING,
+    header::TE,
+    header::TRAILER,
+    header::UPGRADE,
+];
+
+/// A service at its path.
+pub(super) struct Mount {
+    /// Without a slash at its end; empty for all paths.
+    pub path: String,
+    /// Who asks needs a token, if the grant lets it change something and policy does not say `public`.
+    pub needs_token: bool,
+    bound: Bound,
+}
+
+/// Why there is no answer of the service.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoAnswer {
+    #[error("too many requests at once")]
+    Busy,
+    #[error("others changed what the service read, {TRIES_MAX} times")]
+    Contended,
+    #[error("the service was withdrawn")]
+    Withdrawn,
+    #[error("the service failed: {0}")]
+    Failed(CallError),
+    #[error("the service asked for a task that cannot be added: {0}")]
+    Asked(String),
+    #[error("what the service wrote cannot be kept: {0}")]
+    NotKept(JournalError),
+}
+
+/// What all calls share.
+pub struct Mounts {
+    /// The longest path first, so that the most exact one answers.
+    mounts: Vec<Mount>,
+    place: Place,
+    roles: Arc<Roles>,
+    kv: Arc<KvOverlay>,
+    tasks: Arc<SharedTasks>,
+    asked: Arc<AskedQueue>,
+    stream: Arc<Journal>,
+    log: Arc<RunLog>,
+    level: Level,
+    slots: Semaphore,
+    guests: tokio::runtime::Handle,
+}
+
+/// An answer, and how many calls it took.
+pub(super) type Answered = (Result<Response<Bytes>, NoAnswer>, usize);
+
+impl Mounts {
+    pub fn of(
+        holder: &Holder,
+        services: Vec<(String, Bound)>,
+        is_public: impl Fn(&Bound) -> bool,
+        guests: tokio::runtime::Handle,
+    ) -> Self {
+        let mount = |(path, bound): (String, Bound)| Mount {
+            path: path.trim_end_matches('/').to_owned(),
+            needs_token: !is_public(&bound),
+            bound,
+        };
+        let mut mounts: Vec<Mount> = services.into_iter().map(mount).collect();
+        mounts.sort_by_key(|mount| std::cmp::Reverse(mount.path.len()));
+        Self {
+            mounts,
+            place: holder.place.clone(),
+            roles: holder.roles.clone(),
+            kv: holder.kv.clone(),
+            tasks: Arc::new(SharedTasks::of(holder.state.clone())),
+            asked: holder.asked.clone(),
+            stream: holder.stream.clone(),
+            log: Arc::new(RunLog::new(holder.place.workspace.join("logs"), "serve")),
+            level: holder.rules.durability.answers(),
+            slots: Semaphore::new(CALLS_MAX as usize),
+            guests,
+        }
+    }
+
+    /// Id and path of each, and whether who asks needs a token.
+    pub fn list(&self) -> impl Iterator<Item = (&str, &str, bool)> {
+        self.mounts.iter().map(|mount| (mount.bound.id.as_str(), mount.path.as_str(), mount.needs_token))
+    }
+
+    /// Vouches for what the stream has by now, unless it was vouched for already; gives how many events that are.
+    pub(super) fn sign(&self, signed: u64) -> u64 {
+        let events = self.stream.events();
+        if events > signed {
+            self.stream.sign_head();
+        }
+        events
+    }
+
+    /// True when nothing more can be kept.
+    pub(super) fn is_over(&self) -> bool {
+        self.stream.is_over()
+    }
+
+    /// The service of a path.
+    pub(super) fn find(&self, path: &str) -> Option<(usize, &Mount)> {
+        let is_below = |mount: &&Mount| {
+            path.strip_prefix(&mount.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let index = self.mounts.iter().position(|mount| is_below(&mount))?;
+        Some((index, self.mounts.get(index)?))
+    }
+
+    /// Answers with that service.
+    pub(super) async fn answer(self: Arc<Self>, index: usize, request: Request<Bytes>) -> Answered {
+        let Ok(Ok(_slot)) = tokio::time::timeout(WAIT, self.slots.acquire()).await else {
+            return (Err(NoAnswer::Busy), 0);
+        };
+        let shared = self.clone();
+        let answered = self.guests.spawn(async move {
+            let Some(mount) = shared.mounts.get(index) else { return (Err(NoAnswer::Withdrawn), 0) };
+            let request = beneath(request, &mount.path);
+            for tries in 1..=TRIES_MAX {
+                if let Some(answer) = shared.call(mount, &request).await {
+                    return (answer, tries);
+                }
+            }
+            (Err(NoAnswer::Contended), TRIES_MAX)
+        });
+        answered.await.unwrap_or((Err(NoAnswer::Busy), 1))
+    }
+
+    /// One call; nothing if what it read changed meanwhile.
+    async fn call(
+        &self,
+        mount: &Mount,
+        request: &Request<Bytes>,
+    ) -> Option<Result<Response<Bytes>, NoAnswer>> {
+        let bound = &mount.bound;
+        let reads = Arc::new(KvReads::new(self.kv.clone()));
+        let tasks = Arc::new(CallTasks::new(self.tasks.clone()));
+        let lent = Lent {
+            protected: self.place.protected(Path::new("tasks.yml")),
+            settings: bound.settings.clone(),
+            tasks: tasks.clone(),
+            kv: reads.clone(),
+            log: self.log.clone(),
+            // No effect and no program: a request is answered again whenever somebody else was faster.
+            ..Nothing::lent(self.place.workspace.clone(), bound.wall)
+        };
+        let CallReport { result, writes, asked, denied, .. } =
+            bound.call(lent, &Handle(request.clone())).await;
+        for what in denied {
+            tracing::warn!(plugin = bound.id, what, "a service was denied something");
+        }
+        let mut response = match result {
+            Ok(response) => response,
+            Err(CallError::Withdrawn { .. }) => return Some(Err(NoAnswer::Withdrawn)),
+            Err(error) => return Some(Err(NoAnswer::Failed(error))),
+        };
+        HOP_BY_HOP.iter().for_each(|name| drop(response.headers_mut().remove(name)));
+        // What failed by its own words keeps nothing.
+        let is_good = !response.status().is_server_error();
+        let writes = Writes { plugin: bound.id.clone(), ..writes };
+        if is_good && (!writes.is_empty() || !asked.is_empty()) {
+            if let Err(why) = self.check(&asked) {
+                return Some(Err(NoAnswer::Asked(why)));
+            }
+            match self.keep(bound, &reads, &tasks, writes, asked) {
+                Ok(Some(event)) => {
+                    if let Err(error) = self.stream.durable(event, self.level).await {
+                        return Some(Err(NoAnswer::NotKept(error)));
+                    }
+                }
+                Ok(None) => return None,
+                Err(error) => return Some(Err(NoAnswer::NotKept(error))),
+            }
+        } else if !reads.hold(&*self.kv) {
+            return None;
+        }
+        if let Err(error) = self.wait_for_what_was_read(&reads, &tasks).await {
+            return Some(Err(NoAnswer::NotKept(error)));
+        }
+        Some(Ok(response))
+    }
+
+    /// Fails for tasks that no run could take in.
+    fn check(&self, asked: &[orch_journal::event::AskedTask]) -> Result<(), String> {
+        let view = self.tasks.view();
+        let known = |id: &orch_task::TaskId| {
+            let Some(view) = &view else { return false };
+            view.state.read().unwrap_or_else(std::sync::PoisonError::into_inner).by_id.contains_key(id)
+        };
+        extend::check(asked, &self.roles, &known)
+    }
+
+    /// Records what a call wrote; nothing if it read what changed since.
+    fn keep(
+        &self,
+        bound: &Bound,
+        reads: &KvReads,
+        tasks: &CallTasks,
+        writes: Writes,
+        asked: Vec<orch_journal::event::AskedTask>,
+    ) -> Result<Option<u64>, JournalError> {
+        /// Why nothing is recorded.
+        enum Not {
+            Held,
+            Taken(JournalError),
+        }
+        let written = writes.kv_only();
+        let record = || {
+            if !tasks.hold() {
+                return Err(Not::Held);
+            }
+            let called = Called {
+                call: "handle".to_owned(),
+                plugin: bound.id.clone(),
+                task: None,
+                rerun: false,
+                fault: None,
+                writes,
+                asked: asked.clone(),
+                at: now_ms(),
+            };
+            let event = self.stream.append(Event::Called(Box::new(called))).map_err(Not::Taken)?;
+            self.asked.add(event, &bound.id, &asked);
+            Ok(event)
+        };
+        match self.kv.commit_if(reads, &written, &self.stream, record) {
+            Ok(event) => Ok(event),
+            Err(Not::Held) => Ok(None),
+            Err(Not::Taken(error)) => Err(error),
+        }
+    }
+
+    /// Returns once everything that the call may have read survives the end of this process.
+    async fn wait_for_what_was_read(&self, reads: &KvReads, tasks: &CallTasks) -> Result<(), JournalError> {
+        let run = tasks.view().map(|view| &view.journal);
+        for (journal, is_read) in
+            [(run, tasks.is_used() || !reads.is_empty()), (Some(&self.stream), !reads.is_empty())]
+        {
+            let Some(journal) = journal.filter(|_| is_read) else { continue };
+            let events = journal.events();
+            if journal.committed() < events {
+                journal.durable(events - 1, self.level).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The request as a service sees it: its path begins after the mount, and nothing says who asks.
+fn beneath(mut request: Request<Bytes>, mount: &str) -> Request<Bytes> {
+    let path = request.uri().path().strip_prefix(mount).unwrap_or_default();
+    let path = if path.is_empty() { "/" } else { path };
+    let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = format!("{path}{query}").parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    let headers = request.headers_mut();
+    headers.remove(header::AUTHORIZATION);
+    headers.remove(PREFIX);
+    if let Ok(mount) = HeaderValue::from_str(mount) {
+        headers.insert(PREFIX, mount);
+    }
+    request
+}
+
+impl NoAnswer {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Busy | Self::Contended | Self::Withdrawn => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Failed(_) | Self::Asked(_) => StatusCode::BAD_GATEWAY,
+            Self::NotKept(_) => StatusCode::INSUFFICIENT_STORAGE,
+        }
+    }
+
+    /// Code and sentence for who asked: nothing of what the plugin or the host said to the operator.
+    pub(super) fn problem(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Busy => ("busy", "too many requests at once"),
+            Self::Contended => ("contended", "others changed what the service read"),
+            Self::Withdrawn => ("withdrawn", "the service was withdrawn"),
+            Self::Failed(_) => ("service-failed", "the service failed"),
+            Self::Asked(_) => ("service-failed", "the service asked for a task that cannot be added"),
+            Self::NotKept(_) => ("not-kept", "what the service wrote cannot be kept"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_sees_the_path_beneath_its_mount_and_never_the_token() {
+        for (mount, asked, seen) in [
+            ("/status", "/status", "/"),
+            ("/status", "/status/", "/"),
+            ("/status", "/status/a/b?c=d", "/a/b?c=d"),
+            ("/status", "/status?c=d", "/?c=d"),
+            ("", "/a?b", "/a?b"),
+            ("/a%20b", "/a%20b/c", "/c"),
+        ] {
+            let request = Request::get(asked)
+                .header(header::AUTHORIZATION, "Bearer x")
+                .header("X-Forwarded-Prefix", "/forged")
+                .body(Bytes::new())
+                .unwrap();
+            let found = beneath(request, mount);
+            assert_eq!(found.uri().path_and_query().unwrap(), seen, "{asked}");
+            assert_eq!(found.headers().get(header::AUTHORIZATION), None);
+            assert_eq!(found.headers().get_all(PREFIX).iter().collect::<Vec<_>>(), [mount]);
+        }
+    }
+}
