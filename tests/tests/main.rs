@@ -25,6 +25,7 @@ mod packages;
 mod race;
 mod run;
 mod second;
+mod served;
 mod shown;
 mod trust_root;
 mod verify;

@@ -43,7 +43,8 @@ pub fn run(command: &RunsCommand, home: Option<&Path>, console: Console) -> Outc
             match start(&SocketPlace::of(&place.workspace, &operator.home)?)? {
                 Some(run) => console.line(&format!("run {} is at work", escape(&run))),
                 None => {
-                    let hint = "`orch-host run` works by itself, `orch-host serve` does when it is asked".to_owned();
+                    let hint =
+                        "`orch-host run` works by itself, `orch-host serve` does when it is asked".to_owned();
                     let what = "no host serves this workspace".to_owned();
                     return Err(place::input("not-served", Some(hint), what));
                 }

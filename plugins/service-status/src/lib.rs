@@ -1,6 +1,6 @@
 //! Answers HTTP requests for the run's state.
 //!
-//! In -> out: `GET /status` -> counts of tasks by status and the run's state; `GET /health` -> that it answers.
+//! In -> out: `GET /` or `/status` -> counts of tasks by status and the run's state; `GET /health` -> that it answers.
 //! Invariant: nothing is changed, and no text of a task goes out.
 //! Not here: where the host mounts it, its limits for body, time and concurrency (the host's).
 

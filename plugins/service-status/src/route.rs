@@ -18,7 +18,7 @@ impl Route {
     #[must_use]
     pub fn of(method: &str, path: &str) -> Self {
         let route = match path {
-            "/status" => Self::Status,
+            "/" | "/status" => Self::Status,
             "/health" => Self::Health,
             _ => return Self::NotFound,
         };
@@ -38,7 +38,7 @@ mod tests {
             ("POST", "/status", Route::MethodNotAllowed),
             ("HEAD", "/health", Route::MethodNotAllowed),
             ("get", "/health", Route::MethodNotAllowed),
-            ("GET", "/", Route::NotFound),
+            ("GET", "/", Route::Status),
             ("GET", "/status/", Route::NotFound),
             ("GET", "/Status", Route::NotFound),
             ("DELETE", "/tasks", Route::NotFound),

@@ -92,7 +92,10 @@ fn send(response: Response, answer: ResponseOutparam) {
         Ok(outgoing) => (outgoing, response.body),
         Err(why) => {
             crate::log::error(why);
-            (OutgoingResponse::new(Fields::new()), Vec::new())
+            let failed = OutgoingResponse::new(Fields::new());
+            // A status that exists.
+            let _ = failed.set_status_code(500);
+            (failed, Vec::new())
         }
     };
     let body = outgoing.body();

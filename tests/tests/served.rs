@@ -1,0 +1,543 @@
+//! A host that serves: services whose writes are kept, runs on demand, the control API, and those who would take it away.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use orch_journal::Event;
+use orch_journal::event::WORKSPACE_STREAM;
+use orch_tests::{Workspace, err, out, until};
+use serde_json::{Value, json};
+
+const SERVICES: &str = "  services: {/status: demo/service-status, /count: demo/counts-requests}\n";
+
+/// A host that serves a workspace, killed when it is dropped.
+struct Served {
+    host: Child,
+    services: SocketAddr,
+    operators: SocketAddr,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.host.kill();
+        let _ = self.host.wait();
+    }
+}
+
+/// What somebody was answered.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// With a service that may change something, a token for all, and what else `config.yaml` says.
+fn workspace(tasks: &str, more: &str) -> (Workspace, String) {
+    let workspace = Workspace::new(tasks);
+    let root = workspace.admit_hostile("counts-requests").to_str().unwrap().to_owned();
+    workspace.write("config.yaml", &format!("{}{SERVICES}{more}", workspace.read("config.yaml")));
+    workspace.make_known();
+    (workspace, root)
+}
+
+fn token(workspace: &Workspace, name: &str, scopes: &str) -> String {
+    out(&workspace.host(&["token", "add", name, "--scope", scopes], 0)).trim().to_owned()
+}
+
+fn serve(workspace: &Workspace, args: &[&str]) -> Served {
+    serve_as(
+        workspace
+            .command(&[&["serve", "--listen", "127.0.0.1:0", "--operators", "127.0.0.1:0"], args].concat()),
+    )
+}
+
+fn serve_as(mut command: Command) -> Served {
+    let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let mut host = spawned.unwrap();
+    let mut lines = BufReader::new(host.stdout.take().unwrap()).lines();
+    let (mut services, mut operators) = (None, None);
+    while operators.is_none() {
+        let line = lines.next().expect("serve said where it listens").unwrap();
+        let (at, path) =
+            line.strip_prefix("http://").and_then(|line| line.split_once('/')).unwrap_or_default();
+        let at = at.parse().ok();
+        match path {
+            "metrics" => operators = at,
+            _ => services = at.or(services),
+        }
+    }
+    // Whatever a run prints later must find a reader.
+    std::thread::spawn(move || lines.for_each(drop));
+    Served { host, services: services.unwrap(), operators: operators.unwrap() }
+}
+
+impl Served {
+    fn ask(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Answer {
+        let token = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
+        let length = body.len();
+        raw(
+            self.services,
+            &format!(
+                "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{token}{kind}Content-Length: {length}\r\n\r\n{body}"
+            ),
+        )
+    }
+
+    fn get(&self, path: &str, token: Option<&str>) -> Answer {
+        self.ask("GET", path, token, "")
+    }
+
+    fn operators(&self, path: &str) -> Answer {
+        raw(self.operators, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
+    }
+
+    fn signal(&mut self, signal: rustix::process::Signal) -> i32 {
+        let pid = rustix::process::Pid::from_child(&self.host);
+        rustix::process::kill_process(pid, signal).unwrap();
+        self.host.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+fn raw(at: SocketAddr, request: &str) -> Answer {
+    let mut stream = TcpStream::connect(at).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut text = Vec::new();
+    stream.read_to_end(&mut text).unwrap();
+    answer(&String::from_utf8_lossy(&text))
+}
+
+fn answer(text: &str) -> Answer {
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+}
+
+#[test]
+fn what_a_service_writes_is_kept_with_its_answer_and_survives_a_kill() {
+    let (workspace, root) = workspace("- {id: t, kind: note}\n", "");
+    let token = token(&workspace, "all", "run");
+    let token = Some(token.as_str());
+    let served = serve(&workspace, &["--plugins", &root]);
+    for expected in ["1", "2", "3"] {
+        let answer = served.ask("POST", "/count/count", token, "");
+        assert_eq!((answer.status, answer.body.as_str()), (200, expected), "{answer:?}");
+    }
+    // What failed keeps nothing.
+    assert_eq!(served.ask("POST", "/count/fail", token, "").status, 500);
+    assert_eq!(served.get("/count/count", token).body, "3");
+    assert_eq!(served.get("/count/bad", token).status, 500, "a status that does not exist");
+    drop(served);
+
+    let mut served = serve(&workspace, &["--plugins", &root]);
+    assert_eq!(served.get("/count/count", token).body, "3");
+    assert_eq!(served.ask("POST", "/count/report", token, "").status, 200);
+    assert_eq!(served.signal(rustix::process::Signal::TERM), 0);
+    let reader = workspace.reader();
+    let names: Vec<&str> = reader.events(WORKSPACE_STREAM).map(|event| event.unwrap().1.name()).collect();
+    let expected = [
+        "stream_started",
+        "host_attached",
+        "called",
+        "called",
+        "called",
+        "host_attached",
+        "called",
+        "host_detached",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(reader.metrics(WORKSPACE_STREAM).unwrap()[0].name, "visits");
+    assert_eq!(reader.findings(WORKSPACE_STREAM).unwrap()[0].message, "seen");
+    workspace.host(&["audit", "verify"], 0);
+    workspace.host(&["db", "check"], 0);
+}
+
+#[test]
+fn tasks_that_a_service_asks_for_are_done_by_the_run_at_work_or_the_next_one() {
+    let (workspace, root) = workspace("- {id: t, kind: note}\n", "");
+    let token = token(&workspace, "all", "run,read");
+    let token = Some(token.as_str());
+    let served = serve(&workspace, &["--plugins", &root]);
+    // No run is at work: it waits, and survives a kill.
+    assert_eq!(served.ask("POST", "/count/task?before", token, "").status, 202);
+    drop(served);
+    let served = serve(&workspace, &["--plugins", &root, "--run"]);
+    until(|| served.get("/status", None).json()["tasks"]["done"] == 2);
+    // The run is over; another one begins by itself.
+    assert_eq!(served.ask("POST", "/count/task?after", token, "").status, 202);
+    until(|| {
+        let tasks = workspace.reader().runs().unwrap().into_iter().flat_map(|run| {
+            workspace.reader().tasks(&run.id).unwrap().into_iter().map(|task| (task.id, task.status))
+        });
+        tasks.into_iter().any(|task| task == ("after".to_owned(), "done".to_owned()))
+    });
+    // What nobody could do is refused when it is asked for.
+    let (before, twice) =
+        (served.ask("POST", "/count/task?a%20b", token, ""), served.get("/count/count", token));
+    assert!(before.status >= 500, "{before:?}");
+    assert_eq!(twice.body, "0", "{twice:?}");
+}
+
+#[test]
+fn a_service_reads_whole_tasks_and_the_path_beneath_its_mount() {
+    let tasks = "- {id: t, kind: note, priority: 7, cost: 3, dependencies: [u], out: site/other}\n- {id: u, kind: note}\n";
+    let (workspace, root) = workspace(tasks, "");
+    let token = token(&workspace, "all", "run");
+    workspace.run(&["--plugins", &root], 0);
+    let served = serve(&workspace, &["--plugins", &root]);
+    let told = served.get("/count/task?t", Some(&token)).body;
+    for part in ["site/other", "priority: 7", "cost: 3"] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    let told = served.get("/count/a/b?c", Some(&token)).body;
+    assert_eq!(told, "/a/b under /count, token false");
+    let status = served.get("/status", None).json();
+    assert_eq!((&status["total"], &status["tasks"]["done"]), (&json!(2), &json!(2)), "{status}");
+}
+
+#[test]
+fn a_connection_is_kept_and_a_signal_lets_what_was_asked_be_answered() {
+    let (workspace, root) = workspace("- {id: t, kind: note}\n", "");
+    let mut served = serve(&workspace, &["--plugins", &root]);
+    let mut stream = TcpStream::connect(served.services).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    for _ in 0..3 {
+        stream.write_all(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let (mut line, mut length) = (String::new(), 0);
+        reader.read_line(&mut line).unwrap();
+        assert!(line.starts_with("HTTP/1.1 200"), "{line}");
+        while line != "\r\n" {
+            line.clear();
+            reader.read_line(&mut line).unwrap();
+            if let Some(said) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = said.trim().parse().unwrap();
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+    }
+    assert_eq!(served.signal(rustix::process::Signal::TERM), 0);
+    let log = workspace.read("logs/requests.log");
+    assert_eq!(log.matches("GET /status 200").count(), 3, "{log}");
+}
+
+#[test]
+fn who_has_no_token_changes_nothing_and_a_scope_is_no_more_than_it_says() {
+    let (workspace, root) = workspace("- {id: t, kind: note}\n", "");
+    let (see, run) = (token(&workspace, "see", "read"), token(&workspace, "run", "run"));
+    let served = serve(&workspace, &["--plugins", &root]);
+    for (method, path, token, status, code) in [
+        ("POST", "/count/count", None, 401, "token-missing"),
+        ("POST", "/count/count", Some("orch_00"), 401, "token-unknown"),
+        ("POST", "/count/count", Some(see.as_str()), 403, "token-scope"),
+        ("GET", "/v1", None, 401, "token-missing"),
+        ("GET", "/v1/runs", Some(run.as_str()), 403, "token-scope"),
+        ("POST", "/v1/runs", Some(see.as_str()), 403, "token-scope"),
+        ("GET", "/v1/nothing", Some(see.as_str()), 404, "path-unknown"),
+        ("DELETE", "/v1/runs", Some(see.as_str()), 405, "method"),
+        ("GET", "/nothing", None, 404, "path-unknown"),
+    ] {
+        let answer = served.ask(method, path, token, "");
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{method} {path} {answer:?}");
+        assert!(answer.head.contains("application/problem+json"), "{answer:?}");
+    }
+    assert_eq!(served.get("/v1", Some(&see)).json()["run"], Value::Null);
+    workspace.host(&["token", "revoke", "see"], 0);
+    assert_eq!(served.get("/v1", Some(&see)).status, 401);
+
+    // A service whose grant changes something answers everybody only where the operator says so.
+    drop(served);
+    let policy = workspace.operator().join("policy.toml");
+    let text = std::fs::read_to_string(&policy).unwrap();
+    std::fs::write(&policy, format!("{text}\n[serve]\npublic = [\"demo/counts-requests\"]\n")).unwrap();
+    let served = serve(&workspace, &["--plugins", &root]);
+    assert_eq!(served.ask("POST", "/count/count", None, "").body, "1");
+}
+
+#[test]
+fn a_request_that_is_wrong_is_refused_by_its_head() {
+    let (workspace, root) = workspace("- {id: t, kind: note}\n", "");
+    let served = serve(&workspace, &["--plugins", &root]);
+    let with = |lines: &str| format!("GET /status HTTP/1.1\r\nConnection: close\r\n{lines}\r\n");
+    for (request, status) in [
+        (with("Host: localhost\r\n"), 200),
+        (with("Host: 127.0.0.1:8000\r\n"), 200),
+        (with("Host: LOCALHOST:1\r\nOrigin: http://localhost:1\r\n"), 403),
+        (with("Host: localhost:1\r\nOrigin: http://localhost:1\r\n"), 200),
+        (with("Host: localhost\r\nOrigin: null\r\n"), 403),
+        (with("Host: localhost\r\nOrigin: http://evil.example\r\n"), 403),
+        (with("Host: evil.example\r\n"), 421),
+        (with("Host: localhost\r\nHost: localhost\r\n"), 400),
+        (with("Host: a b\r\n"), 400),
+        (with(""), 400),
+        (with("Host: localhost\r\n").replace("/status", "http://evil.example/status"), 400),
+        (with("Host: localhost\r\n").replace("GET", "G(T"), 400),
+        (format!("GET /status HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(64 << 10)), 431),
+        ("POST /status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\n\r\n".to_owned(), 413),
+        (
+            "POST /v1/runs/x/acts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\n\r\n".to_owned(),
+            401,
+        ),
+    ] {
+        let answer = raw(served.services, &request);
+        assert_eq!(answer.status, status, "{} {answer:?}", &request[..request.len().min(200)]);
+    }
+    let mut stream = TcpStream::connect(served.services).unwrap();
+    stream.write_all(b"GET /status HTTP/1.1\r\nHost: \xff\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = Vec::new();
+    stream.read_to_end(&mut text).unwrap();
+    assert_eq!(answer(&String::from_utf8_lossy(&text)).status, 400);
+}
+
+#[test]
+fn the_control_api_starts_shows_and_changes_runs() {
+    let (workspace, root) = workspace(
+        "- {id: t, kind: note}\n- {id: f, command: [python3, -c, \"import sys; sys.exit(3)\"]}\n",
+        "",
+    );
+    let root = {
+        let more = workspace.admit_hostile("asks-for-approval").to_str().unwrap().to_owned();
+        assert_eq!(more, root);
+        more
+    };
+    workspace.write(
+        "config.yaml",
+        &format!("{}  reflectors: [demo/asks-for-approval]\n", workspace.read("config.yaml")),
+    );
+    let all = token(&workspace, "all", "read,run,approve");
+    let all = Some(all.as_str());
+    let served = serve(&workspace, &["--plugins", &root]);
+    let started = served.ask("POST", "/v1/runs", all, "");
+    assert_eq!(started.status, 202, "{started:?}");
+    let run = started.json()["run"].as_str().unwrap().to_owned();
+    let of_run = |path: &str| format!("/v1/runs/{run}{path}");
+    until(|| served.get(&of_run(""), all).json()["status"] == "waiting");
+
+    let tasks = served.get(&of_run("/tasks?limit=2"), all).json();
+    assert_eq!((tasks["tasks"].as_array().unwrap().len(), &tasks["next"]), (2, &json!(2)), "{tasks}");
+    let rest = served.get(&of_run("/tasks?from=2"), all).json();
+    assert_eq!((&rest["tasks"][0]["id"], &rest["next"]), (&json!("wanted"), &Value::Null), "{rest}");
+    let failed = served.get(&of_run("/tasks?status=failed"), all).json();
+    assert_eq!(failed["tasks"][0]["id"], "f", "{failed}");
+    for (path, status) in [
+        ("/tasks?status=none", 400),
+        ("/tasks?limit=0", 400),
+        ("/tasks?limit=1001", 400),
+        ("/tasks?from=-1", 400),
+        ("/tasks/nobody", 404),
+        ("/approvals/t", 404),
+    ] {
+        assert_eq!(served.get(&of_run(path), all).status, status, "{path}");
+    }
+    assert_eq!(served.get("/v1/runs/nobody", all).status, 404);
+    let one = served.get(&of_run("/tasks/f"), all).json();
+    assert_eq!(one["tried"][0]["status"], "failed", "{one}");
+
+    // Approved with what was seen, and the run goes on by itself.
+    let approval = served.get(&of_run("/approvals"), all).json()["approvals"][0].clone();
+    assert_eq!(
+        (&approval["task"], &approval["addedBy"]),
+        (&json!("wanted"), &json!("demo/asks-for-approval"))
+    );
+    assert_eq!(approval["executor"], "demo/executor-shell", "{approval}");
+    let acts = of_run("/acts");
+    let act = |act: Value| served.ask("POST", &acts, all, &act.to_string());
+    let wrong = act(json!({"act": "approve", "task": "wanted", "digest": "00"}));
+    assert_eq!((wrong.status, wrong.code().as_str()), (409, "task-changed"), "{wrong:?}");
+    for body in ["", "{", "[]", "{\"act\": \"dance\"}"] {
+        let refused = served.ask("POST", &acts, all, body);
+        assert!((400..500).contains(&refused.status), "{body}: {refused:?}");
+    }
+    let right = act(json!({"act": "approve", "task": "wanted", "digest": approval["digest"]}));
+    assert_eq!(right.status, 201, "{right:?}");
+    until(|| workspace.path().join("approved").exists());
+    until(|| served.get("/v1", all).json()["run"] == Value::Null);
+    let whose = workspace.events().into_iter().find_map(|event| match event {
+        Event::TaskApproved { who, .. } => who.unwrap().token,
+        _ => None,
+    });
+    assert_eq!(whose.as_deref(), Some("all"));
+
+    // Every event, from any one on, and then nothing more until there is more.
+    let mut stream = TcpStream::connect(served.services).unwrap();
+    let head = format!(
+        "GET {} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+        of_run("/events?from=1"),
+        all.unwrap()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let lines = BufReader::new(stream).lines();
+    let ids: Vec<u64> = lines
+        .map_while(Result::ok)
+        .filter_map(|line| line.strip_prefix("id: ").map(|id| id.parse().unwrap()))
+        .take(workspace.events().len() - 1)
+        .collect();
+    assert_eq!(ids, (1..workspace.events().len() as u64).collect::<Vec<_>>());
+    assert_eq!(served.get("/v1/openapi.json", all).json()["openapi"], "3.1.0");
+}
+
+#[test]
+fn other_commands_ask_the_host_that_serves() {
+    let wait = "import os,time\\nwhile not os.path.exists('go'): time.sleep(0.02)";
+    let tasks = format!(
+        "- {{id: slow, command: [python3, -c, \"{wait}\"]}}\n- {{id: t, kind: note, dependencies: [slow]}}\n"
+    );
+    let (workspace, root) = workspace(&tasks, "");
+    let not_served = err(&workspace.host(&["runs", "start"], 2));
+    assert!(not_served.contains("not-served"), "{not_served}");
+    let mut served = serve(&workspace, &["--plugins", &root]);
+    assert!(out(&workspace.host(&["runs", "start"], 0)).ends_with("is at work\n"));
+    assert!(err(&workspace.host(&["runs", "start"], 2)).contains("at-work"));
+    workspace.host(&["task", "cancel", "t"], 0);
+    workspace.host(&["runs", "stop"], 0);
+    workspace.write("go", "");
+    until(|| served.get("/status", None).json()["tasks"]["done"] == 1);
+    // Words about a run that is not at work are taken too.
+    until(|| workspace.command(&["task", "retry", "t"]).output().unwrap().status.success());
+    assert_eq!(workspace.statuses()["t"], "pending");
+    assert_eq!(served.signal(rustix::process::Signal::INT), 0);
+    assert_eq!(workspace.run(&["--plugins", &root], 0).status.code(), Some(0));
+}
+
+#[test]
+fn metrics_are_text_that_others_read() {
+    let (workspace, root) = workspace("- {id: t, kind: note}\n", "");
+    let token = token(&workspace, "all", "run");
+    workspace.run(&["--plugins", &root], 0);
+    let served = serve(&workspace, &["--plugins", &root]);
+    served.ask("POST", "/count/report", Some(&token), "");
+    served.get("/status", None);
+    let text = served.operators("/metrics").body;
+    for line in [
+        "orch_tasks{status=\"done\"} 1",
+        "orch_requests_total{mount=\"/status\",status=\"200\"} 1",
+        "orch_recorded{attributes=\"[[\\\"from\\\",\\\"\\\\\\\"here\\\\\\\"\\\"]]\",name=\"visits\",plugin=\"demo/counts-requests\",unit=\"1\"} 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in {text}");
+    }
+    assert_eq!(served.operators("/health").body, "ok\n");
+    assert_eq!(served.operators("/status").status, 404, "services are not here");
+    assert_eq!(served.get("/metrics", None).status, 404, "nor this there");
+}
+
+#[test]
+fn idle_connections_slow_bodies_and_those_who_never_read_shut_nobody_out() {
+    let (workspace, root) = workspace("- {id: t, kind: note}\n", "");
+    let token = token(&workspace, "all", "run");
+    let mut command = workspace.command(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--operators",
+        "127.0.0.1:0",
+        "--plugins",
+        &root,
+    ]);
+    limit_files(&mut command, 256);
+    let served = serve_as(command);
+    // More than may be open; those in excess wait outside, and the rest is let go after its time.
+    let idle: Vec<TcpStream> = (0..400).filter_map(|_| TcpStream::connect(served.services).ok()).collect();
+    let begun = Instant::now();
+    assert_eq!(served.operators("/health").body, "ok\n", "who looks after the host is not shut out");
+    drop(idle);
+    assert_eq!(served.get("/status", None).status, 200);
+
+    let slow: Vec<TcpStream> = (0..64)
+        .map(|_| {
+            let mut stream = TcpStream::connect(served.services).unwrap();
+            let head = format!("POST /count/count HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Length: 9\r\n\r\n1");
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    assert_eq!(served.get("/status", None).status, 200, "slow bodies take no place");
+    drop(slow);
+
+    let before = memory_kib(served.host.id());
+    let never_read: Vec<TcpStream> = (0..100)
+        .map(|_| {
+            let mut stream = TcpStream::connect(served.services).unwrap();
+            let head = format!(
+                "GET /count/large HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    until(|| {
+        served.operators("/metrics").body.contains("orch_requests_total{mount=\"/count\",status=\"200\"}")
+    });
+    assert_eq!(served.get("/status", None).status, 200, "answers that nobody takes shut nobody out");
+    let grown = memory_kib(served.host.id()).saturating_sub(before);
+    assert!(grown < 320 << 10, "{grown} KiB more, of 100 answers of 2 MiB");
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    drop(never_read);
+    assert_eq!(served.get("/status", None).status, 200);
+}
+
+fn limit_files(command: &mut Command, most: u64) {
+    use std::os::unix::process::CommandExt;
+    let limit = rustix::process::Rlimit { current: Some(most), maximum: Some(most) };
+    let set = move || Ok(rustix::process::setrlimit(rustix::process::Resource::Nofile, limit)?);
+    // SAFETY: one system call, which allocates nothing.
+    unsafe { command.pre_exec(set) };
+}
+
+fn memory_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn one_counter_of_many_clients_is_exact_across_kills() {
+    let (workspace, root) = workspace("- {id: t, kind: note}\n", "");
+    let token = token(&workspace, "all", "run");
+    let mut answered = 0;
+    for _ in 0..3 {
+        let served = serve(&workspace, &["--plugins", &root]);
+        let before: u64 = served.get("/count/count", Some(&token)).body.parse().unwrap();
+        assert!(before >= answered, "{before} of {answered} that were answered");
+        let (at, token) = (served.services, token.as_str());
+        let goods: u64 = std::thread::scope(|scope| {
+            let client = || {
+                let mut goods = 0;
+                for _ in 0..25 {
+                    let request = format!(
+                        "POST /count/count HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n"
+                    );
+                    let answer = raw(at, &request);
+                    assert!([200, 503].contains(&answer.status), "{answer:?}");
+                    goods += u64::from(answer.status == 200);
+                }
+                goods
+            };
+            let clients: Vec<_> = (0..16).map(|_| scope.spawn(client)).collect();
+            clients.into_iter().map(|client| client.join().unwrap()).sum()
+        });
+        let after: u64 = served.get("/count/count", Some(token)).body.parse().unwrap();
+        assert_eq!(
+            after - before,
+            goods,
+            "of those that were answered none is lost, of the others none is kept"
+        );
+        answered = after;
+    }
+}
