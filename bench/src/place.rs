@@ -84,6 +84,7 @@ impl Opened {
             operator: &self.operator,
             config: &self.config,
             admitted: &self.admitted,
+            packages: &[],
             task_file: Path::new(TASKS),
             rules,
             supervisor: host,

@@ -9,6 +9,7 @@ pub mod bootstrap;
 pub mod db;
 pub mod doctor;
 
+pub mod followed;
 pub mod held_run;
 pub mod import;
 pub mod init;

@@ -17,7 +17,7 @@ mod problem;
 mod state;
 
 pub use api::Api;
-pub use ask::{Told, start, tell};
+pub use ask::{Told, look, start, tell};
 pub use listen::Listening;
 pub use place::{Holding, SocketPlace};
 pub use problem::Problem;

@@ -20,6 +20,7 @@ use crate::config::bindings::Bindings;
 use crate::config::operator::Operator;
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceConfig;
+use crate::control::api::RunOptions;
 use crate::control::{Api, HolderState, Listening, SocketPlace, Wish};
 use crate::drive::asked::AskedQueue;
 use crate::drive::desk::RunRules;
@@ -39,6 +40,8 @@ pub struct Setup<'a> {
     pub operator: &'a Operator,
     pub config: &'a WorkspaceConfig,
     pub admitted: &'a AdmittedPlugins,
+    /// Folders of packages that were said.
+    pub packages: &'a [PathBuf],
     /// Relative to the workspace.
     pub task_file: &'a Path,
     pub rules: RunRules,
@@ -87,8 +90,18 @@ impl Holder {
     /// # Errors
     /// What keeps a plugin from running; `store-held`; whatever refuses the store.
     pub fn open(setup: Setup<'_>) -> Result<Self, Fault> {
-        let Setup { place, operator, config, admitted, task_file, rules, supervisor, requests, wishes } =
-            setup;
+        let Setup {
+            place,
+            operator,
+            config,
+            admitted,
+            packages,
+            task_file,
+            rules,
+            supervisor,
+            requests,
+            wishes,
+        } = setup;
         let engine = Engine::run(rules.jobs + requests, 1)
             .map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
         let cache = native_cache(operator)?;
@@ -109,8 +122,16 @@ impl Holder {
         let socket = SocketPlace::of(&place.workspace, &operator.home)?;
         let holding = socket.hold()?;
         orch_supervisor::adopt().map_err(anyhow::Error::from)?;
+        let options = RunOptions {
+            jobs: Some(rules.jobs),
+            audit: Some(rules.audit.to_string()),
+            durability: Some(rules.durability.as_str().to_owned()),
+            tasks: Some(task_file.display().to_string()),
+            memory: Some(place.state.display().to_string()),
+            plugins: Some(place::absolute(packages)),
+        };
         let state = Arc::new(HolderState::new(wishes));
-        let api = Api::new(state.clone(), place.clone(), config.clone());
+        let api = Api::new(state.clone(), place.clone(), config.clone(), options);
         let listening = Listening::begin(socket, holding, api.clone())?;
         Ok(Self {
             place: place.clone(),

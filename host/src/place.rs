@@ -187,6 +187,12 @@ pub fn package_folders(operator: &Operator, said: &[PathBuf]) -> Result<Vec<Path
     }
 }
 
+/// These folders as they are named from everywhere.
+pub fn absolute(folders: &[PathBuf]) -> Vec<String> {
+    let absolute = |folder: &PathBuf| folder.canonicalize().unwrap_or_else(|_| folder.clone());
+    folders.iter().map(|folder| absolute(folder).display().to_string()).collect()
+}
+
 pub fn now() -> UnixSeconds {
     clock::now()
 }

@@ -4,7 +4,7 @@
 //! Limits: files of the operator's folder are looked at each second, everything is judged again each 30 seconds: a
 //! change counts within 2 s, an end in time within 30 s.
 //! Invariant: the same function that admitted decides again, on the same bytes; a folder that cannot be read for
-//! [`PATIENCE`] withdraws every plugin; what was withdrawn does not come back.
+//! [`PATIENCE`] withdraws every plugin, unless only this process lacks what it takes; what was withdrawn does not come back.
 //! Not here: what a run does then (`drive.rs`), who may be called (`engine/withdrawal.rs`).
 
 use std::collections::BTreeMap;
@@ -107,6 +107,8 @@ impl Look {
             Ok(()) => {
                 (self.stamp, self.judged, self.broken) = (stamp, now, None);
             }
+            // What this process lacks for a moment says nothing about the folder; it is looked at again in a second.
+            Err(error) if is_want(&error) => tracing::warn!(%error, "trust could not be looked at"),
             Err(error) => {
                 let since = *self.broken.get_or_insert(now);
                 if now.saturating_duration_since(since) >= PATIENCE {
@@ -145,6 +147,18 @@ fn ends_service(refusal: &Refusal) -> bool {
     )
 }
 
+/// True if the system had no descriptor, memory or room for it.
+fn is_want(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|cause| {
+        let code = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
+        matches!(
+            code,
+            Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOSPC | libc::EDQUOT | libc::EAGAIN)
+        )
+    })
+}
+
 fn stamp(home: &Path) -> Stamp {
     let mut found = Stamp::new();
     for name in WATCHED {
@@ -169,6 +183,22 @@ fn stamp(home: &Path) -> Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn want_of_descriptors_memory_or_room_withdraws_nobody() {
+        let failed = |code| OperatorError::Io {
+            what: "read",
+            path: PathBuf::from("policy.toml"),
+            source: std::io::Error::from_raw_os_error(code),
+        };
+        for code in [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOSPC] {
+            assert!(is_want(&failed(code)), "{code}");
+        }
+        for code in [libc::EACCES, libc::EIO, libc::ENOENT] {
+            assert!(!is_want(&failed(code)), "{code}");
+        }
+        assert!(!is_want(&OperatorError::NoHome));
+    }
 
     #[test]
     fn what_may_not_be_loaded_again_goes_on_and_what_was_killed_or_denied_does_not() {

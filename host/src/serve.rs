@@ -129,7 +129,7 @@ impl Serving<'_> {
     }
 
     /// One run, until nothing more can start. True if it may go on by itself: nobody stopped it, nothing failed.
-    fn run(&mut self, begun: impl FnOnce(Result<String, Refused>)) -> Result<bool, Fault> {
+    fn run(&mut self, begun: impl FnOnce(Result<(String, u64), Refused>)) -> Result<bool, Fault> {
         let control = watch::Sender::new(Control::GoOn);
         let session = match self.open(&control) {
             Ok(session) => session,
@@ -140,7 +140,7 @@ impl Serving<'_> {
                 return Ok(false);
             }
         };
-        begun(Ok(session.id().to_owned()));
+        begun(Ok((session.id().to_owned(), session.journal().events())));
         let told = self.front.spawn(tell(self.control.clone(), control));
         let (id, journal) = (session.id().to_owned(), session.journal());
         let (watcher, screen) = shown::open(Format::Text, &id, self.console, journal);

@@ -102,6 +102,7 @@ pub fn run(text: &str) -> Result<String, String> {
 fn outcome(run: &Run, workspace: &Workspace, given: &Given) -> Result<String, String> {
     let before = Disk::of(workspace);
     let Played { exit, mut stdout, stderr } = play(run, workspace)?;
+    given.settle(workspace);
     if let Some(lines) = run.lines {
         stdout = stdout.lines().take(lines).map(|line| format!("{line}\n")).collect::<String>() + "…\n";
     }

@@ -71,7 +71,7 @@ fn serve_as(mut command: Command) -> Served {
     let mut lines = BufReader::new(host.stdout.take().unwrap()).lines();
     let (mut services, mut operators) = (None, None);
     while operators.is_none() {
-        let line = lines.next().expect("serve said where it listens").unwrap();
+        let line = lines.next().unwrap_or_else(|| panic!("serve ended")).unwrap();
         let (at, path) =
             line.strip_prefix("http://").and_then(|line| line.split_once('/')).unwrap_or_default();
         let at = at.parse().ok();
@@ -320,8 +320,8 @@ fn the_control_api_starts_shows_and_changes_runs() {
         "config.yaml",
         &format!("{}  reflectors: [demo/asks-for-approval]\n", workspace.read("config.yaml")),
     );
-    let all = token(&workspace, "all", "read,run,approve");
-    let all = Some(all.as_str());
+    let token = token(&workspace, "all", "read,run,approve");
+    let all = Some(token.as_str());
     let served = serve(&workspace, &["--plugins", &root]);
     let started = served.ask("POST", "/v1/runs", all, "");
     assert_eq!(started.status, 202, "{started:?}");
@@ -379,7 +379,7 @@ fn the_control_api_starts_shows_and_changes_runs() {
     let head = format!(
         "GET {} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
         of_run("/events?from=1"),
-        all.unwrap()
+        token
     );
     stream.write_all(head.as_bytes()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -412,8 +412,14 @@ fn other_commands_ask_the_host_that_serves() {
     // Words about a run that is not at work are taken too.
     until(|| workspace.command(&["task", "retry", "t"]).output().unwrap().status.success());
     assert_eq!(workspace.statuses()["t"], "pending");
+    // `run` asks the host that serves, shows what it does and ends as it ends.
+    let followed = out(&workspace.run(&["--plugins", &root], 0));
+    assert!(followed.contains("completed") && followed.contains("done  t"), "{followed}");
+    for (args, option) in [(["--jobs", "200"], "jobs"), (["--durability", "power"], "durability")] {
+        let refused = err(&workspace.run(&args, 2));
+        assert!(refused.contains("option-differs") && refused.contains(option), "{refused}");
+    }
     assert_eq!(served.signal(rustix::process::Signal::INT), 0);
-    assert_eq!(workspace.run(&["--plugins", &root], 0).status.code(), Some(0));
 }
 
 #[test]

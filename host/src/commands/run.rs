@@ -8,11 +8,16 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use orch_journal::event::RunStatus;
+use orch_journal::state::TaskState;
+use orch_task::Status;
 use orch_trust::evidence::Compilable;
 
+use super::followed;
 use crate::config::operator::Operator;
 use crate::config::workspace::{AuditEvery, WorkspaceConfig, WorkspaceError};
 use crate::console::{Console, Tone, escape, escape_cut};
+use crate::control::api::{RunOptions, Started};
+use crate::control::{self, SocketPlace};
 use crate::drive::desk::{Audit, Durability, RunRules};
 use crate::drive::finish::Summary;
 use crate::drive::task_file::Sheet;
@@ -96,6 +101,14 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     if !args.trust_workspace && !operator.knows_workspace(&place.workspace)? {
         return Err(WorkspaceError::Unknown { path: place.workspace.to_path_buf() }.into());
     }
+    // Beside a host that serves, it is that host that runs.
+    let socket = SocketPlace::of(&place.workspace, &operator.home)?;
+    if !args.dry_run
+        && socket.is_there()
+        && let Some(started) = control::start(&socket, &said_options(args, &place))?
+    {
+        return follow(&place, &socket, &started, args.format, console);
+    }
     let config = place.config()?;
     let rules = run_rules(args, &config, &operator);
 
@@ -125,6 +138,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         operator: &operator,
         config: &config,
         admitted: &admitted,
+        packages: &args.plugins,
         task_file: &args.tasks,
         rules,
         supervisor: own_executable()?,
@@ -141,6 +155,49 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     closed?;
     report(&summary, format, console);
     Ok(exit_of(&summary))
+}
+
+/// What the arguments say of a run.
+fn said_options(args: &RunArgs, place: &Place) -> RunOptions {
+    let durability = args.durability.map(|durability| match durability {
+        DurabilityArg::Process => Durability::Process,
+        DurabilityArg::Power => Durability::Power,
+    });
+    RunOptions {
+        jobs: args.jobs,
+        audit: args.audit.map(|audit| audit.to_string()),
+        durability: durability.map(|durability| durability.as_str().to_owned()),
+        memory: (args.memory != Path::new(".orch")).then(|| place.state.display().to_string()),
+        plugins: (!args.plugins.is_empty()).then(|| place::absolute(&args.plugins)),
+        tasks: (args.tasks != Path::new("tasks.yml")).then(|| args.tasks.display().to_string()),
+    }
+}
+
+/// Shows a run of the host that serves, until that does not work at it any more; ends as it ended.
+fn follow(
+    place: &Place,
+    socket: &SocketPlace,
+    started: &Started,
+    format: Format,
+    console: Console,
+) -> Outcome {
+    let Started { run, from } = started;
+    let at_work = || Ok(control::look(socket)?.is_some_and(|holder| holder.run.as_ref() == Some(run)));
+    let state = followed::follow(place, run, *from, format, console, at_work)?;
+    let Some((status, why)) = &state.finished else {
+        let hint = Some("what `orch-host serve` printed says why".to_owned());
+        let what = anyhow::anyhow!("the host that serves did not bring run `{run}` to an end");
+        return Err(Fault::new(Exit::HostError, "run-cut", hint, what));
+    };
+    if format == Format::Text {
+        console.line(&format!("run {run} {}: {}", status.as_str(), escape(why)));
+    }
+    let waits = |task: &TaskState| matches!(task.status, Status::InDoubt | Status::WaitingApproval);
+    Ok(match status {
+        RunStatus::Completed => Exit::Done,
+        RunStatus::Waiting if state.tasks.iter().any(waits) => Exit::NeedsDecision,
+        _ => Exit::GoalNotMet,
+    })
 }
 
 /// A store that is gone is no reason to stop, and none to be silent: what ran is done again.

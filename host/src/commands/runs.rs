@@ -5,6 +5,7 @@ use std::path::Path;
 use super::held_run;
 use super::status::Format;
 use crate::console::{Console, escape};
+use crate::control::api::RunOptions;
 use crate::control::{SocketPlace, start};
 use crate::drive::act::Act;
 use crate::exit::{Exit, Outcome};
@@ -40,8 +41,8 @@ pub fn run(command: &RunsCommand, home: Option<&Path>, console: Console) -> Outc
         RunsCommand::Start { place } => {
             let place = Place::from_args(place)?;
             let operator = place::operator(home)?;
-            match start(&SocketPlace::of(&place.workspace, &operator.home)?)? {
-                Some(run) => console.line(&format!("run {} is at work", escape(&run))),
+            match start(&SocketPlace::of(&place.workspace, &operator.home)?, &RunOptions::default())? {
+                Some(begun) => console.line(&format!("run {} is at work", escape(&begun.run))),
                 None => {
                     let hint =
                         "`orch-host run` works by itself, `orch-host serve` does when it is asked".to_owned();

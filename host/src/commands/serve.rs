@@ -89,6 +89,7 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
         operator: &operator,
         config: &config,
         admitted: &admitted,
+        packages: &args.plugins,
         task_file: &args.tasks,
         rules,
         supervisor: own_executable()?,

@@ -2,22 +2,16 @@
 //!
 //! In -> out: rows of the store -> [`Standing`] -> text or JSON.
 
-use std::time::Duration;
-
 use clap::ValueEnum;
-use orch_journal::RunState;
 use orch_journal::event::RunStatus;
 use orch_journal::rows::{AttemptRow, RunRow, TaskRow};
 
+use super::followed;
 use super::stored_run::{find_run, is_open, result_of};
 use crate::console::{Console, escape, escape_cut};
-use crate::drive::error::DriveError;
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{Place, WorkspaceArgs};
-use crate::watch::{self, Observer};
-
-/// Between two looks at what another host did.
-const PAUSE: Duration = Duration::from_millis(100);
+use crate::watch;
 
 /// So many tasks that are neither done nor pending are shown.
 const SHOWN_MAX: usize = 50;
@@ -57,31 +51,11 @@ pub fn run(args: &StatusArgs, console: Console) -> Outcome {
 
 /// Shows what is committed from now on, until nobody holds the store.
 fn follow(place: &Place, run: &str, format: Format, console: Console) -> Outcome {
-    let reader = place.reader()?;
-    let (mut events, mut state) = (reader.events(run), RunState::default());
-    for event in &mut events {
-        state.apply(&event?.1).map_err(DriveError::from)?;
-    }
     let format = match format {
         Format::Text => watch::Format::Text,
         Format::Json => watch::Format::Json,
     };
-    let (mut watcher, screen) = watch::follow(format, run, console, &state);
-    loop {
-        // Asked before: what was committed last is shown too.
-        let is_held = place.is_held();
-        for event in &mut events {
-            let (seq, event) = event?;
-            state.apply(&event).map_err(DriveError::from)?;
-            watcher.recorded(seq, &event, &state);
-        }
-        if !is_held {
-            break;
-        }
-        std::thread::sleep(PAUSE);
-    }
-    drop(watcher);
-    screen.finish();
+    let state = followed::follow(place, run, 0, format, console, || Ok(place.is_held()))?;
     if format == watch::Format::Text {
         console.line(&format!("run {} {}; no host is at work", escape(run), state.status().as_str()));
     }

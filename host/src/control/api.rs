@@ -19,11 +19,13 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use orch_journal::Reader;
 use orch_journal::StoreError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+pub use runs::{RunOptions, Started};
 
 use super::caller::Caller;
 use super::problem::Problem;
@@ -42,13 +44,16 @@ pub struct Api {
     pub state: Arc<HolderState>,
     pub place: Arc<Place>,
     pub config: Arc<WorkspaceConfig>,
+    /// What its runs are like.
+    options: Arc<RunOptions>,
     reads: Arc<Semaphore>,
 }
 
 impl Api {
-    pub fn new(state: Arc<HolderState>, place: Place, config: WorkspaceConfig) -> Self {
+    pub fn new(state: Arc<HolderState>, place: Place, config: WorkspaceConfig, options: RunOptions) -> Self {
         let reads = Arc::new(Semaphore::new(READS_MAX));
-        Self { state, place: Arc::new(place), config: Arc::new(config), reads }
+        let (place, config, options) = (Arc::new(place), Arc::new(config), Arc::new(options));
+        Self { state, place, config, options, reads }
     }
 
     /// What plugins counted: services, and those of a run.
@@ -145,13 +150,12 @@ pub fn router(api: Api) -> Router {
 }
 
 /// The host that answers.
-#[derive(Serialize, ToSchema)]
-struct Holder {
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct Holder {
     /// The run at work.
-    run: Option<String>,
+    pub run: Option<String>,
     pid: u32,
-    #[schema(value_type = String)]
-    version: &'static str,
+    version: String,
     /// Goes on after its run.
     serves: bool,
 }
@@ -163,7 +167,7 @@ async fn holder(State(api): State<Api>, caller: Caller) -> Result<Json<Holder>, 
     Ok(Json(Holder {
         run: api.state.run(),
         pid: std::process::id(),
-        version: env!("CARGO_PKG_VERSION"),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
         serves: api.state.serves(),
     }))
 }

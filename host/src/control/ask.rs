@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
+use http::request::Builder;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
+use super::api::{Holder, RunOptions, Started};
 use super::place::SocketPlace;
 use super::problem::{Problem, Why};
 use crate::drive::act::{Act, Refused};
@@ -37,32 +39,50 @@ pub enum Told {
 /// The holder refused it, or did not answer.
 pub fn tell(socket: &SocketPlace, run: &str, act: &Act) -> Result<Told, Fault> {
     let body = serde_json::to_vec(act).map_err(anyhow::Error::from)?;
-    let answered = ask(socket, &format!("/v1/runs/{run}/acts"), body)?;
+    let answered = ask(socket, Request::post(format!("/v1/runs/{run}/acts")), body)?;
     Ok(answered.map_or(Told::NobodyThere, |_| Told::Taken))
 }
 
-/// Asks a host that serves for a run, if there is one; its name.
+/// Asks a host that serves for a run, if there is one.
 ///
 /// # Errors
 /// The holder refused it, or did not answer.
-pub fn start(socket: &SocketPlace) -> Result<Option<String>, Fault> {
-    let Some(answer) = ask(socket, "/v1/runs", b"{}".to_vec())? else { return Ok(None) };
-    let answer: serde_json::Value = serde_json::from_slice(&answer).map_err(anyhow::Error::from)?;
-    Ok(answer.get("run").and_then(|run| run.as_str()).map(str::to_owned))
+pub fn start(socket: &SocketPlace, options: &RunOptions) -> Result<Option<Started>, Fault> {
+    let body = serde_json::to_vec(options).map_err(anyhow::Error::from)?;
+    read(ask(socket, Request::post("/v1/runs"), body)?)
+}
+
+/// Who holds the workspace, and at which run it works, if somebody does.
+///
+/// # Errors
+/// The holder did not answer.
+pub fn look(socket: &SocketPlace) -> Result<Option<Holder>, Fault> {
+    read(ask(socket, Request::get("/v1"), Vec::new())?)
+}
+
+fn read<T: serde::de::DeserializeOwned>(answer: Option<Bytes>) -> Result<Option<T>, Fault> {
+    let unclear = |error: serde_json::Error| {
+        fault(
+            Exit::HostError,
+            "holder-broken",
+            format!("the host at work answers what is no answer: {error}"),
+        )
+    };
+    answer.map(|answer| serde_json::from_slice(&answer)).transpose().map_err(unclear)
 }
 
 /// The body of a good answer; nothing if nobody answers.
-fn ask(socket: &SocketPlace, path: &str, body: Vec<u8>) -> Result<Option<Bytes>, Fault> {
+fn ask(socket: &SocketPlace, request: Builder, body: Vec<u8>) -> Result<Option<Bytes>, Fault> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
-    let told = runtime.block_on(async { tokio::time::timeout(ANSWER_MAX, say(socket, path, body)).await });
+    let told = runtime.block_on(async { tokio::time::timeout(ANSWER_MAX, say(socket, request, body)).await });
     told.unwrap_or_else(|_| {
         let what = "the host at work did not answer; whether it took what was said is not known".to_owned();
         Err(fault(Exit::HostError, "holder-silent", what))
     })
 }
 
-async fn say(socket: &SocketPlace, path: &str, body: Vec<u8>) -> Result<Option<Bytes>, Fault> {
+async fn say(socket: &SocketPlace, request: Builder, body: Vec<u8>) -> Result<Option<Bytes>, Fault> {
     let stream = match UnixStream::connect(socket.socket()).await {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
@@ -75,7 +95,7 @@ async fn say(socket: &SocketPlace, path: &str, body: Vec<u8>) -> Result<Option<B
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     let connection = tokio::spawn(connection);
-    let request = Request::post(path)
+    let request = request
         .header(http::header::HOST, "orch")
         .header(http::header::CONTENT_TYPE, "application/json")
         .body(Full::new(Bytes::from(body)))

@@ -45,6 +45,11 @@ impl SocketPlace {
         PathBuf::from(format!("/proc/self/fd/{}/{}.sock", self.folder.as_raw_fd(), self.name))
     }
 
+    /// True if a holder listens, or listened until it was killed.
+    pub fn is_there(&self) -> bool {
+        fs::symlink_metadata(self.socket()).is_ok()
+    }
+
     /// Takes the workspace.
     ///
     /// # Errors

@@ -59,6 +59,7 @@ impl From<Refused> for Problem {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Refused::AtWork { .. }
+            | Refused::OptionDiffers { .. }
             | Refused::TaskStatus { .. }
             | Refused::TaskUnderWay { .. }
             | Refused::TaskChanged { .. } => StatusCode::CONFLICT,

@@ -58,6 +58,8 @@ pub enum Refused {
     RunUnknown { run: String },
     #[error("run `{run}` is at work")]
     AtWork { run: String },
+    #[error("`{option}` is `{is}` at the host that serves, `{said}` was said")]
+    OptionDiffers { option: String, is: String, said: String },
     #[error("the host at work ends with its run")]
     Ends,
     #[error("{text}")]
@@ -74,6 +76,7 @@ impl Refused {
             Self::NotAtWork { .. } => "not-at-work",
             Self::RunUnknown { .. } => "run-unknown",
             Self::AtWork { .. } => "at-work",
+            Self::OptionDiffers { .. } => "option-differs",
             Self::Ends => "ends",
             Self::Failed { .. } => "failed",
         }
@@ -89,6 +92,7 @@ impl Refused {
                 Some("`orch-host status --follow` shows it, `orch-host runs stop` ends it")
             }
             Self::RunUnknown { .. } => Some("`orch-host runs list` shows all runs"),
+            Self::OptionDiffers { .. } => Some("leave it out, or start `orch-host serve` with another one"),
             Self::TaskStatus { .. } | Self::Ends | Self::Failed { .. } => None,
         }
     }

@@ -31,6 +31,16 @@ pub enum Audit {
     End,
 }
 
+impl std::fmt::Display for Audit {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Completion => out.write_str("every-completion"),
+            Self::Every(count) => write!(out, "every-{count}"),
+            Self::End => out.write_str("end"),
+        }
+    }
+}
+
 /// How durable what is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {

@@ -202,8 +202,48 @@ mod tests {
         Writes { kv, plugin: plugin.to_owned(), ..Writes::default() }
     }
 
+    /// A store with some writes committed, and accepted ones over them.
+    struct Kept {
+        kv: KvOverlay,
+        journal: Arc<Journal>,
+        store: Store,
+    }
+
+    impl Kept {
+        /// Takes in what will never be committed.
+        fn keep(&self, writes: &Writes) {
+            self.kv.commit::<()>(writes, &self.journal, || Ok(u64::MAX)).unwrap();
+        }
+
+        /// The same for a call that read so; true if it was accepted.
+        fn keep_if(&self, reads: &KvReads, writes: &Writes) -> bool {
+            self.kv.commit_if::<()>(reads, writes, &self.journal, || Ok(u64::MAX)).unwrap().is_some()
+        }
+    }
+
+    impl std::ops::Deref for Kept {
+        type Target = KvOverlay;
+
+        fn deref(&self) -> &KvOverlay {
+            &self.kv
+        }
+    }
+
+    fn called(writes: Writes) -> Event {
+        Event::Called(Box::new(Called {
+            call: "reflect".to_owned(),
+            plugin: writes.plugin.clone(),
+            task: None,
+            rerun: false,
+            fault: None,
+            writes,
+            asked: Vec::new(),
+            at: 2,
+        }))
+    }
+
     /// A store with these writes committed.
-    fn overlay(folder: &Path, committed: impl IntoIterator<Item = Writes>) -> KvOverlay {
+    fn overlay(folder: &std::path::Path, committed: impl IntoIterator<Item = Writes>) -> Kept {
         let keys = JournalKeys { run_start: [1; 32], heads: [2; 32] };
         let store = Store::open(folder, StoreOptions::new(keys)).unwrap();
         let journal = store.journal("run").unwrap();
@@ -220,20 +260,56 @@ mod tests {
         };
         journal.append(Event::RunStarted(started)).unwrap();
         for writes in committed {
-            let called = Called {
-                call: "reflect".to_owned(),
-                plugin: writes.plugin.clone(),
-                task: None,
-                rerun: false,
-                fault: None,
-                writes,
-                at: 2,
-            };
-            journal.append(Event::Called(Box::new(called))).unwrap();
+            journal.append(called(writes)).unwrap();
         }
         journal.wait_checkpoint().unwrap();
-        store.close().unwrap();
-        KvOverlay::open(folder).unwrap()
+        Kept { kv: KvOverlay::over(store.reader().unwrap()), journal: Arc::new(journal), store }
+    }
+
+    /// Reads of a call that read this key and listed all.
+    fn reads(kept: &Kept, key: &str) -> KvReads {
+        let through = KvOverlay::over(kept.store.reader().unwrap());
+        let reads = KvReads::new(Arc::new(through));
+        reads.read("demo/a", "notes", key).unwrap();
+        reads.keys("demo/a", "notes", "", None).unwrap();
+        reads
+    }
+
+    #[test]
+    fn a_call_is_accepted_only_if_it_would_read_the_same_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let value = |key: &str, value| writes("demo/a", [(key.to_owned(), value)]);
+        let kv = overlay(folder.path(), [value("k", Some("1")), value("l", Some("1"))]);
+        let before = reads(&kv, "k");
+        assert!(kv.keep_if(&before, &value("l", Some("2"))));
+        assert!(kv.keep_if(&before, &value("k", Some("2"))), "it read another key, and names");
+        assert!(!kv.keep_if(&before, &value("k", Some("3"))), "the key that it read is another's now");
+        assert_eq!(kv.read("demo/a", "notes", "k").unwrap(), Some(b"2".to_vec()));
+        kv.keep(&value("k", Some("1")));
+        assert!(kv.keep_if(&before, &value("l", Some("3"))), "it is as it was");
+        kv.keep(&value("new", Some("1")));
+        assert!(!kv.keep_if(&before, &value("l", Some("4"))), "there is one more");
+        kv.keep(&writes("demo/b", [("k".to_owned(), Some("2"))]));
+        kv.keep(&value("new", None));
+        assert!(kv.keep_if(&before, &value("l", Some("4"))), "what others have is not its own");
+    }
+
+    #[test]
+    fn what_the_store_has_by_now_is_let_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let kv = overlay(folder.path(), []);
+        for number in 0..3 * KEPT_MAX {
+            let writes = writes("demo/a", [(format!("k{number:05}"), Some("v"))]);
+            kv.commit(&writes, &kv.journal, || kv.journal.append(called(writes.clone()))).unwrap();
+            if number % KEPT_MAX == KEPT_MAX / 2 {
+                kv.journal.wait_checkpoint().unwrap();
+            }
+        }
+        assert!(kv.kept().len() <= 2 * KEPT_MAX, "{}", kv.kept().len());
+        let last = format!("k{:05}", 3 * KEPT_MAX - 1);
+        for key in ["k00000", &last] {
+            assert_eq!(kv.read("demo/a", "notes", key).unwrap(), Some(b"v".to_vec()), "{key}");
+        }
     }
 
     #[test]

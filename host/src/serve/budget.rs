@@ -15,7 +15,10 @@ const WAIT: Duration = Duration::from_secs(5);
 
 /// Room for bytes.
 #[derive(Clone)]
-pub(super) struct Budget(Arc<Semaphore>);
+pub(super) struct Budget {
+    room: Arc<Semaphore>,
+    wait: Duration,
+}
 
 /// Bytes with the room that they take.
 struct Counted {
@@ -31,7 +34,7 @@ impl AsRef<[u8]> for Counted {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(ALL_BYTES_MAX >> 10)))
+        Self { room: Arc::new(Semaphore::new(ALL_BYTES_MAX >> 10)), wait: WAIT }
     }
 }
 
@@ -42,7 +45,7 @@ impl Budget {
             return Some(None);
         }
         let kib = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).min((ALL_BYTES_MAX >> 10) as u32);
-        let room = tokio::time::timeout(WAIT, self.0.clone().acquire_many_owned(kib)).await;
+        let room = tokio::time::timeout(self.wait, self.room.clone().acquire_many_owned(kib)).await;
         room.ok()?.ok().map(Some)
     }
 
@@ -59,9 +62,9 @@ impl Budget {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn bytes_are_counted_until_the_last_copy_is_gone_and_few_never_wait() {
-        let budget = Budget::default();
+        let budget = Budget { wait: Duration::from_millis(10), ..Budget::default() };
         let all = budget.counted(Bytes::from(vec![0; ALL_BYTES_MAX])).await.unwrap();
         let part = all.slice(..1);
         drop(all);

@@ -253,7 +253,10 @@ impl Shared {
             true => ("operators", self.operators(&request).await),
             false => self.route(request).await,
         };
-        let response = answered.unwrap_or_else(IntoResponse::into_response);
+        let mut response = answered.unwrap_or_else(IntoResponse::into_response);
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         let (status, took) = (response.status().as_u16(), begun.elapsed());
         self.metrics.answered(mount, status, took);
         let bytes = hyper::body::Body::size_hint(response.body()).lower();

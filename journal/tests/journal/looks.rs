@@ -35,6 +35,7 @@ fn look(verifier: &str, task: Option<u32>, fault: Option<&str>) -> Event {
         rerun: false,
         fault: fault.map(|why| (FAILURE.to_owned(), why.to_owned())),
         writes: Writes::default(),
+        asked: Vec::new(),
         at: 1,
     }))
 }
@@ -137,6 +138,7 @@ fn an_approval_knows_only_of_guards_that_were_asked_before_it() {
             rerun: false,
             fault: fault.map(|why| (FAILURE.to_owned(), why.to_owned())),
             writes: Writes::default(),
+            asked: Vec::new(),
             at: 1,
         }))
     };

@@ -12,4 +12,5 @@ mod listed;
 mod looks;
 mod opening;
 mod projections;
+mod streams;
 mod tampering;

@@ -14,7 +14,7 @@ fn what_was_appended_is_read_back_by_the_next_host() {
     let events: Vec<_> = reader.events(RUN).collect::<Result<_, _>>().unwrap();
     let (store, journal) = open(folder.path());
     let mut expected = small_run();
-    expected[0] = Event::RunStarted(journal.seal(started(RUN)).unwrap());
+    expected[0] = journal.seal(Event::RunStarted(started(RUN))).unwrap();
     assert_eq!(events, (0..).zip(expected).collect::<Vec<_>>());
     assert_eq!(journal.events(), 5);
     assert_eq!(journal.append(finished(RunStatus::Completed)).unwrap(), 5);
@@ -64,7 +64,7 @@ fn a_store_of_a_newer_host_is_refused_and_not_changed() {
         Store::open(&folder.path().join("state"), options(folder.path())).unwrap_err(),
         Reader::open(&folder.path().join("state")).unwrap_err(),
     ] {
-        assert_eq!(refusal.to_string(), "store has schema version 9, this host supports up to 1");
+        assert_eq!(refusal.to_string(), "store has schema version 9, this host supports up to 2");
         assert_eq!(refusal.code(), "store-newer-version");
     }
     assert_eq!(std::fs::read(&path).unwrap(), before);

@@ -92,6 +92,7 @@ fn what_calls_left_is_kept_with_their_results() {
         rerun: false,
         fault: None,
         writes: Writes { findings: vec![finding("g")], ..Writes::default() },
+        asked: Vec::new(),
         at: 1,
     })));
     let (by, path, after) = (Actor::Attempt { task: 1, attempt: 1 }, "src/a.py".to_owned(), "ab".to_owned());
@@ -292,7 +293,7 @@ proptest! {
         let mut live = RunState::default();
         for (nth, event) in events_of(&steps).into_iter().enumerate() {
             let event = match event {
-                Event::RunStarted(started) => Event::RunStarted(journal.seal(started).unwrap()),
+                first @ Event::RunStarted(_) => journal.seal(first).unwrap(),
                 event => event,
             };
             live.apply(&event).unwrap();

@@ -3,6 +3,7 @@
 //! In -> out: a sentence -> files in the workspace, or a host that runs beside.
 //! Invariant: a sentence that nobody knows is an error.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ const SLOW: &str = "- id: slow\n  command: [sleep, '600']\n";
 #[derive(Default)]
 pub(super) struct Given {
     host: Option<Child>,
+    /// It goes on by itself after a command.
+    serves: bool,
 }
 
 impl Given {
@@ -56,6 +59,20 @@ impl Given {
                 wait_for_log(workspace, &mut host)?;
                 self.host = Some(host);
             }
+            "another host serves the workspace" => {
+                workspace.make_known();
+                let any = ["serve", "--listen", "127.0.0.1:0", "--operators", "127.0.0.1:0"];
+                let mut serve = workspace.command(&any);
+                let mut host = serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+                let mut lines = BufReader::new(host.stdout.take().unwrap()).lines().map_while(Result::ok);
+                if !lines.any(|line| line.ends_with("/metrics")) {
+                    return Err("the host that serves ended".to_owned());
+                }
+                // Whatever its run prints finds a reader.
+                std::thread::spawn(move || lines.for_each(drop));
+                self.host = Some(host);
+                self.serves = true;
+            }
             "a host was killed while a command ran" => {
                 let mut host = slow_host(workspace);
                 wait_for_log(workspace, &mut host)?;
@@ -79,6 +96,21 @@ impl Given {
             },
         }
         Ok(())
+    }
+
+    /// Waits until a host that serves is done with the run that a command asked for.
+    pub(super) fn settle(&self, workspace: &Workspace) {
+        if !self.serves {
+            return;
+        }
+        let is_over = || {
+            let newest = workspace.reader().runs().unwrap().into_iter().next();
+            newest.is_none_or(|run| {
+                let head = workspace.operator().join("heads").join(format!("{}.json", run.id));
+                run.status == "completed" && head.exists()
+            })
+        };
+        crate::until(is_over);
     }
 
     /// The pid of the host that runs beside.

@@ -30,6 +30,7 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\blooked at \d+", "looked at <n>"),
         (r"(?m)^( *age +)\d+ days$", "$1<n> days"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
+        (r"\borch_[0-9a-f]{64}\b", "<token>"),
         (r"\bkernel \S+", "kernel <release>"),
         // How many heads a run has signed, and at which events, depends on how fast its writer was.
         (r"\bsigned heads: [1-9]\d*", "signed heads: <n>"),

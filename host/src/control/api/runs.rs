@@ -13,7 +13,7 @@ use super::super::caller::Caller;
 use super::super::problem::Problem;
 use super::{Api, Json, Path, Query};
 use crate::config::tokens::Scope;
-use crate::drive::act::Act;
+use crate::drive::act::{Act, Refused};
 
 const PAGE: u32 = 50;
 pub(super) const PAGE_MAX: u32 = 1000;
@@ -80,23 +80,79 @@ pub(super) fn limit(said: Option<u32>, usual: u32) -> Result<u32, Problem> {
     }
 }
 
-#[derive(Serialize, ToSchema)]
-pub(super) struct Started {
-    run: String,
+/// What a run is asked to be like; what is absent is as the host has it, and so must the rest be.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunOptions {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<u32>,
+    /// `every-completion`, `every-N` or `end`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<String>,
+    /// `process`, `power` or `mixed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub durability: Option<String>,
+    /// Relative to the workspace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<String>,
+    /// State folder, absolute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<String>,
+    /// Folders of packages besides the operator's, absolute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plugins: Option<Vec<String>>,
+}
+
+impl RunOptions {
+    /// Fails if something is said that the host does not do.
+    fn check(&self, has: &Self) -> Result<(), Refused> {
+        let text = |number: &Option<u32>| number.map(|number| number.to_string());
+        let list = |folders: &Option<Vec<String>>| folders.as_ref().map(|folders| folders.join(", "));
+        for (option, said, is) in [
+            ("jobs", text(&self.jobs), text(&has.jobs)),
+            ("audit", self.audit.clone(), has.audit.clone()),
+            ("durability", self.durability.clone(), has.durability.clone()),
+            ("tasks", self.tasks.clone(), has.tasks.clone()),
+            ("memory", self.memory.clone(), has.memory.clone()),
+            ("plugins", list(&self.plugins), list(&has.plugins)),
+        ] {
+            if let Some(said) = said.filter(|said| Some(said) != is.as_ref()) {
+                let (option, is) = (option.to_owned(), is.unwrap_or_default());
+                return Err(Refused::OptionDiffers { option, is, said });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A run that begins.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct Started {
+    pub run: String,
+    /// The first event of what begins now.
+    pub from: u64,
 }
 
 /// Begin a run, or go on with the open one
-#[utoipa::path(post, path = "/v1/runs", responses(
+#[utoipa::path(post, path = "/v1/runs", request_body = Option<RunOptions>, responses(
     (status = 202, body = Started), (status = 409, body = Problem),
-    (status = 401, body = Problem), (status = 403, body = Problem), (status = 422, body = Problem),
+    (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
     (status = 503, body = Problem),
 ))]
 pub(super) async fn start(
     State(api): State<Api>,
     caller: Caller,
+    request: axum::extract::Request,
 ) -> Result<(StatusCode, Json<Started>), Problem> {
-    let run = api.state.start(caller.may(Scope::Run)?).await?;
-    Ok((StatusCode::ACCEPTED, Json(Started { run })))
+    caller.may(Scope::Run)?;
+    let options = match hyper::body::Body::is_end_stream(request.body()) {
+        true => RunOptions::default(),
+        false => <Json<RunOptions> as axum::extract::FromRequest<()>>::from_request(request, &()).await?.0,
+    };
+    options.check(&api.options)?;
+    let (run, from) = api.state.start(caller.may(Scope::Run)?).await?;
+    Ok((StatusCode::ACCEPTED, Json(Started { run, from })))
 }
 
 #[derive(Serialize, ToSchema)]

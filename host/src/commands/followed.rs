@@ -1,0 +1,58 @@
+//! A run of another host, shown as it becomes durable.
+//!
+//! In -> out: a store that somebody else writes -> lines, and the run as of its last event.
+//! Not here: what is shown of an event (`watch.rs`), who works at it (`control/`).
+
+use std::time::Duration;
+
+use orch_journal::RunState;
+
+use crate::console::Console;
+use crate::drive::error::DriveError;
+use crate::exit::Fault;
+use crate::place::Place;
+use crate::watch::{self, Format, Observer};
+
+/// Between two looks at what another host did.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Shows what is committed from now on, or from that event on, until `goes_on` says that nobody works at it.
+pub fn follow(
+    place: &Place,
+    run: &str,
+    from: u64,
+    format: Format,
+    console: Console,
+    mut goes_on: impl FnMut() -> Result<bool, Fault>,
+) -> Result<RunState, Fault> {
+    let reader = place.reader()?;
+    let (mut events, mut state, mut next) = (reader.events(run), RunState::default(), 0);
+    let mut untold = Vec::new();
+    for found in &mut events {
+        let (seq, event) = found?;
+        if from > 0 && seq >= from {
+            untold.push((seq, event));
+            break;
+        }
+        state.apply(&event).map_err(DriveError::from)?;
+        next = seq + 1;
+    }
+    let (mut watcher, screen) = watch::follow(format, run, console, &state);
+    loop {
+        // Asked before: what was committed last is shown too.
+        let goes_on = goes_on()?;
+        for found in untold.drain(..).map(Ok).chain(&mut events) {
+            let (seq, event) = found?;
+            state.apply(&event).map_err(DriveError::from)?;
+            watcher.recorded(seq, &event, &state);
+            next = seq + 1;
+        }
+        if !goes_on && next >= from {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    drop(watcher);
+    screen.finish();
+    Ok(state)
+}
