@@ -30,6 +30,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::console::Console;
 use crate::exit::{Exit, Fault, Outcome};
+use crate::open_files;
 
 /// Runs plans of tasks with signed WebAssembly plugins
 #[derive(Parser)]
@@ -126,11 +127,11 @@ pub fn dispatch(args: Args, console: Console) -> Outcome {
     }
 }
 
-/// With fewer the parts of a run fail one by one, each in its own words.
+/// As many as the system allows; with fewer than the least the parts of a run fail one by one, each in its own words.
 fn enough_open_files() -> Result<(), Fault> {
     const OPEN_FILES_MIN: u64 = 64;
-    match rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
-        Some(few) if few < OPEN_FILES_MIN => {
+    match open_files::raise() {
+        few if few < OPEN_FILES_MIN => {
             let hint =
                 Some(format!("`ulimit -n 1024` in the shell that starts it; {OPEN_FILES_MIN} is the least"));
             let what =

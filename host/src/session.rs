@@ -7,9 +7,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use orch_journal::event::{Event, PluginPin, RunStarted};
+use orch_journal::event::{Event, PluginPin, RunStarted, TaskIndex};
 use orch_journal::{Journal, Reader, RunState, Store};
+use orch_task::TaskId;
 use orch_trust::lock::Lock;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch::Sender;
@@ -93,7 +95,7 @@ impl Session {
             sheet.check_new(&config.roles)?;
         }
         let journal = Arc::new(store.journal(&id)?);
-        let run = Run::new(id.clone(), state.unwrap_or_default(), journal.clone());
+        let run = Run::new(id.clone(), state.unwrap_or_default(), journal.clone(), rules.backoff);
         let socket = SocketPlace::of(&place.workspace, &operator.home)?;
         let holding = socket.hold()?;
         orch_supervisor::adopt().map_err(anyhow::Error::from)?;
@@ -103,10 +105,10 @@ impl Session {
             workspace: place.workspace.clone(),
             journal,
             guests: guests.handle().clone(),
-            commands: Arc::new(Commands::new(supervisor, rules.jobs as usize + 2)),
+            commands: Commands::new(supervisor, rules.jobs as usize + 2),
             roles,
             kv: Arc::new(KvOverlay::over(reader)),
-            log: Arc::new(RunLog::new(place.workspace.join("logs"), &id)),
+            log: Arc::new(RunLog::new(place.workspace.join("logs"), &id, rules.log_bytes_max)),
             rules,
             control: control.subscribe(),
             say: control,
@@ -136,6 +138,15 @@ impl Session {
         self.desk.journal.clone()
     }
 
+    /// Which tasks wait for their next attempt, for people.
+    pub fn waiting(&self) -> Vec<String> {
+        let now = now_ms();
+        let waiting = |task| Some((self.run.id_of(task)?, self.run.pause_ms(task, now)));
+        let said = |(id, ms): (TaskId, u64)| format!("{id} waits {}.{} s", ms / 1000, ms % 1000 / 100);
+        let tasks = 0..self.run.state().tasks.len() as TaskIndex;
+        tasks.filter_map(waiting).filter(|(_, ms)| *ms > 0).map(said).collect()
+    }
+
     /// Tells an observer of every event from now on; it is dropped when the run is over.
     pub fn observed_by(mut self, observer: Box<dyn Observer>) -> Self {
         self.run = self.run.observed_by(observer);
@@ -161,7 +172,7 @@ impl Session {
         self.guests.shutdown_background();
         self.desk.commands.dismiss();
         // Also what killed its own supervisor and guardian: once the store is free, it could say anything.
-        let alone = orch_supervisor::end_descendants();
+        let alone = end_descendants(self.desk.rules.kill_after);
         let summary = driven?;
         kept?;
         alone.map_err(anyhow::Error::from)?;
@@ -200,6 +211,15 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Idle supervisors end by themselves; whoever is left then is not meant to be.
+fn end_descendants(kill_after: Duration) -> std::io::Result<()> {
+    const SUPERVISORS_MAX: Duration = Duration::from_secs(1);
+    if !orch_supervisor::descendants_gone_within(SUPERVISORS_MAX)? {
+        orch_supervisor::end_descendants(kill_after)?;
+    }
+    Ok(())
 }
 
 /// Judges the plugins again while they run, by the lock that they were admitted with.
@@ -251,7 +271,7 @@ fn open_run(reader: &Reader) -> Result<(String, Option<RunState>), Fault> {
 
 /// `20261121-121726-4f3a`: sorts by time, and two hosts do not collide.
 fn new_run_id() -> Result<String, Fault> {
-    let stamp = crate::processes::log_stamp(now_ms());
+    let stamp = crate::command_log::log_stamp(now_ms());
     let random = getrandom::u32().map_err(|_| OperatorError::NoRandom)?;
     Ok(format!("{}-{:04x}", stamp.get(..15).unwrap_or(&stamp), random & 0xffff))
 }

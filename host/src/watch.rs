@@ -246,7 +246,12 @@ impl Watcher {
                     Ending::Cancelled => (Tone::Careful, "cancelled".to_owned()),
                 };
                 let word = self.console.paint(tone, &format!("{:>16}", finished.status));
-                let line = format!("{word}  {}  {}", id(finished.task), escape_cut(&rest, 160));
+                let pause = finished.not_before.map_or(0, |again| again.saturating_sub(finished.at));
+                let waits = match pause {
+                    0 => String::new(),
+                    ms => format!("again in {}.{} s: ", ms / 1000, ms % 1000 / 100),
+                };
+                let line = format!("{word}  {}  {waits}{}", id(finished.task), escape_cut(&rest, 160));
                 self.tell(place, Seen::Ended { task: finished.task, line: Some(line) });
                 self.done += usize::from(finished.status.is_final());
                 self.counts(place, state);

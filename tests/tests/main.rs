@@ -13,6 +13,7 @@ mod company;
 mod crash;
 mod doubt;
 mod edits;
+mod ends;
 mod guards;
 mod held;
 mod hostile;

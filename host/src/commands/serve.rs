@@ -77,7 +77,7 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
     let guests = session::guest_runtime(2)?;
     let mounted = Arc::new(Mounted {
         kv: Arc::new(KvOverlay::open(&place.state)?),
-        log: Arc::new(RunLog::new(place.workspace.join("logs"), "serve")),
+        log: Arc::new(RunLog::new(place.workspace.join("logs"), "serve", super::run::log_bytes_max(&config))),
         place,
         services,
         slots: Semaphore::new(REQUESTS_MAX),

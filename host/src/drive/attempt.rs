@@ -23,15 +23,19 @@ use super::run::Run;
 use crate::call::CallReport;
 use crate::capability::tasks::AskedTask;
 use crate::clock::now_ms;
+use crate::command_log::{CommandLog, LogName};
 use crate::engine::CallError;
-use crate::processes::{CommandLog, LogName};
 use crate::role::executor::{Completion, Execute};
 
-/// Beyond a task's timeout, for the executor to say what happened.
-const GRACE: Duration = Duration::from_secs(10);
+/// Beyond a task's timeout and `kill_after`, for the executor to say what happened; more than a supervisor that does not
+/// answer is given, so that it is given up first.
+const GRACE: Duration = Duration::from_secs(15);
 
 /// Code of the warning that a log file had no room for all output; its text names the file.
 pub const OUTPUT_CUT: &str = "output-cut";
+
+/// Code of the warning that processes were left running and ended; its text names the file.
+pub const PROCESSES_LEFT: &str = "processes-left";
 
 /// An attempt that came back.
 pub struct Ended {
@@ -66,7 +70,8 @@ pub async fn start(
     warn_budget(run, desk)?;
     let log = desk.command_log(LogName::Attempt { task: task.id.clone(), attempt, at });
     let gate = Gate::new(Actor::Attempt { task: index, attempt }, run.ask(), desk);
-    let wall = executor.wall.min(Duration::from_millis(task.timeout_ms).saturating_add(GRACE));
+    let grace = desk.rules.kill_after + GRACE;
+    let wall = executor.wall.min(Duration::from_millis(task.timeout_ms).saturating_add(grace));
     let lent = desk.lend(&executor, run.shared(), Arc::new(gate), log.clone(), wall);
     let ask = Execute { task: Box::new(task), attempt };
     // Never beside attempts on the guests' threads: the loop would not hear of their effects and ends meanwhile.
@@ -119,9 +124,19 @@ pub fn finish(run: &mut Run, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>
         let text = format!("log `{path}` of task `{}`: {cut}", task.id);
         run.record(Event::Warned { code: OUTPUT_CUT.to_owned(), text })?;
     }
-    let told = |text: String| match cut {
-        Some(cut) => format!("{text} ({cut})"),
-        None => text,
+    let left = match log.left() {
+        0 => None,
+        1 => Some("a process that its command left running was ended".to_owned()),
+        left => Some(format!("{left} processes that its command left running were ended")),
+    };
+    if let (Some(left), Some(path)) = (&left, log.path()) {
+        let text = format!("log `{path}` of task `{}`: {left}", task.id);
+        run.record(Event::Warned { code: PROCESSES_LEFT.to_owned(), text })?;
+    }
+    let notes: Vec<String> = cut.map(|cut| cut.to_string()).into_iter().chain(left).collect();
+    let told = |text: String| match notes.is_empty() {
+        true => text,
+        false => format!("{text} ({})", notes.join("; ")),
     };
     let (ending, writes, asked) = match report.result {
         Ok(completion) => {
