@@ -6,6 +6,7 @@
 //! Not here: what the loop makes of it (`drive.rs`).
 
 use std::future::poll_fn;
+use std::sync::mpsc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,9 @@ use crate::exit::Fault;
 /// Whoever signals a process group or a control group, or forwards what the terminal sent, signals twice.
 pub const ECHO: Duration = Duration::from_millis(500);
 
-/// Begins to listen; says on standard error what was heard.
-pub fn listen(console: Console) -> Result<Sender<Control>, Fault> {
+/// Begins to listen. What was heard is told to a live table if there is one, which would paint over anything else; else it
+/// is said on standard error.
+pub fn listen(console: Console, table: Option<mpsc::Sender<String>>) -> Result<Sender<Control>, Fault> {
     let (control, _) = channel(Control::GoOn);
     let say = control.clone();
     let runtime =
@@ -29,12 +31,17 @@ pub fn listen(console: Console) -> Result<Sender<Control>, Fault> {
         let _runtime = runtime.enter();
         Signals::new().map_err(anyhow::Error::from)?
     };
+    let tell = move |text: &str| match &table {
+        // Once the table is at its end there is nothing left to interrupt.
+        Some(table) => drop(table.send(text.to_owned())),
+        None => console.note(text),
+    };
     let wait = async move {
         signals.next().await;
-        console.note("interrupted: running tasks end first; a second interrupt ends them");
+        tell("interrupted: running tasks end first; a second interrupt ends them");
         say.send_replace(Control::Stop);
         signals.next().await;
-        console.note("interrupted again: ending what runs");
+        tell("interrupted again: ending what runs");
         say.send_replace(Control::Abort);
         // Later ones change nothing: what runs is being ended.
         loop {

@@ -28,6 +28,7 @@ use crate::farewell::Farewell;
 use crate::frame::{self, FrameBuffer, FromSupervisor, ToSupervisor};
 use crate::identity::ProcessIdentity;
 use crate::request::{Ended, Request};
+use crate::strays;
 
 /// For descendants to be ended, after their `kill_after`. A supervisor that needs longer is stopped or stuck in the
 /// kernel, and given up.
@@ -76,14 +77,15 @@ impl Supervisor {
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let socket = UnixStream::from_std(ours)?;
-        let mut guardian = Command::new(executable)
+        let mut command = Command::new(executable);
+        command
             .arg(crate::ARGUMENT)
             // The host's environment holds secrets, and everybody's environment can be read in /proc.
             .env_clear()
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+            .stderr(Stdio::null());
+        let mut guardian = strays::spawn_guardian(&mut command)?;
         match ProcessIdentity::of(guardian.id()) {
             Ok(identity) => Ok(Self {
                 socket,
@@ -97,6 +99,7 @@ impl Supervisor {
             Err(error) => {
                 guardian.kill()?;
                 guardian.wait()?;
+                strays::try_reap_guardian(&mut guardian)?;
                 Err(error)
             }
         }

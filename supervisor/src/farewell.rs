@@ -3,7 +3,7 @@
 //! In -> out: its guardian, what it may have left -> none of them is there.
 //! Limits: the patience that it was given; who is stopped or traced then is killed from here.
 //! Invariant: what is held while it goes on is let go only when nobody of them runs any more; there is no giving up.
-//! Not here: whom a supervisor ends itself (`serve.rs`), how the rest is found (`leftovers.rs`).
+//! Not here: whom a supervisor ends itself (`serve.rs`), how the rest is found (`leftovers.rs`, `strays.rs`).
 
 use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::identity::ProcessIdentity;
 use crate::leftovers;
+use crate::strays;
 
 const PAUSE_FIRST: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_millis(50);
@@ -55,17 +56,19 @@ impl Farewell {
         if ended == Some(true) {
             return;
         }
-        while leftovers::end_leftovers(&self.processes, Duration::ZERO).is_err() {
+        while leftovers::end_leftovers(&self.processes, Duration::ZERO).is_err() || strays::end().is_err() {
             thread::sleep(PAUSE_AFTER_FAILURE);
         }
-        // Dead by now, so that this does not wait; who traced it may have to be reaped first.
-        let _ = self.guardian.lock().unwrap_or_else(PoisonError::into_inner).wait();
+        // Dead by now; who traced it may have to be reaped first.
+        while self.guardian_ended().is_none() {
+            thread::sleep(PAUSE_MAX);
+        }
     }
 
     /// Whether it ended, and well.
     fn guardian_ended(&self) -> Option<bool> {
         let mut guardian = self.guardian.lock().unwrap_or_else(PoisonError::into_inner);
-        match guardian.try_wait() {
+        match strays::try_reap_guardian(&mut guardian) {
             Ok(status) => status.map(|status| status.success()),
             // Somebody else reaped it.
             Err(_) => Some(false),

@@ -5,7 +5,8 @@
 //! processes are stopped and killed from here.
 //! Invariant: a process is signalled only as one of these identities (pid, start, boot), a member of the session that
 //! one of them leads or led, or a descendant; never the caller or what it was started by.
-//! Limit: whoever left the session while guardian and supervisor were both killed cannot be told from a stranger.
+//! Limit: whoever left the session while guardian and supervisor were both killed, and then the host, cannot be told from a
+//! stranger; a host that lives is its parent (`strays.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

@@ -27,6 +27,7 @@ mod request;
 mod running;
 mod sandbox;
 mod serve;
+mod strays;
 
 pub use descendants::{end_all as end_descendants, gone_within as descendants_gone_within};
 pub use error::{RunError, StartStep};
@@ -34,12 +35,13 @@ pub use guardian::serve;
 pub use identity::{ProcessIdentity, boot_id, still_running};
 pub use keep::Keep;
 pub use leftovers::{Leftovers, end_leftovers};
-pub use peer::{Peer, adopt};
+pub use peer::Peer;
 pub use pool::{Group, SupervisorPool};
 pub use pump::{Log, Output, StreamOutput, pump};
 pub use request::{Ended, Exit, Request};
 pub use running::Running;
 pub use sandbox::Sandbox;
+pub use strays::adopt;
 
 /// The first argument that makes an executable call [`serve`] instead of its own `main`.
 ///

@@ -54,22 +54,25 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if sys.argv[1] != 'supervisor': os.kill(guardian, signal.SIGSTOP)
 if sys.argv[1] != 'guardian': os.kill(supervisor, signal.SIGSTOP)
 if sys.argv[1] == 'killed': os.kill(supervisor, signal.SIGKILL)
+if sys.argv[1] == 'murdered':
+    os.kill(guardian, signal.SIGKILL)
+    os.kill(supervisor, signal.SIGKILL)
 while True: time.sleep(0.1)
 ";
 
 #[test]
 fn a_command_that_stops_its_supervisor_does_not_outlive_its_limit() {
-    let ways = ["supervisor", "guardian", "both", "killed"];
+    let ways = ["supervisor", "guardian", "both", "killed", "murdered"];
     let task = |way: &&str| {
         format!("- {{id: {way}, command: [python3, stops.py, {way}], timeout: 1, on_doubt: fail}}\n")
     };
     let tasks: String = ways.iter().map(task).collect();
-    let workspace = configured(&tasks, "kill_after: 0.5\njobs: 4\n");
+    let workspace = configured(&tasks, "kill_after: 0.5\njobs: 5\n");
     workspace.write("stops.py", STOPS);
     let begun = Instant::now();
     // Another task goes on, so that it is not the end of the host that ends them.
     workspace.write("tasks.yml", &format!("{tasks}- {{id: last, command: [python3, last.py]}}\n"));
-    workspace.write("config.yaml", &workspace.read("config.yaml").replace("jobs: 4", "jobs: 5"));
+    workspace.write("config.yaml", &workspace.read("config.yaml").replace("jobs: 5", "jobs: 6"));
     let last = format!(
         "import os, time\nfor way in {ways:?}:\n    while not os.path.exists(f'pids-{{way}}'): time.sleep(0.05)\n\
          alive = lambda pid: os.path.exists(f'/proc/{{pid}}') and open(f'/proc/{{pid}}/stat').read().rsplit(')', 1)[1].split()[0] not in 'ZX'\n\
@@ -90,7 +93,7 @@ fn a_command_that_stops_its_supervisor_does_not_outlive_its_limit() {
     // Who only stopped the guardian was ended in time, and that is known.
     for (task, ending) in endings(&workspace) {
         let is_known = matches!(ending, Ending::Failed { .. } | Ending::Done { .. });
-        assert_eq!(is_known, [1, 4].contains(&task), "{task}: {ending:?}");
+        assert_eq!(is_known, [1, 5].contains(&task), "{task}: {ending:?}");
     }
 }
 
@@ -363,4 +366,49 @@ fn after_a_restart_a_retry_waits_no_longer_than_the_configured_pause_and_says_so
     let output = workspace.run(&[], 0);
     assert!(begun.elapsed() < Duration::from_secs(20));
     assert!(err(&output).contains("flaky waits 0.3 s\n"), "{}", err(&output));
+}
+
+/// Runs a host with a terminal as its standard output, interrupts it, and says what came over both ways.
+const IN_A_TERMINAL: &str = "\
+import os, pty, signal, subprocess, sys, time
+screen, theirs = pty.openpty()
+host = subprocess.Popen(sys.argv[1:], stdout=theirs, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+os.close(theirs)
+while not os.path.exists('begun'): time.sleep(0.05)
+time.sleep(0.3)
+host.send_signal(signal.SIGINT)
+shown, until = b'', time.time() + 2
+os.set_blocking(screen, False)
+while time.time() < until:
+    try: shown += os.read(screen, 65536)
+    except BlockingIOError: time.sleep(0.05)
+open('go', 'w').close()
+host.wait()
+print(host.returncode, b'running tasks end first' in shown, b'running tasks end first' in host.stderr.read())
+";
+
+#[test]
+fn on_a_terminal_the_first_interrupt_is_said_where_the_live_table_does_not_paint_over_it() {
+    let workspace = Workspace::new(
+        "- {id: long, command: [python3, polite.py]}\n- {id: next, kind: note, dependencies: [long]}\n",
+    );
+    workspace.write("polite.py", POLITE);
+    let host = workspace.command(&["run", "--trust-workspace"]);
+    let mut terminal = Command::new("python3");
+    terminal.args(["-c", IN_A_TERMINAL]).arg(host.get_program()).args(host.get_args());
+    terminal.current_dir(workspace.path()).env("XDG_RUNTIME_DIR", workspace.outside()).env("TERM", "xterm");
+    let output = terminal.output().unwrap();
+    assert_eq!(out(&output), "130 True False\n", "{}", err(&output));
+}
+
+#[test]
+fn what_a_verifier_s_command_leaves_running_is_said_too() {
+    let workspace = configured(
+        "- {id: a, command: ['true'], verify: [demo/verifier-command]}\n",
+        "  verifiers: [demo/verifier-command]\nsettings:\n  demo/verifier-command:\n    checks: [{name: unit, category: test, format: plain, command: [sh, -c, 'sleep 1000 & echo $! > pid']}]\n",
+    );
+    workspace.run(&[], 0);
+    assert!(!runs(workspace.read("pid").trim()));
+    let said = |event: &Event| matches!(event, Event::Warned { code, text } if code == "processes-left" && text.contains("`verify` by `demo/verifier-command`: a process that"));
+    assert!(workspace.events().iter().any(said), "{:?}", workspace.events());
 }

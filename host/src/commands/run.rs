@@ -130,6 +130,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
 
     // 3. The run, shown as it becomes durable.
     warn_of_missing_runs(&place, &operator, console)?;
+    let (notes, noted) = std::sync::mpsc::channel();
     let session = Session::open(Setup {
         place: &place,
         operator: &operator,
@@ -139,13 +140,13 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         sheet,
         rules,
         supervisor: own_executable()?,
-        control: interrupt::listen(console)?,
+        control: interrupt::listen(console, watch::is_live(args.format, console).then_some(notes))?,
     })?;
     for waiting in session.waiting() {
         console.note(&waiting);
     }
     let (format, journal) = (args.format, session.journal());
-    let (watcher, screen) = watch::open(format, session.id(), console, journal);
+    let (watcher, screen) = watch::open(format, session.id(), console, journal, noted);
     let driven = session.observed_by(Box::new(watcher)).drive();
     screen.finish();
     let summary = driven?;

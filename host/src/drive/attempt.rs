@@ -119,21 +119,7 @@ pub fn finish(run: &mut Run, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>
         let text = format!("`{plugin}` wrote more log than its `logKiB` for task `{}`", task.id);
         run.record(Event::Warned { code: "log-cut".to_owned(), text })?;
     }
-    let cut = log.cut();
-    if let (Some(cut), Some(path)) = (cut, log.path()) {
-        let text = format!("log `{path}` of task `{}`: {cut}", task.id);
-        run.record(Event::Warned { code: OUTPUT_CUT.to_owned(), text })?;
-    }
-    let left = match log.left() {
-        0 => None,
-        1 => Some("a process that its command left running was ended".to_owned()),
-        left => Some(format!("{left} processes that its command left running were ended")),
-    };
-    if let (Some(left), Some(path)) = (&left, log.path()) {
-        let text = format!("log `{path}` of task `{}`: {left}", task.id);
-        run.record(Event::Warned { code: PROCESSES_LEFT.to_owned(), text })?;
-    }
-    let notes: Vec<String> = cut.map(|cut| cut.to_string()).into_iter().chain(left).collect();
+    let notes = warn_of_log(run, &log, &format!("task `{}`", task.id))?;
     let told = |text: String| match notes.is_empty() {
         true => text,
         false => format!("{text} ({})", notes.join("; ")),
@@ -177,6 +163,25 @@ pub fn finish(run: &mut Run, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>
     run.record(Event::AttemptFinished(Box::new(finished)))?;
     failpoint::hit("after-answer");
     Ok(asked)
+}
+
+/// Records what is missing of a log, and what its commands left running; gives both for people.
+pub fn warn_of_log(run: &mut Run, log: &CommandLog, whose: &str) -> Result<Vec<String>, DriveError> {
+    let Some(path) = log.path() else { return Ok(Vec::new()) };
+    let cut = log.cut().map(|cut| (OUTPUT_CUT, cut.to_string()));
+    let left = match log.left() {
+        0 => None,
+        1 => Some("a process that its command left running was ended".to_owned()),
+        left => Some(format!("{left} processes that its command left running were ended")),
+    };
+    let left = left.map(|left| (PROCESSES_LEFT, left));
+    let mut notes = Vec::new();
+    for (code, note) in cut.into_iter().chain(left) {
+        let text = format!("log `{path}` of {whose}: {note}");
+        run.record(Event::Warned { code: code.to_owned(), text })?;
+        notes.push(note);
+    }
+    Ok(notes)
 }
 
 /// Where a task stands after an attempt that ended so; `failures` were before it.
