@@ -60,6 +60,25 @@ pub fn log_stamp(at_ms: u64) -> String {
     stamp.strftime("%Y%m%d-%H%M%S.%3f").to_string()
 }
 
+/// When the call or the run whose log has that name began, to the second, as [`log_stamp`] writes it; none if it is no log of
+/// a run's. These texts sort by time.
+pub fn began(name: &str) -> Option<&str> {
+    let name = name.strip_suffix(".log")?;
+    let stamp = match name.strip_prefix("run-") {
+        Some(run) => run,
+        None => {
+            let (name, _number) = name.rsplit_once('-')?;
+            name.get(name.len().checked_sub(SECONDS.len() + ".000".len())?..)?
+        }
+    };
+    let stamp = stamp.get(..SECONDS.len())?;
+    let is_like = |(found, like): (u8, u8)| found == like || (found.is_ascii_digit() && like == b'0');
+    stamp.bytes().zip(SECONDS.bytes()).all(is_like).then_some(stamp)
+}
+
+/// The form of a stamp without its milliseconds.
+const SECONDS: &str = "00000000-000000";
+
 /// Output for which a log file had no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogCut {
@@ -197,6 +216,22 @@ mod tests {
     use super::*;
 
     const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn the_name_of_a_log_says_when_it_began() {
+        let at = 1_795_263_446_042;
+        let (task, plugin) = (TaskId::parse("run-1-2").unwrap(), "demo/verifier-command".to_owned());
+        let attempt = LogName::Attempt { task: task.clone(), attempt: 12, at };
+        let call = LogName::Call { call: "verify", task: Some(task), plugin, at, place: 7 };
+        let stamp = log_stamp(at);
+        for name in [attempt.to_string(), call.to_string(), format!("run-{}-4f3a.log", &stamp[..15])] {
+            assert_eq!(began(&name), stamp.get(..15), "{name}");
+        }
+        for name in ["run-serve.log", "notes.txt", "a.log", "task-a-1.log", "x-20261121-121726.042-1.txt", ""]
+        {
+            assert_eq!(began(name), None, "{name}");
+        }
+    }
 
     fn log(folder: &std::path::Path, bytes_max: u64) -> Arc<CommandLog> {
         let task = TaskId::parse("a").unwrap();

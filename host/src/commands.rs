@@ -14,6 +14,7 @@ pub mod import;
 pub mod init;
 pub mod logs;
 pub mod plugin;
+pub mod prune;
 pub mod report;
 pub mod resolve;
 pub mod run;
@@ -74,6 +75,8 @@ pub enum Command {
     /// The store
     #[command(subcommand)]
     Db(db::DbCommand),
+    /// Remove logs of older runs, and kept heads of runs whose store is gone
+    Prune(prune::PruneArgs),
     /// Plugins: add, approve, list, inspect
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -109,6 +112,7 @@ pub fn dispatch(args: Args, console: Console) -> Outcome {
         Command::Report(args) => report::run(&args, console),
         Command::Audit(command) => audit::run(&command, home, console),
         Command::Db(command) => db::run(&command, home, console),
+        Command::Prune(args) => prune::run(&args, home, console),
         Command::Plugin(command) => plugin::run(&command, home, console),
         Command::Trust(command) => trust::run(&command, home, console),
         Command::Serve(args) => serve::run(&args, home, console),

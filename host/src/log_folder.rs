@@ -1,6 +1,6 @@
 //! Files in a workspace's `logs/`: made, gone on with, and read.
 //!
-//! In -> out: folder, name -> an open file.
+//! In -> out: folder, name -> an open file, or none any more.
 //! Invariant: a file is this user's, regular, without another name and not behind a link; what the host makes nobody else
 //! may read; nothing waits for the other side of a pipe.
 //! Not here: what is written (`command_log.rs`, `run_log.rs`), names.
@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 /// Makes a file that is not there yet, to append to; the folder, too.
@@ -28,6 +28,32 @@ pub fn append(folder: &Path, name: &str) -> io::Result<File> {
     Ok(file)
 }
 
+/// The names of all files; none if there is no folder.
+pub fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = match rustix::fs::open(folder, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(Vec::new()),
+        opened => opened.map_err(folder_error)?,
+    };
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(opened)? {
+        names.extend(
+            entry?.file_name().to_str().ok().filter(|name| ![".", ".."].contains(name)).map(str::to_owned),
+        );
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Removes a file; gives its bytes.
+pub fn remove(folder: &Path, name: &str) -> io::Result<u64> {
+    check(name)?;
+    let folder = open_folder(folder)?;
+    let found = rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    rustix::fs::unlinkat(&folder, name, AtFlags::empty())?;
+    Ok(u64::try_from(found.st_size).unwrap_or(0))
+}
+
 /// Opens a file to read.
 pub fn read(folder: &Path, name: &str) -> io::Result<File> {
     open(&open_folder(folder)?, name, OFlags::RDONLY)
@@ -42,16 +68,25 @@ fn own_folder(folder: &Path) -> io::Result<OwnedFd> {
 
 fn open_folder(folder: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::open(folder, flags, Mode::empty()).map_err(|errno| match errno {
+    rustix::fs::open(folder, flags, Mode::empty()).map_err(folder_error)
+}
+
+fn folder_error(errno: Errno) -> io::Error {
+    match errno {
         Errno::LOOP | Errno::NOTDIR => refused("the folder of the logs is a link or no folder"),
         errno => errno.into(),
-    })
+    }
+}
+
+fn check(name: &str) -> io::Result<()> {
+    match name.is_empty() || name.contains('/') || name == ".." {
+        true => Err(refused("it is not the name of a log")),
+        false => Ok(()),
+    }
 }
 
 fn open(folder: &OwnedFd, name: &str, flags: OFlags) -> io::Result<File> {
-    if name.is_empty() || name.contains('/') || name == ".." {
-        return Err(refused("it is not the name of a log"));
-    }
+    check(name)?;
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = match rustix::fs::openat(folder, name, flags, Mode::RUSR | Mode::WUSR) {
         Ok(file) => File::from(file),
@@ -106,6 +141,10 @@ mod tests {
         assert_eq!(make(&logs, "a.log").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         read(&logs, "a.log").unwrap();
         assert_eq!(read(&logs, "c.log").unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(names(&logs).unwrap(), ["a.log", "b.log"]);
+        assert_eq!(names(&place.path().join("none")).unwrap(), [""; 0]);
+        assert_eq!((remove(&logs, "a.log").unwrap(), logs.join("a.log").exists()), (2, false));
+        assert!(remove(&logs, "a.log").is_err() && remove(&logs, "../x").is_err());
         for name in ["", "..", ".", "../x", "a/b", "/etc/passwd"] {
             for (way, open) in WAYS {
                 assert!(open(&logs, name).is_err(), "{way} {name}");
@@ -136,6 +175,7 @@ mod tests {
                 assert!(open(&logs, name).is_err(), "{way} {name}");
             }
         }
+        remove(&logs, "link").unwrap();
         assert_eq!(std::fs::read(&other).unwrap(), b"secret");
         let linked = place.path().join("linked");
         std::os::unix::fs::symlink(&logs, &linked).unwrap();
