@@ -1,6 +1,7 @@
 //! A workspace of the benchmark, opened as `orch-host run` opens it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use orch_host::config::operator::Operator;
@@ -76,6 +77,7 @@ impl Opened {
             major_max: 0,
             medium_max: 0,
             backoff: self.config.retry,
+            kill_after: Duration::from_secs(5),
             log_bytes_max: 1 << 20,
             tasks_auto: Vec::new(),
         };

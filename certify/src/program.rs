@@ -7,11 +7,8 @@
 //! Not here: which programs there are (`outside.rs`), the limits that they inherit (`confine.rs`).
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use orch_supervisor::{Exit, Output, OutputLimits, Request, RunError, SupervisorPool, pump};
-use tokio::io::AsyncWrite;
+use orch_supervisor::{Exit, Log, Output, Request, RunError, SupervisorPool, pump};
 
 /// Of both streams together.
 const OUTPUT_BYTES_MAX: u64 = 16 << 20;
@@ -53,12 +50,11 @@ pub(crate) fn run(name: &str, request: Request) -> Result<Said, String> {
     let own = std::env::current_exe().map_err(|error| broken(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| broken(&error))?;
-    let limits = OutputLimits { log_bytes_max: u64::MAX, capture_bytes_max: OUTPUT_BYTES_MAX };
     let mut counted = Counted { left: OUTPUT_BYTES_MAX };
     let ended = runtime.block_on(async {
         let pool = SupervisorPool::new(own, 1);
         let running = pool.run(request).await?;
-        pump(running, &mut counted, limits).await
+        pump(running, &mut counted, OUTPUT_BYTES_MAX).await
     });
     match ended {
         Ok(output) => judge(name, output),
@@ -74,23 +70,14 @@ struct Counted {
     left: u64,
 }
 
-impl AsyncWrite for Counted {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.left.checked_sub(bytes.len() as u64) {
-            Some(left) => {
-                self.left = left;
-                Poll::Ready(Ok(bytes.len()))
-            }
-            None => Poll::Ready(Err(io::ErrorKind::FileTooLarge.into())),
-        }
+impl Log for Counted {
+    async fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.left = self.left.checked_sub(bytes.len() as u64).ok_or(io::ErrorKind::FileTooLarge)?;
+        Ok(())
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    async fn finish(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

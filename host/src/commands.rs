@@ -15,6 +15,7 @@ pub mod import;
 pub mod init;
 pub mod logs;
 pub mod plugin;
+pub mod prune;
 pub mod report;
 pub mod resolve;
 pub mod run;
@@ -32,6 +33,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::console::Console;
 use crate::exit::{Exit, Fault, Outcome};
+use crate::open_files;
 
 /// Runs plans of tasks with signed WebAssembly plugins
 #[derive(Parser)]
@@ -75,6 +77,8 @@ pub enum Command {
     /// The store
     #[command(subcommand)]
     Db(db::DbCommand),
+    /// Remove logs of older runs, and kept heads of runs whose store is gone
+    Prune(prune::PruneArgs),
     /// Plugins: add, approve, list, inspect
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -113,6 +117,7 @@ pub fn dispatch(args: Args, console: Console) -> Outcome {
         Command::Report(args) => report::run(&args, console),
         Command::Audit(command) => audit::run(&command, home, console),
         Command::Db(command) => db::run(&command, home, console),
+        Command::Prune(args) => prune::run(&args, home, console),
         Command::Plugin(command) => plugin::run(&command, home, console),
         Command::Trust(command) => trust::run(&command, home, console),
         Command::Serve(args) => serve::run(&args, home, console),
@@ -132,11 +137,11 @@ pub fn dispatch(args: Args, console: Console) -> Outcome {
     }
 }
 
-/// With fewer the parts of a run fail one by one, each in its own words.
+/// As many as the system allows; with fewer than the least the parts of a run fail one by one, each in its own words.
 fn enough_open_files() -> Result<(), Fault> {
     const OPEN_FILES_MIN: u64 = 64;
-    match rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
-        Some(few) if few < OPEN_FILES_MIN => {
+    match open_files::raise() {
+        few if few < OPEN_FILES_MIN => {
             let hint =
                 Some(format!("`ulimit -n 1024` in the shell that starts it; {OPEN_FILES_MIN} is the least"));
             let what =

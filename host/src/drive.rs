@@ -31,7 +31,7 @@ pub mod task_reader;
 
 use std::collections::VecDeque;
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use orch_journal::event::{Decision, Event, TaskIndex};
 use orch_task::Status;
@@ -83,6 +83,12 @@ pub async fn drive(run: &mut Run, desk: &Desk, sheet: &mut Sheet) -> Result<Summ
         stop => stop?,
     };
     finish::block(run)?;
+    for (plugin, lines) in desk.log.dropped() {
+        let text = format!(
+            "{lines} lines of `{plugin}` are not in the run's log: `log_mib` in `config.yaml` is its limit"
+        );
+        run.record(Event::Warned { code: "log-cut".to_owned(), text })?;
+    }
     sheet.save_at_the_end(run, desk).await?;
     let summary = finish::run(run, &stop)?;
     run.durable(desk).await?;
@@ -100,7 +106,7 @@ async fn work(
     let strict = desk.rules.is_strict();
     let mut control = desk.control.clone();
 
-    recover::settle(run, Cut::HostGone)?;
+    recover::settle(run, desk, Cut::HostGone)?;
     recover::unblock(run)?;
     consult::reflect(run, desk).await?;
     sheet.save(run, desk, "reflected").await?;
@@ -170,8 +176,6 @@ async fn work(
             Some(ended) => Back::Attempt(ended),
             None => {
                 let due = run.next_due();
-                let until_due =
-                    Duration::from_millis(due.map_or(3_600_000, |due| due.saturating_sub(now_ms())));
                 let until_checkpoint = match sheet.is_stale(run) {
                     true => sheet.until_checkpoint(),
                     false => Duration::MAX,
@@ -194,7 +198,7 @@ async fn work(
                         back.map_err(|_| DriveError::Lost { what: "an attempt" })?
                     }
                     () = desk.asked.more() => continue,
-                    () = tokio::time::sleep(until_due), if due.is_some() => continue,
+                    () = until(due) => continue,
                     () = tokio::time::sleep(until_look) => continue,
                 }
             }
@@ -225,6 +229,13 @@ async fn work(
         {
             sheet.save(run, desk, "audited").await?;
         }
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -335,7 +346,7 @@ async fn end_all(run: &mut Run, desk: &Desk, running: &mut JoinSet<Back>) -> Res
     run.drop_asks();
     // Their supervisors are among the processes that must be gone; waiting for another command, they would not go.
     desk.commands.dismiss();
-    recover::settle(run, Cut::Aborted)?;
+    recover::settle(run, desk, Cut::Aborted)?;
     Ok(())
 }
 

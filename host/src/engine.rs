@@ -12,6 +12,7 @@ pub mod limits;
 pub mod link;
 pub mod store;
 pub mod ticker;
+mod wall;
 pub mod withdrawal;
 
 #[cfg(test)]

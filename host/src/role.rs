@@ -154,7 +154,8 @@ impl<R: Export, E: Compilable> Exported<R, E> {
             Ok(wall) => wall,
             Err(withdrawn) => return store::report(store, Err(withdrawn)),
         };
-        let outcome = store::within(wall, ask.ask(&self.pre, &mut store, wall)).await;
+        let allowed = store.data().wall();
+        let outcome = wall.wait(ask.ask(&self.pre, &mut store, allowed)).await;
         let result = store::outcome(&mut store, outcome)
             .and_then(|answer| store::answered(&store, answer))
             .and_then(|raw| ask.check(raw, store.data_mut()));

@@ -143,7 +143,9 @@ impl Serving<'_> {
         begun(Ok((session.id().to_owned(), session.journal().events())));
         let told = self.front.spawn(tell(self.control.clone(), control));
         let (id, journal) = (session.id().to_owned(), session.journal());
-        let (watcher, screen) = shown::open(Format::Text, &id, self.console, journal);
+        // Signals are said by who hears them; a table has none of its own here.
+        let (_, noted) = std::sync::mpsc::channel();
+        let (watcher, screen) = shown::open(Format::Text, &id, self.console, journal, noted);
         let driven = session.observed_by(Box::new(watcher)).drive();
         screen.finish();
         told.abort();
@@ -195,7 +197,12 @@ impl Serving<'_> {
             Some(_) => fold_run(&reader, run)?,
             None => return Err(Refused::RunUnknown { run: run.to_owned() }.into()),
         };
-        Ok(Run::new(run.to_owned(), state, Arc::new(self.holder.store.journal(run)?)))
+        Ok(Run::new(
+            run.to_owned(),
+            state,
+            Arc::new(self.holder.store.journal(run)?),
+            self.holder.rules.backoff,
+        ))
     }
 
     fn say_fault(&self, fault: &Fault) {

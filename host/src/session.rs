@@ -6,9 +6,11 @@
 //! Not here: the loop (`drive.rs`), what is shown (`watch.rs`).
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use orch_journal::event::{Event, RunStarted};
+use orch_journal::event::{Event, RunStarted, TaskIndex};
 use orch_journal::{Journal, Reader, RunState};
+use orch_task::TaskId;
 use tokio::runtime::Builder;
 use tokio::sync::watch::Sender;
 
@@ -47,18 +49,18 @@ impl<'a> Session<'a> {
             sheet.check_new(&holder.bound)?;
         }
         let journal = Arc::new(holder.store.journal(&id)?);
-        let run = Run::new(id.clone(), state.unwrap_or_default(), journal.clone());
         let rules = holder.rules.clone();
+        let run = Run::new(id.clone(), state.unwrap_or_default(), journal.clone(), rules.backoff);
         let desk = Desk {
             protected: holder.place.protected(&holder.task_file),
             workspace: holder.place.workspace.clone(),
             journal,
             asked: holder.asked.clone(),
             guests: holder.guests.handle().clone(),
-            commands: Arc::new(Commands::new(holder.supervisor.clone(), rules.jobs as usize + 2)),
+            commands: Commands::new(holder.supervisor.clone(), rules.jobs as usize + 2),
             roles: holder.roles.clone(),
             kv: holder.kv.clone(),
-            log: Arc::new(RunLog::new(holder.place.workspace.join("logs"), &id)),
+            log: Arc::new(RunLog::new(holder.place.workspace.join("logs"), &id, rules.log_bytes_max)),
             rules,
             control: control.subscribe(),
             say: control.clone(),
@@ -74,6 +76,15 @@ impl<'a> Session<'a> {
 
     pub fn journal(&self) -> Arc<Journal> {
         self.desk.journal.clone()
+    }
+
+    /// Which tasks wait for their next attempt, for people.
+    pub fn waiting(&self) -> Vec<String> {
+        let now = now_ms();
+        let waiting = |task| Some((self.run.id_of(task)?, self.run.pause_ms(task, now)));
+        let said = |(id, ms): (TaskId, u64)| format!("{id} waits {}.{} s", ms / 1000, ms % 1000 / 100);
+        let tasks = 0..self.run.state().tasks.len() as TaskIndex;
+        tasks.filter_map(waiting).filter(|(_, ms)| *ms > 0).map(said).collect()
     }
 
     /// Tells an observer of every event from now on; it is dropped when the run is over.
@@ -101,7 +112,7 @@ impl<'a> Session<'a> {
         let kept = self.desk.journal.wait_checkpoint();
         self.desk.commands.dismiss();
         // Also what killed its own supervisor and guardian: once the store is free, it could say anything.
-        let alone = orch_supervisor::end_descendants();
+        let alone = end_descendants(self.desk.rules.kill_after);
         let summary = driven?;
         kept?;
         alone.map_err(anyhow::Error::from)?;
@@ -135,6 +146,15 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Idle supervisors end by themselves; whoever is left then is not meant to be.
+fn end_descendants(kill_after: Duration) -> std::io::Result<()> {
+    const SUPERVISORS_MAX: Duration = Duration::from_secs(1);
+    if !orch_supervisor::descendants_gone_within(SUPERVISORS_MAX)? {
+        orch_supervisor::end_descendants(kill_after)?;
+    }
+    Ok(())
+}
+
 /// The run that goes on, or the name of a new one.
 fn open_run(reader: &Reader) -> Result<(String, Option<RunState>), Fault> {
     let Some(id) = reader.open_run()? else { return Ok((new_run_id()?, None)) };
@@ -148,7 +168,7 @@ fn open_run(reader: &Reader) -> Result<(String, Option<RunState>), Fault> {
 
 /// `20261121-121726-4f3a`: sorts by time, and two hosts do not collide.
 fn new_run_id() -> Result<String, Fault> {
-    let stamp = crate::processes::log_stamp(now_ms());
+    let stamp = crate::command_log::log_stamp(now_ms());
     let random = getrandom::u32().map_err(|_| OperatorError::NoRandom)?;
     Ok(format!("{}-{:04x}", stamp.get(..15).unwrap_or(&stamp), random & 0xffff))
 }

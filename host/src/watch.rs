@@ -72,14 +72,26 @@ impl Screen {
     }
 }
 
-/// A watcher and the thread behind it, which shows an event once it is durable.
-pub fn open(format: Format, run: &str, console: Console, journal: Arc<Journal>) -> (Watcher, Screen) {
-    open_at(format, run, console, move |place| is_durable(&journal, place))
+/// Whether a run is shown as a live table.
+pub fn is_live(format: Format, console: Console) -> bool {
+    format == Format::Text && console.is_terminal
+}
+
+/// A watcher and the thread behind it, which shows an event once it is durable. `notes`: what else a live table says.
+pub fn open(
+    format: Format,
+    run: &str,
+    console: Console,
+    journal: Arc<Journal>,
+    notes: Receiver<String>,
+) -> (Watcher, Screen) {
+    open_at(format, run, console, notes, move |place| is_durable(&journal, place))
 }
 
 /// The same for a run of another host, that stands so and whose events are told when they are durable.
 pub fn follow(format: Format, run: &str, console: Console, state: &RunState) -> (Watcher, Screen) {
-    let (watcher, screen) = open_at(format, run, console, |_| true);
+    let (_, no_notes) = channel();
+    let (watcher, screen) = open_at(format, run, console, no_notes, |_| true);
     let done = state.tasks.iter().filter(|found| found.status.is_final()).count();
     let watcher = Watcher { done, answered: state.sessions > 0, ..watcher };
     watcher.counts(0, state);
@@ -90,12 +102,13 @@ fn open_at(
     format: Format,
     run: &str,
     console: Console,
+    notes: Receiver<String>,
     is_durable: impl Fn(u64) -> bool + Send + 'static,
 ) -> (Watcher, Screen) {
     let (seen, shown) = channel();
-    let live = format == Format::Text && console.is_terminal;
+    let live = is_live(format, console);
     let screen = std::thread::spawn(move || match live {
-        true => Table::new().show(&shown, is_durable),
+        true => Table::new().show(&shown, &notes, is_durable),
         false => lines(&shown, is_durable, console),
     });
     (Watcher { format, run: run.to_owned(), console, done: 0, answered: false, seen }, Screen(screen))
@@ -143,8 +156,16 @@ impl Table {
         Self { all, head, running: BTreeMap::new() }
     }
 
-    fn show(mut self, shown: &Receiver<(u64, Seen)>, is_durable: impl Fn(u64) -> bool) {
+    fn show(
+        mut self,
+        shown: &Receiver<(u64, Seen)>,
+        notes: &Receiver<String>,
+        is_durable: impl Fn(u64) -> bool,
+    ) {
         loop {
+            for note in notes.try_iter() {
+                self.say(&note);
+            }
             match shown.recv_timeout(FRAME) {
                 Ok((place, seen)) if is_durable(place) => self.take(seen),
                 Ok(_) => {}
@@ -246,7 +267,12 @@ impl Watcher {
                     Ending::Cancelled => (Tone::Careful, "cancelled".to_owned()),
                 };
                 let word = self.console.paint(tone, &format!("{:>16}", finished.status));
-                let line = format!("{word}  {}  {}", id(finished.task), escape_cut(&rest, 160));
+                let pause = finished.not_before.map_or(0, |again| again.saturating_sub(finished.at));
+                let waits = match pause {
+                    0 => String::new(),
+                    ms => format!("again in {}.{} s: ", ms / 1000, ms % 1000 / 100),
+                };
+                let line = format!("{word}  {}  {waits}{}", id(finished.task), escape_cut(&rest, 160));
                 self.tell(place, Seen::Ended { task: finished.task, line: Some(line) });
                 self.done += usize::from(finished.status.is_final());
                 self.counts(place, state);

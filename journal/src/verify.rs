@@ -108,12 +108,50 @@ pub fn missing_runs(
     heads_dir: &Path,
     known: &[&str],
 ) -> Result<Vec<AuditFault>, StoreError> {
+    let mut faults = Vec::new();
+    for (run, kept) in missing_heads(store, heads_dir, known)? {
+        let seq = kept.seq;
+        faults.push(match kept.link(keys).is_some() && kept.run == run {
+            true => AuditFault {
+                code: "journal-missing",
+                text: format!("run `{run}` is not in the store, its kept head names event {seq}"),
+            },
+            false => judged(StoreError::HeadForged { run, seq })?,
+        });
+    }
+    Ok(faults)
+}
+
+/// Removes the kept heads of those runs, as far as this host vouched for them; gives their runs. Whoever asks for it takes
+/// it on himself that they are gone.
+///
+/// # Errors
+/// `Io` if the folder of heads cannot be read, or a head not be removed.
+pub fn forget_missing_runs(
+    store: &Path,
+    keys: &JournalKeys,
+    heads_dir: &Path,
+    known: &[&str],
+) -> Result<Vec<String>, StoreError> {
+    let mut forgotten = Vec::new();
+    for (run, kept) in missing_heads(store, heads_dir, known)? {
+        if kept.link(keys).is_some() && kept.run == run {
+            let path = heads_dir.join(format!("{run}.json"));
+            std::fs::remove_file(&path).map_err(|source| StoreError::Io { what: "remove", path, source })?;
+            forgotten.push(run);
+        }
+    }
+    Ok(forgotten)
+}
+
+/// Kept heads of that store, of runs that are not known.
+fn missing_heads(store: &Path, heads_dir: &Path, known: &[&str]) -> Result<Vec<(String, Head)>, StoreError> {
     let place = head::place_digest(store);
     let io = |path: &Path| {
         let path = path.to_owned();
         move |source| StoreError::Io { what: "read", path, source }
     };
-    let mut faults = Vec::new();
+    let mut missing = Vec::new();
     for run in Head::kept_runs(heads_dir).map_err(io(heads_dir))? {
         if known.contains(&run.as_str()) {
             continue;
@@ -125,19 +163,11 @@ pub fn missing_runs(
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => continue,
             Err(error) => return Err(io(&heads_dir.join(format!("{run}.json")))(error)),
         };
-        if kept.store.as_ref() != Some(&place) {
-            continue;
+        if kept.store.as_ref() == Some(&place) {
+            missing.push((run, kept));
         }
-        let seq = kept.seq;
-        faults.push(match kept.link(keys).is_some() && kept.run == run {
-            true => AuditFault {
-                code: "journal-missing",
-                text: format!("run `{run}` is not in the store, its kept head names event {seq}"),
-            },
-            false => judged(StoreError::HeadForged { run, seq })?,
-        });
     }
-    Ok(faults)
+    Ok(missing)
 }
 
 fn audit_run(

@@ -92,7 +92,8 @@ impl Command {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
     pub exit: Exit,
-    /// The first bytes of the stream, as many as were to be captured.
+    /// As much of the stream as was to be captured: of a longer one its first and its last part, and between them a line
+    /// that says how many bytes are left out.
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
     /// All that the program wrote.

@@ -5,10 +5,9 @@
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use orch_supervisor::{OutputLimits, Request, RunError, SupervisorPool, pump};
+use orch_supervisor::{Request, RunError, SupervisorPool, pump};
 
 const PROGRAM: &str = "/bin/true";
-const LIMITS: OutputLimits = OutputLimits { log_bytes_max: 1 << 20, capture_bytes_max: 1 << 10 };
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
@@ -87,7 +86,7 @@ async fn supervised(
     let work = |pool: SupervisorPool| async move {
         for _ in 0..commands / jobs {
             let running = pool.run(Request::new(PROGRAM, "/")).await?;
-            pump(running, &mut tokio::io::sink(), LIMITS).await?;
+            pump(running, &mut tokio::io::sink(), 1 << 10).await?;
         }
         Ok::<(), RunError>(())
     };

@@ -2,7 +2,8 @@
 //!
 //! In -> out: executable -> [`Supervisor`]; `Request` -> identity and pipes of a command; later its `Ended`.
 //! Invariant: at most one command at a time; a command that is given up is cancelled, and the next one begins only when
-//! its end was heard. A conversation that broke in the middle is never taken up again.
+//! its end was heard. A conversation that broke in the middle is never taken up again: the supervisor is seen out
+//! (`farewell.rs`).
 //! Not here: who gets which supervisor (`pool.rs`), output (`pump.rs`).
 
 use std::io::{self, IoSlice};
@@ -11,27 +12,31 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::Signal;
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::Instant;
 
-use crate::descendants::signal_if;
 use crate::error::RunError;
+use crate::farewell::Farewell;
 use crate::frame::{self, FrameBuffer, FromSupervisor, ToSupervisor};
 use crate::identity::ProcessIdentity;
-use crate::process_table;
 use crate::request::{Ended, Request};
+use crate::strays;
 
-/// For descendants of a cancelled command to be ended. A supervisor that needs longer is stopped or stuck in the
+/// For descendants to be ended, after their `kill_after`. A supervisor that needs longer is stopped or stuck in the
 /// kernel, and given up.
 pub(crate) const ENDING_MAX: Duration = Duration::from_secs(10);
+/// For the guardian of a supervisor that was given up, or is gone.
+const GUARDIAN_PATIENCE: Duration = Duration::from_millis(500);
+/// For an answer that is there already: this process may have been stopped itself.
+const LAST_LOOK: Duration = Duration::from_millis(250);
 
 /// Where the conversation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,9 +54,12 @@ enum Talk {
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     socket: UnixStream,
-    /// None once it is handed to the thread that reaps it.
+    /// None once it is seen out.
     guardian: Option<Child>,
     identity: ProcessIdentity,
+    /// The one that runs, and what it has between the request to end and SIGKILL.
+    command: Option<ProcessIdentity>,
+    kill_after: Duration,
     frames: FrameBuffer,
     talk: Talk,
 }
@@ -69,25 +77,29 @@ impl Supervisor {
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let socket = UnixStream::from_std(ours)?;
-        let mut guardian = Command::new(executable)
+        let mut command = Command::new(executable);
+        command
             .arg(crate::ARGUMENT)
             // The host's environment holds secrets, and everybody's environment can be read in /proc.
             .env_clear()
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+            .stderr(Stdio::null());
+        let mut guardian = strays::spawn_guardian(&mut command)?;
         match ProcessIdentity::of(guardian.id()) {
             Ok(identity) => Ok(Self {
                 socket,
                 guardian: Some(guardian),
                 identity,
+                command: None,
+                kill_after: Duration::ZERO,
                 frames: FrameBuffer::default(),
                 talk: Talk::Idle,
             }),
             Err(error) => {
                 guardian.kill()?;
                 guardian.wait()?;
+                strays::try_reap_guardian(&mut guardian)?;
                 Err(error)
             }
         }
@@ -98,41 +110,45 @@ impl Supervisor {
         &self.identity
     }
 
-    /// Whether another command can be asked for, now or when the cancelled one is over.
+    /// Whether another command can be asked for.
     pub(crate) fn is_usable(&self) -> bool {
         let mut byte = [0];
-        match self.talk {
-            Talk::Running | Talk::Broken => false,
-            Talk::Idle | Talk::Ending => !matches!(
+        self.talk == Talk::Idle
+            && !matches!(
                 rustix::net::recv(&self.socket, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT),
                 Ok((0, _)) | Err(Errno::CONNRESET | Errno::PIPE)
-            ),
-        }
+            )
     }
 
-    pub(crate) fn is_idle(&self) -> bool {
-        self.talk == Talk::Idle
+    /// Whether the end of a cancelled command can still be heard.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.talk == Talk::Ending
     }
 
     /// Waits for the end of a cancelled command.
     pub(crate) async fn settle(&mut self) -> Result<(), RunError> {
+        let over_by = Instant::now() + self.kill_after + ENDING_MAX;
         while self.talk == Talk::Ending {
-            match tokio::time::timeout(ENDING_MAX, self.hear()).await {
-                Ok(heard) => match heard? {
-                    FromSupervisor::Started(_) => {}
-                    FromSupervisor::NotStarted { .. } | FromSupervisor::Ended(_) => self.talk = Talk::Idle,
-                },
-                Err(_) => return Err(self.give_up()),
+            let Ok(heard) = tokio::time::timeout_at(over_by, self.hear()).await else {
+                self.talk = Talk::Broken;
+                return Err(RunError::SupervisorGone);
+            };
+            match heard? {
+                FromSupervisor::Started(identity) => self.command = Some(identity),
+                FromSupervisor::NotStarted { .. } | FromSupervisor::Ended(_) => {
+                    (self.talk, self.command) = (Talk::Idle, None);
+                }
             }
         }
         Ok(())
     }
 
-    /// Starts one command; the supervisor must be settled. Dropped half way, the command is cancelled.
+    /// Starts one command. Dropped half way, it is to be cancelled.
     pub(crate) async fn start(&mut self, request: Request) -> Result<StartedCommand, RunError> {
         request.check()?;
         let socket = |source: io::Error| RunError::Socket { source };
-        let (program, request) = (request.program.clone(), ToSupervisor::Run(Box::new(request)));
+        let (program, kill_after) = (request.program.clone(), request.kill_after);
+        let request = ToSupervisor::Run(Box::new(request));
         let bytes = frame::encode(&request).map_err(|error| RunError::Invalid { what: error.to_string() })?;
         let (stdout, stdout_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| socket(error.into()))?;
         let (stderr, stderr_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| socket(error.into()))?;
@@ -141,12 +157,16 @@ impl Supervisor {
 
         // Until all of it is sent, half a message lies in the socket.
         self.talk = Talk::Broken;
+        self.kill_after = kill_after;
         self.send(&bytes, &[&stdout_end, &stderr_end]).await?;
         self.talk = Talk::Running;
         // The supervisor has its own by now, and the end of these streams must be the end of the command's.
         drop((stdout_end, stderr_end));
         match self.hear().await? {
-            FromSupervisor::Started(identity) => Ok(StartedCommand { identity, stdout, stderr }),
+            FromSupervisor::Started(identity) => {
+                self.command = Some(identity.clone());
+                Ok(StartedCommand { identity, stdout, stderr })
+            }
             FromSupervisor::NotStarted { step, errno } => {
                 self.talk = Talk::Idle;
                 Err(RunError::NotStarted { program, step, source: io::Error::from_raw_os_error(errno) })
@@ -159,19 +179,21 @@ impl Supervisor {
     /// called again.
     pub(crate) async fn ended(&mut self, over_by: Option<Instant>) -> Result<Ended, RunError> {
         let heard = match over_by {
-            Some(over_by) => tokio::time::timeout_at(over_by, self.hear()).await,
-            None => Ok(self.hear().await),
+            Some(over_by) => match tokio::time::timeout_at(over_by, self.hear()).await {
+                Ok(heard) => heard,
+                Err(_) => tokio::time::timeout(LAST_LOOK, self.hear()).await.unwrap_or_else(|_| {
+                    self.talk = Talk::Broken;
+                    Err(RunError::SupervisorGone)
+                }),
+            },
+            None => self.hear().await,
         };
-        match heard {
-            Ok(Ok(FromSupervisor::Ended(ended))) => {
-                self.talk = Talk::Idle;
+        match heard? {
+            FromSupervisor::Ended(ended) => {
+                (self.talk, self.command) = (Talk::Idle, None);
                 Ok(ended)
             }
-            Ok(Ok(FromSupervisor::Started(_) | FromSupervisor::NotStarted { .. })) => {
-                Err(self.out_of_order())
-            }
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(self.give_up()),
+            FromSupervisor::Started(_) | FromSupervisor::NotStarted { .. } => Err(self.out_of_order()),
         }
     }
 
@@ -243,28 +265,27 @@ impl Supervisor {
         RunError::Socket { source: io::Error::other("supervisor's answers are out of order") }
     }
 
-    /// Kills a supervisor that does not answer any more; its guardian then ends what is below it.
-    fn give_up(&mut self) -> RunError {
+    /// Closes the socket; gives what is still to be done, which blocks.
+    pub(crate) fn leave(&mut self) -> Option<Farewell> {
+        let guardian = self.guardian.take()?;
+        // Shut here rather than a moment later, when the field is dropped: the guardian may end at once.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+        let patience = match self.talk {
+            Talk::Idle | Talk::Running | Talk::Ending => self.kill_after.saturating_add(ENDING_MAX),
+            Talk::Broken => GUARDIAN_PATIENCE,
+        };
+        let processes = [Some(self.identity.clone()), self.command.take()].into_iter().flatten().collect();
+        let is_idle = self.talk == Talk::Idle;
         self.talk = Talk::Broken;
-        let guardian = self.identity.pid;
-        for supervisor in process_table::children(guardian).unwrap_or_default() {
-            // Nothing better is left if this fails, and dropping the socket still tells it.
-            let _ = signal_if(supervisor, Signal::KILL, |stat| stat.parent == guardian);
-        }
-        RunError::SupervisorGone
+        Some(Farewell { guardian: Mutex::new(guardian), is_idle, processes, patience })
     }
 }
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        let Some(mut guardian) = self.guardian.take() else { return };
-        // Shut here rather than a moment later, when the field is dropped: the guardian may end at once.
-        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
-        if matches!(guardian.try_wait(), Ok(Some(_))) {
-            return;
+        if let Some(farewell) = self.leave() {
+            farewell.aside(());
         }
-        // Whoever drops may not be kept waiting. Without this thread a zombie stays until the host ends.
-        let _ = std::thread::Builder::new().name("reap".to_owned()).spawn(move || guardian.wait());
     }
 }
 

@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::process::{
@@ -25,10 +25,23 @@ const PAUSE_MAX: Duration = Duration::from_millis(50);
 /// Looks for somebody new before killing begins anyway.
 const STOP_ROUNDS_MAX: u32 = 100;
 
-/// Returns when this process has no descendant. Takes as long as that takes: a process in uninterruptible sleep
-/// dies when the kernel lets it. Reaps every child, known or not.
-pub fn end_all() -> io::Result<()> {
+/// Returns when this process has no descendant; gives how many were ended. They are asked to end first (SIGTERM, and
+/// SIGCONT so that a stopped one hears it), and killed when `grace` has passed; zero: at once. Takes as long as that
+/// takes: a process in uninterruptible sleep dies when the kernel lets it. Reaps every child, known or not.
+pub fn end_all(grace: Duration) -> io::Result<u32> {
     let me = std::process::id();
+    let mut ended = BTreeSet::new();
+    if !grace.is_zero() && reap(|_, _| {})? == Children::Left {
+        let found: BTreeSet<u32> = process_table::descendants(me)?.into_iter().collect();
+        let is_meant = |stat: &Stat| !stat.is_dead() && (stat.parent == me || found.contains(&stat.parent));
+        for pid in &found {
+            if signal_if(*pid, Signal::TERM, is_meant)? {
+                ended.insert(*pid);
+                signal_if(*pid, Signal::CONT, is_meant)?;
+            }
+        }
+        gone_within(grace)?;
+    }
     let mut pause = PAUSE_FIRST;
     while reap(|_, _| {})? == Children::Left {
         let mut found = BTreeSet::from([me]);
@@ -43,12 +56,29 @@ pub fn end_all() -> io::Result<()> {
             }
         }
         for pid in found.iter().filter(|pid| **pid != me) {
-            signal_if(*pid, Signal::KILL, |stat| found.contains(&stat.parent))?;
+            if signal_if(*pid, Signal::KILL, |stat| !stat.is_dead() && found.contains(&stat.parent))? {
+                ended.insert(*pid);
+            }
         }
         thread::sleep(pause);
         pause = (pause * 2).min(PAUSE_MAX);
     }
-    Ok(())
+    Ok(u32::try_from(ended.len()).unwrap_or(u32::MAX))
+}
+
+/// Reaps children until there are none, at most that long; says whether none is left.
+pub fn gone_within(time: Duration) -> io::Result<bool> {
+    let begun = Instant::now();
+    let mut pause = PAUSE_FIRST;
+    while reap(|_, _| {})? == Children::Left {
+        let left = time.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        thread::sleep(pause.min(left));
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+    Ok(true)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

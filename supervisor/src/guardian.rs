@@ -1,23 +1,45 @@
 //! The entry of a supervisor's process, and the guardian that outlives the supervisor.
 //!
 //! In -> out: a process with one thread and a socket as stdin -> guardian and its child, the supervisor.
-//! The guardian only waits: if the supervisor is killed, its descendants become the guardian's, which ends them. It
-//! holds the host's socket until then, so that the host's end of file means that nobody is left.
-//! Invariant: to leave a descendant behind, one must kill both; then the command itself still dies (`launch.rs`).
+//! The guardian only waits: if the supervisor is killed, its descendants become the guardian's, which ends them; one
+//! that was stopped when the host went is killed. It holds the host's socket until then, so that the host's end of file
+//! means that nobody is left.
+//! Invariant: to leave a descendant behind, one must kill both; then the command itself still dies (`launch.rs`). A
+//! request to end that reaches a whole process group or control group ends neither.
 //! Not here: commands (`serve.rs`).
 
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FileType, Mode, OFlags};
-use rustix::process::{Pid, PidfdFlags, WaitOptions, getpid, pidfd_open, set_child_subreaper, setsid, wait};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal, set_child_subreaper, setsid,
+};
 
 use crate::descendants;
+use crate::process_table;
 use crate::serve::Supervisor;
 
 /// As many as the kernel has.
 const SIGNALS: i32 = 64;
+/// What is sent to process groups and control groups. Commands get the default back (`launch.rs`).
+pub(crate) const IGNORED: [libc::c_int; 9] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGTERM,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGTSTP,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+];
+/// At a supervisor whose host is gone.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Serves the host whose socket is stdin, one command after the other, until the host closes it or is gone.
 ///
@@ -37,7 +59,7 @@ pub fn serve() -> io::Result<()> {
     match unsafe { libc::fork() } {
         0 => supervise(socket, guardian),
         pid => match Pid::from_raw(pid.max(0)) {
-            Some(supervisor) => guard(supervisor),
+            Some(supervisor) => guard(supervisor, &socket),
             None => Err(io::Error::last_os_error()),
         },
     }
@@ -62,6 +84,14 @@ fn settle() -> io::Result<OwnedFd> {
     let umask = rustix::process::umask(Mode::WGRP | Mode::WOTH);
     rustix::process::umask(umask | Mode::WGRP | Mode::WOTH);
     reset_signals()?;
+    for signal in IGNORED {
+        // SAFETY: no handler is set; these signals may be ignored.
+        if unsafe { libc::signal(signal, libc::SIG_IGN) } == libc::SIG_ERR {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    // Not the host's name: whoever ends all hosts by name does not mean what sees to their ends.
+    name(c"orch-guardian");
     // Away from the host's terminal: an interrupt typed there is for the host, which ends its commands in order. This
     // fails only for the leader of a group, which is one already.
     let _ = setsid();
@@ -91,25 +121,49 @@ fn reset_signals() -> io::Result<()> {
 
 fn supervise(socket: OwnedFd, guardian: Pid) -> io::Result<()> {
     set_child_subreaper(Some(getpid()))?;
+    name(c"orch-supervisor");
     let guardian_end = pidfd_open(guardian, PidfdFlags::empty())?;
     // Opened first: if that was another process with its pid, this one has another parent by now.
     if rustix::process::getppid() != Some(guardian) {
         return Ok(());
     }
+    let resumed = guardian_end.try_clone()?;
     let mut supervisor = Supervisor::new(socket, guardian_end)?;
     let served = supervisor.serve();
-    descendants::end_all()?;
+    descendants::end_all(Duration::ZERO)?;
     // Not before: the host takes the end of the socket as the end of them all.
     drop(supervisor);
+    // It would not notice, and stay, if it was stopped.
+    let _ = pidfd_send_signal(&resumed, Signal::CONT);
     served
 }
 
-fn guard(supervisor: Pid) -> io::Result<()> {
+/// Waits for the supervisor's end, then ends what it may have left.
+fn guard(supervisor: Pid, socket: &OwnedFd) -> io::Result<()> {
+    let end = pidfd_open(supervisor, PidfdFlags::empty())?;
     loop {
-        match wait(WaitOptions::empty()) {
-            Ok(Some((pid, _))) if pid == supervisor => return descendants::end_all(),
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        // Only the hang-up, which need not be asked for; what is said is the supervisor's.
+        let mut waited = [PollFd::new(&end, PollFlags::IN), PollFd::new(socket, PollFlags::empty())];
+        match poll(&mut waited, None) {
+            Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
+        let [end_of_it, end_of_host] = &waited;
+        if !end_of_it.revents().is_empty() {
+            return descendants::end_all(Duration::ZERO).map(|_| ());
+        }
+        if !end_of_host.revents().is_empty() {
+            let pid = supervisor.as_raw_pid().cast_unsigned();
+            if process_table::stat(pid)?.is_some_and(|stat| stat.is_stopped()) {
+                pidfd_send_signal(&end, Signal::KILL)?;
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
     }
+}
+
+/// What `ps` and `killall` know this process by.
+fn name(name: &std::ffi::CStr) {
+    // SAFETY: a system call with a text that is NUL-terminated; it fails for none.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
 }

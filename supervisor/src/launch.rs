@@ -16,10 +16,12 @@ use std::ptr;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{
-    Pid, Signal, WaitOptions, fchdir, getpid, getppid, set_parent_process_death_signal, setsid, waitpid,
+    Pid, Resource, Rlimit, Signal, WaitOptions, fchdir, getpid, getppid, getrlimit,
+    set_parent_process_death_signal, setrlimit, setsid, waitpid,
 };
 
 use crate::error::StartStep;
+use crate::guardian::IGNORED;
 use crate::request::Request;
 use crate::sandbox::Sandbox;
 
@@ -70,6 +72,7 @@ impl Launcher {
             stdout: &stdout,
             stderr: &stderr,
             supervisor: getpid(),
+            open_files: request.open_files_max.map(open_files),
             sandbox: &request.sandbox,
             failure: Cell::new(None),
         };
@@ -105,6 +108,7 @@ struct Birth<'a> {
     stdout: &'a OwnedFd,
     stderr: &'a OwnedFd,
     supervisor: Pid,
+    open_files: Option<Rlimit>,
     sandbox: &'a Sandbox,
     /// Set by the child, in its parent's memory.
     failure: Cell<Option<StartFailure>>,
@@ -135,6 +139,9 @@ impl Birth<'_> {
             return Err(io::Error::from_raw_os_error(libc::ESRCH));
         }
         fchdir(self.directory)?;
+        if let Some(limit) = self.open_files {
+            setrlimit(Resource::Nofile, limit)?;
+        }
         // SAFETY: system calls on numbers, and on a set of signals that is made empty before use. The two descriptors
         // are above 2, because 0 to 2 are always open, so the copies lose their close-on-exec.
         unsafe {
@@ -144,6 +151,7 @@ impl Birth<'_> {
                 && libc::sigemptyset(&mut none) == 0
                 && libc::sigprocmask(libc::SIG_SETMASK, &none, ptr::null_mut()) == 0
                 && libc::signal(libc::SIGPIPE, libc::SIG_DFL) != libc::SIG_ERR
+                && IGNORED.iter().all(|signal| libc::signal(*signal, libc::SIG_DFL) != libc::SIG_ERR)
                 && libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
             if done { Ok(()) } else { Err(io::Error::last_os_error()) }
         }
@@ -155,6 +163,12 @@ impl Birth<'_> {
         unsafe { libc::execve(self.program.as_ptr(), self.args.as_ptr(), self.env.as_ptr()) };
         io::Error::last_os_error()
     }
+}
+
+/// Never more than is allowed: that would fail.
+fn open_files(wanted: u64) -> Rlimit {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    Rlimit { current: Some(maximum.map_or(wanted, |maximum| maximum.min(wanted))), maximum }
 }
 
 /// What execve takes.

@@ -1,11 +1,12 @@
 //! Processes of a host that is gone: made sure of before their tasks are touched again.
 //!
 //! In -> out: identities that the old host wrote down -> nobody of them, of their sessions or below them is left.
-//! Usually the old supervisors have done it all, and this only looks. One that is still at work gets [`PATIENCE`]; then
-//! the processes are stopped and killed from here.
+//! Usually the old supervisors have done it all, and this only looks. One that is still at work gets time; then the
+//! processes are stopped and killed from here.
 //! Invariant: a process is signalled only as one of these identities (pid, start, boot), a member of the session that
 //! one of them leads or led, or a descendant; never the caller or what it was started by.
-//! Limit: whoever left the session while guardian and supervisor were both killed cannot be told from a stranger.
+//! Limit: whoever left the session while guardian and supervisor were both killed, and then the host, cannot be told from a
+//! stranger; a host that lives is its parent (`strays.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -18,8 +19,6 @@ use crate::descendants::signal_if;
 use crate::identity::{self, ProcessIdentity};
 use crate::process_table::{self, Stat};
 
-/// For supervisors that are still ending what they were told to.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// From the last signal to the end of a process that can end.
 const DEATH_MAX: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
@@ -34,16 +33,12 @@ pub struct Leftovers {
     pub killed: Vec<u32>,
 }
 
-/// Returns when none of `processes`, of their sessions and of what is below them runs. Blocks.
+/// Returns when none of `processes`, of their sessions and of what is below them runs. Blocks. `patience` is for
+/// supervisors that are still ending what they were told to.
 ///
 /// # Errors
 /// `TimedOut`, naming the pids, if some cannot be ended. Then their tasks must not be touched.
-pub fn end_leftovers(processes: &[ProcessIdentity]) -> io::Result<Leftovers> {
-    end_within(processes, PATIENCE)
-}
-
-/// [`end_leftovers`] with another patience.
-pub(crate) fn end_within(processes: &[ProcessIdentity], patience: Duration) -> io::Result<Leftovers> {
+pub fn end_leftovers(processes: &[ProcessIdentity], patience: Duration) -> io::Result<Leftovers> {
     let boot_id = identity::boot_id()?;
     let wanted: Vec<&ProcessIdentity> = processes.iter().filter(|one| one.boot_id == boot_id).collect();
     let begun = Instant::now();
@@ -168,7 +163,7 @@ mod tests {
     fn session_and_descendants_are_ended() {
         let (mut child, identity) = family();
         let reaper = thread::spawn(move || child.wait());
-        let found = end_within(std::slice::from_ref(&identity), Duration::ZERO).unwrap();
+        let found = end_leftovers(std::slice::from_ref(&identity), Duration::ZERO).unwrap();
         assert_eq!(found.killed.len(), 3, "{found:?}");
         assert!(members(&[&identity]).unwrap().is_empty());
         reaper.join().unwrap().unwrap();
@@ -181,7 +176,7 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         // The one that went to another session is out of reach now; this is the limit that the header names.
-        let found = end_within(std::slice::from_ref(&identity), Duration::ZERO).unwrap();
+        let found = end_leftovers(std::slice::from_ref(&identity), Duration::ZERO).unwrap();
         assert_eq!(found.killed.len(), 1, "{found:?}");
         assert!(signal_if(away, Signal::KILL, |_| true).unwrap());
     }
@@ -194,11 +189,11 @@ mod tests {
         let me = ProcessIdentity::of(std::process::id()).unwrap();
         let callers = callers(&process_table::all().unwrap());
         assert!(callers.contains(&me.pid) && callers.contains(&std::os::unix::process::parent_id()));
-        let found = end_within(&[later, elsewhere], Duration::ZERO).unwrap();
+        let found = end_leftovers(&[later, elsewhere], Duration::ZERO).unwrap();
         assert_eq!(found.killed, Vec::<u32>::new());
         assert_eq!(members(&[&identity]).unwrap().len(), 3);
         let reaper = thread::spawn(move || child.wait());
-        end_within(&[identity], Duration::ZERO).unwrap();
+        end_leftovers(&[identity], Duration::ZERO).unwrap();
         reaper.join().unwrap().unwrap();
     }
 }

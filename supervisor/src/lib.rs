@@ -9,11 +9,13 @@
 mod client;
 mod descendants;
 mod error;
+mod farewell;
 mod frame;
 #[doc(hidden)]
 pub mod fuzzed;
 mod guardian;
 mod identity;
+mod keep;
 mod launch;
 mod leftovers;
 mod lent;
@@ -25,18 +27,21 @@ mod request;
 mod running;
 mod sandbox;
 mod serve;
+mod strays;
 
-pub use descendants::end_all as end_descendants;
+pub use descendants::{end_all as end_descendants, gone_within as descendants_gone_within};
 pub use error::{RunError, StartStep};
 pub use guardian::serve;
 pub use identity::{ProcessIdentity, boot_id, still_running};
+pub use keep::Keep;
 pub use leftovers::{Leftovers, end_leftovers};
-pub use peer::{Peer, adopt};
-pub use pool::SupervisorPool;
-pub use pump::{Output, OutputLimits, StreamOutput, pump};
+pub use peer::Peer;
+pub use pool::{Group, SupervisorPool};
+pub use pump::{Log, Output, StreamOutput, pump};
 pub use request::{Ended, Exit, Request};
 pub use running::Running;
 pub use sandbox::Sandbox;
+pub use strays::adopt;
 
 /// The first argument that makes an executable call [`serve`] instead of its own `main`.
 ///

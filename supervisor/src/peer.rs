@@ -55,7 +55,7 @@ impl Peer {
     /// Whether the process runs under a supervisor of any host, or is below this very host.
     ///
     /// One whose supervisor and guardian were both killed is a child of the host, if the host is a child subreaper
-    /// ([`adopt`]).
+    /// ([`crate::adopt`]).
     ///
     /// # Errors
     /// It is gone, or `/proc` does not say what is above it: whoever asks refuses.
@@ -80,14 +80,6 @@ impl Peer {
         let mut ended = [PollFd::new(pidfd, PollFlags::IN)];
         Ok(poll(&mut ended, Some(&Timespec::default()))? == 0)
     }
-}
-
-/// Makes this process the parent of whoever below it loses its own.
-///
-/// # Errors
-/// The system's own.
-pub fn adopt() -> io::Result<()> {
-    Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
 }
 
 fn gone() -> io::Error {

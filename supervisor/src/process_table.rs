@@ -24,6 +24,11 @@ impl Stat {
         matches!(self.state, b'Z' | b'X' | b'x')
     }
 
+    /// By a signal, or by one who traces it.
+    pub(crate) fn is_stopped(&self) -> bool {
+        matches!(self.state, b'T' | b't')
+    }
+
     /// The outer none is another form; the inner one a process that was reaped while the kernel wrote: it has no
     /// session any more.
     pub(crate) fn parse(text: &[u8]) -> Option<Option<Self>> {

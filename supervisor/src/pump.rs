@@ -1,11 +1,11 @@
-//! The output of one command: into its log, and the beginning of each stream for whoever asked.
+//! The output of one command: into its log, and the beginning and the end of each stream for whoever asked.
 //!
-//! In -> out: ([`Running`], log) -> [`Output`].
+//! In -> out: ([`Running`], [`Log`]) -> [`Output`].
 //! Order: bytes of one stream stay in order and unchanged; between the two it is the order of arrival here.
-//! Limits: [`OutputLimits`]; beyond them streams are read on and counted, so that no command hangs on a full pipe.
+//! Limits: what is captured; beyond it streams are read on and counted, so that no command hangs on a full pipe.
 //! Invariant: it ends when the command does. Who holds a pipe's other end does not matter: no descendant is left, and
 //! what they wrote lies in the pipe.
-//! Not here: names and folders of logs (the host).
+//! Not here: what is kept of a log, its name and folder (the host).
 
 use std::io;
 
@@ -14,24 +14,35 @@ use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::unix::pipe::Receiver;
 
 use crate::error::RunError;
+use crate::keep::Keep;
 use crate::request::Ended;
 use crate::running::Running;
 
 const READ_BYTES: usize = 64 << 10;
 
-/// How much is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OutputLimits {
-    /// Of both streams together, in the log.
-    pub log_bytes_max: u64,
-    /// Of each stream, in memory.
-    pub capture_bytes_max: u64,
+/// Where both streams go.
+pub trait Log: Send {
+    /// Returns when they are kept, or dropped for good reason; after an error the command is cancelled.
+    fn keep(&mut self, bytes: &[u8]) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// What is kept is to be seen by others.
+    fn finish(&mut self) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+impl<W: AsyncWrite + Unpin + Send> Log for W {
+    async fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes).await
+    }
+
+    async fn finish(&mut self) -> io::Result<()> {
+        self.flush().await
+    }
 }
 
 /// One stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StreamOutput {
-    /// Its first bytes.
+    /// Its first and its last bytes, as [`Keep`] keeps them.
     pub captured: Vec<u8>,
     /// Of the whole stream.
     pub total_bytes: u64,
@@ -43,38 +54,30 @@ pub struct Output {
     pub ended: Ended,
     pub stdout: StreamOutput,
     pub stderr: StreamOutput,
-    /// Written to the log.
-    pub logged_bytes: u64,
-    /// Came when the log was full.
-    pub unlogged_bytes: u64,
 }
 
-/// Returns when the command is over and its output is kept. Dropped before, it cancels the command.
+/// Returns when the command is over and its output is kept; `capture_bytes_max`: of each stream, in memory. Dropped
+/// before, it cancels the command.
 ///
 /// # Errors
 /// As [`Running::wait`]; `Log`, `Read`: the command is cancelled.
 pub async fn pump(
     mut running: Running,
-    log: &mut (impl AsyncWrite + Unpin),
-    limits: OutputLimits,
+    log: &mut impl Log,
+    capture_bytes_max: u64,
 ) -> Result<Output, RunError> {
-    let mut keep =
-        Keep { log, limits, stdout: StreamOutput::default(), stderr: StreamOutput::default(), logged: 0 };
-    let ended = relay(&mut running, &mut keep).await?;
+    let mut sink =
+        Sink { log, stdout: Captured::new(capture_bytes_max), stderr: Captured::new(capture_bytes_max) };
+    let ended = relay(&mut running, &mut sink).await?;
     // Both streams have ended, or nobody is left to write to them.
-    drain(&running.stdout, Stream::Stdout, &mut keep).await?;
-    drain(&running.stderr, Stream::Stderr, &mut keep).await?;
-    keep.log.flush().await.map_err(|source| RunError::Log { source })?;
-    let Keep { stdout, stderr, logged, .. } = keep;
-    let unlogged_bytes = stdout.total_bytes + stderr.total_bytes - logged;
-    Ok(Output { ended, stdout, stderr, logged_bytes: logged, unlogged_bytes })
+    drain(&running.stdout, Stream::Stdout, &mut sink).await?;
+    drain(&running.stderr, Stream::Stderr, &mut sink).await?;
+    sink.log.finish().await.map_err(|source| RunError::Log { source })?;
+    Ok(Output { ended, stdout: sink.stdout.finish(), stderr: sink.stderr.finish() })
 }
 
 /// Keeps what arrives until the command is over.
-async fn relay<L: AsyncWrite + Unpin>(
-    running: &mut Running,
-    keep: &mut Keep<'_, L>,
-) -> Result<Ended, RunError> {
+async fn relay<L: Log>(running: &mut Running, sink: &mut Sink<'_, L>) -> Result<Ended, RunError> {
     let (mut from_stdout, mut from_stderr) = (vec![0; READ_BYTES], vec![0; READ_BYTES]);
     let (mut stdout_open, mut stderr_open) = (true, true);
     loop {
@@ -91,18 +94,14 @@ async fn relay<L: AsyncWrite + Unpin>(
             Stream::Stderr => (&from_stderr, &mut stderr_open),
         };
         *open = read > 0;
-        keep.take(stream, bytes.get(..read).unwrap_or_default()).await?;
+        sink.take(stream, bytes.get(..read).unwrap_or_default()).await?;
     }
 }
 
 /// Keeps what lies in a pipe that nobody of the command's writes to any more. Reads the descriptor itself: the runtime
 /// may not have noticed yet that there is something. No more than lies there now: a stranger who was handed the other
 /// end may write for ever.
-async fn drain<L: AsyncWrite + Unpin>(
-    pipe: &Receiver,
-    stream: Stream,
-    keep: &mut Keep<'_, L>,
-) -> Result<(), RunError> {
+async fn drain<L: Log>(pipe: &Receiver, stream: Stream, sink: &mut Sink<'_, L>) -> Result<(), RunError> {
     let failed = |error: Errno| RunError::Read { source: io::Error::from(error) };
     let mut left = rustix::io::ioctl_fionread(pipe).map_err(failed)?;
     let mut bytes = vec![0; READ_BYTES.min(usize::try_from(left).unwrap_or(READ_BYTES))];
@@ -110,7 +109,7 @@ async fn drain<L: AsyncWrite + Unpin>(
         match rustix::io::read(pipe, &mut bytes) {
             Ok(0) | Err(Errno::AGAIN) => return Ok(()),
             Ok(read) => {
-                keep.take(stream, bytes.get(..read).unwrap_or_default()).await?;
+                sink.take(stream, bytes.get(..read).unwrap_or_default()).await?;
                 left = left.saturating_sub(read as u64);
             }
             Err(Errno::INTR) => {}
@@ -126,35 +125,40 @@ enum Stream {
     Stderr,
 }
 
-/// What is kept so far.
-struct Keep<'a, L> {
+/// Where a command's bytes go.
+struct Sink<'a, L> {
     log: &'a mut L,
-    limits: OutputLimits,
-    stdout: StreamOutput,
-    stderr: StreamOutput,
-    logged: u64,
+    stdout: Captured,
+    stderr: Captured,
 }
 
-impl<L: AsyncWrite + Unpin> Keep<'_, L> {
+impl<L: Log> Sink<'_, L> {
     async fn take(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), RunError> {
-        let output = match stream {
-            Stream::Stdout => &mut self.stdout,
-            Stream::Stderr => &mut self.stderr,
-        };
-        let captured = output.captured.len() as u64;
-        output
-            .captured
-            .extend_from_slice(first(bytes, self.limits.capture_bytes_max.saturating_sub(captured)));
-        output.total_bytes += bytes.len() as u64;
-        let logged = first(bytes, self.limits.log_bytes_max.saturating_sub(self.logged));
-        self.log.write_all(logged).await.map_err(|source| RunError::Log { source })?;
-        self.logged += logged.len() as u64;
-        Ok(())
+        match stream {
+            Stream::Stdout => self.stdout.take(bytes),
+            Stream::Stderr => self.stderr.take(bytes),
+        }
+        self.log.keep(bytes).await.map_err(|source| RunError::Log { source })
     }
 }
 
-/// At most `max` bytes of them.
-fn first(bytes: &[u8], max: u64) -> &[u8] {
-    let end = usize::try_from(max).unwrap_or(usize::MAX).min(bytes.len());
-    bytes.get(..end).unwrap_or_default()
+/// One stream so far.
+struct Captured {
+    keep: Keep,
+    head: Vec<u8>,
+}
+
+impl Captured {
+    fn new(bytes_max: u64) -> Self {
+        Self { keep: Keep::new(bytes_max, u64::MAX), head: Vec::new() }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.head.extend_from_slice(self.keep.take(bytes));
+    }
+
+    fn finish(mut self) -> StreamOutput {
+        self.head.extend(self.keep.end());
+        StreamOutput { captured: self.head, total_bytes: self.keep.all_bytes() }
+    }
 }

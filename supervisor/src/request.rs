@@ -29,11 +29,16 @@ pub struct Request {
     pub directory: PathBuf,
     /// From the start of the command; none is no limit.
     pub timeout: Option<Duration>,
+    /// From SIGTERM, with which everything that the command left, or was at its timeout or cancel, is asked to end, to
+    /// SIGKILL. Zero: it is not asked.
+    pub kill_after: Duration,
+    /// Soft limit of open files, as far as its supervisor's hard limit goes; none: its supervisor's.
+    pub open_files_max: Option<u64>,
     pub sandbox: Sandbox,
 }
 
 impl Request {
-    /// A command without arguments, environment or timeout.
+    /// A command without arguments, environment or timeout, whose descendants are not asked to end.
     pub fn new(program: impl Into<PathBuf>, directory: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
@@ -41,6 +46,8 @@ impl Request {
             env: Vec::new(),
             directory: directory.into(),
             timeout: None,
+            kill_after: Duration::ZERO,
+            open_files_max: None,
             sandbox: Sandbox::None,
         }
     }
@@ -90,6 +97,8 @@ pub struct Ended {
     pub exit: Exit,
     /// From its start until it was over; the end of its descendants is not counted.
     pub duration: Duration,
+    /// Processes that it left running when it ended by itself, and that were ended.
+    pub left: u32,
 }
 
 /// A [`Request`] on its way. The standard library's texts need not be UTF-8, JSON's must.
@@ -100,6 +109,8 @@ struct Sent {
     env: Vec<(Text, Text)>,
     directory: Text,
     timeout: Option<Duration>,
+    kill_after: Duration,
+    open_files_max: Option<u64>,
     sandbox: Sandbox,
 }
 
@@ -127,13 +138,15 @@ impl From<Text> for OsString {
 
 impl From<Request> for Sent {
     fn from(request: Request) -> Self {
-        let Request { program, args, env, directory, timeout, sandbox } = request;
+        let Request { program, args, env, directory, timeout, kill_after, open_files_max, sandbox } = request;
         Self {
             program: program.into_os_string().into(),
             args: args.into_iter().map(Text::from).collect(),
             env: env.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             directory: directory.into_os_string().into(),
             timeout,
+            kill_after,
+            open_files_max,
             sandbox,
         }
     }
@@ -141,13 +154,15 @@ impl From<Request> for Sent {
 
 impl From<Sent> for Request {
     fn from(sent: Sent) -> Self {
-        let Sent { program, args, env, directory, timeout, sandbox } = sent;
+        let Sent { program, args, env, directory, timeout, kill_after, open_files_max, sandbox } = sent;
         Self {
             program: OsString::from(program).into(),
             args: args.into_iter().map(OsString::from).collect(),
             env: env.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             directory: OsString::from(directory).into(),
             timeout,
+            kill_after,
+            open_files_max,
             sandbox,
         }
     }
@@ -190,6 +205,8 @@ mod tests {
         request.args.extend([odd.to_owned(), "é\n".into(), "".into()]);
         request.env.push((odd.to_owned(), odd.to_owned()));
         request.timeout = Some(Duration::from_millis(1_500));
+        request.kill_after = Duration::from_millis(2_500);
+        request.open_files_max = Some(1024);
         let text = serde_json::to_vec(&request).unwrap();
         assert_eq!(serde_json::from_slice::<Request>(&text).unwrap(), request);
     }

@@ -1,28 +1,25 @@
 //! One command that was started.
 //!
 //! In -> out: pipes of its output, its identity -> [`Ended`].
-//! Invariant: dropping it cancels the command.
+//! Invariant: dropping it cancels the command, whose output is read on until it is over.
 //! Not here: keeping its output (`pump.rs`).
 
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::Instant;
 
-use crate::client::{ENDING_MAX, StartedCommand, Supervisor};
+use crate::client::{ENDING_MAX, StartedCommand};
 use crate::error::RunError;
 use crate::identity::ProcessIdentity;
-use crate::leftovers;
 use crate::lent::Lent;
 use crate::request::Ended;
 
-/// For the guardian of a supervisor that was given up. One that ended by itself has nothing left to do.
-const GUARDIAN_PATIENCE: Duration = Duration::from_millis(500);
-
 /// A command under its supervisor. Somebody must read both pipes: a full one holds the command up.
 pub struct Running {
-    pub stdout: Receiver,
-    pub stderr: Receiver,
+    pub stdout: Pipe,
+    pub stderr: Pipe,
     pub(crate) command: Command,
 }
 
@@ -37,11 +34,18 @@ pub(crate) struct Command {
 }
 
 impl Running {
-    pub(crate) fn new(mut lent: Lent, started: StartedCommand, timeout: Option<Duration>) -> Self {
+    /// `ending`: what the command may take beyond its timeout.
+    pub(crate) fn new(
+        lent: Lent,
+        started: StartedCommand,
+        supervisor: ProcessIdentity,
+        times: (Option<Duration>, Duration),
+    ) -> Self {
         let StartedCommand { identity, stdout, stderr } = started;
-        let supervisor = supervisor_of(&mut lent).identity().clone();
-        let over_by =
-            timeout.and_then(|timeout| Instant::now().checked_add(timeout.checked_add(ENDING_MAX)?));
+        let over_by = times.0.and_then(|timeout| {
+            Instant::now().checked_add(timeout.checked_add(times.1)?.checked_add(ENDING_MAX)?)
+        });
+        let (stdout, stderr) = (Pipe(Some(stdout)), Pipe(Some(stderr)));
         Self { stdout, stderr, command: Command { identity, supervisor, over_by, ended: None, lent } }
     }
 
@@ -59,14 +63,42 @@ impl Running {
     /// Returns when the command is over and no descendant of it is left. Can be dropped and called again.
     ///
     /// # Errors
-    /// `SupervisorGone`, `Socket`: its exit is unknown; what could be found of it was ended.
+    /// `SupervisorGone`, `Socket`: its exit is unknown; what could be found of it was ended. Of a supervisor that was
+    /// stopped that is so `kill_after` and ten seconds after the command's timeout.
     pub async fn wait(&mut self) -> Result<Ended, RunError> {
         self.command.wait().await
     }
 
     /// Asks for the end of the command; [`Self::wait`] then says `Cancelled`, or how it ended if it was over already.
     pub fn cancel(&mut self) {
-        supervisor_of(&mut self.command.lent).cancel();
+        if let Some(supervisor) = self.command.lent.supervisor.as_mut() {
+            supervisor.cancel();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.command.lent.pipes = self.stdout.0.take().zip(self.stderr.0.take());
+    }
+}
+
+/// What a command writes.
+pub struct Pipe(Option<Receiver>);
+
+impl Deref for Pipe {
+    type Target = Receiver;
+
+    fn deref(&self) -> &Receiver {
+        let Some(pipe) = &self.0 else { unreachable!("it is there until dropped") };
+        pipe
+    }
+}
+
+impl DerefMut for Pipe {
+    fn deref_mut(&mut self) -> &mut Receiver {
+        let Some(pipe) = &mut self.0 else { unreachable!("it is there until dropped") };
+        pipe
     }
 }
 
@@ -75,26 +107,16 @@ impl Command {
         if let Some(ended) = self.ended {
             return Ok(ended);
         }
-        match supervisor_of(&mut self.lent).ended(self.over_by).await {
+        let Some(supervisor) = self.lent.supervisor.as_mut() else { return Err(RunError::SupervisorGone) };
+        match supervisor.ended(self.over_by).await {
             Ok(ended) => {
                 self.ended = Some(ended);
                 Ok(ended)
             }
             Err(error) => {
-                // Usually the guardian has ended them all; if somebody killed that too, they are looked for.
-                let left = [self.supervisor.clone(), self.identity.clone()];
-                match tokio::task::spawn_blocking(move || leftovers::end_within(&left, GUARDIAN_PATIENCE))
-                    .await
-                {
-                    Ok(Err(source)) => Err(RunError::Socket { source }),
-                    Ok(Ok(_)) | Err(_) => Err(error),
-                }
+                self.lent.see_out().await;
+                Err(error)
             }
         }
     }
-}
-
-fn supervisor_of(lent: &mut Lent) -> &mut Supervisor {
-    let Some(supervisor) = lent.supervisor.as_mut() else { unreachable!("it is lent until dropped") };
-    supervisor
 }

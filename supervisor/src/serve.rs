@@ -25,6 +25,8 @@ use crate::launch::{Launcher, StartFailure};
 use crate::request::{Ended, Exit, Request};
 
 const READ_BYTES: usize = 16 << 10;
+/// For descendants that are about to end when their command does: a `tee` behind it has its last lines to write.
+const LINGER_MAX: Duration = Duration::from_millis(100);
 
 pub(crate) struct Supervisor {
     socket: OwnedFd,
@@ -111,12 +113,24 @@ impl Supervisor {
                 Happened::Said(ToSupervisor::Run(_)) => {
                     return Err(io::Error::other("asked for a command while another one runs"));
                 }
-                Happened::Alone => return Ok(false),
+                Happened::Alone => {
+                    descendants::end_all(request.kill_after)?;
+                    return Ok(false);
+                }
             }
         };
         let duration = begun.elapsed();
-        descendants::end_all()?;
-        self.say(&FromSupervisor::Ended(Ended { exit, duration }))?;
+        let left = match exit {
+            Exit::TimedOut | Exit::Cancelled => {
+                descendants::end_all(request.kill_after)?;
+                0
+            }
+            Exit::Code(_) | Exit::Signal(_) => match descendants::gone_within(LINGER_MAX)? {
+                true => 0,
+                false => descendants::end_all(request.kill_after)?,
+            },
+        };
+        self.say(&FromSupervisor::Ended(Ended { exit, duration, left }))?;
         Ok(true)
     }
 

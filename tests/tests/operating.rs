@@ -79,13 +79,23 @@ fn the_trust_files_are_trusted() {
 fn the_workspace_has_every_key() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("config.yaml"), block("config.yaml")).unwrap();
-    let WorkspaceConfig { roles, settings, narrow, audit, budget, findings: _, retry: _, jobs, log_mib } =
-        WorkspaceConfig::read(folder.path()).unwrap();
+    let WorkspaceConfig {
+        roles,
+        settings,
+        narrow,
+        audit,
+        budget,
+        findings: _,
+        retry: _,
+        jobs,
+        log_mib,
+        kill_after,
+    } = WorkspaceConfig::read(folder.path()).unwrap();
     for role in Role::ALL {
         assert!(roles.of(role).next().is_some(), "{role:?}");
     }
     assert!(!settings.is_empty() && !narrow.is_empty() && audit.every.is_some() && budget.limit > 0);
-    assert!(jobs.is_some() && log_mib.is_some());
+    assert!(jobs.is_some() && log_mib.is_some() && kill_after.is_some());
     for key in ["  max_major", "  max_medium", "  base_ms", "  max_ms"] {
         let key = key.trim();
         assert!(block("config.yaml").contains(&format!("{key}: ")), "{key}");

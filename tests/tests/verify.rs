@@ -103,7 +103,7 @@ fn a_second_interrupt_ends_a_look_with_its_command() {
         assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     };
     interrupt();
-    std::thread::sleep(Duration::from_millis(200));
+    std::thread::sleep(Duration::from_millis(700));
     assert!(alive() > 0, "a first interrupt lets it end by itself");
     interrupt();
     assert_eq!(host.wait().unwrap().code(), Some(130));

@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 25] = [
+const PARTS: [&str; 28] = [
     "commands",
     "interrupt",
     "session",
@@ -29,6 +29,9 @@ const PARTS: [&str; 25] = [
     "role",
     "engine",
     "processes",
+    "command_log",
+    "log_folder",
+    "open_files",
     "call",
     "capability",
     "manifest_schema",

@@ -197,13 +197,14 @@ impl View<'_, Process> {
                 command.capture_bytes
             ));
         }
+        let wall_left = self.wall_left();
         let timeout = match command.timeout_ms {
-            0 => self.wall_left(),
-            asked => Duration::from_millis(asked).min(self.wall_left()),
+            0 => wall_left,
+            asked => Duration::from_millis(asked).min(wall_left),
         };
         let directory = self.state.directory(&command.directory)?;
         let (env, capture_bytes) = (env.into_iter().collect(), command.capture_bytes);
-        Ok(ProcessRequest { program, args: command.args, env, directory, timeout, capture_bytes })
+        Ok(ProcessRequest { program, args: command.args, env, directory, timeout, wall_left, capture_bytes })
     }
 }
 

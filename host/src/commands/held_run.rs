@@ -18,6 +18,7 @@ use crate::control::{SocketPlace, Told, tell};
 use crate::drive::act::Act;
 use crate::drive::error::DriveError;
 use crate::drive::hear;
+use crate::drive::retry::Backoff;
 use crate::drive::run::Run;
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{self, Place, WorkspaceArgs};
@@ -66,7 +67,12 @@ pub fn say(place: &Place, home: Option<&Path>, run: Option<&str>, act: &Act) -> 
         match place.store_if_free(&operator, Level::Process)? {
             Ok(store) => {
                 let journal = Arc::new(store.journal(&run)?);
-                let mut held = Run::new(run.clone(), fold_run(&store.reader()?, &run)?, journal.clone());
+                let mut held = Run::new(
+                    run.clone(),
+                    fold_run(&store.reader()?, &run)?,
+                    journal.clone(),
+                    Backoff::default(),
+                );
                 hear::take(&mut held, act, me())?.map_err(Fault::from)?;
                 journal.wait_durable(held.last(), Level::Power)?;
                 store.close()?;

@@ -7,9 +7,7 @@
 
 mod shown;
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use orch_journal::rows::{AttemptRow, TaskRow};
@@ -18,11 +16,12 @@ use orch_task::{Status, TaskId};
 
 use self::shown::Shown;
 use super::stored_run::{find_run, is_open, result_of};
+use crate::command_log::LogName;
 use crate::console::{Console, escape};
-use crate::drive::attempt::OUTPUT_CUT;
+use crate::drive::attempt::{OUTPUT_CUT, PROCESSES_LEFT};
 use crate::exit::{Exit, Fault, Outcome};
+use crate::log_folder;
 use crate::place::{self, Place, WorkspaceArgs};
-use crate::processes::LogName;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const READ_BYTES: usize = 64 << 10;
@@ -82,18 +81,17 @@ impl Logs {
         Ok(self.reader.attempts(&self.run, self.task.place)?)
     }
 
-    /// The attempt's log file, if it ran a command. Its row names it only once it is over, so that the name is made
-    /// for one that runs, or whose host went away.
-    fn log(&self, attempt: &AttemptRow) -> Option<PathBuf> {
+    /// The name of the attempt's log file, if it ran a command. Its row names it only once it is over, so that the name
+    /// is made for one that runs, or whose host went away.
+    fn log(&self, attempt: &AttemptRow) -> Option<String> {
         if let Some(log) = &attempt.log {
-            return Some(self.place.workspace.join(log));
+            return Some(log.strip_prefix("logs/").unwrap_or(log).to_owned());
         }
         let at: jiff::Timestamp = attempt.started_at.parse().ok()?;
         let at = u64::try_from(at.as_millisecond()).ok()?;
         let task = TaskId::parse(&self.task.id).ok()?;
-        let name = LogName::Attempt { task, attempt: attempt.attempt, at };
-        let path = self.place.workspace.join("logs").join(name.to_string());
-        path.exists().then_some(path)
+        let name = LogName::Attempt { task, attempt: attempt.attempt, at }.to_string();
+        self.place.workspace.join("logs").join(&name).symlink_metadata().is_ok().then_some(name)
     }
 
     /// Prints the log of the newest attempt that has one.
@@ -101,7 +99,7 @@ impl Logs {
         let with_log =
             self.attempts()?.into_iter().rev().find_map(|row| Some((row.attempt, self.log(&row)?)));
         if let Some((attempt, log)) = with_log {
-            out.print(attempt, log)?;
+            out.print(attempt, &self.place, &log)?;
             out.finish();
         }
         Ok(())
@@ -116,7 +114,7 @@ impl Logs {
             let shown = out.attempt;
             for row in self.attempts()?.iter().filter(|row| row.attempt >= shown) {
                 if let Some(log) = self.log(row)
-                    && !out.print(row.attempt, log)?
+                    && !out.print(row.attempt, &self.place, &log)?
                 {
                     return Ok(());
                 }
@@ -158,7 +156,7 @@ impl Logs {
         let about = format!("log `{log}` ");
         for event in self.reader.events(&self.run) {
             if let Event::Warned { code, text } = event?.1
-                && code == OUTPUT_CUT
+                && [OUTPUT_CUT, PROCESSES_LEFT].contains(&code.as_str())
                 && text.starts_with(&about)
             {
                 console.warn(&escape(&text));
@@ -180,13 +178,14 @@ struct Printed {
 
 impl Printed {
     /// Prints what the attempt's log has more by now. False when nobody reads any more.
-    fn print(&mut self, attempt: u32, log: PathBuf) -> Result<bool, Fault> {
+    fn print(&mut self, attempt: u32, place: &Place, log: &str) -> Result<bool, Fault> {
         if attempt != self.attempt {
             self.finish();
             (self.attempt, self.at) = (attempt, 0);
         }
-        let io = |error| place::io(&log, "read", error);
-        let mut file = File::open(&log).map_err(io)?;
+        let folder = place.workspace.join("logs");
+        let io = |error| place::io(&folder.join(log), "read", error);
+        let mut file = log_folder::read(&folder, log).map_err(io)?;
         file.seek(SeekFrom::Start(self.at)).map_err(io)?;
         let mut buffer = vec![0; READ_BYTES];
         loop {

@@ -5,6 +5,7 @@
 //! Not here: the loop (`drive.rs`).
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use orch_journal::event::RunStatus;
@@ -24,12 +25,15 @@ use crate::drive::task_file::Sheet;
 use crate::exit::{Exit, Fault, Outcome};
 use crate::holder::{Holder, Setup};
 use crate::interrupt;
+use crate::open_files;
 use crate::place::{self, Place};
 use crate::plugins::{self, AdmittedPlugins};
 use crate::session::Session;
 use crate::watch::{self, Format};
 
 const LOG_MIB_DEFAULT: u64 = 64;
+/// What a program needs to put its files in order.
+const KILL_AFTER_DEFAULT: Duration = Duration::from_secs(5);
 
 /// What is said at every run in which a plugin may start programs.
 pub const PROCESS_WARNING: &str = "a `process` grant equals your own authority, the host's secret included: programs run without an \
@@ -110,7 +114,15 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         return follow(&place, &socket, &started, args.format, console);
     }
     let config = place.config()?;
-    let rules = run_rules(args, &config, &operator);
+    let mut rules = run_rules(args, &config, &operator);
+    let jobs_max = open_files::commands_max();
+    if rules.jobs > jobs_max {
+        console.warn(&format!(
+            "{jobs_max} tasks at once, not {}: this process may not open more files (`ulimit -Hn`)",
+            rules.jobs
+        ));
+        rules.jobs = jobs_max;
+    }
 
     // 1. Every bound plugin, or none.
     let folders = place::package_folders(&operator, &args.plugins)?;
@@ -132,7 +144,8 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
 
     // 3. The run, shown as it becomes durable.
     warn_of_missing_runs(&place, &operator, console)?;
-    let control = interrupt::listen(console)?;
+    let (notes, noted) = std::sync::mpsc::channel();
+    let control = interrupt::listen(console, watch::is_live(args.format, console).then_some(notes))?;
     let holder = Holder::open(Setup {
         place: &place,
         operator: &operator,
@@ -146,8 +159,11 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         wishes: None,
     })?;
     let session = Session::open(&holder, sheet, &control)?;
+    for waiting in session.waiting() {
+        console.note(&waiting);
+    }
     let (format, journal) = (args.format, session.journal());
-    let (watcher, screen) = watch::open(format, session.id(), console, journal);
+    let (watcher, screen) = watch::open(format, session.id(), console, journal, noted);
     let driven = session.observed_by(Box::new(watcher)).drive();
     screen.finish();
     let closed = holder.close();
@@ -271,7 +287,8 @@ pub(super) fn rules_of(config: &WorkspaceConfig, operator: &Operator) -> RunRule
         major_max: config.findings.max_major,
         medium_max: config.findings.max_medium,
         backoff: config.retry,
-        log_bytes_max: config.log_mib.unwrap_or(LOG_MIB_DEFAULT) << 20,
+        kill_after: config.kill_after.map_or(KILL_AFTER_DEFAULT, Duration::from_secs_f64),
+        log_bytes_max: log_bytes_max(config),
         tasks_auto: operator
             .policy
             .tasks
@@ -280,6 +297,11 @@ pub(super) fn rules_of(config: &WorkspaceConfig, operator: &Operator) -> RunRule
             .map(|auto| (auto.plugin.to_string(), auto.kind.clone()))
             .collect(),
     }
+}
+
+/// Of one log file.
+pub(super) fn log_bytes_max(config: &WorkspaceConfig) -> u64 {
+    config.log_mib.unwrap_or(LOG_MIB_DEFAULT) << 20
 }
 
 fn dry_run(sheet: &Sheet, config: &WorkspaceConfig, console: Console) -> Outcome {

@@ -80,7 +80,7 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
     operator.saw(admitted.unpinned(&trust.lock))?;
     warn_of_missing_runs(&place, &operator, console)?;
 
-    let control = interrupt::listen(console)?;
+    let control = interrupt::listen(console, None)?;
     let rules = rules_of(&config, &operator);
     let (jobs, log_bytes_max) = (rules.jobs, rules.log_bytes_max);
     let (wish, wishes) = mpsc::channel(WISHES_MAX);

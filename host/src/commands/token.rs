@@ -48,7 +48,7 @@ pub fn run(command: &TokenCommand, home: Option<&Path>, console: Console) -> Out
         TokenCommand::List => {
             for token in tokens.all()? {
                 let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.as_str()).collect();
-                let at = crate::processes::log_stamp(token.created_at);
+                let at = crate::command_log::log_stamp(token.created_at);
                 console.line(&format!("{}  {}  {at}", escape(&token.name), scopes.join(",")));
             }
         }

@@ -19,6 +19,7 @@ use crate::drive::retry::Backoff;
 use crate::regular_file::{self, Links, ReadError};
 
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
+const KILL_AFTER_SECONDS_MAX: f64 = 600.0;
 
 /// Keys of the operator's folder that have no business in a workspace.
 const AUTHORITY: [&str; 14] = [
@@ -166,6 +167,8 @@ pub struct WorkspaceConfig {
     pub jobs: Option<u32>,
     /// Of one log file, in MiB.
     pub log_mib: Option<u64>,
+    /// Seconds from SIGTERM to SIGKILL, for what commands started.
+    pub kill_after: Option<f64>,
 }
 
 impl WorkspaceConfig {
@@ -204,6 +207,9 @@ impl WorkspaceConfig {
         }
         if config.jobs.is_some_and(|jobs| !(1..=256).contains(&jobs)) {
             return wrong("jobs", config.jobs.unwrap_or(0).to_string(), "1 to 256");
+        }
+        if config.kill_after.is_some_and(|seconds| !(0.0..=KILL_AFTER_SECONDS_MAX).contains(&seconds)) {
+            return wrong("kill_after", config.kill_after.unwrap_or(0.0).to_string(), "0 to 600 seconds");
         }
         if let Some(service) = config.roles.of(Role::Service).find(|service| !service.key.starts_with('/')) {
             return wrong("roles.services", format!("`{}`", service.key), "paths that start with `/`");
@@ -271,6 +277,11 @@ mod tests {
         );
         assert_eq!(code("narrow: {demo/x: {}}\n"), None);
         assert_eq!(code("jobs: 4\naudit: {every: completion}\n"), None);
+        assert_eq!(code("kill_after: 0\n"), None);
+        assert_eq!(code("kill_after: 2.5\n"), None);
+        for wrong in ["-1", "600.5", ".nan", ".inf"] {
+            assert_eq!(code(&format!("kill_after: {wrong}\n")), Some("workspace-config"), "{wrong}");
+        }
         assert_eq!(code(""), None);
         assert_eq!(code("roles:\nsettings: {}\n"), None);
         // With its quotes, key and braces.

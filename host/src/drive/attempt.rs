@@ -23,15 +23,19 @@ use super::run::Run;
 use crate::call::CallReport;
 use crate::capability::tasks::AskedTask;
 use crate::clock::now_ms;
+use crate::command_log::{CommandLog, LogName};
 use crate::engine::CallError;
-use crate::processes::{CommandLog, LogName};
 use crate::role::executor::{Completion, Execute};
 
-/// Beyond a task's timeout, for the executor to say what happened.
-const GRACE: Duration = Duration::from_secs(10);
+/// Beyond a task's timeout and `kill_after`, for the executor to say what happened; more than a supervisor that does not
+/// answer is given, so that it is given up first.
+const GRACE: Duration = Duration::from_secs(15);
 
 /// Code of the warning that a log file had no room for all output; its text names the file.
 pub const OUTPUT_CUT: &str = "output-cut";
+
+/// Code of the warning that processes were left running and ended; its text names the file.
+pub const PROCESSES_LEFT: &str = "processes-left";
 
 /// An attempt that came back.
 pub struct Ended {
@@ -66,7 +70,8 @@ pub async fn start(
     warn_budget(run, desk)?;
     let log = desk.command_log(LogName::Attempt { task: task.id.clone(), attempt, at });
     let gate = Gate::new(Actor::Attempt { task: index, attempt }, run.ask(), desk);
-    let wall = executor.wall.min(Duration::from_millis(task.timeout_ms).saturating_add(GRACE));
+    let grace = desk.rules.kill_after + GRACE;
+    let wall = executor.wall.min(Duration::from_millis(task.timeout_ms).saturating_add(grace));
     let lent = desk.lend(&executor, run.shared(), Arc::new(gate), log.clone(), wall);
     let ask = Execute { task: Box::new(task), attempt };
     // Never beside attempts on the guests' threads: the loop would not hear of their effects and ends meanwhile.
@@ -114,14 +119,10 @@ pub fn finish(run: &mut Run, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>
         let text = format!("`{plugin}` wrote more log than its `logKiB` for task `{}`", task.id);
         run.record(Event::Warned { code: "log-cut".to_owned(), text })?;
     }
-    let cut = log.cut();
-    if let (Some(cut), Some(path)) = (cut, log.path()) {
-        let text = format!("log `{path}` of task `{}`: {cut}", task.id);
-        run.record(Event::Warned { code: OUTPUT_CUT.to_owned(), text })?;
-    }
-    let told = |text: String| match cut {
-        Some(cut) => format!("{text} ({cut})"),
-        None => text,
+    let notes = warn_of_log(run, &log, &format!("task `{}`", task.id))?;
+    let told = |text: String| match notes.is_empty() {
+        true => text,
+        false => format!("{text} ({})", notes.join("; ")),
     };
     let (ending, writes, asked) = match report.result {
         Ok(completion) => {
@@ -162,6 +163,25 @@ pub fn finish(run: &mut Run, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>
     desk.kv.commit(&written, &desk.journal, || run.record(Event::AttemptFinished(Box::new(finished))))?;
     failpoint::hit("after-answer");
     Ok(asked)
+}
+
+/// Records what is missing of a log, and what its commands left running; gives both for people.
+pub fn warn_of_log(run: &mut Run, log: &CommandLog, whose: &str) -> Result<Vec<String>, DriveError> {
+    let Some(path) = log.path() else { return Ok(Vec::new()) };
+    let cut = log.cut().map(|cut| (OUTPUT_CUT, cut.to_string()));
+    let left = match log.left() {
+        0 => None,
+        1 => Some("a process that its command left running was ended".to_owned()),
+        left => Some(format!("{left} processes that its command left running were ended")),
+    };
+    let left = left.map(|left| (PROCESSES_LEFT, left));
+    let mut notes = Vec::new();
+    for (code, note) in cut.into_iter().chain(left) {
+        let text = format!("log `{path}` of {whose}: {note}");
+        run.record(Event::Warned { code: code.to_owned(), text })?;
+        notes.push(note);
+    }
+    Ok(notes)
 }
 
 /// Where a task stands after an attempt that ended so; `failures` were before it.

@@ -12,6 +12,7 @@ use orch_journal::event::{Actor, Called, Event, FAILURE, Finding, TaskIndex, Wri
 use orch_task::Status;
 use orch_trust::manifest::Role;
 
+use super::attempt::warn_of_log;
 use super::desk::Desk;
 use super::error::DriveError;
 use super::extend;
@@ -21,8 +22,8 @@ use super::run::Run;
 use crate::call::{CallReport, Lent};
 use crate::capability::tasks::AskedTask;
 use crate::clock::now_ms;
+use crate::command_log::{CommandLog, LogName};
 use crate::engine::CallError;
-use crate::processes::LogName;
 use crate::role::auditor::{Analyze, Audit, FinishedTask};
 use crate::role::reflector::Reflect;
 use crate::role::verifier::Subject;
@@ -70,6 +71,7 @@ pub struct Looked {
     pub task: Option<TaskIndex>,
     verifier: String,
     rerun: bool,
+    log: Arc<CommandLog>,
     report: CallReport<Vec<Finding>>,
 }
 
@@ -92,18 +94,18 @@ pub fn look(
     let Some(bound) = desk.roles.by_id(Role::Verifier, verifier).cloned() else {
         return Err(DriveError::NoVerifier { task: id, verifier: verifier.to_owned() });
     };
-    let (context, rerun) = begin(run, desk, &bound, Subject::NAME, task)?;
+    let Begun { lent, rerun, log } = begin(run, desk, &bound, Subject::NAME, task)?;
     let verifier = verifier.to_owned();
     Ok(async move {
-        let report = bound.call(context, &subject).await;
-        Looked { task, verifier, rerun, report }
+        let report = bound.call(lent, &subject).await;
+        Looked { task, verifier, rerun, log, report }
     })
 }
 
 /// Takes a look back; afterwards its findings are in the state, or why it could not be made.
 pub fn looked(run: &mut Run, desk: &Desk, looked: Looked) -> Result<(), DriveError> {
-    let Looked { task, verifier, rerun, report } = looked;
-    come_back::<Subject>(run, desk, Call { plugin: &verifier, task, rerun }, report)?;
+    let Looked { task, verifier, rerun, log, report } = looked;
+    come_back::<Subject>(run, desk, Call { plugin: &verifier, task, rerun, log: &log }, report)?;
     Ok(())
 }
 
@@ -167,20 +169,28 @@ pub async fn asked<A: Ask<Of: Listed> + 'static>(
     task: Option<TaskIndex>,
     ask: A,
 ) -> Result<Option<Advice<A::Answer>>, DriveError> {
-    let (lent, rerun) = begin(run, desk, bound, A::NAME, task)?;
+    let Begun { lent, rerun, log } = begin(run, desk, bound, A::NAME, task)?;
     let callee = bound.clone();
     let report = on_guests(run, desk, async move { callee.call(lent, &ask).await }).await?;
-    come_back::<A>(run, desk, Call { plugin: &bound.id, task, rerun }, report)
+    come_back::<A>(run, desk, Call { plugin: &bound.id, task, rerun, log: &log }, report)
 }
 
-/// Records that a call begins; gives what it is lent, and whether it began before and never came back.
+/// A call that begins.
+struct Begun {
+    lent: Lent,
+    /// It began before and never came back.
+    rerun: bool,
+    log: Arc<CommandLog>,
+}
+
+/// Records that a call begins.
 fn begin(
     run: &mut Run,
     desk: &Desk,
     bound: &Bound,
     call: &'static str,
     task: Option<TaskIndex>,
-) -> Result<(Lent, bool), DriveError> {
+) -> Result<Begun, DriveError> {
     let (number, rerun) = run.begin_call(call, &bound.id, task)?;
     let name = LogName::Call {
         call,
@@ -191,7 +201,8 @@ fn begin(
     };
     let log = desk.command_log(name);
     let gate = Gate::new(Actor::Call { number }, run.ask(), desk);
-    Ok((desk.lend(bound, run.shared(), Arc::new(gate), log, bound.wall), rerun))
+    let lent = desk.lend(bound, run.shared(), Arc::new(gate), log.clone(), bound.wall);
+    Ok(Begun { lent, rerun, log })
 }
 
 async fn on_guests<T: Send + 'static>(
@@ -212,6 +223,7 @@ struct Call<'a> {
     plugin: &'a str,
     task: Option<TaskIndex>,
     rerun: bool,
+    log: &'a CommandLog,
 }
 
 /// Records a call that came back; gives its answer with what it asked for besides, or none if the plugin refused.
@@ -221,7 +233,8 @@ fn come_back<A: Ask>(
     call: Call<'_>,
     report: CallReport<A::Answer>,
 ) -> Result<Option<Advice<A::Answer>>, DriveError> {
-    let (name, Call { plugin, task, rerun }) = (A::NAME, call);
+    let (name, Call { plugin, task, rerun, log }) = (A::NAME, call);
+    warn_of_log(run, log, &format!("`{name}` by `{plugin}`"))?;
     for what in &report.denied {
         run.record(Event::Denied { plugin: plugin.to_owned(), what: what.clone() })?;
     }

@@ -21,7 +21,8 @@ use crate::call::Lent;
 use crate::capability::EffectGate;
 use crate::capability::files::Protected;
 use crate::capability::log::LogSink;
-use crate::processes::{CallProcesses, CommandLog, Commands, LogName};
+use crate::command_log::{CommandLog, LogName};
+use crate::processes::{CallProcesses, Commands};
 
 /// When auditors are called, besides at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +101,8 @@ pub struct RunRules {
     /// More unresolved medium findings give a warning.
     pub medium_max: u32,
     pub backoff: Backoff,
+    /// From the request to end to SIGKILL, for what commands started.
+    pub kill_after: Duration,
     /// Of one log file.
     pub log_bytes_max: u64,
     /// Plugins that may add tasks of a kind whose executor has effects, without approval.
@@ -124,7 +127,7 @@ pub struct Desk {
     pub asked: Arc<AskedQueue>,
     /// The runtime that guests run on.
     pub guests: tokio::runtime::Handle,
-    pub commands: Arc<Commands>,
+    pub commands: Commands,
     /// The plugins that it calls.
     pub roles: Arc<Roles>,
     pub kv: Arc<KvOverlay>,
@@ -152,7 +155,7 @@ impl Desk {
             tasks: Arc::new(StateReader::new(state)),
             kv: self.kv.clone(),
             effects,
-            processes: Arc::new(CallProcesses::new(self.commands.clone(), log)),
+            processes: Arc::new(CallProcesses::new(&self.commands, log, self.rules.kill_after)),
             log: self.log.clone(),
             wall,
         }

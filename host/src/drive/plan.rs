@@ -19,8 +19,8 @@ use crate::call::CallContext;
 use crate::capability::nothing::Nothing;
 use crate::capability::tasks::{TaskReader, TaskSummary};
 use crate::clock::now_ms;
+use crate::command_log::LogName;
 use crate::engine::CallError;
-use crate::processes::LogName;
 use crate::role::Listed;
 use crate::role::planner::{PlannerChange, PlannerExport, PlannerSession, ReadyTask};
 

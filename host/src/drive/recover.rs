@@ -6,11 +6,14 @@
 //! runs again, one with an intent is in doubt and follows the task's rule, and both are said in the journal.
 //! Not here: an attempt that broke while the host lived (`attempt.rs`).
 
+use std::time::Duration;
+
 use orch_journal::event::{ABORTED, AttemptFinished, Ending, Event, HOST_GONE, TaskIndex, Writes};
 use orch_journal::failpoint;
 use orch_supervisor::ProcessIdentity;
 use orch_task::{OnDoubt, Status};
 
+use super::desk::Desk;
 use super::error::DriveError;
 use super::run::Run;
 use crate::clock::now_ms;
@@ -48,14 +51,18 @@ struct Open {
     processes: Vec<ProcessIdentity>,
 }
 
+/// For supervisors to end what they were told to, after `kill_after`.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Ends every attempt that was cut off and is still open, after its processes and those of calls are gone; gives how many.
-pub fn settle(run: &mut Run, cut: Cut) -> Result<usize, DriveError> {
+pub fn settle(run: &mut Run, desk: &Desk, cut: Cut) -> Result<usize, DriveError> {
     let open = open_attempts(run);
     let of_calls =
         run.state().open_calls.iter().flat_map(|call| identities(&call.processes)).collect::<Vec<_>>();
     let leftovers: Vec<ProcessIdentity> =
         open.iter().flat_map(|one| one.processes.iter().cloned()).chain(of_calls).collect();
-    orch_supervisor::end_leftovers(&leftovers).map_err(|source| DriveError::Io {
+    let patience = desk.rules.kill_after + PATIENCE;
+    orch_supervisor::end_leftovers(&leftovers, patience).map_err(|source| DriveError::Io {
         what: "end the processes of",
         path: run.id.clone(),
         source,

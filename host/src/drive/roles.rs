@@ -37,12 +37,16 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Asks the plugin, which is bound in the role that the question is for.
+    /// Asks the plugin, which is bound in the role that the question is for. Whatever came of it, no process of it is
+    /// left.
     pub async fn call<A: Ask<Of: Listed>>(&self, lent: Lent, ask: &A) -> CallReport<A::Answer> {
-        match <A::Of as Listed>::of(&self.plugin) {
-            Some(exported) => exported.call(CallContext::of_run(lent), ask).await,
-            None => CallReport::never_made(CallError::other_role(&self.id)),
-        }
+        let Some(exported) = <A::Of as Listed>::of(&self.plugin) else {
+            return CallReport::never_made(CallError::other_role(&self.id));
+        };
+        let processes = lent.processes.clone();
+        let report = exported.call(CallContext::of_run(lent), ask).await;
+        processes.over().await;
+        report
     }
 }
 

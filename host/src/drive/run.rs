@@ -8,6 +8,7 @@ mod effects;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
 
 use orch_journal::event::{Change, Event, TaskIndex};
 use orch_journal::{Journal, RunState};
@@ -19,6 +20,7 @@ use super::desk::Desk;
 use super::error::DriveError;
 use super::gate::Asked;
 use super::graph::Graph;
+use super::retry::Backoff;
 use super::task_reader::{RunView, SharedState};
 use crate::watch::Observer;
 
@@ -43,7 +45,11 @@ pub struct Run {
     /// What the planner has not heard yet, oldest first.
     changes: Vec<Change>,
     /// Tasks that wait for their next attempt: due time, task.
-    waiting: BTreeSet<(u64, TaskIndex)>,
+    waiting: BTreeSet<(Instant, TaskIndex)>,
+    /// What `not_before` of a task means on this host's own clock, which nobody sets.
+    due: HashMap<TaskIndex, (u64, Instant)>,
+    /// Bounds how long a task waits, whatever the clock said when its attempt ended.
+    backoff: Backoff,
     /// Attempts that run now and what they cost.
     running: HashMap<TaskIndex, u32>,
     /// 0 is unlimited.
@@ -59,7 +65,7 @@ pub struct Run {
 
 impl Run {
     /// A run whose events so far fold to `state`.
-    pub fn new(id: String, state: RunState, journal: Arc<Journal>) -> Self {
+    pub fn new(id: String, state: RunState, journal: Arc<Journal>, backoff: Backoff) -> Self {
         let graph = Graph::of(&state);
         let budget = state.started.as_ref().map_or(0, |started| started.budget);
         let announced = vec![false; state.tasks.len()];
@@ -74,6 +80,8 @@ impl Run {
             announced_count: 0,
             changes: Vec::new(),
             waiting: BTreeSet::new(),
+            due: HashMap::new(),
+            backoff,
             running: HashMap::new(),
             budget,
             asks,
@@ -176,8 +184,9 @@ impl Run {
             Some(found) if found.status == Status::Pending && self.graph.is_free(task) => found.not_before,
             _ => return,
         };
-        if not_before > now {
-            self.waiting.insert((not_before, task));
+        let due = self.due(task, not_before, now);
+        if due > Instant::now() {
+            self.waiting.insert((due, task));
             return;
         }
         if let Some(mark) = self.announced.get_mut(task as usize)
@@ -188,10 +197,35 @@ impl Run {
         }
     }
 
+    /// When a task may start: as its attempt's end says, but never later than its pause from when this host first saw it.
+    fn due(&mut self, task: TaskIndex, not_before: u64, now: u64) -> Instant {
+        if let Some((seen, due)) = self.due.get(&task)
+            && *seen == not_before
+        {
+            return *due;
+        }
+        let pause = self.pause_ms(task, now);
+        let due = Instant::now() + Duration::from_millis(pause);
+        if pause > 0 {
+            self.due.insert(task, (not_before, due));
+        }
+        due
+    }
+
+    /// How long a task waits from `now` for its next attempt, in milliseconds.
+    pub fn pause_ms(&self, task: TaskIndex, now: u64) -> u64 {
+        let state = self.state();
+        let Some(found) = state.tasks.get(task as usize).filter(|found| found.status == Status::Pending)
+        else {
+            return 0;
+        };
+        found.not_before.saturating_sub(now).min(self.backoff.delay_ms(found.failures, 0))
+    }
+
     /// Announces the tasks whose time has come.
     pub fn announce_due(&mut self, now: u64) {
         while let Some(&(due, task)) = self.waiting.first() {
-            if due > now {
+            if due > Instant::now() {
                 return;
             }
             self.waiting.pop_first();
@@ -200,7 +234,7 @@ impl Run {
     }
 
     /// When the next task is due.
-    pub fn next_due(&self) -> Option<u64> {
+    pub fn next_due(&self) -> Option<Instant> {
         self.waiting.first().map(|(due, _)| *due)
     }
 

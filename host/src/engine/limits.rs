@@ -8,6 +8,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::wall::Wall;
 use orch_trust::manifest::Limits;
 use wasmtime::{CallHook, ResourceLimiter};
 
@@ -119,8 +120,8 @@ pub struct Meter {
     /// Since when guest code runs.
     busy_since: Option<Instant>,
     host_calls: u64,
-    wall: Duration,
-    deadline: Instant,
+    allowed: Duration,
+    wall: Wall,
     exceeded: Option<Exceeded>,
 }
 
@@ -136,8 +137,8 @@ impl Meter {
             busy: Duration::ZERO,
             busy_since: None,
             host_calls: 0,
-            wall: Duration::ZERO,
-            deadline: Instant::now(),
+            allowed: Duration::ZERO,
+            wall: Wall::new(Duration::ZERO, Instant::now()),
             exceeded: None,
         }
     }
@@ -147,8 +148,8 @@ impl Meter {
         self.busy = Duration::ZERO;
         self.busy_since = None;
         self.host_calls = 0;
-        self.wall = wall;
-        self.deadline = now.checked_add(wall).unwrap_or(now);
+        self.allowed = wall;
+        self.wall = Wall::new(wall, now);
         self.exceeded = None;
     }
 
@@ -166,9 +167,9 @@ impl Meter {
         self.refused_memory
     }
 
-    /// What is left of the call's time.
-    pub fn deadline(&self) -> Instant {
-        self.deadline
+    /// The call's time.
+    pub(crate) fn wall(&self) -> &Wall {
+        &self.wall
     }
 
     /// Linear memory now, in bytes.
@@ -187,7 +188,7 @@ impl Meter {
 
     /// The whole call took too long.
     pub fn exceed_wall(&mut self) {
-        self.exceed(Exceeded::Wall(self.wall));
+        self.exceed(Exceeded::Wall(self.allowed));
     }
 
     /// Counts one call from the guest into the host. Over the limit, the crossing back ends the call.
@@ -226,7 +227,7 @@ impl Meter {
         if self.busy + running > self.limits.busy_max {
             self.exceed(Exceeded::Busy);
         }
-        if now >= self.deadline {
+        if self.wall.is_over(now) {
             self.exceed_wall();
         }
         self.exceeded.is_none()

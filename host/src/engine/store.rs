@@ -6,7 +6,6 @@
 //! [`Holds::view`], which counts it; no effect follows a limit that is used up.
 //! Not here: ceilings (`limits.rs`), which views a plugin's linker has (`link.rs`).
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +16,7 @@ use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 
 use super::call_error::CallError;
 use super::limits::{CallLimits, Exceeded, Meter, RESOURCES_MAX};
+use super::wall::Wall;
 use super::withdrawal::Withdrawal;
 use crate::bindings::types::types::Failure;
 use crate::call::{CallReport, Lent, Used};
@@ -80,7 +80,7 @@ impl CallState {
             fixed: plugin.fixed,
         };
         let state = state.get_or_insert_with(|| C::open(granted, opening()));
-        View::new(state, table, ledger, meter.deadline())
+        View::new(state, table, ledger, meter.wall().ends(Instant::now()))
     }
 
     /// To hand a request over, before the guest runs.
@@ -97,6 +97,11 @@ impl CallState {
     pub(crate) fn drop_resources(&mut self) -> bool {
         let mut table = std::mem::take(&mut self.table);
         table.iter_mut().any(|resource| resource.is::<HostOutgoingBody>())
+    }
+
+    /// The time that the call was given.
+    pub(crate) fn wall(&self) -> Duration {
+        self.lent.wall
     }
 
     pub(crate) fn output_bytes_max(&self) -> usize {
@@ -144,7 +149,7 @@ pub(super) fn open(engine: &wasmtime::Engine, fuel_max: Option<u64>, state: Call
 ///
 /// # Errors
 /// `Withdrawn`: nothing begins.
-pub(crate) fn arm(store: &mut Store<CallState>) -> Result<Duration, CallError> {
+pub(crate) fn arm(store: &mut Store<CallState>) -> Result<Wall, CallError> {
     let state = store.data_mut();
     if let Some(why) = state.plugin.withdrawal.withdrawn() {
         return Err(CallError::withdrawn(&state.plugin.id, why));
@@ -156,15 +161,7 @@ pub(crate) fn arm(store: &mut Store<CallState>) -> Result<Duration, CallError> {
         // Fails only on an engine without fuel; a store without fuel then traps at once, which a test would see.
         store.set_fuel(fuel_max).unwrap_or_default();
     }
-    Ok(wall)
-}
-
-/// Waits for an export's answer, at most `wall`.
-pub(crate) async fn within<T>(
-    wall: Duration,
-    call: impl Future<Output = wasmtime::Result<T>>,
-) -> Option<wasmtime::Result<T>> {
-    tokio::time::timeout(wall, call).await.ok()
+    Ok(store.data().meter.wall().clone())
 }
 
 /// What came of an export's call in this store; `None` if its time ran out.

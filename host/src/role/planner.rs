@@ -91,7 +91,7 @@ impl<E: Compilable> Planner<E> {
             let opened = session.call_open(&mut store, settings, kinds).await?;
             Ok((instance, opened))
         };
-        let outcome = store::within(wall, call).await;
+        let outcome = wall.wait(call).await;
         let (instance, opened) = store::outcome(&mut store, outcome)?;
         let session = store::answered(&store, opened)?;
         Ok(PlannerSession { plugin, store, instance, session, over: false })
@@ -124,8 +124,7 @@ impl PlannerSession {
         let changes: Vec<wit::Change> = changes.iter().map(change_to_wit).collect();
         let wall = store::arm(&mut self.store)?;
         let session = self.instance.orch_planner_planner().session();
-        let outcome =
-            store::within(wall, session.call_observe(&mut self.store, self.session, &changes)).await;
+        let outcome = wall.wait(session.call_observe(&mut self.store, self.session, &changes)).await;
         let answer = self.outcome(outcome)?;
         store::answered(&self.store, answer)
     }
@@ -135,7 +134,7 @@ impl PlannerSession {
         self.check_open()?;
         let wall = store::arm(&mut self.store)?;
         let session = self.instance.orch_planner_planner().session();
-        let outcome = store::within(wall, session.call_next(&mut self.store, self.session, slots)).await;
+        let outcome = wall.wait(session.call_next(&mut self.store, self.session, slots)).await;
         let answer = self.outcome(outcome)?;
         Ok(match store::answered(&self.store, answer)? {
             wit::Decision::Start(picked) => Decision::Start(picked),

@@ -115,7 +115,11 @@ impl Mounts {
             tasks: Arc::new(SharedTasks::of(holder.state.clone())),
             asked: holder.asked.clone(),
             stream: holder.stream.clone(),
-            log: Arc::new(RunLog::new(holder.place.workspace.join("logs"), "serve")),
+            log: Arc::new(RunLog::new(
+                holder.place.workspace.join("logs"),
+                "serve",
+                holder.rules.log_bytes_max,
+            )),
             level: holder.rules.durability.answers(),
             slots: Semaphore::new(CALLS_MAX as usize),
             guests,

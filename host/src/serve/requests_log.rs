@@ -5,18 +5,20 @@
 //! that name before is gone.
 //! Invariant: a request never waits for the disk.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use crate::command_log::log_stamp;
 use crate::console::escape;
+use crate::log_folder;
 
+const NAME: &str = "requests.log";
 const WAITING_MAX: usize = 1024;
 
 pub(super) struct Line {
@@ -68,8 +70,7 @@ impl Writer {
             let mut text = String::new();
             for line in std::iter::once(first).chain(lines.try_iter().take(WAITING_MAX)) {
                 let Line { at_ms, client, method, path, status, bytes, took } = line;
-                let (at, method, path) =
-                    (crate::processes::log_stamp(at_ms), escape(method.as_str()), escape(&path));
+                let (at, method, path) = (log_stamp(at_ms), escape(method.as_str()), escape(&path));
                 let took = took.as_secs_f64() * 1e3;
                 text.push_str(&format!("{at} {client} {method} {path} {status} {bytes} {took:.1}\n"));
             }
@@ -87,24 +88,16 @@ impl Writer {
     }
 
     fn write(&mut self, text: &[u8]) -> std::io::Result<()> {
-        let path = self.folder.join("requests.log");
         if self.file.as_ref().is_some_and(|(_, size)| *size >= self.bytes_max) {
             self.file = None;
-            std::fs::rename(&path, self.folder.join("requests.log.1"))?;
+            std::fs::rename(self.folder.join(NAME), self.folder.join(format!("{NAME}.1")))?;
         }
         let (file, size) = match &mut self.file {
             Some(open) => open,
             None => {
-                crate::processes::make_log_folder(&self.folder)?;
-                // Neither a link nor a pipe: nobody is waited for, and nothing else is written to.
-                let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-                let mut options = OpenOptions::new();
-                let file = options.create(true).append(true).mode(0o600).custom_flags(flags).open(&path)?;
-                let found = file.metadata()?;
-                if !found.is_file() || found.nlink() > 1 {
-                    return Err(std::io::Error::other("`requests.log` is no file of its own"));
-                }
-                self.file.insert((file, found.len()))
+                let file = log_folder::append(&self.folder, NAME)?;
+                let size = file.metadata()?.len();
+                self.file.insert((file, size))
             }
         };
         let written = file.write_all(text);

@@ -1,7 +1,7 @@
 //! Runs a task's command or shell line; a task that says nothing of its own only joins others.
 //!
 //! In -> out: a task of kind `shell` -> its summary, or why it failed.
-//! Units: milliseconds, bytes; of each stream the first 1 MiB is looked at.
+//! Units: milliseconds, bytes; of each stream 1 MiB is looked at, of a longer one its end too.
 //! Invariant: exactly one program starts for an attempt, and only exit code 0 is success.
 //! Not here: the log file with all of the output, the programs that are granted, ending what is left over: the host's.
 
@@ -54,8 +54,8 @@ impl Executor for ShellExecutor {
                 Exit::Signal(signal) => Ending::Signal(signal),
                 Exit::TimedOut => Ending::TimedOut,
             },
-            stdout: Stream { start: &output.stdout, bytes: output.stdout_bytes },
-            stderr: Stream { start: &output.stderr, bytes: output.stderr_bytes },
+            stdout: Stream { captured: &output.stdout, bytes: output.stdout_bytes },
+            stderr: Stream { captured: &output.stderr, bytes: output.stderr_bytes },
             duration_ms: u64::try_from(output.duration.as_millis()).unwrap_or(u64::MAX),
         };
         match report(&ran, &settings.retry_on) {

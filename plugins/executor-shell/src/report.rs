@@ -34,10 +34,10 @@ pub struct Ran<'a> {
     pub duration_ms: u64,
 }
 
-/// One stream of output: its captured start, and how long all of it was.
+/// One stream of output: what of it was captured, its end in any case, and how long all of it was.
 #[derive(Clone, Copy, Debug)]
 pub struct Stream<'a> {
-    pub start: &'a [u8],
+    pub captured: &'a [u8],
     pub bytes: u64,
 }
 
@@ -71,22 +71,13 @@ pub fn report(ran: &Ran, retry_on: &RetryOn) -> Result<String, Failed> {
     };
     let mut message = format!("`{command}` {what}");
     for (name, stream) in [("stderr", ran.stderr), ("stdout", ran.stdout)] {
-        let tail = tail_of(stream.start);
+        let tail = tail_of(stream.captured);
         if !tail.is_empty() {
-            let _ = write!(message, "; {}:\n{tail}", tail_title(name, stream));
+            let _ = write!(message, "; last lines of {name}:\n{tail}");
             break;
         }
     }
     Err(Failed { message, retriable })
-}
-
-fn tail_title(name: &str, stream: Stream) -> String {
-    let captured = u64::try_from(stream.start.len()).unwrap_or(u64::MAX);
-    if captured < stream.bytes {
-        format!("{name} is {} bytes, of its first {captured} the last lines are", stream.bytes)
-    } else {
-        format!("last lines of {name}")
-    }
 }
 
 /// The last lines, without a cut character at the front.
@@ -138,7 +129,7 @@ mod tests {
     use super::*;
 
     fn stream(bytes: &[u8]) -> Stream<'_> {
-        Stream { start: bytes, bytes: bytes.len() as u64 }
+        Stream { captured: bytes, bytes: bytes.len() as u64 }
     }
 
     fn ran<'a>(ending: Ending, stdout: &'a [u8], stderr: &'a [u8]) -> Ran<'a> {
@@ -211,15 +202,13 @@ mod tests {
         assert!(failed.message.len() < 4096 && failed.message.ends_with('ü'));
         let failed = report(&ran(Ending::Code(1), b"", &[0xff; 10_000]), &NEVER).unwrap_err();
         assert!(failed.message.len() < 4096);
-        let mut ran = ran(Ending::Code(1), b"", b"first\n");
+        let mut ran = ran(Ending::Code(1), b"", b"first\n[... 894 bytes are left out here ...]\nlast\n");
         ran.stderr.bytes = 900;
         let command = "x".repeat(5000);
         ran.command = &command;
         let message = report(&ran, &NEVER).unwrap_err().message;
-        assert!(
-            message.ends_with("stderr is 900 bytes, of its first 6 the last lines are:\nfirst"),
-            "{message}"
-        );
+        let end = "; last lines of stderr:\nfirst\n[... 894 bytes are left out here ...]\nlast";
+        assert!(message.ends_with(end), "{message}");
         assert!(message.len() < 512);
     }
 }

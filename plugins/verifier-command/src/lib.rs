@@ -1,7 +1,7 @@
 //! Runs build, test, lint and security commands and reads findings from what they write.
 //!
 //! In -> out: the checks in the settings -> findings, at most 1000.
-//! Units: of each stream the first 1 MiB is read.
+//! Units: of each stream 1 MiB is read, of a longer one its beginning and its end.
 //! Invariant: a command that cannot run is a failure, never an empty list.
 //! Not here: what is checked (`check.rs`), what an output means (`judge.rs`, `format.rs`), files (`report.rs`).
 

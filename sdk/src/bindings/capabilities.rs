@@ -2088,7 +2088,10 @@ pub mod orch {
                 pub env: _rt::Vec<(_rt::String, _rt::String)>,
                 /// Relative to the workspace; empty is the workspace itself.
                 pub directory: _rt::String,
-                /// 1..=the rest of the call's wall time; 0 is all of it.
+                /// 1..=the rest of the call's wall time; 0 is all of it. When it is over, all
+                /// processes of the command get SIGTERM, and SIGKILL when the workspace's
+                /// `kill_after` is over too; the host takes so much off that both, and a second
+                /// for the answer, lie inside of the wall time.
                 pub timeout_ms: u64,
                 /// Bytes of each stream to hand back, at most 1 MiB. The log file gets all of it up
                 /// to the run's cap.
@@ -2135,7 +2138,9 @@ pub mod orch {
             #[derive(Clone, PartialEq)]
             pub struct Output {
                 pub exit: Exit,
-                /// The first `capture-bytes` of the stream.
+                /// At most `capture-bytes` of the stream: of a longer one its first and its last
+                /// part, and between them a line that says how many bytes are left out. Below 4096
+                /// `capture-bytes` the first part only.
                 pub stdout: _rt::Vec<u8>,
                 pub stderr: _rt::Vec<u8>,
                 /// All bytes that the program wrote.

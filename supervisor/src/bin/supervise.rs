@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use orch_supervisor::{Exit, OutputLimits, Request, RunError, SupervisorPool, pump};
+use orch_supervisor::{Exit, Request, RunError, SupervisorPool, pump};
 
 fn main() -> ExitCode {
     let mut args = env::args_os().skip(1);
@@ -45,9 +45,8 @@ async fn run(pool: SupervisorPool, request: Request) -> Result<ExitCode, RunErro
     let line =
         format!("supervise: command {}, guardian {}\n", running.identity().pid, running.supervisor().pid);
     io::stderr().write_all(line.as_bytes()).map_err(|source| RunError::Log { source })?;
-    let limits = OutputLimits { log_bytes_max: u64::MAX, capture_bytes_max: 0 };
     let stdout = io::stdout().as_fd().try_clone_to_owned().map_err(|source| RunError::Log { source })?;
-    let output = pump(running, &mut tokio::fs::File::from(File::from(stdout)), limits).await?;
+    let output = pump(running, &mut tokio::fs::File::from(File::from(stdout)), 0).await?;
     let code = match output.ended.exit {
         Exit::Code(code) => code,
         Exit::Signal(signal) => 128 + signal,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use orch_supervisor::{Output, OutputLimits, Request, RunError, Running, SupervisorPool, pump};
+use orch_supervisor::{Output, Request, RunError, Running, SupervisorPool, pump};
 
 /// The program that is supervisor and, in some tests, host.
 pub(crate) const SUPERVISE: &str = env!("CARGO_BIN_EXE_supervise");
@@ -68,11 +68,11 @@ pub(crate) fn shell(script: &str, mark: &Mark) -> Request {
     }
 }
 
-pub(crate) const LIMITS: OutputLimits = OutputLimits { log_bytes_max: 1 << 20, capture_bytes_max: 1 << 20 };
+pub(crate) const CAPTURE: u64 = 1 << 20;
 
 /// Runs it to its end and keeps its output; the log is dropped.
 pub(crate) async fn run(pool: &SupervisorPool, request: Request) -> Result<Output, RunError> {
-    pump(pool.run(request).await?, &mut tokio::io::sink(), LIMITS).await
+    pump(pool.run(request).await?, &mut tokio::io::sink(), CAPTURE).await
 }
 
 /// The next line of its stdout.

@@ -165,7 +165,167 @@ async fn leftovers_of_a_working_supervisor_are_ended_from_outside() {
     mark.wait_for(HIDDEN_COUNT);
     // As a host would that finds these two in its journal. It is patient first.
     let written = [running.supervisor().clone(), running.identity().clone()];
-    let found = tokio::task::spawn_blocking(move || end_leftovers(&written)).await.unwrap().unwrap();
+    let found = tokio::task::spawn_blocking(move || end_leftovers(&written, Duration::from_secs(5)))
+        .await
+        .unwrap()
+        .unwrap();
     assert!(found.waited >= Duration::from_secs(5) && found.killed.len() >= HIDDEN_COUNT + 2, "{found:?}");
     assert_eq!(mark.carriers(), Vec::<u32>::new());
+}
+
+/// Stops a process, as a command may do to what is above it.
+fn stop(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Hurt {
+    SupervisorStopped,
+    GuardianStopped,
+    BothStopped,
+    GuardianStoppedSupervisorKilled,
+}
+
+const HURTS: [Hurt; 4] = [
+    Hurt::SupervisorStopped,
+    Hurt::GuardianStopped,
+    Hurt::BothStopped,
+    Hurt::GuardianStoppedSupervisorKilled,
+];
+
+fn hurt(hurt: Hurt, guardian: u32) {
+    let supervisor = child_of(guardian);
+    match hurt {
+        Hurt::SupervisorStopped => stop(supervisor),
+        Hurt::GuardianStopped => stop(guardian),
+        Hurt::BothStopped => {
+            stop(guardian);
+            stop(supervisor);
+        }
+        Hurt::GuardianStoppedSupervisorKilled => {
+            stop(guardian);
+            kill(supervisor);
+        }
+    }
+}
+
+/// Whoever waits for the group goes on only when nobody is left, however the command was let go.
+#[tokio::test]
+async fn stopped_supervisors_and_guardians_do_not_outlive_the_command_that_was_dropped() {
+    let checks = HURTS.map(|how| {
+        tokio::spawn(async move {
+            let (pool, mark) = (pool(1), Mark::new());
+            let group = pool.group();
+            let mut running = group.run(shell(HIDDEN, &mark)).await.unwrap();
+            assert_eq!(line(&mut running).await, "ready");
+            mark.wait_for(HIDDEN_COUNT);
+            let guardian = running.supervisor().clone();
+            hurt(how, guardian.pid);
+            drop(running);
+            group.over().await;
+            assert_eq!(mark.carriers(), Vec::<u32>::new(), "{how:?}");
+            // The slot is free again.
+            assert_eq!(
+                run(&pool, shell("exit 3", &mark)).await.unwrap().ended.exit,
+                Exit::Code(3),
+                "{how:?}"
+            );
+            pool.dismiss();
+            wait_until("the guardian's end", || !still_running(&guardian).unwrap());
+        })
+    });
+    for check in checks {
+        check.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_holds_whoever_is_stopped() {
+    let checks = HURTS.map(|how| {
+        tokio::spawn(async move {
+            let (pool, mark) = (pool(1), Mark::new());
+            let mut request = shell(HIDDEN, &mark);
+            request.timeout = Some(Duration::from_secs(2));
+            let mut running = pool.run(request).await.unwrap();
+            assert_eq!(line(&mut running).await, "ready");
+            mark.wait_for(HIDDEN_COUNT);
+            hurt(how, running.supervisor().pid);
+            let found = running.wait().await;
+            match how {
+                // It only waits; the supervisor does its work.
+                Hurt::GuardianStopped => assert_eq!(found.unwrap().exit, Exit::TimedOut),
+                _ => assert!(matches!(found, Err(RunError::SupervisorGone)), "{how:?}: {found:?}"),
+            }
+            assert_eq!(mark.carriers(), Vec::<u32>::new(), "{how:?}");
+        })
+    });
+    for check in checks {
+        check.await.unwrap();
+    }
+}
+
+#[test]
+fn a_host_that_is_killed_leaves_nobody_though_one_of_both_is_stopped() {
+    for how in [Hurt::SupervisorStopped, Hurt::GuardianStopped] {
+        let mark = Mark::new();
+        let mut host = host(HIDDEN, &mark);
+        mark.wait_for(HIDDEN_COUNT + 1);
+        let guardian = child_of(host.id());
+        let supervisor = child_of(guardian);
+        hurt(how, guardian);
+        host.kill().unwrap();
+        host.wait().unwrap();
+        wait_until("the end of all", || {
+            mark.carriers().is_empty() && !exists(guardian) && !exists(supervisor)
+        });
+    }
+}
+
+#[tokio::test]
+async fn idle_supervisors_that_are_stopped_end_with_their_pool() {
+    let pool = pool(1);
+    let mut running = pool.run(shell("exit 0", &Mark::new())).await.unwrap();
+    running.wait().await.unwrap();
+    let guardian = running.supervisor().pid;
+    let supervisor = child_of(guardian);
+    drop(running);
+    hurt(Hurt::BothStopped, guardian);
+    pool.dismiss();
+    wait_until("their end", || !exists(guardian) && !exists(supervisor));
+}
+
+/// What an init or a container sends to everybody in a control group.
+#[tokio::test]
+async fn a_request_to_end_that_reaches_all_leaves_the_supervisor_at_its_command() {
+    let (pool, mark) = (pool(1), Mark::new());
+    for signal in ["TERM", "INT", "HUP", "QUIT", "TSTP", "USR1"] {
+        let script =
+            "trap 'sleep 0.3; exit 7' TERM INT HUP QUIT TSTP USR1; echo ready; while :; do sleep 0.05; done";
+        let mut running = pool.run(shell(script, &mark)).await.unwrap();
+        assert_eq!(line(&mut running).await, "ready");
+        let guardian = running.supervisor().pid;
+        for pid in [guardian, child_of(guardian), running.identity().pid] {
+            assert!(Command::new("kill").args(["-s", signal, &pid.to_string()]).status().unwrap().success());
+        }
+        assert_eq!(running.wait().await.unwrap().exit, Exit::Code(7), "{signal}");
+    }
+    // The command does not inherit that.
+    let mut running = pool.run(shell("echo ready; exec sleep 1000", &mark)).await.unwrap();
+    assert_eq!(line(&mut running).await, "ready");
+    let pid = rustix::process::Pid::from_raw(running.identity().pid.cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(running.wait().await.unwrap().exit, Exit::Signal(15));
+}
+
+#[tokio::test]
+async fn supervisor_and_guardian_do_not_bear_the_name_of_the_host() {
+    let pool = pool(1);
+    let running = pool.run(shell("exec sleep 1000", &Mark::new())).await.unwrap();
+    let guardian = running.supervisor().pid;
+    let name = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap();
+    assert_eq!(
+        (name(guardian).trim(), name(child_of(guardian)).trim()),
+        ("orch-guardian", "orch-supervisor")
+    );
 }

@@ -193,3 +193,74 @@ async fn a_cancel_that_comes_late_does_not_hit_the_next_command() {
     }
     assert_eq!(supervisors.len(), 1, "one did it all");
 }
+
+/// Takes a moment to put its files in order when it is asked to end.
+const POLITE: &str = "trap 'sleep 0.3; echo saved; exit 0' TERM; (trap '' TERM; sleep 0.2; echo child) & \
+                      echo ready; while :; do sleep 0.05; done";
+
+#[tokio::test]
+async fn a_command_is_asked_to_end_before_it_is_killed() {
+    for way in [Way::Timeout, Way::Cancel, Way::Drop] {
+        let (pool, mark) = (pool(1), Mark::new());
+        let saved = tempfile::tempdir().unwrap();
+        let path = saved.path().join("saved");
+        let mut request =
+            shell(&POLITE.replace("echo saved", &format!("echo saved > {}", path.display())), &mark);
+        request.timeout = (way == Way::Timeout).then_some(Duration::from_millis(500));
+        request.kill_after = Duration::from_secs(15);
+        let begun = Instant::now();
+        let mut running = pool.run(request).await.unwrap();
+        assert_eq!(line(&mut running).await, "ready");
+        match way {
+            Way::Drop => {
+                drop(running);
+                wait_until("its end", || mark.carriers().is_empty());
+            }
+            _ => {
+                if way == Way::Cancel {
+                    running.cancel();
+                }
+                let exit = if way == Way::Cancel { Exit::Cancelled } else { Exit::TimedOut };
+                assert_eq!(running.wait().await.unwrap().exit, exit);
+            }
+        }
+        assert_eq!(mark.carriers(), Vec::<u32>::new(), "{way:?}");
+        let found = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(found, "saved\n", "{way:?}, {:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(10), "nobody waits for those that are gone: {way:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_does_not_end_when_asked_is_killed_when_the_time_is_over() {
+    let (pool, mark) = (pool(1), Mark::new());
+    let mut request = shell(
+        "trap '' TERM; setsid sleep 1000 & kill -STOP $!; echo ready; while :; do sleep 1; done",
+        &mark,
+    );
+    request.timeout = Some(Duration::from_millis(300));
+    request.kill_after = Duration::from_millis(700);
+    let begun = Instant::now();
+    let ended = run(&pool, request).await.unwrap().ended;
+    assert_eq!((ended.exit, ended.left), (Exit::TimedOut, 0));
+    assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert_eq!(mark.carriers(), Vec::<u32>::new());
+}
+
+#[tokio::test]
+async fn what_a_command_leaves_is_counted() {
+    let pool = pool(1);
+    let mark = Mark::new();
+    for (script, left) in [
+        ("exit 3", 0),
+        ("sleep 0.01 & exit 3", 0),
+        ("sleep 1000 & setsid sleep 1000 & exit 3", 2),
+        ("(trap '' TERM; exec sleep 1000) & sleep 0.1; exit 3", 1),
+    ] {
+        let mut request = shell(script, &mark);
+        request.kill_after = Duration::from_millis(200);
+        let ended = run(&pool, request).await.unwrap().ended;
+        assert_eq!((ended.exit, ended.left), (Exit::Code(3), left), "{script}");
+        assert_eq!(mark.carriers(), Vec::<u32>::new());
+    }
+}

@@ -2,20 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use orch_supervisor::{Exit, OutputLimits, Request, RunError, pump};
+use orch_supervisor::{Exit, Log, Request, RunError, pump};
 
-use crate::bench::{LIMITS, Mark, pool, run, shell, wait_until};
+use crate::bench::{CAPTURE, Mark, pool, run, shell, wait_until};
 
 #[tokio::test]
 async fn both_streams_are_kept_byte_for_byte() {
     let script = "printf 'a\\000\\377\\r\\n'; printf 'no newline' >&2";
     let mut log = Vec::new();
     let running = pool(1).run(shell(script, &Mark::new())).await.unwrap();
-    let output = pump(running, &mut log, LIMITS).await.unwrap();
+    let output = pump(running, &mut log, CAPTURE).await.unwrap();
     assert_eq!(output.stdout.captured, b"a\0\xff\r\n");
     assert_eq!(output.stderr.captured, b"no newline");
     assert_eq!((output.stdout.total_bytes, output.stderr.total_bytes), (5, 10));
-    assert_eq!((log.len(), output.logged_bytes, output.unlogged_bytes), (15, 15, 0));
+    assert_eq!(log.len(), 15);
 }
 
 #[tokio::test]
@@ -23,33 +23,67 @@ async fn the_log_has_both_streams_in_the_order_of_arrival() {
     let script = "for i in 1 2 3; do echo out $i; sleep 0.1; echo err $i >&2; sleep 0.1; done";
     let mut log = Vec::new();
     let running = pool(1).run(shell(script, &Mark::new())).await.unwrap();
-    pump(running, &mut log, LIMITS).await.unwrap();
+    pump(running, &mut log, CAPTURE).await.unwrap();
     assert_eq!(String::from_utf8(log).unwrap(), "out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\n");
 }
 
 #[tokio::test]
 async fn beyond_its_limits_output_is_counted_and_the_command_ends() {
-    let limits = OutputLimits { log_bytes_max: 1000, capture_bytes_max: 10 };
-    let mut log = Vec::new();
+    let mut log = Counted::default();
     let script = "head -c 100000000 /dev/zero | tr '\\0' x; printf end >&2";
     let running = pool(1).run(shell(script, &Mark::new())).await.unwrap();
-    let output = pump(running, &mut log, limits).await.unwrap();
+    let output = pump(running, &mut log, 10).await.unwrap();
     assert_eq!(output.ended.exit, Exit::Code(0));
     assert_eq!(output.stdout.captured, b"xxxxxxxxxx");
     assert_eq!(output.stderr.captured, b"end");
     assert_eq!((output.stdout.total_bytes, output.stderr.total_bytes), (100_000_000, 3));
-    assert_eq!((output.logged_bytes, output.unlogged_bytes, log.len()), (1000, 99_999_003, 1000));
+    assert_eq!((log.bytes, log.finished), (100_000_003, true));
+}
+
+/// A log that keeps nothing.
+#[derive(Default)]
+struct Counted {
+    bytes: u64,
+    finished: bool,
+}
+
+impl Log for Counted {
+    async fn keep(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    async fn finish(&mut self) -> std::io::Result<()> {
+        self.finished = true;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn of_a_long_stream_the_first_and_the_last_part_are_captured() {
+    let script = "echo FIRST; seq 1000000; echo LAST; seq 100000 >&2";
+    let running = pool(1).run(shell(script, &Mark::new())).await.unwrap();
+    let output = pump(running, &mut tokio::io::sink(), 10_000).await.unwrap();
+    for (stream, first, last) in [
+        (&output.stdout, "FIRST\n1\n", "999999\n1000000\nLAST\n"),
+        (&output.stderr, "1\n2\n", "99999\n100000\n"),
+    ] {
+        let text = std::str::from_utf8(&stream.captured).unwrap();
+        assert!(text.starts_with(first) && text.ends_with(last) && text.len() <= 10_000);
+        let (head, rest) = text.split_once("\n[... ").unwrap();
+        let (missed, tail) = rest.split_once(" bytes are left out here ...]\n").unwrap();
+        let kept = (head.len() + tail.len()) as u64;
+        assert_eq!(kept + missed.parse::<u64>().unwrap(), stream.total_bytes);
+    }
 }
 
 #[tokio::test]
 async fn the_whole_of_a_limit_is_kept_and_not_a_byte_more() {
     for (bytes, kept) in [(9, 9), (10, 10), (11, 10)] {
-        let limits = OutputLimits { log_bytes_max: 10, capture_bytes_max: 10 };
         let args = vec!["-c".into(), bytes.to_string().into(), "/dev/zero".into()];
         let running = pool(1).run(Request { args, ..Request::new("/usr/bin/head", "/") }).await.unwrap();
-        let output = pump(running, &mut tokio::io::sink(), limits).await.unwrap();
-        assert_eq!((output.stdout.captured.len(), output.logged_bytes), (kept, kept as u64));
-        assert_eq!(output.unlogged_bytes, bytes - kept as u64);
+        let output = pump(running, &mut tokio::io::sink(), 10).await.unwrap();
+        assert_eq!((output.stdout.captured.len(), output.stdout.total_bytes), (kept, bytes));
     }
 }
 
@@ -93,7 +127,7 @@ async fn a_stranger_with_the_pipe_does_not_hold_the_host_up() {
         // Ends when the reader is gone.
         while (&pipe).write_all(&[b'x'; 4096]).is_ok() {}
     });
-    let output = pump(running, &mut tokio::io::sink(), LIMITS).await.unwrap();
+    let output = pump(running, &mut tokio::io::sink(), CAPTURE).await.unwrap();
     assert_eq!(output.ended.exit, Exit::Code(0));
     stranger.join().unwrap();
 }
@@ -117,7 +151,7 @@ async fn a_log_that_cannot_be_written_ends_the_command() {
     let pool = pool(1);
     let running = pool.run(shell("echo a; sleep 1000", &mark)).await.unwrap();
     // The file writes behind its caller's back; the error comes with the second write or the flush.
-    let found = pump(running, &mut Direct(full), LIMITS).await;
+    let found = pump(running, &mut Direct(full), CAPTURE).await;
     assert!(matches!(found, Err(RunError::Log { .. })), "{found:?}");
     wait_until("the end of the command", || mark.carriers().is_empty());
     assert_eq!(run(&pool, shell("exit 4", &mark)).await.unwrap().ended.exit, Exit::Code(4));

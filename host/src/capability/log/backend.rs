@@ -11,4 +11,9 @@ pub enum LogLevel {
 /// Where a plugin's lines go. Already cut and counted; not yet escaped.
 pub trait LogSink: Send + Sync {
     fn line(&self, plugin: &str, level: LogLevel, text: &str);
+
+    /// How many lines of which plugin had no room.
+    fn dropped(&self) -> Vec<(String, u64)> {
+        Vec::new()
+    }
 }

@@ -19,7 +19,10 @@ pub struct ProcessRequest {
     pub env: Vec<(String, String)>,
     /// Absolute, inside the workspace.
     pub directory: PathBuf,
+    /// At most what the call has left.
     pub timeout: Duration,
+    /// Of the call's time; the command's end and the answer lie inside of it.
+    pub wall_left: Duration,
     /// Bytes of each stream to keep.
     pub capture_bytes: u32,
 }
@@ -65,4 +68,9 @@ pub trait Processes: Send + Sync {
         request: ProcessRequest,
         effects: Arc<dyn EffectGate>,
     ) -> Boxed<'_, Result<ProcessOutput, ProcessError>>;
+
+    /// Returns when no process of commands that were run here is left, also of those that were dropped. Here: of none.
+    fn over(&self) -> Boxed<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }

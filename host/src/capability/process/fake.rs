@@ -173,6 +173,7 @@ mod tests {
             env: Vec::new(),
             directory: "/".into(),
             timeout: Duration::from_secs(1),
+            wall_left: Duration::from_secs(1),
             capture_bytes: 2,
         }
     }

@@ -1,0 +1,69 @@
+//! `orch-host prune --keep N`: removes what only grows.
+//!
+//! In -> out: rows of runs, files of `logs/`, kept heads -> logs of all but the newest runs, and heads of runs whose store is
+//! gone, are removed.
+//! Invariant: nothing while a host works in the workspace; no event, and no head of a run that the store has.
+//! Not here: the journal itself, which keeps all runs.
+
+use std::path::Path;
+
+use orch_journal::{Level, forget_missing_runs};
+
+use crate::command_log::{began, log_stamp};
+use crate::console::{Console, escape};
+use crate::control::SocketPlace;
+use crate::exit::{Exit, Fault, Outcome};
+use crate::log_folder;
+use crate::place::{self, Place, WorkspaceArgs};
+
+#[derive(clap::Args)]
+pub struct PruneArgs {
+    /// Logs of so many of the newest runs stay
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    keep: u32,
+    #[command(flatten)]
+    place: WorkspaceArgs,
+}
+
+pub fn run(args: &PruneArgs, home: Option<&Path>, console: Console) -> Outcome {
+    let place = Place::from_args(&args.place)?;
+    let operator = place::operator(home)?;
+    // Whoever has these has the workspace; without a store there is nothing to hold but the second.
+    let store = place.has_store().then(|| place.store(&operator, Level::Process)).transpose()?;
+    let _holding = SocketPlace::of(&place.workspace, &operator.home)?.hold()?;
+    let runs = match &store {
+        Some(store) => store.reader()?.runs()?,
+        None => Vec::new(),
+    };
+
+    // The oldest one that stays; without it every run does.
+    let (mut logs, mut bytes) = (0_u64, 0_u64);
+    if let Some(oldest) = runs.get(args.keep as usize - 1) {
+        let folder = place.workspace.join("logs");
+        let io = |error| place::io(&folder, "clear", error);
+        let from = start_of(&oldest.created_at)?;
+        for name in log_folder::names(&folder).map_err(io)? {
+            if began(&name).is_some_and(|began| *began < *from) {
+                bytes += log_folder::remove(&folder, &name).map_err(io)?;
+                logs += 1;
+            }
+        }
+    }
+    console.line(&format!("{logs} logs are removed, {bytes} bytes"));
+
+    let (keys, heads) = (place::journal_keys(&operator), operator.home.join("heads"));
+    let known: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+    for run in forget_missing_runs(&place.state, &keys, &heads, &known)? {
+        console.line(&format!("the kept head of run {} is removed: it is not in the store", escape(&run)));
+    }
+    if let Some(store) = store {
+        store.close()?;
+    }
+    Ok(Exit::Done)
+}
+
+/// As names of logs say it.
+fn start_of(created_at: &str) -> Result<String, Fault> {
+    let at: jiff::Timestamp = created_at.parse().map_err(anyhow::Error::from)?;
+    Ok(log_stamp(u64::try_from(at.as_millisecond()).unwrap_or(0)).chars().take(15).collect())
+}

@@ -1,0 +1,97 @@
+//! `prune`: what only grows goes, and nothing else.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail loudly")]
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use orch_tests::{Workspace, err, out, until};
+
+fn logs(workspace: &Workspace) -> Vec<String> {
+    let entries = std::fs::read_dir(workspace.path().join("logs")).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn heads(workspace: &Workspace) -> usize {
+    std::fs::read_dir(workspace.operator().join("heads")).unwrap().count()
+}
+
+/// A run of one task that prints a word.
+fn run(workspace: &Workspace, word: &str) -> String {
+    workspace.write("tasks.yml", &format!("- {{id: a, command: [sh, -c, 'echo {word}']}}\n"));
+    workspace.run(&[], 0);
+    workspace.reader().runs().unwrap()[0].id.clone()
+}
+
+#[test]
+fn logs_of_the_newest_runs_stay_and_no_event_goes() {
+    let workspace = Workspace::new("[]");
+    let mut runs = Vec::new();
+    for word in ["one", "two", "three"] {
+        runs.push(run(&workspace, word));
+        std::thread::sleep(Duration::from_millis(1100));
+    }
+    workspace.write("logs/run-serve.log", "a service\n");
+    workspace.write("logs/notes.txt", "mine\n");
+    let before = (logs(&workspace), workspace.reader().runs().unwrap(), heads(&workspace));
+    assert_eq!(before.0.len(), 8);
+    assert_eq!(out(&workspace.host(&["prune", "--keep", "3"], 0)), "0 logs are removed, 0 bytes\n");
+    assert_eq!(logs(&workspace), before.0);
+
+    assert!(out(&workspace.host(&["prune", "--keep", "2"], 0)).starts_with("2 logs are removed, "));
+    assert!(out(&workspace.host(&["prune", "--keep", "1"], 0)).starts_with("2 logs are removed, "));
+    let left = logs(&workspace);
+    assert_eq!(left.len(), 4, "{left:?}");
+    assert!(left.contains(&format!("run-{}.log", runs[2])) && left.contains(&"notes.txt".to_owned()));
+    assert_eq!(out(&workspace.host(&["logs", "a"], 0)), "three\n");
+    assert_eq!((workspace.reader().runs().unwrap(), heads(&workspace)), (before.1, before.2));
+    workspace.host(&["audit", "verify"], 0);
+    workspace.host(&["db", "check"], 0);
+}
+
+#[test]
+fn heads_of_runs_whose_store_is_gone_are_forgotten_on_demand_and_those_of_others_stay() {
+    let workspace = Workspace::new("[]");
+    let gone = run(&workspace, "one");
+    std::fs::remove_dir_all(workspace.path().join(".orch")).unwrap();
+    assert!(out(&workspace.host(&["audit", "verify"], 5)).contains("journal-missing"));
+    // One of another store, and one that this host did not sign.
+    let kept = workspace.operator().join("heads").join(format!("{gone}.json"));
+    let text = std::fs::read_to_string(&kept).unwrap();
+    let mut head: serde_json::Value = serde_json::from_str(&text).unwrap();
+    head["run"] = "forged".into();
+    std::fs::write(workspace.operator().join("heads/forged.json"), head.to_string()).unwrap();
+    head["store"] = "0".repeat(64).into();
+    std::fs::write(workspace.operator().join("heads/elsewhere.json"), head.to_string()).unwrap();
+
+    let said = out(&workspace.host(&["prune", "--keep", "1"], 0));
+    assert!(said.contains(&format!("the kept head of run {gone} is removed")), "{said}");
+    assert!(!kept.exists());
+    assert!(!workspace.path().join(".orch").exists(), "it makes no store");
+    assert_eq!(heads(&workspace), 2);
+    let found = out(&workspace.host(&["audit", "verify"], 5));
+    assert!(!found.contains("journal-missing") && found.contains("head-forged"), "{found}");
+}
+
+#[test]
+fn nothing_is_removed_while_a_host_is_at_work() {
+    let workspace = Workspace::new("[]");
+    run(&workspace, "one");
+    std::thread::sleep(Duration::from_millis(1100));
+    workspace.write(
+        "tasks.yml",
+        "- {id: a, command: [sh, -c, 'touch begun; until test -e go; do sleep 0.05; done']}\n",
+    );
+    let mut host = workspace.command(&["run"]);
+    let mut host = host.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until(|| workspace.path().join("begun").exists());
+    let before = logs(&workspace);
+    let output = workspace.host(&["prune", "--keep", "1"], 7);
+    assert!(err(&output).contains("code: store-held"), "{}", err(&output));
+    assert_eq!(logs(&workspace), before);
+    workspace.write("go", "");
+    assert!(host.wait().unwrap().success());
+    workspace.host(&["prune", "--keep", "0"], 2);
+}
