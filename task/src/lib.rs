@@ -23,4 +23,4 @@ pub use hidden::is_hidden;
 pub use import::{ImportCommand, ImportError, ImportOptions, import_wfformat};
 pub use merge::{Known, MergeReport, RefusedEdit, RefusedWhy, Standing, changed_keys, merge, merge_from};
 pub use model::{Command, Kind, OnDoubt, Status, Task, TaskId};
-pub use render::render;
+pub use render::{check_entry, render};

@@ -79,9 +79,8 @@ fn double_quoted(value: &str) -> String {
 /// Printable in YAML, and seen by people.
 fn is_printable(letter: char) -> bool {
     let code = letter as u32;
-    !(letter.is_control() || is_hidden(letter) || code == 0xa0)
-        && !matches!(code, 0xfff0..=0xffff | 0xe0000..=0xe0fff)
-        && code & 0xfffe != 0xfffe
+    let is_none = matches!(code, 0xa0 | 0xfff0..=0xffff | 0xe0000..=0xe0fff) || code & 0xfffe == 0xfffe;
+    !(is_none || letter.is_control() || is_hidden(letter))
 }
 
 #[cfg(test)]

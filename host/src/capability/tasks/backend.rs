@@ -1,7 +1,8 @@
 //! What stands behind `orch:tasks`, and what is asked for through it.
 
 use orch_journal::event::TaskIndex;
-use orch_task::{Kind, Status, Task, TaskId};
+use orch_task::render::RenderError;
+use orch_task::{Kind, NewFileTask, Status, Task, TaskId, check_entry};
 
 pub(crate) const SCAN_MAX: usize = 1000;
 
@@ -24,7 +25,7 @@ pub trait TaskReader: Send + Sync {
     fn scan(&self, start: TaskIndex) -> Vec<TaskSummary>;
 }
 
-/// A task that a plugin asked for, checked against its grant and against the field limits.
+/// A task that a plugin asked for, checked against its grant and the field limits; any task file can have it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AskedTask {
     /// None: the host makes an id.
@@ -36,4 +37,29 @@ pub struct AskedTask {
     pub cost: u32,
     pub dependencies: Vec<TaskId>,
     pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AskedTask {
+    /// The task, by that id.
+    pub(crate) fn task(&self, id: TaskId) -> Task {
+        Task {
+            description: self.description.clone(),
+            command: self.command.clone(),
+            priority: self.priority,
+            cost: self.cost,
+            dependencies: self.dependencies.clone(),
+            settings: self.settings.clone(),
+            ..Task::new(id, self.kind.clone())
+        }
+    }
+}
+
+/// How many bytes a task of a plugin needs in a task file.
+///
+/// # Errors
+/// See [`check_entry`]: no task file can have it.
+pub(crate) fn bytes_in_file(task: Task, added_by: &str) -> Result<u64, RenderError> {
+    // The longest word that may stand there.
+    let status = Some(Status::WaitingApproval);
+    check_entry(&NewFileTask { task, status, added_by: Some(added_by.to_owned()) })
 }
