@@ -54,9 +54,9 @@ pub(crate) enum ReportFormat {
 impl ReportFormat {
     pub(crate) fn print(self, console: &Console, report: &Report) -> Result<(), Fault> {
         match self {
-            Self::Text => console.line(&report::text(report)),
-            Self::Json => console.line(&report::json(report)),
-            Self::Sarif => console.line(&report::sarif::render(report)),
+            Self::Text => console.lines(report::text(report).lines()),
+            Self::Json => console.json(&report::json(report)),
+            Self::Sarif => console.json(&report::sarif::render(report)),
             Self::Junit => {
                 let text = report::junit::render(report).context("cannot write XML")?;
                 // What could not be written is told at the end.

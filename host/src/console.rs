@@ -1,18 +1,24 @@
 //! The only place that prints.
 //!
 //! In -> out: text of ours and of strangers -> stdout and stderr.
-//! Invariant: text from outside is escaped before it is shown, so that it cannot move the cursor or fake a line;
-//! colour is used only on a terminal, never without `NO_COLOR` unset, and never alone in carrying meaning; a result
-//! that could not be written is no success.
+//! Invariant: what is said as one line is one line, whatever is in it ([`shown`]); who says several says them one by one.
+//! Colour is used only on a terminal, never without `NO_COLOR` unset, and never alone in carrying meaning; a result that
+//! could not be written is no success.
 //! Not here: what is said (`commands/`), the table of a run (`watch.rs`).
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
+use orch_task::is_hidden;
+
 use crate::exit::{Exit, Fault, Outcome};
 
-/// Control characters as `\x1b`, line breaks as `\n`; marks that turn text around as `\u{202e}`.
+/// The codes of the tones, and of the end of one.
+const COLOURS: [&str; 6] = ["32", "31", "33", "2", "1", "0"];
+
+/// Control characters as `\x1b`, line breaks as `\n`; what is not seen or turns text around as `\u{202e}`. What is
+/// escaped stays as it is if it is escaped again.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -23,10 +29,42 @@ pub fn escape(text: &str) -> String {
             control if control.is_control() => {
                 let _ = write!(out, "\\x{:02x}", control as u32);
             }
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
-                let _ = write!(out, "\\u{{{:x}}}", character as u32);
+            hidden if is_hidden(hidden) => {
+                let _ = write!(out, "\\u{{{:x}}}", hidden as u32);
             }
             plain => out.push(plain),
+        }
+    }
+    out
+}
+
+/// One line of ours, as it is shown: escaped, but for the colours of [`Console::paint`].
+pub fn shown(line: &str) -> String {
+    let mut parts = line.split("\x1b[");
+    let mut out = escape(parts.next().unwrap_or_default());
+    for part in parts {
+        match part.split_once('m').filter(|(code, _)| COLOURS.contains(code)) {
+            Some((code, rest)) => {
+                let _ = write!(out, "\x1b[{code}m{}", escape(rest));
+            }
+            None => {
+                let _ = write!(out, "\\x1b[{}", escape(part));
+            }
+        }
+    }
+    out
+}
+
+/// JSON that says the same without characters that are not seen; line ends between values stay.
+pub fn json_shown(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        // JSON has them in texts only, where each may be written so.
+        match character != '\n' && (character.is_control() || is_hidden(character)) {
+            true => character.encode_utf16(&mut [0; 2]).iter().for_each(|unit| {
+                let _ = write!(out, "\\u{unit:04x}");
+            }),
+            false => out.push(character),
         }
     }
     out
@@ -96,14 +134,24 @@ impl Console {
         }
     }
 
-    /// The text in its tone, for standard output. The text must be ours or escaped.
+    /// The text in its tone, for a line on standard output.
     pub fn paint(&self, tone: Tone, text: &str) -> String {
         paint(self.colour_out, tone, text)
     }
 
     /// One line on standard output. A reader that went away is no error; other losses are told at the end.
     pub fn line(&self, text: &str) {
-        note_loss(writeln!(io::stdout().lock(), "{text}"));
+        note_loss(writeln!(io::stdout().lock(), "{}", shown(text)));
+    }
+
+    /// Several lines of ours on standard output, each for itself.
+    pub fn lines<T: AsRef<str>>(&self, lines: impl IntoIterator<Item = T>) {
+        lines.into_iter().for_each(|line| self.line(line.as_ref()));
+    }
+
+    /// A JSON document on standard output.
+    pub fn json(&self, document: &str) {
+        note_loss(writeln!(io::stdout().lock(), "{}", json_shown(document)));
     }
 
     /// Bytes as they are, on standard output. False when nothing more can be said there.
@@ -133,7 +181,7 @@ impl Console {
 
     /// A line for people on standard error, so that standard output stays for results.
     pub fn note(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        let _ = writeln!(io::stderr().lock(), "{}", shown(text));
     }
 
     /// A warning on standard error.
@@ -146,7 +194,7 @@ impl Console {
         if !self.can_ask {
             return None;
         }
-        let _ = write!(io::stderr().lock(), "{question} [y/N] ");
+        let _ = write!(io::stderr().lock(), "{} [y/N] ", escape(question));
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).ok()?;
         Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
@@ -154,23 +202,43 @@ impl Console {
 
     /// An error, what caused it, and what helps.
     pub fn error(&self, fault: &Fault) {
+        self.told(fault).iter().for_each(|line| self.note(line));
+    }
+
+    /// The lines of [`Console::error`].
+    fn told(&self, fault: &Fault) -> Vec<String> {
         let mut chain = fault.source.chain();
         let first = chain.next().map(ToString::to_string).unwrap_or_default();
-        self.note(&format!("{} {}", paint(self.colour_err, Tone::Bad, "error:"), lines(&first)));
-        for cause in chain {
-            self.note(&format!("caused by: {}", lines(&cause.to_string())));
-        }
-        self.note(&format!("code: {}", fault.code));
+        let mut lines = vec![format!("{} {first}", paint(self.colour_err, Tone::Bad, "error:"))];
+        lines.extend(chain.map(|cause| format!("caused by: {cause}")));
+        lines.push(format!("code: {}", fault.code));
         if let Some(hint) = &fault.hint {
-            self.note("");
-            self.note(&format!("{} {}", paint(self.colour_err, Tone::Strong, "hint:"), lines(hint)));
+            lines.push(String::new());
+            lines.push(format!("{} {hint}", paint(self.colour_err, Tone::Strong, "hint:")));
+            if !fault.lines.is_empty() {
+                lines.push(String::new());
+            }
+            lines.extend(fault.lines.iter().cloned());
         }
+        lines
     }
 }
 
-/// Escapes each line by itself: messages of ours may have several.
-fn lines(text: &str) -> String {
-    text.lines().map(escape).collect::<Vec<_>>().join("\n")
+/// What the program's own trace says: one line an event.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trace;
+
+impl Write for Trace {
+    /// Takes the whole event.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        writeln!(io::stderr().lock(), "{}", escape(text.trim_end_matches('\n')))?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().lock().flush()
+    }
 }
 
 fn paint(colour: bool, tone: Tone, text: &str) -> String {
@@ -187,6 +255,8 @@ fn paint(colour: bool, tone: Tone, text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -194,6 +264,67 @@ mod tests {
         assert_eq!(escape("\x1b[2Kpassed\r\nall"), "\\x1b[2Kpassed\\r\\nall");
         assert_eq!(escape("a\u{202e}b\u{200b}c\u{9b}"), "a\\u{202e}b\\u{200b}c\\x9b");
         assert_eq!(escape("größe, 名前"), "größe, 名前");
+    }
+
+    /// Letters, and whatever could make a line, move a cursor, hide or turn text around.
+    fn texts() -> impl Strategy<Value = String> {
+        let ends = prop_oneof!["\n", "\r\n", "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"];
+        let ours = prop_oneof!["\nhint: ", "code: ok", "\x1b\\[31m", "\x1b\\[2K", "\x1b\\]0;x\x07", "\\\\n"];
+        let hidden = prop_oneof![
+            "[\u{202a}-\u{202e}\u{2066}-\u{2069}]",
+            "[\u{e0000}-\u{e007f}]",
+            "\u{61c}",
+            "\u{9b}2K"
+        ];
+        let parts = prop_oneof![
+            ends,
+            ours,
+            hidden,
+            "[\x00-\x1f\x7f-\u{9f}]",
+            "\\PC{0,5}",
+            any::<char>().prop_map(String::from)
+        ];
+        proptest::collection::vec(parts, 0..12).prop_map(|parts| parts.concat())
+    }
+
+    fn is_plain(line: &str) -> bool {
+        line.chars().all(|character| !character.is_control() && !is_hidden(character))
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_said_as_one_line_is_one_line(text in texts()) {
+            let escaped = escape(&text);
+            prop_assert!(is_plain(&escaped), "{escaped:?}");
+            prop_assert_eq!(escape(&escaped), escaped.clone());
+            prop_assert_eq!(shown(&escaped), escaped.clone());
+            let mut uncoloured = shown(&text);
+            COLOURS.iter().for_each(|code| uncoloured = uncoloured.replace(&format!("\x1b[{code}m"), ""));
+            prop_assert!(is_plain(&uncoloured), "{uncoloured:?}");
+            let painted = paint(true, Tone::Bad, &escaped);
+            prop_assert_eq!(shown(&painted), painted.clone());
+        }
+
+        #[test]
+        fn an_error_has_the_lines_that_we_gave_it(texts in proptest::collection::vec(texts(), 3)) {
+            let [what, cause, hint] = texts.try_into().unwrap();
+            let error = anyhow::Error::msg(cause).context(what);
+            let fault = Fault::new(Exit::Usage, "a-code", Some(hint), error).with_lines(Some("[x]\ny = 1\n"));
+            let console = Console { colour_out: false, colour_err: false, is_terminal: false, can_ask: false };
+            let told = console.told(&fault).iter().map(|line| format!("{}\n", shown(line))).collect::<String>();
+            let lines: Vec<&str> = told.lines().collect();
+            let begins = ["error: ", "caused by: ", "code: a-code", "", "hint: ", "", "[x]", "y = 1"];
+            prop_assert_eq!(lines.len(), begins.len(), "{:?}", told);
+            prop_assert!(lines.iter().zip(begins).all(|(line, begin)| line.starts_with(begin)), "{:?}", told);
+        }
+
+        #[test]
+        fn json_that_is_shown_is_plain_and_says_the_same(text in texts()) {
+            let value = serde_json::json!({ (text.as_str()): [text.as_str()] });
+            let json = json_shown(&value.to_string());
+            prop_assert!(is_plain(&json), "{json:?}");
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap(), value);
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod plan;
 pub mod recover;
 pub mod retry;
 pub mod roles;
+pub mod room;
 pub mod run;
 pub mod task_file;
 pub mod task_reader;

@@ -39,6 +39,8 @@ pub struct Fault {
     pub exit: Exit,
     pub code: &'static str,
     pub hint: Option<String>,
+    /// For a file that the hint speaks of; shown below it.
+    pub lines: Vec<String>,
     pub source: anyhow::Error,
 }
 
@@ -49,7 +51,12 @@ impl Fault {
         hint: Option<String>,
         source: impl Into<anyhow::Error>,
     ) -> Self {
-        Self { exit, code, hint, source: source.into() }
+        Self { exit, code, hint, lines: Vec::new(), source: source.into() }
+    }
+
+    /// With these lines below the hint.
+    pub fn with_lines(self, text: Option<&str>) -> Self {
+        Self { lines: text.into_iter().flat_map(str::lines).map(str::to_owned).collect(), ..self }
     }
 
     /// With one more line of what was tried.

@@ -20,7 +20,11 @@ fn main() {
         }
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("ORCH_LOG").unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(console::Trace::default)
+        .with_ansi(false)
+        .init();
     let console = Console::detect();
     std::process::exit(console.conclude(dispatch(args, console)).code().into());
 }

@@ -15,7 +15,7 @@ use orch_journal::event::{AddedTask, Ending, Event, TaskIndex};
 use orch_journal::{Journal, RunState};
 use orch_task::Status;
 
-use crate::console::{Console, Tone, escape, escape_cut};
+use crate::console::{Console, Tone, escape, escape_cut, json_shown, shown};
 
 /// How often what became durable is shown.
 const FRAME: Duration = Duration::from_millis(50);
@@ -205,7 +205,7 @@ impl Table {
 
     fn say(&self, line: &str) {
         // A terminal that went away is no reason to stop the run.
-        let _ = self.all.println(line);
+        let _ = self.all.println(shown(line));
     }
 }
 
@@ -337,7 +337,7 @@ impl Observer for Watcher {
             Format::Text => self.show(place, event, state),
             Format::Json => {
                 let line = serde_json::json!({ "run": self.run, "seq": place, "event": event }).to_string();
-                self.tell(place, Seen::Line(line));
+                self.tell(place, Seen::Line(json_shown(&line)));
             }
         }
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use orch_task::{Status, Task, TaskId};
 
-use crate::event::{Actor, AddedTask, Called, Event, RunStarted, RunStatus, Severity, TaskIndex};
+use crate::event::{Actor, AddedTask, Called, Event, FAILURE, RunStarted, RunStatus, Severity, TaskIndex};
 
 /// An event that cannot follow what came before it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -200,10 +200,12 @@ impl RunState {
                     }
                 }
                 self.count(&called.writes.findings);
+                // What is not allowed is no answer: the next host asks again.
+                let answered = called.fault.as_ref().is_none_or(|(code, _)| code == FAILURE);
                 match called.call.as_str() {
                     "verify" => self.looked(called),
-                    "reflect" => self.reflected.push(called.plugin.clone()),
-                    "audit" => self.unaudited.clear(),
+                    "reflect" if answered => self.reflected.push(called.plugin.clone()),
+                    "audit" if answered => self.unaudited.clear(),
                     "judge" => self.judged(event, called)?,
                     _ => {}
                 }

@@ -4,7 +4,7 @@
 //! Invariant: `TaskFile::parse` of the text gives the same tasks; fields at their default are left out.
 //! Not here: where an entry goes in a file that is there (`file/patch.rs`).
 
-use crate::file::{NewFileTask, TaskFileError};
+use crate::file::{NewFileTask, TaskFile, TaskFileError};
 use crate::keys::KEYS;
 use crate::model::{Command, Kind, OnDoubt, TIMEOUT_MS_DEFAULT, Task};
 
@@ -15,6 +15,8 @@ pub(crate) mod quote;
 pub enum RenderError {
     #[error("task `{task}` has the setting `{key}`, which is a key of every task")]
     ReservedKey { task: String, key: String },
+    #[error("task `{task}` would say something else when it is read back")]
+    Changed { task: String },
     /// The tasks are no graph, or break a limit of the file.
     #[error("these tasks are no task file")]
     Invalid {
@@ -40,8 +42,32 @@ pub fn render(tasks: &[Task]) -> Result<String, RenderError> {
     if tasks.is_empty() {
         text.push_str("[]\n");
     }
-    crate::file::TaskFile::parse(text.as_str()).map_err(|source| RenderError::Invalid { source })?;
+    TaskFile::parse(text.as_str()).map_err(|source| RenderError::Invalid { source })?;
     Ok(text)
+}
+
+/// How many bytes the entry needs in a file, for one that any file can have; what it depends on is not asked.
+///
+/// It was read back in block and in flow style, where entries lie deepest.
+///
+/// # Errors
+/// `ReservedKey` as above; `Invalid` for an entry that breaks a limit of the file when it is written; `Changed`.
+pub fn check_entry(entry: &NewFileTask) -> Result<u64, RenderError> {
+    check_settings(&entry.task)?;
+    let task = Task { dependencies: Vec::new(), ..entry.task.clone() };
+    let alone = NewFileTask { task, ..entry.clone() };
+    let block = format!("tasks:\n{}\n", block_lines(&alone, 2, 4).join("\n"));
+    let flow = format!("tasks: [\n{}\n]\n", flow_mapping(&alone, true));
+    for text in [block, flow] {
+        let file = TaskFile::parse(text).map_err(|source| RenderError::Invalid { source })?;
+        let is_same = |read: &crate::file::FileTask| {
+            read.task == alone.task && read.status == alone.status && read.added_by == alone.added_by
+        };
+        if !matches!(file.tasks(), [read] if is_same(read)) {
+            return Err(RenderError::Changed { task: entry.task.id.to_string() });
+        }
+    }
+    Ok(flow_mapping(entry, true).len() as u64)
 }
 
 /// Refuses settings that a file cannot tell from fields.
@@ -180,6 +206,52 @@ mod tests {
         reserved.settings.insert("status".to_owned(), "done".into());
         assert!(matches!(render(&[reserved]), Err(RenderError::ReservedKey { key, .. }) if key == "status"));
         assert!(matches!(render(&[task("a"), task("a")]), Err(RenderError::Invalid { .. })));
+    }
+
+    #[track_caller]
+    fn check(settings: serde_json::Value, fits: bool) {
+        let mut asked = task("a");
+        asked.dependencies = vec![TaskId::parse("elsewhere").unwrap()];
+        asked.settings = serde_json::from_value(settings).unwrap();
+        let entry = NewFileTask {
+            task: asked,
+            status: Some(crate::Status::Pending),
+            added_by: Some("demo/x".into()),
+        };
+        let found = check_entry(&entry);
+        assert_eq!(found.is_ok(), fits, "{found:?}");
+    }
+
+    #[test]
+    fn an_entry_is_one_that_any_file_can_have() {
+        use serde_json::json;
+        let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+        for key in KEYS {
+            check(json!({ key: "done" }), false);
+        }
+        // Words of other tools are settings where a plugin says them.
+        check(json!({ "run": 1, "needs": ["x"], "<<": {"a": 1}, "é\n\u{2028}\u{0}": "\u{202e}" }), true);
+        check(json!({ "x": vec![1e9; 2_000] }), true);
+        check(json!({ "x": vec![1e9; 16_000] }), false);
+        check(json!({ "x": nested(50) }), true);
+        check(json!({ "x": nested(120) }), false);
+        check(json!({ "k".repeat(500): 1 }), true);
+        check(json!({ "k".repeat(5_000): 1 }), false);
+        check(json!({ "\u{7}".repeat(500): 1 }), false);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_one_lies_in_every_file(key in "\\PC{0,20}|[\\x00-\\x1f\u{2028}\u{feff}]{0,9}", text in "(?s).{0,60}", number in proptest::prelude::any::<f64>()) {
+            let mut asked = task("new");
+            asked.settings.insert(key, serde_json::json!({ text.as_str(): [number, text, null] }));
+            let entry = NewFileTask { task: asked, status: None, added_by: Some("demo/x".into()) };
+            let fits = check_entry(&entry).is_ok();
+            for file in ["[]", "- id: a\n", "tasks:\n    - id: a\n      x: 1\nz: 1\n", "tasks: [{\"id\": \"a\"}]\n", "- {id: a}\n"] {
+                let patched = TaskFile::parse(file).unwrap().patched(&[], std::slice::from_ref(&entry));
+                proptest::prop_assert!(patched.is_ok() || !fits, "{file:?} {entry:?} {patched:?}");
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 mod developers;
+mod lines;
 mod names;
 mod native_code;
 mod places;

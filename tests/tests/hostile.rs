@@ -193,3 +193,71 @@ fn a_status_in_the_task_file_is_no_approval() {
     workspace.run(&["--plugins", root.to_str().unwrap()], 6);
     assert!(!workspace.path().join("approved").exists());
 }
+
+/// Settings that the guest asks for a task with, as JSON.
+fn unkeepable() -> [String; 5] {
+    [
+        r#"{"status": "done"}"#.to_owned(),
+        r#"{"added_by": "nobody"}"#.to_owned(),
+        format!(r#"{{"x": {}1{}}}"#, "[".repeat(100), "]".repeat(100)),
+        format!(r#"{{"{}": 1}}"#, "k".repeat(5_000)),
+        // Within the limit as it is said, beyond it as it is written.
+        format!(r#"{{"x": [{}1]}}"#, "1e9,".repeat(14_000)),
+    ]
+}
+
+const UNKEEPABLE: &str = "asks-unkeepably";
+
+fn bound_as(role: &str, settings: &str) -> (Workspace, String) {
+    let workspace = Workspace::new("- {id: good, kind: note}\n");
+    let root = workspace.admit_hostile(UNKEEPABLE).display().to_string();
+    let config = workspace.read("config.yaml");
+    let more =
+        format!("  {role}: [demo/{UNKEEPABLE}]\nsettings: {{demo/{UNKEEPABLE}: {{text: '{settings}'}}}}\n");
+    workspace.write("config.yaml", &(config + &more));
+    (workspace, root)
+}
+
+#[test]
+fn a_task_that_no_file_can_have_is_its_plugins_fault_and_the_workspace_gets_out() {
+    for settings in unkeepable() {
+        for role in ["reflectors", "auditors"] {
+            let (workspace, root) = bound_as(role, &settings);
+            let run = || workspace.run(&["--plugins", &root], 4);
+            let said = err(&run());
+            let names = said.contains("code: plugin-answer") && said.contains(UNKEEPABLE);
+            assert!(names && said.contains("task"), "{role} {settings}: {said}");
+            assert_eq!(err(&run()), said, "{role} {settings}: it is said again");
+            assert_eq!(workspace.statuses().len(), 1, "{role} {settings}");
+            let unbound =
+                workspace.read("config.yaml").replace(&format!("  {role}: [demo/{UNKEEPABLE}]\n"), "");
+            workspace.write("config.yaml", &unbound);
+            workspace.run(&[], 0);
+            assert_eq!(
+                workspace.read("tasks.yml"),
+                "- {id: good, status: done, kind: note}\n",
+                "{role} {settings}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_executor_that_asks_for_what_no_file_can_have_is_told_so() {
+    let tasks = "- {id: bad, kind: hostile}\n";
+    for (settings, said) in unkeepable()
+        .map(|settings| (settings, "Err(Invalid"))
+        .into_iter()
+        .chain([(r#"{"run": "x"}"#.to_owned(), "Ok(")])
+    {
+        let (workspace, root) = bound_as("guards", &settings);
+        let config = workspace.read("config.yaml").replace(&format!("  guards: [demo/{UNKEEPABLE}]\n"), "");
+        let bound = format!("executors: {{hostile: demo/{UNKEEPABLE}, ");
+        workspace.write("config.yaml", &config.replace("executors: {", &bound));
+        workspace.write("tasks.yml", tasks);
+        workspace.run(&["--plugins", &root], 0);
+        let is_so = |event: &Event| matches!(event, Event::AttemptFinished(finished) if matches!(&finished.ending, Ending::Done { summary } if summary.starts_with(said)));
+        assert_eq!(workspace.events().iter().filter(|event| is_so(event)).count(), 1, "{settings}");
+        assert_eq!(workspace.statuses().len(), if said == "Ok(" { 2 } else { 1 }, "{settings}");
+    }
+}

@@ -265,9 +265,9 @@ impl Refusal {
             Self::DelegationUnused { key } => {
                 format!("remove `delegations/{}.dsse.json`, which nothing needs", key.short())
             }
-            Self::PermissionNotAllowed { entry, .. } => format!(
-                "this in `policy.toml` allows what it asks for; it counts in the place of `[namespaces]` and `[default]`\n\n{entry}"
-            ),
+            Self::PermissionNotAllowed { .. } => {
+                "this in `policy.toml` allows what it asks for; it counts in the place of `[namespaces]` and `[default]`".to_owned()
+            }
             Self::NarrowMalformed { .. } => "correct `narrow` in the workspace's `config.yaml`".to_owned(),
             Self::ApprovalMissing { id } | Self::ApprovalExceeded { id, .. } => {
                 format!("`orch-host plugin approve {id}` shows what it asks for and approves it")
@@ -280,6 +280,14 @@ impl Refusal {
             }
             _ => return None,
         })
+    }
+
+    /// Lines for the file that the hint speaks of.
+    pub fn lines(&self) -> Option<&str> {
+        match self {
+            Self::PermissionNotAllowed { entry, .. } => Some(entry),
+            _ => None,
+        }
     }
 }
 
@@ -341,6 +349,7 @@ mod tests {
         );
         let source = std::error::Error::source(&refusal).unwrap().to_string();
         assert_eq!(source, "`process.programs = sh` goes beyond `[git]`");
-        assert!(refusal.hint().unwrap().ends_with("\n\n[plugins.\"demo/x\".allow]\nlog = {}\n"));
+        assert_eq!(refusal.lines(), Some("[plugins.\"demo/x\".allow]\nlog = {}\n"));
+        assert_eq!(refusal.hint().unwrap().lines().count(), 1);
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &DbArgs, console: &Console) -> Outcome {
             let database = json!(found);
             let value =
                 json!({ "database": database, "ageDays": age_days, "lastUsed": last, "verdict": verdict });
-            console.line(&value.to_string());
+            console.json(&value.to_string());
         }
         Format::Text => {
             let last = last.map_or("none".to_owned(), |last| {

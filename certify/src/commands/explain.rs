@@ -27,6 +27,6 @@ pub(crate) fn run(args: &ExplainArgs, console: &Console) -> Outcome {
         let hint = Some("`orch-certify explain` lists the checks; codes of runs come with a message and a hint of their own".to_owned());
         return Err(Fault::new(Exit::Usage, "explain-unknown", hint, error));
     };
-    lines.iter().for_each(|line| console.line(line));
+    console.lines(lines);
     Ok(Exit::Done)
 }

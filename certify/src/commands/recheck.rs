@@ -59,7 +59,7 @@ pub(crate) fn run(args: &RecheckArgs, console: &Console) -> Outcome {
         Format::Text => found.iter().for_each(|one| show(one, console)),
         Format::Json => {
             let list: Vec<_> = found.iter().map(to_json).collect();
-            console.line(&json!({ "certificates": list }).to_string());
+            console.json(&json!({ "certificates": list }).to_string());
         }
     }
     if rules.anchor.is_some()

@@ -52,7 +52,7 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Outcome {
                 .map(|step| json!({ "step": step.as_str(), "status": said(step).0, "code": said(step).1 }))
                 .collect();
             let value = json!({ "verified": refused.is_none(), "validUntil": valid_until, "steps": list });
-            console.line(&value.to_string());
+            console.json(&value.to_string());
         }
         Format::Text => {
             for step in looked_at.iter().copied() {

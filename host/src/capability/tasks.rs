@@ -2,15 +2,17 @@
 //!
 //! In -> out: WIT calls -> [`TaskReader`]; a WIT `new-task`, returned or added -> [`AskedTask`].
 //! Limits: those of `orch:types/new-task`; `tasks.add` and `tasks.kinds` of the grant for each call.
-//! Invariant: [`check_asked`] is the only way to an [`AskedTask`].
-//! Not here: ids that exist already, dependencies that do not, approval (`drive/extend.rs`).
+//! Invariant: [`check_asked`] is the only way to an [`AskedTask`]; what no task file can have is refused here.
+//! Not here: ids that exist already, dependencies that do not, how many a run keeps, approval (`drive/extend.rs`).
 
 pub mod backend;
 pub(crate) mod fake;
 
+use std::error::Error as _;
 use std::sync::Arc;
 
 use orch_task::model::{DESCRIPTION_BYTES_MAX, SETTINGS_BYTES_MAX};
+use orch_task::render::RenderError;
 use orch_task::{Kind, Status, Task, TaskId};
 use orch_trust::interfaces::Import;
 use orch_trust::permission::{ANY, TasksPermission};
@@ -20,8 +22,8 @@ use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, V
 use super::trial::Watched;
 use crate::bindings::tasks::tasks::{Host, Status as WitStatus, Summary, add_to_linker};
 use crate::bindings::types::types::{self as wit, Error};
-use backend::SCAN_MAX;
 pub use backend::{AskedTask, TaskReader, TaskSummary};
+use backend::{SCAN_MAX, bytes_in_file};
 
 const DEPENDENCIES_MAX: usize = 1000;
 const ARGUMENTS_MAX: usize = 1024;
@@ -126,7 +128,18 @@ pub(crate) fn check_asked(
         }
     };
     let wit::NewTask { description, priority, cost, .. } = task;
-    Ok(AskedTask { id, description, kind, command, priority, cost, dependencies, settings })
+    let asked = AskedTask { id, description, kind, command, priority, cost, dependencies, settings };
+    // By whatever id and plugin: what is asked here is whether a task file can have the rest.
+    let id = asked.id.clone().map_or_else(|| parse_id("new"), Ok)?;
+    bytes_in_file(asked.task(id), "by/plugin").map_err(|error| invalid(why_no_file_has_it(&error)))?;
+    Ok(asked)
+}
+
+fn why_no_file_has_it(error: &RenderError) -> String {
+    match error.source() {
+        Some(why) => format!("no task file can have it: {why}"),
+        None => error.to_string(),
+    }
 }
 
 fn check_command(command: wit::Command) -> Result<orch_task::Command, AskRefusal> {
@@ -285,6 +298,11 @@ mod tests {
         check(|task| task.settings = "{\"a\":1}".to_owned(), true);
         check(|task| task.settings = "[]".to_owned(), false);
         check(|task| task.settings = format!("{{\"a\":\"{}\"}}", "x".repeat(70_000)), false);
+        // What fits as it was said, and does not as it is written.
+        check(|task| task.settings = r#"{"status":"done"}"#.to_owned(), false);
+        check(|task| task.settings = format!(r#"{{"a":[{}1]}}"#, "1e9,".repeat(15_000)), false);
+        check(|task| task.settings = format!(r#"{{"a":{}1{}}}"#, "[".repeat(100), "]".repeat(100)), false);
+        check(|task| task.settings = format!(r#"{{"{}":1}}"#, "k".repeat(5_000)), false);
         let argv = |argv: Vec<String>| Some(wit::Command::Argv(argv));
         check(|task| task.command = argv(vec!["ls".to_owned()]), true);
         check(|task| task.command = argv(Vec::new()), false);

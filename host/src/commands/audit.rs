@@ -34,7 +34,7 @@ pub fn run(command: &AuditCommand, home: Option<&Path>, console: Console) -> Out
         place.reader()?;
     }
     match format {
-        Format::Json => console.line(&serde_json::to_string(&report).map_err(anyhow::Error::from)?),
+        Format::Json => console.json(&serde_json::to_string(&report).map_err(anyhow::Error::from)?),
         Format::Text => {
             for run in &report.runs {
                 let head = run

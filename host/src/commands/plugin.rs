@@ -134,7 +134,9 @@ fn rules(operator: &Operator) -> Rules {
 fn refused(folder: &Path, refusal: Refusal) -> Fault {
     let exit = if is_approval(refusal.code()) { Exit::NeedsDecision } else { Exit::PluginRefused };
     let (code, hint) = (refusal.code(), plugins::refusal_hint(refusal.code(), refusal.hint()));
-    Fault::new(exit, code, hint, refusal).context(format!("package `{}` is refused", folder.display()))
+    let lines = refusal.lines().map(str::to_owned);
+    let fault = Fault::new(exit, code, hint, refusal).with_lines(lines.as_deref());
+    fault.context(format!("package `{}` is refused", folder.display()))
 }
 
 /// Everything of a package but the operator's yes.
@@ -278,7 +280,7 @@ fn list(operator: &Operator, folders: &[PathBuf], format: Format, console: Conso
                     console.line(&format!("  {}", console.paint(Tone::Careful, &escape(warning))));
                 }
             }
-            Format::Json => console.line(
+            Format::Json => console.json(
                 &serde_json::json!({
                     "id": id, "version": version, "folder": folder.display().to_string(),
                     "trust": state.as_ref().ok().map(|trust: &Trust| trust.as_str()), "refusal": state.as_ref().err(),
@@ -296,7 +298,7 @@ fn inspect(operator: &Operator, folder: &Path, format: Format, console: Console)
     let steps = steps_of(&bytes, operator);
     match format {
         Format::Text => show_steps(&steps, &bytes, console),
-        Format::Json => console.line(&json(&steps, &bytes)),
+        Format::Json => console.json(&json(&steps, &bytes)),
     }
     match steps.outcome {
         Ok(_) => Ok(Exit::Done),
@@ -329,7 +331,7 @@ fn verify(operator: &Operator, folder: &Path, format: Format, console: Console) 
                     }),
                 })
                 .collect();
-            console.line(&serde_json::json!({ "steps": steps, "warnings": warnings }).to_string());
+            console.json(&serde_json::json!({ "steps": steps, "warnings": warnings }).to_string());
         }
     }
     match steps.outcome {
@@ -410,6 +412,7 @@ fn json(steps: &Steps, bytes: &PackageBytes) -> String {
         "notEnforced": ["process.network"],
         "refusal": steps.outcome.as_ref().err().map(|(_, refusal)| serde_json::json!({
             "code": refusal.code(), "message": refusal.to_string(), "hint": refusal.hint(),
+            "lines": refusal.lines(),
         })),
     })
     .to_string()

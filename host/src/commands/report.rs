@@ -142,7 +142,7 @@ pub fn run(args: &ReportArgs, console: Console) -> Outcome {
                 "run": facts.run, "hostAtWork": facts.at_work, "plugins": facts.plugins, "tasks": facts.tasks, "findings": facts.findings,
                 "unverified": facts.unverified, "artifacts": facts.artifacts, "warnings": facts.warnings,
             });
-            console.line(&serde_json::to_string_pretty(&all).map_err(anyhow::Error::from)?);
+            console.json(&serde_json::to_string_pretty(&all).map_err(anyhow::Error::from)?);
         }
     }
     Ok(Exit::Done)
@@ -172,9 +172,9 @@ fn described(artifact: &ArtifactRow) -> (String, String, String) {
 
 fn text(facts: &Facts, console: Console) {
     console.line(&format!("run {}  {}  {}", escape(&facts.run.id), escape(&facts.run.status), facts.done()));
-    console.line("\nplugins");
+    console.lines(["", "plugins"]);
     facts.plugins.iter().for_each(|plugin| console.line(&format!("  {}", plugin_line(plugin))));
-    console.line("\ntasks");
+    console.lines(["", "tasks"]);
     for task in &facts.tasks {
         let row = &task.row;
         let by = row.added_by.as_deref().map(|by| format!("  by {}", escape(by))).unwrap_or_default();
@@ -186,7 +186,7 @@ fn text(facts: &Facts, console: Console) {
         }
     }
     if !facts.findings.is_empty() {
-        console.line("\nfindings");
+        console.lines(["", "findings"]);
     }
     for finding in &facts.findings {
         let at = finding.location.as_deref().map(escape).unwrap_or_default();
@@ -198,13 +198,13 @@ fn text(facts: &Facts, console: Console) {
         ));
     }
     if !facts.unverified.is_empty() {
-        console.line("\nnot verified");
+        console.lines(["", "not verified"]);
     }
     for missing in &facts.unverified {
         console.line(&format!("  {}", escape(&missing.to_string())));
     }
     if !facts.artifacts.is_empty() {
-        console.line("\nartifacts");
+        console.lines(["", "artifacts"]);
     }
     for artifact in &facts.artifacts {
         let (what, size, digest) = described(artifact);

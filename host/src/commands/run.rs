@@ -324,7 +324,7 @@ pub(super) fn own_executable() -> Result<PathBuf, Fault> {
 fn report(summary: &Summary, format: Format, console: Console) {
     if format == Format::Json {
         let line = serde_json::json!({ "run": summary.run, "summary": summary });
-        console.line(&line.to_string());
+        console.json(&line.to_string());
         return;
     }
     let tone = match summary.status {

@@ -64,7 +64,7 @@ fn list(place: &WorkspaceArgs, status: Option<&str>, format: Format, console: Co
     let runs = Place::from_args(place)?.reader()?.runs()?;
     for run in runs.iter().filter(|run| status.is_none_or(|status| run.status == *status)) {
         match format {
-            Format::Json => console.line(&serde_json::to_string(run).map_err(anyhow::Error::from)?),
+            Format::Json => console.json(&serde_json::to_string(run).map_err(anyhow::Error::from)?),
             Format::Text => {
                 console.line(&format!(
                     "{}  {:<10}  {}  {}",

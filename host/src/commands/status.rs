@@ -41,7 +41,7 @@ pub fn run(args: &StatusArgs, console: Console) -> Outcome {
     let standing = Standing::read(&place, args.run.as_deref())?;
     match args.format {
         Format::Text => standing.show(console),
-        Format::Json => console.line(&standing.json()),
+        Format::Json => console.json(&standing.json()),
     }
     match args.follow {
         true => follow(&place, &standing.run.id, args.format, console),

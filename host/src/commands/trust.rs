@@ -48,7 +48,7 @@ pub fn run(command: &TrustCommand, home: Option<&Path>, console: Console) -> Out
             return Err(place::input("trust-file", None, what));
         }
     };
-    console.line(&format!("{shown}\nkey id {id}"));
+    console.lines([shown, format!("key id {id}")]);
     let yes = match key_id {
         Some(said) if *said != id.to_string() => {
             let hint = "ask the key's owner which of both is right; nothing was kept".to_owned();

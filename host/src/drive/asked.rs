@@ -1,6 +1,7 @@
 //! Tasks that services asked for, until a run takes them in.
 //!
 //! In -> out: calls of the workspace's stream -> tasks of the run at work, or of the next one.
+//! Limits: 10,000 tasks wait.
 //! Invariant: what waits is in the store; a run records its tasks before the stream says that they were taken, and a task
 //! that a run has already is not added again.
 //! Not here: what a service may ask for (`extend.rs`), the calls (`serve/mounts.rs`).
@@ -16,6 +17,9 @@ use super::error::DriveError;
 use super::extend;
 use super::run::Run;
 use crate::clock::now_ms;
+
+/// As many as a run keeps of plugins.
+const WAITING_MAX: usize = 10_000;
 
 /// What waits, oldest first.
 pub struct AskedQueue {
@@ -36,6 +40,11 @@ impl AskedQueue {
         let fresh = asked.iter().map(|task| (event, plugin.to_owned(), task.clone()));
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).extend(fresh);
         self.more.notify_one();
+    }
+
+    /// True if so many more may wait.
+    pub fn has_room(&self, more: usize) -> bool {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).len() + more <= WAITING_MAX
     }
 
     pub fn is_empty(&self) -> bool {

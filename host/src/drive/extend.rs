@@ -14,19 +14,22 @@ use super::desk::Desk;
 use super::error::DriveError;
 use super::roles::Roles;
 use super::run::Run;
+use super::task_file::record_added;
 use crate::capability::tasks::AskedTask;
+use crate::capability::tasks::backend::bytes_in_file;
 use crate::clock::now_ms;
 
 /// Adds what is new of the tasks that a plugin asked for; gives how many that were.
 pub fn add(run: &mut Run, desk: &Desk, plugin: &str, asked: Vec<AskedTask>) -> Result<usize, DriveError> {
     let first = run.state().tasks.len() as TaskIndex;
     let mut added: Vec<AddedTask> = Vec::new();
+    let mut room = run.room();
     for task in asked {
         let known =
             |id: &TaskId| run.index_of(id).is_some() || added.iter().any(|before| before.task.id == *id);
-        let id = match task.id {
-            Some(id) if known(&id) => continue,
-            Some(id) => id,
+        let id = match &task.id {
+            Some(id) if known(id) => continue,
+            Some(id) => id.clone(),
             None => unused_id(plugin, first as usize + added.len(), &known)?,
         };
         let fault =
@@ -34,13 +37,9 @@ pub fn add(run: &mut Run, desk: &Desk, plugin: &str, asked: Vec<AskedTask>) -> R
         if let Some(unknown) = task.dependencies.iter().find(|dependency| !known(dependency)) {
             return Err(fault(format!("it depends on `{unknown}`, which no task has")));
         }
-        let mut new = Task::new(id.clone(), task.kind);
-        new.description = task.description;
-        new.command = task.command;
-        new.priority = task.priority;
-        new.cost = task.cost;
-        new.dependencies = task.dependencies;
-        new.settings = task.settings;
+        let new = task.task(id.clone());
+        let bytes = bytes_in_file(new.clone(), plugin).map_err(|error| fault(error.to_string()))?;
+        room = room.with(bytes).map_err(|why| fault(why.to_owned()))?;
         let Some(executor) = desk.roles.executor_of(&new.kind) else {
             return Err(fault(format!("no plugin executes kind `{}`", new.kind)));
         };
@@ -52,7 +51,8 @@ pub fn add(run: &mut Run, desk: &Desk, plugin: &str, asked: Vec<AskedTask>) -> R
     }
     let count = added.len();
     if count > 0 {
-        run.record(Event::TasksAdded { first, tasks: added, at: now_ms() })?;
+        record_added(run, &added)?;
+        run.keep_room(room);
         run.added(now_ms());
     }
     Ok(count)

@@ -21,6 +21,7 @@ use super::error::DriveError;
 use super::gate::Asked;
 use super::graph::Graph;
 use super::retry::Backoff;
+use super::room::Room;
 use super::task_reader::{RunView, SharedState};
 use crate::watch::Observer;
 
@@ -61,6 +62,10 @@ pub struct Run {
     said: mpsc::Receiver<Said>,
     say: mpsc::Sender<Said>,
     observer: Option<Box<dyn Observer>>,
+    /// For tasks of plugins; counted at the first one.
+    room: Option<Room>,
+    /// Of the task file as it was read or written last.
+    file_bytes: u64,
 }
 
 impl Run {
@@ -89,6 +94,8 @@ impl Run {
             said,
             say,
             observer: None,
+            room: None,
+            file_bytes: 0,
         }
     }
 
@@ -309,6 +316,23 @@ impl Run {
             Status::Pending => self.announce(task, now),
             _ => {}
         }
+    }
+
+    /// What there is room for of tasks that plugins ask for.
+    pub fn room(&self) -> Room {
+        let state = self.state();
+        let room = self.room.unwrap_or_else(|| Room::of(&state));
+        room.beside(state.tasks.len() as u64, self.file_bytes)
+    }
+
+    /// What is left of it with the tasks that were taken in.
+    pub fn keep_room(&mut self, room: Room) {
+        self.room = Some(room);
+    }
+
+    /// The size of the task file from now on.
+    pub fn note_file_bytes(&mut self, file_bytes: u64) {
+        self.file_bytes = file_bytes;
     }
 
     /// Takes in tasks that were added, and announces those that are ready.

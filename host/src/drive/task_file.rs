@@ -171,6 +171,7 @@ impl Sheet {
     pub(super) fn record_saved(&self, run: &mut Run, why: &str) -> Result<(), DriveError> {
         let Some(file) = &self.file else { return Ok(()) };
         let sha256 = hex::encode(file.sha256());
+        run.note_file_bytes(file.bytes().len() as u64);
         run.record(Event::TasksSaved { sha256, why: why.to_owned(), at: now_ms() })?;
         Ok(())
     }

@@ -78,7 +78,14 @@ impl From<PluginsError> for Fault {
             PluginsError::Link(_) => Exit::PluginFailed,
             _ => Exit::Usage,
         };
-        Self::new(exit, error.code(), error.hint(), error)
+        let lines = match &error {
+            PluginsError::Refused { source, .. } => match &**source {
+                PackageError::Refused(refusal) => refusal.lines().map(str::to_owned),
+                _ => None,
+            },
+            _ => None,
+        };
+        Self::new(exit, error.code(), error.hint(), error).with_lines(lines.as_deref())
     }
 }
 

@@ -229,6 +229,9 @@ impl Mounts {
 
     /// Fails for tasks that no run could take in.
     fn check(&self, asked: &[orch_journal::event::AskedTask]) -> Result<(), String> {
+        if !self.asked.has_room(asked.len()) {
+            return Err("too many wait for a run already".to_owned());
+        }
         let view = self.tasks.view();
         let known = |id: &orch_task::TaskId| {
             let Some(view) = &view else { return false };

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use orch_task::{Command, Kind, TaskId};
+use orch_task::{Command, Kind, Task, TaskId};
 use serde::{Deserialize, Serialize};
 
 use crate::artifacts::Artifact;
 
-/// A task that a plugin asked for, checked against its grant and against the field limits.
+/// A task that a plugin asked for, checked against its grant and the field limits; any task file can have it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AskedTask {
     /// None: the host makes an id.
@@ -27,6 +27,21 @@ pub struct AskedTask {
     pub dependencies: Vec<TaskId>,
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AskedTask {
+    /// The task, by that id.
+    pub fn task(&self, id: TaskId) -> Task {
+        Task {
+            description: self.description.clone(),
+            command: self.command.clone(),
+            priority: self.priority,
+            cost: self.cost,
+            dependencies: self.dependencies.clone(),
+            settings: self.settings.clone(),
+            ..Task::new(id, self.kind.clone())
+        }
+    }
 }
 
 /// What a call left in the host's own store. Kept with the call's result or not at all.

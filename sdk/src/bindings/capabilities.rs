@@ -3140,7 +3140,7 @@ pub mod orch {
             /// Asks for a task. It is added when this call's result is accepted.
             ///
             /// - `denied`: the kind is not in `tasks.kinds`, or `tasks.add` is 0
-            /// - `invalid`: a field is over its limit
+            /// - `invalid`: a field is over its limit, or no task file can have such a task
             /// - `limit`: this call already asked for `tasks.add` tasks
             #[allow(async_fn_in_trait)]
             pub fn add(task: &NewTask) -> ::core::result::Result<(), Error> {
@@ -3681,7 +3681,9 @@ pub mod orch {
                 pub cost: u32,
                 /// Ids of tasks that must be done before, at most 1000.
                 pub dependencies: _rt::Vec<_rt::String>,
-                /// A JSON object, handed to the executor; at most 64 KiB. Empty means `{}`.
+                /// A JSON object, handed to the executor; at most 64 KiB, also as the host writes it. Empty
+                /// means `{}`. None of its keys is one of `tasks.yml` that the host knows; at most some 1000
+                /// characters a key, some 60 levels.
                 pub settings: _rt::String,
             }
             impl ::core::fmt::Debug for NewTask {

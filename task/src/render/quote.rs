@@ -6,6 +6,8 @@
 
 use serde_json::Value;
 
+use crate::hidden::is_hidden;
+
 /// Words that some YAML reader takes for something else than text.
 const RESERVED: [&str; 13] =
     ["true", "false", "yes", "no", "on", "off", "y", "n", "null", "nan", "inf", "infinity", "none"];
@@ -74,11 +76,11 @@ fn double_quoted(value: &str) -> String {
     out
 }
 
-/// Printable in YAML, and no line or paragraph separator, byte order mark or direction sign.
+/// Printable in YAML, and seen by people.
 fn is_printable(letter: char) -> bool {
-    !matches!(letter as u32, 0x00..0x20 | 0x7f..=0xa0 | 0x200b..=0x200f | 0x2028..=0x202e | 0x2066..=0x2069
-        | 0xfeff | 0xfff0..=0xffff | 0xe0000..=0xe0fff)
-        && (letter as u32) & 0xfffe != 0xfffe
+    let code = letter as u32;
+    let is_none = matches!(code, 0xa0 | 0xfff0..=0xffff | 0xe0000..=0xe0fff) || code & 0xfffe == 0xfffe;
+    !(is_none || letter.is_control() || is_hidden(letter))
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ pub(super) fn show(args: &ShowArgs, console: &Console) -> Outcome {
                 .collect();
             let sha256 = document.is_signed().then(|| Sha256Digest::of(&bytes));
             let value = json!({ "document": document.payload, "sha256": sha256, "signatures": list });
-            console.line(&value.to_string());
+            console.json(&value.to_string());
         }
     }
     Ok(Exit::Done)

@@ -2,7 +2,8 @@
 
 pub use orch_journal::event::AskedTask;
 use orch_journal::event::TaskIndex;
-use orch_task::{Status, Task};
+use orch_task::render::RenderError;
+use orch_task::{NewFileTask, Status, Task, check_entry};
 
 pub(crate) const SCAN_MAX: usize = 1000;
 
@@ -23,4 +24,14 @@ pub trait TaskReader: Send + Sync {
     fn find(&self, id: &str) -> Option<TaskIndex>;
     /// At most 1000 from `start` on.
     fn scan(&self, start: TaskIndex) -> Vec<TaskSummary>;
+}
+
+/// How many bytes a task of a plugin needs in a task file.
+///
+/// # Errors
+/// See [`check_entry`]: no task file can have it.
+pub(crate) fn bytes_in_file(task: Task, added_by: &str) -> Result<u64, RenderError> {
+    // The longest word that may stand there.
+    let status = Some(Status::WaitingApproval);
+    check_entry(&NewFileTask { task, status, added_by: Some(added_by.to_owned()) })
 }

@@ -82,7 +82,7 @@ pub(super) fn run(args: &AuditArgs, operator: &Operator, console: Console) -> Ou
     for one in &verdicts {
         match args.format {
             Format::Text => show(one, now, console),
-            Format::Json => console.line(&as_json(one).to_string()),
+            Format::Json => console.json(&as_json(one).to_string()),
         }
     }
     if args.format == Format::Text {

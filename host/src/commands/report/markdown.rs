@@ -37,17 +37,17 @@ fn plain(text: &str) -> String {
 }
 
 pub(super) fn show(facts: &Facts, console: Console) {
-    console.line(&format!(
-        "# Run {}\n\n**{}**: {}\n",
-        plain(&facts.run.id),
-        plain(&facts.run.status),
-        facts.done()
-    ));
-    console.line("## Plugins\n");
+    let (run, status) = (plain(&facts.run.id), plain(&facts.run.status));
+    console.lines([&format!("# Run {run}"), "", &format!("**{status}**: {}", facts.done())]);
+    console.lines(["", "## Plugins", ""]);
     facts.plugins.iter().for_each(|plugin| console.line(&format!("- {}", plain(&plugin_line(plugin)))));
-    console.line(
-        "\n## Tasks\n\n| task | status | kind | attempts | added by | description | why |\n|---|---|---|---|---|---|---|",
-    );
+    console.lines([
+        "",
+        "## Tasks",
+        "",
+        "| task | status | kind | attempts | added by | description | why |",
+        "|---|---|---|---|---|---|---|",
+    ]);
     for task in &facts.tasks {
         let row = &task.row;
         console.line(&format!(
@@ -62,19 +62,19 @@ pub(super) fn show(facts: &Facts, console: Console) {
         ));
     }
     if !facts.unverified.is_empty() {
-        console.line("\n## Not verified\n");
+        console.lines(["", "## Not verified", ""]);
     }
     for missing in &facts.unverified {
         console.line(&format!("- {}", plain(&missing.to_string())));
     }
     if !facts.warnings.is_empty() {
-        console.line("\n## Warnings\n");
+        console.lines(["", "## Warnings", ""]);
     }
     for (code, text) in &facts.warnings {
         console.line(&format!("- {}: {}", plain(code), plain(text)));
     }
     if !facts.artifacts.is_empty() {
-        console.line("\n## Artifacts\n\n| artifact | type | bytes | SHA-256 |\n|---|---|---|---|");
+        console.lines(["", "## Artifacts", "", "| artifact | type | bytes | SHA-256 |", "|---|---|---|---|"]);
     }
     for artifact in &facts.artifacts {
         let (what, size, digest) = described(artifact);
@@ -83,7 +83,7 @@ pub(super) fn show(facts: &Facts, console: Console) {
     if facts.findings.is_empty() {
         return;
     }
-    console.line("\n## Findings\n\n| severity | category | where | what |\n|---|---|---|---|");
+    console.lines(["", "## Findings", "", "| severity | category | where | what |", "|---|---|---|---|"]);
     for finding in &facts.findings {
         console.line(&format!(
             "| {} | {} | {} | {} |",
