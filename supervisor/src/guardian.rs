@@ -13,7 +13,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{
@@ -39,7 +39,7 @@ pub(crate) const IGNORED: [libc::c_int; 9] = [
     libc::SIGTTOU,
 ];
 /// At a supervisor whose host is gone.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const LOOK_AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// Serves the host whose socket is stdin, one command after the other, until the host closes it or is gone.
 ///
@@ -144,21 +144,39 @@ fn guard(supervisor: Pid, socket: &OwnedFd) -> io::Result<()> {
     loop {
         // Only the hang-up, which need not be asked for; what is said is the supervisor's.
         let mut waited = [PollFd::new(&end, PollFlags::IN), PollFd::new(socket, PollFlags::empty())];
-        match poll(&mut waited, None) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+        wait(&mut waited, None)?;
         let [end_of_it, end_of_host] = &waited;
         if !end_of_it.revents().is_empty() {
-            return descendants::end_all(Duration::ZERO).map(|_| ());
+            break;
         }
         if !end_of_host.revents().is_empty() {
-            let pid = supervisor.as_raw_pid().cast_unsigned();
-            if process_table::stat(pid)?.is_some_and(|stat| stat.is_stopped()) {
-                pidfd_send_signal(&end, Signal::KILL)?;
-            }
-            std::thread::sleep(LOOK_AGAIN);
+            see_its_end(supervisor, &end)?;
+            break;
         }
+    }
+    descendants::end_all(Duration::ZERO).map(|_| ())
+}
+
+/// Returns at the end of a supervisor whose host is gone.
+fn see_its_end(supervisor: Pid, end: &OwnedFd) -> io::Result<()> {
+    loop {
+        if process_table::stat(supervisor.as_raw_pid().cast_unsigned())?.is_some_and(|stat| stat.is_stopped())
+        {
+            pidfd_send_signal(end, Signal::KILL)?;
+        }
+        let mut waited = [PollFd::new(end, PollFlags::IN)];
+        wait(&mut waited, Some(&LOOK_AGAIN))?;
+        let [end_of_it] = &waited;
+        if !end_of_it.revents().is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+fn wait(waited: &mut [PollFd<'_>], at_most: Option<&Timespec>) -> io::Result<()> {
+    match poll(waited, at_most) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
