@@ -20,7 +20,6 @@ use orch_journal::{Level, RunState};
 use tokio::sync::{mpsc, watch};
 
 use crate::clock::now_ms;
-use crate::commands::held_run::fold_run;
 use crate::console::{Console, escape};
 use crate::control::Wish;
 use crate::drive::act::{Refused, Said};
@@ -194,7 +193,7 @@ impl Serving<'_> {
     fn stored(&self, run: &str) -> Result<Run, Fault> {
         let reader = self.holder.reader()?;
         let state: RunState = match reader.run(run)? {
-            Some(_) => fold_run(&reader, run)?,
+            Some(_) => reader.state(run)?,
             None => return Err(Refused::RunUnknown { run: run.to_owned() }.into()),
         };
         Ok(Run::new(

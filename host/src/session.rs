@@ -18,7 +18,6 @@ use crate::clock::now_ms;
 use crate::config::operator::OperatorError;
 use crate::drive;
 use crate::drive::desk::{Control, Desk};
-use crate::drive::error::DriveError;
 use crate::drive::extend;
 use crate::drive::finish::Summary;
 use crate::drive::run::Run;
@@ -158,11 +157,7 @@ fn end_descendants(kill_after: Duration) -> std::io::Result<()> {
 /// The run that goes on, or the name of a new one.
 fn open_run(reader: &Reader) -> Result<(String, Option<RunState>), Fault> {
     let Some(id) = reader.open_run()? else { return Ok((new_run_id()?, None)) };
-    let mut state = RunState::default();
-    for event in reader.events(&id) {
-        let (_, event) = event?;
-        state.apply(&event).map_err(DriveError::from)?;
-    }
+    let state = reader.state(&id)?;
     Ok((id, Some(state)))
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::durability::CommitError;
 use crate::head;
+use crate::state::ReplayError;
 
 /// Why a store cannot be opened or read. Operator's faults first, then what somebody did to the file.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,12 @@ pub enum StoreError {
     Foreign { run: String },
     #[error("journal of run `{run}` is broken at event {seq}: {fault}")]
     Broken { run: String, seq: u64, fault: ChainFault },
+    #[error("journal of run `{run}` does not add up: {source}")]
+    Replay {
+        run: String,
+        #[source]
+        source: ReplayError,
+    },
     #[error("journal of run `{run}` has {found} events, its kept head names event {kept}")]
     Truncated { run: String, found: u64, kept: u64 },
     #[error("event {seq} of run `{run}` is not the one that its signed head names")]
@@ -93,7 +100,7 @@ impl StoreError {
             Self::OddFile { .. } => "store-odd-file",
             Self::ForeignSchema { .. } => "store-foreign-schema",
             Self::Foreign { .. } => "store-foreign",
-            Self::Broken { .. } => "journal-broken",
+            Self::Broken { .. } | Self::Replay { .. } => "journal-broken",
             Self::Truncated { .. } => "journal-truncated",
             Self::Rewritten { .. } => "journal-rewritten",
             Self::HeadForged { .. } => "head-forged",
@@ -113,6 +120,7 @@ impl StoreError {
                 "a store from elsewhere is never continued; move it away, and `run` starts a new one"
             }
             Self::Broken { .. }
+            | Self::Replay { .. }
             | Self::Truncated { .. }
             | Self::Rewritten { .. }
             | Self::HeadForged { .. } => {

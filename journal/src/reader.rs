@@ -17,6 +17,7 @@ use crate::event::{AskedTask, TaskIndex};
 use crate::events::{self, Events};
 use crate::projection::RunNames;
 use crate::rows::{AttemptRow, FindingRow, InterventionRow, MetricRow, RunRow, TaskRow};
+use crate::state::RunState;
 
 /// As many keys as one answer of `orch:kv` has.
 pub const KV_KEYS_MAX: u32 = 1000;
@@ -182,6 +183,16 @@ impl Reader {
         let sql = "SELECT ifnull(sum(octet_length(key) + octet_length(value)), 0) FROM kv WHERE plugin = ?1";
         let bytes: i64 = self.connection.query_row(sql, [plugin], |row| row.get(0))?;
         Ok(bytes.unsigned_abs())
+    }
+
+    /// A run as of its last event; of an unknown one nothing.
+    pub fn state(&self, run: &str) -> Result<RunState, StoreError> {
+        let mut state = RunState::default();
+        for event in self.events(run) {
+            let wrong = |source| StoreError::Replay { run: run.to_owned(), source };
+            state.apply(&event?.1).map_err(wrong)?;
+        }
+        Ok(state)
     }
 
     /// Events of a run as they are stored, from that one on; not checked against the chain.

@@ -21,6 +21,7 @@ pub mod manifest_readers;
 pub mod newcomer;
 pub mod random;
 pub mod second;
+pub mod served;
 pub mod swap;
 pub mod twins;
 pub mod under_root;

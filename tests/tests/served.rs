@@ -2,48 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use orch_journal::Event;
 use orch_journal::event::WORKSPACE_STREAM;
+use orch_tests::served::{answer, raw, serve, serve_as};
 use orch_tests::{Workspace, err, out, until};
 use serde_json::{Value, json};
 
 const SERVICES: &str = "  services: {/status: demo/service-status, /count: demo/counts-requests}\n";
-
-/// A host that serves a workspace, killed when it is dropped.
-struct Served {
-    host: Child,
-    services: SocketAddr,
-    operators: SocketAddr,
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.host.kill();
-        let _ = self.host.wait();
-    }
-}
-
-/// What somebody was answered.
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    fn code(&self) -> String {
-        self.json()["code"].as_str().unwrap_or_default().to_owned()
-    }
-}
 
 /// With a service that may change something, a token for all, and what else `config.yaml` says.
 fn workspace(tasks: &str, more: &str) -> (Workspace, String) {
@@ -56,76 +25,6 @@ fn workspace(tasks: &str, more: &str) -> (Workspace, String) {
 
 fn token(workspace: &Workspace, name: &str, scopes: &str) -> String {
     out(&workspace.host(&["token", "add", name, "--scope", scopes], 0)).trim().to_owned()
-}
-
-fn serve(workspace: &Workspace, args: &[&str]) -> Served {
-    serve_as(
-        workspace
-            .command(&[&["serve", "--listen", "127.0.0.1:0", "--operators", "127.0.0.1:0"], args].concat()),
-    )
-}
-
-fn serve_as(mut command: Command) -> Served {
-    let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-    let mut host = spawned.unwrap();
-    let mut lines = BufReader::new(host.stdout.take().unwrap()).lines();
-    let (mut services, mut operators) = (None, None);
-    while operators.is_none() {
-        let line = lines.next().unwrap_or_else(|| panic!("serve ended")).unwrap();
-        let (at, path) =
-            line.strip_prefix("http://").and_then(|line| line.split_once('/')).unwrap_or_default();
-        let at = at.parse().ok();
-        match path {
-            "metrics" => operators = at,
-            _ => services = at.or(services),
-        }
-    }
-    // Whatever a run prints later must find a reader.
-    std::thread::spawn(move || lines.for_each(drop));
-    Served { host, services: services.unwrap(), operators: operators.unwrap() }
-}
-
-impl Served {
-    fn ask(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Answer {
-        let token = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
-        let length = body.len();
-        raw(
-            self.services,
-            &format!(
-                "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{token}{kind}Content-Length: {length}\r\n\r\n{body}"
-            ),
-        )
-    }
-
-    fn get(&self, path: &str, token: Option<&str>) -> Answer {
-        self.ask("GET", path, token, "")
-    }
-
-    fn operators(&self, path: &str) -> Answer {
-        raw(self.operators, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
-    }
-
-    fn signal(&mut self, signal: rustix::process::Signal) -> i32 {
-        let pid = rustix::process::Pid::from_child(&self.host);
-        rustix::process::kill_process(pid, signal).unwrap();
-        self.host.wait().unwrap().code().unwrap_or(-1)
-    }
-}
-
-fn raw(at: SocketAddr, request: &str) -> Answer {
-    let mut stream = TcpStream::connect(at).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut text = Vec::new();
-    stream.read_to_end(&mut text).unwrap();
-    answer(&String::from_utf8_lossy(&text))
-}
-
-fn answer(text: &str) -> Answer {
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
 }
 
 #[test]

@@ -14,10 +14,12 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 28] = [
+const PARTS: [&str; 30] = [
     "commands",
     "interrupt",
+    "serve",
     "session",
+    "holder",
     "control",
     "recheck",
     "place",

@@ -5,13 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use orch_journal::RunState;
 use orch_journal::event::task_digest;
 use orch_journal::state::TaskState;
 use orch_task::{Command, Status, Task, TaskId, changed_keys};
 use orch_trust::manifest::Role;
 
-use super::held_run::{fold_run, say_about};
+use super::held_run::say_about;
 use super::stored_run::find_run;
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, escape, escape_cut};
@@ -62,7 +61,7 @@ pub fn run(command: &ApprovalsCommand, home: Option<&Path>, console: Console) ->
 fn list(place: &Place, console: Console) -> Outcome {
     let reader = place.reader()?;
     let config = place.config()?;
-    let state: RunState = fold_run(&reader, &find_run(&reader, None)?.id)?;
+    let state = reader.state(&find_run(&reader, None)?.id)?;
     for found in state.tasks.iter().filter(|found| found.status == Status::WaitingApproval) {
         for line in lines(found, &config) {
             console.line(&line);
@@ -76,7 +75,7 @@ fn approve(args: &WorkspaceArgs, home: Option<&Path>, id: &str, file: &Path, con
     let config = place.config()?;
     let reader = place.reader()?;
     let run = find_run(&reader, None)?.id;
-    let state = fold_run(&reader, &run)?;
+    let state = reader.state(&run)?;
     let found = TaskId::parse(id).ok().and_then(|id| state.tasks.get(*state.by_id.get(&id)? as usize));
     let mut digest = String::new();
     // Whatever else is wrong with it, who takes the word says.
@@ -171,6 +170,7 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use orch_journal::RunState;
     use orch_journal::event::Event;
     use orch_task::Kind;
 

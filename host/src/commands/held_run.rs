@@ -9,14 +9,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use orch_journal::Level;
 use orch_journal::event::Who;
-use orch_journal::{Level, Reader, RunState};
 
 use super::stored_run::find_run;
 use crate::console::{Console, escape};
 use crate::control::{SocketPlace, Told, tell};
 use crate::drive::act::Act;
-use crate::drive::error::DriveError;
 use crate::drive::hear;
 use crate::drive::retry::Backoff;
 use crate::drive::run::Run;
@@ -67,12 +66,8 @@ pub fn say(place: &Place, home: Option<&Path>, run: Option<&str>, act: &Act) -> 
         match place.store_if_free(&operator, Level::Process)? {
             Ok(store) => {
                 let journal = Arc::new(store.journal(&run)?);
-                let mut held = Run::new(
-                    run.clone(),
-                    fold_run(&store.reader()?, &run)?,
-                    journal.clone(),
-                    Backoff::default(),
-                );
+                let mut held =
+                    Run::new(run.clone(), store.reader()?.state(&run)?, journal.clone(), Backoff::default());
                 hear::take(&mut held, act, me())?.map_err(Fault::from)?;
                 journal.wait_durable(held.last(), Level::Power)?;
                 store.close()?;
@@ -92,13 +87,4 @@ fn me() -> Who {
         program: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
         token: None,
     }
-}
-
-/// A run as of its last event.
-pub fn fold_run(reader: &Reader, run: &str) -> Result<RunState, Fault> {
-    let mut state = RunState::default();
-    for event in reader.events(run) {
-        state.apply(&event?.1).map_err(DriveError::from)?;
-    }
-    Ok(state)
 }

@@ -24,15 +24,15 @@ const WAITING_MAX: usize = 10_000;
 /// What waits, oldest first.
 pub struct AskedQueue {
     waiting: Mutex<Vec<(u64, String, AskedTask)>>,
-    journal: Arc<Journal>,
+    stream: Arc<Journal>,
     more: Notify,
 }
 
 impl AskedQueue {
     /// What waits in the store that this journal of the workspace's stream belongs to.
-    pub fn open(reader: &Reader, journal: Arc<Journal>) -> Result<Self, StoreError> {
+    pub fn open(reader: &Reader, stream: Arc<Journal>) -> Result<Self, StoreError> {
         let waiting = Mutex::new(reader.asked(WORKSPACE_STREAM)?);
-        Ok(Self { waiting, journal, more: Notify::new() })
+        Ok(Self { waiting, stream, more: Notify::new() })
     }
 
     /// Takes in what the event at that place asked for.
@@ -70,6 +70,6 @@ pub fn take(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
             added => drop(added?),
         }
     }
-    queue.journal.append(Event::TasksTaken { run: run.id.clone(), until, at: now_ms() })?;
+    queue.stream.append(Event::TasksTaken { run: run.id.clone(), until, at: now_ms() })?;
     Ok(())
 }

@@ -65,13 +65,12 @@ impl Given {
                 let mut serve = workspace.command(&any);
                 let mut host = serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
                 let mut lines = BufReader::new(host.stdout.take().unwrap()).lines().map_while(Result::ok);
+                (self.host, self.serves) = (Some(host), true);
                 if !lines.any(|line| line.ends_with("/metrics")) {
                     return Err("the host that serves ended".to_owned());
                 }
                 // Whatever its run prints finds a reader.
                 std::thread::spawn(move || lines.for_each(drop));
-                self.host = Some(host);
-                self.serves = true;
             }
             "a host was killed while a command ran" => {
                 let mut host = slow_host(workspace);

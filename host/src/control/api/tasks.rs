@@ -2,10 +2,10 @@
 
 use axum::extract::State;
 use http::StatusCode;
+use orch_journal::RunState;
 use orch_journal::event::task_digest;
 use orch_journal::rows::{AttemptRow, TaskRow};
 use orch_journal::state::TaskState;
-use orch_journal::{Reader, RunState};
 use orch_task::Status;
 use orch_trust::manifest::Role;
 use serde::{Deserialize, Serialize};
@@ -222,19 +222,14 @@ async fn asking(api: &Api, run: String) -> Result<Vec<Approval>, Problem> {
     };
     match api.state.view().filter(|view| view.id == run) {
         Some(view) => show(&view.state.read().unwrap_or_else(std::sync::PoisonError::into_inner)),
-        None => api.read(move |reader| show(&folded(reader, &run)?)).await,
+        None => {
+            api.read(move |reader| {
+                find(reader, &run)?;
+                show(&reader.state(&run)?)
+            })
+            .await
+        }
     }
-}
-
-fn folded(reader: &Reader, run: &str) -> Result<RunState, Problem> {
-    find(reader, run)?;
-    let mut state = RunState::default();
-    for event in reader.events(run) {
-        state.apply(&event?.1).map_err(|error| {
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "journal-broken", error.to_string())
-        })?;
-    }
-    Ok(state)
 }
 
 fn shown(found: &TaskState, config: &crate::config::workspace::WorkspaceConfig) -> Result<Approval, Problem> {
