@@ -146,6 +146,10 @@ pub(super) async fn start(
     request: axum::extract::Request,
 ) -> Result<(StatusCode, Json<Started>), Problem> {
     caller.may(Scope::Run)?;
+    // Of a host that ends with its run nothing else is asked.
+    if !api.state.serves() {
+        return Err(Refused::Ends.into());
+    }
     let options = match hyper::body::Body::is_end_stream(request.body()) {
         true => RunOptions::default(),
         false => <Json<RunOptions> as axum::extract::FromRequest<()>>::from_request(request, &()).await?.0,
