@@ -28,7 +28,7 @@ use utoipa_axum::routes;
 pub use runs::{RunOptions, Started};
 
 use super::caller::Caller;
-use super::problem::Problem;
+use super::problem::{Problem, Refusals};
 use super::state::HolderState;
 use crate::config::workspace::WorkspaceConfig;
 use crate::place::Place;
@@ -101,17 +101,30 @@ impl From<StoreError> for Problem {
 #[openapi(
     info(title = "orch-host", description = "Runs, tasks and events of one workspace, from the host that holds it."),
     components(schemas(Problem)),
-    modifiers(&Bearer)
+    modifiers(&Details)
 )]
 struct Described;
 
-struct Bearer;
+/// What the derived description does not say.
+struct Details;
 
-impl utoipa::Modify for Bearer {
+impl utoipa::Modify for Details {
     fn modify(&self, described: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::schema::AdditionalProperties;
         use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+        use utoipa::openapi::{RefOr, Schema};
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
         described.components.get_or_insert_default().add_security_scheme("token", scheme);
+        // Serde refuses what an act does not have; the derived schema does not say so.
+        if let Some(RefOr::T(Schema::OneOf(acts))) =
+            described.components.as_mut().and_then(|all| all.schemas.get_mut("Act"))
+        {
+            for act in &mut acts.items {
+                if let RefOr::T(Schema::Object(act)) = act {
+                    act.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+                }
+            }
+        }
         described.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
     }
 }
@@ -161,7 +174,7 @@ pub struct Holder {
 }
 
 /// Who answers, and at which run it works; also for commands of plugins
-#[utoipa::path(get, path = "/v1", responses((status = 200, body = Holder), (status = 401, body = Problem)))]
+#[utoipa::path(get, path = "/v1", responses((status = 200, body = Holder), Refusals))]
 async fn holder(State(api): State<Api>, caller: Caller) -> Result<Json<Holder>, Problem> {
     caller.may_look()?;
     Ok(Json(Holder {

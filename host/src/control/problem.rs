@@ -1,10 +1,13 @@
 //! What a holder answers that did not do what was asked (RFC 9457).
 
+use std::collections::BTreeMap;
+
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
 
 use crate::drive::act::Refused;
 
@@ -46,19 +49,49 @@ impl axum::response::IntoResponse for Problem {
     fn into_response(self) -> axum::response::Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_REQUEST);
         let mut response = (status, axum::Json(&self)).into_response();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(KIND));
         response
     }
 }
+
+/// Every status that a problem comes with, for the description.
+pub(super) struct Refusals;
+
+impl utoipa::IntoResponses for Refusals {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        use utoipa::openapi::{ContentBuilder, Ref, ResponseBuilder};
+        let refusal = |(status, what): (u16, &str)| {
+            let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+            let response = ResponseBuilder::new().description(what).content(KIND, problem).build();
+            (status.to_string(), RefOr::T(response))
+        };
+        REFUSALS.into_iter().map(refusal).collect()
+    }
+}
+
+const KIND: &str = "application/problem+json";
+const REFUSALS: [(u16, &str); 11] = [
+    (400, "What was asked has no form"),
+    (401, "No token, or none that counts"),
+    (403, "Who asks may not"),
+    (404, "It is not there"),
+    (408, "The request did not arrive in time"),
+    (409, "It is not in a state for that"),
+    (413, "The body is too large"),
+    (415, "The body is no JSON"),
+    (422, "The body says what is no such thing"),
+    (500, "The host failed"),
+    (503, "Too much at once; again after `Retry-After`"),
+];
 
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         let status = match &refused {
             Refused::TaskUnknown { .. } | Refused::RunUnknown { .. } => StatusCode::NOT_FOUND,
-            Refused::NotAtWork { .. } | Refused::Ends | Refused::Failed { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Refused::AtWork { .. }
+            Refused::NotAtWork { .. }
+            | Refused::Ends
+            | Refused::Failed { .. }
+            | Refused::AtWork { .. }
             | Refused::OptionDiffers { .. }
             | Refused::TaskStatus { .. }
             | Refused::TaskUnderWay { .. }

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use utoipa::IntoParams;
 
 use super::super::caller::Caller;
-use super::super::problem::Problem;
+use super::super::problem::{Problem, Refusals};
 use super::runs::find;
 use super::{Api, Path, Query};
 use crate::config::tokens::Scope;
@@ -31,11 +31,7 @@ pub(super) struct From {
 }
 
 /// Events of a run from one on, and then as they come; `workspace` in the place of a run is what services did
-#[utoipa::path(get, path = "/v1/runs/{run}/events", params(("run" = String, Path), From), responses(
-    (status = 200, content_type = "text/event-stream", body = String),
-    (status = 400, body = Problem), (status = 404, body = Problem),
-    (status = 401, body = Problem), (status = 403, body = Problem),
-))]
+#[utoipa::path(get, path = "/v1/runs/{run}/events", params(("run" = String, Path), From), responses((status = 200, content_type = "text/event-stream", body = String), Refusals))]
 pub(super) async fn stream(
     State(api): State<Api>,
     caller: Caller,

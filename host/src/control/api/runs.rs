@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::caller::Caller;
-use super::super::problem::Problem;
+use super::super::problem::{Problem, Refusals};
 use super::{Api, Json, Path, Query};
 use crate::config::tokens::Scope;
 use crate::drive::act::{Act, Refused};
@@ -54,10 +54,7 @@ pub(super) struct Page {
 }
 
 /// Runs of the workspace, the newest first
-#[utoipa::path(get, path = "/v1/runs", params(Page), responses(
-    (status = 200, body = Runs), (status = 400, body = Problem),
-    (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-))]
+#[utoipa::path(get, path = "/v1/runs", params(Page), responses((status = 200, body = Runs), Refusals))]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -134,12 +131,7 @@ pub struct Started {
 }
 
 /// Begin a run, or go on with the open one
-#[utoipa::path(post, path = "/v1/runs", request_body = Option<RunOptions>, responses(
-    (status = 202, body = Started), (status = 409, body = Problem),
-    (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-    (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
-    (status = 503, body = Problem),
-))]
+#[utoipa::path(post, path = "/v1/runs", request_body = Option<RunOptions>, responses((status = 202, body = Started), Refusals))]
 pub(super) async fn start(
     State(api): State<Api>,
     caller: Caller,
@@ -152,7 +144,11 @@ pub(super) async fn start(
     }
     let options = match hyper::body::Body::is_end_stream(request.body()) {
         true => RunOptions::default(),
-        false => <Json<RunOptions> as axum::extract::FromRequest<()>>::from_request(request, &()).await?.0,
+        false => {
+            let said =
+                <Json<Option<RunOptions>> as axum::extract::FromRequest<()>>::from_request(request, &());
+            said.await?.0.unwrap_or_default()
+        }
     };
     options.check(&api.options)?;
     let (run, from) = api.state.start(caller.may(Scope::Run)?).await?;
@@ -172,10 +168,7 @@ pub(super) struct OneRun {
 }
 
 /// How a run stands
-#[utoipa::path(get, path = "/v1/runs/{run}", params(("run" = String, Path)), responses(
-    (status = 200, body = OneRun), (status = 400, body = Problem), (status = 404, body = Problem),
-    (status = 401, body = Problem), (status = 403, body = Problem),
-))]
+#[utoipa::path(get, path = "/v1/runs/{run}", params(("run" = String, Path)), responses((status = 200, body = OneRun), Refusals))]
 pub(super) async fn one(
     State(api): State<Api>,
     caller: Caller,
@@ -208,12 +201,7 @@ pub(super) struct Taken {
 }
 
 /// Say a word about a run or a task of it; answered once it survives the end of the machine's power
-#[utoipa::path(post, path = "/v1/runs/{run}/acts", params(("run" = String, Path)), request_body = Act, responses(
-    (status = 201, body = Taken), (status = 400, body = Problem), (status = 404, body = Problem),
-    (status = 401, body = Problem), (status = 403, body = Problem), (status = 409, body = Problem),
-    (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
-    (status = 503, body = Problem),
-))]
+#[utoipa::path(post, path = "/v1/runs/{run}/acts", params(("run" = String, Path)), request_body = Act, responses((status = 201, body = Taken), Refusals))]
 pub(super) async fn act(
     State(api): State<Api>,
     caller: Caller,
@@ -248,10 +236,7 @@ pub(super) struct Metrics {
 }
 
 /// What plugins counted in a run
-#[utoipa::path(get, path = "/v1/runs/{run}/metrics", params(("run" = String, Path)), responses(
-    (status = 200, body = Metrics), (status = 400, body = Problem), (status = 404, body = Problem),
-    (status = 401, body = Problem), (status = 403, body = Problem),
-))]
+#[utoipa::path(get, path = "/v1/runs/{run}/metrics", params(("run" = String, Path)), responses((status = 200, body = Metrics), Refusals))]
 pub(super) async fn metrics(
     State(api): State<Api>,
     caller: Caller,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::caller::Caller;
-use super::super::problem::Problem;
+use super::super::problem::{Problem, Refusals};
 use super::runs::{PAGE_MAX, find, limit};
 use super::{Api, Json, Path, Query};
 use crate::config::tokens::Scope;
@@ -78,10 +78,7 @@ pub(super) struct Filter {
 }
 
 /// Tasks of a run, in the order of their places
-#[utoipa::path(get, path = "/v1/runs/{run}/tasks", params(("run" = String, Path), Filter), responses(
-    (status = 200, body = Tasks), (status = 400, body = Problem), (status = 404, body = Problem),
-    (status = 401, body = Problem), (status = 403, body = Problem),
-))]
+#[utoipa::path(get, path = "/v1/runs/{run}/tasks", params(("run" = String, Path), Filter), responses((status = 200, body = Tasks), Refusals))]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
@@ -138,10 +135,7 @@ pub(super) struct OneTask {
 
 /// One task, with its attempts
 #[utoipa::path(get, path = "/v1/runs/{run}/tasks/{task}",
-    params(("run" = String, Path), ("task" = String, Path)), responses(
-    (status = 200, body = OneTask), (status = 400, body = Problem), (status = 404, body = Problem),
-    (status = 401, body = Problem), (status = 403, body = Problem),
-))]
+    params(("run" = String, Path), ("task" = String, Path)), responses((status = 200, body = OneTask), Refusals))]
 pub(super) async fn one(
     State(api): State<Api>,
     caller: Caller,
@@ -185,10 +179,7 @@ pub(super) struct Approvals {
 }
 
 /// Tasks that ask to run
-#[utoipa::path(get, path = "/v1/runs/{run}/approvals", params(("run" = String, Path)), responses(
-    (status = 200, body = Approvals), (status = 400, body = Problem), (status = 404, body = Problem),
-    (status = 401, body = Problem), (status = 403, body = Problem),
-))]
+#[utoipa::path(get, path = "/v1/runs/{run}/approvals", params(("run" = String, Path)), responses((status = 200, body = Approvals), Refusals))]
 pub(super) async fn approvals(
     State(api): State<Api>,
     caller: Caller,
@@ -200,10 +191,7 @@ pub(super) async fn approvals(
 
 /// One task that asks to run
 #[utoipa::path(get, path = "/v1/runs/{run}/approvals/{task}",
-    params(("run" = String, Path), ("task" = String, Path)), responses(
-    (status = 200, body = Approval), (status = 400, body = Problem), (status = 404, body = Problem),
-    (status = 401, body = Problem), (status = 403, body = Problem),
-))]
+    params(("run" = String, Path), ("task" = String, Path)), responses((status = 200, body = Approval), Refusals))]
 pub(super) async fn approval(
     State(api): State<Api>,
     caller: Caller,
