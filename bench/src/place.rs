@@ -69,6 +69,7 @@ impl Opened {
             budget_warn_at: 0.8,
             major_max: 0,
             medium_max: 0,
+            medium_fails: false,
             backoff: self.config.retry,
             log_bytes_max: 1 << 20,
             tasks_auto: Vec::new(),

@@ -25,6 +25,7 @@ pub mod retry;
 pub mod roles;
 pub mod room;
 pub mod run;
+pub mod store_file;
 pub mod task_file;
 pub mod task_reader;
 
@@ -48,7 +49,6 @@ use run::{Heard, Run};
 use task_file::Sheet;
 
 use crate::clock::now_ms;
-use crate::engine::call_error::WITHDRAWN;
 
 /// Completions between two audits when they are due at the end only.
 const AUDIT_COMPLETIONS_DEFAULT: usize = 100;
@@ -75,7 +75,7 @@ pub async fn drive(run: &mut Run, desk: &Desk, sheet: &mut Sheet) -> Result<Summ
             end_all(run, desk, &mut under_way.running).await?;
             Stop::Interrupted
         }
-        Err(error) if error.is_withdrawal() => {
+        Err(error) if error.is_withdrawal() || matches!(error, DriveError::StoreGone { .. }) => {
             leave(run, desk, sheet, &mut under_way, &error).await?;
             return Err(error);
         }
@@ -83,6 +83,7 @@ pub async fn drive(run: &mut Run, desk: &Desk, sheet: &mut Sheet) -> Result<Summ
     };
     finish::block(run)?;
     sheet.save_at_the_end(run, desk).await?;
+    desk.store_file.check()?;
     let summary = finish::run(run, &stop)?;
     run.durable(desk).await?;
     Ok(summary)
@@ -111,6 +112,7 @@ async fn work(
     let mut planning = Planning::open(run, desk).await?;
     loop {
         desk.roles.check_withdrawals()?;
+        desk.store_file.check()?;
         hear::all(run, desk)?;
         run.announce_due(now_ms());
         sheet.look(run, &desk.roles)?;
@@ -253,7 +255,10 @@ fn look_or_end(
     let is_over = look.is_none();
     match look {
         Some(look) => drop(running.spawn_on(async move { Back::Look(look.await) }, &desk.guests)),
-        None => run.end(task, now_ms()),
+        None => {
+            consult::judge_task(run, desk, task)?;
+            run.end(task, now_ms());
+        }
     }
     Ok(is_over)
 }
@@ -276,7 +281,8 @@ async fn conclude(run: &mut Run, desk: &Desk, why: String) -> Result<Stop, Drive
     Ok(judge(run, desk)?.unwrap_or(Stop::Finished(why)))
 }
 
-/// A plugin was withdrawn: what runs ends by itself and is kept, and the run stays open for another version of it.
+/// A plugin was withdrawn, or the store is gone: what runs ends by itself and is kept where it still can be, and the run
+/// stays open.
 async fn leave(
     run: &mut Run,
     desk: &Desk,
@@ -285,14 +291,14 @@ async fn leave(
     why: &DriveError,
 ) -> Result<(), DriveError> {
     let text = why.source().map_or_else(|| why.to_string(), |source| source.to_string());
-    run.record(Event::Warned { code: WITHDRAWN.to_owned(), text })?;
+    run.record(Event::Warned { code: why.code().to_owned(), text })?;
     // A verifier that is withdrawn too does not look; the next host asks for it again.
     while let Err(error) = drain(run, desk, under_way).await {
         if !error.is_withdrawal() {
             return Err(error);
         }
     }
-    sheet.save(run, desk, WITHDRAWN).await?;
+    sheet.save(run, desk, why.code()).await?;
     run.durable(desk).await
 }
 
@@ -336,17 +342,17 @@ async fn end_all(run: &mut Run, desk: &Desk, running: &mut JoinSet<Back>) -> Res
     Ok(())
 }
 
-/// Compares the findings with the thresholds; more major ones than allowed stop the run.
+/// Compares the findings with the thresholds; more than allowed stop the run.
 fn judge(run: &mut Run, desk: &Desk) -> Result<Option<Stop>, DriveError> {
     let (major, medium, minor) = {
         let state = run.state();
         (state.major, state.medium, state.minor)
     };
-    let (major_max, medium_max) = (desk.rules.major_max, desk.rules.medium_max);
+    let medium_max = desk.rules.medium_max;
     let judged = run.state().judged;
-    if major > major_max {
+    if let Some(why) = desk.rules.too_many(major, medium) {
         run.record(Event::FindingsJudged { major, medium, minor, abort: true })?;
-        return Ok(Some(Stop::Findings { major, major_max }));
+        return Ok(Some(Stop::Findings(why)));
     }
     if medium > medium_max && !judged {
         run.record(Event::FindingsJudged { major, medium, minor, abort: false })?;

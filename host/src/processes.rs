@@ -6,9 +6,9 @@
 //! Not here: which programs are granted (`capability/process.rs`), the process tree itself (`orch-supervisor`).
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -123,6 +123,7 @@ impl CommandLog {
         let made = OpenOptions::new()
             .create_new(true)
             .append(true)
+            .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW)
             .open(self.folder.join(self.name.to_string()))?;
         let clone = made.try_clone()?;
@@ -133,7 +134,11 @@ impl CommandLog {
 
 /// Makes the folder of the logs; a link in its place is refused, it could lead anywhere.
 pub fn make_log_folder(folder: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(folder)?;
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Ok(()) => crate::whole_file::keep_out_of_git(folder)?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
     match std::fs::symlink_metadata(folder)?.is_dir() {
         true => Ok(()),
         false => Err(io::Error::new(io::ErrorKind::InvalidInput, "the folder of the logs is a link")),

@@ -43,6 +43,7 @@ impl RunLog {
             let open = OpenOptions::new()
                 .create(true)
                 .append(true)
+                .mode(0o600)
                 .custom_flags(libc::O_NOFOLLOW)
                 .open(self.folder.join(&self.name))?;
             *file = Some(open);

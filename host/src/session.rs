@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_journal::event::{Event, PluginPin, RunStarted};
-use orch_journal::{Journal, Reader, RunState, Store};
+use orch_journal::{Journal, Reader, RunState, STORE_FILE, Store};
 use orch_trust::lock::Lock;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch::Sender;
@@ -26,6 +26,7 @@ use crate::drive::extend;
 use crate::drive::finish::Summary;
 use crate::drive::kv::KvOverlay;
 use crate::drive::run::Run;
+use crate::drive::store_file::StoreFile;
 use crate::drive::task_file::Sheet;
 use crate::engine::Engine;
 use crate::engine::cache::NativeCache;
@@ -62,6 +63,8 @@ pub struct Session {
     guests: Runtime,
     pins: Vec<PluginPin>,
     goal: String,
+    /// Where its store is, as runs say it.
+    state_folder: String,
     budget: u64,
     /// Code and text of what the run began under; its report says it.
     notices: Vec<(&'static str, String)>,
@@ -87,6 +90,8 @@ impl Session {
         // 2. The store, the run in it, and the socket for whoever has something to say about it.
         let store = place.store(operator, rules.durability.answers())?;
         sheet.recover()?;
+        let path = place.state.join(STORE_FILE);
+        let store_file = StoreFile::of(path.clone()).map_err(|error| place::io(&path, "look at", error))?;
         let reader = store.reader()?;
         let (id, state) = open_run(&reader)?;
         if state.is_none() {
@@ -102,6 +107,7 @@ impl Session {
             protected: place.protected(task_file),
             workspace: place.workspace.clone(),
             journal,
+            store_file,
             guests: guests.handle().clone(),
             commands: Arc::new(Commands::new(supervisor, rules.jobs as usize + 2)),
             roles,
@@ -120,6 +126,7 @@ impl Session {
             guests,
             pins: plugins::pins(&admitted.by_id),
             goal: name.unwrap_or_default(),
+            state_folder: orch_journal::place::name_of(&place.state),
             budget: config.budget.limit,
             notices: plugins::notices(operator.signing_key, admitted),
             _recheck: recheck,
@@ -180,6 +187,7 @@ impl Session {
                 durability: self.desk.rules.durability.as_str().to_owned(),
                 budget: self.budget,
                 unsigned: false,
+                store: Some(self.state_folder.clone()),
                 at: now_ms(),
                 mac: String::new(),
             };

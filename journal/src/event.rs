@@ -5,13 +5,13 @@
 //! Invariant: an event holds all that the projections and [`RunState`](crate::RunState) need; neither looks elsewhere.
 //! All of them in a list: `docs/events.md`. Not here: how events are chained and kept (`store.rs`), what they add up to (`state.rs`).
 
-use std::collections::BTreeMap;
+mod writes;
 
 use orch_task::{Status, Task};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::artifacts::Artifact;
+pub use writes::{Category, Finding, Metric, Severity, Writes};
 
 /// Place of a task in its run's list; never renumbered.
 pub type TaskIndex = u32;
@@ -61,6 +61,14 @@ pub enum Event {
         digest: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         who: Option<Who>,
+        at: u64,
+    },
+    /// A person lets what depends on a task start, though verifiers that it names have not looked at it.
+    LooksWaived {
+        task: TaskIndex,
+        verifiers: Vec<String>,
+        reason: String,
+        who: Who,
         at: u64,
     },
     /// A person asked the host to start nothing more, and to let what runs end.
@@ -179,6 +187,7 @@ impl Event {
             Self::TaskEdited { .. } => "task_edited",
             Self::TaskMoved { .. } => "task_moved",
             Self::TaskApproved { .. } => "task_approved",
+            Self::LooksWaived { .. } => "looks_waived",
             Self::StopAsked { .. } => "stop_asked",
             Self::SessionOpened { .. } => "session_opened",
             Self::Observed { .. } => "observed",
@@ -246,6 +255,9 @@ pub struct RunStarted {
     /// True for ever once a plugin ran that nobody vouched for.
     #[serde(default, skip_serializing_if = "is_false")]
     pub unsigned: bool,
+    /// Path of the state folder that the run is in; absent in runs of older hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
     pub at: u64,
     /// HMAC-SHA-256 by the host's key, over the JSON of this event with `mac` empty.
     pub mac: String,
@@ -377,90 +389,6 @@ impl Called {
     pub fn replaces_findings(&self) -> bool {
         self.call == "verify" && self.fault.is_none()
     }
-}
-
-/// What a call left in the host's own store. Kept with the call's result or not at all.
-/// Tasks that it asked for follow as `tasks_added`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Writes {
-    /// By label, then key; `None` removes. Values as base64.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub kv: BTreeMap<String, BTreeMap<String, Option<String>>>,
-    /// The plugin that owns `kv`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub plugin: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub findings: Vec<Finding>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub metrics: Vec<Metric>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub artifacts: Vec<Artifact>,
-}
-
-impl Writes {
-    pub fn is_empty(&self) -> bool {
-        let Self { plugin: _, kv, findings, metrics, artifacts } = self;
-        kv.is_empty() && findings.is_empty() && metrics.is_empty() && artifacts.is_empty()
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    Major,
-    Medium,
-    Minor,
-}
-
-impl Severity {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Major => "major",
-            Self::Medium => "medium",
-            Self::Minor => "minor",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Category {
-    Build,
-    Test,
-    Lint,
-    Security,
-    Custom,
-}
-
-impl Category {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Build => "build",
-            Self::Test => "test",
-            Self::Lint => "lint",
-            Self::Security => "security",
-            Self::Custom => "custom",
-        }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    pub severity: Severity,
-    pub category: Category,
-    pub message: String,
-    /// `file:line`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub location: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Metric {
-    pub name: String,
-    pub value: f64,
-    pub unit: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub attributes: Vec<(String, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,6 +22,7 @@ mod operating;
 mod order;
 mod outgrown;
 mod packages;
+mod places;
 mod race;
 mod run;
 mod second;

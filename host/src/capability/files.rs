@@ -32,7 +32,10 @@ const GLOB_BYTES_MAX: usize = 1024;
 const FIND_MAX: usize = 1000;
 
 /// Of the workspace itself: the host's, and what people and the host write.
-const OF_THE_HOST: [&str; 5] = [".orch", "orch.lock", "config.yaml", "tasks.yml", "logs"];
+const OF_THE_HOST: [&str; 7] =
+    [".orch", "orch.lock", "config.yaml", "config.yml", "tasks.yml", "tasks.yaml", "logs"];
+/// How the names begin of files that the host swaps in for the task file.
+const SWAPPED_IN: [&str; 2] = [".tasks.yml.", ".tasks.yaml."];
 /// In every folder: what version control believes.
 const OF_VERSION_CONTROL: [&str; 6] = [".git", ".hg", ".svn", ".jj", ".bzr", "_darcs"];
 
@@ -55,7 +58,7 @@ impl FilesGrant {
         let first = path.parts().next();
         let of_the_host = is_one_of(first, &OF_THE_HOST)
             // Whoever may make the file that the host swaps in may change the task file.
-            || first.is_some_and(|name| name.to_ascii_lowercase().starts_with(".tasks.yml."))
+            || first.map(str::to_ascii_lowercase).is_some_and(|name| SWAPPED_IN.iter().any(|begin| name.starts_with(begin)))
             || lies_in(path, &protected.hidden)
             || lies_in(path, &protected.unwritten)
             || path.parts().any(|part| is_one_of(Some(part), &OF_VERSION_CONTROL));
@@ -337,6 +340,8 @@ mod tests {
             ".orch/state.db",
             "orch.lock",
             "config.yaml",
+            "config.yml",
+            "tasks.yaml",
             "tasks.yml",
             "TASKS.yml",
             "logs/a.log",

@@ -45,6 +45,7 @@ impl From<Refused> for Problem {
         let status = match &refused {
             Refused::TaskUnknown { .. } => StatusCode::NOT_FOUND,
             Refused::NotAtWork { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Refused::Reason { .. } => StatusCode::BAD_REQUEST,
             Refused::TaskStatus { .. } | Refused::TaskUnderWay { .. } | Refused::TaskChanged { .. } => {
                 StatusCode::CONFLICT
             }

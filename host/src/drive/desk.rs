@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::kv::KvOverlay;
 use super::retry::Backoff;
 use super::roles::{Bound, Roles};
+use super::store_file::StoreFile;
 use super::task_reader::{SharedState, StateReader};
 use crate::call::Lent;
 use crate::capability::EffectGate;
@@ -88,6 +89,8 @@ pub struct RunRules {
     pub major_max: u32,
     /// More unresolved medium findings give a warning.
     pub medium_max: u32,
+    /// More of them are too many, and not only a warning.
+    pub medium_fails: bool,
     pub backoff: Backoff,
     /// Of one log file.
     pub log_bytes_max: u64,
@@ -96,6 +99,16 @@ pub struct RunRules {
 }
 
 impl RunRules {
+    /// Why so many findings are too many.
+    pub fn too_many(&self, major: u32, medium: u32) -> Option<String> {
+        let (severity, found, at_most) = match () {
+            () if major > self.major_max => ("major", major, self.major_max),
+            () if self.medium_fails && medium > self.medium_max => ("medium", medium, self.medium_max),
+            () => return None,
+        };
+        Some(format!("too many {severity} findings: {found}, at most {at_most}"))
+    }
+
     /// S0's order: one task at a time, and every change of a status is saved before the next step.
     pub fn is_strict(&self) -> bool {
         self.jobs == 1 && self.audit == Audit::Completion
@@ -109,6 +122,7 @@ pub struct Desk {
     /// What no plugin reads or writes, relative to it.
     pub protected: Arc<Protected>,
     pub journal: Arc<Journal>,
+    pub store_file: StoreFile,
     /// The runtime that guests run on.
     pub guests: tokio::runtime::Handle,
     pub commands: Arc<Commands>,
