@@ -159,6 +159,8 @@ async fn work(
             }
             if run.next_due().is_none() {
                 match run.ready_count() {
+                    // What auditors ask for at the end belongs to this run.
+                    0 if last_audit(run, desk).await? > 0 => continue,
                     0 => return conclude(run, desk, "no task is ready".to_owned()).await,
                     ready => return Err(planning.stalled(ready)),
                 }
@@ -263,12 +265,18 @@ fn look_or_end(
     Ok(is_over)
 }
 
+/// Has auditors see what finished since they looked last; gives how many tasks they asked for.
+async fn last_audit(run: &mut Run, desk: &Desk) -> Result<usize, DriveError> {
+    match desk.roles.of(Role::Auditor).next().is_some() && !run.state().unaudited.is_empty() {
+        true => consult::audit(run, desk).await,
+        false => Ok(0),
+    }
+}
+
 /// The end of a run in which nothing more can start: the last audit and the run's verifiers, unless tasks wait for a
 /// person or a verifier.
 async fn conclude(run: &mut Run, desk: &Desk, why: String) -> Result<Stop, DriveError> {
-    if desk.roles.of(Role::Auditor).next().is_some() && !run.state().unaudited.is_empty() {
-        consult::audit(run, desk).await?;
-    }
+    last_audit(run, desk).await?;
     let waits = |status: Status| matches!(status, Status::InDoubt | Status::WaitingApproval);
     let is_at_its_end = {
         let state = run.state();
