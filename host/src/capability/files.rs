@@ -11,6 +11,7 @@ pub mod protected;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use orch_trust::digest::Sha256Digest;
@@ -165,6 +166,15 @@ pub(super) async fn aside<T: Send + 'static>(
     }
 }
 
+/// Says that a call is over when it is dropped.
+struct Over(Arc<AtomicBool>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 pub(super) fn refusal(error: FileError) -> Error {
     match error {
         FileError::NotFound | FileError::NotRegular => Error::NotFound,
@@ -243,7 +253,11 @@ impl Host for View<'_, Files> {
         self.ledger.intend(DomainName::Files, "files-write").await?;
         let (shown, after) = (path.as_str().to_owned(), Sha256Digest::of(&content).to_string());
         let size = content.len() as u64;
-        let before = match aside(move || workspace.replace(&path, &content)).await {
+        // The thread that writes hears of the end of this call, which does not wait for it.
+        let is_over = Arc::new(AtomicBool::new(false));
+        let _ends = Over(is_over.clone());
+        let goes_on = move || !is_over.load(Ordering::SeqCst);
+        let before = match aside(move || workspace.replace(&path, &content, &goes_on)).await {
             Ok(before) => before.map(hex::encode),
             Err(FileError::NotRegular) => {
                 return Ok(Err(Error::Invalid("there is something that is no regular file".to_owned())));
