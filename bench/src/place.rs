@@ -76,6 +76,7 @@ impl Opened {
             budget_warn_at: 0.8,
             major_max: 0,
             medium_max: 0,
+            medium_fails: false,
             backoff: self.config.retry,
             kill_after: Duration::from_secs(5),
             log_bytes_max: 1 << 20,

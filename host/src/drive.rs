@@ -27,6 +27,7 @@ pub mod retry;
 pub mod roles;
 pub mod room;
 pub mod run;
+pub mod store_file;
 pub mod task_file;
 pub mod task_reader;
 
@@ -50,7 +51,6 @@ use run::{Heard, Run};
 use task_file::Sheet;
 
 use crate::clock::now_ms;
-use crate::engine::call_error::WITHDRAWN;
 
 /// Completions between two audits when they are due at the end only.
 const AUDIT_COMPLETIONS_DEFAULT: usize = 100;
@@ -77,7 +77,7 @@ pub async fn drive(run: &mut Run, desk: &Desk, sheet: &mut Sheet) -> Result<Summ
             end_all(run, desk, &mut under_way.running).await?;
             Stop::Interrupted
         }
-        Err(error) if error.is_withdrawal() => {
+        Err(error) if error.is_withdrawal() || matches!(error, DriveError::StoreGone { .. }) => {
             leave(run, desk, sheet, &mut under_way, &error).await?;
             return Err(error);
         }
@@ -91,6 +91,7 @@ pub async fn drive(run: &mut Run, desk: &Desk, sheet: &mut Sheet) -> Result<Summ
         run.record(Event::Warned { code: "log-cut".to_owned(), text })?;
     }
     sheet.save_at_the_end(run, desk).await?;
+    desk.store_file.check()?;
     let summary = finish::run(run, &stop)?;
     run.durable(desk).await?;
     Ok(summary)
@@ -119,6 +120,7 @@ async fn work(
     let mut planning = Planning::open(run, desk).await?;
     loop {
         desk.roles.check_withdrawals()?;
+        desk.store_file.check()?;
         hear::all(run, desk)?;
         asked::take(run, desk)?;
         run.announce_due(now_ms());
@@ -166,6 +168,8 @@ async fn work(
             }
             if run.next_due().is_none() {
                 match run.ready_count() {
+                    // What auditors ask for at the end belongs to this run.
+                    0 if last_audit(run, desk).await? > 0 => continue,
                     0 => return conclude(run, desk, "no task is ready".to_owned()).await,
                     ready => return Err(planning.stalled(ready)),
                 }
@@ -268,17 +272,26 @@ fn look_or_end(
     let is_over = look.is_none();
     match look {
         Some(look) => drop(running.spawn_on(async move { Back::Look(look.await) }, &desk.guests)),
-        None => run.end(task, now_ms()),
+        None => {
+            consult::judge_task(run, desk, task)?;
+            run.end(task, now_ms());
+        }
     }
     Ok(is_over)
+}
+
+/// Has auditors see what finished since they looked last; gives how many tasks they asked for.
+async fn last_audit(run: &mut Run, desk: &Desk) -> Result<usize, DriveError> {
+    match desk.roles.of(Role::Auditor).next().is_some() && !run.state().unaudited.is_empty() {
+        true => consult::audit(run, desk).await,
+        false => Ok(0),
+    }
 }
 
 /// The end of a run in which nothing more can start: the last audit and the run's verifiers, unless tasks wait for a
 /// person or a verifier.
 async fn conclude(run: &mut Run, desk: &Desk, why: String) -> Result<Stop, DriveError> {
-    if desk.roles.of(Role::Auditor).next().is_some() && !run.state().unaudited.is_empty() {
-        consult::audit(run, desk).await?;
-    }
+    last_audit(run, desk).await?;
     let waits = |status: Status| matches!(status, Status::InDoubt | Status::WaitingApproval);
     let is_at_its_end = {
         let state = run.state();
@@ -291,7 +304,8 @@ async fn conclude(run: &mut Run, desk: &Desk, why: String) -> Result<Stop, Drive
     Ok(judge(run, desk)?.unwrap_or(Stop::Finished(why)))
 }
 
-/// A plugin was withdrawn: what runs ends by itself and is kept, and the run stays open for another version of it.
+/// A plugin was withdrawn, or the store is gone: what runs ends by itself and is kept where it still can be, and the run
+/// stays open.
 async fn leave(
     run: &mut Run,
     desk: &Desk,
@@ -300,14 +314,14 @@ async fn leave(
     why: &DriveError,
 ) -> Result<(), DriveError> {
     let text = why.source().map_or_else(|| why.to_string(), |source| source.to_string());
-    run.record(Event::Warned { code: WITHDRAWN.to_owned(), text })?;
+    run.record(Event::Warned { code: why.code().to_owned(), text })?;
     // A verifier that is withdrawn too does not look; the next host asks for it again.
     while let Err(error) = drain(run, desk, under_way).await {
         if !error.is_withdrawal() {
             return Err(error);
         }
     }
-    sheet.save(run, desk, WITHDRAWN).await?;
+    sheet.save(run, desk, why.code()).await?;
     run.durable(desk).await
 }
 
@@ -351,17 +365,17 @@ async fn end_all(run: &mut Run, desk: &Desk, running: &mut JoinSet<Back>) -> Res
     Ok(())
 }
 
-/// Compares the findings with the thresholds; more major ones than allowed stop the run.
+/// Compares the findings with the thresholds; more than allowed stop the run.
 fn judge(run: &mut Run, desk: &Desk) -> Result<Option<Stop>, DriveError> {
     let (major, medium, minor) = {
         let state = run.state();
         (state.major, state.medium, state.minor)
     };
-    let (major_max, medium_max) = (desk.rules.major_max, desk.rules.medium_max);
+    let medium_max = desk.rules.medium_max;
     let judged = run.state().judged;
-    if major > major_max {
+    if let Some(why) = desk.rules.too_many(major, medium) {
         run.record(Event::FindingsJudged { major, medium, minor, abort: true })?;
-        return Ok(Some(Stop::Findings { major, major_max }));
+        return Ok(Some(Stop::Findings(why)));
     }
     if medium > medium_max && !judged {
         run.record(Event::FindingsJudged { major, medium, minor, abort: false })?;

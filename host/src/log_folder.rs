@@ -61,9 +61,11 @@ pub fn read(folder: &Path, name: &str) -> io::Result<File> {
 
 fn own_folder(folder: &Path) -> io::Result<OwnedFd> {
     match DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => open_folder(folder),
+        Ok(()) => crate::whole_file::keep_out_of_git(folder)?,
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Err(_) => {}
     }
+    open_folder(folder)
 }
 
 fn open_folder(folder: &Path) -> io::Result<OwnedFd> {

@@ -19,9 +19,10 @@ use crate::capability::files::Protected;
 use crate::clock;
 use crate::config::operator::{self, Operator};
 use crate::config::secret::KeyUse;
-use crate::config::workspace::{WorkspaceConfig, WorkspaceError};
+use crate::config::workspace::{WorkspaceConfig, WorkspaceError, one_spelling};
 use crate::exit::{Exit, Fault};
 use crate::regular_file::{self, Links};
+use crate::whole_file;
 
 pub use faults::is_approval;
 
@@ -55,12 +56,23 @@ impl Place {
             .filter(|path| path.is_dir())
             .ok_or_else(|| WorkspaceError::NotAFolder { path: workspace.to_owned() })?;
         let state = inside(&absolute, "--memory", memory)?;
+        refuse_links(&absolute, &state)?;
         Ok(Self { state, workspace: Arc::new(absolute) })
     }
 
-    /// The task file, which must be in the workspace.
+    /// The task file, which must be in the workspace; relative to it. `.yaml` may stand for `.yml`.
+    ///
+    /// # Errors
+    /// `outside-workspace`, `two-files`.
     pub fn task_file(&self, tasks: &Path) -> Result<PathBuf, Fault> {
-        inside(&self.workspace, "--tasks", tasks)
+        let said = inside(&self.workspace, "--tasks", tasks)?;
+        let found = one_spelling(said)?;
+        Ok(found.strip_prefix(&*self.workspace).unwrap_or(&found).to_owned())
+    }
+
+    /// Refuses a link in the place of the folder of logs, before anything has to be written there.
+    pub fn check_logs(&self) -> Result<(), Fault> {
+        refuse_links(&self.workspace, &self.workspace.join("logs"))
     }
 
     pub fn from_args(args: &WorkspaceArgs) -> Result<Self, Fault> {
@@ -85,7 +97,7 @@ impl Place {
     /// `orch.lock`, empty if there is none.
     pub fn lock(&self) -> Result<Lock, Fault> {
         let path = self.workspace.join("orch.lock");
-        match regular_file::read_text(&path, Links::Followed, LOCK_BYTES_MAX) {
+        match regular_file::read_text(&path, Links::Refused, LOCK_BYTES_MAX) {
             Ok((text, _)) => Lock::parse(&text).map_err(|source| lock_fault(&path, source)),
             Err(error) if error.is_missing() => Ok(Lock::default()),
             Err(error) => Err(unreadable(&path, error.into())),
@@ -113,7 +125,13 @@ impl Place {
     /// The store, held by this process; every event becomes at least so durable.
     pub fn store(&self, operator: &Operator, level: Level) -> Result<Store, Fault> {
         let options = StoreOptions { level, ..options(operator) };
-        Store::open(&self.state, options).map_err(|error| self.store_fault(error))
+        operator.check_heads()?;
+        let is_new = !self.state.exists();
+        let store = Store::open(&self.state, options).map_err(|error| self.store_fault(error))?;
+        if is_new {
+            whole_file::keep_out_of_git(&self.state).map_err(|error| io(&self.state, "write into", error))?;
+        }
+        Ok(store)
     }
 
     /// The store, or the inner fault while another process holds it.
@@ -135,6 +153,21 @@ impl Place {
             false => fault,
         }
     }
+}
+
+/// Refuses a link anywhere on the way to a folder of the host's in the workspace: it could lead into another one.
+fn refuse_links(workspace: &Path, folder: &Path) -> Result<(), Fault> {
+    let beneath = folder.strip_prefix(workspace).unwrap_or(folder);
+    let mut path = workspace.to_owned();
+    for part in beneath.components() {
+        path.push(part);
+        if path.is_symlink() {
+            let what = format!("`{}` is a link, expected a folder", path.display());
+            let hint = "put the folder itself there: a link could lead into another workspace; another disk can be mounted".to_owned();
+            return Err(input("folder-is-a-link", Some(hint), what));
+        }
+    }
+    Ok(())
 }
 
 /// The path in the workspace, if it does not lead out of it and is not the workspace itself.
@@ -243,7 +276,7 @@ mod tests {
             assert_eq!(code(memory), Some("outside-workspace"), "{memory}");
         }
         let place = Place::of(&workspace, Path::new(".orch")).unwrap();
-        assert_eq!(place.task_file(Path::new("tasks.yml")).unwrap(), workspace.join("tasks.yml"));
+        assert_eq!(place.task_file(Path::new("tasks.yml")).unwrap(), Path::new("tasks.yml"));
         assert_eq!(place.task_file(Path::new("../x.yml")).unwrap_err().code, "outside-workspace");
     }
 }

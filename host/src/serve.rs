@@ -59,6 +59,7 @@ impl Serving<'_> {
             let stream_name = WORKSPACE_STREAM.to_owned();
             stream.append(Event::StreamStarted(StreamStarted {
                 stream: stream_name,
+                store: Some(orch_journal::place::name_of(&self.holder.place.state)),
                 at: now_ms(),
                 mac: String::new(),
             }))?;
@@ -164,7 +165,7 @@ impl Serving<'_> {
 
     fn open(&self, control: &watch::Sender<Control>) -> Result<Session<'_>, Fault> {
         let holder = self.holder;
-        let sheet = Sheet::read(&holder.place.task_file(&holder.task_file)?)?;
+        let sheet = Sheet::read(&holder.place.workspace.join(&holder.task_file))?;
         Session::open(holder, sheet, control)
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orch_journal::event::{Event, RunStarted, TaskIndex};
-use orch_journal::{Journal, Reader, RunState};
+use orch_journal::{Journal, Reader, RunState, STORE_FILE};
 use orch_task::TaskId;
 use tokio::runtime::Builder;
 use tokio::sync::watch::Sender;
@@ -21,9 +21,11 @@ use crate::drive::desk::{Control, Desk};
 use crate::drive::extend;
 use crate::drive::finish::Summary;
 use crate::drive::run::Run;
+use crate::drive::store_file::StoreFile;
 use crate::drive::task_file::Sheet;
 use crate::exit::Fault;
 use crate::holder::Holder;
+use crate::place;
 use crate::processes::Commands;
 use crate::run_log::RunLog;
 use crate::watch::Observer;
@@ -43,6 +45,8 @@ impl<'a> Session<'a> {
     /// A task file that a new run cannot begin with; a store that cannot be read.
     pub fn open(holder: &'a Holder, mut sheet: Sheet, control: &Sender<Control>) -> Result<Self, Fault> {
         sheet.recover()?;
+        let path = holder.place.state.join(STORE_FILE);
+        let store_file = StoreFile::of(path.clone()).map_err(|error| place::io(&path, "look at", error))?;
         let (id, state) = open_run(&holder.reader()?)?;
         if state.is_none() {
             sheet.check_new(&holder.bound)?;
@@ -55,6 +59,7 @@ impl<'a> Session<'a> {
             workspace: holder.place.workspace.clone(),
             journal,
             asked: holder.asked.clone(),
+            store_file,
             guests: holder.guests.handle().clone(),
             commands: Commands::new(holder.supervisor.clone(), rules.jobs as usize + 2),
             roles: holder.roles.clone(),
@@ -130,6 +135,7 @@ impl<'a> Session<'a> {
                 durability: self.desk.rules.durability.as_str().to_owned(),
                 budget: self.holder.budget,
                 unsigned: false,
+                store: Some(orch_journal::place::name_of(&self.holder.place.state)),
                 at: now_ms(),
                 mac: String::new(),
             };

@@ -60,6 +60,16 @@ pub(crate) fn fresh(path: &Path, bytes: &[u8], mode: u32) -> io::Result<PathBuf>
     written.map(|()| fresh.clone()).inspect_err(|_| drop(fs::remove_file(&fresh)))
 }
 
+/// Has git leave out a folder of the host's, as caches of other tools do; what is there stays.
+pub fn keep_out_of_git(folder: &Path) -> io::Result<()> {
+    let made = fs::File::options().write(true).create_new(true).open(folder.join(".gitignore"));
+    match made {
+        Ok(mut file) => file.write_all(b"*\n"),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

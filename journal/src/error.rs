@@ -37,6 +37,10 @@ pub enum StoreError {
     ForeignSchema { found: String },
     #[error("run `{run}` was not begun by this host")]
     Foreign { run: String },
+    #[error("the store in `{}` is that of `{}`: the workspace was moved or copied", here.display(), store.display())]
+    Elsewhere { store: PathBuf, here: PathBuf },
+    #[error("the store is still in `{}`, so that this one is a copy", store.display())]
+    Copied { store: PathBuf },
     #[error("journal of run `{run}` is broken at event {seq}: {fault}")]
     Broken { run: String, seq: u64, fault: ChainFault },
     #[error("journal of run `{run}` does not add up: {source}")]
@@ -100,6 +104,8 @@ impl StoreError {
             Self::OddFile { .. } => "store-odd-file",
             Self::ForeignSchema { .. } => "store-foreign-schema",
             Self::Foreign { .. } => "store-foreign",
+            Self::Elsewhere { .. } => "store-elsewhere",
+            Self::Copied { .. } => "store-copied",
             Self::Broken { .. } | Self::Replay { .. } => "journal-broken",
             Self::Truncated { .. } => "journal-truncated",
             Self::Rewritten { .. } => "journal-rewritten",
@@ -126,6 +132,11 @@ impl StoreError {
             | Self::HeadForged { .. } => {
                 "somebody or something changed the store; `audit verify` shows all of it"
             }
+            Self::Elsewhere { .. } => {
+                "if it was moved: `orch-host db take-over` in the workspace takes its store over; if it is a copy: remove the \
+                 state folder, and `run` begins anew"
+            }
+            Self::Copied { .. } => "remove the state folder of the copy, and `run` begins anew there",
             Self::Missing { .. } => "`run` makes the store",
             _ => return None,
         };

@@ -65,6 +65,14 @@ pub enum Event {
         who: Option<Who>,
         at: u64,
     },
+    /// A person lets what depends on a task start, though verifiers that it names have not looked at it.
+    LooksWaived {
+        task: TaskIndex,
+        verifiers: Vec<String>,
+        reason: String,
+        who: Who,
+        at: u64,
+    },
     /// A person asked the host to start nothing more, and to let what runs end.
     StopAsked {
         who: Who,
@@ -191,6 +199,15 @@ impl Event {
         }
     }
 
+    /// Of a first event: the state folder that it was written in.
+    pub fn store(self) -> Option<String> {
+        match self {
+            Self::RunStarted(started) => started.store,
+            Self::StreamStarted(started) => started.store,
+            _ => None,
+        }
+    }
+
     /// The value of `type` in the stored bytes.
     pub fn name(&self) -> &'static str {
         match self {
@@ -201,6 +218,7 @@ impl Event {
             Self::TaskEdited { .. } => "task_edited",
             Self::TaskMoved { .. } => "task_moved",
             Self::TaskApproved { .. } => "task_approved",
+            Self::LooksWaived { .. } => "looks_waived",
             Self::StopAsked { .. } => "stop_asked",
             Self::SessionOpened { .. } => "session_opened",
             Self::Observed { .. } => "observed",
@@ -273,6 +291,9 @@ pub struct RunStarted {
     /// True for ever once a plugin ran that nobody vouched for.
     #[serde(default, skip_serializing_if = "is_false")]
     pub unsigned: bool,
+    /// Path of the state folder that the run is in; absent in runs of older hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
     pub at: u64,
     /// HMAC-SHA-256 by the host's key, over the JSON of this event with `mac` empty.
     pub mac: String,
@@ -282,6 +303,9 @@ pub struct RunStarted {
 pub struct StreamStarted {
     /// [`WORKSPACE_STREAM`].
     pub stream: String,
+    /// As in [`RunStarted`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
     pub at: u64,
     /// HMAC-SHA-256 by the host's key, over the JSON of this event with `mac` empty.
     pub mac: String,

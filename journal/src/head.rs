@@ -170,6 +170,18 @@ fn head_mac(keys: &JournalKeys, run: &str, seq: u64, link: &Link, store: Option<
     mac
 }
 
+/// Of the places where a store was, for the place where it is.
+pub(crate) fn moved_mac(keys: &JournalKeys, from: &[String], here: &str) -> [u8; 32] {
+    let mut mac = keyed(&keys.heads);
+    // No run's head begins so; no path has this character.
+    mac.update(&[0]);
+    for path in from.iter().map(String::as_str).chain([here]) {
+        mac.update(path.as_bytes());
+        mac.update(&[0]);
+    }
+    mac.finalize().into_bytes().into()
+}
+
 fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
     let Ok(mac) = Hmac::new_from_slice(key) else { unreachable!("HMAC takes keys of every length") };
     mac

@@ -17,6 +17,7 @@ mod iso_time;
 pub mod journal;
 mod lock;
 mod migration;
+pub mod place;
 mod projection;
 mod queue;
 pub mod reader;

@@ -174,6 +174,7 @@ impl Projector {
             | Event::Observed { .. }
             | Event::Decided { .. }
             | Event::PlannerRead { .. }
+            | Event::LooksWaived { .. }
             | Event::StopAsked { .. }
             | Event::TasksSaved { .. }
             | Event::BudgetWarned { .. }

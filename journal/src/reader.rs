@@ -15,6 +15,7 @@ use crate::connection;
 use crate::error::StoreError;
 use crate::event::{AskedTask, TaskIndex};
 use crate::events::{self, Events};
+use crate::place;
 use crate::projection::RunNames;
 use crate::rows::{AttemptRow, FindingRow, InterventionRow, MetricRow, RunRow, TaskRow};
 use crate::state::RunState;
@@ -33,9 +34,11 @@ impl Reader {
     /// Opens the store in that folder; needs no lock.
     ///
     /// # Errors
-    /// `Missing`, `NewerVersion`, `ForeignSchema`, `OddFile`, `Sqlite`.
+    /// `Missing`, `NewerVersion`, `ForeignSchema`, `OddFile`, `Elsewhere`, `Sqlite`.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        Ok(Self { connection: connection::open_reader(folder)?, folder: folder.to_owned() })
+        let connection = connection::open_reader(folder)?;
+        place::check(&connection, folder, None)?;
+        Ok(Self { connection, folder: folder.to_owned() })
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use orch_task::{Status, Task, TaskId};
 
-use crate::event::{Actor, AddedTask, Called, Event, FAILURE, RunStarted, RunStatus, Severity, TaskIndex};
+use crate::event::{
+    Actor, AddedTask, Called, Event, FAILURE, RunStarted, RunStatus, Severity, TaskIndex, Who,
+};
 
 /// An event that cannot follow what came before it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -55,6 +57,14 @@ pub struct MissingLook {
     pub why: Option<String>,
 }
 
+/// Looks that a person does without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waived {
+    pub verifiers: Vec<String>,
+    pub reason: String,
+    pub who: Who,
+}
+
 /// A call, repeatable by contract, that did not come back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenCall {
@@ -99,6 +109,8 @@ pub struct RunState {
     /// What is not verified, with the looks that are missing in their order: tasks that are done and name the verifiers,
     /// and the run itself (`None`), if at its end a verifier could not look.
     pub unverified: BTreeMap<Option<TaskIndex>, Vec<MissingLook>>,
+    /// Looks at what a task did that a person does without.
+    pub waived: BTreeMap<TaskIndex, Waived>,
     /// SHA-256 of `tasks.yml` as the host last saw it.
     pub saved: Option<String>,
     /// What it said then of each task, by place.
@@ -137,6 +149,14 @@ impl RunState {
                     state.not_before = 0;
                 }
                 self.unverified.remove(&Some(*task));
+                self.waived.remove(task);
+                self.finished = None;
+            }
+            Event::LooksWaived { task, verifiers, reason, who, .. } => {
+                self.task_mut(event, *task)?;
+                self.unverified.remove(&Some(*task));
+                let (verifiers, reason, who) = (verifiers.clone(), reason.clone(), who.clone());
+                self.waived.insert(*task, Waived { verifiers, reason, who });
                 self.finished = None;
             }
             Event::TaskApproved { task, digest, .. } => {
@@ -150,6 +170,7 @@ impl RunState {
                 state.attempts = *attempt;
                 state.intent = false;
                 let cost = u64::from(state.task.cost);
+                self.waived.remove(task);
                 self.budget_used = self.budget_used.saturating_add(cost);
             }
             Event::IntentRecorded { by, .. } => {

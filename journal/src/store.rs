@@ -15,6 +15,7 @@ use crate::events;
 use crate::head::{self, Head, JournalKeys};
 use crate::journal::{Journal, JournalError, Level};
 use crate::lock::Lock;
+use crate::place;
 use crate::queue::Queue;
 use crate::reader::Reader;
 use crate::writer::Writer;
@@ -56,7 +57,7 @@ impl Store {
     ///
     /// # Errors
     /// `Held` if another process has it; `NewerVersion`, `ForeignSchema`, `OddFile`; `Foreign` if it has a run that
-    /// this host did not begin; `Truncated`, `Rewritten` or `HeadForged` if an open run is not what its kept head says.
+    /// this host did not begin; `Elsewhere` if one began in another folder; `Truncated`, `Rewritten` or `HeadForged` if an open run is not what its kept head says.
     pub fn open(folder: &Path, options: StoreOptions) -> Result<Self, StoreError> {
         let io = |path: &Path| {
             let path = path.to_owned();
@@ -69,12 +70,13 @@ impl Store {
         let lock = Lock::take(folder)?;
         let connection = connection::open_writer(folder, options.bytes_max)?;
         refuse_foreign(&connection, &options)?;
+        place::check(&connection, folder, Some(&options.keys))?;
         let position = events::next_position(&connection)?;
         let keys = Arc::new(options.keys);
         let queue = Arc::new(Queue::new(options.level));
-        let place = head::place_digest(folder);
+        let digest = head::place_digest(folder);
         let writer =
-            Writer::new(connection, queue.clone(), keys.clone(), options.heads_dir, place, position)?;
+            Writer::new(connection, queue.clone(), keys.clone(), options.heads_dir, digest, position)?;
         let thread = std::thread::Builder::new().name("orch-store".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(|source| StoreError::Io {
             what: "start the writer of",

@@ -53,6 +53,7 @@ fn write_until_killed(folder: &Path) {
             durability,
             budget: 0,
             unsigned: false,
+            store: None,
             at,
             mac,
         };

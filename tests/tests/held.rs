@@ -58,7 +58,7 @@ fn what_people_say_while_a_run_goes_on_is_heard() {
     // It runs while the other task still does.
     until(|| workspace.path().join("approved").exists());
     assert_eq!(says(&["task", "skip", "skipped"]), format!("task skipped is done now; {heard}"));
-    until(|| workspace.path().join("after").exists());
+    until(|| workspace.statuses()["after"] == "done");
     assert_eq!(says(&["task", "cancel", "cancelled"]), format!("task cancelled is cancelled now; {heard}"));
     for (args, code, sentence) in [
         (["task", "skip", "slow"], "task-under-way", "task `slow` is worked at"),

@@ -23,6 +23,7 @@ mod operating;
 mod order;
 mod outgrown;
 mod packages;
+mod places;
 mod prune;
 mod race;
 mod run;

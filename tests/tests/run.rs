@@ -233,3 +233,16 @@ fn too_few_open_files_are_said_at_once() {
     assert_eq!(output.status.code(), Some(5), "{output:?}");
     assert!(err(&output).contains("may open 8 files, expected at least 64"), "{}", err(&output));
 }
+
+#[test]
+fn what_an_auditor_asks_for_at_the_end_is_done_in_the_same_run() {
+    let workspace = Workspace::new("- {id: a, command: [\"true\"]}\n");
+    let more = "  auditors: [demo/auditor-files]\nsettings: {demo/auditor-files: {lines_max: 3}}\n";
+    workspace.write("config.yaml", &(workspace.read("config.yaml") + more));
+    workspace.write("x.py", "a\nb\nc\nd\n");
+    workspace.run(&[], 0);
+    let statuses = workspace.statuses();
+    assert_eq!(statuses.len(), 2, "{statuses:?}");
+    assert!(statuses.values().all(|status| status == "done"), "{statuses:?}");
+    assert_eq!(workspace.reader().runs().unwrap().len(), 1);
+}

@@ -138,8 +138,8 @@ fn looks_that_begin_together_are_all_made_and_none_of_their_gates_opens() {
     assert!(said.contains("findings: 8 major, 0 medium, 0 minor\n"), "{said}");
     let statuses = workspace.statuses();
     for n in 1..=8 {
-        assert_eq!(statuses[&format!("build-{n}")], "done");
-        assert_eq!(statuses[&format!("deploy-{n}")], "pending");
+        assert_eq!(statuses[&format!("build-{n}")], "failed");
+        assert_eq!(statuses[&format!("deploy-{n}")], "blocked");
         assert!(!workspace.path().join(format!("deployed-{n}")).exists());
     }
     assert_eq!(logs_of_looks(&workspace).len(), 8);
@@ -187,12 +187,16 @@ fn a_task_that_keeps_its_verifier_from_looking_is_not_verified_and_what_depends_
     }
     assert!(out(&workspace.host(&["status"], 0)).contains("1 task is not verified"));
 
-    // Nothing was mended: it is looked at again first, once.
+    // With the link no run begins.
+    assert!(err(&workspace.run(&[], 2)).contains("code: folder-is-a-link"));
+    std::fs::remove_file(workspace.path().join("logs")).unwrap();
+    std::fs::rename(workspace.path().join("logs.old"), workspace.path().join("logs")).unwrap();
+    // It still cannot look: it is asked again first, once.
+    bind(&workspace, "[no-such-program-at-all]");
     workspace.run(&[], 1);
     assert_eq!((stands(&workspace)[1].as_str(), looks(&workspace.events())), ("pending", 2));
 
-    std::fs::remove_file(workspace.path().join("logs")).unwrap();
-    std::fs::rename(workspace.path().join("logs.old"), workspace.path().join("logs")).unwrap();
+    bind(&workspace, "['true']");
     workspace.run(&[], 0);
     assert_eq!(stands(&workspace), ["done", "done", "done"]);
     let events = workspace.events();
@@ -254,7 +258,7 @@ fn a_run_that_findings_end_stays_open_while_a_task_is_not_verified() {
     std::fs::remove_file(workspace.path().join("logs")).unwrap();
     let said = out(&workspace.run(&[], 1));
     assert!(said.contains(" failed: too many major findings: 2, at most 0\n"), "{said}");
-    assert_eq!(workspace.statuses()["after"], "pending");
+    assert_eq!((&*workspace.statuses()["sly"], &*workspace.statuses()["after"]), ("failed", "blocked"));
     assert_eq!(workspace.reader().runs().unwrap().len(), 1);
 }
 
@@ -297,4 +301,121 @@ fn what_a_look_starts_is_in_the_journal() {
     let of_the_run: Vec<Actor> = events[over..].iter().filter_map(by).collect();
     assert_eq!(of_the_run.len(), 3);
     assert!(!of_the_run.contains(&of_the_look[0]));
+}
+
+/// A verifier that cannot look, a task that names it, and one behind it.
+fn behind_a_closed_gate() -> Workspace {
+    let tasks =
+        "- {id: a, kind: note, verify: [demo/verifier-command]}\n- {id: b, kind: note, dependencies: [a]}\n";
+    workspace(tasks, "[no-such-program-at-all]")
+}
+
+const REASON: &str = "the linter's server is down; \u{1b}[2Kseen by hand";
+
+#[track_caller]
+fn is_waived(workspace: &Workspace) {
+    let waived: Vec<Event> =
+        workspace.events().into_iter().filter(|event| event.name() == "looks_waived").collect();
+    let [Event::LooksWaived { task: 0, verifiers, reason, who, .. }] = waived.as_slice() else {
+        panic!("{waived:?}")
+    };
+    assert_eq!((verifiers.as_slice(), reason.as_str()), (&["demo/verifier-command".to_owned()][..], REASON));
+    assert_eq!(who.uid, rustix::process::getuid().as_raw());
+    let shown = "a, `demo/verifier-command`, by user";
+    let seen = "the linter's server is down; \\x1b[2Kseen by hand";
+    for args in [&["status"][..], &["report"]] {
+        let said = out(&workspace.host(args, 0));
+        assert!(said.contains(shown) && said.contains(seen), "{args:?}: {said}");
+    }
+    for args in [&["status", "--format", "json"][..], &["report", "--format", "json"]] {
+        let said: serde_json::Value = serde_json::from_slice(&workspace.host(args, 0).stdout).unwrap();
+        assert_eq!((&said["waived"][0]["task"], &said["waived"][0]["reason"]), (&"a".into(), &REASON.into()));
+    }
+    assert!(out(&workspace.host(&["report", "--format", "markdown"], 0)).contains("## Waived"));
+}
+
+#[test]
+fn a_person_opens_a_gate_by_a_waiver_that_every_report_says() {
+    let workspace = behind_a_closed_gate();
+    let said = workspace.run(&[], 1);
+    assert!(err(&said).contains("task waive TASK --reason TEXT"), "{}", err(&said));
+    assert!(
+        out(&workspace.host(&["status"], 0))
+            .contains("not verified  a, `demo/verifier-command` could not look")
+    );
+    for (args, code) in [
+        (["task", "waive", "a", "--reason", " "], "code: reason"),
+        (["task", "waive", "b", "--reason", "x"], "code: task-status"),
+        (["task", "waive", "c", "--reason", "x"], "code: task-unknown"),
+    ] {
+        assert!(err(&workspace.host(&args, 2)).contains(code), "{args:?}");
+    }
+    workspace.host(&["task", "waive", "a", "--reason", REASON], 0);
+    is_waived(&workspace);
+    workspace
+        .write("config.yaml", &workspace.read("config.yaml").replace("[no-such-program-at-all]", "['true']"));
+    assert!(out(&workspace.run(&[], 0)).contains("waived: a, `demo/verifier-command`"));
+    assert_eq!(workspace.statuses()["b"], "done");
+    // It was not looked at meanwhile.
+    let looked = |event: &Event| looked_at(event, Some(0));
+    assert_eq!(workspace.events().iter().filter(|event| looked(event)).count(), 1);
+    is_waived(&workspace);
+    workspace.host(&["db", "check"], 0);
+    // Tried again, it is looked at again.
+    assert!(err(&workspace.host(&["task", "waive", "a", "--reason", "x"], 2)).contains("code: task-status"));
+}
+
+#[test]
+fn a_waiver_is_heard_while_the_run_goes_on() {
+    let tasks = "- {id: a, kind: note, verify: [demo/verifier-command], priority: 9}\n- {id: b, command: [sh, -c, 'touch b'], dependencies: [a]}\n\
+                 - {id: slow, command: [sh, -c, 'until test -e go; do sleep 0.05; done']}\n";
+    let workspace = workspace(tasks, "[no-such-program-at-all]");
+    let mut host = spawn(&workspace);
+    until(|| workspace.has_run() && workspace.events().iter().any(|event| looked_at(event, Some(0))));
+    workspace.host(&["task", "waive", "a", "--reason", REASON], 0);
+    until(|| workspace.path().join("b").exists());
+    workspace.write("go", "");
+    // The look at the run itself cannot be made either.
+    assert_eq!(host.wait().unwrap().code(), Some(1));
+    is_waived(&workspace);
+}
+
+#[test]
+fn findings_of_its_own_verifier_fail_a_task_for_this_run_and_the_next() {
+    let tasks = "- {id: a, kind: note, verify: [demo/verifier-command]}\n- {id: b, command: [sh, -c, 'touch b'], dependencies: [a]}\n";
+    let workspace = workspace(tasks, "['false']");
+    assert!(out(&workspace.run(&[], 1)).contains("too many major findings"));
+    assert_eq!(workspace.statuses()["a"], "failed");
+    assert!(
+        out(&workspace.host(&["report"], 0))
+            .contains("its verifiers have too many major findings: 1, at most 0")
+    );
+    workspace.run(&[], 1);
+    assert!(!workspace.path().join("b").exists(), "the next run does not take it for done");
+    // So many are allowed.
+    let workspace = self::workspace(tasks, "['false']");
+    workspace.write("config.yaml", &format!("{}findings: {{max_major: 2}}\n", workspace.read("config.yaml")));
+    workspace.run(&[], 0);
+    assert_eq!(workspace.statuses()["a"], "done");
+}
+
+#[test]
+fn medium_findings_warn_or_fail_as_the_workspace_says() {
+    let tasks =
+        "- {id: a, kind: note, verify: [demo/verifier-command]}\n- {id: b, kind: note, dependencies: [a]}\n";
+    let check = "[sh, -c, 'echo x.py:1:1: W1 odd; exit 1'], format: path-line-col";
+    for (fails, exit, status) in [("false", 0, "done"), ("true", 1, "failed")] {
+        let workspace = workspace(tasks, check);
+        workspace.write("x.py", "x\n");
+        let config = workspace.read("config.yaml").replace("category: test", "category: lint");
+        let more = format!("findings: {{max_medium: 0, medium_fails: {fails}}}\n");
+        workspace.write("config.yaml", &(config + &more));
+        let said = out(&workspace.run(&[], exit));
+        assert_eq!(workspace.statuses()["a"], status, "{said}");
+        let medium = workspace
+            .events()
+            .iter()
+            .any(|event| matches!(event, Event::Warned { code, .. } if code == "findings-medium"));
+        assert_eq!(medium, fails == "false", "{said}");
+    }
 }

@@ -11,6 +11,7 @@ pub mod protected;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use orch_trust::digest::Sha256Digest;
@@ -32,7 +33,10 @@ const GLOB_BYTES_MAX: usize = 1024;
 const FIND_MAX: usize = 1000;
 
 /// Of the workspace itself: the host's, and what people and the host write.
-const OF_THE_HOST: [&str; 5] = [".orch", "orch.lock", "config.yaml", "tasks.yml", "logs"];
+const OF_THE_HOST: [&str; 7] =
+    [".orch", "orch.lock", "config.yaml", "config.yml", "tasks.yml", "tasks.yaml", "logs"];
+/// How the names begin of files that the host swaps in for the task file.
+const SWAPPED_IN: [&str; 2] = [".tasks.yml.", ".tasks.yaml."];
 /// In every folder: what version control believes.
 const OF_VERSION_CONTROL: [&str; 6] = [".git", ".hg", ".svn", ".jj", ".bzr", "_darcs"];
 
@@ -55,7 +59,7 @@ impl FilesGrant {
         let first = path.parts().next();
         let of_the_host = is_one_of(first, &OF_THE_HOST)
             // Whoever may make the file that the host swaps in may change the task file.
-            || first.is_some_and(|name| name.to_ascii_lowercase().starts_with(".tasks.yml."))
+            || first.map(str::to_ascii_lowercase).is_some_and(|name| SWAPPED_IN.iter().any(|begin| name.starts_with(begin)))
             || lies_in(path, &protected.hidden)
             || lies_in(path, &protected.unwritten)
             || path.parts().any(|part| is_one_of(Some(part), &OF_VERSION_CONTROL));
@@ -162,6 +166,15 @@ pub(super) async fn aside<T: Send + 'static>(
     }
 }
 
+/// Says that a call is over when it is dropped.
+struct Over(Arc<AtomicBool>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 pub(super) fn refusal(error: FileError) -> Error {
     match error {
         FileError::NotFound | FileError::NotRegular => Error::NotFound,
@@ -240,7 +253,11 @@ impl Host for View<'_, Files> {
         self.ledger.intend(DomainName::Files, "files-write").await?;
         let (shown, after) = (path.as_str().to_owned(), Sha256Digest::of(&content).to_string());
         let size = content.len() as u64;
-        let before = match aside(move || workspace.replace(&path, &content)).await {
+        // The thread that writes hears of the end of this call, which does not wait for it.
+        let is_over = Arc::new(AtomicBool::new(false));
+        let _ends = Over(is_over.clone());
+        let goes_on = move || !is_over.load(Ordering::SeqCst);
+        let before = match aside(move || workspace.replace(&path, &content, &goes_on)).await {
             Ok(before) => before.map(hex::encode),
             Err(FileError::NotRegular) => {
                 return Ok(Err(Error::Invalid("there is something that is no regular file".to_owned())));
@@ -337,6 +354,8 @@ mod tests {
             ".orch/state.db",
             "orch.lock",
             "config.yaml",
+            "config.yml",
+            "tasks.yaml",
             "tasks.yml",
             "TASKS.yml",
             "logs/a.log",

@@ -83,7 +83,8 @@ fn approve(args: &WorkspaceArgs, home: Option<&Path>, id: &str, file: &Path, con
         for line in lines(found, &config) {
             console.line(&line);
         }
-        refuse_difference(found, &place.task_file(file)?, file)?;
+        let file = place.task_file(file)?;
+        refuse_difference(found, &place.workspace.join(&file), &file)?;
         if console.ask("let it run?") == Some(false) {
             let error = anyhow::anyhow!("task `{id}` was not approved");
             return Err(Fault::new(Exit::NeedsDecision, "task-not-approved", None, error));
@@ -190,6 +191,7 @@ mod tests {
             durability: "process".to_owned(),
             budget: 0,
             unsigned: false,
+            store: None,
             at: 0,
             mac: String::new(),
         };

@@ -23,7 +23,7 @@ pub struct BootstrapArgs {
 
 pub fn run(args: &BootstrapArgs, console: Console) -> Outcome {
     let place = Place::of(&args.dir, &PathBuf::from(".orch"))?;
-    let sheet = Sheet::read(&place.task_file(&args.tasks)?)?;
+    let sheet = Sheet::read(&place.workspace.join(place.task_file(&args.tasks)?))?;
     sheet.require()?;
     match first(sheet.tasks()) {
         Some(task) => console.line(&format!(

@@ -57,7 +57,7 @@ pub fn run(args: &ImportArgs, _home: Option<&Path>, console: Console) -> Outcome
     let tasks =
         import_wfformat(&bytes, ImportOptions { command }).map_err(|error| fault(&error, error.code()))?;
     let text = render(&tasks).map_err(|error| fault(&error, "import-tasks"))?;
-    let path = place.task_file(&args.tasks)?;
+    let path = place.workspace.join(place.task_file(&args.tasks)?);
     let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
     let mut file = made.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {

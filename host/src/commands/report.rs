@@ -17,7 +17,7 @@ use orch_task::Status;
 use super::stored_run::{find_run, is_open, result_of};
 use crate::console::{Console, escape};
 use crate::drive::error::DriveError;
-use crate::drive::finish::Unverified;
+use crate::drive::finish::{Unverified, WaivedLooks};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{Place, WorkspaceArgs};
 
@@ -71,6 +71,7 @@ struct Facts {
     tasks: Vec<TaskFacts>,
     findings: Vec<FindingRow>,
     unverified: Vec<Unverified>,
+    waived: Vec<WaivedLooks>,
     artifacts: Vec<ArtifactRow>,
     /// Code and text of each warning, from the journal itself.
     warnings: Vec<(String, String)>,
@@ -110,6 +111,7 @@ impl Facts {
             tasks,
             findings: reader.findings(&run.id)?,
             unverified: Unverified::all(&state).collect(),
+            waived: WaivedLooks::all(&state).collect(),
             artifacts: reader.artifacts(&run.id)?,
             warnings,
             run,
@@ -140,7 +142,7 @@ pub fn run(args: &ReportArgs, console: Console) -> Outcome {
         Format::Json => {
             let all = serde_json::json!({
                 "run": facts.run, "hostAtWork": facts.at_work, "plugins": facts.plugins, "tasks": facts.tasks, "findings": facts.findings,
-                "unverified": facts.unverified, "artifacts": facts.artifacts, "warnings": facts.warnings,
+                "unverified": facts.unverified, "waived": facts.waived, "artifacts": facts.artifacts, "warnings": facts.warnings,
             });
             console.json(&serde_json::to_string_pretty(&all).map_err(anyhow::Error::from)?);
         }
@@ -202,6 +204,12 @@ fn text(facts: &Facts, console: Console) {
     }
     for missing in &facts.unverified {
         console.line(&format!("  {}", escape(&missing.to_string())));
+    }
+    if !facts.waived.is_empty() {
+        console.lines(["", "waived"]);
+    }
+    for waived in &facts.waived {
+        console.line(&format!("  {}", escape(&waived.to_string())));
     }
     if !facts.artifacts.is_empty() {
         console.lines(["", "artifacts"]);

@@ -132,7 +132,8 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     operator.saw(admitted.unpinned(&trust.lock))?;
 
     // 2. Its tasks, before anything is written.
-    let sheet = Sheet::read(&place.task_file(&args.tasks)?)?;
+    let task_file = place.task_file(&args.tasks)?;
+    let sheet = Sheet::read(&place.workspace.join(&task_file))?;
     sheet.require()?;
     if !place.has_store() || args.dry_run {
         sheet.check_new(&config.roles)?;
@@ -143,6 +144,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     }
 
     // 3. The run, shown as it becomes durable.
+    place.check_logs()?;
     warn_of_missing_runs(&place, &operator, console)?;
     let (notes, noted) = std::sync::mpsc::channel();
     let control = interrupt::listen(console, watch::is_live(args.format, console).then_some(notes))?;
@@ -152,7 +154,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         config: &config,
         admitted: &admitted,
         packages: &args.plugins,
-        task_file: &args.tasks,
+        task_file: &task_file,
         rules,
         supervisor: own_executable()?,
         requests: 0,
@@ -286,6 +288,7 @@ pub(super) fn rules_of(config: &WorkspaceConfig, operator: &Operator) -> RunRule
         budget_warn_at: config.budget.warn_at,
         major_max: config.findings.max_major,
         medium_max: config.findings.max_medium,
+        medium_fails: config.findings.medium_fails,
         backoff: config.retry,
         kill_after: config.kill_after.map_or(KILL_AFTER_DEFAULT, Duration::from_secs_f64),
         log_bytes_max: log_bytes_max(config),
@@ -354,6 +357,9 @@ fn report(summary: &Summary, format: Format, console: Console) {
     for missing in &summary.unverified {
         console.line(&format!("not verified: {}", escape_cut(&missing.to_string(), 240)));
     }
+    for waived in &summary.waived {
+        console.line(&format!("waived: {}", escape_cut(&waived.to_string(), 240)));
+    }
     if !summary.in_doubt.is_empty() {
         let run = &summary.run;
         console
@@ -364,7 +370,7 @@ fn report(summary: &Summary, format: Format, console: Console) {
             .note("hint: `orch-host approvals list` shows what asks, `approvals approve|deny TASK` answers");
     }
     if !summary.unverified.is_empty() {
-        console.note("hint: `orch-host run` asks again; `orch-host task skip TASK` takes a task as it is");
+        console.note("hint: `orch-host run` asks again; `orch-host task waive TASK --reason TEXT` takes a task as it is");
     }
 }
 

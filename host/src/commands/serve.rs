@@ -61,6 +61,8 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
     if !operator.knows_workspace(&place.workspace)? {
         return Err(WorkspaceError::Unknown { path: place.workspace.to_path_buf() }.into());
     }
+    place.check_logs()?;
+    let task_file = place.task_file(&args.tasks)?;
     let config = place.config()?;
     for service in config.roles.of(Role::Service) {
         let is_below = |own: &str| {
@@ -90,7 +92,7 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
         config: &config,
         admitted: &admitted,
         packages: &args.plugins,
-        task_file: &args.tasks,
+        task_file: &task_file,
         rules,
         supervisor: own_executable()?,
         requests: CALLS_MAX,

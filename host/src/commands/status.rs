@@ -9,6 +9,7 @@ use orch_journal::rows::{AttemptRow, RunRow, TaskRow};
 use super::followed;
 use super::stored_run::{find_run, is_open, result_of};
 use crate::console::{Console, escape, escape_cut};
+use crate::drive::finish::{Unverified, WaivedLooks};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{Place, WorkspaceArgs};
 use crate::watch;
@@ -78,6 +79,9 @@ struct Standing {
     counts: Vec<(String, u64)>,
     /// Tasks that are neither done nor pending, each with its last attempt.
     attention: Vec<(TaskRow, Option<AttemptRow>)>,
+    /// What a verifier has not looked at, and what a person took without.
+    unverified: Vec<Unverified>,
+    waived: Vec<WaivedLooks>,
 }
 
 impl Standing {
@@ -92,7 +96,10 @@ impl Standing {
             let last = reader.attempts(&run.id, task.place)?.pop();
             attention.push((task, last));
         }
-        Ok(Self { run, at_work, counts, attention })
+        // As it is in the journal: no table has it.
+        let state = reader.state(&run.id)?;
+        let (unverified, waived) = (Unverified::all(&state).collect(), WaivedLooks::all(&state).collect());
+        Ok(Self { run, at_work, counts, attention, unverified, waived })
     }
 
     fn json(&self) -> String {
@@ -103,7 +110,7 @@ impl Standing {
         );
         serde_json::json!({
             "run": self.run, "tasks": counts, "hostAtWork": self.at_work,
-            "attention": attention.collect::<Vec<_>>(),
+            "attention": attention.collect::<Vec<_>>(), "unverified": self.unverified, "waived": self.waived,
         })
         .to_string()
     }
@@ -127,6 +134,12 @@ impl Standing {
             if let Some(last) = last.as_ref().filter(|last| last.status != "running") {
                 console.line(&format!("{:>16}  {}", "", escape_cut(&result_of(last), 240)));
             }
+        }
+        for missing in self.unverified.iter().take(SHOWN_MAX) {
+            console.line(&format!("{:>16}  {}", "not verified", escape_cut(&missing.to_string(), 240)));
+        }
+        for waived in self.waived.iter().take(SHOWN_MAX) {
+            console.line(&format!("{:>16}  {}", "waived", escape_cut(&waived.to_string(), 240)));
         }
     }
 }

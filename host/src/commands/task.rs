@@ -1,4 +1,4 @@
-//! `orch-host task retry|skip|cancel`: which word of a person it is.
+//! `orch-host task retry|skip|cancel|waive`: which word of a person it is.
 //!
 //! Not here: what it means (`drive/act.rs`), how it is said (`held_run.rs`).
 
@@ -18,6 +18,14 @@ pub enum TaskCommand {
     Skip(OneTask),
     /// Take a task out of the run
     Cancel(OneTask),
+    /// Let what depends on a task start though its verifiers could not look
+    Waive {
+        #[command(flatten)]
+        one: OneTask,
+        /// Why nobody has to look; every report says it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
 }
 
 #[derive(clap::Args)]
@@ -29,10 +37,12 @@ pub struct OneTask {
 }
 
 pub fn run(command: &TaskCommand, home: Option<&Path>, console: Console) -> Outcome {
-    let (one, act): (_, fn(String) -> Act) = match command {
-        TaskCommand::Retry(one) => (one, |task| Act::Retry { task }),
-        TaskCommand::Skip(one) => (one, |task| Act::Skip { task }),
-        TaskCommand::Cancel(one) => (one, |task| Act::Cancel { task }),
+    let task = |one: &OneTask| one.task.clone();
+    let (one, act) = match command {
+        TaskCommand::Retry(one) => (one, Act::Retry { task: task(one) }),
+        TaskCommand::Skip(one) => (one, Act::Skip { task: task(one) }),
+        TaskCommand::Cancel(one) => (one, Act::Cancel { task: task(one) }),
+        TaskCommand::Waive { one, reason } => (one, Act::Waive { task: task(one), reason: reason.clone() }),
     };
-    say_about(&one.place, home, None, &act(one.task.clone()), console)
+    say_about(&one.place, home, None, &act, console)
 }

@@ -27,6 +27,7 @@ use orch_trust::lock::Lock;
 use orch_trust::name::PluginId;
 use orch_trust::policy::Policy;
 use orch_trust::state::TRUST_STATE;
+use rustix::fs::Access;
 
 pub use error::OperatorError;
 pub use intake::{Brought, Taken};
@@ -196,6 +197,16 @@ impl Operator {
         lock(&self.home)
     }
 
+    /// Fails if nothing can be kept of how far a run is, before it begins.
+    pub fn check_heads(&self) -> Result<(), OperatorError> {
+        let heads = self.home.join("heads");
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&heads);
+        made.and_then(|()| {
+            Ok(rustix::fs::access(&heads, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK)?)
+        })
+        .map_err(|source| OperatorError::Io { what: "write into", path: heads, source })
+    }
+
     /// True if a run was started in that workspace before, or somebody said that it may be.
     pub fn knows_workspace(&self, workspace: &Path) -> Result<bool, OperatorError> {
         let known = read(&self.home.join("workspaces"))?.unwrap_or_default();
@@ -278,7 +289,9 @@ fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, OperatorError> {
     };
     for entry in entries {
         let path = entry.map_err(io)?.path();
-        if path.extension().is_some_and(|extension| extension == end) {
+        // What begins with a dot is an editor's or a file manager's.
+        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !is_hidden && path.extension().is_some_and(|extension| extension == end) {
             found.push(path);
         }
         if found.len() > FILES_MAX {

@@ -50,6 +50,10 @@ pub enum WorkspaceError {
         #[source]
         source: std::io::Error,
     },
+    #[error("`{path}` is a link or no regular file")]
+    NotAFile { path: PathBuf },
+    #[error("there are both `{path}` and `{other}`")]
+    TwoFiles { path: PathBuf, other: PathBuf },
     #[error("`{path}` is {found_bytes} bytes, limit is {CONFIG_BYTES_MAX}")]
     TooLarge { path: PathBuf, found_bytes: u64 },
     #[error("`{path}` sets `{key}`, which only the operator's folder can")]
@@ -76,6 +80,8 @@ impl WorkspaceError {
         match self {
             Self::NotAFolder { .. } => "workspace-missing",
             Self::Io { .. } => "workspace-io",
+            Self::NotAFile { .. } => "workspace-config-not-a-file",
+            Self::TwoFiles { .. } => "two-files",
             Self::TooLarge { .. } => "workspace-config-too-large",
             Self::Widens { .. } => "workspace-widens",
             Self::SettingsTooLarge { .. } => "settings-too-large",
@@ -94,6 +100,10 @@ impl WorkspaceError {
                 "`orch-host init {0}` makes it known, or run once with `--trust-workspace`",
                 path.display()
             ),
+            Self::NotAFile { .. } => {
+                "put the file itself there: a link could lead outside the workspace".to_owned()
+            }
+            Self::TwoFiles { .. } => "keep the one that counts, and move the other one away".to_owned(),
             Self::NotAFolder { path } => {
                 format!("`orch-host init {}` makes a workspace there", path.display())
             }
@@ -103,6 +113,24 @@ impl WorkspaceError {
             Self::Malformed { .. } => "`orch-host init` writes an example into an empty folder".to_owned(),
             _ => return None,
         })
+    }
+}
+
+/// The file of that name, or the one that ends in the other of `.yml` and `.yaml` where there is only that.
+///
+/// # Errors
+/// `TwoFiles`: nobody could say which one counts.
+pub fn one_spelling(said: PathBuf) -> Result<PathBuf, WorkspaceError> {
+    let other = match said.extension().and_then(|end| end.to_str()) {
+        Some("yml") => said.with_extension("yaml"),
+        Some("yaml") => said.with_extension("yml"),
+        _ => return Ok(said),
+    };
+    let is_there = |path: &Path| path.symlink_metadata().is_ok();
+    match (is_there(&said), is_there(&other)) {
+        (_, false) => Ok(said),
+        (false, true) => Ok(other),
+        (true, true) => Err(WorkspaceError::TwoFiles { path: said, other }),
     }
 }
 
@@ -143,11 +171,13 @@ pub struct FindingsConfig {
     pub max_major: u32,
     /// More medium findings give a warning.
     pub max_medium: u32,
+    /// More medium findings are as bad as too many major ones.
+    pub medium_fails: bool,
 }
 
 impl Default for FindingsConfig {
     fn default() -> Self {
-        Self { max_major: 0, max_medium: 10 }
+        Self { max_major: 0, max_medium: 10, medium_fails: false }
     }
 }
 
@@ -174,9 +204,10 @@ pub struct WorkspaceConfig {
 impl WorkspaceConfig {
     /// The configuration of that workspace; everything at its default when it has none.
     pub fn read(workspace: &Path) -> Result<Self, WorkspaceError> {
-        let path = workspace.join("config.yaml");
-        match regular_file::read_text(&path, Links::Followed, CONFIG_BYTES_MAX) {
+        let path = one_spelling(workspace.join("config.yaml"))?;
+        match regular_file::read_text(&path, Links::Refused, CONFIG_BYTES_MAX) {
             Ok((text, _)) => Self::parse(&path, &text),
+            Err(ReadError::NotRegular) => Err(WorkspaceError::NotAFile { path }),
             Err(error) if error.is_missing() => Ok(Self::default()),
             Err(ReadError::TooLarge { found_bytes, .. }) => {
                 Err(WorkspaceError::TooLarge { path, found_bytes })

@@ -88,6 +88,7 @@ impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         let status = match &refused {
             Refused::TaskUnknown { .. } | Refused::RunUnknown { .. } => StatusCode::NOT_FOUND,
+            Refused::Reason { .. } => StatusCode::BAD_REQUEST,
             Refused::NotAtWork { .. }
             | Refused::Ends
             | Refused::Failed { .. }

@@ -8,6 +8,9 @@ use orch_task::Status;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+/// Of the reason for a waiver.
+pub const REASON_BYTES_MAX: usize = 1000;
+
 /// A person's word.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "act", rename_all = "kebab-case", deny_unknown_fields)]
@@ -18,6 +21,8 @@ pub enum Act {
     Skip { task: String },
     /// Take it out of the run.
     Cancel { task: String },
+    /// Take a task for verified though its verifiers have not looked.
+    Waive { task: String, reason: String },
     /// Let a task run that asks to. `digest` is of the task that was seen (`task_digest`).
     Approve { task: String, digest: String },
     /// Take a task out of the run that asks to run.
@@ -50,6 +55,8 @@ pub enum Refused {
     TaskStatus { task: String, is: String, expected: String },
     #[error("task `{task}` is worked at, or looked at by a verifier")]
     TaskUnderWay { task: String },
+    #[error("the reason is {found_bytes} bytes, expected 1 to {REASON_BYTES_MAX}")]
+    Reason { found_bytes: usize },
     #[error("task `{task}` is not what was shown: it changed since")]
     TaskChanged { task: String },
     #[error("no host works at run `{run}`")]
@@ -72,6 +79,7 @@ impl Refused {
             Self::TaskUnknown { .. } => "task-unknown",
             Self::TaskStatus { .. } => "task-status",
             Self::TaskUnderWay { .. } => "task-under-way",
+            Self::Reason { .. } => "reason",
             Self::TaskChanged { .. } => "task-changed",
             Self::NotAtWork { .. } => "not-at-work",
             Self::RunUnknown { .. } => "run-unknown",
@@ -93,6 +101,9 @@ impl Refused {
             }
             Self::RunUnknown { .. } => Some("`orch-host runs list` shows all runs"),
             Self::OptionDiffers { .. } => Some("leave it out, or start `orch-host serve` with another one"),
+            Self::Reason { .. } => {
+                Some("`--reason TEXT` says why nobody has to look; it stands in every report")
+            }
             Self::TaskStatus { .. } | Self::Ends | Self::Failed { .. } => None,
         }
     }
@@ -116,9 +127,12 @@ impl Act {
         self.moved().map(|moved| moved.task)
     }
 
-    /// Where that task stands afterwards.
-    pub fn to(&self) -> Option<Status> {
-        self.moved().map(|moved| moved.to)
+    /// What that task is afterwards.
+    pub fn to(&self) -> Option<&'static str> {
+        match self {
+            Self::Waive { .. } => Some("waived"),
+            _ => self.moved().map(|moved| moved.to.as_str()),
+        }
     }
 
     pub(super) fn moved(&self) -> Option<Move<'_>> {
@@ -128,6 +142,7 @@ impl Act {
                 (task, Pending, &[Failed, Cancelled, Blocked, Done], "a person lets it run again")
             }
             Self::Skip { task } => (task, Done, NOT_DONE, "a person skipped it"),
+            Self::Waive { task, .. } => (task, Done, &[Done], "a person waived its verifiers"),
             Self::Cancel { task } => (task, Cancelled, NOT_DONE, "a person cancelled it"),
             Self::Approve { task, .. } => (task, Pending, &[WaitingApproval], "a person approved it"),
             Self::Deny { task } => (task, Cancelled, &[WaitingApproval], "a person denied it"),

@@ -8,7 +8,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use orch_journal::event::{Actor, Called, Event, FAILURE, Finding, TaskIndex, Writes};
+use orch_journal::event::{Actor, Called, Event, FAILURE, Finding, Severity, TaskIndex, Writes};
 use orch_task::Status;
 use orch_trust::manifest::Role;
 
@@ -127,7 +127,28 @@ pub async fn look_at_the_rest(run: &mut Run, desk: &Desk) -> Result<(), DriveErr
             let back = on_guests(run, desk, call).await?;
             looked(run, desk, back)?;
         }
-        run.moved(task, Status::Done, now_ms());
+        judge_task(run, desk, task)?;
+        let status = run.state().tasks.get(task as usize).map_or(Status::Done, |found| found.status);
+        run.moved(task, status, now_ms());
+    }
+    Ok(())
+}
+
+/// Fails a task at which its own verifiers found more than is allowed: what depends on it must not start, and no later
+/// run take it for done.
+pub fn judge_task(run: &mut Run, desk: &Desk, task: TaskIndex) -> Result<(), DriveError> {
+    let too_many = {
+        let state = run.state();
+        let done = state.tasks.get(task as usize).filter(|found| found.status == Status::Done);
+        let looks = done.into_iter().flat_map(|found| &found.task.verify);
+        let seen = looks.flat_map(|verifier| state.seen.get(&(verifier.clone(), Some(task))));
+        let seen: Vec<Severity> = seen.flatten().copied().collect();
+        let count = |severity| seen.iter().filter(|seen| **seen == severity).count() as u32;
+        desk.rules.too_many(count(Severity::Major), count(Severity::Medium))
+    };
+    if let Some(why) = too_many {
+        let why = format!("its verifiers have {why}");
+        run.record(Event::TaskMoved { task, to: Status::Failed, why, who: None, at: now_ms() })?;
     }
     Ok(())
 }

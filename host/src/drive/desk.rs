@@ -16,6 +16,7 @@ use super::asked::AskedQueue;
 use super::kv::KvOverlay;
 use super::retry::Backoff;
 use super::roles::{Bound, Roles};
+use super::store_file::StoreFile;
 use super::task_reader::{SharedState, StateReader};
 use crate::call::Lent;
 use crate::capability::EffectGate;
@@ -100,6 +101,8 @@ pub struct RunRules {
     pub major_max: u32,
     /// More unresolved medium findings give a warning.
     pub medium_max: u32,
+    /// More of them are too many, and not only a warning.
+    pub medium_fails: bool,
     pub backoff: Backoff,
     /// From the request to end to SIGKILL, for what commands started.
     pub kill_after: Duration,
@@ -110,6 +113,16 @@ pub struct RunRules {
 }
 
 impl RunRules {
+    /// Why so many findings are too many.
+    pub fn too_many(&self, major: u32, medium: u32) -> Option<String> {
+        let (severity, found, at_most) = match () {
+            () if major > self.major_max => ("major", major, self.major_max),
+            () if self.medium_fails && medium > self.medium_max => ("medium", medium, self.medium_max),
+            () => return None,
+        };
+        Some(format!("too many {severity} findings: {found}, at most {at_most}"))
+    }
+
     /// S0's order: one task at a time, and every change of a status is saved before the next step.
     pub fn is_strict(&self) -> bool {
         self.jobs == 1 && self.audit == Audit::Completion
@@ -125,6 +138,7 @@ pub struct Desk {
     pub journal: Arc<Journal>,
     /// What services asked for.
     pub asked: Arc<AskedQueue>,
+    pub store_file: StoreFile,
     /// The runtime that guests run on.
     pub guests: tokio::runtime::Handle,
     pub commands: Commands,

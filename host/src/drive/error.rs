@@ -64,6 +64,8 @@ pub enum DriveError {
         #[source]
         source: std::io::Error,
     },
+    #[error("the store's file `{path}` {how}: what this run did since is recorded nowhere")]
+    StoreGone { path: String, how: &'static str },
     /// Nobody's fault: a person ended what runs. The loop takes it as its end.
     #[error("the run was interrupted")]
     Interrupted,
@@ -88,6 +90,7 @@ impl DriveError {
             Self::Journal(_) => "journal",
             Self::Replay(_) => "journal-contradiction",
             Self::Io { .. } => "io",
+            Self::StoreGone { .. } => "store-gone",
             Self::Interrupted => "interrupted",
             Self::Lost { .. } => "host-lost-task",
         }
@@ -128,6 +131,9 @@ impl DriveError {
             Self::Journal(_) => {
                 Some("look for a full disk; the next run starts from what is durable".to_owned())
             }
+            Self::StoreGone { .. } => Some(
+                "statuses are in the task file; keep `.orch` from what cleans the workspace: `git clean -fd` spares what git ignores, `-x` does not (`-e .orch` does)".to_owned(),
+            ),
             Self::Replay(_) => Some("`orch-host audit verify` says where".to_owned()),
             Self::Io { .. } | Self::Interrupted | Self::Lost { .. } => None,
         }

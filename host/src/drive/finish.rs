@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use orch_journal::event::{Event, RunStatus, TaskIndex};
+use orch_journal::event::{Event, RunStatus, TaskIndex, Who};
+use orch_journal::state::Waived;
 use orch_journal::{RunState, failpoint};
 use orch_task::Status;
 use serde::Serialize;
@@ -21,8 +22,8 @@ use crate::clock::now_ms;
 pub enum Stop {
     /// Nothing more can start.
     Finished(String),
-    /// Too many major findings.
-    Findings { major: u32, major_max: u32 },
+    /// Too many findings: how many of what.
+    Findings(String),
     /// A person interrupted it.
     Interrupted,
 }
@@ -45,6 +46,9 @@ pub struct Summary {
     pub waiting_approval: Vec<String>,
     /// What no verifier vouches for, at most 20.
     pub unverified: Vec<Unverified>,
+    /// What a person took without, at most 20.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<WaivedLooks>,
     pub interrupted: bool,
 }
 
@@ -82,6 +86,33 @@ impl fmt::Display for Unverified {
     }
 }
 
+/// Looks that a person does without, of one task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WaivedLooks {
+    pub task: String,
+    pub verifiers: Vec<String>,
+    pub reason: String,
+    pub who: Who,
+}
+
+impl WaivedLooks {
+    /// All of a run, by the places of their tasks.
+    pub fn all(state: &RunState) -> impl Iterator<Item = Self> {
+        state.waived.iter().filter_map(|(task, waived)| {
+            let Waived { verifiers, reason, who } = waived.clone();
+            let task = state.tasks.get(*task as usize)?.task.id.to_string();
+            Some(Self { task, verifiers, reason, who })
+        })
+    }
+}
+
+impl fmt::Display for WaivedLooks {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { task, verifiers, reason, who } = self;
+        write!(out, "{task}, `{}`, by user {}: {reason}", verifiers.join("`, `"), who.uid)
+    }
+}
+
 /// Marks what can never start as blocked.
 pub fn block(run: &mut Run) -> Result<(), DriveError> {
     for (task, by) in blocked(run) {
@@ -100,9 +131,7 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
     let unfinished = count(Status::Failed) + count(Status::Blocked) + count(Status::Pending);
     let (status, why) = match stop {
         Stop::Interrupted => (RunStatus::Executing, "interrupted".to_owned()),
-        Stop::Findings { major, major_max } => {
-            (RunStatus::Failed, format!("too many major findings: {major}, at most {major_max}"))
-        }
+        Stop::Findings(why) => (RunStatus::Failed, why.clone()),
         Stop::Finished(_) if waiting > 0 => (
             RunStatus::Waiting,
             match waiting {
@@ -151,6 +180,7 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
         in_doubt: ids(Status::InDoubt),
         waiting_approval: ids(Status::WaitingApproval),
         unverified: Unverified::all(&state).take(20).collect(),
+        waived: WaivedLooks::all(&state).take(20).collect(),
         interrupted: *stop == Stop::Interrupted,
     })
 }

@@ -117,6 +117,7 @@ mod tests {
             durability: "process".into(),
             budget: 0,
             unsigned: false,
+            store: None,
             at: 0,
             mac: String::new(),
         };

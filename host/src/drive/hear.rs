@@ -8,7 +8,7 @@
 use orch_journal::event::{Event, TaskIndex, Who, task_digest};
 use orch_task::{Status, TaskId};
 
-use super::act::{Act, Move, Refused, Said};
+use super::act::{Act, Move, REASON_BYTES_MAX, Refused, Said};
 use super::desk::{Control, Desk};
 use super::error::DriveError;
 use super::recover;
@@ -57,7 +57,19 @@ pub fn take(run: &mut Run, act: &Act, who: Who) -> Result<Result<(), Refused>, D
         let (digest, who) = (digest.clone(), Some(who.clone()));
         run.record(Event::TaskApproved { task: index, digest, who, at })?;
     }
-    run.record(Event::TaskMoved { task: index, to, why: why.to_owned(), who: Some(who), at })?;
+    match act {
+        Act::Waive { reason, .. } => {
+            let found_bytes = reason.trim().len();
+            if !(1..=REASON_BYTES_MAX).contains(&found_bytes) {
+                return Ok(Err(Refused::Reason { found_bytes }));
+            }
+            let looks = run.state().unverified.get(&Some(index)).cloned().unwrap_or_default();
+            let verifiers = looks.into_iter().map(|look| look.verifier).collect();
+            let reason = reason.trim().to_owned();
+            run.record(Event::LooksWaived { task: index, verifiers, reason, who, at })?
+        }
+        _ => run.record(Event::TaskMoved { task: index, to, why: why.to_owned(), who: Some(who), at })?,
+    };
     run.moved(index, to, at);
     if matches!(to, Status::Pending | Status::Done) {
         recover::unblock(run)?;

@@ -255,6 +255,7 @@ mod tests {
             durability: "mixed".to_owned(),
             budget: 0,
             unsigned: false,
+            store: None,
             at: 1,
             mac: String::new(),
         };

@@ -112,6 +112,7 @@ impl From<DriveError> for Fault {
             DriveError::Journal(_)
             | DriveError::Replay(_)
             | DriveError::Io { .. }
+            | DriveError::StoreGone { .. }
             | DriveError::Lost { .. } => Exit::HostError,
         };
         Self::new(exit, error.code(), error.hint(), error)

@@ -6,7 +6,7 @@
 //! or `tasks` changed since; nothing is shown that could be lost; a service can have no effect and start no program.
 //! Not here: connections, heads and bodies (`front.rs`), the call itself (`role/service.rs`).
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,6 +79,7 @@ pub struct Mounts {
     /// The longest path first, so that the most exact one answers.
     mounts: Vec<Mount>,
     place: Place,
+    task_file: PathBuf,
     roles: Arc<Roles>,
     kv: Arc<KvOverlay>,
     tasks: Arc<SharedTasks>,
@@ -110,6 +111,7 @@ impl Mounts {
         Self {
             mounts,
             place: holder.place.clone(),
+            task_file: holder.task_file.clone(),
             roles: holder.roles.clone(),
             kv: holder.kv.clone(),
             tasks: Arc::new(SharedTasks::of(holder.state.clone())),
@@ -183,7 +185,7 @@ impl Mounts {
         let reads = Arc::new(KvReads::new(self.kv.clone()));
         let tasks = Arc::new(CallTasks::new(self.tasks.clone()));
         let lent = Lent {
-            protected: self.place.protected(Path::new("tasks.yml")),
+            protected: self.place.protected(&self.task_file),
             settings: bound.settings.clone(),
             tasks: tasks.clone(),
             kv: reads.clone(),

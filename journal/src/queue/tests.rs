@@ -35,6 +35,7 @@ fn start() -> Event {
         durability,
         budget: 0,
         unsigned: false,
+        store: None,
         at: 0,
         mac,
     })

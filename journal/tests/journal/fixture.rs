@@ -34,6 +34,7 @@ pub(crate) fn started(run: &str) -> RunStarted {
         durability: "mixed".to_owned(),
         budget: 0,
         unsigned: false,
+        store: None,
         at: 1_700_000_000_000,
         mac: String::new(),
     }

@@ -7,7 +7,7 @@ use orch_task::{Kind, TaskId};
 use crate::fixture::{keys, kv, open, options, started};
 
 fn begins(stream: &str) -> Event {
-    Event::StreamStarted(StreamStarted { stream: stream.to_owned(), at: 1, mac: String::new() })
+    Event::StreamStarted(StreamStarted { stream: stream.to_owned(), store: None, at: 1, mac: String::new() })
 }
 
 fn answered(key: &str, ids: &[&str]) -> Event {

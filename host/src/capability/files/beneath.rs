@@ -18,6 +18,8 @@ use rustix::fs::{
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
+/// Of a file that is replaced: it is read whole.
+const REPLACED_BYTES_MAX: u64 = 256 << 20;
 const ENTRIES_MAX: u64 = 500_000;
 const DEPTH_MAX: usize = 64;
 const PATH_BYTES_MAX: usize = 4096;
@@ -131,15 +133,17 @@ impl Workspace {
         Ok(bytes)
     }
 
-    /// Replaces a file, or makes it and its folders; gives the digest of what was there before.
+    /// Replaces a file of at most [`REPLACED_BYTES_MAX`], or makes it and its folders; gives the digest of what was there
+    /// before. `goes_on` is asked as it is read and right before the new file comes into its place.
     pub(crate) fn replace(
         &self,
         path: &WorkspacePath,
         content: &[u8],
+        goes_on: &dyn Fn() -> bool,
     ) -> Result<Option<[u8; 32]>, FileError> {
         let (folder, name) = self.parent(path)?;
         let (before, mode) = match self.open_file(path) {
-            Ok(mut file) => (Some(digest(&mut file)?), Mode::from_raw_mode(file_mode(&file)?)),
+            Ok(mut file) => (Some(digest(&mut file, goes_on)?), Mode::from_raw_mode(file_mode(&file)?)),
             Err(FileError::NotFound) => (None, Mode::from_raw_mode(0o644)),
             Err(error) => return Err(error),
         };
@@ -148,7 +152,9 @@ impl Workspace {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let mut file = File::from(openat2(&folder, fresh.as_str(), flags, mode, INSIDE)?);
         let written = file.write_all(content).and_then(|()| file.sync_all());
-        let moved = written.and_then(|()| Ok(renameat(&folder, fresh.as_str(), &folder, name.as_str())?));
+        let moved = written
+            .and_then(|()| check(goes_on))
+            .and_then(|()| Ok(renameat(&folder, fresh.as_str(), &folder, name.as_str())?));
         if let Err(error) = moved {
             unlinkat(&folder, fresh.as_str(), AtFlags::empty()).unwrap_or_default();
             return Err(error.into());
@@ -264,10 +270,22 @@ fn file_mode(file: &File) -> io::Result<u32> {
     Ok(file.metadata()?.mode() & 0o777)
 }
 
-fn digest(file: &mut File) -> io::Result<[u8; 32]> {
+/// An effect ends with its call.
+fn check(goes_on: &dyn Fn() -> bool) -> io::Result<()> {
+    match goes_on() {
+        true => Ok(()),
+        false => Err(io::Error::other("the call is over")),
+    }
+}
+
+fn digest(file: &mut File, goes_on: &dyn Fn() -> bool) -> io::Result<[u8; 32]> {
+    if file.metadata()?.len() > REPLACED_BYTES_MAX {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
+        check(goes_on)?;
         match file.read(&mut buffer) {
             Ok(0) => return Ok(hasher.finalize().into()),
             Ok(count) => hasher.update(buffer.get(..count).unwrap_or_default()),
@@ -310,8 +328,8 @@ mod tests {
         let workspace = Workspace::open(folder.path()).unwrap();
         assert!(matches!(workspace.read(&path("out/secret"), 0, 10), Err(FileError::NotRegular)));
         assert!(matches!(workspace.read(&path("link"), 0, 10), Err(FileError::NotRegular)));
-        assert!(matches!(workspace.replace(&path("out/new"), b"x"), Err(FileError::NotRegular)));
-        assert!(matches!(workspace.replace(&path("link"), b"x"), Err(FileError::NotRegular)));
+        assert!(matches!(workspace.replace(&path("out/new"), b"x", &|| true), Err(FileError::NotRegular)));
+        assert!(matches!(workspace.replace(&path("link"), b"x", &|| true), Err(FileError::NotRegular)));
         assert!(workspace.check_folder(&path("out")).is_err());
         assert_eq!(workspace.find(None, 10, &|_| true).unwrap(), []);
         assert_eq!(fs::read(outside.path().join("secret")).unwrap(), b"s");
@@ -323,16 +341,16 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let workspace = Workspace::open(folder.path()).unwrap();
-        assert_eq!(workspace.replace(&path("a/b/c"), b"one").unwrap(), None);
+        assert_eq!(workspace.replace(&path("a/b/c"), b"one", &|| true).unwrap(), None);
         let file = folder.path().join("a/b/c");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-        let before = workspace.replace(&path("a/b/c"), b"two").unwrap();
+        let before = workspace.replace(&path("a/b/c"), b"two", &|| true).unwrap();
         assert_eq!(before, Some(Sha256::digest(b"one").into()));
         assert_eq!(fs::read(&file).unwrap(), b"two");
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o755);
         assert_eq!(fs::read_dir(folder.path().join("a/b")).unwrap().count(), 1, "no other file is left");
-        assert!(matches!(workspace.replace(&path("a/b"), b"x"), Err(FileError::NotRegular)));
-        assert!(matches!(workspace.replace(&path("a/b/c/d"), b"x"), Err(FileError::NotRegular)));
+        assert!(matches!(workspace.replace(&path("a/b"), b"x", &|| true), Err(FileError::NotRegular)));
+        assert!(matches!(workspace.replace(&path("a/b/c/d"), b"x", &|| true), Err(FileError::NotRegular)));
     }
 
     #[test]
@@ -347,6 +365,28 @@ mod tests {
         assert!(matches!(workspace.read(&path("b"), 0, 4), Err(FileError::NotFound)));
         fs::create_dir(folder.path().join("d")).unwrap();
         assert!(matches!(workspace.read(&path("d"), 0, 4), Err(FileError::NotRegular)));
+    }
+
+    #[test]
+    fn a_write_whose_call_is_over_does_not_happen_and_none_reads_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = Workspace::open(folder.path()).unwrap();
+        workspace.replace(&path("kept"), b"old", &|| true).unwrap();
+        for name in ["kept", "fresh"] {
+            assert!(matches!(workspace.replace(&path(name), b"new", &|| false), Err(FileError::Io(_))));
+        }
+        // Over between the last byte that was read and the rename.
+        let asked = std::cell::Cell::new(0);
+        let ends = || asked.replace(asked.get() + 1) < 2;
+        assert!(matches!(workspace.replace(&path("kept"), b"new", &ends), Err(FileError::Io(_))));
+        assert_eq!(asked.get(), 3);
+        let large = File::create(folder.path().join("large")).unwrap();
+        large.set_len(REPLACED_BYTES_MAX + 1).unwrap();
+        assert!(matches!(workspace.replace(&path("large"), b"new", &|| true), Err(FileError::Io(_))));
+        assert_eq!(std::fs::read(folder.path().join("kept")).unwrap(), b"old");
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(names.into_iter().all(|name| !name.to_string_lossy().ends_with(".orch-new")));
+        assert!(!folder.path().join("fresh").exists());
     }
 
     #[test]

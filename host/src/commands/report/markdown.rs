@@ -67,6 +67,12 @@ pub(super) fn show(facts: &Facts, console: Console) {
     for missing in &facts.unverified {
         console.line(&format!("- {}", plain(&missing.to_string())));
     }
+    if !facts.waived.is_empty() {
+        console.lines(["", "## Waived", ""]);
+    }
+    for waived in &facts.waived {
+        console.line(&format!("- {}", plain(&waived.to_string())));
+    }
     if !facts.warnings.is_empty() {
         console.lines(["", "## Warnings", ""]);
     }

@@ -2,6 +2,7 @@
 //!
 //! Not here: who is checked for what (`operator.rs`, `keeper.rs`, `secret.rs`).
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use orch_trust::authority::AuthorityError;
@@ -156,6 +157,12 @@ impl OperatorError {
                 "look whether it says what you want, then make it yours: `chown $(id -u) {}`",
                 path.display()
             ),
+            Self::Io { source, .. }
+                if matches!(source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) =>
+            {
+                "the host keeps in the operator's folder how far each run is (`heads/`), native code (`cache/`) and which workspaces it knows: it must be able to write there"
+                    .to_owned()
+            }
             Self::WorkspaceName { .. } => "give the folder another name".to_owned(),
             Self::NotRegular { .. } | Self::Authority { .. } | Self::Approval { .. } => {
                 "correct the file or move it out of the folder; nothing runs while it cannot be read"
