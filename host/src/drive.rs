@@ -122,7 +122,7 @@ async fn work(
         desk.roles.check_withdrawals()?;
         desk.store_file.check()?;
         hear::all(run, desk)?;
-        asked::take(run, desk)?;
+        extend::take_asked(run, desk)?;
         run.announce_due(now_ms());
         sheet.look(run, &desk.roles)?;
         if sheet.is_stale(run) && sheet.until_checkpoint().is_zero() {

@@ -21,23 +21,12 @@ use rustix::process::{
 };
 
 use crate::descendants;
+use crate::launch::IGNORED;
 use crate::process_table;
 use crate::serve::Supervisor;
 
 /// As many as the kernel has.
 const SIGNALS: i32 = 64;
-/// What is sent to process groups and control groups. Commands get the default back (`launch.rs`).
-pub(crate) const IGNORED: [libc::c_int; 9] = [
-    libc::SIGHUP,
-    libc::SIGINT,
-    libc::SIGQUIT,
-    libc::SIGTERM,
-    libc::SIGUSR1,
-    libc::SIGUSR2,
-    libc::SIGTSTP,
-    libc::SIGTTIN,
-    libc::SIGTTOU,
-];
 /// At a supervisor whose host is gone.
 const LOOK_AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 

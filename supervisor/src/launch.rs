@@ -21,9 +21,21 @@ use rustix::process::{
 };
 
 use crate::error::StartStep;
-use crate::guardian::IGNORED;
 use crate::request::Request;
 use crate::sandbox::Sandbox;
+
+/// What is sent to process groups and control groups. Whoever guards ignores it; commands get the default back.
+pub(crate) const IGNORED: [libc::c_int; 9] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGTERM,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGTSTP,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+];
 
 /// Of the child between clone and exec; it uses a few kilobytes.
 const STACK_BYTES: usize = 256 << 10;

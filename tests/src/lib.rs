@@ -124,6 +124,7 @@ impl Workspace {
         let mut host = Command::new(binary("orch-host"));
         host.current_dir(self.path()).args(args).arg("--config-home").arg(self.operator());
         host.env_remove("PLUGIN_SIGNING_KEY").env("NO_COLOR", "1");
+        hears_signals(&mut host);
         // Where the host at work is found: here, whoever runs the tests.
         host.env("XDG_RUNTIME_DIR", self.outside());
         host
@@ -183,6 +184,20 @@ impl Workspace {
         let run = reader.runs().unwrap().first().unwrap().id.clone();
         reader.tasks(&run).unwrap().into_iter().map(|task| (task.id, task.status)).collect()
     }
+}
+
+/// Lets a program hear the signals that a shell's `&` and `nohup` have ignored, whoever runs the tests.
+pub fn hears_signals(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    let reset = || {
+        for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGHUP, libc::SIGTERM] {
+            // SAFETY: sets a default, in a process that has nothing else to do yet.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: system calls only.
+    unsafe { command.pre_exec(reset) };
 }
 
 /// What a command wrote to standard error.

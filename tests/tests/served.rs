@@ -221,7 +221,7 @@ fn the_control_api_starts_shows_and_changes_runs() {
     );
     let token = token(&workspace, "all", "read,run,approve");
     let all = Some(token.as_str());
-    let served = serve(&workspace, &["--plugins", &root]);
+    let mut served = serve(&workspace, &["--plugins", &root]);
     let started = served.ask("POST", "/v1/runs", all, "");
     assert_eq!(started.status, 202, "{started:?}");
     let run = started.json()["run"].as_str().unwrap().to_owned();
@@ -290,6 +290,13 @@ fn the_control_api_starts_shows_and_changes_runs() {
         .collect();
     assert_eq!(ids, (1..workspace.events().len() as u64).collect::<Vec<_>>());
     assert_eq!(served.get("/v1/openapi.json", all).json()["openapi"], "3.1.0");
+    // Who still listens is no reason to stay.
+    let mut listens = TcpStream::connect(served.services).unwrap();
+    listens.write_all(head.as_bytes()).unwrap();
+    assert_eq!(served.signal(rustix::process::Signal::TERM), 0);
+    let mut rest = String::new();
+    listens.read_to_string(&mut rest).unwrap();
+    assert!(rest.ends_with("0\r\n\r\n"), "the stream comes to its end: {rest}");
 }
 
 #[test]

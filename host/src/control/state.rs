@@ -8,7 +8,7 @@ use std::sync::{PoisonError, RwLock};
 
 use orch_journal::Level;
 use orch_journal::event::Who;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::drive::act::{Act, Refused, Said};
 use crate::drive::task_reader::RunView;
@@ -35,11 +35,12 @@ pub struct HolderState {
     seen: RwLock<Seen>,
     /// Absent in a host that ends with its run.
     wishes: Option<mpsc::Sender<Wish>>,
+    ending: watch::Sender<bool>,
 }
 
 impl HolderState {
     pub fn new(wishes: Option<mpsc::Sender<Wish>>) -> Self {
-        Self { seen: RwLock::default(), wishes }
+        Self { seen: RwLock::default(), wishes, ending: watch::Sender::new(false) }
     }
 
     pub fn works_at(&self, view: RunView, say: mpsc::Sender<Said>) {
@@ -65,6 +66,17 @@ impl HolderState {
     pub fn run(&self) -> Option<String> {
         let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
         seen.say.as_ref().and(seen.view.as_ref()).map(|view| view.id.clone())
+    }
+
+    /// From now on nobody is told what is still to come.
+    pub fn end(&self) {
+        self.ending.send_replace(true);
+    }
+
+    /// Returns once the host is about to end.
+    pub async fn ended(&self) {
+        // The sender lives as long as this.
+        let _ = self.ending.subscribe().wait_for(|ending| *ending).await;
     }
 
     /// True for a host that lives longer than its run.

@@ -1,21 +1,16 @@
 //! Tasks that services asked for, until a run takes them in.
 //!
-//! In -> out: calls of the workspace's stream -> tasks of the run at work, or of the next one.
+//! In -> out: calls of the workspace's stream -> what waits, oldest first.
 //! Limits: 10,000 tasks wait.
-//! Invariant: what waits is in the store; a run records its tasks before the stream says that they were taken, and a task
-//! that a run has already is not added again.
-//! Not here: what a service may ask for (`extend.rs`), the calls (`serve/mounts.rs`).
+//! Invariant: what waits is in the store.
+//! Not here: how a run takes them in, and what a service may ask for (`extend.rs`), the calls (`serve/mounts.rs`).
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use orch_journal::event::{AskedTask, Event, WORKSPACE_STREAM};
-use orch_journal::{Journal, Reader, StoreError};
+use orch_journal::{Journal, JournalError, Reader, StoreError};
 use tokio::sync::Notify;
 
-use super::desk::Desk;
-use super::error::DriveError;
-use super::extend;
-use super::run::Run;
 use crate::clock::now_ms;
 
 /// As many as a run keeps of plugins.
@@ -51,25 +46,18 @@ impl AskedQueue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
+    /// Everything that waits; it is taken when [`taken`](Self::taken) says so.
+    pub fn take(&self) -> Vec<(u64, String, AskedTask)> {
+        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// That a run took in what calls asked for up to and with the event `until`.
+    pub fn taken(&self, run: &str, until: u64) -> Result<u64, JournalError> {
+        self.stream.append(Event::TasksTaken { run: run.to_owned(), until, at: now_ms() })
+    }
+
     /// Returns once something was added since the last time.
     pub async fn more(&self) {
         self.more.notified().await;
     }
-}
-
-/// Adds to the run what waits. What cannot be added any more is said in the run.
-pub fn take(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
-    let queue = &desk.asked;
-    let waiting = std::mem::take(&mut *queue.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-    let Some(&(until, ..)) = waiting.last() else { return Ok(()) };
-    for (_, plugin, task) in waiting {
-        match extend::add(run, desk, &plugin, vec![task]) {
-            Err(error @ DriveError::AskedTask { .. }) => {
-                run.record(Event::Warned { code: "asked-task".to_owned(), text: error.to_string() })?;
-            }
-            added => drop(added?),
-        }
-    }
-    queue.stream.append(Event::TasksTaken { run: run.id.clone(), until, at: now_ms() })?;
-    Ok(())
 }

@@ -58,6 +58,23 @@ pub fn add(run: &mut Run, desk: &Desk, plugin: &str, asked: Vec<AskedTask>) -> R
     Ok(count)
 }
 
+/// Adds to the run what services asked for. What cannot be added any more is said in the run. Its tasks are recorded before
+/// the stream says that they were taken; a task that a run has already is not added again.
+pub fn take_asked(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
+    let waiting = desk.asked.take();
+    let Some(&(until, ..)) = waiting.last() else { return Ok(()) };
+    for (_, plugin, task) in waiting {
+        match add(run, desk, &plugin, vec![task]) {
+            Err(error @ DriveError::AskedTask { .. }) => {
+                run.record(Event::Warned { code: "asked-task".to_owned(), text: error.to_string() })?;
+            }
+            added => drop(added?),
+        }
+    }
+    desk.asked.taken(&run.id, until)?;
+    Ok(())
+}
+
 /// Fails for tasks that could not be added to a run in which those ids are known.
 pub fn check(asked: &[AskedTask], roles: &Roles, known: &dyn Fn(&TaskId) -> bool) -> Result<(), String> {
     for (place, task) in asked.iter().enumerate() {

@@ -37,7 +37,7 @@ use crate::config::tokens::{Scope, Tokens};
 use crate::control::api;
 use crate::control::caller::{Caller, bearer};
 use crate::control::paced::Paced;
-use crate::control::{Api, Problem};
+use crate::control::{Api, HolderState, Problem};
 use crate::exit::Fault;
 use crate::place;
 
@@ -65,6 +65,7 @@ pub struct FrontSetup {
 
 /// A thread that answers until it is dropped.
 pub struct Front {
+    state: Arc<HolderState>,
     handle: tokio::runtime::Handle,
     end: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
@@ -97,6 +98,7 @@ impl Front {
         let (services, services_at) = bind(&runtime, setup.services)?;
         let (operators, operators_at) = bind(&runtime, setup.operators)?;
         let connections = connections_max(setup.jobs);
+        let state = api.state.clone();
         let shared = Arc::new(Shared {
             log: RequestsLog::begin(api.place.workspace.join("logs"), setup.log_bytes_max)
                 .map_err(anyhow::Error::from)?,
@@ -140,7 +142,7 @@ impl Front {
                 runtime.shutdown_background();
             })
             .map_err(anyhow::Error::from)?;
-        Ok(Self { handle, end, thread: Some(thread), services_at, operators_at })
+        Ok(Self { state, handle, end, thread: Some(thread), services_at, operators_at })
     }
 
     pub fn handle(&self) -> tokio::runtime::Handle {
@@ -151,6 +153,7 @@ impl Front {
 impl Drop for Front {
     /// Takes no connection any more; answers what was asked, for a bounded time.
     fn drop(&mut self) {
+        self.state.end();
         self.end.send_replace(true);
         let _ = self.thread.take().map(JoinHandle::join);
     }

@@ -133,6 +133,7 @@ fn command(line: &str, workspace: &Workspace) -> Result<Command, String> {
         return Err(format!("`{program}` is none of {PROGRAMS:?}"));
     }
     let mut command = Command::new(binary(program));
+    crate::hears_signals(&mut command);
     command.args(arguments).current_dir(workspace.path()).env_clear();
     // What building a plugin needs; nothing of it says where an operator's folder is.
     for name in ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "XDG_CACHE_HOME"] {

@@ -74,6 +74,7 @@ async fn tell(api: &Api, run: &str, mut next: u64, send: &mpsc::Sender<Sent>) {
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}
                 () = send.closed() => return,
+                () = api.state.ended() => return,
             }
         }
     }
