@@ -170,13 +170,13 @@ impl Drop for Serving {
 
 /// What the service answers to `GET /`.
 fn answer(workspace: &Workspace) -> String {
-    let mut host = workspace.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut host = workspace.command(&["serve", "--listen", "127.0.0.1:0", "--operators", "127.0.0.1:0"]);
     let mut serving = Serving(host.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
     let mut line = String::new();
     BufReader::new(serving.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let address = line.strip_prefix("http://").unwrap().split('/').next().unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n").unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}");

@@ -10,6 +10,8 @@ fn logs(workspace: &Workspace) -> Vec<String> {
     let entries = std::fs::read_dir(workspace.path().join("logs")).unwrap();
     let mut names: Vec<String> =
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    // It keeps git out and is no log.
+    names.retain(|name| name != ".gitignore");
     names.sort();
     names
 }

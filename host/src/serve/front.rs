@@ -294,7 +294,7 @@ impl Shared {
             Ok(()) => self.serve(index, request).await,
             Err(problem) => Err(problem),
         };
-        (&mount.path, answered)
+        (mount.shown_path(), answered)
     }
 
     /// The answer of a service.

@@ -57,6 +57,13 @@ pub(super) struct Mount {
     bound: Bound,
 }
 
+impl Mount {
+    /// For people.
+    pub(super) fn shown_path(&self) -> &str {
+        if self.path.is_empty() { "/" } else { &self.path }
+    }
+}
+
 /// Why there is no answer of the service.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoAnswer {
@@ -130,7 +137,7 @@ impl Mounts {
 
     /// Id and path of each, and whether who asks needs a token.
     pub fn list(&self) -> impl Iterator<Item = (&str, &str, bool)> {
-        self.mounts.iter().map(|mount| (mount.bound.id.as_str(), mount.path.as_str(), mount.needs_token))
+        self.mounts.iter().map(|mount| (mount.bound.id.as_str(), mount.shown_path(), mount.needs_token))
     }
 
     /// Vouches for what the stream has by now, unless it was vouched for already; gives how many events that are.
