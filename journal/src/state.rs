@@ -237,6 +237,7 @@ impl RunState {
             | Event::StreamStarted(_)
             | Event::TasksTaken { .. }
             | Event::HostDetached { .. }
+            | Event::OperatorDecided { .. }
             | Event::Denied { .. } => {}
         }
         Ok(())
