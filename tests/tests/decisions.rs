@@ -206,7 +206,8 @@ fn a_changed_byte_is_found_with_and_without_a_workspace_and_nothing_stops_becaus
 
     workspace.write("tasks.yml", "- {id: u, kind: note}\n");
     workspace.host(&["run"], 0);
-    workspace.host(&["plugin", "audit"], 0);
+    let listed = out(&workspace.host(&["plugin", "list"], 0));
+    assert!(listed.contains("demo/executor-note 0.1.0  certified (local)"), "{listed}");
     let refused = err(&workspace.host(&["token", "add", "ci"], 5));
     assert!(
         refused.contains("nothing was changed") && refused.contains("code: operator-journal"),
