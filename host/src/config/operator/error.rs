@@ -165,7 +165,7 @@ impl OperatorError {
                 )
             }
             Self::SecretMissing { sealed, .. } => format!(
-                "put both back from one backup; or remove `{}` and begin anew: `orch-host plugin trust ROOT --sha256 HASH` with the newest root and the hash that its keeper says",
+                "put both back from one backup; or remove `{}` and begin anew: `orch-host plugin trust ROOT --sha256 HASH` with the newest root and the hash that its keeper says; `journal` and `heads/operator.json` are moved away then, a new secret vouches for a new journal",
                 sealed.display()
             ),
             Self::Writable { path, .. } => format!(
