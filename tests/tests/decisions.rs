@@ -216,10 +216,16 @@ fn a_changed_byte_is_found_with_and_without_a_workspace_and_nothing_stops_becaus
     assert!(!workspace.operator().join("tokens.json").exists());
 
     // No database at all: what was found in the workspace is said too.
-    fs::write(&store, "x").unwrap();
+    fs::write(&store, "no database").unwrap();
     let said = out(&workspace.host(&["audit", "verify"], 5));
     assert!(said.contains("kept head") && said.contains("fault  operator-journal: journal `"), "{said}");
     workspace.host(&["audit", "verify", "--operator"], 5);
+    // Gone, in a folder that was copied since the last decision.
+    fs::remove_file(&store).unwrap();
+    for args in [&["audit", "verify"][..], &["audit", "verify", "--operator"]] {
+        let said = out(&workspace.host(args, 5));
+        assert!(said.contains("fault  journal-missing: "), "{said}");
+    }
     workspace.write("tasks.yml", "- {id: v, kind: note}\n");
     workspace.host(&["run"], 0);
 }

@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(code("1.2.3", false), None, "nothing was approved before");
         let approval = super::super::approval_of(&manifest("1.2.3"));
         let named = |name: &str| (name.to_owned(), Arc::from(name.as_bytes()));
-        let files = ["manifest.json", "component.wasm", "sbom.cdx.json"].map(|name| named(name));
+        let files = ["manifest.json", "component.wasm", "sbom.cdx.json"].map(named);
         let seen = PackageBytes::new(files.into()).unwrap();
         Operator::open(&home).unwrap().approve(&approval, &seen, Trust::CertifiedLocal).unwrap();
         for (version, expected) in

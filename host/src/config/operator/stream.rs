@@ -11,7 +11,7 @@ use std::fs::File;
 use std::path::Path;
 
 use orch_journal::event::{Event, OPERATOR_STREAM, OperatorDecision, StreamStarted, Who};
-use orch_journal::{AuditReport, JournalError, Store, StoreError, StoreOptions, audit_folder};
+use orch_journal::{AuditFault, AuditReport, JournalError, Store, StoreError, StoreOptions, audit_folder};
 
 use super::folder_lock::lock;
 use super::{OperatorError, make_folder, write_private};
@@ -20,6 +20,7 @@ use crate::config::secret::HostSecret;
 
 pub(super) const FOLDER: &str = "journal";
 pub(super) const HEADS: &str = "heads";
+const HEAD: &str = "operator.json";
 
 /// The folder, kept from others for one change.
 pub struct Change<'a> {
@@ -84,8 +85,15 @@ fn append(folder: &Path, options: StoreOptions, what: OperatorDecision) -> Resul
 /// What is wrong with the operator's journal; nothing is known of one that was never begun.
 pub(super) fn verify(home: &Path, secret: &HostSecret) -> Result<AuditReport, OperatorError> {
     let path = home.join(FOLDER);
-    audit_folder(&path, &secret.journal_keys(), &home.join(HEADS))
-        .map_err(|source| OperatorError::Journal { path, source })
+    let heads = home.join(HEADS);
+    let mut report = audit_folder(&path, &secret.journal_keys(), &heads)
+        .map_err(|source| OperatorError::Journal { path: path.clone(), source })?;
+    // A head names the place of its store; this one is of this folder, also after the folder was moved.
+    if report.runs.is_empty() && report.is_intact() && heads.join(HEAD).exists() {
+        let text = format!("nothing is in `{}`, though a head of it is kept", path.display());
+        report.faults.push(AuditFault { code: "journal-missing", text });
+    }
+    Ok(report)
 }
 
 /// This process, which a person started.
@@ -162,7 +170,8 @@ mod tests {
     fn a_journal_that_somebody_changed_takes_no_decision_and_keeps_nothing_from_running() {
         let store = |home: &Path| home.join(FOLDER).join("state.db");
         let older = |home: &Path| home.join("older");
-        let changes: [(&str, Box<dyn Fn(&Path)>); 6] = [
+        type Change = Box<dyn Fn(&Path)>;
+        let changes: [(&str, Change); 7] = [
             (
                 "journal-broken",
                 Box::new(|home| {
@@ -172,9 +181,21 @@ mod tests {
                     fs::write(store(home), bytes).unwrap();
                 }),
             ),
-            ("journal-truncated", Box::new(|home| drop(fs::copy(older(home), store(home)).unwrap()))),
+            ("journal-truncated", Box::new(|home| assert!(fs::copy(older(home), store(home)).unwrap() > 0))),
             ("journal-missing", Box::new(|home| fs::remove_dir_all(home.join(FOLDER)).unwrap())),
             ("journal-missing", Box::new(|home| fs::write(store(home), "").unwrap())),
+            // Whose head says another place, as after a move of the folder.
+            (
+                "journal-missing",
+                Box::new(|home| {
+                    fs::remove_dir_all(home.join(FOLDER)).unwrap();
+                    let head = home.join(HEADS).join(HEAD);
+                    let text = fs::read_to_string(&head).unwrap();
+                    let mut said: serde_json::Value = serde_json::from_str(&text).unwrap();
+                    said["store"] = "0".repeat(64).into();
+                    fs::write(head, said.to_string()).unwrap();
+                }),
+            ),
             ("operator-journal", Box::new(|home| fs::write(store(home), "no database").unwrap())),
             (
                 "run-foreign",
