@@ -131,6 +131,15 @@ mod tests {
             .collect()
     }
 
+    fn store(home: &Path) -> PathBuf {
+        home.join(FOLDER).join("state.db")
+    }
+
+    /// Where a test keeps an older state of it.
+    fn older(home: &Path) -> PathBuf {
+        home.join("older")
+    }
+
     fn denial(id: &str) -> Denial {
         let at = crate::clock::now();
         Denial { what: Denied::Id(PluginId::parse(id).unwrap()), reason: "why".to_owned(), at }
@@ -168,8 +177,6 @@ mod tests {
     /// Each way in which the journal is not as it was left: nothing is decided then, and everything else works.
     #[test]
     fn a_journal_that_somebody_changed_takes_no_decision_and_keeps_nothing_from_running() {
-        let store = |home: &Path| home.join(FOLDER).join("state.db");
-        let older = |home: &Path| home.join("older");
         type Change = Box<dyn Fn(&Path)>;
         let changes: [(&str, Change); 7] = [
             (
