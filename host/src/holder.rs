@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::clock::now_ms;
 use crate::config::bindings::Bindings;
-use crate::config::operator::Operator;
+use crate::config::operator::{Operator, OperatorError};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceConfig;
 use crate::control::api::RunOptions;
@@ -76,6 +76,7 @@ pub struct Holder {
     pub asked: Arc<AskedQueue>,
     /// The journal of what happens beside the runs.
     pub stream: Arc<Journal>,
+    pub stream_name: String,
     /// As `config.yaml` binds them.
     pub bound: Bindings,
     /// Looks as long as the holder lives.
@@ -117,8 +118,15 @@ impl Holder {
 
         let store = place.store(operator, rules.durability.answers())?;
         let kv = Arc::new(KvOverlay::over(store.reader()?));
-        let stream = Arc::new(store.journal(WORKSPACE_STREAM)?);
-        let asked = Arc::new(AskedQueue::open(&store.reader()?, stream.clone())?);
+        let reader = store.reader()?;
+        let stream_name = match reader.stream()? {
+            Some(known) => known,
+            None => {
+                format!("{WORKSPACE_STREAM}-{:016x}", getrandom::u64().map_err(|_| OperatorError::NoRandom)?)
+            }
+        };
+        let stream = Arc::new(store.journal(&stream_name)?);
+        let asked = Arc::new(AskedQueue::open(&reader, &stream_name, stream.clone())?);
         let socket = SocketPlace::of(&place.workspace, &operator.home)?;
         let holding = socket.hold()?;
         orch_supervisor::adopt().map_err(anyhow::Error::from)?;
@@ -150,6 +158,7 @@ impl Holder {
             api,
             asked,
             stream,
+            stream_name,
             bound: config.roles.clone(),
             _recheck: recheck,
             listening: Some(listening),

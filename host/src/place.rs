@@ -8,7 +8,7 @@ mod faults;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use orch_journal::{JournalKeys, Level, Reader, STORE_FILE, Store, StoreError, StoreOptions};
+use orch_journal::{Level, Reader, STORE_FILE, Store, StoreError, StoreOptions};
 use orch_trust::authority::AuthorityError;
 use orch_trust::lock::Lock;
 use orch_trust::time::UnixSeconds;
@@ -18,7 +18,6 @@ use rustix::io::Errno;
 use crate::capability::files::Protected;
 use crate::clock;
 use crate::config::operator::{self, Operator};
-use crate::config::secret::KeyUse;
 use crate::config::workspace::{WorkspaceConfig, WorkspaceError, one_spelling};
 use crate::exit::{Exit, Fault};
 use crate::regular_file::{self, Links};
@@ -143,7 +142,7 @@ impl Place {
     }
 
     /// A file that is no database any more is named.
-    fn store_fault(&self, error: StoreError) -> Fault {
+    pub fn store_fault(&self, error: StoreError) -> Fault {
         let damaged = matches!(error, StoreError::Sqlite(_));
         let fault = Fault::from(error);
         match damaged {
@@ -188,16 +187,9 @@ fn inside(workspace: &Path, argument: &str, said: &Path) -> Result<PathBuf, Faul
 
 /// This host's keys and folder of heads.
 pub fn options(operator: &Operator) -> StoreOptions {
-    let mut options = StoreOptions::new(journal_keys(operator));
+    let mut options = StoreOptions::new(operator.secret.journal_keys());
     options.heads_dir = Some(operator.home.join("heads"));
     options
-}
-
-pub fn journal_keys(operator: &Operator) -> JournalKeys {
-    JournalKeys {
-        run_start: operator.secret.key(KeyUse::RunStart),
-        heads: operator.secret.key(KeyUse::Heads),
-    }
 }
 
 /// The operator's folder.

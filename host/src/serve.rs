@@ -15,7 +15,7 @@ pub use mounts::{CALLS_MAX, Mounts};
 
 use std::sync::Arc;
 
-use orch_journal::event::{Event, StreamStarted, WORKSPACE_STREAM};
+use orch_journal::event::{Event, StreamStarted};
 use orch_journal::{Level, RunState};
 use tokio::sync::{mpsc, watch};
 
@@ -56,9 +56,8 @@ impl Serving<'_> {
     pub fn begin(&self) -> Result<(), Fault> {
         let stream = &self.holder.stream;
         if stream.events() == 0 {
-            let stream_name = WORKSPACE_STREAM.to_owned();
             stream.append(Event::StreamStarted(StreamStarted {
-                stream: stream_name,
+                stream: self.holder.stream_name.clone(),
                 store: Some(orch_journal::place::name_of(&self.holder.place.state)),
                 at: now_ms(),
                 mac: String::new(),

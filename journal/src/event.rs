@@ -1,16 +1,18 @@
-//! Events: everything that a run, or a workspace beside its runs, ever did, one fact each.
+//! Events: everything that a run, a workspace beside its runs, or an operator ever did, one fact each.
 //!
 //! In -> out: [`Event`] <-> one JSON object, `{"type": ..}` first; what is absent is at its default.
 //! Units: times in milliseconds since 1970 UTC (`at`), digests as 64 hex digits, tasks as places in the run's list.
 //! Invariant: an event holds all that the projections and [`RunState`](crate::RunState) need; neither looks elsewhere.
 //! All of them in a list: `docs/events.md`. Not here: how events are chained and kept (`store.rs`), what they add up to (`state.rs`).
 
+mod operator;
 mod writes;
 
 use orch_task::{Status, Task};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use operator::{DeniedSubject, OPERATOR_STREAM, OperatorDecision, TrustedRole};
 pub use writes::{AskedTask, Category, Finding, Metric, Severity, Writes};
 
 /// Place of a task in its run's list; never renumbered.
@@ -187,6 +189,12 @@ pub enum Event {
     HostDetached {
         at: u64,
     },
+    /// Durable before the decision counts.
+    OperatorDecided {
+        what: OperatorDecision,
+        who: Who,
+        at: u64,
+    },
 }
 
 impl Event {
@@ -239,6 +247,7 @@ impl Event {
             Self::RunFinished { .. } => "run_finished",
             Self::TasksTaken { .. } => "tasks_taken",
             Self::HostDetached { .. } => "host_detached",
+            Self::OperatorDecided { .. } => "operator_decided",
         }
     }
 }
@@ -301,7 +310,7 @@ pub struct RunStarted {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamStarted {
-    /// [`WORKSPACE_STREAM`].
+    /// [`WORKSPACE_STREAM`] or [`OPERATOR_STREAM`].
     pub stream: String,
     /// As in [`RunStarted`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -312,7 +321,14 @@ pub struct StreamStarted {
 }
 
 /// What a host that serves did in a workspace beside its runs.
+///
+/// Its name goes on with a hyphen and what tells it from other workspaces': heads of all of them lie in one folder.
 pub const WORKSPACE_STREAM: &str = "workspace";
+
+/// True for the name of a workspace's stream.
+pub fn is_workspace_stream(name: &str) -> bool {
+    name.strip_prefix(WORKSPACE_STREAM).is_some_and(|rest| rest.starts_with('-'))
+}
 
 /// Which bytes acted in which role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

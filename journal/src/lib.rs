@@ -39,4 +39,4 @@ pub use reader::Reader;
 pub use rebuild::{StoreCheck, db_check};
 pub use state::RunState;
 pub use store::{Store, StoreOptions};
-pub use verify::{AuditReport, audit_verify, forget_missing_runs, missing_runs};
+pub use verify::{AuditFault, AuditReport, audit_folder, audit_verify, forget_missing_runs, missing_runs};

@@ -167,6 +167,7 @@ impl Projector {
             }
             Event::StreamStarted(_)
             | Event::HostDetached { .. }
+            | Event::OperatorDecided { .. }
             | Event::TaskApproved { .. }
             | Event::IntentRecorded { .. }
             | Event::ProcessStarted { .. }

@@ -13,7 +13,7 @@ use crate::artifacts::{self, ArtifactRow};
 use crate::chain::run_key;
 use crate::connection;
 use crate::error::StoreError;
-use crate::event::{AskedTask, TaskIndex};
+use crate::event::{AskedTask, TaskIndex, WORKSPACE_STREAM};
 use crate::events::{self, Events};
 use crate::place;
 use crate::projection::RunNames;
@@ -196,6 +196,13 @@ impl Reader {
             state.apply(&event?.1).map_err(wrong)?;
         }
         Ok(state)
+    }
+
+    /// Name of the workspace's stream, if something was written into it.
+    pub fn stream(&self) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT run FROM events WHERE run > ?1 AND run < ?2 LIMIT 1";
+        let (from, to) = (format!("{WORKSPACE_STREAM}-"), format!("{WORKSPACE_STREAM}."));
+        Ok(self.connection.query_row(sql, [from, to], |row| row.get(0)).optional()?)
     }
 
     /// Events of a run as they are stored, from that one on; not checked against the chain.

@@ -258,6 +258,7 @@ impl RunState {
             | Event::StreamStarted(_)
             | Event::TasksTaken { .. }
             | Event::HostDetached { .. }
+            | Event::OperatorDecided { .. }
             | Event::Denied { .. } => {}
         }
         Ok(())

@@ -97,6 +97,20 @@ pub fn audit_verify(
     Ok(AuditReport { runs, faults })
 }
 
+/// The same of the store in that folder, also when the store is gone or was never made.
+///
+/// # Errors
+/// As [`audit_verify`], and what keeps a store from being opened.
+pub fn audit_folder(folder: &Path, keys: &JournalKeys, heads_dir: &Path) -> Result<AuditReport, StoreError> {
+    match Reader::open(folder) {
+        Ok(reader) => audit_verify(&reader, keys, Some(heads_dir)),
+        Err(StoreError::Missing { .. }) => {
+            Ok(AuditReport { runs: Vec::new(), faults: missing_runs(folder, keys, heads_dir, &[])? })
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Runs that this host vouched for as runs of that store and that are not among those it has, also when the store
 /// itself is gone.
 ///

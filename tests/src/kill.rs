@@ -24,7 +24,9 @@ pub enum Moment {
 
 /// `orch-host run` with these arguments, and a program that is killed at `moment`.
 pub fn host(workspace: &Workspace, args: &[&str], moment: Moment) -> Command {
-    let args = [&["run", "--trust-workspace", "--format", "json"], args].concat();
+    // To make it known would be a decision, with a commit and a head of its own.
+    workspace.make_known();
+    let args = [&["run", "--format", "json"], args].concat();
     let mut host = workspace.command(&args);
     if let Moment::At(point, count) = moment {
         host.env("ORCH_FAILPOINT", format!("{point}:{count}"));

@@ -11,6 +11,7 @@ mod certified;
 mod changed_byte;
 mod company;
 mod crash;
+mod decisions;
 mod doubt;
 mod edits;
 mod ends;

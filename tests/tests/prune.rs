@@ -16,8 +16,10 @@ fn logs(workspace: &Workspace) -> Vec<String> {
     names
 }
 
+/// How many heads of runs are kept.
 fn heads(workspace: &Workspace) -> usize {
-    std::fs::read_dir(workspace.operator().join("heads")).unwrap().count()
+    let kept = std::fs::read_dir(workspace.operator().join("heads")).unwrap();
+    kept.filter(|head| head.as_ref().unwrap().file_name() != "operator.json").count()
 }
 
 /// A run of one task that prints a word.

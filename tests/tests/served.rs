@@ -7,7 +7,6 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use orch_journal::Event;
-use orch_journal::event::WORKSPACE_STREAM;
 use orch_tests::served::{answer, raw, serve, serve_as};
 use orch_tests::{Workspace, err, out, until};
 use serde_json::{Value, json};
@@ -48,7 +47,8 @@ fn what_a_service_writes_is_kept_with_its_answer_and_survives_a_kill() {
     assert_eq!(served.ask("POST", "/count/report", token, "").status, 200);
     assert_eq!(served.signal(rustix::process::Signal::TERM), 0);
     let reader = workspace.reader();
-    let names: Vec<&str> = reader.events(WORKSPACE_STREAM).map(|event| event.unwrap().1.name()).collect();
+    let stream = reader.stream().unwrap().unwrap();
+    let names: Vec<&str> = reader.events(&stream).map(|event| event.unwrap().1.name()).collect();
     let expected = [
         "stream_started",
         "host_attached",
@@ -60,10 +60,22 @@ fn what_a_service_writes_is_kept_with_its_answer_and_survives_a_kill() {
         "host_detached",
     ];
     assert_eq!(names, expected);
-    assert_eq!(reader.metrics(WORKSPACE_STREAM).unwrap()[0].name, "visits");
-    assert_eq!(reader.findings(WORKSPACE_STREAM).unwrap()[0].message, "seen");
-    workspace.host(&["audit", "verify"], 0);
-    workspace.host(&["db", "check"], 0);
+    assert_eq!(reader.metrics(&stream).unwrap()[0].name, "visits");
+    assert_eq!(reader.findings(&stream).unwrap()[0].message, "seen");
+    // Heads of all workspaces of an operator lie in one folder.
+    let other = workspace.outside().join("other").display().to_string();
+    std::fs::create_dir(&other).unwrap();
+    for name in ["config.yaml", "tasks.yml"] {
+        std::fs::copy(workspace.path().join(name), format!("{other}/{name}")).unwrap();
+    }
+    workspace.host(&["run", &other, "--trust-workspace", "--plugins", &root], 0);
+    let mut command = workspace.command(&["serve", &other, "--plugins", &root]);
+    command.args(["--listen", "127.0.0.1:0", "--operators", "127.0.0.1:0"]);
+    assert_eq!(serve_as(command).signal(rustix::process::Signal::TERM), 0);
+    for one in [".", &other] {
+        workspace.host(&["audit", "verify", "--workspace", one], 0);
+        workspace.host(&["db", "check", "--workspace", one], 0);
+    }
 }
 
 #[test]

@@ -280,6 +280,11 @@ fn a_host_that_lost_what_it_sealed_with_is_not_made_anew_in_silence() {
     assert!(!secret.exists(), "no other one takes its place");
     // What the hint says.
     std::fs::remove_file(&state).unwrap();
+    // What was decided is vouched for by the secret that is gone; it is kept, and not written on.
+    assert!(trust(&workspace, &root, &["--sha256", &digest], 5).contains("code: operator-journal"));
+    assert!(!state.exists());
+    std::fs::rename(workspace.operator().join("journal"), workspace.outside().join("journal")).unwrap();
+    std::fs::remove_file(workspace.operator().join("heads/operator.json")).unwrap();
     trust(&workspace, &root, &["--sha256", &digest], 0);
     std::fs::remove_dir_all(workspace.path().join(".orch")).unwrap();
     workspace.run(&[], 0);

@@ -164,6 +164,10 @@ pub(super) const FAULTS: &[Faults] = &[
             ("no-trust-root", "the host has no trust root, and a list counts only under one"),
             ("operator-file", "a file of the operator's folder is malformed, or no regular file"),
             ("operator-io", "a file of the operator's folder cannot be read or written"),
+            (
+                "operator-journal",
+                "the journal of the operator's decisions is not as this host left it, or cannot be written",
+            ),
             ("operator-locked", "another command changes the operator's folder, and did not end in time"),
             ("operator-no-home", "nothing says where the operator's folder is"),
             ("operator-other-owner", "the operator's folder, or a file in it, belongs to another user"),

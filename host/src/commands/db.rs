@@ -31,7 +31,7 @@ pub fn run(command: &DbCommand, home: Option<&Path>, console: Console) -> Outcom
         DbCommand::Check { rebuild, place } => check(&Place::from_args(place)?, *rebuild, console),
         DbCommand::TakeOver { place } => {
             let (place, operator) = (Place::from_args(place)?, place::operator(home)?);
-            let keys = place::journal_keys(&operator);
+            let keys = operator.secret.journal_keys();
             let places = take_over(&place.state, &keys, &operator.home.join("heads"))?;
             console.line(match places {
                 0 => "the store was made here; nothing is changed",

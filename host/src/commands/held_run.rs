@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use orch_journal::Level;
-use orch_journal::event::Who;
 
 use super::stored_run::find_run;
+use crate::config::operator::this_process;
 use crate::console::{Console, escape};
 use crate::control::{SocketPlace, Told, tell};
 use crate::drive::act::Act;
@@ -68,7 +68,7 @@ pub fn say(place: &Place, home: Option<&Path>, run: Option<&str>, act: &Act) -> 
                 let journal = Arc::new(store.journal(&run)?);
                 let mut held =
                     Run::new(run.clone(), store.reader()?.state(&run)?, journal.clone(), Backoff::default());
-                hear::take(&mut held, act, me())?.map_err(Fault::from)?;
+                hear::take(&mut held, act, this_process())?.map_err(Fault::from)?;
                 journal.wait_durable(held.last(), Level::Power)?;
                 store.close()?;
                 return Ok(TakenBy::ThisProcess);
@@ -76,15 +76,5 @@ pub fn say(place: &Place, home: Option<&Path>, run: Option<&str>, act: &Act) -> 
             Err(held) if begun.elapsed() > PATIENCE => return Err(held),
             Err(_) => std::thread::sleep(PAUSE),
         }
-    }
-}
-
-/// This process, which a person started.
-fn me() -> Who {
-    Who {
-        uid: rustix::process::getuid().as_raw(),
-        pid: std::process::id(),
-        program: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
-        token: None,
     }
 }

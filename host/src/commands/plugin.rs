@@ -221,7 +221,7 @@ fn add(
         .join(manifest.version.to_string());
     keep::write(&bytes, &target)?;
     operator.saw([&admitted])?;
-    operator.approve(&approval_of(&manifest))?;
+    operator.approve(&approval_of(&manifest), &bytes, admitted.trust())?;
     let mut lock = place.lock()?;
     lock.pin(&manifest, &bytes);
     let path = place.workspace.join("orch.lock");
@@ -250,7 +250,7 @@ fn approve(
     let manifest = admitted.manifest().clone();
     show_ask(&manifest, console);
     upgrade::show(operator, &manifest, allow_rollback, console)?;
-    operator.approve(&approval_of(&manifest))?;
+    operator.approve(&approval_of(&manifest), &bytes, admitted.trust())?;
     console.line(&format!("approved {} {}", manifest.id, manifest.version));
     Ok(Exit::Done)
 }

@@ -51,7 +51,7 @@ pub fn run(args: &PruneArgs, home: Option<&Path>, console: Console) -> Outcome {
     }
     console.line(&format!("{logs} logs are removed, {bytes} bytes"));
 
-    let (keys, heads) = (place::journal_keys(&operator), operator.home.join("heads"));
+    let (keys, heads) = (operator.secret.journal_keys(), operator.home.join("heads"));
     let known: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
     for run in forget_missing_runs(&place.state, &keys, &heads, &known)? {
         console.line(&format!("the kept head of run {} is removed: it is not in the store", escape(&run)));

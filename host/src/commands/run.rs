@@ -228,7 +228,7 @@ pub(super) fn warn_of_missing_runs(
         return Ok(());
     }
     let heads = operator.home.join("heads");
-    let missing = orch_journal::missing_runs(&place.state, &place::journal_keys(operator), &heads, &[])?;
+    let missing = orch_journal::missing_runs(&place.state, &operator.secret.journal_keys(), &heads, &[])?;
     if let Some(first) = missing.first() {
         let others = match missing.len() {
             1 => String::new(),

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use orch_journal::event::TrustedRole;
 use orch_trust::authority::{Certifier, Publisher};
 
-use crate::config::operator::{OperatorError, write_private};
+use crate::config::operator::OperatorError;
 use crate::console::{Console, escape};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place;
@@ -31,16 +32,16 @@ pub fn run(command: &TrustCommand, home: Option<&Path>, console: Console) -> Out
     let text = String::from_utf8(place::named_file(file)?).map_err(|error| {
         place::unreadable(file, std::io::Error::new(std::io::ErrorKind::InvalidData, error))
     })?;
-    let (folder, id, shown) = match (Publisher::parse(&text), Certifier::parse(&text)) {
+    let (role, id, owner, shown) = match (Publisher::parse(&text), Certifier::parse(&text)) {
         (Ok(publisher), _) => {
             let shown =
                 format!("publisher {} of {}", escape(&publisher.owner), publisher.namespaces.join(", "));
-            ("trust/publishers", publisher.key.id(), shown)
+            (TrustedRole::Publisher, publisher.key.id(), publisher.owner, shown)
         }
         (_, Ok(certifier)) => {
             let shown =
                 format!("certifier {} for `{}`", escape(&certifier.owner), certifier.profile.as_str());
-            ("trust/certifiers", certifier.id(), shown)
+            (TrustedRole::Certifier, certifier.id(), certifier.owner, shown)
         }
         (Err(error), Err(_)) => {
             let what =
@@ -70,8 +71,7 @@ pub fn run(command: &TrustCommand, home: Option<&Path>, console: Console) -> Out
         let error = anyhow::anyhow!("the key was not accepted");
         return Err(Fault::new(Exit::NeedsDecision, "key-not-accepted", None, error));
     }
-    let path = operator.home.join(folder).join(format!("{}.toml", id.short()));
-    write_private(&path, text.as_bytes())?;
+    let path = operator.trust_key(role, &id, &owner, &text)?;
     console.line(&format!("trusted: `{}`", path.display()));
     Ok(Exit::Done)
 }

@@ -4,12 +4,15 @@
 //! Limits: 1 MiB a file, 1000 files a folder.
 //! Invariant: authority is read from here and, for one publisher of `local/`, from `PLUGIN_SIGNING_KEY`; never from a
 //! workspace. A file that is malformed, or that others could have written, refuses; it is never skipped.
-//! Not here: what the rules mean (`orch-trust`), who may own and write what is read (`keeper.rs`).
+//! Not here: what the rules mean (`orch-trust`), who may own and write what is read (`keeper.rs`), what commands change
+//! (`decisions.rs`, `intake.rs`, `../tokens.rs`).
 
 mod anchor;
+mod decisions;
 pub(super) mod error;
 mod folder_lock;
 mod intake;
+mod stream;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,6 +20,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use orch_journal::AuditReport;
 use orch_trust::admission::Rules;
 use orch_trust::anchor::Anchor;
 use orch_trust::approval::Approval;
@@ -31,13 +35,13 @@ use rustix::fs::Access;
 
 pub use error::OperatorError;
 pub use intake::{Brought, Taken};
+pub use stream::{Change, RecordError, this_process};
 
 use anchor::{Shelf, Wait};
-use folder_lock::lock;
 
+use super::keeper;
 use super::secret::HostSecret;
 use super::workspace::WorkspaceConfig;
-use super::{keeper, workspaces};
 use crate::clock;
 use crate::regular_file::{self, Links};
 use crate::whole_file;
@@ -55,7 +59,7 @@ const FOLDERS: [&str; 9] = [
     anchor::ROOTS,
     "approvals",
     "packages",
-    "heads",
+    stream::HEADS,
     "cache",
 ];
 /// Adds one publisher for the namespace `local/`: a base64 ed25519 public key, or the path of a file with one.
@@ -120,7 +124,7 @@ impl Operator {
     }
 
     fn read(home: &Path, secret: HostSecret, anchor: Option<Arc<Anchor>>) -> Result<Self, OperatorError> {
-        for folder in FOLDERS.iter().chain(&["keys"]) {
+        for folder in FOLDERS.iter().chain(&["keys", stream::FOLDER]) {
             keeper::check_folder(&home.join(folder))?;
         }
         let policy_path = home.join("policy.toml");
@@ -177,26 +181,6 @@ impl Operator {
         said.iter().cloned().chain(of_policy).chain([self.home.join("packages")]).collect()
     }
 
-    /// Keeps an approval.
-    pub fn approve(&self, approval: &Approval) -> Result<(), OperatorError> {
-        let name = format!("{}.{}.json", approval.id.namespace(), approval.id.name());
-        write_private(&self.home.join("approvals").join(name), approval.render().as_bytes())
-    }
-
-    /// Changes what this host denies, from what the file says now; gives what `change` gives.
-    pub fn change_denials<T>(&self, change: impl FnOnce(&mut Denials) -> T) -> Result<T, OperatorError> {
-        let _lock = lock(&self.home)?;
-        let mut denials = denials(&self.home)?;
-        let changed = change(&mut denials);
-        write_private(&self.home.join(DENIALS), denials.render().as_bytes())?;
-        Ok(changed)
-    }
-
-    /// Keeps others from changing the folder meanwhile.
-    pub(super) fn lock(&self) -> Result<std::fs::File, OperatorError> {
-        lock(&self.home)
-    }
-
     /// Fails if nothing can be kept of how far a run is, before it begins.
     pub fn check_heads(&self) -> Result<(), OperatorError> {
         let heads = self.home.join("heads");
@@ -206,25 +190,11 @@ impl Operator {
         })
         .map_err(|source| OperatorError::Io { what: "write into", path: heads, source })
     }
+}
 
-    /// True if a run was started in that workspace before, or somebody said that it may be.
-    pub fn knows_workspace(&self, workspace: &Path) -> Result<bool, OperatorError> {
-        let known = read(&self.home.join("workspaces"))?.unwrap_or_default();
-        Ok(workspaces::contains(&known, workspace))
-    }
-
-    /// Remembers a workspace. Others may do the same at the same time.
-    pub fn trust_workspace(&self, workspace: &Path) -> Result<(), OperatorError> {
-        let line = workspaces::line(workspace)?;
-        let _lock = lock(&self.home)?;
-        let path = self.home.join("workspaces");
-        let known = read(&path)?.unwrap_or_default();
-        if workspaces::contains(&known, workspace) {
-            return Ok(());
-        }
-        let end = if known.is_empty() || known.ends_with('\n') { "" } else { "\n" };
-        write_private(&path, format!("{known}{end}{line}").as_bytes())
-    }
+/// What is wrong with the journal of decisions in that folder, whatever else is wrong there; makes nothing.
+pub fn verify_decisions(home: &Path) -> Result<AuditReport, OperatorError> {
+    stream::verify(home, &HostSecret::read_or_draw(&home.join("secret"))?)
 }
 
 fn signing_key_publisher(said: &str) -> Result<Publisher, OperatorError> {
@@ -325,7 +295,7 @@ fn make_folder(path: &Path) -> Result<(), OperatorError> {
 
 /// Writes a file of the operator's folder whole or not at all, mode 0600. It is there after a loss of power, and what
 /// was written before it, too.
-pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), OperatorError> {
+fn write_private(path: &Path, bytes: &[u8]) -> Result<(), OperatorError> {
     let io = |source| OperatorError::Io { what: "write", path: path.to_owned(), source };
     whole_file::write(path, bytes, whole_file::PRIVATE).map_err(io)?;
     path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all()).map_err(io)

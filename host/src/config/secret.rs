@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use hkdf::Hkdf;
+use orch_journal::JournalKeys;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -115,6 +116,11 @@ impl HostSecret {
         let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
         getrandom::fill(&mut *bytes).map_err(|_| OperatorError::NoRandom)?;
         Ok(Self(bytes))
+    }
+
+    /// The keys for journals: of workspaces, and of the operator's.
+    pub fn journal_keys(&self) -> JournalKeys {
+        JournalKeys { run_start: self.key(KeyUse::RunStart), heads: self.key(KeyUse::Heads) }
     }
 
     /// The key for one use.

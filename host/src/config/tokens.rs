@@ -8,10 +8,11 @@
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
+use orch_journal::event::OperatorDecision;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::operator::{Operator, OperatorError, write_private};
+use super::operator::{Operator, OperatorError};
 use super::secret::KeyUse;
 use crate::regular_file::{self, Links};
 
@@ -102,7 +103,11 @@ impl Tokens {
         let mac = hex::encode(self.mac(&shown).finalize().into_bytes());
         let token =
             Token { name: name.to_owned(), scopes: scopes.to_vec(), mac, created_at: crate::clock::now_ms() };
-        let added = self.change(operator, |tokens| {
+        let what = OperatorDecision::TokenAdded {
+            name: name.to_owned(),
+            scopes: scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+        };
+        let added = self.change(operator, what, |tokens| {
             let is_free = tokens.iter().all(|token| token.name != name);
             tokens.extend(is_free.then_some(token));
             is_free
@@ -112,7 +117,7 @@ impl Tokens {
 
     /// Takes it away; false if there was none of that name.
     pub fn revoke(&self, operator: &Operator, name: &str) -> Result<bool, OperatorError> {
-        self.change(operator, |tokens| {
+        self.change(operator, OperatorDecision::TokenRevoked { name: name.to_owned() }, |tokens| {
             let before = tokens.len();
             tokens.retain(|token| token.name != name);
             tokens.len() < before
@@ -122,14 +127,15 @@ impl Tokens {
     fn change(
         &self,
         operator: &Operator,
+        what: OperatorDecision,
         change: impl FnOnce(&mut Vec<Token>) -> bool,
     ) -> Result<bool, OperatorError> {
-        let _lock = operator.lock()?;
+        let begun = operator.change()?;
         let mut tokens = self.all()?;
         let changed = change(&mut tokens);
         if changed {
             let text = serde_json::to_vec_pretty(&tokens).unwrap_or_default();
-            write_private(&self.path, &text)?;
+            begun.decide(what, &self.path, &text)?;
         }
         Ok(changed)
     }

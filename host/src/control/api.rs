@@ -62,7 +62,10 @@ impl Api {
         run: Option<String>,
     ) -> Result<Vec<orch_journal::rows::MetricRow>, Problem> {
         self.read(move |reader| {
-            let mut rows = reader.metrics(orch_journal::event::WORKSPACE_STREAM)?;
+            let mut rows = match reader.stream()? {
+                Some(stream) => reader.metrics(&stream)?,
+                None => Vec::new(),
+            };
             if let Some(run) = run {
                 rows.extend(reader.metrics(&run)?);
             }

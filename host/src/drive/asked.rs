@@ -7,7 +7,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use orch_journal::event::{AskedTask, Event, WORKSPACE_STREAM};
+use orch_journal::event::{AskedTask, Event};
 use orch_journal::{Journal, JournalError, Reader, StoreError};
 use tokio::sync::Notify;
 
@@ -25,8 +25,8 @@ pub struct AskedQueue {
 
 impl AskedQueue {
     /// What waits in the store that this journal of the workspace's stream belongs to.
-    pub fn open(reader: &Reader, stream: Arc<Journal>) -> Result<Self, StoreError> {
-        let waiting = Mutex::new(reader.asked(WORKSPACE_STREAM)?);
+    pub fn open(reader: &Reader, name: &str, stream: Arc<Journal>) -> Result<Self, StoreError> {
+        let waiting = Mutex::new(reader.asked(name)?);
         Ok(Self { waiting, stream, more: Notify::new() })
     }
 

@@ -20,7 +20,11 @@ impl From<OperatorError> for Fault {
         let exit = match &error {
             // Its bytes are no text: the file is wrong, not the disk.
             OperatorError::Io { source, .. } if source.kind() == ErrorKind::InvalidData => Exit::Usage,
-            OperatorError::Io { .. } | OperatorError::NoRandom => Exit::HostError,
+            OperatorError::Io { .. }
+            | OperatorError::NoRandom
+            | OperatorError::Journal { .. }
+            | OperatorError::NotRecorded { .. }
+            | OperatorError::JournalDamaged { .. } => Exit::HostError,
             _ => Exit::Usage,
         };
         Self::new(exit, error.code(), error.hint(), error)

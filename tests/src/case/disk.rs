@@ -53,7 +53,14 @@ impl Disk {
 
 /// Files inside these folders are the host's business; that something is in them is what a case shows.
 fn folded(path: &str) -> String {
-    let folders = [".orch/", "operator/cache/", "operator/heads/", "operator/packages/", "hello/orch/"];
+    let folders = [
+        ".orch/",
+        "operator/cache/",
+        "operator/heads/",
+        "operator/journal/",
+        "operator/packages/",
+        "hello/orch/",
+    ];
     folders
         .iter()
         .find(|folder| path.starts_with(**folder))

@@ -54,6 +54,15 @@ impl Given {
                 );
                 assert!(changed.unwrap() > 0);
             }
+            "a decision that somebody changed" => {
+                let path = workspace.operator().join("journal/state.db");
+                let store = rusqlite::Connection::open(path).unwrap();
+                let changed = store.execute(
+                    "UPDATE events SET bytes = CAST(replace(CAST(bytes AS TEXT), 'demo/', 'demp/') AS BLOB) WHERE seq = 1",
+                    [],
+                );
+                assert!(changed.unwrap() > 0);
+            }
             "another host holds the store" => {
                 let mut host = slow_host(workspace);
                 wait_for_log(workspace, &mut host)?;

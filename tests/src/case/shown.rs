@@ -31,11 +31,15 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"(?m)^( *age +)\d+ days$", "$1<n> days"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
         (r"\borch_[0-9a-f]{64}\b", "<token>"),
+        (r"\bworkspace-[0-9a-f]{16}\b", "workspace-<name>"),
         (r"\bkernel \S+", "kernel <release>"),
         // How many heads a run has signed, and at which events, depends on how fast its writer was.
         (r"\bsigned heads: [1-9]\d*", "signed heads: <n>"),
+        // What was decided before depends on how often `cargo xtask packages` ran.
+        (r"\b(stream operator: )\d+ events", "$1<n> events"),
+        (r"\b(stream operator: <n> events, kept head )\d+", "$1<n>"),
         (
-            r"(?m)^(.*head-forged: head of run `<run>` at event )\d+ (.*\n)(.*head-forged: head of run .*\n)*",
+            r"(?m)^(.*head-forged: head of run `(?:<run>|operator)` at event )\d+ (.*\n)(.*head-forged: head of run .*\n)*",
             "$1<n> $2",
         ),
         // What cargo does depends on what it did before.

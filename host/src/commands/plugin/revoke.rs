@@ -59,7 +59,7 @@ pub(super) fn run(args: &RevokeArgs, operator: &Operator, console: Console) -> O
         Denied::Key(key) => format!("key `{key}`"),
     };
     if args.undo {
-        let was = operator.change_denials(|denials| denials.remove(&what))?;
+        let was = operator.take_denial_back(&what)?;
         console.line(&match was {
             true => format!("{shown} is not denied any more"),
             false => format!("{shown} was not denied by this host"),
@@ -71,7 +71,7 @@ pub(super) fn run(args: &RevokeArgs, operator: &Operator, console: Console) -> O
         let what = format!("`--reason` is over {REASON_CHARACTERS_MAX} characters");
         return Err(place::input("revoke-reason", None, what));
     }
-    let is_new = operator.change_denials(|denials| denials.add(denial))?;
+    let is_new = operator.deny(denial)?;
     console.line(&match is_new {
         true => {
             format!("{} is denied from now on; hosts that run stop calling it within seconds", escape(&shown))

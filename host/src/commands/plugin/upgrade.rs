@@ -46,6 +46,11 @@ fn difference(before: &[String], now: &[String]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use orch_trust::evidence::Trust;
+    use orch_trust::package::PackageBytes;
+
     use super::*;
 
     fn manifest(version: &str) -> Manifest {
@@ -70,7 +75,11 @@ mod tests {
             shown.err().map(|fault| fault.code)
         };
         assert_eq!(code("1.2.3", false), None, "nothing was approved before");
-        Operator::open(&home).unwrap().approve(&super::super::approval_of(&manifest("1.2.3"))).unwrap();
+        let approval = super::super::approval_of(&manifest("1.2.3"));
+        let named = |name: &str| (name.to_owned(), Arc::from(name.as_bytes()));
+        let files = ["manifest.json", "component.wasm", "sbom.cdx.json"].map(named);
+        let seen = PackageBytes::new(files.into()).unwrap();
+        Operator::open(&home).unwrap().approve(&approval, &seen, Trust::CertifiedLocal).unwrap();
         for (version, expected) in
             [("1.2.3", None), ("1.10.0", None), ("1.2.2", Some("rollback")), ("1.2.3-rc.1", Some("rollback"))]
         {

@@ -5,10 +5,12 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use orch_journal::StoreError;
 use orch_trust::authority::AuthorityError;
 use orch_trust::refusal::Refusal;
 use orch_trust::strict_json::JsonError;
 
+use super::stream::RecordError;
 use crate::regular_file::ReadError;
 
 /// Why the operator's folder cannot be used.
@@ -79,6 +81,20 @@ pub enum OperatorError {
     NotOfTrust { path: PathBuf },
     #[error("`{path}` is the second `{file}` of this command")]
     Twice { path: PathBuf, file: &'static str },
+    #[error("journal `{path}` cannot be read")]
+    Journal {
+        path: PathBuf,
+        #[source]
+        source: StoreError,
+    },
+    #[error("nothing was changed: the decision cannot be recorded in `{path}`")]
+    NotRecorded {
+        path: PathBuf,
+        #[source]
+        source: RecordError,
+    },
+    #[error("nothing was changed: `{path}` is not as this host left it: {fault}")]
+    JournalDamaged { path: PathBuf, fault: String },
     #[error("another host holds `{path}`")]
     Locked { path: PathBuf },
     #[error("`PLUGIN_SIGNING_KEY` is neither a public key nor the path of one")]
@@ -128,6 +144,9 @@ impl OperatorError {
             Self::HashNotSaid => "root-hash-missing",
             Self::NoTrustRoot => "no-trust-root",
             Self::NotOfTrust { .. } | Self::Twice { .. } => "trust-file",
+            Self::Journal { .. } | Self::NotRecorded { .. } | Self::JournalDamaged { .. } => {
+                "operator-journal"
+            }
             Self::Locked { .. } => "operator-locked",
         }
     }
@@ -146,7 +165,7 @@ impl OperatorError {
                 )
             }
             Self::SecretMissing { sealed, .. } => format!(
-                "put both back from one backup; or remove `{}` and begin anew: `orch-host plugin trust ROOT --sha256 HASH` with the newest root and the hash that its keeper says",
+                "put both back from one backup; or remove `{}` and begin anew: `orch-host plugin trust ROOT --sha256 HASH` with the newest root and the hash that its keeper says; `journal` and `heads/operator.json` are moved away then, a new secret vouches for a new journal",
                 sealed.display()
             ),
             Self::Writable { path, .. } => format!(
@@ -187,6 +206,17 @@ impl OperatorError {
                 "ask whoever keeps the root for its SHA-256, by another way than you got the file, and say `--sha256 HASH`"
                     .to_owned()
             }
+            Self::Io { what, source, .. } if *what != "read" && is_read_only(source) => READ_ONLY.to_owned(),
+            Self::NotRecorded { source: RecordError::Store(StoreError::Io { source, .. }), .. }
+                if is_read_only(source) =>
+            {
+                READ_ONLY.to_owned()
+            }
+            Self::Journal { path, .. } | Self::NotRecorded { path, .. } | Self::JournalDamaged { path, .. } => format!(
+                "`orch-host audit verify --operator` says what is wrong; to decide all the same, move `{}` and `{}` to where whoever looks into it finds them: the next decision begins a new journal",
+                path.display(),
+                path.with_file_name("heads").join("operator.json").display()
+            ),
             Self::Locked { path } => {
                 format!("look which process has it: `fuser -v {}`; a host that was stopped goes on with `fg`", path.display())
             }
@@ -203,5 +233,38 @@ impl OperatorError {
             }
             _ => return None,
         })
+    }
+}
+
+/// Whoever keeps a folder read-only wants no decisions made on that machine.
+const READ_ONLY: &str =
+    "this user may not change the operator's folder, and nothing was changed; decide where it can be written";
+
+fn is_read_only(source: &std::io::Error) -> bool {
+    matches!(source.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_may_not_be_changed_is_said_and_other_faults_are_not_called_that() {
+        let hint = |what, kind: ErrorKind| {
+            let path = PathBuf::from("lock");
+            OperatorError::Io { what, path, source: kind.into() }.hint()
+        };
+        let recorded = |kind: ErrorKind| {
+            let source = StoreError::Io { what: "open", path: PathBuf::from("x"), source: kind.into() };
+            OperatorError::NotRecorded { path: PathBuf::from("journal"), source: source.into() }.hint()
+        };
+        for kind in [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem] {
+            assert_eq!(hint("lock", kind).as_deref(), Some(READ_ONLY));
+            assert_eq!(hint("write", kind).as_deref(), Some(READ_ONLY));
+            assert_eq!(hint("read", kind), None);
+            assert_eq!(recorded(kind).as_deref(), Some(READ_ONLY));
+        }
+        assert_eq!(hint("lock", ErrorKind::StorageFull), None);
+        assert!(recorded(ErrorKind::StorageFull).unwrap().contains("audit verify --operator"));
     }
 }

@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
+use orch_journal::event::OperatorDecision;
 use orch_trust::anchor::{Anchor, AnchorFiles};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::Payload;
@@ -20,7 +21,7 @@ use orch_trust::time::UnixSeconds;
 use serde::Deserialize;
 
 use super::anchor::{Shelf, plain_key_files, trust};
-use super::folder_lock::lock;
+use super::stream::Change;
 use super::{Operator, OperatorError, make_folders, write_private};
 use crate::config::secret::HostSecret;
 
@@ -58,8 +59,8 @@ impl Operator {
     ) -> Result<Taken, OperatorError> {
         make_folders(home)?;
         let secret = HostSecret::read_or_make_beside(&home.join("secret"), &home.join(TRUST_STATE))?;
-        let _lock = lock(home)?;
-        Intake { shelf: Shelf::new(home, &secret), said, now }.take(&Sorted::of(brought)?)
+        let change = Change::begin(home, &secret)?;
+        Intake { shelf: Shelf::new(home, &secret), change, said, now }.take(&Sorted::of(brought)?)
     }
 }
 
@@ -109,6 +110,7 @@ impl<'a> Sorted<'a> {
 /// One command, under the folder's lock.
 struct Intake<'a> {
     shelf: Shelf<'a>,
+    change: Change<'a>,
     said: Option<Sha256Digest>,
     now: UnixSeconds,
 }
@@ -139,12 +141,17 @@ impl Intake<'_> {
             let root = roots.last().map(|(_, file)| file.bytes.clone());
             state = self.judge_lists(sorted, root, &state)?;
         }
-        // 4. Everything counts: it is written, the state last.
-        for (root, file) in &roots {
-            write_private(&self.shelf.root_path(root.version()), &file.bytes)?;
-        }
-        for (name, file) in sorted.lists() {
-            write_private(&self.shelf.list_path(name), &file.bytes)?;
+        // 4. Everything counts: it is recorded and written, the state last.
+        let roots_at = roots.iter().map(|(root, file)| (self.shelf.root_path(root.version()), *file));
+        let lists_at = sorted.lists().map(|(name, file)| (self.shelf.list_path(name), file));
+        let written: Vec<(PathBuf, &Brought)> = roots_at.chain(lists_at).collect();
+        let taken = |(path, file): &(PathBuf, &Brought)| {
+            let inside = path.strip_prefix(self.shelf.home).unwrap_or(path);
+            (inside.display().to_string(), Sha256Digest::of(&file.bytes).to_string())
+        };
+        self.change.record(OperatorDecision::TrustTaken { files: written.iter().map(taken).collect() })?;
+        for (path, file) in &written {
+            write_private(path, &file.bytes)?;
         }
         self.shelf.write_state(&state)?;
         Ok(Taken {

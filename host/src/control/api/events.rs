@@ -48,10 +48,14 @@ pub(super) async fn stream(
         Some(Some(last)) => last.saturating_add(1),
         None => from.unwrap_or(0),
     };
-    if run != WORKSPACE_STREAM {
-        let run = run.clone();
-        api.read(move |reader| find(reader, &run)).await?;
-    }
+    let run = api
+        .read(move |reader| match run == WORKSPACE_STREAM {
+            true => reader.stream()?.ok_or_else(|| {
+                Problem::new(StatusCode::NOT_FOUND, "run-unknown", "nothing was written into the stream yet")
+            }),
+            false => find(reader, &run).map(|row| row.id),
+        })
+        .await?;
     let (send, events) = mpsc::channel(1);
     tokio::spawn(async move { tell(&api, &run, next, &send).await });
     Ok(Sse::new(Events(events)).keep_alive(KeepAlive::default()))
