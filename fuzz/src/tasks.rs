@@ -1,7 +1,7 @@
 //! `tasks.yml`: read, patched, merged with what people wrote.
 
 use orch_task::{
-    FileTask, NewFileTask, Standing, Status, Task, TaskFile, TaskId, check_graph, merge, render,
+    FileTask, Known, NewFileTask, Standing, Status, Task, TaskFile, TaskId, check_graph, merge, render,
 };
 
 /// What is read keeps its bytes; a changed status or a new task changes nothing else; tasks are rendered as themselves.
@@ -92,7 +92,7 @@ fn difference<'a>(one: &'a [u8], other: &'a [u8]) -> (&'a [u8], &'a [u8]) {
 const SEPARATOR: &[u8] = b"\n%%%\n";
 
 /// The file as the host last saw it and as it is now. What has started stays, and every task of the old file is where
-/// it was, changed, cancelled or refused.
+/// it was, changed, removed or refused.
 pub(crate) fn task_merge(bytes: &[u8]) -> bool {
     let Some(at) = bytes.windows(SEPARATOR.len()).position(|window| window == SEPARATOR) else {
         return false;
@@ -100,26 +100,32 @@ pub(crate) fn task_merge(bytes: &[u8]) -> bool {
     let (last, now) = (&bytes[..at], &bytes[at + SEPARATOR.len()..]);
     let (Ok(last), Ok(now)) = (TaskFile::parse(last), TaskFile::parse(now)) else { return false };
     let has = |file: &TaskFile, id: &TaskId| file.tasks().iter().any(|read| read.task.id == *id);
-    let standing = |id: &TaskId| match (has(&last, id), id.as_str().len() % 2) {
-        (false, _) => Standing::Unknown,
-        (true, 0) => Standing::Pending,
-        (true, _) => Standing::Started,
+    let standing = |id: &TaskId| match id.as_str().len() % 2 {
+        0 => Standing::Pending,
+        _ => Standing::Started,
     };
-    let Ok(report) = merge(&last, &now, standing) else { return false };
+    let known = |id: &TaskId| {
+        let read = last.tasks().iter().find(|read| read.task.id == *id)?;
+        Some(Known { task: &read.task, added_by: read.added_by.as_deref(), standing: standing(id) })
+    };
+    let Ok(report) = merge(&last, &now, known) else { return false };
     for read in &report.added {
         assert!(!has(&last, &read.task.id) && has(&now, &read.task.id) && read.added_by.is_none());
     }
     for read in &report.edited {
         assert!(standing(&read.task.id) == Standing::Pending && has(&now, &read.task.id));
     }
-    for id in &report.cancelled {
+    for id in &report.removed {
         assert!(standing(id) == Standing::Pending && !has(&now, id));
     }
     for read in last.tasks().iter().filter(|read| !has(&now, &read.task.id)) {
         let id = &read.task.id;
-        assert!(report.cancelled.contains(id) || report.refused.iter().any(|refused| refused.task == *id));
+        assert!(report.removed.contains(id) || report.refused.iter().any(|refused| refused.task == *id));
     }
     assert!(last.sha256() != now.sha256() || report.is_empty());
+    if let Some(end) = report.cut_in(&last, &now) {
+        assert!(has(&now, end));
+    }
     true
 }
 

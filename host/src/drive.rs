@@ -158,20 +158,25 @@ async fn work(
             if desk.control() != Control::GoOn {
                 return Ok(Stop::Interrupted);
             }
-            if let Some(why) = planning.finished() {
-                return conclude(run, desk, why.to_owned()).await;
-            }
             // What somebody added a moment ago may be ready.
             sheet.look_now(run, &desk.roles)?;
-            if run.ready_count() > 0 && run.has_changes() {
+            let is_finished = planning.is_finished();
+            if !is_finished && run.ready_count() > 0 && run.has_changes() {
                 continue;
             }
-            if run.next_due().is_none() {
+            if (is_finished || run.next_due().is_none()) && sheet.is_settled(run) {
                 match run.ready_count() {
+                    ready if ready > 0 && !is_finished => return Err(planning.stalled(ready)),
                     // What auditors ask for at the end belongs to this run.
-                    0 if last_audit(run, desk).await? > 0 => continue,
-                    0 => return conclude(run, desk, "no task is ready".to_owned()).await,
-                    ready => return Err(planning.stalled(ready)),
+                    _ if !is_finished && last_audit(run, desk).await? > 0 => continue,
+                    _ => {}
+                }
+                let why = planning.finished().unwrap_or("no task is ready").to_owned();
+                let stop = conclude(run, desk, why).await?;
+                // What was changed while verifiers looked belongs to this run, too.
+                sheet.look_now(run, &desk.roles)?;
+                if !matches!(stop, Stop::Finished(_)) || sheet.is_settled(run) {
+                    return Ok(stop);
                 }
             }
         }
@@ -294,8 +299,9 @@ async fn conclude(run: &mut Run, desk: &Desk, why: String) -> Result<Stop, Drive
     last_audit(run, desk).await?;
     let waits = |status: Status| matches!(status, Status::InDoubt | Status::WaitingApproval);
     let is_at_its_end = {
+        let is_whole = run.held().is_empty();
         let state = run.state();
-        state.unverified.is_empty() && !state.tasks.iter().any(|task| waits(task.status))
+        is_whole && state.unverified.is_empty() && !state.tasks.iter().any(|task| waits(task.status))
     };
     if !is_at_its_end {
         return Ok(Stop::Finished(why));

@@ -21,6 +21,6 @@ pub use file::{FileTask, NewFileTask, PatchError, Place, TaskFile, TaskFileError
 pub use graph::{GraphError, check_added, check_graph};
 pub use hidden::is_hidden;
 pub use import::{ImportCommand, ImportError, ImportOptions, import_wfformat};
-pub use merge::{Known, MergeReport, RefusedEdit, RefusedWhy, Standing, changed_keys, merge, merge_from};
+pub use merge::{Known, MergeReport, RefusedEdit, RefusedWhy, Standing, changed_keys, merge};
 pub use model::{Command, Kind, OnDoubt, Status, Task, TaskId};
 pub use render::{check_entry, render};

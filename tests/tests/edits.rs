@@ -115,6 +115,111 @@ fn a_file_that_stays_empty_keeps_the_run_open_until_its_tasks_are_back() {
     }
 }
 
+/// `b` waits for `a`, and `c` for `b`.
+const CHAIN: &str = "\
+- id: b-to-staging
+  command: [sh, -c, 'echo b >> ran']
+  dependencies: [a]
+- id: c
+  command: [sh, -c, 'echo c >> ran']
+  dependencies: [b-to-staging]
+";
+
+#[test]
+fn any_beginning_of_the_file_that_is_there_for_a_while_changes_nothing() {
+    let (workspace, host) = waiting_run(CHAIN);
+    let whole = workspace.read("tasks.yml");
+    let after = |text: &str| whole.find(text).unwrap() + text.len();
+    let a_while = || std::thread::sleep(std::time::Duration::from_secs(1));
+    for cut in [
+        0,
+        after("- {id: a"),
+        whole.find("- id: b").unwrap(),
+        after("- id: b"),
+        after("id: b-to-staging"),
+        after("echo b >> ran']\n"),
+        whole.find("- id: c").unwrap(),
+        after("echo c >> ran']"),
+    ] {
+        workspace.write("tasks.yml", &whole[..cut]);
+        a_while();
+        workspace.write("tasks.yml", &whole);
+        a_while();
+    }
+    for code in ["task-file-empty", "task-file-syntax", "task-file-cut", "task-removed"] {
+        assert!(warned(&workspace, code).is_some(), "{code}: {:?}", workspace.events());
+    }
+    assert!(!heard(&workspace, "task_edited") && !heard(&workspace, "task_moved"));
+    let output = end(&workspace, host);
+    assert_eq!(output.status.code(), Some(0), "{}\n{}", out(&output), err(&output));
+    assert_eq!(workspace.read("ran"), "b\nc\n");
+    assert_eq!(workspace.read("tasks.yml").matches("status: done").count(), 3);
+}
+
+#[test]
+fn a_task_that_is_removed_does_not_start_until_it_is_back() {
+    let (workspace, host) = waiting_run(CHAIN);
+    let whole = workspace.read("tasks.yml");
+    let without = whole[..whole.find("- id: c").unwrap()].to_owned();
+    workspace.write("tasks.yml", &without);
+    until(|| warned(&workspace, "task-removed").is_some());
+    let output = end(&workspace, host);
+    assert_eq!(output.status.code(), Some(6), "{}\n{}", out(&output), err(&output));
+    assert!(out(&output).contains("waits for you: c is not in the task file any more"), "{}", out(&output));
+    assert!(err(&output).contains("orch-host task cancel TASK"), "{}", err(&output));
+    assert_eq!(workspace.read("ran"), "b\n");
+    // The file is as the host knows it, and the task is still missing.
+    workspace.run(&[], 6);
+    assert_eq!(workspace.read("ran"), "b\n");
+    let now = workspace.read("tasks.yml");
+    workspace.write("tasks.yml", &format!("{now}{}", &whole[without.len()..]));
+    let output = workspace.run(&[], 0);
+    assert!(out(&output).contains("every task is done"), "{}", out(&output));
+    assert_eq!(workspace.read("ran"), "b\nc\n");
+}
+
+#[test]
+fn a_task_that_is_removed_for_good_is_cancelled_by_command() {
+    let (workspace, host) = waiting_run(CHAIN);
+    let whole = workspace.read("tasks.yml");
+    workspace.write("tasks.yml", &whole[..whole.find("- id: c").unwrap()]);
+    until(|| warned(&workspace, "task-removed").is_some());
+    workspace.host(&["task", "cancel", "c"], 0);
+    let output = end(&workspace, host);
+    assert_eq!(output.status.code(), Some(0), "{}\n{}", out(&output), err(&output));
+    assert!(out(&output).contains("1 cancelled, 2 done"), "{}", out(&output));
+    assert_eq!(workspace.read("ran"), "b\n");
+}
+
+#[test]
+fn a_file_that_was_cut_off_while_no_host_was_at_work_runs_nothing_of_what_it_says() {
+    let workspace = Workspace::new(&format!("- {{id: a, command: ['false']}}\n{CHAIN}"));
+    workspace.run(&[], 1);
+    workspace.host(&["task", "retry", "a"], 0);
+    let whole = workspace.read("tasks.yml").replace("'false'", "'true'");
+    for (cut, code) in [("echo b >> ran']\n", 2), ("command: ['true'", 2), ("dependencies: [a]\n", 6)] {
+        workspace.write("tasks.yml", &whole[..whole.find(cut).unwrap() + cut.len()]);
+        let output = workspace.run(&[], code);
+        let is_cut = err(&output).contains("task-file-cut") || err(&output).contains("task-file-syntax");
+        assert_eq!(is_cut, code == 2, "{}", err(&output));
+    }
+    assert!(!workspace.path().join("ran").exists(), "`a` failed, as it was when it ran");
+}
+
+#[test]
+fn what_is_added_while_the_run_is_looked_at_belongs_to_it() {
+    let (workspace, host) = waiting_run("");
+    let text = workspace.read("tasks.yml");
+    // The file is gone as the run could end, and comes back with more.
+    std::fs::remove_file(workspace.path().join("tasks.yml")).unwrap();
+    workspace.write("go", "");
+    until(|| heard(&workspace, "attempt_finished"));
+    workspace.write("tasks.yml", &format!("{text}- {{id: b, command: [sh, -c, 'echo b > b']}}\n"));
+    let output = host.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}\n{}", out(&output), err(&output));
+    assert_eq!(workspace.read("b"), "b\n");
+}
+
 #[test]
 fn a_status_that_was_edited_between_two_runs_is_refused_by_name() {
     let workspace =

@@ -213,7 +213,10 @@ fn follow(
     let waits = |task: &TaskState| matches!(task.status, Status::InDoubt | Status::WaitingApproval);
     Ok(match status {
         RunStatus::Completed => Exit::Done,
-        RunStatus::Waiting if state.tasks.iter().any(waits) => Exit::NeedsDecision,
+        // Nothing else keeps a run open that is verified.
+        RunStatus::Waiting if state.unverified.is_empty() || state.tasks.iter().any(waits) => {
+            Exit::NeedsDecision
+        }
         _ => Exit::GoalNotMet,
     })
 }
@@ -354,6 +357,9 @@ fn report(summary: &Summary, format: Format, console: Console) {
     for task in &summary.waiting_approval {
         console.line(&format!("waits for you: {task} asks to run"));
     }
+    for task in &summary.removed {
+        console.line(&format!("waits for you: {task} is not in the task file any more"));
+    }
     for missing in &summary.unverified {
         console.line(&format!("not verified: {}", escape_cut(&missing.to_string(), 240)));
     }
@@ -369,6 +375,9 @@ fn report(summary: &Summary, format: Format, console: Console) {
         console
             .note("hint: `orch-host approvals list` shows what asks, `approvals approve|deny TASK` answers");
     }
+    if !summary.removed.is_empty() {
+        console.note("hint: put it back and `orch-host run` goes on with it; `orch-host task cancel TASK` takes it out");
+    }
     if !summary.unverified.is_empty() {
         console.note("hint: `orch-host run` asks again; `orch-host task waive TASK --reason TEXT` takes a task as it is");
     }
@@ -378,7 +387,11 @@ fn exit_of(summary: &Summary) -> Exit {
     match summary.status {
         _ if summary.interrupted => Exit::Interrupted,
         RunStatus::Completed => Exit::Done,
-        RunStatus::Waiting if !summary.in_doubt.is_empty() || !summary.waiting_approval.is_empty() => {
+        RunStatus::Waiting
+            if [&summary.in_doubt, &summary.waiting_approval, &summary.removed]
+                .iter()
+                .any(|tasks| !tasks.is_empty()) =>
+        {
             Exit::NeedsDecision
         }
         _ => Exit::GoalNotMet,

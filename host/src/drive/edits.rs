@@ -1,26 +1,29 @@
 //! What a person changes in `tasks.yml` while the host lives, or while it does not.
 //!
-//! In -> out: the file as it is now, what the run knows -> tasks added, edited, cancelled; refused edits by name.
-//! Limits: looked at twice a second.
+//! In -> out: the file as it is now, what the run knows -> tasks added, edited, held; refused edits by name.
+//! Limits: looked at four times a second; taken in once it was the same for 200 ms.
 //! Invariant: an edit is taken in whole or not at all; a file that cannot be taken in stops nothing that runs, and keeps
-//! the run open until it can.
+//! the run open until it can; so does a task that is missing, which does not start (`docs/decisions/0026`).
 //! Not here: reading (`task_file.rs`), writing back (`task_file/write_back.rs`), what an edit may change (`orch-task`'s
 //! `merge`).
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use orch_journal::event::{AddedTask, Event};
+use orch_journal::event::{AddedTask, Event, TaskIndex};
+use orch_journal::state::TaskState;
 use orch_task::{
-    MergeReport, NewFileTask, RefusedWhy, Standing, Status, TaskFile, TaskFileError, TaskId, merge,
+    Known, MergeReport, NewFileTask, RefusedWhy, Standing, Status, TaskFile, TaskFileError, TaskId, merge,
 };
 
 use super::error::DriveError;
-use super::file_watch::FileWatch;
 use super::roles::Roles;
 use super::run::Run;
 use super::task_file::{Sheet, record_added, to_added, to_file_task};
 use crate::clock::now_ms;
+
+/// So long a run that could end waits for a task file that is amiss.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Sheet {
     /// How long until the file is looked at again.
@@ -36,27 +39,40 @@ impl Sheet {
         }
     }
 
-    /// Takes in what somebody changed since the file was looked at last.
+    /// Takes in what somebody changed since the file was looked at last, unless it may still be written at.
     pub fn look_now(&mut self, run: &mut Run, roles: &Roles) -> Result<(), DriveError> {
-        let now = FileWatch::of(&self.folder.join(&self.name));
-        let same = now.seen == self.watch.seen;
-        self.watch = now;
+        self.watch.look(&self.folder.join(&self.name));
         // One that is not there for a moment is being replaced; the next save says if it stays away.
-        match same || now.seen.is_none() {
-            true => Ok(()),
-            false => self.take_edits(run, roles),
+        match self.watch.is_quiet() && self.watch.is_there() {
+            true => self.take_edits(run, roles),
+            false => Ok(()),
+        }
+    }
+
+    /// False while something is amiss with the file that may be over in a moment: it is gone, lacks tasks, or is written
+    /// at. A run does not end in that moment.
+    pub fn is_settled(&mut self, run: &Run) -> bool {
+        let is_amiss = !self.watch.is_taken || self.unusable.is_some() || !run.held().is_empty();
+        match is_amiss {
+            true => self.amiss.get_or_insert_with(Instant::now).elapsed() >= PATIENCE,
+            false => {
+                self.amiss = None;
+                true
+            }
         }
     }
 
     /// Takes in what lies there now; if that cannot be, says why and keeps what was known.
     pub(super) fn take_edits(&mut self, run: &mut Run, roles: &Roles) -> Result<(), DriveError> {
         let was_unusable = self.unusable.is_some();
+        self.watch.is_taken = true;
         match self.edits(run, roles) {
             Ok(None) => self.unusable = None,
             Ok(Some((now, report))) => {
                 self.unusable = None;
                 self.file = Some(now);
                 take(run, report)?;
+                self.hold_missing(run);
                 self.record_saved(run, "edited")?;
             }
             Err(error) => {
@@ -98,7 +114,8 @@ impl Sheet {
             };
             report.refused.retain(|edit| match edit.why {
                 RefusedWhy::Status { written, .. } => !written_by_host(&edit.task, written),
-                RefusedWhy::AddedBy => false,
+                // Nor is one of a plugin's that the host did not get to write.
+                RefusedWhy::AddedBy | RefusedWhy::AppendedRemoved => false,
                 _ => true,
             });
         }
@@ -121,19 +138,38 @@ impl Sheet {
 
     fn compare(&self, last: &TaskFile, now: &TaskFile, run: &Run) -> Result<MergeReport, DriveError> {
         let state = run.state();
-        let standing = |id: &TaskId| {
-            let found = state.by_id.get(id).and_then(|index| state.tasks.get(*index as usize));
-            let untouched =
-                |status| matches!(status, Status::Pending | Status::WaitingApproval | Status::Blocked);
-            match found {
-                None => Standing::Unknown,
-                Some(task) if task.attempts == 0 && untouched(task.status) => Standing::Pending,
-                Some(_) => Standing::Started,
-            }
+        let known = |id: &TaskId| {
+            let found = state.tasks.get(*state.by_id.get(id)? as usize)?;
+            let standing = if is_untouched(found) { Standing::Pending } else { Standing::Started };
+            Some(Known { task: &found.task, added_by: found.added_by.as_deref(), standing })
         };
-        merge(last, now, standing)
-            .map_err(|source| DriveError::TaskFileMerge { file: self.name.clone(), source })
+        let file = || self.name.clone();
+        let report =
+            merge(last, now, known).map_err(|source| DriveError::TaskFileMerge { file: file(), source })?;
+        match report.cut_in(last, now) {
+            Some(task) => Err(DriveError::TaskFileCut { file: file(), task: task.to_string() }),
+            None => Ok(report),
+        }
     }
+
+    /// Holds what people have taken out of the file and nothing has begun of, and lets go of what is back.
+    pub(super) fn hold_missing(&self, run: &mut Run) {
+        let there: HashSet<&TaskId> = self.tasks().iter().map(|found| &found.task.id).collect();
+        let missing = {
+            let state = run.state();
+            let is_missing = |task: &TaskState| {
+                is_untouched(task) && task.added_by.is_none() && !there.contains(&task.task.id)
+            };
+            let places = state.tasks.iter().enumerate().filter(|(_, task)| is_missing(task));
+            places.map(|(place, _)| place as TaskIndex).collect()
+        };
+        run.hold(missing, now_ms());
+    }
+}
+
+/// True if nothing of the task has begun.
+fn is_untouched(task: &TaskState) -> bool {
+    task.attempts == 0 && matches!(task.status, Status::Pending | Status::WaitingApproval | Status::Blocked)
 }
 
 /// The error with its causes.
@@ -164,12 +200,11 @@ fn take(run: &mut Run, report: MergeReport) -> Result<(), DriveError> {
             run.withdraw(index);
         }
     }
-    for id in &report.cancelled {
-        if let Some(task) = run.index_of(id) {
-            let why = "it was removed from the task file".to_owned();
-            run.record(Event::TaskMoved { task, to: Status::Cancelled, why, who: None, at: now_ms() })?;
-            run.moved(task, Status::Cancelled, now_ms());
-        }
+    for id in &report.removed {
+        let text = format!(
+            "task `{id}` is not in the task file any more; it does not start unless it is back, and `orch-host task cancel {id}` takes it out"
+        );
+        run.record(Event::Warned { code: "task-removed".to_owned(), text })?;
     }
     for edit in &report.refused {
         run.record(Event::Warned { code: "edit-refused".to_owned(), text: edit.to_string() })?;

@@ -46,6 +46,8 @@ pub enum DriveError {
         #[source]
         source: GraphError,
     },
+    #[error("`{file}` looks cut off: task `{task}`, its last, is not what it was, and what followed is gone")]
+    TaskFileCut { file: String, task: String },
     #[error("`{file}` was edited again each time that it was to be written; the run is not closed")]
     TaskFileBusy { file: String },
     #[error("no plugin executes kind `{kind}` of task `{task}`")]
@@ -84,6 +86,7 @@ impl DriveError {
             Self::TaskFile { source, .. } => source.code(),
             Self::TaskFilePatch { source, .. } => source.code(),
             Self::TaskFileMerge { source, .. } => source.code(),
+            Self::TaskFileCut { .. } => "task-file-cut",
             Self::TaskFileBusy { .. } => "task-file-busy",
             Self::NoExecutor { .. } => "no-executor",
             Self::NoVerifier { .. } => "no-verifier",
@@ -117,6 +120,9 @@ impl DriveError {
             Self::TaskFileMerge { .. } => {
                 Some("mend the dependencies in the task file; the run goes on where it was".to_owned())
             }
+            Self::TaskFileCut { task, .. } => Some(format!(
+                "put the rest back; if it is meant, add a line `# end`, and remove what follows `{task}` before you change it"
+            )),
             Self::TaskFileBusy { file } => {
                 Some(format!("end what edits `{file}`; `orch-host run` writes it and closes the run"))
             }

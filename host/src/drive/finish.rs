@@ -44,6 +44,8 @@ pub struct Summary {
     pub in_doubt: Vec<String>,
     /// Ids of tasks that ask to run, at most 20.
     pub waiting_approval: Vec<String>,
+    /// Ids of tasks that the task file lacks and nobody cancelled, at most 20.
+    pub removed: Vec<String>,
     /// What no verifier vouches for, at most 20.
     pub unverified: Vec<Unverified>,
     /// What a person took without, at most 20.
@@ -127,7 +129,8 @@ pub fn block(run: &mut Run) -> Result<(), DriveError> {
 pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
     let counts = counts(run);
     let count = |status: Status| counts.get(status.as_str()).copied().unwrap_or(0);
-    let waiting = count(Status::InDoubt) + count(Status::WaitingApproval);
+    let removed: Vec<String> = run.held().iter().map(ToString::to_string).collect();
+    let waiting = count(Status::InDoubt) + count(Status::WaitingApproval) + removed.len();
     let unfinished = count(Status::Failed) + count(Status::Blocked) + count(Status::Pending);
     let (status, why) = match stop {
         Stop::Interrupted => (RunStatus::Executing, "interrupted".to_owned()),
@@ -179,6 +182,7 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
         warnings: state.warnings,
         in_doubt: ids(Status::InDoubt),
         waiting_approval: ids(Status::WaitingApproval),
+        removed: removed.into_iter().take(20).collect(),
         unverified: Unverified::all(&state).take(20).collect(),
         waived: WaivedLooks::all(&state).take(20).collect(),
         interrupted: *stop == Stop::Interrupted,

@@ -51,6 +51,8 @@ pub struct Run {
     due: HashMap<TaskIndex, (u64, Instant)>,
     /// Bounds how long a task waits, whatever the clock said when its attempt ended.
     backoff: Backoff,
+    /// Tasks that the task file lacks: none of them starts.
+    held: BTreeSet<TaskIndex>,
     /// Attempts that run now and what they cost.
     running: HashMap<TaskIndex, u32>,
     /// 0 is unlimited.
@@ -86,6 +88,7 @@ impl Run {
             changes: Vec::new(),
             waiting: BTreeSet::new(),
             due: HashMap::new(),
+            held: BTreeSet::new(),
             backoff,
             running: HashMap::new(),
             budget,
@@ -185,8 +188,29 @@ impl Run {
         }
     }
 
+    /// Holds these tasks and no others: what is held does not start.
+    pub fn hold(&mut self, tasks: BTreeSet<TaskIndex>, now: u64) {
+        let before = std::mem::replace(&mut self.held, tasks);
+        for task in self.held.difference(&before).copied().collect::<Vec<_>>() {
+            self.withdraw(task);
+        }
+        for task in before {
+            self.announce(task, now);
+        }
+    }
+
+    /// Tasks that are held, in their order, but for those that ended since by a person's word.
+    pub fn held(&self) -> Vec<TaskId> {
+        let state = self.state();
+        let found = self.held.iter().filter_map(|task| state.tasks.get(*task as usize));
+        found.filter(|task| !task.status.is_final()).map(|task| task.task.id.clone()).collect()
+    }
+
     /// Tells the planner that a task is ready, if it is; or later, when it is due.
     pub fn announce(&mut self, task: TaskIndex, now: u64) {
+        if self.held.contains(&task) {
+            return;
+        }
         let not_before = match self.state().tasks.get(task as usize) {
             Some(found) if found.status == Status::Pending && self.graph.is_free(task) => found.not_before,
             _ => return,

@@ -40,6 +40,8 @@ pub struct Sheet {
     pub(super) watch: FileWatch,
     /// Why what lies there now cannot be taken in; the run goes on with what it knew, and is not closed.
     pub(super) unusable: Option<DriveError>,
+    /// Since when something is amiss with the file, for a run that could end.
+    pub(super) amiss: Option<Instant>,
 }
 
 impl Sheet {
@@ -57,6 +59,7 @@ impl Sheet {
             next: now + CHECKPOINT,
             sign: now,
             unusable: None,
+            amiss: None,
         };
         sheet.file = sheet.read_again(None)?;
         Ok(sheet)
@@ -145,6 +148,7 @@ impl Sheet {
         } else if !is_known {
             self.merge_after_a_stop(run, roles)?;
         }
+        self.hold_missing(run);
         self.record_saved(run, "read")
     }
 

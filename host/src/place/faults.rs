@@ -110,6 +110,7 @@ impl From<DriveError> for Fault {
             | DriveError::TaskFilePatch { .. }
             | DriveError::TaskFileMerge { .. }
             | DriveError::TaskFileBusy { .. }
+            | DriveError::TaskFileCut { .. }
             | DriveError::NoExecutor { .. }
             | DriveError::NoVerifier { .. } => Exit::Usage,
             DriveError::Interrupted => Exit::Interrupted,

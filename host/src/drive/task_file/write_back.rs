@@ -13,7 +13,7 @@ use orch_task::{ExchangeError, Exchanged, NewFileTask, Status, TaskId, write_exc
 use super::{Sheet, to_file_task};
 use crate::drive::desk::Desk;
 use crate::drive::error::DriveError;
-use crate::drive::file_watch::{CHECKPOINT, FileWatch};
+use crate::drive::file_watch::{CHECKPOINT, FileWatch, QUIET};
 use crate::drive::run::Run;
 
 /// A checkpoint that took long is not repeated before so many times its length.
@@ -44,7 +44,7 @@ impl Sheet {
     /// The last save: fails if somebody edits the file faster than it can be written, or broke it. A run that is closed is never
     /// continued, so it may not be closed while the file says something else.
     pub async fn save_at_the_end(&mut self, run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
-        self.save(run, desk, "end").await?;
+        self.save_as(run, desk, "end", true).await?;
         if let Some(error) = self.unusable.take() {
             return Err(error);
         }
@@ -57,15 +57,31 @@ impl Sheet {
     /// Writes statuses and added tasks back, after taking in what somebody changed meanwhile, and has the journal's
     /// head signed if that is due. What could not be written now is written by the next save.
     pub async fn save(&mut self, run: &mut Run, desk: &Desk, why: &str) -> Result<(), DriveError> {
+        self.save_as(run, desk, why, false).await
+    }
+
+    async fn save_as(
+        &mut self,
+        run: &mut Run,
+        desk: &Desk,
+        why: &str,
+        is_last: bool,
+    ) -> Result<(), DriveError> {
         let started = Instant::now();
-        self.write_back(run, desk, why).await?;
+        self.write_back(run, desk, why, is_last).await?;
         self.saved_at = run.last();
         self.next = Instant::now() + CHECKPOINT.max(started.elapsed() * CHECKPOINT_SHARE);
         self.sign(desk, started);
         Ok(())
     }
 
-    async fn write_back(&mut self, run: &mut Run, desk: &Desk, why: &str) -> Result<(), DriveError> {
+    async fn write_back(
+        &mut self,
+        run: &mut Run,
+        desk: &Desk,
+        why: &str,
+        is_last: bool,
+    ) -> Result<(), DriveError> {
         if self.file.is_none() {
             return Ok(());
         }
@@ -78,7 +94,10 @@ impl Sheet {
                     self.record_saved(run, why)?;
                     break;
                 }
+                // Taken in by one of the next looks; at the end there is none.
+                Written::Edited if !is_last => break,
                 Written::Edited => {
+                    self.be_quiet().await;
                     self.take_edits(run, &desk.roles)?;
                     if self.unusable.is_some() {
                         break;
@@ -87,6 +106,17 @@ impl Sheet {
             }
         }
         Ok(())
+    }
+
+    /// Returns when nobody writes at the file any more, or seems to write for ever.
+    async fn be_quiet(&mut self) {
+        for _ in 0..TRIES_MAX {
+            self.watch.look(&self.folder.join(&self.name));
+            if self.watch.is_taken || self.watch.is_quiet() {
+                break;
+            }
+            tokio::time::sleep(QUIET).await;
+        }
     }
 
     /// Has the journal's head signed, so that also of a run that is killed only the newest events can be cut off
