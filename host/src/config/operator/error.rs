@@ -144,9 +144,8 @@ impl OperatorError {
             Self::HashNotSaid => "root-hash-missing",
             Self::NoTrustRoot => "no-trust-root",
             Self::NotOfTrust { .. } | Self::Twice { .. } => "trust-file",
-            Self::Journal { .. } | Self::NotRecorded { .. } | Self::JournalDamaged { .. } => {
-                "operator-journal"
-            }
+            Self::Journal { .. } | Self::NotRecorded { .. } => "operator-journal",
+            Self::JournalDamaged { .. } => "operator-journal",
             Self::Locked { .. } => "operator-locked",
         }
     }
