@@ -28,7 +28,7 @@ pub fn append(folder: &Path, name: &str) -> io::Result<File> {
     Ok(file)
 }
 
-/// The names of all files; none if there is no folder.
+/// The names of all files but the one that keeps git out; none if there is no folder.
 pub fn names(folder: &Path) -> io::Result<Vec<String>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let opened = match rustix::fs::open(folder, flags, Mode::empty()) {
@@ -38,7 +38,12 @@ pub fn names(folder: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(opened)? {
         names.extend(
-            entry?.file_name().to_str().ok().filter(|name| ![".", ".."].contains(name)).map(str::to_owned),
+            entry?
+                .file_name()
+                .to_str()
+                .ok()
+                .filter(|name| ![".", "..", ".gitignore"].contains(name))
+                .map(str::to_owned),
         );
     }
     names.sort();

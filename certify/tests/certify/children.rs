@@ -23,9 +23,11 @@ fn sound() -> Package {
 }
 
 fn sandbox(folder: &Path, script: &str) -> Sandbox {
-    let program = folder.join("child");
-    std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let (text, program) = (folder.join("child.sh"), folder.join("child"));
+    std::fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&text, std::fs::Permissions::from_mode(0o700)).unwrap();
+    // Written by another process: while this one has it open, a test beside that starts a program keeps it busy.
+    assert!(std::process::Command::new("cp").arg(&text).arg(&program).status().unwrap().success());
     let wall = Duration::from_millis(700);
     Sandbox { static_wall: wall, conformance_wall: wall, ..Sandbox::new(program) }
 }

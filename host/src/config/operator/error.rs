@@ -175,8 +175,8 @@ impl OperatorError {
                 "look whether it says what you want, then make it yours: `chown $(id -u) {}`",
                 path.display()
             ),
-            Self::Io { source, .. }
-                if matches!(source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) =>
+            // A run that would begin, not a decision.
+            Self::Io { what: "write into", source, .. } if is_read_only(source) =>
             {
                 "the host keeps in the operator's folder how far each run is (`heads/`), native code (`cache/`) and which workspaces it knows: it must be able to write there"
                     .to_owned()
