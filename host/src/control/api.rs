@@ -113,28 +113,16 @@ struct Details;
 
 impl utoipa::Modify for Details {
     fn modify(&self, described: &mut utoipa::openapi::OpenApi) {
-        use utoipa::openapi::schema::AdditionalProperties;
         use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-        use utoipa::openapi::{RefOr, Schema};
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
         described.components.get_or_insert_default().add_security_scheme("token", scheme);
-        // Serde refuses what an act does not have; the derived schema does not say so.
-        if let Some(RefOr::T(Schema::OneOf(acts))) =
-            described.components.as_mut().and_then(|all| all.schemas.get_mut("Act"))
-        {
-            for act in &mut acts.items {
-                if let RefOr::T(Schema::Object(act)) = act {
-                    act.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
-                }
-            }
-        }
         described.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
     }
 }
 
 /// The routes and their description.
 fn described() -> (Router<Api>, utoipa::openapi::OpenApi) {
-    OpenApiRouter::with_openapi(Described::openapi())
+    let (router, mut description) = OpenApiRouter::with_openapi(Described::openapi())
         .routes(routes!(holder))
         .routes(routes!(runs::list, runs::start))
         .routes(routes!(runs::one))
@@ -145,7 +133,24 @@ fn described() -> (Router<Api>, utoipa::openapi::OpenApi) {
         .routes(routes!(tasks::approvals))
         .routes(routes!(tasks::approval))
         .routes(routes!(events::stream))
-        .split_for_parts()
+        .split_for_parts();
+    close_acts(&mut description);
+    (router, description)
+}
+
+/// Serde refuses what an act does not have; the derived schema does not say so.
+fn close_acts(described: &mut utoipa::openapi::OpenApi) {
+    use utoipa::openapi::schema::AdditionalProperties;
+    use utoipa::openapi::{RefOr, Schema};
+    if let Some(RefOr::T(Schema::OneOf(acts))) =
+        described.components.as_mut().and_then(|all| all.schemas.get_mut("Act"))
+    {
+        for act in &mut acts.items {
+            if let RefOr::T(Schema::Object(act)) = act {
+                act.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+            }
+        }
+    }
 }
 
 /// Answers whatever begins with `/v1`; each request has its [`Caller`] among its extensions.
