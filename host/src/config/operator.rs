@@ -34,8 +34,9 @@ use orch_trust::state::TRUST_STATE;
 use rustix::fs::Access;
 
 pub use error::OperatorError;
+pub use error::RecordError;
 pub use intake::{Brought, Taken};
-pub use stream::{Change, RecordError, this_process};
+pub use stream::{Change, this_process};
 
 use anchor::{Shelf, Wait};
 

@@ -134,7 +134,12 @@ impl Tokens {
         let mut tokens = self.all()?;
         let changed = change(&mut tokens);
         if changed {
-            let text = serde_json::to_vec_pretty(&tokens).unwrap_or_default();
+            let path = self.path.clone();
+            let text = serde_json::to_vec_pretty(&tokens).map_err(|error| OperatorError::Io {
+                what: "write",
+                path,
+                source: error.into(),
+            })?;
             begun.decide(what, &self.path, &text)?;
         }
         Ok(changed)

@@ -17,7 +17,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
@@ -370,9 +370,6 @@ impl Shared {
         let host = match (hosts.next(), hosts.next()) {
             (Some(host), None) => {
                 host.to_str().ok().and_then(|host| host.parse::<http::uri::Authority>().ok())
-            }
-            (None, _) if request.version() == Version::HTTP_10 => {
-                return bad("host", "the request names no host");
             }
             (None, _) => return bad("host", "the request names no host"),
             (Some(_), Some(_)) => return bad("host", "the request names more than one host"),

@@ -73,6 +73,8 @@ pub(super) enum NoAnswer {
     Contended,
     #[error("the service was withdrawn")]
     Withdrawn,
+    #[error("the call did not come back")]
+    Host,
     #[error("the service failed: {0}")]
     Failed(CallError),
     #[error("the service asked for a task that cannot be added: {0}")]
@@ -179,7 +181,7 @@ impl Mounts {
             }
             (Err(NoAnswer::Contended), TRIES_MAX)
         });
-        answered.await.unwrap_or((Err(NoAnswer::Busy), 1))
+        answered.await.unwrap_or((Err(NoAnswer::Host), 1))
     }
 
     /// One call; nothing if what it read changed meanwhile.
@@ -328,6 +330,7 @@ impl NoAnswer {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Busy | Self::Contended | Self::Withdrawn => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Host => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Failed(_) | Self::Asked(_) => StatusCode::BAD_GATEWAY,
             Self::NotKept(_) => StatusCode::INSUFFICIENT_STORAGE,
         }
@@ -338,6 +341,7 @@ impl NoAnswer {
         match self {
             Self::Busy => ("busy", "too many requests at once"),
             Self::Contended => ("contended", "others changed what the service read"),
+            Self::Host => ("host-failed", "the host failed"),
             Self::Withdrawn => ("withdrawn", "the service was withdrawn"),
             Self::Failed(_) => ("service-failed", "the service failed"),
             Self::Asked(_) => ("service-failed", "the service asked for a task that cannot be added"),

@@ -5,13 +5,21 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use orch_journal::StoreError;
+use orch_journal::{JournalError, StoreError};
 use orch_trust::authority::AuthorityError;
 use orch_trust::refusal::Refusal;
 use orch_trust::strict_json::JsonError;
 
-use super::stream::RecordError;
 use crate::regular_file::ReadError;
+
+/// Why a decision is not in the journal.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
 
 /// Why the operator's folder cannot be used.
 #[derive(Debug, thiserror::Error)]

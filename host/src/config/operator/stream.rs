@@ -11,10 +11,10 @@ use std::fs::File;
 use std::path::Path;
 
 use orch_journal::event::{Event, OPERATOR_STREAM, OperatorDecision, StreamStarted, Who};
-use orch_journal::{AuditFault, AuditReport, JournalError, Store, StoreError, StoreOptions, audit_folder};
+use orch_journal::{AuditFault, AuditReport, Store, StoreOptions, audit_folder};
 
 use super::folder_lock::lock;
-use super::{OperatorError, make_folder, write_private};
+use super::{OperatorError, RecordError, make_folder, write_private};
 use crate::clock::now_ms;
 use crate::config::secret::HostSecret;
 
@@ -27,15 +27,6 @@ pub struct Change<'a> {
     home: &'a Path,
     secret: &'a HostSecret,
     _lock: File,
-}
-
-/// Why a decision is not in the journal.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Journal(#[from] JournalError),
 }
 
 impl<'a> Change<'a> {

@@ -182,9 +182,17 @@ pub(super) async fn one(
             Ok((row, reader.task_counts(&run)?.into_iter().collect()))
         })
         .await?;
-    let metadata: serde_json::Value = serde_json::from_str(&row.metadata).unwrap_or_default();
+    let metadata = stored(&row.metadata)?;
     let why = metadata.get("why").and_then(|why| why.as_str()).map(str::to_owned);
     Ok(Json(OneRun { run: row.into(), at_work, tasks, why }))
+}
+
+/// JSON of a derived row; what is damaged is no empty value.
+pub(super) fn stored(text: &str) -> Result<serde_json::Value, Problem> {
+    serde_json::from_str(text).map_err(|error| {
+        let what = format!("a derived row is damaged: {error}; `orch-host db check --rebuild` mends it");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "store", what)
+    })
 }
 
 /// The run of that name.
@@ -249,12 +257,14 @@ pub(super) async fn metrics(
             Ok(reader.metrics(&run)?)
         })
         .await?;
-    let metric = |row: orch_journal::rows::MetricRow| Metric {
-        plugin: row.plugin,
-        name: row.name,
-        value: row.value,
-        unit: row.unit,
-        attributes: serde_json::from_str(&row.attributes).unwrap_or_default(),
+    let metric = |row: orch_journal::rows::MetricRow| -> Result<Metric, Problem> {
+        Ok(Metric {
+            plugin: row.plugin,
+            name: row.name,
+            value: row.value,
+            unit: row.unit,
+            attributes: stored(&row.attributes)?,
+        })
     };
-    Ok(Json(Metrics { metrics: rows.into_iter().map(metric).collect() }))
+    Ok(Json(Metrics { metrics: rows.into_iter().map(metric).collect::<Result<_, _>>()? }))
 }

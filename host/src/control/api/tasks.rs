@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::caller::Caller;
 use super::super::problem::{Problem, Refusals};
-use super::runs::{PAGE_MAX, find, limit};
+use super::runs::{PAGE_MAX, find, limit, stored};
 use super::{Api, Json, Path, Query};
 use crate::config::tokens::Scope;
 
@@ -38,21 +38,23 @@ struct Task {
     completed_at: Option<String>,
 }
 
-impl From<TaskRow> for Task {
-    fn from(row: TaskRow) -> Self {
-        Self {
+impl TryFrom<TaskRow> for Task {
+    type Error = Problem;
+
+    fn try_from(row: TaskRow) -> Result<Self, Problem> {
+        Ok(Self {
             place: row.place,
             id: row.id,
             description: row.description,
             kind: row.kind,
             status: row.status,
-            dependencies: serde_json::from_str(&row.dependencies).unwrap_or_default(),
+            dependencies: stored(&row.dependencies)?,
             attempts: row.attempts,
             added_by: row.added_by,
             created_at: row.created_at,
             started_at: row.started_at,
             completed_at: row.completed_at,
-        }
+        })
     }
 }
 
@@ -101,7 +103,7 @@ pub(super) async fn list(
         .await?;
     let next = rows.get(limit as usize).map(|row| row.place);
     rows.truncate(limit as usize);
-    Ok(Json(Tasks { tasks: rows.into_iter().map(Task::from).collect(), next }))
+    Ok(Json(Tasks { tasks: rows.into_iter().map(Task::try_from).collect::<Result<_, _>>()?, next }))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -149,7 +151,7 @@ pub(super) async fn one(
         Ok((row, tried))
     });
     let (row, tried) = found.await?;
-    Ok(Json(OneTask { task: row.into(), tried: tried.into_iter().map(Attempt::from).collect() }))
+    Ok(Json(OneTask { task: row.try_into()?, tried: tried.into_iter().map(Attempt::from).collect() }))
 }
 
 fn no_task(run: &str, task: &str) -> Problem {
