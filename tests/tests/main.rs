@@ -29,6 +29,7 @@ mod prune;
 mod race;
 mod run;
 mod second;
+mod seen;
 mod served;
 mod shown;
 mod trust_root;

@@ -2,21 +2,24 @@
 //!
 //! In -> out: workspace, operator, arguments -> a run, and how it ended.
 //! Invariant: every bound plugin is admitted before the store is touched; a run that stopped goes on where it was.
-//! Not here: the loop (`drive.rs`).
+//! Not here: the loop (`drive.rs`), what failed and why (`run/ending.rs`).
+
+mod ending;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use orch_journal::event::RunStatus;
 use orch_journal::state::TaskState;
-use orch_task::Status;
+use orch_task::{Status, Task};
 use orch_trust::evidence::Compilable;
 
-use super::followed;
+use super::tasks::command_line;
+use super::{bootstrap, followed};
 use crate::config::operator::Operator;
 use crate::config::workspace::{AuditEvery, WorkspaceConfig, WorkspaceError};
-use crate::console::{Console, Tone, escape, escape_cut};
+use crate::console::{Console, Tone, escape, escape_cut, lines};
 use crate::control::api::{RunOptions, Started};
 use crate::control::{self, SocketPlace};
 use crate::drive::desk::{Audit, Durability, RunRules};
@@ -29,7 +32,7 @@ use crate::open_files;
 use crate::place::{self, Place};
 use crate::plugins::{self, AdmittedPlugins};
 use crate::session::Session;
-use crate::watch::{self, Format};
+use crate::watch::{self, Format, How, Output};
 
 const LOG_MIB_DEFAULT: u64 = 64;
 /// What a program needs to put its files in order.
@@ -70,7 +73,7 @@ pub struct RunArgs {
     /// How durable everything is [default: effects at power, the rest at process]
     #[arg(long, value_enum)]
     durability: Option<DurabilityArg>,
-    /// Admit plugins, read tasks, say what would be first; change nothing
+    /// Admit plugins, read tasks, say what would run in which order; change nothing
     #[arg(long)]
     dry_run: bool,
     /// Make this workspace known to the host
@@ -79,6 +82,12 @@ pub struct RunArgs {
     /// How the run is shown
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// What is shown of the output of tasks; `logs/` has all of it
+    #[arg(long, value_enum, default_value_t = Output::None)]
+    output: Output,
+    /// Show failures and the end only
+    #[arg(short, long, conflicts_with = "output")]
+    quiet: bool,
 }
 
 fn parse_audit(text: &str) -> Result<Audit, String> {
@@ -98,6 +107,10 @@ fn parse_audit(text: &str) -> Result<Audit, String> {
 
 pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let place = Place::of(&args.dir, &args.memory)?;
+    if args.format == Format::Json && args.output != Output::None {
+        let what = "`--output` shows lines for people, `--format json` events".to_owned();
+        return Err(place::input("output-of-json", Some("say one of them".to_owned()), what));
+    }
     let operator = place::operator(home)?;
     if args.trust_workspace && !args.dry_run {
         operator.trust_workspace(&place.workspace)?;
@@ -111,7 +124,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         && socket.is_there()
         && let Some(started) = control::start(&socket, &said_options(args, &place))?
     {
-        return follow(&place, &socket, &started, args.format, console);
+        return follow(&place, &socket, &started, how(args, &place, console));
     }
     let config = place.config()?;
     let mut rules = run_rules(args, &config, &operator);
@@ -140,14 +153,15 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     }
     if args.dry_run {
         warn_of_notices(&operator, &admitted, console);
-        return dry_run(&sheet, &config, console);
+        return dry_run(&sheet, &config, args.format, console);
     }
 
     // 3. The run, shown as it becomes durable.
     place.check_logs()?;
     warn_of_missing_runs(&place, &operator, console)?;
+    let how = how(args, &place, console);
     let (notes, noted) = std::sync::mpsc::channel();
-    let control = interrupt::listen(console, watch::is_live(args.format, console).then_some(notes))?;
+    let control = interrupt::listen(console, how.is_live().then_some(notes))?;
     let holder = Holder::open(Setup {
         place: &place,
         operator: &operator,
@@ -164,15 +178,22 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     for waiting in session.waiting() {
         console.note(&waiting);
     }
-    let (format, journal) = (args.format, session.journal());
-    let (watcher, screen) = watch::open(format, session.id(), console, journal, noted);
+    let (watcher, screen) = watch::open(how, session.id(), session.journal(), noted);
+    let begun = Instant::now();
     let driven = session.observed_by(Box::new(watcher)).drive();
     screen.finish();
     let closed = holder.close();
     let summary = driven?;
     closed?;
-    report(&summary, format, console);
+    report(&summary, args.format, &place, begun.elapsed(), console)?;
     Ok(exit_of(&summary))
+}
+
+/// How the run is shown.
+fn how(args: &RunArgs, place: &Place, console: Console) -> How {
+    let RunArgs { format, output, quiet, .. } = *args;
+    let (logs, gap_at) = followed::logs_of(place);
+    How { format, output, quiet, console, logs, gap_at }
 }
 
 /// What the arguments say of a run.
@@ -192,22 +213,19 @@ fn said_options(args: &RunArgs, place: &Place) -> RunOptions {
 }
 
 /// Shows a run of the host that serves, until that does not work at it any more; ends as it ended.
-fn follow(
-    place: &Place,
-    socket: &SocketPlace,
-    started: &Started,
-    format: Format,
-    console: Console,
-) -> Outcome {
+fn follow(place: &Place, socket: &SocketPlace, started: &Started, how: How) -> Outcome {
+    let (format, console) = (how.format, how.console);
     let Started { run, from } = started;
     let at_work = || Ok(control::look(socket)?.is_some_and(|holder| holder.run.as_ref() == Some(run)));
-    let state = followed::follow(place, run, *from, format, console, at_work)?;
+    let state = followed::follow(place, run, *from, how, at_work)?;
     let Some((status, why)) = &state.finished else {
         let hint = Some("what `orch-host serve` printed says why".to_owned());
         let what = anyhow::anyhow!("the host that serves did not bring run `{run}` to an end");
         return Err(Fault::new(Exit::HostError, "run-cut", hint, what));
     };
     if format == Format::Text {
+        console.line("");
+        ending::show(place, run, console)?;
         console.line(&format!("run {run} {}: {}", status.as_str(), escape(why)));
     }
     let waits = |task: &TaskState| matches!(task.status, Status::InDoubt | Status::WaitingApproval);
@@ -310,15 +328,39 @@ pub(super) fn log_bytes_max(config: &WorkspaceConfig) -> u64 {
     config.log_mib.unwrap_or(LOG_MIB_DEFAULT) << 20
 }
 
-fn dry_run(sheet: &Sheet, config: &WorkspaceConfig, console: Console) -> Outcome {
+fn dry_run(sheet: &Sheet, config: &WorkspaceConfig, format: Format, console: Console) -> Outcome {
     let tasks = sheet.tasks();
-    console.line(&format!(
-        "{} plugins are admitted, {} tasks are sound; nothing was run",
-        config.roles.ids().len(),
-        tasks.len()
-    ));
-    if let Some(first) = super::bootstrap::first(tasks) {
-        console.line(&format!("first would be {}  {}", first.id, escape_cut(&first.description, 100)));
+    let order: Vec<&Task> = bootstrap::order(tasks).collect();
+    let plugins = config.roles.ids().len();
+    if format == Format::Json {
+        console.json(
+            &serde_json::json!({ "plugins": plugins, "tasks": tasks.len(), "order": order }).to_string(),
+        );
+        return Ok(Exit::Done);
+    }
+    let sound = if tasks.len() == 1 {
+        "1 task is sound".to_owned()
+    } else {
+        format!("{} tasks are sound", tasks.len())
+    };
+    console.line(&format!("{plugins} plugins are admitted, {sound}; nothing was run"));
+    if !order.is_empty() {
+        console.line("one by one, by priority, if each ends well:");
+    }
+    let width = order.iter().map(|task| task.id.as_str().len()).max().unwrap_or(0).min(32);
+    for (nth, task) in order.iter().enumerate() {
+        let does = command_line(task).unwrap_or_else(|| match task.description.is_empty() {
+            true => format!("(kind {})", task.kind),
+            false => escape_cut(&task.description, 100),
+        });
+        console.line(format!("{:>6}  {:<width$}  {does}", nth + 1, task.id.as_str()).trim_end());
+    }
+    let other =
+        tasks.len() - order.len() - tasks.iter().filter(|task| task.status == Some(Status::Done)).count();
+    if other > 0 {
+        console.line(&format!(
+            "{other} more would not run as things are; `orch-host tasks list` shows where each stands"
+        ));
     }
     Ok(Exit::Done)
 }
@@ -327,11 +369,18 @@ pub(super) fn own_executable() -> Result<PathBuf, Fault> {
     std::env::current_exe().map_err(|error| place::io(Path::new("/proc/self/exe"), "read", error))
 }
 
-fn report(summary: &Summary, format: Format, console: Console) {
+fn report(
+    summary: &Summary,
+    format: Format,
+    place: &Place,
+    took: Duration,
+    console: Console,
+) -> Result<(), Fault> {
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     if format == Format::Json {
-        let line = serde_json::json!({ "run": summary.run, "summary": summary });
+        let line = serde_json::json!({ "run": summary.run, "summary": summary, "tookMs": took_ms });
         console.json(&line.to_string());
-        return;
+        return Ok(());
     }
     let tone = match summary.status {
         RunStatus::Completed => Tone::Good,
@@ -339,12 +388,13 @@ fn report(summary: &Summary, format: Format, console: Console) {
         _ => Tone::Careful,
     };
     console.line("");
+    let failed = ending::show(place, &summary.run, console)?;
     let word = if summary.interrupted { "interrupted" } else { summary.status.as_str() };
     console.line(&format!("run {} {}: {}", summary.run, console.paint(tone, word), escape(&summary.why)));
     let counts: Vec<String> =
         summary.tasks.iter().map(|(status, count)| format!("{count} {status}")).collect();
-    console
-        .line(&format!("tasks: {}", if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }));
+    let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
+    console.line(&format!("tasks: {counts}; took {}", lines::span(took_ms)));
     if summary.major + summary.medium + summary.minor > 0 {
         console.line(&format!(
             "findings: {} major, {} medium, {} minor",
@@ -366,6 +416,10 @@ fn report(summary: &Summary, format: Format, console: Console) {
     for waived in &summary.waived {
         console.line(&format!("waived: {}", escape_cut(&waived.to_string(), 240)));
     }
+    if let Some(task) = failed {
+        console
+            .note(&format!("hint: `orch-host logs {}` shows all that its commands printed", escape(&task)));
+    }
     if !summary.in_doubt.is_empty() {
         let run = &summary.run;
         console
@@ -381,6 +435,7 @@ fn report(summary: &Summary, format: Format, console: Console) {
     if !summary.unverified.is_empty() {
         console.note("hint: `orch-host run` asks again; `orch-host task waive TASK --reason TEXT` takes a task as it is");
     }
+    Ok(())
 }
 
 fn exit_of(summary: &Summary) -> Exit {
