@@ -6,15 +6,17 @@
 //! All of them in a list: `docs/events.md`. Not here: how events are chained and kept (`store.rs`), what they add up to (`state.rs`).
 
 mod choice;
+mod mark;
 mod operator;
 mod stream;
 mod writes;
 
-use orch_task::{Status, Task};
+use orch_task::{Status, Task, TaskId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use choice::Choice;
+pub use mark::{FileMark, Mark, MarkedBy};
 pub use operator::{DeniedSubject, OPERATOR_STREAM, OperatorDecision, TrustedRole};
 pub use stream::{StreamStarted, WORKSPACE_STREAM, is_workspace_stream};
 pub use writes::{AskedTask, Category, Finding, Metric, Severity, Writes};
@@ -109,6 +111,17 @@ pub enum Event {
     PlannerRead {
         call: String,
         answer: String,
+    },
+    /// Nothing that these tasks read or made changed since they were done last: they are done without an attempt.
+    TasksFresh {
+        tasks: Vec<TaskIndex>,
+        at: u64,
+    },
+    /// What a task that is done and verified read and made. `id` is what it is called in every run.
+    TaskMarked {
+        task: TaskIndex,
+        id: TaskId,
+        mark: Box<Mark>,
     },
     AttemptStarted {
         task: TaskIndex,
@@ -243,6 +256,8 @@ impl Event {
             Self::Observed { .. } => "observed",
             Self::Decided { .. } => "decided",
             Self::PlannerRead { .. } => "planner_read",
+            Self::TasksFresh { .. } => "tasks_fresh",
+            Self::TaskMarked { .. } => "task_marked",
             Self::AttemptStarted { .. } => "attempt_started",
             Self::IntentRecorded { .. } => "intent_recorded",
             Self::ProcessStarted { .. } => "process_started",

@@ -47,6 +47,8 @@ pub struct TaskState {
     /// Processes of the attempt that runs now: pid, start in clock ticks, boot id.
     pub processes: Vec<(u32, u64, String)>,
     pub not_before: u64,
+    /// Done without an attempt, because nothing changed since it was done last.
+    pub fresh: bool,
 }
 
 /// A look that was not made yet.
@@ -143,6 +145,7 @@ impl RunState {
             Event::TaskMoved { task, to, .. } => {
                 let state = self.task_mut(event, *task)?;
                 state.status = *to;
+                state.fresh = false;
                 state.intent = false;
                 state.processes.clear();
                 if *to == Status::Pending {
@@ -152,6 +155,15 @@ impl RunState {
                 }
                 self.unverified.remove(&Some(*task));
                 self.waived.remove(task);
+                self.finished = None;
+            }
+            Event::TasksFresh { tasks, .. } => {
+                for task in tasks {
+                    let state = self.task_mut(event, *task)?;
+                    (state.status, state.fresh) = (Status::Done, true);
+                    self.unverified.remove(&Some(*task));
+                    self.waived.remove(task);
+                }
                 self.finished = None;
             }
             Event::LooksWaived { task, verifiers, reason, who, .. } => {
@@ -169,6 +181,7 @@ impl RunState {
             Event::AttemptStarted { task, attempt, .. } => {
                 let state = self.task_mut(event, *task)?;
                 state.status = Status::InProgress;
+                state.fresh = false;
                 state.attempts = *attempt;
                 state.intent = false;
                 let cost = u64::from(state.task.cost);
@@ -254,7 +267,8 @@ impl RunState {
             Event::FindingsJudged { .. } => self.judged = true,
             Event::TasksChosen { choice, .. } => self.chosen = choice.clone(),
             Event::SessionOpened { .. } => self.sessions += 1,
-            Event::Observed { .. }
+            Event::TaskMarked { .. }
+            | Event::Observed { .. }
             | Event::Decided { .. }
             | Event::PlannerRead { .. }
             | Event::StopAsked { .. }
@@ -341,6 +355,7 @@ impl RunState {
                 intent: false,
                 processes: Vec::new(),
                 not_before: 0,
+                fresh: false,
             });
         }
         Ok(())
