@@ -22,6 +22,7 @@ pub mod exit;
 pub mod holder;
 pub mod interrupt;
 pub mod log_folder;
+pub mod machine;
 pub mod manifest_schema;
 pub mod open_files;
 pub mod package;

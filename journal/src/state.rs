@@ -153,9 +153,13 @@ impl RunState {
                     state.crashes = 0;
                     state.not_before = 0;
                 }
+                if *to == Status::Pending {
+                    // It is done anew, and looked at anew.
+                    self.forget_seen(Some(*task));
+                }
                 self.unverified.remove(&Some(*task));
                 self.waived.remove(task);
-                self.finished = None;
+                self.reopen();
             }
             Event::TasksFresh { tasks, .. } => {
                 for task in tasks {
@@ -171,7 +175,7 @@ impl RunState {
                 self.unverified.remove(&Some(*task));
                 let (verifiers, reason, who) = (verifiers.clone(), reason.clone(), who.clone());
                 self.waived.insert(*task, Waived { verifiers, reason, who });
-                self.finished = None;
+                self.reopen();
             }
             Event::TaskApproved { task, digest, .. } => {
                 let state = self.task_mut(event, *task)?;
@@ -231,9 +235,8 @@ impl RunState {
                 if called.replaces_findings() {
                     let subject = (called.plugin.clone(), called.task);
                     let seen = called.writes.findings.iter().map(|finding| finding.severity).collect();
-                    for severity in self.seen.insert(subject, seen).unwrap_or_default() {
-                        *self.of(severity) -= 1;
-                    }
+                    let before = self.seen.insert(subject, seen);
+                    self.discount(before.into_iter().flatten());
                 }
                 self.count(&called.writes.findings);
                 // What is not allowed is no answer: the next host asks again.
@@ -259,7 +262,7 @@ impl RunState {
                 }
             }
             Event::HostAttached { .. } => {
-                self.finished = None;
+                self.reopen();
                 // Who could not look is asked again: at a task first, at the run when it comes to its end.
                 self.unverified.remove(&None);
                 self.unverified.values_mut().flatten().for_each(|look| look.why = None);
@@ -364,6 +367,28 @@ impl RunState {
     fn count(&mut self, findings: &[crate::event::Finding]) {
         for finding in findings {
             *self.of(finding.severity) += 1;
+        }
+    }
+
+    fn discount(&mut self, seen: impl IntoIterator<Item = Severity>) {
+        for severity in seen {
+            *self.of(severity) -= 1;
+        }
+    }
+
+    /// What verifiers saw of that subject counts no more: they look again.
+    fn forget_seen(&mut self, subject: Option<TaskIndex>) {
+        let (gone, kept) =
+            std::mem::take(&mut self.seen).into_iter().partition(|((_, of), _)| *of == subject);
+        self.seen = kept;
+        let gone: HashMap<_, Vec<Severity>> = gone;
+        self.discount(gone.into_values().flatten());
+    }
+
+    /// A run that was over goes on; at its end it is looked at again.
+    fn reopen(&mut self) {
+        if self.finished.take().is_some() {
+            self.forget_seen(None);
         }
     }
 

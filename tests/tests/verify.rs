@@ -338,7 +338,7 @@ fn is_waived(workspace: &Workspace) {
 fn a_person_opens_a_gate_by_a_waiver_that_every_report_says() {
     let workspace = behind_a_closed_gate();
     let said = workspace.run(&[], 1);
-    assert!(err(&said).contains("task waive TASK --reason TEXT"), "{}", err(&said));
+    assert!(err(&said).contains("`orch-host task waive a --reason TEXT "), "{}", err(&said));
     assert!(
         out(&workspace.host(&["status"], 0))
             .contains("not verified  a, `demo/verifier-command` could not look")

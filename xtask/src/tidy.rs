@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 30] = [
+const PARTS: [&str; 31] = [
     "commands",
     "interrupt",
     "serve",
@@ -33,6 +33,7 @@ const PARTS: [&str; 30] = [
     "processes",
     "command_log",
     "log_folder",
+    "machine",
     "open_files",
     "call",
     "capability",

@@ -13,7 +13,7 @@ use orch_journal::state::TaskState;
 use orch_task::Status;
 use orch_trust::evidence::Compilable;
 
-use super::followed;
+use super::{followed, go_on};
 use crate::config::operator::{Operator, this_process};
 use crate::config::workspace::{AuditEvery, WorkspaceConfig, WorkspaceError};
 use crate::console::{Console, Tone, escape, escape_cut};
@@ -103,6 +103,9 @@ fn parse_audit(text: &str) -> Result<Audit, String> {
 pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let place = workspace(args)?;
     let operator = place::operator(home)?;
+    if !args.dry_run {
+        place.check_machine(&operator)?;
+    }
     if args.trust_workspace && !args.dry_run {
         operator.trust_workspace(&place.workspace)?;
     }
@@ -115,7 +118,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         && socket.is_there()
         && let Some(started) = control::start(&socket, &said_options(args, &place))?
     {
-        return follow(&place, &socket, &started, args.format, console);
+        return follow(&place, &socket, &started, args, home, console);
     }
     let config = place.config()?;
     let mut rules = run_rules(args, &config, &operator);
@@ -177,6 +180,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let summary = driven?;
     closed?;
     report(&summary, format, console);
+    say_how_to_go_on(&summary, args, home, console);
     Ok(exit_of(&summary))
 }
 
@@ -195,6 +199,14 @@ fn workspace(args: &RunArgs) -> Result<Place, Fault> {
             _ => fault,
         }
     })
+}
+
+fn say_how_to_go_on(summary: &Summary, args: &RunArgs, home: Option<&Path>, console: Console) {
+    let RunArgs { dir, memory, tasks, plugins, .. } = args;
+    let started = go_on::Started { dir, memory, tasks, plugins, home };
+    for hint in go_on::hints(summary, started) {
+        console.note(&format!("hint: {hint}"));
+    }
 }
 
 /// What the arguments say of a run.
@@ -219,10 +231,11 @@ fn follow(
     place: &Place,
     socket: &SocketPlace,
     started: &Started,
-    format: Format,
+    args: &RunArgs,
+    home: Option<&Path>,
     console: Console,
 ) -> Outcome {
-    let Started { run, from } = started;
+    let (Started { run, from }, format) = (started, args.format);
     let at_work = || Ok(control::look(socket)?.is_some_and(|holder| holder.run.as_ref() == Some(run)));
     let state = followed::follow(place, run, *from, format, console, at_work)?;
     let Some((status, why)) = &state.finished else {
@@ -233,6 +246,8 @@ fn follow(
     if format == Format::Text {
         console.line(&format!("run {run} {}: {}", status.as_str(), escape(why)));
     }
+    let summary = Summary::of(run, &state, *status, why.clone(), Vec::new());
+    say_how_to_go_on(&summary, args, home, console);
     let waits = |task: &TaskState| matches!(task.status, Status::InDoubt | Status::WaitingApproval);
     Ok(match status {
         RunStatus::Completed => Exit::Done,
@@ -391,21 +406,6 @@ fn report(summary: &Summary, format: Format, console: Console) {
     }
     for waived in &summary.waived {
         console.line(&format!("waived: {}", escape_cut(&waived.to_string(), 240)));
-    }
-    if !summary.in_doubt.is_empty() {
-        let run = &summary.run;
-        console
-            .note(&format!("hint: `orch-host resolve {run} TASK --as done|failed|retry` says how it ended"));
-    }
-    if !summary.waiting_approval.is_empty() {
-        console
-            .note("hint: `orch-host approvals list` shows what asks, `approvals approve|deny TASK` answers");
-    }
-    if !summary.removed.is_empty() {
-        console.note("hint: put it back and `orch-host run` goes on with it; `orch-host task cancel TASK` takes it out");
-    }
-    if !summary.unverified.is_empty() {
-        console.note("hint: `orch-host run` asks again; `orch-host task waive TASK --reason TEXT` takes a task as it is");
     }
 }
 

@@ -167,9 +167,13 @@ impl Sheet {
     }
 }
 
-/// True if nothing of the task has begun.
+/// True if nothing of the task has begun, or a person lets it begin anew: what was mended may stand in the task file.
 fn is_untouched(task: &TaskState) -> bool {
-    task.attempts == 0 && matches!(task.status, Status::Pending | Status::WaitingApproval | Status::Blocked)
+    match task.status {
+        Status::Pending => task.attempts == 0 || (task.failures == 0 && task.crashes == 0),
+        Status::WaitingApproval | Status::Blocked => task.attempts == 0,
+        _ => false,
+    }
 }
 
 /// The error with its causes.

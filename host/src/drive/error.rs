@@ -3,8 +3,8 @@
 //! In -> out: faults of plugins, of the store, of `tasks.yml` -> [`DriveError`], grouped by whose fault it is.
 //! Not here: a task that failed or is in doubt: that is a result, not an error (`finish.rs`).
 
-use orch_journal::JournalError;
 use orch_journal::state::ReplayError;
+use orch_journal::{JournalError, Unwritten};
 use orch_task::TaskFileError;
 use orch_task::{GraphError, PatchError};
 
@@ -139,14 +139,26 @@ impl DriveError {
                 Some(hint.to_owned())
             }
             Self::Choice(source) => Some(source.hint()),
-            Self::Journal(_) => {
-                Some("look for a full disk; the next run starts from what is durable".to_owned())
-            }
+            Self::Journal(error) => Some(journal_hint(error)),
             Self::StoreGone { .. } => Some(
                 "statuses are in the task file; keep `.orch` from what cleans the workspace: `git clean -fd` spares what git ignores, `-x` does not (`-e .orch` does)".to_owned(),
             ),
             Self::Replay(_) => Some("`orch-host audit verify` says where".to_owned()),
-            Self::Io { .. } | Self::Interrupted | Self::Lost { .. } => None,
+            Self::Io { .. } | Self::Interrupted | Self::Lost { .. } => {
+                Some("`orch-host run` goes on where it stopped".to_owned())
+            }
         }
     }
+}
+
+/// What helps when the store could not be written.
+pub fn journal_hint(error: &JournalError) -> String {
+    let look = match error.unwritten() {
+        None => "",
+        Some(Unwritten::ReadOnly) => {
+            "look whether the disk was mounted read-only, as one with faults is (`dmesg`), or the folder was taken from this user; "
+        }
+        Some(Unwritten::Otherwise) => "look for a full disk; ",
+    };
+    format!("{look}the next `orch-host run` starts from what is durable")
 }

@@ -40,6 +40,10 @@ pub struct Summary {
     pub medium: u32,
     pub minor: u32,
     pub warnings: u32,
+    /// Ids of tasks that failed, at most 20.
+    pub failed: Vec<String>,
+    /// Ids of tasks that somebody took out, at most 20.
+    pub cancelled: Vec<String>,
     /// Ids of tasks that nobody saw end, at most 20.
     pub in_doubt: Vec<String>,
     /// Ids of tasks that ask to run, at most 20.
@@ -140,7 +144,7 @@ pub fn block(run: &mut Run) -> Result<(), DriveError> {
 /// Closes the run, or leaves it waiting. The task file must say by now what the run says: a closed run is never
 /// continued, and the next one believes the file.
 pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
-    let counts = counts(run);
+    let counts = counts(&run.state());
     let count = |status: Status| counts.get(status.as_str()).copied().unwrap_or(0);
     let removed: Vec<String> = run.held().iter().map(ToString::to_string).collect();
     let waiting = count(Status::InDoubt) + count(Status::WaitingApproval) + removed.len();
@@ -181,28 +185,41 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
         failpoint::hit("before-close");
         run.record(Event::RunFinished { status, why: why.clone(), at: now_ms() })?;
     }
-    let state = run.state();
-    let ids = |status: Status| {
-        let found = state.tasks.iter().filter(|task| task.status == status);
-        found.take(20).map(|task| task.task.id.to_string()).collect()
-    };
+    let interrupted = *stop == Stop::Interrupted;
     Ok(Summary {
-        run: run.id.clone(),
-        status,
-        why,
-        tasks: counts,
-        major: state.major,
-        medium: state.medium,
-        minor: state.minor,
-        warnings: state.warnings,
-        in_doubt: ids(Status::InDoubt),
-        waiting_approval: ids(Status::WaitingApproval),
+        interrupted,
         left_out: open.left_out,
-        removed: removed.into_iter().take(20).collect(),
-        unverified: Unverified::all(&state).take(20).collect(),
-        waived: WaivedLooks::all(&state).take(20).collect(),
-        interrupted: *stop == Stop::Interrupted,
+        ..Summary::of(&run.id, &run.state(), status, why, removed)
     })
+}
+
+impl Summary {
+    /// Of a run that stands so; `removed`: what the task file lacks.
+    pub fn of(run: &str, state: &RunState, status: RunStatus, why: String, removed: Vec<String>) -> Self {
+        let ids = |status: Status| {
+            let found = state.tasks.iter().filter(|task| task.status == status);
+            found.take(20).map(|task| task.task.id.to_string()).collect()
+        };
+        Self {
+            run: run.to_owned(),
+            status,
+            why,
+            tasks: counts(state),
+            major: state.major,
+            medium: state.medium,
+            minor: state.minor,
+            warnings: state.warnings,
+            failed: ids(Status::Failed),
+            cancelled: ids(Status::Cancelled),
+            in_doubt: ids(Status::InDoubt),
+            waiting_approval: ids(Status::WaitingApproval),
+            left_out: 0,
+            removed: removed.into_iter().take(20).collect(),
+            unverified: Unverified::all(state).take(20).collect(),
+            waived: WaivedLooks::all(state).take(20).collect(),
+            interrupted: false,
+        }
+    }
 }
 
 /// What keeps the run open because nobody looked at it. A run that ends by its findings does not pass its end anyway.
@@ -244,9 +261,9 @@ fn is_none(count: &usize) -> bool {
 }
 
 /// Tasks by status.
-pub fn counts(run: &Run) -> BTreeMap<&'static str, usize> {
+pub fn counts(state: &RunState) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
-    for task in &run.state().tasks {
+    for task in &state.tasks {
         *counts.entry(task.status.as_str()).or_insert(0) += 1;
     }
     counts

@@ -39,6 +39,7 @@ impl Default for Settings {
                 "build",
                 "dist",
                 "node_modules",
+                "site-packages",
                 "target",
                 "venv",
             ]),
