@@ -16,6 +16,7 @@ pub mod error;
 pub mod extend;
 pub mod file_watch;
 pub mod finish;
+pub mod fresh;
 pub mod gate;
 pub mod graph;
 pub mod guards;
@@ -46,6 +47,7 @@ use consult::Looked;
 use desk::{Audit, Control, Desk};
 use error::DriveError;
 use finish::{Stop, Summary};
+use fresh::{Checked, Made};
 use plan::Planning;
 use recover::Cut;
 use run::{Heard, Run};
@@ -60,6 +62,8 @@ const AUDIT_COMPLETIONS_DEFAULT: usize = 100;
 pub enum Back {
     Attempt(Ended),
     Look(Looked),
+    Checked(Vec<Checked>),
+    Made(Made),
 }
 
 /// Attempts that were begun.
@@ -129,6 +133,7 @@ async fn work(
         if sheet.is_stale(run) && sheet.until_checkpoint().is_zero() {
             sheet.save(run, desk, "checkpoint").await?;
         }
+        fresh::begin(run, desk, running)?;
         planning.observe(run, desk).await?;
 
         // Choose: as many tasks as there are free slots.
@@ -162,6 +167,9 @@ async fn work(
             // What somebody added a moment ago may be ready.
             sheet.look_now(run, &desk.roles)?;
             run.give_up_stuck(now_ms());
+            if run.has_unchecked() {
+                continue;
+            }
             let is_finished = planning.is_finished();
             if !is_finished && run.ready_count() > 0 && run.has_changes() {
                 continue;
@@ -217,7 +225,7 @@ async fn work(
         };
 
         // Take it back. A task is over once the verifiers that it names have looked, one after the other.
-        let task = take_back(run, desk, back)?;
+        let Some(task) = take_back(run, desk, back)? else { continue };
         if strict {
             sheet.save(run, desk, "finished").await?;
         }
@@ -251,19 +259,21 @@ async fn until(due: Option<Instant>) {
     }
 }
 
-/// Records what came back from the guests; gives the task that it was about.
-fn take_back(run: &mut Run, desk: &Desk, back: Back) -> Result<TaskIndex, DriveError> {
+/// Records what came back from the guests; gives the task whose attempt or look it was.
+fn take_back(run: &mut Run, desk: &Desk, back: Back) -> Result<Option<TaskIndex>, DriveError> {
     match back {
         Back::Attempt(ended) => {
             let (task, plugin) = (ended.task, executor_id(run, desk, ended.task)?);
             let asked = attempt::finish(run, desk, ended)?;
             extend::add(run, desk, &plugin, asked)?;
-            Ok(task)
+            Ok(Some(task))
         }
+        Back::Checked(checked) => fresh::take(run, desk, checked).map(|()| None),
+        Back::Made(made) => fresh::take_made(run, desk, made).map(Some),
         Back::Look(back) => {
             let task = back.task;
             consult::looked(run, desk, back)?;
-            task.ok_or(DriveError::Lost { what: "the task of a look" })
+            task.map(Some).ok_or(DriveError::Lost { what: "the task of a look" })
         }
     }
 }
@@ -281,6 +291,9 @@ fn look_or_end(
         Some(look) => drop(running.spawn_on(async move { Back::Look(look.await) }, &desk.guests)),
         None => {
             consult::judge_task(run, desk, task)?;
+            if fresh::begin_mark(run, desk, task, running) {
+                return Ok(false);
+            }
             run.end(task, now_ms());
         }
     }
@@ -356,8 +369,9 @@ async fn drain(run: &mut Run, desk: &Desk, under_way: &mut UnderWay) -> Result<(
                 }
             },
         };
-        let task = take_back(run, desk, back)?;
-        look_or_end(run, desk, running, task)?;
+        if let Some(task) = take_back(run, desk, back)? {
+            look_or_end(run, desk, running, task)?;
+        }
     }
 }
 

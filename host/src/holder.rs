@@ -25,6 +25,7 @@ use crate::control::{Api, HolderState, Listening, SocketPlace, Wish};
 use crate::drive::asked::AskedQueue;
 use crate::drive::choice::Wanted;
 use crate::drive::desk::RunRules;
+use crate::drive::fresh::Marks;
 use crate::drive::kv::KvOverlay;
 use crate::drive::roles::{Bound, Roles};
 use crate::engine::Engine;
@@ -66,6 +67,7 @@ pub struct Holder {
     pub guests: Runtime,
     pub store: Store,
     pub kv: Arc<KvOverlay>,
+    pub marks: Arc<Marks>,
     pub pins: Vec<PluginPin>,
     pub budget: u64,
     /// Code and text of what a run begins under; its report says it.
@@ -119,6 +121,9 @@ impl Holder {
 
         let store = place.store(operator, rules.durability.answers())?;
         let kv = Arc::new(KvOverlay::over(store.reader()?));
+        let (folder, key) = (place.workspace.clone(), operator.secret.key(KeyUse::Marks));
+        let marks = Marks::over(store.reader()?, folder, key, orch_journal::place::name_of(&place.state));
+        let marks = Arc::new(marks);
         let reader = store.reader()?;
         let stream_name = match reader.stream()? {
             Some(known) => known,
@@ -153,6 +158,7 @@ impl Holder {
             guests,
             store,
             kv,
+            marks,
             pins: plugins::pins(&admitted.by_id),
             budget: config.budget.limit,
             notices: plugins::notices(operator.signing_key, admitted),

@@ -277,6 +277,16 @@ impl Watcher {
                 self.done += usize::from(finished.status.is_final());
                 self.counts(place, state);
             }
+            Event::TasksFresh { tasks, .. } => {
+                const NAMED: usize = 5;
+                let mut names = tasks.iter().take(NAMED).map(|task| id(*task)).collect::<Vec<_>>().join(", ");
+                if let Some(more) = tasks.len().checked_sub(NAMED).filter(|more| *more > 0) {
+                    names.push_str(&format!(" and {more} more"));
+                }
+                self.line(place, Tone::Good, "up to date", &names);
+                self.done += tasks.len();
+                self.counts(place, state);
+            }
             Event::TaskMoved { task, to, why, .. } => {
                 self.line(
                     place,

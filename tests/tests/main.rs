@@ -16,6 +16,7 @@ mod decisions;
 mod doubt;
 mod edits;
 mod ends;
+mod fresh;
 mod go_on;
 mod guards;
 mod held;

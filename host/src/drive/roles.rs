@@ -32,6 +32,10 @@ pub struct Bound {
     pub effectful: bool,
     /// Its grant lets whoever reaches it change something, if only in the host's store.
     pub changes: bool,
+    /// Its grant reaches something outside in another way than by programs.
+    pub changes_more: bool,
+    /// SHA-256 of component, grant and settings.
+    pub identity: Arc<str>,
     /// How long its last call took.
     pub pace: Pace,
 }

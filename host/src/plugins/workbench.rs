@@ -11,7 +11,8 @@ use std::time::Duration;
 use orch_trust::evidence::{Admitted, Compilable};
 use orch_trust::facts::Facts;
 use orch_trust::manifest::Role;
-use orch_trust::permission::Effect;
+use orch_trust::permission::{Effect, Permissions};
+use sha2::{Digest, Sha256};
 
 use super::PluginsError;
 use crate::config::workspace::WorkspaceConfig;
@@ -82,6 +83,8 @@ impl<'a> Workbench<'a> {
             wall: Duration::from_millis(admitted.manifest().limits.wall_ms.into()),
             effectful: admitted.grant().permissions().effect() != Effect::None,
             changes: admitted.grant().permissions().changes(),
+            changes_more: changes_more(admitted.grant().permissions()),
+            identity: identity(admitted, &self.workspace.settings_of(id)).into(),
             pace: Pace::default(),
         })
     }
@@ -97,4 +100,20 @@ impl<'a> Workbench<'a> {
         };
         Ok(self.large.insert(large).clone())
     }
+}
+
+/// True if a grant changes something outside in another way than by programs.
+fn changes_more(permissions: &Permissions) -> bool {
+    Permissions { process: None, ..permissions.clone() }.effect() == Effect::Changing
+}
+
+/// SHA-256 of what decides how a plugin works: its component, its grant, its settings.
+fn identity(admitted: &Admitted, settings: &str) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(admitted.component_digest().to_string());
+    // Permissions are JSON by their own form; what is none equals nothing.
+    hasher.update(serde_json::to_vec(admitted.grant().permissions()).unwrap_or_default());
+    hasher.update([0]);
+    hasher.update(settings);
+    hex::encode(hasher.finalize())
 }
