@@ -176,6 +176,7 @@ impl Projector {
             | Event::Decided { .. }
             | Event::PlannerRead { .. }
             | Event::LooksWaived { .. }
+            | Event::LookKept { .. }
             | Event::StopAsked { .. }
             | Event::TasksSaved { .. }
             | Event::BudgetWarned { .. }

@@ -136,7 +136,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let sheet = Sheet::read(&place.workspace.join(&task_file))?;
     sheet.require()?;
     if !place.has_store() || args.dry_run {
-        sheet.check_new(&config.roles)?;
+        sheet.check_new(&admitted.offers(&config))?;
     }
     if args.dry_run {
         warn_of_notices(&operator, &admitted, console);
@@ -378,8 +378,12 @@ fn report(summary: &Summary, format: Format, console: Console) {
     if !summary.removed.is_empty() {
         console.note("hint: put it back and `orch-host run` goes on with it; `orch-host task cancel TASK` takes it out");
     }
-    if !summary.unverified.is_empty() {
-        console.note("hint: `orch-host run` asks again; `orch-host task waive TASK --reason TEXT` takes a task as it is");
+    if let Some(first) = summary.unverified.first() {
+        let waive = match first.task {
+            None => "`orch-host runs waive --reason TEXT` takes the run as it is",
+            Some(_) => "`orch-host task waive TASK --reason TEXT` takes a task as it is",
+        };
+        console.note(&format!("hint: `orch-host run` asks again; {waive}"));
     }
 }
 

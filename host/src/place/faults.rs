@@ -112,6 +112,8 @@ impl From<DriveError> for Fault {
             | DriveError::TaskFileBusy { .. }
             | DriveError::TaskFileCut { .. }
             | DriveError::NoExecutor { .. }
+            | DriveError::TaskKey { .. }
+            | DriveError::NoCheck { .. }
             | DriveError::NoVerifier { .. } => Exit::Usage,
             DriveError::Interrupted => Exit::Interrupted,
             DriveError::Journal(_)
