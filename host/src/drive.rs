@@ -23,6 +23,7 @@ pub mod guards;
 pub mod hear;
 pub mod kv;
 pub mod kv_reads;
+pub mod offers;
 pub mod plan;
 pub mod recover;
 pub mod retry;
@@ -43,7 +44,7 @@ use orch_trust::manifest::Role;
 use tokio::task::JoinSet;
 
 use attempt::Ended;
-use consult::Looked;
+use consult::{JustLooked, Looked};
 use desk::{Audit, Control, Desk};
 use error::DriveError;
 use finish::{Stop, Summary};
@@ -123,6 +124,8 @@ async fn work(
     }
 
     let mut planning = Planning::open(run, desk).await?;
+    // A look that is under way has had the workspace to itself so far; one that had it came back a moment ago.
+    let (mut is_alone, mut just) = (false, None::<JustLooked>);
     loop {
         desk.roles.check_withdrawals()?;
         desk.store_file.check()?;
@@ -144,6 +147,7 @@ async fn work(
             }
             match planning.next(run, desk, free as u32).await? {
                 Decision::Start(picked) => {
+                    (is_alone, just) = (false, None);
                     for task in picked {
                         if !guards::let_pass(run, desk, task).await? {
                             continue;
@@ -178,11 +182,16 @@ async fn work(
                 match run.ready_count() {
                     ready if ready > 0 && !is_finished => return Err(planning.stalled(ready)),
                     // What auditors ask for at the end belongs to this run.
-                    _ if !is_finished && last_audit(run, desk).await? > 0 => continue,
+                    _ if !is_finished && last_audit(run, desk).await? > 0 => {
+                        just = None;
+                        continue;
+                    }
                     _ => {}
                 }
+                // Auditors took their time.
+                let just = just.take().filter(|_| desk.roles.of(Role::Auditor).next().is_none());
                 let why = planning.finished().unwrap_or("no task is ready").to_owned();
-                let stop = conclude(run, desk, why).await?;
+                let stop = conclude(run, desk, why, just).await?;
                 // What was changed while verifiers looked belongs to this run, too.
                 sheet.look_now(run, &desk.roles)?;
                 if !matches!(stop, Stop::Finished(_)) || sheet.is_settled(run) {
@@ -192,6 +201,7 @@ async fn work(
         }
 
         // Wait for whatever comes first.
+        just = None;
         let back = match at_once.pop_front() {
             Some(ended) => Back::Attempt(ended),
             None => {
@@ -225,13 +235,19 @@ async fn work(
         };
 
         // Take it back. A task is over once the verifiers that it names have looked, one after the other.
+        let whole = match &back {
+            Back::Look(looked) if is_alone => looked.whole().map(str::to_owned),
+            _ => None,
+        };
         let Some(task) = take_back(run, desk, back)? else { continue };
         if strict {
             sheet.save(run, desk, "finished").await?;
         }
+        is_alone = running.is_empty() && at_once.is_empty();
         if !look_or_end(run, desk, running, task)? {
             continue;
         }
+        just = whole.map(|verifier| JustLooked { verifier, task });
         if let Some(stop) = judge(run, desk)? {
             drain(run, desk, under_way).await?;
             return Ok(stop);
@@ -242,12 +258,11 @@ async fn work(
             Audit::Every(count) => since_audit >= count as usize,
             Audit::End => since_audit >= AUDIT_COMPLETIONS_DEFAULT,
         };
-        if due
-            && desk.roles.of(Role::Auditor).next().is_some()
-            && consult::audit(run, desk).await? > 0
-            && strict
-        {
-            sheet.save(run, desk, "audited").await?;
+        if due && desk.roles.of(Role::Auditor).next().is_some() {
+            just = None;
+            if consult::audit(run, desk).await? > 0 && strict {
+                sheet.save(run, desk, "audited").await?;
+            }
         }
     }
 }
@@ -310,7 +325,12 @@ async fn last_audit(run: &mut Run, desk: &Desk) -> Result<usize, DriveError> {
 
 /// The end of a run in which nothing more can start: the last audit and the run's verifiers, unless tasks wait for a
 /// person or a verifier.
-async fn conclude(run: &mut Run, desk: &Desk, why: String) -> Result<Stop, DriveError> {
+async fn conclude(
+    run: &mut Run,
+    desk: &Desk,
+    why: String,
+    just: Option<JustLooked>,
+) -> Result<Stop, DriveError> {
     last_audit(run, desk).await?;
     let waits = |status: Status| matches!(status, Status::InDoubt | Status::WaitingApproval);
     let is_at_its_end = {
@@ -321,7 +341,9 @@ async fn conclude(run: &mut Run, desk: &Desk, why: String) -> Result<Stop, Drive
     if !is_at_its_end {
         return Ok(Stop::Finished(why));
     }
-    consult::look_at_the_run(run, desk).await?;
+    consult::look_at_the_run(run, desk, just).await?;
+    // A person who knows why one cannot look need not wait for the others.
+    hear::all(run, desk)?;
     Ok(judge(run, desk)?.unwrap_or(Stop::Finished(why)))
 }
 

@@ -16,7 +16,6 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
 use crate::clock::now_ms;
-use crate::config::bindings::Bindings;
 use crate::config::operator::{Operator, OperatorError};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceConfig;
@@ -80,8 +79,6 @@ pub struct Holder {
     /// The journal of what happens beside the runs.
     pub stream: Arc<Journal>,
     pub stream_name: String,
-    /// As `config.yaml` binds them.
-    pub bound: Bindings,
     /// Looks as long as the holder lives.
     _recheck: Watch,
     /// Answers as long as the holder lives.
@@ -109,7 +106,7 @@ impl Holder {
         let engine = Engine::run(rules.jobs + requests, 1)
             .map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
         let cache = native_cache(operator)?;
-        let mut bench = Workbench::new(&engine, &cache, config, &admitted.by_id);
+        let mut bench = Workbench::new(&engine, &cache, config, admitted);
         // The loop's first: it ends when one of its plugins is withdrawn, and not for a service.
         let roles = Arc::new(bench.roles()?);
         let mut services = Vec::new();
@@ -167,7 +164,6 @@ impl Holder {
             asked,
             stream,
             stream_name,
-            bound: config.roles.clone(),
             _recheck: recheck,
             listening: Some(listening),
         })

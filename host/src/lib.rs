@@ -27,6 +27,7 @@ pub mod manifest_schema;
 pub mod open_files;
 pub mod package;
 pub mod place;
+pub mod plugin_settings;
 pub mod plugins;
 pub mod processes;
 pub mod recheck;

@@ -53,7 +53,7 @@ impl<'a> Session<'a> {
         let store_file = StoreFile::of(path.clone()).map_err(|error| place::io(&path, "look at", error))?;
         let (id, state) = open_run(&holder.reader()?)?;
         if state.is_none() {
-            sheet.check_new(&holder.bound)?;
+            sheet.check_new(&holder.roles.offers)?;
         }
         let journal = Arc::new(holder.store.journal(&id)?);
         let rules = holder.rules.clone();

@@ -312,6 +312,11 @@ impl Watcher {
                     self.line(place, tone, &format!("{} finding", finding.severity.as_str()), &rest);
                 }
             }
+            Event::LookKept { verifier, task, .. } => {
+                let rest =
+                    format!("{} looked at {} last, nothing was done since", escape(verifier), id(*task));
+                self.line(place, Tone::Faint, "not again", &rest);
+            }
             Event::BudgetWarned { used, budget } => {
                 self.line(place, Tone::Careful, "budget", &format!("{used} of {budget} is used"));
             }

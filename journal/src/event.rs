@@ -73,12 +73,22 @@ pub enum Event {
         who: Option<Who>,
         at: u64,
     },
-    /// A person lets what depends on a task start, though verifiers that it names have not looked at it.
+    /// A person does without looks that could not be made: at a task, so that what depends on it starts, or at the run
+    /// itself.
     LooksWaived {
-        task: TaskIndex,
+        /// None: the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskIndex>,
         verifiers: Vec<String>,
         reason: String,
         who: Who,
+        at: u64,
+    },
+    /// At the end of the run this verifier is not asked again: it looked at that task with nothing beside it, and
+    /// nothing has been done since.
+    LookKept {
+        verifier: String,
+        task: TaskIndex,
         at: u64,
     },
     /// A person asked the host to start nothing more, and to let what runs end.
@@ -250,6 +260,7 @@ impl Event {
             Self::TaskMoved { .. } => "task_moved",
             Self::TaskApproved { .. } => "task_approved",
             Self::LooksWaived { .. } => "looks_waived",
+            Self::LookKept { .. } => "look_kept",
             Self::StopAsked { .. } => "stop_asked",
             Self::TasksChosen { .. } => "tasks_chosen",
             Self::SessionOpened { .. } => "session_opened",

@@ -184,6 +184,7 @@ impl Projector {
             | Event::Decided { .. }
             | Event::PlannerRead { .. }
             | Event::LooksWaived { .. }
+            | Event::LookKept { .. }
             | Event::StopAsked { .. }
             | Event::TasksChosen { .. }
             | Event::TasksSaved { .. }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use orch_task::{Status, Task, TaskId};
+use orch_task::{Look, Status, Task, TaskId};
 
 use crate::event::{
     Actor, AddedTask, Called, Choice, Event, FAILURE, RunStarted, RunStatus, Severity, TaskIndex, Who,
@@ -111,8 +111,8 @@ pub struct RunState {
     /// What is not verified, with the looks that are missing in their order: tasks that are done and name the verifiers,
     /// and the run itself (`None`), if at its end a verifier could not look.
     pub unverified: BTreeMap<Option<TaskIndex>, Vec<MissingLook>>,
-    /// Looks at what a task did that a person does without.
-    pub waived: BTreeMap<TaskIndex, Waived>,
+    /// Looks that a person does without: at what a task did, or at the run (`None`) as it is until something of it starts.
+    pub waived: BTreeMap<Option<TaskIndex>, Waived>,
     /// Which tasks the run was asked for last.
     pub chosen: Choice,
     /// SHA-256 of `tasks.yml` as the host last saw it.
@@ -152,13 +152,11 @@ impl RunState {
                     state.failures = 0;
                     state.crashes = 0;
                     state.not_before = 0;
-                }
-                if *to == Status::Pending {
                     // It is done anew, and looked at anew.
                     self.forget_seen(Some(*task));
                 }
                 self.unverified.remove(&Some(*task));
-                self.waived.remove(task);
+                self.waived.remove(&Some(*task));
                 self.reopen();
             }
             Event::TasksFresh { tasks, .. } => {
@@ -166,13 +164,15 @@ impl RunState {
                     let state = self.task_mut(event, *task)?;
                     (state.status, state.fresh) = (Status::Done, true);
                     self.unverified.remove(&Some(*task));
-                    self.waived.remove(task);
+                    self.waived.remove(&Some(*task));
                 }
                 self.finished = None;
             }
             Event::LooksWaived { task, verifiers, reason, who, .. } => {
-                self.task_mut(event, *task)?;
-                self.unverified.remove(&Some(*task));
+                if let Some(task) = task {
+                    self.task_mut(event, *task)?;
+                }
+                self.unverified.remove(task);
                 let (verifiers, reason, who) = (verifiers.clone(), reason.clone(), who.clone());
                 self.waived.insert(*task, Waived { verifiers, reason, who });
                 self.reopen();
@@ -189,7 +189,8 @@ impl RunState {
                 state.attempts = *attempt;
                 state.intent = false;
                 let cost = u64::from(state.task.cost);
-                self.waived.remove(task);
+                self.waived.remove(&Some(*task));
+                self.waived.remove(&None);
                 self.budget_used = self.budget_used.saturating_add(cost);
             }
             Event::IntentRecorded { by, .. } => {
@@ -217,7 +218,7 @@ impl RunState {
                 state.failures += u32::from(finished.ending.counts_against_retries());
                 state.crashes += u32::from(finished.ending.is_host_crash());
                 if finished.status == Status::Done && !state.task.verify.is_empty() {
-                    let missing = |verifier: &String| MissingLook { verifier: verifier.clone(), why: None };
+                    let missing = |look: &Look| MissingLook { verifier: look.verifier.clone(), why: None };
                     let looks = state.task.verify.iter().map(missing).collect();
                     self.unverified.insert(Some(finished.task), looks);
                 }
@@ -274,6 +275,7 @@ impl RunState {
             | Event::Observed { .. }
             | Event::Decided { .. }
             | Event::PlannerRead { .. }
+            | Event::LookKept { .. }
             | Event::StopAsked { .. }
             | Event::StreamStarted(_)
             | Event::TasksTaken { .. }
@@ -301,6 +303,11 @@ impl RunState {
     /// True unless a verifier that the task names still has to look at what it did.
     pub fn is_verified(&self, task: TaskIndex) -> bool {
         !self.unverified.contains_key(&Some(task))
+    }
+
+    /// True if a person does without that verifier's look at the run.
+    pub fn is_waived(&self, verifier: &str) -> bool {
+        self.waived.get(&None).is_some_and(|waived| waived.verifiers.iter().any(|one| one == verifier))
     }
 
     /// The verifier that looks at the task next; one that could not is not asked again before a host attaches.

@@ -5,7 +5,7 @@
 //! Not here: what the values mean (`file/fields.rs`), which settings an executor reads (its plugin).
 
 /// Keys of a task that mean something to the host.
-pub(crate) const KEYS: [&str; 20] = [
+pub const KEYS: [&str; 20] = [
     "id",
     "status",
     "description",
@@ -87,16 +87,25 @@ pub(crate) fn instead_of(key: &str) -> Option<String> {
     }
 }
 
-/// The key that this one is probably meant to be: at most two letters away, one for a short key.
+/// The key of ours that this one is probably meant to be.
 fn meant_key(key: &str) -> Option<&'static str> {
+    match NO_SLIPS.contains(&key) || KEYS.contains(&key) {
+        true => None,
+        false => nearest(key, &KEYS),
+    }
+}
+
+/// The known word that this one is probably meant to be: at most two letters away, one for a short one.
+pub fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     const LETTERS_MIN: usize = 4;
+    const LETTERS_MAX: usize = 256;
     const SHORT: usize = 5;
-    if key.len() < LETTERS_MIN || NO_SLIPS.contains(&key) || KEYS.contains(&key) {
+    if !(LETTERS_MIN..=LETTERS_MAX).contains(&key.len()) {
         return None;
     }
     let key = key.to_ascii_lowercase();
-    let distance = |known: &&'static str| strsim::damerau_levenshtein(&key, known);
-    let nearest = KEYS.iter().copied().min_by_key(distance)?;
+    let distance = |known: &&'a str| strsim::damerau_levenshtein(&key, known);
+    let nearest = known.iter().copied().filter(|known| known.len() <= LETTERS_MAX).min_by_key(distance)?;
     let is_near = match nearest.len() > SHORT {
         true => distance(&nearest) <= 2,
         // `host` is as near to `cost` as `cots` is, but nobody errs in the first of four letters.

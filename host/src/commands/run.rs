@@ -144,7 +144,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     sheet.require()?;
     args.wanted.check(sheet.tasks()).map_err(DriveError::from)?;
     if !place.has_store() || args.dry_run {
-        sheet.check_new(&config.roles)?;
+        sheet.check_new(&admitted.offers(&config))?;
     }
     if args.dry_run {
         warn_of_notices(&operator, &admitted, console);

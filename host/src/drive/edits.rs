@@ -188,9 +188,9 @@ fn one_line(error: &DriveError) -> String {
     text
 }
 
-/// Fails if what was added or edited needs a plugin that is not bound.
+/// Fails if what was added or edited asks for what nobody offers.
 fn check(report: &MergeReport, roles: &Roles) -> Result<(), DriveError> {
-    report.added.iter().chain(&report.edited).try_for_each(|found| roles.check(&found.task))
+    report.added.iter().chain(&report.edited).try_for_each(|found| roles.offers.check(found))
 }
 
 /// Takes what somebody changed by hand into the run.

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hmac::{Hmac, KeyInit, Mac};
 use orch_journal::event::{Event, FileMark, Mark, MarkedBy, TaskIndex};
 use orch_journal::{Reader, failpoint};
-use orch_task::{Status, Task, When};
+use orch_task::{Look, Status, Task, When};
 use orch_trust::manifest::Role;
 use sha2::Sha256;
 use tokio::task::JoinSet;
@@ -104,11 +104,11 @@ impl Marks {
     /// Whoever would do that task.
     fn by(&self, task: &Task, roles: &Roles) -> Result<MarkedBy, DriveError> {
         let executor = roles.executor(task)?;
-        let verifiers = task.verify.iter().flat_map(|id| {
-            [
-                id.clone(),
-                roles.by_id(Role::Verifier, id).map(|found| found.identity.to_string()).unwrap_or_default(),
-            ]
+        let verifiers = task.verify.iter().flat_map(|Look { verifier, checks }| {
+            let found = roles.by_id(Role::Verifier, verifier).map(|found| found.identity.to_string());
+            [verifier.clone(), found.unwrap_or_default(), checks.len().to_string()]
+                .into_iter()
+                .chain(checks.clone())
         });
         let verifiers: Vec<String> = verifiers.collect();
         let command = serde_json::to_string(&(&task.kind, &task.command, &task.settings));
@@ -120,8 +120,8 @@ impl Marks {
         })
     }
 
-    fn check(&self, look: &Look) -> Outcome {
-        let Look { task, by, force, .. } = look;
+    fn check(&self, glance: &Glance) -> Outcome {
+        let Glance { task, by, force, .. } = glance;
         if let Some(why) = task.when.as_ref().and_then(|when| self.missed(when)) {
             return Outcome::Skipped(why);
         }
@@ -186,7 +186,7 @@ impl Marks {
 }
 
 /// What is looked at beside the loop.
-struct Look {
+struct Glance {
     index: TaskIndex,
     task: Task,
     /// None: nothing but its condition is asked for.
@@ -194,30 +194,30 @@ struct Look {
     force: bool,
 }
 
-fn look(run: &Run, desk: &Desk, index: TaskIndex) -> Result<Option<Look>, DriveError> {
+fn glance(run: &Run, desk: &Desk, index: TaskIndex) -> Result<Option<Glance>, DriveError> {
     let Some(task) = run.state().tasks.get(index as usize).map(|found| found.task.clone()) else {
         return Ok(None);
     };
     let executor = desk.roles.executor(&task)?;
     let by = (task.names_files() && !executor.changes_more).then(|| desk.marks.by(&task, &desk.roles));
-    Ok(Some(Look { index, task, by: by.transpose()?, force: run.is_forced(index) }))
+    Ok(Some(Glance { index, task, by: by.transpose()?, force: run.is_forced(index) }))
 }
 
 /// Begins to look at the tasks that could start and must be looked at before.
 pub fn begin(run: &mut Run, desk: &Desk, running: &mut JoinSet<Back>) -> Result<(), DriveError> {
     let tasks = run.take_unchecked();
     for together in tasks.chunks(TOGETHER) {
-        let looks = together.iter().map(|task| look(run, desk, *task)).collect::<Result<Vec<_>, _>>()?;
+        let glances = together.iter().map(|task| glance(run, desk, *task)).collect::<Result<Vec<_>, _>>()?;
         let marks = desk.marks.clone();
-        let check = move || Back::Checked(check_all(&marks, looks));
+        let check = move || Back::Checked(check_all(&marks, glances));
         running.spawn_blocking_on(check, &desk.guests);
     }
     Ok(())
 }
 
-fn check_all(marks: &Marks, looks: Vec<Option<Look>>) -> Vec<Checked> {
-    let one = |look: Look| Checked { task: look.index, outcome: marks.check(&look) };
-    looks.into_iter().flatten().map(one).collect()
+fn check_all(marks: &Marks, glances: Vec<Option<Glance>>) -> Vec<Checked> {
+    let one = |glance: Glance| Checked { task: glance.index, outcome: marks.check(&glance) };
+    glances.into_iter().flatten().map(one).collect()
 }
 
 /// Takes in what was seen of tasks that could start: they are done, or may start now.
@@ -288,7 +288,7 @@ pub async fn look_at_the_done(run: &mut Run, desk: &Desk) -> Result<(), DriveErr
     };
     let mut looks = JoinSet::new();
     for together in done.chunks(TOGETHER) {
-        let all = together.iter().map(|task| look(run, desk, *task)).collect::<Result<Vec<_>, _>>()?;
+        let all = together.iter().map(|task| glance(run, desk, *task)).collect::<Result<Vec<_>, _>>()?;
         let marks = desk.marks.clone();
         looks.spawn_blocking_on(move || check_all(&marks, all), &desk.guests);
     }
@@ -339,7 +339,7 @@ pub fn begin_mark(run: &mut Run, desk: &Desk, index: TaskIndex, running: &mut Jo
     let Some(begun) = run.take_begun(index) else { return false };
     let task = {
         let state = run.state();
-        let is_good = state.is_verified(index) && !state.waived.contains_key(&index);
+        let is_good = state.is_verified(index) && !state.waived.contains_key(&Some(index));
         let found = state.tasks.get(index as usize).filter(|found| found.status == Status::Done && is_good);
         found.map(|found| found.task.clone())
     };

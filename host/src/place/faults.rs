@@ -113,6 +113,8 @@ impl From<DriveError> for Fault {
             | DriveError::TaskFileCut { .. }
             | DriveError::Choice(_)
             | DriveError::NoExecutor { .. }
+            | DriveError::TaskKey { .. }
+            | DriveError::NoCheck { .. }
             | DriveError::NoVerifier { .. } => Exit::Usage,
             DriveError::Interrupted => Exit::Interrupted,
             DriveError::Journal(_)

@@ -14,7 +14,7 @@ use orch_trust::manifest::Role;
 use orch_trust::permission::{Effect, Permissions};
 use sha2::{Digest, Sha256};
 
-use super::PluginsError;
+use super::{AdmittedPlugins, PluginsError};
 use crate::config::workspace::WorkspaceConfig;
 use crate::drive::roles::{Bound, Pace, Roles};
 use crate::engine::cache::NativeCache;
@@ -30,7 +30,7 @@ pub struct Workbench<'a> {
     large: Option<Engine>,
     cache: &'a NativeCache,
     workspace: &'a WorkspaceConfig,
-    admitted: &'a BTreeMap<String, Admitted>,
+    admitted: &'a AdmittedPlugins,
     compiled: BTreeMap<String, Compiled<Admitted>>,
 }
 
@@ -39,7 +39,7 @@ impl<'a> Workbench<'a> {
         pool: &'a Engine,
         cache: &'a NativeCache,
         workspace: &'a WorkspaceConfig,
-        admitted: &'a BTreeMap<String, Admitted>,
+        admitted: &'a AdmittedPlugins,
     ) -> Self {
         Self { pool, large: None, cache, workspace, admitted, compiled: BTreeMap::new() }
     }
@@ -55,7 +55,8 @@ impl<'a> Workbench<'a> {
             };
             bound.push((binding.clone(), plugin));
         }
-        Roles::new(bound, self.withdrawals()).ok_or(PluginsError::NoPlanner)
+        Roles::new(bound, self.admitted.offers(self.workspace), self.withdrawals())
+            .ok_or(PluginsError::NoPlanner)
     }
 
     /// What takes each plugin that was compiled from service, by id.
@@ -68,6 +69,7 @@ impl<'a> Workbench<'a> {
         let id = &binding.id;
         let admitted = self
             .admitted
+            .by_id
             .get(id)
             .ok_or_else(|| PluginsError::NotFound { id: id.clone(), searched: Vec::new() })?;
         let engine = self.engine_for(admitted.facts())?;
@@ -79,7 +81,7 @@ impl<'a> Workbench<'a> {
         Ok(Bound {
             plugin: AnyExported::link(&engine, compiled, binding.role)?,
             id: id.clone(),
-            settings: self.workspace.settings_of(id).into(),
+            settings: self.admitted.settings.get(id).cloned().unwrap_or_else(|| "{}".into()),
             wall: Duration::from_millis(admitted.manifest().limits.wall_ms.into()),
             effectful: admitted.grant().permissions().effect() != Effect::None,
             changes: admitted.grant().permissions().changes(),

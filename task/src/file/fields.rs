@@ -15,14 +15,16 @@ use crate::file::node::{Node, Placed};
 use crate::file::{FileTask, Spots, StatusSpot};
 use crate::keys::instead_of;
 use crate::model::{
-    Command, DEPENDENCIES_MAX, DESCRIPTION_BYTES_MAX, Kind, OnDoubt, PATH_BYTES_MAX, SETTINGS_BYTES_MAX,
-    Status, Task, TaskId, When,
+    Command, DEPENDENCIES_MAX, DESCRIPTION_BYTES_MAX, Kind, Look, OnDoubt, PATH_BYTES_MAX,
+    SETTINGS_BYTES_MAX, Status, Task, TaskId, When,
 };
 
 /// Longest time that `timeout` may name: 365 days.
 const TIMEOUT_SECONDS_MAX: f64 = 365.0 * 86_400.0;
-/// Entries of `command` and of `verify`.
+/// Entries of `command`.
 const ENTRIES_MAX: usize = 10_000;
+/// Entries of `verify`, and of each the checks: they are compared with each other.
+const LOOKS_MAX: usize = 256;
 
 /// A task and the places of its dependencies, for what the graph check finds.
 pub(crate) struct Read {
@@ -65,7 +67,7 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
             "retries" => task.retries = field.integer("a whole number from 0 to 4294967295")?.unwrap_or(0),
             "timeout" => task.timeout_ms = field.timeout_ms()?.unwrap_or(task.timeout_ms),
             "dependencies" => (task.dependencies, dependency_places) = field.dependencies()?,
-            "verify" => task.verify = field.texts("a list of plugin ids")?.unwrap_or_default(),
+            "verify" => task.verify = field.looks()?,
             "on_doubt" => task.on_doubt = field.on_doubt()?,
             "idempotent" => task.idempotent = field.boolean()?,
             "tags" => task.tags = field.texts("a list of words")?.unwrap_or_default(),
@@ -235,6 +237,30 @@ impl Field<'_> {
         let Some(items) = self.list(expected, ENTRIES_MAX)? else { return Ok(None) };
         let text = |item: &Placed| self.word(item).ok_or_else(|| self.wrong_at(item, "a text"));
         items.iter().map(text).collect::<Result<Vec<String>, _>>().map(Some)
+    }
+
+    /// Plugin ids, or mappings from one to names of its checks.
+    fn looks(&self) -> Result<Vec<Look>, TaskFileError> {
+        const ENTRY: &str = "a plugin id, or `ID: [CHECK, ..]`";
+        let mut looks = Vec::new();
+        for item in self.list("a list of plugin ids", LOOKS_MAX)?.unwrap_or_default() {
+            let Node::Map(entries) = &item.node else {
+                let verifier = self.word(item).ok_or_else(|| self.wrong_at(item, ENTRY))?;
+                Look::whole(verifier).join(&mut looks);
+                continue;
+            };
+            for (verifier, names) in entries {
+                let verifier = self.word(verifier).ok_or_else(|| self.wrong_at(verifier, ENTRY))?;
+                let checks = match &names.node {
+                    Node::List(names) if (1..=LOOKS_MAX).contains(&names.len()) => {
+                        names.iter().map(|name| self.word(name).ok_or_else(|| self.wrong_at(name, "a text")))
+                    }
+                    _ => return Err(self.wrong_at(names, "a list of names of checks")),
+                };
+                Look { verifier, checks: checks.collect::<Result<_, _>>()? }.join(&mut looks);
+            }
+        }
+        Ok(looks)
     }
 
     /// Each dependency once, in the order of the file.
