@@ -10,6 +10,7 @@ pub mod db;
 pub mod doctor;
 
 pub mod followed;
+pub mod go_on;
 pub mod held_run;
 pub mod import;
 pub mod init;
@@ -33,8 +34,8 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::console::Console;
-use crate::exit::{Exit, Fault, Outcome};
-use crate::open_files;
+use crate::exit::{Exit, Outcome};
+use crate::machine;
 
 /// Runs plans of tasks with signed WebAssembly plugins
 #[derive(Parser)]
@@ -106,7 +107,7 @@ pub enum Command {
 
 /// Carries out one verb.
 pub fn dispatch(args: Args, console: Console) -> Outcome {
-    enough_open_files()?;
+    machine::settle_limits()?;
     let home = args.config_home.as_deref();
     match args.command {
         Command::Init(args) => init::run(&args, home, console),
@@ -139,20 +140,5 @@ pub fn dispatch(args: Args, console: Console) -> Outcome {
             console.line(&format!("orch-host {}", env!("CARGO_PKG_VERSION")));
             Ok(Exit::Done)
         }
-    }
-}
-
-/// As many as the system allows; with fewer than the least the parts of a run fail one by one, each in its own words.
-fn enough_open_files() -> Result<(), Fault> {
-    const OPEN_FILES_MIN: u64 = 64;
-    match open_files::raise() {
-        few if few < OPEN_FILES_MIN => {
-            let hint =
-                Some(format!("`ulimit -n 1024` in the shell that starts it; {OPEN_FILES_MIN} is the least"));
-            let what =
-                anyhow::anyhow!("this process may open {few} files, expected at least {OPEN_FILES_MIN}");
-            Err(Fault::new(Exit::HostError, "open-files", hint, what))
-        }
-        _ => Ok(()),
     }
 }

@@ -16,14 +16,15 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
 use crate::clock::now_ms;
-use crate::config::bindings::Bindings;
 use crate::config::operator::{Operator, OperatorError};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceConfig;
 use crate::control::api::RunOptions;
 use crate::control::{Api, HolderState, Listening, SocketPlace, Wish};
 use crate::drive::asked::AskedQueue;
+use crate::drive::choice::Wanted;
 use crate::drive::desk::RunRules;
+use crate::drive::fresh::Marks;
 use crate::drive::kv::KvOverlay;
 use crate::drive::roles::{Bound, Roles};
 use crate::engine::Engine;
@@ -65,6 +66,7 @@ pub struct Holder {
     pub guests: Runtime,
     pub store: Store,
     pub kv: Arc<KvOverlay>,
+    pub marks: Arc<Marks>,
     pub pins: Vec<PluginPin>,
     pub budget: u64,
     /// Code and text of what a run begins under; its report says it.
@@ -77,8 +79,6 @@ pub struct Holder {
     /// The journal of what happens beside the runs.
     pub stream: Arc<Journal>,
     pub stream_name: String,
-    /// As `config.yaml` binds them.
-    pub bound: Bindings,
     /// Looks as long as the holder lives.
     _recheck: Watch,
     /// Answers as long as the holder lives.
@@ -106,7 +106,7 @@ impl Holder {
         let engine = Engine::run(rules.jobs + requests, 1)
             .map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
         let cache = native_cache(operator)?;
-        let mut bench = Workbench::new(&engine, &cache, config, &admitted.by_id);
+        let mut bench = Workbench::new(&engine, &cache, config, admitted);
         // The loop's first: it ends when one of its plugins is withdrawn, and not for a service.
         let roles = Arc::new(bench.roles()?);
         let mut services = Vec::new();
@@ -118,6 +118,9 @@ impl Holder {
 
         let store = place.store(operator, rules.durability.answers())?;
         let kv = Arc::new(KvOverlay::over(store.reader()?));
+        let (folder, key) = (place.workspace.clone(), operator.secret.key(KeyUse::Marks));
+        let marks = Marks::over(store.reader()?, folder, key, orch_journal::place::name_of(&place.state));
+        let marks = Arc::new(marks);
         let reader = store.reader()?;
         let stream_name = match reader.stream()? {
             Some(known) => known,
@@ -137,6 +140,7 @@ impl Holder {
             tasks: Some(task_file.display().to_string()),
             memory: Some(place.state.display().to_string()),
             plugins: Some(place::absolute(packages)),
+            wanted: Wanted::default(),
         };
         let state = Arc::new(HolderState::new(wishes));
         let api = Api::new(state.clone(), place.clone(), config.clone(), options);
@@ -151,6 +155,7 @@ impl Holder {
             guests,
             store,
             kv,
+            marks,
             pins: plugins::pins(&admitted.by_id),
             budget: config.budget.limit,
             notices: plugins::notices(operator.signing_key, admitted),
@@ -159,7 +164,6 @@ impl Holder {
             asked,
             stream,
             stream_name,
-            bound: config.roles.clone(),
             _recheck: recheck,
             listening: Some(listening),
         })

@@ -20,6 +20,7 @@ use crate::clock;
 use crate::config::operator::{self, Operator};
 use crate::config::workspace::{WorkspaceConfig, WorkspaceError, one_spelling};
 use crate::exit::{Exit, Fault};
+use crate::machine;
 use crate::regular_file::{self, Links};
 use crate::whole_file;
 
@@ -67,6 +68,16 @@ impl Place {
         let said = inside(&self.workspace, "--tasks", tasks)?;
         let found = one_spelling(said)?;
         Ok(found.strip_prefix(&*self.workspace).unwrap_or(&found).to_owned())
+    }
+
+    /// Refuses a machine on which a run would fail in its midst.
+    ///
+    /// # Errors
+    /// `machine-call`, `machine-folder`.
+    pub fn check_machine(&self, operator: &Operator) -> Result<(), Fault> {
+        let (logs, heads, cache) =
+            (self.workspace.join("logs"), operator.home.join("heads"), operator.home.join("cache"));
+        machine::check([self.workspace.as_path(), &self.state, &logs, &heads, &cache])
     }
 
     /// Refuses a link in the place of the folder of logs, before anything has to be written there.

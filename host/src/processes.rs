@@ -4,13 +4,14 @@
 //! Limits: a command's timeout, SIGTERM, `kill_after` and SIGKILL lie inside of the call's time.
 //! Invariant: when a call is over, no descendant of its commands is left.
 //! Not here: which programs are granted (`capability/process.rs`), the process tree itself (`orch-supervisor`), what of
-//! the output is kept (`command_log.rs`).
+//! the output is kept (`command_log.rs`), why a program did not start (`processes/unstarted.rs`).
 
-use std::io;
+mod unstarted;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use orch_supervisor::{Exit, Group, Request, RunError, StartStep, SupervisorPool, pump};
+use orch_supervisor::{Exit, Group, Request, SupervisorPool, pump};
 
 use crate::call::Boxed;
 use crate::capability::process::{ProcessError, ProcessExit, ProcessOutput, ProcessRequest, Processes};
@@ -63,9 +64,10 @@ impl Processes for CallProcesses {
                 open_files_max: open_files::of_commands(),
                 ..Request::new(&request.program, &request.directory)
             };
-            let not_started = |source| ProcessError::NotStarted { program: program.clone(), source };
-            let mut log = self.log.open().map_err(not_started)?;
-            let running = self.commands.run(command).await.map_err(|error| refused(&program, error))?;
+            let no_log = |error| ProcessError::NotStarted { why: format!("its log cannot be made: {error}") };
+            let mut log = self.log.open().map_err(no_log)?;
+            let running =
+                self.commands.run(command).await.map_err(|error| unstarted::refused(&request, error))?;
             orch_journal::failpoint::hit("after-spawn");
             for one in [running.identity(), running.supervisor()] {
                 let started = EffectRecord::ProcessStarted {
@@ -78,7 +80,7 @@ impl Processes for CallProcesses {
             }
             let output = pump(running, &mut log, u64::from(request.capture_bytes))
                 .await
-                .map_err(|error| refused(&program, error))?;
+                .map_err(|error| unstarted::refused(&request, error))?;
             self.log.add_left(output.ended.left);
             Ok(ProcessOutput {
                 exit: match output.ended.exit {
@@ -98,22 +100,5 @@ impl Processes for CallProcesses {
 
     fn over(&self) -> Boxed<'_, ()> {
         Box::pin(self.commands.over())
-    }
-}
-
-fn refused(program: &str, error: RunError) -> ProcessError {
-    let program = program.to_owned();
-    match error {
-        RunError::NotStarted { step: StartStep::Program, source, .. }
-            if source.kind() == io::ErrorKind::NotFound =>
-        {
-            ProcessError::NotFound { program }
-        }
-        RunError::NotStarted { source, .. } => ProcessError::NotStarted { program, source },
-        // It may have run, in part or whole: nobody knows how it ended, so the guest gets no answer to act on.
-        RunError::SupervisorGone | RunError::Socket { .. } | RunError::Log { .. } | RunError::Read { .. } => {
-            ProcessError::SupervisorGone
-        }
-        other => ProcessError::NotStarted { program, source: io::Error::other(other) },
     }
 }

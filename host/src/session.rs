@@ -8,18 +8,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use orch_journal::event::{Event, RunStarted, TaskIndex};
+use orch_journal::event::{Event, RunStarted, TaskIndex, Who};
 use orch_journal::{Journal, Reader, RunState, STORE_FILE};
 use orch_task::TaskId;
 use tokio::runtime::Builder;
 use tokio::sync::watch::Sender;
 
 use crate::clock::now_ms;
-use crate::config::operator::OperatorError;
+use crate::config::operator::{OperatorError, this_process};
 use crate::drive;
+use crate::drive::choice::{self, Wanted};
 use crate::drive::desk::{Control, Desk};
 use crate::drive::extend;
 use crate::drive::finish::Summary;
+use crate::drive::fresh;
 use crate::drive::run::Run;
 use crate::drive::store_file::StoreFile;
 use crate::drive::task_file::Sheet;
@@ -35,6 +37,8 @@ pub struct Session<'a> {
     run: Run,
     desk: Desk,
     sheet: Sheet,
+    wanted: Wanted,
+    who: Who,
     holder: &'a Holder,
 }
 
@@ -49,7 +53,7 @@ impl<'a> Session<'a> {
         let store_file = StoreFile::of(path.clone()).map_err(|error| place::io(&path, "look at", error))?;
         let (id, state) = open_run(&holder.reader()?)?;
         if state.is_none() {
-            sheet.check_new(&holder.bound)?;
+            sheet.check_new(&holder.roles.offers)?;
         }
         let journal = Arc::new(holder.store.journal(&id)?);
         let rules = holder.rules.clone();
@@ -64,13 +68,20 @@ impl<'a> Session<'a> {
             commands: Commands::new(holder.supervisor.clone(), rules.jobs as usize + 2),
             roles: holder.roles.clone(),
             kv: holder.kv.clone(),
+            marks: holder.marks.clone(),
             log: Arc::new(RunLog::new(holder.place.workspace.join("logs"), &id, rules.log_bytes_max)),
             rules,
             control: control.subscribe(),
             say: control.clone(),
         };
         holder.state.works_at(run.view(), run.say());
-        Ok(Self { run, desk, sheet, holder })
+        Ok(Self { run, desk, sheet, wanted: Wanted::default(), who: this_process(), holder })
+    }
+
+    /// Asks for some tasks only, or for some again.
+    pub fn asked_for(mut self, wanted: Wanted, who: Who) -> Self {
+        (self.wanted, self.who) = (wanted, who);
+        self
     }
 
     /// Name of the run.
@@ -107,7 +118,12 @@ impl<'a> Session<'a> {
             .map_err(anyhow::Error::from)?;
         let driven: Result<Summary, Fault> = main.block_on(async {
             self.begin()?;
+            let is_new = self.run.state().tasks.is_empty();
             self.sheet.merge(&mut self.run, &self.desk.roles)?;
+            choice::apply(&mut self.run, &self.wanted, &self.who)?;
+            if is_new {
+                fresh::look_at_the_done(&mut self.run, &self.desk).await?;
+            }
             extend::hold_unapproved(&mut self.run, &self.desk)?;
             Ok(drive::drive(&mut self.run, &self.desk, &mut self.sheet).await?)
         });

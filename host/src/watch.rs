@@ -320,6 +320,16 @@ impl Watcher {
                 let lines = self.ended(finished, state);
                 self.tell(place, Seen::Ended { task: finished.task, lines });
             }
+            Event::TasksFresh { tasks, .. } => {
+                const NAMED: usize = 5;
+                let mut names = tasks.iter().take(NAMED).map(|task| id(*task)).collect::<Vec<_>>().join(", ");
+                if let Some(more) = tasks.len().checked_sub(NAMED).filter(|more| *more > 0) {
+                    names.push_str(&format!(" and {more} more"));
+                }
+                self.line(place, Tone::Good, "up to date", &names);
+                self.done += tasks.len();
+                self.counts(place, state);
+            }
             Event::TaskMoved { task, to, why, .. } => {
                 let tone = if *to == Status::Failed { Tone::Bad } else { Tone::Careful };
                 self.line(place, tone, to.as_str(), &format!("{}  {}", id(*task), escape_cut(why, 160)));
@@ -333,6 +343,11 @@ impl Watcher {
                     let word = format!("{} finding", finding.severity.as_str());
                     self.lines(place, tone, &word, lines::told(&text, FAILURE_LINES));
                 }
+            }
+            Event::LookKept { verifier, task, .. } => {
+                let rest =
+                    format!("{} looked at {} last, nothing was done since", escape(verifier), id(*task));
+                self.line(place, Tone::Faint, "not again", &rest);
             }
             Event::BudgetWarned { used, budget } => {
                 self.line(place, Tone::Careful, "budget", &format!("{used} of {budget} is used"));

@@ -1,5 +1,6 @@
 //! How durable an event is, and why one was not taken or not committed.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 /// Place of an event in its run, from 0 without gaps.
@@ -46,7 +47,32 @@ pub enum JournalError {
     },
 }
 
+/// Why nothing more is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unwritten {
+    /// The disk, or this user, may not write any more.
+    ReadOnly,
+    /// A full disk, mostly.
+    Otherwise,
+}
+
 impl JournalError {
+    /// Why the disk took no more, if it is that.
+    pub fn unwritten(&self) -> Option<Unwritten> {
+        use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
+        let Self::Poisoned { source } = self else { return None };
+        let is_read_only = match &**source {
+            CommitError::Sqlite(error) | CommitError::WriteBack(error) => {
+                matches!(error.sqlite_error_code(), Some(ReadOnly | PermissionDenied | CannotOpen))
+            }
+            CommitError::Head(error) => {
+                matches!(error.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied)
+            }
+            CommitError::NoRow { .. } | CommitError::WriterGone => return None,
+        };
+        Some(if is_read_only { Unwritten::ReadOnly } else { Unwritten::Otherwise })
+    }
+
     /// Stable name for reports and tests.
     pub fn code(&self) -> &'static str {
         match self {

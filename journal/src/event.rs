@@ -5,14 +5,20 @@
 //! Invariant: an event holds all that the projections and [`RunState`](crate::RunState) need; neither looks elsewhere.
 //! All of them in a list: `docs/events.md`. Not here: how events are chained and kept (`store.rs`), what they add up to (`state.rs`).
 
+mod choice;
+mod mark;
 mod operator;
+mod stream;
 mod writes;
 
-use orch_task::{Status, Task};
+use orch_task::{Status, Task, TaskId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use choice::Choice;
+pub use mark::{FileMark, Mark, MarkedBy};
 pub use operator::{DeniedSubject, OPERATOR_STREAM, OperatorDecision, TrustedRole};
+pub use stream::{StreamStarted, WORKSPACE_STREAM, is_workspace_stream};
 pub use writes::{AskedTask, Category, Finding, Metric, Severity, Writes};
 
 /// Place of a task in its run's list; never renumbered.
@@ -67,16 +73,32 @@ pub enum Event {
         who: Option<Who>,
         at: u64,
     },
-    /// A person lets what depends on a task start, though verifiers that it names have not looked at it.
+    /// A person does without looks that could not be made: at a task, so that what depends on it starts, or at the run
+    /// itself.
     LooksWaived {
-        task: TaskIndex,
+        /// None: the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskIndex>,
         verifiers: Vec<String>,
         reason: String,
         who: Who,
         at: u64,
     },
+    /// At the end of the run this verifier is not asked again: it looked at that task with nothing beside it, and
+    /// nothing has been done since.
+    LookKept {
+        verifier: String,
+        task: TaskIndex,
+        at: u64,
+    },
     /// A person asked the host to start nothing more, and to let what runs end.
     StopAsked {
+        who: Who,
+        at: u64,
+    },
+    /// A person asks from now on for these tasks and no others, or for all again.
+    TasksChosen {
+        choice: Choice,
         who: Who,
         at: u64,
     },
@@ -99,6 +121,17 @@ pub enum Event {
     PlannerRead {
         call: String,
         answer: String,
+    },
+    /// Nothing that these tasks read or made changed since they were done last: they are done without an attempt.
+    TasksFresh {
+        tasks: Vec<TaskIndex>,
+        at: u64,
+    },
+    /// What a task that is done and verified read and made. `id` is what it is called in every run.
+    TaskMarked {
+        task: TaskIndex,
+        id: TaskId,
+        mark: Box<Mark>,
     },
     AttemptStarted {
         task: TaskIndex,
@@ -227,11 +260,15 @@ impl Event {
             Self::TaskMoved { .. } => "task_moved",
             Self::TaskApproved { .. } => "task_approved",
             Self::LooksWaived { .. } => "looks_waived",
+            Self::LookKept { .. } => "look_kept",
             Self::StopAsked { .. } => "stop_asked",
+            Self::TasksChosen { .. } => "tasks_chosen",
             Self::SessionOpened { .. } => "session_opened",
             Self::Observed { .. } => "observed",
             Self::Decided { .. } => "decided",
             Self::PlannerRead { .. } => "planner_read",
+            Self::TasksFresh { .. } => "tasks_fresh",
+            Self::TaskMarked { .. } => "task_marked",
             Self::AttemptStarted { .. } => "attempt_started",
             Self::IntentRecorded { .. } => "intent_recorded",
             Self::ProcessStarted { .. } => "process_started",
@@ -306,28 +343,6 @@ pub struct RunStarted {
     pub at: u64,
     /// HMAC-SHA-256 by the host's key, over the JSON of this event with `mac` empty.
     pub mac: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StreamStarted {
-    /// [`WORKSPACE_STREAM`] or [`OPERATOR_STREAM`].
-    pub stream: String,
-    /// As in [`RunStarted`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub store: Option<String>,
-    pub at: u64,
-    /// HMAC-SHA-256 by the host's key, over the JSON of this event with `mac` empty.
-    pub mac: String,
-}
-
-/// What a host that serves did in a workspace beside its runs.
-///
-/// Its name goes on with a hyphen and what tells it from other workspaces': heads of all of them lie in one folder.
-pub const WORKSPACE_STREAM: &str = "workspace";
-
-/// True for the name of a workspace's stream.
-pub fn is_workspace_stream(name: &str) -> bool {
-    name.strip_prefix(WORKSPACE_STREAM).is_some_and(|rest| rest.starts_with('-'))
 }
 
 /// Which bytes acted in which role.

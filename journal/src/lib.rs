@@ -31,6 +31,7 @@ pub mod verify;
 mod writer;
 
 pub use connection::STORE_FILE;
+pub use durability::Unwritten;
 pub use error::StoreError;
 pub use event::Event;
 pub use head::JournalKeys;

@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use orch_task::{Status, Task, TaskId};
+use orch_task::{Look, Status, Task, TaskId};
 
 use crate::event::{
-    Actor, AddedTask, Called, Event, FAILURE, RunStarted, RunStatus, Severity, TaskIndex, Who,
+    Actor, AddedTask, Called, Choice, Event, FAILURE, RunStarted, RunStatus, Severity, TaskIndex, Who,
 };
 
 /// An event that cannot follow what came before it.
@@ -47,6 +47,8 @@ pub struct TaskState {
     /// Processes of the attempt that runs now: pid, start in clock ticks, boot id.
     pub processes: Vec<(u32, u64, String)>,
     pub not_before: u64,
+    /// Done without an attempt, because nothing changed since it was done last.
+    pub fresh: bool,
 }
 
 /// A look that was not made yet.
@@ -109,8 +111,10 @@ pub struct RunState {
     /// What is not verified, with the looks that are missing in their order: tasks that are done and name the verifiers,
     /// and the run itself (`None`), if at its end a verifier could not look.
     pub unverified: BTreeMap<Option<TaskIndex>, Vec<MissingLook>>,
-    /// Looks at what a task did that a person does without.
-    pub waived: BTreeMap<TaskIndex, Waived>,
+    /// Looks that a person does without: at what a task did, or at the run (`None`) as it is until something of it starts.
+    pub waived: BTreeMap<Option<TaskIndex>, Waived>,
+    /// Which tasks the run was asked for last.
+    pub chosen: Choice,
     /// SHA-256 of `tasks.yml` as the host last saw it.
     pub saved: Option<String>,
     /// What it said then of each task, by place.
@@ -141,23 +145,37 @@ impl RunState {
             Event::TaskMoved { task, to, .. } => {
                 let state = self.task_mut(event, *task)?;
                 state.status = *to;
+                state.fresh = false;
                 state.intent = false;
                 state.processes.clear();
                 if *to == Status::Pending {
                     state.failures = 0;
                     state.crashes = 0;
                     state.not_before = 0;
+                    // It is done anew, and looked at anew.
+                    self.forget_seen(Some(*task));
                 }
                 self.unverified.remove(&Some(*task));
-                self.waived.remove(task);
+                self.waived.remove(&Some(*task));
+                self.reopen();
+            }
+            Event::TasksFresh { tasks, .. } => {
+                for task in tasks {
+                    let state = self.task_mut(event, *task)?;
+                    (state.status, state.fresh) = (Status::Done, true);
+                    self.unverified.remove(&Some(*task));
+                    self.waived.remove(&Some(*task));
+                }
                 self.finished = None;
             }
             Event::LooksWaived { task, verifiers, reason, who, .. } => {
-                self.task_mut(event, *task)?;
-                self.unverified.remove(&Some(*task));
+                if let Some(task) = task {
+                    self.task_mut(event, *task)?;
+                }
+                self.unverified.remove(task);
                 let (verifiers, reason, who) = (verifiers.clone(), reason.clone(), who.clone());
                 self.waived.insert(*task, Waived { verifiers, reason, who });
-                self.finished = None;
+                self.reopen();
             }
             Event::TaskApproved { task, digest, .. } => {
                 let state = self.task_mut(event, *task)?;
@@ -167,10 +185,12 @@ impl RunState {
             Event::AttemptStarted { task, attempt, .. } => {
                 let state = self.task_mut(event, *task)?;
                 state.status = Status::InProgress;
+                state.fresh = false;
                 state.attempts = *attempt;
                 state.intent = false;
                 let cost = u64::from(state.task.cost);
-                self.waived.remove(task);
+                self.waived.remove(&Some(*task));
+                self.waived.remove(&None);
                 self.budget_used = self.budget_used.saturating_add(cost);
             }
             Event::IntentRecorded { by, .. } => {
@@ -198,7 +218,7 @@ impl RunState {
                 state.failures += u32::from(finished.ending.counts_against_retries());
                 state.crashes += u32::from(finished.ending.is_host_crash());
                 if finished.status == Status::Done && !state.task.verify.is_empty() {
-                    let missing = |verifier: &String| MissingLook { verifier: verifier.clone(), why: None };
+                    let missing = |look: &Look| MissingLook { verifier: look.verifier.clone(), why: None };
                     let looks = state.task.verify.iter().map(missing).collect();
                     self.unverified.insert(Some(finished.task), looks);
                 }
@@ -216,9 +236,8 @@ impl RunState {
                 if called.replaces_findings() {
                     let subject = (called.plugin.clone(), called.task);
                     let seen = called.writes.findings.iter().map(|finding| finding.severity).collect();
-                    for severity in self.seen.insert(subject, seen).unwrap_or_default() {
-                        *self.of(severity) -= 1;
-                    }
+                    let before = self.seen.insert(subject, seen);
+                    self.discount(before.into_iter().flatten());
                 }
                 self.count(&called.writes.findings);
                 // What is not allowed is no answer: the next host asks again.
@@ -244,16 +263,19 @@ impl RunState {
                 }
             }
             Event::HostAttached { .. } => {
-                self.finished = None;
+                self.reopen();
                 // Who could not look is asked again: at a task first, at the run when it comes to its end.
                 self.unverified.remove(&None);
                 self.unverified.values_mut().flatten().for_each(|look| look.why = None);
             }
             Event::FindingsJudged { .. } => self.judged = true,
+            Event::TasksChosen { choice, .. } => self.chosen = choice.clone(),
             Event::SessionOpened { .. } => self.sessions += 1,
-            Event::Observed { .. }
+            Event::TaskMarked { .. }
+            | Event::Observed { .. }
             | Event::Decided { .. }
             | Event::PlannerRead { .. }
+            | Event::LookKept { .. }
             | Event::StopAsked { .. }
             | Event::StreamStarted(_)
             | Event::TasksTaken { .. }
@@ -281,6 +303,11 @@ impl RunState {
     /// True unless a verifier that the task names still has to look at what it did.
     pub fn is_verified(&self, task: TaskIndex) -> bool {
         !self.unverified.contains_key(&Some(task))
+    }
+
+    /// True if a person does without that verifier's look at the run.
+    pub fn is_waived(&self, verifier: &str) -> bool {
+        self.waived.get(&None).is_some_and(|waived| waived.verifiers.iter().any(|one| one == verifier))
     }
 
     /// The verifier that looks at the task next; one that could not is not asked again before a host attaches.
@@ -338,6 +365,7 @@ impl RunState {
                 intent: false,
                 processes: Vec::new(),
                 not_before: 0,
+                fresh: false,
             });
         }
         Ok(())
@@ -346,6 +374,28 @@ impl RunState {
     fn count(&mut self, findings: &[crate::event::Finding]) {
         for finding in findings {
             *self.of(finding.severity) += 1;
+        }
+    }
+
+    fn discount(&mut self, seen: impl IntoIterator<Item = Severity>) {
+        for severity in seen {
+            *self.of(severity) -= 1;
+        }
+    }
+
+    /// What verifiers saw of that subject counts no more: they look again.
+    fn forget_seen(&mut self, subject: Option<TaskIndex>) {
+        let (gone, kept) =
+            std::mem::take(&mut self.seen).into_iter().partition(|((_, of), _)| *of == subject);
+        self.seen = kept;
+        let gone: HashMap<_, Vec<Severity>> = gone;
+        self.discount(gone.into_values().flatten());
+    }
+
+    /// A run that was over goes on; at its end it is looked at again.
+    fn reopen(&mut self) {
+        if self.finished.take().is_some() {
+            self.forget_seen(None);
         }
     }
 

@@ -28,7 +28,7 @@ impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Denied(asked) => write!(out, "{asked} is not granted"),
-            Self::Invalid(why) => write!(out, "invalid: {why}"),
+            Self::Invalid(why) => write!(out, "{why}"),
             Self::NotFound => write!(out, "not found"),
             Self::Limit(name) => write!(out, "limit `{name}` is used up"),
             Self::Unavailable => write!(out, "not available now"),

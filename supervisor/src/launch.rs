@@ -129,20 +129,23 @@ struct Birth<'a> {
 extern "C" fn child(birth: *mut c_void) -> c_int {
     // SAFETY: `launch` gives a `Birth` that lives until this process has other memory or none.
     let birth = unsafe { &*birth.cast::<Birth<'_>>() };
-    let failure = match birth.settle() {
-        Err(error) => StartFailure::new(StartStep::Program, &error),
-        Ok(()) => match birth.sandbox.enter() {
-            Err(error) => StartFailure::new(StartStep::Sandbox, &error),
-            Ok(()) => StartFailure::new(StartStep::Program, &birth.execute()),
-        },
-    };
-    birth.failure.set(Some(failure));
+    birth.failure.set(Some(birth.begin()));
     // The C library's clone makes this the exit code, without running anything of the parent's.
     1
 }
 
 impl Birth<'_> {
-    /// Everything but sandbox and program.
+    /// Returns only if it failed.
+    fn begin(&self) -> StartFailure {
+        let at = |step| move |error: io::Error| StartFailure::new(step, &error);
+        let prepared = fchdir(self.directory).map_err(|errno| at(StartStep::Directory)(errno.into()));
+        let prepared = prepared
+            .and_then(|()| self.settle().map_err(at(StartStep::Program)))
+            .and_then(|()| self.sandbox.enter().map_err(at(StartStep::Sandbox)));
+        prepared.err().unwrap_or_else(|| at(StartStep::Program)(self.execute()))
+    }
+
+    /// Everything but folder, sandbox and program.
     fn settle(&self) -> io::Result<()> {
         setsid()?;
         set_parent_process_death_signal(Some(Signal::KILL))?;
@@ -150,7 +153,6 @@ impl Birth<'_> {
         if getppid() != Some(self.supervisor) {
             return Err(io::Error::from_raw_os_error(libc::ESRCH));
         }
-        fchdir(self.directory)?;
         if let Some(limit) = self.open_files {
             setrlimit(Resource::Nofile, limit)?;
         }

@@ -16,12 +16,14 @@ use crate::model::{Status, Task};
 mod error;
 mod fields;
 mod layout;
+mod locate;
 mod node;
 mod parse;
 mod patch;
 mod yaml_error;
 
 pub use error::{Place, TaskFileError};
+pub use locate::place_of_key;
 pub use patch::PatchError;
 
 pub const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;

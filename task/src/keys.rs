@@ -5,7 +5,7 @@
 //! Not here: what the values mean (`file/fields.rs`), which settings an executor reads (its plugin).
 
 /// Keys of a task that mean something to the host.
-pub(crate) const KEYS: [&str; 14] = [
+pub const KEYS: [&str; 20] = [
     "id",
     "status",
     "description",
@@ -19,12 +19,18 @@ pub(crate) const KEYS: [&str; 14] = [
     "verify",
     "on_doubt",
     "idempotent",
+    "tags",
+    "allow_failure",
+    "always",
+    "when",
+    "inputs",
+    "outputs",
     "added_by",
 ];
 
 /// What other task runners call things, and what it is here. Nobody would read such a key: a command would not run, an
 /// order not be kept, and the task be done all the same.
-const FOREIGN: [(&[&str], &str); 9] = [
+const FOREIGN: [(&[&str], &str); 14] = [
     (
         &["run", "runs", "cmd", "exec", "script"],
         "what it runs is its `command`, a list of words or one line for `sh`",
@@ -44,9 +50,23 @@ const FOREIGN: [(&[&str], &str); 9] = [
     ),
     (&["name"], "its name is its `id`, and what people read is its `description`"),
     (
-        &["if", "when"],
-        "no task has a condition; its `command` can ask and exit with 0, or the task be left out",
+        &["if", "condition", "onlyif", "unless"],
+        "when it is worth starting is its `when`, `exists` or `missing` with a path, or `variable` with a name and `is`",
     ),
+    (&["sources", "source", "srcs"], "what it reads is its `inputs`, a list of paths and patterns"),
+    (
+        &["generates", "targets", "artifacts", "produces"],
+        "what it makes is its `outputs`, a list of paths and patterns",
+    ),
+    (
+        &["ignoreerror", "ignoreerrors", "continueonerror", "softfail"],
+        "a failure that keeps nothing from starting is `allow_failure: true`",
+    ),
+    (
+        &["finally", "cleanup", "defer"],
+        "what runs however the others ended is a task with `always: true` and `dependencies`",
+    ),
+    (&["tag", "labels", "groups"], "words to choose it by are its `tags`, a list"),
     (&["matrix"], "each variant is a task with an `id` of its own; `<<: *anchor` takes what they share"),
     (&["retry"], "how often it is tried again is its `retries`, a number"),
 ];
@@ -67,16 +87,25 @@ pub(crate) fn instead_of(key: &str) -> Option<String> {
     }
 }
 
-/// The key that this one is probably meant to be: at most two letters away, one for a short key.
+/// The key of ours that this one is probably meant to be.
 fn meant_key(key: &str) -> Option<&'static str> {
+    match NO_SLIPS.contains(&key) || KEYS.contains(&key) {
+        true => None,
+        false => nearest(key, &KEYS),
+    }
+}
+
+/// The known word that this one is probably meant to be: at most two letters away, one for a short one.
+pub fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     const LETTERS_MIN: usize = 4;
+    const LETTERS_MAX: usize = 256;
     const SHORT: usize = 5;
-    if key.len() < LETTERS_MIN || NO_SLIPS.contains(&key) || KEYS.contains(&key) {
+    if !(LETTERS_MIN..=LETTERS_MAX).contains(&key.len()) {
         return None;
     }
     let key = key.to_ascii_lowercase();
-    let distance = |known: &&'static str| strsim::damerau_levenshtein(&key, known);
-    let nearest = KEYS.iter().copied().min_by_key(distance)?;
+    let distance = |known: &&'a str| strsim::damerau_levenshtein(&key, known);
+    let nearest = known.iter().copied().filter(|known| known.len() <= LETTERS_MAX).min_by_key(distance)?;
     let is_near = match nearest.len() > SHORT {
         true => distance(&nearest) <= 2,
         // `host` is as near to `cost` as `cots` is, but nobody errs in the first of four letters.

@@ -121,6 +121,8 @@ pub fn answer(engine: &Engine, compiled: Compiled<Admitted>) -> Result<String, &
         settings: "{}".into(),
         wall: Duration::from_secs(10),
         changes: false,
+        changes_more: false,
+        identity: "".into(),
         effectful: false,
         pace: Pace::default(),
     };

@@ -374,15 +374,17 @@ import os, pty, signal, subprocess, sys, time
 screen, theirs = pty.openpty()
 host = subprocess.Popen(sys.argv[1:], stdout=theirs, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
 os.close(theirs)
-while not os.path.exists('begun'): time.sleep(0.05)
+while not os.path.exists('begun') and host.poll() is None: time.sleep(0.05)
 time.sleep(0.3)
 host.send_signal(signal.SIGINT)
 shown, until = b'', time.time() + 2
 os.set_blocking(screen, False)
-while time.time() < until:
+# To its end: a host whose screen nobody reads waits for it.
+while host.poll() is None:
     try: shown += os.read(screen, 65536)
     except BlockingIOError: time.sleep(0.05)
-open('go', 'w').close()
+    except OSError: break
+    if time.time() > until: open('go', 'w').close()
 host.wait()
 print(host.returncode, b'running tasks end first' in shown, b'running tasks end first' in host.stderr.read())
 ";

@@ -82,6 +82,7 @@ fn the_workspace_has_every_key() {
     let WorkspaceConfig {
         roles,
         settings,
+        text: _,
         narrow,
         audit,
         budget,

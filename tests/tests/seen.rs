@@ -29,7 +29,11 @@ fn the_end_of_a_failed_run_shows_the_end_of_what_failed_line_by_line_and_where_t
     assert!(lines[error + 1].starts_with("log: logs/task-a-"), "{end}");
     assert!(line_of(&said, "slowest  b 3.") < summary && summary == last - 2, "{said}");
     assert!(said.lines().last().unwrap().starts_with("tasks: 1 blocked, 1 done, 1 failed; took "), "{said}");
-    assert!(err(&output).contains("hint: `orch-host logs a` shows all that its commands printed\n"));
+    let hint = |line: &str| {
+        line.starts_with("hint: `orch-host logs a ")
+            && line.ends_with("` shows all that its commands printed")
+    };
+    assert!(err(&output).lines().any(hint), "{}", err(&output));
     for format in ["text", "markdown"] {
         let report = out(&workspace.host(&["report", "--format", format], 0));
         assert!(report.lines().any(|line| line.trim() == "THE REAL ERROR"), "{report}");

@@ -1,6 +1,6 @@
 //! One step of a command: says what happens and how long it took.
 //!
-//! Invariant: no step is silent for long; a step that fails says which command failed.
+//! Invariant: no step is silent for long, none of tests lasts for ever; a step that fails says which command failed.
 
 use std::path::Path;
 use std::process::Command;
@@ -45,6 +45,49 @@ pub(crate) fn status(what: &str, command: &mut Command) -> anyhow::Result<i32> {
     Ok(status.code().unwrap_or(-1))
 }
 
+/// Runs a command that may hang. At the limit says which processes it left, and ends them all.
+pub(crate) fn run_within(limit: Duration, what: &str, command: &mut Command) -> anyhow::Result<()> {
+    const LOOK: Duration = Duration::from_millis(200);
+    let started = Instant::now();
+    let mut child =
+        command.spawn().with_context(|| format!("{what}: cannot start {:?}", command.get_program()))?;
+    loop {
+        match child.try_wait()? {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => bail!("{what} failed with {status}: {command:?}"),
+            None if started.elapsed() < limit => std::thread::sleep(LOOK),
+            None => break,
+        }
+    }
+    let left = below(child.id());
+    for pid in &left {
+        let args = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        println!("   {pid} {}", String::from_utf8_lossy(&args).replace('\0', " "));
+    }
+    let pids = left.iter().map(u32::to_string);
+    Command::new("kill")
+        .arg("-KILL")
+        .args(pids)
+        .status()
+        .with_context(|| format!("{what}: cannot end it"))?;
+    child.wait()?;
+    bail!("{what} did not end in {} s; what was left is above: {command:?}", limit.as_secs())
+}
+
+/// A process and all that descend from it, in the order in which they are found.
+fn below(pid: u32) -> Vec<u32> {
+    let mut found = vec![pid];
+    let mut at = 0;
+    while let Some(pid) = found.get(at).copied() {
+        at += 1;
+        for thread in std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+            let children = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            found.extend(children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+        }
+    }
+    found
+}
+
 /// A headline with the time that the work took after it, and a sign of life every half minute.
 pub(crate) fn timed<T>(what: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     say(what);
@@ -65,4 +108,29 @@ pub(crate) fn timed<T>(what: &str, work: impl FnOnce() -> anyhow::Result<T>) -> 
     let _ = pulse.join();
     println!("   {:.1} s", started.elapsed().as_secs_f64());
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hangs_is_ended_with_all_that_it_started() {
+        let hangs = |seconds: &str| {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &format!("sleep {seconds} & wait")]);
+            shell
+        };
+        assert!(run_within(Duration::from_secs(60), "short", &mut hangs("0.1")).is_ok());
+        let error = run_within(Duration::from_millis(500), "long", &mut hangs("4321")).unwrap_err();
+        assert!(error.to_string().starts_with("long did not end"), "{error}");
+        let of_it = |entry: std::fs::DirEntry| {
+            std::fs::read(entry.path().join("cmdline")).is_ok_and(|args| args == b"sleep\x004321\0")
+        };
+        let is_gone = |_| {
+            std::thread::sleep(Duration::from_millis(50));
+            !std::fs::read_dir("/proc").unwrap().flatten().any(of_it)
+        };
+        assert!((0..100).any(is_gone));
+    }
 }

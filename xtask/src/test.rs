@@ -4,9 +4,12 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::{deny, packages, second_verifier, step, tidy};
+
+/// Many times what all tests take.
+const TESTS_MAX: Duration = Duration::from_secs(45 * 60);
 
 /// Runs all checks and tests; the first that fails ends it.
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
@@ -36,12 +39,12 @@ fn all(root: &Path, times: &mut Times) -> anyhow::Result<()> {
         step::run("programs of the plugins' tests", plugins(root).args(test).arg("--no-run"))
     })?;
     times.step("tests of the plugins, on this machine", || {
-        step::run("tests of the plugins", plugins(root).args(test))
+        step::run_within(TESTS_MAX, "tests of the plugins", plugins(root).args(test))
     })?;
     times.compiling("programs of the tests", || {
         step::run("programs of the tests", step::cargo(root).args(test).arg("--no-run"))
     })?;
-    times.step("tests", || step::run("tests", step::cargo(root).args(test)))
+    times.step("tests", || step::run_within(TESTS_MAX, "tests", step::cargo(root).args(test)))
 }
 
 fn plugins(root: &Path) -> Command {

@@ -139,8 +139,10 @@ mod tests {
         let trap = || Err(CallError::Trap { plugin: plugin.clone(), message: message() });
         check(Mood::Good, trap(), |end| *end == End::Trap);
         check(Mood::Good, Err(CallError::Answer { plugin: plugin.clone(), message: message() }), wrong);
-        check(Mood::Closed, Err(CallError::Closed { plugin: plugin.clone() }), |end| *end == End::Legal);
-        check(Mood::Good, Err(CallError::Closed { plugin: plugin.clone() }), wrong);
+        check(Mood::Closed, Err(CallError::Closed { plugin: plugin.clone(), why: None }), |end| {
+            *end == End::Legal
+        });
+        check(Mood::Good, Err(CallError::Closed { plugin: plugin.clone(), why: None }), wrong);
         let source = Box::new(std::io::Error::other("x"));
         check(Mood::Good, Err(CallError::Host { plugin: plugin.clone(), source }), wrong);
     }

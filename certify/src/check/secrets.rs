@@ -87,6 +87,9 @@ const KINDS: [Kind; 26] = [
     ),
 ];
 
+/// How texts end that the makers of a kind show to everybody: keys of AWS's manual, the token of jwt.io.
+const SHOWN_ENDS: [&str; 3] = ["EXAMPLE", "EXAMPLEKEY", ".SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"];
+
 /// Folders of people, and of build tools inside them. `orch-plugin build` writes none of these.
 const PATHS: [(&str, &str); 6] = [
     ("a home folder", r"/home/[A-Za-z0-9._-]{1,32}/[A-Za-z0-9._-]{1,64}"),
@@ -191,6 +194,9 @@ fn search(patterns: &Patterns, text: &[u8]) -> (Vec<&'static str>, Vec<&'static 
 fn is_secret(kind: &Kind, found: &Captures<'_>) -> bool {
     let whole = found.get(0).map(|all| all.as_bytes()).unwrap_or_default();
     let weighed = found.name("secret").map_or(whole, |secret| secret.as_bytes());
+    if SHOWN_ENDS.iter().any(|end| weighed.ends_with(end.as_bytes())) {
+        return false;
+    }
     let has = |wanted: fn(&u8) -> bool| weighed.iter().any(wanted);
     let mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
     entropy(weighed) >= kind.bits_min && (mixed || !kind.mixed)
@@ -288,6 +294,20 @@ mod tests {
         check("token: unexpected end of the input stream", &[]);
         check(&format!("sha256 = {}", noise(64, HEX)), &[]);
         check("the secret is to be consciousnessofthisandthatandmore", &[]);
+    }
+
+    #[test]
+    fn what_a_manual_shows_to_everybody_is_none_and_what_only_begins_so_is_one() {
+        for shown in [
+            "AKIAIOSFODNN7EXAMPLE",
+            "ASIAI44QH8DHBEXAMPLE",
+            "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c",
+        ] {
+            check(&format!(" {shown} "), &[]);
+        }
+        check(&format!(" AKIA{} AKIAIOSFODNN7EXAMPLE ", noise(16, UPPER)), &["access key of AWS"]);
+        check(&format!(" AKIAIOSFODNN7EXAM{} ", noise(3, UPPER)), &["access key of AWS"]);
     }
 
     #[test]

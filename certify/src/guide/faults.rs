@@ -1,8 +1,8 @@
 //! Faults in words: codes that are about what a command was given, and not about a package.
 //!
 //! In -> out: code -> what it means, and who says it.
-//! Invariant: every code of `orch-certify`'s own, of key files and signers, and of the operator's folder is here; a test
-//! compares. Codes of runs (tasks, store, plugins that fail) are not: their messages and hints explain them.
+//! Invariant: every code of `orch-certify`'s own, of key files and signers, of the operator's folder and of the machine is
+//! here; a test compares. Codes of runs (tasks, store, plugins that fail) are not: their messages and hints explain them.
 //! Not here: codes of checks (`guide.rs`), of refusals (`orch-trust`'s `refusal.rs`).
 
 /// Codes that one part says, and which.
@@ -155,6 +155,17 @@ pub(super) const FAULTS: &[Faults] = &[
             ("file-not-regular", "a file of a package is a link, a pipe or a device"),
             ("package-io", "the folder of a package, or a file in it, cannot be read"),
             ("package-too-many-files", "the folder of a package has more files than a package can have"),
+        ],
+    },
+    Faults {
+        said_by: "said by `orch-host` of the machine that it runs on, before a task begins",
+        codes: &[
+            (
+                "machine-call",
+                "the kernel, or a filter in front of it, does not give what commands of plugins cannot be seen to without",
+            ),
+            ("machine-folder", "a folder that a run writes into takes no file; the cause says why"),
+            ("open-files", "the limit of open files is too low for any run"),
         ],
     },
     Faults {

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 
 use super::files::beneath::{FileError, Workspace, WorkspacePath};
-use super::files::{Protected, aside, is_hidden, refusal};
+use super::files::{Protected, aside, is_hidden};
 use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::artifacts::artifacts::{Host, Label, add_to_linker};
@@ -130,7 +130,7 @@ impl View<'_, Artifacts> {
         let (folder, shown) = (self.state.folder.clone(), path.as_str().to_owned());
         let left = self.state.granted.bytes.saturating_sub(self.state.bytes);
         let digested = aside(move || digest(&Workspace::open(&folder)?, &path, left)).await;
-        let (size, sha256) = digested.map_err(refusal)?;
+        let (size, sha256) = digested.map_err(|error| self.unreadable(&shown, &error))?;
         self.state.add(label, Some(shown), size, sha256)
     }
 
@@ -164,6 +164,7 @@ fn digest(workspace: &Workspace, path: &WorkspacePath, most: u64) -> Result<(u64
 
 impl Host for View<'_, Artifacts> {
     async fn add_file(&mut self, label: Label, path: String) -> wasmtime::Result<Result<(), Error>> {
+        self.ledger.forget_reason();
         Ok(View::add_file(self, label, path).await)
     }
 

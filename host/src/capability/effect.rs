@@ -60,7 +60,7 @@ pub trait EffectGate: Send + Sync {
     fn record(&self, effect: EffectRecord) -> Boxed<'_, Result<(), GateClosed>>;
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the attempt was ended by the host")]
 pub struct GateClosed;
 
@@ -71,11 +71,13 @@ pub struct Ledger {
     intended: Vec<&'static str>,
     closed: bool,
     log_cut: bool,
+    /// Why the host did not do what it was asked last.
+    reason: Option<String>,
 }
 
 impl Ledger {
     pub fn new(gate: Arc<dyn EffectGate>) -> Self {
-        Self { gate, denied: Vec::new(), intended: Vec::new(), closed: false, log_cut: false }
+        Self { gate, denied: Vec::new(), intended: Vec::new(), closed: false, log_cut: false, reason: None }
     }
 
     /// Notes a denial for the operator, each once; gives it back for the guest.
@@ -85,6 +87,22 @@ impl Ledger {
             self.denied.push(line);
         }
         Error::Denied(what)
+    }
+
+    /// Notes the system's own reason for what the host did not do, for people; gives back what the guest is told.
+    pub(crate) fn refuse(&mut self, error: Error, reason: impl Into<String>) -> Error {
+        self.reason = Some(reason.into());
+        error
+    }
+
+    /// Something else is asked: what was refused before is not why the call fails.
+    pub(crate) fn forget_reason(&mut self) {
+        self.reason = None;
+    }
+
+    /// Why the host did not do what it was asked last, unless the guest has asked for something else since.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
     }
 
     /// From now on there is no effect any more.

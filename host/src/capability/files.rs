@@ -113,11 +113,11 @@ impl Files {
         Self { granted, folder, protected, workspace: None }
     }
 
-    fn workspace(&mut self) -> Result<Arc<Workspace>, Error> {
+    fn workspace(&mut self) -> Result<Arc<Workspace>, FileError> {
         if let Some(workspace) = &self.workspace {
             return Ok(workspace.clone());
         }
-        let workspace = Arc::new(Workspace::open(&self.folder).map_err(|_| Error::Unavailable)?);
+        let workspace = Arc::new(Workspace::open(&self.folder)?);
         self.workspace = Some(workspace.clone());
         Ok(workspace)
     }
@@ -175,13 +175,14 @@ impl Drop for Over {
     }
 }
 
-pub(super) fn refusal(error: FileError) -> Error {
-    match error {
-        FileError::NotFound | FileError::NotRegular => Error::NotFound,
-        FileError::Io(error) => {
-            tracing::debug!(%error, "a plugin's file could not be used");
-            Error::Unavailable
-        }
+impl<C> View<'_, C> {
+    /// What the guest is told of a file that could not be read; people are told why.
+    pub(super) fn unreadable(&mut self, path: &str, error: &FileError) -> Error {
+        let told = match error {
+            FileError::NotFound | FileError::NotRegular => Error::NotFound,
+            FileError::Io(_) => Error::Unavailable,
+        };
+        self.ledger.refuse(told, format!("`{path}`: {error}"))
     }
 }
 
@@ -205,8 +206,8 @@ impl View<'_, Files> {
         }
         let matcher =
             glob(text).map_err(|_| Error::Invalid("glob is malformed".to_owned()))?.compile_matcher();
-        let (workspace, granted) = (self.state.workspace()?, self.state.granted.clone());
-        let protected = self.state.protected.clone();
+        let (granted, protected) = (self.state.granted.clone(), self.state.protected.clone());
+        let workspace = self.state.workspace().map_err(|error| self.unreadable(text, &error))?;
         let search = move || {
             let wanted = |path: &str| {
                 let may = |path| granted.may_read(&path, &protected);
@@ -214,7 +215,9 @@ impl View<'_, Files> {
             };
             workspace.find(after.as_deref(), FIND_MAX, &wanted)
         };
-        let found = aside(search).await.map_err(|_| Error::Unavailable)?;
+        let found = aside(search).await.map_err(|error| {
+            self.ledger.refuse(Error::Unavailable, format!("`{text}` in the workspace: {error}"))
+        })?;
         Ok(found.into_iter().map(|found| Entry { path: found.path, size: found.size }).collect())
     }
 }
@@ -225,19 +228,22 @@ impl Host for View<'_, Files> {
         glob: String,
         after: Option<String>,
     ) -> wasmtime::Result<Result<Vec<Entry>, Error>> {
+        self.ledger.forget_reason();
         Ok(self.found(&glob, after).await)
     }
 
     async fn read(&mut self, path: String, offset: u64) -> wasmtime::Result<Result<Vec<u8>, Error>> {
+        self.ledger.forget_reason();
         let path = match self.path(&path, "read", FilesGrant::may_read) {
             Ok(path) => path,
             Err(error) => return Ok(Err(error)),
         };
-        let workspace = self.state.workspace();
-        Ok(workspace.and_then(|workspace| workspace.read(&path, offset, READ_BYTES_MAX).map_err(refusal)))
+        let read = self.state.workspace().and_then(|found| found.read(&path, offset, READ_BYTES_MAX));
+        Ok(read.map_err(|error| self.unreadable(path.as_str(), &error)))
     }
 
     async fn write(&mut self, path: String, content: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
+        self.ledger.forget_reason();
         if content.len() > WRITE_BYTES_MAX {
             let found = content.len();
             return Ok(Err(Error::Invalid(format!("content of {found} bytes, limit is {WRITE_BYTES_MAX}"))));
@@ -248,7 +254,7 @@ impl Host for View<'_, Files> {
         };
         let workspace = match self.state.workspace() {
             Ok(workspace) => workspace,
-            Err(error) => return Ok(Err(error)),
+            Err(error) => return Ok(Err(self.unreadable(path.as_str(), &error))),
         };
         self.ledger.intend(DomainName::Files, "files-write").await?;
         let (shown, after) = (path.as_str().to_owned(), Sha256Digest::of(&content).to_string());
@@ -263,8 +269,7 @@ impl Host for View<'_, Files> {
                 return Ok(Err(Error::Invalid("there is something that is no regular file".to_owned())));
             }
             Err(error) => {
-                tracing::debug!(?error, "a plugin's file could not be written");
-                return Ok(Err(Error::Unavailable));
+                return Ok(Err(self.ledger.refuse(Error::Unavailable, format!("`{shown}`: {error}"))));
             }
         };
         self.ledger.gate().record(EffectRecord::FileWritten { path: shown, before, after, size }).await?;

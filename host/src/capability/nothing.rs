@@ -75,8 +75,8 @@ impl Processes for Nothing {
         request: ProcessRequest,
         _effects: Arc<dyn EffectGate>,
     ) -> Boxed<'_, Result<ProcessOutput, ProcessError>> {
-        let program = request.program.display().to_string();
-        Box::pin(async move { Err(ProcessError::NotFound { program }) })
+        let why = format!("`{}` does not exist", request.program.display());
+        Box::pin(async move { Err(ProcessError::NotFound { why }) })
     }
 }
 

@@ -10,6 +10,7 @@ pub mod backend;
 pub(crate) mod fake;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -84,20 +85,43 @@ impl Process {
         Self { granted, folder, processes }
     }
 
-    fn directory(&self, directory: &str) -> Result<PathBuf, Error> {
+    /// The folder, or what the guest is told and why.
+    fn directory(&self, directory: &str) -> Result<PathBuf, (Error, String)> {
         if directory.is_empty() {
             return Ok(self.folder.to_path_buf());
         }
-        let path = WorkspacePath::parse(directory).map_err(Error::Invalid)?;
-        let workspace = Workspace::open(&self.folder).map_err(|_| Error::Unavailable)?;
-        match workspace.check_folder(&path) {
-            Ok(()) => Ok(self.folder.join(path.as_str())),
-            Err(FileError::NotFound) => Err(Error::NotFound),
-            Err(FileError::NotRegular) => {
-                Err(Error::Invalid("folder is not inside the workspace".to_owned()))
+        let path = WorkspacePath::parse(directory).map_err(|why| (Error::Invalid(why.clone()), why))?;
+        let checked = Workspace::open(&self.folder).map_err(FileError::from);
+        checked.and_then(|workspace| workspace.check_folder(&path)).map_err(|error| {
+            let why = self.not_entered(&path, &error);
+            match error {
+                FileError::NotFound => (Error::NotFound, why),
+                FileError::Io(error) if error.kind() != io::ErrorKind::PermissionDenied => {
+                    (Error::Unavailable, why)
+                }
+                FileError::NotRegular | FileError::Io(_) => (Error::Invalid(why.clone()), why),
             }
-            Err(FileError::Io(_)) => Err(Error::Unavailable),
+        })?;
+        Ok(self.folder.join(path.as_str()))
+    }
+
+    /// Names the first part of the path that is no folder of the workspace.
+    fn not_entered(&self, path: &WorkspacePath, error: &FileError) -> String {
+        let mut beneath = PathBuf::new();
+        for part in path.parts() {
+            beneath.push(part);
+            let shown = beneath.display();
+            match self.folder.join(&beneath).symlink_metadata() {
+                Ok(found) if found.is_dir() => {}
+                Ok(found) if found.is_symlink() => return format!("folder `{shown}` is a link"),
+                Ok(_) => return format!("`{shown}` is no folder"),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return format!("folder `{shown}` does not exist");
+                }
+                Err(error) => return format!("folder `{shown}`: {error}"),
+            }
         }
+        format!("folder `{}`: {error}", path.as_str())
     }
 }
 
@@ -166,7 +190,9 @@ impl View<'_, Process> {
         let Some(program) = granted.program(&command.program) else {
             return Err(self.ledger.deny("process", format!("program `{}`", shown(&command.program))));
         };
-        let program = program?.clone();
+        let program = program.cloned().map_err(|error| {
+            self.ledger.refuse(error, format!("no folder of `PATH` has a program `{}`", command.program))
+        })?;
         // A name must not mean a file that plugins or commands may have written.
         if !granted.programs.contains_key(program.to_str().unwrap_or_default())
             && program.starts_with(&**self.state.folder)
@@ -202,7 +228,8 @@ impl View<'_, Process> {
             0 => wall_left,
             asked => Duration::from_millis(asked).min(wall_left),
         };
-        let directory = self.state.directory(&command.directory)?;
+        let directory = self.state.directory(&command.directory);
+        let directory = directory.map_err(|(error, why)| self.ledger.refuse(error, why))?;
         let (env, capture_bytes) = (env.into_iter().collect(), command.capture_bytes);
         Ok(ProcessRequest { program, args: command.args, env, directory, timeout, wall_left, capture_bytes })
     }
@@ -215,6 +242,7 @@ fn head(mut bytes: Vec<u8>, bytes_max: u32) -> Vec<u8> {
 
 impl Host for View<'_, Process> {
     async fn run(&mut self, command: Command) -> wasmtime::Result<Result<Output, Error>> {
+        self.ledger.forget_reason();
         let request = match self.request(command) {
             Ok(request) => request,
             Err(error) => return Ok(Err(error)),
@@ -223,10 +251,18 @@ impl Host for View<'_, Process> {
         self.ledger.intend(DomainName::Process, "process").await?;
         let output = match self.state.processes.run(request, self.ledger.gate().clone()).await {
             Ok(output) => output,
-            Err(ProcessError::NotFound { .. }) => return Ok(Err(Error::NotFound)),
-            Err(ProcessError::NotStarted { .. }) => return Ok(Err(Error::Unavailable)),
+            Err(ProcessError::NotFound { why }) => return Ok(Err(self.ledger.refuse(Error::NotFound, why))),
+            Err(ProcessError::NotExecutable { why }) => {
+                return Ok(Err(self.ledger.refuse(Error::Invalid(why.clone()), why)));
+            }
+            Err(ProcessError::NotStarted { why }) => {
+                return Ok(Err(self.ledger.refuse(Error::Unavailable, why)));
+            }
             // Nobody knows what became of the command: an answer that the guest could call retriable would hide that.
-            Err(ProcessError::SupervisorGone) => return Err(GateClosed.into()),
+            Err(ProcessError::EndUnknown { why }) => {
+                self.ledger.refuse(Error::Unavailable, why);
+                return Err(GateClosed.into());
+            }
             Err(ProcessError::Closed(closed)) => return Err(closed.into()),
         };
         Ok(Ok(Output {

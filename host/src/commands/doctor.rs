@@ -13,7 +13,8 @@ use crate::config::operator::{self, Operator};
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, Tone, escape};
 use crate::exit::{Exit, Outcome};
-use crate::place;
+use crate::machine;
+use crate::place::{self, Place};
 use crate::plugins;
 
 /// Older than this a database says nothing about today, in days.
@@ -26,6 +27,9 @@ pub struct DoctorArgs {
     /// Folder of an advisory database (RustSec's layout) to hold the engine's version against
     #[arg(long, value_name = "DIR")]
     advisory_db: Option<PathBuf>,
+    /// A workspace: whether it can be written, too
+    #[arg(long, value_name = "DIR")]
+    workspace: Option<PathBuf>,
 }
 
 pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome {
@@ -60,6 +64,10 @@ pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome 
             Err(error) => say(false, &escape(&error.to_string())),
         }
     }
+    let workspace = match &args.workspace {
+        Some(workspace) => Some(Place::of(workspace, Path::new(".orch"))?),
+        None => None,
+    };
     let folder = operator::home(home)?;
     // Looking makes no folder and no secret.
     let operator = Operator::look(&folder)?;
@@ -109,7 +117,25 @@ pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome 
         );
     }
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    say(true, &format!("kernel {}", escape(kernel.trim())));
+    let lacking = machine::lacking_calls();
+    say(lacking.is_empty(), &format!("kernel {}", escape(kernel.trim())));
+    for one in &lacking {
+        say(false, &format!("this machine does not give `{}`: {}", one.what, one.source));
+    }
+    let mut folders = vec![folder.join("heads"), folder.join("cache")];
+    folders.extend(workspace.iter().flat_map(|place| {
+        [place.workspace.to_path_buf(), place.state.clone(), place.workspace.join("logs")]
+    }));
+    let unwritten = machine::unwritten(folders.iter().map(PathBuf::as_path));
+    for (folder, source) in &unwritten {
+        say(false, &format!("`{}` cannot be written into: {source}", folder.display()));
+    }
+    if !lacking.is_empty() {
+        console.note(&format!("hint: {}", machine::CALL_HINT));
+    }
+    for (folder, source) in &unwritten {
+        console.note(&format!("hint: {}", machine::folder_hint(folder, source)));
+    }
     if nobody {
         console.note(
             "hint: `orch-host trust add FILE` trusts the key of a publisher or certifier; `orch-certify keygen` makes one",

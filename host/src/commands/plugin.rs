@@ -353,6 +353,7 @@ fn verdicts(steps: &Steps) -> Vec<(Step, String)> {
 fn show_steps(steps: &Steps, bytes: &PackageBytes, console: Console) {
     if let Some(manifest) = &steps.manifest {
         show_ask(manifest, console);
+        show_keys(manifest, console);
     }
     for (name, size, digest) in bytes.list() {
         console.line(&format!("  {digest}  {size:>9}  {name}"));
@@ -376,6 +377,27 @@ fn show_steps(steps: &Steps, bytes: &PackageBytes, console: Console) {
         for line in admitted.grant().permissions().lines() {
             console.line(&format!("  granted      {}", escape(&line)));
         }
+    }
+}
+
+/// Which settings and keys of tasks it reads.
+fn show_keys(manifest: &Manifest, console: Console) {
+    let schema = &manifest.settings_schema;
+    let keys = schema.get("properties").and_then(serde_json::Value::as_object);
+    let named: Vec<String> =
+        keys.into_iter().flatten().map(|(key, _)| format!("`{}`", escape(key))).collect();
+    let closed = schema.get("additionalProperties") == Some(&serde_json::Value::Bool(false));
+    let said = match (manifest.reads_settings(), schema.is_empty()) {
+        (false, _) => None,
+        (true, true) => Some("no schema: what `config.yaml` says is handed on unseen".to_owned()),
+        (true, false) if closed => Some(format!("by a schema, only {}", named.join(", "))),
+        (true, false) => Some(format!("by a schema: {}", named.join(", "))),
+    };
+    for (what, said) in [
+        ("settings", said),
+        ("task keys", (!manifest.task_keys.is_empty()).then(|| manifest.task_keys.join(", "))),
+    ] {
+        said.into_iter().for_each(|said| console.line(&format!("  {what:<12} {said}")));
     }
 }
 

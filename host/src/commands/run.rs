@@ -4,6 +4,7 @@
 //! Invariant: every bound plugin is admitted before the store is touched; a run that stopped goes on where it was.
 //! Not here: the loop (`drive.rs`), what failed and why (`run/ending.rs`).
 
+mod dry_run;
 mod ending;
 
 use std::path::{Path, PathBuf};
@@ -12,17 +13,18 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use orch_journal::event::RunStatus;
 use orch_journal::state::TaskState;
-use orch_task::{Status, Task};
+use orch_task::Status;
 use orch_trust::evidence::Compilable;
 
-use super::tasks::command_line;
-use super::{bootstrap, followed};
-use crate::config::operator::Operator;
+use super::{followed, go_on};
+use crate::config::operator::{Operator, this_process};
 use crate::config::workspace::{AuditEvery, WorkspaceConfig, WorkspaceError};
 use crate::console::{Console, Tone, escape, escape_cut, lines};
 use crate::control::api::{RunOptions, Started};
 use crate::control::{self, SocketPlace};
+use crate::drive::choice::Wanted;
 use crate::drive::desk::{Audit, Durability, RunRules};
+use crate::drive::error::DriveError;
 use crate::drive::finish::Summary;
 use crate::drive::task_file::Sheet;
 use crate::exit::{Exit, Fault, Outcome};
@@ -88,6 +90,8 @@ pub struct RunArgs {
     /// Show failures and the end only
     #[arg(short, long, conflicts_with = "output")]
     quiet: bool,
+    #[command(flatten)]
+    wanted: Wanted,
 }
 
 fn parse_audit(text: &str) -> Result<Audit, String> {
@@ -106,12 +110,15 @@ fn parse_audit(text: &str) -> Result<Audit, String> {
 }
 
 pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
-    let place = Place::of(&args.dir, &args.memory)?;
+    let place = workspace(args)?;
     if args.format == Format::Json && args.output != Output::None {
         let what = "`--output` shows lines for people, `--format json` events".to_owned();
         return Err(place::input("output-of-json", Some("say one of them".to_owned()), what));
     }
     let operator = place::operator(home)?;
+    if !args.dry_run {
+        place.check_machine(&operator)?;
+    }
     if args.trust_workspace && !args.dry_run {
         operator.trust_workspace(&place.workspace)?;
     }
@@ -124,7 +131,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         && socket.is_there()
         && let Some(started) = control::start(&socket, &said_options(args, &place))?
     {
-        return follow(&place, &socket, &started, how(args, &place, console));
+        return follow(&place, &socket, &started, args, home, console);
     }
     let config = place.config()?;
     let mut rules = run_rules(args, &config, &operator);
@@ -148,12 +155,14 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let task_file = place.task_file(&args.tasks)?;
     let sheet = Sheet::read(&place.workspace.join(&task_file))?;
     sheet.require()?;
+    args.wanted.check(sheet.tasks()).map_err(DriveError::from)?;
     if !place.has_store() || args.dry_run {
-        sheet.check_new(&config.roles)?;
+        sheet.check_new(&admitted.offers(&config))?;
     }
     if args.dry_run {
         warn_of_notices(&operator, &admitted, console);
-        return dry_run(&sheet, &config, args.format, console);
+        dry_run::show(sheet.tasks(), config.roles.ids().len(), args.format, console);
+        return Ok(Exit::Done);
     }
 
     // 3. The run, shown as it becomes durable.
@@ -174,7 +183,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         requests: 0,
         wishes: None,
     })?;
-    let session = Session::open(&holder, sheet, &control)?;
+    let session = Session::open(&holder, sheet, &control)?.asked_for(args.wanted.clone(), this_process());
     for waiting in session.waiting() {
         console.note(&waiting);
     }
@@ -185,7 +194,8 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let closed = holder.close();
     let summary = driven?;
     closed?;
-    report(&summary, args.format, &place, begun.elapsed(), console)?;
+    let with_log = report(&summary, args.format, &place, begun.elapsed(), console)?;
+    say_how_to_go_on(&summary, with_log.as_deref(), args, home, console);
     Ok(exit_of(&summary))
 }
 
@@ -194,6 +204,39 @@ fn how(args: &RunArgs, place: &Place, console: Console) -> How {
     let RunArgs { format, output, quiet, .. } = *args;
     let (logs, gap_at) = followed::logs_of(place);
     How { format, output, quiet, console, logs, gap_at }
+}
+
+/// The folder that is meant; a task's id in its place is known for what it is.
+fn workspace(args: &RunArgs) -> Result<Place, Fault> {
+    Place::of(&args.dir, &args.memory).map_err(|fault| {
+        let id = args.dir.to_str().filter(|id| {
+            Sheet::read(&Path::new(".").join(&args.tasks))
+                .is_ok_and(|sheet| sheet.tasks().iter().any(|found| found.task.id.as_str() == *id))
+        });
+        match id {
+            Some(id) if !args.dir.exists() => {
+                let hint = format!("`orch-host run --task {id}` runs the task");
+                place::input("task-as-folder", Some(hint), format!("`{id}` is a task and no folder"))
+            }
+            _ => fault,
+        }
+    })
+}
+
+fn say_how_to_go_on(
+    summary: &Summary,
+    with_log: Option<&str>,
+    args: &RunArgs,
+    home: Option<&Path>,
+    console: Console,
+) {
+    let RunArgs { dir, memory, tasks, plugins, .. } = args;
+    let started = go_on::Started { dir, memory, tasks, plugins, home };
+    for hint in
+        with_log.map(|task| go_on::logs(task, started)).into_iter().chain(go_on::hints(summary, started))
+    {
+        console.note(&format!("hint: {hint}"));
+    }
 }
 
 /// What the arguments say of a run.
@@ -208,26 +251,36 @@ fn said_options(args: &RunArgs, place: &Place) -> RunOptions {
         durability: durability.map(|durability| durability.as_str().to_owned()),
         memory: (args.memory != Path::new(".orch")).then(|| place.state.display().to_string()),
         plugins: (!args.plugins.is_empty()).then(|| place::absolute(&args.plugins)),
+        wanted: args.wanted.clone(),
         tasks: (args.tasks != Path::new("tasks.yml")).then(|| args.tasks.display().to_string()),
     }
 }
 
 /// Shows a run of the host that serves, until that does not work at it any more; ends as it ended.
-fn follow(place: &Place, socket: &SocketPlace, started: &Started, how: How) -> Outcome {
-    let (format, console) = (how.format, how.console);
-    let Started { run, from } = started;
+fn follow(
+    place: &Place,
+    socket: &SocketPlace,
+    started: &Started,
+    args: &RunArgs,
+    home: Option<&Path>,
+    console: Console,
+) -> Outcome {
+    let (Started { run, from }, format) = (started, args.format);
     let at_work = || Ok(control::look(socket)?.is_some_and(|holder| holder.run.as_ref() == Some(run)));
-    let state = followed::follow(place, run, *from, how, at_work)?;
+    let state = followed::follow(place, run, *from, how(args, place, console), at_work)?;
     let Some((status, why)) = &state.finished else {
         let hint = Some("what `orch-host serve` printed says why".to_owned());
         let what = anyhow::anyhow!("the host that serves did not bring run `{run}` to an end");
         return Err(Fault::new(Exit::HostError, "run-cut", hint, what));
     };
+    let mut with_log = None;
     if format == Format::Text {
         console.line("");
-        ending::show(place, run, console)?;
+        with_log = ending::show(place, run, console)?;
         console.line(&format!("run {run} {}: {}", status.as_str(), escape(why)));
     }
+    let summary = Summary::of(run, &state, *status, why.clone(), Vec::new());
+    say_how_to_go_on(&summary, with_log.as_deref(), args, home, console);
     let waits = |task: &TaskState| matches!(task.status, Status::InDoubt | Status::WaitingApproval);
     Ok(match status {
         RunStatus::Completed => Exit::Done,
@@ -328,43 +381,6 @@ pub(super) fn log_bytes_max(config: &WorkspaceConfig) -> u64 {
     config.log_mib.unwrap_or(LOG_MIB_DEFAULT) << 20
 }
 
-fn dry_run(sheet: &Sheet, config: &WorkspaceConfig, format: Format, console: Console) -> Outcome {
-    let tasks = sheet.tasks();
-    let order: Vec<&Task> = bootstrap::order(tasks).collect();
-    let plugins = config.roles.ids().len();
-    if format == Format::Json {
-        console.json(
-            &serde_json::json!({ "plugins": plugins, "tasks": tasks.len(), "order": order }).to_string(),
-        );
-        return Ok(Exit::Done);
-    }
-    let sound = if tasks.len() == 1 {
-        "1 task is sound".to_owned()
-    } else {
-        format!("{} tasks are sound", tasks.len())
-    };
-    console.line(&format!("{plugins} plugins are admitted, {sound}; nothing was run"));
-    if !order.is_empty() {
-        console.line("one by one, by priority, if each ends well:");
-    }
-    let width = order.iter().map(|task| task.id.as_str().len()).max().unwrap_or(0).min(32);
-    for (nth, task) in order.iter().enumerate() {
-        let does = command_line(task).unwrap_or_else(|| match task.description.is_empty() {
-            true => format!("(kind {})", task.kind),
-            false => escape_cut(&task.description, 100),
-        });
-        console.line(format!("{:>6}  {:<width$}  {does}", nth + 1, task.id.as_str()).trim_end());
-    }
-    let other =
-        tasks.len() - order.len() - tasks.iter().filter(|task| task.status == Some(Status::Done)).count();
-    if other > 0 {
-        console.line(&format!(
-            "{other} more would not run as things are; `orch-host tasks list` shows where each stands"
-        ));
-    }
-    Ok(Exit::Done)
-}
-
 pub(super) fn own_executable() -> Result<PathBuf, Fault> {
     std::env::current_exe().map_err(|error| place::io(Path::new("/proc/self/exe"), "read", error))
 }
@@ -375,12 +391,12 @@ fn report(
     place: &Place,
     took: Duration,
     console: Console,
-) -> Result<(), Fault> {
+) -> Result<Option<String>, Fault> {
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     if format == Format::Json {
         let line = serde_json::json!({ "run": summary.run, "summary": summary, "tookMs": took_ms });
         console.json(&line.to_string());
-        return Ok(());
+        return Ok(None);
     }
     let tone = match summary.status {
         RunStatus::Completed => Tone::Good,
@@ -395,6 +411,9 @@ fn report(
         summary.tasks.iter().map(|(status, count)| format!("{count} {status}")).collect();
     let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
     console.line(&format!("tasks: {counts}; took {}", lines::span(took_ms)));
+    if summary.left_out > 0 {
+        console.line(&format!("left out: {}, as was asked", summary.left_out));
+    }
     if summary.major + summary.medium + summary.minor > 0 {
         console.line(&format!(
             "findings: {} major, {} medium, {} minor",
@@ -416,26 +435,7 @@ fn report(
     for waived in &summary.waived {
         console.line(&format!("waived: {}", escape_cut(&waived.to_string(), 240)));
     }
-    if let Some(task) = failed {
-        console
-            .note(&format!("hint: `orch-host logs {}` shows all that its commands printed", escape(&task)));
-    }
-    if !summary.in_doubt.is_empty() {
-        let run = &summary.run;
-        console
-            .note(&format!("hint: `orch-host resolve {run} TASK --as done|failed|retry` says how it ended"));
-    }
-    if !summary.waiting_approval.is_empty() {
-        console
-            .note("hint: `orch-host approvals list` shows what asks, `approvals approve|deny TASK` answers");
-    }
-    if !summary.removed.is_empty() {
-        console.note("hint: put it back and `orch-host run` goes on with it; `orch-host task cancel TASK` takes it out");
-    }
-    if !summary.unverified.is_empty() {
-        console.note("hint: `orch-host run` asks again; `orch-host task waive TASK --reason TEXT` takes a task as it is");
-    }
-    Ok(())
+    Ok(failed)
 }
 
 fn exit_of(summary: &Summary) -> Exit {

@@ -1,4 +1,4 @@
-//! `orch-host runs list|start|stop`: the runs of a workspace.
+//! `orch-host runs list|start|stop|waive`: the runs of a workspace.
 
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use crate::console::{Console, escape};
 use crate::control::api::RunOptions;
 use crate::control::{SocketPlace, start};
 use crate::drive::act::Act;
+use crate::drive::choice::Wanted;
 use crate::exit::{Exit, Outcome};
 use crate::place::{self, Place, WorkspaceArgs};
 
@@ -27,21 +28,32 @@ pub enum RunsCommand {
     Start {
         #[command(flatten)]
         place: WorkspaceArgs,
+        #[command(flatten)]
+        wanted: Wanted,
     },
     /// Ask the host at work to start nothing more; what runs ends first
     Stop {
         #[command(flatten)]
         place: WorkspaceArgs,
     },
+    /// Let the newest run end though its verifiers could not look at it
+    Waive {
+        #[command(flatten)]
+        place: WorkspaceArgs,
+        /// Why nobody has to look; every report says it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
 }
 
 pub fn run(command: &RunsCommand, home: Option<&Path>, console: Console) -> Outcome {
     match command {
         RunsCommand::List { place, status, format } => list(place, status.as_deref(), *format, console),
-        RunsCommand::Start { place } => {
+        RunsCommand::Start { place, wanted } => {
             let place = Place::from_args(place)?;
             let operator = place::operator(home)?;
-            match start(&SocketPlace::of(&place.workspace, &operator.home)?, &RunOptions::default())? {
+            let options = RunOptions { wanted: wanted.clone(), ..RunOptions::default() };
+            match start(&SocketPlace::of(&place.workspace, &operator.home)?, &options)? {
                 Some(begun) => console.line(&format!("run {} is at work", escape(&begun.run))),
                 None => {
                     let hint =
@@ -55,6 +67,11 @@ pub fn run(command: &RunsCommand, home: Option<&Path>, console: Console) -> Outc
         RunsCommand::Stop { place } => {
             held_run::say(&Place::from_args(place)?, home, None, &Act::Stop)?;
             console.line("the host at work starts nothing more; it ends with what runs");
+            Ok(Exit::Done)
+        }
+        RunsCommand::Waive { place, reason } => {
+            held_run::say(&Place::from_args(place)?, home, None, &Act::WaiveRun { reason: reason.clone() })?;
+            console.line("the run's verifiers are waived now; `orch-host run` ends it");
             Ok(Exit::Done)
         }
     }

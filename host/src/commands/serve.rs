@@ -61,6 +61,7 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
     if !operator.knows_workspace(&place.workspace)? {
         return Err(WorkspaceError::Unknown { path: place.workspace.to_path_buf() }.into());
     }
+    place.check_machine(&operator)?;
     place.check_logs()?;
     let task_file = place.task_file(&args.tasks)?;
     let config = place.config()?;

@@ -36,6 +36,9 @@ pub struct ListArgs {
     /// Task file, relative to the workspace
     #[arg(long, value_name = "FILE", default_value = "tasks.yml")]
     tasks: PathBuf,
+    /// Only tasks with this tag; may be said again
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
     /// Each task with what it needs below it
     #[arg(long, conflicts_with_all = ["graph", "format"])]
     tree: bool,
@@ -60,7 +63,10 @@ pub fn run(command: &TasksCommand, console: Console) -> Outcome {
     let sheet = Sheet::read(&place.workspace.join(place.task_file(&args.tasks)?))?;
     sheet.require()?;
     let open = statuses(&place)?;
-    let listed: Vec<Listed<'_>> = sheet.tasks().iter().map(|task| listed(task, &open)).collect();
+    let is_meant =
+        |task: &&FileTask| args.tags.is_empty() || task.task.tags.iter().any(|tag| args.tags.contains(tag));
+    let listed: Vec<Listed<'_>> =
+        sheet.tasks().iter().filter(is_meant).map(|task| listed(task, &open)).collect();
     match (args.tree, args.graph) {
         (true, _) => tree::show(&listed, console),
         (false, Some(graph)) => graph::show(&listed, graph, console),

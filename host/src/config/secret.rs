@@ -37,6 +37,8 @@ pub enum KeyUse {
     TrustState,
     /// Tokens.
     Tokens,
+    /// Who did what a task is marked with.
+    Marks,
 }
 
 impl KeyUse {
@@ -47,6 +49,7 @@ impl KeyUse {
             Self::NativeCode => b"orch native-code v1",
             Self::TrustState => b"orch trust-state v1",
             Self::Tokens => b"orch tokens v1",
+            Self::Marks => b"orch marks v1",
         }
     }
 }

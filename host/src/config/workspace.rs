@@ -7,7 +7,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use orch_task::file::place_of_key;
 use orch_task::model::SETTINGS_BYTES_MAX;
 use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
@@ -188,6 +190,9 @@ pub struct WorkspaceConfig {
     pub roles: Bindings,
     /// By plugin id; a mapping each.
     pub settings: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
+    /// The file's own, for messages about what stands in it.
+    #[serde(skip)]
+    pub text: Arc<str>,
     /// By plugin id; less than the operator allows.
     pub narrow: BTreeMap<PluginId, Permissions>,
     pub audit: AuditConfig,
@@ -229,7 +234,8 @@ impl WorkspaceConfig {
         if let Some(key) = keys.keys().find(|key| AUTHORITY.contains(&key.as_str())) {
             return Err(WorkspaceError::Widens { path: path.to_owned(), key: key.clone() });
         }
-        let config: Self = serde_saphyr::from_str_with_options(text, options()).map_err(malformed)?;
+        let read: Self = serde_saphyr::from_str_with_options(text, options()).map_err(malformed)?;
+        let config = Self { text: text.into(), ..read };
         let wrong = |key, found: String, expected| {
             Err(WorkspaceError::Value { path: path.to_owned(), key, found, expected })
         };
@@ -261,6 +267,13 @@ impl WorkspaceConfig {
             }
             _ => Ok(config),
         }
+    }
+
+    /// The line of a setting of that plugin, or of what is around it; nothing if nothing of it is written.
+    pub fn line_of_setting(&self, plugin: &str, path: &[String]) -> Option<u32> {
+        let whole: Vec<String> =
+            ["settings", plugin].map(str::to_owned).into_iter().chain(path.iter().cloned()).collect();
+        place_of_key(&self.text, &whole).map(|place| place.line)
     }
 
     /// The settings of one plugin, as a JSON object.

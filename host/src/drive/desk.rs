@@ -13,6 +13,7 @@ use orch_journal::Level;
 use tokio::sync::watch;
 
 use super::asked::AskedQueue;
+use super::fresh::Marks;
 use super::kv::KvOverlay;
 use super::retry::Backoff;
 use super::roles::{Bound, Roles};
@@ -145,6 +146,7 @@ pub struct Desk {
     /// The plugins that it calls.
     pub roles: Arc<Roles>,
     pub kv: Arc<KvOverlay>,
+    pub marks: Arc<Marks>,
     pub log: Arc<dyn LogSink>,
     pub rules: RunRules,
     pub control: watch::Receiver<Control>,

@@ -167,9 +167,13 @@ impl Sheet {
     }
 }
 
-/// True if nothing of the task has begun.
+/// True if nothing of the task has begun, or a person lets it begin anew: what was mended may stand in the task file.
 fn is_untouched(task: &TaskState) -> bool {
-    task.attempts == 0 && matches!(task.status, Status::Pending | Status::WaitingApproval | Status::Blocked)
+    match task.status {
+        Status::Pending => task.attempts == 0 || (task.failures == 0 && task.crashes == 0),
+        Status::WaitingApproval | Status::Blocked => task.attempts == 0,
+        _ => false,
+    }
 }
 
 /// The error with its causes.
@@ -184,9 +188,9 @@ fn one_line(error: &DriveError) -> String {
     text
 }
 
-/// Fails if what was added or edited needs a plugin that is not bound.
+/// Fails if what was added or edited asks for what nobody offers.
 fn check(report: &MergeReport, roles: &Roles) -> Result<(), DriveError> {
-    report.added.iter().chain(&report.edited).try_for_each(|found| roles.check(&found.task))
+    report.added.iter().chain(&report.edited).try_for_each(|found| roles.offers.check(found))
 }
 
 /// Takes what somebody changed by hand into the run.

@@ -3,11 +3,12 @@
 //! In -> out: faults of plugins, of the store, of `tasks.yml` -> [`DriveError`], grouped by whose fault it is.
 //! Not here: a task that failed or is in doubt: that is a result, not an error (`finish.rs`).
 
-use orch_journal::JournalError;
 use orch_journal::state::ReplayError;
+use orch_journal::{JournalError, Unwritten};
 use orch_task::TaskFileError;
 use orch_task::{GraphError, PatchError};
 
+use super::choice::ChoiceError;
 use crate::engine::CallError;
 
 /// Why a run could not go on.
@@ -52,8 +53,14 @@ pub enum DriveError {
     TaskFileBusy { file: String },
     #[error("no plugin executes kind `{kind}` of task `{task}`")]
     NoExecutor { kind: String, task: String },
+    #[error("task `{task}` has the key `{key}`, which neither the host nor `{executor}` reads{instead}")]
+    TaskKey { task: String, key: String, executor: String, instead: String },
     #[error("task `{task}` names verifier `{verifier}`, which is not bound in `config.yaml`")]
     NoVerifier { task: String, verifier: String },
+    #[error("the run cannot be asked for that")]
+    Choice(#[from] ChoiceError),
+    #[error("task `{task}` cannot be verified by `{verifier}`: {why}")]
+    NoCheck { task: String, verifier: String, why: String },
     /// The host's fault.
     #[error("the journal could not be written")]
     Journal(#[from] JournalError),
@@ -89,7 +96,10 @@ impl DriveError {
             Self::TaskFileCut { .. } => "task-file-cut",
             Self::TaskFileBusy { .. } => "task-file-busy",
             Self::NoExecutor { .. } => "no-executor",
+            Self::TaskKey { .. } => "task-unknown-key",
             Self::NoVerifier { .. } => "no-verifier",
+            Self::Choice(source) => source.code(),
+            Self::NoCheck { .. } => "no-check",
             Self::Journal(_) => "journal",
             Self::Replay(_) => "journal-contradiction",
             Self::Io { .. } => "io",
@@ -129,19 +139,39 @@ impl DriveError {
             Self::NoExecutor { kind, .. } => {
                 Some(format!("bind a plugin that handles `{kind}` under `executors` in `config.yaml`"))
             }
+            Self::TaskKey { executor, .. } => Some(format!(
+                "correct or remove it; which keys `{executor}` reads is said in its manifest (`taskKeys`), which \
+                 `orch-host plugin inspect PACKAGE` shows"
+            )),
             Self::NoVerifier { .. } => {
                 let hint = "add it to `verifiers` in `config.yaml`, or remove it from the task; `orch-host task skip TASK` takes one \
                             that is done as it is";
                 Some(hint.to_owned())
             }
-            Self::Journal(_) => {
-                Some("look for a full disk; the next run starts from what is durable".to_owned())
-            }
+            Self::NoCheck { verifier, .. } => Some(format!(
+                "checks are what the settings of `{verifier}` have under `checks` in `config.yaml`, each by its `name`"
+            )),
+            Self::Choice(source) => Some(source.hint()),
+            Self::Journal(error) => Some(journal_hint(error)),
             Self::StoreGone { .. } => Some(
                 "statuses are in the task file; keep `.orch` from what cleans the workspace: `git clean -fd` spares what git ignores, `-x` does not (`-e .orch` does)".to_owned(),
             ),
             Self::Replay(_) => Some("`orch-host audit verify` says where".to_owned()),
-            Self::Io { .. } | Self::Interrupted | Self::Lost { .. } => None,
+            Self::Io { .. } | Self::Interrupted | Self::Lost { .. } => {
+                Some("`orch-host run` goes on where it stopped".to_owned())
+            }
         }
     }
+}
+
+/// What helps when the store could not be written.
+pub fn journal_hint(error: &JournalError) -> String {
+    let look = match error.unwritten() {
+        None => "",
+        Some(Unwritten::ReadOnly) => {
+            "look whether the disk was mounted read-only, as one with faults is (`dmesg`), or the folder was taken from this user; "
+        }
+        Some(Unwritten::Otherwise) => "look for a full disk; ",
+    };
+    format!("{look}the next `orch-host run` starts from what is durable")
 }

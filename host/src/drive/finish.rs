@@ -4,7 +4,7 @@
 //! Invariant: a summary is counted from the state, never kept beside it; no run is closed while a task is not verified.
 //! Not here: whether the loop is over (`drive.rs`), what verifiers say at the end (`verify.rs`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use orch_journal::event::{Event, RunStatus, TaskIndex, Who};
@@ -40,10 +40,17 @@ pub struct Summary {
     pub medium: u32,
     pub minor: u32,
     pub warnings: u32,
+    /// Ids of tasks that failed, at most 20.
+    pub failed: Vec<String>,
+    /// Ids of tasks that somebody took out, at most 20.
+    pub cancelled: Vec<String>,
     /// Ids of tasks that nobody saw end, at most 20.
     pub in_doubt: Vec<String>,
     /// Ids of tasks that ask to run, at most 20.
     pub waiting_approval: Vec<String>,
+    /// Tasks that are not done and that the run was not asked for.
+    #[serde(skip_serializing_if = "is_none")]
+    pub left_out: usize,
     /// Ids of tasks that the task file lacks and nobody cancelled, at most 20.
     pub removed: Vec<String>,
     /// What no verifier vouches for, at most 20.
@@ -67,10 +74,9 @@ pub struct Unverified {
 impl Unverified {
     /// All that a run still lacks.
     pub fn all(state: &RunState) -> impl Iterator<Item = Self> {
-        let id = |task: TaskIndex| state.tasks.get(task as usize).map(|found| found.task.id.to_string());
         let looks = state.unverified.iter().flat_map(|(of, looks)| looks.iter().map(move |look| (of, look)));
         looks.map(move |(of, look)| Self {
-            task: of.and_then(id),
+            task: of.and_then(|task| id_of(state, task)),
             verifier: look.verifier.clone(),
             why: look.why.clone(),
         })
@@ -88,10 +94,11 @@ impl fmt::Display for Unverified {
     }
 }
 
-/// Looks that a person does without, of one task.
+/// Looks that a person does without, at one task or at the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WaivedLooks {
-    pub task: String,
+    /// None: the run itself.
+    pub task: Option<String>,
     pub verifiers: Vec<String>,
     pub reason: String,
     pub who: Who,
@@ -100,10 +107,9 @@ pub struct WaivedLooks {
 impl WaivedLooks {
     /// All of a run, by the places of their tasks.
     pub fn all(state: &RunState) -> impl Iterator<Item = Self> {
-        state.waived.iter().filter_map(|(task, waived)| {
+        state.waived.iter().map(|(task, waived)| {
             let Waived { verifiers, reason, who } = waived.clone();
-            let task = state.tasks.get(*task as usize)?.task.id.to_string();
-            Some(Self { task, verifiers, reason, who })
+            Self { task: task.and_then(|task| id_of(state, task)), verifiers, reason, who }
         })
     }
 }
@@ -111,13 +117,28 @@ impl WaivedLooks {
 impl fmt::Display for WaivedLooks {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { task, verifiers, reason, who } = self;
+        let task = task.as_deref().unwrap_or("the run");
         write!(out, "{task}, `{}`, by user {}: {reason}", verifiers.join("`, `"), who.uid)
     }
 }
 
+fn id_of(state: &RunState, task: TaskIndex) -> Option<String> {
+    state.tasks.get(task as usize).map(|found| found.task.id.to_string())
+}
+
 /// Marks what can never start as blocked.
 pub fn block(run: &mut Run) -> Result<(), DriveError> {
-    for (task, by) in blocked(run) {
+    let pending = {
+        let state = run.state();
+        let is_pending = |task: &TaskIndex| {
+            let found = state.tasks.get(*task as usize);
+            found.is_some_and(|found| found.status == Status::Pending) && !run.is_left_out(*task)
+        };
+        let id = |by: TaskIndex| state.tasks.get(by as usize).map(|found| found.task.id.to_string());
+        let stuck = run.stuck().into_iter().filter(|(task, _)| is_pending(task));
+        stuck.filter_map(|(task, by)| Some((task, id(by)?))).collect::<Vec<_>>()
+    };
+    for (task, by) in pending {
         let why = format!("`{by}` is not done");
         run.record(Event::TaskMoved { task, to: Status::Blocked, why, who: None, at: now_ms() })?;
     }
@@ -127,11 +148,11 @@ pub fn block(run: &mut Run) -> Result<(), DriveError> {
 /// Closes the run, or leaves it waiting. The task file must say by now what the run says: a closed run is never
 /// continued, and the next one believes the file.
 pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
-    let counts = counts(run);
+    let counts = counts(&run.state());
     let count = |status: Status| counts.get(status.as_str()).copied().unwrap_or(0);
     let removed: Vec<String> = run.held().iter().map(ToString::to_string).collect();
     let waiting = count(Status::InDoubt) + count(Status::WaitingApproval) + removed.len();
-    let unfinished = count(Status::Failed) + count(Status::Blocked) + count(Status::Pending);
+    let open = open(run);
     let (status, why) = match stop {
         Stop::Interrupted => (RunStatus::Executing, "interrupted".to_owned()),
         Stop::Findings(why) => (RunStatus::Failed, why.clone()),
@@ -142,15 +163,17 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
                 _ => format!("{waiting} tasks wait for a decision"),
             },
         ),
-        Stop::Finished(why) if unfinished > 0 => {
-            let tasks = if unfinished == 1 { "task is" } else { "tasks are" };
-            (RunStatus::Failed, format!("{unfinished} {tasks} not done: {why}"))
+        Stop::Finished(why) if open.unfinished > 0 => {
+            let tasks = if open.unfinished == 1 { "task is" } else { "tasks are" };
+            let why = if run.ends_early() { "it was to end with the first failure" } else { why };
+            (RunStatus::Failed, format!("{} {tasks} not done: {why}", open.unfinished))
         }
         // What the planner said stands in its decision; here nothing is left that could have started.
         Stop::Finished(_) => {
             let all = run.state().tasks.len();
             let why = match all {
                 0 => "there is no task",
+                _ if open.left_out > 0 => "what was asked for is done",
                 _ if count(Status::Done) == all => "every task is done",
                 _ => "nothing is left to do",
             };
@@ -166,27 +189,41 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
         failpoint::hit("before-close");
         run.record(Event::RunFinished { status, why: why.clone(), at: now_ms() })?;
     }
-    let state = run.state();
-    let ids = |status: Status| {
-        let found = state.tasks.iter().filter(|task| task.status == status);
-        found.take(20).map(|task| task.task.id.to_string()).collect()
-    };
+    let interrupted = *stop == Stop::Interrupted;
     Ok(Summary {
-        run: run.id.clone(),
-        status,
-        why,
-        tasks: counts,
-        major: state.major,
-        medium: state.medium,
-        minor: state.minor,
-        warnings: state.warnings,
-        in_doubt: ids(Status::InDoubt),
-        waiting_approval: ids(Status::WaitingApproval),
-        removed: removed.into_iter().take(20).collect(),
-        unverified: Unverified::all(&state).take(20).collect(),
-        waived: WaivedLooks::all(&state).take(20).collect(),
-        interrupted: *stop == Stop::Interrupted,
+        interrupted,
+        left_out: open.left_out,
+        ..Summary::of(&run.id, &run.state(), status, why, removed)
     })
+}
+
+impl Summary {
+    /// Of a run that stands so; `removed`: what the task file lacks.
+    pub fn of(run: &str, state: &RunState, status: RunStatus, why: String, removed: Vec<String>) -> Self {
+        let ids = |status: Status| {
+            let found = state.tasks.iter().filter(|task| task.status == status);
+            found.take(20).map(|task| task.task.id.to_string()).collect()
+        };
+        Self {
+            run: run.to_owned(),
+            status,
+            why,
+            tasks: counts(state),
+            major: state.major,
+            medium: state.medium,
+            minor: state.minor,
+            warnings: state.warnings,
+            failed: ids(Status::Failed),
+            cancelled: ids(Status::Cancelled),
+            in_doubt: ids(Status::InDoubt),
+            waiting_approval: ids(Status::WaitingApproval),
+            left_out: 0,
+            removed: removed.into_iter().take(20).collect(),
+            unverified: Unverified::all(state).take(20).collect(),
+            waived: WaivedLooks::all(state).take(20).collect(),
+            interrupted: false,
+        }
+    }
 }
 
 /// What keeps the run open because nobody looked at it. A run that ends by its findings does not pass its end anyway.
@@ -200,29 +237,37 @@ fn unverified(state: &RunState, stop: &Stop) -> Option<String> {
     }
 }
 
-/// Pending tasks that wait for one that failed or was cancelled, each with one that is in its way.
-fn blocked(run: &Run) -> Vec<(TaskIndex, String)> {
-    let state = run.state();
-    let mut found = Vec::new();
-    let mut seen = BTreeSet::new();
-    for (place, ended) in state.tasks.iter().enumerate() {
-        if !matches!(ended.status, Status::Failed | Status::Cancelled) {
-            continue;
-        }
-        for task in run.downstream(place as TaskIndex) {
-            let pending = state.tasks.get(task as usize).is_some_and(|task| task.status == Status::Pending);
-            if pending && seen.insert(task) {
-                found.push((task, ended.task.id.to_string()));
-            }
+/// Tasks that are not done and could be: of those that the run is asked for, and the others.
+#[derive(Default)]
+struct Open {
+    unfinished: usize,
+    left_out: usize,
+}
+
+fn open(run: &Run) -> Open {
+    let mut open = Open::default();
+    for (place, found) in run.state().tasks.iter().enumerate() {
+        let is_open = match found.status {
+            Status::Failed => !found.task.allow_failure,
+            Status::Blocked | Status::Pending => true,
+            _ => false,
+        };
+        match run.is_left_out(place as TaskIndex) {
+            true => open.left_out += usize::from(is_open),
+            false => open.unfinished += usize::from(is_open),
         }
     }
-    found
+    open
+}
+
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Tasks by status.
-pub fn counts(run: &Run) -> BTreeMap<&'static str, usize> {
+pub fn counts(state: &RunState) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
-    for task in &run.state().tasks {
+    for task in &state.tasks {
         *counts.entry(task.status.as_str()).or_insert(0) += 1;
     }
     counts

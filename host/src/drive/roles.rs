@@ -14,6 +14,7 @@ use orch_trust::evidence::Admitted;
 use orch_trust::manifest::Role;
 
 use super::error::DriveError;
+use super::offers::Offers;
 use crate::call::{CallContext, CallReport, Lent};
 use crate::engine::CallError;
 use crate::engine::withdrawal::Withdrawal;
@@ -32,6 +33,10 @@ pub struct Bound {
     pub effectful: bool,
     /// Its grant lets whoever reaches it change something, if only in the host's store.
     pub changes: bool,
+    /// Its grant reaches something outside in another way than by programs.
+    pub changes_more: bool,
+    /// SHA-256 of component, grant and settings.
+    pub identity: Arc<str>,
     /// How long its last call took.
     pub pace: Pace,
 }
@@ -80,6 +85,7 @@ pub struct Roles {
     bound: Vec<(Binding, Arc<Bound>)>,
     planner: Arc<Bound>,
     executors: HashMap<Kind, Arc<Bound>>,
+    pub offers: Offers,
     /// Of each plugin, by id: whether it may still be called.
     withdrawals: BTreeMap<String, Arc<Withdrawal>>,
 }
@@ -88,6 +94,7 @@ impl Roles {
     /// `None`: no planner is bound.
     pub fn new(
         bound: Vec<(Binding, Arc<Bound>)>,
+        offers: Offers,
         withdrawals: BTreeMap<String, Arc<Withdrawal>>,
     ) -> Option<Self> {
         let of = |role| bound.iter().filter(move |(binding, _)| binding.role == role);
@@ -96,7 +103,7 @@ impl Roles {
         let executor =
             |(binding, bound): &(Binding, Arc<Bound>)| Some((Kind::parse(&binding.key).ok()?, bound.clone()));
         let executors = of(Role::Executor).filter_map(executor).collect();
-        Some(Self { bound, planner, executors, withdrawals })
+        Some(Self { bound, planner, executors, offers, withdrawals })
     }
 
     pub fn planner(&self) -> &Arc<Bound> {
@@ -144,17 +151,6 @@ impl Roles {
                 call: "run",
                 source: CallError::withdrawn(&id.as_str().into(), why),
             }),
-        }
-    }
-
-    /// Fails if the task needs a plugin that is not bound.
-    pub fn check(&self, task: &Task) -> Result<(), DriveError> {
-        self.executor(task)?;
-        match task.verify.iter().find(|id| self.by_id(Role::Verifier, id).is_none()) {
-            Some(verifier) => {
-                Err(DriveError::NoVerifier { task: task.id.to_string(), verifier: verifier.clone() })
-            }
-            None => Ok(()),
         }
     }
 

@@ -32,8 +32,8 @@ pub enum CallError {
     /// The plugin's own answer, not a fault.
     #[error("plugin `{plugin}` failed: {message}")]
     Failure { plugin: Arc<str>, message: String, retriable: bool },
-    #[error("call of plugin `{plugin}` was ended by the host")]
-    Closed { plugin: Arc<str> },
+    #[error("call of plugin `{plugin}` was ended by the host{}", because(why.as_deref()))]
+    Closed { plugin: Arc<str>, why: Option<String> },
     /// It was not called: the trust in it ended after it was admitted.
     #[error("plugin `{plugin}` was withdrawn ({code}): {text}")]
     Withdrawn { plugin: Arc<str>, code: String, text: String },
@@ -80,7 +80,7 @@ impl CallError {
             | Self::Limit { plugin, .. }
             | Self::Answer { plugin, .. }
             | Self::Failure { plugin, .. }
-            | Self::Closed { plugin }
+            | Self::Closed { plugin, .. }
             | Self::Withdrawn { plugin, .. }
             | Self::Host { plugin, .. } => plugin,
         }
@@ -104,11 +104,17 @@ impl CallError {
         }
     }
 
-    /// What an error of the engine means, after a call whose counters are in `meter`.
-    pub(crate) fn from_engine(plugin: &Arc<str>, error: &wasmtime::Error, meter: &Meter) -> Self {
+    /// What an error of the engine means, after a call whose counters are in `meter`. `reason`: why the host did not do
+    /// what the guest asked for last.
+    pub(crate) fn from_engine(
+        plugin: &Arc<str>,
+        error: &wasmtime::Error,
+        meter: &Meter,
+        reason: Option<&str>,
+    ) -> Self {
         let plugin = plugin.clone();
         if error.downcast_ref::<GateClosed>().is_some() {
-            return Self::Closed { plugin };
+            return Self::Closed { plugin, why: reason.map(str::to_owned) };
         }
         if let Some(exceeded) = meter.exceeded() {
             return Self::limit(&plugin, exceeded, meter);
@@ -163,9 +169,16 @@ impl CallError {
         Self::Link { plugin: plugin.into(), message: "it is linked in another role".to_owned() }
     }
 
-    pub(crate) fn failure(plugin: &Arc<str>, message: &str, retriable: bool) -> Self {
-        Self::Failure { plugin: plugin.clone(), message: cut(message), retriable }
+    /// What the plugin said, and after it the reason that only the host knows.
+    pub(crate) fn failure(plugin: &Arc<str>, message: &str, retriable: bool, reason: Option<&str>) -> Self {
+        let reason = reason.filter(|reason| !message.contains(reason));
+        let message = cut(&format!("{message}{}", because(reason)));
+        Self::Failure { plugin: plugin.clone(), message, retriable }
     }
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
 fn is_full(error: &wasmtime::component::ResourceTableError) -> bool {

@@ -172,7 +172,10 @@ pub(crate) fn outcome<T>(
     let state = store.data_mut();
     match outcome {
         Some(Ok(answer)) => Ok(answer),
-        Some(Err(error)) => Err(CallError::from_engine(&state.plugin.id, &error, &state.meter)),
+        Some(Err(error)) => {
+            let reason = state.ledger.reason();
+            Err(CallError::from_engine(&state.plugin.id, &error, &state.meter, reason))
+        }
         None => {
             state.meter.exceed_wall();
             let exceeded = state.meter.exceeded().unwrap_or(Exceeded::Wall(state.lent.wall));
@@ -183,8 +186,10 @@ pub(crate) fn outcome<T>(
 
 /// The plugin's own answer, or its failure.
 pub(crate) fn answered<T>(store: &Store<CallState>, answer: Result<T, Failure>) -> Result<T, CallError> {
-    let plugin = &store.data().plugin.id;
-    answer.map_err(|failure| CallError::failure(plugin, &failure.message, failure.retriable))
+    let CallState { plugin, ledger, .. } = store.data();
+    answer.map_err(|failure| {
+        CallError::failure(&plugin.id, &failure.message, failure.retriable, ledger.reason())
+    })
 }
 
 /// What this store's call used so far.

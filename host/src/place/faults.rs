@@ -10,7 +10,7 @@ use orch_journal::{JournalError, StoreError};
 
 use crate::config::operator::OperatorError;
 use crate::config::workspace::WorkspaceError;
-use crate::drive::error::DriveError;
+use crate::drive::error::{DriveError, journal_hint};
 use crate::exit::{Exit, Fault};
 use crate::package::PackageError;
 use crate::plugins::PluginsError;
@@ -68,7 +68,7 @@ impl From<StoreError> for Fault {
 
 impl From<JournalError> for Fault {
     fn from(error: JournalError) -> Self {
-        Self::new(Exit::HostError, error.code(), None, error)
+        Self::new(Exit::HostError, error.code(), Some(journal_hint(&error)), error)
     }
 }
 
@@ -111,7 +111,10 @@ impl From<DriveError> for Fault {
             | DriveError::TaskFileMerge { .. }
             | DriveError::TaskFileBusy { .. }
             | DriveError::TaskFileCut { .. }
+            | DriveError::Choice(_)
             | DriveError::NoExecutor { .. }
+            | DriveError::TaskKey { .. }
+            | DriveError::NoCheck { .. }
             | DriveError::NoVerifier { .. } => Exit::Usage,
             DriveError::Interrupted => Exit::Interrupted,
             DriveError::Journal(_)

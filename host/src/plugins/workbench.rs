@@ -11,9 +11,10 @@ use std::time::Duration;
 use orch_trust::evidence::{Admitted, Compilable};
 use orch_trust::facts::Facts;
 use orch_trust::manifest::Role;
-use orch_trust::permission::Effect;
+use orch_trust::permission::{Effect, Permissions};
+use sha2::{Digest, Sha256};
 
-use super::PluginsError;
+use super::{AdmittedPlugins, PluginsError};
 use crate::config::workspace::WorkspaceConfig;
 use crate::drive::roles::{Bound, Pace, Roles};
 use crate::engine::cache::NativeCache;
@@ -29,7 +30,7 @@ pub struct Workbench<'a> {
     large: Option<Engine>,
     cache: &'a NativeCache,
     workspace: &'a WorkspaceConfig,
-    admitted: &'a BTreeMap<String, Admitted>,
+    admitted: &'a AdmittedPlugins,
     compiled: BTreeMap<String, Compiled<Admitted>>,
 }
 
@@ -38,7 +39,7 @@ impl<'a> Workbench<'a> {
         pool: &'a Engine,
         cache: &'a NativeCache,
         workspace: &'a WorkspaceConfig,
-        admitted: &'a BTreeMap<String, Admitted>,
+        admitted: &'a AdmittedPlugins,
     ) -> Self {
         Self { pool, large: None, cache, workspace, admitted, compiled: BTreeMap::new() }
     }
@@ -54,7 +55,8 @@ impl<'a> Workbench<'a> {
             };
             bound.push((binding.clone(), plugin));
         }
-        Roles::new(bound, self.withdrawals()).ok_or(PluginsError::NoPlanner)
+        Roles::new(bound, self.admitted.offers(self.workspace), self.withdrawals())
+            .ok_or(PluginsError::NoPlanner)
     }
 
     /// What takes each plugin that was compiled from service, by id.
@@ -67,6 +69,7 @@ impl<'a> Workbench<'a> {
         let id = &binding.id;
         let admitted = self
             .admitted
+            .by_id
             .get(id)
             .ok_or_else(|| PluginsError::NotFound { id: id.clone(), searched: Vec::new() })?;
         let engine = self.engine_for(admitted.facts())?;
@@ -78,10 +81,12 @@ impl<'a> Workbench<'a> {
         Ok(Bound {
             plugin: AnyExported::link(&engine, compiled, binding.role)?,
             id: id.clone(),
-            settings: self.workspace.settings_of(id).into(),
+            settings: self.admitted.settings.get(id).cloned().unwrap_or_else(|| "{}".into()),
             wall: Duration::from_millis(admitted.manifest().limits.wall_ms.into()),
             effectful: admitted.grant().permissions().effect() != Effect::None,
             changes: admitted.grant().permissions().changes(),
+            changes_more: changes_more(admitted.grant().permissions()),
+            identity: identity(admitted, &self.workspace.settings_of(id)).into(),
             pace: Pace::default(),
         })
     }
@@ -97,4 +102,20 @@ impl<'a> Workbench<'a> {
         };
         Ok(self.large.insert(large).clone())
     }
+}
+
+/// True if a grant changes something outside in another way than by programs.
+fn changes_more(permissions: &Permissions) -> bool {
+    Permissions { process: None, ..permissions.clone() }.effect() == Effect::Changing
+}
+
+/// SHA-256 of what decides how a plugin works: its component, its grant, its settings.
+fn identity(admitted: &Admitted, settings: &str) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(admitted.component_digest().to_string());
+    // Permissions are JSON by their own form; what is none equals nothing.
+    hasher.update(serde_json::to_vec(admitted.grant().permissions()).unwrap_or_default());
+    hasher.update([0]);
+    hasher.update(settings);
+    hex::encode(hasher.finalize())
 }

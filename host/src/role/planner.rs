@@ -151,7 +151,7 @@ impl PlannerSession {
     /// After a trap an instance cannot be entered again.
     fn check_open(&self) -> Result<(), CallError> {
         match self.over {
-            true => Err(CallError::Closed { plugin: self.plugin.clone() }),
+            true => Err(CallError::Closed { plugin: self.plugin.clone(), why: None }),
             false => Ok(()),
         }
     }

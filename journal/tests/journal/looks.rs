@@ -3,14 +3,14 @@
 use orch_journal::event::{Actor, Called, Event, FAILURE, Who, Writes};
 use orch_journal::state::MissingLook;
 use orch_journal::{Reader, RunState};
-use orch_task::Status;
+use orch_task::{Look, Status};
 
 use crate::fixture::{RUN, added, attempt, done, small_run, started, stored};
 
 /// A run whose first task is done and names these verifiers; the second one names none.
 fn run(verifiers: &[&str]) -> RunState {
     let mut tasks = vec![added("first"), added("second")];
-    tasks[0].task.verify = verifiers.iter().map(|id| (*id).to_owned()).collect();
+    tasks[0].task.verify = verifiers.iter().map(|id| Look::whole(*id)).collect();
     let events = [
         Event::RunStarted(started(RUN)),
         attached(),
@@ -169,14 +169,15 @@ fn a_run_that_speaks_of_no_verifier_has_nothing_of_them_in_its_state() {
     let mut task = added("third");
     task.task.description = "verify it".to_owned();
     assert!(!spoken("none", vec![Event::TasksAdded { first: 2, tasks: vec![task.clone()], at: 1 }]));
-    task.task.verify = vec!["demo/v".to_owned()];
+    task.task.verify = vec![Look::whole("demo/v")];
     assert!(spoken(
         "task",
         vec![Event::TasksAdded { first: 2, tasks: vec![task], at: 1 }, attempt(2, 1), done(2, 1)]
     ));
     assert!(spoken("run", vec![look("demo/v", None, Some("no disk"))]));
     let who = Who { uid: 1, pid: 1, program: String::new(), token: None };
-    let waived = Event::LooksWaived { task: 0, verifiers: Vec::new(), reason: String::new(), who, at: 1 };
+    let waived =
+        Event::LooksWaived { task: Some(0), verifiers: Vec::new(), reason: String::new(), who, at: 1 };
     assert!(spoken("waived", vec![waived]));
     assert!(
         !Reader::open(&folder.path().join("task/state")).unwrap().speaks_of_verifying("another").unwrap()

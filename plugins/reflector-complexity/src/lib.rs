@@ -2,8 +2,9 @@
 //!
 //! In -> out: the workspace's Python and Rust files -> one task for each function, method or class above it.
 //! Units: files of at most 512 KiB; at most 100 tasks in one cycle.
-//! Invariant: a file that cannot be read or measured is logged and passed over; a task that exists is not asked for.
-//! Not here: how complexity is counted (`python.rs`, `rust.rs`), what is said (`suggestion.rs`).
+//! Invariant: a file that cannot be read or measured is logged and passed over; a task that exists is not asked for; what
+//! was installed into a virtual environment is nobody's here.
+//! Not here: how complexity is counted (`python.rs`, `rust.rs`), what is said (`suggestion.rs`), encodings (`source.rs`).
 
 pub mod block;
 mod nesting;
@@ -12,6 +13,7 @@ mod python_nesting;
 pub mod rust;
 mod rust_nesting;
 pub mod settings;
+pub mod source;
 pub mod suggestion;
 
 use std::collections::BTreeSet;
@@ -53,11 +55,16 @@ orch_sdk::export!(reflector: ComplexityReflector);
 
 /// Every file to measure once, in order.
 fn paths(settings: &Settings) -> Result<BTreeSet<String>, Failure> {
-    let mut paths = BTreeSet::new();
+    let environments = environments()?;
+    let (mut paths, mut left_out) = (BTreeSet::new(), 0_u32);
     for glob in &settings.paths {
         for entry in files::find(glob) {
             let entry = entry.map_err(|error| in_words(&format!("cannot look for `{glob}`"), &error))?;
-            if settings.skips(&entry.path) || Language::of(&entry.path).is_none() {
+            if Language::of(&entry.path).is_none() {
+                continue;
+            }
+            if settings.skips(&entry.path) || is_below_any(&entry.path, &environments) {
+                left_out = left_out.saturating_add(1);
                 continue;
             }
             if entry.size > FILE_BYTES_MAX {
@@ -67,22 +74,43 @@ fn paths(settings: &Settings) -> Result<BTreeSet<String>, Failure> {
             }
         }
     }
+    if left_out > 0 {
+        log::info(format_args!(
+            "{left_out} files are left out: they lie in virtual environments or in `skip_folders`"
+        ));
+    }
     Ok(paths)
+}
+
+/// Folders of virtual environments, whatever they are called, each with its final `/`.
+fn environments() -> Result<Vec<String>, Failure> {
+    let mut folders = Vec::new();
+    for entry in files::find("**/pyvenv.cfg") {
+        let entry = entry.map_err(|error| in_words("cannot look for virtual environments", &error))?;
+        // One in the workspace itself would leave out everything.
+        folders.extend(entry.path.rsplit_once('/').map(|(folder, _)| format!("{folder}/")));
+    }
+    Ok(folders)
+}
+
+fn is_below_any(path: &str, folders: &[String]) -> bool {
+    folders.iter().any(|folder| path.starts_with(folder.as_str()))
 }
 
 /// The file's blocks; none if it cannot be read or measured, which is logged.
 fn measure_file(path: &str) -> Option<Vec<Block>> {
-    let measured = files::read_text(path, FILE_BYTES_MAX)
+    let language = Language::of(path)?;
+    let measured = files::read_all(path, FILE_BYTES_MAX)
         .map_err(|error| error.to_string())
-        .and_then(|source| measure(path, &source).map_err(|error| error.to_string()));
+        .and_then(|bytes| source::text_of(bytes, language))
+        .and_then(|source| measure(language, &source).map_err(|error| error.to_string()));
     measured.map_err(|why| log::warn(format_args!("{path} is passed over: {why}"))).ok()
 }
 
-fn measure(path: &str, source: &str) -> Result<Vec<Block>, MeasureError> {
-    match Language::of(path) {
-        Some(Language::Python) => python::measure_python(source),
-        Some(Language::Rust) => rust::measure_rust(source),
-        None => Ok(Vec::new()),
+fn measure(language: Language, source: &str) -> Result<Vec<Block>, MeasureError> {
+    match language {
+        Language::Python => python::measure_python(source),
+        Language::Rust => rust::measure_rust(source),
     }
 }
 
@@ -109,7 +137,7 @@ fn in_words(what: &str, error: &Error) -> Failure {
 
 /// What a file is written in, by its ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Language {
+pub enum Language {
     Python,
     Rust,
 }
@@ -135,9 +163,9 @@ mod tests {
         for path in ["a.pyc", "rs", "a", "a.py/b"] {
             assert_eq!(Language::of(path), None, "{path}");
         }
-        assert_eq!(measure("a.py", "def f(): pass\n").unwrap().len(), 1);
-        assert_eq!(measure("a.rs", "fn f() {}\n").unwrap().len(), 1);
-        assert!(measure("a.rs", "def f(): pass\n").is_err());
+        assert_eq!(measure(Language::Python, "def f(): pass\n").unwrap().len(), 1);
+        assert_eq!(measure(Language::Rust, "fn f() {}\n").unwrap().len(), 1);
+        assert!(measure(Language::Rust, "def f(): pass\n").is_err());
     }
 
     #[test]

@@ -2168,9 +2168,10 @@ pub mod orch {
             /// Runs one command to its end.
             ///
             /// - `denied`: the program or a variable is not granted
-            /// - `invalid`: a field is over its limit, or the folder is not inside the workspace
+            /// - `invalid`: a field is over its limit, the folder is not inside the workspace, or the
+            ///   system does not execute the program (no `#!` line, not executable); says which
             /// - `not-found`: the program or the folder does not exist
-            /// - `unavailable`: it could not be started
+            /// - `unavailable`: it could not be started now
             #[allow(async_fn_in_trait)]
             pub fn run(command: &Command) -> ::core::result::Result<Output, Error> {
                 unsafe {

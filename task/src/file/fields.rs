@@ -6,6 +6,7 @@
 //! Not here: whether ids are unique and dependencies known (`graph.rs`, called by `parse.rs`).
 
 use std::collections::HashSet;
+use std::path::{Component, Path};
 
 use serde_json::{Map, Value};
 
@@ -14,13 +15,16 @@ use crate::file::node::{Node, Placed};
 use crate::file::{FileTask, Spots, StatusSpot};
 use crate::keys::instead_of;
 use crate::model::{
-    Command, DEPENDENCIES_MAX, DESCRIPTION_BYTES_MAX, Kind, OnDoubt, SETTINGS_BYTES_MAX, Status, Task, TaskId,
+    Command, DEPENDENCIES_MAX, DESCRIPTION_BYTES_MAX, Kind, Look, OnDoubt, PATH_BYTES_MAX,
+    SETTINGS_BYTES_MAX, Status, Task, TaskId, When,
 };
 
 /// Longest time that `timeout` may name: 365 days.
 const TIMEOUT_SECONDS_MAX: f64 = 365.0 * 86_400.0;
-/// Entries of `command` and of `verify`.
+/// Entries of `command`.
 const ENTRIES_MAX: usize = 10_000;
+/// Entries of `verify`, and of each the checks: they are compared with each other.
+const LOOKS_MAX: usize = 256;
 
 /// A task and the places of its dependencies, for what the graph check finds.
 pub(crate) struct Read {
@@ -63,9 +67,15 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
             "retries" => task.retries = field.integer("a whole number from 0 to 4294967295")?.unwrap_or(0),
             "timeout" => task.timeout_ms = field.timeout_ms()?.unwrap_or(task.timeout_ms),
             "dependencies" => (task.dependencies, dependency_places) = field.dependencies()?,
-            "verify" => task.verify = field.texts("a list of plugin ids")?.unwrap_or_default(),
+            "verify" => task.verify = field.looks()?,
             "on_doubt" => task.on_doubt = field.on_doubt()?,
             "idempotent" => task.idempotent = field.boolean()?,
+            "tags" => task.tags = field.texts("a list of words")?.unwrap_or_default(),
+            "allow_failure" => task.allow_failure = field.boolean()?,
+            "always" => task.always = field.boolean()?,
+            "when" => task.when = field.when()?,
+            "inputs" => task.inputs = field.paths()?,
+            "outputs" => task.outputs = field.paths()?,
             "status" if is_own(&key) => {
                 status = field.status()?;
                 spots.status = StatusSpot::of(&value.at);
@@ -229,6 +239,30 @@ impl Field<'_> {
         items.iter().map(text).collect::<Result<Vec<String>, _>>().map(Some)
     }
 
+    /// Plugin ids, or mappings from one to names of its checks.
+    fn looks(&self) -> Result<Vec<Look>, TaskFileError> {
+        const ENTRY: &str = "a plugin id, or `ID: [CHECK, ..]`";
+        let mut looks = Vec::new();
+        for item in self.list("a list of plugin ids", LOOKS_MAX)?.unwrap_or_default() {
+            let Node::Map(entries) = &item.node else {
+                let verifier = self.word(item).ok_or_else(|| self.wrong_at(item, ENTRY))?;
+                Look::whole(verifier).join(&mut looks);
+                continue;
+            };
+            for (verifier, names) in entries {
+                let verifier = self.word(verifier).ok_or_else(|| self.wrong_at(verifier, ENTRY))?;
+                let checks = match &names.node {
+                    Node::List(names) if (1..=LOOKS_MAX).contains(&names.len()) => {
+                        names.iter().map(|name| self.word(name).ok_or_else(|| self.wrong_at(name, "a text")))
+                    }
+                    _ => return Err(self.wrong_at(names, "a list of names of checks")),
+                };
+                Look { verifier, checks: checks.collect::<Result<_, _>>()? }.join(&mut looks);
+            }
+        }
+        Ok(looks)
+    }
+
     /// Each dependency once, in the order of the file.
     fn dependencies(&self) -> Result<(Vec<TaskId>, Vec<Place>), TaskFileError> {
         let items = self.list("a list of task ids", DEPENDENCIES_MAX)?.unwrap_or_default();
@@ -253,6 +287,51 @@ impl Field<'_> {
         }
     }
 
+    /// Paths and patterns, as they are written.
+    fn paths(&self) -> Result<Vec<String>, TaskFileError> {
+        let items = self.list("a list of paths and patterns", ENTRIES_MAX)?.unwrap_or_default();
+        items.iter().map(|item| self.path(item)).collect()
+    }
+
+    /// A path that stays below the workspace.
+    fn path(&self, value: &Placed) -> Result<String, TaskFileError> {
+        const EXPECTED: &str = "a path below the workspace, without `..`";
+        let path = self.word(value).ok_or_else(|| self.wrong_at(value, EXPECTED))?;
+        let is_below = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+        let fits = !path.is_empty()
+            && path.len() <= PATH_BYTES_MAX
+            && !path.contains(char::is_control)
+            && Path::new(&path).components().all(is_below);
+        if fits { Ok(path) } else { Err(self.wrong_at(value, EXPECTED)) }
+    }
+
+    fn when(&self) -> Result<Option<When>, TaskFileError> {
+        const EXPECTED: &str =
+            "a mapping with `exists` or `missing` and a path, or `variable`, a name, and `is`";
+        let entries = match &self.value.node {
+            Node::Null => return Ok(None),
+            Node::Map(entries) if !entries.is_empty() => entries,
+            _ => return Err(self.wrong(EXPECTED)),
+        };
+        let mut when = When::default();
+        for (key, value) in entries {
+            let Node::Text(name) = &key.node else { unreachable!("keys are read as text") };
+            let text = || self.scalar(value).ok_or_else(|| self.wrong_at(value, "a text"));
+            match name.as_str() {
+                "exists" => when.exists = Some(self.path(value)?),
+                "missing" => when.missing = Some(self.path(value)?),
+                "variable" => when.variable = Some(text()?).filter(|name| is_variable(name)),
+                "is" => when.is = Some(text()?),
+                _ => return Err(self.wrong_at(key, EXPECTED)),
+            }
+        }
+        let has_variable = entries.iter().any(|(key, _)| key.node == Node::Text("variable".to_owned()));
+        match when.variable.is_some() == has_variable && (has_variable || when.is.is_none()) {
+            true => Ok(Some(when)),
+            false => Err(self.wrong(EXPECTED)),
+        }
+    }
+
     fn on_doubt(&self) -> Result<OnDoubt, TaskFileError> {
         match &self.value.node {
             Node::Null => Ok(OnDoubt::Ask),
@@ -274,6 +353,11 @@ impl Field<'_> {
         let shown: String = word.chars().take(64).flat_map(char::escape_debug).collect();
         Status::from_word(&word).map(Some).ok_or(TaskFileError::UnknownStatus { found: shown, place })
     }
+}
+
+fn is_variable(name: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    name.bytes().all(word) && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
 }
 
 /// The text of a scalar as it is written, without quotes.

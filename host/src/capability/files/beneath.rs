@@ -50,11 +50,14 @@ impl WorkspacePath {
 }
 
 /// Why a file could not be used.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum FileError {
+    #[error("it does not exist")]
     NotFound,
     /// There is something that is no regular file.
+    #[error("it, or a folder on the way to it, is a link or no regular file")]
     NotRegular,
+    #[error(transparent)]
     Io(io::Error),
 }
 

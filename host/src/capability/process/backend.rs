@@ -44,18 +44,21 @@ pub struct ProcessOutput {
     pub duration: Duration,
 }
 
-#[derive(Debug, thiserror::Error)]
+/// Why there is no output. Each holds a clause for people; a guest is told of the first three.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProcessError {
-    #[error("`{program}` does not exist")]
-    NotFound { program: String },
-    #[error("`{program}` could not be started")]
-    NotStarted {
-        program: String,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("the supervisor of the commands is gone")]
-    SupervisorGone,
+    /// There is no such program, or no such folder to run it in.
+    #[error("{why}")]
+    NotFound { why: String },
+    /// It is there, and the system will not execute it next time either. Names no path but the program's own.
+    #[error("{why}")]
+    NotExecutable { why: String },
+    /// It may start another time.
+    #[error("{why}")]
+    NotStarted { why: String },
+    /// It may have run, in part or whole.
+    #[error("{why}")]
+    EndUnknown { why: String },
     #[error(transparent)]
     Closed(#[from] GateClosed),
 }

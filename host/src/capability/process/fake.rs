@@ -96,7 +96,7 @@ impl FakeProcesses {
                     left.front().map_or("no command".to_owned(), |next| shown(&next.program, &next.args));
                 let found = shown(&program, &request.args);
                 remember(&self.unscripted, format!("commands: expected {next}, found {found}"));
-                Err(ProcessError::NotFound { program: request.program.display().to_string() })
+                Err(missing(request))
             }
         }
     }
@@ -129,7 +129,6 @@ impl Processes for FakeProcesses {
 /// What comes of a command in that mood.
 fn in_mood(mood: Mood, request: &ProcessRequest) -> Result<ProcessOutput, ProcessError> {
     let both = |ends, stream: Vec<u8>| Ok(ended(ends, stream.clone(), stream));
-    let program = || request.program.display().to_string();
     match mood {
         Mood::Good | Mood::Empty | Mood::Full | Mood::Closed => both(Ends::Code(0), Vec::new()),
         Mood::Failing => both(Ends::Code(1), b"error: it did not work\n".to_vec()),
@@ -137,12 +136,15 @@ fn in_mood(mood: Mood, request: &ProcessRequest) -> Result<ProcessOutput, Proces
         Mood::TimedOut => both(Ends::TimedOut, Vec::new()),
         Mood::Garbage => both(Ends::Code(i32::MIN), vec![0xff, 0, 0xc3, 0x28, 0x1b]),
         Mood::Huge => both(Ends::Code(0), vec![b'x'; CAPTURE_BYTES_MAX as usize]),
-        Mood::Missing => Err(ProcessError::NotFound { program: program() }),
+        Mood::Missing => Err(missing(request)),
         Mood::Unavailable => {
-            let source = std::io::Error::from(std::io::ErrorKind::ResourceBusy);
-            Err(ProcessError::NotStarted { program: program(), source })
+            Err(ProcessError::NotStarted { why: "the system starts no more processes".to_owned() })
         }
     }
+}
+
+fn missing(request: &ProcessRequest) -> ProcessError {
+    ProcessError::NotFound { why: format!("`{}` does not exist", request.program.display()) }
 }
 
 fn ended(ends: Ends, stdout: Vec<u8>, stderr: Vec<u8>) -> ProcessOutput {

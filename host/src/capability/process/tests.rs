@@ -174,7 +174,7 @@ impl Processes for Gone {
         _request: ProcessRequest,
         _effects: Arc<dyn EffectGate>,
     ) -> Boxed<'_, Result<ProcessOutput, ProcessError>> {
-        Box::pin(async { Err(ProcessError::SupervisorGone) })
+        Box::pin(async { Err(ProcessError::EndUnknown { why: "its supervisor is gone".to_owned() }) })
     }
 }
 

@@ -190,6 +190,10 @@ impl OperatorError {
                     .to_owned()
             }
             Self::WorkspaceName { .. } => "give the folder another name".to_owned(),
+            Self::NotRegular { path } | Self::Authority { path, .. } if path.ends_with(super::DENIALS) => {
+                "correct it or put it back from a backup: without it, what this host took back would run again"
+                    .to_owned()
+            }
             Self::NotRegular { .. } | Self::Authority { .. } | Self::Approval { .. } => {
                 "correct the file or move it out of the folder; nothing runs while it cannot be read"
                     .to_owned()
@@ -254,6 +258,13 @@ fn is_read_only(source: &std::io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_told_to_move_away_what_was_taken_back() {
+        let hint = |path: &str| OperatorError::NotRegular { path: PathBuf::from(path) }.hint().unwrap();
+        assert!(hint("/home/me/.config/orch/trust/publishers/a.toml").contains("move it out"));
+        assert!(!hint("/home/me/.config/orch/trust/denied.toml").contains("move it"));
+    }
 
     #[test]
     fn a_folder_that_may_not_be_changed_is_said_and_other_faults_are_not_called_that() {

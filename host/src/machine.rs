@@ -1,0 +1,133 @@
+//! What this machine must give before a task begins: calls of its kernel, files, folders that can be written. Each is tried.
+//!
+//! In -> out: the folders of a run -> nothing, or the [`Fault`] of what is lacking.
+//! Invariant: nothing is left of a trial. What fails here would fail in the midst of a run, as many tasks in doubt.
+//! Not here: each call of the supervisors (`orch-supervisor`'s `kernel.rs`), what a plugin is refused (`capability/`).
+
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use orch_supervisor::Lacking;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+
+use crate::exit::{Exit, Fault};
+use crate::open_files;
+
+const OPEN_FILES_MIN: u64 = 64;
+/// A block of every file system: one without room has none for it.
+const TRIAL_BYTES: usize = 4096;
+
+/// Makes limits errors of what was asked, wherever they can be: the limit of open files is raised as far as the system allows,
+/// that of a file's size ends nothing. With fewer files than the least the parts of a run would fail one by one, each in its
+/// own words.
+///
+/// # Errors
+/// `open-files`.
+pub fn settle_limits() -> Result<(), Fault> {
+    orch_supervisor::survive_large_files();
+    match open_files::raise() {
+        few if few < OPEN_FILES_MIN => {
+            let hint =
+                Some(format!("`ulimit -n 1024` in the shell that starts it; {OPEN_FILES_MIN} is the least"));
+            let what =
+                anyhow::anyhow!("this process may open {few} files, expected at least {OPEN_FILES_MIN}");
+            Err(Fault::new(Exit::HostError, "open-files", hint, what))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a machine on which a run would fail in its midst. `written`: the folders that it writes into; of one that is not
+/// there yet, whichever above it is.
+pub fn check<'a>(written: impl IntoIterator<Item = &'a Path>) -> Result<(), Fault> {
+    if let Some(Lacking { what, source }) = lacking_calls().into_iter().next() {
+        let error = anyhow::Error::from(source).context(format!("this machine does not give `{what}`"));
+        return Err(Fault::new(Exit::HostError, "machine-call", Some(CALL_HINT.to_owned()), error));
+    }
+    if let Some((folder, source)) = unwritten(written).into_iter().next() {
+        let hint = folder_hint(&folder, &source);
+        let error =
+            anyhow::Error::from(source).context(format!("`{}` cannot be written into", folder.display()));
+        return Err(Fault::new(Exit::HostError, "machine-folder", Some(hint), error));
+    }
+    Ok(())
+}
+
+pub const CALL_HINT: &str = "Linux 5.9 or newer gives every call that a run needs; in a container the runtime's seccomp profile \
+                             may refuse what the kernel has (Docker before 20.10, an old libseccomp)";
+
+/// What of the kernel, and of the files that it shows, is not there.
+pub fn lacking_calls() -> Vec<Lacking> {
+    let how = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = openat2(CWD, "/", how, Mode::empty(), ResolveFlags::NO_MAGICLINKS);
+    let openat2 = opened.err().map(|errno| Lacking { what: "openat2", source: errno.into() });
+    openat2.into_iter().chain(orch_supervisor::lacking()).collect()
+}
+
+/// The folders that take no file, with what the system said.
+pub fn unwritten<'a>(folders: impl IntoIterator<Item = &'a Path>) -> Vec<(PathBuf, io::Error)> {
+    let existing = |folder: &Path| folder.ancestors().find(|above| above.exists()).map(Path::to_owned);
+    let tried: BTreeSet<PathBuf> = folders.into_iter().filter_map(existing).collect();
+    tried.into_iter().filter_map(|folder| try_to_write(&folder).err().map(|error| (folder, error))).collect()
+}
+
+fn try_to_write(folder: &Path) -> io::Result<()> {
+    let random = getrandom::u64().map_err(io::Error::other)?;
+    let path = folder.join(format!(".{random:016x}.orch-trial"));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+    let written = file.write_all(&[0; TRIAL_BYTES]);
+    std::fs::remove_file(&path)?;
+    written
+}
+
+/// What helps against that reason, and no other.
+pub fn folder_hint(folder: &Path, source: &io::Error) -> String {
+    let folder = folder.display();
+    match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            format!("make room on its disk: `df -h {folder}`, `df -i {folder}`, `quota`")
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            format!(
+                "its disk is mounted read-only, and a run is recorded there: `findmnt -T {folder}` says which"
+            )
+        }
+        ErrorKind::PermissionDenied => {
+            format!("this user may not write there, and a run is recorded there: `ls -ld {folder}`")
+        }
+        ErrorKind::FileTooLarge => "`ulimit -f` allows this process no files of any use".to_owned(),
+        _ => format!("a run is recorded there: `ls -ld {folder}` says what it is"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_tried_where_it_is_or_would_be_and_nothing_is_left_of_it() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let (below, above) = (file.join("heads"), place.path().join("a/b"));
+        assert!(unwritten([place.path(), &above]).is_empty());
+        // A system says so of a file as it does of a disk that is mounted to be read.
+        let found = unwritten([below.as_path(), &file, place.path()]);
+        assert_eq!(found.iter().map(|(folder, _)| folder.as_path()).collect::<Vec<_>>(), [file.as_path()]);
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
+        let fault = check([file.as_path()]).unwrap_err();
+        assert_eq!((fault.exit, fault.code), (Exit::HostError, "machine-folder"));
+    }
+
+    #[test]
+    fn no_hint_speaks_of_another_reason() {
+        let hint = |kind: ErrorKind| folder_hint(Path::new("/x"), &kind.into());
+        assert!(hint(ErrorKind::StorageFull).contains("df -h /x"));
+        for kind in [ErrorKind::ReadOnlyFilesystem, ErrorKind::PermissionDenied, ErrorKind::NotADirectory] {
+            assert!(!hint(kind).contains("room") && !hint(kind).contains("full"), "{kind}");
+        }
+    }
+}
