@@ -11,6 +11,7 @@ pub mod attempt;
 pub mod consult;
 pub mod desk;
 pub mod edits;
+pub mod env;
 pub mod error;
 pub mod extend;
 pub mod file_watch;

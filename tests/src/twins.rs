@@ -122,6 +122,7 @@ pub fn answer(engine: &Engine, compiled: Compiled<Admitted>) -> Result<String, &
         wall: Duration::from_secs(10),
         changes: false,
         effectful: false,
+        told: None,
         pace: Pace::default(),
     };
     let task = Task::new(TaskId::parse("t").unwrap(), Kind::parse("note").unwrap());

@@ -31,6 +31,7 @@ mod run;
 mod second;
 mod served;
 mod shown;
+mod told;
 mod trust_root;
 mod verify;
 mod withdrawn;

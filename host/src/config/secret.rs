@@ -37,6 +37,8 @@ pub enum KeyUse {
     TrustState,
     /// Tokens.
     Tokens,
+    /// What the journal keeps of tasks' `env`.
+    TaskEnv,
 }
 
 impl KeyUse {
@@ -47,6 +49,7 @@ impl KeyUse {
             Self::NativeCode => b"orch native-code v1",
             Self::TrustState => b"orch trust-state v1",
             Self::Tokens => b"orch tokens v1",
+            Self::TaskEnv => b"orch task-env v1",
         }
     }
 }

@@ -9,6 +9,7 @@ use orch_task::TaskFileError;
 use orch_task::{GraphError, PatchError};
 
 use crate::engine::CallError;
+use crate::told::ToldError;
 
 /// Why a run could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +55,8 @@ pub enum DriveError {
     NoExecutor { kind: String, task: String },
     #[error("task `{task}` names verifier `{verifier}`, which is not bound in `config.yaml`")]
     NoVerifier { task: String, verifier: String },
+    #[error(transparent)]
+    Told(Box<ToldError>),
     /// The host's fault.
     #[error("the journal could not be written")]
     Journal(#[from] JournalError),
@@ -90,6 +93,7 @@ impl DriveError {
             Self::TaskFileBusy { .. } => "task-file-busy",
             Self::NoExecutor { .. } => "no-executor",
             Self::NoVerifier { .. } => "no-verifier",
+            Self::Told(error) => error.code(),
             Self::Journal(_) => "journal",
             Self::Replay(_) => "journal-contradiction",
             Self::Io { .. } => "io",
@@ -134,6 +138,7 @@ impl DriveError {
                             that is done as it is";
                 Some(hint.to_owned())
             }
+            Self::Told(error) => error.hint(),
             Self::Journal(_) => {
                 Some("look for a full disk; the next run starts from what is durable".to_owned())
             }
