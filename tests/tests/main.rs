@@ -38,6 +38,7 @@ mod served;
 mod settings;
 mod shown;
 mod sources;
+mod told;
 mod trust_root;
 mod verify;
 mod withdrawn;
