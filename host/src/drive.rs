@@ -12,6 +12,7 @@ pub mod choice;
 pub mod consult;
 pub mod desk;
 pub mod edits;
+pub mod env;
 pub mod error;
 pub mod extend;
 pub mod file_watch;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use orch_journal::event::{Event, PluginPin, WORKSPACE_STREAM};
 use orch_journal::{Journal, Reader, Store};
+use orch_task::Env;
 use orch_trust::lock::Lock;
 use orch_trust::manifest::Role;
 use tokio::runtime::{Builder, Runtime};
@@ -24,6 +25,7 @@ use crate::control::{Api, HolderState, Listening, SocketPlace, Wish};
 use crate::drive::asked::AskedQueue;
 use crate::drive::choice::Wanted;
 use crate::drive::desk::RunRules;
+use crate::drive::env::EnvKey;
 use crate::drive::fresh::Marks;
 use crate::drive::kv::KvOverlay;
 use crate::drive::roles::{Bound, Roles};
@@ -79,6 +81,9 @@ pub struct Holder {
     /// The journal of what happens beside the runs.
     pub stream: Arc<Journal>,
     pub stream_name: String,
+    /// Of all commands, as `config.yaml` says.
+    pub env: Arc<Env>,
+    pub env_key: EnvKey,
     /// Looks as long as the holder lives.
     _recheck: Watch,
     /// Answers as long as the holder lives.
@@ -106,7 +111,7 @@ impl Holder {
         let engine = Engine::run(rules.jobs + requests, 1)
             .map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
         let cache = native_cache(operator)?;
-        let mut bench = Workbench::new(&engine, &cache, config, admitted);
+        let mut bench = Workbench::new(&engine, &cache, config, &place.workspace, admitted);
         // The loop's first: it ends when one of its plugins is withdrawn, and not for a service.
         let roles = Arc::new(bench.roles()?);
         let mut services = Vec::new();
@@ -164,6 +169,8 @@ impl Holder {
             asked,
             stream,
             stream_name,
+            env: Arc::new(config.env.clone()),
+            env_key: EnvKey::of(operator),
             _recheck: recheck,
             listening: Some(listening),
         })

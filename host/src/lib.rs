@@ -36,5 +36,6 @@ pub mod role;
 pub mod run_log;
 pub mod serve;
 pub mod session;
+pub mod told;
 pub mod watch;
 pub mod whole_file;

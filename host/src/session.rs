@@ -57,7 +57,8 @@ impl<'a> Session<'a> {
         }
         let journal = Arc::new(holder.store.journal(&id)?);
         let rules = holder.rules.clone();
-        let run = Run::new(id.clone(), state.unwrap_or_default(), journal.clone(), rules.backoff);
+        let run = Run::new(id.clone(), state.unwrap_or_default(), journal.clone(), rules.backoff)
+            .sealed_by(holder.env_key.clone());
         let desk = Desk {
             protected: holder.place.protected(&holder.task_file),
             workspace: holder.place.workspace.clone(),
@@ -69,6 +70,7 @@ impl<'a> Session<'a> {
             roles: holder.roles.clone(),
             kv: holder.kv.clone(),
             marks: holder.marks.clone(),
+            env: holder.env.clone(),
             log: Arc::new(RunLog::new(holder.place.workspace.join("logs"), &id, rules.log_bytes_max)),
             rules,
             control: control.subscribe(),

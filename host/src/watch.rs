@@ -327,8 +327,6 @@ impl Watcher {
                     names.push_str(&format!(" and {more} more"));
                 }
                 self.line(place, Tone::Good, "up to date", &names);
-                self.done += tasks.len();
-                self.counts(place, state);
             }
             Event::TaskMoved { task, to, why, .. } => {
                 let tone = if *to == Status::Failed { Tone::Bad } else { Tone::Careful };

@@ -48,10 +48,12 @@ pub enum Event {
         tasks: Vec<AddedTask>,
         at: u64,
     },
-    /// A hand edit of a task that had not started.
+    /// A hand edit of a task that had not started; of `env` also of one that had.
     TaskEdited {
         task: TaskIndex,
         to: Box<Task>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        env: Option<EnvSeal>,
         at: u64,
     },
     /// A status that no attempt gave: approved, cancelled, skipped, put back for a retry, resolved by a person.
@@ -364,6 +366,15 @@ pub struct AddedTask {
     /// The plugin that asked for it; absent for people's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub added_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<EnvSeal>,
+}
+
+/// What is kept of a task's `env`: its names, and a digest of names and values that only this host could make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvSeal {
+    pub names: Vec<String>,
+    pub seal: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

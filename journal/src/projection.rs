@@ -308,7 +308,7 @@ fn add_phase(
     added: &AddedTask,
     at: u64,
 ) -> Result<(), CommitError> {
-    let AddedTask { task, status, added_by } = added;
+    let AddedTask { task, status, added_by, env: _ } = added;
     sql.phase_added.execute(params![
         run.phase(place),
         run.id,

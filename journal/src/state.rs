@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 use orch_task::{Look, Status, Task, TaskId};
 
 use crate::event::{
-    Actor, AddedTask, Called, Choice, Event, FAILURE, RunStarted, RunStatus, Severity, TaskIndex, Who,
+    Actor, AddedTask, Called, Choice, EnvSeal, Event, FAILURE, RunStarted, RunStatus, Severity, TaskIndex,
+    Who,
 };
 
 /// An event that cannot follow what came before it.
@@ -31,6 +32,8 @@ pub struct TaskState {
     pub task: Task,
     pub status: Status,
     pub added_by: Option<String>,
+    /// What `env` of the task says.
+    pub env: Option<EnvSeal>,
     /// Digest of the task that a person let run.
     pub approved: Option<String>,
     /// Guards that were asked about it, and those of them that had been when it was approved.
@@ -141,7 +144,10 @@ impl RunState {
         match event {
             Event::RunStarted(started) => self.started = Some(started.clone()),
             Event::TasksAdded { first, tasks, .. } => self.add(*first, tasks)?,
-            Event::TaskEdited { task, to, .. } => self.task_mut(event, *task)?.task = Task::clone(to),
+            Event::TaskEdited { task, to, env, .. } => {
+                let found = self.task_mut(event, *task)?;
+                (found.task, found.env) = (Task::clone(to), env.clone());
+            }
             Event::TaskMoved { task, to, .. } => {
                 let state = self.task_mut(event, *task)?;
                 state.status = *to;
@@ -356,6 +362,7 @@ impl RunState {
                 task: added.task.clone(),
                 status: added.status,
                 added_by: added.added_by.clone(),
+                env: added.env.clone(),
                 approved: None,
                 judged_by: Vec::new(),
                 approved_after: Vec::new(),

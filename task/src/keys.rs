@@ -5,12 +5,13 @@
 //! Not here: what the values mean (`file/fields.rs`), which settings an executor reads (its plugin).
 
 /// Keys of a task that mean something to the host.
-pub const KEYS: [&str; 20] = [
+pub const KEYS: [&str; 21] = [
     "id",
     "status",
     "description",
     "kind",
     "command",
+    "env",
     "priority",
     "cost",
     "dependencies",
@@ -30,7 +31,7 @@ pub const KEYS: [&str; 20] = [
 
 /// What other task runners call things, and what it is here. Nobody would read such a key: a command would not run, an
 /// order not be kept, and the task be done all the same.
-const FOREIGN: [(&[&str], &str); 14] = [
+const FOREIGN: [(&[&str], &str); 15] = [
     (
         &["run", "runs", "cmd", "exec", "script"],
         "what it runs is its `command`, a list of words or one line for `sh`",
@@ -47,6 +48,10 @@ const FOREIGN: [(&[&str], &str); 14] = [
     (
         &["dir", "cwd", "workdir", "workingdir", "workingdirectory"],
         "the folder of its command is `directory`, which the shell's executor reads",
+    ),
+    (
+        &["environment", "environ", "envs", "envvars"],
+        "the variables of its command are its `env`, a mapping of names to values",
     ),
     (&["name"], "its name is its `id`, and what people read is its `description`"),
     (
@@ -122,8 +127,7 @@ mod tests {
 
     #[test]
     fn words_of_other_tools_say_what_to_write_here() {
-        let words =
-            "run cmd cmds script shell depends_on needs deps requires after dir cwd workdir name if matrix";
+        let words = "run cmd cmds script shell depends_on needs deps requires after dir cwd workdir environment name if matrix";
         for word in words.split(' ') {
             assert!(instead_of(word).is_some_and(|instead| instead.contains('`')), "{word}");
         }
@@ -158,7 +162,7 @@ mod tests {
     #[test]
     fn settings_and_our_own_keys_are_nobodys_slip() {
         let settings =
-            "retry_on directory model prompt env tags args host find bind post mode x y ids comment state";
+            "retry_on directory model prompt tags args host find bind post mode x y ids comment state";
         for key in settings.split(' ').chain(KEYS) {
             assert_eq!(instead_of(key), None, "{key}");
         }

@@ -124,6 +124,7 @@ pub fn answer(engine: &Engine, compiled: Compiled<Admitted>) -> Result<String, &
         changes_more: false,
         identity: "".into(),
         effectful: false,
+        told: None,
         pace: Pace::default(),
     };
     let task = Task::new(TaskId::parse("t").unwrap(), Kind::parse("note").unwrap());

@@ -193,4 +193,19 @@ fn a_condition_decides_when_the_task_could_start() {
     assert_eq!(ran.split(' ').collect::<std::collections::BTreeSet<_>>(), ["use", "after"].into(), "{said}");
     assert!(said.contains("setup  skipped: `made` exists"), "{said}");
     assert_eq!(workspace.statuses()["setup"], "done");
+
+    // A variable that its command would have.
+    let workspace = Workspace::new(
+        "- {id: ci, command: [sh, -c, 'echo ci >> ran'], when: {variable: MODE, is: release}, env: {MODE: release}}\n\
+         - {id: other, command: [sh, -c, 'echo other >> ran'], when: {variable: MODE, is: release}, env: {MODE: debug}}\n\
+         - {id: home, command: [sh, -c, 'echo home >> ran'], when: {variable: HOME}}\n\
+         - {id: none, command: [sh, -c, 'echo none >> ran'], when: {variable: NO_SUCH}}\n",
+    );
+    let policy = workspace.operator().join("policy.toml");
+    let text = fs::read_to_string(&policy).unwrap();
+    fs::write(&policy, text.replace("\"HOME\", ", "\"HOME\", \"MODE\", ")).unwrap();
+    let (ran, said) = run(&workspace, &["--jobs", "1"]);
+    assert_eq!(ran.split(' ').collect::<std::collections::BTreeSet<_>>(), ["ci", "home"].into(), "{said}");
+    assert!(said.contains("other  skipped: `MODE` is not `release`"), "{said}");
+    assert!(said.contains("none  skipped: `NO_SUCH` is not set"), "{said}");
 }

@@ -39,6 +39,7 @@ mod served;
 mod settings;
 mod shown;
 mod sources;
+mod told;
 mod trust_root;
 mod verify;
 mod withdrawn;

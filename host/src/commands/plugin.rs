@@ -296,9 +296,21 @@ fn list(operator: &Operator, folders: &[PathBuf], format: Format, console: Conso
 fn inspect(operator: &Operator, folder: &Path, format: Format, console: Console) -> Outcome {
     let bytes = package::read(folder)?;
     let steps = steps_of(&bytes, operator);
+    let unasked = steps
+        .manifest
+        .as_ref()
+        .map_or_else(Vec::new, |manifest| operator.policy.unasked(&manifest.id, &manifest.permissions));
     match format {
-        Format::Text => show_steps(&steps, &bytes, console),
-        Format::Json => console.json(&json(&steps, &bytes)),
+        Format::Text => {
+            show_steps(&steps, &bytes, console);
+            for what in unasked {
+                let what = escape(&what);
+                console.line(&format!(
+                    "  not asked    policy allows `{what}`, which the manifest does not ask for"
+                ));
+            }
+        }
+        Format::Json => console.json(&json(&steps, &bytes, &unasked)),
     }
     match steps.outcome {
         Ok(_) => Ok(Exit::Done),
@@ -412,7 +424,7 @@ fn show_verdicts(steps: &Steps, console: Console) {
     }
 }
 
-fn json(steps: &Steps, bytes: &PackageBytes) -> String {
+fn json(steps: &Steps, bytes: &PackageBytes, unasked: &[String]) -> String {
     let files: Vec<serde_json::Value> = bytes
         .list()
         .map(|(name, size, sha256)| serde_json::json!({ "path": name, "size": size, "sha256": sha256 }))
@@ -431,6 +443,7 @@ fn json(steps: &Steps, bytes: &PackageBytes) -> String {
         "warnings": steps.notes.iter().map(|note| serde_json::json!({ "what": note.what, "reason": note.reason })).collect::<Vec<_>>(),
         "trust": steps.outcome.as_ref().ok().map(|admitted| admitted.trust().as_str()),
         "granted": steps.outcome.as_ref().ok().map(|admitted| admitted.grant().permissions().clone()),
+        "allowedUnasked": unasked,
         "notEnforced": ["process.network"],
         "refusal": steps.outcome.as_ref().err().map(|(_, refusal)| serde_json::json!({
             "code": refusal.code(), "message": refusal.to_string(), "hint": refusal.hint(),

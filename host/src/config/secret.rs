@@ -39,6 +39,8 @@ pub enum KeyUse {
     Tokens,
     /// Who did what a task is marked with.
     Marks,
+    /// What the journal keeps of tasks' `env`.
+    TaskEnv,
 }
 
 impl KeyUse {
@@ -50,6 +52,7 @@ impl KeyUse {
             Self::TrustState => b"orch trust-state v1",
             Self::Tokens => b"orch tokens v1",
             Self::Marks => b"orch marks v1",
+            Self::TaskEnv => b"orch task-env v1",
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use orch_journal::Journal;
 use orch_journal::Level;
+use orch_task::Env;
 use tokio::sync::watch;
 
 use super::asked::AskedQueue;
@@ -23,6 +24,7 @@ use crate::call::Lent;
 use crate::capability::EffectGate;
 use crate::capability::files::Protected;
 use crate::capability::log::LogSink;
+use crate::capability::process::CommandEnv;
 use crate::command_log::{CommandLog, LogName};
 use crate::processes::{CallProcesses, Commands};
 
@@ -147,6 +149,8 @@ pub struct Desk {
     pub roles: Arc<Roles>,
     pub kv: Arc<KvOverlay>,
     pub marks: Arc<Marks>,
+    /// Of all commands, as `config.yaml` says.
+    pub env: Arc<Env>,
     pub log: Arc<dyn LogSink>,
     pub rules: RunRules,
     pub control: watch::Receiver<Control>,
@@ -171,6 +175,7 @@ impl Desk {
             tasks: Arc::new(StateReader::new(state)),
             kv: self.kv.clone(),
             effects,
+            env: CommandEnv { workspace: self.env.clone(), ..CommandEnv::default() },
             processes: Arc::new(CallProcesses::new(&self.commands, log, self.rules.kill_after)),
             log: self.log.clone(),
             wall,

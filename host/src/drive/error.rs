@@ -10,6 +10,7 @@ use orch_task::{GraphError, PatchError};
 
 use super::choice::ChoiceError;
 use crate::engine::CallError;
+use crate::told::ToldError;
 
 /// Why a run could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +62,8 @@ pub enum DriveError {
     Choice(#[from] ChoiceError),
     #[error("task `{task}` cannot be verified by `{verifier}`: {why}")]
     NoCheck { task: String, verifier: String, why: String },
+    #[error(transparent)]
+    Told(Box<ToldError>),
     /// The host's fault.
     #[error("the journal could not be written")]
     Journal(#[from] JournalError),
@@ -100,6 +103,7 @@ impl DriveError {
             Self::NoVerifier { .. } => "no-verifier",
             Self::Choice(source) => source.code(),
             Self::NoCheck { .. } => "no-check",
+            Self::Told(error) => error.code(),
             Self::Journal(_) => "journal",
             Self::Replay(_) => "journal-contradiction",
             Self::Io { .. } => "io",
@@ -153,6 +157,7 @@ impl DriveError {
             )),
             Self::Choice(source) => Some(source.hint()),
             Self::Journal(error) => Some(journal_hint(error)),
+            Self::Told(error) => error.hint(),
             Self::StoreGone { .. } => Some(
                 "statuses are in the task file; keep `.orch` from what cleans the workspace: `git clean -fd` spares what git ignores, `-x` does not (`-e .orch` does)".to_owned(),
             ),

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hmac::{Hmac, KeyInit, Mac};
 use orch_journal::event::{Event, FileMark, Mark, MarkedBy, TaskIndex};
 use orch_journal::{Reader, failpoint};
-use orch_task::{Look, Status, Task, When};
+use orch_task::{Env, Look, Status, Task, When};
 use orch_trust::manifest::Role;
 use sha2::Sha256;
 use tokio::task::JoinSet;
@@ -102,7 +102,7 @@ impl Marks {
     }
 
     /// Whoever would do that task.
-    fn by(&self, task: &Task, roles: &Roles) -> Result<MarkedBy, DriveError> {
+    fn by(&self, task: &Task, env: &[&Env], roles: &Roles) -> Result<MarkedBy, DriveError> {
         let executor = roles.executor(task)?;
         let verifiers = task.verify.iter().flat_map(|Look { verifier, checks }| {
             let found = roles.by_id(Role::Verifier, verifier).map(|found| found.identity.to_string());
@@ -115,14 +115,21 @@ impl Marks {
         let files = serde_json::to_string(&(&task.inputs, &task.outputs));
         Ok(MarkedBy {
             task: self.mac("task", &[&command.unwrap_or_default(), &files.unwrap_or_default()]),
+            env: self.mac(
+                "env",
+                &env.iter()
+                    .flat_map(|env| env.iter())
+                    .flat_map(|(name, value)| [name, value])
+                    .collect::<Vec<_>>(),
+            ),
             executor: self.mac("executor", &[&executor.id, &executor.identity]),
             verifiers: self.mac("verifiers", &verifiers.iter().map(String::as_str).collect::<Vec<_>>()),
         })
     }
 
     fn check(&self, glance: &Glance) -> Outcome {
-        let Glance { task, by, force, .. } = glance;
-        if let Some(why) = task.when.as_ref().and_then(|when| self.missed(when)) {
+        let Glance { task, by, force, variable, .. } = glance;
+        if let Some(why) = task.when.as_ref().and_then(|when| self.missed(when, variable.as_deref())) {
             return Outcome::Skipped(why);
         }
         let Some(by) = by else { return Outcome::Stale { why: None, begun: None } };
@@ -158,6 +165,9 @@ impl Marks {
         if mark.by.task != by.task {
             return Err("what it runs changed".to_owned());
         }
+        if mark.by.env != by.env {
+            return Err("its variables changed".to_owned());
+        }
         if mark.by.executor != by.executor {
             return Err("its executor, or what that may do, changed".to_owned());
         }
@@ -176,7 +186,15 @@ impl Marks {
     }
 
     /// Why a condition does not hold; none if it does.
-    fn missed(&self, when: &When) -> Option<String> {
+    fn missed(&self, when: &When, value: Option<&str>) -> Option<String> {
+        let has = value.filter(|value| !value.is_empty());
+        match (&when.variable, &when.is) {
+            (Some(name), Some(is)) if value != Some(is) => {
+                return Some(format!("`{name}` is not `{}`", is.escape_debug()));
+            }
+            (Some(name), None) if has.is_none() => return Some(format!("`{name}` is not set")),
+            _ => {}
+        }
         if let Some(path) = when.exists.as_deref().filter(|path| !self.files.is_there(path)) {
             return Some(format!("`{}` does not exist", path.escape_debug()));
         }
@@ -192,15 +210,26 @@ struct Glance {
     /// None: nothing but its condition is asked for.
     by: Option<MarkedBy>,
     force: bool,
+    /// Of the variable that its condition names.
+    variable: Option<String>,
 }
 
 fn glance(run: &Run, desk: &Desk, index: TaskIndex) -> Result<Option<Glance>, DriveError> {
-    let Some(task) = run.state().tasks.get(index as usize).map(|found| found.task.clone()) else {
-        return Ok(None);
-    };
+    let Some(found) = run.state().tasks.get(index as usize).cloned() else { return Ok(None) };
+    let task = found.task.clone();
     let executor = desk.roles.executor(&task)?;
-    let by = (task.names_files() && !executor.changes_more).then(|| desk.marks.by(&task, &desk.roles));
-    Ok(Some(Glance { index, task, by: by.transpose()?, force: run.is_forced(index) }))
+    // A task whose values are gone does not start; its attempt says so.
+    let env = run.env_of(&found);
+    let of_both = [Some(&*desk.env), env.as_deref()];
+    let by = (task.names_files() && !executor.changes_more && env.is_some())
+        .then(|| desk.marks.by(&task, &of_both.into_iter().flatten().collect::<Vec<_>>(), &desk.roles));
+    let variable = task.when.as_ref().and_then(|when| when.variable.as_deref()).and_then(|name| {
+        let said =
+            of_both.into_iter().rev().flatten().find_map(|env| env.iter().find(|(known, _)| *known == name));
+        let said = said.map(|(_, value)| value.to_owned());
+        said.or_else(|| executor.told.as_ref()?.handed_on(name))
+    });
+    Ok(Some(Glance { index, by: by.transpose()?, force: run.is_forced(index), variable, task }))
 }
 
 /// Begins to look at the tasks that could start and must be looked at before.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use orch_task::{Kind, Task};
+use orch_task::{FileTask, Kind, Task};
 use orch_trust::evidence::Admitted;
 use orch_trust::manifest::Role;
 
@@ -20,6 +20,7 @@ use crate::engine::CallError;
 use crate::engine::withdrawal::Withdrawal;
 use crate::role::Binding;
 use crate::role::{AnyExported, Ask, Listed};
+use crate::told::{Told, check_task};
 
 /// A plugin in one role, with what its binding in the workspace says.
 pub struct Bound {
@@ -37,6 +38,8 @@ pub struct Bound {
     pub changes_more: bool,
     /// SHA-256 of component, grant and settings.
     pub identity: Arc<str>,
+    /// What it may be told to run.
+    pub told: Option<Told>,
     /// How long its last call took.
     pub pace: Pace,
 }
@@ -152,6 +155,19 @@ impl Roles {
                 source: CallError::withdrawn(&id.as_str().into(), why),
             }),
         }
+    }
+
+    /// Fails if the task needs a plugin that is not bound, or what its executor is not granted.
+    pub fn check(&self, found: &FileTask) -> Result<(), DriveError> {
+        self.offers.check(found)?;
+        self.check_told(found)
+    }
+
+    /// Fails if its executor is not granted what the task tells it.
+    pub fn check_told(&self, found: &FileTask) -> Result<(), DriveError> {
+        let Some(executor) = self.executor_of(&found.task.kind) else { return Ok(()) };
+        check_task(executor.told.as_ref(), &executor.id, found)
+            .map_err(|error| DriveError::Told(Box::new(error)))
     }
 
     /// All kinds that some executor handles, sorted; a planner sees kinds as places in this list.

@@ -12,13 +12,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
-use orch_journal::event::{Change, Event, TaskIndex};
+use orch_journal::event::{Change, EnvSeal, Event, TaskIndex};
+use orch_journal::state::TaskState;
 use orch_journal::{Journal, RunState};
-use orch_task::{Status, TaskId};
+use orch_task::{Env, FileTask, Status, TaskId};
 use tokio::sync::mpsc;
 
 use super::act::Said;
 use super::desk::Desk;
+use super::env::{EnvKey, Envs};
 use super::error::DriveError;
 use super::fresh::Begun;
 use super::gate::Asked;
@@ -82,6 +84,7 @@ pub struct Run {
     room: Option<Room>,
     /// Of the task file as it was read or written last.
     file_bytes: u64,
+    envs: Envs,
 }
 
 impl Run {
@@ -120,7 +123,29 @@ impl Run {
             observer: None,
             room: None,
             file_bytes: 0,
+            envs: Envs::default(),
         }
+    }
+
+    /// With the key that this host seals environments with.
+    pub fn sealed_by(mut self, key: EnvKey) -> Self {
+        self.envs = Envs::new(key);
+        self
+    }
+
+    /// What is recorded of the environment that the file says.
+    pub fn seal(&self, found: &FileTask) -> Option<EnvSeal> {
+        self.envs.seal(&self.id, found)
+    }
+
+    /// From now on environments are what these say.
+    pub fn take_env(&mut self, tasks: &[FileTask]) {
+        self.envs.take(tasks);
+    }
+
+    /// For the commands of an attempt at that task; none: its values are in no file.
+    pub fn env_of(&self, task: &TaskState) -> Option<Arc<Env>> {
+        self.envs.of(task)
     }
 
     /// Where people's words are said.

@@ -135,16 +135,30 @@ impl Sheet {
         } else if !is_known {
             self.merge_after_a_stop(run, roles)?;
         }
+        if !is_new {
+            self.check_open(run, roles)?;
+        }
+        self.take_env(run)?;
         self.hold_missing(run);
         self.record_saved(run, "read")
+    }
+
+    /// Fails if a task that may still start is not granted what it says: policy may be another one than when it was added.
+    fn check_open(&self, run: &Run, roles: &Roles) -> Result<(), DriveError> {
+        let state = run.state();
+        let is_open = |found: &&FileTask| {
+            let place = state.by_id.get(&found.task.id).copied().unwrap_or(TaskIndex::MAX);
+            state.tasks.get(place as usize).is_some_and(|known| !known.status.is_final())
+        };
+        self.tasks().iter().filter(is_open).try_for_each(|found| roles.check_told(found))
     }
 
     /// All tasks of the file, into a new run.
     fn load(&self, run: &mut Run, roles: &Roles) -> Result<(), DriveError> {
         for found in self.tasks() {
-            roles.offers.check(found)?;
+            roles.check(found)?;
         }
-        let added: Vec<AddedTask> = self.tasks().iter().map(to_added).collect();
+        let added: Vec<AddedTask> = self.tasks().iter().map(|found| to_added(run, found)).collect();
         record_added(run, &added)?;
         run.added(now_ms());
         // Statuses that no run of this store gave.
@@ -168,8 +182,9 @@ impl Sheet {
     }
 }
 
-pub(super) fn to_added(found: &FileTask) -> AddedTask {
+pub(super) fn to_added(run: &Run, found: &FileTask) -> AddedTask {
     AddedTask {
+        env: run.seal(found),
         task: found.task.clone(),
         status: found.status_or_pending(),
         added_by: found.added_by.clone(),

@@ -5,6 +5,7 @@
 //! Not here: finding and admitting them (`plugins.rs`), the calls (`role/`).
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use crate::engine::withdrawal::Withdrawal;
 use crate::engine::{Compiled, Engine, EngineError};
 use crate::role::AnyExported;
 use crate::role::Binding;
+use crate::told::Told;
 
 /// Admitted plugins, compiled once each, in the roles that the workspace binds them to.
 pub struct Workbench<'a> {
@@ -30,6 +32,8 @@ pub struct Workbench<'a> {
     large: Option<Engine>,
     cache: &'a NativeCache,
     workspace: &'a WorkspaceConfig,
+    /// The workspace: absolute, without links.
+    folder: &'a Path,
     admitted: &'a AdmittedPlugins,
     compiled: BTreeMap<String, Compiled<Admitted>>,
 }
@@ -39,9 +43,10 @@ impl<'a> Workbench<'a> {
         pool: &'a Engine,
         cache: &'a NativeCache,
         workspace: &'a WorkspaceConfig,
+        folder: &'a Path,
         admitted: &'a AdmittedPlugins,
     ) -> Self {
-        Self { pool, large: None, cache, workspace, admitted, compiled: BTreeMap::new() }
+        Self { pool, large: None, cache, workspace, folder, admitted, compiled: BTreeMap::new() }
     }
 
     /// The plugins of the loop: everything that is bound but services.
@@ -87,6 +92,7 @@ impl<'a> Workbench<'a> {
             changes: admitted.grant().permissions().changes(),
             changes_more: changes_more(admitted.grant().permissions()),
             identity: identity(admitted, &self.workspace.settings_of(id)).into(),
+            told: Told::of(admitted, self.workspace, self.folder),
             pace: Pace::default(),
         })
     }

@@ -34,6 +34,9 @@ impl Counts {
         let moved = match event {
             Event::AttemptStarted { task, .. } | Event::TaskMoved { task, .. } => self.look(*task, state),
             Event::AttemptFinished(finished) => self.look(finished.task, state),
+            Event::TasksFresh { tasks, .. } => {
+                tasks.iter().filter(|task| self.look(**task, state)).count() > 0
+            }
             _ => false,
         };
         moved || self.statuses.len() > known

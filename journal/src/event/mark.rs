@@ -22,6 +22,8 @@ pub struct Mark {
 pub struct MarkedBy {
     /// Command, kind, settings, names of inputs and outputs.
     pub task: String,
+    /// Variables of task and workspace.
+    pub env: String,
     /// The executor's component, grant and settings.
     pub executor: String,
     /// The same of each verifier that the task names.
