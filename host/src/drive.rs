@@ -8,6 +8,7 @@
 pub mod act;
 pub mod asked;
 pub mod attempt;
+pub mod choice;
 pub mod consult;
 pub mod desk;
 pub mod edits;
@@ -160,6 +161,7 @@ async fn work(
             }
             // What somebody added a moment ago may be ready.
             sheet.look_now(run, &desk.roles)?;
+            run.give_up_stuck(now_ms());
             let is_finished = planning.is_finished();
             if !is_finished && run.ready_count() > 0 && run.has_changes() {
                 continue;

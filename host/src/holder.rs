@@ -23,6 +23,7 @@ use crate::config::workspace::WorkspaceConfig;
 use crate::control::api::RunOptions;
 use crate::control::{Api, HolderState, Listening, SocketPlace, Wish};
 use crate::drive::asked::AskedQueue;
+use crate::drive::choice::Wanted;
 use crate::drive::desk::RunRules;
 use crate::drive::kv::KvOverlay;
 use crate::drive::roles::{Bound, Roles};
@@ -137,6 +138,7 @@ impl Holder {
             tasks: Some(task_file.display().to_string()),
             memory: Some(place.state.display().to_string()),
             plugins: Some(place::absolute(packages)),
+            wanted: Wanted::default(),
         };
         let state = Arc::new(HolderState::new(wishes));
         let api = Api::new(state.clone(), place.clone(), config.clone(), options);

@@ -15,15 +15,18 @@ pub use mounts::{CALLS_MAX, Mounts};
 
 use std::sync::Arc;
 
-use orch_journal::event::{Event, StreamStarted};
+use orch_journal::event::{Event, StreamStarted, Who};
 use orch_journal::{Level, RunState};
 use tokio::sync::{mpsc, watch};
 
 use crate::clock::now_ms;
+use crate::config::operator::this_process;
 use crate::console::{Console, escape};
 use crate::control::Wish;
 use crate::drive::act::{Refused, Said};
+use crate::drive::choice::Wanted;
 use crate::drive::desk::Control;
+use crate::drive::error::DriveError;
 use crate::drive::hear;
 use crate::drive::run::Run;
 use crate::drive::task_file::Sheet;
@@ -91,9 +94,9 @@ impl Serving<'_> {
             };
             match wish {
                 Next::End => break,
-                Next::Run => goes_on = self.run(|_| {})?,
-                Next::Wish(Wish::Start { who: _, answer }) => {
-                    goes_on = self.run(|begun| drop(answer.send(begun)))?;
+                Next::Run => goes_on = self.run(Wanted::default(), this_process(), |_| {})?,
+                Next::Wish(Wish::Start { wanted, who, answer }) => {
+                    goes_on = self.run(*wanted, who, |begun| drop(answer.send(begun)))?;
                 }
                 Next::Wish(Wish::Say { run, said }) => {
                     let moved = self.say(&run, said);
@@ -128,10 +131,15 @@ impl Serving<'_> {
     }
 
     /// One run, until nothing more can start. True if it may go on by itself: nobody stopped it, nothing failed.
-    fn run(&mut self, begun: impl FnOnce(Result<(String, u64), Refused>)) -> Result<bool, Fault> {
+    fn run(
+        &mut self,
+        wanted: Wanted,
+        who: Who,
+        begun: impl FnOnce(Result<(String, u64), Refused>),
+    ) -> Result<bool, Fault> {
         let control = watch::Sender::new(Control::GoOn);
-        let session = match self.open(&control) {
-            Ok(session) => session,
+        let session = match self.open(&control, &wanted) {
+            Ok(session) => session.asked_for(wanted, who),
             Err(fault) => {
                 let text = format!("{:#}", fault.source);
                 self.say_fault(&fault);
@@ -162,9 +170,10 @@ impl Serving<'_> {
         }
     }
 
-    fn open(&self, control: &watch::Sender<Control>) -> Result<Session<'_>, Fault> {
+    fn open(&self, control: &watch::Sender<Control>, wanted: &Wanted) -> Result<Session<'_>, Fault> {
         let holder = self.holder;
         let sheet = Sheet::read(&holder.place.workspace.join(&holder.task_file))?;
+        wanted.check(sheet.tasks()).map_err(DriveError::from)?;
         Session::open(holder, sheet, control)
     }
 

@@ -8,15 +8,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use orch_journal::event::{Event, RunStarted, TaskIndex};
+use orch_journal::event::{Event, RunStarted, TaskIndex, Who};
 use orch_journal::{Journal, Reader, RunState, STORE_FILE};
 use orch_task::TaskId;
 use tokio::runtime::Builder;
 use tokio::sync::watch::Sender;
 
 use crate::clock::now_ms;
-use crate::config::operator::OperatorError;
+use crate::config::operator::{OperatorError, this_process};
 use crate::drive;
+use crate::drive::choice::{self, Wanted};
 use crate::drive::desk::{Control, Desk};
 use crate::drive::extend;
 use crate::drive::finish::Summary;
@@ -35,6 +36,8 @@ pub struct Session<'a> {
     run: Run,
     desk: Desk,
     sheet: Sheet,
+    wanted: Wanted,
+    who: Who,
     holder: &'a Holder,
 }
 
@@ -70,7 +73,13 @@ impl<'a> Session<'a> {
             say: control.clone(),
         };
         holder.state.works_at(run.view(), run.say());
-        Ok(Self { run, desk, sheet, holder })
+        Ok(Self { run, desk, sheet, wanted: Wanted::default(), who: this_process(), holder })
+    }
+
+    /// Asks for some tasks only, or for some again.
+    pub fn asked_for(mut self, wanted: Wanted, who: Who) -> Self {
+        (self.wanted, self.who) = (wanted, who);
+        self
     }
 
     /// Name of the run.
@@ -108,6 +117,7 @@ impl<'a> Session<'a> {
         let driven: Result<Summary, Fault> = main.block_on(async {
             self.begin()?;
             self.sheet.merge(&mut self.run, &self.desk.roles)?;
+            choice::apply(&mut self.run, &self.wanted, &self.who)?;
             extend::hold_unapproved(&mut self.run, &self.desk)?;
             Ok(drive::drive(&mut self.run, &self.desk, &mut self.sheet).await?)
         });

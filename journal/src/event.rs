@@ -5,14 +5,18 @@
 //! Invariant: an event holds all that the projections and [`RunState`](crate::RunState) need; neither looks elsewhere.
 //! All of them in a list: `docs/events.md`. Not here: how events are chained and kept (`store.rs`), what they add up to (`state.rs`).
 
+mod choice;
 mod operator;
+mod stream;
 mod writes;
 
 use orch_task::{Status, Task};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use choice::Choice;
 pub use operator::{DeniedSubject, OPERATOR_STREAM, OperatorDecision, TrustedRole};
+pub use stream::{StreamStarted, WORKSPACE_STREAM, is_workspace_stream};
 pub use writes::{AskedTask, Category, Finding, Metric, Severity, Writes};
 
 /// Place of a task in its run's list; never renumbered.
@@ -77,6 +81,12 @@ pub enum Event {
     },
     /// A person asked the host to start nothing more, and to let what runs end.
     StopAsked {
+        who: Who,
+        at: u64,
+    },
+    /// A person asks from now on for these tasks and no others, or for all again.
+    TasksChosen {
+        choice: Choice,
         who: Who,
         at: u64,
     },
@@ -228,6 +238,7 @@ impl Event {
             Self::TaskApproved { .. } => "task_approved",
             Self::LooksWaived { .. } => "looks_waived",
             Self::StopAsked { .. } => "stop_asked",
+            Self::TasksChosen { .. } => "tasks_chosen",
             Self::SessionOpened { .. } => "session_opened",
             Self::Observed { .. } => "observed",
             Self::Decided { .. } => "decided",
@@ -306,28 +317,6 @@ pub struct RunStarted {
     pub at: u64,
     /// HMAC-SHA-256 by the host's key, over the JSON of this event with `mac` empty.
     pub mac: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StreamStarted {
-    /// [`WORKSPACE_STREAM`] or [`OPERATOR_STREAM`].
-    pub stream: String,
-    /// As in [`RunStarted`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub store: Option<String>,
-    pub at: u64,
-    /// HMAC-SHA-256 by the host's key, over the JSON of this event with `mac` empty.
-    pub mac: String,
-}
-
-/// What a host that serves did in a workspace beside its runs.
-///
-/// Its name goes on with a hyphen and what tells it from other workspaces': heads of all of them lie in one folder.
-pub const WORKSPACE_STREAM: &str = "workspace";
-
-/// True for the name of a workspace's stream.
-pub fn is_workspace_stream(name: &str) -> bool {
-    name.strip_prefix(WORKSPACE_STREAM).is_some_and(|rest| rest.starts_with('-'))
 }
 
 /// Which bytes acted in which role.

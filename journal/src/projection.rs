@@ -177,6 +177,7 @@ impl Projector {
             | Event::PlannerRead { .. }
             | Event::LooksWaived { .. }
             | Event::StopAsked { .. }
+            | Event::TasksChosen { .. }
             | Event::TasksSaved { .. }
             | Event::BudgetWarned { .. }
             | Event::FindingsJudged { .. }

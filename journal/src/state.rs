@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use orch_task::{Status, Task, TaskId};
 
 use crate::event::{
-    Actor, AddedTask, Called, Event, FAILURE, RunStarted, RunStatus, Severity, TaskIndex, Who,
+    Actor, AddedTask, Called, Choice, Event, FAILURE, RunStarted, RunStatus, Severity, TaskIndex, Who,
 };
 
 /// An event that cannot follow what came before it.
@@ -111,6 +111,8 @@ pub struct RunState {
     pub unverified: BTreeMap<Option<TaskIndex>, Vec<MissingLook>>,
     /// Looks at what a task did that a person does without.
     pub waived: BTreeMap<TaskIndex, Waived>,
+    /// Which tasks the run was asked for last.
+    pub chosen: Choice,
     /// SHA-256 of `tasks.yml` as the host last saw it.
     pub saved: Option<String>,
     /// What it said then of each task, by place.
@@ -253,6 +255,7 @@ impl RunState {
                 self.unverified.values_mut().flatten().for_each(|look| look.why = None);
             }
             Event::FindingsJudged { .. } => self.judged = true,
+            Event::TasksChosen { choice, .. } => self.chosen = choice.clone(),
             Event::SessionOpened { .. } => self.sessions += 1,
             Event::Observed { .. }
             | Event::Decided { .. }

@@ -5,7 +5,7 @@
 //! Not here: what the values mean (`file/fields.rs`), which settings an executor reads (its plugin).
 
 /// Keys of a task that mean something to the host.
-pub(crate) const KEYS: [&str; 14] = [
+pub(crate) const KEYS: [&str; 20] = [
     "id",
     "status",
     "description",
@@ -19,12 +19,18 @@ pub(crate) const KEYS: [&str; 14] = [
     "verify",
     "on_doubt",
     "idempotent",
+    "tags",
+    "allow_failure",
+    "always",
+    "when",
+    "inputs",
+    "outputs",
     "added_by",
 ];
 
 /// What other task runners call things, and what it is here. Nobody would read such a key: a command would not run, an
 /// order not be kept, and the task be done all the same.
-const FOREIGN: [(&[&str], &str); 9] = [
+const FOREIGN: [(&[&str], &str); 14] = [
     (
         &["run", "runs", "cmd", "exec", "script"],
         "what it runs is its `command`, a list of words or one line for `sh`",
@@ -44,9 +50,23 @@ const FOREIGN: [(&[&str], &str); 9] = [
     ),
     (&["name"], "its name is its `id`, and what people read is its `description`"),
     (
-        &["if", "when"],
-        "no task has a condition; its `command` can ask and exit with 0, or the task be left out",
+        &["if", "condition", "onlyif", "unless"],
+        "when it is worth starting is its `when`, `exists` or `missing` with a path, or `variable` with a name and `is`",
     ),
+    (&["sources", "source", "srcs"], "what it reads is its `inputs`, a list of paths and patterns"),
+    (
+        &["generates", "targets", "artifacts", "produces"],
+        "what it makes is its `outputs`, a list of paths and patterns",
+    ),
+    (
+        &["ignoreerror", "ignoreerrors", "continueonerror", "softfail"],
+        "a failure that keeps nothing from starting is `allow_failure: true`",
+    ),
+    (
+        &["finally", "cleanup", "defer"],
+        "what runs however the others ended is a task with `always: true` and `dependencies`",
+    ),
+    (&["tag", "labels", "groups"], "words to choose it by are its `tags`, a list"),
     (&["matrix"], "each variant is a task with an `id` of its own; `<<: *anchor` takes what they share"),
     (&["retry"], "how often it is tried again is its `retries`, a number"),
 ];

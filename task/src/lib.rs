@@ -22,5 +22,5 @@ pub use graph::{GraphError, check_added, check_graph};
 pub use hidden::is_hidden;
 pub use import::{ImportCommand, ImportError, ImportOptions, import_wfformat};
 pub use merge::{Known, MergeReport, RefusedEdit, RefusedWhy, Standing, changed_keys, merge};
-pub use model::{Command, Kind, OnDoubt, Status, Task, TaskId};
+pub use model::{Command, Kind, OnDoubt, Status, Task, TaskId, When};
 pub use render::{check_entry, render};

@@ -246,6 +246,12 @@ pub fn changed_keys(old: &Task, new: &Task) -> Vec<String> {
         ("verify", old.verify != new.verify),
         ("on_doubt", old.on_doubt != new.on_doubt),
         ("idempotent", old.idempotent != new.idempotent),
+        ("tags", old.tags != new.tags),
+        ("allow_failure", old.allow_failure != new.allow_failure),
+        ("always", old.always != new.always),
+        ("when", old.when != new.when),
+        ("inputs", old.inputs != new.inputs),
+        ("outputs", old.outputs != new.outputs),
     ];
     let mut keys: Vec<String> =
         fields.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect();

@@ -13,6 +13,8 @@ pub const KIND_BYTES_MAX: usize = 64;
 pub const DESCRIPTION_BYTES_MAX: usize = 4096;
 pub const SETTINGS_BYTES_MAX: usize = 64 * 1024;
 pub const DEPENDENCIES_MAX: usize = 10_000;
+/// Of a path or pattern of `inputs`, `outputs` and `when`.
+pub const PATH_BYTES_MAX: usize = 4096;
 /// For a task without `timeout`, in milliseconds: one hour.
 pub const TIMEOUT_MS_DEFAULT: u64 = 3_600_000;
 
@@ -128,6 +130,22 @@ pub enum Command {
     Shell(String),
 }
 
+/// When a task is worth starting: each part that is there holds. Paths are below the workspace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct When {
+    /// Something lies there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exists: Option<String>,
+    /// Nothing lies there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+    /// A variable that the task's command would have is there and not empty, or is `is`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variable: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is: Option<String>,
+}
+
 /// What happens to an attempt of which nobody knows how it ended. `Retry` is bounded: by the task's `retries` while the
 /// host lives, and after ends of the host by that or a few more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -230,6 +248,24 @@ pub struct Task {
     /// Doing it twice is the same as once, so doubt means retry.
     #[serde(default, skip_serializing_if = "is_false")]
     pub idempotent: bool,
+    /// Words that people choose tasks by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Its failure keeps nothing from starting, and no run from its goal.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub allow_failure: bool,
+    /// Starts once what it depends on is over, however it ended.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub always: bool,
+    /// If it does not hold once the task could start, the task is done without an attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<When>,
+    /// Files, folders and patterns below the workspace that it reads and makes. With any of them the task is done without an
+    /// attempt while nothing changed since it was done last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<String>,
     /// Keys that the host does not know, for the executor; at most [`SETTINGS_BYTES_MAX`] bytes as JSON.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub settings: serde_json::Map<String, serde_json::Value>,
@@ -251,8 +287,19 @@ impl Task {
             verify: Vec::new(),
             on_doubt: OnDoubt::Ask,
             idempotent: false,
+            tags: Vec::new(),
+            allow_failure: false,
+            always: false,
+            when: None,
+            inputs: Vec::new(),
+            outputs: Vec::new(),
             settings: serde_json::Map::new(),
         }
+    }
+
+    /// True for a task that says what it reads or makes.
+    pub fn names_files(&self) -> bool {
+        !self.inputs.is_empty() || !self.outputs.is_empty()
     }
 
     /// What doubt means for this task: `on_doubt` if set, else retry when idempotent.

@@ -6,7 +6,7 @@
 
 use crate::file::{NewFileTask, TaskFile, TaskFileError};
 use crate::keys::KEYS;
-use crate::model::{Command, Kind, OnDoubt, TIMEOUT_MS_DEFAULT, Task};
+use crate::model::{Command, Kind, OnDoubt, TIMEOUT_MS_DEFAULT, Task, When};
 
 pub(crate) mod quote;
 
@@ -129,8 +129,10 @@ fn fields(entry: &NewFileTask, quoted: bool) -> Vec<(String, String)> {
     add("dependencies", (!task.dependencies.is_empty()).then(dependencies));
     add("timeout", (task.timeout_ms != TIMEOUT_MS_DEFAULT).then(|| seconds(task.timeout_ms)));
     add("retries", (task.retries != 0).then(|| task.retries.to_string()));
-    let verify = || quote::texts(task.verify.iter().map(String::as_str), quoted);
-    add("verify", (!task.verify.is_empty()).then(verify));
+    let list = |values: &[String]| {
+        (!values.is_empty()).then(|| quote::texts(values.iter().map(String::as_str), quoted))
+    };
+    add("verify", list(&task.verify));
     let on_doubt = match task.on_doubt {
         OnDoubt::Ask => None,
         OnDoubt::Retry => Some("retry"),
@@ -139,11 +141,26 @@ fn fields(entry: &NewFileTask, quoted: bool) -> Vec<(String, String)> {
     };
     add("on_doubt", on_doubt.map(text));
     add("idempotent", task.idempotent.then(|| "true".to_owned()));
+    add("tags", list(&task.tags));
+    add("allow_failure", task.allow_failure.then(|| "true".to_owned()));
+    add("always", task.always.then(|| "true".to_owned()));
+    add("when", task.when.as_ref().map(|when| when_text(when, quoted)));
+    add("inputs", list(&task.inputs));
+    add("outputs", list(&task.outputs));
     for (key, value) in &task.settings {
         add(key, Some(quote::json(value, quoted)));
     }
     add("added_by", entry.added_by.as_deref().map(text));
     fields
+}
+
+fn when_text(When { exists, missing, variable, is }: &When, quoted: bool) -> String {
+    let parts = [("exists", exists), ("missing", missing), ("variable", variable), ("is", is)];
+    let said = parts.into_iter().filter_map(|(key, value)| {
+        let value = value.as_deref()?;
+        Some(format!("{}: {}", quote::text(key, quoted), quote::text(value, quoted)))
+    });
+    format!("{{{}}}", said.collect::<Vec<_>>().join(", "))
 }
 
 /// Milliseconds as decimal seconds, exactly.
@@ -172,6 +189,10 @@ mod tests {
         all.dependencies = vec![TaskId::parse("b").unwrap()];
         all.verify = vec!["demo/tests".to_owned()];
         (all.on_doubt, all.idempotent) = (OnDoubt::Fail, true);
+        (all.tags, all.allow_failure, all.always) = (vec!["no".to_owned(), "slow".to_owned()], true, true);
+        let text = |value: &str| Some(value.to_owned());
+        all.when = Some(When { exists: text("a b"), missing: None, variable: text("CI"), is: text("true") });
+        (all.inputs, all.outputs) = (vec!["src/**/*.c".to_owned()], vec!["out".to_owned()]);
         all.settings =
             serde_json::from_str(r#"{"model": {"name": "x", "t": 0.5, "no": null}, "<<": [true]}"#).unwrap();
         let mut line = task("b");
@@ -189,6 +210,12 @@ mod tests {
   verify: [demo/tests]
   on_doubt: fail
   idempotent: true
+  tags: ["no", slow]
+  allow_failure: true
+  always: true
+  when: {exists: a b, variable: CI, is: "true"}
+  inputs: ["src/**/*.c"]
+  outputs: [out]
   "<<": [true]
   model: {name: x, "no": null, t: 0.5}
 - id: b

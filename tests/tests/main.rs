@@ -9,6 +9,7 @@ mod attacks;
 mod author;
 mod certified;
 mod changed_byte;
+mod chosen;
 mod company;
 mod crash;
 mod decisions;

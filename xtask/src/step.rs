@@ -65,7 +65,11 @@ pub(crate) fn run_within(limit: Duration, what: &str, command: &mut Command) -> 
         println!("   {pid} {}", String::from_utf8_lossy(&args).replace('\0', " "));
     }
     let pids = left.iter().map(u32::to_string);
-    Command::new("kill").arg("-KILL").args(pids).status().with_context(|| format!("{what}: cannot end it"))?;
+    Command::new("kill")
+        .arg("-KILL")
+        .args(pids)
+        .status()
+        .with_context(|| format!("{what}: cannot end it"))?;
     child.wait()?;
     bail!("{what} did not end in {} s; what was left is above: {command:?}", limit.as_secs())
 }

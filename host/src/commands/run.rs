@@ -14,12 +14,14 @@ use orch_task::Status;
 use orch_trust::evidence::Compilable;
 
 use super::{followed, go_on};
-use crate::config::operator::Operator;
+use crate::config::operator::{Operator, this_process};
 use crate::config::workspace::{AuditEvery, WorkspaceConfig, WorkspaceError};
 use crate::console::{Console, Tone, escape, escape_cut};
 use crate::control::api::{RunOptions, Started};
 use crate::control::{self, SocketPlace};
+use crate::drive::choice::Wanted;
 use crate::drive::desk::{Audit, Durability, RunRules};
+use crate::drive::error::DriveError;
 use crate::drive::finish::Summary;
 use crate::drive::task_file::Sheet;
 use crate::exit::{Exit, Fault, Outcome};
@@ -79,6 +81,8 @@ pub struct RunArgs {
     /// How the run is shown
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten)]
+    wanted: Wanted,
 }
 
 fn parse_audit(text: &str) -> Result<Audit, String> {
@@ -97,7 +101,7 @@ fn parse_audit(text: &str) -> Result<Audit, String> {
 }
 
 pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
-    let place = Place::of(&args.dir, &args.memory)?;
+    let place = workspace(args)?;
     let operator = place::operator(home)?;
     if !args.dry_run {
         place.check_machine(&operator)?;
@@ -138,6 +142,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let task_file = place.task_file(&args.tasks)?;
     let sheet = Sheet::read(&place.workspace.join(&task_file))?;
     sheet.require()?;
+    args.wanted.check(sheet.tasks()).map_err(DriveError::from)?;
     if !place.has_store() || args.dry_run {
         sheet.check_new(&config.roles)?;
     }
@@ -163,7 +168,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         requests: 0,
         wishes: None,
     })?;
-    let session = Session::open(&holder, sheet, &control)?;
+    let session = Session::open(&holder, sheet, &control)?.asked_for(args.wanted.clone(), this_process());
     for waiting in session.waiting() {
         console.note(&waiting);
     }
@@ -180,11 +185,28 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
 }
 
 fn say_how_to_go_on(summary: &Summary, args: &RunArgs, home: Option<&Path>, console: Console) {
-    let RunArgs { dir, memory, tasks, plugins, .. } = args;
-    let started = go_on::Started { dir, memory, tasks, plugins, home };
+    let RunArgs { dir, memory, tasks, plugins, wanted, .. } = args;
+    let started = go_on::Started { dir, memory, tasks, plugins, wanted, home };
     for hint in go_on::hints(summary, started) {
         console.note(&format!("hint: {hint}"));
     }
+}
+
+/// The folder that is meant; a task's id in its place is known for what it is.
+fn workspace(args: &RunArgs) -> Result<Place, Fault> {
+    Place::of(&args.dir, &args.memory).map_err(|fault| {
+        let id = args.dir.to_str().filter(|id| {
+            Sheet::read(&Path::new(".").join(&args.tasks))
+                .is_ok_and(|sheet| sheet.tasks().iter().any(|found| found.task.id.as_str() == *id))
+        });
+        match id {
+            Some(id) if !args.dir.exists() => {
+                let hint = format!("`orch-host run --task {id}` runs the task");
+                place::input("task-as-folder", Some(hint), format!("`{id}` is a task and no folder"))
+            }
+            _ => fault,
+        }
+    })
 }
 
 /// What the arguments say of a run.
@@ -199,6 +221,7 @@ fn said_options(args: &RunArgs, place: &Place) -> RunOptions {
         durability: durability.map(|durability| durability.as_str().to_owned()),
         memory: (args.memory != Path::new(".orch")).then(|| place.state.display().to_string()),
         plugins: (!args.plugins.is_empty()).then(|| place::absolute(&args.plugins)),
+        wanted: args.wanted.clone(),
         tasks: (args.tasks != Path::new("tasks.yml")).then(|| args.tasks.display().to_string()),
     }
 }
@@ -360,6 +383,9 @@ fn report(summary: &Summary, format: Format, console: Console) {
         summary.tasks.iter().map(|(status, count)| format!("{count} {status}")).collect();
     console
         .line(&format!("tasks: {}", if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }));
+    if summary.left_out > 0 {
+        console.line(&format!("left out: {}, as was asked", summary.left_out));
+    }
     if summary.major + summary.medium + summary.minor > 0 {
         console.line(&format!(
             "findings: {} major, {} medium, {} minor",

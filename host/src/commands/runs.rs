@@ -8,6 +8,7 @@ use crate::console::{Console, escape};
 use crate::control::api::RunOptions;
 use crate::control::{SocketPlace, start};
 use crate::drive::act::Act;
+use crate::drive::choice::Wanted;
 use crate::exit::{Exit, Outcome};
 use crate::place::{self, Place, WorkspaceArgs};
 
@@ -27,6 +28,8 @@ pub enum RunsCommand {
     Start {
         #[command(flatten)]
         place: WorkspaceArgs,
+        #[command(flatten)]
+        wanted: Wanted,
     },
     /// Ask the host at work to start nothing more; what runs ends first
     Stop {
@@ -38,10 +41,11 @@ pub enum RunsCommand {
 pub fn run(command: &RunsCommand, home: Option<&Path>, console: Console) -> Outcome {
     match command {
         RunsCommand::List { place, status, format } => list(place, status.as_deref(), *format, console),
-        RunsCommand::Start { place } => {
+        RunsCommand::Start { place, wanted } => {
             let place = Place::from_args(place)?;
             let operator = place::operator(home)?;
-            match start(&SocketPlace::of(&place.workspace, &operator.home)?, &RunOptions::default())? {
+            let options = RunOptions { wanted: wanted.clone(), ..RunOptions::default() };
+            match start(&SocketPlace::of(&place.workspace, &operator.home)?, &options)? {
                 Some(begun) => console.line(&format!("run {} is at work", escape(&begun.run))),
                 None => {
                     let hint =

@@ -11,13 +11,14 @@ use orch_journal::event::Who;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::drive::act::{Act, Refused, Said};
+use crate::drive::choice::Wanted;
 use crate::drive::task_reader::RunView;
 
 /// What a holder is asked for beside the run at work.
 #[derive(Debug)]
 pub enum Wish {
     /// Begin a run, or go on with the open one; the answer is its name, and the place of the next event.
-    Start { who: Who, answer: oneshot::Sender<Result<(String, u64), Refused>> },
+    Start { wanted: Box<Wanted>, who: Who, answer: oneshot::Sender<Result<(String, u64), Refused>> },
     /// A word about a run that is not at work.
     Say { run: String, said: Said },
 }
@@ -110,13 +111,16 @@ impl HolderState {
     }
 
     /// Asks for a run; gives its name and the place of its next event.
-    pub async fn start(&self, who: Who) -> Result<(String, u64), Refused> {
+    pub async fn start(&self, wanted: Wanted, who: Who) -> Result<(String, u64), Refused> {
         let Some(wishes) = &self.wishes else { return Err(Refused::Ends) };
         if let Some(run) = self.run() {
             return Err(Refused::AtWork { run });
         }
         let (answer, taken) = oneshot::channel();
-        wishes.send(Wish::Start { who, answer }).await.map_err(|_| Refused::Ends)?;
+        wishes
+            .send(Wish::Start { wanted: Box::new(wanted), who, answer })
+            .await
+            .map_err(|_| Refused::Ends)?;
         taken.await.map_err(|_| Refused::Ends)?
     }
 }

@@ -8,6 +8,7 @@ use orch_journal::{JournalError, Unwritten};
 use orch_task::TaskFileError;
 use orch_task::{GraphError, PatchError};
 
+use super::choice::ChoiceError;
 use crate::engine::CallError;
 
 /// Why a run could not go on.
@@ -54,6 +55,8 @@ pub enum DriveError {
     NoExecutor { kind: String, task: String },
     #[error("task `{task}` names verifier `{verifier}`, which is not bound in `config.yaml`")]
     NoVerifier { task: String, verifier: String },
+    #[error("the run cannot be asked for that")]
+    Choice(#[from] ChoiceError),
     /// The host's fault.
     #[error("the journal could not be written")]
     Journal(#[from] JournalError),
@@ -90,6 +93,7 @@ impl DriveError {
             Self::TaskFileBusy { .. } => "task-file-busy",
             Self::NoExecutor { .. } => "no-executor",
             Self::NoVerifier { .. } => "no-verifier",
+            Self::Choice(source) => source.code(),
             Self::Journal(_) => "journal",
             Self::Replay(_) => "journal-contradiction",
             Self::Io { .. } => "io",
@@ -134,6 +138,7 @@ impl DriveError {
                             that is done as it is";
                 Some(hint.to_owned())
             }
+            Self::Choice(source) => Some(source.hint()),
             Self::Journal(error) => Some(journal_hint(error)),
             Self::StoreGone { .. } => Some(
                 "statuses are in the task file; keep `.orch` from what cleans the workspace: `git clean -fd` spares what git ignores, `-x` does not (`-e .orch` does)".to_owned(),

@@ -4,7 +4,7 @@
 //! Invariant: a summary is counted from the state, never kept beside it; no run is closed while a task is not verified.
 //! Not here: whether the loop is over (`drive.rs`), what verifiers say at the end (`verify.rs`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use orch_journal::event::{Event, RunStatus, TaskIndex, Who};
@@ -48,6 +48,9 @@ pub struct Summary {
     pub in_doubt: Vec<String>,
     /// Ids of tasks that ask to run, at most 20.
     pub waiting_approval: Vec<String>,
+    /// Tasks that are not done and that the run was not asked for.
+    #[serde(skip_serializing_if = "is_none")]
+    pub left_out: usize,
     /// Ids of tasks that the task file lacks and nobody cancelled, at most 20.
     pub removed: Vec<String>,
     /// What no verifier vouches for, at most 20.
@@ -121,7 +124,17 @@ impl fmt::Display for WaivedLooks {
 
 /// Marks what can never start as blocked.
 pub fn block(run: &mut Run) -> Result<(), DriveError> {
-    for (task, by) in blocked(run) {
+    let pending = {
+        let state = run.state();
+        let is_pending = |task: &TaskIndex| {
+            let found = state.tasks.get(*task as usize);
+            found.is_some_and(|found| found.status == Status::Pending) && !run.is_left_out(*task)
+        };
+        let id = |by: TaskIndex| state.tasks.get(by as usize).map(|found| found.task.id.to_string());
+        let stuck = run.stuck().into_iter().filter(|(task, _)| is_pending(task));
+        stuck.filter_map(|(task, by)| Some((task, id(by)?))).collect::<Vec<_>>()
+    };
+    for (task, by) in pending {
         let why = format!("`{by}` is not done");
         run.record(Event::TaskMoved { task, to: Status::Blocked, why, who: None, at: now_ms() })?;
     }
@@ -135,7 +148,7 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
     let count = |status: Status| counts.get(status.as_str()).copied().unwrap_or(0);
     let removed: Vec<String> = run.held().iter().map(ToString::to_string).collect();
     let waiting = count(Status::InDoubt) + count(Status::WaitingApproval) + removed.len();
-    let unfinished = count(Status::Failed) + count(Status::Blocked) + count(Status::Pending);
+    let open = open(run);
     let (status, why) = match stop {
         Stop::Interrupted => (RunStatus::Executing, "interrupted".to_owned()),
         Stop::Findings(why) => (RunStatus::Failed, why.clone()),
@@ -146,15 +159,17 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
                 _ => format!("{waiting} tasks wait for a decision"),
             },
         ),
-        Stop::Finished(why) if unfinished > 0 => {
-            let tasks = if unfinished == 1 { "task is" } else { "tasks are" };
-            (RunStatus::Failed, format!("{unfinished} {tasks} not done: {why}"))
+        Stop::Finished(why) if open.unfinished > 0 => {
+            let tasks = if open.unfinished == 1 { "task is" } else { "tasks are" };
+            let why = if run.ends_early() { "it was to end with the first failure" } else { why };
+            (RunStatus::Failed, format!("{} {tasks} not done: {why}", open.unfinished))
         }
         // What the planner said stands in its decision; here nothing is left that could have started.
         Stop::Finished(_) => {
             let all = run.state().tasks.len();
             let why = match all {
                 0 => "there is no task",
+                _ if open.left_out > 0 => "what was asked for is done",
                 _ if count(Status::Done) == all => "every task is done",
                 _ => "nothing is left to do",
             };
@@ -171,7 +186,8 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
         run.record(Event::RunFinished { status, why: why.clone(), at: now_ms() })?;
     }
     let interrupted = *stop == Stop::Interrupted;
-    Ok(Summary { interrupted, ..Summary::of(&run.id, &run.state(), status, why, removed) })
+    let left_out = open.left_out;
+    Ok(Summary { interrupted, left_out, ..Summary::of(&run.id, &run.state(), status, why, removed) })
 }
 
 impl Summary {
@@ -194,6 +210,7 @@ impl Summary {
             cancelled: ids(Status::Cancelled),
             in_doubt: ids(Status::InDoubt),
             waiting_approval: ids(Status::WaitingApproval),
+            left_out: 0,
             removed: removed.into_iter().take(20).collect(),
             unverified: Unverified::all(state).take(20).collect(),
             waived: WaivedLooks::all(state).take(20).collect(),
@@ -213,23 +230,31 @@ fn unverified(state: &RunState, stop: &Stop) -> Option<String> {
     }
 }
 
-/// Pending tasks that wait for one that failed or was cancelled, each with one that is in its way.
-fn blocked(run: &Run) -> Vec<(TaskIndex, String)> {
-    let state = run.state();
-    let mut found = Vec::new();
-    let mut seen = BTreeSet::new();
-    for (place, ended) in state.tasks.iter().enumerate() {
-        if !matches!(ended.status, Status::Failed | Status::Cancelled) {
-            continue;
-        }
-        for task in run.downstream(place as TaskIndex) {
-            let pending = state.tasks.get(task as usize).is_some_and(|task| task.status == Status::Pending);
-            if pending && seen.insert(task) {
-                found.push((task, ended.task.id.to_string()));
-            }
+/// Tasks that are not done and could be: of those that the run is asked for, and the others.
+#[derive(Default)]
+struct Open {
+    unfinished: usize,
+    left_out: usize,
+}
+
+fn open(run: &Run) -> Open {
+    let mut open = Open::default();
+    for (place, found) in run.state().tasks.iter().enumerate() {
+        let is_open = match found.status {
+            Status::Failed => !found.task.allow_failure,
+            Status::Blocked | Status::Pending => true,
+            _ => false,
+        };
+        match run.is_left_out(place as TaskIndex) {
+            true => open.left_out += usize::from(is_open),
+            false => open.unfinished += usize::from(is_open),
         }
     }
-    found
+    open
+}
+
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Tasks by status.

@@ -144,16 +144,11 @@ fn fate(one: &Open, cut: Cut) -> (Ending, Status) {
 
 /// Puts tasks back that were blocked by a task that is not in their way any more.
 pub fn unblock(run: &mut Run) -> Result<(), DriveError> {
-    let stuck: std::collections::BTreeSet<TaskIndex> = {
-        let state = run.state();
-        let failed = |task: &Status| matches!(task, Status::Failed | Status::Cancelled);
-        let ends = state.tasks.iter().enumerate().filter(|(_, task)| failed(&task.status));
-        ends.flat_map(|(place, _)| run.downstream(place as TaskIndex)).collect()
-    };
+    let stuck = run.stuck();
     let free: Vec<TaskIndex> = {
         let state = run.state();
         let blocked = state.tasks.iter().enumerate().filter(|(_, task)| task.status == Status::Blocked);
-        blocked.map(|(place, _)| place as TaskIndex).filter(|place| !stuck.contains(place)).collect()
+        blocked.map(|(place, _)| place as TaskIndex).filter(|place| !stuck.contains_key(place)).collect()
     };
     for task in free {
         let why = "what blocked it is resolved".to_owned();

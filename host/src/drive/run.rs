@@ -4,9 +4,10 @@
 //! Invariant: [`Run::record`] is the only way to change a run, and the only caller of `Journal::append`.
 //! Not here: effects of attempts (`run/effects.rs`), which event comes next (`drive.rs` and its leaves), what a state means after a crash (`recover.rs`).
 
+mod chosen;
 mod effects;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,11 @@ pub struct Run {
     backoff: Backoff,
     /// Tasks that the task file lacks: none of them starts.
     held: BTreeSet<TaskIndex>,
+    /// The tasks that the run is asked for; none for every task.
+    chosen: Option<BTreeSet<TaskIndex>>,
+    /// Whether the first failure ends it, and did.
+    fail_fast: bool,
+    ends_early: bool,
     /// Attempts that run now and what they cost.
     running: HashMap<TaskIndex, u32>,
     /// 0 is unlimited.
@@ -73,7 +79,7 @@ pub struct Run {
 impl Run {
     /// A run whose events so far fold to `state`.
     pub fn new(id: String, state: RunState, journal: Arc<Journal>, backoff: Backoff) -> Self {
-        let graph = Graph::of(&state);
+        let graph = Graph::of(&state, None);
         let budget = state.started.as_ref().map_or(0, |started| started.budget);
         let announced = vec![false; state.tasks.len()];
         let (ask, asks) = mpsc::unbounded_channel();
@@ -89,6 +95,9 @@ impl Run {
             waiting: BTreeSet::new(),
             due: HashMap::new(),
             held: BTreeSet::new(),
+            chosen: None,
+            fail_fast: false,
+            ends_early: false,
             backoff,
             running: HashMap::new(),
             budget,
@@ -208,7 +217,7 @@ impl Run {
 
     /// Tells the planner that a task is ready, if it is; or later, when it is due.
     pub fn announce(&mut self, task: TaskIndex, now: u64) {
-        if self.held.contains(&task) {
+        if self.held.contains(&task) || self.is_left_out(task) || (self.ends_early && !self.is_always(task)) {
             return;
         }
         let not_before = match self.state().tasks.get(task as usize) {
@@ -330,15 +339,20 @@ impl Run {
     }
 
     fn settled(&mut self, task: TaskIndex, status: Status, now: u64) {
-        let verified = self.state().is_verified(task);
-        match status {
-            Status::Done if verified => {
-                for freed in self.graph.done(task) {
-                    self.announce(freed, now);
-                }
-            }
-            Status::Pending => self.announce(task, now),
-            _ => {}
+        let state = self.shared();
+        let state = state.read().unwrap_or_else(PoisonError::into_inner);
+        let freed = self.graph.settle(&state, task);
+        let fails = status == Status::Failed
+            && state.tasks.get(task as usize).is_some_and(|found| !found.task.allow_failure);
+        drop(state);
+        if self.fail_fast && fails && !self.ends_early {
+            self.end_early();
+        }
+        for free in freed {
+            self.announce(free, now);
+        }
+        if status == Status::Pending {
+            self.announce(task, now);
         }
     }
 
@@ -368,6 +382,9 @@ impl Run {
         self.announced.resize(state.tasks.len(), false);
         let all = state.tasks.len();
         drop(state);
+        if self.chosen.is_some() {
+            self.rechoose();
+        }
         for task in known..all {
             self.announce(task as TaskIndex, now);
         }
@@ -375,10 +392,12 @@ impl Run {
 
     /// Builds the graph anew, after dependencies changed.
     pub fn regraph(&mut self, now: u64) {
-        let graph = Graph::of(&self.state());
+        self.rechoose();
+        let only = self.chosen.clone().filter(|_| self.state().chosen.only);
+        let graph = Graph::of(&self.state(), only);
         self.graph = graph;
         for task in 0..self.announced.len() as TaskIndex {
-            match self.is_ready(task) && !self.graph.is_free(task) {
+            match self.is_ready(task) && (!self.graph.is_free(task) || self.is_left_out(task)) {
                 true => self.withdraw(task),
                 false => self.announce(task, now),
             }
@@ -415,9 +434,14 @@ impl Run {
         self.running.contains_key(&task)
     }
 
-    /// Everything that depends on the task, directly or not.
-    pub fn downstream(&self, task: TaskIndex) -> Vec<TaskIndex> {
-        self.graph.downstream(task)
+    /// Everything that depends on one of the tasks, directly or not.
+    pub fn downstream(&self, tasks: &[TaskIndex]) -> Vec<TaskIndex> {
+        self.graph.downstream(tasks)
+    }
+
+    /// Tasks that cannot start because one failed or was cancelled, each with one that is in its way.
+    pub fn stuck(&self) -> BTreeMap<TaskIndex, TaskIndex> {
+        self.graph.stuck(&self.state())
     }
 
     /// Notes that a repeatable call begins; gives its number, and whether it began before and never came back.

@@ -111,6 +111,7 @@ impl From<DriveError> for Fault {
             | DriveError::TaskFileMerge { .. }
             | DriveError::TaskFileBusy { .. }
             | DriveError::TaskFileCut { .. }
+            | DriveError::Choice(_)
             | DriveError::NoExecutor { .. }
             | DriveError::NoVerifier { .. } => Exit::Usage,
             DriveError::Interrupted => Exit::Interrupted,

@@ -6,6 +6,7 @@
 //! Not here: whether ids are unique and dependencies known (`graph.rs`, called by `parse.rs`).
 
 use std::collections::HashSet;
+use std::path::{Component, Path};
 
 use serde_json::{Map, Value};
 
@@ -14,7 +15,8 @@ use crate::file::node::{Node, Placed};
 use crate::file::{FileTask, Spots, StatusSpot};
 use crate::keys::instead_of;
 use crate::model::{
-    Command, DEPENDENCIES_MAX, DESCRIPTION_BYTES_MAX, Kind, OnDoubt, SETTINGS_BYTES_MAX, Status, Task, TaskId,
+    Command, DEPENDENCIES_MAX, DESCRIPTION_BYTES_MAX, Kind, OnDoubt, PATH_BYTES_MAX, SETTINGS_BYTES_MAX,
+    Status, Task, TaskId, When,
 };
 
 /// Longest time that `timeout` may name: 365 days.
@@ -66,6 +68,12 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
             "verify" => task.verify = field.texts("a list of plugin ids")?.unwrap_or_default(),
             "on_doubt" => task.on_doubt = field.on_doubt()?,
             "idempotent" => task.idempotent = field.boolean()?,
+            "tags" => task.tags = field.texts("a list of words")?.unwrap_or_default(),
+            "allow_failure" => task.allow_failure = field.boolean()?,
+            "always" => task.always = field.boolean()?,
+            "when" => task.when = field.when()?,
+            "inputs" => task.inputs = field.paths()?,
+            "outputs" => task.outputs = field.paths()?,
             "status" if is_own(&key) => {
                 status = field.status()?;
                 spots.status = StatusSpot::of(&value.at);
@@ -253,6 +261,51 @@ impl Field<'_> {
         }
     }
 
+    /// Paths and patterns, as they are written.
+    fn paths(&self) -> Result<Vec<String>, TaskFileError> {
+        let items = self.list("a list of paths and patterns", ENTRIES_MAX)?.unwrap_or_default();
+        items.iter().map(|item| self.path(item)).collect()
+    }
+
+    /// A path that stays below the workspace.
+    fn path(&self, value: &Placed) -> Result<String, TaskFileError> {
+        const EXPECTED: &str = "a path below the workspace, without `..`";
+        let path = self.word(value).ok_or_else(|| self.wrong_at(value, EXPECTED))?;
+        let is_below = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+        let fits = !path.is_empty()
+            && path.len() <= PATH_BYTES_MAX
+            && !path.contains(char::is_control)
+            && Path::new(&path).components().all(is_below);
+        if fits { Ok(path) } else { Err(self.wrong_at(value, EXPECTED)) }
+    }
+
+    fn when(&self) -> Result<Option<When>, TaskFileError> {
+        const EXPECTED: &str =
+            "a mapping with `exists` or `missing` and a path, or `variable`, a name, and `is`";
+        let entries = match &self.value.node {
+            Node::Null => return Ok(None),
+            Node::Map(entries) if !entries.is_empty() => entries,
+            _ => return Err(self.wrong(EXPECTED)),
+        };
+        let mut when = When::default();
+        for (key, value) in entries {
+            let Node::Text(name) = &key.node else { unreachable!("keys are read as text") };
+            let text = || self.scalar(value).ok_or_else(|| self.wrong_at(value, "a text"));
+            match name.as_str() {
+                "exists" => when.exists = Some(self.path(value)?),
+                "missing" => when.missing = Some(self.path(value)?),
+                "variable" => when.variable = Some(text()?).filter(|name| is_variable(name)),
+                "is" => when.is = Some(text()?),
+                _ => return Err(self.wrong_at(key, EXPECTED)),
+            }
+        }
+        let has_variable = entries.iter().any(|(key, _)| key.node == Node::Text("variable".to_owned()));
+        match when.variable.is_some() == has_variable && (has_variable || when.is.is_none()) {
+            true => Ok(Some(when)),
+            false => Err(self.wrong(EXPECTED)),
+        }
+    }
+
     fn on_doubt(&self) -> Result<OnDoubt, TaskFileError> {
         match &self.value.node {
             Node::Null => Ok(OnDoubt::Ask),
@@ -274,6 +327,11 @@ impl Field<'_> {
         let shown: String = word.chars().take(64).flat_map(char::escape_debug).collect();
         Status::from_word(&word).map(Some).ok_or(TaskFileError::UnknownStatus { found: shown, place })
     }
+}
+
+fn is_variable(name: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    name.bytes().all(word) && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
 }
 
 /// The text of a scalar as it is written, without quotes.

@@ -14,6 +14,7 @@ use super::super::problem::{Problem, Refusals};
 use super::{Api, Json, Path, Query};
 use crate::config::tokens::Scope;
 use crate::drive::act::{Act, Refused};
+use crate::drive::choice::Wanted;
 
 const PAGE: u32 = 50;
 pub(super) const PAGE_MAX: u32 = 1000;
@@ -98,6 +99,8 @@ pub struct RunOptions {
     /// Folders of packages besides the operator's, absolute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plugins: Option<Vec<String>>,
+    /// Which tasks; of each host that serves.
+    pub wanted: Wanted,
 }
 
 impl RunOptions {
@@ -151,7 +154,7 @@ pub(super) async fn start(
         }
     };
     options.check(&api.options)?;
-    let (run, from) = api.state.start(caller.may(Scope::Run)?).await?;
+    let (run, from) = api.state.start(options.wanted, caller.may(Scope::Run)?).await?;
     Ok((StatusCode::ACCEPTED, Json(Started { run, from })))
 }
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::file::TaskFile;
-use crate::model::{Command, OnDoubt, Status, Task};
+use crate::model::{Command, OnDoubt, Status, Task, When};
 
 fn read(text: &str) -> TaskFile {
     TaskFile::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
@@ -36,7 +36,8 @@ fn defaults_are_filled_in() {
     let task = one("- id: a\n");
     assert_eq!(task, Task::new(task.id.clone(), crate::model::Kind::shell()));
     // A key without value says nothing.
-    let keys = "description kind command priority cost dependencies timeout retries verify on_doubt idempotent status";
+    let keys = "description kind command priority cost dependencies timeout retries verify on_doubt idempotent tags \
+                allow_failure always when inputs outputs status";
     let empty: String = keys.split(' ').map(|key| format!("  {key}:\n")).collect();
     assert_eq!(one(&format!("- id: a\n{empty}")), task);
 }
@@ -57,6 +58,12 @@ tasks:
     verify: [demo/tests]
     on_doubt: fail
     idempotent: true
+    tags: [slow, no]
+    allow_failure: true
+    always: true
+    when: {exists: a/b, missing: 1.0, variable: CI, is: true}
+    inputs: [src/**/*.c, ./Makefile]
+    outputs: [build]
     status: waiting_approval
     added_by: demo/reflector
     model: {name: x, temperature: 0.5, tags: [a, ~, 1]}
@@ -75,12 +82,23 @@ after: true
     assert_eq!((task.priority, task.cost, task.timeout_ms, task.retries), (-2, 0, 1250, 3));
     assert_eq!(task.verify, ["demo/tests"]);
     assert_eq!((task.on_doubt, task.idempotent), (OnDoubt::Fail, true));
+    assert_eq!(
+        (task.tags.as_slice(), task.allow_failure, task.always),
+        (["slow", "no"].map(str::to_owned).as_slice(), true, true)
+    );
+    let text = |value: &str| Some(value.to_owned());
+    let when = When { exists: text("a/b"), missing: text("1.0"), variable: text("CI"), is: text("true") };
+    assert_eq!(task.when, Some(when));
+    assert_eq!(
+        (task.inputs.join(" "), task.outputs.join(" ")),
+        ("src/**/*.c ./Makefile".to_owned(), "build".to_owned())
+    );
     assert_eq!(first.status, Some(Status::WaitingApproval));
     assert_eq!(first.added_by.as_deref(), Some("demo/reflector"));
     let model = json!({"name": "x", "temperature": 0.5, "tags": ["a", null, 1]});
     assert_eq!(serde_json::Value::Object(task.settings.clone()), json!({ "model": model }));
 
-    assert_eq!((second.line, second.column), (17, 5));
+    assert_eq!((second.line, second.column), (23, 5));
     assert_eq!(second.task.command, Some(Command::Shell("make all".to_owned())));
     assert_eq!(second.task.dependencies, std::slice::from_ref(&task.id));
     assert_eq!((second.status, second.status_or_pending()), (None, Status::Pending));

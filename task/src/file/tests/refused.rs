@@ -222,6 +222,24 @@ fn fields() {
     wrong("verify: x", 11, "`verify` is `x`, expected a list of plugin ids");
     wrong("on_doubt: maybe", 13, "`on_doubt` is `maybe`, expected `ask`, `retry`, `fail` or `done`");
     wrong("idempotent: yes", 15, "`idempotent` is `yes`, expected `true` or `false`");
+    wrong("always: 1", 11, "`always` is `1`, expected `true` or `false`");
+    wrong("allow_failure: no", 18, "`allow_failure` is `no`, expected `true` or `false`");
+    wrong("tags: slow", 9, "`tags` is `slow`, expected a list of words");
+    wrong("inputs: src", 11, "`inputs` is `src`, expected a list of paths and patterns");
+    for path in ["/etc/passwd", "a/../b", "..", "\"\"", "\"a\\tb\""] {
+        wrong(&format!("inputs: [{path}]"), 12, "expected a path below the workspace, without `..`");
+        wrong(&format!("outputs: [{path}]"), 13, "expected a path below the workspace, without `..`");
+        wrong(&format!("when: {{exists: {path}}}"), 18, "expected a path below the workspace, without `..`");
+    }
+    for when in ["[]", "{}", "CI", "{is: x}", "{variable: A=B}", "{variable: \"\"}", "{variable: 1A, is: x}"]
+    {
+        wrong(
+            &format!("when: {when}"),
+            9,
+            "expected a mapping with `exists` or `missing` and a path, or `variable`",
+        );
+    }
+    wrong("when: {exist: a}", 10, "expected a mapping with `exists` or `missing` and a path");
     wrong("status: [done]", 11, "`status` is a list, expected a status");
     wrong("added_by: {}", 13, "`added_by` is a mapping, expected a text");
     check("- id: a\n  kind: Shell\n", "task-kind", (2, 9), "kind `Shell` is not 1 to 64");

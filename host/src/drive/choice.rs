@@ -1,0 +1,256 @@
+//! Which tasks a run is asked for.
+//!
+//! In -> out: what a person named, the run's tasks -> the tasks that may start, those that are put back to `pending`.
+//! Invariant: what is asked for is in the journal with who asked before anything starts; a task that is left out keeps its
+//! status; nothing starts before what it depends on, unless `--only` says that this is taken as it is.
+//! Not here: how a run holds them (`run.rs`), what its end says of the others (`finish.rs`).
+
+use std::collections::BTreeSet;
+
+use orch_journal::RunState;
+use orch_journal::event::{Choice, Event, TaskIndex, Who};
+use orch_task::{FileTask, Status, Task, TaskId};
+use serde::{Deserialize, Serialize};
+
+use super::error::DriveError;
+use super::graph::Graph;
+use super::run::Run;
+use crate::clock::now_ms;
+
+/// What a person asks of a run: which tasks, and which of them again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Wanted {
+    /// Only this task and what it depends on; may be said again
+    #[arg(id = "wanted-tasks", long = "task", value_name = "TASK", help_heading = "Which tasks")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<String>,
+    /// This task and all that depends on it, again; may be said again
+    #[arg(long, value_name = "TASK", help_heading = "Which tasks")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<String>,
+    /// Only tasks with this tag and what they depend on; may be said again
+    #[arg(id = "wanted-tags", long = "tag", value_name = "TAG", help_heading = "Which tasks")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Leave out this task, or all with this tag; may be said again
+    #[arg(long, value_name = "TASK|TAG", help_heading = "Which tasks")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
+    /// Nothing that the named tasks depend on: that is taken as it is
+    #[arg(long, help_heading = "Which tasks")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub only: bool,
+    /// Try again what has failed
+    #[arg(long, help_heading = "Which tasks")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub retry_failed: bool,
+    /// Do again what is done: the named tasks, or all
+    #[arg(long, help_heading = "Which tasks")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
+    /// Once a task has failed start nothing more but what starts in any case
+    #[arg(long, help_heading = "Which tasks")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fail_fast: bool,
+}
+
+/// Why there is no such choice.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ChoiceError {
+    #[error("there is no task `{task}`")]
+    TaskUnknown { task: String, nearest: Option<String> },
+    #[error("no task has the tag `{tag}`")]
+    TagUnknown { tag: String },
+    #[error("`{what}` is neither a task nor a tag of one")]
+    ExcludeUnknown { what: String },
+    #[error("`--only` names no task")]
+    OnlyOfNone,
+    #[error("task `{task}` depends on `{on}`, which is not done and left out")]
+    Needed { task: String, on: String },
+}
+
+impl ChoiceError {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TaskUnknown { .. } | Self::TagUnknown { .. } | Self::ExcludeUnknown { .. } => {
+                "choice-unknown"
+            }
+            Self::OnlyOfNone => "choice-only",
+            Self::Needed { .. } => "choice-needed",
+        }
+    }
+
+    pub fn hint(&self) -> String {
+        match self {
+            Self::TaskUnknown { nearest: Some(nearest), .. } => format!("the nearest is `--task {nearest}`"),
+            Self::OnlyOfNone => "say which with `--task TASK`, `--from TASK` or `--tag TAG`".to_owned(),
+            Self::Needed { on, .. } => {
+                format!(
+                    "`orch-host task skip {on}` takes it for done, and `--only` all that the named tasks depend on"
+                )
+            }
+            _ => "`orch-host tasks list` shows all, with their tags".to_owned(),
+        }
+    }
+}
+
+impl Wanted {
+    /// What of it stays true while the run goes on.
+    fn choice(&self) -> Choice {
+        let Self { tasks, from, tags, exclude, only, retry_failed: _, force: _, fail_fast: _ } = self.clone();
+        Choice { tasks, from, tags, exclude, only }
+    }
+
+    /// Fails if it names something that no task of a file is.
+    pub fn check(&self, tasks: &[FileTask]) -> Result<(), ChoiceError> {
+        named(&self.choice(), &tasks.iter().map(|found| &found.task).collect::<Vec<_>>()).map(drop)
+    }
+}
+
+/// The tasks that a choice names: those that are wanted, those to start from, those left out.
+struct Named {
+    wanted: BTreeSet<TaskIndex>,
+    from: BTreeSet<TaskIndex>,
+    excluded: BTreeSet<TaskIndex>,
+}
+
+fn named(choice: &Choice, tasks: &[&Task]) -> Result<Named, ChoiceError> {
+    let with = |fits: &dyn Fn(&Task) -> bool| -> BTreeSet<TaskIndex> {
+        let fitting = tasks.iter().enumerate().filter(|(_, task)| fits(task));
+        fitting.map(|(place, _)| place as TaskIndex).collect()
+    };
+    let of_id = |id: &String| {
+        let found = with(&|task| task.id.as_str() == id);
+        match found.is_empty() {
+            true => Err(ChoiceError::TaskUnknown {
+                task: id.escape_debug().to_string(),
+                nearest: nearest(id, tasks),
+            }),
+            false => Ok(found),
+        }
+    };
+    let mut named = Named { wanted: BTreeSet::new(), from: BTreeSet::new(), excluded: BTreeSet::new() };
+    for id in &choice.tasks {
+        named.wanted.extend(of_id(id)?);
+    }
+    for id in &choice.from {
+        named.from.extend(of_id(id)?);
+    }
+    for tag in &choice.tags {
+        let found = with(&|task| task.tags.contains(tag));
+        if found.is_empty() {
+            return Err(ChoiceError::TagUnknown { tag: tag.escape_debug().to_string() });
+        }
+        named.wanted.extend(found);
+    }
+    for what in &choice.exclude {
+        let found = with(&|task| task.id.as_str() == what || task.tags.contains(what));
+        if found.is_empty() {
+            return Err(ChoiceError::ExcludeUnknown { what: what.escape_debug().to_string() });
+        }
+        named.excluded.extend(found);
+    }
+    match choice.only && !choice.names_tasks() {
+        true => Err(ChoiceError::OnlyOfNone),
+        false => Ok(named),
+    }
+}
+
+/// The id that somebody probably meant.
+fn nearest(id: &str, tasks: &[&Task]) -> Option<String> {
+    const DISTANCE_MAX: usize = 2;
+    let distance = |task: &&&Task| strsim::damerau_levenshtein(id, task.id.as_str());
+    let nearest = tasks.iter().min_by_key(distance)?;
+    (distance(&nearest) <= DISTANCE_MAX).then(|| nearest.id.to_string())
+}
+
+/// The tasks of a run that a choice lets start, in their order; none for every task.
+pub fn chosen(
+    state: &RunState,
+    graph: &Graph,
+    choice: &Choice,
+) -> Result<Option<BTreeSet<TaskIndex>>, ChoiceError> {
+    if choice.is_all() {
+        return Ok(None);
+    }
+    let tasks: Vec<&Task> = state.tasks.iter().map(|found| &found.task).collect();
+    let Named { mut wanted, from, excluded } = named(choice, &tasks)?;
+    let is_done =
+        |task: &TaskIndex| state.tasks.get(*task as usize).is_some_and(|found| found.status == Status::Done);
+    // What cannot start because of what is left out.
+    let out: Vec<TaskIndex> = excluded.iter().filter(|task| !is_done(task)).copied().collect();
+    let behind = graph.behind(&out);
+    let id = |task: TaskIndex| tasks.get(task as usize).map(|found| found.id.to_string()).unwrap_or_default();
+    for task in wanted.union(&from).filter(|task| !excluded.contains(task) && !choice.only) {
+        if let Some(on) = behind.get(task) {
+            return Err(ChoiceError::Needed { task: id(*task), on: id(*on) });
+        }
+    }
+    wanted.extend(graph.downstream(&from.iter().copied().collect::<Vec<_>>()));
+    wanted.extend(from);
+    if !choice.names_tasks() {
+        wanted = (0..tasks.len() as TaskIndex).collect();
+    } else if !choice.only {
+        wanted = with_dependencies(state, wanted);
+    }
+    wanted.retain(|task| !excluded.contains(task) && (choice.only || !behind.contains_key(task)));
+    Ok(Some(wanted))
+}
+
+fn with_dependencies(state: &RunState, tasks: BTreeSet<TaskIndex>) -> BTreeSet<TaskIndex> {
+    let mut open: Vec<TaskIndex> = tasks.iter().copied().collect();
+    let mut all = tasks;
+    while let Some(next) = open.pop() {
+        let dependencies = state.tasks.get(next as usize).map_or(&[][..], |found| &found.task.dependencies);
+        let places = dependencies.iter().filter_map(|id: &TaskId| state.by_id.get(id).copied());
+        for place in places.collect::<Vec<_>>() {
+            if all.insert(place) {
+                open.push(place);
+            }
+        }
+    }
+    all
+}
+
+/// Takes into the run what is asked of it: which tasks may start, and which of them do so again.
+///
+/// # Errors
+/// `choice-*` before anything is recorded.
+pub fn apply(run: &mut Run, wanted: &Wanted, who: &Who) -> Result<(), DriveError> {
+    let choice = wanted.choice();
+    let (again, is_new) = {
+        let state = run.state();
+        let graph = Graph::of(&state, None);
+        let chosen = chosen(&state, &graph, &choice)?;
+        let tasks: Vec<&Task> = state.tasks.iter().map(|found| &found.task).collect();
+        let Named { wanted: named, from, .. } = named(&choice, &tasks)?;
+        let downstream: BTreeSet<TaskIndex> =
+            graph.downstream(&from.iter().copied().collect::<Vec<_>>()).into_iter().collect();
+        let is_again = |task: &TaskIndex| {
+            let Some(found) = state.tasks.get(*task as usize) else { return false };
+            let is_named = named.contains(task) || from.contains(task) || !choice.names_tasks();
+            match found.status {
+                Status::Failed => wanted.retry_failed || wanted.force || choice.names_tasks(),
+                Status::Cancelled => choice.names_tasks() && is_named,
+                Status::Done => {
+                    (wanted.force && is_named) || from.contains(task) || downstream.contains(task)
+                }
+                _ => false,
+            }
+        };
+        let all = 0..state.tasks.len() as TaskIndex;
+        let again =
+            all.filter(|task| chosen.as_ref().is_none_or(|chosen| chosen.contains(task)) && is_again(task));
+        (again.collect::<Vec<_>>(), state.chosen != choice)
+    };
+    if is_new {
+        run.record(Event::TasksChosen { choice, who: who.clone(), at: now_ms() })?;
+    }
+    for task in &again {
+        let (why, who) = ("a person lets it run again".to_owned(), Some(who.clone()));
+        run.record(Event::TaskMoved { task: *task, to: Status::Pending, why, who, at: now_ms() })?;
+    }
+    run.choose(wanted.fail_fast, now_ms());
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! What a run is asked for, as it works on it: which tasks may start, and when that is over early.
+//!
+//! In -> out: the run's choice, the end of a task -> tasks that are announced, or not any more.
+//! Invariant: what is left out is never announced; what starts in any case is, once what it waits for is over or given up.
+//! Not here: which tasks a choice means (`choice.rs`).
+
+use orch_journal::event::TaskIndex;
+use orch_task::Status;
+
+use super::Run;
+use crate::drive::choice;
+use crate::drive::graph::Graph;
+
+impl Run {
+    /// Lets start from now on what the run is asked for, and no other task.
+    pub fn choose(&mut self, fail_fast: bool, now: u64) {
+        self.fail_fast = fail_fast;
+        self.regraph(now);
+    }
+
+    /// The tasks that the run's choice means as the tasks are now.
+    pub(super) fn rechoose(&mut self) {
+        let chosen = {
+            let state = self.state();
+            match state.chosen.is_all() {
+                true => Ok(None),
+                false => choice::chosen(&state, &Graph::of(&state, None), &state.chosen),
+            }
+        };
+        // A task that it names is never gone, but may depend since on one that is left out: then the choice stays.
+        if let Ok(chosen) = chosen {
+            self.chosen = chosen;
+        }
+    }
+
+    /// True for a task that the run is not asked for.
+    pub fn is_left_out(&self, task: TaskIndex) -> bool {
+        self.chosen.as_ref().is_some_and(|chosen| !chosen.contains(&task))
+    }
+
+    /// True once a failure has ended a run that ends with the first one.
+    pub fn ends_early(&self) -> bool {
+        self.ends_early
+    }
+
+    pub(super) fn is_always(&self, task: TaskIndex) -> bool {
+        self.state().tasks.get(task as usize).is_some_and(|found| found.task.always)
+    }
+
+    /// From now on nothing starts but what starts in any case.
+    pub(super) fn end_early(&mut self) {
+        self.ends_early = true;
+        for task in 0..self.announced.len() as TaskIndex {
+            if !self.is_always(task) {
+                self.withdraw(task);
+            }
+        }
+    }
+
+    /// Lets tasks start that start in any case, though what they wait for cannot start any more; true if there is one.
+    pub fn give_up_stuck(&mut self, now: u64) -> bool {
+        let before = self.announced_count;
+        let mut given_up: Vec<TaskIndex> = self.stuck().into_keys().collect();
+        if self.chosen.is_some() || self.ends_early {
+            let waits =
+                |task: &TaskIndex| (self.ends_early || self.is_left_out(*task)) && !self.is_always(*task);
+            let is_pending = |task: &TaskIndex| {
+                self.state().tasks.get(*task as usize).is_some_and(|found| found.status == Status::Pending)
+            };
+            let all = 0..self.announced.len() as TaskIndex;
+            given_up.extend(all.filter(|task| waits(task) && is_pending(task)));
+        }
+        for task in given_up {
+            for free in self.graph.give_up(task) {
+                self.announce(free, now);
+            }
+        }
+        self.announced_count > before
+    }
+}
