@@ -90,6 +90,27 @@ fn a_folder_that_a_command_cannot_be_run_in_is_named() {
     assert_eq!(workspace.statuses()["good"], "done");
 }
 
+#[test]
+fn retries_that_are_not_used_are_said() {
+    let workspace = Workspace::new(
+        "- {id: alone, command: [\"false\"], retries: 3}\n- {id: never, command: [\"false\"]}\n\
+         - {id: used, command: [\"false\"], retries: 1, retry_on: [1]}\n",
+    );
+    workspace.write(
+        "config.yaml",
+        &format!("{}retry: {{base_ms: 1, max_ms: 1}}\n", workspace.read("config.yaml")),
+    );
+    let said = out(&workspace.run(&[], 1));
+    let line = |task: &str| {
+        said.lines().filter(|line| line.contains(&format!("failed  {task} "))).collect::<String>()
+    };
+    assert!(line("alone").contains("not tried again") && line("alone").contains("`retry_on`"), "{said}");
+    assert!(
+        !line("never").contains("not tried again") && !line("used").contains("not tried again"),
+        "{said}"
+    );
+}
+
 /// A filter that lets a process do without one system call, or one `prctl`, as a container's runtime does.
 fn without(command: &mut Command, call: libc::c_long, first_argument: Option<u32>, errno: i32) {
     let load = |offset: u32| instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
