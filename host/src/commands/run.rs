@@ -13,7 +13,7 @@ use orch_journal::state::TaskState;
 use orch_task::Status;
 use orch_trust::evidence::Compilable;
 
-use super::{followed, go_on};
+use super::{counted, followed, go_on};
 use crate::config::operator::{Operator, this_process};
 use crate::config::workspace::{AuditEvery, WorkspaceConfig, WorkspaceError};
 use crate::console::{Console, Tone, escape, escape_cut};
@@ -273,7 +273,7 @@ pub(super) fn warn_of_missing_runs(
     if let Some(first) = missing.first() {
         let others = match missing.len() {
             1 => String::new(),
-            count => format!(", and {} others", count - 1),
+            count => format!(", and {}", counted(count - 1, "other", "others")),
         };
         console.warn(&format!(
             "the store is gone: {}{others}; what ran before may run again, `orch-host audit verify` shows all",
@@ -351,9 +351,9 @@ pub(super) fn log_bytes_max(config: &WorkspaceConfig) -> u64 {
 fn dry_run(sheet: &Sheet, config: &WorkspaceConfig, console: Console) -> Outcome {
     let tasks = sheet.tasks();
     console.line(&format!(
-        "{} plugins are admitted, {} tasks are sound; nothing was run",
-        config.roles.ids().len(),
-        tasks.len()
+        "{}, {}; nothing was run",
+        counted(config.roles.ids().len(), "plugin is admitted", "plugins are admitted"),
+        counted(tasks.len(), "task is sound", "tasks are sound")
     ));
     if let Some(first) = super::bootstrap::first(tasks) {
         console.line(&format!("first would be {}  {}", first.id, escape_cut(&first.description, 100)));
