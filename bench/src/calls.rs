@@ -50,7 +50,8 @@ pub(crate) fn measure(args: &CallsArgs) -> anyhow::Result<()> {
     let cache = holder::native_cache(&opened.operator).map_err(fault)?;
     let mut executors = opened.config.roles.of(Role::Executor);
     let of_notes = executors.find(|executor| executor.key == "note").context("no executor of notes")?;
-    let ours = Workbench::new(&engine, &cache, &opened.config, &opened.admitted.by_id).bind(of_notes)?;
+    let ours = Workbench::new(&engine, &cache, &opened.config, &opened.place.workspace, &opened.admitted)
+        .bind(of_notes)?;
     let lent = Nothing::lent(opened.place.workspace.clone(), Duration::from_secs(10));
     let task = Box::new(Task::new(TaskId::parse("t1")?, Kind::parse("note")?));
     let ask = Execute { task, attempt: 1 };

@@ -12,16 +12,19 @@ pub mod choice;
 pub mod consult;
 pub mod desk;
 pub mod edits;
+pub mod env;
 pub mod error;
 pub mod extend;
 pub mod file_watch;
 pub mod finish;
+pub mod fresh;
 pub mod gate;
 pub mod graph;
 pub mod guards;
 pub mod hear;
 pub mod kv;
 pub mod kv_reads;
+pub mod offers;
 pub mod plan;
 pub mod recover;
 pub mod retry;
@@ -42,10 +45,11 @@ use orch_trust::manifest::Role;
 use tokio::task::JoinSet;
 
 use attempt::Ended;
-use consult::Looked;
+use consult::{JustLooked, Looked};
 use desk::{Audit, Control, Desk};
 use error::DriveError;
 use finish::{Stop, Summary};
+use fresh::{Checked, Made};
 use plan::Planning;
 use recover::Cut;
 use run::{Heard, Run};
@@ -60,6 +64,8 @@ const AUDIT_COMPLETIONS_DEFAULT: usize = 100;
 pub enum Back {
     Attempt(Ended),
     Look(Looked),
+    Checked(Vec<Checked>),
+    Made(Made),
 }
 
 /// Attempts that were begun.
@@ -119,6 +125,8 @@ async fn work(
     }
 
     let mut planning = Planning::open(run, desk).await?;
+    // A look that is under way has had the workspace to itself so far; one that had it came back a moment ago.
+    let (mut is_alone, mut just) = (false, None::<JustLooked>);
     loop {
         desk.roles.check_withdrawals()?;
         desk.store_file.check()?;
@@ -129,6 +137,7 @@ async fn work(
         if sheet.is_stale(run) && sheet.until_checkpoint().is_zero() {
             sheet.save(run, desk, "checkpoint").await?;
         }
+        fresh::begin(run, desk, running)?;
         planning.observe(run, desk).await?;
 
         // Choose: as many tasks as there are free slots.
@@ -139,6 +148,7 @@ async fn work(
             }
             match planning.next(run, desk, free as u32).await? {
                 Decision::Start(picked) => {
+                    (is_alone, just) = (false, None);
                     for task in picked {
                         if !guards::let_pass(run, desk, task).await? {
                             continue;
@@ -162,6 +172,9 @@ async fn work(
             // What somebody added a moment ago may be ready.
             sheet.look_now(run, &desk.roles)?;
             run.give_up_stuck(now_ms());
+            if run.has_unchecked() {
+                continue;
+            }
             let is_finished = planning.is_finished();
             if !is_finished && run.ready_count() > 0 && run.has_changes() {
                 continue;
@@ -170,11 +183,16 @@ async fn work(
                 match run.ready_count() {
                     ready if ready > 0 && !is_finished => return Err(planning.stalled(ready)),
                     // What auditors ask for at the end belongs to this run.
-                    _ if !is_finished && last_audit(run, desk).await? > 0 => continue,
+                    _ if !is_finished && last_audit(run, desk).await? > 0 => {
+                        just = None;
+                        continue;
+                    }
                     _ => {}
                 }
+                // Auditors took their time.
+                let just = just.take().filter(|_| desk.roles.of(Role::Auditor).next().is_none());
                 let why = planning.finished().unwrap_or("no task is ready").to_owned();
-                let stop = conclude(run, desk, why).await?;
+                let stop = conclude(run, desk, why, just).await?;
                 // What was changed while verifiers looked belongs to this run, too.
                 sheet.look_now(run, &desk.roles)?;
                 if !matches!(stop, Stop::Finished(_)) || sheet.is_settled(run) {
@@ -184,6 +202,7 @@ async fn work(
         }
 
         // Wait for whatever comes first.
+        just = None;
         let back = match at_once.pop_front() {
             Some(ended) => Back::Attempt(ended),
             None => {
@@ -217,13 +236,19 @@ async fn work(
         };
 
         // Take it back. A task is over once the verifiers that it names have looked, one after the other.
-        let task = take_back(run, desk, back)?;
+        let whole = match &back {
+            Back::Look(looked) if is_alone => looked.whole().map(str::to_owned),
+            _ => None,
+        };
+        let Some(task) = take_back(run, desk, back)? else { continue };
         if strict {
             sheet.save(run, desk, "finished").await?;
         }
+        is_alone = running.is_empty() && at_once.is_empty();
         if !look_or_end(run, desk, running, task)? {
             continue;
         }
+        just = whole.map(|verifier| JustLooked { verifier, task });
         if let Some(stop) = judge(run, desk)? {
             drain(run, desk, under_way).await?;
             return Ok(stop);
@@ -234,12 +259,11 @@ async fn work(
             Audit::Every(count) => since_audit >= count as usize,
             Audit::End => since_audit >= AUDIT_COMPLETIONS_DEFAULT,
         };
-        if due
-            && desk.roles.of(Role::Auditor).next().is_some()
-            && consult::audit(run, desk).await? > 0
-            && strict
-        {
-            sheet.save(run, desk, "audited").await?;
+        if due && desk.roles.of(Role::Auditor).next().is_some() {
+            just = None;
+            if consult::audit(run, desk).await? > 0 && strict {
+                sheet.save(run, desk, "audited").await?;
+            }
         }
     }
 }
@@ -251,19 +275,21 @@ async fn until(due: Option<Instant>) {
     }
 }
 
-/// Records what came back from the guests; gives the task that it was about.
-fn take_back(run: &mut Run, desk: &Desk, back: Back) -> Result<TaskIndex, DriveError> {
+/// Records what came back from the guests; gives the task whose attempt or look it was.
+fn take_back(run: &mut Run, desk: &Desk, back: Back) -> Result<Option<TaskIndex>, DriveError> {
     match back {
         Back::Attempt(ended) => {
             let (task, plugin) = (ended.task, executor_id(run, desk, ended.task)?);
             let asked = attempt::finish(run, desk, ended)?;
             extend::add(run, desk, &plugin, asked)?;
-            Ok(task)
+            Ok(Some(task))
         }
+        Back::Checked(checked) => fresh::take(run, desk, checked).map(|()| None),
+        Back::Made(made) => fresh::take_made(run, desk, made).map(Some),
         Back::Look(back) => {
             let task = back.task;
             consult::looked(run, desk, back)?;
-            task.ok_or(DriveError::Lost { what: "the task of a look" })
+            task.map(Some).ok_or(DriveError::Lost { what: "the task of a look" })
         }
     }
 }
@@ -281,6 +307,9 @@ fn look_or_end(
         Some(look) => drop(running.spawn_on(async move { Back::Look(look.await) }, &desk.guests)),
         None => {
             consult::judge_task(run, desk, task)?;
+            if fresh::begin_mark(run, desk, task, running) {
+                return Ok(false);
+            }
             run.end(task, now_ms());
         }
     }
@@ -297,7 +326,12 @@ async fn last_audit(run: &mut Run, desk: &Desk) -> Result<usize, DriveError> {
 
 /// The end of a run in which nothing more can start: the last audit and the run's verifiers, unless tasks wait for a
 /// person or a verifier.
-async fn conclude(run: &mut Run, desk: &Desk, why: String) -> Result<Stop, DriveError> {
+async fn conclude(
+    run: &mut Run,
+    desk: &Desk,
+    why: String,
+    just: Option<JustLooked>,
+) -> Result<Stop, DriveError> {
     last_audit(run, desk).await?;
     let waits = |status: Status| matches!(status, Status::InDoubt | Status::WaitingApproval);
     let is_at_its_end = {
@@ -308,7 +342,9 @@ async fn conclude(run: &mut Run, desk: &Desk, why: String) -> Result<Stop, Drive
     if !is_at_its_end {
         return Ok(Stop::Finished(why));
     }
-    consult::look_at_the_run(run, desk).await?;
+    consult::look_at_the_run(run, desk, just).await?;
+    // A person who knows why one cannot look need not wait for the others.
+    hear::all(run, desk)?;
     Ok(judge(run, desk)?.unwrap_or(Stop::Finished(why)))
 }
 
@@ -356,8 +392,9 @@ async fn drain(run: &mut Run, desk: &Desk, under_way: &mut UnderWay) -> Result<(
                 }
             },
         };
-        let task = take_back(run, desk, back)?;
-        look_or_end(run, desk, running, task)?;
+        if let Some(task) = take_back(run, desk, back)? {
+            look_or_end(run, desk, running, task)?;
+        }
     }
 }
 

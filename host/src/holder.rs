@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use orch_journal::event::{Event, PluginPin, WORKSPACE_STREAM};
 use orch_journal::{Journal, Reader, Store};
+use orch_task::Env;
 use orch_trust::lock::Lock;
 use orch_trust::manifest::Role;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
 use crate::clock::now_ms;
-use crate::config::bindings::Bindings;
 use crate::config::operator::{Operator, OperatorError};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceConfig;
@@ -25,6 +25,8 @@ use crate::control::{Api, HolderState, Listening, SocketPlace, Wish};
 use crate::drive::asked::AskedQueue;
 use crate::drive::choice::Wanted;
 use crate::drive::desk::RunRules;
+use crate::drive::env::EnvKey;
+use crate::drive::fresh::Marks;
 use crate::drive::kv::KvOverlay;
 use crate::drive::roles::{Bound, Roles};
 use crate::engine::Engine;
@@ -66,6 +68,7 @@ pub struct Holder {
     pub guests: Runtime,
     pub store: Store,
     pub kv: Arc<KvOverlay>,
+    pub marks: Arc<Marks>,
     pub pins: Vec<PluginPin>,
     pub budget: u64,
     /// Code and text of what a run begins under; its report says it.
@@ -78,8 +81,9 @@ pub struct Holder {
     /// The journal of what happens beside the runs.
     pub stream: Arc<Journal>,
     pub stream_name: String,
-    /// As `config.yaml` binds them.
-    pub bound: Bindings,
+    /// Of all commands, as `config.yaml` says.
+    pub env: Arc<Env>,
+    pub env_key: EnvKey,
     /// Looks as long as the holder lives.
     _recheck: Watch,
     /// Answers as long as the holder lives.
@@ -107,7 +111,7 @@ impl Holder {
         let engine = Engine::run(rules.jobs + requests, 1)
             .map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
         let cache = native_cache(operator)?;
-        let mut bench = Workbench::new(&engine, &cache, config, &admitted.by_id);
+        let mut bench = Workbench::new(&engine, &cache, config, &place.workspace, admitted);
         // The loop's first: it ends when one of its plugins is withdrawn, and not for a service.
         let roles = Arc::new(bench.roles()?);
         let mut services = Vec::new();
@@ -119,6 +123,9 @@ impl Holder {
 
         let store = place.store(operator, rules.durability.answers())?;
         let kv = Arc::new(KvOverlay::over(store.reader()?));
+        let (folder, key) = (place.workspace.clone(), operator.secret.key(KeyUse::Marks));
+        let marks = Marks::over(store.reader()?, folder, key, orch_journal::place::name_of(&place.state));
+        let marks = Arc::new(marks);
         let reader = store.reader()?;
         let stream_name = match reader.stream()? {
             Some(known) => known,
@@ -153,6 +160,7 @@ impl Holder {
             guests,
             store,
             kv,
+            marks,
             pins: plugins::pins(&admitted.by_id),
             budget: config.budget.limit,
             notices: plugins::notices(operator.signing_key, admitted),
@@ -161,7 +169,8 @@ impl Holder {
             asked,
             stream,
             stream_name,
-            bound: config.roles.clone(),
+            env: Arc::new(config.env.clone()),
+            env_key: EnvKey::of(operator),
             _recheck: recheck,
             listening: Some(listening),
         })

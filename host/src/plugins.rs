@@ -9,8 +9,10 @@ mod workbench;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use orch_journal::event::PluginPin;
+use orch_task::keys::nearest;
 use orch_trust::admission::{Rules, Steps, explain};
 use orch_trust::certificate::{CERTIFIED_DAYS, LOCAL_DAYS};
 use orch_trust::evidence::{Admitted, Compilable, Trust};
@@ -23,8 +25,10 @@ use orch_trust::time::UnixSeconds;
 
 use crate::config::operator::SIGNING_KEY_VARIABLE;
 use crate::config::workspace::WorkspaceConfig;
+use crate::drive::offers::{ExecutorOffer, Offers, check_names};
 use crate::engine::{CallError, CompileError, EngineError};
 use crate::package::{self, PackageError};
+use crate::plugin_settings;
 use crate::role::Binding;
 
 pub use workbench::Workbench;
@@ -49,6 +53,10 @@ pub enum PluginsError {
     NotThatKind { id: String, kind: String },
     #[error("`config.yaml` names `{found}`, which is no plugin id")]
     NotAnId { found: String },
+    #[error("`config.yaml`{} has settings of `{id}`{}: {what}", at_line(*line), of_key(key))]
+    Settings { id: String, line: Option<u32>, key: String, what: String },
+    #[error("`config.yaml`{} has settings of `{}`, {why}", at_line(*line), id.escape_default())]
+    SettingsUnread { id: String, line: Option<u32>, why: String },
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
@@ -67,6 +75,8 @@ impl PluginsError {
             Self::NotThatRole { .. } => "not-that-role",
             Self::NotThatKind { .. } => "not-that-kind",
             Self::NotAnId { .. } => "plugin-id",
+            Self::Settings { .. } => "plugin-settings",
+            Self::SettingsUnread { .. } => "settings-unread",
             Self::Engine(_) => "engine",
             Self::Compile(error) => error.code(),
             Self::Link(error) => error.code(),
@@ -95,6 +105,13 @@ impl PluginsError {
             }
             Self::NotAnId { .. } => {
                 "a plugin id is `NAMESPACE/NAME`, as `orch-host plugin list` shows".to_owned()
+            }
+            Self::Settings { id, .. } => format!(
+                "`orch-host plugin inspect PACKAGE --format json` shows the `settingsSchema` of `{id}`, all that its \
+                 settings may say"
+            ),
+            Self::SettingsUnread { .. } => {
+                "correct the id, or take the settings out; keys of a task stand at the task".to_owned()
             }
             Self::Link(error) => return error.hint(),
             Self::Engine(_) | Self::Compile(_) => return None,
@@ -177,6 +194,8 @@ pub struct AdmittedPlugins {
     pub by_id: BTreeMap<String, Admitted>,
     /// The bytes that were admitted, signatures included, to be judged again while they run.
     pub packages: BTreeMap<String, PackageBytes>,
+    /// What each of them reads as its settings, a JSON object.
+    pub settings: BTreeMap<String, Arc<str>>,
     /// Certificates in the last fifth of their life.
     pub ending: Vec<(String, UnixSeconds)>,
     /// What the trust root's lists say that keeps nothing from running.
@@ -184,6 +203,22 @@ pub struct AdmittedPlugins {
 }
 
 impl AdmittedPlugins {
+    /// What tasks may ask of them, as the workspace binds them.
+    pub fn offers(&self, workspace: &WorkspaceConfig) -> Offers {
+        let executor = |binding: &Binding| {
+            let task_keys = self.by_id.get(&binding.id)?.manifest().task_keys.clone();
+            Some((binding.key.clone(), ExecutorOffer { id: binding.id.clone(), task_keys }))
+        };
+        Offers {
+            executors: workspace.roles.of(Role::Executor).filter_map(executor).collect(),
+            verifiers: workspace
+                .roles
+                .of(Role::Verifier)
+                .filter_map(|bound| Some((bound.id.clone(), check_names(self.settings.get(&bound.id)?))))
+                .collect(),
+        }
+    }
+
     /// Those that the workspace did not pin.
     pub fn unpinned(&self, lock: &Lock) -> impl Iterator<Item = &Admitted> {
         self.by_id.values().filter(|plugin| !lock.plugins.contains_key(&plugin.manifest().id))
@@ -223,7 +258,8 @@ pub fn admit_bound(
         admitted.insert(text, one);
     }
     check_bindings(workspace, &admitted)?;
-    Ok(AdmittedPlugins { by_id: admitted, packages, ending, warnings })
+    let settings = settings(workspace, &admitted)?;
+    Ok(AdmittedPlugins { by_id: admitted, packages, settings, ending, warnings })
 }
 
 /// What the trust root's lists say of a package that keeps nothing from running: every report says it too.
@@ -271,6 +307,45 @@ fn check_bindings(
         }
     }
     Ok(())
+}
+
+/// What each plugin reads as its settings: what is written, with the defaults of its schema.
+fn settings(
+    workspace: &WorkspaceConfig,
+    admitted: &BTreeMap<String, Admitted>,
+) -> Result<BTreeMap<String, Arc<str>>, PluginsError> {
+    for id in workspace.settings.keys() {
+        let why = match admitted.get(id).map(Admitted::manifest) {
+            None => {
+                let bound: Vec<&str> = admitted.keys().map(String::as_str).collect();
+                let near = nearest(id, &bound).map(|near| format!("; the nearest that it binds is `{near}`"));
+                format!("which it binds nowhere{}", near.unwrap_or_default())
+            }
+            Some(manifest) if manifest.reads_settings() => continue,
+            Some(_) => "which reads none: its manifest does not ask for `settings`".to_owned(),
+        };
+        let line = workspace.line_of_setting(id, &[]);
+        return Err(PluginsError::SettingsUnread { id: id.clone(), line, why });
+    }
+    let nothing = serde_json::Map::new();
+    let read = |(id, plugin): (&String, &Admitted)| {
+        let written = workspace.settings.get(id).unwrap_or(&nothing);
+        let filled =
+            plugin_settings::filled(&plugin.manifest().settings_schema, written).map_err(|wrong| {
+                let line = workspace.line_of_setting(id, &wrong.path);
+                PluginsError::Settings { id: id.clone(), line, key: wrong.key(), what: wrong.what }
+            })?;
+        Ok((id.clone(), serde_json::Value::Object(filled).to_string().into()))
+    };
+    admitted.iter().map(read).collect()
+}
+
+fn at_line(line: Option<u32>) -> String {
+    line.map_or_else(String::new, |line| format!(", line {line},"))
+}
+
+fn of_key(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!(", at `{key}`") }
 }
 
 /// What a run writes down about its plugins, sorted by id.

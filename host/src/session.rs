@@ -21,6 +21,7 @@ use crate::drive::choice::{self, Wanted};
 use crate::drive::desk::{Control, Desk};
 use crate::drive::extend;
 use crate::drive::finish::Summary;
+use crate::drive::fresh;
 use crate::drive::run::Run;
 use crate::drive::store_file::StoreFile;
 use crate::drive::task_file::Sheet;
@@ -52,11 +53,12 @@ impl<'a> Session<'a> {
         let store_file = StoreFile::of(path.clone()).map_err(|error| place::io(&path, "look at", error))?;
         let (id, state) = open_run(&holder.reader()?)?;
         if state.is_none() {
-            sheet.check_new(&holder.bound)?;
+            sheet.check_new(&holder.roles.offers)?;
         }
         let journal = Arc::new(holder.store.journal(&id)?);
         let rules = holder.rules.clone();
-        let run = Run::new(id.clone(), state.unwrap_or_default(), journal.clone(), rules.backoff);
+        let run = Run::new(id.clone(), state.unwrap_or_default(), journal.clone(), rules.backoff)
+            .sealed_by(holder.env_key.clone());
         let desk = Desk {
             protected: holder.place.protected(&holder.task_file),
             workspace: holder.place.workspace.clone(),
@@ -67,6 +69,8 @@ impl<'a> Session<'a> {
             commands: Commands::new(holder.supervisor.clone(), rules.jobs as usize + 2),
             roles: holder.roles.clone(),
             kv: holder.kv.clone(),
+            marks: holder.marks.clone(),
+            env: holder.env.clone(),
             log: Arc::new(RunLog::new(holder.place.workspace.join("logs"), &id, rules.log_bytes_max)),
             rules,
             control: control.subscribe(),
@@ -116,8 +120,12 @@ impl<'a> Session<'a> {
             .map_err(anyhow::Error::from)?;
         let driven: Result<Summary, Fault> = main.block_on(async {
             self.begin()?;
+            let is_new = self.run.state().tasks.is_empty();
             self.sheet.merge(&mut self.run, &self.desk.roles)?;
             choice::apply(&mut self.run, &self.wanted, &self.who)?;
+            if is_new {
+                fresh::look_at_the_done(&mut self.run, &self.desk).await?;
+            }
             extend::hold_unapproved(&mut self.run, &self.desk)?;
             Ok(drive::drive(&mut self.run, &self.desk, &mut self.sheet).await?)
         });

@@ -277,6 +277,16 @@ impl Watcher {
                 self.done += usize::from(finished.status.is_final());
                 self.counts(place, state);
             }
+            Event::TasksFresh { tasks, .. } => {
+                const NAMED: usize = 5;
+                let mut names = tasks.iter().take(NAMED).map(|task| id(*task)).collect::<Vec<_>>().join(", ");
+                if let Some(more) = tasks.len().checked_sub(NAMED).filter(|more| *more > 0) {
+                    names.push_str(&format!(" and {more} more"));
+                }
+                self.line(place, Tone::Good, "up to date", &names);
+                self.done += tasks.len();
+                self.counts(place, state);
+            }
             Event::TaskMoved { task, to, why, .. } => {
                 self.line(
                     place,
@@ -301,6 +311,11 @@ impl Watcher {
                         format!("{}{at}: {}", finding.category.as_str(), escape_cut(&finding.message, 140));
                     self.line(place, tone, &format!("{} finding", finding.severity.as_str()), &rest);
                 }
+            }
+            Event::LookKept { verifier, task, .. } => {
+                let rest =
+                    format!("{} looked at {} last, nothing was done since", escape(verifier), id(*task));
+                self.line(place, Tone::Faint, "not again", &rest);
             }
             Event::BudgetWarned { used, budget } => {
                 self.line(place, Tone::Careful, "budget", &format!("{used} of {budget} is used"));

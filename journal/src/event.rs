@@ -6,15 +6,17 @@
 //! All of them in a list: `docs/events.md`. Not here: how events are chained and kept (`store.rs`), what they add up to (`state.rs`).
 
 mod choice;
+mod mark;
 mod operator;
 mod stream;
 mod writes;
 
-use orch_task::{Status, Task};
+use orch_task::{Status, Task, TaskId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use choice::Choice;
+pub use mark::{FileMark, Mark, MarkedBy};
 pub use operator::{DeniedSubject, OPERATOR_STREAM, OperatorDecision, TrustedRole};
 pub use stream::{StreamStarted, WORKSPACE_STREAM, is_workspace_stream};
 pub use writes::{AskedTask, Category, Finding, Metric, Severity, Writes};
@@ -46,10 +48,12 @@ pub enum Event {
         tasks: Vec<AddedTask>,
         at: u64,
     },
-    /// A hand edit of a task that had not started.
+    /// A hand edit of a task that had not started; of `env` also of one that had.
     TaskEdited {
         task: TaskIndex,
         to: Box<Task>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        env: Option<EnvSeal>,
         at: u64,
     },
     /// A status that no attempt gave: approved, cancelled, skipped, put back for a retry, resolved by a person.
@@ -71,12 +75,22 @@ pub enum Event {
         who: Option<Who>,
         at: u64,
     },
-    /// A person lets what depends on a task start, though verifiers that it names have not looked at it.
+    /// A person does without looks that could not be made: at a task, so that what depends on it starts, or at the run
+    /// itself.
     LooksWaived {
-        task: TaskIndex,
+        /// None: the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskIndex>,
         verifiers: Vec<String>,
         reason: String,
         who: Who,
+        at: u64,
+    },
+    /// At the end of the run this verifier is not asked again: it looked at that task with nothing beside it, and
+    /// nothing has been done since.
+    LookKept {
+        verifier: String,
+        task: TaskIndex,
         at: u64,
     },
     /// A person asked the host to start nothing more, and to let what runs end.
@@ -109,6 +123,17 @@ pub enum Event {
     PlannerRead {
         call: String,
         answer: String,
+    },
+    /// Nothing that these tasks read or made changed since they were done last: they are done without an attempt.
+    TasksFresh {
+        tasks: Vec<TaskIndex>,
+        at: u64,
+    },
+    /// What a task that is done and verified read and made. `id` is what it is called in every run.
+    TaskMarked {
+        task: TaskIndex,
+        id: TaskId,
+        mark: Box<Mark>,
     },
     AttemptStarted {
         task: TaskIndex,
@@ -237,12 +262,15 @@ impl Event {
             Self::TaskMoved { .. } => "task_moved",
             Self::TaskApproved { .. } => "task_approved",
             Self::LooksWaived { .. } => "looks_waived",
+            Self::LookKept { .. } => "look_kept",
             Self::StopAsked { .. } => "stop_asked",
             Self::TasksChosen { .. } => "tasks_chosen",
             Self::SessionOpened { .. } => "session_opened",
             Self::Observed { .. } => "observed",
             Self::Decided { .. } => "decided",
             Self::PlannerRead { .. } => "planner_read",
+            Self::TasksFresh { .. } => "tasks_fresh",
+            Self::TaskMarked { .. } => "task_marked",
             Self::AttemptStarted { .. } => "attempt_started",
             Self::IntentRecorded { .. } => "intent_recorded",
             Self::ProcessStarted { .. } => "process_started",
@@ -338,6 +366,15 @@ pub struct AddedTask {
     /// The plugin that asked for it; absent for people's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub added_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<EnvSeal>,
+}
+
+/// What is kept of a task's `env`: its names, and a digest of names and values that only this host could make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvSeal {
+    pub names: Vec<String>,
+    pub seal: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -123,6 +123,14 @@ impl Projector {
                     (change.reset, change.failures) = (true, 0);
                 }
             }
+            Event::TasksFresh { tasks, at } => {
+                for task in tasks {
+                    self.phase(*task, seq, Status::Done, *at);
+                }
+            }
+            Event::TaskMarked { id, mark, .. } => {
+                sql.marked.execute(params![id.as_str(), json!(mark).to_string()])?;
+            }
             Event::AttemptStarted { task, attempt, at } => {
                 let change = self.phase(*task, seq, Status::InProgress, *at);
                 (change.attempts, change.started_at) = (Some(*attempt), Some(*at));
@@ -176,6 +184,7 @@ impl Projector {
             | Event::Decided { .. }
             | Event::PlannerRead { .. }
             | Event::LooksWaived { .. }
+            | Event::LookKept { .. }
             | Event::StopAsked { .. }
             | Event::TasksChosen { .. }
             | Event::TasksSaved { .. }
@@ -299,7 +308,7 @@ fn add_phase(
     added: &AddedTask,
     at: u64,
 ) -> Result<(), CommitError> {
-    let AddedTask { task, status, added_by } = added;
+    let AddedTask { task, status, added_by, env: _ } = added;
     sql.phase_added.execute(params![
         run.phase(place),
         run.id,

@@ -13,7 +13,7 @@ use crate::artifacts::{self, ArtifactRow};
 use crate::chain::run_key;
 use crate::connection;
 use crate::error::StoreError;
-use crate::event::{AskedTask, TaskIndex, WORKSPACE_STREAM};
+use crate::event::{AskedTask, Mark, TaskIndex, WORKSPACE_STREAM};
 use crate::events::{self, Events};
 use crate::place;
 use crate::projection::RunNames;
@@ -224,6 +224,15 @@ impl Reader {
             })?;
             Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?, task))
         })
+    }
+
+    /// What a task read and made when it was done last.
+    pub fn mark(&self, task: &str) -> Result<Option<Mark>, StoreError> {
+        let sql = "SELECT mark FROM marks WHERE task = ?1";
+        let mark: Option<String> =
+            self.connection.prepare(sql)?.query_row([task], |row| row.get(0)).optional()?;
+        // One that this host does not read is as good as none.
+        Ok(mark.and_then(|mark| serde_json::from_str(&mark).ok()))
     }
 
     fn rows<T>(

@@ -17,6 +17,7 @@ pub(crate) const PROJECTIONS: &[(&[&str], &str)] = &[
         PROJECTIONS_1,
     ),
     (&["asked"], PROJECTIONS_2),
+    (&["marks"], PROJECTIONS_3),
 ];
 
 /// `position` counts the events of all runs in the order of their commits: what two runs wrote to the same key
@@ -141,6 +142,14 @@ CREATE TABLE asked (
   plugin TEXT NOT NULL,
   task TEXT NOT NULL,
   PRIMARY KEY (stream, seq, nth)
+) STRICT, WITHOUT ROWID;
+";
+
+/// What each task read and made when it was done last, whatever run that was; `mark` is JSON.
+pub(crate) const PROJECTIONS_3: &str = "\
+CREATE TABLE marks (
+  task TEXT NOT NULL PRIMARY KEY,
+  mark TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 ";
 

@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use orch_task::{Status, Task, TaskId};
+use orch_task::{Look, Status, Task, TaskId};
 
 use crate::event::{
-    Actor, AddedTask, Called, Choice, Event, FAILURE, RunStarted, RunStatus, Severity, TaskIndex, Who,
+    Actor, AddedTask, Called, Choice, EnvSeal, Event, FAILURE, RunStarted, RunStatus, Severity, TaskIndex,
+    Who,
 };
 
 /// An event that cannot follow what came before it.
@@ -31,6 +32,8 @@ pub struct TaskState {
     pub task: Task,
     pub status: Status,
     pub added_by: Option<String>,
+    /// What `env` of the task says.
+    pub env: Option<EnvSeal>,
     /// Digest of the task that a person let run.
     pub approved: Option<String>,
     /// Guards that were asked about it, and those of them that had been when it was approved.
@@ -47,6 +50,8 @@ pub struct TaskState {
     /// Processes of the attempt that runs now: pid, start in clock ticks, boot id.
     pub processes: Vec<(u32, u64, String)>,
     pub not_before: u64,
+    /// Done without an attempt, because nothing changed since it was done last.
+    pub fresh: bool,
 }
 
 /// A look that was not made yet.
@@ -109,8 +114,8 @@ pub struct RunState {
     /// What is not verified, with the looks that are missing in their order: tasks that are done and name the verifiers,
     /// and the run itself (`None`), if at its end a verifier could not look.
     pub unverified: BTreeMap<Option<TaskIndex>, Vec<MissingLook>>,
-    /// Looks at what a task did that a person does without.
-    pub waived: BTreeMap<TaskIndex, Waived>,
+    /// Looks that a person does without: at what a task did, or at the run (`None`) as it is until something of it starts.
+    pub waived: BTreeMap<Option<TaskIndex>, Waived>,
     /// Which tasks the run was asked for last.
     pub chosen: Choice,
     /// SHA-256 of `tasks.yml` as the host last saw it.
@@ -139,28 +144,41 @@ impl RunState {
         match event {
             Event::RunStarted(started) => self.started = Some(started.clone()),
             Event::TasksAdded { first, tasks, .. } => self.add(*first, tasks)?,
-            Event::TaskEdited { task, to, .. } => self.task_mut(event, *task)?.task = Task::clone(to),
+            Event::TaskEdited { task, to, env, .. } => {
+                let found = self.task_mut(event, *task)?;
+                (found.task, found.env) = (Task::clone(to), env.clone());
+            }
             Event::TaskMoved { task, to, .. } => {
                 let state = self.task_mut(event, *task)?;
                 state.status = *to;
+                state.fresh = false;
                 state.intent = false;
                 state.processes.clear();
                 if *to == Status::Pending {
                     state.failures = 0;
                     state.crashes = 0;
                     state.not_before = 0;
-                }
-                if *to == Status::Pending {
                     // It is done anew, and looked at anew.
                     self.forget_seen(Some(*task));
                 }
                 self.unverified.remove(&Some(*task));
-                self.waived.remove(task);
+                self.waived.remove(&Some(*task));
                 self.reopen();
             }
+            Event::TasksFresh { tasks, .. } => {
+                for task in tasks {
+                    let state = self.task_mut(event, *task)?;
+                    (state.status, state.fresh) = (Status::Done, true);
+                    self.unverified.remove(&Some(*task));
+                    self.waived.remove(&Some(*task));
+                }
+                self.finished = None;
+            }
             Event::LooksWaived { task, verifiers, reason, who, .. } => {
-                self.task_mut(event, *task)?;
-                self.unverified.remove(&Some(*task));
+                if let Some(task) = task {
+                    self.task_mut(event, *task)?;
+                }
+                self.unverified.remove(task);
                 let (verifiers, reason, who) = (verifiers.clone(), reason.clone(), who.clone());
                 self.waived.insert(*task, Waived { verifiers, reason, who });
                 self.reopen();
@@ -173,10 +191,12 @@ impl RunState {
             Event::AttemptStarted { task, attempt, .. } => {
                 let state = self.task_mut(event, *task)?;
                 state.status = Status::InProgress;
+                state.fresh = false;
                 state.attempts = *attempt;
                 state.intent = false;
                 let cost = u64::from(state.task.cost);
-                self.waived.remove(task);
+                self.waived.remove(&Some(*task));
+                self.waived.remove(&None);
                 self.budget_used = self.budget_used.saturating_add(cost);
             }
             Event::IntentRecorded { by, .. } => {
@@ -204,7 +224,7 @@ impl RunState {
                 state.failures += u32::from(finished.ending.counts_against_retries());
                 state.crashes += u32::from(finished.ending.is_host_crash());
                 if finished.status == Status::Done && !state.task.verify.is_empty() {
-                    let missing = |verifier: &String| MissingLook { verifier: verifier.clone(), why: None };
+                    let missing = |look: &Look| MissingLook { verifier: look.verifier.clone(), why: None };
                     let looks = state.task.verify.iter().map(missing).collect();
                     self.unverified.insert(Some(finished.task), looks);
                 }
@@ -257,9 +277,11 @@ impl RunState {
             Event::FindingsJudged { .. } => self.judged = true,
             Event::TasksChosen { choice, .. } => self.chosen = choice.clone(),
             Event::SessionOpened { .. } => self.sessions += 1,
-            Event::Observed { .. }
+            Event::TaskMarked { .. }
+            | Event::Observed { .. }
             | Event::Decided { .. }
             | Event::PlannerRead { .. }
+            | Event::LookKept { .. }
             | Event::StopAsked { .. }
             | Event::StreamStarted(_)
             | Event::TasksTaken { .. }
@@ -287,6 +309,11 @@ impl RunState {
     /// True unless a verifier that the task names still has to look at what it did.
     pub fn is_verified(&self, task: TaskIndex) -> bool {
         !self.unverified.contains_key(&Some(task))
+    }
+
+    /// True if a person does without that verifier's look at the run.
+    pub fn is_waived(&self, verifier: &str) -> bool {
+        self.waived.get(&None).is_some_and(|waived| waived.verifiers.iter().any(|one| one == verifier))
     }
 
     /// The verifier that looks at the task next; one that could not is not asked again before a host attaches.
@@ -335,6 +362,7 @@ impl RunState {
                 task: added.task.clone(),
                 status: added.status,
                 added_by: added.added_by.clone(),
+                env: added.env.clone(),
                 approved: None,
                 judged_by: Vec::new(),
                 approved_after: Vec::new(),
@@ -344,6 +372,7 @@ impl RunState {
                 intent: false,
                 processes: Vec::new(),
                 not_before: 0,
+                fresh: false,
             });
         }
         Ok(())

@@ -16,7 +16,7 @@ const CAPTURE_BYTES: u32 = 64 * 1024;
 pub struct Command(process::Command);
 
 impl Command {
-    /// `program`: a granted name or absolute path. Of each stream 64 KiB come back, unless [`Self::capture`] says more.
+    /// `program`: a granted name, absolute path or path in the workspace. Of each stream 64 KiB come back, unless [`Self::capture`] says more.
     pub fn new(program: impl Into<String>) -> Self {
         Self(process::Command {
             program: program.into(),
@@ -42,7 +42,8 @@ impl Command {
         self
     }
 
-    /// A variable besides the granted ones that are handed on; its name must be granted, at most 64.
+    /// A variable besides the granted ones that are handed on; its name must be granted (one that steers what runs: for that
+    /// program), at most 64.
     #[must_use]
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.0.env.push((name.into(), value.into()));

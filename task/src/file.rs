@@ -10,19 +10,24 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
+use crate::env::Env;
 use crate::file::node::{Placed, Spot};
 use crate::model::{Status, Task};
 
 mod error;
 mod fields;
 mod layout;
+mod locate;
 mod node;
 mod parse;
 mod patch;
+mod words;
 mod yaml_error;
 
 pub use error::{Place, TaskFileError};
+pub use locate::place_of_key;
 pub use patch::PatchError;
+pub use words::{Written, read_written};
 
 pub const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub const TASKS_MAX: usize = 200_000;
@@ -46,6 +51,8 @@ pub struct FileTask {
     pub status: Option<Status>,
     /// Id of the plugin whose task the host appended.
     pub added_by: Option<String>,
+    /// Of its commands; beside the task, which is kept in journals and shown to plugins.
+    pub env: Env,
     /// Where the entry begins, from 1; columns in characters.
     pub line: u32,
     pub column: u32,

@@ -5,12 +5,13 @@
 //! Not here: what the values mean (`file/fields.rs`), which settings an executor reads (its plugin).
 
 /// Keys of a task that mean something to the host.
-pub(crate) const KEYS: [&str; 20] = [
+pub const KEYS: [&str; 21] = [
     "id",
     "status",
     "description",
     "kind",
     "command",
+    "env",
     "priority",
     "cost",
     "dependencies",
@@ -30,7 +31,7 @@ pub(crate) const KEYS: [&str; 20] = [
 
 /// What other task runners call things, and what it is here. Nobody would read such a key: a command would not run, an
 /// order not be kept, and the task be done all the same.
-const FOREIGN: [(&[&str], &str); 14] = [
+const FOREIGN: [(&[&str], &str); 15] = [
     (
         &["run", "runs", "cmd", "exec", "script"],
         "what it runs is its `command`, a list of words or one line for `sh`",
@@ -47,6 +48,10 @@ const FOREIGN: [(&[&str], &str); 14] = [
     (
         &["dir", "cwd", "workdir", "workingdir", "workingdirectory"],
         "the folder of its command is `directory`, which the shell's executor reads",
+    ),
+    (
+        &["environment", "environ", "envs", "envvars"],
+        "the variables of its command are its `env`, a mapping of names to values",
     ),
     (&["name"], "its name is its `id`, and what people read is its `description`"),
     (
@@ -87,16 +92,25 @@ pub(crate) fn instead_of(key: &str) -> Option<String> {
     }
 }
 
-/// The key that this one is probably meant to be: at most two letters away, one for a short key.
+/// The key of ours that this one is probably meant to be.
 fn meant_key(key: &str) -> Option<&'static str> {
+    match NO_SLIPS.contains(&key) || KEYS.contains(&key) {
+        true => None,
+        false => nearest(key, &KEYS),
+    }
+}
+
+/// The known word that this one is probably meant to be: at most two letters away, one for a short one.
+pub fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     const LETTERS_MIN: usize = 4;
+    const LETTERS_MAX: usize = 256;
     const SHORT: usize = 5;
-    if key.len() < LETTERS_MIN || NO_SLIPS.contains(&key) || KEYS.contains(&key) {
+    if !(LETTERS_MIN..=LETTERS_MAX).contains(&key.len()) {
         return None;
     }
     let key = key.to_ascii_lowercase();
-    let distance = |known: &&'static str| strsim::damerau_levenshtein(&key, known);
-    let nearest = KEYS.iter().copied().min_by_key(distance)?;
+    let distance = |known: &&'a str| strsim::damerau_levenshtein(&key, known);
+    let nearest = known.iter().copied().filter(|known| known.len() <= LETTERS_MAX).min_by_key(distance)?;
     let is_near = match nearest.len() > SHORT {
         true => distance(&nearest) <= 2,
         // `host` is as near to `cost` as `cots` is, but nobody errs in the first of four letters.
@@ -113,8 +127,7 @@ mod tests {
 
     #[test]
     fn words_of_other_tools_say_what_to_write_here() {
-        let words =
-            "run cmd cmds script shell depends_on needs deps requires after dir cwd workdir name if matrix";
+        let words = "run cmd cmds script shell depends_on needs deps requires after dir cwd workdir environment name if matrix";
         for word in words.split(' ') {
             assert!(instead_of(word).is_some_and(|instead| instead.contains('`')), "{word}");
         }
@@ -149,7 +162,7 @@ mod tests {
     #[test]
     fn settings_and_our_own_keys_are_nobodys_slip() {
         let settings =
-            "retry_on directory model prompt env tags args host find bind post mode x y ids comment state";
+            "retry_on directory model prompt tags args host find bind post mode x y ids comment state";
         for key in settings.split(' ').chain(KEYS) {
             assert_eq!(instead_of(key), None, "{key}");
         }

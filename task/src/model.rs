@@ -4,6 +4,7 @@
 //! Limits: the constants below, in bytes and entries.
 //! Not here: reading `tasks.yml` (`file.rs`), the state of a run (`orch-journal`).
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -240,9 +241,9 @@ pub struct Task {
     /// Attempts after the first that an answered, retriable failure may have.
     #[serde(default, skip_serializing_if = "is_none")]
     pub retries: u32,
-    /// Plugin ids of verifiers that look after this task.
+    /// Verifiers that look after this task, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub verify: Vec<String>,
+    pub verify: Vec<Look>,
     #[serde(default, skip_serializing_if = "is_ask")]
     pub on_doubt: OnDoubt,
     /// Doing it twice is the same as once, so doubt means retry.
@@ -269,6 +270,62 @@ pub struct Task {
     /// Keys that the host does not know, for the executor; at most [`SETTINGS_BYTES_MAX`] bytes as JSON.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A verifier that looks after a task, and which of its checks are meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "WrittenLook", into = "WrittenLook")]
+pub struct Look {
+    /// Plugin id.
+    pub verifier: String,
+    /// Names, each once; empty: all that there are.
+    pub checks: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum WrittenLook {
+    Whole(String),
+    Part { verifier: String, checks: Vec<String> },
+}
+
+impl Look {
+    /// All checks of that verifier.
+    pub fn whole(verifier: impl Into<String>) -> Self {
+        Self { verifier: verifier.into(), checks: Vec::new() }
+    }
+
+    /// Takes one more into a list: who is named twice looks once, at all that is meant.
+    pub fn join(mut self, looks: &mut Vec<Self>) {
+        let mut seen = HashSet::new();
+        self.checks.retain(|check| seen.insert(check.clone()));
+        match looks.iter_mut().find(|look| look.verifier == self.verifier) {
+            None => looks.push(self),
+            Some(look) if look.checks.is_empty() || self.checks.is_empty() => look.checks.clear(),
+            Some(look) => {
+                self.checks.retain(|check| !look.checks.contains(check));
+                look.checks.append(&mut self.checks);
+            }
+        }
+    }
+}
+
+impl From<WrittenLook> for Look {
+    fn from(written: WrittenLook) -> Self {
+        match written {
+            WrittenLook::Whole(verifier) => Self::whole(verifier),
+            WrittenLook::Part { verifier, checks } => Self { verifier, checks },
+        }
+    }
+}
+
+impl From<Look> for WrittenLook {
+    fn from(look: Look) -> Self {
+        match look {
+            Look { verifier, checks } if checks.is_empty() => Self::Whole(verifier),
+            Look { verifier, checks } => Self::Part { verifier, checks },
+        }
+    }
 }
 
 impl Task {

@@ -6,7 +6,7 @@
 
 use crate::file::{NewFileTask, TaskFile, TaskFileError};
 use crate::keys::KEYS;
-use crate::model::{Command, Kind, OnDoubt, TIMEOUT_MS_DEFAULT, Task, When};
+use crate::model::{Command, Kind, Look, OnDoubt, TIMEOUT_MS_DEFAULT, Task, When};
 
 pub(crate) mod quote;
 
@@ -132,7 +132,15 @@ fn fields(entry: &NewFileTask, quoted: bool) -> Vec<(String, String)> {
     let list = |values: &[String]| {
         (!values.is_empty()).then(|| quote::texts(values.iter().map(String::as_str), quoted))
     };
-    add("verify", list(&task.verify));
+    let look = |look: &Look| match look.checks.is_empty() {
+        true => text(&look.verifier),
+        false => {
+            let checks = quote::texts(look.checks.iter().map(String::as_str), quoted);
+            format!("{{{}: {checks}}}", text(&look.verifier))
+        }
+    };
+    let verify = || format!("[{}]", task.verify.iter().map(look).collect::<Vec<_>>().join(", "));
+    add("verify", (!task.verify.is_empty()).then(verify));
     let on_doubt = match task.on_doubt {
         OnDoubt::Ask => None,
         OnDoubt::Retry => Some("retry"),
@@ -187,7 +195,8 @@ mod tests {
         all.command = Some(Command::Argv(vec!["sleep".to_owned(), "0.5".to_owned()]));
         (all.priority, all.cost, all.timeout_ms, all.retries) = (-3, 0, 1_500, 2);
         all.dependencies = vec![TaskId::parse("b").unwrap()];
-        all.verify = vec!["demo/tests".to_owned()];
+        let checks = vec!["unit".to_owned(), "no".to_owned()];
+        all.verify = vec![Look::whole("demo/tests"), Look { verifier: "demo/more".to_owned(), checks }];
         (all.on_doubt, all.idempotent) = (OnDoubt::Fail, true);
         (all.tags, all.allow_failure, all.always) = (vec!["no".to_owned(), "slow".to_owned()], true, true);
         let text = |value: &str| Some(value.to_owned());
@@ -207,7 +216,7 @@ mod tests {
   dependencies: [b]
   timeout: 1.5
   retries: 2
-  verify: [demo/tests]
+  verify: [demo/tests, {demo/more: [unit, "no"]}]
   on_doubt: fail
   idempotent: true
   tags: ["no", slow]

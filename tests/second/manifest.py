@@ -3,6 +3,7 @@
 import re
 
 import permissions
+import settings
 import strict
 from answer import Malformed, Refused, form
 from forms import LABEL, is_digest, is_id, is_name, version
@@ -11,6 +12,7 @@ from shape import U64, Default, kept, listing, number, one_of, record, text
 ROLES = ("planner", "executor", "reflector", "auditor", "verifier", "guard", "service")
 PATHS = {"component": "component.wasm", "sbom": "sbom.cdx.json", "license": "LICENSE", "readme": "README.md"}
 HOST = (0, 1, 0)
+TASK_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 PART = r"(0|[1-9][0-9]*|[*xX])"
 COMPARATOR = re.compile(
     rf"(=|>=|<=|>|<|~|\^)? *{PART}(?:\.{PART}(?:\.{PART}(?:-({LABEL}(?:\.{LABEL})*))?(?:\+[0-9A-Za-z.-]+)?)?)?"
@@ -25,6 +27,8 @@ SHAPE = record(
     license=text(least=1, most=200),
     roles=listing(one_of(*ROLES), 1, len(ROLES)),
     kinds=Default(listing(text(), most=64), []),
+    taskKeys=Default(listing(text(), most=64), []),
+    settingsSchema=Default(settings.a_mapping, {}),
     host=record(api=text()),
     permissions=Default(permissions.SHAPE, {}),
     limits=record(
@@ -91,6 +95,10 @@ def check(found):
     roles, kinds, asked = found["roles"], found["kinds"], found["permissions"]
     form(len(set(roles)) == len(roles), "a role twice")
     form(("executor" in roles) == bool(kinds) and all(map(is_name, kinds)), "kinds")
+    form("executor" in roles or not found["taskKeys"], "keys of tasks")
+    form(all(map(TASK_KEY.fullmatch, found["taskKeys"])), "keys of tasks")
+    form("settings" in asked or "planner" in roles or not found["settingsSchema"], "settings of nobody")
+    settings.check(found["settingsSchema"])
     form(version(found["version"])[2] is None, "build metadata")
     form(is_for_this_host(found["host"]["api"]), "host")
     permissions.check_form(asked)

@@ -40,7 +40,20 @@ def is_glob(value):
 def is_program(value):
     if value.startswith("/"):
         return parts_are_plain(value[1:]) and "*" not in value
-    return value == "*" or (parts_are_plain(value) and not set(value) & set("/*") and value[0] != "-")
+    folder, slash, name = value.rpartition("/")
+    if value == "*" or value[:1] == "-" or "*" in folder or ("*" in name and (not slash or name != "*")):
+        return value == "*"
+    if not slash:
+        return parts_are_plain(value)
+    return parts_are_plain(name) and (folder == "." or parts_are_plain(folder))
+
+
+def is_variable(value):
+    name, at, program = value.partition("@")
+    if value == "*":
+        return True
+    plain = name != "" and not set(name) & set("=*") and "=" not in program
+    return plain and (not at or (program not in ("", "*") and is_program(program)))
 
 
 def is_host(value):
@@ -75,7 +88,7 @@ FORMS = {
     "files.read": is_glob,
     "files.write": is_glob,
     "process.programs": is_program,
-    "process.env": lambda value: not set(value) & set("=*"),
+    "process.env": is_variable,
     "artifacts.types": is_media_type,
     "http.hosts": is_host,
     "http.methods": lambda value: re.fullmatch("[A-Z]+", value) is not None,
@@ -118,13 +131,27 @@ def covers_word(outer, inner):
     return outer in (inner, "*")
 
 
+def covers_program(outer, inner):
+    if covers_word(outer, inner):
+        return True
+    folder = outer[:-1]
+    return outer.endswith("/*") and inner.startswith(folder) and "/" not in inner[len(folder) :]
+
+
+def covers_variable(outer, inner):
+    (wide, at, program), (name, also, other) = outer.partition("@"), inner.partition("@")
+    if at and also:
+        return wide == name and covers_program(program, other)
+    return covers_word(outer, inner)
+
+
 COVERS = {
     "kv.labels": lambda outer, inner: outer == inner or (outer.endswith("*") and inner.startswith(outer[:-1])),
     "tasks.kinds": covers_word,
     "files.read": covers_glob,
     "files.write": covers_glob,
-    "process.programs": covers_word,
-    "process.env": covers_word,
+    "process.programs": covers_program,
+    "process.env": covers_variable,
     "artifacts.types": lambda outer, inner: outer == inner or (outer.endswith("*") and inner.startswith(outer[:-1])),
     "http.hosts": covers_host,
     "http.methods": covers_word,
@@ -155,16 +182,20 @@ def is_within(asked, bound):
 
 
 def with_programs_named(asked, allowed, maximum):
-    """`*` among the programs stands for those that the operator names, as far as the maximum has them."""
-    if "*" not in asked.get("process", {}).get("programs", []) or "process" not in allowed:
+    """`*` among programs and variables stands for those that the operator names, as far as the maximum has them."""
+    if "process" not in asked or "process" not in allowed:
         return asked
-    named = allowed["process"]["programs"]
-    if maximum is not None and "process" in maximum:
-        most = maximum["process"]["programs"]
-        common = [one for one in named if any(covers_word(wide, one) for wide in most)]
-        named = common + [one for one in most if any(covers_word(wide, one) for wide in named)]
-    programs = {one for one in asked["process"]["programs"] + named if one != "*"}
-    return {**asked, "process": {**asked["process"], "programs": sorted(programs)}}
+    process = dict(asked["process"])
+    for field, covers in (("programs", covers_program), ("env", covers_variable)):
+        if "*" not in process.get(field, []):
+            continue
+        named = allowed["process"].get(field, [])
+        if maximum is not None and "process" in maximum:
+            most = maximum["process"].get(field, [])
+            common = [one for one in named if any(covers(wide, one) for wide in most)]
+            named = common + [one for one in most if any(covers(wide, one) for wide in named)]
+        process[field] = sorted({one for one in process[field] + named if one != "*"})
+    return {**asked, "process": process}
 
 
 def asks_for(asked, import_name):

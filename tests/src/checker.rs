@@ -169,7 +169,8 @@ impl Folded {
                 self.stands(finished.task, finished.status);
                 if finished.status == Status::Done {
                     let name = self.names[finished.task as usize].clone();
-                    let verifiers = self.tasks[&name].verify.iter().cloned().collect();
+                    let verifiers =
+                        self.tasks[&name].verify.iter().map(|look| look.verifier.clone()).collect();
                     self.unverified.insert(name, verifiers);
                 }
             }

@@ -121,7 +121,10 @@ pub fn answer(engine: &Engine, compiled: Compiled<Admitted>) -> Result<String, &
         settings: "{}".into(),
         wall: Duration::from_secs(10),
         changes: false,
+        changes_more: false,
+        identity: "".into(),
         effectful: false,
+        told: None,
         pace: Pace::default(),
     };
     let task = Task::new(TaskId::parse("t").unwrap(), Kind::parse("note").unwrap());

@@ -136,7 +136,7 @@ fn who_waits_for_a_task_that_was_cancelled_is_not_forgotten() {
 
 #[test]
 fn what_a_run_was_asked_for_is_asked_again() {
-    let tasks = "- {id: a, command: [cat, ready]}\n- {id: b, command: [touch, other]}\n";
+    let tasks = "- {id: a, command: [cat, ready]}\n- {id: b, command: [sh, -c, 'touch other']}\n";
     let workspace = Workspace::new(tasks);
     let output = start(&workspace, &["--task", "a"]).output().unwrap();
     check(&workspace, &output, 1, make_ready);

@@ -81,7 +81,9 @@ fn the_workspace_has_every_key() {
     std::fs::write(folder.path().join("config.yaml"), block("config.yaml")).unwrap();
     let WorkspaceConfig {
         roles,
+        env,
         settings,
+        text: _,
         narrow,
         audit,
         budget,
@@ -94,7 +96,13 @@ fn the_workspace_has_every_key() {
     for role in Role::ALL {
         assert!(roles.of(role).next().is_some(), "{role:?}");
     }
-    assert!(!settings.is_empty() && !narrow.is_empty() && audit.every.is_some() && budget.limit > 0);
+    assert!(
+        !env.is_empty()
+            && !settings.is_empty()
+            && !narrow.is_empty()
+            && audit.every.is_some()
+            && budget.limit > 0
+    );
     assert!(jobs.is_some() && log_mib.is_some() && kill_after.is_some());
     for key in ["  max_major", "  max_medium", "  base_ms", "  max_ms"] {
         let key = key.trim();
@@ -107,6 +115,7 @@ fn the_tasks_are_read_and_only_one_key_is_a_setting() {
     let file = TaskFile::parse(block("tasks.yml").as_bytes()).unwrap();
     let settings: Vec<&String> = file.tasks().iter().flat_map(|found| found.task.settings.keys()).collect();
     assert_eq!(settings, ["directory"]);
+    assert_eq!(file.tasks()[0].env.iter().last(), Some(("PORT", "8080")));
     assert_eq!(file.tasks()[1].added_by.as_deref(), Some("demo/reflector-complexity"));
 }
 

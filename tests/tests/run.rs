@@ -211,12 +211,18 @@ fn a_key_that_nobody_would_read_is_refused_and_a_setting_goes_to_its_executor() 
         assert!(err(&output).contains("code: task-unknown-key"), "{}", err(&output));
         assert!(err(&output).contains(&format!("a task has no key `{key}`: ")), "{}", err(&output));
     }
-    Workspace::new("- {id: b, color: red, kind: note}\n").run(&[], 0);
+    let output = Workspace::new("- {id: b, color: red, kind: note}\n").run(&[], 2);
+    assert!(
+        err(&output).contains("which neither the host nor `demo/executor-note` reads"),
+        "{}",
+        err(&output)
+    );
+    Workspace::new("- {id: b, command: ['true'], directory: '.'}\n").run(&[], 0);
 }
 
 #[test]
 fn a_task_of_the_shell_without_a_command_only_joins_others() {
-    let workspace = Workspace::new("- {id: a, color: red}\n- {id: b}\n- {id: c, dependencies: [b]}\n");
+    let workspace = Workspace::new("- {id: a, retry_on: true}\n- {id: b}\n- {id: c, dependencies: [b]}\n");
     let output = workspace.run(&["--jobs", "1"], 1);
     assert!(out(&output).contains("task has no `command`, and nothing ran"), "{}", out(&output));
     let statuses = workspace.statuses();

@@ -31,8 +31,8 @@ pub struct Bounds<'a> {
 impl Grant {
     /// What is asked for, if every bound contains it, less what the workspace takes away.
     ///
-    /// `process.programs = ["*"]` in a manifest stands for the programs that the operator names, and becomes that
-    /// list: `*` is in no grant.
+    /// `*` among the programs and variables of a manifest stands for those that the operator names, and becomes that
+    /// list: it is in no grant.
     ///
     /// # Errors
     /// `ManifestPermission`, `PermissionAboveMaximum`, `PermissionNotAllowed`, `ApprovalMissing`, `ApprovalExceeded`,
@@ -213,6 +213,22 @@ mod tests {
         assert_eq!(programs(Some(r#""*""#), r#""sh""#), Ok(vec!["sh".to_owned()]));
         assert_eq!(programs(None, r#""*""#), Ok(vec![]));
         assert_eq!(granted(&process(r#""*""#), None, "{}", "{}"), Err("permission-not-allowed"));
+    }
+
+    #[test]
+    fn every_variable_becomes_those_that_operator_and_maximum_name() {
+        let process = |env: &str| format!(r#"{{"process":{{"programs":["sh"],"env":[{env}]}}}}"#);
+        let env = |ask: &str, maximum: Option<&str>, allowed: &str| {
+            let maximum = maximum.map(process);
+            granted(&process(ask), maximum.as_deref(), &process(allowed), "{}")
+                .map(|permissions| permissions.process.unwrap().env)
+        };
+        let named = Ok(vec!["CI".to_owned(), "PATH@sh".to_owned()]);
+        assert_eq!(env(r#""*""#, None, r#""PATH@sh","CI""#), named);
+        assert_eq!(env(r#""*""#, Some(r#""*""#), r#""PATH@sh","CI""#), named);
+        assert_eq!(env(r#""*""#, Some(r#""CI""#), r#""PATH@sh","CI""#), Ok(vec!["CI".to_owned()]));
+        assert_eq!(env(r#""CI""#, None, r#""PATH@sh","CI""#), Ok(vec!["CI".to_owned()]));
+        assert_eq!(env(r#""CI""#, None, r#""CI@sh""#), Err("permission-not-allowed"));
     }
 
     #[test]

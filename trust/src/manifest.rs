@@ -7,6 +7,7 @@
 //! `manifest_schema.rs`).
 
 mod parts;
+mod settings_schema;
 mod written;
 
 use serde::Serialize;
@@ -19,6 +20,7 @@ use crate::strict_json::JsonError;
 
 pub use crate::role::Role;
 pub use parts::{FileEntry, FileRole, HostRange, Integrity, Limits, MANIFEST_BYTES_MAX};
+pub use settings_schema::{SETTINGS_SCHEMA_BYTES_MAX, SETTINGS_SCHEMAS_MAX};
 use written::Written;
 pub use written::schema;
 
@@ -39,6 +41,12 @@ pub struct Manifest {
     pub roles: Vec<Role>,
     /// Kinds of task that it executes.
     pub kinds: Vec<String>,
+    /// Keys of a task that it reads as an executor, besides the host's own.
+    #[serde(rename = "taskKeys", skip_serializing_if = "Vec::is_empty")]
+    pub task_keys: Vec<String>,
+    /// What its settings may say; empty: whatever is written.
+    #[serde(rename = "settingsSchema", skip_serializing_if = "serde_json::Map::is_empty")]
+    pub settings_schema: serde_json::Map<String, serde_json::Value>,
     pub host: HostRange,
     pub permissions: Permissions,
     pub limits: Limits,
@@ -57,6 +65,11 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// True if what `config.yaml` says as its settings comes to it: by its permission, or as its sessions are opened.
+    pub fn reads_settings(&self) -> bool {
+        self.permissions.settings.is_some() || self.roles.contains(&Role::Planner)
+    }
+
     /// What the texts mean that have a grammar of their own.
     fn meant(written: Written) -> Result<Self, Refusal> {
         Ok(Self {
@@ -69,6 +82,8 @@ impl Manifest {
             license: written.license,
             roles: written.roles,
             kinds: written.kinds,
+            task_keys: written.task_keys,
+            settings_schema: written.settings_schema,
             permissions: written.permissions,
             limits: written.limits,
             integrity: written.integrity,
@@ -92,6 +107,19 @@ impl Manifest {
         }
         if let Some(found) = self.kinds.iter().find(|kind| !is_name(kind)) {
             return wrong("kinds", found.escape_default().to_string(), "1 to 64 of `[a-z0-9-]`");
+        }
+        if !executes && !self.task_keys.is_empty() {
+            return wrong("taskKeys", format!("{:?}", self.task_keys), "none unless the role is executor");
+        }
+        if let Some(found) = self.task_keys.iter().find(|key| !is_task_key(key)) {
+            return wrong("taskKeys", found.escape_default().to_string(), "1 to 64 of `[A-Za-z0-9_-]`");
+        }
+        if !self.reads_settings() && !self.settings_schema.is_empty() {
+            return wrong("settingsSchema", "a schema".to_owned(), "none without the permission `settings`");
+        }
+        if let Err(settings_schema::Fault { found, expected }) = settings_schema::check(&self.settings_schema)
+        {
+            return wrong("settingsSchema", found, expected);
         }
         if !self.version.build.is_empty() {
             return wrong("version", self.version.to_string(), "a version without build metadata");
@@ -126,6 +154,11 @@ impl Manifest {
         }
         Ok(())
     }
+}
+
+fn is_task_key(text: &str) -> bool {
+    let fits = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'_' || letter == b'-';
+    (1..=64).contains(&text.len()) && text.bytes().all(fits)
 }
 
 fn meaning<T>(pointer: &str, read: Result<T, impl ToString>) -> Result<T, Refusal> {
@@ -198,6 +231,29 @@ pub(crate) mod tests {
             Some("manifest-field")
         );
         assert_eq!(code(|value| value["host"]["api"] = ">=0.2.0".into()), Some("host-api"));
+        assert_eq!(code(|value| value["taskKeys"] = serde_json::json!(["model", "Retry_on-2"])), None);
+        for wrong in [vec![""], vec!["a b"], vec!["x"; 1].repeat(2), vec!["\u{e9}"]] {
+            let expected = (wrong != ["x", "x"]).then_some("manifest-field");
+            assert_eq!(code(|value| value["taskKeys"] = serde_json::json!(wrong)), expected, "{wrong:?}");
+        }
+        assert_eq!(
+            code(|value| value["taskKeys"] = serde_json::json!(vec!["x"; 65])),
+            Some("manifest-schema")
+        );
+        let with_schema = |permission: &str, schema: serde_json::Value| {
+            code(|value| {
+                value["permissions"][permission] = serde_json::json!({});
+                value["settingsSchema"] = schema;
+            })
+        };
+        let schema = || serde_json::json!({ "type": "object", "properties": { "a": { "minimum": 1 } } });
+        assert_eq!(with_schema("settings", schema()), None);
+        assert_eq!(with_schema("log", schema()), Some("manifest-field"), "it could not read them");
+        assert_eq!(
+            with_schema("settings", serde_json::json!({ "$ref": "http://x" })),
+            Some("manifest-field")
+        );
+        assert_eq!(with_schema("settings", serde_json::json!([])), Some("manifest-schema"));
         assert_eq!(
             code(|value| value["permissions"]["files"] = serde_json::json!({"read": ["../x"]})),
             Some("manifest-permission")

@@ -132,6 +132,12 @@ impl Policy {
         (&self.default.allow, "default.allow".to_owned())
     }
 
+    /// What the table of that very plugin allows and it does not ask for: nobody gets it.
+    pub fn unasked(&self, id: &PluginId, asked: &Permissions) -> Vec<String> {
+        let allowed = self.plugins.get(id).and_then(|found| found.allow.process.as_ref());
+        allowed.map_or_else(Vec::new, |allowed| allowed.unasked(&asked.process.clone().unwrap_or_default()))
+    }
+
     /// True if tasks of that kind which that plugin makes need no approval, though their executor has effects.
     pub fn starts_unasked(&self, plugin: &PluginId, kind: &str) -> bool {
         self.tasks.auto.iter().any(|auto| auto.plugin == *plugin && auto.kind == kind)
@@ -139,9 +145,10 @@ impl Policy {
 }
 
 /// Lines of a policy that allow a plugin what it asks for and no more. Where it asks for all programs that the
-/// operator names, `PROGRAM` stands for one to be named.
+/// operator names, `PROGRAM` stands for one to be named; for all variables, what most programs want.
 pub fn entry_for(id: &PluginId, asked: &Permissions) -> String {
-    let program = ProcessPermission { programs: vec!["PROGRAM".to_owned()], ..ProcessPermission::default() };
+    let env = ["HOME", "LANG", "PATH"].map(str::to_owned).into();
+    let program = ProcessPermission { programs: vec!["PROGRAM".to_owned()], env, network: false };
     let asked = asked.named(&Permissions { process: Some(program), ..Permissions::default() }, None);
     // Texts, numbers and lists of them: there is no value here that TOML lacks.
     let table = toml::Table::try_from(&asked).unwrap_or_default();
@@ -184,6 +191,28 @@ mod tests {
         let asked: Permissions = serde_json::from_str(r#"{"process":{"programs":["*"]}}"#).unwrap();
         let policy = Policy::parse(&entry_for(&id, &asked)).unwrap();
         assert_eq!(policy.allowed(&id).0.lines(), ["process: RUN PROGRAM"]);
+        let asked: Permissions =
+            serde_json::from_str(r#"{"process":{"programs":["sh"],"env":["*"]}}"#).unwrap();
+        let policy = Policy::parse(&entry_for(&id, &asked)).unwrap();
+        assert_eq!(policy.allowed(&id).0.lines(), ["process: RUN sh", "process: hand on HOME, LANG, PATH"]);
+    }
+
+    #[test]
+    fn what_is_allowed_and_not_asked_for_is_known() {
+        let policy = Policy::parse(
+            "[default.allow]\nprocess = { programs = [\"ls\"] }\n[plugins.\"demo/x\".allow]\nprocess = { programs = [\"sh\", \"git\"], env = [\"HOME\", \"PATH@sh\"] }\n",
+        )
+        .unwrap();
+        let unasked = |id: &str, asked: &str| {
+            policy.unasked(&PluginId::parse(id).unwrap(), &serde_json::from_str(asked).unwrap())
+        };
+        assert_eq!(unasked("demo/x", r#"{"process":{"programs":["*"],"env":["*"]}}"#), Vec::<String>::new());
+        assert_eq!(
+            unasked("demo/x", r#"{"process":{"programs":["sh"],"env":["HOME"]}}"#),
+            ["process.programs = git", "process.env = PATH@sh"]
+        );
+        assert_eq!(unasked("demo/x", "{}").len(), 4);
+        assert_eq!(unasked("demo/y", "{}"), Vec::<String>::new(), "what is for all is not for this one");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::effect::EffectGate;
 use super::files::protected::Protected;
 use super::kv::backend::KvReader;
 use super::log::backend::LogSink;
+use super::process::CommandEnv;
 use super::process::backend::Processes;
 use super::tasks::backend::TaskReader;
 
@@ -31,6 +32,7 @@ pub struct Lent {
     pub kv: Arc<dyn KvReader>,
     pub effects: Arc<dyn EffectGate>,
     pub processes: Arc<dyn Processes>,
+    pub env: CommandEnv,
     pub log: Arc<dyn LogSink>,
     /// For the whole call, host functions included; for a planner: for each call of its session.
     pub wall: Duration,

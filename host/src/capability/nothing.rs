@@ -12,6 +12,7 @@ use super::effect::{Boxed, EffectGate, EffectRecord, GateClosed};
 use super::kv::backend::{KvReader, KvUnavailable};
 use super::lent::Lent;
 use super::log::backend::{LogLevel, LogSink};
+use super::process::CommandEnv;
 use super::process::backend::{ProcessError, ProcessOutput, ProcessRequest, Processes};
 use super::tasks::backend::{TaskReader, TaskSummary};
 
@@ -29,6 +30,7 @@ impl Nothing {
             kv: nothing.clone(),
             effects: nothing.clone(),
             processes: nothing.clone(),
+            env: CommandEnv::default(),
             log: nothing,
             wall,
         }

@@ -1,23 +1,24 @@
 //! `orch:process`: programs of the host, run in the workspace.
 //!
 //! In -> out: WIT commands -> [`ProcessRequest`] -> [`Processes`].
-//! Limits: 1024 arguments of 128 KiB together, 64 variables, 1 MiB of each stream, the rest of the call's wall time.
-//! Invariant: only granted programs, looked up once when the plugin is linked; the environment is empty but for
-//! granted names; the folder is in the workspace, reached over no link.
+//! Limits: 1024 arguments of 128 KiB together, 64 variables of a plugin's, 1 MiB of each stream, the rest of the call's
+//! wall time.
+//! Invariant: only granted programs and variables (`process/grant.rs`); the folder is in the workspace, reached over no
+//! link; what people say of the environment comes past the plugin, and into no log, error or journal.
 //! Not here: starting and ending them (`processes.rs`), a sandbox around them.
 
 pub mod backend;
 pub(crate) mod fake;
+pub mod grant;
 
-use std::collections::BTreeMap;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use orch_task::Env;
 use orch_trust::interfaces::Import;
-use orch_trust::permission::{DomainName, ProcessPermission};
+use orch_trust::permission::{ANY, DomainName, ProcessPermission};
 use wasmtime::component::Linker;
 
 use super::effect::GateClosed;
@@ -28,61 +29,29 @@ use crate::bindings::process::process::{Command, Exit, Host, Output, add_to_link
 use crate::bindings::types::types::Error;
 use backend::CAPTURE_BYTES_MAX;
 pub use backend::{ProcessError, ProcessExit, ProcessOutput, ProcessRequest, Processes};
+pub use grant::ProcessGrant;
+use grant::{NoProgram, Program};
 
 const ARGUMENTS_MAX: usize = 1024;
-const ARGUMENT_BYTES_MAX: usize = 128 * 1024;
+const ARGUMENT_BYTES_MAX: usize = 128 * 1024 - 1;
 const VARIABLES_MAX: usize = 64;
-
-fn look_up(host: &HostEnvironment, program: &str) -> Option<PathBuf> {
-    if program.starts_with('/') {
-        return Some(PathBuf::from(program));
-    }
-    host.path.iter().map(|folder| folder.join(program)).find(|path| is_program(path))
-}
-
-fn is_program(path: &Path) -> bool {
-    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-}
-
-/// What the grant covers, resolved.
-pub struct ProcessGrant {
-    /// As granted; no path: there is no such program.
-    programs: BTreeMap<String, Option<PathBuf>>,
-    names: Vec<String>,
-    /// Granted variables that this host has.
-    variables: BTreeMap<String, String>,
-}
-
-impl ProcessGrant {
-    pub fn new(permission: &ProcessPermission, host: &HostEnvironment) -> Self {
-        let programs = permission.programs.iter().map(|program| (program.clone(), look_up(host, program)));
-        let handed_on = |name: &String| Some((name.clone(), host.variables.get(name)?.clone()));
-        Self {
-            programs: programs.collect(),
-            names: permission.env.clone(),
-            variables: permission.env.iter().filter_map(handed_on).collect(),
-        }
-    }
-
-    /// The program of that name or absolute path; `None` if it is not granted.
-    fn program(&self, wanted: &str) -> Option<Result<&PathBuf, Error>> {
-        if let Some(path) = self.programs.get(wanted) {
-            return Some(path.as_ref().ok_or(Error::NotFound));
-        }
-        self.programs.values().flatten().find(|path| path.as_os_str() == wanted).map(Ok)
-    }
-}
 
 /// State of this capability in one store.
 pub struct Process {
     granted: Arc<ProcessGrant>,
     folder: Arc<PathBuf>,
     processes: Arc<dyn Processes>,
+    said: CommandEnv,
 }
 
 impl Process {
-    pub fn new(granted: Arc<ProcessGrant>, folder: Arc<PathBuf>, processes: Arc<dyn Processes>) -> Self {
-        Self { granted, folder, processes }
+    pub fn new(
+        granted: Arc<ProcessGrant>,
+        folder: Arc<PathBuf>,
+        processes: Arc<dyn Processes>,
+        said: CommandEnv,
+    ) -> Self {
+        Self { granted, folder, processes, said }
     }
 
     /// The folder, or what the guest is told and why.
@@ -125,6 +94,25 @@ impl Process {
     }
 }
 
+/// What people say of the environment of a call's commands.
+#[derive(Clone, Debug)]
+pub struct CommandEnv {
+    pub workspace: Arc<Env>,
+    /// Of the task that the call is an attempt at, and empty for any other; none: it has one, and its values are in no
+    /// file any more.
+    pub task: Option<Arc<Env>>,
+}
+
+impl Default for CommandEnv {
+    fn default() -> Self {
+        Self { workspace: Arc::default(), task: Some(Arc::default()) }
+    }
+}
+
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
 fn invalid<T>(message: impl Into<String>) -> Result<T, Error> {
     Err(Error::Invalid(message.into()))
 }
@@ -153,7 +141,7 @@ impl Capability for Process {
 
     fn open(granted: &Arc<ProcessGrant>, opening: Opening<'_>) -> Self {
         let (folder, processes) = (opening.lent.workspace.clone(), opening.lent.processes.clone());
-        Self::new(granted.clone(), folder, processes)
+        Self::new(granted.clone(), folder, processes, opening.lent.env.clone())
     }
 
     fn link<S: Holds<Self>>(linker: &mut Linker<S>, _import: Import<'_>) -> wasmtime::Result<()> {
@@ -167,7 +155,16 @@ impl Capability for Process {
         let mut found = Vec::new();
         for request in watched.fakes.processes.requests() {
             let name = request.program.file_name().unwrap_or_default();
-            let is_it = |program: &String| program.as_str() == name || Path::new(program) == request.program;
+            // In a workspace that is not known here.
+            let in_folder = |folder: &str, wanted: &str| {
+                let parent = request.program.parent().is_some_and(|parent| parent.ends_with(folder));
+                (parent || folder == ".") && (wanted == ANY || wanted == name)
+            };
+            let is_it = |program: &String| {
+                program.as_str() == name
+                    || Path::new(program) == request.program
+                    || program.rsplit_once('/').is_some_and(|(folder, wanted)| in_folder(folder, wanted))
+            };
             if !programs.iter().any(is_it) {
                 found.push(format!("a program `{}` was started", name.to_string_lossy()));
             }
@@ -187,35 +184,42 @@ impl View<'_, Process> {
     fn request(&mut self, command: Command) -> Result<ProcessRequest, Error> {
         let granted = self.state.granted.clone();
         let shown = |text: &str| text.chars().take(200).collect::<String>();
-        let Some(program) = granted.program(&command.program) else {
-            return Err(self.ledger.deny("process", format!("program `{}`", shown(&command.program))));
+        let Program { name, path: program } = match granted.program(&command.program, &self.state.folder) {
+            Ok(program) => program,
+            Err(NoProgram::Missing) => {
+                let why = format!("no folder of `PATH` has a program `{}`", shown(&command.program));
+                return Err(self.ledger.refuse(Error::NotFound, why));
+            }
+            Err(why) => {
+                let what = format!("program `{}`{}", shown(&command.program), why.more());
+                return Err(self.ledger.deny("process", what));
+            }
         };
-        let program = program.cloned().map_err(|error| {
-            self.ledger.refuse(error, format!("no folder of `PATH` has a program `{}`", command.program))
-        })?;
-        // A name must not mean a file that plugins or commands may have written.
-        if !granted.programs.contains_key(program.to_str().unwrap_or_default())
-            && program.starts_with(&**self.state.folder)
-        {
-            return Err(self
-                .ledger
-                .deny("process", format!("program `{}` in the workspace", shown(&command.program))));
-        }
         check_arguments(&command.args)?;
         if command.env.len() > VARIABLES_MAX {
             return invalid(format!("{} variables, limit is {VARIABLES_MAX}", command.env.len()));
         }
-        let mut env = granted.variables.clone();
-        for (name, value) in command.env {
-            if !granted.names.contains(&name) {
-                return Err(self.ledger.deny("process", format!("variable `{}`", shown(&name))));
+        let mut env = granted.handed_on(&name);
+        let Some(of_task) = &self.state.said.task else {
+            return invalid("`env` of the task is in no file any more: put it back, and retry the task");
+        };
+        // What of the workspace's is for other programs only is not for this one; a task has no other.
+        let of_workspace = self.state.said.workspace.iter();
+        env.extend(of_workspace.filter(|(variable, _)| granted.lets_set(variable, &name)).map(owned));
+        if let Some(variable) = of_task.names().find(|variable| !granted.lets_set(variable, &name)) {
+            return Err(self.ledger.deny("process", format!("variable `{variable}` for `{name}`")));
+        }
+        env.extend(of_task.iter().map(owned));
+        for (variable, value) in command.env {
+            if !granted.lets_set(&variable, &name) {
+                return Err(self.ledger.deny("process", format!("variable `{}`", shown(&variable))));
             }
-            if value.contains('\0') || value.len() > ARGUMENT_BYTES_MAX {
+            if value.contains('\0') || value.len() > ARGUMENT_BYTES_MAX - variable.len() {
                 return invalid(format!(
-                    "value of `{name}` has a NUL or more than {ARGUMENT_BYTES_MAX} bytes"
+                    "value of `{variable}` has a NUL or more than {ARGUMENT_BYTES_MAX} bytes"
                 ));
             }
-            env.insert(name, value);
+            env.insert(variable, value);
         }
         if command.capture_bytes > CAPTURE_BYTES_MAX {
             return invalid(format!(

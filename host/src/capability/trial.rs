@@ -18,6 +18,7 @@ use super::effect::fake::FakeGate;
 use super::kv::fake::FakeKv;
 use super::lent::{CallContext, Lent};
 use super::log::fake::FakeLog;
+use super::process::CommandEnv;
 use super::process::fake::FakeProcesses;
 use super::tasks::backend::AskedTask;
 use super::tasks::fake::FakeTasks;
@@ -95,6 +96,7 @@ impl Fakes {
             kv: self.kv.clone(),
             effects: self.gate.clone(),
             processes: self.processes.clone(),
+            env: CommandEnv::default(),
             log: self.log.clone(),
             wall,
         })

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use orch_trust::admission::admit;
+use orch_trust::evidence::Compilable;
 use orch_trust::freshness::Verdict as Freshness;
 use orch_trust::time::UnixSeconds;
 
@@ -110,12 +111,19 @@ pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome 
     for found in plugins::discover(&operator.package_folders(&[])) {
         let verdict = match plugins::read(&found) {
             Err(error) => Err(error.code()),
-            Ok(bytes) => admit(&bytes, &rules, now).map(|_| ()).map_err(|refusal| refusal.code()),
+            Ok(bytes) => admit(&bytes, &rules, now).map_err(|refusal| refusal.code()),
         };
+        let unasked = verdict.as_ref().map_or_else(
+            |_| Vec::new(),
+            |admitted| operator.policy.unasked(&found.id, &admitted.manifest().permissions),
+        );
         say(
             verdict.is_ok(),
             &format!("{} {}  {}", found.id, found.version, verdict.err().unwrap_or("would run")),
         );
+        for what in unasked {
+            say(true, &format!("{}: policy allows `{}`, which it does not ask for", found.id, escape(&what)));
+        }
     }
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let lacking = machine::lacking_calls();

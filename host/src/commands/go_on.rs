@@ -104,13 +104,12 @@ pub fn hints(summary: &Summary, started: Started<'_>) -> Vec<String> {
         hints.push(format!("put `{task}` back, or `{cancel}` takes it out; `{run}` goes on"));
     }
     if let Some(missing) = summary.unverified.first() {
-        hints.push(match &missing.task {
-            Some(task) => {
-                let waive = started.verb(&["task", "waive", task, "--reason", "TEXT"]);
-                format!("`{waive}` takes a task as it is; `{run}` asks again, once it can look")
-            }
-            None => format!("`{run}` asks again, once it can look"),
-        });
+        let (words, what) = match &missing.task {
+            Some(task) => (vec!["task", "waive", task.as_str()], "takes a task as it is"),
+            None => (vec!["runs", "waive"], "takes the run as it is"),
+        };
+        let waive = started.verb(&[words.as_slice(), &["--reason", "TEXT"]].concat());
+        hints.push(format!("`{waive}` {what}; `{run}` asks again, once it can look"));
     }
     let waits = match summary.tasks.contains_key(orch_task::Status::Blocked.as_str()) {
         true => ", and what waits for it",

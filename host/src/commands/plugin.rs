@@ -296,9 +296,21 @@ fn list(operator: &Operator, folders: &[PathBuf], format: Format, console: Conso
 fn inspect(operator: &Operator, folder: &Path, format: Format, console: Console) -> Outcome {
     let bytes = package::read(folder)?;
     let steps = steps_of(&bytes, operator);
+    let unasked = steps
+        .manifest
+        .as_ref()
+        .map_or_else(Vec::new, |manifest| operator.policy.unasked(&manifest.id, &manifest.permissions));
     match format {
-        Format::Text => show_steps(&steps, &bytes, console),
-        Format::Json => console.json(&json(&steps, &bytes)),
+        Format::Text => {
+            show_steps(&steps, &bytes, console);
+            for what in unasked {
+                let what = escape(&what);
+                console.line(&format!(
+                    "  not asked    policy allows `{what}`, which the manifest does not ask for"
+                ));
+            }
+        }
+        Format::Json => console.json(&json(&steps, &bytes, &unasked)),
     }
     match steps.outcome {
         Ok(_) => Ok(Exit::Done),
@@ -353,6 +365,7 @@ fn verdicts(steps: &Steps) -> Vec<(Step, String)> {
 fn show_steps(steps: &Steps, bytes: &PackageBytes, console: Console) {
     if let Some(manifest) = &steps.manifest {
         show_ask(manifest, console);
+        show_keys(manifest, console);
     }
     for (name, size, digest) in bytes.list() {
         console.line(&format!("  {digest}  {size:>9}  {name}"));
@@ -379,6 +392,27 @@ fn show_steps(steps: &Steps, bytes: &PackageBytes, console: Console) {
     }
 }
 
+/// Which settings and keys of tasks it reads.
+fn show_keys(manifest: &Manifest, console: Console) {
+    let schema = &manifest.settings_schema;
+    let keys = schema.get("properties").and_then(serde_json::Value::as_object);
+    let named: Vec<String> =
+        keys.into_iter().flatten().map(|(key, _)| format!("`{}`", escape(key))).collect();
+    let closed = schema.get("additionalProperties") == Some(&serde_json::Value::Bool(false));
+    let said = match (manifest.reads_settings(), schema.is_empty()) {
+        (false, _) => None,
+        (true, true) => Some("no schema: what `config.yaml` says is handed on unseen".to_owned()),
+        (true, false) if closed => Some(format!("by a schema, only {}", named.join(", "))),
+        (true, false) => Some(format!("by a schema: {}", named.join(", "))),
+    };
+    for (what, said) in [
+        ("settings", said),
+        ("task keys", (!manifest.task_keys.is_empty()).then(|| manifest.task_keys.join(", "))),
+    ] {
+        said.into_iter().for_each(|said| console.line(&format!("  {what:<12} {said}")));
+    }
+}
+
 fn show_verdicts(steps: &Steps, console: Console) {
     for (step, verdict) in verdicts(steps) {
         let tone = match steps.verdict(step) {
@@ -390,7 +424,7 @@ fn show_verdicts(steps: &Steps, console: Console) {
     }
 }
 
-fn json(steps: &Steps, bytes: &PackageBytes) -> String {
+fn json(steps: &Steps, bytes: &PackageBytes, unasked: &[String]) -> String {
     let files: Vec<serde_json::Value> = bytes
         .list()
         .map(|(name, size, sha256)| serde_json::json!({ "path": name, "size": size, "sha256": sha256 }))
@@ -409,6 +443,7 @@ fn json(steps: &Steps, bytes: &PackageBytes) -> String {
         "warnings": steps.notes.iter().map(|note| serde_json::json!({ "what": note.what, "reason": note.reason })).collect::<Vec<_>>(),
         "trust": steps.outcome.as_ref().ok().map(|admitted| admitted.trust().as_str()),
         "granted": steps.outcome.as_ref().ok().map(|admitted| admitted.grant().permissions().clone()),
+        "allowedUnasked": unasked,
         "notEnforced": ["process.network"],
         "refusal": steps.outcome.as_ref().err().map(|(_, refusal)| serde_json::json!({
             "code": refusal.code(), "message": refusal.to_string(), "hint": refusal.hint(),

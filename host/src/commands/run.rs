@@ -31,6 +31,7 @@ use crate::open_files;
 use crate::place::{self, Place};
 use crate::plugins::{self, AdmittedPlugins};
 use crate::session::Session;
+use crate::told;
 use crate::watch::{self, Format};
 
 const LOG_MIB_DEFAULT: u64 = 64;
@@ -144,7 +145,14 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     sheet.require()?;
     args.wanted.check(sheet.tasks()).map_err(DriveError::from)?;
     if !place.has_store() || args.dry_run {
-        sheet.check_new(&config.roles)?;
+        sheet.check_new(&admitted.offers(&config))?;
+    }
+    told::check_workspace(&config, &admitted.by_id, &place.workspace)?;
+    if !place.has_store() || args.dry_run {
+        told::check_all(&config, &admitted.by_id, sheet.tasks(), &place.workspace)?;
+    }
+    if let Some(note) = told::note(sheet.tasks()) {
+        console.warn(&escape(&note));
     }
     if args.dry_run {
         warn_of_notices(&operator, &admitted, console);

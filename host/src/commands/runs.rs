@@ -1,4 +1,4 @@
-//! `orch-host runs list|start|stop`: the runs of a workspace.
+//! `orch-host runs list|start|stop|waive`: the runs of a workspace.
 
 use std::path::Path;
 
@@ -36,6 +36,14 @@ pub enum RunsCommand {
         #[command(flatten)]
         place: WorkspaceArgs,
     },
+    /// Let the newest run end though its verifiers could not look at it
+    Waive {
+        #[command(flatten)]
+        place: WorkspaceArgs,
+        /// Why nobody has to look; every report says it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
 }
 
 pub fn run(command: &RunsCommand, home: Option<&Path>, console: Console) -> Outcome {
@@ -59,6 +67,11 @@ pub fn run(command: &RunsCommand, home: Option<&Path>, console: Console) -> Outc
         RunsCommand::Stop { place } => {
             held_run::say(&Place::from_args(place)?, home, None, &Act::Stop)?;
             console.line("the host at work starts nothing more; it ends with what runs");
+            Ok(Exit::Done)
+        }
+        RunsCommand::Waive { place, reason } => {
+            held_run::say(&Place::from_args(place)?, home, None, &Act::WaiveRun { reason: reason.clone() })?;
+            console.line("the run's verifiers are waived now; `orch-host run` ends it");
             Ok(Exit::Done)
         }
     }

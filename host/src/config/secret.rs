@@ -37,6 +37,10 @@ pub enum KeyUse {
     TrustState,
     /// Tokens.
     Tokens,
+    /// Who did what a task is marked with.
+    Marks,
+    /// What the journal keeps of tasks' `env`.
+    TaskEnv,
 }
 
 impl KeyUse {
@@ -47,6 +51,8 @@ impl KeyUse {
             Self::NativeCode => b"orch native-code v1",
             Self::TrustState => b"orch trust-state v1",
             Self::Tokens => b"orch tokens v1",
+            Self::Marks => b"orch marks v1",
+            Self::TaskEnv => b"orch task-env v1",
         }
     }
 }

@@ -7,12 +7,17 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use orch_task::file::place_of_key;
 use orch_task::model::SETTINGS_BYTES_MAX;
+use orch_task::{Env, TaskFileError, Written, read_written};
 use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
 use orch_trust::permission::Permissions;
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::bindings::Bindings;
 use crate::drive::retry::Backoff;
@@ -64,6 +69,12 @@ pub enum WorkspaceError {
         #[source]
         source: Box<serde_saphyr::Error>,
     },
+    #[error("`{path}` is malformed")]
+    Written {
+        path: PathBuf,
+        #[source]
+        source: Box<TaskFileError>,
+    },
     #[error("`{path}` sets `{key}` to {found}, expected {expected}")]
     Value { path: PathBuf, key: &'static str, found: String, expected: &'static str },
     #[error(
@@ -85,7 +96,7 @@ impl WorkspaceError {
             Self::TooLarge { .. } => "workspace-config-too-large",
             Self::Widens { .. } => "workspace-widens",
             Self::SettingsTooLarge { .. } => "settings-too-large",
-            Self::Malformed { .. } | Self::Value { .. } => "workspace-config",
+            Self::Malformed { .. } | Self::Written { .. } | Self::Value { .. } => "workspace-config",
             Self::Unknown { .. } => "workspace-unknown",
         }
     }
@@ -111,9 +122,16 @@ impl WorkspaceError {
                 "put what is long into a file of the workspace that the plugin may read".to_owned()
             }
             Self::Malformed { .. } => "`orch-host init` writes an example into an empty folder".to_owned(),
+            Self::Written { source, .. } => return source.hint(),
             _ => return None,
         })
     }
+}
+
+/// Variables are read by [`read_written`], as they are written.
+fn read_apart<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Env, D::Error> {
+    IgnoredAny::deserialize(deserializer)?;
+    Ok(Env::default())
 }
 
 /// The file of that name, or the one that ends in the other of `.yml` and `.yaml` where there is only that.
@@ -186,8 +204,14 @@ impl Default for FindingsConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct WorkspaceConfig {
     pub roles: Bindings,
+    /// Of all commands that plugins run.
+    #[serde(deserialize_with = "read_apart")]
+    pub env: Env,
     /// By plugin id; a mapping each.
     pub settings: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
+    /// The file's own, for messages about what stands in it.
+    #[serde(skip)]
+    pub text: Arc<str>,
     /// By plugin id; less than the operator allows.
     pub narrow: BTreeMap<PluginId, Permissions>,
     pub audit: AuditConfig,
@@ -229,7 +253,17 @@ impl WorkspaceConfig {
         if let Some(key) = keys.keys().find(|key| AUTHORITY.contains(&key.as_str())) {
             return Err(WorkspaceError::Widens { path: path.to_owned(), key: key.clone() });
         }
-        let config: Self = serde_saphyr::from_str_with_options(text, options()).map_err(malformed)?;
+        let read: Self = serde_saphyr::from_str_with_options(text, options()).map_err(malformed)?;
+        let mut config = Self { text: text.into(), ..read };
+        let written = |source| WorkspaceError::Written { path: path.to_owned(), source: Box::new(source) };
+        let Written { mut rest, env } = read_written(text).map_err(written)?;
+        config.env = env;
+        // As they are written: what a word is, YAML does not know.
+        for (plugin, settings) in &mut config.settings {
+            if let Some(Value::Object(found)) = rest.get_mut("settings").and_then(|all| all.get_mut(plugin)) {
+                *settings = std::mem::take(found);
+            }
+        }
         let wrong = |key, found: String, expected| {
             Err(WorkspaceError::Value { path: path.to_owned(), key, found, expected })
         };
@@ -261,6 +295,13 @@ impl WorkspaceConfig {
             }
             _ => Ok(config),
         }
+    }
+
+    /// The line of a setting of that plugin, or of what is around it; nothing if nothing of it is written.
+    pub fn line_of_setting(&self, plugin: &str, path: &[String]) -> Option<u32> {
+        let whole: Vec<String> =
+            ["settings", plugin].map(str::to_owned).into_iter().chain(path.iter().cloned()).collect();
+        place_of_key(&self.text, &whole).map(|place| place.line)
     }
 
     /// The settings of one plugin, as a JSON object.

@@ -94,6 +94,7 @@ impl From<Refused> for Problem {
             | Refused::Failed { .. }
             | Refused::AtWork { .. }
             | Refused::OptionDiffers { .. }
+            | Refused::RunVerified { .. }
             | Refused::TaskStatus { .. }
             | Refused::TaskUnderWay { .. }
             | Refused::TaskChanged { .. } => StatusCode::CONFLICT,

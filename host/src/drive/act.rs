@@ -23,6 +23,8 @@ pub enum Act {
     Cancel { task: String },
     /// Take a task for verified though its verifiers have not looked.
     Waive { task: String, reason: String },
+    /// Take the run for verified though verifiers could not look at it.
+    WaiveRun { reason: String },
     /// Let a task run that asks to. `digest` is of the task that was seen (`task_digest`).
     Approve { task: String, digest: String },
     /// Take a task out of the run that asks to run.
@@ -55,6 +57,8 @@ pub enum Refused {
     TaskStatus { task: String, is: String, expected: String },
     #[error("task `{task}` is worked at, or looked at by a verifier")]
     TaskUnderWay { task: String },
+    #[error("no verifier was kept from looking at run `{run}`")]
+    RunVerified { run: String },
     #[error("the reason is {found_bytes} bytes, expected 1 to {REASON_BYTES_MAX}")]
     Reason { found_bytes: usize },
     #[error("task `{task}` is not what was shown: it changed since")]
@@ -79,6 +83,7 @@ impl Refused {
             Self::TaskUnknown { .. } => "task-unknown",
             Self::TaskStatus { .. } => "task-status",
             Self::TaskUnderWay { .. } => "task-under-way",
+            Self::RunVerified { .. } => "run-verified",
             Self::Reason { .. } => "reason",
             Self::TaskChanged { .. } => "task-changed",
             Self::NotAtWork { .. } => "not-at-work",
@@ -103,6 +108,9 @@ impl Refused {
             Self::OptionDiffers { .. } => Some("leave it out, or start `orch-host serve` with another one"),
             Self::Reason { .. } => {
                 Some("`--reason TEXT` says why nobody has to look; it stands in every report")
+            }
+            Self::RunVerified { .. } => {
+                Some("`orch-host status` shows what is not verified; `orch-host task waive` is for a task")
             }
             Self::TaskStatus { .. } | Self::Ends | Self::Failed { .. } => None,
         }
@@ -155,7 +163,7 @@ impl Act {
             Self::Resolve { task, how: Resolution::Retry } => {
                 (task, Pending, &[InDoubt], "a person lets it run again")
             }
-            Self::Stop => return None,
+            Self::Stop | Self::WaiveRun { .. } => return None,
         };
         Some(Move { task, to, from, why })
     }

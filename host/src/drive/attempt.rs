@@ -60,10 +60,10 @@ pub async fn start(
     running: &mut JoinSet<Back>,
     alone: bool,
 ) -> Result<Option<Ended>, DriveError> {
-    let (task, attempt) = {
+    let (task, attempt, env) = {
         let state = run.state();
         let Some(found) = state.tasks.get(index as usize) else { return Ok(None) };
-        (found.task.clone(), found.attempts + 1)
+        (found.task.clone(), found.attempts + 1, run.env_of(found))
     };
     let executor = desk.roles.executor(&task)?.clone();
     let at = now_ms();
@@ -76,7 +76,8 @@ pub async fn start(
     let gate = Gate::new(Actor::Attempt { task: index, attempt }, run.ask(), desk);
     let grace = desk.rules.kill_after + GRACE;
     let wall = executor.wall.min(Duration::from_millis(task.timeout_ms).saturating_add(grace));
-    let lent = desk.lend(&executor, run.shared(), Arc::new(gate), log.clone(), wall);
+    let mut lent = desk.lend(&executor, run.shared(), Arc::new(gate), log.clone(), wall);
+    lent.env.task = env;
     let ask = Execute { task: Box::new(task), attempt };
     // Never beside attempts on the guests' threads: the loop would not hear of their effects and ends meanwhile.
     let is_here = alone || (executor.pace.is_quick() && running.is_empty() && !desk.rules.is_strict());

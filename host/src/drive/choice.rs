@@ -251,6 +251,7 @@ pub fn apply(run: &mut Run, wanted: &Wanted, who: &Who) -> Result<(), DriveError
         let (why, who) = ("a person lets it run again".to_owned(), Some(who.clone()));
         run.record(Event::TaskMoved { task: *task, to: Status::Pending, why, who, at: now_ms() })?;
     }
+    run.force(again);
     run.choose(wanted.fail_fast, now_ms());
     Ok(())
 }

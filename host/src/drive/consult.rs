@@ -17,6 +17,7 @@ use super::desk::Desk;
 use super::error::DriveError;
 use super::extend;
 use super::gate::Gate;
+use super::offers::with_checks;
 use super::roles::Bound;
 use super::run::Run;
 use crate::call::{CallReport, Lent};
@@ -71,8 +72,23 @@ pub struct Looked {
     pub task: Option<TaskIndex>,
     verifier: String,
     rerun: bool,
+    /// All of its checks.
+    is_whole: bool,
     log: Arc<CommandLog>,
     report: CallReport<Vec<Finding>>,
+}
+
+impl Looked {
+    /// Who looked, if all of its checks answered.
+    pub fn whole(&self) -> Option<&str> {
+        (self.is_whole && self.report.result.is_ok()).then_some(&self.verifier)
+    }
+}
+
+/// A whole look at a task that had the workspace to itself, and after which nothing was done and nothing waited for.
+pub struct JustLooked {
+    pub verifier: String,
+    pub task: TaskIndex,
 }
 
 /// Begins a look; it goes on in what is given back, on any thread.
@@ -82,29 +98,40 @@ pub fn look(
     verifier: &str,
     task: Option<TaskIndex>,
 ) -> Result<impl Future<Output = Looked> + Send + use<>, DriveError> {
-    let (subject, id) = match task {
-        None => (Subject::Run(run.id.clone()), String::new()),
+    let (subject, id, checks) = match task {
+        None => (Subject::Run(run.id.clone()), String::new(), Vec::new()),
         Some(index) => {
             let state = run.state();
             let found =
                 state.tasks.get(index as usize).ok_or(DriveError::Lost { what: "a task to verify" })?;
-            (Subject::Task(Box::new(found.task.clone())), found.task.id.to_string())
+            let named = found.task.verify.iter().find(|look| look.verifier == verifier);
+            let checks = named.map_or_else(Vec::new, |look| look.checks.clone());
+            (Subject::Task(Box::new(found.task.clone())), found.task.id.to_string(), checks)
         }
     };
     let Some(bound) = desk.roles.by_id(Role::Verifier, verifier).cloned() else {
         return Err(DriveError::NoVerifier { task: id, verifier: verifier.to_owned() });
     };
-    let Begun { lent, rerun, log } = begin(run, desk, &bound, Subject::NAME, task)?;
-    let verifier = verifier.to_owned();
+    let Begun { mut lent, rerun, log } = begin(run, desk, &bound, Subject::NAME, task)?;
+    // As they were when the run began; another host may have bound others since.
+    let unknown = desk.roles.offers.unknown_check(verifier, &checks);
+    lent.settings = with_checks(&bound.settings, &checks);
+    let (verifier, is_whole) = (verifier.to_owned(), checks.is_empty());
     Ok(async move {
-        let report = bound.call(lent, &subject).await;
-        Looked { task, verifier, rerun, log, report }
+        let report = match unknown {
+            Some(message) => {
+                let plugin = verifier.as_str().into();
+                CallReport::never_made(CallError::Failure { plugin, message, retriable: false })
+            }
+            None => bound.call(lent, &subject).await,
+        };
+        Looked { task, verifier, rerun, is_whole, log, report }
     })
 }
 
 /// Takes a look back; afterwards its findings are in the state, or why it could not be made.
 pub fn looked(run: &mut Run, desk: &Desk, looked: Looked) -> Result<(), DriveError> {
-    let Looked { task, verifier, rerun, log, report } = looked;
+    let Looked { task, verifier, rerun, log, report, .. } = looked;
     come_back::<Subject>(run, desk, Call { plugin: &verifier, task, rerun, log: &log }, report)?;
     Ok(())
 }
@@ -141,7 +168,7 @@ pub fn judge_task(run: &mut Run, desk: &Desk, task: TaskIndex) -> Result<(), Dri
         let state = run.state();
         let done = state.tasks.get(task as usize).filter(|found| found.status == Status::Done);
         let looks = done.into_iter().flat_map(|found| &found.task.verify);
-        let seen = looks.flat_map(|verifier| state.seen.get(&(verifier.clone(), Some(task))));
+        let seen = looks.flat_map(|look| state.seen.get(&(look.verifier.clone(), Some(task))));
         let seen: Vec<Severity> = seen.flatten().copied().collect();
         let count = |severity| seen.iter().filter(|seen| **seen == severity).count() as u32;
         desk.rules.too_many(count(Severity::Major), count(Severity::Medium))
@@ -153,9 +180,18 @@ pub fn judge_task(run: &mut Run, desk: &Desk, task: TaskIndex) -> Result<(), Dri
     Ok(())
 }
 
-/// Calls every bound verifier with the whole run.
-pub async fn look_at_the_run(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
+/// Calls every bound verifier with the whole run, but for those that a person does without, and for the first one if it
+/// has looked just now: where the others' commands have run since, it looks again.
+pub async fn look_at_the_run(run: &mut Run, desk: &Desk, just: Option<JustLooked>) -> Result<(), DriveError> {
+    let mut just = just;
     for verifier in desk.roles.of(Role::Verifier) {
+        if let Some(JustLooked { verifier, task }) = just.take().filter(|just| just.verifier == verifier.id) {
+            run.record(Event::LookKept { verifier, task, at: now_ms() })?;
+            continue;
+        }
+        if run.state().is_waived(&verifier.id) {
+            continue;
+        }
         let call = look(run, desk, &verifier.id, None)?;
         let back = on_guests(run, desk, call).await?;
         looked(run, desk, back)?;

@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use orch_journal::Journal;
 use orch_journal::Level;
+use orch_task::Env;
 use tokio::sync::watch;
 
 use super::asked::AskedQueue;
+use super::fresh::Marks;
 use super::kv::KvOverlay;
 use super::retry::Backoff;
 use super::roles::{Bound, Roles};
@@ -22,6 +24,7 @@ use crate::call::Lent;
 use crate::capability::EffectGate;
 use crate::capability::files::Protected;
 use crate::capability::log::LogSink;
+use crate::capability::process::CommandEnv;
 use crate::command_log::{CommandLog, LogName};
 use crate::processes::{CallProcesses, Commands};
 
@@ -145,6 +148,9 @@ pub struct Desk {
     /// The plugins that it calls.
     pub roles: Arc<Roles>,
     pub kv: Arc<KvOverlay>,
+    pub marks: Arc<Marks>,
+    /// Of all commands, as `config.yaml` says.
+    pub env: Arc<Env>,
     pub log: Arc<dyn LogSink>,
     pub rules: RunRules,
     pub control: watch::Receiver<Control>,
@@ -169,6 +175,7 @@ impl Desk {
             tasks: Arc::new(StateReader::new(state)),
             kv: self.kv.clone(),
             effects,
+            env: CommandEnv { workspace: self.env.clone(), ..CommandEnv::default() },
             processes: Arc::new(CallProcesses::new(&self.commands, log, self.rules.kill_after)),
             log: self.log.clone(),
             wall,

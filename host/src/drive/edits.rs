@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use orch_journal::event::{AddedTask, Event, TaskIndex};
 use orch_journal::state::TaskState;
 use orch_task::{
-    Known, MergeReport, NewFileTask, RefusedWhy, Standing, Status, TaskFile, TaskFileError, TaskId, merge,
+    FileTask, Known, MergeReport, NewFileTask, RefusedWhy, Standing, Status, TaskFile, TaskFileError, TaskId,
+    merge,
 };
 
 use super::error::DriveError;
@@ -72,6 +73,7 @@ impl Sheet {
                 self.unusable = None;
                 self.file = Some(now);
                 take(run, report)?;
+                self.take_env(run)?;
                 self.hold_missing(run);
                 self.record_saved(run, "edited")?;
             }
@@ -97,6 +99,7 @@ impl Sheet {
         }
         let report = self.compare(last, &now, run)?;
         check(&report, roles)?;
+        now.tasks().iter().filter(|found| !found.env.is_empty()).try_for_each(|found| roles.check(found))?;
         Ok(Some((now, report)))
     }
 
@@ -152,6 +155,24 @@ impl Sheet {
         }
     }
 
+    /// Takes what the file says of environments: it counts from the next attempt on, also for a task that has started, for
+    /// what it was before is kept nowhere.
+    pub(super) fn take_env(&self, run: &mut Run) -> Result<(), DriveError> {
+        run.take_env(self.tasks());
+        let edited: Vec<Event> = {
+            let state = run.state();
+            let edit = |found: &FileTask| {
+                let task = *state.by_id.get(&found.task.id)?;
+                let known = state.tasks.get(task as usize)?;
+                let env = run.seal(found);
+                let to = || Box::new(known.task.clone());
+                (known.env != env).then(|| Event::TaskEdited { task, to: to(), env, at: now_ms() })
+            };
+            self.tasks().iter().filter_map(edit).collect()
+        };
+        edited.into_iter().try_for_each(|event| run.record(event).map(drop))
+    }
+
     /// Holds what people have taken out of the file and nothing has begun of, and lets go of what is back.
     pub(super) fn hold_missing(&self, run: &mut Run) {
         let there: HashSet<&TaskId> = self.tasks().iter().map(|found| &found.task.id).collect();
@@ -188,18 +209,19 @@ fn one_line(error: &DriveError) -> String {
     text
 }
 
-/// Fails if what was added or edited needs a plugin that is not bound.
+/// Fails if what was added or edited asks for what nobody offers.
 fn check(report: &MergeReport, roles: &Roles) -> Result<(), DriveError> {
-    report.added.iter().chain(&report.edited).try_for_each(|found| roles.check(&found.task))
+    report.added.iter().chain(&report.edited).try_for_each(|found| roles.check(found))
 }
 
 /// Takes what somebody changed by hand into the run.
 fn take(run: &mut Run, report: MergeReport) -> Result<(), DriveError> {
-    let new: Vec<AddedTask> = report.added.iter().map(to_added).collect();
+    let new: Vec<AddedTask> = report.added.iter().map(|found| to_added(run, found)).collect();
     record_added(run, &new)?;
     for found in report.edited {
         if let Some(index) = run.index_of(&found.task.id) {
-            run.record(Event::TaskEdited { task: index, to: Box::new(found.task), at: now_ms() })?;
+            let env = run.seal(&found);
+            run.record(Event::TaskEdited { task: index, to: Box::new(found.task), env, at: now_ms() })?;
             // Its priority or cost may be another: the planner hears of it anew.
             run.withdraw(index);
         }

@@ -10,6 +10,7 @@ use orch_task::{GraphError, PatchError};
 
 use super::choice::ChoiceError;
 use crate::engine::CallError;
+use crate::told::ToldError;
 
 /// Why a run could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -53,10 +54,16 @@ pub enum DriveError {
     TaskFileBusy { file: String },
     #[error("no plugin executes kind `{kind}` of task `{task}`")]
     NoExecutor { kind: String, task: String },
+    #[error("task `{task}` has the key `{key}`, which neither the host nor `{executor}` reads{instead}")]
+    TaskKey { task: String, key: String, executor: String, instead: String },
     #[error("task `{task}` names verifier `{verifier}`, which is not bound in `config.yaml`")]
     NoVerifier { task: String, verifier: String },
     #[error("the run cannot be asked for that")]
     Choice(#[from] ChoiceError),
+    #[error("task `{task}` cannot be verified by `{verifier}`: {why}")]
+    NoCheck { task: String, verifier: String, why: String },
+    #[error(transparent)]
+    Told(Box<ToldError>),
     /// The host's fault.
     #[error("the journal could not be written")]
     Journal(#[from] JournalError),
@@ -92,8 +99,11 @@ impl DriveError {
             Self::TaskFileCut { .. } => "task-file-cut",
             Self::TaskFileBusy { .. } => "task-file-busy",
             Self::NoExecutor { .. } => "no-executor",
+            Self::TaskKey { .. } => "task-unknown-key",
             Self::NoVerifier { .. } => "no-verifier",
             Self::Choice(source) => source.code(),
+            Self::NoCheck { .. } => "no-check",
+            Self::Told(error) => error.code(),
             Self::Journal(_) => "journal",
             Self::Replay(_) => "journal-contradiction",
             Self::Io { .. } => "io",
@@ -133,13 +143,21 @@ impl DriveError {
             Self::NoExecutor { kind, .. } => {
                 Some(format!("bind a plugin that handles `{kind}` under `executors` in `config.yaml`"))
             }
+            Self::TaskKey { executor, .. } => Some(format!(
+                "correct or remove it; which keys `{executor}` reads is said in its manifest (`taskKeys`), which \
+                 `orch-host plugin inspect PACKAGE` shows"
+            )),
             Self::NoVerifier { .. } => {
                 let hint = "add it to `verifiers` in `config.yaml`, or remove it from the task; `orch-host task skip TASK` takes one \
                             that is done as it is";
                 Some(hint.to_owned())
             }
+            Self::NoCheck { verifier, .. } => Some(format!(
+                "checks are what the settings of `{verifier}` have under `checks` in `config.yaml`, each by its `name`"
+            )),
             Self::Choice(source) => Some(source.hint()),
             Self::Journal(error) => Some(journal_hint(error)),
+            Self::Told(error) => error.hint(),
             Self::StoreGone { .. } => Some(
                 "statuses are in the task file; keep `.orch` from what cleans the workspace: `git clean -fd` spares what git ignores, `-x` does not (`-e .orch` does)".to_owned(),
             ),

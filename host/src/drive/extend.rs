@@ -47,7 +47,7 @@ pub fn add(run: &mut Run, desk: &Desk, plugin: &str, asked: Vec<AskedTask>) -> R
             true => Status::WaitingApproval,
             false => Status::Pending,
         };
-        added.push(AddedTask { task: new, status, added_by: Some(plugin.to_owned()) });
+        added.push(AddedTask { task: new, status, added_by: Some(plugin.to_owned()), env: None });
     }
     let count = added.len();
     if count > 0 {

@@ -74,10 +74,9 @@ pub struct Unverified {
 impl Unverified {
     /// All that a run still lacks.
     pub fn all(state: &RunState) -> impl Iterator<Item = Self> {
-        let id = |task: TaskIndex| state.tasks.get(task as usize).map(|found| found.task.id.to_string());
         let looks = state.unverified.iter().flat_map(|(of, looks)| looks.iter().map(move |look| (of, look)));
         looks.map(move |(of, look)| Self {
-            task: of.and_then(id),
+            task: of.and_then(|task| id_of(state, task)),
             verifier: look.verifier.clone(),
             why: look.why.clone(),
         })
@@ -95,10 +94,11 @@ impl fmt::Display for Unverified {
     }
 }
 
-/// Looks that a person does without, of one task.
+/// Looks that a person does without, at one task or at the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WaivedLooks {
-    pub task: String,
+    /// None: the run itself.
+    pub task: Option<String>,
     pub verifiers: Vec<String>,
     pub reason: String,
     pub who: Who,
@@ -107,10 +107,9 @@ pub struct WaivedLooks {
 impl WaivedLooks {
     /// All of a run, by the places of their tasks.
     pub fn all(state: &RunState) -> impl Iterator<Item = Self> {
-        state.waived.iter().filter_map(|(task, waived)| {
+        state.waived.iter().map(|(task, waived)| {
             let Waived { verifiers, reason, who } = waived.clone();
-            let task = state.tasks.get(*task as usize)?.task.id.to_string();
-            Some(Self { task, verifiers, reason, who })
+            Self { task: task.and_then(|task| id_of(state, task)), verifiers, reason, who }
         })
     }
 }
@@ -118,8 +117,13 @@ impl WaivedLooks {
 impl fmt::Display for WaivedLooks {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { task, verifiers, reason, who } = self;
+        let task = task.as_deref().unwrap_or("the run");
         write!(out, "{task}, `{}`, by user {}: {reason}", verifiers.join("`, `"), who.uid)
     }
+}
+
+fn id_of(state: &RunState, task: TaskIndex) -> Option<String> {
+    state.tasks.get(task as usize).map(|found| found.task.id.to_string())
 }
 
 /// Marks what can never start as blocked.
@@ -186,8 +190,11 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
         run.record(Event::RunFinished { status, why: why.clone(), at: now_ms() })?;
     }
     let interrupted = *stop == Stop::Interrupted;
-    let left_out = open.left_out;
-    Ok(Summary { interrupted, left_out, ..Summary::of(&run.id, &run.state(), status, why, removed) })
+    Ok(Summary {
+        interrupted,
+        left_out: open.left_out,
+        ..Summary::of(&run.id, &run.state(), status, why, removed)
+    })
 }
 
 impl Summary {

@@ -41,6 +41,9 @@ pub fn one(run: &mut Run, desk: &Desk, said: Said) -> Result<(), DriveError> {
 
 /// Takes a word into the run. The outer error is the run's, the inner one the word's.
 pub fn take(run: &mut Run, act: &Act, who: Who) -> Result<Result<(), Refused>, DriveError> {
+    if let Act::WaiveRun { reason } = act {
+        return waive(run, None, reason, who);
+    }
     let Some(Move { task, to, from, why }) = act.moved() else {
         return Ok(Err(Refused::NotAtWork { run: run.id.clone() }));
     };
@@ -59,21 +62,39 @@ pub fn take(run: &mut Run, act: &Act, who: Who) -> Result<Result<(), Refused>, D
     }
     match act {
         Act::Waive { reason, .. } => {
-            let found_bytes = reason.trim().len();
-            if !(1..=REASON_BYTES_MAX).contains(&found_bytes) {
-                return Ok(Err(Refused::Reason { found_bytes }));
+            if let Err(refused) = waive(run, Some(index), reason, who)? {
+                return Ok(Err(refused));
             }
-            let looks = run.state().unverified.get(&Some(index)).cloned().unwrap_or_default();
-            let verifiers = looks.into_iter().map(|look| look.verifier).collect();
-            let reason = reason.trim().to_owned();
-            run.record(Event::LooksWaived { task: index, verifiers, reason, who, at })?
         }
-        _ => run.record(Event::TaskMoved { task: index, to, why: why.to_owned(), who: Some(who), at })?,
-    };
+        _ => {
+            run.record(Event::TaskMoved { task: index, to, why: why.to_owned(), who: Some(who), at })?;
+        }
+    }
     run.moved(index, to, at);
     if matches!(to, Status::Pending | Status::Done) {
         recover::unblock(run)?;
     }
+    Ok(Ok(()))
+}
+
+/// Does without the looks that are missing at a task, or that could not be made at the run.
+fn waive(
+    run: &mut Run,
+    task: Option<TaskIndex>,
+    reason: &str,
+    who: Who,
+) -> Result<Result<(), Refused>, DriveError> {
+    let reason = reason.trim().to_owned();
+    let found_bytes = reason.len();
+    if !(1..=REASON_BYTES_MAX).contains(&found_bytes) {
+        return Ok(Err(Refused::Reason { found_bytes }));
+    }
+    let looks = run.state().unverified.get(&task).cloned().unwrap_or_default();
+    if task.is_none() && looks.is_empty() {
+        return Ok(Err(Refused::RunVerified { run: run.id.clone() }));
+    }
+    let verifiers = looks.into_iter().map(|look| look.verifier).collect();
+    run.record(Event::LooksWaived { task, verifiers, reason, who, at: now_ms() })?;
     Ok(Ok(()))
 }
 

@@ -9,16 +9,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use orch_task::{Kind, Task};
+use orch_task::{FileTask, Kind, Task};
 use orch_trust::evidence::Admitted;
 use orch_trust::manifest::Role;
 
 use super::error::DriveError;
+use super::offers::Offers;
 use crate::call::{CallContext, CallReport, Lent};
 use crate::engine::CallError;
 use crate::engine::withdrawal::Withdrawal;
 use crate::role::Binding;
 use crate::role::{AnyExported, Ask, Listed};
+use crate::told::{Told, check_task};
 
 /// A plugin in one role, with what its binding in the workspace says.
 pub struct Bound {
@@ -32,6 +34,12 @@ pub struct Bound {
     pub effectful: bool,
     /// Its grant lets whoever reaches it change something, if only in the host's store.
     pub changes: bool,
+    /// Its grant reaches something outside in another way than by programs.
+    pub changes_more: bool,
+    /// SHA-256 of component, grant and settings.
+    pub identity: Arc<str>,
+    /// What it may be told to run.
+    pub told: Option<Told>,
     /// How long its last call took.
     pub pace: Pace,
 }
@@ -80,6 +88,7 @@ pub struct Roles {
     bound: Vec<(Binding, Arc<Bound>)>,
     planner: Arc<Bound>,
     executors: HashMap<Kind, Arc<Bound>>,
+    pub offers: Offers,
     /// Of each plugin, by id: whether it may still be called.
     withdrawals: BTreeMap<String, Arc<Withdrawal>>,
 }
@@ -88,6 +97,7 @@ impl Roles {
     /// `None`: no planner is bound.
     pub fn new(
         bound: Vec<(Binding, Arc<Bound>)>,
+        offers: Offers,
         withdrawals: BTreeMap<String, Arc<Withdrawal>>,
     ) -> Option<Self> {
         let of = |role| bound.iter().filter(move |(binding, _)| binding.role == role);
@@ -96,7 +106,7 @@ impl Roles {
         let executor =
             |(binding, bound): &(Binding, Arc<Bound>)| Some((Kind::parse(&binding.key).ok()?, bound.clone()));
         let executors = of(Role::Executor).filter_map(executor).collect();
-        Some(Self { bound, planner, executors, withdrawals })
+        Some(Self { bound, planner, executors, offers, withdrawals })
     }
 
     pub fn planner(&self) -> &Arc<Bound> {
@@ -147,15 +157,17 @@ impl Roles {
         }
     }
 
-    /// Fails if the task needs a plugin that is not bound.
-    pub fn check(&self, task: &Task) -> Result<(), DriveError> {
-        self.executor(task)?;
-        match task.verify.iter().find(|id| self.by_id(Role::Verifier, id).is_none()) {
-            Some(verifier) => {
-                Err(DriveError::NoVerifier { task: task.id.to_string(), verifier: verifier.clone() })
-            }
-            None => Ok(()),
-        }
+    /// Fails if the task needs a plugin that is not bound, or what its executor is not granted.
+    pub fn check(&self, found: &FileTask) -> Result<(), DriveError> {
+        self.offers.check(found)?;
+        self.check_told(found)
+    }
+
+    /// Fails if its executor is not granted what the task tells it.
+    pub fn check_told(&self, found: &FileTask) -> Result<(), DriveError> {
+        let Some(executor) = self.executor_of(&found.task.kind) else { return Ok(()) };
+        check_task(executor.told.as_ref(), &executor.id, found)
+            .map_err(|error| DriveError::Told(Box::new(error)))
     }
 
     /// All kinds that some executor handles, sorted; a planner sees kinds as places in this list.

@@ -4,6 +4,7 @@
 //! Invariant: [`Run::record`] is the only way to change a run, and the only caller of `Journal::append`.
 //! Not here: effects of attempts (`run/effects.rs`), which event comes next (`drive.rs` and its leaves), what a state means after a crash (`recover.rs`).
 
+mod checked;
 mod chosen;
 mod effects;
 
@@ -11,14 +12,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
-use orch_journal::event::{Change, Event, TaskIndex};
+use orch_journal::event::{Change, EnvSeal, Event, TaskIndex};
+use orch_journal::state::TaskState;
 use orch_journal::{Journal, RunState};
-use orch_task::{Status, TaskId};
+use orch_task::{Env, FileTask, Status, TaskId};
 use tokio::sync::mpsc;
 
 use super::act::Said;
 use super::desk::Desk;
+use super::env::{EnvKey, Envs};
 use super::error::DriveError;
+use super::fresh::Begun;
 use super::gate::Asked;
 use super::graph::Graph;
 use super::retry::Backoff;
@@ -54,6 +58,12 @@ pub struct Run {
     backoff: Backoff,
     /// Tasks that the task file lacks: none of them starts.
     held: BTreeSet<TaskIndex>,
+    /// What must be looked at before it starts, what is looked at, and what was seen of those that may.
+    unchecked: BTreeSet<TaskIndex>,
+    checking: BTreeSet<TaskIndex>,
+    checked: HashMap<TaskIndex, Option<Begun>>,
+    /// Tasks that are done whatever is known of them.
+    forced: BTreeSet<TaskIndex>,
     /// The tasks that the run is asked for; none for every task.
     chosen: Option<BTreeSet<TaskIndex>>,
     /// Whether the first failure ends it, and did.
@@ -74,6 +84,7 @@ pub struct Run {
     room: Option<Room>,
     /// Of the task file as it was read or written last.
     file_bytes: u64,
+    envs: Envs,
 }
 
 impl Run {
@@ -95,6 +106,10 @@ impl Run {
             waiting: BTreeSet::new(),
             due: HashMap::new(),
             held: BTreeSet::new(),
+            unchecked: BTreeSet::new(),
+            checking: BTreeSet::new(),
+            checked: HashMap::new(),
+            forced: BTreeSet::new(),
             chosen: None,
             fail_fast: false,
             ends_early: false,
@@ -108,7 +123,29 @@ impl Run {
             observer: None,
             room: None,
             file_bytes: 0,
+            envs: Envs::default(),
         }
+    }
+
+    /// With the key that this host seals environments with.
+    pub fn sealed_by(mut self, key: EnvKey) -> Self {
+        self.envs = Envs::new(key);
+        self
+    }
+
+    /// What is recorded of the environment that the file says.
+    pub fn seal(&self, found: &FileTask) -> Option<EnvSeal> {
+        self.envs.seal(&self.id, found)
+    }
+
+    /// From now on environments are what these say.
+    pub fn take_env(&mut self, tasks: &[FileTask]) {
+        self.envs.take(tasks);
+    }
+
+    /// For the commands of an attempt at that task; none: its values are in no file.
+    pub fn env_of(&self, task: &TaskState) -> Option<Arc<Env>> {
+        self.envs.of(task)
     }
 
     /// Where people's words are said.
@@ -229,6 +266,9 @@ impl Run {
             self.waiting.insert((due, task));
             return;
         }
+        if self.must_be_checked(task) {
+            return;
+        }
         if let Some(mark) = self.announced.get_mut(task as usize)
             && !std::mem::replace(mark, true)
         {
@@ -281,6 +321,8 @@ impl Run {
     /// Takes back what was announced: the task is not ready any more.
     pub fn withdraw(&mut self, task: TaskIndex) {
         self.waiting.retain(|(_, waiting)| *waiting != task);
+        self.unchecked.remove(&task);
+        self.checked.remove(&task);
         if self.take_announced(task) {
             self.changes.push(Change::Withdrawn(task));
         }
@@ -326,6 +368,7 @@ impl Run {
     pub fn end(&mut self, task: TaskIndex, now: u64) {
         let Some(status) = self.state().tasks.get(task as usize).map(|found| found.status) else { return };
         self.running.remove(&task);
+        self.checked.remove(&task);
         self.changes.push(Change::Finished(task, status));
         self.settled(task, status, now);
     }

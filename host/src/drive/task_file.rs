@@ -14,14 +14,13 @@ use std::time::Instant;
 use orch_journal::event::{AddedTask, Event, TaskIndex};
 use orch_journal::state::TaskState;
 use orch_task::{FileTask, NewFileTask, Recovered, Status, TaskFile, TaskFileError, read_task_file, recover};
-use orch_trust::manifest::Role;
 
 use super::error::DriveError;
 use super::file_watch::{CHECKPOINT, FileWatch};
+use super::offers::Offers;
 use super::roles::Roles;
 use super::run::Run;
 use crate::clock::now_ms;
-use crate::config::bindings::Bindings;
 
 /// Events hold at most so many tasks.
 const TASKS_PER_EVENT: usize = 1000;
@@ -110,22 +109,10 @@ impl Sheet {
         }
     }
 
-    /// Fails if a new run could not begin with this file: it is not there, or a task of it needs what is not bound.
-    pub fn check_new(&self, bound: &Bindings) -> Result<(), DriveError> {
+    /// Fails if a new run could not begin with this file: it is not there, or a task of it asks for what nobody offers.
+    pub fn check_new(&self, offers: &Offers) -> Result<(), DriveError> {
         self.require()?;
-        let verifiers: Vec<&str> = bound.of(Role::Verifier).map(|verifier| verifier.id.as_str()).collect();
-        for FileTask { task, .. } in self.tasks() {
-            if bound.by_key(Role::Executor, task.kind.as_str()).is_none() {
-                return Err(DriveError::NoExecutor {
-                    kind: task.kind.to_string(),
-                    task: task.id.to_string(),
-                });
-            }
-            if let Some(verifier) = task.verify.iter().find(|id| !verifiers.contains(&id.as_str())) {
-                return Err(DriveError::NoVerifier { task: task.id.to_string(), verifier: verifier.clone() });
-            }
-        }
-        Ok(())
+        self.tasks().iter().try_for_each(|found| offers.check(found))
     }
 
     /// As of the last read.
@@ -148,16 +135,30 @@ impl Sheet {
         } else if !is_known {
             self.merge_after_a_stop(run, roles)?;
         }
+        if !is_new {
+            self.check_open(run, roles)?;
+        }
+        self.take_env(run)?;
         self.hold_missing(run);
         self.record_saved(run, "read")
+    }
+
+    /// Fails if a task that may still start is not granted what it says: policy may be another one than when it was added.
+    fn check_open(&self, run: &Run, roles: &Roles) -> Result<(), DriveError> {
+        let state = run.state();
+        let is_open = |found: &&FileTask| {
+            let place = state.by_id.get(&found.task.id).copied().unwrap_or(TaskIndex::MAX);
+            state.tasks.get(place as usize).is_some_and(|known| !known.status.is_final())
+        };
+        self.tasks().iter().filter(is_open).try_for_each(|found| roles.check_told(found))
     }
 
     /// All tasks of the file, into a new run.
     fn load(&self, run: &mut Run, roles: &Roles) -> Result<(), DriveError> {
         for found in self.tasks() {
-            roles.check(&found.task)?;
+            roles.check(found)?;
         }
-        let added: Vec<AddedTask> = self.tasks().iter().map(to_added).collect();
+        let added: Vec<AddedTask> = self.tasks().iter().map(|found| to_added(run, found)).collect();
         record_added(run, &added)?;
         run.added(now_ms());
         // Statuses that no run of this store gave.
@@ -181,8 +182,9 @@ impl Sheet {
     }
 }
 
-pub(super) fn to_added(found: &FileTask) -> AddedTask {
+pub(super) fn to_added(run: &Run, found: &FileTask) -> AddedTask {
     AddedTask {
+        env: run.seal(found),
         task: found.task.clone(),
         status: found.status_or_pending(),
         added_by: found.added_by.clone(),

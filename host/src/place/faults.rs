@@ -14,6 +14,7 @@ use crate::drive::error::{DriveError, journal_hint};
 use crate::exit::{Exit, Fault};
 use crate::package::PackageError;
 use crate::plugins::PluginsError;
+use crate::told::ToldError;
 
 impl From<OperatorError> for Fault {
     fn from(error: OperatorError) -> Self {
@@ -113,7 +114,10 @@ impl From<DriveError> for Fault {
             | DriveError::TaskFileCut { .. }
             | DriveError::Choice(_)
             | DriveError::NoExecutor { .. }
+            | DriveError::TaskKey { .. }
+            | DriveError::NoCheck { .. }
             | DriveError::NoVerifier { .. } => Exit::Usage,
+            DriveError::Told(error) => told_exit(error),
             DriveError::Interrupted => Exit::Interrupted,
             DriveError::Journal(_)
             | DriveError::Replay(_)
@@ -121,6 +125,24 @@ impl From<DriveError> for Fault {
             | DriveError::StoreGone { .. }
             | DriveError::Lost { .. } => Exit::HostError,
         };
-        Self::new(exit, error.code(), error.hint(), error)
+        let lines = match &error {
+            DriveError::Told(error) => error.lines().map(str::to_owned),
+            _ => None,
+        };
+        Self::new(exit, error.code(), error.hint(), error).with_lines(lines.as_deref())
+    }
+}
+
+impl From<ToldError> for Fault {
+    fn from(error: ToldError) -> Self {
+        DriveError::Told(Box::new(error)).into()
+    }
+}
+
+/// What a policy could grant is refused as what a plugin asks for is; the rest is the file's.
+fn told_exit(error: &ToldError) -> Exit {
+    match error {
+        ToldError::Program { .. } | ToldError::Variable { .. } => Exit::PluginRefused,
+        ToldError::EnvUnused { .. } | ToldError::Directory { .. } => Exit::Usage,
     }
 }

@@ -5,15 +5,17 @@
 //! Not here: finding and admitting them (`plugins.rs`), the calls (`role/`).
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use orch_trust::evidence::{Admitted, Compilable};
 use orch_trust::facts::Facts;
 use orch_trust::manifest::Role;
-use orch_trust::permission::Effect;
+use orch_trust::permission::{Effect, Permissions};
+use sha2::{Digest, Sha256};
 
-use super::PluginsError;
+use super::{AdmittedPlugins, PluginsError};
 use crate::config::workspace::WorkspaceConfig;
 use crate::drive::roles::{Bound, Pace, Roles};
 use crate::engine::cache::NativeCache;
@@ -21,6 +23,7 @@ use crate::engine::withdrawal::Withdrawal;
 use crate::engine::{Compiled, Engine, EngineError};
 use crate::role::AnyExported;
 use crate::role::Binding;
+use crate::told::Told;
 
 /// Admitted plugins, compiled once each, in the roles that the workspace binds them to.
 pub struct Workbench<'a> {
@@ -29,7 +32,9 @@ pub struct Workbench<'a> {
     large: Option<Engine>,
     cache: &'a NativeCache,
     workspace: &'a WorkspaceConfig,
-    admitted: &'a BTreeMap<String, Admitted>,
+    /// The workspace: absolute, without links.
+    folder: &'a Path,
+    admitted: &'a AdmittedPlugins,
     compiled: BTreeMap<String, Compiled<Admitted>>,
 }
 
@@ -38,9 +43,10 @@ impl<'a> Workbench<'a> {
         pool: &'a Engine,
         cache: &'a NativeCache,
         workspace: &'a WorkspaceConfig,
-        admitted: &'a BTreeMap<String, Admitted>,
+        folder: &'a Path,
+        admitted: &'a AdmittedPlugins,
     ) -> Self {
-        Self { pool, large: None, cache, workspace, admitted, compiled: BTreeMap::new() }
+        Self { pool, large: None, cache, workspace, folder, admitted, compiled: BTreeMap::new() }
     }
 
     /// The plugins of the loop: everything that is bound but services.
@@ -54,7 +60,8 @@ impl<'a> Workbench<'a> {
             };
             bound.push((binding.clone(), plugin));
         }
-        Roles::new(bound, self.withdrawals()).ok_or(PluginsError::NoPlanner)
+        Roles::new(bound, self.admitted.offers(self.workspace), self.withdrawals())
+            .ok_or(PluginsError::NoPlanner)
     }
 
     /// What takes each plugin that was compiled from service, by id.
@@ -67,6 +74,7 @@ impl<'a> Workbench<'a> {
         let id = &binding.id;
         let admitted = self
             .admitted
+            .by_id
             .get(id)
             .ok_or_else(|| PluginsError::NotFound { id: id.clone(), searched: Vec::new() })?;
         let engine = self.engine_for(admitted.facts())?;
@@ -78,10 +86,13 @@ impl<'a> Workbench<'a> {
         Ok(Bound {
             plugin: AnyExported::link(&engine, compiled, binding.role)?,
             id: id.clone(),
-            settings: self.workspace.settings_of(id).into(),
+            settings: self.admitted.settings.get(id).cloned().unwrap_or_else(|| "{}".into()),
             wall: Duration::from_millis(admitted.manifest().limits.wall_ms.into()),
             effectful: admitted.grant().permissions().effect() != Effect::None,
             changes: admitted.grant().permissions().changes(),
+            changes_more: changes_more(admitted.grant().permissions()),
+            identity: identity(admitted, &self.workspace.settings_of(id)).into(),
+            told: Told::of(admitted, self.workspace, self.folder),
             pace: Pace::default(),
         })
     }
@@ -97,4 +108,20 @@ impl<'a> Workbench<'a> {
         };
         Ok(self.large.insert(large).clone())
     }
+}
+
+/// True if a grant changes something outside in another way than by programs.
+fn changes_more(permissions: &Permissions) -> bool {
+    Permissions { process: None, ..permissions.clone() }.effect() == Effect::Changing
+}
+
+/// SHA-256 of what decides how a plugin works: its component, its grant, its settings.
+fn identity(admitted: &Admitted, settings: &str) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(admitted.component_digest().to_string());
+    // Permissions are JSON by their own form; what is none equals nothing.
+    hasher.update(serde_json::to_vec(admitted.grant().permissions()).unwrap_or_default());
+    hasher.update([0]);
+    hasher.update(settings);
+    hex::encode(hasher.finalize())
 }

@@ -3,14 +3,14 @@
 use orch_journal::RunState;
 use orch_journal::event::{Actor, Called, Event, FAILURE, Writes};
 use orch_journal::state::MissingLook;
-use orch_task::Status;
+use orch_task::{Look, Status};
 
 use crate::fixture::{RUN, added, attempt, done, started};
 
 /// A run whose first task is done and names these verifiers; the second one names none.
 fn run(verifiers: &[&str]) -> RunState {
     let mut tasks = vec![added("first"), added("second")];
-    tasks[0].task.verify = verifiers.iter().map(|id| (*id).to_owned()).collect();
+    tasks[0].task.verify = verifiers.iter().map(|id| Look::whole(*id)).collect();
     let events = [
         Event::RunStarted(started(RUN)),
         attached(),

@@ -228,7 +228,7 @@ fn events_of(steps: &[Step]) -> Vec<Event> {
                     task.retries = u32::from(how % 4);
                     task.dependencies =
                         (0..place.min(2)).map(|on| TaskId::parse(&format!("t{on}")).unwrap()).collect();
-                    AddedTask { task, status, added_by: (how % 2 == 1).then(|| "p".to_owned()) }
+                    AddedTask { task, status, added_by: (how % 2 == 1).then(|| "p".to_owned()), env: None }
                 });
                 Event::TasksAdded { first: count, tasks: added.collect(), at }
             }
@@ -255,7 +255,7 @@ fn events_of(steps: &[Step]) -> Vec<Event> {
             (4, Some(found)) => {
                 let mut to = found.task.clone();
                 to.description = format!("edited {at}");
-                Event::TaskEdited { task, to: Box::new(to), at }
+                Event::TaskEdited { task, to: Box::new(to), env: None, at }
             }
             (5, Some(_)) => Event::SessionOpened { planner: "p".to_owned(), restarted: false, at },
             (6, Some(_)) => Event::HostAttached {

@@ -93,7 +93,7 @@ fn a_store_of_before_is_checked_as_it_is_and_brought_to_the_newest_version() {
     store.close().unwrap();
     let state = folder.path().join("state");
     let older = rusqlite::Connection::open(state.join("state.db")).unwrap();
-    older.execute_batch("DROP TABLE asked; PRAGMA user_version = 1").unwrap();
+    older.execute_batch("DROP TABLE asked; DROP TABLE marks; PRAGMA user_version = 1").unwrap();
     drop(older);
     let check = db_check(&state, false).unwrap();
     assert!(check.is_sound() && check.events == 1, "{check:?}");

@@ -58,4 +58,17 @@ mod tests {
             assert!(Settings::parse(json).unwrap_err().contains(part), "{json}");
         }
     }
+
+    #[test]
+    fn the_manifests_schema_knows_these_keys_and_these_defaults() {
+        let manifest: serde_json::Value = serde_json::from_str(include_str!("../plugin.json")).unwrap();
+        let keys = manifest["settingsSchema"]["properties"].as_object().unwrap();
+        let defaults: serde_json::Map<_, _> =
+            keys.iter().map(|(key, part)| (key.clone(), part["default"].clone())).collect();
+        let json = serde_json::Value::Object(defaults).to_string();
+        assert_eq!(Settings::parse(&json).unwrap(), Settings::default());
+        let debug = format!("{:?}", Settings::default());
+        assert!(keys.keys().all(|key| debug.contains(&format!("{key}: "))));
+        assert_eq!(debug.matches(": ").count(), keys.len(), "{debug}");
+    }
 }

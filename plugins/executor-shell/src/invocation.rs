@@ -1,7 +1,8 @@
 //! The program and arguments that a task's command means.
 //!
 //! In -> out: `tasks.yml`'s list or line -> [`Invocation`].
-//! Invariant: a list is passed on as it is, no shell reads it; a line is for `sh -c`, which needs a grant of `sh`.
+//! Invariant: a list is passed on as it is, no shell reads it; a text is for `sh -c`, which needs a grant of `sh`; one of
+//! several lines stops at the first that fails.
 //! Not here: which programs are granted (the host's).
 
 /// A program to run.
@@ -27,10 +28,12 @@ impl Invocation {
         }
     }
 
-    /// The command of a line.
+    /// The command of a text. Whoever writes several lines means the later ones only if the earlier ones went well.
     #[must_use]
-    pub fn of_line(line: String) -> Self {
-        Self { program: "sh".to_owned(), shown: line.clone(), args: vec!["-c".to_owned(), line] }
+    pub fn of_text(text: String) -> Self {
+        let is_script = text.trim().contains(['\n', '\r']);
+        let how = if is_script { "-ec" } else { "-c" };
+        Self { program: "sh".to_owned(), shown: text.trim_end().to_owned(), args: vec![how.to_owned(), text] }
     }
 }
 
@@ -61,11 +64,19 @@ mod tests {
     }
 
     #[test]
-    fn a_line_goes_to_sh() {
-        let invocation = Invocation::of_line("make && echo done".to_owned());
+    fn a_text_goes_to_sh_and_one_of_several_lines_stops_at_the_first_that_fails() {
+        let invocation = Invocation::of_text("make && echo done".to_owned());
         assert_eq!(invocation.program, "sh");
         assert_eq!(invocation.args, ["-c", "make && echo done"]);
         assert_eq!(invocation.shown, "make && echo done");
+        for one in ["false | cat\n", "\n\n  true\n\n", "true"] {
+            assert_eq!(Invocation::of_text(one.to_owned()).args, ["-c", one], "{one:?}");
+        }
+        for several in ["false\ntouch x\n", "a\n\nb", "cd x\r\nmake", "for x in a; do\n  $x\ndone"] {
+            let invocation = Invocation::of_text(several.to_owned());
+            assert_eq!(invocation.args, ["-ec", several], "{several:?}");
+            assert_eq!(invocation.shown, several.trim_end());
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Runs a task's command or shell line; a task that says nothing of its own only joins others.
+//! Runs a task's command or shell text; a task that says nothing of its own only joins others.
 //!
 //! In -> out: a task of kind `shell` -> its summary, or why it failed.
 //! Units: milliseconds, bytes; of each stream 1 MiB is looked at, of a longer one its end too.
@@ -37,7 +37,7 @@ impl Executor for ShellExecutor {
                 return Ok(Completion::new(format!("{said} (no command)")));
             }
             Some(Command::Argv(words)) => Invocation::of_list(words).map_err(Failure::new)?,
-            Some(Command::Shell(line)) => Invocation::of_line(line),
+            Some(Command::Shell(line)) => Invocation::of_text(line),
         };
         log::info(format_args!("{said}: `{}`", invocation.shown));
         let output = process::Command::new(&invocation.program)

@@ -104,4 +104,15 @@ mod tests {
         planner.observe(vec![Change::Budget(3), ready(0, 9, 9), ready(1, 5, 1)]).unwrap();
         assert!(matches!(planner.next(1).unwrap(), Decision::Finished(_)));
     }
+
+    #[test]
+    fn the_manifests_schema_knows_these_settings() {
+        let manifest: serde_json::Value = serde_json::from_str(include_str!("../plugin.json")).unwrap();
+        let keys = manifest["settingsSchema"]["properties"].as_object().unwrap();
+        assert_eq!(keys.keys().collect::<Vec<_>>(), ["over_budget"]);
+        for word in keys["over_budget"]["enum"].as_array().unwrap() {
+            assert!(PriorityPlanner::open(format!("{{\"over_budget\": {word}}}"), Vec::new()).is_ok());
+        }
+        assert_eq!(keys["over_budget"]["default"], "skip", "{:?}", OverBudget::default());
+    }
 }

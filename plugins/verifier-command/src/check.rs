@@ -193,4 +193,43 @@ mod tests {
         assert_eq!(reports.as_deref(), Some("web/out/*.xml"));
         assert_eq!(parse(r#", "directory": "web", "prefix": "web/tests""#).path_prefix(), "web/tests");
     }
+
+    #[test]
+    fn the_manifests_schema_knows_these_keys_and_words() {
+        let manifest: serde_json::Value = serde_json::from_str(include_str!("../plugin.json")).unwrap();
+        let keys = &manifest["settingsSchema"]["properties"]["checks"]["items"]["properties"];
+        let written = serde_json::json!({ "name": "a", "command": ["x"], "category": "lint" });
+        let parse = |key: &str, value: &serde_json::Value| {
+            let mut check = written.clone();
+            check[key] = value.clone();
+            Settings::parse(&serde_json::json!({ "checks": [check] }).to_string())
+        };
+        for (key, part) in keys.as_object().unwrap() {
+            let words = part["enum"].as_array().into_iter().flatten();
+            let others = (part.get("enum").is_none()).then(|| match part["type"].as_str() {
+                Some("integer") => 1.into(),
+                Some("array") => serde_json::json!(["x"]),
+                _ => "x".into(),
+            });
+            // A report needs a format that reads it.
+            for value in words.chain(others.as_ref()).filter(|_| key != "report") {
+                assert!(parse(key, value).is_ok(), "{key}: {value}");
+            }
+            if let Some(default) = part.get("default") {
+                assert_eq!(
+                    parse(key, default).unwrap(),
+                    Settings::parse(&serde_json::json!({ "checks": [written] }).to_string()).unwrap()
+                );
+            }
+        }
+        let debug = format!("{:?}", parse("name", &"a".into()).unwrap().checks[0]);
+        assert_eq!(debug.matches(": ").count(), keys.as_object().unwrap().len(), "{debug}");
+        let unknown = Settings::parse(&serde_json::json!({ "checks": [{ "name": "a", "command": ["x"], "category": "lint", "format": "?" }] }).to_string());
+        let words = keys["format"]["enum"].as_array().unwrap();
+        assert_eq!(
+            unknown.unwrap_err().matches('`').count(),
+            2 * (words.len() + 1),
+            "serde names each format"
+        );
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! In -> out: the checks in the settings -> findings, at most 1000.
 //! Units: of each stream 1 MiB is read, of a longer one its beginning and its end.
-//! Invariant: a command that cannot run is a failure, never an empty list.
+//! Invariant: a command that cannot run is a failure, never an empty list; the checks after it run all the same.
 //! Not here: what is checked (`check.rs`), what an output means (`judge.rs`, `format.rs`), files (`report.rs`).
 
 pub mod check;
@@ -38,17 +38,45 @@ impl Verifier for CommandVerifier {
         let settings = Settings::parse(&settings::read()).map_err(Failure::new)?;
         let tree = Asked::new(&Workspace);
         let mut findings = Findings::default();
-        for check in &settings.checks {
-            let before = read_reports(check)?.map(|reports| reports.fingerprint());
-            let output = run(check)?;
-            let reports = read_reports(check)?;
-            let known = findings.count();
-            judge_output(check, &output, reports, before, &tree, &mut findings);
-            let found = findings.count() - known;
-            log::info(format_args!("check `{}`: {:?}, {found} findings", check.name, output.exit));
+        let looks: Vec<Result<(), Failure>> =
+            settings.checks.iter().map(|check| look(check, &tree, &mut findings)).collect();
+        let findings = findings.within_limit();
+        match cannot_look(looks, &findings) {
+            Some(failure) => Err(failure),
+            None => Ok(findings.into_iter().map(to_wit).collect()),
         }
-        Ok(findings.within_limit().into_iter().map(to_wit).collect())
     }
+}
+
+fn look(check: &Check, tree: &dyn Tree, findings: &mut Findings) -> Result<(), Failure> {
+    let before = read_reports(check)?.map(|reports| reports.fingerprint());
+    let output = run(check)?;
+    let reports = read_reports(check)?;
+    let known = findings.count();
+    judge_output(check, &output, reports, before, tree, findings);
+    let found = findings.count() - known;
+    log::info(format_args!("check `{}`: {:?}, {found} findings", check.name, output.exit));
+    Ok(())
+}
+
+/// One failure for all checks that could not look, with the worst of what the others found: a failure brings no findings.
+fn cannot_look(looks: Vec<Result<(), Failure>>, findings: &[Finding]) -> Option<Failure> {
+    const FOUND_SHOWN: usize = 3;
+    let failures: Vec<Failure> = looks.into_iter().filter_map(Result::err).collect();
+    if failures.is_empty() {
+        return None;
+    }
+    let retriable = failures.iter().all(|failure| failure.retriable);
+    let mut parts: Vec<String> = failures.into_iter().map(|failure| failure.message).collect();
+    let mut worst: Vec<&Finding> = findings.iter().collect();
+    worst.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    if !worst.is_empty() {
+        parts.push(format!("the other checks found {}", worst.len()));
+    }
+    let place =
+        |finding: &Finding| finding.location.as_ref().map_or_else(String::new, |at| format!("{at}: "));
+    parts.extend(worst.into_iter().take(FOUND_SHOWN).map(|finding| place(finding) + &finding.message));
+    Some(Failure { message: parts.join("; "), retriable })
 }
 
 orch_sdk::export!(verifier: CommandVerifier);
@@ -163,6 +191,25 @@ mod tests {
         let failure = cannot(&check(), "run `ruff`", &Error::NotFound);
         assert_eq!(failure, Failure::new("check `lint`: cannot run `ruff`: not found"));
         assert!(cannot(&check(), "run `ruff`", &Error::Unavailable).retriable);
+    }
+
+    #[test]
+    fn all_that_cannot_run_is_one_failure_with_what_the_others_found() {
+        let fault = |name: &str, retriable| {
+            Err(Failure { message: format!("check `{name}`: cannot run"), retriable })
+        };
+        let finding = |severity, message: &str| Finding {
+            severity,
+            category: Category::Test,
+            message: message.to_owned(),
+            location: Some("a.py:3".to_owned()),
+        };
+        let found = [finding(Severity::Minor, "small"), finding(Severity::Major, "unit: broken")];
+        assert_eq!(cannot_look(vec![Ok(()), Ok(())], &found), None);
+        let failure = cannot_look(vec![fault("a", true), Ok(()), fault("b", false)], &found).unwrap();
+        let expected = "check `a`: cannot run; check `b`: cannot run; the other checks found 2; a.py:3: unit: broken; a.py:3: small";
+        assert_eq!(failure, Failure { message: expected.to_owned(), retriable: false });
+        assert!(cannot_look(vec![fault("a", true)], &[]).unwrap().retriable);
     }
 
     #[test]

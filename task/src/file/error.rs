@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use crate::env::EnvError;
 use crate::file::{FILE_BYTES_MAX, TASKS_MAX};
 use crate::graph::cycle_text;
 use crate::keys::KEYS;
@@ -70,6 +71,12 @@ pub enum TaskFileError {
     Name { why: NameError, place: Place },
     #[error("`{key}` is {found}, expected {expected}, at {place}")]
     WrongType { key: String, found: String, expected: &'static str, place: Place },
+    #[error("`env`: {why}, at {place}")]
+    Env { why: EnvError, place: Place },
+    #[error("task has `added_by` and `env`: a task that a plugin asked for has none, at {place}")]
+    PluginEnv { place: Place },
+    #[error("a word of `{key}` has a NUL, at {place}")]
+    Nul { key: String, place: Place },
     #[error("`{key}` is {found}, limit is {limit}, at {place}")]
     OverLimit { key: String, found: u64, limit: u64, place: Place },
     #[error("status is `{found}`, expected one of {}, at {place}", status_words())]
@@ -106,6 +113,9 @@ impl TaskFileError {
             Self::Name { why: NameError::Kind { .. }, .. } => "task-kind",
             Self::Name { .. } => "task-id",
             Self::WrongType { .. } => "task-wrong-type",
+            Self::Env { .. } => "task-env",
+            Self::PluginEnv { .. } => "task-env-of-plugin",
+            Self::Nul { .. } => "task-nul",
             Self::OverLimit { .. } => "task-over-limit",
             Self::UnknownStatus { .. } => "task-unknown-status",
             Self::DuplicateId { .. } => "task-duplicate-id",
@@ -136,6 +146,9 @@ impl TaskFileError {
             | Self::NoId { place }
             | Self::Name { place, .. }
             | Self::WrongType { place, .. }
+            | Self::Env { place, .. }
+            | Self::PluginEnv { place }
+            | Self::Nul { place, .. }
             | Self::OverLimit { place, .. }
             | Self::UnknownStatus { place, .. }
             | Self::DuplicateId { place, .. }
@@ -173,7 +186,18 @@ impl TaskFileError {
             Self::DuplicateId { .. } => "rename one of the two; `7` and `\"7\"` are the same id",
             Self::UnknownDependency { .. } => "add the task, or remove the dependency",
             Self::Cycle { .. } => "remove one of these dependencies",
-            Self::Unreadable { .. } | Self::WrongType { .. } | Self::OverLimit { .. } => {
+            Self::PluginEnv { .. } => "remove `env`, or write a task of your own without `added_by`",
+            Self::WrongType { key, .. } if key.starts_with("env.") => {
+                "each variable is a name and one word; `\"\"` is an empty one"
+            }
+            Self::OverLimit { key, .. } if key == "command" => {
+                "put what is long into a file that the command reads"
+            }
+            Self::Unreadable { .. }
+            | Self::WrongType { .. }
+            | Self::OverLimit { .. }
+            | Self::Env { .. }
+            | Self::Nul { .. } => {
                 return None;
             }
         };

@@ -10,19 +10,26 @@ use std::path::{Component, Path};
 
 use serde_json::{Map, Value};
 
+use crate::env::Env;
 use crate::file::error::{Place, TaskFileError};
 use crate::file::node::{Node, Placed};
+use crate::file::words::{env_of, keyed_to_json, scalar, word};
 use crate::file::{FileTask, Spots, StatusSpot};
 use crate::keys::instead_of;
 use crate::model::{
-    Command, DEPENDENCIES_MAX, DESCRIPTION_BYTES_MAX, Kind, OnDoubt, PATH_BYTES_MAX, SETTINGS_BYTES_MAX,
-    Status, Task, TaskId, When,
+    Command, DEPENDENCIES_MAX, DESCRIPTION_BYTES_MAX, Kind, Look, OnDoubt, PATH_BYTES_MAX,
+    SETTINGS_BYTES_MAX, Status, Task, TaskId, When,
 };
 
 /// Longest time that `timeout` may name: 365 days.
 const TIMEOUT_SECONDS_MAX: f64 = 365.0 * 86_400.0;
-/// Entries of `command` and of `verify`.
+/// Entries of other lists.
 const ENTRIES_MAX: usize = 10_000;
+/// What a program and its arguments may be: more is not started. A text has room left for its shell's own words.
+const WORDS_MAX: usize = 1025;
+const WORDS_BYTES_MAX: usize = 128 * 1024 - 64;
+/// Entries of `verify`, and of each the checks: they are compared with each other.
+const LOOKS_MAX: usize = 256;
 
 /// A task and the places of its dependencies, for what the graph check finds.
 pub(crate) struct Read {
@@ -42,6 +49,7 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
     let mut spots = Spots::of(text, &entry, id_key, id);
     let mut status = None;
     let mut added_by = None;
+    let mut env = (Env::default(), place);
     let mut dependency_places = Vec::new();
     // What the host writes counts at the task itself: what is merged in belongs to another one.
     let is_own = |key: &Placed| entry.is_own && key.at.is_own;
@@ -58,6 +66,7 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
             "description" => task.description = field.description()?,
             "kind" => task.kind = field.kind()?,
             "command" => task.command = field.command()?,
+            "env" => env = (field.env()?, key.at.place),
             "priority" => {
                 task.priority = field.integer("a whole number from -2147483648 to 2147483647")?.unwrap_or(0)
             }
@@ -65,7 +74,7 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
             "retries" => task.retries = field.integer("a whole number from 0 to 4294967295")?.unwrap_or(0),
             "timeout" => task.timeout_ms = field.timeout_ms()?.unwrap_or(task.timeout_ms),
             "dependencies" => (task.dependencies, dependency_places) = field.dependencies()?,
-            "verify" => task.verify = field.texts("a list of plugin ids")?.unwrap_or_default(),
+            "verify" => task.verify = field.looks()?,
             "on_doubt" => task.on_doubt = field.on_doubt()?,
             "idempotent" => task.idempotent = field.boolean()?,
             "tags" => task.tags = field.texts("a list of words")?.unwrap_or_default(),
@@ -85,12 +94,16 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
                     let (key, place) = (name.escape_debug().to_string(), key.at.place);
                     return Err(TaskFileError::NotAKey { key, instead, place });
                 }
-                task.settings.insert(name.clone(), to_json(text, value)?);
+                task.settings.insert(name.clone(), keyed_to_json(text, name, value)?);
             }
         }
     }
     check_settings(&task.settings, place)?;
-    let task = FileTask { task, status, added_by, line: place.line, column: place.column, spots };
+    let (env, at) = env;
+    if added_by.is_some() && !env.is_empty() {
+        return Err(TaskFileError::PluginEnv { place: at });
+    }
+    let task = FileTask { task, status, added_by, env, line: place.line, column: place.column, spots };
     Ok(Read { task, dependency_places })
 }
 
@@ -124,21 +137,12 @@ impl Field<'_> {
         TaskFileError::OverLimit { key, found: found as u64, limit: limit as u64, place: self.value.at.place }
     }
 
-    /// The text of a scalar: of numbers and booleans as they are written, so that `07` is not `7`.
     fn scalar(&self, value: &Placed) -> Option<String> {
-        match &value.node {
-            Node::Text(text) => Some(text.clone()),
-            Node::Number(_) | Node::NotFinite | Node::Bool(_) => Some(written(self.text, value).to_owned()),
-            Node::Null | Node::List(_) | Node::Map(_) => None,
-        }
+        scalar(self.text, value)
     }
 
-    /// As `scalar`, in a list of words: there `null` is a word, and only nothing at all is none.
     fn word(&self, value: &Placed) -> Option<String> {
-        match &value.node {
-            Node::Null => Some(written(self.text, value)).filter(|word| !word.is_empty()).map(str::to_owned),
-            _ => self.scalar(value),
-        }
+        word(self.text, value)
     }
 
     fn text_or_nothing(&self) -> Result<Option<String>, TaskFileError> {
@@ -186,14 +190,48 @@ impl Field<'_> {
         const EXPECTED: &str = "a line of text, or a list of a program and its arguments";
         if let Node::List(_) = &self.value.node {
             let words = self.texts(EXPECTED)?.unwrap_or_default();
-            return match words.first().is_some_and(|program| !program.is_empty()) {
-                true => Ok(Some(Command::Argv(words))),
-                false => Err(self.wrong(EXPECTED)),
-            };
+            if words.first().is_none_or(String::is_empty) {
+                return Err(self.wrong(EXPECTED));
+            }
+            if words.len() > WORDS_MAX {
+                return Err(self.over(words.len(), WORDS_MAX));
+            }
+            self.check_words(&words)?;
+            return Ok(Some(Command::Argv(words)));
         }
         match self.text_or_nothing().map_err(|_| self.wrong(EXPECTED))? {
             Some(line) if line.trim().is_empty() => Err(self.wrong(EXPECTED)),
-            line => Ok(line.map(Command::Shell)),
+            Some(line) => {
+                self.check_words(std::slice::from_ref(&line))?;
+                Ok(Some(Command::Shell(line)))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Fails for words that no program can be started with.
+    fn check_words(&self, words: &[String]) -> Result<(), TaskFileError> {
+        let found = words.iter().map(String::len).sum();
+        if found > WORDS_BYTES_MAX {
+            return Err(self.over(found, WORDS_BYTES_MAX));
+        }
+        match words.iter().any(|word| word.contains('\0')) {
+            true => Err(TaskFileError::Nul { key: self.name.to_owned(), place: self.value.at.place }),
+            false => Ok(()),
+        }
+    }
+
+    fn env(&self) -> Result<Env, TaskFileError> {
+        match &self.value.node {
+            Node::Null => Ok(Env::default()),
+            Node::Map(entries) => env_of(self.text, entries, self.value.at.place),
+            _ => Err(TaskFileError::WrongType {
+                key: "env".to_owned(),
+                // What it says may be a value.
+                found: self.value.found().to_owned(),
+                expected: "a mapping of names to values",
+                place: self.value.at.place,
+            }),
         }
     }
 
@@ -235,6 +273,30 @@ impl Field<'_> {
         let Some(items) = self.list(expected, ENTRIES_MAX)? else { return Ok(None) };
         let text = |item: &Placed| self.word(item).ok_or_else(|| self.wrong_at(item, "a text"));
         items.iter().map(text).collect::<Result<Vec<String>, _>>().map(Some)
+    }
+
+    /// Plugin ids, or mappings from one to names of its checks.
+    fn looks(&self) -> Result<Vec<Look>, TaskFileError> {
+        const ENTRY: &str = "a plugin id, or `ID: [CHECK, ..]`";
+        let mut looks = Vec::new();
+        for item in self.list("a list of plugin ids", LOOKS_MAX)?.unwrap_or_default() {
+            let Node::Map(entries) = &item.node else {
+                let verifier = self.word(item).ok_or_else(|| self.wrong_at(item, ENTRY))?;
+                Look::whole(verifier).join(&mut looks);
+                continue;
+            };
+            for (verifier, names) in entries {
+                let verifier = self.word(verifier).ok_or_else(|| self.wrong_at(verifier, ENTRY))?;
+                let checks = match &names.node {
+                    Node::List(names) if (1..=LOOKS_MAX).contains(&names.len()) => {
+                        names.iter().map(|name| self.word(name).ok_or_else(|| self.wrong_at(name, "a text")))
+                    }
+                    _ => return Err(self.wrong_at(names, "a list of names of checks")),
+                };
+                Look { verifier, checks: checks.collect::<Result<_, _>>()? }.join(&mut looks);
+            }
+        }
+        Ok(looks)
     }
 
     /// Each dependency once, in the order of the file.
@@ -332,39 +394,6 @@ impl Field<'_> {
 fn is_variable(name: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     name.bytes().all(word) && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
-}
-
-/// The text of a scalar as it is written, without quotes.
-fn written<'a>(text: &'a str, value: &Placed) -> &'a str {
-    let written = text.get(value.at.written.clone()).unwrap_or_default();
-    let inside = |quote: char| written.strip_prefix(quote)?.strip_suffix(quote);
-    // `!!int "5"` is a number in quotes.
-    inside('"').or_else(|| inside('\'')).unwrap_or(written)
-}
-
-/// A setting, as its executor gets it.
-fn to_json(text: &str, value: Placed) -> Result<Value, TaskFileError> {
-    Ok(match value.node {
-        Node::Null => Value::Null,
-        Node::Bool(value) => Value::Bool(value),
-        Node::Number(value) => Value::Number(value),
-        Node::NotFinite => {
-            let what = format!("number `{}` is not finite", written(text, &value).escape_debug());
-            return Err(TaskFileError::Syntax { what, place: value.at.place });
-        }
-        Node::Text(value) => Value::String(value),
-        Node::List(items) => {
-            Value::Array(items.into_iter().map(|item| to_json(text, item)).collect::<Result<_, _>>()?)
-        }
-        Node::Map(entries) => {
-            let mut map = Map::new();
-            for (key, value) in entries {
-                let Node::Text(key) = key.node else { unreachable!("keys are read as text") };
-                map.insert(key, to_json(text, value)?);
-            }
-            Value::Object(map)
-        }
-    })
 }
 
 fn check_settings(settings: &Map<String, Value>, place: Place) -> Result<(), TaskFileError> {

@@ -22,7 +22,7 @@ const ALIASES_MAX: usize = 400_000;
 /// Events that aliases may add. A task that merges ten keys costs about 22.
 const ALIAS_EVENTS_MAX: usize = 5_000_000;
 
-fn options() -> serde_saphyr::Options {
+pub(crate) fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_nodes: NODES_MAX,

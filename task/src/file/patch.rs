@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use crate::env::Env;
 use crate::file::error::{Place, TaskFileError};
 use crate::file::layout::{Items, Tail, tail_of};
 use crate::file::{FileTask, NewFileTask, StatusSpot, TaskFile};
@@ -279,14 +280,17 @@ impl TaskFile {
     ) -> Result<Self, PatchError> {
         let new = TaskFile::parse(text).map_err(|source| PatchError::WouldBreak { source })?;
         let old = self.tasks.iter().zip(wanted).map(|(read, wanted)| {
-            (&read.task, wanted.or(read.status), read.added_by.as_deref(), read.place())
+            (&read.task, wanted.or(read.status), read.added_by.as_deref(), &read.env, read.place())
         });
         let end = self.tasks.last().map_or(Place { line: 1, column: 1 }, FileTask::place);
-        let added = append.iter().map(|entry| (&entry.task, entry.status, entry.added_by.as_deref(), end));
+        let none = Env::default();
+        let added =
+            append.iter().map(|entry| (&entry.task, entry.status, entry.added_by.as_deref(), &none, end));
         let mut found = new.tasks.iter();
-        for (task, status, added_by, place) in old.chain(added) {
+        for (task, status, added_by, env, place) in old.chain(added) {
             let is_as_asked = found.next().is_some_and(|read| {
-                same_task(&read.task, task) && read.status == status && read.added_by.as_deref() == added_by
+                same_task(&read.task, task)
+                    && (read.status, read.added_by.as_deref(), &read.env) == (status, added_by, env)
             });
             if !is_as_asked {
                 return Err(PatchError::WouldChange { task: task.id.clone(), place });

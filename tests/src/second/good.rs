@@ -37,7 +37,7 @@ const ROLES: [&[&str]; 9] = [
 ];
 
 /// What is asked for, and the imports that it opens.
-const PERMISSIONS: [(&str, &[&str]); 17] = [
+const PERMISSIONS: [(&str, &[&str]); 19] = [
     (r#"{"log":{}}"#, &["orch:log/log@0.1.0"]),
     ("{}", &["orch:types/types@0.1.0"]),
     (r#"{"log":{},"settings":{}}"#, &["orch:log/log@0.1.0", "orch:settings/settings@0.1.0"]),
@@ -50,6 +50,11 @@ const PERMISSIONS: [(&str, &[&str]); 17] = [
     (r#"{"files":{"read":["**"],"write":["out/**"]},"log":{}}"#, &["orch:files/files@0.1.0"]),
     (r#"{"process":{"programs":["sh","/usr/bin/git"],"env":["HOME"]}}"#, &["orch:process/process@0.1.0"]),
     (r#"{"process":{"programs":["*"]}}"#, &["orch:process/process@0.1.0"]),
+    (r#"{"process":{"programs":["*"],"env":["*"]}}"#, &["orch:process/process@0.1.0"]),
+    (
+        r#"{"process":{"programs":[".venv/bin/pytest","tools/*","./run"],"env":["PATH@tools/x"]}}"#,
+        &["orch:process/process@0.1.0"],
+    ),
     (r#"{"http":{"hosts":["api.acme.example:443"],"methods":["GET"],"paths":["/v1/"]}}"#, &[]),
     (r#"{"wasi":{"clocks":true}}"#, &["wasi:clocks/wall-clock@0.2.12", "wasi:io/poll@0.2.0"]),
     (r#"{"wasi":{"random":true}}"#, &["wasi:random/random@0.2.3"]),
@@ -68,7 +73,7 @@ const PERMISSIONS: [(&str, &[&str]); 17] = [
 
 const BROAD: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{},"artifacts":{"types":["*"],"count":9,"bytes":1000000},"kv":{"labels":["*"],"bytes":1000000},
     "tasks":{"read":true,"add":100,"kinds":["*"]},"files":{"read":["**"],"write":["**"]},
-    "process":{"programs":["sh","git","/usr/bin/git"],"env":["HOME","LANG"],"network":true},
+    "process":{"programs":["sh","git","/usr/bin/git",".venv/bin/*","tools/*","./run"],"env":["HOME","LANG","PATH@tools/*"],"network":true},
     "http":{"hosts":["*.acme.example:443","[::1]:80"],"methods":["GET","POST"],"paths":["/"]},
     "secrets":{"use":[{"name":"token","host":"api.acme.example:443"}]},
     "wasi":{"clocks":true,"random":true,"http_types":true}}"#;

@@ -23,6 +23,7 @@ const DESCRIPTION_CHARS: RangeInclusive<usize> = 0..=1000;
 const LICENSE_CHARS: RangeInclusive<usize> = 1..=200;
 const ROLES: RangeInclusive<usize> = 1..=Role::ALL.len();
 const KINDS: RangeInclusive<usize> = 0..=64;
+const TASK_KEYS: RangeInclusive<usize> = 0..=64;
 const FILES: RangeInclusive<usize> = 2..=32;
 
 /// `manifest.json`.
@@ -48,6 +49,13 @@ pub(super) struct Written {
     #[serde(default)]
     #[schemars(length(max = *KINDS.end()))]
     pub kinds: Vec<String>,
+    /// Keys of a task that it reads as an executor, besides the host's own.
+    #[serde(default, rename = "taskKeys")]
+    #[schemars(length(max = *TASK_KEYS.end()))]
+    pub task_keys: Vec<String>,
+    /// What its settings may say: a JSON Schema (2020-12) of `type: object`, without references, patterns and formats.
+    #[serde(default, rename = "settingsSchema")]
+    pub settings_schema: serde_json::Map<String, serde_json::Value>,
     pub host: HostRange,
     #[serde(default)]
     pub permissions: Permissions,
@@ -100,6 +108,7 @@ impl Written {
             ("/license", "characters", self.license.chars().count(), LICENSE_CHARS),
             ("/roles", "entries", self.roles.len(), ROLES),
             ("/kinds", "entries", self.kinds.len(), KINDS),
+            ("/taskKeys", "entries", self.task_keys.len(), TASK_KEYS),
             ("/integrity/files", "entries", self.integrity.files.len(), FILES),
         ] {
             if !allowed.contains(&found) {

@@ -107,12 +107,16 @@ impl Rule<Vec<String>> for Entries {
             let found = found.escape_default().take(100).collect();
             return Err(PermissionForm { path, found, expected: self.expected });
         }
-        let expected = match (&self.star, side) {
-            (Star::NotInManifests, Side::Asking) => "entries without `*`",
-            (Star::NamedByOperator, Side::Allowing) => "programs by name",
+        let (found, expected) = match (&self.star, side) {
+            (Star::NotInManifests, Side::Asking) => {
+                (entries.iter().find(|text| text.contains(ANY)), "entries without `*`")
+            }
+            (Star::NamedByOperator, Side::Allowing) => {
+                (entries.iter().find(|text| *text == ANY), "each by its name")
+            }
             _ => return Ok(()),
         };
-        match entries.iter().find(|text| text.contains(ANY)) {
+        match found {
             Some(found) => Err(PermissionForm { path, found: found.clone(), expected }),
             None => Ok(()),
         }

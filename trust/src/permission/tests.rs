@@ -31,15 +31,54 @@ fn a_glob_stays_inside_the_workspace_and_has_one_spelling() {
 }
 
 #[test]
-fn a_program_is_a_name_or_a_plain_absolute_path() {
-    for good in ["sh", "python3.12", "g++", "/usr/bin/git", "*", "..."] {
+fn a_program_is_a_name_or_a_plain_path() {
+    for good in [
+        "sh",
+        "python3.12",
+        "g++",
+        "/usr/bin/git",
+        "*",
+        "...",
+        "bin/sh",
+        ".venv/bin/pytest",
+        ".venv/bin/*",
+        "./run.sh",
+        "./*",
+    ] {
         check_form(&format!(r#"{{"process":{{"programs":["{good}"]}}}}"#), None);
     }
-    for bad in ["bin/sh", "./sh", "..", ".", "-c", "/bin/../sh", "//sh", "/", "/bin/*", "py*", "s\\u0007h"] {
+    for bad in [
+        "..",
+        ".",
+        "-c",
+        "/bin/../sh",
+        "//sh",
+        "/",
+        "/bin/*",
+        "py*",
+        "s\\u0007h",
+        "./bin/sh",
+        "../sh",
+        "a/../sh",
+        "a/./sh",
+        "a//sh",
+        "a/",
+        "./",
+        "././sh",
+        "*/sh",
+        "a/*/sh",
+        "a/**",
+        "a/s*",
+        "-a/sh",
+        "./..",
+        "./.",
+    ] {
         check_form(&format!(r#"{{"process":{{"programs":["{bad}"]}}}}"#), Some("process.programs"));
     }
-    check_form(r#"{"process":{"programs":["sh"],"env":["HOME"]}}"#, None);
-    for bad in ["A=B", "*", ""] {
+    for good in ["HOME", "*", "PATH@sh", "PATH@/bin/sh", "PATH@.venv/bin/*", "PATH@./run"] {
+        check_form(&format!(r#"{{"process":{{"programs":["sh"],"env":["{good}"]}}}}"#), None);
+    }
+    for bad in ["A=B", "A*", "", "@sh", "A@", "A@*", "A@../sh", "*@sh", "A@sh@sh/", "A@s=h"] {
         check_form(&format!(r#"{{"process":{{"programs":[],"env":["{bad}"]}}}}"#), Some("process.env"));
     }
 }
@@ -203,6 +242,35 @@ fn what_is_named_is_cut_down_and_the_rest_stays() {
 }
 
 #[test]
+fn a_folder_of_the_workspace_covers_its_programs_and_a_program_its_variables() {
+    let programs = |program: &str| format!(r#"{{"process":{{"programs":["{program}"]}}}}"#);
+    for (inner, outer, excess) in [
+        (".venv/bin/pytest", ".venv/bin/*", None),
+        (".venv/bin/*", ".venv/bin/*", None),
+        (".venv/bin/a/pytest", ".venv/bin/*", Some("process.programs")),
+        (".venv/bin/*", ".venv/bin/pytest", Some("process.programs")),
+        ("pytest", "./*", Some("process.programs")),
+        ("./pytest", "./*", None),
+        ("a/pytest", "./*", Some("process.programs")),
+        ("/a/pytest", "a/*", Some("process.programs")),
+        ("a/b", "*", None),
+    ] {
+        check_within(&programs(inner), &programs(outer), excess);
+    }
+    let env = |entry: &str| format!(r#"{{"process":{{"programs":[],"env":["{entry}"]}}}}"#);
+    for (inner, outer, excess) in [
+        ("A@sh", "A@sh", None),
+        ("A@sh", "*", None),
+        ("A@x/y", "A@x/*", None),
+        ("A@sh", "A", Some("process.env")),
+        ("A", "A@sh", Some("process.env")),
+        ("A@sh", "B@sh", Some("process.env")),
+    ] {
+        check_within(&env(inner), &env(outer), excess);
+    }
+}
+
+#[test]
 fn each_permission_and_each_of_its_fields_is_taken_away_once() {
     let asked = permissions(
         r#"{"log":{},"kv":{"labels":["a"],"bytes":7},"files":{"read":["a"]},"wasi":{"clocks":true}}"#,
@@ -224,6 +292,10 @@ fn star_is_for_one_side_each() {
     assert_eq!((on(kv, Side::Allowing), on(kv, Side::Bounding)), (None, None));
     assert_eq!(on(programs, Side::Allowing), Some("process.programs"));
     assert_eq!((on(programs, Side::Asking), on(programs, Side::Bounding)), (None, None));
+    let env = r#"{"process":{"programs":[],"env":["*"]}}"#;
+    assert_eq!((on(env, Side::Allowing), on(env, Side::Asking)), (Some("process.env"), None));
+    let folder = r#"{"process":{"programs":["bin/*"],"env":["A@bin/*"]}}"#;
+    assert_eq!((on(folder, Side::Allowing), on(folder, Side::Asking)), (None, None));
 }
 
 #[test]

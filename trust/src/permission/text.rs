@@ -39,17 +39,35 @@ pub(super) fn is_glob(text: &str) -> bool {
     are_plain_parts(text) && text.split('/').all(stars) && !text.contains(['\\', '{', '}', '[', ']'])
 }
 
+/// A name, an absolute path, a path in the workspace, or `*` for what somebody else names.
 pub(super) fn is_program(text: &str) -> bool {
-    match text.strip_prefix('/') {
-        Some(rest) => are_plain_parts(rest) && !text.contains('*'),
-        None => {
-            text == ANY || (are_plain_parts(text) && !text.contains(['/', '*']) && !text.starts_with('-'))
+    match (text.strip_prefix('/'), text.rsplit_once('/')) {
+        (Some(rest), _) => are_plain_parts(rest) && !text.contains('*'),
+        // `./` stands before a file of the workspace's own folder, and before no other; `*` is every name there.
+        (None, Some((folder, name))) => {
+            let is_folder = folder == "." || are_plain_parts(folder);
+            let is_name = name == ANY || (are_plain_parts(name) && !name.contains('*'));
+            is_folder && is_name && !folder.contains('*') && !folder.starts_with('-')
+        }
+        (None, None) => {
+            text == ANY || (are_plain_parts(text) && !text.contains('*') && !text.starts_with('-'))
         }
     }
 }
 
+/// `NAME`, `NAME@PROGRAM`, or `*` for what somebody else names.
 pub(super) fn is_variable(text: &str) -> bool {
-    !text.contains(['=', '*'])
+    let (name, program) = variable_parts(text);
+    text == ANY
+        || (!name.is_empty()
+            && !text.contains('=')
+            && !name.contains('*')
+            && program.is_none_or(|program| program != ANY && is_program(program)))
+}
+
+/// The name, and the program that it is for if it is for one.
+pub(super) fn variable_parts(entry: &str) -> (&str, Option<&str>) {
+    entry.split_once('@').map_or((entry, None), |(name, program)| (name, Some(program)))
 }
 
 pub(super) fn is_method(text: &str) -> bool {
@@ -87,6 +105,21 @@ pub(super) fn is_path_prefix(text: &str) -> bool {
 
 pub(super) fn covers_any(outer: &str, inner: &str) -> bool {
     outer == inner || outer == ANY
+}
+
+/// `folder/*` covers every program of that folder of the workspace.
+pub(super) fn covers_program(outer: &str, inner: &str) -> bool {
+    let in_folder = |folder: &str| inner.strip_prefix(folder).is_some_and(|name| !name.contains('/'));
+    covers_any(outer, inner)
+        || outer.strip_suffix('*').is_some_and(|folder| !folder.is_empty() && in_folder(folder))
+}
+
+/// A name for all programs and one for a single program are two things: neither covers the other.
+pub(super) fn covers_variable(outer: &str, inner: &str) -> bool {
+    match (variable_parts(outer), variable_parts(inner)) {
+        ((name, Some(outer)), (other, Some(inner))) => name == other && covers_program(outer, inner),
+        _ => covers_any(outer, inner),
+    }
 }
 
 pub(super) fn covers_prefix(outer: &str, inner: &str) -> bool {

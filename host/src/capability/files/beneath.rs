@@ -113,6 +113,17 @@ impl Workspace {
         Ok(())
     }
 
+    /// True if there is a file of that path, reached over no link that leaves the workspace; the file itself may be a link
+    /// to anywhere.
+    pub(crate) fn has_program(&self, path: &WorkspacePath) -> bool {
+        let (folder, name) = path.as_str().rsplit_once('/').unwrap_or((".", path.as_str()));
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let folder = openat2(&self.0, folder, flags, Mode::empty(), beneath);
+        let stat = folder.and_then(|folder| statat(folder, name, AtFlags::empty()));
+        stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+    }
+
     /// At most `bytes_max` bytes from `offset` on; fewer mean the end.
     pub(crate) fn read(
         &self,

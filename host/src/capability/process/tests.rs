@@ -1,6 +1,7 @@
 //! Commands of plugins: what is granted, what is refused, and what reaches the supervisor.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use wasmtime::component::ResourceTable;
 
@@ -23,12 +24,19 @@ impl Open {
     }
 
     fn in_mood(programs: &[&str], env: &[&str], mood: Mood) -> Self {
+        Self::told(programs, env, mood, CommandEnv::default())
+    }
+
+    fn told(programs: &[&str], env: &[&str], mood: Mood, said: CommandEnv) -> Self {
         let (bench, folder) = (Bench::in_mood(mood), tempfile::tempdir().unwrap());
         let bin = folder.path().join("in-workspace");
         fs::create_dir_all(&bin).unwrap();
-        fs::write(bin.join("mine"), "").unwrap();
-        fs::set_permissions(bin.join("mine"), fs::Permissions::from_mode(0o755)).unwrap();
-        let variables = [("HOME", "/home/me"), ("TOKEN", "secret")];
+        // `ls` stands there before any other, as `python3` does of a virtual environment that is active.
+        for name in ["mine", "ls"] {
+            fs::write(bin.join(name), "").unwrap();
+            fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let variables = [("HOME", "/home/me"), ("TOKEN", "secret"), ("MODE", "host"), ("PATH", "/bin")];
         let host = HostEnvironment {
             path: vec![bin, "/usr/bin".into(), "/bin".into()],
             variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
@@ -36,7 +44,8 @@ impl Open {
         let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         let permission = ProcessPermission { programs: list(programs), env: list(env), network: false };
         let granted = Arc::new(ProcessGrant::new(&permission, &host));
-        let process = Process::new(granted, Arc::new(folder.path().to_owned()), bench.0.processes.clone());
+        let workspace = Arc::new(folder.path().to_owned());
+        let process = Process::new(granted, workspace, bench.0.processes.clone(), said);
         Self { process, ledger: bench.ledger(), bench, folder }
     }
 
@@ -91,6 +100,62 @@ async fn other_programs_are_denied_and_missing_ones_not_found() {
 async fn a_name_never_means_a_file_of_the_workspace() {
     let mut open = Open::new(&["mine"], &[]);
     assert!(matches!(open.run(command("mine")).await.unwrap(), Err(Error::Denied(_))));
+    assert_eq!(open.ledger.into_parts().0, ["process: program `mine` in the workspace"]);
+    // One behind it along `PATH` is meant, if there is one, unless that very path is granted.
+    let mut open = Open::new(&["ls"], &[]);
+    assert!(!open.ran(command("ls")).await.unwrap().program.starts_with(open.folder.path()));
+    let mut open = Open::new(&["ls", "in-workspace/ls"], &[]);
+    let expected = open.folder.path().join("in-workspace/ls");
+    assert_eq!(open.ran(command("ls")).await.unwrap().program, expected);
+}
+
+#[tokio::test]
+async fn a_path_in_the_workspace_is_granted_by_that_path_alone() {
+    for granted in ["in-workspace/mine", "in-workspace/*"] {
+        let mut open = Open::new(&[granted], &[]);
+        let expected = open.folder.path().join("in-workspace/mine");
+        for written in ["in-workspace/mine", "./in-workspace/mine", expected.to_str().unwrap()] {
+            assert_eq!(open.ran(command(written)).await.unwrap().program, expected, "{written}");
+        }
+        for other in [
+            "mine",
+            "./mine",
+            "in-workspace/../in-workspace/mine",
+            "../mine",
+            "in-workspace//mine",
+            "in-workspace/*",
+            "/mine",
+        ] {
+            assert!(matches!(open.run(command(other)).await.unwrap(), Err(Error::Denied(_))), "{other}");
+        }
+    }
+    let mut open = Open::new(&["in-workspace/*", "./run"], &[]);
+    assert!(matches!(open.run(command("in-workspace/none")).await.unwrap(), Err(Error::NotFound)));
+    assert!(matches!(open.run(command("./run")).await.unwrap(), Err(Error::NotFound)));
+    fs::write(open.folder.path().join("run"), "").unwrap();
+    assert!(open.ran(command("./run")).await.unwrap().program.ends_with("run"));
+    assert!(
+        matches!(open.run(command("run")).await.unwrap(), Err(Error::Denied(_))),
+        "a name is along `PATH`"
+    );
+}
+
+#[tokio::test]
+async fn no_folder_on_the_way_leads_out_of_the_workspace_and_the_last_name_may() {
+    let mut open = Open::new(&["out/ls", "in/ls", "venv/python3", "in/broken", "in/folder"], &[]);
+    let folder = open.folder.path().to_owned();
+    symlink("/bin", folder.join("out")).unwrap();
+    symlink("in-workspace", folder.join("in")).unwrap();
+    symlink("/nowhere", folder.join("in/broken")).unwrap();
+    fs::create_dir(folder.join("in/folder")).unwrap();
+    fs::create_dir(folder.join("venv")).unwrap();
+    symlink("/bin/sh", folder.join("venv/python3")).unwrap();
+    assert!(matches!(open.run(command("out/ls")).await.unwrap(), Err(Error::NotFound)));
+    assert!(matches!(open.run(command("in/broken")).await.unwrap(), Err(Error::NotFound)));
+    assert!(matches!(open.run(command("in/folder")).await.unwrap(), Err(Error::NotFound)));
+    assert_eq!(open.ran(command("in/ls")).await.unwrap().program, folder.join("in/ls"));
+    // By the path that it has, so that it finds what lies beside it.
+    assert_eq!(open.ran(command("venv/python3")).await.unwrap().program, folder.join("venv/python3"));
 }
 
 #[tokio::test]
@@ -99,11 +164,61 @@ async fn only_granted_variables_are_handed_on_or_set() {
     let set = |name: &str| vec![(name.to_owned(), "x".to_owned())];
     let request = open.ran(Command { env: set("MODE"), ..command("ls") }).await.unwrap();
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    assert_eq!(request.env, [pair("HOME", "/home/me"), pair("MODE", "x")]);
+    assert_eq!(request.env, [pair("HOME", "/home/me"), pair("MODE", "x")], "and no other");
     let denied = open.run(Command { env: set("LD_PRELOAD"), ..command("ls") }).await.unwrap();
     assert!(matches!(denied, Err(Error::Denied(_))));
     let nul = Command { env: vec![pair("MODE", "a\0b")], ..command("ls") };
     assert!(matches!(open.run(nul).await.unwrap(), Err(Error::Invalid(_))));
+}
+
+fn said(workspace: &[(&str, &str)], task: &[(&str, &str)]) -> CommandEnv {
+    let env = |said: &[(&str, &str)]| {
+        Arc::new(Env::of(said.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).unwrap())
+    };
+    CommandEnv { workspace: env(workspace), task: Some(env(task)) }
+}
+
+#[tokio::test]
+async fn what_people_say_goes_before_what_the_host_has_and_the_task_before_the_workspace() {
+    let env =
+        said(&[("MODE", "workspace"), ("CI", "1"), ("PATH", "/evil")], &[("MODE", "task"), ("EMPTY", "")]);
+    let mut open =
+        Open::told(&["ls", "sh"], &["HOME", "MODE", "CI", "EMPTY", "PATH", "PATH@sh"], Mood::Good, env);
+    let of = |request: ProcessRequest| {
+        request.env.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(of(open.ran(command("ls")).await.unwrap()), "CI=1 EMPTY= HOME=/home/me MODE=task PATH=/bin");
+    assert_eq!(of(open.ran(command("sh")).await.unwrap()), "CI=1 EMPTY= HOME=/home/me MODE=task PATH=/evil");
+}
+
+#[tokio::test]
+async fn a_variable_that_is_not_granted_for_the_program_is_denied_without_its_value() {
+    for (granted, task) in [
+        (&["HOME"][..], ("MODE", "hunter2")),
+        (&["PATH"], ("PATH", "hunter2")),
+        (&["PATH@sh"], ("PATH", "hunter2")),
+        (&["LD_PRELOAD"], ("LD_PRELOAD", "hunter2")),
+        (&[], ("https_proxy", "hunter2")),
+    ] {
+        let mut open = Open::told(&["ls"], granted, Mood::Good, said(&[], &[task]));
+        let answer = open.run(command("ls")).await.unwrap();
+        assert!(matches!(answer, Err(Error::Denied(_))), "{granted:?} {task:?}");
+        let denied = open.ledger.into_parts().0.join("\n") + &format!("{answer:?}");
+        assert!(denied.contains(task.0) && !denied.contains("hunter2"), "{denied}");
+        assert!(open.bench.0.processes.requests().is_empty());
+    }
+    // Nor may the plugin itself say what steers a program.
+    let mut open = Open::new(&["ls"], &["PATH"]);
+    let set = Command { env: vec![("PATH".to_owned(), "/evil".to_owned())], ..command("ls") };
+    assert!(matches!(open.run(set).await.unwrap(), Err(Error::Denied(_))));
+}
+
+#[tokio::test]
+async fn a_task_whose_variables_are_in_no_file_any_more_runs_nothing() {
+    let gone = CommandEnv { task: None, ..CommandEnv::default() };
+    let mut open = Open::told(&["ls"], &[], Mood::Good, gone);
+    assert!(matches!(open.run(command("ls")).await.unwrap(), Err(Error::Invalid(_))));
+    assert!(open.bench.0.processes.requests().is_empty());
 }
 
 #[tokio::test]
@@ -114,7 +229,7 @@ async fn each_field_has_its_limit() {
     assert!(open.ran(Command { capture_bytes: CAPTURE_BYTES_MAX, ..command("ls") }).await.is_ok());
     for wrong in [
         args(vec!["a".to_owned(); 1025]),
-        args(vec!["a".repeat(131_073)]),
+        args(vec!["a".repeat(131_072)]),
         args(vec!["\0".to_owned()]),
         Command { capture_bytes: CAPTURE_BYTES_MAX + 1, ..command("ls") },
         Command { env: vec![("A".to_owned(), String::new()); 65], ..command("ls") },

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::file::TaskFile;
-use crate::model::{Command, OnDoubt, Status, Task, When};
+use crate::model::{Command, Look, OnDoubt, Status, Task, When};
 
 fn read(text: &str) -> TaskFile {
     TaskFile::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
@@ -80,7 +80,7 @@ after: true
     let words = ["sleep", "5", "0x1F", "true", "a b"].map(str::to_owned).to_vec();
     assert_eq!(task.command, Some(Command::Argv(words)));
     assert_eq!((task.priority, task.cost, task.timeout_ms, task.retries), (-2, 0, 1250, 3));
-    assert_eq!(task.verify, ["demo/tests"]);
+    assert_eq!(task.verify, [Look::whole("demo/tests")]);
     assert_eq!((task.on_doubt, task.idempotent), (OnDoubt::Fail, true));
     assert_eq!(
         (task.tags.as_slice(), task.allow_failure, task.always),
@@ -128,7 +128,7 @@ fn words_are_the_text_as_written() {
     let file = read(text);
     let task = &file.tasks()[2].task;
     assert_eq!(task.dependencies.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["1.10", "1.10x"]);
-    assert_eq!(task.verify, ["1.10", "no", "~"]);
+    assert_eq!(task.verify, ["1.10", "no", "~"].map(Look::whole));
     // Where one word is one value, nothing is still nothing.
     let task = one("- id: a\n  description: 1.10\n  command: null\n");
     assert_eq!((task.description.as_str(), task.command), ("1.10", None));
@@ -218,4 +218,26 @@ proptest! {
     ) {
         prop_assert_eq!(words(&list.join(", ")), list);
     }
+}
+
+#[test]
+fn a_task_may_name_checks_of_its_verifiers_and_each_verifier_looks_once() {
+    let looks = |verify: &str| {
+        let file = TaskFile::parse(format!("- {{id: a, verify: {verify}}}\n")).unwrap();
+        let looks = file.tasks()[0].task.verify.clone();
+        looks
+            .into_iter()
+            .map(|look| format!("{}:{}", look.verifier, look.checks.join(",")))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(looks("[demo/v, {demo/w: [unit, 1.10, no]}]"), ["demo/v:", "demo/w:unit,1.10,no"]);
+    assert_eq!(looks("[{demo/v: [a], demo/w: [b]}]"), ["demo/v:a", "demo/w:b"]);
+    assert_eq!(looks("[{demo/v: [a, b, a]}, {demo/v: [b, c]}]"), ["demo/v:a,b,c"]);
+    for whole in ["[{demo/v: [a]}, demo/v]", "[demo/v, {demo/v: [a]}]", "[demo/v, demo/v]"] {
+        assert_eq!(looks(whole), ["demo/v:"], "{whole}");
+    }
+    // Without flow style, as it is mostly written.
+    let text = "- id: a\n  verify:\n    - demo/v: [unit]\n    - demo/w\n";
+    let file = TaskFile::parse(text).unwrap();
+    assert_eq!(file.tasks()[0].task.verify.len(), 2);
 }

@@ -220,6 +220,10 @@ fn fields() {
     wrong("dependencies: b", 17, "`dependencies` is `b`, expected a list of task ids");
     wrong("dependencies: [b, {c: d}]", 21, "`dependencies` is a mapping, expected a text or a whole number");
     wrong("verify: x", 11, "`verify` is `x`, expected a list of plugin ids");
+    wrong("verify: [[x]]", 12, "`verify` is a list, expected a plugin id, or `ID: [CHECK, ..]`");
+    wrong("verify: [{x: y}]", 16, "`verify` is `y`, expected a list of names of checks");
+    wrong("verify: [{x: []}]", 16, "`verify` is a list, expected a list of names of checks");
+    wrong("verify: [{x: [{}]}]", 17, "`verify` is a mapping, expected a text");
     wrong("on_doubt: maybe", 13, "`on_doubt` is `maybe`, expected `ask`, `retry`, `fail` or `done`");
     wrong("idempotent: yes", 15, "`idempotent` is `yes`, expected `true` or `false`");
     wrong("always: 1", 11, "`always` is `1`, expected `true` or `false`");

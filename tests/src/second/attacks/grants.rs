@@ -24,6 +24,8 @@ pub(super) fn add(cases: &mut Cases) {
         (r#"{"files":{"read":["srcs/x"]}}"#, r#"{"files":{"read":["src/**"]}}"#),
         (r#"{"files":{"write":["a"]}}"#, r#"{"files":{"read":["**"]}}"#),
         (r#"{"process":{"programs":["sh"]}}"#, r#"{"process":{"programs":["git"]}}"#),
+        (r#"{"process":{"programs":["bin/a/sh"]}}"#, r#"{"process":{"programs":["bin/*"]}}"#),
+        (r#"{"process":{"programs":[],"env":["A@sh"]}}"#, r#"{"process":{"programs":[],"env":["A"]}}"#),
         (r#"{"process":{"programs":["*"]}}"#, "{}"),
         (r#"{"process":{"programs":["sh"],"network":true}}"#, r#"{"process":{"programs":["sh"]}}"#),
         (

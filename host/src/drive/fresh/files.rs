@@ -1,0 +1,341 @@
+//! The files that tasks name, as they are now.
+//!
+//! In -> out: paths and patterns, how the files were before -> [`FileMark`]s, sorted by path; the first difference, in words.
+//! Limits: [`FILES_MAX`] files a list of names, [`DEPTH_MAX`] folders deep.
+//! Invariant: a file is read unless size, times and inode are those that were read, and older than [`SETTLED`] by then: what
+//! changes within one tick of the file system's clock is not missed. Only regular files are opened.
+//! Not here: what follows from a difference (`fresh.rs`).
+
+use std::collections::HashMap;
+use std::fs::{self, File, Metadata};
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use globset::{GlobBuilder, GlobMatcher};
+use orch_journal::event::FileMark;
+use sha2::{Digest, Sha256};
+
+use crate::clock::now_ms;
+
+const FILES_MAX: usize = 100_000;
+const DEPTH_MAX: usize = 64;
+/// In milliseconds.
+const SETTLED: u64 = 2_000;
+/// Folders that no pattern and no folder means: the host's own, and git's.
+const NEVER: [&str; 3] = [".orch", "logs", ".git"];
+
+/// Why files could not be looked at, in words.
+pub(super) type Unseen = String;
+
+/// Looks at files below a workspace.
+pub(super) struct Files {
+    folder: Arc<PathBuf>,
+    /// What was read since this host began, and when.
+    read: Mutex<HashMap<String, (FileMark, u64)>>,
+}
+
+impl Files {
+    pub(super) fn below(folder: Arc<PathBuf>) -> Self {
+        Self { folder, read: Mutex::default() }
+    }
+
+    /// The files that the names mean, as they are now. `before`: how they were at that time.
+    ///
+    /// # Errors
+    /// A path without a pattern that leads nowhere; too many files; one that cannot be read.
+    pub(super) fn look(
+        &self,
+        names: &[String],
+        before: &[FileMark],
+        at: u64,
+    ) -> Result<Vec<FileMark>, Unseen> {
+        let mut found = Vec::new();
+        for name in names {
+            let name = tidy(name);
+            match pattern(&name)? {
+                Some((start, matcher)) => {
+                    let wanted = |path: &str| matcher.is_match(path);
+                    self.walk(&start, 0, &wanted, &mut found)?;
+                }
+                None => match fs::metadata(self.folder.join(&name)) {
+                    Ok(meta) if meta.is_dir() => self.walk(&name, 0, &|_| true, &mut found)?,
+                    Ok(meta) => found.push((name, meta)),
+                    Err(_) => return Err(format!("`{}` does not exist", name.escape_debug())),
+                },
+            }
+        }
+        found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        found.dedup_by(|(one, _), (other, _)| one == other);
+        let mark = |(path, meta): (String, Metadata)| {
+            let known = before.binary_search_by(|mark| mark.path.as_str().cmp(&path)).ok();
+            let known = known.and_then(|place| before.get(place)).map(|mark| (mark, at));
+            self.mark(path, &meta, known)
+        };
+        found.into_iter().map(mark).collect()
+    }
+
+    /// True if something lies there.
+    pub(super) fn is_there(&self, path: &str) -> bool {
+        self.folder.join(path).symlink_metadata().is_ok()
+    }
+
+    fn walk(
+        &self,
+        folder: &str,
+        depth: usize,
+        wanted: &dyn Fn(&str) -> bool,
+        found: &mut Vec<(String, Metadata)>,
+    ) -> Result<(), Unseen> {
+        // A folder that went away, or that a pattern begins with and that is not there, has no files.
+        let Ok(entries) = fs::read_dir(self.folder.join(folder)) else { return Ok(()) };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else {
+                return Err(format!("`{}` is no UTF-8", entry.path().display().to_string().escape_debug()));
+            };
+            let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() {
+                if depth < DEPTH_MAX && !NEVER.contains(&name) {
+                    self.walk(&path, depth + 1, wanted, found)?;
+                }
+                continue;
+            }
+            // A link is what it leads to, but no folder is walked through one.
+            let meta = fs::metadata(entry.path()).or_else(|_| entry.metadata());
+            let is_file = |meta: &Metadata| !meta.is_dir();
+            if let Some(meta) = meta.ok().filter(is_file).filter(|_| wanted(&path)) {
+                found.push((path, meta));
+            }
+            if found.len() > FILES_MAX {
+                return Err(format!("more than {FILES_MAX} files"));
+            }
+        }
+        Ok(())
+    }
+
+    fn mark(
+        &self,
+        path: String,
+        meta: &Metadata,
+        before: Option<(&FileMark, u64)>,
+    ) -> Result<FileMark, Unseen> {
+        let nanos = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+        let mut mark = FileMark {
+            size: meta.size(),
+            mtime: nanos(meta.mtime(), meta.mtime_nsec()),
+            ctime: nanos(meta.ctime(), meta.ctime_nsec()),
+            inode: meta.ino(),
+            sha256: String::new(),
+            path,
+        };
+        let is_known = |known: &FileMark, at: u64| {
+            let settled =
+                i64::try_from(at.saturating_sub(SETTLED)).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+            let same = (known.size, known.mtime, known.ctime, known.inode)
+                == (mark.size, mark.mtime, mark.ctime, mark.inode);
+            same && mark.mtime < settled && mark.ctime < settled
+        };
+        if let Some((known, _)) = before.filter(|(known, at)| is_known(known, *at)) {
+            mark.sha256.clone_from(&known.sha256);
+            return Ok(mark);
+        }
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(&mark.path).cloned();
+        if let Some((known, _)) = read.filter(|(known, at)| is_known(known, *at)) {
+            mark.sha256 = known.sha256;
+            return Ok(mark);
+        }
+        let at = now_ms();
+        mark.sha256 = hex::encode(
+            digest(&self.folder.join(&mark.path), meta)
+                .map_err(|error| format!("`{}` cannot be read: {error}", mark.path.escape_debug()))?,
+        );
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.insert(mark.path.clone(), (mark.clone(), at));
+        Ok(mark)
+    }
+}
+
+/// The bytes of a file; of what is none, where it leads.
+fn digest(path: &Path, meta: &Metadata) -> std::io::Result<[u8; 32]> {
+    if meta.is_symlink() {
+        return Ok(Sha256::digest(fs::read_link(path)?.as_os_str().as_bytes()).into());
+    }
+    // Without blocking, so that what has become a pipe meanwhile is not waited for.
+    let mut file = File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("it is no file"));
+    }
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.finalize().into()),
+            Ok(count) => hasher.update(buffer.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// `./a//b/` as `a/b`.
+fn tidy(name: &str) -> String {
+    name.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/")
+}
+
+/// Of a name with a pattern: the folder that it begins in, and what it matches.
+fn pattern(name: &str) -> Result<Option<(String, GlobMatcher)>, Unseen> {
+    let Some(first) = name.find(['*', '?', '[', '{']) else { return Ok(None) };
+    let glob = GlobBuilder::new(name).literal_separator(true).build();
+    let glob = glob.map_err(|error| format!("`{}` is no pattern: {}", name.escape_debug(), error.kind()))?;
+    let start = name.get(..first).and_then(|plain| plain.rsplit_once('/')).map_or("", |(folder, _)| folder);
+    Ok(Some((start.to_owned(), glob.compile_matcher())))
+}
+
+/// The first difference, in words; none if the bytes of all are the same.
+pub(super) fn difference(before: &[FileMark], now: &[FileMark]) -> Option<String> {
+    let (mut before, mut now) = (before.iter().peekable(), now.iter().peekable());
+    loop {
+        let say = |mark: &FileMark, what: &str| Some(format!("`{}` {what}", mark.path.escape_debug()));
+        match (before.peek(), now.peek()) {
+            (None, None) => return None,
+            (Some(old), Some(new)) if old.path == new.path => {
+                if old.sha256 != new.sha256 {
+                    return say(new, "changed");
+                }
+                before.next();
+                now.next();
+            }
+            (Some(old), Some(new)) if old.path < new.path => return say(old, "is gone"),
+            (Some(old), None) => return say(old, "is gone"),
+            (_, Some(new)) => return say(new, "is new"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn folder(files: &[&str]) -> (tempfile::TempDir, Files) {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, file).unwrap();
+        }
+        let files = Files::below(Arc::new(folder.path().to_owned()));
+        (folder, files)
+    }
+
+    #[track_caller]
+    fn found(files: &Files, asked: &[&str]) -> String {
+        let found = files.look(&names(asked), &[], 0).unwrap();
+        found.into_iter().map(|mark| mark.path).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn names_mean_files_folders_and_patterns() {
+        let all = [
+            "Makefile",
+            "src/a.c",
+            "src/deep/b.c",
+            "src/deep/b.h",
+            "src/.hidden",
+            ".orch/state.db",
+            "logs/x",
+            ".git/HEAD",
+        ];
+        let (folder, files) = folder(&all);
+        for (asked, expected) in [
+            (&["Makefile"][..], "Makefile"),
+            (&["./src//a.c", "src/a.c"], "src/a.c"),
+            (&["src"], "src/.hidden src/a.c src/deep/b.c src/deep/b.h"),
+            (&["src/*.c"], "src/a.c"),
+            (&["src/**/*.c"], "src/a.c src/deep/b.c"),
+            (&["**/*.{c,h}", "Makefile"], "Makefile src/a.c src/deep/b.c src/deep/b.h"),
+            (&["**"], "Makefile src/.hidden src/a.c src/deep/b.c src/deep/b.h"),
+            (&["none/*.c", "*.none"], ""),
+        ] {
+            assert_eq!(found(&files, asked), expected, "{asked:?}");
+        }
+        assert_eq!(files.look(&names(&["gone"]), &[], 0).unwrap_err(), "`gone` does not exist");
+        assert!(files.look(&names(&["a[b"]), &[], 0).unwrap_err().contains("is no pattern"));
+        // Links count as what they lead to, folders behind them are not walked, pipes are not waited for.
+        symlink("a.c", folder.path().join("src/link.c")).unwrap();
+        symlink("..", folder.path().join("src/up")).unwrap();
+        symlink("nowhere", folder.path().join("src/broken")).unwrap();
+        assert_eq!(found(&files, &["src/*"]), "src/.hidden src/a.c src/broken src/link.c");
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(files.look(&names(&["pipe"]), &[], 0).unwrap_err().contains("it is no file"));
+    }
+
+    #[test]
+    fn a_change_within_one_tick_of_the_clock_is_not_missed() {
+        let (folder, files) = folder(&["a"]);
+        let path = folder.path().join("a");
+        let before = files.look(&names(&["a"]), &[], 0).unwrap();
+        let at = now_ms();
+        let file = File::options().write(true).open(&path).unwrap();
+        let times = fs::FileTimes::new().set_modified(file.metadata().unwrap().modified().unwrap());
+        for round in 0..20 {
+            // Same length, same time of change of its bytes, same inode.
+            fs::write(&path, [b'a' + round % 2 + 1]).unwrap();
+            file.set_times(times).unwrap();
+            let now = files.look(&names(&["a"]), &before, at).unwrap();
+            assert_ne!(now[0].sha256, before[0].sha256, "{round}");
+        }
+    }
+
+    #[test]
+    fn what_was_read_long_ago_and_has_not_changed_is_not_read_again() {
+        let (folder, files) = folder(&["a", "b"]);
+        let mut before = files.look(&names(&["a", "b"]), &[], 0).unwrap();
+        // As if it had other bytes: whoever does not read does not see.
+        before[0].sha256 = "known".to_owned();
+        let later = now_ms() + SETTLED + 1_000;
+        assert_eq!(files.look(&names(&["a", "b"]), &before, later).unwrap()[0].sha256, "known");
+        let soon = files.look(&names(&["a", "b"]), &before, now_ms()).unwrap();
+        assert_ne!(soon[0].sha256, "known", "too near to its own change");
+        // Replaced by a file with the same size and times.
+        let old = fs::metadata(folder.path().join("a")).unwrap();
+        fs::write(folder.path().join("new"), "x").unwrap();
+        let times = fs::FileTimes::new().set_modified(old.modified().unwrap());
+        File::options().write(true).open(folder.path().join("new")).unwrap().set_times(times).unwrap();
+        fs::rename(folder.path().join("new"), folder.path().join("a")).unwrap();
+        let now = files.look(&names(&["a", "b"]), &before, later).unwrap();
+        assert_eq!(difference(&before, &now).unwrap(), "`a` changed");
+    }
+
+    #[test]
+    fn the_first_difference_is_named() {
+        let mark = |path: &str, sha256: &str| FileMark {
+            path: path.to_owned(),
+            size: 0,
+            mtime: 0,
+            ctime: 0,
+            inode: 0,
+            sha256: sha256.to_owned(),
+        };
+        let before = [mark("a", "1"), mark("c", "2")];
+        let check = |now: &[FileMark], expected: Option<&str>| {
+            assert_eq!(difference(&before, now).as_deref(), expected);
+        };
+        check(&before, None);
+        check(&[mark("a", "1"), mark("c", "3")], Some("`c` changed"));
+        check(&[mark("a", "1")], Some("`c` is gone"));
+        check(&[mark("c", "2")], Some("`a` is gone"));
+        check(&[mark("a", "1"), mark("b", "1"), mark("c", "2")], Some("`b` is new"));
+        check(&[mark("a", "1"), mark("c", "2"), mark("d", "1")], Some("`d` is new"));
+    }
+}

@@ -1,0 +1,328 @@
+//! What plugins that run what they are told would be told: whether their grant has it, before the first task starts.
+//!
+//! In -> out: a task or the workspace's `env`, an admitted plugin -> nothing, or [`ToldError`] with the lines of a policy that
+//! would let it.
+//! Invariant: nothing is refused here that the process capability would let pass, but a folder that lies behind a link now.
+//! Not here: enforcing grants (`capability/process.rs`); what other executors make of a task's `command`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use orch_task::{Command, Env, FileTask, Kind, Status};
+use orch_trust::evidence::{Admitted, Compilable};
+use orch_trust::manifest::Role;
+use orch_trust::name::PluginId;
+use orch_trust::permission::{ANY, Permissions, ProcessPermission};
+use orch_trust::policy::entry_for;
+
+use crate::capability::HostEnvironment;
+use crate::capability::files::beneath::{FileError, Workspace, WorkspacePath};
+use crate::capability::process::ProcessGrant;
+use crate::capability::process::grant::{NoProgram, workspace_name};
+use crate::config::workspace::WorkspaceConfig;
+
+/// Why what a plugin would be told is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ToldError {
+    #[error("task `{task}` runs `{program}`{more}, which is not granted to `{plugin}`")]
+    Program { task: String, program: String, more: &'static str, plugin: String, lack: Box<Lack> },
+    #[error("{who} sets `{variable}`, which is not granted to `{plugin}`{program}")]
+    Variable { who: String, variable: String, plugin: String, program: String, lack: Box<Lack> },
+    #[error("task `{task}` has `env`, and {why}")]
+    EnvUnused { task: String, why: String },
+    #[error("`directory` of task `{task}` is `{directory}`, {why}")]
+    Directory { task: String, directory: String, why: &'static str },
+}
+
+/// What would let it.
+#[derive(Debug)]
+pub struct Lack {
+    hint: String,
+    /// Of a policy; none: no policy can.
+    lines: Option<String>,
+}
+
+impl ToldError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Program { .. } => "program-not-granted",
+            Self::Variable { .. } => "variable-not-granted",
+            Self::EnvUnused { .. } => "env-unused",
+            Self::Directory { .. } => "task-directory",
+        }
+    }
+
+    /// What the operator can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Program { lack, .. } | Self::Variable { lack, .. } => Some(lack.hint.clone()),
+            Self::EnvUnused { .. } => {
+                Some("remove `env`, or give it to the task whose command needs it".to_owned())
+            }
+            Self::Directory { .. } => {
+                Some("write it relative to the workspace, without `.`, `..` and links".to_owned())
+            }
+        }
+    }
+
+    /// Lines of a policy that would let it.
+    pub fn lines(&self) -> Option<&str> {
+        match self {
+            Self::Program { lack, .. } | Self::Variable { lack, .. } => lack.lines.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// A plugin that may start programs, as far as that is said by others.
+pub struct Told {
+    id: PluginId,
+    granted: Permissions,
+    asked: ProcessPermission,
+    process: ProcessGrant,
+    workspace: PathBuf,
+    is_narrowed: bool,
+}
+
+impl Told {
+    /// None for a plugin that starts no program. `workspace`: absolute, without links.
+    pub fn of(plugin: &Admitted, config: &WorkspaceConfig, workspace: &Path) -> Option<Self> {
+        let granted = plugin.grant().permissions().clone();
+        let process = ProcessGrant::new(granted.process.as_ref()?, &HostEnvironment::of_this_process());
+        let id = plugin.manifest().id.clone();
+        Some(Self {
+            asked: plugin.manifest().permissions.process.clone()?,
+            process,
+            workspace: workspace.to_owned(),
+            is_narrowed: config.narrow.get(&id).is_some_and(|narrow| narrow.process.is_some()),
+            granted,
+            id,
+        })
+    }
+
+    /// A variable of the host's own that every program gets.
+    pub fn handed_on(&self, variable: &str) -> Option<String> {
+        self.process.handed_on("").remove(variable)
+    }
+
+    /// True if the command of a task is what it runs: it asks for whatever programs the operator names.
+    fn runs_commands(&self) -> bool {
+        self.asked.programs.iter().any(|program| program == ANY)
+    }
+
+    fn check_task(&self, found: &FileTask) -> Result<(), ToldError> {
+        let task = || found.task.id.to_string();
+        let Some(command) = &found.task.command else {
+            let why = "no `command` that it could be for".to_owned();
+            return if found.env.is_empty() {
+                Ok(())
+            } else {
+                Err(ToldError::EnvUnused { task: task(), why })
+            };
+        };
+        if !self.runs_commands() {
+            return self.check_env(&format!("task `{}`", task()), &found.env);
+        }
+        self.check_directory(found)?;
+        let program = match command {
+            Command::Argv(words) => words.first().map_or("", String::as_str),
+            Command::Shell(_) => "sh",
+        };
+        let name = match self.process.program(program, &self.workspace) {
+            Ok(program) => program.name,
+            // It may be made until then.
+            Err(NoProgram::Missing) => workspace_name(program)
+                .filter(|_| program.contains('/'))
+                .unwrap_or_else(|| program.to_owned()),
+            Err(why) => {
+                let (entry, hint) = self.entry_of(program, why);
+                let lines = entry.map(|entry| self.lines_with(|process| process.programs.push(entry)));
+                return Err(ToldError::Program {
+                    task: task(),
+                    program: program.chars().take(200).flat_map(char::escape_debug).collect(),
+                    more: why.more(),
+                    plugin: self.id.to_string(),
+                    lack: Box::new(Lack { hint, lines }),
+                });
+            }
+        };
+        match found.env.names().find(|variable| !self.process.lets_set(variable, &name)) {
+            None => Ok(()),
+            Some(variable) => Err(self.variable(&format!("task `{}`", task()), variable, Some(&name))),
+        }
+    }
+
+    /// Fails for a variable that no program of its can be given.
+    fn check_env(&self, who: &str, env: &Env) -> Result<(), ToldError> {
+        match env.names().find(|variable| !self.process.lets_set_for_any(variable)) {
+            None => Ok(()),
+            Some(variable) => Err(self.variable(who, variable, None)),
+        }
+    }
+
+    fn check_directory(&self, found: &FileTask) -> Result<(), ToldError> {
+        let Some(directory) = found.task.settings.get("directory").and_then(|value| value.as_str()) else {
+            return Ok(());
+        };
+        let wrong = |why| {
+            let directory = directory.chars().take(200).flat_map(char::escape_debug).collect();
+            Err(ToldError::Directory { task: found.task.id.to_string(), directory, why })
+        };
+        if directory.is_empty() {
+            return Ok(());
+        }
+        let Ok(path) = WorkspacePath::parse(directory) else {
+            return wrong("which is no path inside the workspace");
+        };
+        match Workspace::open(&self.workspace).map(|workspace| workspace.check_folder(&path)) {
+            Ok(Err(FileError::NotRegular)) => wrong("which is a link or lies behind one"),
+            // It may be made until then.
+            _ => Ok(()),
+        }
+    }
+
+    /// The entry that a policy lacks, and what there is to say of it.
+    fn entry_of(&self, program: &str, why: NoProgram) -> (Option<String>, String) {
+        let in_workspace = self.process.in_workspace_along_path(program, &self.workspace);
+        let own = workspace_name(program).filter(|_| program.contains('/'));
+        match (why, in_workspace, own) {
+            (NoProgram::NoPath, ..) => (
+                None,
+                "a program is a name along `PATH`, an absolute path, or a path inside the workspace"
+                    .to_owned(),
+            ),
+            (NoProgram::InWorkspace, Some(entry), _) => {
+                (Some(entry), self.hint_of("it is in the workspace, whoever writes there decides what runs"))
+            }
+            (_, _, Some(own)) => {
+                (Some(own), self.hint_of("it is in the workspace, whoever writes there decides what runs"))
+            }
+            _ if !program.contains('/') && self.workspace.join(program).is_file() => {
+                let hint =
+                    format!("a file of the workspace is written with a folder in front: `./{program}`");
+                (None, hint)
+            }
+            _ => (
+                Some(program.to_owned()),
+                self.hint_of("a shell, an interpreter or a build tool runs anything"),
+            ),
+        }
+    }
+
+    fn hint_of(&self, more: &str) -> String {
+        let narrowed = if self.is_narrowed { "; so must `narrow` in `config.yaml`" } else { "" };
+        format!(
+            "this in `policy.toml` grants it, in the place of `[namespaces]` and `[default]`{narrowed}; {more}"
+        )
+    }
+
+    fn variable(&self, who: &str, variable: &str, program: Option<&str>) -> ToldError {
+        // For a plugin that decides itself what it runs, each program that it may run is one.
+        let any = self.granted.process.iter().flat_map(|process| &process.programs).next();
+        let entry = ProcessPermission::entry_to_set(
+            variable,
+            program.or(any.map(String::as_str)).unwrap_or("PROGRAM"),
+        );
+        let asks = self.asked.env.iter().any(|asked| *asked == entry || asked == ANY);
+        let lack = match asks {
+            true => {
+                let more = match entry.contains('@') {
+                    true => "it steers what runs, so it is granted for one program",
+                    false => "its value comes from the file, or from the host where no file says one",
+                };
+                let lines = Some(self.lines_with(|process| process.env.push(entry)));
+                Lack { hint: self.hint_of(more), lines }
+            }
+            false => {
+                let hint =
+                    format!("the manifest of `{}` does not ask for it: no policy can grant it", self.id);
+                Lack { hint, lines: None }
+            }
+        };
+        let program = program.map_or(String::new(), |program| format!(" for `{program}`"));
+        ToldError::Variable {
+            who: who.to_owned(),
+            variable: variable.to_owned(),
+            plugin: self.id.to_string(),
+            program,
+            lack: Box::new(lack),
+        }
+    }
+
+    fn lines_with(&self, change: impl FnOnce(&mut ProcessPermission)) -> String {
+        let mut process = self.granted.process.clone().unwrap_or_default();
+        change(&mut process);
+        entry_for(&self.id, &Permissions { process: Some(process), ..self.granted.clone() })
+    }
+}
+
+/// Fails for a task of a person's that could not run as it says. `told`: its executor, if that may start programs.
+pub fn check_task(told: Option<&Told>, plugin: &str, found: &FileTask) -> Result<(), ToldError> {
+    let is_over = found.status.is_some_and(Status::is_final);
+    match told {
+        // What a plugin asked for is judged when it runs: it must not keep people's tasks from running.
+        _ if is_over || found.added_by.is_some() => Ok(()),
+        Some(told) => told.check_task(found),
+        None if found.env.is_empty() => Ok(()),
+        None => {
+            let why = format!("`{plugin}`, which executes its kind, starts no program");
+            Err(ToldError::EnvUnused { task: found.task.id.to_string(), why })
+        }
+    }
+}
+
+/// What people may expect otherwise of these tasks, for them.
+pub fn note(tasks: &[FileTask]) -> Option<String> {
+    let mut alone = tasks.iter().filter(|FileTask { task, status, added_by, .. }| {
+        let is_open = !status.is_some_and(Status::is_final) && added_by.is_none() && task.command.is_some();
+        is_open && task.kind == Kind::shell() && task.retries > 0 && !task.settings.contains_key("retry_on")
+    });
+    let first = alone.next()?.task.id.to_string();
+    let others = match alone.count() {
+        0 => String::new(),
+        1 => " and one other".to_owned(),
+        count => format!(" and {count} others"),
+    };
+    Some(format!(
+        "`retries` of task `{first}`{others} covers only a command that could not be started: `retry_on: true`, or a list of exit \
+         codes, says after which failures it is tried again"
+    ))
+}
+
+/// Fails for what `config.yaml` and new tasks say that the plugins which it binds are not granted.
+pub fn check_all(
+    config: &WorkspaceConfig,
+    admitted: &BTreeMap<String, Admitted>,
+    tasks: &[FileTask],
+    workspace: &Path,
+) -> Result<(), ToldError> {
+    check_workspace(config, admitted, workspace)?;
+    let told: BTreeMap<&str, (&str, Option<Told>)> = config
+        .roles
+        .of(Role::Executor)
+        .filter_map(|binding| {
+            let plugin = admitted.get(&binding.id)?;
+            Some((binding.key.as_str(), (binding.id.as_str(), Told::of(plugin, config, workspace))))
+        })
+        .collect();
+    tasks.iter().try_for_each(|found| match told.get(found.task.kind.as_str()) {
+        Some((plugin, told)) => check_task(told.as_ref(), plugin, found),
+        None => Ok(()),
+    })
+}
+
+/// Fails for a variable of `config.yaml` that a plugin which starts programs is not granted, or that none would get.
+pub fn check_workspace(
+    config: &WorkspaceConfig,
+    admitted: &BTreeMap<String, Admitted>,
+    workspace: &Path,
+) -> Result<(), ToldError> {
+    if config.env.is_empty() {
+        return Ok(());
+    }
+    admitted
+        .values()
+        .filter_map(|plugin| Told::of(plugin, config, workspace))
+        .try_for_each(|told| told.check_env("`config.yaml`", &config.env))
+}

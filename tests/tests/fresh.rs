@@ -1,0 +1,211 @@
+//! Tasks that are done without an attempt, because nothing changed or their condition does not hold.
+#![allow(clippy::unwrap_used, reason = "tests fail loudly")]
+
+use std::fs;
+
+use orch_journal::Event;
+use orch_tests::{Workspace, copy, err, out};
+
+const TASKS: &str = "\
+- {id: compile, command: [sh, -c, 'cat src/a src/b > out; echo compile >> ran'], inputs: [src/*], outputs: [out]}
+- {id: pack, command: [sh, -c, 'cp out pack; echo pack >> ran'], inputs: [out], outputs: [pack], dependencies: [compile]}
+- {id: plain, command: [sh, -c, 'echo plain >> ran'], dependencies: [pack]}
+";
+
+fn workspace() -> Workspace {
+    let workspace = Workspace::new(TASKS);
+    workspace.write("src/a", "1");
+    workspace.write("src/b", "2");
+    workspace
+}
+
+/// Runs, and gives what was done, in order.
+#[track_caller]
+fn run(workspace: &Workspace, args: &[&str]) -> (String, String) {
+    let said = out(&workspace.run(args, 0));
+    let ran = fs::read_to_string(workspace.path().join("ran")).unwrap_or_default();
+    workspace.write("ran", "");
+    (ran.split_whitespace().collect::<Vec<_>>().join(" "), said)
+}
+
+#[test]
+fn what_did_not_change_is_not_done_again_and_what_did_says_why() {
+    let workspace = workspace();
+    assert_eq!(run(&workspace, &[]).0, "compile pack plain");
+    let (ran, said) = run(&workspace, &[]);
+    assert_eq!(ran, "");
+    assert!(said.contains("up to date  compile, pack\n"), "{said}");
+
+    for (change, why) in [
+        (&(|| workspace.write("src/b", "3")) as &dyn Fn(), "input `src/b` changed"),
+        (&|| workspace.write("src/c", ""), "input `src/c` is new"),
+        (&|| fs::remove_file(workspace.path().join("src/c")).unwrap(), "input `src/c` is gone"),
+        (&|| workspace.write("out", "edited by hand"), "output `out` changed"),
+        (&|| fs::remove_file(workspace.path().join("out")).unwrap(), "output `out` does not exist"),
+    ] {
+        change();
+        let (ran, said) = run(&workspace, &[]);
+        assert!(ran.starts_with("compile"), "{why}: {ran}");
+        assert!(said.contains(&format!("compile  again, since {why}")), "{why}: {said}");
+        assert_eq!(run(&workspace, &[]).0, "", "{why}");
+    }
+    // What an input makes the same again ends there.
+    workspace.write("src/a", "1 ");
+    workspace.write("src/b", "3");
+    let (ran, _) = run(&workspace, &[]);
+    assert_eq!(ran, "compile pack");
+    fs::remove_file(workspace.path().join("out")).unwrap();
+    let (ran, said) = run(&workspace, &[]);
+    assert_eq!(ran, "compile", "the output is what it was, and so is what is made of it: {said}");
+    assert!(said.contains("up to date  pack"), "{said}");
+}
+
+#[test]
+fn other_times_with_the_same_bytes_are_no_change() {
+    let workspace = workspace();
+    run(&workspace, &[]);
+    let path = workspace.path().join("src/a");
+    fs::write(&path, "1").unwrap();
+    assert_eq!(run(&workspace, &[]).0, "");
+    // Other bytes of the same length in a file with the old times, and put in its place.
+    let times = fs::metadata(&path).unwrap();
+    workspace.write("src.new", "9");
+    let new = fs::File::options().write(true).open(workspace.path().join("src.new")).unwrap();
+    new.set_times(fs::FileTimes::new().set_modified(times.modified().unwrap())).unwrap();
+    fs::rename(workspace.path().join("src.new"), &path).unwrap();
+    assert_eq!(run(&workspace, &[]).0, "compile pack");
+}
+
+#[test]
+fn another_command_executor_grant_or_verifier_does_it_again() {
+    let workspace = workspace();
+    run(&workspace, &[]);
+    // A description is no change, another command is one.
+    workspace.write(
+        "tasks.yml",
+        &workspace.read("tasks.yml").replace("id: compile,", "id: compile, description: x, priority: 3,"),
+    );
+    assert_eq!(run(&workspace, &[]).0, "");
+    workspace.write("tasks.yml", &workspace.read("tasks.yml").replace("cat src/a src/b", "cat src/b src/a"));
+    let (ran, said) = run(&workspace, &[]);
+    assert_eq!(ran, "compile pack");
+    assert!(said.contains("compile  again, since what it runs changed"), "{said}");
+
+    // The same plugin that may do something else.
+    let policy = workspace.operator().join("policy.toml");
+    let before = fs::read_to_string(&policy).unwrap();
+    fs::write(&policy, before.replacen("\"true\"", "\"true\", \"head\"", 1)).unwrap();
+    assert_ne!(fs::read_to_string(&policy).unwrap(), before);
+    let (ran, said) = run(&workspace, &[]);
+    assert_eq!(ran, "compile pack", "{said}");
+    assert!(said.contains("again, since its executor, or what that may do, changed"), "{said}");
+
+    // A verifier that has not seen it.
+    workspace.write("config.yaml", &(workspace.read("config.yaml") + "  verifiers: [demo/verifier-command]\nsettings:\n  demo/verifier-command:\n    checks: [{name: ok, category: test, format: plain, command: ['true']}]\n"));
+    workspace.write(
+        "tasks.yml",
+        &workspace
+            .read("tasks.yml")
+            .replace("outputs: [out]", "outputs: [out], verify: [demo/verifier-command]"),
+    );
+    let (ran, said) = run(&workspace, &[]);
+    assert_eq!(ran, "compile", "{said}");
+    assert!(said.contains("again, since its verifiers changed"), "{said}");
+    assert_eq!(run(&workspace, &[]).0, "");
+    workspace.write("config.yaml", &workspace.read("config.yaml").replace("name: ok", "name: other"));
+    assert_eq!(run(&workspace, &[]).0, "compile");
+}
+
+#[test]
+fn only_what_was_done_and_verified_counts() {
+    let workspace = Workspace::new(
+        "- {id: a, command: [sh, -c, 'echo a >> ran; test -e good'], inputs: [in]}\n\
+         - {id: b, command: [sh, -c, 'echo b >> ran'], inputs: [in], verify: [demo/verifier-command]}\n",
+    );
+    workspace.write("config.yaml", &(workspace.read("config.yaml") + "  verifiers: [demo/verifier-command]\nsettings:\n  demo/verifier-command:\n    checks: [{name: ok, category: test, format: plain, command: [sh, -c, test -e fine]}]\n"));
+    workspace.write("in", "");
+    workspace.run(&[], 1);
+    workspace.write("ran", "");
+    workspace.write("good", "");
+    workspace.write("fine", "");
+    workspace.run(&["--retry-failed"], 0);
+    assert_eq!(workspace.read("ran").lines().collect::<std::collections::BTreeSet<_>>(), ["a", "b"].into());
+    // `--force` and a name do it again.
+    workspace.write("ran", "");
+    assert_eq!(run(&workspace, &[]).0, "");
+    assert_eq!(run(&workspace, &["--task", "a"]).0, "");
+    assert_eq!(run(&workspace, &["--task", "a", "--force"]).0, "a");
+}
+
+#[test]
+fn a_record_of_another_store_counts_for_nothing() {
+    let (one, other) = (workspace(), workspace());
+    run(&one, &[]);
+    for file in ["out", "pack"] {
+        fs::copy(one.path().join(file), other.path().join(file)).unwrap();
+    }
+    other.write("tasks.yml", &one.read("tasks.yml"));
+    copy(&one.path().join(".orch"), &other.path().join(".orch"));
+    // Taken over by command, which is what it takes for the store to be read at all.
+    let output = other.command(&["run", "--trust-workspace"]).output().unwrap();
+    assert_ne!(output.status.code(), Some(0), "{}", err(&output));
+    fs::remove_dir_all(other.path().join(".orch")).unwrap();
+    let (ran, said) = run(&other, &[]);
+    assert_eq!(ran, "compile pack", "done by the file, and nothing is known of it: {said}");
+}
+
+#[test]
+fn a_kill_between_the_end_and_its_record_does_it_again() {
+    let workspace = workspace();
+    workspace
+        .write("tasks.yml", &workspace.read("tasks.yml").replace("inputs:", "idempotent: true, inputs:"));
+    let mut host = workspace.command(&["run", "--trust-workspace"]);
+    host.env("ORCH_FAILPOINT", "before-mark:1");
+    assert!(!host.output().unwrap().status.success());
+    workspace.write("ran", "");
+    // Whether the end of the attempt was kept or not, the record was not: once more it is done, and then never again.
+    let before: Vec<String> = (0..2).map(|_| run(&workspace, &[]).0).collect();
+    let compiled = before.iter().filter(|ran| ran.starts_with("compile")).count();
+    assert_eq!(compiled, 1, "{before:?}");
+    assert_eq!(run(&workspace, &[]).0, "");
+}
+
+#[test]
+fn an_output_that_was_not_made_is_said_and_an_input_that_is_missing_is_no_record() {
+    let workspace = Workspace::new(
+        "- {id: a, command: ['true'], outputs: [never]}\n- {id: b, command: ['true'], inputs: [nowhere]}\n",
+    );
+    let said = out(&workspace.run(&[], 0));
+    assert!(said.contains("output-missing") && said.contains("`never` does not exist"), "{said}");
+    let marked = |event: &Event| matches!(event, Event::TaskMarked { .. });
+    assert!(!workspace.events().iter().any(marked));
+}
+
+#[test]
+fn a_condition_decides_when_the_task_could_start() {
+    let workspace = Workspace::new(
+        "- {id: make, command: [sh, -c, 'touch made']}\n\
+         - {id: use, command: [sh, -c, 'echo use >> ran'], when: {exists: made}, dependencies: [make]}\n\
+         - {id: setup, command: [sh, -c, 'echo setup >> ran'], when: {missing: made}, dependencies: [make]}\n\
+         - {id: after, command: [sh, -c, 'echo after >> ran'], dependencies: [setup]}\n",
+    );
+    let (ran, said) = run(&workspace, &["--jobs", "1"]);
+    assert_eq!(ran.split(' ').collect::<std::collections::BTreeSet<_>>(), ["use", "after"].into(), "{said}");
+    assert!(said.contains("setup  skipped: `made` exists"), "{said}");
+    assert_eq!(workspace.statuses()["setup"], "done");
+
+    // A variable that its command would have.
+    let workspace = Workspace::new(
+        "- {id: ci, command: [sh, -c, 'echo ci >> ran'], when: {variable: MODE, is: release}, env: {MODE: release}}\n\
+         - {id: other, command: [sh, -c, 'echo other >> ran'], when: {variable: MODE, is: release}, env: {MODE: debug}}\n\
+         - {id: home, command: [sh, -c, 'echo home >> ran'], when: {variable: HOME}}\n\
+         - {id: none, command: [sh, -c, 'echo none >> ran'], when: {variable: NO_SUCH}}\n",
+    );
+    let policy = workspace.operator().join("policy.toml");
+    let text = fs::read_to_string(&policy).unwrap();
+    fs::write(&policy, text.replace("\"HOME\", ", "\"HOME\", \"MODE\", ")).unwrap();
+    let (ran, said) = run(&workspace, &["--jobs", "1"]);
+    assert_eq!(ran.split(' ').collect::<std::collections::BTreeSet<_>>(), ["ci", "home"].into(), "{said}");
+    assert!(said.contains("other  skipped: `MODE` is not `release`"), "{said}");
+    assert!(said.contains("none  skipped: `NO_SUCH` is not set"), "{said}");
+}
