@@ -142,3 +142,11 @@ pub fn dispatch(args: Args, console: Console) -> Outcome {
         }
     }
 }
+
+/// How many of what, in the words for one or for several.
+pub fn counted(count: usize, one: &str, several: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {several}"),
+    }
+}

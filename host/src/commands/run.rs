@@ -16,13 +16,13 @@ use orch_journal::state::TaskState;
 use orch_task::Status;
 use orch_trust::evidence::Compilable;
 
-use super::{followed, go_on};
+use super::{counted, followed, go_on};
 use crate::config::operator::{Operator, this_process};
 use crate::config::workspace::{AuditEvery, WorkspaceConfig, WorkspaceError};
 use crate::console::{Console, Tone, escape, escape_cut, lines};
 use crate::control::api::{RunOptions, Started};
 use crate::control::{self, SocketPlace};
-use crate::drive::choice::Wanted;
+use crate::drive::choice::{self, Wanted};
 use crate::drive::desk::{Audit, Durability, RunRules};
 use crate::drive::error::DriveError;
 use crate::drive::finish::Summary;
@@ -169,7 +169,8 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     }
     if args.dry_run {
         warn_of_notices(&operator, &admitted, console);
-        dry_run::show(sheet.tasks(), config.roles.ids().len(), args.format, console);
+        let planned = choice::planned(sheet.tasks(), &args.wanted).map_err(DriveError::from)?;
+        dry_run::show(&planned, config.roles.ids().len(), args.format, console);
         return Ok(Exit::Done);
     }
 
@@ -238,8 +239,8 @@ fn say_how_to_go_on(
     home: Option<&Path>,
     console: Console,
 ) {
-    let RunArgs { dir, memory, tasks, plugins, .. } = args;
-    let started = go_on::Started { dir, memory, tasks, plugins, home };
+    let RunArgs { dir, memory, tasks, plugins, wanted, .. } = args;
+    let started = go_on::Started { dir, memory, tasks, plugins, wanted, home };
     for hint in
         with_log.map(|task| go_on::logs(task, started)).into_iter().chain(go_on::hints(summary, started))
     {
@@ -314,7 +315,7 @@ pub(super) fn warn_of_missing_runs(
     if let Some(first) = missing.first() {
         let others = match missing.len() {
             1 => String::new(),
-            count => format!(", and {} others", count - 1),
+            count => format!(", and {}", counted(count - 1, "other", "others")),
         };
         console.warn(&format!(
             "the store is gone: {}{others}; what ran before may run again, `orch-host audit verify` shows all",

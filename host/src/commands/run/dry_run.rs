@@ -6,6 +6,7 @@
 use orch_task::{FileTask, Status, Task};
 
 use crate::commands::bootstrap;
+use crate::commands::counted;
 use crate::commands::tasks::command_line;
 use crate::console::{Console, escape_cut};
 use crate::watch::Format;
@@ -20,11 +21,11 @@ pub(super) fn show(tasks: &[FileTask], plugins: usize, format: Format, console: 
         console.json(&told.to_string());
         return;
     }
-    let sound = match tasks.len() {
-        1 => "1 task is sound".to_owned(),
-        count => format!("{count} tasks are sound"),
-    };
-    console.line(&format!("{plugins} plugins are admitted, {sound}; nothing was run"));
+    console.line(&format!(
+        "{}, {}; nothing was run",
+        counted(plugins, "plugin is admitted", "plugins are admitted"),
+        counted(tasks.len(), "task is sound", "tasks are sound")
+    ));
     if !order.is_empty() {
         console.line("one by one, by priority, if each ends well:");
     }
