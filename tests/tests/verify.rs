@@ -451,7 +451,7 @@ fn run_is_waived(workspace: &Workspace) {
 fn a_person_ends_a_run_by_a_waiver_that_counts_until_something_of_it_starts() {
     let workspace = workspace("- {id: a, kind: note}\n", "[no-such-program]");
     let waive = ["runs", "waive", "--reason", REASON];
-    assert!(err(&workspace.run(&[], 1)).contains("`orch-host runs waive --reason TEXT`"));
+    assert!(err(&workspace.run(&[], 1)).contains("orch-host runs waive --reason TEXT"));
     assert!(err(&workspace.host(&["runs", "waive", "--reason", " "], 2)).contains("code: reason"));
     workspace.host(&waive, 0);
     run_is_waived(&workspace);

@@ -11,9 +11,6 @@ use orch_journal::event::RunStatus;
 
 use crate::drive::finish::Summary;
 
-/// Of tasks to be tried again in one line.
-const RETRIED_MAX: usize = 3;
-
 /// Where a run was started from, as it was said.
 #[derive(Clone, Copy)]
 pub struct Started<'a> {
@@ -107,28 +104,22 @@ pub fn hints(summary: &Summary, started: Started<'_>) -> Vec<String> {
                 let waive = started.verb(&["task", "waive", task, "--reason", "TEXT"]);
                 format!("`{waive}` takes a task as it is; `{run}` asks again, once it can look")
             }
-            None => format!("`{run}` asks again, once it can look"),
+            None => {
+                let waive = started.verb(&["runs", "waive", "--reason", "TEXT"]);
+                format!("`{waive}` takes the run as it is; `{run}` asks again, once it can look")
+            }
         });
     }
-    // Those that failed; else those that somebody took out, where others wait for them.
+    // What failed; else what somebody took out, where others wait for it.
     let is_blocked = summary.tasks.contains_key(orch_task::Status::Blocked.as_str());
-    let again = match summary.failed.is_empty() && is_blocked {
-        true => &summary.cancelled,
-        false => &summary.failed,
-    };
-    if let [first, ..] = again.as_slice() {
-        let listed = match again.len() > RETRIED_MAX {
-            true => std::slice::from_ref(first),
-            false => again.as_slice(),
-        };
-        let retries = listed.iter().map(|task| started.verb(&["task", "retry", task]) + " && ");
-        let retries: String = retries.collect();
-        let rest = match (again.len(), is_blocked) {
-            (many, _) if many > RETRIED_MAX => ", each of the others is named so, too",
-            (_, true) => ", and what waits for it",
-            _ => "",
-        };
-        hints.push(format!("once it is mended, `{retries}{run}` tries it again{rest}"));
+    let rest = if is_blocked { ", and what waits for it" } else { "" };
+    match (summary.failed.is_empty(), summary.cancelled.first()) {
+        (false, _) => hints.push(format!("once it is mended, `{run} --retry-failed` tries it again{rest}")),
+        (true, Some(task)) if is_blocked => {
+            let retry = started.verb(&["task", "retry", task]);
+            hints.push(format!("`{retry} && {run}` does it after all{rest}"));
+        }
+        _ => {}
     }
     if hints.is_empty() {
         let findings = summary.major + summary.medium + summary.minor > 0;
