@@ -160,9 +160,9 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     if !place.has_store() || args.dry_run {
         sheet.check_new(&admitted.offers(&config))?;
     }
-    told::check_workspace(&config, &admitted.by_id, &place.workspace)?;
+    admitted.check_env(&config, &place.workspace)?;
     if !place.has_store() || args.dry_run {
-        told::check_all(&config, &admitted.by_id, sheet.tasks(), &place.workspace)?;
+        admitted.check_told(&config, &place.workspace, sheet.tasks())?;
     }
     if let Some(note) = told::note(sheet.tasks()) {
         console.warn(&escape(&note));
