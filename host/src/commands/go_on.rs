@@ -102,7 +102,10 @@ pub fn hints(summary: &Summary, started: Started<'_>) -> Vec<String> {
                 let waive = started.verb(&["task", "waive", task, "--reason", "TEXT"]);
                 format!("`{waive}` takes a task as it is; `{run}` asks again, once it can look")
             }
-            None => format!("`{run}` asks again, once it can look"),
+            None => {
+                let waive = started.verb(&["runs", "waive", "--reason", "TEXT"]);
+                format!("`{waive}` takes the run as it is; `{run}` asks again, once it can look")
+            }
         });
     }
     // Those that failed; else those that somebody took out, where others wait for them.
