@@ -374,10 +374,12 @@ impl Watcher {
     fn ended(&mut self, finished: &AttemptFinished, state: &RunState) -> Vec<String> {
         let task = state.tasks.get(finished.task as usize).map(|found| &found.task);
         let id = task.map_or("?", |task| task.id.as_str());
+        let is_allowed = finished.status == Status::Failed && task.is_some_and(|task| task.allow_failure);
+        let bad = if is_allowed { Tone::Careful } else { Tone::Bad };
         let (tone, text) = match &finished.ending {
             Ending::Done { summary } => (Tone::Good, said_of_done(task, summary)),
-            Ending::Failed { message, .. } => (Tone::Bad, message.clone()),
-            Ending::Broken { code, message } => (Tone::Bad, format!("{code}: {message}")),
+            Ending::Failed { message, .. } => (bad, message.clone()),
+            Ending::Broken { code, message } => (bad, format!("{code}: {message}")),
             Ending::InDoubt { code, message } => (Tone::Careful, format!("in doubt, {code}: {message}")),
             Ending::Rerun { code } => (Tone::Careful, format!("runs again, {code}")),
             Ending::Cancelled => (Tone::Careful, "cancelled".to_owned()),
@@ -399,7 +401,8 @@ impl Watcher {
             told.truncate(1);
         }
         if let Some(head) = told.first_mut() {
-            *head = format!("{id}  {took}{waits}{head}");
+            let allowed = if is_allowed { "(allowed) " } else { "" };
+            *head = format!("{id}  {took}{waits}{allowed}{head}");
         }
         self.block(tone, finished.status.as_str(), told)
     }

@@ -9,6 +9,7 @@ mod attempt;
 mod choice;
 mod mark;
 mod operator;
+mod status;
 mod stream;
 mod writes;
 
@@ -20,6 +21,7 @@ pub use attempt::{ABORTED, AttemptFinished, Ending, HOST_GONE};
 pub use choice::Choice;
 pub use mark::{FileMark, Mark, MarkedBy};
 pub use operator::{DeniedSubject, OPERATOR_STREAM, OperatorDecision, TrustedRole};
+pub use status::RunStatus;
 pub use stream::{StreamStarted, WORKSPACE_STREAM, is_workspace_stream};
 pub use writes::{AskedTask, Category, Finding, Metric, Severity, Writes};
 
@@ -425,35 +427,6 @@ impl Called {
     /// True when a verifier answered: what it sees now stands for what it saw before on the same subject.
     pub fn replaces_findings(&self) -> bool {
         self.call == "verify" && self.fault.is_none()
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    Planning,
-    Executing,
-    Waiting,
-    Completed,
-    Failed,
-    Cancelled,
-}
-
-impl RunStatus {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Planning => "planning",
-            Self::Executing => "executing",
-            Self::Waiting => "waiting",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// True when `run` goes on with it.
-    pub fn is_open(self) -> bool {
-        matches!(self, Self::Planning | Self::Executing | Self::Waiting)
     }
 }
 

@@ -1,10 +1,11 @@
 //! The plugin's settings, from its binding in the workspace's `config.yaml`.
 //!
-//! Permission: `settings`. At most 64 KiB, the same for a whole run.
+//! Permission: `settings`. At most 64 KiB, the same for a whole run. With a `settingsSchema` in the manifest they are what
+//! it takes, its defaults filled in.
 
 use crate::bindings::capabilities::orch::settings::settings;
 
-/// A JSON object; `{}` when none are set.
+/// A JSON object; `{}` when none are set and the schema has no defaults.
 pub fn read() -> String {
     settings::read()
 }

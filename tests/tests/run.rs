@@ -231,7 +231,7 @@ fn a_key_that_nobody_would_read_is_refused_and_a_setting_goes_to_its_executor() 
         "{}",
         err(&output)
     );
-    Workspace::new("- {id: b, command: ['true'], directory: '.'}\n").run(&[], 0);
+    Workspace::new("- {id: b, command: ['true'], retry_on: true}\n").run(&[], 0);
 }
 
 #[test]

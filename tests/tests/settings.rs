@@ -1,7 +1,7 @@
 //! Settings of plugins and keys of tasks: what nobody reads, and what a schema refuses, ends a run before its first task.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
-use orch_tests::{Workspace, err};
+use orch_tests::{Workspace, err, out};
 
 const ROLES: &str = "\
 roles:
@@ -23,6 +23,13 @@ fn refused(workspace: &Workspace, parts: &[&str]) {
         let said = err(&workspace.run(args, 2));
         for part in parts {
             assert!(said.contains(part), "{args:?} {part}: {said}");
+        }
+    }
+    if parts.iter().any(|part| part.contains("settings")) {
+        let said = out(&workspace.host(&["doctor", "--workspace", "."], 1));
+        let parts = parts.iter().filter(|part| !part.contains("code: ") && !part.contains("hint: "));
+        for part in parts {
+            assert!(said.contains(part), "doctor, {part}: {said}");
         }
     }
     assert!(!workspace.path().join("begun").exists());
@@ -111,7 +118,7 @@ fn what_is_not_written_has_the_schemas_default_and_what_is_counts() {
 fn a_key_of_a_task_that_its_executor_does_not_read_ends_the_run_before_its_first_task() {
     for (key, parts) in [
         ("directry: src", &["`directry`", "`demo/executor-shell`", "the nearest is `directory`"][..]),
-        ("labels: [x]", &["`labels`", "that plugin reads `directory`, `retry_on`"]),
+        ("color: red", &["`color`", "that plugin reads `directory`, `retry_on`"]),
         ("kind: note, directory: src", &["`directory`", "`demo/executor-note`", "reads no keys of its own"]),
     ] {
         let command = if key.contains("note") { "" } else { "command: [sh, -c, 'touch begun'], " };

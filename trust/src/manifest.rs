@@ -232,9 +232,10 @@ pub(crate) mod tests {
         );
         assert_eq!(code(|value| value["host"]["api"] = ">=0.2.0".into()), Some("host-api"));
         assert_eq!(code(|value| value["taskKeys"] = serde_json::json!(["model", "Retry_on-2"])), None);
-        for wrong in [vec![""], vec!["a b"], vec!["x"; 1].repeat(2), vec!["\u{e9}"]] {
-            let expected = (wrong != ["x", "x"]).then_some("manifest-field");
-            assert_eq!(code(|value| value["taskKeys"] = serde_json::json!(wrong)), expected, "{wrong:?}");
+        assert_eq!(code(|value| value["taskKeys"] = serde_json::json!(["x", "x"])), None);
+        for wrong in ["", "a b", "\u{e9}"] {
+            let expected = Some("manifest-field");
+            assert_eq!(code(|value| value["taskKeys"] = serde_json::json!([wrong])), expected, "{wrong:?}");
         }
         assert_eq!(
             code(|value| value["taskKeys"] = serde_json::json!(vec!["x"; 65])),

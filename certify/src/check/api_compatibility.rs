@@ -104,13 +104,16 @@ fn is_compatible_upgrade(old: &semver::Version, new: &semver::Version) -> bool {
     }
 }
 
-/// Roles and kinds that users of the last release lose.
+/// Roles, kinds and keys of tasks that users of the last release lose.
 fn lost(manifest: &Manifest, old: &Manifest) -> Vec<String> {
     let roles = old.roles.iter().filter(|role| !manifest.roles.contains(role));
     let kinds = old.kinds.iter().filter(|kind| !manifest.kinds.contains(kind));
     let roles =
         roles.map(|role| format!("api-role-lost: `{}` was a role of the last release", role.as_str()));
-    roles.chain(kinds.map(|kind| format!("api-kind-lost: `{kind}` was a kind of the last release"))).collect()
+    let kinds = kinds.map(|kind| format!("api-kind-lost: `{kind}` was a kind of the last release"));
+    let keys = old.task_keys.iter().filter(|key| !manifest.task_keys.contains(key));
+    let keys = keys.map(|key| format!("api-task-key-lost: `{key}` was a key of tasks of the last release"));
+    roles.chain(kinds).chain(keys).collect()
 }
 
 fn unversioned(name: &str) -> &str {

@@ -124,6 +124,7 @@ pub(super) const GUIDES: &[Guide] = &[
             ("api-host", "it does not fit any version of the interfaces that it says it is for"),
             ("api-imports-more", "it imports more than the release before; a note"),
             ("api-kind-lost", "a kind of task is no longer executed"),
+            ("api-task-key-lost", "a key of tasks is no longer read, so task files that have it are refused"),
             ("api-new-series", "the version promises nothing to users of the last; a note"),
             ("api-other-plugin", "the release before is one of another plugin"),
             ("api-role-lost", "a role of the release before is gone"),

@@ -80,6 +80,11 @@ fn a_release_goes_on_where_the_last_one_was() {
     compatible(&asking("1.0.0"), &plain("1.1.0"), CheckStatus::Pass, &[]);
     let kinds = release(&executor(), "1.1.0", |manifest| manifest["kinds"] = serde_json::json!(["memo"]));
     compatible(&old, &kinds, CheckStatus::Fail, &["api-kind-lost"]);
+    let reads = |version: &str| {
+        release(&executor(), version, |manifest| manifest["taskKeys"] = serde_json::json!(["model"]))
+    };
+    compatible(&reads("1.0.0"), &plain("1.1.0"), CheckStatus::Fail, &["api-task-key-lost"]);
+    compatible(&old, &reads("1.1.0"), CheckStatus::Pass, &[]);
     let series = release(&executor(), "2.0.0", |manifest| manifest["kinds"] = serde_json::json!(["memo"]));
     compatible(&old, &series, CheckStatus::Pass, &["api-new-series"]);
     let planner =

@@ -14,7 +14,7 @@ use super::counted;
 use crate::config::operator::{self, Operator};
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, Tone, escape};
-use crate::exit::{Exit, Outcome};
+use crate::exit::{Exit, Fault, Outcome};
 use crate::machine;
 use crate::place::{self, Place};
 use crate::plugins;
@@ -29,7 +29,7 @@ pub struct DoctorArgs {
     /// Folder of an advisory database (RustSec's layout) to hold the engine's version against
     #[arg(long, value_name = "DIR")]
     advisory_db: Option<PathBuf>,
-    /// A workspace: whether it can be written, too
+    /// A workspace: whether it can be written and its `config.yaml` be used, too
     #[arg(long, value_name = "DIR")]
     workspace: Option<PathBuf>,
 }
@@ -125,6 +125,12 @@ pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome 
             say(true, &format!("{}: policy allows `{}`, which it does not ask for", found.id, escape(&what)));
         }
     }
+    if let Some(place) = &workspace {
+        match bound(place, &operator) {
+            Ok(count) => say(true, &format!("{count} plugins of `config.yaml` would run, with its settings")),
+            Err(fault) => say(false, &escape(&format!("{:#}", fault.source))),
+        }
+    }
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let lacking = machine::lacking_calls();
     say(lacking.is_empty(), &format!("kernel {}", escape(kernel.trim())));
@@ -151,4 +157,12 @@ pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome 
         );
     }
     Ok(if faults == 0 { Exit::Done } else { Exit::GoalNotMet })
+}
+
+/// How many plugins a workspace binds, if a run could begin with them and their settings.
+fn bound(place: &Place, operator: &Operator) -> Result<usize, Fault> {
+    let config = WorkspaceConfig::read(&place.workspace)?;
+    let rules = operator.rules(&config, place.lock()?);
+    let admitted = plugins::admit_bound(&config, &operator.package_folders(&[]), &rules, place::now())?;
+    Ok(admitted.by_id.len())
 }

@@ -282,13 +282,13 @@ fn follow(
         let what = anyhow::anyhow!("the host that serves did not bring run `{run}` to an end");
         return Err(Fault::new(Exit::HostError, "run-cut", hint, what));
     };
+    let summary = Summary::of(run, &state, *status, why.clone(), Vec::new());
     let mut with_log = None;
     if format == Format::Text {
         console.line("");
-        with_log = ending::show(place, run, console)?;
+        with_log = ending::show(place, run, &summary.allowed, console)?;
         console.line(&format!("run {run} {}: {}", status.as_str(), escape(why)));
     }
-    let summary = Summary::of(run, &state, *status, why.clone(), Vec::new());
     say_how_to_go_on(&summary, with_log.as_deref(), args, home, console);
     let waits = |task: &TaskState| matches!(task.status, Status::InDoubt | Status::WaitingApproval);
     Ok(match status {
@@ -413,13 +413,16 @@ fn report(
         _ => Tone::Careful,
     };
     console.line("");
-    let failed = ending::show(place, &summary.run, console)?;
+    let failed = ending::show(place, &summary.run, &summary.allowed, console)?;
     let word = if summary.interrupted { "interrupted" } else { summary.status.as_str() };
     console.line(&format!("run {} {}: {}", summary.run, console.paint(tone, word), escape(&summary.why)));
     let counts: Vec<String> =
         summary.tasks.iter().map(|(status, count)| format!("{count} {status}")).collect();
     let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
     console.line(&format!("tasks: {counts}; took {}", lines::span(took_ms)));
+    if !summary.allowed.is_empty() {
+        console.line(&format!("allowed to fail: {}", summary.allowed.join(", ")));
+    }
     if summary.left_out > 0 {
         console.line(&format!("left out: {}, as was asked", summary.left_out));
     }

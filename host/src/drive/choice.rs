@@ -238,10 +238,19 @@ fn meant(state: &RunState, wanted: &Wanted) -> Result<Meant, ChoiceError> {
             _ => false,
         }
     };
+    let is_chosen = |task: &TaskIndex| chosen.as_ref().is_none_or(|chosen| chosen.contains(task));
     let all = 0..state.tasks.len() as TaskIndex;
-    let again =
-        all.filter(|task| chosen.as_ref().is_none_or(|chosen| chosen.contains(task)) && is_again(task));
-    Ok(Meant { again: again.collect(), chosen })
+    let mut again: Vec<TaskIndex> = all.filter(|task| is_chosen(task) && is_again(task)).collect();
+    // What runs after them however they end does so again.
+    let is_after = |task: &TaskIndex| {
+        let found = state.tasks.get(*task as usize);
+        is_chosen(task) && found.is_some_and(|found| found.task.always && found.status == Status::Done)
+    };
+    let after: Vec<TaskIndex> = graph.downstream(&again).into_iter().filter(is_after).collect();
+    again.extend(after);
+    again.sort_unstable();
+    again.dedup();
+    Ok(Meant { again, chosen })
 }
 
 /// The tasks of a file that a new run would be asked for, as they would stand then.

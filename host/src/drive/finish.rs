@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use orch_journal::event::{Event, RunStatus, TaskIndex, Who};
-use orch_journal::state::Waived;
+use orch_journal::state::{TaskState, Waived};
 use orch_journal::{RunState, failpoint};
 use orch_task::Status;
 use serde::Serialize;
@@ -42,6 +42,9 @@ pub struct Summary {
     pub warnings: u32,
     /// Ids of tasks that failed, at most 20.
     pub failed: Vec<String>,
+    /// Ids of those whose failure is allowed, at most 20.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<String>,
     /// Ids of tasks that somebody took out, at most 20.
     pub cancelled: Vec<String>,
     /// Ids of tasks that nobody saw end, at most 20.
@@ -200,9 +203,13 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
 impl Summary {
     /// Of a run that stands so; `removed`: what the task file lacks.
     pub fn of(run: &str, state: &RunState, status: RunStatus, why: String, removed: Vec<String>) -> Self {
-        let ids = |status: Status| {
-            let found = state.tasks.iter().filter(|task| task.status == status);
-            found.take(20).map(|task| task.task.id.to_string()).collect()
+        let all = |wanted: &dyn Fn(&TaskState) -> bool| {
+            let found = state.tasks.iter().filter(|found| wanted(found));
+            found.take(20).map(|found| found.task.id.to_string()).collect()
+        };
+        let ids = |status: Status| all(&|found| found.status == status);
+        let failed = |allowed: bool| {
+            all(&|found| found.status == Status::Failed && found.task.allow_failure == allowed)
         };
         Self {
             run: run.to_owned(),
@@ -213,7 +220,8 @@ impl Summary {
             medium: state.medium,
             minor: state.minor,
             warnings: state.warnings,
-            failed: ids(Status::Failed),
+            failed: failed(false),
+            allowed: failed(true),
             cancelled: ids(Status::Cancelled),
             in_doubt: ids(Status::InDoubt),
             waiting_approval: ids(Status::WaitingApproval),

@@ -26,10 +26,16 @@ const SLOWEST_MAX: u32 = 3;
 const SLOW_MS: u64 = 1000;
 const SHOWN_MS: u64 = 100;
 
-/// Shows it; gives the id of a task that failed and has a log, if there is one.
-pub(super) fn show(place: &Place, run: &str, console: Console) -> Result<Option<String>, Fault> {
+/// Shows it; gives the id of a task that failed and has a log, if there is one. `allowed`: tasks that may fail.
+pub(super) fn show(
+    place: &Place,
+    run: &str,
+    allowed: &[String],
+    console: Console,
+) -> Result<Option<String>, Fault> {
     let reader = place.reader()?;
-    let failed = reader.tasks_page(run, (Some(Status::Failed.as_str()), None), 0, FAILED_MAX + 1)?;
+    let mut failed = reader.tasks_page(run, (Some(Status::Failed.as_str()), None), 0, FAILED_MAX + 1)?;
+    failed.retain(|task| !allowed.contains(&task.id));
     let moved = why_moved(&reader, run, &failed)?;
     let mut with_log = None;
     for (nth, task) in failed.iter().enumerate() {
@@ -96,7 +102,8 @@ fn show_failed(
         (Some(why), _) => lines::told(why, OUTPUT_LINES),
         (None, Some(AttemptRow { error: Some(error), .. })) => lines::told(error, OUTPUT_LINES),
         (None, Some(last)) => result_of(last, OUTPUT_LINES),
-        (None, None) => vec![escape(&task.description)],
+        // It failed in an earlier run, and this one was not asked for it.
+        (None, None) => return Ok(false),
     };
     if let Some(head) = told.first_mut() {
         *head = format!("{}  {head}", escape(&task.id));
