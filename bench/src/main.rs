@@ -1,6 +1,6 @@
 //! What the host costs, beside the limit that it cannot beat, in one run on one machine.
 //!
-//! In -> out: packages of an operator -> tables of ratios (`cargo xtask bench loop`, `bench trust`, `bench certify`).
+//! In -> out: packages of an operator -> tables of ratios (`cargo xtask bench loop`, `bench trust`, `bench certify`, `bench commands`).
 //! Invariant: each figure of the host stands beside one of a bare program that was measured in the same minutes, in
 //! turns; every measurement of a process is made in a process of its own.
 //! Not here: what the figures mean (`docs/performance.md`).
@@ -9,6 +9,7 @@ mod bare_engine;
 mod bare_store;
 mod calls;
 mod certify;
+mod commands;
 mod figures;
 mod graph;
 mod parent;
@@ -38,6 +39,8 @@ enum Bench {
     Trust(trust::TrustArgs),
     /// What it costs to certify a package
     Certify(certify::CertifyArgs),
+    /// Commands with full logs, and tasks that are up to date
+    Commands(commands::CommandsArgs),
     /// One measurement in this process, printed as JSON
     #[command(subcommand, hide = true)]
     Measure(Measure),
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Bench::Loop(args) => parent::measure(&args),
         Bench::Trust(args) => trust::measure(&args),
         Bench::Certify(args) => certify::measure(&args),
+        Bench::Commands(args) => commands::measure(&args),
         Bench::Measure(Measure::Run(args)) => run::measure(&args),
         Bench::Measure(Measure::Start(args)) => start::measure(&args),
         Bench::Measure(Measure::BareStart(args)) => start::measure_bare(&args),

@@ -1,10 +1,10 @@
 //! What the commands of one attempt or call printed, in one file of `logs/`.
 //!
-//! In -> out: bytes as they come -> the file: its first part at once, its end when a command is over.
+//! In -> out: bytes as they come -> the file, at once.
 //! Limits: bytes of the file (the caller's); of what comes beyond it the last [`TAIL_BYTES_MAX`] are kept, after a line
-//! that says how many bytes are missing.
-//! Invariant: what fits is kept byte for byte; what does not is counted.
-//! Not here: how the file is opened (`log_folder.rs`), the commands (`processes.rs`).
+//! that says how many bytes are missing; while a command runs at least a quarter of them.
+//! Invariant: what fits is kept byte for byte; what does not is counted; the head never changes once it is written.
+//! Not here: how the file is opened and followed (`log_folder.rs`), the commands (`processes.rs`).
 
 use std::fmt;
 use std::fs::File;
@@ -19,6 +19,15 @@ use crate::log_folder;
 
 /// The reason stands at the end; this much is held in memory until the command is over.
 const TAIL_BYTES_MAX: u64 = 1 << 20;
+
+/// Where the line about what is missing stands in a log of at most so many bytes.
+pub fn gap_at(bytes_max: u64) -> u64 {
+    keep(bytes_max).head_bytes_max()
+}
+
+fn keep(bytes_max: u64) -> Keep {
+    Keep::new(bytes_max, TAIL_BYTES_MAX)
+}
 
 /// Whose commands a log file holds; times are milliseconds since 1970.
 #[derive(Clone, Debug)]
@@ -107,12 +116,14 @@ pub struct CommandLog {
 struct SoFar {
     file: Option<File>,
     keep: Keep,
+    /// Of the file.
+    bytes: u64,
     left: u32,
 }
 
 impl CommandLog {
     pub fn new(folder: PathBuf, name: LogName, bytes_max: u64) -> Self {
-        let so_far = SoFar { file: None, keep: Keep::new(bytes_max, TAIL_BYTES_MAX), left: 0 };
+        let so_far = SoFar { file: None, keep: keep(bytes_max), bytes: 0, left: 0 };
         Self { folder, name, so_far: Mutex::new(so_far) }
     }
 
@@ -150,29 +161,48 @@ impl CommandLog {
     }
 
     fn take(&self, bytes: &[u8]) -> io::Result<()> {
-        let SoFar { file, keep, .. } = &mut *self.so_far();
-        let head = keep.take(bytes);
-        match file {
-            Some(file) if !head.is_empty() => file.write_all(head),
-            _ => Ok(()),
+        let so_far = &mut *self.so_far();
+        let head = so_far.keep.take(bytes);
+        so_far.write(head)?;
+        // Who follows the log sees what comes beyond the head, too.
+        let rest = bytes.get(head.len()..).unwrap_or_default();
+        match so_far.bytes + rest.len() as u64 <= so_far.keep.bytes_max() {
+            true => so_far.write(rest),
+            false => so_far.write_behind_head(&so_far.keep.end_so_far()),
         }
     }
 
-    /// Puts the end behind the head, in the place of that of the command before.
+    /// Puts the end behind the head, in the place of what stood there.
     fn write_end(&self) -> io::Result<()> {
-        let SoFar { file, keep, .. } = &mut *self.so_far();
-        let end = keep.end();
-        match file {
-            Some(file) if !end.is_empty() => {
-                file.set_len(keep.head_bytes())?;
-                file.write_all(&end)
+        let so_far = &mut *self.so_far();
+        so_far.write_behind_head(&so_far.keep.end())
+    }
+
+    fn so_far(&self) -> MutexGuard<'_, SoFar> {
+        self.so_far.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SoFar {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.file {
+            Some(file) if !bytes.is_empty() => {
+                file.write_all(bytes)?;
+                self.bytes += bytes.len() as u64;
+                Ok(())
             }
             _ => Ok(()),
         }
     }
 
-    fn so_far(&self) -> MutexGuard<'_, SoFar> {
-        self.so_far.lock().unwrap_or_else(PoisonError::into_inner)
+    fn write_behind_head(&mut self, end: &[u8]) -> io::Result<()> {
+        if let Some(file) = &self.file
+            && self.bytes > self.keep.head_bytes()
+        {
+            file.set_len(self.keep.head_bytes())?;
+            self.bytes = self.keep.head_bytes();
+        }
+        self.write(end)
     }
 }
 
@@ -213,7 +243,10 @@ impl Drop for OpenLog {
 
 #[cfg(test)]
 mod tests {
+    use orch_supervisor::read_gap;
+
     use super::*;
+    use crate::log_folder::tail::Tail;
 
     const MIB: u64 = 1 << 20;
 
@@ -272,6 +305,56 @@ mod tests {
         // But for the line.
         assert_eq!(cut.all_bytes, all);
         assert!((2 * MIB - 100..2 * MIB).contains(&cut.kept_bytes), "{cut:?}");
+    }
+
+    /// All that a follower of the log gets by now.
+    fn follow(tail: &mut Tail, seen: &mut Vec<u8>) {
+        let mut buffer = vec![0; 50_000];
+        while let count @ 1.. = tail.read(&mut buffer).unwrap() {
+            seen.extend_from_slice(&buffer[..count]);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_follows_a_log_beyond_its_head_gets_what_comes_and_is_told_what_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = log(folder.path(), MIB);
+        let all: Vec<u8> = (0..5 * MIB).map(|at| b'a' + (at % 23) as u8).collect();
+        let opened = || {
+            let name = log.path().unwrap();
+            let file = log_folder::read(&folder.path().join("logs"), name.strip_prefix("logs/").unwrap());
+            Tail::new(file.unwrap(), gap_at(MIB))
+        };
+        let mut open = log.open().unwrap();
+        let (mut often, mut seldom) = (opened(), opened());
+        let (mut of_often, mut of_seldom) = (Vec::new(), Vec::new());
+        for (nth, part) in all.chunks(70_000).enumerate() {
+            open.keep(part).await.unwrap();
+            follow(&mut often, &mut of_often);
+            let now = text(folder.path(), &log);
+            assert!(now.len() as u64 <= MIB, "{}", now.len());
+            assert!(all[..(nth * 70_000 + part.len())].ends_with(&now.as_bytes()[now.len() - 1000..]));
+            if nth % 30 == 29 {
+                follow(&mut seldom, &mut of_seldom);
+            }
+        }
+        open.finish().await.unwrap();
+        drop(open);
+        follow(&mut often, &mut of_often);
+        follow(&mut seldom, &mut of_seldom);
+        // Who looks often enough misses nothing, though the file lacks most of it.
+        assert!(of_often == all, "{} of {}", of_often.len(), all.len());
+        let (mut at, mut rest, mut gaps) = (0, &of_seldom[..], 0);
+        while !rest.is_empty() {
+            if let Some((missed, line)) = read_gap(rest) {
+                (at, rest, gaps) = (at + missed as usize, &rest[line..], gaps + 1);
+                continue;
+            }
+            assert_eq!(rest[0], all[at], "at {at}");
+            (at, rest) = (at + 1, &rest[1..]);
+        }
+        assert_eq!((at, gaps), (all.len(), 3));
+        assert_eq!(seldom.waiting().unwrap(), 0);
     }
 
     #[tokio::test]

@@ -25,6 +25,7 @@ pub mod serve;
 pub mod status;
 pub mod stored_run;
 pub mod task;
+pub mod tasks;
 pub mod token;
 pub mod trust;
 
@@ -62,6 +63,9 @@ pub enum Command {
     Runs(runs::RunsCommand),
     /// What a task's commands printed
     Logs(logs::LogsArgs),
+    /// The tasks of a workspace
+    #[command(subcommand)]
+    Tasks(tasks::TasksCommand),
     /// Change one task
     #[command(subcommand)]
     Task(task::TaskCommand),
@@ -112,6 +116,7 @@ pub fn dispatch(args: Args, console: Console) -> Outcome {
         Command::Status(args) => status::run(&args, console),
         Command::Runs(command) => runs::run(&command, home, console),
         Command::Logs(args) => logs::run(&args, console),
+        Command::Tasks(command) => tasks::run(&command, console),
         Command::Task(command) => task::run(&command, home, console),
         Command::Resolve(args) => resolve::run(&args, home, console),
         Command::Approvals(command) => approvals::run(&command, home, console),
@@ -135,5 +140,13 @@ pub fn dispatch(args: Args, console: Console) -> Outcome {
             console.line(&format!("orch-host {}", env!("CARGO_PKG_VERSION")));
             Ok(Exit::Done)
         }
+    }
+}
+
+/// How many of what, in the words for one or for several.
+pub fn counted(count: usize, one: &str, several: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {several}"),
     }
 }

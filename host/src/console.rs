@@ -4,7 +4,11 @@
 //! Invariant: what is said as one line is one line, whatever is in it ([`shown`]); who says several says them one by one.
 //! Colour is used only on a terminal, never without `NO_COLOR` unset, and never alone in carrying meaning; a result that
 //! could not be written is no success.
-//! Not here: what is said (`commands/`), the table of a run (`watch.rs`).
+//! Not here: what is said (`commands/`), the table of a run (`watch/table.rs`), long texts in lines (`console/lines.rs`), output of
+//! programs (`console/bytes.rs`).
+
+pub mod bytes;
+pub mod lines;
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -14,8 +18,10 @@ use orch_task::is_hidden;
 
 use crate::exit::{Exit, Fault, Outcome};
 
-/// The codes of the tones, and of the end of one.
-const COLOURS: [&str; 6] = ["32", "31", "33", "2", "1", "0"];
+/// The codes of the tones and tints, and of the end of one.
+const COLOURS: [&str; 9] = ["32", "31", "33", "2", "1", "0", "36", "35", "34"];
+/// None of them is that of a failure.
+const TINTS: [&str; 5] = ["36", "35", "34", "32", "33"];
 
 /// Control characters as `\x1b`, line breaks as `\n`; what is not seen or turns text around as `\u{202e}`. What is
 /// escaped stays as it is if it is escaped again.
@@ -137,6 +143,19 @@ impl Console {
     /// The text in its tone, for a line on standard output.
     pub fn paint(&self, tone: Tone, text: &str) -> String {
         paint(self.colour_out, tone, text)
+    }
+
+    /// Whether lines on standard output may have colour.
+    pub fn has_colour(&self) -> bool {
+        self.colour_out
+    }
+
+    /// The text in a colour that tells it from others, for a line on standard output.
+    pub fn tint(&self, nth: usize, text: &str) -> String {
+        match TINTS.get(nth % TINTS.len()) {
+            Some(code) if self.colour_out => format!("\x1b[{code}m{text}\x1b[0m"),
+            _ => text.to_owned(),
+        }
     }
 
     /// One line on standard output. A reader that went away is no error; other losses are told at the end.

@@ -170,7 +170,7 @@ impl Holder {
             stream,
             stream_name,
             env: Arc::new(config.env.clone()),
-            env_key: EnvKey::of(operator),
+            env_key: EnvKey::new(operator.secret.key(KeyUse::TaskEnv)),
             _recheck: recheck,
             listening: Some(listening),
         })

@@ -3,7 +3,9 @@
 //! In -> out: folder, name -> an open file, or none any more.
 //! Invariant: a file is this user's, regular, without another name and not behind a link; what the host makes nobody else
 //! may read; nothing waits for the other side of a pipe.
-//! Not here: what is written (`command_log.rs`, `run_log.rs`), names.
+//! Not here: what is written (`command_log.rs`, `run_log.rs`), names, following a log (`log_folder/tail.rs`).
+
+pub mod tail;
 
 use std::fs::{DirBuilder, File, Permissions};
 use std::io;

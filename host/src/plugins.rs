@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_journal::event::PluginPin;
+use orch_task::FileTask;
 use orch_task::keys::nearest;
 use orch_trust::admission::{Rules, Steps, explain};
 use orch_trust::certificate::{CERTIFIED_DAYS, LOCAL_DAYS};
@@ -30,6 +31,7 @@ use crate::engine::{CallError, CompileError, EngineError};
 use crate::package::{self, PackageError};
 use crate::plugin_settings;
 use crate::role::Binding;
+use crate::told::{Told, ToldError, check_task};
 
 pub use workbench::Workbench;
 
@@ -217,6 +219,39 @@ impl AdmittedPlugins {
                 .filter_map(|bound| Some((bound.id.clone(), check_names(self.settings.get(&bound.id)?))))
                 .collect(),
         }
+    }
+
+    /// One of them as far as it may be told what to run; none for one that starts no program.
+    pub fn told(&self, id: &str, workspace: &WorkspaceConfig, folder: &Path) -> Option<Told> {
+        let plugin = self.by_id.get(id)?;
+        let narrow = workspace.narrow.get(&plugin.manifest().id);
+        Told::of(plugin, narrow.is_some_and(|narrow| narrow.process.is_some()), folder)
+    }
+
+    /// Fails for a variable of `config.yaml` that a plugin which starts programs is not granted.
+    pub fn check_env(&self, workspace: &WorkspaceConfig, folder: &Path) -> Result<(), ToldError> {
+        let told = self.by_id.keys().filter_map(|id| self.told(id, workspace, folder));
+        match workspace.env.is_empty() {
+            true => Ok(()),
+            false => told.into_iter().try_for_each(|told| told.check_env("`config.yaml`", &workspace.env)),
+        }
+    }
+
+    /// Fails for what these tasks say that their executors are not granted.
+    pub fn check_told(
+        &self,
+        workspace: &WorkspaceConfig,
+        folder: &Path,
+        tasks: &[FileTask],
+    ) -> Result<(), ToldError> {
+        let told = |binding: &Binding| self.told(&binding.id, workspace, folder);
+        let executors = workspace.roles.of(Role::Executor);
+        let executors: BTreeMap<&str, (&str, Option<Told>)> =
+            executors.map(|found| (found.key.as_str(), (found.id.as_str(), told(found)))).collect();
+        tasks.iter().try_for_each(|found| match executors.get(found.task.kind.as_str()) {
+            Some((plugin, told)) => check_task(told.as_ref(), plugin, found),
+            None => Ok(()),
+        })
     }
 
     /// Those that the workspace did not pin.

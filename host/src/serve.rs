@@ -20,6 +20,7 @@ use orch_journal::{Level, RunState};
 use tokio::sync::{mpsc, watch};
 
 use crate::clock::now_ms;
+use crate::command_log::gap_at;
 use crate::config::operator::this_process;
 use crate::console::{Console, escape};
 use crate::control::Wish;
@@ -33,7 +34,7 @@ use crate::drive::task_file::Sheet;
 use crate::exit::Fault;
 use crate::holder::Holder;
 use crate::session::Session;
-use crate::watch::{self as shown, Format};
+use crate::watch::{self as shown, Format, How, Output};
 
 /// The thread that drives runs.
 pub struct Serving<'a> {
@@ -152,7 +153,7 @@ impl Serving<'_> {
         let (id, journal) = (session.id().to_owned(), session.journal());
         // Signals are said by who hears them; a table has none of its own here.
         let (_, noted) = std::sync::mpsc::channel();
-        let (watcher, screen) = shown::open(Format::Text, &id, self.console, journal, noted);
+        let (watcher, screen) = shown::open(self.how(), &id, journal, noted);
         let driven = session.observed_by(Box::new(watcher)).drive();
         screen.finish();
         told.abort();
@@ -167,6 +168,17 @@ impl Serving<'_> {
                 self.say_fault(&fault);
                 Ok(false)
             }
+        }
+    }
+
+    fn how(&self) -> How {
+        How {
+            format: Format::Text,
+            output: Output::None,
+            quiet: false,
+            console: self.console,
+            logs: self.holder.place.workspace.join("logs"),
+            gap_at: gap_at(self.holder.rules.log_bytes_max),
         }
     }
 

@@ -5,12 +5,10 @@
 //! Invariant: nothing is refused here that the process capability would let pass, but a folder that lies behind a link now.
 //! Not here: enforcing grants (`capability/process.rs`); what other executors make of a task's `command`.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use orch_task::{Command, Env, FileTask, Kind, Status};
 use orch_trust::evidence::{Admitted, Compilable};
-use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
 use orch_trust::permission::{ANY, Permissions, ProcessPermission};
 use orch_trust::policy::entry_for;
@@ -19,7 +17,6 @@ use crate::capability::HostEnvironment;
 use crate::capability::files::beneath::{FileError, Workspace, WorkspacePath};
 use crate::capability::process::ProcessGrant;
 use crate::capability::process::grant::{NoProgram, workspace_name};
-use crate::config::workspace::WorkspaceConfig;
 
 /// Why what a plugin would be told is refused.
 #[derive(Debug, thiserror::Error)]
@@ -87,17 +84,17 @@ pub struct Told {
 
 impl Told {
     /// None for a plugin that starts no program. `workspace`: absolute, without links.
-    pub fn of(plugin: &Admitted, config: &WorkspaceConfig, workspace: &Path) -> Option<Self> {
+    /// `is_narrowed`: the workspace takes away of its programs or variables.
+    pub fn of(plugin: &Admitted, is_narrowed: bool, workspace: &Path) -> Option<Self> {
         let granted = plugin.grant().permissions().clone();
         let process = ProcessGrant::new(granted.process.as_ref()?, &HostEnvironment::of_this_process());
-        let id = plugin.manifest().id.clone();
         Some(Self {
             asked: plugin.manifest().permissions.process.clone()?,
             process,
             workspace: workspace.to_owned(),
-            is_narrowed: config.narrow.get(&id).is_some_and(|narrow| narrow.process.is_some()),
             granted,
-            id,
+            id: plugin.manifest().id.clone(),
+            is_narrowed,
         })
     }
 
@@ -153,8 +150,8 @@ impl Told {
         }
     }
 
-    /// Fails for a variable that no program of its can be given.
-    fn check_env(&self, who: &str, env: &Env) -> Result<(), ToldError> {
+    /// Fails for a variable that no program of its can be given. `who` sets them, in words.
+    pub fn check_env(&self, who: &str, env: &Env) -> Result<(), ToldError> {
         match env.names().find(|variable| !self.process.lets_set_for_any(variable)) {
             None => Ok(()),
             Some(variable) => Err(self.variable(who, variable, None)),
@@ -288,41 +285,4 @@ pub fn note(tasks: &[FileTask]) -> Option<String> {
         "`retries` of task `{first}`{others} covers only a command that could not be started: `retry_on: true`, or a list of exit \
          codes, says after which failures it is tried again"
     ))
-}
-
-/// Fails for what `config.yaml` and new tasks say that the plugins which it binds are not granted.
-pub fn check_all(
-    config: &WorkspaceConfig,
-    admitted: &BTreeMap<String, Admitted>,
-    tasks: &[FileTask],
-    workspace: &Path,
-) -> Result<(), ToldError> {
-    check_workspace(config, admitted, workspace)?;
-    let told: BTreeMap<&str, (&str, Option<Told>)> = config
-        .roles
-        .of(Role::Executor)
-        .filter_map(|binding| {
-            let plugin = admitted.get(&binding.id)?;
-            Some((binding.key.as_str(), (binding.id.as_str(), Told::of(plugin, config, workspace))))
-        })
-        .collect();
-    tasks.iter().try_for_each(|found| match told.get(found.task.kind.as_str()) {
-        Some((plugin, told)) => check_task(told.as_ref(), plugin, found),
-        None => Ok(()),
-    })
-}
-
-/// Fails for a variable of `config.yaml` that a plugin which starts programs is not granted, or that none would get.
-pub fn check_workspace(
-    config: &WorkspaceConfig,
-    admitted: &BTreeMap<String, Admitted>,
-    workspace: &Path,
-) -> Result<(), ToldError> {
-    if config.env.is_empty() {
-        return Ok(());
-    }
-    admitted
-        .values()
-        .filter_map(|plugin| Told::of(plugin, config, workspace))
-        .try_for_each(|told| told.check_env("`config.yaml`", &config.env))
 }

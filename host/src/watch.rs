@@ -1,24 +1,43 @@
 //! What a person or a program sees of a run while it goes on.
 //!
-//! In -> out: recorded events -> lines, a live table, or JSON, in the order of the journal.
-//! Invariant: nothing is shown before it is durable; text from outside is escaped.
-//! Not here: what is recorded (`drive/`), the summary at the end (`commands/run.rs`).
+//! In -> out: recorded events -> lines, a live table, or JSON, in the order of the journal; output of tasks, if it is asked for.
+//! Invariant: no event is shown before it is durable; text from outside is escaped; the loop waits for nobody who looks.
+//! Not here: what is recorded (`drive/`), the table (`watch/table.rs`), output (`watch/output.rs`), the summary at the end
+//! (`commands/run.rs`).
+
+mod counts;
+mod named;
+mod output;
+mod table;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use orch_journal::event::{AddedTask, Ending, Event, TaskIndex};
+use orch_journal::event::{AddedTask, AttemptFinished, Ending, Event, Severity, TaskIndex};
 use orch_journal::{Journal, RunState};
-use orch_task::Status;
+use orch_task::{Status, Task};
 
-use crate::console::{Console, Tone, escape, escape_cut, json_shown, shown};
+use self::counts::Counts;
+pub use self::output::Output;
+use self::output::{Begun, Running};
+use self::table::Table;
+use crate::console::{Console, Tone, escape, escape_cut, json_shown, lines, shown};
 
-/// How often what became durable is shown.
+/// How often what became durable, and what tasks print, is shown.
 const FRAME: Duration = Duration::from_millis(50);
+/// How often the table is drawn.
+const TABLE_FRAME: Duration = Duration::from_millis(200);
+/// Between two looks where only events are shown.
+const IDLE: Duration = Duration::from_secs(60);
+/// Of what a plugin says about an attempt that failed, as it fails; the end of the run shows all.
+const FAILURE_LINES: usize = 6;
+const ABOUT_CHARACTERS_MAX: usize = 100;
+/// Behind a word and its two spaces.
+const INDENT: usize = 18;
 
 /// How a run is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -29,6 +48,27 @@ pub enum Format {
     Json,
 }
 
+/// How much of a run is shown, and where.
+#[derive(Clone, Debug)]
+pub struct How {
+    pub format: Format,
+    pub output: Output,
+    /// Failures only.
+    pub quiet: bool,
+    pub console: Console,
+    /// Folder of the logs.
+    pub logs: PathBuf,
+    /// Where a log that is full goes on.
+    pub gap_at: u64,
+}
+
+impl How {
+    /// Whether there is a live table.
+    pub fn is_live(&self) -> bool {
+        self.format == Format::Text && self.console.is_terminal && !self.quiet
+    }
+}
+
 /// What the loop tells.
 pub trait Observer: Send {
     /// The event is recorded at that place of the run, and taken into the state.
@@ -37,25 +77,19 @@ pub trait Observer: Send {
 
 /// One thing to show.
 enum Seen {
-    Line(String),
-    Started {
-        task: TaskIndex,
-        label: String,
-    },
-    Ended {
-        task: TaskIndex,
-        line: Option<String>,
-    },
-    /// Done and all tasks.
-    Counts(usize, usize),
+    Lines(Vec<String>),
+    Started(Begun),
+    Ended { task: TaskIndex, lines: Vec<String> },
+    Counts { done: usize, over: usize, all: usize, said: String },
 }
 
 /// Sends what is worth showing to the thread that shows it.
 pub struct Watcher {
-    format: Format,
+    how: How,
     run: String,
-    console: Console,
-    done: usize,
+    counts: Counts,
+    /// When each attempt that runs began, in milliseconds since 1970.
+    begun: BTreeMap<TaskIndex, u64>,
     /// A plugin answered already: tasks that are added before it are those of the file, which is no news.
     answered: bool,
     seen: Sender<(u64, Seen)>,
@@ -72,46 +106,47 @@ impl Screen {
     }
 }
 
-/// Whether a run is shown as a live table.
-pub fn is_live(format: Format, console: Console) -> bool {
-    format == Format::Text && console.is_terminal
-}
-
 /// A watcher and the thread behind it, which shows an event once it is durable. `notes`: what else a live table says.
-pub fn open(
-    format: Format,
-    run: &str,
-    console: Console,
-    journal: Arc<Journal>,
-    notes: Receiver<String>,
-) -> (Watcher, Screen) {
-    open_at(format, run, console, notes, move |place| is_durable(&journal, place))
+pub fn open(how: How, run: &str, journal: Arc<Journal>, notes: Receiver<String>) -> (Watcher, Screen) {
+    open_at(how, run, notes, move |place| is_durable(&journal, place))
 }
 
-/// The same for a run of another host, that stands so and whose events are told when they are durable.
-pub fn follow(format: Format, run: &str, console: Console, state: &RunState) -> (Watcher, Screen) {
+/// The same for a run of another host, that stands so and whose events are told when they are durable. `running`: tasks that
+/// are at work, since when.
+pub fn follow(
+    how: How,
+    run: &str,
+    state: &RunState,
+    running: &BTreeMap<TaskIndex, u64>,
+) -> (Watcher, Screen) {
     let (_, no_notes) = channel();
-    let (watcher, screen) = open_at(format, run, console, no_notes, |_| true);
-    let done = state.tasks.iter().filter(|found| found.status.is_final()).count();
-    let watcher = Watcher { done, answered: state.sessions > 0, ..watcher };
-    watcher.counts(0, state);
+    let (mut watcher, screen) = open_at(how, run, no_notes, |_| true);
+    watcher.answered = state.sessions > 0;
+    for (task, at) in running {
+        if let Some(found) = state.tasks.get(*task as usize) {
+            watcher.tell_started(0, *task, found.attempts, *at, &found.task);
+        }
+    }
+    watcher.counts.begin(state);
+    watcher.tell_counts(0);
     (watcher, screen)
 }
 
 fn open_at(
-    format: Format,
+    how: How,
     run: &str,
-    console: Console,
     notes: Receiver<String>,
     is_durable: impl Fn(u64) -> bool + Send + 'static,
 ) -> (Watcher, Screen) {
-    let (seen, shown) = channel();
-    let live = is_live(format, console);
-    let screen = std::thread::spawn(move || match live {
-        true => Table::new().show(&shown, &notes, is_durable),
-        false => lines(&shown, is_durable, console),
-    });
-    (Watcher { format, run: run.to_owned(), console, done: 0, answered: false, seen }, Screen(screen))
+    let (seen, told) = channel();
+    let shower = Shower {
+        table: how.is_live().then(|| Table::new(how.console)),
+        running: Running::new(&how),
+        console: how.console,
+    };
+    let screen = std::thread::spawn(move || shower.show(&told, &notes, is_durable));
+    let (counts, begun) = (Counts::default(), BTreeMap::new());
+    (Watcher { how, run: run.to_owned(), counts, begun, answered: false, seen }, Screen(screen))
 }
 
 /// Waits until the event is durable; false if it never will be, because the store is at its end.
@@ -129,83 +164,93 @@ fn is_durable(journal: &Journal, place: u64) -> bool {
     }
 }
 
-fn lines(shown: &Receiver<(u64, Seen)>, is_durable: impl Fn(u64) -> bool, console: Console) {
-    for (place, seen) in shown {
-        if let Seen::Line(line) | Seen::Ended { line: Some(line), .. } = seen
-            && is_durable(place)
-        {
-            console.line(&line);
-        }
-    }
+/// What the thread that shows has.
+struct Shower {
+    /// On a terminal.
+    table: Option<Table>,
+    running: Running,
+    console: Console,
 }
 
-/// The live table: a bar for the run, a line for each running task.
-struct Table {
-    all: MultiProgress,
-    head: ProgressBar,
-    running: BTreeMap<TaskIndex, ProgressBar>,
-}
-
-impl Table {
-    fn new() -> Self {
-        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
-        let head = all.add(ProgressBar::new(0));
-        let style = ProgressStyle::with_template("  {elapsed_precise}  [{bar:24}] {pos}/{len} over");
-        head.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        head.enable_steady_tick(Duration::from_millis(200));
-        Self { all, head, running: BTreeMap::new() }
-    }
-
+impl Shower {
     fn show(
         mut self,
-        shown: &Receiver<(u64, Seen)>,
+        told: &Receiver<(u64, Seen)>,
         notes: &Receiver<String>,
         is_durable: impl Fn(u64) -> bool,
     ) {
+        let (mut read, mut drawn) = (Instant::now(), Instant::now());
+        let frame = if self.table.is_some() || self.running.is_shown() { FRAME } else { IDLE };
         loop {
             for note in notes.try_iter() {
-                self.say(&note);
+                self.note(&note);
             }
-            match shown.recv_timeout(FRAME) {
+            match told.recv_timeout(frame) {
                 Ok((place, seen)) if is_durable(place) => self.take(seen),
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            let Self { table, running, console } = &mut self;
+            if read.elapsed() >= FRAME {
+                running.show_new(&mut |text| print(table.as_mut(), *console, text));
+                table.iter_mut().for_each(Table::flush);
+                read = Instant::now();
+            }
+            if let Some(table) = table
+                && drawn.elapsed() >= TABLE_FRAME
+            {
+                table.draw(running);
+                drawn = Instant::now();
+            }
         }
-        self.head.finish();
+        for note in notes.try_iter() {
+            self.note(&note);
+        }
+        if let Some(table) = &mut self.table {
+            table.finish();
+            // It leaves the cursor behind its last line.
+            self.console.line("");
+        }
     }
 
     fn take(&mut self, seen: Seen) {
         match seen {
-            Seen::Line(line) => self.say(&line),
-            Seen::Started { task, label } => {
-                let bar = self.all.add(ProgressBar::new_spinner());
-                let style = ProgressStyle::with_template("  {elapsed_precise}  {spinner} {msg}");
-                bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-                bar.set_message(label);
-                bar.enable_steady_tick(Duration::from_millis(200));
-                self.running.insert(task, bar);
+            Seen::Lines(lines) => lines.iter().for_each(|line| self.say(line)),
+            Seen::Started(begun) => self.running.begin(begun),
+            Seen::Ended { task, lines } => {
+                let Self { table, running, console } = self;
+                running.end(task, &mut |text| print(table.as_mut(), *console, text));
+                lines.iter().for_each(|line| self.say(line));
             }
-            Seen::Ended { task, line } => {
-                if let Some(bar) = self.running.remove(&task) {
-                    bar.finish_and_clear();
-                    self.all.remove(&bar);
+            Seen::Counts { done, over, all, said } => {
+                if let Some(table) = &mut self.table {
+                    table.count(done, over, all, said);
                 }
-                if let Some(line) = line {
-                    self.say(&line);
-                }
-            }
-            Seen::Counts(done, all) => {
-                self.head.set_length(all as u64);
-                self.head.set_position(done as u64);
             }
         }
     }
 
-    fn say(&self, line: &str) {
-        // A terminal that went away is no reason to stop the run.
-        let _ = self.all.println(shown(line));
+    fn note(&mut self, note: &str) {
+        match &mut self.table {
+            Some(table) => table.note(&shown(note)),
+            None => self.console.note(note),
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        match &mut self.table {
+            Some(table) => table.say(&shown(line)),
+            None => self.console.line(line),
+        }
+    }
+}
+
+/// Lines of tasks, made printable by who says them.
+fn print(table: Option<&mut Table>, console: Console, text: &str) {
+    match table {
+        Some(table) => table.say(text),
+        None => drop(console.bytes(text.as_bytes())),
     }
 }
 
@@ -215,9 +260,26 @@ impl Watcher {
         let _ = self.seen.send((place, seen));
     }
 
+    /// A word, what it is about, and more lines below that.
+    fn block(&self, tone: Tone, word: &str, mut told: Vec<String>) -> Vec<String> {
+        let word = self.how.console.paint(tone, &format!("{word:>16}"));
+        for (nth, line) in told.iter_mut().enumerate() {
+            *line = match nth {
+                0 => format!("{word}  {line}").trim_end().to_owned(),
+                _ => format!("{:INDENT$}{line}", "").trim_end().to_owned(),
+            };
+        }
+        told
+    }
+
     fn line(&self, place: u64, tone: Tone, word: &str, rest: &str) {
-        let word = self.console.paint(tone, &format!("{word:>16}"));
-        self.tell(place, Seen::Line(format!("{word}  {rest}").trim_end().to_owned()));
+        self.lines(place, tone, word, vec![rest.to_owned()]);
+    }
+
+    fn lines(&self, place: u64, tone: Tone, word: &str, told: Vec<String>) {
+        if !self.how.quiet || tone == Tone::Bad {
+            self.tell(place, Seen::Lines(self.block(tone, word, told)));
+        }
     }
 
     fn show(&mut self, place: u64, event: &Event, state: &RunState) {
@@ -244,38 +306,19 @@ impl Watcher {
                         if added.status == Status::WaitingApproval { "asks approval" } else { "added" };
                     self.line(place, Tone::Strong, word, &rest);
                 }
-                self.counts(place, state);
             }
-            Event::AttemptStarted { task, attempt, .. } => {
+            Event::AttemptStarted { task, attempt, at } => {
                 let Some(found) = state.tasks.get(*task as usize) else { return };
                 let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
-                let label = format!("{}{again}  {}", found.task.id, escape_cut(&found.task.description, 60));
-                if !self.console.is_terminal {
-                    self.line(place, Tone::Faint, "started", &label);
+                let about = escape_cut(&found.task.description, 60);
+                if !self.how.console.is_terminal {
+                    self.line(place, Tone::Faint, "started", &format!("{}{again}  {about}", found.task.id));
                 }
-                self.tell(place, Seen::Started { task: *task, label });
+                self.tell_started(place, *task, *attempt, *at, &found.task);
             }
             Event::AttemptFinished(finished) => {
-                let (tone, rest) = match &finished.ending {
-                    Ending::Done { summary } => (Tone::Good, summary.clone()),
-                    Ending::Failed { message, .. } => (Tone::Bad, message.clone()),
-                    Ending::Broken { code, message } => (Tone::Bad, format!("{code}: {message}")),
-                    Ending::InDoubt { code, message } => {
-                        (Tone::Careful, format!("in doubt, {code}: {message}"))
-                    }
-                    Ending::Rerun { code } => (Tone::Careful, format!("runs again, {code}")),
-                    Ending::Cancelled => (Tone::Careful, "cancelled".to_owned()),
-                };
-                let word = self.console.paint(tone, &format!("{:>16}", finished.status));
-                let pause = finished.not_before.map_or(0, |again| again.saturating_sub(finished.at));
-                let waits = match pause {
-                    0 => String::new(),
-                    ms => format!("again in {}.{} s: ", ms / 1000, ms % 1000 / 100),
-                };
-                let line = format!("{word}  {}  {waits}{}", id(finished.task), escape_cut(&rest, 160));
-                self.tell(place, Seen::Ended { task: finished.task, line: Some(line) });
-                self.done += usize::from(finished.status.is_final());
-                self.counts(place, state);
+                let lines = self.ended(finished, state);
+                self.tell(place, Seen::Ended { task: finished.task, lines });
             }
             Event::TasksFresh { tasks, .. } => {
                 const NAMED: usize = 5;
@@ -284,32 +327,19 @@ impl Watcher {
                     names.push_str(&format!(" and {more} more"));
                 }
                 self.line(place, Tone::Good, "up to date", &names);
-                self.done += tasks.len();
-                self.counts(place, state);
             }
             Event::TaskMoved { task, to, why, .. } => {
-                self.line(
-                    place,
-                    Tone::Careful,
-                    to.as_str(),
-                    &format!("{}  {}", id(*task), escape_cut(why, 160)),
-                );
+                let tone = if *to == Status::Failed { Tone::Bad } else { Tone::Careful };
+                self.line(place, tone, to.as_str(), &format!("{}  {}", id(*task), escape_cut(why, 160)));
             }
             Event::Called(called) => {
                 for finding in &called.writes.findings {
-                    let tone = if finding.severity == orch_journal::event::Severity::Major {
-                        Tone::Bad
-                    } else {
-                        Tone::Careful
-                    };
-                    let at = finding
-                        .location
-                        .as_deref()
-                        .map(|at| format!(" at {}", escape(at)))
-                        .unwrap_or_default();
-                    let rest =
-                        format!("{}{at}: {}", finding.category.as_str(), escape_cut(&finding.message, 140));
-                    self.line(place, tone, &format!("{} finding", finding.severity.as_str()), &rest);
+                    let is_major = finding.severity == Severity::Major;
+                    let tone = if is_major { Tone::Bad } else { Tone::Careful };
+                    let at = finding.location.as_deref().map(|at| format!(" at {at}")).unwrap_or_default();
+                    let text = format!("{}{at}: {}", finding.category.as_str(), finding.message);
+                    let word = format!("{} finding", finding.severity.as_str());
+                    self.lines(place, tone, &word, lines::told(&text, FAILURE_LINES));
                 }
             }
             Event::LookKept { verifier, task, .. } => {
@@ -340,19 +370,81 @@ impl Watcher {
         }
     }
 
-    fn counts(&self, place: u64, state: &RunState) {
-        self.tell(place, Seen::Counts(self.done, state.tasks.len()));
+    /// What is said of an attempt that ended.
+    fn ended(&mut self, finished: &AttemptFinished, state: &RunState) -> Vec<String> {
+        let task = state.tasks.get(finished.task as usize).map(|found| &found.task);
+        let id = task.map_or("?", |task| task.id.as_str());
+        let (tone, text) = match &finished.ending {
+            Ending::Done { summary } => (Tone::Good, said_of_done(task, summary)),
+            Ending::Failed { message, .. } => (Tone::Bad, message.clone()),
+            Ending::Broken { code, message } => (Tone::Bad, format!("{code}: {message}")),
+            Ending::InDoubt { code, message } => (Tone::Careful, format!("in doubt, {code}: {message}")),
+            Ending::Rerun { code } => (Tone::Careful, format!("runs again, {code}")),
+            Ending::Cancelled => (Tone::Careful, "cancelled".to_owned()),
+        };
+        let begun = self.begun.remove(&finished.task);
+        if self.how.quiet && !matches!(finished.status, Status::Failed | Status::InDoubt) {
+            return Vec::new();
+        }
+        let took = begun.filter(|_| tone == Tone::Good).map(|at| finished.at.saturating_sub(at));
+        let took = took.map(|ms| format!("{}  ", lines::span(ms))).unwrap_or_default();
+        let pause = finished.not_before.map_or(0, |again| again.saturating_sub(finished.at));
+        let waits = match pause {
+            0 => String::new(),
+            ms => format!("again in {}.{} s: ", ms / 1000, ms % 1000 / 100),
+        };
+        let mut told = lines::told(&text, FAILURE_LINES);
+        // What it printed stands above, if that is shown.
+        if self.how.output != Output::None {
+            told.truncate(1);
+        }
+        if let Some(head) = told.first_mut() {
+            *head = format!("{id}  {took}{waits}{head}");
+        }
+        self.block(tone, finished.status.as_str(), told)
     }
+
+    fn tell_started(&mut self, place: u64, task: TaskIndex, attempt: u32, at: u64, begun: &Task) {
+        self.begun.insert(task, at);
+        if self.how.is_live() || self.how.output != Output::None {
+            let (id, about) = (begun.id.clone(), about(begun).unwrap_or_default());
+            self.tell(place, Seen::Started(Begun { task, attempt, at, id, about }));
+        }
+    }
+
+    fn tell_counts(&self, place: u64) {
+        if self.how.is_live() {
+            self.tell(place, self.counts.seen());
+        }
+    }
+}
+
+/// What a task is for: its description, else its command.
+fn about(task: &Task) -> Option<String> {
+    match task.description.is_empty() {
+        true => task.command.as_ref().map(|command| lines::command(command, ABOUT_CHARACTERS_MAX)),
+        false => Some(escape_cut(&task.description, ABOUT_CHARACTERS_MAX)),
+    }
+}
+
+/// Of a command that is done there is nothing to say but what it was for.
+fn said_of_done(task: Option<&Task>, summary: &str) -> String {
+    task.filter(|task| task.command.is_some()).and_then(about).unwrap_or_else(|| summary.to_owned())
 }
 
 impl Observer for Watcher {
     fn recorded(&mut self, place: u64, event: &Event, state: &RunState) {
         self.answered |= matches!(event, Event::AttemptFinished(_) | Event::Called(_));
-        match self.format {
-            Format::Text => self.show(place, event, state),
+        match self.how.format {
+            Format::Text => {
+                self.show(place, event, state);
+                if self.counts.take(event, state) {
+                    self.tell_counts(place);
+                }
+            }
             Format::Json => {
-                let line = serde_json::json!({ "run": self.run, "seq": place, "event": event }).to_string();
-                self.tell(place, Seen::Line(json_shown(&line)));
+                let line = named::json(&self.run, place, event, state);
+                self.tell(place, Seen::Lines(vec![json_shown(&line)]));
             }
         }
     }

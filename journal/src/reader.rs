@@ -5,6 +5,7 @@
 //! Not here: whether the chain is whole and ours (`events.rs`, `verify.rs`), values of this moment's run that are
 //! accepted and not committed (the loop keeps those).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
@@ -101,6 +102,21 @@ impl Reader {
         self.rows(sql, params![first, format!("{key}."), status, kind, limit], task_row)
     }
 
+    /// The first tasks of a run, by their places, that are neither done nor simply pending.
+    pub fn tasks_amiss(&self, run: &str, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
+        let sql = "SELECT * FROM phases WHERE id >= ?1 AND id < ?2 AND status NOT IN ('done', 'pending') \
+                   ORDER BY id LIMIT ?3";
+        let (from, to) = of_run(run);
+        self.rows(sql, params![from, to, limit], task_row)
+    }
+
+    /// False if no event of a run speaks of verifying: then its state has nothing of it, and need not be computed.
+    pub fn speaks_of_verifying(&self, run: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM events WHERE run = ?1 AND (instr(bytes, CAST('\"verify\"' AS BLOB)) > 0 \
+                   OR instr(bytes, CAST('\"looks_waived\"' AS BLOB)) > 0))";
+        Ok(self.connection.query_row(sql, [run], |row| row.get(0))?)
+    }
+
     /// One task of a run by its id.
     pub fn task(&self, run: &str, id: &str) -> Result<Option<TaskRow>, StoreError> {
         let sql = "SELECT * FROM phases WHERE id >= ?1 AND id < ?2 AND name = ?3";
@@ -121,6 +137,27 @@ impl Reader {
         let sql = "SELECT * FROM executions WHERE id >= ?1 AND id < ?2 ORDER BY attempt_number";
         let phase = names(run).phase(task);
         self.rows(sql, [format!("{phase}-"), format!("{phase}.")], attempt_row)
+    }
+
+    /// The last attempt of each task of a run that was tried, by the task's place.
+    pub fn last_attempts(&self, run: &str) -> Result<BTreeMap<TaskIndex, AttemptRow>, StoreError> {
+        let sql = "SELECT p.place AS place, e.* FROM executions e JOIN phases p ON p.id = e.phase_id \
+                   WHERE e.id >= ?1 AND e.id < ?2 AND e.attempt_number = p.attempts";
+        let (from, to) = of_run(run);
+        let rows = self.rows(sql, [from, to], |row| Ok((row.get("place")?, attempt_row(row)?)))?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// The tasks of a run on which the most time was spent, over all attempts: id and milliseconds, the slowest first.
+    pub fn slowest_tasks(&self, run: &str, limit: u32) -> Result<Vec<(String, u64)>, StoreError> {
+        let sql = "SELECT p.name, CAST(round(sum(julianday(e.completed_at) - julianday(e.started_at)) * 86400000) AS INTEGER) \
+                   AS spent FROM executions e JOIN phases p ON p.id = e.phase_id \
+                   WHERE e.id >= ?1 AND e.id < ?2 AND e.completed_at IS NOT NULL \
+                   GROUP BY p.id ORDER BY spent DESC, p.place LIMIT ?3";
+        let (from, to) = of_run(run);
+        self.rows(sql, params![from, to, limit], |row| {
+            Ok((row.get(0)?, row.get::<_, i64>(1)?.try_into().unwrap_or(0)))
+        })
     }
 
     /// Log file of a task's newest attempt that has one, relative to the workspace.

@@ -4,7 +4,15 @@
 //! Units: times as ISO 8601 text in UTC; text from outside is as it came and is escaped by who shows it.
 //! Not here: the queries (`reader.rs`), what fills the tables (`projection.rs`).
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+/// JSON in a column as JSON, not as a text that has it; what is damaged stays the text that it is.
+fn as_json<S: Serializer>(text: &str, out: S) -> Result<S::Ok, S::Error> {
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(value) => value.serialize(out),
+        Err(_) => text.serialize(out),
+    }
+}
 
 /// A run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -16,6 +24,7 @@ pub struct RunRow {
     pub started_at: Option<String>,
     pub completed_at: Option<String>,
     /// JSON: plugins, jobs, durability, budget, unsigned; why it ended.
+    #[serde(serialize_with = "as_json")]
     pub metadata: String,
 }
 
@@ -28,6 +37,7 @@ pub struct TaskRow {
     pub kind: String,
     pub status: String,
     /// JSON list of ids.
+    #[serde(serialize_with = "as_json")]
     pub dependencies: String,
     /// Failures that counted, of at most `max_retries` that are tried again.
     pub retries: u32,
@@ -75,6 +85,7 @@ pub struct MetricRow {
     pub value: f64,
     pub unit: String,
     /// JSON list of pairs.
+    #[serde(serialize_with = "as_json")]
     pub attributes: String,
 }
 

@@ -54,6 +54,27 @@ pub struct TaskState {
     pub fresh: bool,
 }
 
+impl TaskState {
+    fn new(task: Task, status: Status) -> Self {
+        Self {
+            task,
+            status,
+            added_by: None,
+            env: None,
+            approved: None,
+            judged_by: Vec::new(),
+            approved_after: Vec::new(),
+            attempts: 0,
+            failures: 0,
+            crashes: 0,
+            intent: false,
+            processes: Vec::new(),
+            not_before: 0,
+            fresh: false,
+        }
+    }
+}
+
 /// A look that was not made yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingLook {
@@ -134,6 +155,16 @@ impl RunState {
             state.apply(event)?;
         }
         Ok(state)
+    }
+
+    /// Tasks of no run yet, with ids that differ.
+    pub fn of_tasks<'a>(tasks: impl IntoIterator<Item = (&'a Task, Status)>) -> Self {
+        let mut state = Self::default();
+        for (place, (task, status)) in (0..).zip(tasks) {
+            state.by_id.insert(task.id.clone(), place);
+            state.tasks.push(TaskState::new(task.clone(), status));
+        }
+        state
     }
 
     /// Takes the next event.
@@ -358,22 +389,8 @@ impl RunState {
             if self.by_id.insert(added.task.id.clone(), place).is_some() {
                 return Err(ReplayError::DuplicateTask { id: added.task.id.clone() });
             }
-            self.tasks.push(TaskState {
-                task: added.task.clone(),
-                status: added.status,
-                added_by: added.added_by.clone(),
-                env: added.env.clone(),
-                approved: None,
-                judged_by: Vec::new(),
-                approved_after: Vec::new(),
-                attempts: 0,
-                failures: 0,
-                crashes: 0,
-                intent: false,
-                processes: Vec::new(),
-                not_before: 0,
-                fresh: false,
-            });
+            let AddedTask { task, status, added_by, env } = added.clone();
+            self.tasks.push(TaskState { added_by, env, ..TaskState::new(task, status) });
         }
         Ok(())
     }

@@ -55,14 +55,38 @@ impl Keep {
         if missed == 0 || self.tail_bytes_max == 0 {
             return last(&self.tail, self.tail_bytes_max).to_vec();
         }
-        let mut end = line(missed).into_bytes();
-        end.extend_from_slice(last(&self.tail, self.tail_beside_line()));
+        self.behind_gap(self.tail_beside_line())
+    }
+
+    /// What may stand behind the head while more comes: a line and half of a tail, so that as much has room behind it. For
+    /// when something is missing.
+    pub fn end_so_far(&self) -> Vec<u8> {
+        match self.tail_bytes_max {
+            0 => Vec::new(),
+            tail => self.behind_gap(tail / 2),
+        }
+    }
+
+    fn behind_gap(&self, tail_bytes: usize) -> Vec<u8> {
+        let tail = last(&self.tail, tail_bytes);
+        let mut end = gap(self.all_bytes - self.head_bytes - tail.len() as u64).into_bytes();
+        end.extend_from_slice(tail);
         end
+    }
+
+    /// Of all that is kept.
+    pub fn bytes_max(&self) -> u64 {
+        self.head_bytes_max + self.tail_bytes_max as u64
+    }
+
+    /// Where the head ends if it is full.
+    pub fn head_bytes_max(&self) -> u64 {
+        self.head_bytes_max
     }
 
     /// Of a tail that has the line before it, whatever number that says.
     fn tail_beside_line(&self) -> usize {
-        self.tail_bytes_max.saturating_sub(line(u64::MAX).len())
+        self.tail_bytes_max.saturating_sub(gap(u64::MAX).len())
     }
 
     /// Bytes of the head.
@@ -85,8 +109,18 @@ impl Keep {
     }
 }
 
-fn line(missed_bytes: u64) -> String {
+/// The line in the place of bytes that are missing.
+pub fn gap(missed_bytes: u64) -> String {
     format!("\n[... {missed_bytes} bytes are left out here ...]\n")
+}
+
+/// How many bytes are missing, and the length of the line that says so, if a text begins with one.
+pub fn read_gap(bytes: &[u8]) -> Option<(u64, usize)> {
+    let digits = bytes.strip_prefix(b"\n[... ")?;
+    let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let missed = std::str::from_utf8(digits.get(..count)?).ok()?.parse().ok()?;
+    let line = gap(missed);
+    bytes.starts_with(line.as_bytes()).then_some((missed, line.len()))
 }
 
 /// At most `max` bytes, from the end.
@@ -133,6 +167,27 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn while_more_comes_the_line_says_exactly_what_is_missing_before_half_a_tail() {
+        let bytes: Vec<u8> = (0..50_000).map(|at| b'a' + (at % 23) as u8).collect();
+        let mut keep = Keep::new(10_000, 4096);
+        let head = bytes.chunks(777).flat_map(|part| keep.take(part).to_vec()).collect::<Vec<u8>>();
+        assert_eq!((head.len() as u64, keep.bytes_max()), (keep.head_bytes_max(), 10_000));
+        let end = keep.end_so_far();
+        let (missed, line) = read_gap(&end).unwrap();
+        assert_eq!(end.len() - line, 2048);
+        assert_eq!(end[line..], bytes[bytes.len() - 2048..]);
+        assert_eq!(head.len() as u64 + missed + 2048, 50_000);
+        for other in [
+            "",
+            "[... 1 bytes are left out here ...]\n",
+            "\n[... 1 bytes",
+            "\n[...  bytes are left out here ...]\n",
+        ] {
+            assert_eq!(read_gap(other.as_bytes()), None, "{other:?}");
         }
     }
 

@@ -34,7 +34,7 @@ pub use descendants::{end_all as end_descendants, gone_within as descendants_gon
 pub use error::{RunError, StartStep};
 pub use guardian::serve;
 pub use identity::{ProcessIdentity, boot_id, still_running};
-pub use keep::Keep;
+pub use keep::{Keep, gap, read_gap};
 pub use kernel::{Lacking, lacking, survive_large_files};
 pub use leftovers::{Leftovers, end_leftovers};
 pub use peer::Peer;

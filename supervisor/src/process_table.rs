@@ -66,8 +66,12 @@ pub(crate) fn all() -> io::Result<BTreeMap<u32, Stat>> {
     for entry in fs::read_dir("/proc")? {
         let name = entry?.file_name();
         let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
-        if let Some(stat) = stat(pid)? {
-            found.insert(pid, stat);
+        match stat(pid) {
+            Ok(Some(stat)) => drop(found.insert(pid, stat)),
+            Ok(None) => {}
+            // Another user's, where `/proc` is mounted with `hidepid=1`.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(found)

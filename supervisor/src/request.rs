@@ -64,11 +64,15 @@ impl Request {
             }
         }
         let paths = [self.program.as_os_str(), self.directory.as_os_str()];
-        let env = self.env.iter().flat_map(|(name, value)| [name.as_os_str(), value.as_os_str()]);
-        for text in paths.into_iter().chain(self.args.iter().map(OsString::as_os_str)).chain(env) {
+        let names = self.env.iter().map(|(name, _)| name.as_os_str());
+        for text in paths.into_iter().chain(self.args.iter().map(OsString::as_os_str)).chain(names) {
             if text.as_bytes().contains(&0) {
                 return refuse(format!("`{}` contains a NUL byte", text.display()));
             }
+        }
+        // What a variable says may be nobody's to read.
+        if let Some((name, _)) = self.env.iter().find(|(_, value)| value.as_bytes().contains(&0)) {
+            return refuse(format!("value of `{}` contains a NUL byte", name.display()));
         }
         for (name, _) in &self.env {
             if name.is_empty() || name.as_bytes().contains(&b'=') {
@@ -193,7 +197,10 @@ mod tests {
         check(|request| request.program = "true".into(), Some("program `true` is not an absolute path"));
         check(|request| request.directory = "here".into(), Some("directory `here`"));
         check(|request| request.args.push("a\0b".into()), Some("NUL byte"));
-        check(|request| request.env.push(("A".into(), "\0".into())), Some("NUL byte"));
+        check(
+            |request| request.env.push(("A".into(), "x\0".into())),
+            Some("value of `A` contains a NUL byte"),
+        );
         check(|request| request.env.push(("".into(), "b".into())), Some("cannot name a variable"));
         check(|request| request.env.push(("A=B".into(), "b".into())), Some("cannot name a variable"));
     }

@@ -134,6 +134,15 @@ fn who_waits_for_a_task_that_was_cancelled_is_not_forgotten() {
     check(&workspace, &output, 1, good);
 }
 
+#[test]
+fn what_a_run_was_asked_for_is_asked_again() {
+    let tasks = "- {id: a, command: [cat, ready]}\n- {id: b, command: [sh, -c, 'touch other']}\n";
+    let workspace = Workspace::new(tasks);
+    let output = start(&workspace, &["--task", "a"]).output().unwrap();
+    check(&workspace, &output, 1, make_ready);
+    assert!(!workspace.path().join("other").exists());
+}
+
 /// The same with one verifier, whose check is that command.
 fn verified(tasks: &str, check: &str) -> Workspace {
     let workspace = Workspace::new(tasks);

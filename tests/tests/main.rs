@@ -34,6 +34,7 @@ mod race;
 mod reasons;
 mod run;
 mod second;
+mod seen;
 mod served;
 mod settings;
 mod shown;

@@ -150,7 +150,7 @@ fn a_file_that_begins_with_a_dot_gives_no_authority_and_takes_none() {
     fs::write(workspace.operator().join("approvals/._demo.json"), "").unwrap();
     workspace.run(&[], 0);
     let doctor = out(&workspace.command(&["doctor"]).output().unwrap());
-    assert!(doctor.contains("1 publishers are trusted"), "{doctor}");
+    assert!(doctor.contains("1 publisher is trusted"), "{doctor}");
     fs::rename(trust.join("._demo.toml"), trust.join("demo2.toml")).unwrap();
     workspace.run(&[], 2);
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -78,16 +78,38 @@ fn a_command_that_did_not_start_says_the_systems_reason() {
 #[test]
 fn a_folder_that_a_command_cannot_be_run_in_is_named() {
     let workspace = Workspace::new(
-        "- {id: typo, command: [\"true\"], directory: srcc}\n- {id: link, command: [\"true\"], directory: app/sub}\n\
+        "- {id: typo, command: [\"true\"], directory: srcc}\n- {id: links, command: [sh, -c, 'ln -s src app']}\n\
+         - {id: link, command: [\"true\"], directory: app/sub, dependencies: [links]}\n\
          - {id: file, command: [\"true\"], directory: src/file}\n- {id: good, command: [\"true\"], directory: src}\n",
     );
     workspace.write("src/file", "");
-    symlink("src", workspace.path().join("app")).unwrap();
+    // Made by a task: one that is there before is refused before any task begins.
     workspace.run(&[], 1);
     check_said(&workspace, "typo", "cannot run `true`: not found: folder `srcc` does not exist");
     check_said(&workspace, "link", "cannot run `true`: folder `app` is a link");
     check_said(&workspace, "file", "cannot run `true`: not found: `src/file` is no folder");
     assert_eq!(workspace.statuses()["good"], "done");
+}
+
+#[test]
+fn retries_that_are_not_used_are_said() {
+    let workspace = Workspace::new(
+        "- {id: alone, command: [\"false\"], retries: 3}\n- {id: never, command: [\"false\"]}\n\
+         - {id: used, command: [\"false\"], retries: 1, retry_on: [1]}\n",
+    );
+    workspace.write(
+        "config.yaml",
+        &format!("{}retry: {{base_ms: 1, max_ms: 1}}\n", workspace.read("config.yaml")),
+    );
+    let said = out(&workspace.run(&[], 1));
+    let line = |task: &str| {
+        said.lines().filter(|line| line.contains(&format!("failed  {task} "))).collect::<String>()
+    };
+    assert!(line("alone").contains("not tried again") && line("alone").contains("`retry_on`"), "{said}");
+    assert!(
+        !line("never").contains("not tried again") && !line("used").contains("not tried again"),
+        "{said}"
+    );
 }
 
 /// A filter that lets a process do without one system call, or one `prctl`, as a container's runtime does.
@@ -135,7 +157,7 @@ fn a_call_that_the_machine_does_not_give_is_said_before_a_task_begins() {
     ] {
         // What a kernel says that has no such call, and what old profiles say.
         for errno in [libc::ENOSYS, libc::EPERM] {
-            let workspace = Workspace::new("- {id: a, command: [touch, begun]}\n");
+            let workspace = Workspace::new("- {id: a, command: [sh, -c, 'touch begun']}\n");
             let host = |args: &[&str]| {
                 let mut command = workspace.command(args);
                 without(&mut command, call, argument, errno);
@@ -147,7 +169,7 @@ fn a_call_that_the_machine_does_not_give_is_said_before_a_task_begins() {
             assert!(said.contains(&format!("does not give `{name}`")), "{said}");
             assert!(said.contains("code: machine-call") && said.contains("seccomp"), "{said}");
             assert!(!workspace.path().join(".orch").exists(), "{name}: nothing began");
-            assert_eq!(workspace.read("tasks.yml"), "- {id: a, command: [touch, begun]}\n");
+            assert_eq!(workspace.read("tasks.yml"), "- {id: a, command: [sh, -c, 'touch begun']}\n");
             let doctor = host(&["doctor"]);
             assert_eq!(doctor.status.code(), Some(1), "{name}: {}", err(&doctor));
             let named = format!("BAD  this machine does not give `{name}`: ");
@@ -167,7 +189,7 @@ fn limited(workspace: &Workspace, args: &[&str]) -> Output {
 
 #[test]
 fn a_folder_that_takes_nothing_is_said_with_the_systems_reason_and_no_other_hint() {
-    let workspace = Workspace::new("- {id: a, command: [touch, begun]}\n");
+    let workspace = Workspace::new("- {id: a, command: [sh, -c, 'touch begun']}\n");
     workspace.make_known();
     let check = |output: &Output, folder: &Path, hint: &str| {
         let said = err(output);
@@ -188,7 +210,7 @@ fn a_folder_that_takes_nothing_is_said_with_the_systems_reason_and_no_other_hint
     check(&limited(&workspace, &["run"]), &first, "ulimit -f");
     let doctor = limited(&workspace, &["doctor"]);
     assert!(out(&doctor).contains("cannot be written into: File too large"), "{doctor:?}");
-    workspace.run(&[], 1);
+    workspace.run(&[], 0);
     let doctor = workspace.command(&["doctor", "--workspace", "."]).output().unwrap();
     assert!(
         !out(&doctor).contains("cannot be written into") && out(&doctor).contains("ok   kernel "),

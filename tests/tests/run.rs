@@ -123,12 +123,26 @@ fn bad_task_files_are_refused_by_name_and_nothing_changes() {
 
 #[test]
 fn programs_that_the_grant_does_not_name_are_denied() {
-    let workspace =
-        Workspace::new("- {id: a, command: [ls]}\n- {id: b, command: [/bin/cat, /etc/hostname]}\n");
-    workspace.run(&[], 1);
-    assert_eq!(workspace.statuses().values().filter(|status| *status == "failed").count(), 2);
-    let denied = workspace.events().iter().filter(|event| event.name() == "denied").count();
-    assert_eq!(denied, 2);
+    for program in ["ls", "/bin/cat"] {
+        let workspace = Workspace::new(&format!("- {{id: a, command: [{program}, /]}}\n"));
+        let said = err(&workspace.run(&[], 3));
+        assert!(
+            said.contains("code: program-not-granted\n") && said.contains(&format!("`{program}`")),
+            "{said}"
+        );
+        assert!(!workspace.path().join(".orch").exists());
+        // What nobody knows before it is asked for is denied then.
+        let workspace = Workspace::new("[]\n");
+        let config = workspace.read("config.yaml");
+        let check = format!("{{name: a, category: test, command: [{program}, /]}}");
+        let verifier = format!(
+            "  verifiers: [demo/verifier-command]\nsettings: {{demo/verifier-command: {{checks: [{check}]}}}}\n"
+        );
+        workspace.write("config.yaml", &(config + &verifier));
+        workspace.run(&[], 1);
+        let denied = workspace.events().iter().filter(|event| event.name() == "denied").count();
+        assert_eq!(denied, 1);
+    }
 }
 
 #[test]

@@ -114,10 +114,9 @@ fn status_and_report_say_why_a_task_is_not_done() {
     let task = &report["tasks"][0];
     assert_eq!((&task["status"], &task["moved"]), (&"done".into(), &"a person skipped it".into()), "{task}");
     let report = out(&workspace.host(&["report"], 0));
-    assert!(
-        report.contains("done              refused\n                    a person skipped it\n"),
-        "{report}"
-    );
+    let mut lines = report.lines().skip_while(|line| !line.starts_with("  done  "));
+    assert!(lines.next().is_some_and(|line| line.ends_with("s  refused")), "{report}");
+    assert_eq!(lines.next(), Some("                              a person skipped it"), "{report}");
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(crate) enum Bench {
     Trust,
     /// Every check of a package, beside compiling it once
     Certify,
+    /// Commands beside `xargs -P`, and tasks that are up to date
+    Commands,
 }
 
 pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
@@ -39,7 +41,7 @@ pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
         binaries: packages::target_folder(root).join("release"),
         config: root.join("target/bench/config"),
         packages: root.join("target/bench/packages"),
-        programs: vec!["python3"],
+        programs: vec!["python3", "sh"],
     };
     packages::make(root, &place)?;
     step::say("measurements");
@@ -54,6 +56,11 @@ pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
         Bench::Trust => {
             bench.args(["trust", "--packages"]).arg(&place.packages);
             bench.arg("--work").arg(root.join("target/bench/trust"));
+        }
+        Bench::Commands => {
+            bench.args(["commands", "--config-home"]).arg(&place.config);
+            bench.arg("--work").arg(root.join("target/bench/commands"));
+            bench.arg("--host").arg(place.binaries.join("orch-host"));
         }
         Bench::Certify => {
             bench.args(["certify", "--packages"]).arg(&place.packages);

@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 32] = [
+const PARTS: [&str; 33] = [
     "commands",
     "interrupt",
     "serve",
@@ -28,6 +28,7 @@ const PARTS: [&str; 32] = [
     "run_log",
     "drive",
     "watch",
+    "told",
     "role",
     "engine",
     "processes",

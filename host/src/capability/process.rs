@@ -187,7 +187,11 @@ impl View<'_, Process> {
         let Program { name, path: program } = match granted.program(&command.program, &self.state.folder) {
             Ok(program) => program,
             Err(NoProgram::Missing) => {
-                let why = format!("no folder of `PATH` has a program `{}`", shown(&command.program));
+                let wanted = shown(&command.program);
+                let why = match wanted.contains('/') {
+                    true => format!("no program `{wanted}` in the workspace, or a link on its way leads out"),
+                    false => format!("no folder of `PATH` has a program `{wanted}`"),
+                };
                 return Err(self.ledger.refuse(Error::NotFound, why));
             }
             Err(why) => {

@@ -10,6 +10,7 @@ use orch_trust::evidence::Compilable;
 use orch_trust::freshness::Verdict as Freshness;
 use orch_trust::time::UnixSeconds;
 
+use super::counted;
 use crate::config::operator::{self, Operator};
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, Tone, escape};
@@ -95,8 +96,8 @@ pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome 
     }
     let rules = operator.rules(&WorkspaceConfig::default(), orch_trust::lock::Lock::default());
     let (publishers, certifiers) = (rules.publishers(), rules.certifiers());
-    say(!publishers.is_empty(), &format!("{} publishers are trusted", publishers.len()));
-    say(!certifiers.is_empty(), &format!("{} certifiers are trusted", certifiers.len()));
+    say(!publishers.is_empty(), &counted(publishers.len(), "publisher is trusted", "publishers are trusted"));
+    say(!certifiers.is_empty(), &counted(certifiers.len(), "certifier is trusted", "certifiers are trusted"));
     let nobody = publishers.is_empty() || certifiers.is_empty();
     for (owner, not_after) in publishers
         .iter()

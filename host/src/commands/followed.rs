@@ -3,31 +3,40 @@
 //! In -> out: a store that somebody else writes -> lines, and the run as of its last event.
 //! Not here: what is shown of an event (`watch.rs`), who works at it (`control/`).
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use orch_journal::RunState;
+use orch_journal::{Event, RunState};
 
-use crate::console::Console;
+use super::run::log_bytes_max;
+use crate::command_log::gap_at;
 use crate::drive::error::DriveError;
 use crate::exit::Fault;
 use crate::place::Place;
-use crate::watch::{self, Format, Observer};
+use crate::watch::{self, How, Observer};
 
 /// Between two looks at what another host did.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// The folder of the logs, and where one that is full goes on, as the workspace says.
+pub fn logs_of(place: &Place) -> (PathBuf, u64) {
+    let bytes_max = place.config().map_or(u64::MAX, |config| log_bytes_max(&config));
+    (place.workspace.join("logs"), gap_at(bytes_max))
+}
 
 /// Shows what is committed from now on, or from that event on, until `goes_on` says that nobody works at it.
 pub fn follow(
     place: &Place,
     run: &str,
     from: u64,
-    format: Format,
-    console: Console,
+    how: How,
     mut goes_on: impl FnMut() -> Result<bool, Fault>,
 ) -> Result<RunState, Fault> {
     let reader = place.reader()?;
     let (mut events, mut state, mut next) = (reader.events(run), RunState::default(), 0);
     let mut untold = Vec::new();
+    let mut running = BTreeMap::new();
     for found in &mut events {
         let (seq, event) = found?;
         if from > 0 && seq >= from {
@@ -35,9 +44,14 @@ pub fn follow(
             break;
         }
         state.apply(&event).map_err(DriveError::from)?;
+        match &event {
+            Event::AttemptStarted { task, at, .. } => drop(running.insert(*task, *at)),
+            Event::AttemptFinished(finished) => drop(running.remove(&finished.task)),
+            _ => {}
+        }
         next = seq + 1;
     }
-    let (mut watcher, screen) = watch::follow(format, run, console, &state);
+    let (mut watcher, screen) = watch::follow(how, run, &state, &running);
     loop {
         // Asked before: what was committed last is shown too.
         let goes_on = goes_on()?;

@@ -9,10 +9,8 @@ use std::path::{Path, PathBuf};
 
 use orch_journal::event::RunStatus;
 
+use crate::drive::choice::Wanted;
 use crate::drive::finish::Summary;
-
-/// Of tasks to be tried again in one line.
-const RETRIED_MAX: usize = 3;
 
 /// Where a run was started from, as it was said.
 #[derive(Clone, Copy)]
@@ -21,12 +19,13 @@ pub struct Started<'a> {
     pub memory: &'a Path,
     pub tasks: &'a Path,
     pub plugins: &'a [PathBuf],
+    pub wanted: &'a Wanted,
     pub home: Option<&'a Path>,
 }
 
 impl Started<'_> {
-    /// `orch-host run` of the same run.
-    fn run(&self) -> String {
+    /// `orch-host run` of what is left of the same tasks: nothing that is done is done again.
+    fn run(&self, more: &[&str]) -> String {
         let mut words = vec!["run".to_owned()];
         if self.dir != Path::new(".") {
             words.push(word(self.dir));
@@ -37,6 +36,14 @@ impl Started<'_> {
         for folder in self.plugins {
             words.extend(["--plugins".to_owned(), word(folder)]);
         }
+        let Wanted { tasks, tags, exclude, only, fail_fast, .. } = self.wanted;
+        for (option, names) in [("--task", tasks), ("--tag", tags), ("--exclude", exclude)] {
+            words.extend(names.iter().flat_map(|name| [option.to_owned(), word(Path::new(name))]));
+        }
+        for (option, is_said) in [("--only", only), ("--fail-fast", fail_fast)] {
+            words.extend(is_said.then(|| option.to_owned()));
+        }
+        words.extend(more.iter().map(|word| (*word).to_owned()));
         self.line(words)
     }
 
@@ -70,9 +77,14 @@ fn word(path: &Path) -> String {
     }
 }
 
+/// Where all is that a task that failed printed.
+pub fn logs(task: &str, started: Started<'_>) -> String {
+    format!("`{}` shows all that its commands printed", started.verb(&["logs", task]))
+}
+
 /// How to go on, one hint for each thing that keeps the run from its goal.
 pub fn hints(summary: &Summary, started: Started<'_>) -> Vec<String> {
-    let run = started.run();
+    let run = started.run(&[]);
     if summary.interrupted {
         return vec![format!("`{run}` goes on where it stopped")];
     }
@@ -97,36 +109,23 @@ pub fn hints(summary: &Summary, started: Started<'_>) -> Vec<String> {
         hints.push(format!("put `{task}` back, or `{cancel}` takes it out; `{run}` goes on"));
     }
     if let Some(missing) = summary.unverified.first() {
-        hints.push(match &missing.task {
-            Some(task) => {
-                let waive = started.verb(&["task", "waive", task, "--reason", "TEXT"]);
-                format!("`{waive}` takes a task as it is; `{run}` asks again, once it can look")
-            }
-            None => {
-                let waive = started.verb(&["runs", "waive", "--reason", "TEXT"]);
-                format!("`{waive}` takes the run as it is; `{run}` asks again, once it can look")
-            }
-        });
+        let (words, what) = match &missing.task {
+            Some(task) => (vec!["task", "waive", task.as_str()], "takes a task as it is"),
+            None => (vec!["runs", "waive"], "takes the run as it is"),
+        };
+        let waive = started.verb(&[words.as_slice(), &["--reason", "TEXT"]].concat());
+        hints.push(format!("`{waive}` {what}; `{run}` asks again, once it can look"));
     }
-    // Those that failed; else those that somebody took out, where others wait for them.
-    let is_blocked = summary.tasks.contains_key(orch_task::Status::Blocked.as_str());
-    let again = match summary.failed.is_empty() && is_blocked {
-        true => &summary.cancelled,
-        false => &summary.failed,
+    let waits = match summary.tasks.contains_key(orch_task::Status::Blocked.as_str()) {
+        true => ", and what waits for it",
+        false => "",
     };
-    if let [first, ..] = again.as_slice() {
-        let listed = match again.len() > RETRIED_MAX {
-            true => std::slice::from_ref(first),
-            false => again.as_slice(),
-        };
-        let retries = listed.iter().map(|task| started.verb(&["task", "retry", task]) + " && ");
-        let retries: String = retries.collect();
-        let rest = match (again.len(), is_blocked) {
-            (many, _) if many > RETRIED_MAX => ", each of the others is named so, too",
-            (_, true) => ", and what waits for it",
-            _ => "",
-        };
-        hints.push(format!("once it is mended, `{retries}{run}` tries it again{rest}"));
+    if !summary.failed.is_empty() {
+        let again = started.run(&["--retry-failed"]);
+        hints.push(format!("once it is mended, `{again}` tries again what failed{waits}"));
+    } else if let Some(task) = summary.cancelled.first().filter(|_| !waits.is_empty()) {
+        let retry = started.verb(&["task", "retry", task]);
+        hints.push(format!("`{retry} && {run}` takes `{task}` in again{waits}"));
     }
     if hints.is_empty() {
         let findings = summary.major + summary.medium + summary.minor > 0;
@@ -145,17 +144,22 @@ mod tests {
 
     #[test]
     fn a_command_line_is_about_the_run_that_was_started() {
+        let tasks = vec!["a".to_owned()];
+        let wanted = Wanted { tasks, exclude: vec!["it's".to_owned()], force: true, ..Wanted::default() };
         let (plugins, home) = ([PathBuf::from("my plugins")], PathBuf::from("/it's/here"));
         let started = Started {
             dir: Path::new("project"),
             memory: Path::new("state"),
             tasks: Path::new("other.yml"),
             plugins: &plugins,
+            wanted: &wanted,
             home: Some(&home),
         };
+        let asked = r"--task a --exclude 'it'\''s' --retry-failed";
         let end = r"--memory state --config-home '/it'\''s/here'";
-        let expected = format!("orch-host run project --tasks other.yml --plugins 'my plugins' {end}");
-        assert_eq!(started.run(), expected);
+        let expected =
+            format!("orch-host run project --tasks other.yml --plugins 'my plugins' {asked} {end}");
+        assert_eq!(started.run(&["--retry-failed"]), expected);
         let expected = format!("orch-host task retry a --workspace project {end}");
         assert_eq!(started.verb(&["task", "retry", "a"]), expected);
     }

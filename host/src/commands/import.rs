@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use orch_task::import::{ImportCommand, ImportOptions, import_wfformat};
 use orch_task::render::render;
 
+use super::counted;
 use crate::console::Console;
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{self, Place};
@@ -67,6 +68,6 @@ pub fn run(args: &ImportArgs, _home: Option<&Path>, console: Console) -> Outcome
         _ => place::io(&path, "make", error),
     })?;
     file.write_all(text.as_bytes()).map_err(|error| place::io(&path, "write", error))?;
-    console.line(&format!("{} tasks in `{}`", tasks.len(), args.tasks.display()));
+    console.line(&format!("{} in `{}`", counted(tasks.len(), "task", "tasks"), args.tasks.display()));
     Ok(Exit::Done)
 }

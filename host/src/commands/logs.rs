@@ -3,27 +3,27 @@
 //! In -> out: rows of a task's attempts -> their log files on standard output, what else is known of them on standard
 //! error.
 //! Invariant: a file is an attempt's only if the store names it, or if its name is exactly what that attempt's is.
-//! Not here: how bytes look on a terminal (`logs/shown.rs`).
+//! Not here: how bytes look on a terminal (`console/bytes.rs`).
 
-mod shown;
-
-use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use orch_journal::rows::{AttemptRow, TaskRow};
 use orch_journal::{Event, Reader};
 use orch_task::{Status, TaskId};
 
-use self::shown::Shown;
+use super::followed::logs_of;
 use super::stored_run::{find_run, is_open, result_of};
 use crate::command_log::LogName;
+use crate::console::bytes::Bytes;
 use crate::console::{Console, escape};
 use crate::drive::attempt::{OUTPUT_CUT, PROCESSES_LEFT};
 use crate::exit::{Exit, Fault, Outcome};
-use crate::log_folder;
+use crate::log_folder::{self, tail::Tail};
 use crate::place::{self, Place, WorkspaceArgs};
 
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// Of why an attempt without a log failed.
+const SHOWN_LINES: usize = 24;
 const READ_BYTES: usize = 64 << 10;
 
 #[derive(clap::Args)]
@@ -61,13 +61,10 @@ pub fn run(args: &LogsArgs, console: Console) -> Outcome {
     };
     let task = reader.task(&run, &args.task)?.ok_or_else(unknown)?;
     let logs = Logs { place, reader, run, task };
-    let mut out = Printed {
-        console,
-        escaped: console.is_terminal && !args.raw,
-        attempt: 0,
-        at: 0,
-        shown: Shown::default(),
-    };
+    // A log that is full is gone on with behind its head, which is as long as the workspace says.
+    let (_, gap_at) = logs_of(&logs.place);
+    let escaped = console.is_terminal && !args.raw;
+    let mut out = Printed { console, escaped, gap_at, attempt: 0, tail: None, shown: Bytes::default() };
     match args.follow {
         true => logs.follow(&mut out)?,
         false => logs.newest(&mut out)?,
@@ -147,7 +144,7 @@ impl Logs {
             console.note(&format!("attempt {} at task `{id}` ran no command", last.attempt));
         }
         if (last.attempt != printed || last.status != "done") && last.status != "running" {
-            console.note(&result_of(last));
+            result_of(last, SHOWN_LINES).iter().for_each(|line| console.note(line));
         }
         let Some(log) = attempts.iter().find(|row| row.attempt == printed).and_then(|row| row.log.as_ref())
         else {
@@ -170,10 +167,11 @@ impl Logs {
 struct Printed {
     console: Console,
     escaped: bool,
+    gap_at: u64,
     attempt: u32,
-    /// Bytes of that attempt's log.
-    at: u64,
-    shown: Shown,
+    /// Of that attempt's log.
+    tail: Option<Tail>,
+    shown: Bytes,
 }
 
 impl Printed {
@@ -181,19 +179,20 @@ impl Printed {
     fn print(&mut self, attempt: u32, place: &Place, log: &str) -> Result<bool, Fault> {
         if attempt != self.attempt {
             self.finish();
-            (self.attempt, self.at) = (attempt, 0);
+            (self.attempt, self.tail) = (attempt, None);
         }
         let folder = place.workspace.join("logs");
         let io = |error| place::io(&folder.join(log), "read", error);
-        let mut file = log_folder::read(&folder, log).map_err(io)?;
-        file.seek(SeekFrom::Start(self.at)).map_err(io)?;
+        let tail = match &mut self.tail {
+            Some(tail) => tail,
+            none => none.insert(Tail::new(log_folder::read(&folder, log).map_err(io)?, self.gap_at)),
+        };
         let mut buffer = vec![0; READ_BYTES];
         loop {
-            let bytes = match file.read(&mut buffer).map_err(io)? {
+            let bytes = match tail.read(&mut buffer).map_err(io)? {
                 0 => return Ok(true),
                 count => buffer.get(..count).unwrap_or_default(),
             };
-            self.at += bytes.len() as u64;
             let good = match self.escaped {
                 true => self.console.bytes(self.shown.take(bytes).as_bytes()),
                 false => self.console.bytes(bytes),

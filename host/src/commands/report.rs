@@ -14,12 +14,15 @@ use orch_journal::rows::{AttemptRow, FindingRow, RunRow, TaskRow};
 use orch_journal::{Event, Reader, RunState};
 use orch_task::Status;
 
-use super::stored_run::{find_run, is_open, result_of};
-use crate::console::{Console, escape};
+use super::stored_run::{find_run, is_open, result_of, took_ms};
+use crate::console::{Console, escape, lines};
 use crate::drive::error::DriveError;
 use crate::drive::finish::{Unverified, WaivedLooks};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{Place, WorkspaceArgs};
+
+/// Of what a plugin says about an attempt that failed: as much as it may say.
+const OUTPUT_LINES: usize = 48;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -43,22 +46,32 @@ pub struct ReportArgs {
 struct TaskFacts {
     #[serde(flatten)]
     row: TaskRow,
-    /// Of a task that is not done.
     #[serde(rename = "lastAttempt")]
     last: Option<AttemptRow>,
+    /// Of the last attempt, once it is over.
+    #[serde(rename = "tookMs")]
+    took_ms: Option<u64>,
     /// What put it there if no attempt did: a person's word, a dependency that failed.
     moved: Option<String>,
 }
 
 impl TaskFacts {
-    /// One escaped line, or nothing for a task that was simply done.
-    fn why(&self) -> Option<String> {
-        let moved = self.moved.as_deref().map(escape);
-        let last = self.last.as_ref().filter(|last| last.status != "running").map(result_of);
-        match (moved, last) {
-            (Some(moved), Some(last)) => Some(format!("{moved}; {last}")),
-            (moved, last) => moved.or(last),
-        }
+    /// Escaped lines, of output at most [`OUTPUT_LINES`]; none for a task that was simply done.
+    fn why(&self) -> Vec<String> {
+        let moved = self.moved.as_deref().map(lines::line);
+        let is_news =
+            |last: &&AttemptRow| last.status != "running" && self.row.status != Status::Done.as_str();
+        let last = self.last.as_ref().filter(is_news).map(|last| result_of(last, OUTPUT_LINES));
+        moved.into_iter().chain(last.unwrap_or_default()).collect()
+    }
+
+    fn took(&self) -> String {
+        self.took_ms.map(lines::span).unwrap_or_default()
+    }
+
+    /// Relative to the workspace; empty if no command ran.
+    fn log(&self) -> &str {
+        self.last.as_ref().and_then(|last| last.log.as_deref()).unwrap_or_default()
     }
 }
 
@@ -99,12 +112,14 @@ impl Facts {
                 _ => {}
             }
         }
-        let mut tasks = Vec::new();
-        for row in reader.tasks(&run.id)? {
-            let done = row.status == Status::Done.as_str();
-            let last = if done { None } else { reader.attempts(&run.id, row.place)?.pop() };
-            tasks.push(TaskFacts { moved: moved.remove(&row.place), last, row });
-        }
+        let mut attempts = reader.last_attempts(&run.id)?;
+        let facts = |row: TaskRow| {
+            let last = attempts.remove(&row.place);
+            let took_ms =
+                last.as_ref().and_then(|last| took_ms(Some(&last.started_at), last.completed_at.as_deref()));
+            TaskFacts { moved: moved.remove(&row.place), last, took_ms, row }
+        };
+        let tasks = reader.tasks(&run.id)?.into_iter().map(facts).collect();
         Ok(Self {
             at_work: is_open(&run) && place.is_held(),
             plugins,
@@ -129,6 +144,16 @@ impl Facts {
             _ => "",
         };
         format!("{done} of {} tasks done, {failed} failed{idle}", self.tasks.len())
+    }
+
+    /// When it began, and how long it took if it is over.
+    fn time(&self) -> String {
+        let run = &self.run;
+        let began = run.started_at.as_deref().unwrap_or(&run.created_at);
+        match took_ms(Some(began), run.completed_at.as_deref()) {
+            Some(ms) => format!("began {}, took {}", escape(began), lines::span(ms)),
+            None => format!("began {}", escape(began)),
+        }
     }
 }
 
@@ -174,30 +199,39 @@ fn described(artifact: &ArtifactRow) -> (String, String, String) {
 
 fn text(facts: &Facts, console: Console) {
     console.line(&format!("run {}  {}  {}", escape(&facts.run.id), escape(&facts.run.status), facts.done()));
+    console.line(&facts.time());
     console.lines(["", "plugins"]);
     facts.plugins.iter().for_each(|plugin| console.line(&format!("  {}", plugin_line(plugin))));
     console.lines(["", "tasks"]);
     for task in &facts.tasks {
         let row = &task.row;
         let by = row.added_by.as_deref().map(|by| format!("  by {}", escape(by))).unwrap_or_default();
-        let line =
-            format!("  {:<16}  {}  {}{by}", escape(&row.status), escape(&row.id), escape(&row.description));
+        let line = format!(
+            "  {:<16}  {:>8}  {}  {}{by}",
+            escape(&row.status),
+            task.took(),
+            escape(&row.id),
+            lines::line(&row.description)
+        );
         console.line(line.trim_end());
-        if let Some(why) = task.why() {
-            console.line(&format!("  {:<16}  {why}", ""));
+        let mut why = task.why();
+        if !task.log().is_empty() && row.status != Status::Done.as_str() {
+            why.push(format!("log: {}", escape(task.log())));
         }
+        console.lines(why.iter().map(|line| format!("  {:<16}  {:>8}  {line}", "", "")));
     }
     if !facts.findings.is_empty() {
         console.lines(["", "findings"]);
     }
     for finding in &facts.findings {
         let at = finding.location.as_deref().map(escape).unwrap_or_default();
-        console.line(&format!(
-            "  {:<6}  {:<8}  {at}  {}",
-            escape(&finding.severity),
-            escape(&finding.category),
-            escape(&finding.message)
-        ));
+        let (severity, category) = (escape(&finding.severity), escape(&finding.category));
+        for (nth, line) in lines::told(&finding.message, OUTPUT_LINES).iter().enumerate() {
+            match nth {
+                0 => console.line(&format!("  {severity:<6}  {category:<8}  {at}  {line}")),
+                _ => console.line(format!("  {:<6}  {line}", "").trim_end()),
+            }
+        }
     }
     if !facts.unverified.is_empty() {
         console.lines(["", "not verified"]);

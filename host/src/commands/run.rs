@@ -2,10 +2,13 @@
 //!
 //! In -> out: workspace, operator, arguments -> a run, and how it ended.
 //! Invariant: every bound plugin is admitted before the store is touched; a run that stopped goes on where it was.
-//! Not here: the loop (`drive.rs`).
+//! Not here: the loop (`drive.rs`), what failed and why (`run/ending.rs`).
+
+mod dry_run;
+mod ending;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use orch_journal::event::RunStatus;
@@ -13,13 +16,13 @@ use orch_journal::state::TaskState;
 use orch_task::Status;
 use orch_trust::evidence::Compilable;
 
-use super::{followed, go_on};
+use super::{counted, followed, go_on};
 use crate::config::operator::{Operator, this_process};
 use crate::config::workspace::{AuditEvery, WorkspaceConfig, WorkspaceError};
-use crate::console::{Console, Tone, escape, escape_cut};
+use crate::console::{Console, Tone, escape, escape_cut, lines};
 use crate::control::api::{RunOptions, Started};
 use crate::control::{self, SocketPlace};
-use crate::drive::choice::Wanted;
+use crate::drive::choice::{self, Wanted};
 use crate::drive::desk::{Audit, Durability, RunRules};
 use crate::drive::error::DriveError;
 use crate::drive::finish::Summary;
@@ -32,7 +35,7 @@ use crate::place::{self, Place};
 use crate::plugins::{self, AdmittedPlugins};
 use crate::session::Session;
 use crate::told;
-use crate::watch::{self, Format};
+use crate::watch::{self, Format, How, Output};
 
 const LOG_MIB_DEFAULT: u64 = 64;
 /// What a program needs to put its files in order.
@@ -73,7 +76,7 @@ pub struct RunArgs {
     /// How durable everything is [default: effects at power, the rest at process]
     #[arg(long, value_enum)]
     durability: Option<DurabilityArg>,
-    /// Admit plugins, read tasks, say what would be first; change nothing
+    /// Admit plugins, read tasks, say what would run in which order; change nothing
     #[arg(long)]
     dry_run: bool,
     /// Make this workspace known to the host
@@ -82,6 +85,12 @@ pub struct RunArgs {
     /// How the run is shown
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// What is shown of the output of tasks; `logs/` has all of it
+    #[arg(long, value_enum, default_value_t = Output::None)]
+    output: Output,
+    /// Show failures and the end only
+    #[arg(short, long, conflicts_with = "output")]
+    quiet: bool,
     #[command(flatten)]
     wanted: Wanted,
 }
@@ -103,6 +112,10 @@ fn parse_audit(text: &str) -> Result<Audit, String> {
 
 pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let place = workspace(args)?;
+    if args.format == Format::Json && args.output != Output::None {
+        let what = "`--output` shows lines for people, `--format json` events".to_owned();
+        return Err(place::input("output-of-json", Some("say one of them".to_owned()), what));
+    }
     let operator = place::operator(home)?;
     if !args.dry_run {
         place.check_machine(&operator)?;
@@ -147,23 +160,26 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     if !place.has_store() || args.dry_run {
         sheet.check_new(&admitted.offers(&config))?;
     }
-    told::check_workspace(&config, &admitted.by_id, &place.workspace)?;
+    admitted.check_env(&config, &place.workspace)?;
     if !place.has_store() || args.dry_run {
-        told::check_all(&config, &admitted.by_id, sheet.tasks(), &place.workspace)?;
+        admitted.check_told(&config, &place.workspace, sheet.tasks())?;
     }
     if let Some(note) = told::note(sheet.tasks()) {
         console.warn(&escape(&note));
     }
     if args.dry_run {
         warn_of_notices(&operator, &admitted, console);
-        return dry_run(&sheet, &config, console);
+        let planned = choice::planned(sheet.tasks(), &args.wanted).map_err(DriveError::from)?;
+        dry_run::show(&planned, config.roles.ids().len(), args.format, console);
+        return Ok(Exit::Done);
     }
 
     // 3. The run, shown as it becomes durable.
     place.check_logs()?;
     warn_of_missing_runs(&place, &operator, console)?;
+    let how = how(args, &place, console);
     let (notes, noted) = std::sync::mpsc::channel();
-    let control = interrupt::listen(console, watch::is_live(args.format, console).then_some(notes))?;
+    let control = interrupt::listen(console, how.is_live().then_some(notes))?;
     let holder = Holder::open(Setup {
         place: &place,
         operator: &operator,
@@ -180,16 +196,23 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     for waiting in session.waiting() {
         console.note(&waiting);
     }
-    let (format, journal) = (args.format, session.journal());
-    let (watcher, screen) = watch::open(format, session.id(), console, journal, noted);
+    let (watcher, screen) = watch::open(how, session.id(), session.journal(), noted);
+    let begun = Instant::now();
     let driven = session.observed_by(Box::new(watcher)).drive();
     screen.finish();
     let closed = holder.close();
     let summary = driven?;
     closed?;
-    report(&summary, format, console);
-    say_how_to_go_on(&summary, args, home, console);
+    let with_log = report(&summary, args.format, &place, begun.elapsed(), console)?;
+    say_how_to_go_on(&summary, with_log.as_deref(), args, home, console);
     Ok(exit_of(&summary))
+}
+
+/// How the run is shown.
+fn how(args: &RunArgs, place: &Place, console: Console) -> How {
+    let RunArgs { format, output, quiet, .. } = *args;
+    let (logs, gap_at) = followed::logs_of(place);
+    How { format, output, quiet, console, logs, gap_at }
 }
 
 /// The folder that is meant; a task's id in its place is known for what it is.
@@ -209,10 +232,18 @@ fn workspace(args: &RunArgs) -> Result<Place, Fault> {
     })
 }
 
-fn say_how_to_go_on(summary: &Summary, args: &RunArgs, home: Option<&Path>, console: Console) {
-    let RunArgs { dir, memory, tasks, plugins, .. } = args;
-    let started = go_on::Started { dir, memory, tasks, plugins, home };
-    for hint in go_on::hints(summary, started) {
+fn say_how_to_go_on(
+    summary: &Summary,
+    with_log: Option<&str>,
+    args: &RunArgs,
+    home: Option<&Path>,
+    console: Console,
+) {
+    let RunArgs { dir, memory, tasks, plugins, wanted, .. } = args;
+    let started = go_on::Started { dir, memory, tasks, plugins, wanted, home };
+    for hint in
+        with_log.map(|task| go_on::logs(task, started)).into_iter().chain(go_on::hints(summary, started))
+    {
         console.note(&format!("hint: {hint}"));
     }
 }
@@ -245,17 +276,20 @@ fn follow(
 ) -> Outcome {
     let (Started { run, from }, format) = (started, args.format);
     let at_work = || Ok(control::look(socket)?.is_some_and(|holder| holder.run.as_ref() == Some(run)));
-    let state = followed::follow(place, run, *from, format, console, at_work)?;
+    let state = followed::follow(place, run, *from, how(args, place, console), at_work)?;
     let Some((status, why)) = &state.finished else {
         let hint = Some("what `orch-host serve` printed says why".to_owned());
         let what = anyhow::anyhow!("the host that serves did not bring run `{run}` to an end");
         return Err(Fault::new(Exit::HostError, "run-cut", hint, what));
     };
+    let mut with_log = None;
     if format == Format::Text {
+        console.line("");
+        with_log = ending::show(place, run, console)?;
         console.line(&format!("run {run} {}: {}", status.as_str(), escape(why)));
     }
     let summary = Summary::of(run, &state, *status, why.clone(), Vec::new());
-    say_how_to_go_on(&summary, args, home, console);
+    say_how_to_go_on(&summary, with_log.as_deref(), args, home, console);
     let waits = |task: &TaskState| matches!(task.status, Status::InDoubt | Status::WaitingApproval);
     Ok(match status {
         RunStatus::Completed => Exit::Done,
@@ -281,7 +315,7 @@ pub(super) fn warn_of_missing_runs(
     if let Some(first) = missing.first() {
         let others = match missing.len() {
             1 => String::new(),
-            count => format!(", and {} others", count - 1),
+            count => format!(", and {}", counted(count - 1, "other", "others")),
         };
         console.warn(&format!(
             "the store is gone: {}{others}; what ran before may run again, `orch-host audit verify` shows all",
@@ -356,28 +390,22 @@ pub(super) fn log_bytes_max(config: &WorkspaceConfig) -> u64 {
     config.log_mib.unwrap_or(LOG_MIB_DEFAULT) << 20
 }
 
-fn dry_run(sheet: &Sheet, config: &WorkspaceConfig, console: Console) -> Outcome {
-    let tasks = sheet.tasks();
-    console.line(&format!(
-        "{} plugins are admitted, {} tasks are sound; nothing was run",
-        config.roles.ids().len(),
-        tasks.len()
-    ));
-    if let Some(first) = super::bootstrap::first(tasks) {
-        console.line(&format!("first would be {}  {}", first.id, escape_cut(&first.description, 100)));
-    }
-    Ok(Exit::Done)
-}
-
 pub(super) fn own_executable() -> Result<PathBuf, Fault> {
     std::env::current_exe().map_err(|error| place::io(Path::new("/proc/self/exe"), "read", error))
 }
 
-fn report(summary: &Summary, format: Format, console: Console) {
+fn report(
+    summary: &Summary,
+    format: Format,
+    place: &Place,
+    took: Duration,
+    console: Console,
+) -> Result<Option<String>, Fault> {
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     if format == Format::Json {
-        let line = serde_json::json!({ "run": summary.run, "summary": summary });
+        let line = serde_json::json!({ "run": summary.run, "summary": summary, "tookMs": took_ms });
         console.json(&line.to_string());
-        return;
+        return Ok(None);
     }
     let tone = match summary.status {
         RunStatus::Completed => Tone::Good,
@@ -385,12 +413,13 @@ fn report(summary: &Summary, format: Format, console: Console) {
         _ => Tone::Careful,
     };
     console.line("");
+    let failed = ending::show(place, &summary.run, console)?;
     let word = if summary.interrupted { "interrupted" } else { summary.status.as_str() };
     console.line(&format!("run {} {}: {}", summary.run, console.paint(tone, word), escape(&summary.why)));
     let counts: Vec<String> =
         summary.tasks.iter().map(|(status, count)| format!("{count} {status}")).collect();
-    console
-        .line(&format!("tasks: {}", if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }));
+    let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
+    console.line(&format!("tasks: {counts}; took {}", lines::span(took_ms)));
     if summary.left_out > 0 {
         console.line(&format!("left out: {}, as was asked", summary.left_out));
     }
@@ -415,6 +444,7 @@ fn report(summary: &Summary, format: Format, console: Console) {
     for waived in &summary.waived {
         console.line(&format!("waived: {}", escape_cut(&waived.to_string(), 240)));
     }
+    Ok(failed)
 }
 
 fn exit_of(summary: &Summary) -> Exit {

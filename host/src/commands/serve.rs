@@ -21,7 +21,6 @@ use crate::place::{self, Place};
 use crate::plugins;
 use crate::serve::front::{Front, FrontSetup};
 use crate::serve::{CALLS_MAX, Mounts, Serving};
-use crate::told;
 
 /// So many wishes wait; more wait at whoever has them.
 const WISHES_MAX: usize = 64;
@@ -79,7 +78,7 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
     let trust = operator.rules(&config, place.lock()?);
     let folders = place::package_folders(&operator, &args.plugins)?;
     let admitted = plugins::admit_bound(&config, &folders, &trust, place::now())?;
-    told::check_workspace(&config, &admitted.by_id, &place.workspace)?;
+    admitted.check_env(&config, &place.workspace)?;
     warn_of_notices(&operator, &admitted, console);
     announce(&admitted, console);
     operator.saw(admitted.unpinned(&trust.lock))?;

@@ -3,6 +3,7 @@
 //! In -> out: rows of the store -> [`Standing`] -> text or JSON.
 
 use clap::ValueEnum;
+use orch_journal::RunState;
 use orch_journal::event::RunStatus;
 use orch_journal::rows::{AttemptRow, RunRow, TaskRow};
 
@@ -12,10 +13,13 @@ use crate::console::{Console, escape, escape_cut};
 use crate::drive::finish::{Unverified, WaivedLooks};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{Place, WorkspaceArgs};
-use crate::watch;
+use crate::watch::{self, How, Output};
 
 /// So many tasks that are neither done nor pending are shown.
 const SHOWN_MAX: usize = 50;
+
+/// Of what a plugin says about an attempt that failed, from the end.
+const OUTPUT_LINES: usize = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -56,11 +60,16 @@ fn follow(place: &Place, run: &str, format: Format, console: Console) -> Outcome
         Format::Text => watch::Format::Text,
         Format::Json => watch::Format::Json,
     };
-    let state = followed::follow(place, run, 0, format, console, || Ok(place.is_held()))?;
+    let state = followed::follow(place, run, 0, how(place, format, console), || Ok(place.is_held()))?;
     if format == watch::Format::Text {
         console.line(&format!("run {} {}; no host is at work", escape(run), state.status().as_str()));
     }
     Ok(Exit::Done)
+}
+
+fn how(place: &Place, format: watch::Format, console: Console) -> How {
+    let (logs, gap_at) = followed::logs_of(place);
+    How { format, output: Output::None, quiet: false, console, logs, gap_at }
 }
 
 /// What a run waits for.
@@ -91,13 +100,15 @@ impl Standing {
         let counts = reader.task_counts(&run.id)?;
         let at_work = is_open(&run) && place.is_held();
         let mut attention = Vec::new();
-        let needs = |task: &TaskRow| !matches!(task.status.as_str(), "done" | "pending");
-        for task in reader.tasks(&run.id)?.into_iter().filter(needs).take(SHOWN_MAX) {
+        for task in reader.tasks_amiss(&run.id, SHOWN_MAX as u32)? {
             let last = reader.attempts(&run.id, task.place)?.pop();
             attention.push((task, last));
         }
-        // As it is in the journal: no table has it.
-        let state = reader.state(&run.id)?;
+        // As it is in the journal: no table has it. Most runs have nothing of it, and some have very many events.
+        let state = match reader.speaks_of_verifying(&run.id)? {
+            true => reader.state(&run.id)?,
+            false => RunState::default(),
+        };
         let (unverified, waived) = (Unverified::all(&state).collect(), WaivedLooks::all(&state).collect());
         Ok(Self { run, at_work, counts, attention, unverified, waived })
     }
@@ -132,7 +143,10 @@ impl Standing {
             let line = format!("{:>16}  {}  {about}", escape(&task.status), escape(&task.id));
             console.line(line.trim_end());
             if let Some(last) = last.as_ref().filter(|last| last.status != "running") {
-                console.line(&format!("{:>16}  {}", "", escape_cut(&result_of(last), 240)));
+                console.lines(result_of(last, OUTPUT_LINES).iter().map(|line| format!("{:>16}  {line}", "")));
+                if let Some(log) = &last.log {
+                    console.line(&format!("{:>16}  log: {}", "", escape(log)));
+                }
             }
         }
         for missing in self.unverified.iter().take(SHOWN_MAX) {

@@ -6,7 +6,7 @@
 use orch_journal::Reader;
 use orch_journal::rows::{AttemptRow, RunRow};
 
-use crate::console::escape;
+use crate::console::{escape, lines};
 use crate::exit::Fault;
 use crate::place;
 
@@ -15,8 +15,9 @@ pub fn is_open(run: &RunRow) -> bool {
     matches!(run.status.as_str(), "planning" | "executing" | "waiting")
 }
 
-/// How an attempt ended, in one escaped line: `attempt 2 failed: no such program`.
-pub fn result_of(attempt: &AttemptRow) -> String {
+/// How an attempt ended, in escaped lines: `attempt 2 failed: no such program`, and of what it says behind that the last
+/// `last_max`.
+pub fn result_of(attempt: &AttemptRow, last_max: usize) -> Vec<String> {
     let word = match attempt.status.as_str() {
         "done" | "failed" => attempt.status.clone(),
         "broken" => "broke off".to_owned(),
@@ -26,8 +27,14 @@ pub fn result_of(attempt: &AttemptRow) -> String {
         other => format!("is {}", escape(other)),
     };
     let told = attempt.error.as_deref().or(attempt.output.as_deref());
-    let told = told.map(|told| format!(": {}", escape(told))).unwrap_or_default();
-    format!("attempt {} {word}{told}", attempt.attempt)
+    let told = told.map(|told| format!(": {told}")).unwrap_or_default();
+    lines::told(&format!("attempt {} {word}{told}", attempt.attempt), last_max)
+}
+
+/// How long something took, in milliseconds, by two times as the store has them.
+pub fn took_ms(from: Option<&str>, to: Option<&str>) -> Option<u64> {
+    let [from, to] = [from, to].map(|time| time?.parse::<jiff::Timestamp>().ok());
+    u64::try_from(to?.as_millisecond() - from?.as_millisecond()).ok()
 }
 
 /// That run, or the newest.

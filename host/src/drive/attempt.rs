@@ -37,6 +37,10 @@ pub const OUTPUT_CUT: &str = "output-cut";
 /// Code of the warning that processes were left running and ended; its text names the file.
 pub const PROCESSES_LEFT: &str = "processes-left";
 
+/// Of a failure for which a task's retries are not used.
+const NOT_AGAIN: &str = "not tried again: `retries` is for failures that the executor calls retriable, of a command those that \
+                         `retry_on` names";
+
 /// An attempt that came back.
 pub struct Ended {
     pub task: TaskIndex,
@@ -131,6 +135,10 @@ pub fn finish(run: &mut Run, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>
             (Ending::Done { summary: told(completion.summary) }, writes, report.asked)
         }
         Err(CallError::Failure { message, retriable, .. }) => {
+            let message = match !retriable && task.retries > 0 {
+                true => format!("{message} ({NOT_AGAIN})"),
+                false => message,
+            };
             (Ending::Failed { message: told(message), retriable }, Writes::default(), Vec::new())
         }
         // It never began; the next host that may call the plugin does.

@@ -213,6 +213,54 @@ fn with_dependencies(state: &RunState, tasks: BTreeSet<TaskIndex>) -> BTreeSet<T
     all
 }
 
+/// What a person asks for means of tasks that stand so: those that may start (none: every task), and of them those that do so
+/// again.
+struct Meant {
+    chosen: Option<BTreeSet<TaskIndex>>,
+    again: Vec<TaskIndex>,
+}
+
+fn meant(state: &RunState, wanted: &Wanted) -> Result<Meant, ChoiceError> {
+    let choice = wanted.choice();
+    let graph = Graph::of(state, None);
+    let chosen = chosen(state, &graph, &choice)?;
+    let tasks: Vec<&Task> = state.tasks.iter().map(|found| &found.task).collect();
+    let Named { wanted: named, from, .. } = named(&choice, &tasks)?;
+    let downstream = graph.downstream(&from.iter().copied().collect::<Vec<_>>());
+    let downstream: BTreeSet<TaskIndex> = downstream.into_iter().collect();
+    let is_again = |task: &TaskIndex| {
+        let Some(found) = state.tasks.get(*task as usize) else { return false };
+        let is_named = named.contains(task) || from.contains(task) || !choice.names_tasks();
+        match found.status {
+            Status::Failed => wanted.retry_failed || wanted.force || choice.names_tasks(),
+            Status::Cancelled => choice.names_tasks() && is_named,
+            Status::Done => (wanted.force && is_named) || from.contains(task) || downstream.contains(task),
+            _ => false,
+        }
+    };
+    let all = 0..state.tasks.len() as TaskIndex;
+    let again =
+        all.filter(|task| chosen.as_ref().is_none_or(|chosen| chosen.contains(task)) && is_again(task));
+    Ok(Meant { again: again.collect(), chosen })
+}
+
+/// The tasks of a file that a new run would be asked for, as they would stand then.
+pub fn planned(tasks: &[FileTask], wanted: &Wanted) -> Result<Vec<FileTask>, ChoiceError> {
+    let state = RunState::of_tasks(tasks.iter().map(|found| (&found.task, found.status_or_pending())));
+    let Meant { chosen, again } = meant(&state, wanted)?;
+    let mut planned = Vec::new();
+    for (place, found) in (0..).zip(tasks) {
+        if chosen.as_ref().is_none_or(|chosen| chosen.contains(&place)) {
+            let mut found = found.clone();
+            if again.contains(&place) {
+                found.status = Some(Status::Pending);
+            }
+            planned.push(found);
+        }
+    }
+    Ok(planned)
+}
+
 /// Takes into the run what is asked of it: which tasks may start, and which of them do so again.
 ///
 /// # Errors
@@ -221,28 +269,7 @@ pub fn apply(run: &mut Run, wanted: &Wanted, who: &Who) -> Result<(), DriveError
     let choice = wanted.choice();
     let (again, is_new) = {
         let state = run.state();
-        let graph = Graph::of(&state, None);
-        let chosen = chosen(&state, &graph, &choice)?;
-        let tasks: Vec<&Task> = state.tasks.iter().map(|found| &found.task).collect();
-        let Named { wanted: named, from, .. } = named(&choice, &tasks)?;
-        let downstream: BTreeSet<TaskIndex> =
-            graph.downstream(&from.iter().copied().collect::<Vec<_>>()).into_iter().collect();
-        let is_again = |task: &TaskIndex| {
-            let Some(found) = state.tasks.get(*task as usize) else { return false };
-            let is_named = named.contains(task) || from.contains(task) || !choice.names_tasks();
-            match found.status {
-                Status::Failed => wanted.retry_failed || wanted.force || choice.names_tasks(),
-                Status::Cancelled => choice.names_tasks() && is_named,
-                Status::Done => {
-                    (wanted.force && is_named) || from.contains(task) || downstream.contains(task)
-                }
-                _ => false,
-            }
-        };
-        let all = 0..state.tasks.len() as TaskIndex;
-        let again =
-            all.filter(|task| chosen.as_ref().is_none_or(|chosen| chosen.contains(task)) && is_again(task));
-        (again.collect::<Vec<_>>(), state.chosen != choice)
+        (meant(&state, wanted)?.again, state.chosen != choice)
     };
     if is_new {
         run.record(Event::TasksChosen { choice, who: who.clone(), at: now_ms() })?;

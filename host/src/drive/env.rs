@@ -14,16 +14,14 @@ use orch_journal::state::TaskState;
 use orch_task::{Env, FileTask, TaskId};
 use sha2::Sha256;
 
-use crate::config::operator::Operator;
-use crate::config::secret::KeyUse;
-
 /// Makes seals.
 #[derive(Clone, Default)]
 pub struct EnvKey([u8; 32]);
 
 impl EnvKey {
-    pub fn of(operator: &Operator) -> Self {
-        Self(operator.secret.key(KeyUse::TaskEnv))
+    /// `key`: this host's, for nothing else.
+    pub fn new(key: [u8; 32]) -> Self {
+        Self(key)
     }
 
     fn seal(&self, run: &str, task: &TaskId, env: &Env) -> Option<EnvSeal> {

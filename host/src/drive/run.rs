@@ -234,24 +234,6 @@ impl Run {
         }
     }
 
-    /// Holds these tasks and no others: what is held does not start.
-    pub fn hold(&mut self, tasks: BTreeSet<TaskIndex>, now: u64) {
-        let before = std::mem::replace(&mut self.held, tasks);
-        for task in self.held.difference(&before).copied().collect::<Vec<_>>() {
-            self.withdraw(task);
-        }
-        for task in before {
-            self.announce(task, now);
-        }
-    }
-
-    /// Tasks that are held, in their order, but for those that ended since by a person's word.
-    pub fn held(&self) -> Vec<TaskId> {
-        let state = self.state();
-        let found = self.held.iter().filter_map(|task| state.tasks.get(*task as usize));
-        found.filter(|task| !task.status.is_final()).map(|task| task.task.id.clone()).collect()
-    }
-
     /// Tells the planner that a task is ready, if it is; or later, when it is due.
     pub fn announce(&mut self, task: TaskIndex, now: u64) {
         if self.held.contains(&task) || self.is_left_out(task) || (self.ends_early && !self.is_always(task)) {

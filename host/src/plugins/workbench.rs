@@ -23,7 +23,6 @@ use crate::engine::withdrawal::Withdrawal;
 use crate::engine::{Compiled, Engine, EngineError};
 use crate::role::AnyExported;
 use crate::role::Binding;
-use crate::told::Told;
 
 /// Admitted plugins, compiled once each, in the roles that the workspace binds them to.
 pub struct Workbench<'a> {
@@ -92,7 +91,7 @@ impl<'a> Workbench<'a> {
             changes: admitted.grant().permissions().changes(),
             changes_more: changes_more(admitted.grant().permissions()),
             identity: identity(admitted, &self.workspace.settings_of(id)).into(),
-            told: Told::of(admitted, self.workspace, self.folder),
+            told: self.admitted.told(id, self.workspace, self.folder),
             pace: Pace::default(),
         })
     }

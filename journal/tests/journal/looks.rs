@@ -1,11 +1,11 @@
 //! What the fold of a run's events knows of the looks of verifiers: which are missing, and why.
 
-use orch_journal::RunState;
-use orch_journal::event::{Actor, Called, Event, FAILURE, Writes};
+use orch_journal::event::{Actor, Called, Event, FAILURE, Who, Writes};
 use orch_journal::state::MissingLook;
+use orch_journal::{Reader, RunState};
 use orch_task::{Look, Status};
 
-use crate::fixture::{RUN, added, attempt, done, started};
+use crate::fixture::{RUN, added, attempt, done, small_run, started, stored};
 
 /// A run whose first task is done and names these verifiers; the second one names none.
 fn run(verifiers: &[&str]) -> RunState {
@@ -152,4 +152,34 @@ fn an_approval_knows_only_of_guards_that_were_asked_before_it() {
     state.apply(&approved).unwrap();
     assert_eq!(state.tasks[1].approved_after, ["g", "h"]);
     assert_eq!(state.tasks[0].approved_after, Vec::<String>::new());
+}
+
+#[test]
+fn a_run_that_speaks_of_no_verifier_has_nothing_of_them_in_its_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let spoken = |name: &str, more: Vec<Event>| {
+        let folder = folder.path().join(name);
+        stored(&folder, [small_run(), more].concat());
+        let reader = Reader::open(&folder.join("state")).unwrap();
+        let state = reader.state(RUN).unwrap();
+        let spoken = reader.speaks_of_verifying(RUN).unwrap();
+        assert!(spoken || (state.unverified.is_empty() && state.waived.is_empty()), "{name}");
+        spoken
+    };
+    let mut task = added("third");
+    task.task.description = "verify it".to_owned();
+    assert!(!spoken("none", vec![Event::TasksAdded { first: 2, tasks: vec![task.clone()], at: 1 }]));
+    task.task.verify = vec![Look::whole("demo/v")];
+    assert!(spoken(
+        "task",
+        vec![Event::TasksAdded { first: 2, tasks: vec![task], at: 1 }, attempt(2, 1), done(2, 1)]
+    ));
+    assert!(spoken("run", vec![look("demo/v", None, Some("no disk"))]));
+    let who = Who { uid: 1, pid: 1, program: String::new(), token: None };
+    let waived =
+        Event::LooksWaived { task: Some(0), verifiers: Vec::new(), reason: String::new(), who, at: 1 };
+    assert!(spoken("waived", vec![waived]));
+    assert!(
+        !Reader::open(&folder.path().join("task/state")).unwrap().speaks_of_verifying("another").unwrap()
+    );
 }

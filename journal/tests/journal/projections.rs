@@ -45,7 +45,33 @@ fn a_run_and_its_tasks_and_attempts_are_rows() {
     assert_eq!(attempts[0].error.as_deref(), Some("no"));
     assert_eq!(reader.latest_attempt_log(RUN, "second").unwrap().as_deref(), Some("logs/task-1-1.log"));
     assert_eq!(reader.latest_attempt_log(RUN, "none").unwrap(), None);
+    let last = reader.last_attempts(RUN).unwrap();
+    assert_eq!(last.keys().copied().collect::<Vec<_>>(), [0, 1]);
+    assert_eq!((last[&0].status.as_str(), &last[&1]), ("done", &attempts[1]));
+    // What is JSON in a column is JSON in a row, not a text that has it.
+    let json = serde_json::to_value(&run).unwrap();
+    assert_eq!(json["metadata"]["jobs"], 2, "{json}");
+    assert_eq!(serde_json::to_value(&tasks[1]).unwrap()["dependencies"], serde_json::json!([]));
     assert_eq!(reader.task_counts(RUN).unwrap(), [("done".to_owned(), 1), ("in_progress".to_owned(), 1)]);
+}
+
+#[test]
+fn the_slowest_tasks_are_those_of_the_most_time_over_all_attempts() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut events = small_run();
+    events.extend([attempt(1, 1), failed(1, 1, Writes::default()), attempt(1, 2)]);
+    let slowest = |events: Vec<Event>, limit| {
+        let folder = folder.path().join(events.len().to_string());
+        stored(&folder, events);
+        reader(&folder).slowest_tasks(RUN, limit).unwrap()
+    };
+    let (first, second) = ("first".to_owned(), "second".to_owned());
+    // One that still runs counts when it is over.
+    assert_eq!(slowest(events.clone(), 9), [(first.clone(), 100), (second.clone(), 100)]);
+    events.push(failed(1, 2, Writes::default()));
+    assert_eq!(slowest(events.clone(), 9), [(second.clone(), 200), (first, 100)]);
+    events.push(attempt(1, 3));
+    assert_eq!(slowest(events, 1), [(second, 200)]);
 }
 
 #[test]

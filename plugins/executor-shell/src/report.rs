@@ -9,9 +9,9 @@ use std::fmt::Write;
 
 use crate::settings::RetryOn;
 
-/// Of each stream, from its end.
-const TAIL_LINES_MAX: usize = 12;
-const TAIL_BYTES_MAX: usize = 2048;
+/// Of all that it wrote, from the end of each stream: of both if both have something, else of one.
+const TAIL_LINES_MAX: usize = 24;
+const TAIL_BYTES_MAX: usize = 3000;
 /// Of the command in a message.
 const SHOWN_BYTES_MAX: usize = 256;
 
@@ -70,24 +70,25 @@ pub fn report(ran: &Ran, retry_on: &RetryOn) -> Result<String, Failed> {
         }
     };
     let mut message = format!("`{command}` {what}");
-    for (name, stream) in [("stderr", ran.stderr), ("stdout", ran.stdout)] {
-        let tail = tail_of(stream.captured);
-        if !tail.is_empty() {
-            let _ = write!(message, "; last lines of {name}:\n{tail}");
-            break;
-        }
+    // The reason may stand in either: compilers and linters differ. Errors come last, where people look first.
+    let spoken = [("stdout", ran.stdout), ("stderr", ran.stderr)]
+        .map(|(name, stream)| (name, String::from_utf8_lossy(stream.captured)));
+    let spoken =
+        spoken.iter().map(|(name, text)| (name, text.trim_end())).filter(|(_, text)| !text.is_empty());
+    let count = spoken.clone().count().max(1);
+    for (name, text) in spoken {
+        let tail = tail_of(text, TAIL_LINES_MAX / count, TAIL_BYTES_MAX / count);
+        let _ = write!(message, "\nlast lines of {name}:\n{tail}");
     }
     Err(Failed { message, retriable })
 }
 
 /// The last lines, without a cut character at the front.
-fn tail_of(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.trim_end();
-    let lines: Vec<&str> = text.lines().rev().take(TAIL_LINES_MAX).collect();
+fn tail_of(text: &str, lines_max: usize, bytes_max: usize) -> String {
+    let lines: Vec<&str> = text.lines().rev().take(lines_max).collect();
     let lines: Vec<&str> = lines.into_iter().rev().collect();
     let tail = lines.join("\n");
-    let from = (tail.len().saturating_sub(TAIL_BYTES_MAX)..=tail.len()).find(|at| tail.is_char_boundary(*at));
+    let from = (tail.len().saturating_sub(bytes_max)..=tail.len()).find(|at| tail.is_char_boundary(*at));
     from.and_then(|from| tail.get(from..)).unwrap_or("").to_owned()
 }
 
@@ -154,24 +155,25 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_says_the_code_and_the_end_of_stderr() {
-        let stderr: String = (1..=20).map(|line| format!("line {line}\n")).collect();
-        let failed = report(&ran(Ending::Code(3), b"out", stderr.as_bytes()), &NEVER).unwrap_err();
-        let expected: Vec<String> = (9..=20).map(|line| format!("line {line}")).collect();
-        assert_eq!(
-            failed.message,
-            format!(
-                "`make test` exited with code 3 after 1.234 s; last lines of stderr:\n{}",
-                expected.join("\n")
-            )
-        );
+    fn a_failure_says_the_code_and_the_end_of_both_streams() {
+        let lines = |from: u32| (from..=40).map(|line| format!("line {line}\n")).collect::<String>();
+        let failed = report(&ran(Ending::Code(3), b"out", lines(1).as_bytes()), &NEVER).unwrap_err();
+        let said = "`make test` exited with code 3 after 1.234 s\nlast lines of ";
+        let expected = format!("{said}stdout:\nout\nlast lines of stderr:\n{}", lines(29).trim_end());
+        assert_eq!(failed.message, expected);
         assert!(!failed.retriable);
+        // One that speaks alone has the room of both.
+        let failed = report(&ran(Ending::Code(3), b"", lines(1).as_bytes()), &NEVER).unwrap_err();
+        assert_eq!(failed.message, format!("{said}stderr:\n{}", lines(17).trim_end()));
+        let failed = report(&ran(Ending::Code(3), lines(1).as_bytes(), b"a word"), &NEVER).unwrap_err();
+        let expected = format!("{said}stdout:\n{}last lines of stderr:\na word", lines(29));
+        assert_eq!(failed.message, expected);
     }
 
     #[test]
     fn stdout_speaks_when_stderr_is_silent() {
         let failed = report(&ran(Ending::Code(1), b"1 failed\n", b" \n"), &NEVER).unwrap_err();
-        assert!(failed.message.ends_with("; last lines of stdout:\n1 failed"), "{}", failed.message);
+        assert!(failed.message.ends_with("\nlast lines of stdout:\n1 failed"), "{}", failed.message);
         let failed = report(&ran(Ending::Code(1), b"", b""), &NEVER).unwrap_err();
         assert_eq!(failed.message, "`make test` exited with code 1 after 1.234 s");
     }
@@ -207,7 +209,7 @@ mod tests {
         let command = "x".repeat(5000);
         ran.command = &command;
         let message = report(&ran, &NEVER).unwrap_err().message;
-        let end = "; last lines of stderr:\nfirst\n[... 894 bytes are left out here ...]\nlast";
+        let end = "\nlast lines of stderr:\nfirst\n[... 894 bytes are left out here ...]\nlast";
         assert!(message.ends_with(end), "{message}");
         assert!(message.len() < 512);
     }

@@ -45,6 +45,8 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         // What cargo does depends on what it did before.
         (r"(?m)^ +(Compiling|Finished|Locking|Updating|Adding|Downloading|Downloaded|Blocking) .*\n", ""),
         (r"\b\d+(\.\d+)? ?m?s\b", "<duration>"),
+        (r" {2,}<duration>  ", "  <duration>  "),
+        (r#""tookMs":( ?)\d+"#, r#""tookMs":$1<n>"#),
     ];
     rules.into_iter().map(|(pattern, stand)| (Regex::new(pattern).unwrap(), stand)).collect()
 });

@@ -14,6 +14,7 @@ use orch_trust::time::UnixSeconds;
 use serde_json::json;
 
 use super::Format;
+use crate::commands::counted;
 use crate::config::operator::Operator;
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, Tone, escape};
@@ -91,8 +92,11 @@ pub(super) fn run(args: &AuditArgs, operator: &Operator, console: Console) -> Ou
     let refused = verdicts.iter().filter(|one| one.standing.is_err()).count();
     if args.format == Format::Text {
         let denied = operator.denials.denied.len();
-        console
-            .line(&format!("{} packages, {refused} refused; {denied} denials of this host", verdicts.len()));
+        console.line(&format!(
+            "{}, {refused} refused; {} of this host",
+            counted(verdicts.len(), "package", "packages"),
+            counted(denied, "denial", "denials")
+        ));
     }
     Ok(if refused == 0 { Exit::Done } else { Exit::PluginRefused })
 }

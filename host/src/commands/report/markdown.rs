@@ -4,8 +4,10 @@
 //! Invariant: text from outside is text: it makes no link, picture, emphasis, code, cell, heading or element.
 //! Not here: what the facts are (`report.rs`).
 
-use super::{Facts, described, plugin_line};
-use crate::console::{Console, escape};
+use orch_task::Status;
+
+use super::{Facts, OUTPUT_LINES, described, plugin_line};
+use crate::console::{Console, escape, lines};
 
 /// Text that stands for itself in a paragraph, an item or a cell.
 fn plain(text: &str) -> String {
@@ -39,27 +41,37 @@ fn plain(text: &str) -> String {
 pub(super) fn show(facts: &Facts, console: Console) {
     let (run, status) = (plain(&facts.run.id), plain(&facts.run.status));
     console.lines([&format!("# Run {run}"), "", &format!("**{status}**: {}", facts.done())]);
+    console.lines(["", &plain(&facts.time())]);
     console.lines(["", "## Plugins", ""]);
     facts.plugins.iter().for_each(|plugin| console.line(&format!("- {}", plain(&plugin_line(plugin)))));
     console.lines([
         "",
         "## Tasks",
         "",
-        "| task | status | kind | attempts | added by | description | why |",
-        "|---|---|---|---|---|---|---|",
+        "| task | status | kind | attempts | took | added by | description | why |",
+        "|---|---|---|---|---|---|---|---|",
     ]);
     for task in &facts.tasks {
         let row = &task.row;
         console.line(&format!(
-            "| {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} |",
             plain(&row.id),
             plain(&row.status),
             plain(&row.kind),
             row.attempts,
+            task.took(),
             plain(row.added_by.as_deref().unwrap_or("")),
             plain(&row.description),
-            plain(&task.why().unwrap_or_default())
+            plain(task.why().first().map_or("", String::as_str))
         ));
+    }
+    let unfinished = facts.tasks.iter().filter(|task| task.row.status != Status::Done.as_str());
+    for task in unfinished.filter(|task| !task.log().is_empty()) {
+        console.lines(["", &format!("### {}", plain(&task.row.id)), ""]);
+        console.line(&format!("Log: {}", plain(task.log())));
+        // An indented block has no end that its lines could make.
+        console.line("");
+        console.lines(task.why().iter().map(|line| format!("    {line}")));
     }
     if !facts.unverified.is_empty() {
         console.lines(["", "## Not verified", ""]);
@@ -96,7 +108,11 @@ pub(super) fn show(facts: &Facts, console: Console) {
             plain(&finding.severity),
             plain(&finding.category),
             plain(finding.location.as_deref().unwrap_or("")),
-            plain(&finding.message)
+            lines::told(&finding.message, OUTPUT_LINES)
+                .iter()
+                .map(|line| plain(line))
+                .collect::<Vec<_>>()
+                .join("<br>")
         ));
     }
 }

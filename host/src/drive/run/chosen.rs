@@ -4,14 +4,34 @@
 //! Invariant: what is left out is never announced; what starts in any case is, once what it waits for is over or given up.
 //! Not here: which tasks a choice means (`choice.rs`).
 
+use std::collections::BTreeSet;
+
 use orch_journal::event::TaskIndex;
-use orch_task::Status;
+use orch_task::{Status, TaskId};
 
 use super::Run;
 use crate::drive::choice;
 use crate::drive::graph::Graph;
 
 impl Run {
+    /// Holds these tasks and no others: what is held does not start.
+    pub fn hold(&mut self, tasks: BTreeSet<TaskIndex>, now: u64) {
+        let before = std::mem::replace(&mut self.held, tasks);
+        for task in self.held.difference(&before).copied().collect::<Vec<_>>() {
+            self.withdraw(task);
+        }
+        for task in before {
+            self.announce(task, now);
+        }
+    }
+
+    /// Tasks that are held, in their order, but for those that ended since by a person's word.
+    pub fn held(&self) -> Vec<TaskId> {
+        let state = self.state();
+        let found = self.held.iter().filter_map(|task| state.tasks.get(*task as usize));
+        found.filter(|task| !task.status.is_final()).map(|task| task.task.id.clone()).collect()
+    }
+
     /// Lets start from now on what the run is asked for, and no other task.
     pub fn choose(&mut self, fail_fast: bool, now: u64) {
         self.fail_fast = fail_fast;

@@ -5,17 +5,17 @@
 
 use std::fmt::Write as _;
 
-use crate::console::escape;
+use super::escape;
 
 /// Holds the beginning of a character whose rest has not come yet.
 #[derive(Debug, Default)]
-pub(super) struct Shown {
+pub struct Bytes {
     begun: Vec<u8>,
 }
 
-impl Shown {
+impl Bytes {
     /// What of it can be shown by now.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> String {
+    pub fn take(&mut self, bytes: &[u8]) -> String {
         let mut all = std::mem::take(&mut self.begun);
         all.extend_from_slice(bytes);
         if let Err(error) = std::str::from_utf8(last_bytes(&all))
@@ -28,7 +28,7 @@ impl Shown {
     }
 
     /// The bytes that never became a character.
-    pub(super) fn finish(&mut self) -> String {
+    pub fn finish(&mut self) -> String {
         printable(&std::mem::take(&mut self.begun))
     }
 }
@@ -39,7 +39,8 @@ fn last_bytes(bytes: &[u8]) -> &[u8] {
     bytes.get(bytes.len() - back.map_or(0, |back| back + 1)..).unwrap_or_default()
 }
 
-fn printable(bytes: &[u8]) -> String {
+/// Bytes that end no character early, in which everything but line breaks and tabs is printable.
+pub fn printable(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for piece in chunk.valid().split_inclusive(['\n', '\t']) {
@@ -62,12 +63,12 @@ mod tests {
     #[track_caller]
     fn check(bytes: &[u8], expected: &str) {
         for cut in 0..=bytes.len() {
-            let mut shown = Shown::default();
+            let mut shown = Bytes::default();
             let (first, second) = bytes.split_at(cut);
             let text = shown.take(first) + &shown.take(second) + &shown.finish();
             assert_eq!(text, expected, "cut at {cut}");
         }
-        let mut shown = Shown::default();
+        let mut shown = Bytes::default();
         let single: String = bytes.iter().map(|byte| shown.take(&[*byte])).collect();
         assert_eq!(single + &shown.finish(), expected, "one by one");
     }
