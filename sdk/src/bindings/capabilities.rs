@@ -2080,11 +2080,12 @@ pub mod orch {
             pub type Error = super::super::super::orch::types::types::Error;
             #[derive(Clone, PartialEq)]
             pub struct Command {
-                /// A granted name or absolute path.
+                /// A granted name, absolute path or path in the workspace.
                 pub program: _rt::String,
                 /// At most 1024, at most 128 KiB together, without NUL.
                 pub args: _rt::Vec<_rt::String>,
-                /// Set besides the granted variables, at most 64; a name must be granted.
+                /// Set besides the granted variables, at most 64; a name must be granted, and one
+                /// that steers what runs (`PATH`, `LD_*`, `GIT_*`, ...) for that very program.
                 pub env: _rt::Vec<(_rt::String, _rt::String)>,
                 /// Relative to the workspace; empty is the workspace itself.
                 pub directory: _rt::String,
