@@ -55,23 +55,20 @@ const FOREIGN: [(&[&str], &str); 15] = [
     ),
     (&["name"], "its name is its `id`, and what people read is its `description`"),
     (
-        &["if", "condition", "onlyif", "unless"],
+        &["if", "onlyif", "unless"],
         "when it is worth starting is its `when`, `exists` or `missing` with a path, or `variable` with a name and `is`",
     ),
-    (&["sources", "source", "srcs"], "what it reads is its `inputs`, a list of paths and patterns"),
+    (&["sources"], "what it reads is its `inputs`, a list of paths and patterns"),
+    (&["generates"], "what it makes is its `outputs`, a list of paths and patterns"),
     (
-        &["generates", "targets", "artifacts", "produces"],
-        "what it makes is its `outputs`, a list of paths and patterns",
-    ),
-    (
-        &["ignoreerror", "ignoreerrors", "continueonerror", "softfail"],
+        &["ignoreerror", "ignoreerrors", "continueonerror"],
         "a failure that keeps nothing from starting is `allow_failure: true`",
     ),
     (
-        &["finally", "cleanup", "defer"],
+        &["finally", "defer"],
         "what runs however the others ended is a task with `always: true` and `dependencies`",
     ),
-    (&["tag", "labels", "groups"], "words to choose it by are its `tags`, a list"),
+    (&["tag"], "words to choose it by are its `tags`, a list"),
     (&["matrix"], "each variant is a task with an `id` of its own; `<<: *anchor` takes what they share"),
     (&["retry"], "how often it is tried again is its `retries`, a number"),
 ];
