@@ -124,7 +124,7 @@ impl Holder {
         let store = place.store(operator, rules.durability.answers())?;
         let kv = Arc::new(KvOverlay::over(store.reader()?));
         let (folder, key) = (place.workspace.clone(), operator.secret.key(KeyUse::Marks));
-        let marks = Marks::over(store.reader()?, folder, key, orch_journal::place::name_of(&place.state));
+        let marks = Marks::over(store.reader()?, folder, key, &place.state);
         let marks = Arc::new(marks);
         let reader = store.reader()?;
         let stream_name = match reader.stream()? {

@@ -5,6 +5,7 @@
 //! Invariant: nothing is refused here that the process capability would let pass, but a folder that lies behind a link now.
 //! Not here: enforcing grants (`capability/process.rs`); what other executors make of a task's `command`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use orch_task::{Command, Env, FileTask, Kind, Status};
@@ -98,9 +99,9 @@ impl Told {
         })
     }
 
-    /// A variable of the host's own that every program gets.
-    pub fn handed_on(&self, variable: &str) -> Option<String> {
-        self.process.handed_on("").remove(variable)
+    /// Variables of the host's own that every program gets.
+    pub fn all_handed_on(&self) -> BTreeMap<String, String> {
+        self.process.handed_on("")
     }
 
     /// True if the command of a task is what it runs: it asks for whatever programs the operator names.
@@ -172,8 +173,11 @@ impl Told {
         let Ok(path) = WorkspacePath::parse(directory) else {
             return wrong("which is no path inside the workspace");
         };
+        let is_link =
+            || self.workspace.join(directory).symlink_metadata().is_ok_and(|found| found.is_symlink());
         match Workspace::open(&self.workspace).map(|workspace| workspace.check_folder(&path)) {
             Ok(Err(FileError::NotRegular)) => wrong("which is a link or lies behind one"),
+            Ok(Err(_)) if is_link() => wrong("which is a link or lies behind one"),
             // It may be made until then.
             _ => Ok(()),
         }

@@ -166,6 +166,8 @@ fn a_choice_of_what_is_not_there_is_refused_before_anything_is_written() {
         "{}",
         err(&output)
     );
+    let output = workspace.run(&["--tag", "fast", "--exclude", "lint"], 2);
+    assert!(err(&output).contains("task `lint` is asked for and left out"), "{}", err(&output));
     assert_eq!(ran(&workspace), "");
     // A task where a folder is expected is known for what it is.
     let output = workspace.host(&["run", "build"], 2);

@@ -209,3 +209,68 @@ fn a_condition_decides_when_the_task_could_start() {
     assert!(said.contains("other  skipped: `MODE` is not `release`"), "{said}");
     assert!(said.contains("none  skipped: `NO_SUCH` is not set"), "{said}");
 }
+
+#[test]
+fn what_was_left_out_by_its_condition_is_asked_again_by_the_next_run() {
+    let workspace = Workspace::new("- {id: a, command: [sh, -c, 'echo a >> ran'], when: {exists: flag}}\n");
+    assert_eq!(run(&workspace, &[]).0, "");
+    workspace.write("flag", "");
+    assert_eq!(run(&workspace, &[]).0, "a");
+    assert_eq!(run(&workspace, &[]).0, "", "it is done");
+
+    // What it depends on makes it hold again: its condition is for when it could start.
+    let workspace = Workspace::new(
+        "- {id: gen, command: cat i > o, inputs: [i], outputs: [o]}\n\
+         - {id: use, command: cat o > u, dependencies: [gen], when: {exists: o}, inputs: [o], outputs: [u]}\n",
+    );
+    workspace.write("i", "1");
+    workspace.run(&[], 0);
+    workspace.write("i", "2");
+    fs::remove_file(workspace.path().join("o")).unwrap();
+    workspace.run(&[], 0);
+    assert_eq!(workspace.read("u"), "2");
+}
+
+#[test]
+fn a_variable_of_the_host_counts_if_the_operator_hands_it_on() {
+    let workspace = Workspace::new("- {id: a, command: 'echo $MODE > o', inputs: [i], outputs: [o]}\n");
+    workspace.write("i", "");
+    let policy = workspace.operator().join("policy.toml");
+    let text = fs::read_to_string(&policy).unwrap();
+    fs::write(&policy, text.replace("\"HOME\", ", "\"HOME\", \"MODE\", ")).unwrap();
+    let with = |mode: &str| {
+        let mut host = workspace.command(&["run", "--trust-workspace"]);
+        let output = host.env("MODE", mode).output().unwrap();
+        assert!(output.status.success(), "{}", err(&output));
+        (workspace.read("o").trim().to_owned(), out(&output))
+    };
+    assert_eq!(with("debug").0, "debug");
+    let (made, said) = with("release");
+    assert_eq!(made, "release", "{said}");
+    assert!(said.contains("again, since its variables changed"), "{said}");
+    assert!(with("release").1.contains("up to date  a"));
+}
+
+#[test]
+fn files_that_cannot_be_compared_are_named_each_time_and_none_is_opened_that_is_no_file() {
+    let workspace = Workspace::new(
+        "- {id: slip, command: ['true'], inputs: ['srcc/**']}\n- {id: pipe, command: ['true'], inputs: [pipe]}\n\
+         - {id: beside, command: ['true'], inputs: ['d/**']}\n- {id: none, command: ['true'], outputs: ['dist/*.whl']}\n",
+    );
+    workspace.write("d/file", "");
+    for pipe in ["pipe", "d/pipe"] {
+        let made = std::process::Command::new("mkfifo").arg(workspace.path().join(pipe)).status().unwrap();
+        assert!(made.success());
+    }
+    for _ in 0..2 {
+        let said = out(&workspace.run(&["--force"], 0));
+        for part in [
+            "task `slip` is done each time: its input `srcc/**` matches no file",
+            "task `pipe` is done each time: its input `pipe` is no file",
+            "task `none` is done, but its output `dist/*.whl` matches no file",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert!(!said.contains("`beside`"), "{said}");
+    }
+}

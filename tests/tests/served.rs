@@ -106,7 +106,7 @@ fn tasks_that_a_service_asks_for_are_done_by_the_run_at_work_or_the_next_one() {
 
 #[test]
 fn a_service_reads_whole_tasks_and_the_path_beneath_its_mount() {
-    let tasks = "- {id: t, kind: note, priority: 7, cost: 3, dependencies: [u], out: site/other}\n- {id: u, kind: note}\n";
+    let tasks = "- {id: t, kind: note, priority: 7, cost: 3, dependencies: [u], out: site/other, added_by: demo/counts-requests}\n- {id: u, kind: note}\n";
     let (workspace, root) = workspace(tasks, "");
     let token = token(&workspace, "all", "run");
     workspace.run(&["--plugins", &root], 0);

@@ -247,7 +247,13 @@ impl WorkspaceConfig {
             return Ok(Self::default());
         }
         // Errors say a line and a column; people have the file itself.
-        let options = || serde_saphyr::options! { with_snippet: false };
+        let options = || {
+            serde_saphyr::options! {
+                with_snippet: false,
+                // A word of a command may be one.
+                non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
+            }
+        };
         let keys: BTreeMap<String, serde_json::Value> =
             serde_saphyr::from_str_with_options(text, options()).map_err(malformed)?;
         if let Some(key) = keys.keys().find(|key| AUTHORITY.contains(&key.as_str())) {

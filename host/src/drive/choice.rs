@@ -66,6 +66,8 @@ pub enum ChoiceError {
     ExcludeUnknown { what: String },
     #[error("`--only` names no task")]
     OnlyOfNone,
+    #[error("task `{task}` is asked for and left out")]
+    Both { task: String },
     #[error("task `{task}` depends on `{on}`, which is not done and left out")]
     Needed { task: String, on: String },
 }
@@ -77,6 +79,7 @@ impl ChoiceError {
                 "choice-unknown"
             }
             Self::OnlyOfNone => "choice-only",
+            Self::Both { .. } => "choice-both",
             Self::Needed { .. } => "choice-needed",
         }
     }
@@ -84,6 +87,7 @@ impl ChoiceError {
     pub fn hint(&self) -> String {
         match self {
             Self::TaskUnknown { nearest: Some(nearest), .. } => format!("the nearest is `--task {nearest}`"),
+            Self::Both { .. } => "say one of the two".to_owned(),
             Self::OnlyOfNone => "say which with `--task TASK`, `--from TASK` or `--tag TAG`".to_owned(),
             Self::Needed { on, .. } => {
                 format!(
@@ -182,6 +186,9 @@ pub fn chosen(
     let out: Vec<TaskIndex> = excluded.iter().filter(|task| !is_done(task)).copied().collect();
     let behind = graph.behind(&out);
     let id = |task: TaskIndex| tasks.get(task as usize).map(|found| found.id.to_string()).unwrap_or_default();
+    if let Some(both) = wanted.union(&from).find(|task| excluded.contains(task)) {
+        return Err(ChoiceError::Both { task: id(*both) });
+    }
     for task in wanted.union(&from).filter(|task| !excluded.contains(task) && !choice.only) {
         if let Some(on) = behind.get(task) {
             return Err(ChoiceError::Needed { task: id(*task), on: id(*on) });

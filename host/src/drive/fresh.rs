@@ -9,13 +9,13 @@
 mod files;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
 use orch_journal::event::{Event, FileMark, Mark, MarkedBy, TaskIndex};
 use orch_journal::{Reader, failpoint};
-use orch_task::{Env, Look, Status, Task, When};
+use orch_task::{Look, Status, Task, When};
 use orch_trust::manifest::Role;
 use sha2::Sha256;
 use tokio::task::JoinSet;
@@ -27,6 +27,25 @@ use super::error::DriveError;
 use super::roles::Roles;
 use super::run::Run;
 use crate::clock::now_ms;
+use crate::told::Told;
+
+/// Variables of the host's own that say who is logged in and where, not what a command makes.
+const OF_SESSION: [&str; 14] = [
+    "DISPLAY",
+    "HOME",
+    "LANG",
+    "LOGNAME",
+    "OLDPWD",
+    "PATH",
+    "PWD",
+    "SHELL",
+    "SHLVL",
+    "SSH_AGENT_PID",
+    "SSH_AUTH_SOCK",
+    "TERM",
+    "TMPDIR",
+    "USER",
+];
 
 /// Tasks that are looked at one after the other.
 const TOGETHER: usize = 128;
@@ -63,8 +82,8 @@ enum Outcome {
     Skipped(String),
     /// Nothing changed; with another mark if files have other times than before.
     Fresh(Option<Box<Mark>>),
-    /// It starts: why, if it was done before; what it reads, if that could be looked at.
-    Stale { why: Option<String>, begun: Option<Begun> },
+    /// It starts: why, if it was done before; what it reads, or why that could not be looked at.
+    Stale { why: Option<String>, begun: Result<Option<Begun>, String> },
 }
 
 /// What a task made.
@@ -75,9 +94,12 @@ pub struct Made {
 }
 
 impl Marks {
-    /// Over the store that is read there. `key` is this host's, `name` that of the store.
-    pub fn over(reader: Reader, folder: Arc<PathBuf>, key: [u8; 32], name: String) -> Self {
-        Self { store: Mutex::new(reader), made: Mutex::default(), files: Files::below(folder), key, name }
+    /// Over the store that is read there. `key` is this host's, `state` the store's folder.
+    pub fn over(reader: Reader, folder: Arc<PathBuf>, key: [u8; 32], state: &Path) -> Self {
+        let name = orch_journal::place::name_of(state);
+        let below = state.strip_prefix(&*folder).map(|below| below.display().to_string()).unwrap_or_default();
+        let files = Files::below(folder, below);
+        Self { store: Mutex::new(reader), made: Mutex::default(), files, key, name }
     }
 
     /// One that cannot be read is as good as none: the task is done again.
@@ -102,7 +124,12 @@ impl Marks {
     }
 
     /// Whoever would do that task.
-    fn by(&self, task: &Task, env: &[&Env], roles: &Roles) -> Result<MarkedBy, DriveError> {
+    fn by<'e>(
+        &self,
+        task: &Task,
+        env: impl Iterator<Item = (&'e str, &'e str)>,
+        roles: &Roles,
+    ) -> Result<MarkedBy, DriveError> {
         let executor = roles.executor(task)?;
         let verifiers = task.verify.iter().flat_map(|Look { verifier, checks }| {
             let found = roles.by_id(Role::Verifier, verifier).map(|found| found.identity.to_string());
@@ -115,43 +142,50 @@ impl Marks {
         let files = serde_json::to_string(&(&task.inputs, &task.outputs));
         Ok(MarkedBy {
             task: self.mac("task", &[&command.unwrap_or_default(), &files.unwrap_or_default()]),
-            env: self.mac(
-                "env",
-                &env.iter()
-                    .flat_map(|env| env.iter())
-                    .flat_map(|(name, value)| [name, value])
-                    .collect::<Vec<_>>(),
-            ),
+            env: self.mac("env", &env.flat_map(|(name, value)| [name, value]).collect::<Vec<_>>()),
             executor: self.mac("executor", &[&executor.id, &executor.identity]),
             verifiers: self.mac("verifiers", &verifiers.iter().map(String::as_str).collect::<Vec<_>>()),
         })
     }
 
-    fn check(&self, glance: &Glance) -> Outcome {
+    /// `is_done`: by an earlier run. Then its condition is not asked: that is for when it could start.
+    fn check(&self, glance: &Glance, is_done: bool) -> Outcome {
         let Glance { task, by, force, variable, .. } = glance;
-        if let Some(why) = task.when.as_ref().and_then(|when| self.missed(when, variable.as_deref())) {
+        if is_done && !task.names_files() {
+            let was_skipped = self.last(task.id.as_str()).is_some_and(|mark| mark.skipped);
+            let why = was_skipped.then(|| "its condition is asked again".to_owned());
+            return why
+                .map_or(Outcome::Fresh(None), |why| Outcome::Stale { why: Some(why), begun: Ok(None) });
+        }
+        if is_done {
+            // Asked when it could start.
+        } else if let Some(why) = task.when.as_ref().and_then(|when| self.missed(when, variable.as_deref())) {
             return Outcome::Skipped(why);
         }
-        let Some(by) = by else { return Outcome::Stale { why: None, begun: None } };
+        let Some(by) = by else { return Outcome::Stale { why: None, begun: Ok(None) } };
         let at = now_ms();
+        if !task.names_files() {
+            let begun = Begun { by: by.clone(), inputs: Vec::new(), at };
+            return Outcome::Stale { why: None, begun: Ok(Some(begun)) };
+        }
         let last = self.last(task.id.as_str());
         let known = last.as_ref().map_or((&[][..], 0), |mark| (&mark.inputs[..], mark.at));
         let inputs = match self.files.look(&task.inputs, known.0, known.1) {
             Ok(inputs) => inputs,
-            Err(why) => return Outcome::Stale { why: last.map(|_| why), begun: None },
+            Err(why) => return Outcome::Stale { why: None, begun: Err(why) },
         };
         let why = match (&last, force) {
             (None, _) | (_, true) => None,
             (Some(mark), false) => match self.changed(task, mark, by, &inputs) {
                 Ok(outputs) => {
                     let is_same = mark.inputs == inputs && mark.outputs == outputs;
-                    let renewed = Mark { by: by.clone(), inputs, outputs, at };
+                    let renewed = Mark { by: by.clone(), inputs, outputs, at, skipped: false };
                     return Outcome::Fresh((!is_same).then(|| Box::new(renewed)));
                 }
                 Err(why) => Some(why),
             },
         };
-        Outcome::Stale { why, begun: Some(Begun { by: by.clone(), inputs, at }) }
+        Outcome::Stale { why, begun: Ok(Some(Begun { by: by.clone(), inputs, at })) }
     }
 
     /// What it made, as that is now; or what changed, in words.
@@ -162,6 +196,9 @@ impl Marks {
         by: &MarkedBy,
         inputs: &[FileMark],
     ) -> Result<Vec<FileMark>, String> {
+        if mark.skipped {
+            return Err("it was left out by its condition".to_owned());
+        }
         if mark.by.task != by.task {
             return Err("what it runs changed".to_owned());
         }
@@ -220,15 +257,20 @@ fn glance(run: &Run, desk: &Desk, index: TaskIndex) -> Result<Option<Glance>, Dr
     let executor = desk.roles.executor(&task)?;
     // A task whose values are gone does not start; its attempt says so.
     let env = run.env_of(&found);
-    let of_both = [Some(&*desk.env), env.as_deref()];
-    let by = (task.names_files() && !executor.changes_more && env.is_some())
-        .then(|| desk.marks.by(&task, &of_both.into_iter().flatten().collect::<Vec<_>>(), &desk.roles));
-    let variable = task.when.as_ref().and_then(|when| when.variable.as_deref()).and_then(|name| {
-        let said =
-            of_both.into_iter().rev().flatten().find_map(|env| env.iter().find(|(known, _)| *known == name));
-        let said = said.map(|(_, value)| value.to_owned());
-        said.or_else(|| executor.told.as_ref()?.handed_on(name))
+    let of_files = [Some(&*desk.env), env.as_deref()];
+    let of_files: Vec<(&str, &str)> = of_files.into_iter().flatten().flat_map(|env| env.iter()).collect();
+    let handed_on = executor.told.as_ref().map(Told::all_handed_on).unwrap_or_default();
+    let of_host = handed_on.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let is_marked = (task.names_files() || task.when.is_some()) && !executor.changes_more && env.is_some();
+    let by = is_marked.then(|| {
+        let of_host = of_host.clone().filter(|(name, _)| !OF_SESSION.contains(name));
+        desk.marks.by(&task, of_host.chain(of_files.iter().copied()), &desk.roles)
     });
+    // What is said last counts.
+    let value =
+        |wanted: &String| of_host.chain(of_files.iter().copied()).filter(|(name, _)| name == wanted).last();
+    let variable = task.when.as_ref().and_then(|when| when.variable.as_ref()).and_then(value);
+    let variable = variable.map(|(_, value)| value.to_owned());
     Ok(Some(Glance { index, by: by.transpose()?, force: run.is_forced(index), variable, task }))
 }
 
@@ -238,14 +280,14 @@ pub fn begin(run: &mut Run, desk: &Desk, running: &mut JoinSet<Back>) -> Result<
     for together in tasks.chunks(TOGETHER) {
         let glances = together.iter().map(|task| glance(run, desk, *task)).collect::<Result<Vec<_>, _>>()?;
         let marks = desk.marks.clone();
-        let check = move || Back::Checked(check_all(&marks, glances));
+        let check = move || Back::Checked(check_all(&marks, glances, false));
         running.spawn_blocking_on(check, &desk.guests);
     }
     Ok(())
 }
 
-fn check_all(marks: &Marks, glances: Vec<Option<Glance>>) -> Vec<Checked> {
-    let one = |glance: Glance| Checked { task: glance.index, outcome: marks.check(&glance) };
+fn check_all(marks: &Marks, glances: Vec<Option<Glance>>, are_done: bool) -> Vec<Checked> {
+    let one = |glance: Glance| Checked { task: glance.index, outcome: marks.check(&glance, are_done) };
     glances.into_iter().flatten().map(one).collect()
 }
 
@@ -264,6 +306,8 @@ pub fn take(run: &mut Run, desk: &Desk, checked: Vec<Checked>) -> Result<(), Dri
             Outcome::Skipped(why) => {
                 let why = format!("skipped: {why}");
                 run.record(Event::TaskMoved { task, to: Status::Done, why, who: None, at: now_ms() })?;
+                let mark = Mark { at: now_ms(), skipped: true, ..Mark::default() };
+                record_mark(run, desk, task, Box::new(mark))?;
                 run.let_start(task, None, now_ms());
                 run.moved(task, Status::Done, now_ms());
             }
@@ -279,6 +323,13 @@ pub fn take(run: &mut Run, desk: &Desk, checked: Vec<Checked>) -> Result<(), Dri
                     let why = format!("again, since {why}");
                     run.record(Event::TaskMoved { task, to: Status::Pending, why, who: None, at: now_ms() })?;
                 }
+                let begun = match begun {
+                    Ok(begun) => begun,
+                    Err(why) => {
+                        warn_of_input(run, task, &why)?;
+                        None
+                    }
+                };
                 run.let_start(task, begun, now_ms());
             }
         }
@@ -298,6 +349,13 @@ fn are_fresh(run: &mut Run, tasks: Vec<TaskIndex>) -> Result<(), DriveError> {
     Ok(())
 }
 
+fn warn_of_input(run: &mut Run, task: TaskIndex, why: &str) -> Result<(), DriveError> {
+    let id = run.id_of(task).map(|id| id.to_string()).unwrap_or_default();
+    let text = format!("task `{id}` is done each time: its input {why}");
+    run.record(Event::Warned { code: "input-missing".to_owned(), text })?;
+    Ok(())
+}
+
 fn record_mark(run: &mut Run, desk: &Desk, task: TaskIndex, mark: Box<Mark>) -> Result<(), DriveError> {
     let Some(id) = run.id_of(task) else { return Ok(()) };
     desk.marks.keep(id.as_str(), Mark::clone(&mark));
@@ -311,7 +369,8 @@ pub async fn look_at_the_done(run: &mut Run, desk: &Desk) -> Result<(), DriveErr
         let state = run.state();
         let is_done = |task: &TaskIndex| {
             let found = state.tasks.get(*task as usize);
-            found.is_some_and(|found| found.status == Status::Done && found.task.names_files())
+            let is_looked_at = |task: &Task| task.names_files() || task.when.is_some();
+            found.is_some_and(|found| found.status == Status::Done && is_looked_at(&found.task))
         };
         (0..state.tasks.len() as TaskIndex).filter(|task| is_done(task) && !run.is_left_out(*task)).collect()
     };
@@ -319,7 +378,7 @@ pub async fn look_at_the_done(run: &mut Run, desk: &Desk) -> Result<(), DriveErr
     for together in done.chunks(TOGETHER) {
         let all = together.iter().map(|task| glance(run, desk, *task)).collect::<Result<Vec<_>, _>>()?;
         let marks = desk.marks.clone();
-        looks.spawn_blocking_on(move || check_all(&marks, all), &desk.guests);
+        looks.spawn_blocking_on(move || check_all(&marks, all, true), &desk.guests);
     }
     let mut checked = Vec::with_capacity(done.len());
     while let Some(some) = looks.join_next().await {
@@ -329,7 +388,6 @@ pub async fn look_at_the_done(run: &mut Run, desk: &Desk) -> Result<(), DriveErr
     let (mut fresh, mut stale) = (Vec::new(), Vec::new());
     for Checked { task, outcome } in checked {
         match outcome {
-            // It is done already, whatever its condition says now.
             Outcome::Skipped(_) => {}
             Outcome::Fresh(renewed) => {
                 if let Some(mark) = renewed {
@@ -337,7 +395,8 @@ pub async fn look_at_the_done(run: &mut Run, desk: &Desk) -> Result<(), DriveErr
                 }
                 fresh.push(task);
             }
-            Outcome::Stale { why, .. } => {
+            Outcome::Stale { why, begun } => {
+                let why = why.or_else(|| begun.err().map(|why| format!("input {why}")));
                 stale.push((task, why.unwrap_or_else(|| "nothing is known of when it was done".to_owned())));
             }
         }
@@ -352,6 +411,8 @@ pub async fn look_at_the_done(run: &mut Run, desk: &Desk) -> Result<(), DriveErr
         }
         false => true,
     });
+    // Known to be done again, and said: not a second time when they could start.
+    run.force(firsts);
     for (task, why) in stale {
         let why = format!("again, since {why}");
         run.record(Event::TaskMoved { task, to: Status::Pending, why, who: None, at: now_ms() })?;
@@ -377,7 +438,7 @@ pub fn begin_mark(run: &mut Run, desk: &Desk, index: TaskIndex, running: &mut Jo
     let look = move || {
         let Begun { by, inputs, at } = begun;
         let outputs = marks.files.look(&task.outputs, &[], 0);
-        let mark = outputs.map(|outputs| Box::new(Mark { by, inputs, outputs, at }));
+        let mark = outputs.map(|outputs| Box::new(Mark { by, inputs, outputs, at, skipped: false }));
         Back::Made(Made { task: index, mark })
     };
     running.spawn_blocking_on(look, &desk.guests);

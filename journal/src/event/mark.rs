@@ -15,6 +15,9 @@ pub struct Mark {
     pub outputs: Vec<FileMark>,
     /// Milliseconds since 1970 UTC, before the first file was looked at.
     pub at: u64,
+    /// It was not done: its condition did not hold.
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub skipped: bool,
 }
 
 /// What did it, each as an HMAC by a key of this host and store: a mark from elsewhere equals none.

@@ -77,7 +77,7 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
             "verify" => task.verify = field.looks()?,
             "on_doubt" => task.on_doubt = field.on_doubt()?,
             "idempotent" => task.idempotent = field.boolean()?,
-            "tags" => task.tags = field.texts("a list of words")?.unwrap_or_default(),
+            "tags" => task.tags = field.tags()?,
             "allow_failure" => task.allow_failure = field.boolean()?,
             "always" => task.always = field.boolean()?,
             "when" => task.when = field.when()?,
@@ -321,6 +321,16 @@ impl Field<'_> {
             Node::Bool(value) => Ok(*value),
             _ => Err(self.wrong("`true` or `false`")),
         }
+    }
+
+    fn tags(&self) -> Result<Vec<String>, TaskFileError> {
+        const EXPECTED: &str = "a list of words of at most 64 bytes, without spaces";
+        let tags = self.texts(EXPECTED)?.unwrap_or_default();
+        let is_word = |tag: &String| {
+            (1..=64).contains(&tag.len())
+                && !tag.contains(|letter: char| letter.is_whitespace() || letter.is_control())
+        };
+        if tags.iter().all(is_word) { Ok(tags) } else { Err(self.wrong(EXPECTED)) }
     }
 
     /// Paths and patterns, as they are written.

@@ -1,14 +1,15 @@
 //! The files that tasks name, as they are now.
 //!
 //! In -> out: paths and patterns, how the files were before -> [`FileMark`]s, sorted by path; the first difference, in words.
-//! Limits: [`FILES_MAX`] files a list of names, [`DEPTH_MAX`] folders deep.
+//! Limits: [`FILES_MAX`] files a list of names, [`DEPTH_MAX`] folders deep; beyond them is an error, never less.
 //! Invariant: a file is read unless size, times and inode are those that were read, and older than [`SETTLED`] by then: what
 //! changes within one tick of the file system's clock is not missed. Only regular files are opened.
 //! Not here: what follows from a difference (`fresh.rs`).
 
 use std::collections::HashMap;
 use std::fs::{self, File, Metadata};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -24,8 +25,9 @@ const FILES_MAX: usize = 100_000;
 const DEPTH_MAX: usize = 64;
 /// In milliseconds.
 const SETTLED: u64 = 2_000;
-/// Folders that no pattern and no folder means: the host's own, and git's.
-const NEVER: [&str; 3] = [".orch", "logs", ".git"];
+/// Folders that no pattern and no folder means: the host's own at the top, and git's.
+const LOGS: &str = "logs";
+const GIT: &str = ".git";
 
 /// Why files could not be looked at, in words.
 pub(super) type Unseen = String;
@@ -33,19 +35,22 @@ pub(super) type Unseen = String;
 /// Looks at files below a workspace.
 pub(super) struct Files {
     folder: Arc<PathBuf>,
+    /// The store's, relative to it.
+    state: String,
     /// What was read since this host began, and when.
     read: Mutex<HashMap<String, (FileMark, u64)>>,
 }
 
 impl Files {
-    pub(super) fn below(folder: Arc<PathBuf>) -> Self {
-        Self { folder, read: Mutex::default() }
+    pub(super) fn below(folder: Arc<PathBuf>, state: String) -> Self {
+        Self { folder, state, read: Mutex::default() }
     }
 
     /// The files that the names mean, as they are now. `before`: how they were at that time.
     ///
     /// # Errors
-    /// A path without a pattern that leads nowhere; too many files; one that cannot be read.
+    /// A path that leads nowhere, or to what is no file; a pattern that matches nothing; too many files, too deep; what cannot
+    /// be read.
     pub(super) fn look(
         &self,
         names: &[String],
@@ -57,13 +62,20 @@ impl Files {
             let name = tidy(name);
             match pattern(&name)? {
                 Some((start, matcher)) => {
-                    let wanted = |path: &str| matcher.is_match(path);
-                    self.walk(&start, 0, &wanted, &mut found)?;
+                    let before = found.len();
+                    self.walk(&start, 0, &|path| matcher.is_match(path), &mut found)?;
+                    if found.len() == before {
+                        return Err(format!("`{}` matches no file", name.escape_debug()));
+                    }
                 }
                 None => match fs::metadata(self.folder.join(&name)) {
                     Ok(meta) if meta.is_dir() => self.walk(&name, 0, &|_| true, &mut found)?,
-                    Ok(meta) => found.push((name, meta)),
-                    Err(_) => return Err(format!("`{}` does not exist", name.escape_debug())),
+                    Ok(meta) if meta.is_file() => found.push((name, meta)),
+                    Ok(_) => return Err(format!("`{}` is no file", name.escape_debug())),
+                    Err(error) if error.kind() == ErrorKind::NotFound => {
+                        return Err(format!("`{}` does not exist", name.escape_debug()));
+                    }
+                    Err(error) => return Err(unreadable(&name, &error)),
                 },
             }
         }
@@ -89,25 +101,40 @@ impl Files {
         wanted: &dyn Fn(&str) -> bool,
         found: &mut Vec<(String, Metadata)>,
     ) -> Result<(), Unseen> {
-        // A folder that went away, or that a pattern begins with and that is not there, has no files.
-        let Ok(entries) = fs::read_dir(self.folder.join(folder)) else { return Ok(()) };
-        for entry in entries.flatten() {
+        if depth > DEPTH_MAX {
+            return Err(format!("`{}` is more than {DEPTH_MAX} folders deep", folder.escape_debug()));
+        }
+        let entries = match fs::read_dir(self.folder.join(folder)) {
+            Ok(entries) => entries,
+            // A folder that went away, or that a pattern begins with and that is not there, has no files.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(());
+            }
+            Err(error) => return Err(unreadable(folder, &error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(|error| unreadable(folder, &error))?;
             let name = entry.file_name();
             let Some(name) = name.to_str() else {
                 return Err(format!("`{}` is no UTF-8", entry.path().display().to_string().escape_debug()));
             };
             let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
-            let Ok(kind) = entry.file_type() else { continue };
-            if kind.is_dir() {
-                if depth < DEPTH_MAX && !NEVER.contains(&name) {
+            let own = match entry.metadata() {
+                Ok(own) => own,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(unreadable(&path, &error)),
+            };
+            if own.is_dir() {
+                if path != LOGS && path != self.state && name != GIT {
                     self.walk(&path, depth + 1, wanted, found)?;
                 }
                 continue;
             }
-            // A link is what it leads to, but no folder is walked through one.
-            let meta = fs::metadata(entry.path()).or_else(|_| entry.metadata());
-            let is_file = |meta: &Metadata| !meta.is_dir();
-            if let Some(meta) = meta.ok().filter(is_file).filter(|_| wanted(&path)) {
+            // A link is the file that it leads to; one to a folder, or to nothing, is where it leads. Pipes, sockets and
+            // devices have no bytes to compare.
+            let meta = fs::metadata(entry.path()).ok().filter(Metadata::is_file);
+            let meta = meta.or_else(|| Some(own).filter(Metadata::is_symlink));
+            if let Some(meta) = meta.filter(|_| wanted(&path)) {
                 found.push((path, meta));
             }
             if found.len() > FILES_MAX {
@@ -164,11 +191,12 @@ fn digest(path: &Path, meta: &Metadata) -> std::io::Result<[u8; 32]> {
     if meta.is_symlink() {
         return Ok(Sha256::digest(fs::read_link(path)?.as_os_str().as_bytes()).into());
     }
-    // Without blocking, so that what has become a pipe meanwhile is not waited for.
-    let mut file = File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
-    if !file.metadata()?.is_file() {
+    // What has become a pipe or a device meanwhile is not opened: its writer would go on.
+    let place = File::options().read(true).custom_flags(libc::O_PATH).open(path)?;
+    if !place.metadata()?.is_file() {
         return Err(std::io::Error::other("it is no file"));
     }
+    let mut file = File::open(format!("/proc/self/fd/{}", place.as_raw_fd()))?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -179,6 +207,10 @@ fn digest(path: &Path, meta: &Metadata) -> std::io::Result<[u8; 32]> {
             Err(error) => return Err(error),
         }
     }
+}
+
+fn unreadable(path: &str, error: &std::io::Error) -> Unseen {
+    format!("`{}` cannot be read: {error}", path.escape_debug())
 }
 
 /// `./a//b/` as `a/b`.
@@ -233,7 +265,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, file).unwrap();
         }
-        let files = Files::below(Arc::new(folder.path().to_owned()));
+        let files = Files::below(Arc::new(folder.path().to_owned()), ".orch".to_owned());
         (folder, files)
     }
 
@@ -264,7 +296,6 @@ mod tests {
             (&["src/**/*.c"], "src/a.c src/deep/b.c"),
             (&["**/*.{c,h}", "Makefile"], "Makefile src/a.c src/deep/b.c src/deep/b.h"),
             (&["**"], "Makefile src/.hidden src/a.c src/deep/b.c src/deep/b.h"),
-            (&["none/*.c", "*.none"], ""),
         ] {
             assert_eq!(found(&files, asked), expected, "{asked:?}");
         }
@@ -274,10 +305,23 @@ mod tests {
         symlink("a.c", folder.path().join("src/link.c")).unwrap();
         symlink("..", folder.path().join("src/up")).unwrap();
         symlink("nowhere", folder.path().join("src/broken")).unwrap();
-        assert_eq!(found(&files, &["src/*"]), "src/.hidden src/a.c src/broken src/link.c");
-        let pipe = folder.path().join("pipe");
+        assert_eq!(found(&files, &["src/*"]), "src/.hidden src/a.c src/broken src/link.c src/up");
+        let pipe = folder.path().join("src/deep/pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        assert!(files.look(&names(&["pipe"]), &[], 0).unwrap_err().contains("it is no file"));
+        assert_eq!(files.look(&names(&["src/deep/pipe"]), &[], 0).unwrap_err(), "`src/deep/pipe` is no file");
+        assert_eq!(found(&files, &["src/deep"]), "src/deep/b.c src/deep/b.h");
+        for none in ["none/*.c", "*.none", "src/deep/pipe*"] {
+            let said = files.look(&names(&["Makefile", none]), &[], 0).unwrap_err();
+            assert_eq!(said, format!("`{none}` matches no file"));
+        }
+        // Folders that are called as the host's own are everywhere else people's.
+        fs::create_dir_all(folder.path().join("src/logs")).unwrap();
+        fs::write(folder.path().join("src/logs/x.c"), "").unwrap();
+        assert_eq!(found(&files, &["src/logs", "src/deep/*.c"]), "src/deep/b.c src/logs/x.c");
+        assert!(found(&files, &["**/*.c"]).contains("src/logs/x.c"));
+        let deep = folder.path().join("d/".repeat(DEPTH_MAX + 2));
+        fs::create_dir_all(deep).unwrap();
+        assert!(files.look(&names(&["d"]), &[], 0).unwrap_err().contains("folders deep"));
     }
 
     #[test]

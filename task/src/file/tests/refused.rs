@@ -229,6 +229,9 @@ fn fields() {
     wrong("always: 1", 11, "`always` is `1`, expected `true` or `false`");
     wrong("allow_failure: no", 18, "`allow_failure` is `no`, expected `true` or `false`");
     wrong("tags: slow", 9, "`tags` is `slow`, expected a list of words");
+    for tags in ["['']", "[a b]", "[\"a\\n\"]"] {
+        wrong(&format!("tags: {tags}"), 9, "expected a list of words of at most 64 bytes");
+    }
     wrong("inputs: src", 11, "`inputs` is `src`, expected a list of paths and patterns");
     for path in ["/etc/passwd", "a/../b", "..", "\"\"", "\"a\\tb\""] {
         wrong(&format!("inputs: [{path}]"), 12, "expected a path below the workspace, without `..`");
