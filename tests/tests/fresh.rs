@@ -61,6 +61,21 @@ fn what_did_not_change_is_not_done_again_and_what_did_says_why() {
 }
 
 #[test]
+fn what_cleans_up_does_so_again_after_what_is_done_again() {
+    let workspace = workspace();
+    let clean = "- {id: clean, command: [sh, -c, 'echo clean >> ran'], always: true, dependencies: [pack]}\n";
+    workspace.write("tasks.yml", &(TASKS.to_owned() + clean));
+    assert_eq!(run(&workspace, &["--jobs", "1"]).0.split(' ').filter(|id| *id == "clean").count(), 1);
+    assert_eq!(run(&workspace, &[]).0, "", "nothing was done, so nothing is left behind");
+    workspace.write("src/b", "3");
+    let (ran, said) = run(&workspace, &[]);
+    assert_eq!(ran, "compile pack clean", "`plain`, which cleans nothing up, is done once: {said}");
+    // Left out, it stays as it is.
+    workspace.write("src/b", "4");
+    assert_eq!(run(&workspace, &["--exclude", "clean"]).0, "compile pack");
+}
+
+#[test]
 fn other_times_with_the_same_bytes_are_no_change() {
     let workspace = workspace();
     run(&workspace, &[]);

@@ -352,6 +352,17 @@ pub async fn look_at_the_done(run: &mut Run, desk: &Desk) -> Result<(), DriveErr
         }
         false => true,
     });
+    let cleans_up = {
+        let state = run.state();
+        let is_over = |task: &TaskIndex| {
+            let found = state.tasks.get(*task as usize);
+            found.is_some_and(|found| {
+                found.status == Status::Done && found.task.always && !found.task.names_files()
+            })
+        };
+        behind.into_iter().filter(|task| is_over(task) && !run.is_left_out(*task)).collect::<Vec<_>>()
+    };
+    stale.extend(cleans_up.into_iter().map(|task| (task, "what it depends on is done again".to_owned())));
     for (task, why) in stale {
         let why = format!("again, since {why}");
         run.record(Event::TaskMoved { task, to: Status::Pending, why, who: None, at: now_ms() })?;
