@@ -6,7 +6,7 @@
 //! Not here: what must hold after each of them (`tests/tests/crash.rs`, `journal/tests/crash.rs`).
 
 /// Every name, with what is true at that moment; in the order in which a run meets them.
-pub const POINTS: [(&str, &str); 20] = [
+pub const POINTS: [(&str, &str); 21] = [
     ("before-settle", "what another host cut off is found, its processes are gone, no ending is recorded"),
     ("after-settle", "the endings are recorded, nothing waited for them"),
     ("before-attempt", "the planner chose a task, the journal does not know of the attempt"),
@@ -26,6 +26,7 @@ pub const POINTS: [(&str, &str); 20] = [
     ("after-exchange", "the new task file has the name, the old one is beside it"),
     ("before-exchange-back", "what came out was edited by hand and stands beside ours"),
     ("before-saved", "the task file is written, the journal does not know"),
+    ("before-mark", "a task is done, and what it made is not recorded"),
     ("before-close", "the task file says all, the run is not closed"),
 ];
 

