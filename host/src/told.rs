@@ -260,7 +260,8 @@ impl Told {
 
 /// Fails for a task of a person's that could not run as it says. `told`: its executor, if that may start programs.
 pub fn check_task(told: Option<&Told>, plugin: &str, found: &FileTask) -> Result<(), ToldError> {
-    let is_over = found.status.is_some_and(Status::is_final);
+    // What says what it reads may be done again.
+    let is_over = found.status.is_some_and(Status::is_final) && !found.task.names_files();
     match told {
         // What a plugin asked for is judged when it runs: it must not keep people's tasks from running.
         _ if is_over || found.added_by.is_some() => Ok(()),

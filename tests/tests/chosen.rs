@@ -114,6 +114,36 @@ fn a_first_failure_ends_the_run_but_for_what_cleans_up() {
 }
 
 #[test]
+fn what_cleans_up_does_so_again_behind_what_was_left_out_before() {
+    let workspace = Workspace::new(
+        "- {id: up, command: [sh, -c, 'echo up >> ran']}\n- {id: t, command: [sh, -c, 'echo t >> ran'], dependencies: [up]}\n\
+         - {id: down, command: [sh, -c, 'echo down >> ran'], always: true, dependencies: [t]}\n",
+    );
+    workspace.run(&["--exclude", "t"], 0);
+    assert_eq!(ran(&workspace), "up down");
+    workspace.run(&[], 0);
+    assert_eq!(ran(&workspace), "t down");
+}
+
+#[test]
+fn what_cleans_up_does_so_behind_what_nobody_could_look_at() {
+    let workspace = Workspace::new(
+        "- {id: a, command: ['true'], verify: [demo/verifier-command]}\n- {id: b, command: [sh, -c, 'echo b >> ran'], dependencies: [a]}\n\
+         - {id: clean, command: [sh, -c, 'echo clean >> ran'], always: true, dependencies: [a]}\n",
+    );
+    let check = "checks: [{name: unit, category: test, format: plain, command: [no-such-program]}]";
+    let config = workspace.read("config.yaml");
+    workspace.write(
+        "config.yaml",
+        &format!(
+            "{config}  verifiers: [demo/verifier-command]\nsettings:\n  demo/verifier-command: {{{check}}}\n"
+        ),
+    );
+    workspace.run(&[], 1);
+    assert_eq!(ran(&workspace), "clean");
+}
+
+#[test]
 fn an_allowed_failure_keeps_nothing_from_starting_and_what_always_starts_waits_for_all() {
     let workspace = Workspace::new(
         "- {id: flaky, command: ['false'], allow_failure: true}\n- {id: a, command: [sh, -c, 'touch a'], dependencies: [flaky]}\n\

@@ -61,6 +61,21 @@ fn what_did_not_change_is_not_done_again_and_what_did_says_why() {
 }
 
 #[test]
+fn what_cleans_up_does_so_again_after_what_is_done_again() {
+    let workspace = workspace();
+    let clean = "- {id: clean, command: [sh, -c, 'echo clean >> ran'], always: true, dependencies: [pack]}\n";
+    workspace.write("tasks.yml", &(TASKS.to_owned() + clean));
+    assert_eq!(run(&workspace, &["--jobs", "1"]).0.split(' ').filter(|id| *id == "clean").count(), 1);
+    assert_eq!(run(&workspace, &[]).0, "", "nothing was done, so nothing is left behind");
+    workspace.write("src/b", "3");
+    let (ran, said) = run(&workspace, &[]);
+    assert_eq!(ran, "compile pack clean", "`plain`, which cleans nothing up, is done once: {said}");
+    // Left out, it stays as it is.
+    workspace.write("src/b", "4");
+    assert_eq!(run(&workspace, &["--exclude", "clean"]).0, "compile pack");
+}
+
+#[test]
 fn other_times_with_the_same_bytes_are_no_change() {
     let workspace = workspace();
     run(&workspace, &[]);
@@ -273,4 +288,38 @@ fn files_that_cannot_be_compared_are_named_each_time_and_none_is_opened_that_is_
         }
         assert!(!said.contains("`beside`"), "{said}");
     }
+}
+
+#[test]
+fn a_program_of_the_workspace_is_part_of_what_the_task_reads() {
+    use std::os::unix::fs::PermissionsExt;
+    let workspace = Workspace::new("- {id: a, command: [./run.sh], inputs: [i], outputs: [o]}\n");
+    let policy = workspace.operator().join("policy.toml");
+    let text = fs::read_to_string(&policy).unwrap();
+    fs::write(&policy, text.replace("\"true\", ", "\"true\", \"./run.sh\", ")).unwrap();
+    workspace.write("i", "");
+    for version in ["1", "2", "2"] {
+        workspace.write("run.sh", &format!("#!/bin/sh\necho {version} > o\n"));
+        fs::set_permissions(workspace.path().join("run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+        workspace.run(&[], 0);
+        assert_eq!(workspace.read("o"), format!("{version}\n"));
+    }
+}
+
+#[test]
+fn a_condition_that_cannot_be_asked_fails_its_task_and_an_allowed_failure_is_tried_by_each_run() {
+    let long = "x".repeat(300);
+    let workspace = Workspace::new(&format!(
+        "- {{id: a, command: [sh, -c, 'echo a >> ran'], when: {{missing: {long}}}}}\n\
+         - {{id: lint, command: [sh, -c, 'echo lint >> ran; test -e clean'], allow_failure: true}}\n"
+    ));
+    // A name that no file system takes: neither there nor not there.
+    let said = out(&workspace.run(&[], 1));
+    assert!(said.contains("its condition cannot be asked: `xxx"), "{said}");
+    assert_eq!(workspace.read("ran"), "lint\n");
+    workspace.write("clean", "");
+    workspace.run(&[], 1);
+    assert_eq!(workspace.read("ran"), "lint\nlint\n");
+    workspace.run(&[], 1);
+    assert_eq!(workspace.read("ran"), "lint\nlint\n", "it is done");
 }

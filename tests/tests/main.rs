@@ -16,6 +16,7 @@ mod decisions;
 mod doubt;
 mod edits;
 mod ends;
+mod examples;
 mod fresh;
 mod gates;
 mod go_on;

@@ -7,6 +7,7 @@ mod campaign;
 mod cargo_tool;
 mod demo;
 mod deny;
+mod examples;
 mod fuzz;
 mod llvm_tools;
 mod mutants;
@@ -56,6 +57,8 @@ enum Command {
     Tidy,
     /// Build and certify the reference plugins for the tests, into target/test-packages
     Packages,
+    /// Fetch the sources and tools of the projects in `examples/`, for their tests
+    Examples,
     /// Write worlds, guest bindings and lists of carried files again, after a change of wit/, sdk/src/ or sdk/templates/
     Bindings {
         /// Only say whether they are current
@@ -95,6 +98,7 @@ fn carry_out() -> anyhow::Result<()> {
             step::timed("binaries for the tests", || packages::build_for_tests(&root))?;
             packages::for_tests(&root)
         }
+        Command::Examples => examples::fetch(&root),
         Command::Bindings { check } => {
             let mut cargo = step::cargo(&root);
             cargo.args(["run", "--quiet", "--package", "orch-bindings", "--"]);

@@ -161,15 +161,13 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         sheet.check_new(&admitted.offers(&config))?;
     }
     admitted.check_env(&config, &place.workspace)?;
-    if !place.has_store() || args.dry_run {
-        admitted.check_told(&config, &place.workspace, sheet.tasks())?;
-    }
+    let planned = choice::planned(sheet.tasks(), &args.wanted).map_err(DriveError::from)?;
+    admitted.check_told(&config, &place.workspace, &planned)?;
     if let Some(note) = told::note(sheet.tasks()) {
         console.warn(&escape(&note));
     }
     if args.dry_run {
         warn_of_notices(&operator, &admitted, console);
-        let planned = choice::planned(sheet.tasks(), &args.wanted).map_err(DriveError::from)?;
         dry_run::show(&planned, config.roles.ids().len(), args.format, console);
         return Ok(Exit::Done);
     }

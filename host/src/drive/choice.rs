@@ -253,7 +253,14 @@ fn meant(state: &RunState, wanted: &Wanted) -> Result<Meant, ChoiceError> {
         let found = state.tasks.get(*task as usize);
         is_chosen(task) && found.is_some_and(|found| found.task.always && found.status == Status::Done)
     };
-    let after: Vec<TaskIndex> = graph.downstream(&again).into_iter().filter(is_after).collect();
+    let is_pending = |task: &TaskIndex| {
+        let found = state.tasks.get(*task as usize);
+        is_chosen(task)
+            && found.is_some_and(|found| matches!(found.status, Status::Pending | Status::Blocked))
+    };
+    let pending = (0..state.tasks.len() as TaskIndex).filter(is_pending);
+    let before: Vec<TaskIndex> = again.iter().copied().chain(pending).collect();
+    let after: Vec<TaskIndex> = graph.downstream(&before).into_iter().filter(is_after).collect();
     again.extend(after);
     again.sort_unstable();
     again.dedup();

@@ -7,24 +7,20 @@
 //! Not here: single files (`fresh/files.rs`), what is kept of a mark (`orch-journal`).
 
 mod files;
+mod marks;
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
 
-use hmac::{Hmac, KeyInit, Mac};
-use orch_journal::event::{Event, FileMark, Mark, MarkedBy, TaskIndex};
-use orch_journal::{Reader, failpoint};
-use orch_task::{Look, Status, Task, When};
-use orch_trust::manifest::Role;
-use sha2::Sha256;
+use orch_journal::event::{Event, Mark, TaskIndex};
+use orch_journal::failpoint;
+use orch_task::{Status, Task};
 use tokio::task::JoinSet;
 
-use self::files::{Files, difference};
+pub use self::marks::{Begun, Marks};
+use self::marks::{Glance, Outcome};
 use super::Back;
 use super::desk::Desk;
 use super::error::DriveError;
-use super::roles::Roles;
 use super::run::Run;
 use crate::clock::now_ms;
 use crate::told::Told;
@@ -50,25 +46,6 @@ const OF_SESSION: [&str; 14] = [
 /// Tasks that are looked at one after the other.
 const TOGETHER: usize = 128;
 
-/// What tasks read and made when they were done last, over all runs of a store.
-pub struct Marks {
-    store: Mutex<Reader>,
-    /// Of this host, which the store may not have yet.
-    made: Mutex<HashMap<String, Mark>>,
-    files: Files,
-    key: [u8; 32],
-    /// Name of the store's folder.
-    name: String,
-}
-
-/// What is known of a task as it begins, for its mark.
-#[derive(Clone, Debug, Default)]
-pub struct Begun {
-    by: MarkedBy,
-    inputs: Vec<FileMark>,
-    at: u64,
-}
-
 /// What came of a look at a task that could start.
 #[derive(Debug)]
 pub struct Checked {
@@ -76,179 +53,11 @@ pub struct Checked {
     outcome: Outcome,
 }
 
-#[derive(Debug)]
-enum Outcome {
-    /// Its condition does not hold.
-    Skipped(String),
-    /// Nothing changed; with another mark if files have other times than before.
-    Fresh(Option<Box<Mark>>),
-    /// It starts: why, if it was done before; what it reads, or why that could not be looked at.
-    Stale { why: Option<String>, begun: Result<Option<Begun>, String> },
-}
-
 /// What a task made.
 #[derive(Debug)]
 pub struct Made {
     pub task: TaskIndex,
     mark: Result<Box<Mark>, String>,
-}
-
-impl Marks {
-    /// Over the store that is read there. `key` is this host's, `state` the store's folder.
-    pub fn over(reader: Reader, folder: Arc<PathBuf>, key: [u8; 32], state: &Path) -> Self {
-        let name = orch_journal::place::name_of(state);
-        let below = state.strip_prefix(&*folder).map(|below| below.display().to_string()).unwrap_or_default();
-        let files = Files::below(folder, below);
-        Self { store: Mutex::new(reader), made: Mutex::default(), files, key, name }
-    }
-
-    /// One that cannot be read is as good as none: the task is done again.
-    fn last(&self, task: &str) -> Option<Mark> {
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(task).cloned();
-        made.or_else(|| self.store.lock().unwrap_or_else(PoisonError::into_inner).mark(task).ok().flatten())
-    }
-
-    fn keep(&self, task: &str, mark: Mark) {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(task.to_owned(), mark);
-    }
-
-    fn mac(&self, what: &str, parts: &[&str]) -> String {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else {
-            unreachable!("HMAC takes keys of every length")
-        };
-        for part in [&self.name, what].iter().chain(parts) {
-            mac.update(&(part.len() as u64).to_le_bytes());
-            mac.update(part.as_bytes());
-        }
-        hex::encode(mac.finalize().into_bytes())
-    }
-
-    /// Whoever would do that task.
-    fn by<'e>(
-        &self,
-        task: &Task,
-        env: impl Iterator<Item = (&'e str, &'e str)>,
-        roles: &Roles,
-    ) -> Result<MarkedBy, DriveError> {
-        let executor = roles.executor(task)?;
-        let verifiers = task.verify.iter().flat_map(|Look { verifier, checks }| {
-            let found = roles.by_id(Role::Verifier, verifier).map(|found| found.identity.to_string());
-            [verifier.clone(), found.unwrap_or_default(), checks.len().to_string()]
-                .into_iter()
-                .chain(checks.clone())
-        });
-        let verifiers: Vec<String> = verifiers.collect();
-        let command = serde_json::to_string(&(&task.kind, &task.command, &task.settings));
-        let files = serde_json::to_string(&(&task.inputs, &task.outputs));
-        Ok(MarkedBy {
-            task: self.mac("task", &[&command.unwrap_or_default(), &files.unwrap_or_default()]),
-            env: self.mac("env", &env.flat_map(|(name, value)| [name, value]).collect::<Vec<_>>()),
-            executor: self.mac("executor", &[&executor.id, &executor.identity]),
-            verifiers: self.mac("verifiers", &verifiers.iter().map(String::as_str).collect::<Vec<_>>()),
-        })
-    }
-
-    /// `is_done`: by an earlier run. Then its condition is not asked: that is for when it could start.
-    fn check(&self, glance: &Glance, is_done: bool) -> Outcome {
-        let Glance { task, by, force, variable, .. } = glance;
-        if is_done && !task.names_files() {
-            let was_skipped = self.last(task.id.as_str()).is_some_and(|mark| mark.skipped);
-            let why = was_skipped.then(|| "its condition is asked again".to_owned());
-            return why
-                .map_or(Outcome::Fresh(None), |why| Outcome::Stale { why: Some(why), begun: Ok(None) });
-        }
-        if is_done {
-            // Asked when it could start.
-        } else if let Some(why) = task.when.as_ref().and_then(|when| self.missed(when, variable.as_deref())) {
-            return Outcome::Skipped(why);
-        }
-        let Some(by) = by else { return Outcome::Stale { why: None, begun: Ok(None) } };
-        let at = now_ms();
-        if !task.names_files() {
-            let begun = Begun { by: by.clone(), inputs: Vec::new(), at };
-            return Outcome::Stale { why: None, begun: Ok(Some(begun)) };
-        }
-        let last = self.last(task.id.as_str());
-        let known = last.as_ref().map_or((&[][..], 0), |mark| (&mark.inputs[..], mark.at));
-        let inputs = match self.files.look(&task.inputs, known.0, known.1) {
-            Ok(inputs) => inputs,
-            Err(why) => return Outcome::Stale { why: None, begun: Err(why) },
-        };
-        let why = match (&last, force) {
-            (None, _) | (_, true) => None,
-            (Some(mark), false) => match self.changed(task, mark, by, &inputs) {
-                Ok(outputs) => {
-                    let is_same = mark.inputs == inputs && mark.outputs == outputs;
-                    let renewed = Mark { by: by.clone(), inputs, outputs, at, skipped: false };
-                    return Outcome::Fresh((!is_same).then(|| Box::new(renewed)));
-                }
-                Err(why) => Some(why),
-            },
-        };
-        Outcome::Stale { why, begun: Ok(Some(Begun { by: by.clone(), inputs, at })) }
-    }
-
-    /// What it made, as that is now; or what changed, in words.
-    fn changed(
-        &self,
-        task: &Task,
-        mark: &Mark,
-        by: &MarkedBy,
-        inputs: &[FileMark],
-    ) -> Result<Vec<FileMark>, String> {
-        if mark.skipped {
-            return Err("it was left out by its condition".to_owned());
-        }
-        if mark.by.task != by.task {
-            return Err("what it runs changed".to_owned());
-        }
-        if mark.by.env != by.env {
-            return Err("its variables changed".to_owned());
-        }
-        if mark.by.executor != by.executor {
-            return Err("its executor, or what that may do, changed".to_owned());
-        }
-        if mark.by.verifiers != by.verifiers {
-            return Err("its verifiers changed".to_owned());
-        }
-        if let Some(what) = difference(&mark.inputs, inputs) {
-            return Err(format!("input {what}"));
-        }
-        let outputs = self.files.look(&task.outputs, &mark.outputs, mark.at);
-        let outputs = outputs.map_err(|why| format!("output {why}"))?;
-        match difference(&mark.outputs, &outputs) {
-            Some(what) => Err(format!("output {what}")),
-            None => Ok(outputs),
-        }
-    }
-
-    /// Why a condition does not hold; none if it does.
-    fn missed(&self, when: &When, value: Option<&str>) -> Option<String> {
-        let has = value.filter(|value| !value.is_empty());
-        match (&when.variable, &when.is) {
-            (Some(name), Some(is)) if value != Some(is) => {
-                return Some(format!("`{name}` is not `{}`", is.escape_debug()));
-            }
-            (Some(name), None) if has.is_none() => return Some(format!("`{name}` is not set")),
-            _ => {}
-        }
-        if let Some(path) = when.exists.as_deref().filter(|path| !self.files.is_there(path)) {
-            return Some(format!("`{}` does not exist", path.escape_debug()));
-        }
-        let path = when.missing.as_deref().filter(|path| self.files.is_there(path))?;
-        Some(format!("`{}` exists", path.escape_debug()))
-    }
-}
-
-/// What is looked at beside the loop.
-struct Glance {
-    index: TaskIndex,
-    task: Task,
-    /// None: nothing but its condition is asked for.
-    by: Option<MarkedBy>,
-    force: bool,
-    /// Of the variable that its condition names.
-    variable: Option<String>,
 }
 
 fn glance(run: &Run, desk: &Desk, index: TaskIndex) -> Result<Option<Glance>, DriveError> {
@@ -303,6 +112,12 @@ pub fn take(run: &mut Run, desk: &Desk, checked: Vec<Checked>) -> Result<(), Dri
             continue;
         }
         match outcome {
+            Outcome::Unasked(why) => {
+                let why = format!("its condition cannot be asked: {why}");
+                run.record(Event::TaskMoved { task, to: Status::Failed, why, who: None, at: now_ms() })?;
+                run.let_start(task, None, now_ms());
+                run.moved(task, Status::Failed, now_ms());
+            }
             Outcome::Skipped(why) => {
                 let why = format!("skipped: {why}");
                 run.record(Event::TaskMoved { task, to: Status::Done, why, who: None, at: now_ms() })?;
@@ -385,10 +200,10 @@ pub async fn look_at_the_done(run: &mut Run, desk: &Desk) -> Result<(), DriveErr
         checked.extend(some.map_err(|_| DriveError::Lost { what: "a look at files" })?);
     }
     checked.sort_unstable_by_key(|one| one.task);
-    let (mut fresh, mut stale) = (Vec::new(), Vec::new());
+    let (mut fresh, mut stale) = (Vec::new(), BTreeMap::new());
     for Checked { task, outcome } in checked {
         match outcome {
-            Outcome::Skipped(_) => {}
+            Outcome::Skipped(_) | Outcome::Unasked(_) => {}
             Outcome::Fresh(renewed) => {
                 if let Some(mark) = renewed {
                     record_mark(run, desk, task, mark)?;
@@ -397,23 +212,39 @@ pub async fn look_at_the_done(run: &mut Run, desk: &Desk) -> Result<(), DriveErr
             }
             Outcome::Stale { why, begun } => {
                 let why = why.or_else(|| begun.err().map(|why| format!("input {why}")));
-                stale.push((task, why.unwrap_or_else(|| "nothing is known of when it was done".to_owned())));
+                stale.insert(task, why.unwrap_or_else(|| "nothing is known of when it was done".to_owned()));
             }
         }
     }
-    // What it makes may be what those read.
-    let firsts: Vec<TaskIndex> = stale.iter().map(|(task, _)| *task).collect();
-    let behind: Vec<TaskIndex> = run.downstream(&firsts);
-    fresh.retain(|task| match behind.contains(task) {
-        true => {
-            stale.push((*task, "what it depends on is done again".to_owned()));
-            false
+    {
+        let state = run.state();
+        for (task, found) in (0..).zip(&state.tasks) {
+            let is_allowed = found.status == Status::Failed && found.task.allow_failure;
+            if is_allowed && !run.is_left_out(task) {
+                stale.insert(task, "its failure was allowed".to_owned());
+            }
         }
-        false => true,
-    });
-    // Known to be done again, and said: not a second time when they could start.
-    run.force(firsts);
+    }
+    // What they make may be what those behind them read: these are looked at again when they could start, and what cleans up
+    // does so again.
+    let firsts: Vec<TaskIndex> = stale.keys().copied().collect();
+    let behind: BTreeSet<TaskIndex> = run.downstream(&firsts).into_iter().collect();
+    let (mut again, fresh): (Vec<TaskIndex>, Vec<TaskIndex>) =
+        fresh.into_iter().partition(|task| behind.contains(task));
+    {
+        let state = run.state();
+        let is_over = |task: &TaskIndex| {
+            let found = state.tasks.get(*task as usize);
+            found.is_some_and(|found| found.status == Status::Done && found.task.always)
+        };
+        again.extend(behind.iter().copied().filter(|task| is_over(task) && !run.is_left_out(*task)));
+    }
+    // The others are known to be done again, and that is said: not a second time when they could start.
+    run.force(firsts.into_iter().filter(|task| !behind.contains(task)));
+    let because = "what it depends on is done again";
+    stale.extend(again.into_iter().map(|task| (task, because.to_owned())));
     for (task, why) in stale {
+        let why = if behind.contains(&task) { because } else { &why };
         let why = format!("again, since {why}");
         run.record(Event::TaskMoved { task, to: Status::Pending, why, who: None, at: now_ms() })?;
     }

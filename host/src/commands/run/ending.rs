@@ -102,8 +102,7 @@ fn show_failed(
         (Some(why), _) => lines::told(why, OUTPUT_LINES),
         (None, Some(AttemptRow { error: Some(error), .. })) => lines::told(error, OUTPUT_LINES),
         (None, Some(last)) => result_of(last, OUTPUT_LINES),
-        // It failed in an earlier run, and this one was not asked for it.
-        (None, None) => return Ok(false),
+        (None, None) => vec!["in an earlier run, and it was not tried again".to_owned()],
     };
     if let Some(head) = told.first_mut() {
         *head = format!("{}  {head}", escape(&task.id));

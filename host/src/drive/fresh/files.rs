@@ -89,9 +89,16 @@ impl Files {
         found.into_iter().map(mark).collect()
     }
 
-    /// True if something lies there.
-    pub(super) fn is_there(&self, path: &str) -> bool {
-        self.folder.join(path).symlink_metadata().is_ok()
+    /// Whether something lies there.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub(super) fn is_there(&self, path: &str) -> Result<bool, Unseen> {
+        match self.folder.join(path).symlink_metadata() {
+            Ok(_) => Ok(true),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+            Err(error) => Err(unreadable(path, &error)),
+        }
     }
 
     fn walk(

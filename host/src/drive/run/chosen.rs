@@ -90,6 +90,8 @@ impl Run {
             let all = 0..self.announced.len() as TaskIndex;
             given_up.extend(all.filter(|task| waits(task) && is_pending(task)));
         }
+        // Whom nobody could look at: only what is verified is waited for, and nobody looks any more.
+        given_up.extend(self.state().unverified_tasks());
         for task in given_up {
             for free in self.graph.give_up(task) {
                 self.announce(free, now);

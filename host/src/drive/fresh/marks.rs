@@ -1,0 +1,232 @@
+//! What tasks read and made when they were done last, beside what they would read and make now.
+//!
+//! In -> out: a task, who would do it, the files as they are -> [`Outcome`].
+//! Invariant: whoever did it is known by HMACs of this host and store only.
+//! Not here: when a task is looked at, and what follows (`fresh.rs`), single files (`files.rs`).
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hmac::{Hmac, KeyInit, Mac};
+use orch_journal::Reader;
+use orch_journal::event::{FileMark, Mark, MarkedBy, TaskIndex};
+use orch_task::{Command, Look, Task, When};
+use orch_trust::manifest::Role;
+use sha2::Sha256;
+
+use super::files::{Files, difference};
+use crate::clock::now_ms;
+use crate::drive::error::DriveError;
+use crate::drive::roles::Roles;
+
+/// What tasks read and made when they were done last, over all runs of a store.
+pub struct Marks {
+    store: Mutex<Reader>,
+    /// Of this host, which the store may not have yet.
+    made: Mutex<HashMap<String, Mark>>,
+    pub(super) files: Files,
+    key: [u8; 32],
+    /// Name of the store's folder.
+    name: String,
+}
+
+/// What is known of a task as it begins, for its mark.
+#[derive(Clone, Debug, Default)]
+pub struct Begun {
+    pub(super) by: MarkedBy,
+    pub(super) inputs: Vec<FileMark>,
+    pub(super) at: u64,
+}
+
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// Its condition does not hold.
+    Skipped(String),
+    /// Its condition cannot be asked.
+    Unasked(String),
+    /// Nothing changed; with another mark if files have other times than before.
+    Fresh(Option<Box<Mark>>),
+    /// It starts: why, if it was done before; what it reads, or why that could not be looked at.
+    Stale { why: Option<String>, begun: Result<Option<Begun>, String> },
+}
+
+/// What is looked at beside the loop.
+pub(super) struct Glance {
+    pub(super) index: TaskIndex,
+    pub(super) task: Task,
+    /// None: nothing but its condition is asked for.
+    pub(super) by: Option<MarkedBy>,
+    pub(super) force: bool,
+    /// Of the variable that its condition names.
+    pub(super) variable: Option<String>,
+}
+
+impl Marks {
+    /// Over the store that is read there. `key` is this host's, `state` the store's folder.
+    pub fn over(reader: Reader, folder: Arc<PathBuf>, key: [u8; 32], state: &Path) -> Self {
+        let name = orch_journal::place::name_of(state);
+        let below = state.strip_prefix(&*folder).map(|below| below.display().to_string()).unwrap_or_default();
+        let files = Files::below(folder, below);
+        Self { store: Mutex::new(reader), made: Mutex::default(), files, key, name }
+    }
+
+    /// One that cannot be read is as good as none: the task is done again.
+    fn last(&self, task: &str) -> Option<Mark> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(task).cloned();
+        made.or_else(|| self.store.lock().unwrap_or_else(PoisonError::into_inner).mark(task).ok().flatten())
+    }
+
+    pub(super) fn keep(&self, task: &str, mark: Mark) {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(task.to_owned(), mark);
+    }
+
+    fn mac(&self, what: &str, parts: &[&str]) -> String {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else {
+            unreachable!("HMAC takes keys of every length")
+        };
+        for part in [&self.name, what].iter().chain(parts) {
+            mac.update(&(part.len() as u64).to_le_bytes());
+            mac.update(part.as_bytes());
+        }
+        hex::encode(mac.finalize().into_bytes())
+    }
+
+    /// Whoever would do that task.
+    pub(super) fn by<'e>(
+        &self,
+        task: &Task,
+        env: impl Iterator<Item = (&'e str, &'e str)>,
+        roles: &Roles,
+    ) -> Result<MarkedBy, DriveError> {
+        let executor = roles.executor(task)?;
+        let verifiers = task.verify.iter().flat_map(|Look { verifier, checks }| {
+            let found = roles.by_id(Role::Verifier, verifier).map(|found| found.identity.to_string());
+            [verifier.clone(), found.unwrap_or_default(), checks.len().to_string()]
+                .into_iter()
+                .chain(checks.clone())
+        });
+        let verifiers: Vec<String> = verifiers.collect();
+        let command = serde_json::to_string(&(&task.kind, &task.command, &task.settings));
+        let files = serde_json::to_string(&(&task.inputs, &task.outputs));
+        Ok(MarkedBy {
+            task: self.mac("task", &[&command.unwrap_or_default(), &files.unwrap_or_default()]),
+            env: self.mac("env", &env.flat_map(|(name, value)| [name, value]).collect::<Vec<_>>()),
+            executor: self.mac("executor", &[&executor.id, &executor.identity]),
+            verifiers: self.mac("verifiers", &verifiers.iter().map(String::as_str).collect::<Vec<_>>()),
+        })
+    }
+
+    /// `is_done`: by an earlier run. Then its condition is not asked: that is for when it could start.
+    pub(super) fn check(&self, glance: &Glance, is_done: bool) -> Outcome {
+        let Glance { task, by, force, variable, .. } = glance;
+        if is_done && !task.names_files() {
+            let was_skipped = self.last(task.id.as_str()).is_some_and(|mark| mark.skipped);
+            let why = was_skipped.then(|| "its condition is asked again".to_owned());
+            return why
+                .map_or(Outcome::Fresh(None), |why| Outcome::Stale { why: Some(why), begun: Ok(None) });
+        }
+        // Of what is done it is asked when that could start again.
+        let missed = match &task.when {
+            Some(when) if !is_done => self.missed(when, variable.as_deref()),
+            _ => Ok(None),
+        };
+        match missed {
+            Ok(None) => {}
+            Ok(Some(why)) => return Outcome::Skipped(why),
+            Err(why) => return Outcome::Unasked(why),
+        }
+        let Some(by) = by else { return Outcome::Stale { why: None, begun: Ok(None) } };
+        let at = now_ms();
+        if !task.names_files() {
+            let begun = Begun { by: by.clone(), inputs: Vec::new(), at };
+            return Outcome::Stale { why: None, begun: Ok(Some(begun)) };
+        }
+        let last = self.last(task.id.as_str());
+        let known = last.as_ref().map_or((&[][..], 0), |mark| (&mark.inputs[..], mark.at));
+        let inputs = match self.files.look(&reads(task), known.0, known.1) {
+            Ok(inputs) => inputs,
+            Err(why) => return Outcome::Stale { why: None, begun: Err(why) },
+        };
+        let why = match (&last, force) {
+            (None, _) | (_, true) => None,
+            (Some(mark), false) => match self.changed(task, mark, by, &inputs) {
+                Ok(outputs) => {
+                    let is_same = mark.inputs == inputs && mark.outputs == outputs;
+                    let renewed = Mark { by: by.clone(), inputs, outputs, at, skipped: false };
+                    return Outcome::Fresh((!is_same).then(|| Box::new(renewed)));
+                }
+                Err(why) => Some(why),
+            },
+        };
+        Outcome::Stale { why, begun: Ok(Some(Begun { by: by.clone(), inputs, at })) }
+    }
+
+    /// What it made, as that is now; or what changed, in words.
+    fn changed(
+        &self,
+        task: &Task,
+        mark: &Mark,
+        by: &MarkedBy,
+        inputs: &[FileMark],
+    ) -> Result<Vec<FileMark>, String> {
+        if mark.skipped {
+            return Err("it was left out by its condition".to_owned());
+        }
+        if mark.by.task != by.task {
+            return Err("what it runs changed".to_owned());
+        }
+        if mark.by.env != by.env {
+            return Err("its variables changed".to_owned());
+        }
+        if mark.by.executor != by.executor {
+            return Err("its executor, or what that may do, changed".to_owned());
+        }
+        if mark.by.verifiers != by.verifiers {
+            return Err("its verifiers changed".to_owned());
+        }
+        if let Some(what) = difference(&mark.inputs, inputs) {
+            return Err(format!("input {what}"));
+        }
+        let outputs = self.files.look(&task.outputs, &mark.outputs, mark.at);
+        let outputs = outputs.map_err(|why| format!("output {why}"))?;
+        match difference(&mark.outputs, &outputs) {
+            Some(what) => Err(format!("output {what}")),
+            None => Ok(outputs),
+        }
+    }
+
+    /// Why a condition does not hold; none if it does.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    fn missed(&self, when: &When, value: Option<&str>) -> Result<Option<String>, String> {
+        let has = value.filter(|value| !value.is_empty());
+        match (&when.variable, &when.is) {
+            (Some(name), Some(is)) if value != Some(is) => {
+                return Ok(Some(format!("`{name}` is not `{}`", is.escape_debug())));
+            }
+            (Some(name), None) if has.is_none() => return Ok(Some(format!("`{name}` is not set"))),
+            _ => {}
+        }
+        for (path, wanted, is) in [(&when.exists, true, "does not exist"), (&when.missing, false, "exists")] {
+            if let Some(path) = path
+                && self.files.is_there(path)? != wanted
+            {
+                return Ok(Some(format!("`{}` {is}", path.escape_debug())));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What a task says that it reads, and the program itself, if that lies in the workspace.
+fn reads(task: &Task) -> Vec<String> {
+    let program = match &task.command {
+        Some(Command::Argv(words)) => {
+            words.first().filter(|word| word.contains('/') && !word.starts_with('/'))
+        }
+        _ => None,
+    };
+    task.inputs.iter().chain(program).cloned().collect()
+}
