@@ -400,6 +400,7 @@ async fn drain(run: &mut Run, desk: &Desk, under_way: &mut UnderWay) -> Result<(
 
 /// Ends what runs, with all its processes; an attempt that had an effect is in doubt.
 async fn end_all(run: &mut Run, desk: &Desk, running: &mut JoinSet<Back>) -> Result<(), DriveError> {
+    desk.marks.stop(true);
     running.abort_all();
     while running.join_next().await.is_some() {}
     // Nobody is left who could have the effects that were asked for.

@@ -120,6 +120,7 @@ impl<'a> Session<'a> {
             .map_err(anyhow::Error::from)?;
         let driven: Result<Summary, Fault> = main.block_on(async {
             self.begin()?;
+            self.desk.marks.stop(false);
             let is_new = self.run.state().tasks.is_empty();
             self.sheet.merge(&mut self.run, &self.desk.roles)?;
             choice::apply(&mut self.run, &self.wanted, &self.who)?;

@@ -99,6 +99,11 @@ impl Told {
         })
     }
 
+    /// True if every program gets that variable, should the host have it.
+    pub fn hands_on(&self, variable: &str) -> bool {
+        self.process.hands_on(variable)
+    }
+
     /// Variables of the host's own that every program gets.
     pub fn all_handed_on(&self) -> BTreeMap<String, String> {
         self.process.handed_on("")

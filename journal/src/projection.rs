@@ -132,6 +132,8 @@ impl Projector {
                 sql.marked.execute(params![id.as_str(), json!(mark).to_string()])?;
             }
             Event::AttemptStarted { task, attempt, at } => {
+                // What was known of it is true no more, however this ends.
+                sql.unmarked.execute(params![run.phase(*task)])?;
                 let change = self.phase(*task, seq, Status::InProgress, *at);
                 (change.attempts, change.started_at) = (Some(*attempt), Some(*at));
                 self.execution(*task, *attempt, *at).end = None;

@@ -52,6 +52,8 @@ pub struct TaskState {
     pub not_before: u64,
     /// Done without an attempt, because nothing changed since it was done last.
     pub fresh: bool,
+    /// A person put it back, and no attempt began since.
+    pub asked_again: bool,
 }
 
 impl TaskState {
@@ -71,6 +73,7 @@ impl TaskState {
             processes: Vec::new(),
             not_before: 0,
             fresh: false,
+            asked_again: false,
         }
     }
 }
@@ -179,8 +182,9 @@ impl RunState {
                 let found = self.task_mut(event, *task)?;
                 (found.task, found.env) = (Task::clone(to), env.clone());
             }
-            Event::TaskMoved { task, to, .. } => {
+            Event::TaskMoved { task, to, who, .. } => {
                 let state = self.task_mut(event, *task)?;
+                state.asked_again = *to == Status::Pending && (who.is_some() || state.asked_again);
                 state.status = *to;
                 state.fresh = false;
                 state.intent = false;
@@ -222,7 +226,7 @@ impl RunState {
             Event::AttemptStarted { task, attempt, .. } => {
                 let state = self.task_mut(event, *task)?;
                 state.status = Status::InProgress;
-                state.fresh = false;
+                (state.fresh, state.asked_again) = (false, false);
                 state.attempts = *attempt;
                 state.intent = false;
                 let cost = u64::from(state.task.cost);

@@ -53,10 +53,10 @@ fn what_did_not_change_is_not_done_again_and_what_did_says_why() {
     workspace.write("src/a", "1 ");
     workspace.write("src/b", "3");
     let (ran, _) = run(&workspace, &[]);
-    assert_eq!(ran, "compile pack");
+    assert_eq!(ran, "compile pack plain");
     fs::remove_file(workspace.path().join("out")).unwrap();
     let (ran, said) = run(&workspace, &[]);
-    assert_eq!(ran, "compile", "the output is what it was, and so is what is made of it: {said}");
+    assert_eq!(ran, "compile plain", "the output is what it was, and so is what is made of it: {said}");
     assert!(said.contains("up to date  pack"), "{said}");
 }
 
@@ -69,10 +69,14 @@ fn what_cleans_up_does_so_again_after_what_is_done_again() {
     assert_eq!(run(&workspace, &[]).0, "", "nothing was done, so nothing is left behind");
     workspace.write("src/b", "3");
     let (ran, said) = run(&workspace, &[]);
-    assert_eq!(ran, "compile pack clean", "`plain`, which cleans nothing up, is done once: {said}");
+    assert_eq!(
+        ran.split(' ').collect::<std::collections::BTreeSet<_>>(),
+        ["compile", "pack", "plain", "clean"].into(),
+        "{said}"
+    );
     // Left out, it stays as it is.
     workspace.write("src/b", "4");
-    assert_eq!(run(&workspace, &["--exclude", "clean"]).0, "compile pack");
+    assert_eq!(run(&workspace, &["--exclude", "clean"]).0, "compile pack plain");
 }
 
 #[test]
@@ -88,7 +92,7 @@ fn other_times_with_the_same_bytes_are_no_change() {
     let new = fs::File::options().write(true).open(workspace.path().join("src.new")).unwrap();
     new.set_times(fs::FileTimes::new().set_modified(times.modified().unwrap())).unwrap();
     fs::rename(workspace.path().join("src.new"), &path).unwrap();
-    assert_eq!(run(&workspace, &[]).0, "compile pack");
+    assert_eq!(run(&workspace, &[]).0, "compile pack plain");
 }
 
 #[test]
@@ -103,7 +107,7 @@ fn another_command_executor_grant_or_verifier_does_it_again() {
     assert_eq!(run(&workspace, &[]).0, "");
     workspace.write("tasks.yml", &workspace.read("tasks.yml").replace("cat src/a src/b", "cat src/b src/a"));
     let (ran, said) = run(&workspace, &[]);
-    assert_eq!(ran, "compile pack");
+    assert_eq!(ran, "compile pack plain");
     assert!(said.contains("compile  again, since what it runs changed"), "{said}");
 
     // The same plugin that may do something else.
@@ -112,7 +116,7 @@ fn another_command_executor_grant_or_verifier_does_it_again() {
     fs::write(&policy, before.replacen("\"true\"", "\"true\", \"head\"", 1)).unwrap();
     assert_ne!(fs::read_to_string(&policy).unwrap(), before);
     let (ran, said) = run(&workspace, &[]);
-    assert_eq!(ran, "compile pack", "{said}");
+    assert_eq!(ran, "compile pack plain", "{said}");
     assert!(said.contains("again, since its executor, or what that may do, changed"), "{said}");
 
     // A verifier that has not seen it.
@@ -124,11 +128,11 @@ fn another_command_executor_grant_or_verifier_does_it_again() {
             .replace("outputs: [out]", "outputs: [out], verify: [demo/verifier-command]"),
     );
     let (ran, said) = run(&workspace, &[]);
-    assert_eq!(ran, "compile", "{said}");
+    assert_eq!(ran, "compile plain", "{said}");
     assert!(said.contains("again, since its verifiers changed"), "{said}");
     assert_eq!(run(&workspace, &[]).0, "");
     workspace.write("config.yaml", &workspace.read("config.yaml").replace("name: ok", "name: other"));
-    assert_eq!(run(&workspace, &[]).0, "compile");
+    assert_eq!(run(&workspace, &[]).0, "compile plain");
 }
 
 #[test]
@@ -166,7 +170,7 @@ fn a_record_of_another_store_counts_for_nothing() {
     assert_ne!(output.status.code(), Some(0), "{}", err(&output));
     fs::remove_dir_all(other.path().join(".orch")).unwrap();
     let (ran, said) = run(&other, &[]);
-    assert_eq!(ran, "compile pack", "done by the file, and nothing is known of it: {said}");
+    assert_eq!(ran, "compile pack plain", "done by the file, and nothing is known of it: {said}");
 }
 
 #[test]
@@ -219,6 +223,10 @@ fn a_condition_decides_when_the_task_could_start() {
     let policy = workspace.operator().join("policy.toml");
     let text = fs::read_to_string(&policy).unwrap();
     fs::write(&policy, text.replace("\"HOME\", ", "\"HOME\", \"MODE\", ")).unwrap();
+    let said = out(&workspace.run(&["--task", "none"], 1));
+    assert!(said.contains("its condition cannot be asked: no `env` has its variable"), "{said}");
+    fs::write(&policy, text.replace("\"HOME\", ", "\"HOME\", \"MODE\", \"NO_SUCH\", ")).unwrap();
+    workspace.write("tasks.yml", &workspace.read("tasks.yml").replace("status: failed", "status: pending"));
     let (ran, said) = run(&workspace, &["--jobs", "1"]);
     assert_eq!(ran.split(' ').collect::<std::collections::BTreeSet<_>>(), ["ci", "home"].into(), "{said}");
     assert!(said.contains("other  skipped: `MODE` is not `release`"), "{said}");
@@ -322,4 +330,81 @@ fn a_condition_that_cannot_be_asked_fails_its_task_and_an_allowed_failure_is_tri
     assert_eq!(workspace.read("ran"), "lint\nlint\n");
     workspace.run(&[], 1);
     assert_eq!(workspace.read("ran"), "lint\nlint\n", "it is done");
+}
+
+#[test]
+fn an_attempt_that_begins_ends_what_is_known_of_its_task() {
+    let workspace = Workspace::new("- {id: a, command: 'echo x >> ran; test ! -e flag', inputs: [i]}\n");
+    workspace.write("i", "");
+    assert_eq!(run(&workspace, &[]).0, "x");
+    workspace.write("flag", "");
+    workspace.run(&["--force"], 1);
+    workspace.write("ran", "");
+    // Put back by hand, by command, by name: none of them makes it what it was before.
+    let tasks = workspace.read("tasks.yml").replace("status: failed", "status: pending");
+    workspace.write("tasks.yml", &tasks);
+    workspace.run(&[], 1);
+    assert_eq!(workspace.read("ran"), "x\n");
+    fs::remove_file(workspace.path().join("flag")).unwrap();
+    assert_eq!(run(&workspace, &["--retry-failed"]).0, "x x");
+    assert_eq!(run(&workspace, &[]).0, "");
+}
+
+#[test]
+fn what_is_behind_what_is_done_again_waits_for_it_and_is_done_again_unless_it_says_why_not() {
+    let workspace = Workspace::new(
+        "- {id: gen, command: 'echo gen >> ran; cat i > o', inputs: [i], outputs: [o]}\n- {id: all, dependencies: [gen]}\n\
+         - {id: use, command: 'echo use >> ran; cat o > u', dependencies: [all], inputs: [o], outputs: [u]}\n\
+         - {id: ship, command: 'echo ship >> ran', dependencies: [use]}\n",
+    );
+    workspace.write("i", "1");
+    assert_eq!(run(&workspace, &[]).0, "gen use ship");
+    workspace.write("i", "2");
+    assert_eq!(run(&workspace, &[]).0, "gen use ship");
+    assert_eq!(workspace.read("u"), "2");
+    assert_eq!(run(&workspace, &[]).0, "");
+    // Something before it that was not done yet, too.
+    let tasks = workspace.read("tasks.yml").replace("id: gen, status: done", "id: gen, status: pending");
+    assert_ne!(tasks, workspace.read("tasks.yml"));
+    workspace.write("tasks.yml", &tasks);
+    workspace.write("i", "3");
+    run(&workspace, &[]);
+    assert_eq!(workspace.read("u"), "3");
+}
+
+#[test]
+fn an_input_that_changes_while_its_task_waits_or_runs_leaves_no_record() {
+    let workspace = Workspace::new(
+        "- {id: first, command: [sh, -c, 'touch begun; until test -e go; do sleep 0.05; done'], priority: 5}\n\
+         - {id: b, command: 'cat i > o', inputs: [i], outputs: [o]}\n",
+    );
+    workspace.write("i", "1");
+    let mut host = workspace.command(&["run", "--trust-workspace", "--jobs", "1"]);
+    let mut host = host.stdout(std::process::Stdio::null()).spawn().unwrap();
+    orch_tests::until(|| workspace.path().join("begun").exists());
+    workspace.write("i", "2");
+    workspace.write("go", "");
+    assert!(host.wait().unwrap().success());
+    assert_eq!(workspace.read("o"), "2");
+    workspace.write("i", "1");
+    workspace.run(&[], 0);
+    assert_eq!(workspace.read("o"), "1");
+}
+
+#[test]
+fn what_a_person_asked_for_again_is_done_again_after_a_kill() {
+    let workspace = Workspace::new(
+        "- {id: slow, command: [sh, -c, 'touch begun; sleep 0.3'], idempotent: true}\n\
+         - {id: a, command: 'echo a >> ran', dependencies: [slow], inputs: [i]}\n",
+    );
+    workspace.write("i", "");
+    assert_eq!(run(&workspace, &[]).0, "a");
+    fs::remove_file(workspace.path().join("begun")).unwrap();
+    let mut host = workspace.command(&["run", "--trust-workspace", "--force"]);
+    let mut host =
+        host.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    orch_tests::until(|| workspace.path().join("begun").exists());
+    host.kill().unwrap();
+    host.wait().unwrap();
+    assert_eq!(run(&workspace, &[]).0, "a");
 }

@@ -205,7 +205,8 @@ pub fn chosen(
     Ok(Some(wanted))
 }
 
-fn with_dependencies(state: &RunState, tasks: BTreeSet<TaskIndex>) -> BTreeSet<TaskIndex> {
+/// These and all that they depend on.
+pub(super) fn with_dependencies(state: &RunState, tasks: BTreeSet<TaskIndex>) -> BTreeSet<TaskIndex> {
     let mut open: Vec<TaskIndex> = tasks.iter().copied().collect();
     let mut all = tasks;
     while let Some(next) = open.pop() {

@@ -13,15 +13,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use orch_journal::event::{Event, Mark, TaskIndex};
 use orch_journal::failpoint;
+use orch_journal::state::TaskState;
 use orch_task::{Status, Task};
 use tokio::task::JoinSet;
 
 pub use self::marks::{Begun, Marks};
 use self::marks::{Glance, Outcome};
-use super::Back;
 use super::desk::Desk;
 use super::error::DriveError;
 use super::run::Run;
+use super::{Back, choice};
 use crate::clock::now_ms;
 use crate::told::Told;
 
@@ -77,10 +78,12 @@ fn glance(run: &Run, desk: &Desk, index: TaskIndex) -> Result<Option<Glance>, Dr
     });
     // What is said last counts.
     let value =
-        |wanted: &String| of_host.chain(of_files.iter().copied()).filter(|(name, _)| name == wanted).last();
-    let variable = task.when.as_ref().and_then(|when| when.variable.as_ref()).and_then(value);
-    let variable = variable.map(|(_, value)| value.to_owned());
-    Ok(Some(Glance { index, by: by.transpose()?, force: run.is_forced(index), variable, task }))
+        |wanted: &str| of_host.chain(of_files.iter().copied()).filter(|(name, _)| *name == wanted).last();
+    let wanted = task.when.as_ref().and_then(|when| when.variable.as_deref());
+    let variable = wanted.and_then(value).map(|(_, value)| value.to_owned());
+    let hands_on = |name: &str| executor.told.as_ref().is_some_and(|told| told.hands_on(name));
+    let is_kept = variable.is_none() && wanted.is_some_and(|name| !hands_on(name));
+    Ok(Some(Glance { index, by: by.transpose()?, force: run.is_forced(index), variable, is_kept, task }))
 }
 
 /// Begins to look at the tasks that could start and must be looked at before.
@@ -196,8 +199,15 @@ pub async fn look_at_the_done(run: &mut Run, desk: &Desk) -> Result<(), DriveErr
         looks.spawn_blocking_on(move || check_all(&marks, all, true), &desk.guests);
     }
     let mut checked = Vec::with_capacity(done.len());
-    while let Some(some) = looks.join_next().await {
-        checked.extend(some.map_err(|_| DriveError::Lost { what: "a look at files" })?);
+    let mut control = desk.control.clone();
+    loop {
+        tokio::select! {
+            some = looks.join_next() => match some {
+                Some(some) => checked.extend(some.map_err(|_| DriveError::Lost { what: "a look at files" })?),
+                None => break,
+            },
+            Ok(()) = control.changed() => desk.marks.stop(true),
+        }
     }
     checked.sort_unstable_by_key(|one| one.task);
     let (mut fresh, mut stale) = (Vec::new(), BTreeMap::new());
@@ -225,26 +235,36 @@ pub async fn look_at_the_done(run: &mut Run, desk: &Desk) -> Result<(), DriveErr
             }
         }
     }
-    // What they make may be what those behind them read: these are looked at again when they could start, and what cleans up
-    // does so again.
+    // What is behind something that is done again is done again; if it says what it reads, once that could start, and only if it
+    // changed. What is behind something that was not done yet is looked at then, with all that lies between.
     let firsts: Vec<TaskIndex> = stale.keys().copied().collect();
     let behind: BTreeSet<TaskIndex> = run.downstream(&firsts).into_iter().collect();
-    let (mut again, fresh): (Vec<TaskIndex>, Vec<TaskIndex>) =
-        fresh.into_iter().partition(|task| behind.contains(task));
-    {
+    let again: BTreeSet<TaskIndex> = {
         let state = run.state();
-        let is_over = |task: &TaskIndex| {
-            let found = state.tasks.get(*task as usize);
-            found.is_some_and(|found| found.status == Status::Done && found.task.always)
+        let of = |wanted: &dyn Fn(&TaskState) -> bool| -> BTreeSet<TaskIndex> {
+            let places =
+                (0..).zip(&state.tasks).filter(|(task, found)| wanted(found) && !run.is_left_out(*task));
+            places.map(|(task, _)| task).collect()
         };
-        again.extend(behind.iter().copied().filter(|task| is_over(task) && !run.is_left_out(*task)));
-    }
+        let is_done = |found: &TaskState| found.status == Status::Done;
+        let open = of(&|found| matches!(found.status, Status::Pending | Status::Blocked));
+        let after =
+            run.downstream(&open.into_iter().collect::<Vec<_>>()).into_iter().collect::<BTreeSet<_>>();
+        let looked_at = of(&|found| is_done(found) && found.task.names_files());
+        let between = choice::with_dependencies(&state, looked_at.intersection(&after).copied().collect());
+        let done = of(&is_done);
+        done.into_iter()
+            .filter(|task| behind.contains(task) || (after.contains(task) && between.contains(task)))
+            .collect()
+    };
+    let fresh: Vec<TaskIndex> = fresh.into_iter().filter(|task| !again.contains(task)).collect();
     // The others are known to be done again, and that is said: not a second time when they could start.
-    run.force(firsts.into_iter().filter(|task| !behind.contains(task)));
+    run.force(firsts.into_iter().filter(|task| !again.contains(task)));
     let because = "what it depends on is done again";
-    stale.extend(again.into_iter().map(|task| (task, because.to_owned())));
+    for task in again {
+        stale.insert(task, because.to_owned());
+    }
     for (task, why) in stale {
-        let why = if behind.contains(&task) { because } else { &why };
         let why = format!("again, since {why}");
         run.record(Event::TaskMoved { task, to: Status::Pending, why, who: None, at: now_ms() })?;
     }
@@ -268,8 +288,7 @@ pub fn begin_mark(run: &mut Run, desk: &Desk, index: TaskIndex, running: &mut Jo
     let marks = desk.marks.clone();
     let look = move || {
         let Begun { by, inputs, at } = begun;
-        let outputs = marks.files.look(&task.outputs, &[], 0);
-        let mark = outputs.map(|outputs| Box::new(Mark { by, inputs, outputs, at, skipped: false }));
+        let mark = marks.made(&task, by, inputs, at).map(Box::new);
         Back::Made(Made { task: index, mark })
     };
     running.spawn_blocking_on(look, &desk.guests);
@@ -284,7 +303,7 @@ pub fn take_made(run: &mut Run, desk: &Desk, made: Made) -> Result<TaskIndex, Dr
         Ok(mark) => record_mark(run, desk, task, mark)?,
         Err(why) => {
             let id = run.id_of(task).map(|id| id.to_string()).unwrap_or_default();
-            let text = format!("task `{id}` is done, but its output {why}: it is done again the next time");
+            let text = format!("task `{id}` is done, but its {why}: it is done again the next time");
             run.record(Event::Warned { code: "output-missing".to_owned(), text })?;
         }
     }

@@ -134,6 +134,11 @@ impl ProcessGrant {
         }
     }
 
+    /// True if every program gets that variable, should the host have it.
+    pub fn hands_on(&self, variable: &str) -> bool {
+        self.permission.variables().any(|granted| granted == variable)
+    }
+
     /// The host's own values that a command of that program gets.
     pub fn handed_on(&self, program: &str) -> BTreeMap<String, String> {
         let granted = self.variables.iter().filter(|(name, _)| self.permission.hands_on(name, program));

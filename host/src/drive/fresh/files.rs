@@ -13,6 +13,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use globset::{GlobBuilder, GlobMatcher};
@@ -37,13 +38,15 @@ pub(super) struct Files {
     folder: Arc<PathBuf>,
     /// The store's, relative to it.
     state: String,
+    /// Nothing more is read.
+    stopped: AtomicBool,
     /// What was read since this host began, and when.
     read: Mutex<HashMap<String, (FileMark, u64)>>,
 }
 
 impl Files {
     pub(super) fn below(folder: Arc<PathBuf>, state: String) -> Self {
-        Self { folder, state, read: Mutex::default() }
+        Self { folder, state, stopped: AtomicBool::new(false), read: Mutex::default() }
     }
 
     /// The files that the names mean, as they are now. `before`: how they were at that time.
@@ -87,6 +90,11 @@ impl Files {
             self.mark(path, &meta, known)
         };
         found.into_iter().map(mark).collect()
+    }
+
+    /// Ends looks that are under way, or lets them be made again.
+    pub(super) fn stop(&self, stopped: bool) {
+        self.stopped.store(stopped, Ordering::Relaxed);
     }
 
     /// Whether something lies there.
@@ -184,7 +192,7 @@ impl Files {
         }
         let at = now_ms();
         mark.sha256 = hex::encode(
-            digest(&self.folder.join(&mark.path), meta)
+            digest(&self.folder.join(&mark.path), meta, &self.stopped)
                 .map_err(|error| format!("`{}` cannot be read: {error}", mark.path.escape_debug()))?,
         );
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
@@ -194,7 +202,7 @@ impl Files {
 }
 
 /// The bytes of a file; of what is none, where it leads.
-fn digest(path: &Path, meta: &Metadata) -> std::io::Result<[u8; 32]> {
+fn digest(path: &Path, meta: &Metadata, stopped: &AtomicBool) -> std::io::Result<[u8; 32]> {
     if meta.is_symlink() {
         return Ok(Sha256::digest(fs::read_link(path)?.as_os_str().as_bytes()).into());
     }
@@ -207,6 +215,9 @@ fn digest(path: &Path, meta: &Metadata) -> std::io::Result<[u8; 32]> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
+        if stopped.load(Ordering::Relaxed) {
+            return Err(std::io::Error::other("a person ended it"));
+        }
         match file.read(&mut buffer) {
             Ok(0) => return Ok(hasher.finalize().into()),
             Ok(count) => hasher.update(buffer.get(..count).unwrap_or_default()),

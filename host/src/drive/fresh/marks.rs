@@ -24,7 +24,7 @@ use crate::drive::roles::Roles;
 pub struct Marks {
     store: Mutex<Reader>,
     /// Of this host, which the store may not have yet.
-    made: Mutex<HashMap<String, Mark>>,
+    made: Mutex<HashMap<String, Option<Mark>>>,
     pub(super) files: Files,
     key: [u8; 32],
     /// Name of the store's folder.
@@ -60,6 +60,8 @@ pub(super) struct Glance {
     pub(super) force: bool,
     /// Of the variable that its condition names.
     pub(super) variable: Option<String>,
+    /// Its command would not get it, whether the host has it or not.
+    pub(super) is_kept: bool,
 }
 
 impl Marks {
@@ -74,11 +76,23 @@ impl Marks {
     /// One that cannot be read is as good as none: the task is done again.
     fn last(&self, task: &str) -> Option<Mark> {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(task).cloned();
-        made.or_else(|| self.store.lock().unwrap_or_else(PoisonError::into_inner).mark(task).ok().flatten())
+        made.unwrap_or_else(|| {
+            self.store.lock().unwrap_or_else(PoisonError::into_inner).mark(task).ok().flatten()
+        })
     }
 
     pub(super) fn keep(&self, task: &str, mark: Mark) {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(task.to_owned(), mark);
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(task.to_owned(), Some(mark));
+    }
+
+    /// An attempt begins: what was known of the task is true no more, however it ends.
+    pub fn forget(&self, task: &str) {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(task.to_owned(), None);
+    }
+
+    /// Ends looks at files that are under way, or lets them be made again.
+    pub fn stop(&self, stopped: bool) {
+        self.files.stop(stopped);
     }
 
     fn mac(&self, what: &str, parts: &[&str]) -> String {
@@ -119,7 +133,7 @@ impl Marks {
 
     /// `is_done`: by an earlier run. Then its condition is not asked: that is for when it could start.
     pub(super) fn check(&self, glance: &Glance, is_done: bool) -> Outcome {
-        let Glance { task, by, force, variable, .. } = glance;
+        let Glance { task, by, force, variable, is_kept, .. } = glance;
         if is_done && !task.names_files() {
             let was_skipped = self.last(task.id.as_str()).is_some_and(|mark| mark.skipped);
             let why = was_skipped.then(|| "its condition is asked again".to_owned());
@@ -128,6 +142,9 @@ impl Marks {
         }
         // Of what is done it is asked when that could start again.
         let missed = match &task.when {
+            Some(_) if !is_done && *is_kept => {
+                Err("no `env` has its variable, and no policy hands it on".to_owned())
+            }
             Some(when) if !is_done => self.missed(when, variable.as_deref()),
             _ => Ok(None),
         };
@@ -160,6 +177,25 @@ impl Marks {
             },
         };
         Outcome::Stale { why, begun: Ok(Some(Begun { by: by.clone(), inputs, at })) }
+    }
+
+    /// What is known of a task that is done now; or why nothing is, in words.
+    pub(super) fn made(
+        &self,
+        task: &Task,
+        by: MarkedBy,
+        inputs: Vec<FileMark>,
+        at: u64,
+    ) -> Result<Mark, String> {
+        // What it read is what it was before, though it waited for its start, and others were at work.
+        if task.names_files() {
+            let now = self.files.look(&reads(task), &inputs, at).map_err(|why| format!("input {why}"))?;
+            if let Some(what) = difference(&inputs, &now) {
+                return Err(format!("input {what} meanwhile"));
+            }
+        }
+        let outputs = self.files.look(&task.outputs, &[], 0).map_err(|why| format!("output {why}"))?;
+        Ok(Mark { by, inputs, outputs, at, skipped: false })
     }
 
     /// What it made, as that is now; or what changed, in words.

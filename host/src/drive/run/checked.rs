@@ -58,5 +58,6 @@ impl Run {
 
     pub fn is_forced(&self, task: TaskIndex) -> bool {
         self.forced.contains(&task)
+            || self.state().tasks.get(task as usize).is_some_and(|found| found.asked_again)
     }
 }
