@@ -77,9 +77,7 @@ fn glance(run: &Run, desk: &Desk, index: TaskIndex) -> Result<Option<Glance>, Dr
         desk.marks.by(&task, of_host.chain(of_files.iter().copied()), &desk.roles)
     });
     // What is said last counts.
-    let value = |wanted: &str| {
-        of_host.chain(of_files.iter().copied()).filter(|(name, _)| *name == wanted).next_back()
-    };
+    let value = |wanted: &str| of_host.chain(of_files.iter().copied()).rfind(|(name, _)| *name == wanted);
     let wanted = task.when.as_ref().and_then(|when| when.variable.as_deref());
     let variable = wanted.and_then(value).map(|(_, value)| value.to_owned());
     let hands_on = |name: &str| executor.told.as_ref().is_some_and(|told| told.hands_on(name));
