@@ -23,6 +23,7 @@ mod parse;
 mod patch;
 mod words;
 mod yaml_error;
+mod yaml_options;
 
 pub use error::{Place, TaskFileError};
 pub use locate::place_of_key;

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use orch_journal::{Event, RunState};
 
-use super::run::log_bytes_max;
 use crate::command_log::gap_at;
 use crate::drive::error::DriveError;
 use crate::exit::Fault;
@@ -21,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// The folder of the logs, and where one that is full goes on, as the workspace says.
 pub fn logs_of(place: &Place) -> (PathBuf, u64) {
-    let bytes_max = place.config().map_or(u64::MAX, |config| log_bytes_max(&config));
+    let bytes_max = place.config().map_or(u64::MAX, |config| config.log_bytes_max());
     (place.workspace.join("logs"), gap_at(bytes_max))
 }
 

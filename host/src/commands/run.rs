@@ -37,7 +37,6 @@ use crate::session::Session;
 use crate::told;
 use crate::watch::{self, Format, How, Output};
 
-const LOG_MIB_DEFAULT: u64 = 64;
 /// What a program needs to put its files in order.
 const KILL_AFTER_DEFAULT: Duration = Duration::from_secs(5);
 
@@ -372,7 +371,7 @@ pub(super) fn rules_of(config: &WorkspaceConfig, operator: &Operator) -> RunRule
         medium_fails: config.findings.medium_fails,
         backoff: config.retry,
         kill_after: config.kill_after.map_or(KILL_AFTER_DEFAULT, Duration::from_secs_f64),
-        log_bytes_max: log_bytes_max(config),
+        log_bytes_max: config.log_bytes_max(),
         tasks_auto: operator
             .policy
             .tasks
@@ -381,11 +380,6 @@ pub(super) fn rules_of(config: &WorkspaceConfig, operator: &Operator) -> RunRule
             .map(|auto| (auto.plugin.to_string(), auto.kind.clone()))
             .collect(),
     }
-}
-
-/// Of one log file.
-pub(super) fn log_bytes_max(config: &WorkspaceConfig) -> u64 {
-    config.log_mib.unwrap_or(LOG_MIB_DEFAULT) << 20
 }
 
 pub(super) fn own_executable() -> Result<PathBuf, Fault> {

@@ -310,6 +310,12 @@ impl WorkspaceConfig {
         place_of_key(&self.text, &whole).map(|place| place.line)
     }
 
+    /// Of one log file.
+    pub fn log_bytes_max(&self) -> u64 {
+        const LOG_MIB_DEFAULT: u64 = 64;
+        self.log_mib.unwrap_or(LOG_MIB_DEFAULT) << 20
+    }
+
     /// The settings of one plugin, as a JSON object.
     pub fn settings_of(&self, plugin: &str) -> String {
         self.settings

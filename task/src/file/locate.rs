@@ -6,7 +6,7 @@
 
 use crate::file::error::Place;
 use crate::file::node::{Node, Placed};
-use crate::file::parse::options;
+use crate::file::yaml_options::options;
 
 /// Where the last of these keys stands, or the last before one that is not there; places of lists count from 0.
 pub fn place_of_key(text: &str, path: &[String]) -> Option<Place> {

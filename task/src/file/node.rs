@@ -1,7 +1,7 @@
 //! A YAML value and where it stands in the text.
 //!
 //! In -> out: events of the YAML parser -> [`Placed`] trees.
-//! Limits: the parser's budget (`parse.rs`); a tree is as large as its part of the text plus what aliases add.
+//! Limits: the parser's budget (`yaml_options.rs`); a tree is as large as its part of the text plus what aliases add.
 //! Invariant: aliases and merge keys are resolved; keys of one mapping are unique (the parser refuses others).
 //! Not here: what the values mean (`fields.rs`).
 

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use crate::env::Env;
 use crate::file::error::{Place, TaskFileError};
 use crate::file::node::{Node, Placed};
-use crate::file::parse::options;
 use crate::file::yaml_error::from_yaml;
+use crate::file::yaml_options::options;
 
 /// A mapping that people wrote, with the variables under its key `env` apart from the rest.
 #[derive(Debug, Default)]
