@@ -147,7 +147,12 @@ impl Files {
             }
             // A link is the file that it leads to; one to a folder, or to nothing, is where it leads. Pipes, sockets and
             // devices have no bytes to compare.
-            let meta = fs::metadata(entry.path()).ok().filter(Metadata::is_file);
+            let meta = match fs::metadata(entry.path()) {
+                Ok(meta) => Some(meta).filter(Metadata::is_file),
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                Err(error) if error.raw_os_error() == Some(libc::ELOOP) => None,
+                Err(error) => return Err(unreadable(&path, &error)),
+            };
             let meta = meta.or_else(|| Some(own).filter(Metadata::is_symlink));
             if let Some(meta) = meta.filter(|_| wanted(&path)) {
                 found.push((path, meta));

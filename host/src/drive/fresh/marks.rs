@@ -121,10 +121,10 @@ impl Marks {
                 .chain(checks.clone())
         });
         let verifiers: Vec<String> = verifiers.collect();
-        let command = serde_json::to_string(&(&task.kind, &task.command, &task.settings));
-        let files = serde_json::to_string(&(&task.inputs, &task.outputs));
+        let command = format!("{:?}", (&task.kind, &task.command, &task.settings));
+        let files = format!("{:?}", (&task.inputs, &task.outputs));
         Ok(MarkedBy {
-            task: self.mac("task", &[&command.unwrap_or_default(), &files.unwrap_or_default()]),
+            task: self.mac("task", &[&command, &files]),
             env: self.mac("env", &env.flat_map(|(name, value)| [name, value]).collect::<Vec<_>>()),
             executor: self.mac("executor", &[&executor.id, &executor.identity]),
             verifiers: self.mac("verifiers", &verifiers.iter().map(String::as_str).collect::<Vec<_>>()),
