@@ -2,7 +2,9 @@
 //!
 //! In -> out: a task, who would do it, the files as they are -> [`Outcome`].
 //! Invariant: whoever did it is known by HMACs of this host and store only.
-//! Not here: when a task is looked at, and what follows (`fresh.rs`), single files (`files.rs`).
+//! Not here: when a task is looked at, and what follows (`fresh.rs`), single files (`marks/files.rs`).
+
+mod files;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,17 +17,17 @@ use orch_task::{Command, Look, Task, When};
 use orch_trust::manifest::Role;
 use sha2::Sha256;
 
-use super::files::{Files, difference};
+use self::files::{Files, difference};
+use super::error::DriveError;
+use super::roles::Roles;
 use crate::clock::now_ms;
-use crate::drive::error::DriveError;
-use crate::drive::roles::Roles;
 
 /// What tasks read and made when they were done last, over all runs of a store.
 pub struct Marks {
     store: Mutex<Reader>,
     /// Of this host, which the store may not have yet.
     made: Mutex<HashMap<String, Option<Mark>>>,
-    pub(super) files: Files,
+    files: Files,
     key: [u8; 32],
     /// Name of the store's folder.
     name: String,
