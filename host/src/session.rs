@@ -51,7 +51,7 @@ impl<'a> Session<'a> {
         sheet.recover()?;
         let path = holder.place.state.join(STORE_FILE);
         let store_file = StoreFile::of(path.clone()).map_err(|error| place::io(&path, "look at", error))?;
-        let (id, state) = open_run(&holder.reader()?)?;
+        let (id, state) = open_run(&holder.store.shared().read())?;
         if state.is_none() {
             sheet.check_new(&holder.roles.offers)?;
         }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
-use orch_journal::Reader;
+use orch_journal::SharedReader;
 use orch_journal::event::{FileMark, Mark, MarkedBy, TaskIndex};
 use orch_task::{Command, Look, Task, When};
 use orch_trust::manifest::Role;
@@ -24,7 +24,7 @@ use crate::clock::now_ms;
 
 /// What tasks read and made when they were done last, over all runs of a store.
 pub struct Marks {
-    store: Mutex<Reader>,
+    store: SharedReader,
     /// Of this host, which the store may not have yet.
     made: Mutex<HashMap<String, Option<Mark>>>,
     files: Files,
@@ -68,19 +68,17 @@ pub(super) struct Glance {
 
 impl Marks {
     /// Over the store that is read there. `key` is this host's, `state` the store's folder.
-    pub fn over(reader: Reader, folder: Arc<PathBuf>, key: [u8; 32], state: &Path) -> Self {
+    pub fn over(store: SharedReader, folder: Arc<PathBuf>, key: [u8; 32], state: &Path) -> Self {
         let name = orch_journal::place::name_of(state);
         let below = state.strip_prefix(&*folder).map(|below| below.display().to_string()).unwrap_or_default();
         let files = Files::below(folder, below);
-        Self { store: Mutex::new(reader), made: Mutex::default(), files, key, name }
+        Self { store, made: Mutex::default(), files, key, name }
     }
 
     /// One that cannot be read is as good as none: the task is done again.
     fn last(&self, task: &str) -> Option<Mark> {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(task).cloned();
-        made.unwrap_or_else(|| {
-            self.store.lock().unwrap_or_else(PoisonError::into_inner).mark(task).ok().flatten()
-        })
+        made.unwrap_or_else(|| self.store.read().mark(task).ok().flatten())
     }
 
     pub(super) fn keep(&self, task: &str, mark: Mark) {
