@@ -121,12 +121,9 @@ impl<'a> Session<'a> {
         let driven: Result<Summary, Fault> = main.block_on(async {
             self.begin()?;
             self.desk.marks.stop(false);
-            let is_new = self.run.state().tasks.is_empty();
             self.sheet.merge(&mut self.run, &self.desk.roles)?;
             self.run.choose(&self.wanted, &self.who)?;
-            if is_new {
-                fresh::look_at_the_done(&mut self.run, &self.desk).await?;
-            }
+            fresh::look_at_the_done(&mut self.run, &self.desk, &self.desk.marks.turns()?).await?;
             extend::hold_unapproved(&mut self.run, &self.desk)?;
             Ok(drive::drive(&mut self.run, &self.desk, &mut self.sheet).await?)
         });

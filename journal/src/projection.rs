@@ -83,12 +83,12 @@ pub(crate) struct Projector {
 }
 
 impl Projector {
-    /// Takes the next event. Rows that change often wait for [`flush`](Self::flush), the others are written now.
+    /// Takes the next event, by its place in its run and its position among those of all runs. Rows that change often wait for [`flush`](Self::flush), the others are written now.
     pub(crate) fn apply(
         &mut self,
         sql: &mut ProjectionSql<'_>,
         run: &RunNames,
-        seq: u64,
+        (seq, position): (u64, i64),
         event: &Event,
     ) -> Result<(), CommitError> {
         if self.run.as_ref().is_none_or(|before| before.id != run.id) {
@@ -110,12 +110,24 @@ impl Projector {
             Event::TasksAdded { first, tasks, at } => {
                 for (task, added) in (*first..).zip(tasks) {
                     add_phase(sql, run, seq, task, added, *at)?;
+                    if added.status == Status::Done {
+                        sql.taken_for_done.execute(params![run.phase(task), position])?;
+                    }
                 }
             }
             Event::TaskEdited { task, to, .. } => edit_phase(sql, run, seq, *task, to)?,
-            Event::TaskMoved { task, to, why, at, .. } => {
+            Event::TaskMoved { task, to, why, who, at } => {
                 self.reopened = true;
                 let phase = run.phase(*task);
+                match (to, who) {
+                    (Status::Done, Some(_)) => sql.done.execute(params![phase, position, *at as i64])?,
+                    // Its condition does not hold.
+                    (Status::Done, None) => sql.taken_for_done.execute(params![phase, position])?,
+                    // It waits again, and may turn out to be up to date.
+                    (Status::Pending | Status::Blocked, None) => 0,
+                    // Whoever puts it back wants it done.
+                    _ => sql.unmarked.execute([&phase])? + sql.not_done.execute([&phase])?,
+                };
                 sql.answered.execute(params![format!("{phase}-"), format!("{phase}."), iso_time(*at)])?;
                 ask(sql, run, seq, *task, *to, why, *at)?;
                 let change = self.phase(*task, seq, *to, *at);
@@ -133,12 +145,20 @@ impl Projector {
             }
             Event::AttemptStarted { task, attempt, at } => {
                 // What was known of it is true no more, however this ends.
-                sql.unmarked.execute(params![run.phase(*task)])?;
+                let phase = run.phase(*task);
+                sql.unmarked.execute([&phase])?;
+                sql.not_done.execute([&phase])?;
                 let change = self.phase(*task, seq, Status::InProgress, *at);
                 (change.attempts, change.started_at) = (Some(*attempt), Some(*at));
                 self.execution(*task, *attempt, *at).end = None;
             }
-            Event::AttemptFinished(finished) => self.finish_attempt(sql, run, seq, finished)?,
+            Event::AttemptFinished(finished) => {
+                if finished.status == Status::Done {
+                    let said_at = (!finished.ending.is_done()).then_some(finished.at as i64);
+                    sql.done.execute(params![run.phase(finished.task), position, said_at])?;
+                }
+                self.finish_attempt(sql, run, seq, finished)?;
+            }
             Event::Called(called) => {
                 let task = called.task.map(|task| run.phase(task));
                 if called.replaces_findings() {

@@ -5,7 +5,7 @@
 //! Not here: whether the chain is whole and ours (`events.rs`, `verify.rs`), values of this moment's run that are
 //! accepted and not committed (the loop keeps those).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -279,6 +279,16 @@ impl Reader {
             })?;
             Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?, task))
         })
+    }
+
+    /// Tasks that are done as far as this store knows: when, in the order of all events, and in milliseconds if that was
+    /// somebody's word.
+    pub fn turns(&self) -> Result<HashMap<String, (u64, Option<u64>)>, StoreError> {
+        let turns = self.rows("SELECT task, done, said_at FROM turns", [], |row| {
+            let said_at: Option<i64> = row.get(2)?;
+            Ok((row.get(0)?, (row.get::<_, i64>(1)?.unsigned_abs(), said_at.map(i64::unsigned_abs))))
+        })?;
+        Ok(turns.into_iter().collect())
     }
 
     /// What a task read and made when it was done last.

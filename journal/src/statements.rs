@@ -50,6 +50,9 @@ pub(crate) struct ProjectionSql<'c> {
     pub(crate) tasks_taken: Statement<'c>,
     pub(crate) marked: Statement<'c>,
     pub(crate) unmarked: Statement<'c>,
+    pub(crate) not_done: Statement<'c>,
+    pub(crate) done: Statement<'c>,
+    pub(crate) taken_for_done: Statement<'c>,
 }
 
 impl<'c> ProjectionSql<'c> {
@@ -107,6 +110,14 @@ impl<'c> ProjectionSql<'c> {
             task_asked: prepare("INSERT INTO @.asked VALUES (?1, ?2, ?3, ?4, ?5)")?,
             tasks_taken: prepare("DELETE FROM @.asked WHERE stream = ?1 AND seq <= ?2")?,
             unmarked: prepare("DELETE FROM @.marks WHERE task = (SELECT name FROM @.phases WHERE id = ?1)")?,
+            not_done: prepare("DELETE FROM @.turns WHERE task = (SELECT name FROM @.phases WHERE id = ?1)")?,
+            done: prepare(
+                "INSERT INTO @.turns SELECT name, ?2, ?3 FROM @.phases WHERE id = ?1 \
+                 ON CONFLICT (task) DO UPDATE SET done = excluded.done, said_at = excluded.said_at",
+            )?,
+            taken_for_done: prepare(
+                "INSERT INTO @.turns SELECT name, ?2, NULL FROM @.phases WHERE id = ?1 ON CONFLICT (task) DO NOTHING",
+            )?,
             marked: prepare(
                 "INSERT INTO @.marks VALUES (?1, ?2) ON CONFLICT (task) DO UPDATE SET mark = excluded.mark",
             )?,

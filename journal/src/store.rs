@@ -18,6 +18,7 @@ use crate::lock::Lock;
 use crate::place;
 use crate::queue::Queue;
 use crate::reader::{Reader, SharedReader};
+use crate::rebuild;
 use crate::writer::Writer;
 
 /// A store larger than this takes no more events.
@@ -69,7 +70,8 @@ impl Store {
             std::fs::create_dir_all(heads).map_err(io(heads))?;
         }
         let lock = Lock::take(folder)?;
-        let connection = connection::open_writer(folder, options.bytes_max)?;
+        let (connection, before) = connection::open_writer(folder, options.bytes_max)?;
+        rebuild::fill_since(&connection, before)?;
         refuse_foreign(&connection, &options)?;
         place::check(&connection, folder, Some(&options.keys))?;
         let position = events::next_position(&connection)?;

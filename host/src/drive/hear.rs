@@ -72,6 +72,10 @@ pub fn take(run: &mut Run, act: &Act, who: Who) -> Result<Result<(), Refused>, D
     }
     run.moved(index, to, at);
     if matches!(to, Status::Pending | Status::Done) {
+        // A word about looks is none about what was done.
+        if !matches!(act, Act::Waive { .. }) {
+            run.put_back_behind(&[index])?;
+        }
         recover::unblock(run)?;
     }
     Ok(Ok(()))

@@ -4,7 +4,7 @@ use orch_journal::event::{AskedTask, Called, Event, StreamStarted, WORKSPACE_STR
 use orch_journal::{JournalKeys, Store, StoreOptions, audit_verify, db_check};
 use orch_task::{Kind, TaskId};
 
-use crate::fixture::{keys, kv, open, options, started};
+use crate::fixture::{keys, kv, open, options, small_run, started};
 
 fn begins(stream: &str) -> Event {
     Event::StreamStarted(StreamStarted { stream: stream.to_owned(), store: None, at: 1, mac: String::new() })
@@ -88,17 +88,24 @@ fn a_stream_begins_as_itself_and_is_this_hosts() {
 fn a_store_of_before_is_checked_as_it_is_and_brought_to_the_newest_version() {
     let folder = tempfile::tempdir().unwrap();
     let (store, run) = open(folder.path());
-    run.append(Event::RunStarted(started("run-1"))).unwrap();
+    for event in small_run() {
+        run.append(event).unwrap();
+    }
     run.wait_checkpoint().unwrap();
     store.close().unwrap();
     let state = folder.path().join("state");
     let older = rusqlite::Connection::open(state.join("state.db")).unwrap();
-    older.execute_batch("DROP TABLE asked; DROP TABLE marks; PRAGMA user_version = 1").unwrap();
+    older
+        .execute_batch("DROP TABLE asked; DROP TABLE marks; DROP TABLE turns; PRAGMA user_version = 1")
+        .unwrap();
     drop(older);
     let check = db_check(&state, false).unwrap();
-    assert!(check.is_sound() && check.events == 1, "{check:?}");
+    assert!(check.is_sound() && check.events == 5, "{check:?}");
     let (store, _) = open(folder.path());
     assert_eq!(store.reader().unwrap().asked(WORKSPACE_STREAM).unwrap(), []);
+    let done = store.reader().unwrap().turns().unwrap().remove("first");
+    assert!(done.is_some_and(|(position, said_at)| position > 0 && said_at.is_none()), "{done:?}");
     store.close().unwrap();
-    assert!(db_check(&state, true).unwrap().is_sound());
+    let check = db_check(&state, false).unwrap();
+    assert!(check.is_sound() && check.differences.is_empty(), "{check:?}");
 }

@@ -271,6 +271,19 @@ pub(super) fn difference(before: &[FileMark], now: &[FileMark]) -> Option<String
     }
 }
 
+/// The first file that somebody touched between two looks, though its bytes are the same, in words.
+pub(super) fn touched(before: &[FileMark], now: &[FileMark]) -> Option<String> {
+    let stamp = |mark: &FileMark| (mark.size, mark.mtime, mark.ctime, mark.inode);
+    let touched = before.iter().zip(now).find(|(before, now)| stamp(before) != stamp(now));
+    touched.map(|(mark, _)| format!("`{}` was touched", mark.path.escape_debug()))
+}
+
+/// True if nothing of them changed since then. `at` in milliseconds since 1970.
+pub(super) fn are_older(files: &[FileMark], at: u64) -> bool {
+    let at = i64::try_from(at).unwrap_or(0).saturating_mul(1_000_000);
+    files.iter().all(|mark| mark.mtime < at && mark.ctime < at)
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
