@@ -5,6 +5,8 @@
 //! Invariant: one [`Store`] a folder, by an OS lock held as long as it lives; each run in it was begun by this host.
 //! Not here: groups and waiting (`queue.rs`), the writer's thread (`writer.rs`), reading (`reader.rs`).
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -65,9 +67,12 @@ impl Store {
             let path = path.to_owned();
             move |source| StoreError::Io { what: "make", path, source }
         };
-        std::fs::create_dir_all(folder).map_err(io(folder))?;
+        // Whoever may write there could put another store in its place.
+        let mut private = DirBuilder::new();
+        private.recursive(true).mode(0o700);
+        private.create(folder).map_err(io(folder))?;
         if let Some(heads) = &options.heads_dir {
-            std::fs::create_dir_all(heads).map_err(io(heads))?;
+            private.create(heads).map_err(io(heads))?;
         }
         let lock = Lock::take(folder)?;
         let (connection, before) = connection::open_writer(folder, options.bytes_max)?;
