@@ -1,7 +1,7 @@
 //! A run that goes on: what people say is heard by the host at work, what its own commands say is not.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use orch_journal::Event;
 use orch_journal::event::Who;
@@ -117,32 +117,66 @@ fn a_run_that_a_person_stops_ends_with_what_runs() {
     assert_eq!(workspace.statuses()["later"], "done");
 }
 
-/// Tries to skip a task: as a command, as one that left its family, and as one whose supervisor and guardian it killed.
-const ATTACK: &str = r"
-import os, signal, subprocess, sys, time
+/// Tries to skip a task: as a command, as one that left its family, and as one whose supervisor and guardian it killed. The host
+/// stands still until the last one has asked, and the answer is read outside: it comes also when the host ended who asked.
+const ATTACK: &str = r#"
+import glob, os, signal, socket, subprocess, sys, time
 host, config, out = sys.argv[1:]
 def attempt(name):
     tried = subprocess.run([host, 'task', 'skip', 'later', '--config-home', config], capture_output=True, text=True,
         env=dict(os.environ, XDG_RUNTIME_DIR=out))
-    with open(os.path.join(out, name + '.new'), 'w') as file:
+    with open(os.path.join(out, name), 'w') as file:
         file.write(f'{tried.returncode} {tried.stderr}')
-    os.rename(os.path.join(out, name + '.new'), os.path.join(out, name))
+def ask(line, body=b''):
+    holder = socket.socket(socket.AF_UNIX)
+    holder.connect(glob.glob(os.path.join(out, 'orch/*.sock'))[0])
+    head = f'{line} HTTP/1.1\r\nHost: orch\r\nConnection: close\r\nContent-Type: application/json\r\n'
+    holder.sendall(f'{head}Content-Length: {len(body)}\r\n\r\n'.encode() + body)
+    return holder
+def stat(pid):
+    return open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()
+def state(pid):
+    return stat(pid)[0]
+def above(pid):
+    return int(stat(pid)[1])
 attempt('command')
 supervisor = os.getppid()
-guardian = int(open(f'/proc/{supervisor}/stat').read().rsplit(')', 1)[1].split()[1])
+guardian = above(supervisor)
+holder = above(guardian)
 if os.fork() == 0:
     os.setsid()
+    leader = os.getpid()
     if os.fork() > 0:
         os._exit(0)
-    time.sleep(0.1)
+    while os.getppid() == leader:
+        time.sleep(0.001)
     attempt('forked')
+    run = ask('GET /v1').makefile().read().split('"run":"')[1].split('"')[0]
+    for one in holder, supervisor, guardian:
+        os.kill(one, signal.SIGSTOP)
+        while state(one) != 'T':
+            time.sleep(0.001)
     os.kill(guardian, signal.SIGKILL)
     os.kill(supervisor, signal.SIGKILL)
-    while os.getppid() == supervisor:
+    while os.getppid() != holder:
         time.sleep(0.001)
-    attempt('orphaned')
-    os._exit(0)
+    asked = ask(f'POST /v1/runs/{run}/acts', b'{"act": "skip", "task": "later"}')
+    outside = socket.socket(socket.AF_UNIX)
+    outside.connect(os.path.join(out, 'outside'))
+    socket.send_fds(outside, [b'x'], [asked.fileno()])
+    os.kill(holder, signal.SIGCONT)
 time.sleep(60)
+"#;
+
+/// Reads what a connection is answered that somebody else made and handed over.
+const OUTSIDE: &str = r"
+import socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+listener.settimeout(60)
+_, (asked,), _, _ = socket.recv_fds(listener.accept()[0], 1, 1)
+print(socket.socket(fileno=asked).makefile().read())
 ";
 
 #[test]
@@ -158,16 +192,29 @@ fn a_command_cannot_answer_for_a_person() {
             "- {{id: attack, command: {attack}}}\n- {{id: later, kind: note, dependencies: [attack]}}\n"
         ),
     );
-    workspace.run(&[], 6);
-    for name in ["command", "forked", "orphaned"] {
-        match std::fs::read_to_string(workspace.outside().join(name)) {
-            Ok(said) => {
-                assert!(said.starts_with("5 ") && said.contains("peer-is-a-command"), "{name}: {said}")
-            }
-            // The host ended it before it could ask.
-            Err(_) => assert_eq!(name, "orphaned"),
-        }
+    let socket = workspace.outside().join("outside");
+    let mut reads = Command::new("python3");
+    let reads = reads.args(["-c", OUTSIDE]).arg(&socket).stdout(Stdio::piped()).spawn().unwrap();
+    until(|| socket.exists());
+    let run = workspace
+        .command(&["run", "--trust-workspace"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let orphaned = out(&reads.wait_with_output().unwrap());
+    // It may still stand still, if nobody asked.
+    rustix::process::kill_process(rustix::process::Pid::from_child(&run), rustix::process::Signal::CONT)
+        .unwrap();
+    ends(run, 6);
+    for name in ["command", "forked"] {
+        let said = std::fs::read_to_string(workspace.outside().join(name)).unwrap();
+        assert!(said.starts_with("5 ") && said.contains("peer-is-a-command"), "{name}: {said}");
     }
+    // Whether the host ended it first or looked first: it is told no.
+    let codes = ["peer-is-a-command", "peer-unknown"];
+    let is_refused = orphaned.starts_with("HTTP/1.1 403") && codes.iter().any(|code| orphaned.contains(code));
+    assert!(is_refused, "{orphaned}");
     assert_eq!(by_people(&workspace), []);
     assert_ne!(workspace.statuses()["later"], "done");
 }
