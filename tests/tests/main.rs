@@ -4,6 +4,7 @@
 //! Not here: `cli`, which makes its own list of trials; `graphs`, which measures runs that have the machine to
 //! themselves.
 
+mod acts;
 mod artifacts;
 mod attacks;
 mod author;
@@ -11,6 +12,7 @@ mod certified;
 mod changed_byte;
 mod chosen;
 mod company;
+mod counter;
 mod crash;
 mod decisions;
 mod doubt;
