@@ -24,6 +24,7 @@ pub mod guards;
 pub mod hear;
 pub mod kv;
 pub mod kv_reads;
+pub mod marks;
 pub mod offers;
 pub mod plan;
 pub mod recover;

@@ -26,8 +26,8 @@ use crate::drive::asked::AskedQueue;
 use crate::drive::choice::Wanted;
 use crate::drive::desk::RunRules;
 use crate::drive::env::EnvKey;
-use crate::drive::fresh::Marks;
 use crate::drive::kv::KvOverlay;
+use crate::drive::marks::Marks;
 use crate::drive::roles::{Bound, Roles};
 use crate::engine::Engine;
 use crate::engine::cache::NativeCache;
@@ -122,19 +122,19 @@ impl Holder {
         let guests = guest_runtime(rules.jobs)?;
 
         let store = place.store(operator, rules.durability.answers())?;
-        let kv = Arc::new(KvOverlay::over(store.reader()?));
+        let kv = Arc::new(KvOverlay::over(store.shared()));
         let (folder, key) = (place.workspace.clone(), operator.secret.key(KeyUse::Marks));
-        let marks = Marks::over(store.reader()?, folder, key, &place.state);
+        let marks = Marks::over(store.shared(), folder, key, &place.state);
         let marks = Arc::new(marks);
-        let reader = store.reader()?;
-        let stream_name = match reader.stream()? {
+        let known = store.shared().read().stream()?;
+        let stream_name = match known {
             Some(known) => known,
             None => {
                 format!("{WORKSPACE_STREAM}-{:016x}", getrandom::u64().map_err(|_| OperatorError::NoRandom)?)
             }
         };
         let stream = Arc::new(store.journal(&stream_name)?);
-        let asked = Arc::new(AskedQueue::open(&reader, &stream_name, stream.clone())?);
+        let asked = Arc::new(AskedQueue::open(&store.shared().read(), &stream_name, stream.clone())?);
         let socket = SocketPlace::of(&place.workspace, &operator.home)?;
         let holding = socket.hold()?;
         orch_supervisor::adopt().map_err(anyhow::Error::from)?;

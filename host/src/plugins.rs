@@ -7,7 +7,7 @@
 
 mod workbench;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -142,24 +142,24 @@ pub struct Found {
 /// Packages under these folders, `NAMESPACE/NAME/VERSION/`, sorted; the first folder that has a version counts.
 /// The names are those of the folders; what the manifests say is checked when they are read.
 pub fn discover(folders: &[PathBuf]) -> Vec<Found> {
-    let mut found: BTreeMap<(PluginId, semver::Version), PathBuf> = BTreeMap::new();
-    for root in folders {
-        for namespace in entries(root) {
-            for name in entries(&namespace) {
-                let text = |path: &Path| {
-                    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-                };
-                let Ok(id) = PluginId::parse(&format!("{}/{}", text(&namespace), text(&name))) else {
-                    continue;
-                };
-                for version in entries(&name) {
-                    let Ok(number) = semver::Version::parse(&text(&version)) else { continue };
-                    found.entry((id.clone(), number)).or_insert(version);
-                }
-            }
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let plugins = folders.iter().flat_map(|root| entries(root)).flat_map(|namespace| entries(&namespace));
+    let id =
+        |plugin: PathBuf| PluginId::parse(&format!("{}/{}", name(plugin.parent()?)?, name(&plugin)?)).ok();
+    let ids: BTreeSet<PluginId> = plugins.filter_map(id).collect();
+    ids.iter().flat_map(|id| versions(folders, id)).collect()
+}
+
+/// The same of one plugin.
+fn versions(folders: &[PathBuf], id: &PluginId) -> Vec<Found> {
+    let mut found: BTreeMap<semver::Version, PathBuf> = BTreeMap::new();
+    for folder in folders.iter().flat_map(|root| entries(&root.join(id.to_string()))) {
+        let number = folder.file_name().map(|name| semver::Version::parse(&name.to_string_lossy()));
+        if let Some(Ok(number)) = number {
+            found.entry(number).or_insert(folder);
         }
     }
-    found.into_iter().map(|((id, version), folder)| Found { id, version, folder }).collect()
+    found.into_iter().map(|(version, folder)| Found { id: id.clone(), version, folder }).collect()
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
@@ -267,11 +267,11 @@ pub fn admit_bound(
     rules: &Rules,
     now: UnixSeconds,
 ) -> Result<AdmittedPlugins, PluginsError> {
-    let found = discover(folders);
     let (mut admitted, mut packages) = (BTreeMap::new(), BTreeMap::new());
     let (mut ending, mut warnings) = (Vec::new(), Vec::new());
     for text in workspace.roles.ids() {
         let id = PluginId::parse(&text).map_err(|_| PluginsError::NotAnId { found: text.clone() })?;
+        let found = versions(folders, &id);
         let package = choose(&found, &id, rules)
             .ok_or_else(|| PluginsError::NotFound { id: text.clone(), searched: folders.to_vec() })?;
         let refused = |source: PackageError| PluginsError::Refused {

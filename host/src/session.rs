@@ -17,7 +17,7 @@ use tokio::sync::watch::Sender;
 use crate::clock::now_ms;
 use crate::config::operator::{OperatorError, this_process};
 use crate::drive;
-use crate::drive::choice::{self, Wanted};
+use crate::drive::choice::Wanted;
 use crate::drive::desk::{Control, Desk};
 use crate::drive::extend;
 use crate::drive::finish::Summary;
@@ -51,7 +51,7 @@ impl<'a> Session<'a> {
         sheet.recover()?;
         let path = holder.place.state.join(STORE_FILE);
         let store_file = StoreFile::of(path.clone()).map_err(|error| place::io(&path, "look at", error))?;
-        let (id, state) = open_run(&holder.reader()?)?;
+        let (id, state) = open_run(&holder.store.shared().read())?;
         if state.is_none() {
             sheet.check_new(&holder.roles.offers)?;
         }
@@ -123,7 +123,7 @@ impl<'a> Session<'a> {
             self.desk.marks.stop(false);
             let is_new = self.run.state().tasks.is_empty();
             self.sheet.merge(&mut self.run, &self.desk.roles)?;
-            choice::apply(&mut self.run, &self.wanted, &self.who)?;
+            self.run.choose(&self.wanted, &self.who)?;
             if is_new {
                 fresh::look_at_the_done(&mut self.run, &self.desk).await?;
             }

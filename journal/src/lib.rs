@@ -36,7 +36,7 @@ pub use error::StoreError;
 pub use event::Event;
 pub use head::JournalKeys;
 pub use journal::{EventIndex, Journal, JournalError, Level};
-pub use reader::Reader;
+pub use reader::{Reader, SharedReader};
 pub use rebuild::{StoreCheck, db_check};
 pub use state::RunState;
 pub use store::{Store, StoreOptions};

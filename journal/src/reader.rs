@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
@@ -29,6 +30,23 @@ pub const KV_KEYS_MAX: u32 = 1000;
 pub struct Reader {
     connection: Connection,
     folder: PathBuf,
+}
+
+/// One view for many, each for as long as its question takes: opening one reads the schema.
+#[derive(Clone, Debug)]
+pub struct SharedReader(Arc<Mutex<Reader>>);
+
+impl From<Reader> for SharedReader {
+    fn from(reader: Reader) -> Self {
+        Self(Arc::new(Mutex::new(reader)))
+    }
+}
+
+impl SharedReader {
+    /// Waits for whoever reads.
+    pub fn read(&self) -> MutexGuard<'_, Reader> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Reader {

@@ -17,7 +17,7 @@ use crate::journal::{Journal, JournalError, Level};
 use crate::lock::Lock;
 use crate::place;
 use crate::queue::Queue;
-use crate::reader::Reader;
+use crate::reader::{Reader, SharedReader};
 use crate::writer::Writer;
 
 /// A store larger than this takes no more events.
@@ -47,6 +47,7 @@ pub struct Store {
     folder: PathBuf,
     keys: Arc<JournalKeys>,
     queue: Arc<Queue>,
+    shared: SharedReader,
     writer: Option<JoinHandle<()>>,
     /// Dropped last: the writer is done by then.
     _lock: Lock,
@@ -74,6 +75,7 @@ impl Store {
         let position = events::next_position(&connection)?;
         let keys = Arc::new(options.keys);
         let queue = Arc::new(Queue::new(options.level));
+        let shared = Reader::open(folder)?.into();
         let digest = head::place_digest(folder);
         let writer =
             Writer::new(connection, queue.clone(), keys.clone(), options.heads_dir, digest, position)?;
@@ -83,7 +85,7 @@ impl Store {
             path: folder.to_owned(),
             source,
         })?;
-        Ok(Self { folder: folder.to_owned(), keys, queue, writer: Some(thread), _lock: lock })
+        Ok(Self { folder: folder.to_owned(), keys, queue, shared, writer: Some(thread), _lock: lock })
     }
 
     /// The journal of one run, new or going on.
@@ -97,14 +99,19 @@ impl Store {
         let slot = match self.queue.find(run) {
             Some(slot) => slot,
             None => {
-                let (next, link) = events::end_of(&connection::open_reader(&self.folder)?, run)?;
+                let (next, link) = events::end_of(self.shared.read().connection(), run)?;
                 self.queue.add(run, next, link)
             }
         };
         Ok(Journal::new(self.queue.clone(), self.keys.clone(), slot))
     }
 
-    /// A reader of what is committed.
+    /// The store's own reader of what is committed, for questions that are short.
+    pub fn shared(&self) -> SharedReader {
+        self.shared.clone()
+    }
+
+    /// A reader of what is committed, for whoever reads long.
     pub fn reader(&self) -> Result<Reader, StoreError> {
         Reader::open(&self.folder)
     }

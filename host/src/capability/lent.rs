@@ -14,8 +14,8 @@ use super::effect::EffectGate;
 use super::files::protected::Protected;
 use super::kv::backend::KvReader;
 use super::log::backend::LogSink;
-use super::process::CommandEnv;
 use super::process::backend::Processes;
+use super::process::env::CommandEnv;
 use super::tasks::backend::TaskReader;
 
 /// Everything that the host lends to one call (for a planner: to one session), with what stands behind its

@@ -12,8 +12,8 @@ use super::effect::{Boxed, EffectGate, EffectRecord, GateClosed};
 use super::kv::backend::{KvReader, KvUnavailable};
 use super::lent::Lent;
 use super::log::backend::{LogLevel, LogSink};
-use super::process::CommandEnv;
 use super::process::backend::{ProcessError, ProcessOutput, ProcessRequest, Processes};
+use super::process::env::CommandEnv;
 use super::tasks::backend::{TaskReader, TaskSummary};
 
 pub struct Nothing;

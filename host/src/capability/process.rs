@@ -8,6 +8,7 @@
 //! Not here: starting and ending them (`processes.rs`), a sandbox around them.
 
 pub mod backend;
+pub mod env;
 pub(crate) mod fake;
 pub mod grant;
 
@@ -16,11 +17,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use orch_task::Env;
 use orch_trust::interfaces::Import;
 use orch_trust::permission::{ANY, DomainName, ProcessPermission};
 use wasmtime::component::Linker;
 
+use self::env::CommandEnv;
 use super::effect::GateClosed;
 use super::files::beneath::{FileError, Workspace, WorkspacePath};
 use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
@@ -91,21 +92,6 @@ impl Process {
             }
         }
         format!("folder `{}`: {error}", path.as_str())
-    }
-}
-
-/// What people say of the environment of a call's commands.
-#[derive(Clone, Debug)]
-pub struct CommandEnv {
-    pub workspace: Arc<Env>,
-    /// Of the task that the call is an attempt at, and empty for any other; none: it has one, and its values are in no
-    /// file any more.
-    pub task: Option<Arc<Env>>,
-}
-
-impl Default for CommandEnv {
-    fn default() -> Self {
-        Self { workspace: Arc::default(), task: Some(Arc::default()) }
     }
 }
 

@@ -18,7 +18,7 @@ use super::effect::fake::FakeGate;
 use super::kv::fake::FakeKv;
 use super::lent::{CallContext, Lent};
 use super::log::fake::FakeLog;
-use super::process::CommandEnv;
+use super::process::env::CommandEnv;
 use super::process::fake::FakeProcesses;
 use super::tasks::backend::AskedTask;
 use super::tasks::fake::FakeTasks;

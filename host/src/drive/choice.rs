@@ -3,19 +3,16 @@
 //! In -> out: what a person named, the run's tasks -> the tasks that may start, those that are put back to `pending`.
 //! Invariant: what is asked for is in the journal with who asked before anything starts; a task that is left out keeps its
 //! status; nothing starts before what it depends on, unless `--only` says that this is taken as it is.
-//! Not here: how a run holds them (`run.rs`), what its end says of the others (`finish.rs`).
+//! Not here: how a run takes and holds them (`run/chosen.rs`), what its end says of the others (`finish.rs`).
 
 use std::collections::BTreeSet;
 
 use orch_journal::RunState;
-use orch_journal::event::{Choice, Event, TaskIndex, Who};
+use orch_journal::event::{Choice, TaskIndex};
 use orch_task::{FileTask, Status, Task, TaskId};
 use serde::{Deserialize, Serialize};
 
-use super::error::DriveError;
 use super::graph::Graph;
-use super::run::Run;
-use crate::clock::now_ms;
 
 /// What a person asks of a run: which tasks, and which of them again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args, utoipa::ToSchema)]
@@ -101,7 +98,7 @@ impl ChoiceError {
 
 impl Wanted {
     /// What of it stays true while the run goes on.
-    fn choice(&self) -> Choice {
+    pub(super) fn choice(&self) -> Choice {
         let Self { tasks, from, tags, exclude, only, retry_failed: _, force: _, fail_fast: _ } = self.clone();
         Choice { tasks, from, tags, exclude, only }
     }
@@ -223,12 +220,12 @@ pub(super) fn with_dependencies(state: &RunState, tasks: BTreeSet<TaskIndex>) ->
 
 /// What a person asks for means of tasks that stand so: those that may start (none: every task), and of them those that do so
 /// again.
-struct Meant {
+pub(super) struct Meant {
     chosen: Option<BTreeSet<TaskIndex>>,
-    again: Vec<TaskIndex>,
+    pub(super) again: Vec<TaskIndex>,
 }
 
-fn meant(state: &RunState, wanted: &Wanted) -> Result<Meant, ChoiceError> {
+pub(super) fn meant(state: &RunState, wanted: &Wanted) -> Result<Meant, ChoiceError> {
     let choice = wanted.choice();
     let graph = Graph::of(state, None);
     let chosen = chosen(state, &graph, &choice)?;
@@ -283,26 +280,4 @@ pub fn planned(tasks: &[FileTask], wanted: &Wanted) -> Result<Vec<FileTask>, Cho
         }
     }
     Ok(planned)
-}
-
-/// Takes into the run what is asked of it: which tasks may start, and which of them do so again.
-///
-/// # Errors
-/// `choice-*` before anything is recorded.
-pub fn apply(run: &mut Run, wanted: &Wanted, who: &Who) -> Result<(), DriveError> {
-    let choice = wanted.choice();
-    let (again, is_new) = {
-        let state = run.state();
-        (meant(&state, wanted)?.again, state.chosen != choice)
-    };
-    if is_new {
-        run.record(Event::TasksChosen { choice, who: who.clone(), at: now_ms() })?;
-    }
-    for task in &again {
-        let (why, who) = ("a person lets it run again".to_owned(), Some(who.clone()));
-        run.record(Event::TaskMoved { task: *task, to: Status::Pending, why, who, at: now_ms() })?;
-    }
-    run.force(again);
-    run.choose(wanted.fail_fast, now_ms());
-    Ok(())
 }

@@ -14,8 +14,8 @@ use orch_task::Env;
 use tokio::sync::watch;
 
 use super::asked::AskedQueue;
-use super::fresh::Marks;
 use super::kv::KvOverlay;
+use super::marks::Marks;
 use super::retry::Backoff;
 use super::roles::{Bound, Roles};
 use super::store_file::StoreFile;
@@ -24,7 +24,7 @@ use crate::call::Lent;
 use crate::capability::EffectGate;
 use crate::capability::files::Protected;
 use crate::capability::log::LogSink;
-use crate::capability::process::CommandEnv;
+use crate::capability::process::env::CommandEnv;
 use crate::command_log::{CommandLog, LogName};
 use crate::processes::{CallProcesses, Commands};
 

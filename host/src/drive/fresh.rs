@@ -4,10 +4,7 @@
 //! Invariant: a task is done without an attempt only if its condition does not hold, or if whoever would do it is who did it,
 //! each file that it reads and made has the bytes that it had then, and no verifier of it was waived; a task whose executor
 //! changes anything outside but by programs always starts. Files are looked at beside the loop, never in it.
-//! Not here: single files (`fresh/files.rs`), what is kept of a mark (`orch-journal`).
-
-mod files;
-mod marks;
+//! Not here: what a mark is and when it holds (`marks.rs`), what is kept of it (`orch-journal`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,10 +14,9 @@ use orch_journal::state::TaskState;
 use orch_task::{Status, Task};
 use tokio::task::JoinSet;
 
-pub use self::marks::{Begun, Marks};
-use self::marks::{Glance, Outcome};
 use super::desk::Desk;
 use super::error::DriveError;
+use super::marks::{Begun, Glance, Marks, Outcome};
 use super::run::Run;
 use super::{Back, choice};
 use crate::clock::now_ms;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use orch_journal::event::Writes;
-use orch_journal::{Journal, Reader};
+use orch_journal::{Journal, Reader, SharedReader};
 
 use super::kv_reads::KvReads;
 
@@ -34,14 +34,14 @@ const KEPT_MAX: usize = 1024;
 
 /// The store's values with the accepted ones over them.
 pub struct KvOverlay {
-    store: Mutex<Reader>,
+    store: SharedReader,
     kept: Mutex<BTreeMap<Place, Kept>>,
 }
 
 impl KvOverlay {
     /// Over the store that is read there.
-    pub fn over(reader: Reader) -> Self {
-        Self { store: Mutex::new(reader), kept: Mutex::default() }
+    pub fn over(store: SharedReader) -> Self {
+        Self { store, kept: Mutex::default() }
     }
 
     /// Records the event of an accepted call and takes in what it wrote, as one step for whoever reads or commits beside.
@@ -85,8 +85,7 @@ impl KvOverlay {
         &self,
         ask: impl FnOnce(&Reader) -> Result<T, orch_journal::StoreError>,
     ) -> Result<T, KvUnavailable> {
-        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        ask(&store).map_err(|error| {
+        ask(&self.store.read()).map_err(|error| {
             tracing::warn!(%error, "the store of `orch:kv` could not be read");
             KvUnavailable
         })
@@ -264,12 +263,12 @@ mod tests {
             journal.append(called(writes)).unwrap();
         }
         journal.wait_checkpoint().unwrap();
-        Kept { kv: KvOverlay::over(store.reader().unwrap()), journal: Arc::new(journal), store }
+        Kept { kv: KvOverlay::over(store.shared()), journal: Arc::new(journal), store }
     }
 
     /// Reads of a call that read this key and listed all.
     fn reads(kept: &Kept, key: &str) -> KvReads {
-        let through = KvOverlay::over(kept.store.reader().unwrap());
+        let through = KvOverlay::over(kept.store.shared());
         let reads = KvReads::new(Arc::new(through));
         reads.read("demo/a", "notes", key).unwrap();
         reads.keys("demo/a", "notes", "", None).unwrap();

@@ -5,6 +5,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use wasmtime::component::ResourceTable;
 
+use orch_task::Env;
+
 use super::*;
 use crate::capability::bench::{Bench, WALL};
 use crate::capability::effect::{Boxed, EffectGate};

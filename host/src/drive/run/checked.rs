@@ -7,7 +7,7 @@
 use orch_journal::event::TaskIndex;
 
 use super::Run;
-use crate::drive::fresh::Begun;
+use crate::drive::marks::Begun;
 
 impl Run {
     /// True if the task waits for a look now.

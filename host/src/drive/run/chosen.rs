@@ -6,11 +6,13 @@
 
 use std::collections::BTreeSet;
 
-use orch_journal::event::TaskIndex;
+use orch_journal::event::{Event, TaskIndex, Who};
 use orch_task::{Status, TaskId};
 
 use super::Run;
-use crate::drive::choice;
+use crate::clock::now_ms;
+use crate::drive::choice::{self, Wanted};
+use crate::drive::error::DriveError;
 use crate::drive::graph::Graph;
 
 impl Run {
@@ -32,10 +34,27 @@ impl Run {
         found.filter(|task| !task.status.is_final()).map(|task| task.task.id.clone()).collect()
     }
 
-    /// Lets start from now on what the run is asked for, and no other task.
-    pub fn choose(&mut self, fail_fast: bool, now: u64) {
-        self.fail_fast = fail_fast;
-        self.regraph(now);
+    /// Takes in what is asked for: which tasks may start from now on, and which of them do so again.
+    ///
+    /// # Errors
+    /// `choice-*` before anything is recorded.
+    pub fn choose(&mut self, wanted: &Wanted, who: &Who) -> Result<(), DriveError> {
+        let choice = wanted.choice();
+        let (again, is_new) = {
+            let state = self.state();
+            (choice::meant(&state, wanted)?.again, state.chosen != choice)
+        };
+        if is_new {
+            self.record(Event::TasksChosen { choice, who: who.clone(), at: now_ms() })?;
+        }
+        for task in &again {
+            let (why, who) = ("a person lets it run again".to_owned(), Some(who.clone()));
+            self.record(Event::TaskMoved { task: *task, to: Status::Pending, why, who, at: now_ms() })?;
+        }
+        self.force(again);
+        self.fail_fast = wanted.fail_fast;
+        self.regraph(now_ms());
+        Ok(())
     }
 
     /// The tasks that the run's choice means as the tasks are now.

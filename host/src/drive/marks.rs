@@ -2,30 +2,32 @@
 //!
 //! In -> out: a task, who would do it, the files as they are -> [`Outcome`].
 //! Invariant: whoever did it is known by HMACs of this host and store only.
-//! Not here: when a task is looked at, and what follows (`fresh.rs`), single files (`files.rs`).
+//! Not here: when a task is looked at, and what follows (`fresh.rs`), single files (`marks/files.rs`).
+
+mod files;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
-use orch_journal::Reader;
+use orch_journal::SharedReader;
 use orch_journal::event::{FileMark, Mark, MarkedBy, TaskIndex};
 use orch_task::{Command, Look, Task, When};
 use orch_trust::manifest::Role;
 use sha2::Sha256;
 
-use super::files::{Files, difference};
+use self::files::{Files, difference};
+use super::error::DriveError;
+use super::roles::Roles;
 use crate::clock::now_ms;
-use crate::drive::error::DriveError;
-use crate::drive::roles::Roles;
 
 /// What tasks read and made when they were done last, over all runs of a store.
 pub struct Marks {
-    store: Mutex<Reader>,
+    store: SharedReader,
     /// Of this host, which the store may not have yet.
     made: Mutex<HashMap<String, Option<Mark>>>,
-    pub(super) files: Files,
+    files: Files,
     key: [u8; 32],
     /// Name of the store's folder.
     name: String,
@@ -66,19 +68,17 @@ pub(super) struct Glance {
 
 impl Marks {
     /// Over the store that is read there. `key` is this host's, `state` the store's folder.
-    pub fn over(reader: Reader, folder: Arc<PathBuf>, key: [u8; 32], state: &Path) -> Self {
+    pub fn over(store: SharedReader, folder: Arc<PathBuf>, key: [u8; 32], state: &Path) -> Self {
         let name = orch_journal::place::name_of(state);
         let below = state.strip_prefix(&*folder).map(|below| below.display().to_string()).unwrap_or_default();
         let files = Files::below(folder, below);
-        Self { store: Mutex::new(reader), made: Mutex::default(), files, key, name }
+        Self { store, made: Mutex::default(), files, key, name }
     }
 
     /// One that cannot be read is as good as none: the task is done again.
     fn last(&self, task: &str) -> Option<Mark> {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(task).cloned();
-        made.unwrap_or_else(|| {
-            self.store.lock().unwrap_or_else(PoisonError::into_inner).mark(task).ok().flatten()
-        })
+        made.unwrap_or_else(|| self.store.read().mark(task).ok().flatten())
     }
 
     pub(super) fn keep(&self, task: &str, mark: Mark) {
