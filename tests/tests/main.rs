@@ -42,6 +42,7 @@ mod served;
 mod settings;
 mod shown;
 mod sources;
+mod strained;
 mod told;
 mod trust_root;
 mod verify;
