@@ -5,6 +5,7 @@
 //! themselves.
 
 mod again;
+mod acts;
 mod artifacts;
 mod attacks;
 mod author;
@@ -12,6 +13,7 @@ mod certified;
 mod changed_byte;
 mod chosen;
 mod company;
+mod counter;
 mod crash;
 mod decisions;
 mod doubt;
@@ -41,6 +43,7 @@ mod served;
 mod settings;
 mod shown;
 mod sources;
+mod strained;
 mod told;
 mod trust_root;
 mod verify;

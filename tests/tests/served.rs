@@ -429,39 +429,3 @@ fn memory_kib(pid: u32) -> u64 {
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
-
-#[test]
-fn one_counter_of_many_clients_is_exact_across_kills() {
-    let (workspace, root) = workspace("- {id: t, kind: note}\n", "");
-    let token = token(&workspace, "all", "run");
-    let mut answered = 0;
-    for _ in 0..3 {
-        let served = serve(&workspace, &["--plugins", &root]);
-        let before: u64 = served.get("/count/count", Some(&token)).body.parse().unwrap();
-        assert!(before >= answered, "{before} of {answered} that were answered");
-        let (at, token) = (served.services, token.as_str());
-        let goods: u64 = std::thread::scope(|scope| {
-            let client = || {
-                let mut goods = 0;
-                for _ in 0..25 {
-                    let request = format!(
-                        "POST /count/count HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n"
-                    );
-                    let answer = raw(at, &request);
-                    assert!([200, 503].contains(&answer.status), "{answer:?}");
-                    goods += u64::from(answer.status == 200);
-                }
-                goods
-            };
-            let clients: Vec<_> = (0..16).map(|_| scope.spawn(client)).collect();
-            clients.into_iter().map(|client| client.join().unwrap()).sum()
-        });
-        let after: u64 = served.get("/count/count", Some(token)).body.parse().unwrap();
-        assert_eq!(
-            after - before,
-            goods,
-            "of those that were answered none is lost, of the others none is kept"
-        );
-        answered = after;
-    }
-}

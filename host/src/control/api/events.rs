@@ -64,9 +64,17 @@ pub(super) async fn stream(
 /// Sends until nobody listens.
 async fn tell(api: &Api, run: &str, mut next: u64, send: &mpsc::Sender<Sent>) {
     loop {
-        let name = run.to_owned();
-        let read = api.read(move |reader| Ok(reader.raw_events(&name, next, BATCH)?)).await;
-        let Ok(batch) = read else { return };
+        // Of the run that is shown it is known without a look whether there is more.
+        let shown = api.state.view().filter(|view| view.id == run);
+        let batch = match shown.is_some_and(|view| view.journal.committed() <= next) {
+            true => Vec::new(),
+            false => {
+                let name = run.to_owned();
+                let read = api.read(move |reader| Ok(reader.raw_events(&name, next, BATCH)?)).await;
+                let Ok(batch) = read else { return };
+                batch
+            }
+        };
         for (seq, bytes) in &batch {
             let text = String::from_utf8_lossy(bytes);
             if send.send(Sent::default().id(seq.to_string()).data(text)).await.is_err() {

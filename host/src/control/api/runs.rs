@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::caller::Caller;
 use super::super::problem::{Problem, Refusals};
-use super::{Api, Json, Path, Query};
+use super::{Api, Json, Object, Path, Query};
 use crate::config::tokens::Scope;
 use crate::drive::act::{Act, Refused};
 use crate::drive::choice::Wanted;
@@ -148,9 +148,11 @@ pub(super) async fn start(
     let options = match hyper::body::Body::is_end_stream(request.body()) {
         true => RunOptions::default(),
         false => {
-            let said =
-                <Json<Option<RunOptions>> as axum::extract::FromRequest<()>>::from_request(request, &());
-            said.await?.0.unwrap_or_default()
+            let said = <Json<Option<Object<RunOptions>>> as axum::extract::FromRequest<()>>::from_request(
+                request,
+                &(),
+            );
+            said.await?.0.map(|Object(options)| options).unwrap_or_default()
         }
     };
     options.check(&api.options)?;
@@ -221,7 +223,8 @@ pub(super) async fn act(
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
     // Before anything is read of who may not ask at all.
     caller.may_say()?;
-    let Json(act) = <Json<Act> as axum::extract::FromRequest<()>>::from_request(request, &()).await?;
+    let Json(Object(act)) =
+        <Json<Object<Act>> as axum::extract::FromRequest<()>>::from_request(request, &()).await?;
     // A second look: what it asks for took its time to arrive.
     let who = caller.may(match act {
         Act::Approve { .. } | Act::Deny { .. } | Act::Resolve { .. } => Scope::Approve,
