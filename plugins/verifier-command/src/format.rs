@@ -24,7 +24,7 @@ pub mod unittest;
 use serde::Deserialize;
 
 use crate::parsed::{Reading, Severity};
-use crate::ran::Ran;
+use crate::ran::{Ending, Ran};
 
 /// What a command prints or writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -159,12 +159,18 @@ impl Format {
             Self::Bandit => json::each_document(ran, |text| bandit::read(text, &mut reading)),
             Self::CargoAudit => json::each_document(ran, |text| cargo_audit::read(text, &mut reading)),
             Self::Eslint => json::each_document(ran, |text| eslint::read(text, &mut reading)),
-            Self::Ruff => json::each_document(ran, |text| ruff::read(text, &mut reading)),
+            Self::Ruff => {
+                ruff::say_no_file(ran, &mut reading);
+                json::each_document(ran, |text| ruff::read(text, &mut reading))
+            }
             Self::Sarif => json::each_document(ran, |text| sarif::read(text, &mut reading)),
             Self::Junit => read_junit(ran, &mut reading),
             Self::Pytest if ran.has_report() => read_junit(ran, &mut reading),
+            Self::CargoCheck | Self::CargoClippy if ran.ending == Ending::Code(0) => {
+                Ok(rustc_json::read(ran, &mut reading).finished)
+            }
             Self::CargoCheck | Self::CargoClippy | Self::RustcJson => {
-                Ok(rustc_json::read(ran, &mut reading) > 0)
+                Ok(rustc_json::read(ran, &mut reading).any)
             }
             Self::GoTest => Ok(go_test::read(ran, &mut reading)),
             Self::CargoTest => text(cargo_test::read, ran, &mut reading),
@@ -195,9 +201,12 @@ fn text(read: fn(&Ran, &mut Reading), ran: &Ran, reading: &mut Reading) -> Resul
 fn read_junit(ran: &Ran, reading: &mut Reading) -> Result<bool, String> {
     let mut any = false;
     for document in ran.documents() {
-        let Some(start) = document.find("<?xml").or_else(|| document.find("<testsuite")) else { continue };
-        junit::read(document.get(start..).unwrap_or(""), reading)?;
-        any = true;
+        let mut rest = document;
+        // Several runners may write into one stream.
+        while let Some(start) = rest.find("<?xml").or_else(|| rest.find("<testsuite")) {
+            rest = junit::read(rest.get(start..).unwrap_or(""), reading)?;
+            any = true;
+        }
     }
     Ok(any)
 }

@@ -38,11 +38,11 @@ pub fn judge(check: &Check, ran: &Ran, findings: &mut Findings) {
         let message = one_line(&format!("{}: {message}", check.name), MESSAGE_BYTES_MAX);
         Finding { severity, category: check.category, message, location: None }
     };
-    for why in reading.broke.iter().map(String::as_str).chain(ran.report_fault).take(BROKE_MAX) {
+    for why in ran.report_faults.iter().chain(&reading.broke).take(BROKE_MAX) {
         let message = format!("`{}` did not do its work: {why}", check.command.join(" "));
         findings.push(own(Severity::Major, &message));
     }
-    let broke = !reading.broke.is_empty() || ran.report_fault.is_some();
+    let broke = !reading.broke.is_empty() || !ran.report_faults.is_empty();
     match ran.ending {
         Ending::Code(code) => match check.format.meaning(code) {
             Meaning::DidNotWork(why) => {
@@ -63,7 +63,11 @@ pub fn judge(check: &Check, ran: &Ran, findings: &mut Findings) {
         }
     }
     if reading.tests == Some(0) && findings.count() == said_before {
-        findings.push(own(Severity::Major, &format!("`{}` ran no test", check.command.join(" "))));
+        let skipped = match reading.skipped {
+            0 => String::new(),
+            count => format!(": {count} skipped"),
+        };
+        findings.push(own(Severity::Major, &format!("`{}` ran no test{skipped}", check.command.join(" "))));
     }
     if findings.count() > said_before && ran.missed_bytes > 0 && check.format != Format::Plain {
         let message = format!("{} bytes were not read, so findings may be missing", ran.missed_bytes);
@@ -133,7 +137,7 @@ mod tests {
             stdout,
             stderr: "",
             reports: None,
-            report_fault: None,
+            report_faults: &[],
             missed_bytes: 0,
             duration_ms: 7,
             places: &places,

@@ -26,7 +26,7 @@ use crate::judge::judge;
 use crate::parsed::Severity;
 use crate::places::{Asked, Places, Tree};
 use crate::ran::{Ending, Ran};
-use crate::report::{Reports, Workspace};
+use crate::report::{Fingerprints, Reports, Workspace};
 use crate::text::without_escapes;
 
 const CAPTURE_BYTES: u32 = 1024 * 1024;
@@ -49,11 +49,11 @@ impl Verifier for CommandVerifier {
 }
 
 fn look(check: &Check, tree: &dyn Tree, findings: &mut Findings) -> Result<(), Failure> {
-    let before = read_reports(check)?.map(|reports| reports.fingerprint());
+    let before = read_reports(check)?.map(|reports| reports.fingerprints());
     let output = run(check)?;
     let reports = read_reports(check)?;
     let known = findings.count();
-    judge_output(check, &output, reports, before, tree, findings);
+    judge_output(check, &output, reports, before.as_ref(), tree, findings);
     let found = findings.count() - known;
     log::info(format_args!("check `{}`: {:?}, {found} findings", check.name, output.exit));
     Ok(())
@@ -106,16 +106,15 @@ fn judge_output(
     check: &Check,
     output: &Output,
     reports: Option<Reports>,
-    before: Option<u64>,
+    before: Option<&Fingerprints>,
     tree: &dyn Tree,
     findings: &mut Findings,
 ) {
     let missed =
         |captured: &[u8], all: u64| all.saturating_sub(u64::try_from(captured.len()).unwrap_or(u64::MAX));
-    let is_old = reports.as_ref().is_some_and(|reports| {
-        check.format.has_times() && !reports.texts.is_empty() && before == Some(reports.fingerprint())
-    });
-    let missed_streams = match &reports {
+    let before = before.filter(|_| check.format.has_times());
+    let report_faults = reports.as_ref().map_or_else(Vec::new, |reports| reports.faults(before));
+    let missed_bytes = match &reports {
         Some(_) => 0,
         None => missed(&output.stdout, output.stdout_bytes)
             .saturating_add(missed(&output.stderr, output.stderr_bytes)),
@@ -131,8 +130,8 @@ fn judge_output(
         stdout: &without_escapes(&stdout),
         stderr: &without_escapes(&stderr),
         reports: reports.as_ref().map(|reports| reports.texts.as_slice()),
-        report_fault: is_old.then_some("its report is the one that was there before"),
-        missed_bytes: reports.as_ref().map_or(missed_streams, |reports| reports.missed_bytes),
+        report_faults: &report_faults,
+        missed_bytes,
         duration_ms: u64::try_from(output.duration.as_millis()).unwrap_or(u64::MAX),
         places: &places,
     };
@@ -180,7 +179,12 @@ mod tests {
         }
     }
 
-    fn judged(check: &Check, output: &Output, reports: Option<Reports>, before: Option<u64>) -> Vec<Finding> {
+    fn judged(
+        check: &Check,
+        output: &Output,
+        reports: Option<Reports>,
+        before: Option<&Fingerprints>,
+    ) -> Vec<Finding> {
         let mut findings = Findings::default();
         judge_output(check, output, reports, before, &Unknown, &mut findings);
         findings.within_limit()
@@ -236,25 +240,29 @@ mod tests {
         let json = r#"{"checks": [{"name": "unit", "category": "test", "command": ["pytest"], "format": "pytest",
                        "report": "r.xml"}]}"#;
         let check = Settings::parse(json).unwrap().checks.remove(0);
-        let reports = |texts: &[&str]| Reports {
-            texts: texts.iter().map(|text| (*text).to_owned()).collect(),
-            missed_bytes: 0,
+        let reports = |said: &[(&str, &str)]| {
+            let mut reports = Reports::default();
+            said.iter().for_each(|(path, text)| reports.push((*path).to_owned(), (*text).to_owned()));
+            reports
         };
-        let green = reports(&["<testsuite tests=\"1\"><testcase name=\"x\"/></testsuite>"]);
-        let before = Some(green.fingerprint());
+        const GREEN: &str = "<testsuite tests=\"1\"><testcase name=\"x\"/></testsuite>";
+        const NEWER: &str = "<testsuite tests=\"1\"><testcase name=\"x\" time=\"1\"/></testsuite>";
         let output = output(Exit::Code(0), b"");
-        let none = reports(&[]);
-        let messages = |reports, before| -> Vec<String> {
-            judged(&check, &output, Some(reports), before)
-                .into_iter()
-                .map(|finding| finding.message)
-                .collect()
+        let messages = |now: &[(&str, &str)], before: &[(&str, &str)]| -> Vec<String> {
+            let before = reports(before).fingerprints();
+            let findings = judged(&check, &output, Some(reports(now)), Some(&before));
+            findings.into_iter().map(|finding| finding.message).collect()
         };
-        let texts = green.texts.clone();
-        let old = "unit: `pytest` did not do its work: its report is the one that was there before";
-        assert_eq!(messages(green, before), [old]);
-        assert_eq!(messages(Reports { texts, missed_bytes: 0 }, Some(none.fingerprint())), [""; 0]);
+        let old = |what| {
+            format!("unit: `pytest` did not do its work: its report {what} is the one that was there before")
+        };
+        assert_eq!(messages(&[("a", GREEN)], &[("a", GREEN)]), [old("`a`")]);
+        assert_eq!(messages(&[("a", GREEN)], &[]), [""; 0]);
+        assert_eq!(messages(&[("a", NEWER), ("b", GREEN)], &[("a", GREEN), ("b", GREEN)]), [old("`b`")]);
+        let three = [("a", GREEN), ("b", GREEN), ("c", GREEN)];
+        assert_eq!(messages(&three, &three), [old("`a` (and 2 more)")]);
+        assert_eq!(messages(&[("a", GREEN)], &[("b", GREEN)]), [""; 0]);
         let nothing = "unit: `pytest` did not do its work: nothing of its format was there to be read";
-        assert_eq!(messages(none, None), [nothing]);
+        assert_eq!(messages(&[], &[]), [nothing]);
     }
 }

@@ -50,8 +50,10 @@ impl Place {
 #[derive(Debug, Default)]
 pub struct Reading {
     pub parsed: Vec<Parsed>,
-    /// Tests that ran; none: the format does not say.
+    /// Tests that ran, without those that were skipped; none: the format does not say.
     pub tests: Option<u64>,
+    /// Tests that were passed over.
+    pub skipped: u64,
     /// Why the tool did not do its work, in its own words.
     pub broke: Vec<String>,
     counts: BTreeMap<Option<Severity>, Count>,
@@ -86,9 +88,10 @@ impl Reading {
         self.push(Parsed { severity: Some(severity), message, place: None });
     }
 
-    /// Tests that ran, besides those that were counted before.
-    pub fn count_tests(&mut self, count: u64) {
-        self.tests = Some(self.tests.unwrap_or(0).saturating_add(count));
+    /// Tests that ran and that were skipped, besides those that were counted before.
+    pub fn count_tests(&mut self, ran: u64, skipped: u64) {
+        self.tests = Some(self.tests.unwrap_or(0).saturating_add(ran));
+        self.skipped = self.skipped.saturating_add(skipped);
     }
 
     /// Counts of what was not kept, by what the tool says of their severity.

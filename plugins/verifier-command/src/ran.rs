@@ -20,9 +20,9 @@ pub struct Ran<'a> {
     pub stderr: &'a str,
     /// What it wrote into files; none: the check names no `report`.
     pub reports: Option<&'a [String]>,
-    /// Why a report does not count.
-    pub report_fault: Option<&'a str>,
-    /// Bytes that it wrote and we did not get.
+    /// Why reports do not count.
+    pub report_faults: &'a [String],
+    /// Bytes of its streams that we did not get.
     pub missed_bytes: u64,
     pub duration_ms: u64,
     pub places: &'a Places<'a>,

@@ -1,6 +1,7 @@
 //! `bandit -f json`: issues, and the files that it could not look at.
 //!
-//! Invariant: a file that was not looked at is no silence, though bandit ends with 0.
+//! Invariant: a file that was not looked at is no silence, though bandit ends with 0; neither is a run that looked at
+//! nothing.
 
 use std::borrow::Cow;
 
@@ -15,6 +16,19 @@ struct Document<'a> {
     results: Vec<Issue<'a>>,
     #[serde(borrow, default)]
     errors: Vec<Unread<'a>>,
+    metrics: Metrics,
+}
+
+#[derive(Deserialize)]
+struct Metrics {
+    #[serde(rename = "_totals")]
+    totals: Totals,
+}
+
+#[derive(Deserialize)]
+struct Totals {
+    /// Lines of code.
+    loc: u64,
 }
 
 #[derive(Deserialize)]
@@ -46,6 +60,9 @@ struct Unread<'a> {
 /// The document is malformed or cut.
 pub fn read(text: &str, reading: &mut Reading) -> Result<(), serde_json::Error> {
     let document: Document = json::first(text)?;
+    if document.metrics.totals.loc == 0 && document.errors.is_empty() {
+        reading.broke.push("it looked at no line of code".to_owned());
+    }
     for issue in document.results {
         let severity = match issue.issue_severity.as_ref() {
             "HIGH" => Some(Severity::Major),

@@ -12,6 +12,13 @@ struct Document {
     vulnerabilities: Vulnerabilities,
     #[serde(default)]
     warnings: BTreeMap<String, Vec<Entry>>,
+    lockfile: Lockfile,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Lockfile {
+    dependency_count: u64,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +58,9 @@ struct Versions {
 /// The document is malformed or cut.
 pub fn read(text: &str, reading: &mut Reading) -> Result<(), serde_json::Error> {
     let document: Document = json::first(text)?;
+    if document.lockfile.dependency_count == 0 {
+        reading.broke.push("it looked at no crate".to_owned());
+    }
     for entry in &document.vulnerabilities.list {
         reading.push_message(Severity::Major, entry.message("vulnerable"));
     }

@@ -2,7 +2,7 @@
 //!
 //! In -> out: a run -> one [`Parsed`] for each failed test, each error of the compiler and each test program that died;
 //! how many tests ran.
-//! Invariant: with exit code 0 there is none. Failed are the names right above `test result: FAILED`, as many as it
+//! Invariant: with exit code 0 there is none, but each `running N tests` must have its result. Failed are the names right above `test result: FAILED`, as many as it
 //! says.
 //! Not here: `--message-format=json` (`rustc_json.rs`), whose lines are read too.
 
@@ -14,10 +14,19 @@ use crate::ran::{Ending, Ran};
 
 /// Adds everything that failed.
 pub fn read(ran: &Ran, reading: &mut Reading) {
-    for text in ran.texts() {
-        text.lines().filter_map(running).for_each(|tests| reading.count_tests(tests));
+    let (mut begun, mut ended) = (0_u64, 0_u64);
+    for line in ran.texts().flat_map(str::lines) {
+        begun += u64::from(running(line));
+        if let Some((ran, skipped)) = result(line) {
+            ended += 1;
+            reading.count_tests(ran, skipped);
+        }
     }
     if ran.ending == Ending::Code(0) {
+        // Of output that was cut, the last program's result is there.
+        if ended == 0 || (ended < begun && ran.missed_bytes == 0) {
+            reading.broke.push(UNENDED.to_owned());
+        }
         return;
     }
     rustc_json::read(ran, reading);
@@ -32,10 +41,25 @@ pub fn read(ran: &Ran, reading: &mut Reading) {
     }
 }
 
+const UNENDED: &str = "a line `test result: ok.` is not there: no test program ran, or one ended before all of its tests had run";
+
 /// `running 3 tests`.
-fn running(line: &str) -> Option<u64> {
-    let (count, word) = line.strip_prefix("running ")?.split_once(' ')?;
-    matches!(word, "test" | "tests").then_some(count)?.parse().ok()
+fn running(line: &str) -> bool {
+    let count = line.strip_prefix("running ").and_then(|rest| rest.split_once(' '));
+    count.is_some_and(|(count, word)| matches!(word, "test" | "tests") && count.parse::<u64>().is_ok())
+}
+
+/// Tests that ran and that were passed over, of `test result: ok. 1 passed; 0 failed; 2 ignored; 0 measured; ...`.
+fn result(line: &str) -> Option<(u64, u64)> {
+    let (word, parts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    if !matches!(word, "ok" | "FAILED") {
+        return None;
+    }
+    let number = |word: &str| -> Option<u64> {
+        parts.split("; ").find_map(|part| part.strip_suffix(word)?.strip_suffix(' ')?.parse().ok())
+    };
+    let ran = number("passed")?.saturating_add(number("failed")?);
+    Some((ran.saturating_add(number("measured").unwrap_or(0)), number("ignored").unwrap_or(0)))
 }
 
 fn failed_tests(lines: &[&str], reading: &mut Reading) {
@@ -142,8 +166,13 @@ mod tests {
         let place = Some(Place::new("src/lib.rs", 9, Some(5)));
         let message = "FAILED a: assertion failed".to_owned();
         assert_eq!(reading.parsed, [Parsed { severity: Some(Severity::Major), message, place }]);
-        assert_eq!(running(lines[0]), Some(2));
-        assert_eq!(running("running 2 miles"), None);
+        assert!(running(lines[0]) && !running("running 2 miles"));
+        assert_eq!(result(lines[11]), Some((2, 0)));
+        assert_eq!(
+            result("test result: ok. 0 passed; 0 failed; 3 ignored; 1 measured; 0 filtered out"),
+            Some((1, 3))
+        );
+        assert_eq!(result("test result: unknown"), None);
     }
 
     #[test]

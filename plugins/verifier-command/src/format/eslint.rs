@@ -1,4 +1,4 @@
-//! `eslint -f json`: a list of files with their messages.
+//! `eslint -f json`: a list of files with their messages; each file that it looked at is in it.
 
 use serde::Deserialize;
 
@@ -29,7 +29,9 @@ struct Message {
 /// # Errors
 /// The list is malformed or cut; the files before are added.
 pub fn read(text: &str, reading: &mut Reading) -> Result<(), serde_json::Error> {
-    json::each(text, |file: File| {
+    let mut files = 0_u64;
+    let read = json::each(text, |file: File| {
+        files += 1;
         for said in file.messages {
             let severity = if said.severity >= 2 { Severity::Major } else { Severity::Medium };
             let message = match said.rule_id {
@@ -39,5 +41,9 @@ pub fn read(text: &str, reading: &mut Reading) -> Result<(), serde_json::Error> 
             let place = Place::new(&file.file_path, said.line.unwrap_or(1), said.column);
             reading.push(Parsed { severity: Some(severity), message, place: Some(place) });
         }
-    })
+    });
+    if read.is_ok() && files == 0 {
+        reading.broke.push("it looked at no file".to_owned());
+    }
+    read
 }

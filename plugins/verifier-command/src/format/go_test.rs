@@ -31,12 +31,15 @@ struct Package {
     failed: bool,
     /// `[build failed]` or the like.
     unbuilt: bool,
+    /// It said `PASS`, which a test program says at its end.
+    passed: bool,
 }
 
 #[derive(Default)]
 struct Test {
     begun: bool,
     failed: bool,
+    skipped: bool,
     /// File and line of the first line that says one, and that line's text.
     said: Option<(String, u32, String)>,
     panic: Option<String>,
@@ -59,10 +62,20 @@ pub fn read(ran: &Ran, reading: &mut Reading) -> bool {
             Err(_) => outside(line, &mut packages, reading),
         }
     }
-    let begun =
-        packages.values().flat_map(|package| package.tests.values()).filter(|test| test.begun).count();
     if any || !packages.is_empty() {
-        reading.count_tests(u64::try_from(begun).unwrap_or(u64::MAX));
+        let tests = || packages.values().flat_map(|package| package.tests.values()).filter(|test| test.begun);
+        let count = |skipped| {
+            u64::try_from(tests().filter(|test| test.skipped == skipped).count()).unwrap_or(u64::MAX)
+        };
+        reading.count_tests(count(false), count(true));
+    }
+    let is_cut = |package: &Package| !package.passed && package.tests.values().any(|test| test.begun);
+    for (name, _) in
+        packages.iter().filter(|(_, package)| ended_well && ran.missed_bytes == 0 && is_cut(package))
+    {
+        reading
+            .broke
+            .push(format!("the tests of package `{name}` did not say `PASS`: their program ended before"));
     }
     for (name, package) in packages.iter().filter(|(_, package)| package.failed) {
         package.add(name, reading);
@@ -77,6 +90,7 @@ fn take(event: Event, packages: &mut BTreeMap<String, Package>, reading: &mut Re
         return;
     };
     let package = packages.entry(package).or_default();
+    package.passed |= output.as_deref().is_some_and(|line| line.trim_end().ends_with("PASS"));
     let Some(test) = test else {
         package.failed |= action == "fail";
         package.unbuilt |= output.as_deref().is_some_and(|line| line.starts_with("FAIL") && is_unbuilt(line));
@@ -86,6 +100,7 @@ fn take(event: Event, packages: &mut BTreeMap<String, Package>, reading: &mut Re
     match action.as_str() {
         "run" => test.begun = true,
         "fail" => test.failed = true,
+        "skip" => test.skipped = true,
         "output" => test.hear(output.as_deref().unwrap_or("")),
         _ => {}
     }

@@ -1,6 +1,6 @@
 //! JUnit's XML, as pytest and most test runners write it.
 //!
-//! In -> out: one document -> one [`Parsed`] for each failure and error; how many tests ran.
+//! In -> out: one document -> one [`Parsed`] for each failure and error; how many tests ran; what follows it.
 //! Units: of each failure's text the first 64 KiB are looked at.
 //! Invariant: a document type is refused, so no entity but XML's own five is known.
 //! Invariant: what tests printed (`system-out`, `system-err`) is not looked at.
@@ -15,11 +15,11 @@ use crate::text::first_line;
 
 const TEXT_BYTES_MAX: usize = 64 * 1024;
 
-/// Adds every failure and error.
+/// Adds every failure and error; returns what follows the document.
 ///
 /// # Errors
 /// The document is malformed, cut, has a document type, or is no JUnit XML.
-pub fn read(text: &str, reading: &mut Reading) -> Result<(), String> {
+pub fn read<'a>(text: &'a str, reading: &mut Reading) -> Result<&'a str, String> {
     let mut reader = Reader::from_str(text);
     let mut state = State::default();
     loop {
@@ -45,7 +45,9 @@ pub fn read(text: &str, reading: &mut Reading) -> Result<(), String> {
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
         }
     }
-    state.finish(reading)
+    state.finish(reading)?;
+    let end = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
+    Ok(text.get(end..).unwrap_or(""))
 }
 
 /// `&lt;` and `&#10;`.
@@ -61,8 +63,9 @@ fn resolved(reference: &BytesRef) -> Result<String, String> {
 #[derive(Default)]
 struct State {
     depth: usize,
-    /// Test cases that were there.
+    /// Test cases that ran.
     cases: u64,
+    skipped: u64,
     /// What the suites say of themselves.
     said: Said,
     case: Option<Case>,
@@ -73,7 +76,6 @@ struct State {
 
 #[derive(Default)]
 struct Said {
-    tests: u64,
     failed: u64,
     is_junit: bool,
     /// pytest counts lines from 0 here.
@@ -83,6 +85,7 @@ struct Said {
 struct Case {
     name: String,
     place: Option<Place>,
+    skipped: bool,
 }
 
 /// A failure whose end has not come.
@@ -98,24 +101,29 @@ impl State {
         self.depth += 1;
         let of = |name: &str| attribute(element, name);
         match element.name().as_ref() {
-            "testsuites" => self.said.is_junit = true,
-            "testsuite" => {
+            kind @ ("testsuites" | "testsuite") => {
                 let number =
                     |name: &str| Ok::<u64, String>(of(name)?.and_then(|text| text.parse().ok()).unwrap_or(0));
                 let failed = number("failures")?.saturating_add(number("errors")?);
                 self.said.is_junit = true;
-                self.said.lines_before = u32::from(of("name")?.as_deref() == Some("pytest"));
-                self.said.tests = self.said.tests.max(number("tests")?);
+                if kind == "testsuite" {
+                    self.said.lines_before = u32::from(of("name")?.as_deref() == Some("pytest"));
+                }
                 self.said.failed = self.said.failed.max(failed);
             }
             "testcase" => {
-                self.cases += 1;
                 let class = of("classname")?.filter(|class| !class.is_empty());
                 let name = of("name")?.unwrap_or_default();
                 self.case = Some(Case {
                     name: class.map_or(name.clone(), |class| format!("{class}.{name}")),
                     place: place(element, self.said.lines_before)?,
+                    // GoogleTest says it so.
+                    skipped: of("status")?.as_deref() == Some("notrun"),
                 });
+            }
+            // What pytest expects to fail did run.
+            "skipped" if of("type")?.as_deref() != Some("pytest.xfail") => {
+                self.case.iter_mut().for_each(|case| case.skipped = true);
             }
             // One inside of another is its text.
             kind @ ("failure" | "error") if self.open.is_none() => {
@@ -146,7 +154,10 @@ impl State {
     fn end(&mut self, name: &str, reading: &mut Reading) {
         self.depth = self.depth.saturating_sub(1);
         match name {
-            "testcase" => self.case = None,
+            "testcase" => {
+                let skipped = self.case.take().is_some_and(|case| case.skipped);
+                *if skipped { &mut self.skipped } else { &mut self.cases } += 1;
+            }
             "failure" | "error" => {
                 if let Some(open) = self.open.take() {
                     self.failures += 1;
@@ -164,7 +175,7 @@ impl State {
         if self.depth > 0 {
             return Err("it is cut".to_owned());
         }
-        reading.count_tests(self.cases.max(self.said.tests));
+        reading.count_tests(self.cases, self.skipped);
         if self.failures == 0 && self.said.failed > 0 {
             let message = format!("{} tests failed that the report does not name", self.said.failed);
             reading.push_message(Severity::Major, message);
@@ -225,7 +236,7 @@ mod tests {
 
     fn reading(document: &str) -> Result<Reading, String> {
         let mut reading = Reading::default();
-        read(document, &mut reading).map(|()| reading)
+        read(document, &mut reading).map(|_| reading)
     }
 
     fn messages(document: &str) -> Vec<String> {
@@ -264,8 +275,24 @@ mod tests {
             messages(r#"<testsuite tests="5" failures="1" errors="1"/>"#),
             ["2 tests failed that the report does not name"]
         );
+        assert_eq!(
+            messages(
+                r#"<testsuites failures="3"><testsuite tests="1"><testcase name="x"/></testsuite></testsuites>"#
+            ),
+            ["3 tests failed that the report does not name"]
+        );
         assert_eq!(reading(r#"<testsuites><testsuite tests="0"/></testsuites>"#).unwrap().tests, Some(0));
+        assert_eq!(reading(r#"<testsuites><testsuite tests="5"/></testsuites>"#).unwrap().tests, Some(0));
         assert_eq!(reading("<testsuites/>").unwrap().tests, Some(0));
+    }
+
+    #[test]
+    fn what_was_skipped_did_not_run() {
+        let document = r#"<testsuite tests="4"><testcase name="a"><skipped/></testcase><testcase name="b" status="notrun"/>
+            <testcase name="c"><skipped type="pytest.xfail" message=""/></testcase><testcase name="d" status="run"/></testsuite> more"#;
+        let mut reading = Reading::default();
+        assert_eq!(read(document, &mut reading), Ok(" more"));
+        assert_eq!((reading.tests, reading.skipped), (Some(2), 2));
     }
 
     #[test]

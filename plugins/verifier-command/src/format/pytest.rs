@@ -1,8 +1,9 @@
 //! `pytest`'s ordinary report, for runs that write no XML.
 //!
-//! In -> out: a run -> one [`Parsed`] for each failed test and error.
-//! Invariant: with exit code 0 there is none; otherwise the short summary says which there are, and the sections under
-//! `ERRORS` and `FAILURES` where and why. What tests printed is under neither.
+//! In -> out: a run -> one [`Parsed`] for each failed test and error; with exit code 0 how many tests ran.
+//! Invariant: with exit code 0 there is none, but its last line must be there: a process that ends in the middle of a
+//! test may end with 0. Otherwise the short summary says which there are, and the sections under `ERRORS` and
+//! `FAILURES` where and why. What tests printed is under neither.
 //! Not here: XML (`junit.rs`), tracebacks (`traceback.rs`).
 
 use std::collections::BTreeMap;
@@ -11,12 +12,40 @@ use super::traceback;
 use crate::parsed::{Parsed, Reading, Severity};
 use crate::ran::{Ending, Ran};
 
+const UNENDED: &str = "its last line, such as `3 passed in 0.1s`, is not there: it ran no test or ended before (`-qq` leaves the line out)";
+
 /// Adds every failure and error.
 pub fn read(ran: &Ran, reading: &mut Reading) {
     if ran.ending == Ending::Code(0) {
+        match ran.texts().find_map(|text| text.lines().rev().find_map(count)) {
+            Some((ran, skipped)) => reading.count_tests(ran, skipped),
+            None => reading.broke.push(UNENDED.to_owned()),
+        }
         return;
     }
     ran.texts().for_each(|text| read_text(text, reading));
+}
+
+/// Tests that ran and that were skipped, of `=== 2 passed, 1 skipped in 0.06s ===` or `2 tests collected in 0.01s`.
+fn count(line: &str) -> Option<(u64, u64)> {
+    let (said, time) = line.trim_matches('=').trim().rsplit_once(" in ")?;
+    time.split(' ').next()?.strip_suffix('s')?.parse::<f64>().ok()?;
+    let (mut ran, mut skipped) = (0_u64, 0_u64);
+    if matches!(said, "no tests ran" | "no tests collected") {
+        return Some((ran, skipped));
+    }
+    for part in said.split(", ") {
+        let (count, word) = part.split_once(' ')?;
+        let count: u64 = count.parse().ok()?;
+        match word {
+            "passed" | "failed" | "xfailed" | "xpassed" | "error" | "errors" => {
+                ran = ran.saturating_add(count)
+            }
+            "skipped" => skipped = skipped.saturating_add(count),
+            _ => {}
+        }
+    }
+    Some((ran, skipped))
 }
 
 fn read_text(output: &str, reading: &mut Reading) {
@@ -217,6 +246,32 @@ mod tests {
 
     fn messages(output: &str) -> Vec<String> {
         parse(output).into_iter().map(|parsed| parsed.message).collect()
+    }
+
+    #[test]
+    fn the_last_line_says_how_many_ran() {
+        for (line, expected) in [
+            (
+                "============================== 2 passed in 0.06s ===============================",
+                Some((2, 0)),
+            ),
+            ("1 passed, 3 deselected in 0.01s", Some((1, 0))),
+            ("2 passed, 1 skipped, 1 xfailed, 1 xpassed, 3 warnings in 63.01s (0:01:03)", Some((4, 1))),
+            (
+                "============================== 1 skipped in 0.01s ==============================",
+                Some((0, 1)),
+            ),
+            (
+                "========================== 4 tests collected in 0.01s ==========================",
+                Some((0, 0)),
+            ),
+            ("no tests ran in 0.00s", Some((0, 0))),
+            ("pytest 9.2.0", None),
+            ("2 passed in time", None),
+            ("all passed in 0.1s", None),
+        ] {
+            assert_eq!(count(line), expected, "{line}");
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! `ruff check --output-format json`: a list of diagnostics.
+//! `ruff check --output-format json`: a list of diagnostics, which is empty also if there was no file to look at.
 
 use serde::Deserialize;
 
 use super::json;
 use crate::parsed::{Parsed, Place, Reading, Severity};
+use crate::ran::Ran;
 
 #[derive(Deserialize)]
 struct Diagnostic {
@@ -20,6 +21,13 @@ struct Diagnostic {
 struct Location {
     row: u32,
     column: u32,
+}
+
+/// It says so on its error stream, and ends with 0.
+pub fn say_no_file(ran: &Ran, reading: &mut Reading) {
+    if ran.stderr.lines().any(|line| line.starts_with("warning: No Python files found")) {
+        reading.broke.push("it found no Python file".to_owned());
+    }
 }
 
 /// Adds every diagnostic of the list.

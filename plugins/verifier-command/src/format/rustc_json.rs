@@ -19,8 +19,7 @@ enum Line {
     Bare(Diagnostic),
     /// Of cargo, about other things.
     Other {
-        #[serde(rename = "reason")]
-        _reason: String,
+        reason: String,
     },
 }
 
@@ -46,23 +45,33 @@ struct Span {
     is_primary: bool,
 }
 
-/// Adds every error and warning; how many lines were of this form.
-pub fn read(ran: &Ran, reading: &mut Reading) -> usize {
-    ran.texts().map(|text| read_text(text, reading)).sum()
+/// Lines of this form.
+#[derive(Debug, Default)]
+pub struct Lines {
+    /// There was one.
+    pub any: bool,
+    /// cargo said that its build is finished.
+    pub finished: bool,
 }
 
-fn read_text(text: &str, reading: &mut Reading) -> usize {
-    let mut known = 0;
+/// Adds every error and warning.
+pub fn read(ran: &Ran, reading: &mut Reading) -> Lines {
+    let mut lines = Lines::default();
+    ran.texts().for_each(|text| read_text(text, reading, &mut lines));
+    lines
+}
+
+fn read_text(text: &str, reading: &mut Reading, lines: &mut Lines) {
     for line in text.lines().filter(|line| line.starts_with('{')) {
         let Ok(line) = serde_json::from_str(line) else { continue };
-        known += 1;
-        if let Line::Wrapped { message } | Line::Bare(message) = line
-            && let Some(parsed) = parsed(message)
-        {
-            reading.push(parsed);
+        lines.any = true;
+        match line {
+            Line::Wrapped { message } | Line::Bare(message) => {
+                parsed(message).into_iter().for_each(|parsed| reading.push(parsed));
+            }
+            Line::Other { reason } => lines.finished |= reason == "build-finished",
         }
     }
-    known
 }
 
 fn parsed(diagnostic: Diagnostic) -> Option<Parsed> {
@@ -94,7 +103,7 @@ mod tests {
 
     fn parse(text: &str) -> Vec<Parsed> {
         let mut reading = Reading::default();
-        read_text(text, &mut reading);
+        read_text(text, &mut reading, &mut Lines::default());
         reading.parsed
     }
 

@@ -1,7 +1,7 @@
 //! Output of Python's `unittest`, verbose or not; it has no machine form.
 //!
 //! In -> out: a run -> one [`Parsed`] for each failed test, error and unexpected success; how many tests ran.
-//! Invariant: with exit code 0 there is none. A block counts between its rule and its dashes, before the last line
+//! Invariant: with exit code 0 there is none, but `Ran N tests` and `OK` must be there. A block counts between its rule and its dashes, before the last line
 //! `Ran N tests`. A place is the innermost line of the traceback that lies in the project; what the project is
 //! follows from a test's module name, which is the end of its file's path.
 //! Not here: where the project lies in the workspace (`places.rs`).
@@ -16,14 +16,37 @@ const LOADER: &str = "unittest.loader._FailedTest.";
 
 /// Adds everything that failed.
 pub fn read(ran: &Ran, reading: &mut Reading) {
+    let ended_well = ran.ending == Ending::Code(0);
     for text in ran.texts() {
         let lines: Vec<&str> = text.lines().collect();
         let Some((end, tests)) = end(&lines) else { continue };
-        reading.count_tests(tests);
-        if ran.ending != Ending::Code(0) {
-            read_blocks(lines.get(..end).unwrap_or(&[]), reading);
+        let (before, after) = lines.split_at_checked(end).unwrap_or_default();
+        let skipped = after.iter().find_map(|line| skipped(line));
+        if ended_well && skipped.is_none() && tests > 0 {
+            continue;
+        }
+        let skipped = skipped.unwrap_or(0);
+        reading.count_tests(tests.saturating_sub(skipped), skipped);
+        if !ended_well {
+            read_blocks(before, reading);
         }
     }
+    if ended_well && reading.tests.is_none() {
+        reading.broke.push(UNENDED.to_owned());
+    }
+}
+
+const UNENDED: &str =
+    "no line `Ran 3 tests in 0.1s` with `OK` below is there: it ran no test or ended before";
+
+/// Tests that were skipped, of `OK` or `OK (skipped=1, expected failures=1)`.
+fn skipped(line: &str) -> Option<u64> {
+    let rest = line.strip_prefix("OK")?;
+    if rest.is_empty() {
+        return Some(0);
+    }
+    let parts = rest.strip_prefix(" (")?.strip_suffix(')')?;
+    Some(parts.split(", ").find_map(|part| part.strip_prefix("skipped=")?.parse().ok()).unwrap_or(0))
 }
 
 /// Where the last line `Ran 3 tests in 0.1s` is, and its number.
@@ -178,6 +201,20 @@ mod tests {
     fn the_last_sum_counts() {
         assert_eq!(end(&["Ran 1 test in 0.1s", "x", "Ran 0 tests in 0.000s", "", "OK"]), Some((2, 0)));
         assert_eq!(end(&["Ran away", "Ran 3 tests"]), None);
+    }
+
+    #[test]
+    fn what_was_skipped_did_not_run() {
+        for (line, expected) in [
+            ("OK", Some(0)),
+            ("OK (skipped=3)", Some(3)),
+            ("OK (expected failures=1)", Some(0)),
+            ("OK (skipped=2, expected failures=1)", Some(2)),
+            ("OKAY", None),
+            ("FAILED (failures=1)", None),
+        ] {
+            assert_eq!(skipped(line), expected, "{line}");
+        }
     }
 
     #[test]

@@ -54,6 +54,8 @@ const GREEN: &[(&str, &str)] = &[
     ("plain", ""),
 ];
 
+const ESLINT: &str = r#"[{"filePath": "/w/a.js", "messages": []}]"#;
+
 /// Numbers that look random and are the same each time.
 struct Numbers(u64);
 
@@ -102,7 +104,7 @@ fn what_a_program_prints_beside_a_machine_form_is_never_a_finding() {
         let printed = numbers.interleaved("");
         let noisy = format!("done in 3s, tests < 9\n{junit}\nbye <3\n");
         assert_eq!(Run::new("junit", "test", 0, &noisy).findings(), []);
-        for (format, report) in [("pytest", junit), ("junit", junit), ("ruff", "[]"), ("eslint", "[]")] {
+        for (format, report) in [("pytest", junit), ("junit", junit), ("ruff", "[]"), ("eslint", ESLINT)] {
             let run = Run { report: Some(report), stderr: &printed, ..Run::new(format, "test", 0, &printed) };
             assert_eq!(run.findings(), [], "{format}:\n{printed}");
         }

@@ -64,7 +64,12 @@ fn sixty_thousand_findings_of_other_machine_forms_are_cut_at_a_thousand() {
             r#"{{"filename": "a.py", "line_number": {n}, "col_offset": 0, "issue_severity": "HIGH", "issue_text": "t", "test_id": "B1"}}"#
         )
     });
-    cut(Run::new("bandit", "security", 1, &format!(r#"{{"errors": [], "results": {issues}}}"#)));
+    cut(Run::new(
+        "bandit",
+        "security",
+        1,
+        &format!(r#"{{"errors": [], "metrics": {{"_totals": {{"loc": 9}}}}, "results": {issues}}}"#),
+    ));
     let results = list(&|n| {
         format!(
             r#"{{"ruleId": "r", "message": {{"text": "m"}}, "locations": [{{"physicalLocation": {{"artifactLocation": {{"uri": "a.c"}}, "region": {{"startLine": {n}}}}}}}]}}"#

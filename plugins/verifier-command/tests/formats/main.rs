@@ -66,7 +66,7 @@ impl<'a> Run<'a> {
             stdout: &stdout,
             stderr: &stderr,
             reports: reports.as_deref(),
-            report_fault: None,
+            report_faults: &[],
             missed_bytes: 0,
             duration_ms: 1,
             places: &places,

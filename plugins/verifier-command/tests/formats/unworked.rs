@@ -77,6 +77,99 @@ fn what_cannot_be_read_is_major() {
     }
 }
 
+/// Each form, and what exit code 0 is not enough for: `None` where the tool says nothing if all is well.
+const SILENT: &[(&str, Option<&str>)] = &[
+    ("pytest", Some("its last line, such as `3 passed in 0.1s`, is not there")),
+    ("unittest", Some("no line `Ran 3 tests in 0.1s` with `OK` below is there")),
+    ("cargo-test", Some("a line `test result: ok.` is not there")),
+    ("go-test", Some("nothing of its format")),
+    ("junit", Some("nothing of its format")),
+    ("sarif", Some("nothing of its format")),
+    ("ruff", Some("nothing of its format")),
+    ("bandit", Some("nothing of its format")),
+    ("eslint", Some("nothing of its format")),
+    ("cargo-audit", Some("nothing of its format")),
+    ("cargo-check", Some("nothing of its format")),
+    ("cargo-clippy", Some("nothing of its format")),
+    ("mypy", None),
+    ("tsc", None),
+    ("rustc-json", None),
+    ("path-line-col", None),
+    ("plain", None),
+];
+
+#[track_caller]
+fn did_not_work(run: Run, why: &str) {
+    let findings = run.findings();
+    let start = format!("check: `x` did not do its work: {why}");
+    assert!(
+        findings.len() == 1 && findings[0].severity == Major && findings[0].message.starts_with(&start),
+        "{}: {findings:#?}",
+        run.format
+    );
+}
+
+#[test]
+fn exit_code_0_and_silence_is_green_only_where_a_tool_is_silent_when_all_is_well() {
+    for (format, why) in SILENT {
+        match why {
+            Some(why) => did_not_work(Run::new(format, "test", 0, ""), why),
+            None => Run::new(format, "test", 0, "").gives(&[]),
+        }
+    }
+}
+
+#[test]
+fn a_tool_that_was_ended_with_code_0_before_its_end_is_major() {
+    let rule = "-".repeat(70);
+    for (format, stdout) in [
+        ("pytest", "collected 4 items\n\ntest_a.py .s".to_owned()),
+        ("pytest", "pytest 9.2.0\n".to_owned()),
+        ("pytest", ".                      [100%]\n".to_owned()),
+        ("unittest", "..".to_owned()),
+        ("unittest", format!("..\n{rule}\nRan 2 tests in 0.001s\n\nFAILED (failures=1)\n")),
+        ("cargo-test", "running 2 tests\ntest a ... ok\n".to_owned()),
+        (
+            "cargo-test",
+            "running 2 tests\ntest a ... ok\n\nrunning 1 test\ntest b ... ok\n\n\
+             test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n"
+                .to_owned(),
+        ),
+        ("cargo-check", "{\"reason\":\"compiler-artifact\"}\n".to_owned()),
+    ] {
+        let why = SILENT.iter().find_map(|(of, why)| (*of == format).then_some(*why)?).unwrap();
+        did_not_work(Run::new(format, "test", 0, &stdout), why);
+    }
+    let begun = r#"{"Action":"run","Package":"m/a","Test":"TestA"}
+{"Action":"pass","Package":"m/a"}
+"#;
+    let why = "the tests of package `m/a` did not say `PASS`: their program ended before";
+    did_not_work(Run::new("go-test", "test", 0, begun), why);
+}
+
+#[test]
+fn a_tool_that_looked_at_nothing_is_major() {
+    let ruff = Run::new("ruff", "lint", 0, "[]");
+    ruff.gives(&[]);
+    did_not_work(
+        Run { stderr: "warning: No Python files found under the given path(s)\n", ..ruff },
+        "it found no Python file",
+    );
+    let bandit = r#"{"errors": [], "metrics": {"_totals": {"loc": 0}}, "results": []}"#;
+    did_not_work(Run::new("bandit", "security", 0, bandit), "it looked at no line of code");
+    did_not_work(Run::new("eslint", "lint", 0, "[]"), "it looked at no file");
+    let audit = r#"{"lockfile": {"dependency-count": 0}, "vulnerabilities": {"list": []}}"#;
+    did_not_work(Run::new("cargo-audit", "security", 0, audit), "it looked at no crate");
+}
+
+#[test]
+fn several_documents_in_one_stream_are_all_read() {
+    let green = r#"<?xml version="1.0"?><testsuite><testcase name="a"/></testsuite>"#;
+    let red = r#"<testsuite><testcase name="b"><failure message="no"/></testcase></testsuite>"#;
+    let both = format!("{green}\n{red}\n");
+    Run::new("junit", "test", 0, &both).gives(&[(Major, None, "FAILED b: no")]);
+}
+
 #[test]
 fn a_check_that_ran_no_test_is_major() {
     let rule = "-".repeat(70);
@@ -86,8 +179,42 @@ fn a_check_that_ran_no_test_is_major() {
         None,
         "`x` ran no test",
     )]);
-    for document in ["<testsuites/>", r#"<testsuite name="s" tests="0"></testsuite>"#] {
+    for document in [
+        "<testsuites/>",
+        r#"<testsuite name="s" tests="0"></testsuite>"#,
+        r#"<testsuite name="s" tests="5"></testsuite>"#,
+    ] {
         Run::new("junit", "custom", 0, document).gives(&[(Major, None, "`x` ran no test")]);
+    }
+    for line in ["4 tests collected in 0.01s", "no tests ran in 0.00s", "=== 4 deselected in 0.02s ==="] {
+        Run::new("pytest", "test", 0, line).gives(&[(Major, None, "`x` ran no test")]);
+    }
+}
+
+#[test]
+fn a_check_that_skipped_all_of_its_tests_ran_none() {
+    let rule = "-".repeat(70);
+    let unittest = format!("ss\n{rule}\nRan 2 tests in 0.001s\n\nOK (skipped=2)\n");
+    for (format, stdout) in [
+        ("pytest", "2 skipped in 0.01s"),
+        ("unittest", &unittest),
+        ("cargo-test", "running 2 tests\n\ntest result: ok. 0 passed; 0 failed; 2 ignored; 0 measured\n"),
+        (
+            "junit",
+            "<testsuite><testcase name=\"a\"><skipped/></testcase><testcase status=\"notrun\"/></testsuite>",
+        ),
+        (
+            "go-test",
+            r#"{"Action":"run","Package":"m/a","Test":"TestA"}
+{"Action":"skip","Package":"m/a","Test":"TestA"}
+{"Action":"run","Package":"m/a","Test":"TestB"}
+{"Action":"skip","Package":"m/a","Test":"TestB"}
+{"Action":"output","Package":"m/a","Output":"PASS\n"}
+{"Action":"pass","Package":"m/a"}
+"#,
+        ),
+    ] {
+        Run::new(format, "test", 0, stdout).gives(&[(Major, None, "`x` ran no test: 2 skipped")]);
     }
 }
 
