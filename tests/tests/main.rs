@@ -4,8 +4,8 @@
 //! Not here: `cli`, which makes its own list of trials; `graphs`, which measures runs that have the machine to
 //! themselves.
 
-mod again;
 mod acts;
+mod again;
 mod artifacts;
 mod attacks;
 mod author;
