@@ -12,8 +12,12 @@ use crate::error::StoreError;
 use crate::schema::{self, APPLICATION_ID};
 
 /// The SQL that leads from the version before to this one. Version 1 comes from an empty file.
-pub(crate) const MIGRATIONS: &[&[&str]] =
-    &[&[schema::EVENTS_1, schema::PROJECTIONS_1], &[schema::PROJECTIONS_2], &[schema::PROJECTIONS_3]];
+pub(crate) const MIGRATIONS: &[&[&str]] = &[
+    &[schema::EVENTS_1, schema::PROJECTIONS_1],
+    &[schema::PROJECTIONS_2],
+    &[schema::PROJECTIONS_3],
+    &[schema::PROJECTIONS_4],
+];
 
 /// Compares the file with its version's schema and brings it to the newest.
 ///

@@ -142,6 +142,8 @@ pub struct RunState {
     pub waived: BTreeMap<Option<TaskIndex>, Waived>,
     /// Which tasks the run was asked for last.
     pub chosen: Choice,
+    /// The last call of a service that asked for it, by its place in the workspace's stream.
+    pub begun_by: Option<u64>,
     /// SHA-256 of `tasks.yml` as the host last saw it.
     pub saved: Option<String>,
     /// What it said then of each task, by place.
@@ -310,6 +312,7 @@ impl RunState {
                 self.unverified.values_mut().flatten().for_each(|look| look.why = None);
             }
             Event::FindingsJudged { .. } => self.judged = true,
+            Event::StartAsked { call, .. } => self.begun_by = self.begun_by.max(*call),
             Event::TasksChosen { choice, .. } => self.chosen = choice.clone(),
             Event::SessionOpened { .. } => self.sessions += 1,
             Event::TaskMarked { .. }
@@ -320,6 +323,8 @@ impl RunState {
             | Event::StopAsked { .. }
             | Event::StreamStarted(_)
             | Event::TasksTaken { .. }
+            | Event::ActsTaken { .. }
+            | Event::TokenRefused { .. }
             | Event::HostDetached { .. }
             | Event::OperatorDecided { .. }
             | Event::Denied { .. } => {}

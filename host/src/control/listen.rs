@@ -83,7 +83,13 @@ async fn accept(listener: UnixListener, api: Api) {
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let router = router.get_or_init(async || api::router(api.clone())).await.clone();
+        let router = match router.get_or_try_init(async || api::router(api.clone())).await {
+            Ok(router) => router.clone(),
+            Err(error) => {
+                tracing::error!(%error, "the control API cannot be described");
+                return;
+            }
+        };
         tokio::spawn(async move {
             let _slot = slot;
             connection(stream, router).await;
