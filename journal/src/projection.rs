@@ -169,12 +169,21 @@ impl Projector {
                         iso_time(called.at)
                     ])?;
                 }
-                let by = KeptBy { execution: None, phase: task, caller: Some(&called.plugin), at: called.at };
+                let by = KeptBy {
+                    execution: None,
+                    phase: task,
+                    caller: Some(&called.plugin),
+                    token: called.token.as_deref(),
+                    at: called.at,
+                };
                 write_kept(sql, run, seq, &called.writes, by)?;
                 for (nth, asked) in called.asked.iter().enumerate() {
                     let asked = json!(asked).to_string();
                     sql.task_asked.execute(params![run.id, seq as i64, nth as i64, called.plugin, asked])?;
                 }
+            }
+            Event::ActsTaken { until, .. } => {
+                sql.acts_taken.execute(params![run.id, *until as i64])?;
             }
             Event::TasksTaken { until, .. } => {
                 sql.tasks_taken.execute(params![run.id, *until as i64])?;
@@ -196,6 +205,7 @@ impl Projector {
                 artifacts::insert(&mut sql.artifact, &run.row(seq, 0), of, &written, *at)?;
             }
             Event::StreamStarted(_)
+            | Event::TokenRefused { .. }
             | Event::HostDetached { .. }
             | Event::OperatorDecided { .. }
             | Event::TaskApproved { .. }
@@ -207,6 +217,7 @@ impl Projector {
             | Event::PlannerRead { .. }
             | Event::LooksWaived { .. }
             | Event::LookKept { .. }
+            | Event::StartAsked { .. }
             | Event::StopAsked { .. }
             | Event::TasksChosen { .. }
             | Event::TasksSaved { .. }
@@ -291,7 +302,13 @@ impl Projector {
         ask(sql, run, seq, *task, *status, &why, *at)?;
         if !writes.is_empty() {
             let (execution, phase) = (Some(run.execution(*task, *attempt)), Some(run.phase(*task)));
-            write_kept(sql, run, seq, writes, KeptBy { execution, phase, caller: None, at: *at })?;
+            write_kept(
+                sql,
+                run,
+                seq,
+                writes,
+                KeptBy { execution, phase, caller: None, token: None, at: *at },
+            )?;
         }
         Ok(())
     }
@@ -393,6 +410,8 @@ struct KeptBy<'a> {
     phase: Option<String>,
     /// Of a call that is no attempt.
     caller: Option<&'a String>,
+    /// Name of the one that was shown to a service.
+    token: Option<&'a str>,
     at: u64,
 }
 
@@ -404,9 +423,13 @@ fn write_kept(
     writes: &Writes,
     by: KeptBy<'_>,
 ) -> Result<(), CommitError> {
-    let KeptBy { execution, phase, caller, at } = by;
-    let Writes { plugin: owner, kv, findings, metrics, artifacts } = writes;
+    let KeptBy { execution, phase, caller, token, at } = by;
+    let Writes { plugin: owner, kv, findings, metrics, artifacts, act } = writes;
     let plugin = caller.or((!owner.is_empty()).then_some(owner));
+    if let Some(act) = act {
+        let (plugin, act) = (plugin.map_or("", String::as_str), json!(act).to_string());
+        sql.act_asked.execute(params![run.id, seq as i64, plugin, token, act])?;
+    }
     for (nth, finding) in findings.iter().enumerate() {
         sql.finding.execute(params![
             run.row(seq, nth),

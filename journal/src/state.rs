@@ -144,6 +144,8 @@ pub struct RunState {
     pub chosen: Choice,
     /// A host has looked at what was done in earlier runs.
     pub looked: bool,
+    /// The last call of a service that asked for it, by its place in the workspace's stream.
+    pub begun_by: Option<u64>,
     /// SHA-256 of `tasks.yml` as the host last saw it.
     pub saved: Option<String>,
     /// What it said then of each task, by place.
@@ -316,6 +318,7 @@ impl RunState {
                 self.unverified.values_mut().flatten().for_each(|look| look.why = None);
             }
             Event::FindingsJudged { .. } => self.judged = true,
+            Event::StartAsked { call, .. } => self.begun_by = self.begun_by.max(*call),
             Event::TasksChosen { choice, .. } => self.chosen = choice.clone(),
             Event::SessionOpened { .. } => self.sessions += 1,
             Event::TaskMarked { .. }
@@ -326,6 +329,8 @@ impl RunState {
             | Event::StopAsked { .. }
             | Event::StreamStarted(_)
             | Event::TasksTaken { .. }
+            | Event::ActsTaken { .. }
+            | Event::TokenRefused { .. }
             | Event::HostDetached { .. }
             | Event::OperatorDecided { .. }
             | Event::Denied { .. } => {}

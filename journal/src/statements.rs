@@ -48,6 +48,8 @@ pub(crate) struct ProjectionSql<'c> {
     pub(crate) kv_removed: Statement<'c>,
     pub(crate) task_asked: Statement<'c>,
     pub(crate) tasks_taken: Statement<'c>,
+    pub(crate) act_asked: Statement<'c>,
+    pub(crate) acts_taken: Statement<'c>,
     pub(crate) marked: Statement<'c>,
     pub(crate) unmarked: Statement<'c>,
     pub(crate) not_done: Statement<'c>,
@@ -109,6 +111,8 @@ impl<'c> ProjectionSql<'c> {
             kv_removed: prepare("DELETE FROM @.kv WHERE plugin = ?1 AND label = ?2 AND key = ?3")?,
             task_asked: prepare("INSERT INTO @.asked VALUES (?1, ?2, ?3, ?4, ?5)")?,
             tasks_taken: prepare("DELETE FROM @.asked WHERE stream = ?1 AND seq <= ?2")?,
+            act_asked: prepare("INSERT INTO @.acts VALUES (?1, ?2, ?3, ?4, ?5)")?,
+            acts_taken: prepare("DELETE FROM @.acts WHERE stream = ?1 AND seq <= ?2")?,
             unmarked: prepare("DELETE FROM @.marks WHERE task = (SELECT name FROM @.phases WHERE id = ?1)")?,
             not_done: prepare("DELETE FROM @.turns WHERE task = (SELECT name FROM @.phases WHERE id = ?1)")?,
             done: prepare(

@@ -95,7 +95,13 @@ async fn accept(listener: UnixListener, api: Api) {
                 Err(_) => continue,
             },
         };
-        let router = router.get_or_init(async || api::router(api.clone())).await.clone();
+        let router = match router.get_or_try_init(async || api::router(api.clone())).await {
+            Ok(router) => router.clone(),
+            Err(error) => {
+                tracing::error!(%error, "the control API cannot be described");
+                return;
+            }
+        };
         tokio::spawn(async move {
             let _slots = (slot, of_command);
             connection(stream, router).await;

@@ -1,6 +1,6 @@
 //! What happens in a workspace beside its runs.
 
-use orch_journal::event::{AskedTask, Called, Event, StreamStarted, WORKSPACE_STREAM};
+use orch_journal::event::{AskedAct, AskedTask, Called, Event, ServiceAct, StreamStarted, WORKSPACE_STREAM};
 use orch_journal::{JournalKeys, Store, StoreOptions, audit_verify, db_check};
 use orch_task::{Kind, TaskId};
 
@@ -29,8 +29,43 @@ fn answered(key: &str, ids: &[&str]) -> Event {
         fault: None,
         writes: kv("demo/x", key, Some("MQ==")),
         asked: ids.iter().map(asked).collect(),
+        token: Some("mine".to_owned()),
         at: 2,
     }))
+}
+
+#[test]
+fn what_services_ask_of_the_host_waits_until_it_is_done_and_is_derived_from_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = open(folder.path());
+    let stream = store.journal(WORKSPACE_STREAM).unwrap();
+    let says = |act: ServiceAct| match answered("a", &[]) {
+        Event::Called(mut called) => {
+            called.writes.act = Some(act);
+            Event::Called(called)
+        }
+        other => other,
+    };
+    let start = ServiceAct::Start {
+        tasks: vec!["one".to_owned()],
+        tags: Vec::new(),
+        exclude: Vec::new(),
+        fail_fast: true,
+    };
+    for event in [begins(WORKSPACE_STREAM), says(start.clone()), says(ServiceAct::Stop)] {
+        stream.append(event).unwrap();
+    }
+    stream.wait_checkpoint().unwrap();
+    let waiting = || store.reader().unwrap().acts(WORKSPACE_STREAM).unwrap();
+    let asked =
+        |call, act| AskedAct { call, plugin: "demo/x".to_owned(), token: Some("mine".to_owned()), act };
+    assert_eq!(waiting(), [asked(1, start), asked(2, ServiceAct::Stop)]);
+    stream.append(Event::ActsTaken { run: Some("run-1".to_owned()), until: 1, fault: None, at: 3 }).unwrap();
+    stream.wait_checkpoint().unwrap();
+    assert_eq!(waiting(), [asked(2, ServiceAct::Stop)]);
+    store.close().unwrap();
+    let check = db_check(&folder.path().join("state"), false).unwrap();
+    assert!(check.is_sound() && check.events == 4, "{check:?}");
 }
 
 #[test]
@@ -96,7 +131,9 @@ fn a_store_of_before_is_checked_as_it_is_and_brought_to_the_newest_version() {
     let state = folder.path().join("state");
     let older = rusqlite::Connection::open(state.join("state.db")).unwrap();
     older
-        .execute_batch("DROP TABLE asked; DROP TABLE marks; DROP TABLE turns; PRAGMA user_version = 1")
+        .execute_batch(
+            "DROP TABLE asked; DROP TABLE marks; DROP TABLE turns; DROP TABLE acts; PRAGMA user_version = 1",
+        )
         .unwrap();
     drop(older);
     let check = db_check(&state, false).unwrap();
