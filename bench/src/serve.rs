@@ -18,7 +18,6 @@ use clap::Args;
 
 use crate::figures::memory_of;
 use crate::load::{Answered, Load, Pace, exchange};
-use crate::place;
 
 /// What is measured, and where.
 #[derive(Args)]
@@ -153,7 +152,7 @@ pub(crate) fn measure(args: &ServeArgs) -> anyhow::Result<()> {
     let many = Load { connections: args.connections, pace: Pace::So(args.requests) };
     runtime.block_on(many.on(host.at, "/status"))?;
     println!("| {} requests | {before:.1} | {:.1} |", args.requests, host.memory_mib()?);
-    idle(args, &runtime, &host)?;
+    let sentence = idle(args, &runtime, &host)?;
     drop(host);
 
     let large = self::host(args, args.tasks)?;
@@ -170,8 +169,17 @@ pub(crate) fn measure(args: &ServeArgs) -> anyhow::Result<()> {
     println!("| run of {} tasks | requests a second | p50, ms | p99, ms | other than 200 |", args.tasks);
     println!("|---|--:|--:|--:|--:|");
     println!("| full, {} connections | {} |", args.connections, answered.row());
+    println!("\n{sentence}");
     Ok(())
 }
+
+const CONFIG: &str = "\
+roles:
+  planner: demo/planner-priority
+  executors: {note: demo/executor-note}
+  services: {/status: demo/service-status}
+jobs: 2
+";
 
 /// A host that serves a run of so many tasks that is over.
 fn host(args: &ServeArgs, tasks: usize) -> anyhow::Result<Server> {
@@ -180,19 +188,21 @@ fn host(args: &ServeArgs, tasks: usize) -> anyhow::Result<Server> {
         fs::remove_dir_all(&folder)?;
     }
     let tasks: String = (0..tasks).map(|task| format!("- {{id: t{task}, kind: note}}\n")).collect();
-    place::prepare(&folder, &tasks, true, 2)?;
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("config.yaml"), CONFIG)?;
+    fs::write(folder.join("tasks.yml"), tasks)?;
     let host = |verb: &str| {
         let mut host = Command::new(&args.host);
         host.arg(verb).arg("--config-home").arg(&args.config_home).current_dir(&folder).stderr(Stdio::null());
         host
     };
-    // Its auditor and verifier have something to say; what counts is that there is a run.
-    host("run").arg("--trust-workspace").stdout(Stdio::null()).status().context("cannot start the host")?;
+    let run = host("run").arg("--trust-workspace").stdout(Stdio::null()).status();
+    ensure!(run.context("cannot start the host")?.success(), "the run failed");
     Server::begin(host("serve").args(["--listen", "127.0.0.1:0", "--operators", "127.0.0.1:0"]), "metrics")
 }
 
-/// Connections that ask nothing, and whoever comes beside them.
-fn idle(args: &ServeArgs, runtime: &tokio::runtime::Runtime, host: &Server) -> anyhow::Result<()> {
+/// Connections that ask nothing: a row of the table. Gives a sentence about whoever comes beside them.
+fn idle(args: &ServeArgs, runtime: &tokio::runtime::Runtime, host: &Server) -> anyhow::Result<String> {
     let operators = host.operators.context("the host has no address for operators")?;
     let before = host.memory_mib()?;
     let (open, refused) = runtime.block_on(crate::load::hold(host.at, args.idle));
@@ -214,16 +224,13 @@ fn idle(args: &ServeArgs, runtime: &tokio::runtime::Runtime, host: &Server) -> a
     let after = runtime.block_on(exchange(host.at, "/status")).map(|answer| answer.status);
     let recovered = begun.elapsed().as_secs_f64();
     println!("| {} connections that ask nothing | {before:.1} | {during:.1} |", args.idle);
-    println!();
-    println!(
+    Ok(format!(
         "Of {} connections that ask nothing {held_open} were made and {refused} were not within a second; the host held {held} of \
          at most {most}, the others waited in the kernel's queue. Who asked beside them got {} after {waited:.1} s, `/metrics` at \
          once; once they were gone {after:?} after {recovered:.1} s.",
         args.idle,
         answered.map_or_else(|error| format!("no answer ({error:#})"), |answer| answer.status.to_string()),
-    );
-    println!();
-    Ok(())
+    ))
 }
 
 /// Answers whatever is asked with these bytes, until it is killed.
