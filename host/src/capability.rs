@@ -16,7 +16,9 @@ pub mod log;
 pub mod metrics;
 pub(crate) mod mood;
 pub mod nothing;
+pub mod notify;
 pub mod process;
+pub mod provided;
 pub mod settings;
 mod shape;
 pub mod tasks;
@@ -140,6 +142,7 @@ capabilities! {
     findings: Findings(findings::Findings),
     metrics: Metrics(metrics::Metrics),
     artifacts: Artifacts(artifacts::Artifacts),
+    notify: Notify(notify::Notify),
     wasi: Wasi(wasi::Wasi);
     nobody: Http, Secrets
 }

@@ -6,6 +6,7 @@
 
 mod budget;
 pub mod front;
+mod gate;
 mod metrics;
 mod mounts;
 mod requests_log;

@@ -102,7 +102,7 @@ impl Projector {
                 self.flush_run(sql, run)?;
                 sql.run_session.execute(params![run.id, iso_time(*at)])?;
             }
-            Event::RunFinished { status, why, at } => {
+            Event::RunFinished { status, why, at, .. } => {
                 self.flush_run(sql, run)?;
                 let completed_at = (!status.is_open()).then(|| iso_time(*at));
                 sql.run_finished.execute(params![run.id, status.as_str(), completed_at, why])?;
@@ -155,6 +155,10 @@ impl Projector {
                     let asked = json!(asked).to_string();
                     sql.task_asked.execute(params![run.id, seq as i64, nth as i64, called.plugin, asked])?;
                 }
+            }
+            Event::NoticeSent(sent) => {
+                let by = KeptBy { execution: None, phase: None, caller: None, at: sent.at };
+                write_kept(sql, run, seq, &sent.writes, by)?;
             }
             Event::TasksTaken { until, .. } => {
                 sql.tasks_taken.execute(params![run.id, *until as i64])?;
@@ -385,7 +389,7 @@ fn write_kept(
     by: KeptBy<'_>,
 ) -> Result<(), CommitError> {
     let KeptBy { execution, phase, caller, at } = by;
-    let Writes { plugin: owner, kv, findings, metrics, artifacts } = writes;
+    let Writes { plugin: owner, findings, artifacts, kv: _, metrics: _, provided: _ } = writes;
     let plugin = caller.or((!owner.is_empty()).then_some(owner));
     for (nth, finding) in findings.iter().enumerate() {
         sql.finding.execute(params![
@@ -400,13 +404,14 @@ fn write_kept(
             phase,
         ])?;
     }
-    for (nth, metric) in metrics.iter().enumerate() {
+    let of = |one: &'_ Writes| if one.plugin == *owner { plugin.cloned() } else { Some(one.plugin.clone()) };
+    let metrics = writes.of_each().flat_map(|one| one.metrics.iter().map(move |metric| (of(one), metric)));
+    for (nth, (plugin, metric)) in metrics.enumerate() {
         let attributes = json!(metric.attributes).to_string();
-        let plugin = plugin.map_or("", String::as_str);
         sql.metric.execute(params![
             run.row(seq, nth),
             run.id,
-            plugin,
+            plugin.unwrap_or_default(),
             metric.name,
             metric.value,
             metric.unit,
@@ -417,12 +422,14 @@ fn write_kept(
         let belongs_to = (run.id.as_str(), phase.as_deref());
         artifacts::insert(&mut sql.artifact, &run.row(seq, nth), belongs_to, artifact, Some(at))?;
     }
-    for (label, values) in kv {
-        for (key, value) in values {
-            match value.as_ref().and_then(|text| STANDARD.decode(text).ok()) {
-                Some(bytes) => sql.kv_set.execute(params![owner, label, key, bytes])?,
-                None => sql.kv_removed.execute(params![owner, label, key])?,
-            };
+    for Writes { plugin: owner, kv, .. } in writes.of_each() {
+        for (label, values) in kv {
+            for (key, value) in values {
+                match value.as_ref().and_then(|text| STANDARD.decode(text).ok()) {
+                    Some(bytes) => sql.kv_set.execute(params![owner, label, key, bytes])?,
+                    None => sql.kv_removed.execute(params![owner, label, key])?,
+                };
+            }
         }
     }
     Ok(())

@@ -14,6 +14,7 @@ mod http;
 mod kv;
 mod log;
 mod metrics;
+mod notify;
 mod process;
 mod rule;
 mod secrets;
@@ -35,6 +36,7 @@ pub use http::HttpPermission;
 pub use kv::KvPermission;
 pub use log::LogPermission;
 pub use metrics::MetricsPermission;
+pub use notify::NotifyPermission;
 pub use process::ProcessPermission;
 pub use rule::{PermissionExcess, PermissionForm, Side};
 pub use secrets::{SecretUse, SecretsPermission};
@@ -69,6 +71,7 @@ pub enum Effect {
 /// struct Mail {}
 /// impl Domain for Mail {
 ///     const NAME: &'static str = "mail";
+///     const PROVIDED: bool = false;
 ///     fn interface(_: Import<'_>) -> Option<&'static str> { None }
 ///     fn opens(&self, _: Import<'_>) -> bool { false }
 ///     fn is_for(_: Role) -> bool { true }
@@ -84,6 +87,8 @@ pub enum Effect {
 pub trait Domain: Clone + Default + PartialEq {
     /// As a manifest writes it.
     const NAME: &'static str;
+    /// What answers its interface is another plugin, one that exports `orch:NAME/provide`.
+    const PROVIDED: bool;
 
     /// The permission, as a manifest writes it, that an import of this domain's own needs; `None`: not its own.
     fn interface(import: Import<'_>) -> Option<&'static str>;
@@ -146,6 +151,13 @@ macro_rules! domains {
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$Name => <$Permission>::NAME,)+
+                }
+            }
+
+            /// True if a plugin of the role `provider` answers its interface.
+            pub fn is_provided(self) -> bool {
+                match self {
+                    $(Self::$Name => <$Permission>::PROVIDED,)+
                 }
             }
 
@@ -221,6 +233,13 @@ macro_rules! domains {
                 self.effect() != Effect::None $(|| self.$field.as_ref().is_some_and(Domain::keeps))+
             }
 
+            /// The domains that something is said of, in the order of the list.
+            pub fn domains(&self) -> Vec<DomainName> {
+                let mut found = Vec::new();
+                $(found.extend(self.$field.is_some().then_some(DomainName::$Name));)+
+                found
+            }
+
             /// One line for each permission, for people.
             pub fn lines(&self) -> Vec<String> {
                 let mut lines = Vec::new();
@@ -269,6 +288,8 @@ domains! {
     metrics: Metrics(MetricsPermission),
     /// What calls made, kept with their results: `orch:artifacts`.
     artifacts: Artifacts(ArtifactsPermission),
+    /// Notices to people, which another plugin sends: `orch:notify`.
+    notify: Notify(NotifyPermission),
     /// Outgoing HTTP: `wasi:http/outgoing-handler`. No host offers it yet.
     http: Http(HttpPermission),
     /// Opaque secrets, filled in at egress. No host offers it yet.

@@ -13,13 +13,14 @@ use anyhow::Context;
 use crate::step;
 
 /// The reference plugins, in the order of the README.
-pub(crate) const PLUGINS: [&str; 7] = [
+pub(crate) const PLUGINS: [&str; 8] = [
     "planner-priority",
     "executor-shell",
     "executor-note",
     "reflector-complexity",
     "verifier-command",
     "auditor-files",
+    "provider-log-notify",
     "service-status",
 ];
 
@@ -164,6 +165,11 @@ wasi = {{ clocks = true, random = true, http_types = true }}
 log = {{}}
 settings = {{}}
 process = {{ programs = [{programs}], env = ["HOME", "LANG", "PATH"] }}
+
+[plugins."demo/provider-log-notify".allow]
+log = {{}}
+[plugins."demo/provider-log-notify".provide]
+notify = {{ channels = ["ops"] }}
 
 [plugins."demo/verifier-command".allow]
 log = {{}}

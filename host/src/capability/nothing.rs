@@ -14,6 +14,7 @@ use super::lent::Lent;
 use super::log::backend::{LogLevel, LogSink};
 use super::process::CommandEnv;
 use super::process::backend::{ProcessError, ProcessOutput, ProcessRequest, Processes};
+use super::provided::{Asking, Providers};
 use super::tasks::backend::{TaskReader, TaskSummary};
 
 pub struct Nothing;
@@ -32,6 +33,9 @@ impl Nothing {
             processes: nothing.clone(),
             env: CommandEnv::default(),
             log: nothing,
+            providers: Providers::default(),
+            asking: Asking::default(),
+            earlier: Arc::default(),
             wall,
         }
     }

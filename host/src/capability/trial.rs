@@ -18,8 +18,10 @@ use super::effect::fake::FakeGate;
 use super::kv::fake::FakeKv;
 use super::lent::{CallContext, Lent};
 use super::log::fake::FakeLog;
+use super::notify::fake::FakeNotifier;
 use super::process::CommandEnv;
 use super::process::fake::FakeProcesses;
+use super::provided::{Asking, Providers};
 use super::tasks::backend::AskedTask;
 use super::tasks::fake::FakeTasks;
 
@@ -34,6 +36,7 @@ pub struct Fakes {
     pub(crate) gate: Arc<FakeGate>,
     pub(crate) processes: Arc<FakeProcesses>,
     pub(crate) log: Arc<FakeLog>,
+    pub(crate) notify: Arc<FakeNotifier>,
 }
 
 impl Fakes {
@@ -45,6 +48,7 @@ impl Fakes {
             gate: Arc::new(FakeGate::new(mood)),
             processes: Arc::new(FakeProcesses::new(mood)),
             log: Arc::default(),
+            notify: Arc::new(FakeNotifier::new(mood)),
         }
     }
 
@@ -66,24 +70,32 @@ impl Fakes {
         &self.log
     }
 
+    pub(crate) fn notify(&self) -> &FakeNotifier {
+        &self.notify
+    }
+
     /// Everything that they were asked, as text; times, which differ, are left out.
     pub fn record(&self) -> String {
         let (commands, effects) = (self.processes.record(), self.gate.effects());
         let (lines, labels) = (self.log.lines(), self.kv.asked());
-        format!("commands {commands:?}\neffects {effects:?}\nlog {lines:?}\nkv {labels:?}")
+        let notices = self.notify.sent();
+        format!(
+            "commands {commands:?}\neffects {effects:?}\nlog {lines:?}\nkv {labels:?}\nnotices {notices:?}"
+        )
     }
 
     /// True if nobody else holds a part of them any more.
     pub fn are_given_back(&self) -> bool {
-        let Self { tasks, kv, gate, processes, log } = self;
+        let Self { tasks, kv, gate, processes, log, notify } = self;
         let held = [
             Arc::strong_count(tasks),
             Arc::strong_count(kv),
             Arc::strong_count(gate),
             Arc::strong_count(processes),
             Arc::strong_count(log),
+            Arc::strong_count(notify),
         ];
-        held == [1; 5]
+        held == [1; 6]
     }
 
     /// The context of a call. `workspace`: absolute, without links. `settings`: a JSON object.
@@ -98,6 +110,9 @@ impl Fakes {
             processes: self.processes.clone(),
             env: CommandEnv::default(),
             log: self.log.clone(),
+            providers: Providers { workspace: "trial".into(), notify: Some(self.notify.clone()) },
+            asking: Asking { run: "run".into(), key: "run-1".into() },
+            earlier: Arc::default(),
             wall,
         })
     }

@@ -60,17 +60,30 @@ pub struct Writes {
     pub metrics: Vec<Metric>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<Artifact>,
+    /// What providers wrote that it asked, one each: `kv` and metrics, and nothing beneath them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provided: Vec<Writes>,
 }
 
 impl Writes {
     /// What it says of `kv`.
     pub fn kv_only(&self) -> Self {
-        Self { kv: self.kv.clone(), plugin: self.plugin.clone(), ..Self::default() }
+        let provided = self.provided.iter().map(Self::kv_only).collect();
+        Self { kv: self.kv.clone(), plugin: self.plugin.clone(), provided, ..Self::default() }
+    }
+
+    /// Its own, and each provider's.
+    pub fn of_each(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.provided)
     }
 
     pub fn is_empty(&self) -> bool {
-        let Self { plugin: _, kv, findings, metrics, artifacts } = self;
-        kv.is_empty() && findings.is_empty() && metrics.is_empty() && artifacts.is_empty()
+        let Self { plugin: _, kv, findings, metrics, artifacts, provided } = self;
+        kv.is_empty()
+            && findings.is_empty()
+            && metrics.is_empty()
+            && artifacts.is_empty()
+            && provided.iter().all(Self::is_empty)
     }
 }
 
