@@ -13,6 +13,7 @@ pub(crate) mod case;
 mod executor;
 mod guard;
 mod planner;
+mod provider;
 mod reflector;
 mod service;
 mod session;
@@ -90,6 +91,7 @@ pub(crate) fn questions(role: Role) -> Questions {
         Role::Auditor => auditor::QUESTIONS,
         Role::Verifier => verifier::QUESTIONS,
         Role::Guard => guard::QUESTIONS,
+        Role::Provider => provider::QUESTIONS,
         Role::Service => service::QUESTIONS,
     }
 }

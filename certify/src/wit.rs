@@ -7,6 +7,7 @@
 
 use orch_plugin::carried;
 use orch_trust::facts::Facts;
+use orch_trust::interfaces::{is_export_of, world_of};
 use orch_trust::manifest::Role;
 use semver::Version;
 use wit_component::DecodedWasm;
@@ -35,14 +36,16 @@ pub fn check_imports(component: &[u8], imports: &[String]) -> Result<(), WitErro
     check(component, wasi_version(imports.iter())?, CAPABILITIES)
 }
 
-/// The world of that role, with everything that its plugin may import.
+/// The world of that role, with everything that its plugin may import; of providers that of notices.
 pub fn role_world(role: Role) -> Result<(Resolve, WorldId), WitError> {
-    world(WASI, role.as_str())
+    world(WASI, &world_of(role, "orch:notify/provide@0.1.0"))
 }
 
-/// Succeeds if the component fits the world of that role.
+/// Succeeds if the component fits the world of each export that makes it one of that role.
 pub fn check_role(component: &[u8], role: Role, facts: &Facts) -> Result<(), WitError> {
-    check(component, wasi_version(facts.imports.iter().chain(&facts.exports))?, role.as_str())
+    let wasi = wasi_version(facts.imports.iter().chain(&facts.exports))?;
+    let exports = facts.exports.iter().filter(|export| is_export_of(role, export));
+    exports.map(|export| world_of(role, export)).try_for_each(|world| check(component, wasi, &world))
 }
 
 /// Succeeds if `new` exports everything that `old` does, in the same form, whatever the versions of interfaces are.

@@ -95,7 +95,8 @@ pub(crate) fn grant(bytes: &[u8]) -> bool {
         return false;
     }
     let id = good().manifest.id.clone();
-    let policy = Policy { default: Allowance { allow: allow.clone() }, ..Policy::default() };
+    let policy =
+        Policy { default: Allowance { allow: allow.clone(), ..Allowance::default() }, ..Policy::default() };
     let version = semver::Version::new(1, 0, 0);
     let approval = Approval { id: id.clone(), version, permissions: approved.clone(), at: NOW };
     let bounds =

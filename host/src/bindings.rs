@@ -21,14 +21,14 @@ pub use capabilities::orch::*;
 
 /// Exports of a role; the world that holds them is written out, since the macro takes nothing but literals.
 macro_rules! exports {
-    ($role:ident, $world:literal) => {
+    ($role:ident, $world:literal $(, $shapes:literal: $path:path)*) => {
         #[doc = concat!("Exports of the role `", stringify!($role), "`.")]
         pub mod $role {
             wasmtime::component::bindgen!({
                 inline: $world,
                 path: "../wit",
                 exports: { default: async },
-                with: { "orch:types/types": crate::bindings::types::types },
+                with: { "orch:types/types": crate::bindings::types::types $(, $shapes: $path)* },
             });
         }
     };
@@ -40,3 +40,8 @@ exports!(reflector, "package orch:host; world reflector { export orch:reflector/
 exports!(auditor, "package orch:host; world auditor { export orch:auditor/auditor@0.1.0; }");
 exports!(verifier, "package orch:host; world verifier { export orch:verifier/verifier@0.1.0; }");
 exports!(guard, "package orch:host; world guard { export orch:guard/guard@0.1.0; }");
+exports!(
+    provider_notify,
+    "package orch:host; world provider-notify { export orch:notify/provide@0.1.0; }",
+    "orch:notify/shapes": crate::bindings::notify::shapes
+);

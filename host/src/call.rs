@@ -9,6 +9,7 @@ use orch_journal::event::Writes;
 
 pub use crate::capability::effect::Boxed;
 pub use crate::capability::lent::{CallContext, Lent};
+use crate::capability::provided::Notes;
 use crate::capability::tasks::backend::AskedTask;
 use crate::engine::call_error::CallError;
 
@@ -32,6 +33,7 @@ impl<T> CallReport<T> {
             writes: Writes::default(),
             asked: Vec::new(),
             denied: Vec::new(),
+            notes: Notes::default(),
             effect: false,
             log_cut: false,
         }
@@ -49,6 +51,8 @@ pub struct CallReport<T> {
     pub asked: Vec<AskedTask>,
     /// What was denied, for the operator: `process: program `curl``.
     pub denied: Vec<String>,
+    /// What the operator hears of providers that it asked.
+    pub notes: Notes,
     /// An intent was recorded.
     pub effect: bool,
     /// Log lines were dropped at `logKiB`.

@@ -17,7 +17,9 @@ pub mod log;
 pub mod metrics;
 pub(crate) mod mood;
 pub mod nothing;
+pub mod notify;
 pub mod process;
+pub mod provided;
 pub mod settings;
 mod shape;
 pub mod tasks;
@@ -142,6 +144,7 @@ capabilities! {
     metrics: Metrics(metrics::Metrics),
     artifacts: Artifacts(artifacts::Artifacts),
     control: Control(control::Control),
+    notify: Notify(notify::Notify),
     wasi: Wasi(wasi::Wasi);
     nobody: Http, Secrets
 }

@@ -26,8 +26,10 @@ pub mod hear;
 pub mod kv;
 pub mod kv_reads;
 pub mod marks;
+pub mod notices;
 pub mod offers;
 pub mod plan;
+pub mod providers;
 pub mod recover;
 pub mod retry;
 pub mod roles;
@@ -80,6 +82,8 @@ struct UnderWay {
 
 /// Drives one run until nothing more can start, or until a person ends it.
 pub async fn drive(run: &mut Run, desk: &Desk, sheet: &mut Sheet) -> Result<Summary, DriveError> {
+    // Of its end before, which another host did not get to.
+    notices::send(run, desk).await?;
     let mut under_way = UnderWay::default();
     let stop = match work(run, desk, sheet, &mut under_way).await {
         Err(DriveError::Interrupted) => {
@@ -101,8 +105,9 @@ pub async fn drive(run: &mut Run, desk: &Desk, sheet: &mut Sheet) -> Result<Summ
     }
     sheet.save_at_the_end(run, desk).await?;
     desk.store_file.check()?;
-    let summary = finish::run(run, &stop)?;
+    let summary = finish::run(run, desk, &stop)?;
     run.durable(desk).await?;
+    notices::send(run, desk).await?;
     Ok(summary)
 }
 

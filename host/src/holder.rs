@@ -13,15 +13,18 @@ use orch_journal::{Journal, Reader, Store};
 use orch_task::Env;
 use orch_trust::lock::Lock;
 use orch_trust::manifest::Role;
+use orch_trust::name::PluginId;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
+use crate::capability::provided::Providers;
 use crate::clock::now_ms;
 use crate::config::operator::{Operator, OperatorError};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceConfig;
 use crate::control::api::RunOptions;
 use crate::control::{Api, HolderState, Listening, SocketPlace, Wish};
+use crate::drive;
 use crate::drive::acts::ActQueue;
 use crate::drive::asked::AskedQueue;
 use crate::drive::choice::Wanted;
@@ -66,6 +69,8 @@ pub struct Holder {
     pub roles: Arc<Roles>,
     /// By the path that each is mounted at.
     pub services: Vec<(String, Bound)>,
+    /// Plugins that answer for others.
+    pub providers: Providers,
     pub guests: Runtime,
     pub store: Store,
     pub kv: Arc<KvOverlay>,
@@ -111,8 +116,10 @@ impl Holder {
             requests,
             wishes,
         } = setup;
-        let engine = Engine::run(rules.jobs + requests, 1)
-            .map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
+        // Each call may hold one instance more for each provider beneath it; the loop's own calls count as one.
+        let calls = (rules.jobs + requests + 1).saturating_mul(1 + admitted.provider_depth);
+        let engine =
+            Engine::run(calls, 1).map_err(|error| Fault::new(Exit::HostError, "engine", None, error))?;
         let cache = native_cache(operator)?;
         let mut bench = Workbench::new(&engine, &cache, config, &place.workspace, admitted);
         // The loop's first: it ends when one of its plugins is withdrawn, and not for a service.
@@ -123,6 +130,7 @@ impl Holder {
         }
         let recheck = recheck(operator, config, place.lock()?, admitted, &bench.withdrawals())?;
         let guests = guest_runtime(rules.jobs)?;
+        let providers = drive::providers::of(&roles, &operator.policy, &place.workspace, guests.handle());
 
         let store = place.store(operator, rules.durability.answers())?;
         let kv = Arc::new(KvOverlay::over(store.shared()));
@@ -161,6 +169,7 @@ impl Holder {
             supervisor,
             roles,
             services,
+            providers,
             guests,
             store,
             kv,
@@ -217,7 +226,10 @@ fn recheck(
 ) -> Result<Watch, Fault> {
     let watched = |(id, withdrawal): (&String, &Arc<Withdrawal>)| {
         let package = admitted.packages.get(id)?.clone();
-        Some(Watched { id: id.clone(), package, withdrawal: withdrawal.clone() })
+        let is_provider = config.roles.of(Role::Provider).any(|binding| binding.id == *id);
+        let provides = PluginId::parse(id).ok().filter(|_| is_provider);
+        let provides = provides.map(|id| operator.policy.provided(&id).0.clone());
+        Some(Watched { id: id.clone(), package, provides, withdrawal: withdrawal.clone() })
     };
     let plugins = withdrawals.iter().filter_map(watched).collect();
     let recheck = Recheck { home: operator.home.clone(), config: config.clone(), lock, plugins };

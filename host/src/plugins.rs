@@ -5,6 +5,7 @@
 //! Invariant: everything that the workspace binds is admitted before any of it is compiled.
 //! Not here: the trust checks (`orch-trust`), compiling and roles (`plugins/workbench.rs`).
 
+pub mod providers;
 mod workbench;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,7 @@ use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
 use orch_trust::time::UnixSeconds;
 
+use crate::capability::provided::DEPTH_MAX;
 use crate::config::operator::SIGNING_KEY_VARIABLE;
 use crate::config::workspace::WorkspaceConfig;
 use crate::drive::offers::{ExecutorOffer, Offers, check_names};
@@ -34,6 +36,9 @@ use crate::role::Binding;
 use crate::told::{Told, ToldError, check_task};
 
 pub use workbench::Workbench;
+
+/// Code of a provider that the operator does not let be one, or not any more.
+pub const PROVIDER_NOT_ALLOWED: &str = "provider-not-allowed";
 
 /// Why plugins are not ready to run.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +58,16 @@ pub enum PluginsError {
     NotThatRole { id: String, role: &'static str },
     #[error("`config.yaml` binds `{id}` to kind `{kind}`, its manifest has no such kind")]
     NotThatKind { id: String, kind: String },
+    #[error("`config.yaml` binds `{id}` as provider of `{interface}`, which it does not provide")]
+    NotThatInterface { id: String, interface: String },
+    #[error(
+        "`config.yaml` binds `{id}` as provider of `{interface}`, which `{table}` in `policy.toml` does not allow"
+    )]
+    ProviderNotAllowed { id: String, interface: String, table: String },
+    #[error("`config.yaml` binds providers {}: {chain}", ask_how(*is_circle))]
+    ProvidersAsk { chain: String, is_circle: bool },
+    #[error("`config.yaml` has `notify.{ending}` with channel `{}`, {}", channel.escape_default(), served(provider.as_deref()))]
+    NoSuchChannel { ending: &'static str, channel: String, provider: Option<String> },
     #[error("`config.yaml` names `{found}`, which is no plugin id")]
     NotAnId { found: String },
     #[error("`config.yaml`{} has settings of `{id}`{}: {what}", at_line(*line), of_key(key))]
@@ -76,6 +91,11 @@ impl PluginsError {
             Self::NoPlanner => "no-planner",
             Self::NotThatRole { .. } => "not-that-role",
             Self::NotThatKind { .. } => "not-that-kind",
+            Self::NotThatInterface { .. } => "not-that-interface",
+            Self::ProviderNotAllowed { .. } => PROVIDER_NOT_ALLOWED,
+            Self::NoSuchChannel { .. } => "notify-channel",
+            Self::ProvidersAsk { is_circle: true, .. } => "providers-circle",
+            Self::ProvidersAsk { .. } => "providers-depth",
             Self::NotAnId { .. } => "plugin-id",
             Self::Settings { .. } => "plugin-settings",
             Self::SettingsUnread { .. } => "settings-unread",
@@ -105,6 +125,23 @@ impl PluginsError {
                     "`orch-host plugin list` shows the plugins, the manifest of `{id}` its roles and kinds"
                 )
             }
+            Self::NotThatInterface { id, .. } => {
+                format!("`orch-host plugin inspect PACKAGE` shows what `{id}` exports")
+            }
+            Self::ProviderNotAllowed { id, interface, .. } => format!(
+                "to let it, write into `policy.toml`:\n[plugins.\"{id}\".provide]\n{}",
+                providers::entry_for(interface)
+            ),
+            Self::NoSuchChannel { provider: None, .. } => {
+                "write `providers: {notify: NAMESPACE/NAME}` into `config.yaml`, or take `notify` out".to_owned()
+            }
+            Self::NoSuchChannel { provider: Some(id), .. } => format!(
+                "the channels that it may serve stand in `provide` of `{id}` in `policy.toml` of the operator's folder"
+            ),
+            Self::ProvidersAsk { .. } => {
+                "bind others under `providers:`, or take one out; what asks for it is told that it is unavailable"
+                    .to_owned()
+            }
             Self::NotAnId { .. } => {
                 "a plugin id is `NAMESPACE/NAME`, as `orch-host plugin list` shows".to_owned()
             }
@@ -118,6 +155,20 @@ impl PluginsError {
             Self::Link(error) => return error.hint(),
             Self::Engine(_) | Self::Compile(_) => return None,
         })
+    }
+}
+
+fn served(provider: Option<&str>) -> String {
+    match provider {
+        None => "and binds no provider of notices".to_owned(),
+        Some(id) => format!("which `{id}` may not be asked for"),
+    }
+}
+
+fn ask_how(is_circle: bool) -> String {
+    match is_circle {
+        true => "of which each asks the next, in a circle".to_owned(),
+        false => format!("of which more than {DEPTH_MAX} ask one beneath the other"),
     }
 }
 
@@ -202,6 +253,10 @@ pub struct AdmittedPlugins {
     pub ending: Vec<(String, UnixSeconds)>,
     /// What the trust root's lists say that keeps nothing from running.
     pub warnings: Vec<String>,
+    /// How many providers are asked one beneath the other.
+    pub provider_depth: u32,
+    /// What plugins may ask for and nobody provides.
+    pub unprovided: Vec<String>,
 }
 
 impl AdmittedPlugins {
@@ -293,8 +348,10 @@ pub fn admit_bound(
         admitted.insert(text, one);
     }
     check_bindings(workspace, &admitted)?;
+    let provider_depth = providers::check(workspace, &admitted, &rules.policy)?;
     let settings = settings(workspace, &admitted)?;
-    Ok(AdmittedPlugins { by_id: admitted, packages, settings, ending, warnings })
+    let unprovided = providers::missing(workspace, &admitted);
+    Ok(AdmittedPlugins { by_id: admitted, packages, settings, ending, warnings, provider_depth, unprovided })
 }
 
 /// What the trust root's lists say of a package that keeps nothing from running: every report says it too.
@@ -313,7 +370,8 @@ pub fn warnings_of(steps: &Steps, id: &str) -> Vec<String> {
 pub fn notices(signing_key: bool, admitted: &AdmittedPlugins) -> Vec<(&'static str, String)> {
     let added = format!("`{SIGNING_KEY_VARIABLE}` adds a publisher for the namespace `local/`");
     let of_lists = admitted.warnings.iter().map(|text| ("trust", text.clone()));
-    signing_key.then_some(("signing-key", added)).into_iter().chain(of_lists).collect()
+    let unprovided = admitted.unprovided.iter().map(|text| ("provider-missing", text.clone()));
+    signing_key.then_some(("signing-key", added)).into_iter().chain(of_lists).chain(unprovided).collect()
 }
 
 /// True in the last fifth of a certificate's life.

@@ -17,13 +17,17 @@ use std::time::{Duration, Instant};
 
 use orch_trust::admission::admit;
 use orch_trust::lock::Lock;
+use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
+use orch_trust::permission::Permissions;
+use orch_trust::policy::Policy;
 use orch_trust::refusal::Refusal;
 
 use crate::clock;
 use crate::config::operator::{Operator, OperatorError};
 use crate::config::workspace::WorkspaceConfig;
 use crate::engine::withdrawal::{Withdrawal, Withdrawn};
+use crate::plugins::PROVIDER_NOT_ALLOWED;
 
 const LOOK: Duration = Duration::from_secs(1);
 const JUDGE: Duration = Duration::from_secs(30);
@@ -37,6 +41,8 @@ const WATCHED: [&str; 6] =
 pub struct Watched {
     pub id: String,
     pub package: PackageBytes,
+    /// Of a provider: what it may be asked for.
+    pub provides: Option<Permissions>,
     pub withdrawal: Arc<Withdrawal>,
 }
 
@@ -123,15 +129,29 @@ impl Look {
         let operator = Operator::again(&self.what.home)?;
         let rules = operator.rules(&self.what.config, self.what.lock.clone());
         for plugin in self.what.plugins.iter().filter(|plugin| plugin.withdrawal.withdrawn().is_none()) {
-            if let Err(refusal) = admit(&plugin.package, &rules, clock::now())
-                && ends_service(&refusal)
-            {
-                let why = Withdrawn { code: refusal.code().to_owned(), text: refusal.to_string() };
-                tracing::warn!(plugin = plugin.id, code = why.code, "withdrawn");
-                plugin.withdrawal.withdraw(why);
-            }
+            let why = match admit(&plugin.package, &rules, clock::now()) {
+                Err(refusal) if ends_service(&refusal) => {
+                    Withdrawn { code: refusal.code().to_owned(), text: refusal.to_string() }
+                }
+                _ => match plugin.no_longer_provides(&rules.policy) {
+                    Some(text) => Withdrawn { code: PROVIDER_NOT_ALLOWED.to_owned(), text },
+                    None => continue,
+                },
+            };
+            tracing::warn!(plugin = plugin.id, code = why.code, "withdrawn");
+            plugin.withdrawal.withdraw(why);
         }
         Ok(())
+    }
+}
+
+impl Watched {
+    /// What the operator let a provider be asked for, and does not any more.
+    fn no_longer_provides(&self, policy: &Policy) -> Option<String> {
+        let id = PluginId::parse(&self.id).ok()?;
+        let (allowed, table) = policy.provided(&id);
+        let excess = self.provides.as_ref()?.within(allowed).err()?;
+        Some(format!("{excess} in `{table}` of `policy.toml`"))
     }
 }
 

@@ -27,6 +27,7 @@ pub mod auditor;
 pub mod executor;
 pub mod guard;
 pub mod planner;
+pub mod provider;
 pub mod reflector;
 pub mod service;
 pub mod verifier;
@@ -63,7 +64,7 @@ pub trait Export: Sized + Send + Sync + 'static {
     fn pre(pre: InstancePre<CallState>) -> wasmtime::Result<Self::Pre>;
 }
 
-/// How plugins of a role stand under `roles:` of `config.yaml`, with the name there.
+/// How plugins of a role stand in `config.yaml`, mostly under `roles:`, with the name there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     One(&'static str),
@@ -74,13 +75,23 @@ pub enum Form {
         by: &'static str,
         many: bool,
     },
+    /// Beside `roles:`, by what the keys are.
+    Beside {
+        name: &'static str,
+        by: &'static str,
+    },
 }
 
 impl Form {
     pub fn name(self) -> &'static str {
         match self {
-            Self::One(name) | Self::List(name) | Self::Keyed { name, .. } => name,
+            Self::One(name) | Self::List(name) | Self::Keyed { name, .. } | Self::Beside { name, .. } => name,
         }
+    }
+
+    /// True of what stands under `roles:`.
+    pub fn is_beneath_roles(self) -> bool {
+        !matches!(self, Self::Beside { .. })
     }
 
     /// What is expected behind the name, for people.
@@ -88,7 +99,9 @@ impl Form {
         match self {
             Self::One(_) => "plugin id".to_owned(),
             Self::List(_) => "list of plugin ids".to_owned(),
-            Self::Keyed { by, many: false, .. } => format!("mapping from {by} to plugin id"),
+            Self::Keyed { by, many: false, .. } | Self::Beside { by, .. } => {
+                format!("mapping from {by} to plugin id")
+            }
             Self::Keyed { by, many: true, .. } => format!("mapping from {by} to plugin ids"),
         }
     }
@@ -212,6 +225,7 @@ roles! {
     Auditor: auditor::AuditorExport,
     Verifier: verifier::VerifierExport,
     Guard: guard::GuardExport,
+    Provider: provider::ProviderExport,
     Service: service::ServiceExport,
 }
 

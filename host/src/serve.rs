@@ -7,6 +7,7 @@
 mod budget;
 mod control;
 pub mod front;
+mod gate;
 mod metrics;
 mod mounts;
 mod requests_log;

@@ -22,6 +22,7 @@ use crate::drive::desk::{Control, Desk};
 use crate::drive::extend;
 use crate::drive::finish::Summary;
 use crate::drive::fresh;
+use crate::drive::notices;
 use crate::drive::run::Run;
 use crate::drive::store_file::StoreFile;
 use crate::drive::task_file::Sheet;
@@ -36,6 +37,8 @@ use crate::watch::Observer;
 pub struct Session<'a> {
     run: Run,
     desk: Desk,
+    /// A run that is closed, of whose end not everybody has heard.
+    owing: Option<(Run, Desk)>,
     sheet: Sheet,
     wanted: Wanted,
     who: Who,
@@ -53,34 +56,30 @@ impl<'a> Session<'a> {
         sheet.recover()?;
         let path = holder.place.state.join(STORE_FILE);
         let store_file = StoreFile::of(path.clone()).map_err(|error| place::io(&path, "look at", error))?;
-        let (id, state) = open_run(&holder.store.shared().read())?;
+        let reader = holder.store.shared();
+        let (id, state) = open_run(&reader.read())?;
         if state.is_none() {
             sheet.check_new(&holder.roles.offers)?;
         }
-        let journal = Arc::new(holder.store.journal(&id)?);
-        let rules = holder.rules.clone();
-        let run = Run::new(id.clone(), state.unwrap_or_default(), journal.clone(), rules.backoff)
-            .sealed_by(holder.env_key.clone());
-        let desk = Desk {
-            protected: holder.place.protected(&holder.task_file),
-            workspace: holder.place.workspace.clone(),
-            journal,
-            asked: holder.asked.clone(),
-            acts: holder.acts.clone(),
-            store_file,
-            guests: holder.guests.handle().clone(),
-            commands: Commands::new(holder.supervisor.clone(), rules.jobs as usize + 2),
-            roles: holder.roles.clone(),
-            kv: holder.kv.clone(),
-            marks: holder.marks.clone(),
-            env: holder.env.clone(),
-            log: Arc::new(RunLog::new(holder.place.workspace.join("logs"), &id, rules.log_bytes_max)),
-            rules,
-            control: control.subscribe(),
-            say: control.clone(),
+        let owing = {
+            let reader = reader.read();
+            reader.owing_run()?.map(|id| Ok::<_, Fault>((reader.state(&id)?, id))).transpose()?
         };
+        let owing = owing.map(|(state, id)| at_work(holder, &id, state, store_file.clone(), control));
+        let owing = owing.transpose()?;
+        let (run, desk) = at_work(holder, &id, state.unwrap_or_default(), store_file, control)?;
+        let run = run.sealed_by(holder.env_key.clone());
         holder.state.works_at(run.view(), run.say(), control.subscribe());
-        Ok(Self { run, desk, sheet, wanted: Wanted::default(), who: this_process(), begun_for: None, holder })
+        Ok(Self {
+            run,
+            desk,
+            owing,
+            sheet,
+            wanted: Wanted::default(),
+            who: this_process(),
+            begun_for: None,
+            holder,
+        })
     }
 
     /// Asks for some tasks only, or for some again.
@@ -128,6 +127,9 @@ impl<'a> Session<'a> {
             .build()
             .map_err(anyhow::Error::from)?;
         let driven: Result<Summary, Fault> = main.block_on(async {
+            if let Some((run, desk)) = &mut self.owing {
+                notices::send(run, desk).await?;
+            }
             self.begin()?;
             self.desk.marks.stop(false);
             self.sheet.merge(&mut self.run, &self.desk.roles)?;
@@ -183,6 +185,39 @@ impl<'a> Session<'a> {
         }
         Ok(())
     }
+}
+
+/// A run, with all that it needs of its host.
+fn at_work(
+    holder: &Holder,
+    id: &str,
+    state: RunState,
+    store_file: StoreFile,
+    control: &Sender<Control>,
+) -> Result<(Run, Desk), Fault> {
+    let journal = Arc::new(holder.store.journal(id)?);
+    let rules = holder.rules.clone();
+    let run = Run::new(id.to_owned(), state, journal.clone(), rules.backoff);
+    let desk = Desk {
+        protected: holder.place.protected(&holder.task_file),
+        workspace: holder.place.workspace.clone(),
+        journal,
+        asked: holder.asked.clone(),
+        acts: holder.acts.clone(),
+        store_file,
+        guests: holder.guests.handle().clone(),
+        commands: Commands::new(holder.supervisor.clone(), rules.jobs as usize + 2),
+        roles: holder.roles.clone(),
+        kv: holder.kv.clone(),
+        providers: holder.providers.clone(),
+        marks: holder.marks.clone(),
+        env: holder.env.clone(),
+        log: Arc::new(RunLog::new(holder.place.workspace.join("logs"), id, rules.log_bytes_max)),
+        rules,
+        control: control.subscribe(),
+        say: control.clone(),
+    };
+    Ok((run, desk))
 }
 
 /// Idle supervisors end by themselves; whoever is left then is not meant to be.

@@ -162,6 +162,9 @@ pub enum Event {
         #[serde(flatten)]
         by: Actor,
         effect: String,
+        /// What another plugin is asked to do; then it is recorded each time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provided: Option<AskedProvider>,
         at: u64,
     },
     /// A child process that must be gone before the attempt's task is touched, or the call is made, again.
@@ -229,8 +232,13 @@ pub enum Event {
     RunFinished {
         status: RunStatus,
         why: String,
+        /// What the host itself tells people of it, from now on: the intent of each.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notices: Vec<AskedProvider>,
         at: u64,
     },
+    /// One of the notices of a run's end was handed over, or could not be; it is not tried again.
+    NoticeSent(Box<NoticeSent>),
     /// A run took in the tasks that this stream's calls asked for, up to and with the event `until`.
     TasksTaken {
         run: String,
@@ -328,6 +336,7 @@ impl Event {
             Self::Denied { .. } => "denied",
             Self::Warned { .. } => "warned",
             Self::RunFinished { .. } => "run_finished",
+            Self::NoticeSent(_) => "notice_sent",
             Self::TasksTaken { .. } => "tasks_taken",
             Self::ActsTaken { .. } => "acts_taken",
             Self::TokenRefused { .. } => "token_refused",
@@ -357,6 +366,33 @@ pub enum Actor {
     Call {
         number: u64,
     },
+}
+
+/// A plugin that is asked on behalf of another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedProvider {
+    /// Empty: the host itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub consumer: String,
+    pub provider: String,
+    /// What it is about: a channel.
+    pub subject: String,
+    /// The same where the same is asked again.
+    pub key: String,
+}
+
+/// What became of a notice of the host's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NoticeSent {
+    /// As `run_finished` has it.
+    pub key: String,
+    /// Why it was not sent, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+    /// What the provider wrote.
+    #[serde(default, skip_serializing_if = "Writes::is_empty")]
+    pub writes: Writes,
+    pub at: u64,
 }
 
 /// Who said something to a host: a user of this machine, by a program, who has a token, or a service.

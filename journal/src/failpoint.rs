@@ -6,7 +6,7 @@
 //! Not here: what must hold after each of them (`tests/tests/crash.rs`, `journal/tests/crash.rs`).
 
 /// Every name, with what is true at that moment; in the order in which a run meets them.
-pub const POINTS: [(&str, &str); 21] = [
+pub const POINTS: [(&str, &str); 23] = [
     ("before-settle", "what another host cut off is found, its processes are gone, no ending is recorded"),
     ("after-settle", "the endings are recorded, nothing waited for them"),
     ("before-attempt", "the planner chose a task, the journal does not know of the attempt"),
@@ -28,6 +28,8 @@ pub const POINTS: [(&str, &str); 21] = [
     ("before-saved", "the task file is written, the journal does not know"),
     ("before-mark", "a task is done, and what it made is not recorded"),
     ("before-close", "the task file says all, the run is not closed"),
+    ("before-notice", "the run is closed and durable, nobody heard of it"),
+    ("after-notice", "the provider answered, the journal does not know"),
 ];
 
 /// Ends the process if this is the moment that the environment names.

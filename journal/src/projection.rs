@@ -102,7 +102,7 @@ impl Projector {
                 self.flush_run(sql, run)?;
                 sql.run_session.execute(params![run.id, iso_time(*at)])?;
             }
-            Event::RunFinished { status, why, at } => {
+            Event::RunFinished { status, why, at, .. } => {
                 self.flush_run(sql, run)?;
                 let completed_at = (!status.is_open()).then(|| iso_time(*at));
                 sql.run_finished.execute(params![run.id, status.as_str(), completed_at, why])?;
@@ -184,6 +184,10 @@ impl Projector {
             }
             Event::ActsTaken { until, .. } => {
                 sql.acts_taken.execute(params![run.id, *until as i64])?;
+            }
+            Event::NoticeSent(sent) => {
+                let by = KeptBy { execution: None, phase: None, caller: None, token: None, at: sent.at };
+                write_kept(sql, run, seq, &sent.writes, by)?;
             }
             Event::TasksTaken { until, .. } => {
                 sql.tasks_taken.execute(params![run.id, *until as i64])?;
@@ -424,7 +428,7 @@ fn write_kept(
     by: KeptBy<'_>,
 ) -> Result<(), CommitError> {
     let KeptBy { execution, phase, caller, token, at } = by;
-    let Writes { plugin: owner, kv, findings, metrics, artifacts, act } = writes;
+    let Writes { plugin: owner, findings, artifacts, act, kv: _, metrics: _, provided: _ } = writes;
     let plugin = caller.or((!owner.is_empty()).then_some(owner));
     if let Some(act) = act {
         let (plugin, act) = (plugin.map_or("", String::as_str), json!(act).to_string());
@@ -443,13 +447,14 @@ fn write_kept(
             phase,
         ])?;
     }
-    for (nth, metric) in metrics.iter().enumerate() {
+    let of = |one: &'_ Writes| if one.plugin == *owner { plugin.cloned() } else { Some(one.plugin.clone()) };
+    let metrics = writes.of_each().flat_map(|one| one.metrics.iter().map(move |metric| (of(one), metric)));
+    for (nth, (plugin, metric)) in metrics.enumerate() {
         let attributes = json!(metric.attributes).to_string();
-        let plugin = plugin.map_or("", String::as_str);
         sql.metric.execute(params![
             run.row(seq, nth),
             run.id,
-            plugin,
+            plugin.unwrap_or_default(),
             metric.name,
             metric.value,
             metric.unit,
@@ -460,12 +465,14 @@ fn write_kept(
         let belongs_to = (run.id.as_str(), phase.as_deref());
         artifacts::insert(&mut sql.artifact, &run.row(seq, nth), belongs_to, artifact, Some(at))?;
     }
-    for (label, values) in kv {
-        for (key, value) in values {
-            match value.as_ref().and_then(|text| STANDARD.decode(text).ok()) {
-                Some(bytes) => sql.kv_set.execute(params![owner, label, key, bytes])?,
-                None => sql.kv_removed.execute(params![owner, label, key])?,
-            };
+    for Writes { plugin: owner, kv, .. } in writes.of_each() {
+        for (label, values) in kv {
+            for (key, value) in values {
+                match value.as_ref().and_then(|text| STANDARD.decode(text).ok()) {
+                    Some(bytes) => sql.kv_set.execute(params![owner, label, key, bytes])?,
+                    None => sql.kv_removed.execute(params![owner, label, key])?,
+                };
+            }
         }
     }
     Ok(())

@@ -15,7 +15,7 @@ use crate::artifacts::{self, ArtifactRow};
 use crate::chain::run_key;
 use crate::connection;
 use crate::error::StoreError;
-use crate::event::{AskedAct, AskedTask, Mark, TaskIndex, WORKSPACE_STREAM};
+use crate::event::{AskedAct, AskedTask, Event, Mark, TaskIndex, WORKSPACE_STREAM};
 use crate::events::{self, Events};
 use crate::place;
 use crate::projection::RunNames;
@@ -101,6 +101,35 @@ impl Reader {
         let sql = "SELECT id FROM runs WHERE status IN ('planning', 'executing', 'waiting') \
                    ORDER BY created_at DESC, id DESC LIMIT 1";
         Ok(self.connection.query_row(sql, [], |row| row.get(0)).optional()?)
+    }
+
+    /// The newest run, if it is closed and people were to hear of its end, of whom not all are known to have.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn owing_run(&self) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT id FROM runs WHERE status NOT IN ('planning', 'executing', 'waiting') \
+                   AND id = (SELECT id FROM runs ORDER BY created_at DESC, id DESC LIMIT 1)";
+        let newest: Option<String> = self.connection.query_row(sql, [], |row| row.get(0)).optional()?;
+        let Some(run) = newest else { return Ok(None) };
+        // From the back: behind its end there is little.
+        let mut last =
+            self.connection.prepare("SELECT bytes FROM events WHERE run = ?1 ORDER BY seq DESC")?;
+        let mut rows = last.query([&run])?;
+        let mut sent = Vec::new();
+        while let Some(row) = rows.next()? {
+            match serde_json::from_slice(&row.get::<_, Vec<u8>>(0)?) {
+                Ok(Event::NoticeSent(one)) => sent.push(one.key),
+                Ok(Event::RunFinished { notices, .. }) => {
+                    let is_owing = notices.iter().any(|notice| !sent.contains(&notice.key));
+                    return Ok(is_owing.then_some(run));
+                }
+                Ok(_) => {}
+                // Whoever reads the run from its beginning says what is wrong with it.
+                Err(_) => return Ok(Some(run)),
+            }
+        }
+        Ok(None)
     }
 
     /// Tasks of a run, in the order of their places.

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 use orch_task::{Look, Status, Task, TaskId};
 
 use crate::event::{
-    Actor, AddedTask, Called, Choice, EnvSeal, Event, FAILURE, RunStarted, RunStatus, Severity, TaskIndex,
-    Who,
+    Actor, AddedTask, AskedProvider, Called, Choice, EnvSeal, Event, FAILURE, RunStarted, RunStatus,
+    Severity, TaskIndex, Who,
 };
 
 /// An event that cannot follow what came before it.
@@ -111,6 +111,15 @@ impl OpenCall {
     }
 }
 
+/// A notice of the host's own that nobody is known to have got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owed {
+    pub asked: AskedProvider,
+    /// How the run ended.
+    pub status: RunStatus,
+    pub why: String,
+}
+
 /// A run as of its last event.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunState {
@@ -151,6 +160,8 @@ pub struct RunState {
     /// What it said then of each task, by place.
     pub saved_statuses: Vec<Status>,
     pub finished: Option<(RunStatus, String)>,
+    /// Of ends of this run.
+    pub owed: Vec<Owed>,
     pub warnings: u32,
 }
 
@@ -305,7 +316,13 @@ impl RunState {
             }
             Event::BudgetWarned { .. } => self.budget_warned = true,
             Event::Warned { .. } => self.warnings += 1,
-            Event::RunFinished { status, why, .. } => self.finished = Some((*status, why.clone())),
+            Event::RunFinished { status, why, notices, .. } => {
+                self.finished = Some((*status, why.clone()));
+                let owed =
+                    |asked: &AskedProvider| Owed { asked: asked.clone(), status: *status, why: why.clone() };
+                self.owed.extend(notices.iter().map(owed));
+            }
+            Event::NoticeSent(sent) => self.owed.retain(|owed| owed.asked.key != sent.key),
             Event::FileWritten { by, .. } => {
                 if let Actor::Attempt { task, .. } = by {
                     self.task_mut(event, *task)?;

@@ -38,6 +38,7 @@ pub mod http;
 pub mod kv;
 pub mod log;
 pub mod metrics;
+pub mod notify;
 mod panic;
 pub mod process;
 pub mod random;

@@ -9,7 +9,7 @@ from answer import Malformed, Refused, form
 from forms import LABEL, is_digest, is_id, is_name, version
 from shape import U64, Default, kept, listing, number, one_of, record, text
 
-ROLES = ("planner", "executor", "reflector", "auditor", "verifier", "guard", "service")
+ROLES = ("planner", "executor", "reflector", "auditor", "verifier", "guard", "provider", "service")
 PATHS = {"component": "component.wasm", "sbom": "sbom.cdx.json", "license": "LICENSE", "readme": "README.md"}
 HOST = (0, 1, 0)
 TASK_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -94,6 +94,7 @@ def read(data):
 def check(found):
     roles, kinds, asked = found["roles"], found["kinds"], found["permissions"]
     form(len(set(roles)) == len(roles), "a role twice")
+    form("provider" not in roles or len(roles) == 1, "a provider that is something else too")
     form(("executor" in roles) == bool(kinds) and all(map(is_name, kinds)), "kinds")
     form("executor" in roles or not found["taskKeys"], "keys of tasks")
     form(all(map(TASK_KEY.fullmatch, found["taskKeys"])), "keys of tasks")
@@ -104,6 +105,7 @@ def check(found):
     permissions.check_form(asked)
     form(not any("*" in label for label in asked.get("kv", {}).get("labels", [])), "labels")
     form("*" not in asked.get("tasks", {}).get("kinds", []), "kinds of tasks")
+    form("*" not in asked.get("notify", {}).get("channels", []), "channels")
     files = found["integrity"]["files"]
     said = [file["role"] for file in files]
     form(said.count("component") == 1 and said.count("sbom") == 1, "one component and one sbom")

@@ -23,6 +23,7 @@ SHAPE = record(
     metrics=Maybe(PLAIN),
     artifacts=Maybe(record(types=TEXTS, count=U32, bytes=U64)),
     control=Maybe(record(start=FLAG, stop=FLAG, read=FLAG)),
+    notify=Maybe(record(channels=TEXTS)),
     http=Maybe(record(hosts=TEXTS, methods=TEXTS, paths=TEXTS)),
     secrets=Maybe(record(use=listing(record(name=text(), host=text())))),
     wasi=Maybe(record(clocks=FLAG, random=FLAG, http_types=FLAG)),
@@ -91,6 +92,7 @@ FORMS = {
     "process.programs": is_program,
     "process.env": is_variable,
     "artifacts.types": is_media_type,
+    "notify.channels": lambda value: value == "*" or is_name(value),
     "http.hosts": is_host,
     "http.methods": lambda value: re.fullmatch("[A-Z]+", value) is not None,
     "http.paths": is_path,
@@ -154,6 +156,7 @@ COVERS = {
     "process.programs": covers_program,
     "process.env": covers_variable,
     "artifacts.types": lambda outer, inner: outer == inner or (outer.endswith("*") and inner.startswith(outer[:-1])),
+    "notify.channels": covers_word,
     "http.hosts": covers_host,
     "http.methods": covers_word,
     "http.paths": lambda outer, inner: inner.startswith(outer),
@@ -204,12 +207,14 @@ def with_programs_named(asked, allowed, maximum):
 
 def asks_for(asked, import_name):
     """True if the permissions open that import; nothing, if no host offers it."""
+    if import_name == "orch:notify/shapes@0.1.0":
+        return True
     ours = re.fullmatch(r"orch:([a-z]+)/\1@0\.1\.0", import_name)
     if ours:
         name = ours.group(1)
         if name == "types":
             return True
-        known = ("log", "settings", "kv", "tasks", "files", "process", "findings", "metrics", "artifacts", "control")
+        known = ("log", "settings", "kv", "tasks", "files", "process", "findings", "metrics", "artifacts", "control", "notify")
         return name in asked if name in known else None
     found = re.fullmatch(r"wasi:([a-z/-]+)@0\.2\.(0|[1-9][0-9]*)", import_name)
     if found is None or int(found.group(2)) > 12:

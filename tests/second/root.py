@@ -14,7 +14,7 @@ from shape import U32, U64, Maybe, flag, kept, listing, mapping, one_of, parsed,
 
 DIGEST, ID, RANGE, TIME, PERIOD = text(is_digest), text(is_id), kept(version_range), parsed(time), parsed(period)
 LEVELS = ("local", "certified")
-ROLES = listing(one_of("planner", "executor", "reflector", "auditor", "verifier", "guard", "service"))
+ROLES = listing(one_of("planner", "executor", "reflector", "auditor", "verifier", "guard", "provider", "service"))
 JOB = record(repository=text(), workflow=text())
 KEYS = dict(threshold=U32, keyids=listing(DIGEST))
 CERTIFIERS = record(

@@ -35,6 +35,7 @@ mod order;
 mod outgrown;
 mod packages;
 mod places;
+mod provided;
 mod prune;
 mod race;
 mod reasons;

@@ -59,8 +59,11 @@ fn the_policy_has_every_key_and_every_permission() {
     assert!(!public.is_empty());
     assert!(!packages.is_empty() && default.allow.log.is_some() && !namespaces.is_empty());
     assert!(!digests.is_empty() && !keys.is_empty() && !ids.is_empty() && !auto.is_empty());
-    let Allowance { allow } = &plugins[&PluginId::parse("demo/everything").unwrap()];
+    let Allowance { allow, .. } = &plugins[&PluginId::parse("demo/everything").unwrap()];
     let written: Vec<&str> = allow.less().into_iter().map(|(path, _)| path).collect();
+    let Allowance { provide, .. } = &plugins[&PluginId::parse("demo/provider-log-notify").unwrap()];
+    let provided = DomainName::ALL.iter().copied().filter(|domain| domain.is_provided());
+    assert_eq!(provide.domains(), provided.collect::<Vec<_>>());
     for domain in DomainName::ALL {
         assert!(written.contains(&domain.as_str()), "{}", domain.as_str());
     }
@@ -81,10 +84,12 @@ fn the_workspace_has_every_key() {
     std::fs::write(folder.path().join("config.yaml"), block("config.yaml")).unwrap();
     let WorkspaceConfig {
         roles,
+        providers,
         env,
         settings,
         text: _,
         narrow,
+        notify,
         audit,
         budget,
         findings: _,
@@ -98,6 +103,8 @@ fn the_workspace_has_every_key() {
     }
     assert!(
         !env.is_empty()
+            && !providers.is_empty()
+            && notify.all().iter().all(|(_, channels)| !channels.is_empty())
             && !settings.is_empty()
             && !narrow.is_empty()
             && audit.every.is_some()

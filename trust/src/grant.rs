@@ -141,7 +141,7 @@ mod tests {
             ask in permissions(), maximum in permissions(), allowed in permissions(), approved in permissions(), narrow in permissions(),
         ) {
             let id = PluginId::parse("demo/x").unwrap();
-            let policy = Policy { default: Allowance { allow: allowed.clone() }, ..Policy::default() };
+            let policy = Policy { default: Allowance { allow: allowed.clone(), ..Allowance::default() }, ..Policy::default() };
             let approval = Approval { id: id.clone(), version: semver::Version::new(1, 0, 0), permissions: approved.clone(), at: UnixSeconds(0) };
             let bounds = Bounds { maximum: Some(&maximum), policy: &policy, approval: Some(&approval), narrow: Some(&narrow) };
             if let Ok(grant) = Grant::intersect(&id, &ask, bounds) {
@@ -173,7 +173,10 @@ mod tests {
     ) -> Result<Permissions, &'static str> {
         let read = |json: &str| serde_json::from_str::<Permissions>(json).unwrap();
         let id = PluginId::parse("demo/x").unwrap();
-        let policy = Policy { default: Allowance { allow: read(allowed) }, ..Policy::default() };
+        let policy = Policy {
+            default: Allowance { allow: read(allowed), ..Allowance::default() },
+            ..Policy::default()
+        };
         let version = semver::Version::new(1, 0, 0);
         let approval = Approval { id: id.clone(), version, permissions: read(ask), at: UnixSeconds(0) };
         let (maximum, narrow) = (maximum.map(read), read(narrow));

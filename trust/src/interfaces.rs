@@ -34,9 +34,27 @@ pub struct Need {
 pub fn import_rule(name: &str) -> ImportRule {
     match DomainName::of_import(Import(name)) {
         Some((domain, permission)) => ImportRule::Needs(Need { domain, permission }),
-        None if name == "orch:types/types@0.1.0" => ImportRule::Free,
+        None if is_shapes(name) => ImportRule::Free,
         None => ImportRule::Unknown,
     }
+}
+
+/// True of interfaces without functions: shapes that all share, and those of what a plugin provides for others.
+fn is_shapes(name: &str) -> bool {
+    name == "orch:types/types@0.1.0" || provided(name, "shapes").is_some()
+}
+
+/// What a plugin provides for others that exports that.
+pub fn provided_by(export: &str) -> Option<DomainName> {
+    provided(export, "provide")
+}
+
+/// Of which provided domain's package an interface is, by its exact name.
+fn provided(name: &str, interface: &str) -> Option<DomainName> {
+    let is_it = |domain: &&DomainName| {
+        domain.is_provided() && name == format!("orch:{}/{interface}@0.1.0", domain.as_str())
+    };
+    DomainName::ALL.iter().find(is_it).copied()
 }
 
 /// The permission that one of these imports needs and `permissions` do not open, with that import.
@@ -50,11 +68,20 @@ pub fn missing<'a>(
     })
 }
 
-/// True if the export is the one that makes that role.
+/// True if the export is one that makes that role.
 pub fn is_export_of(role: Role, name: &str) -> bool {
     match role {
+        Role::Provider => provided_by(name).is_some(),
         Role::Service => wasi_interface(name) == Some("http/incoming-handler"),
         other => name == format!("orch:{0}/{0}@0.1.0", other.as_str()),
+    }
+}
+
+/// The world of plugins with that export, which is one of that role.
+pub fn world_of(role: Role, export: &str) -> String {
+    match provided_by(export) {
+        Some(domain) if role == Role::Provider => format!("provider-{}", domain.as_str()),
+        _ => role.as_str().to_owned(),
     }
 }
 
@@ -71,6 +98,9 @@ mod tests {
             "orch:log/log@0.1.1",
             "orch:log/log",
             "orch:logs/log@0.1.0",
+            "orch:notify/provide@0.1.0",
+            "orch:notify/shapes@0.1.1",
+            "orch:kv/shapes@0.1.0",
             "wasi:clocks/wall-clock@0.2.13",
             "wasi:clocks/wall-clock@0.2.01",
             "wasi:clocks/wall-clock@0.3.0",
@@ -82,7 +112,9 @@ mod tests {
         ] {
             assert_eq!(import_rule(name), ImportRule::Unknown, "{name}");
         }
-        assert_eq!(import_rule("orch:types/types@0.1.0"), ImportRule::Free);
+        for shapes in ["orch:types/types@0.1.0", "orch:notify/shapes@0.1.0"] {
+            assert_eq!(import_rule(shapes), ImportRule::Free, "{shapes}");
+        }
     }
 
     #[test]
@@ -96,6 +128,7 @@ mod tests {
             ("orch:process/process@0.1.0", DomainName::Process, "process"),
             ("orch:findings/findings@0.1.0", DomainName::Findings, "findings"),
             ("orch:metrics/metrics@0.1.0", DomainName::Metrics, "metrics"),
+            ("orch:notify/notify@0.1.0", DomainName::Notify, "notify"),
             ("wasi:clocks/monotonic-clock@0.2.6", DomainName::Wasi, "wasi.clocks"),
             ("wasi:clocks/wall-clock@0.2.6", DomainName::Wasi, "wasi.clocks"),
             ("wasi:random/random@0.2.6", DomainName::Wasi, "wasi.random"),
@@ -110,10 +143,19 @@ mod tests {
     }
 
     #[test]
-    fn each_role_has_one_export() {
+    fn each_role_has_its_export() {
         assert!(is_export_of(Role::Executor, "orch:executor/executor@0.1.0"));
         assert!(!is_export_of(Role::Executor, "orch:executor/executor@0.1.1"));
         assert!(!is_export_of(Role::Executor, "orch:planner/planner@0.1.0"));
+        assert!(is_export_of(Role::Provider, "orch:notify/provide@0.1.0"));
+        for other in [
+            "orch:notify/notify@0.1.0",
+            "orch:notify/provide@0.1.1",
+            "orch:kv/provide@0.1.0",
+            "orch:provider/provider@0.1.0",
+        ] {
+            assert!(!is_export_of(Role::Provider, other), "{other}");
+        }
         assert!(is_export_of(Role::Service, "wasi:http/incoming-handler@0.2.3"));
         assert!(!is_export_of(Role::Service, "wasi:http/incoming-handler@0.3.0"));
     }

@@ -101,6 +101,10 @@ impl Manifest {
         if roles.len() != self.roles.len() {
             return wrong("roles", format!("{:?}", self.roles), "each role once");
         }
+        if self.roles.contains(&Role::Provider) && self.roles.len() > 1 {
+            let found = self.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
+            return wrong("roles", found, "`provider` alone: one grant would serve both");
+        }
         let executes = self.roles.contains(&Role::Executor);
         if executes == self.kinds.is_empty() {
             return wrong("kinds", format!("{:?}", self.kinds), "kinds exactly when the role is executor");
@@ -226,10 +230,10 @@ pub(crate) mod tests {
         assert_eq!(code(|value| value["id"] = "orch/x".into()), Some("manifest-json"));
         assert_eq!(code(|value| value["version"] = "../..".into()), Some("manifest-json"));
         assert_eq!(code(|value| value["kinds"] = serde_json::json!([])), Some("manifest-field"));
-        assert_eq!(
-            code(|value| value["roles"] = serde_json::json!(["executor", "executor"])),
-            Some("manifest-field")
-        );
+        for roles in [["executor", "executor"], ["executor", "provider"]] {
+            let wrong = code(|value| value["roles"] = serde_json::json!(roles));
+            assert_eq!(wrong, Some("manifest-field"), "{roles:?}");
+        }
         assert_eq!(code(|value| value["host"]["api"] = ">=0.2.0".into()), Some("host-api"));
         assert_eq!(code(|value| value["taskKeys"] = serde_json::json!(["model", "Retry_on-2"])), None);
         assert_eq!(code(|value| value["taskKeys"] = serde_json::json!(["x", "x"])), None);

@@ -15,6 +15,7 @@ mod http;
 mod kv;
 mod log;
 mod metrics;
+mod notify;
 mod process;
 mod rule;
 mod secrets;
@@ -37,6 +38,7 @@ pub use http::HttpPermission;
 pub use kv::KvPermission;
 pub use log::LogPermission;
 pub use metrics::MetricsPermission;
+pub use notify::NotifyPermission;
 pub use process::ProcessPermission;
 pub use rule::{PermissionExcess, PermissionForm, Side};
 pub use secrets::{SecretUse, SecretsPermission};
@@ -71,6 +73,7 @@ pub enum Effect {
 /// struct Mail {}
 /// impl Domain for Mail {
 ///     const NAME: &'static str = "mail";
+///     const PROVIDED: bool = false;
 ///     fn interface(_: Import<'_>) -> Option<&'static str> { None }
 ///     fn opens(&self, _: Import<'_>) -> bool { false }
 ///     fn is_for(_: Role) -> bool { true }
@@ -86,6 +89,8 @@ pub enum Effect {
 pub trait Domain: Clone + Default + PartialEq {
     /// As a manifest writes it.
     const NAME: &'static str;
+    /// What answers its interface is another plugin, one that exports `orch:NAME/provide`.
+    const PROVIDED: bool;
 
     /// The permission, as a manifest writes it, that an import of this domain's own needs; `None`: not its own.
     fn interface(import: Import<'_>) -> Option<&'static str>;
@@ -148,6 +153,13 @@ macro_rules! domains {
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$Name => <$Permission>::NAME,)+
+                }
+            }
+
+            /// True if a plugin of the role `provider` answers its interface.
+            pub fn is_provided(self) -> bool {
+                match self {
+                    $(Self::$Name => <$Permission>::PROVIDED,)+
                 }
             }
 
@@ -223,6 +235,13 @@ macro_rules! domains {
                 self.effect() != Effect::None $(|| self.$field.as_ref().is_some_and(Domain::keeps))+
             }
 
+            /// The domains that something is said of, in the order of the list.
+            pub fn domains(&self) -> Vec<DomainName> {
+                let mut found = Vec::new();
+                $(found.extend(self.$field.is_some().then_some(DomainName::$Name));)+
+                found
+            }
+
             /// One line for each permission, for people.
             pub fn lines(&self) -> Vec<String> {
                 let mut lines = Vec::new();
@@ -273,6 +292,8 @@ domains! {
     artifacts: Artifacts(ArtifactsPermission),
     /// Runs of the workspace, started, stopped and seen: `orch:control`.
     control: Control(ControlPermission),
+    /// Notices to people, which another plugin sends: `orch:notify`.
+    notify: Notify(NotifyPermission),
     /// Outgoing HTTP: `wasi:http/outgoing-handler`. No host offers it yet.
     http: Http(HttpPermission),
     /// Opaque secrets, filled in at egress. No host offers it yet.

@@ -63,11 +63,13 @@ impl Default for CertificatesPolicy {
     }
 }
 
-/// What may be granted at most.
+/// What may be granted at most, and what a provider may be asked for.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Allowance {
     pub allow: Permissions,
+    /// Of what other plugins may hold: what this one may answer them.
+    pub provide: Permissions,
 }
 
 /// What never runs.
@@ -110,9 +112,14 @@ impl Policy {
             return Err(AuthorityError::Malformed { message });
         }
         let named = policy.namespaces.values().chain(policy.plugins.values());
-        for Allowance { allow } in named.chain([&policy.default]) {
+        for Allowance { allow, provide } in named.chain([&policy.default]) {
             let wrong = |error: PermissionForm| AuthorityError::Malformed { message: error.to_string() };
             allow.check_form(Side::Allowing).map_err(wrong)?;
+            provide.check_form(Side::Allowing).map_err(wrong)?;
+            if let Some(found) = provide.domains().into_iter().find(|domain| !domain.is_provided()) {
+                let message = format!("`provide` has `{}`, which no plugin provides", found.as_str());
+                return Err(AuthorityError::Malformed { message });
+            }
         }
         if let Some(found) = policy.tasks.auto.iter().find(|auto| !is_name(&auto.kind)) {
             let message = format!("`tasks.auto` has the kind `{}`", found.kind.escape_default());
@@ -123,13 +130,25 @@ impl Policy {
 
     /// What this plugin may be granted, and which table of `policy.toml` says so.
     pub fn allowed(&self, id: &PluginId) -> (&Permissions, String) {
+        let (found, table) = self.of(id);
+        (&found.allow, format!("{table}.allow"))
+    }
+
+    /// What this plugin may be asked for as a provider, and which table of `policy.toml` says so.
+    pub fn provided(&self, id: &PluginId) -> (&Permissions, String) {
+        let (found, table) = self.of(id);
+        (&found.provide, format!("{table}.provide"))
+    }
+
+    /// The most exact entry.
+    fn of(&self, id: &PluginId) -> (&Allowance, String) {
         if let Some(found) = self.plugins.get(id) {
-            return (&found.allow, format!("plugins.\"{id}\".allow"));
+            return (found, format!("plugins.\"{id}\""));
         }
         if let Some(found) = self.namespaces.get(id.namespace()) {
-            return (&found.allow, format!("namespaces.{}.allow", id.namespace()));
+            return (found, format!("namespaces.{}", id.namespace()));
         }
-        (&self.default.allow, "default.allow".to_owned())
+        (&self.default, "default".to_owned())
     }
 
     /// What the table of that very plugin allows and it does not ask for: nobody gets it.
@@ -176,6 +195,27 @@ mod tests {
         assert_eq!(allowed("demo/shell"), "process: RUN python3");
         assert_eq!(allowed("other/x"), "");
         assert_eq!(policy.minimum_level.0, Level::Local);
+    }
+
+    #[test]
+    fn what_a_plugin_provides_is_said_beside_what_it_holds() {
+        let text = "[plugins.\"demo/n\".allow]\nlog = {}\n[plugins.\"demo/n\".provide]\nnotify = { channels = [\"ops\"] }\n\
+                    [namespaces.demo.provide]\nnotify = { channels = [\"*\"] }\n";
+        let policy = Policy::parse(text).unwrap();
+        let provided = |id: &str| {
+            let (found, table) = policy.provided(&PluginId::parse(id).unwrap());
+            (found.lines().join("; "), table)
+        };
+        assert_eq!(
+            provided("demo/n"),
+            ("notify: send notices to ops".to_owned(), "plugins.\"demo/n\".provide".to_owned())
+        );
+        assert_eq!(
+            provided("demo/m"),
+            ("notify: send notices to *".to_owned(), "namespaces.demo.provide".to_owned())
+        );
+        assert_eq!(provided("other/m"), (String::new(), "default.provide".to_owned()));
+        assert_eq!(policy.allowed(&PluginId::parse("demo/m").unwrap()).0.lines(), Vec::<String>::new());
     }
 
     #[test]
@@ -226,6 +266,8 @@ mod tests {
             "[namespaces.\"demo/\".allow]\nlog = {}",
             "[namespaces.orch.allow]\nlog = {}",
             "[plugins.\"demo\".allow]\nlog = {}",
+            "[plugins.\"demo/x\".provide]\nkv = { labels = [\"a\"], bytes = 1 }",
+            "[plugins.\"demo/x\".provide.notify]\nchannels = [\"Ops\"]",
             "[tasks]\nauto = [{ plugin = \"demo/x\", kind = \"*\" }]",
             "[deny]\nkeys = [\"short\"]",
         ] {

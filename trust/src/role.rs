@@ -13,17 +13,19 @@ pub enum Role {
     Auditor,
     Verifier,
     Guard,
+    Provider,
     Service,
 }
 
 impl Role {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Planner,
         Self::Executor,
         Self::Reflector,
         Self::Auditor,
         Self::Verifier,
         Self::Guard,
+        Self::Provider,
         Self::Service,
     ];
 
@@ -35,6 +37,7 @@ impl Role {
             Self::Auditor => "auditor",
             Self::Verifier => "verifier",
             Self::Guard => "guard",
+            Self::Provider => "provider",
             Self::Service => "service",
         }
     }

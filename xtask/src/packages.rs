@@ -20,6 +20,7 @@ pub(crate) const PLUGINS: [&str; 8] = [
     "reflector-complexity",
     "verifier-command",
     "auditor-files",
+    "provider-log-notify",
     "service-status",
     "service-orchestrator-api",
 ];
@@ -170,6 +171,11 @@ process = {{ programs = [{programs}], env = ["HOME", "LANG", "PATH"] }}
 log = {{}}
 control = {{ start = true, stop = true, read = true }}
 wasi = {{ http_types = true }}
+
+[plugins."demo/provider-log-notify".allow]
+log = {{}}
+[plugins."demo/provider-log-notify".provide]
+notify = {{ channels = ["ops"] }}
 
 [plugins."demo/verifier-command".allow]
 log = {{}}

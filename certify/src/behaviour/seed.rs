@@ -75,6 +75,7 @@ mod tests {
                 Role::Auditor => &["Analyze", "Audit"],
                 Role::Verifier => &["Run", "Task"],
                 Role::Guard => &["Task"],
+                Role::Provider => &["SendNotice"],
                 Role::Service => &["Handle"],
             };
             for name in names {

@@ -217,6 +217,12 @@ pub(super) const RECIPES: &[Recipe] = &[
         },
     },
     Recipe {
+        check: "conformance/provider",
+        code: "conformance-failure",
+        beside: nothing,
+        make: |_| Sample::new(Role::Provider, listed(Role::Provider, "", &[("send", WORDLESS)])?).seal(),
+    },
+    Recipe {
         check: "conformance/service",
         code: "plugin-answer",
         beside: nothing,

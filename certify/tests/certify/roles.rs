@@ -246,6 +246,29 @@ fn five_wrong_verifiers_are_refused_each_at_its_case() {
 }
 
 #[test]
+fn a_right_provider_passes_and_wrong_ones_are_refused() {
+    right(Role::Provider, &guest(Role::Provider, "", &[]));
+    let wrong = |body: &str| guest(Role::Provider, "", &[("send", &format!("{body} (i32.const 4096)"))]);
+    for (body, word) in [
+        ("unreachable", "plugin-trap"),
+        (FOREVER, "limit-busy"),
+        (HUGE, ": notice: "),
+        (WORDLESS, "without a word"),
+    ] {
+        let package = Package::new(Role::Provider, &wrong(body), edit(Role::Provider));
+        let read = package::read(&package.folder()).unwrap();
+        let workspace = tempfile::tempdir().unwrap();
+        let (result, _) = conformance::run(&read, Role::Provider, workspace.path());
+        assert_eq!(result.status, CheckStatus::Fail, "{body}");
+        assert!(
+            result.findings.iter().any(|finding| finding.contains(word)),
+            "{body}: {:?}",
+            result.findings
+        );
+    }
+}
+
+#[test]
 fn five_wrong_services_are_refused_each_at_its_case() {
     right(Role::Service, &good_service());
     let error = "(call $set (local.get 1) (i32.const 1) (i32.const 0)

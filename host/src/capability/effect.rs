@@ -6,12 +6,16 @@
 
 pub(crate) mod fake;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use orch_journal::event::{AskedProvider, Writes};
 use orch_trust::permission::DomainName;
 
+use super::lent::Lent;
+use super::provided::Notes;
 use crate::bindings::types::types::Error;
 
 /// Denials that one call's report keeps; a guest that asks on is told so all the same.
@@ -27,6 +31,11 @@ pub enum EffectRecord {
     Intent {
         domain: DomainName,
         effect: &'static str,
+    },
+    /// Before each call of a provider. Durable when the gate agrees.
+    ProviderAsked {
+        domain: DomainName,
+        asked: AskedProvider,
     },
     ProcessStarted {
         program: String,
@@ -48,10 +57,15 @@ impl EffectRecord {
     /// Whose effect it is.
     pub fn domain(&self) -> DomainName {
         match self {
-            Self::Intent { domain, .. } => *domain,
+            Self::Intent { domain, .. } | Self::ProviderAsked { domain, .. } => *domain,
             Self::ProcessStarted { .. } => DomainName::Process,
             Self::FileWritten { .. } => DomainName::Files,
         }
+    }
+
+    /// True of what must be durable before anything happens.
+    pub fn is_intent(&self) -> bool {
+        matches!(self, Self::Intent { .. } | Self::ProviderAsked { .. })
     }
 }
 
@@ -73,11 +87,35 @@ pub struct Ledger {
     log_cut: bool,
     /// Why the host did not do what it was asked last.
     reason: Option<String>,
+    /// Names the call, and how often it asked a provider.
+    key: Arc<str>,
+    asked: u32,
+    /// What providers wrote for this call, by plugin.
+    pub(crate) provided: BTreeMap<String, Writes>,
+    /// What the operator hears of them.
+    pub(crate) notes: Notes,
 }
 
 impl Ledger {
     pub fn new(gate: Arc<dyn EffectGate>) -> Self {
-        Self { gate, denied: Vec::new(), intended: Vec::new(), closed: false, log_cut: false, reason: None }
+        Self {
+            gate,
+            denied: Vec::new(),
+            intended: Vec::new(),
+            closed: false,
+            log_cut: false,
+            reason: None,
+            key: Arc::default(),
+            asked: 0,
+            provided: BTreeMap::new(),
+            notes: Notes::default(),
+        }
+    }
+
+    /// Of a call that is lent this. What providers wrote for the call that asked it stands, until they write again.
+    pub(crate) fn of(lent: &Lent) -> Self {
+        let (key, provided) = (lent.asking.key.clone(), (*lent.earlier).clone());
+        Self { key, provided, ..Self::new(lent.effects.clone()) }
     }
 
     /// Notes a denial for the operator, each once; gives it back for the guest.
@@ -123,6 +161,26 @@ impl Ledger {
             self.gate.record(EffectRecord::Intent { domain, effect }).await?;
             self.intended.push(effect);
         }
+        Ok(())
+    }
+
+    /// Names what the call asks of a provider next: the same where the call is made again and asks for the same.
+    pub(crate) fn next_key(&mut self) -> String {
+        self.asked += 1;
+        format!("{}.{}", self.key, self.asked)
+    }
+
+    /// Records that a provider is asked, each time.
+    pub(crate) async fn intend_to_ask(
+        &mut self,
+        domain: DomainName,
+        asked: AskedProvider,
+    ) -> Result<(), GateClosed> {
+        if self.closed {
+            return Err(GateClosed);
+        }
+        self.gate.record(EffectRecord::ProviderAsked { domain, asked }).await?;
+        self.intended.push(domain.as_str());
         Ok(())
     }
 

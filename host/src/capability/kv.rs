@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use orch_journal::event::Writes;
 use orch_trust::interfaces::Import;
 use orch_trust::permission::KvPermission;
 use wasmtime::component::{Linker, Resource};
@@ -45,6 +46,28 @@ impl Kv {
         Self { granted, plugin, reader, written: BTreeMap::new(), used: None }
     }
 
+    /// With what the plugin wrote before over what is committed; it counts as written by this call.
+    fn over(mut self, earlier: &Writes) -> Self {
+        let decode = |text: &String| STANDARD.decode(text).unwrap_or_default();
+        for (label, values) in &earlier.kv {
+            let written = values.iter().map(|(key, value)| (key.clone(), value.as_ref().map(decode)));
+            self.written.insert(label.clone(), written.collect());
+        }
+        self
+    }
+
+    /// Bytes of all labels with what this call wrote.
+    fn used(&self) -> Result<u64, KvUnavailable> {
+        let mut used = self.reader.bytes(&self.plugin)?;
+        for (label, written) in &self.written {
+            for (key, value) in written {
+                let before = self.reader.read(&self.plugin, label, key)?;
+                used = used.saturating_sub(size(key, &before)).saturating_add(size(key, value));
+            }
+        }
+        Ok(used)
+    }
+
     /// What the call wrote, values as base64.
     pub fn into_writes(self) -> BTreeMap<String, BTreeMap<String, Option<String>>> {
         let encode = |value: Option<Vec<u8>>| value.map(|bytes| STANDARD.encode(bytes));
@@ -73,14 +96,13 @@ impl Kv {
     fn put(&mut self, label: &str, key: String, value: Option<Vec<u8>>) -> Result<(), Error> {
         let unavailable = |_: KvUnavailable| Error::Unavailable;
         let before = self.get(label, &key).map_err(unavailable)?;
-        let size =
-            |value: &Option<Vec<u8>>| value.as_ref().map_or(0, |value| (key.len() + value.len()) as u64);
         let used = match self.used {
             Some(used) => used,
-            None => self.reader.bytes(&self.plugin).map_err(unavailable)?,
+            None => self.used().map_err(unavailable)?,
         };
-        let after = used.saturating_sub(size(&before)).saturating_add(size(&value));
-        if after > self.granted.bytes && size(&value) > size(&before) {
+        let (before, now) = (size(&key, &before), size(&key, &value));
+        let after = used.saturating_sub(before).saturating_add(now);
+        if after > self.granted.bytes && now > before {
             return Err(Error::Limit("kv.bytes".to_owned()));
         }
         self.used = Some(after);
@@ -119,6 +141,11 @@ impl Kv {
     }
 }
 
+/// Bytes of a key with its value; none where there is none.
+fn size(key: &str, value: &Option<Vec<u8>>) -> u64 {
+    value.as_ref().map_or(0, |value| (key.len() + value.len()) as u64)
+}
+
 fn check_key(key: &str) -> Result<(), Error> {
     match key.len() {
         1..=KEY_BYTES_MAX => Ok(()),
@@ -135,7 +162,11 @@ impl Capability for Kv {
     }
 
     fn open(granted: &Arc<KvPermission>, opening: Opening<'_>) -> Self {
-        Self::new(granted.clone(), opening.plugin.clone(), opening.lent.kv.clone())
+        let kv = Self::new(granted.clone(), opening.plugin.clone(), opening.lent.kv.clone());
+        match opening.earlier {
+            Some(earlier) => kv.over(earlier),
+            None => kv,
+        }
     }
 
     fn link<S: Holds<Self>>(linker: &mut Linker<S>, _import: Import<'_>) -> wasmtime::Result<()> {

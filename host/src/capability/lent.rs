@@ -3,11 +3,13 @@
 //! Invariant: what is lent to a plugin of a run is never a fake, by its type.
 //! Not here: what the capabilities do with it (a file each), what comes back (`call.rs`).
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use orch_journal::event::Writes;
 use orch_trust::evidence::{Candidate, Compilable, Runnable};
 
 use super::control::backend::Controls;
@@ -17,6 +19,7 @@ use super::kv::backend::KvReader;
 use super::log::backend::LogSink;
 use super::process::backend::Processes;
 use super::process::env::CommandEnv;
+use super::provided::{Asking, Providers};
 use super::tasks::backend::TaskReader;
 
 /// Everything that the host lends to one call (for a planner: to one session), with what stands behind its
@@ -36,6 +39,11 @@ pub struct Lent {
     pub env: CommandEnv,
     pub controls: Arc<dyn Controls>,
     pub log: Arc<dyn LogSink>,
+    /// Plugins that answer for others.
+    pub providers: Providers,
+    pub asking: Asking,
+    /// What providers wrote so far for the call that asks this one, by plugin; nothing unless this one is asked so.
+    pub earlier: Arc<BTreeMap<String, Writes>>,
     /// For the whole call, host functions included; for a planner: for each call of its session.
     pub wall: Duration,
 }

@@ -55,8 +55,9 @@ impl Capability for Metrics {
 
     fn grant(_permission: MetricsPermission, _host: &HostEnvironment) {}
 
-    fn open(_granted: &(), _opening: Opening<'_>) -> Self {
-        Self::default()
+    /// Of a provider all that it recorded for the same call counts.
+    fn open(_granted: &(), opening: Opening<'_>) -> Self {
+        Self { recorded: opening.earlier.map_or_else(Vec::new, |earlier| earlier.metrics.clone()) }
     }
 
     fn link<S: Holds<Self>>(linker: &mut Linker<S>, _import: Import<'_>) -> wasmtime::Result<()> {

@@ -15,6 +15,7 @@ use super::lent::Lent;
 use super::log::backend::{LogLevel, LogSink};
 use super::process::backend::{ProcessError, ProcessOutput, ProcessRequest, Processes};
 use super::process::env::CommandEnv;
+use super::provided::{Asking, Providers};
 use super::tasks::backend::{TaskReader, TaskSummary};
 
 pub struct Nothing;
@@ -34,6 +35,9 @@ impl Nothing {
             env: CommandEnv::default(),
             controls: nothing.clone(),
             log: nothing,
+            providers: Providers::default(),
+            asking: Asking::default(),
+            earlier: Arc::default(),
             wall,
         }
     }

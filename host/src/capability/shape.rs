@@ -44,6 +44,8 @@ pub(crate) struct Opening<'a> {
     /// Of the manifest's limits: lines of one call.
     pub(crate) log_bytes_max: u64,
     pub(crate) lent: &'a Lent,
+    /// What the plugin wrote before, as a provider for the same call.
+    pub(crate) earlier: Option<&'a Writes>,
     /// Clocks and random numbers are the same in each call.
     pub(crate) fixed: bool,
 }

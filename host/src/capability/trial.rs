@@ -20,8 +20,10 @@ use super::effect::fake::FakeGate;
 use super::kv::fake::FakeKv;
 use super::lent::{CallContext, Lent};
 use super::log::fake::FakeLog;
+use super::notify::fake::FakeNotifier;
 use super::process::env::CommandEnv;
 use super::process::fake::FakeProcesses;
+use super::provided::{Asking, Providers};
 use super::tasks::backend::AskedTask;
 use super::tasks::fake::FakeTasks;
 
@@ -37,6 +39,7 @@ pub struct Fakes {
     pub(crate) processes: Arc<FakeProcesses>,
     pub(crate) log: Arc<FakeLog>,
     pub(crate) control: Arc<FakeControl>,
+    pub(crate) notify: Arc<FakeNotifier>,
 }
 
 impl Fakes {
@@ -49,6 +52,7 @@ impl Fakes {
             gate: Arc::new(FakeGate::new(mood)),
             processes: Arc::new(FakeProcesses::new(mood)),
             log: Arc::default(),
+            notify: Arc::new(FakeNotifier::new(mood)),
         }
     }
 
@@ -76,16 +80,23 @@ impl Fakes {
         &self.log
     }
 
+    pub(crate) fn notify(&self) -> &FakeNotifier {
+        &self.notify
+    }
+
     /// Everything that they were asked, as text; times, which differ, are left out.
     pub fn record(&self) -> String {
         let (commands, effects) = (self.processes.record(), self.gate.effects());
         let (lines, labels) = (self.log.lines(), self.kv.asked());
-        format!("commands {commands:?}\neffects {effects:?}\nlog {lines:?}\nkv {labels:?}")
+        let notices = self.notify.sent();
+        format!(
+            "commands {commands:?}\neffects {effects:?}\nlog {lines:?}\nkv {labels:?}\nnotices {notices:?}"
+        )
     }
 
     /// True if nobody else holds a part of them any more.
     pub fn are_given_back(&self) -> bool {
-        let Self { tasks, kv, gate, processes, log, control } = self;
+        let Self { tasks, kv, gate, processes, log, control, notify } = self;
         let held = [
             Arc::strong_count(tasks),
             Arc::strong_count(kv),
@@ -93,8 +104,9 @@ impl Fakes {
             Arc::strong_count(processes),
             Arc::strong_count(log),
             Arc::strong_count(control),
+            Arc::strong_count(notify),
         ];
-        held == [1; 6]
+        held == [1; 7]
     }
 
     /// The context of a call. `workspace`: absolute, without links. `settings`: a JSON object.
@@ -110,6 +122,9 @@ impl Fakes {
             env: CommandEnv::default(),
             controls: self.control.clone(),
             log: self.log.clone(),
+            providers: Providers { workspace: "trial".into(), notify: Some(self.notify.clone()) },
+            asking: Asking { run: "run".into(), key: "run-1".into() },
+            earlier: Arc::default(),
             wall,
         })
     }

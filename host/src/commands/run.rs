@@ -167,7 +167,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     }
     if args.dry_run {
         warn_of_notices(&operator, &admitted, console);
-        dry_run::show(&planned, config.roles.ids().len(), args.format, console);
+        dry_run::show(&planned, &config, args.format, console);
         return Ok(Exit::Done);
     }
 
@@ -372,6 +372,7 @@ pub(super) fn rules_of(config: &WorkspaceConfig, operator: &Operator) -> RunRule
         backoff: config.retry,
         kill_after: config.kill_after.map_or(KILL_AFTER_DEFAULT, Duration::from_secs_f64),
         log_bytes_max: config.log_bytes_max(),
+        notices: config.notify.clone(),
         tasks_auto: operator
             .policy
             .tasks

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use orch_trust::manifest::Role;
+use orch_trust::permission::DomainName;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -40,9 +41,10 @@ struct Named(Role);
 impl<'de> Deserialize<'de> for Named {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        let role = Role::ALL.into_iter().find(|role| form(*role).name() == name);
+        let beneath = || Role::ALL.into_iter().filter(|role| form(*role).is_beneath_roles());
+        let role = beneath().find(|role| form(*role).name() == name);
         role.map(Self).ok_or_else(|| {
-            let names: Vec<&str> = Role::ALL.into_iter().map(|role| form(role).name()).collect();
+            let names: Vec<&str> = beneath().map(|role| form(role).name()).collect();
             let (unknown, names) = (name.escape_default(), names.join(", "));
             D::Error::custom(format!("`roles` has no `{unknown}`, but {names}"))
         })
@@ -92,6 +94,7 @@ fn read(role: Role, form: Form, written: Written) -> Option<Vec<Binding>> {
         (_, Written::Nothing(())) => Vec::new(),
         (Form::One(_), Written::One(id)) => vec![bound("", id)],
         (Form::List(_), Written::List(ids)) => ids.into_iter().map(|id| bound("", id)).collect(),
+        (Form::Beside { .. }, _) => return None,
         (Form::Keyed { many, .. }, Written::Keyed(keyed)) => {
             let mut bindings = Vec::new();
             for (key, ids) in keyed {
@@ -108,6 +111,18 @@ fn read(role: Role, form: Form, written: Written) -> Option<Vec<Binding>> {
 }
 
 impl Bindings {
+    /// With the plugins that answer for others, by interface; else the key that is none.
+    pub fn with_providers(mut self, providers: &BTreeMap<String, String>) -> Result<Self, String> {
+        for (key, id) in providers {
+            if !DomainName::ALL.iter().any(|domain| domain.is_provided() && domain.as_str() == key) {
+                return Err(key.clone());
+            }
+            self.0.push(Binding { role: Role::Provider, key: key.clone(), id: id.clone() });
+        }
+        self.0.sort_by_key(|binding| binding.role);
+        Ok(self)
+    }
+
     pub fn all(&self) -> &[Binding] {
         &self.0
     }
@@ -160,16 +175,31 @@ mod tests {
         assert_eq!(bindings.ids(), ["a/e", "a/p", "a/s", "a/v", "a/w"]);
         assert_eq!(bindings.by_key(Role::Executor, "note"), Some("a/e"));
         assert_eq!(bindings.by_key(Role::Executor, "other"), None);
-        for role in Role::ALL {
+        for role in Role::ALL.into_iter().filter(|role| form(*role).is_beneath_roles()) {
             let nothing = format!(r#"{{"{}": null}}"#, form(role).name());
             assert!(read(&nothing).unwrap().all().is_empty(), "{nothing}");
         }
     }
 
     #[test]
+    fn providers_are_bound_by_the_interface_that_they_answer() {
+        let bound = |key: &str| {
+            let providers = [(key.to_owned(), "a/n".to_owned())].into();
+            read(r#"{"planner": "a/p", "services": {"/x": "a/s"}}"#).unwrap().with_providers(&providers)
+        };
+        let bindings = bound("notify").unwrap();
+        assert_eq!(bindings.by_key(Role::Provider, "notify"), Some("a/n"));
+        assert!(bindings.all().is_sorted_by_key(|binding| binding.role));
+        assert_eq!(bound("kv").unwrap_err(), "kv");
+        assert_eq!(bound("mail").unwrap_err(), "mail");
+    }
+
+    #[test]
     fn another_name_or_form_is_refused_by_name() {
         let refused = |json: &str| read(json).unwrap_err().to_string();
         assert!(refused(r#"{"planer": "a/p"}"#).contains("`roles` has no `planer`, but planner, executors"));
+        let beside = refused(r#"{"providers": {"notify": "a/n"}}"#);
+        assert!(beside.contains("`roles` has no `providers`"), "they stand beside it: {beside}");
         assert!(refused(r#"{"planner": ["a/p"]}"#).contains("`roles.planner` is no plugin id"));
         assert!(refused(r#"{"verifiers": "a/v"}"#).contains("`roles.verifiers` is no list of plugin ids"));
         let many = refused(r#"{"executors": {"shell": ["a/e", "a/f"]}}"#);

@@ -20,6 +20,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::bindings::Bindings;
+use crate::drive::desk::Notices;
 use crate::drive::retry::Backoff;
 use crate::regular_file::{self, Links, ReadError};
 
@@ -204,6 +205,8 @@ impl Default for FindingsConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct WorkspaceConfig {
     pub roles: Bindings,
+    /// By interface; [`Self::roles`] has them too.
+    pub providers: BTreeMap<String, String>,
     /// Of all commands that plugins run.
     #[serde(deserialize_with = "read_apart")]
     pub env: Env,
@@ -214,6 +217,8 @@ pub struct WorkspaceConfig {
     pub text: Arc<str>,
     /// By plugin id; less than the operator allows.
     pub narrow: BTreeMap<PluginId, Permissions>,
+    /// Channels of the provider of notices that hear of a run's end.
+    pub notify: Notices,
     pub audit: AuditConfig,
     pub budget: BudgetConfig,
     pub findings: FindingsConfig,
@@ -260,7 +265,14 @@ impl WorkspaceConfig {
             return Err(WorkspaceError::Widens { path: path.to_owned(), key: key.clone() });
         }
         let read: Self = serde_saphyr::from_str_with_options(text, options()).map_err(malformed)?;
-        let mut config = Self { text: text.into(), ..read };
+        let wrong = |key, found: String, expected| {
+            Err(WorkspaceError::Value { path: path.to_owned(), key, found, expected })
+        };
+        let roles = match read.roles.with_providers(&read.providers) {
+            Ok(roles) => roles,
+            Err(key) => return wrong("providers", format!("`{key}`"), "what a plugin can provide: `notify`"),
+        };
+        let mut config = Self { text: text.into(), roles, ..read };
         let written = |source| WorkspaceError::Written { path: path.to_owned(), source: Box::new(source) };
         let Written { mut rest, env } = read_written(text).map_err(written)?;
         config.env = env;
@@ -270,9 +282,6 @@ impl WorkspaceConfig {
                 *settings = std::mem::take(found);
             }
         }
-        let wrong = |key, found: String, expected| {
-            Err(WorkspaceError::Value { path: path.to_owned(), key, found, expected })
-        };
         if !(0.0..=1.0).contains(&config.budget.warn_at) {
             return wrong("budget.warn_at", config.budget.warn_at.to_string(), "0.0 to 1.0");
         }
@@ -360,6 +369,9 @@ mod tests {
             "a narrowing that nobody has is no narrowing"
         );
         assert_eq!(code("narrow: {demo/x: {}}\n"), None);
+        assert_eq!(code("providers: {notify: demo/n}\n"), None);
+        assert_eq!(code("providers: {mail: demo/n}\n"), Some("workspace-config"));
+        assert_eq!(code("providers: {notify: [demo/n]}\n"), Some("workspace-config"));
         assert_eq!(code("jobs: 4\naudit: {every: completion}\n"), None);
         assert_eq!(code("kill_after: 0\n"), None);
         assert_eq!(code("kill_after: 2.5\n"), None);

@@ -21,6 +21,7 @@ use super::error::DriveError;
 use super::gate::Gate;
 use super::run::Run;
 use crate::call::CallReport;
+use crate::capability::provided::{Asking, Notes};
 use crate::capability::tasks::AskedTask;
 use crate::clock::now_ms;
 use crate::command_log::{CommandLog, LogName};
@@ -76,10 +77,12 @@ pub async fn start(
     run.begin(index);
     warn_budget(run, desk)?;
     let log = desk.command_log(LogName::Attempt { task: task.id.clone(), attempt, at });
-    let gate = Gate::new(Actor::Attempt { task: index, attempt }, run.ask(), desk);
+    let by = Actor::Attempt { task: index, attempt };
+    let gate = Arc::new(Gate::new(by, run.ask(), desk));
     let grace = desk.rules.kill_after + GRACE;
     let wall = executor.wall.min(Duration::from_millis(task.timeout_ms).saturating_add(grace));
-    let mut lent = desk.lend(&executor, run.shared(), Arc::new(gate), log.clone(), wall);
+    let asking = Asking::of(&run.id, by);
+    let mut lent = desk.lend(&executor, run.shared(), (asking, gate), log.clone(), wall);
     lent.env.task = env;
     let ask = Execute { task: Box::new(task), attempt };
     // Never beside attempts on the guests' threads: the loop would not hear of their effects and ends meanwhile.
@@ -120,9 +123,7 @@ pub fn finish(run: &mut Run, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>
         return Ok(Vec::new());
     };
     let plugin = desk.roles.executor(&task)?.id.clone();
-    for what in &report.denied {
-        run.record(Event::Denied { plugin: plugin.clone(), what: what.clone() })?;
-    }
+    warn_of_call(run, &plugin, &report.denied, &report.notes)?;
     if report.log_cut {
         let text = format!("`{plugin}` wrote more log than its `logKiB` for task `{}`", task.id);
         run.record(Event::Warned { code: "log-cut".to_owned(), text })?;
@@ -175,6 +176,19 @@ pub fn finish(run: &mut Run, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>
     desk.kv.commit(&written, &desk.journal, || run.record(Event::AttemptFinished(Box::new(finished))))?;
     failpoint::hit("after-answer");
     Ok(asked)
+}
+
+/// Records what a call was denied, and what is to be said of providers that it asked.
+pub fn warn_of_call(run: &mut Run, plugin: &str, denied: &[String], notes: &Notes) -> Result<(), DriveError> {
+    let own = denied.iter().map(|what| (plugin, what));
+    let of_providers = notes.denied.iter().map(|(plugin, what)| (plugin.as_str(), what));
+    for (plugin, what) in own.chain(of_providers) {
+        run.record(Event::Denied { plugin: plugin.to_owned(), what: what.clone() })?;
+    }
+    for (code, text) in &notes.warned {
+        run.record(Event::Warned { code: (*code).to_owned(), text: text.clone() })?;
+    }
+    Ok(())
 }
 
 /// Records what is missing of a log, and what its commands left running; gives both for people.

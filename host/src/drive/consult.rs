@@ -12,7 +12,7 @@ use orch_journal::event::{Actor, Called, Event, FAILURE, Finding, Severity, Task
 use orch_task::Status;
 use orch_trust::manifest::Role;
 
-use super::attempt::warn_of_log;
+use super::attempt::{warn_of_call, warn_of_log};
 use super::desk::Desk;
 use super::error::DriveError;
 use super::extend;
@@ -21,6 +21,7 @@ use super::offers::with_checks;
 use super::roles::Bound;
 use super::run::Run;
 use crate::call::{CallReport, Lent};
+use crate::capability::provided::Asking;
 use crate::capability::tasks::AskedTask;
 use crate::clock::now_ms;
 use crate::command_log::{CommandLog, LogName};
@@ -257,8 +258,9 @@ fn begin(
         place: run.last(),
     };
     let log = desk.command_log(name);
-    let gate = Gate::new(Actor::Call { number }, run.ask(), desk);
-    let lent = desk.lend(bound, run.shared(), Arc::new(gate), log.clone(), bound.wall);
+    let by = Actor::Call { number };
+    let gate = Arc::new(Gate::new(by, run.ask(), desk));
+    let lent = desk.lend(bound, run.shared(), (Asking::of(&run.id, by), gate), log.clone(), bound.wall);
     Ok(Begun { lent, rerun, log })
 }
 
@@ -292,9 +294,7 @@ fn come_back<A: Ask>(
 ) -> Result<Option<Advice<A::Answer>>, DriveError> {
     let (name, Call { plugin, task, rerun, log }) = (A::NAME, call);
     warn_of_log(run, log, &format!("`{name}` by `{plugin}`"))?;
-    for what in &report.denied {
-        run.record(Event::Denied { plugin: plugin.to_owned(), what: what.clone() })?;
-    }
+    warn_of_call(run, plugin, &report.denied, &report.notes)?;
     if report.log_cut {
         let text = format!("`{plugin}` wrote more log than its `logKiB` in `{name}`");
         run.record(Event::Warned { code: "log-cut".to_owned(), text })?;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use orch_journal::Journal;
 use orch_journal::Level;
 use orch_task::Env;
+use serde::Deserialize;
 use tokio::sync::watch;
 
 use super::acts::ActQueue;
@@ -27,6 +28,7 @@ use crate::capability::files::Protected;
 use crate::capability::log::LogSink;
 use crate::capability::nothing::Nothing;
 use crate::capability::process::env::CommandEnv;
+use crate::capability::provided::{Asking, Providers};
 use crate::command_log::{CommandLog, LogName};
 use crate::processes::{CallProcesses, Commands};
 
@@ -94,6 +96,22 @@ pub enum Control {
     Abort,
 }
 
+/// Channels that hear of a run's end, by how it ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Notices {
+    pub failed: Vec<String>,
+    pub waiting: Vec<String>,
+    pub done: Vec<String>,
+}
+
+impl Notices {
+    /// Each word of `config.yaml` with its channels.
+    pub fn all(&self) -> [(&'static str, &[String]); 3] {
+        [("failed", &self.failed), ("waiting", &self.waiting), ("done", &self.done)]
+    }
+}
+
 /// Rules of this run that a workspace may set.
 #[derive(Clone, Debug)]
 pub struct RunRules {
@@ -113,6 +131,7 @@ pub struct RunRules {
     pub kill_after: Duration,
     /// Of one log file.
     pub log_bytes_max: u64,
+    pub notices: Notices,
     /// Plugins that may add tasks of a kind whose executor has effects, without approval.
     pub tasks_auto: Vec<(String, String)>,
 }
@@ -152,6 +171,8 @@ pub struct Desk {
     /// The plugins that it calls.
     pub roles: Arc<Roles>,
     pub kv: Arc<KvOverlay>,
+    /// Plugins that answer for others.
+    pub providers: Providers,
     pub marks: Arc<Marks>,
     /// Of all commands, as `config.yaml` says.
     pub env: Arc<Env>,
@@ -163,12 +184,12 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// What one call is lent. `log` gets the output of its commands.
+    /// What one call is lent: its name for what it asks of providers, and the way of its effects. `log` gets the output of its commands.
     pub fn lend(
         &self,
         bound: &Bound,
         state: SharedState,
-        effects: Arc<dyn EffectGate>,
+        (asking, effects): (Asking, Arc<dyn EffectGate>),
         log: Arc<CommandLog>,
         wall: Duration,
     ) -> Lent {
@@ -184,6 +205,9 @@ impl Desk {
             // Services are no part of a run.
             controls: Arc::new(Nothing),
             log: self.log.clone(),
+            providers: self.providers.clone(),
+            asking,
+            earlier: Arc::default(),
             wall,
         }
     }

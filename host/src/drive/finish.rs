@@ -13,7 +13,9 @@ use orch_journal::{RunState, failpoint};
 use orch_task::Status;
 use serde::Serialize;
 
+use super::desk::Desk;
 use super::error::DriveError;
+use super::notices;
 use super::run::Run;
 use crate::clock::now_ms;
 
@@ -150,7 +152,7 @@ pub fn block(run: &mut Run) -> Result<(), DriveError> {
 
 /// Closes the run, or leaves it waiting. The task file must say by now what the run says: a closed run is never
 /// continued, and the next one believes the file.
-pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
+pub fn run(run: &mut Run, desk: &Desk, stop: &Stop) -> Result<Summary, DriveError> {
     let counts = counts(&run.state());
     let count = |status: Status| counts.get(status.as_str()).copied().unwrap_or(0);
     let removed: Vec<String> = run.held().iter().map(ToString::to_string).collect();
@@ -190,7 +192,8 @@ pub fn run(run: &mut Run, stop: &Stop) -> Result<Summary, DriveError> {
     };
     if *stop != Stop::Interrupted {
         failpoint::hit("before-close");
-        run.record(Event::RunFinished { status, why: why.clone(), at: now_ms() })?;
+        let notices = notices::owed(&run.id, desk.journal.events(), status, desk);
+        run.record(Event::RunFinished { status, why: why.clone(), notices, at: now_ms() })?;
     }
     let interrupted = *stop == Stop::Interrupted;
     Ok(Summary {

@@ -45,7 +45,7 @@ impl Gate {
 impl EffectGate for Gate {
     fn record(&self, effect: EffectRecord) -> Boxed<'_, Result<(), GateClosed>> {
         Box::pin(async move {
-            let must_be_durable = matches!(effect, EffectRecord::Intent { .. });
+            let must_be_durable = effect.is_intent();
             let (answer, place) = oneshot::channel();
             self.ask.send(Asked { by: self.by, effect, answer }).map_err(|_| GateClosed)?;
             let place = place.await.map_err(|_| GateClosed)?;

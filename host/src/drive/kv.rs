@@ -51,7 +51,7 @@ impl KvOverlay {
         journal: &Arc<Journal>,
         record: impl FnOnce() -> Result<u64, E>,
     ) -> Result<u64, E> {
-        if writes.kv.is_empty() {
+        if writes.of_each().all(|one| one.kv.is_empty()) {
             return record();
         }
         let mut kept = self.kept();
@@ -93,11 +93,13 @@ impl KvOverlay {
 }
 
 fn take_in(kept: &mut BTreeMap<Place, Kept>, writes: &Writes, journal: &Arc<Journal>, event: u64) {
-    for (label, values) in &writes.kv {
-        for (key, value) in values {
-            let place = (writes.plugin.clone(), label.clone(), key.clone());
-            let value = value.as_ref().and_then(|text| STANDARD.decode(text).ok());
-            kept.insert(place, Kept { value, journal: journal.clone(), event });
+    for Writes { plugin, kv, .. } in writes.of_each() {
+        for (label, values) in kv {
+            for (key, value) in values {
+                let place = (plugin.clone(), label.clone(), key.clone());
+                let value = value.as_ref().and_then(|text| STANDARD.decode(text).ok());
+                kept.insert(place, Kept { value, journal: journal.clone(), event });
+            }
         }
     }
     if kept.len() > KEPT_MAX {

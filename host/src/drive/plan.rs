@@ -17,6 +17,7 @@ use super::run::Run;
 use super::task_reader::StateReader;
 use crate::call::CallContext;
 use crate::capability::nothing::Nothing;
+use crate::capability::provided::Asking;
 use crate::capability::tasks::{TaskReader, TaskSummary};
 use crate::clock::now_ms;
 use crate::command_log::LogName;
@@ -45,7 +46,8 @@ impl Planning {
             place: run.last(),
         });
         // No permission with effects is for planners.
-        let mut lent = desk.lend(planner, run.shared(), Arc::new(Nothing), log, planner.wall);
+        let mut lent =
+            desk.lend(planner, run.shared(), (Asking::default(), Arc::new(Nothing)), log, planner.wall);
         let reads = Arc::new(Reads { state: StateReader::new(run.shared()), answers: Mutex::default() });
         lent.tasks = reads.clone();
         let kinds = desk.roles.kinds();

@@ -144,9 +144,11 @@ impl Roles {
         &self.withdrawals
     }
 
-    /// Fails if one of the plugins may not be called any more.
+    /// Fails if one of the plugins may not be called any more; whoever asks a provider is told by itself.
     pub fn check_withdrawals(&self) -> Result<(), DriveError> {
-        let gone = self.withdrawals.iter().find_map(|(id, withdrawal)| Some((id, withdrawal.withdrawn()?)));
+        let of_loop = |id: &str| self.by_id(Role::Provider, id).is_none();
+        let mut withdrawals = self.withdrawals.iter().filter(|(id, _)| of_loop(id));
+        let gone = withdrawals.find_map(|(id, withdrawal)| Some((id, withdrawal.withdrawn()?)));
         match gone {
             None => Ok(()),
             Some((id, why)) => Err(DriveError::Plugin {

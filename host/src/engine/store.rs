@@ -20,6 +20,8 @@ use super::wall::Wall;
 use super::withdrawal::Withdrawal;
 use crate::bindings::types::types::Failure;
 use crate::call::{CallReport, Lent, Used};
+use crate::capability::kv::Kv;
+use crate::capability::metrics::Metrics;
 use crate::capability::tasks::Tasks;
 use crate::capability::wasi::Wasi;
 use crate::capability::{Granted, Holds, Kept, Ledger, Opened, Opening, Place, View};
@@ -54,7 +56,7 @@ impl CallState {
             meter: Meter::new(plugin.limits),
             fuel_max: None,
             table,
-            ledger: Ledger::new(lent.effects.clone()),
+            ledger: Ledger::of(&lent),
             plugin,
             lent,
             opened: Opened::default(),
@@ -77,6 +79,7 @@ impl CallState {
             plugin: &plugin.id,
             log_bytes_max: plugin.limits.log_bytes_max,
             lent,
+            earlier: lent.earlier.get(&*plugin.id),
             fixed: plugin.fixed,
         };
         let state = state.get_or_insert_with(|| C::open(granted, opening()));
@@ -202,13 +205,21 @@ pub(crate) fn used(store: &Store<CallState>) -> Used {
 /// The report of a call: what it wrote only if its result is good.
 pub(crate) fn report<T>(store: Store<CallState>, result: Result<T, CallError>) -> CallReport<T> {
     let used = used(&store);
-    let CallState { ledger, opened, plugin, .. } = store.into_data();
+    let mut state = store.into_data();
+    if state.lent.earlier.contains_key(&*state.plugin.id) {
+        // What it wrote before for the same call stays, also if it did not look at it now.
+        state.view_uncounted::<Kv>();
+        state.view_uncounted::<Metrics>();
+    }
+    let CallState { mut ledger, opened, plugin, .. } = state;
     let mut kept = Kept::default();
     if result.is_ok() {
         kept = opened.keep();
         kept.writes.plugin = plugin.id.to_string();
+        kept.writes.provided = std::mem::take(&mut ledger.provided).into_values().collect();
     }
+    let notes = std::mem::take(&mut ledger.notes);
     let log_cut = ledger.is_log_cut();
     let (denied, effect) = ledger.into_parts();
-    CallReport { result, used, writes: kept.writes, asked: kept.asked, denied, effect, log_cut }
+    CallReport { result, used, writes: kept.writes, asked: kept.asked, denied, notes, effect, log_cut }
 }

@@ -4,7 +4,7 @@
 //! Limits: [`CALLS_MAX`] at once, [`WAIT`] for one of them, the plugin's `wallMs` for a call, [`TRIES_MAX`] calls for a request.
 //! Invariant: what an answer wrote is kept with it, or not at all; an answer is kept only if nothing that it read through `kv`
 //! or `tasks` changed since, and what it asks of the host is kept only if no run began or ended since; nothing is shown that could be lost; a service can
-//! have no effect of its own and start no program.
+//! have no effect but what providers do for it, and starts no program.
 //! Not here: connections, heads and bodies (`front.rs`), the call itself (`role/service.rs`).
 
 use std::path::PathBuf;
@@ -18,9 +18,11 @@ use orch_journal::{Journal, JournalError, Level};
 use tokio::sync::Semaphore;
 
 use super::control::{CallControl, SharedControl};
+use super::gate::ServiceGate;
 use super::tasks::{CallTasks, SharedTasks};
 use crate::call::{CallReport, Lent};
 use crate::capability::nothing::Nothing;
+use crate::capability::provided::{Asking, Providers};
 use crate::clock::now_ms;
 use crate::drive::asked::AskedQueue;
 use crate::drive::extend;
@@ -100,10 +102,12 @@ pub struct Mounts {
     task_file: PathBuf,
     roles: Arc<Roles>,
     kv: Arc<KvOverlay>,
+    providers: Providers,
     tasks: Arc<SharedTasks>,
     asked: Arc<AskedQueue>,
     control: Arc<SharedControl>,
     stream: Arc<Journal>,
+    stream_name: String,
     log: Arc<RunLog>,
     level: Level,
     slots: Semaphore,
@@ -133,6 +137,7 @@ impl Mounts {
             task_file: holder.task_file.clone(),
             roles: holder.roles.clone(),
             kv: holder.kv.clone(),
+            providers: holder.providers.clone(),
             tasks: Arc::new(SharedTasks::of(holder.state.clone())),
             asked: holder.asked.clone(),
             control: Arc::new(SharedControl {
@@ -142,6 +147,7 @@ impl Mounts {
                 task_file: holder.place.workspace.join(&holder.task_file),
             }),
             stream: holder.stream.clone(),
+            stream_name: holder.stream_name.clone(),
             log: Arc::new(RunLog::new(
                 holder.place.workspace.join("logs"),
                 "serve",
@@ -200,8 +206,16 @@ impl Mounts {
         let answered = self.guests.spawn(async move {
             let Some(mount) = shared.mounts.get(index) else { return (Err(NoAnswer::Withdrawn), 0) };
             let request = beneath(request, &mount.path);
+            let Ok(number) = getrandom::u64() else { return (Err(NoAnswer::Host), 0) };
+            // Each time the same, so that what a call asked of providers is known again.
+            let gate = Arc::new(ServiceGate::new(
+                shared.stream.clone(),
+                shared.level,
+                mount.bound.id.clone(),
+                number >> 11,
+            ));
             for tries in 1..=TRIES_MAX {
-                if let Some(answer) = shared.call(mount, &request, token.as_deref()).await {
+                if let Some(answer) = shared.call(mount, &request, token.as_deref(), gate.clone()).await {
                     return (answer, tries);
                 }
             }
@@ -216,6 +230,7 @@ impl Mounts {
         mount: &Mount,
         request: &Request<Bytes>,
         token: Option<&str>,
+        gate: Arc<ServiceGate>,
     ) -> Option<Result<Response<Bytes>, NoAnswer>> {
         let bound = &mount.bound;
         let reads = Arc::new(KvReads::new(self.kv.clone()));
@@ -228,13 +243,21 @@ impl Mounts {
             kv: reads.clone(),
             controls: control.clone(),
             log: self.log.clone(),
-            // No effect and no program: a request is answered again whenever somebody else was faster.
+            providers: self.providers.clone(),
+            asking: Asking { run: Arc::default(), key: gate.key(&self.stream_name).into() },
+            // No program, and no effect but what providers are asked for: a request is answered again whenever somebody else
+            // was faster.
+            effects: gate,
             ..Nothing::lent(self.place.workspace.clone(), bound.wall)
         };
-        let CallReport { result, writes, asked, denied, .. } =
+        let CallReport { result, writes, asked, denied, notes, .. } =
             bound.call(lent, &Handle(request.clone())).await;
-        for what in denied {
-            tracing::warn!(plugin = bound.id, what, "a service was denied something");
+        let of_service = denied.into_iter().map(|what| (bound.id.clone(), what));
+        for (plugin, what) in of_service.chain(notes.denied) {
+            tracing::warn!(plugin, what, "a service was denied something");
+        }
+        for (code, text) in notes.warned {
+            tracing::warn!(plugin = bound.id, code, text, "a provider did not do what a service asked");
         }
         let mut response = match result {
             Ok(response) => response,

@@ -64,17 +64,31 @@ pub struct Writes {
     /// What a service asks of the host that serves; it does it once this is committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<ServiceAct>,
+    /// What providers wrote that it asked, one each: `kv` and metrics, and nothing beneath them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provided: Vec<Writes>,
 }
 
 impl Writes {
     /// What it says of `kv`.
     pub fn kv_only(&self) -> Self {
-        Self { kv: self.kv.clone(), plugin: self.plugin.clone(), ..Self::default() }
+        let provided = self.provided.iter().map(Self::kv_only).collect();
+        Self { kv: self.kv.clone(), plugin: self.plugin.clone(), provided, ..Self::default() }
+    }
+
+    /// Its own, and each provider's.
+    pub fn of_each(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.provided)
     }
 
     pub fn is_empty(&self) -> bool {
-        let Self { plugin: _, kv, findings, metrics, artifacts, act } = self;
-        kv.is_empty() && findings.is_empty() && metrics.is_empty() && artifacts.is_empty() && act.is_none()
+        let Self { plugin: _, kv, findings, metrics, artifacts, act, provided } = self;
+        kv.is_empty()
+            && findings.is_empty()
+            && metrics.is_empty()
+            && artifacts.is_empty()
+            && act.is_none()
+            && provided.iter().all(Self::is_empty)
     }
 }
 

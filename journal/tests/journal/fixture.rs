@@ -72,7 +72,12 @@ pub(crate) fn done(task: u32, number: u32) -> Event {
 }
 
 pub(crate) fn finished(status: RunStatus) -> Event {
-    Event::RunFinished { status, why: "nothing is left".to_owned(), at: 1_700_000_000_900 }
+    Event::RunFinished {
+        status,
+        why: "nothing is left".to_owned(),
+        notices: Vec::new(),
+        at: 1_700_000_000_900,
+    }
 }
 
 pub(crate) fn kv(plugin: &str, key: &str, value: Option<&str>) -> Writes {

@@ -298,6 +298,7 @@ fn events_of(steps: &[Step]) -> Vec<Event> {
             _ => Event::IntentRecorded {
                 by: Actor::Attempt { task, attempt: 1 },
                 effect: "http".to_owned(),
+                provided: None,
                 at,
             },
         };

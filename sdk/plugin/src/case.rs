@@ -12,6 +12,7 @@ pub mod executor;
 pub mod expectation;
 pub mod guard;
 pub mod planner;
+mod provider;
 mod question;
 pub mod reflector;
 pub mod run;

@@ -26,21 +26,27 @@ pub fn edit(role: Role) -> &'static str {
         Role::Auditor => "Change `note`, and the journal has other tasks added after a failure.",
         Role::Verifier => "Change `marks`, and the journal has other findings.",
         Role::Guard => "Change `deletes`, and the journal has other tasks that fail before they start.",
+        Role::Provider => {
+            "Change `line`, and the run's log has other lines for the notices that others send."
+        }
         Role::Service => {
             "Change `answer`, and clients get another answer; services leave no trace in a run's journal."
         }
     }
 }
 
-/// The line under `roles:` of a workspace's `config.yaml` that binds it, with `{{name}}` and `{{id}}` to be filled in.
+/// The lines of a workspace's `config.yaml` that bind it, with `{{name}}` and `{{id}}` to be filled in.
 pub fn bind(role: Role) -> String {
-    match form(role) {
+    let line = match form(role) {
         Form::One(name) => format!("{name}: {{{{id}}}}"),
         Form::List(name) => format!("{name}: [{{{{id}}}}]"),
         // A new executor's kind is its name.
         Form::Keyed { name, by: "kind", .. } => format!("{name}: {{{{{{name}}}}: {{{{id}}}}}}"),
         Form::Keyed { name, .. } => format!("{name}: {{/: {{{{id}}}}}}"),
-    }
+        // The template of a provider is one of notices.
+        Form::Beside { name, .. } => return format!("{name}:\n  notify: {{{{id}}}}"),
+    };
+    format!("roles:\n  {line}")
 }
 
 /// The SDK's manifest in a project; its sources are carried beside it.
@@ -57,10 +63,11 @@ mod tests {
     #[test]
     fn each_form_of_binding_has_its_line() {
         let lines = [
-            (Role::Planner, "planner: {{id}}"),
-            (Role::Executor, "executors: {{{name}}: {{id}}}"),
-            (Role::Verifier, "verifiers: [{{id}}]"),
-            (Role::Service, "services: {/: {{id}}}"),
+            (Role::Planner, "roles:\n  planner: {{id}}"),
+            (Role::Executor, "roles:\n  executors: {{{name}}: {{id}}}"),
+            (Role::Verifier, "roles:\n  verifiers: [{{id}}]"),
+            (Role::Provider, "providers:\n  notify: {{id}}"),
+            (Role::Service, "roles:\n  services: {/: {{id}}}"),
         ];
         for (role, line) in lines {
             assert_eq!(bind(role), line);

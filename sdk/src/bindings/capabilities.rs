@@ -2858,6 +2858,304 @@ pub mod orch {
             }
         }
     }
+    pub mod notify {
+        /// What a notice is made of. No functions, so no permission opens it.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod shapes {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            #[repr(u8)]
+            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            pub enum Severity {
+                /// Good to know.
+                Info,
+                /// Somebody should look at it.
+                Warning,
+                /// Something failed, or waits for somebody.
+                Error,
+            }
+            impl ::core::fmt::Debug for Severity {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Severity::Info => f.debug_tuple("Severity::Info").finish(),
+                        Severity::Warning => f.debug_tuple("Severity::Warning").finish(),
+                        Severity::Error => f.debug_tuple("Severity::Error").finish(),
+                    }
+                }
+            }
+            impl Severity {
+                #[doc(hidden)]
+                pub unsafe fn _lift(val: u8) -> Severity {
+                    if !cfg!(debug_assertions) {
+                        return unsafe { ::core::mem::transmute(val) };
+                    }
+                    match val {
+                        0 => Severity::Info,
+                        1 => Severity::Warning,
+                        2 => Severity::Error,
+                        _ => panic!("invalid enum discriminant"),
+                    }
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct Message {
+                /// Whom it is for: a name that the operator gave, 1..=64 of `[a-z0-9-]`.
+                pub channel: _rt::String,
+                /// One line, 1..=256 bytes without control characters.
+                pub title: _rt::String,
+                /// At most 16 KiB; of control characters only line ends and tabs. May be empty.
+                pub text: _rt::String,
+                pub severity: Severity,
+                /// An `http` or `https` address of at most 2048 bytes, printable ASCII. It says where
+                /// to look, and carries no authority.
+                pub link: ::core::option::Option<_rt::String>,
+            }
+            impl ::core::fmt::Debug for Message {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Message")
+                        .field("channel", &self.channel)
+                        .field("title", &self.title)
+                        .field("text", &self.text)
+                        .field("severity", &self.severity)
+                        .field("link", &self.link)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct Receipt {
+                /// What the provider calls the notice, at most 256 bytes without control characters;
+                /// empty if it has no name for it.
+                pub id: _rt::String,
+            }
+            impl ::core::fmt::Debug for Receipt {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Receipt").field("id", &self.id).finish()
+                }
+            }
+        }
+        /// Notices to people, sent by another plugin: the provider that the workspace binds.
+        ///
+        /// Permission: `notify`: the channels. An effect that changes something outside: the
+        /// intent is durable before the provider is called, names both plugins and the channel,
+        /// and carries the key by which the provider knows the same notice again. At most as
+        /// many calls as the manifest's `hostCalls`; the provider has the rest of this call's
+        /// wall time, and no more than its own. Not deterministic. Not for planners.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod notify {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type Error = super::super::super::orch::types::types::Error;
+            pub type Message = super::super::super::orch::notify::shapes::Message;
+            pub type Receipt = super::super::super::orch::notify::shapes::Receipt;
+            #[allow(unused_unsafe, clippy::all)]
+            /// Hands a notice over; it is with the provider when this comes back.
+            ///
+            /// - `denied`: the channel is not granted; the provider is not asked
+            /// - `invalid`: a field is malformed or over its limit, or the provider says that the
+            ///   notice cannot be delivered as it is
+            /// - `not-found`: the provider may not be asked for this channel
+            /// - `unavailable`: no provider is bound, it was withdrawn, or it did not answer
+            ///   rightly or in time; whether the notice is out is not known then
+            #[allow(async_fn_in_trait)]
+            pub fn send(message: &Message) -> ::core::result::Result<Receipt, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let super::super::super::orch::notify::shapes::Message {
+                        channel: channel0,
+                        title: title0,
+                        text: text0,
+                        severity: severity0,
+                        link: link0,
+                    } = message;
+                    let vec1 = channel0;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let vec2 = title0;
+                    let ptr2 = vec2.as_ptr().cast::<u8>();
+                    let len2 = vec2.len();
+                    let vec3 = text0;
+                    let ptr3 = vec3.as_ptr().cast::<u8>();
+                    let len3 = vec3.len();
+                    let (result5_0, result5_1, result5_2) = match link0 {
+                        Some(e) => {
+                            let vec4 = e;
+                            let ptr4 = vec4.as_ptr().cast::<u8>();
+                            let len4 = vec4.len();
+                            (1i32, ptr4.cast_mut(), len4)
+                        }
+                        None => (0i32, ::core::ptr::null_mut(), 0usize),
+                    };
+                    let ptr6 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:notify/notify@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "send"]
+                        fn wit_import7(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import7(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import7(
+                        ptr1.cast_mut(),
+                        len1,
+                        ptr2.cast_mut(),
+                        len2,
+                        ptr3.cast_mut(),
+                        len3,
+                        severity0.clone() as i32,
+                        result5_0,
+                        result5_1,
+                        result5_2,
+                        ptr6,
+                    );
+                    let l8 = i32::from(*ptr6.add(0).cast::<u8>());
+                    let result23 = match l8 {
+                        0 => {
+                            let e = {
+                                let l9 = *ptr6
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l10 = *ptr6
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len11 = l10;
+                                let bytes11 = _rt::Vec::from_raw_parts(
+                                    l9.cast(),
+                                    len11,
+                                    len11,
+                                );
+                                super::super::super::orch::notify::shapes::Receipt {
+                                    id: _rt::string_lift(bytes11),
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l12 = i32::from(
+                                    *ptr6.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V22;
+                                let v22 = match l12 {
+                                    0 => {
+                                        let e22 = {
+                                            let l13 = *ptr6
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l14 = *ptr6
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len15 = l14;
+                                            let bytes15 = _rt::Vec::from_raw_parts(
+                                                l13.cast(),
+                                                len15,
+                                                len15,
+                                            );
+                                            _rt::string_lift(bytes15)
+                                        };
+                                        V22::Denied(e22)
+                                    }
+                                    1 => {
+                                        let e22 = {
+                                            let l16 = *ptr6
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l17 = *ptr6
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len18 = l17;
+                                            let bytes18 = _rt::Vec::from_raw_parts(
+                                                l16.cast(),
+                                                len18,
+                                                len18,
+                                            );
+                                            _rt::string_lift(bytes18)
+                                        };
+                                        V22::Invalid(e22)
+                                    }
+                                    2 => V22::NotFound,
+                                    3 => {
+                                        let e22 = {
+                                            let l19 = *ptr6
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l20 = *ptr6
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len21 = l20;
+                                            let bytes21 = _rt::Vec::from_raw_parts(
+                                                l19.cast(),
+                                                len21,
+                                                len21,
+                                            );
+                                            _rt::string_lift(bytes21)
+                                        };
+                                        V22::Limit(e22)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V22::Unavailable
+                                    }
+                                };
+                                v22
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result23
+                }
+            }
+        }
+    }
     pub mod process {
         /// Programs of the host, run in the workspace.
         ///
@@ -4530,6 +4828,35 @@ pub mod orch {
                         .finish()
                 }
             }
+            /// On whose behalf a provider is called.
+            #[derive(Clone, PartialEq)]
+            pub struct Order {
+                /// Id of the plugin that asks; empty: the host itself.
+                pub consumer: _rt::String,
+                /// Names this very thing that is asked for, at most 256 of `[a-z0-9.-]`. It is the
+                /// same when the host makes a call again that it could not see end.
+                pub key: _rt::String,
+                /// Id of the run; empty for the call of a service.
+                pub run: _rt::String,
+                /// Name of the workspace's folder.
+                pub workspace: _rt::String,
+                /// For this call, in milliseconds.
+                pub wall_ms: u64,
+            }
+            impl ::core::fmt::Debug for Order {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Order")
+                        .field("consumer", &self.consumer)
+                        .field("key", &self.key)
+                        .field("run", &self.run)
+                        .field("workspace", &self.workspace)
+                        .field("wall-ms", &self.wall_ms)
+                        .finish()
+                }
+            }
         }
     }
 }
@@ -5235,9 +5562,9 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3452] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd9\x19\x01A\x02\x01\
-A$\x01B\x19\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limi\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3372] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x89\x19\x01A\x02\x01\
+A(\x01B\x1b\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limi\
 t\x01s\0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retri\
 able\x7f\x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01\
 s\0\x04\0\x07command\x03\0\x05\x01m\x04\x04done\x06failed\x09cancelled\x08in-dou\
@@ -5249,73 +5576,72 @@ valueu\x04units\x0aattributes\x11\x04\0\x06metric\x03\0\x12\x01k\x06\x01r\x08\x0
 id\x0d\x0bdescriptions\x04kinds\x07command\x14\x08priorityz\x04costy\x0cdependen\
 cies\x04\x08settingss\x04\0\x08new-task\x03\0\x15\x01r\x08\x02ids\x0bdescription\
 s\x04kinds\x07command\x14\x08priorityz\x04costy\x08settingss\x0atimeout-msw\x04\0\
-\x04task\x03\0\x17\x03\0\x16orch:types/types@0.1.0\x05\0\x02\x03\0\0\x05error\x01\
-B\x0a\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01r\x02\x04names\x0amedia-type\
-s\x04\0\x05label\x03\0\x02\x01j\0\x01\x01\x01@\x02\x05label\x03\x04paths\0\x04\x04\
-\0\x08add-file\x01\x05\x01p}\x01@\x02\x05label\x03\x07content\x06\0\x04\x04\0\x09\
-add-bytes\x01\x07\x03\0\x1eorch:artifacts/artifacts@0.1.0\x05\x02\x01B\x17\x02\x03\
-\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\x01r\x04\x05tasks\x02\x04tags\x02\x07e\
-xclude\x02\x09fail-fast\x7f\x04\0\x06choice\x03\0\x03\x01m\x04\x04idle\x08starti\
-ng\x07at-work\x08stopping\x04\0\x05state\x03\0\x05\x01r\x08\x07pendingy\x0bin-pr\
-ogressy\x10waiting-approvaly\x04doney\x06failedy\x07blockedy\x08in-doubty\x09can\
-celledy\x04\0\x06counts\x03\0\x07\x01ks\x01r\x04\x02ids\x06statuss\x0acreated-at\
-s\x0ccompleted-at\x09\x04\0\x03run\x03\0\x0a\x01p\x0b\x01r\x05\x05state\x06\x03r\
-un\x09\x05tasks\x08\x07current\x02\x04runs\x0c\x04\0\x08standing\x03\0\x0d\x01j\0\
-\x01\x01\x01@\x01\x06choice\x04\0\x0f\x04\0\x05start\x01\x10\x01@\0\0\x0f\x04\0\x04\
-stop\x01\x11\x01j\x01\x0e\x01\x01\x01@\0\0\x12\x04\0\x06status\x01\x13\x03\0\x1a\
-orch:control/control@0.1.0\x05\x03\x01B\x10\x02\x03\x02\x01\x01\x04\0\x05error\x03\
-\0\0\x01r\x02\x04paths\x04sizew\x04\0\x05entry\x03\0\x02\x01ks\x01p\x03\x01j\x01\
-\x05\x01\x01\x01@\x02\x04globs\x05after\x04\0\x06\x04\0\x04find\x01\x07\x01p}\x01\
-j\x01\x08\x01\x01\x01@\x02\x04paths\x06offsetw\0\x09\x04\0\x04read\x01\x0a\x01j\0\
-\x01\x01\x01@\x02\x04paths\x07content\x08\0\x0b\x04\0\x05write\x01\x0c\x03\0\x16\
-orch:files/files@0.1.0\x05\x04\x02\x03\0\0\x07finding\x01B\x07\x02\x03\x02\x01\x01\
-\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x05\x04\0\x07finding\x03\0\x02\x01j\0\x01\
-\x01\x01@\x01\x07finding\x03\0\x04\x04\0\x06report\x01\x05\x03\0\x1corch:finding\
-s/findings@0.1.0\x05\x06\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x04\
-\0\x06bucket\x03\x01\x01i\x02\x01j\x01\x03\x01\x01\x01@\x01\x05labels\0\x04\x04\0\
-\x13[static]bucket.open\x01\x05\x01h\x02\x01p}\x01k\x07\x01j\x01\x08\x01\x01\x01\
-@\x02\x04self\x06\x03keys\0\x09\x04\0\x12[method]bucket.get\x01\x0a\x01j\0\x01\x01\
-\x01@\x03\x04self\x06\x03keys\x05value\x07\0\x0b\x04\0\x12[method]bucket.set\x01\
-\x0c\x01@\x02\x04self\x06\x03keys\0\x0b\x04\0\x15[method]bucket.delete\x01\x0d\x01\
-ks\x01ps\x01j\x01\x0f\x01\x01\x01@\x03\x04self\x06\x06prefixs\x05after\x0e\0\x10\
-\x04\0\x13[method]bucket.keys\x01\x11\x03\0\x10orch:kv/kv@0.1.0\x05\x07\x01B\x04\
-\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05level\x03\0\0\x01@\x02\x05l\
-evel\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x12orch:log/log@0.1.0\x05\x08\
-\x02\x03\0\0\x06metric\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\
-\x02\x01\x09\x04\0\x06metric\x03\0\x02\x01j\0\x01\x01\x01@\x01\x06metric\x03\0\x04\
-\x04\0\x06record\x01\x05\x03\0\x1aorch:metrics/metrics@0.1.0\x05\x0a\x01B\x0f\x02\
-\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\x01o\x02ss\x01p\x03\x01r\x06\x07pr\
-ograms\x04args\x02\x03env\x04\x09directorys\x0atimeout-msw\x0dcapture-bytesy\x04\
-\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\x06signal\x01z\0\x09timed-out\0\0\
-\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exit\x08\x06stdout\x09\x06stderr\x09\x0c\
-stdout-bytesw\x0cstderr-bytesw\x0bduration-msw\x04\0\x06output\x03\0\x0a\x01j\x01\
-\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\x04\0\x03run\x01\x0d\x03\0\x1aorch:pr\
-ocess/process@0.1.0\x05\x0b\x01B\x02\x01@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch\
-:settings/settings@0.1.0\x05\x0c\x02\x03\0\0\x08new-task\x02\x03\0\0\x04task\x01\
-B\x17\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x0d\x04\0\x08ne\
-w-task\x03\0\x02\x02\x03\x02\x01\x0e\x04\0\x04task\x03\0\x04\x01m\x08\x07pending\
-\x0bin-progress\x10waiting-approval\x04done\x06failed\x07blocked\x08in-doubt\x09\
-cancelled\x04\0\x06status\x03\0\x06\x01r\x06\x05indexy\x02ids\x04kinds\x06status\
-\x07\x08priorityz\x04costy\x04\0\x07summary\x03\0\x08\x01j\x01\x05\x01\x01\x01@\x01\
-\x05indexy\0\x0a\x04\0\x08describe\x01\x0b\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0c\
-\x04\0\x04find\x01\x0d\x01p\x09\x01j\x01\x0e\x01\x01\x01@\x01\x05starty\0\x0f\x04\
-\0\x04scan\x01\x10\x01j\0\x01\x01\x01@\x01\x04task\x03\0\x11\x04\0\x03add\x01\x12\
-\x03\0\x16orch:tasks/tasks@0.1.0\x05\x0f\x01B\x0a\x04\0\x08pollable\x03\x01\x01h\
-\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[method]pollable.ready\x01\x02\x01@\x01\x04\
-self\x01\x01\0\x04\0\x16[method]pollable.block\x01\x03\x01p\x01\x01py\x01@\x01\x02\
-in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\x13wasi:io/poll@0.2.12\x05\x10\x02\x03\0\
-\x0b\x08pollable\x01B\x0f\x02\x03\x02\x01\x11\x04\0\x08pollable\x03\0\0\x01w\x04\
-\0\x07instant\x03\0\x02\x01w\x04\0\x08duration\x03\0\x04\x01@\0\0\x03\x04\0\x03n\
-ow\x01\x06\x01@\0\0\x05\x04\0\x0aresolution\x01\x07\x01i\x01\x01@\x01\x04when\x03\
-\0\x08\x04\0\x11subscribe-instant\x01\x09\x01@\x01\x04when\x05\0\x08\x04\0\x12su\
-bscribe-duration\x01\x0a\x03\0\"wasi:clocks/monotonic-clock@0.2.12\x05\x12\x01B\x05\
-\x01r\x02\x07secondsw\x0bnanosecondsy\x04\0\x08datetime\x03\0\0\x01@\0\0\x01\x04\
-\0\x03now\x01\x02\x04\0\x0aresolution\x01\x02\x03\0\x1dwasi:clocks/wall-clock@0.\
-2.12\x05\x13\x01B\x05\x01p}\x01@\x01\x03lenw\0\0\x04\0\x10get-random-bytes\x01\x01\
-\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\x03\0\x19wasi:random/random@0.2.12\x05\
-\x14\x04\0>orch:worlds/capabilities-with-all-of-its-exports-removed@0.1.0\x04\0\x0b\
-2\x01\0,capabilities-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\
-\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+\x04task\x03\0\x17\x01r\x05\x08consumers\x03keys\x03runs\x09workspaces\x07wall-m\
+sw\x04\0\x05order\x03\0\x19\x03\0\x16orch:types/types@0.1.0\x05\0\x02\x03\0\0\x05\
+error\x01B\x0a\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01r\x02\x04names\x0am\
+edia-types\x04\0\x05label\x03\0\x02\x01j\0\x01\x01\x01@\x02\x05label\x03\x04path\
+s\0\x04\x04\0\x08add-file\x01\x05\x01p}\x01@\x02\x05label\x03\x07content\x06\0\x04\
+\x04\0\x09add-bytes\x01\x07\x03\0\x1eorch:artifacts/artifacts@0.1.0\x05\x02\x01B\
+\x10\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01r\x02\x04paths\x04sizew\x04\0\
+\x05entry\x03\0\x02\x01ks\x01p\x03\x01j\x01\x05\x01\x01\x01@\x02\x04globs\x05aft\
+er\x04\0\x06\x04\0\x04find\x01\x07\x01p}\x01j\x01\x08\x01\x01\x01@\x02\x04paths\x06\
+offsetw\0\x09\x04\0\x04read\x01\x0a\x01j\0\x01\x01\x01@\x02\x04paths\x07content\x08\
+\0\x0b\x04\0\x05write\x01\x0c\x03\0\x16orch:files/files@0.1.0\x05\x03\x02\x03\0\0\
+\x07finding\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x04\
+\x04\0\x07finding\x03\0\x02\x01j\0\x01\x01\x01@\x01\x07finding\x03\0\x04\x04\0\x06\
+report\x01\x05\x03\0\x1corch:findings/findings@0.1.0\x05\x05\x01B\x17\x02\x03\x02\
+\x01\x01\x04\0\x05error\x03\0\0\x04\0\x06bucket\x03\x01\x01i\x02\x01j\x01\x03\x01\
+\x01\x01@\x01\x05labels\0\x04\x04\0\x13[static]bucket.open\x01\x05\x01h\x02\x01p\
+}\x01k\x07\x01j\x01\x08\x01\x01\x01@\x02\x04self\x06\x03keys\0\x09\x04\0\x12[met\
+hod]bucket.get\x01\x0a\x01j\0\x01\x01\x01@\x03\x04self\x06\x03keys\x05value\x07\0\
+\x0b\x04\0\x12[method]bucket.set\x01\x0c\x01@\x02\x04self\x06\x03keys\0\x0b\x04\0\
+\x15[method]bucket.delete\x01\x0d\x01ks\x01ps\x01j\x01\x0f\x01\x01\x01@\x03\x04s\
+elf\x06\x06prefixs\x05after\x0e\0\x10\x04\0\x13[method]bucket.keys\x01\x11\x03\0\
+\x10orch:kv/kv@0.1.0\x05\x06\x01B\x04\x01m\x04\x05error\x04warn\x04info\x05debug\
+\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\
+\x03\0\x12orch:log/log@0.1.0\x05\x07\x02\x03\0\0\x06metric\x01B\x07\x02\x03\x02\x01\
+\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x08\x04\0\x06metric\x03\0\x02\x01j\0\
+\x01\x01\x01@\x01\x06metric\x03\0\x04\x04\0\x06record\x01\x05\x03\0\x1aorch:metr\
+ics/metrics@0.1.0\x05\x09\x01B\x07\x01m\x03\x04info\x07warning\x05error\x04\0\x08\
+severity\x03\0\0\x01ks\x01r\x05\x07channels\x05titles\x04texts\x08severity\x01\x04\
+link\x02\x04\0\x07message\x03\0\x03\x01r\x01\x02ids\x04\0\x07receipt\x03\0\x05\x03\
+\0\x18orch:notify/shapes@0.1.0\x05\x0a\x02\x03\0\x07\x07message\x02\x03\0\x07\x07\
+receipt\x01B\x09\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x0b\x04\
+\0\x07message\x03\0\x02\x02\x03\x02\x01\x0c\x04\0\x07receipt\x03\0\x04\x01j\x01\x05\
+\x01\x01\x01@\x01\x07message\x03\0\x06\x04\0\x04send\x01\x07\x03\0\x18orch:notif\
+y/notify@0.1.0\x05\x0d\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\
+\x01o\x02ss\x01p\x03\x01r\x06\x07programs\x04args\x02\x03env\x04\x09directorys\x0a\
+timeout-msw\x0dcapture-bytesy\x04\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\
+\x06signal\x01z\0\x09timed-out\0\0\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exi\
+t\x08\x06stdout\x09\x06stderr\x09\x0cstdout-bytesw\x0cstderr-bytesw\x0bduration-\
+msw\x04\0\x06output\x03\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\
+\x04\0\x03run\x01\x0d\x03\0\x1aorch:process/process@0.1.0\x05\x0e\x01B\x02\x01@\0\
+\0s\x04\0\x04read\x01\0\x03\0\x1corch:settings/settings@0.1.0\x05\x0f\x02\x03\0\0\
+\x08new-task\x02\x03\0\0\x04task\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\x03\
+\0\0\x02\x03\x02\x01\x10\x04\0\x08new-task\x03\0\x02\x02\x03\x02\x01\x11\x04\0\x04\
+task\x03\0\x04\x01m\x08\x07pending\x0bin-progress\x10waiting-approval\x04done\x06\
+failed\x07blocked\x08in-doubt\x09cancelled\x04\0\x06status\x03\0\x06\x01r\x06\x05\
+indexy\x02ids\x04kinds\x06status\x07\x08priorityz\x04costy\x04\0\x07summary\x03\0\
+\x08\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0a\x04\0\x08describe\x01\x0b\x01\
+j\x01y\x01\x01\x01@\x01\x02ids\0\x0c\x04\0\x04find\x01\x0d\x01p\x09\x01j\x01\x0e\
+\x01\x01\x01@\x01\x05starty\0\x0f\x04\0\x04scan\x01\x10\x01j\0\x01\x01\x01@\x01\x04\
+task\x03\0\x11\x04\0\x03add\x01\x12\x03\0\x16orch:tasks/tasks@0.1.0\x05\x12\x01B\
+\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[metho\
+d]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.bl\
+ock\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\x13\
+wasi:io/poll@0.2.12\x05\x13\x02\x03\0\x0c\x08pollable\x01B\x0f\x02\x03\x02\x01\x14\
+\x04\0\x08pollable\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\x01w\x04\0\x08duratio\
+n\x03\0\x04\x01@\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\x04\0\x0aresolution\x01\
+\x07\x01i\x01\x01@\x01\x04when\x03\0\x08\x04\0\x11subscribe-instant\x01\x09\x01@\
+\x01\x04when\x05\0\x08\x04\0\x12subscribe-duration\x01\x0a\x03\0\"wasi:clocks/mo\
+notonic-clock@0.2.12\x05\x15\x01B\x05\x01r\x02\x07secondsw\x0bnanosecondsy\x04\0\
+\x08datetime\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x0aresolution\x01\x02\
+\x03\0\x1dwasi:clocks/wall-clock@0.2.12\x05\x16\x01B\x05\x01p}\x01@\x01\x03lenw\0\
+\0\x04\0\x10get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\x03\
+\0\x19wasi:random/random@0.2.12\x05\x17\x04\0>orch:worlds/capabilities-with-all-\
+of-its-exports-removed@0.1.0\x04\0\x0b2\x01\0,capabilities-with-all-of-its-expor\
+ts-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070\
+.258.3\x10wit-bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

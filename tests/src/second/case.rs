@@ -224,7 +224,7 @@ impl Operator {
                 threshold: NonZeroU32::new(self.threshold).unwrap(),
                 independent: self.independent,
             },
-            default: Allowance { allow: self.allow.clone() },
+            default: Allowance { allow: self.allow.clone(), ..Allowance::default() },
             deny: Deny {
                 digests: self.deny.digests.clone(),
                 keys: self.deny.keys.clone(),

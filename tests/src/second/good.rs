@@ -24,13 +24,14 @@ use super::draft::{
 use super::wasm::Wasm;
 use super::world::{World, certifying_job, job};
 
-const ROLES: [&[&str]; 9] = [
+const ROLES: [&[&str]; 10] = [
     &["executor"],
     &["planner"],
     &["reflector"],
     &["auditor"],
     &["verifier"],
     &["guard"],
+    &["provider"],
     &["service"],
     &["executor", "verifier"],
     &["planner", "reflector", "auditor"],
@@ -56,6 +57,7 @@ const PERMISSIONS: [(&str, &[&str]); 21] = [
         &["orch:process/process@0.1.0"],
     ),
     (r#"{"http":{"hosts":["api.acme.example:443"],"methods":["GET"],"paths":["/v1/"]}}"#, &[]),
+    (r#"{"notify":{"channels":["ops"]}}"#, &["orch:notify/notify@0.1.0", "orch:notify/shapes@0.1.0"]),
     (r#"{"wasi":{"clocks":true}}"#, &["wasi:clocks/wall-clock@0.2.12", "wasi:io/poll@0.2.0"]),
     (r#"{"wasi":{"random":true}}"#, &["wasi:random/random@0.2.3"]),
     (
@@ -109,6 +111,7 @@ pub fn plain(number: usize) -> Draft {
     let version = VERSIONS[(number / 5) % VERSIONS.len()];
     let export = |role: &&str| match *role {
         "service" => "wasi:http/incoming-handler@0.2.3".to_owned(),
+        "provider" => "orch:notify/provide@0.1.0".to_owned(),
         role => format!("orch:{role}/{role}@0.1.0"),
     };
     let wasm = Wasm {

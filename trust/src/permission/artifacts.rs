@@ -51,9 +51,9 @@ impl ArtifactsPermission {
 impl Domain for ArtifactsPermission {
     own_interface!("artifacts");
 
-    /// Sessions of planners end without a result, and nothing that services write is kept.
+    /// Sessions of planners end without a result, providers have none of their own, and nothing that services write is kept.
     fn is_for(role: Role) -> bool {
-        !matches!(role, Role::Planner | Role::Service)
+        !matches!(role, Role::Planner | Role::Provider | Role::Service)
     }
 
     fn effect(&self) -> Effect {

@@ -30,7 +30,7 @@ impl Domain for FilesPermission {
     own_interface!("files");
 
     fn is_for(role: Role) -> bool {
-        role != Role::Planner
+        !matches!(role, Role::Planner | Role::Provider)
     }
 
     fn effect(&self) -> Effect {

@@ -17,7 +17,7 @@ impl Domain for FindingsPermission {
     own_interface!("findings");
 
     fn is_for(role: Role) -> bool {
-        role != Role::Planner
+        !matches!(role, Role::Planner | Role::Provider)
     }
 
     fn effect(&self) -> Effect {

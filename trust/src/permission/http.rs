@@ -31,6 +31,7 @@ const PATHS: Entries = Entries {
 
 impl Domain for HttpPermission {
     const NAME: &'static str = "http";
+    const PROVIDED: bool = false;
 
     fn interface(_import: Import<'_>) -> Option<&'static str> {
         None

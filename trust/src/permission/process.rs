@@ -162,7 +162,7 @@ impl Domain for ProcessPermission {
     own_interface!("process");
 
     fn is_for(role: Role) -> bool {
-        role != Role::Planner
+        !matches!(role, Role::Planner | Role::Provider)
     }
 
     fn effect(&self) -> Effect {

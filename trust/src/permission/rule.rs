@@ -216,10 +216,18 @@ impl Rule<bool> for Flag {
     fn name_programs(&self, _value: &mut bool, _operators: &bool, _maximum: Option<&bool>) {}
 }
 
-/// A domain of that name with one interface of its own, `orch:name/name`, which it opens and nothing else.
+/// A domain of that name with one interface of its own, `orch:name/name`, which it opens and nothing else; `provided`: a
+/// plugin answers it.
 macro_rules! own_interface {
     ($name:literal) => {
+        $crate::permission::rule::own_interface!($name, false);
+    };
+    ($name:literal provided) => {
+        $crate::permission::rule::own_interface!($name, true);
+    };
+    ($name:literal, $provided:literal) => {
         const NAME: &'static str = $name;
+        const PROVIDED: bool = $provided;
 
         fn interface(import: Import<'_>) -> Option<&'static str> {
             import.is(concat!("orch:", $name, "/", $name, "@0.1.0")).then_some($name)

@@ -80,6 +80,7 @@ fn shown(uses: &[SecretUse]) -> Vec<String> {
 
 impl Domain for SecretsPermission {
     const NAME: &'static str = "secrets";
+    const PROVIDED: bool = false;
 
     fn interface(_import: Import<'_>) -> Option<&'static str> {
         None

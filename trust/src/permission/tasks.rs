@@ -29,8 +29,9 @@ const KINDS: Entries = named(NAME, is_name_or_any, Star::NotInManifests);
 impl Domain for TasksPermission {
     own_interface!("tasks");
 
-    fn is_for(_role: Role) -> bool {
-        true
+    /// A provider answers for others, whose run it is not.
+    fn is_for(role: Role) -> bool {
+        role != Role::Provider
     }
 
     fn effect(&self) -> Effect {

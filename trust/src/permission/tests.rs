@@ -235,6 +235,11 @@ fn what_is_named_is_cut_down_and_the_rest_stays() {
         r#"{"tasks":{"read":true,"add":3,"kinds":["a"]},"kv":{"labels":["y1"],"bytes":5}}"#,
     );
     check_narrowed(
+        r#"{"notify":{"channels":["a","b"]}}"#,
+        r#"{"notify":{"channels":["b","c"]}}"#,
+        r#"{"notify":{"channels":["b"]}}"#,
+    );
+    check_narrowed(
         r#"{"secrets":{"use":[{"name":"a","host":"h:1"},{"name":"b","host":"h:1"}]}}"#,
         r#"{"secrets":{"use":[{"name":"a","host":"h:1"},{"name":"b","host":"other:1"}]}}"#,
         r#"{"secrets":{"use":[{"name":"a","host":"h:1"}]}}"#,
@@ -303,7 +308,7 @@ fn every_domain_says_what_it_allows_and_whether_that_changes_anything() {
     let all = r#"{"log":{},"settings":{},"kv":{"labels":["a"],"bytes":7},"tasks":{"read":true,"add":1,"kinds":["a"]},
         "files":{"read":["a"],"write":["b"]},"process":{"programs":["sh"],"env":["HOME"],"network":true},
         "findings":{},"metrics":{},"artifacts":{"types":["text/*"],"count":1,"bytes":1},
-        "control":{"start":true,"stop":true,"read":true},"http":{"hosts":["a.b:1"],"methods":["GET"],"paths":["/"]},
+        "control":{"start":true,"stop":true,"read":true},"notify":{"channels":["ops"]},"http":{"hosts":["a.b:1"],"methods":["GET"],"paths":["/"]},
         "secrets":{"use":[{"name":"a","host":"h:1"}]},"wasi":{"clocks":true,"random":true,"http_types":true}}"#;
     let lines = permissions(all).lines();
     for domain in DomainName::ALL {
@@ -316,5 +321,6 @@ fn every_domain_says_what_it_allows_and_whether_that_changes_anything() {
     assert_eq!(alone(r#"{"files":{"read":["a"]}}"#), Effect::None);
     assert_eq!(alone(r#"{"files":{"write":["a"]}}"#), Effect::Changing);
     assert_eq!(alone(r#"{"process":{"programs":[]}}"#), Effect::Changing);
+    assert_eq!(alone(r#"{"notify":{"channels":["ops"]}}"#), Effect::Changing);
     assert_eq!(alone(r#"{"kv":{"labels":["a"],"bytes":7}}"#), Effect::None);
 }

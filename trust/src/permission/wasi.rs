@@ -24,6 +24,7 @@ pub struct WasiPermission {
 
 impl Domain for WasiPermission {
     const NAME: &'static str = "wasi";
+    const PROVIDED: bool = false;
 
     fn interface(import: Import<'_>) -> Option<&'static str> {
         Some(match import.wasi()? {

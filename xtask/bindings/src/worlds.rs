@@ -1,4 +1,4 @@
-//! The worlds: what a plugin may import, and one for each role.
+//! The worlds: what a plugin may import, and one for each role; of providers one for each thing that they provide.
 //!
 //! In -> out: `wit/deps/`, `orch-trust`'s table of imports and its roles -> `wit/worlds.wit`, and all packages resolved.
 //! Invariant: a package of ours is shared shapes, a capability with a permission, or a role's export; nothing else
@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use orch_trust::interfaces::{ImportRule, import_rule, is_export_of};
+use orch_trust::interfaces::{ImportRule, import_rule, is_export_of, world_of};
 use orch_trust::manifest::Role;
 use wit_bindgen_core::wit_parser::{PackageId, Resolve, UnresolvedPackageGroup};
 
@@ -24,6 +24,8 @@ const WASI: [&str; 3] = ["wasi:clocks/monotonic-clock@", "wasi:clocks/wall-clock
 /// The worlds and everything that they use.
 pub(crate) struct Worlds {
     pub(crate) text: String,
+    /// Of the worlds that export something.
+    pub(crate) names: Vec<String>,
     pub(crate) resolve: Resolve,
     pub(crate) package: PackageId,
 }
@@ -39,9 +41,11 @@ pub(crate) fn make(root: &Path) -> anyhow::Result<Worlds> {
     resolve.push_groups(last, packages)?;
     let interfaces: BTreeSet<String> =
         resolve.interfaces.iter().filter_map(|(id, _)| resolve.id_of(id)).collect();
-    let text = text(&interfaces)?;
+    let exports = exports(&interfaces)?;
+    let text = text(&interfaces, &exports)?;
     let package = resolve.push_source(PATH, &text)?;
-    Ok(Worlds { text, resolve, package })
+    let names = exports.iter().map(|(role, export)| world_of(*role, export)).collect();
+    Ok(Worlds { text, names, resolve, package })
 }
 
 fn folders(deps: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
@@ -49,8 +53,20 @@ fn folders(deps: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
     listed.map(|entry| Ok(entry?.path())).collect()
 }
 
+/// What makes a plugin one of a role, role by role.
+fn exports(interfaces: &BTreeSet<String>) -> anyhow::Result<Vec<(Role, &str)>> {
+    let mut found = Vec::new();
+    for role in Role::ALL {
+        let before = found.len();
+        let of_role = interfaces.iter().filter(|interface| is_export_of(role, interface));
+        found.extend(of_role.map(|export| (role, export.as_str())));
+        ensure!(found.len() > before, "nothing in `wit/deps` makes a plugin a {}", role.as_str());
+    }
+    Ok(found)
+}
+
 /// The text, of the names of all interfaces.
-fn text(interfaces: &BTreeSet<String>) -> anyhow::Result<String> {
+fn text(interfaces: &BTreeSet<String>, exports: &[(Role, &str)]) -> anyhow::Result<String> {
     let mut text = format!(
         "// Written by `cargo xtask bindings`, from `deps/` and the table of permissions.
 package orch:worlds@0.1.0;
@@ -63,7 +79,7 @@ world {CAPABILITIES} {{
     for interface in interfaces.iter().filter(|interface| interface.starts_with("orch:")) {
         if import_rule(interface) == ImportRule::Unknown {
             ensure!(
-                Role::ALL.into_iter().any(|role| is_export_of(role, interface)),
+                exports.iter().any(|(_, export)| export == interface),
                 "`{interface}` is neither in `domains!` of `trust/src/permission.rs` nor what a role exports"
             );
         } else {
@@ -76,20 +92,17 @@ world {CAPABILITIES} {{
         writeln!(text, "  import {interface};")?;
     }
     text.push_str("}\n");
-    for role in Role::ALL {
-        let export = interfaces.iter().find(|interface| is_export_of(role, interface));
-        let export =
-            export.with_context(|| format!("nothing in `wit/deps` makes a plugin a {}", role.as_str()))?;
+    for (role, export) in exports {
+        let (world, of) = (world_of(*role, export), role.as_str());
         write!(
             text,
             "
-/// A plugin of the role `{0}`.
-world {0} {{
+/// A plugin of the role `{of}`.
+world {world} {{
   include {CAPABILITIES};
   export {export};
 }}
-",
-            role.as_str()
+"
         )?;
     }
     Ok(text)
@@ -106,7 +119,8 @@ mod tests {
         let all = worlds.resolve.interfaces.iter().filter_map(|(id, _)| worlds.resolve.id_of(id));
         let mut interfaces: BTreeSet<String> = all.filter(|interface| interface != removed).collect();
         interfaces.insert(added.to_owned());
-        let found = text(&interfaces).unwrap_err().to_string();
+        let made = exports(&interfaces).and_then(|exports| text(&interfaces, &exports));
+        let found = made.unwrap_err().to_string();
         assert!(found.contains(fault), "{found}");
     }
 

@@ -3,21 +3,30 @@
 //! In -> out: the tasks of the file -> those that would run, in the order of their priorities, with their commands.
 //! Not here: whether plugins and file are sound (`run.rs`), the planner, which may choose otherwise.
 
+use std::collections::BTreeMap;
+
 use orch_task::{FileTask, Status, Task};
+use orch_trust::manifest::Role;
 
 use crate::commands::bootstrap;
 use crate::commands::counted;
 use crate::commands::tasks::command_line;
+use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, escape_cut};
 use crate::watch::Format;
 
 /// Ids are written below each other up to this width.
 const WIDTH_MAX: usize = 32;
 
-pub(super) fn show(tasks: &[FileTask], plugins: usize, format: Format, console: Console) {
+pub(super) fn show(tasks: &[FileTask], config: &WorkspaceConfig, format: Format, console: Console) {
+    let plugins = config.roles.ids().len();
+    let notices = notices(config);
     let order: Vec<&Task> = bootstrap::order(tasks).collect();
     if format == Format::Json {
-        let told = serde_json::json!({ "plugins": plugins, "tasks": tasks.len(), "order": order });
+        let mut told = serde_json::json!({ "plugins": plugins, "tasks": tasks.len(), "order": order });
+        if let Some(told) = told.as_object_mut().filter(|_| !notices.is_empty()) {
+            told.insert("notices".to_owned(), serde_json::json!(notices));
+        }
         console.json(&told.to_string());
         return;
     }
@@ -44,4 +53,24 @@ pub(super) fn show(tasks: &[FileTask], plugins: usize, format: Format, console: 
             "{other} more would not run as things are; `orch-host tasks list` shows where each stands"
         )),
     }
+    for (ending, Notice { channels, provider }) in notices {
+        let (channels, provider) = (channels.join(", "), escape_cut(&provider, 200));
+        console.line(&format!("if it is {ending}: a notice to {channels} by {provider}"));
+    }
+}
+
+/// What the host would tell people of the run's end.
+#[derive(serde::Serialize)]
+struct Notice {
+    channels: Vec<String>,
+    provider: String,
+}
+
+fn notices(config: &WorkspaceConfig) -> BTreeMap<&'static str, Notice> {
+    let provider = config.roles.by_key(Role::Provider, "notify").unwrap_or_default().to_owned();
+    let said = config.notify.all().into_iter().filter(|(_, channels)| !channels.is_empty());
+    said.map(|(ending, channels)| {
+        (ending, Notice { channels: channels.to_vec(), provider: provider.clone() })
+    })
+    .collect()
 }

@@ -39,7 +39,12 @@ impl Run {
         let event = match effect {
             EffectRecord::Intent { effect, .. } => {
                 failpoint::hit("before-intent");
-                Event::IntentRecorded { by, effect: effect.to_owned(), at: now_ms() }
+                Event::IntentRecorded { by, effect: effect.to_owned(), provided: None, at: now_ms() }
+            }
+            EffectRecord::ProviderAsked { domain, asked } => {
+                failpoint::hit("before-intent");
+                let (effect, provided) = (domain.as_str().to_owned(), Some(asked));
+                Event::IntentRecorded { by, effect, provided, at: now_ms() }
             }
             EffectRecord::ProcessStarted { program, pid, start_ticks, boot_id } => {
                 Event::ProcessStarted { by, program, pid, start_ticks, boot_id }

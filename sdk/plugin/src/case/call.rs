@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::expectation::Found;
 use super::question::{Called, Given};
-use super::{auditor, executor, guard, planner, reflector, service, verifier};
+use super::{auditor, executor, guard, planner, provider, reflector, service, verifier};
 
 /// The list of calls, by role.
 macro_rules! calls {
@@ -40,6 +40,7 @@ calls! {
     Auditor: Analyze(auditor::Analyze), Audit(auditor::Audit);
     Verifier: VerifyRun(verifier::VerifyRun), VerifyTask(verifier::VerifyTask);
     Guard: JudgeTask(guard::JudgeTask);
+    Provider: SendNotice(provider::SendNotice);
     Service: Handle(service::Handle);
 }
 
@@ -63,6 +64,10 @@ mod tests {
             ("verify-run", json!({})),
             ("verify-task", json!({ "task": task })),
             ("judge-task", json!({ "task": task })),
+            (
+                "send-notice",
+                json!({ "order": { "key": "k" }, "message": { "channel": "ops", "title": "t", "severity": "info" } }),
+            ),
             ("handle", json!({ "method": "GET", "path": "/" })),
         ] {
             let read = |form: &Value| serde_json::from_value::<Call>(json!({ name: form }));

@@ -20,7 +20,7 @@ fn text(more: &str) -> String {
     let export = |role: &str| format!("orch:{role}/{role}@0.1.0");
     let mut exports: Vec<String> =
         ["planner", "executor", "reflector", "auditor", "verifier", "guard"].map(export).into();
-    exports.push("wasi:http/incoming-handler@0.2.0".into());
+    exports.extend(["orch:notify/provide@0.1.0".into(), "wasi:http/incoming-handler@0.2.0".into()]);
     Wasm { exports, more: more.to_owned(), ..Wasm::default() }.text()
 }
 
@@ -408,7 +408,7 @@ fn customs(cases: &mut Cases) {
 }
 
 fn worlds(cases: &mut Cases) {
-    let roles = ["planner", "executor", "reflector", "auditor", "verifier", "guard", "service"];
+    let roles = ["planner", "executor", "reflector", "auditor", "verifier", "guard", "provider", "service"];
     for (place, role) in roles.into_iter().enumerate() {
         let other = roles[(place + 1) % 6];
         for export in [

@@ -76,6 +76,7 @@ fn exports(draft: &Draft) -> Vec<String> {
     let roles = draft.manifest["roles"].as_array().unwrap();
     let export = |role: &serde_json::Value| match role.as_str().unwrap() {
         "service" => "wasi:http/incoming-handler@0.2.0".to_owned(),
+        "provider" => "orch:notify/provide@0.1.0".to_owned(),
         role => format!("orch:{role}/{role}@0.1.0"),
     };
     roles.iter().map(export).collect()

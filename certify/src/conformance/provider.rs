@@ -1,0 +1,98 @@
+//! Conformance of providers: notices delivered, plain ones and those at the edges; a refusal says why.
+//!
+//! In -> out: nothing of a run -> cases.
+//! Not here: what of a message the host checks before (`orch-host`'s `capability/notify.rs`).
+
+use std::sync::Arc;
+
+use arbitrary::{Result, Unstructured};
+use orch_host::capability::notify::{Message, Receipt, Severity};
+use orch_host::capability::provided::Order;
+use orch_host::role::provider::SendNotice;
+use orch_task::Kind;
+
+use super::Questions;
+use super::call::{Call, Judged};
+use super::case::{Case, STORES};
+use super::value::text;
+
+pub(super) const QUESTIONS: Questions = Questions { cases, seeded, functions: 1 };
+
+const TITLE_BYTES_MAX: usize = 256;
+const TEXT_BYTES_MAX: usize = 16 << 10;
+const LINK_BYTES_MAX: usize = 2048;
+
+impl Judged for SendNotice {
+    /// The host looks at all that there is.
+    fn wrong(&self, _answer: &Receipt) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+fn order(consumer: &str, key: &str, run: &str) -> Order {
+    Order { consumer: consumer.to_owned(), key: key.to_owned(), run: run.into(), workspace: "site".into() }
+}
+
+fn plain() -> SendNotice {
+    let message = Message {
+        channel: "ops".to_owned(),
+        title: "the backup is done".to_owned(),
+        text: "12 files\nin 3 s".to_owned(),
+        severity: Severity::Info,
+        link: Some("https://example.org/runs/1".to_owned()),
+    };
+    SendNotice { order: order("acme/backup", "20261121-121726-4f3a-t0.1.1", "20261121-121726-4f3a"), message }
+}
+
+fn cases(_kind: &Kind) -> Vec<Case> {
+    let plain = plain();
+    let least = SendNotice {
+        order: order("", "k", ""),
+        message: Message {
+            channel: "a".to_owned(),
+            title: "!".to_owned(),
+            text: String::new(),
+            severity: Severity::Warning,
+            link: None,
+        },
+    };
+    let most = SendNotice {
+        order: order(&format!("{}/x", "a".repeat(64)), &"k".repeat(256), &"r".repeat(64)),
+        message: Message {
+            channel: "a".repeat(64),
+            title: "t".repeat(TITLE_BYTES_MAX),
+            text: "x\n".repeat(TEXT_BYTES_MAX / 2),
+            severity: Severity::Error,
+            link: Some(format!("http://{}", "l".repeat(LINK_BYTES_MAX - 7))),
+        },
+    };
+    let mut cases = vec![
+        Case::survived("notice", plain.clone()),
+        Case::survived("the-same-again", plain.clone()),
+        Case::survived("notice-of-the-host", least),
+        Case::survived("notice-at-every-limit", most),
+    ];
+    cases.extend(STORES.map(|(name, mood)| Case::in_mood(name, &plain, mood)));
+    cases
+}
+
+/// A text as the host lets it pass: at most so many bytes, and without control characters but those that may be.
+fn allowed(mut text: String, bytes_max: usize, may_be: &[char]) -> String {
+    text.retain(|one| !one.is_control() || may_be.contains(&one));
+    text.truncate(text.floor_char_boundary(bytes_max));
+    text
+}
+
+fn seeded(source: &mut Unstructured<'_>, _kind: &Kind) -> Result<Arc<dyn Call>> {
+    let title = allowed(text(source)?, TITLE_BYTES_MAX, &[]);
+    let message = Message {
+        channel: source.choose(&["ops", "a", "0-9"])?.to_string(),
+        title: if title.is_empty() { "?".to_owned() } else { title },
+        text: allowed(text(source)?, TEXT_BYTES_MAX, &['\n', '\r', '\t']),
+        severity: *source.choose(&[Severity::Info, Severity::Warning, Severity::Error])?,
+        link: source.arbitrary::<bool>()?.then(|| "https://example.org/?a=%00&b=\"'<".to_owned()),
+    };
+    let key = format!("run-{}", source.int_in_range(0..=999_999u32)?);
+    let consumer = source.choose(&["", "acme/backup"])?;
+    Ok(Arc::new(SendNotice { order: order(consumer, &key, "run"), message }))
+}
