@@ -10,6 +10,7 @@ mod attempt;
 mod choice;
 mod mark;
 mod operator;
+mod provided;
 mod status;
 mod stream;
 mod writes;
@@ -23,6 +24,7 @@ pub use attempt::{ABORTED, AttemptFinished, Ending, HOST_GONE};
 pub use choice::Choice;
 pub use mark::{FileMark, Mark, MarkedBy};
 pub use operator::{DeniedSubject, OPERATOR_STREAM, OperatorDecision, TrustedRole};
+pub use provided::{AskedProvider, NoticeSent};
 pub use status::RunStatus;
 pub use stream::{StreamStarted, WORKSPACE_STREAM, is_workspace_stream};
 pub use writes::{AskedTask, Category, Finding, Metric, Severity, Writes};
@@ -366,33 +368,6 @@ pub enum Actor {
     Call {
         number: u64,
     },
-}
-
-/// A plugin that is asked on behalf of another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AskedProvider {
-    /// Empty: the host itself.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub consumer: String,
-    pub provider: String,
-    /// What it is about: a channel.
-    pub subject: String,
-    /// The same where the same is asked again.
-    pub key: String,
-}
-
-/// What became of a notice of the host's own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NoticeSent {
-    /// As `run_finished` has it.
-    pub key: String,
-    /// Why it was not sent, for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fault: Option<String>,
-    /// What the provider wrote.
-    #[serde(default, skip_serializing_if = "Writes::is_empty")]
-    pub writes: Writes,
-    pub at: u64,
 }
 
 /// Who said something to a host: a user of this machine, by a program, who has a token, or a service.

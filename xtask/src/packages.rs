@@ -13,7 +13,7 @@ use anyhow::Context;
 use crate::step;
 
 /// The reference plugins, in the order of the README.
-pub(crate) const PLUGINS: [&str; 8] = [
+pub(crate) const PLUGINS: [&str; 9] = [
     "planner-priority",
     "executor-shell",
     "executor-note",

@@ -7,6 +7,7 @@
 mod checked;
 mod chosen;
 mod effects;
+mod moves;
 mod turns;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -335,76 +336,6 @@ impl Run {
     /// How many tasks a planner may start.
     pub fn ready_count(&self) -> usize {
         self.announced_count
-    }
-
-    /// Notes that an attempt of a ready task begins.
-    pub fn begin(&mut self, task: TaskIndex) {
-        self.take_announced(task);
-        self.put_back.remove(&task);
-        let cost = self.state().tasks.get(task as usize).map_or(0, |task| task.task.cost);
-        self.running.insert(task, cost);
-        if self.budget > 0 {
-            self.changes.push(Change::Budget(self.budget_left()));
-        }
-    }
-
-    /// Notes that a task which the planner chose does not start: for the planner its start is over, and costs nothing.
-    pub fn held_up(&mut self, task: TaskIndex, status: Status, now: u64) {
-        self.take_announced(task);
-        self.changes.push(Change::Finished(task, status));
-        if self.budget > 0 {
-            self.changes.push(Change::Budget(self.budget_left()));
-        }
-        self.settled(task, status, now);
-    }
-
-    /// Notes that an attempt and what followed it is over; frees and announces what waited for the task, if it is verified.
-    pub fn end(&mut self, task: TaskIndex, now: u64) {
-        let Some(status) = self.state().tasks.get(task as usize).map(|found| found.status) else { return };
-        self.running.remove(&task);
-        self.checked.remove(&task);
-        self.changes.push(Change::Finished(task, status));
-        if status == Status::Done {
-            self.take_turn(task, true);
-        }
-        self.settled(task, status, now);
-    }
-
-    /// Notes a status that no attempt gave.
-    pub fn moved(&mut self, task: TaskIndex, status: Status, now: u64) {
-        if status != Status::Pending {
-            self.withdraw(task);
-        }
-        if status == Status::Done {
-            self.take_turn(task, true);
-        }
-        self.settled(task, status, now);
-    }
-
-    /// Notes that a task is done without being done again.
-    pub fn spared(&mut self, task: TaskIndex, now: u64) {
-        self.withdraw(task);
-        self.put_back.remove(&task);
-        self.take_turn(task, false);
-        self.settled(task, Status::Done, now);
-    }
-
-    fn settled(&mut self, task: TaskIndex, status: Status, now: u64) {
-        let state = self.shared();
-        let state = state.read().unwrap_or_else(PoisonError::into_inner);
-        let freed = self.graph.settle(&state, task);
-        let fails = status == Status::Failed
-            && state.tasks.get(task as usize).is_some_and(|found| !found.task.allow_failure);
-        drop(state);
-        if self.fail_fast && fails && !self.ends_early {
-            self.end_early();
-        }
-        for free in freed {
-            self.announce(free, now);
-        }
-        if status == Status::Pending {
-            self.announce(task, now);
-        }
     }
 
     /// What there is room for of tasks that plugins ask for.

@@ -38,7 +38,7 @@ const ROLES: [&[&str]; 10] = [
 ];
 
 /// What is asked for, and the imports that it opens.
-const PERMISSIONS: [(&str, &[&str]); 21] = [
+const PERMISSIONS: [(&str, &[&str]); 22] = [
     (r#"{"log":{}}"#, &["orch:log/log@0.1.0"]),
     ("{}", &["orch:types/types@0.1.0"]),
     (r#"{"log":{},"settings":{}}"#, &["orch:log/log@0.1.0", "orch:settings/settings@0.1.0"]),
