@@ -295,12 +295,17 @@ impl Event {
     }
 }
 
-/// SHA-256 of a task as events hold it, its fields and nothing of where it stands; 64 hex digits.
+/// SHA-256 of a task as events hold it, its fields and its `env`, and nothing of where it stands; 64 hex digits.
 ///
 /// # Errors
 /// A task that is no JSON, which no file and no plugin can give.
-pub fn task_digest(task: &Task) -> Result<String, serde_json::Error> {
-    Ok(hex::encode(Sha256::digest(serde_json::to_vec(task)?)))
+pub fn task_digest(task: &Task, env: Option<&EnvSeal>) -> Result<String, serde_json::Error> {
+    let mut hasher = Sha256::new_with_prefix(serde_json::to_vec(task)?);
+    // A task's JSON has a known end.
+    if let Some(env) = env {
+        hasher.update(serde_json::to_vec(env)?);
+    }
+    Ok(hex::encode(hasher.finalize()))
 }
 
 /// Whose effect it is: as keys of its event.
@@ -346,6 +351,9 @@ pub struct RunStarted {
     /// Path of the state folder that the run is in; absent in runs of older hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
+    /// Path of the task file that the run is of, below the workspace; absent in runs of older hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<String>,
     pub at: u64,
     /// HMAC-SHA-256 by the host's key, over the JSON of this event with `mac` empty.
     pub mac: String,
