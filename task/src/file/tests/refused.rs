@@ -200,7 +200,8 @@ fn fields() {
     };
     wrong("description: [x]", 16, "`description` is a list, expected a text");
     wrong("command: {a: b}", 12, "`command` is a mapping, expected a line of text, or a list of a program");
-    wrong("command: []", 12, "`command` is a list");
+    wrong("command: []", 12, "`command` is an empty list");
+    wrong("when: {}", 9, "`when` is an empty mapping, expected a mapping with `exists`");
     wrong("command: ' '", 12, "`command` is ` `");
     wrong("command: ['', x]", 12, "`command` is a list");
     wrong("command: [a, [b]]", 16, "`command` is a list, expected a text");
