@@ -24,10 +24,15 @@ pub(crate) fn nanoseconds(duration: Duration) -> u64 {
 
 /// A field of `/proc/self/status` in KiB: `VmHWM` is the most memory that was resident, `VmRSS` what is now.
 pub(crate) fn memory_kib(field: &str) -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
+    memory_of("self", field)
+}
+
+/// The same of another process, by its pid.
+pub(crate) fn memory_of(pid: &str, field: &str) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     let number = line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse().ok());
-    number.ok_or_else(|| anyhow::anyhow!("`/proc/self/status` has no `{field}`"))
+    number.ok_or_else(|| anyhow::anyhow!("`/proc/{pid}/status` has no `{field}`"))
 }
 
 /// Nanoseconds of the clock that all processes of this machine share.

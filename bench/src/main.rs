@@ -1,6 +1,7 @@
 //! What the host costs, beside the limit that it cannot beat, in one run on one machine.
 //!
-//! In -> out: packages of an operator -> tables of ratios (`cargo xtask bench loop`, `bench trust`, `bench certify`, `bench commands`).
+//! In -> out: packages of an operator -> tables of ratios (`cargo xtask bench loop`, `bench trust`, `bench certify`,
+//! `bench commands`, `bench serve`).
 //! Invariant: each figure of the host stands beside one of a bare program that was measured in the same minutes, in
 //! turns; every measurement of a process is made in a process of its own.
 //! Not here: what the figures mean (`docs/performance.md`).
@@ -12,9 +13,11 @@ mod certify;
 mod commands;
 mod figures;
 mod graph;
+mod load;
 mod parent;
 mod place;
 mod run;
+mod serve;
 mod start;
 mod trust;
 mod trust_package;
@@ -41,6 +44,8 @@ enum Bench {
     Certify(certify::CertifyArgs),
     /// Commands with full logs, and tasks that are up to date
     Commands(commands::CommandsArgs),
+    /// Requests to a host that serves
+    Serve(serve::ServeArgs),
     /// One measurement in this process, printed as JSON
     #[command(subcommand, hide = true)]
     Measure(Measure),
@@ -78,6 +83,8 @@ enum Measure {
     Idle(start::StartArgs),
     /// Calls of a no-op on fresh instances, ours and bare in turns
     Calls(calls::CallsArgs),
+    /// A handler that answers with a file
+    BareServe(serve::BareServeArgs),
     /// Memory of verifying one package, or of hashing it alone
     Trust(trust::TrustChildArgs),
 }
@@ -88,6 +95,8 @@ fn main() -> ExitCode {
         Bench::Trust(args) => trust::measure(&args),
         Bench::Certify(args) => certify::measure(&args),
         Bench::Commands(args) => commands::measure(&args),
+        Bench::Serve(args) => serve::measure(&args),
+        Bench::Measure(Measure::BareServe(args)) => serve::bare(&args),
         Bench::Measure(Measure::Run(args)) => run::measure(&args),
         Bench::Measure(Measure::Start(args)) => start::measure(&args),
         Bench::Measure(Measure::BareStart(args)) => start::measure_bare(&args),

@@ -27,6 +27,8 @@ roles:
   auditors: [demo/auditor-files]
   verifiers: [demo/verifier-command]
   services: {/status: demo/service-status}
+settings:
+  demo/verifier-command: {checks: [{name: look, category: test, command: [sh, -c, 'true']}]}
 ";
 
 /// Writes the workspace's own files.

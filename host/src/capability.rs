@@ -7,6 +7,7 @@
 //! Not here: which import needs what (`orch-trust`'s `permission`), counting of calls (`engine/store.rs`).
 
 pub mod artifacts;
+pub mod control;
 pub mod effect;
 pub mod files;
 pub mod findings;
@@ -140,6 +141,7 @@ capabilities! {
     findings: Findings(findings::Findings),
     metrics: Metrics(metrics::Metrics),
     artifacts: Artifacts(artifacts::Artifacts),
+    control: Control(control::Control),
     wasi: Wasi(wasi::Wasi);
     nobody: Http, Secrets
 }

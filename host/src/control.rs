@@ -14,6 +14,7 @@ mod listen;
 pub mod paced;
 mod place;
 mod problem;
+pub mod refused_tokens;
 mod state;
 
 pub use api::Api;

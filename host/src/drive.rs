@@ -6,6 +6,7 @@
 //! Not here: admission and binding of plugins (`plugins.rs`), commands and their output (`commands/`).
 
 pub mod act;
+pub mod acts;
 pub mod asked;
 pub mod attempt;
 pub mod choice;
@@ -231,6 +232,7 @@ async fn work(
                         back.map_err(|_| DriveError::Lost { what: "an attempt" })?
                     }
                     () = desk.asked.more() => continue,
+                    () = desk.acts.more() => continue,
                     () = until(due) => continue,
                     () = tokio::time::sleep(until_look) => continue,
                 }

@@ -22,6 +22,7 @@ use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceConfig;
 use crate::control::api::RunOptions;
 use crate::control::{Api, HolderState, Listening, SocketPlace, Wish};
+use crate::drive::acts::ActQueue;
 use crate::drive::asked::AskedQueue;
 use crate::drive::choice::Wanted;
 use crate::drive::desk::RunRules;
@@ -80,6 +81,8 @@ pub struct Holder {
     pub config_text: Arc<str>,
     /// What services asked for and no run took in.
     pub asked: Arc<AskedQueue>,
+    /// What services asked of the host and it did not do.
+    pub acts: Arc<ActQueue>,
     /// The journal of what happens beside the runs.
     pub stream: Arc<Journal>,
     pub stream_name: String,
@@ -137,6 +140,7 @@ impl Holder {
         };
         let stream = Arc::new(store.journal(&stream_name)?);
         let asked = Arc::new(AskedQueue::open(&store.shared().read(), &stream_name, stream.clone())?);
+        let acts = Arc::new(ActQueue::open(&store.shared().read(), &stream_name, stream.clone())?);
         let socket = SocketPlace::of(&place.workspace, &operator.home)?;
         let holding = socket.hold()?;
         orch_supervisor::adopt().map_err(anyhow::Error::from)?;
@@ -170,6 +174,7 @@ impl Holder {
             api,
             config_text: config.text.clone(),
             asked,
+            acts,
             stream,
             stream_name,
             env: Arc::new(config.env.clone()),

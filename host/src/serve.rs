@@ -5,6 +5,7 @@
 //! Not here: a request (`serve/front.rs`), a service's call (`serve/mounts.rs`), arguments (`commands/serve.rs`).
 
 mod budget;
+mod control;
 pub mod front;
 mod metrics;
 mod mounts;
@@ -15,7 +16,7 @@ pub use mounts::{CALLS_MAX, Mounts};
 
 use std::sync::Arc;
 
-use orch_journal::event::{Event, StreamStarted, Who};
+use orch_journal::event::{AskedAct, Event, StreamStarted, Who};
 use orch_journal::{Level, RunState};
 use tokio::sync::{mpsc, watch};
 
@@ -25,6 +26,7 @@ use crate::config::operator::this_process;
 use crate::console::{Console, escape};
 use crate::control::Wish;
 use crate::drive::act::{Refused, Said};
+use crate::drive::acts;
 use crate::drive::choice::Wanted;
 use crate::drive::desk::Control;
 use crate::drive::error::DriveError;
@@ -50,9 +52,26 @@ pub struct Serving<'a> {
 /// What there is to do next.
 enum Next {
     Wish(Wish),
+    /// A service asked for it first.
+    Act(AskedAct),
     /// Services asked for tasks, or a person's word lets the open run go on.
     Run,
     End,
+}
+
+/// Which run is begun.
+struct Begin {
+    wanted: Wanted,
+    who: Who,
+    /// Somebody asked this host for it: a person, or a service by that call.
+    asked: Option<Option<u64>>,
+}
+
+impl Begin {
+    /// Because there is something to do.
+    fn by_itself() -> Self {
+        Self { wanted: Wanted::default(), who: this_process(), asked: None }
+    }
 }
 
 impl Serving<'_> {
@@ -87,7 +106,12 @@ impl Serving<'_> {
             .map_err(anyhow::Error::from)?;
         // Whether the open run goes on by itself, once there is something to do.
         let mut goes_on = starts_at_once;
-        let mut next = if starts_at_once { Some(Next::Run) } else { None };
+        // What services asked for and a host that is gone did not do comes first, and is no second run.
+        let acts = &self.holder.acts;
+        if let Some(stop) = acts.stop() {
+            acts.done(stop.call, None, None)?;
+        }
+        let mut next = acts.first().map(Next::Act).or(starts_at_once.then_some(Next::Run));
         loop {
             let wish = match next.take() {
                 Some(known) => known,
@@ -95,9 +119,11 @@ impl Serving<'_> {
             };
             match wish {
                 Next::End => break,
-                Next::Run => goes_on = self.run(Wanted::default(), this_process(), |_| {})?,
+                Next::Run => goes_on = self.run(Begin::by_itself(), |_| {})?,
+                Next::Act(asked) => goes_on = self.act(&asked)?,
                 Next::Wish(Wish::Start { wanted, who, answer }) => {
-                    goes_on = self.run(*wanted, who, |begun| drop(answer.send(begun)))?;
+                    let begin = Begin { wanted: *wanted, who, asked: Some(None) };
+                    goes_on = self.run(begin, |begun| drop(answer.send(begun)))?;
                 }
                 Next::Wish(Wish::Say { run, said }) => {
                     let moved = self.say(&run, said);
@@ -115,6 +141,9 @@ impl Serving<'_> {
         if *self.control.borrow() != Control::GoOn {
             return Next::End;
         }
+        if let Some(asked) = self.holder.acts.stop().or_else(|| self.holder.acts.first()) {
+            return Next::Act(asked);
+        }
         if goes_on && !self.holder.asked.is_empty() {
             return Next::Run;
         }
@@ -122,6 +151,11 @@ impl Serving<'_> {
             tokio::select! {
                 Ok(()) = self.control.changed() => return Next::End,
                 wish = self.wishes.recv() => return wish.map_or(Next::End, Next::Wish),
+                () = self.holder.acts.more() => {
+                    if let Some(asked) = self.holder.acts.stop().or_else(|| self.holder.acts.first()) {
+                        return Next::Act(asked);
+                    }
+                }
                 () = self.holder.asked.more() => {
                     if goes_on && !self.holder.asked.is_empty() {
                         return Next::Run;
@@ -131,22 +165,43 @@ impl Serving<'_> {
         }
     }
 
+    /// What a service asked for, with no run at work. True if the open run may go on by itself.
+    fn act(&mut self, asked: &AskedAct) -> Result<bool, Fault> {
+        let (acts, call) = (self.holder.acts.clone(), asked.call);
+        // Whatever was to be stopped is over, or had not begun.
+        let Some(wanted) = acts::wanted(&asked.act) else {
+            acts.done(call, None, None)?;
+            return Ok(false);
+        };
+        let begin = Begin { wanted, who: acts::who(asked), asked: Some(Some(call)) };
+        let mut fault = None;
+        let goes_on = self.run(begin, |begun| fault = begun.err().map(|refused| refused.to_string()))?;
+        // A run that began has said so already.
+        acts.done(call, None, fault.or_else(|| Some("the run could not begin".to_owned())))?;
+        Ok(goes_on)
+    }
+
     /// One run, until nothing more can start. True if it may go on by itself: nobody stopped it, nothing failed.
     fn run(
         &mut self,
-        wanted: Wanted,
-        who: Who,
+        begin: Begin,
         begun: impl FnOnce(Result<(String, u64), Refused>),
     ) -> Result<bool, Fault> {
+        let Begin { wanted, who, asked } = begin;
         let control = watch::Sender::new(Control::GoOn);
         let session = match self.open(&control, &wanted) {
-            Ok(session) => session.asked_for(wanted, who),
+            Ok(session) => session,
             Err(fault) => {
                 self.say_fault(&fault);
                 begun(Err(fault.into()));
                 return Ok(false);
             }
         };
+        let session = match asked {
+            Some(call) => session.begun_for(who.clone(), call),
+            None => session,
+        };
+        let session = session.asked_for(wanted, who);
         begun(Ok((session.id().to_owned(), session.journal().events())));
         let told = self.front.spawn(tell(self.control.clone(), control));
         let (id, journal) = (session.id().to_owned(), session.journal());
@@ -193,6 +248,9 @@ impl Serving<'_> {
     fn say(&self, run: &str, said: Said) -> bool {
         let Said { act, who, answer } = said;
         let taken = (|| {
+            if self.holder.reader()?.run(run)?.is_none() {
+                return Ok(Err(Refused::RunUnknown { run: run.to_owned() }));
+            }
             let mut stored = self.stored(run)?;
             let taken = hear::take(&mut stored, &act, who).map_err(Fault::from)?;
             let Ok(()) = taken else { return Ok(taken.map(|()| 0)) };

@@ -40,6 +40,8 @@ pub struct Session<'a> {
     sheet: Sheet,
     wanted: Wanted,
     who: Who,
+    /// Who asked a host that serves for it, and by which call of a service.
+    begun_for: Option<(Who, Option<u64>)>,
     holder: &'a Holder,
 }
 
@@ -66,6 +68,7 @@ impl<'a> Session<'a> {
             workspace: holder.place.workspace.clone(),
             journal,
             asked: holder.asked.clone(),
+            acts: holder.acts.clone(),
             store_file,
             guests: holder.guests.handle().clone(),
             commands: Commands::new(holder.supervisor.clone(), rules.jobs as usize + 2),
@@ -78,13 +81,19 @@ impl<'a> Session<'a> {
             control: control.subscribe(),
             say: control.clone(),
         };
-        holder.state.works_at(run.view(), run.say());
-        Ok(Self { run, desk, sheet, wanted: Wanted::default(), who: this_process(), holder })
+        holder.state.works_at(run.view(), run.say(), control.subscribe());
+        Ok(Self { run, desk, sheet, wanted: Wanted::default(), who: this_process(), begun_for: None, holder })
     }
 
     /// Asks for some tasks only, or for some again.
     pub fn asked_for(mut self, wanted: Wanted, who: Who) -> Self {
         (self.wanted, self.who) = (wanted, who);
+        self
+    }
+
+    /// Says in the run who asked a host that serves for it.
+    pub fn begun_for(mut self, who: Who, call: Option<u64>) -> Self {
+        self.begun_for = Some((who, call));
         self
     }
 
@@ -123,12 +132,12 @@ impl<'a> Session<'a> {
         let driven: Result<Summary, Fault> = main.block_on(async {
             self.begin()?;
             self.desk.marks.stop(false);
-            let is_new = self.run.state().tasks.is_empty();
             self.sheet.merge(&mut self.run, &self.desk.roles)?;
             self.run.choose(&self.wanted, &self.who)?;
-            if is_new {
-                fresh::look_at_the_done(&mut self.run, &self.desk).await?;
+            if let Some((_, Some(call))) = &self.begun_for {
+                self.holder.acts.done(*call, Some(&self.run.id), None)?;
             }
+            fresh::look_at_the_done(&mut self.run, &self.desk, &self.desk.marks.turns()?).await?;
             extend::hold_unapproved(&mut self.run, &self.desk)?;
             Ok(drive::drive(&mut self.run, &self.desk, &mut self.sheet).await?)
         });
@@ -166,6 +175,12 @@ impl<'a> Session<'a> {
             self.run.set_budget(self.holder.budget);
         }
         self.run.record(self.holder.attached()?)?;
+        // A service's call begins one run, though its host ended before it could say that it did.
+        let known = self.run.state().begun_by;
+        if let Some((who, call)) = self.begun_for.clone().filter(|(_, call)| call.is_none() || *call > known)
+        {
+            self.run.record(Event::StartAsked { who, call, at: now_ms() })?;
+        }
         for (code, text) in &self.holder.notices {
             self.run.record(Event::Warned { code: (*code).to_owned(), text: text.clone() })?;
         }

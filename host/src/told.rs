@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use orch_task::{Command, Env, FileTask, Kind, Status};
+use orch_task::{Command, Env, FileTask, Kind, Status, Task};
 use orch_trust::evidence::{Admitted, Compilable};
 use orch_trust::name::PluginId;
 use orch_trust::permission::{ANY, Permissions, ProcessPermission};
@@ -99,14 +99,37 @@ impl Told {
         })
     }
 
-    /// True if every program gets that variable, should the host have it.
-    pub fn hands_on(&self, variable: &str) -> bool {
-        self.process.hands_on(variable)
+    /// True if a task's command gets that variable, should the host have it.
+    pub fn hands_on(&self, variable: &str, task: &Task) -> bool {
+        match self.program_of(task) {
+            Some(program) => self.process.hands_on(variable, &program),
+            None => self.process.hands_on_to_any(variable),
+        }
     }
 
-    /// Variables of the host's own that every program gets.
-    pub fn all_handed_on(&self) -> BTreeMap<String, String> {
-        self.process.handed_on("")
+    /// Variables of the host's own that a task's command gets.
+    pub fn handed_on(&self, task: &Task) -> BTreeMap<String, String> {
+        match self.program_of(task) {
+            Some(program) => self.process.handed_on(&program),
+            None => self.process.handed_on_to_any(),
+        }
+    }
+
+    /// As a permission names it; none if the plugin itself decides what it runs.
+    fn program_of(&self, task: &Task) -> Option<String> {
+        let program = said_program(task.command.as_ref().filter(|_| self.runs_commands())?);
+        self.name_of(program).ok().or_else(|| Some(program.to_owned()))
+    }
+
+    fn name_of(&self, program: &str) -> Result<String, NoProgram> {
+        match self.process.program(program, &self.workspace) {
+            Ok(program) => Ok(program.name),
+            // It may be made until then.
+            Err(NoProgram::Missing) => Ok(workspace_name(program)
+                .filter(|_| program.contains('/'))
+                .unwrap_or_else(|| program.to_owned())),
+            Err(why) => Err(why),
+        }
     }
 
     /// True if the command of a task is what it runs: it asks for whatever programs the operator names.
@@ -128,16 +151,9 @@ impl Told {
             return self.check_env(&format!("task `{}`", task()), &found.env);
         }
         self.check_directory(found)?;
-        let program = match command {
-            Command::Argv(words) => words.first().map_or("", String::as_str),
-            Command::Shell(_) => "sh",
-        };
-        let name = match self.process.program(program, &self.workspace) {
-            Ok(program) => program.name,
-            // It may be made until then.
-            Err(NoProgram::Missing) => workspace_name(program)
-                .filter(|_| program.contains('/'))
-                .unwrap_or_else(|| program.to_owned()),
+        let program = said_program(command);
+        let name = match self.name_of(program) {
+            Ok(name) => name,
             Err(why) => {
                 let (entry, hint) = self.entry_of(program, why);
                 let lines = entry.map(|entry| self.lines_with(|process| process.programs.push(entry)));
@@ -295,4 +311,12 @@ pub fn note(tasks: &[FileTask]) -> Option<String> {
         "`retries` of task `{first}`{others} covers only a command that could not be started: `retry_on: true`, or a list of exit \
          codes, says after which failures it is tried again"
     ))
+}
+
+/// The program that a command names; a text is one of the shell's.
+fn said_program(command: &Command) -> &str {
+    match command {
+        Command::Argv(words) => words.first().map_or("", String::as_str),
+        Command::Shell(_) => "sh",
+    }
 }

@@ -6,7 +6,7 @@
 //! (`commands/run.rs`).
 
 mod counts;
-mod named;
+pub mod named;
 mod output;
 mod table;
 
@@ -446,7 +446,12 @@ impl Observer for Watcher {
                 }
             }
             Format::Json => {
-                let line = named::json(&self.run, place, event, state);
+                let Ok(told) = serde_json::to_value(event) else {
+                    unreachable!("the journal took it as JSON")
+                };
+                let id =
+                    |task: TaskIndex| state.tasks.get(task as usize).map(|found| found.task.id.to_string());
+                let line = named::json(&self.run, place, event, told, id).to_string();
                 self.tell(place, Seen::Lines(vec![json_shown(&line)]));
             }
         }

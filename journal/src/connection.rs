@@ -25,8 +25,8 @@ const READER_CACHE_KIB: i64 = 2 * 1024;
 /// Somebody with a SQLite tool may hold the file for a moment.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
-/// The one connection that changes the store, at the newest schema version and in WAL mode.
-pub(crate) fn open_writer(folder: &Path, bytes_max: u64) -> Result<Connection, StoreError> {
+/// The one connection that changes the store, at the newest schema version and in WAL mode; and the version that it had.
+pub(crate) fn open_writer(folder: &Path, bytes_max: u64) -> Result<(Connection, usize), StoreError> {
     let path = folder.join(STORE_FILE);
     refuse_odd_files(folder)?;
     let io = |source| StoreError::Io { what: "make", path: path.clone(), source };
@@ -41,11 +41,11 @@ pub(crate) fn open_writer(folder: &Path, bytes_max: u64) -> Result<Connection, S
     migration::check(&connection, MIGRATIONS)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    migration::migrate(&connection, MIGRATIONS)?;
+    let before = migration::migrate(&connection, MIGRATIONS)?;
     let page_bytes: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let pages_max = i64::try_from(bytes_max).unwrap_or(i64::MAX) / page_bytes.max(1);
     connection.pragma_update(None, "max_page_count", pages_max.max(1))?;
-    Ok(connection)
+    Ok((connection, before))
 }
 
 /// A connection that sees what is committed and changes nothing.

@@ -5,6 +5,7 @@
 //! Invariant: an event holds all that the projections and [`RunState`](crate::RunState) need; neither looks elsewhere.
 //! All of them in a list: `docs/events.md`. Not here: how events are chained and kept (`store.rs`), what they add up to (`state.rs`).
 
+mod act;
 mod attempt;
 mod choice;
 mod mark;
@@ -17,6 +18,7 @@ use orch_task::{Status, Task, TaskId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use act::{AskedAct, ServiceAct};
 pub use attempt::{ABORTED, AttemptFinished, Ending, HOST_GONE};
 pub use choice::Choice;
 pub use mark::{FileMark, Mark, MarkedBy};
@@ -97,9 +99,20 @@ pub enum Event {
         task: TaskIndex,
         at: u64,
     },
-    /// A person asked the host to start nothing more, and to let what runs end.
+    /// A person or a service asked the host to start nothing more, and to let what runs end.
     StopAsked {
         who: Who,
+        /// As of `start_asked`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<u64>,
+        at: u64,
+    },
+    /// A person or a service asked a host that serves to begin the run, or to go on with it.
+    StartAsked {
+        who: Who,
+        /// Of a service's act: the place of its call in the workspace's stream.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<u64>,
         at: u64,
     },
     /// A person asks from now on for these tasks and no others, or for all again.
@@ -224,6 +237,32 @@ pub enum Event {
         until: u64,
         at: u64,
     },
+    /// The host did what this stream's calls asked of it, up to and with the event `until`.
+    ActsTaken {
+        /// The run that it was done to; absent where there was nothing to do, or where it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<String>,
+        until: u64,
+        /// Why it could not be done, in words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fault: Option<String>,
+        at: u64,
+    },
+    /// Somebody showed a token that counts for nothing here, or not for that.
+    TokenRefused {
+        /// `token-unknown` or `token-scope`.
+        code: String,
+        /// Its name, if it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
+        /// What it was shown for: `read`, `run` or `approve`.
+        scope: String,
+        /// Address of the last who did.
+        client: String,
+        /// How often since the last such event.
+        times: u64,
+        at: u64,
+    },
     /// A host that serves ended as it should.
     HostDetached {
         at: u64,
@@ -267,6 +306,7 @@ impl Event {
             Self::TaskApproved { .. } => "task_approved",
             Self::LooksWaived { .. } => "looks_waived",
             Self::LookKept { .. } => "look_kept",
+            Self::StartAsked { .. } => "start_asked",
             Self::StopAsked { .. } => "stop_asked",
             Self::TasksChosen { .. } => "tasks_chosen",
             Self::SessionOpened { .. } => "session_opened",
@@ -289,6 +329,8 @@ impl Event {
             Self::Warned { .. } => "warned",
             Self::RunFinished { .. } => "run_finished",
             Self::TasksTaken { .. } => "tasks_taken",
+            Self::ActsTaken { .. } => "acts_taken",
+            Self::TokenRefused { .. } => "token_refused",
             Self::HostDetached { .. } => "host_detached",
             Self::OperatorDecided { .. } => "operator_decided",
         }
@@ -322,7 +364,7 @@ pub enum Actor {
     },
 }
 
-/// Who said something to a host: a user of this machine, by a program, or who has a token.
+/// Who said something to a host: a user of this machine, by a program, who has a token, or a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Who {
     pub uid: u32,
@@ -332,6 +374,9 @@ pub struct Who {
     /// Name of the token that it showed, from another machine or over TCP; user and program are the host's then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// The service that said it; user and program are the host's then, and `token` is of whoever asked the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -425,6 +470,9 @@ pub struct Called {
     /// What a service asked for; the run at work takes them in, or the next one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<AskedTask>,
+    /// Name of the token that was shown to a service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     pub at: u64,
 }
 

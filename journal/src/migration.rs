@@ -12,17 +12,21 @@ use crate::error::StoreError;
 use crate::schema::{self, APPLICATION_ID};
 
 /// The SQL that leads from the version before to this one. Version 1 comes from an empty file.
-pub(crate) const MIGRATIONS: &[&[&str]] =
-    &[&[schema::EVENTS_1, schema::PROJECTIONS_1], &[schema::PROJECTIONS_2], &[schema::PROJECTIONS_3]];
+pub(crate) const MIGRATIONS: &[&[&str]] = &[
+    &[schema::EVENTS_1, schema::PROJECTIONS_1],
+    &[schema::PROJECTIONS_2],
+    &[schema::PROJECTIONS_3],
+    &[schema::PROJECTIONS_4],
+];
 
-/// Compares the file with its version's schema and brings it to the newest.
+/// Compares the file with its version's schema and brings it to the newest; gives the version that it had.
 ///
 /// # Errors
 /// `ForeignSchema` if the file is not ours or was changed, `NewerVersion` if a newer host made it.
-pub(crate) fn migrate(connection: &Connection, migrations: &[&[&str]]) -> Result<(), StoreError> {
+pub(crate) fn migrate(connection: &Connection, migrations: &[&[&str]]) -> Result<usize, StoreError> {
     let found = check(connection, migrations)?;
     if found == migrations.len() {
-        return Ok(());
+        return Ok(found);
     }
     connection.execute_batch("BEGIN IMMEDIATE")?;
     for batch in migrations.iter().skip(found).flat_map(|version| version.iter()) {
@@ -31,7 +35,7 @@ pub(crate) fn migrate(connection: &Connection, migrations: &[&[&str]]) -> Result
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.pragma_update(None, "user_version", migrations.len() as u32)?;
     connection.execute_batch("COMMIT")?;
-    Ok(())
+    Ok(found)
 }
 
 /// The version of the file; its schema is what that version has.

@@ -83,12 +83,12 @@ pub(crate) struct Projector {
 }
 
 impl Projector {
-    /// Takes the next event. Rows that change often wait for [`flush`](Self::flush), the others are written now.
+    /// Takes the next event, by its place in its run and its position among those of all runs. Rows that change often wait for [`flush`](Self::flush), the others are written now.
     pub(crate) fn apply(
         &mut self,
         sql: &mut ProjectionSql<'_>,
         run: &RunNames,
-        seq: u64,
+        (seq, position): (u64, i64),
         event: &Event,
     ) -> Result<(), CommitError> {
         if self.run.as_ref().is_none_or(|before| before.id != run.id) {
@@ -110,12 +110,24 @@ impl Projector {
             Event::TasksAdded { first, tasks, at } => {
                 for (task, added) in (*first..).zip(tasks) {
                     add_phase(sql, run, seq, task, added, *at)?;
+                    if added.status == Status::Done {
+                        sql.taken_for_done.execute(params![run.phase(task), position])?;
+                    }
                 }
             }
             Event::TaskEdited { task, to, .. } => edit_phase(sql, run, seq, *task, to)?,
-            Event::TaskMoved { task, to, why, at, .. } => {
+            Event::TaskMoved { task, to, why, who, at } => {
                 self.reopened = true;
                 let phase = run.phase(*task);
+                match (to, who) {
+                    (Status::Done, Some(_)) => sql.done.execute(params![phase, position, *at as i64])?,
+                    // Its condition does not hold.
+                    (Status::Done, None) => sql.taken_for_done.execute(params![phase, position])?,
+                    // It waits again, and may turn out to be up to date.
+                    (Status::Pending | Status::Blocked, None) => 0,
+                    // Whoever puts it back wants it done.
+                    _ => sql.unmarked.execute([&phase])? + sql.not_done.execute([&phase])?,
+                };
                 sql.answered.execute(params![format!("{phase}-"), format!("{phase}."), iso_time(*at)])?;
                 ask(sql, run, seq, *task, *to, why, *at)?;
                 let change = self.phase(*task, seq, *to, *at);
@@ -133,12 +145,20 @@ impl Projector {
             }
             Event::AttemptStarted { task, attempt, at } => {
                 // What was known of it is true no more, however this ends.
-                sql.unmarked.execute(params![run.phase(*task)])?;
+                let phase = run.phase(*task);
+                sql.unmarked.execute([&phase])?;
+                sql.not_done.execute([&phase])?;
                 let change = self.phase(*task, seq, Status::InProgress, *at);
                 (change.attempts, change.started_at) = (Some(*attempt), Some(*at));
                 self.execution(*task, *attempt, *at).end = None;
             }
-            Event::AttemptFinished(finished) => self.finish_attempt(sql, run, seq, finished)?,
+            Event::AttemptFinished(finished) => {
+                if finished.status == Status::Done {
+                    let said_at = (!finished.ending.is_done()).then_some(finished.at as i64);
+                    sql.done.execute(params![run.phase(finished.task), position, said_at])?;
+                }
+                self.finish_attempt(sql, run, seq, finished)?;
+            }
             Event::Called(called) => {
                 let task = called.task.map(|task| run.phase(task));
                 if called.replaces_findings() {
@@ -149,12 +169,21 @@ impl Projector {
                         iso_time(called.at)
                     ])?;
                 }
-                let by = KeptBy { execution: None, phase: task, caller: Some(&called.plugin), at: called.at };
+                let by = KeptBy {
+                    execution: None,
+                    phase: task,
+                    caller: Some(&called.plugin),
+                    token: called.token.as_deref(),
+                    at: called.at,
+                };
                 write_kept(sql, run, seq, &called.writes, by)?;
                 for (nth, asked) in called.asked.iter().enumerate() {
                     let asked = json!(asked).to_string();
                     sql.task_asked.execute(params![run.id, seq as i64, nth as i64, called.plugin, asked])?;
                 }
+            }
+            Event::ActsTaken { until, .. } => {
+                sql.acts_taken.execute(params![run.id, *until as i64])?;
             }
             Event::TasksTaken { until, .. } => {
                 sql.tasks_taken.execute(params![run.id, *until as i64])?;
@@ -176,6 +205,7 @@ impl Projector {
                 artifacts::insert(&mut sql.artifact, &run.row(seq, 0), of, &written, *at)?;
             }
             Event::StreamStarted(_)
+            | Event::TokenRefused { .. }
             | Event::HostDetached { .. }
             | Event::OperatorDecided { .. }
             | Event::TaskApproved { .. }
@@ -187,6 +217,7 @@ impl Projector {
             | Event::PlannerRead { .. }
             | Event::LooksWaived { .. }
             | Event::LookKept { .. }
+            | Event::StartAsked { .. }
             | Event::StopAsked { .. }
             | Event::TasksChosen { .. }
             | Event::TasksSaved { .. }
@@ -271,7 +302,13 @@ impl Projector {
         ask(sql, run, seq, *task, *status, &why, *at)?;
         if !writes.is_empty() {
             let (execution, phase) = (Some(run.execution(*task, *attempt)), Some(run.phase(*task)));
-            write_kept(sql, run, seq, writes, KeptBy { execution, phase, caller: None, at: *at })?;
+            write_kept(
+                sql,
+                run,
+                seq,
+                writes,
+                KeptBy { execution, phase, caller: None, token: None, at: *at },
+            )?;
         }
         Ok(())
     }
@@ -373,6 +410,8 @@ struct KeptBy<'a> {
     phase: Option<String>,
     /// Of a call that is no attempt.
     caller: Option<&'a String>,
+    /// Name of the one that was shown to a service.
+    token: Option<&'a str>,
     at: u64,
 }
 
@@ -384,9 +423,13 @@ fn write_kept(
     writes: &Writes,
     by: KeptBy<'_>,
 ) -> Result<(), CommitError> {
-    let KeptBy { execution, phase, caller, at } = by;
-    let Writes { plugin: owner, kv, findings, metrics, artifacts } = writes;
+    let KeptBy { execution, phase, caller, token, at } = by;
+    let Writes { plugin: owner, kv, findings, metrics, artifacts, act } = writes;
     let plugin = caller.or((!owner.is_empty()).then_some(owner));
+    if let Some(act) = act {
+        let (plugin, act) = (plugin.map_or("", String::as_str), json!(act).to_string());
+        sql.act_asked.execute(params![run.id, seq as i64, plugin, token, act])?;
+    }
     for (nth, finding) in findings.iter().enumerate() {
         sql.finding.execute(params![
             run.row(seq, nth),

@@ -5,7 +5,7 @@
 //! Not here: whether the chain is whole and ours (`events.rs`, `verify.rs`), values of this moment's run that are
 //! accepted and not committed (the loop keeps those).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +15,7 @@ use crate::artifacts::{self, ArtifactRow};
 use crate::chain::run_key;
 use crate::connection;
 use crate::error::StoreError;
-use crate::event::{AskedTask, Mark, TaskIndex, WORKSPACE_STREAM};
+use crate::event::{AskedAct, AskedTask, Mark, TaskIndex, WORKSPACE_STREAM};
 use crate::events::{self, Events};
 use crate::place;
 use crate::projection::RunNames;
@@ -86,6 +86,11 @@ impl Reader {
         self.rows("SELECT * FROM runs ORDER BY created_at DESC, id DESC", [], run_row)
     }
 
+    /// Runs of the store, the newest first, at most so many.
+    pub fn newest_runs(&self, limit: u32) -> Result<Vec<RunRow>, StoreError> {
+        self.rows("SELECT * FROM runs ORDER BY created_at DESC, id DESC LIMIT ?1", [limit], run_row)
+    }
+
     /// One run.
     pub fn run(&self, id: &str) -> Result<Option<RunRow>, StoreError> {
         Ok(self.connection.query_row("SELECT * FROM runs WHERE id = ?1", [id], run_row).optional()?)
@@ -148,6 +153,12 @@ impl Reader {
             "SELECT status, count(*) FROM phases WHERE id >= ?1 AND id < ?2 GROUP BY status ORDER BY status";
         let (from, to) = of_run(run);
         self.rows(sql, [from, to], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
+    }
+
+    /// The id of the task at that place.
+    pub fn task_id(&self, run: &str, task: TaskIndex) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT name FROM phases WHERE id = ?1";
+        Ok(self.connection.query_row(sql, [names(run).phase(task)], |row| row.get(0)).optional()?)
     }
 
     /// Attempts of one task, the first one first.
@@ -278,6 +289,29 @@ impl Reader {
                 rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(error))
             })?;
             Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?, task))
+        })
+    }
+
+    /// Tasks that are done as far as this store knows: when, in the order of all events, and in milliseconds if that was
+    /// somebody's word.
+    pub fn turns(&self) -> Result<HashMap<String, (u64, Option<u64>)>, StoreError> {
+        let turns = self.rows("SELECT task, done, said_at FROM turns", [], |row| {
+            let said_at: Option<i64> = row.get(2)?;
+            Ok((row.get(0)?, (row.get::<_, i64>(1)?.unsigned_abs(), said_at.map(i64::unsigned_abs))))
+        })?;
+        Ok(turns.into_iter().collect())
+    }
+
+    /// What services asked of the host and it did not do yet, oldest first.
+    pub fn acts(&self, stream: &str) -> Result<Vec<AskedAct>, StoreError> {
+        let sql = "SELECT seq, plugin, token, act FROM acts WHERE stream = ?1 ORDER BY seq";
+        self.rows(sql, [stream], |row| {
+            let act: String = row.get(3)?;
+            let act = serde_json::from_str(&act).map_err(|error| {
+                rusqlite::Error::FromSqlConversionFailure(3, rusqlite::types::Type::Text, Box::new(error))
+            })?;
+            let call = row.get::<_, i64>(0)?.unsigned_abs();
+            Ok(AskedAct { call, plugin: row.get(1)?, token: row.get(2)?, act })
         })
     }
 

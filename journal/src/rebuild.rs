@@ -63,13 +63,11 @@ pub fn db_check(folder: &Path, rebuild: bool) -> Result<StoreCheck, StoreError> 
         true => {
             // A check of nothing must not make a store.
             drop(connection::open_reader(folder)?);
-            connection::open_writer(folder, STORE_BYTES_MAX)?
+            connection::open_writer(folder, STORE_BYTES_MAX)?.0
         }
         false => connection::open_reader(folder)?,
     };
-    for (_, sql) in PROJECTIONS {
-        connection.execute_batch(&sql.replace("CREATE TABLE ", "CREATE TEMP TABLE "))?;
-    }
+    make_temporary(&connection)?;
     // An older store lacks the newer tables; whatever would be in them it has not either.
     let version = migration::check(&connection, MIGRATIONS)?;
     // One view of the store from the first event to the last row.
@@ -94,6 +92,33 @@ pub fn db_check(folder: &Path, rebuild: bool) -> Result<StoreCheck, StoreError> 
     }
     connection.execute_batch("COMMIT")?;
     Ok(check)
+}
+
+/// Fills the tables that an older store had not, from its events.
+pub(crate) fn fill_since(connection: &Connection, version: usize) -> Result<(), StoreError> {
+    let newer = || PROJECTIONS.iter().skip(version).flat_map(|(tables, _)| *tables);
+    if version == 0 || newer().next().is_none() {
+        return Ok(());
+    }
+    make_temporary(connection)?;
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    derive(connection)?;
+    for table in newer() {
+        connection.execute_batch(&format!("INSERT INTO main.{table} SELECT * FROM temp.{table}"))?;
+    }
+    connection.execute_batch("COMMIT")?;
+    for table in PROJECTIONS.iter().flat_map(|(tables, _)| *tables) {
+        connection.execute_batch(&format!("DROP TABLE temp.{table}"))?;
+    }
+    Ok(())
+}
+
+/// The derived tables once more, empty.
+fn make_temporary(connection: &Connection) -> Result<(), StoreError> {
+    for (_, sql) in PROJECTIONS {
+        connection.execute_batch(&sql.replace("CREATE TABLE ", "CREATE TEMP TABLE "))?;
+    }
+    Ok(())
 }
 
 fn damage(connection: &Connection) -> Result<Vec<String>, StoreError> {
@@ -135,7 +160,7 @@ fn derive(connection: &Connection) -> Result<u64, StoreError> {
             if other.is_some_and(|other| other < *position) {
                 break false;
             }
-            projector.apply(&mut sql, names, *seq, event).map_err(underivable)?;
+            projector.apply(&mut sql, names, (*seq, *position), event).map_err(underivable)?;
             count += 1;
             match next_of(chain)? {
                 Some(following) => *next = following,

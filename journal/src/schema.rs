@@ -18,6 +18,7 @@ pub(crate) const PROJECTIONS: &[(&[&str], &str)] = &[
     ),
     (&["asked"], PROJECTIONS_2),
     (&["marks"], PROJECTIONS_3),
+    (&["turns", "acts"], PROJECTIONS_4),
 ];
 
 /// `position` counts the events of all runs in the order of their commits: what two runs wrote to the same key
@@ -150,6 +151,25 @@ pub(crate) const PROJECTIONS_3: &str = "\
 CREATE TABLE marks (
   task TEXT NOT NULL PRIMARY KEY,
   mark TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// When each task was done last, whatever run that was: `done` is the position of the event that says so, `said_at` in
+/// milliseconds if it was somebody's word, not an attempt's answer. And what services asked of the host and it did not do yet; `act` is
+/// JSON.
+pub(crate) const PROJECTIONS_4: &str = "\
+CREATE TABLE turns (
+  task TEXT NOT NULL PRIMARY KEY,
+  done INTEGER NOT NULL,
+  said_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE acts (
+  stream TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  plugin TEXT NOT NULL,
+  token TEXT,
+  act TEXT NOT NULL,
+  PRIMARY KEY (stream, seq)
 ) STRICT, WITHOUT ROWID;
 ";
 

@@ -142,6 +142,10 @@ pub struct RunState {
     pub waived: BTreeMap<Option<TaskIndex>, Waived>,
     /// Which tasks the run was asked for last.
     pub chosen: Choice,
+    /// A host has looked at what was done in earlier runs.
+    pub looked: bool,
+    /// The last call of a service that asked for it, by its place in the workspace's stream.
+    pub begun_by: Option<u64>,
     /// SHA-256 of `tasks.yml` as the host last saw it.
     pub saved: Option<String>,
     /// What it said then of each task, by place.
@@ -184,7 +188,11 @@ impl RunState {
             }
             Event::TaskMoved { task, to, who, .. } => {
                 let state = self.task_mut(event, *task)?;
-                state.asked_again = *to == Status::Pending && (who.is_some() || state.asked_again);
+                state.asked_again = match to {
+                    Status::Pending => who.is_some() || state.asked_again,
+                    Status::Blocked => state.asked_again,
+                    _ => false,
+                };
                 state.status = *to;
                 state.fresh = false;
                 state.intent = false;
@@ -207,7 +215,7 @@ impl RunState {
                     self.unverified.remove(&Some(*task));
                     self.waived.remove(&Some(*task));
                 }
-                self.finished = None;
+                (self.finished, self.looked) = (None, true);
             }
             Event::LooksWaived { task, verifiers, reason, who, .. } => {
                 if let Some(task) = task {
@@ -310,6 +318,7 @@ impl RunState {
                 self.unverified.values_mut().flatten().for_each(|look| look.why = None);
             }
             Event::FindingsJudged { .. } => self.judged = true,
+            Event::StartAsked { call, .. } => self.begun_by = self.begun_by.max(*call),
             Event::TasksChosen { choice, .. } => self.chosen = choice.clone(),
             Event::SessionOpened { .. } => self.sessions += 1,
             Event::TaskMarked { .. }
@@ -320,6 +329,8 @@ impl RunState {
             | Event::StopAsked { .. }
             | Event::StreamStarted(_)
             | Event::TasksTaken { .. }
+            | Event::ActsTaken { .. }
+            | Event::TokenRefused { .. }
             | Event::HostDetached { .. }
             | Event::OperatorDecided { .. }
             | Event::Denied { .. } => {}

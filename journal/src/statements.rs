@@ -48,8 +48,13 @@ pub(crate) struct ProjectionSql<'c> {
     pub(crate) kv_removed: Statement<'c>,
     pub(crate) task_asked: Statement<'c>,
     pub(crate) tasks_taken: Statement<'c>,
+    pub(crate) act_asked: Statement<'c>,
+    pub(crate) acts_taken: Statement<'c>,
     pub(crate) marked: Statement<'c>,
     pub(crate) unmarked: Statement<'c>,
+    pub(crate) not_done: Statement<'c>,
+    pub(crate) done: Statement<'c>,
+    pub(crate) taken_for_done: Statement<'c>,
 }
 
 impl<'c> ProjectionSql<'c> {
@@ -106,7 +111,17 @@ impl<'c> ProjectionSql<'c> {
             kv_removed: prepare("DELETE FROM @.kv WHERE plugin = ?1 AND label = ?2 AND key = ?3")?,
             task_asked: prepare("INSERT INTO @.asked VALUES (?1, ?2, ?3, ?4, ?5)")?,
             tasks_taken: prepare("DELETE FROM @.asked WHERE stream = ?1 AND seq <= ?2")?,
+            act_asked: prepare("INSERT INTO @.acts VALUES (?1, ?2, ?3, ?4, ?5)")?,
+            acts_taken: prepare("DELETE FROM @.acts WHERE stream = ?1 AND seq <= ?2")?,
             unmarked: prepare("DELETE FROM @.marks WHERE task = (SELECT name FROM @.phases WHERE id = ?1)")?,
+            not_done: prepare("DELETE FROM @.turns WHERE task = (SELECT name FROM @.phases WHERE id = ?1)")?,
+            done: prepare(
+                "INSERT INTO @.turns SELECT name, ?2, ?3 FROM @.phases WHERE id = ?1 \
+                 ON CONFLICT (task) DO UPDATE SET done = excluded.done, said_at = excluded.said_at",
+            )?,
+            taken_for_done: prepare(
+                "INSERT INTO @.turns SELECT name, ?2, NULL FROM @.phases WHERE id = ?1 ON CONFLICT (task) DO NOTHING",
+            )?,
             marked: prepare(
                 "INSERT INTO @.marks VALUES (?1, ?2) ON CONFLICT (task) DO UPDATE SET mark = excluded.mark",
             )?,

@@ -5,6 +5,8 @@
 //! Invariant: one [`Store`] a folder, by an OS lock held as long as it lives; each run in it was begun by this host.
 //! Not here: groups and waiting (`queue.rs`), the writer's thread (`writer.rs`), reading (`reader.rs`).
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -18,6 +20,7 @@ use crate::lock::Lock;
 use crate::place;
 use crate::queue::Queue;
 use crate::reader::{Reader, SharedReader};
+use crate::rebuild;
 use crate::writer::Writer;
 
 /// A store larger than this takes no more events.
@@ -64,12 +67,16 @@ impl Store {
             let path = path.to_owned();
             move |source| StoreError::Io { what: "make", path, source }
         };
-        std::fs::create_dir_all(folder).map_err(io(folder))?;
+        // Whoever may write there could put another store in its place.
+        let mut private = DirBuilder::new();
+        private.recursive(true).mode(0o700);
+        private.create(folder).map_err(io(folder))?;
         if let Some(heads) = &options.heads_dir {
-            std::fs::create_dir_all(heads).map_err(io(heads))?;
+            private.create(heads).map_err(io(heads))?;
         }
         let lock = Lock::take(folder)?;
-        let connection = connection::open_writer(folder, options.bytes_max)?;
+        let (connection, before) = connection::open_writer(folder, options.bytes_max)?;
+        rebuild::fill_since(&connection, before)?;
         refuse_foreign(&connection, &options)?;
         place::check(&connection, folder, Some(&options.keys))?;
         let position = events::next_position(&connection)?;

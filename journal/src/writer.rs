@@ -108,7 +108,7 @@ impl Writer {
                 let link = next_link(&cursor.link, &pending.bytes);
                 let (run, seq) = (&cursor.names.id, pending.seq);
                 events.event.execute(params![run, seq as i64, position, cursor.link, link, pending.bytes])?;
-                projector.apply(&mut rows, &cursor.names, seq, &pending.event)?;
+                projector.apply(&mut rows, &cursor.names, (seq, position), &pending.event)?;
                 position += 1;
                 cursor.link = link;
                 cursor.next = seq + 1;

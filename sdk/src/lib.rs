@@ -28,6 +28,7 @@ pub mod artifacts;
 #[doc(hidden)]
 pub mod bindings;
 pub mod clocks;
+pub mod control;
 mod error;
 mod export;
 mod failure;

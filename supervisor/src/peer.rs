@@ -10,7 +10,9 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::net::sockopt::socket_peercred;
+use rustix::process::{Pid, test_kill_process};
 
 use crate::ARGUMENT;
 use crate::identity::{ProcessIdentity, still_running};
@@ -18,8 +20,10 @@ use crate::process_table::stat;
 
 /// `SO_PEERPIDFD` of `asm-generic/socket.h`.
 const PEER_PIDFD: libc::c_int = 77;
-/// More processes than this are not above one.
+/// More processes than this are not above a person's program.
 const DEPTH_MAX: usize = 1000;
+/// Something above may end while it is looked at; a command can make that happen again and again.
+const LOOKS_MAX: usize = 8;
 
 /// The process that connected.
 #[derive(Debug)]
@@ -58,18 +62,11 @@ impl Peer {
     /// ([`crate::adopt`]).
     ///
     /// # Errors
-    /// It is gone, or `/proc` does not say what is above it: whoever asks refuses.
+    /// It is gone, or `/proc` does not say what all is above it: whoever asks refuses.
     pub fn is_a_command(&self) -> io::Result<bool> {
-        let me = std::process::id();
-        let mut pid = self.process.pid;
-        let mut found = is_supervisor(pid)?;
-        for _ in 0..DEPTH_MAX {
-            let Some(above) = stat(pid)?.map(|stat| stat.parent).filter(|above| *above > 1) else { break };
-            found |= above == me || is_supervisor(above)?;
-            pid = above;
-        }
+        let looked = (0..LOOKS_MAX).find_map(|_| is_below(self.process.pid, DEPTH_MAX).transpose());
         match self.is_there()? {
-            true => Ok(found),
+            true => looked.unwrap_or_else(|| Err(io::Error::other("what is above it ends all the time"))),
             false => Err(gone()),
         }
     }
@@ -84,6 +81,30 @@ impl Peer {
 
 fn gone() -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, "the process that connected is gone")
+}
+
+/// Whether one of so many processes from this one upwards is a supervisor, or this one's ancestor is the caller; none if one
+/// of them ended meanwhile, so that what is above it is not known.
+fn is_below(mut pid: u32, depth_max: usize) -> io::Result<Option<bool>> {
+    let me = std::process::id();
+    for _ in 0..=depth_max {
+        if is_supervisor(pid)? {
+            return Ok(Some(true));
+        }
+        match stat(pid)?.map(|stat| stat.parent) {
+            Some(above) if above == me => return Ok(Some(true)),
+            Some(0 | 1) => return Ok(Some(false)),
+            Some(above) => pid = above,
+            None => return Ok(is_anothers(pid).then_some(false)),
+        }
+    }
+    Err(io::Error::other(format!("more than {depth_max} processes are above it")))
+}
+
+/// True for what is there and not shown, as where `/proc` is mounted with `hidepid=2`. No supervisor is another user's.
+fn is_anothers(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::PERM))
 }
 
 /// Supervisor and guardian are this program, called with [`ARGUMENT`].
@@ -154,5 +175,28 @@ mod tests {
         child.wait().unwrap();
         assert_eq!(peer.is_a_command().unwrap_err().kind(), io::ErrorKind::NotFound);
         assert!(Peer::of(&socket).is_err());
+    }
+
+    #[test]
+    fn who_has_more_above_it_than_can_be_followed_is_no_person() {
+        let script = "sleep 60 & echo $!; wait";
+        let mut shell = std::process::Command::new("sh")
+            .args(["-c", script])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut said = std::io::BufReader::new(shell.stdout.take().unwrap());
+        std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+        let below: u32 = line.trim().parse().unwrap();
+        assert_eq!(is_below(below, 1).unwrap(), Some(true));
+        let error = is_below(below, 0).unwrap_err();
+        assert!(error.to_string().contains("more than 0 processes"), "{error}");
+        // One that ended is no end of the way upwards.
+        rustix::process::kill_process(Pid::from_raw(below as i32).unwrap(), rustix::process::Signal::KILL)
+            .unwrap();
+        shell.wait().unwrap();
+        assert_eq!(is_below(shell.id(), DEPTH_MAX).unwrap(), None);
+        assert_eq!(is_below(1, 0).unwrap(), Some(false));
     }
 }

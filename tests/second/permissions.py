@@ -22,6 +22,7 @@ SHAPE = record(
     findings=Maybe(PLAIN),
     metrics=Maybe(PLAIN),
     artifacts=Maybe(record(types=TEXTS, count=U32, bytes=U64)),
+    control=Maybe(record(start=FLAG, stop=FLAG, read=FLAG)),
     http=Maybe(record(hosts=TEXTS, methods=TEXTS, paths=TEXTS)),
     secrets=Maybe(record(use=listing(record(name=text(), host=text())))),
     wasi=Maybe(record(clocks=FLAG, random=FLAG, http_types=FLAG)),
@@ -159,11 +160,14 @@ COVERS = {
 }
 
 
+FLAGS = {"wasi": ("clocks", "random", "http_types"), "control": ("start", "stop", "read")}
+
+
 def is_within(asked, bound):
     """True if nothing that is asked goes beyond the bound."""
     for name, inner in asked.items():
-        if name == "wasi":
-            outer = bound.get("wasi", {"clocks": False, "random": False, "http_types": False})
+        if name in FLAGS:
+            outer = bound.get(name, dict.fromkeys(FLAGS[name], False))
         elif name not in bound:
             return False
         else:
@@ -205,7 +209,7 @@ def asks_for(asked, import_name):
         name = ours.group(1)
         if name == "types":
             return True
-        known = ("log", "settings", "kv", "tasks", "files", "process", "findings", "metrics", "artifacts")
+        known = ("log", "settings", "kv", "tasks", "files", "process", "findings", "metrics", "artifacts", "control")
         return name in asked if name in known else None
     found = re.fullmatch(r"wasi:([a-z/-]+)@0\.2\.(0|[1-9][0-9]*)", import_name)
     if found is None or int(found.group(2)) > 12:

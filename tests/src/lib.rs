@@ -153,7 +153,7 @@ impl Workspace {
         vouch::vouch(&package, &self.operator().join("keys/certifier.json"));
         let policy = self.operator().join("policy.toml");
         let more = format!(
-            "\n[plugins.\"demo/{name}\".allow]\nlog = {{}}\nsettings = {{}}\nkv = {{ labels = [\"notes\"], bytes = 1000 }}\nartifacts = {{ types = [\"*\"], count = 9, bytes = 10000 }}\nfindings = {{}}\nmetrics = {{}}\nwasi = {{ http_types = true }}\ntasks = {{ read = true, add = 10, kinds = [\"note\", \"shell\"] }}\n"
+            "\n[plugins.\"demo/{name}\".allow]\nlog = {{}}\nsettings = {{}}\nkv = {{ labels = [\"notes\"], bytes = 1000 }}\nartifacts = {{ types = [\"*\"], count = 9, bytes = 10000 }}\ncontrol = {{ start = true, stop = true, read = true }}\nfindings = {{}}\nmetrics = {{}}\nwasi = {{ http_types = true }}\ntasks = {{ read = true, add = 10, kinds = [\"note\", \"shell\"] }}\n"
         );
         let text = std::fs::read_to_string(&policy).unwrap();
         std::fs::write(&policy, text + &more).unwrap();

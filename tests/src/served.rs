@@ -106,12 +106,17 @@ impl Served {
 
 /// Sends these very bytes and reads until the other end is through.
 pub fn raw(at: SocketAddr, request: &str) -> Answer {
-    let mut stream = TcpStream::connect(at).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
+    answer(&exchange(at, request).unwrap())
+}
+
+/// The same; what was read so far is nothing.
+pub fn exchange(at: SocketAddr, request: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(at)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    stream.write_all(request.as_bytes())?;
     let mut text = Vec::new();
-    stream.read_to_end(&mut text).unwrap();
-    answer(&String::from_utf8_lossy(&text))
+    stream.read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// What was read.
@@ -119,4 +124,11 @@ pub fn answer(text: &str) -> Answer {
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+}
+
+/// The same, if all of it was read.
+pub fn whole_answer(text: &str) -> Option<Answer> {
+    let found = text.contains("\r\n\r\n").then(|| answer(text))?;
+    let length = found.head.lines().find_map(|line| line.strip_prefix("content-length: "))?;
+    (length.parse() == Ok(found.body.len())).then_some(found)
 }

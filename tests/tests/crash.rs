@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use orch_journal::failpoint::POINTS;
-use orch_tests::checker::{self, Fault};
+use orch_tests::checker::{self, Fault, Tasks};
 use orch_tests::kill::{self, Moment};
 use orch_tests::random::Random;
 use orch_tests::{Workspace, root};
@@ -19,15 +19,6 @@ const KILLS: u64 = 20 + (POINTS.len() - ELSEWHERE.len()) as u64;
 /// Reached only when somebody edits the task file in that moment, and by tasks that say what they read: tested by themselves
 /// (`doubt.rs`, `fresh.rs`).
 const ELSEWHERE: [&str; 2] = ["before-exchange-back", "before-mark"];
-
-/// Appends one line outside the workspace: task, pid, start. The journal says which attempt that process was.
-const APPEND: &str = "\
-read -r stat < /proc/$$/stat
-task=$2 outside=$1
-set -- ${stat##*) }
-echo \"$task $$ ${20}\" >> \"$outside\"
-sleep 0.02
-";
 
 /// Twelve tasks in three layers; of each layer but the last a verifier looks at one.
 fn fresh(idempotent: bool) -> Workspace {
@@ -54,7 +45,7 @@ fn fresh(idempotent: bool) -> Workspace {
             "{config}  verifiers: [demo/verifier-command]\nsettings:\n  demo/verifier-command: {check}\n"
         ),
     );
-    workspace.write("append.sh", APPEND);
+    workspace.write("append.sh", checker::APPEND);
     workspace.write("tasks.yml", &tasks);
     workspace
 }
@@ -123,7 +114,8 @@ impl Campaign {
 
     /// The run is over: everything must hold.
     fn check(&mut self) {
-        self.faults.extend(checker::at_the_end(&self.workspace, self.idempotent));
+        let tasks = if self.idempotent { Tasks::Idempotent } else { Tasks::Doubtful };
+        self.faults.extend(checker::at_the_end(&self.workspace, tasks));
         self.workspace.host(&["audit", "verify"], 0);
         self.workspace.host(&["db", "check"], 0);
     }

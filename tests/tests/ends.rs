@@ -280,7 +280,7 @@ fn nobody_else_reads_a_log_and_the_lines_of_plugins_have_a_limit() {
     workspace.run(&["--plugins", root.to_str().unwrap()], 0);
     let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
     let logs = workspace.path().join("logs");
-    assert_eq!(mode(&logs), 0o700);
+    assert_eq!((mode(&logs), mode(&workspace.path().join(".orch"))), (0o700, 0o700));
     for entry in fs::read_dir(&logs).unwrap() {
         let path = entry.unwrap().path();
         assert_eq!(mode(&path), 0o600, "{}", path.display());

@@ -4,6 +4,8 @@
 //! Not here: `cli`, which makes its own list of trials; `graphs`, which measures runs that have the machine to
 //! themselves.
 
+mod acts;
+mod again;
 mod artifacts;
 mod attacks;
 mod author;
@@ -11,8 +13,11 @@ mod certified;
 mod changed_byte;
 mod chosen;
 mod company;
+mod controlled;
+mod counter;
 mod crash;
 mod decisions;
+mod described;
 mod doubt;
 mod edits;
 mod ends;
@@ -41,6 +46,8 @@ mod served;
 mod settings;
 mod shown;
 mod sources;
+mod strained;
+mod tokens;
 mod told;
 mod trust_root;
 mod verify;

@@ -8,6 +8,7 @@
 //! allows (`policy.rs`), the intersection (`grant.rs`), enforcement (`orch-host`'s `capability`).
 
 mod artifacts;
+mod control;
 mod files;
 mod findings;
 mod http;
@@ -29,6 +30,7 @@ use crate::import::Import;
 use crate::role::Role;
 
 pub use artifacts::ArtifactsPermission;
+pub use control::ControlPermission;
 pub use files::FilesPermission;
 pub use findings::FindingsPermission;
 pub use http::HttpPermission;
@@ -269,6 +271,8 @@ domains! {
     metrics: Metrics(MetricsPermission),
     /// What calls made, kept with their results: `orch:artifacts`.
     artifacts: Artifacts(ArtifactsPermission),
+    /// Runs of the workspace, started, stopped and seen: `orch:control`.
+    control: Control(ControlPermission),
     /// Outgoing HTTP: `wasi:http/outgoing-handler`. No host offers it yet.
     http: Http(HttpPermission),
     /// Opaque secrets, filled in at egress. No host offers it yet.

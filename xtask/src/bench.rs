@@ -28,6 +28,8 @@ pub(crate) enum Bench {
     Certify,
     /// Commands beside `xargs -P`, and tasks that are up to date
     Commands,
+    /// Requests to a host that serves, beside a bare handler of the same bytes
+    Serve,
 }
 
 pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
@@ -60,6 +62,11 @@ pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
         Bench::Commands => {
             bench.args(["commands", "--config-home"]).arg(&place.config);
             bench.arg("--work").arg(root.join("target/bench/commands"));
+            bench.arg("--host").arg(place.binaries.join("orch-host"));
+        }
+        Bench::Serve => {
+            bench.args(["serve", "--config-home"]).arg(&place.config);
+            bench.arg("--work").arg(root.join("target/bench/serve"));
             bench.arg("--host").arg(place.binaries.join("orch-host"));
         }
         Bench::Certify => {

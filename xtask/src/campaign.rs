@@ -19,6 +19,18 @@ pub(crate) enum Campaign {
         #[arg(long, default_value_t = 200)]
         kills: u64,
     },
+    /// Say words about a run from many programs at once while its host is killed, and judge what is left
+    Acts {
+        /// What moments and words are chosen by
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Count one counter of a service up by many clients while its host is killed
+    Counter {
+        /// What moments are chosen by
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Swap files of a package while a host runs it
     Race {
         /// How many swaps
@@ -41,6 +53,8 @@ pub(crate) fn run(root: &Path, campaign: &Campaign) -> anyhow::Result<()> {
     let (package, variable, value, tests) = match campaign {
         Campaign::LeftOut => return left_out::run(root),
         Campaign::Kills { kills } => ("orch-tests", "ORCH_KILLS", *kills, ["crash::", "doubt::"].as_slice()),
+        Campaign::Acts { seed } => ("orch-tests", "ORCH_ACTS", *seed, ["acts::"].as_slice()),
+        Campaign::Counter { seed } => ("orch-tests", "ORCH_COUNTER", *seed, ["counter::"].as_slice()),
         Campaign::Race { swaps } => ("orch-tests", "ORCH_RACES", *swaps, ["race::"].as_slice()),
         Campaign::Bytes => ("orch-tests", "ORCH_EVERY_BYTE", 1, ["changed_byte::"].as_slice()),
         Campaign::Inputs { rounds } => ("orch-fuzz", "ORCH_FUZZ_ROUNDS", *rounds, ["mutated::"].as_slice()),

@@ -13,7 +13,7 @@ use anyhow::Context;
 use crate::step;
 
 /// The reference plugins, in the order of the README.
-pub(crate) const PLUGINS: [&str; 7] = [
+pub(crate) const PLUGINS: [&str; 8] = [
     "planner-priority",
     "executor-shell",
     "executor-note",
@@ -21,6 +21,7 @@ pub(crate) const PLUGINS: [&str; 7] = [
     "verifier-command",
     "auditor-files",
     "service-status",
+    "service-orchestrator-api",
 ];
 
 /// Where everything of one operator lies.
@@ -164,6 +165,11 @@ wasi = {{ clocks = true, random = true, http_types = true }}
 log = {{}}
 settings = {{}}
 process = {{ programs = [{programs}], env = ["HOME", "LANG", "PATH"] }}
+
+[plugins."demo/service-orchestrator-api".allow]
+log = {{}}
+control = {{ start = true, stop = true, read = true }}
+wasi = {{ http_types = true }}
 
 [plugins."demo/verifier-command".allow]
 log = {{}}

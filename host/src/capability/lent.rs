@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use orch_trust::evidence::{Candidate, Compilable, Runnable};
 
+use super::control::backend::Controls;
 use super::effect::EffectGate;
 use super::files::protected::Protected;
 use super::kv::backend::KvReader;
@@ -33,6 +34,7 @@ pub struct Lent {
     pub effects: Arc<dyn EffectGate>,
     pub processes: Arc<dyn Processes>,
     pub env: CommandEnv,
+    pub controls: Arc<dyn Controls>,
     pub log: Arc<dyn LogSink>,
     /// For the whole call, host functions included; for a planner: for each call of its session.
     pub wall: Duration,

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use orch_journal::event::TaskIndex;
+use orch_journal::event::{ServiceAct, TaskIndex};
 use orch_task::Task;
 
+use super::control::backend::{Controls, NoChoice, RunsSeen, RunsUnreadable, Standing};
 use super::effect::{Boxed, EffectGate, EffectRecord, GateClosed};
 use super::kv::backend::{KvReader, KvUnavailable};
 use super::lent::Lent;
@@ -31,6 +32,7 @@ impl Nothing {
             effects: nothing.clone(),
             processes: nothing.clone(),
             env: CommandEnv::default(),
+            controls: nothing.clone(),
             log: nothing,
             wall,
         }
@@ -86,6 +88,21 @@ impl Processes for Nothing {
 impl EffectGate for Nothing {
     fn record(&self, _effect: EffectRecord) -> Boxed<'_, Result<(), GateClosed>> {
         Box::pin(async { Err(GateClosed) })
+    }
+}
+
+/// Only a host that serves starts runs.
+impl Controls for Nothing {
+    fn standing(&self) -> Standing {
+        Standing::Idle
+    }
+
+    fn runs(&self) -> Boxed<'_, Result<RunsSeen, RunsUnreadable>> {
+        Box::pin(async { Err(RunsUnreadable) })
+    }
+
+    fn check<'a>(&'a self, _act: &'a ServiceAct) -> Boxed<'a, Result<(), NoChoice>> {
+        Box::pin(async { Err(NoChoice::Unreadable) })
     }
 }
 

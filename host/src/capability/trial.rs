@@ -14,6 +14,8 @@ use orch_journal::event::Writes;
 use orch_task::Task;
 use orch_trust::evidence::Candidate;
 
+use super::control::Standing;
+use super::control::fake::FakeControl;
 use super::effect::fake::FakeGate;
 use super::kv::fake::FakeKv;
 use super::lent::{CallContext, Lent};
@@ -34,12 +36,14 @@ pub struct Fakes {
     pub(crate) gate: Arc<FakeGate>,
     pub(crate) processes: Arc<FakeProcesses>,
     pub(crate) log: Arc<FakeLog>,
+    pub(crate) control: Arc<FakeControl>,
 }
 
 impl Fakes {
     /// With these tasks in the run, if the mood has any, and every answer of that mood.
     pub fn new(tasks: Vec<Task>, mood: Mood) -> Self {
         Self {
+            control: Arc::new(FakeControl::new(mood, tasks.len())),
             tasks: Arc::new(FakeTasks::new(tasks, mood)),
             kv: Arc::new(FakeKv::new(mood)),
             gate: Arc::new(FakeGate::new(mood)),
@@ -52,6 +56,12 @@ impl Fakes {
     pub fn scripted(self, commands: impl IntoIterator<Item = ScriptedCommand>) -> Self {
         let processes = Arc::new(FakeProcesses::scripted(commands));
         Self { processes, ..self }
+    }
+
+    /// With a host that stands so.
+    pub fn standing_at(mut self, standing: Standing, tasks: usize) -> Self {
+        self.control = Arc::new(FakeControl::new(Mood::Good, tasks).standing_at(standing));
+        self
     }
 
     pub fn kv(&self) -> &FakeKv {
@@ -75,15 +85,16 @@ impl Fakes {
 
     /// True if nobody else holds a part of them any more.
     pub fn are_given_back(&self) -> bool {
-        let Self { tasks, kv, gate, processes, log } = self;
+        let Self { tasks, kv, gate, processes, log, control } = self;
         let held = [
             Arc::strong_count(tasks),
             Arc::strong_count(kv),
             Arc::strong_count(gate),
             Arc::strong_count(processes),
             Arc::strong_count(log),
+            Arc::strong_count(control),
         ];
-        held == [1; 5]
+        held == [1; 6]
     }
 
     /// The context of a call. `workspace`: absolute, without links. `settings`: a JSON object.
@@ -97,6 +108,7 @@ impl Fakes {
             effects: self.gate.clone(),
             processes: self.processes.clone(),
             env: CommandEnv::default(),
+            controls: self.control.clone(),
             log: self.log.clone(),
             wall,
         })

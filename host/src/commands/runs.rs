@@ -65,7 +65,7 @@ pub fn run(command: &RunsCommand, home: Option<&Path>, console: Console) -> Outc
             Ok(Exit::Done)
         }
         RunsCommand::Stop { place } => {
-            held_run::say(&Place::from_args(place)?, home, None, &Act::Stop)?;
+            held_run::say(&Place::from_args(place)?, home, None, &Act::Stop {})?;
             console.line("the host at work starts nothing more; it ends with what runs");
             Ok(Exit::Done)
         }

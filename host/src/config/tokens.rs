@@ -30,7 +30,7 @@ pub enum Scope {
     Read,
     /// Start and stop runs; retry, skip and cancel tasks; ask services that change something
     Run,
-    /// Approve, deny, resolve
+    /// Approve, deny, resolve, waive
     Approve,
 }
 

@@ -74,6 +74,11 @@ impl Api {
         .await
     }
 
+    /// Runs of the workspace, the newest first.
+    pub(crate) async fn newest_runs(&self, limit: u32) -> Result<Vec<orch_journal::rows::RunRow>, Problem> {
+        self.read(move |reader| Ok(reader.newest_runs(limit)?)).await
+    }
+
     /// Looks into the store on a thread that may wait for the disk.
     async fn read<T: Send + 'static>(
         &self,
@@ -134,14 +139,18 @@ fn described() -> (Router<Api>, utoipa::openapi::OpenApi) {
         .routes(routes!(tasks::approval))
         .routes(routes!(events::stream))
         .split_for_parts();
-    close_acts(&mut description);
+    correct(&mut description);
     (router, description)
 }
 
-/// Serde refuses what an act does not have; the derived schema does not say so.
-fn close_acts(described: &mut utoipa::openapi::OpenApi) {
+/// What derived schemas do not say: an act has nothing but its own keys, and a run is begun without a body, too.
+fn correct(described: &mut utoipa::openapi::OpenApi) {
     use utoipa::openapi::schema::AdditionalProperties;
-    use utoipa::openapi::{RefOr, Schema};
+    use utoipa::openapi::{RefOr, Required, Schema};
+    let runs = described.paths.paths.get_mut("/v1/runs").and_then(|path| path.post.as_mut());
+    if let Some(RefOr::T(body)) = runs.and_then(|start| start.request_body.as_mut()) {
+        body.required = Some(Required::False);
+    }
     if let Some(RefOr::T(Schema::OneOf(acts))) =
         described.components.as_mut().and_then(|all| all.schemas.get_mut("Act"))
     {
@@ -154,20 +163,23 @@ fn close_acts(described: &mut utoipa::openapi::OpenApi) {
 }
 
 /// Answers whatever begins with `/v1`; each request has its [`Caller`] among its extensions.
-pub fn router(api: Api) -> Router {
+///
+/// # Errors
+/// The description is no JSON.
+pub fn router(api: Api) -> Result<Router, serde_json::Error> {
     let (router, description) = described();
-    let description = Arc::new(serde_json::to_string(&description).unwrap_or_default());
+    let description = bytes::Bytes::from(serde_json::to_vec(&description)?);
     let openapi = axum::routing::get(move || async move {
-        ([(http::header::CONTENT_TYPE, "application/json")], description.as_str().to_owned())
+        ([(http::header::CONTENT_TYPE, "application/json")], description)
     });
-    router
+    Ok(router
         .route("/v1/openapi.json", openapi)
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "path-unknown", "nothing is there"))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this is not done to it")
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(api)
+        .with_state(api))
 }
 
 /// The host that answers.
@@ -206,12 +218,53 @@ impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> 
     type Rejection = Problem;
 
     async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Problem> {
-        let refused = |error: axum::extract::rejection::JsonRejection| {
-            Problem::new(error.status(), "body-malformed", error.body_text())
-        };
-        let read = tokio::time::timeout(ARRIVAL_MAX, axum::Json::from_request(request, state));
+        let kind = request.headers().get(http::header::CONTENT_TYPE);
+        let essence = kind.and_then(|kind| kind.to_str().ok()?.split(';').next());
+        if !essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json")) {
+            let what = "expected a body of `application/json`";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "body-malformed", what));
+        }
+        let read = tokio::time::timeout(ARRIVAL_MAX, bytes::Bytes::from_request(request, state));
         let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "the body did not arrive");
-        read.await.map_err(late)?.map(|axum::Json(body)| Self(body)).map_err(refused)
+        let body = read
+            .await
+            .map_err(late)?
+            .map_err(|error| Problem::new(error.status(), "body-malformed", error.body_text()))?;
+        // A list would be taken for an object's values in their order.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            let what = "expected an object";
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "body-malformed", what));
+        }
+        serde_json::from_slice(&body).map(Self).map_err(|error| {
+            let status = match error.classify() {
+                serde_json::error::Category::Data => StatusCode::UNPROCESSABLE_ENTITY,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            Problem::new(status, "body-malformed", error.to_string())
+        })
+    }
+}
+
+/// A JSON object and nothing else: by itself serde takes a list of the fields too.
+pub(super) struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(std::marker::PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Fields<T> {
+            type Value = T;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+                T::deserialize(serde::de::value::MapAccessDeserializer::new(fields))
+            }
+        }
+
+        deserializer.deserialize_any(Fields(std::marker::PhantomData)).map(Self)
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! In -> out: a connection, a request's head -> [`Caller`] -> [`Who`], or a [`Problem`].
 //! Invariant: a command of a plugin never passes for a person; a token counts for its scopes and not further.
-//! Not here: where tokens are kept (`config/tokens.rs`).
+//! Not here: where tokens are kept (`config/tokens.rs`), events of those that were refused (`refused_tokens.rs`).
 
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use orch_journal::event::Who;
 use orch_supervisor::Peer;
 
 use super::problem::Problem;
+use super::refused_tokens::RefusedTokens;
 use crate::config::tokens::{Scope, Tokens};
 
 /// What a request came over.
@@ -21,8 +23,20 @@ use crate::config::tokens::{Scope, Tokens};
 pub(crate) enum Caller {
     /// The socket.
     Socket(Arc<OwnedFd>),
-    /// TCP, with the tokens that count here.
-    Tcp { tokens: Arc<Tokens>, shown: Option<String> },
+    /// TCP.
+    Tcp { known: Arc<KnownTokens>, client: IpAddr, shown: Option<String> },
+}
+
+/// The tokens that count here, and where those that do not are noted.
+pub(crate) struct KnownTokens {
+    pub(crate) tokens: Tokens,
+    pub(crate) refused: RefusedTokens,
+}
+
+/// Why a token is none for that: its name, if it is one.
+struct NotThis {
+    problem: Problem,
+    token: Option<Option<String>>,
 }
 
 impl Caller {
@@ -36,45 +50,61 @@ impl Caller {
 
     /// Fails for who may say nothing at all, whatever it is.
     pub(crate) fn may_say(&self) -> Result<(), Problem> {
-        self.may(Scope::Run).or_else(|_| self.may(Scope::Approve)).map(drop)
+        let found = self.check(Scope::Run).or_else(|_| self.check(Scope::Approve));
+        self.noted(Scope::Run, found).map(drop)
     }
 
     /// Who asks, if it may do what needs that scope. The socket is looked at again at each call.
     pub(crate) fn may(&self, scope: Scope) -> Result<Who, Problem> {
-        match self {
-            Self::Socket(socket) => person(socket),
-            Self::Tcp { tokens, shown } => {
-                let refuse = |status, code, what: &str| Err(Problem::new(status, code, what));
-                let Some(shown) = shown else {
-                    return refuse(
-                        StatusCode::UNAUTHORIZED,
-                        "token-missing",
-                        "`Authorization: Bearer TOKEN`",
-                    );
-                };
-                let found = tokens.find(shown).map_err(|error| {
-                    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "tokens-unreadable", error.to_string())
-                })?;
-                let Some(token) = found else {
-                    tracing::warn!("a token that this host does not know was shown");
-                    return refuse(
-                        StatusCode::UNAUTHORIZED,
-                        "token-unknown",
-                        "no such token, or it was revoked",
-                    );
-                };
-                if !token.scopes.contains(&scope) {
-                    let what = format!("token `{}` has no scope `{}`", token.name, scope.as_str());
-                    return refuse(StatusCode::FORBIDDEN, "token-scope", &what);
-                }
-                Ok(Who {
-                    uid: rustix::process::geteuid().as_raw(),
-                    pid: std::process::id(),
-                    program: String::new(),
-                    token: Some(token.name),
-                })
+        self.noted(scope, self.check(scope))
+    }
+
+    fn noted(&self, scope: Scope, found: Result<Who, Box<NotThis>>) -> Result<Who, Problem> {
+        found.map_err(|refused| {
+            let NotThis { problem, token } = *refused;
+            if let (Self::Tcp { known, client, .. }, Some(token)) = (self, token) {
+                known.refused.note(token, scope, *client);
             }
+            problem
+        })
+    }
+
+    fn check(&self, scope: Scope) -> Result<Who, Box<NotThis>> {
+        let (known, shown) = match self {
+            Self::Socket(socket) => {
+                return person(socket).map_err(|problem| Box::new(NotThis { problem, token: None }));
+            }
+            Self::Tcp { known, shown, .. } => (known, shown),
+        };
+        let refuse = |status, code, what: &str, token| {
+            Err(Box::new(NotThis { problem: Problem::new(status, code, what), token }))
+        };
+        let Some(shown) = shown else {
+            let what = "`Authorization: Bearer TOKEN`";
+            return refuse(StatusCode::UNAUTHORIZED, "token-missing", what, None);
+        };
+        let token = match known.tokens.find(shown) {
+            Ok(Some(token)) => token,
+            Ok(None) => {
+                let what = "no such token, or it was revoked";
+                return refuse(StatusCode::UNAUTHORIZED, "token-unknown", what, Some(None));
+            }
+            Err(error) => {
+                let what = error.to_string();
+                return refuse(StatusCode::INTERNAL_SERVER_ERROR, "tokens-unreadable", &what, None);
+            }
+        };
+        if !token.scopes.contains(&scope) {
+            let what = format!("token `{}` has no scope `{}`", token.name, scope.as_str());
+            return refuse(StatusCode::FORBIDDEN, "token-scope", &what, Some(Some(token.name)));
         }
+        Ok(Who {
+            uid: rustix::process::geteuid().as_raw(),
+            pid: std::process::id(),
+            program: String::new(),
+            token: Some(token.name),
+            plugin: None,
+        })
     }
 }
 
@@ -107,5 +137,5 @@ fn person(socket: &OwnedFd) -> Result<Who, Problem> {
     if peer.is_a_command().map_err(unknown)? {
         return refuse("peer-is-a-command", "a command of a plugin asks; people decide, commands do not");
     }
-    Ok(Who { uid: peer.uid, pid: peer.process.pid, program: peer.program(), token: None })
+    Ok(Who { uid: peer.uid, pid: peer.process.pid, program: peer.program(), token: None, plugin: None })
 }

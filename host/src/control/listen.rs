@@ -1,7 +1,7 @@
 //! The holder's side: a socket on a thread of its own.
 //!
 //! In -> out: connections -> requests with their [`Caller`].
-//! Limits: 64 connections, 16 KiB a head, 10 s for a head to arrive; who does not read is let go ([`Paced`]).
+//! Limits: 64 connections, of them 8 of commands of plugins; 16 KiB a head, 10 s for a head to arrive; who does not read is let go ([`Paced`]).
 //! Not here: where the socket lies (`place.rs`), what is answered (`api.rs`).
 
 use std::os::fd::AsFd;
@@ -12,6 +12,7 @@ use std::time::Duration;
 use axum::{Extension, Router};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use orch_supervisor::Peer;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OnceCell, Semaphore, oneshot};
 
@@ -22,6 +23,8 @@ use super::place::{Holding, SocketPlace};
 use crate::exit::Fault;
 
 const CONNECTIONS_MAX: usize = 64;
+/// They may look who answers; whatever they hold open, people are heard.
+const OF_COMMANDS_MAX: usize = 8;
 const HEAD_BYTES_MAX: usize = 16 << 10;
 const ARRIVAL_MAX: Duration = Duration::from_secs(10);
 
@@ -73,6 +76,7 @@ impl Drop for Listening {
 
 async fn accept(listener: UnixListener, api: Api) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let few = Arc::new(Semaphore::new(OF_COMMANDS_MAX));
     // Made when somebody asks: most runs are over before.
     let router = OnceCell::new();
     loop {
@@ -83,9 +87,23 @@ async fn accept(listener: UnixListener, api: Api) {
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let router = router.get_or_init(async || api::router(api.clone())).await.clone();
+        let of_command = match Peer::of(&stream).and_then(|peer| peer.is_a_command()) {
+            Ok(false) => None,
+            // One of whom this cannot be told is as one.
+            _ => match few.clone().try_acquire_owned() {
+                Ok(slot) => Some(slot),
+                Err(_) => continue,
+            },
+        };
+        let router = match router.get_or_try_init(async || api::router(api.clone())).await {
+            Ok(router) => router.clone(),
+            Err(error) => {
+                tracing::error!(%error, "the control API cannot be described");
+                return;
+            }
+        };
         tokio::spawn(async move {
-            let _slot = slot;
+            let _slots = (slot, of_command);
             connection(stream, router).await;
         });
     }

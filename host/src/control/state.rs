@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::drive::act::{Act, Refused, Said};
 use crate::drive::choice::Wanted;
+use crate::drive::desk::Control;
 use crate::drive::task_reader::RunView;
 
 /// What a holder is asked for beside the run at work.
@@ -27,8 +28,8 @@ pub enum Wish {
 struct Seen {
     /// The run at work, or the one that was last.
     view: Option<RunView>,
-    /// There while it is at work.
-    say: Option<mpsc::Sender<Said>>,
+    /// There while it is at work: its ear, and whether it goes on.
+    at_work: Option<(mpsc::Sender<Said>, watch::Receiver<Control>)>,
 }
 
 /// Shared by all who ask.
@@ -44,13 +45,13 @@ impl HolderState {
         Self { seen: RwLock::default(), wishes, ending: watch::Sender::new(false) }
     }
 
-    pub fn works_at(&self, view: RunView, say: mpsc::Sender<Said>) {
+    pub fn works_at(&self, view: RunView, say: mpsc::Sender<Said>, control: watch::Receiver<Control>) {
         *self.seen.write().unwrap_or_else(PoisonError::into_inner) =
-            Seen { view: Some(view), say: Some(say) };
+            Seen { view: Some(view), at_work: Some((say, control)) };
     }
 
     pub fn works_at_nothing(&self) {
-        self.seen.write().unwrap_or_else(PoisonError::into_inner).say = None;
+        self.seen.write().unwrap_or_else(PoisonError::into_inner).at_work = None;
     }
 
     /// Shows a run that is not at work.
@@ -66,7 +67,14 @@ impl HolderState {
     /// Name of the run at work.
     pub fn run(&self) -> Option<String> {
         let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
-        seen.say.as_ref().and(seen.view.as_ref()).map(|view| view.id.clone())
+        seen.at_work.as_ref().and(seen.view.as_ref()).map(|view| view.id.clone())
+    }
+
+    /// The run at work, or the one that was last; and whether the one at work goes on.
+    pub fn standing(&self) -> (Option<RunView>, Option<bool>) {
+        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        let goes_on = seen.at_work.as_ref().map(|(_, control)| *control.borrow() == Control::GoOn);
+        (seen.view.clone(), goes_on)
     }
 
     /// From now on nobody is told what is still to come.
@@ -93,7 +101,7 @@ impl HolderState {
         let at_work = {
             let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
             let view = seen.view.clone().filter(|view| view.id == run);
-            view.zip(seen.say.clone())
+            view.zip(seen.at_work.as_ref().map(|(say, _)| say.clone()))
         };
         match (at_work, &self.wishes) {
             (Some((view, say)), _) => {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 /// Of the reason for a waiver.
-pub const REASON_BYTES_MAX: usize = 1000;
+pub const REASON_CHARACTERS_MAX: usize = 1000;
 
 /// A person's word.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -22,9 +22,16 @@ pub enum Act {
     /// Take it out of the run.
     Cancel { task: String },
     /// Take a task for verified though its verifiers have not looked.
-    Waive { task: String, reason: String },
+    Waive {
+        task: String,
+        #[schema(min_length = 1, max_length = 1000, pattern = r"[^\s\u0085]")]
+        reason: String,
+    },
     /// Take the run for verified though verifiers could not look at it.
-    WaiveRun { reason: String },
+    WaiveRun {
+        #[schema(min_length = 1, max_length = 1000, pattern = r"[^\s\u0085]")]
+        reason: String,
+    },
     /// Let a task run that asks to. `digest` is of the task that was seen (`task_digest`).
     Approve { task: String, digest: String },
     /// Take a task out of the run that asks to run.
@@ -36,7 +43,8 @@ pub enum Act {
         how: Resolution,
     },
     /// Start nothing more, let what runs end.
-    Stop,
+    // With braces: of a variant without, serde would take unknown keys.
+    Stop {},
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, utoipa::ToSchema)]
@@ -59,8 +67,8 @@ pub enum Refused {
     TaskUnderWay { task: String },
     #[error("no verifier was kept from looking at run `{run}`")]
     RunVerified { run: String },
-    #[error("the reason is {found_bytes} bytes, expected 1 to {REASON_BYTES_MAX}")]
-    Reason { found_bytes: usize },
+    #[error("the reason is {found_characters} characters, expected 1 to {REASON_CHARACTERS_MAX}")]
+    Reason { found_characters: usize },
     #[error("task `{task}` is not what was shown: it changed since")]
     TaskChanged { task: String },
     #[error("no host works at run `{run}`")]
@@ -166,7 +174,7 @@ impl Act {
             Self::Resolve { task, how: Resolution::Retry } => {
                 (task, Pending, &[InDoubt], "a person lets it run again")
             }
-            Self::Stop | Self::WaiveRun { .. } => return None,
+            Self::Stop {} | Self::WaiveRun { .. } => return None,
         };
         Some(Move { task, to, from, why })
     }

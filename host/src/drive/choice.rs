@@ -203,7 +203,7 @@ pub fn chosen(
 }
 
 /// These and all that they depend on.
-pub(super) fn with_dependencies(state: &RunState, tasks: BTreeSet<TaskIndex>) -> BTreeSet<TaskIndex> {
+fn with_dependencies(state: &RunState, tasks: BTreeSet<TaskIndex>) -> BTreeSet<TaskIndex> {
     let mut open: Vec<TaskIndex> = tasks.iter().copied().collect();
     let mut all = tasks;
     while let Some(next) = open.pop() {

@@ -310,7 +310,8 @@ fn come_back<A: Ask>(
     }
     let (call, plugin_id, at) = (name.to_owned(), plugin.to_owned(), now_ms());
     let written = writes.kv_only();
-    let called = Called { call, plugin: plugin_id, task, rerun, fault, writes, asked: Vec::new(), at };
+    let (asked, token) = (Vec::new(), None);
+    let called = Called { call, plugin: plugin_id, task, rerun, fault, writes, asked, token, at };
     desk.kv.commit(&written, &desk.journal, || run.record(Event::Called(Box::new(called))))?;
     match report.result {
         Ok(answer) => {

@@ -13,6 +13,7 @@ use orch_journal::Level;
 use orch_task::Env;
 use tokio::sync::watch;
 
+use super::acts::ActQueue;
 use super::asked::AskedQueue;
 use super::kv::KvOverlay;
 use super::marks::Marks;
@@ -24,6 +25,7 @@ use crate::call::Lent;
 use crate::capability::EffectGate;
 use crate::capability::files::Protected;
 use crate::capability::log::LogSink;
+use crate::capability::nothing::Nothing;
 use crate::capability::process::env::CommandEnv;
 use crate::command_log::{CommandLog, LogName};
 use crate::processes::{CallProcesses, Commands};
@@ -141,6 +143,8 @@ pub struct Desk {
     pub journal: Arc<Journal>,
     /// What services asked for.
     pub asked: Arc<AskedQueue>,
+    /// What services asked of the host.
+    pub acts: Arc<ActQueue>,
     pub store_file: StoreFile,
     /// The runtime that guests run on.
     pub guests: tokio::runtime::Handle,
@@ -177,6 +181,8 @@ impl Desk {
             effects,
             env: CommandEnv { workspace: self.env.clone(), ..CommandEnv::default() },
             processes: Arc::new(CallProcesses::new(&self.commands, log, self.rules.kill_after)),
+            // Services are no part of a run.
+            controls: Arc::new(Nothing),
             log: self.log.clone(),
             wall,
         }

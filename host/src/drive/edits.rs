@@ -170,7 +170,14 @@ impl Sheet {
             };
             self.tasks().iter().filter_map(edit).collect()
         };
-        edited.into_iter().try_for_each(|event| run.record(event).map(drop))
+        for event in edited {
+            let Event::TaskEdited { task, .. } = event else { continue };
+            run.record(event)?;
+            // What a look at it saw was of its variables as they were.
+            run.withdraw(task);
+            run.announce(task, now_ms());
+        }
+        Ok(())
     }
 
     /// Holds what people have taken out of the file and nothing has begun of, and lets go of what is back.
@@ -218,6 +225,8 @@ fn check(report: &MergeReport, roles: &Roles) -> Result<(), DriveError> {
 fn take(run: &mut Run, report: MergeReport) -> Result<(), DriveError> {
     let new: Vec<AddedTask> = report.added.iter().map(|found| to_added(run, found)).collect();
     record_added(run, &new)?;
+    let touched: Vec<TaskId> =
+        report.added.iter().chain(&report.edited).map(|found| found.task.id.clone()).collect();
     for found in report.edited {
         if let Some(index) = run.index_of(&found.task.id) {
             let env = run.seal(&found);
@@ -237,5 +246,13 @@ fn take(run: &mut Run, report: MergeReport) -> Result<(), DriveError> {
     }
     run.added(now_ms());
     run.regraph(now_ms());
+    let open: Vec<TaskIndex> = {
+        let state = run.state();
+        let is_open = |task: &TaskIndex| {
+            state.tasks.get(*task as usize).is_some_and(|found| found.status == Status::Pending)
+        };
+        touched.into_iter().filter_map(|id| state.by_id.get(&id).copied()).filter(is_open).collect()
+    };
+    run.put_back_behind(&open)?;
     Ok(())
 }

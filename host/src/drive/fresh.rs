@@ -6,21 +6,19 @@
 //! changes anything outside but by programs always starts. Files are looked at beside the loop, never in it.
 //! Not here: what a mark is and when it holds (`marks.rs`), what is kept of it (`orch-journal`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use orch_journal::event::{Event, Mark, TaskIndex};
 use orch_journal::failpoint;
-use orch_journal::state::TaskState;
-use orch_task::{Status, Task};
+use orch_task::Status;
 use tokio::task::JoinSet;
 
-use super::desk::Desk;
+use super::Back;
+use super::desk::{Control, Desk};
 use super::error::DriveError;
 use super::marks::{Begun, Glance, Marks, Outcome};
 use super::run::Run;
-use super::{Back, choice};
 use crate::clock::now_ms;
-use crate::told::Told;
 
 /// Variables of the host's own that say who is logged in and where, not what a command makes.
 const OF_SESSION: [&str; 14] = [
@@ -47,6 +45,7 @@ const TOGETHER: usize = 128;
 #[derive(Debug)]
 pub struct Checked {
     pub task: TaskIndex,
+    look: u64,
     outcome: Outcome,
 }
 
@@ -57,7 +56,7 @@ pub struct Made {
     mark: Result<Box<Mark>, String>,
 }
 
-fn glance(run: &Run, desk: &Desk, index: TaskIndex) -> Result<Option<Glance>, DriveError> {
+fn glance(run: &Run, desk: &Desk, (index, look): (TaskIndex, u64)) -> Result<Option<Glance>, DriveError> {
     let Some(found) = run.state().tasks.get(index as usize).cloned() else { return Ok(None) };
     let task = found.task.clone();
     let executor = desk.roles.executor(&task)?;
@@ -65,7 +64,8 @@ fn glance(run: &Run, desk: &Desk, index: TaskIndex) -> Result<Option<Glance>, Dr
     let env = run.env_of(&found);
     let of_files = [Some(&*desk.env), env.as_deref()];
     let of_files: Vec<(&str, &str)> = of_files.into_iter().flatten().flat_map(|env| env.iter()).collect();
-    let handed_on = executor.told.as_ref().map(Told::all_handed_on).unwrap_or_default();
+    let told = executor.told.as_ref();
+    let handed_on = told.map(|told| told.handed_on(&task)).unwrap_or_default();
     let of_host = handed_on.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let is_marked = (task.names_files() || task.when.is_some()) && !executor.changes_more && env.is_some();
     let by = is_marked.then(|| {
@@ -76,16 +76,29 @@ fn glance(run: &Run, desk: &Desk, index: TaskIndex) -> Result<Option<Glance>, Dr
     let value = |wanted: &str| of_host.chain(of_files.iter().copied()).rfind(|(name, _)| *name == wanted);
     let wanted = task.when.as_ref().and_then(|when| when.variable.as_deref());
     let variable = wanted.and_then(value).map(|(_, value)| value.to_owned());
-    let hands_on = |name: &str| executor.told.as_ref().is_some_and(|told| told.hands_on(name));
+    let hands_on = |name: &str| told.is_some_and(|told| told.hands_on(name, &task));
     let is_kept = variable.is_none() && wanted.is_some_and(|name| !hands_on(name));
-    Ok(Some(Glance { index, by: by.transpose()?, force: run.is_forced(index), variable, is_kept, task }))
+    Ok(Some(Glance {
+        index,
+        by: by.transpose()?,
+        force: run.is_forced(index),
+        variable,
+        is_kept,
+        is_behind: run.is_behind(index),
+        is_put_back: run.is_put_back(index),
+        said_at: None,
+        look,
+        task,
+    }))
 }
 
 /// Begins to look at the tasks that could start and must be looked at before.
 pub fn begin(run: &mut Run, desk: &Desk, running: &mut JoinSet<Back>) -> Result<(), DriveError> {
     let tasks = run.take_unchecked();
     for together in tasks.chunks(TOGETHER) {
-        let glances = together.iter().map(|task| glance(run, desk, *task)).collect::<Result<Vec<_>, _>>()?;
+        let looks: Vec<(TaskIndex, u64)> =
+            together.iter().map(|task| (*task, run.begin_look(*task))).collect();
+        let glances = looks.into_iter().map(|look| glance(run, desk, look)).collect::<Result<Vec<_>, _>>()?;
         let marks = desk.marks.clone();
         let check = move || Back::Checked(check_all(&marks, glances, false));
         running.spawn_blocking_on(check, &desk.guests);
@@ -94,14 +107,21 @@ pub fn begin(run: &mut Run, desk: &Desk, running: &mut JoinSet<Back>) -> Result<
 }
 
 fn check_all(marks: &Marks, glances: Vec<Option<Glance>>, are_done: bool) -> Vec<Checked> {
-    let one = |glance: Glance| Checked { task: glance.index, outcome: marks.check(&glance, are_done) };
+    let one = |glance: Glance| Checked {
+        task: glance.index,
+        look: glance.look,
+        outcome: marks.check(&glance, are_done),
+    };
     glances.into_iter().flatten().map(one).collect()
 }
 
 /// Takes in what was seen of tasks that could start: they are done, or may start now.
 pub fn take(run: &mut Run, desk: &Desk, checked: Vec<Checked>) -> Result<(), DriveError> {
     let mut fresh = Vec::new();
-    for Checked { task, outcome } in checked {
+    for Checked { task, look, outcome } in checked {
+        if !run.counts(task, look) {
+            continue;
+        }
         let found = run.state().tasks.get(task as usize).map(|found| (found.status, found.failures));
         let Some((status, failures)) = found else { continue };
         // Somebody had another word meanwhile.
@@ -122,7 +142,7 @@ pub fn take(run: &mut Run, desk: &Desk, checked: Vec<Checked>) -> Result<(), Dri
                 let mark = Mark { at: now_ms(), skipped: true, ..Mark::default() };
                 record_mark(run, desk, task, Box::new(mark))?;
                 run.let_start(task, None, now_ms());
-                run.moved(task, Status::Done, now_ms());
+                run.spared(task, now_ms());
             }
             Outcome::Fresh(renewed) => {
                 if let Some(mark) = renewed {
@@ -157,7 +177,7 @@ fn are_fresh(run: &mut Run, tasks: Vec<TaskIndex>) -> Result<(), DriveError> {
     run.record(Event::TasksFresh { tasks: tasks.clone(), at: now_ms() })?;
     for task in tasks {
         run.let_start(task, None, now_ms());
-        run.moved(task, Status::Done, now_ms());
+        run.spared(task, now_ms());
     }
     Ok(())
 }
@@ -176,20 +196,90 @@ fn record_mark(run: &mut Run, desk: &Desk, task: TaskIndex, mark: Box<Mark>) -> 
     Ok(())
 }
 
-/// Looks at what was done in earlier runs: what changed is done again, with all behind it that says what it reads.
-pub async fn look_at_the_done(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
-    let done: Vec<TaskIndex> = {
-        let state = run.state();
-        let is_done = |task: &TaskIndex| {
-            let found = state.tasks.get(*task as usize);
-            let is_looked_at = |task: &Task| task.names_files() || task.when.is_some();
-            found.is_some_and(|found| found.status == Status::Done && is_looked_at(&found.task))
-        };
-        (0..state.tasks.len() as TaskIndex).filter(|task| is_done(task) && !run.is_left_out(*task)).collect()
-    };
+/// Looks at what is done as a host takes up a run: what changed since is done again, with all behind it; what says what it
+/// reads, once it could start, and only if that changed. Of a run that goes on nothing is done again of which nothing is known.
+pub async fn look_at_the_done(
+    run: &mut Run,
+    desk: &Desk,
+    known: &HashMap<String, (u64, Option<u64>)>,
+) -> Result<(), DriveError> {
+    run.take_turns(known);
+    let is_first = !run.state().looked;
+    let (mut fresh, mut stale) = (Vec::new(), BTreeMap::new());
+    let mut open = Vec::new();
+    let mut done = Vec::new();
+    for (task, found) in (0..).zip(&run.state().tasks) {
+        let is_looked_at = found.task.names_files() || (is_first && found.task.when.is_some());
+        match found.status {
+            _ if run.is_left_out(task) => {}
+            Status::Done if is_looked_at && (is_first || desk.marks.knows(found.task.id.as_str())) => {
+                done.push(task);
+            }
+            Status::Done if run.is_behind(task) => {
+                stale.insert(task, "what it depends on was done again".to_owned());
+            }
+            Status::Failed if found.task.allow_failure && is_first => {
+                stale.insert(task, "its failure was allowed".to_owned());
+            }
+            Status::Pending | Status::Blocked | Status::InProgress | Status::WaitingApproval => {
+                open.push(task)
+            }
+            _ => {}
+        }
+    }
+    let checked = look_at(run, desk, &done, known).await?;
+    if desk.control() != Control::GoOn {
+        // A look that was ended says nothing; the next host looks.
+        return Ok(());
+    }
+    for Checked { task, outcome, .. } in checked {
+        match outcome {
+            Outcome::Skipped(_) | Outcome::Unasked(_) => {}
+            Outcome::Fresh(renewed) => {
+                if let Some(mark) = renewed {
+                    record_mark(run, desk, task, mark)?;
+                }
+                fresh.push(task);
+            }
+            Outcome::Stale { why, begun } => {
+                let why = why.or_else(|| begun.err().map(|why| format!("input {why}")));
+                stale.insert(task, why.unwrap_or_else(|| "nothing is known of when it was done".to_owned()));
+            }
+        }
+    }
+    open.extend(stale.keys());
+    // What is behind others is looked at once more when it could start: they may make again what it reads.
+    let behind: BTreeSet<TaskIndex> = run.downstream(&open).into_iter().collect();
+    stale.retain(|task, _| !behind.contains(task) || !run.is_done(*task));
+    // That the others are done again is said here: not a second time when they could start.
+    run.force(stale.keys().copied());
+    for (&task, why) in &stale {
+        let why = format!("again, since {why}");
+        run.record(Event::TaskMoved { task, to: Status::Pending, why, who: None, at: now_ms() })?;
+    }
+    let again: BTreeSet<TaskIndex> = run.put_back_behind(&open)?.into_iter().collect();
+    fresh.retain(|task| !again.contains(task));
+    if is_first || !fresh.is_empty() {
+        run.record(Event::TasksFresh { tasks: fresh, at: now_ms() })?;
+    }
+    run.regraph(now_ms());
+    Ok(())
+}
+
+/// What is done, looked at beside the loop; in the order of the tasks.
+async fn look_at(
+    run: &Run,
+    desk: &Desk,
+    done: &[TaskIndex],
+    known: &HashMap<String, (u64, Option<u64>)>,
+) -> Result<Vec<Checked>, DriveError> {
     let mut looks = JoinSet::new();
     for together in done.chunks(TOGETHER) {
-        let all = together.iter().map(|task| glance(run, desk, *task)).collect::<Result<Vec<_>, _>>()?;
+        let mut all =
+            together.iter().map(|task| glance(run, desk, (*task, 0))).collect::<Result<Vec<_>, _>>()?;
+        for glance in all.iter_mut().flatten() {
+            glance.said_at = known.get(glance.task.id.as_str()).and_then(|(_, said_at)| *said_at);
+        }
         let marks = desk.marks.clone();
         looks.spawn_blocking_on(move || check_all(&marks, all, true), &desk.guests);
     }
@@ -205,69 +295,7 @@ pub async fn look_at_the_done(run: &mut Run, desk: &Desk) -> Result<(), DriveErr
         }
     }
     checked.sort_unstable_by_key(|one| one.task);
-    let (mut fresh, mut stale) = (Vec::new(), BTreeMap::new());
-    for Checked { task, outcome } in checked {
-        match outcome {
-            Outcome::Skipped(_) | Outcome::Unasked(_) => {}
-            Outcome::Fresh(renewed) => {
-                if let Some(mark) = renewed {
-                    record_mark(run, desk, task, mark)?;
-                }
-                fresh.push(task);
-            }
-            Outcome::Stale { why, begun } => {
-                let why = why.or_else(|| begun.err().map(|why| format!("input {why}")));
-                stale.insert(task, why.unwrap_or_else(|| "nothing is known of when it was done".to_owned()));
-            }
-        }
-    }
-    {
-        let state = run.state();
-        for (task, found) in (0..).zip(&state.tasks) {
-            let is_allowed = found.status == Status::Failed && found.task.allow_failure;
-            if is_allowed && !run.is_left_out(task) {
-                stale.insert(task, "its failure was allowed".to_owned());
-            }
-        }
-    }
-    // What is behind something that is done again is done again; if it says what it reads, once that could start, and only if it
-    // changed. What is behind something that was not done yet is looked at then, with all that lies between.
-    let firsts: Vec<TaskIndex> = stale.keys().copied().collect();
-    let behind: BTreeSet<TaskIndex> = run.downstream(&firsts).into_iter().collect();
-    let again: BTreeSet<TaskIndex> = {
-        let state = run.state();
-        let of = |wanted: &dyn Fn(&TaskState) -> bool| -> BTreeSet<TaskIndex> {
-            let places =
-                (0..).zip(&state.tasks).filter(|(task, found)| wanted(found) && !run.is_left_out(*task));
-            places.map(|(task, _)| task).collect()
-        };
-        let is_done = |found: &TaskState| found.status == Status::Done;
-        let open = of(&|found| matches!(found.status, Status::Pending | Status::Blocked));
-        let after =
-            run.downstream(&open.into_iter().collect::<Vec<_>>()).into_iter().collect::<BTreeSet<_>>();
-        let looked_at = of(&|found| is_done(found) && found.task.names_files());
-        let between = choice::with_dependencies(&state, looked_at.intersection(&after).copied().collect());
-        let done = of(&is_done);
-        done.into_iter()
-            .filter(|task| behind.contains(task) || (after.contains(task) && between.contains(task)))
-            .collect()
-    };
-    let fresh: Vec<TaskIndex> = fresh.into_iter().filter(|task| !again.contains(task)).collect();
-    // The others are known to be done again, and that is said: not a second time when they could start.
-    run.force(firsts.into_iter().filter(|task| !again.contains(task)));
-    let because = "what it depends on is done again";
-    for task in again {
-        stale.insert(task, because.to_owned());
-    }
-    for (task, why) in stale {
-        let why = format!("again, since {why}");
-        run.record(Event::TaskMoved { task, to: Status::Pending, why, who: None, at: now_ms() })?;
-    }
-    if !fresh.is_empty() {
-        run.record(Event::TasksFresh { tasks: fresh, at: now_ms() })?;
-    }
-    run.regraph(now_ms());
-    Ok(())
+    Ok(checked)
 }
 
 /// Begins to look at what a task made that is done and verified; true if there is something to look at.

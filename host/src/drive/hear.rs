@@ -8,7 +8,8 @@
 use orch_journal::event::{Event, TaskIndex, Who, task_digest};
 use orch_task::{Status, TaskId};
 
-use super::act::{Act, Move, REASON_BYTES_MAX, Refused, Said};
+use super::act::{Act, Move, REASON_CHARACTERS_MAX, Refused, Said};
+use super::acts;
 use super::desk::{Control, Desk};
 use super::error::DriveError;
 use super::recover;
@@ -20,6 +21,11 @@ pub fn all(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
     while let Some(said) = run.already_said() {
         one(run, desk, said)?;
     }
+    if let Some(asked) = desk.acts.fresh_stop() {
+        run.record(Event::StopAsked { who: acts::who(&asked), call: Some(asked.call), at: now_ms() })?;
+        stop(desk);
+        desk.acts.done(asked.call, Some(&run.id), None)?;
+    }
     Ok(())
 }
 
@@ -27,8 +33,8 @@ pub fn all(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
 pub fn one(run: &mut Run, desk: &Desk, said: Said) -> Result<(), DriveError> {
     let Said { act, who, answer } = said;
     let taken = match &act {
-        Act::Stop => {
-            run.record(Event::StopAsked { who, at: now_ms() })?;
+        Act::Stop {} => {
+            run.record(Event::StopAsked { who, call: None, at: now_ms() })?;
             stop(desk);
             Ok(())
         }
@@ -73,6 +79,10 @@ pub fn take(run: &mut Run, act: &Act, who: Who) -> Result<Result<(), Refused>, D
     }
     run.moved(index, to, at);
     if matches!(to, Status::Pending | Status::Done) {
+        // A word about looks is none about what was done.
+        if !matches!(act, Act::Waive { .. }) {
+            run.put_back_behind(&[index])?;
+        }
         recover::unblock(run)?;
     }
     Ok(Ok(()))
@@ -86,9 +96,9 @@ fn waive(
     who: Who,
 ) -> Result<Result<(), Refused>, DriveError> {
     let reason = reason.trim().to_owned();
-    let found_bytes = reason.len();
-    if !(1..=REASON_BYTES_MAX).contains(&found_bytes) {
-        return Ok(Err(Refused::Reason { found_bytes }));
+    let found_characters = reason.chars().count();
+    if !(1..=REASON_CHARACTERS_MAX).contains(&found_characters) {
+        return Ok(Err(Refused::Reason { found_characters }));
     }
     let looks = run.state().unverified.get(&task).cloned().unwrap_or_default();
     if task.is_none() && looks.is_empty() {

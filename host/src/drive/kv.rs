@@ -237,6 +237,7 @@ mod tests {
             fault: None,
             writes,
             asked: Vec::new(),
+            token: None,
             at: 2,
         }))
     }

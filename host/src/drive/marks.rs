@@ -11,16 +11,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
-use orch_journal::SharedReader;
 use orch_journal::event::{FileMark, Mark, MarkedBy, TaskIndex};
+use orch_journal::{SharedReader, StoreError};
 use orch_task::{Command, Look, Task, When};
 use orch_trust::manifest::Role;
 use sha2::Sha256;
 
-use self::files::{Files, difference};
+use self::files::{Files, are_older, difference, touched};
 use super::error::DriveError;
 use super::roles::Roles;
 use crate::clock::now_ms;
+
+const BEHIND: &str = "what it depends on was done again";
+const UNKNOWN: &str = "nothing is known of when it was done";
 
 /// What tasks read and made when they were done last, over all runs of a store.
 pub struct Marks {
@@ -64,6 +67,14 @@ pub(super) struct Glance {
     pub(super) variable: Option<String>,
     /// Its command would not get it, whether the host has it or not.
     pub(super) is_kept: bool,
+    /// Something that it depends on was done after it.
+    pub(super) is_behind: bool,
+    /// It waits only because what it depends on does.
+    pub(super) is_put_back: bool,
+    /// When somebody said that it is done, if nobody else did.
+    pub(super) said_at: Option<u64>,
+    /// Of this look, if it could start.
+    pub(super) look: u64,
 }
 
 impl Marks {
@@ -83,6 +94,16 @@ impl Marks {
 
     pub(super) fn keep(&self, task: &str, mark: Mark) {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(task.to_owned(), Some(mark));
+    }
+
+    /// When tasks were done, as far as the store knows.
+    pub fn turns(&self) -> Result<HashMap<String, (u64, Option<u64>)>, StoreError> {
+        self.store.read().turns()
+    }
+
+    /// True if it is known how a task was done.
+    pub(super) fn knows(&self, task: &str) -> bool {
+        self.last(task).is_some_and(|mark| !mark.skipped)
     }
 
     /// An attempt begins: what was known of the task is true no more, however it ends.
@@ -133,12 +154,16 @@ impl Marks {
 
     /// `is_done`: by an earlier run. Then its condition is not asked: that is for when it could start.
     pub(super) fn check(&self, glance: &Glance, is_done: bool) -> Outcome {
-        let Glance { task, by, force, variable, is_kept, .. } = glance;
-        if is_done && !task.names_files() {
-            let was_skipped = self.last(task.id.as_str()).is_some_and(|mark| mark.skipped);
-            let why = was_skipped.then(|| "its condition is asked again".to_owned());
-            return why
-                .map_or(Outcome::Fresh(None), |why| Outcome::Stale { why: Some(why), begun: Ok(None) });
+        let Glance { task, by, force, variable, is_kept, is_behind, .. } = glance;
+        if !task.names_files() && (is_done || (glance.is_put_back && task.when.is_none())) {
+            let last = task.when.as_ref().map(|_| self.last(task.id.as_str()));
+            let why = match last {
+                _ if *is_behind || (*force && !is_done) => BEHIND,
+                Some(Some(mark)) if mark.skipped => "its condition is asked again",
+                Some(None) if glance.said_at.is_none() => UNKNOWN,
+                _ => return Outcome::Fresh(None),
+            };
+            return Outcome::Stale { why: Some(why.to_owned()), begun: Ok(None) };
         }
         // Of what is done it is asked when that could start again.
         let missed = match &task.when {
@@ -166,8 +191,19 @@ impl Marks {
             Err(why) => return Outcome::Stale { why: None, begun: Err(why) },
         };
         let why = match (&last, force) {
-            (None, _) | (_, true) => None,
-            (Some(mark), false) => match self.changed(task, mark, by, &inputs) {
+            (_, true) => None,
+            _ if *is_behind && (task.inputs.is_empty() || task.always) => Some(BEHIND.to_owned()),
+            (None, _) if is_done && glance.said_at.is_some_and(|at| are_older(&inputs, at)) => {
+                match self.files.look(&task.outputs, &[], 0) {
+                    Ok(outputs) => {
+                        let mark = Mark { by: by.clone(), inputs, outputs, at, skipped: false };
+                        return Outcome::Fresh(Some(Box::new(mark)));
+                    }
+                    Err(why) => Some(format!("output {why}")),
+                }
+            }
+            (None, _) => None,
+            (Some(mark), _) => match self.changed(task, mark, by, &inputs) {
                 Ok(outputs) => {
                     let is_same = mark.inputs == inputs && mark.outputs == outputs;
                     let renewed = Mark { by: by.clone(), inputs, outputs, at, skipped: false };
@@ -190,7 +226,7 @@ impl Marks {
         // What it read is what it was before, though it waited for its start, and others were at work.
         if task.names_files() {
             let now = self.files.look(&reads(task), &inputs, at).map_err(|why| format!("input {why}"))?;
-            if let Some(what) = difference(&inputs, &now) {
+            if let Some(what) = difference(&inputs, &now).or_else(|| touched(&inputs, &now)) {
                 return Err(format!("input {what} meanwhile"));
             }
         }

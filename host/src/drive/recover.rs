@@ -83,7 +83,7 @@ pub fn settle(run: &mut Run, desk: &Desk, cut: Cut) -> Result<usize, DriveError>
             at: now_ms(),
         };
         run.record(Event::AttemptFinished(Box::new(finished)))?;
-        if status == Status::Done {
+        if status.is_final() {
             run.moved(one.task, status, now_ms());
         }
     }

@@ -7,6 +7,7 @@
 mod checked;
 mod chosen;
 mod effects;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -18,6 +19,7 @@ use orch_journal::{Journal, RunState};
 use orch_task::{Env, FileTask, Status, TaskId};
 use tokio::sync::mpsc;
 
+use self::turns::Turns;
 use super::act::Said;
 use super::desk::Desk;
 use super::env::{EnvKey, Envs};
@@ -60,8 +62,13 @@ pub struct Run {
     held: BTreeSet<TaskIndex>,
     /// What must be looked at before it starts, what is looked at, and what was seen of those that may.
     unchecked: BTreeSet<TaskIndex>,
-    checking: BTreeSet<TaskIndex>,
+    checking: HashMap<TaskIndex, u64>,
     checked: HashMap<TaskIndex, Option<Begun>>,
+    /// Looks that were begun.
+    looks: u64,
+    turns: Turns,
+    /// Tasks that were done and wait for what they depend on, which is done again.
+    put_back: BTreeSet<TaskIndex>,
     /// Tasks that are done whatever is known of them.
     forced: BTreeSet<TaskIndex>,
     /// The tasks that the run is asked for; none for every task.
@@ -107,8 +114,11 @@ impl Run {
             due: HashMap::new(),
             held: BTreeSet::new(),
             unchecked: BTreeSet::new(),
-            checking: BTreeSet::new(),
+            checking: HashMap::new(),
             checked: HashMap::new(),
+            looks: 0,
+            turns: Turns::default(),
+            put_back: BTreeSet::new(),
             forced: BTreeSet::new(),
             chosen: None,
             fail_fast: false,
@@ -304,6 +314,7 @@ impl Run {
     pub fn withdraw(&mut self, task: TaskIndex) {
         self.waiting.retain(|(_, waiting)| *waiting != task);
         self.unchecked.remove(&task);
+        self.checking.remove(&task);
         self.checked.remove(&task);
         if self.take_announced(task) {
             self.changes.push(Change::Withdrawn(task));
@@ -329,6 +340,7 @@ impl Run {
     /// Notes that an attempt of a ready task begins.
     pub fn begin(&mut self, task: TaskIndex) {
         self.take_announced(task);
+        self.put_back.remove(&task);
         let cost = self.state().tasks.get(task as usize).map_or(0, |task| task.task.cost);
         self.running.insert(task, cost);
         if self.budget > 0 {
@@ -352,6 +364,9 @@ impl Run {
         self.running.remove(&task);
         self.checked.remove(&task);
         self.changes.push(Change::Finished(task, status));
+        if status == Status::Done {
+            self.take_turn(task, true);
+        }
         self.settled(task, status, now);
     }
 
@@ -360,7 +375,18 @@ impl Run {
         if status != Status::Pending {
             self.withdraw(task);
         }
+        if status == Status::Done {
+            self.take_turn(task, true);
+        }
         self.settled(task, status, now);
+    }
+
+    /// Notes that a task is done without being done again.
+    pub fn spared(&mut self, task: TaskIndex, now: u64) {
+        self.withdraw(task);
+        self.put_back.remove(&task);
+        self.take_turn(task, false);
+        self.settled(task, Status::Done, now);
     }
 
     fn settled(&mut self, task: TaskIndex, status: Status, now: u64) {

@@ -77,13 +77,16 @@ impl Ask for Handle {
         let output_bytes_max = store.data().output_bytes_max();
         let (sender, receiver) = oneshot::channel();
         let call = async {
-            let no_error = |never: Infallible| -> ErrorCode { match never {} };
-            let request = self.0.clone().map(|body| Full::new(body).map_err(no_error));
-            let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
-            let response = store.data_mut().http().new_response_outparam(sender)?;
-            let instance = pre.instantiate_async(&mut *store).await?;
-            let called =
-                instance.wasi_http_incoming_handler().call_handle(&mut *store, request, response).await;
+            let called = async {
+                let no_error = |never: Infallible| -> ErrorCode { match never {} };
+                let request = self.0.clone().map(|body| Full::new(body).map_err(no_error));
+                let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
+                let response = store.data_mut().http().new_response_outparam(sender)?;
+                let instance = pre.instantiate_async(&mut *store).await?;
+                instance.wasi_http_incoming_handler().call_handle(&mut *store, request, response).await
+            };
+            let called = called.await;
+            // However it ended: nobody waits for an answer that nobody will give.
             let unended = store.data_mut().drop_resources();
             called.map(|()| unended)
         };

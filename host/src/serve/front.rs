@@ -8,7 +8,7 @@
 //! Not here: what a service's call is (`mounts.rs`), the API (`control/api.rs`).
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -35,8 +35,9 @@ use super::requests_log::{Line, RequestsLog};
 use crate::clock::now_ms;
 use crate::config::tokens::{Scope, Tokens};
 use crate::control::api;
-use crate::control::caller::{Caller, bearer};
+use crate::control::caller::{Caller, KnownTokens, bearer};
 use crate::control::paced::Paced;
+use crate::control::refused_tokens::RefusedTokens;
 use crate::control::{Api, HolderState, Problem};
 use crate::exit::Fault;
 use crate::place;
@@ -69,6 +70,7 @@ pub struct Front {
     handle: tokio::runtime::Handle,
     end: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
+    known: Arc<KnownTokens>,
     pub services_at: SocketAddr,
     pub operators_at: SocketAddr,
 }
@@ -77,7 +79,7 @@ struct Shared {
     mounts: Arc<Mounts>,
     api: Api,
     router: Router,
-    tokens: Arc<Tokens>,
+    known: Arc<KnownTokens>,
     names: Vec<String>,
     metrics: Metrics,
     log: RequestsLog,
@@ -91,6 +93,8 @@ impl Front {
     /// # Errors
     /// `listen`: nothing can listen there.
     pub fn begin(setup: FrontSetup, mounts: Mounts, api: Api, tokens: Tokens) -> Result<Self, Fault> {
+        let refused = RefusedTokens::of(mounts.stream());
+        let known = Arc::new(KnownTokens { tokens, refused });
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -102,10 +106,10 @@ impl Front {
         let shared = Arc::new(Shared {
             log: RequestsLog::begin(api.place.workspace.join("logs"), setup.log_bytes_max)
                 .map_err(anyhow::Error::from)?,
-            router: api::router(api.clone()),
+            router: api::router(api.clone()).map_err(anyhow::Error::from)?,
             mounts: Arc::new(mounts),
             api,
-            tokens: Arc::new(tokens),
+            known: known.clone(),
             names: setup.names,
             metrics: Metrics::new(connections).map_err(anyhow::Error::from)?,
             bodies: Budget::default(),
@@ -123,6 +127,7 @@ impl Front {
                     let mut signed = 0;
                     loop {
                         tokio::time::sleep(SIGN).await;
+                        shared.known.refused.flush(false);
                         signed = shared.mounts.sign(signed);
                     }
                 }
@@ -142,7 +147,7 @@ impl Front {
                 runtime.shutdown_background();
             })
             .map_err(anyhow::Error::from)?;
-        Ok(Self { state, handle, end, thread: Some(thread), services_at, operators_at })
+        Ok(Self { state, handle, end, thread: Some(thread), known, services_at, operators_at })
     }
 
     pub fn handle(&self) -> tokio::runtime::Handle {
@@ -156,6 +161,7 @@ impl Drop for Front {
         self.state.end();
         self.end.send_replace(true);
         let _ = self.thread.take().map(JoinHandle::join);
+        self.known.refused.flush(true);
     }
 }
 
@@ -254,7 +260,7 @@ impl Shared {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let (mount, answered) = match operators {
             true => ("operators", self.operators(&request).await),
-            false => self.route(request).await,
+            false => self.route(request, client.ip()).await,
         };
         let mut response = answered.unwrap_or_else(IntoResponse::into_response);
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
@@ -267,15 +273,19 @@ impl Shared {
         response
     }
 
-    async fn route(&self, request: Request<Incoming>) -> (&str, Result<Response<Body>, Problem>) {
+    async fn route(
+        &self,
+        request: Request<Incoming>,
+        client: IpAddr,
+    ) -> (&str, Result<Response<Body>, Problem>) {
         if let Err(problem) = self.check_head(&request) {
             return ("refused", Err(problem));
         }
         let path = request.uri().path();
         if path == "/v1" || path.starts_with("/v1/") {
-            let shown = bearer(request.headers());
+            let caller = self.caller(&request, client);
             let mut request = request.map(Body::new);
-            request.extensions_mut().insert(Caller::Tcp { tokens: self.tokens.clone(), shown });
+            request.extensions_mut().insert(caller);
             let answered = TowerToHyperService::new(self.router.clone()).call(request).await;
             return ("/v1", Ok(answered.unwrap_or_else(|never: Infallible| match never {})));
         }
@@ -284,21 +294,27 @@ impl Shared {
             return ("none", Err(Problem::new(StatusCode::NOT_FOUND, "path-unknown", what)));
         };
         let answered = match mount.needs_token {
-            true => {
-                let caller = Caller::Tcp { tokens: self.tokens.clone(), shown: bearer(request.headers()) };
-                caller.may(Scope::Run).map(drop)
-            }
-            false => Ok(()),
+            true => self.caller(&request, client).may(Scope::Run).map(|who| who.token),
+            false => Ok(None),
         };
         let answered = match answered {
-            Ok(()) => self.serve(index, request).await,
+            Ok(token) => self.serve(index, request, token).await,
             Err(problem) => Err(problem),
         };
         (mount.shown_path(), answered)
     }
 
+    fn caller(&self, request: &Request<Incoming>, client: IpAddr) -> Caller {
+        Caller::Tcp { known: self.known.clone(), client, shown: bearer(request.headers()) }
+    }
+
     /// The answer of a service.
-    async fn serve(&self, index: usize, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
+    async fn serve(
+        &self,
+        index: usize,
+        request: Request<Incoming>,
+        token: Option<String>,
+    ) -> Result<Response<Body>, Problem> {
         let (parts, body) = request.into_parts();
         // Read before a place is taken: who sends slowly keeps nobody else from being answered.
         let said = hyper::body::Body::size_hint(&body).upper().map_or(BODY_BYTES_MAX, |upper| upper as usize);
@@ -320,7 +336,8 @@ impl Shared {
             }
             Ok(Ok(body)) => body.to_bytes(),
         };
-        let (answered, tries) = self.mounts.clone().answer(index, Request::from_parts(parts, body)).await;
+        let request = Request::from_parts(parts, body);
+        let (answered, tries) = self.mounts.clone().answer(index, request, token).await;
         self.metrics.calls_again.inc_by(tries.saturating_sub(1) as u64);
         let response = answered.map_err(|why| {
             if !matches!(why, super::mounts::NoAnswer::Busy | super::mounts::NoAnswer::Contended) {

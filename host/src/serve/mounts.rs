@@ -3,7 +3,8 @@
 //! In -> out: a request without its mount -> an answer whose writes are in the workspace's stream.
 //! Limits: [`CALLS_MAX`] at once, [`WAIT`] for one of them, the plugin's `wallMs` for a call, [`TRIES_MAX`] calls for a request.
 //! Invariant: what an answer wrote is kept with it, or not at all; an answer is kept only if nothing that it read through `kv`
-//! or `tasks` changed since; nothing is shown that could be lost; a service can have no effect and start no program.
+//! or `tasks` changed since, and what it asks of the host is kept only if no run began or ended since; nothing is shown that could be lost; a service can
+//! have no effect of its own and start no program.
 //! Not here: connections, heads and bodies (`front.rs`), the call itself (`role/service.rs`).
 
 use std::path::PathBuf;
@@ -12,10 +13,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
-use orch_journal::event::{Called, Event, Writes};
+use orch_journal::event::{AskedAct, AskedTask, Called, Event, Writes};
 use orch_journal::{Journal, JournalError, Level};
 use tokio::sync::Semaphore;
 
+use super::control::{CallControl, SharedControl};
 use super::tasks::{CallTasks, SharedTasks};
 use crate::call::{CallReport, Lent};
 use crate::capability::nothing::Nothing;
@@ -83,6 +85,13 @@ pub(super) enum NoAnswer {
     NotKept(JournalError),
 }
 
+/// What a call read, to be held against what is there when it is kept.
+struct Read<'a> {
+    kv: &'a KvReads,
+    tasks: &'a CallTasks,
+    control: &'a CallControl,
+}
+
 /// What all calls share.
 pub struct Mounts {
     /// The longest path first, so that the most exact one answers.
@@ -93,6 +102,7 @@ pub struct Mounts {
     kv: Arc<KvOverlay>,
     tasks: Arc<SharedTasks>,
     asked: Arc<AskedQueue>,
+    control: Arc<SharedControl>,
     stream: Arc<Journal>,
     log: Arc<RunLog>,
     level: Level,
@@ -125,6 +135,12 @@ impl Mounts {
             kv: holder.kv.clone(),
             tasks: Arc::new(SharedTasks::of(holder.state.clone())),
             asked: holder.asked.clone(),
+            control: Arc::new(SharedControl {
+                state: holder.state.clone(),
+                acts: holder.acts.clone(),
+                api: holder.api.clone(),
+                task_file: holder.place.workspace.join(&holder.task_file),
+            }),
             stream: holder.stream.clone(),
             log: Arc::new(RunLog::new(
                 holder.place.workspace.join("logs"),
@@ -140,6 +156,11 @@ impl Mounts {
     /// Id and path of each, and whether who asks needs a token.
     pub fn list(&self) -> impl Iterator<Item = (&str, &str, bool)> {
         self.mounts.iter().map(|mount| (mount.bound.id.as_str(), mount.shown_path(), mount.needs_token))
+    }
+
+    /// Where what happens beside the runs is recorded.
+    pub(super) fn stream(&self) -> Arc<Journal> {
+        self.stream.clone()
     }
 
     /// Vouches for what the stream has by now, unless it was vouched for already; gives how many events that are.
@@ -165,8 +186,13 @@ impl Mounts {
         Some((index, self.mounts.get(index)?))
     }
 
-    /// Answers with that service.
-    pub(super) async fn answer(self: Arc<Self>, index: usize, request: Request<Bytes>) -> Answered {
+    /// Answers with that service. `token`: name of the one that was shown.
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        index: usize,
+        request: Request<Bytes>,
+        token: Option<String>,
+    ) -> Answered {
         let Ok(Ok(_slot)) = tokio::time::timeout(WAIT, self.slots.acquire()).await else {
             return (Err(NoAnswer::Busy), 0);
         };
@@ -175,7 +201,7 @@ impl Mounts {
             let Some(mount) = shared.mounts.get(index) else { return (Err(NoAnswer::Withdrawn), 0) };
             let request = beneath(request, &mount.path);
             for tries in 1..=TRIES_MAX {
-                if let Some(answer) = shared.call(mount, &request).await {
+                if let Some(answer) = shared.call(mount, &request, token.as_deref()).await {
                     return (answer, tries);
                 }
             }
@@ -189,15 +215,18 @@ impl Mounts {
         &self,
         mount: &Mount,
         request: &Request<Bytes>,
+        token: Option<&str>,
     ) -> Option<Result<Response<Bytes>, NoAnswer>> {
         let bound = &mount.bound;
         let reads = Arc::new(KvReads::new(self.kv.clone()));
         let tasks = Arc::new(CallTasks::new(self.tasks.clone()));
+        let control = Arc::new(CallControl::new(self.control.clone()));
         let lent = Lent {
             protected: self.place.protected(&self.task_file),
             settings: bound.settings.clone(),
             tasks: tasks.clone(),
             kv: reads.clone(),
+            controls: control.clone(),
             log: self.log.clone(),
             // No effect and no program: a request is answered again whenever somebody else was faster.
             ..Nothing::lent(self.place.workspace.clone(), bound.wall)
@@ -220,7 +249,8 @@ impl Mounts {
             if let Err(why) = self.check(&asked) {
                 return Some(Err(NoAnswer::Asked(why)));
             }
-            match self.keep(bound, &reads, &tasks, writes, asked) {
+            let read = Read { kv: &reads, tasks: &tasks, control: &control };
+            match self.keep(bound, read, writes, asked, token) {
                 Ok(Some(event)) => {
                     if let Err(error) = self.stream.durable(event, self.level).await {
                         return Some(Err(NoAnswer::NotKept(error)));
@@ -232,14 +262,16 @@ impl Mounts {
         } else if !reads.hold(&*self.kv) {
             return None;
         }
-        if let Err(error) = self.wait_for_what_was_read(&reads, &tasks).await {
+        if let Err(error) =
+            self.wait_for_what_was_read(Read { kv: &reads, tasks: &tasks, control: &control }).await
+        {
             return Some(Err(NoAnswer::NotKept(error)));
         }
         Some(Ok(response))
     }
 
     /// Fails for tasks that no run could take in.
-    fn check(&self, asked: &[orch_journal::event::AskedTask]) -> Result<(), String> {
+    fn check(&self, asked: &[AskedTask]) -> Result<(), String> {
         if !self.asked.has_room(asked.len()) {
             return Err("too many wait for a run already".to_owned());
         }
@@ -255,10 +287,10 @@ impl Mounts {
     fn keep(
         &self,
         bound: &Bound,
-        reads: &KvReads,
-        tasks: &CallTasks,
+        read: Read<'_>,
         writes: Writes,
-        asked: Vec<orch_journal::event::AskedTask>,
+        asked: Vec<AskedTask>,
+        token: Option<&str>,
     ) -> Result<Option<u64>, JournalError> {
         /// Why nothing is recorded.
         enum Not {
@@ -267,9 +299,10 @@ impl Mounts {
         }
         let written = writes.kv_only();
         let record = || {
-            if !tasks.hold() {
+            if !read.tasks.hold() || !read.control.hold() {
                 return Err(Not::Held);
             }
+            let act = writes.act.clone();
             let called = Called {
                 call: "handle".to_owned(),
                 plugin: bound.id.clone(),
@@ -278,13 +311,18 @@ impl Mounts {
                 fault: None,
                 writes,
                 asked: asked.clone(),
+                token: token.map(str::to_owned),
                 at: now_ms(),
             };
             let event = self.stream.append(Event::Called(Box::new(called))).map_err(Not::Taken)?;
             self.asked.add(event, &bound.id, &asked);
+            if let Some(act) = act {
+                let (plugin, token) = (bound.id.clone(), token.map(str::to_owned));
+                self.control.acts.add(AskedAct { call: event, plugin, token, act });
+            }
             Ok(event)
         };
-        match self.kv.commit_if(reads, &written, &self.stream, record) {
+        match self.kv.commit_if(read.kv, &written, &self.stream, record) {
             Ok(event) => Ok(event),
             Err(Not::Held) => Ok(None),
             Err(Not::Taken(error)) => Err(error),
@@ -292,11 +330,14 @@ impl Mounts {
     }
 
     /// Returns once everything that the call may have read survives the end of this process.
-    async fn wait_for_what_was_read(&self, reads: &KvReads, tasks: &CallTasks) -> Result<(), JournalError> {
+    async fn wait_for_what_was_read(&self, read: Read<'_>) -> Result<(), JournalError> {
+        let Read { kv: reads, tasks, control } = read;
         let run = tasks.view().map(|view| &view.journal);
-        for (journal, is_read) in
-            [(run, tasks.is_used() || !reads.is_empty()), (Some(&self.stream), !reads.is_empty())]
-        {
+        for (journal, is_read) in [
+            (run, tasks.is_used() || !reads.is_empty()),
+            (control.read(), true),
+            (Some(&self.stream), !reads.is_empty()),
+        ] {
             let Some(journal) = journal.filter(|_| is_read) else { continue };
             let events = journal.events();
             if journal.committed() < events {

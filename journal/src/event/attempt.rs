@@ -44,6 +44,11 @@ impl Ending {
         }
     }
 
+    /// True if the attempt itself says that the task is done.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Done { .. })
+    }
+
     /// True when the host ended after the attempt's first effect and before its answer: perhaps because of it.
     pub fn is_host_crash(&self) -> bool {
         matches!(self, Self::InDoubt { code, .. } if code == HOST_GONE)

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use orch_task::{Command, Kind, Task, TaskId};
 use serde::{Deserialize, Serialize};
 
+use super::act::ServiceAct;
 use crate::artifacts::Artifact;
 
 /// A task that a plugin asked for, checked against its grant and the field limits; any task file can have it.
@@ -60,6 +61,9 @@ pub struct Writes {
     pub metrics: Vec<Metric>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<Artifact>,
+    /// What a service asks of the host that serves; it does it once this is committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<ServiceAct>,
 }
 
 impl Writes {
@@ -69,8 +73,8 @@ impl Writes {
     }
 
     pub fn is_empty(&self) -> bool {
-        let Self { plugin: _, kv, findings, metrics, artifacts } = self;
-        kv.is_empty() && findings.is_empty() && metrics.is_empty() && artifacts.is_empty()
+        let Self { plugin: _, kv, findings, metrics, artifacts, act } = self;
+        kv.is_empty() && findings.is_empty() && metrics.is_empty() && artifacts.is_empty() && act.is_none()
     }
 }
 

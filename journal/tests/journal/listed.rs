@@ -35,7 +35,7 @@ fn a_decision_is_stored_by_the_name_that_is_listed() {
         OperatorDecision::TokenAdded { name: "ci".to_owned(), scopes: vec!["read".to_owned()] },
     ] {
         let name = decision.name();
-        let who = Who { uid: 1, pid: 2, program: "/p".to_owned(), token: None };
+        let who = Who { uid: 1, pid: 2, program: "/p".to_owned(), token: None, plugin: None };
         let event = Event::OperatorDecided { what: decision, who, at: 7 };
         let text = serde_json::to_string(&event).unwrap();
         let head = format!(r#"{{"type":"operator_decided","what":{{"decision":"{name}","#);

@@ -36,6 +36,7 @@ fn look(verifier: &str, task: Option<u32>, fault: Option<&str>) -> Event {
         fault: fault.map(|why| (FAILURE.to_owned(), why.to_owned())),
         writes: Writes::default(),
         asked: Vec::new(),
+        token: None,
         at: 1,
     }))
 }
@@ -139,6 +140,7 @@ fn an_approval_knows_only_of_guards_that_were_asked_before_it() {
             fault: fault.map(|why| (FAILURE.to_owned(), why.to_owned())),
             writes: Writes::default(),
             asked: Vec::new(),
+            token: None,
             at: 1,
         }))
     };
@@ -175,7 +177,7 @@ fn a_run_that_speaks_of_no_verifier_has_nothing_of_them_in_its_state() {
         vec![Event::TasksAdded { first: 2, tasks: vec![task], at: 1 }, attempt(2, 1), done(2, 1)]
     ));
     assert!(spoken("run", vec![look("demo/v", None, Some("no disk"))]));
-    let who = Who { uid: 1, pid: 1, program: String::new(), token: None };
+    let who = Who { uid: 1, pid: 1, program: String::new(), token: None, plugin: None };
     let waived =
         Event::LooksWaived { task: Some(0), verifiers: Vec::new(), reason: String::new(), who, at: 1 };
     assert!(spoken("waived", vec![waived]));

@@ -119,6 +119,7 @@ fn what_calls_left_is_kept_with_their_results() {
         fault: None,
         writes: Writes { findings: vec![finding("g")], ..Writes::default() },
         asked: Vec::new(),
+        token: None,
         at: 1,
     })));
     let (by, path, after) = (Actor::Attempt { task: 1, attempt: 1 }, "src/a.py".to_owned(), "ab".to_owned());

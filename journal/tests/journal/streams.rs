@@ -1,10 +1,10 @@
 //! What happens in a workspace beside its runs.
 
-use orch_journal::event::{AskedTask, Called, Event, StreamStarted, WORKSPACE_STREAM};
+use orch_journal::event::{AskedAct, AskedTask, Called, Event, ServiceAct, StreamStarted, WORKSPACE_STREAM};
 use orch_journal::{JournalKeys, Store, StoreOptions, audit_verify, db_check};
 use orch_task::{Kind, TaskId};
 
-use crate::fixture::{keys, kv, open, options, started};
+use crate::fixture::{keys, kv, open, options, small_run, started};
 
 fn begins(stream: &str) -> Event {
     Event::StreamStarted(StreamStarted { stream: stream.to_owned(), store: None, at: 1, mac: String::new() })
@@ -29,8 +29,43 @@ fn answered(key: &str, ids: &[&str]) -> Event {
         fault: None,
         writes: kv("demo/x", key, Some("MQ==")),
         asked: ids.iter().map(asked).collect(),
+        token: Some("mine".to_owned()),
         at: 2,
     }))
+}
+
+#[test]
+fn what_services_ask_of_the_host_waits_until_it_is_done_and_is_derived_from_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = open(folder.path());
+    let stream = store.journal(WORKSPACE_STREAM).unwrap();
+    let says = |act: ServiceAct| match answered("a", &[]) {
+        Event::Called(mut called) => {
+            called.writes.act = Some(act);
+            Event::Called(called)
+        }
+        other => other,
+    };
+    let start = ServiceAct::Start {
+        tasks: vec!["one".to_owned()],
+        tags: Vec::new(),
+        exclude: Vec::new(),
+        fail_fast: true,
+    };
+    for event in [begins(WORKSPACE_STREAM), says(start.clone()), says(ServiceAct::Stop)] {
+        stream.append(event).unwrap();
+    }
+    stream.wait_checkpoint().unwrap();
+    let waiting = || store.reader().unwrap().acts(WORKSPACE_STREAM).unwrap();
+    let asked =
+        |call, act| AskedAct { call, plugin: "demo/x".to_owned(), token: Some("mine".to_owned()), act };
+    assert_eq!(waiting(), [asked(1, start), asked(2, ServiceAct::Stop)]);
+    stream.append(Event::ActsTaken { run: Some("run-1".to_owned()), until: 1, fault: None, at: 3 }).unwrap();
+    stream.wait_checkpoint().unwrap();
+    assert_eq!(waiting(), [asked(2, ServiceAct::Stop)]);
+    store.close().unwrap();
+    let check = db_check(&folder.path().join("state"), false).unwrap();
+    assert!(check.is_sound() && check.events == 4, "{check:?}");
 }
 
 #[test]
@@ -88,17 +123,26 @@ fn a_stream_begins_as_itself_and_is_this_hosts() {
 fn a_store_of_before_is_checked_as_it_is_and_brought_to_the_newest_version() {
     let folder = tempfile::tempdir().unwrap();
     let (store, run) = open(folder.path());
-    run.append(Event::RunStarted(started("run-1"))).unwrap();
+    for event in small_run() {
+        run.append(event).unwrap();
+    }
     run.wait_checkpoint().unwrap();
     store.close().unwrap();
     let state = folder.path().join("state");
     let older = rusqlite::Connection::open(state.join("state.db")).unwrap();
-    older.execute_batch("DROP TABLE asked; DROP TABLE marks; PRAGMA user_version = 1").unwrap();
+    older
+        .execute_batch(
+            "DROP TABLE asked; DROP TABLE marks; DROP TABLE turns; DROP TABLE acts; PRAGMA user_version = 1",
+        )
+        .unwrap();
     drop(older);
     let check = db_check(&state, false).unwrap();
-    assert!(check.is_sound() && check.events == 1, "{check:?}");
+    assert!(check.is_sound() && check.events == 5, "{check:?}");
     let (store, _) = open(folder.path());
     assert_eq!(store.reader().unwrap().asked(WORKSPACE_STREAM).unwrap(), []);
+    let done = store.reader().unwrap().turns().unwrap().remove("first");
+    assert!(done.is_some_and(|(position, said_at)| position > 0 && said_at.is_none()), "{done:?}");
     store.close().unwrap();
-    assert!(db_check(&state, true).unwrap().is_sound());
+    let check = db_check(&state, false).unwrap();
+    assert!(check.is_sound() && check.differences.is_empty(), "{check:?}");
 }

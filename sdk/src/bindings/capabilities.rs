@@ -343,6 +343,800 @@ pub mod orch {
             }
         }
     }
+    pub mod control {
+        /// Runs of the workspace: started, stopped, seen.
+        ///
+        /// Permission: `control`: `start` and `stop` open the function of that name, `read` opens
+        /// `status`. Only for services, and only of a host that serves. Nothing here approves,
+        /// resolves, waives, skips or retries a task.
+        ///
+        /// What a call asks for is done once the host has kept its answer; an answer of 5xx asks
+        /// for nothing. If a run began or ended since the call looked, the host makes the call
+        /// again. Counts and lists are of one moment and are not compared.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod control {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type Error = super::super::super::orch::types::types::Error;
+            /// Which tasks a run is started with.
+            #[derive(Clone, PartialEq)]
+            pub struct Choice {
+                /// Ids: only these and what they depend on. At most 1000.
+                pub tasks: _rt::Vec<_rt::String>,
+                /// Only tasks with one of these tags and what they depend on. At most 1000.
+                pub tags: _rt::Vec<_rt::String>,
+                /// Ids and tags: these are left out. At most 1000.
+                pub exclude: _rt::Vec<_rt::String>,
+                /// Once a task has failed nothing more starts but what starts in any case.
+                pub fail_fast: bool,
+            }
+            impl ::core::fmt::Debug for Choice {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Choice")
+                        .field("tasks", &self.tasks)
+                        .field("tags", &self.tags)
+                        .field("exclude", &self.exclude)
+                        .field("fail-fast", &self.fail_fast)
+                        .finish()
+                }
+            }
+            #[repr(u8)]
+            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            pub enum State {
+                /// No run is at work.
+                Idle,
+                /// One was asked for and is about to begin.
+                Starting,
+                AtWork,
+                /// A run is at work and starts nothing more.
+                Stopping,
+            }
+            impl ::core::fmt::Debug for State {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        State::Idle => f.debug_tuple("State::Idle").finish(),
+                        State::Starting => f.debug_tuple("State::Starting").finish(),
+                        State::AtWork => f.debug_tuple("State::AtWork").finish(),
+                        State::Stopping => f.debug_tuple("State::Stopping").finish(),
+                    }
+                }
+            }
+            impl State {
+                #[doc(hidden)]
+                pub unsafe fn _lift(val: u8) -> State {
+                    if !cfg!(debug_assertions) {
+                        return unsafe { ::core::mem::transmute(val) };
+                    }
+                    match val {
+                        0 => State::Idle,
+                        1 => State::Starting,
+                        2 => State::AtWork,
+                        3 => State::Stopping,
+                        _ => panic!("invalid enum discriminant"),
+                    }
+                }
+            }
+            /// Tasks by status.
+            #[repr(C)]
+            #[derive(Clone, Copy, PartialEq)]
+            pub struct Counts {
+                pub pending: u32,
+                pub in_progress: u32,
+                pub waiting_approval: u32,
+                pub done: u32,
+                pub failed: u32,
+                pub blocked: u32,
+                pub in_doubt: u32,
+                pub cancelled: u32,
+            }
+            impl ::core::fmt::Debug for Counts {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Counts")
+                        .field("pending", &self.pending)
+                        .field("in-progress", &self.in_progress)
+                        .field("waiting-approval", &self.waiting_approval)
+                        .field("done", &self.done)
+                        .field("failed", &self.failed)
+                        .field("blocked", &self.blocked)
+                        .field("in-doubt", &self.in_doubt)
+                        .field("cancelled", &self.cancelled)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct Run {
+                pub id: _rt::String,
+                /// `planning`, `executing`, `waiting`, `completed`, `failed` or `cancelled`.
+                pub status: _rt::String,
+                /// ISO 8601 in UTC.
+                pub created_at: _rt::String,
+                pub completed_at: ::core::option::Option<_rt::String>,
+            }
+            impl ::core::fmt::Debug for Run {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Run")
+                        .field("id", &self.id)
+                        .field("status", &self.status)
+                        .field("created-at", &self.created_at)
+                        .field("completed-at", &self.completed_at)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct Standing {
+                pub state: State,
+                /// The run at work, or else the one that was last.
+                pub run: ::core::option::Option<_rt::String>,
+                /// Of that run.
+                pub tasks: Counts,
+                /// Ids of its tasks that are in progress, in file order; at most 100.
+                pub current: _rt::Vec<_rt::String>,
+                /// The newest first, at most 10.
+                pub runs: _rt::Vec<Run>,
+            }
+            impl ::core::fmt::Debug for Standing {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Standing")
+                        .field("state", &self.state)
+                        .field("run", &self.run)
+                        .field("tasks", &self.tasks)
+                        .field("current", &self.current)
+                        .field("runs", &self.runs)
+                        .finish()
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Asks for a run of these tasks, or of all that are left: a new one, or the open one
+            /// goes on.
+            ///
+            /// - `denied`: `control.start` is not granted
+            /// - `invalid`: no task or tag of the task file is called so, what is chosen is left out,
+            ///   or a list is over its limit
+            /// - `limit`: this call asked for something already
+            /// - `unavailable`: the state is not `idle`, or the task file cannot be read
+            #[allow(async_fn_in_trait)]
+            pub fn start(choice: &Choice) -> ::core::result::Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let Choice {
+                        tasks: tasks0,
+                        tags: tags0,
+                        exclude: exclude0,
+                        fail_fast: fail_fast0,
+                    } = choice;
+                    let vec2 = tasks0;
+                    let len2 = vec2.len();
+                    let layout2 = _rt::alloc::Layout::from_size_align(
+                            vec2.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result2, _cleanup2) = wit_bindgen::rt::Cleanup::new(layout2);
+                    for (i, e) in vec2.into_iter().enumerate() {
+                        let base = result2
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec1 = e;
+                            let ptr1 = vec1.as_ptr().cast::<u8>();
+                            let len1 = vec1.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len1;
+                            *base.add(0).cast::<*mut u8>() = ptr1.cast_mut();
+                        }
+                    }
+                    let vec4 = tags0;
+                    let len4 = vec4.len();
+                    let layout4 = _rt::alloc::Layout::from_size_align(
+                            vec4.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result4, _cleanup4) = wit_bindgen::rt::Cleanup::new(layout4);
+                    for (i, e) in vec4.into_iter().enumerate() {
+                        let base = result4
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec3 = e;
+                            let ptr3 = vec3.as_ptr().cast::<u8>();
+                            let len3 = vec3.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len3;
+                            *base.add(0).cast::<*mut u8>() = ptr3.cast_mut();
+                        }
+                    }
+                    let vec6 = exclude0;
+                    let len6 = vec6.len();
+                    let layout6 = _rt::alloc::Layout::from_size_align(
+                            vec6.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result6, _cleanup6) = wit_bindgen::rt::Cleanup::new(layout6);
+                    for (i, e) in vec6.into_iter().enumerate() {
+                        let base = result6
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec5 = e;
+                            let ptr5 = vec5.as_ptr().cast::<u8>();
+                            let len5 = vec5.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len5;
+                            *base.add(0).cast::<*mut u8>() = ptr5.cast_mut();
+                        }
+                    }
+                    let ptr7 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:control/control@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "start"]
+                        fn wit_import8(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import8(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import8(
+                        result2,
+                        len2,
+                        result4,
+                        len4,
+                        result6,
+                        len6,
+                        match fail_fast0 {
+                            true => 1,
+                            false => 0,
+                        },
+                        ptr7,
+                    );
+                    let l9 = i32::from(*ptr7.add(0).cast::<u8>());
+                    let result21 = match l9 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l10 = i32::from(
+                                    *ptr7.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V20;
+                                let v20 = match l10 {
+                                    0 => {
+                                        let e20 = {
+                                            let l11 = *ptr7
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l12 = *ptr7
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len13 = l12;
+                                            let bytes13 = _rt::Vec::from_raw_parts(
+                                                l11.cast(),
+                                                len13,
+                                                len13,
+                                            );
+                                            _rt::string_lift(bytes13)
+                                        };
+                                        V20::Denied(e20)
+                                    }
+                                    1 => {
+                                        let e20 = {
+                                            let l14 = *ptr7
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr7
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V20::Invalid(e20)
+                                    }
+                                    2 => V20::NotFound,
+                                    3 => {
+                                        let e20 = {
+                                            let l17 = *ptr7
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l18 = *ptr7
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len19 = l18;
+                                            let bytes19 = _rt::Vec::from_raw_parts(
+                                                l17.cast(),
+                                                len19,
+                                                len19,
+                                            );
+                                            _rt::string_lift(bytes19)
+                                        };
+                                        V20::Limit(e20)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V20::Unavailable
+                                    }
+                                };
+                                v20
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result21
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Asks the run at work, or the one that is about to begin, to start nothing more. What
+            /// runs, ends by itself. A run that is stopping already is not asked again.
+            ///
+            /// - `denied`: `control.stop` is not granted
+            /// - `not-found`: the state is `idle`
+            /// - `limit`: this call asked for something already
+            #[allow(async_fn_in_trait)]
+            pub fn stop() -> ::core::result::Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:control/control@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "stop"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result14 = match l2 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l3 = i32::from(
+                                    *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V13;
+                                let v13 = match l3 {
+                                    0 => {
+                                        let e13 = {
+                                            let l4 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l5 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len6 = l5;
+                                            let bytes6 = _rt::Vec::from_raw_parts(
+                                                l4.cast(),
+                                                len6,
+                                                len6,
+                                            );
+                                            _rt::string_lift(bytes6)
+                                        };
+                                        V13::Denied(e13)
+                                    }
+                                    1 => {
+                                        let e13 = {
+                                            let l7 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l8 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len9 = l8;
+                                            let bytes9 = _rt::Vec::from_raw_parts(
+                                                l7.cast(),
+                                                len9,
+                                                len9,
+                                            );
+                                            _rt::string_lift(bytes9)
+                                        };
+                                        V13::Invalid(e13)
+                                    }
+                                    2 => V13::NotFound,
+                                    3 => {
+                                        let e13 = {
+                                            let l10 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l11 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len12 = l11;
+                                            let bytes12 = _rt::Vec::from_raw_parts(
+                                                l10.cast(),
+                                                len12,
+                                                len12,
+                                            );
+                                            _rt::string_lift(bytes12)
+                                        };
+                                        V13::Limit(e13)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V13::Unavailable
+                                    }
+                                };
+                                v13
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result14
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// How runs stand.
+            ///
+            /// - `denied`: `control.read` is not granted
+            /// - `unavailable`: the store could not be read
+            #[allow(async_fn_in_trait)]
+            pub fn status() -> ::core::result::Result<Standing, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 32 + 9 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 32
+                            + 9 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:control/control@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "status"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result49 = match l2 {
+                        0 => {
+                            let e = {
+                                let l3 = i32::from(
+                                    *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let l4 = i32::from(
+                                    *ptr0
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                let l8 = *ptr0
+                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                let l9 = *ptr0
+                                    .add(4 + 5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                let l10 = *ptr0
+                                    .add(8 + 5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                let l11 = *ptr0
+                                    .add(12 + 5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                let l12 = *ptr0
+                                    .add(16 + 5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                let l13 = *ptr0
+                                    .add(20 + 5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                let l14 = *ptr0
+                                    .add(24 + 5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                let l15 = *ptr0
+                                    .add(28 + 5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                let l16 = *ptr0
+                                    .add(32 + 5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l17 = *ptr0
+                                    .add(32 + 6 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base21 = l16;
+                                let len21 = l17;
+                                let mut result21 = _rt::Vec::with_capacity(len21);
+                                for i in 0..len21 {
+                                    let base = base21
+                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                    let e21 = {
+                                        let l18 = *base.add(0).cast::<*mut u8>();
+                                        let l19 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len20 = l19;
+                                        let bytes20 = _rt::Vec::from_raw_parts(
+                                            l18.cast(),
+                                            len20,
+                                            len20,
+                                        );
+                                        _rt::string_lift(bytes20)
+                                    };
+                                    result21.push(e21);
+                                }
+                                _rt::cabi_dealloc(
+                                    base21,
+                                    len21 * (2 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                                let l22 = *ptr0
+                                    .add(32 + 7 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l23 = *ptr0
+                                    .add(32 + 8 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base37 = l22;
+                                let len37 = l23;
+                                let mut result37 = _rt::Vec::with_capacity(len37);
+                                for i in 0..len37 {
+                                    let base = base37
+                                        .add(i * (9 * ::core::mem::size_of::<*const u8>()));
+                                    let e37 = {
+                                        let l24 = *base.add(0).cast::<*mut u8>();
+                                        let l25 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len26 = l25;
+                                        let bytes26 = _rt::Vec::from_raw_parts(
+                                            l24.cast(),
+                                            len26,
+                                            len26,
+                                        );
+                                        let l27 = *base
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l28 = *base
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len29 = l28;
+                                        let bytes29 = _rt::Vec::from_raw_parts(
+                                            l27.cast(),
+                                            len29,
+                                            len29,
+                                        );
+                                        let l30 = *base
+                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l31 = *base
+                                            .add(5 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len32 = l31;
+                                        let bytes32 = _rt::Vec::from_raw_parts(
+                                            l30.cast(),
+                                            len32,
+                                            len32,
+                                        );
+                                        let l33 = i32::from(
+                                            *base
+                                                .add(6 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        Run {
+                                            id: _rt::string_lift(bytes26),
+                                            status: _rt::string_lift(bytes29),
+                                            created_at: _rt::string_lift(bytes32),
+                                            completed_at: match l33 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l34 = *base
+                                                            .add(7 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l35 = *base
+                                                            .add(8 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len36 = l35;
+                                                        let bytes36 = _rt::Vec::from_raw_parts(
+                                                            l34.cast(),
+                                                            len36,
+                                                            len36,
+                                                        );
+                                                        _rt::string_lift(bytes36)
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            },
+                                        }
+                                    };
+                                    result37.push(e37);
+                                }
+                                _rt::cabi_dealloc(
+                                    base37,
+                                    len37 * (9 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                                Standing {
+                                    state: State::_lift(l3 as u8),
+                                    run: match l4 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l5 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l6 = *ptr0
+                                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len7 = l6;
+                                                let bytes7 = _rt::Vec::from_raw_parts(
+                                                    l5.cast(),
+                                                    len7,
+                                                    len7,
+                                                );
+                                                _rt::string_lift(bytes7)
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
+                                    tasks: Counts {
+                                        pending: l8 as u32,
+                                        in_progress: l9 as u32,
+                                        waiting_approval: l10 as u32,
+                                        done: l11 as u32,
+                                        failed: l12 as u32,
+                                        blocked: l13 as u32,
+                                        in_doubt: l14 as u32,
+                                        cancelled: l15 as u32,
+                                    },
+                                    current: result21,
+                                    runs: result37,
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l38 = i32::from(
+                                    *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V48;
+                                let v48 = match l38 {
+                                    0 => {
+                                        let e48 = {
+                                            let l39 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l40 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len41 = l40;
+                                            let bytes41 = _rt::Vec::from_raw_parts(
+                                                l39.cast(),
+                                                len41,
+                                                len41,
+                                            );
+                                            _rt::string_lift(bytes41)
+                                        };
+                                        V48::Denied(e48)
+                                    }
+                                    1 => {
+                                        let e48 = {
+                                            let l42 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l43 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len44 = l43;
+                                            let bytes44 = _rt::Vec::from_raw_parts(
+                                                l42.cast(),
+                                                len44,
+                                                len44,
+                                            );
+                                            _rt::string_lift(bytes44)
+                                        };
+                                        V48::Invalid(e48)
+                                    }
+                                    2 => V48::NotFound,
+                                    3 => {
+                                        let e48 = {
+                                            let l45 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l46 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len47 = l46;
+                                            let bytes47 = _rt::Vec::from_raw_parts(
+                                                l45.cast(),
+                                                len47,
+                                                len47,
+                                            );
+                                            _rt::string_lift(bytes47)
+                                        };
+                                        V48::Limit(e48)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V48::Unavailable
+                                    }
+                                };
+                                v48
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result49
+                }
+            }
+        }
+    }
     pub mod files {
         /// Files inside the workspace, by path relative to it with `/` between the parts.
         ///
@@ -4238,6 +5032,7 @@ mod _rt {
             unsafe { core::hint::unreachable_unchecked() }
         }
     }
+    pub use alloc_crate::alloc;
     pub unsafe fn cabi_dealloc(ptr: *mut u8, size: usize, align: usize) {
         if size == 0 {
             return;
@@ -4361,7 +5156,6 @@ mod _rt {
             self as f64
         }
     }
-    pub use alloc_crate::alloc;
     pub fn as_i32<T: AsI32>(t: T) -> i32 {
         t.as_i32()
     }
@@ -4441,11 +5235,11 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3036] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb9\x16\x01A\x02\x01\
-A\"\x01B\x19\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05lim\
-it\x01s\0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retr\
-iable\x7f\x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3452] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd9\x19\x01A\x02\x01\
+A$\x01B\x19\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limi\
+t\x01s\0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retri\
+able\x7f\x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01\
 s\0\x04\0\x07command\x03\0\x05\x01m\x04\x04done\x06failed\x09cancelled\x08in-dou\
 bt\x04\0\x07outcome\x03\0\x07\x01m\x03\x05major\x06medium\x05minor\x04\0\x08seve\
 rity\x03\0\x09\x01m\x05\x05build\x04test\x04lint\x08security\x06custom\x04\0\x08\
@@ -4459,60 +5253,69 @@ s\x04kinds\x07command\x14\x08priorityz\x04costy\x08settingss\x0atimeout-msw\x04\
 B\x0a\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01r\x02\x04names\x0amedia-type\
 s\x04\0\x05label\x03\0\x02\x01j\0\x01\x01\x01@\x02\x05label\x03\x04paths\0\x04\x04\
 \0\x08add-file\x01\x05\x01p}\x01@\x02\x05label\x03\x07content\x06\0\x04\x04\0\x09\
-add-bytes\x01\x07\x03\0\x1eorch:artifacts/artifacts@0.1.0\x05\x02\x01B\x10\x02\x03\
-\x02\x01\x01\x04\0\x05error\x03\0\0\x01r\x02\x04paths\x04sizew\x04\0\x05entry\x03\
-\0\x02\x01ks\x01p\x03\x01j\x01\x05\x01\x01\x01@\x02\x04globs\x05after\x04\0\x06\x04\
-\0\x04find\x01\x07\x01p}\x01j\x01\x08\x01\x01\x01@\x02\x04paths\x06offsetw\0\x09\
-\x04\0\x04read\x01\x0a\x01j\0\x01\x01\x01@\x02\x04paths\x07content\x08\0\x0b\x04\
-\0\x05write\x01\x0c\x03\0\x16orch:files/files@0.1.0\x05\x03\x02\x03\0\0\x07findi\
-ng\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x04\x04\0\
-\x07finding\x03\0\x02\x01j\0\x01\x01\x01@\x01\x07finding\x03\0\x04\x04\0\x06repo\
-rt\x01\x05\x03\0\x1corch:findings/findings@0.1.0\x05\x05\x01B\x17\x02\x03\x02\x01\
-\x01\x04\0\x05error\x03\0\0\x04\0\x06bucket\x03\x01\x01i\x02\x01j\x01\x03\x01\x01\
-\x01@\x01\x05labels\0\x04\x04\0\x13[static]bucket.open\x01\x05\x01h\x02\x01p}\x01\
-k\x07\x01j\x01\x08\x01\x01\x01@\x02\x04self\x06\x03keys\0\x09\x04\0\x12[method]b\
-ucket.get\x01\x0a\x01j\0\x01\x01\x01@\x03\x04self\x06\x03keys\x05value\x07\0\x0b\
-\x04\0\x12[method]bucket.set\x01\x0c\x01@\x02\x04self\x06\x03keys\0\x0b\x04\0\x15\
-[method]bucket.delete\x01\x0d\x01ks\x01ps\x01j\x01\x0f\x01\x01\x01@\x03\x04self\x06\
-\x06prefixs\x05after\x0e\0\x10\x04\0\x13[method]bucket.keys\x01\x11\x03\0\x10orc\
-h:kv/kv@0.1.0\x05\x06\x01B\x04\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05\
-level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x12\
-orch:log/log@0.1.0\x05\x07\x02\x03\0\0\x06metric\x01B\x07\x02\x03\x02\x01\x01\x04\
-\0\x05error\x03\0\0\x02\x03\x02\x01\x08\x04\0\x06metric\x03\0\x02\x01j\0\x01\x01\
-\x01@\x01\x06metric\x03\0\x04\x04\0\x06record\x01\x05\x03\0\x1aorch:metrics/metr\
-ics@0.1.0\x05\x09\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\x01o\
-\x02ss\x01p\x03\x01r\x06\x07programs\x04args\x02\x03env\x04\x09directorys\x0atim\
-eout-msw\x0dcapture-bytesy\x04\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\x06\
-signal\x01z\0\x09timed-out\0\0\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exit\x08\
-\x06stdout\x09\x06stderr\x09\x0cstdout-bytesw\x0cstderr-bytesw\x0bduration-msw\x04\
-\0\x06output\x03\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\x04\0\x03\
-run\x01\x0d\x03\0\x1aorch:process/process@0.1.0\x05\x0a\x01B\x02\x01@\0\0s\x04\0\
-\x04read\x01\0\x03\0\x1corch:settings/settings@0.1.0\x05\x0b\x02\x03\0\0\x08new-\
-task\x02\x03\0\0\x04task\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\
-\x03\x02\x01\x0c\x04\0\x08new-task\x03\0\x02\x02\x03\x02\x01\x0d\x04\0\x04task\x03\
-\0\x04\x01m\x08\x07pending\x0bin-progress\x10waiting-approval\x04done\x06failed\x07\
-blocked\x08in-doubt\x09cancelled\x04\0\x06status\x03\0\x06\x01r\x06\x05indexy\x02\
-ids\x04kinds\x06status\x07\x08priorityz\x04costy\x04\0\x07summary\x03\0\x08\x01j\
-\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0a\x04\0\x08describe\x01\x0b\x01j\x01y\x01\
-\x01\x01@\x01\x02ids\0\x0c\x04\0\x04find\x01\x0d\x01p\x09\x01j\x01\x0e\x01\x01\x01\
-@\x01\x05starty\0\x0f\x04\0\x04scan\x01\x10\x01j\0\x01\x01\x01@\x01\x04task\x03\0\
-\x11\x04\0\x03add\x01\x12\x03\0\x16orch:tasks/tasks@0.1.0\x05\x0e\x01B\x0a\x04\0\
-\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[method]pollable\
-.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.block\x01\x03\
-\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\x13wasi:io/\
-poll@0.2.12\x05\x0f\x02\x03\0\x0a\x08pollable\x01B\x0f\x02\x03\x02\x01\x10\x04\0\
-\x08pollable\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\x01w\x04\0\x08duration\x03\0\
-\x04\x01@\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\x04\0\x0aresolution\x01\x07\x01\
-i\x01\x01@\x01\x04when\x03\0\x08\x04\0\x11subscribe-instant\x01\x09\x01@\x01\x04\
-when\x05\0\x08\x04\0\x12subscribe-duration\x01\x0a\x03\0\"wasi:clocks/monotonic-\
-clock@0.2.12\x05\x11\x01B\x05\x01r\x02\x07secondsw\x0bnanosecondsy\x04\0\x08date\
-time\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x0aresolution\x01\x02\x03\0\
-\x1dwasi:clocks/wall-clock@0.2.12\x05\x12\x01B\x05\x01p}\x01@\x01\x03lenw\0\0\x04\
-\0\x10get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\x03\0\x19\
-wasi:random/random@0.2.12\x05\x13\x04\0>orch:worlds/capabilities-with-all-of-its\
--exports-removed@0.1.0\x04\0\x0b2\x01\0,capabilities-with-all-of-its-exports-rem\
-oved\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\
-\x10wit-bindgen-rust\x060.61.1";
+add-bytes\x01\x07\x03\0\x1eorch:artifacts/artifacts@0.1.0\x05\x02\x01B\x17\x02\x03\
+\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\x01r\x04\x05tasks\x02\x04tags\x02\x07e\
+xclude\x02\x09fail-fast\x7f\x04\0\x06choice\x03\0\x03\x01m\x04\x04idle\x08starti\
+ng\x07at-work\x08stopping\x04\0\x05state\x03\0\x05\x01r\x08\x07pendingy\x0bin-pr\
+ogressy\x10waiting-approvaly\x04doney\x06failedy\x07blockedy\x08in-doubty\x09can\
+celledy\x04\0\x06counts\x03\0\x07\x01ks\x01r\x04\x02ids\x06statuss\x0acreated-at\
+s\x0ccompleted-at\x09\x04\0\x03run\x03\0\x0a\x01p\x0b\x01r\x05\x05state\x06\x03r\
+un\x09\x05tasks\x08\x07current\x02\x04runs\x0c\x04\0\x08standing\x03\0\x0d\x01j\0\
+\x01\x01\x01@\x01\x06choice\x04\0\x0f\x04\0\x05start\x01\x10\x01@\0\0\x0f\x04\0\x04\
+stop\x01\x11\x01j\x01\x0e\x01\x01\x01@\0\0\x12\x04\0\x06status\x01\x13\x03\0\x1a\
+orch:control/control@0.1.0\x05\x03\x01B\x10\x02\x03\x02\x01\x01\x04\0\x05error\x03\
+\0\0\x01r\x02\x04paths\x04sizew\x04\0\x05entry\x03\0\x02\x01ks\x01p\x03\x01j\x01\
+\x05\x01\x01\x01@\x02\x04globs\x05after\x04\0\x06\x04\0\x04find\x01\x07\x01p}\x01\
+j\x01\x08\x01\x01\x01@\x02\x04paths\x06offsetw\0\x09\x04\0\x04read\x01\x0a\x01j\0\
+\x01\x01\x01@\x02\x04paths\x07content\x08\0\x0b\x04\0\x05write\x01\x0c\x03\0\x16\
+orch:files/files@0.1.0\x05\x04\x02\x03\0\0\x07finding\x01B\x07\x02\x03\x02\x01\x01\
+\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x05\x04\0\x07finding\x03\0\x02\x01j\0\x01\
+\x01\x01@\x01\x07finding\x03\0\x04\x04\0\x06report\x01\x05\x03\0\x1corch:finding\
+s/findings@0.1.0\x05\x06\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x04\
+\0\x06bucket\x03\x01\x01i\x02\x01j\x01\x03\x01\x01\x01@\x01\x05labels\0\x04\x04\0\
+\x13[static]bucket.open\x01\x05\x01h\x02\x01p}\x01k\x07\x01j\x01\x08\x01\x01\x01\
+@\x02\x04self\x06\x03keys\0\x09\x04\0\x12[method]bucket.get\x01\x0a\x01j\0\x01\x01\
+\x01@\x03\x04self\x06\x03keys\x05value\x07\0\x0b\x04\0\x12[method]bucket.set\x01\
+\x0c\x01@\x02\x04self\x06\x03keys\0\x0b\x04\0\x15[method]bucket.delete\x01\x0d\x01\
+ks\x01ps\x01j\x01\x0f\x01\x01\x01@\x03\x04self\x06\x06prefixs\x05after\x0e\0\x10\
+\x04\0\x13[method]bucket.keys\x01\x11\x03\0\x10orch:kv/kv@0.1.0\x05\x07\x01B\x04\
+\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05level\x03\0\0\x01@\x02\x05l\
+evel\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x12orch:log/log@0.1.0\x05\x08\
+\x02\x03\0\0\x06metric\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\
+\x02\x01\x09\x04\0\x06metric\x03\0\x02\x01j\0\x01\x01\x01@\x01\x06metric\x03\0\x04\
+\x04\0\x06record\x01\x05\x03\0\x1aorch:metrics/metrics@0.1.0\x05\x0a\x01B\x0f\x02\
+\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\x01o\x02ss\x01p\x03\x01r\x06\x07pr\
+ograms\x04args\x02\x03env\x04\x09directorys\x0atimeout-msw\x0dcapture-bytesy\x04\
+\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\x06signal\x01z\0\x09timed-out\0\0\
+\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exit\x08\x06stdout\x09\x06stderr\x09\x0c\
+stdout-bytesw\x0cstderr-bytesw\x0bduration-msw\x04\0\x06output\x03\0\x0a\x01j\x01\
+\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\x04\0\x03run\x01\x0d\x03\0\x1aorch:pr\
+ocess/process@0.1.0\x05\x0b\x01B\x02\x01@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch\
+:settings/settings@0.1.0\x05\x0c\x02\x03\0\0\x08new-task\x02\x03\0\0\x04task\x01\
+B\x17\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x0d\x04\0\x08ne\
+w-task\x03\0\x02\x02\x03\x02\x01\x0e\x04\0\x04task\x03\0\x04\x01m\x08\x07pending\
+\x0bin-progress\x10waiting-approval\x04done\x06failed\x07blocked\x08in-doubt\x09\
+cancelled\x04\0\x06status\x03\0\x06\x01r\x06\x05indexy\x02ids\x04kinds\x06status\
+\x07\x08priorityz\x04costy\x04\0\x07summary\x03\0\x08\x01j\x01\x05\x01\x01\x01@\x01\
+\x05indexy\0\x0a\x04\0\x08describe\x01\x0b\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0c\
+\x04\0\x04find\x01\x0d\x01p\x09\x01j\x01\x0e\x01\x01\x01@\x01\x05starty\0\x0f\x04\
+\0\x04scan\x01\x10\x01j\0\x01\x01\x01@\x01\x04task\x03\0\x11\x04\0\x03add\x01\x12\
+\x03\0\x16orch:tasks/tasks@0.1.0\x05\x0f\x01B\x0a\x04\0\x08pollable\x03\x01\x01h\
+\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[method]pollable.ready\x01\x02\x01@\x01\x04\
+self\x01\x01\0\x04\0\x16[method]pollable.block\x01\x03\x01p\x01\x01py\x01@\x01\x02\
+in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\x13wasi:io/poll@0.2.12\x05\x10\x02\x03\0\
+\x0b\x08pollable\x01B\x0f\x02\x03\x02\x01\x11\x04\0\x08pollable\x03\0\0\x01w\x04\
+\0\x07instant\x03\0\x02\x01w\x04\0\x08duration\x03\0\x04\x01@\0\0\x03\x04\0\x03n\
+ow\x01\x06\x01@\0\0\x05\x04\0\x0aresolution\x01\x07\x01i\x01\x01@\x01\x04when\x03\
+\0\x08\x04\0\x11subscribe-instant\x01\x09\x01@\x01\x04when\x05\0\x08\x04\0\x12su\
+bscribe-duration\x01\x0a\x03\0\"wasi:clocks/monotonic-clock@0.2.12\x05\x12\x01B\x05\
+\x01r\x02\x07secondsw\x0bnanosecondsy\x04\0\x08datetime\x03\0\0\x01@\0\0\x01\x04\
+\0\x03now\x01\x02\x04\0\x0aresolution\x01\x02\x03\0\x1dwasi:clocks/wall-clock@0.\
+2.12\x05\x13\x01B\x05\x01p}\x01@\x01\x03lenw\0\0\x04\0\x10get-random-bytes\x01\x01\
+\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\x03\0\x19wasi:random/random@0.2.12\x05\
+\x14\x04\0>orch:worlds/capabilities-with-all-of-its-exports-removed@0.1.0\x04\0\x0b\
+2\x01\0,capabilities-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\
+\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

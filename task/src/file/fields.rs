@@ -65,7 +65,7 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
             "id" => {}
             "description" => task.description = field.description()?,
             "kind" => task.kind = field.kind()?,
-            "command" => task.command = field.command()?,
+            "command" => task.command = Some(field.command()?),
             "env" => env = (field.env()?, key.at.place),
             "priority" => {
                 task.priority = field.integer("a whole number from -2147483648 to 2147483647")?.unwrap_or(0)
@@ -186,7 +186,7 @@ impl Field<'_> {
         Kind::parse(&text).map_err(|why| TaskFileError::Name { why, place: self.value.at.place })
     }
 
-    fn command(&self) -> Result<Option<Command>, TaskFileError> {
+    fn command(&self) -> Result<Command, TaskFileError> {
         const EXPECTED: &str = "a line of text, or a list of a program and its arguments";
         if let Node::List(_) = &self.value.node {
             let words = self.texts(EXPECTED)?.unwrap_or_default();
@@ -197,15 +197,15 @@ impl Field<'_> {
                 return Err(self.over(words.len(), WORDS_MAX));
             }
             self.check_words(&words)?;
-            return Ok(Some(Command::Argv(words)));
+            return Ok(Command::Argv(words));
         }
         match self.text_or_nothing().map_err(|_| self.wrong(EXPECTED))? {
-            Some(line) if line.trim().is_empty() => Err(self.wrong(EXPECTED)),
-            Some(line) => {
+            Some(line) if !line.trim().is_empty() => {
                 self.check_words(std::slice::from_ref(&line))?;
-                Ok(Some(Command::Shell(line)))
+                Ok(Command::Shell(line))
             }
-            None => Ok(None),
+            // A task that joins others has no such key.
+            _ => Err(self.wrong(EXPECTED)),
         }
     }
 

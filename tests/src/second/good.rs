@@ -37,7 +37,7 @@ const ROLES: [&[&str]; 9] = [
 ];
 
 /// What is asked for, and the imports that it opens.
-const PERMISSIONS: [(&str, &[&str]); 19] = [
+const PERMISSIONS: [(&str, &[&str]); 21] = [
     (r#"{"log":{}}"#, &["orch:log/log@0.1.0"]),
     ("{}", &["orch:types/types@0.1.0"]),
     (r#"{"log":{},"settings":{}}"#, &["orch:log/log@0.1.0", "orch:settings/settings@0.1.0"]),
@@ -68,10 +68,12 @@ const PERMISSIONS: [(&str, &[&str]); 19] = [
         r#"{"artifacts":{"types":["text/*","application/json"],"count":3,"bytes":1000}}"#,
         &["orch:artifacts/artifacts@0.1.0"],
     ),
+    (r#"{"control":{"start":true,"read":true}}"#, &["orch:control/control@0.1.0"]),
+    (r#"{"control":{}}"#, &[]),
     (r#"{"log":null,"http":{"hosts":["[::1]:80"],"methods":[],"paths":[]}}"#, &[]),
 ];
 
-const BROAD: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{},"artifacts":{"types":["*"],"count":9,"bytes":1000000},"kv":{"labels":["*"],"bytes":1000000},
+const BROAD: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{},"artifacts":{"types":["*"],"count":9,"bytes":1000000},"control":{"start":true,"stop":true,"read":true},"kv":{"labels":["*"],"bytes":1000000},
     "tasks":{"read":true,"add":100,"kinds":["*"]},"files":{"read":["**"],"write":["**"]},
     "process":{"programs":["sh","git","/usr/bin/git",".venv/bin/*","tools/*","./run"],"env":["HOME","LANG","PATH@tools/*"],"network":true},
     "http":{"hosts":["*.acme.example:443","[::1]:80"],"methods":["GET","POST"],"paths":["/"]},

@@ -302,7 +302,8 @@ fn star_is_for_one_side_each() {
 fn every_domain_says_what_it_allows_and_whether_that_changes_anything() {
     let all = r#"{"log":{},"settings":{},"kv":{"labels":["a"],"bytes":7},"tasks":{"read":true,"add":1,"kinds":["a"]},
         "files":{"read":["a"],"write":["b"]},"process":{"programs":["sh"],"env":["HOME"],"network":true},
-        "findings":{},"metrics":{},"artifacts":{"types":["text/*"],"count":1,"bytes":1},"http":{"hosts":["a.b:1"],"methods":["GET"],"paths":["/"]},
+        "findings":{},"metrics":{},"artifacts":{"types":["text/*"],"count":1,"bytes":1},
+        "control":{"start":true,"stop":true,"read":true},"http":{"hosts":["a.b:1"],"methods":["GET"],"paths":["/"]},
         "secrets":{"use":[{"name":"a","host":"h:1"}]},"wasi":{"clocks":true,"random":true,"http_types":true}}"#;
     let lines = permissions(all).lines();
     for domain in DomainName::ALL {

@@ -134,9 +134,19 @@ impl ProcessGrant {
         }
     }
 
-    /// True if every program gets that variable, should the host have it.
-    pub fn hands_on(&self, variable: &str) -> bool {
+    /// True if a command of that program gets that variable, should the host have it.
+    pub fn hands_on(&self, variable: &str, program: &str) -> bool {
+        self.permission.hands_on(variable, program)
+    }
+
+    /// True if a command of some program gets it.
+    pub fn hands_on_to_any(&self, variable: &str) -> bool {
         self.permission.variables().any(|granted| granted == variable)
+    }
+
+    /// The host's own values that a command of some program gets.
+    pub fn handed_on_to_any(&self) -> BTreeMap<String, String> {
+        self.variables.clone()
     }
 
     /// The host's own values that a command of that program gets.

@@ -97,6 +97,7 @@ pub fn this_process() -> Who {
         pid: std::process::id(),
         program: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
         token: None,
+        plugin: None,
     }
 }
 

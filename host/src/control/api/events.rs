@@ -9,7 +9,8 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::sse::{Event as Sent, KeepAlive, KeepAliveStream, Sse};
 use http::StatusCode;
-use orch_journal::event::WORKSPACE_STREAM;
+use orch_journal::Reader;
+use orch_journal::event::{Event, TaskIndex, WORKSPACE_STREAM};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use utoipa::IntoParams;
@@ -19,6 +20,7 @@ use super::super::problem::{Problem, Refusals};
 use super::runs::find;
 use super::{Api, Path, Query};
 use crate::config::tokens::Scope;
+use crate::watch::named;
 
 const BATCH: u32 = 256;
 const PAUSE: Duration = Duration::from_millis(100);
@@ -30,7 +32,7 @@ pub(super) struct From {
     from: Option<u64>,
 }
 
-/// Events of a run from one on, and then as they come; `workspace` in the place of a run is what services did
+/// Events of a run from one on, and then as they come, each as `{run, seq, event}` with the ids of its tasks; `workspace` in the place of a run is what services did
 #[utoipa::path(get, path = "/v1/runs/{run}/events", params(("run" = String, Path), From), responses((status = 200, content_type = "text/event-stream", body = String), Refusals))]
 pub(super) async fn stream(
     State(api): State<Api>,
@@ -61,14 +63,42 @@ pub(super) async fn stream(
     Ok(Sse::new(Events(events)).keep_alive(KeepAlive::default()))
 }
 
+/// Events from one on, each with its place, as `--format json` shows them.
+fn batch(reader: &Reader, run: &str, from: u64) -> Result<Vec<(u64, String)>, Problem> {
+    let damaged = |error: serde_json::Error| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "store", format!("an event is damaged: {error}"))
+    };
+    let mut found = Vec::new();
+    for (seq, bytes) in reader.raw_events(run, from, BATCH)? {
+        let event: Event = serde_json::from_slice(&bytes).map_err(damaged)?;
+        let told = serde_json::from_slice(&bytes).map_err(damaged)?;
+        // Of tasks that no row is of, there is no id.
+        let id = |task: TaskIndex| reader.task_id(run, task).ok().flatten();
+        found.push((seq, named::json(run, seq, &event, told, id).to_string()));
+    }
+    Ok(found)
+}
+
 /// Sends until nobody listens.
 async fn tell(api: &Api, run: &str, mut next: u64, send: &mpsc::Sender<Sent>) {
     loop {
-        let name = run.to_owned();
-        let read = api.read(move |reader| Ok(reader.raw_events(&name, next, BATCH)?)).await;
-        let Ok(batch) = read else { return };
-        for (seq, bytes) in &batch {
-            let text = String::from_utf8_lossy(bytes);
+        // Of the run that is shown it is known without a look whether there is more.
+        let shown = api.state.view().filter(|view| view.id == run);
+        let batch = match shown.is_some_and(|view| view.journal.committed() <= next) {
+            true => Vec::new(),
+            false => {
+                let name = run.to_owned();
+                match api.read(move |reader| batch(reader, &name, next)).await {
+                    Ok(batch) => batch,
+                    // The stream ends; who asks again is told.
+                    Err(problem) => {
+                        tracing::warn!(run, detail = problem.detail, "events could not be read");
+                        return;
+                    }
+                }
+            }
+        };
+        for (seq, text) in &batch {
             if send.send(Sent::default().id(seq.to_string()).data(text)).await.is_err() {
                 return;
             }

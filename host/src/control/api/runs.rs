@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::caller::Caller;
 use super::super::problem::{Problem, Refusals};
-use super::{Api, Json, Path, Query};
+use super::{Api, Json, Object, Path, Query};
 use crate::config::tokens::Scope;
 use crate::drive::act::{Act, Refused};
 use crate::drive::choice::Wanted;
@@ -62,9 +62,8 @@ pub(super) async fn list(
     Query(page): Query<Page>,
 ) -> Result<Json<Runs>, Problem> {
     caller.may(Scope::Read)?;
-    let limit = limit(page.limit, PAGE)? as usize;
-    let runs = api.read(|reader| Ok(reader.runs()?)).await?;
-    Ok(Json(Runs { runs: runs.into_iter().take(limit).map(Run::from).collect() }))
+    let runs = api.newest_runs(limit(page.limit, PAGE)?).await?;
+    Ok(Json(Runs { runs: runs.into_iter().map(Run::from).collect() }))
 }
 
 /// The said size of a page, if it can be one.
@@ -82,7 +81,8 @@ pub(super) fn limit(said: Option<u32>, usual: u32) -> Result<u32, Problem> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunOptions {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "whole")]
+    #[schema(minimum = 0, maximum = 4_294_967_295_u32, format = Int64)]
     pub jobs: Option<u32>,
     /// `every-completion`, `every-N` or `end`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,6 +101,15 @@ pub struct RunOptions {
     pub plugins: Option<Vec<String>>,
     /// Which tasks; of each host that serves.
     pub wanted: Wanted,
+}
+
+/// A whole number, however it is written: to JSON, `4.0` is one.
+fn whole<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    let Some(number) = Option::<f64>::deserialize(from)? else { return Ok(None) };
+    match number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number) {
+        true => Ok(Some(number as u32)),
+        false => Err(serde::de::Error::custom(format!("`jobs` is {number}, expected a whole number"))),
+    }
 }
 
 impl RunOptions {
@@ -134,7 +143,7 @@ pub struct Started {
 }
 
 /// Begin a run, or go on with the open one
-#[utoipa::path(post, path = "/v1/runs", request_body = Option<RunOptions>, responses((status = 202, body = Started), Refusals))]
+#[utoipa::path(post, path = "/v1/runs", request_body(content = RunOptions, description = "Nothing, or what the run is to be like"), responses((status = 202, body = Started), Refusals))]
 pub(super) async fn start(
     State(api): State<Api>,
     caller: Caller,
@@ -148,9 +157,11 @@ pub(super) async fn start(
     let options = match hyper::body::Body::is_end_stream(request.body()) {
         true => RunOptions::default(),
         false => {
-            let said =
-                <Json<Option<RunOptions>> as axum::extract::FromRequest<()>>::from_request(request, &());
-            said.await?.0.unwrap_or_default()
+            let said = <Json<Option<Object<RunOptions>>> as axum::extract::FromRequest<()>>::from_request(
+                request,
+                &(),
+            );
+            said.await?.0.map(|Object(options)| options).unwrap_or_default()
         }
     };
     options.check(&api.options)?;
@@ -221,11 +232,16 @@ pub(super) async fn act(
 ) -> Result<(StatusCode, Json<Taken>), Problem> {
     // Before anything is read of who may not ask at all.
     caller.may_say()?;
-    let Json(act) = <Json<Act> as axum::extract::FromRequest<()>>::from_request(request, &()).await?;
+    let Json(Object(act)) =
+        <Json<Object<Act>> as axum::extract::FromRequest<()>>::from_request(request, &()).await?;
     // A second look: what it asks for took its time to arrive.
     let who = caller.may(match act {
-        Act::Approve { .. } | Act::Deny { .. } | Act::Resolve { .. } => Scope::Approve,
-        _ => Scope::Run,
+        Act::Approve { .. }
+        | Act::Deny { .. }
+        | Act::Resolve { .. }
+        | Act::Waive { .. }
+        | Act::WaiveRun { .. } => Scope::Approve,
+        Act::Retry { .. } | Act::Skip { .. } | Act::Cancel { .. } | Act::Stop {} => Scope::Run,
     })?;
     Ok((StatusCode::CREATED, Json(Taken { event: api.state.say(&run, act, who).await? })))
 }

@@ -65,14 +65,24 @@ pub(super) struct Tasks {
     next: Option<u32>,
 }
 
+fn status_words() -> utoipa::openapi::schema::Object {
+    let words = Status::ALL.map(Status::as_str);
+    utoipa::openapi::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::Type::String)
+        .enum_values(Some(words))
+        .build()
+}
+
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
     /// Only tasks of that status
+    #[param(schema_with = status_words)]
     status: Option<String>,
     /// Only tasks of that kind
     kind: Option<String>,
     /// From that place on
+    #[param(minimum = 0, maximum = 4_294_967_295_u32, format = Int64)]
     from: Option<u32>,
     /// At most so many, 1 to 1000
     #[param(minimum = 1, maximum = 1000)]

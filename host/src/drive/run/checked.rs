@@ -4,9 +4,12 @@
 //! Invariant: a task is announced only after a look, if it needs one; a look counts for one start.
 //! Not here: what is looked at (`fresh.rs`).
 
-use orch_journal::event::TaskIndex;
+use orch_journal::event::{Event, TaskIndex};
+use orch_task::Status;
 
 use super::Run;
+use crate::clock::now_ms;
+use crate::drive::error::DriveError;
 use crate::drive::marks::Begun;
 
 impl Run {
@@ -16,11 +19,12 @@ impl Run {
             .state()
             .tasks
             .get(task as usize)
-            .is_some_and(|found| found.task.when.is_some() || found.task.names_files());
+            .is_some_and(|found| found.task.when.is_some() || found.task.names_files())
+            || self.put_back.contains(&task);
         if !needs || self.checked.contains_key(&task) {
             return false;
         }
-        if !self.checking.contains(&task) {
+        if !self.checking.contains_key(&task) {
             self.unchecked.insert(task);
         }
         true
@@ -28,9 +32,19 @@ impl Run {
 
     /// The tasks that are to be looked at, in their order.
     pub fn take_unchecked(&mut self) -> Vec<TaskIndex> {
-        let tasks: Vec<TaskIndex> = std::mem::take(&mut self.unchecked).into_iter().collect();
-        self.checking.extend(&tasks);
-        tasks
+        std::mem::take(&mut self.unchecked).into_iter().collect()
+    }
+
+    /// A look at a task begins; gives its number.
+    pub fn begin_look(&mut self, task: TaskIndex) -> u64 {
+        self.looks += 1;
+        self.checking.insert(task, self.looks);
+        self.looks
+    }
+
+    /// True if that look at a task counts: nothing that it saw was taken back.
+    pub fn counts(&self, task: TaskIndex, look: u64) -> bool {
+        self.checking.get(&task) == Some(&look)
     }
 
     /// True if a task waits for a look that was not begun.
@@ -40,7 +54,7 @@ impl Run {
 
     /// Lets a task start that was looked at, if it still can.
     pub fn let_start(&mut self, task: TaskIndex, begun: Option<Begun>, now: u64) {
-        if self.checking.remove(&task) {
+        if self.checking.remove(&task).is_some() {
             self.checked.insert(task, begun);
             self.announce(task, now);
         }
@@ -49,6 +63,28 @@ impl Run {
     /// What was seen of a task before it began.
     pub fn take_begun(&mut self, task: TaskIndex) -> Option<Begun> {
         self.checked.remove(&task).flatten()
+    }
+
+    /// Puts back what was done and depends on one of these, directly or not.
+    pub fn put_back_behind(&mut self, tasks: &[TaskIndex]) -> Result<Vec<TaskIndex>, DriveError> {
+        let behind = self.downstream(tasks);
+        let done: Vec<TaskIndex> =
+            behind.into_iter().filter(|task| self.is_done(*task) && !self.is_left_out(*task)).collect();
+        for task in done.iter().copied() {
+            let why = "again, since what it depends on is done again".to_owned();
+            self.record(Event::TaskMoved { task, to: Status::Pending, why, who: None, at: now_ms() })?;
+        }
+        self.put_back.extend(&done);
+        Ok(done)
+    }
+
+    pub fn is_done(&self, task: TaskIndex) -> bool {
+        self.state().tasks.get(task as usize).is_some_and(|found| found.status == Status::Done)
+    }
+
+    /// True for a task that was done, and waits only because what it depends on does.
+    pub fn is_put_back(&self, task: TaskIndex) -> bool {
+        self.put_back.contains(&task)
     }
 
     /// These are done whatever is known of them.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use orch_host::capability::control::Standing;
 use orch_host::capability::trial::{Fakes, Mood, ScriptedCommand};
 use orch_task::Task;
 use serde::Deserialize;
@@ -23,6 +24,8 @@ pub struct Script {
     pub files: BTreeMap<String, String>,
     /// Label -> key -> text.
     pub kv: BTreeMap<String, BTreeMap<String, String>>,
+    /// Where the host stands: `idle`, `starting`, `at-work` or `stopping`.
+    pub control: Standing,
     /// Commands in the order in which they must come.
     pub commands: Vec<ScriptedCommand>,
 }
@@ -35,6 +38,7 @@ impl Script {
 
     pub(super) fn fakes(&self) -> Fakes {
         let fakes = Fakes::new(self.tasks.clone(), Mood::Good).scripted(self.commands.clone());
+        let fakes = fakes.standing_at(self.control, self.tasks.len());
         for (label, values) in &self.kv {
             for (key, value) in values {
                 fakes.kv().commit(label, key, value.as_bytes());

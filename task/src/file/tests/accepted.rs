@@ -35,8 +35,8 @@ fn a_list_may_be_empty() {
 fn defaults_are_filled_in() {
     let task = one("- id: a\n");
     assert_eq!(task, Task::new(task.id.clone(), crate::model::Kind::shell()));
-    // A key without value says nothing.
-    let keys = "description kind command priority cost dependencies timeout retries verify on_doubt idempotent tags \
+    // A key without value says nothing, but for the one without which nothing is done.
+    let keys = "description kind priority cost dependencies timeout retries verify on_doubt idempotent tags \
                 allow_failure always when inputs outputs status";
     let empty: String = keys.split(' ').map(|key| format!("  {key}:\n")).collect();
     assert_eq!(one(&format!("- id: a\n{empty}")), task);
@@ -130,8 +130,8 @@ fn words_are_the_text_as_written() {
     assert_eq!(task.dependencies.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["1.10", "1.10x"]);
     assert_eq!(task.verify, ["1.10", "no", "~"].map(Look::whole));
     // Where one word is one value, nothing is still nothing.
-    let task = one("- id: a\n  description: 1.10\n  command: null\n");
-    assert_eq!((task.description.as_str(), task.command), ("1.10", None));
+    let task = one("- id: a\n  description: 1.10\n  kind: null\n");
+    assert_eq!((task.description.as_str(), task.kind), ("1.10", crate::model::Kind::shell()));
 }
 
 #[test]

@@ -200,6 +200,9 @@ fn fields() {
     };
     wrong("description: [x]", 16, "`description` is a list, expected a text");
     wrong("command: {a: b}", 12, "`command` is a mapping, expected a line of text, or a list of a program");
+    // Who writes the key and forgets what stands in it would have a green task that did nothing.
+    wrong("command:", 10, "`command` is nothing, expected a line of text");
+    wrong("command: null", 12, "`command` is nothing");
     wrong("command: []", 12, "`command` is an empty list");
     wrong("when: {}", 9, "`when` is an empty mapping, expected a mapping with `exists`");
     wrong("command: ' '", 12, "`command` is ` `");

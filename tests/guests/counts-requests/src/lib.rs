@@ -1,4 +1,4 @@
-//! Does as its path says. Ends as: an answer, whose writes are kept unless it says 500.
+//! Does as its path says; a count with the query `CLIENT-NUMBER` is kept with the number under the client's name. Ends as: an answer, whose writes are kept unless it says 500.
 
 use orch_sdk::Metric;
 use orch_sdk::http::{Request, Response};
@@ -12,7 +12,12 @@ impl Service for CountsRequests {
     fn handle(request: Request) -> Result<Response, Failure> {
         let query = request.query.clone().unwrap_or_default();
         match (request.method.as_str(), request.path.as_str()) {
-            ("POST", "/count") => Ok(Response::text(200, (add_one()?).to_string())),
+            ("POST", "/count") => {
+                if let Some((client, number)) = query.split_once('-') {
+                    Bucket::open("notes")?.set(client, number.as_bytes())?;
+                }
+                Ok(Response::text(200, (add_one()?).to_string()))
+            }
             ("GET", "/count") => Ok(Response::text(200, count()?.to_string())),
             ("POST", "/fail") => {
                 add_one()?;
@@ -32,6 +37,12 @@ impl Service for CountsRequests {
                 Ok(Response::text(200, format!("{task:?}")))
             }
             ("GET", "/large") => Ok(Response::text(200, "x".repeat(2 << 20))),
+            ("GET", "/hoard") => {
+                let mut hoard = Vec::new();
+                loop {
+                    hoard.push(std::hint::black_box(vec![1u8; 64 * 1024]));
+                }
+            }
             ("GET", "/bad") => Ok(Response::text(1000, "no such status")),
             (_, path) => {
                 let prefix = request.header("x-forwarded-prefix").unwrap_or_default().into_owned();

@@ -1,4 +1,4 @@
-//! Judges a task by its id: `refuse`, `escalate` and `fail` do that, every other is allowed.
+//! Judges a task by its id: `refuse`, `fail` and whatever begins with `escalate` do that, every other is allowed.
 
 use orch_sdk::{Failure, Guard, Judgement, ProposedChange, Risk};
 
@@ -9,7 +9,7 @@ impl Guard for JudgesById {
         let ProposedChange::Task(task) = change;
         match task.id.as_str() {
             "refuse" => Ok(Judgement::refuse("too dangerous")),
-            "escalate" => Ok(Judgement::escalate(Risk::High, "somebody should look")),
+            id if id.starts_with("escalate") => Ok(Judgement::escalate(Risk::High, "somebody should look")),
             "fail" => Err(Failure::new("no idea")),
             _ => Ok(Judgement::Allow),
         }

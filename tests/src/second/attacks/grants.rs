@@ -19,6 +19,8 @@ pub(super) fn add(cases: &mut Cases) {
             r#"{"artifacts":{"types":["*"],"count":1,"bytes":9}}"#,
         ),
         (r#"{"kv":{"labels":["notes"],"bytes":10}}"#, r#"{"kv":{"labels":["other*"],"bytes":99}}"#),
+        (r#"{"control":{"start":true}}"#, r#"{"control":{"stop":true,"read":true}}"#),
+        (r#"{"control":{"read":true}}"#, "{}"),
         (r#"{"tasks":{"read":true}}"#, r#"{"tasks":{"add":5}}"#),
         (r#"{"tasks":{"add":3,"kinds":["shell"]}}"#, r#"{"tasks":{"add":3,"kinds":["note"]}}"#),
         (r#"{"files":{"read":["srcs/x"]}}"#, r#"{"files":{"read":["src/**"]}}"#),
