@@ -83,6 +83,7 @@ impl Opened {
             kill_after: Duration::from_secs(5),
             log_bytes_max: 1 << 20,
             tasks_auto: Vec::new(),
+            notices: orch_host::drive::desk::Notices::default(),
         };
         let setup = Setup {
             place: &self.place,

@@ -157,7 +157,8 @@ async fn work(
                 Decision::Start(picked) => {
                     (is_alone, just) = (false, None);
                     for task in picked {
-                        if !guards::let_pass(run, desk, task).await? {
+                        // One before it may have failed at its guard, and ended what else was to start.
+                        if !run.is_ready(task) || !guards::let_pass(run, desk, task).await? {
                             continue;
                         }
                         let alone = !strict && running.is_empty() && run.ready_count() == 1;

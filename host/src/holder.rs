@@ -82,6 +82,8 @@ pub struct Holder {
     /// What whoever asks is told of the run at work.
     pub state: Arc<HolderState>,
     pub api: Api,
+    /// `config.yaml` as it was read.
+    pub config_text: Arc<str>,
     /// What services asked for and no run took in.
     pub asked: Arc<AskedQueue>,
     /// What services asked of the host and it did not do.
@@ -179,6 +181,7 @@ impl Holder {
             notices: plugins::notices(operator.signing_key, admitted),
             state,
             api,
+            config_text: config.text.clone(),
             asked,
             acts,
             stream,
@@ -193,6 +196,19 @@ impl Holder {
     /// What is committed.
     pub fn reader(&self) -> Result<Reader, Fault> {
         Ok(self.store.reader()?)
+    }
+
+    /// Refuses to begin a run with another `config.yaml` than the one that this process works with.
+    ///
+    /// # Errors
+    /// `config-changed`; whatever is wrong with it.
+    pub fn check_config(&self) -> Result<(), Fault> {
+        if self.place.config()?.text == self.config_text {
+            return Ok(());
+        }
+        let what = "`config.yaml` is not what it was when the host that serves began".to_owned();
+        let hint = "end `orch-host serve` and start it again, or put back what was there";
+        Err(place::input("config-changed", Some(hint.to_owned()), what))
     }
 
     /// That this process works here from now on, and with which plugins.

@@ -74,6 +74,8 @@ pub enum PluginsError {
     Settings { id: String, line: Option<u32>, key: String, what: String },
     #[error("`config.yaml`{} has settings of `{}`, {why}", at_line(*line), id.escape_default())]
     SettingsUnread { id: String, line: Option<u32>, why: String },
+    #[error("`config.yaml`{} narrows `{id}`, which it binds nowhere{near}", at_line(*line))]
+    NarrowUnread { id: String, line: Option<u32>, near: String },
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
@@ -99,6 +101,7 @@ impl PluginsError {
             Self::NotAnId { .. } => "plugin-id",
             Self::Settings { .. } => "plugin-settings",
             Self::SettingsUnread { .. } => "settings-unread",
+            Self::NarrowUnread { .. } => "narrow-unread",
             Self::Engine(_) => "engine",
             Self::Compile(error) => error.code(),
             Self::Link(error) => error.code(),
@@ -152,6 +155,7 @@ impl PluginsError {
             Self::SettingsUnread { .. } => {
                 "correct the id, or take the settings out; keys of a task stand at the task".to_owned()
             }
+            Self::NarrowUnread { .. } => "correct the id, or take it out of `narrow`".to_owned(),
             Self::Link(error) => return error.hint(),
             Self::Engine(_) | Self::Compile(_) => return None,
         })
@@ -409,16 +413,16 @@ fn settings(
 ) -> Result<BTreeMap<String, Arc<str>>, PluginsError> {
     for id in workspace.settings.keys() {
         let why = match admitted.get(id).map(Admitted::manifest) {
-            None => {
-                let bound: Vec<&str> = admitted.keys().map(String::as_str).collect();
-                let near = nearest(id, &bound).map(|near| format!("; the nearest that it binds is `{near}`"));
-                format!("which it binds nowhere{}", near.unwrap_or_default())
-            }
+            None => format!("which it binds nowhere{}", nearest_bound(id, admitted)),
             Some(manifest) if manifest.reads_settings() => continue,
             Some(_) => "which reads none: its manifest does not ask for `settings`".to_owned(),
         };
         let line = workspace.line_of_setting(id, &[]);
         return Err(PluginsError::SettingsUnread { id: id.clone(), line, why });
+    }
+    if let Some(id) = workspace.narrow.keys().map(PluginId::to_string).find(|id| !admitted.contains_key(id)) {
+        let (line, near) = (workspace.line_of(&["narrow", &id]), nearest_bound(&id, admitted));
+        return Err(PluginsError::NarrowUnread { id, line, near });
     }
     let nothing = serde_json::Map::new();
     let read = |(id, plugin): (&String, &Admitted)| {
@@ -431,6 +435,12 @@ fn settings(
         Ok((id.clone(), serde_json::Value::Object(filled).to_string().into()))
     };
     admitted.iter().map(read).collect()
+}
+
+/// With what stands before it; nothing if nothing is near.
+fn nearest_bound(id: &str, admitted: &BTreeMap<String, Admitted>) -> String {
+    let bound: Vec<&str> = admitted.keys().map(String::as_str).collect();
+    nearest(id, &bound).map(|near| format!("; the nearest that it binds is `{near}`")).unwrap_or_default()
 }
 
 fn at_line(line: Option<u32>) -> String {

@@ -193,9 +193,8 @@ impl Serving<'_> {
         let session = match self.open(&control, &wanted) {
             Ok(session) => session,
             Err(fault) => {
-                let text = format!("{:#}", fault.source);
                 self.say_fault(&fault);
-                begun(Err(Refused::Failed { text }));
+                begun(Err(fault.into()));
                 return Ok(false);
             }
         };
@@ -240,6 +239,7 @@ impl Serving<'_> {
 
     fn open(&self, control: &watch::Sender<Control>, wanted: &Wanted) -> Result<Session<'_>, Fault> {
         let holder = self.holder;
+        holder.check_config()?;
         let sheet = Sheet::read(&holder.place.workspace.join(&holder.task_file))?;
         wanted.check(sheet.tasks()).map_err(DriveError::from)?;
         Session::open(holder, sheet, control)
@@ -261,8 +261,7 @@ impl Serving<'_> {
             }
             Ok::<_, Fault>(Ok(stored.last()))
         })();
-        let taken =
-            taken.unwrap_or_else(|fault: Fault| Err(Refused::Failed { text: format!("{:#}", fault.source) }));
+        let taken = taken.unwrap_or_else(|fault: Fault| Err(fault.into()));
         let was_taken = taken.is_ok();
         // Who asked may be gone.
         let _ = answer.send(taken);

@@ -5,6 +5,7 @@
 //! left.
 //! Not here: the loop (`drive.rs`), what is shown (`watch.rs`).
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use crate::drive::notices;
 use crate::drive::run::Run;
 use crate::drive::store_file::StoreFile;
 use crate::drive::task_file::Sheet;
-use crate::exit::Fault;
+use crate::exit::{Exit, Fault};
 use crate::holder::Holder;
 use crate::place;
 use crate::processes::Commands;
@@ -58,8 +59,9 @@ impl<'a> Session<'a> {
         let store_file = StoreFile::of(path.clone()).map_err(|error| place::io(&path, "look at", error))?;
         let reader = holder.store.shared();
         let (id, state) = open_run(&reader.read())?;
-        if state.is_none() {
-            sheet.check_new(&holder.roles.offers)?;
+        match &state {
+            None => sheet.check_new(&holder.roles.offers)?,
+            Some(state) => check_task_file(&id, state, &holder.task_file)?,
         }
         let owing = {
             let reader = reader.read();
@@ -166,6 +168,7 @@ impl<'a> Session<'a> {
                 budget: self.holder.budget,
                 unsigned: false,
                 store: Some(orch_journal::place::name_of(&self.holder.place.state)),
+                tasks: Some(self.holder.task_file.display().to_string()),
                 at: now_ms(),
                 mac: String::new(),
             };
@@ -227,6 +230,25 @@ fn end_descendants(kill_after: Duration) -> std::io::Result<()> {
         orch_supervisor::end_descendants(kill_after)?;
     }
     Ok(())
+}
+
+/// An open run goes on with the task file that it is of: a task of another one may have the same id.
+fn check_task_file(id: &str, state: &RunState, file: &Path) -> Result<(), Fault> {
+    let Some(of) = state.started.as_ref().and_then(|started| started.tasks.as_deref()) else { return Ok(()) };
+    // Whoever says one of `.yml` and `.yaml` means the one that is there.
+    let plain = |path: &Path| match path.extension().and_then(|end| end.to_str()) {
+        Some("yml" | "yaml") => path.with_extension(""),
+        _ => path.to_owned(),
+    };
+    if plain(Path::new(of)) == plain(file) {
+        return Ok(());
+    }
+    let (of, file) = (of.escape_debug(), file.display().to_string());
+    let what = format!("run `{id}` is open and of `{of}`, not of `{}`", file.escape_debug());
+    let hint = format!(
+        "`orch-host run --tasks {of}` goes on with it; what nobody wants of it any more `orch-host task cancel TASK` takes out"
+    );
+    Err(Fault::new(Exit::NeedsDecision, "run-of-another-file", Some(hint), anyhow::Error::msg(what)))
 }
 
 /// The run that goes on, or the name of a new one.

@@ -13,6 +13,7 @@ mod operator;
 mod provided;
 mod status;
 mod stream;
+mod who;
 mod writes;
 
 use orch_task::{Status, Task, TaskId};
@@ -27,6 +28,7 @@ pub use operator::{DeniedSubject, OPERATOR_STREAM, OperatorDecision, TrustedRole
 pub use provided::{AskedProvider, NoticeSent};
 pub use status::RunStatus;
 pub use stream::{StreamStarted, WORKSPACE_STREAM, is_workspace_stream};
+pub use who::Who;
 pub use writes::{AskedTask, Category, Finding, Metric, Severity, Writes};
 
 /// Place of a task in its run's list; never renumbered.
@@ -348,12 +350,17 @@ impl Event {
     }
 }
 
-/// SHA-256 of a task as events hold it, its fields and nothing of where it stands; 64 hex digits.
+/// SHA-256 of a task as events hold it, its fields and its `env`, and nothing of where it stands; 64 hex digits.
 ///
 /// # Errors
 /// A task that is no JSON, which no file and no plugin can give.
-pub fn task_digest(task: &Task) -> Result<String, serde_json::Error> {
-    Ok(hex::encode(Sha256::digest(serde_json::to_vec(task)?)))
+pub fn task_digest(task: &Task, env: Option<&EnvSeal>) -> Result<String, serde_json::Error> {
+    let mut hasher = Sha256::new_with_prefix(serde_json::to_vec(task)?);
+    // A task's JSON has a known end.
+    if let Some(env) = env {
+        hasher.update(serde_json::to_vec(env)?);
+    }
+    Ok(hex::encode(hasher.finalize()))
 }
 
 /// Whose effect it is: as keys of its event.
@@ -368,21 +375,6 @@ pub enum Actor {
     Call {
         number: u64,
     },
-}
-
-/// Who said something to a host: a user of this machine, by a program, who has a token, or a service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Who {
-    pub uid: u32,
-    pub pid: u32,
-    /// Path of its executable; empty if it could not be read.
-    pub program: String,
-    /// Name of the token that it showed, from another machine or over TCP; user and program are the host's then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
-    /// The service that said it; user and program are the host's then, and `token` is of whoever asked the service.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plugin: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -402,6 +394,9 @@ pub struct RunStarted {
     /// Path of the state folder that the run is in; absent in runs of older hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
+    /// Path of the task file that the run is of, below the workspace; absent in runs of older hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<String>,
     pub at: u64,
     /// HMAC-SHA-256 by the host's key, over the JSON of this event with `mac` empty.
     pub mac: String,

@@ -5,10 +5,10 @@
 //! Invariant: a head is signed only for events that are durable at `power`, so no power cut makes a journal too short.
 //! Not here: when heads are signed (`writer.rs`), what follows from a wrong one (`verify.rs`).
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -109,6 +109,8 @@ impl Head {
         let path = folder.join(format!("{}.json", self.run));
         let fresh = folder.join(format!(".{}.json.new", self.run));
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+        // Whatever the umask takes.
+        file.set_permissions(Permissions::from_mode(0o600))?;
         file.write_all(serde_json::to_string(self)?.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&fresh, &path)?;

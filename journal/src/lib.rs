@@ -40,4 +40,6 @@ pub use reader::{Reader, SharedReader};
 pub use rebuild::{StoreCheck, db_check};
 pub use state::RunState;
 pub use store::{Store, StoreOptions};
-pub use verify::{AuditFault, AuditReport, audit_folder, audit_verify, forget_missing_runs, missing_runs};
+pub use verify::{
+    AuditFault, AuditReport, HEAD_UNREADABLE, audit_folder, audit_verify, forget_missing_runs, missing_runs,
+};

@@ -27,11 +27,14 @@ pub struct AuditedRun {
     pub faults: Vec<AuditFault>,
 }
 
+/// A kept head that cannot be read: of which store it was cannot be said.
+pub const HEAD_UNREADABLE: &str = "head-unreadable";
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AuditFault {
     /// Stable name: `journal-broken`, `run-foreign`, `journal-truncated`, `journal-rewritten`, `head-forged`,
-    /// `position-repeated`, `journal-missing`.
+    /// `head-unreadable`, `position-repeated`, `journal-missing`.
     pub code: &'static str,
     pub text: String,
 }
@@ -112,7 +115,7 @@ pub fn audit_folder(folder: &Path, keys: &JournalKeys, heads_dir: &Path) -> Resu
 }
 
 /// Runs that this host vouched for as runs of that store and that are not among those it has, also when the store
-/// itself is gone.
+/// itself is gone; and heads that cannot be read.
 ///
 /// # Errors
 /// `Io` if the folder of heads cannot be read.
@@ -122,8 +125,8 @@ pub fn missing_runs(
     heads_dir: &Path,
     known: &[&str],
 ) -> Result<Vec<AuditFault>, StoreError> {
-    let mut faults = Vec::new();
-    for (run, kept) in missing_heads(store, heads_dir, known)? {
+    let Missing { heads, unreadable: mut faults } = missing_heads(store, heads_dir, known)?;
+    for (run, kept) in heads {
         let seq = kept.seq;
         faults.push(match kept.link(keys).is_some() && kept.run == run {
             true => AuditFault {
@@ -148,7 +151,7 @@ pub fn forget_missing_runs(
     known: &[&str],
 ) -> Result<Vec<String>, StoreError> {
     let mut forgotten = Vec::new();
-    for (run, kept) in missing_heads(store, heads_dir, known)? {
+    for (run, kept) in missing_heads(store, heads_dir, known)?.heads {
         if kept.link(keys).is_some() && kept.run == run {
             let path = heads_dir.join(format!("{run}.json"));
             std::fs::remove_file(&path).map_err(|source| StoreError::Io { what: "remove", path, source })?;
@@ -158,14 +161,22 @@ pub fn forget_missing_runs(
     Ok(forgotten)
 }
 
-/// Kept heads of that store, of runs that are not known.
-fn missing_heads(store: &Path, heads_dir: &Path, known: &[&str]) -> Result<Vec<(String, Head)>, StoreError> {
+/// Kept heads of runs that are not known.
+#[derive(Default)]
+struct Missing {
+    /// Of that store.
+    heads: Vec<(String, Head)>,
+    /// Of which nobody can say.
+    unreadable: Vec<AuditFault>,
+}
+
+fn missing_heads(store: &Path, heads_dir: &Path, known: &[&str]) -> Result<Missing, StoreError> {
     let place = head::place_digest(store);
     let io = |path: &Path| {
         let path = path.to_owned();
         move |source| StoreError::Io { what: "read", path, source }
     };
-    let mut missing = Vec::new();
+    let mut missing = Missing::default();
     for run in Head::kept_runs(heads_dir).map_err(io(heads_dir))? {
         if known.contains(&run.as_str()) {
             continue;
@@ -175,13 +186,20 @@ fn missing_heads(store: &Path, heads_dir: &Path, known: &[&str]) -> Result<Vec<(
             // Of which store it was cannot be said.
             Ok(None) => continue,
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => continue,
-            Err(error) => return Err(io(&heads_dir.join(format!("{run}.json")))(error)),
+            Err(error) => {
+                missing.unreadable.push(unreadable(&heads_dir.join(format!("{run}.json")), &error));
+                continue;
+            }
         };
         if kept.store.as_ref() == Some(&place) {
-            missing.push((run, kept));
+            missing.heads.push((run, kept));
         }
     }
     Ok(missing)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> AuditFault {
+    AuditFault { code: HEAD_UNREADABLE, text: format!("`{}` cannot be read: {error}", path.display()) }
 }
 
 fn audit_run(
@@ -233,7 +251,9 @@ fn audit_run(
 fn judged(fault: StoreError) -> Result<AuditFault, StoreError> {
     match fault {
         StoreError::Sqlite(_) => Err(fault),
-        StoreError::Io { ref source, .. } if source.kind() != std::io::ErrorKind::InvalidData => Err(fault),
+        StoreError::Io { ref source, ref path, .. } if source.kind() != std::io::ErrorKind::InvalidData => {
+            Ok(unreadable(path, source))
+        }
         StoreError::Io { .. } => Ok(AuditFault { code: "head-forged", text: fault.to_string() }),
         _ => Ok(AuditFault { code: fault.code(), text: fault.to_string() }),
     }

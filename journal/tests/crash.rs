@@ -54,6 +54,7 @@ fn write_until_killed(folder: &Path) {
             budget: 0,
             unsigned: false,
             store: None,
+            tasks: None,
             at,
             mac,
         };

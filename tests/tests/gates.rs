@@ -51,6 +51,30 @@ fn tool(workspace: &Workspace) -> std::path::PathBuf {
     tool
 }
 
+#[test]
+fn a_check_that_ended_with_0_without_its_work_keeps_the_gate_shut() {
+    const GREEN: &str = "<testsuite><testcase name=\"x\"/></testsuite>";
+    let junit = |script: &str| format!("format: junit, report: 'r/*.xml', command: [sh, -c, \"{script}\"]");
+    for (check, why) in [
+        ("format: unittest, command: ['true']".to_owned(), "no line `Ran 3 tests in 0.1s`"),
+        ("format: pytest, command: ['true']".to_owned(), "its last line, such as `3 passed in 0.1s`"),
+        ("format: cargo-test, command: ['true']".to_owned(), "a line `test result: ok.` is not there"),
+        (junit("for i in $(seq 501); do cp green r/$i.xml; done"), "1 of its reports were not read"),
+        (junit("cp green r/1.xml"), "its report `r/old.xml` is the one that was there before"),
+    ] {
+        let workspace = Workspace::new(AT_A_TASK);
+        workspace.write("config.yaml", &config(&check));
+        workspace.write("green", GREEN);
+        fs::create_dir(workspace.path().join("r")).unwrap();
+        if why.contains("old") {
+            workspace.write("r/old.xml", GREEN);
+        }
+        let text = out(&workspace.run(&[], 1));
+        assert!(text.contains(why), "{check}: {text}");
+        assert!(!workspace.path().join("behind").exists(), "{check}: {text}");
+    }
+}
+
 type Spoil = fn(&Path, &Path);
 
 /// Ways in which a check cannot run or its report not be read. What spoils it gets the workspace and the tool.

@@ -28,6 +28,7 @@ mod go_on;
 mod guards;
 mod held;
 mod hostile;
+mod hour;
 mod interrupt;
 mod manifests;
 mod operating;

@@ -106,6 +106,32 @@ fn settings_that_nobody_reads_are_refused_by_name() {
 }
 
 #[test]
+fn a_narrowing_of_what_is_bound_nowhere_is_refused_by_name() {
+    for (narrow, parts) in [
+        (
+            "narrow: {demo/executor-shel: {process: {programs: []}}}\n",
+            &["`demo/executor-shel`", "binds nowhere", "`demo/executor-shell`"][..],
+        ),
+        ("narrow:\n  demo/unbound: {}\n", &["line 12", "`demo/unbound`", "binds nowhere"]),
+    ] {
+        let workspace = Workspace::new(ONE);
+        workspace.write("config.yaml", &format!("{ROLES}{CHECKS}{narrow}"));
+        refused(&workspace, &[&["code: narrow-unread", "hint: "], parts].concat());
+    }
+}
+
+/// Of what the operator allows, only what is named is less.
+#[test]
+fn what_a_narrowing_does_not_name_stays() {
+    for (narrow, exit) in [("{}", 0), ("{log: {}}", 0), ("{process: {programs: []}}", 3)] {
+        let workspace = Workspace::new(ONE);
+        let narrow = format!("narrow: {{demo/executor-shell: {narrow}}}\n");
+        workspace.write("config.yaml", &format!("{ROLES}{CHECKS}{narrow}"));
+        workspace.run(&[], exit);
+    }
+}
+
+#[test]
 fn what_is_not_written_has_the_schemas_default_and_what_is_counts() {
     let workspace = Workspace::new("- {id: a, kind: note}\n");
     workspace.write("config.yaml", &format!("{ROLES}  demo/auditor-files: {{lines_max: 3}}\n{CHECKS}"));

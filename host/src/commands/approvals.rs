@@ -89,7 +89,7 @@ fn approve(args: &WorkspaceArgs, home: Option<&Path>, id: &str, file: &Path, con
             let error = anyhow::anyhow!("task `{id}` was not approved");
             return Err(Fault::new(Exit::NeedsDecision, "task-not-approved", None, error));
         }
-        digest = task_digest(&found.task).map_err(anyhow::Error::from)?;
+        digest = task_digest(&found.task, found.env.as_ref()).map_err(anyhow::Error::from)?;
     }
     let act = Act::Approve { task: id.to_owned(), digest };
     say_about(args, home, Some(&run), &act, console)
@@ -193,6 +193,7 @@ mod tests {
             budget: 0,
             unsigned: false,
             store: None,
+            tasks: None,
             at: 0,
             mac: String::new(),
         };

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use orch_journal::event::{OPERATOR_STREAM, is_workspace_stream};
-use orch_journal::{AuditFault, AuditReport, audit_folder};
+use orch_journal::{AuditFault, AuditReport, HEAD_UNREADABLE, audit_folder};
 
 use super::status::Format;
 use crate::config::operator::{self, Operator};
@@ -107,6 +107,13 @@ fn show(report: &AuditReport, home: &Path, console: Console) {
         console.note(&format!(
             "hint: put the store back; if you removed it yourself, remove the run's head in `{}` too",
             home.join("heads").display()
+        ));
+    }
+    if report.faults().any(|fault| fault.code == HEAD_UNREADABLE) {
+        let heads = home.join("heads");
+        console.note(&format!(
+            "hint: `ls -l {0}` shows whose it is: a host that another user ran (`sudo`) wrote it; `chown` gives it to this one",
+            heads.display()
         ));
     }
     if report.is_intact() {

@@ -14,6 +14,9 @@ use super::counted;
 use crate::config::operator::{self, Operator};
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, Tone, escape};
+use crate::drive::choice::{self, Wanted};
+use crate::drive::error::DriveError;
+use crate::drive::task_file::Sheet;
 use crate::exit::{Exit, Fault, Outcome};
 use crate::machine;
 use crate::place::{self, Place};
@@ -29,7 +32,7 @@ pub struct DoctorArgs {
     /// Folder of an advisory database (RustSec's layout) to hold the engine's version against
     #[arg(long, value_name = "DIR")]
     advisory_db: Option<PathBuf>,
-    /// A workspace: whether it can be written and its `config.yaml` be used, too
+    /// A workspace: whether it can be written and its `config.yaml` and task file be used, too
     #[arg(long, value_name = "DIR")]
     workspace: Option<PathBuf>,
 }
@@ -130,6 +133,10 @@ pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome 
             Ok(count) => say(true, &format!("{count} plugins of `config.yaml` would run, with its settings")),
             Err(fault) => say(false, &escape(&format!("{:#}", fault.source))),
         }
+        match startable(place, &operator) {
+            Ok(count) => say(true, &format!("{count} of the task file could begin")),
+            Err(fault) => say(false, &escape(&format!("{:#}", fault.source))),
+        }
     }
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let lacking = machine::lacking_calls();
@@ -145,6 +152,9 @@ pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome 
     for (folder, source) in &unwritten {
         say(false, &format!("`{}` cannot be written into: {source}", folder.display()));
     }
+    for head in unread_heads(&folder.join("heads")) {
+        say(false, &format!("`{}` cannot be read by this user (`ls -l` shows whose it is)", head.display()));
+    }
     if !lacking.is_empty() {
         console.note(&format!("hint: {}", machine::CALL_HINT));
     }
@@ -157,6 +167,31 @@ pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome 
         );
     }
     Ok(if faults == 0 { Exit::Done } else { Exit::GoalNotMet })
+}
+
+/// How many tasks a new run would be of, if it could begin with them.
+fn startable(place: &Place, operator: &Operator) -> Result<String, Fault> {
+    let sheet = Sheet::read(&place.workspace.join(place.task_file(Path::new("tasks.yml"))?))?;
+    sheet.require()?;
+    let config = WorkspaceConfig::read(&place.workspace)?;
+    let rules = operator.rules(&config, place.lock()?);
+    let admitted = plugins::admit_bound(&config, &operator.package_folders(&[]), &rules, place::now())?;
+    sheet.check_new(&admitted.offers(&config))?;
+    admitted.check_env(&config, &place.workspace)?;
+    let planned = choice::planned(sheet.tasks(), &Wanted::default()).map_err(DriveError::from)?;
+    admitted.check_told(&config, &place.workspace, &planned)?;
+    Ok(counted(planned.len(), "task", "tasks"))
+}
+
+/// Heads that this user cannot read.
+fn unread_heads(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut unread: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| rustix::fs::access(path, rustix::fs::Access::READ_OK).is_err())
+        .collect();
+    unread.sort();
+    unread
 }
 
 /// How many plugins a workspace binds, if a run could begin with them and their settings.

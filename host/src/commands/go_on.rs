@@ -38,7 +38,10 @@ impl Started<'_> {
         }
         let Wanted { tasks, tags, exclude, only, fail_fast, .. } = self.wanted;
         for (option, names) in [("--task", tasks), ("--tag", tags), ("--exclude", exclude)] {
-            words.extend(names.iter().flat_map(|name| [option.to_owned(), word(Path::new(name))]));
+            words.extend(names.iter().flat_map(|name| match name.starts_with('-') {
+                true => vec![format!("{option}={}", word(Path::new(name)))],
+                false => vec![option.to_owned(), word(Path::new(name))],
+            }));
         }
         for (option, is_said) in [("--only", only), ("--fail-fast", fail_fast)] {
             words.extend(is_said.then(|| option.to_owned()));
@@ -47,13 +50,21 @@ impl Started<'_> {
         self.line(words)
     }
 
-    /// A verb about this workspace.
-    fn verb(&self, words: &[&str]) -> String {
-        let mut words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    /// A verb about this workspace, with what it is about, and options.
+    fn verb(&self, verb: &[&str], about: &[&str], options: &[&str]) -> String {
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        // An id may begin as an option does.
+        let is_last = about.iter().any(|word| word.starts_with('-'));
+        let mut words = owned(verb);
+        if !is_last {
+            words.extend(owned(about));
+        }
+        words.extend(owned(options));
         if self.dir != Path::new(".") {
             words.extend(["--workspace".to_owned(), word(self.dir)]);
         }
-        self.line(words)
+        let line = self.line(words);
+        if is_last { format!("{line} -- {}", about.join(" ")) } else { line }
     }
 
     fn line(&self, mut words: Vec<String>) -> String {
@@ -79,7 +90,7 @@ fn word(path: &Path) -> String {
 
 /// Where all is that a task that failed printed.
 pub fn logs(task: &str, started: Started<'_>) -> String {
-    format!("`{}` shows all that its commands printed", started.verb(&["logs", task]))
+    format!("`{}` shows all that its commands printed", started.verb(&["logs"], &[task], &[]))
 }
 
 /// How to go on, one hint for each thing that keeps the run from its goal.
@@ -93,27 +104,27 @@ pub fn hints(summary: &Summary, started: Started<'_>) -> Vec<String> {
     }
     let mut hints = Vec::new();
     if let Some(task) = summary.in_doubt.first() {
-        let logs = started.verb(&["logs", task]);
-        let resolve = started.verb(&["resolve", &summary.run, task, "--as", "done"]);
+        let logs = started.verb(&["logs"], &[task], &[]);
+        let resolve = started.verb(&["resolve"], &[&summary.run, task], &["--as", "done"]);
         hints.push(format!(
             "`{logs}` shows what it printed; `{resolve}` (or `--as failed`, `--as retry`) says how it ended, `{run}` goes on"
         ));
     }
     if let Some(task) = summary.waiting_approval.first() {
-        let (list, approve) =
-            (started.verb(&["approvals", "list"]), started.verb(&["approvals", "approve", task]));
+        let list = started.verb(&["approvals", "list"], &[], &[]);
+        let approve = started.verb(&["approvals", "approve"], &[task], &[]);
         hints.push(format!("`{list}` shows what asks; `{approve}` (or `deny`) answers, `{run}` goes on"));
     }
     if let Some(task) = summary.removed.first() {
-        let cancel = started.verb(&["task", "cancel", task]);
+        let cancel = started.verb(&["task", "cancel"], &[task], &[]);
         hints.push(format!("put `{task}` back, or `{cancel}` takes it out; `{run}` goes on"));
     }
     if let Some(missing) = summary.unverified.first() {
-        let (words, what) = match &missing.task {
-            Some(task) => (vec!["task", "waive", task.as_str()], "takes a task as it is"),
-            None => (vec!["runs", "waive"], "takes the run as it is"),
+        let reason = ["--reason", "TEXT"];
+        let (waive, what) = match &missing.task {
+            Some(task) => (started.verb(&["task", "waive"], &[task], &reason), "takes a task as it is"),
+            None => (started.verb(&["runs", "waive"], &[], &reason), "takes the run as it is"),
         };
-        let waive = started.verb(&[words.as_slice(), &["--reason", "TEXT"]].concat());
         hints.push(format!("`{waive}` {what}; `{run}` asks again, once it can look"));
     }
     let waits = match summary.tasks.contains_key(orch_task::Status::Blocked.as_str()) {
@@ -124,12 +135,12 @@ pub fn hints(summary: &Summary, started: Started<'_>) -> Vec<String> {
         let again = started.run(&["--retry-failed"]);
         hints.push(format!("once it is mended, `{again}` tries again what failed{waits}"));
     } else if let Some(task) = summary.cancelled.first().filter(|_| !waits.is_empty()) {
-        let retry = started.verb(&["task", "retry", task]);
+        let retry = started.verb(&["task", "retry"], &[task], &[]);
         hints.push(format!("`{retry} && {run}` takes `{task}` in again{waits}"));
     }
     if hints.is_empty() {
         let findings = summary.major + summary.medium + summary.minor > 0;
-        let report = started.verb(&["report"]);
+        let report = started.verb(&["report"], &[], &[]);
         hints.push(match findings {
             true => format!("`{report}` says what was found; once it is mended, `{run}` goes on"),
             false => format!("`{run}` goes on with what is left"),
@@ -161,6 +172,13 @@ mod tests {
             format!("orch-host run project --tasks other.yml --plugins 'my plugins' {asked} {end}");
         assert_eq!(started.run(&["--retry-failed"]), expected);
         let expected = format!("orch-host task retry a --workspace project {end}");
-        assert_eq!(started.verb(&["task", "retry", "a"]), expected);
+        assert_eq!(started.verb(&["task", "retry"], &["a"], &[]), expected);
+        let expected = format!("orch-host resolve --as done --workspace project {end} -- r -a");
+        assert_eq!(started.verb(&["resolve"], &["r", "-a"], &["--as", "done"]), expected);
+        let wanted =
+            Wanted { tasks: vec!["-a".to_owned()], tags: vec!["--force".to_owned()], ..Wanted::default() };
+        let started = Started { dir: Path::new("."), plugins: &[], wanted: &wanted, ..started };
+        let expected = format!("orch-host run --tasks other.yml --task=-a --tag=--force {end}");
+        assert_eq!(started.run(&[]), expected);
     }
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use orch_journal::event::RunStatus;
 use orch_journal::state::TaskState;
+use orch_journal::{HEAD_UNREADABLE, Reader, StoreError};
 use orch_task::Status;
 use orch_trust::evidence::Compilable;
 
@@ -272,6 +273,7 @@ fn follow(
     console: Console,
 ) -> Outcome {
     let (Started { run, from }, format) = (started, args.format);
+    let begun = Instant::now();
     let at_work = || Ok(control::look(socket)?.is_some_and(|holder| holder.run.as_ref() == Some(run)));
     let state = followed::follow(place, run, *from, how(args, place, console), at_work)?;
     let Some((status, why)) = &state.finished else {
@@ -282,9 +284,7 @@ fn follow(
     let summary = Summary::of(run, &state, *status, why.clone(), Vec::new());
     let mut with_log = None;
     if format == Format::Text {
-        console.line("");
-        with_log = ending::show(place, run, &summary.allowed, console)?;
-        console.line(&format!("run {run} {}: {}", status.as_str(), escape(why)));
+        with_log = report(&summary, format, place, begun.elapsed(), console)?;
     }
     say_how_to_go_on(&summary, with_log.as_deref(), args, home, console);
     let waits = |task: &TaskState| matches!(task.status, Status::InDoubt | Status::WaitingApproval);
@@ -298,25 +298,43 @@ fn follow(
     })
 }
 
-/// A store that is gone is no reason to stop, and none to be silent: what ran is done again.
+/// A store that is gone, or that lost its runs, is no reason to stop, and none to be silent: what ran is done again.
 pub(super) fn warn_of_missing_runs(
     place: &Place,
     operator: &Operator,
     console: Console,
 ) -> Result<(), Fault> {
-    if place.has_store() {
-        return Ok(());
-    }
+    let stream = match Reader::open(&place.state) {
+        Ok(reader) if reader.runs()?.is_empty() => reader.stream()?,
+        // A file in which nothing is yet is none either.
+        Err(StoreError::Missing { .. }) => None,
+        // Whoever opens it to write says what is wrong.
+        Ok(_) | Err(_) => return Ok(()),
+    };
+    let what = if place.has_store() { "the store has no run" } else { "the store is gone" };
     let heads = operator.home.join("heads");
-    let missing = orch_journal::missing_runs(&place.state, &operator.secret.journal_keys(), &heads, &[])?;
+    let known: Vec<&str> = stream.iter().map(String::as_str).collect();
+    let keys = operator.secret.journal_keys();
+    let (unreadable, missing): (Vec<_>, Vec<_>) =
+        orch_journal::missing_runs(&place.state, &keys, &heads, &known)?
+            .into_iter()
+            .partition(|fault| fault.code == HEAD_UNREADABLE);
+    let others = |count: usize| match count {
+        1 => String::new(),
+        count => format!(", and {}", counted(count.saturating_sub(1), "other", "others")),
+    };
     if let Some(first) = missing.first() {
-        let others = match missing.len() {
-            1 => String::new(),
-            count => format!(", and {}", counted(count - 1, "other", "others")),
-        };
         console.warn(&format!(
-            "the store is gone: {}{others}; what ran before may run again, `orch-host audit verify` shows all",
-            escape(&first.text)
+            "{what}: {}{}; what ran before may run again, `orch-host audit verify` shows all",
+            escape(&first.text),
+            others(missing.len())
+        ));
+    }
+    if let Some(first) = unreadable.first() {
+        console.warn(&format!(
+            "a kept head {}{}: whether it is of this store cannot be said, `orch-host audit verify` shows all",
+            escape(&first.text),
+            others(unreadable.len())
         ));
     }
     Ok(())

@@ -314,9 +314,15 @@ impl WorkspaceConfig {
 
     /// The line of a setting of that plugin, or of what is around it; nothing if nothing of it is written.
     pub fn line_of_setting(&self, plugin: &str, path: &[String]) -> Option<u32> {
-        let whole: Vec<String> =
-            ["settings", plugin].map(str::to_owned).into_iter().chain(path.iter().cloned()).collect();
-        place_of_key(&self.text, &whole).map(|place| place.line)
+        let whole: Vec<&str> =
+            ["settings", plugin].into_iter().chain(path.iter().map(String::as_str)).collect();
+        self.line_of(&whole)
+    }
+
+    /// The line of a key, or of what is around it; nothing if nothing of it is written.
+    pub fn line_of(&self, path: &[&str]) -> Option<u32> {
+        let path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
+        place_of_key(&self.text, &path).map(|place| place.line)
     }
 
     /// Of one log file.

@@ -136,6 +136,15 @@ fn fault(exit: Exit, code: &'static str, what: String) -> Fault {
 impl From<Refused> for Fault {
     fn from(refused: Refused) -> Self {
         let hint = refused.hint().map(str::to_owned);
-        Self::new(Exit::Usage, refused.code(), hint, refused)
+        // Of the host that serves, said once by a command that ends with it.
+        let code = refused.code().to_owned().leak();
+        Self::new(Exit::Usage, code, hint, refused)
+    }
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        let text = format!("{:#}", fault.source);
+        Self::Failed { code: fault.code.to_owned(), text, hint: fault.hint }
     }
 }

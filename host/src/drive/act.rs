@@ -81,12 +81,14 @@ pub enum Refused {
     OptionDiffers { option: String, is: String, said: String },
     #[error("the host at work ends with its run")]
     Ends,
+    /// A fault of what was asked for, by its own code.
     #[error("{text}")]
-    Failed { text: String },
+    #[serde(untagged)]
+    Failed { code: String, text: String, hint: Option<String> },
 }
 
 impl Refused {
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
             Self::TaskUnknown { .. } => "task-unknown",
             Self::TaskStatus { .. } => "task-status",
@@ -99,11 +101,11 @@ impl Refused {
             Self::AtWork { .. } => "at-work",
             Self::OptionDiffers { .. } => "option-differs",
             Self::Ends => "ends",
-            Self::Failed { .. } => "failed",
+            Self::Failed { code, .. } => code,
         }
     }
 
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<&str> {
         match self {
             Self::TaskUnknown { .. } => Some("`orch-host status` shows the tasks"),
             Self::TaskUnderWay { .. } => Some("it can be changed as soon as that is over"),
@@ -120,7 +122,8 @@ impl Refused {
             Self::RunVerified { .. } => {
                 Some("`orch-host status` shows what is not verified; `orch-host task waive` is for a task")
             }
-            Self::TaskStatus { .. } | Self::Ends | Self::Failed { .. } => None,
+            Self::Failed { hint, .. } => hint.as_deref(),
+            Self::TaskStatus { .. } | Self::Ends => None,
         }
     }
 }

@@ -118,7 +118,8 @@ fn must_ask(found: &TaskState, desk: &Desk) -> bool {
     if !startable || !effectful || is_auto(desk, plugin, &found.task) {
         return false;
     }
-    !task_digest(&found.task).is_ok_and(|digest| found.approved.as_deref() == Some(digest.as_str()))
+    let digest = task_digest(&found.task, found.env.as_ref());
+    !digest.is_ok_and(|digest| found.approved.as_deref() == Some(digest.as_str()))
 }
 
 fn unused_id(plugin: &str, from: usize, known: &dyn Fn(&TaskId) -> bool) -> Result<TaskId, DriveError> {

@@ -191,6 +191,7 @@ mod tests {
             budget: 0,
             unsigned: false,
             store: None,
+            tasks: None,
             at: 0,
             mac: String::new(),
         };

@@ -20,12 +20,13 @@ use crate::role::guard::{Judgement, ProposedChange};
 /// Asks every guard of the task's kind, in order, until one has something against it; true if it may start. Else it was
 /// moved, with the guard's words.
 pub async fn let_pass(run: &mut Run, desk: &Desk, index: TaskIndex) -> Result<bool, DriveError> {
-    let Some(TaskState { task, approved, approved_after, .. }) =
+    let Some(TaskState { task, env, approved, approved_after, .. }) =
         run.state().tasks.get(index as usize).cloned()
     else {
         return Ok(false);
     };
-    let is_approved = task_digest(&task).is_ok_and(|digest| approved.as_deref() == Some(digest.as_str()));
+    let digest = task_digest(&task, env.as_ref());
+    let is_approved = digest.is_ok_and(|digest| approved.as_deref() == Some(digest.as_str()));
     let is_outweighed = |guard: &String| is_approved && approved_after.contains(guard);
     for guard in desk.roles.by_key(Role::Guard, task.kind.as_str()) {
         let change = ProposedChange::Task(Box::new(task.clone()));

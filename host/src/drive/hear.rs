@@ -59,7 +59,8 @@ pub fn take(run: &mut Run, act: &Act, who: Who) -> Result<Result<(), Refused>, D
     };
     let at = now_ms();
     if let Act::Approve { digest, .. } = act {
-        let seen = run.state().tasks.get(index as usize).map(|found| task_digest(&found.task));
+        let seen =
+            run.state().tasks.get(index as usize).map(|found| task_digest(&found.task, found.env.as_ref()));
         if seen.and_then(Result::ok).as_ref() != Some(digest) {
             return Ok(Err(Refused::TaskChanged { task: task.to_owned() }));
         }

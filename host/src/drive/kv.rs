@@ -258,6 +258,7 @@ mod tests {
             budget: 0,
             unsigned: false,
             store: None,
+            tasks: None,
             at: 1,
             mac: String::new(),
         };

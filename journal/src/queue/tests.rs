@@ -36,6 +36,7 @@ fn start() -> Event {
         budget: 0,
         unsigned: false,
         store: None,
+        tasks: None,
         at: 0,
         mac,
     })

@@ -35,6 +35,7 @@ pub(crate) fn started(run: &str) -> RunStarted {
         budget: 0,
         unsigned: false,
         store: None,
+        tasks: None,
         at: 1_700_000_000_000,
         mac: String::new(),
     }

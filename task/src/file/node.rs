@@ -55,7 +55,9 @@ impl Placed {
             Node::Bool(_) => "a boolean",
             Node::Number(_) | Node::NotFinite => "a number",
             Node::Text(_) => "a text",
+            Node::List(all) if all.is_empty() => "an empty list",
             Node::List(_) => "a list",
+            Node::Map(all) if all.is_empty() => "an empty mapping",
             Node::Map(_) => "a mapping",
         }
     }

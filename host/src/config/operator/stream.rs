@@ -11,7 +11,7 @@ use std::fs::File;
 use std::path::Path;
 
 use orch_journal::event::{Event, OPERATOR_STREAM, OperatorDecision, StreamStarted, Who};
-use orch_journal::{AuditFault, AuditReport, Store, StoreOptions, audit_folder};
+use orch_journal::{AuditFault, AuditReport, HEAD_UNREADABLE, Store, StoreOptions, audit_folder};
 
 use super::folder_lock::lock;
 use super::{OperatorError, RecordError, make_folder, write_private};
@@ -80,6 +80,8 @@ pub(super) fn verify(home: &Path, secret: &HostSecret) -> Result<AuditReport, Op
     let heads = home.join(HEADS);
     let mut report = audit_folder(&path, &secret.journal_keys(), &heads)
         .map_err(|source| OperatorError::Journal { path: path.clone(), source })?;
+    // Those of runs lie beside it, and another user's host may have written them.
+    report.faults.retain(|fault| fault.code != HEAD_UNREADABLE);
     // A head names the place of its store; this one is of this folder, also after the folder was moved.
     if report.runs.is_empty() && report.is_intact() && heads.join(HEAD).exists() {
         let text = format!("nothing is in `{}`, though a head of it is kept", path.display());

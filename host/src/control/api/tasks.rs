@@ -243,6 +243,6 @@ fn shown(found: &TaskState, config: &crate::config::workspace::WorkspaceConfig) 
         what: serde_json::to_value(&found.task).map_err(unshown)?,
         executor: executor.map(str::to_owned),
         settings: settings.map(serde_json::Value::Object),
-        digest: task_digest(&found.task).map_err(unshown)?,
+        digest: task_digest(&found.task, found.env.as_ref()).map_err(unshown)?,
     })
 }

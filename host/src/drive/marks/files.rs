@@ -52,8 +52,8 @@ impl Files {
     /// The files that the names mean, as they are now. `before`: how they were at that time.
     ///
     /// # Errors
-    /// A path that leads nowhere, or to what is no file; a pattern that matches nothing; too many files, too deep; what cannot
-    /// be read.
+    /// A path that leads nowhere, to what is no file or to a folder without one; a pattern that matches nothing; too many
+    /// files, too deep; what cannot be read.
     pub(super) fn look(
         &self,
         names: &[String],
@@ -63,16 +63,21 @@ impl Files {
         let mut found = Vec::new();
         for name in names {
             let name = tidy(name);
-            match pattern(&name)? {
-                Some((start, matcher)) => {
-                    let before = found.len();
-                    self.walk(&start, 0, &|path| matcher.is_match(path), &mut found)?;
+            let before = found.len();
+            match Pattern::of(&name)? {
+                Some(pattern) => {
+                    self.walk(&pattern.start, 0, Some(&pattern), FILES_MAX, &mut found)?;
                     if found.len() == before {
                         return Err(format!("`{}` matches no file", name.escape_debug()));
                     }
                 }
                 None => match fs::metadata(self.folder.join(&name)) {
-                    Ok(meta) if meta.is_dir() => self.walk(&name, 0, &|_| true, &mut found)?,
+                    Ok(meta) if meta.is_dir() => {
+                        self.walk(&name, 0, None, FILES_MAX, &mut found)?;
+                        if found.len() == before {
+                            return Err(format!("`{}` has no file", name.escape_debug()));
+                        }
+                    }
                     Ok(meta) if meta.is_file() => found.push((name, meta)),
                     Ok(_) => return Err(format!("`{}` is no file", name.escape_debug())),
                     Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -80,6 +85,9 @@ impl Files {
                     }
                     Err(error) => return Err(unreadable(&name, &error)),
                 },
+            }
+            if found.len() > FILES_MAX {
+                return Err(format!("more than {FILES_MAX} files"));
             }
         }
         found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
@@ -97,11 +105,17 @@ impl Files {
         self.stopped.store(stopped, Ordering::Relaxed);
     }
 
-    /// Whether something lies there.
+    /// Whether something lies there; of a pattern, whether a file matches it.
     ///
     /// # Errors
-    /// The system does not say.
+    /// It is no pattern, or the system does not say.
     pub(super) fn is_there(&self, path: &str) -> Result<bool, Unseen> {
+        let path = &tidy(path);
+        if let Some(pattern) = Pattern::of(path)? {
+            let mut found = Vec::new();
+            self.walk(&pattern.start, 0, Some(&pattern), 1, &mut found)?;
+            return Ok(!found.is_empty());
+        }
         match self.folder.join(path).symlink_metadata() {
             Ok(_) => Ok(true),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
@@ -109,11 +123,13 @@ impl Files {
         }
     }
 
+    /// Adds the files below that match, or all; ends early once there are `enough`.
     fn walk(
         &self,
         folder: &str,
         depth: usize,
-        wanted: &dyn Fn(&str) -> bool,
+        pattern: Option<&Pattern>,
+        enough: usize,
         found: &mut Vec<(String, Metadata)>,
     ) -> Result<(), Unseen> {
         if depth > DEPTH_MAX {
@@ -139,9 +155,16 @@ impl Files {
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) => return Err(unreadable(&path, &error)),
             };
-            if own.is_dir() {
+            if found.len() > enough {
+                return Ok(());
+            }
+            // One of a pattern's own parts, as `*` in `packages/*/src/**`, may be a link, as for a shell. Each part is one
+            // folder, so that no circle of links has an end.
+            let leads_on = own.is_symlink() && pattern.is_some_and(|pattern| pattern.leads_through(&path));
+            let leads_on = leads_on && fs::metadata(entry.path()).is_ok_and(|meta| meta.is_dir());
+            if own.is_dir() || leads_on {
                 if path != LOGS && path != self.state && name != GIT {
-                    self.walk(&path, depth + 1, wanted, found)?;
+                    self.walk(&path, depth + 1, pattern, enough, found)?;
                 }
                 continue;
             }
@@ -154,11 +177,8 @@ impl Files {
                 Err(error) => return Err(unreadable(&path, &error)),
             };
             let meta = meta.or_else(|| Some(own).filter(Metadata::is_symlink));
-            if let Some(meta) = meta.filter(|_| wanted(&path)) {
+            if let Some(meta) = meta.filter(|_| pattern.is_none_or(|pattern| pattern.whole.is_match(&path))) {
                 found.push((path, meta));
-            }
-            if found.len() > FILES_MAX {
-                return Err(format!("more than {FILES_MAX} files"));
             }
         }
         Ok(())
@@ -241,13 +261,38 @@ fn tidy(name: &str) -> String {
     name.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/")
 }
 
-/// Of a name with a pattern: the folder that it begins in, and what it matches.
-fn pattern(name: &str) -> Result<Option<(String, GlobMatcher)>, Unseen> {
-    let Some(first) = name.find(['*', '?', '[', '{']) else { return Ok(None) };
-    let glob = GlobBuilder::new(name).literal_separator(true).build();
-    let glob = glob.map_err(|error| format!("`{}` is no pattern: {}", name.escape_debug(), error.kind()))?;
-    let start = name.get(..first).and_then(|plain| plain.rsplit_once('/')).map_or("", |(folder, _)| folder);
-    Ok(Some((start.to_owned(), glob.compile_matcher())))
+/// A name with `*`, `?`, `[` or `{`.
+struct Pattern {
+    /// The folder that it begins in.
+    start: String,
+    whole: GlobMatcher,
+    /// Its folders, the first one of `a/*/b` being `a`, up to one that stands for any number of them.
+    folders: Vec<GlobMatcher>,
+}
+
+impl Pattern {
+    fn of(name: &str) -> Result<Option<Self>, Unseen> {
+        let Some(first) = name.find(['*', '?', '[', '{']) else { return Ok(None) };
+        let matcher = |name: &str| {
+            let glob = GlobBuilder::new(name).literal_separator(true).build();
+            glob.map(|glob| glob.compile_matcher())
+        };
+        let whole = matcher(name);
+        let whole =
+            whole.map_err(|error| format!("`{}` is no pattern: {}", name.escape_debug(), error.kind()))?;
+        let start =
+            name.get(..first).and_then(|plain| plain.rsplit_once('/')).map_or("", |(folder, _)| folder);
+        // What stands before a `/` inside of braces is no pattern by itself, and leads nowhere.
+        let ends = name.match_indices('/').map_while(|(end, _)| name.get(..end));
+        let folders =
+            ends.take_while(|folder| !folder.contains("**")).filter_map(|folder| matcher(folder).ok());
+        Ok(Some(Self { start: start.to_owned(), whole, folders: folders.collect() }))
+    }
+
+    /// Whether that path is one of its folders.
+    fn leads_through(&self, path: &str) -> bool {
+        self.folders.iter().any(|folder| folder.is_match(path))
+    }
 }
 
 /// The first difference, in words; none if the bytes of all are the same.
@@ -350,6 +395,8 @@ mod tests {
             let said = files.look(&names(&["Makefile", none]), &[], 0).unwrap_err();
             assert_eq!(said, format!("`{none}` matches no file"));
         }
+        fs::create_dir(folder.path().join("empty")).unwrap();
+        assert_eq!(files.look(&names(&["empty"]), &[], 0).unwrap_err(), "`empty` has no file");
         // Folders that are called as the host's own are everywhere else people's.
         fs::create_dir_all(folder.path().join("src/logs")).unwrap();
         fs::write(folder.path().join("src/logs/x.c"), "").unwrap();
@@ -358,6 +405,36 @@ mod tests {
         let deep = folder.path().join("d/".repeat(DEPTH_MAX + 2));
         fs::create_dir_all(deep).unwrap();
         assert!(files.look(&names(&["d"]), &[], 0).unwrap_err().contains("folders deep"));
+    }
+
+    #[test]
+    fn a_patterns_own_folder_may_be_a_link() {
+        let (folder, files) = folder(&["vendor/two/src/b.c", "vendor/two/deep/c.c", "packages/one/src/a.c"]);
+        symlink("../vendor/two", folder.path().join("packages/two")).unwrap();
+        symlink("..", folder.path().join("packages/up")).unwrap();
+        symlink("../deep", folder.path().join("vendor/two/src/deep")).unwrap();
+        for (asked, expected) in [
+            ("packages/*/src/*.c", "packages/one/src/a.c packages/two/src/b.c"),
+            ("packages/t?o/src/**", "packages/two/src/b.c packages/two/src/deep"),
+            ("packages/{two,one}/s*/*.c", "packages/one/src/a.c packages/two/src/b.c"),
+            ("*/*/src/*.c", "packages/one/src/a.c packages/two/src/b.c vendor/two/src/b.c"),
+            ("packages/*/*/*/*.c", "packages/two/src/deep/c.c"),
+            ("packages/**/*.c", "packages/one/src/a.c"),
+        ] {
+            assert_eq!(found(&files, &[asked]), expected, "{asked}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_there_if_a_file_matches_it() {
+        let (_folder, files) = folder(&["a.toml", "src/x.c", ".orch/b.json"]);
+        for path in ["a.toml", "./src", "*.toml", "**/*.c", "src/*.{c,h}"] {
+            assert_eq!(files.is_there(path), Ok(true), "{path}");
+        }
+        for path in ["*.yml", "none/*", "**/*.json"] {
+            assert_eq!(files.is_there(path), Ok(false), "{path}");
+        }
+        assert!(files.is_there("a[b").unwrap_err().contains("is no pattern"));
     }
 
     #[test]

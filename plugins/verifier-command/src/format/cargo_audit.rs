@@ -23,6 +23,8 @@ struct Lockfile {
 
 #[derive(Deserialize)]
 struct Vulnerabilities {
+    #[serde(default)]
+    found: bool,
     list: Vec<Entry>,
 }
 
@@ -60,6 +62,9 @@ pub fn read(text: &str, reading: &mut Reading) -> Result<(), serde_json::Error> 
     let document: Document = json::first(text)?;
     if document.lockfile.dependency_count == 0 {
         reading.broke.push("it looked at no crate".to_owned());
+    }
+    if document.vulnerabilities.found && document.vulnerabilities.list.is_empty() {
+        reading.broke.push("it found vulnerabilities and names none".to_owned());
     }
     for entry in &document.vulnerabilities.list {
         reading.push_message(Severity::Major, entry.message("vulnerable"));

@@ -10,6 +10,8 @@ use crate::parsed::{Parsed, Place, Reading, Severity};
 struct File {
     file_path: String,
     messages: Vec<Message>,
+    #[serde(default)]
+    error_count: u64,
 }
 
 #[derive(Deserialize)]
@@ -32,6 +34,9 @@ pub fn read(text: &str, reading: &mut Reading) -> Result<(), serde_json::Error> 
     let mut files = 0_u64;
     let read = json::each(text, |file: File| {
         files += 1;
+        if file.messages.is_empty() && file.error_count > 0 {
+            reading.broke.push(format!("it counts errors of `{}` and names none", file.file_path));
+        }
         for said in file.messages {
             let severity = if said.severity >= 2 { Severity::Major } else { Severity::Medium };
             let message = match said.rule_id {

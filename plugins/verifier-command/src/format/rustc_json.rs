@@ -20,6 +20,8 @@ enum Line {
     /// Of cargo, about other things.
     Other {
         reason: String,
+        /// Of `build-finished`.
+        success: Option<bool>,
     },
 }
 
@@ -50,7 +52,7 @@ struct Span {
 pub struct Lines {
     /// There was one.
     pub any: bool,
-    /// cargo said that its build is finished.
+    /// cargo said that its build is finished, and did not fail.
     pub finished: bool,
 }
 
@@ -69,7 +71,9 @@ fn read_text(text: &str, reading: &mut Reading, lines: &mut Lines) {
             Line::Wrapped { message } | Line::Bare(message) => {
                 parsed(message).into_iter().for_each(|parsed| reading.push(parsed));
             }
-            Line::Other { reason } => lines.finished |= reason == "build-finished",
+            Line::Other { reason, success } => {
+                lines.finished |= reason == "build-finished" && success != Some(false);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! SARIF 2.1.0: results of any tool.
 //!
 //! Invariant: results that are suppressed, gone since a baseline, or no failures are left out.
-//! Invariant: a tool that says it did not succeed has not done its work.
+//! Invariant: a tool that says it did not succeed, or that an error kept it from something, has not done its work.
 
 use std::collections::BTreeMap;
 
@@ -140,11 +140,13 @@ pub fn read(text: &str, reading: &mut Reading) -> Result<(), serde_json::Error> 
         reading.broke.push("there is no run in its report".to_owned());
     }
     for run in &document.runs {
-        for invocation in run.invocations.iter().filter(|invocation| !invocation.execution_successful) {
-            let errors = invocation.tool_execution_notifications.iter();
-            let said = errors
-                .filter(|said| said.level.as_deref() == Some("error"))
-                .find_map(|said| said.message.text.clone());
+        for invocation in &run.invocations {
+            let notifications = invocation.tool_execution_notifications.iter();
+            let mut errors = notifications.filter(|said| said.level.as_deref() == Some("error")).peekable();
+            if invocation.execution_successful && errors.peek().is_none() {
+                continue;
+            }
+            let said = errors.find_map(|said| said.message.text.clone());
             reading.broke.push(said.unwrap_or_else(|| "it says that it did not succeed".to_owned()));
         }
         match &run.results {

@@ -158,6 +158,15 @@ fn a_tool_that_looked_at_nothing_is_major() {
     let bandit = r#"{"errors": [], "metrics": {"_totals": {"loc": 0}}, "results": []}"#;
     did_not_work(Run::new("bandit", "security", 0, bandit), "it looked at no line of code");
     did_not_work(Run::new("eslint", "lint", 0, "[]"), "it looked at no file");
+    let counted = r#"[{"filePath": "/w/a.js", "messages": [], "errorCount": 3}]"#;
+    did_not_work(Run::new("eslint", "lint", 0, counted), "it counts errors of `/w/a.js` and names none");
+    let found = r#"{"lockfile": {"dependency-count": 1}, "vulnerabilities": {"found": true, "list": []}}"#;
+    did_not_work(Run::new("cargo-audit", "security", 0, found), "it found vulnerabilities and names none");
+    let failed = r#"{"reason":"build-finished","success":false}"#;
+    did_not_work(Run::new("cargo-check", "build", 0, failed), "nothing of its format");
+    let error = r#"{"runs": [{"tool": {"driver": {}}, "results": [], "invocations": [{"executionSuccessful": true,
+        "toolExecutionNotifications": [{"level": "error", "message": {"text": "no rules"}}]}]}]}"#;
+    did_not_work(Run::new("sarif", "lint", 0, error), "no rules");
     let audit = r#"{"lockfile": {"dependency-count": 0}, "vulnerabilities": {"list": []}}"#;
     did_not_work(Run::new("cargo-audit", "security", 0, audit), "it looked at no crate");
 }

@@ -203,7 +203,8 @@ fn fields() {
     // Who writes the key and forgets what stands in it would have a green task that did nothing.
     wrong("command:", 10, "`command` is nothing, expected a line of text");
     wrong("command: null", 12, "`command` is nothing");
-    wrong("command: []", 12, "`command` is a list");
+    wrong("command: []", 12, "`command` is an empty list");
+    wrong("when: {}", 9, "`when` is an empty mapping, expected a mapping with `exists`");
     wrong("command: ' '", 12, "`command` is ` `");
     wrong("command: ['', x]", 12, "`command` is a list");
     wrong("command: [a, [b]]", 16, "`command` is a list, expected a text");
