@@ -82,6 +82,7 @@ impl Opened {
             backoff: self.config.retry,
             kill_after: Duration::from_secs(5),
             log_bytes_max: 1 << 20,
+            notices: self.config.notify.clone(),
             tasks_auto: Vec::new(),
             notices: orch_host::drive::desk::Notices::default(),
         };

@@ -132,7 +132,8 @@ impl PluginsError {
                 format!("`orch-host plugin inspect PACKAGE` shows what `{id}` exports")
             }
             Self::ProviderNotAllowed { id, interface, .. } => format!(
-                "to let it, write into `policy.toml`:\n[plugins.\"{id}\".provide]\n{}",
+                "`{}` under `[plugins.\"{id}\".provide]` in `policy.toml` lets it; that table of a plugin replaces what its \
+                 namespace has, `allow` too",
                 providers::entry_for(interface)
             ),
             Self::NoSuchChannel { provider: None, .. } => {

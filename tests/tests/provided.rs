@@ -267,7 +267,7 @@ fn more_consumers_than_slots_all_get_their_answers() {
     let tasks: String = (0..60)
         .map(|number| format!("- {{id: tells-{number}, kind: send, description: ops hello}}\n"))
         .collect();
-    let (workspace, root) = sending(&tasks, Some("provides-badly"));
+    let (workspace, root) = sending(&tasks, Some("provider-log-notify"));
     workspace.run(&["--plugins", &root, "--jobs", "24"], 0);
     let events = workspace.events();
     assert_eq!(asked(&events).len(), 60);

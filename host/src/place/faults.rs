@@ -78,7 +78,7 @@ impl From<PluginsError> for Fault {
         let exit = match &error {
             PluginsError::Refused { source, .. } if is_approval(source.code()) => Exit::NeedsDecision,
             PluginsError::Refused { .. } => Exit::PluginRefused,
-            PluginsError::Compile(_) => Exit::PluginRefused,
+            PluginsError::Compile(_) | PluginsError::ProviderNotAllowed { .. } => Exit::PluginRefused,
             PluginsError::Engine(_) => Exit::HostError,
             PluginsError::Link(_) => Exit::PluginFailed,
             _ => Exit::Usage,
