@@ -84,7 +84,6 @@ impl Opened {
             log_bytes_max: 1 << 20,
             notices: self.config.notify.clone(),
             tasks_auto: Vec::new(),
-            notices: orch_host::drive::desk::Notices::default(),
         };
         let setup = Setup {
             place: &self.place,
