@@ -226,8 +226,8 @@ fn fields() {
     wrong("verify: x", 11, "`verify` is `x`, expected a list of plugin ids");
     wrong("verify: [[x]]", 12, "`verify` is a list, expected a plugin id, or `ID: [CHECK, ..]`");
     wrong("verify: [{x: y}]", 16, "`verify` is `y`, expected a list of names of checks");
-    wrong("verify: [{x: []}]", 16, "`verify` is a list, expected a list of names of checks");
-    wrong("verify: [{x: [{}]}]", 17, "`verify` is a mapping, expected a text");
+    wrong("verify: [{x: []}]", 16, "`verify` is an empty list, expected a list of names of checks");
+    wrong("verify: [{x: [{}]}]", 17, "`verify` is an empty mapping, expected a text");
     wrong("on_doubt: maybe", 13, "`on_doubt` is `maybe`, expected `ask`, `retry`, `fail` or `done`");
     wrong("idempotent: yes", 15, "`idempotent` is `yes`, expected `true` or `false`");
     wrong("always: 1", 11, "`always` is `1`, expected `true` or `false`");
@@ -252,7 +252,7 @@ fn fields() {
     }
     wrong("when: {exist: a}", 10, "expected a mapping with `exists` or `missing` and a path");
     wrong("status: [done]", 11, "`status` is a list, expected a status");
-    wrong("added_by: {}", 13, "`added_by` is a mapping, expected a text");
+    wrong("added_by: {}", 13, "`added_by` is an empty mapping, expected a text");
     check("- id: a\n  kind: Shell\n", "task-kind", (2, 9), "kind `Shell` is not 1 to 64");
     check("- id: a\n  dependencies: [é]\n", "task-id", (2, 18), "has a character");
     check(
