@@ -387,7 +387,7 @@ mod tests {
         for group in Group::of(Level::Certified, &Role::ALL) {
             assert_eq!(Group::from_name(&group.name()), Some(group));
         }
-        for wrong in ["", "conformance", "conformance/provider", "static"] {
+        for wrong in ["", "conformance", "conformance/broker", "static"] {
             assert_eq!(Group::from_name(wrong), None, "{wrong}");
         }
     }

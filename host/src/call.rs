@@ -9,7 +9,7 @@ use orch_journal::event::Writes;
 
 pub use crate::capability::effect::Boxed;
 pub use crate::capability::lent::{CallContext, Lent};
-use crate::capability::provided::Notes;
+use crate::capability::notes::Notes;
 use crate::capability::tasks::backend::AskedTask;
 use crate::engine::call_error::CallError;
 

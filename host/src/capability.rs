@@ -7,6 +7,7 @@
 //! Not here: which import needs what (`orch-trust`'s `permission`), counting of calls (`engine/store.rs`).
 
 pub mod artifacts;
+pub mod ask;
 pub mod control;
 pub mod effect;
 pub mod files;
@@ -16,6 +17,7 @@ pub mod lent;
 pub mod log;
 pub mod metrics;
 pub(crate) mod mood;
+pub mod notes;
 pub mod nothing;
 pub mod notify;
 pub mod process;

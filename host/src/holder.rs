@@ -17,7 +17,7 @@ use orch_trust::name::PluginId;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
-use crate::capability::provided::Providers;
+use crate::capability::lent::Providers;
 use crate::clock::now_ms;
 use crate::config::operator::{Operator, OperatorError};
 use crate::config::secret::KeyUse;

@@ -320,7 +320,8 @@ impl Watcher {
                 let lines = self.ended(finished, state);
                 self.tell(place, Seen::Ended { task: finished.task, lines });
             }
-            Event::TasksFresh { tasks, .. } => {
+            // With none it says only that a host has looked.
+            Event::TasksFresh { tasks, .. } if !tasks.is_empty() => {
                 const NAMED: usize = 5;
                 let mut names = tasks.iter().take(NAMED).map(|task| id(*task)).collect::<Vec<_>>().join(", ");
                 if let Some(more) = tasks.len().checked_sub(NAMED).filter(|more| *more > 0) {

@@ -19,6 +19,8 @@ use crate::migration::{self, MIGRATIONS};
 
 /// The store's file in its folder.
 pub const STORE_FILE: &str = "state.db";
+/// A store larger than this takes no more events.
+pub const STORE_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 /// A group of 1,000 events touches some 200 pages; the rest keeps the upper levels of the trees.
 const WRITER_CACHE_KIB: i64 = 8 * 1024;
 const READER_CACHE_KIB: i64 = 2 * 1024;

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::chain::run_key;
 use crate::connection;
+use crate::connection::STORE_BYTES_MAX;
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::events::{self, Events};
@@ -20,7 +21,6 @@ use crate::migration::{self, MIGRATIONS};
 use crate::projection::{Projector, RunNames};
 use crate::schema::PROJECTIONS;
 use crate::statements::ProjectionSql;
-use crate::store::STORE_BYTES_MAX;
 
 /// What `db check` found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

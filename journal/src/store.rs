@@ -23,8 +23,7 @@ use crate::reader::{Reader, SharedReader};
 use crate::rebuild;
 use crate::writer::Writer;
 
-/// A store larger than this takes no more events.
-pub const STORE_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
+pub use crate::connection::STORE_BYTES_MAX;
 
 /// How a store is opened.
 #[derive(Clone, Debug)]

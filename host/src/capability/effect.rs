@@ -14,8 +14,7 @@ use std::sync::Arc;
 use orch_journal::event::{AskedProvider, Writes};
 use orch_trust::permission::DomainName;
 
-use super::lent::Lent;
-use super::provided::Notes;
+use super::notes::Notes;
 use crate::bindings::types::types::Error;
 
 /// Denials that one call's report keeps; a guest that asks on is told so all the same.
@@ -112,10 +111,9 @@ impl Ledger {
         }
     }
 
-    /// Of a call that is lent this. What providers wrote for the call that asked it stands, until they write again.
-    pub(crate) fn of(lent: &Lent) -> Self {
-        let (key, provided) = (lent.asking.key.clone(), (*lent.earlier).clone());
-        Self { key, provided, ..Self::new(lent.effects.clone()) }
+    /// Of a call with that key. What providers wrote for the call that asked it stands, until they write again.
+    pub(crate) fn going_on(self, key: Arc<str>, provided: BTreeMap<String, Writes>) -> Self {
+        Self { key, provided, ..self }
     }
 
     /// Notes a denial for the operator, each once; gives it back for the guest.

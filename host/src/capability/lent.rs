@@ -13,14 +13,23 @@ use orch_journal::event::Writes;
 use orch_trust::evidence::{Candidate, Compilable, Runnable};
 
 use super::control::backend::Controls;
-use super::effect::EffectGate;
+use super::effect::{EffectGate, Ledger};
 use super::files::protected::Protected;
 use super::kv::backend::KvReader;
 use super::log::backend::LogSink;
+use super::notify::message::Message;
 use super::process::backend::Processes;
 use super::process::env::CommandEnv;
-use super::provided::{Asking, Providers};
+use super::provided::{Asking, Provider};
 use super::tasks::backend::TaskReader;
+
+/// The plugins that answer for others in this workspace: a field for each interface.
+#[derive(Clone, Default)]
+pub struct Providers {
+    /// Name of the workspace's folder.
+    pub workspace: Arc<str>,
+    pub notify: Option<Arc<dyn Provider<Message, Lent>>>,
+}
 
 /// Everything that the host lends to one call (for a planner: to one session), with what stands behind its
 /// capabilities.
@@ -46,6 +55,13 @@ pub struct Lent {
     pub earlier: Arc<BTreeMap<String, Writes>>,
     /// For the whole call, host functions included; for a planner: for each call of its session.
     pub wall: Duration,
+}
+
+impl Lent {
+    /// What providers wrote for the call that asked it stands, until they write again.
+    pub(crate) fn ledger(&self) -> Ledger {
+        Ledger::new(self.effects.clone()).going_on(self.asking.key.clone(), (*self.earlier).clone())
+    }
 }
 
 /// What is lent to a plugin of that evidence.

@@ -12,10 +12,11 @@ use super::control::backend::{Controls, NoChoice, RunsSeen, RunsUnreadable, Stan
 use super::effect::{Boxed, EffectGate, EffectRecord, GateClosed};
 use super::kv::backend::{KvReader, KvUnavailable};
 use super::lent::Lent;
+use super::lent::Providers;
 use super::log::backend::{LogLevel, LogSink};
 use super::process::backend::{ProcessError, ProcessOutput, ProcessRequest, Processes};
 use super::process::env::CommandEnv;
-use super::provided::{Asking, Providers};
+use super::provided::Asking;
 use super::tasks::backend::{TaskReader, TaskSummary};
 
 pub struct Nothing;

@@ -3,65 +3,25 @@
 //! In -> out: WIT calls -> [`Message`]s for the bound provider -> its receipts.
 //! Limits: those of the WIT text, checked before the provider is asked.
 //! Invariant: no provider is asked for a channel that is not granted, nor for one that the operator does not let it serve.
-//! Not here: asking it (`provided.rs`), its side (`role/provider/notify.rs`).
+//! Not here: what a notice may be (`notify/message.rs`), asking it (`ask.rs`), its side (`role/provider/notify.rs`).
 
 pub(crate) mod fake;
+pub mod message;
 
 use std::sync::Arc;
 
 use orch_trust::interfaces::Import;
-use orch_trust::permission::{DomainName, NotifyPermission};
+use orch_trust::permission::NotifyPermission;
 use wasmtime::component::Linker;
 
 use super::lent::Lent;
-use super::provided::Provided;
 use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::notify::notify::{Host, add_to_linker};
-use crate::bindings::notify::shapes;
 use crate::bindings::types::types::Error;
 
-const TITLE_BYTES_MAX: usize = 256;
-const TEXT_BYTES_MAX: usize = 16 << 10;
-const LINK_BYTES_MAX: usize = 2048;
-pub(crate) const RECEIPT_BYTES_MAX: usize = 256;
-
-pub use shapes::{Message, Receipt, Severity};
-
-impl Provided for Message {
-    const DOMAIN: DomainName = DomainName::Notify;
-    type Answer = Receipt;
-
-    fn subject(&self) -> &str {
-        &self.channel
-    }
-}
-
-/// Succeeds if every field is inside its limits.
-pub(crate) fn check(message: &Message) -> Result<(), String> {
-    let Message { channel: _, title, text, severity: _, link } = message;
-    if !(1..=TITLE_BYTES_MAX).contains(&title.len()) || title.chars().any(char::is_control) {
-        return Err(format!("title is not one line of 1 to {TITLE_BYTES_MAX} bytes"));
-    }
-    if text.len() > TEXT_BYTES_MAX {
-        return Err(format!("text of {} bytes, limit is {TEXT_BYTES_MAX}", text.len()));
-    }
-    if text.chars().any(|one| one.is_control() && !matches!(one, '\n' | '\r' | '\t')) {
-        return Err("text has control characters besides line ends and tabs".to_owned());
-    }
-    let is_address = |link: &String| {
-        let rest = link.strip_prefix("https://").or_else(|| link.strip_prefix("http://"));
-        rest.is_some_and(|rest| !rest.is_empty())
-            && link.len() <= LINK_BYTES_MAX
-            && link.bytes().all(|byte| byte.is_ascii_graphic())
-    };
-    match link {
-        Some(link) if !is_address(link) => {
-            Err(format!("link is no `http` or `https` address of at most {LINK_BYTES_MAX} bytes"))
-        }
-        _ => Ok(()),
-    }
-}
+pub use message::{Message, Receipt, Severity};
+pub(crate) use message::{RECEIPT_BYTES_MAX, check};
 
 /// State of this capability in one store.
 pub struct Notify {

@@ -14,16 +14,17 @@ use orch_journal::event::Writes;
 use orch_task::Task;
 use orch_trust::evidence::Candidate;
 
-use super::control::Standing;
+use super::control::backend::Standing;
 use super::control::fake::FakeControl;
 use super::effect::fake::FakeGate;
 use super::kv::fake::FakeKv;
+use super::lent::Providers;
 use super::lent::{CallContext, Lent};
 use super::log::fake::FakeLog;
 use super::notify::fake::FakeNotifier;
 use super::process::env::CommandEnv;
 use super::process::fake::FakeProcesses;
-use super::provided::{Asking, Providers};
+use super::provided::Asking;
 use super::tasks::backend::AskedTask;
 use super::tasks::fake::FakeTasks;
 

@@ -25,10 +25,11 @@ use super::task_reader::{SharedState, StateReader};
 use crate::call::Lent;
 use crate::capability::EffectGate;
 use crate::capability::files::Protected;
+use crate::capability::lent::Providers;
 use crate::capability::log::LogSink;
 use crate::capability::nothing::Nothing;
 use crate::capability::process::env::CommandEnv;
-use crate::capability::provided::{Asking, Providers};
+use crate::capability::provided::Asking;
 use crate::command_log::{CommandLog, LogName};
 use crate::processes::{CallProcesses, Commands};
 

@@ -20,9 +20,10 @@ use super::error::DriveError;
 use super::gate::Gate;
 use super::run::Run;
 use crate::call::Lent;
+use crate::capability::notes::Notes;
 use crate::capability::nothing::Nothing;
 use crate::capability::notify::{self, Message, Severity};
-use crate::capability::provided::{Asking, Left, NoAnswer, Notes, Order};
+use crate::capability::provided::{Asking, Left, NoAnswer, Order};
 use crate::clock::now_ms;
 use crate::cut::cut_to;
 

@@ -20,8 +20,10 @@ use tokio::task::JoinSet;
 use super::roles::{Bound, Roles};
 use crate::call::{CallReport, Lent};
 use crate::capability::effect::Boxed;
+use crate::capability::lent::Providers;
+use crate::capability::notes::Notes;
 use crate::capability::nothing::Nothing;
-use crate::capability::provided::{Asking, Left, NoAnswer, Notes, Order, Provided, Provider, Providers};
+use crate::capability::provided::{Asking, Left, NoAnswer, Order, Provided, Provider};
 use crate::engine::CallError;
 use crate::engine::withdrawal::Withdrawal;
 use crate::role::provider::Carried;
@@ -60,7 +62,7 @@ struct BoundProvider {
     guests: Handle,
 }
 
-impl<Q: Carried> Provider<Q> for BoundProvider {
+impl<Q: Carried> Provider<Q, Lent> for BoundProvider {
     fn id(&self) -> &str {
         &self.bound.id
     }

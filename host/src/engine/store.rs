@@ -56,7 +56,7 @@ impl CallState {
             meter: Meter::new(plugin.limits),
             fuel_max: None,
             table,
-            ledger: Ledger::of(&lent),
+            ledger: lent.ledger(),
             plugin,
             lent,
             opened: Opened::default(),

@@ -9,7 +9,8 @@ use super::{Message, RECEIPT_BYTES_MAX, Receipt};
 use crate::capability::effect::Boxed;
 use crate::capability::lent::Lent;
 use crate::capability::mood::{Mood, lock, remember};
-use crate::capability::provided::{Left, NoAnswer, Notes, Order, Provider};
+use crate::capability::notes::Notes;
+use crate::capability::provided::{Left, NoAnswer, Order, Provider};
 
 pub(crate) struct FakeNotifier {
     mood: Mood,
@@ -34,7 +35,7 @@ impl FakeNotifier {
     }
 }
 
-impl Provider<Message> for FakeNotifier {
+impl Provider<Message, Lent> for FakeNotifier {
     fn id(&self) -> &str {
         "fake/notifier"
     }

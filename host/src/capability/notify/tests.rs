@@ -3,6 +3,9 @@
 use proptest::prelude::*;
 use wasmtime::component::ResourceTable;
 
+use orch_trust::permission::DomainName;
+
+use super::message::{LINK_BYTES_MAX, TEXT_BYTES_MAX, TITLE_BYTES_MAX};
 use super::*;
 use crate::capability::bench::Bench;
 use crate::capability::effect::{EffectRecord, Ledger};
@@ -21,7 +24,7 @@ impl Open {
         let bench = Bench::in_mood(mood);
         let channels = channels.iter().map(|&channel| channel.to_owned()).collect();
         let lent = bench.context("/".into(), std::time::Duration::from_secs(5)).into_lent();
-        let ledger = Ledger::of(&lent);
+        let ledger = lent.ledger();
         let notify =
             Notify { granted: Arc::new(NotifyPermission { channels }), plugin: "demo/x".into(), lent };
         Self { notify, table: ResourceTable::new(), ledger, bench }
