@@ -180,6 +180,10 @@ impl Folded {
                     }
                     self.by_people.insert(name.clone());
                     self.said.insert(name, *to);
+                } else if *to == Status::Pending && self.statuses.get(&name) == Some(&Status::Done) {
+                    // What it depends on is done again, and that is said.
+                    *self.again.entry(name.clone()).or_default() += 1;
+                    self.by_people.insert(name);
                 }
                 self.stands(*task, *to);
             }

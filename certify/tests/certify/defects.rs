@@ -41,7 +41,7 @@ fn manifests() {
     let component = executor();
     let with = |edit: fn(&mut serde_json::Value)| Package::new(Role::Executor, &component, edit);
     refused(&with(|manifest| manifest["extra"] = 1.into()), &["manifest"], "manifest-schema");
-    refused(&with(|manifest| manifest["roles"] = json!(["provider"])), &["manifest"], "manifest-schema");
+    refused(&with(|manifest| manifest["roles"] = json!(["broker"])), &["manifest"], "manifest-schema");
     refused(&with(|manifest| manifest["id"] = "orch/x".into()), &["manifest"], "manifest-json");
     let twice = with(|_| {});
     let text = std::fs::read_to_string(twice.folder().join("manifest.json")).unwrap();

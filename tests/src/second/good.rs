@@ -75,7 +75,7 @@ const PERMISSIONS: [(&str, &[&str]); 22] = [
     (r#"{"log":null,"http":{"hosts":["[::1]:80"],"methods":[],"paths":[]}}"#, &[]),
 ];
 
-const BROAD: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{},"artifacts":{"types":["*"],"count":9,"bytes":1000000},"control":{"start":true,"stop":true,"read":true},"kv":{"labels":["*"],"bytes":1000000},
+const BROAD: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{},"artifacts":{"types":["*"],"count":9,"bytes":1000000},"control":{"start":true,"stop":true,"read":true},"notify":{"channels":["*"]},"kv":{"labels":["*"],"bytes":1000000},
     "tasks":{"read":true,"add":100,"kinds":["*"]},"files":{"read":["**"],"write":["**"]},
     "process":{"programs":["sh","git","/usr/bin/git",".venv/bin/*","tools/*","./run"],"env":["HOME","LANG","PATH@tools/*"],"network":true},
     "http":{"hosts":["*.acme.example:443","[::1]:80"],"methods":["GET","POST"],"paths":["/"]},

@@ -69,13 +69,18 @@ impl Run {
     pub fn put_back_behind(&mut self, tasks: &[TaskIndex]) -> Result<Vec<TaskIndex>, DriveError> {
         let behind = self.downstream(tasks);
         let done: Vec<TaskIndex> =
-            behind.into_iter().filter(|task| self.is_done(*task) && !self.is_left_out(*task)).collect();
+            behind.into_iter().filter(|task| self.is_over(*task) && !self.is_left_out(*task)).collect();
         for task in done.iter().copied() {
             let why = "again, since what it depends on is done again".to_owned();
             self.record(Event::TaskMoved { task, to: Status::Pending, why, who: None, at: now_ms() })?;
         }
         self.put_back.extend(&done);
         Ok(done)
+    }
+
+    /// True if it is done, and nobody looks at it any more.
+    fn is_over(&self, task: TaskIndex) -> bool {
+        self.is_done(task) && !self.is_running(task)
     }
 
     pub fn is_done(&self, task: TaskIndex) -> bool {

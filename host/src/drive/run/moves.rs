@@ -39,8 +39,10 @@ impl Run {
         self.running.remove(&task);
         self.checked.remove(&task);
         self.changes.push(Change::Finished(task, status));
-        if status == Status::Done {
-            self.take_turn(task, true);
+        match status {
+            Status::Done => self.take_turn(task, true),
+            Status::Failed => self.take_failed_turn(task),
+            _ => {}
         }
         self.settled(task, status, now);
     }
@@ -50,8 +52,10 @@ impl Run {
         if status != Status::Pending {
             self.withdraw(task);
         }
-        if status == Status::Done {
-            self.take_turn(task, true);
+        match status {
+            Status::Done => self.take_turn(task, true),
+            Status::Failed => self.take_failed_turn(task),
+            _ => {}
         }
         self.settled(task, status, now);
     }

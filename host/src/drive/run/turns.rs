@@ -91,6 +91,16 @@ impl Run {
         }
     }
 
+    /// A task was worked at and is not done: whoever cleans up behind it does so again.
+    pub(super) fn take_failed_turn(&mut self, task: TaskIndex) {
+        self.renew_turn(task);
+        self.turns.now += 1;
+        let now = self.turns.now;
+        if let Some(newest) = self.turns.newest.get_mut(task as usize) {
+            *newest = now;
+        }
+    }
+
     /// A task is done now; `anew`: it has a turn of its own, also if it had one before.
     pub(super) fn take_turn(&mut self, task: TaskIndex, anew: bool) {
         if anew || self.turns.done(task) == 0 {
