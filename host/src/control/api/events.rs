@@ -3,6 +3,7 @@
 //! Limits: [`BATCH`] events are read at once, and no more before who asks has taken them.
 //! Invariant: a stream that begins at an event misses none after it; one that nobody reads costs a connection and nothing else.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -72,9 +73,19 @@ fn batch(reader: &Reader, run: &str, from: u64) -> Result<Vec<(u64, String)>, Pr
     for (seq, bytes) in reader.raw_events(run, from, BATCH)? {
         let event: Event = serde_json::from_slice(&bytes).map_err(damaged)?;
         let told = serde_json::from_slice(&bytes).map_err(damaged)?;
+        let unread = Cell::new(None);
         // Of tasks that no row is of, there is no id.
-        let id = |task: TaskIndex| reader.task_id(run, task).ok().flatten();
-        found.push((seq, named::json(run, seq, &event, told, id).to_string()));
+        let id = |task: TaskIndex| {
+            reader.task_id(run, task).unwrap_or_else(|error| {
+                unread.set(Some(error));
+                None
+            })
+        };
+        let told = named::json(run, seq, &event, told, id).to_string();
+        if let Some(error) = unread.take() {
+            return Err(error.into());
+        }
+        found.push((seq, told));
     }
     Ok(found)
 }
