@@ -104,10 +104,16 @@ fn a_host_that_takes_up_a_run_looks_at_what_was_done() {
     for end in [Signal::TERM, Signal::KILL] {
         let workspace = Workspace::new(&tasks.replace("id: slow", "id: slow, idempotent: true"));
         workspace.write("i", "1");
-        let mut host = begin(&workspace, &[]);
+        let said = workspace.path().join("said");
+        let mut host = workspace.command(&["run", "--trust-workspace"]);
+        hears_signals(&mut host);
+        host.stdout(Stdio::null()).stderr(fs::File::create(&said).unwrap());
+        let mut host = host.spawn().unwrap();
         until(|| workspace.path().join("begun").exists());
         kill_process(Pid::from_child(&host), end).unwrap();
-        // One that is asked to end lets its task end.
+        // One that is asked to end lets its task end, once it has heard it.
+        let heard = || fs::read_to_string(&said).unwrap().contains("running tasks end first");
+        until(|| end == Signal::KILL || heard());
         workspace.write("go", "");
         host.wait().unwrap();
         workspace.write("i", "2");

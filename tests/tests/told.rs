@@ -228,15 +228,15 @@ fn an_edit_of_a_value_is_noticed_without_the_value_and_counts_for_the_next_attem
     };
     let before = seals(&workspace);
     assert_eq!(before.len(), 1);
-    let edited = workspace.read("tasks.yml").replace("'0000'", "'4711'");
+    let edited = workspace.read("tasks.yml").replace("'0000'", "'a-pin-that-nothing-else-writes'");
     workspace.write("tasks.yml", &edited);
     workspace.write("go", "");
     workspace.host(&["task", "retry", "gate"], 0);
     workspace.run(&[], 0);
-    assert!(workspace.read("got").contains("('PIN', '4711')"));
+    assert!(workspace.read("got").contains("('PIN', 'a-pin-that-nothing-else-writes')"));
     let after = seals(&workspace);
     assert_eq!((after.len(), after[0] == before[0], after[0] == after[1]), (2, true, false), "{after:?}");
-    is_nowhere(&workspace, "4711");
+    is_nowhere(&workspace, "a-pin-that-nothing-else-writes");
 }
 
 #[test]
