@@ -12,6 +12,7 @@ pub mod control;
 pub mod effect;
 pub mod files;
 pub mod findings;
+pub mod http;
 pub mod kv;
 pub mod lent;
 pub mod log;
@@ -147,6 +148,7 @@ capabilities! {
     artifacts: Artifacts(artifacts::Artifacts),
     control: Control(control::Control),
     notify: Notify(notify::Notify),
+    http: Http(http::Http),
     wasi: Wasi(wasi::Wasi);
-    nobody: Http, Secrets
+    nobody: Secrets
 }

@@ -17,6 +17,7 @@ use orch_trust::name::PluginId;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
+use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
 use crate::clock::now_ms;
 use crate::config::operator::{Operator, OperatorError};
@@ -33,6 +34,7 @@ use crate::drive::env::EnvKey;
 use crate::drive::kv::KvOverlay;
 use crate::drive::marks::Marks;
 use crate::drive::roles::{Bound, Roles};
+use crate::egress::{Door, SystemNames};
 use crate::engine::Engine;
 use crate::engine::cache::NativeCache;
 use crate::engine::withdrawal::Withdrawal;
@@ -71,6 +73,7 @@ pub struct Holder {
     pub services: Vec<(String, Bound)>,
     /// Plugins that answer for others.
     pub providers: Providers,
+    pub egress: Arc<dyn Egress>,
     pub guests: Runtime,
     pub store: Store,
     pub kv: Arc<KvOverlay>,
@@ -134,6 +137,9 @@ impl Holder {
         let guests = guest_runtime(rules.jobs)?;
         let providers = drive::providers::of(&roles, &operator.policy, &place.workspace, guests.handle());
 
+        let door = Door::new(&operator.policy.egress, &operator.home, Arc::new(SystemNames));
+        let egress = Arc::new(door.map_err(|error| Fault::new(Exit::HostError, "egress", None, error))?);
+
         let store = place.store(operator, rules.durability.answers())?;
         let kv = Arc::new(KvOverlay::over(store.shared()));
         let (folder, key) = (place.workspace.clone(), operator.secret.key(KeyUse::Marks));
@@ -172,6 +178,7 @@ impl Holder {
             roles,
             services,
             providers,
+            egress,
             guests,
             store,
             kv,

@@ -15,6 +15,7 @@ use orch_trust::evidence::{Candidate, Compilable, Runnable};
 use super::control::backend::Controls;
 use super::effect::{EffectGate, Ledger};
 use super::files::protected::Protected;
+use super::http::backend::Egress;
 use super::kv::backend::KvReader;
 use super::log::backend::LogSink;
 use super::notify::message::Message;
@@ -47,6 +48,7 @@ pub struct Lent {
     pub processes: Arc<dyn Processes>,
     pub env: CommandEnv,
     pub controls: Arc<dyn Controls>,
+    pub egress: Arc<dyn Egress>,
     pub log: Arc<dyn LogSink>,
     /// Plugins that answer for others.
     pub providers: Providers,

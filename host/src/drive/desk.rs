@@ -25,6 +25,7 @@ use super::task_reader::{SharedState, StateReader};
 use crate::call::Lent;
 use crate::capability::EffectGate;
 use crate::capability::files::Protected;
+use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
 use crate::capability::log::LogSink;
 use crate::capability::nothing::Nothing;
@@ -174,6 +175,8 @@ pub struct Desk {
     pub kv: Arc<KvOverlay>,
     /// Plugins that answer for others.
     pub providers: Providers,
+    /// The way out for plugins.
+    pub egress: Arc<dyn Egress>,
     pub marks: Arc<Marks>,
     /// Of all commands, as `config.yaml` says.
     pub env: Arc<Env>,
@@ -206,6 +209,7 @@ impl Desk {
             // Services are no part of a run.
             controls: Arc::new(Nothing),
             log: self.log.clone(),
+            egress: self.egress.clone(),
             providers: self.providers.clone(),
             asking,
             earlier: Arc::default(),

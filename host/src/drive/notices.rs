@@ -115,6 +115,7 @@ async fn one(run: &mut Run, desk: &Desk, notice: &Owed) -> Left<(), String> {
         effects: Arc::new(Gate::new(by, run.ask(), desk)),
         log: desk.log.clone(),
         providers: desk.providers.clone(),
+        egress: desk.egress.clone(),
         asking: Asking { run: run_id.clone(), key },
         ..Nothing::lent(desk.workspace.clone(), WALL)
     };

@@ -21,6 +21,7 @@ use super::control::{CallControl, SharedControl};
 use super::gate::ServiceGate;
 use super::tasks::{CallTasks, SharedTasks};
 use crate::call::{CallReport, Lent};
+use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
 use crate::capability::nothing::Nothing;
 use crate::capability::provided::Asking;
@@ -104,6 +105,7 @@ pub struct Mounts {
     roles: Arc<Roles>,
     kv: Arc<KvOverlay>,
     providers: Providers,
+    egress: Arc<dyn Egress>,
     tasks: Arc<SharedTasks>,
     asked: Arc<AskedQueue>,
     control: Arc<SharedControl>,
@@ -139,6 +141,7 @@ impl Mounts {
             roles: holder.roles.clone(),
             kv: holder.kv.clone(),
             providers: holder.providers.clone(),
+            egress: holder.egress.clone(),
             tasks: Arc::new(SharedTasks::of(holder.state.clone())),
             asked: holder.asked.clone(),
             control: Arc::new(SharedControl {
@@ -245,6 +248,7 @@ impl Mounts {
             controls: control.clone(),
             log: self.log.clone(),
             providers: self.providers.clone(),
+            egress: self.egress.clone(),
             asking: Asking { run: Arc::default(), key: gate.key(&self.stream_name).into() },
             // No program, and no effect but what providers are asked for: a request is answered again whenever somebody else
             // was faster.
