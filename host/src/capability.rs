@@ -22,6 +22,7 @@ pub mod nothing;
 pub mod notify;
 pub mod process;
 pub mod provided;
+pub mod secrets;
 pub mod settings;
 mod shape;
 pub mod tasks;
@@ -32,9 +33,10 @@ pub mod wasi;
 pub(crate) mod bench;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use orch_trust::interfaces::Import;
-use orch_trust::permission::{Domain, DomainName, Effect, Permissions};
+use orch_trust::permission::{Domain, DomainName, Effect, Permissions, SecretsPermission};
 use wasmtime::component::Linker;
 
 pub use effect::{EffectGate, EffectRecord, GateClosed, Ledger};
@@ -147,6 +149,14 @@ capabilities! {
     artifacts: Artifacts(artifacts::Artifacts),
     control: Control(control::Control),
     notify: Notify(notify::Notify),
+    secrets: Secrets(secrets::Secrets),
     wasi: Wasi(wasi::Wasi);
-    nobody: Http, Secrets
+    nobody: Http
+}
+
+impl Granted {
+    /// Which secrets words of a call may stand for.
+    pub(crate) fn secrets(&self) -> &Arc<SecretsPermission> {
+        &self.secrets
+    }
 }

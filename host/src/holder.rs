@@ -18,6 +18,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
 use crate::capability::lent::Providers;
+use crate::capability::secrets::backend::SecretReader;
 use crate::clock::now_ms;
 use crate::config::operator::{Operator, OperatorError};
 use crate::config::secret::KeyUse;
@@ -40,6 +41,7 @@ use crate::exit::{Exit, Fault};
 use crate::place::{self, Place};
 use crate::plugins::{self, AdmittedPlugins, Workbench};
 use crate::recheck::{Recheck, Watch, Watched};
+use crate::secrets::SecretStore;
 
 /// What a holder is opened with.
 pub struct Setup<'a> {
@@ -71,6 +73,8 @@ pub struct Holder {
     pub services: Vec<(String, Bound)>,
     /// Plugins that answer for others.
     pub providers: Providers,
+    /// The operator's.
+    pub secrets: Arc<dyn SecretReader>,
     pub guests: Runtime,
     pub store: Store,
     pub kv: Arc<KvOverlay>,
@@ -172,6 +176,7 @@ impl Holder {
             roles,
             services,
             providers,
+            secrets: Arc::new(SecretStore::new(operator.secrets.clone())),
             guests,
             store,
             kv,

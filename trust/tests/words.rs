@@ -133,7 +133,7 @@ fn only_what_reaches_beyond_the_store_is_an_effect() {
         (r#"{"files":{"write":["a"]}}"#, true),
         (r#"{"process":{"programs":[]}}"#, true),
         (r#"{"http":{"hosts":[],"methods":[],"paths":[]}}"#, true),
-        (r#"{"secrets":{"use":[]}}"#, true),
+        (r#"{"secrets":{"use":[]}}"#, false),
     ] {
         assert_eq!(permissions(json).effect() == Effect::Changing, effectful, "{json}");
     }

@@ -21,6 +21,7 @@ use super::notify::message::Message;
 use super::process::backend::Processes;
 use super::process::env::CommandEnv;
 use super::provided::{Asking, Provider};
+use super::secrets::backend::SecretReader;
 use super::tasks::backend::TaskReader;
 
 /// The plugins that answer for others in this workspace: a field for each interface.
@@ -48,6 +49,7 @@ pub struct Lent {
     pub env: CommandEnv,
     pub controls: Arc<dyn Controls>,
     pub log: Arc<dyn LogSink>,
+    pub secrets: Arc<dyn SecretReader>,
     /// Plugins that answer for others.
     pub providers: Providers,
     pub asking: Asking,

@@ -25,6 +25,7 @@ use super::notify::fake::FakeNotifier;
 use super::process::env::CommandEnv;
 use super::process::fake::FakeProcesses;
 use super::provided::Asking;
+use super::secrets::fake::FakeSecrets;
 use super::tasks::backend::AskedTask;
 use super::tasks::fake::FakeTasks;
 
@@ -41,6 +42,7 @@ pub struct Fakes {
     pub(crate) log: Arc<FakeLog>,
     pub(crate) control: Arc<FakeControl>,
     pub(crate) notify: Arc<FakeNotifier>,
+    pub(crate) secrets: Arc<FakeSecrets>,
 }
 
 impl Fakes {
@@ -54,6 +56,7 @@ impl Fakes {
             processes: Arc::new(FakeProcesses::new(mood)),
             log: Arc::default(),
             notify: Arc::new(FakeNotifier::new(mood)),
+            secrets: Arc::new(FakeSecrets::new(mood)),
         }
     }
 
@@ -89,15 +92,15 @@ impl Fakes {
     pub fn record(&self) -> String {
         let (commands, effects) = (self.processes.record(), self.gate.effects());
         let (lines, labels) = (self.log.lines(), self.kv.asked());
-        let notices = self.notify.sent();
+        let (notices, secrets) = (self.notify.sent(), self.secrets.asked());
         format!(
-            "commands {commands:?}\neffects {effects:?}\nlog {lines:?}\nkv {labels:?}\nnotices {notices:?}"
+            "commands {commands:?}\neffects {effects:?}\nlog {lines:?}\nkv {labels:?}\nnotices {notices:?}\nsecrets {secrets:?}"
         )
     }
 
     /// True if nobody else holds a part of them any more.
     pub fn are_given_back(&self) -> bool {
-        let Self { tasks, kv, gate, processes, log, control, notify } = self;
+        let Self { tasks, kv, gate, processes, log, control, notify, secrets } = self;
         let held = [
             Arc::strong_count(tasks),
             Arc::strong_count(kv),
@@ -106,8 +109,9 @@ impl Fakes {
             Arc::strong_count(log),
             Arc::strong_count(control),
             Arc::strong_count(notify),
+            Arc::strong_count(secrets),
         ];
-        held == [1; 7]
+        held == [1; 8]
     }
 
     /// The context of a call. `workspace`: absolute, without links. `settings`: a JSON object.
@@ -123,6 +127,7 @@ impl Fakes {
             env: CommandEnv::default(),
             controls: self.control.clone(),
             log: self.log.clone(),
+            secrets: self.secrets.clone(),
             providers: Providers { workspace: "trial".into(), notify: Some(self.notify.clone()) },
             asking: Asking { run: "run".into(), key: "run-1".into() },
             earlier: Arc::default(),

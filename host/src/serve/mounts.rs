@@ -24,6 +24,7 @@ use crate::call::{CallReport, Lent};
 use crate::capability::lent::Providers;
 use crate::capability::nothing::Nothing;
 use crate::capability::provided::Asking;
+use crate::capability::secrets::backend::SecretReader;
 use crate::clock::now_ms;
 use crate::drive::asked::AskedQueue;
 use crate::drive::extend;
@@ -104,6 +105,7 @@ pub struct Mounts {
     roles: Arc<Roles>,
     kv: Arc<KvOverlay>,
     providers: Providers,
+    secrets: Arc<dyn SecretReader>,
     tasks: Arc<SharedTasks>,
     asked: Arc<AskedQueue>,
     control: Arc<SharedControl>,
@@ -139,6 +141,7 @@ impl Mounts {
             roles: holder.roles.clone(),
             kv: holder.kv.clone(),
             providers: holder.providers.clone(),
+            secrets: holder.secrets.clone(),
             tasks: Arc::new(SharedTasks::of(holder.state.clone())),
             asked: holder.asked.clone(),
             control: Arc::new(SharedControl {
@@ -244,6 +247,7 @@ impl Mounts {
             kv: reads.clone(),
             controls: control.clone(),
             log: self.log.clone(),
+            secrets: self.secrets.clone(),
             providers: self.providers.clone(),
             asking: Asking { run: Arc::default(), key: gate.key(&self.stream_name).into() },
             // No program, and no effect but what providers are asked for: a request is answered again whenever somebody else
@@ -258,7 +262,7 @@ impl Mounts {
             tracing::warn!(plugin, what, "a service was denied something");
         }
         for (code, text) in notes.warned {
-            tracing::warn!(plugin = bound.id, code, text, "a provider did not do what a service asked");
+            tracing::warn!(plugin = bound.id, code, text, "a service did not get what it asked for");
         }
         let mut response = match result {
             Ok(response) => response,
