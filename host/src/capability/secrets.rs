@@ -3,7 +3,7 @@
 //! In -> out: WIT calls -> words of [`Placeholders`], which what sends the call's requests fills in.
 //! Limits: 64 words a call; a user of 256 bytes; a message of 1 MiB.
 //! Invariant: no function gives a guest a value, its length, or why its source gave none.
-//! Not here: what becomes of words (`secrets/placeholders.rs`), where values come from (`crate::secrets` of the host).
+//! Not here: what becomes of words (`secrets/placeholders.rs`), where values come from (`host/src/secrets.rs`).
 
 pub mod backend;
 pub(crate) mod fake;

@@ -3,7 +3,7 @@
 //! In -> out: text -> [`SecretSources`].
 //! Limits: 256 secrets.
 //! Invariant: nothing is read from where it points; a workspace has no such file.
-//! Not here: who may own and write the file (`keeper.rs`), reading values (`crate::secrets` of the host).
+//! Not here: who may own and write the file (`keeper.rs`), reading values (`../secrets.rs`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
