@@ -8,6 +8,7 @@
 pub mod backend;
 pub(crate) mod fake;
 mod forms;
+pub mod leaks;
 pub mod mask;
 pub mod placeholders;
 pub mod value;

@@ -11,6 +11,7 @@ use orch_trust::freshness::Verdict as Freshness;
 use orch_trust::time::UnixSeconds;
 
 use super::counted;
+use super::secret::seen_by_programs;
 use crate::config::operator::{self, Operator};
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, Tone, escape};
@@ -120,12 +121,17 @@ pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome 
             |_| Vec::new(),
             |admitted| operator.policy.unasked(&found.id, &admitted.manifest().permissions),
         );
+        let granted = verdict.as_ref().ok().map(|admitted| admitted.grant().permissions());
+        let seen = granted.map(|granted| seen_by_programs(granted, &operator.secrets)).unwrap_or_default();
         say(
             verdict.is_ok(),
             &format!("{} {}  {}", found.id, found.version, verdict.err().unwrap_or("would run")),
         );
         for what in unasked {
             say(true, &format!("{}: policy allows `{}`, which it does not ask for", found.id, escape(&what)));
+        }
+        for line in seen {
+            say(true, &format!("{}: {line}", found.id));
         }
     }
     let mut unbound = None;

@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::nfa::noncontiguous::NFA;
-use aho_corasick::{Anchored, BuildError, MatchKind};
+use aho_corasick::{Anchored, MatchKind};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
@@ -40,12 +40,14 @@ impl Forms {
     pub(super) fn of<'a>(
         values: impl IntoIterator<Item = &'a [u8]>,
         texts: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Result<Self, BuildError> {
+    ) -> Self {
         let mut forms: BTreeSet<Vec<u8>> = texts.into_iter().map(<[u8]>::to_vec).collect();
         for value in values {
             add_forms(value, &mut forms);
         }
-        let nfa = NFA::builder().match_kind(MatchKind::Standard).prefilter(false).build(&forms)?;
+        let built = NFA::builder().match_kind(MatchKind::Standard).prefilter(false).build(&forms);
+        // It has a state for each byte of a form, and can have 2^31: of a grant's 64 values of 64 KiB there are fewer.
+        let Ok(nfa) = built else { unreachable!("a grant names few secrets, and each has a size") };
         let Ok(start) = nfa.start_state(Anchored::No) else {
             unreachable!("it is built for searches like that")
         };
@@ -81,7 +83,7 @@ impl Forms {
                 place.depth = depth;
             }
         }
-        Ok(Self { nfa, start, reached })
+        Self { nfa, start, reached }
     }
 
     pub(super) fn start(&self) -> State {

@@ -200,11 +200,7 @@ impl Placeholders {
                 let values = drawn.values().map(|word| &word.value).chain(&known).map(|value| value.bytes());
                 let made = drawn.values().map(|word| word.masked.as_slice()).filter(|made| !made.is_empty());
                 let texts = drawn.values().map(|word| word.stands_for.as_slice());
-                // Some ten thousand times what a state can count would have to be there.
-                let Ok(built) = Forms::of(values.chain(made), texts) else {
-                    unreachable!("{WORDS_MAX} words have fewer forms than there are numbers of states")
-                };
-                let built = Arc::new(built);
+                let built = Arc::new(Forms::of(values.chain(made), texts));
                 *forms = Some((known, count, built.clone()));
                 (count, Some(built))
             }
