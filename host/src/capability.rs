@@ -12,6 +12,7 @@ pub mod control;
 pub mod effect;
 pub mod files;
 pub mod findings;
+pub mod http;
 pub mod kv;
 pub mod lent;
 pub mod log;
@@ -49,12 +50,11 @@ pub(crate) trait Place: Capability {
     fn of<'a>(opened: &'a mut Opened, granted: &'a Granted) -> (&'a mut Option<Self>, &'a Self::Granted);
 }
 
-/// The list: a line for each domain of `orch-trust`, with the type behind it or `nobody`. One that is not here, or
+/// The list: a line for each domain of `orch-trust`, with the type behind it. One that is not here, or
 /// whose permission is another's, does not compile.
 macro_rules! capabilities {
     (
-        $($field:ident: $Name:ident($State:ty)),+;
-        nobody: $($Missing:ident),+
+        $($field:ident: $Name:ident($State:ty)),+ $(,)?
     ) => {
         /// A grant, prepared once for all calls of a plugin.
         pub struct Granted {
@@ -109,7 +109,6 @@ macro_rules! capabilities {
             for domain in effects.iter().map(EffectRecord::domain).collect::<BTreeSet<_>>() {
                 let granted = match domain {
                     $(DomainName::$Name => permissions.$field.as_ref().map(Domain::effect),)+
-                    $(DomainName::$Missing)|+ => None,
                 };
                 if granted.unwrap_or(Effect::None) == Effect::None {
                     found.push(format!("{}: an effect was recorded", domain.as_str()));
@@ -129,9 +128,6 @@ macro_rules! capabilities {
         {
             match domain {
                 $(DomainName::$Name => <$State>::link(linker, import),)+
-                $(DomainName::$Missing)|+ => {
-                    Err(wasmtime::Error::msg(format!("no host offers `{}`", import.0)))
-                }
             }
         }
     };
@@ -149,9 +145,9 @@ capabilities! {
     artifacts: Artifacts(artifacts::Artifacts),
     control: Control(control::Control),
     notify: Notify(notify::Notify),
+    http: Http(http::Http),
     secrets: Secrets(secrets::Secrets),
-    wasi: Wasi(wasi::Wasi);
-    nobody: Http
+    wasi: Wasi(wasi::Wasi),
 }
 
 impl Granted {

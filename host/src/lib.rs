@@ -17,6 +17,7 @@ pub mod console;
 pub mod control;
 mod cut;
 pub mod drive;
+pub mod egress;
 pub mod engine;
 pub mod exit;
 pub mod holder;

@@ -213,6 +213,7 @@ fn at_work(
         roles: holder.roles.clone(),
         kv: holder.kv.clone(),
         providers: holder.providers.clone(),
+        egress: holder.egress.clone(),
         marks: holder.marks.clone(),
         env: holder.env.clone(),
         secrets: holder.secrets.clone(),

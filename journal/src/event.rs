@@ -8,6 +8,7 @@
 mod act;
 mod attempt;
 mod choice;
+mod http;
 mod mark;
 mod operator;
 mod provided;
@@ -23,6 +24,7 @@ use sha2::{Digest, Sha256};
 pub use act::{AskedAct, ServiceAct};
 pub use attempt::{ABORTED, AttemptFinished, Ending, HOST_GONE};
 pub use choice::Choice;
+pub use http::{HttpEnded, HttpExchange, HttpRequested};
 pub use mark::{FileMark, Mark, MarkedBy};
 pub use operator::{DeniedSubject, OPERATOR_STREAM, OperatorDecision, TrustedRole};
 pub use provided::{AskedProvider, NoticeSent};
@@ -193,6 +195,10 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<u64>,
     },
+    /// A request that is about to be sent; its intent is recorded.
+    HttpRequested(Box<HttpRequested>),
+    /// What became of one.
+    HttpEnded(Box<HttpEnded>),
     AttemptFinished(Box<AttemptFinished>),
     /// A call of a reflector, auditor, verifier or guard began; repeatable by contract.
     CallStarted {
@@ -331,6 +337,8 @@ impl Event {
             Self::IntentRecorded { .. } => "intent_recorded",
             Self::ProcessStarted { .. } => "process_started",
             Self::FileWritten { .. } => "file_written",
+            Self::HttpRequested(_) => "http_requested",
+            Self::HttpEnded(_) => "http_ended",
             Self::AttemptFinished(_) => "attempt_finished",
             Self::CallStarted { .. } => "call_started",
             Self::Called(_) => "called",

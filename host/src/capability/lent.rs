@@ -15,6 +15,7 @@ use orch_trust::evidence::{Candidate, Compilable, Runnable};
 use super::control::backend::Controls;
 use super::effect::{EffectGate, Ledger};
 use super::files::protected::Protected;
+use super::http::backend::Egress;
 use super::kv::backend::KvReader;
 use super::log::backend::LogSink;
 use super::notify::message::Message;
@@ -48,6 +49,7 @@ pub struct Lent {
     pub processes: Arc<dyn Processes>,
     pub env: CommandEnv,
     pub controls: Arc<dyn Controls>,
+    pub egress: Arc<dyn Egress>,
     pub log: Arc<dyn LogSink>,
     pub secrets: Arc<dyn SecretReader>,
     /// Plugins that answer for others.

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Response;
 use orch_journal::event::{ServiceAct, TaskIndex};
 use orch_task::Task;
+use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::control::backend::{Controls, NoChoice, RunsSeen, RunsUnreadable, Standing};
 use super::effect::{Boxed, EffectGate, EffectRecord, GateClosed};
+use super::http::backend::{Egress, EgressLimits, Failed, Outgoing};
 use super::kv::backend::{KvReader, KvUnavailable};
 use super::lent::Lent;
 use super::lent::Providers;
@@ -37,6 +40,7 @@ impl Nothing {
             processes: nothing.clone(),
             env: CommandEnv::default(),
             controls: nothing.clone(),
+            egress: nothing.clone(),
             log: nothing.clone(),
             secrets: nothing,
             providers: Providers::default(),
@@ -111,6 +115,17 @@ impl Controls for Nothing {
 
     fn check<'a>(&'a self, _act: &'a ServiceAct) -> Boxed<'a, Result<(), NoChoice>> {
         Box::pin(async { Err(NoChoice::Unreadable) })
+    }
+}
+
+/// There is no way out.
+impl Egress for Nothing {
+    fn limits(&self) -> EgressLimits {
+        EgressLimits { requests: 0, sent_bytes: 0, received_bytes: 0 }
+    }
+
+    fn send(&self, _: Arc<str>, _: Outgoing) -> Boxed<'static, Result<Response<WasiBody>, Failed>> {
+        Box::pin(async { Err(Failed::new(Error::DestinationUnavailable, "there is no network here")) })
     }
 }
 

@@ -25,6 +25,7 @@ use super::task_reader::{SharedState, StateReader};
 use crate::call::Lent;
 use crate::capability::EffectGate;
 use crate::capability::files::Protected;
+use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
 use crate::capability::log::LogSink;
 use crate::capability::nothing::Nothing;
@@ -175,6 +176,8 @@ pub struct Desk {
     pub kv: Arc<KvOverlay>,
     /// Plugins that answer for others.
     pub providers: Providers,
+    /// The way out for plugins.
+    pub egress: Arc<dyn Egress>,
     pub marks: Arc<Marks>,
     /// Of all commands, as `config.yaml` says.
     pub env: Arc<Env>,
@@ -210,6 +213,7 @@ impl Desk {
             controls: Arc::new(Nothing),
             log: self.log.clone(),
             secrets: self.secrets.clone(),
+            egress: self.egress.clone(),
             providers: self.providers.clone(),
             asking,
             earlier: Arc::default(),

@@ -116,6 +116,7 @@ async fn one(run: &mut Run, desk: &Desk, notice: &Owed) -> Left<(), String> {
         log: desk.log.clone(),
         secrets: desk.secrets.clone(),
         providers: desk.providers.clone(),
+        egress: desk.egress.clone(),
         asking: Asking { run: run_id.clone(), key },
         ..Nothing::lent(desk.workspace.clone(), WALL)
     };

@@ -20,6 +20,7 @@ use super::wall::Wall;
 use super::withdrawal::Withdrawal;
 use crate::bindings::types::types::Failure;
 use crate::call::{CallReport, Lent, Used};
+use crate::capability::http::Http;
 use crate::capability::kv::Kv;
 use crate::capability::metrics::Metrics;
 use crate::capability::secrets::placeholders::Placeholders;
@@ -205,6 +206,16 @@ pub(crate) fn used(store: &Store<CallState>) -> Used {
     let state = store.data();
     let fuel = state.fuel_max.and_then(|most| Some(most.saturating_sub(store.get_fuel().ok()?)));
     Used { fuel, memory_bytes: state.meter.memory_bytes(), host_calls: state.meter.host_calls() }
+}
+
+/// Waits until nothing that the guest began outside goes on, before it is said what came of its call.
+pub(crate) async fn settle(store: &mut Store<CallState>) {
+    let CallState { opened, plugin, table, ledger, .. } = store.data_mut();
+    if let Some(http) = Http::of(opened, &plugin.granted).0.as_mut() {
+        // With its resources end the requests that it still waits for.
+        drop(std::mem::take(table));
+        http.settle(ledger).await;
+    }
 }
 
 /// The report of a call: what it wrote only if its result is good.

@@ -21,6 +21,7 @@ use super::control::{CallControl, SharedControl};
 use super::gate::ServiceGate;
 use super::tasks::{CallTasks, SharedTasks};
 use crate::call::{CallReport, Lent};
+use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
 use crate::capability::nothing::Nothing;
 use crate::capability::provided::Asking;
@@ -106,6 +107,7 @@ pub struct Mounts {
     kv: Arc<KvOverlay>,
     providers: Providers,
     secrets: Arc<dyn SecretReader>,
+    egress: Arc<dyn Egress>,
     tasks: Arc<SharedTasks>,
     asked: Arc<AskedQueue>,
     control: Arc<SharedControl>,
@@ -142,6 +144,7 @@ impl Mounts {
             kv: holder.kv.clone(),
             providers: holder.providers.clone(),
             secrets: holder.secrets.clone(),
+            egress: holder.egress.clone(),
             tasks: Arc::new(SharedTasks::of(holder.state.clone())),
             asked: holder.asked.clone(),
             control: Arc::new(SharedControl {
@@ -249,6 +252,7 @@ impl Mounts {
             log: self.log.clone(),
             secrets: self.secrets.clone(),
             providers: self.providers.clone(),
+            egress: self.egress.clone(),
             asking: Asking { run: Arc::default(), key: gate.key(&self.stream_name).into() },
             // No program, and no effect but what providers are asked for: a request is answered again whenever somebody else
             // was faster.
