@@ -38,6 +38,7 @@ const PARTS: [&str; 34] = [
     "machine",
     "open_files",
     "call",
+    "egress",
     "capability",
     "manifest_schema",
     "plugin_settings",
