@@ -264,7 +264,7 @@ fn doctor_and_list_say_who_may_use_what_and_what_programs_see() {
     assert!(listed.contains("hook  `secrets.toml` does not define it\n"), "{listed}");
     let document = out(&bench.workspace.host(&["secret", "list", "--format", "json"], 0));
     let document: serde_json::Value = serde_json::from_str(&document).unwrap();
-    assert_eq!(document[1]["source"], "env");
+    assert_eq!((&document[0]["source"], &document[1]["source"]), (&"env".into(), &serde_json::Value::Null));
     assert_eq!(document[2]["uses"][0]["host"], "api.example.com:443");
     let doctor = bench.workspace.host(&["doctor", "--workspace", "."], 1);
     let (doctor, hints) = (out(&doctor), err(&doctor));
