@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 33] = [
+const PARTS: [&str; 34] = [
     "commands",
     "interrupt",
     "serve",
@@ -37,6 +37,7 @@ const PARTS: [&str; 33] = [
     "machine",
     "open_files",
     "call",
+    "egress",
     "capability",
     "manifest_schema",
     "plugin_settings",
