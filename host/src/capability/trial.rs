@@ -29,7 +29,7 @@ use super::provided::Asking;
 use super::tasks::backend::AskedTask;
 use super::tasks::fake::FakeTasks;
 
-pub use super::http::fake::{ScriptedAnswer, SentRequest};
+pub use super::http::fake::{ScriptedAnswer, ScriptedFault, SentRequest};
 pub use super::mood::Mood;
 pub use super::process::fake::ScriptedCommand;
 
