@@ -31,6 +31,7 @@ const PARTS: [&str; 34] = [
     "told",
     "role",
     "engine",
+    "secrets",
     "processes",
     "command_log",
     "log_folder",
