@@ -4,7 +4,9 @@
 //! Not here: when the files of one task make it up to date (`fresh.rs`), which tasks a run is asked for (`chosen.rs`).
 #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Stdio};
 
 use orch_tests::{Workspace, hears_signals, out, until};
@@ -255,6 +257,26 @@ fn variables_count_as_the_command_gets_them() {
         let mut host = workspace.command(&["run", "--trust-workspace"]);
         assert!(host.env("ONLY", mode).output().unwrap().status.success());
         assert_eq!(workspace.read("o").trim(), mode);
+    }
+    assert_eq!(ran(&workspace), "b");
+}
+
+#[test]
+fn a_value_of_the_hosts_that_is_no_text_arrives_byte_for_byte_and_counts() {
+    let workspace = Workspace::new(
+        "- {id: a, command: 'printf %s \"$ODD\" > o', inputs: [i], outputs: [o]}\n\
+         - {id: b, command: 'echo b >> ran', when: {variable: ODD}}\n\
+         - {id: c, command: 'echo c >> ran', when: {variable: ODD, is: \"\u{fffd}\"}}\n",
+    );
+    hand_on(&workspace, "ODD");
+    workspace.write("i", "");
+    // The second differs from the first only in what no text has.
+    for value in [b"\xff", b"\xfe"] {
+        let mut host = workspace.command(&["run", "--trust-workspace"]);
+        let output = host.env("ODD", OsStr::from_bytes(value)).output().unwrap();
+        assert!(output.status.success(), "{}", out(&output));
+        assert_eq!(fs::read(workspace.path().join("o")).unwrap(), value, "{}", out(&output));
+        assert!(out(&output).contains("`ODD` is not `\u{fffd}`"), "{}", out(&output));
     }
     assert_eq!(ran(&workspace), "b");
 }

@@ -7,6 +7,7 @@
 //! Not here: what a mark is and when it holds (`marks.rs`), what is kept of it (`orch-journal`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsStr;
 
 use orch_journal::event::{Event, Mark, TaskIndex};
 use orch_journal::failpoint;
@@ -63,10 +64,15 @@ fn glance(run: &Run, desk: &Desk, (index, look): (TaskIndex, u64)) -> Result<Opt
     // A task whose values are gone does not start; its attempt says so.
     let env = run.env_of(&found);
     let of_files = [Some(&*desk.env), env.as_deref()];
-    let of_files: Vec<(&str, &str)> = of_files.into_iter().flatten().flat_map(|env| env.iter()).collect();
+    let of_files: Vec<(&str, &OsStr)> = of_files
+        .into_iter()
+        .flatten()
+        .flat_map(|env| env.iter())
+        .map(|(name, value)| (name, value.as_ref()))
+        .collect();
     let told = executor.told.as_ref();
     let handed_on = told.map(|told| told.handed_on(&task)).unwrap_or_default();
-    let of_host = handed_on.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let of_host = handed_on.iter().map(|(name, value)| (name.as_str(), value.as_os_str()));
     let is_marked = (task.names_files() || task.when.is_some()) && !executor.changes_more && env.is_some();
     let by = is_marked.then(|| {
         let of_host = of_host.clone().filter(|(name, _)| !OF_SESSION.contains(name));

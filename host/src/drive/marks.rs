@@ -7,6 +7,8 @@
 mod files;
 
 use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -64,7 +66,7 @@ pub(super) struct Glance {
     pub(super) by: Option<MarkedBy>,
     pub(super) force: bool,
     /// Of the variable that its condition names.
-    pub(super) variable: Option<String>,
+    pub(super) variable: Option<OsString>,
     /// Its command would not get it, whether the host has it or not.
     pub(super) is_kept: bool,
     /// Something that it depends on was done after it.
@@ -116,13 +118,13 @@ impl Marks {
         self.files.stop(stopped);
     }
 
-    fn mac(&self, what: &str, parts: &[&str]) -> String {
+    fn mac(&self, what: &str, parts: &[&[u8]]) -> String {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else {
             unreachable!("HMAC takes keys of every length")
         };
-        for part in [&self.name, what].iter().chain(parts) {
+        for part in [self.name.as_bytes(), what.as_bytes()].iter().chain(parts) {
             mac.update(&(part.len() as u64).to_le_bytes());
-            mac.update(part.as_bytes());
+            mac.update(part);
         }
         hex::encode(mac.finalize().into_bytes())
     }
@@ -131,7 +133,7 @@ impl Marks {
     pub(super) fn by<'e>(
         &self,
         task: &Task,
-        env: impl Iterator<Item = (&'e str, &'e str)>,
+        env: impl Iterator<Item = (&'e str, &'e OsStr)>,
         roles: &Roles,
     ) -> Result<MarkedBy, DriveError> {
         let executor = roles.executor(task)?;
@@ -145,10 +147,13 @@ impl Marks {
         let command = format!("{:?}", (&task.kind, &task.command, &task.settings));
         let files = format!("{:?}", (&task.inputs, &task.outputs));
         Ok(MarkedBy {
-            task: self.mac("task", &[&command, &files]),
-            env: self.mac("env", &env.flat_map(|(name, value)| [name, value]).collect::<Vec<_>>()),
-            executor: self.mac("executor", &[&executor.id, &executor.identity]),
-            verifiers: self.mac("verifiers", &verifiers.iter().map(String::as_str).collect::<Vec<_>>()),
+            task: self.mac("task", &[command.as_bytes(), files.as_bytes()]),
+            env: self.mac(
+                "env",
+                &env.flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]).collect::<Vec<_>>(),
+            ),
+            executor: self.mac("executor", &[executor.id.as_bytes(), executor.identity.as_bytes()]),
+            verifiers: self.mac("verifiers", &verifiers.iter().map(String::as_bytes).collect::<Vec<_>>()),
         })
     }
 
@@ -272,10 +277,10 @@ impl Marks {
     ///
     /// # Errors
     /// It cannot be asked.
-    fn missed(&self, when: &When, value: Option<&str>) -> Result<Option<String>, String> {
+    fn missed(&self, when: &When, value: Option<&OsStr>) -> Result<Option<String>, String> {
         let has = value.filter(|value| !value.is_empty());
         match (&when.variable, &when.is) {
-            (Some(name), Some(is)) if value != Some(is) => {
+            (Some(name), Some(is)) if value != Some(is.as_ref()) => {
                 return Ok(Some(format!("`{name}` is not `{}`", is.escape_debug())));
             }
             (Some(name), None) if has.is_none() => return Ok(Some(format!("`{name}` is not set"))),

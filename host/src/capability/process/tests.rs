@@ -41,7 +41,7 @@ impl Open {
         let variables = [("HOME", "/home/me"), ("TOKEN", "secret"), ("MODE", "host"), ("PATH", "/bin")];
         let host = HostEnvironment {
             path: vec![bin, "/usr/bin".into(), "/bin".into()],
-            variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            variables: variables.map(|(name, value)| (name.to_owned(), value.into())).into(),
         };
         let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         let permission = ProcessPermission { programs: list(programs), env: list(env), network: false };
