@@ -25,6 +25,7 @@ use super::roles::Roles;
 use crate::clock::now_ms;
 
 const BEHIND: &str = "what it depends on was done again";
+const LEFT_OUT: &str = "it was left out by its condition";
 const UNKNOWN: &str = "nothing is known of when it was done";
 
 /// What tasks read and made when they were done last, over all runs of a store.
@@ -54,8 +55,19 @@ pub(super) enum Outcome {
     Unasked(String),
     /// Nothing changed; with another mark if files have other times than before.
     Fresh(Option<Box<Mark>>),
+    /// It is done, and says nothing of files.
+    Kept(Kept),
     /// It starts: why, if it was done before; what it reads, or why that could not be looked at.
     Stale { why: Option<String>, begun: Result<Option<Begun>, String> },
+}
+
+/// How a task stands that is done and says nothing of files.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Kept {
+    /// The verifiers that it names, as they are now, did not look at it.
+    pub(super) is_unseen: bool,
+    /// What was done is not what it says now.
+    pub(super) is_other: bool,
 }
 
 /// What is looked at beside the loop.
@@ -101,6 +113,11 @@ impl Marks {
     /// When tasks were done, as far as the store knows.
     pub fn turns(&self) -> Result<HashMap<String, (u64, Option<u64>)>, StoreError> {
         self.store.read().turns()
+    }
+
+    /// True if that is known of a task already.
+    pub(super) fn has(&self, task: &str, by: &MarkedBy) -> bool {
+        self.last(task).is_some_and(|mark| mark.by == *by && !mark.skipped)
     }
 
     /// True if it is known how a task was done.
@@ -161,12 +178,14 @@ impl Marks {
     pub(super) fn check(&self, glance: &Glance, is_done: bool) -> Outcome {
         let Glance { task, by, force, variable, is_kept, is_behind, .. } = glance;
         if !task.names_files() && (is_done || (glance.is_put_back && task.when.is_none())) {
-            let last = task.when.as_ref().map(|_| self.last(task.id.as_str()));
-            let why = match last {
+            let last = self.last(task.id.as_str());
+            let why = match &last {
                 _ if *is_behind || (*force && !is_done) => BEHIND,
-                Some(Some(mark)) if mark.skipped => "its condition is asked again",
-                Some(None) if glance.said_at.is_none() => UNKNOWN,
-                _ => return Outcome::Fresh(None),
+                Some(mark) if mark.skipped && task.when.is_some() => "its condition is asked again",
+                Some(mark) if mark.skipped => LEFT_OUT,
+                None if task.when.is_some() && glance.said_at.is_none() => UNKNOWN,
+                _ if !is_done => return Outcome::Fresh(None),
+                _ => return Outcome::Kept(kept(glance, last.as_ref())),
             };
             return Outcome::Stale { why: Some(why.to_owned()), begun: Ok(None) };
         }
@@ -248,7 +267,7 @@ impl Marks {
         inputs: &[FileMark],
     ) -> Result<Vec<FileMark>, String> {
         if mark.skipped {
-            return Err("it was left out by its condition".to_owned());
+            return Err(LEFT_OUT.to_owned());
         }
         if mark.by.task != by.task {
             return Err("what it runs changed".to_owned());
@@ -294,6 +313,22 @@ impl Marks {
             }
         }
         Ok(None)
+    }
+}
+
+/// A person's word that a task is done stands for whatever is said of it.
+fn kept(glance: &Glance, last: Option<&Mark>) -> Kept {
+    let by = glance.by.as_ref();
+    let is_same =
+        |part: fn(&MarkedBy) -> &String| by.zip(last).is_some_and(|(by, mark)| part(by) == part(&mark.by));
+    if glance.said_at.is_some_and(|said| last.is_none_or(|mark| mark.at <= said)) {
+        return Kept::default();
+    }
+    // One of a task that named files says nothing of its command alone.
+    let is_plain = |mark: &Mark| mark.inputs.is_empty() && mark.outputs.is_empty();
+    Kept {
+        is_unseen: !glance.task.verify.is_empty() && !is_same(|by| &by.verifiers),
+        is_other: last.is_some_and(is_plain) && !is_same(|by| &by.task),
     }
 }
 
