@@ -122,7 +122,6 @@ async fn work(
     let strict = desk.rules.is_strict();
     let mut control = desk.control.clone();
 
-    recover::settle(run, desk, Cut::HostGone)?;
     recover::unblock(run)?;
     consult::reflect(run, desk).await?;
     sheet.save(run, desk, "reflected").await?;
@@ -320,6 +319,7 @@ fn look_or_end(
                 return Ok(false);
             }
             run.end(task, now_ms());
+            run.put_back_overtaken(task)?;
         }
     }
     Ok(is_over)

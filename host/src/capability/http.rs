@@ -182,4 +182,3 @@ impl Sender {
         Ok((self.requests, Outgoing { target, request, key, times }))
     }
 }
-
