@@ -11,6 +11,7 @@ mod address;
 mod body;
 mod fault;
 mod resolve;
+mod timed;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ use crate::capability::http::backend::{Egress, EgressLimits, Failed, Outgoing};
 use body::{Paced, Roomed};
 use resolve::{AnyAddress, Checked};
 pub use resolve::{Resolve, SystemNames};
+use timed::Timed;
 
 const CONNECT: Duration = Duration::from_secs(10);
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -46,8 +48,8 @@ const IDLE: Duration = Duration::from_secs(30);
 const IDLE_MAX: usize = 4;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-type Direct = Client<HttpsConnector<HttpConnector<Checked>>, WasiBody>;
-type Proxied = Client<HttpsConnector<Tunnel<HttpConnector<AnyAddress>>>, WasiBody>;
+type Direct = Client<Timed<HttpsConnector<HttpConnector<Checked>>>, WasiBody>;
+type Proxied = Client<Timed<HttpsConnector<Tunnel<HttpConnector<AnyAddress>>>>, WasiBody>;
 
 /// The connections of one plugin.
 #[derive(Clone)]
@@ -61,6 +63,8 @@ struct Connections {
 pub struct Door {
     limits: EgressLimits,
     connections: usize,
+    /// For a name, a connection, a proxy and TLS together.
+    connect: Duration,
     proxy: Option<Uri>,
     ca_file: Option<PathBuf>,
     /// Read when the first request goes out: most hosts send none.
@@ -95,6 +99,7 @@ impl Door {
                 received_bytes: mib(policy.received_mib),
             },
             connections: policy.connections.get() as usize,
+            connect: CONNECT,
             proxy: policy.proxy.as_deref().map(proxy).transpose()?,
             ca_file,
             tls: OnceLock::new(),
@@ -110,13 +115,21 @@ impl Door {
         Ok(plugins.entry(plugin.clone()).or_insert_with(|| self.connections(config)).clone())
     }
 
+    #[cfg(test)]
+    fn room_left(&self, plugin: &str) -> Option<usize> {
+        let plugins = self.plugins.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(plugins.get(plugin)?.room.available_permits())
+    }
+
     fn connections(&self, config: &ClientConfig) -> Connections {
         let tls = || hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config.clone());
         let direct = connector(Checked(self.names.clone()));
         let direct = tls().https_or_http().enable_http1().wrap_connector(direct);
+        let direct = Timed { connector: direct, most: self.connect };
         let proxied = self.proxy.clone().map(|proxy| {
             let tunnel = Tunnel::new(proxy, connector(AnyAddress(self.names.clone())));
-            client().build(tls().https_or_http().enable_http1().wrap_connector(tunnel))
+            let connector = tls().https_or_http().enable_http1().wrap_connector(tunnel);
+            client().build(Timed { connector, most: self.connect })
         });
         Connections {
             direct: client().build(direct),
@@ -130,7 +143,6 @@ fn connector<R>(resolver: R) -> HttpConnector<R> {
     let mut connector = HttpConnector::new_with_resolver(resolver);
     connector.enforce_http(false);
     connector.set_nodelay(true);
-    connector.set_connect_timeout(Some(CONNECT));
     connector
 }
 
@@ -268,3 +280,6 @@ impl Egress for Door {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
+use crate::capability::secrets::backend::SecretReader;
 use crate::clock::now_ms;
 use crate::config::operator::{Operator, OperatorError};
 use crate::config::secret::KeyUse;
@@ -42,6 +43,7 @@ use crate::exit::{Exit, Fault};
 use crate::place::{self, Place};
 use crate::plugins::{self, AdmittedPlugins, Workbench};
 use crate::recheck::{Recheck, Watch, Watched};
+use crate::secrets::SecretStore;
 
 /// What a holder is opened with.
 pub struct Setup<'a> {
@@ -73,6 +75,8 @@ pub struct Holder {
     pub services: Vec<(String, Bound)>,
     /// Plugins that answer for others.
     pub providers: Providers,
+    /// The operator's.
+    pub secrets: Arc<dyn SecretReader>,
     pub egress: Arc<dyn Egress>,
     pub guests: Runtime,
     pub store: Store,
@@ -178,6 +182,7 @@ impl Holder {
             roles,
             services,
             providers,
+            secrets: Arc::new(SecretStore::new(operator.secrets.clone())),
             egress,
             guests,
             store,

@@ -221,6 +221,7 @@ fn at_work(
         egress: holder.egress.clone(),
         marks: holder.marks.clone(),
         env: holder.env.clone(),
+        secrets: holder.secrets.clone(),
         log: Arc::new(RunLog::new(holder.place.workspace.join("logs"), id, rules.log_bytes_max)),
         rules,
         control: control.subscribe(),

@@ -296,7 +296,7 @@ domains! {
     notify: Notify(NotifyPermission),
     /// Outgoing HTTP, by rules: `wasi:http/outgoing-handler`.
     http: Http(HttpPermission),
-    /// Opaque secrets, filled in at egress. No host offers it yet.
+    /// Secrets that a plugin uses and never sees: `orch:secrets`.
     secrets: Secrets(SecretsPermission),
     /// Interfaces of WASI 0.2.
     wasi: Wasi(WasiPermission),

@@ -139,7 +139,7 @@ fn only_what_reaches_beyond_the_store_is_an_effect() {
         (r#"{"process":{"programs":[]}}"#, true),
         (r#"{"http":[]}"#, false),
         (r#"{"http":[{"hosts":[],"methods":[],"paths":[]}]}"#, true),
-        (r#"{"secrets":{"use":[]}}"#, true),
+        (r#"{"secrets":{"use":[]}}"#, false),
     ] {
         assert_eq!(permissions(json).effect() == Effect::Changing, effectful, "{json}");
     }

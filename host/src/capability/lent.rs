@@ -22,6 +22,7 @@ use super::notify::message::Message;
 use super::process::backend::Processes;
 use super::process::env::CommandEnv;
 use super::provided::{Asking, Provider};
+use super::secrets::backend::SecretReader;
 use super::tasks::backend::TaskReader;
 
 /// The plugins that answer for others in this workspace: a field for each interface.
@@ -50,6 +51,7 @@ pub struct Lent {
     pub controls: Arc<dyn Controls>,
     pub egress: Arc<dyn Egress>,
     pub log: Arc<dyn LogSink>,
+    pub secrets: Arc<dyn SecretReader>,
     /// Plugins that answer for others.
     pub providers: Providers,
     pub asking: Asking,

@@ -20,6 +20,8 @@ use super::log::backend::{LogLevel, LogSink};
 use super::process::backend::{ProcessError, ProcessOutput, ProcessRequest, Processes};
 use super::process::env::CommandEnv;
 use super::provided::Asking;
+use super::secrets::backend::{SecretReader, SecretUnread};
+use super::secrets::value::SecretValue;
 use super::tasks::backend::{TaskReader, TaskSummary};
 
 pub struct Nothing;
@@ -39,7 +41,8 @@ impl Nothing {
             env: CommandEnv::default(),
             controls: nothing.clone(),
             egress: nothing.clone(),
-            log: nothing,
+            log: nothing.clone(),
+            secrets: nothing,
             providers: Providers::default(),
             asking: Asking::default(),
             earlier: Arc::default(),
@@ -128,4 +131,14 @@ impl Egress for Nothing {
 
 impl LogSink for Nothing {
     fn line(&self, _plugin: &str, _level: LogLevel, _text: &str) {}
+}
+
+impl SecretReader for Nothing {
+    fn read(&self, name: &str) -> Result<Arc<SecretValue>, SecretUnread> {
+        Err(SecretUnread { name: name.to_owned(), why: "is not there: this host has none".to_owned() })
+    }
+
+    fn known(&self, _name: &str) -> Option<Arc<SecretValue>> {
+        None
+    }
 }

@@ -26,6 +26,7 @@ use super::notify::fake::FakeNotifier;
 use super::process::env::CommandEnv;
 use super::process::fake::FakeProcesses;
 use super::provided::Asking;
+use super::secrets::fake::FakeSecrets;
 use super::tasks::backend::AskedTask;
 use super::tasks::fake::FakeTasks;
 
@@ -43,6 +44,7 @@ pub struct Fakes {
     pub(crate) log: Arc<FakeLog>,
     pub(crate) control: Arc<FakeControl>,
     pub(crate) notify: Arc<FakeNotifier>,
+    pub(crate) secrets: Arc<FakeSecrets>,
     pub(crate) http: Arc<FakeHttp>,
 }
 
@@ -57,6 +59,7 @@ impl Fakes {
             processes: Arc::new(FakeProcesses::new(mood)),
             log: Arc::default(),
             notify: Arc::new(FakeNotifier::new(mood)),
+            secrets: Arc::new(FakeSecrets::new(mood)),
             http: Arc::new(FakeHttp::new(mood)),
         }
     }
@@ -102,15 +105,15 @@ impl Fakes {
     pub fn record(&self) -> String {
         let (commands, effects) = (self.processes.record(), self.gate.effects());
         let (lines, labels) = (self.log.lines(), self.kv.asked());
-        let (notices, requests) = (self.notify.sent(), self.http.requests());
+        let (notices, requests, secrets) = (self.notify.sent(), self.http.requests(), self.secrets.asked());
         format!(
-            "commands {commands:?}\neffects {effects:?}\nlog {lines:?}\nkv {labels:?}\nnotices {notices:?}\nrequests {requests:?}"
+            "commands {commands:?}\neffects {effects:?}\nlog {lines:?}\nkv {labels:?}\nnotices {notices:?}\nrequests {requests:?}\nsecrets {secrets:?}"
         )
     }
 
     /// True if nobody else holds a part of them any more.
     pub fn are_given_back(&self) -> bool {
-        let Self { tasks, kv, gate, processes, log, control, notify, http } = self;
+        let Self { tasks, kv, gate, processes, log, control, notify, http, secrets } = self;
         let held = [
             Arc::strong_count(tasks),
             Arc::strong_count(kv),
@@ -119,9 +122,10 @@ impl Fakes {
             Arc::strong_count(log),
             Arc::strong_count(control),
             Arc::strong_count(notify),
+            Arc::strong_count(secrets),
             Arc::strong_count(http),
         ];
-        held == [1; 8]
+        held == [1; 9]
     }
 
     /// The context of a call. `workspace`: absolute, without links. `settings`: a JSON object.
@@ -138,6 +142,7 @@ impl Fakes {
             controls: self.control.clone(),
             egress: self.http.clone(),
             log: self.log.clone(),
+            secrets: self.secrets.clone(),
             providers: Providers { workspace: "trial".into(), notify: Some(self.notify.clone()) },
             asking: Asking { run: "run".into(), key: "run-1".into() },
             earlier: Arc::default(),

@@ -31,6 +31,7 @@ use crate::capability::log::LogSink;
 use crate::capability::nothing::Nothing;
 use crate::capability::process::env::CommandEnv;
 use crate::capability::provided::Asking;
+use crate::capability::secrets::backend::SecretReader;
 use crate::command_log::{CommandLog, LogName};
 use crate::processes::{CallProcesses, Commands};
 
@@ -181,6 +182,8 @@ pub struct Desk {
     /// Of all commands, as `config.yaml` says.
     pub env: Arc<Env>,
     pub log: Arc<dyn LogSink>,
+    /// The operator's.
+    pub secrets: Arc<dyn SecretReader>,
     pub rules: RunRules,
     pub control: watch::Receiver<Control>,
     /// Whoever asks for an end says it here.
@@ -209,6 +212,7 @@ impl Desk {
             // Services are no part of a run.
             controls: Arc::new(Nothing),
             log: self.log.clone(),
+            secrets: self.secrets.clone(),
             egress: self.egress.clone(),
             providers: self.providers.clone(),
             asking,

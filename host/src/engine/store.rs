@@ -23,6 +23,7 @@ use crate::call::{CallReport, Lent, Used};
 use crate::capability::http::Http;
 use crate::capability::kv::Kv;
 use crate::capability::metrics::Metrics;
+use crate::capability::secrets::placeholders::Placeholders;
 use crate::capability::tasks::Tasks;
 use crate::capability::wasi::Wasi;
 use crate::capability::{Granted, Holds, Kept, Ledger, Opened, Opening, Place, View};
@@ -46,6 +47,7 @@ pub struct CallState {
     plugin: Arc<Plugin>,
     lent: Lent,
     ledger: Ledger,
+    placeholders: Arc<Placeholders>,
     opened: Opened,
 }
 
@@ -53,8 +55,10 @@ impl CallState {
     pub(super) fn new(plugin: Arc<Plugin>, lent: Lent) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);
+        let secrets = plugin.granted.secrets().clone();
         Self {
             meter: Meter::new(plugin.limits),
+            placeholders: Placeholders::new(secrets, lent.secrets.clone(), plugin.fixed),
             fuel_max: None,
             table,
             ledger: lent.ledger(),
@@ -74,13 +78,14 @@ impl CallState {
 
     /// For the host's own use.
     fn view_uncounted<C: Place>(&mut self) -> View<'_, C> {
-        let Self { plugin, lent, opened, table, ledger, meter, .. } = self;
+        let Self { plugin, lent, opened, table, ledger, meter, placeholders, .. } = self;
         let (state, granted) = C::of(opened, &plugin.granted);
         let opening = || Opening {
             plugin: &plugin.id,
             log_bytes_max: plugin.limits.log_bytes_max,
             lent,
             earlier: lent.earlier.get(&*plugin.id),
+            placeholders,
             fixed: plugin.fixed,
         };
         let state = state.get_or_insert_with(|| C::open(granted, opening()));

@@ -53,6 +53,7 @@ pub const SDK: &[Embedded] = files!("sdk":
     "src/role/reflector.rs",
     "src/role/service.rs",
     "src/role/verifier.rs",
+    "src/secrets.rs",
     "src/settings.rs",
     "src/tasks.rs",
 );
@@ -75,6 +76,7 @@ pub const WIT: &[Embedded] = files!("wit":
     "deps/planner@0.1.0/planner.wit",
     "deps/process@0.1.0/process.wit",
     "deps/reflector@0.1.0/reflector.wit",
+    "deps/secrets@0.1.0/secrets.wit",
     "deps/settings@0.1.0/settings.wit",
     "deps/tasks@0.1.0/tasks.wit",
     "deps/types@0.1.0/types.wit",

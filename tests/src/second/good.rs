@@ -64,7 +64,10 @@ const PERMISSIONS: [(&str, &[&str]); 22] = [
         r#"{"wasi":{"http_types":true}}"#,
         &["wasi:http/types@0.2.3", "wasi:io/streams@0.2.3", "wasi:io/error@0.2.3"],
     ),
-    (r#"{"secrets":{"use":[{"name":"token","host":"api.acme.example:443"}]}}"#, &[]),
+    (
+        r#"{"secrets":{"use":[{"name":"token","host":"api.acme.example:443"}]}}"#,
+        &["orch:secrets/secrets@0.1.0"],
+    ),
     (r#"{"findings":{},"metrics":{}}"#, &["orch:findings/findings@0.1.0", "orch:metrics/metrics@0.1.0"]),
     (
         r#"{"artifacts":{"types":["text/*","application/json"],"count":3,"bytes":1000}}"#,
