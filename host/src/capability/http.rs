@@ -185,7 +185,8 @@ impl Sender {
             }
         };
         if !self.granted.allows(&target) {
-            self.traffic.deny(format!("http: {target}"));
+            let rule = target.rule();
+            self.traffic.deny(format!("http: {target}: manifest and policy would need the rule {rule}"));
             return Err(Error::HttpRequestDenied);
         }
         if self.requests >= self.egress.limits().requests {
