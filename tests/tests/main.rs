@@ -49,6 +49,7 @@ mod settings;
 mod shown;
 mod sources;
 mod strained;
+mod third;
 mod tokens;
 mod told;
 mod trust_root;

@@ -1,7 +1,9 @@
 //! Variables, and files in and above the working folder: none of them makes a stranger's package run.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -123,6 +125,8 @@ fn nothing_around_a_workspace_makes_a_stranger_trusted() {
     refuses(bench.run_said().env("PLUGIN_SIGNING_KEY", &bench.key), other, "PLUGIN_SIGNING_KEY");
     let file = bench.evil.join("orch/trust/publishers/stranger.toml");
     refuses(bench.run_said().env("PLUGIN_SIGNING_KEY", file), other, "PLUGIN_SIGNING_KEY as a file");
+    let no_text = OsStr::from_bytes(b"\xff");
+    refuses(bench.run_said().env("PLUGIN_SIGNING_KEY", no_text), "signing-key", "one that is no text");
 
     // Files of the workspace, everywhere that somebody might look.
     let places =
