@@ -49,8 +49,18 @@ fn every_block_is_a_file_that_a_test_reads() {
 
 #[test]
 fn the_policy_has_every_key_and_every_permission() {
-    let Policy { packages, minimum_level: _, default, namespaces, plugins, deny, tasks, serve, certificates } =
-        Policy::parse(&block("policy.toml")).unwrap();
+    let Policy {
+        packages,
+        minimum_level: _,
+        default,
+        namespaces,
+        plugins,
+        deny,
+        tasks,
+        serve,
+        certificates,
+        egress: _,
+    } = Policy::parse(&block("policy.toml")).unwrap();
     let CertificatesPolicy { threshold, independent } = certificates;
     assert!(threshold.get() > 1 && independent);
     let Deny { digests, keys, ids } = deny;
