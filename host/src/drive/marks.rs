@@ -71,6 +71,8 @@ pub(super) struct Glance {
     pub(super) is_behind: bool,
     /// It waits only because what it depends on does.
     pub(super) is_put_back: bool,
+    /// Its last attempt did not end well.
+    pub(super) is_unfinished: bool,
     /// When somebody said that it is done, if nobody else did.
     pub(super) said_at: Option<u64>,
     /// Of this look, if it could start.
@@ -155,35 +157,32 @@ impl Marks {
     /// `is_done`: by an earlier run. Then its condition is not asked: that is for when it could start.
     pub(super) fn check(&self, glance: &Glance, is_done: bool) -> Outcome {
         let Glance { task, by, force, variable, is_kept, is_behind, .. } = glance;
-        if !task.names_files() && (is_done || (glance.is_put_back && task.when.is_none())) {
-            let last = task.when.as_ref().map(|_| self.last(task.id.as_str()));
-            let why = match last {
-                _ if *is_behind || (*force && !is_done) => BEHIND,
-                Some(Some(mark)) if mark.skipped => "its condition is asked again",
-                Some(None) if glance.said_at.is_none() => UNKNOWN,
-                _ => return Outcome::Fresh(None),
-            };
-            return Outcome::Stale { why: Some(why.to_owned()), begun: Ok(None) };
-        }
-        // Of what is done it is asked when that could start again.
+        // Of what is done it is asked when that could start again; of what was begun and did not come to its end, never: what
+        // is there may be half of what it makes.
         let missed = match &task.when {
-            Some(_) if !is_done && *is_kept => {
-                Err("no `env` has its variable, and no policy hands it on".to_owned())
-            }
-            Some(when) if !is_done => self.missed(when, variable.as_deref()),
-            _ => Ok(None),
+            Some(_) if is_done || glance.is_unfinished => Ok(None),
+            Some(_) if *is_kept => Err("no `env` has its variable, and no policy hands it on".to_owned()),
+            Some(when) => self.missed(when, variable.as_deref()),
+            None => Ok(None),
         };
         match missed {
             Ok(None) => {}
             Ok(Some(why)) => return Outcome::Skipped(why),
             Err(why) => return Outcome::Unasked(why),
         }
-        let Some(by) = by else { return Outcome::Stale { why: None, begun: Ok(None) } };
         let at = now_ms();
         if !task.names_files() {
-            let begun = Begun { by: by.clone(), inputs: Vec::new(), at };
-            return Outcome::Stale { why: None, begun: Ok(Some(begun)) };
+            let why = match is_done || glance.is_put_back {
+                true => match self.why_again(glance, is_done) {
+                    Some(why) => Some(why.to_owned()),
+                    None => return Outcome::Fresh(None),
+                },
+                false => None,
+            };
+            let begun = by.clone().map(|by| Begun { by, inputs: Vec::new(), at });
+            return Outcome::Stale { why, begun: Ok(begun) };
         }
+        let Some(by) = by else { return Outcome::Stale { why: None, begun: Ok(None) } };
         let last = self.last(task.id.as_str());
         let known = last.as_ref().map_or((&[][..], 0), |mark| (&mark.inputs[..], mark.at));
         let inputs = match self.files.look(&reads(task), known.0, known.1) {
@@ -213,6 +212,17 @@ impl Marks {
             },
         };
         Outcome::Stale { why, begun: Ok(Some(Begun { by: by.clone(), inputs, at })) }
+    }
+
+    /// Why a task without files that was done is done again; none if it is not.
+    fn why_again(&self, glance: &Glance, is_done: bool) -> Option<&'static str> {
+        let last = glance.task.when.as_ref().map(|_| self.last(glance.task.id.as_str()));
+        match last {
+            _ if glance.is_behind || (glance.force && !is_done) => Some(BEHIND),
+            Some(Some(mark)) if mark.skipped => Some("its condition is asked again"),
+            Some(None) if glance.said_at.is_none() => Some(UNKNOWN),
+            _ => None,
+        }
     }
 
     /// What is known of a task that is done now; or why nothing is, in words.
