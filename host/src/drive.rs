@@ -318,6 +318,7 @@ fn look_or_end(
             if fresh::begin_mark(run, desk, task, running) {
                 return Ok(false);
             }
+            fresh::mark_plain(run, desk, task)?;
             run.end(task, now_ms());
             run.put_back_overtaken(task)?;
         }

@@ -42,6 +42,7 @@ mod race;
 mod reasons;
 mod run;
 mod second;
+mod secrets;
 mod seen;
 mod served;
 mod settings;

@@ -30,7 +30,7 @@ use super::secrets::fake::FakeSecrets;
 use super::tasks::backend::AskedTask;
 use super::tasks::fake::FakeTasks;
 
-pub use super::http::fake::{ScriptedAnswer, SentRequest};
+pub use super::http::fake::{ScriptedAnswer, ScriptedFault, SentRequest};
 pub use super::mood::Mood;
 pub use super::process::fake::ScriptedCommand;
 

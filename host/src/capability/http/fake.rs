@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::Response;
 use http_body_util::{BodyExt, Full};
 use orch_trust::permission::HttpTarget;
+use serde::Deserialize;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::backend::{Egress, EgressLimits, Failed, Outgoing};
@@ -24,7 +25,36 @@ pub enum ScriptedAnswer {
         body: Vec<u8>,
     },
     /// Nobody answers, for that reason.
-    Fault(String),
+    Fault(ScriptedFault),
+}
+
+/// Why nobody answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScriptedFault {
+    /// The name leads nowhere.
+    Dns,
+    /// It leads to a private address.
+    Prohibited,
+    Refused,
+    /// The certificate is another's.
+    Certificate,
+    Timeout,
+    /// The connection ends before the answer does.
+    BrokenOff,
+}
+
+impl ScriptedFault {
+    fn error(self) -> Error {
+        match self {
+            Self::Dns => Error::DestinationNotFound,
+            Self::Prohibited => Error::DestinationIpProhibited,
+            Self::Refused => Error::ConnectionRefused,
+            Self::Certificate => Error::TlsCertificateError,
+            Self::Timeout => Error::ConnectionReadTimeout,
+            Self::BrokenOff => Error::HttpResponseIncomplete,
+        }
+    }
 }
 
 /// A request that a fake was sent.
@@ -78,7 +108,7 @@ impl FakeHttp {
             Mood::Garbage => answer(200, b"\xff\xfe{\"\x00"),
             Mood::Huge => answer(200, &vec![b' '; HUGE]),
             Mood::Killed | Mood::TimedOut | Mood::Unavailable | Mood::Closed => {
-                ScriptedAnswer::Fault("the fake cannot be reached".to_owned())
+                ScriptedAnswer::Fault(ScriptedFault::Refused)
             }
         }
     }
@@ -111,13 +141,13 @@ impl Egress for FakeHttp {
             };
             remember(&sent, request);
             let answer = match &mut *lock(&script) {
-                Some(script) => script.pop_front().unwrap_or_else(|| {
-                    ScriptedAnswer::Fault("no answer is left for this request".to_owned())
-                }),
+                Some(script) => script.pop_front().unwrap_or(ScriptedAnswer::Fault(ScriptedFault::Refused)),
                 None => Self::answer(mood),
             };
             match answer {
-                ScriptedAnswer::Fault(why) => Err(Failed::new(Error::ConnectionRefused, why)),
+                ScriptedAnswer::Fault(fault) => {
+                    Err(Failed::new(fault.error(), format!("the fake's fault: {fault:?}")))
+                }
                 ScriptedAnswer::Answer { status, headers, body } => {
                     let mut response = Response::builder().status(status);
                     for (name, value) in headers {
