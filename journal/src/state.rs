@@ -54,6 +54,8 @@ pub struct TaskState {
     pub fresh: bool,
     /// A person put it back, and no attempt began since.
     pub asked_again: bool,
+    /// An attempt began, and it was not done since.
+    pub unfinished: bool,
 }
 
 impl TaskState {
@@ -74,6 +76,7 @@ impl TaskState {
             not_before: 0,
             fresh: false,
             asked_again: false,
+            unfinished: false,
         }
     }
 }
@@ -205,6 +208,7 @@ impl RunState {
                     _ => false,
                 };
                 state.status = *to;
+                state.unfinished &= *to != Status::Done;
                 state.fresh = false;
                 state.intent = false;
                 state.processes.clear();
@@ -252,7 +256,7 @@ impl RunState {
             Event::AttemptStarted { task, attempt, .. } => {
                 let state = self.task_mut(event, *task)?;
                 state.status = Status::InProgress;
-                (state.fresh, state.asked_again) = (false, false);
+                (state.fresh, state.asked_again, state.unfinished) = (false, false, true);
                 state.attempts = *attempt;
                 state.intent = false;
                 let cost = u64::from(state.task.cost);
@@ -289,6 +293,7 @@ impl RunState {
             Event::AttemptFinished(finished) => {
                 let state = self.task_mut(event, finished.task)?;
                 state.status = finished.status;
+                state.unfinished = finished.status != Status::Done;
                 state.not_before = finished.not_before.unwrap_or(0);
                 state.intent = false;
                 state.processes.clear();

@@ -8,7 +8,7 @@
 use orch_journal::event::{Event, TaskIndex, Who, task_digest};
 use orch_task::{Status, TaskId};
 
-use super::act::{Act, Move, REASON_CHARACTERS_MAX, Refused, Said};
+use super::act::{Act, Move, REASON_CHARACTERS_MAX, Refused, Resolution, Said};
 use super::acts;
 use super::desk::{Control, Desk};
 use super::error::DriveError;
@@ -85,6 +85,10 @@ pub fn take(run: &mut Run, act: &Act, who: Who) -> Result<Result<(), Refused>, D
     // A word about looks is none about what was done.
     if matches!(to, Status::Pending | Status::Done) && !matches!(act, Act::Waive { .. }) {
         run.put_back_behind(&[index])?;
+    }
+    // How its attempt ended is another matter than what is done again before it.
+    if matches!(act, Act::Resolve { how: Resolution::Done, .. }) {
+        run.put_back_if_it_waits(index)?;
     }
     Ok(Ok(()))
 }
