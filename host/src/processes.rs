@@ -8,6 +8,7 @@
 
 mod unstarted;
 
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,7 +55,7 @@ impl Processes for CallProcesses {
     ) -> Boxed<'_, Result<ProcessOutput, ProcessError>> {
         Box::pin(async move {
             let program = request.program.display().to_string();
-            let text = |(name, value): &(String, String)| (name.into(), value.into());
+            let text = |(name, value): &(String, OsString)| (name.into(), value.clone());
             let (timeout, kill_after) = self.times(request.timeout, request.wall_left);
             let command = Request {
                 args: request.args.iter().map(Into::into).collect(),

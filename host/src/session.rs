@@ -24,6 +24,7 @@ use crate::drive::extend;
 use crate::drive::finish::Summary;
 use crate::drive::fresh;
 use crate::drive::notices;
+use crate::drive::recover::{self, Cut};
 use crate::drive::run::Run;
 use crate::drive::store_file::StoreFile;
 use crate::drive::task_file::Sheet;
@@ -138,6 +139,10 @@ impl<'a> Session<'a> {
             self.run.choose(&self.wanted, &self.who)?;
             if let Some((_, Some(call))) = &self.begun_for {
                 self.holder.acts.done(*call, Some(&self.run.id), None)?;
+            }
+            // What a rule takes for done is part of what is looked at.
+            if recover::settle(&mut self.run, &self.desk, Cut::HostGone)? > 0 {
+                self.run.durable(&self.desk).await?;
             }
             fresh::look_at_the_done(&mut self.run, &self.desk, &self.desk.marks.turns()?).await?;
             extend::hold_unapproved(&mut self.run, &self.desk)?;

@@ -6,6 +6,7 @@
 //! Not here: enforcing grants (`capability/process.rs`); what other executors make of a task's `command`.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use orch_task::{Command, Env, FileTask, Kind, Status, Task};
@@ -108,7 +109,7 @@ impl Told {
     }
 
     /// Variables of the host's own that a task's command gets.
-    pub fn handed_on(&self, task: &Task) -> BTreeMap<String, String> {
+    pub fn handed_on(&self, task: &Task) -> BTreeMap<String, OsString> {
         match self.program_of(task) {
             Some(program) => self.process.handed_on(&program),
             None => self.process.handed_on_to_any(),

@@ -322,12 +322,17 @@ impl Watcher {
             }
             // With none it says only that a host has looked.
             Event::TasksFresh { tasks, .. } if !tasks.is_empty() => {
-                const NAMED: usize = 5;
-                let mut names = tasks.iter().take(NAMED).map(|task| id(*task)).collect::<Vec<_>>().join(", ");
-                if let Some(more) = tasks.len().checked_sub(NAMED).filter(|more| *more > 0) {
-                    names.push_str(&format!(" and {more} more"));
-                }
-                self.line(place, Tone::Good, "up to date", &names);
+                self.line(
+                    place,
+                    Tone::Good,
+                    "up to date",
+                    &lines::some_of(tasks.iter().map(|task| id(*task))),
+                );
+            }
+            Event::LooksAsked { tasks, .. } => {
+                let names = lines::some_of(tasks.iter().map(|task| id(*task)));
+                let rest = format!("{names}: its verifiers, as they are now, did not look at it");
+                self.line(place, Tone::Careful, "not verified", &rest);
             }
             Event::TaskMoved { task, to, why, .. } => {
                 let tone = if *to == Status::Failed { Tone::Bad } else { Tone::Careful };

@@ -152,6 +152,11 @@ pub enum Event {
         tasks: Vec<TaskIndex>,
         at: u64,
     },
+    /// These are done, but not by the word of the verifiers that they name, as those are now: they look first.
+    LooksAsked {
+        tasks: Vec<TaskIndex>,
+        at: u64,
+    },
     /// What a task that is done and verified read and made. `id` is what it is called in every run.
     TaskMarked {
         task: TaskIndex,
@@ -324,6 +329,7 @@ impl Event {
             Self::TaskApproved { .. } => "task_approved",
             Self::LooksWaived { .. } => "looks_waived",
             Self::LookKept { .. } => "look_kept",
+            Self::LooksAsked { .. } => "looks_asked",
             Self::StartAsked { .. } => "start_asked",
             Self::StopAsked { .. } => "stop_asked",
             Self::TasksChosen { .. } => "tasks_chosen",

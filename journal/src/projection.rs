@@ -223,6 +223,7 @@ impl Projector {
             | Event::PlannerRead { .. }
             | Event::LooksWaived { .. }
             | Event::LookKept { .. }
+            | Event::LooksAsked { .. }
             | Event::StartAsked { .. }
             | Event::StopAsked { .. }
             | Event::TasksChosen { .. }

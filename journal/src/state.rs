@@ -228,6 +228,13 @@ impl RunState {
                 }
                 (self.finished, self.looked) = (None, true);
             }
+            Event::LooksAsked { tasks, .. } => {
+                for task in tasks {
+                    self.task_mut(event, *task)?;
+                    self.want_looks(*task);
+                }
+                self.reopen();
+            }
             Event::LooksWaived { task, verifiers, reason, who, .. } => {
                 if let Some(task) = task {
                     self.task_mut(event, *task)?;
@@ -287,10 +294,8 @@ impl RunState {
                 state.processes.clear();
                 state.failures += u32::from(finished.ending.counts_against_retries());
                 state.crashes += u32::from(finished.ending.is_host_crash());
-                if finished.status == Status::Done && !state.task.verify.is_empty() {
-                    let missing = |look: &Look| MissingLook { verifier: look.verifier.clone(), why: None };
-                    let looks = state.task.verify.iter().map(missing).collect();
-                    self.unverified.insert(Some(finished.task), looks);
+                if finished.status == Status::Done {
+                    self.want_looks(finished.task);
                 }
                 self.count(&finished.writes.findings);
                 self.unaudited.push(finished.task);
@@ -403,6 +408,16 @@ impl RunState {
             state.judged_by.push(called.plugin.clone());
         }
         Ok(())
+    }
+
+    /// Nobody has looked at what that task did.
+    fn want_looks(&mut self, task: TaskIndex) {
+        let named = self.tasks.get(task as usize).map_or(&[][..], |found| &found.task.verify);
+        let missing = |look: &Look| MissingLook { verifier: look.verifier.clone(), why: None };
+        let looks: Vec<MissingLook> = named.iter().map(missing).collect();
+        if !looks.is_empty() {
+            self.unverified.insert(Some(task), looks);
+        }
     }
 
     /// A verifier answered, or could not look.

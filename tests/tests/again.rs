@@ -4,7 +4,9 @@
 //! Not here: when the files of one task make it up to date (`fresh.rs`), which tasks a run is asked for (`chosen.rs`).
 #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Stdio};
 
 use orch_tests::{Workspace, hears_signals, out, until};
@@ -16,31 +18,31 @@ const BUILD: &str = "\
 ";
 
 #[track_caller]
-fn run(workspace: &Workspace, args: &[&str]) -> String {
+pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> String {
     out(&workspace.run(args, 0));
     ran(workspace)
 }
 
 /// What was done since it was asked last.
-fn ran(workspace: &Workspace) -> String {
+pub(crate) fn ran(workspace: &Workspace) -> String {
     let ran = fs::read_to_string(workspace.path().join("ran")).unwrap_or_default();
     workspace.write("ran", "");
     ran.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn edit(workspace: &Workspace, from: &str, to: &str) {
+pub(crate) fn edit(workspace: &Workspace, from: &str, to: &str) {
     let tasks = workspace.read("tasks.yml");
     assert!(tasks.contains(from), "{tasks}");
     workspace.write("tasks.yml", &tasks.replace(from, to));
 }
 
-fn begin(workspace: &Workspace, args: &[&str]) -> Child {
+pub(crate) fn begin(workspace: &Workspace, args: &[&str]) -> Child {
     let mut host = workspace.command(&["run", "--trust-workspace"]);
     hears_signals(&mut host);
     host.args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-fn signal(host: &mut Child, signal: Signal) -> Option<i32> {
+pub(crate) fn signal(host: &mut Child, signal: Signal) -> Option<i32> {
     kill_process(Pid::from_child(host), signal).unwrap();
     host.wait().unwrap().code()
 }
@@ -257,6 +259,71 @@ fn variables_count_as_the_command_gets_them() {
         assert_eq!(workspace.read("o").trim(), mode);
     }
     assert_eq!(ran(&workspace), "b");
+}
+
+#[test]
+fn a_value_of_the_hosts_that_is_no_text_arrives_byte_for_byte_and_counts() {
+    let workspace = Workspace::new(
+        "- {id: a, command: 'printf %s \"$ODD\" > o', inputs: [i], outputs: [o]}\n\
+         - {id: b, command: 'echo b >> ran', when: {variable: ODD}}\n\
+         - {id: c, command: 'echo c >> ran', when: {variable: ODD, is: \"\u{fffd}\"}}\n",
+    );
+    hand_on(&workspace, "ODD");
+    workspace.write("i", "");
+    // The second differs from the first only in what no text has.
+    for value in [b"\xff", b"\xfe"] {
+        let mut host = workspace.command(&["run", "--trust-workspace"]);
+        let output = host.env("ODD", OsStr::from_bytes(value)).output().unwrap();
+        assert!(output.status.success(), "{}", out(&output));
+        assert_eq!(fs::read(workspace.path().join("o")).unwrap(), value, "{}", out(&output));
+        assert!(out(&output).contains("`ODD` is not `\u{fffd}`"), "{}", out(&output));
+    }
+    assert_eq!(ran(&workspace), "b");
+}
+
+#[test]
+fn what_was_done_with_another_command_stays_done_and_every_run_says_so_until_it_is_done_again() {
+    const SAID: &str = "done-otherwise: `a`: done with another command";
+    let tasks = "- {id: a, command: 'echo 1 >> ran'}\n\
+                 - {id: b, command: 'touch begun; test -e go', dependencies: [a]}\n";
+    // Edited between two runs, and between two hosts of one run, which goes on with what it knows and says that.
+    for is_killed in [false, true] {
+        let workspace = Workspace::new(tasks);
+        if is_killed {
+            let wait = "touch begun; until test -e go; do sleep 0.05; done";
+            edit(&workspace, "touch begun; test -e go", wait);
+            let mut host = begin(&workspace, &[]);
+            until(|| workspace.path().join("begun").exists());
+            signal(&mut host, Signal::KILL);
+            workspace.host(&["status"], 0);
+        }
+        workspace.write("go", "");
+        if !is_killed {
+            assert_eq!(run(&workspace, &[]), "1");
+        }
+        edit(&workspace, "echo 1", "echo 2");
+        if is_killed {
+            edit(&workspace, "dependencies: [a]", "dependencies: [a], on_doubt: retry");
+            let said = out(&workspace.run(&[], 6));
+            assert!(said.contains("edit-refused: task `a` has started"), "{said}");
+            let id = workspace.reader().runs().unwrap().first().unwrap().id.clone();
+            workspace.host(&["resolve", &id, "b", "--as", "done"], 0);
+            workspace.run(&[], 0);
+            assert_eq!(ran(&workspace), "1");
+        }
+        for _ in 0..2 {
+            let said = out(&workspace.run(&[], 0));
+            assert!(said.contains(SAID), "{said}");
+            assert_eq!(ran(&workspace), "");
+        }
+        assert_eq!(run(&workspace, &["--force", "--task", "a"]), "2");
+        assert!(!out(&workspace.run(&[], 0)).contains("done-otherwise"));
+    }
+    // What never ran is no other command's work.
+    let workspace = Workspace::new("- {id: a, command: 'echo 1 >> ran', when: {exists: flag}}\n");
+    assert_eq!(run(&workspace, &[]), "");
+    edit(&workspace, ", when: {exists: flag}", "");
+    assert_eq!(run(&workspace, &[]), "1");
 }
 
 #[test]

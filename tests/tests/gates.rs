@@ -281,6 +281,65 @@ fn a_task_may_name_which_checks_are_meant_and_no_other_runs() {
 }
 
 #[test]
+fn what_is_done_is_not_verified_before_the_verifiers_that_it_names_now_have_looked() {
+    let verified = "- {id: a, command: [sh, -c, 'echo a >> ran'], verify: [demo/verifier-command], status: done}\n\
+                    - {id: behind, command: [sh, -c, 'touch behind'], dependencies: [a]}\n";
+    let blind = config("command: [no-such-program]");
+    let seeing = config("command: [sh, -c, 'echo look >> looked']");
+    let begun = || {
+        let workspace = Workspace::new("- {id: a, command: [sh, -c, 'echo a >> ran']}\n");
+        workspace.write("config.yaml", &seeing);
+        workspace.run(&[], 0);
+        workspace.write("looked", "");
+        workspace
+    };
+    // Verifiers that were named after it was done, by whatever store.
+    for is_same_store in [true, false] {
+        let workspace = begun();
+        if !is_same_store {
+            fs::remove_dir_all(workspace.path().join(".orch")).unwrap();
+        }
+        workspace.write("tasks.yml", verified);
+        workspace.write("config.yaml", &blind);
+        assert!(out(&workspace.run(&[], 1)).contains("not verified  a: its verifiers"), "{is_same_store}");
+        is_shut(&workspace, "named later", true);
+        workspace.write("config.yaml", &seeing);
+        workspace.run(&[], 0);
+        assert!(workspace.path().join("behind").exists());
+        assert_eq!((&*workspace.read("ran"), &*workspace.read("looked")), ("a\n", "look\nlook\n"));
+        // Nothing changed: the run is looked at, the task is not.
+        workspace.run(&[], 0);
+        assert_eq!(workspace.read("looked"), "look\nlook\nlook\n");
+        // Others than those who looked.
+        fs::remove_file(workspace.path().join("behind")).unwrap();
+        workspace.write(
+            "tasks.yml",
+            &workspace.read("tasks.yml").replace(
+                "status: done}\n- {id: behind",
+                "status: done}\n- {id: more, kind: note, dependencies: [a]}\n- {id: behind",
+            ),
+        );
+        workspace.write("config.yaml", &blind);
+        workspace.run(&[], 1);
+        is_shut(&workspace, "set otherwise", true);
+        // A person's word stands for them, in later runs as well.
+        workspace.host(&["task", "skip", "a"], 0);
+        workspace.write("config.yaml", &seeing);
+        workspace.write("looked", "");
+        workspace.run(&[], 0);
+        workspace.run(&[], 0);
+        assert_eq!((&*workspace.read("ran"), &*workspace.read("looked")), ("a\n", "look\nlook\n"));
+    }
+    // What they find fails it, and it is not done again by itself.
+    let workspace = begun();
+    workspace.write("tasks.yml", verified);
+    workspace.write("config.yaml", &config("command: ['false']"));
+    workspace.run(&[], 1);
+    assert_eq!((&*workspace.statuses()["a"], &*workspace.read("ran")), ("failed", "a\n"));
+    assert!(!workspace.path().join("behind").exists());
+}
+
+#[test]
 fn a_check_that_no_verifier_has_is_refused_before_the_first_task_and_never_a_green_gate() {
     for (named, said) in [
         ("unti", "it has no check `unti`: the nearest is `unit`"),

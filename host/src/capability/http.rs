@@ -2,8 +2,9 @@
 //!
 //! In -> out: a guest's request -> its target, in one spelling -> a rule has it -> [`Egress`] -> the answer, as it comes.
 //! Limits: requests a call, bytes each way (`policy.toml`'s `[egress]`); time: the call's.
-//! Invariant: nothing is sent that no rule has, nor before its intent is durable; with its call every request ends, and
-//! what became of it is recorded.
+//! Invariant: nothing is sent that no rule has, nor before its intent is durable; words of secrets are filled in for the host
+//! that they are bound to and nowhere else, and answers masked; with its call every request ends, and what became of it is
+//! recorded.
 //! Not here: addresses, TLS, connections (`egress.rs`), what rules mean (`orch-trust`'s `permission/http.rs`).
 
 pub(crate) mod backend;
@@ -13,8 +14,9 @@ pub(crate) mod fake;
 use std::sync::Arc;
 use std::time::Instant;
 
+use ::http::HeaderValue;
 use orch_trust::interfaces::Import;
-use orch_trust::permission::{DomainName, HttpPermission, HttpTarget, TargetError};
+use orch_trust::permission::{DomainName, HttpHost, HttpPermission, HttpScheme, HttpTarget, TargetError};
 use wasmtime::component::Linker;
 use wasmtime_wasi_http::p2::bindings::http::outgoing_handler;
 use wasmtime_wasi_http::{
@@ -22,6 +24,8 @@ use wasmtime_wasi_http::{
 };
 
 use super::effect::{EffectRecord, HttpRequest, Ledger};
+use super::secrets::Destination;
+use super::secrets::placeholders::Placeholders;
 use super::shape::{Capability, Holds, HostEnvironment, Kept, Opening, View};
 use super::trial::Watched;
 use backend::{Egress, Outgoing, Times};
@@ -45,12 +49,13 @@ impl Capability for Http {
     }
 
     fn open(granted: &Arc<HttpPermission>, opening: Opening<'_>) -> Self {
-        let Opening { plugin, lent, .. } = opening;
+        let Opening { plugin, lent, placeholders, .. } = opening;
         let sender = Sender {
             granted: granted.clone(),
             plugin: plugin.clone(),
             key: lent.asking.key.clone(),
             egress: lent.egress.clone(),
+            placeholders: placeholders.clone(),
             traffic: Traffic::new(lent.effects.clone()),
             requests: 0,
             closed: false,
@@ -96,6 +101,7 @@ struct Sender {
     /// Names the call.
     key: Arc<str>,
     egress: Arc<dyn Egress>,
+    placeholders: Arc<Placeholders>,
     traffic: Arc<Traffic>,
     requests: u32,
     /// The call used up a limit.
@@ -114,6 +120,7 @@ impl WasiHttpHooks for Sender {
     ) -> Box<dyn Future<Output = Result<(::http::Response<WasiBody>, Transfer)>> + Send> {
         let outgoing = self.admit(request, options);
         let (egress, plugin, traffic) = (self.egress.clone(), self.plugin.clone(), self.traffic.clone());
+        let placeholders = self.placeholders.clone();
         Box::new(async move {
             let (number, outgoing) = outgoing?;
             traffic.intend(EffectRecord::Intent { domain: DomainName::Http, effect: EFFECT }).await?;
@@ -122,17 +129,34 @@ impl WasiHttpHooks for Sender {
             traffic.record(EffectRecord::HttpRequested(asked)).await?;
             let exchange = Exchange::begin(traffic, plugin.clone(), number);
             let limits = egress.limits();
-            let outgoing =
-                Outgoing { request: exchange.counting_sent(outgoing.request, limits.sent_bytes), ..outgoing };
+            let request = exchange.counting_sent(outgoing.request, limits.sent_bytes);
+            let request = filled(request, &outgoing.target, &placeholders)?;
+            let outgoing = Outgoing { request, ..outgoing };
             match egress.send(plugin, outgoing).await {
                 Ok(response) => {
                     let nothing: Transfer = Box::new(async { Ok(()) });
-                    Ok((exchange.counting_received(response, limits.received_bytes), nothing))
+                    Ok((exchange.counting_received(response, limits.received_bytes, &placeholders), nothing))
                 }
                 Err(failed) => Err(exchange.failed(failed)),
             }
         })
     }
+}
+
+/// The request with what its words stand for, as far as they are for that target.
+fn filled(
+    mut request: ::http::Request<WasiBody>,
+    target: &HttpTarget,
+    placeholders: &Placeholders,
+) -> Result<::http::Request<WasiBody>> {
+    let loopback_by_rule = matches!(target.host, HttpHost::Address(address) if address.is_loopback());
+    let tls = target.scheme == HttpScheme::Https;
+    let to = Destination { tls, host: target.host.to_string(), port: target.port, loopback_by_rule };
+    for value in request.headers_mut().values_mut() {
+        let filled = HeaderValue::from_bytes(&placeholders.fill(value.as_bytes(), &to));
+        *value = filled.map_err(|_| Error::HttpRequestHeaderSize { field_name: None, field_size: None })?;
+    }
+    Ok(request)
 }
 
 impl Sender {

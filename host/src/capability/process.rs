@@ -12,6 +12,7 @@ pub mod env;
 pub(crate) mod fake;
 pub mod grant;
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -95,8 +96,8 @@ impl Process {
     }
 }
 
-fn owned((name, value): (&str, &str)) -> (String, String) {
-    (name.to_owned(), value.to_owned())
+fn owned((name, value): (&str, &str)) -> (String, OsString) {
+    (name.to_owned(), value.into())
 }
 
 fn invalid<T>(message: impl Into<String>) -> Result<T, Error> {
@@ -209,7 +210,7 @@ impl View<'_, Process> {
                     "value of `{variable}` has a NUL or more than {ARGUMENT_BYTES_MAX} bytes"
                 ));
             }
-            env.insert(variable, value);
+            env.insert(variable, value.into());
         }
         if command.capture_bytes > CAPTURE_BYTES_MAX {
             return invalid(format!(

@@ -3,6 +3,7 @@
 //! Not here: the list of them (`capability.rs`), what each does (a file each).
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -102,7 +103,8 @@ impl<C: 'static> HasData for HasView<C> {
 /// What programs and variables are looked up in.
 pub struct HostEnvironment {
     pub(super) path: Vec<PathBuf>,
-    pub(super) variables: BTreeMap<String, String>,
+    /// Of a name that is no text no grant speaks; values are what they are, byte for byte.
+    pub(super) variables: BTreeMap<String, OsString>,
 }
 
 impl HostEnvironment {
@@ -110,9 +112,7 @@ impl HostEnvironment {
     pub fn of_this_process() -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        Self { path: folders, variables: std::env::vars_os().filter_map(text).collect() }
+        let named = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
+        Self { path: folders, variables: std::env::vars_os().filter_map(named).collect() }
     }
 }

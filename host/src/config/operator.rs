@@ -148,7 +148,10 @@ impl Operator {
         denials.join(&mut policy.deny);
         let mut publishers = each(&home.join("trust/publishers"), "toml", Publisher::parse)?;
         let certifiers = each(&home.join("trust/certifiers"), "toml", Certifier::parse)?;
-        let signing_key = std::env::var(SIGNING_KEY_VARIABLE).ok().filter(|value| !value.trim().is_empty());
+        // One that is no text is no key, and said to be none.
+        let signing_key = std::env::var_os(SIGNING_KEY_VARIABLE)
+            .map(|value| value.to_string_lossy().into_owned())
+            .filter(|value| !value.trim().is_empty());
         if anchor.is_some() {
             if let Some(path) = anchor::plain_key_files(home)?.into_iter().next() {
                 return Err(OperatorError::BesideRoot { path });

@@ -65,7 +65,10 @@ fn is_name(text: &str) -> bool {
 }
 
 fn unknown(table: &str, key: &str, known: &[&str]) -> String {
-    let near = nearest(key, known).map(|near| format!("; the nearest is `{near}`")).unwrap_or_default();
+    let near = match nearest(key, known) {
+        Some(near) => format!("; the nearest is `{near}`"),
+        None => format!("; there are `{}`", known.join("`, `")),
+    };
     let table = if table.is_empty() { "it".to_owned() } else { format!("`secrets.{table}`") };
     format!("{table} has the key `{}`, which nobody reads{near}", key.escape_default())
 }
@@ -160,7 +163,7 @@ mod tests {
         refused("[secret.a]\nenv = \"A\"\n", "the nearest is `secrets`");
         refused("secrets = 1\n", "`secrets`");
         refused("[secrets.a]\nfiel = \"/a\"\n", "the key `fiel`, which nobody reads; the nearest is `file`");
-        refused("[secrets.a]\nvalue = \"hunter22\"\n", "the key `value`, which nobody reads");
+        refused("[secrets.a]\nvalue = \"hunter22\"\n", "the key `value`, which nobody reads; there are `env`, `file`, `program`, `encoding`");
         refused("[secrets.a]\nkeyring = { service = \"a\", account = \"b\" }\n", "/usr/bin/secret-tool");
         refused("[secrets.A]\nenv = \"A\"\n", "`A`, expected 1 to 64");
         refused("[secrets]\na = \"hunter22\"\n", "`secrets.a` is no table");

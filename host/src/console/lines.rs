@@ -65,6 +65,17 @@ fn quoted(word: &str) -> String {
     }
 }
 
+/// The first of some names, and how many more there are.
+pub fn some_of<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> String {
+    const NAMED: usize = 5;
+    let more = names.len().saturating_sub(NAMED);
+    let first = names.take(NAMED).collect::<Vec<_>>().join(", ");
+    match more {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
 /// A time as people say it: `12 ms`, `1.2 s`, `2 min 5 s`, `1 h 2 min`.
 pub fn span(ms: u64) -> String {
     let seconds = ms / 1000;

@@ -70,9 +70,7 @@ pub async fn start(
     let executor = desk.roles.executor(&task)?.clone();
     let at = now_ms();
     failpoint::hit("before-attempt");
-    if task.names_files() || task.when.is_some() {
-        desk.marks.forget(task.id.as_str());
-    }
+    desk.marks.forget(task.id.as_str());
     run.record(Event::AttemptStarted { task: index, attempt, at })?;
     failpoint::hit("after-attempt");
     run.begin(index);

@@ -16,6 +16,7 @@ use super::attempt::{warn_of_call, warn_of_log};
 use super::desk::Desk;
 use super::error::DriveError;
 use super::extend;
+use super::fresh;
 use super::gate::Gate;
 use super::offers::with_checks;
 use super::roles::Bound;
@@ -156,6 +157,7 @@ pub async fn look_at_the_rest(run: &mut Run, desk: &Desk) -> Result<(), DriveErr
             looked(run, desk, back)?;
         }
         judge_task(run, desk, task)?;
+        fresh::mark_plain(run, desk, task)?;
         let status = run.state().tasks.get(task as usize).map_or(Status::Done, |found| found.status);
         run.moved(task, status, now_ms());
     }

@@ -7,9 +7,11 @@
 //! Not here: what a mark is and when it holds (`marks.rs`), what is kept of it (`orch-journal`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsStr;
 
 use orch_journal::event::{Event, Mark, TaskIndex};
 use orch_journal::failpoint;
+use orch_journal::state::TaskState;
 use orch_task::Status;
 use tokio::task::JoinSet;
 
@@ -19,6 +21,7 @@ use super::error::DriveError;
 use super::marks::{Begun, Glance, Marks, Outcome};
 use super::run::Run;
 use crate::clock::now_ms;
+use crate::console::lines::some_of;
 
 /// Variables of the host's own that say who is logged in and where, not what a command makes.
 const OF_SESSION: [&str; 14] = [
@@ -63,14 +66,20 @@ fn glance(run: &Run, desk: &Desk, (index, look): (TaskIndex, u64)) -> Result<Opt
     // A task whose values are gone does not start; its attempt says so.
     let env = run.env_of(&found);
     let of_files = [Some(&*desk.env), env.as_deref()];
-    let of_files: Vec<(&str, &str)> = of_files.into_iter().flatten().flat_map(|env| env.iter()).collect();
+    let of_files: Vec<(&str, &OsStr)> = of_files
+        .into_iter()
+        .flatten()
+        .flat_map(|env| env.iter())
+        .map(|(name, value)| (name, value.as_ref()))
+        .collect();
     let told = executor.told.as_ref();
     let handed_on = told.map(|told| told.handed_on(&task)).unwrap_or_default();
-    let of_host = handed_on.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let is_marked = (task.names_files() || task.when.is_some()) && !executor.changes_more && env.is_some();
-    let by = is_marked.then(|| {
+    let of_host = handed_on.iter().map(|(name, value)| (name.as_str(), value.as_os_str()));
+    let is_plain = !task.names_files() && task.when.is_none();
+    let by = (is_plain || (!executor.changes_more && env.is_some())).then(|| {
         let of_host = of_host.clone().filter(|(name, _)| !OF_SESSION.contains(name));
-        desk.marks.by(&task, of_host.chain(of_files.iter().copied()), &desk.roles)
+        let env = of_host.chain(of_files.iter().copied()).filter(|_| task.names_files());
+        desk.marks.by(&task, env, &desk.roles)
     });
     // What is said last counts.
     let value = |wanted: &str| of_host.chain(of_files.iter().copied()).rfind(|(name, _)| *name == wanted);
@@ -122,13 +131,12 @@ pub fn take(run: &mut Run, desk: &Desk, checked: Vec<Checked>) -> Result<(), Dri
         if !run.counts(task, look) {
             continue;
         }
-        let found = run.state().tasks.get(task as usize).map(|found| (found.status, found.failures));
-        let Some((status, failures)) = found else { continue };
-        // Somebody had another word meanwhile.
-        if status != Status::Pending {
-            run.let_start(task, None, now_ms());
+        // Somebody had another word meanwhile: it is looked at again when it could start.
+        if !run.may_start(task) {
+            run.withdraw(task);
             continue;
         }
+        let failures = run.state().tasks.get(task as usize).map_or(0, |found| found.failures);
         match outcome {
             Outcome::Unasked(why) => {
                 let why = format!("its condition cannot be asked: {why}");
@@ -150,6 +158,7 @@ pub fn take(run: &mut Run, desk: &Desk, checked: Vec<Checked>) -> Result<(), Dri
                 }
                 fresh.push(task);
             }
+            Outcome::Kept(_) => fresh.push(task),
             Outcome::Stale { why, begun } => {
                 // A retry begins as its failure said.
                 if let Some(why) = why.filter(|_| failures == 0) {
@@ -206,15 +215,13 @@ pub async fn look_at_the_done(
     run.take_turns(known);
     let is_first = !run.state().looked;
     let (mut fresh, mut stale) = (Vec::new(), BTreeMap::new());
+    let (mut unseen, mut other) = (Vec::new(), Vec::new());
     let mut open = Vec::new();
     let mut done = Vec::new();
     for (task, found) in (0..).zip(&run.state().tasks) {
-        let is_looked_at = found.task.names_files() || (is_first && found.task.when.is_some());
         match found.status {
             _ if run.is_left_out(task) => {}
-            Status::Done if is_looked_at && (is_first || desk.marks.knows(found.task.id.as_str())) => {
-                done.push(task);
-            }
+            Status::Done if is_first || is_looked_at_again(run, desk, task, found) => done.push(task),
             Status::Done if run.is_behind(task) => {
                 stale.insert(task, "what it depends on was done again".to_owned());
             }
@@ -235,6 +242,10 @@ pub async fn look_at_the_done(
     for Checked { task, outcome, .. } in checked {
         match outcome {
             Outcome::Skipped(_) | Outcome::Unasked(_) => {}
+            Outcome::Kept(kept) => {
+                unseen.extend(kept.is_unseen.then_some(task));
+                other.extend((kept.is_other && is_first).then_some(task));
+            }
             Outcome::Fresh(renewed) => {
                 if let Some(mark) = renewed {
                     record_mark(run, desk, task, mark)?;
@@ -258,12 +269,64 @@ pub async fn look_at_the_done(
         run.record(Event::TaskMoved { task, to: Status::Pending, why, who: None, at: now_ms() })?;
     }
     let again: BTreeSet<TaskIndex> = run.put_back_behind(&open)?.into_iter().collect();
-    fresh.retain(|task| !again.contains(task));
+    for tasks in [&mut fresh, &mut unseen, &mut other] {
+        tasks.retain(|task| !again.contains(task));
+    }
     if is_first || !fresh.is_empty() {
         run.record(Event::TasksFresh { tasks: fresh, at: now_ms() })?;
     }
+    if !unseen.is_empty() {
+        run.record(Event::LooksAsked { tasks: unseen, at: now_ms() })?;
+    }
+    warn_of_others(run, &other)?;
     run.regraph(now_ms());
     Ok(())
+}
+
+/// Of a run that goes on: nothing is done again of which nothing is known, and nobody's word is asked twice.
+fn is_looked_at_again(run: &Run, desk: &Desk, task: TaskIndex, found: &TaskState) -> bool {
+    let has_looks = !found.task.verify.is_empty() && run.state().is_verified(task);
+    let is_waived = run.state().waived.contains_key(&Some(task));
+    match found.task.names_files() || found.task.when.is_some() {
+        true => (found.task.names_files() || has_looks) && desk.marks.knows(found.task.id.as_str()),
+        false => has_looks && !is_waived,
+    }
+}
+
+/// What is done stays done, but nobody takes it for what the file says now.
+fn warn_of_others(run: &mut Run, tasks: &[TaskIndex]) -> Result<(), DriveError> {
+    if tasks.is_empty() {
+        return Ok(());
+    }
+    let ids = tasks.iter().filter_map(|task| run.id_of(*task)).map(|id| format!("`{id}`"));
+    let ids: Vec<String> = ids.collect();
+    let text = format!(
+        "{}: done with another command or other settings than now; `orch-host run --force --task ID` does one again",
+        some_of(ids.iter().map(String::as_str))
+    );
+    run.record(Event::Warned { code: "done-otherwise".to_owned(), text })?;
+    Ok(())
+}
+
+/// Keeps what was done and who looked at it, of a task that says nothing of files.
+pub fn mark_plain(run: &mut Run, desk: &Desk, index: TaskIndex) -> Result<(), DriveError> {
+    let task = {
+        let state = run.state();
+        let is_good = state.is_verified(index) && !state.waived.contains_key(&Some(index));
+        let found = state.tasks.get(index as usize).filter(|found| found.status == Status::Done && is_good);
+        found.map(|found| found.task.clone())
+    };
+    let Some(task) = task.filter(|task| !task.names_files()) else { return Ok(()) };
+    let says_something = task.command.is_some() || !task.verify.is_empty();
+    let is_asked_each_time = task.when.is_some() && desk.roles.executor(&task)?.changes_more;
+    if !says_something || is_asked_each_time {
+        return Ok(());
+    }
+    let by = desk.marks.by(&task, std::iter::empty(), &desk.roles)?;
+    match desk.marks.has(task.id.as_str(), &by) {
+        true => Ok(()),
+        false => record_mark(run, desk, index, Box::new(Mark { by, at: now_ms(), ..Mark::default() })),
+    }
 }
 
 /// What is done, looked at beside the loop; in the order of the tasks.

@@ -7,6 +7,8 @@
 mod files;
 
 use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,6 +25,7 @@ use super::roles::Roles;
 use crate::clock::now_ms;
 
 const BEHIND: &str = "what it depends on was done again";
+const LEFT_OUT: &str = "it was left out by its condition";
 const UNKNOWN: &str = "nothing is known of when it was done";
 
 /// What tasks read and made when they were done last, over all runs of a store.
@@ -52,8 +55,19 @@ pub(super) enum Outcome {
     Unasked(String),
     /// Nothing changed; with another mark if files have other times than before.
     Fresh(Option<Box<Mark>>),
+    /// It is done, and says nothing of files.
+    Kept(Kept),
     /// It starts: why, if it was done before; what it reads, or why that could not be looked at.
     Stale { why: Option<String>, begun: Result<Option<Begun>, String> },
+}
+
+/// How a task stands that is done and says nothing of files.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Kept {
+    /// The verifiers that it names, as they are now, did not look at it.
+    pub(super) is_unseen: bool,
+    /// What was done is not what it says now.
+    pub(super) is_other: bool,
 }
 
 /// What is looked at beside the loop.
@@ -64,7 +78,7 @@ pub(super) struct Glance {
     pub(super) by: Option<MarkedBy>,
     pub(super) force: bool,
     /// Of the variable that its condition names.
-    pub(super) variable: Option<String>,
+    pub(super) variable: Option<OsString>,
     /// Its command would not get it, whether the host has it or not.
     pub(super) is_kept: bool,
     /// Something that it depends on was done after it.
@@ -101,6 +115,11 @@ impl Marks {
         self.store.read().turns()
     }
 
+    /// True if that is known of a task already.
+    pub(super) fn has(&self, task: &str, by: &MarkedBy) -> bool {
+        self.last(task).is_some_and(|mark| mark.by == *by && !mark.skipped)
+    }
+
     /// True if it is known how a task was done.
     pub(super) fn knows(&self, task: &str) -> bool {
         self.last(task).is_some_and(|mark| !mark.skipped)
@@ -116,13 +135,13 @@ impl Marks {
         self.files.stop(stopped);
     }
 
-    fn mac(&self, what: &str, parts: &[&str]) -> String {
+    fn mac(&self, what: &str, parts: &[&[u8]]) -> String {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else {
             unreachable!("HMAC takes keys of every length")
         };
-        for part in [&self.name, what].iter().chain(parts) {
+        for part in [self.name.as_bytes(), what.as_bytes()].iter().chain(parts) {
             mac.update(&(part.len() as u64).to_le_bytes());
-            mac.update(part.as_bytes());
+            mac.update(part);
         }
         hex::encode(mac.finalize().into_bytes())
     }
@@ -131,7 +150,7 @@ impl Marks {
     pub(super) fn by<'e>(
         &self,
         task: &Task,
-        env: impl Iterator<Item = (&'e str, &'e str)>,
+        env: impl Iterator<Item = (&'e str, &'e OsStr)>,
         roles: &Roles,
     ) -> Result<MarkedBy, DriveError> {
         let executor = roles.executor(task)?;
@@ -145,10 +164,13 @@ impl Marks {
         let command = format!("{:?}", (&task.kind, &task.command, &task.settings));
         let files = format!("{:?}", (&task.inputs, &task.outputs));
         Ok(MarkedBy {
-            task: self.mac("task", &[&command, &files]),
-            env: self.mac("env", &env.flat_map(|(name, value)| [name, value]).collect::<Vec<_>>()),
-            executor: self.mac("executor", &[&executor.id, &executor.identity]),
-            verifiers: self.mac("verifiers", &verifiers.iter().map(String::as_str).collect::<Vec<_>>()),
+            task: self.mac("task", &[command.as_bytes(), files.as_bytes()]),
+            env: self.mac(
+                "env",
+                &env.flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]).collect::<Vec<_>>(),
+            ),
+            executor: self.mac("executor", &[executor.id.as_bytes(), executor.identity.as_bytes()]),
+            verifiers: self.mac("verifiers", &verifiers.iter().map(String::as_bytes).collect::<Vec<_>>()),
         })
     }
 
@@ -156,12 +178,14 @@ impl Marks {
     pub(super) fn check(&self, glance: &Glance, is_done: bool) -> Outcome {
         let Glance { task, by, force, variable, is_kept, is_behind, .. } = glance;
         if !task.names_files() && (is_done || (glance.is_put_back && task.when.is_none())) {
-            let last = task.when.as_ref().map(|_| self.last(task.id.as_str()));
-            let why = match last {
+            let last = self.last(task.id.as_str());
+            let why = match &last {
                 _ if *is_behind || (*force && !is_done) => BEHIND,
-                Some(Some(mark)) if mark.skipped => "its condition is asked again",
-                Some(None) if glance.said_at.is_none() => UNKNOWN,
-                _ => return Outcome::Fresh(None),
+                Some(mark) if mark.skipped && task.when.is_some() => "its condition is asked again",
+                Some(mark) if mark.skipped => LEFT_OUT,
+                None if task.when.is_some() && glance.said_at.is_none() => UNKNOWN,
+                _ if !is_done => return Outcome::Fresh(None),
+                _ => return Outcome::Kept(kept(glance, last.as_ref())),
             };
             return Outcome::Stale { why: Some(why.to_owned()), begun: Ok(None) };
         }
@@ -243,7 +267,7 @@ impl Marks {
         inputs: &[FileMark],
     ) -> Result<Vec<FileMark>, String> {
         if mark.skipped {
-            return Err("it was left out by its condition".to_owned());
+            return Err(LEFT_OUT.to_owned());
         }
         if mark.by.task != by.task {
             return Err("what it runs changed".to_owned());
@@ -272,10 +296,10 @@ impl Marks {
     ///
     /// # Errors
     /// It cannot be asked.
-    fn missed(&self, when: &When, value: Option<&str>) -> Result<Option<String>, String> {
+    fn missed(&self, when: &When, value: Option<&OsStr>) -> Result<Option<String>, String> {
         let has = value.filter(|value| !value.is_empty());
         match (&when.variable, &when.is) {
-            (Some(name), Some(is)) if value != Some(is) => {
+            (Some(name), Some(is)) if value != Some(is.as_ref()) => {
                 return Ok(Some(format!("`{name}` is not `{}`", is.escape_debug())));
             }
             (Some(name), None) if has.is_none() => return Ok(Some(format!("`{name}` is not set"))),
@@ -289,6 +313,22 @@ impl Marks {
             }
         }
         Ok(None)
+    }
+}
+
+/// A person's word that a task is done stands for whatever is said of it.
+fn kept(glance: &Glance, last: Option<&Mark>) -> Kept {
+    let by = glance.by.as_ref();
+    let is_same =
+        |part: fn(&MarkedBy) -> &String| by.zip(last).is_some_and(|(by, mark)| part(by) == part(&mark.by));
+    if glance.said_at.is_some_and(|said| last.is_none_or(|mark| mark.at <= said)) {
+        return Kept::default();
+    }
+    // One of a task that named files says nothing of its command alone.
+    let is_plain = |mark: &Mark| mark.inputs.is_empty() && mark.outputs.is_empty();
+    Kept {
+        is_unseen: !glance.task.verify.is_empty() && !is_same(|by| &by.verifiers),
+        is_other: last.is_some_and(is_plain) && !is_same(|by| &by.task),
     }
 }
 

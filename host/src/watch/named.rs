@@ -18,9 +18,9 @@ pub fn json(
     let one = told.get("task").and_then(Value::as_u64).and_then(|task| id(u32::try_from(task).ok()?));
     let many: Option<Vec<TaskIndex>> = match event {
         Event::Observed { changes } => Some(changes.iter().filter_map(about).collect()),
-        Event::Decided { decision: Decision::Start(tasks), .. } | Event::TasksFresh { tasks, .. } => {
-            Some(tasks.clone())
-        }
+        Event::Decided { decision: Decision::Start(tasks), .. }
+        | Event::TasksFresh { tasks, .. }
+        | Event::LooksAsked { tasks, .. } => Some(tasks.clone()),
         _ => None,
     };
     let mut line = json!({ "run": run, "seq": seq, "event": told });
@@ -55,6 +55,7 @@ mod tests {
         let (none, all) = (Value::Null, json!(["t1", "t0"]));
         assert_eq!(named(Event::AttemptStarted { task: 1, attempt: 1, at: 0 }), (json!("t1"), none.clone()));
         assert_eq!(named(Event::TasksFresh { tasks: vec![1, 0], at: 0 }), (none.clone(), all.clone()));
+        assert_eq!(named(Event::LooksAsked { tasks: vec![1, 0], at: 0 }), (none.clone(), all.clone()));
         let start = Decision::Start(vec![1, 0]);
         assert_eq!(named(Event::Decided { slots: 2, decision: start }), (none.clone(), all.clone()));
         let changes = vec![Change::Ready(1), Change::Budget(3), Change::Withdrawn(0)];

@@ -1,7 +1,9 @@
 //! Variables, and files in and above the working folder: none of them makes a stranger's package run.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -123,6 +125,8 @@ fn nothing_around_a_workspace_makes_a_stranger_trusted() {
     refuses(bench.run_said().env("PLUGIN_SIGNING_KEY", &bench.key), other, "PLUGIN_SIGNING_KEY");
     let file = bench.evil.join("orch/trust/publishers/stranger.toml");
     refuses(bench.run_said().env("PLUGIN_SIGNING_KEY", file), other, "PLUGIN_SIGNING_KEY as a file");
+    let no_text = OsStr::from_bytes(b"\xff");
+    refuses(bench.run_said().env("PLUGIN_SIGNING_KEY", no_text), "signing-key", "one that is no text");
 
     // Files of the workspace, everywhere that somebody might look.
     let places =
@@ -203,6 +207,10 @@ fn the_host_reads_no_other_variables_than_these() {
         ("host/src/config/operator.rs", 2),
         // `XDG_RUNTIME_DIR`: where the host at work is found.
         ("host/src/control/place.rs", 1),
+        // Four of what keyrings need, handed to a program that `secrets.toml` names.
+        ("host/src/secrets/program.rs", 1),
+        // The one that `secrets.toml` names.
+        ("host/src/secrets/source.rs", 1),
         // `NO_COLOR` and `TERM`.
         ("host/src/console.rs", 2),
         // `ORCH_FAILPOINT`, in builds with debug assertions only.

@@ -111,6 +111,8 @@ fn imports(resolve: &Resolve, world: WorldId) -> anyhow::Result<BTreeSet<String>
 
 #[cfg(test)]
 mod tests {
+    use orch_trust::manifest::Role;
+
     use std::path::Path;
 
     use super::*;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use orch_journal::event::HttpExchange;
@@ -21,6 +21,8 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::backend::Failed;
 use crate::capability::effect::{Boxed, EffectGate, EffectRecord, GateClosed};
+use crate::capability::secrets::Mask;
+use crate::capability::secrets::placeholders::Placeholders;
 
 /// Denials that a call keeps.
 const DENIED_MAX: usize = 100;
@@ -166,16 +168,27 @@ impl Exchange {
         mut self,
         response: Response<WasiBody>,
         bytes_max: u64,
+        placeholders: &Arc<Placeholders>,
     ) -> Response<WasiBody> {
         self.status = Some(response.status().as_u16());
-        response.map(|body| Received { body, exchange: self, bytes_max, recording: None }.boxed_unsync())
+        let (mut parts, body) = response.into_parts();
+        hide(&mut parts.headers, placeholders);
+        let (mask, placeholders) = (Some(placeholders.mask()), placeholders.clone());
+        let body =
+            Received { body, exchange: self, bytes_max, mask, placeholders, trailers: None, recording: None };
+        Response::from_parts(parts, body.boxed_unsync())
     }
 
     /// What the guest is told.
     pub(super) fn failed(mut self, failed: Failed) -> Error {
-        self.traffic.left().reason = Some(failed.why.clone());
-        self.fault = Some(failed.why);
+        self.fault(failed.why);
         failed.error
+    }
+
+    /// For the operator.
+    fn fault(&mut self, why: String) {
+        self.traffic.left().reason = Some(why.clone());
+        self.fault = Some(why);
     }
 
     fn ended(&mut self) -> EffectRecord {
@@ -241,12 +254,40 @@ impl Body for Sent {
     }
 }
 
-/// The body of an answer; at its end what passed is recorded.
+/// Hides what these headers have of secrets.
+fn hide(headers: &mut HeaderMap, placeholders: &Arc<Placeholders>) {
+    for value in headers.values_mut() {
+        let masked = placeholders.masked(value.as_bytes());
+        if masked != value.as_bytes() {
+            *value = HeaderValue::from_bytes(&masked).unwrap_or(HeaderValue::from_static("***"));
+        }
+    }
+}
+
+/// The body of an answer, masked; at its end what passed is recorded.
 struct Received {
     body: WasiBody,
     exchange: Exchange,
     bytes_max: u64,
+    /// None once the body is at its end.
+    mask: Option<Mask>,
+    placeholders: Arc<Placeholders>,
+    /// They wait for what the mask held.
+    trailers: Option<HeaderMap>,
     recording: Option<Boxed<'static, Result<(), GateClosed>>>,
+}
+
+impl Received {
+    fn pass(&mut self, chunk: Bytes) -> Result<Frame<Bytes>, Error> {
+        self.exchange.received.pass(&chunk);
+        if self.exchange.received.bytes > self.bytes_max {
+            let most = self.bytes_max;
+            self.exchange.fault(format!("more than {most} bytes came back (`received_mib` of `[egress]`)"));
+            self.body = ended();
+            return Err(Error::HttpResponseBodySize(Some(most)));
+        }
+        Ok(Frame::data(chunk))
+    }
 }
 
 impl Body for Received {
@@ -258,34 +299,44 @@ impl Body for Received {
         waker: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
-        if this.recording.is_none() && !this.exchange.is_recorded {
-            match ready!(Pin::new(&mut this.body).poll_frame(waker)) {
-                Some(Ok(frame)) => {
-                    if let Some(chunk) = frame.data_ref() {
-                        this.exchange.received.pass(chunk);
-                        if this.exchange.received.bytes > this.bytes_max {
-                            let why = format!(
-                                "more than {} bytes came back (`received_mib` of `[egress]`)",
-                                this.bytes_max
-                            );
-                            this.exchange.fault = Some(why.clone());
-                            this.exchange.traffic.left().reason = Some(why);
-                            this.body = ended();
-                            return Poll::Ready(Some(Err(Error::HttpResponseBodySize(Some(this.bytes_max)))));
-                        }
-                    }
-                    return Poll::Ready(Some(Ok(frame)));
-                }
+        while this.recording.is_none() && !this.exchange.is_recorded {
+            let frame = match this.trailers.take() {
+                Some(trailers) => Some(Ok(Frame::trailers(trailers))),
+                None => ready!(Pin::new(&mut this.body).poll_frame(waker)),
+            };
+            let chunk = match frame {
                 Some(Err(error)) => {
-                    this.exchange.fault = Some(error.to_string());
-                    this.exchange.traffic.left().reason = Some(error.to_string());
+                    this.exchange.fault(error.to_string());
                     return Poll::Ready(Some(Err(error)));
                 }
-                None => {
-                    this.exchange.fault = None;
-                    let (effect, gate) = (this.exchange.ended(), this.exchange.traffic.gate.clone());
-                    this.recording = Some(Box::pin(async move { gate.record(effect).await }));
-                }
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(chunk) => match &mut this.mask {
+                        Some(mask) => mask.push(chunk),
+                        None => chunk,
+                    },
+                    Err(last) => {
+                        let mut trailers = last.into_trailers().unwrap_or_default();
+                        let Some(mask) = this.mask.take() else {
+                            hide(&mut trailers, &this.placeholders);
+                            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                        };
+                        this.trailers = Some(trailers);
+                        mask.end()
+                    }
+                },
+                None => match this.mask.take() {
+                    Some(mask) => mask.end(),
+                    None => {
+                        this.exchange.fault = None;
+                        let (effect, gate) = (this.exchange.ended(), this.exchange.traffic.gate.clone());
+                        this.recording = Some(Box::pin(async move { gate.record(effect).await }));
+                        continue;
+                    }
+                },
+            };
+            // Nothing yet: what may be the beginning of a secret waits for what follows.
+            if !chunk.is_empty() {
+                return Poll::Ready(Some(this.pass(chunk)));
             }
         }
         if let Some(recording) = &mut this.recording {

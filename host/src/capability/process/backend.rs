@@ -1,5 +1,6 @@
 //! What stands behind `orch:process`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ pub struct ProcessRequest {
     /// Without the program's own name.
     pub args: Vec<String>,
     /// The whole environment.
-    pub env: Vec<(String, String)>,
+    pub env: Vec<(String, OsString)>,
     /// Absolute, inside the workspace.
     pub directory: PathBuf,
     /// At most what the call has left.

@@ -7,6 +7,7 @@
 //! Not here: which texts cover which (`orch-trust`'s `permission/process.rs`), starting programs (`processes.rs`).
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ pub struct ProcessGrant {
     /// Of each granted name, where it is along `PATH`, first first.
     found: BTreeMap<String, Vec<PathBuf>>,
     /// Of this host, by name; only such that may be handed on.
-    variables: BTreeMap<String, String>,
+    variables: BTreeMap<String, OsString>,
 }
 
 /// A granted program.
@@ -145,12 +146,12 @@ impl ProcessGrant {
     }
 
     /// The host's own values that a command of some program gets.
-    pub fn handed_on_to_any(&self) -> BTreeMap<String, String> {
+    pub fn handed_on_to_any(&self) -> BTreeMap<String, OsString> {
         self.variables.clone()
     }
 
     /// The host's own values that a command of that program gets.
-    pub fn handed_on(&self, program: &str) -> BTreeMap<String, String> {
+    pub fn handed_on(&self, program: &str) -> BTreeMap<String, OsString> {
         let granted = self.variables.iter().filter(|(name, _)| self.permission.hands_on(name, program));
         granted.map(|(name, value)| (name.clone(), value.clone())).collect()
     }

@@ -41,7 +41,7 @@ impl Open {
         let variables = [("HOME", "/home/me"), ("TOKEN", "secret"), ("MODE", "host"), ("PATH", "/bin")];
         let host = HostEnvironment {
             path: vec![bin, "/usr/bin".into(), "/bin".into()],
-            variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            variables: variables.map(|(name, value)| (name.to_owned(), value.into())).into(),
         };
         let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         let permission = ProcessPermission { programs: list(programs), env: list(env), network: false };
@@ -166,7 +166,8 @@ async fn only_granted_variables_are_handed_on_or_set() {
     let set = |name: &str| vec![(name.to_owned(), "x".to_owned())];
     let request = open.ran(Command { env: set("MODE"), ..command("ls") }).await.unwrap();
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    assert_eq!(request.env, [pair("HOME", "/home/me"), pair("MODE", "x")], "and no other");
+    let expected = [("HOME", "/home/me"), ("MODE", "x")].map(|(name, value)| (name.to_owned(), value.into()));
+    assert_eq!(request.env, expected, "and no other");
     let denied = open.run(Command { env: set("LD_PRELOAD"), ..command("ls") }).await.unwrap();
     assert!(matches!(denied, Err(Error::Denied(_))));
     let nul = Command { env: vec![pair("MODE", "a\0b")], ..command("ls") };
@@ -187,7 +188,12 @@ async fn what_people_say_goes_before_what_the_host_has_and_the_task_before_the_w
     let mut open =
         Open::told(&["ls", "sh"], &["HOME", "MODE", "CI", "EMPTY", "PATH", "PATH@sh"], Mood::Good, env);
     let of = |request: ProcessRequest| {
-        request.env.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+        request
+            .env
+            .iter()
+            .map(|(name, value)| format!("{name}={}", value.display()))
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     assert_eq!(of(open.ran(command("ls")).await.unwrap()), "CI=1 EMPTY= HOME=/home/me MODE=task PATH=/bin");
     assert_eq!(of(open.ran(command("sh")).await.unwrap()), "CI=1 EMPTY= HOME=/home/me MODE=task PATH=/evil");

@@ -17,7 +17,7 @@ impl Executor for UsesSecrets {
         ];
         let said = format!("{answers:?}");
         log::info(format_args!("{said}"));
-        kv::Bucket::open("words")?.set("said", said.as_bytes())?;
+        kv::Bucket::open("notes")?.set("said", said.as_bytes())?;
         match () {
             () if task.id.starts_with("fails") => Err(Failure::new(said)),
             () if task.id.starts_with("traps") => panic!("{said}"),
