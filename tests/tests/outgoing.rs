@@ -37,9 +37,9 @@ impl World {
         let workspace = Workspace::new(&serde_json::to_string(&tasks).unwrap());
         // One after the other, so that what servers see has an order.
         workspace.write("config.yaml", &(workspace.read("config.yaml") + "jobs: 1\n"));
-        let packages = workspace.admit_guest("calls-out", ALLOWED).to_str().unwrap().to_owned();
+        let packages = workspace.admit_guest("makes-requests", ALLOWED).to_str().unwrap().to_owned();
         let config = workspace.read("config.yaml");
-        workspace.write("config.yaml", &config.replace("executors: {", "executors: {call: demo/calls-out, "));
+        workspace.write("config.yaml", &config.replace("executors: {", "executors: {call: demo/makes-requests, "));
         let private = |path: &Path, text: &str| {
             fs::write(path, text).unwrap();
             fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
@@ -128,7 +128,7 @@ fn each_request_is_an_event_and_goes_where_its_rule_says_whatever_the_environmen
     let said: Vec<_> =
         requested.iter().map(|one| format!("{} {}{}", one.method, one.origin, one.path)).collect();
     assert_eq!(said, ["GET http://public.example:80/open/a", "POST http://public.example:80/open/b"]);
-    assert!(requested.iter().all(|one| one.plugin == "demo/calls-out"));
+    assert!(requested.iter().all(|one| one.plugin == "demo/makes-requests"));
     let exchange = &ended[1].exchange;
     assert_eq!((ended.len(), ended[1].request, exchange.status, &exchange.fault), (2, 2, Some(200), &None));
     let digest = |text: &str| hex::encode(Sha256::digest(text.as_bytes()));
@@ -182,7 +182,7 @@ fn what_no_rule_has_is_denied_by_name_and_sent_nowhere() {
     let rule =
         r#"{ scheme = "http", hosts = ["public.example:80"], methods = ["GET"], paths = ["/closed"] }"#;
     let wanted = format!(
-        "demo/calls-out http: GET http://public.example:80/closed: manifest and policy would need the rule {rule}"
+        "demo/makes-requests http: GET http://public.example:80/closed: manifest and policy would need the rule {rule}"
     );
     assert!(denied.contains(&wanted), "{denied:?}");
     let shown = out(&output) + &err(&output);
