@@ -207,8 +207,8 @@ fn the_host_reads_no_other_variables_than_these() {
         ("host/src/config/operator.rs", 2),
         // `XDG_RUNTIME_DIR`: where the host at work is found.
         ("host/src/control/place.rs", 1),
-        // `NO_COLOR` and `TERM`.
-        ("host/src/console.rs", 2),
+        // `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and `TERM`.
+        ("host/src/console.rs", 1),
         // `ORCH_FAILPOINT`, in builds with debug assertions only.
         ("journal/src/failpoint.rs", 1),
         // The child's own environment, which its parent gave it.
