@@ -212,7 +212,8 @@ impl Sender {
             }
         };
         if !self.granted.allows(&target) {
-            self.traffic.deny(format!("http: {target}"));
+            let rule = target.rule();
+            self.traffic.deny(format!("http: {target}: manifest and policy would need the rule {rule}"));
             return Err(Error::HttpRequestDenied);
         }
         if request.headers().contains_key(header::RANGE) && self.placeholders.guards(&destination(&target)) {
