@@ -39,7 +39,8 @@ impl World {
         workspace.write("config.yaml", &(workspace.read("config.yaml") + "jobs: 1\n"));
         let packages = workspace.admit_guest("makes-requests", ALLOWED).to_str().unwrap().to_owned();
         let config = workspace.read("config.yaml");
-        workspace.write("config.yaml", &config.replace("executors: {", "executors: {call: demo/makes-requests, "));
+        workspace
+            .write("config.yaml", &config.replace("executors: {", "executors: {call: demo/makes-requests, "));
         let private = |path: &Path, text: &str| {
             fs::write(path, text).unwrap();
             fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
