@@ -52,8 +52,12 @@ pub struct TaskState {
     pub not_before: u64,
     /// Done without an attempt, because nothing changed since it was done last.
     pub fresh: bool,
+    /// Done without an attempt, because its condition did not hold.
+    pub skipped: bool,
     /// A person put it back, and no attempt began since.
     pub asked_again: bool,
+    /// An attempt began, and it was not done since.
+    pub unfinished: bool,
 }
 
 impl TaskState {
@@ -73,7 +77,9 @@ impl TaskState {
             processes: Vec::new(),
             not_before: 0,
             fresh: false,
+            skipped: false,
             asked_again: false,
+            unfinished: false,
         }
     }
 }
@@ -205,7 +211,8 @@ impl RunState {
                     _ => false,
                 };
                 state.status = *to;
-                state.fresh = false;
+                state.unfinished &= *to != Status::Done;
+                (state.fresh, state.skipped) = (false, *to == Status::Done && who.is_none());
                 state.intent = false;
                 state.processes.clear();
                 if *to == Status::Pending {
@@ -222,7 +229,7 @@ impl RunState {
             Event::TasksFresh { tasks, .. } => {
                 for task in tasks {
                     let state = self.task_mut(event, *task)?;
-                    (state.status, state.fresh) = (Status::Done, true);
+                    (state.status, state.fresh, state.skipped) = (Status::Done, true, false);
                     self.unverified.remove(&Some(*task));
                     self.waived.remove(&Some(*task));
                 }
@@ -252,7 +259,8 @@ impl RunState {
             Event::AttemptStarted { task, attempt, .. } => {
                 let state = self.task_mut(event, *task)?;
                 state.status = Status::InProgress;
-                (state.fresh, state.asked_again) = (false, false);
+                (state.fresh, state.skipped, state.asked_again) = (false, false, false);
+                state.unfinished = true;
                 state.attempts = *attempt;
                 state.intent = false;
                 let cost = u64::from(state.task.cost);
@@ -289,6 +297,7 @@ impl RunState {
             Event::AttemptFinished(finished) => {
                 let state = self.task_mut(event, finished.task)?;
                 state.status = finished.status;
+                state.unfinished = finished.status != Status::Done;
                 state.not_before = finished.not_before.unwrap_or(0);
                 state.intent = false;
                 state.processes.clear();

@@ -210,3 +210,95 @@ fn what_a_failure_blocked_follows_what_a_person_takes_for_done_while_the_run_goe
     assert!(host.wait().unwrap().success());
     assert_eq!(ran(&workspace), "b");
 }
+
+#[test]
+fn what_is_tried_again_waits_for_what_began_before_it_and_that_is_done_again() {
+    for (tasks, expected) in [
+        (
+            "- {id: a, allow_failure: true, command: 'echo a >> ran; test ! -e flag && echo new > o'}\n\
+             - {id: k, dependencies: [a], command: 'echo k >> ran; cat o > q; touch begun; until test -e go; do sleep 0.05; done'}\n",
+            "a k a k",
+        ),
+        (
+            "- {id: a, command: 'echo up >> ran; test ! -e flag && echo new > o'}\n\
+             - {id: k, always: true, dependencies: [a], command: 'echo down >> ran; cp o q; touch begun; until test -e go; do sleep 0.05; done'}\n",
+            "up down up down",
+        ),
+    ] {
+        let workspace = Workspace::new(tasks);
+        workspace.write("o", "old\n");
+        workspace.write("flag", "");
+        let mut host = begin(&workspace, &["--jobs", "2"]);
+        until(|| workspace.path().join("begun").exists());
+        remove(&workspace, "flag");
+        workspace.host(&["task", "retry", "a"], 0);
+        workspace.write("go", "");
+        assert!(host.wait().unwrap().success());
+        assert_eq!((ran(&workspace).as_str(), workspace.read("q").as_str()), (expected, "new\n"));
+        assert_eq!(run(&workspace, &[]), "");
+    }
+}
+
+#[test]
+fn what_a_condition_lets_start_is_done_once_behind_what_another_leaves_out() {
+    let workspace = Workspace::new(
+        "- {id: migrate, when: {exists: migrations}, command: 'echo migrate >> ran'}\n\
+         - {id: deploy, dependencies: [migrate], when: {exists: release}, command: 'echo deploy >> ran'}\n",
+    );
+    workspace.write("release", "");
+    assert_eq!(run(&workspace, &[]), "deploy");
+    assert_eq!(run(&workspace, &[]), "");
+    workspace.write("migrations", "");
+    assert_eq!(run(&workspace, &[]), "migrate deploy");
+    assert_eq!(run(&workspace, &["--from", "migrate"]), "migrate deploy");
+    assert_eq!(run(&workspace, &[]), "");
+}
+
+#[test]
+fn a_condition_is_not_asked_of_what_was_begun_and_did_not_end() {
+    const DEPLOY: &str =
+        "- {id: deploy, dependencies: [install], command: 'test -e mods/whole && echo deploy >> ran'}\n";
+    let installs = |more: &str, command: &str| {
+        let task = format!(
+            "- {{id: install, when: {{missing: mods}}, {more}command: 'echo i >> ran; {command}'}}\n"
+        );
+        Workspace::new(&(task + DEPLOY))
+    };
+    const FAILS: &str = "if test -e mods; then touch mods/whole; else mkdir mods; false; fi";
+    // Its next attempt.
+    let workspace = installs("retries: 1, retry_on: true, ", FAILS);
+    assert_eq!(run(&workspace, &[]), "i i deploy");
+    assert_eq!(run(&workspace, &[]), "");
+    // A person's word, in the run or for the next one.
+    for again in [&["run", "--trust-workspace", "--retry-failed"][..], &["task", "retry", "install"]] {
+        let workspace = installs("", FAILS);
+        workspace.run(&[], 1);
+        workspace.host(again, 0);
+        workspace.run(&[], 0);
+        assert_eq!(ran(&workspace), "i i deploy", "{again:?}");
+    }
+    // The end of its host.
+    for (rule, end) in
+        [("idempotent: true, ", Signal::KILL), ("", Signal::KILL), ("idempotent: true, ", Signal::TERM)]
+    {
+        let workspace =
+            installs(rule, "if test -e mods; then touch mods/whole; else mkdir mods; sleep 30; fi");
+        let mut host = begin(&workspace, &[]);
+        until(|| workspace.path().join("mods").exists());
+        if end == Signal::TERM {
+            rustix::process::kill_process(rustix::process::Pid::from_child(&host), end).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+        signal(&mut host, end);
+        if rule.is_empty() {
+            workspace.run(&[], 6);
+            let run = workspace.reader().runs().unwrap().remove(0).id;
+            workspace.host(&["resolve", &run, "install", "--as", "retry"], 0);
+        }
+        assert_eq!(run(&workspace, &[]), "i i deploy", "{rule}{end:?}");
+    }
+    // What never began is asked for as ever.
+    let workspace = installs("", "mkdir mods");
+    workspace.write("mods/whole", "");
+    assert_eq!(run(&workspace, &[]), "deploy");
+}

@@ -163,7 +163,10 @@ mod tests {
         refused("[secret.a]\nenv = \"A\"\n", "the nearest is `secrets`");
         refused("secrets = 1\n", "`secrets`");
         refused("[secrets.a]\nfiel = \"/a\"\n", "the key `fiel`, which nobody reads; the nearest is `file`");
-        refused("[secrets.a]\nvalue = \"hunter22\"\n", "the key `value`, which nobody reads; there are `env`, `file`, `program`, `encoding`");
+        refused(
+            "[secrets.a]\nvalue = \"hunter22\"\n",
+            "the key `value`, which nobody reads; there are `env`, `file`, `program`, `encoding`",
+        );
         refused("[secrets.a]\nkeyring = { service = \"a\", account = \"b\" }\n", "/usr/bin/secret-tool");
         refused("[secrets.A]\nenv = \"A\"\n", "`A`, expected 1 to 64");
         refused("[secrets]\na = \"hunter22\"\n", "`secrets.a` is no table");

@@ -95,6 +95,7 @@ fn glance(run: &Run, desk: &Desk, (index, look): (TaskIndex, u64)) -> Result<Opt
         is_kept,
         is_behind: run.is_behind(index),
         is_put_back: run.is_put_back(index),
+        is_unfinished: found.unfinished,
         said_at: None,
         look,
         task,

@@ -8,7 +8,7 @@
 use orch_journal::event::{Event, TaskIndex, Who, task_digest};
 use orch_task::{Status, TaskId};
 
-use super::act::{Act, Move, REASON_CHARACTERS_MAX, Refused, Said};
+use super::act::{Act, Move, REASON_CHARACTERS_MAX, Refused, Resolution, Said};
 use super::acts;
 use super::desk::{Control, Desk};
 use super::error::DriveError;
@@ -33,16 +33,20 @@ pub fn all(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
 pub fn one(run: &mut Run, desk: &Desk, said: Said) -> Result<(), DriveError> {
     let Said { act, who, answer } = said;
     let taken = match &act {
-        Act::Stop {} => {
-            run.record(Event::StopAsked { who, call: None, at: now_ms() })?;
+        Act::Stop {} => run.record(Event::StopAsked { who, call: None, at: now_ms() }).map(|_| {
             stop(desk);
             Ok(())
-        }
-        of_a_task => take(run, of_a_task, who)?,
+        }),
+        of_a_task => take(run, of_a_task, who),
+    };
+    let (told, failed) = match taken {
+        Ok(taken) => (taken.map(|()| run.last()), None),
+        // A part of it may be kept.
+        Err(error) => (Err(Refused::Unsure { run: run.id.clone() }), Some(error)),
     };
     // Who asked may be gone.
-    let _ = answer.send(taken.map(|()| run.last()));
-    Ok(())
+    let _ = answer.send(told);
+    failed.map_or(Ok(()), Err)
 }
 
 /// Takes a word into the run. The outer error is the run's, the inner one the word's.
@@ -85,6 +89,10 @@ pub fn take(run: &mut Run, act: &Act, who: Who) -> Result<Result<(), Refused>, D
     // A word about looks is none about what was done.
     if matches!(to, Status::Pending | Status::Done) && !matches!(act, Act::Waive { .. }) {
         run.put_back_behind(&[index])?;
+    }
+    // How its attempt ended is another matter than what is done again before it.
+    if matches!(act, Act::Resolve { how: Resolution::Done, .. }) {
+        run.put_back_if_it_waits(index)?;
     }
     Ok(Ok(()))
 }

@@ -85,6 +85,8 @@ pub(super) struct Glance {
     pub(super) is_behind: bool,
     /// It waits only because what it depends on does.
     pub(super) is_put_back: bool,
+    /// Its last attempt did not end well.
+    pub(super) is_unfinished: bool,
     /// When somebody said that it is done, if nobody else did.
     pub(super) said_at: Option<u64>,
     /// Of this look, if it could start.
@@ -177,37 +179,33 @@ impl Marks {
     /// `is_done`: by an earlier run. Then its condition is not asked: that is for when it could start.
     pub(super) fn check(&self, glance: &Glance, is_done: bool) -> Outcome {
         let Glance { task, by, force, variable, is_kept, is_behind, .. } = glance;
-        if !task.names_files() && (is_done || (glance.is_put_back && task.when.is_none())) {
-            let last = self.last(task.id.as_str());
-            let why = match &last {
-                _ if *is_behind || (*force && !is_done) => BEHIND,
-                Some(mark) if mark.skipped && task.when.is_some() => "its condition is asked again",
-                Some(mark) if mark.skipped => LEFT_OUT,
-                None if task.when.is_some() && glance.said_at.is_none() => UNKNOWN,
-                _ if !is_done => return Outcome::Fresh(None),
-                _ => return Outcome::Kept(kept(glance, last.as_ref())),
-            };
-            return Outcome::Stale { why: Some(why.to_owned()), begun: Ok(None) };
-        }
-        // Of what is done it is asked when that could start again.
+        // Of what is done it is asked when that could start again; of what was begun and did not come to its end, never: what
+        // is there may be half of what it makes.
         let missed = match &task.when {
-            Some(_) if !is_done && *is_kept => {
-                Err("no `env` has its variable, and no policy hands it on".to_owned())
-            }
-            Some(when) if !is_done => self.missed(when, variable.as_deref()),
-            _ => Ok(None),
+            Some(_) if is_done || glance.is_unfinished => Ok(None),
+            Some(_) if *is_kept => Err("no `env` has its variable, and no policy hands it on".to_owned()),
+            Some(when) => self.missed(when, variable.as_deref()),
+            None => Ok(None),
         };
         match missed {
             Ok(None) => {}
             Ok(Some(why)) => return Outcome::Skipped(why),
             Err(why) => return Outcome::Unasked(why),
         }
-        let Some(by) = by else { return Outcome::Stale { why: None, begun: Ok(None) } };
         let at = now_ms();
         if !task.names_files() {
-            let begun = Begun { by: by.clone(), inputs: Vec::new(), at };
-            return Outcome::Stale { why: None, begun: Ok(Some(begun)) };
+            let why = match is_done || glance.is_put_back {
+                true => match self.why_again(glance, is_done) {
+                    Ok(why) => Some(why.to_owned()),
+                    Err(outcome) => return outcome,
+                },
+                false => None,
+            };
+            let by = by.clone().filter(|_| task.when.is_some());
+            let begun = by.map(|by| Begun { by, inputs: Vec::new(), at });
+            return Outcome::Stale { why, begun: Ok(begun) };
         }
+        let Some(by) = by else { return Outcome::Stale { why: None, begun: Ok(None) } };
         let last = self.last(task.id.as_str());
         let known = last.as_ref().map_or((&[][..], 0), |mark| (&mark.inputs[..], mark.at));
         let inputs = match self.files.look(&reads(task), known.0, known.1) {
@@ -237,6 +235,20 @@ impl Marks {
             },
         };
         Outcome::Stale { why, begun: Ok(Some(Begun { by: by.clone(), inputs, at })) }
+    }
+
+    /// Why a task without files that was done is done again, or that it is not.
+    fn why_again(&self, glance: &Glance, is_done: bool) -> Result<&'static str, Outcome> {
+        let last = self.last(glance.task.id.as_str());
+        let has_condition = glance.task.when.is_some();
+        match &last {
+            _ if glance.is_behind || (glance.force && !is_done) => Ok(BEHIND),
+            Some(mark) if mark.skipped && has_condition => Ok("its condition is asked again"),
+            Some(mark) if mark.skipped => Ok(LEFT_OUT),
+            None if has_condition && glance.said_at.is_none() => Ok(UNKNOWN),
+            _ if !is_done => Err(Outcome::Fresh(None)),
+            _ => Err(Outcome::Kept(kept(glance, last.as_ref()))),
+        }
     }
 
     /// What is known of a task that is done now; or why nothing is, in words.

@@ -254,6 +254,7 @@ impl Run {
             self.state().tasks.get(task as usize).is_some_and(|found| found.status == Status::Pending);
         is_pending
             && self.graph.is_free(task)
+            && !self.is_at_work_behind(task)
             && !self.held.contains(&task)
             && !self.is_left_out(task)
             && (!self.ends_early || self.is_always(task))

@@ -372,6 +372,15 @@ impl HttpTarget {
         Ok(Self { method: method.to_owned(), scheme, host, port, path: path.to_owned() })
     }
 
+    /// The smallest rule that has it, as `policy.toml` writes it.
+    pub fn rule(&self) -> String {
+        let (scheme, host) = (self.scheme.as_str(), self.host_and_port());
+        let Self { method, path, .. } = self;
+        format!(
+            r#"{{ scheme = "{scheme}", hosts = ["{host}"], methods = ["{method}"], paths = ["{path}"] }}"#
+        )
+    }
+
     /// As rules write it.
     pub fn host_and_port(&self) -> String {
         format!("{}:{}", self.host, self.port)

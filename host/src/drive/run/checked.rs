@@ -80,9 +80,27 @@ impl Run {
         Ok(done)
     }
 
-    /// Puts a task back that is over, if something that it depends on was put back while it ran.
+    /// Puts a task back that is over, if something that it depends on was put back while it ran; that may start now.
     pub fn put_back_overtaken(&mut self, task: TaskIndex) -> Result<(), DriveError> {
-        if self.overtaken.remove(&task) && self.is_as_good_as_done(task) {
+        if !self.overtaken.remove(&task) {
+            return Ok(());
+        }
+        if self.is_as_good_as_done(task) {
+            self.put_back(task)?;
+        }
+        self.regraph(now_ms());
+        Ok(())
+    }
+
+    /// True while something behind it runs that began before it was put back: that is let end, with what it began with.
+    pub(super) fn is_at_work_behind(&self, task: TaskIndex) -> bool {
+        !self.overtaken.is_empty()
+            && self.downstream(&[task]).iter().any(|behind| self.overtaken.contains(behind))
+    }
+
+    /// Puts a task back that somebody takes for done while something that it depends on is done again.
+    pub fn put_back_if_it_waits(&mut self, task: TaskIndex) -> Result<(), DriveError> {
+        if self.is_as_good_as_done(task) && !self.graph.is_free(task) {
             self.put_back(task)?;
             self.regraph(now_ms());
         }
