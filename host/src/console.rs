@@ -2,7 +2,7 @@
 //!
 //! In -> out: text of ours and of strangers -> stdout and stderr.
 //! Invariant: what is said as one line is one line, whatever is in it ([`shown`]); who says several says them one by one.
-//! Colour is used only on a terminal, never without `NO_COLOR` unset, and never alone in carrying meaning; a result that
+//! Colour is used on a terminal, or where `FORCE_COLOR` and its like want it, never where `NO_COLOR` is set, and never alone in carrying meaning; a result that
 //! could not be written is no success.
 //! Not here: what is said (`commands/`), the table of a run (`watch/table.rs`), long texts in lines (`console/lines.rs`), output of
 //! programs (`console/bytes.rs`).
@@ -10,6 +10,7 @@
 pub mod bytes;
 pub mod lines;
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -114,6 +115,20 @@ pub fn note_loss(written: io::Result<()>) {
     }
 }
 
+/// Whether a stream has colour, by the variables that other programs go by; the first that says something counts. `said`: none
+/// for one that is empty.
+fn wants_colour(said: impl Fn(&str) -> Option<OsString>, is_terminal: bool) -> bool {
+    let (forced, forced_too) = (said("FORCE_COLOR"), said("CLICOLOR_FORCE"));
+    match (forced, forced_too, said("CLICOLOR"), said("TERM")) {
+        _ if said("NO_COLOR").is_some() => false,
+        (Some(value), ..) => value != "0" && value != "false",
+        (_, Some(value), ..) if value != "0" => true,
+        (_, _, Some(value), _) if value == "0" => false,
+        (_, _, _, Some(term)) if term == "dumb" => false,
+        _ => is_terminal,
+    }
+}
+
 /// Where the program speaks.
 #[derive(Clone, Copy, Debug)]
 pub struct Console {
@@ -128,13 +143,12 @@ pub struct Console {
 impl Console {
     /// The console of this process.
     pub fn detect() -> Self {
-        let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let said = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let is_terminal = io::stdout().is_terminal();
         let err_terminal = io::stderr().is_terminal();
         Self {
-            colour_out: colour && is_terminal,
-            colour_err: colour && err_terminal,
+            colour_out: wants_colour(said, is_terminal),
+            colour_err: wants_colour(said, err_terminal),
             is_terminal,
             can_ask: io::stdin().is_terminal() && err_terminal,
         }
@@ -277,6 +291,34 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn colour_is_where_the_variables_of_other_programs_want_it() {
+        for (variables, in_terminal, elsewhere) in [
+            (&[][..], true, false),
+            (&[("NO_COLOR", "")], true, false),
+            (&[("NO_COLOR", "1")], false, false),
+            (&[("NO_COLOR", "1"), ("FORCE_COLOR", "1"), ("CLICOLOR_FORCE", "1")], false, false),
+            (&[("FORCE_COLOR", "1")], true, true),
+            (&[("FORCE_COLOR", "3"), ("TERM", "dumb")], true, true),
+            (&[("FORCE_COLOR", "0"), ("CLICOLOR_FORCE", "1")], false, false),
+            (&[("FORCE_COLOR", "false")], false, false),
+            (&[("FORCE_COLOR", "")], true, false),
+            (&[("CLICOLOR_FORCE", "1"), ("CLICOLOR", "0")], true, true),
+            (&[("CLICOLOR_FORCE", "0")], true, false),
+            (&[("CLICOLOR", "0")], false, false),
+            (&[("CLICOLOR", "1")], true, false),
+            (&[("TERM", "dumb")], false, false),
+            (&[("TERM", "xterm")], true, false),
+        ] {
+            let said = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name)?;
+                Some(OsString::from(found.1)).filter(|value| !value.is_empty())
+            };
+            let wants = (wants_colour(said, true), wants_colour(said, false));
+            assert_eq!(wants, (in_terminal, elsewhere), "{variables:?}");
+        }
+    }
 
     #[test]
     fn text_from_outside_cannot_move_the_cursor_or_turn_around() {

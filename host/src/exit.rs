@@ -17,6 +17,23 @@ pub enum Exit {
 }
 
 impl Exit {
+    const ALL: [Self; 9] = [
+        Self::Done,
+        Self::GoalNotMet,
+        Self::Usage,
+        Self::PluginRefused,
+        Self::PluginFailed,
+        Self::HostError,
+        Self::NeedsDecision,
+        Self::StoreHeld,
+        Self::Interrupted,
+    ];
+
+    /// What ends with that status; a status that is none of ours is the host's fault.
+    pub fn of(code: u8) -> Self {
+        Self::ALL.into_iter().find(|exit| exit.code() == code).unwrap_or(Self::HostError)
+    }
+
     /// The process's exit status.
     pub fn code(self) -> u8 {
         match self {

@@ -11,7 +11,7 @@ use jsonschema::Validator;
 use orch_trust::manifest::{Manifest, schema};
 use orch_trust::package::PackageBytes;
 use orch_trust::refusal::Refusal;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::plugin_settings;
 
@@ -39,9 +39,14 @@ pub fn read(package: &PackageBytes) -> Result<&Manifest, Refusal> {
     }
 }
 
-/// Succeeds if the schema of the plugin's settings can be asked and takes its own defaults.
+/// Succeeds if the schemas of the plugin's settings and of tasks can be asked and take their own defaults.
 fn check_settings(manifest: &Manifest) -> Result<(), Refusal> {
-    let schema = Value::Object(manifest.settings_schema.clone());
+    check_asked("settingsSchema", &manifest.settings_schema)?;
+    check_asked("taskSchema", &manifest.task_schema)
+}
+
+fn check_asked(field: &str, schema: &Map<String, Value>) -> Result<(), Refusal> {
+    let schema = Value::Object(schema.clone());
     let ask =
         jsonschema::draft202012::new(&schema).map(drop).map_err(|error| (String::new(), error.to_string()));
     let defaults = || {
@@ -52,7 +57,7 @@ fn check_settings(manifest: &Manifest) -> Result<(), Refusal> {
         })
     };
     ask.and_then(|()| defaults()).map_err(|(place, message): (String, String)| Refusal::ManifestSchema {
-        pointer: format!("/settingsSchema{place}"),
+        pointer: format!("/{field}{place}"),
         message: message.chars().take(MESSAGE_CHARS_MAX).collect(),
     })
 }

@@ -1,6 +1,6 @@
-//! The settings of plugins: what `config.yaml` says, held against the schema of each manifest, with its defaults.
+//! The settings of plugins, and keys of tasks: what `config.yaml` and the task file say, held against the schema of each manifest, with its defaults.
 //!
-//! In -> out: (`settingsSchema`, what is written) -> what the plugin reads, or [`Wrong`]: where and what.
+//! In -> out: (`settingsSchema` or `taskSchema`, what is written) -> what the plugin reads, or [`Wrong`]: where and what.
 //! Limits: with defaults at most `SETTINGS_BYTES_MAX` as JSON. The schema is small and has no references and no patterns
 //! (`orch-trust`'s `manifest/settings_schema.rs`), so an answer takes a moment, whatever is written.
 //! Invariant: a plugin without a schema gets what is written; nothing is compiled where nothing is written.
@@ -68,6 +68,11 @@ pub fn filled(
         Some(missing) => Err(Wrong::at_the_root(format!("`{}` is missing", missing.escape_default()))),
         None => Ok(settings),
     }
+}
+
+/// Succeeds if the schema has nothing against what is written.
+pub fn check_written(schema: &Map<String, Value>, written: &Map<String, Value>) -> Result<(), Wrong> {
+    filled(schema, written).map(drop)
 }
 
 /// Succeeds if every default of a schema is one that its own part of it takes, so that nobody is told of settings that he
@@ -169,6 +174,16 @@ fn told(schema: &Value, error: &ValidationError<'_>) -> Wrong {
         }
         ValidationErrorKind::Required { property: Value::String(key) } => {
             format!("`{}` is missing", key.escape_default())
+        }
+        ValidationErrorKind::AnyOf { .. } | ValidationErrorKind::OneOfNotValid { .. } => {
+            let keyword = error.schema_path().as_str();
+            let part = keyword.rsplit_once('/').and_then(|(parent, _)| schema.pointer(parent));
+            let meant = part.and_then(|part| part.get("description")).and_then(Value::as_str);
+            let shown: String = error.instance().to_string().chars().take(SHOWN_CHARS).collect();
+            cut(&match meant {
+                Some(meant) => format!("`{shown}` is not what it may be: {meant}"),
+                None => error.masked_with(format!("`{shown}`")).to_string(),
+            })
         }
         _ => {
             let shown: String = error.instance().to_string().chars().take(SHOWN_CHARS).collect();

@@ -276,8 +276,9 @@ impl AdmittedPlugins {
     /// What tasks may ask of them, as the workspace binds them.
     pub fn offers(&self, workspace: &WorkspaceConfig) -> Offers {
         let executor = |binding: &Binding| {
-            let task_keys = self.by_id.get(&binding.id)?.manifest().task_keys.clone();
-            Some((binding.key.clone(), ExecutorOffer { id: binding.id.clone(), task_keys }))
+            let manifest = self.by_id.get(&binding.id)?.manifest();
+            let (task_keys, task_schema) = (manifest.task_keys.clone(), manifest.task_schema.clone());
+            Some((binding.key.clone(), ExecutorOffer { id: binding.id.clone(), task_keys, task_schema }))
         };
         Offers {
             executors: workspace.roles.of(Role::Executor).filter_map(executor).collect(),
@@ -324,12 +325,17 @@ impl AdmittedPlugins {
         folder: &Path,
         tasks: &[FileTask],
     ) -> Result<(), ToldError> {
-        let told = |binding: &Binding| self.told(&binding.id, workspace, folder);
-        let executors = workspace.roles.of(Role::Executor);
-        let executors: BTreeMap<&str, (&str, Option<Told>)> =
-            executors.map(|found| (found.key.as_str(), (found.id.as_str(), told(found)))).collect();
+        let executors: BTreeMap<String, (ExecutorOffer, Option<Told>)> = self
+            .offers(workspace)
+            .executors
+            .into_iter()
+            .map(|(kind, offer)| {
+                let told = self.told(&offer.id, workspace, folder);
+                (kind, (offer, told))
+            })
+            .collect();
         tasks.iter().try_for_each(|found| match executors.get(found.task.kind.as_str()) {
-            Some((plugin, told)) => check_task(told.as_ref(), plugin, found),
+            Some((offer, told)) => check_task(told.as_ref(), &offer.id, &offer.task_keys, found),
             None => Ok(()),
         })
     }

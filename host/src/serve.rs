@@ -16,6 +16,7 @@ mod tasks;
 pub use mounts::{CALLS_MAX, Mounts};
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use orch_journal::event::{AskedAct, Event, StreamStarted, Who};
 use orch_journal::{Level, RunState};
@@ -28,11 +29,12 @@ use crate::console::{Console, escape};
 use crate::control::Wish;
 use crate::drive::act::{Refused, Said};
 use crate::drive::acts;
-use crate::drive::choice::Wanted;
+use crate::drive::choice::{self, Wanted};
 use crate::drive::desk::Control;
 use crate::drive::error::DriveError;
 use crate::drive::hear;
 use crate::drive::run::Run;
+use crate::drive::store_file::StoreFile;
 use crate::drive::task_file::Sheet;
 use crate::exit::Fault;
 use crate::holder::Holder;
@@ -48,7 +50,12 @@ pub struct Serving<'a> {
     pub console: Console,
     /// Where what was asked of the process is told to the run at work.
     pub front: tokio::runtime::Handle,
+    /// What was opened; once it is gone, nobody will find what is kept.
+    pub store_file: StoreFile,
 }
+
+/// Between two looks at the store's file while nothing else happens.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What there is to do next.
 enum Next {
@@ -58,6 +65,7 @@ enum Next {
     /// Services asked for tasks, or a person's word lets the open run go on.
     Run,
     End,
+    Gone(DriveError),
 }
 
 /// Which run is begun.
@@ -99,7 +107,7 @@ impl Serving<'_> {
     /// Drives runs until the process is asked to end.
     ///
     /// # Errors
-    /// The store takes no more events.
+    /// The store takes no more events, or its file is gone.
     pub fn until_the_end(mut self, starts_at_once: bool) -> Result<(), Fault> {
         let waiting = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -123,6 +131,7 @@ impl Serving<'_> {
             };
             match wish {
                 Next::End => break,
+                Next::Gone(error) => return Err(error.into()),
                 Next::Run => goes_on = self.run(Begin::by_itself(), |_| {})?,
                 Next::Act(asked) => goes_on = self.act(&asked)?,
                 Next::Wish(Wish::Start { wanted, who, answer }) => {
@@ -159,6 +168,9 @@ impl Serving<'_> {
         if *self.control.borrow() != Control::GoOn {
             return Next::End;
         }
+        if let Err(error) = self.store_file.check() {
+            return Next::Gone(error);
+        }
         if let Some(asked) = self.holder.acts.stop().or_else(|| self.holder.acts.first()) {
             return Next::Act(asked);
         }
@@ -169,6 +181,11 @@ impl Serving<'_> {
             tokio::select! {
                 Ok(()) = self.control.changed() => return Next::End,
                 wish = self.wishes.recv() => return wish.map_or(Next::End, Next::Wish),
+                () = tokio::time::sleep(LOOK) => {
+                    if let Err(error) = self.store_file.check() {
+                        return Next::Gone(error);
+                    }
+                }
                 () = self.holder.acts.more() => {
                     if let Some(asked) = self.holder.acts.stop().or_else(|| self.holder.acts.first()) {
                         return Next::Act(asked);
@@ -256,9 +273,12 @@ impl Serving<'_> {
 
     fn open(&self, control: &watch::Sender<Control>, wanted: &Wanted) -> Result<Session<'_>, Fault> {
         let holder = self.holder;
+        self.store_file.check()?;
         holder.check_config()?;
         let sheet = Sheet::read(&holder.place.workspace.join(&holder.task_file))?;
         wanted.check(sheet.tasks()).map_err(DriveError::from)?;
+        let planned = choice::planned(sheet.tasks(), wanted).map_err(DriveError::from)?;
+        planned.iter().try_for_each(|found| holder.roles.check_told(found))?;
         Session::open(holder, sheet, control)
     }
 

@@ -20,6 +20,10 @@ use crate::capability::files::beneath::{FileError, Workspace, WorkspacePath};
 use crate::capability::process::ProcessGrant;
 use crate::capability::process::grant::{NoProgram, workspace_name};
 
+const COMMAND: &str = "command";
+const ENV: &str = "env";
+const DIRECTORY: &str = "directory";
+
 /// Why what a plugin would be told is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ToldError {
@@ -27,8 +31,8 @@ pub enum ToldError {
     Program { task: String, program: String, more: &'static str, plugin: String, lack: Box<Lack> },
     #[error("{who} sets `{variable}`, which is not granted to `{plugin}`{program}")]
     Variable { who: String, variable: String, plugin: String, program: String, lack: Box<Lack> },
-    #[error("task `{task}` has `env`, and {why}")]
-    EnvUnused { task: String, why: String },
+    #[error("task `{task}` has `{key}`, and {why}")]
+    Unused { task: String, key: &'static str, why: String },
     #[error("`directory` of task `{task}` is `{directory}`, {why}")]
     Directory { task: String, directory: String, why: &'static str },
 }
@@ -47,7 +51,9 @@ impl ToldError {
         match self {
             Self::Program { .. } => "program-not-granted",
             Self::Variable { .. } => "variable-not-granted",
-            Self::EnvUnused { .. } => "env-unused",
+            Self::Unused { key: COMMAND, .. } => "command-unused",
+            Self::Unused { key: DIRECTORY, .. } => "task-directory",
+            Self::Unused { .. } => "env-unused",
             Self::Directory { .. } => "task-directory",
         }
     }
@@ -56,8 +62,12 @@ impl ToldError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Program { lack, .. } | Self::Variable { lack, .. } => Some(lack.hint.clone()),
-            Self::EnvUnused { .. } => {
-                Some("remove `env`, or give it to the task whose command needs it".to_owned())
+            Self::Unused { key: COMMAND, .. } => {
+                Some("remove `command`, or give the task a kind whose executor runs commands; one that reads them without \
+                     starting a program says so in its manifest (`taskKeys`)".to_owned())
+            }
+            Self::Unused { .. } => {
+                Some("remove it, or give it to the task whose command needs it".to_owned())
             }
             Self::Directory { .. } => {
                 Some("write it relative to the workspace, without `.`, `..` and links".to_owned())
@@ -142,11 +152,13 @@ impl Told {
         let task = || found.task.id.to_string();
         let Some(command) = &found.task.command else {
             let why = "no `command` that it could be for".to_owned();
-            return if found.env.is_empty() {
-                Ok(())
-            } else {
-                Err(ToldError::EnvUnused { task: task(), why })
+            let is_set = |key: &str| self.runs_commands() && found.task.settings.contains_key(key);
+            let key = match found.env.is_empty() {
+                false => ENV,
+                true if is_set(DIRECTORY) => DIRECTORY,
+                true => return Ok(()),
             };
+            return Err(ToldError::Unused { task: task(), key, why });
         };
         if !self.runs_commands() {
             return self.check_env(&format!("task `{}`", task()), &found.env);
@@ -182,7 +194,7 @@ impl Told {
     }
 
     fn check_directory(&self, found: &FileTask) -> Result<(), ToldError> {
-        let Some(directory) = found.task.settings.get("directory").and_then(|value| value.as_str()) else {
+        let Some(directory) = found.task.settings.get(DIRECTORY).and_then(|value| value.as_str()) else {
             return Ok(());
         };
         let wrong = |why| {
@@ -280,18 +292,29 @@ impl Told {
     }
 }
 
-/// Fails for a task of a person's that could not run as it says. `told`: its executor, if that may start programs.
-pub fn check_task(told: Option<&Told>, plugin: &str, found: &FileTask) -> Result<(), ToldError> {
+/// Fails for a task of a person's that could not run as it says. `told`: its executor, if that may start programs;
+/// `task_keys`: what that reads of a task besides.
+pub fn check_task(
+    told: Option<&Told>,
+    plugin: &str,
+    task_keys: &[String],
+    found: &FileTask,
+) -> Result<(), ToldError> {
     // What says what it reads may be done again.
     let is_over = found.status.is_some_and(Status::is_final) && !found.task.names_files();
     match told {
         // What a plugin asked for is judged when it runs: it must not keep people's tasks from running.
         _ if is_over || found.added_by.is_some() => Ok(()),
         Some(told) => told.check_task(found),
-        None if found.env.is_empty() => Ok(()),
         None => {
-            let why = format!("`{plugin}`, which executes its kind, starts no program");
-            Err(ToldError::EnvUnused { task: found.task.id.to_string(), why })
+            let reads_command = task_keys.iter().any(|key| key == COMMAND);
+            let key = match &found.task.command {
+                Some(_) if !reads_command => COMMAND,
+                _ if !found.env.is_empty() => ENV,
+                _ => return Ok(()),
+            };
+            let why = format!("`{plugin}`, which executes the kind `{}`, starts no program", found.task.kind);
+            Err(ToldError::Unused { task: found.task.id.to_string(), key, why })
         }
     }
 }

@@ -6,6 +6,7 @@
 //! All of them in a list: `docs/events.md`. Not here: how events are chained and kept (`store.rs`), what they add up to (`state.rs`).
 
 mod act;
+mod added;
 mod attempt;
 mod choice;
 mod http;
@@ -19,9 +20,9 @@ mod writes;
 
 use orch_task::{Status, Task, TaskId};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 pub use act::{AskedAct, ServiceAct};
+pub use added::{AddedTask, EnvSeal, task_digest};
 pub use attempt::{ABORTED, AttemptFinished, Ending, HOST_GONE};
 pub use choice::Choice;
 pub use http::{HttpEnded, HttpExchange, HttpRequested};
@@ -364,19 +365,6 @@ impl Event {
     }
 }
 
-/// SHA-256 of a task as events hold it, its fields and its `env`, and nothing of where it stands; 64 hex digits.
-///
-/// # Errors
-/// A task that is no JSON, which no file and no plugin can give.
-pub fn task_digest(task: &Task, env: Option<&EnvSeal>) -> Result<String, serde_json::Error> {
-    let mut hasher = Sha256::new_with_prefix(serde_json::to_vec(task)?);
-    // A task's JSON has a known end.
-    if let Some(env) = env {
-        hasher.update(serde_json::to_vec(env)?);
-    }
-    Ok(hex::encode(hasher.finalize()))
-}
-
 /// Whose effect it is: as keys of its event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -426,24 +414,6 @@ pub struct PluginPin {
     pub component: String,
     /// `certified (local)`, `certified` or `unsigned`.
     pub trust: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AddedTask {
-    pub task: Task,
-    pub status: Status,
-    /// The plugin that asked for it; absent for people's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub added_by: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub env: Option<EnvSeal>,
-}
-
-/// What is kept of a task's `env`: its names, and a digest of names and values that only this host could make.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EnvSeal {
-    pub names: Vec<String>,
-    pub seal: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -87,9 +87,12 @@ impl Reader {
         self.rows("SELECT * FROM runs ORDER BY created_at DESC, id DESC", [], run_row)
     }
 
-    /// Runs of the store, the newest first, at most so many.
-    pub fn newest_runs(&self, limit: u32) -> Result<Vec<RunRow>, StoreError> {
-        self.rows("SELECT * FROM runs ORDER BY created_at DESC, id DESC LIMIT ?1", [limit], run_row)
+    /// Runs of the store, the newest first, at most so many; from that one on, if it is there.
+    pub fn newest_runs(&self, from: Option<&str>, limit: u32) -> Result<Vec<RunRow>, StoreError> {
+        let sql = "SELECT * FROM runs WHERE ?1 IS NULL \
+                   OR (created_at, id) <= (SELECT created_at, id FROM runs WHERE id = ?1) \
+                   ORDER BY created_at DESC, id DESC LIMIT ?2";
+        self.rows(sql, params![from, limit], run_row)
     }
 
     /// One run.

@@ -52,6 +52,8 @@ pub struct TaskState {
     pub not_before: u64,
     /// Done without an attempt, because nothing changed since it was done last.
     pub fresh: bool,
+    /// Done without an attempt, because its condition did not hold.
+    pub skipped: bool,
     /// A person put it back, and no attempt began since.
     pub asked_again: bool,
     /// An attempt began, and it was not done since.
@@ -75,6 +77,7 @@ impl TaskState {
             processes: Vec::new(),
             not_before: 0,
             fresh: false,
+            skipped: false,
             asked_again: false,
             unfinished: false,
         }
@@ -211,7 +214,7 @@ impl RunState {
                 };
                 state.status = *to;
                 state.unfinished &= *to != Status::Done;
-                state.fresh = false;
+                (state.fresh, state.skipped) = (false, *to == Status::Done && who.is_none());
                 state.intent = false;
                 state.processes.clear();
                 if *to == Status::Pending {
@@ -228,7 +231,7 @@ impl RunState {
             Event::TasksFresh { tasks, .. } => {
                 for task in tasks {
                     let state = self.task_mut(event, *task)?;
-                    (state.status, state.fresh) = (Status::Done, true);
+                    (state.status, state.fresh, state.skipped) = (Status::Done, true, false);
                     self.unverified.remove(&Some(*task));
                     self.waived.remove(&Some(*task));
                 }
@@ -258,7 +261,8 @@ impl RunState {
             Event::AttemptStarted { task, attempt, .. } => {
                 let state = self.task_mut(event, *task)?;
                 state.status = Status::InProgress;
-                (state.fresh, state.asked_again, state.unfinished) = (false, false, true);
+                (state.fresh, state.skipped, state.asked_again) = (false, false, false);
+                state.unfinished = true;
                 state.attempts = *attempt;
                 state.intent = false;
                 let cost = u64::from(state.task.cost);

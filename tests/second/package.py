@@ -262,7 +262,7 @@ class Admission:
     def check_grant(self):
         package, rules = self.package, self.rules
         asked, allowed, maximum = package.manifest["permissions"], rules["allow"], self.publisher.maximum
-        granted = permissions.with_programs_named(asked, allowed, maximum)
+        granted = permissions.with_stars_named(asked, allowed, maximum)
         need(maximum is None or permissions.is_within(granted, maximum), "grant")
         need(permissions.is_within(granted, allowed), "grant")
         approval = rules["approval"]

@@ -106,7 +106,7 @@ FORMS = {
 }
 
 HTTP_FORMS = {
-    "hosts": is_host,
+    "hosts": lambda value: value == "*" or is_host(value),
     "methods": lambda value: re.fullmatch("[A-Z]+", value) is not None and value not in ("CONNECT", "TRACE"),
     "paths": is_path,
 }
@@ -122,7 +122,8 @@ def check_form(asked):
     form(len(rules) <= 32, "http: too many")
     lists += [("", rule[field], fits) for rule in rules for field, fits in HTTP_FORMS.items()]
     uses = asked.get("secrets", {}).get("use", [])
-    lists += [("", [one["name"] for one in uses], is_name), ("", [one["host"] for one in uses], is_host)]
+    lists += [("", [one["name"] for one in uses], is_name)]
+    lists += [("", [one["host"] for one in uses], HTTP_FORMS["hosts"])]
     for path, entries, fits in lists:
         form(len(entries) <= 64, f"{path}: too many")
         form(all(is_plain(entry, 1024) and fits(entry) for entry in entries), f"{path}: malformed")
@@ -176,7 +177,7 @@ COVERS = {
 }
 
 HTTP_COVERS = {
-    "hosts": covers_host,
+    "hosts": lambda outer, inner: outer == "*" or covers_host(outer, inner),
     "methods": covers_word,
     "paths": lambda outer, inner: inner.startswith(outer),
 }
@@ -184,12 +185,16 @@ HTTP_COVERS = {
 
 def is_rule_within(rule, bound):
     """True if one rule of HTTP lies in one other, field by field."""
-    fields = all(
-        any(covers(wide, one) for wide in bound[field])
-        for field, covers in HTTP_COVERS.items()
-        for one in rule[field]
-    )
-    return fields and rule["scheme"] == bound["scheme"]
+    fields = ("hosts", "methods", "paths")
+    return rule["scheme"] == bound["scheme"] and all(is_field_within(field, rule, bound) for field in fields)
+
+
+def is_field_within(field, rule, bound):
+    return all(any(HTTP_COVERS[field](wide, one) for wide in bound[field]) for one in rule[field])
+
+
+def is_use_within(one, bound):
+    return one["name"] == bound["name"] and bound["host"] in (one["host"], "*")
 
 
 FLAGS = {"wasi": ("clocks", "random", "http_types"), "control": ("start", "stop", "read")}
@@ -212,7 +217,7 @@ def is_within(asked, bound):
             if isinstance(value, (bool, int)):
                 fits = value <= outer[field]
             elif field == "use":
-                fits = all(one in outer[field] for one in value)
+                fits = all(any(is_use_within(one, wide) for wide in outer[field]) for one in value)
             else:
                 covers = COVERS[f"{name}.{field}"]
                 fits = all(any(covers(wide, one) for wide in outer[field]) for one in value)
@@ -221,21 +226,62 @@ def is_within(asked, bound):
     return True
 
 
-def with_programs_named(asked, allowed, maximum):
-    """`*` among programs and variables stands for those that the operator names, as far as the maximum has them."""
-    if "process" not in asked or "process" not in allowed:
-        return asked
-    process = dict(asked["process"])
+def with_stars_named(asked, allowed, maximum):
+    """What `*` stands for: programs, variables and hosts that the operator names, as far as the maximum has them."""
+    named = dict(asked)
+    for name, naming in (("process", named_programs), ("http", named_rules), ("secrets", named_uses)):
+        if name in asked and name in allowed:
+            named[name] = naming(asked[name], allowed[name], (maximum or {}).get(name))
+    return named
+
+
+def common(named, most, covers):
+    """What both lists have."""
+    ours = [one for one in named if any(covers(wide, one) for wide in most)]
+    return ours + [one for one in most if any(covers(wide, one) for wide in named)]
+
+
+def named_programs(asked, allowed, maximum):
+    process = dict(asked)
     for field, covers in (("programs", covers_program), ("env", covers_variable)):
         if "*" not in process.get(field, []):
             continue
-        named = allowed["process"].get(field, [])
-        if maximum is not None and "process" in maximum:
-            most = maximum["process"].get(field, [])
-            common = [one for one in named if any(covers(wide, one) for wide in most)]
-            named = common + [one for one in most if any(covers(wide, one) for wide in named)]
+        named = allowed.get(field, [])
+        if maximum is not None:
+            named = common(named, maximum.get(field, []), covers)
         process[field] = sorted({one for one in process[field] + named if one != "*"})
-    return {**asked, "process": process}
+    return process
+
+
+def named_rules(asked, allowed, maximum):
+    out = []
+    for rule in asked:
+        has_rest = lambda wide: wide["scheme"] == rule["scheme"] and all(
+            is_field_within(field, rule, wide) for field in ("methods", "paths")
+        )
+        lists = [wide["hosts"] for wide in allowed if has_rest(wide)]
+        if maximum is not None:
+            tops = [wide["hosts"] for wide in maximum if has_rest(wide)]
+            lists = [common(hosts, top, HTTP_COVERS["hosts"]) for hosts in lists for top in tops]
+        lists = [[host for host in hosts if host != "*"] for hosts in lists]
+        found = [hosts for hosts in lists if hosts] if "*" in rule["hosts"] else []
+        if not found:
+            out.append(rule)
+            continue
+        rest = [host for host in rule["hosts"] if host != "*"]
+        out += [{**rule, "hosts": hosts} for hosts in ([rest] if rest else []) + found]
+    return out
+
+
+def named_uses(asked, allowed, maximum):
+    out = []
+    for one in asked["use"]:
+        fits = lambda found: is_use_within(found, one) and (
+            maximum is None or any(is_use_within(found, wide) for wide in maximum["use"])
+        )
+        found = [found for found in allowed["use"] if fits(found)] if one["host"] == "*" else []
+        out += found or [one]
+    return {"use": out}
 
 
 def asks_for(asked, import_name):

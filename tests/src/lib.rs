@@ -56,6 +56,20 @@ pub fn packages() -> PathBuf {
     path
 }
 
+/// What hostile guests are allowed.
+const HOSTILE: &str = r#"log = {}
+settings = {}
+kv = { labels = ["notes"], bytes = 1000 }
+artifacts = { types = ["*"], count = 9, bytes = 10000 }
+control = { start = true, stop = true, read = true }
+findings = {}
+metrics = {}
+notify = { channels = ["ops"] }
+secrets = { use = [{ name = "token", host = "api.example.com:443" }, { name = "hook", host = "hooks.example.com:443" }] }
+wasi = { http_types = true }
+tasks = { read = true, add = 10, kinds = ["note", "shell"] }
+"#;
+
 /// A workspace and an operator of its own.
 pub struct Workspace {
     folder: tempfile::TempDir,
@@ -147,13 +161,18 @@ impl Workspace {
 
     /// Lets a hostile guest in: a certifier vouched for it and the operator approved it. Gives its package folder's root.
     pub fn admit_hostile(&self, name: &str) -> PathBuf {
+        self.admit_guest(name, HOSTILE)
+    }
+
+    /// The same with these lines of `policy.toml`, which allow it something.
+    pub fn admit_guest(&self, name: &str, allowed: &str) -> PathBuf {
         let root = self.outside().join("hostile");
         let package = root.join("demo").join(name).join("0.1.0");
         copy(&packages().join("demo").join(name).join("0.1.0"), &package);
         vouch::vouch(&package, &self.operator().join("keys/certifier.json"));
         let policy = self.operator().join("policy.toml");
         let more = format!(
-            "\n[plugins.\"demo/{name}\".allow]\nlog = {{}}\nsettings = {{}}\nkv = {{ labels = [\"notes\"], bytes = 1000 }}\nartifacts = {{ types = [\"*\"], count = 9, bytes = 10000 }}\ncontrol = {{ start = true, stop = true, read = true }}\nfindings = {{}}\nmetrics = {{}}\nnotify = {{ channels = [\"ops\"] }}\nsecrets = {{ use = [{{ name = \"token\", host = \"api.example.com:443\" }}, {{ name = \"hook\", host = \"hooks.example.com:443\" }}] }}\nwasi = {{ http_types = true }}\ntasks = {{ read = true, add = 10, kinds = [\"note\", \"shell\"] }}\n[plugins.\"demo/{name}\".provide]\nnotify = {{ channels = [\"ops\"] }}\n"
+            "\n[plugins.\"demo/{name}\".allow]\n{allowed}[plugins.\"demo/{name}\".provide]\nnotify = {{ channels = [\"ops\"] }}\n"
         );
         let text = std::fs::read_to_string(&policy).unwrap();
         std::fs::write(&policy, text + &more).unwrap();

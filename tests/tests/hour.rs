@@ -46,6 +46,35 @@ fn a_host_that_serves_begins_no_run_with_another_config_and_says_what_a_choice_l
 }
 
 #[test]
+fn what_keeps_a_run_from_beginning_is_the_same_beside_a_host_that_serves() {
+    const GRANTED: &str = "- {id: a, command: [sh, -c, 'echo a >> ran']}\n";
+    let faults = [
+        (3, "code: program-not-granted", "- {id: b, command: [make]}\n"),
+        (3, "code: variable-not-granted", "- {id: b, command: [sh], env: {MODE: x}}\n"),
+        (2, "code: command-unused", "- {id: b, kind: note, command: [sh]}\n"),
+        (2, "code: task-settings", "- {id: b, command: [sh], retry_on: all}\n"),
+        (2, "code: task-unknown-key", "- {id: b, command: [sh], retry: 1}\n"),
+        (2, "code: no-executor", "- {id: b, kind: other}\n"),
+        (2, "code: task-file-syntax", "- {id: b\n"),
+    ];
+    for (exit, code, task) in faults {
+        let workspace = Workspace::new(&format!("{GRANTED}{task}"));
+        workspace.make_known();
+        let alone = err(&workspace.run(&[], exit));
+        let served = serve(&workspace, &[]);
+        let beside = err(&workspace.run(&[], exit));
+        assert!(alone.contains(code), "{alone}");
+        let told = |text: &str| {
+            let start = text.find("code: ").unwrap();
+            text[start..].to_owned()
+        };
+        assert_eq!(told(&beside), told(&alone), "with hint and lines to write");
+        assert!(!workspace.path().join("ran").exists());
+        drop(served);
+    }
+}
+
+#[test]
 fn an_open_run_goes_on_with_its_own_task_file_only() {
     let workspace = Workspace::new("- {id: a, command: ['true'], verify: [demo/verifier-command]}\n");
     workspace.write("config.yaml", &VERIFIED.replace("CHECK", "no-such-program"));
@@ -244,4 +273,94 @@ fn the_state_folder_is_for_its_owner_alone_whatever_the_umask() {
         let mode = fs::metadata(workspace.path().join(folder)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700, "{folder}");
     }
+}
+
+#[test]
+fn a_host_that_serves_ends_when_its_store_is_gone() {
+    let workspace = Workspace::new("- {id: a, command: [sh, -c, 'echo a >> ran']}\n");
+    workspace.make_known();
+    let mut served = serve(&workspace, &[]);
+    workspace.run(&[], 0);
+    fs::rename(workspace.path().join(".orch"), workspace.outside().join("gone")).unwrap();
+    assert_eq!(served.host.wait().unwrap().code(), Some(5), "it starts nothing more");
+    // Another file in its place is not the one that it keeps.
+    workspace.run(&["--force"], 0);
+    let mut served = serve(&workspace, &[]);
+    fs::rename(workspace.path().join(".orch"), workspace.outside().join("moved")).unwrap();
+    copy(&workspace.outside().join("moved"), &workspace.path().join(".orch"));
+    assert_eq!(served.host.wait().unwrap().code(), Some(5));
+    assert_eq!(workspace.read("ran"), "a\na\n");
+}
+
+#[test]
+fn tasks_as_a_tree_stay_readable_whatever_their_number() {
+    const LONG: usize = 20_000;
+    let chain = |nth: usize| match nth {
+        0 => "- {id: t0}\n".to_owned(),
+        nth => format!("- {{id: t{nth}, dependencies: [t{}]}}\n", nth - 1),
+    };
+    let workspace = Workspace::new(&(0..LONG).map(chain).collect::<String>());
+    let said = out(&workspace.host(&["tasks", "list", "--tree"], 0));
+    let is_it = |line: &&str, id: &str| line.trim_start_matches(['│', '├', '└', '─', ' ']).starts_with(id);
+    // Each once, and once more where it is unfolded below.
+    for nth in [0, 1, LONG / 2, LONG - 1] {
+        let shown = said.lines().filter(|line| is_it(line, &format!("t{nth} "))).count();
+        assert!((1..=2).contains(&shown), "{nth}: {shown}");
+    }
+    assert!(said.len() < LONG * 200, "{} bytes", said.len());
+    // Everything needs everything before it.
+    const MANY: usize = 300;
+    let all = |nth: usize| {
+        let before: Vec<String> = (0..nth).map(|before| format!("t{before}")).collect();
+        format!("- {{id: t{nth}, dependencies: [{}]}}\n", before.join(", "))
+    };
+    let workspace = Workspace::new(&(0..MANY).map(all).collect::<String>());
+    let said = out(&workspace.host(&["tasks", "list", "--tree"], 0));
+    assert!(said.lines().count() < MANY * 12 && said.contains("more that stand elsewhere"), "{}", said.len());
+    for nth in 0..MANY {
+        assert!(said.contains(&format!("t{nth} ")), "{nth}");
+    }
+}
+
+#[test]
+fn what_no_attempt_was_made_at_is_counted_wherever_a_run_is_summed_up() {
+    let workspace = Workspace::new(
+        "- {id: a, command: 'true', inputs: [in]}\n- {id: b, command: 'true', when: {exists: flag}}\n\
+         - {id: c, command: 'false', tags: [late]}\n- {id: d, command: 'true'}\n",
+    );
+    workspace.write("in", "");
+    workspace.run(&["--exclude", "late"], 0);
+    workspace.make_known();
+    for is_served in [false, true] {
+        let _served = is_served.then(|| serve(&workspace, &[]));
+        let said = out(&workspace.run(&["--exclude", "late"], 0));
+        assert!(said.contains("tasks: 3 done (1 up to date, 1 skipped), 1 pending"), "{said}");
+        assert!(said.contains("left out: 1, as was asked"), "{is_served}: {said}");
+    }
+    let report = out(&workspace.host(&["report"], 0));
+    assert!(
+        report.contains("3 of 4 tasks done (1 up to date, 1 skipped), 0 failed, 1 left out as was asked"),
+        "{report}"
+    );
+    let report = out(&workspace.host(&["report", "--format", "json"], 0));
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["spared"], serde_json::json!({ "up_to_date": 1, "skipped": 1, "left_out": 1 }));
+    let lines = out(&workspace.run(&["--format", "json", "--exclude", "late"], 0));
+    let last: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    let summary = &last["summary"];
+    assert_eq!((&summary["up_to_date"], &summary["skipped"]), (&1.into(), &1.into()), "{summary}");
+}
+
+#[test]
+fn colour_is_forced_where_somebody_wants_it() {
+    let workspace = Workspace::new("- {id: a, command: 'true'}\n");
+    let colours = |variable: &str, value: &str| {
+        let mut host = workspace.command(&["run", "--trust-workspace", "--force"]);
+        let output = host.env_remove("NO_COLOR").env(variable, value).output().unwrap();
+        (out(&output).contains('\u{1b}'), err(&output).contains('\u{1b}'))
+    };
+    assert_eq!(colours("FORCE_COLOR", "1"), (true, true));
+    assert_eq!(colours("CLICOLOR_FORCE", "1"), (true, true));
+    assert_eq!(colours("TERM", "xterm"), (false, false));
+    assert_eq!(colours("NO_COLOR", "1"), (false, false));
 }

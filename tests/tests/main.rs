@@ -33,6 +33,7 @@ mod interrupt;
 mod manifests;
 mod operating;
 mod order;
+mod outgoing;
 mod outgrown;
 mod packages;
 mod places;

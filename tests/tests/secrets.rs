@@ -273,4 +273,7 @@ fn doctor_and_list_say_who_may_use_what_and_what_programs_see() {
     let sees = "demo/executor-shell: PROCESS SEES secret `home`: its programs get the variable `HOME`";
     assert!(doctor.contains(sees), "{doctor}");
     assert!(!doctor.contains("PROCESS SEES secret `token`"), "{doctor}");
+    let shell = orch_tests::packages().join("demo/executor-shell/0.1.0");
+    let inspected = out(&bench.workspace.host(&["plugin", "inspect", shell.to_str().unwrap()], 0));
+    assert!(inspected.contains("PROCESS SEES secret `home`"), "{inspected}");
 }

@@ -224,6 +224,7 @@ fn the_control_api_starts_shows_and_changes_runs() {
         assert_eq!(served.get(&of_run(path), all).status, status, "{path}");
     }
     assert_eq!(served.get("/v1/runs/nobody", all).status, 404);
+    assert_eq!(served.get("/v1/runs?from=nobody", all).status, 404);
     let one = served.get(&of_run("/tasks/f"), all).json();
     assert_eq!(one["tried"][0]["status"], "failed", "{one}");
 
@@ -238,6 +239,14 @@ fn the_control_api_starts_shows_and_changes_runs() {
     let act = |act: Value| served.ask("POST", &acts, all, &act.to_string());
     let wrong = act(json!({"act": "approve", "task": "wanted", "digest": "00"}));
     assert_eq!((wrong.status, wrong.code().as_str()), (409, "task-changed"), "{wrong:?}");
+    // As the command does, it compares what would run with what the task file says.
+    until(|| workspace.read("tasks.yml").contains("wanted"));
+    let written = workspace.read("tasks.yml");
+    workspace.write("tasks.yml", &written.replace("approved", "something-else"));
+    let right = json!({"act": "approve", "task": "wanted", "digest": approval["digest"]});
+    let differs = act(right.clone());
+    assert_eq!((differs.status, differs.code().as_str()), (409, "task-differs"), "{differs:?}");
+    workspace.write("tasks.yml", &written);
     for (body, status) in [
         ("", 415),
         ("{", 400),
@@ -259,7 +268,7 @@ fn the_control_api_starts_shows_and_changes_runs() {
         let refused = served.ask("POST", "/v1/runs", all, body);
         assert_eq!(refused.code(), "body-malformed", "{body}: {refused:?}");
     }
-    let right = act(json!({"act": "approve", "task": "wanted", "digest": approval["digest"]}));
+    let right = act(right);
     assert_eq!(right.status, 201, "{right:?}");
     until(|| workspace.path().join("approved").exists());
     until(|| served.get("/v1", all).json()["run"] == Value::Null);
@@ -303,6 +312,25 @@ fn the_control_api_starts_shows_and_changes_runs() {
     let mut rest = String::new();
     listens.read_to_string(&mut rest).unwrap();
     assert!(rest.ends_with("0\r\n\r\n"), "the stream comes to its end: {rest}");
+}
+
+#[test]
+fn runs_come_in_pages() {
+    let workspace = Workspace::new("- {id: t, kind: note}\n");
+    workspace.make_known();
+    (0..3).for_each(|_| drop(workspace.run(&["--force"], 0)));
+    let token = token(&workspace, "all", "read");
+    let served = serve(&workspace, &[]);
+    let page = |query: &str| served.get(&format!("/v1/runs{query}"), Some(&token)).json();
+    let ids = |page: &Value| -> Vec<Value> {
+        page["runs"].as_array().unwrap().iter().map(|run| run["id"].clone()).collect()
+    };
+    let all = ids(&page(""));
+    assert_eq!(all.len(), 3);
+    let first = page("?limit=2");
+    assert_eq!((ids(&first), &first["next"]), (all[..2].to_vec(), &all[2]));
+    let rest = page(&format!("?limit=2&from={}", all[2].as_str().unwrap()));
+    assert_eq!((ids(&rest), &rest["next"]), (all[2..].to_vec(), &Value::Null));
 }
 
 #[test]

@@ -141,6 +141,25 @@ fn what_is_not_written_has_the_schemas_default_and_what_is_counts() {
 }
 
 #[test]
+fn a_key_of_a_task_that_its_executors_schema_refuses_ends_the_run_before_its_first_task() {
+    for (key, parts) in [
+        (
+            "retry_on: all",
+            &["`retry_on` of task `b`", "`\"all\"` is not what it may be: true, false, or a list"][..],
+        ),
+        ("retry_on: [0]", &["`retry_on` of task `b`", "exit codes from 1 to 255"]),
+        ("retry_on: [256]", &["`retry_on` of task `b`", "exit codes from 1 to 255"]),
+        ("directory: 7", &["`directory` of task `b`", "`7` is not of type \"string\""]),
+    ] {
+        let task = format!("- {{id: b, command: [sh, -c, 'touch begun'], {key}}}\n");
+        let workspace = Workspace::new(&format!("{ONE}{task}"));
+        refused(&workspace, &[&["code: task-settings", "`demo/executor-shell`", "hint: "], parts].concat());
+    }
+    let taken = "- {id: b, command: ['true'], retry_on: [1, 255], directory: ''}\n";
+    Workspace::new(taken).run(&[], 0);
+}
+
+#[test]
 fn a_key_of_a_task_that_its_executor_does_not_read_ends_the_run_before_its_first_task() {
     for (key, parts) in [
         ("directry: src", &["`directry`", "`demo/executor-shell`", "the nearest is `directory`"][..]),

@@ -5,10 +5,11 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use orch_tests::served::{Answer, Served, answer, serve, serve_as};
-use orch_tests::{Workspace, out, until};
+use orch_tests::{Workspace, err, out, until};
 
 /// With services, a token for all, and the folder of the packages.
 fn workspace(tasks: &str) -> (Workspace, String, String) {
@@ -66,9 +67,22 @@ impl Kept {
     }
 }
 
+/// A write that is too far behind fails, as one without room does, and ends nobody.
+fn survives_a_full_disk() -> std::io::Result<()> {
+    // SAFETY: sets how one signal is taken, in a process that has nothing else to do yet.
+    match unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) } {
+        libc::SIG_ERR => Err(std::io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
 /// Another limit for a host at work; it may be lifted again.
 fn limit(served: &Served, which: libc::__rlimit_resource_t, most: libc::rlim_t) {
-    let pid = served.host.id() as libc::pid_t;
+    limit_of(served.host.id(), which, most);
+}
+
+fn limit_of(pid: u32, which: libc::__rlimit_resource_t, most: libc::rlim_t) {
+    let pid = pid as libc::pid_t;
     // SAFETY: both are written and read by the kernel within their size.
     unsafe {
         let mut now: libc::rlimit = std::mem::zeroed();
@@ -98,7 +112,11 @@ fn want_of_descriptors_is_no_empty_answer_and_withdraws_nobody() {
     // What a service's first call needs cannot be opened: it fails at once, and waits for nothing.
     let begun = Instant::now();
     let status = kept.ask("GET /status");
-    assert_eq!((status.status, status.code().as_str()), (502, "service-failed"), "{status:?}");
+    assert_eq!(
+        (status.status, status.code().as_str()),
+        (500, "host-failed"),
+        "no fault of the service: {status:?}"
+    );
     assert!(begun.elapsed() < Duration::from_secs(5));
     limit(&served, libc::RLIMIT_NOFILE, 1024);
     assert_eq!(kept.ask("GET /status").json()["total"], 2);
@@ -140,13 +158,8 @@ fn on_a_full_disk_nothing_is_answered_that_is_not_kept() {
         "--plugins",
         &root,
     ]);
-    // A write that is too far behind fails, as one without room does, and ends nobody.
-    let ignore = || match unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) } {
-        libc::SIG_ERR => Err(std::io::Error::last_os_error()),
-        _ => Ok(()),
-    };
     // SAFETY: one system call, which allocates nothing.
-    unsafe { command.pre_exec(ignore) };
+    unsafe { command.pre_exec(survives_a_full_disk) };
     let served = serve_as(command);
     let mut kept = Kept::to(&served, &token);
     assert_eq!(kept.ask("POST /count/count").body, "1");
@@ -166,6 +179,26 @@ fn on_a_full_disk_nothing_is_answered_that_is_not_kept() {
     let served = serve(&workspace, &["--plugins", &root]);
     assert_eq!(served.get("/count/count", Some(&token)).body, "1");
     assert_eq!(served.ask("POST", "/count/count", Some(&token), "").body, "2");
+}
+
+#[test]
+fn a_word_of_which_nobody_knows_whether_it_is_kept_is_said_so() {
+    let workspace = Workspace::new(
+        "- {id: t, command: 'touch begun; until test -e go; do sleep 0.05; done'}\n- {id: u, kind: note, dependencies: [t]}\n",
+    );
+    workspace.make_known();
+    let mut host = workspace.command(&["run"]);
+    // SAFETY: one system call, which allocates nothing.
+    unsafe { host.pre_exec(survives_a_full_disk) };
+    let mut host = host.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until(|| workspace.path().join("begun").exists());
+    limit_of(host.id(), libc::RLIMIT_FSIZE, 0);
+    let said = workspace.host(&["task", "skip", "u"], 5);
+    assert!(err(&said).contains("code: act-unsure"), "{}", err(&said));
+    workspace.write("go", "");
+    assert_eq!(host.wait().unwrap().code(), Some(5), "the run ends with the fault of its store");
+    workspace.run(&[], 6);
+    assert_eq!(workspace.statuses()["u"], "pending", "it was not kept");
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub struct Bounds<'a> {
 impl Grant {
     /// What is asked for, if every bound contains it, less what the workspace takes away.
     ///
-    /// `*` among the programs and variables of a manifest stands for those that the operator names, and becomes that
+    /// `*` among the programs, variables and hosts of a manifest stands for those that the operator names, and becomes that
     /// list: it is in no grant.
     ///
     /// # Errors

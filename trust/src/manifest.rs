@@ -41,9 +41,12 @@ pub struct Manifest {
     pub roles: Vec<Role>,
     /// Kinds of task that it executes.
     pub kinds: Vec<String>,
-    /// Keys of a task that it reads as an executor, besides the host's own.
+    /// Keys of a task that it reads as an executor, besides the host's own; `command` if it reads that and starts no program.
     #[serde(rename = "taskKeys", skip_serializing_if = "Vec::is_empty")]
     pub task_keys: Vec<String>,
+    /// What these keys may say; empty: whatever is written.
+    #[serde(rename = "taskSchema", skip_serializing_if = "serde_json::Map::is_empty")]
+    pub task_schema: serde_json::Map<String, serde_json::Value>,
     /// What its settings may say; empty: whatever is written.
     #[serde(rename = "settingsSchema", skip_serializing_if = "serde_json::Map::is_empty")]
     pub settings_schema: serde_json::Map<String, serde_json::Value>,
@@ -83,6 +86,7 @@ impl Manifest {
             roles: written.roles,
             kinds: written.kinds,
             task_keys: written.task_keys,
+            task_schema: written.task_schema,
             settings_schema: written.settings_schema,
             permissions: written.permissions,
             limits: written.limits,
@@ -121,9 +125,19 @@ impl Manifest {
         if !self.reads_settings() && !self.settings_schema.is_empty() {
             return wrong("settingsSchema", "a schema".to_owned(), "none without the permission `settings`");
         }
-        if let Err(settings_schema::Fault { found, expected }) = settings_schema::check(&self.settings_schema)
+        for (field, schema) in [("settingsSchema", &self.settings_schema), ("taskSchema", &self.task_schema)]
         {
-            return wrong("settingsSchema", found, expected);
+            if let Err(settings_schema::Fault { found, expected }) = settings_schema::check(schema) {
+                return wrong(field, found, expected);
+            }
+        }
+        let of_tasks = self.task_schema.get("properties").and_then(serde_json::Value::as_object);
+        let is_unread = |key: &&String| !self.task_keys.contains(key);
+        if let Some(key) = of_tasks.and_then(|keys| keys.keys().find(is_unread)) {
+            return wrong("taskSchema", key.escape_default().to_string(), "keys that `taskKeys` has");
+        }
+        if self.task_keys.is_empty() && !self.task_schema.is_empty() {
+            return wrong("taskSchema", "a schema".to_owned(), "none without `taskKeys`");
         }
         if !self.version.build.is_empty() {
             return wrong("version", self.version.to_string(), "a version without build metadata");
@@ -237,6 +251,22 @@ pub(crate) mod tests {
         assert_eq!(code(|value| value["host"]["api"] = ">=0.2.0".into()), Some("host-api"));
         assert_eq!(code(|value| value["taskKeys"] = serde_json::json!(["model", "Retry_on-2"])), None);
         assert_eq!(code(|value| value["taskKeys"] = serde_json::json!(["x", "x"])), None);
+        let with_keys = |schema: serde_json::Value| {
+            code(|value| {
+                value["taskKeys"] = serde_json::json!(["model"]);
+                value["taskSchema"] = schema;
+            })
+        };
+        let model = serde_json::json!({ "type": "object", "properties": { "model": { "type": "string" } } });
+        assert_eq!(with_keys(model.clone()), None);
+        assert_eq!(code(|value| value["taskSchema"] = model), Some("manifest-field"), "no key is read");
+        for wrong in [
+            serde_json::json!({ "type": "object", "properties": { "modle": {} } }),
+            serde_json::json!({ "type": "object", "pattern": "x" }),
+            serde_json::json!({ "type": "string" }),
+        ] {
+            assert_eq!(with_keys(wrong.clone()), Some("manifest-field"), "{wrong}");
+        }
         for wrong in ["", "a b", "\u{e9}"] {
             let expected = Some("manifest-field");
             assert_eq!(code(|value| value["taskKeys"] = serde_json::json!([wrong])), expected, "{wrong:?}");

@@ -15,7 +15,10 @@ use crate::authority::{AuthorityError, Level, malformed};
 use crate::digest::Sha256Digest;
 use crate::name::PluginId;
 use crate::permission::text::is_name;
-use crate::permission::{PermissionForm, Permissions, ProcessPermission, Side};
+use crate::permission::{
+    HttpPermission, HttpRule, PermissionForm, Permissions, ProcessPermission, SecretUse, SecretsPermission,
+    Side,
+};
 
 /// `policy.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -198,11 +201,24 @@ impl Policy {
 }
 
 /// Lines of a policy that allow a plugin what it asks for and no more. Where it asks for all programs that the
-/// operator names, `PROGRAM` stands for one to be named; for all variables, what most programs want.
+/// operator names, `PROGRAM` stands for one to be named; for all variables, what most programs want; `host.invalid:443`, which
+/// leads nowhere, for each host.
 pub fn entry_for(id: &PluginId, asked: &Permissions) -> String {
     let env = ["HOME", "LANG", "PATH"].map(str::to_owned).into();
     let program = ProcessPermission { programs: vec!["PROGRAM".to_owned()], env, network: false };
-    let asked = asked.named(&Permissions { process: Some(program), ..Permissions::default() }, None);
+    const HOST: &str = "host.invalid:443";
+    let host = || vec![HOST.to_owned()];
+    let rules = asked.http.iter().flat_map(|http| &http.rules);
+    let rules = rules.map(|rule| HttpRule { hosts: host(), ..rule.clone() }).collect();
+    let uses = asked.secrets.iter().flat_map(|secrets| &secrets.uses);
+    let uses = uses.map(|one| SecretUse { name: one.name.clone(), host: HOST.to_owned() }).collect();
+    let named = Permissions {
+        process: Some(program),
+        http: Some(HttpPermission { rules }),
+        secrets: Some(SecretsPermission { uses }),
+        ..Permissions::default()
+    };
+    let asked = asked.named(&named, None);
     // Texts, numbers and lists of them: there is no value here that TOML lacks.
     let table = toml::Table::try_from(&asked).unwrap_or_default();
     let lines: Vec<String> = table.into_iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
@@ -269,6 +285,16 @@ mod tests {
             serde_json::from_str(r#"{"process":{"programs":["sh"],"env":["*"]}}"#).unwrap();
         let policy = Policy::parse(&entry_for(&id, &asked)).unwrap();
         assert_eq!(policy.allowed(&id).0.lines(), ["process: RUN sh", "process: hand on HOME, LANG, PATH"]);
+        let asked: Permissions = serde_json::from_str(
+            r#"{"http":[{"hosts":["*"],"methods":["POST"],"paths":["/"]}],"secrets":{"use":[{"name":"a","host":"*"}]}}"#,
+        )
+        .unwrap();
+        let policy = Policy::parse(&entry_for(&id, &asked)).unwrap();
+        let lines = policy.allowed(&id).0.lines();
+        assert_eq!(
+            lines,
+            ["http: POST https://host.invalid:443 below /", "secrets: use a for host.invalid:443"]
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use anyhow::Context;
 use crate::step;
 
 /// The reference plugins, in the order of the README.
-pub(crate) const PLUGINS: [&str; 9] = [
+pub(crate) const PLUGINS: [&str; 11] = [
     "planner-priority",
     "executor-shell",
     "executor-note",
@@ -21,6 +21,8 @@ pub(crate) const PLUGINS: [&str; 9] = [
     "verifier-command",
     "auditor-files",
     "provider-log-notify",
+    "provider-webhook-notify",
+    "provider-slack-notify",
     "service-status",
     "service-orchestrator-api",
 ];
@@ -175,6 +177,24 @@ wasi = {{ http_types = true }}
 [plugins."demo/provider-log-notify".allow]
 log = {{}}
 [plugins."demo/provider-log-notify".provide]
+notify = {{ channels = ["ops"] }}
+
+[plugins."demo/provider-webhook-notify".allow]
+log = {{}}
+settings = {{}}
+wasi = {{ clocks = true }}
+http = [{{ hosts = ["hooks.example.com:443"], methods = ["POST"], paths = ["/"] }}]
+secrets = {{ use = [{{ name = "webhook", host = "hooks.example.com:443" }}] }}
+[plugins."demo/provider-webhook-notify".provide]
+notify = {{ channels = ["ops"] }}
+
+[plugins."demo/provider-slack-notify".allow]
+log = {{}}
+settings = {{}}
+wasi = {{ clocks = true }}
+http = [{{ hosts = ["slack.com:443"], methods = ["POST"], paths = ["/api/chat.postMessage"] }}]
+secrets = {{ use = [{{ name = "slack", host = "slack.com:443" }}] }}
+[plugins."demo/provider-slack-notify".provide]
 notify = {{ channels = ["ops"] }}
 
 [plugins."demo/verifier-command".allow]

@@ -3,7 +3,7 @@
 //! In -> out: the checkout's Rust sources -> nothing, or the list of what breaks a rule.
 //! Rules: every source file begins with its header; none is over 500 lines; the parts of the host point downwards;
 //! only `console.rs` prints, only `main.rs` exits, only `Run::record` appends to a journal; trust is pure; no
-//! unfinished work; no file of tests is forgotten.
+//! unfinished work; no file of tests and no guest is forgotten.
 //! Not here: which crate sees which (their `Cargo.toml`), banned functions (`clippy.toml`).
 
 use std::fs;
@@ -79,10 +79,32 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
             check_named(package, &path, &named, &mut faults);
         }
     }
+    check_guests(&root.join("tests/guests"), &mut faults)?;
     match faults.is_empty() {
         true => Ok(()),
         false => bail!("not tidy:\n  {}", faults.join("\n  ")),
     }
+}
+
+/// Each guest of the tests has a row in their README, and each row a guest.
+fn check_guests(folder: &Path, faults: &mut Vec<String>) -> anyhow::Result<()> {
+    let path = folder.join("README.md");
+    let readme = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let named = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let mut named: Vec<&str> = named.collect();
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.join("Cargo.toml").exists() {
+            match named.iter().position(|named| *named == name) {
+                Some(place) => drop(named.swap_remove(place)),
+                None => faults.push(format!("tests/guests/README.md: `{name}` has no row")),
+            }
+        }
+    }
+    faults
+        .extend(named.into_iter().map(|name| format!("tests/guests/README.md: there is no guest `{name}`")));
+    Ok(())
 }
 
 fn check(path: &str, text: &str, faults: &mut Vec<String>) {

@@ -14,7 +14,7 @@ pub(crate) mod fake;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ::http::HeaderValue;
+use ::http::{HeaderMap, HeaderValue, header};
 use orch_trust::interfaces::Import;
 use orch_trust::permission::{DomainName, HttpHost, HttpPermission, HttpScheme, HttpTarget, TargetError};
 use wasmtime::component::Linker;
@@ -28,7 +28,7 @@ use super::secrets::Destination;
 use super::secrets::placeholders::Placeholders;
 use super::shape::{Capability, Holds, HostEnvironment, Kept, Opening, View};
 use super::trial::Watched;
-use backend::{Egress, Outgoing, Times};
+use backend::{Egress, Failed, Outgoing, Times};
 use exchange::{Exchange, Traffic};
 
 /// Under which an intent is recorded.
@@ -130,10 +130,17 @@ impl WasiHttpHooks for Sender {
             let exchange = Exchange::begin(traffic, plugin.clone(), number);
             let limits = egress.limits();
             let request = exchange.counting_sent(outgoing.request, limits.sent_bytes);
-            let request = filled(request, &outgoing.target, &placeholders)?;
+            let to = destination(&outgoing.target);
+            let request = filled(request, &to, &placeholders)?;
             let outgoing = Outgoing { request, ..outgoing };
             match egress.send(plugin, outgoing).await {
                 Ok(response) => {
+                    if placeholders.guards(&to) && !is_plain(response.headers()) {
+                        // Without the coding's name: the peer may have put anything there.
+                        let why =
+                            "the answer is compressed or coded, so that no secret in it could be masked";
+                        return Err(exchange.failed(Failed::new(Error::HttpResponseContentCoding(None), why)));
+                    }
                     let nothing: Transfer = Box::new(async { Ok(()) });
                     Ok((exchange.counting_received(response, limits.received_bytes, &placeholders), nothing))
                 }
@@ -146,17 +153,37 @@ impl WasiHttpHooks for Sender {
 /// The request with what its words stand for, as far as they are for that target.
 fn filled(
     mut request: ::http::Request<WasiBody>,
-    target: &HttpTarget,
+    to: &Destination,
     placeholders: &Placeholders,
 ) -> Result<::http::Request<WasiBody>> {
-    let loopback_by_rule = matches!(target.host, HttpHost::Address(address) if address.is_loopback());
-    let tls = target.scheme == HttpScheme::Https;
-    let to = Destination { tls, host: target.host.to_string(), port: target.port, loopback_by_rule };
     for value in request.headers_mut().values_mut() {
-        let filled = HeaderValue::from_bytes(&placeholders.fill(value.as_bytes(), &to));
-        *value = filled.map_err(|_| Error::HttpRequestHeaderSize { field_name: None, field_size: None })?;
+        let filled = placeholders.fill(value.as_bytes(), to);
+        if filled != value.as_bytes() {
+            let filled = HeaderValue::from_bytes(&filled);
+            *value =
+                filled.map_err(|_| Error::HttpRequestHeaderSize { field_name: None, field_size: None })?;
+            // So that nothing that shows headers shows this one.
+            value.set_sensitive(true);
+        }
+    }
+    if placeholders.guards(to) {
+        request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     Ok(request)
+}
+
+fn destination(target: &HttpTarget) -> Destination {
+    let loopback_by_rule = matches!(target.host, HttpHost::Address(address) if address.is_loopback());
+    let tls = target.scheme == HttpScheme::Https;
+    Destination { tls, host: target.host.to_string(), port: target.port, loopback_by_rule }
+}
+
+/// True of an answer whose bytes are what they say.
+fn is_plain(headers: &HeaderMap) -> bool {
+    let named = [header::CONTENT_ENCODING, header::TRANSFER_ENCODING];
+    let plain = |one: &[u8]| matches!(one.trim_ascii(), b"" | b"identity" | b"chunked");
+    let mut values = named.iter().flat_map(|name| headers.get_all(name));
+    values.all(|value| value.as_bytes().to_ascii_lowercase().split(|byte| *byte == b',').all(plain))
 }
 
 impl Sender {
@@ -185,7 +212,13 @@ impl Sender {
             }
         };
         if !self.granted.allows(&target) {
-            self.traffic.deny(format!("http: {target}"));
+            let rule = target.rule();
+            self.traffic.deny(format!("http: {target}: manifest and policy would need the rule {rule}"));
+            return Err(Error::HttpRequestDenied);
+        }
+        if request.headers().contains_key(header::RANGE) && self.placeholders.guards(&destination(&target)) {
+            self.traffic
+                .deny(format!("http: {target}: no part (`range`) of what a host with a secret answers"));
             return Err(Error::HttpRequestDenied);
         }
         if self.requests >= self.egress.limits().requests {
@@ -206,3 +239,6 @@ impl Sender {
         Ok((self.requests, Outgoing { target, request, key, times }))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 
 use orch_journal::event::task_digest;
 use orch_journal::state::TaskState;
-use orch_task::{Command, Status, Task, TaskId, changed_keys};
+use orch_task::{Command, Status, Task, TaskId};
 use orch_trust::manifest::Role;
 
 use super::held_run::say_about;
 use super::stored_run::find_run;
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, escape, escape_cut};
+use crate::control::written::refuse_difference;
 use crate::drive::act::Act;
-use crate::drive::task_file::Sheet;
 use crate::exit::{Exit, Fault, Outcome};
-use crate::place::{self, Place, WorkspaceArgs};
+use crate::place::{Place, WorkspaceArgs};
 
 /// Of a description, in the first line of a task.
 const DESCRIPTION_SHOWN: usize = 100;
@@ -84,7 +84,7 @@ fn approve(args: &WorkspaceArgs, home: Option<&Path>, id: &str, file: &Path, con
             console.line(&line);
         }
         let file = place.task_file(file)?;
-        refuse_difference(found, &place.workspace.join(&file), &file)?;
+        refuse_difference(found, &place.workspace.join(&file), &file, false)?;
         if console.ask("let it run?") == Some(false) {
             let error = anyhow::anyhow!("task `{id}` was not approved");
             return Err(Fault::new(Exit::NeedsDecision, "task-not-approved", None, error));
@@ -93,35 +93,6 @@ fn approve(args: &WorkspaceArgs, home: Option<&Path>, id: &str, file: &Path, con
     }
     let act = Act::Approve { task: id.to_owned(), digest };
     say_about(args, home, Some(&run), &act, console)
-}
-
-/// Fails if the task file says something else than the store: one of them is not what a person has in mind.
-fn refuse_difference(found: &TaskState, path: &Path, file: &Path) -> Result<(), Fault> {
-    let id = &found.task.id;
-    let differs = |what: String| {
-        let hint = format!(
-            "what runs is what the store has; put `{0}` right, or take the task out with `orch-host approvals deny {id}`",
-            file.display()
-        );
-        Err(place::input("task-differs", Some(hint), what))
-    };
-    let sheet = Sheet::read(path)?;
-    sheet.require()?;
-    let Some(written) = sheet.tasks().iter().find(|written| written.task.id == *id) else {
-        return differs(format!("`{}` has no task `{id}`, the store has", file.display()));
-    };
-    let mut keys = changed_keys(&found.task, &written.task);
-    if written.added_by != found.added_by {
-        keys.push("added_by".to_owned());
-    }
-    match keys.is_empty() {
-        true => Ok(()),
-        false => differs(format!(
-            "task `{id}` in `{}` differs from the store in `{}`",
-            file.display(),
-            keys.join("`, `")
-        )),
-    }
 }
 
 /// Everything of a task that a person should know who lets it run. Nothing of it is cut.

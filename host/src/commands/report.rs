@@ -17,7 +17,7 @@ use orch_task::Status;
 use super::stored_run::{find_run, is_open, result_of, took_ms};
 use crate::console::{Console, escape, lines};
 use crate::drive::error::DriveError;
-use crate::drive::finish::{Unverified, WaivedLooks};
+use crate::drive::finish::{Spared, Unverified, WaivedLooks};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{Place, WorkspaceArgs};
 
@@ -82,6 +82,7 @@ struct Facts {
     at_work: bool,
     plugins: Vec<serde_json::Value>,
     tasks: Vec<TaskFacts>,
+    spared: Spared,
     findings: Vec<FindingRow>,
     unverified: Vec<Unverified>,
     waived: Vec<WaivedLooks>,
@@ -124,6 +125,7 @@ impl Facts {
             at_work: is_open(&run) && place.is_held(),
             plugins,
             tasks,
+            spared: Spared::of(&state),
             findings: reader.findings(&run.id)?,
             unverified: Unverified::all(&state).collect(),
             waived: WaivedLooks::all(&state).collect(),
@@ -143,7 +145,12 @@ impl Facts {
             "planning" | "executing" if !self.at_work => "; no host is at work",
             _ => "",
         };
-        format!("{done} of {} tasks done, {failed} failed{idle}", self.tasks.len())
+        let (spared, all) = (self.spared.of_done(), self.tasks.len());
+        let left_out = match self.spared.left_out {
+            0 => String::new(),
+            count => format!(", {count} left out as was asked"),
+        };
+        format!("{done} of {all} tasks done{spared}, {failed} failed{left_out}{idle}")
     }
 
     /// When it began, and how long it took if it is over.
@@ -166,7 +173,7 @@ pub fn run(args: &ReportArgs, console: Console) -> Outcome {
         Format::Markdown => markdown::show(&facts, console),
         Format::Json => {
             let all = serde_json::json!({
-                "run": facts.run, "hostAtWork": facts.at_work, "plugins": facts.plugins, "tasks": facts.tasks, "findings": facts.findings,
+                "run": facts.run, "hostAtWork": facts.at_work, "plugins": facts.plugins, "tasks": facts.tasks, "spared": facts.spared, "findings": facts.findings,
                 "unverified": facts.unverified, "waived": facts.waived, "artifacts": facts.artifacts, "warnings": facts.warnings,
             });
             console.json(&serde_json::to_string_pretty(&all).map_err(anyhow::Error::from)?);

@@ -428,15 +428,17 @@ fn report(
     let failed = ending::show(place, &summary.run, &summary.allowed, console)?;
     let word = if summary.interrupted { "interrupted" } else { summary.status.as_str() };
     console.line(&format!("run {} {}: {}", summary.run, console.paint(tone, word), escape(&summary.why)));
+    let said =
+        |status: &str| if status == Status::Done.as_str() { summary.spared.of_done() } else { String::new() };
     let counts: Vec<String> =
-        summary.tasks.iter().map(|(status, count)| format!("{count} {status}")).collect();
+        summary.tasks.iter().map(|(status, count)| format!("{count} {status}{}", said(status))).collect();
     let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
     console.line(&format!("tasks: {counts}; took {}", lines::span(took_ms)));
     if !summary.allowed.is_empty() {
         console.line(&format!("allowed to fail: {}", summary.allowed.join(", ")));
     }
-    if summary.left_out > 0 {
-        console.line(&format!("left out: {}, as was asked", summary.left_out));
+    if summary.spared.left_out > 0 {
+        console.line(&format!("left out: {}, as was asked", summary.spared.left_out));
     }
     if summary.major + summary.medium + summary.minor > 0 {
         console.line(&format!(

@@ -7,6 +7,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use orch_journal::STORE_FILE;
 use orch_trust::manifest::Role;
 use tokio::sync::mpsc;
 
@@ -14,6 +15,7 @@ use super::run::{announce, own_executable, rules_of, warn_of_missing_runs, warn_
 use crate::config::tokens::Tokens;
 use crate::config::workspace::WorkspaceError;
 use crate::console::{Console, escape};
+use crate::drive::store_file::StoreFile;
 use crate::exit::{Exit, Outcome};
 use crate::holder::{self, Holder, Setup};
 use crate::interrupt;
@@ -127,8 +129,15 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
         holder.api.clone(),
         Tokens::of(&operator),
     )?;
-    let serving =
-        Serving { holder: &holder, wishes, control: control.subscribe(), console, front: front.handle() };
+    let path = place.state.join(STORE_FILE);
+    let serving = Serving {
+        holder: &holder,
+        wishes,
+        control: control.subscribe(),
+        console,
+        front: front.handle(),
+        store_file: StoreFile::of(path.clone()).map_err(|error| place::io(&path, "look at", error))?,
+    };
     serving.begin()?;
     for line in lines {
         console.line(&format!("http://{}{line}", front.services_at));

@@ -76,7 +76,7 @@ impl Api {
 
     /// Runs of the workspace, the newest first.
     pub(crate) async fn newest_runs(&self, limit: u32) -> Result<Vec<orch_journal::rows::RunRow>, Problem> {
-        self.read(move |reader| Ok(reader.newest_runs(limit)?)).await
+        self.read(move |reader| Ok(reader.newest_runs(None, limit)?)).await
     }
 
     /// Looks into the store on a thread that may wait for the disk.

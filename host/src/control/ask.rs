@@ -16,7 +16,7 @@ use tokio::net::UnixStream;
 use super::api::{Holder, RunOptions, Started};
 use super::place::SocketPlace;
 use super::problem::{Problem, Why};
-use crate::drive::act::{Act, Refused};
+use crate::drive::act::{Act, Failure, Refused};
 use crate::exit::{Exit, Fault};
 use crate::place;
 
@@ -138,13 +138,19 @@ impl From<Refused> for Fault {
         let hint = refused.hint().map(str::to_owned);
         // Of the host that serves, said once by a command that ends with it.
         let code = refused.code().to_owned().leak();
-        Self::new(Exit::Usage, code, hint, refused)
+        let (exit, lines) = match &refused {
+            Refused::Failed(failure) => (Exit::of(failure.exit), failure.lines.clone()),
+            Refused::Unsure { .. } => (Exit::HostError, Vec::new()),
+            _ => (Exit::Usage, Vec::new()),
+        };
+        Self { lines, ..Self::new(exit, code, hint, refused) }
     }
 }
 
 impl From<Fault> for Refused {
     fn from(fault: Fault) -> Self {
         let text = format!("{:#}", fault.source);
-        Self::Failed { code: fault.code.to_owned(), text, hint: fault.hint }
+        let Fault { exit, code, hint, lines, .. } = fault;
+        Self::Failed(Box::new(Failure { code: code.to_owned(), text, hint, lines, exit: exit.code() }))
     }
 }

@@ -89,9 +89,10 @@ impl From<Refused> for Problem {
         let status = match &refused {
             Refused::TaskUnknown { .. } | Refused::RunUnknown { .. } => StatusCode::NOT_FOUND,
             Refused::Reason { .. } => StatusCode::BAD_REQUEST,
+            Refused::Unsure { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Refused::NotAtWork { .. }
             | Refused::Ends
-            | Refused::Failed { .. }
+            | Refused::Failed(_)
             | Refused::AtWork { .. }
             | Refused::OptionDiffers { .. }
             | Refused::RunVerified { .. }
@@ -106,11 +107,23 @@ impl From<Refused> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drive::act::Failure;
 
     #[test]
     fn a_problem_comes_back_as_it_was() {
         let refused = Refused::TaskUnknown { run: "r".to_owned(), task: "t".to_owned() };
-        for problem in [refused.into(), Problem::new(StatusCode::FORBIDDEN, "peer-is-a-command", "no")] {
+        let (text, hint) = ("t".to_owned(), Some("h".to_owned()));
+        let failed = Failure {
+            code: "program-not-granted".to_owned(),
+            text,
+            hint,
+            lines: vec!["[x]".to_owned()],
+            exit: 3,
+        };
+        let failed = Refused::Failed(Box::new(failed));
+        for problem in
+            [refused.into(), failed.into(), Problem::new(StatusCode::FORBIDDEN, "peer-is-a-command", "no")]
+        {
             let text = serde_json::to_string(&problem).unwrap();
             assert_eq!(serde_json::from_str::<Problem>(&text).unwrap(), problem, "{text}");
         }

@@ -107,7 +107,9 @@ impl HolderState {
             (Some((view, say)), _) => {
                 say.send(said).await.map_err(|_| over())?;
                 let event = taken.await.map_err(|_| over())??;
-                view.journal.durable(event, Level::Power).await.map_err(|_| over())?;
+                // It counts for the run already, and may be gone with it.
+                let unsure = |_| Refused::Unsure { run: run.to_owned() };
+                view.journal.durable(event, Level::Power).await.map_err(unsure)?;
                 Ok(event)
             }
             (None, Some(wishes)) => {

@@ -73,6 +73,9 @@ pub enum Refused {
     TaskChanged { task: String },
     #[error("no host works at run `{run}`")]
     NotAtWork { run: String },
+    /// The host failed as it took it.
+    #[error("whether run `{run}` kept that is not known: the host failed as it took it")]
+    Unsure { run: String },
     #[error("no run `{run}`")]
     RunUnknown { run: String },
     #[error("run `{run}` is at work")]
@@ -82,9 +85,22 @@ pub enum Refused {
     #[error("the host at work ends with its run")]
     Ends,
     /// A fault of what was asked for, by its own code.
-    #[error("{text}")]
+    #[error("{}", .0.text)]
     #[serde(untagged)]
-    Failed { code: String, text: String, hint: Option<String> },
+    Failed(Box<Failure>),
+}
+
+/// A fault as whoever asked is told of it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub code: String,
+    pub text: String,
+    pub hint: Option<String>,
+    /// Below the hint, for a file that it speaks of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<String>,
+    /// How a command ends with it.
+    pub exit: u8,
 }
 
 impl Refused {
@@ -97,11 +113,12 @@ impl Refused {
             Self::Reason { .. } => "reason",
             Self::TaskChanged { .. } => "task-changed",
             Self::NotAtWork { .. } => "not-at-work",
+            Self::Unsure { .. } => "act-unsure",
             Self::RunUnknown { .. } => "run-unknown",
             Self::AtWork { .. } => "at-work",
             Self::OptionDiffers { .. } => "option-differs",
             Self::Ends => "ends",
-            Self::Failed { code, .. } => code,
+            Self::Failed(failure) => &failure.code,
         }
     }
 
@@ -114,6 +131,7 @@ impl Refused {
             Self::AtWork { .. } => {
                 Some("`orch-host status --follow` shows it, `orch-host runs stop` ends it")
             }
+            Self::Unsure { .. } => Some("`orch-host status` shows what was kept; then say it again"),
             Self::RunUnknown { .. } => Some("`orch-host runs list` shows all runs"),
             Self::OptionDiffers { .. } => Some("leave it out, or start `orch-host serve` with another one"),
             Self::Reason { .. } => {
@@ -122,7 +140,7 @@ impl Refused {
             Self::RunVerified { .. } => {
                 Some("`orch-host status` shows what is not verified; `orch-host task waive` is for a task")
             }
-            Self::Failed { hint, .. } => hint.as_deref(),
+            Self::Failed(failure) => failure.hint.as_deref(),
             Self::TaskStatus { .. } | Self::Ends => None,
         }
     }

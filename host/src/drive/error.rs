@@ -56,6 +56,8 @@ pub enum DriveError {
     NoExecutor { kind: String, task: String },
     #[error("task `{task}` has the key `{key}`, which neither the host nor `{executor}` reads{instead}")]
     TaskKey { task: String, key: String, executor: String, instead: String },
+    #[error("`{key}` of task `{task}` is not as `{executor}` reads it: {what}")]
+    TaskSetting { task: String, key: String, executor: String, what: String },
     #[error("task `{task}` names verifier `{verifier}`, which is not bound in `config.yaml`")]
     NoVerifier { task: String, verifier: String },
     #[error("the run cannot be asked for that")]
@@ -100,6 +102,7 @@ impl DriveError {
             Self::TaskFileBusy { .. } => "task-file-busy",
             Self::NoExecutor { .. } => "no-executor",
             Self::TaskKey { .. } => "task-unknown-key",
+            Self::TaskSetting { .. } => "task-settings",
             Self::NoVerifier { .. } => "no-verifier",
             Self::Choice(source) => source.code(),
             Self::NoCheck { .. } => "no-check",
@@ -146,6 +149,9 @@ impl DriveError {
             Self::TaskKey { executor, .. } => Some(format!(
                 "correct or remove it; which keys `{executor}` reads is said in its manifest (`taskKeys`), which \
                  `orch-host plugin inspect PACKAGE` shows"
+            )),
+            Self::TaskSetting { executor, .. } => Some(format!(
+                "what `{executor}` takes is said in its manifest (`taskSchema`), which `orch-host plugin inspect PACKAGE --format json` shows"
             )),
             Self::NoVerifier { .. } => {
                 let hint = "add it to `verifiers` in `config.yaml`, or remove it from the task; `orch-host task skip TASK` takes one \

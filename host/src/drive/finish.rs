@@ -13,8 +13,10 @@ use orch_journal::{RunState, failpoint};
 use orch_task::Status;
 use serde::Serialize;
 
+use super::choice;
 use super::desk::Desk;
 use super::error::DriveError;
+use super::graph::Graph;
 use super::notices;
 use super::run::Run;
 use crate::clock::now_ms;
@@ -53,9 +55,8 @@ pub struct Summary {
     pub in_doubt: Vec<String>,
     /// Ids of tasks that ask to run, at most 20.
     pub waiting_approval: Vec<String>,
-    /// Tasks that are not done and that the run was not asked for.
-    #[serde(skip_serializing_if = "is_none")]
-    pub left_out: usize,
+    #[serde(flatten)]
+    pub spared: Spared,
     /// Ids of tasks that the task file lacks and nobody cancelled, at most 20.
     pub removed: Vec<String>,
     /// What no verifier vouches for, at most 20.
@@ -64,6 +65,50 @@ pub struct Summary {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub waived: Vec<WaivedLooks>,
     pub interrupted: bool,
+}
+
+/// Tasks that no attempt was made at, though nothing was in their way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Spared {
+    /// Done, because nothing of theirs changed.
+    #[serde(skip_serializing_if = "is_none")]
+    pub up_to_date: usize,
+    /// Done, because their condition did not hold.
+    #[serde(skip_serializing_if = "is_none")]
+    pub skipped: usize,
+    /// Not done, and the run was not asked for them.
+    #[serde(skip_serializing_if = "is_none")]
+    pub left_out: usize,
+}
+
+impl Spared {
+    pub fn of(state: &RunState) -> Self {
+        let chosen = choice::chosen(state, &Graph::of(state, None), &state.chosen).ok().flatten();
+        let count = |wanted: &dyn Fn(TaskIndex, &TaskState) -> bool| {
+            (0..).zip(&state.tasks).filter(|(task, found)| wanted(*task, found)).count()
+        };
+        Self {
+            up_to_date: count(&|_, found| found.status == Status::Done && found.fresh),
+            skipped: count(&|_, found| found.status == Status::Done && found.skipped),
+            left_out: count(&|task, found| {
+                chosen.as_ref().is_some_and(|chosen| !chosen.contains(&task)) && is_open(found)
+            }),
+        }
+    }
+
+    /// Of those that are done, in words behind their number.
+    pub fn of_done(&self) -> String {
+        let said = [(self.up_to_date, "up to date"), (self.skipped, "skipped")];
+        let said: Vec<String> = said
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        match said.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", said.join(", ")),
+        }
+    }
 }
 
 /// Something that a verifier has not looked at.
@@ -196,11 +241,7 @@ pub fn run(run: &mut Run, desk: &Desk, stop: &Stop) -> Result<Summary, DriveErro
         run.record(Event::RunFinished { status, why: why.clone(), notices, at: now_ms() })?;
     }
     let interrupted = *stop == Stop::Interrupted;
-    Ok(Summary {
-        interrupted,
-        left_out: open.left_out,
-        ..Summary::of(&run.id, &run.state(), status, why, removed)
-    })
+    Ok(Summary { interrupted, ..Summary::of(&run.id, &run.state(), status, why, removed) })
 }
 
 impl Summary {
@@ -228,7 +269,7 @@ impl Summary {
             cancelled: ids(Status::Cancelled),
             in_doubt: ids(Status::InDoubt),
             waiting_approval: ids(Status::WaitingApproval),
-            left_out: 0,
+            spared: Spared::of(state),
             removed: removed.into_iter().take(20).collect(),
             unverified: Unverified::all(state).take(20).collect(),
             waived: WaivedLooks::all(state).take(20).collect(),
@@ -258,17 +299,21 @@ struct Open {
 fn open(run: &Run) -> Open {
     let mut open = Open::default();
     for (place, found) in run.state().tasks.iter().enumerate() {
-        let is_open = match found.status {
-            Status::Failed => !found.task.allow_failure,
-            Status::Blocked | Status::Pending => true,
-            _ => false,
-        };
+        let is_open = is_open(found);
         match run.is_left_out(place as TaskIndex) {
             true => open.left_out += usize::from(is_open),
             false => open.unfinished += usize::from(is_open),
         }
     }
     open
+}
+
+fn is_open(found: &TaskState) -> bool {
+    match found.status {
+        Status::Failed => !found.task.allow_failure,
+        Status::Blocked | Status::Pending => true,
+        _ => false,
+    }
 }
 
 fn is_none(count: &usize) -> bool {

@@ -33,16 +33,20 @@ pub fn all(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
 pub fn one(run: &mut Run, desk: &Desk, said: Said) -> Result<(), DriveError> {
     let Said { act, who, answer } = said;
     let taken = match &act {
-        Act::Stop {} => {
-            run.record(Event::StopAsked { who, call: None, at: now_ms() })?;
+        Act::Stop {} => run.record(Event::StopAsked { who, call: None, at: now_ms() }).map(|_| {
             stop(desk);
             Ok(())
-        }
-        of_a_task => take(run, of_a_task, who)?,
+        }),
+        of_a_task => take(run, of_a_task, who),
+    };
+    let (told, failed) = match taken {
+        Ok(taken) => (taken.map(|()| run.last()), None),
+        // A part of it may be kept.
+        Err(error) => (Err(Refused::Unsure { run: run.id.clone() }), Some(error)),
     };
     // Who asked may be gone.
-    let _ = answer.send(taken.map(|()| run.last()));
-    Ok(())
+    let _ = answer.send(told);
+    failed.map_or(Ok(()), Err)
 }
 
 /// Takes a word into the run. The outer error is the run's, the inner one the word's.

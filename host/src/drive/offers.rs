@@ -14,6 +14,7 @@ use orch_task::{FileTask, Look};
 use serde_json::{Map, Value};
 
 use super::error::DriveError;
+use crate::plugin_settings;
 
 /// The key of a verifier's settings that lists its checks.
 const CHECKS: &str = "checks";
@@ -32,6 +33,8 @@ pub struct ExecutorOffer {
     pub id: String,
     /// Keys of a task, besides the host's own.
     pub task_keys: Vec<String>,
+    /// What they may say.
+    pub task_schema: Map<String, Value>,
 }
 
 impl Offers {
@@ -49,6 +52,16 @@ impl Offers {
                 executor: executor.id.clone(),
                 instead: executor.instead_of(key),
             });
+        }
+        if found.added_by.is_none() {
+            plugin_settings::check_written(&executor.task_schema, &task.settings).map_err(|wrong| {
+                DriveError::TaskSetting {
+                    task: task.id.to_string(),
+                    key: wrong.key(),
+                    executor: executor.id.clone(),
+                    what: wrong.what,
+                }
+            })?;
         }
         for Look { verifier, checks } in &task.verify {
             let (task, verifier) = (task.id.to_string(), verifier.clone());
@@ -126,6 +139,7 @@ mod tests {
         let offer = |id: &str, keys: &[&str]| ExecutorOffer {
             id: id.to_owned(),
             task_keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+            task_schema: Map::new(),
         };
         let executors =
             [("shell", offer("demo/shell", &["directory", "retry_on"])), ("note", offer("demo/note", &[]))];

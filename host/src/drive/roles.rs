@@ -168,7 +168,9 @@ impl Roles {
     /// Fails if its executor is not granted what the task tells it.
     pub fn check_told(&self, found: &FileTask) -> Result<(), DriveError> {
         let Some(executor) = self.executor_of(&found.task.kind) else { return Ok(()) };
-        check_task(executor.told.as_ref(), &executor.id, found)
+        let offer = self.offers.executors.get(found.task.kind.as_str());
+        let task_keys = offer.map_or(&[][..], |offer| &offer.task_keys);
+        check_task(executor.told.as_ref(), &executor.id, task_keys, found)
             .map_err(|error| DriveError::Told(Box::new(error)))
     }
 

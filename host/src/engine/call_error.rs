@@ -17,7 +17,7 @@ use crate::cut::cut;
 /// Code of a call that was not begun, in errors, warnings and journals.
 pub const WITHDRAWN: &str = "plugin-withdrawn";
 
-/// Why a call has no good answer. All but `Failure`, `Closed`, `Withdrawn` and `Host` are faults of the plugin.
+/// Why a call has no good answer. All but `Failure`, `Closed`, `Withdrawn`, `Machine` and `Host` are faults of the plugin.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
@@ -37,6 +37,9 @@ pub enum CallError {
     /// It was not called: the trust in it ended after it was admitted.
     #[error("plugin `{plugin}` was withdrawn ({code}): {text}")]
     Withdrawn { plugin: Arc<str>, code: String, text: String },
+    /// Before anything of it ran.
+    #[error("the machine lacks what an instance of plugin `{plugin}` needs: {message}")]
+    Machine { plugin: Arc<str>, message: String },
     #[error("host could not call plugin `{plugin}`")]
     Host {
         plugin: Arc<str>,
@@ -68,6 +71,7 @@ impl CallError {
             Self::Failure { .. } => "plugin-failure",
             Self::Closed { .. } => "call-closed",
             Self::Withdrawn { .. } => WITHDRAWN,
+            Self::Machine { .. } => "call-machine",
             Self::Host { .. } => "call-host",
         }
     }
@@ -82,6 +86,7 @@ impl CallError {
             | Self::Failure { plugin, .. }
             | Self::Closed { plugin, .. }
             | Self::Withdrawn { plugin, .. }
+            | Self::Machine { plugin, .. }
             | Self::Host { plugin, .. } => plugin,
         }
     }
@@ -100,6 +105,10 @@ impl CallError {
                 };
                 Some(format!("the limit is `limits.{field}` in the plugin's manifest"))
             }
+            Self::Machine { .. } => Some(
+                "`ulimit -a` and `free` show what this host may have; the plugin is not the reason"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }
@@ -136,6 +145,9 @@ impl CallError {
             Some(trap) if meter.refused_memory() => Self::after_refusal(plugin, *trap, meter),
             Some(trap) => Self::Trap { plugin, message: trap.to_string() },
             None if meter.refused_memory() => Self::limit(&plugin, Exceeded::Memory, meter),
+            None if is_of_the_machine(error) => {
+                Self::Machine { plugin, message: cut(&error.root_cause().to_string()) }
+            }
             None => Self::Trap { plugin, message: cut(&error.root_cause().to_string()) },
         }
     }
@@ -185,7 +197,33 @@ fn is_full(error: &wasmtime::component::ResourceTableError) -> bool {
     matches!(error, wasmtime::component::ResourceTableError::Full)
 }
 
+/// True for an error of the operating system outside of guest code: an instance was not made for want of descriptors or memory.
+fn is_of_the_machine(error: &wasmtime::Error) -> bool {
+    let is_of_system = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<std::io::Error>() || cause.is::<rustix::io::Errno>()
+    };
+    error.downcast_ref::<WasmBacktrace>().is_none() && error.chain().any(is_of_system)
+}
+
 /// True for the engine's error of a list or string over the transfer limit. Its type is private to the engine.
 fn is_transfer_exhausted(error: &wasmtime::Error) -> bool {
     error.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_refuses_outside_of_guest_code_is_the_machines_and_no_trap() {
+        let refused = std::io::Error::from_raw_os_error(libc::EMFILE);
+        for (error, is_machine) in [
+            (wasmtime::Error::from(refused).context("an instance"), true),
+            (wasmtime::Error::from(rustix::io::Errno::NFILE), true),
+            (wasmtime::Error::msg("Too many open files"), false),
+            (wasmtime::Error::from(Trap::UnreachableCodeReached), false),
+        ] {
+            assert_eq!(is_of_the_machine(&error), is_machine, "{error:?}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ use orch_journal::{JournalError, StoreError};
 use crate::config::operator::OperatorError;
 use crate::config::workspace::WorkspaceError;
 use crate::drive::error::{DriveError, journal_hint};
+use crate::engine::CallError;
 use crate::exit::{Exit, Fault};
 use crate::package::PackageError;
 use crate::plugins::PluginsError;
@@ -103,6 +104,7 @@ impl From<DriveError> for Fault {
     fn from(error: DriveError) -> Self {
         let exit = match &error {
             error if error.is_withdrawal() => Exit::PluginRefused,
+            DriveError::Plugin { source: CallError::Machine { .. }, .. } => Exit::HostError,
             DriveError::Plugin { .. }
             | DriveError::PlannerAnswer { .. }
             | DriveError::PlannerStalled { .. }
@@ -115,6 +117,7 @@ impl From<DriveError> for Fault {
             | DriveError::Choice(_)
             | DriveError::NoExecutor { .. }
             | DriveError::TaskKey { .. }
+            | DriveError::TaskSetting { .. }
             | DriveError::NoCheck { .. }
             | DriveError::NoVerifier { .. } => Exit::Usage,
             DriveError::Told(error) => told_exit(error),
@@ -143,6 +146,6 @@ impl From<ToldError> for Fault {
 fn told_exit(error: &ToldError) -> Exit {
     match error {
         ToldError::Program { .. } | ToldError::Variable { .. } => Exit::PluginRefused,
-        ToldError::EnvUnused { .. } | ToldError::Directory { .. } => Exit::Usage,
+        ToldError::Unused { .. } | ToldError::Directory { .. } => Exit::Usage,
     }
 }

@@ -403,7 +403,7 @@ impl NoAnswer {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Busy | Self::Contended | Self::Withdrawn => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Host => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Host | Self::Failed(CallError::Machine { .. }) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Failed(_) | Self::Asked(_) => StatusCode::BAD_GATEWAY,
             Self::NotKept(_) => StatusCode::INSUFFICIENT_STORAGE,
         }
@@ -414,7 +414,7 @@ impl NoAnswer {
         match self {
             Self::Busy => ("busy", "too many requests at once"),
             Self::Contended => ("contended", "others changed what the service read"),
-            Self::Host => ("host-failed", "the host failed"),
+            Self::Host | Self::Failed(CallError::Machine { .. }) => ("host-failed", "the host failed"),
             Self::Withdrawn => ("withdrawn", "the service was withdrawn"),
             Self::Failed(_) => ("service-failed", "the service failed"),
             Self::Asked(_) => ("service-failed", "the service asked for a task that cannot be added"),

@@ -149,6 +149,8 @@ mod tests {
     fn the_manifest_names_these_keys() {
         let manifest: serde_json::Value = serde_json::from_str(include_str!("../plugin.json")).unwrap();
         assert_eq!(manifest["taskKeys"], serde_json::json!(["directory", "retry_on"]));
+        let schema = manifest["taskSchema"]["properties"].as_object().unwrap();
+        assert_eq!(schema.keys().collect::<Vec<_>>(), ["directory", "retry_on"]);
         let debug = format!("{:?}", Settings::default());
         assert!(debug.contains(" directory: ") && debug.contains(" retry_on: "), "{debug}");
         assert_eq!(debug.matches(": ").count(), 2, "{debug}");

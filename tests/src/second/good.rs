@@ -38,7 +38,7 @@ const ROLES: [&[&str]; 10] = [
 ];
 
 /// What is asked for, and the imports that it opens.
-const PERMISSIONS: [(&str, &[&str]); 22] = [
+const PERMISSIONS: [(&str, &[&str]); 25] = [
     (r#"{"log":{}}"#, &["orch:log/log@0.1.0"]),
     ("{}", &["orch:types/types@0.1.0"]),
     (r#"{"log":{},"settings":{}}"#, &["orch:log/log@0.1.0", "orch:settings/settings@0.1.0"]),
@@ -75,6 +75,9 @@ const PERMISSIONS: [(&str, &[&str]); 22] = [
     ),
     (r#"{"control":{"start":true,"read":true}}"#, &["orch:control/control@0.1.0"]),
     (r#"{"control":{}}"#, &[]),
+    (r#"{"http":[{"hosts":["*"],"methods":["POST"],"paths":["/hooks/"]}]}"#, &[]),
+    (r#"{"http":[{"hosts":["*","b.acme.example:443"],"methods":["GET"],"paths":["/"]}]}"#, &[]),
+    (r#"{"secrets":{"use":[{"name":"token","host":"*"}]}}"#, &["orch:secrets/secrets@0.1.0"]),
     (r#"{"log":null,"http":[{"hosts":["[::1]:80"],"methods":[],"paths":[]}]}"#, &[]),
 ];
 

@@ -1,6 +1,6 @@
-//! The schema that a manifest has for the plugin's settings: a part of JSON Schema (2020-12) that costs little to ask.
+//! The schemas that a manifest has for the plugin's settings and for keys of tasks: a part of JSON Schema (2020-12) that costs little to ask.
 //!
-//! In -> out: `settingsSchema` -> nothing, or where it says what and what was expected there.
+//! In -> out: `settingsSchema`, `taskSchema` -> nothing, or where it says what and what was expected there.
 //! Limits: [`SETTINGS_SCHEMA_BYTES_MAX`], [`SETTINGS_SCHEMAS_MAX`]; levels and numbers are those of strict JSON.
 //! Invariant: no references, so it is as large as it looks; no patterns and formats, so no text is searched. A keyword
 //! that is not listed is refused and not passed over, because it would hold nothing.

@@ -49,10 +49,13 @@ pub(super) struct Written {
     #[serde(default)]
     #[schemars(length(max = *KINDS.end()))]
     pub kinds: Vec<String>,
-    /// Keys of a task that it reads as an executor, besides the host's own.
+    /// Keys of a task that it reads as an executor, besides the host's own; `command` if it reads that and starts no program.
     #[serde(default, rename = "taskKeys")]
     #[schemars(length(max = *TASK_KEYS.end()))]
     pub task_keys: Vec<String>,
+    /// What these keys may say, a JSON Schema as `settingsSchema` is one; its defaults are not filled in.
+    #[serde(default, rename = "taskSchema")]
+    pub task_schema: serde_json::Map<String, serde_json::Value>,
     /// What its settings may say: a JSON Schema (2020-12) of `type: object`, without references, patterns and formats.
     #[serde(default, rename = "settingsSchema")]
     pub settings_schema: serde_json::Map<String, serde_json::Value>,

@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use super::rule::{Entries, Rule, Star, fields, named};
 use super::text::{
-    HOST, covers_host, covers_path, is_dns_name, is_host_and_port, is_method, is_path_prefix, steps_aside,
+    HOST, covers_host_or_any, covers_path, is_dns_name, is_host_and_port_or_any, is_method, is_path_prefix,
+    steps_aside,
 };
-use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
+use super::{ANY, Domain, Effect, PermissionExcess, PermissionForm, Side};
 use crate::import::Import;
 use crate::role::Role;
 
@@ -35,7 +36,8 @@ pub struct HttpRule {
     #[serde(default)]
     pub scheme: HttpScheme,
     /// `host:port`; `*.` in front covers exactly one label. A name never leads to an address of this machine or of a private
-    /// network; an address that is written out does.
+    /// network; an address that is written out does. In a manifest `*` stands for the hosts that the operator names for these
+    /// methods and paths.
     pub hosts: Vec<String>,
     pub methods: Vec<String>,
     /// Prefixes.
@@ -66,8 +68,12 @@ impl HttpScheme {
     }
 }
 
-const HOSTS: Entries =
-    Entries { expected: HOST, fits: is_host_and_port, covers: covers_host, star: Star::Plain };
+const HOSTS: Entries = Entries {
+    expected: HOST,
+    fits: is_host_and_port_or_any,
+    covers: covers_host_or_any,
+    star: Star::NamedByOperator,
+};
 const METHODS: Entries = named("an upper-case method, and not `CONNECT` or `TRACE`", is_method, Star::Plain);
 const PATHS: Entries = Entries {
     expected: "a plain prefix that starts with `/`",
@@ -97,11 +103,42 @@ impl HttpRule {
         (self.scheme == other.scheme && is_something).then_some(both)
     }
 
+    /// The same with the hosts of each rule of the operator that has the rest of it, as far as the maximum has them.
+    fn named(&self, operators: &[Self], maximum: Option<&Vec<Self>>) -> Vec<Self> {
+        let has_rest = |outer: &&Self| {
+            self.scheme == outer.scheme
+                && METHODS.check_within("http.methods", &self.methods, &outer.methods).is_ok()
+                && PATHS.check_within("http.paths", &self.paths, &outer.paths).is_ok()
+        };
+        let mut lists: Vec<_> = operators.iter().filter(has_rest).map(|rule| rule.hosts.clone()).collect();
+        if let Some(maximum) = maximum {
+            let most = maximum.iter().filter(has_rest);
+            let narrowed = most.flat_map(|most| {
+                lists.iter().map(|hosts| {
+                    let mut hosts = hosts.clone();
+                    HOSTS.narrow(&mut hosts, &most.hosts);
+                    hosts.retain(|host| host != ANY);
+                    hosts
+                })
+            });
+            lists = narrowed.collect();
+        }
+        let mut named: Vec<Self> = Vec::new();
+        for hosts in lists.into_iter().filter(|hosts| !hosts.is_empty()) {
+            let rule = Self { hosts, ..self.clone() };
+            if !named.contains(&rule) {
+                named.push(rule);
+            }
+        }
+        named
+    }
+
     fn allows(&self, target: &HttpTarget) -> bool {
         let host = target.host_and_port();
         self.scheme == target.scheme
             && self.methods.contains(&target.method)
-            && self.hosts.iter().any(|outer| covers_host(outer, &host))
+            // `*` is in no grant but a candidate's, whose requests go nowhere.
+            && self.hosts.iter().any(|outer| covers_host_or_any(outer, &host))
             && self.paths.iter().any(|prefix| covers_path(prefix, &target.path))
     }
 }
@@ -169,7 +206,30 @@ impl Rule<Vec<HttpRule>> for Rules {
         *rules = kept;
     }
 
-    fn name_programs(&self, _: &mut Vec<HttpRule>, _: &Vec<HttpRule>, _: Option<&Vec<HttpRule>>) {}
+    /// A rule with `*` becomes one for each rule of the operator that has its scheme, methods and paths. Where there is none,
+    /// it stays and goes beyond what is allowed.
+    fn name_programs(
+        &self,
+        rules: &mut Vec<HttpRule>,
+        operators: &Vec<HttpRule>,
+        maximum: Option<&Vec<HttpRule>>,
+    ) {
+        let mut named = Vec::new();
+        for rule in rules.drain(..) {
+            let stands = rule.hosts.iter().any(|host| host == ANY);
+            let found = if stands { rule.named(operators, maximum) } else { Vec::new() };
+            if found.is_empty() {
+                named.push(rule);
+                continue;
+            }
+            let hosts: Vec<_> = rule.hosts.iter().filter(|host| *host != ANY).cloned().collect();
+            if !hosts.is_empty() {
+                named.push(HttpRule { hosts, ..rule });
+            }
+            named.extend(found);
+        }
+        *rules = named;
+    }
 }
 
 impl Domain for HttpPermission {
@@ -310,6 +370,15 @@ impl HttpTarget {
             return Err(TargetError::Path);
         }
         Ok(Self { method: method.to_owned(), scheme, host, port, path: path.to_owned() })
+    }
+
+    /// The smallest rule that has it, as `policy.toml` writes it.
+    pub fn rule(&self) -> String {
+        let (scheme, host) = (self.scheme.as_str(), self.host_and_port());
+        let Self { method, path, .. } = self;
+        format!(
+            r#"{{ scheme = "{scheme}", hosts = ["{host}"], methods = ["{method}"], paths = ["{path}"] }}"#
+        )
     }
 
     /// As rules write it.

@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{Entries, Rule, Star, fields, named, own_interface};
-use super::text::{HOST, NAME, covers_host, is_host_and_port, is_name};
-use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
+use super::rule::{Rule, Star, fields, named, own_interface};
+use super::text::{HOST, NAME, covers_host_or_any, is_host_and_port_or_any, is_name};
+use super::{ANY, Domain, Effect, PermissionExcess, PermissionForm, Side};
 use crate::import::Import;
 use crate::role::Role;
 
@@ -22,14 +22,20 @@ pub struct SecretsPermission {
 pub struct SecretUse {
     /// As the operator's `secrets.toml` calls it, 1..=64 of `[a-z0-9-]`.
     pub name: String,
-    /// `host:port`; `*.` in front covers exactly one label.
+    /// `host:port`; `*.` in front covers exactly one label. In a manifest `*` stands for the hosts for which the operator
+    /// allows it.
     pub host: String,
 }
 
 impl SecretUse {
     /// True if the secret may go to that host, with its port: `api.example.com:443`.
     pub fn is_for(&self, host: &str) -> bool {
-        covers_host(&self.host, host)
+        // `*` is in no grant but a candidate's, whose requests go nowhere.
+        covers_host_or_any(&self.host, host)
+    }
+
+    fn covers(&self, inner: &Self) -> bool {
+        self.name == inner.name && (self.host == inner.host || self.host == ANY)
     }
 }
 
@@ -51,8 +57,12 @@ impl Rule<Vec<SecretUse>> for Uses {
     ) -> Result<(), PermissionForm> {
         let names = uses.iter().map(|one| one.name.clone()).collect();
         let hosts = uses.iter().map(|one| one.host.clone()).collect();
-        entries(NAME, is_name).check_form("secrets.use.name", &names, side)?;
-        entries(HOST, is_host_and_port).check_form("secrets.use.host", &hosts, side)
+        named(NAME, is_name, Star::Plain).check_form("secrets.use.name", &names, side)?;
+        named(HOST, is_host_and_port_or_any, Star::NamedByOperator).check_form(
+            "secrets.use.host",
+            &hosts,
+            side,
+        )
     }
 
     fn check_within(
@@ -61,27 +71,44 @@ impl Rule<Vec<SecretUse>> for Uses {
         uses: &Vec<SecretUse>,
         outer: &Vec<SecretUse>,
     ) -> Result<(), PermissionExcess> {
-        match uses.iter().find(|one| !outer.contains(one)) {
+        match uses.iter().find(|one| !outer.iter().any(|outer| outer.covers(one))) {
             Some(one) => Err(PermissionExcess::new(path, one, format!("[{}]", shown(outer).join(", ")))),
             None => Ok(()),
         }
     }
 
     fn narrow(&self, uses: &mut Vec<SecretUse>, to: &Vec<SecretUse>) {
-        uses.retain(|one| to.contains(one));
+        uses.retain(|one| to.iter().any(|to| to.covers(one)));
     }
 
+    /// What nobody named stays `*`, and goes beyond what is allowed.
     fn name_programs(
         &self,
-        _uses: &mut Vec<SecretUse>,
-        _operators: &Vec<SecretUse>,
-        _maximum: Option<&Vec<SecretUse>>,
+        uses: &mut Vec<SecretUse>,
+        operators: &Vec<SecretUse>,
+        maximum: Option<&Vec<SecretUse>>,
     ) {
+        let mut named: Vec<SecretUse> = Vec::new();
+        for one in uses.drain(..) {
+            let within = |found: &&SecretUse| {
+                one.covers(found)
+                    && maximum.is_none_or(|maximum| maximum.iter().any(|outer| outer.covers(found)))
+            };
+            let mut found: Vec<_> = match one.host == ANY {
+                true => operators.iter().filter(within).cloned().collect(),
+                false => Vec::new(),
+            };
+            if found.is_empty() {
+                found.push(one);
+            }
+            for one in found {
+                if !named.contains(&one) {
+                    named.push(one);
+                }
+            }
+        }
+        *uses = named;
     }
-}
-
-const fn entries(expected: &'static str, fits: fn(&str) -> bool) -> Entries {
-    named(expected, fits, Star::Plain)
 }
 
 fn shown(uses: &[SecretUse]) -> Vec<String> {

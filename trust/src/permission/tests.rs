@@ -301,6 +301,46 @@ fn star_is_for_one_side_each() {
     assert_eq!((on(env, Side::Allowing), on(env, Side::Asking)), (Some("process.env"), None));
     let folder = r#"{"process":{"programs":["bin/*"],"env":["A@bin/*"]}}"#;
     assert_eq!((on(folder, Side::Allowing), on(folder, Side::Asking)), (None, None));
+    let hosts = r#"{"http":[{"hosts":["*"],"methods":["GET"],"paths":["/"]}]}"#;
+    assert_eq!((on(hosts, Side::Allowing), on(hosts, Side::Asking)), (Some("http.hosts"), None));
+    let secret = r#"{"secrets":{"use":[{"name":"a","host":"*"}]}}"#;
+    assert_eq!((on(secret, Side::Allowing), on(secret, Side::Asking)), (Some("secrets.use.host"), None));
+}
+
+#[test]
+fn hosts_that_the_operator_names_are_those_of_a_rule_that_has_the_rest() {
+    let asked = permissions(
+        r#"{"http":[{"hosts":["*"],"methods":["POST"],"paths":["/hooks/"]}],"secrets":{"use":[{"name":"a","host":"*"}]}}"#,
+    );
+    let lines = |operators: &str, maximum: Option<&str>| {
+        asked.named(&permissions(operators), maximum.map(permissions).as_ref()).lines()
+    };
+    let operators = r#"{"http":[
+        {"hosts":["a.example:443"],"methods":["GET","POST"],"paths":["/"]},
+        {"hosts":["b.example:443","c.example:443"],"methods":["POST"],"paths":["/hooks/"]},
+        {"hosts":["get.example:443"],"methods":["GET"],"paths":["/"]},
+        {"hosts":["below.example:443"],"methods":["POST"],"paths":["/hooks/x/"]},
+        {"scheme":"http","hosts":["127.0.0.1:80"],"methods":["POST"],"paths":["/"]}
+        ],"secrets":{"use":[{"name":"a","host":"a.example:443"},{"name":"b","host":"b.example:443"}]}}"#;
+    assert_eq!(
+        lines(operators, None),
+        [
+            "http: POST https://a.example:443 below /hooks/",
+            "http: POST https://b.example:443, https://c.example:443 below /hooks/",
+            "secrets: use a for a.example:443"
+        ]
+    );
+    let maximum = r#"{"http":[{"hosts":["c.example:443"],"methods":["POST"],"paths":["/"]}],"secrets":{"use":[{"name":"a","host":"*"}]}}"#;
+    assert_eq!(
+        lines(operators, Some(maximum)),
+        ["http: POST https://c.example:443 below /hooks/", "secrets: use a for a.example:443"]
+    );
+    // Nobody named one: it stays, and is more than anybody allows.
+    let none =
+        r#"{"http":[{"hosts":["a.example:443"],"methods":["GET"],"paths":["/"]}],"secrets":{"use":[]}}"#;
+    assert_eq!(lines(none, None), ["http: POST https://* below /hooks/", "secrets: use a for *"]);
+    assert!(asked.named(&permissions(none), None).within(&permissions(none)).is_err());
+    assert!(asked.named(&permissions(operators), None).within(&permissions(operators)).is_ok());
 }
 
 #[test]

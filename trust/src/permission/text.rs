@@ -91,6 +91,10 @@ pub(super) fn is_host_and_port(text: &str) -> bool {
     number != 0 && number.to_string() == port && host.len() <= HOST_BYTES_MAX && host_fits
 }
 
+pub(super) fn is_host_and_port_or_any(text: &str) -> bool {
+    text == ANY || is_host_and_port(text)
+}
+
 /// Labels, the last of which is no number: what looks names up takes `2130706433`, `0x7f.1` and `0177.1` for addresses.
 pub(super) fn is_dns_name(host: &str) -> bool {
     let last = host.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
@@ -200,6 +204,10 @@ pub(super) fn covers_host(outer: &str, inner: &str) -> bool {
         }
         None => outer == inner,
     }
+}
+
+pub(super) fn covers_host_or_any(outer: &str, inner: &str) -> bool {
+    outer == ANY || covers_host(outer, inner)
 }
 
 pub(super) fn covers_path(outer: &str, inner: &str) -> bool {

@@ -163,6 +163,12 @@ impl Placeholders {
         filled
     }
 
+    /// True of a host that may get a secret of this call's grant: what it answers must be whole, and readable for the mask.
+    pub fn guards(&self, to: &Destination) -> bool {
+        let host = to.shown();
+        self.granted.uses.iter().any(|one| one.is_for(&host))
+    }
+
     /// For one answer's head, or its body: hides every secret that this call has a word for, and those of the grant that
     /// this host has read before. Words drawn while it goes by count from then on.
     pub fn mask(self: &Arc<Self>) -> Mask {

@@ -1,7 +1,7 @@
 //! `wasi:http/types`: answering requests, never making them.
 //!
-//! Invariant: there is no outgoing request: `wasi:http/outgoing-handler` is in no linker, and the hook that would
-//! send one refuses.
+//! Invariant: nothing is sent from here: `wasi:http/outgoing-handler` is linked with hooks of its own (`capability/http.rs`),
+//! and the hook that would send one refuses.
 //! Not here: the request that a service answers (`role/service.rs`).
 
 use std::future::Future;

@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::caller::Caller;
 use super::super::problem::{Problem, Refusals};
+use super::tasks::check_written;
 use super::{Api, Json, Object, Path, Query};
 use crate::config::tokens::Scope;
 use crate::drive::act::{Act, Refused};
@@ -44,11 +45,15 @@ impl From<RunRow> for Run {
 pub(super) struct Runs {
     /// The newest first.
     runs: Vec<Run>,
+    /// The run that the next page begins with; absent at the end.
+    next: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Page {
+    /// From that run on
+    from: Option<String>,
     /// At most so many, 1 to 1000
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
@@ -62,8 +67,16 @@ pub(super) async fn list(
     Query(page): Query<Page>,
 ) -> Result<Json<Runs>, Problem> {
     caller.may(Scope::Read)?;
-    let runs = api.newest_runs(limit(page.limit, PAGE)?).await?;
-    Ok(Json(Runs { runs: runs.into_iter().map(Run::from).collect() }))
+    let limit = limit(page.limit, PAGE)?;
+    let mut rows = api
+        .read(move |reader| {
+            page.from.as_deref().map(|from| find(reader, from)).transpose()?;
+            Ok(reader.newest_runs(page.from.as_deref(), limit + 1)?)
+        })
+        .await?;
+    let next = rows.get(limit as usize).map(|row| row.id.clone());
+    rows.truncate(limit as usize);
+    Ok(Json(Runs { runs: rows.into_iter().map(Run::from).collect(), next }))
 }
 
 /// The said size of a page, if it can be one.
@@ -243,6 +256,9 @@ pub(super) async fn act(
         | Act::WaiveRun { .. } => Scope::Approve,
         Act::Retry { .. } | Act::Skip { .. } | Act::Cancel { .. } | Act::Stop {} => Scope::Run,
     })?;
+    if let Act::Approve { task, .. } = &act {
+        check_written(&api, run.clone(), task.clone()).await?;
+    }
     Ok((StatusCode::CREATED, Json(Taken { event: api.state.say(&run, act, who).await? })))
 }
 

@@ -38,6 +38,18 @@ pub(super) fn add(cases: &mut Cases) {
             r#"{"http":[{"hosts":[],"methods":["POST"],"paths":["/v2/"]}]}"#,
             r#"{"http":[{"hosts":[],"methods":["POST"],"paths":["/v1/"]}]}"#,
         ),
+        (
+            r#"{"http":[{"hosts":["*"],"methods":["POST"],"paths":["/"]}]}"#,
+            r#"{"http":[{"hosts":["a.example:443"],"methods":["POST"],"paths":["/v1/"]}]}"#,
+        ),
+        (
+            r#"{"http":[{"hosts":["*"],"methods":["POST"],"paths":["/"]}]}"#,
+            r#"{"http":[{"scheme":"http","hosts":["a.example:443"],"methods":["POST"],"paths":["/"]}]}"#,
+        ),
+        (
+            r#"{"secrets":{"use":[{"name":"a","host":"*"}]}}"#,
+            r#"{"secrets":{"use":[{"name":"b","host":"h.example:1"}]}}"#,
+        ),
         (r#"{"wasi":{"random":true}}"#, r#"{"wasi":{"clocks":true}}"#),
         (
             r#"{"secrets":{"use":[{"name":"a","host":"h.example:1"}]}}"#,
