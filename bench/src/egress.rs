@@ -56,7 +56,10 @@ pub(crate) fn measure() -> anyhow::Result<()> {
                 more.push(host - without);
             }
         }
-        println!("| a request on a kept connection, {} blocks of {REQUESTS} in turns | microseconds |", BLOCKS - 4);
+        println!(
+            "| a request on a kept connection, {} blocks of {REQUESTS} in turns | microseconds |",
+            BLOCKS - 4
+        );
         println!("|---|---|");
         println!("| through the door | {:.1} |", median(ours));
         println!("| the client alone | {:.1} |", median(alone));
