@@ -12,7 +12,10 @@ mod capabilities {
         imports: { default: async | trappable },
         with: {
             "orch:kv/kv.bucket": crate::capability::kv::backend::Bucket,
-            "wasi": wasmtime_wasi::p2::bindings,
+            "wasi:http": wasmtime_wasi_http::p2::bindings::http,
+            "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
+            "wasi:io": wasmtime_wasi::p2::bindings::io,
+            "wasi:random": wasmtime_wasi::p2::bindings::random,
         },
     });
 }

@@ -21,6 +21,7 @@ pub mod report;
 pub mod resolve;
 pub mod run;
 pub mod runs;
+pub mod secret;
 pub mod serve;
 pub mod status;
 pub mod stored_run;
@@ -95,6 +96,9 @@ pub enum Command {
     /// Who may ask a serving host over TCP
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Secrets that plugins use and do not see
+    #[command(subcommand)]
+    Secret(secret::SecretCommand),
     /// Read tasks.yml and name the task that would be first
     Bootstrap(bootstrap::BootstrapArgs),
     /// Look whether this machine and folder are fit
@@ -128,6 +132,7 @@ pub fn dispatch(args: Args, console: Console) -> Outcome {
         Command::Trust(command) => trust::run(&command, home, console),
         Command::Serve(args) => serve::run(&args, home, console),
         Command::Token(command) => token::run(&command, home, console),
+        Command::Secret(command) => secret::run(&command, home, console),
         Command::Bootstrap(args) => bootstrap::run(&args, console),
         Command::Doctor(args) => doctor::run(&args, home, console),
         Command::Completions { shell } => {

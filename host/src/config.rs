@@ -7,6 +7,7 @@ pub mod bindings;
 mod keeper;
 pub mod operator;
 pub mod secret;
+pub mod secrets;
 pub mod tokens;
 pub mod workspace;
 mod workspaces;

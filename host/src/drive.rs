@@ -122,7 +122,6 @@ async fn work(
     let strict = desk.rules.is_strict();
     let mut control = desk.control.clone();
 
-    recover::settle(run, desk, Cut::HostGone)?;
     recover::unblock(run)?;
     consult::reflect(run, desk).await?;
     sheet.save(run, desk, "reflected").await?;
@@ -321,6 +320,7 @@ fn look_or_end(
             }
             fresh::mark_plain(run, desk, task)?;
             run.end(task, now_ms());
+            run.put_back_overtaken(task)?;
         }
     }
     Ok(is_over)

@@ -17,7 +17,9 @@ use orch_trust::name::PluginId;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
+use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
+use crate::capability::secrets::backend::SecretReader;
 use crate::clock::now_ms;
 use crate::config::operator::{Operator, OperatorError};
 use crate::config::secret::KeyUse;
@@ -33,6 +35,7 @@ use crate::drive::env::EnvKey;
 use crate::drive::kv::KvOverlay;
 use crate::drive::marks::Marks;
 use crate::drive::roles::{Bound, Roles};
+use crate::egress::{Door, SystemNames};
 use crate::engine::Engine;
 use crate::engine::cache::NativeCache;
 use crate::engine::withdrawal::Withdrawal;
@@ -40,6 +43,7 @@ use crate::exit::{Exit, Fault};
 use crate::place::{self, Place};
 use crate::plugins::{self, AdmittedPlugins, Workbench};
 use crate::recheck::{Recheck, Watch, Watched};
+use crate::secrets::SecretStore;
 
 /// What a holder is opened with.
 pub struct Setup<'a> {
@@ -71,6 +75,9 @@ pub struct Holder {
     pub services: Vec<(String, Bound)>,
     /// Plugins that answer for others.
     pub providers: Providers,
+    /// The operator's.
+    pub secrets: Arc<dyn SecretReader>,
+    pub egress: Arc<dyn Egress>,
     pub guests: Runtime,
     pub store: Store,
     pub kv: Arc<KvOverlay>,
@@ -134,6 +141,9 @@ impl Holder {
         let guests = guest_runtime(rules.jobs)?;
         let providers = drive::providers::of(&roles, &operator.policy, &place.workspace, guests.handle());
 
+        let door = Door::new(&operator.policy.egress, &operator.home, Arc::new(SystemNames));
+        let egress = Arc::new(door.map_err(|error| Fault::new(Exit::HostError, "egress", None, error))?);
+
         let store = place.store(operator, rules.durability.answers())?;
         let kv = Arc::new(KvOverlay::over(store.shared()));
         let (folder, key) = (place.workspace.clone(), operator.secret.key(KeyUse::Marks));
@@ -172,6 +182,8 @@ impl Holder {
             roles,
             services,
             providers,
+            secrets: Arc::new(SecretStore::new(operator.secrets.clone())),
+            egress,
             guests,
             store,
             kv,

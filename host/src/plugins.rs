@@ -33,6 +33,7 @@ use crate::engine::{CallError, CompileError, EngineError};
 use crate::package::{self, PackageError};
 use crate::plugin_settings;
 use crate::role::Binding;
+use crate::secrets::SecretSources;
 use crate::told::{Told, ToldError, check_task};
 
 pub use workbench::Workbench;
@@ -68,6 +69,8 @@ pub enum PluginsError {
     ProvidersAsk { chain: String, is_circle: bool },
     #[error("`config.yaml` has `notify.{ending}` with channel `{}`, {}", channel.escape_default(), served(provider.as_deref()))]
     NoSuchChannel { ending: &'static str, channel: String, provider: Option<String> },
+    #[error("`{id}` may use secret `{name}`, which `secrets.toml` does not define")]
+    SecretUndefined { id: String, name: String },
     #[error("`config.yaml` names `{found}`, which is no plugin id")]
     NotAnId { found: String },
     #[error("`config.yaml`{} has settings of `{id}`{}: {what}", at_line(*line), of_key(key))]
@@ -96,6 +99,7 @@ impl PluginsError {
             Self::NotThatInterface { .. } => "not-that-interface",
             Self::ProviderNotAllowed { .. } => PROVIDER_NOT_ALLOWED,
             Self::NoSuchChannel { .. } => "notify-channel",
+            Self::SecretUndefined { .. } => "secret-undefined",
             Self::ProvidersAsk { is_circle: true, .. } => "providers-circle",
             Self::ProvidersAsk { .. } => "providers-depth",
             Self::NotAnId { .. } => "plugin-id",
@@ -157,6 +161,10 @@ impl PluginsError {
                 "correct the id, or take the settings out; keys of a task stand at the task".to_owned()
             }
             Self::NarrowUnread { .. } => "correct the id, or take it out of `narrow`".to_owned(),
+            Self::SecretUndefined { name, .. } => format!(
+                "into `secrets.toml` in the operator's folder write `[secrets.{name}]` and below it `env = \"VARIABLE\"`, \
+                 `file = \"/path\"` or `program = [\"/path\"]`; or narrow what it may use: `secrets.use` in `config.yaml`"
+            ),
             Self::Link(error) => return error.hint(),
             Self::Engine(_) | Self::Compile(_) => return None,
         })
@@ -289,6 +297,18 @@ impl AdmittedPlugins {
         Told::of(plugin, narrow.is_some_and(|narrow| narrow.process.is_some()), folder)
     }
 
+    /// Fails for a secret that one of them may use and nobody defines.
+    pub fn check_secrets(&self, sources: &SecretSources) -> Result<(), PluginsError> {
+        let uses = self.by_id.iter().flat_map(|(id, plugin)| {
+            let secrets = plugin.grant().permissions().secrets.iter();
+            secrets.flat_map(|secrets| &secrets.uses).map(move |one| (id, &one.name))
+        });
+        match uses.into_iter().find(|(_, name)| !sources.contains_key(*name)) {
+            Some((id, name)) => Err(PluginsError::SecretUndefined { id: id.clone(), name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+
     /// Fails for a variable of `config.yaml` that a plugin which starts programs is not granted.
     pub fn check_env(&self, workspace: &WorkspaceConfig, folder: &Path) -> Result<(), ToldError> {
         let told = self.by_id.keys().filter_map(|id| self.told(id, workspace, folder));
@@ -305,17 +325,13 @@ impl AdmittedPlugins {
         folder: &Path,
         tasks: &[FileTask],
     ) -> Result<(), ToldError> {
-        let executors: BTreeMap<String, (ExecutorOffer, Option<Told>)> = self
-            .offers(workspace)
-            .executors
-            .into_iter()
-            .map(|(kind, offer)| {
-                let told = self.told(&offer.id, workspace, folder);
-                (kind, (offer, told))
-            })
-            .collect();
-        tasks.iter().try_for_each(|found| match executors.get(found.task.kind.as_str()) {
-            Some((offer, told)) => check_task(told.as_ref(), &offer.id, &offer.task_keys, found),
+        let offers = self.offers(workspace).executors;
+        let told = offers.values().map(|offer| (&*offer.id, self.told(&offer.id, workspace, folder)));
+        let told: BTreeMap<&str, Option<Told>> = told.collect();
+        tasks.iter().try_for_each(|found| match offers.get(found.task.kind.as_str()) {
+            Some(ExecutorOffer { id, task_keys, .. }) => {
+                check_task(told.get(&**id).and_then(Option::as_ref), id, task_keys, found)
+            }
             None => Ok(()),
         })
     }

@@ -169,6 +169,7 @@ impl<R: Export, E: Compilable> Exported<R, E> {
         };
         let allowed = store.data().wall();
         let outcome = wall.wait(ask.ask(&self.pre, &mut store, allowed)).await;
+        store::settle(&mut store).await;
         let result = store::outcome(&mut store, outcome)
             .and_then(|answer| store::answered(&store, answer))
             .and_then(|raw| ask.check(raw, store.data_mut()));

@@ -24,6 +24,7 @@ use crate::drive::extend;
 use crate::drive::finish::Summary;
 use crate::drive::fresh;
 use crate::drive::notices;
+use crate::drive::recover::{self, Cut};
 use crate::drive::run::Run;
 use crate::drive::store_file::StoreFile;
 use crate::drive::task_file::Sheet;
@@ -139,6 +140,10 @@ impl<'a> Session<'a> {
             if let Some((_, Some(call))) = &self.begun_for {
                 self.holder.acts.done(*call, Some(&self.run.id), None)?;
             }
+            // What a rule takes for done is part of what is looked at.
+            if recover::settle(&mut self.run, &self.desk, Cut::HostGone)? > 0 {
+                self.run.durable(&self.desk).await?;
+            }
             fresh::look_at_the_done(&mut self.run, &self.desk, &self.desk.marks.turns()?).await?;
             extend::hold_unapproved(&mut self.run, &self.desk)?;
             Ok(drive::drive(&mut self.run, &self.desk, &mut self.sheet).await?)
@@ -213,8 +218,10 @@ fn at_work(
         roles: holder.roles.clone(),
         kv: holder.kv.clone(),
         providers: holder.providers.clone(),
+        egress: holder.egress.clone(),
         marks: holder.marks.clone(),
         env: holder.env.clone(),
+        secrets: holder.secrets.clone(),
         log: Arc::new(RunLog::new(holder.place.workspace.join("logs"), id, rules.log_bytes_max)),
         rules,
         control: control.subscribe(),

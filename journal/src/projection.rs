@@ -215,6 +215,8 @@ impl Projector {
             | Event::TaskApproved { .. }
             | Event::IntentRecorded { .. }
             | Event::ProcessStarted { .. }
+            | Event::HttpRequested(_)
+            | Event::HttpEnded(_)
             | Event::CallStarted { .. }
             | Event::Observed { .. }
             | Event::Decided { .. }

@@ -279,6 +279,16 @@ impl RunState {
                 // A call that is over has no process left.
                 processes.into_iter().for_each(|all| all.push((*pid, *start_ticks, boot_id.clone())));
             }
+            Event::HttpRequested(requested) => {
+                if let Actor::Attempt { task, .. } = requested.by {
+                    self.task_mut(event, task)?;
+                }
+            }
+            Event::HttpEnded(ended) => {
+                if let Actor::Attempt { task, .. } = ended.by {
+                    self.task_mut(event, task)?;
+                }
+            }
             Event::AttemptFinished(finished) => {
                 let state = self.task_mut(event, finished.task)?;
                 state.status = finished.status;

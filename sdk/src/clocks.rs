@@ -16,3 +16,9 @@ pub fn since_epoch() -> Duration {
 pub fn monotonic() -> Duration {
     Duration::from_nanos(monotonic_clock::now())
 }
+
+/// Waits so long. It counts as wall time of the call, not as work.
+pub fn sleep(duration: Duration) {
+    let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    monotonic_clock::subscribe_duration(nanoseconds).block();
+}

@@ -2,13 +2,15 @@
 //!
 //! In -> out: any error, through `?` -> [`Failure`] -> the WIT record `failure`.
 //! Limits: the host keeps 4096 bytes of the message.
-//! Invariant: retriable only when the plugin says so, or when the host itself said `unavailable`.
+//! Invariant: retriable only when the plugin says so, when the host itself said `unavailable`, or when a request that cannot
+//! happen twice had no answer.
 //! Not here: what the host answers to a plugin (`error.rs`).
 
 use std::any::Any;
 
 use crate::Error;
 use crate::bindings::capabilities::orch::types::types as wire;
+use crate::http::HttpError;
 
 /// Why a plugin did not do what the host asked. Every error becomes one through `?`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +40,9 @@ impl Failure {
 /// The message names the error and its causes: `cannot read: not found`.
 impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        let retriable = matches!((&error as &dyn Any).downcast_ref::<Error>(), Some(Error::Unavailable));
+        let any = &error as &dyn Any;
+        let retriable = matches!(any.downcast_ref::<Error>(), Some(Error::Unavailable))
+            || any.downcast_ref::<HttpError>().is_some_and(HttpError::retriable);
         let mut message = error.to_string();
         let mut cause = error.source();
         while let Some(error) = cause {

@@ -44,6 +44,7 @@ pub mod process;
 pub mod random;
 #[doc(hidden)]
 pub mod role;
+pub mod secrets;
 pub mod settings;
 pub mod tasks;
 

@@ -12,6 +12,8 @@ TEXTS = listing(text())
 FLAG = Default(flag, False)
 NONE = Default(TEXTS, [])
 
+SCHEME = Default(text(lambda value: value in ("https", "http")), "https")
+
 SHAPE = record(
     log=Maybe(PLAIN),
     settings=Maybe(PLAIN),
@@ -24,7 +26,7 @@ SHAPE = record(
     artifacts=Maybe(record(types=TEXTS, count=U32, bytes=U64)),
     control=Maybe(record(start=FLAG, stop=FLAG, read=FLAG)),
     notify=Maybe(record(channels=TEXTS)),
-    http=Maybe(record(hosts=TEXTS, methods=TEXTS, paths=TEXTS)),
+    http=Maybe(listing(record(scheme=SCHEME, hosts=TEXTS, methods=TEXTS, paths=TEXTS))),
     secrets=Maybe(record(use=listing(record(name=text(), host=text())))),
     wasi=Maybe(record(clocks=FLAG, random=FLAG, http_types=FLAG)),
 )
@@ -69,6 +71,14 @@ def is_host(value):
             return False
         mapped = address.ipv4_mapped
         return "%" not in host and (f"::ffff:{mapped}" if mapped else str(address)) == host[1:-1]
+    try:
+        return str(ipaddress.IPv4Address(host)) == host
+    except ValueError:
+        pass
+    # What ends in a number is looked up as an address.
+    last = host.rpartition(".")[2]
+    if re.fullmatch(r"[0-9]+|0[xX][0-9A-Fa-f]*", last):
+        return False
     label = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
     return re.fullmatch(rf"(?:\*\.)?{label}(?:\.{label})*", host) is not None
 
@@ -93,9 +103,12 @@ FORMS = {
     "process.env": is_variable,
     "artifacts.types": is_media_type,
     "notify.channels": lambda value: value == "*" or is_name(value),
-    "http.hosts": is_host,
-    "http.methods": lambda value: re.fullmatch("[A-Z]+", value) is not None,
-    "http.paths": is_path,
+}
+
+HTTP_FORMS = {
+    "hosts": is_host,
+    "methods": lambda value: re.fullmatch("[A-Z]+", value) is not None and value not in ("CONNECT", "TRACE"),
+    "paths": is_path,
 }
 
 
@@ -105,6 +118,9 @@ def check_form(asked):
     for path, fits in FORMS.items():
         name, _, field = path.partition(".")
         lists.append((path, asked.get(name, {}).get(field, []), fits))
+    rules = asked.get("http", [])
+    form(len(rules) <= 32, "http: too many")
+    lists += [("", rule[field], fits) for rule in rules for field, fits in HTTP_FORMS.items()]
     uses = asked.get("secrets", {}).get("use", [])
     lists += [("", [one["name"] for one in uses], is_name), ("", [one["host"] for one in uses], is_host)]
     for path, entries, fits in lists:
@@ -157,10 +173,23 @@ COVERS = {
     "process.env": covers_variable,
     "artifacts.types": lambda outer, inner: outer == inner or (outer.endswith("*") and inner.startswith(outer[:-1])),
     "notify.channels": covers_word,
-    "http.hosts": covers_host,
-    "http.methods": covers_word,
-    "http.paths": lambda outer, inner: inner.startswith(outer),
 }
+
+HTTP_COVERS = {
+    "hosts": covers_host,
+    "methods": covers_word,
+    "paths": lambda outer, inner: inner.startswith(outer),
+}
+
+
+def is_rule_within(rule, bound):
+    """True if one rule of HTTP lies in one other, field by field."""
+    fields = all(
+        any(covers(wide, one) for wide in bound[field])
+        for field, covers in HTTP_COVERS.items()
+        for one in rule[field]
+    )
+    return fields and rule["scheme"] == bound["scheme"]
 
 
 FLAGS = {"wasi": ("clocks", "random", "http_types"), "control": ("start", "stop", "read")}
@@ -175,6 +204,10 @@ def is_within(asked, bound):
             return False
         else:
             outer = bound[name]
+        if name == "http":
+            if not all(any(is_rule_within(rule, wide) for wide in outer) for rule in inner):
+                return False
+            continue
         for field, value in inner.items():
             if isinstance(value, (bool, int)):
                 fits = value <= outer[field]
@@ -214,20 +247,22 @@ def asks_for(asked, import_name):
         name = ours.group(1)
         if name == "types":
             return True
-        known = ("log", "settings", "kv", "tasks", "files", "process", "findings", "metrics", "artifacts", "control", "notify")
+        known = ("log", "settings", "kv", "tasks", "files", "process", "findings", "metrics", "artifacts", "control", "notify", "secrets")
         return name in asked if name in known else None
     found = re.fullmatch(r"wasi:([a-z/-]+)@0\.2\.(0|[1-9][0-9]*)", import_name)
     if found is None or int(found.group(2)) > 12:
         return None
     wasi = asked.get("wasi", {})
     answers, clocks = wasi.get("http_types", False), wasi.get("clocks", False)
+    sends = bool(asked.get("http"))
     opened = {
-        "clocks/monotonic-clock": clocks or answers,
+        "clocks/monotonic-clock": clocks or answers or sends,
         "clocks/wall-clock": clocks or answers,
         "random/random": wasi.get("random", False),
-        "http/types": answers,
-        "io/poll": clocks or answers,
-        "io/error": clocks or answers,
-        "io/streams": clocks or answers,
+        "http/outgoing-handler": sends,
+        "http/types": answers or sends,
+        "io/poll": clocks or answers or sends,
+        "io/error": clocks or answers or sends,
+        "io/streams": clocks or answers or sends,
     }
     return opened.get(found.group(1))

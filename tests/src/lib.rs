@@ -153,7 +153,7 @@ impl Workspace {
         vouch::vouch(&package, &self.operator().join("keys/certifier.json"));
         let policy = self.operator().join("policy.toml");
         let more = format!(
-            "\n[plugins.\"demo/{name}\".allow]\nlog = {{}}\nsettings = {{}}\nkv = {{ labels = [\"notes\"], bytes = 1000 }}\nartifacts = {{ types = [\"*\"], count = 9, bytes = 10000 }}\ncontrol = {{ start = true, stop = true, read = true }}\nfindings = {{}}\nmetrics = {{}}\nnotify = {{ channels = [\"ops\"] }}\nwasi = {{ http_types = true }}\ntasks = {{ read = true, add = 10, kinds = [\"note\", \"shell\"] }}\n[plugins.\"demo/{name}\".provide]\nnotify = {{ channels = [\"ops\"] }}\n"
+            "\n[plugins.\"demo/{name}\".allow]\nlog = {{}}\nsettings = {{}}\nkv = {{ labels = [\"notes\"], bytes = 1000 }}\nartifacts = {{ types = [\"*\"], count = 9, bytes = 10000 }}\ncontrol = {{ start = true, stop = true, read = true }}\nfindings = {{}}\nmetrics = {{}}\nnotify = {{ channels = [\"ops\"] }}\nsecrets = {{ use = [{{ name = \"token\", host = \"api.example.com:443\" }}, {{ name = \"hook\", host = \"hooks.example.com:443\" }}] }}\nwasi = {{ http_types = true }}\ntasks = {{ read = true, add = 10, kinds = [\"note\", \"shell\"] }}\n[plugins.\"demo/{name}\".provide]\nnotify = {{ channels = [\"ops\"] }}\n"
         );
         let text = std::fs::read_to_string(&policy).unwrap();
         std::fs::write(&policy, text + &more).unwrap();

@@ -18,31 +18,31 @@ const BUILD: &str = "\
 ";
 
 #[track_caller]
-fn run(workspace: &Workspace, args: &[&str]) -> String {
+pub(crate) fn run(workspace: &Workspace, args: &[&str]) -> String {
     out(&workspace.run(args, 0));
     ran(workspace)
 }
 
 /// What was done since it was asked last.
-fn ran(workspace: &Workspace) -> String {
+pub(crate) fn ran(workspace: &Workspace) -> String {
     let ran = fs::read_to_string(workspace.path().join("ran")).unwrap_or_default();
     workspace.write("ran", "");
     ran.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn edit(workspace: &Workspace, from: &str, to: &str) {
+pub(crate) fn edit(workspace: &Workspace, from: &str, to: &str) {
     let tasks = workspace.read("tasks.yml");
     assert!(tasks.contains(from), "{tasks}");
     workspace.write("tasks.yml", &tasks.replace(from, to));
 }
 
-fn begin(workspace: &Workspace, args: &[&str]) -> Child {
+pub(crate) fn begin(workspace: &Workspace, args: &[&str]) -> Child {
     let mut host = workspace.command(&["run", "--trust-workspace"]);
     hears_signals(&mut host);
     host.args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-fn signal(host: &mut Child, signal: Signal) -> Option<i32> {
+pub(crate) fn signal(host: &mut Child, signal: Signal) -> Option<i32> {
     kill_process(Pid::from_child(host), signal).unwrap();
     host.wait().unwrap().code()
 }

@@ -7,6 +7,8 @@
     reason = "tests fail loudly"
 )]
 
+use orch_host::capability::secrets::value::SecretEncoding;
+use orch_host::config::operator::Operator;
 use orch_host::config::workspace::WorkspaceConfig;
 use orch_host::exit::Exit;
 use orch_task::TaskFile;
@@ -42,15 +44,31 @@ fn block(name: &str) -> String {
 #[test]
 fn every_block_is_a_file_that_a_test_reads() {
     let names: Vec<String> = blocks().into_iter().map(|found| found.0).collect();
-    let read =
-        ["policy.toml", "trust/publishers/acme.toml", "trust/certifiers/me.toml", "config.yaml", "tasks.yml"];
+    let read = [
+        "policy.toml",
+        "secrets.toml",
+        "trust/publishers/acme.toml",
+        "trust/certifiers/me.toml",
+        "config.yaml",
+        "tasks.yml",
+    ];
     assert_eq!(names, read);
 }
 
 #[test]
 fn the_policy_has_every_key_and_every_permission() {
-    let Policy { packages, minimum_level: _, default, namespaces, plugins, deny, tasks, serve, certificates } =
-        Policy::parse(&block("policy.toml")).unwrap();
+    let Policy {
+        packages,
+        minimum_level: _,
+        default,
+        namespaces,
+        plugins,
+        deny,
+        tasks,
+        serve,
+        certificates,
+        egress: _,
+    } = Policy::parse(&block("policy.toml")).unwrap();
     let CertificatesPolicy { threshold, independent } = certificates;
     assert!(threshold.get() > 1 && independent);
     let Deny { digests, keys, ids } = deny;
@@ -67,6 +85,18 @@ fn the_policy_has_every_key_and_every_permission() {
     for domain in DomainName::ALL {
         assert!(written.contains(&domain.as_str()), "{}", domain.as_str());
     }
+}
+
+#[test]
+fn the_secrets_have_every_kind_of_source() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("secrets.toml"), block("secrets.toml")).unwrap();
+    let secrets = Operator::look(folder.path()).unwrap().secrets;
+    let mut kinds: Vec<&str> = secrets.values().map(|source| source.from.kind()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    assert_eq!(kinds, ["env", "file", "program"]);
+    assert!(secrets.values().any(|source| source.encoding == SecretEncoding::Base64));
 }
 
 #[test]

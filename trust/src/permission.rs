@@ -34,7 +34,7 @@ pub use artifacts::ArtifactsPermission;
 pub use control::ControlPermission;
 pub use files::FilesPermission;
 pub use findings::FindingsPermission;
-pub use http::HttpPermission;
+pub use http::{HttpHost, HttpPermission, HttpRule, HttpScheme, HttpTarget, TargetError};
 pub use kv::KvPermission;
 pub use log::LogPermission;
 pub use metrics::MetricsPermission;
@@ -294,9 +294,9 @@ domains! {
     control: Control(ControlPermission),
     /// Notices to people, which another plugin sends: `orch:notify`.
     notify: Notify(NotifyPermission),
-    /// Outgoing HTTP: `wasi:http/outgoing-handler`. No host offers it yet.
+    /// Outgoing HTTP, by rules: `wasi:http/outgoing-handler`.
     http: Http(HttpPermission),
-    /// Opaque secrets, filled in at egress. No host offers it yet.
+    /// Secrets that a plugin uses and never sees: `orch:secrets`.
     secrets: Secrets(SecretsPermission),
     /// Interfaces of WASI 0.2.
     wasi: Wasi(WasiPermission),

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -35,6 +36,7 @@ pub struct Policy {
     pub deny: Deny,
     pub tasks: TasksPolicy,
     pub serve: ServePolicy,
+    pub egress: EgressPolicy,
 }
 
 /// The level that `minimum_level` names; `local` unless said otherwise.
@@ -95,6 +97,38 @@ pub struct TasksPolicy {
 pub struct ServePolicy {
     /// Services that answer without a token, though their grant lets them change something.
     pub public: Vec<PluginId>,
+}
+
+/// How requests of plugins go out, whatever rules allow them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EgressPolicy {
+    /// `http://host:port`: names are looked up by this proxy. Addresses that a rule writes out are reached without it.
+    pub proxy: Option<String>,
+    /// PEM, besides the platform's roots; absolute, or relative to the operator's folder.
+    pub ca_file: Option<PathBuf>,
+    /// At once, of one plugin.
+    pub connections: NonZeroU32,
+    /// Of one call.
+    pub requests: NonZeroU32,
+    /// Of one request's body, in MiB.
+    pub sent_mib: NonZeroU32,
+    /// Of one answer's body, in MiB.
+    pub received_mib: NonZeroU32,
+}
+
+impl Default for EgressPolicy {
+    fn default() -> Self {
+        let some = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        Self {
+            proxy: None,
+            ca_file: None,
+            connections: some(16),
+            requests: some(1000),
+            sent_mib: some(64),
+            received_mib: some(64),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -24,7 +24,7 @@ fn within(inner: &str, outer: &str, excess: Option<&str>) {
 }
 
 fn http(host: &str, path: &str) -> String {
-    format!(r#"{{"http":{{"hosts":["{host}"],"methods":["GET"],"paths":["{path}"]}}}}"#)
+    format!(r#"{{"http":[{{"hosts":["{host}"],"methods":["GET"],"paths":["{path}"]}}]}}"#)
 }
 
 #[test]
@@ -55,8 +55,8 @@ fn every_list_is_looked_at() {
     form(&secrets("a", "a:1"), None);
     form(&secrets("", "a:1"), Some("secrets.use.name"));
     form(&secrets("a", "a:0"), Some("secrets.use.host"));
-    form(r#"{"http":{"hosts":[],"methods":["G-T"],"paths":[]}}"#, Some("http.methods"));
-    form(r#"{"http":{"hosts":[],"methods":[""],"paths":[]}}"#, Some("http.methods"));
+    form(r#"{"http":[{"hosts":[],"methods":["G-T"],"paths":[]}]}"#, Some("http.methods"));
+    form(r#"{"http":[{"hosts":[],"methods":[""],"paths":[]}]}"#, Some("http.methods"));
     for path in
         ["/a%20", "/a?b", "/a#b", r"/a\\b", "/a*", "/a\\\"b", "/a/../b", "/a/.", "a", "", "/a//b", "/\u{e9}"]
     {
@@ -92,7 +92,7 @@ fn each_field_has_a_bound_of_its_own() {
         ("tasks", r#"{"tasks":{}}"#),
         ("files", r#"{"files":{}}"#),
         ("process", r#"{"process":{"programs":[]}}"#),
-        ("http", r#"{"http":{"hosts":[],"methods":[],"paths":[]}}"#),
+        ("http", r#"{"http":[{"hosts":[],"methods":[],"paths":[]}]}"#),
         ("secrets", r#"{"secrets":{"use":[]}}"#),
     ] {
         within(json, "{}", Some(field));
@@ -115,7 +115,7 @@ fn each_field_has_a_bound_of_its_own() {
     let add = |count: u32| format!(r#"{{"tasks":{{"add":{count}}}}}"#);
     within(&add(3), &add(3), None);
     within(&add(4), &add(3), Some("tasks.add"));
-    let methods = |method: &str| format!(r#"{{"http":{{"hosts":[],"methods":["{method}"],"paths":[]}}}}"#);
+    let methods = |method: &str| format!(r#"{{"http":[{{"hosts":[],"methods":["{method}"],"paths":[]}}]}}"#);
     within(&methods("GET"), &methods("POST"), Some("http.methods"));
 }
 

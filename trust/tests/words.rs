@@ -44,8 +44,9 @@ fn each_import_is_opened_by_its_own_permission_and_no_other() {
     let clocks = ["wasi:clocks/monotonic-clock@0.2.6", "wasi:clocks/wall-clock@0.2.6"];
     let io = ["wasi:io/poll@0.2.6", "wasi:io/error@0.2.6", "wasi:io/streams@0.2.6"];
     let types = ["wasi:http/types@0.2.6"];
+    let sends = ["wasi:http/outgoing-handler@0.2.6"];
     // The permission, and everything that it opens.
-    let table: [(Permissions, Vec<&str>); 13] = [
+    let table: [(Permissions, Vec<&str>); 14] = [
         (plain("log"), vec!["orch:log/log@0.1.0"]),
         (plain("settings"), vec!["orch:settings/settings@0.1.0"]),
         (plain("findings"), vec!["orch:findings/findings@0.1.0"]),
@@ -54,14 +55,18 @@ fn each_import_is_opened_by_its_own_permission_and_no_other() {
         (plain("tasks"), vec!["orch:tasks/tasks@0.1.0"]),
         (plain("files"), vec!["orch:files/files@0.1.0"]),
         (permissions(r#"{"process":{"programs":[]}}"#), vec!["orch:process/process@0.1.0"]),
-        (permissions(r#"{"http":{"hosts":[],"methods":[],"paths":[]}}"#), vec![]),
+        (permissions(r#"{"http":[]}"#), vec![]),
+        (
+            permissions(r#"{"http":[{"hosts":[],"methods":[],"paths":[]}]}"#),
+            [&sends[..], &types, &clocks[..1], &io].concat(),
+        ),
         (permissions(r#"{"secrets":{"use":[]}}"#), vec![]),
         (wasi("clocks"), [&clocks[..], &io].concat()),
         (wasi("random"), vec!["wasi:random/random@0.2.6"]),
         (wasi("http_types"), [&types[..], &clocks, &io].concat()),
     ];
     let imports: BTreeSet<&str> = table.iter().flat_map(|(_, opened)| opened.iter().copied()).collect();
-    assert_eq!(imports.len(), 15);
+    assert_eq!(imports.len(), 16);
     for (permissions, opened) in &table {
         for import in &imports {
             let is_open = permissions.open(Import(import));
@@ -75,7 +80,7 @@ fn each_import_is_opened_by_its_own_permission_and_no_other() {
         assert_eq!(field, need.domain.as_str());
         let written = serde_json::to_value(permissions(
             r#"{"log":{},"settings":{},"findings":{},"metrics":{},"kv":{"labels":[],"bytes":0},"tasks":{},"files":{},
-                "process":{"programs":[]},"wasi":{"clocks":true,"random":true,"http_types":true}}"#,
+                "process":{"programs":[]},"http":[],"wasi":{"clocks":true,"random":true,"http_types":true}}"#,
         ));
         let found = written.unwrap().get(field).cloned().unwrap();
         assert!(inner.is_empty() || found.get(inner).is_some(), "{need:?}");
@@ -114,9 +119,9 @@ fn permissions_are_told_to_people_line_by_line() {
     assert_eq!(lines(r#"{"process":{"programs":["sh"]}}"#), ["process: RUN sh"]);
     assert_eq!(
         lines(
-            r#"{"http":{"hosts":["a:1"],"methods":["GET"],"paths":["/"]},"secrets":{"use":[{"name":"n","host":"a:1"}]}}"#
+            r#"{"http":[{"hosts":["a:1"],"methods":["GET"],"paths":["/"]}],"secrets":{"use":[{"name":"n","host":"a:1"}]}}"#
         ),
-        ["http: GET a:1 /", "secrets: use n for a:1"]
+        ["http: GET https://a:1 below /", "secrets: use n for a:1"]
     );
     assert_eq!(
         lines(r#"{"wasi":{"clocks":true,"random":true,"http_types":true}}"#),
@@ -132,8 +137,9 @@ fn only_what_reaches_beyond_the_store_is_an_effect() {
         (r#"{"files":{"read":["**"]}}"#, false),
         (r#"{"files":{"write":["a"]}}"#, true),
         (r#"{"process":{"programs":[]}}"#, true),
-        (r#"{"http":{"hosts":[],"methods":[],"paths":[]}}"#, true),
-        (r#"{"secrets":{"use":[]}}"#, true),
+        (r#"{"http":[]}"#, false),
+        (r#"{"http":[{"hosts":[],"methods":[],"paths":[]}]}"#, true),
+        (r#"{"secrets":{"use":[]}}"#, false),
     ] {
         assert_eq!(permissions(json).effect() == Effect::Changing, effectful, "{json}");
     }

@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 33] = [
+const PARTS: [&str; 35] = [
     "commands",
     "interrupt",
     "serve",
@@ -31,12 +31,14 @@ const PARTS: [&str; 33] = [
     "told",
     "role",
     "engine",
+    "secrets",
     "processes",
     "command_log",
     "log_folder",
     "machine",
     "open_files",
     "call",
+    "egress",
     "capability",
     "manifest_schema",
     "plugin_settings",

@@ -11,8 +11,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use orch_journal::event::{AskedProvider, Writes};
-use orch_trust::permission::DomainName;
+use orch_journal::event::{AskedProvider, HttpExchange, Writes};
+use orch_trust::permission::{DomainName, HttpTarget};
 
 use super::notes::Notes;
 use crate::bindings::types::types::Error;
@@ -50,6 +50,22 @@ pub enum EffectRecord {
         /// Bytes afterwards.
         size: u64,
     },
+    HttpRequested(HttpRequest),
+    HttpEnded {
+        plugin: String,
+        /// As in what was requested.
+        request: u32,
+        exchange: HttpExchange,
+    },
+}
+
+/// A request that goes out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpRequest {
+    pub plugin: String,
+    /// Counted in the call, from 1.
+    pub request: u32,
+    pub target: HttpTarget,
 }
 
 impl EffectRecord {
@@ -59,6 +75,7 @@ impl EffectRecord {
             Self::Intent { domain, .. } | Self::ProviderAsked { domain, .. } => *domain,
             Self::ProcessStarted { .. } => DomainName::Process,
             Self::FileWritten { .. } => DomainName::Files,
+            Self::HttpRequested(_) | Self::HttpEnded { .. } => DomainName::Http,
         }
     }
 
@@ -144,6 +161,27 @@ impl Ledger {
     /// From now on there is no effect any more.
     pub(crate) fn close(&mut self) {
         self.closed = true;
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// What a capability did whose effects go on while the guest does: its denials, the reason of its last fault, and whether
+    /// its intent was recorded.
+    pub(crate) fn take_in(
+        &mut self,
+        denied: Vec<String>,
+        reason: Option<String>,
+        intended: Option<&'static str>,
+    ) {
+        for line in denied {
+            if self.denied.len() < DENIED_MAX && !self.denied.contains(&line) {
+                self.denied.push(line);
+            }
+        }
+        self.reason = reason.or(self.reason.take());
+        self.intended.extend(intended);
     }
 
     /// Records the intent of an effect, before the first of its kind.

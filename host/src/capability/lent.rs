@@ -15,12 +15,14 @@ use orch_trust::evidence::{Candidate, Compilable, Runnable};
 use super::control::backend::Controls;
 use super::effect::{EffectGate, Ledger};
 use super::files::protected::Protected;
+use super::http::backend::Egress;
 use super::kv::backend::KvReader;
 use super::log::backend::LogSink;
 use super::notify::message::Message;
 use super::process::backend::Processes;
 use super::process::env::CommandEnv;
 use super::provided::{Asking, Provider};
+use super::secrets::backend::SecretReader;
 use super::tasks::backend::TaskReader;
 
 /// The plugins that answer for others in this workspace: a field for each interface.
@@ -47,7 +49,9 @@ pub struct Lent {
     pub processes: Arc<dyn Processes>,
     pub env: CommandEnv,
     pub controls: Arc<dyn Controls>,
+    pub egress: Arc<dyn Egress>,
     pub log: Arc<dyn LogSink>,
+    pub secrets: Arc<dyn SecretReader>,
     /// Plugins that answer for others.
     pub providers: Providers,
     pub asking: Asking,

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Response;
 use orch_journal::event::{ServiceAct, TaskIndex};
 use orch_task::Task;
+use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::control::backend::{Controls, NoChoice, RunsSeen, RunsUnreadable, Standing};
 use super::effect::{Boxed, EffectGate, EffectRecord, GateClosed};
+use super::http::backend::{Egress, EgressLimits, Failed, Outgoing};
 use super::kv::backend::{KvReader, KvUnavailable};
 use super::lent::Lent;
 use super::lent::Providers;
@@ -17,6 +20,8 @@ use super::log::backend::{LogLevel, LogSink};
 use super::process::backend::{ProcessError, ProcessOutput, ProcessRequest, Processes};
 use super::process::env::CommandEnv;
 use super::provided::Asking;
+use super::secrets::backend::{SecretReader, SecretUnread};
+use super::secrets::value::SecretValue;
 use super::tasks::backend::{TaskReader, TaskSummary};
 
 pub struct Nothing;
@@ -35,7 +40,9 @@ impl Nothing {
             processes: nothing.clone(),
             env: CommandEnv::default(),
             controls: nothing.clone(),
-            log: nothing,
+            egress: nothing.clone(),
+            log: nothing.clone(),
+            secrets: nothing,
             providers: Providers::default(),
             asking: Asking::default(),
             earlier: Arc::default(),
@@ -111,6 +118,27 @@ impl Controls for Nothing {
     }
 }
 
+/// There is no way out.
+impl Egress for Nothing {
+    fn limits(&self) -> EgressLimits {
+        EgressLimits { requests: 0, sent_bytes: 0, received_bytes: 0 }
+    }
+
+    fn send(&self, _: Arc<str>, _: Outgoing) -> Boxed<'static, Result<Response<WasiBody>, Failed>> {
+        Box::pin(async { Err(Failed::new(Error::DestinationUnavailable, "there is no network here")) })
+    }
+}
+
 impl LogSink for Nothing {
     fn line(&self, _plugin: &str, _level: LogLevel, _text: &str) {}
+}
+
+impl SecretReader for Nothing {
+    fn read(&self, name: &str) -> Result<Arc<SecretValue>, SecretUnread> {
+        Err(SecretUnread { name: name.to_owned(), why: "is not there: this host has none".to_owned() })
+    }
+
+    fn known(&self, _name: &str) -> Option<Arc<SecretValue>> {
+        None
+    }
 }

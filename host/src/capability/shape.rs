@@ -16,6 +16,7 @@ use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use super::effect::Ledger;
 use super::lent::Lent;
+use super::secrets::placeholders::Placeholders;
 use super::tasks::backend::AskedTask;
 use super::trial::Watched;
 
@@ -47,6 +48,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) lent: &'a Lent,
     /// What the plugin wrote before, as a provider for the same call.
     pub(crate) earlier: Option<&'a Writes>,
+    /// The words of the call, which what sends its requests fills in.
+    pub(crate) placeholders: &'a Arc<Placeholders>,
     /// Clocks and random numbers are the same in each call.
     pub(crate) fixed: bool,
 }

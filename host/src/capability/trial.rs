@@ -17,6 +17,7 @@ use orch_trust::evidence::Candidate;
 use super::control::backend::Standing;
 use super::control::fake::FakeControl;
 use super::effect::fake::FakeGate;
+use super::http::fake::FakeHttp;
 use super::kv::fake::FakeKv;
 use super::lent::Providers;
 use super::lent::{CallContext, Lent};
@@ -25,9 +26,11 @@ use super::notify::fake::FakeNotifier;
 use super::process::env::CommandEnv;
 use super::process::fake::FakeProcesses;
 use super::provided::Asking;
+use super::secrets::fake::FakeSecrets;
 use super::tasks::backend::AskedTask;
 use super::tasks::fake::FakeTasks;
 
+pub use super::http::fake::{ScriptedAnswer, ScriptedFault, SentRequest};
 pub use super::mood::Mood;
 pub use super::process::fake::ScriptedCommand;
 
@@ -41,6 +44,8 @@ pub struct Fakes {
     pub(crate) log: Arc<FakeLog>,
     pub(crate) control: Arc<FakeControl>,
     pub(crate) notify: Arc<FakeNotifier>,
+    pub(crate) secrets: Arc<FakeSecrets>,
+    pub(crate) http: Arc<FakeHttp>,
 }
 
 impl Fakes {
@@ -54,6 +59,8 @@ impl Fakes {
             processes: Arc::new(FakeProcesses::new(mood)),
             log: Arc::default(),
             notify: Arc::new(FakeNotifier::new(mood)),
+            secrets: Arc::new(FakeSecrets::new(mood)),
+            http: Arc::new(FakeHttp::new(mood)),
         }
     }
 
@@ -67,6 +74,15 @@ impl Fakes {
     pub fn standing_at(mut self, standing: Standing, tasks: usize) -> Self {
         self.control = Arc::new(FakeControl::new(Mood::Good, tasks).standing_at(standing));
         self
+    }
+
+    /// With answers from outside that come in that order or not at all.
+    pub fn answered(self, answers: impl IntoIterator<Item = ScriptedAnswer>) -> Self {
+        Self { http: Arc::new(FakeHttp::scripted(answers)), ..self }
+    }
+
+    pub fn http(&self) -> &FakeHttp {
+        &self.http
     }
 
     pub fn kv(&self) -> &FakeKv {
@@ -89,15 +105,15 @@ impl Fakes {
     pub fn record(&self) -> String {
         let (commands, effects) = (self.processes.record(), self.gate.effects());
         let (lines, labels) = (self.log.lines(), self.kv.asked());
-        let notices = self.notify.sent();
+        let (notices, requests, secrets) = (self.notify.sent(), self.http.requests(), self.secrets.asked());
         format!(
-            "commands {commands:?}\neffects {effects:?}\nlog {lines:?}\nkv {labels:?}\nnotices {notices:?}"
+            "commands {commands:?}\neffects {effects:?}\nlog {lines:?}\nkv {labels:?}\nnotices {notices:?}\nrequests {requests:?}\nsecrets {secrets:?}"
         )
     }
 
     /// True if nobody else holds a part of them any more.
     pub fn are_given_back(&self) -> bool {
-        let Self { tasks, kv, gate, processes, log, control, notify } = self;
+        let Self { tasks, kv, gate, processes, log, control, notify, http, secrets } = self;
         let held = [
             Arc::strong_count(tasks),
             Arc::strong_count(kv),
@@ -106,8 +122,10 @@ impl Fakes {
             Arc::strong_count(log),
             Arc::strong_count(control),
             Arc::strong_count(notify),
+            Arc::strong_count(secrets),
+            Arc::strong_count(http),
         ];
-        held == [1; 7]
+        held == [1; 9]
     }
 
     /// The context of a call. `workspace`: absolute, without links. `settings`: a JSON object.
@@ -122,7 +140,9 @@ impl Fakes {
             processes: self.processes.clone(),
             env: CommandEnv::default(),
             controls: self.control.clone(),
+            egress: self.http.clone(),
             log: self.log.clone(),
+            secrets: self.secrets.clone(),
             providers: Providers { workspace: "trial".into(), notify: Some(self.notify.clone()) },
             asking: Asking { run: "run".into(), key: "run-1".into() },
             earlier: Arc::default(),

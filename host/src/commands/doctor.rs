@@ -11,6 +11,7 @@ use orch_trust::freshness::Verdict as Freshness;
 use orch_trust::time::UnixSeconds;
 
 use super::counted;
+use super::secret::seen_by_programs;
 use crate::config::operator::{self, Operator};
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, Tone, escape};
@@ -120,6 +121,8 @@ pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome 
             |_| Vec::new(),
             |admitted| operator.policy.unasked(&found.id, &admitted.manifest().permissions),
         );
+        let granted = verdict.as_ref().ok().map(|admitted| admitted.grant().permissions());
+        let seen = granted.map(|granted| seen_by_programs(granted, &operator.secrets)).unwrap_or_default();
         say(
             verdict.is_ok(),
             &format!("{} {}  {}", found.id, found.version, verdict.err().unwrap_or("would run")),
@@ -127,11 +130,18 @@ pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome 
         for what in unasked {
             say(true, &format!("{}: policy allows `{}`, which it does not ask for", found.id, escape(&what)));
         }
+        for line in seen {
+            say(true, &format!("{}: {line}", found.id));
+        }
     }
+    let mut unbound = None;
     if let Some(place) = &workspace {
         match bound(place, &operator) {
             Ok(count) => say(true, &format!("{count} plugins of `config.yaml` would run, with its settings")),
-            Err(fault) => say(false, &escape(&format!("{:#}", fault.source))),
+            Err(fault) => {
+                say(false, &escape(&format!("{:#}", fault.source)));
+                unbound = fault.hint;
+            }
         }
         match startable(place, &operator) {
             Ok(count) => say(true, &format!("{count} of the task file could begin")),
@@ -161,6 +171,9 @@ pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome 
     for (folder, source) in &unwritten {
         console.note(&format!("hint: {}", machine::folder_hint(folder, source)));
     }
+    if let Some(hint) = unbound {
+        console.note(&format!("hint: {hint}"));
+    }
     if nobody {
         console.note(
             "hint: `orch-host trust add FILE` trusts the key of a publisher or certifier; `orch-certify keygen` makes one",
@@ -177,6 +190,7 @@ fn startable(place: &Place, operator: &Operator) -> Result<String, Fault> {
     let rules = operator.rules(&config, place.lock()?);
     let admitted = plugins::admit_bound(&config, &operator.package_folders(&[]), &rules, place::now())?;
     sheet.check_new(&admitted.offers(&config))?;
+    admitted.check_secrets(&operator.secrets)?;
     admitted.check_env(&config, &place.workspace)?;
     let planned = choice::planned(sheet.tasks(), &Wanted::default()).map_err(DriveError::from)?;
     admitted.check_told(&config, &place.workspace, &planned)?;
@@ -199,5 +213,6 @@ fn bound(place: &Place, operator: &Operator) -> Result<usize, Fault> {
     let config = WorkspaceConfig::read(&place.workspace)?;
     let rules = operator.rules(&config, place.lock()?);
     let admitted = plugins::admit_bound(&config, &operator.package_folders(&[]), &rules, place::now())?;
+    admitted.check_secrets(&operator.secrets)?;
     Ok(admitted.by_id.len())
 }

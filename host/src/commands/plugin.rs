@@ -19,8 +19,10 @@ use orch_trust::freshness::Verdict as Freshness;
 use orch_trust::manifest::Manifest;
 use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
+use orch_trust::permission::Permissions;
 use orch_trust::refusal::Refusal;
 
+use super::secret::seen_by_programs;
 use crate::config::operator::Operator;
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, Tone, escape, escape_cut};
@@ -184,6 +186,13 @@ fn show_ask(manifest: &Manifest, console: Console) {
     }
 }
 
+/// Secrets that its programs would see, besides what it is shown to ask for.
+fn show_seen(granted: &Permissions, operator: &Operator, console: Console) {
+    for line in seen_by_programs(granted, &operator.secrets) {
+        console.line(&format!("  {}", console.paint(Tone::Careful, &line)));
+    }
+}
+
 fn add(
     operator: &Operator,
     folder: &Path,
@@ -197,6 +206,7 @@ fn add(
     let admitted = check_but_approval(operator, folder, &bytes)?;
     let manifest = admitted.manifest().clone();
     show_ask(&manifest, console);
+    show_seen(admitted.grant().permissions(), operator, console);
     upgrade::show(operator, &manifest, allow_rollback, console)?;
     // The manifest names the digest of every other file.
     let digest = orch_trust::digest::Sha256Digest::of(bytes.manifest()).to_string();
@@ -249,6 +259,7 @@ fn approve(
     let admitted = check_but_approval(operator, &package.folder, &bytes)?;
     let manifest = admitted.manifest().clone();
     show_ask(&manifest, console);
+    show_seen(admitted.grant().permissions(), operator, console);
     upgrade::show(operator, &manifest, allow_rollback, console)?;
     operator.approve(&approval_of(&manifest), &bytes, admitted.trust())?;
     console.line(&format!("approved {} {}", manifest.id, manifest.version));
@@ -303,6 +314,9 @@ fn inspect(operator: &Operator, folder: &Path, format: Format, console: Console)
     match format {
         Format::Text => {
             show_steps(&steps, &bytes, console);
+            if let Ok(admitted) = &steps.outcome {
+                show_seen(admitted.grant().permissions(), operator, console);
+            }
             for what in unasked {
                 let what = escape(&what);
                 console.line(&format!(
@@ -310,7 +324,7 @@ fn inspect(operator: &Operator, folder: &Path, format: Format, console: Console)
                 ));
             }
         }
-        Format::Json => console.json(&json(&steps, &bytes, &unasked)),
+        Format::Json => console.json(&json(&steps, &bytes, &unasked, operator)),
     }
     match steps.outcome {
         Ok(_) => Ok(Exit::Done),
@@ -424,7 +438,7 @@ fn show_verdicts(steps: &Steps, console: Console) {
     }
 }
 
-fn json(steps: &Steps, bytes: &PackageBytes, unasked: &[String]) -> String {
+fn json(steps: &Steps, bytes: &PackageBytes, unasked: &[String], operator: &Operator) -> String {
     let files: Vec<serde_json::Value> = bytes
         .list()
         .map(|(name, size, sha256)| serde_json::json!({ "path": name, "size": size, "sha256": sha256 }))
@@ -444,6 +458,9 @@ fn json(steps: &Steps, bytes: &PackageBytes, unasked: &[String]) -> String {
         "trust": steps.outcome.as_ref().ok().map(|admitted| admitted.trust().as_str()),
         "granted": steps.outcome.as_ref().ok().map(|admitted| admitted.grant().permissions().clone()),
         "allowedUnasked": unasked,
+        "processSees": steps.outcome.as_ref().ok().map(|admitted| {
+            seen_by_programs(admitted.grant().permissions(), &operator.secrets)
+        }),
         "notEnforced": ["process.network"],
         "refusal": steps.outcome.as_ref().err().map(|(_, refusal)| serde_json::json!({
             "code": refusal.code(), "message": refusal.to_string(), "hint": refusal.hint(),

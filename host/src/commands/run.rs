@@ -160,6 +160,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     if !place.has_store() || args.dry_run {
         sheet.check_new(&admitted.offers(&config))?;
     }
+    admitted.check_secrets(&operator.secrets)?;
     admitted.check_env(&config, &place.workspace)?;
     let planned = choice::planned(sheet.tasks(), &args.wanted).map_err(DriveError::from)?;
     admitted.check_told(&config, &place.workspace, &planned)?;

@@ -80,6 +80,7 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
     let trust = operator.rules(&config, place.lock()?);
     let folders = place::package_folders(&operator, &args.plugins)?;
     let admitted = plugins::admit_bound(&config, &folders, &trust, place::now())?;
+    admitted.check_secrets(&operator.secrets)?;
     admitted.check_env(&config, &place.workspace)?;
     warn_of_notices(&operator, &admitted, console);
     announce(&admitted, console);

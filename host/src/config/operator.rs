@@ -1,6 +1,6 @@
 //! The operator's folder: all authority of a host.
 //!
-//! In -> out: `policy.toml`, `trust/`, `approvals/`, `secret` -> [`Operator`], from which [`Rules`] are made.
+//! In -> out: `policy.toml`, `secrets.toml`, `trust/`, `approvals/`, `secret` -> [`Operator`], from which [`Rules`] are made.
 //! Limits: 1 MiB a file, 1000 files a folder.
 //! Invariant: authority is read from here and, for one publisher of `local/`, from `PLUGIN_SIGNING_KEY`; never from a
 //! workspace. A file that is malformed, or that others could have written, refuses; it is never skipped.
@@ -42,9 +42,11 @@ use anchor::{Shelf, Wait};
 
 use super::keeper;
 use super::secret::HostSecret;
+use super::secrets;
 use super::workspace::WorkspaceConfig;
 use crate::clock;
 use crate::regular_file::{self, Links};
+use crate::secrets::SecretSources;
 use crate::whole_file;
 
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -77,6 +79,8 @@ pub struct Operator {
     pub certifiers: Vec<Certifier>,
     pub approvals: BTreeMap<PluginId, Approval>,
     pub secret: HostSecret,
+    /// Where the secrets of plugins come from.
+    pub secrets: SecretSources,
     /// `PLUGIN_SIGNING_KEY` added a publisher: every report says so.
     pub signing_key: bool,
     /// What a trust root says; then nobody else is trusted.
@@ -134,6 +138,12 @@ impl Operator {
                 .map_err(|source| OperatorError::Authority { path: policy_path, source })?,
             None => Policy::default(),
         };
+        let secrets_path = home.join(secrets::FILE);
+        let secrets = match read(&secrets_path)? {
+            Some(text) => secrets::parse(&text)
+                .map_err(|source| OperatorError::Authority { path: secrets_path, source })?,
+            None => SecretSources::default(),
+        };
         let denials = denials(home)?;
         denials.join(&mut policy.deny);
         let mut publishers = each(&home.join("trust/publishers"), "toml", Publisher::parse)?;
@@ -161,6 +171,7 @@ impl Operator {
             approvals: approvals(&home.join("approvals"))?,
             denials,
             secret,
+            secrets,
             signing_key: signing_key.is_some(),
             anchor,
         })

@@ -25,11 +25,13 @@ use super::task_reader::{SharedState, StateReader};
 use crate::call::Lent;
 use crate::capability::EffectGate;
 use crate::capability::files::Protected;
+use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
 use crate::capability::log::LogSink;
 use crate::capability::nothing::Nothing;
 use crate::capability::process::env::CommandEnv;
 use crate::capability::provided::Asking;
+use crate::capability::secrets::backend::SecretReader;
 use crate::command_log::{CommandLog, LogName};
 use crate::processes::{CallProcesses, Commands};
 
@@ -174,10 +176,14 @@ pub struct Desk {
     pub kv: Arc<KvOverlay>,
     /// Plugins that answer for others.
     pub providers: Providers,
+    /// The way out for plugins.
+    pub egress: Arc<dyn Egress>,
     pub marks: Arc<Marks>,
     /// Of all commands, as `config.yaml` says.
     pub env: Arc<Env>,
     pub log: Arc<dyn LogSink>,
+    /// The operator's.
+    pub secrets: Arc<dyn SecretReader>,
     pub rules: RunRules,
     pub control: watch::Receiver<Control>,
     /// Whoever asks for an end says it here.
@@ -206,6 +212,8 @@ impl Desk {
             // Services are no part of a run.
             controls: Arc::new(Nothing),
             log: self.log.clone(),
+            secrets: self.secrets.clone(),
+            egress: self.egress.clone(),
             providers: self.providers.clone(),
             asking,
             earlier: Arc::default(),

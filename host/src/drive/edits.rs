@@ -245,6 +245,7 @@ fn take(run: &mut Run, report: MergeReport) -> Result<(), DriveError> {
         run.record(Event::Warned { code: "edit-refused".to_owned(), text: edit.to_string() })?;
     }
     run.added(now_ms());
+    // What is behind them is so by their new dependencies.
     run.regraph(now_ms());
     let open: Vec<TaskIndex> = {
         let state = run.state();

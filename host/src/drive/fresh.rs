@@ -131,13 +131,12 @@ pub fn take(run: &mut Run, desk: &Desk, checked: Vec<Checked>) -> Result<(), Dri
         if !run.counts(task, look) {
             continue;
         }
-        let found = run.state().tasks.get(task as usize).map(|found| (found.status, found.failures));
-        let Some((status, failures)) = found else { continue };
-        // Somebody had another word meanwhile.
-        if status != Status::Pending {
-            run.let_start(task, None, now_ms());
+        // Somebody had another word meanwhile: it is looked at again when it could start.
+        if !run.may_start(task) {
+            run.withdraw(task);
             continue;
         }
+        let failures = run.state().tasks.get(task as usize).map_or(0, |found| found.failures);
         match outcome {
             Outcome::Unasked(why) => {
                 let why = format!("its condition cannot be asked: {why}");

@@ -6,13 +6,15 @@
 
 use std::sync::Arc;
 
-use orch_journal::event::Actor;
+use orch_journal::event::{Actor, Event, HttpRequested};
 use orch_journal::{Journal, Level, failpoint};
 use tokio::sync::{mpsc, oneshot};
 
 use super::desk::Desk;
 use crate::call::Boxed;
+use crate::capability::effect::HttpRequest;
 use crate::capability::{EffectGate, EffectRecord, GateClosed};
+use crate::clock::now_ms;
 
 /// An effect that an attempt or a call is about to have.
 #[derive(Debug)]
@@ -57,4 +59,11 @@ impl EffectGate for Gate {
             Ok(())
         })
     }
+}
+
+/// A request as its event has it.
+pub fn requested(by: Actor, HttpRequest { plugin, request, target }: HttpRequest) -> Event {
+    let origin = format!("{}://{}", target.scheme.as_str(), target.host_and_port());
+    let (method, path) = (target.method, target.path);
+    Event::HttpRequested(Box::new(HttpRequested { by, plugin, request, method, origin, path, at: now_ms() }))
 }

@@ -81,13 +81,14 @@ pub fn take(run: &mut Run, act: &Act, who: Who) -> Result<Result<(), Refused>, D
             run.record(Event::TaskMoved { task: index, to, why: why.to_owned(), who: Some(who), at })?;
         }
     }
-    run.moved(index, to, at);
+    // Before others hear that it is done: what it blocked may be free by that.
     if matches!(to, Status::Pending | Status::Done) {
-        // A word about looks is none about what was done.
-        if !matches!(act, Act::Waive { .. }) {
-            run.put_back_behind(&[index])?;
-        }
         recover::unblock(run)?;
+    }
+    run.moved(index, to, at);
+    // A word about looks is none about what was done.
+    if matches!(to, Status::Pending | Status::Done) && !matches!(act, Act::Waive { .. }) {
+        run.put_back_behind(&[index])?;
     }
     Ok(Ok(()))
 }

@@ -114,7 +114,9 @@ async fn one(run: &mut Run, desk: &Desk, notice: &Owed) -> Left<(), String> {
         kv: desk.kv.clone(),
         effects: Arc::new(Gate::new(by, run.ask(), desk)),
         log: desk.log.clone(),
+        secrets: desk.secrets.clone(),
         providers: desk.providers.clone(),
+        egress: desk.egress.clone(),
         asking: Asking { run: run_id.clone(), key },
         ..Nothing::lent(desk.workspace.clone(), WALL)
     };

@@ -77,12 +77,16 @@ impl<Q: Carried> Provider<Q, Lent> for BoundProvider {
 
     fn answer(&self, lent: Lent, order: Order, question: Q) -> Boxed<'_, Left<<Q as Provided>::Answer>> {
         Box::pin(async move {
-            let Lent { workspace, kv, effects, log, providers, asking, earlier, wall, .. } = lent;
+            let Lent {
+                workspace, kv, effects, log, egress, secrets, providers, asking, earlier, wall, ..
+            } = lent;
             let lent = Lent {
                 settings: self.bound.settings.clone(),
                 kv,
                 effects,
                 log,
+                secrets,
+                egress,
                 providers,
                 asking,
                 earlier,

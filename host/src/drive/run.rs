@@ -70,6 +70,8 @@ pub struct Run {
     turns: Turns,
     /// Tasks that were done and wait for what they depend on, which is done again.
     put_back: BTreeSet<TaskIndex>,
+    /// Tasks that run while something that they depend on is to be done again: they are put back at their end.
+    overtaken: BTreeSet<TaskIndex>,
     /// Tasks that are done whatever is known of them.
     forced: BTreeSet<TaskIndex>,
     /// The tasks that the run is asked for; none for every task.
@@ -120,6 +122,7 @@ impl Run {
             looks: 0,
             turns: Turns::default(),
             put_back: BTreeSet::new(),
+            overtaken: BTreeSet::new(),
             forced: BTreeSet::new(),
             chosen: None,
             fail_fast: false,
@@ -245,15 +248,23 @@ impl Run {
         }
     }
 
+    /// True if nothing but its time, a look and the planner is between a task and its start.
+    pub fn may_start(&self, task: TaskIndex) -> bool {
+        let is_pending =
+            self.state().tasks.get(task as usize).is_some_and(|found| found.status == Status::Pending);
+        is_pending
+            && self.graph.is_free(task)
+            && !self.held.contains(&task)
+            && !self.is_left_out(task)
+            && (!self.ends_early || self.is_always(task))
+    }
+
     /// Tells the planner that a task is ready, if it is; or later, when it is due.
     pub fn announce(&mut self, task: TaskIndex, now: u64) {
-        if self.held.contains(&task) || self.is_left_out(task) || (self.ends_early && !self.is_always(task)) {
+        if !self.may_start(task) {
             return;
         }
-        let not_before = match self.state().tasks.get(task as usize) {
-            Some(found) if found.status == Status::Pending && self.graph.is_free(task) => found.not_before,
-            _ => return,
-        };
+        let not_before = self.state().tasks.get(task as usize).map_or(0, |found| found.not_before);
         let due = self.due(task, not_before, now);
         if due > Instant::now() {
             self.waiting.insert((due, task));
@@ -372,16 +383,17 @@ impl Run {
         }
     }
 
-    /// Builds the graph anew, after dependencies changed.
+    /// Builds the graph anew, after dependencies changed, or something that was done is not any more. Whatever waits then
+    /// for something is not looked at, and what was seen of it counts for nothing.
     pub fn regraph(&mut self, now: u64) {
         self.rechoose();
         let only = self.chosen.clone().filter(|_| self.state().chosen.only);
         let graph = Graph::of(&self.state(), only);
         self.graph = graph;
         for task in 0..self.announced.len() as TaskIndex {
-            match self.is_ready(task) && (!self.graph.is_free(task) || self.is_left_out(task)) {
-                true => self.withdraw(task),
-                false => self.announce(task, now),
+            match self.may_start(task) || self.is_running(task) {
+                true => self.announce(task, now),
+                false => self.withdraw(task),
             }
         }
     }

@@ -20,8 +20,10 @@ use super::wall::Wall;
 use super::withdrawal::Withdrawal;
 use crate::bindings::types::types::Failure;
 use crate::call::{CallReport, Lent, Used};
+use crate::capability::http::Http;
 use crate::capability::kv::Kv;
 use crate::capability::metrics::Metrics;
+use crate::capability::secrets::placeholders::Placeholders;
 use crate::capability::tasks::Tasks;
 use crate::capability::wasi::Wasi;
 use crate::capability::{Granted, Holds, Kept, Ledger, Opened, Opening, Place, View};
@@ -45,6 +47,7 @@ pub struct CallState {
     plugin: Arc<Plugin>,
     lent: Lent,
     ledger: Ledger,
+    placeholders: Arc<Placeholders>,
     opened: Opened,
 }
 
@@ -52,8 +55,10 @@ impl CallState {
     pub(super) fn new(plugin: Arc<Plugin>, lent: Lent) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);
+        let secrets = plugin.granted.secrets().clone();
         Self {
             meter: Meter::new(plugin.limits),
+            placeholders: Placeholders::new(secrets, lent.secrets.clone(), plugin.fixed),
             fuel_max: None,
             table,
             ledger: lent.ledger(),
@@ -73,13 +78,14 @@ impl CallState {
 
     /// For the host's own use.
     fn view_uncounted<C: Place>(&mut self) -> View<'_, C> {
-        let Self { plugin, lent, opened, table, ledger, meter, .. } = self;
+        let Self { plugin, lent, opened, table, ledger, meter, placeholders, .. } = self;
         let (state, granted) = C::of(opened, &plugin.granted);
         let opening = || Opening {
             plugin: &plugin.id,
             log_bytes_max: plugin.limits.log_bytes_max,
             lent,
             earlier: lent.earlier.get(&*plugin.id),
+            placeholders,
             fixed: plugin.fixed,
         };
         let state = state.get_or_insert_with(|| C::open(granted, opening()));
@@ -200,6 +206,16 @@ pub(crate) fn used(store: &Store<CallState>) -> Used {
     let state = store.data();
     let fuel = state.fuel_max.and_then(|most| Some(most.saturating_sub(store.get_fuel().ok()?)));
     Used { fuel, memory_bytes: state.meter.memory_bytes(), host_calls: state.meter.host_calls() }
+}
+
+/// Waits until nothing that the guest began outside goes on, before it is said what came of its call.
+pub(crate) async fn settle(store: &mut Store<CallState>) {
+    let CallState { opened, plugin, table, ledger, .. } = store.data_mut();
+    if let Some(http) = Http::of(opened, &plugin.granted).0.as_mut() {
+        // With its resources end the requests that it still waits for.
+        drop(std::mem::take(table));
+        http.settle(ledger).await;
+    }
 }
 
 /// The report of a call: what it wrote only if its result is good.

@@ -1,18 +1,20 @@
 //! The way from a service's call to a provider.
 //!
-//! In -> out: what a request's call is about to ask of a provider -> events of the workspace's stream, durable before it asks.
+//! In -> out: what a request's call is about to ask of a provider, or of others by HTTP -> events of the workspace's stream, those of intents durable before it goes on.
 //! Invariant: a request has one number, however often its call is made; no other effect passes.
 //! Not here: what may be asked (`capability/provided.rs`), the call (`mounts.rs`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use orch_journal::event::{Actor, Event};
+use orch_journal::event::{Actor, Event, HttpEnded};
 use orch_journal::{Journal, Level};
+use orch_trust::permission::DomainName;
 
 use crate::call::Boxed;
 use crate::capability::{EffectGate, EffectRecord, GateClosed};
 use crate::clock::now_ms;
+use crate::drive::gate::requested;
 
 /// Of one request.
 pub(super) struct ServiceGate {
@@ -35,21 +37,37 @@ impl ServiceGate {
     }
 
     fn append(&self, effect: EffectRecord) -> Result<u64, GateClosed> {
-        let EffectRecord::ProviderAsked { domain, asked } = effect else { return Err(GateClosed) };
+        let (by, at) = (Actor::Call { number: self.number }, now_ms());
+        let event = match effect {
+            EffectRecord::ProviderAsked { domain, asked } => {
+                Event::IntentRecorded { by, effect: domain.as_str().to_owned(), provided: Some(asked), at }
+            }
+            EffectRecord::Intent { domain: DomainName::Http, effect } => {
+                Event::IntentRecorded { by, effect: effect.to_owned(), provided: None, at }
+            }
+            EffectRecord::HttpRequested(request) => requested(by, request),
+            EffectRecord::HttpEnded { plugin, request, exchange } => {
+                Event::HttpEnded(Box::new(HttpEnded { by, plugin, request, exchange, at }))
+            }
+            _ => return Err(GateClosed),
+        };
         let append = |event| self.stream.append(event).map_err(|_| GateClosed);
         if !self.has_begun.swap(true, Ordering::Relaxed) {
             let (call, plugin) = ("handle".to_owned(), self.service.clone());
             append(Event::CallStarted { call, plugin, task: None, number: self.number })?;
         }
-        let (by, effect) = (Actor::Call { number: self.number }, domain.as_str().to_owned());
-        append(Event::IntentRecorded { by, effect, provided: Some(asked), at: now_ms() })
+        append(event)
     }
 }
 
 impl EffectGate for ServiceGate {
     fn record(&self, effect: EffectRecord) -> Boxed<'_, Result<(), GateClosed>> {
         Box::pin(async move {
+            let must_be_durable = effect.is_intent();
             let place = self.append(effect)?;
+            if !must_be_durable {
+                return Ok(());
+            }
             self.stream.durable(place, self.level).await.map_err(|_| GateClosed)
         })
     }

@@ -21,9 +21,11 @@ use super::control::{CallControl, SharedControl};
 use super::gate::ServiceGate;
 use super::tasks::{CallTasks, SharedTasks};
 use crate::call::{CallReport, Lent};
+use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
 use crate::capability::nothing::Nothing;
 use crate::capability::provided::Asking;
+use crate::capability::secrets::backend::SecretReader;
 use crate::clock::now_ms;
 use crate::drive::asked::AskedQueue;
 use crate::drive::extend;
@@ -104,6 +106,8 @@ pub struct Mounts {
     roles: Arc<Roles>,
     kv: Arc<KvOverlay>,
     providers: Providers,
+    secrets: Arc<dyn SecretReader>,
+    egress: Arc<dyn Egress>,
     tasks: Arc<SharedTasks>,
     asked: Arc<AskedQueue>,
     control: Arc<SharedControl>,
@@ -139,6 +143,8 @@ impl Mounts {
             roles: holder.roles.clone(),
             kv: holder.kv.clone(),
             providers: holder.providers.clone(),
+            secrets: holder.secrets.clone(),
+            egress: holder.egress.clone(),
             tasks: Arc::new(SharedTasks::of(holder.state.clone())),
             asked: holder.asked.clone(),
             control: Arc::new(SharedControl {
@@ -244,7 +250,9 @@ impl Mounts {
             kv: reads.clone(),
             controls: control.clone(),
             log: self.log.clone(),
+            secrets: self.secrets.clone(),
             providers: self.providers.clone(),
+            egress: self.egress.clone(),
             asking: Asking { run: Arc::default(), key: gate.key(&self.stream_name).into() },
             // No program, and no effect but what providers are asked for: a request is answered again whenever somebody else
             // was faster.
@@ -258,7 +266,7 @@ impl Mounts {
             tracing::warn!(plugin, what, "a service was denied something");
         }
         for (code, text) in notes.warned {
-            tracing::warn!(plugin = bound.id, code, text, "a provider did not do what a service asked");
+            tracing::warn!(plugin = bound.id, code, text, "a service did not get what it asked for");
         }
         let mut response = match result {
             Ok(response) => response,

@@ -3,11 +3,12 @@
 //! In -> out: `cases/*.json` -> [`Case`]s.
 //! Limits: 4 MiB a file.
 //! Invariant: unknown fields are refused, so that a misspelt expectation is no expectation that always holds.
-//! Not here: what the host has and answers (`script.rs`), calls (`call.rs` and a file for each role), running them
+//! Not here: what the host has and answers (`script.rs`, `exchange.rs`), calls (`call.rs` and a file for each role), running them
 //! (`run.rs`), comparing (`expectation.rs`).
 
 pub mod auditor;
 mod call;
+mod exchange;
 pub mod executor;
 pub mod expectation;
 pub mod guard;

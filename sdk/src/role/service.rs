@@ -7,11 +7,11 @@
 use std::marker::PhantomData;
 
 use crate::Failure;
-use crate::bindings::service::exports::wasi::http::incoming_handler::Guest;
-use crate::bindings::service::wasi::http::types::{
+use crate::bindings::capabilities::wasi::http::types::{
     Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
-use crate::bindings::service::wasi::io::streams::StreamError;
+use crate::bindings::capabilities::wasi::io::streams::StreamError;
+use crate::bindings::service::exports::wasi::http::incoming_handler::Guest;
 use crate::http::{BODY_BYTES_MAX, Request, Response};
 
 /// What the host takes in one write.

@@ -56,7 +56,7 @@ const PERMISSIONS: [(&str, &[&str]); 22] = [
         r#"{"process":{"programs":[".venv/bin/pytest","tools/*","./run"],"env":["PATH@tools/x"]}}"#,
         &["orch:process/process@0.1.0"],
     ),
-    (r#"{"http":{"hosts":["api.acme.example:443"],"methods":["GET"],"paths":["/v1/"]}}"#, &[]),
+    (r#"{"http":[{"hosts":["api.acme.example:443"],"methods":["GET"],"paths":["/v1/"]}]}"#, &[]),
     (r#"{"notify":{"channels":["ops"]}}"#, &["orch:notify/notify@0.1.0", "orch:notify/shapes@0.1.0"]),
     (r#"{"wasi":{"clocks":true}}"#, &["wasi:clocks/wall-clock@0.2.12", "wasi:io/poll@0.2.0"]),
     (r#"{"wasi":{"random":true}}"#, &["wasi:random/random@0.2.3"]),
@@ -64,7 +64,10 @@ const PERMISSIONS: [(&str, &[&str]); 22] = [
         r#"{"wasi":{"http_types":true}}"#,
         &["wasi:http/types@0.2.3", "wasi:io/streams@0.2.3", "wasi:io/error@0.2.3"],
     ),
-    (r#"{"secrets":{"use":[{"name":"token","host":"api.acme.example:443"}]}}"#, &[]),
+    (
+        r#"{"secrets":{"use":[{"name":"token","host":"api.acme.example:443"}]}}"#,
+        &["orch:secrets/secrets@0.1.0"],
+    ),
     (r#"{"findings":{},"metrics":{}}"#, &["orch:findings/findings@0.1.0", "orch:metrics/metrics@0.1.0"]),
     (
         r#"{"artifacts":{"types":["text/*","application/json"],"count":3,"bytes":1000}}"#,
@@ -72,13 +75,13 @@ const PERMISSIONS: [(&str, &[&str]); 22] = [
     ),
     (r#"{"control":{"start":true,"read":true}}"#, &["orch:control/control@0.1.0"]),
     (r#"{"control":{}}"#, &[]),
-    (r#"{"log":null,"http":{"hosts":["[::1]:80"],"methods":[],"paths":[]}}"#, &[]),
+    (r#"{"log":null,"http":[{"hosts":["[::1]:80"],"methods":[],"paths":[]}]}"#, &[]),
 ];
 
 const BROAD: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{},"artifacts":{"types":["*"],"count":9,"bytes":1000000},"control":{"start":true,"stop":true,"read":true},"notify":{"channels":["*"]},"kv":{"labels":["*"],"bytes":1000000},
     "tasks":{"read":true,"add":100,"kinds":["*"]},"files":{"read":["**"],"write":["**"]},
     "process":{"programs":["sh","git","/usr/bin/git",".venv/bin/*","tools/*","./run"],"env":["HOME","LANG","PATH@tools/*"],"network":true},
-    "http":{"hosts":["*.acme.example:443","[::1]:80"],"methods":["GET","POST"],"paths":["/"]},
+    "http":[{"hosts":["*.acme.example:443","[::1]:80"],"methods":["GET","POST"],"paths":["/"]}],
     "secrets":{"use":[{"name":"token","host":"api.acme.example:443"}]},
     "wasi":{"clocks":true,"random":true,"http_types":true}}"#;
 

@@ -1,10 +1,10 @@
-//! `secrets`: opaque secrets, filled in at egress. No host offers it yet.
+//! `secrets`: secrets that a plugin uses and never sees, each for one host.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{Entries, Rule, Star, fields, named};
-use super::text::{HOST, NAME, is_host_and_port, is_name};
+use super::rule::{Entries, Rule, Star, fields, named, own_interface};
+use super::text::{HOST, NAME, covers_host, is_host_and_port, is_name};
 use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
 use crate::import::Import;
 use crate::role::Role;
@@ -12,6 +12,7 @@ use crate::role::Role;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretsPermission {
+    /// Which secrets, each for the one host that gets it.
     #[serde(rename = "use")]
     pub uses: Vec<SecretUse>,
 }
@@ -19,8 +20,17 @@ pub struct SecretsPermission {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretUse {
+    /// As the operator's `secrets.toml` calls it, 1..=64 of `[a-z0-9-]`.
     pub name: String,
+    /// `host:port`; `*.` in front covers exactly one label.
     pub host: String,
+}
+
+impl SecretUse {
+    /// True if the secret may go to that host, with its port: `api.example.com:443`.
+    pub fn is_for(&self, host: &str) -> bool {
+        covers_host(&self.host, host)
+    }
 }
 
 impl std::fmt::Display for SecretUse {
@@ -79,23 +89,16 @@ fn shown(uses: &[SecretUse]) -> Vec<String> {
 }
 
 impl Domain for SecretsPermission {
-    const NAME: &'static str = "secrets";
-    const PROVIDED: bool = false;
+    own_interface!("secrets");
 
-    fn interface(_import: Import<'_>) -> Option<&'static str> {
-        None
-    }
-
-    fn opens(&self, _import: Import<'_>) -> bool {
-        false
-    }
-
+    /// Whose answer is recorded and played again has no words of one call.
     fn is_for(role: Role) -> bool {
         role != Role::Planner
     }
 
+    /// A word changes nothing: the request that carries it does, and that is `http`'s.
     fn effect(&self) -> Effect {
-        Effect::Changing
+        Effect::None
     }
 
     fn keeps(&self) -> bool {
@@ -111,4 +114,52 @@ impl Domain for SecretsPermission {
     }
 
     fields! { uses: "secrets.use" => Uses }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uses(name: &str, host: &str) -> SecretsPermission {
+        SecretsPermission { uses: vec![SecretUse { name: name.to_owned(), host: host.to_owned() }] }
+    }
+
+    #[test]
+    fn a_secret_is_for_its_host_and_port_and_no_other() {
+        let one = |host: &str| SecretUse { name: "token".to_owned(), host: host.to_owned() };
+        let exact = one("api.example.com:443");
+        assert!(exact.is_for("api.example.com:443") && exact.is_for("API.Example.com:443"));
+        for other in [
+            "api.example.com:8443",
+            "api.example.com",
+            "api.example.com.:443",
+            "evil-api.example.com:443",
+            "api.example.com:443.evil.org:443",
+            "",
+        ] {
+            assert!(!exact.is_for(other), "{other}");
+        }
+        let below = one("*.example.com:443");
+        assert!(below.is_for("api.example.com:443"));
+        assert!(!below.is_for("example.com:443") && !below.is_for("a.b.example.com:443"));
+    }
+
+    #[test]
+    fn name_and_host_are_one_thing() {
+        let both = SecretsPermission {
+            uses: vec![
+                SecretUse { name: "a".to_owned(), host: "a.example:443".to_owned() },
+                SecretUse { name: "b".to_owned(), host: "b.example:443".to_owned() },
+            ],
+        };
+        assert!(uses("a", "a.example:443").check_within(&both).is_ok());
+        assert!(uses("a", "b.example:443").check_within(&both).is_err());
+        assert!(uses("a", "a.example:443").check_within(&uses("a", "*.example:443")).is_err());
+    }
+
+    #[test]
+    fn a_word_is_no_effect_and_planners_get_none() {
+        assert_eq!(uses("a", "a.example:443").effect(), Effect::None);
+        assert!(Role::ALL.iter().all(|role| SecretsPermission::is_for(*role) == (*role != Role::Planner)));
+    }
 }

@@ -85,7 +85,7 @@ fn a_program_is_a_name_or_a_plain_path() {
 
 #[test]
 fn a_host_has_one_spelling_and_a_port() {
-    let json = |host: &str| format!(r#"{{"http":{{"hosts":["{host}"],"methods":[],"paths":[]}}}}"#);
+    let json = |host: &str| format!(r#"{{"http":[{{"hosts":["{host}"],"methods":[],"paths":[]}}]}}"#);
     for good in ["a.example:443", "*.a.example:1", "127.0.0.1:65535", "[::1]:80", "localhost:80"] {
         check_form(&json(good), None);
     }
@@ -112,14 +112,14 @@ fn a_host_has_one_spelling_and_a_port() {
 
 #[test]
 fn paths_methods_names_and_secrets_are_plain() {
-    let paths = |path: &str| format!(r#"{{"http":{{"hosts":[],"methods":["GET"],"paths":["{path}"]}}}}"#);
+    let paths = |path: &str| format!(r#"{{"http":[{{"hosts":[],"methods":["GET"],"paths":["{path}"]}}]}}"#);
     for good in ["/", "/v1/", "/v1", "/~a/b.c"] {
         check_form(&paths(good), None);
     }
     for bad in ["v1", "/v1/../admin", "/v1/%2e%2e/admin", "/v1/./", "//evil", "/a?b", "/a#b", "/a b"] {
         check_form(&paths(bad), Some("http.paths"));
     }
-    check_form(r#"{"http":{"hosts":[],"methods":["get"],"paths":[]}}"#, Some("http.methods"));
+    check_form(r#"{"http":[{"hosts":[],"methods":["get"],"paths":[]}]}"#, Some("http.methods"));
     check_form(r#"{"kv":{"labels":["a-1","b*","*"],"bytes":1}}"#, None);
     check_form(r#"{"kv":{"labels":["A"],"bytes":1}}"#, Some("kv.labels"));
     check_form(r#"{"kv":{"labels":["a*b"],"bytes":1}}"#, Some("kv.labels"));
@@ -187,7 +187,7 @@ fn nothing_goes_beyond_its_bound() {
         r#"{"process":{"programs":["sh"]}}"#,
         Some("process.network"),
     );
-    let http = |host: &str| format!(r#"{{"http":{{"hosts":["{host}"],"methods":[],"paths":[]}}}}"#);
+    let http = |host: &str| format!(r#"{{"http":[{{"hosts":["{host}"],"methods":[],"paths":[]}}]}}"#);
     check_within(&http("api.example.com:443"), &http("*.example.com:443"), None);
     check_within(&http("a.b.example.com:443"), &http("*.example.com:443"), Some("http.hosts"));
     check_within(&http("example.com:443"), &http("*.example.com:443"), Some("http.hosts"));
@@ -220,9 +220,9 @@ fn what_is_named_is_cut_down_and_the_rest_stays() {
     check_narrowed(process, r#"{"process":{"programs":["*"]}}"#, r#"{"process":{"programs":["sh","git"]}}"#);
     check_narrowed(r#"{"log":{}}"#, process, r#"{"log":{}}"#);
     check_narrowed(
-        r#"{"http":{"hosts":["a.b:1","c.b:1"],"methods":["GET","POST"],"paths":["/v1/"]}}"#,
-        r#"{"http":{"hosts":["a.b:1","x.y:1"],"methods":["GET"],"paths":["/v1/read/","/v2/"]}}"#,
-        r#"{"http":{"hosts":["a.b:1"],"methods":["GET"],"paths":["/v1/read/"]}}"#,
+        r#"{"http":[{"hosts":["a.b:1","c.b:1"],"methods":["GET","POST"],"paths":["/v1/"]}]}"#,
+        r#"{"http":[{"hosts":["a.b:1","x.y:1"],"methods":["GET"],"paths":["/v1/read/","/v2/"]}]}"#,
+        r#"{"http":[{"hosts":["a.b:1"],"methods":["GET"],"paths":["/v1/read/"]}]}"#,
     );
     check_narrowed(
         r#"{"wasi":{"random":true,"clocks":true}}"#,
@@ -308,7 +308,7 @@ fn every_domain_says_what_it_allows_and_whether_that_changes_anything() {
     let all = r#"{"log":{},"settings":{},"kv":{"labels":["a"],"bytes":7},"tasks":{"read":true,"add":1,"kinds":["a"]},
         "files":{"read":["a"],"write":["b"]},"process":{"programs":["sh"],"env":["HOME"],"network":true},
         "findings":{},"metrics":{},"artifacts":{"types":["text/*"],"count":1,"bytes":1},
-        "control":{"start":true,"stop":true,"read":true},"notify":{"channels":["ops"]},"http":{"hosts":["a.b:1"],"methods":["GET"],"paths":["/"]},
+        "control":{"start":true,"stop":true,"read":true},"notify":{"channels":["ops"]},"http":[{"hosts":["a.b:1"],"methods":["GET"],"paths":["/"]}],
         "secrets":{"use":[{"name":"a","host":"h:1"}]},"wasi":{"clocks":true,"random":true,"http_types":true}}"#;
     let lines = permissions(all).lines();
     for domain in DomainName::ALL {

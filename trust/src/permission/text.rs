@@ -9,6 +9,8 @@ use super::ANY;
 
 const NAME_BYTES_MAX: usize = 64;
 const HOST_BYTES_MAX: usize = 253;
+/// So often a path may be percent-encoded.
+const DECODED_MAX: usize = 8;
 
 pub(super) const NAME: &str = "1 to 64 of `[a-z0-9-]`";
 pub(super) const HOST: &str = "`host:port`";
@@ -70,8 +72,9 @@ pub(super) fn variable_parts(entry: &str) -> (&str, Option<&str>) {
     entry.split_once('@').map_or((entry, None), |(name, program)| (name, Some(program)))
 }
 
+/// `CONNECT` and `TRACE` are no requests for what stands at a path.
 pub(super) fn is_method(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_uppercase())
+    text.bytes().all(|byte| byte.is_ascii_uppercase()) && !matches!(text, "CONNECT" | "TRACE")
 }
 
 /// `host:port`, in the one spelling of its port; `*.` may stand in front.
@@ -81,9 +84,61 @@ pub(super) fn is_host_and_port(text: &str) -> bool {
     let six = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let host_fits = match six {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok_and(|read| read.to_string() == address),
-        None => host.strip_prefix("*.").unwrap_or(host).split('.').all(is_host_label),
+        None => {
+            host.parse::<std::net::Ipv4Addr>().is_ok() || is_dns_name(host.strip_prefix("*.").unwrap_or(host))
+        }
     };
     number != 0 && number.to_string() == port && host.len() <= HOST_BYTES_MAX && host_fits
+}
+
+/// Labels, the last of which is no number: what looks names up takes `2130706433`, `0x7f.1` and `0177.1` for addresses.
+pub(super) fn is_dns_name(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    let is_number = last.bytes().all(|byte| byte.is_ascii_digit())
+        || last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    host.len() <= HOST_BYTES_MAX && host.split('.').all(is_host_label) && !is_number
+}
+
+/// True of a path that a server may take for one elsewhere: with a step `.` or `..`, also behind `\`, percent-encoded
+/// (more than once), or with parameters (`..;`), or with a control character.
+pub(super) fn steps_aside(path: &str) -> bool {
+    let is_step = |part: &[u8]| {
+        let name = part.split(|byte| *byte == b';').next().unwrap_or_default();
+        matches!(name, b"." | b"..")
+    };
+    let mut bytes = path.as_bytes().to_vec();
+    for _ in 0..DECODED_MAX {
+        if bytes.iter().any(u8::is_ascii_control)
+            || bytes.split(|byte| matches!(byte, b'/' | b'\\')).any(is_step)
+        {
+            return true;
+        }
+        let decoded = percent_decoded(&bytes);
+        if decoded == bytes {
+            return false;
+        }
+        bytes = decoded;
+    }
+    true
+}
+
+/// Each `%XX` as its byte, once.
+fn percent_decoded(bytes: &[u8]) -> Vec<u8> {
+    let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    let (mut decoded, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    while let Some(byte) = bytes.get(at) {
+        match (byte, digit(at + 1), digit(at + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.push(u8::try_from(high * 16 + low).unwrap_or_default());
+                at += 3;
+            }
+            _ => {
+                decoded.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    decoded
 }
 
 fn is_host_label(label: &str) -> bool {

@@ -8,7 +8,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, ensure};
-use orch_trust::manifest::Role;
 use wit_bindgen_core::wit_parser::{Resolve, WorldId, WorldItem};
 use wit_bindgen_core::{Files, WorldGenerator};
 use wit_bindgen_rust::{Opts, WithOption};
@@ -81,12 +80,9 @@ fn generate_world(
         pub_export_macro: true,
         default_bindings_module: Some(format!("$crate::bindings::{}", module(name))),
         with: imports.intersection(shared).map(|import| (import.clone(), shared_module(import))).collect(),
-        // The error variant of streams holds a resource, which has no equality.
-        additional_derive_attributes: if name == Role::Service.as_str() {
-            Vec::new()
-        } else {
-            vec!["PartialEq".to_owned()]
-        },
+        additional_derive_attributes: vec!["PartialEq".to_owned()],
+        // Its error holds a resource, which has no equality.
+        additional_derive_ignore: vec!["stream-error".to_owned()],
         ..Opts::default()
     };
     let mut generator = options.build();
@@ -115,6 +111,8 @@ fn imports(resolve: &Resolve, world: WorldId) -> anyhow::Result<BTreeSet<String>
 
 #[cfg(test)]
 mod tests {
+    use orch_trust::manifest::Role;
+
     use std::path::Path;
 
     use super::*;

@@ -19,7 +19,12 @@ pub(crate) const PATH: &str = "wit/worlds.wit";
 /// The world whose imports all roles share.
 pub(crate) const CAPABILITIES: &str = "capabilities";
 /// What of WASI every role may import; what these use comes with them.
-const WASI: [&str; 3] = ["wasi:clocks/monotonic-clock@", "wasi:clocks/wall-clock@", "wasi:random/random@"];
+const WASI: [&str; 4] = [
+    "wasi:clocks/monotonic-clock@",
+    "wasi:clocks/wall-clock@",
+    "wasi:http/outgoing-handler@",
+    "wasi:random/random@",
+];
 
 /// The worlds and everything that they use.
 pub(crate) struct Worlds {

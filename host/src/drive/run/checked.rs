@@ -1,7 +1,8 @@
 //! Tasks that are looked at before they start.
 //!
 //! In -> out: a task that could start -> it is looked at once, and may start or is done.
-//! Invariant: a task is announced only after a look, if it needs one; a look counts for one start.
+//! Invariant: a task is announced only after a look, if it needs one; a look counts for one start, and for nothing once its
+//! task waits for another.
 //! Not here: what is looked at (`fresh.rs`).
 
 use orch_journal::event::{Event, TaskIndex};
@@ -65,22 +66,42 @@ impl Run {
         self.checked.remove(&task).flatten()
     }
 
-    /// Puts back what was done and depends on one of these, directly or not.
+    /// Puts back what was done and depends on one of these, directly or not; what runs, at its end. Nothing behind them
+    /// starts, or is looked at, before they are done again.
     pub fn put_back_behind(&mut self, tasks: &[TaskIndex]) -> Result<Vec<TaskIndex>, DriveError> {
-        let behind = self.downstream(tasks);
-        let done: Vec<TaskIndex> =
-            behind.into_iter().filter(|task| self.is_over(*task) && !self.is_left_out(*task)).collect();
+        let behind = self.downstream(tasks).into_iter().filter(|task| !self.is_left_out(*task));
+        let (run, over): (Vec<TaskIndex>, Vec<TaskIndex>) = behind.partition(|task| self.is_running(*task));
+        let done: Vec<TaskIndex> = over.into_iter().filter(|task| self.is_as_good_as_done(*task)).collect();
+        self.overtaken.extend(run);
         for task in done.iter().copied() {
-            let why = "again, since what it depends on is done again".to_owned();
-            self.record(Event::TaskMoved { task, to: Status::Pending, why, who: None, at: now_ms() })?;
+            self.put_back(task)?;
         }
-        self.put_back.extend(&done);
+        self.regraph(now_ms());
         Ok(done)
     }
 
-    /// True if it is done, and nobody looks at it any more.
-    fn is_over(&self, task: TaskIndex) -> bool {
-        self.is_done(task) && !self.is_running(task)
+    /// Puts a task back that is over, if something that it depends on was put back while it ran.
+    pub fn put_back_overtaken(&mut self, task: TaskIndex) -> Result<(), DriveError> {
+        if self.overtaken.remove(&task) && self.is_as_good_as_done(task) {
+            self.put_back(task)?;
+            self.regraph(now_ms());
+        }
+        Ok(())
+    }
+
+    fn put_back(&mut self, task: TaskIndex) -> Result<(), DriveError> {
+        let why = "again, since what it depends on is done again".to_owned();
+        self.record(Event::TaskMoved { task, to: Status::Pending, why, who: None, at: now_ms() })?;
+        self.put_back.insert(task);
+        Ok(())
+    }
+
+    /// True if what depends on it may start.
+    fn is_as_good_as_done(&self, task: TaskIndex) -> bool {
+        self.state().tasks.get(task as usize).is_some_and(|found| match found.status {
+            Status::Failed => found.task.allow_failure,
+            status => status == Status::Done,
+        })
     }
 
     pub fn is_done(&self, task: TaskIndex) -> bool {

@@ -6,7 +6,7 @@
 
 use std::future::Future;
 
-use orch_journal::event::Event;
+use orch_journal::event::{Event, HttpEnded};
 use orch_journal::failpoint;
 use tokio::sync::mpsc;
 
@@ -15,7 +15,7 @@ use crate::capability::EffectRecord;
 use crate::clock::now_ms;
 use crate::drive::desk::{Control, Desk};
 use crate::drive::error::DriveError;
-use crate::drive::gate::Asked;
+use crate::drive::gate::{Asked, requested};
 
 impl Run {
     /// Where attempts and calls ask for their effects.
@@ -52,6 +52,10 @@ impl Run {
             EffectRecord::FileWritten { path, before, after, size } => {
                 let (size, at) = (Some(size), Some(now_ms()));
                 Event::FileWritten { by, path, before, after, size, at }
+            }
+            EffectRecord::HttpRequested(request) => requested(by, request),
+            EffectRecord::HttpEnded { plugin, request, exchange } => {
+                Event::HttpEnded(Box::new(HttpEnded { by, plugin, request, exchange, at: now_ms() }))
             }
         };
         let place = self.record(event)?;

@@ -36,7 +36,7 @@ pub struct Found {
     pub writes: Value,
     pub asked: Value,
     pub denied: Vec<String>,
-    /// Commands that differ from the script, in words.
+    /// Commands and requests that differ from the script, in words.
     pub unscripted: Vec<String>,
 }
 
@@ -97,7 +97,7 @@ impl Ending {
     }
 }
 
-fn compare(place: &str, expected: &Value, found: &Value, out: &mut Vec<String>) {
+pub(super) fn compare(place: &str, expected: &Value, found: &Value, out: &mut Vec<String>) {
     match (expected, found) {
         (Value::Object(expected), Value::Object(found)) => {
             for (key, value) in expected {

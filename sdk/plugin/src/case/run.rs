@@ -14,6 +14,7 @@ use orch_trust::package::PackageBytes;
 use orch_trust::refusal::Refusal;
 
 use super::Case;
+use super::exchange;
 use super::expectation::Found;
 use super::question::Given;
 
@@ -102,7 +103,9 @@ impl Trial {
         let (engine, compiled) = (&self.engine, self.compiled.clone());
         let found = case.call.make(Given { engine, compiled, context, script: &case.host }).await;
         let log = fakes.log().lines().into_iter().map(line).collect();
-        Ok(Found { log, unscripted: fakes.processes().differences(), ..found })
+        let mut unscripted = fakes.processes().differences();
+        unscripted.extend(exchange::differences(&case.host.http, &fakes.http().requests()));
+        Ok(Found { log, unscripted, ..found })
     }
 }
 

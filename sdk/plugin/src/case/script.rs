@@ -13,6 +13,8 @@ use orch_task::Task;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::exchange::ScriptedExchange;
+
 /// What the host has.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -28,6 +30,8 @@ pub struct Script {
     pub control: Standing,
     /// Commands in the order in which they must come.
     pub commands: Vec<ScriptedCommand>,
+    /// Requests in the order in which they must come, and their answers.
+    pub http: Vec<ScriptedExchange>,
 }
 
 impl Script {
@@ -39,6 +43,7 @@ impl Script {
     pub(super) fn fakes(&self) -> Fakes {
         let fakes = Fakes::new(self.tasks.clone(), Mood::Good).scripted(self.commands.clone());
         let fakes = fakes.standing_at(self.control, self.tasks.len());
+        let fakes = fakes.answered(self.http.iter().map(ScriptedExchange::answer));
         for (label, values) in &self.kv {
             for (key, value) in values {
                 fakes.kv().commit(label, key, value.as_bytes());

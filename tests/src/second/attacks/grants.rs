@@ -31,12 +31,12 @@ pub(super) fn add(cases: &mut Cases) {
         (r#"{"process":{"programs":["*"]}}"#, "{}"),
         (r#"{"process":{"programs":["sh"],"network":true}}"#, r#"{"process":{"programs":["sh"]}}"#),
         (
-            r#"{"http":{"hosts":["a.b.example:443"],"methods":[],"paths":[]}}"#,
-            r#"{"http":{"hosts":["*.example:443"],"methods":[],"paths":[]}}"#,
+            r#"{"http":[{"hosts":["a.b.example:443"],"methods":[],"paths":[]}]}"#,
+            r#"{"http":[{"hosts":["*.example:443"],"methods":[],"paths":[]}]}"#,
         ),
         (
-            r#"{"http":{"hosts":[],"methods":["POST"],"paths":["/v2/"]}}"#,
-            r#"{"http":{"hosts":[],"methods":["POST"],"paths":["/v1/"]}}"#,
+            r#"{"http":[{"hosts":[],"methods":["POST"],"paths":["/v2/"]}]}"#,
+            r#"{"http":[{"hosts":[],"methods":["POST"],"paths":["/v1/"]}]}"#,
         ),
         (r#"{"wasi":{"random":true}}"#, r#"{"wasi":{"clocks":true}}"#),
         (

@@ -1,0 +1,109 @@
+//! Names to addresses: looked up once for a connection, each address checked.
+//!
+//! Invariant: what leaves [`Checked`] may be connected to; nothing is looked up again behind it.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hyper_util::client::legacy::connect::dns::Name;
+use tower_service::Service;
+
+use super::address::is_public;
+use crate::capability::effect::Boxed;
+
+/// Who looks names up.
+pub trait Resolve: Send + Sync {
+    fn look_up(&self, name: String) -> Boxed<'static, io::Result<Vec<IpAddr>>>;
+}
+
+/// The system's own way: its hosts file, its servers.
+pub struct SystemNames;
+
+impl Resolve for SystemNames {
+    fn look_up(&self, name: String) -> Boxed<'static, io::Result<Vec<IpAddr>>> {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name, 0)).await?;
+            Ok(found.map(|address| address.ip()).collect())
+        })
+    }
+}
+
+/// A name led to no address that a rule by name covers.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Prohibited {
+    #[error(
+        "`{name}` leads to {addresses}: addresses of this machine or of a private network, which only a rule that writes out the \
+         address covers"
+    )]
+    Private { name: String, addresses: String },
+    #[error("`{0}` has no address")]
+    Nothing(String),
+    #[error("`{name}` cannot be looked up: {why}")]
+    Unknown { name: String, why: io::Error },
+}
+
+type Found = Boxed<'static, Result<std::vec::IntoIter<SocketAddr>, Prohibited>>;
+
+/// Addresses that a rule by name covers.
+#[derive(Clone)]
+pub(super) struct Checked(pub(super) Arc<dyn Resolve>);
+
+impl Service<Name> for Checked {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = Prohibited;
+    type Future = Found;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Prohibited>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Found {
+        let names = self.0.clone();
+        Box::pin(async move {
+            let name = name.as_str().to_owned();
+            let found = addresses(&names, &name).await?;
+            let public: Vec<_> = found.iter().filter(|address| is_public(**address)).copied().collect();
+            match public.is_empty() {
+                false => Ok(sockets(public)),
+                true => {
+                    let shown: Vec<_> = found.iter().take(4).map(ToString::to_string).collect();
+                    Err(Prohibited::Private { name, addresses: shown.join(", ") })
+                }
+            }
+        })
+    }
+}
+
+/// For the operator's own proxy.
+#[derive(Clone)]
+pub(super) struct AnyAddress(pub(super) Arc<dyn Resolve>);
+
+impl Service<Name> for AnyAddress {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = Prohibited;
+    type Future = Found;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Prohibited>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Found {
+        let names = self.0.clone();
+        Box::pin(async move { Ok(sockets(addresses(&names, name.as_str()).await?)) })
+    }
+}
+
+async fn addresses(names: &Arc<dyn Resolve>, name: &str) -> Result<Vec<IpAddr>, Prohibited> {
+    let found = names.look_up(name.to_owned()).await;
+    match found.map_err(|why| Prohibited::Unknown { name: name.to_owned(), why })? {
+        none if none.is_empty() => Err(Prohibited::Nothing(name.to_owned())),
+        found => Ok(found),
+    }
+}
+
+/// The port is the connector's to say.
+fn sockets(addresses: Vec<IpAddr>) -> std::vec::IntoIter<SocketAddr> {
+    addresses.into_iter().map(|address| SocketAddr::new(address, 0)).collect::<Vec<_>>().into_iter()
+}

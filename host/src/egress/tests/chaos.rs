@@ -1,0 +1,64 @@
+//! A thousand requests to a server that drops, lies and dawdles.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::server::{Server, answer};
+use super::{door, outgoing, send, text};
+
+fn open_files() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+#[tokio::test]
+async fn a_thousand_requests_to_a_server_of_chaos_leave_nothing_behind() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let server = Server::start(move |_| match count.fetch_add(1, Ordering::Relaxed) % 8 {
+        0 => Vec::new(),
+        1 => b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf".to_vec(),
+        2 => b"\xff\xfe\x00".repeat(100),
+        3 => format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(100_000)).into_bytes(),
+        4 => b"HTTP/1.1 429 Slow down\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n".to_vec(),
+        5 => answer(&"z".repeat(200_000)),
+        _ => answer("fine"),
+    })
+    .await;
+    let door = Arc::new(door("connections = 8", Arc::default()));
+    let open_before = open_files();
+    let mut requests = tokio::task::JoinSet::new();
+    for _ in 0..1000 {
+        let (door, url) = (door.clone(), server.url("/"));
+        requests.spawn(async move {
+            let mut request = outgoing("GET", &url);
+            request.times.first_byte = Some(Duration::from_millis(150));
+            request.times.between_bytes = Some(Duration::from_millis(50));
+            match send(&door, request).await {
+                Ok(response) => (u32::from(response.status() == 200), text(response).await.is_ok()),
+                Err(_) => (0, false),
+            }
+        });
+        // Eight at once, as the door lets out.
+        while requests.len() >= 8 {
+            requests.join_next().await;
+        }
+    }
+    let rest = requests.join_all().await;
+    assert!(rest.len() < 8);
+    // All room is there again, and a server that behaves is served.
+    let calm = Server::start(|_| answer("calm")).await;
+    for _ in 0..8 {
+        let response = send(&door, outgoing("GET", &calm.url("/"))).await.unwrap();
+        assert_eq!(text(response).await.unwrap(), "calm");
+    }
+    assert_eq!(door.room_left("acme/a"), Some(8));
+    drop((door, server, calm));
+    let is_back = || open_files() <= open_before + 4;
+    for _ in 0..100 {
+        if is_back() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{} files are open, {open_before} were", open_files());
+}
