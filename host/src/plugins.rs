@@ -313,17 +313,13 @@ impl AdmittedPlugins {
         folder: &Path,
         tasks: &[FileTask],
     ) -> Result<(), ToldError> {
-        let executors: BTreeMap<String, (ExecutorOffer, Option<Told>)> = self
-            .offers(workspace)
-            .executors
-            .into_iter()
-            .map(|(kind, offer)| {
-                let told = self.told(&offer.id, workspace, folder);
-                (kind, (offer, told))
-            })
-            .collect();
-        tasks.iter().try_for_each(|found| match executors.get(found.task.kind.as_str()) {
-            Some((offer, told)) => check_task(told.as_ref(), &offer.id, &offer.task_keys, found),
+        let offers = self.offers(workspace).executors;
+        let told = offers.values().map(|offer| (&*offer.id, self.told(&offer.id, workspace, folder)));
+        let told: BTreeMap<&str, Option<Told>> = told.collect();
+        tasks.iter().try_for_each(|found| match offers.get(found.task.kind.as_str()) {
+            Some(ExecutorOffer { id, task_keys, .. }) => {
+                check_task(told.get(&**id).and_then(Option::as_ref), id, task_keys, found)
+            }
             None => Ok(()),
         })
     }
