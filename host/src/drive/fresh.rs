@@ -97,6 +97,7 @@ fn glance(run: &Run, desk: &Desk, (index, look): (TaskIndex, u64)) -> Result<Opt
         is_behind: run.is_behind(index),
         is_put_back: run.is_put_back(index),
         is_unfinished: found.unfinished || run.is_unfinished(index),
+        is_tried_again: found.failures + found.crashes > 0,
         said_at: None,
         look,
         task,

@@ -88,8 +88,10 @@ pub(super) struct Glance {
     pub(super) is_behind: bool,
     /// It waits only because what it depends on does.
     pub(super) is_put_back: bool,
-    /// Its last attempt did not end well.
+    /// An attempt began, and it was not done since.
     pub(super) is_unfinished: bool,
+    /// That attempt failed or lost its host, and nobody had a word since.
+    pub(super) is_tried_again: bool,
     /// When somebody said that it is done, if nobody else did.
     pub(super) said_at: Option<u64>,
     /// Of this look, if it could start.
@@ -193,8 +195,8 @@ impl Marks {
         let missed = match &task.when {
             Some(_) if is_done => Ok(None),
             Some(_) if *is_kept => Err("no `env` has its variable, and no policy hands it on".to_owned()),
-            // What is there may be half of what it makes, and what is gone may be gone by it.
-            Some(when) if glance.is_unfinished => {
+            // Its next attempt: what is there may be half of what it makes, and what is gone may be gone by it.
+            Some(when) if glance.is_tried_again => {
                 let of_variable = When { exists: None, missing: None, ..when.clone() };
                 self.missed(&of_variable, variable.as_deref())
             }
