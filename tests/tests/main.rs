@@ -31,6 +31,7 @@ mod hostile;
 mod hour;
 mod interrupt;
 mod manifests;
+mod notified_out;
 mod operating;
 mod order;
 mod outgoing;
