@@ -9,6 +9,7 @@ mod again;
 mod artifacts;
 mod attacks;
 mod author;
+mod called_out;
 mod certified;
 mod changed_byte;
 mod chosen;

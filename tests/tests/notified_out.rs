@@ -156,7 +156,9 @@ fn a_webhook_gets_each_notice_signed_and_the_same_one_again_when_it_was_busy() {
 
 #[test]
 fn a_webhook_that_is_gone_or_checks_another_key_is_not_asked_again() {
-    for (key, answer, status) in [(KEY, "410", "410"), ("whsec_YW5vdGhlci1rZXktYWx0b2dldGhlcg==", "204", "401")] {
+    for (key, answer, status) in
+        [(KEY, "410", "410"), ("whsec_YW5vdGhlci1rZXktYWx0b2dldGhlcg==", "204", "401")]
+    {
         let (_, warned, requests) = Bench::webhook(key, &[answer]).run();
         assert_eq!(requests.len(), 1, "{warned:?}");
         assert_eq!(requests[0]["good"], json!(key == KEY));
