@@ -147,7 +147,7 @@ impl Holder {
         let store = place.store(operator, rules.durability.answers())?;
         let kv = Arc::new(KvOverlay::over(store.shared()));
         let (folder, key) = (place.workspace.clone(), operator.secret.key(KeyUse::Marks));
-        let marks = Marks::over(store.shared(), folder, key, &place.state);
+        let marks = Marks::over(store.shared(), folder, key, &place.state, task_file);
         let marks = Arc::new(marks);
         let known = store.shared().read().stream()?;
         let stream_name = match known {

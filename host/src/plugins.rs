@@ -6,6 +6,7 @@
 //! Not here: the trust checks (`orch-trust`), compiling and roles (`plugins/workbench.rs`).
 
 pub mod providers;
+mod secrets;
 mod workbench;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +34,6 @@ use crate::engine::{CallError, CompileError, EngineError};
 use crate::package::{self, PackageError};
 use crate::plugin_settings;
 use crate::role::Binding;
-use crate::secrets::SecretSources;
 use crate::told::{Told, ToldError, check_task};
 
 pub use workbench::Workbench;
@@ -295,18 +295,6 @@ impl AdmittedPlugins {
         let plugin = self.by_id.get(id)?;
         let narrow = workspace.narrow.get(&plugin.manifest().id);
         Told::of(plugin, narrow.is_some_and(|narrow| narrow.process.is_some()), folder)
-    }
-
-    /// Fails for a secret that one of them may use and nobody defines.
-    pub fn check_secrets(&self, sources: &SecretSources) -> Result<(), PluginsError> {
-        let uses = self.by_id.iter().flat_map(|(id, plugin)| {
-            let secrets = plugin.grant().permissions().secrets.iter();
-            secrets.flat_map(|secrets| &secrets.uses).map(move |one| (id, &one.name))
-        });
-        match uses.into_iter().find(|(_, name)| !sources.contains_key(*name)) {
-            Some((id, name)) => Err(PluginsError::SecretUndefined { id: id.clone(), name: name.clone() }),
-            None => Ok(()),
-        }
     }
 
     /// Fails for a variable of `config.yaml` that a plugin which starts programs is not granted.

@@ -120,7 +120,10 @@ impl Serving<'_> {
         if let Some(stop) = acts.stop() {
             acts.done(stop.call, None, None)?;
         }
-        let mut next = acts.first().map(Next::Act).or(starts_at_once.then_some(Next::Run));
+        let mut next = acts.first().map(Next::Act);
+        if next.is_none() {
+            next = self.owed()?.map(Next::Act).or(starts_at_once.then_some(Next::Run));
+        }
         loop {
             let wish = match next.take() {
                 Some(known) => known,
@@ -145,6 +148,20 @@ impl Serving<'_> {
         let detached = self.holder.stream.append(Event::HostDetached { at: now_ms() })?;
         self.holder.stream.wait_durable(detached, Level::Power)?;
         Ok(self.holder.stream.wait_checkpoint()?)
+    }
+
+    /// The start that the open run was begun for, if it did not come to an end by itself or by a person's word.
+    fn owed(&self) -> Result<Option<AskedAct>, Fault> {
+        let reader = self.holder.reader()?;
+        let Some(id) = reader.open_run()? else { return Ok(None) };
+        let Some(call) = reader.state(&id)?.owed_to else { return Ok(None) };
+        let asked = reader.events(&self.holder.stream_name).nth(call as usize).transpose()?;
+        Ok(asked.and_then(|(_, event)| match event {
+            Event::Called(called) => {
+                Some(AskedAct { call, plugin: called.plugin, token: called.token, act: called.writes.act? })
+            }
+            _ => None,
+        }))
     }
 
     async fn next(&mut self, goes_on: bool) -> Next {

@@ -144,7 +144,7 @@ impl<'a> Session<'a> {
             if recover::settle(&mut self.run, &self.desk, Cut::HostGone)? > 0 {
                 self.run.durable(&self.desk).await?;
             }
-            fresh::look_at_the_done(&mut self.run, &self.desk, &self.desk.marks.turns()?).await?;
+            fresh::look_at_the_done(&mut self.run, &self.desk, &self.desk.marks.known()?).await?;
             extend::hold_unapproved(&mut self.run, &self.desk)?;
             Ok(drive::drive(&mut self.run, &self.desk, &mut self.sheet).await?)
         });

@@ -122,11 +122,11 @@ impl Projector {
                 match (to, who) {
                     (Status::Done, Some(_)) => sql.done.execute(params![phase, position, *at as i64])?,
                     // Its condition does not hold.
-                    (Status::Done, None) => sql.taken_for_done.execute(params![phase, position])?,
+                    (Status::Done, None) => sql.taken_for_done.execute(params![phase, 0])?,
                     // It waits again, and may turn out to be up to date.
-                    (Status::Pending | Status::Blocked, None) => 0,
+                    (Status::Pending | Status::Blocked, None) => sql.put_back.execute([&phase])?,
                     // Whoever puts it back wants it done.
-                    _ => sql.unmarked.execute([&phase])? + sql.not_done.execute([&phase])?,
+                    _ => sql.forgotten.execute([&phase])?,
                 };
                 sql.answered.execute(params![format!("{phase}-"), format!("{phase}."), iso_time(*at)])?;
                 ask(sql, run, seq, *task, *to, why, *at)?;
@@ -137,26 +137,30 @@ impl Projector {
             }
             Event::TasksFresh { tasks, at } => {
                 for task in tasks {
+                    sql.fresh.execute([run.phase(*task)])?;
                     self.phase(*task, seq, Status::Done, *at);
                 }
             }
-            Event::TaskMarked { id, mark, .. } => {
-                sql.marked.execute(params![id.as_str(), json!(mark).to_string()])?;
+            Event::TaskMarked { task, mark, .. } => {
+                sql.marked.execute(params![run.phase(*task), json!(mark).to_string()])?;
             }
             Event::AttemptStarted { task, attempt, at } => {
                 // What was known of it is true no more, however this ends.
-                let phase = run.phase(*task);
-                sql.unmarked.execute([&phase])?;
-                sql.not_done.execute([&phase])?;
+                sql.begun.execute(params![run.phase(*task), position])?;
                 let change = self.phase(*task, seq, Status::InProgress, *at);
                 (change.attempts, change.started_at) = (Some(*attempt), Some(*at));
                 self.execution(*task, *attempt, *at).end = None;
             }
             Event::AttemptFinished(finished) => {
-                if finished.status == Status::Done {
-                    let said_at = (!finished.ending.is_done()).then_some(finished.at as i64);
-                    sql.done.execute(params![run.phase(finished.task), position, said_at])?;
-                }
+                let phase = run.phase(finished.task);
+                match finished.status {
+                    Status::Done => {
+                        let said_at = (!finished.ending.is_done()).then_some(finished.at as i64);
+                        sql.done.execute(params![phase, position, said_at])?
+                    }
+                    Status::Failed => sql.failed.execute(params![phase, position])?,
+                    _ => 0,
+                };
                 self.finish_attempt(sql, run, seq, finished)?;
             }
             Event::Called(called) => {
@@ -334,6 +338,14 @@ fn told(ending: &Ending) -> (&'static str, Option<String>, Option<String>) {
     }
 }
 
+/// Of runs that were begun before it was kept.
+const TASK_FILE: &str = "tasks.yml";
+
+/// A task file's name without `.yml` or `.yaml`: whoever says one of them means the one that is there.
+pub(crate) fn plain_name(file: &str) -> &str {
+    file.strip_suffix(".yml").or_else(|| file.strip_suffix(".yaml")).unwrap_or(file)
+}
+
 fn start_run(sql: &mut ProjectionSql<'_>, run: &RunNames, started: &RunStarted) -> Result<(), CommitError> {
     let metadata = json!({
         "plugins": started.plugins,
@@ -343,6 +355,7 @@ fn start_run(sql: &mut ProjectionSql<'_>, run: &RunNames, started: &RunStarted) 
         "unsigned": started.unsigned,
     });
     sql.run_started.execute(params![run.id, started.goal, iso_time(started.at), metadata.to_string()])?;
+    sql.task_file.execute(params![run.id, plain_name(started.tasks.as_deref().unwrap_or(TASK_FILE))])?;
     Ok(())
 }
 

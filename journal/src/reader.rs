@@ -19,7 +19,8 @@ use crate::event::{AskedAct, AskedTask, Event, Mark, TaskIndex, WORKSPACE_STREAM
 use crate::events::{self, Events};
 use crate::place;
 use crate::projection::RunNames;
-use crate::rows::{AttemptRow, FindingRow, InterventionRow, MetricRow, RunRow, TaskRow};
+use crate::projection::plain_name;
+use crate::rows::{AttemptRow, FindingRow, InterventionRow, Known, MetricRow, RunRow, TaskRow};
 use crate::state::RunState;
 
 /// As many keys as one answer of `orch:kv` has.
@@ -324,14 +325,15 @@ impl Reader {
         })
     }
 
-    /// Tasks that are done as far as this store knows: when, in the order of all events, and in milliseconds if that was
-    /// somebody's word.
-    pub fn turns(&self) -> Result<HashMap<String, (u64, Option<u64>)>, StoreError> {
-        let turns = self.rows("SELECT task, done, said_at FROM turns", [], |row| {
-            let said_at: Option<i64> = row.get(2)?;
-            Ok((row.get(0)?, (row.get::<_, i64>(1)?.unsigned_abs(), said_at.map(i64::unsigned_abs))))
+    /// What this store knows of the tasks of that task file, whatever run that is of.
+    pub fn known(&self, file: &str) -> Result<HashMap<String, Known>, StoreError> {
+        let sql = "SELECT task, done, said_at, begun, put_back FROM known WHERE file = ?1";
+        let known = self.rows(sql, [plain_name(file)], |row| {
+            let number = |column| row.get(column).map(|number: Option<i64>| number.map(i64::unsigned_abs));
+            let (done, said_at, begun) = (number(1)?, number(2)?, number(3)?);
+            Ok((row.get(0)?, Known { done, said_at, begun, put_back: row.get(4)? }))
         })?;
-        Ok(turns.into_iter().collect())
+        Ok(known.into_iter().collect())
     }
 
     /// What services asked of the host and it did not do yet, oldest first.
@@ -347,13 +349,13 @@ impl Reader {
         })
     }
 
-    /// What a task read and made when it was done last.
-    pub fn mark(&self, task: &str) -> Result<Option<Mark>, StoreError> {
-        let sql = "SELECT mark FROM marks WHERE task = ?1";
-        let mark: Option<String> =
-            self.connection.prepare(sql)?.query_row([task], |row| row.get(0)).optional()?;
+    /// What a task of that task file read and made when it was done last.
+    pub fn mark(&self, file: &str, task: &str) -> Result<Option<Mark>, StoreError> {
+        let sql = "SELECT mark FROM known WHERE file = ?1 AND task = ?2";
+        let mark: Option<Option<String>> =
+            self.connection.prepare(sql)?.query_row([plain_name(file), task], |row| row.get(0)).optional()?;
         // One that this host does not read is as good as none.
-        Ok(mark.and_then(|mark| serde_json::from_str(&mark).ok()))
+        Ok(mark.flatten().and_then(|mark| serde_json::from_str(&mark).ok()))
     }
 
     fn rows<T>(

@@ -14,6 +14,19 @@ fn as_json<S: Serializer>(text: &str, out: S) -> Result<S::Ok, S::Error> {
     }
 }
 
+/// What a store knows of a task, whatever run that is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Position of the event that says that it is done; 0 by its condition alone.
+    pub done: Option<u64>,
+    /// In milliseconds, if that was somebody's word.
+    pub said_at: Option<u64>,
+    /// Position of its last attempt's start or failure, if it was not done since.
+    pub begun: Option<u64>,
+    /// It was done, and waits only because what it depends on does.
+    pub put_back: bool,
+}
+
 /// A run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RunRow {

@@ -17,8 +17,9 @@ pub(crate) const PROJECTIONS: &[(&[&str], &str)] = &[
         PROJECTIONS_1,
     ),
     (&["asked"], PROJECTIONS_2),
-    (&["marks"], PROJECTIONS_3),
-    (&["turns", "acts"], PROJECTIONS_4),
+    (&[], PROJECTIONS_3),
+    (&["acts"], PROJECTIONS_4),
+    (&["task_files", "known"], PROJECTIONS_5),
 ];
 
 /// `position` counts the events of all runs in the order of their commits: what two runs wrote to the same key
@@ -146,7 +147,7 @@ CREATE TABLE asked (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What each task read and made when it was done last, whatever run that was; `mark` is JSON.
+/// Replaced by version 5.
 pub(crate) const PROJECTIONS_3: &str = "\
 CREATE TABLE marks (
   task TEXT NOT NULL PRIMARY KEY,
@@ -154,9 +155,7 @@ CREATE TABLE marks (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// When each task was done last, whatever run that was: `done` is the position of the event that says so, `said_at` in
-/// milliseconds if it was somebody's word, not an attempt's answer. And what services asked of the host and it did not do yet; `act` is
-/// JSON.
+/// What services asked of the host and it did not do yet; `act` is JSON. `turns` is replaced by version 5.
 pub(crate) const PROJECTIONS_4: &str = "\
 CREATE TABLE turns (
   task TEXT NOT NULL PRIMARY KEY,
@@ -170,6 +169,29 @@ CREATE TABLE acts (
   token TEXT,
   act TEXT NOT NULL,
   PRIMARY KEY (stream, seq)
+) STRICT, WITHOUT ROWID;
+";
+
+/// The task file of each run, and what is known of each of its tasks, whatever run that is of. `done` is the position of the
+/// event that says that it is (0: by its condition alone), `said_at` in milliseconds if that was somebody's word, not an
+/// attempt's answer; `begun` the position of its last attempt's start or failure, if it was not done since; `put_back` says
+/// that it waits only because what it depends on does; `mark` is what it read and made, as JSON.
+pub(crate) const PROJECTIONS_5: &str = "\
+DROP TABLE marks;
+DROP TABLE turns;
+CREATE TABLE task_files (
+  run TEXT NOT NULL PRIMARY KEY,
+  file TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE known (
+  file TEXT NOT NULL,
+  task TEXT NOT NULL,
+  done INTEGER,
+  said_at INTEGER,
+  begun INTEGER,
+  put_back INTEGER NOT NULL,
+  mark TEXT,
+  PRIMARY KEY (file, task)
 ) STRICT, WITHOUT ROWID;
 ";
 

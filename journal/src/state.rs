@@ -161,6 +161,8 @@ pub struct RunState {
     pub looked: bool,
     /// The last call of a service that asked for it, by its place in the workspace's stream.
     pub begun_by: Option<u64>,
+    /// The same, while nobody else asked since, nobody stopped it and it did not come to an end.
+    pub owed_to: Option<u64>,
     /// SHA-256 of `tasks.yml` as the host last saw it.
     pub saved: Option<String>,
     /// What it said then of each task, by place.
@@ -342,6 +344,7 @@ impl RunState {
             Event::Warned { .. } => self.warnings += 1,
             Event::RunFinished { status, why, notices, .. } => {
                 self.finished = Some((*status, why.clone()));
+                self.owed_to = None;
                 let owed =
                     |asked: &AskedProvider| Owed { asked: asked.clone(), status: *status, why: why.clone() };
                 self.owed.extend(notices.iter().map(owed));
@@ -359,7 +362,10 @@ impl RunState {
                 self.unverified.values_mut().flatten().for_each(|look| look.why = None);
             }
             Event::FindingsJudged { .. } => self.judged = true,
-            Event::StartAsked { call, .. } => self.begun_by = self.begun_by.max(*call),
+            Event::StartAsked { call, .. } => {
+                (self.begun_by, self.owed_to) = (self.begun_by.max(*call), *call);
+            }
+            Event::StopAsked { .. } => self.owed_to = None,
             Event::TasksChosen { choice, .. } => self.chosen = choice.clone(),
             Event::SessionOpened { .. } => self.sessions += 1,
             Event::TaskMarked { .. }
@@ -367,7 +373,6 @@ impl RunState {
             | Event::Decided { .. }
             | Event::PlannerRead { .. }
             | Event::LookKept { .. }
-            | Event::StopAsked { .. }
             | Event::StreamStarted(_)
             | Event::TasksTaken { .. }
             | Event::ActsTaken { .. }

@@ -50,17 +50,28 @@ pub(crate) struct ProjectionSql<'c> {
     pub(crate) tasks_taken: Statement<'c>,
     pub(crate) act_asked: Statement<'c>,
     pub(crate) acts_taken: Statement<'c>,
-    pub(crate) marked: Statement<'c>,
-    pub(crate) unmarked: Statement<'c>,
-    pub(crate) not_done: Statement<'c>,
+    pub(crate) task_file: Statement<'c>,
+    /// What is known of a task: an attempt began, or failed.
+    pub(crate) begun: Statement<'c>,
+    pub(crate) failed: Statement<'c>,
     pub(crate) done: Statement<'c>,
     pub(crate) taken_for_done: Statement<'c>,
+    pub(crate) put_back: Statement<'c>,
+    pub(crate) fresh: Statement<'c>,
+    pub(crate) forgotten: Statement<'c>,
+    pub(crate) marked: Statement<'c>,
 }
 
 impl<'c> ProjectionSql<'c> {
     /// Statements on the tables of that schema, `main` or `temp`.
     pub(crate) fn prepare(connection: &'c Connection, schema: &str) -> Result<Self, rusqlite::Error> {
         let prepare = |sql: &str| connection.prepare(&sql.replace('@', schema));
+        let known = |new: &str, change: &str| {
+            prepare(&format!(
+                "INSERT INTO @.known SELECT file, name, {new} FROM @.phases JOIN @.task_files ON run = run_id WHERE id = ?1 \
+                 ON CONFLICT (file, task) DO UPDATE SET {change}"
+            ))
+        };
         Ok(Self {
             run_started: prepare("INSERT INTO @.runs VALUES (?1, ?2, 'planning', ?3, NULL, NULL, ?4)")?,
             run_session: prepare(
@@ -113,18 +124,27 @@ impl<'c> ProjectionSql<'c> {
             tasks_taken: prepare("DELETE FROM @.asked WHERE stream = ?1 AND seq <= ?2")?,
             act_asked: prepare("INSERT INTO @.acts VALUES (?1, ?2, ?3, ?4, ?5)")?,
             acts_taken: prepare("DELETE FROM @.acts WHERE stream = ?1 AND seq <= ?2")?,
-            unmarked: prepare("DELETE FROM @.marks WHERE task = (SELECT name FROM @.phases WHERE id = ?1)")?,
-            not_done: prepare("DELETE FROM @.turns WHERE task = (SELECT name FROM @.phases WHERE id = ?1)")?,
-            done: prepare(
-                "INSERT INTO @.turns SELECT name, ?2, ?3 FROM @.phases WHERE id = ?1 \
-                 ON CONFLICT (task) DO UPDATE SET done = excluded.done, said_at = excluded.said_at",
+            task_file: prepare("INSERT INTO @.task_files VALUES (?1, ?2)")?,
+            begun: known(
+                "NULL, NULL, ?2, 0, NULL",
+                "done = NULL, said_at = NULL, begun = excluded.begun, put_back = 0, mark = NULL",
             )?,
-            taken_for_done: prepare(
-                "INSERT INTO @.turns SELECT name, ?2, NULL FROM @.phases WHERE id = ?1 ON CONFLICT (task) DO NOTHING",
+            failed: known("NULL, NULL, ?2, 0, NULL", "begun = excluded.begun")?,
+            done: known(
+                "?2, ?3, NULL, 0, NULL",
+                "done = excluded.done, said_at = excluded.said_at, begun = NULL, put_back = 0",
             )?,
-            marked: prepare(
-                "INSERT INTO @.marks VALUES (?1, ?2) ON CONFLICT (task) DO UPDATE SET mark = excluded.mark",
+            taken_for_done: known(
+                "?2, NULL, NULL, 0, NULL",
+                "done = ifnull(done, excluded.done), begun = NULL, put_back = 0",
             )?,
+            put_back: known("NULL, NULL, NULL, 0, NULL", "put_back = done IS NOT NULL")?,
+            fresh: known("NULL, NULL, NULL, 0, NULL", "put_back = 0")?,
+            forgotten: known(
+                "NULL, NULL, NULL, 0, NULL",
+                "done = NULL, said_at = NULL, put_back = 0, mark = NULL",
+            )?,
+            marked: known("NULL, NULL, NULL, 0, ?2", "mark = excluded.mark")?,
         })
     }
 }

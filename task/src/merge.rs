@@ -1,7 +1,7 @@
 //! What people changed in `tasks.yml` while a run was under way.
 //!
 //! In -> out: the file as the host last saw it, as it is now, and how far each task is -> [`MergeReport`].
-//! Invariant: a task that has started, or that the host appended, stays as the run knows it; the host owns `status`.
+//! Invariant: a task that is worked at, or that the host appended, stays as the run knows it; the host owns `status`.
 //! Invariant: the tasks of the run and the report together form a sound graph.
 //! Not here: reading the file (`exchange.rs`), writing events for what was taken over (the host).
 
@@ -17,8 +17,10 @@ use crate::model::{Status, Task, TaskId};
 pub enum Standing {
     /// Nothing of it has begun.
     Pending,
-    /// An attempt was made, or it has ended.
+    /// It is being worked at, or nobody knows how that ended.
     Started,
+    /// It is over: what it says now counts once it is done again.
+    Over,
 }
 
 /// A task as the run knows it.
@@ -34,7 +36,7 @@ pub struct Known<'a> {
 pub struct MergeReport {
     /// New tasks, in file order. A status written beside one counts.
     pub added: Vec<FileTask>,
-    /// Tasks that have not started, with their new fields, in file order.
+    /// Tasks that are not worked at, with their new fields, in file order.
     pub edited: Vec<FileTask>,
     /// Tasks that have not started and are not in the file any more, in the order in which they were there.
     pub removed: Vec<TaskId>,
@@ -177,7 +179,7 @@ pub fn merge<'a>(
         let task = old.task.id.clone();
         let why = match known(&task) {
             None => continue,
-            Some(Known { standing: Standing::Started, .. }) => RefusedWhy::Removed,
+            Some(Known { standing: Standing::Started | Standing::Over, .. }) => RefusedWhy::Removed,
             Some(Known { added_by: Some(_), .. }) => RefusedWhy::AppendedRemoved,
             Some(_) => {
                 report.removed.push(task);

@@ -302,3 +302,102 @@ fn a_condition_is_not_asked_of_what_was_begun_and_did_not_end() {
     workspace.write("mods/whole", "");
     assert_eq!(run(&workspace, &[]), "deploy");
 }
+
+#[test]
+fn what_is_known_of_a_task_is_known_of_the_file_that_it_is_in() {
+    let workspace = Workspace::new(
+        "- {id: build, inputs: [i], outputs: [o], command: 'cat i > o'}\n\
+         - {id: deploy, dependencies: [build], command: 'cat o > deployed'}\n\
+         - {id: gate, when: {exists: release}, command: 'echo gate >> ran'}\n",
+    );
+    workspace.write(
+        "other.yml",
+        "- {id: deploy, command: 'true'}\n- {id: gate, when: {exists: i}, command: 'true'}\n",
+    );
+    workspace.write("i", "1");
+    run(&workspace, &[]);
+    workspace.write("i", "2");
+    run(&workspace, &["--task", "build"]);
+    run(&workspace, &["--tasks", "other.yml"]);
+    workspace.write("release", "");
+    assert_eq!(run(&workspace, &[]), "gate");
+    assert_eq!(workspace.read("deployed"), "2");
+    workspace.host(&["db", "check"], 0);
+}
+
+#[test]
+fn what_was_only_put_back_is_not_done_again_by_the_host_after_a_kill() {
+    let workspace = Workspace::new(
+        "- {id: migrate, when: {exists: migrations}, command: 'echo migrate >> ran'}\n\
+         - {id: deploy, dependencies: [migrate], command: 'echo deploy >> ran'}\n\
+         - {id: after, dependencies: [deploy], when: {missing: never}, command: 'echo after >> ran'}\n",
+    );
+    assert_eq!(run(&workspace, &[]), "deploy after");
+    for commit in 1..=8 {
+        let mut killed = workspace.command(&["run", "--trust-workspace"]);
+        killed.env("ORCH_FAILPOINT", format!("before-commit:{commit}")).output().unwrap();
+        assert_eq!(run(&workspace, &[]), "", "{commit}");
+    }
+    // Of what is put back as it was, a person's word is another.
+    edit(&workspace, "id: deploy, status: done", "id: deploy, status: pending");
+    assert_eq!(run(&workspace, &[]), "deploy after");
+}
+
+#[test]
+fn a_cleanup_follows_what_failed_in_a_run_without_it_and_nothing_that_did_not_start() {
+    let workspace = Workspace::new(
+        "- {id: up, inputs: [i], command: 'echo up >> ran; test ! -e flag'}\n\
+         - {id: down, always: true, dependencies: [up], command: 'echo down >> ran'}\n",
+    );
+    workspace.write("i", "1");
+    assert_eq!(run(&workspace, &[]), "up down");
+    workspace.write("i", "2");
+    workspace.write("flag", "");
+    workspace.run(&["--task", "up"], 1);
+    assert_eq!(ran(&workspace), "up");
+    for expected in ["down", ""] {
+        workspace.run(&[], 1);
+        assert_eq!(ran(&workspace), expected);
+    }
+
+    let workspace = Workspace::new(
+        "- {id: a, command: 'test -e never'}\n- {id: b, dependencies: [a], command: 'true'}\n\
+         - {id: down, always: true, dependencies: [b], command: 'echo down >> ran'}\n",
+    );
+    for expected in ["down", "", ""] {
+        workspace.run(&[], 1);
+        assert_eq!(ran(&workspace), expected);
+    }
+}
+
+#[test]
+fn what_is_done_again_by_a_run_that_goes_on_is_done_as_its_file_says_now() {
+    let workspace = Workspace::new(
+        "- {id: a, inputs: [i], command: 'echo old >> ran'}\n\
+         - {id: s, dependencies: [a], idempotent: true, command: 'touch begun; until test -e go; do sleep 0.05; done'}\n\
+         - {id: d, dependencies: [s], command: 'echo d >> ran'}\n",
+    );
+    workspace.write("i", "1");
+    let mut host = begin(&workspace, &[]);
+    until(|| workspace.path().join("begun").exists());
+    signal(&mut host, Signal::KILL);
+    assert_eq!(ran(&workspace), "old");
+    workspace.write("i", "2");
+    workspace.write("go", "");
+    edit(&workspace, "echo old", "echo new");
+    assert_eq!(run(&workspace, &[]), "new d");
+    assert_eq!(run(&workspace, &[]), "");
+    // While the host is at work, and tried again by a person.
+    let workspace = Workspace::new(
+        "- {id: a, command: 'echo old >> ran; false'}\n\
+         - {id: s, command: 'until test -e go; do sleep 0.05; done'}\n",
+    );
+    let mut host = begin(&workspace, &["--jobs", "2"]);
+    until(|| workspace.statuses().get("a").is_some_and(|status| status == "failed"));
+    edit(&workspace, "echo old >> ran; false", "echo new >> ran");
+    until(|| workspace.events().iter().any(|event| matches!(event, Event::TaskEdited { .. })));
+    workspace.host(&["task", "retry", "a"], 0);
+    workspace.write("go", "");
+    assert!(host.wait().unwrap().success());
+    assert_eq!(ran(&workspace), "old new");
+}

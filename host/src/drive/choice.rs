@@ -218,11 +218,12 @@ fn with_dependencies(state: &RunState, tasks: BTreeSet<TaskIndex>) -> BTreeSet<T
     all
 }
 
-/// What a person asks for means of tasks that stand so: those that may start (none: every task), and of them those that do so
-/// again.
+/// What a person asks for means of tasks that stand so: those that may start (none: every task), of them those that do so
+/// again, and those that run after these however they end.
 pub(super) struct Meant {
     chosen: Option<BTreeSet<TaskIndex>>,
     pub(super) again: Vec<TaskIndex>,
+    pub(super) after: Vec<TaskIndex>,
 }
 
 pub(super) fn meant(state: &RunState, wanted: &Wanted) -> Result<Meant, ChoiceError> {
@@ -245,35 +246,45 @@ pub(super) fn meant(state: &RunState, wanted: &Wanted) -> Result<Meant, ChoiceEr
     };
     let is_chosen = |task: &TaskIndex| chosen.as_ref().is_none_or(|chosen| chosen.contains(task));
     let all = 0..state.tasks.len() as TaskIndex;
-    let mut again: Vec<TaskIndex> = all.filter(|task| is_chosen(task) && is_again(task)).collect();
+    let again: Vec<TaskIndex> = all.filter(|task| is_chosen(task) && is_again(task)).collect();
     // What runs after them however they end does so again.
     let is_after = |task: &TaskIndex| {
         let found = state.tasks.get(*task as usize);
-        is_chosen(task) && found.is_some_and(|found| found.task.always && found.status == Status::Done)
+        is_chosen(task)
+            && again.binary_search(task).is_err()
+            && found.is_some_and(|found| found.task.always && found.status == Status::Done)
     };
+    // What is behind a failure that is not tried again does not start.
+    let ended = (0..state.tasks.len() as TaskIndex).filter(|task| {
+        let stuck = state.tasks.get(*task as usize).is_some_and(|found| match found.status {
+            Status::Failed => !found.task.allow_failure,
+            status => status == Status::Cancelled,
+        });
+        stuck && again.binary_search(task).is_err()
+    });
+    let stuck = graph.behind(&ended.collect::<Vec<_>>());
     let is_pending = |task: &TaskIndex| {
         let found = state.tasks.get(*task as usize);
         is_chosen(task)
+            && !stuck.contains_key(task)
             && found.is_some_and(|found| matches!(found.status, Status::Pending | Status::Blocked))
     };
     let pending = (0..state.tasks.len() as TaskIndex).filter(is_pending);
     let before: Vec<TaskIndex> = again.iter().copied().chain(pending).collect();
-    let after: Vec<TaskIndex> = graph.downstream(&before).into_iter().filter(is_after).collect();
-    again.extend(after);
-    again.sort_unstable();
-    again.dedup();
-    Ok(Meant { again, chosen })
+    let mut after: Vec<TaskIndex> = graph.downstream(&before).into_iter().filter(is_after).collect();
+    after.sort_unstable();
+    Ok(Meant { again, after, chosen })
 }
 
 /// The tasks of a file that a new run would be asked for, as they would stand then.
 pub fn planned(tasks: &[FileTask], wanted: &Wanted) -> Result<Vec<FileTask>, ChoiceError> {
     let state = RunState::of_tasks(tasks.iter().map(|found| (&found.task, found.status_or_pending())));
-    let Meant { chosen, again } = meant(&state, wanted)?;
+    let Meant { chosen, again, after } = meant(&state, wanted)?;
     let mut planned = Vec::new();
     for (place, found) in (0..).zip(tasks) {
         if chosen.as_ref().is_none_or(|chosen| chosen.contains(&place)) {
             let mut found = found.clone();
-            if again.contains(&place) {
+            if again.contains(&place) || after.contains(&place) {
                 found.status = Some(Status::Pending);
             }
             planned.push(found);

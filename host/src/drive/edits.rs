@@ -142,8 +142,9 @@ impl Sheet {
     fn compare(&self, last: &TaskFile, now: &TaskFile, run: &Run) -> Result<MergeReport, DriveError> {
         let state = run.state();
         let known = |id: &TaskId| {
-            let found = state.tasks.get(*state.by_id.get(id)? as usize)?;
-            let standing = if is_untouched(found) { Standing::Pending } else { Standing::Started };
+            let place = *state.by_id.get(id)?;
+            let found = state.tasks.get(place as usize)?;
+            let standing = standing(found, run.is_running(place));
             Some(Known { task: &found.task, added_by: found.added_by.as_deref(), standing })
         };
         let file = || self.name.clone();
@@ -192,6 +193,16 @@ impl Sheet {
             places.map(|(place, _)| place as TaskIndex).collect()
         };
         run.hold(missing, now_ms());
+    }
+}
+
+/// How far a task is for whoever edits it.
+fn standing(task: &TaskState, is_running: bool) -> Standing {
+    match task.status {
+        _ if is_untouched(task) => Standing::Pending,
+        Status::InProgress | Status::InDoubt | Status::Pending => Standing::Started,
+        _ if is_running => Standing::Started,
+        _ => Standing::Over,
     }
 }
 

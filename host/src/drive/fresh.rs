@@ -11,6 +11,7 @@ use std::ffi::OsStr;
 
 use orch_journal::event::{Event, Mark, TaskIndex};
 use orch_journal::failpoint;
+use orch_journal::rows::Known;
 use orch_journal::state::TaskState;
 use orch_task::Status;
 use tokio::task::JoinSet;
@@ -95,7 +96,7 @@ fn glance(run: &Run, desk: &Desk, (index, look): (TaskIndex, u64)) -> Result<Opt
         is_kept,
         is_behind: run.is_behind(index),
         is_put_back: run.is_put_back(index),
-        is_unfinished: found.unfinished,
+        is_unfinished: found.unfinished || run.is_unfinished(index),
         said_at: None,
         look,
         task,
@@ -140,7 +141,6 @@ pub fn take(run: &mut Run, desk: &Desk, checked: Vec<Checked>) -> Result<(), Dri
         let failures = run.state().tasks.get(task as usize).map_or(0, |found| found.failures);
         match outcome {
             Outcome::Unasked(why) => {
-                let why = format!("its condition cannot be asked: {why}");
                 run.record(Event::TaskMoved { task, to: Status::Failed, why, who: None, at: now_ms() })?;
                 run.let_start(task, None, now_ms());
                 run.moved(task, Status::Failed, now_ms());
@@ -211,9 +211,9 @@ fn record_mark(run: &mut Run, desk: &Desk, task: TaskIndex, mark: Box<Mark>) -> 
 pub async fn look_at_the_done(
     run: &mut Run,
     desk: &Desk,
-    known: &HashMap<String, (u64, Option<u64>)>,
+    known: &HashMap<String, Known>,
 ) -> Result<(), DriveError> {
-    run.take_turns(known);
+    run.take_known(known);
     let is_first = !run.state().looked;
     let (mut fresh, mut stale) = (Vec::new(), BTreeMap::new());
     let (mut unseen, mut other) = (Vec::new(), Vec::new());
@@ -335,14 +335,14 @@ async fn look_at(
     run: &Run,
     desk: &Desk,
     done: &[TaskIndex],
-    known: &HashMap<String, (u64, Option<u64>)>,
+    known: &HashMap<String, Known>,
 ) -> Result<Vec<Checked>, DriveError> {
     let mut looks = JoinSet::new();
     for together in done.chunks(TOGETHER) {
         let mut all =
             together.iter().map(|task| glance(run, desk, (*task, 0))).collect::<Result<Vec<_>, _>>()?;
         for glance in all.iter_mut().flatten() {
-            glance.said_at = known.get(glance.task.id.as_str()).and_then(|(_, said_at)| *said_at);
+            glance.said_at = known.get(glance.task.id.as_str()).and_then(|known| known.said_at);
         }
         let marks = desk.marks.clone();
         looks.spawn_blocking_on(move || check_all(&marks, all, true), &desk.guests);

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
 use orch_journal::event::{FileMark, Mark, MarkedBy, TaskIndex};
+use orch_journal::rows::Known;
 use orch_journal::{SharedReader, StoreError};
 use orch_task::{Command, Look, Task, When};
 use orch_trust::manifest::Role;
@@ -37,6 +38,8 @@ pub struct Marks {
     key: [u8; 32],
     /// Name of the store's folder.
     name: String,
+    /// Of which the tasks are: another one's with the same ids are others.
+    task_file: String,
 }
 
 /// What is known of a task as it begins, for its mark.
@@ -51,7 +54,7 @@ pub struct Begun {
 pub(super) enum Outcome {
     /// Its condition does not hold.
     Skipped(String),
-    /// Its condition cannot be asked.
+    /// It neither starts nor is done: why.
     Unasked(String),
     /// Nothing changed; with another mark if files have other times than before.
     Fresh(Option<Box<Mark>>),
@@ -95,26 +98,33 @@ pub(super) struct Glance {
 
 impl Marks {
     /// Over the store that is read there. `key` is this host's, `state` the store's folder.
-    pub fn over(store: SharedReader, folder: Arc<PathBuf>, key: [u8; 32], state: &Path) -> Self {
+    pub fn over(
+        store: SharedReader,
+        folder: Arc<PathBuf>,
+        key: [u8; 32],
+        state: &Path,
+        task_file: &Path,
+    ) -> Self {
         let name = orch_journal::place::name_of(state);
         let below = state.strip_prefix(&*folder).map(|below| below.display().to_string()).unwrap_or_default();
         let files = Files::below(folder, below);
-        Self { store, made: Mutex::default(), files, key, name }
+        let task_file = task_file.display().to_string();
+        Self { store, made: Mutex::default(), files, key, name, task_file }
     }
 
     /// One that cannot be read is as good as none: the task is done again.
     fn last(&self, task: &str) -> Option<Mark> {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(task).cloned();
-        made.unwrap_or_else(|| self.store.read().mark(task).ok().flatten())
+        made.unwrap_or_else(|| self.store.read().mark(&self.task_file, task).ok().flatten())
     }
 
     pub(super) fn keep(&self, task: &str, mark: Mark) {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(task.to_owned(), Some(mark));
     }
 
-    /// When tasks were done, as far as the store knows.
-    pub fn turns(&self) -> Result<HashMap<String, (u64, Option<u64>)>, StoreError> {
-        self.store.read().turns()
+    /// What the store knows of each task.
+    pub fn known(&self) -> Result<HashMap<String, Known>, StoreError> {
+        self.store.read().known(&self.task_file)
     }
 
     /// True if that is known of a task already.
@@ -179,18 +189,25 @@ impl Marks {
     /// `is_done`: by an earlier run. Then its condition is not asked: that is for when it could start.
     pub(super) fn check(&self, glance: &Glance, is_done: bool) -> Outcome {
         let Glance { task, by, force, variable, is_kept, is_behind, .. } = glance;
-        // Of what is done it is asked when that could start again; of what was begun and did not come to its end, never: what
-        // is there may be half of what it makes.
+        // Of what is done it is asked when that could start again.
         let missed = match &task.when {
-            Some(_) if is_done || glance.is_unfinished => Ok(None),
+            Some(_) if is_done => Ok(None),
             Some(_) if *is_kept => Err("no `env` has its variable, and no policy hands it on".to_owned()),
+            // What is there may be half of what it makes, and what is gone may be gone by it.
+            Some(when) if glance.is_unfinished => {
+                let of_variable = When { exists: None, missing: None, ..when.clone() };
+                self.missed(&of_variable, variable.as_deref())
+            }
             Some(when) => self.missed(when, variable.as_deref()),
             None => Ok(None),
         };
         match missed {
             Ok(None) => {}
+            Ok(Some(why)) if glance.is_unfinished => {
+                return Outcome::Unasked(format!("it was begun and not done, and now {why}"));
+            }
             Ok(Some(why)) => return Outcome::Skipped(why),
-            Err(why) => return Outcome::Unasked(why),
+            Err(why) => return Outcome::Unasked(format!("its condition cannot be asked: {why}")),
         }
         let at = now_ms();
         if !task.names_files() {

@@ -132,7 +132,7 @@ fn a_store_of_before_is_checked_as_it_is_and_brought_to_the_newest_version() {
     let older = rusqlite::Connection::open(state.join("state.db")).unwrap();
     older
         .execute_batch(
-            "DROP TABLE asked; DROP TABLE marks; DROP TABLE turns; DROP TABLE acts; PRAGMA user_version = 1",
+            "DROP TABLE asked; DROP TABLE known; DROP TABLE task_files; DROP TABLE acts; PRAGMA user_version = 1",
         )
         .unwrap();
     drop(older);
@@ -140,8 +140,9 @@ fn a_store_of_before_is_checked_as_it_is_and_brought_to_the_newest_version() {
     assert!(check.is_sound() && check.events == 5, "{check:?}");
     let (store, _) = open(folder.path());
     assert_eq!(store.reader().unwrap().asked(WORKSPACE_STREAM).unwrap(), []);
-    let done = store.reader().unwrap().turns().unwrap().remove("first");
-    assert!(done.is_some_and(|(position, said_at)| position > 0 && said_at.is_none()), "{done:?}");
+    let done = store.reader().unwrap().known("tasks.yaml").unwrap().remove("first");
+    assert!(done.is_some_and(|known| known.done > Some(0) && known.said_at.is_none()), "{done:?}");
+    assert!(store.reader().unwrap().known("other.yml").unwrap().is_empty());
     store.close().unwrap();
     let check = db_check(&state, false).unwrap();
     assert!(check.is_sound() && check.differences.is_empty(), "{check:?}");

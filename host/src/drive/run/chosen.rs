@@ -40,18 +40,20 @@ impl Run {
     /// `choice-*` before anything is recorded.
     pub fn choose(&mut self, wanted: &Wanted, who: &Who) -> Result<(), DriveError> {
         let choice = wanted.choice();
-        let (again, is_new) = {
+        let (meant, is_new) = {
             let state = self.state();
-            (choice::meant(&state, wanted)?.again, state.chosen != choice)
+            (choice::meant(&state, wanted)?, state.chosen != choice)
         };
         if is_new {
             self.record(Event::TasksChosen { choice, who: who.clone(), at: now_ms() })?;
         }
-        for task in &again {
-            let (why, who) = ("a person lets it run again".to_owned(), Some(who.clone()));
-            self.record(Event::TaskMoved { task: *task, to: Status::Pending, why, who, at: now_ms() })?;
+        let again = meant.again.iter().map(|task| (*task, "a person lets it run again"));
+        let after = meant.after.iter().map(|task| (*task, "again, since what it depends on is done again"));
+        for (task, why) in again.chain(after) {
+            let (why, who) = (why.to_owned(), Some(who.clone()));
+            self.record(Event::TaskMoved { task, to: Status::Pending, why, who, at: now_ms() })?;
         }
-        self.force(again);
+        self.force(meant.again.into_iter().chain(meant.after));
         self.fail_fast = wanted.fail_fast;
         self.regraph(now_ms());
         Ok(())

@@ -40,7 +40,7 @@ impl Run {
         self.checked.remove(&task);
         self.changes.push(Change::Finished(task, status));
         match status {
-            Status::Done => self.take_turn(task, true),
+            Status::Done => self.take_turn(task),
             Status::Failed => self.take_failed_turn(task),
             _ => {}
         }
@@ -53,8 +53,11 @@ impl Run {
             self.withdraw(task);
         }
         match status {
-            Status::Done => self.take_turn(task, true),
-            Status::Failed => self.take_failed_turn(task),
+            Status::Done => self.take_turn(task),
+            // One that never began left nothing to clean up.
+            Status::Failed if self.state().tasks.get(task as usize).is_some_and(|found| found.unfinished) => {
+                self.take_failed_turn(task);
+            }
             _ => {}
         }
         self.settled(task, status, now);
@@ -64,7 +67,7 @@ impl Run {
     pub fn spared(&mut self, task: TaskIndex, now: u64) {
         self.withdraw(task);
         self.put_back.remove(&task);
-        self.take_turn(task, false);
+        self.renew_turn(task);
         self.settled(task, Status::Done, now);
     }
 

@@ -2,12 +2,13 @@
 //!
 //! In -> out: what the store knows, tasks that are done now -> whether something that a task depends on was done after it.
 //! Units: positions in the order of all events; what is done now comes after all of them.
-//! Invariant: a task that is done without an attempt keeps its turn.
+//! Invariant: a task that is done without an attempt keeps its turn; one that is left out by its condition has none.
 //! Not here: what follows for the task (`fresh.rs`), where turns are kept (`orch-journal`).
 
 use std::collections::HashMap;
 
 use orch_journal::event::TaskIndex;
+use orch_journal::rows::Known;
 use orch_task::Status;
 
 use super::Run;
@@ -16,8 +17,10 @@ use super::Run;
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     done: Vec<u64>,
-    /// Of the task and all that it depends on, the last.
-    newest: Vec<u64>,
+    /// Of those that an attempt began at and that were not done since, when that was.
+    begun: HashMap<TaskIndex, u64>,
+    /// Of the task and all that it depends on, the last that was done, and the last that was done or begun.
+    newest: Vec<(u64, u64)>,
     now: u64,
 }
 
@@ -26,29 +29,42 @@ impl Turns {
         self.done.get(task as usize).copied().unwrap_or(0)
     }
 
-    fn newest(&self, task: TaskIndex) -> u64 {
-        self.newest.get(task as usize).copied().unwrap_or(0)
+    fn newest(&self, task: TaskIndex) -> (u64, u64) {
+        self.newest.get(task as usize).copied().unwrap_or_default()
     }
+}
+
+fn later((done, begun): (u64, u64), (other_done, other_begun): (u64, u64)) -> (u64, u64) {
+    (done.max(other_done), begun.max(other_begun))
 }
 
 impl Run {
     /// Takes over what the store knows of these tasks.
-    pub fn take_turns(&mut self, known: &HashMap<String, (u64, Option<u64>)>) {
-        let now = known.values().map(|(done, _)| *done).max().unwrap_or(0) + 1;
-        let done = {
-            let state = self.state();
-            let turn = |found: &orch_journal::state::TaskState| match known.get(found.task.id.as_str()) {
-                Some((done, _)) => *done,
-                // The file says so, and this run is the first to hear of it.
-                None if found.status == Status::Done => now,
-                None => 0,
-            };
-            state.tasks.iter().map(turn).collect::<Vec<_>>()
-        };
-        self.turns = Turns { newest: vec![0; done.len()], done, now };
+    pub fn take_known(&mut self, known: &HashMap<String, Known>) {
+        let last = known.values().flat_map(|known| [known.done, known.begun]).flatten().max().unwrap_or(0);
+        let now = last + 1;
+        let mut turns = Turns { now, ..Turns::default() };
+        let mut put_back = Vec::new();
+        for (task, found) in (0..).zip(&self.state().tasks) {
+            let known = known.get(found.task.id.as_str()).copied().unwrap_or_default();
+            let is_done = found.status == Status::Done;
+            // The file says so, and this store is the first to hear of it.
+            turns.done.push(known.done.unwrap_or(if is_done { now } else { 0 }));
+            turns.begun.extend(known.begun.filter(|_| !is_done).map(|begun| (task, begun)));
+            let waits = matches!(found.status, Status::Pending | Status::Blocked);
+            put_back.extend((waits && known.put_back).then_some(task));
+        }
+        turns.newest = vec![(0, 0); turns.done.len()];
+        self.turns = turns;
+        self.put_back.extend(put_back);
         for task in self.in_order() {
             self.renew_turn(task);
         }
+    }
+
+    /// True if an attempt at it began before this run, and it was not done since.
+    pub fn is_unfinished(&self, task: TaskIndex) -> bool {
+        self.turns.begun.contains_key(&task)
     }
 
     /// The tasks, each after what it depends on.
@@ -75,17 +91,18 @@ impl Run {
         order
     }
 
-    /// What was done last before a task, of all that it depends on.
-    fn newest_before(&self, task: TaskIndex) -> u64 {
+    /// What was done last before a task, of all that it depends on, and what was done or begun.
+    fn newest_before(&self, task: TaskIndex) -> (u64, u64) {
         let state = self.state();
         let found = state.tasks.get(task as usize).map_or(&[][..], |found| &found.task.dependencies);
         let places = found.iter().filter_map(|id| state.by_id.get(id).copied());
-        places.map(|on| self.turns.newest(on)).max().unwrap_or(0)
+        places.map(|on| self.turns.newest(on)).fold((0, 0), later)
     }
 
-    fn renew_turn(&mut self, task: TaskIndex) {
-        let newest = self.newest_before(task).max(self.turns.done(task));
-        self.turns.newest.resize(self.announced.len().max(self.turns.newest.len()), 0);
+    pub(super) fn renew_turn(&mut self, task: TaskIndex) {
+        let (done, begun) = (self.turns.done(task), self.turns.begun.get(&task).copied().unwrap_or(0));
+        let newest = later(self.newest_before(task), (done, done.max(begun)));
+        self.turns.newest.resize(self.announced.len().max(self.turns.newest.len()), (0, 0));
         if let Some(kept) = self.turns.newest.get_mut(task as usize) {
             *kept = newest;
         }
@@ -93,30 +110,27 @@ impl Run {
 
     /// A task was worked at and is not done: whoever cleans up behind it does so again.
     pub(super) fn take_failed_turn(&mut self, task: TaskIndex) {
+        self.turns.now += 1;
+        self.turns.begun.insert(task, self.turns.now);
         self.renew_turn(task);
+    }
+
+    /// A task is done now.
+    pub(super) fn take_turn(&mut self, task: TaskIndex) {
         self.turns.now += 1;
         let now = self.turns.now;
-        if let Some(newest) = self.turns.newest.get_mut(task as usize) {
-            *newest = now;
-        }
-    }
-
-    /// A task is done now; `anew`: it has a turn of its own, also if it had one before.
-    pub(super) fn take_turn(&mut self, task: TaskIndex, anew: bool) {
-        if anew || self.turns.done(task) == 0 {
-            self.turns.now += 1;
-            let now = self.turns.now;
-            self.turns.done.resize(self.announced.len().max(self.turns.done.len()), 0);
-            if let Some(done) = self.turns.done.get_mut(task as usize) {
-                *done = now;
-            }
+        self.turns.begun.remove(&task);
+        self.turns.done.resize(self.announced.len().max(self.turns.done.len()), 0);
+        if let Some(done) = self.turns.done.get_mut(task as usize) {
+            *done = now;
         }
         self.renew_turn(task);
     }
 
-    /// True if something that a task depends on, directly or not, was done after it.
+    /// True if something that a task depends on, directly or not, was done after it; of one that cleans up, was done or begun.
     pub fn is_behind(&self, task: TaskIndex) -> bool {
         let done = self.turns.done(task);
-        done > 0 && self.newest_before(task) > done
+        let (newest, newest_begun) = self.newest_before(task);
+        done > 0 && (newest > done || (self.is_always(task) && newest_begun > done))
     }
 }
