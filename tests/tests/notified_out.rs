@@ -71,7 +71,7 @@ impl Bench {
     ) -> Self {
         let workspace = Workspace::new("- {id: tells, kind: send, description: ops all is well}\n");
         let guests = workspace.admit_hostile("sends-notices").to_str().unwrap().to_owned();
-        let receiver = Receiver::start(&workspace.outside(), receiver.0, receiver.1);
+        let receiver = Receiver::start(workspace.outside(), receiver.0, receiver.1);
         let address = format!("127.0.0.1:{}", receiver.port);
         let policy = workspace.operator().join("policy.toml");
         let ca_file = workspace.outside().join("ca.pem");
