@@ -8,7 +8,8 @@ pub struct MisusesSecrets;
 
 impl Executor for MisusesSecrets {
     fn execute(_task: Task, _attempt: Attempt) -> Result<Completion, Failure> {
-        let others = ["hook", "TOKEN", "token ", "../token", "*", ""].map(|name| secrets::placeholder(name).err());
+        let others =
+            ["hook", "TOKEN", "token ", "../token", "*", ""].map(|name| secrets::placeholder(name).err());
         let users = ["a:b", "a\r\nb"].map(|user| secrets::basic(user, "token").err());
         let message = secrets::hmac_sha256("token", &vec![0; (1 << 20) + 1], Encoding::Hex).err();
         let words = (0..).map_while(|_| secrets::placeholder("token").ok()).count();
