@@ -201,12 +201,55 @@ fn text(read: fn(&Ran, &mut Reading), ran: &Ran, reading: &mut Reading) -> Resul
 fn read_junit(ran: &Ran, reading: &mut Reading) -> Result<bool, String> {
     let mut any = false;
     for document in ran.documents() {
-        let mut rest = document;
+        let (mut rest, before) = (document, any);
+        any = false;
         // Several runners may write into one stream.
         while let Some(start) = rest.find("<?xml").or_else(|| rest.find("<testsuite")) {
             rest = junit::read(rest.get(start..).unwrap_or(""), reading)?;
             any = true;
         }
+        // One that crashed, or met a full disk, leaves its report empty beside those of others.
+        if !any && ran.has_report() && ran.documents().count() > 1 {
+            return Err("one of its reports has no test suite in it".to_owned());
+        }
+        any |= before;
     }
     Ok(any)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::places::{Places, Unknown};
+
+    fn broke(format: Format, reports: &[&str]) -> Vec<String> {
+        let reports: Vec<String> = reports.iter().map(|text| (*text).to_owned()).collect();
+        let places = Places::new("", &Unknown);
+        let ran = Ran {
+            ending: Ending::Code(0),
+            stdout: "",
+            stderr: "",
+            reports: Some(&reports),
+            report_faults: &[],
+            missed_bytes: 0,
+            duration_ms: 1,
+            places: &places,
+        };
+        let reading = format.read(&ran);
+        let messages = reading.parsed.into_iter().map(|found| found.message);
+        reading.broke.into_iter().chain(messages).collect()
+    }
+
+    #[test]
+    fn a_report_that_is_none_beside_good_ones_is_not_passed_over() {
+        let good = r#"<testsuite tests="1"><testcase name="a"/></testsuite>"#;
+        assert_eq!(broke(Format::Junit, &[good, good]), [""; 0]);
+        for wrong in ["", "Segmentation fault\n", "<html></html>", r#"<testsuite tests="5"/>"#] {
+            assert_eq!(broke(Format::Junit, &[wrong, good]).len(), 1, "{wrong}");
+            assert_eq!(broke(Format::Junit, &[good, wrong]).len(), 1, "{wrong}");
+        }
+        let sarif = r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"x"}},"results":[]}]}"#;
+        assert_eq!(broke(Format::Sarif, &[sarif, sarif]), [""; 0]);
+        assert_eq!(broke(Format::Sarif, &["", sarif]).len(), 1);
+    }
 }

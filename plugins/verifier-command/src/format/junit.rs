@@ -77,6 +77,7 @@ struct State {
 #[derive(Default)]
 struct Said {
     failed: u64,
+    tests: u64,
     is_junit: bool,
     /// pytest counts lines from 0 here.
     lines_before: u32,
@@ -110,6 +111,7 @@ impl State {
                     self.said.lines_before = u32::from(of("name")?.as_deref() == Some("pytest"));
                 }
                 self.said.failed = self.said.failed.max(failed);
+                self.said.tests = self.said.tests.max(number("tests")?);
             }
             "testcase" => {
                 let class = of("classname")?.filter(|class| !class.is_empty());
@@ -178,6 +180,9 @@ impl State {
         reading.count_tests(self.cases, self.skipped);
         if self.failures == 0 && self.said.failed > 0 {
             let message = format!("{} tests failed that the report does not name", self.said.failed);
+            reading.push_message(Severity::Major, message);
+        } else if self.cases + self.skipped == 0 && self.said.tests > 0 {
+            let message = format!("the report says {} tests and has none of them", self.said.tests);
             reading.push_message(Severity::Major, message);
         }
         Ok(())
