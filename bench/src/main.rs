@@ -1,7 +1,7 @@
 //! What the host costs, beside the limit that it cannot beat, in one run on one machine.
 //!
 //! In -> out: packages of an operator -> tables of ratios (`cargo xtask bench loop`, `bench trust`, `bench certify`,
-//! `bench commands`, `bench serve`).
+//! `bench commands`, `bench serve`, `bench egress`).
 //! Invariant: each figure of the host stands beside one of a bare program that was measured in the same minutes, in
 //! turns; every measurement of a process is made in a process of its own.
 //! Not here: what the figures mean (`docs/performance.md`).
@@ -11,6 +11,7 @@ mod bare_store;
 mod calls;
 mod certify;
 mod commands;
+mod egress;
 mod figures;
 mod graph;
 mod load;
@@ -46,6 +47,8 @@ enum Bench {
     Commands(commands::CommandsArgs),
     /// Requests to a host that serves
     Serve(serve::ServeArgs),
+    /// Requests of plugins on their way out
+    Egress,
     /// One measurement in this process, printed as JSON
     #[command(subcommand, hide = true)]
     Measure(Measure),
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
         Bench::Certify(args) => certify::measure(&args),
         Bench::Commands(args) => commands::measure(&args),
         Bench::Serve(args) => serve::measure(&args),
+        Bench::Egress => egress::measure(),
         Bench::Measure(Measure::BareServe(args)) => serve::bare(&args),
         Bench::Measure(Measure::Run(args)) => run::measure(&args),
         Bench::Measure(Measure::Start(args)) => start::measure(&args),

@@ -6,6 +6,7 @@
 //! Not here: the trust checks (`orch-trust`), compiling and roles (`plugins/workbench.rs`).
 
 pub mod providers;
+mod secrets;
 mod workbench;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +34,6 @@ use crate::engine::{CallError, CompileError, EngineError};
 use crate::package::{self, PackageError};
 use crate::plugin_settings;
 use crate::role::Binding;
-use crate::secrets::SecretSources;
 use crate::told::{Told, ToldError, check_task};
 
 pub use workbench::Workbench;
@@ -297,18 +297,6 @@ impl AdmittedPlugins {
         Told::of(plugin, narrow.is_some_and(|narrow| narrow.process.is_some()), folder)
     }
 
-    /// Fails for a secret that one of them may use and nobody defines.
-    pub fn check_secrets(&self, sources: &SecretSources) -> Result<(), PluginsError> {
-        let uses = self.by_id.iter().flat_map(|(id, plugin)| {
-            let secrets = plugin.grant().permissions().secrets.iter();
-            secrets.flat_map(|secrets| &secrets.uses).map(move |one| (id, &one.name))
-        });
-        match uses.into_iter().find(|(_, name)| !sources.contains_key(*name)) {
-            Some((id, name)) => Err(PluginsError::SecretUndefined { id: id.clone(), name: name.clone() }),
-            None => Ok(()),
-        }
-    }
-
     /// Fails for a variable of `config.yaml` that a plugin which starts programs is not granted.
     pub fn check_env(&self, workspace: &WorkspaceConfig, folder: &Path) -> Result<(), ToldError> {
         let told = self.by_id.keys().filter_map(|id| self.told(id, workspace, folder));
@@ -325,17 +313,13 @@ impl AdmittedPlugins {
         folder: &Path,
         tasks: &[FileTask],
     ) -> Result<(), ToldError> {
-        let executors: BTreeMap<String, (ExecutorOffer, Option<Told>)> = self
-            .offers(workspace)
-            .executors
-            .into_iter()
-            .map(|(kind, offer)| {
-                let told = self.told(&offer.id, workspace, folder);
-                (kind, (offer, told))
-            })
-            .collect();
-        tasks.iter().try_for_each(|found| match executors.get(found.task.kind.as_str()) {
-            Some((offer, told)) => check_task(told.as_ref(), &offer.id, &offer.task_keys, found),
+        let offers = self.offers(workspace).executors;
+        let told = offers.values().map(|offer| (&*offer.id, self.told(&offer.id, workspace, folder)));
+        let told: BTreeMap<&str, Option<Told>> = told.collect();
+        tasks.iter().try_for_each(|found| match offers.get(found.task.kind.as_str()) {
+            Some(ExecutorOffer { id, task_keys, .. }) => {
+                check_task(told.get(&**id).and_then(Option::as_ref), id, task_keys, found)
+            }
             None => Ok(()),
         })
     }

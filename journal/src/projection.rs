@@ -4,20 +4,21 @@
 //! Invariant: what comes out does not depend on how events were grouped; only events are read, never clocks or rows.
 //! Not here: the SQL (`statements.rs`), comparing and replacing (`rebuild.rs`).
 
+mod kept;
+
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use orch_task::{Status, Task};
 use rusqlite::params;
 use serde_json::json;
 
 use crate::artifacts::{self, Artifact};
-use crate::event::{Actor, AddedTask, AttemptFinished, Ending, Event, RunStarted, TaskIndex, Writes};
+use crate::event::{Actor, AddedTask, AttemptFinished, Ending, Event, RunStarted, TaskIndex};
 use crate::iso_time::iso_time;
 use crate::journal::CommitError;
 use crate::rows::{TASK_FILE, plain_name};
 use crate::statements::ProjectionSql;
+use kept::{KeptBy, write_kept};
 
 /// A run and the start of the ids of its rows.
 #[derive(Clone, Debug)]
@@ -414,76 +415,6 @@ fn ask(
     };
     let phase = run.phase(task);
     sql.asked.execute(params![format!("{phase}-{seq:08x}"), run.id, phase, why, action, iso_time(at)])?;
-    Ok(())
-}
-
-/// The call that something is kept with, by the ids of its rows.
-struct KeptBy<'a> {
-    execution: Option<String>,
-    phase: Option<String>,
-    /// Of a call that is no attempt.
-    caller: Option<&'a String>,
-    /// Name of the one that was shown to a service.
-    token: Option<&'a str>,
-    at: u64,
-}
-
-/// What a call left.
-fn write_kept(
-    sql: &mut ProjectionSql<'_>,
-    run: &RunNames,
-    seq: u64,
-    writes: &Writes,
-    by: KeptBy<'_>,
-) -> Result<(), CommitError> {
-    let KeptBy { execution, phase, caller, token, at } = by;
-    let Writes { plugin: owner, findings, artifacts, act, kv: _, metrics: _, provided: _ } = writes;
-    let plugin = caller.or((!owner.is_empty()).then_some(owner));
-    if let Some(act) = act {
-        let (plugin, act) = (plugin.map_or("", String::as_str), json!(act).to_string());
-        sql.act_asked.execute(params![run.id, seq as i64, plugin, token, act])?;
-    }
-    for (nth, finding) in findings.iter().enumerate() {
-        sql.finding.execute(params![
-            run.row(seq, nth),
-            execution,
-            run.id,
-            finding.severity.as_str(),
-            finding.category.as_str(),
-            finding.message,
-            finding.location,
-            plugin,
-            phase,
-        ])?;
-    }
-    let of = |one: &'_ Writes| if one.plugin == *owner { plugin.cloned() } else { Some(one.plugin.clone()) };
-    let metrics = writes.of_each().flat_map(|one| one.metrics.iter().map(move |metric| (of(one), metric)));
-    for (nth, (plugin, metric)) in metrics.enumerate() {
-        let attributes = json!(metric.attributes).to_string();
-        sql.metric.execute(params![
-            run.row(seq, nth),
-            run.id,
-            plugin.unwrap_or_default(),
-            metric.name,
-            metric.value,
-            metric.unit,
-            attributes,
-        ])?;
-    }
-    for (nth, artifact) in artifacts.iter().enumerate() {
-        let belongs_to = (run.id.as_str(), phase.as_deref());
-        artifacts::insert(&mut sql.artifact, &run.row(seq, nth), belongs_to, artifact, Some(at))?;
-    }
-    for Writes { plugin: owner, kv, .. } in writes.of_each() {
-        for (label, values) in kv {
-            for (key, value) in values {
-                match value.as_ref().and_then(|text| STANDARD.decode(text).ok()) {
-                    Some(bytes) => sql.kv_set.execute(params![owner, label, key, bytes])?,
-                    None => sql.kv_removed.execute(params![owner, label, key])?,
-                };
-            }
-        }
-    }
     Ok(())
 }
 

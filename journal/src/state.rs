@@ -4,14 +4,18 @@
 //! Invariant: a pure fold; the same events give the same state on any machine, and the live loop uses this very fold.
 //! Not here: readiness and the choice of what runs next (`orch-host`'s `drive`).
 
+mod looks;
+
 use std::collections::{BTreeMap, HashMap};
 
-use orch_task::{Look, Status, Task, TaskId};
+use orch_task::{Status, Task, TaskId};
 
 use crate::event::{
     Actor, AddedTask, AskedProvider, Called, Choice, EnvSeal, Event, FAILURE, RunStarted, RunStatus,
-    Severity, TaskIndex, Who,
+    Severity, TaskIndex,
 };
+
+pub use looks::{MissingLook, Waived};
 
 /// An event that cannot follow what came before it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -82,22 +86,6 @@ impl TaskState {
             unfinished: false,
         }
     }
-}
-
-/// A look that was not made yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MissingLook {
-    pub verifier: String,
-    /// Why it could not look, if it was asked since a host last attached.
-    pub why: Option<String>,
-}
-
-/// Looks that a person does without.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waived {
-    pub verifiers: Vec<String>,
-    pub reason: String,
-    pub who: Who,
 }
 
 /// A call, repeatable by contract, that did not come back.
@@ -393,27 +381,6 @@ impl RunState {
         }
     }
 
-    /// Tasks that are done while a verifier that they name has not looked: nothing that depends on them starts.
-    pub fn unverified_tasks(&self) -> impl Iterator<Item = TaskIndex> {
-        self.unverified.keys().flatten().copied()
-    }
-
-    /// True unless a verifier that the task names still has to look at what it did.
-    pub fn is_verified(&self, task: TaskIndex) -> bool {
-        !self.unverified.contains_key(&Some(task))
-    }
-
-    /// True if a person does without that verifier's look at the run.
-    pub fn is_waived(&self, verifier: &str) -> bool {
-        self.waived.get(&None).is_some_and(|waived| waived.verifiers.iter().any(|one| one == verifier))
-    }
-
-    /// The verifier that looks at the task next; one that could not is not asked again before a host attaches.
-    pub fn next_look(&self, task: TaskIndex) -> Option<&str> {
-        let looks = self.unverified.get(&Some(task))?;
-        looks.iter().find(|look| look.why.is_none()).map(|look| look.verifier.as_str())
-    }
-
     /// A guard answered, or could not judge.
     fn judged(&mut self, event: &Event, called: &Called) -> Result<(), ReplayError> {
         let Some(task) = called.task else { return Ok(()) };
@@ -422,34 +389,6 @@ impl RunState {
             state.judged_by.push(called.plugin.clone());
         }
         Ok(())
-    }
-
-    /// Nobody has looked at what that task did.
-    fn want_looks(&mut self, task: TaskIndex) {
-        let named = self.tasks.get(task as usize).map_or(&[][..], |found| &found.task.verify);
-        let missing = |look: &Look| MissingLook { verifier: look.verifier.clone(), why: None };
-        let looks: Vec<MissingLook> = named.iter().map(missing).collect();
-        if !looks.is_empty() {
-            self.unverified.insert(Some(task), looks);
-        }
-    }
-
-    /// A verifier answered, or could not look.
-    fn looked(&mut self, called: &Called) {
-        let looks = self.unverified.entry(called.task).or_default();
-        match &called.fault {
-            None => looks.retain(|look| look.verifier != called.plugin),
-            Some((_, why)) if called.task.is_none() => {
-                looks.push(MissingLook { verifier: called.plugin.clone(), why: Some(why.clone()) });
-            }
-            Some((_, why)) => {
-                let of_it = looks.iter_mut().filter(|look| look.verifier == called.plugin);
-                of_it.for_each(|look| look.why = Some(why.clone()));
-            }
-        }
-        if looks.is_empty() {
-            self.unverified.remove(&called.task);
-        }
     }
 
     fn add(&mut self, first: TaskIndex, tasks: &[AddedTask]) -> Result<(), ReplayError> {

@@ -253,8 +253,11 @@ fn a_workspace_says_nothing_about_where_secrets_come_from() {
 #[test]
 fn doctor_and_list_say_who_may_use_what_and_what_programs_see() {
     let bench = Bench::new("uses-secrets", "secret", "- {id: says, kind: secret}\n");
-    let own = bench.workspace.operator().join("packages/demo/uses-secrets/0.1.0");
-    orch_tests::copy(&PathBuf::from(&bench.packages).join("demo/uses-secrets/0.1.0"), &own);
+    // Where the commands find what a certifier vouched for, before what nobody did.
+    let policy = bench.workspace.operator().join("policy.toml");
+    let text = fs::read_to_string(&policy).unwrap();
+    let vouched = format!("packages = [{:?}, ", bench.packages);
+    fs::write(policy, text.replacen("packages = [", &vouched, 1)).unwrap();
     bench.define("[secrets.home]\nenv = \"HOME\"\n\n[secrets.token]\nenv = \"NOT_SET_ANYWHERE\"\n");
     let listed = out(&bench.workspace.host(&["secret", "list"], 0));
     assert!(

@@ -30,6 +30,8 @@ pub(crate) enum Bench {
     Commands,
     /// Requests to a host that serves, beside a bare handler of the same bytes
     Serve,
+    /// Requests of plugins on their way out, beside the client alone
+    Egress,
 }
 
 pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
@@ -68,6 +70,9 @@ pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
             bench.args(["serve", "--config-home"]).arg(&place.config);
             bench.arg("--work").arg(root.join("target/bench/serve"));
             bench.arg("--host").arg(place.binaries.join("orch-host"));
+        }
+        Bench::Egress => {
+            bench.arg("egress");
         }
         Bench::Certify => {
             bench.args(["certify", "--packages"]).arg(&place.packages);

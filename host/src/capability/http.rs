@@ -7,7 +7,7 @@
 //! recorded.
 //! Not here: addresses, TLS, connections (`egress.rs`), what rules mean (`orch-trust`'s `permission/http.rs`).
 
-pub(crate) mod backend;
+pub mod backend;
 mod exchange;
 pub(crate) mod fake;
 

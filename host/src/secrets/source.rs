@@ -187,19 +187,17 @@ mod tests {
         assert!(file(&path).unwrap_err().contains("longer than"));
     }
 
-    fn script(folder: &Path, text: &str) -> From {
-        let path = folder.join("give");
-        write(&path, &format!("#!/bin/sh\n{text}\n"), 0o700);
-        From::Program(path, vec!["one".to_owned()])
+    /// By the shell itself: a file that was just written may still be open in what another test starts.
+    fn script(text: &str) -> From {
+        let words = ["-c", text, "give", "one"].map(str::to_owned);
+        From::Program(PathBuf::from("/bin/sh"), words.to_vec())
     }
 
     #[test]
     fn a_program_gives_its_standard_output_and_has_a_bare_environment() {
-        let folder = tempfile::tempdir().unwrap();
-        let given = read(script(folder.path(), "echo value-of-$1")).unwrap();
+        let given = read(script("echo value-of-$1")).unwrap();
         assert_eq!(given, b"value-of-one");
-        let given =
-            read(script(folder.path(), "echo names:$(env | cut -d= -f1 | sort | tr '\\n' ,)")).unwrap();
+        let given = read(script("echo names:$(env | cut -d= -f1 | sort | tr '\\n' ,)")).unwrap();
         let names = String::from_utf8(given).unwrap();
         for name in names.trim_start_matches("names:").split(',').filter(|name| !name.is_empty()) {
             let known = [
@@ -214,21 +212,20 @@ mod tests {
             ];
             assert!(known.contains(&name), "{names}");
         }
-        let given = read(script(folder.path(), "cat; echo nothing-came")).unwrap();
+        let given = read(script("cat; echo nothing-came")).unwrap();
         assert_eq!(given, b"nothing-came");
     }
 
     #[test]
     fn a_program_that_fails_says_why_to_the_operator_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let failing =
-            script(folder.path(), "echo half-a-value; echo 'locked: the-value\\033[2J' >&2; exit 3");
+        let failing = script("echo half-a-value; echo 'locked: the-value\\033[2J' >&2; exit 3");
         let source = SecretSource { from: failing, encoding: SecretEncoding::Plain };
         let error = source.read().err().unwrap();
         let shown = error.to_string();
         assert!(shown.contains("exit status: 3") && !shown.contains("value"), "{shown}");
         assert!(error.said().unwrap().starts_with("locked: the-value"));
-        let much = read(script(folder.path(), "yes 0123456789 | head -c 70000")).unwrap_err();
+        let much = read(script("yes 0123456789 | head -c 70000")).unwrap_err();
         assert!(much.contains("more than"), "{much}");
         write(&folder.path().join("open"), "#!/bin/sh\necho a-value-here\n", 0o722);
         let open = read(From::Program(folder.path().join("open"), Vec::new())).unwrap_err();
@@ -239,10 +236,9 @@ mod tests {
 
     #[test]
     fn what_a_program_leaves_behind_ends_with_it() {
-        let folder = tempfile::tempdir().unwrap();
         let begun = Instant::now();
         // The child holds the pipe on.
-        let given = read(script(folder.path(), "sleep 60 & echo value-at-once")).unwrap();
+        let given = read(script("sleep 60 & echo value-at-once")).unwrap();
         assert_eq!(given, b"value-at-once");
         assert!(begun.elapsed() < Duration::from_secs(50), "{:?}", begun.elapsed());
     }

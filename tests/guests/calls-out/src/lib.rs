@@ -1,7 +1,7 @@
 //! Asks what its task's description says: `WAY METHOD URL`, then its body. By `whole` it says status and text, by `lines` each
 //! line by itself, by `parts` it sends the body a byte at a time. Ends as: done; as failed if there was no answer.
 
-use orch_sdk::http::{self, Answer};
+use orch_sdk::http;
 use orch_sdk::{Attempt, Completion, Executor, Failure, Task};
 
 pub struct CallsOut;
@@ -22,18 +22,13 @@ impl Executor for CallsOut {
             }
             _ => request.body(body).send()?,
         };
+        let status = answer.status;
         let said = match way.as_str() {
-            "lines" => lines(answer)?,
-            _ => format!("{} {}", answer.status, answer.text()?),
+            "lines" => format!("{status} {:?}", answer.lines().collect::<Result<Vec<_>, _>>()?),
+            _ => format!("{status} {}", answer.text()?),
         };
         Ok(Completion::new(said))
     }
-}
-
-fn lines(answer: Answer) -> Result<String, Failure> {
-    let status = answer.status;
-    let lines: Vec<String> = answer.lines().collect::<Result<_, _>>()?;
-    Ok(format!("{status} {lines:?}"))
 }
 
 orch_sdk::export!(executor: CallsOut);
