@@ -16,6 +16,7 @@ use crate::artifacts::{self, Artifact};
 use crate::event::{Actor, AddedTask, AttemptFinished, Ending, Event, RunStarted, TaskIndex};
 use crate::iso_time::iso_time;
 use crate::journal::CommitError;
+use crate::rows::{TASK_FILE, plain_name};
 use crate::statements::ProjectionSql;
 use kept::{KeptBy, write_kept};
 
@@ -337,14 +338,6 @@ fn told(ending: &Ending) -> (&'static str, Option<String>, Option<String>) {
         Ending::Rerun { code } => ("rerun", None, Some(code.clone())),
         Ending::Cancelled => ("cancelled", None, None),
     }
-}
-
-/// Of runs that were begun before it was kept.
-const TASK_FILE: &str = "tasks.yml";
-
-/// A task file's name without `.yml` or `.yaml`: whoever says one of them means the one that is there.
-pub(crate) fn plain_name(file: &str) -> &str {
-    file.strip_suffix(".yml").or_else(|| file.strip_suffix(".yaml")).unwrap_or(file)
 }
 
 fn start_run(sql: &mut ProjectionSql<'_>, run: &RunNames, started: &RunStarted) -> Result<(), CommitError> {

@@ -19,8 +19,7 @@ use crate::event::{AskedAct, AskedTask, Event, Mark, TaskIndex, WORKSPACE_STREAM
 use crate::events::{self, Events};
 use crate::place;
 use crate::projection::RunNames;
-use crate::projection::plain_name;
-use crate::rows::{AttemptRow, FindingRow, InterventionRow, Known, MetricRow, RunRow, TaskRow};
+use crate::rows::{AttemptRow, FindingRow, InterventionRow, Known, MetricRow, RunRow, TaskRow, plain_name};
 use crate::state::RunState;
 
 /// As many keys as one answer of `orch:kv` has.

@@ -14,6 +14,14 @@ fn as_json<S: Serializer>(text: &str, out: S) -> Result<S::Ok, S::Error> {
     }
 }
 
+/// Of runs that were begun before it was kept.
+pub(crate) const TASK_FILE: &str = "tasks.yml";
+
+/// A task file's name without `.yml` or `.yaml`: whoever says one of them means the one that is there.
+pub(crate) fn plain_name(file: &str) -> &str {
+    file.strip_suffix(".yml").or_else(|| file.strip_suffix(".yaml")).unwrap_or(file)
+}
+
 /// What a store knows of a task, whatever run that is of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Known {
