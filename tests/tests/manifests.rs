@@ -77,7 +77,8 @@ fn whole(schema: &Value, part: &Value) -> Value {
     if let Some(only) = part.get("const").or(part["enum"].get(0)) {
         return only.clone();
     }
-    match part["type"].as_str().unwrap() {
+    // Of a list that may be absent both.
+    match part["type"].as_str().or(part["type"][0].as_str()).unwrap() {
         "object" => {
             let fields = part.get("properties").and_then(Value::as_object).into_iter().flatten();
             fields.map(|(name, part)| (name.clone(), whole(schema, part))).collect()

@@ -267,8 +267,13 @@ fn doctor_and_list_say_who_may_use_what_and_what_programs_see() {
     assert!(listed.contains("hook  `secrets.toml` does not define it\n"), "{listed}");
     let document = out(&bench.workspace.host(&["secret", "list", "--format", "json"], 0));
     let document: serde_json::Value = serde_json::from_str(&document).unwrap();
-    assert_eq!((&document[0]["source"], &document[1]["source"]), (&"env".into(), &serde_json::Value::Null));
-    assert_eq!(document[2]["uses"][0]["host"], "api.example.com:443");
+    // Also what others may use stands there.
+    let of = |name: &str| {
+        let all = document.as_array().unwrap();
+        all.iter().find(|one| one["name"] == name).cloned().unwrap()
+    };
+    assert_eq!((&of("home")["source"], &of("hook")["source"]), (&"env".into(), &serde_json::Value::Null));
+    assert_eq!(of("token")["uses"][0]["host"], "api.example.com:443");
     let doctor = bench.workspace.host(&["doctor", "--workspace", "."], 1);
     let (doctor, hints) = (out(&doctor), err(&doctor));
     assert!(doctor.contains("`demo/uses-secrets` may use secret `hook`"), "{doctor}");
