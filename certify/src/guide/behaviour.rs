@@ -31,7 +31,10 @@ pub(super) const GUIDES: &[Guide] = &[
             ("limit-fuel", "a call used more fuel than the certifier gives"),
             ("call-closed", "a call was made after its instance had ended; a fault of the tool"),
             ("call-host", "the host could not make the call; a fault of the tool"),
-            ("call-machine", "the machine had no memory or descriptor left for the call; a fault of the tool"),
+            (
+                "call-machine",
+                "the machine had no memory or descriptor left for the call; a fault of the tool",
+            ),
             ("limit-host-calls", "a call called the host more often than its manifest says"),
         ],
     },
