@@ -7,6 +7,7 @@
 //! Not here: what the output means (`capability/secrets/value.rs`).
 
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -17,8 +18,11 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use zeroize::Zeroizing;
 
-use super::source::{GIVEN_BYTES_MAX, check_program};
+use crate::capability::secrets::value::VALUE_BYTES_MAX;
 use crate::console::escape;
+
+/// A line end may stand after the longest value.
+pub(super) const GIVEN_BYTES_MAX: u64 = VALUE_BYTES_MAX as u64 + 2;
 
 const WALL: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(5);
@@ -115,4 +119,17 @@ fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> 
     let _ = kill_process_group(pid, Signal::KILL);
     let status = child.wait()?;
     Ok(ended.then_some(status))
+}
+
+/// Succeeds if only this user and root can change that program.
+fn check_program(path: &Path) -> io::Result<()> {
+    let metadata = std::fs::metadata(path)?;
+    let me = rustix::process::geteuid().as_raw();
+    let wrong = match () {
+        () if !metadata.is_file() => "it is no regular file",
+        () if metadata.uid() != me && metadata.uid() != 0 => "it belongs to another user",
+        () if metadata.mode() & 0o022 != 0 => "others can change it",
+        () => return Ok(()),
+    };
+    Err(io::Error::other(wrong))
 }

@@ -6,20 +6,16 @@
 //! was read.
 //! Not here: running a program (`program.rs`), what a value is (`capability/secrets/value.rs`).
 
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::program::{self, ProgramError};
+use super::program::{self, GIVEN_BYTES_MAX, ProgramError};
 use crate::capability::secrets::value::{SecretEncoding, SecretValue, VALUE_BYTES_MAX, ValueError};
 use crate::console::escape;
 use crate::regular_file::{self, Links, ReadError};
-
-/// A line end may stand after the longest value.
-pub(super) const GIVEN_BYTES_MAX: u64 = VALUE_BYTES_MAX as u64 + 2;
 
 /// A source, as `secrets.toml` says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,19 +120,6 @@ fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SourceError> {
         0o600 | 0o400 => Ok(bytes),
         _ => Err(SourceError::Mode { path: path.to_owned(), mode }),
     }
-}
-
-/// Succeeds if only this user and root can change that program.
-pub(super) fn check_program(path: &Path) -> io::Result<()> {
-    let metadata = std::fs::metadata(path)?;
-    let me = rustix::process::geteuid().as_raw();
-    let wrong = match () {
-        () if !metadata.is_file() => "it is no regular file",
-        () if metadata.uid() != me && metadata.uid() != 0 => "it belongs to another user",
-        () if metadata.mode() & 0o022 != 0 => "others can change it",
-        () => return Ok(()),
-    };
-    Err(io::Error::other(wrong))
 }
 
 #[cfg(test)]

@@ -1,17 +1,20 @@
 //! Runs: listed, begun, told something.
 
 use std::collections::BTreeMap;
+use std::path::Path as FilePath;
 
 use axum::extract::State;
 use http::StatusCode;
-use orch_journal::Reader;
 use orch_journal::rows::RunRow;
+use orch_journal::state::TaskState;
+use orch_journal::{Reader, RunState};
+use orch_task::Status;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::caller::Caller;
 use super::super::problem::{Problem, Refusals};
-use super::tasks::check_written;
+use super::super::written;
 use super::{Api, Json, Object, Path, Query};
 use crate::config::tokens::Scope;
 use crate::drive::act::{Act, Refused};
@@ -302,4 +305,30 @@ pub(super) async fn metrics(
         })
     };
     Ok(Json(Metrics { metrics: rows.into_iter().map(metric).collect::<Result<_, _>>()? }))
+}
+
+/// Fails if the task file says another thing of a task that asks to run than what would run.
+async fn check_written(api: &Api, run: String, task: String) -> Result<(), Problem> {
+    let seen = api.state.view().filter(|view| view.id == run);
+    let (place, at_work) = (api.place.clone(), api.state.run().as_ref() == Some(&run));
+    let asks = move |state: &RunState| {
+        let is_it =
+            |found: &&TaskState| found.task.id.as_str() == task && found.status == Status::WaitingApproval;
+        let file = state.started.as_ref().and_then(|started| started.tasks.clone());
+        state.tasks.iter().find(is_it).cloned().map(|found| (found, file))
+    };
+    api.read(move |reader| {
+        let asking = match seen {
+            Some(view) => asks(&view.state.read().unwrap_or_else(std::sync::PoisonError::into_inner)),
+            None => asks(&reader.state(&find(reader, &run)?.id)?),
+        };
+        // Whatever else is wrong with it, who takes the word says.
+        let Some((found, file)) = asking else { return Ok(()) };
+        let differs =
+            place.task_file(FilePath::new(file.as_deref().unwrap_or("tasks.yml"))).and_then(|file| {
+                written::refuse_difference(&found, &place.workspace.join(&file), &file, at_work)
+            });
+        differs.map_err(|fault| Refused::from(fault).into())
+    })
+    .await
 }
