@@ -216,7 +216,7 @@ impl Marks {
             let why = match is_done || glance.is_put_back {
                 true => match self.why_again(glance, is_done) {
                     Ok(why) => Some(why.to_owned()),
-                    Err(outcome) => return outcome,
+                    Err(outcome) => return *outcome,
                 },
                 false => None,
             };
@@ -257,7 +257,7 @@ impl Marks {
     }
 
     /// Why a task without files that was done is done again, or that it is not.
-    fn why_again(&self, glance: &Glance, is_done: bool) -> Result<&'static str, Outcome> {
+    fn why_again(&self, glance: &Glance, is_done: bool) -> Result<&'static str, Box<Outcome>> {
         let last = self.last(glance.task.id.as_str());
         let has_condition = glance.task.when.is_some();
         match &last {
@@ -265,8 +265,8 @@ impl Marks {
             Some(mark) if mark.skipped && has_condition => Ok("its condition is asked again"),
             Some(mark) if mark.skipped => Ok(LEFT_OUT),
             None if has_condition && glance.said_at.is_none() => Ok(UNKNOWN),
-            _ if !is_done => Err(Outcome::Fresh(None)),
-            _ => Err(Outcome::Kept(kept(glance, last.as_ref()))),
+            _ if !is_done => Err(Box::new(Outcome::Fresh(None))),
+            _ => Err(Box::new(Outcome::Kept(kept(glance, last.as_ref())))),
         }
     }
 

@@ -97,7 +97,7 @@ async fn a_name_never_leads_to_this_machine_and_is_looked_up_once() {
 
 #[tokio::test]
 async fn what_goes_out_is_what_the_rule_saw() {
-    let server = Server::start(|head| answer(head)).await;
+    let server = Server::start(answer).await;
     let door = door("", Arc::default());
     let mut request = outgoing("POST", &server.url("/v1/x?q=1"));
     request.request.headers_mut().insert("x-own", "1".parse().unwrap());
