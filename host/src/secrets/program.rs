@@ -72,12 +72,12 @@ pub(super) fn output(path: &Path, arguments: &[String]) -> Result<Zeroizing<Vec<
     let errors = read_aside(child.stderr.take(), ERRORS_BYTES_MAX);
     let status = wait(&mut child, deadline).map_err(io)?.ok_or_else(late)?;
     // The group is dead, so both pipes end.
-    let given = output.recv_timeout(POLL.max(deadline - Instant::now())).map_err(|_| late())?;
+    let given = output.recv_timeout(POLL.max(deadline - Instant::now())).map_err(|_| late())?.map_err(io)?;
     if given.len() as u64 > GIVEN_BYTES_MAX {
         return Err(ProgramError::Long { path: path.to_owned() });
     }
     if !status.success() {
-        let said = errors.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
+        let said = errors.recv_timeout(Duration::from_secs(1)).ok().and_then(Result::ok).unwrap_or_default();
         let said = escape(String::from_utf8_lossy(&said).lines().next().unwrap_or_default());
         return Err(ProgramError::Failed { path: path.to_owned(), status, said });
     }
@@ -85,17 +85,18 @@ pub(super) fn output(path: &Path, arguments: &[String]) -> Result<Zeroizing<Vec<
 }
 
 /// At most that much and one byte more, from a thread that ends with the pipe.
-fn read_aside(pipe: Option<impl Read + Send + 'static>, most: u64) -> mpsc::Receiver<Zeroizing<Vec<u8>>> {
+fn read_aside(
+    pipe: Option<impl Read + Send + 'static>,
+    most: u64,
+) -> mpsc::Receiver<io::Result<Zeroizing<Vec<u8>>>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         // Room for all of it from the start: a buffer that grows leaves a copy of a secret behind.
         let room = usize::try_from(most + 1).unwrap_or_default();
         let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-        if let Some(pipe) = pipe {
-            // What was read until then counts, as if the program had ended there.
-            let _ = pipe.take(most + 1).read_to_end(&mut bytes);
-        }
-        sender.send(bytes)
+        // A part of a secret is none.
+        let read = pipe.map_or(Ok(0), |pipe| pipe.take(most + 1).read_to_end(&mut bytes));
+        sender.send(read.map(|_| bytes))
     });
     receiver
 }
