@@ -108,7 +108,13 @@ impl Serving<'_> {
     ///
     /// # Errors
     /// The store takes no more events, or its file is gone.
-    pub fn until_the_end(mut self, starts_at_once: bool) -> Result<(), Fault> {
+    pub fn until_the_end(self, starts_at_once: bool) -> Result<(), Fault> {
+        let store_file = self.store_file.clone();
+        // Whatever else went wrong, it did because of that.
+        self.work(starts_at_once).map_err(|fault| store_file.check().map_or_else(Fault::from, |()| fault))
+    }
+
+    fn work(mut self, starts_at_once: bool) -> Result<(), Fault> {
         let waiting = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
