@@ -136,12 +136,12 @@ impl Launcher {
         match (birth.failure.get(), command) {
             (None, Some(command)) => Ok(Launched { command, first }),
             (failure, command) => {
+                command.into_iter().for_each(reap);
                 if let Some(first) = first {
-                    // Nobody is left that it could outlive.
+                    // After the command, which the kernel has it wait for.
                     let _ = kill_process(first, Signal::KILL);
                     reap(first);
                 }
-                command.into_iter().for_each(reap);
                 // A leader that ended without a word was killed.
                 Err(failure.unwrap_or(StartFailure { step: StartStep::Namespaces, errno: libc::EINTR }))
             }

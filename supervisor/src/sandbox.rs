@@ -65,7 +65,7 @@ impl Wall {
     ];
 
     /// True if it takes a namespace, and with it a namespace of users.
-    pub(crate) fn is_namespace(self) -> bool {
+    pub fn takes_a_namespace(self) -> bool {
         matches!(self, Self::Mounts | Self::Processes | Self::Ipc | Self::Network)
     }
 }
@@ -96,7 +96,8 @@ pub struct Walls {
 /// Something of the machine's files that a command sees, under the same path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
-    /// Absolute, without `.` and `..`. What is not there is left out.
+    /// Absolute, without `.` and `..`. What is not there is left out; beneath another place no link is followed, and one is
+    /// left as it is. Elsewhere what a link leads to stands in its place.
     pub path: PathBuf,
     pub access: Access,
 }

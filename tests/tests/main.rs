@@ -44,6 +44,7 @@ mod prune;
 mod race;
 mod reasons;
 mod run;
+mod sandboxed;
 mod second;
 mod secrets;
 mod seen;

@@ -4,17 +4,25 @@
 //! Invariant: no step is left out; the first that fails is the last.
 //! Not here: which steps (`plan.rs`).
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::ptr;
 
-use super::plan::Step;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
+
+use super::plan::{NO_FILE, NO_FOLDER, Shown, Step};
 
 /// Of `linux/mount.h`.
 const READ_ONLY: u64 = 1;
 const NO_SUID: u64 = 2;
 const NO_DEVICES: u64 = 4;
 const NO_EXEC: u64 = 8;
+const CLONE_TREE: libc::c_int = 1;
+const MOVE_FROM_DESCRIPTOR: libc::c_int = 4;
+const MOVE_TO_DESCRIPTOR: libc::c_int = 0x40;
 
 /// `struct mount_attr` of the kernel.
 #[repr(C)]
@@ -47,6 +55,7 @@ fn take_one(step: &Step) -> io::Result<()> {
             let no_device = if *device { NO_EXEC } else { NO_DEVICES };
             set(at, NO_SUID | read_only | no_device, libc::AT_RECURSIVE)
         }
+        Step::Over { at, shown } => over(at, *shown),
         Step::Proc => {
             let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
             mount(Some(c"proc"), c"/proc", Some(c"proc"), flags, None)
@@ -64,6 +73,48 @@ fn take_one(step: &Step) -> io::Result<()> {
             done(unsafe { libc::rmdir(path.as_ptr()) })
         }
         Step::ReadOnlyRoot => set(c"/", READ_ONLY | NO_SUID, 0),
+    }
+}
+
+/// Reads and writes nothing of what it covers, and follows no link on the way.
+fn over(at: &CStr, shown: Shown) -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let covered = match openat2(CWD, at, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+        Ok(covered) => covered,
+        Err(Errno::LOOP | Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let tree = match shown {
+        Shown::Readable | Shown::Writable => clone_tree(covered.as_raw_fd(), c"")?,
+        Shown::NoFile => clone_tree(libc::AT_FDCWD, CString::new(NO_FILE)?.as_c_str())?,
+        Shown::NoFolder => clone_tree(libc::AT_FDCWD, CString::new(NO_FOLDER)?.as_c_str())?,
+    };
+    let read_only = if shown == Shown::Writable { 0 } else { READ_ONLY };
+    let how = libc::AT_EMPTY_PATH | libc::AT_RECURSIVE;
+    set_at(tree.as_raw_fd(), c"", NO_SUID | NO_DEVICES | read_only, how)?;
+    // SAFETY: descriptors and empty texts.
+    let failed = unsafe {
+        libc::syscall(
+            libc::SYS_move_mount,
+            tree.as_raw_fd(),
+            c"".as_ptr(),
+            covered.as_raw_fd(),
+            c"".as_ptr(),
+            MOVE_FROM_DESCRIPTOR | MOVE_TO_DESCRIPTOR,
+        )
+    };
+    if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// A copy of what is mounted there and beneath, mounted nowhere yet.
+fn clone_tree(folder: libc::c_int, path: &CStr) -> io::Result<OwnedFd> {
+    let flags = CLONE_TREE | libc::O_CLOEXEC | libc::AT_RECURSIVE | libc::AT_EMPTY_PATH;
+    // SAFETY: a text that is NUL-terminated; what the kernel gives is a new descriptor or -1.
+    unsafe {
+        match libc::syscall(libc::SYS_open_tree, folder, path.as_ptr(), flags) {
+            -1 => Err(io::Error::last_os_error()),
+            tree => Ok(OwnedFd::from_raw_fd(tree as libc::c_int)),
+        }
     }
 }
 
@@ -92,14 +143,18 @@ fn mount(
 
 /// Attributes of a mount, or of it and all beneath.
 fn set(at: &CStr, attributes: u64, recursive: libc::c_int) -> io::Result<()> {
+    set_at(libc::AT_FDCWD, at, attributes, recursive)
+}
+
+fn set_at(folder: libc::c_int, at: &CStr, attributes: u64, how: libc::c_int) -> io::Result<()> {
     let wanted = MountAttr { set: attributes, clear: 0, propagation: 0, userns_fd: 0 };
     // SAFETY: a NUL-terminated text, and a structure of the size that is given.
     let failed = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
-            libc::AT_FDCWD,
+            folder,
             at.as_ptr(),
-            recursive,
+            how,
             &raw const wanted,
             size_of::<MountAttr>(),
         )

@@ -33,7 +33,7 @@ pub(crate) struct Division {
 impl Division {
     /// None if no namespace is wanted.
     pub(crate) fn of(walls: &Walls) -> io::Result<Option<Self>> {
-        if !walls.up.iter().any(|wall| wall.is_namespace()) {
+        if !walls.up.iter().any(|wall| wall.takes_a_namespace()) {
             return Ok(None);
         }
         let flag = |wall, flag| if walls.has(wall) { flag } else { 0 };

@@ -17,8 +17,8 @@ const BASE: &str = "/tmp";
 /// The old root, while there are both.
 const OLD: &str = "/.old";
 /// What hidden files and folders show.
-const NO_FILE: &str = "/.no-file";
-const NO_FOLDER: &str = "/.no-folder";
+pub(super) const NO_FILE: &str = "/.no-file";
+pub(super) const NO_FOLDER: &str = "/.no-folder";
 
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 const DEVICE_LINKS: [(&str, &str); 5] = [
@@ -48,6 +48,9 @@ pub(crate) enum Step {
     Pivot { base: CString, old: CString },
     /// With all that is mounted beneath.
     Bind { from: CString, at: CString, writable: bool, device: bool },
+    /// Over what is there already, and may be changed by whoever else writes there: no link is followed, and one that has
+    /// become a link, or is gone, is left.
+    Over { at: CString, shown: Shown },
     Proc,
     Devpts,
     /// Mode 000, and nobody can change it.
@@ -55,6 +58,17 @@ pub(crate) enum Step {
     Remove { at: CString, is_folder: bool },
     Detach(CString),
     ReadOnlyRoot,
+}
+
+/// What is put over something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// Itself.
+    Readable,
+    /// Itself, as a mount of its own: nothing else comes into its place.
+    Writable,
+    NoFile,
+    NoFolder,
 }
 
 /// The steps for these walls; none without a mount wall.
@@ -185,32 +199,23 @@ impl Plan {
             self.step(Step::Link { to: text(&to)?, at: text(path)? });
             return Ok(());
         }
-        let Ok(target) = path.canonicalize() else { return Ok(()) };
-        // A link in something that is bound leads where it leads: what is there is meant.
-        let path = match found.is_symlink() && self.is_beneath_a_place(path) {
-            true => &target,
-            false => path,
-        };
-        let is_folder = target.is_dir();
-        if !self.is_beneath_a_place(path) {
-            if access == Access::Hidden {
-                return Ok(());
-            }
-            match is_folder {
-                true => self.folder(path)?,
-                false => self.file(path)?,
-            }
+        if self.is_beneath_a_place(path) {
+            let shown = match (access, found.is_dir()) {
+                (Access::Read, _) => Shown::Readable,
+                (Access::Write, _) => Shown::Writable,
+                (Access::Hidden, true) => Shown::NoFolder,
+                (Access::Hidden, false) => Shown::NoFile,
+            };
+            self.step(Step::Over { at: text(path)?, shown });
+            return Ok(());
         }
-        let from = match (access, is_folder) {
-            (Access::Read | Access::Write, _) => text(&old(&target))?,
-            (Access::Hidden, true) => text(NO_FOLDER)?,
-            (Access::Hidden, false) => text(NO_FILE)?,
-        };
+        let (Ok(target), Access::Read | Access::Write) = (path.canonicalize(), access) else { return Ok(()) };
+        match target.is_dir() {
+            true => self.folder(path)?,
+            false => self.file(path)?,
+        }
         let writable = access == Access::Write;
-        self.step(Step::Bind { from, at: text(path)?, writable, device: false });
-        if is_folder {
-            self.made.insert(path.to_owned());
-        }
+        self.step(Step::Bind { from: text(&old(&target))?, at: text(path)?, writable, device: false });
         Ok(())
     }
 

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use orch_supervisor::{Exit, Limit, Limits, Place, Request, SupervisorPool, Wall, Walls, system_places};
+use orch_supervisor::{
+    Exit, Limit, Limits, Place, Request, RunError, StartStep, SupervisorPool, Wall, Walls, system_places,
+};
 
 use crate::bench::{Mark, SUPERVISE, pool, run, wait_until};
 
@@ -230,6 +232,26 @@ async fn nor_where_the_host_is_an_ordinary_users() {
     let found = attempts(&pool_of(USER, root), &ground, &around_hostile(&ground)).await;
     let got: Vec<&String> = found.iter().filter(|(_, refused)| !**refused).map(|(name, _)| name).collect();
     assert!(got.is_empty(), "{got:?}");
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_or_a_folder_in_no_place_is_said_and_the_next_command_runs() {
+    let (ground, pool) = (Ground::new(), pool(1));
+    let missing = Request { program: "/bin/orch-none".into(), ..ground.request(ground.walls(), "true") };
+    let nowhere = Request { directory: ground.secret.parent().unwrap().into(), ..ground.request(ground.walls(), "true") };
+    let unseen = Walls { places: system_places(), ..ground.walls() };
+    for (request, wanted) in [
+        (missing, StartStep::Program),
+        (ground.request(unseen, "true"), StartStep::Directory),
+        (ground.request(Walls { places: vec![Place::read("/")], ..ground.walls() }, "true"), StartStep::Sandbox(Wall::Mounts)),
+    ] {
+        match run(&pool, request).await {
+            Err(RunError::NotStarted { step, .. }) => assert_eq!(step, wanted),
+            other => panic!("{other:?}"),
+        }
+    }
+    // Above the workspace there is an empty folder.
+    assert_eq!(run(&pool, nowhere).await.unwrap().ended.exit, Exit::Code(0));
 }
 
 #[tokio::test]
