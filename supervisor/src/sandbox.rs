@@ -43,7 +43,7 @@ pub enum Wall {
     Processes,
     /// Namespaces for System V IPC, message queues and the host's name.
     Ipc,
-    /// A network namespace with nothing but its own loopback. Not for a command that may use the network.
+    /// A network namespace with nothing but its own loopback.
     Network,
     /// Landlock: what was not named is not to be opened, whatever is mounted.
     Landlock,
@@ -90,6 +90,8 @@ pub struct Walls {
     pub up: BTreeSet<Wall>,
     /// Besides a private `/tmp`, the usual devices and its own `/proc`. A later place lies over an earlier one.
     pub places: Vec<Place>,
+    /// It may use the machine's network: that wall is not put up, whatever `up` says.
+    pub network: bool,
     pub limits: Limits,
 }
 
@@ -130,7 +132,7 @@ impl Place {
 impl Walls {
     /// All of them around these places.
     pub fn around(places: Vec<Place>) -> Self {
-        Self { up: Wall::ALL.into(), places, limits: Limits::default() }
+        Self { up: Wall::ALL.into(), places, network: false, limits: Limits::default() }
     }
 
     /// One of them is not put up.
@@ -141,7 +143,7 @@ impl Walls {
     }
 
     pub(crate) fn has(&self, wall: Wall) -> bool {
-        self.up.contains(&wall)
+        self.up.contains(&wall) && !(self.network && wall == Wall::Network)
     }
 }
 

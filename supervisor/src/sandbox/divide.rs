@@ -33,7 +33,7 @@ pub(crate) struct Division {
 impl Division {
     /// None if no namespace is wanted.
     pub(crate) fn of(walls: &Walls) -> io::Result<Option<Self>> {
-        if !walls.up.iter().any(|wall| wall.takes_a_namespace()) {
+        if !Wall::ALL.into_iter().any(|wall| wall.takes_a_namespace() && walls.has(wall)) {
             return Ok(None);
         }
         let flag = |wall, flag| if walls.has(wall) { flag } else { 0 };

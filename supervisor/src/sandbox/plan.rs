@@ -79,7 +79,7 @@ pub(crate) fn of(walls: &Walls) -> io::Result<Vec<Step>> {
     if !walls.has(Wall::Mounts) {
         return Ok(Vec::new());
     }
-    let mut plan = Plan { steps: Vec::new(), made: BTreeSet::new() };
+    let mut plan = Plan { steps: Vec::new(), made: BTreeSet::new(), hidden: BTreeSet::new() };
     plan.step(Step::Private);
     plan.tmpfs(BASE, "mode=0755,size=4m")?;
     plan.step(Step::Dir(text(&format!("{BASE}{OLD}"))?));
@@ -110,6 +110,8 @@ struct Plan {
     steps: Vec<Step>,
     /// Folders of the new root that are there.
     made: BTreeSet<PathBuf>,
+    /// Once is enough: what covers it would be covered.
+    hidden: BTreeSet<PathBuf>,
 }
 
 impl Plan {
@@ -197,6 +199,9 @@ impl Plan {
         if found.is_symlink() && path.components().count() == 2 && access == Access::Read {
             let to = path.read_link()?;
             self.step(Step::Link { to: text(&to)?, at: text(path)? });
+            return Ok(());
+        }
+        if access == Access::Hidden && !self.hidden.insert(path.to_owned()) {
             return Ok(());
         }
         if self.is_beneath_a_place(path) {

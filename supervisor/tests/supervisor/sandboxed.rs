@@ -120,7 +120,8 @@ impl Drop for Outside {
 fn around_hostile(ground: &Ground) -> Walls {
     let mut walls = ground.walls();
     let hidden = ["hidden", "hidden-file"].map(|name| Place::hidden(ground.workspace.join(name)));
-    walls.places.extend(hidden);
+    // Whoever says it twice means the same.
+    walls.places.extend(hidden.clone().into_iter().chain(hidden));
     walls.places.push(Place::read(ground.workspace.join("kept")));
     walls.limits = Limits {
         processes: Some(310),
