@@ -84,6 +84,7 @@ impl Processes for CallProcesses {
                 sandbox: self.sandboxing.around(&request),
                 ..Request::new(&request.program, &request.directory)
             };
+            let unmade = self.sandboxing.unmade();
             let no_log = |error| ProcessError::NotStarted { why: format!("its log cannot be made: {error}") };
             let mut log = self.log.open().map_err(no_log)?;
             let running =
@@ -102,6 +103,9 @@ impl Processes for CallProcesses {
                 .await
                 .map_err(|error| unstarted::refused(&request, error))?;
             self.log.add_left(output.ended.left);
+            for line in self.sandboxing.made_of(unmade) {
+                self.log.note(&line);
+            }
             if output.ended.exit != Exit::Code(0) {
                 let streams = [&*output.stdout.captured, &*output.stderr.captured];
                 for line in denied(&self.sandboxing, streams) {

@@ -65,7 +65,9 @@ impl Sandboxing {
         let within = |name: &str| self.workspace.join(name);
         walls.places.push(Seen::write(&self.workspace));
         // A link in the workspace leads where it leads: what it names is what runs.
-        for program in [Some(request.program.clone()), request.program.canonicalize().ok()].into_iter().flatten() {
+        for program in
+            [Some(request.program.clone()), request.program.canonicalize().ok()].into_iter().flatten()
+        {
             if !walls.places.iter().any(|place| program.starts_with(&place.path)) {
                 walls.places.push(Seen::read(program));
             }
@@ -75,6 +77,21 @@ impl Sandboxing {
         let protected = protected_names(&self.protected).map(|name| Seen::hidden(within(name)));
         walls.places.extend(protected.chain(self.hidden.iter().map(Seen::hidden)));
         walls.into()
+    }
+
+    /// Names of the host's or of people's in the workspace that are not there: no wall can be around them.
+    pub fn unmade(&self) -> Vec<String> {
+        let names = protected_names(&self.protected).chain([".git"]);
+        let unmade = names.filter(|name| self.workspace.join(name).symlink_metadata().is_err());
+        if self.walls.is_some() { unmade.map(str::to_owned).collect() } else { Vec::new() }
+    }
+
+    /// What the log says of those that are there now.
+    pub fn made_of(&self, unmade: Vec<String>) -> Vec<String> {
+        let made = unmade.into_iter().filter(|name| self.workspace.join(name).symlink_metadata().is_ok());
+        let line =
+            |name| format!("`{name}` was not there before this command: the host takes it as a person's");
+        made.map(line).collect()
     }
 
     /// Puts the walls around a program that does nothing, and takes away those that this machine does not give: what is
@@ -110,7 +127,8 @@ impl Sandboxing {
                     walls.up.iter().copied().filter(|wall| wall.takes_a_namespace()).collect()
                 }
                 StartStep::Directory | StartStep::Program => {
-                    let error = anyhow::Error::from(source).context(format!("the sandbox was tried out: its {step}"));
+                    let error =
+                        anyhow::Error::from(source).context(format!("the sandbox was tried out: its {step}"));
                     return Err(Fault::new(Exit::HostError, "sandbox-trial", None, error));
                 }
             };

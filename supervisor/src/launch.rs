@@ -114,8 +114,9 @@ impl Launcher {
         // process, which has one thread (`guardian::serve` checks it), stands still until then. So `birth` and the
         // stack outlive the child's use of them, nobody else touches either, and no lock is held. `main` neither
         // unwinds nor returns to a caller's frame. The stack's end is aligned to 16 bytes, as its items are.
-        let pid =
-            unsafe { libc::clone(main, top_of(stack), flags, ptr::from_ref(&birth).cast_mut().cast::<c_void>()) };
+        let pid = unsafe {
+            libc::clone(main, top_of(stack), flags, ptr::from_ref(&birth).cast_mut().cast::<c_void>())
+        };
         let Some(pid) = Pid::from_raw(pid.max(0)) else {
             let error = io::Error::last_os_error();
             let step = if into == 0 { StartStep::Program } else { StartStep::Namespaces };
@@ -258,7 +259,9 @@ impl Birth<'_> {
         }
         let entered = match walls.has(Wall::Mounts) {
             // SAFETY: a text that is NUL-terminated.
-            true if unsafe { libc::chdir(self.directory_path.as_ptr()) } != 0 => Err(io::Error::last_os_error()),
+            true if unsafe { libc::chdir(self.directory_path.as_ptr()) } != 0 => {
+                Err(io::Error::last_os_error())
+            }
             true => Ok(()),
             false => fchdir(self.directory).map_err(io::Error::from),
         };

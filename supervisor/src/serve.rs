@@ -22,8 +22,8 @@ use crate::error::StartStep;
 use crate::frame::{self, FrameBuffer, FromSupervisor, ToSupervisor};
 use crate::identity::{self, ProcessIdentity};
 use crate::launch::{Launched, Launcher, StartFailure};
-use crate::request::{Ended, Exit, Request};
 use crate::process_table;
+use crate::request::{Ended, Exit, Request};
 use crate::sandbox::{Limit, Sandbox, Wall, watch};
 
 const READ_BYTES: usize = 16 << 10;

@@ -35,7 +35,10 @@ fn a_task_works_in_its_workspace_and_nothing_else_is_there() {
     assert_eq!(workspace.read("made"), "made\n");
     let log = log(&workspace);
     assert!(log.contains("/etc/shadow: No such file"), "{log}");
-    assert!(log.contains("`/etc/shadow` is outside of the sandbox: `[sandbox] read = [\"/etc/shadow\"]`"), "{log}");
+    assert!(
+        log.contains("`/etc/shadow` is outside of the sandbox: `[sandbox] read = [\"/etc/shadow\"]`"),
+        "{log}"
+    );
     for hidden in [".ssh", ".cargo", ".bashrc"] {
         assert!(!log.contains(hidden), "{log}");
     }
@@ -69,6 +72,16 @@ fn what_is_the_hosts_is_neither_read_nor_written_nor_replaced() {
     let shown = format!("[sandbox]\nread = [\"{}\"]\n", workspace.outside().display());
     fs::write(operator.join("policy.toml"), text.replace("[sandbox]\n", &shown)).unwrap();
     workspace.run(&[], 0);
+}
+
+#[test]
+fn a_name_of_the_hosts_that_a_command_makes_is_said_in_its_log() {
+    let workspace = sandboxed("- {id: a, command: [sh, -c, 'echo x > config.yml; mkdir .git']}\n", "");
+    workspace.run(&[], 0);
+    let log = log(&workspace);
+    for name in ["config.yml", ".git"] {
+        assert!(log.contains(&format!("[orch: `{name}` was not there before this command")), "{log}");
+    }
 }
 
 #[test]
@@ -113,18 +126,30 @@ fn the_network_is_there_for_those_only_who_were_granted_it() {
     workspace.run(&[], 1);
     let log = log(&workspace);
     assert!(log.contains("own\n") && log.contains("ConnectionRefusedError"), "{log}");
+    let text = fs::read_to_string(&path).unwrap();
+    let granted = text.replacen("\"PATH\"] }", "\"PATH\"], network = true }", 1);
+    assert_ne!(granted, text);
+    fs::write(&path, granted).unwrap();
+    workspace.run(&["--retry-failed"], 0);
 }
 
 #[test]
 fn too_many_processes_and_too_much_memory_end_a_task_and_its_log_says_which() {
     for (limit, script, key) in [
-        ("processes = 20", "for i in 1 2 3 4 5 6 7 8; do (for j in 1 2 3 4; do sleep 60 & done; wait) & done; wait", "processes"),
+        (
+            "processes = 20",
+            "for i in 1 2 3 4 5 6 7 8; do (for j in 1 2 3 4; do sleep 60 & done; wait) & done; wait",
+            "processes",
+        ),
         ("memory_mib = 64", "x=0123456789abcdef; while :; do x=$x$x; done", "memory_mib"),
     ] {
         let workspace = sandboxed(&format!("- {{id: a, command: [sh, -c, '{script}']}}\n"), limit);
         workspace.run(&[], 1);
         let log = log(&workspace);
-        assert!(log.contains(&format!("than `[sandbox] {key}` in the operator's `policy.toml` allows]")), "{log}");
+        assert!(
+            log.contains(&format!("than `[sandbox] {key}` in the operator's `policy.toml` allows]")),
+            "{log}"
+        );
     }
 }
 

@@ -12,7 +12,6 @@ mod upgrade;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use orch_trust::policy::SandboxMode;
 use orch_trust::admission::{Rules, Step, Steps, Verdict, explain};
 use orch_trust::approval::Approval;
 use orch_trust::evidence::{Admitted, Compilable, Trust};
@@ -21,6 +20,7 @@ use orch_trust::manifest::Manifest;
 use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
 use orch_trust::permission::Permissions;
+use orch_trust::policy::SandboxMode;
 use orch_trust::refusal::Refusal;
 
 use super::secret::seen_by_programs;

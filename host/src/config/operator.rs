@@ -90,11 +90,9 @@ pub struct Operator {
 /// Where the operator's folder is: what was said, else `$XDG_CONFIG_HOME/orch`, else `~/.config/orch`. A variable with
 /// a relative path counts as not set, as the XDG specification says.
 pub fn home(said: Option<&Path>) -> Result<PathBuf, OperatorError> {
-    let from =
-        |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     match said {
         Some(said) => Ok(said.to_owned()),
-        None => from("XDG_CONFIG_HOME")
+        None => absolute("XDG_CONFIG_HOME")
             .map(|config| config.join("orch"))
             .or_else(|| home_folder().map(|home| home.join(".config/orch")))
             .ok_or(OperatorError::NoHome),
@@ -103,7 +101,11 @@ pub fn home(said: Option<&Path>) -> Result<PathBuf, OperatorError> {
 
 /// The operator's own, where `HOME` says one.
 pub fn home_folder() -> Option<PathBuf> {
-    std::env::var_os("HOME").map(PathBuf::from).filter(|path| path.is_absolute())
+    absolute("HOME")
+}
+
+fn absolute(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
 impl Operator {

@@ -20,7 +20,9 @@ pub fn denied(sandboxing: &Sandboxing, streams: [&[u8]; 2]) -> Vec<String> {
     let there = outside.filter(|path| path.symlink_metadata().is_ok());
     let line = |path: PathBuf| {
         let path = path.display();
-        format!("`{path}` is outside of the sandbox: `[sandbox] read = [\"{path}\"]` in the operator's `policy.toml` shows it")
+        format!(
+            "`{path}` is outside of the sandbox: `[sandbox] read = [\"{path}\"]` in the operator's `policy.toml` shows it"
+        )
     };
     there.map(line).take(LINES_MAX).collect()
 }

@@ -101,9 +101,8 @@ pub(crate) fn programs() -> io::Result<Vec<BpfProgram>> {
         rule(&[(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(flag), flag)])
     });
     refused.push((libc::SYS_clone, all(namespaces)?));
-    let strange = FAMILIES.map(|family| {
-        (0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, u64::from(family.cast_unsigned()))
-    });
+    let strange = FAMILIES
+        .map(|family| (0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, u64::from(family.cast_unsigned())));
     // Raw ones of any family, whatever flags stand beside the kind.
     let raw = [libc::SOCK_RAW, PACKETS].map(|kind| {
         (1, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(0xf), u64::from(kind.cast_unsigned()))

@@ -52,7 +52,9 @@ impl Limits {
             (Resource::Cpu, self.cpu_seconds),
             (Resource::Fsize, self.file_bytes),
         ];
-        wanted.into_iter().try_for_each(|(resource, limit)| limit.map_or(Ok(()), |limit| set(resource, limit)))
+        wanted
+            .into_iter()
+            .try_for_each(|(resource, limit)| limit.map_or(Ok(()), |limit| set(resource, limit)))
     }
 }
 

@@ -39,23 +39,43 @@ const PROC_HIDDEN: [&str; 8] =
 pub(crate) enum Step {
     /// Nothing of what follows reaches the machine's own mounts.
     Private,
-    Tmpfs { at: CString, options: CString },
+    Tmpfs {
+        at: CString,
+        options: CString,
+    },
     /// One that is there already is as good.
     Dir(CString),
     File(CString),
-    Link { to: CString, at: CString },
+    Link {
+        to: CString,
+        at: CString,
+    },
     /// The base becomes the root, the old one lies beneath.
-    Pivot { base: CString, old: CString },
+    Pivot {
+        base: CString,
+        old: CString,
+    },
     /// With all that is mounted beneath.
-    Bind { from: CString, at: CString, writable: bool, device: bool },
+    Bind {
+        from: CString,
+        at: CString,
+        writable: bool,
+        device: bool,
+    },
     /// Over what is there already, and may be changed by whoever else writes there: no link is followed, and one that has
     /// become a link, or is gone, is left.
-    Over { at: CString, shown: Shown },
+    Over {
+        at: CString,
+        shown: Shown,
+    },
     Proc,
     Devpts,
     /// Mode 000, and nobody can change it.
     Close(CString),
-    Remove { at: CString, is_folder: bool },
+    Remove {
+        at: CString,
+        is_folder: bool,
+    },
     Detach(CString),
     ReadOnlyRoot,
 }

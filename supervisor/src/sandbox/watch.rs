@@ -40,7 +40,8 @@ fn proportional(process: u32) -> io::Result<u64> {
         text => text?,
     };
     let line = text.lines().find_map(|line| line.strip_prefix("Pss_Anon:"));
-    let kib = line.and_then(|line| line.split_ascii_whitespace().next()).and_then(|kib| kib.parse::<u64>().ok());
+    let kib =
+        line.and_then(|line| line.split_ascii_whitespace().next()).and_then(|kib| kib.parse::<u64>().ok());
     match kib {
         Some(kib) => Ok(kib.saturating_mul(1024)),
         // A kernel before 5.9 has no such line.

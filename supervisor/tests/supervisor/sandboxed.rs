@@ -239,12 +239,18 @@ async fn nor_where_the_host_is_an_ordinary_users() {
 async fn a_program_that_is_not_there_or_a_folder_in_no_place_is_said_and_the_next_command_runs() {
     let (ground, pool) = (Ground::new(), pool(1));
     let missing = Request { program: "/bin/orch-none".into(), ..ground.request(ground.walls(), "true") };
-    let nowhere = Request { directory: ground.secret.parent().unwrap().into(), ..ground.request(ground.walls(), "true") };
+    let nowhere = Request {
+        directory: ground.secret.parent().unwrap().into(),
+        ..ground.request(ground.walls(), "true")
+    };
     let unseen = Walls { places: system_places(), ..ground.walls() };
     for (request, wanted) in [
         (missing, StartStep::Program),
         (ground.request(unseen, "true"), StartStep::Directory),
-        (ground.request(Walls { places: vec![Place::read("/")], ..ground.walls() }, "true"), StartStep::Sandbox(Wall::Mounts)),
+        (
+            ground.request(Walls { places: vec![Place::read("/")], ..ground.walls() }, "true"),
+            StartStep::Sandbox(Wall::Mounts),
+        ),
     ] {
         match run(&pool, request).await {
             Err(RunError::NotStarted { step, .. }) => assert_eq!(step, wanted),

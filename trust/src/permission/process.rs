@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{Entries, Flag, Rule, Star, fields, own_interface};
+use super::rule::{Entries, FlagOfOperator, Rule, Star, fields, own_interface};
 use super::text::{covers_program, covers_variable, is_program, is_variable, variable_parts};
 use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
 use crate::import::Import;
@@ -21,7 +21,7 @@ pub struct ProcessPermission {
     #[serde(default)]
     pub env: Vec<String>,
     /// Whether programs have the machine's network. Without it they have none but a loopback of their own, where there is an
-    /// operating-system sandbox.
+    /// operating-system sandbox. In a manifest it stands for what the operator says.
     #[serde(default)]
     pub network: bool,
 }
@@ -190,7 +190,7 @@ impl Domain for ProcessPermission {
     fields! {
         programs: "process.programs" => PROGRAMS,
         env: "process.env" => ENV,
-        network: "process.network" => Flag,
+        network: "process.network" => FlagOfOperator,
     }
 }
 

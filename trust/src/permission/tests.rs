@@ -308,6 +308,22 @@ fn star_is_for_one_side_each() {
 }
 
 #[test]
+fn the_network_of_programs_is_what_the_operator_says() {
+    let asked = permissions(r#"{"process":{"programs":["sh"],"network":true}}"#);
+    let named = |operators: &str, maximum: Option<&str>| {
+        let named = asked.named(&permissions(operators), maximum.map(permissions).as_ref());
+        named.process.unwrap().network
+    };
+    let (with, without) =
+        (r#"{"process":{"programs":["sh"],"network":true}}"#, r#"{"process":{"programs":["sh"]}}"#);
+    assert!(named(with, None) && named(with, Some(with)));
+    assert!(!named(without, None) && !named(with, Some(without)) && !named(without, Some(with)));
+    // Whoever does not ask gets none.
+    let unasked = permissions(without).named(&permissions(with), None);
+    assert!(!unasked.process.unwrap().network);
+}
+
+#[test]
 fn hosts_that_the_operator_names_are_those_of_a_rule_that_has_the_rest() {
     let asked = permissions(
         r#"{"http":[{"hosts":["*"],"methods":["POST"],"paths":["/hooks/"]}],"secrets":{"use":[{"name":"a","host":"*"}]}}"#,
