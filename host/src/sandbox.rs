@@ -74,7 +74,11 @@ impl Sandboxing {
         }
         walls.places.push(Seen::write(within(".git")));
         walls.places.extend(OF_GIT.map(|name| Seen::read(within(name))));
-        let protected = protected_names(&self.protected).map(|name| Seen::hidden(within(name)));
+        // What people write is read by whatever looks at the whole workspace; what the host keeps is nobody's.
+        let protected = protected_names(&self.protected).map(within).map(|path| match path.is_dir() {
+            true => Seen::hidden(path),
+            false => Seen::read(path),
+        });
         walls.places.extend(protected.chain(self.hidden.iter().map(Seen::hidden)));
         walls.into()
     }

@@ -111,7 +111,7 @@ pub enum Access {
     Read,
     /// Written, too.
     Write,
-    /// A folder or file of that name is there, and cannot be opened, replaced or removed.
+    /// An empty folder of that name is there, or a file that cannot be opened; neither can be written, replaced or removed.
     Hidden,
 }
 

@@ -54,19 +54,22 @@ fn without_a_word_the_sandbox_is_required() {
 }
 
 #[test]
-fn what_is_the_hosts_is_neither_read_nor_written_nor_replaced() {
+fn what_is_the_hosts_is_empty_and_what_is_peoples_is_not_written() {
     let script = "for one in .orch logs config.yaml tasks.yml; do \
-                  cat $one && exit 1; ls $one/ && exit 1; rm -rf $one && exit 1; mv $one there && exit 1;\
-                  (echo x > $one) && exit 1; ln -sfn x $one && exit 1; done; exit 0";
+                  rm -rf $one && exit 1; mv $one there && exit 1;\
+                  (echo x > $one) && exit 1; ln -sfT x $one && exit 1; done;\
+                  for one in .orch logs; do ls -A $one/ | grep . && exit 1; (echo x > $one/made) && exit 1; done;\
+                  cat config.yaml > seen; exit 0";
     let workspace = sandboxed(&format!("- id: a\n  command: [sh, -c, \"{script}\"]\n"), "");
     let config = workspace.read("config.yaml");
     workspace.run(&[], 0);
-    assert_eq!(workspace.read("config.yaml"), config);
+    assert_eq!((workspace.read("config.yaml"), workspace.read("seen")), (config.clone(), config));
     assert!(workspace.read("tasks.yml").contains("status: done"));
     assert!(!workspace.path().join("there").exists());
     // The operator's folder in the workspace, and a folder that the policy shows whole.
     let operator = workspace.operator();
-    let script = format!("cat {0}/policy.toml && exit 1; ls {0} && exit 1; exit 0", operator.display());
+    let script =
+        format!("cat {0}/policy.toml && exit 1; ls -A {0} | grep . && exit 1; exit 0", operator.display());
     workspace.write("tasks.yml", &format!("- {{id: b, command: [sh, -c, '{script}']}}\n"));
     let text = fs::read_to_string(operator.join("policy.toml")).unwrap();
     let shown = format!("[sandbox]\nread = [\"{}\"]\n", workspace.outside().display());

@@ -16,7 +16,7 @@ use super::{Access, Wall, Walls};
 const BASE: &str = "/tmp";
 /// The old root, while there are both.
 const OLD: &str = "/.old";
-/// What hidden files and folders show.
+/// What stands for hidden files, which nobody opens, and folders, which are empty: whoever walks through them goes on.
 pub(super) const NO_FILE: &str = "/.no-file";
 pub(super) const NO_FOLDER: &str = "/.no-folder";
 
@@ -107,7 +107,6 @@ pub(crate) fn of(walls: &Walls) -> io::Result<Vec<Step>> {
     plan.file(NO_FILE)?;
     plan.folder(Path::new(NO_FOLDER))?;
     plan.step(Step::Close(text(NO_FILE)?));
-    plan.step(Step::Close(text(NO_FOLDER)?));
     plan.devices(walls.limits.tmp_bytes)?;
     plan.proc(walls.has(Wall::Processes))?;
     // Before the places, which may lie in it.
