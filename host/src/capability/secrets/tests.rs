@@ -254,12 +254,14 @@ async fn an_answer_that_is_open_when_a_word_is_drawn_is_masked_from_then_on() {
     let reader = Held::of(&[("one", b"value-of-one")]);
     let mut open = Open::with(reader.clone(), &[("one", "a.example:443"), ("two", "a.example:443")]);
     let mut early = open.secrets.placeholders.mask();
-    assert_eq!(early.push(Bytes::from_static(b"value-of-two, ")), "value-of-two, ", "nobody has read it");
+    let long = format!("value-of-two{}", " ".repeat(100));
+    let passed = early.push(Bytes::from(long)).to_vec();
+    assert!(passed.starts_with(b"value-of-two "), "nobody has read it");
     reader.set("two", b"value-of-two");
     let _ = open.word("two").await;
     let mut rest = early.push(Bytes::from_static(b"value-of-two")).to_vec();
     rest.extend(early.end());
-    assert_eq!(rest, b"***");
+    assert_eq!(rest.trim_ascii_start(), b"***");
 }
 
 #[tokio::test]
