@@ -233,7 +233,7 @@ fn what_cannot_be_recorded_is_named_and_nothing_is_written() {
         let output = project.record();
         assert_eq!(output.status.code(), Some(1), "{}", err(&output));
         assert!(
-            out(&output).contains(&format!("nothing is recorded: ")) && out(&output).contains(why),
+            out(&output).contains("nothing is recorded: ") && out(&output).contains(why),
             "{}",
             out(&output)
         );
