@@ -214,6 +214,7 @@ fn at_work(
         acts: holder.acts.clone(),
         store_file,
         guests: holder.guests.handle().clone(),
+        sandboxing: holder.sandboxing.clone(),
         commands: Commands::new(holder.supervisor.clone(), rules.jobs as usize + 2),
         roles: holder.roles.clone(),
         kv: holder.kv.clone(),

@@ -45,6 +45,7 @@ mod race;
 mod reasons;
 mod recorded;
 mod run;
+mod sandboxed;
 mod second;
 mod secrets;
 mod seen;

@@ -40,6 +40,7 @@ pub struct Policy {
     pub tasks: TasksPolicy,
     pub serve: ServePolicy,
     pub egress: EgressPolicy,
+    pub sandbox: SandboxPolicy,
 }
 
 /// The level that `minimum_level` names; `local` unless said otherwise.
@@ -130,6 +131,66 @@ impl Default for EgressPolicy {
             requests: some(1000),
             sent_mib: some(64),
             received_mib: some(64),
+        }
+    }
+}
+
+/// What is around the programs that plugins start, whatever is granted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SandboxPolicy {
+    pub mode: SandboxMode,
+    /// Read and executed by every program, besides the workspace and the system's folders; absolute, or below `~/`.
+    pub read: Vec<PathBuf>,
+    /// Written, too.
+    pub write: Vec<PathBuf>,
+    /// What usual tools need of the operator's home.
+    pub presets: Vec<SandboxPreset>,
+    /// Of one program and all that it starts, at once.
+    pub processes: Option<NonZeroU32>,
+    /// Of all of them together, in MiB.
+    pub memory_mib: Option<NonZeroU32>,
+    /// Processor time of each, in seconds.
+    pub cpu_seconds: Option<NonZeroU32>,
+    /// Of each file that is written, in MiB.
+    pub file_mib: Option<NonZeroU32>,
+    /// Of the private `/tmp` and `/dev/shm`, in MiB.
+    pub tmp_mib: Option<NonZeroU32>,
+}
+
+/// What becomes of a run on a machine that lacks a part of the sandbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SandboxMode {
+    /// It does not start.
+    #[default]
+    Require,
+    /// It goes on with the rest; each report says what is missing.
+    BestEffort,
+    /// There is none, wherever; each report says so.
+    Off,
+}
+
+/// Folders of a home that tools keep themselves in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SandboxPreset {
+    Rust,
+    Python,
+    Node,
+    Go,
+}
+
+impl SandboxPreset {
+    /// To be read, each below the home. No folder with a password or token is among them.
+    pub fn folders(self) -> &'static [&'static str] {
+        match self {
+            Self::Rust => {
+                &[".cargo/bin", ".cargo/registry", ".cargo/git", ".cargo/config.toml", ".cargo/env", ".rustup"]
+            }
+            Self::Python => &[".pyenv", ".local/bin", ".local/lib", ".local/share/uv", ".local/share/pipx"],
+            Self::Node => &[".nvm", ".volta", ".fnm", ".local/share/fnm", ".local/share/pnpm", ".npm-global"],
+            Self::Go => &["go", "sdk"],
         }
     }
 }

@@ -15,7 +15,6 @@ use orch_journal::event::RunStatus;
 use orch_journal::state::TaskState;
 use orch_journal::{HEAD_UNREADABLE, Reader, StoreError};
 use orch_task::Status;
-use orch_trust::evidence::Compilable;
 
 use super::{counted, followed, go_on};
 use crate::config::operator::{Operator, this_process};
@@ -40,10 +39,6 @@ use crate::watch::{self, Format, How, Output};
 
 /// What a program needs to put its files in order.
 const KILL_AFTER_DEFAULT: Duration = Duration::from_secs(5);
-
-/// What is said at every run in which a plugin may start programs.
-pub const PROCESS_WARNING: &str = "a `process` grant equals your own authority, the host's secret included: programs run without an \
-                               operating-system sandbox; `network` is not enforced";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum DurabilityArg {
@@ -343,7 +338,7 @@ pub(super) fn warn_of_missing_runs(
 
 /// What a run would record as it begins, where none does.
 pub(super) fn warn_of_notices(operator: &Operator, admitted: &AdmittedPlugins, console: Console) {
-    for (_, text) in plugins::notices(operator.signing_key, admitted) {
+    for (_, text) in plugins::notices(operator, admitted) {
         console.warn(&escape(&text));
     }
 }
@@ -352,9 +347,6 @@ pub(super) fn warn_of_notices(operator: &Operator, admitted: &AdmittedPlugins, c
 pub(super) fn announce(admitted: &AdmittedPlugins, console: Console) {
     for (id, until) in &admitted.ending {
         console.warn(&format!("certificate of `{id}` ends at {until}; `orch-certify run` renews it"));
-    }
-    if admitted.by_id.values().any(|plugin| plugin.grant().permissions().process.is_some()) {
-        console.warn(PROCESS_WARNING);
     }
 }
 

@@ -96,9 +96,14 @@ pub fn home(said: Option<&Path>) -> Result<PathBuf, OperatorError> {
         Some(said) => Ok(said.to_owned()),
         None => from("XDG_CONFIG_HOME")
             .map(|config| config.join("orch"))
-            .or_else(|| from("HOME").map(|home| home.join(".config/orch")))
+            .or_else(|| home_folder().map(|home| home.join(".config/orch")))
             .ok_or(OperatorError::NoHome),
     }
+}
+
+/// The operator's own, where `HOME` says one.
+pub fn home_folder() -> Option<PathBuf> {
+    std::env::var_os("HOME").map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
 impl Operator {
