@@ -137,8 +137,9 @@ impl Egress for Recorder {
                     Ok(answer)
                 }
                 Err(failed) => {
-                    keep(&kept, place, faulty(&failed.error, &failed.why));
-                    Err(failed)
+                    let fault = faulty(&failed.error, &failed.why);
+                    keep(&kept, place, fault.clone());
+                    fault.map_or(Err(failed), ScriptedAnswer::response)
                 }
             }
         })
@@ -150,16 +151,21 @@ impl Egress for Recorder {
             let (parts, body) = answer.into_parts();
             let place = parts.extensions.get::<Place>().copied();
             let place = place.ok_or_else(|| Error::InternalError(Some("an answer of nobody".to_owned())))?;
-            let body =
-                body.collect().await.map(http_body_util::Collected::to_bytes).inspect_err(|error| {
-                    let why = match error {
+            let body = match body.collect().await {
+                Ok(body) => body.to_bytes(),
+                Err(error) => {
+                    let why = match &error {
                         Error::HttpResponseBodySize(_) => {
                             format!("more than {BODY_BYTES_MAX} bytes came back")
                         }
                         other => other.to_string(),
                     };
-                    keep(&kept, place, faulty(error, &why));
-                })?;
+                    let fault = faulty(&error, &why);
+                    keep(&kept, place, fault.clone());
+                    let told = |fault: ScriptedAnswer| fault.response().map_err(|failed| failed.error);
+                    return fault.map_or(Err(error), told);
+                }
+            };
             let answer = headers(&parts.headers).map(|mut headers| {
                 let hidden = hide_words(&body);
                 headers.retain(|(name, _)| name != header::CONTENT_LENGTH.as_str() || hidden == body);
@@ -182,4 +188,30 @@ fn headers(found: &HeaderMap) -> Result<Vec<(String, String)>, String> {
     }
     headers.sort();
     Ok(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn what_lets_somebody_in_is_left_out_words_are_hidden_and_names_are_there_once() {
+        let mut found = HeaderMap::new();
+        for name in LEFT_OUT {
+            found.insert(name, HeaderValue::from_static("Bearer abc"));
+        }
+        let word = format!("x orch-secret-{} y orch-secret-{}", "0a".repeat(16), "0a".repeat(15));
+        found.append("x-two", HeaderValue::from_static("b"));
+        found.append("x-two", HeaderValue::from_static("a"));
+        found.append("x-one", HeaderValue::from_str(&word).unwrap());
+        let expected = [
+            ("x-one".to_owned(), format!("x *** y orch-secret-{}", "0a".repeat(15))),
+            ("x-two".to_owned(), "b, a".to_owned()),
+        ];
+        assert_eq!(headers(&found).unwrap(), expected);
+        found.append("x-raw", HeaderValue::from_bytes(b"\xff").unwrap());
+        assert_eq!(headers(&found).unwrap_err(), "its header `x-raw` is no text");
+    }
 }

@@ -237,6 +237,17 @@ async fn a_peer_that_sends_back_what_it_got_gives_the_guest_nothing() {
         (hex::encode(VALUE), "***".to_owned()),
         ("/?t=t0ken%2B%2Fof%20%22one%22&x".to_owned(), "/?t=***&x".to_owned()),
         ("t=t0ken%2B%2Fof+%22one%22".to_owned(), "t=***".to_owned()),
+        (
+            "/?next=%2F%3Ft%3Dt0ken%252B%252Fof%2520%2522one%2522".to_owned(),
+            "/?next=%2F%3Ft%3D***".to_owned(),
+        ),
+        (format!("{} {}", VALUE.to_uppercase(), VALUE.to_lowercase()), "*** ***".to_owned()),
+        ("<p>t0ken+/of &quot;one&quot; &#34;".to_owned(), "<p>*** &#34;".to_owned()),
+        (serde_json::json!([VALUE]).to_string(), "[\"***\"]".to_owned()),
+        (
+            serde_json::json!([serde_json::json!([VALUE]).to_string()]).to_string(),
+            "[\"[\\\"***\\\"]\"]".to_owned(),
+        ),
     ] {
         assert_eq!(open.masked(answer.as_bytes()), expected);
     }

@@ -164,7 +164,7 @@ impl Recorded {
             let text = one.to_string();
             let query = sent.query.clone().unwrap_or_default();
             for bytes in [text.as_bytes(), sent.target.path.as_bytes(), query.as_bytes(), &sent.body] {
-                let found = leaks.find(bytes).unwrap_or_default();
+                let Ok(found) = leaks.find(bytes) else { unreachable!("memory is read to its end") };
                 if let Some((name, _)) = found.first() {
                     return Err(Unwritten::Secret { number, name: (*name).to_owned() });
                 }
