@@ -43,6 +43,7 @@ mod provided;
 mod prune;
 mod race;
 mod reasons;
+mod recorded;
 mod run;
 mod sandboxed;
 mod second;

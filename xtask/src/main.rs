@@ -13,7 +13,6 @@ mod llvm_tools;
 mod mutants;
 mod packages;
 mod python;
-mod schemathesis;
 mod second_verifier;
 mod step;
 mod test;

@@ -145,12 +145,7 @@ impl Operator {
                 .map_err(|source| OperatorError::Authority { path: policy_path, source })?,
             None => Policy::default(),
         };
-        let secrets_path = home.join(secrets::FILE);
-        let secrets = match read(&secrets_path)? {
-            Some(text) => secrets::parse(&text)
-                .map_err(|source| OperatorError::Authority { path: secrets_path, source })?,
-            None => SecretSources::default(),
-        };
+        let secrets = secrets_of(&home.join(secrets::FILE))?.unwrap_or_default();
         let denials = denials(home)?;
         denials.join(&mut policy.deny);
         let mut publishers = each(&home.join("trust/publishers"), "toml", Publisher::parse)?;
@@ -292,6 +287,12 @@ fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, OperatorError> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Where secrets come from, as that file says; nothing if there is none.
+pub fn secrets_of(path: &Path) -> Result<Option<SecretSources>, OperatorError> {
+    let parsed = read(path)?.map(|text| secrets::parse(&text)).transpose();
+    parsed.map_err(|source| OperatorError::Authority { path: path.to_owned(), source })
 }
 
 /// The text of a file that gives authority; nothing if there is none.
