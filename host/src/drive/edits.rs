@@ -242,8 +242,10 @@ fn take(run: &mut Run, report: MergeReport) -> Result<(), DriveError> {
         if let Some(index) = run.index_of(&found.task.id) {
             let env = run.seal(&found);
             run.record(Event::TaskEdited { task: index, to: Box::new(found.task), env, at: now_ms() })?;
-            // Its priority or cost may be another: the planner hears of it anew.
-            run.withdraw(index);
+            // Its priority or cost may be another: the planner hears of it anew. What was seen of one that runs goes on counting.
+            if !run.is_running(index) {
+                run.withdraw(index);
+            }
         }
     }
     for id in &report.removed {
