@@ -422,7 +422,6 @@ async fn end_all(run: &mut Run, desk: &Desk, running: &mut JoinSet<Back>) -> Res
     run.drop_asks();
     // Their supervisors are among the processes that must be gone; waiting for another command, they would not go.
     desk.commands.dismiss();
-    desk.marks.stop(false);
     recover::settle(run, desk, Cut::Aborted)?;
     Ok(())
 }

@@ -36,7 +36,12 @@ pub fn begin(run: &mut Run, desk: &Desk, running: &mut JoinSet<Back>) {
 pub async fn look_at_all(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
     let mut control = desk.control.clone();
     control.mark_unchanged();
-    for (index, look, task) in run.take_said_done(true) {
+    let tasks = run.take_said_done(true);
+    if !tasks.is_empty() {
+        // Whoever ended what ran may have ended looks at its files.
+        desk.marks.stop(false);
+    }
+    for (index, look, task) in tasks {
         let marks = desk.marks.clone();
         let mut seen = desk.guests.spawn_blocking(move || marks.said(&task));
         let mark = loop {
