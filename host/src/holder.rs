@@ -11,6 +11,7 @@ use std::sync::Arc;
 use orch_journal::event::{Event, PluginPin, WORKSPACE_STREAM};
 use orch_journal::{Journal, Reader, Store};
 use orch_task::Env;
+use orch_trust::evidence::Compilable;
 use orch_trust::lock::Lock;
 use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
@@ -25,6 +26,7 @@ use crate::config::operator::{Operator, OperatorError, home_folder};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceConfig;
 use crate::control::api::RunOptions;
+use crate::control::variables::{self, Seals};
 use crate::control::{Api, HolderState, Listening, SocketPlace, Wish};
 use crate::drive;
 use crate::drive::acts::ActQueue;
@@ -184,6 +186,7 @@ impl Holder {
             tasks: Some(task_file.display().to_string()),
             memory: Some(place.state.display().to_string()),
             plugins: Some(place::absolute(packages)),
+            variables: Some(granted_variables(operator, config, admitted)),
             wanted: Wanted::default(),
         };
         let state = Arc::new(HolderState::new(wishes));
@@ -278,6 +281,14 @@ fn recheck(
     let plugins = withdrawals.iter().filter_map(watched).collect();
     let recheck = Recheck { home: operator.home.clone(), config: config.clone(), lock, plugins };
     Ok(recheck.begin().map_err(anyhow::Error::from)?)
+}
+
+/// Variables that commands of some plugin get from this process, and not from `config.yaml`.
+fn granted_variables(operator: &Operator, config: &WorkspaceConfig, admitted: &AdmittedPlugins) -> Seals {
+    let permissions = admitted.by_id.values().map(|plugin| plugin.grant().permissions());
+    let names =
+        permissions.filter_map(|granted| granted.process.as_ref()).flat_map(|process| process.variables());
+    variables::seals(&operator.secret, names.filter(|name| config.env.names().all(|own| own != *name)))
 }
 
 /// This host's native code.

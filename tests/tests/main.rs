@@ -23,6 +23,7 @@ mod doubt;
 mod edits;
 mod ends;
 mod examples;
+mod fourth;
 mod fresh;
 mod gates;
 mod go_on;

@@ -21,7 +21,7 @@ use crate::config::operator::{Operator, this_process};
 use crate::config::workspace::{AuditEvery, WorkspaceConfig, WorkspaceError};
 use crate::console::{Console, Tone, escape, escape_cut, lines};
 use crate::control::api::{RunOptions, Started};
-use crate::control::{self, SocketPlace};
+use crate::control::{self, SocketPlace, variables};
 use crate::drive::choice::{self, Wanted};
 use crate::drive::desk::{Audit, Durability, RunRules};
 use crate::drive::error::DriveError;
@@ -125,7 +125,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let socket = SocketPlace::of(&place.workspace, &operator.home)?;
     if !args.dry_run
         && socket.is_there()
-        && let Some(started) = control::start(&socket, &said_options(args, &place))?
+        && let Some(started) = control::start(&socket, &said_options(args, &place, &operator))?
     {
         return follow(&place, &socket, &started, args, home, console);
     }
@@ -243,7 +243,7 @@ fn say_how_to_go_on(
 }
 
 /// What the arguments say of a run.
-fn said_options(args: &RunArgs, place: &Place) -> RunOptions {
+fn said_options(args: &RunArgs, place: &Place, operator: &Operator) -> RunOptions {
     let durability = args.durability.map(|durability| match durability {
         DurabilityArg::Process => Durability::Process,
         DurabilityArg::Power => Durability::Power,
@@ -256,6 +256,7 @@ fn said_options(args: &RunArgs, place: &Place) -> RunOptions {
         plugins: (!args.plugins.is_empty()).then(|| place::absolute(&args.plugins)),
         wanted: args.wanted.clone(),
         tasks: (args.tasks != Path::new("tasks.yml")).then(|| args.tasks.display().to_string()),
+        variables: Some(variables::seals(&operator.secret, variables::of_policy(&operator.policy))),
     }
 }
 
