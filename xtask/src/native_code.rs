@@ -54,7 +54,8 @@ pub(crate) fn keep(place: &Place, folder: &Path) -> anyhow::Result<()> {
     for old in [&kept, &made].into_iter().filter(|cache| cache.exists()) {
         fs::remove_dir_all(old).context("cannot remove native code of before")?;
     }
-    fs::write(operator.join("workspaces"), format!("{}\n", workspace.display())).context("cannot be known")?;
+    fs::write(operator.join("workspaces"), format!("{}\n", workspace.display()))
+        .context("cannot be known")?;
     fs::write(workspace.join("tasks.yml"), "- {id: any, kind: note}\n").context("cannot write tasks")?;
     for (provider, settings) in PROVIDERS {
         let config = CONFIG.replace("PROVIDER", provider) + settings;
