@@ -16,6 +16,7 @@ pub mod case;
 pub mod catalogue;
 pub mod checker;
 pub mod defect;
+pub mod hears;
 pub mod kill;
 pub mod manifest_readers;
 pub mod newcomer;

@@ -178,7 +178,9 @@ fn answer(workspace: &Workspace) -> String {
     let mut host = workspace.command(&["serve", "--listen", "127.0.0.1:0", "--operators", "127.0.0.1:0"]);
     let mut serving = Serving(host.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
     let mut line = String::new();
-    BufReader::new(serving.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    // Kept to the end: whatever the host says next must find a reader.
+    let mut said = BufReader::new(serving.0.stdout.take().unwrap());
+    said.read_line(&mut line).unwrap();
     let address = line.strip_prefix("http://").unwrap().split('/').next().unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();

@@ -6,9 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use orch_host::interrupt::ECHO;
 use orch_journal::Event;
 use orch_journal::event::Ending;
+use orch_tests::hears::Hears;
 use orch_tests::{Workspace, err, out, until};
+use rustix::process::{Pid, Signal, kill_process};
 
 fn configured(tasks: &str, more: &str) -> Workspace {
     let workspace = Workspace::new(tasks);
@@ -63,7 +66,8 @@ parent = lambda pid: int(open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].spli
 supervisor = os.getppid()
 guardian = parent(supervisor)
 child = subprocess.Popen(['setsid', 'sleep', '1000'])
-open(f'pids-{sys.argv[1]}', 'w').write(f'{os.getpid()} {child.pid} {supervisor} {guardian}')
+open('fresh-' + sys.argv[1], 'w').write(f'{os.getpid()} {child.pid} {supervisor} {guardian}')
+os.rename('fresh-' + sys.argv[1], 'pids-' + sys.argv[1])
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if sys.argv[1] != 'supervisor': os.kill(guardian, signal.SIGSTOP)
 if sys.argv[1] != 'guardian': os.kill(supervisor, signal.SIGSTOP)
@@ -78,7 +82,7 @@ while True: time.sleep(0.1)
 fn a_command_that_stops_its_supervisor_does_not_outlive_its_limit() {
     let ways = ["supervisor", "guardian", "both", "killed", "murdered"];
     let task = |way: &&str| {
-        format!("- {{id: {way}, command: [python3, stops.py, {way}], timeout: 1, on_doubt: fail}}\n")
+        format!("- {{id: {way}, command: [python3, stops.py, {way}], timeout: 5, on_doubt: fail}}\n")
     };
     let tasks: String = ways.iter().map(task).collect();
     let workspace = configured(&tasks, "kill_after: 0.5\njobs: 5\n");
@@ -88,7 +92,7 @@ fn a_command_that_stops_its_supervisor_does_not_outlive_its_limit() {
     workspace.write("tasks.yml", &format!("{tasks}- {{id: last, command: [python3, last.py]}}\n"));
     workspace.write("config.yaml", &workspace.read("config.yaml").replace("jobs: 5", "jobs: 6"));
     let last = format!(
-        "import os, time\nfor way in {ways:?}:\n    while not os.path.exists(f'pids-{{way}}'): time.sleep(0.05)\n\
+        "import os, time\nbegun = time.time()\nfor way in {ways:?}:\n    while not os.path.exists(f'pids-{{way}}') and time.time() < begun + 30: time.sleep(0.05)\n\
          alive = lambda pid: os.path.exists(f'/proc/{{pid}}') and open(f'/proc/{{pid}}/stat').read().rsplit(')', 1)[1].split()[0] not in 'ZX'\n\
          pids = [pid for way in {ways:?} for pid in open(f'pids-{{way}}').read().split()[:2]]\n\
          for _ in range(400):\n    left = [pid for pid in pids if alive(pid)]\n    if not left: break\n    time.sleep(0.1)\n\
@@ -121,11 +125,10 @@ fn a_host_that_ends_takes_a_stopped_supervisor_with_it() {
         configured("- {id: a, command: [python3, stops.py, both], on_doubt: fail}\n", "kill_after: 0.5\n");
     workspace.write("stops.py", STOPS);
     let mut host = start(&workspace, &[]);
+    let hears = Hears::to(&mut host);
     until(|| workspace.path().join("pids-both").exists());
-    for _ in 0..2 {
-        signal("INT", host.id());
-        std::thread::sleep(Duration::from_millis(700));
-    }
+    hears.interrupt(Signal::INT);
+    hears.interrupt_again(Signal::INT);
     assert_eq!(host.wait().unwrap().code(), Some(130));
     for pid in workspace.read("pids-both").split(' ') {
         assert!(!runs(pid), "{pid}");
@@ -148,10 +151,10 @@ while not os.path.exists('go'): time.sleep(0.05)
 
 #[test]
 fn a_timeout_asks_before_it_kills_and_the_last_words_are_in_the_log() {
-    let workspace = Workspace::new("- {id: worker, command: [python3, polite.py], timeout: 1.5}\n");
+    let workspace = Workspace::new("- {id: worker, command: [python3, polite.py], timeout: 5}\n");
     workspace.write("polite.py", POLITE);
     let said = out(&workspace.run(&[], 1));
-    assert!(said.contains("did not end within 1.5"), "{said}");
+    assert!(said.contains("did not end within 5"), "{said}");
     assert!(!workspace.path().join("lock").exists());
     assert_eq!(out(&workspace.host(&["logs", "worker"], 0)), "giving the lock back\n");
 }
@@ -161,11 +164,10 @@ fn a_second_interrupt_asks_before_it_kills() {
     let workspace = Workspace::new("- {id: worker, command: [python3, polite.py]}\n");
     workspace.write("polite.py", POLITE);
     let mut host = start(&workspace, &[]);
+    let hears = Hears::to(&mut host);
     until(|| workspace.path().join("begun").exists());
-    for _ in 0..2 {
-        signal("INT", host.id());
-        std::thread::sleep(Duration::from_millis(700));
-    }
+    hears.interrupt(Signal::INT);
+    hears.interrupt_again(Signal::INT);
     assert_eq!(host.wait().unwrap().code(), Some(130));
     assert!(!workspace.path().join("lock").exists());
 }
@@ -173,13 +175,28 @@ fn a_second_interrupt_asks_before_it_kills() {
 #[test]
 fn whoever_does_not_listen_is_killed_after_the_configured_time() {
     let workspace = configured(
-        "- {id: deaf, command: [sh, -c, 'trap \"\" TERM; while :; do sleep 0.1; done'], timeout: 0.5}\n",
+        "- {id: deaf, command: [sh, -c, 'trap \"\" TERM; while :; do sleep 0.1; done'], timeout: 2}\n",
         "kill_after: 2\n",
     );
     let begun = Instant::now();
     workspace.run(&[], 1);
-    assert!(begun.elapsed() >= Duration::from_millis(2500), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() >= Duration::from_secs(4), "{:?}", begun.elapsed());
     assert!(matches!(endings(&workspace).as_slice(), [(0, Ending::Failed { .. })]), "its end is known");
+}
+
+/// A process and all that descend from it.
+fn below(pid: u32) -> Vec<u32> {
+    let mut group = vec![pid];
+    let mut at = 0;
+    while let Some(pid) = group.get(at).copied() {
+        // One that ends meanwhile has no children any more.
+        for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+            let text = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            group.extend(text.split_whitespace().map(|pid| pid.parse::<u32>().unwrap()));
+        }
+        at += 1;
+    }
+    group
 }
 
 #[test]
@@ -190,19 +207,9 @@ fn a_signal_to_the_whole_control_group_lets_tasks_end_and_their_exit_is_known() 
     workspace.write("polite.py", POLITE);
     let mut host = start(&workspace, &["--jobs", "2"]);
     until(|| workspace.path().join("begun").exists() && workspace.statuses()["plain"] == "in_progress");
-    std::thread::sleep(Duration::from_millis(300));
-    let mut group = vec![host.id()];
-    let mut at = 0;
-    while let Some(pid) = group.get(at).copied() {
-        let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-        for task in tasks {
-            let text = fs::read_to_string(task.unwrap().path().join("children")).unwrap_or_default();
-            group.extend(text.split_whitespace().map(|pid| pid.parse::<u32>().unwrap()));
-        }
-        at += 1;
-    }
-    assert!(group.len() >= 7, "host, two guardians, two supervisors, two commands: {group:?}");
-    for pid in group {
+    // Host, two guardians, two supervisors, two commands: an attempt begins before its command is there.
+    until(|| below(host.id()).len() >= 7);
+    for pid in below(host.id()) {
         signal("TERM", pid);
     }
     assert_eq!(host.wait().unwrap().code(), Some(130));
@@ -238,15 +245,28 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
 
 #[test]
 fn the_same_signal_twice_in_a_moment_is_one() {
+    // A machine with much to do may need more than a moment to send them.
+    assert!((0..20).any(|_| three_in_a_moment()), "they never came together");
+}
+
+fn three_in_a_moment() -> bool {
     let workspace = Workspace::new(
         "- {id: long, command: [python3, polite.py]}\n- {id: next, kind: note, dependencies: [long]}\n",
     );
     workspace.write("polite.py", POLITE);
     let mut host = start(&workspace, &[]);
     until(|| workspace.path().join("begun").exists());
-    for _ in 0..3 {
-        signal("INT", host.id());
+    let hears = Hears::to(&mut host);
+    let heard = Instant::now();
+    hears.interrupt(Signal::INT);
+    for _ in 0..2 {
+        kill_process(Pid::from_child(&host), Signal::INT).unwrap();
         std::thread::sleep(Duration::from_millis(40));
+    }
+    if heard.elapsed() > ECHO / 2 {
+        host.kill().unwrap();
+        host.wait().unwrap();
+        return false;
     }
     std::thread::sleep(Duration::from_millis(800));
     assert!(host.try_wait().unwrap().is_none(), "the task is let end");
@@ -254,6 +274,7 @@ fn the_same_signal_twice_in_a_moment_is_one() {
     assert_eq!(host.wait().unwrap().code(), Some(130));
     let statuses = workspace.statuses();
     assert_eq!((statuses["long"].as_str(), statuses["next"].as_str()), ("done", "pending"));
+    true
 }
 
 #[test]
@@ -354,14 +375,14 @@ fn a_retry_says_how_long_it_waits() {
 #[test]
 fn a_host_that_was_stopped_takes_the_answer_that_came_meanwhile() {
     let workspace = configured(
-        "- {id: a, command: [sh, -c, 'touch begun; sleep 0.5'], timeout: 1}\n- {id: b, command: ['true'], dependencies: [a]}\n",
+        "- {id: a, command: [sh, -c, 'touch begun; sleep 0.5'], timeout: 3}\n- {id: b, command: ['true'], dependencies: [a]}\n",
         "kill_after: 0\n",
     );
     let mut host = start(&workspace, &[]);
     until(|| workspace.path().join("begun").exists());
     signal("STOP", host.id());
     // Longer than the task's time and all that is added to it.
-    std::thread::sleep(Duration::from_secs(18));
+    std::thread::sleep(Duration::from_secs(20));
     signal("CONT", host.id());
     assert_eq!(host.wait().unwrap().code(), Some(0));
     assert!(workspace.statuses().values().all(|status| status == "done"));

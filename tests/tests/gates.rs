@@ -8,7 +8,9 @@ use std::path::Path;
 use std::process::Stdio;
 
 use orch_journal::Event;
+use orch_tests::hears::Hears;
 use orch_tests::{Workspace, err, out, until};
+use rustix::process::Signal;
 
 const ROLES: &str = "\
 roles:
@@ -237,20 +239,24 @@ fn a_guard_that_does_not_answer_lets_nothing_start() {
 fn a_verifier_that_is_withdrawn_or_interrupted_as_it_looks_opens_no_gate() {
     for (way, exit) in [("withdrawn", 3), ("interrupted", 130)] {
         let workspace = Workspace::new(AT_A_TASK);
-        workspace.write("config.yaml", &config("command: [sh, -c, 'touch looking; sleep 3; exit 0']"));
+        let waits = "command: [sh, -c, 'touch looking; until test -e go; do sleep 0.05; done']";
+        workspace.write("config.yaml", &config(waits));
         let mut host = workspace.command(&["run", "--trust-workspace"]);
-        let mut host = host.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut host = host.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let hears = Hears::to(&mut host);
         until(|| workspace.path().join("looking").exists());
         let policy = workspace.operator().join("policy.toml");
         let before = fs::read_to_string(&policy).unwrap();
         if way == "withdrawn" {
             let publisher = format!("{before}\n[deny]\nids = [\"demo/verifier-command\"]\n");
             fs::write(&policy, publisher).unwrap();
+            let is =
+                |event: &Event| matches!(event, Event::Warned { code, .. } if code == "plugin-withdrawn");
+            until(|| workspace.events().iter().any(is));
+            workspace.write("go", "");
         } else {
-            let pid = rustix::process::Pid::from_child(&host);
-            rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-            std::thread::sleep(std::time::Duration::from_millis(700));
-            rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+            hears.interrupt(Signal::INT);
+            hears.interrupt_again(Signal::INT);
         }
         assert_eq!(host.wait().unwrap().code(), Some(exit), "{way}");
         assert!(!workspace.path().join("behind").exists(), "{way}");
@@ -412,14 +418,18 @@ fn a_whole_look_at_the_last_task_is_the_runs_and_whatever_is_done_after_it_is_lo
     }
     // A command that runs beside the look, and ends before it does.
     let tasks = format!(
-        "- {{id: beside, command: [sh, -c, 'until test -e looking; do sleep 0.05; done; touch more']}}\n- {{id: a, kind: note, {V}}}\n"
+        "- {{id: beside, command: [sh, -c, 'until test -e looking; do sleep 0.05; done']}}\n- {{id: a, kind: note, {V}}}\n"
     );
     let workspace = Workspace::new(&tasks);
     workspace.write(
         "config.yaml",
-        &config("command: [sh, -c, 'touch looking; until test -e more; do sleep 0.05; done; sleep 0.5']"),
+        &config("command: [sh, -c, 'touch looking; until test -e more; do sleep 0.05; done']"),
     );
-    workspace.run(&["--jobs", "2"], 0);
+    let mut host = workspace.command(&["run", "--trust-workspace", "--jobs", "2"]);
+    let mut host = host.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until(|| workspace.has_run() && workspace.statuses()["beside"] == "done");
+    workspace.write("more", "");
+    assert!(host.wait().unwrap().success());
     assert_eq!(looks(&workspace), (2, false));
     // An auditor that takes its time before the end.
     let workspace = Workspace::new(&format!("- {{id: a, kind: note, {V}}}\n"));

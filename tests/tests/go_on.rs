@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use orch_tests::hears::Hears;
 use orch_tests::{Workspace, binary, err, out, until};
+use rustix::process::Signal;
 
 /// Started from elsewhere, as from a script: the folder is said.
 fn start(workspace: &Workspace, args: &[&str]) -> Command {
@@ -93,13 +95,13 @@ fn a_run_that_was_interrupted_goes_on() {
     let workspace = Workspace::new(&format!(
         "- {{id: a, command: {UNTIL_READY}}}\n- {{id: b, command: [\"true\"], dependencies: [a]}}\n"
     ));
-    let host = start(&workspace, &[]).spawn().unwrap();
+    let mut host = start(&workspace, &[]).spawn().unwrap();
+    let hears = Hears::to(&mut host);
     until(|| workspace.path().join("begun").exists());
-    assert!(Command::new("kill").args(["-s", "INT", &host.id().to_string()]).status().unwrap().success());
-    until(|| workspace.events().iter().any(|event| event.name() == "attempt_started"));
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    hears.interrupt(Signal::INT);
     make_ready(&workspace);
-    check(&workspace, &host.wait_with_output().unwrap(), 130, |_| {});
+    let output = Output { stderr: hears.end().into(), ..host.wait_with_output().unwrap() };
+    check(&workspace, &output, 130, |_| {});
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use orch_tests::served::serve;
 use orch_tests::{Workspace, binary, copy, err, out};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 const VERIFIED: &str = "\
 roles:
@@ -286,8 +287,10 @@ fn a_host_that_serves_ends_when_its_store_is_gone() {
     // Another file in its place is not the one that it keeps.
     workspace.run(&["--force"], 0);
     let mut served = serve(&workspace, &[]);
-    fs::rename(workspace.path().join(".orch"), workspace.outside().join("moved")).unwrap();
-    copy(&workspace.outside().join("moved"), &workspace.path().join(".orch"));
+    // Made while its host has nothing to do, and put there at once: what a host that ends removes is not to be copied.
+    let other = workspace.outside().join("other");
+    copy(&workspace.path().join(".orch"), &other);
+    renameat_with(CWD, &other, CWD, workspace.path().join(".orch"), RenameFlags::EXCHANGE).unwrap();
     assert_eq!(served.host.wait().unwrap().code(), Some(5));
     assert_eq!(workspace.read("ran"), "a\na\n");
 }

@@ -1,12 +1,13 @@
 //! Verifiers that tasks name: they look beside other tasks, gate what depends on theirs, and are not forgotten.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Stdio};
 
 use orch_journal::Event;
 use orch_journal::event::{Actor, RunStatus};
+use orch_tests::hears::Hears;
 use orch_tests::{Workspace, err, out, until};
+use rustix::process::Signal;
 
 /// A verifier whose one check is this command.
 fn workspace(tasks: &str, check: &str) -> Workspace {
@@ -28,7 +29,7 @@ fn bind(workspace: &Workspace, check: &str) {
 
 fn spawn(workspace: &Workspace) -> Child {
     let mut host = workspace.command(&["run", "--trust-workspace", "--jobs", "2"]);
-    host.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    host.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 fn place(events: &[Event], wanted: impl Fn(&Event) -> bool) -> usize {
@@ -51,8 +52,10 @@ fn starts(event: &Event, wanted: u32) -> bool {
 fn a_look_holds_up_what_depends_on_its_task_and_nothing_else() {
     let tasks = "- {id: a, kind: note, priority: 9, verify: [demo/verifier-command]}\n\
                  - {id: b, kind: note, dependencies: [a]}\n\
-                 - {id: c, command: [sleep, '0.3']}\n- {id: d, command: [sleep, '0.3']}\n- {id: e, kind: note}\n";
-    let workspace = workspace(tasks, "[sh, -c, 'sleep 1.5']");
+                 - {id: c, command: ['true']}\n- {id: d, command: ['true']}\n- {id: e, command: [sh, -c, 'echo > e']}\n";
+    // Half a minute at most, if nothing else starts.
+    let workspace =
+        workspace(tasks, "[sh, -c, 'for i in $(seq 600); do test ! -e e || break; sleep 0.05; done']");
     workspace.run(&["--jobs", "2"], 0);
     let events = workspace.events();
     let (begun, over) =
@@ -92,20 +95,16 @@ fn a_second_interrupt_ends_a_look_with_its_command() {
     let marker = "29.4170355";
     let workspace = workspace("- {id: a, kind: note}\n", &format!("[sleep, '{marker}']"));
     let mut host = spawn(&workspace);
+    let hears = Hears::to(&mut host);
     let alive = || {
         let lines = std::fs::read_dir("/proc").unwrap();
         let lines = lines.filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok());
         lines.filter(|line| String::from_utf8_lossy(line).contains(marker)).count()
     };
     until(|| alive() > 0);
-    let interrupt = || {
-        let pid = host.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    };
-    interrupt();
-    std::thread::sleep(Duration::from_millis(700));
+    hears.interrupt(Signal::INT);
     assert!(alive() > 0, "a first interrupt lets it end by itself");
-    interrupt();
+    hears.interrupt_again(Signal::INT);
     assert_eq!(host.wait().unwrap().code(), Some(130));
     until(|| alive() == 0);
     bind(&workspace, "['true']");
@@ -253,15 +252,17 @@ fn a_person_may_take_a_task_that_is_not_verified_as_it_is_or_have_it_done_again(
 #[test]
 fn a_run_that_findings_end_stays_open_while_a_task_is_not_verified() {
     let tasks = "- {id: a, kind: note, verify: [demo/verifier-command]}\n\
-                 - {id: sly, command: [sh, -c, 'sleep 0.5; mv logs logs.old; ln -s logs.old logs'], verify: [demo/verifier-command]}\n\
+                 - {id: sly, command: [sh, -c, 'until test -e looking; do sleep 0.05; done; mv logs logs.old; ln -s logs.old logs'], verify: [demo/verifier-command]}\n\
                  - {id: after, kind: note, dependencies: [sly]}\n";
-    let workspace = workspace(tasks, "[sh, -c, 'sleep 2; exit 1']");
+    let waits = "[sh, -c, 'touch looking; until test -L logs; do sleep 0.05; done; exit 1']";
+    let workspace = workspace(tasks, waits);
     let said = out(&workspace.run(&["--jobs", "2"], 1));
     assert!(
         said.contains(" waiting: too many major findings: 1, at most 0; 1 task is not verified\n"),
         "{said}"
     );
     std::fs::remove_file(workspace.path().join("logs")).unwrap();
+    bind(&workspace, "['false']");
     let said = out(&workspace.run(&[], 1));
     assert!(said.contains(" failed: too many major findings: 2, at most 0\n"), "{said}");
     assert_eq!((&*workspace.statuses()["sly"], &*workspace.statuses()["after"]), ("failed", "blocked"));
@@ -272,15 +273,18 @@ fn a_run_that_findings_end_stays_open_while_a_task_is_not_verified() {
 fn an_edit_of_the_task_file_during_a_look_opens_no_gate() {
     let tasks =
         "- {id: a, kind: note, verify: [demo/verifier-command]}\n- {id: b, kind: note, dependencies: [a]}\n";
-    let workspace = workspace(tasks, "[sleep, '2']");
+    let workspace = workspace(tasks, "[sh, -c, 'until test -e go; do sleep 0.05; done']");
     let mut host = spawn(&workspace);
     until(|| workspace.has_run());
     until(|| workspace.events().iter().any(|event| looks_at(event, Some(0))));
     workspace
         .write("tasks.yml", &(workspace.read("tasks.yml") + "- {id: c, kind: note, dependencies: [a]}\n"));
+    let is_added = |event: &Event| matches!(event, Event::TasksAdded { first: 2, .. });
+    until(|| workspace.events().iter().any(is_added));
+    workspace.write("go", "");
     assert_eq!(host.wait().unwrap().code(), Some(0));
     let events = workspace.events();
-    let added = place(&events, |event| matches!(event, Event::TasksAdded { first: 2, .. }));
+    let added = place(&events, is_added);
     let over = place(&events, |event| looked_at(event, Some(0)));
     assert!(added < over, "the edit came during the look");
     for task in [1, 2] {

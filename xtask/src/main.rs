@@ -11,6 +11,7 @@ mod examples;
 mod fuzz;
 mod llvm_tools;
 mod mutants;
+mod native_code;
 mod packages;
 mod python;
 mod second_verifier;

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use crate::step;
+use crate::{native_code, step};
 
 /// The reference plugins, in the order of the README.
 pub(crate) const PLUGINS: [&str; 11] = [
@@ -79,6 +79,9 @@ pub(crate) fn for_tests(root: &Path) -> anyhow::Result<()> {
             )?;
         }
         Ok(())
+    })?;
+    step::timed("native code of the plugins", || {
+        native_code::keep(&place, &root.join("target/test-native-code"))
     })
 }
 
