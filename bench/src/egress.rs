@@ -36,7 +36,7 @@ pub(crate) fn measure() -> anyhow::Result<()> {
         });
         let door = Door::new(&EgressPolicy::default(), Path::new("/"), Arc::new(SystemNames))?;
         let bare = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-        let (mut ours, mut alone, mut more) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ours, mut alone, mut more, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for block in 0..BLOCKS {
             let clock = Instant::now();
             for _ in 0..REQUESTS {
@@ -54,6 +54,7 @@ pub(crate) fn measure() -> anyhow::Result<()> {
                 ours.push(host);
                 alone.push(without);
                 more.push(host - without);
+                times.push(host / without);
             }
         }
         println!(
@@ -63,7 +64,7 @@ pub(crate) fn measure() -> anyhow::Result<()> {
         println!("|---|---|");
         println!("| through the door | {:.1} |", median(ours));
         println!("| the client alone | {:.1} |", median(alone));
-        println!("| more, of neighbouring blocks | {:.1} |", median(more));
+        println!("| more, of neighbouring blocks | {:.1}, {:.2} times |", median(more), median(times));
         Ok(())
     })
 }

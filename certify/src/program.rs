@@ -85,6 +85,7 @@ fn judge(name: &str, output: Output) -> Result<Said, String> {
     let code = match output.ended.exit {
         Exit::Code(code) => code,
         Exit::Signal(signal) => return Err(format!("tool-crashed: `{name}`: signal {signal}")),
+        Exit::Beyond(limit) => return Err(format!("tool-crashed: `{name}`: beyond its limit ({limit:?})")),
         Exit::TimedOut | Exit::Cancelled => {
             return Err(format!("tool-timeout: `{name}` did not end in time"));
         }

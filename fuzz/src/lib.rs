@@ -32,6 +32,8 @@ mod names;
 mod operator;
 mod package;
 mod permission;
+#[cfg(feature = "engine")]
+mod secrets;
 mod supervisor;
 mod tasks;
 #[cfg(feature = "engine")]
@@ -180,6 +182,13 @@ pub const TARGETS: &[Target] = &[
         sources: &["trust/src/denial.rs"],
         run: operator::denied,
         valid: operator::valid_denied,
+    },
+    #[cfg(feature = "engine")]
+    Target {
+        name: "secrets",
+        sources: &["host/src/config/secrets.rs"],
+        run: secrets::sources,
+        valid: secrets::valid,
     },
     #[cfg(feature = "engine")]
     Target {

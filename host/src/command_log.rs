@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use orch_supervisor::{Keep, Log};
 use orch_task::TaskId;
 
+use crate::console::escape;
 use crate::log_folder;
 
 /// The reason stands at the end; this much is held in memory until the command is over.
@@ -143,6 +144,12 @@ impl CommandLog {
     /// Processes that commands left running, and that were ended.
     pub fn left(&self) -> u32 {
         self.so_far().left
+    }
+
+    /// A line of the host's own behind what the commands printed.
+    pub(crate) fn note(&self, line: &str) {
+        // What cannot be written is missing from a log that cannot be written: its commands said so already.
+        let _ = self.take(format!("\n[orch: {}]\n", escape(line)).as_bytes());
     }
 
     pub(crate) fn add_left(&self, left: u32) {

@@ -16,6 +16,7 @@ mod place;
 mod problem;
 pub mod refused_tokens;
 mod state;
+pub mod variables;
 pub mod written;
 
 pub use api::Api;

@@ -38,6 +38,7 @@ pub mod run;
 pub mod store_file;
 pub mod task_file;
 pub mod task_reader;
+pub mod words;
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -70,6 +71,7 @@ pub enum Back {
     Look(Looked),
     Checked(Vec<Checked>),
     Made(Made),
+    Seen(words::Seen),
 }
 
 /// Attempts that were begun.
@@ -96,6 +98,7 @@ pub async fn drive(run: &mut Run, desk: &Desk, sheet: &mut Sheet) -> Result<Summ
         }
         stop => stop?,
     };
+    words::look_at_all(run, desk).await?;
     finish::block(run)?;
     for (plugin, lines) in desk.log.dropped() {
         let text = format!(
@@ -144,6 +147,7 @@ async fn work(
             sheet.save(run, desk, "checkpoint").await?;
         }
         fresh::begin(run, desk, running)?;
+        words::begin(run, desk, running);
         planning.observe(run, desk).await?;
 
         // Choose: as many tasks as there are free slots.
@@ -294,6 +298,7 @@ fn take_back(run: &mut Run, desk: &Desk, back: Back) -> Result<Option<TaskIndex>
         }
         Back::Checked(checked) => fresh::take(run, desk, checked).map(|()| None),
         Back::Made(made) => fresh::take_made(run, desk, made).map(Some),
+        Back::Seen(seen) => words::take(run, desk, seen).map(|()| None),
         Back::Look(back) => {
             let task = back.task;
             consult::looked(run, desk, back)?;
@@ -315,7 +320,7 @@ fn look_or_end(
         Some(look) => drop(running.spawn_on(async move { Back::Look(look.await) }, &desk.guests)),
         None => {
             consult::judge_task(run, desk, task)?;
-            if fresh::begin_mark(run, desk, task, running) {
+            if fresh::begin_mark(run, desk, task, running)? {
                 return Ok(false);
             }
             fresh::mark_plain(run, desk, task)?;

@@ -14,6 +14,7 @@ mod resolve;
 mod timed;
 
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -31,6 +32,7 @@ use orch_trust::policy::EgressPolicy;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use rustls_native_certs::CertificateResult;
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -39,7 +41,7 @@ use crate::capability::http::backend::{Egress, EgressLimits, Failed, Outgoing};
 use body::{Paced, Roomed};
 use resolve::{AnyAddress, Checked};
 pub use resolve::{Resolve, SystemNames};
-use timed::Timed;
+use timed::{LEFT, Timed};
 
 const CONNECT: Duration = Duration::from_secs(10);
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -57,6 +59,14 @@ struct Connections {
     direct: Direct,
     proxied: Option<Proxied>,
     room: Arc<Semaphore>,
+    roots_unread: Option<Arc<str>>,
+}
+
+/// Whom this host believes.
+struct Tls {
+    config: ClientConfig,
+    /// Why some roots of the platform are not among them.
+    roots_unread: Option<Arc<str>>,
 }
 
 /// The way out of this host.
@@ -68,7 +78,7 @@ pub struct Door {
     proxy: Option<Uri>,
     ca_file: Option<PathBuf>,
     /// Read when the first request goes out: most hosts send none.
-    tls: OnceLock<Result<ClientConfig, DoorError>>,
+    tls: OnceLock<Result<Tls, DoorError>>,
     names: Arc<dyn Resolve>,
     plugins: Mutex<HashMap<Arc<str>, Connections>>,
 }
@@ -109,10 +119,11 @@ impl Door {
     }
 
     fn of(&self, plugin: &Arc<str>) -> Result<Connections, Failed> {
-        let config = self.tls.get_or_init(|| tls(self.ca_file.as_deref())).as_ref();
-        let config = config.map_err(|error| Failed::new(Error::ConfigurationError, error.to_string()))?;
+        let ca_file = self.ca_file.as_deref();
+        let tls = self.tls.get_or_init(|| tls(rustls_native_certs::load_native_certs(), ca_file)).as_ref();
+        let tls = tls.map_err(|error| Failed::new(Error::ConfigurationError, error.to_string()))?;
         let mut plugins = self.plugins.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(plugins.entry(plugin.clone()).or_insert_with(|| self.connections(config)).clone())
+        Ok(plugins.entry(plugin.clone()).or_insert_with(|| self.connections(tls)).clone())
     }
 
     #[cfg(test)]
@@ -121,7 +132,7 @@ impl Door {
         Some(plugins.get(plugin)?.room.available_permits())
     }
 
-    fn connections(&self, config: &ClientConfig) -> Connections {
+    fn connections(&self, Tls { config, roots_unread }: &Tls) -> Connections {
         let tls = || hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config.clone());
         let direct = connector(Checked(self.names.clone()));
         let direct = tls().https_or_http().enable_http1().wrap_connector(direct);
@@ -135,6 +146,7 @@ impl Door {
             direct: client().build(direct),
             proxied,
             room: Arc::new(Semaphore::new(self.connections)),
+            roots_unread: roots_unread.clone(),
         }
     }
 }
@@ -159,17 +171,26 @@ fn client() -> hyper_util::client::legacy::Builder {
     builder
 }
 
-fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, DoorError> {
+fn tls(platform: CertificateResult, ca_file: Option<&Path>) -> Result<Tls, DoorError> {
     let mut roots = RootCertStore::empty();
     // What the platform has and rustls cannot read is no root.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let (read, _) = roots.add_parsable_certificates(platform.certs);
+    let roots_unread = match platform.errors.first() {
+        Some(error) => {
+            let why = error.source().map(|why| format!(": {why}")).unwrap_or_default();
+            Some(format!("of the platform's roots {read} could be read, others could not ({error}{why})"))
+        }
+        None if read == 0 => Some("the platform has no roots where OpenSSL's are looked for".to_owned()),
+        None => None,
+    };
     if let Some(path) = ca_file {
         roots_of(path, &mut roots)?;
     }
-    Ok(ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
-        .with_no_client_auth())
+        .with_no_client_auth();
+    Ok(Tls { config, roots_unread: roots_unread.map(Arc::from) })
 }
 
 /// Adds the certificates of a file.
@@ -243,8 +264,9 @@ impl Egress for Door {
         let Outgoing { target, request, key, times } = outgoing;
         let connections = self.of(&plugin);
         Box::pin(async move {
-            let Connections { direct, proxied, room } = connections?;
+            let Connections { direct, proxied, room, roots_unread } = connections?;
             let connect = times.connect.map_or(CONNECT, |connect| connect.min(CONNECT));
+            let begun = std::time::Instant::now();
             let room = tokio::time::timeout(connect, room.acquire_owned()).await;
             let room = room.ok().and_then(Result::ok).ok_or_else(|| {
                 let why = "all `connections` of `[egress]` that this plugin may have are in use".to_owned();
@@ -259,12 +281,15 @@ impl Egress for Door {
                     None => direct.request(request).await,
                 }
             };
+            // What waiting for room has left.
+            let answer = LEFT.scope(connect.saturating_sub(begun.elapsed()), answer);
             let first_byte = times.first_byte.unwrap_or(Duration::MAX);
             let until = times.deadline.saturating_duration_since(std::time::Instant::now());
             let late =
                 || Failed::new(Error::ConnectionReadTimeout, format!("`{target}` did not answer in time"));
             let answer = tokio::time::timeout(first_byte.min(until), answer).await.map_err(|_| late())?;
-            let answer = answer.map_err(|error| fault::of_client(&target, &error))?;
+            let answer =
+                answer.map_err(|error| fault::of_client(&target, &error, roots_unread.as_deref()))?;
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                 let why = format!("`{target}` wants another protocol");
                 return Err(Failed::new(Error::HttpUpgradeFailed, why));

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use orch_journal::event::{Event, PluginPin, WORKSPACE_STREAM};
 use orch_journal::{Journal, Reader, Store};
 use orch_task::Env;
+use orch_trust::evidence::Compilable;
 use orch_trust::lock::Lock;
 use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
@@ -21,10 +22,11 @@ use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
 use crate::capability::secrets::backend::SecretReader;
 use crate::clock::now_ms;
-use crate::config::operator::{Operator, OperatorError};
+use crate::config::operator::{Operator, OperatorError, home_folder};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceConfig;
 use crate::control::api::RunOptions;
+use crate::control::variables::{self, Seals};
 use crate::control::{Api, HolderState, Listening, SocketPlace, Wish};
 use crate::drive;
 use crate::drive::acts::ActQueue;
@@ -42,7 +44,9 @@ use crate::engine::withdrawal::Withdrawal;
 use crate::exit::{Exit, Fault};
 use crate::place::{self, Place};
 use crate::plugins::{self, AdmittedPlugins, Workbench};
+use crate::processes::Commands;
 use crate::recheck::{Recheck, Watch, Watched};
+use crate::sandbox::Sandboxing;
 use crate::secrets::SecretStore;
 
 /// What a holder is opened with.
@@ -78,6 +82,8 @@ pub struct Holder {
     /// The operator's.
     pub secrets: Arc<dyn SecretReader>,
     pub egress: Arc<dyn Egress>,
+    /// What is around commands.
+    pub sandboxing: Arc<Sandboxing>,
     pub guests: Runtime,
     pub store: Store,
     pub kv: Arc<KvOverlay>,
@@ -144,6 +150,18 @@ impl Holder {
         let door = Door::new(&operator.policy.egress, &operator.home, Arc::new(SystemNames));
         let egress = Arc::new(door.map_err(|error| Fault::new(Exit::HostError, "egress", None, error))?);
 
+        let socket = SocketPlace::of(&place.workspace, &operator.home)?;
+        let (policy, home) = (&operator.policy.sandbox, home_folder());
+        let own = [operator.home.clone(), socket.folder().to_owned()];
+        let protected = place.protected(task_file);
+        let mut sandboxing = Sandboxing::of(policy, home.as_deref(), &place.workspace, protected, own);
+        let mut notices = plugins::notices(operator, admitted);
+        if admitted.starts_programs() {
+            let commands = Commands::new(supervisor.clone(), 1);
+            let lacking = guests.block_on(sandboxing.try_out(&commands, &supervisor, policy.mode))?;
+            notices.extend(lacking.into_iter().map(|text| ("sandbox-lacking", text)));
+        }
+
         let store = place.store(operator, rules.durability.answers())?;
         let kv = Arc::new(KvOverlay::over(store.shared()));
         let (folder, key) = (place.workspace.clone(), operator.secret.key(KeyUse::Marks));
@@ -159,7 +177,6 @@ impl Holder {
         let stream = Arc::new(store.journal(&stream_name)?);
         let asked = Arc::new(AskedQueue::open(&store.shared().read(), &stream_name, stream.clone())?);
         let acts = Arc::new(ActQueue::open(&store.shared().read(), &stream_name, stream.clone())?);
-        let socket = SocketPlace::of(&place.workspace, &operator.home)?;
         let holding = socket.hold()?;
         orch_supervisor::adopt().map_err(anyhow::Error::from)?;
         let options = RunOptions {
@@ -169,6 +186,7 @@ impl Holder {
             tasks: Some(task_file.display().to_string()),
             memory: Some(place.state.display().to_string()),
             plugins: Some(place::absolute(packages)),
+            variables: Some(granted_variables(operator, config, admitted)),
             wanted: Wanted::default(),
         };
         let state = Arc::new(HolderState::new(wishes));
@@ -190,7 +208,8 @@ impl Holder {
             marks,
             pins: plugins::pins(&admitted.by_id),
             budget: config.budget.limit,
-            notices: plugins::notices(operator.signing_key, admitted),
+            notices,
+            sandboxing: Arc::new(sandboxing),
             state,
             api,
             config_text: config.text.clone(),
@@ -262,6 +281,14 @@ fn recheck(
     let plugins = withdrawals.iter().filter_map(watched).collect();
     let recheck = Recheck { home: operator.home.clone(), config: config.clone(), lock, plugins };
     Ok(recheck.begin().map_err(anyhow::Error::from)?)
+}
+
+/// Variables that commands of some plugin get from this process, and not from `config.yaml`.
+fn granted_variables(operator: &Operator, config: &WorkspaceConfig, admitted: &AdmittedPlugins) -> Seals {
+    let permissions = admitted.by_id.values().map(|plugin| plugin.grant().permissions());
+    let names =
+        permissions.filter_map(|granted| granted.process.as_ref()).flat_map(|process| process.variables());
+    variables::seals(&operator.secret, names.filter(|name| config.env.names().all(|own| own != *name)))
 }
 
 /// This host's native code.

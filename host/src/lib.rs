@@ -35,6 +35,7 @@ pub mod recheck;
 pub mod regular_file;
 pub mod role;
 pub mod run_log;
+pub mod sandbox;
 pub mod secrets;
 pub mod serve;
 pub mod session;

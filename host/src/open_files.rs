@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Without any command: the store, its readers, sockets, plugins that are loaded.
-const OWN: u64 = 52;
+/// Without any command: the store, its readers, sockets, plugins that are loaded, watches.
+const OWN: u64 = 53;
 /// For one command: its supervisor's socket, two pipes and their other ends, its log.
 const OF_A_COMMAND: u64 = 6;
 

@@ -24,16 +24,18 @@ use orch_trust::lock::Lock;
 use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
+use orch_trust::policy::SandboxMode;
 use orch_trust::time::UnixSeconds;
 
 use crate::capability::provided::DEPTH_MAX;
-use crate::config::operator::SIGNING_KEY_VARIABLE;
+use crate::config::operator::{Operator, SIGNING_KEY_VARIABLE};
 use crate::config::workspace::WorkspaceConfig;
 use crate::drive::offers::{ExecutorOffer, Offers, check_names};
 use crate::engine::{CallError, CompileError, EngineError};
 use crate::package::{self, PackageError};
 use crate::plugin_settings;
 use crate::role::Binding;
+use crate::sandbox;
 use crate::told::{Told, ToldError, check_task};
 
 pub use workbench::Workbench;
@@ -273,6 +275,11 @@ pub struct AdmittedPlugins {
 }
 
 impl AdmittedPlugins {
+    /// True if one of them may start programs.
+    pub fn starts_programs(&self) -> bool {
+        self.by_id.values().any(|plugin| plugin.grant().permissions().process.is_some())
+    }
+
     /// What tasks may ask of them, as the workspace binds them.
     pub fn offers(&self, workspace: &WorkspaceConfig) -> Offers {
         let executor = |binding: &Binding| {
@@ -382,11 +389,14 @@ pub fn warnings_of(steps: &Steps, id: &str) -> Vec<String> {
 }
 
 /// Code and text of whatever a run begins under that its operator should know of.
-pub fn notices(signing_key: bool, admitted: &AdmittedPlugins) -> Vec<(&'static str, String)> {
+pub fn notices(operator: &Operator, admitted: &AdmittedPlugins) -> Vec<(&'static str, String)> {
     let added = format!("`{SIGNING_KEY_VARIABLE}` adds a publisher for the namespace `local/`");
     let of_lists = admitted.warnings.iter().map(|text| ("trust", text.clone()));
     let unprovided = admitted.unprovided.iter().map(|text| ("provider-missing", text.clone()));
-    signing_key.then_some(("signing-key", added)).into_iter().chain(of_lists).chain(unprovided).collect()
+    let is_off = operator.policy.sandbox.mode == SandboxMode::Off && admitted.starts_programs();
+    let signing = operator.signing_key.then_some(("signing-key", added));
+    let unconfined = is_off.then(|| ("sandbox-off", sandbox::OFF.to_owned()));
+    signing.into_iter().chain(unconfined).chain(of_lists).chain(unprovided).collect()
 }
 
 /// True in the last fifth of a certificate's life.

@@ -12,13 +12,14 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
-use orch_supervisor::{Exit, Group, Request, SupervisorPool, pump};
+use orch_supervisor::{Exit, Group, Limit, Request, SupervisorPool, pump};
 
 use crate::call::Boxed;
 use crate::capability::process::{ProcessError, ProcessExit, ProcessOutput, ProcessRequest, Processes};
 use crate::capability::{EffectGate, EffectRecord, GateClosed};
 use crate::command_log::CommandLog;
 use crate::open_files;
+use crate::sandbox::{Sandboxing, denied};
 
 /// The host's supervisors.
 pub type Commands = SupervisorPool;
@@ -28,15 +29,23 @@ pub struct CallProcesses {
     commands: Group,
     log: Arc<CommandLog>,
     kill_after: Duration,
+    sandboxing: Arc<Sandboxing>,
 }
 
+/// What ends a command that takes too much.
+const SIGKILL: i32 = 9;
 /// Of a call's time, for the plugin to say how its command ended.
 const ANSWER: Duration = Duration::from_secs(1);
 
 impl CallProcesses {
     /// `kill_after`: from the request to end to SIGKILL.
-    pub fn new(commands: &Commands, log: Arc<CommandLog>, kill_after: Duration) -> Self {
-        Self { commands: commands.group(), log, kill_after }
+    pub fn new(
+        commands: &Commands,
+        log: Arc<CommandLog>,
+        kill_after: Duration,
+        sandboxing: Arc<Sandboxing>,
+    ) -> Self {
+        Self { commands: commands.group(), log, kill_after, sandboxing }
     }
 
     /// A command's timeout and `kill_after`, so that both and the answer lie inside of the call's time.
@@ -45,6 +54,15 @@ impl CallProcesses {
         let reserved = kill_after + ANSWER.min(wall_left / 4);
         (asked.min(wall_left.saturating_sub(reserved)), kill_after)
     }
+}
+
+/// What the log says of a command that took too much.
+fn beyond(limit: Limit) -> String {
+    let (what, key) = match limit {
+        Limit::Processes => ("processes", "processes"),
+        Limit::Memory => ("memory", "memory_mib"),
+    };
+    format!("ended: it took more {what} than `[sandbox] {key}` in the operator's `policy.toml` allows")
 }
 
 impl Processes for CallProcesses {
@@ -63,8 +81,10 @@ impl Processes for CallProcesses {
                 timeout: Some(timeout),
                 kill_after,
                 open_files_max: open_files::of_commands(),
+                sandbox: self.sandboxing.around(&request),
                 ..Request::new(&request.program, &request.directory)
             };
+            let unmade = self.sandboxing.unmade();
             let no_log = |error| ProcessError::NotStarted { why: format!("its log cannot be made: {error}") };
             let mut log = self.log.open().map_err(no_log)?;
             let running =
@@ -83,11 +103,24 @@ impl Processes for CallProcesses {
                 .await
                 .map_err(|error| unstarted::refused(&request, error))?;
             self.log.add_left(output.ended.left);
+            for line in self.sandboxing.made_of(unmade) {
+                self.log.note(&line);
+            }
+            if output.ended.exit != Exit::Code(0) {
+                let streams = [&*output.stdout.captured, &*output.stderr.captured];
+                for line in denied(&self.sandboxing, streams) {
+                    self.log.note(&line);
+                }
+            }
             Ok(ProcessOutput {
                 exit: match output.ended.exit {
                     Exit::Code(code) => ProcessExit::Code(code),
                     Exit::Signal(signal) => ProcessExit::Signal(signal),
                     Exit::TimedOut => ProcessExit::TimedOut,
+                    Exit::Beyond(limit) => {
+                        self.log.note(&beyond(limit));
+                        ProcessExit::Signal(SIGKILL)
+                    }
                     Exit::Cancelled => return Err(GateClosed.into()),
                 },
                 stdout: output.stdout.captured,

@@ -28,6 +28,7 @@ use crate::drive::recover::{self, Cut};
 use crate::drive::run::Run;
 use crate::drive::store_file::StoreFile;
 use crate::drive::task_file::Sheet;
+use crate::drive::words;
 use crate::exit::{Exit, Fault};
 use crate::holder::Holder;
 use crate::place;
@@ -144,6 +145,7 @@ impl<'a> Session<'a> {
             if recover::settle(&mut self.run, &self.desk, Cut::HostGone)? > 0 {
                 self.run.durable(&self.desk).await?;
             }
+            words::look_at_all(&mut self.run, &self.desk).await?;
             fresh::look_at_the_done(&mut self.run, &self.desk, &self.desk.marks.known()?).await?;
             extend::hold_unapproved(&mut self.run, &self.desk)?;
             Ok(drive::drive(&mut self.run, &self.desk, &mut self.sheet).await?)
@@ -214,6 +216,7 @@ fn at_work(
         acts: holder.acts.clone(),
         store_file,
         guests: holder.guests.handle().clone(),
+        sandboxing: holder.sandboxing.clone(),
         commands: Commands::new(holder.supervisor.clone(), rules.jobs as usize + 2),
         roles: holder.roles.clone(),
         kv: holder.kv.clone(),

@@ -25,6 +25,9 @@ use crate::state::RunState;
 /// As many keys as one answer of `orch:kv` has.
 pub const KV_KEYS_MAX: u32 = 1000;
 
+/// When a run of `runs` began, in the order of the store: clocks are set, and its name is by the clock.
+const BEGUN: &str = "(SELECT position FROM events WHERE run = runs.id AND seq = 0)";
+
 /// A view of what is committed. One thread at a time.
 #[derive(Debug)]
 pub struct Reader {
@@ -83,15 +86,16 @@ impl Reader {
 
     /// All runs, the newest first.
     pub fn runs(&self) -> Result<Vec<RunRow>, StoreError> {
-        self.rows("SELECT * FROM runs ORDER BY created_at DESC, id DESC", [], run_row)
+        self.newest_runs(None, u32::MAX)
     }
 
     /// Runs of the store, the newest first, at most so many; from that one on, if it is there.
     pub fn newest_runs(&self, from: Option<&str>, limit: u32) -> Result<Vec<RunRow>, StoreError> {
-        let sql = "SELECT * FROM runs WHERE ?1 IS NULL \
-                   OR (created_at, id) <= (SELECT created_at, id FROM runs WHERE id = ?1) \
-                   ORDER BY created_at DESC, id DESC LIMIT ?2";
-        self.rows(sql, params![from, limit], run_row)
+        let sql = format!(
+            "SELECT * FROM runs WHERE ?1 IS NULL \
+             OR {BEGUN} <= (SELECT position FROM events WHERE run = ?1 AND seq = 0) ORDER BY {BEGUN} DESC LIMIT ?2"
+        );
+        self.rows(&sql, params![from, limit], run_row)
     }
 
     /// One run.
@@ -101,9 +105,10 @@ impl Reader {
 
     /// The newest run that goes on with the next `run`.
     pub fn open_run(&self) -> Result<Option<String>, StoreError> {
-        let sql = "SELECT id FROM runs WHERE status IN ('planning', 'executing', 'waiting') \
-                   ORDER BY created_at DESC, id DESC LIMIT 1";
-        Ok(self.connection.query_row(sql, [], |row| row.get(0)).optional()?)
+        let sql = format!(
+            "SELECT id FROM runs WHERE status IN ('planning', 'executing', 'waiting') ORDER BY {BEGUN} DESC LIMIT 1"
+        );
+        Ok(self.connection.query_row(&sql, [], |row| row.get(0)).optional()?)
     }
 
     /// The newest run, if it is closed and people were to hear of its end, of whom not all are known to have.
@@ -111,9 +116,11 @@ impl Reader {
     /// # Errors
     /// `Sqlite`.
     pub fn owing_run(&self) -> Result<Option<String>, StoreError> {
-        let sql = "SELECT id FROM runs WHERE status NOT IN ('planning', 'executing', 'waiting') \
-                   AND id = (SELECT id FROM runs ORDER BY created_at DESC, id DESC LIMIT 1)";
-        let newest: Option<String> = self.connection.query_row(sql, [], |row| row.get(0)).optional()?;
+        let sql = format!(
+            "SELECT id FROM runs WHERE status NOT IN ('planning', 'executing', 'waiting') \
+             AND id = (SELECT id FROM runs ORDER BY {BEGUN} DESC LIMIT 1)"
+        );
+        let newest: Option<String> = self.connection.query_row(&sql, [], |row| row.get(0)).optional()?;
         let Some(run) = newest else { return Ok(None) };
         // From the back: behind its end there is little.
         let mut last =
@@ -198,6 +205,13 @@ impl Reader {
         let sql = "SELECT * FROM executions WHERE id >= ?1 AND id < ?2 ORDER BY attempt_number";
         let phase = names(run).phase(task);
         self.rows(sql, [format!("{phase}-"), format!("{phase}.")], attempt_row)
+    }
+
+    /// Log files of all attempts of a run that have one, relative to the workspace.
+    pub fn attempt_logs(&self, run: &str) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT log FROM executions WHERE id >= ?1 AND id < ?2 AND log IS NOT NULL";
+        let (from, to) = of_run(run);
+        self.rows(sql, [from, to], |row| row.get(0))
     }
 
     /// The last attempt of each task of a run that was tried, by the task's place.

@@ -27,12 +27,15 @@ use crate::error::RunError;
 use crate::farewell::Farewell;
 use crate::frame::{self, FrameBuffer, FromSupervisor, ToSupervisor};
 use crate::identity::ProcessIdentity;
+use crate::process_table::stat;
 use crate::request::{Ended, Request};
 use crate::strays;
 
 /// For descendants to be ended, after their `kill_after`. A supervisor that needs longer is stopped or stuck in the
 /// kernel, and given up.
 pub(crate) const ENDING_MAX: Duration = Duration::from_secs(10);
+/// Between two looks at whether a supervisor is stopped whose command should be over.
+const STOPPED_PAUSE: Duration = Duration::from_secs(1);
 /// For the guardian of a supervisor that was given up, or is gone.
 const GUARDIAN_PATIENCE: Duration = Duration::from_millis(500);
 /// For an answer that is there already: this process may have been stopped itself.
@@ -179,9 +182,9 @@ impl Supervisor {
     /// called again.
     pub(crate) async fn ended(&mut self, over_by: Option<Instant>) -> Result<Ended, RunError> {
         let heard = match over_by {
-            Some(over_by) => match tokio::time::timeout_at(over_by, self.hear()).await {
-                Ok(heard) => heard,
-                Err(_) => tokio::time::timeout(LAST_LOOK, self.hear()).await.unwrap_or_else(|_| {
+            Some(over_by) => match self.hear_by(over_by).await {
+                Some(heard) => heard,
+                None => tokio::time::timeout(LAST_LOOK, self.hear()).await.unwrap_or_else(|_| {
                     self.talk = Talk::Broken;
                     Err(RunError::SupervisorGone)
                 }),
@@ -195,6 +198,29 @@ impl Supervisor {
             }
             FromSupervisor::Started(_) | FromSupervisor::NotStarted { .. } => Err(self.out_of_order()),
         }
+    }
+
+    /// None: it says nothing until then, or cannot, being stopped while its command should be over.
+    async fn hear_by(&mut self, over_by: Instant) -> Option<Result<FromSupervisor, RunError>> {
+        let mut look = over_by.checked_sub(ENDING_MAX).unwrap_or(over_by);
+        let mut is_stopped = false;
+        loop {
+            look = (look + STOPPED_PAUSE).min(over_by);
+            if let Ok(heard) = tokio::time::timeout_at(look, self.hear()).await {
+                return Some(heard);
+            }
+            // Twice: one that is stopped and goes on by itself is let do so.
+            if look == over_by || (std::mem::replace(&mut is_stopped, self.is_stopped()) && is_stopped) {
+                return None;
+            }
+        }
+    }
+
+    /// True if the supervisor of the command that runs is stopped or traced.
+    fn is_stopped(&self) -> bool {
+        let command = self.command.as_ref().and_then(|command| stat(command.pid).ok().flatten());
+        let supervisor = command.and_then(|command| stat(command.parent).ok().flatten());
+        supervisor.is_some_and(|supervisor| supervisor.is_stopped())
     }
 
     /// Asks for the end of the running command, if there is one.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, pidfd_open, pidfd_send_signal, wait,
+    Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, kill_process, pidfd_open, pidfd_send_signal, wait,
 };
 
 use crate::process_table::{self, Stat};
@@ -79,6 +79,63 @@ pub fn gone_within(time: Duration) -> io::Result<bool> {
         pause = (pause * 2).min(PAUSE_MAX);
     }
     Ok(true)
+}
+
+/// As [`gone_within`], of everybody but the first process of a namespace.
+pub(crate) fn alone_within(first: Pid, time: Duration) -> io::Result<bool> {
+    let begun = Instant::now();
+    let mut pause = PAUSE_FIRST;
+    loop {
+        reap(|_, _| {})?;
+        if beside(first)?.is_empty() {
+            return Ok(true);
+        }
+        let left = time.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        thread::sleep(pause.min(left));
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// As [`end_all`], where all but the first are in its namespace: the kernel kills them with it, whatever they do. The
+/// first is not counted.
+pub(crate) fn end_namespace(first: Pid, grace: Duration) -> io::Result<u32> {
+    let mut ended = BTreeSet::new();
+    if !grace.is_zero() {
+        let found = beside(first)?;
+        let parents = [std::process::id(), first.as_raw_pid().cast_unsigned()];
+        let is_meant =
+            |stat: &Stat| !stat.is_dead() && (parents.contains(&stat.parent) || found.contains(&stat.parent));
+        for pid in &found {
+            if signal_if(*pid, Signal::TERM, is_meant)? {
+                ended.insert(*pid);
+                signal_if(*pid, Signal::CONT, is_meant)?;
+            }
+        }
+        alone_within(first, grace)?;
+    }
+    ended.extend(beside(first)?);
+    kill_process(first, Signal::KILL)?;
+    let mut pause = PAUSE_FIRST;
+    while reap(|_, _| {})? == Children::Left {
+        thread::sleep(pause);
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+    Ok(u32::try_from(ended.len()).unwrap_or(u32::MAX))
+}
+
+/// Descendants of this process that are alive, without that one.
+pub(crate) fn beside(first: Pid) -> io::Result<BTreeSet<u32>> {
+    let mut found = BTreeSet::new();
+    for pid in process_table::descendants(std::process::id())? {
+        let is_alive = || Ok::<_, io::Error>(process_table::stat(pid)?.is_some_and(|stat| !stat.is_dead()));
+        if pid != first.as_raw_pid().cast_unsigned() && is_alive()? {
+            found.insert(pid);
+        }
+    }
+    Ok(found)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,24 +7,29 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sandbox::Wall;
+
 /// The part of a start that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StartStep {
     /// Opening the working directory.
     Directory,
-    /// Entering the sandbox.
-    Sandbox,
+    /// Making namespaces for a sandbox, or giving up the rights in them.
+    Namespaces,
+    /// Putting up this wall of the sandbox.
+    Sandbox(Wall),
     /// A new process, or executing the program in it.
     Program,
 }
 
 impl std::fmt::Display for StartStep {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Directory => "working directory",
-            Self::Sandbox => "sandbox",
-            Self::Program => "program",
-        })
+        match self {
+            Self::Directory => f.write_str("working directory"),
+            Self::Namespaces => f.write_str("sandbox (namespaces)"),
+            Self::Sandbox(wall) => write!(f, "sandbox ({wall})"),
+            Self::Program => f.write_str("program"),
+        }
     }
 }
 

@@ -16,13 +16,14 @@ use std::ptr;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{
-    Pid, Resource, Rlimit, Signal, WaitOptions, fchdir, getpid, getppid, getrlimit,
+    Pid, Resource, Rlimit, Signal, WaitOptions, fchdir, getpid, getppid, getrlimit, kill_process,
     set_parent_process_death_signal, setrlimit, setsid, waitpid,
 };
+use seccompiler::BpfProgram;
 
 use crate::error::StartStep;
 use crate::request::Request;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, Wall, Walls, build, divide, filter, plan, rules};
 
 /// What is sent to process groups and control groups. Whoever guards ignores it; commands get the default back.
 pub(crate) const IGNORED: [libc::c_int; 9] = [
@@ -37,7 +38,7 @@ pub(crate) const IGNORED: [libc::c_int; 9] = [
     libc::SIGTTOU,
 ];
 
-/// Of the child between clone and exec; it uses a few kilobytes.
+/// Of each child between clone and exec; it uses a few kilobytes, and Landlock's rules some more.
 const STACK_BYTES: usize = 256 << 10;
 
 /// Why there is no process.
@@ -53,62 +54,127 @@ impl StartFailure {
     }
 }
 
+/// Processes that are this one's children, to be reaped by it.
+pub(crate) struct Launched {
+    pub(crate) command: Pid,
+    /// Of the command's process namespace: whoever is in it dies with this one.
+    pub(crate) first: Option<Pid>,
+}
+
 /// Starts commands, one after the other.
 pub(crate) struct Launcher {
-    /// Kept: fresh pages for each command would cost as much as the rest.
-    stack: Vec<u128>,
+    /// Kept: fresh pages for each command would cost as much as the rest. The second is for the command of a process
+    /// that leads into namespaces.
+    stacks: [Vec<u128>; 2],
+    /// Made once, when they are first needed.
+    filter: Option<Vec<BpfProgram>>,
 }
 
 impl Launcher {
     pub(crate) fn new() -> Self {
-        Self { stack: vec![0; STACK_BYTES / size_of::<u128>()] }
+        let stack = || vec![0; STACK_BYTES / size_of::<u128>()];
+        Self { stacks: [stack(), stack()], filter: None }
     }
 
-    /// Returns once the program is executing. Its process is reaped by the caller.
+    /// Returns once the program is executing.
     pub(crate) fn launch(
         &mut self,
         request: &Request,
         stdout: OwnedFd,
         stderr: OwnedFd,
-    ) -> Result<Pid, StartFailure> {
+    ) -> Result<Launched, StartFailure> {
         let failed = |step| move |error: io::Error| StartFailure::new(step, &error);
         let open = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(&request.directory, open, Mode::empty())
             .map_err(|errno| failed(StartStep::Directory)(errno.into()))?;
         let texts = Texts::of(request).map_err(failed(StartStep::Program))?;
+        let confined = self.confined(&request.sandbox)?;
+        let [stack, inner_stack] = &mut self.stacks;
         let birth = Birth {
             program: &texts.program,
             args: &pointers(&texts.args),
             env: &pointers(&texts.env),
             directory: &directory,
+            directory_path: &texts.directory,
             stdout: &stdout,
             stderr: &stderr,
             supervisor: getpid(),
             open_files: request.open_files_max.map(open_files),
-            sandbox: &request.sandbox,
+            confined,
+            inner_stack: top_of(inner_stack),
             failure: Cell::new(None),
+            command: Cell::new(None),
+            first: Cell::new(None),
         };
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        let division = birth.confined.as_ref().and_then(|confined| confined.division.as_ref());
+        let into = division.map_or(0, |division| division.flags);
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | into;
+        let main = if division.is_some() { leader } else { child };
         // SAFETY: as with vfork, the child has this process's memory until it executes a program or exits, and this
         // process, which has one thread (`guardian::serve` checks it), stands still until then. So `birth` and the
-        // stack outlive the child's use of them, nobody else touches either, and no lock is held. `child` neither
+        // stack outlive the child's use of them, nobody else touches either, and no lock is held. `main` neither
         // unwinds nor returns to a caller's frame. The stack's end is aligned to 16 bytes, as its items are.
         let pid = unsafe {
-            let top = self.stack.as_mut_ptr_range().end.cast::<c_void>();
-            libc::clone(child, top, flags, ptr::from_ref(&birth).cast_mut().cast::<c_void>())
+            libc::clone(main, top_of(stack), flags, ptr::from_ref(&birth).cast_mut().cast::<c_void>())
         };
         let Some(pid) = Pid::from_raw(pid.max(0)) else {
-            return Err(failed(StartStep::Program)(io::Error::last_os_error()));
+            let error = io::Error::last_os_error();
+            let step = if into == 0 { StartStep::Program } else { StartStep::Namespaces };
+            return Err(failed(step)(error));
         };
-        match birth.failure.get() {
-            None => Ok(pid),
-            Some(failure) => {
-                // It has exited, and cannot fail to be reaped: it is this process's child.
-                let _ = rustix::io::retry_on_intr(|| waitpid(Some(pid), WaitOptions::empty()));
-                Err(failure)
+        // The command's process is the leader's sibling. Reaping cannot fail: all of them are this process's children.
+        let reap = |pid: Pid| {
+            let _ = rustix::io::retry_on_intr(|| waitpid(Some(pid), WaitOptions::empty()));
+        };
+        let first = birth.first.get().and_then(Pid::from_raw);
+        let command = match division {
+            None => Some(pid),
+            Some(_) => {
+                reap(pid);
+                birth.command.get().and_then(Pid::from_raw)
+            }
+        };
+        match (birth.failure.get(), command) {
+            (None, Some(command)) => Ok(Launched { command, first }),
+            (failure, command) => {
+                command.into_iter().for_each(reap);
+                if let Some(first) = first {
+                    // After the command, which the kernel has it wait for.
+                    let _ = kill_process(first, Signal::KILL);
+                    reap(first);
+                }
+                // A leader that ended without a word was killed.
+                Err(failure.unwrap_or(StartFailure { step: StartStep::Namespaces, errno: libc::EINTR }))
             }
         }
     }
+
+    fn confined<'a>(&'a mut self, sandbox: &'a Sandbox) -> Result<Option<Confined>, StartFailure> {
+        let Sandbox::Walls(walls) = sandbox else { return Ok(None) };
+        let at = |step| move |error: io::Error| StartFailure::new(step, &error);
+        let plan = plan::of(walls).map_err(at(StartStep::Sandbox(Wall::Mounts)))?;
+        let division = divide::Division::of(walls).map_err(at(StartStep::Namespaces))?;
+        let filter = match &self.filter {
+            Some(filter) => filter.clone(),
+            None => {
+                let made = filter::programs().map_err(at(StartStep::Sandbox(Wall::Syscalls)))?;
+                self.filter.insert(made).clone()
+            }
+        };
+        Ok(Some(Confined { walls: walls.as_ref().clone(), plan, division, filter }))
+    }
+}
+
+fn top_of(stack: &mut [u128]) -> *mut c_void {
+    stack.as_mut_ptr_range().end.cast::<c_void>()
+}
+
+/// A sandbox, ready to be entered.
+struct Confined {
+    walls: Walls,
+    plan: Vec<plan::Step>,
+    division: Option<divide::Division>,
+    filter: Vec<BpfProgram>,
 }
 
 /// What the child needs, prepared by its parent.
@@ -117,13 +183,48 @@ struct Birth<'a> {
     args: &'a [*const c_char],
     env: &'a [*const c_char],
     directory: &'a OwnedFd,
+    /// The same, to be found in a root of its own.
+    directory_path: &'a CString,
     stdout: &'a OwnedFd,
     stderr: &'a OwnedFd,
     supervisor: Pid,
     open_files: Option<Rlimit>,
-    sandbox: &'a Sandbox,
-    /// Set by the child, in its parent's memory.
+    confined: Option<Confined>,
+    inner_stack: *mut c_void,
+    /// Set by the children, in their parent's memory.
     failure: Cell<Option<StartFailure>>,
+    command: Cell<Option<i32>>,
+    first: Cell<Option<i32>>,
+}
+
+/// Leads into the namespaces: the command is made beside it, by the supervisor's own side.
+extern "C" fn leader(birth: *mut c_void) -> c_int {
+    // SAFETY: as for `child`.
+    let at_birth = unsafe { &*birth.cast::<Birth<'_>>() };
+    let Some(division) = at_birth.confined.as_ref().and_then(|confined| confined.division.as_ref()) else {
+        return 1;
+    };
+    match division.begin() {
+        Ok(first) => at_birth.first.set(first),
+        Err(error) => {
+            at_birth.failure.set(Some(StartFailure::new(StartStep::Namespaces, &error)));
+            return 1;
+        }
+    }
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PARENT | libc::SIGCHLD;
+    // SAFETY: as in `launch`: this process and the supervisor stand still until the child has other memory or none, and
+    // its stack is not this one's.
+    match unsafe { libc::clone(child, at_birth.inner_stack, flags, birth) } {
+        -1 => {
+            let error = io::Error::last_os_error();
+            at_birth.failure.set(Some(StartFailure::new(StartStep::Namespaces, &error)));
+            1
+        }
+        pid => {
+            at_birth.command.set(Some(pid));
+            0
+        }
+    }
 }
 
 extern "C" fn child(birth: *mut c_void) -> c_int {
@@ -138,19 +239,59 @@ impl Birth<'_> {
     /// Returns only if it failed.
     fn begin(&self) -> StartFailure {
         let at = |step| move |error: io::Error| StartFailure::new(step, &error);
-        let prepared = fchdir(self.directory).map_err(|errno| at(StartStep::Directory)(errno.into()));
-        let prepared = prepared
-            .and_then(|()| self.settle().map_err(at(StartStep::Program)))
-            .and_then(|()| self.sandbox.enter().map_err(at(StartStep::Sandbox)));
+        let prepared = match &self.confined {
+            None => fchdir(self.directory)
+                .map_err(|errno| at(StartStep::Directory)(errno.into()))
+                .and_then(|()| self.settle().map_err(at(StartStep::Program))),
+            Some(confined) => self.confine(confined),
+        };
         prepared.err().unwrap_or_else(|| at(StartStep::Program)(self.execute()))
+    }
+
+    /// Puts up the walls, from the widest to the one that lets no other be put up.
+    fn confine(&self, confined: &Confined) -> Result<(), StartFailure> {
+        let at = |step| move |error: io::Error| StartFailure::new(step, &error);
+        let wall = |wall| at(StartStep::Sandbox(wall));
+        let Confined { walls, plan, division, filter } = confined;
+        build::take(plan).map_err(wall(Wall::Mounts))?;
+        if let Some(division) = division {
+            division.bound_processes();
+        }
+        let entered = match walls.has(Wall::Mounts) {
+            // SAFETY: a text that is NUL-terminated.
+            true if unsafe { libc::chdir(self.directory_path.as_ptr()) } != 0 => {
+                Err(io::Error::last_os_error())
+            }
+            true => Ok(()),
+            false => fchdir(self.directory).map_err(io::Error::from),
+        };
+        entered.map_err(at(StartStep::Directory))?;
+        if walls.has(Wall::Limits) {
+            walls.limits.apply().map_err(wall(Wall::Limits))?;
+        }
+        self.settle().map_err(at(StartStep::Program))?;
+        if division.is_some() {
+            divide::give_up_rights().map_err(at(StartStep::Namespaces))?;
+        }
+        if walls.has(Wall::Landlock) {
+            rules::enter(walls).map_err(wall(Wall::Landlock))?;
+        }
+        if walls.has(Wall::Syscalls) {
+            filter::enter(filter).map_err(wall(Wall::Syscalls))?;
+        }
+        Ok(())
     }
 
     /// Everything but folder, sandbox and program.
     fn settle(&self) -> io::Result<()> {
         setsid()?;
         set_parent_process_death_signal(Some(Signal::KILL))?;
-        // It may have died before the line above.
-        if getppid() != Some(self.supervisor) {
+        // It may have died before the line above. In a process namespace it is nobody, and who takes in orphans is 1.
+        let parent = match self.first.get() {
+            None => Some(self.supervisor),
+            Some(_) => None,
+        };
+        if getppid() != parent {
             return Err(io::Error::from_raw_os_error(libc::ESRCH));
         }
         if let Some(limit) = self.open_files {
@@ -191,6 +332,7 @@ struct Texts {
     /// With the program's own name.
     args: Vec<CString>,
     env: Vec<CString>,
+    directory: CString,
 }
 
 impl Texts {
@@ -209,7 +351,8 @@ impl Texts {
             pair.push(value);
             env.push(text(&pair)?);
         }
-        Ok(Self { program, args, env })
+        let directory = text(request.directory.as_os_str())?;
+        Ok(Self { program, args, env, directory })
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Limit, Sandbox};
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +93,8 @@ pub enum Exit {
     TimedOut,
     /// The host asked for its end.
     Cancelled,
+    /// It and its descendants were ended, since together they were beyond this limit of their sandbox.
+    Beyond(Limit),
 }
 
 /// The end of a command. No descendant of it is left.

@@ -1,31 +1,154 @@
-//! The place of the operating-system sandbox: what is done to a command between fork and exec.
+//! The walls around one command: what it sees, what it may ask the kernel for, how much it may take.
 //!
-//! Today there is none, and a command has its operator's own authority. A sandbox becomes a variant here that carries
-//! what it may reach, so that it travels in the request; [`Sandbox::enter`] applies it.
-//! Invariant: a sandbox that cannot be entered means that the command is not started; there is no weaker fallback.
-//! Not here: what holds for every command, sandboxed or not (own session, no new privileges): `launch.rs`.
+//! In -> out: [`Sandbox`], which travels in the request -> the command's process, confined, just before it executes.
+//! Shape: namespaces (`sandbox/divide.rs`), a root of its own built by a plan (`plan.rs`, `build.rs`), Landlock on top
+//! (`rules.rs`), a filter of system calls (`filter.rs`), limits (`limits.rs`) and a look at what it takes (`watch.rs`).
+//! Invariant: a wall that cannot be put up means that the command is not started; there is no weaker fallback here.
+//! Not here: which walls a host wants and what is granted (the host), what holds for every command (`launch.rs`).
 
-use std::io;
+pub(crate) mod build;
+pub(crate) mod divide;
+pub(crate) mod filter;
+pub(crate) mod limits;
+pub(crate) mod plan;
+pub(crate) mod rules;
+mod system;
+pub(crate) mod watch;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use limits::{Limit, Limits};
+pub use system::system_places;
+
 /// How a command is confined.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
 pub enum Sandbox {
     /// Not at all.
     #[default]
     None,
+    Walls(Box<Walls>),
 }
 
-impl Sandbox {
-    /// Confines the calling process, for good. Called in the command's own process just before exec: after its
-    /// working directory is entered, its streams are in place and privileges can no longer be gained. That process
-    /// still has its supervisor's memory, so this makes system calls on what the request brought, and nothing else;
-    /// what must be unshared (a user namespace) belongs into the flags of clone instead.
-    pub(crate) fn enter(&self) -> io::Result<()> {
-        match self {
-            Self::None => Ok(()),
-        }
+/// One wall. Each is put up by itself; whoever asks for fewer has fewer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wall {
+    /// A root of its own, in a mount namespace: what was not named is not there.
+    Mounts,
+    /// A process namespace: nobody else can be seen, signalled or looked into.
+    Processes,
+    /// Namespaces for System V IPC, message queues and the host's name.
+    Ipc,
+    /// A network namespace with nothing but its own loopback.
+    Network,
+    /// Landlock: what was not named is not to be opened, whatever is mounted.
+    Landlock,
+    /// seccomp: system calls that no program needs, and that have let programs out before.
+    Syscalls,
+    /// Processor time, size of a file, number of processes, memory.
+    Limits,
+}
+
+impl Wall {
+    pub const ALL: [Self; 7] = [
+        Self::Mounts,
+        Self::Processes,
+        Self::Ipc,
+        Self::Network,
+        Self::Landlock,
+        Self::Syscalls,
+        Self::Limits,
+    ];
+
+    /// True if it takes a namespace, and with it a namespace of users.
+    pub fn takes_a_namespace(self) -> bool {
+        matches!(self, Self::Mounts | Self::Processes | Self::Ipc | Self::Network)
+    }
+}
+
+impl fmt::Display for Wall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Mounts => "mounts",
+            Self::Processes => "processes",
+            Self::Ipc => "ipc",
+            Self::Network => "network",
+            Self::Landlock => "landlock",
+            Self::Syscalls => "syscalls",
+            Self::Limits => "limits",
+        })
+    }
+}
+
+/// What is around a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Walls {
+    pub up: BTreeSet<Wall>,
+    /// Besides a private `/tmp`, the usual devices and its own `/proc`. A later place lies over an earlier one.
+    pub places: Vec<Place>,
+    /// It may use the machine's network: that wall is not put up, whatever `up` says.
+    pub network: bool,
+    pub limits: Limits,
+}
+
+/// Something of the machine's files that a command sees, under the same path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Absolute, without `.` and `..`. What is not there is left out; beneath another place no link is followed, and one is
+    /// left as it is. Elsewhere what a link leads to stands in its place.
+    pub path: PathBuf,
+    pub access: Access,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// Read and executed, with all beneath.
+    Read,
+    /// Written, too.
+    Write,
+    /// An empty folder of that name is there, or a file that cannot be opened; neither can be written, replaced or removed.
+    Hidden,
+}
+
+impl Place {
+    pub fn read(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), access: Access::Read }
+    }
+
+    pub fn write(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), access: Access::Write }
+    }
+
+    pub fn hidden(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), access: Access::Hidden }
+    }
+}
+
+impl Walls {
+    /// All of them around these places.
+    pub fn around(places: Vec<Place>) -> Self {
+        Self { up: Wall::ALL.into(), places, network: false, limits: Limits::default() }
+    }
+
+    /// One of them is not put up.
+    #[must_use]
+    pub fn without(mut self, wall: Wall) -> Self {
+        self.up.remove(&wall);
+        self
+    }
+
+    pub(crate) fn has(&self, wall: Wall) -> bool {
+        self.up.contains(&wall) && !(self.network && wall == Wall::Network)
+    }
+}
+
+impl From<Walls> for Sandbox {
+    fn from(walls: Walls) -> Self {
+        Self::Walls(Box::new(walls))
     }
 }

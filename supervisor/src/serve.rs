@@ -21,12 +21,16 @@ use crate::descendants;
 use crate::error::StartStep;
 use crate::frame::{self, FrameBuffer, FromSupervisor, ToSupervisor};
 use crate::identity::{self, ProcessIdentity};
-use crate::launch::{Launcher, StartFailure};
+use crate::launch::{Launched, Launcher, StartFailure};
+use crate::process_table;
 use crate::request::{Ended, Exit, Request};
+use crate::sandbox::{Limit, Sandbox, Wall, watch};
 
 const READ_BYTES: usize = 16 << 10;
 /// For descendants that are about to end when their command does: a `tee` behind it has its last lines to write.
 const LINGER_MAX: Duration = Duration::from_millis(100);
+/// Between two looks at what a command in a sandbox takes.
+const WATCH_EVERY: Duration = Duration::from_millis(100);
 
 pub(crate) struct Supervisor {
     socket: OwnedFd,
@@ -84,8 +88,8 @@ impl Supervisor {
     /// False if nobody is there any more to say the end to.
     fn run(&mut self, request: &Request) -> io::Result<bool> {
         let begun = Instant::now();
-        let pid = match self.start(request) {
-            Ok(pid) => pid,
+        let Launched { command: pid, first } = match self.start(request) {
+            Ok(launched) => launched,
             Err(StartFailure { step, errno }) => {
                 self.say(&FromSupervisor::NotStarted { step, errno })?;
                 return Ok(true);
@@ -96,7 +100,8 @@ impl Supervisor {
         self.say(&FromSupervisor::Started(identity))?;
         let deadline = request.timeout.and_then(|timeout| begun.checked_add(timeout));
         let exit = loop {
-            match self.wait(deadline)? {
+            let look = watched(request).then(|| Instant::now() + WATCH_EVERY);
+            match self.wait(deadline.into_iter().chain(look).min())? {
                 Happened::ChildEnded => {
                     let mut exit = None;
                     descendants::reap(|ended, status| {
@@ -108,13 +113,20 @@ impl Supervisor {
                         break exit;
                     }
                 }
-                Happened::TimePassed => break Exit::TimedOut,
+                Happened::TimePassed if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+                    break Exit::TimedOut;
+                }
+                Happened::TimePassed => {
+                    if let Some(limit) = beyond(request, first)? {
+                        break Exit::Beyond(limit);
+                    }
+                }
                 Happened::Said(ToSupervisor::Cancel) => break Exit::Cancelled,
                 Happened::Said(ToSupervisor::Run(_)) => {
                     return Err(io::Error::other("asked for a command while another one runs"));
                 }
                 Happened::Alone => {
-                    descendants::end_all(request.kill_after)?;
+                    end_all(first, request.kill_after)?;
                     return Ok(false);
                 }
             }
@@ -122,19 +134,27 @@ impl Supervisor {
         let duration = begun.elapsed();
         let left = match exit {
             Exit::TimedOut | Exit::Cancelled => {
-                descendants::end_all(request.kill_after)?;
+                end_all(first, request.kill_after)?;
                 0
             }
-            Exit::Code(_) | Exit::Signal(_) => match descendants::gone_within(LINGER_MAX)? {
-                true => 0,
-                false => descendants::end_all(request.kill_after)?,
+            // Whoever takes too much is given no time to take more.
+            Exit::Beyond(_) => {
+                end_all(first, Duration::ZERO)?;
+                0
+            }
+            Exit::Code(_) | Exit::Signal(_) => match first {
+                None if descendants::gone_within(LINGER_MAX)? => 0,
+                Some(first) if descendants::alone_within(first, LINGER_MAX)? => {
+                    descendants::end_namespace(first, Duration::ZERO)?
+                }
+                _ => end_all(first, request.kill_after)?,
             },
         };
         self.say(&FromSupervisor::Ended(Ended { exit, duration, left }))?;
         Ok(true)
     }
 
-    fn start(&mut self, request: &Request) -> Result<Pid, StartFailure> {
+    fn start(&mut self, request: &Request) -> Result<Launched, StartFailure> {
         let (Some(stdout), Some(stderr)) = (self.descriptors.pop_front(), self.descriptors.pop_front())
         else {
             // The kernel drops what the receiver has no room for.
@@ -232,6 +252,29 @@ impl Supervisor {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Everything of the command.
+fn end_all(first: Option<Pid>, grace: Duration) -> io::Result<u32> {
+    match first {
+        Some(first) => descendants::end_namespace(first, grace),
+        None => descendants::end_all(grace),
+    }
+}
+
+/// True if what the command takes is looked at.
+fn watched(request: &Request) -> bool {
+    matches!(&request.sandbox, Sandbox::Walls(walls) if walls.has(Wall::Limits))
+}
+
+/// The limit that the command and its descendants are beyond.
+fn beyond(request: &Request, first: Option<Pid>) -> io::Result<Option<Limit>> {
+    let Sandbox::Walls(walls) = &request.sandbox else { return Ok(None) };
+    let processes = match first {
+        Some(first) => descendants::beside(first)?.into_iter().collect(),
+        None => process_table::descendants(std::process::id())?,
+    };
+    watch::beyond(&walls.limits, &processes)
 }
 
 /// A descriptor that is readable when a child has ended.

@@ -36,7 +36,7 @@ pub struct Known<'a> {
 pub struct MergeReport {
     /// New tasks, in file order. A status written beside one counts.
     pub added: Vec<FileTask>,
-    /// Tasks that are not worked at, with their new fields, in file order.
+    /// Tasks that are not worked at, with their new fields, and those that are with new verifiers, in file order.
     pub edited: Vec<FileTask>,
     /// Tasks that have not started and are not in the file any more, in the order in which they were there.
     pub removed: Vec<TaskId>,
@@ -159,12 +159,11 @@ pub fn merge<'a>(
         let known = known(&read.task.id);
         match (before.get(&read.task.id), known) {
             (Some(old), _) => {
-                let standing = known.map(|known| known.standing);
-                let taken = merge_there(old, read, standing, &mut report);
+                let taken = merge_there(old, read, known, &mut report);
                 graph.push(if taken { &read.task } else { &old.task });
             }
             (None, Some(known)) => {
-                let taken = take_fields(known, read, &mut report);
+                let taken = take_fields(known, known.task, read, &mut report);
                 graph.push(if taken { &read.task } else { known.task });
             }
             (None, None) if read.added_by.is_some() => report.refuse(read, RefusedWhy::AddedBy),
@@ -200,30 +199,43 @@ fn gone<'a>(last: &'a TaskFile, now: &TaskFile) -> impl Iterator<Item = &'a File
 }
 
 /// A task that was in the file before; true if its fields now count.
-fn merge_there(
-    old: &FileTask,
-    read: &FileTask,
-    standing: Option<Standing>,
-    report: &mut MergeReport,
-) -> bool {
+fn merge_there(old: &FileTask, read: &FileTask, known: Option<Known<'_>>, report: &mut MergeReport) -> bool {
     let (written, kept) = (read.status_or_pending(), old.status_or_pending());
     if written != kept {
         report.refuse(read, RefusedWhy::Status { written, kept });
     }
-    let standing = standing.unwrap_or(Standing::Pending);
-    take_fields(Known { task: &old.task, added_by: old.added_by.as_deref(), standing }, read, report)
+    let standing = known.map_or(Standing::Pending, |known| known.standing);
+    let of_run = known.map_or(&old.task, |known| known.task);
+    let before = Known { task: &old.task, added_by: old.added_by.as_deref(), standing };
+    take_fields(before, of_run, read, report)
 }
 
-/// The fields of a task that the run knows; true if those that are written now count.
-fn take_fields(known: Known<'_>, read: &FileTask, report: &mut MergeReport) -> bool {
+/// The fields of a task that the run knows, as `of_run`; true if those that are written now count.
+fn take_fields(known: Known<'_>, of_run: &Task, read: &FileTask, report: &mut MergeReport) -> bool {
     if known.added_by != read.added_by.as_deref() {
         report.refuse(read, RefusedWhy::AddedBy);
     }
     if *known.task == read.task {
         return true;
     }
-    let keys = changed_keys(known.task, &read.task);
+    let mut keys = changed_keys(known.task, &read.task);
     match known {
+        Known { standing: Standing::Started, added_by: None, .. } => {
+            // Who is to look at it once it is over may still be said: whatever waits for it waits for them, too.
+            let verify = &read.task.verify;
+            if keys.iter().any(|key| key == "verify")
+                && of_run.verify.iter().all(|look| verify.contains(look))
+            {
+                keys.retain(|key| key != "verify");
+                let mut edited = read.clone();
+                edited.task = Task { verify: verify.clone(), ..of_run.clone() };
+                report.edited.push(edited);
+            }
+            if keys.is_empty() {
+                return true;
+            }
+            report.refuse(read, RefusedWhy::Started { keys });
+        }
         Known { standing: Standing::Started, .. } => report.refuse(read, RefusedWhy::Started { keys }),
         Known { added_by: Some(_), .. } => report.refuse(read, RefusedWhy::Appended { keys }),
         _ => {
@@ -314,6 +326,25 @@ mod tests {
         check("- {id: done", "# hello\n- {id: 'done'", [&[], &[], &[], &[]]);
         check(", status: pending}", "}", [&[], &[], &[], &[]]);
         check("priority: 1", "priority: 1, status: pending", [&[], &[], &[], &[]]);
+    }
+
+    #[test]
+    fn who_looks_at_a_task_that_has_started_may_be_added_and_nobody_may_be_taken_out() {
+        let with = |fields: &str| file(&format!("- {{id: busy, command: {fields}}}\n"));
+        let run = with("sleep, verify: [demo/a]");
+        // What the file says of its command was refused before.
+        let last = with("rm, verify: [demo/a]");
+        let merged = |fields: &str| {
+            let report = merge(&last, &with(fields), known(&run)).unwrap();
+            let edited = report.edited.into_iter().map(|read| (read.task.command, read.task.verify.len()));
+            (edited.collect::<Vec<_>>(), report.refused.len())
+        };
+        let command = run.tasks()[0].task.command.clone();
+        assert_eq!(merged("rm, verify: [demo/a, demo/b]"), (vec![(command.clone(), 2)], 0));
+        assert_eq!(merged("other, verify: [demo/b, demo/a]"), (vec![(command, 2)], 1));
+        for less in ["rm", "rm, verify: [demo/b]"] {
+            assert_eq!(merged(less), (vec![], 1), "{less}");
+        }
     }
 
     #[test]

@@ -227,7 +227,8 @@ def is_within(asked, bound):
 
 
 def with_stars_named(asked, allowed, maximum):
-    """What `*` stands for: programs, variables and hosts that the operator names, as far as the maximum has them."""
+    """What `*` stands for: programs, variables and hosts that the operator names, as far as the maximum has them; likewise
+    the network of programs."""
     named = dict(asked)
     for name, naming in (("process", named_programs), ("http", named_rules), ("secrets", named_uses)):
         if name in asked and name in allowed:
@@ -250,6 +251,9 @@ def named_programs(asked, allowed, maximum):
         if maximum is not None:
             named = common(named, maximum.get(field, []), covers)
         process[field] = sorted({one for one in process[field] + named if one != "*"})
+    said = [allowed] if maximum is None else [allowed, maximum]
+    if process.get("network", False):
+        process["network"] = all(one.get("network", False) for one in said)
     return process
 
 

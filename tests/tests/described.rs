@@ -1,7 +1,7 @@
 //! The HTTP interfaces, asked by a program that knows nothing but their own descriptions (schemathesis).
 //!
 //! Limits: a fixed seed, [`EXAMPLES`] requests of each kind an operation.
-//! Not here: where the program comes from (`xtask/src/schemathesis.rs`).
+//! Not here: where the program comes from (`xtask/src/python.rs`).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 use std::process::Command;
@@ -14,7 +14,7 @@ const SEED: &str = "20261129";
 
 /// Asks everything that the description at that path says; what is found is the test's failure.
 fn ask(served: &Served, description: &str, token: &str, more: &[&str]) {
-    let program = root().join("target/schemathesis/bin/st");
+    let program = root().join("target/described/bin/st");
     assert!(program.exists(), "`{}` is missing: run `cargo xtask test`", program.display());
     let folder = tempfile::tempdir().unwrap();
     let mut st = Command::new(program);

@@ -45,6 +45,20 @@ fn endings(workspace: &Workspace) -> Vec<(u32, Ending)> {
         .collect()
 }
 
+/// Of each task's last attempt, in milliseconds.
+fn durations(workspace: &Workspace) -> Vec<(u32, u64)> {
+    let mut begun = std::collections::BTreeMap::new();
+    let ended = workspace.events().into_iter().filter_map(|event| match event {
+        Event::AttemptStarted { task, at, .. } => {
+            begun.insert(task, at);
+            None
+        }
+        Event::AttemptFinished(finished) => Some((finished.task, finished.at - begun[&finished.task])),
+        _ => None,
+    });
+    ended.collect()
+}
+
 /// Stops or kills what is above it, leaves a child in a session of its own, and goes on for ever.
 const STOPS: &str = "\
 import os, signal, subprocess, sys, time
@@ -93,6 +107,10 @@ fn a_command_that_stops_its_supervisor_does_not_outlive_its_limit() {
         for pid in workspace.read(&format!("pids-{way}")).split(' ') {
             assert!(!runs(pid), "{way}: {pid}");
         }
+    }
+    // One that is seen to be stopped is given up before one that says nothing would be: ten seconds after `kill_after`.
+    for (task, ms) in durations(&workspace) {
+        assert!(task == 5 || ms < 1_000 + 500 + 10_000, "{task}: {ms} ms");
     }
     // Who only stopped the guardian was ended in time, and that is known.
     for (task, ending) in endings(&workspace) {

@@ -31,6 +31,10 @@ fn example(name: &str, unpack: impl Fn(&Workspace)) -> Workspace {
     let before = std::fs::read_to_string(&policy).unwrap();
     let packages = before.lines().find(|line| line.starts_with("packages = ")).unwrap();
     let allowed = std::fs::read_to_string(files.join("policy.toml")).unwrap();
+    // What pip and cargo would fetch lies beside the projects.
+    let beside = format!("[sandbox]\nread = [\"{}\"]\n", root().join("target/examples").display());
+    assert!(allowed.contains("[sandbox]\n"), "{allowed}");
+    let allowed = allowed.replacen("[sandbox]\n", &beside, 1);
     std::fs::write(policy, format!("{packages}\n{allowed}")).unwrap();
     workspace
 }

@@ -1,4 +1,7 @@
-//! Notices that leave the machine: a webhook and Slack, each played by a program that takes them as its documentation says.
+//! Notices that leave the machine: a webhook and Slack. Signatures are checked by the library of Standard Webhooks; what goes to
+//! Slack is held beside what Slack's own client sends to the same receiver.
+//!
+//! Not here: where both come from (`tests/receivers/requirements.txt`, `xtask/src/python.rs`).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 use std::fs;
@@ -9,11 +12,18 @@ use std::process::{Child, Command, Stdio};
 
 use orch_journal::Event;
 use orch_journal::event::Ending;
-use orch_tests::{Workspace, out};
+use orch_tests::{Workspace, out, root};
 use serde_json::{Value, json};
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const TOKEN: &str = "xoxb-the-token-of-the-bot";
+
+/// With the packages of `tests/receivers/requirements.txt`.
+fn python() -> Command {
+    let program = root().join("target/receivers/bin/python");
+    assert!(program.exists(), "`{}` is missing: run `cargo xtask test`", program.display());
+    Command::new(program)
+}
 
 /// Takes what is sent, until it is dropped.
 struct Receiver {
@@ -28,7 +38,7 @@ impl Receiver {
         fs::write(&ca, made.cert.pem()).unwrap();
         fs::write(&pem, made.signing_key.serialize_pem() + &made.cert.pem()).unwrap();
         fs::write(folder.join("receiver.py"), include_str!("notified_out/receiver.py")).unwrap();
-        let mut python = Command::new("python3");
+        let mut python = python();
         python.arg(folder.join("receiver.py")).arg(pem).arg(secret).args(answers);
         let mut child = python.stdout(Stdio::piped()).spawn().unwrap();
         // One byte at a time, so that what follows stays in the pipe.
@@ -184,5 +194,40 @@ fn what_slack_refuses_is_said_in_words() {
         let (_, warned, requests) = Bench::slack(token, &[answer]).run();
         assert_eq!(requests.len(), 1, "{warned:?}");
         assert!(warned.iter().any(|text| text.contains(words)), "{warned:?}");
+    }
+}
+
+#[test]
+fn slack_s_own_client_posts_the_same_and_hears_the_same() {
+    for (token, answers, hears) in [
+        (TOKEN, &["ratelimited", "200"][..], "ok C0123:1503435956.000247"),
+        (TOKEN, &["not_in_channel"], "not_in_channel"),
+        ("xoxb-another", &["200"], "invalid_auth"),
+    ] {
+        let (said, warned, ours) = Bench::slack(token, answers).run();
+        assert_eq!(ours.len(), answers.len(), "{said} {warned:?}");
+        let folder = tempfile::tempdir().unwrap();
+        let receiver = Receiver::start(folder.path(), TOKEN, answers);
+        let mut client = python();
+        client.arg("-c").arg(include_str!("notified_out/slack_client.py"));
+        client.arg(format!("https://127.0.0.1:{}/api/", receiver.port)).arg(folder.path().join("ca.pem"));
+        let heard = client.arg(token).arg(ours[0]["body"].to_string()).output().unwrap();
+        let theirs = receiver.requests();
+        let (heard, why) = (out(&heard), String::from_utf8_lossy(&heard.stderr).into_owned());
+        assert_eq!(heard.trim(), hears, "{why}");
+        assert_eq!(theirs.len(), ours.len(), "{theirs:?}");
+        for (ours, theirs) in ours.iter().zip(&theirs) {
+            for part in ["path", "body", "good"] {
+                assert_eq!(ours[part], theirs[part], "{part}");
+            }
+            let header = |request: &Value, name: &str| {
+                let headers = request["headers"].as_object().unwrap();
+                let found = headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name));
+                found.unwrap().1.as_str().unwrap().to_owned()
+            };
+            assert_eq!(header(ours, "authorization"), header(theirs, "authorization"));
+            // Theirs names the letters too.
+            assert!(header(theirs, "content-type").starts_with(&header(ours, "content-type")), "{theirs}");
+        }
     }
 }

@@ -68,6 +68,7 @@ fn the_policy_has_every_key_and_every_permission() {
         serve,
         certificates,
         egress: _,
+        sandbox: _,
     } = Policy::parse(&block("policy.toml")).unwrap();
     let CertificatesPolicy { threshold, independent } = certificates;
     assert!(threshold.get() > 1 && independent);

@@ -302,5 +302,15 @@ domains! {
     wasi: Wasi(WasiPermission),
 }
 
+impl Permissions {
+    /// The same for requests to these hosts only, each as an operator names it; `named_by` says where they were named.
+    pub fn at_hosts(&self, hosts: &[String], named_by: &'static str) -> Result<Self, PermissionForm> {
+        http::check_hosts(named_by, hosts)?;
+        let http = self.http.as_ref().map(|http| http.at(hosts));
+        let secrets = self.secrets.as_ref().map(|secrets| secrets.at(hosts));
+        Ok(Self { http, secrets, ..self.clone() })
+    }
+}
+
 #[cfg(test)]
 mod tests;

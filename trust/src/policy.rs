@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -40,6 +40,7 @@ pub struct Policy {
     pub tasks: TasksPolicy,
     pub serve: ServePolicy,
     pub egress: EgressPolicy,
+    pub sandbox: SandboxPolicy,
 }
 
 /// The level that `minimum_level` names; `local` unless said otherwise.
@@ -134,6 +135,83 @@ impl Default for EgressPolicy {
     }
 }
 
+/// What is around the programs that plugins start, whatever is granted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SandboxPolicy {
+    pub mode: SandboxMode,
+    /// Read and executed by every program, besides the workspace and the system's folders; absolute, or below `~/`.
+    pub read: Vec<PathBuf>,
+    /// Written, too.
+    pub write: Vec<PathBuf>,
+    /// What usual tools need of the operator's home.
+    pub presets: Vec<SandboxPreset>,
+    /// Of one program and all that it starts, at once.
+    pub processes: Option<NonZeroU32>,
+    /// Of all of them together, in MiB.
+    pub memory_mib: Option<NonZeroU32>,
+    /// Processor time of each, in seconds.
+    pub cpu_seconds: Option<NonZeroU32>,
+    /// Of each file that is written, in MiB.
+    pub file_mib: Option<NonZeroU32>,
+    /// Of the private `/tmp` and `/dev/shm`, in MiB.
+    pub tmp_mib: Option<NonZeroU32>,
+}
+
+/// What becomes of a run on a machine that lacks a part of the sandbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SandboxMode {
+    /// It does not start.
+    #[default]
+    Require,
+    /// It goes on with the rest; each report says what is missing.
+    BestEffort,
+    /// There is none, wherever; each report says so.
+    Off,
+}
+
+/// Folders of a home that tools keep themselves in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SandboxPreset {
+    Rust,
+    Python,
+    Node,
+    Go,
+}
+
+impl SandboxPreset {
+    /// To be read, each below the home. No folder with a password or token is among them.
+    pub fn folders(self) -> &'static [&'static str] {
+        match self {
+            Self::Rust => &[
+                ".cargo/bin",
+                ".cargo/registry",
+                ".cargo/git",
+                ".cargo/config.toml",
+                ".cargo/env",
+                ".rustup",
+            ],
+            Self::Python => &[".pyenv", ".local/bin", ".local/lib", ".local/share/uv", ".local/share/pipx"],
+            Self::Node => &[".nvm", ".volta", ".fnm", ".local/share/fnm", ".local/share/pnpm", ".npm-global"],
+            Self::Go => &["go", "sdk"],
+        }
+    }
+}
+
+/// True of a path that stands for itself; the whole machine is no place in it.
+fn is_place(path: &Path) -> bool {
+    let mut parts = path.components();
+    let begins = match parts.next() {
+        Some(Component::RootDir) => true,
+        Some(Component::Normal(first)) => first == "~",
+        _ => false,
+    };
+    let is_plain = |part: Component<'_>| matches!(part, Component::Normal(_));
+    begins && parts.clone().next().is_some() && parts.all(is_plain)
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AutoTasks {
@@ -160,6 +238,14 @@ impl Policy {
         }
         if let Some(found) = policy.tasks.auto.iter().find(|auto| !is_name(&auto.kind)) {
             let message = format!("`tasks.auto` has the kind `{}`", found.kind.escape_default());
+            return Err(AuthorityError::Malformed { message });
+        }
+        let named = policy.sandbox.read.iter().chain(&policy.sandbox.write);
+        if let Some(found) = named.into_iter().find(|path| !is_place(path)) {
+            let message = format!(
+                "`sandbox` names `{}`, expected an absolute path or one below `~/`, without `..`",
+                found.display().to_string().escape_default()
+            );
             return Err(AuthorityError::Malformed { message });
         }
         Ok(policy)
@@ -245,6 +331,30 @@ mod tests {
         assert_eq!(allowed("demo/shell"), "process: RUN python3");
         assert_eq!(allowed("other/x"), "");
         assert_eq!(policy.minimum_level.0, Level::Local);
+    }
+
+    #[test]
+    fn a_sandbox_is_required_unless_somebody_says_otherwise_and_its_places_stand_for_themselves() {
+        let sandbox =
+            |text: &str| Policy::parse(&format!("[sandbox]\n{text}\n")).map(|policy| policy.sandbox);
+        assert_eq!(Policy::parse("").unwrap().sandbox.mode, SandboxMode::Require);
+        assert_eq!(sandbox("mode = \"best-effort\"").unwrap().mode, SandboxMode::BestEffort);
+        assert_eq!(sandbox("mode = \"off\"\npresets = [\"go\"]").unwrap().presets, [SandboxPreset::Go]);
+        for good in ["/srv/data", "~/models", "/a b/c"] {
+            let found = sandbox(&format!("read = [\"{good}\"]\nwrite = [\"{good}\"]")).unwrap();
+            assert_eq!((found.read, found.write), (vec![good.into()], vec![good.into()]));
+        }
+        for bad in ["/", "~", "", "data", "./data", "/srv/../root", "~root/x", "~/../x"] {
+            for key in ["read", "write"] {
+                let said = sandbox(&format!("{key} = [\"{bad}\"]")).unwrap_err().to_string();
+                assert!(said.contains("expected an absolute path"), "{bad}: {said}");
+            }
+        }
+        for bad in
+            ["mode = \"maybe\"", "presets = [\"cobol\"]", "processes = 0", "memory_mib = -1", "cpu = 1"]
+        {
+            assert!(sandbox(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

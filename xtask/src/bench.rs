@@ -46,6 +46,7 @@ pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
         config: root.join("target/bench/config"),
         packages: root.join("target/bench/packages"),
         programs: vec!["python3", "sh"],
+        sandbox: "mode = \"off\"",
     };
     packages::make(root, &place)?;
     step::say("measurements");

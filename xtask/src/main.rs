@@ -14,7 +14,6 @@ mod mutants;
 mod native_code;
 mod packages;
 mod python;
-mod schemathesis;
 mod second_verifier;
 mod step;
 mod test;

@@ -35,6 +35,8 @@ pub(crate) struct Place {
     pub(crate) packages: PathBuf,
     /// Programs that the operator allows to the plugins that run commands.
     pub(crate) programs: Vec<&'static str>,
+    /// `[sandbox]` of its policy.
+    pub(crate) sandbox: &'static str,
 }
 
 impl Place {
@@ -57,6 +59,8 @@ pub(crate) fn for_tests(root: &Path) -> anyhow::Result<()> {
         config: root.join("target/test-operator"),
         packages: root.join("target/test-packages"),
         programs: vec!["python3", "sh", "sleep", "true", "false", "cat", "setsid"],
+        // Most tests are about what a command does, on any machine; `sandboxed` is about what it cannot.
+        sandbox: "mode = \"off\"",
     };
     make(root, &place)?;
     step::timed("hostile guests, packed and signed", || {
@@ -154,9 +158,13 @@ fn keygen(place: &Place, secret: &Path, how: &[&str], trusted: &str) -> anyhow::
 fn policy(place: &Place) -> String {
     let programs: Vec<String> = place.programs.iter().map(|program| format!("\"{program}\"")).collect();
     let programs = programs.join(", ");
+    let sandbox = place.sandbox;
     format!(
         r#"# What the plugins of this operator may do at most.
 packages = ["{packages}"]
+
+[sandbox]
+{sandbox}
 
 [namespaces.demo.allow]
 log = {{}}

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::{deny, examples, packages, schemathesis, second_verifier, step, tidy};
+use crate::{deny, examples, packages, python, second_verifier, step, tidy};
 
 /// Many times what all tests take.
 const TESTS_MAX: Duration = Duration::from_secs(45 * 60);
@@ -34,7 +34,8 @@ fn all(root: &Path, times: &mut Times) -> anyhow::Result<()> {
     times.compiling("programs", || packages::build_for_tests(root))?;
     times.step("packages for the tests", || packages::for_tests(root))?;
     times.step("Python of the second verifier", || second_verifier::prepare(root))?;
-    times.step("schemathesis", || schemathesis::prepare(root))?;
+    times.step("schemathesis", || python::prepare(root, "described"))?;
+    times.step("receivers of notices", || python::prepare(root, "receivers"))?;
     times.step("sources of the examples", || examples::fetch(root))?;
     let test = ["test", "--workspace"];
     times.compiling("programs of the plugins' tests", || {

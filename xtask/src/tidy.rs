@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 35] = [
+const PARTS: [&str; 36] = [
     "commands",
     "interrupt",
     "serve",
@@ -33,6 +33,7 @@ const PARTS: [&str; 35] = [
     "engine",
     "secrets",
     "processes",
+    "sandbox",
     "command_log",
     "log_folder",
     "machine",

@@ -67,6 +67,12 @@ impl FilesGrant {
     }
 }
 
+/// What of a workspace is the host's or people's alone, relative to it; each is there or not.
+pub fn protected_names(protected: &Protected) -> impl Iterator<Item = &str> {
+    let more = protected.hidden.iter().chain(&protected.unwritten);
+    OF_THE_HOST.into_iter().chain(more.map(String::as_str))
+}
+
 /// True of the host's own state, which nobody sees.
 pub(super) fn is_hidden(path: &WorkspacePath, protected: &Protected) -> bool {
     is_one_of(path.parts().next(), &OF_THE_HOST[..1]) || lies_in(path, &protected.hidden)

@@ -10,6 +10,7 @@
 pub mod backend;
 mod exchange;
 pub(crate) mod fake;
+pub mod record;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -142,7 +143,8 @@ impl WasiHttpHooks for Sender {
                         return Err(exchange.failed(Failed::new(Error::HttpResponseContentCoding(None), why)));
                     }
                     let nothing: Transfer = Box::new(async { Ok(()) });
-                    Ok((exchange.counting_received(response, limits.received_bytes, &placeholders), nothing))
+                    let answer = exchange.counting_received(response, limits.received_bytes, &placeholders);
+                    Ok((egress.answered(answer).await?, nothing))
                 }
                 Err(failed) => Err(exchange.failed(failed)),
             }

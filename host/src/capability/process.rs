@@ -5,7 +5,7 @@
 //! wall time.
 //! Invariant: only granted programs and variables (`process/grant.rs`); the folder is in the workspace, reached over no
 //! link; what people say of the environment comes past the plugin, and into no log, error or journal.
-//! Not here: starting and ending them (`processes.rs`), a sandbox around them.
+//! Not here: starting and ending them (`processes.rs`), the sandbox around them (`sandbox.rs`).
 
 pub mod backend;
 pub mod env;
@@ -226,7 +226,9 @@ impl View<'_, Process> {
         let directory = self.state.directory(&command.directory);
         let directory = directory.map_err(|(error, why)| self.ledger.refuse(error, why))?;
         let (env, capture_bytes) = (env.into_iter().collect(), command.capture_bytes);
-        Ok(ProcessRequest { program, args: command.args, env, directory, timeout, wall_left, capture_bytes })
+        let network = granted.has_network();
+        let args = command.args;
+        Ok(ProcessRequest { program, args, env, directory, timeout, wall_left, capture_bytes, network })
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! In -> out: tasks, a [`Mood`] -> [`Fakes`] -> the context of a call; permissions and what was seen -> what went beyond.
 //! Limits: 10,000 records of each sort are kept.
-//! Invariant: nothing real happens: no process starts, no journal is written; the workspace is the caller's. What is
-//! lent here fits a `Candidate` only, so that no run can meet a fake.
+//! Invariant: nothing real happens: no process starts, no journal is written; the workspace is the caller's. Only with a
+//! [`Recorder`] are requests made, and secrets read. What is lent here fits a `Candidate` only, so that no run can meet a fake.
 //! Not here: the fake of each capability, which lies beside it; limits and grants, which the engine enforces around these.
 
 use std::path::PathBuf;
@@ -17,6 +17,7 @@ use orch_trust::evidence::Candidate;
 use super::control::backend::Standing;
 use super::control::fake::FakeControl;
 use super::effect::fake::FakeGate;
+use super::http::backend::Egress;
 use super::http::fake::FakeHttp;
 use super::kv::fake::FakeKv;
 use super::lent::Providers;
@@ -26,11 +27,13 @@ use super::notify::fake::FakeNotifier;
 use super::process::env::CommandEnv;
 use super::process::fake::FakeProcesses;
 use super::provided::Asking;
+use super::secrets::backend::SecretReader;
 use super::secrets::fake::FakeSecrets;
 use super::tasks::backend::AskedTask;
 use super::tasks::fake::FakeTasks;
 
 pub use super::http::fake::{ScriptedAnswer, ScriptedFault, SentRequest};
+pub use super::http::record::{Recorder, Unkept};
 pub use super::mood::Mood;
 pub use super::process::fake::ScriptedCommand;
 
@@ -130,6 +133,29 @@ impl Fakes {
 
     /// The context of a call. `workspace`: absolute, without links. `settings`: a JSON object.
     pub fn context(&self, workspace: PathBuf, settings: &str, wall: Duration) -> CallContext<Candidate> {
+        self.lend(workspace, settings, wall, self.http.clone(), self.secrets.clone())
+    }
+
+    /// The same with real answers and secrets.
+    pub fn recording_context(
+        &self,
+        workspace: PathBuf,
+        settings: &str,
+        wall: Duration,
+        recorder: Arc<Recorder>,
+        secrets: Arc<dyn SecretReader>,
+    ) -> CallContext<Candidate> {
+        self.lend(workspace, settings, wall, recorder, secrets)
+    }
+
+    fn lend(
+        &self,
+        workspace: PathBuf,
+        settings: &str,
+        wall: Duration,
+        egress: Arc<dyn Egress>,
+        secrets: Arc<dyn SecretReader>,
+    ) -> CallContext<Candidate> {
         CallContext::of_trial(Lent {
             protected: Arc::default(),
             workspace: Arc::new(workspace),
@@ -140,9 +166,9 @@ impl Fakes {
             processes: self.processes.clone(),
             env: CommandEnv::default(),
             controls: self.control.clone(),
-            egress: self.http.clone(),
+            egress,
             log: self.log.clone(),
-            secrets: self.secrets.clone(),
+            secrets,
             providers: Providers { workspace: "trial".into(), notify: Some(self.notify.clone()) },
             asking: Asking { run: "run".into(), key: "run-1".into() },
             earlier: Arc::default(),

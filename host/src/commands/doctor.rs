@@ -4,13 +4,17 @@ mod advisories;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use orch_supervisor::SupervisorPool;
 use orch_trust::admission::admit;
 use orch_trust::evidence::Compilable;
 use orch_trust::freshness::Verdict as Freshness;
+use orch_trust::policy::SandboxMode;
 use orch_trust::time::UnixSeconds;
 
 use super::counted;
+use super::run::own_executable;
 use super::secret::seen_by_programs;
 use crate::config::operator::{self, Operator};
 use crate::config::workspace::WorkspaceConfig;
@@ -22,11 +26,30 @@ use crate::exit::{Exit, Fault, Outcome};
 use crate::machine;
 use crate::place::{self, Place};
 use crate::plugins;
+use crate::sandbox::{self, Sandboxing};
 
 /// Older than this a database says nothing about today, in days.
 const ADVISORY_DAYS_MAX: i64 = 30;
 /// A root that ends sooner needs a successor now, in days.
 const ROOT_DAYS_LEFT: i64 = 14;
+
+/// What of the sandbox this machine gives.
+fn sandbox_lines(operator: &Operator) -> Result<Vec<(bool, String)>, Fault> {
+    let policy = &operator.policy.sandbox;
+    if policy.mode == SandboxMode::Off {
+        return Ok(vec![(true, format!("`[sandbox] mode = \"off\"`: {}", sandbox::OFF))]);
+    }
+    let own = own_executable()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(anyhow::Error::from)?;
+    let mut tried = Sandboxing::of(policy, None, Path::new("/"), Arc::default(), []);
+    let lacking = runtime.block_on(async {
+        tried.try_out(&SupervisorPool::new(&own, 1), &own, SandboxMode::BestEffort).await
+    })?;
+    let good = policy.mode == SandboxMode::BestEffort;
+    let lacking: Vec<(bool, String)> = lacking.into_iter().map(|line| (good, line)).collect();
+    Ok(if lacking.is_empty() { vec![(true, "every wall of the sandbox holds".to_owned())] } else { lacking })
+}
 
 #[derive(clap::Args)]
 pub struct DoctorArgs {
@@ -133,6 +156,9 @@ pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome 
         for line in seen {
             say(true, &format!("{}: {line}", found.id));
         }
+    }
+    for (good, line) in sandbox_lines(&operator)? {
+        say(good, &line);
     }
     let mut unbound = None;
     if let Some(place) = &workspace {

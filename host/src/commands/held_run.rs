@@ -17,8 +17,10 @@ use crate::console::{Console, escape};
 use crate::control::{SocketPlace, Told, tell};
 use crate::drive::act::Act;
 use crate::drive::hear;
+use crate::drive::marks;
 use crate::drive::retry::Backoff;
 use crate::drive::run::Run;
+use crate::drive::words;
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{self, Place, WorkspaceArgs};
 
@@ -69,6 +71,7 @@ pub fn say(place: &Place, home: Option<&Path>, run: Option<&str>, act: &Act) -> 
                 let mut held =
                     Run::new(run.clone(), store.reader()?.state(&run)?, journal.clone(), Backoff::default());
                 hear::take(&mut held, act, this_process())?.map_err(Fault::from)?;
+                words::keep_all(&mut held, |task| marks::said_of(&place.workspace, &place.state, task))?;
                 journal.wait_durable(held.last(), Level::Power)?;
                 store.close()?;
                 return Ok(TakenBy::ThisProcess);

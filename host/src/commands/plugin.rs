@@ -20,6 +20,7 @@ use orch_trust::manifest::Manifest;
 use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
 use orch_trust::permission::Permissions;
+use orch_trust::policy::SandboxMode;
 use orch_trust::refusal::Refusal;
 
 use super::secret::seen_by_programs;
@@ -181,8 +182,12 @@ fn show_ask(manifest: &Manifest, console: Console) {
     for line in &lines {
         console.line(&format!("  {}", escape(line)));
     }
-    if manifest.permissions.process.is_some() {
-        console.line(&format!("  {}", console.paint(Tone::Careful, super::run::PROCESS_WARNING)));
+}
+
+/// That there is nothing around its programs, where the operator's policy says so.
+fn show_unconfined(manifest: &Manifest, operator: &Operator, console: Console) {
+    if manifest.permissions.process.is_some() && operator.policy.sandbox.mode == SandboxMode::Off {
+        console.line(&format!("  {}", console.paint(Tone::Careful, crate::sandbox::OFF)));
     }
 }
 
@@ -206,6 +211,7 @@ fn add(
     let admitted = check_but_approval(operator, folder, &bytes)?;
     let manifest = admitted.manifest().clone();
     show_ask(&manifest, console);
+    show_unconfined(&manifest, operator, console);
     show_seen(admitted.grant().permissions(), operator, console);
     upgrade::show(operator, &manifest, allow_rollback, console)?;
     // The manifest names the digest of every other file.
@@ -259,6 +265,7 @@ fn approve(
     let admitted = check_but_approval(operator, &package.folder, &bytes)?;
     let manifest = admitted.manifest().clone();
     show_ask(&manifest, console);
+    show_unconfined(&manifest, operator, console);
     show_seen(admitted.grant().permissions(), operator, console);
     upgrade::show(operator, &manifest, allow_rollback, console)?;
     operator.approve(&approval_of(&manifest), &bytes, admitted.trust())?;
@@ -313,7 +320,7 @@ fn inspect(operator: &Operator, folder: &Path, format: Format, console: Console)
         .map_or_else(Vec::new, |manifest| operator.policy.unasked(&manifest.id, &manifest.permissions));
     match format {
         Format::Text => {
-            show_steps(&steps, &bytes, console);
+            show_steps(&steps, &bytes, operator, console);
             if let Ok(admitted) = &steps.outcome {
                 show_seen(admitted.grant().permissions(), operator, console);
             }
@@ -376,9 +383,10 @@ fn verdicts(steps: &Steps) -> Vec<(Step, String)> {
     Step::ALL.iter().map(|step| (*step, verdict(step))).collect()
 }
 
-fn show_steps(steps: &Steps, bytes: &PackageBytes, console: Console) {
+fn show_steps(steps: &Steps, bytes: &PackageBytes, operator: &Operator, console: Console) {
     if let Some(manifest) = &steps.manifest {
         show_ask(manifest, console);
+        show_unconfined(manifest, operator, console);
         show_keys(manifest, console);
     }
     for (name, size, digest) in bytes.list() {

@@ -5,9 +5,11 @@
 //! Invariant: nothing while a host works in the workspace; no event, and no head of a run that the store has.
 //! Not here: the journal itself, which keeps all runs.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use orch_journal::{Level, forget_missing_runs};
+use orch_journal::rows::RunRow;
+use orch_journal::{Level, Reader, forget_missing_runs};
 
 use crate::command_log::{began, log_stamp};
 use crate::console::{Console, escape};
@@ -36,14 +38,20 @@ pub fn run(args: &PruneArgs, home: Option<&Path>, console: Console) -> Outcome {
         None => Vec::new(),
     };
 
-    // The oldest one that stays; without it every run does.
     let (mut logs, mut bytes) = (0_u64, 0_u64);
-    if let Some(oldest) = runs.get(args.keep as usize - 1) {
+    if let Some((stay, go)) = runs.split_at_checked(args.keep as usize)
+        && let Some(store) = &store
+    {
         let folder = place.workspace.join("logs");
         let io = |error| place::io(&folder, "clear", error);
-        let from = start_of(&oldest.created_at)?;
+        let logs_of = |runs: &[RunRow]| logs_of(&store.reader()?, runs);
+        let (kept, old) = (logs_of(stay)?, logs_of(go)?);
+        // Of what the store does not name, only what is of before all that stay.
+        let starts = stay.iter().map(|run| start_of(&run.created_at)).collect::<Result<Vec<_>, _>>()?;
+        let from = starts.into_iter().min().unwrap_or_default();
         for name in log_folder::names(&folder).map_err(io)? {
-            if began(&name).is_some_and(|began| *began < *from) {
+            let is_before = began(&name).is_some_and(|began| *began < *from);
+            if !kept.contains(&name) && (is_before || old.contains(&name)) {
                 bytes += log_folder::remove(&folder, &name).map_err(io)?;
                 logs += 1;
             }
@@ -60,6 +68,17 @@ pub fn run(args: &PruneArgs, home: Option<&Path>, console: Console) -> Outcome {
         store.close()?;
     }
     Ok(Exit::Done)
+}
+
+/// Names of the logs that the store knows to be of these runs.
+fn logs_of(reader: &Reader, runs: &[RunRow]) -> Result<BTreeSet<String>, Fault> {
+    let mut names = BTreeSet::new();
+    for run in runs {
+        names.insert(format!("run-{}.log", run.id));
+        let logs = reader.attempt_logs(&run.id)?;
+        names.extend(logs.iter().filter_map(|log| log.strip_prefix("logs/").map(str::to_owned)));
+    }
+    Ok(names)
 }
 
 /// As names of logs say it.

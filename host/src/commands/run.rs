@@ -15,14 +15,13 @@ use orch_journal::event::RunStatus;
 use orch_journal::state::TaskState;
 use orch_journal::{HEAD_UNREADABLE, Reader, StoreError};
 use orch_task::Status;
-use orch_trust::evidence::Compilable;
 
 use super::{counted, followed, go_on};
 use crate::config::operator::{Operator, this_process};
 use crate::config::workspace::{AuditEvery, WorkspaceConfig, WorkspaceError};
 use crate::console::{Console, Tone, escape, escape_cut, lines};
 use crate::control::api::{RunOptions, Started};
-use crate::control::{self, SocketPlace};
+use crate::control::{self, SocketPlace, variables};
 use crate::drive::choice::{self, Wanted};
 use crate::drive::desk::{Audit, Durability, RunRules};
 use crate::drive::error::DriveError;
@@ -40,10 +39,6 @@ use crate::watch::{self, Format, How, Output};
 
 /// What a program needs to put its files in order.
 const KILL_AFTER_DEFAULT: Duration = Duration::from_secs(5);
-
-/// What is said at every run in which a plugin may start programs.
-pub const PROCESS_WARNING: &str = "a `process` grant equals your own authority, the host's secret included: programs run without an \
-                               operating-system sandbox; `network` is not enforced";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum DurabilityArg {
@@ -130,7 +125,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let socket = SocketPlace::of(&place.workspace, &operator.home)?;
     if !args.dry_run
         && socket.is_there()
-        && let Some(started) = control::start(&socket, &said_options(args, &place))?
+        && let Some(started) = control::start(&socket, &said_options(args, &place, &operator))?
     {
         return follow(&place, &socket, &started, args, home, console);
     }
@@ -248,7 +243,7 @@ fn say_how_to_go_on(
 }
 
 /// What the arguments say of a run.
-fn said_options(args: &RunArgs, place: &Place) -> RunOptions {
+fn said_options(args: &RunArgs, place: &Place, operator: &Operator) -> RunOptions {
     let durability = args.durability.map(|durability| match durability {
         DurabilityArg::Process => Durability::Process,
         DurabilityArg::Power => Durability::Power,
@@ -261,6 +256,7 @@ fn said_options(args: &RunArgs, place: &Place) -> RunOptions {
         plugins: (!args.plugins.is_empty()).then(|| place::absolute(&args.plugins)),
         wanted: args.wanted.clone(),
         tasks: (args.tasks != Path::new("tasks.yml")).then(|| args.tasks.display().to_string()),
+        variables: Some(variables::seals(&operator.secret, variables::of_policy(&operator.policy))),
     }
 }
 
@@ -343,7 +339,7 @@ pub(super) fn warn_of_missing_runs(
 
 /// What a run would record as it begins, where none does.
 pub(super) fn warn_of_notices(operator: &Operator, admitted: &AdmittedPlugins, console: Console) {
-    for (_, text) in plugins::notices(operator.signing_key, admitted) {
+    for (_, text) in plugins::notices(operator, admitted) {
         console.warn(&escape(&text));
     }
 }
@@ -352,9 +348,6 @@ pub(super) fn warn_of_notices(operator: &Operator, admitted: &AdmittedPlugins, c
 pub(super) fn announce(admitted: &AdmittedPlugins, console: Console) {
     for (id, until) in &admitted.ending {
         console.warn(&format!("certificate of `{id}` ends at {until}; `orch-certify run` renews it"));
-    }
-    if admitted.by_id.values().any(|plugin| plugin.grant().permissions().process.is_some()) {
-        console.warn(PROCESS_WARNING);
     }
 }
 

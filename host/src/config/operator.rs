@@ -90,15 +90,22 @@ pub struct Operator {
 /// Where the operator's folder is: what was said, else `$XDG_CONFIG_HOME/orch`, else `~/.config/orch`. A variable with
 /// a relative path counts as not set, as the XDG specification says.
 pub fn home(said: Option<&Path>) -> Result<PathBuf, OperatorError> {
-    let from =
-        |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     match said {
         Some(said) => Ok(said.to_owned()),
-        None => from("XDG_CONFIG_HOME")
+        None => absolute("XDG_CONFIG_HOME")
             .map(|config| config.join("orch"))
-            .or_else(|| from("HOME").map(|home| home.join(".config/orch")))
+            .or_else(|| home_folder().map(|home| home.join(".config/orch")))
             .ok_or(OperatorError::NoHome),
     }
+}
+
+/// The operator's own, where `HOME` says one.
+pub fn home_folder() -> Option<PathBuf> {
+    absolute("HOME")
+}
+
+fn absolute(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
 impl Operator {
@@ -138,12 +145,7 @@ impl Operator {
                 .map_err(|source| OperatorError::Authority { path: policy_path, source })?,
             None => Policy::default(),
         };
-        let secrets_path = home.join(secrets::FILE);
-        let secrets = match read(&secrets_path)? {
-            Some(text) => secrets::parse(&text)
-                .map_err(|source| OperatorError::Authority { path: secrets_path, source })?,
-            None => SecretSources::default(),
-        };
+        let secrets = secrets_of(&home.join(secrets::FILE))?.unwrap_or_default();
         let denials = denials(home)?;
         denials.join(&mut policy.deny);
         let mut publishers = each(&home.join("trust/publishers"), "toml", Publisher::parse)?;
@@ -285,6 +287,12 @@ fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, OperatorError> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Where secrets come from, as that file says; nothing if there is none.
+pub fn secrets_of(path: &Path) -> Result<Option<SecretSources>, OperatorError> {
+    let parsed = read(path)?.map(|text| secrets::parse(&text)).transpose();
+    parsed.map_err(|source| OperatorError::Authority { path: path.to_owned(), source })
 }
 
 /// The text of a file that gives authority; nothing if there is none.

@@ -41,6 +41,8 @@ pub enum KeyUse {
     Marks,
     /// What the journal keeps of tasks' `env`.
     TaskEnv,
+    /// Variables of two processes that are compared.
+    Variables,
 }
 
 impl KeyUse {
@@ -53,6 +55,7 @@ impl KeyUse {
             Self::Tokens => b"orch tokens v1",
             Self::Marks => b"orch marks v1",
             Self::TaskEnv => b"orch task-env v1",
+            Self::Variables => b"orch variables v1",
         }
     }
 }

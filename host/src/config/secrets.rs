@@ -23,7 +23,7 @@ const SOURCES: [&str; 3] = ["env", "file", "program"];
 const KEYS: [&str; 4] = ["env", "file", "program", "encoding"];
 
 /// What the file says.
-pub(super) fn parse(text: &str) -> Result<SecretSources, AuthorityError> {
+pub fn parse(text: &str) -> Result<SecretSources, AuthorityError> {
     read(text).map(Arc::new).map_err(|message| AuthorityError::Malformed { message })
 }
 

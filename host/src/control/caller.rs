@@ -59,6 +59,11 @@ impl Caller {
         self.noted(scope, self.check(scope))
     }
 
+    /// Whether who showed a token still may do what needs that scope; a connection over the socket is as it was.
+    pub(crate) fn still_may(&self, scope: Scope) -> bool {
+        matches!(self, Self::Socket(_)) || self.check(scope).is_ok()
+    }
+
     fn noted(&self, scope: Scope, found: Result<Who, Box<NotThis>>) -> Result<Who, Problem> {
         found.map_err(|refused| {
             let NotThis { problem, token } = *refused;

@@ -40,6 +40,11 @@ impl SocketPlace {
         Ok(Self { folder, path, name })
     }
 
+    /// Where lock and socket of every workspace lie.
+    pub fn folder(&self) -> &Path {
+        &self.path
+    }
+
     /// The socket, by a path that is short enough for every folder.
     pub(super) fn socket(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}/{}.sock", self.folder.as_raw_fd(), self.name))

@@ -19,6 +19,7 @@ use super::Back;
 use super::desk::Desk;
 use super::error::DriveError;
 use super::gate::Gate;
+use super::marks::Watch;
 use super::run::Run;
 use crate::call::CallReport;
 use crate::capability::notes::Notes;
@@ -49,6 +50,8 @@ pub struct Ended {
     pub attempt: u32,
     pub report: CallReport<Completion>,
     pub log: Arc<CommandLog>,
+    /// Of the files that the task reads.
+    pub watch: Option<Watch>,
 }
 
 /// Begins the next attempt at a ready task; gives it back at once if it was over before it waited for anything.
@@ -86,11 +89,20 @@ pub async fn start(
     let ask = Execute { task: Box::new(task), attempt };
     // Never beside attempts on the guests' threads: the loop would not hear of their effects and ends meanwhile.
     let is_here = alone || (executor.pace.is_quick() && running.is_empty() && !desk.rules.is_strict());
+    let inputs = run.begun(index).map(|begun| begun.inputs.clone()).filter(|_| ask.task.names_files());
+    let (marks, guests) = (desk.marks.clone(), desk.guests.clone());
     let mut call = Box::pin(async move {
+        let watch = match inputs {
+            Some(inputs) => {
+                let task = ask.task.clone();
+                guests.spawn_blocking(move || marks.watch(&task, &inputs)).await.ok()
+            }
+            None => None,
+        };
         let begun = Instant::now();
         let report = executor.call(lent, &ask).await;
         executor.pace.took(begun.elapsed());
-        Ended { task: index, attempt, report, log }
+        Ended { task: index, attempt, report, log, watch }
     });
     if is_here && let Poll::Ready(ended) = poll_fn(|waker| Poll::Ready(call.as_mut().poll(waker))).await {
         return Ok(Some(ended));
@@ -114,7 +126,10 @@ fn warn_budget(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
 /// Records how an attempt ended; gives the tasks that it asked for. The task is over once its verifiers have looked
 /// (`Run::end`).
 pub fn finish(run: &mut Run, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>, DriveError> {
-    let Ended { task: index, attempt, report, log } = ended;
+    let Ended { task: index, attempt, report, log, watch } = ended;
+    if let Some(begun) = run.begun(index) {
+        begun.watch = watch.map(Arc::new);
+    }
     let now = now_ms();
     let Some((task, failures)) =
         run.state().tasks.get(index as usize).map(|found| (found.task.clone(), found.failures))

@@ -34,6 +34,7 @@ use crate::capability::provided::Asking;
 use crate::capability::secrets::backend::SecretReader;
 use crate::command_log::{CommandLog, LogName};
 use crate::processes::{CallProcesses, Commands};
+use crate::sandbox::Sandboxing;
 
 /// When auditors are called, besides at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,6 +172,8 @@ pub struct Desk {
     /// The runtime that guests run on.
     pub guests: tokio::runtime::Handle,
     pub commands: Commands,
+    /// What is around them.
+    pub sandboxing: Arc<Sandboxing>,
     /// The plugins that it calls.
     pub roles: Arc<Roles>,
     pub kv: Arc<KvOverlay>,
@@ -208,7 +211,7 @@ impl Desk {
             kv: self.kv.clone(),
             effects,
             env: CommandEnv { workspace: self.env.clone(), ..CommandEnv::default() },
-            processes: Arc::new(CallProcesses::new(&self.commands, log, self.rules.kill_after)),
+            processes: self.processes(log),
             // Services are no part of a run.
             controls: Arc::new(Nothing),
             log: self.log.clone(),
@@ -219,6 +222,11 @@ impl Desk {
             earlier: Arc::default(),
             wall,
         }
+    }
+
+    fn processes(&self, log: Arc<CommandLog>) -> Arc<CallProcesses> {
+        let sandboxing = self.sandboxing.clone();
+        Arc::new(CallProcesses::new(&self.commands, log, self.rules.kill_after, sandboxing))
     }
 
     /// A log file for the commands of one call, made when the first command starts.

@@ -242,8 +242,15 @@ fn take(run: &mut Run, report: MergeReport) -> Result<(), DriveError> {
         if let Some(index) = run.index_of(&found.task.id) {
             let env = run.seal(&found);
             run.record(Event::TaskEdited { task: index, to: Box::new(found.task), env, at: now_ms() })?;
-            // Its priority or cost may be another: the planner hears of it anew.
-            run.withdraw(index);
+            // Its priority or cost may be another: the planner hears of it anew. What was seen of one that runs goes on counting.
+            match run.is_running(index) {
+                // Its attempt is over, and others look at it already.
+                true if run.is_done(index) => {
+                    run.record(Event::LooksAsked { tasks: vec![index], at: now_ms() })?;
+                }
+                true => {}
+                false => run.withdraw(index),
+            }
         }
     }
     for id in &report.removed {

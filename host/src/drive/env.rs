@@ -14,6 +14,24 @@ use orch_journal::state::TaskState;
 use orch_task::{Env, FileTask, TaskId};
 use sha2::Sha256;
 
+/// Variables of the host's own that say who is logged in and where, not what a command makes.
+pub const OF_SESSION: [&str; 14] = [
+    "DISPLAY",
+    "HOME",
+    "LANG",
+    "LOGNAME",
+    "OLDPWD",
+    "PATH",
+    "PWD",
+    "SHELL",
+    "SHLVL",
+    "SSH_AGENT_PID",
+    "SSH_AUTH_SOCK",
+    "TERM",
+    "TMPDIR",
+    "USER",
+];
+
 /// Makes seals.
 #[derive(Clone, Default)]
 pub struct EnvKey([u8; 32]);

@@ -18,29 +18,12 @@ use tokio::task::JoinSet;
 
 use super::Back;
 use super::desk::{Control, Desk};
+use super::env::OF_SESSION;
 use super::error::DriveError;
-use super::marks::{Begun, Glance, Marks, Outcome};
+use super::marks::{Glance, Marks, Outcome};
 use super::run::Run;
 use crate::clock::now_ms;
 use crate::console::lines::some_of;
-
-/// Variables of the host's own that say who is logged in and where, not what a command makes.
-const OF_SESSION: [&str; 14] = [
-    "DISPLAY",
-    "HOME",
-    "LANG",
-    "LOGNAME",
-    "OLDPWD",
-    "PATH",
-    "PWD",
-    "SHELL",
-    "SHLVL",
-    "SSH_AGENT_PID",
-    "SSH_AUTH_SOCK",
-    "TERM",
-    "TMPDIR",
-    "USER",
-];
 
 /// Tasks that are looked at one after the other.
 const TOGETHER: usize = 128;
@@ -200,7 +183,12 @@ fn warn_of_input(run: &mut Run, task: TaskIndex, why: &str) -> Result<(), DriveE
     Ok(())
 }
 
-fn record_mark(run: &mut Run, desk: &Desk, task: TaskIndex, mark: Box<Mark>) -> Result<(), DriveError> {
+pub(super) fn record_mark(
+    run: &mut Run,
+    desk: &Desk,
+    task: TaskIndex,
+    mark: Box<Mark>,
+) -> Result<(), DriveError> {
     let Some(id) = run.id_of(task) else { return Ok(()) };
     desk.marks.keep(id.as_str(), Mark::clone(&mark));
     run.record(Event::TaskMarked { task, id, mark })?;
@@ -364,23 +352,29 @@ async fn look_at(
 }
 
 /// Begins to look at what a task made that is done and verified; true if there is something to look at.
-pub fn begin_mark(run: &mut Run, desk: &Desk, index: TaskIndex, running: &mut JoinSet<Back>) -> bool {
-    let Some(begun) = run.take_begun(index) else { return false };
+pub fn begin_mark(
+    run: &mut Run,
+    desk: &Desk,
+    index: TaskIndex,
+    running: &mut JoinSet<Back>,
+) -> Result<bool, DriveError> {
+    let Some(mut begun) = run.take_begun(index) else { return Ok(false) };
     let task = {
         let state = run.state();
         let is_good = state.is_verified(index) && !state.waived.contains_key(&Some(index));
         let found = state.tasks.get(index as usize).filter(|found| found.status == Status::Done && is_good);
         found.map(|found| found.task.clone())
     };
-    let Some(task) = task else { return false };
+    let Some(task) = task else { return Ok(false) };
+    // Who looked at it may have been said while it ran.
+    begun.by.verifiers = desk.marks.by(&task, std::iter::empty(), &desk.roles)?.verifiers;
     let marks = desk.marks.clone();
     let look = move || {
-        let Begun { by, inputs, at } = begun;
-        let mark = marks.made(&task, by, inputs, at).map(Box::new);
+        let mark = marks.made(&task, begun).map(Box::new);
         Back::Made(Made { task: index, mark })
     };
     running.spawn_blocking_on(look, &desk.guests);
-    true
+    Ok(true)
 }
 
 /// Keeps what a task made. One that did not make what it says is done, and is done again the next time.

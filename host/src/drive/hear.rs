@@ -86,6 +86,9 @@ pub fn take(run: &mut Run, act: &Act, who: Who) -> Result<Result<(), Refused>, D
         recover::unblock(run)?;
     }
     run.moved(index, to, at);
+    if to == Status::Done && !matches!(act, Act::Waive { .. }) {
+        run.say_done(index);
+    }
     // A word about looks is none about what was done.
     if matches!(to, Status::Pending | Status::Done) && !matches!(act, Act::Waive { .. }) {
         run.put_back_behind(&[index])?;

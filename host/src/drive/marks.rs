@@ -4,7 +4,9 @@
 //! Invariant: whoever did it is known by HMACs of this host and store only.
 //! Not here: when a task is looked at, and what follows (`fresh.rs`), single files (`marks/files.rs`).
 
+mod coming;
 mod files;
+mod tree;
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -20,7 +22,10 @@ use orch_task::{Command, Look, Task, When};
 use orch_trust::manifest::Role;
 use sha2::Sha256;
 
-use self::files::{Files, are_older, difference, touched};
+use self::coming::Comings;
+pub use self::coming::Watch;
+use self::files::{Files, difference, touched};
+use self::tree::Tree;
 use super::error::DriveError;
 use super::roles::Roles;
 use crate::clock::now_ms;
@@ -35,6 +40,7 @@ pub struct Marks {
     /// Of this host, which the store may not have yet.
     made: Mutex<HashMap<String, Option<Mark>>>,
     files: Files,
+    comings: Comings,
     key: [u8; 32],
     /// Name of the store's folder.
     name: String,
@@ -46,8 +52,10 @@ pub struct Marks {
 #[derive(Clone, Debug, Default)]
 pub struct Begun {
     pub(super) by: MarkedBy,
-    pub(super) inputs: Vec<FileMark>,
+    pub(super) inputs: Arc<[FileMark]>,
     pub(super) at: u64,
+    /// From before its attempt on.
+    pub(super) watch: Option<Arc<Watch>>,
 }
 
 #[derive(Debug)]
@@ -108,10 +116,10 @@ impl Marks {
         task_file: &Path,
     ) -> Self {
         let name = orch_journal::place::name_of(state);
-        let below = state.strip_prefix(&*folder).map(|below| below.display().to_string()).unwrap_or_default();
-        let files = Files::below(folder, below);
+        let tree = Arc::new(Tree::of(folder, state));
+        let (files, comings) = (Files::below(tree.clone()), Comings::below(tree));
         let task_file = task_file.display().to_string();
-        Self { store, made: Mutex::default(), files, key, name, task_file }
+        Self { store, made: Mutex::default(), files, comings, key, name, task_file }
     }
 
     /// One that cannot be read is as good as none: the task is done again.
@@ -221,7 +229,7 @@ impl Marks {
                 false => None,
             };
             let by = by.clone().filter(|_| task.when.is_some());
-            let begun = by.map(|by| Begun { by, inputs: Vec::new(), at });
+            let begun = by.map(|by| Begun { by, at, ..Begun::default() });
             return Outcome::Stale { why, begun: Ok(begun) };
         }
         let Some(by) = by else { return Outcome::Stale { why: None, begun: Ok(None) } };
@@ -234,26 +242,18 @@ impl Marks {
         let why = match (&last, force) {
             (_, true) => None,
             _ if *is_behind && (task.inputs.is_empty() || task.always) => Some(BEHIND.to_owned()),
-            (None, _) if is_done && glance.said_at.is_some_and(|at| are_older(&inputs, at)) => {
-                match self.files.look(&task.outputs, &[], 0) {
-                    Ok(outputs) => {
-                        let mark = Mark { by: by.clone(), inputs, outputs, at, skipped: false };
-                        return Outcome::Fresh(Some(Box::new(mark)));
-                    }
-                    Err(why) => Some(format!("output {why}")),
-                }
-            }
             (None, _) => None,
             (Some(mark), _) => match self.changed(task, mark, by, &inputs) {
                 Ok(outputs) => {
-                    let is_same = mark.inputs == inputs && mark.outputs == outputs;
+                    let is_same = (&mark.by, &mark.inputs, &mark.outputs) == (by, &inputs, &outputs);
                     let renewed = Mark { by: by.clone(), inputs, outputs, at, skipped: false };
                     return Outcome::Fresh((!is_same).then(|| Box::new(renewed)));
                 }
                 Err(why) => Some(why),
             },
         };
-        Outcome::Stale { why, begun: Ok(Some(Begun { by: by.clone(), inputs, at })) }
+        let begun = Begun { by: by.clone(), inputs: inputs.into(), at, watch: None };
+        Outcome::Stale { why, begun: Ok(Some(begun)) }
     }
 
     /// Why a task without files that was done is done again, or that it is not.
@@ -270,23 +270,31 @@ impl Marks {
         }
     }
 
+    /// Hears from now on of what comes and goes among the files that a task reads, which an attempt begins at.
+    pub fn watch(&self, task: &Task, inputs: &[FileMark]) -> Watch {
+        self.comings.watch(&reads(task), inputs)
+    }
+
     /// What is known of a task that is done now; or why nothing is, in words.
-    pub(super) fn made(
-        &self,
-        task: &Task,
-        by: MarkedBy,
-        inputs: Vec<FileMark>,
-        at: u64,
-    ) -> Result<Mark, String> {
+    pub(super) fn made(&self, task: &Task, begun: Begun) -> Result<Mark, String> {
+        let Begun { by, inputs, at, watch } = begun;
         // What it read is what it was before, though it waited for its start, and others were at work.
         if task.names_files() {
             let now = self.files.look(&reads(task), &inputs, at).map_err(|why| format!("input {why}"))?;
-            if let Some(what) = difference(&inputs, &now).or_else(|| touched(&inputs, &now)) {
+            let unwatched = || Some("was not watched".to_owned());
+            let came_or_went = || watch.as_ref().map_or_else(unwatched, |watch| watch.touched(&inputs));
+            let what = difference(&inputs, &now).or_else(|| touched(&inputs, &now)).or_else(came_or_went);
+            if let Some(what) = what {
                 return Err(format!("input {what} meanwhile"));
             }
         }
         let outputs = self.files.look(&task.outputs, &[], 0).map_err(|why| format!("output {why}"))?;
-        Ok(Mark { by, inputs, outputs, at, skipped: false })
+        Ok(Mark { by, inputs: inputs.to_vec(), outputs, at, skipped: false })
+    }
+
+    /// What is known of a task that somebody, or its own rule, takes for done; or why nothing is, in words.
+    pub fn said(&self, task: &Task) -> Result<Mark, String> {
+        said(&self.files, task)
     }
 
     /// What it made, as that is now; or what changed, in words.
@@ -300,16 +308,19 @@ impl Marks {
         if mark.skipped {
             return Err(LEFT_OUT.to_owned());
         }
-        if mark.by.task != by.task {
+        // Whoever says that it is done says so whoever would do it.
+        let is_other =
+            |part: fn(&MarkedBy) -> &String| mark.by != MarkedBy::default() && part(&mark.by) != part(by);
+        if is_other(|by| &by.task) {
             return Err("what it runs changed".to_owned());
         }
-        if mark.by.env != by.env {
+        if is_other(|by| &by.env) {
             return Err("its variables changed".to_owned());
         }
-        if mark.by.executor != by.executor {
+        if is_other(|by| &by.executor) {
             return Err("its executor, or what that may do, changed".to_owned());
         }
-        if mark.by.verifiers != by.verifiers {
+        if is_other(|by| &by.verifiers) {
             return Err("its verifiers changed".to_owned());
         }
         if let Some(what) = difference(&mark.inputs, inputs) {
@@ -345,6 +356,18 @@ impl Marks {
         }
         Ok(None)
     }
+}
+
+/// As [`Marks::said`], without a host: files below a workspace, whose store lies there.
+pub fn said_of(workspace: &Path, state: &Path, task: &Task) -> Result<Mark, String> {
+    said(&Files::below(Arc::new(Tree::of(Arc::new(workspace.to_owned()), state))), task)
+}
+
+fn said(files: &Files, task: &Task) -> Result<Mark, String> {
+    let at = now_ms();
+    let inputs = files.look(&reads(task), &[], 0).map_err(|why| format!("input {why}"))?;
+    let outputs = files.look(&task.outputs, &[], 0).map_err(|why| format!("output {why}"))?;
+    Ok(Mark { by: MarkedBy::default(), inputs, outputs, at, skipped: false })
 }
 
 /// A person's word that a task is done stands for whatever is said of it.

@@ -86,6 +86,9 @@ pub fn settle(run: &mut Run, desk: &Desk, cut: Cut) -> Result<usize, DriveError>
         if status.is_final() {
             run.moved(one.task, status, now_ms());
         }
+        if status == Status::Done {
+            run.say_done(one.task);
+        }
     }
     if !open.is_empty() {
         failpoint::hit("after-settle");

@@ -67,6 +67,8 @@ pub struct Run {
     checked: HashMap<TaskIndex, Option<Begun>>,
     /// Looks that were begun.
     looks: u64,
+    /// Tasks that were said to be done and whose files are to be looked at, or are, in that look.
+    said_done: BTreeMap<TaskIndex, Option<u64>>,
     turns: Turns,
     /// Tasks that were done and wait for what they depend on, which is done again.
     put_back: BTreeSet<TaskIndex>,
@@ -120,6 +122,7 @@ impl Run {
             checking: HashMap::new(),
             checked: HashMap::new(),
             looks: 0,
+            said_done: BTreeMap::new(),
             turns: Turns::default(),
             put_back: BTreeSet::new(),
             overtaken: BTreeSet::new(),

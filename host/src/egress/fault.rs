@@ -8,17 +8,34 @@ use wasmtime_wasi_http::Error;
 use super::resolve::Prohibited;
 use crate::capability::http::backend::Failed;
 
-/// No answer.
-pub(super) fn of_client(target: &HttpTarget, error: &hyper_util::client::legacy::Error) -> Failed {
+/// No answer. `roots_unread`: why this host may not know a certificate's issuer.
+pub(super) fn of_client(
+    target: &HttpTarget,
+    error: &hyper_util::client::legacy::Error,
+    roots_unread: Option<&str>,
+) -> Failed {
     let code = causes(error).find_map(code).unwrap_or(match error.is_connect() {
         true => Error::DestinationUnavailable,
         false => Error::HttpProtocolError,
     });
-    Failed::new(code, format!("`{target}`: {}", words(error)))
+    let roots = roots_unread.filter(|_| causes(error).any(is_unknown_issuer));
+    let roots = roots.map(|why| format!("; {why}")).unwrap_or_default();
+    Failed::new(code, format!("`{target}`: {}{roots}", words(error)))
+}
+
+fn is_unknown_issuer(error: Cause<'_>) -> bool {
+    let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+    error.downcast_ref::<rustls::Error>() == Some(&unknown)
 }
 
 /// An answer that breaks off.
 pub(super) fn of_body(error: &hyper::Error) -> Error {
+    let is_end = |cause: Cause<'_>| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::UnexpectedEof)
+    };
+    if causes(error).any(is_end) {
+        return Error::HttpResponseIncomplete;
+    }
     causes(error).find_map(code).unwrap_or(Error::HttpProtocolError)
 }
 

@@ -1,4 +1,6 @@
 //! Connections that are there in time, TLS and proxy included.
+//!
+//! Invariant: one takes no longer than the door gives it, nor than what is left to the request that it is made for.
 
 use std::io;
 use std::task::{Context, Poll};
@@ -10,6 +12,11 @@ use tower_service::Service;
 use crate::capability::effect::Boxed;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
+
+tokio::task_local! {
+    /// Of the request that is being sent: a connector is told nothing but an address.
+    pub(super) static LEFT: Duration;
+}
 
 #[derive(Clone)]
 pub(super) struct Timed<C> {
@@ -33,7 +40,8 @@ where
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let (connecting, most) = (self.connector.call(uri), self.most);
+        let left = LEFT.try_with(|left| *left).unwrap_or(self.most);
+        let (connecting, most) = (self.connector.call(uri), self.most.min(left));
         Box::pin(async move {
             match tokio::time::timeout(most, connecting).await {
                 Ok(connected) => connected.map_err(Into::into),

@@ -11,12 +11,15 @@ pub mod eslint;
 pub mod go_test;
 pub mod json;
 pub mod junit;
+pub mod libtest_json;
 pub mod mypy;
 pub mod path_line_col;
+pub mod pyright;
 pub mod pytest;
 pub mod ruff;
 pub mod rustc_json;
 pub mod sarif;
+pub mod tap;
 pub mod traceback;
 pub mod tsc;
 pub mod unittest;
@@ -46,6 +49,8 @@ pub enum Format {
     GoTest,
     /// JUnit's XML, which most test runners can write.
     Junit,
+    /// `cargo test -- -Z unstable-options --format json`, of nightly Rust.
+    LibtestJson,
     /// `mypy --output json`, else its text.
     Mypy,
     /// `path:line:col: message` or `path:line: message`: gcc, clang, flake8 and others.
@@ -53,6 +58,8 @@ pub enum Format {
     /// Nothing to read: only the exit code counts.
     #[default]
     Plain,
+    /// `pyright --outputjson`.
+    Pyright,
     /// pytest: JUnit's XML if the check has a `report`, else the text.
     Pytest,
     /// `ruff check --output-format json`.
@@ -61,6 +68,8 @@ pub enum Format {
     RustcJson,
     /// SARIF 2.1.0.
     Sarif,
+    /// TAP, the Test Anything Protocol.
+    Tap,
     /// `tsc`, pretty or not.
     Tsc,
     /// Python's `unittest`.
@@ -94,10 +103,16 @@ impl Format {
             (Self::Ruff | Self::Bandit | Self::Eslint, 2) => {
                 DidNotWork("wrong usage, wrong configuration or an internal error")
             }
-            (Self::CargoTest | Self::CargoCheck | Self::CargoClippy, 101) => Found,
+            (Self::CargoTest | Self::CargoCheck | Self::CargoClippy | Self::LibtestJson, 101) => Found,
             // 2 is a build that failed, before Go 1.20.
             (Self::Tsc | Self::GoTest, 2) => Found,
-            (Self::Plain | Self::PathLineCol | Self::RustcJson | Self::Junit | Self::Sarif, _) => Found,
+            (Self::Pyright, 2) => DidNotWork("a fatal error"),
+            (Self::Pyright, 3) => DidNotWork("its configuration cannot be read"),
+            (Self::Pyright, 4) => DidNotWork("wrong usage"),
+            (
+                Self::Plain | Self::PathLineCol | Self::RustcJson | Self::Junit | Self::Sarif | Self::Tap,
+                _,
+            ) => Found,
             (Self::CargoTest | Self::CargoCheck | Self::CargoClippy, 1) => Found,
             (_, 1) => Found,
             _ => DidNotWork("an exit code that says nothing of findings"),
@@ -109,9 +124,12 @@ impl Format {
     pub fn explains_failure(self, severity: Option<Severity>) -> bool {
         match self {
             // Warnings of a compiler do not make it fail.
-            Self::RustcJson | Self::CargoCheck | Self::CargoClippy | Self::CargoTest | Self::PathLineCol => {
-                matches!(severity, None | Some(Severity::Major))
-            }
+            Self::RustcJson
+            | Self::CargoCheck
+            | Self::CargoClippy
+            | Self::CargoTest
+            | Self::LibtestJson
+            | Self::PathLineCol => matches!(severity, None | Some(Severity::Major)),
             _ => true,
         }
     }
@@ -127,8 +145,11 @@ impl Format {
                 | Self::Eslint
                 | Self::GoTest
                 | Self::Junit
+                | Self::LibtestJson
+                | Self::Pyright
                 | Self::Ruff
                 | Self::Sarif
+                | Self::Tap
         )
     }
 
@@ -146,6 +167,8 @@ impl Format {
             Self::CargoCheck | Self::CargoClippy => "; `--message-format=json` writes it",
             Self::Eslint => "; `-f json` writes it",
             Self::GoTest => "; `-json` writes it",
+            Self::LibtestJson => "; `-- -Z unstable-options --format json` writes it",
+            Self::Pyright => "; `--outputjson` writes it",
             Self::Ruff => "; `--output-format json` writes it",
             _ => "",
         }
@@ -163,6 +186,8 @@ impl Format {
                 ruff::say_no_file(ran, &mut reading);
                 json::each_document(ran, |text| ruff::read(text, &mut reading))
             }
+            Self::Pyright => json::each_document(ran, |text| pyright::read(text, &mut reading)),
+            Self::Tap => Ok(tap::read(ran, &mut reading)),
             Self::Sarif => json::each_document(ran, |text| sarif::read(text, &mut reading)),
             Self::Junit => read_junit(ran, &mut reading),
             Self::Pytest if ran.has_report() => read_junit(ran, &mut reading),
@@ -172,6 +197,7 @@ impl Format {
             Self::CargoCheck | Self::CargoClippy | Self::RustcJson => {
                 Ok(rustc_json::read(ran, &mut reading).any)
             }
+            Self::LibtestJson => Ok(libtest_json::read(ran, &mut reading)),
             Self::GoTest => Ok(go_test::read(ran, &mut reading)),
             Self::CargoTest => text(cargo_test::read, ran, &mut reading),
             Self::Mypy => text(mypy::read, ran, &mut reading),

@@ -7,6 +7,7 @@ use orch_signer::signer::SignerError;
 
 use crate::build::BuildError;
 use crate::case::CaseError;
+use crate::case::recording::RecordingError;
 use crate::case::run::RunError;
 use crate::pack::PackError;
 use crate::prepared::PreparedError;
@@ -27,6 +28,8 @@ pub enum PluginError {
     #[error(transparent)]
     Case(#[from] CaseError),
     #[error(transparent)]
+    Recording(#[from] RecordingError),
+    #[error(transparent)]
     Run(#[from] RunError),
     #[error(transparent)]
     Pack(#[from] PackError),
@@ -46,6 +49,7 @@ impl PluginError {
             Self::Toolchain(error) => error.code(),
             Self::Build(error) => error.code(),
             Self::Case(error) => error.code(),
+            Self::Recording(error) => error.code(),
             Self::Run(error) => error.code(),
             Self::Pack(error) => error.code(),
             Self::Sign(error) => error.code(),
@@ -64,7 +68,8 @@ impl PluginError {
             Self::Sign(error) => error.hint(),
             Self::Prepared(error) => error.hint(),
             Self::Signer(error) => error.hint(),
-            Self::Project(_) | Self::Case(_) => None,
+            Self::Case(error) => error.hint(),
+            Self::Project(_) | Self::Recording(_) => None,
         }
     }
 }

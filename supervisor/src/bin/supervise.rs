@@ -50,7 +50,7 @@ async fn run(pool: SupervisorPool, request: Request) -> Result<ExitCode, RunErro
     let code = match output.ended.exit {
         Exit::Code(code) => code,
         Exit::Signal(signal) => 128 + signal,
-        Exit::TimedOut | Exit::Cancelled => 125,
+        Exit::TimedOut | Exit::Cancelled | Exit::Beyond(_) => 125,
     };
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(125)))
 }

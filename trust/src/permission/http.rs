@@ -137,7 +137,7 @@ impl HttpRule {
         let host = target.host_and_port();
         self.scheme == target.scheme
             && self.methods.contains(&target.method)
-            // `*` is in no grant but a candidate's, whose requests go nowhere.
+            // `*` is in no grant but a candidate's that meets fakes, whose requests go nowhere.
             && self.hosts.iter().any(|outer| covers_host_or_any(outer, &host))
             && self.paths.iter().any(|prefix| covers_path(prefix, &target.path))
     }
@@ -280,6 +280,21 @@ impl HttpPermission {
     pub fn allows(&self, target: &HttpTarget) -> bool {
         self.rules.iter().any(|rule| rule.allows(target))
     }
+
+    /// The rules that have one of these hosts, for these hosts only.
+    pub(super) fn at(&self, hosts: &[String]) -> Self {
+        let at = |rule: &HttpRule| {
+            let has = |host: &&String| rule.hosts.iter().any(|outer| covers_host_or_any(outer, host));
+            let hosts: Vec<_> = hosts.iter().filter(has).cloned().collect();
+            (!hosts.is_empty()).then(|| HttpRule { hosts, ..rule.clone() })
+        };
+        Self { rules: self.rules.iter().filter_map(at).collect() }
+    }
+}
+
+/// Succeeds if an operator could name these hosts.
+pub(super) fn check_hosts(path: &'static str, hosts: &[String]) -> Result<(), PermissionForm> {
+    HOSTS.check_form(path, &hosts.to_vec(), Side::Allowing)
 }
 
 /// Where a request goes, in its one spelling.

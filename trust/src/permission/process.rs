@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{Entries, Flag, Rule, Star, fields, own_interface};
+use super::rule::{Entries, FlagOfOperator, Rule, Star, fields, own_interface};
 use super::text::{covers_program, covers_variable, is_program, is_variable, variable_parts};
 use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
 use crate::import::Import;
@@ -20,7 +20,8 @@ pub struct ProcessPermission {
     /// manifest `*` stands for "the variables that the operator names".
     #[serde(default)]
     pub env: Vec<String>,
-    /// Asked for and recorded; enforced only by an operating-system sandbox.
+    /// Whether programs have the machine's network. Without it they have none but a loopback of their own, where there is an
+    /// operating-system sandbox. In a manifest it stands for what the operator says.
     #[serde(default)]
     pub network: bool,
 }
@@ -179,7 +180,7 @@ impl Domain for ProcessPermission {
 
     fn lines(&self) -> Vec<String> {
         let env = || format!("process: hand on {}", self.env.join(", "));
-        let network = || "process: use the network (not enforced)".to_owned();
+        let network = || "process: USE THE NETWORK".to_owned();
         std::iter::once(format!("process: RUN {}", self.programs.join(", ")))
             .chain((!self.env.is_empty()).then(env))
             .chain(self.network.then(network))
@@ -189,7 +190,7 @@ impl Domain for ProcessPermission {
     fields! {
         programs: "process.programs" => PROGRAMS,
         env: "process.env" => ENV,
-        network: "process.network" => Flag,
+        network: "process.network" => FlagOfOperator,
     }
 }
 

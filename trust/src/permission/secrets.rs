@@ -30,7 +30,7 @@ pub struct SecretUse {
 impl SecretUse {
     /// True if the secret may go to that host, with its port: `api.example.com:443`.
     pub fn is_for(&self, host: &str) -> bool {
-        // `*` is in no grant but a candidate's, whose requests go nowhere.
+        // `*` is in no grant but a candidate's that meets fakes, whose requests go nowhere.
         covers_host_or_any(&self.host, host)
     }
 
@@ -42,6 +42,19 @@ impl SecretUse {
 impl std::fmt::Display for SecretUse {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "{} for {}", self.name, self.host)
+    }
+}
+
+impl SecretsPermission {
+    /// With these hosts where `*` stands for what an operator names.
+    pub(super) fn at(&self, hosts: &[String]) -> Self {
+        let at = |one: &SecretUse| match one.host == ANY {
+            true => {
+                hosts.iter().map(|host| SecretUse { name: one.name.clone(), host: host.clone() }).collect()
+            }
+            false => vec![one.clone()],
+        };
+        Self { uses: self.uses.iter().flat_map(at).collect() }
     }
 }
 

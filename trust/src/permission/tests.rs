@@ -1,5 +1,7 @@
 //! The grammar: each field's form, what contains what, cutting down, taking away.
 
+use serde_json::json;
+
 use super::*;
 
 #[track_caller]
@@ -308,6 +310,22 @@ fn star_is_for_one_side_each() {
 }
 
 #[test]
+fn the_network_of_programs_is_what_the_operator_says() {
+    let asked = permissions(r#"{"process":{"programs":["sh"],"network":true}}"#);
+    let named = |operators: &str, maximum: Option<&str>| {
+        let named = asked.named(&permissions(operators), maximum.map(permissions).as_ref());
+        named.process.unwrap().network
+    };
+    let (with, without) =
+        (r#"{"process":{"programs":["sh"],"network":true}}"#, r#"{"process":{"programs":["sh"]}}"#);
+    assert!(named(with, None) && named(with, Some(with)));
+    assert!(!named(without, None) && !named(with, Some(without)) && !named(without, Some(with)));
+    // Whoever does not ask gets none.
+    let unasked = permissions(without).named(&permissions(with), None);
+    assert!(!unasked.process.unwrap().network);
+}
+
+#[test]
 fn hosts_that_the_operator_names_are_those_of_a_rule_that_has_the_rest() {
     let asked = permissions(
         r#"{"http":[{"hosts":["*"],"methods":["POST"],"paths":["/hooks/"]}],"secrets":{"use":[{"name":"a","host":"*"}]}}"#,
@@ -363,4 +381,34 @@ fn every_domain_says_what_it_allows_and_whether_that_changes_anything() {
     assert_eq!(alone(r#"{"process":{"programs":[]}}"#), Effect::Changing);
     assert_eq!(alone(r#"{"notify":{"channels":["ops"]}}"#), Effect::Changing);
     assert_eq!(alone(r#"{"kv":{"labels":["a"],"bytes":7}}"#), Effect::None);
+}
+
+#[test]
+fn hosts_that_are_named_once_leave_methods_paths_and_other_hosts_secrets_as_they_are() {
+    let asked: Permissions = serde_json::from_value(json!({
+        "http": [
+            { "hosts": ["*"], "methods": ["GET"], "paths": ["/v1/"] },
+            { "hosts": ["*.example.com:443", "b.example:443"], "methods": ["POST"], "paths": ["/"] },
+            { "hosts": ["c.example:443"], "methods": ["PUT"], "paths": ["/"] },
+        ],
+        "secrets": { "use": [{ "name": "a", "host": "*" }, { "name": "b", "host": "c.example:443" }] },
+        "log": {},
+    }))
+    .unwrap();
+    let named = asked.at_hosts(&["a.example.com:443".to_owned()], "here").unwrap();
+    assert_eq!(
+        serde_json::to_value(&named).unwrap(),
+        json!({
+            "http": [
+                { "scheme": "https", "hosts": ["a.example.com:443"], "methods": ["GET"], "paths": ["/v1/"] },
+                { "scheme": "https", "hosts": ["a.example.com:443"], "methods": ["POST"], "paths": ["/"] },
+            ],
+            "secrets": { "use": [{ "name": "a", "host": "a.example.com:443" }, { "name": "b", "host": "c.example:443" }] },
+            "log": {},
+        })
+    );
+    named.within(&asked).unwrap();
+    for wrong in ["*", "a.example", "https://a.example:443", "0x7f.1:80"] {
+        assert_eq!(asked.at_hosts(&[wrong.to_owned()], "here").unwrap_err().path, "here", "{wrong}");
+    }
 }

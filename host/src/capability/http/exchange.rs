@@ -1,22 +1,23 @@
 //! One request and its answer, counted, and all those of a call.
 //!
 //! In -> out: bodies as they pass -> what went over the wire, recorded once for each request.
-//! Limits: bytes each way.
+//! Limits: bytes each way; what the mask holds waits [`QUIET`] for what follows.
 //! Invariant: an exchange is recorded when its answer is read to the end, when it fails, or when its call ends.
 
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use orch_journal::event::HttpExchange;
 use sha2::{Digest, Sha256};
 use tokio::sync::{OnceCell, mpsc};
+use tokio::time::Sleep;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::backend::Failed;
@@ -24,6 +25,8 @@ use crate::capability::effect::{Boxed, EffectGate, EffectRecord, GateClosed};
 use crate::capability::secrets::Mask;
 use crate::capability::secrets::placeholders::Placeholders;
 
+/// Longer than a network takes to send a lost piece again: else a value that was sent in one piece could come in two.
+const QUIET: Duration = Duration::from_secs(1);
 /// Denials that a call keeps.
 const DENIED_MAX: usize = 100;
 
@@ -173,9 +176,21 @@ impl Exchange {
         self.status = Some(response.status().as_u16());
         let (mut parts, body) = response.into_parts();
         hide(&mut parts.headers, placeholders);
+        // Whose mask may shorten it has no length yet; what is empty stays so.
+        if placeholders.may_hide() && body.size_hint().exact() != Some(0) {
+            parts.headers.remove(header::CONTENT_LENGTH);
+        }
         let (mask, placeholders) = (Some(placeholders.mask()), placeholders.clone());
-        let body =
-            Received { body, exchange: self, bytes_max, mask, placeholders, trailers: None, recording: None };
+        let body = Received {
+            body,
+            exchange: self,
+            bytes_max,
+            mask,
+            placeholders,
+            quiet: None,
+            trailers: None,
+            recording: None,
+        };
         Response::from_parts(parts, body.boxed_unsync())
     }
 
@@ -256,6 +271,12 @@ impl Body for Sent {
 
 /// Hides what these headers have of secrets.
 fn hide(headers: &mut HeaderMap, placeholders: &Arc<Placeholders>) {
+    let tells =
+        |name: &&HeaderName| placeholders.masked(name.as_str().as_bytes()) != name.as_str().as_bytes();
+    let telling: Vec<_> = headers.keys().filter(tells).cloned().collect();
+    for name in telling {
+        headers.remove(name);
+    }
     for value in headers.values_mut() {
         let masked = placeholders.masked(value.as_bytes());
         if masked != value.as_bytes() {
@@ -272,6 +293,8 @@ struct Received {
     /// None once the body is at its end.
     mask: Option<Mask>,
     placeholders: Arc<Placeholders>,
+    /// Runs while the mask holds something and nothing comes.
+    quiet: Option<Pin<Box<Sleep>>>,
     /// They wait for what the mask held.
     trailers: Option<HeaderMap>,
     recording: Option<Boxed<'static, Result<(), GateClosed>>>,
@@ -302,7 +325,21 @@ impl Body for Received {
         while this.recording.is_none() && !this.exchange.is_recorded {
             let frame = match this.trailers.take() {
                 Some(trailers) => Some(Ok(Frame::trailers(trailers))),
-                None => ready!(Pin::new(&mut this.body).poll_frame(waker)),
+                None => match Pin::new(&mut this.body).poll_frame(waker) {
+                    Poll::Ready(frame) => {
+                        this.quiet = None;
+                        frame
+                    }
+                    Poll::Pending => {
+                        let Some(mask) = this.mask.as_mut().filter(|mask| mask.holds()) else {
+                            return Poll::Pending;
+                        };
+                        let quiet = this.quiet.get_or_insert_with(|| Box::pin(tokio::time::sleep(QUIET)));
+                        ready!(quiet.as_mut().poll(waker));
+                        let held = mask.flush();
+                        return Poll::Ready(Some(this.pass(held)));
+                    }
+                },
             };
             let chunk = match frame {
                 Some(Err(error)) => {
@@ -334,7 +371,7 @@ impl Body for Received {
                     }
                 },
             };
-            // Nothing yet: what may be the beginning of a secret waits for what follows.
+            // Nothing yet: it waits for what follows.
             if !chunk.is_empty() {
                 return Poll::Ready(Some(this.pass(chunk)));
             }
@@ -350,7 +387,10 @@ impl Body for Received {
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
+        match self.placeholders.may_hide() {
+            true => http_body::SizeHint::default(),
+            false => self.body.size_hint(),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Response;
 use http_body_util::{BodyExt, Full};
 use orch_trust::permission::HttpTarget;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::backend::{Egress, EgressLimits, Failed, Outgoing};
@@ -29,7 +29,7 @@ pub enum ScriptedAnswer {
 }
 
 /// Why nobody answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ScriptedFault {
     /// The name leads nowhere.
@@ -44,7 +44,39 @@ pub enum ScriptedFault {
     BrokenOff,
 }
 
+impl ScriptedAnswer {
+    /// As the guest gets it.
+    pub(super) fn response(self) -> Result<Response<WasiBody>, Failed> {
+        let (status, headers, body) = match self {
+            Self::Answer { status, headers, body } => (status, headers, body),
+            Self::Fault(fault) => {
+                return Err(Failed::new(fault.error(), format!("the fake's fault: {fault:?}")));
+            }
+        };
+        let mut response = Response::builder().status(status);
+        for (name, value) in headers {
+            response = response.header(name, value);
+        }
+        let body = Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed_unsync();
+        let wrong = |error: http::Error| Failed::new(Error::HttpProtocolError, error.to_string());
+        response.body(body).map_err(wrong)
+    }
+}
+
 impl ScriptedFault {
+    /// The fault that a case writes for that error, if there is one.
+    pub(super) fn of(error: &Error) -> Option<Self> {
+        Some(match error {
+            Error::DestinationNotFound | Error::DnsError { .. } => Self::Dns,
+            Error::DestinationIpProhibited => Self::Prohibited,
+            Error::ConnectionRefused => Self::Refused,
+            Error::TlsCertificateError => Self::Certificate,
+            Error::ConnectionTimeout | Error::ConnectionReadTimeout => Self::Timeout,
+            Error::HttpResponseIncomplete | Error::ConnectionTerminated => Self::BrokenOff,
+            _ => return None,
+        })
+    }
+
     fn error(self) -> Error {
         match self {
             Self::Dns => Error::DestinationNotFound,
@@ -144,20 +176,7 @@ impl Egress for FakeHttp {
                 Some(script) => script.pop_front().unwrap_or(ScriptedAnswer::Fault(ScriptedFault::Refused)),
                 None => Self::answer(mood),
             };
-            match answer {
-                ScriptedAnswer::Fault(fault) => {
-                    Err(Failed::new(fault.error(), format!("the fake's fault: {fault:?}")))
-                }
-                ScriptedAnswer::Answer { status, headers, body } => {
-                    let mut response = Response::builder().status(status);
-                    for (name, value) in headers {
-                        response = response.header(name, value);
-                    }
-                    let body = Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed_unsync();
-                    let wrong = |error: http::Error| Failed::new(Error::HttpProtocolError, error.to_string());
-                    response.body(body).map_err(wrong)
-                }
-            }
+            answer.response()
         })
     }
 }

@@ -1,13 +1,21 @@
 //! Secrets on their way out and back, with a fake in the place of what is outside.
 
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
+use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
 use orch_trust::permission::{SecretUse, SecretsPermission};
+use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
+use super::backend::EgressLimits;
 use super::fake::{FakeHttp, ScriptedAnswer};
 use super::*;
 use crate::capability::bench::Bench;
+use crate::capability::effect::Boxed;
 use crate::capability::secrets::backend::SecretReader;
 use crate::capability::secrets::fake::FakeSecrets;
 
@@ -103,10 +111,111 @@ async fn what_no_mask_could_read_is_not_asked_for_and_not_handed_on() {
 }
 
 #[tokio::test]
+async fn a_header_whose_name_is_a_value_does_not_come_back() {
+    let mut open = open([answer(&[(VALUE, "1"), ("x-other", "2")], b"")]);
+    let (headers, _) = open.ask("api.example.com", &[]).await.unwrap();
+    assert_eq!(headers.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["x-other"]);
+}
+
+#[tokio::test]
 async fn no_value_comes_back_piece_by_piece() {
     let mut open = open([answer(&[], b"fake-")]);
     let denied = open.ask("api.example.com", &[("range", "bytes=0-4")]).await;
     assert!(matches!(denied, Err(Error::HttpRequestDenied)));
     assert!(open.outside.requests().is_empty());
     open.ask("other.example.com", &[("range", "bytes=0-4")]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_length_that_the_mask_may_change_is_not_said() {
+    let body = format!("you sent {VALUE}");
+    let length = body.len().to_string();
+    let heads = [("content-length", length.as_str())];
+    let mut open = open([answer(&heads, body.as_bytes()), answer(&heads, b"")]);
+    let (headers, body) = open.ask("api.example.com", &[]).await.unwrap();
+    assert_eq!((headers.get("content-length"), body.as_str()), (None, "you sent ***"));
+    // As of what a `HEAD` would have: there is nothing to hide in it.
+    let (headers, _) = open.ask("api.example.com", &[]).await.unwrap();
+    assert_eq!(headers["content-length"], length.as_str());
+    // Who has no secret is told.
+    open.sender.placeholders = Placeholders::new(Arc::default(), Arc::new(FakeSecrets::default()), false);
+    open.sender.egress = Arc::new(FakeHttp::scripted([answer(&[("content-length", "4")], b"four")]));
+    let (headers, _) = open.ask("api.example.com", &[]).await.unwrap();
+    assert_eq!(headers["content-length"], "4");
+}
+
+/// One answer that comes as it is sent.
+struct Slow(Mutex<Option<mpsc::UnboundedReceiver<Frame<Bytes>>>>);
+
+struct Parts(mpsc::UnboundedReceiver<Frame<Bytes>>);
+
+impl Body for Parts {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        waker: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, Error>>> {
+        self.0.poll_recv(waker).map(|part| part.map(Ok))
+    }
+}
+
+impl Egress for Slow {
+    fn limits(&self) -> EgressLimits {
+        EgressLimits { requests: 1, sent_bytes: 1000, received_bytes: 1000 }
+    }
+
+    fn send(
+        &self,
+        _: Arc<str>,
+        _: Outgoing,
+    ) -> Boxed<'static, std::result::Result<::http::Response<WasiBody>, Failed>> {
+        let parts = self.0.lock().unwrap().take().unwrap();
+        let body = Parts(parts).boxed_unsync();
+        Box::pin(async { Ok(::http::Response::new(body)) })
+    }
+}
+
+/// Who sends the parts of the answer, and its body as the guest has it.
+async fn slow() -> (mpsc::UnboundedSender<Frame<Bytes>>, WasiBody) {
+    let (sent, parts) = mpsc::unbounded_channel();
+    let mut open = open([]);
+    open.sender.egress = Arc::new(Slow(Mutex::new(Some(parts))));
+    let body = Full::new(Bytes::new()).map_err(|never| match never {}).boxed_unsync();
+    let request = ::http::Request::get("https://other.example.com/").body(body).unwrap();
+    let sending = open.sender.send_request(request, None, Box::new(async { Ok(()) }));
+    (sent, Box::into_pin(sending).await.unwrap().0.into_body())
+}
+
+#[tokio::test]
+async fn what_comes_alone_is_handed_on_after_a_while_whatever_it_is() {
+    let (sent, mut body) = slow().await;
+    // An event of a stream that pauses, and one that begins like a value: nobody sees a difference.
+    for part in ["data: tick\n\n", "fake-value-", "of-one tock"] {
+        sent.send(Frame::data(Bytes::from(part))).unwrap();
+        let begun = Instant::now();
+        let frame = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        let expected = part.replace("of-one tock", "*** tock");
+        assert_eq!(frame, expected.as_bytes());
+        assert!(begun.elapsed() >= std::time::Duration::from_secs(1), "{part}");
+    }
+    sent.send(Frame::data(Bytes::from_static(b"last"))).unwrap();
+    drop(sent);
+    assert_eq!(body.collect().await.unwrap().to_bytes(), "last");
+}
+
+#[tokio::test]
+async fn headers_behind_the_body_are_masked_too() {
+    let (sent, body) = slow().await;
+    sent.send(Frame::data(Bytes::from_static(b"body"))).unwrap();
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-end", HeaderValue::from_static(VALUE));
+    trailers.insert(::http::HeaderName::from_static(VALUE), HeaderValue::from_static("1"));
+    sent.send(Frame::trailers(trailers)).unwrap();
+    drop(sent);
+    let body = body.collect().await.unwrap();
+    let trailers = body.trailers().unwrap();
+    assert_eq!((trailers.len(), trailers["x-end"].as_bytes()), (1, &b"***"[..]));
+    assert_eq!(body.to_bytes(), "body");
 }

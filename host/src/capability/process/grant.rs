@@ -135,6 +135,11 @@ impl ProcessGrant {
         }
     }
 
+    /// True if its commands may use the machine's network.
+    pub fn has_network(&self) -> bool {
+        self.permission.network
+    }
+
     /// True if a command of that program gets that variable, should the host have it.
     pub fn hands_on(&self, variable: &str, program: &str) -> bool {
         self.permission.hands_on(variable, program)

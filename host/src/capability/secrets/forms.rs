@@ -2,7 +2,7 @@
 //!
 //! In -> out: values -> [`Forms`]; bytes -> the state after each, with the longest form that ends there.
 //! Invariant: a form is found wherever it stands, also across others; the time for a byte does not depend on how many came
-//! before; a state's depth is how many of the last bytes may be the beginning of a form.
+//! before.
 //! Not here: what is put in its place (`mask.rs`).
 
 use std::collections::BTreeSet;
@@ -18,21 +18,13 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 #[derive(Clone, Copy)]
 pub(super) struct State(StateID);
 
-/// What is true of a state.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Reached {
-    /// So many of the last bytes may be the beginning of a form.
-    pub(super) depth: usize,
-    /// So many of the last bytes are a form, the longest one; 0: none.
-    pub(super) matched: usize,
-}
-
 /// All forms of some values.
 pub(super) struct Forms {
     nfa: NFA,
     start: StateID,
-    /// By state.
-    reached: Vec<Reached>,
+    /// By state: so many of the last bytes are a form, the longest one; 0: none.
+    matched: Vec<usize>,
+    longest: usize,
 }
 
 impl Forms {
@@ -51,60 +43,57 @@ impl Forms {
         let Ok(start) = nfa.start_state(Anchored::No) else {
             unreachable!("it is built for searches like that")
         };
-        let mut reached: Vec<Reached> = Vec::new();
+        let mut matched: Vec<usize> = Vec::new();
         // Through a form every state is one of that form's own beginning: the states of all beginnings are all there are.
         for form in &forms {
             let mut state = start;
-            for (depth, byte) in (1..).zip(form) {
+            for byte in form {
                 state = nfa.next_state(Anchored::No, state, *byte);
                 let ends = if nfa.is_match(state) { nfa.match_len(state) } else { 0 };
                 let lengths = (0..ends).map(|end| nfa.pattern_len(nfa.match_pattern(state, end)));
-                if reached.len() <= state.as_usize() {
-                    reached.resize(state.as_usize() + 1, Reached::default());
+                if matched.len() <= state.as_usize() {
+                    matched.resize(state.as_usize() + 1, 0);
                 }
-                if let Some(place) = reached.get_mut(state.as_usize()) {
-                    place.matched = lengths.max().unwrap_or(0);
-                    // A whole form that no other one goes on with is the beginning of none.
-                    place.depth = if depth < form.len() { depth } else { place.depth };
+                if let Some(place) = matched.get_mut(state.as_usize()) {
+                    *place = lengths.max().unwrap_or(0);
                 }
             }
         }
-        let through =
-            |bytes: &[u8]| bytes.iter().fold(start, |state, byte| nfa.next_state(Anchored::No, state, *byte));
-        // Of such a one what ends with it may be a beginning. The shorter ones first: they end the longer ones.
-        let mut whole: Vec<&[u8]> = forms.iter().map(Vec::as_slice).collect();
-        whole.sort_by_key(|form| form.len());
-        for form in whole {
-            let rest = reached.get(through(form.get(1..).unwrap_or_default()).as_usize());
-            let depth = rest.map_or(0, |rest| rest.depth);
-            if let Some(place) = reached.get_mut(through(form).as_usize())
-                && place.depth == 0
-            {
-                place.depth = depth;
-            }
-        }
-        Self { nfa, start, reached }
+        let longest = forms.iter().map(Vec::len).max().unwrap_or(0);
+        Self { nfa, start, matched, longest }
     }
 
     pub(super) fn start(&self) -> State {
         State(self.start)
     }
 
-    /// The state after one more byte.
-    pub(super) fn next(&self, state: State, byte: u8) -> (State, Reached) {
+    /// The state after one more byte, and how many of the last bytes are a form.
+    pub(super) fn next(&self, state: State, byte: u8) -> (State, usize) {
         let next = self.nfa.next_state(Anchored::No, state.0, byte);
-        (State(next), self.reached.get(next.as_usize()).copied().unwrap_or_default())
+        (State(next), self.matched.get(next.as_usize()).copied().unwrap_or(0))
     }
 
-    /// Of a state that was reached.
-    pub(super) fn depth(&self, state: State) -> usize {
-        self.reached.get(state.0.as_usize()).map_or(0, |reached| reached.depth)
+    /// Bytes of the longest form.
+    pub(super) fn longest(&self) -> usize {
+        self.longest
     }
 }
 
-/// As it is, in hexadecimal, in base64 wherever it begins in it, percent-encoded, in JSON.
+/// How pages write `"` and `'`.
+const HTML_QUOTES: [(&str, &str); 6] = [
+    ("\"", "'"),
+    ("&quot;", "'"),
+    ("&quot;", "&#x27;"),
+    ("&quot;", "&#39;"),
+    ("&quot;", "&#039;"),
+    ("&#34;", "&#39;"),
+];
+
+/// As it is, in small and in capital letters, in hexadecimal, in base64 wherever it begins in it, percent-encoded, in JSON, both also
+/// twice, in HTML.
 fn add_forms(value: &[u8], forms: &mut BTreeSet<Vec<u8>>) {
-    forms.insert(value.to_vec());
+    // Names of headers come in small letters.
+    forms.extend([value.to_vec(), value.to_ascii_lowercase(), value.to_ascii_uppercase()]);
     forms.insert(hex::encode(value).into_bytes());
     forms.insert(hex::encode_upper(value).into_bytes());
     for before in 0..3 {
@@ -119,15 +108,23 @@ fn add_forms(value: &[u8], forms: &mut BTreeSet<Vec<u8>>) {
         [("-_.~", "%20"), ("-_.!~*'()", "%20"), ("*-._", "+"), ("-_.!~*'();/?:@&=+$,#", "%20")]
     {
         for upper in [true, false] {
-            forms.insert(percent(value, kept, space, upper).into_bytes());
+            let once = percent(value, kept, space, upper);
+            // A URL that stands in a URL.
+            forms.insert(percent(once.as_bytes(), kept, space, upper).into_bytes());
+            forms.insert(once.into_bytes());
         }
     }
     if let Ok(text) = std::str::from_utf8(value) {
         for escaped in [json(text, ""), json(text, "/"), json(text, "<>&"), json(text, "'<>&\"")] {
-            for upper in [true, false] {
-                forms.insert(ascii(&escaped, upper).into_bytes());
+            for escaped in [ascii(&escaped, true), ascii(&escaped, false), escaped] {
+                // JSON that stands in JSON.
+                forms.insert(json(&escaped, "").into_bytes());
+                forms.insert(escaped.into_bytes());
             }
-            forms.insert(escaped.into_bytes());
+        }
+        for (double, single) in HTML_QUOTES {
+            let replaced = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+            forms.insert(replaced.replace('"', double).replace('\'', single).into_bytes());
         }
     }
 }
@@ -215,6 +212,12 @@ mod tests {
             "p\\u00E4ss/w \\\"o+rd'<",
             "p\u{e4}ss\\/w \\\"o+rd'<",
             "p\u{e4}ss/w \\\"o+rd'\\u003c",
+            "P\u{e4}SS/W \"O+RD'<",
+            "p%25C3%25A4ss%252Fw%2520%2522o%252Brd%2527%253C",
+            "p\u{e4}ss/w \\\\\\\"o+rd'<",
+            "p\\\\u00e4ss/w \\\\\\\"o+rd'<",
+            "p\u{e4}ss/w &quot;o+rd&#x27;&lt;",
+            "p\u{e4}ss/w &#34;o+rd&#39;&lt;",
         ] {
             assert!(found.iter().any(|form| form.starts_with(expected)), "{expected} of {found:#?}");
         }

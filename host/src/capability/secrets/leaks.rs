@@ -42,10 +42,10 @@ impl Leaks {
             let bytes = chunk.get(..read).unwrap_or_default();
             for ((name, forms), (state, covered, places)) in self.0.iter().zip(&mut states) {
                 for (end, byte) in (base + 1..).zip(bytes) {
-                    let (next, reached) = forms.next(*state, *byte);
+                    let (next, matched) = forms.next(*state, *byte);
                     *state = next;
-                    let start = end - reached.matched as u64;
-                    if reached.matched == 0 {
+                    let start = end - matched as u64;
+                    if matched == 0 {
                         continue;
                     }
                     if (*covered == 0 || start > *covered) && *places < PLACES_MAX {

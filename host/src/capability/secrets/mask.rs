@@ -1,8 +1,9 @@
 //! Masking: what an answer has of secrets is replaced by [`MASK`] while it goes by.
 //!
 //! In -> out: chunks -> the same bytes, with each stretch that is covered by forms of values as one [`MASK`].
-//! Limits: holds back what may be the beginning of a form, never more than the longest one less a byte; a whole form goes on at once.
-//! Invariant: what comes out does not depend on how the bytes were cut into chunks.
+//! Limits: holds back the longest form less a byte.
+//! Invariant: what comes out does not depend on how the bytes were cut into chunks, and how much does not depend on what they
+//! are, whole forms apart: else who sees when bytes come would learn where a value begins, and then how it goes on.
 //! Not here: which values (`placeholders.rs`), their forms (`forms.rs`).
 
 use std::collections::VecDeque;
@@ -46,22 +47,32 @@ impl Scan {
         let from = self.held.len();
         self.held.extend_from_slice(chunk);
         self.look(from);
-        self.release(self.held.len().saturating_sub(self.forms.depth(self.state)))
+        self.release((self.held.len() + 1).saturating_sub(self.forms.longest()))
+    }
+
+    pub(super) fn holds(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Everything that is held, whatever it may be the beginning of.
+    pub(super) fn flush(&mut self) -> Bytes {
+        self.release(self.held.len())
     }
 
     /// What is left when nothing more comes.
     pub(super) fn end(mut self) -> Bytes {
-        self.release(self.held.len())
+        self.flush()
     }
 
     /// Covers every form that ends in the held bytes from there on.
     fn look(&mut self, from: usize) {
         let first = self.base + from as u64;
         for (end, byte) in (first + 1..).zip(self.held.get(from..).unwrap_or_default()) {
-            let (state, reached) = self.forms.next(self.state, *byte);
+            let (state, matched) = self.forms.next(self.state, *byte);
             self.state = state;
-            if reached.matched > 0 {
-                let mut found = end.saturating_sub(reached.matched as u64)..end;
+            if matched > 0 {
+                // What was let go of is past.
+                let mut found = end.saturating_sub(matched as u64).max(self.base)..end;
                 while let Some(last) = self.covered.pop_back_if(|last| last.end >= found.start) {
                     found.start = found.start.min(last.start);
                     found.end = found.end.max(last.end);
@@ -161,23 +172,38 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_held_that_cannot_be_the_beginning_of_a_value() {
+    fn as_much_is_held_of_what_begins_like_a_value_as_of_anything_else() {
+        let held = |chunks: &[&str]| {
+            let mut scan = scan(&[b"s3cret-value"]);
+            chunks.iter().map(|chunk| scan.push(chunk.as_bytes()).len()).collect::<Vec<_>>()
+        };
+        let other = held(&["data: 0123456789012345678901234567890123456789", "x", "x", "xxxxxxxxxxx", "xx"]);
+        for chunks in [
+            ["data: 012345678901234567890123456789012345678s", "3", "c", "ret-valuX..", ".."],
+            ["data: s3cret-valus3cret-valus3cret-valus3cret-", "v", "a", "lu-s3cret-v", "al"],
+        ] {
+            assert_eq!(held(&chunks), other);
+        }
+    }
+
+    #[test]
+    fn what_is_let_go_of_is_not_masked_and_the_rest_of_it_is() {
         let mut scan = scan(&[b"s3cret"]);
-        assert_eq!(scan.push(b"data: hello\n\n"), "data: hello\n\n");
-        assert_eq!(scan.push(b"x s3c"), "x ");
-        assert_eq!(scan.push(b"x"), "s3cx");
-        assert_eq!(scan.push(b"s3cre"), "");
-        assert_eq!(scan.push(b"t"), "***", "a whole one goes on at once");
-        assert_eq!(scan.end(), "");
+        assert_eq!(scan.push(b"x s3c"), "");
+        assert!(scan.holds());
+        assert_eq!(scan.flush(), "x s3c");
+        assert!(!scan.holds());
+        assert_eq!(scan.push(b"ret, s3cret"), "");
+        assert_eq!(scan.end(), "***, ***");
     }
 
     #[test]
     fn more_values_count_for_what_is_held() {
         let mut scan = scan(&[b"first-value"]);
-        assert_eq!(scan.push(b"-fir"), "-");
+        assert_eq!(scan.push(b"-fir"), "");
         scan.widen(Arc::new(Forms::of([&b"first-value"[..], b"fir-second"], [])));
-        assert_eq!(scan.push(b"-second first-value"), "*** ***");
-        assert_eq!(scan.end(), "");
+        let first = scan.push(b"-second first-value");
+        assert_eq!([first, scan.end()].concat(), b"-*** ***");
     }
 
     /// Every place that a form covers, found one by one.

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::backend::SecretReader;
 use super::forms::Forms;
-use super::mask::Scan;
+use super::mask::{MASK, Scan};
 use super::value::SecretValue;
 use crate::capability::mood::lock;
 
@@ -65,6 +65,29 @@ struct Word {
     /// In answers besides the value: what was made of it.
     masked: Zeroizing<Vec<u8>>,
     value: Arc<SecretValue>,
+}
+
+/// Bytes in which each word, of whatever call, is hidden.
+pub(crate) fn hide_words(whole: &[u8]) -> Vec<u8> {
+    let is_word = |rest: &[u8]| {
+        let random = rest.get(..WORD_BYTES).and_then(|word| word.strip_prefix(WORD_PREFIX.as_bytes()));
+        random.is_some_and(|random| random.iter().all(u8::is_ascii_hexdigit))
+    };
+    let mut hidden = Vec::with_capacity(whole.len());
+    let mut rest = whole;
+    while let Some((first, after)) = rest.split_first() {
+        rest = match is_word(rest) {
+            true => {
+                hidden.extend_from_slice(MASK);
+                rest.get(WORD_BYTES..).unwrap_or_default()
+            }
+            false => {
+                hidden.push(*first);
+                after
+            }
+        };
+    }
+    hidden
 }
 
 #[derive(Default)]
@@ -169,6 +192,11 @@ impl Placeholders {
         self.granted.uses.iter().any(|one| one.is_for(&host))
     }
 
+    /// True if something of an answer may be hidden, however late its word is drawn.
+    pub fn may_hide(&self) -> bool {
+        !self.granted.uses.is_empty()
+    }
+
     /// For one answer's head, or its body: hides every secret that this call has a word for, and those of the grant that
     /// this host has read before. Words drawn while it goes by count from then on.
     pub fn mask(self: &Arc<Self>) -> Mask {
@@ -237,6 +265,15 @@ impl Mask {
             Some(scan) => scan.push(&chunk),
             None => chunk,
         }
+    }
+
+    pub fn holds(&self) -> bool {
+        self.scan.as_ref().is_some_and(Scan::holds)
+    }
+
+    /// What is held, when nothing came for a while: the mask goes on, but for a value that pauses in its middle.
+    pub fn flush(&mut self) -> Bytes {
+        self.scan.as_mut().map_or_else(Bytes::new, Scan::flush)
     }
 
     /// What is left when nothing more comes.

@@ -237,6 +237,17 @@ async fn a_peer_that_sends_back_what_it_got_gives_the_guest_nothing() {
         (hex::encode(VALUE), "***".to_owned()),
         ("/?t=t0ken%2B%2Fof%20%22one%22&x".to_owned(), "/?t=***&x".to_owned()),
         ("t=t0ken%2B%2Fof+%22one%22".to_owned(), "t=***".to_owned()),
+        (
+            "/?next=%2F%3Ft%3Dt0ken%252B%252Fof%2520%2522one%2522".to_owned(),
+            "/?next=%2F%3Ft%3D***".to_owned(),
+        ),
+        (format!("{} {}", VALUE.to_uppercase(), VALUE.to_lowercase()), "*** ***".to_owned()),
+        ("<p>t0ken+/of &quot;one&quot; &#34;".to_owned(), "<p>*** &#34;".to_owned()),
+        (serde_json::json!([VALUE]).to_string(), "[\"***\"]".to_owned()),
+        (
+            serde_json::json!([serde_json::json!([VALUE]).to_string()]).to_string(),
+            "[\"[\\\"***\\\"]\"]".to_owned(),
+        ),
     ] {
         assert_eq!(open.masked(answer.as_bytes()), expected);
     }
@@ -254,12 +265,14 @@ async fn an_answer_that_is_open_when_a_word_is_drawn_is_masked_from_then_on() {
     let reader = Held::of(&[("one", b"value-of-one")]);
     let mut open = Open::with(reader.clone(), &[("one", "a.example:443"), ("two", "a.example:443")]);
     let mut early = open.secrets.placeholders.mask();
-    assert_eq!(early.push(Bytes::from_static(b"value-of-two, ")), "value-of-two, ", "nobody has read it");
+    let long = format!("value-of-two{}", " ".repeat(100));
+    let passed = early.push(Bytes::from(long)).to_vec();
+    assert!(passed.starts_with(b"value-of-two "), "nobody has read it");
     reader.set("two", b"value-of-two");
     let _ = open.word("two").await;
     let mut rest = early.push(Bytes::from_static(b"value-of-two")).to_vec();
     rest.extend(early.end());
-    assert_eq!(rest, b"***");
+    assert_eq!(rest.trim_ascii_start(), b"***");
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! Events of a run as they become durable (server-sent events).
 //!
 //! Limits: [`BATCH`] events are read at once, and no more before who asks has taken them.
+//! [`TOKEN_PAUSE`] after its token was revoked, a stream ends.
 //! Invariant: a stream that begins at an event misses none after it; one that nobody reads costs a connection and nothing else.
 
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::response::sse::{Event as Sent, KeepAlive, KeepAliveStream, Sse};
@@ -25,6 +26,8 @@ use crate::watch::named;
 
 const BATCH: u32 = 256;
 const PAUSE: Duration = Duration::from_millis(100);
+/// So long a token that was revoked goes on counting for what is sent already.
+const TOKEN_PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -60,7 +63,8 @@ pub(super) async fn stream(
         })
         .await?;
     let (send, events) = mpsc::channel(1);
-    tokio::spawn(async move { tell(&api, &run, next, &send).await });
+    let mut asker = Asker { caller, looked: Instant::now() };
+    tokio::spawn(async move { tell(&api, &run, next, &send, &mut asker).await });
     Ok(Sse::new(Events(events)).keep_alive(KeepAlive::default()))
 }
 
@@ -90,8 +94,25 @@ fn batch(reader: &Reader, run: &str, from: u64) -> Result<Vec<(u64, String)>, Pr
     Ok(found)
 }
 
-/// Sends until nobody listens.
-async fn tell(api: &Api, run: &str, mut next: u64, send: &mpsc::Sender<Sent>) {
+/// Who asks, and when it was last looked at whether it still may.
+struct Asker {
+    caller: Caller,
+    looked: Instant,
+}
+
+impl Asker {
+    /// Looks again after [`TOKEN_PAUSE`].
+    fn still_may(&mut self) -> bool {
+        if self.looked.elapsed() < TOKEN_PAUSE {
+            return true;
+        }
+        self.looked = Instant::now();
+        self.caller.still_may(Scope::Read)
+    }
+}
+
+/// Sends until nobody listens, or whoever does may no more.
+async fn tell(api: &Api, run: &str, mut next: u64, send: &mpsc::Sender<Sent>, asker: &mut Asker) {
     loop {
         // Of the run that is shown it is known without a look whether there is more.
         let shown = api.state.view().filter(|view| view.id == run);
@@ -109,10 +130,16 @@ async fn tell(api: &Api, run: &str, mut next: u64, send: &mpsc::Sender<Sent>) {
                 }
             }
         };
+        if batch.is_empty() && !asker.still_may() {
+            return;
+        }
         for (seq, text) in &batch {
-            if send.send(Sent::default().id(seq.to_string()).data(text)).await.is_err() {
+            // Whoever takes them slowly takes none that it may not have.
+            let Ok(place) = send.reserve().await else { return };
+            if !asker.still_may() {
                 return;
             }
+            place.send(Sent::default().id(seq.to_string()).data(text));
             next = seq + 1;
         }
         if batch.is_empty() {

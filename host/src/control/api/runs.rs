@@ -14,6 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::caller::Caller;
 use super::super::problem::{Problem, Refusals};
+use super::super::variables::{Seals, first_other};
 use super::super::written;
 use super::{Api, Json, Object, Path, Query};
 use crate::config::tokens::Scope;
@@ -115,6 +116,9 @@ pub struct RunOptions {
     /// Folders of packages besides the operator's, absolute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plugins: Option<Vec<String>>,
+    /// Seals of variables that plugins may get, of a command of this operator; null: it is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variables: Option<Seals>,
     /// Which tasks; of each host that serves.
     pub wanted: Wanted,
 }
@@ -145,6 +149,11 @@ impl RunOptions {
                 let (option, is) = (option.to_owned(), is.unwrap_or_default());
                 return Err(Refused::OptionDiffers { option, is, said });
             }
+        }
+        let other = self.variables.as_ref().zip(has.variables.as_ref());
+        if let Some((name, is, said)) = other.and_then(|(said, has)| first_other(has, said)) {
+            let (option, is, said) = (format!("variable {name}"), is.to_owned(), said.to_owned());
+            return Err(Refused::OptionDiffers { option, is, said });
         }
         Ok(())
     }

@@ -1,43 +1,33 @@
 //! The files that tasks name, as they are now.
 //!
 //! In -> out: paths and patterns, how the files were before -> [`FileMark`]s, sorted by path; the first difference, in words.
-//! Limits: [`FILES_MAX`] files a list of names, [`DEPTH_MAX`] folders deep; beyond them is an error, never less.
 //! Invariant: a file is read unless size, times and inode are those that were read, and older than [`SETTLED`] by then: what
 //! changes within one tick of the file system's clock is not missed. Only regular files are opened.
-//! Not here: what follows from a difference (`fresh.rs`).
+//! Not here: which files names mean (`tree.rs`), what comes and goes meanwhile (`coming.rs`), what follows from a difference
+//! (`fresh.rs`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File, Metadata};
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use globset::{GlobBuilder, GlobMatcher};
 use orch_journal::event::FileMark;
 use sha2::{Digest, Sha256};
 
+use super::tree::{Found, Tree, Unseen};
 use crate::clock::now_ms;
 
-const FILES_MAX: usize = 100_000;
-const DEPTH_MAX: usize = 64;
 /// In milliseconds.
 const SETTLED: u64 = 2_000;
-/// Folders that no pattern and no folder means: the host's own at the top, and git's.
-const LOGS: &str = "logs";
-const GIT: &str = ".git";
-
-/// Why files could not be looked at, in words.
-pub(super) type Unseen = String;
 
 /// Looks at files below a workspace.
 pub(super) struct Files {
-    folder: Arc<PathBuf>,
-    /// The store's, relative to it.
-    state: String,
+    tree: Arc<Tree>,
     /// Nothing more is read.
     stopped: AtomicBool,
     /// What was read since this host began, and when.
@@ -45,64 +35,26 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn below(folder: Arc<PathBuf>, state: String) -> Self {
-        Self { folder, state, stopped: AtomicBool::new(false), read: Mutex::default() }
+    pub(super) fn below(tree: Arc<Tree>) -> Self {
+        Self { tree, stopped: AtomicBool::new(false), read: Mutex::default() }
     }
 
     /// The files that the names mean, as they are now. `before`: how they were at that time.
     ///
     /// # Errors
-    /// A path that leads nowhere, to what is no file or to a folder without one; a pattern that matches nothing; too many
-    /// files, too deep; what cannot be read.
+    /// As [`Tree::collect`]; what cannot be read.
     pub(super) fn look(
         &self,
         names: &[String],
         before: &[FileMark],
         at: u64,
     ) -> Result<Vec<FileMark>, Unseen> {
-        let mut found = Vec::new();
-        for name in names {
-            let name = tidy(name);
-            let before = found.len();
-            match Pattern::of(&name)? {
-                Some(pattern) => {
-                    self.walk(&pattern.start, 0, Some(&pattern), FILES_MAX, &mut found)?;
-                    if found.len() == before {
-                        return Err(format!("`{}` matches no file", name.escape_debug()));
-                    }
-                }
-                None => match fs::metadata(self.folder.join(&name)) {
-                    Ok(meta) if meta.is_dir() => {
-                        self.walk(&name, 0, None, FILES_MAX, &mut found)?;
-                        if found.len() == before {
-                            return Err(format!("`{}` has no file", name.escape_debug()));
-                        }
-                    }
-                    Ok(meta) if meta.is_file() => found.push((name, meta)),
-                    Ok(_) => return Err(format!("`{}` is no file", name.escape_debug())),
-                    Err(error) if error.kind() == ErrorKind::NotFound => {
-                        return Err(format!("`{}` does not exist", name.escape_debug()));
-                    }
-                    Err(error) => return Err(unreadable(&name, &error)),
-                },
-            }
-            if found.len() > FILES_MAX {
-                return Err(format!("more than {FILES_MAX} files"));
-            }
-        }
-        found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        found.dedup_by(|(one, _), (other, _)| one == other);
         let mark = |(path, meta): (String, Metadata)| {
             let known = before.binary_search_by(|mark| mark.path.as_str().cmp(&path)).ok();
             let known = known.and_then(|place| before.get(place)).map(|mark| (mark, at));
             self.mark(path, &meta, known)
         };
-        found.into_iter().map(mark).collect()
-    }
-
-    /// Ends looks that are under way, or lets them be made again.
-    pub(super) fn stop(&self, stopped: bool) {
-        self.stopped.store(stopped, Ordering::Relaxed);
+        self.tree.collect(names, &mut |_| ())?.into_iter().map(mark).collect()
     }
 
     /// Whether something lies there; of a pattern, whether a file matches it.
@@ -110,78 +62,12 @@ impl Files {
     /// # Errors
     /// It is no pattern, or the system does not say.
     pub(super) fn is_there(&self, path: &str) -> Result<bool, Unseen> {
-        let path = &tidy(path);
-        if let Some(pattern) = Pattern::of(path)? {
-            let mut found = Vec::new();
-            self.walk(&pattern.start, 0, Some(&pattern), 1, &mut found)?;
-            return Ok(!found.is_empty());
-        }
-        match self.folder.join(path).symlink_metadata() {
-            Ok(_) => Ok(true),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
-            Err(error) => Err(unreadable(path, &error)),
-        }
+        self.tree.is_there(path)
     }
 
-    /// Adds the files below that match, or all; ends early once there are `enough`.
-    fn walk(
-        &self,
-        folder: &str,
-        depth: usize,
-        pattern: Option<&Pattern>,
-        enough: usize,
-        found: &mut Vec<(String, Metadata)>,
-    ) -> Result<(), Unseen> {
-        if depth > DEPTH_MAX {
-            return Err(format!("`{}` is more than {DEPTH_MAX} folders deep", folder.escape_debug()));
-        }
-        let entries = match fs::read_dir(self.folder.join(folder)) {
-            Ok(entries) => entries,
-            // A folder that went away, or that a pattern begins with and that is not there, has no files.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Ok(());
-            }
-            Err(error) => return Err(unreadable(folder, &error)),
-        };
-        for entry in entries {
-            let entry = entry.map_err(|error| unreadable(folder, &error))?;
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else {
-                return Err(format!("`{}` is no UTF-8", entry.path().display().to_string().escape_debug()));
-            };
-            let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
-            let own = match entry.metadata() {
-                Ok(own) => own,
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                Err(error) => return Err(unreadable(&path, &error)),
-            };
-            if found.len() > enough {
-                return Ok(());
-            }
-            // One of a pattern's own parts, as `*` in `packages/*/src/**`, may be a link, as for a shell. Each part is one
-            // folder, so that no circle of links has an end.
-            let leads_on = own.is_symlink() && pattern.is_some_and(|pattern| pattern.leads_through(&path));
-            let leads_on = leads_on && fs::metadata(entry.path()).is_ok_and(|meta| meta.is_dir());
-            if own.is_dir() || leads_on {
-                if path != LOGS && path != self.state && name != GIT {
-                    self.walk(&path, depth + 1, pattern, enough, found)?;
-                }
-                continue;
-            }
-            // A link is the file that it leads to; one to a folder, or to nothing, is where it leads. Pipes, sockets and
-            // devices have no bytes to compare.
-            let meta = match fs::metadata(entry.path()) {
-                Ok(meta) => Some(meta).filter(Metadata::is_file),
-                Err(error) if error.kind() == ErrorKind::NotFound => None,
-                Err(error) if error.raw_os_error() == Some(libc::ELOOP) => None,
-                Err(error) => return Err(unreadable(&path, &error)),
-            };
-            let meta = meta.or_else(|| Some(own).filter(Metadata::is_symlink));
-            if let Some(meta) = meta.filter(|_| pattern.is_none_or(|pattern| pattern.whole.is_match(&path))) {
-                found.push((path, meta));
-            }
-        }
-        Ok(())
+    /// Ends looks that are under way, or lets them be made again.
+    pub(super) fn stop(&self, stopped: bool) {
+        self.stopped.store(stopped, Ordering::Relaxed);
     }
 
     fn mark(
@@ -190,15 +76,7 @@ impl Files {
         meta: &Metadata,
         before: Option<(&FileMark, u64)>,
     ) -> Result<FileMark, Unseen> {
-        let nanos = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
-        let mut mark = FileMark {
-            size: meta.size(),
-            mtime: nanos(meta.mtime(), meta.mtime_nsec()),
-            ctime: nanos(meta.ctime(), meta.ctime_nsec()),
-            inode: meta.ino(),
-            sha256: String::new(),
-            path,
-        };
+        let mut mark = unread(path, meta);
         let is_known = |known: &FileMark, at: u64| {
             let settled =
                 i64::try_from(at.saturating_sub(SETTLED)).unwrap_or(i64::MAX).saturating_mul(1_000_000);
@@ -217,12 +95,25 @@ impl Files {
         }
         let at = now_ms();
         mark.sha256 = hex::encode(
-            digest(&self.folder.join(&mark.path), meta, &self.stopped)
+            digest(&self.tree.folder.join(&mark.path), meta, &self.stopped)
                 .map_err(|error| format!("`{}` cannot be read: {error}", mark.path.escape_debug()))?,
         );
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         read.insert(mark.path.clone(), (mark.clone(), at));
         Ok(mark)
+    }
+}
+
+/// A file as it is, but for its bytes.
+fn unread(path: String, meta: &Metadata) -> FileMark {
+    let nanos = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+    FileMark {
+        size: meta.size(),
+        mtime: nanos(meta.mtime(), meta.mtime_nsec()),
+        ctime: nanos(meta.ctime(), meta.ctime_nsec()),
+        inode: meta.ino(),
+        sha256: String::new(),
+        path,
     }
 }
 
@@ -252,49 +143,6 @@ fn digest(path: &Path, meta: &Metadata, stopped: &AtomicBool) -> std::io::Result
     }
 }
 
-fn unreadable(path: &str, error: &std::io::Error) -> Unseen {
-    format!("`{}` cannot be read: {error}", path.escape_debug())
-}
-
-/// `./a//b/` as `a/b`.
-fn tidy(name: &str) -> String {
-    name.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/")
-}
-
-/// A name with `*`, `?`, `[` or `{`.
-struct Pattern {
-    /// The folder that it begins in.
-    start: String,
-    whole: GlobMatcher,
-    /// Its folders, the first one of `a/*/b` being `a`, up to one that stands for any number of them.
-    folders: Vec<GlobMatcher>,
-}
-
-impl Pattern {
-    fn of(name: &str) -> Result<Option<Self>, Unseen> {
-        let Some(first) = name.find(['*', '?', '[', '{']) else { return Ok(None) };
-        let matcher = |name: &str| {
-            let glob = GlobBuilder::new(name).literal_separator(true).build();
-            glob.map(|glob| glob.compile_matcher())
-        };
-        let whole = matcher(name);
-        let whole =
-            whole.map_err(|error| format!("`{}` is no pattern: {}", name.escape_debug(), error.kind()))?;
-        let start =
-            name.get(..first).and_then(|plain| plain.rsplit_once('/')).map_or("", |(folder, _)| folder);
-        // What stands before a `/` inside of braces is no pattern by itself, and leads nowhere.
-        let ends = name.match_indices('/').map_while(|(end, _)| name.get(..end));
-        let folders =
-            ends.take_while(|folder| !folder.contains("**")).filter_map(|folder| matcher(folder).ok());
-        Ok(Some(Self { start: start.to_owned(), whole, folders: folders.collect() }))
-    }
-
-    /// Whether that path is one of its folders.
-    fn leads_through(&self, path: &str) -> bool {
-        self.folders.iter().any(|folder| folder.is_match(path))
-    }
-}
-
 /// The first difference, in words; none if the bytes of all are the same.
 pub(super) fn difference(before: &[FileMark], now: &[FileMark]) -> Option<String> {
     let (mut before, mut now) = (before.iter().peekable(), now.iter().peekable());
@@ -318,21 +166,33 @@ pub(super) fn difference(before: &[FileMark], now: &[FileMark]) -> Option<String
 
 /// The first file that somebody touched between two looks, though its bytes are the same, in words.
 pub(super) fn touched(before: &[FileMark], now: &[FileMark]) -> Option<String> {
-    let stamp = |mark: &FileMark| (mark.size, mark.mtime, mark.ctime, mark.inode);
     let touched = before.iter().zip(now).find(|(before, now)| stamp(before) != stamp(now));
     touched.map(|(mark, _)| format!("`{}` was touched", mark.path.escape_debug()))
 }
 
-/// True if nothing of them changed since then. `at` in milliseconds since 1970.
-pub(super) fn are_older(files: &[FileMark], at: u64) -> bool {
-    let at = i64::try_from(at).unwrap_or(0).saturating_mul(1_000_000);
-    files.iter().all(|mark| mark.mtime < at && mark.ctime < at)
+fn stamp(mark: &FileMark) -> (u64, i64, i64, u64) {
+    (mark.size, mark.mtime, mark.ctime, mark.inode)
+}
+
+/// The first file that is another than it was, by what can be said without reading it, in words.
+pub(super) fn moved_on(before: &[FileMark], now: Found) -> Option<String> {
+    let now: Vec<FileMark> = now.into_iter().map(|(path, meta)| unread(path, &meta)).collect();
+    let paths = |marks: &[FileMark]| marks.iter().map(|mark| mark.path.clone()).collect::<BTreeSet<_>>();
+    match paths(before).symmetric_difference(&paths(&now)).next() {
+        Some(path) => Some(came_or_went(path)),
+        None => touched(before, &now),
+    }
+}
+
+pub(super) fn came_or_went(path: &str) -> String {
+    format!("`{}` came or went", path.escape_debug())
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
 
+    use super::super::tree::DEPTH_MAX;
     use super::*;
 
     fn names(names: &[&str]) -> Vec<String> {
@@ -346,7 +206,8 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, file).unwrap();
         }
-        let files = Files::below(Arc::new(folder.path().to_owned()), ".orch".to_owned());
+        let tree = Tree { folder: Arc::new(folder.path().to_owned()), state: ".orch".to_owned() };
+        let files = Files::below(Arc::new(tree));
         (folder, files)
     }
 

@@ -5,8 +5,10 @@
 //! task waits for another.
 //! Not here: what is looked at (`fresh.rs`).
 
+use std::sync::PoisonError;
+
 use orch_journal::event::{Event, TaskIndex};
-use orch_task::Status;
+use orch_task::{Status, Task};
 
 use super::Run;
 use crate::clock::now_ms;
@@ -64,6 +66,43 @@ impl Run {
     /// What was seen of a task before it began.
     pub fn take_begun(&mut self, task: TaskIndex) -> Option<Begun> {
         self.checked.remove(&task).flatten()
+    }
+
+    /// What an attempt at a task begins with.
+    pub fn begun(&mut self, task: TaskIndex) -> Option<&mut Begun> {
+        self.checked.get_mut(&task)?.as_mut()
+    }
+
+    /// Somebody takes a task for done: its files are looked at for that.
+    pub fn say_done(&mut self, task: TaskIndex) {
+        if self.state().tasks.get(task as usize).is_some_and(|found| found.task.names_files()) {
+            self.said_done.insert(task, None);
+        }
+    }
+
+    /// The tasks that were said to be done and are not looked at, each with the number of its look; `again`: those that are
+    /// looked at, too.
+    pub fn take_said_done(&mut self, again: bool) -> Vec<(TaskIndex, u64, Task)> {
+        let state = self.shared();
+        let state = state.read().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = Vec::new();
+        for (task, look) in &mut self.said_done {
+            if let Some(found) = state.tasks.get(*task as usize).filter(|_| again || look.is_none()) {
+                self.looks += 1;
+                *look = Some(self.looks);
+                taken.push((*task, self.looks, found.task.clone()));
+            }
+        }
+        taken
+    }
+
+    /// True if what that look saw counts: nothing was begun or said since.
+    pub fn was_said_done(&mut self, task: TaskIndex, look: u64) -> bool {
+        let counts = self.said_done.get(&task) == Some(&Some(look));
+        if counts {
+            self.said_done.remove(&task);
+        }
+        counts
     }
 
     /// Puts back what was done and depends on one of these, directly or not; what runs, at its end. Nothing behind them

@@ -16,6 +16,7 @@ impl Run {
     pub fn begin(&mut self, task: TaskIndex) {
         self.take_announced(task);
         self.put_back.remove(&task);
+        self.said_done.remove(&task);
         let cost = self.state().tasks.get(task as usize).map_or(0, |task| task.task.cost);
         self.running.insert(task, cost);
         if self.budget > 0 {

@@ -1,7 +1,7 @@
 //! Certificates that are wrong in one way each, and one that is right.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::ServerConfig;
@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use wasmtime_wasi_http::Error;
 
 use super::server::{Server, answer};
-use super::{Names, check, door, get, text};
+use super::{Names, check, door, get, outgoing, send, text};
 
 fn issuer() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
@@ -101,4 +101,44 @@ async fn only_a_certificate_that_is_right_in_every_way_is_taken() {
     hasty.connect = Duration::from_millis(200);
     let late = |error: &Error| matches!(error, Error::ConnectionTimeout);
     check(get(&hasty, &url(silent.port())).await, late, "client error");
+    // And who waits for less than the host does.
+    let mut impatient = outgoing("GET", &url(silent.port()));
+    impatient.times.connect = Some(Duration::from_millis(200));
+    let begun = Instant::now();
+    check(send(&door("", Arc::default()), impatient).await, late, "client error");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn where_roots_cannot_be_read_it_is_said_why_an_issuer_is_unknown() {
+    let issuer = issuer();
+    let url = format!("https://127.0.0.1:{}/", serve(named("127.0.0.1"), Some(&issuer)).await);
+    let missing = std::path::Path::new("/nowhere/roots.pem");
+    let unread = rustls_native_certs::load_certs_from_paths(Some(missing), None);
+    let certificate = |error: &Error| matches!(error, Error::TlsCertificateError);
+    for (platform, says) in [
+        (unread, "/nowhere/roots.pem"),
+        (rustls_native_certs::CertificateResult::default(), "the platform has no roots"),
+    ] {
+        let door = door("", Arc::default());
+        assert!(door.tls.set(super::super::tls(platform, None)).is_ok());
+        let failed = get(&door, &url).await.unwrap_err();
+        assert!(failed.why.contains("UnknownIssuer") && failed.why.contains(says), "{}", failed.why);
+        check(Err(failed), certificate, "UnknownIssuer");
+    }
+    // Not where another thing is wrong.
+    let expired = {
+        let mut params = named("127.0.0.1");
+        (params.not_before, params.not_after) =
+            (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2021, 1, 1));
+        serve(params, Some(&issuer)).await
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let roots = folder.path().join("roots.pem");
+    std::fs::write(&roots, issuer.as_ref().pem()).unwrap();
+    let door = door("", Arc::default());
+    let platform = rustls_native_certs::CertificateResult::default();
+    assert!(door.tls.set(super::super::tls(platform, Some(&roots))).is_ok());
+    let failed = get(&door, &format!("https://127.0.0.1:{expired}/")).await.unwrap_err();
+    assert!(failed.why.contains("xpired") && !failed.why.contains("no roots"), "{}", failed.why);
 }

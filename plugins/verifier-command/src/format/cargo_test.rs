@@ -33,6 +33,14 @@ pub fn read(ran: &Ran, reading: &mut Reading) {
     for text in ran.texts() {
         let lines: Vec<&str> = text.lines().collect();
         failed_tests(&lines, reading);
+    }
+    around(ran, reading);
+}
+
+/// What stands around the tests: errors of the compiler, test programs that died.
+pub(super) fn around(ran: &Ran, reading: &mut Reading) {
+    for text in ran.texts() {
+        let lines: Vec<&str> = text.lines().collect();
         compiler_errors(&lines, reading);
         let died = lines
             .iter()
@@ -102,7 +110,7 @@ fn failed_count(line: &str) -> Option<usize> {
     rest.split("; ").find_map(|part| part.strip_suffix(" failed"))?.parse().ok()
 }
 
-fn failed_test(name: &str, section: &[&str]) -> Parsed {
+pub(super) fn failed_test(name: &str, section: &[&str]) -> Parsed {
     // Older compilers put the reason into the same line.
     let panic =
         section.iter().rposition(|line| line.starts_with("thread '") && line.contains(" panicked at "));

@@ -1,8 +1,8 @@
 //! `pytest`'s ordinary report, for runs that write no XML.
 //!
 //! In -> out: a run -> one [`Parsed`] for each failed test and error; with exit code 0 how many tests ran.
-//! Invariant: with exit code 0 there is none, but its last line must be there: a process that ends in the middle of a
-//! test may end with 0. Otherwise the short summary says which there are, and the sections under `ERRORS` and
+//! Invariant: with exit code 0 there is none, but its last line must be there, and say nothing else: a process that ends in
+//! the middle of a test may end with 0. Otherwise the short summary says which there are, and the sections under `ERRORS` and
 //! `FAILURES` where and why. What tests printed is under neither.
 //! Not here: XML (`junit.rs`), tracebacks (`traceback.rs`).
 
@@ -17,8 +17,13 @@ const UNENDED: &str = "its last line, such as `3 passed in 0.1s`, is not there: 
 /// Adds every failure and error.
 pub fn read(ran: &Ran, reading: &mut Reading) {
     if ran.ending == Ending::Code(0) {
-        match ran.texts().find_map(|text| text.lines().rev().find_map(count)) {
-            Some((ran, skipped)) => reading.count_tests(ran, skipped),
+        match ran.texts().find_map(|text| text.lines().rev().find_map(|line| Some((line, count(line)?)))) {
+            // The very line that has to be there: whoever hides an exit code (`|| true`) hides no failure.
+            Some((line, Count { failed: 1.., .. })) => reading.broke.push(format!(
+                "its last line says `{}`, though its exit code is 0",
+                line.trim_matches('=').trim()
+            )),
+            Some((_, Count { ran, skipped, .. })) => reading.count_tests(ran, skipped),
             None => reading.broke.push(UNENDED.to_owned()),
         }
         return;
@@ -26,26 +31,37 @@ pub fn read(ran: &Ran, reading: &mut Reading) {
     ran.texts().for_each(|text| read_text(text, reading));
 }
 
-/// Tests that ran and that were skipped, of `=== 2 passed, 1 skipped in 0.06s ===` or `2 tests collected in 0.01s`.
-fn count(line: &str) -> Option<(u64, u64)> {
+/// Tests of a run.
+#[derive(Debug, Default, PartialEq)]
+struct Count {
+    ran: u64,
+    /// Of those that ran, with errors.
+    failed: u64,
+    skipped: u64,
+}
+
+/// Of `=== 2 passed, 1 skipped in 0.06s ===` or `2 tests collected in 0.01s`.
+fn count(line: &str) -> Option<Count> {
     let (said, time) = line.trim_matches('=').trim().rsplit_once(" in ")?;
     time.split(' ').next()?.strip_suffix('s')?.parse::<f64>().ok()?;
-    let (mut ran, mut skipped) = (0_u64, 0_u64);
+    let mut counts = Count::default();
     if matches!(said, "no tests ran" | "no tests collected") {
-        return Some((ran, skipped));
+        return Some(counts);
     }
     for part in said.split(", ") {
         let (count, word) = part.split_once(' ')?;
         let count: u64 = count.parse().ok()?;
         match word {
-            "passed" | "failed" | "xfailed" | "xpassed" | "error" | "errors" => {
-                ran = ran.saturating_add(count)
+            "passed" | "xfailed" | "xpassed" => counts.ran = counts.ran.saturating_add(count),
+            "failed" | "error" | "errors" => {
+                counts.ran = counts.ran.saturating_add(count);
+                counts.failed = counts.failed.saturating_add(count);
             }
-            "skipped" => skipped = skipped.saturating_add(count),
+            "skipped" => counts.skipped = counts.skipped.saturating_add(count),
             _ => {}
         }
     }
-    Some((ran, skipped))
+    Some(counts)
 }
 
 fn read_text(output: &str, reading: &mut Reading) {
@@ -253,24 +269,26 @@ mod tests {
         for (line, expected) in [
             (
                 "============================== 2 passed in 0.06s ===============================",
-                Some((2, 0)),
+                Some((2, 0, 0)),
             ),
-            ("1 passed, 3 deselected in 0.01s", Some((1, 0))),
-            ("2 passed, 1 skipped, 1 xfailed, 1 xpassed, 3 warnings in 63.01s (0:01:03)", Some((4, 1))),
+            ("1 passed, 3 deselected in 0.01s", Some((1, 0, 0))),
+            ("2 passed, 1 skipped, 1 xfailed, 1 xpassed, 3 warnings in 63.01s (0:01:03)", Some((4, 0, 1))),
+            ("1 failed, 3 passed, 2 errors in 0.12s", Some((6, 3, 0))),
             (
                 "============================== 1 skipped in 0.01s ==============================",
-                Some((0, 1)),
+                Some((0, 0, 1)),
             ),
             (
                 "========================== 4 tests collected in 0.01s ==========================",
-                Some((0, 0)),
+                Some((0, 0, 0)),
             ),
-            ("no tests ran in 0.00s", Some((0, 0))),
+            ("no tests ran in 0.00s", Some((0, 0, 0))),
             ("pytest 9.2.0", None),
             ("2 passed in time", None),
             ("all passed in 0.1s", None),
         ] {
-            assert_eq!(count(line), expected, "{line}");
+            let counted = count(line).map(|Count { ran, failed, skipped }| (ran, failed, skipped));
+            assert_eq!(counted, expected, "{line}");
         }
     }
 

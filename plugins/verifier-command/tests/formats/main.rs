@@ -8,6 +8,7 @@ mod green;
 mod limits;
 mod python;
 mod rust;
+mod tap;
 mod unworked;
 mod web;
 mod xml;

@@ -333,3 +333,27 @@ fn bandit_and_a_file_that_it_did_not_look_at() {
             (Major, None, "`x` did not do its work: it did not look at `./broken.py`: syntax error while parsing AST from file"),
     ]);
 }
+
+#[test]
+fn pyright() {
+    let files = &["app.py"];
+    let run =
+        Run { files, ..Run::new("pyright", "lint", 1, include_str!("../fixtures/pyright/output.json")) };
+    run.gives(&[
+        (Major, Some("app.py:9:12"), "Type \"int\" is not assignable to return type \"str\" \"int\" is not assignable to \"str\" (reportReturnType)"),
+        (Minor, Some("app.py:13:17"), "Type of \"value\" is \"int\""),
+        (Major, Some("app.py:14:12"), "\"valeu\" is not defined (reportUndefinedVariable)"),
+    ]);
+    let broke = |why: &str| format!("`x` did not do its work: {why}");
+    Run::new("pyright", "lint", 0, include_str!("../fixtures/pyright/none.json")).gives(&[(
+        Major,
+        None,
+        &broke("it looked at no file"),
+    )]);
+    let uncounted = r#"{"generalDiagnostics": [], "summary": {"filesAnalyzed": 1, "errorCount": 2}}"#;
+    Run::new("pyright", "lint", 1, uncounted).gives(&[(
+        Major,
+        None,
+        &broke("it counts 2 errors and names 0"),
+    )]);
+}

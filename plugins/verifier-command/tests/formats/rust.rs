@@ -94,3 +94,20 @@ fn gcc() {
             (Medium, Some("a.c:5:1"), "control reaches end of non-void function [-Wreturn-type]"),
         ]);
 }
+
+#[test]
+fn libtest_json() {
+    let run = Run::new("libtest-json", "test", 101, include_str!("../fixtures/libtest-json/output.jsonl"));
+    Run { stderr: include_str!("../fixtures/libtest-json/stderr.txt"), ..run }.gives(&[
+        (Major, Some("src/lib.rs:16:9"), "FAILED tests::adds: assertion `left == right` failed: one and two"),
+        (Major, Some("src/lib.rs:3"), "FAILED src/lib.rs - add (line 3): assertion `left == right` failed"),
+    ]);
+    let green = include_str!("../fixtures/libtest-json/green.jsonl");
+    Run::new("libtest-json", "test", 0, green).gives(&[]);
+    let none = include_str!("../fixtures/libtest-json/none.jsonl");
+    Run::new("libtest-json", "test", 0, none).gives(&[(Major, None, "`x` ran no test")]);
+    // It could not be compiled: there is no event.
+    let uncompiled = include_str!("../fixtures/cargo-test/uncompiled.txt");
+    let run = Run { stderr: uncompiled, ..Run::new("libtest-json", "test", 101, "") };
+    assert!(run.findings().iter().any(|finding| finding.location.as_deref() == Some("src/lib.rs:1:21")));
+}

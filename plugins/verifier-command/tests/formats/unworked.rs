@@ -20,6 +20,10 @@ const CODES: &[(&str, i32)] = &[
     ("cargo-check", 2),
     ("cargo-clippy", 2),
     ("cargo-test", 2),
+    ("libtest-json", 2),
+    ("pyright", 2),
+    ("pyright", 3),
+    ("pyright", 4),
     ("tsc", 3),
     ("go-test", 3),
     ("plain", 127),
@@ -88,6 +92,9 @@ const SILENT: &[(&str, Option<&str>)] = &[
     ("ruff", Some("nothing of its format")),
     ("bandit", Some("nothing of its format")),
     ("eslint", Some("nothing of its format")),
+    ("tap", Some("nothing of its format")),
+    ("pyright", Some("nothing of its format")),
+    ("libtest-json", Some("nothing of its format")),
     ("cargo-audit", Some("nothing of its format")),
     ("cargo-check", Some("nothing of its format")),
     ("cargo-clippy", Some("nothing of its format")),
@@ -140,6 +147,14 @@ fn a_tool_that_was_ended_with_code_0_before_its_end_is_major() {
         let why = SILENT.iter().find_map(|(of, why)| (*of == format).then_some(*why)?).unwrap();
         did_not_work(Run::new(format, "test", 0, &stdout), why);
     }
+    let suite = r#"{ "type": "suite", "event": "started", "test_count": 2 }"#;
+    let why = "1 of 1 test programs ended before all of their tests had run";
+    did_not_work(Run::new("libtest-json", "test", 0, suite), why);
+    let line = "======== 1 failed, 3 passed in 0.12s ========";
+    let why = "its last line says `1 failed, 3 passed in 0.12s`, though its exit code is 0";
+    did_not_work(Run::new("pytest", "test", 0, line), why);
+    // What was printed before it says nothing.
+    Run::new("pytest", "test", 0, &format!("{line}\n3 passed in 0.1s\n")).gives(&[]);
     let begun = r#"{"Action":"run","Package":"m/a","Test":"TestA"}
 {"Action":"pass","Package":"m/a"}
 "#;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use http::Uri;
 use orch_host::capability::trial::{ScriptedAnswer, ScriptedFault, SentRequest};
+use orch_trust::key::base64_decode;
 use orch_trust::permission::HttpTarget;
 use serde::Deserialize;
 use serde_json::Value;
@@ -53,6 +54,20 @@ struct WrittenAnswer {
     /// A text as it is; anything else is written as JSON.
     #[serde(default)]
     body: Option<Value>,
+    /// In its place: what is no text.
+    base64: Option<String>,
+}
+
+impl WrittenAnswer {
+    fn body(body: Option<Value>, base64: Option<String>) -> Result<Vec<u8>, &'static str> {
+        match (body, base64) {
+            (Some(_), Some(_)) => Err("an answer has `body` or `base64`, not both"),
+            (None, Some(coded)) => base64_decode(&coded).map_err(|_| "`base64` of an answer is none"),
+            (None, None) => Ok(Vec::new()),
+            (Some(Value::String(text)), None) => Ok(text.into_bytes()),
+            (Some(json), None) => Ok(json.to_string().into_bytes()),
+        }
+    }
 }
 
 impl TryFrom<Written> for ScriptedExchange {
@@ -60,12 +75,8 @@ impl TryFrom<Written> for ScriptedExchange {
 
     fn try_from(written: Written) -> Result<Self, Self::Error> {
         let answer = match (written.answer, written.fault) {
-            (Some(WrittenAnswer { status, headers, body }), None) => {
-                let body = match body {
-                    None => Vec::new(),
-                    Some(Value::String(text)) => text.into_bytes(),
-                    Some(json) => json.to_string().into_bytes(),
-                };
+            (Some(WrittenAnswer { status, headers, body, base64 }), None) => {
+                let body = WrittenAnswer::body(body, base64)?;
                 ScriptedAnswer::Answer { status, headers: headers.into_iter().collect(), body }
             }
             (None, Some(fault)) => ScriptedAnswer::Fault(fault),

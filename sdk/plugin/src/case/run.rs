@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use orch_host::capability::log::LogLevel;
+use orch_host::capability::secrets::leaks::Leaks;
 use orch_host::engine::{CompileError, Compiled, Engine, EngineError};
 use orch_trust::evidence::{Candidate, Compilable};
 use orch_trust::package::PackageBytes;
@@ -17,6 +18,7 @@ use super::Case;
 use super::exchange;
 use super::expectation::Found;
 use super::question::Given;
+use super::recording::{Recorded, Recording, RecordingError};
 
 const WALL_MS_MAX: u32 = 60_000;
 
@@ -31,6 +33,8 @@ pub enum RunError {
     Engine(#[from] EngineError),
     #[error("no runtime for the tests")]
     Runtime(#[source] std::io::Error),
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
 }
 
 impl RunError {
@@ -41,6 +45,7 @@ impl RunError {
             Self::Compile(error) => error.code(),
             Self::Engine(_) => "case-engine",
             Self::Runtime(_) => "case-runtime",
+            Self::Recording(error) => error.code(),
         }
     }
 
@@ -61,51 +66,98 @@ pub struct CaseResult {
     pub about: String,
     /// None: it holds.
     pub differences: Vec<String>,
+    /// What was answered, to be written; also of a case that does not hold.
+    pub recorded: Option<Recorded>,
 }
 
-/// Runs the cases, one after the other.
+/// Runs the cases, one after the other. With a `recording` those that name a file for it make their requests.
 ///
 /// # Errors
 /// `Refused`: a host would not take the package even if it were signed and certified.
-pub fn run(package: &PackageBytes, cases: &[(String, Case)]) -> Result<Vec<CaseResult>, RunError> {
+pub fn run(
+    package: &PackageBytes,
+    cases: &[(String, Case)],
+    recording: Option<&Recording>,
+) -> Result<Vec<CaseResult>, RunError> {
     let candidate = Candidate::examine(package).map_err(|refusal| RunError::Refused(Box::new(refusal)))?;
-    let wall_ms = candidate.manifest().limits.wall_ms.min(WALL_MS_MAX);
+    let limits = candidate.manifest().limits;
+    let wall_ms = limits.wall_ms.min(WALL_MS_MAX);
     let engine = Engine::certification()?;
     let compiled = engine.compile(candidate)?;
-    let trial = Trial { engine, compiled, wall: Duration::from_millis(wall_ms.into()) };
+    let real = match recording {
+        None => None,
+        Some(recording) => {
+            let manifest = compiled.evidence().manifest();
+            let permissions = recording.permissions(manifest)?;
+            let narrowed = compiled.narrowed(&permissions, limits).map_err(RecordingError::Excess)?;
+            Some(Real { recording, compiled: narrowed, leaks: recording.leaks(manifest)? })
+        }
+    };
+    let trial = Trial { engine, compiled, real, wall: Duration::from_millis(wall_ms.into()) };
     let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(RunError::Runtime)?;
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
     let results = cases.iter().map(|(name, case)| {
-        let differences = match runtime.block_on(trial.call(case)) {
-            Ok(found) => case.expect.differences(&found),
-            Err(why) => vec![why],
+        let (differences, recorded) = match runtime.block_on(trial.call(case)) {
+            Ok((found, recorded)) => (case.expect.differences(&found), recorded),
+            Err(why) => (vec![why], None),
         };
-        CaseResult { name: name.clone(), about: case.about.clone(), differences }
+        CaseResult { name: name.clone(), about: case.about.clone(), differences, recorded }
     });
     Ok(results.collect())
 }
 
-struct Trial {
+struct Trial<'a> {
     engine: Engine,
     compiled: Compiled<Candidate>,
+    real: Option<Real<'a>>,
     wall: Duration,
 }
 
-impl Trial {
-    /// What came of the case's call; an error says why there was none.
-    async fn call(&self, case: &Case) -> Result<Found, String> {
+/// For cases whose requests are made.
+struct Real<'a> {
+    recording: &'a Recording,
+    /// With the hosts that were named.
+    compiled: Compiled<Candidate>,
+    leaks: Leaks,
+}
+
+impl Trial<'_> {
+    /// What came of the case's call, and what is to be written of it; an error says why there was none.
+    async fn call(&self, case: &Case) -> Result<(Found, Option<Recorded>), String> {
         let none = |error: std::io::Error| format!("no folder for the case: {error}");
         let folder = tempfile::tempdir().map_err(none)?;
         let workspace = folder.path().canonicalize().map_err(none)?;
         case.host.write_files(&workspace)?;
-        let fakes = case.host.fakes();
-        let context = fakes.context(workspace, &case.host.settings(), self.wall);
-        let (engine, compiled) = (&self.engine, self.compiled.clone());
-        let found = case.call.make(Given { engine, compiled, context, script: &case.host }).await;
+        let (fakes, settings) = (case.host.fakes(), case.host.settings());
+        let real = self.real.as_ref().zip(case.host.recording.as_ref());
+        let recorder = real.map(|(real, _)| real.recording.recorder());
+        let (compiled, context) = match (real, &recorder) {
+            (Some((real, _)), Some(recorder)) => {
+                let (recorder, secrets) = (recorder.clone(), real.recording.secrets());
+                let context = fakes.recording_context(workspace, &settings, self.wall, recorder, secrets);
+                (&real.compiled, context)
+            }
+            _ => (&self.compiled, fakes.context(workspace, &settings, self.wall)),
+        };
+        let given = Given { engine: &self.engine, compiled: compiled.clone(), context, script: &case.host };
+        let found = case.call.make(given).await;
         let log = fakes.log().lines().into_iter().map(line).collect();
         let mut unscripted = fakes.processes().differences();
-        unscripted.extend(exchange::differences(&case.host.http, &fakes.http().requests()));
-        Ok(Found { log, unscripted, ..found })
+        let mut recorded = None;
+        match (real, recorder) {
+            // What is refused here is no part of what is recorded, and would be let through by every other test.
+            (Some(_), Some(_)) if found.denied != case.expect.denied => {
+                unscripted.push(
+                    "nothing is recorded: something was denied that the case does not expect".to_owned(),
+                );
+            }
+            (Some((real, file)), Some(recorder)) => match Recorded::of(file, &recorder, &real.leaks) {
+                Ok(file) => recorded = Some(file),
+                Err(why) => unscripted.push(why.to_string()),
+            },
+            _ => unscripted.extend(exchange::differences(&case.host.http, &fakes.http().requests())),
+        }
+        Ok((Found { log, unscripted, ..found }, recorded))
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Script {
     pub commands: Vec<ScriptedCommand>,
     /// Requests in the order in which they must come, and their answers.
     pub http: Vec<ScriptedExchange>,
+    /// A file beside the cases that has them in the place of `http`, as they were when they were made.
+    pub recording: Option<String>,
 }
 
 impl Script {
@@ -55,13 +57,12 @@ impl Script {
     /// Writes the workspace's files; an error says which path is none.
     pub(super) fn write_files(&self, workspace: &Path) -> Result<(), String> {
         for (name, text) in &self.files {
-            let sound = !name.is_empty() && name.split('/').all(|part| !matches!(part, "" | "." | ".."));
             let path = workspace.join(name);
             let written = || {
                 path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
                 std::fs::write(&path, text)
             };
-            match sound {
+            match is_inside(name) {
                 true => {
                     written().map_err(|error| format!("`{name}` of `files` cannot be written: {error}"))?
                 }
@@ -70,6 +71,11 @@ impl Script {
         }
         Ok(())
     }
+}
+
+/// True of a path that leads to no other folder.
+pub(super) fn is_inside(path: &str) -> bool {
+    !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
 #[cfg(test)]

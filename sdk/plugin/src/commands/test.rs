@@ -6,7 +6,8 @@ use anyhow::Context;
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Outcome};
 use orch_plugin::build::{BuildRequest, build};
-use orch_plugin::case;
+use orch_plugin::case::recording::Recording;
+use orch_plugin::case::{self, Answers};
 use orch_plugin::pack::{PackRequest, pack};
 
 use super::{fault, fault_in, toolchain};
@@ -20,11 +21,23 @@ pub(crate) struct TestArguments {
     /// Folder with `component.wasm` and `sbom.cdx.json`, made otherwise: nothing is built
     #[arg(long)]
     built: Option<PathBuf>,
+    /// For cases that name a `recording`: make their requests, at this host and no other, and write what is answered
+    #[arg(long, value_name = "HOST:PORT")]
+    record: Vec<String>,
+    /// With `--record`: where the plugin's secrets come from, as an operator's `secrets.toml` says it
+    #[arg(long, value_name = "FILE", requires = "record")]
+    secrets: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &TestArguments, console: &Console) -> Outcome {
     let project = &arguments.project;
-    let cases = case::read_all(&project.join("cases")).map_err(fault)?;
+    let folder = project.join("cases");
+    let recording = match arguments.record.as_slice() {
+        [] => None,
+        hosts => Some(Recording::new(hosts.to_vec(), arguments.secrets.as_deref()).map_err(fault)?),
+    };
+    let answers = if recording.is_some() { Answers::Real } else { Answers::Recorded };
+    let cases = case::read_all(&folder, answers).map_err(fault)?;
     let built = match &arguments.built {
         Some(built) => built.clone(),
         None => {
@@ -36,7 +49,7 @@ pub(crate) fn run(arguments: &TestArguments, console: &Console) -> Outcome {
     let out = tempfile::tempdir().context("no folder for the package")?;
     let packed = pack(&PackRequest { project, built: &built, out: out.path() })
         .map_err(fault_in(format!("cannot pack `{}`", project.display())))?;
-    let results = case::run::run(&packed.package, &cases)
+    let results = case::run::run(&packed.package, &cases, recording.as_ref())
         .map_err(fault_in(format!("cannot test `{}`", project.display())))?;
     let mut failed = 0;
     for result in &results {
@@ -46,6 +59,11 @@ pub(crate) fn run(arguments: &TestArguments, console: &Console) -> Outcome {
         console.line(&format!("{status}  {}: {}", escape(&result.name), escape(&result.about)));
         for difference in &result.differences {
             console.line(&format!("        {}", escape(difference)));
+        }
+        if let Some(recorded) = &result.recorded {
+            recorded.write(&folder).map_err(fault)?;
+            let (requests, file) = (recorded.requests, escape(&recorded.file));
+            console.line(&format!("        {requests} requests recorded in `cases/{file}`"));
         }
     }
     console.line(&format!("{} of {} cases passed", results.len() - failed, results.len()));

@@ -1,0 +1,204 @@
+//! What is around the commands of plugins on this machine: the operator's policy, put into walls and places.
+//!
+//! In -> out: policy, operator's folders, a workspace -> [`Sandboxing`]; a command -> its [`Sandbox`].
+//! Invariant: the workspace is there to be written, but not what the host keeps in it; the host's own folders are never
+//! there; a wall that the machine does not give ends the run before its first task, or is in its report.
+//! Not here: how a wall is put up (`orch-supervisor`'s `sandbox.rs`), which programs are granted (`capability/process/`).
+
+mod denied;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use orch_supervisor::{
+    Limits, Place as Seen, Request, RunError, Sandbox, StartStep, SupervisorPool, Wall, Walls, system_places,
+};
+use orch_trust::policy::{SandboxMode, SandboxPolicy};
+
+use crate::capability::files::{Protected, protected_names};
+use crate::capability::process::ProcessRequest;
+use crate::exit::{Exit, Fault};
+
+pub use denied::denied;
+
+/// What is said in each report where there is no sandbox.
+pub const OFF: &str = "a `process` grant equals your own authority, the host's secret included: programs run without an \
+                       operating-system sandbox; `network` is not enforced";
+
+/// Of a workspace, what version control believes: to be read, not written. In folders of it, which are their own mounts, so
+/// that nothing else comes into their place.
+const OF_GIT: [&str; 5] = [".git/config", ".git/hooks", ".git/config.worktree", ".git/info", ".git/modules"];
+
+/// What is around each command.
+#[derive(Clone, Debug)]
+pub struct Sandboxing {
+    /// None where the operator's policy says `off`.
+    walls: Option<Walls>,
+    workspace: PathBuf,
+    /// The host's own, wherever they lie.
+    hidden: Vec<PathBuf>,
+    protected: Arc<Protected>,
+}
+
+impl Sandboxing {
+    /// `home`: where the operator's tools lie; `own`: the host's folders.
+    pub fn of(
+        policy: &SandboxPolicy,
+        home: Option<&Path>,
+        workspace: &Path,
+        protected: Arc<Protected>,
+        own: impl IntoIterator<Item = PathBuf>,
+    ) -> Self {
+        let walls = (policy.mode != SandboxMode::Off).then(|| Walls {
+            limits: limits(policy),
+            ..Walls::around(system_places().into_iter().chain(named(policy, home)).collect())
+        });
+        Self { walls, workspace: workspace.to_owned(), hidden: own.into_iter().collect(), protected }
+    }
+
+    /// What is around that command.
+    pub fn around(&self, request: &ProcessRequest) -> Sandbox {
+        let Some(walls) = &self.walls else { return Sandbox::None };
+        let mut walls = walls.clone();
+        walls.network = request.network;
+        let within = |name: &str| self.workspace.join(name);
+        walls.places.push(Seen::write(&self.workspace));
+        // A link in the workspace leads where it leads: what it names is what runs.
+        for program in
+            [Some(request.program.clone()), request.program.canonicalize().ok()].into_iter().flatten()
+        {
+            if !walls.places.iter().any(|place| program.starts_with(&place.path)) {
+                walls.places.push(Seen::read(program));
+            }
+        }
+        walls.places.push(Seen::write(within(".git")));
+        walls.places.extend(OF_GIT.map(|name| Seen::read(within(name))));
+        // What people write is read by whatever looks at the whole workspace; what the host keeps is nobody's.
+        let protected = protected_names(&self.protected).map(within).map(|path| match path.is_dir() {
+            true => Seen::hidden(path),
+            false => Seen::read(path),
+        });
+        walls.places.extend(protected.chain(self.hidden.iter().map(Seen::hidden)));
+        walls.into()
+    }
+
+    /// Names of the host's or of people's in the workspace that are not there: no wall can be around them.
+    pub fn unmade(&self) -> Vec<String> {
+        let names = protected_names(&self.protected).chain([".git"]);
+        let unmade = names.filter(|name| self.workspace.join(name).symlink_metadata().is_err());
+        if self.walls.is_some() { unmade.map(str::to_owned).collect() } else { Vec::new() }
+    }
+
+    /// What the log says of those that are there now.
+    pub fn made_of(&self, unmade: Vec<String>) -> Vec<String> {
+        let made = unmade.into_iter().filter(|name| self.workspace.join(name).symlink_metadata().is_ok());
+        let line =
+            |name| format!("`{name}` was not there before this command: the host takes it as a person's");
+        made.map(line).collect()
+    }
+
+    /// Puts the walls around a program that does nothing, and takes away those that this machine does not give: what is
+    /// lacking is said.
+    ///
+    /// # Errors
+    /// `sandbox-lacking`, where the policy requires all of them.
+    pub async fn try_out(
+        &mut self,
+        commands: &SupervisorPool,
+        own: &Path,
+        mode: SandboxMode,
+    ) -> Result<Vec<String>, Fault> {
+        let Some(walls) = &mut self.walls else { return Ok(Vec::new()) };
+        let mut lacking = Vec::new();
+        loop {
+            let mut places = walls.places.clone();
+            places.push(Seen::read(own));
+            let tried = Walls { places, ..walls.clone() };
+            let request =
+                Request { args: vec!["--version".into()], sandbox: tried.into(), ..Request::new(own, "/") };
+            let (step, source) = match commands.run(request).await {
+                Ok(mut running) => {
+                    running.wait().await.map_err(anyhow::Error::from)?;
+                    return Ok(lacking);
+                }
+                Err(RunError::NotStarted { step, source, .. }) => (step, source),
+                Err(error) => return Err(anyhow::Error::from(error).into()),
+            };
+            let missing: BTreeSet<Wall> = match step {
+                StartStep::Sandbox(wall) => [wall].into(),
+                StartStep::Namespaces => {
+                    walls.up.iter().copied().filter(|wall| wall.takes_a_namespace()).collect()
+                }
+                StartStep::Directory | StartStep::Program => {
+                    let error =
+                        anyhow::Error::from(source).context(format!("the sandbox was tried out: its {step}"));
+                    return Err(Fault::new(Exit::HostError, "sandbox-trial", None, error));
+                }
+            };
+            let names: Vec<String> = missing.iter().map(Wall::to_string).collect();
+            let what = format!("this machine does not give the sandbox its walls for {}", names.join(", "));
+            if mode == SandboxMode::Require || missing.is_empty() {
+                let error = anyhow::Error::from(source).context(what);
+                return Err(Fault::new(Exit::Usage, "sandbox-lacking", Some(hint(step)), error));
+            }
+            walls.up.retain(|wall| !missing.contains(wall));
+            lacking.push(format!("{what}: {source}; programs run without"));
+        }
+    }
+
+    /// True of a path that a command does not see, though it is there.
+    fn is_outside(&self, path: &Path) -> bool {
+        let Some(walls) = self.walls.as_ref().filter(|walls| walls.up.contains(&Wall::Mounts)) else {
+            return false;
+        };
+        let seen = walls.places.iter().map(|place| place.path.as_path());
+        let own = ["/tmp", "/proc", "/dev", "/sys", "/run"].map(Path::new);
+        let mut known = seen.chain(own).chain([self.workspace.as_path()]);
+        !known.any(|known| path.starts_with(known))
+    }
+}
+
+/// What to do where a machine lacks a wall.
+fn hint(step: StartStep) -> String {
+    let cure = match step {
+        StartStep::Sandbox(Wall::Landlock) => {
+            "the kernel must be 6.2 or newer with `landlock` in its list of security modules (`cat /sys/kernel/security/lsm`)"
+        }
+        StartStep::Sandbox(Wall::Mounts) => {
+            "in a container, `/proc` must not be masked (`--security-opt systempaths=unconfined`) and the kernel be 5.12 or newer"
+        }
+        StartStep::Sandbox(_) => "the kernel, or the container's own filter, refuses it",
+        StartStep::Namespaces | StartStep::Directory | StartStep::Program => {
+            "namespaces of users must be allowed: `sysctl user.max_user_namespaces`, `kernel.unprivileged_userns_clone`, \
+             `kernel.apparmor_restrict_unprivileged_userns`; in a container its seccomp profile must let them be made"
+        }
+    };
+    format!(
+        "{cure}; or, in the operator's `policy.toml`, `[sandbox] mode = \"best-effort\"` goes on with what is missing in every report"
+    )
+}
+
+fn named(policy: &SandboxPolicy, home: Option<&Path>) -> Vec<Seen> {
+    let absolute = |path: &PathBuf| match path.strip_prefix("~") {
+        Ok(below) => home.map(|home| home.join(below)),
+        Err(_) => Some(path.clone()),
+    };
+    let presets = policy.presets.iter().flat_map(|preset| preset.folders());
+    let presets = presets.filter_map(|below| Some(Seen::read(home?.join(below))));
+    let read = policy.read.iter().filter_map(absolute).map(Seen::read);
+    let write = policy.write.iter().filter_map(absolute).map(Seen::write);
+    presets.chain(read).chain(write).collect()
+}
+
+fn limits(policy: &SandboxPolicy) -> Limits {
+    let usual = Limits::default();
+    let mib = |mib: std::num::NonZeroU32| u64::from(mib.get()) << 20;
+    Limits {
+        processes: policy.processes.map(std::num::NonZeroU32::get).or(usual.processes),
+        memory_bytes: policy.memory_mib.map(mib).or(usual.memory_bytes),
+        cpu_seconds: policy.cpu_seconds.map(|seconds| seconds.get().into()).or(usual.cpu_seconds),
+        file_bytes: policy.file_mib.map(mib).or(usual.file_bytes),
+        tmp_bytes: policy.tmp_mib.map_or(usual.tmp_bytes, mib),
+    }
+}

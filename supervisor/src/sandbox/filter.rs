@@ -1,0 +1,172 @@
+//! The filter of system calls.
+//!
+//! In -> out: this machine's kind -> programs for the kernel, made once; they hold for the command and all it starts.
+//! Invariant: what is not named is let through; a call of another kind of machine ends its process.
+//! Not here: putting them up (`launch.rs`, as the last thing before the program).
+
+use std::io;
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    sock_filter,
+};
+
+/// Answered with EPERM. What looks into other processes, what makes or moves mounts, what the kernel's newer ways in are
+/// made of, keys, modules, clocks, and what belongs to the whole machine.
+const REFUSED: &[libc::c_long] = &[
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_process_madvise,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_kcmp,
+    libc::SYS_perf_event_open,
+    libc::SYS_bpf,
+    libc::SYS_userfaultfd,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_mount_setattr,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_name_to_handle_at,
+    libc::SYS_fanotify_init,
+    libc::SYS_quotactl,
+    libc::SYS_quotactl_fd,
+    libc::SYS_acct,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_reboot,
+    libc::SYS_kexec_load,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_syslog,
+    libc::SYS_vhangup,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
+    libc::SYS_adjtimex,
+    libc::SYS_lookup_dcookie,
+    libc::SYS_nfsservctl,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+];
+
+/// As above, of this kind of machine alone.
+#[cfg(target_arch = "x86_64")]
+const REFUSED_HERE: &[libc::c_long] =
+    &[libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_modify_ldt, libc::SYS_kexec_file_load, libc::SYS_uselib];
+#[cfg(not(target_arch = "x86_64"))]
+const REFUSED_HERE: &[libc::c_long] = &[];
+
+const NEW_NAMESPACES: [libc::c_int; 7] = [
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWCGROUP,
+];
+/// Every other family is refused.
+const FAMILIES: [libc::c_int; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+/// `SOCK_PACKET`, which the kernel still takes.
+const PACKETS: libc::c_int = 10;
+/// Who types for the terminal.
+const TERMINAL_INPUT: [u64; 2] = [libc::TIOCSTI as u64, 0x541c];
+/// The bit that marks the other numbering of calls on `x86_64`.
+const OTHER_NUMBERING: u32 = 0x4000_0000;
+
+/// In the order in which they are put up.
+pub(crate) fn programs() -> io::Result<Vec<BpfProgram>> {
+    let mut refused: Vec<(libc::c_long, Vec<SeccompRule>)> =
+        REFUSED.iter().chain(REFUSED_HERE).map(|call| (*call, Vec::new())).collect();
+    let namespaces = NEW_NAMESPACES.map(|flag| {
+        let flag = u64::from(flag.cast_unsigned());
+        rule(&[(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(flag), flag)])
+    });
+    refused.push((libc::SYS_clone, all(namespaces)?));
+    let strange = FAMILIES
+        .map(|family| (0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, u64::from(family.cast_unsigned())));
+    // Raw ones of any family, whatever flags stand beside the kind.
+    let raw = [libc::SOCK_RAW, PACKETS].map(|kind| {
+        (1, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(0xf), u64::from(kind.cast_unsigned()))
+    });
+    // Routes are asked for by a raw one.
+    let not_netlink = (0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, libc::AF_NETLINK as u64);
+    let is_netlink = (0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, libc::AF_NETLINK as u64);
+    let not_route = (2, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, libc::NETLINK_ROUTE as u64);
+    let mut sockets = vec![rule(&strange)?, rule(&[is_netlink, not_route])?];
+    for kind in raw {
+        sockets.push(rule(&[kind, not_netlink.clone()])?);
+    }
+    refused.push((libc::SYS_socket, sockets));
+    let typed = TERMINAL_INPUT.map(|call| rule(&[(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, call)]));
+    refused.push((libc::SYS_ioctl, all(typed)?));
+    // What it asks for lies in memory, where a filter cannot look: the C library falls back to `clone`.
+    let unknown = vec![(libc::SYS_clone3, Vec::new())];
+    Ok(vec![filter(refused, libc::EPERM)?, filter(unknown, libc::ENOSYS)?])
+}
+
+/// Makes this process ask the kernel through these, for good.
+pub(crate) fn enter(programs: &[BpfProgram]) -> io::Result<()> {
+    for program in programs {
+        seccompiler::apply_filter(program).map_err(|error| match error {
+            seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error) => error,
+            _ => io::Error::from_raw_os_error(libc::EINVAL),
+        })?;
+    }
+    Ok(())
+}
+
+fn filter(calls: Vec<(libc::c_long, Vec<SeccompRule>)>, errno: libc::c_int) -> io::Result<BpfProgram> {
+    let machine = std::env::consts::ARCH.try_into().map_err(io::Error::other)?;
+    let answer = SeccompAction::Errno(errno.cast_unsigned());
+    let filter = SeccompFilter::new(calls.into_iter().collect(), SeccompAction::Allow, answer, machine);
+    let program: BpfProgram =
+        filter.and_then(TryInto::try_into).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(without_other_numbering(program))
+}
+
+/// The same calls have other numbers there, which no rule names.
+fn without_other_numbering(program: BpfProgram) -> BpfProgram {
+    if !cfg!(target_arch = "x86_64") {
+        return program;
+    }
+    let one = |code: u32, jf, k| sock_filter { code: code as u16, jt: 0, jf, k };
+    let load = one(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0);
+    let test = one(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 1, OTHER_NUMBERING);
+    let refuse = one(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned());
+    [load, test, refuse].into_iter().chain(program).collect()
+}
+
+type Condition = (u8, SeccompCmpArgLen, SeccompCmpOp, u64);
+
+fn rule(conditions: &[Condition]) -> io::Result<SeccompRule> {
+    let conditions = conditions.iter().cloned();
+    let conditions =
+        conditions.map(|(argument, length, how, value)| SeccompCondition::new(argument, length, how, value));
+    conditions
+        .collect::<Result<Vec<_>, _>>()
+        .and_then(SeccompRule::new)
+        .map_err(|error| io::Error::other(error.to_string()))
+}
+
+fn all<const N: usize>(rules: [io::Result<SeccompRule>; N]) -> io::Result<Vec<SeccompRule>> {
+    rules.into_iter().collect()
+}

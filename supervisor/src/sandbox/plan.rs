@@ -1,0 +1,266 @@
+//! Which steps build a command's root.
+//!
+//! In -> out: [`Walls`], what is there on this machine -> [`Step`]s, in order, with every text ready for the kernel.
+//! Invariant: what no place names is not there. The steps end with the old root gone and the new one not writable.
+//! Not here: taking them (`build.rs`).
+
+use std::collections::BTreeSet;
+use std::ffi::CString;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use super::{Access, Wall, Walls};
+
+/// Where the new root is put together: any folder that every machine has. What lies in it stays reachable.
+const BASE: &str = "/tmp";
+/// The old root, while there are both.
+const OLD: &str = "/.old";
+/// What stands for hidden files, which nobody opens, and folders, which are empty: whoever walks through them goes on.
+pub(super) const NO_FILE: &str = "/.no-file";
+pub(super) const NO_FOLDER: &str = "/.no-folder";
+
+const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+const DEVICE_LINKS: [(&str, &str); 5] = [
+    ("/proc/self/fd", "/dev/fd"),
+    ("/proc/self/fd/0", "/dev/stdin"),
+    ("/proc/self/fd/1", "/dev/stdout"),
+    ("/proc/self/fd/2", "/dev/stderr"),
+    ("pts/ptmx", "/dev/ptmx"),
+];
+/// Of `/proc`, what changes the machine: a file there asks who its writer is, not what it may.
+const PROC_READ: [&str; 5] = ["sys", "sysrq-trigger", "irq", "bus", "fs"];
+/// Of `/proc`, what tells of the machine's memory and keys.
+const PROC_HIDDEN: [&str; 8] =
+    ["kcore", "kmsg", "keys", "key-users", "timer_list", "sched_debug", "acpi", "scsi"];
+
+/// One step; paths are as the command will see them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Nothing of what follows reaches the machine's own mounts.
+    Private,
+    Tmpfs {
+        at: CString,
+        options: CString,
+    },
+    /// One that is there already is as good.
+    Dir(CString),
+    File(CString),
+    Link {
+        to: CString,
+        at: CString,
+    },
+    /// The base becomes the root, the old one lies beneath.
+    Pivot {
+        base: CString,
+        old: CString,
+    },
+    /// With all that is mounted beneath.
+    Bind {
+        from: CString,
+        at: CString,
+        writable: bool,
+        device: bool,
+    },
+    /// Over what is there already, and may be changed by whoever else writes there: no link is followed, and one that has
+    /// become a link, or is gone, is left.
+    Over {
+        at: CString,
+        shown: Shown,
+    },
+    Proc,
+    Devpts,
+    /// Mode 000, and nobody can change it.
+    Close(CString),
+    Remove {
+        at: CString,
+        is_folder: bool,
+    },
+    Detach(CString),
+    ReadOnlyRoot,
+}
+
+/// What is put over something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// Itself.
+    Readable,
+    /// Itself, as a mount of its own: nothing else comes into its place.
+    Writable,
+    NoFile,
+    NoFolder,
+}
+
+/// The steps for these walls; none without a mount wall.
+///
+/// # Errors
+/// A path that is none.
+pub(crate) fn of(walls: &Walls) -> io::Result<Vec<Step>> {
+    if !walls.has(Wall::Mounts) {
+        return Ok(Vec::new());
+    }
+    let mut plan = Plan { steps: Vec::new(), made: BTreeSet::new(), hidden: BTreeSet::new() };
+    plan.step(Step::Private);
+    plan.tmpfs(BASE, "mode=0755,size=4m")?;
+    plan.step(Step::Dir(text(&format!("{BASE}{OLD}"))?));
+    plan.step(Step::Pivot { base: text(BASE)?, old: text(&format!("{BASE}{OLD}"))? });
+    plan.file(NO_FILE)?;
+    plan.folder(Path::new(NO_FOLDER))?;
+    plan.step(Step::Close(text(NO_FILE)?));
+    plan.devices(walls.limits.tmp_bytes)?;
+    plan.proc(walls.has(Wall::Processes))?;
+    // Before the places, which may lie in it.
+    plan.folder(Path::new("/tmp"))?;
+    plan.tmpfs("/tmp", &format!("mode=1777,size={}", walls.limits.tmp_bytes / 2))?;
+    plan.folder(Path::new("/var"))?;
+    plan.link("../tmp", "/var/tmp")?;
+    plan.folder(Path::new("/run"))?;
+    for place in &walls.places {
+        plan.place(&place.path, place.access)?;
+    }
+    plan.step(Step::Remove { at: text(NO_FILE)?, is_folder: false });
+    plan.step(Step::Remove { at: text(NO_FOLDER)?, is_folder: true });
+    plan.step(Step::Detach(text(OLD)?));
+    plan.step(Step::ReadOnlyRoot);
+    Ok(plan.steps)
+}
+
+struct Plan {
+    steps: Vec<Step>,
+    /// Folders of the new root that are there.
+    made: BTreeSet<PathBuf>,
+    /// Once is enough: what covers it would be covered.
+    hidden: BTreeSet<PathBuf>,
+}
+
+impl Plan {
+    fn step(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    fn tmpfs(&mut self, at: &str, options: &str) -> io::Result<()> {
+        self.step(Step::Tmpfs { at: text(at)?, options: text(options)? });
+        Ok(())
+    }
+
+    /// With all above it.
+    fn folder(&mut self, path: &Path) -> io::Result<()> {
+        let above: Vec<&Path> = path.ancestors().collect();
+        for folder in above.into_iter().rev().filter(|folder| folder.parent().is_some()) {
+            if self.made.insert(folder.to_owned()) {
+                self.steps.push(Step::Dir(text(folder)?));
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: impl AsRef<Path>) -> io::Result<()> {
+        let path = path.as_ref();
+        if let Some(folder) = path.parent() {
+            self.folder(folder)?;
+        }
+        self.step(Step::File(text(path)?));
+        Ok(())
+    }
+
+    fn link(&mut self, to: &str, at: &str) -> io::Result<()> {
+        self.step(Step::Link { to: text(to)?, at: text(at)? });
+        Ok(())
+    }
+
+    fn devices(&mut self, tmp_bytes: u64) -> io::Result<()> {
+        self.folder(Path::new("/dev/pts"))?;
+        self.folder(Path::new("/dev/shm"))?;
+        for device in DEVICES {
+            let at = format!("/dev/{device}");
+            self.file(&at)?;
+            let from = text(&format!("{OLD}{at}"))?;
+            self.step(Step::Bind { from, at: text(&at)?, writable: true, device: true });
+        }
+        for (to, at) in DEVICE_LINKS {
+            self.link(to, at)?;
+        }
+        self.step(Step::Devpts);
+        self.tmpfs("/dev/shm", &format!("mode=1777,size={}", tmp_bytes / 2))
+    }
+
+    fn proc(&mut self, is_its_own: bool) -> io::Result<()> {
+        self.folder(Path::new("/proc"))?;
+        if !is_its_own {
+            // The machine's would show everybody's.
+            return Ok(());
+        }
+        self.step(Step::Proc);
+        for (names, is_hidden) in [(&PROC_READ[..], false), (&PROC_HIDDEN[..], true)] {
+            for name in names {
+                let path = Path::new("/proc").join(name);
+                let Ok(found) = path.symlink_metadata() else { continue };
+                let from = match (is_hidden, found.is_dir()) {
+                    (true, true) => text(NO_FOLDER)?,
+                    (true, false) => text(NO_FILE)?,
+                    (false, _) => text(&path)?,
+                };
+                self.step(Step::Bind { from, at: text(&path)?, writable: false, device: false });
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, path: &Path, access: Access) -> io::Result<()> {
+        let is_plain = path.is_absolute()
+            && path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+        if !is_plain || path.parent().is_none() {
+            let what = format!("`{}` is no place for a sandbox", path.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
+        let Ok(found) = path.symlink_metadata() else { return Ok(()) };
+        // A link of the machine's own root, such as `/bin`, stays one. Elsewhere what it leads to stands in its place.
+        if found.is_symlink() && path.components().count() == 2 && access == Access::Read {
+            let to = path.read_link()?;
+            self.step(Step::Link { to: text(&to)?, at: text(path)? });
+            return Ok(());
+        }
+        if access == Access::Hidden && !self.hidden.insert(path.to_owned()) {
+            return Ok(());
+        }
+        if self.is_beneath_a_place(path) {
+            let shown = match (access, found.is_dir()) {
+                (Access::Read, _) => Shown::Readable,
+                (Access::Write, _) => Shown::Writable,
+                (Access::Hidden, true) => Shown::NoFolder,
+                (Access::Hidden, false) => Shown::NoFile,
+            };
+            self.step(Step::Over { at: text(path)?, shown });
+            return Ok(());
+        }
+        let (Ok(target), Access::Read | Access::Write) = (path.canonicalize(), access) else { return Ok(()) };
+        match target.is_dir() {
+            true => self.folder(path)?,
+            false => self.file(path)?,
+        }
+        let writable = access == Access::Write;
+        self.step(Step::Bind { from: text(&old(&target))?, at: text(path)?, writable, device: false });
+        Ok(())
+    }
+
+    /// What lies in something that is bound is there already.
+    fn is_beneath_a_place(&self, path: &Path) -> bool {
+        self.steps.iter().any(|step| match step {
+            Step::Bind { at, device: false, .. } => {
+                let at = Path::new(std::ffi::OsStr::from_bytes(at.to_bytes()));
+                path != at && path.starts_with(at)
+            }
+            _ => false,
+        })
+    }
+}
+
+fn old(path: &Path) -> PathBuf {
+    let mut old = std::ffi::OsString::from(OLD);
+    old.push(path);
+    old.into()
+}
+
+fn text(path: &(impl AsRef<std::ffi::OsStr> + ?Sized)) -> io::Result<CString> {
+    Ok(CString::new(path.as_ref().as_bytes())?)
+}

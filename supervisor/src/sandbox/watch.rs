@@ -1,0 +1,58 @@
+//! What a command and all its descendants take together, looked at while they run.
+//!
+//! In -> out: process ids, [`Limits`] -> the limit that is passed.
+//! Not here: ending them (`serve.rs`).
+
+use std::fs;
+use std::io;
+
+use super::limits::{Limit, Limits};
+
+/// Which limit these processes are beyond, if any.
+pub(crate) fn beyond(limits: &Limits, processes: &[u32]) -> io::Result<Option<Limit>> {
+    let count = u32::try_from(processes.len()).unwrap_or(u32::MAX);
+    if limits.processes.is_some_and(|most| count > most) {
+        return Ok(Some(Limit::Processes));
+    }
+    let Some(most) = limits.memory_bytes else { return Ok(None) };
+    // The cheap sum counts what a fork shares more than once; only where it is beyond is there a dear one.
+    let is_beyond = sum(processes, resident)? > most && sum(processes, proportional)? > most;
+    Ok(is_beyond.then_some(Limit::Memory))
+}
+
+fn sum(processes: &[u32], bytes: fn(u32) -> io::Result<u64>) -> io::Result<u64> {
+    processes.iter().try_fold(0, |sum: u64, process| Ok(sum.saturating_add(bytes(*process)?)))
+}
+
+/// Bytes that are resident and not of a file; 0 of one that is over.
+fn resident(process: u32) -> io::Result<u64> {
+    let text = read(process, "statm")?;
+    let mut numbers = text.split_ascii_whitespace().skip(1).map(str::parse::<u64>);
+    let (Some(Ok(resident)), Some(Ok(shared))) = (numbers.next(), numbers.next()) else { return Ok(0) };
+    let page = u64::try_from(rustix::param::page_size()).unwrap_or(u64::MAX);
+    Ok(resident.saturating_sub(shared).saturating_mul(page))
+}
+
+/// The same, each shared page divided among those who share it. One that lets nobody look counts whole.
+fn proportional(process: u32) -> io::Result<u64> {
+    let text = match read(process, "smaps_rollup") {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return resident(process),
+        text => text?,
+    };
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss_Anon:"));
+    let kib =
+        line.and_then(|line| line.split_ascii_whitespace().next()).and_then(|kib| kib.parse::<u64>().ok());
+    match kib {
+        Some(kib) => Ok(kib.saturating_mul(1024)),
+        // A kernel before 5.9 has no such line.
+        None => resident(process),
+    }
+}
+
+/// Of `/proc`; nothing of a process that is over.
+fn read(process: u32, name: &str) -> io::Result<String> {
+    match fs::read_to_string(format!("/proc/{process}/{name}")) {
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => Ok(String::new()),
+        text => text,
+    }
+}

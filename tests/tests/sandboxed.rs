@@ -1,0 +1,210 @@
+//! Commands of tasks in the sandbox, in whole runs: what they see, what they cannot do, what people are told.
+
+use std::fs;
+use std::path::Path;
+
+use orch_tests::{Workspace, err, out};
+
+/// The operator's policy with a sandbox, and what it says besides.
+fn sandboxed(tasks: &str, more: &str) -> Workspace {
+    let workspace = Workspace::new(tasks);
+    policy(&workspace, &format!("[sandbox]\n{more}\n"));
+    workspace
+}
+
+/// Puts that in the place of `[sandbox] mode = "off"`.
+fn policy(workspace: &Workspace, sandbox: &str) {
+    let path = workspace.operator().join("policy.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("[sandbox]\nmode = \"off\"\n"), "{text}");
+    fs::write(&path, text.replace("[sandbox]\nmode = \"off\"\n", sandbox)).unwrap();
+}
+
+/// The log of the only task.
+fn log(workspace: &Workspace) -> String {
+    out(&workspace.host(&["logs", "a"], 0))
+}
+
+#[test]
+fn a_task_works_in_its_workspace_and_nothing_else_is_there() {
+    let workspace = sandboxed(
+        "- {id: a, command: [sh, -c, 'echo made > made; ls -a; ls /; ls -a /home /root; echo $HOME; cat /etc/shadow']}\n",
+        "",
+    );
+    let said = workspace.run(&[], 1);
+    assert_eq!(workspace.read("made"), "made\n");
+    let log = log(&workspace);
+    assert!(log.contains("/etc/shadow: No such file"), "{log}");
+    assert!(
+        log.contains("`/etc/shadow` is outside of the sandbox: `[sandbox] read = [\"/etc/shadow\"]`"),
+        "{log}"
+    );
+    for hidden in [".ssh", ".cargo", ".bashrc"] {
+        assert!(!log.contains(hidden), "{log}");
+    }
+    assert!(!err(&said).contains("equals your own authority"), "{}", err(&said));
+    assert!(!out(&workspace.host(&["report"], 0)).contains("authority"));
+}
+
+#[test]
+fn without_a_word_the_sandbox_is_required() {
+    let workspace = Workspace::new("- {id: a, command: [sh, -c, 'test ! -e /etc/shadow']}\n");
+    policy(&workspace, "");
+    workspace.run(&[], 0);
+}
+
+#[test]
+fn what_is_the_hosts_is_empty_and_what_is_peoples_is_not_written() {
+    let script = "for one in .orch logs config.yaml tasks.yml; do \
+                  rm -rf $one && exit 1; mv $one there && exit 1;\
+                  (echo x > $one) && exit 1; ln -sfT x $one && exit 1; done;\
+                  for one in .orch logs; do ls -A $one/ | grep . && exit 1; (echo x > $one/made) && exit 1; done;\
+                  cat config.yaml > seen; exit 0";
+    let workspace = sandboxed(&format!("- id: a\n  command: [sh, -c, \"{script}\"]\n"), "");
+    let config = workspace.read("config.yaml");
+    workspace.run(&[], 0);
+    assert_eq!((workspace.read("config.yaml"), workspace.read("seen")), (config.clone(), config));
+    assert!(workspace.read("tasks.yml").contains("status: done"));
+    assert!(!workspace.path().join("there").exists());
+    // The operator's folder in the workspace, and a folder that the policy shows whole.
+    let operator = workspace.operator();
+    let script =
+        format!("cat {0}/policy.toml && exit 1; ls -A {0} | grep . && exit 1; exit 0", operator.display());
+    workspace.write("tasks.yml", &format!("- {{id: b, command: [sh, -c, '{script}']}}\n"));
+    let text = fs::read_to_string(operator.join("policy.toml")).unwrap();
+    let shown = format!("[sandbox]\nread = [\"{}\"]\n", workspace.outside().display());
+    fs::write(operator.join("policy.toml"), text.replace("[sandbox]\n", &shown)).unwrap();
+    workspace.run(&[], 0);
+}
+
+#[test]
+fn a_name_of_the_hosts_that_a_command_makes_is_said_in_its_log() {
+    let workspace = sandboxed("- {id: a, command: [sh, -c, 'echo x > config.yml; mkdir .git']}\n", "");
+    workspace.run(&[], 0);
+    let log = log(&workspace);
+    for name in ["config.yml", ".git"] {
+        assert!(log.contains(&format!("[orch: `{name}` was not there before this command")), "{log}");
+    }
+}
+
+#[test]
+fn hooks_and_settings_of_git_are_read_and_not_written() {
+    let script = "cat .git/config && echo x > .git/objects/new || exit 1;\
+                  (echo x >> .git/config) && exit 1; (echo x > .git/hooks/pre-commit) && exit 1;\
+                  mv .git gone && exit 1; mv .git/hooks gone && exit 1; rm -rf .git/hooks && exit 1; exit 0";
+    let workspace = sandboxed(&format!("- id: a\n  command: [sh, -c, \"{script}\"]\n"), "");
+    for file in [".git/config", ".git/hooks/sample", ".git/objects/one"] {
+        workspace.write(file, "mine");
+    }
+    workspace.run(&[], 0);
+    assert_eq!(workspace.read(".git/config"), "mine");
+    assert_eq!(workspace.read(".git/hooks/sample"), "mine");
+    assert_eq!(workspace.read(".git/objects/new"), "x\n");
+    // A link in its place shows nothing of what it leads to.
+    fs::remove_dir_all(workspace.path().join(".git")).unwrap();
+    let outside = workspace.outside().join("elsewhere");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("config"), "secret").unwrap();
+    std::os::unix::fs::symlink(&outside, workspace.path().join(".git")).unwrap();
+    workspace.write("tasks.yml", "- {id: b, command: [sh, -c, '! cat .git/config']}\n");
+    workspace.run(&[], 0);
+}
+
+#[test]
+fn the_network_is_there_for_those_only_who_were_granted_it() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    // Its own loopback is there for whoever talks to itself.
+    let script = format!(
+        "import socket; own = socket.create_server((\\\"127.0.0.1\\\", 0)); \
+         socket.create_connection(own.getsockname(), 5); print(\\\"own\\\", flush=True); \
+         socket.create_connection((\\\"127.0.0.1\\\", {port}), 5)"
+    );
+    let workspace = sandboxed(&format!("- {{id: a, command: [/usr/bin/python3, -c, \"{script}\"]}}\n"), "");
+    let path = workspace.operator().join("policy.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let granted = text.replace("programs = [\"python3\"", "programs = [\"/usr/bin/python3\", \"python3\"");
+    assert_ne!(granted, text);
+    fs::write(&path, granted).unwrap();
+    workspace.run(&[], 1);
+    let log = log(&workspace);
+    assert!(log.contains("own\n") && log.contains("ConnectionRefusedError"), "{log}");
+    let text = fs::read_to_string(&path).unwrap();
+    let granted = text.replacen("\"PATH\"] }", "\"PATH\"], network = true }", 1);
+    assert_ne!(granted, text);
+    fs::write(&path, granted).unwrap();
+    workspace.run(&["--retry-failed"], 0);
+}
+
+#[test]
+fn too_many_processes_and_too_much_memory_end_a_task_and_its_log_says_which() {
+    for (limit, script, key) in [
+        (
+            "processes = 20",
+            "for i in 1 2 3 4 5 6 7 8; do (for j in 1 2 3 4; do sleep 60 & done; wait) & done; wait",
+            "processes",
+        ),
+        ("memory_mib = 64", "x=0123456789abcdef; while :; do x=$x$x; done", "memory_mib"),
+    ] {
+        let workspace = sandboxed(&format!("- {{id: a, command: [sh, -c, '{script}']}}\n"), limit);
+        workspace.run(&[], 1);
+        let log = log(&workspace);
+        assert!(
+            log.contains(&format!("than `[sandbox] {key}` in the operator's `policy.toml` allows]")),
+            "{log}"
+        );
+    }
+}
+
+#[test]
+fn a_folder_that_the_operator_names_is_there_as_it_was_said() {
+    let workspace = sandboxed("- {id: a, command: 'true'}\n", "");
+    let (read, written) = (workspace.outside().join("read"), workspace.outside().join("written"));
+    for folder in [&read, &written] {
+        fs::create_dir(folder).unwrap();
+        fs::write(folder.join("file"), "there").unwrap();
+    }
+    let path = workspace.operator().join("policy.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let said = format!("[sandbox]\nread = [\"{}\"]\nwrite = [\"{}\"]\n", read.display(), written.display());
+    fs::write(&path, text.replace("[sandbox]\n", &said)).unwrap();
+    let script = format!(
+        "cat {0}/file && cat {1}/file && echo x > {1}/made && ! echo x > {0}/made",
+        read.display(),
+        written.display()
+    );
+    workspace.write("tasks.yml", &format!("- {{id: a, command: [sh, -c, '{script}']}}\n"));
+    workspace.run(&[], 0);
+    assert!(written.join("made").exists() && !read.join("made").exists());
+}
+
+#[test]
+fn where_there_is_none_each_report_says_so_and_a_machine_that_lacks_a_wall_starts_nothing() {
+    let workspace = Workspace::new("- {id: a, command: [sh, -c, 'echo ran >> ran']}\n");
+    workspace.run(&[], 0);
+    assert!(out(&workspace.host(&["report"], 0)).contains("equals your own authority"));
+    // A namespace of users that may have no other: the machine of a container.
+    let lacking = |workspace: &Workspace, exit: i32| {
+        let host = workspace.command(&["run", "--trust-workspace", "--force"]);
+        let mut unshare = std::process::Command::new("unshare");
+        unshare.args(["-Ur", "sh", "-c", "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"", "sh"]);
+        unshare.arg(host.get_program()).args(host.get_args()).current_dir(workspace.path());
+        unshare.env("XDG_RUNTIME_DIR", workspace.outside()).env("NO_COLOR", "1");
+        let output = unshare.output().unwrap();
+        assert_eq!(output.status.code(), Some(exit), "{}{}", out(&output), err(&output));
+        out(&output) + &err(&output)
+    };
+    policy(&workspace, "");
+    let said = lacking(&workspace, 2);
+    assert!(said.contains("code: sandbox-lacking") && said.contains("max_user_namespaces"), "{said}");
+    assert_eq!(workspace.read("ran"), "ran\n");
+    let path = workspace.operator().join("policy.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text + "\n[sandbox]\nmode = \"best-effort\"\n").unwrap();
+    let said = lacking(&workspace, 0);
+    let lacks = "does not give the sandbox its walls for mounts, processes, ipc, network";
+    assert!(said.contains(lacks), "{said}");
+    assert!(out(&workspace.host(&["report"], 0)).contains(lacks));
+    assert_eq!(workspace.read("ran"), "ran\nran\n");
+    assert!(Path::new("/etc/shadow").exists());
+}
