@@ -138,7 +138,10 @@ fn a_head_that_this_user_cannot_read_is_named_and_stops_no_decision() {
         false => binary("orch-host"),
     };
     if is_root {
-        fs::copy(binary("orch-host"), &program).unwrap();
+        // By another program: what this one writes, a child that another test starts meanwhile may hold open, and then it
+        // cannot be started.
+        let copied = Command::new("cp").arg(binary("orch-host")).arg(&program).status();
+        assert!(copied.unwrap().success());
         give(workspace.outside(), NOBODY);
         chown(&head, Some(0), Some(0)).unwrap();
         fs::set_permissions(&head, fs::Permissions::from_mode(0o600)).unwrap();

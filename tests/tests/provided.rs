@@ -8,7 +8,7 @@ use orch_journal::event::{Actor, AskedProvider, Ending, Writes};
 use orch_tests::{Workspace, err, out};
 
 /// A workspace whose tasks of kind `send` send notices, and the folder of its packages.
-fn sending(tasks: &str, provider: Option<&str>) -> (Workspace, String) {
+pub(crate) fn sending(tasks: &str, provider: Option<&str>) -> (Workspace, String) {
     let workspace = Workspace::new(tasks);
     let root = workspace.admit_hostile("sends-notices");
     let mut config =
@@ -23,7 +23,7 @@ fn sending(tasks: &str, provider: Option<&str>) -> (Workspace, String) {
     (workspace, root.to_str().unwrap().to_owned())
 }
 
-fn asked(events: &[Event]) -> Vec<(Actor, AskedProvider)> {
+pub(crate) fn asked(events: &[Event]) -> Vec<(Actor, AskedProvider)> {
     let asked = |event: &Event| match event {
         Event::IntentRecorded { by, effect, provided: Some(asked), .. } => {
             assert_eq!(effect, "notify");
@@ -45,7 +45,7 @@ fn ended(events: &[Event], task: u32) -> (Ending, Writes) {
 }
 
 #[track_caller]
-fn summary(events: &[Event], task: u32) -> String {
+pub(crate) fn summary(events: &[Event], task: u32) -> String {
     match ended(events, task).0 {
         Ending::Done { summary } => summary,
         other => panic!("{other:?}"),

@@ -168,7 +168,9 @@ fn a_source_that_fails_is_the_operators_to_know() {
     let events = bench.workspace.events();
     let Ending::Done { summary } = ending(&events, 0) else { panic!("{:?}", ending(&events, 0)) };
     assert_eq!(summary.matches("Unavailable").count(), 2, "{summary}");
-    assert!(!summary.contains("640") && !summary.contains("mode"), "the plugin is not told why: {summary}");
+    // No digits alone: a word that was drawn may have them.
+    let told = ["its mode", "expected 600"].iter().any(|why| summary.contains(why));
+    assert!(!told, "the plugin is not told why: {summary}");
     let warned: Vec<&String> = events
         .iter()
         .filter_map(|event| match event {

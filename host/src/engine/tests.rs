@@ -49,7 +49,7 @@ async fn code_of(imports: &str, execute: &str, permissions: Value, limits: Value
     let guest = Guest::new(&engine, &executor(imports, execute), permissions, limits);
     let began = Instant::now();
     let report = guest.execute().await;
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(began.elapsed() < DEADLINE, "{:?}", began.elapsed());
     match report.result {
         Ok(_) => "done".to_owned(),
         Err(error) => {
@@ -102,7 +102,7 @@ async fn the_wall_deadline_holds_for_a_busy_guest_and_for_one_that_waits() {
         let error = guest.execute().await.result.unwrap_err();
         assert_eq!(error.code(), "limit-wall");
         assert_eq!(error.to_string(), "plugin `demo/guest` used up its limit `wall` of 100 ms");
-        assert!(began.elapsed() < Duration::from_secs(3));
+        assert!(began.elapsed() < DEADLINE);
     }
 }
 
@@ -340,7 +340,7 @@ fn planner(imports: &str) -> String {
 async fn a_planners_session_lives_until_its_first_fault() {
     let engine = Engine::run(1, 1).unwrap();
     let compiled =
-        engine.compile(candidate("planner", &planner(""), json!({}), json!({"busyMs": 50}))).unwrap();
+        engine.compile(candidate("planner", &planner(""), json!({}), json!({"busyMs": 500}))).unwrap();
     let planner = Planner::link(&engine, compiled).unwrap();
     let bench = Bench::new();
     let context = bench.context("/".into(), DEADLINE);
