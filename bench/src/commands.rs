@@ -1,4 +1,4 @@
-//! What commands cost: with full logs beside `xargs -P`, and not running them because nothing changed beside reading their
+//! What commands cost: with full logs beside `xargs -P`, without a sandbox and in one; a start beside `bwrap`; and not running them because nothing changed beside reading their
 //! inputs' metadata once.
 //!
 //! In -> out: a host, an operator -> Markdown on standard output.
@@ -12,11 +12,12 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use clap::Args;
+use orch_supervisor::{Exit, Place as Seen, Request, SupervisorPool, Walls, system_places};
 
 use crate::figures::median;
 
 /// What is measured, and where.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct CommandsArgs {
     /// Folder of the operator who trusts the packages
     #[arg(long)]
@@ -51,21 +52,94 @@ const LINES: [(&str, &str); 3] = [
 ];
 
 pub(crate) fn measure(args: &CommandsArgs) -> anyhow::Result<()> {
-    println!("| command | commands | host, s | `xargs -P {}`, s | of `xargs` |", args.jobs);
-    println!("|---|---|---|---|---|");
+    let sandboxed = sandboxed(args)?;
+    println!(
+        "| command | commands | host, s | in the sandbox, s | `xargs -P {}`, s | of `xargs` | in the sandbox |",
+        args.jobs
+    );
+    println!("|---|---|---|---|---|---|---|");
     for (what, line) in LINES {
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let (mut ours, mut confined, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..args.rounds {
             let folder = args.work.join(format!("commands-{round}"));
             let tasks = (0..args.commands)
                 .map(|task| format!("- {{id: t{task}, command: {}}}\n", serde_json::Value::from(line)));
-            ours.push(run(args, &folder, &tasks.collect::<String>())?);
+            let tasks = tasks.collect::<String>();
+            ours.push(run(args, &folder, &tasks)?);
+            confined.push(run(&sandboxed, &folder, &tasks)?);
             theirs.push(xargs(args, &args.work.join("xargs"), line)?);
         }
-        let (ours, theirs) = (median(ours), median(theirs));
-        println!("| {what} | {} | {ours:.2} | {theirs:.2} | {:.0} % |", args.commands, 100.0 * theirs / ours);
+        let (ours, confined, theirs) = (median(ours), median(confined), median(theirs));
+        println!(
+            "| {what} | {} | {ours:.2} | {confined:.2} | {theirs:.2} | {:.0} % | {:.0} % |",
+            args.commands,
+            100.0 * theirs / ours,
+            100.0 * theirs / confined
+        );
     }
+    starts(args)?;
     fresh(args)
+}
+
+/// The same operator, who requires a sandbox.
+fn sandboxed(args: &CommandsArgs) -> anyhow::Result<CommandsArgs> {
+    let config_home = args.work.join("sandboxed");
+    clean(&config_home)?;
+    let copied = Command::new("cp").args(["-a", "--"]).arg(args.config_home.join(".")).arg(&config_home).status();
+    ensure!(copied.context("cannot start cp")?.success(), "cannot copy `{}`", args.config_home.display());
+    let policy = config_home.join("policy.toml");
+    let text = fs::read_to_string(&policy)?;
+    ensure!(text.contains("mode = \"off\""), "`{}` says nothing of a sandbox", policy.display());
+    fs::write(&policy, text.replace("mode = \"off\"", "mode = \"require\""))?;
+    Ok(CommandsArgs { config_home, ..args.clone() })
+}
+
+/// Milliseconds of a program that does nothing, each started by the same supervisor.
+fn starts(args: &CommandsArgs) -> anyhow::Result<()> {
+    let work = args.work.canonicalize()?;
+    let bare = Request::new("/bin/true", &work);
+    let places = system_places().into_iter().chain([Seen::write(&work)]).collect();
+    let walls = Request { sandbox: Walls::around(places).into(), ..bare.clone() };
+    let mut kinds = vec![("bare", bare), ("sandbox", walls)];
+    let found = std::env::var_os("PATH").and_then(|path| {
+        std::env::split_paths(&path).map(|folder| folder.join("bwrap")).find(|bwrap| bwrap.is_file())
+    });
+    kinds.extend(found.map(|bwrap| ("bwrap", Request { args: of_bwrap(&work), ..Request::new(bwrap, &work) })));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let pool = SupervisorPool::new(&args.host, 1);
+    let mut took: Vec<Vec<f64>> = kinds.iter().map(|_| Vec::new()).collect();
+    runtime.block_on(async {
+        for _ in 0..args.commands {
+            for ((_, request), took) in kinds.iter().zip(&mut took) {
+                let begun = Instant::now();
+                let ended = pool.run(request.clone()).await?.wait().await?;
+                ensure!(ended.exit == Exit::Code(0), "`{}` ended with {:?}", request.program.display(), ended.exit);
+                took.push(begun.elapsed().as_secs_f64() * 1000.0);
+            }
+        }
+        anyhow::Ok(())
+    })?;
+    let medians: Vec<f64> = took.into_iter().map(median).collect();
+    println!();
+    println!("| `/bin/true`, started by a supervisor | ms | of bare |");
+    println!("|---|---|---|");
+    for ((what, _), ms) in kinds.iter().zip(&medians) {
+        println!("| {what} | {ms:.2} | {:.2} |", ms / medians.first().copied().unwrap_or(f64::NAN));
+    }
+    println!();
+    Ok(())
+}
+
+/// The same walls, as far as it has them.
+fn of_bwrap(work: &Path) -> Vec<std::ffi::OsString> {
+    let mut args: Vec<std::ffi::OsString> = ["--unshare-all", "--die-with-parent", "--ro-bind", "/usr", "/usr"]
+        .into_iter()
+        .chain(["--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64"])
+        .chain(["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--bind"])
+        .map(Into::into)
+        .collect();
+    args.extend([work.into(), work.into(), "/bin/true".into()]);
+    args
 }
 
 fn clean(folder: &Path) -> anyhow::Result<()> {

@@ -288,7 +288,7 @@ impl Policy {
 
 /// Lines of a policy that allow a plugin what it asks for and no more. Where it asks for all programs that the
 /// operator names, `PROGRAM` stands for one to be named; for all variables, what most programs want; `host.invalid:443`, which
-/// leads nowhere, for each host.
+/// leads nowhere, for each host. Whether programs have a network is left to the operator.
 pub fn entry_for(id: &PluginId, asked: &Permissions) -> String {
     let env = ["HOME", "LANG", "PATH"].map(str::to_owned).into();
     let program = ProcessPermission { programs: vec!["PROGRAM".to_owned()], env, network: false };
