@@ -85,7 +85,8 @@ pub(crate) fn measure(args: &CommandsArgs) -> anyhow::Result<()> {
 fn sandboxed(args: &CommandsArgs) -> anyhow::Result<CommandsArgs> {
     let config_home = args.work.join("sandboxed");
     clean(&config_home)?;
-    let copied = Command::new("cp").args(["-a", "--"]).arg(args.config_home.join(".")).arg(&config_home).status();
+    let copied =
+        Command::new("cp").args(["-a", "--"]).arg(args.config_home.join(".")).arg(&config_home).status();
     ensure!(copied.context("cannot start cp")?.success(), "cannot copy `{}`", args.config_home.display());
     let policy = config_home.join("policy.toml");
     let text = fs::read_to_string(&policy)?;
@@ -104,7 +105,9 @@ fn starts(args: &CommandsArgs) -> anyhow::Result<()> {
     let found = std::env::var_os("PATH").and_then(|path| {
         std::env::split_paths(&path).map(|folder| folder.join("bwrap")).find(|bwrap| bwrap.is_file())
     });
-    kinds.extend(found.map(|bwrap| ("bwrap", Request { args: of_bwrap(&work), ..Request::new(bwrap, &work) })));
+    kinds.extend(
+        found.map(|bwrap| ("bwrap", Request { args: of_bwrap(&work), ..Request::new(bwrap, &work) })),
+    );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let pool = SupervisorPool::new(&args.host, 1);
     let mut took: Vec<Vec<f64>> = kinds.iter().map(|_| Vec::new()).collect();
@@ -113,7 +116,12 @@ fn starts(args: &CommandsArgs) -> anyhow::Result<()> {
             for ((_, request), took) in kinds.iter().zip(&mut took) {
                 let begun = Instant::now();
                 let ended = pool.run(request.clone()).await?.wait().await?;
-                ensure!(ended.exit == Exit::Code(0), "`{}` ended with {:?}", request.program.display(), ended.exit);
+                ensure!(
+                    ended.exit == Exit::Code(0),
+                    "`{}` ended with {:?}",
+                    request.program.display(),
+                    ended.exit
+                );
                 took.push(begun.elapsed().as_secs_f64() * 1000.0);
             }
         }
@@ -132,12 +140,23 @@ fn starts(args: &CommandsArgs) -> anyhow::Result<()> {
 
 /// The same walls, as far as it has them.
 fn of_bwrap(work: &Path) -> Vec<std::ffi::OsString> {
-    let mut args: Vec<std::ffi::OsString> = ["--unshare-all", "--die-with-parent", "--ro-bind", "/usr", "/usr"]
-        .into_iter()
-        .chain(["--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64"])
-        .chain(["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--bind"])
-        .map(Into::into)
-        .collect();
+    let mut args: Vec<std::ffi::OsString> =
+        ["--unshare-all", "--die-with-parent", "--ro-bind", "/usr", "/usr"]
+            .into_iter()
+            .chain([
+                "--symlink",
+                "usr/bin",
+                "/bin",
+                "--symlink",
+                "usr/lib",
+                "/lib",
+                "--symlink",
+                "usr/lib64",
+                "/lib64",
+            ])
+            .chain(["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--bind"])
+            .map(Into::into)
+            .collect();
     args.extend([work.into(), work.into(), "/bin/true".into()]);
     args
 }

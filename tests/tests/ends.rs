@@ -439,6 +439,7 @@ fn on_a_terminal_the_first_interrupt_is_said_where_the_live_table_does_not_paint
     let mut terminal = Command::new("python3");
     terminal.args(["-c", IN_A_TERMINAL]).arg(host.get_program()).args(host.get_args());
     terminal.current_dir(workspace.path()).env("XDG_RUNTIME_DIR", workspace.outside()).env("TERM", "xterm");
+    orch_tests::hears_signals(&mut terminal);
     let output = terminal.output().unwrap();
     assert_eq!(out(&output), "130 True False\n", "{}", err(&output));
 }

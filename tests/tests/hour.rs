@@ -361,9 +361,12 @@ fn what_no_attempt_was_made_at_is_counted_wherever_a_run_is_summed_up() {
 fn colour_is_forced_where_somebody_wants_it() {
     let workspace = Workspace::new("- {id: a, command: 'true'}\n");
     let colours = |variable: &str, value: &str| {
-        let mut host = workspace.command(&["run", "--trust-workspace", "--force"]);
-        let output = host.env_remove("NO_COLOR").env(variable, value).output().unwrap();
-        (out(&output).contains('\u{1b}'), err(&output).contains('\u{1b}'))
+        let has = |args: &[&str]| {
+            let mut host = workspace.command(args);
+            let output = host.env_remove("NO_COLOR").env(variable, value).output().unwrap();
+            (out(&output).contains('\u{1b}'), err(&output).contains('\u{1b}'))
+        };
+        (has(&["run", "--trust-workspace", "--force"]).0, has(&["run", "nowhere"]).1)
     };
     assert_eq!(colours("FORCE_COLOR", "1"), (true, true));
     assert_eq!(colours("CLICOLOR_FORCE", "1"), (true, true));

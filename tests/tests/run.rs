@@ -10,7 +10,7 @@ fn the_demo_project_goes_through_all_roles() {
     let workspace = Workspace::new("[]\n");
     copy(&root().join("xtask/demo/project"), &workspace.path());
     let output = workspace.run(&[], 1);
-    assert!(err(&output).contains("equals your own authority"), "{}", err(&output));
+    assert!(out(&output).contains("equals your own authority"), "{}", out(&output));
     let statuses = workspace.statuses();
     assert_eq!(statuses["test-totals"], "failed");
     assert_eq!(statuses.values().filter(|status| *status == "done").count(), 6, "{statuses:?}");

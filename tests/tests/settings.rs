@@ -55,7 +55,7 @@ fn settings_that_a_schema_refuses_end_the_run_before_its_first_task_and_name_fil
             &["line 10", "at `checks[0].category`", "`\"speed\"` is not one of"],
         ),
         (
-            "  demo/verifier-command:\n    checks:\n      - {name: look, category: test, command: [x], format: tap}\n",
+            "  demo/verifier-command:\n    checks:\n      - {name: look, category: test, command: [x], format: xml}\n",
             &["line 10", "at `checks[0].format`"],
         ),
         ("  demo/auditor-files: {line_max: 3}\n", &["line 8", "at `line_max`", "the nearest is `lines_max`"]),

@@ -29,7 +29,6 @@ pub(super) fn add(cases: &mut Cases) {
         (r#"{"process":{"programs":["bin/a/sh"]}}"#, r#"{"process":{"programs":["bin/*"]}}"#),
         (r#"{"process":{"programs":[],"env":["A@sh"]}}"#, r#"{"process":{"programs":[],"env":["A"]}}"#),
         (r#"{"process":{"programs":["*"]}}"#, "{}"),
-        (r#"{"process":{"programs":["sh"],"network":true}}"#, r#"{"process":{"programs":["sh"]}}"#),
         (
             r#"{"http":[{"hosts":["a.b.example:443"],"methods":[],"paths":[]}]}"#,
             r#"{"http":[{"hosts":["*.example:443"],"methods":[],"paths":[]}]}"#,
