@@ -1,5 +1,7 @@
 //! Commands of tasks in the sandbox, in whole runs: what they see, what they cannot do, what people are told.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail loudly")]
+
 use std::fs;
 use std::path::Path;
 

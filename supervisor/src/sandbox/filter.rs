@@ -87,8 +87,8 @@ const NEW_NAMESPACES: [libc::c_int; 7] = [
 const FAMILIES: [libc::c_int; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 /// `SOCK_PACKET`, which the kernel still takes.
 const PACKETS: libc::c_int = 10;
-/// Who types for the terminal.
-const TERMINAL_INPUT: [u64; 2] = [libc::TIOCSTI as u64, 0x541c];
+/// `TIOCSTI` and `TIOCLINUX`: who types for the terminal.
+const TERMINAL_INPUT: [u64; 2] = [0x5412, 0x541c];
 /// The bit that marks the other numbering of calls on `x86_64`.
 const OTHER_NUMBERING: u32 = 0x4000_0000;
 
