@@ -254,9 +254,6 @@ impl Birth<'_> {
         let wall = |wall| at(StartStep::Sandbox(wall));
         let Confined { walls, plan, division, filter } = confined;
         build::take(plan).map_err(wall(Wall::Mounts))?;
-        if let Some(division) = division {
-            division.bound_processes();
-        }
         let entered = match walls.has(Wall::Mounts) {
             // SAFETY: a text that is NUL-terminated.
             true if unsafe { libc::chdir(self.directory_path.as_ptr()) } != 0 => {

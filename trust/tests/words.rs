@@ -114,7 +114,7 @@ fn permissions_are_told_to_people_line_by_line() {
     assert_eq!(lines(r#"{"files":{"write":["a"]}}"#), ["files: WRITE a"]);
     assert_eq!(
         lines(r#"{"process":{"programs":["sh"],"env":["HOME"],"network":true}}"#),
-        ["process: RUN sh", "process: hand on HOME", "process: use the network (not enforced)"]
+        ["process: RUN sh", "process: hand on HOME", "process: USE THE NETWORK"]
     );
     assert_eq!(lines(r#"{"process":{"programs":["sh"]}}"#), ["process: RUN sh"]);
     assert_eq!(

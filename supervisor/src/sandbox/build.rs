@@ -13,6 +13,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
+use super::divide::write;
 use super::plan::{NO_FILE, NO_FOLDER, Shown, Step};
 
 /// Of `linux/mount.h`.
@@ -59,6 +60,10 @@ fn take_one(step: &Step) -> io::Result<()> {
         Step::Proc => {
             let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
             mount(Some(c"proc"), c"/proc", Some(c"proc"), flags, None)
+        }
+        Step::ProcessIds(most) => {
+            let _ = write(c"/proc/sys/kernel/pid_max", most);
+            Ok(())
         }
         Step::Devpts => {
             let options = c"newinstance,ptmxmode=0666,mode=620";

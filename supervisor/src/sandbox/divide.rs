@@ -25,8 +25,6 @@ pub(crate) struct Division {
     has_processes: bool,
     has_network: bool,
     has_name: bool,
-    /// Of the process namespace; 0 leaves the machine's.
-    pid_max: CString,
     stack: Vec<u128>,
 }
 
@@ -42,11 +40,6 @@ impl Division {
             | flag(Wall::Ipc, libc::CLONE_NEWIPC | libc::CLONE_NEWUTS)
             | flag(Wall::Network, libc::CLONE_NEWNET);
         let (user, group) = (geteuid().as_raw(), getegid().as_raw());
-        // The kernel keeps 300 for itself.
-        let pid_max = match walls.limits.processes {
-            Some(processes) if walls.has(Wall::Limits) => processes.max(302).to_string(),
-            _ => String::new(),
-        };
         Ok(Some(Self {
             flags,
             users: CString::new(format!("{user} {user} 1"))?,
@@ -54,7 +47,6 @@ impl Division {
             has_processes: walls.has(Wall::Processes),
             has_network: walls.has(Wall::Network),
             has_name: walls.has(Wall::Ipc),
-            pid_max: CString::new(pid_max)?,
             stack: vec![0; STACK_BYTES / size_of::<u128>()],
         }))
     }
@@ -82,15 +74,6 @@ impl Division {
             let top = self.stack.as_ptr_range().end.cast_mut().cast::<c_void>();
             let pid = libc::clone(first, top, libc::CLONE_PARENT | libc::SIGCHLD, ptr::null_mut());
             if pid > 0 { Ok(Some(pid)) } else { Err(io::Error::last_os_error()) }
-        }
-    }
-
-    /// In the command's process, after its `/proc` is there and while it may change it: no more processes than this.
-    pub(crate) fn bound_processes(&self) {
-        if !self.pid_max.is_empty() && self.has_processes {
-            // A kernel before 6.14 has one number for the whole machine, and does not let a namespace change it: the
-            // limit of processes and the look at them hold there.
-            let _ = write(c"/proc/sys/kernel/pid_max", &self.pid_max);
         }
     }
 }
@@ -169,7 +152,7 @@ fn raise_loopback() -> io::Result<()> {
 }
 
 /// Nothing of this may allocate or leave a descriptor.
-fn write(path: &CStr, text: &CStr) -> io::Result<()> {
+pub(super) fn write(path: &CStr, text: &CStr) -> io::Result<()> {
     // SAFETY: a NUL-terminated path, and a buffer of the length that is given; the descriptor is ours.
     unsafe {
         let file = libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);

@@ -34,6 +34,9 @@ const PROC_READ: [&str; 5] = ["sys", "sysrq-trigger", "irq", "bus", "fs"];
 const PROC_HIDDEN: [&str; 8] =
     ["kcore", "kmsg", "keys", "key-users", "timer_list", "sched_debug", "acpi", "scsi"];
 
+/// The kernel keeps 300 for itself.
+const PROCESS_IDS_MIN: u32 = 302;
+
 /// One step; paths are as the command will see them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -69,6 +72,9 @@ pub(crate) enum Step {
         shown: Shown,
     },
     Proc,
+    /// As many process ids as that: held by the kernel where each namespace has a number of its own (6.14). Elsewhere it
+    /// refuses, and the limit of processes and the look at them are what holds.
+    ProcessIds(CString),
     Devpts,
     /// Mode 000, and nobody can change it.
     Close(CString),
@@ -108,7 +114,8 @@ pub(crate) fn of(walls: &Walls) -> io::Result<Vec<Step>> {
     plan.folder(Path::new(NO_FOLDER))?;
     plan.step(Step::Close(text(NO_FILE)?));
     plan.devices(walls.limits.tmp_bytes)?;
-    plan.proc(walls.has(Wall::Processes))?;
+    let processes = walls.limits.processes.filter(|_| walls.has(Wall::Limits));
+    plan.proc(walls.has(Wall::Processes), processes)?;
     // Before the places, which may lie in it.
     plan.folder(Path::new("/tmp"))?;
     plan.tmpfs("/tmp", &format!("mode=1777,size={}", walls.limits.tmp_bytes / 2))?;
@@ -184,13 +191,16 @@ impl Plan {
         self.tmpfs("/dev/shm", &format!("mode=1777,size={}", tmp_bytes / 2))
     }
 
-    fn proc(&mut self, is_its_own: bool) -> io::Result<()> {
+    fn proc(&mut self, is_its_own: bool, processes: Option<u32>) -> io::Result<()> {
         self.folder(Path::new("/proc"))?;
         if !is_its_own {
             // The machine's would show everybody's.
             return Ok(());
         }
         self.step(Step::Proc);
+        if let Some(processes) = processes {
+            self.step(Step::ProcessIds(text(&processes.max(PROCESS_IDS_MIN).to_string())?));
+        }
         for (names, is_hidden) in [(&PROC_READ[..], false), (&PROC_HIDDEN[..], true)] {
             for name in names {
                 let path = Path::new("/proc").join(name);

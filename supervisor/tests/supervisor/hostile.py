@@ -336,6 +336,8 @@ def start_too_many_processes():
                 time.sleep(60)
                 os._exit(0)
             children.append(child)
+        # Longer than two looks.
+        time.sleep(1)
     finally:
         for child in children:
             os.kill(child, signal.SIGKILL)

@@ -275,6 +275,20 @@ async fn a_process_that_was_left_is_ended_and_counted_like_any_other() {
 }
 
 #[tokio::test]
+async fn a_command_in_a_sandbox_is_asked_to_end_at_its_timeout_and_its_last_words_are_kept() {
+    let (ground, mark) = (Ground::new(), Mark::new());
+    let script = "trap 'echo last words; exit 3' TERM; setsid sleep 300 & sleep 301 & echo ready; wait";
+    let (name, value) = mark.variable();
+    let mut request = ground.request(ground.walls(), script);
+    request.env.push((name.into(), value.into()));
+    (request.timeout, request.kill_after) = (Some(Duration::from_secs(2)), Duration::from_secs(20));
+    let output = run(&pool(1), request).await.unwrap();
+    let text = String::from_utf8_lossy(&output.stdout.captured).into_owned();
+    assert_eq!((output.ended.exit, text.as_str()), (Exit::TimedOut, "ready\nlast words\n"));
+    assert!(mark.carriers().is_empty());
+}
+
+#[tokio::test]
 async fn nobody_is_left_of_a_sandbox_whose_supervisor_is_killed() {
     let (ground, mark) = (Ground::new(), Mark::new());
     let (name, value) = mark.variable();
