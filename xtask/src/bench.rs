@@ -8,7 +8,8 @@ use std::path::Path;
 
 use clap::Subcommand;
 
-use crate::packages::{self, Place};
+use crate::packages;
+use crate::place::Place;
 use crate::step;
 
 #[derive(Subcommand)]

@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
-use crate::packages::{self, Place};
+use crate::packages;
+use crate::place::Place;
 use crate::step;
 
 /// Removes all that the demo made.

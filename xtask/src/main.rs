@@ -13,6 +13,7 @@ mod llvm_tools;
 mod mutants;
 mod native_code;
 mod packages;
+mod place;
 mod python;
 mod second_verifier;
 mod step;

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 
-use crate::packages::{PLUGINS, Place};
+use crate::place::{PLUGINS, Place};
 use crate::step;
 
 /// With its settings, and no secret. One provider answers at a time, so the host serves once for each.

@@ -6,44 +6,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::Context;
 
+use crate::place::{PLUGINS, Place};
 use crate::{native_code, step};
-
-/// The reference plugins, in the order of the README.
-pub(crate) const PLUGINS: [&str; 11] = [
-    "planner-priority",
-    "executor-shell",
-    "executor-note",
-    "reflector-complexity",
-    "verifier-command",
-    "auditor-files",
-    "provider-log-notify",
-    "provider-webhook-notify",
-    "provider-slack-notify",
-    "service-status",
-    "service-orchestrator-api",
-];
-
-/// Where everything of one operator lies.
-pub(crate) struct Place {
-    /// Folder of the built binaries.
-    pub(crate) binaries: PathBuf,
-    pub(crate) config: PathBuf,
-    pub(crate) packages: PathBuf,
-    /// Programs that the operator allows to the plugins that run commands.
-    pub(crate) programs: Vec<&'static str>,
-    /// `[sandbox]` of its policy.
-    pub(crate) sandbox: &'static str,
-}
-
-impl Place {
-    fn program(&self, name: &str) -> Command {
-        Command::new(self.binaries.join(name))
-    }
-}
 
 /// The development build of all binaries. Of the whole workspace, as the tests are: another choice of packages has other
 /// features of what they depend on, and that would be compiled twice.
