@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use orch_supervisor::{
@@ -92,7 +93,10 @@ impl Outside {
         let socket = ground.secret.with_file_name("socket");
         let unix = UnixListener::bind(&socket).unwrap();
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
-        let name = format!("orch-test-{}-{}", std::process::id(), socket.display());
+        // Another's: a child that is being started may hold the one before for a moment.
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let nth = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("orch-test-{}-{nth}", std::process::id());
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let mut victim = Command::new("/bin/sleep");
         victim.arg("300").stdin(Stdio::null()).env("SECRET_OF_ANOTHER", "1");
