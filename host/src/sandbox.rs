@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_supervisor::{
-    Limits, Place as Seen, Request, RunError, Sandbox, StartStep, SupervisorPool, Wall, Walls, system_places,
+    Exit as ProgramExit, Limits, Place as Seen, Request, RunError, Sandbox, StartStep, SupervisorPool, Wall,
+    Walls, system_places,
 };
 use orch_trust::policy::{SandboxMode, SandboxPolicy};
 
@@ -26,8 +27,8 @@ pub use denied::denied;
 pub const OFF: &str = "a `process` grant equals your own authority, the host's secret included: programs run without an \
                        operating-system sandbox; `network` is not enforced";
 
-/// Of a workspace, what version control believes: to be read, not written. In folders of it, which are their own mounts, so
-/// that nothing else comes into their place.
+/// Of a workspace, what git believes: to be read, not written. Each is a mount of its own, as `.git` is, so that nothing else
+/// comes into its place.
 const OF_GIT: [&str; 5] = [".git/config", ".git/hooks", ".git/config.worktree", ".git/info", ".git/modules"];
 
 /// What is around each command.
@@ -118,10 +119,16 @@ impl Sandboxing {
             let request =
                 Request { args: vec!["--version".into()], sandbox: tried.into(), ..Request::new(own, "/") };
             let (step, source) = match commands.run(request).await {
-                Ok(mut running) => {
-                    running.wait().await.map_err(anyhow::Error::from)?;
-                    return Ok(lacking);
-                }
+                Ok(mut running) => match running.wait().await.map_err(anyhow::Error::from)?.exit {
+                    ProgramExit::Code(0) => return Ok(lacking),
+                    other => {
+                        let error = anyhow::anyhow!(
+                            "the sandbox was tried out: `{}` ended with {other:?}",
+                            own.display()
+                        );
+                        return Err(Fault::new(Exit::HostError, "sandbox-trial", None, error));
+                    }
+                },
                 Err(RunError::NotStarted { step, source, .. }) => (step, source),
                 Err(error) => return Err(anyhow::Error::from(error).into()),
             };

@@ -135,13 +135,6 @@ impl Walls {
         Self { up: Wall::ALL.into(), places, network: false, limits: Limits::default() }
     }
 
-    /// One of them is not put up.
-    #[must_use]
-    pub fn without(mut self, wall: Wall) -> Self {
-        self.up.remove(&wall);
-        self
-    }
-
     pub(crate) fn has(&self, wall: Wall) -> bool {
         self.up.contains(&wall) && !(self.network && wall == Wall::Network)
     }

@@ -46,7 +46,12 @@ fn ruleset(walls: &Walls) -> Result<RulesetStatus, Fault> {
     }
     let mut set = set.create()?;
     let (read, all) = (AccessFs::from_read(KNOWN), AccessFs::from_all(KNOWN));
-    for place in &walls.places {
+    for (nth, place) in walls.places.iter().enumerate() {
+        // What lies in something that is written is covered by its rule; a link that a command made there is followed by none.
+        let earlier = walls.places.iter().take(nth).filter(|earlier| earlier.access == Access::Write);
+        if earlier.into_iter().any(|earlier| place.path.starts_with(&earlier.path)) {
+            continue;
+        }
         let access = match place.access {
             Access::Read => read,
             Access::Write => all,

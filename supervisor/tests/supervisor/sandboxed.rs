@@ -239,6 +239,21 @@ async fn nor_where_the_host_is_an_ordinary_users() {
     assert!(got.is_empty(), "{got:?}");
 }
 
+/// Without a root of its own nothing covers a link: the rules must not follow one.
+#[tokio::test]
+async fn a_link_in_the_workspace_widens_no_rule() {
+    let ground = Ground::new();
+    let outside = ground.secret.parent().unwrap().join("folder");
+    fs::create_dir(&outside).unwrap();
+    std::os::unix::fs::symlink(&outside, ground.workspace.join("link")).unwrap();
+    let mut walls = Walls { up: [Wall::Landlock].into(), ..ground.walls() };
+    walls.places.push(Place::write(ground.workspace.join("link")));
+    let script = "echo in > made || exit 7; echo out > link/made";
+    let (exit, text) = said(ground.request(walls, script)).await;
+    assert!(matches!(exit, Exit::Code(1 | 2)), "{exit:?} {text}");
+    assert!(ground.workspace.join("made").exists() && !outside.join("made").exists());
+}
+
 #[tokio::test]
 async fn a_program_that_is_not_there_or_a_folder_in_no_place_is_said_and_the_next_command_runs() {
     let (ground, pool) = (Ground::new(), pool(1));
