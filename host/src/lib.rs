@@ -39,6 +39,7 @@ pub mod sandbox;
 pub mod secrets;
 pub mod serve;
 pub mod session;
+pub mod starter;
 pub mod told;
 pub mod watch;
 pub mod whole_file;

@@ -54,6 +54,7 @@ mod served;
 mod settings;
 mod shown;
 mod sources;
+mod starter;
 mod strained;
 mod third;
 mod thresholds;

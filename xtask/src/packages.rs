@@ -53,7 +53,7 @@ pub(crate) fn for_tests(root: &Path) -> anyhow::Result<()> {
 }
 
 /// Builds a plugin, makes its package, signs it as its publisher.
-fn pack_and_sign(place: &Place, source: &Path, package: &Path, key: &Path) -> anyhow::Result<()> {
+pub(crate) fn pack_and_sign(place: &Place, source: &Path, package: &Path, key: &Path) -> anyhow::Result<()> {
     let mut pack = place.program("orch-plugin");
     pack.arg("pack").arg(source).arg("--out").arg(&place.packages);
     step::run("pack", &mut pack)?;
@@ -186,7 +186,7 @@ process = {{ programs = [{programs}], env = ["HOME", "LANG", "PATH"] }}
 }
 
 /// A folder that only its owner can enter.
-fn private_folder(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn private_folder(path: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(path).with_context(|| format!("cannot make `{}`", path.display()))?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o700))
         .with_context(|| format!("cannot protect `{}`", path.display()))
