@@ -1,7 +1,8 @@
 //! What a file measured, now and before, as it is kept between runs.
 //!
 //! In -> out: a file's bytes -> [`Measurement`]; two of them -> [`Record`], and the trend between them.
-//! Units: a digest is SHA-256 of the bytes in hex; what is kept of a file are its blocks above [`KEPT_ABOVE`].
+//! Units: a digest is SHA-256 of the bytes in hex; what is kept of a file are its blocks above [`KEPT_ABOVE`] or above the threshold, if
+//! that is lower.
 //! Invariant: a record's two measurements are of different bytes.
 //! Not here: where records are kept (`lib.rs`), what follows from a trend (`judgement.rs`).
 
@@ -11,7 +12,7 @@ use code_metrics::{FileMetrics, Language, measure, source};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Simpler blocks are not kept: radon ranks them A. One that is not there had at most this complexity.
+/// Simpler blocks are not kept: radon ranks them A.
 pub const KEPT_ABOVE: u32 = 5;
 /// Of a value of `orch:kv`.
 const RECORD_BYTES_MAX: usize = 64 * 1024;
@@ -28,6 +29,8 @@ pub struct Measurement {
     pub sloc: u32,
     /// Halstead's, in bits.
     pub volume: f64,
+    /// What is not in `blocks` is not more complex than this.
+    pub above: u32,
     /// By qualified name; one that is defined twice is there once, at its worst.
     pub blocks: BTreeMap<String, Complex>,
 }
@@ -69,21 +72,23 @@ pub fn key(path: &str) -> String {
 }
 
 impl Measurement {
-    /// Measures a file.
+    /// Measures a file. `threshold`: blocks above it are kept in any case.
     ///
     /// # Errors
     /// Why it cannot be measured, for people.
-    pub fn of(bytes: Vec<u8>, digest: String, language: Language) -> Result<Self, String> {
+    pub fn of(bytes: Vec<u8>, digest: String, language: Language, threshold: u32) -> Result<Self, String> {
+        let above = threshold.min(KEPT_ABOVE);
         let text = source::text_of(bytes, language)?;
         let FileMetrics { blocks, complexity, halstead, raw, maintainability, .. } =
             measure(language, &text).map_err(|error| error.to_string())?;
         let mut kept: BTreeMap<String, Complex> = BTreeMap::new();
-        for block in blocks.into_iter().filter(|block| block.complexity > KEPT_ABOVE) {
+        for block in blocks.into_iter().filter(|block| block.complexity > above) {
             let found = Complex { complexity: block.complexity, line: block.line };
             let worst = kept.entry(block.name).or_insert(found);
             *worst = found.max(*worst);
         }
-        Ok(Self { digest, complexity, maintainability, sloc: raw.sloc, volume: halstead.volume(), blocks: kept })
+        let (sloc, volume) = (raw.sloc, halstead.volume());
+        Ok(Self { digest, complexity, maintainability, sloc, volume, above, blocks: kept })
     }
 
     /// The most complex block; the first by name of equal ones.
@@ -93,10 +98,10 @@ impl Measurement {
         self.blocks.iter().map(|(name, found)| block((name.as_str(), found))).rev().max_by_key(|(_, block)| block.complexity)
     }
 
-    /// Of a block, and of one that is not kept at most [`KEPT_ABOVE`].
+    /// Of a block; of one that is not kept the most that it can be.
     #[must_use]
     pub fn complexity_of(&self, name: &str) -> u32 {
-        self.blocks.get(name).map_or(KEPT_ABOVE, |block| block.complexity)
+        self.blocks.get(name).map_or(self.above, |block| block.complexity)
     }
 }
 
@@ -104,7 +109,14 @@ impl Record {
     /// The record after another measurement.
     #[must_use]
     pub fn followed_by(self, now: Measurement) -> Self {
-        if self.now.digest == now.digest { self } else { Self { now, before: Some(self.now) } }
+        let before = if self.now.digest == now.digest { self.before } else { Some(self.now) };
+        Self { now, before }
+    }
+
+    /// True if nothing has to be measured to know this content's blocks above the threshold.
+    #[must_use]
+    pub fn knows(&self, digest: &str, threshold: u32) -> bool {
+        self.now.digest == digest && self.now.above <= threshold
     }
 
     /// As it is kept; of a file with too many blocks the simplest are left out.
@@ -117,7 +129,7 @@ impl Record {
                 return bytes;
             }
             for measured in std::iter::once(&mut record.now).chain(&mut record.before) {
-                halve(&mut measured.blocks);
+                measured.above = measured.above.max(halve(&mut measured.blocks));
             }
         }
     }
@@ -155,16 +167,13 @@ impl Record {
     }
 }
 
-/// Leaves the more complex half; nothing of one or none.
-fn halve(blocks: &mut BTreeMap<String, Complex>) {
+/// Leaves the more complex half; gives what the others have at most.
+fn halve(blocks: &mut BTreeMap<String, Complex>) -> u32 {
     let mut sorted: Vec<u32> = blocks.values().map(|block| block.complexity).collect();
     sorted.sort_unstable();
     let middle = sorted.get(sorted.len() / 2).copied().unwrap_or(0);
-    let before = blocks.len();
     blocks.retain(|_, block| block.complexity > middle);
-    if blocks.len() == before {
-        blocks.clear();
-    }
+    middle
 }
 
 #[cfg(test)]
@@ -179,6 +188,7 @@ mod tests {
             maintainability: 50.0,
             sloc: 1,
             volume: 1.0,
+            above: KEPT_ABOVE,
             blocks: blocks.iter().map(block).collect(),
         }
     }
@@ -191,11 +201,13 @@ mod tests {
     fn a_file_is_measured_with_its_complex_blocks() {
         let source = format!("def f(a):\n{}def g():\n    pass\n", "    if a: a = 1\n".repeat(7));
         let bytes = source.into_bytes();
-        let found = Measurement::of(bytes.clone(), digest(&bytes), Language::Python).unwrap();
+        let found = Measurement::of(bytes.clone(), digest(&bytes), Language::Python, 15).unwrap();
         assert_eq!(found.blocks, BTreeMap::from([("f".to_owned(), Complex { complexity: 8, line: 1 })]));
         assert_eq!((found.complexity, found.sloc), (8, 10));
-        assert!(Measurement::of(b"def".to_vec(), String::new(), Language::Python).is_err());
-        assert!(Measurement::of(vec![0xff], String::new(), Language::Rust).is_err());
+        assert!(Measurement::of(b"def".to_vec(), String::new(), Language::Python, 15).is_err());
+        assert!(Measurement::of(vec![0xff], String::new(), Language::Rust, 15).is_err());
+        let simple = Measurement::of(bytes.clone(), digest(&bytes), Language::Python, 0).unwrap();
+        assert_eq!((simple.blocks.len(), simple.above, simple.complexity_of("h")), (2, 0, 0));
     }
 
     #[test]
@@ -204,6 +216,14 @@ mod tests {
         assert_eq!((one.before.clone(), one.trend()), (None, Trend::Steady));
         let two = one.followed_by(measured("b", 6, &[]));
         assert_eq!((two.before.as_ref().map(|before| before.digest.as_str()), two.trend()), (Some("a"), Trend::Worse));
+    }
+
+    #[test]
+    fn a_lower_threshold_needs_another_measurement_of_the_same_content() {
+        let first = Record { now: measured("a", 5, &[]), before: None };
+        assert!(first.knows("a", 15) && first.knows("a", KEPT_ABOVE) && !first.knows("a", 4) && !first.knows("b", 15));
+        let lower = first.followed_by(Measurement { above: 4, ..measured("a", 5, &[("f", 5)]) });
+        assert!(lower.knows("a", 4) && lower.before.is_none());
     }
 
     #[test]

@@ -142,7 +142,7 @@ mod tests {
         let block = |(name, complexity): &(&str, u32)| ((*name).to_owned(), Complex { complexity: *complexity, line: 7 });
         let blocks: BTreeMap<_, _> = blocks.iter().map(block).collect();
         let complexity = blocks.values().map(|block| block.complexity).sum();
-        Measurement { digest: digest.repeat(64), complexity, maintainability, sloc: 9, volume: 1.0, blocks }
+        Measurement { digest: digest.repeat(64), complexity, maintainability, sloc: 9, volume: 1.0, above: 5, blocks }
     }
 
     fn first(now: Measurement) -> Record {

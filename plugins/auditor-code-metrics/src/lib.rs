@@ -37,7 +37,7 @@ impl Auditor for CodeMetricsAuditor {
     fn analyze(paths: Vec<String>) -> Result<Vec<Metric>, Failure> {
         let settings = read_settings()?;
         if !paths.is_empty() {
-            let measured = measure_all(paths.into_iter().collect(), &open_history()?)?;
+            let measured = measure_all(paths.into_iter().collect(), &open_history()?, &settings)?;
             return Ok(measured.files.iter().flat_map(|(path, record)| metrics(path, record)).collect());
         }
         let measured = measure_workspace(&settings)?;
@@ -93,10 +93,10 @@ fn measure_workspace(settings: &Settings) -> Result<Measured, Failure> {
         }
         is_small
     });
-    measure_all(small.map(|(path, _)| path).collect(), &history)
+    measure_all(small.map(|(path, _)| path).collect(), &history, settings)
 }
 
-fn measure_all(paths: BTreeSet<String>, history: &Bucket) -> Result<Measured, Failure> {
+fn measure_all(paths: BTreeSet<String>, history: &Bucket, settings: &Settings) -> Result<Measured, Failure> {
     if paths.len() > FILES_MAX {
         log::warn(format_args!("{} files, limit is {FILES_MAX}; the rest is passed over", paths.len()));
     }
@@ -106,15 +106,15 @@ fn measure_all(paths: BTreeSet<String>, history: &Bucket) -> Result<Measured, Fa
         let key = history::key(&path);
         let kept = history.value(&key).map_err(|error| in_words("cannot read the history", &error))?;
         let kept = kept.and_then(|bytes| Record::from_bytes(&bytes));
-        let before = kept.as_ref().map(|record| record.now.digest.clone());
-        let record = match measure_file(&path, kept) {
+        let before = kept.clone();
+        let record = match measure_file(&path, kept, settings.complexity_threshold) {
             Ok(record) => record,
             Err(why) => {
                 log::warn(format_args!("{path} is passed over: {why}"));
                 continue;
             }
         };
-        if before.as_ref() != Some(&record.now.digest) {
+        if before.as_ref() != Some(&record) {
             match history.set(&key, &record.to_bytes()) {
                 Ok(()) => {}
                 Err(Error::Limit(_)) => is_full = true,
@@ -131,14 +131,14 @@ fn measure_all(paths: BTreeSet<String>, history: &Bucket) -> Result<Measured, Fa
 }
 
 /// The file's record with what its bytes measure now.
-fn measure_file(path: &str, kept: Option<Record>) -> Result<Record, String> {
+fn measure_file(path: &str, kept: Option<Record>, threshold: u32) -> Result<Record, String> {
     let Some(language) = Language::of(path) else { return Err("it is neither Python nor Rust".to_owned()) };
     let bytes = files::read_all(path, FILE_BYTES_MAX).map_err(|error| error.to_string())?;
     let digest = history::digest(&bytes);
     match kept {
-        Some(record) if record.now.digest == digest => Ok(record),
-        Some(record) => Ok(record.followed_by(Measurement::of(bytes, digest, language)?)),
-        None => Ok(Record { now: Measurement::of(bytes, digest, language)?, before: None }),
+        Some(record) if record.knows(&digest, threshold) => Ok(record),
+        Some(record) => Ok(record.followed_by(Measurement::of(bytes, digest, language, threshold)?)),
+        None => Ok(Record { now: Measurement::of(bytes, digest, language, threshold)?, before: None }),
     }
 }
 
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn a_file_has_four_metrics_that_name_it_and_all_have_three() {
         let bytes = b"a = b + c\n".to_vec();
-        let record = Record { now: Measurement::of(bytes, "d".to_owned(), Language::Python).unwrap(), before: None };
+        let record = Record { now: Measurement::of(bytes, "d".to_owned(), Language::Python, 15).unwrap(), before: None };
         let path = format!("{}/end.py", "ü".repeat(200));
         for metric in metrics(&path, &record) {
             let shown = &metric.attributes.iter().find(|(key, _)| key == "path").unwrap().1;

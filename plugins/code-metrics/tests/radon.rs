@@ -32,7 +32,10 @@ fn expected() -> Vec<(String, Measured, String)> {
     assert_eq!(here.len(), expected.files.len());
     let with_source = |(name, said)| {
         let bytes = std::fs::read(folder().join("sources").join(&name)).unwrap();
-        let Said::Measured(said) = said else { panic!("{name} is for radon to measure") };
+        let said = match said {
+            Said::Measured(said) => said,
+            Said::Error { error } => panic!("radon could not measure {name}: {error}"),
+        };
         (name, *said, source::text_of(bytes, Language::Python).unwrap())
     };
     expected.files.into_iter().map(with_source).collect()

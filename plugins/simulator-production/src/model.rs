@@ -1,7 +1,7 @@
 //! What is simulated: nodes that take time, and what is done to them.
 //!
 //! In -> out: JSON -> [`Model`], nodes by their place.
-//! Units: microseconds of simulated time. Limits: 1..=1000 nodes, 10,000 actions, 100,000 slots and as many waiting a node.
+//! Units: microseconds of simulated time. Limits: 1..=100 nodes, 10,000 actions, 100,000 slots and as many waiting a node.
 //! Invariant: what a node names exists, and no request can come back to where it was.
 //! Not here: requests (`trace.rs`), time going by (`simulation.rs`).
 
@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-const NODES_MAX: usize = 1000;
+const NODES_MAX: usize = 100;
+const NAME_BYTES_MAX: usize = 64;
 const ACTIONS_MAX: usize = 10_000;
 const SLOTS_MAX: u32 = 100_000;
 
@@ -193,6 +194,9 @@ fn places(written: &Written) -> Result<BTreeMap<String, usize>, String> {
     if !(1..=NODES_MAX).contains(&count) {
         return Err(format!("the model has {count} nodes, expected 1..={NODES_MAX}"));
     }
+    if let Some(long) = places.keys().find(|name| !(1..=NAME_BYTES_MAX).contains(&name.len())) {
+        return Err(format!("a node's name has {} bytes, expected 1..={NAME_BYTES_MAX}", long.len()));
+    }
     if places.len() < count {
         let twice = places.keys().find(|name| names().filter(|other| other == name).count() > 1);
         return Err(format!("two nodes are called `{}`", twice.map_or("", String::as_str)));
@@ -294,12 +298,13 @@ mod tests {
         let web = r#""web": {"slots": 1, "time_us": 5"#;
         for (json, part) in [
             ("{}".to_owned(), "the model has 0 nodes"),
-            ("[]".to_owned(), "the model:"),
+            ("3".to_owned(), "the model:"),
             (format!("{{\"services\": {{{web}, \"speed\": 3}}}}}}"), "unknown field `speed`"),
             (format!("{{\"services\": {{{web}, \"calls\": [\"db\"]}}}}}}"), "`web` names `db`, which is no node"),
             (format!("{{\"services\": {{{web}, \"calls\": [\"web\"]}}}}}}"), "come back to where they were: web"),
             (format!("{{\"services\": {{{web}, \"jitter_percent\": 101}}}}}}"), "`jitter_percent` of `web` is 101"),
             (format!("{{\"services\": {{{web}}}}}, \"databases\": {{{web}}}}}}}"), "two nodes are called `web`"),
+            (r#"{"services": {"": {"slots": 1, "time_us": 1}}}"#.to_owned(), "a node's name has 0 bytes"),
             (r#"{"services": {"a": {"slots": 0, "time_us": 1}}}"#.to_owned(), "`a` has 0 slots"),
             (
                 r#"{"balancers": {"a": {"policy": "least-connections", "to": []}}}"#.to_owned(),

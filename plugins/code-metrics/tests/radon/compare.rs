@@ -15,14 +15,14 @@ const TOLERANCE: f64 = 1e-9;
 /// Radon's answer about one file.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-pub enum Said {
+pub(crate) enum Said {
     Error { error: String },
     Measured(Box<Measured>),
 }
 
 #[derive(Debug, Deserialize)]
-pub struct Measured {
-    pub blocks: Vec<(String, String, u32, u32)>,
+pub(crate) struct Measured {
+    pub(crate) blocks: Vec<(String, String, u32, u32)>,
     complexity: u32,
     halstead: [f64; 12],
     functions: Vec<(String, [f64; 12])>,
@@ -32,7 +32,7 @@ pub struct Measured {
 }
 
 /// How many blocks differ, and what else does, in words.
-pub fn differences(said: &Measured, ours: &FileMetrics) -> (usize, Vec<String>) {
+pub(crate) fn differences(said: &Measured, ours: &FileMetrics) -> (usize, Vec<String>) {
     let mut words = Vec::new();
     let mut blocks = as_radon_lists(&ours.blocks);
     blocks.sort_by(|one, other| (one.2, &one.1).cmp(&(other.2, &other.1)));
