@@ -140,7 +140,10 @@ fn what_is_worth_most_for_its_size_starts_first_and_a_shadow_is_only_heard() {
     // The agent learned that what is said to be small takes ten times as long.
     let (shadow, log) = order("settings: {demo/planner-wsjf: {agent: [10]}}\n");
     assert_eq!(shadow, plain);
-    assert!(log.contains(r#"{"baseline":["small","middle","large"],"suggestion":["middle","large","small"]}"#), "{log}");
+    assert!(
+        log.contains(r#"{"baseline":["small","middle","large"],"suggestion":["middle","large","small"]}"#),
+        "{log}"
+    );
     let (led, _) = order("settings: {demo/planner-wsjf: {agent: [10], authority: 1.0}}\n");
     assert_eq!(led, ["middle", "large", "small"]);
 }
@@ -164,7 +167,11 @@ fn a_simulation_that_was_kept_goes_on_as_if_it_had_not_stopped() {
     workspace.write("day.json", r#"[{"at_us": 0, "to": "front", "count": 2000, "every_us": 40}]"#);
     workspace.write("wrong.json", r#"[{"at_us": 5, "to": "front"}, {"at_us": 4, "to": "front"}]"#);
     let output = workspace.run(&["--jobs", "1"], 0);
-    assert!(out(&output).contains("entry 1 of the trace is at 4 us, after one at 5 us: time goes back"), "{}", out(&output));
+    assert!(
+        out(&output).contains("entry 1 of the trace is at 4 us, after one at 5 us: time goes back"),
+        "{}",
+        out(&output)
+    );
     let (served, failed) = (values(&workspace, "simulation.served"), values(&workspace, "simulation.failed"));
     assert_eq!((served.len(), failed.len()), (3, 3));
     assert!(served[0] + failed[0] == 2000.0 && failed[0] > 0.0 && served[1] < served[0]);

@@ -95,7 +95,11 @@ impl Measurement {
     #[must_use]
     pub fn worst(&self) -> Option<(&str, Complex)> {
         let block = |(name, block): (_, &Complex)| (name, *block);
-        self.blocks.iter().map(|(name, found)| block((name.as_str(), found))).rev().max_by_key(|(_, block)| block.complexity)
+        self.blocks
+            .iter()
+            .map(|(name, found)| block((name.as_str(), found)))
+            .rev()
+            .max_by_key(|(_, block)| block.complexity)
     }
 
     /// Of a block; of one that is not kept the most that it can be.
@@ -181,7 +185,9 @@ mod tests {
     use super::*;
 
     fn measured(digest: &str, complexity: u32, blocks: &[(&str, u32)]) -> Measurement {
-        let block = |(name, complexity): &(&str, u32)| ((*name).to_owned(), Complex { complexity: *complexity, line: 1 });
+        let block = |(name, complexity): &(&str, u32)| {
+            ((*name).to_owned(), Complex { complexity: *complexity, line: 1 })
+        };
         Measurement {
             digest: digest.to_owned(),
             complexity,
@@ -215,13 +221,21 @@ mod tests {
         let one = record(measured("a", 5, &[]), measured("a", 5, &[]));
         assert_eq!((one.before.clone(), one.trend()), (None, Trend::Steady));
         let two = one.followed_by(measured("b", 6, &[]));
-        assert_eq!((two.before.as_ref().map(|before| before.digest.as_str()), two.trend()), (Some("a"), Trend::Worse));
+        assert_eq!(
+            (two.before.as_ref().map(|before| before.digest.as_str()), two.trend()),
+            (Some("a"), Trend::Worse)
+        );
     }
 
     #[test]
     fn a_lower_threshold_needs_another_measurement_of_the_same_content() {
         let first = Record { now: measured("a", 5, &[]), before: None };
-        assert!(first.knows("a", 15) && first.knows("a", KEPT_ABOVE) && !first.knows("a", 4) && !first.knows("b", 15));
+        assert!(
+            first.knows("a", 15)
+                && first.knows("a", KEPT_ABOVE)
+                && !first.knows("a", 4)
+                && !first.knows("b", 15)
+        );
         let lower = first.followed_by(Measurement { above: 4, ..measured("a", 5, &[("f", 5)]) });
         assert!(lower.knows("a", 4) && lower.before.is_none());
     }
@@ -237,8 +251,14 @@ mod tests {
 
     #[test]
     fn only_a_block_that_is_above_and_was_simpler_worsened() {
-        let found = record(measured("a", 9, &[("f", 20), ("g", 17)]), measured("b", 9, &[("f", 20), ("g", 18), ("h", 15)]));
-        assert_eq!(found.worsened(15).map(|(name, block, was)| (name, block.complexity, was)), Some(("g", 18, 17)));
+        let found = record(
+            measured("a", 9, &[("f", 20), ("g", 17)]),
+            measured("b", 9, &[("f", 20), ("g", 18), ("h", 15)]),
+        );
+        assert_eq!(
+            found.worsened(15).map(|(name, block, was)| (name, block.complexity, was)),
+            Some(("g", 18, 17))
+        );
         assert_eq!(found.worsened(18), None);
         let new = record(measured("a", 9, &[]), measured("b", 9, &[("n", 16)]));
         assert_eq!(new.worsened(15).map(|(name, _, was)| (name, was)), Some(("n", KEPT_ABOVE)));

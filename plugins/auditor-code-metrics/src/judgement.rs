@@ -58,8 +58,9 @@ pub fn judge(path: &str, record: &Record, settings: &Settings) -> Option<Judgeme
 #[must_use]
 pub fn is_about(task: &str, first: &str) -> bool {
     let Some(rest) = task.strip_prefix(first) else { return false };
-    let is_content =
-        |digits: &str| digits.len() == DIGITS && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_content = |digits: &str| {
+        digits.len() == DIGITS && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
     rest.is_empty() || rest.strip_prefix('-').is_some_and(is_content)
 }
 
@@ -87,13 +88,21 @@ fn priority(worst: u32, rank: Rank, above: usize, trend: Trend) -> i32 {
 
 type Seen<'a> = (Option<(&'a str, Complex)>, usize, Rank, Option<(&'a str, Complex, u32)>);
 
-fn describe(path: &str, record: &Record, settings: &Settings, (worst, above, rank, worsened): Seen<'_>) -> String {
+fn describe(
+    path: &str,
+    record: &Record,
+    settings: &Settings,
+    (worst, above, rank, worsened): Seen<'_>,
+) -> String {
     let threshold = settings.complexity_threshold;
     let mut text = format!("Refactor {}: ", cut(path, SHOWN_BYTES_MAX));
     if let Some((name, block)) = worst {
         let (name, complexity) = (cut(name, SHOWN_BYTES_MAX), block.complexity);
         let rank = rank_of_complexity(complexity);
-        text += &format!("`{name}` at line {} has complexity {complexity} ({rank}), threshold {threshold}; ", block.line);
+        text += &format!(
+            "`{name}` at line {} has complexity {complexity} ({rank}), threshold {threshold}; ",
+            block.line
+        );
         if above > 1 {
             text += &format!("{above} blocks are above it; ");
         }
@@ -139,10 +148,20 @@ mod tests {
     use crate::history::Measurement;
 
     fn measured(digest: &str, maintainability: f64, blocks: &[(&str, u32)]) -> Measurement {
-        let block = |(name, complexity): &(&str, u32)| ((*name).to_owned(), Complex { complexity: *complexity, line: 7 });
+        let block = |(name, complexity): &(&str, u32)| {
+            ((*name).to_owned(), Complex { complexity: *complexity, line: 7 })
+        };
         let blocks: BTreeMap<_, _> = blocks.iter().map(block).collect();
         let complexity = blocks.values().map(|block| block.complexity).sum();
-        Measurement { digest: digest.repeat(64), complexity, maintainability, sloc: 9, volume: 1.0, above: 5, blocks }
+        Measurement {
+            digest: digest.repeat(64),
+            complexity,
+            maintainability,
+            sloc: 9,
+            volume: 1.0,
+            above: 5,
+            blocks,
+        }
     }
 
     fn first(now: Measurement) -> Record {
@@ -158,7 +177,8 @@ mod tests {
         let settings = Settings::default();
         assert_eq!(judge("a.py", &first(measured("a", 50.0, &[("f", 15)])), &settings), None);
         assert_eq!(judge("a.py", &first(measured("a", 9.1, &[])), &settings), None);
-        let found = judge("src/a.py", &first(measured("a", 50.0, &[("f", 16), ("C.g", 40)])), &settings).unwrap();
+        let found =
+            judge("src/a.py", &first(measured("a", 50.0, &[("f", 16), ("C.g", 40)])), &settings).unwrap();
         assert_eq!((found.id.as_str(), found.again, found.priority), ("metrics-src..a.py", None, 3));
         assert_eq!(
             found.description,
@@ -166,8 +186,15 @@ mod tests {
              maintainability 50.0 (A); split it into functions that each make one decision"
         );
         let found = judge("a.py", &first(measured("a", 9.0, &[])), &settings).unwrap();
-        assert!(found.description.contains("maintainability 9.0 (C); split the file"), "{}", found.description);
-        assert!(judge("a.py", &first(measured("a", 19.0, &[])), &by(r#"{"maintainability_threshold": "A"}"#)).is_some());
+        assert!(
+            found.description.contains("maintainability 9.0 (C); split the file"),
+            "{}",
+            found.description
+        );
+        assert!(
+            judge("a.py", &first(measured("a", 19.0, &[])), &by(r#"{"maintainability_threshold": "A"}"#))
+                .is_some()
+        );
     }
 
     #[test]
@@ -188,7 +215,9 @@ mod tests {
 
     #[test]
     fn the_trend_counts_only_if_it_is_asked_for() {
-        let record = |was, is| first(measured("a", 15.0, &[("f", was)])).followed_by(measured("b", 15.0, &[("f", is)]));
+        let record = |was, is| {
+            first(measured("a", 15.0, &[("f", was)])).followed_by(measured("b", 15.0, &[("f", is)]))
+        };
         let priority = |was, is, json| judge("a.py", &record(was, is), &by(json)).unwrap().priority;
         let on = r#"{"use_wily": true}"#;
         assert_eq!([priority(24, 25, on), priority(26, 25, on), priority(24, 25, "{}")], [4, 2, 3]);
@@ -206,7 +235,9 @@ mod tests {
 
     #[test]
     fn a_task_is_about_its_file_and_no_other() {
-        assert!(is_about("metrics-a.py", "metrics-a.py") && is_about("metrics-a.py-0123abcd", "metrics-a.py"));
+        assert!(
+            is_about("metrics-a.py", "metrics-a.py") && is_about("metrics-a.py-0123abcd", "metrics-a.py")
+        );
         for other in ["metrics-a.pyx", "metrics-a.py-x.py", "metrics-a.py-0123abcde", "refactor-a.py"] {
             assert!(!is_about(other, "metrics-a.py"), "{other}");
         }

@@ -154,13 +154,19 @@ fn without_known(judged: Vec<Judgement>) -> Result<Vec<NewTask>, Failure> {
 
 fn wanted(judgement: Judgement, tasks: &BTreeMap<String, Status>) -> Option<NewTask> {
     let Judgement { id, again, priority, description } = judgement;
-    let known: Vec<_> =
-        tasks.range(id.clone()..).take_while(|(task, _)| task.starts_with(&id)).filter(|(task, _)| judgement::is_about(task, &id)).collect();
+    let known: Vec<_> = tasks
+        .range(id.clone()..)
+        .take_while(|(task, _)| task.starts_with(&id))
+        .filter(|(task, _)| judgement::is_about(task, &id))
+        .collect();
     let id = match known.is_empty() {
         true => id,
         false => {
-            let is_over = |status: &Status| matches!(status, Status::Done | Status::Failed | Status::Cancelled);
-            again.filter(|again| !tasks.contains_key(again) && known.iter().all(|(_, status)| is_over(status)))?
+            let is_over =
+                |status: &Status| matches!(status, Status::Done | Status::Failed | Status::Cancelled);
+            again.filter(|again| {
+                !tasks.contains_key(again) && known.iter().all(|(_, status)| is_over(status))
+            })?
         }
     };
     Some(NewTask::new(KIND, description).with_id(id).with_priority(priority))
@@ -237,7 +243,10 @@ mod tests {
     #[test]
     fn a_file_has_four_metrics_that_name_it_and_all_have_three() {
         let bytes = b"a = b + c\n".to_vec();
-        let record = Record { now: Measurement::of(bytes, "d".to_owned(), Language::Python, 15).unwrap(), before: None };
+        let record = Record {
+            now: Measurement::of(bytes, "d".to_owned(), Language::Python, 15).unwrap(),
+            before: None,
+        };
         let path = format!("{}/end.py", "ü".repeat(200));
         for metric in metrics(&path, &record) {
             let shown = &metric.attributes.iter().find(|(key, _)| key == "path").unwrap().1;

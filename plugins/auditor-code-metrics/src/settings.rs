@@ -81,7 +81,9 @@ fn rank<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Rank, D::Er
         "A" => Ok(Rank::A),
         "B" => Ok(Rank::B),
         "C" => Ok(Rank::C),
-        _ => Err(serde::de::Error::custom(format!("maintainability_threshold is `{word}`, expected A, B or C"))),
+        _ => Err(serde::de::Error::custom(format!(
+            "maintainability_threshold is `{word}`, expected A, B or C"
+        ))),
     }
 }
 

@@ -60,9 +60,17 @@ fn main() {
         }
     }
     let radon: f64 = seconds.values().sum();
-    println!("{both} files and {blocks} blocks measured by both, {only_here} files here alone, {neither} by nobody");
-    println!("{differ} blocks differ ({:.4} %), {files_differ} files differ in a number", 100.0 * differ as f64 / blocks as f64);
-    println!("radon {radon:.1} s ({seconds:.1?}), here {ours_seconds:.2} s: {:.0} times", radon / ours_seconds);
+    println!(
+        "{both} files and {blocks} blocks measured by both, {only_here} files here alone, {neither} by nobody"
+    );
+    println!(
+        "{differ} blocks differ ({:.4} %), {files_differ} files differ in a number",
+        100.0 * differ as f64 / blocks as f64
+    );
+    println!(
+        "radon {radon:.1} s ({seconds:.1?}), here {ours_seconds:.2} s: {:.0} times",
+        radon / ours_seconds
+    );
     // One block of ten thousand may differ.
     std::process::exit(i32::from(differ * 10_000 > blocks));
 }

@@ -89,7 +89,11 @@ impl Halstead {
     /// In bits.
     #[must_use]
     pub fn volume(&self) -> f64 {
-        if self.vocabulary() == 0 { 0.0 } else { f64::from(self.length()) * log_2(f64::from(self.vocabulary())) }
+        if self.vocabulary() == 0 {
+            0.0
+        } else {
+            f64::from(self.length()) * log_2(f64::from(self.vocabulary()))
+        }
     }
 
     #[must_use]
@@ -97,7 +101,8 @@ impl Halstead {
         if self.distinct_operands == 0 {
             return 0.0;
         }
-        f64::from(self.distinct_operators) * f64::from(self.operands) / (2.0 * f64::from(self.distinct_operands))
+        f64::from(self.distinct_operators) * f64::from(self.operands)
+            / (2.0 * f64::from(self.distinct_operands))
     }
 
     #[must_use]

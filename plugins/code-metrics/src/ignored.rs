@@ -42,7 +42,10 @@ impl Ignored {
     #[must_use]
     pub fn leaves_out(&self, path: &str) -> bool {
         let folders = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
-        folders.map(|folder| (folder, true)).chain([(path, false)]).any(|(part, is_folder)| self.decides(part, is_folder))
+        folders
+            .map(|folder| (folder, true))
+            .chain([(path, false)])
+            .any(|(part, is_folder)| self.decides(part, is_folder))
     }
 
     fn decides(&self, path: &str, is_folder: bool) -> bool {
@@ -117,7 +120,16 @@ mod tests {
     #[test]
     fn names_paths_and_folders() {
         let rules = [("", "# no\n*.tmp\n/out\nbuild/\na/b.py\ndoc/**/x.py\n{a,b}.py\n")];
-        for path in ["x.tmp", "d/x.tmp", "out/a.py", "build/a.py", "c/build/a.py", "a/b.py", "doc/x.py", "doc/1/2/x.py"] {
+        for path in [
+            "x.tmp",
+            "d/x.tmp",
+            "out/a.py",
+            "build/a.py",
+            "c/build/a.py",
+            "a/b.py",
+            "doc/x.py",
+            "doc/1/2/x.py",
+        ] {
             check(&rules, path, true);
         }
         for path in ["x.tmp.py", "d/out/a.py", "build", "c/a/b.py", "a.py", "# no"] {

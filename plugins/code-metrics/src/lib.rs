@@ -110,7 +110,9 @@ mod tests {
 
     #[test]
     fn a_mark_before_the_source_changes_nothing() {
-        for (language, source) in [(Language::Python, "def f():\n    return a + 1\n"), (Language::Rust, "fn f() { a + 1 }\n")] {
+        for (language, source) in
+            [(Language::Python, "def f():\n    return a + 1\n"), (Language::Rust, "fn f() { a + 1 }\n")]
+        {
             assert_eq!(measure(language, &format!("\u{feff}{source}")), measure(language, source));
         }
     }

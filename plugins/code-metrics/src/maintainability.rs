@@ -68,9 +68,13 @@ mod tests {
 
     #[test]
     fn each_rank_ends_where_radon_says() {
-        let ranks = [0, 5, 6, 10, 11, 20, 21, 30, 31, 40, 41].map(|complexity| rank_of_complexity(complexity).to_string());
+        let ranks = [0, 5, 6, 10, 11, 20, 21, 30, 31, 40, 41]
+            .map(|complexity| rank_of_complexity(complexity).to_string());
         assert_eq!(ranks.concat(), "AABBCCDDEEF");
-        assert_eq!([19.1, 19.0, 9.1, 9.0, 0.0].map(rank_of_index), [Rank::A, Rank::B, Rank::B, Rank::C, Rank::C]);
+        assert_eq!(
+            [19.1, 19.0, 9.1, 9.0, 0.0].map(rank_of_index),
+            [Rank::A, Rank::B, Rank::B, Rank::C, Rank::C]
+        );
     }
 
     #[test]

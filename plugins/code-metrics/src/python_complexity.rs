@@ -7,11 +7,11 @@
 //! annotations of the signature, what an `assert` tests, functions and classes inside (they have their own).
 //! Not here: what is done about it (the plugins).
 
+use crate::block::{Block, BlockKind};
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
     Comprehension, ElifElseClause, Expr, MatchCase, Pattern, Stmt, StmtClassDef, StmtFunctionDef,
 };
-use crate::block::{Block, BlockKind};
 
 /// What is defined in a module, and the decisions outside of it. Classes and methods inside functions, which radon leaves
 /// out, are there as well.
@@ -222,8 +222,7 @@ mod tests {
 
     #[test]
     fn a_class_inside_a_function_is_measured_too() {
-        let found =
-            blocks("def f():\n    class C:\n        def m(self):\n            if a: pass\n").unwrap();
+        let found = blocks("def f():\n    class C:\n        def m(self):\n            if a: pass\n").unwrap();
         let seen: Vec<_> =
             found.iter().map(|block| (block.kind, block.name.as_str(), block.complexity)).collect();
         assert_eq!(

@@ -16,7 +16,8 @@ use crate::halstead::{Counts, Halstead, Operand};
 pub(crate) fn count(body: &[Stmt]) -> (Halstead, Vec<(String, Halstead)>) {
     let mut walk = Walk::inside(None);
     walk.visit_body(body);
-    let functions = walk.functions.iter().map(|(name, counts)| ((*name).to_owned(), counts.report())).collect();
+    let functions =
+        walk.functions.iter().map(|(name, counts)| ((*name).to_owned(), counts.report())).collect();
     (walk.counts.report(), functions)
 }
 
@@ -204,7 +205,10 @@ mod tests {
     fn a_functions_operands_are_its_own_and_its_head_counts_nothing() {
         check("@d(a + b)\ndef f(x=a + b):\n    return a + b\n", [1, 2, 1, 2]);
         check("a + b\ndef f():\n    return a + b\n", [1, 4, 2, 4]);
-        check("class C:\n    def f(self): return a + b\nclass D:\n    def f(self): return a + b\n", [1, 2, 2, 4]);
+        check(
+            "class C:\n    def f(self): return a + b\nclass D:\n    def f(self): return a + b\n",
+            [1, 2, 2, 4],
+        );
         let functions = measure("def f():\n    a + b\n    def g():\n        c + d\n").unwrap().functions;
         assert_eq!(functions.len(), 1);
         assert_eq!((functions[0].0.as_str(), functions[0].1.distinct_operands), ("f", 4));

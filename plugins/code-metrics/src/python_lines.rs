@@ -125,9 +125,9 @@ impl Lines {
 
 /// Longest first.
 const OPERATORS: [&str; 48] = [
-    "**=", "//=", ">>=", "<<=", "...", "!=", "%=", "&=", "**", "*=", "+=", "-=", "->", "//", "/=", ":=", "<<", "<=", "==",
-    ">=", ">>", "->", "@=", "^=", "|=", "%", "&", "(", ")", "*", "+", ",", "-", ".", "/", ":", ";", "<", "=", ">", "@", "[", "]",
-    "^", "{", "|", "}", "~",
+    "**=", "//=", ">>=", "<<=", "...", "!=", "%=", "&=", "**", "*=", "+=", "-=", "->", "//", "/=", ":=",
+    "<<", "<=", "==", ">=", ">>", "->", "@=", "^=", "|=", "%", "&", "(", ")", "*", "+", ",", "-", ".", "/",
+    ":", ";", "<", "=", ">", "@", "[", "]", "^", "{", "|", "}", "~",
 ];
 
 /// A text's beginning.
@@ -187,7 +187,8 @@ fn number_bytes(text: &str) -> Option<usize> {
         return None;
     }
     if bytes.first() == Some(&b'0') && matches!(bytes.get(1), Some(b'x' | b'X' | b'b' | b'B' | b'o' | b'O')) {
-        let end = bytes.iter().skip(2).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        let end =
+            bytes.iter().skip(2).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
         return Some(2 + end);
     }
     let mut at = digits(0);

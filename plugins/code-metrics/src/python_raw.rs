@@ -87,7 +87,8 @@ fn split_lines(source: &str) -> impl Iterator<Item = &str> {
         if rest.is_empty() {
             return None;
         }
-        let is_end = |char: char| matches!(char, '\n'..='\r' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}');
+        let is_end =
+            |char: char| matches!(char, '\n'..='\r' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}');
         let Some(at) = rest.find(is_end) else { return Some(std::mem::take(&mut rest)) };
         let (line, ended) = rest.split_at(at);
         let end = if ended.starts_with("\r\n") { 2 } else { ended.chars().next().map_or(0, char::len_utf8) };

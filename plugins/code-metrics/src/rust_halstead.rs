@@ -108,7 +108,9 @@ fn bare(expr: &Expr) -> &Expr {
 fn operand(expr: &Expr) -> Operand<'_> {
     let text = |text: String| Operand::Text(Cow::Owned(text));
     match expr {
-        Expr::Path(path) => text(path.path.segments.last().map_or_else(String::new, |last| last.ident.to_string())),
+        Expr::Path(path) => {
+            text(path.path.segments.last().map_or_else(String::new, |last| last.ident.to_string()))
+        }
         Expr::Field(field) => text(match &field.member {
             Member::Named(name) => name.to_string(),
             Member::Unnamed(index) => index.index.to_string(),

@@ -83,7 +83,9 @@ fn scan(text: &str, mut within: Within, line: &mut Line, comments: &mut u32) -> 
             }
             Within::Raw(marks) => {
                 line.code = true;
-                let end = rest.strip_prefix('"').map(|after| after.bytes().take_while(|byte| *byte == b'#').count());
+                let end = rest
+                    .strip_prefix('"')
+                    .map(|after| after.bytes().take_while(|byte| *byte == b'#').count());
                 if end.is_some_and(|found| found >= marks) {
                     length = 1 + marks;
                     within = Within::Code;

@@ -26,7 +26,10 @@ pub struct Limits {
 ///
 /// # Errors
 /// `Invalid`: a glob is malformed. `Unavailable`: a folder could not be read. With what was done.
-pub fn find(globs: &[String], skips: impl Fn(&str) -> bool) -> Result<BTreeMap<String, u64>, (String, Error)> {
+pub fn find(
+    globs: &[String],
+    skips: impl Fn(&str) -> bool,
+) -> Result<BTreeMap<String, u64>, (String, Error)> {
     let limits = Limits::read()?;
     let (mut sources, mut left_out) = (BTreeMap::new(), BTreeSet::new());
     for glob in globs {
@@ -75,7 +78,8 @@ impl Limits {
 
     #[must_use]
     pub fn leave_out(&self, path: &str) -> bool {
-        self.environments.iter().any(|folder| path.starts_with(folder.as_str())) || self.ignored.leaves_out(path)
+        self.environments.iter().any(|folder| path.starts_with(folder.as_str()))
+            || self.ignored.leaves_out(path)
     }
 }
 

@@ -75,8 +75,10 @@ fn a_number_that_differs_is_seen() {
 
 #[test]
 fn at_least_fifty_functions_are_compared() {
-    let functions: usize =
-        expected().iter().map(|(_, said, _)| said.blocks.iter().filter(|block| block.0 != "class").count()).sum();
+    let functions: usize = expected()
+        .iter()
+        .map(|(_, said, _)| said.blocks.iter().filter(|block| block.0 != "class").count())
+        .sum();
     assert!(functions >= 50, "only {functions}");
 }
 

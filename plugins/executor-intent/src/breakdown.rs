@@ -56,7 +56,9 @@ fn id(epic: &str, step: &str) -> Result<String, String> {
     let id = format!("{epic}.{step}");
     match id.len() <= ID_BYTES_MAX {
         true => Ok(id),
-        false => Err(format!("the id `{id}` has {} bytes, limit is {ID_BYTES_MAX}: shorten the epic's", id.len())),
+        false => {
+            Err(format!("the id `{id}` has {} bytes, limit is {ID_BYTES_MAX}: shorten the epic's", id.len()))
+        }
     }
 }
 
@@ -97,7 +99,9 @@ mod tests {
 
     #[test]
     fn the_default_priority_goes_before_the_epics_own() {
-        let epic = Epic::parse(r#"{"steps": ["a"], "default_priority": 2, "job_size": 2, "time_criticality": 3}"#).unwrap();
+        let epic =
+            Epic::parse(r#"{"steps": ["a"], "default_priority": 2, "job_size": 2, "time_criticality": 3}"#)
+                .unwrap();
         assert_eq!(break_down(&task("e"), &epic).unwrap()[0].priority, 2);
         assert_eq!(summary(&task("e"), &epic), "epic `e` is 1 task, WSJF 1.50");
     }

@@ -80,7 +80,8 @@ impl Epic {
     /// # Errors
     /// What is wrong with which key or step, for people.
     pub fn parse(json: &str) -> Result<Self, String> {
-        let written: WrittenEpic = serde_json::from_str(json).map_err(|error| format!("the epic's keys: {error}"))?;
+        let written: WrittenEpic =
+            serde_json::from_str(json).map_err(|error| format!("the epic's keys: {error}"))?;
         if written.steps.is_empty() || written.steps.len() > STEPS_MAX {
             return Err(format!("`steps` has {} entries, expected 1..={STEPS_MAX}", written.steps.len()));
         }
@@ -108,7 +109,9 @@ impl WrittenEpic {
             }
         }
         if let Some(size) = self.job_size.filter(|size| *size <= 0.0) {
-            return Err(format!("`job_size` is {size}, expected more than 0: the epic's value is divided by it"));
+            return Err(format!(
+                "`job_size` is {size}, expected more than 0: the epic's value is divided by it"
+            ));
         }
         let is_ranked = self.job_size.is_some() || values.iter().any(|(_, value)| value.is_some());
         let value: f64 = values.iter().filter_map(|(_, value)| *value).sum();
@@ -140,7 +143,9 @@ impl Step {
         if written.description.trim().is_empty() {
             return Err(format!("step `{name}` says nothing: `description` is empty"));
         }
-        let kind = written.kind.unwrap_or_else(|| if written.command.is_some() { "shell" } else { "note" }.to_owned());
+        let kind = written
+            .kind
+            .unwrap_or_else(|| if written.command.is_some() { "shell" } else { "note" }.to_owned());
         Ok(Self {
             name,
             description: written.description,
@@ -168,7 +173,8 @@ fn check_order(steps: &[Step]) -> Result<(), String> {
         }
     }
     loop {
-        let free: Vec<&str> = waits.iter().filter(|(_, after)| after.is_empty()).map(|(name, _)| *name).collect();
+        let free: Vec<&str> =
+            waits.iter().filter(|(_, after)| after.is_empty()).map(|(name, _)| *name).collect();
         if free.is_empty() {
             break;
         }
@@ -213,7 +219,8 @@ mod tests {
             r#"{"steps": ["one", "two", {"name": "free", "description": "x", "after": []},
                 {"description": "y", "after": ["1", "free"]}, "z"]}"#,
         );
-        let seen: Vec<(&str, String)> = seen.iter().map(|(name, after)| (name.as_str(), after.join(" "))).collect();
+        let seen: Vec<(&str, String)> =
+            seen.iter().map(|(name, after)| (name.as_str(), after.join(" "))).collect();
         let expected = [("1", ""), ("2", "1"), ("free", ""), ("4", "1 free"), ("5", "4")];
         assert_eq!(seen, expected.map(|(name, after)| (name, after.to_owned())));
     }
@@ -235,7 +242,9 @@ mod tests {
         let wsjf = |json| Epic::parse(json).unwrap().wsjf;
         assert_eq!(wsjf(r#"{"steps": ["a"]}"#), None);
         assert_eq!(
-            wsjf(r#"{"steps": ["a"], "user_business_value": 8, "time_criticality": 3, "risk_reduction": 1, "job_size": 4}"#),
+            wsjf(
+                r#"{"steps": ["a"], "user_business_value": 8, "time_criticality": 3, "risk_reduction": 1, "job_size": 4}"#
+            ),
             Some(3.0)
         );
         assert_eq!(wsjf(r#"{"steps": ["a"], "time_criticality": 3}"#), Some(3.0));

@@ -19,7 +19,8 @@ impl Executor for IntentExecutor {
         let epic = Epic::parse(&task.settings).map_err(Failure::new)?;
         for new in breakdown::break_down(&task, &epic).map_err(Failure::new)? {
             let id = new.id.clone().unwrap_or_default();
-            tasks::add(&new).map_err(|error| Failure::new(format!("cannot ask for the task `{id}`: {error}")))?;
+            tasks::add(&new)
+                .map_err(|error| Failure::new(format!("cannot ask for the task `{id}`: {error}")))?;
         }
         let summary = breakdown::summary(&task, &epic);
         log::info(&summary);

@@ -65,12 +65,15 @@ impl Agent {
                 true => (next(&mut random) % ACTIONS.len() as u64) as usize,
                 false => best(of_class),
             };
-            let (Some(action), Some((mean, trials))) = (ACTIONS.get(picked), of_class.get_mut(picked)) else { continue };
+            let (Some(action), Some((mean, trials))) = (ACTIONS.get(picked), of_class.get_mut(picked)) else {
+                continue;
+            };
             let reward = -(took.max(f64::MIN_POSITIVE) / (job.size * action)).ln().abs();
             *trials += 1;
             *mean += (reward - *mean) / f64::from(*trials);
         }
-        let factor = |of_class: &[(f64, u32); ACTIONS.len()]| ACTIONS.get(best(of_class)).copied().unwrap_or(1.0);
+        let factor =
+            |of_class: &[(f64, u32); ACTIONS.len()]| ACTIONS.get(best(of_class)).copied().unwrap_or(1.0);
         let mut factors: Vec<f64> = paid.iter().map(factor).collect();
         let known = factors.iter().rposition(|factor| *factor != 1.0).map_or(0, |last| last + 1);
         factors.truncate(known);
@@ -208,6 +211,9 @@ mod tests {
     #[test]
     fn its_share_is_counted_from_the_front() {
         let share = |value, count| Authority::new(value).share_of(count);
-        assert_eq!([share(0.0, 10), share(0.25, 10), share(1.0, 10), share(0.5, 1), share(1.0, 0)], [0, 3, 10, 1, 0]);
+        assert_eq!(
+            [share(0.0, 10), share(0.25, 10), share(1.0, 10), share(0.5, 1), share(1.0, 0)],
+            [0, 3, 10, 1, 0]
+        );
     }
 }

@@ -54,7 +54,9 @@ impl Settings {
         if !(0.0..=1.0).contains(&settings.authority) {
             return Err(format!("settings: `authority` is {}, expected 0.0..=1.0", settings.authority));
         }
-        if settings.agent.len() > CLASSES || settings.agent.iter().any(|factor| !(0.001..=1000.0).contains(factor)) {
+        if settings.agent.len() > CLASSES
+            || settings.agent.iter().any(|factor| !(0.001..=1000.0).contains(factor))
+        {
             return Err(format!("settings: `agent` is not at most {CLASSES} numbers of 0.001..=1000.0"));
         }
         if settings.agent.is_empty() && settings.authority > 0.0 {
@@ -66,7 +68,8 @@ impl Settings {
 
 impl Planner for WsjfPlanner {
     fn open(settings: String, kinds: Vec<String>) -> Result<Self, Failure> {
-        let Settings { kinds: ranked, authority, agent } = Settings::parse(&settings).map_err(Failure::new)?;
+        let Settings { kinds: ranked, authority, agent } =
+            Settings::parse(&settings).map_err(Failure::new)?;
         let places = (0..).zip(&kinds).filter(|(_, kind)| ranked.contains(kind)).map(|(place, _)| place);
         Ok(Self {
             authority: Authority::new(authority),
@@ -96,7 +99,9 @@ impl Planner for WsjfPlanner {
             (false, _) => Decision::Start(chosen),
             (true, true) => Decision::Wait,
             (true, false) if self.line.is_empty() => Decision::Finished("no task is ready".to_owned()),
-            (true, false) => Decision::Finished(format!("none of {} ready tasks fits the budget", self.line.len())),
+            (true, false) => {
+                Decision::Finished(format!("none of {} ready tasks fits the budget", self.line.len()))
+            }
         })
     }
 }
@@ -145,7 +150,8 @@ mod tests {
 
     #[test]
     fn tasks_of_other_kinds_go_by_priority_and_nothing_is_asked_about_them() {
-        let mut planner = WsjfPlanner::open("{}".to_owned(), vec!["epic".to_owned(), "note".to_owned()]).unwrap();
+        let mut planner =
+            WsjfPlanner::open("{}".to_owned(), vec!["epic".to_owned(), "note".to_owned()]).unwrap();
         assert_eq!(planner.ranked, [0]);
         let ready = |index, priority| Change::Ready(ReadyTask { index, priority, cost: 1, kind: 1 });
         planner.observe(vec![Change::Budget(9), ready(0, 1), ready(1, 5)]).unwrap();

@@ -145,7 +145,8 @@ impl Line {
     /// What the agent would have first and the scores would not; none where they agree.
     #[must_use]
     pub fn difference(&self) -> Option<Difference> {
-        let front = |order: &BTreeSet<Place>| order.iter().map(|place| place.2).take(SHOWN_MAX).collect::<Vec<u32>>();
+        let front =
+            |order: &BTreeSet<Place>| order.iter().map(|place| place.2).take(SHOWN_MAX).collect::<Vec<u32>>();
         let (baseline, suggestion) = (front(&self.by_score), front(&self.by_agent));
         (baseline != suggestion).then_some(Difference { baseline, suggestion })
     }
@@ -175,9 +176,13 @@ mod tests {
 
     #[test]
     fn authority_says_how_many_of_the_front_are_the_agents() {
-        for (authority, expected) in
-            [(0.0, [0, 1, 2, 3]), (0.25, [3, 0, 1, 2]), (0.5, [3, 2, 0, 1]), (0.6, [3, 2, 1, 0]), (1.0, [3, 2, 1, 0])]
-        {
+        for (authority, expected) in [
+            (0.0, [0, 1, 2, 3]),
+            (0.25, [3, 0, 1, 2]),
+            (0.5, [3, 2, 0, 1]),
+            (0.6, [3, 2, 1, 0]),
+            (1.0, [3, 2, 1, 0]),
+        ] {
             assert_eq!(line(&FOUR).choose(9, Authority::new(authority)), expected, "{authority}");
         }
         assert_eq!(line(&FOUR).choose(1, Authority::new(1.0)), [3]);
@@ -185,7 +190,8 @@ mod tests {
 
     #[test]
     fn priority_goes_first_and_the_file_decides_what_is_equal() {
-        let mut equal = line(&[(3, 1, 1, 0.0, 0.0), (1, 0, 1, 9.0, 9.0), (0, 0, 1, 1.0, 1.0), (2, 0, 1, 1.0, 1.0)]);
+        let mut equal =
+            line(&[(3, 1, 1, 0.0, 0.0), (1, 0, 1, 9.0, 9.0), (0, 0, 1, 1.0, 1.0), (2, 0, 1, 1.0, 1.0)]);
         assert_eq!(equal.choose(2, Authority::new(1.0)), [3, 1]);
         assert_eq!(equal.choose(9, Authority::new(0.0)), [0, 2]);
         assert!(equal.is_running() && equal.is_empty());
@@ -193,7 +199,8 @@ mod tests {
 
     #[test]
     fn never_more_than_is_left_and_nothing_of_nothing() {
-        let mut poor = line(&[(0, 0, 5, 3.0, 3.0), (1, 0, 2, 2.0, 2.0), (2, 0, 2, 1.0, 1.0), (3, 0, 0, 0.0, 0.0)]);
+        let mut poor =
+            line(&[(0, 0, 5, 3.0, 3.0), (1, 0, 2, 2.0, 2.0), (2, 0, 2, 1.0, 1.0), (3, 0, 0, 0.0, 0.0)]);
         poor.set_left(3);
         assert_eq!(poor.choose(9, Authority::new(0.5)), [1, 3]);
         poor.set_left(0);

@@ -29,7 +29,9 @@ impl Job {
         let written: Written = serde_json::from_str(settings).unwrap_or_default();
         let part = |value: Option<f64>| value.filter(|value| *value > 0.0).unwrap_or(0.0);
         Self {
-            value: part(written.user_business_value) + part(written.time_criticality) + part(written.risk_reduction),
+            value: part(written.user_business_value)
+                + part(written.time_criticality)
+                + part(written.risk_reduction),
             size: written.job_size.filter(|size| *size > 0.0).unwrap_or(1.0),
         }
     }
@@ -47,7 +49,10 @@ mod tests {
     #[test]
     fn the_sum_of_three_over_the_size() {
         let score = |json| Job::read(json).score();
-        assert_eq!(score(r#"{"user_business_value": 8, "time_criticality": 3, "risk_reduction": 1, "job_size": 4}"#), 3.0);
+        assert_eq!(
+            score(r#"{"user_business_value": 8, "time_criticality": 3, "risk_reduction": 1, "job_size": 4}"#),
+            3.0
+        );
         assert_eq!(score(r#"{"time_criticality": 3, "steps": ["a"]}"#), 3.0);
         assert_eq!(score(r#"{"user_business_value": 8, "job_size": 0}"#), 8.0);
         assert_eq!(score(r#"{"user_business_value": -8}"#), 0.0);

@@ -1,7 +1,7 @@
 //! Replays workload traces against a model of services, databases and load balancers in simulated time.
 //!
 //! In -> out: a task of kind `simulate` that names a model and a trace -> metrics, a summary, and a snapshot if it asks for one.
-//! Limits: 64 MiB of JSON a file; a snapshot fits the grant's `kv.bytes`.
+//! Limits: 32 MiB of JSON a file; a snapshot fits the grant's `kv.bytes`.
 //! Invariant: nothing of the real world is touched, no clock and no chance are asked: the same files and seed give the same numbers.
 //! Not here: how a model behaves (`simulation.rs`), its form (`model.rs`, `trace.rs`).
 
@@ -20,7 +20,7 @@ use crate::simulation::State;
 use crate::tally::Tally;
 use crate::trace::Trace;
 
-const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 const LABEL: &str = "snapshots";
 /// Of one value of `orch:kv`.
 const PART_BYTES: usize = 60 * 1024;
@@ -61,7 +61,9 @@ fn read(path: &str) -> Result<Vec<u8>, Failure> {
 /// Keeps the state in parts, in the place of what had that name.
 fn keep(name: &str, state: &State) -> Result<(), Failure> {
     let bytes = serde_json::to_vec(state).map_err(|error| Failure::new(format!("the state: {error}")))?;
-    let failed = |error: Error| in_words(&format!("cannot keep the snapshot `{name}` of {} bytes", bytes.len()), &error);
+    let failed = |error: Error| {
+        in_words(&format!("cannot keep the snapshot `{name}` of {} bytes", bytes.len()), &error)
+    };
     let bucket = Bucket::open(LABEL).map_err(failed)?;
     for old in bucket.keys(&format!("{name}/")).map_err(failed)? {
         bucket.delete(&old).map_err(failed)?;
@@ -80,7 +82,9 @@ fn restore(name: &str, model: &Model) -> Result<State, Failure> {
         bytes.extend(bucket.value(&key).map_err(failed)?.unwrap_or_default());
     }
     if bytes.is_empty() {
-        return Err(Failure::new(format!("there is no snapshot `{name}`: a task with `snapshot: {name}` makes one")));
+        return Err(Failure::new(format!(
+            "there is no snapshot `{name}`: a task with `snapshot: {name}` makes one"
+        )));
     }
     let state: State = serde_json::from_slice(&bytes)
         .map_err(|error| Failure::new(format!("the snapshot `{name}` is of another version: {error}")))?;
@@ -94,7 +98,8 @@ fn restore(name: &str, model: &Model) -> Result<State, Failure> {
 fn measured(state: &State) -> Vec<Metric> {
     let mut found = vec![Metric::new("simulation.time", state.now_us as f64, "us")];
     let tally = |prefix: &str, tally: &Tally| {
-        let of = |what: &str, value: u64, unit: &str| Metric::new(format!("{prefix}.{what}"), value as f64, unit);
+        let of =
+            |what: &str, value: u64, unit: &str| Metric::new(format!("{prefix}.{what}"), value as f64, unit);
         vec![
             of("served", tally.served, "1"),
             of("failed", tally.failed, "1"),
@@ -136,7 +141,8 @@ mod tests {
     fn the_largest_model_has_no_more_metrics_than_a_call_may_record() {
         let services: Vec<String> =
             (0..100).map(|number| format!(r#""s{number}": {{"slots": 1, "time_us": 1}}"#)).collect();
-        let model = Model::parse(format!(r#"{{"services": {{{}}}}}"#, services.join(",")).as_bytes()).unwrap();
+        let model =
+            Model::parse(format!(r#"{{"services": {{{}}}}}"#, services.join(",")).as_bytes()).unwrap();
         let found = measured(&State::new(&model, 1));
         assert_eq!(found.len(), 6 + 100 * 8);
         assert!(found.len() <= 1000);
@@ -145,7 +151,8 @@ mod tests {
     #[test]
     fn the_summary_says_how_many_and_how_fast() {
         let model = Model::parse(br#"{"services": {"web": {"slots": 1, "time_us": 10}}}"#).unwrap();
-        let trace = Trace::parse(br#"[{"at_us": 0, "to": "web"}, {"at_us": 5, "to": "web"}]"#, &model).unwrap();
+        let trace =
+            Trace::parse(br#"[{"at_us": 0, "to": "web"}, {"at_us": 5, "to": "web"}]"#, &model).unwrap();
         let mut state = State::new(&model, 1);
         state.run(&model, &trace, None);
         assert_eq!(

@@ -150,13 +150,16 @@ impl Model {
             }
         };
         let workers = written.services.into_iter().map(|(name, worker)| (name, worker, false));
-        for (name, worker, is_database) in workers.chain(written.databases.into_iter().map(|(name, worker)| (name, worker, true))) {
+        for (name, worker, is_database) in
+            workers.chain(written.databases.into_iter().map(|(name, worker)| (name, worker, true)))
+        {
             let calls = worker.calls.iter().map(|target| find(&name, target)).collect::<Result<_, _>>()?;
             let worker = worker.check(&name, is_database, calls)?;
             put(name, Kind::Worker(worker));
         }
         for (name, balancer) in written.balancers {
-            let to: Vec<usize> = balancer.to.iter().map(|target| find(&name, target)).collect::<Result<_, _>>()?;
+            let to: Vec<usize> =
+                balancer.to.iter().map(|target| find(&name, target)).collect::<Result<_, _>>()?;
             if to.is_empty() {
                 return Err(format!("the balancer `{name}` has nothing to balance: `to` is empty"));
             }
@@ -253,15 +256,22 @@ fn check_ways(nodes: &[Node]) -> Result<(), String> {
     let mut open: Vec<usize> = (0..nodes.len()).collect();
     loop {
         let before = open.len();
-        let still: Vec<usize> =
-            open.iter().copied().filter(|place| targets(nodes, *place).iter().any(|target| open.contains(target))).collect();
+        let still: Vec<usize> = open
+            .iter()
+            .copied()
+            .filter(|place| targets(nodes, *place).iter().any(|target| open.contains(target)))
+            .collect();
         open = still;
         if open.len() == before {
             break;
         }
     }
     let names: Vec<&str> = open.iter().filter_map(|place| Some(nodes.get(*place)?.name.as_str())).collect();
-    if names.is_empty() { Ok(()) } else { Err(format!("requests would come back to where they were: {}", names.join(", "))) }
+    if names.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("requests would come back to where they were: {}", names.join(", ")))
+    }
 }
 
 fn targets(nodes: &[Node], place: usize) -> &[usize] {
@@ -289,7 +299,8 @@ mod tests {
         assert_eq!(names, ["a", "db", "web"]);
         assert_eq!((model.find("web"), model.find("x")), (Some(2), None));
         assert!(matches!(&model.nodes[2].kind, Kind::Worker(worker) if worker.calls == [1]));
-        let actions: Vec<_> = model.actions.iter().map(|action| (action.at_us, action.node, action.what)).collect();
+        let actions: Vec<_> =
+            model.actions.iter().map(|action| (action.at_us, action.node, action.what)).collect();
         assert_eq!(actions, [(1, 0, What::Limit(4)), (9, 2, What::Scale(3))]);
     }
 
@@ -300,10 +311,22 @@ mod tests {
             ("{}".to_owned(), "the model has 0 nodes"),
             ("3".to_owned(), "the model:"),
             (format!("{{\"services\": {{{web}, \"speed\": 3}}}}}}"), "unknown field `speed`"),
-            (format!("{{\"services\": {{{web}, \"calls\": [\"db\"]}}}}}}"), "`web` names `db`, which is no node"),
-            (format!("{{\"services\": {{{web}, \"calls\": [\"web\"]}}}}}}"), "come back to where they were: web"),
-            (format!("{{\"services\": {{{web}, \"jitter_percent\": 101}}}}}}"), "`jitter_percent` of `web` is 101"),
-            (format!("{{\"services\": {{{web}}}}}, \"databases\": {{{web}}}}}}}"), "two nodes are called `web`"),
+            (
+                format!("{{\"services\": {{{web}, \"calls\": [\"db\"]}}}}}}"),
+                "`web` names `db`, which is no node",
+            ),
+            (
+                format!("{{\"services\": {{{web}, \"calls\": [\"web\"]}}}}}}"),
+                "come back to where they were: web",
+            ),
+            (
+                format!("{{\"services\": {{{web}, \"jitter_percent\": 101}}}}}}"),
+                "`jitter_percent` of `web` is 101",
+            ),
+            (
+                format!("{{\"services\": {{{web}}}}}, \"databases\": {{{web}}}}}}}"),
+                "two nodes are called `web`",
+            ),
             (r#"{"services": {"": {"slots": 1, "time_us": 1}}}"#.to_owned(), "a node's name has 0 bytes"),
             (r#"{"services": {"a": {"slots": 0, "time_us": 1}}}"#.to_owned(), "`a` has 0 slots"),
             (
@@ -315,7 +338,9 @@ mod tests {
                 "needs exactly one of",
             ),
             (
-                format!("{{\"services\": {{{web}}}}}, \"actions\": [{{\"at_us\": 1, \"node\": \"web\", \"limit\": 2}}]}}"),
+                format!(
+                    "{{\"services\": {{{web}}}}}, \"actions\": [{{\"at_us\": 1, \"node\": \"web\", \"limit\": 2}}]}}"
+                ),
                 "only a balancer has",
             ),
         ] {

@@ -35,7 +35,8 @@ impl Settings {
     /// # Errors
     /// What is wrong with which key, for people.
     pub fn parse(json: &str) -> Result<Self, String> {
-        let settings: Self = serde_json::from_str(json).map_err(|error| format!("the task's keys: {error}"))?;
+        let settings: Self =
+            serde_json::from_str(json).map_err(|error| format!("the task's keys: {error}"))?;
         for (key, name) in [("snapshot", &settings.snapshot), ("restore", &settings.restore)] {
             let fits = |name: &String| {
                 (1..=NAME_BYTES_MAX).contains(&name.len())
@@ -56,7 +57,10 @@ mod tests {
     #[test]
     fn keys_are_read_and_wrong_ones_named() {
         let settings = Settings::parse(r#"{"model": "m.json", "until_us": 5, "restore": "day-1"}"#).unwrap();
-        assert_eq!((settings.seed, settings.until_us, settings.restore.as_deref()), (1, Some(5), Some("day-1")));
+        assert_eq!(
+            (settings.seed, settings.until_us, settings.restore.as_deref()),
+            (1, Some(5), Some("day-1"))
+        );
         for (json, part) in [
             ("{}", "missing field `model`"),
             (r#"{"model": "m", "speed": 1}"#, "unknown field `speed`"),

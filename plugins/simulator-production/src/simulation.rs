@@ -111,7 +111,11 @@ impl State {
         let known = |request: &u32| self.requests.get(*request as usize).is_some();
         names
             && self.actions_done <= model.actions.len()
-            && self.requests.iter().flat_map(|request| &request.inside).all(|stay| stay.node < self.nodes.len())
+            && self
+                .requests
+                .iter()
+                .flat_map(|request| &request.inside)
+                .all(|stay| stay.node < self.nodes.len())
             && self.ends.iter().all(|Reverse((_, _, request))| known(request))
             && self.nodes.iter().flat_map(|node| &node.waiting).chain(&self.unused).all(known)
     }
@@ -186,7 +190,11 @@ impl State {
                         Policy::LeastConnections => {
                             let load = |target: &usize| {
                                 self.nodes.get(*target).map_or(usize::MAX, |node| {
-                                    if node.stopped { usize::MAX } else { node.busy as usize + node.waiting.len() }
+                                    if node.stopped {
+                                        usize::MAX
+                                    } else {
+                                        node.busy as usize + node.waiting.len()
+                                    }
                                 })
                             };
                             balancer.to.iter().copied().min_by_key(load)
@@ -231,7 +239,10 @@ impl State {
     /// The worker in which the request is innermost has done its part, or was answered: it calls the next, or answers.
     fn go_on(&mut self, model: &Model, request: u32) {
         loop {
-            let Some(inside) = self.requests.get_mut(request as usize).map(|request| &mut request.inside) else { return };
+            let Some(inside) = self.requests.get_mut(request as usize).map(|request| &mut request.inside)
+            else {
+                return;
+            };
             let Some(stay) = inside.last_mut() else { return self.answer(request) };
             let place = stay.node;
             if let Some(Kind::Worker(worker)) = model.nodes.get(place).map(|node| &node.kind)
@@ -260,7 +271,8 @@ impl State {
         if let Some(node) = self.nodes.get_mut(place) {
             node.tally.refused += 1;
         }
-        let inside = self.requests.get_mut(request as usize).map(|request| std::mem::take(&mut request.inside));
+        let inside =
+            self.requests.get_mut(request as usize).map(|request| std::mem::take(&mut request.inside));
         self.total.failed += 1;
         self.unused.push(request);
         for stay in inside.into_iter().flatten().rev() {

@@ -34,7 +34,10 @@ fn a_service_holds_its_slot_while_it_calls() {
         r#"[{"at_us": 0, "to": "web", "count": 2}]"#,
     );
     assert_eq!((state.total.served, state.now_us), (2, 40));
-    assert_eq!((node(&state, "db").tally.served, node(&state, "db").busy_us, node(&state, "web").busy_us), (4, 20, 40));
+    assert_eq!(
+        (node(&state, "db").tally.served, node(&state, "db").busy_us, node(&state, "web").busy_us),
+        (4, 20, 40)
+    );
 }
 
 #[test]
@@ -58,7 +61,8 @@ const TWO: &str = r#""services": {"a": {"slots": 9, "queue": 99, "time_us": 100}
 fn turns_are_equal_and_fewest_connections_are_not() {
     let trace = r#"[{"at_us": 0, "to": "front", "count": 100, "every_us": 5}]"#;
     let served = |policy: &str| {
-        let model = format!(r#"{{{TWO}, "balancers": {{"front": {{"policy": "{policy}", "to": ["a", "b"]}}}}}}"#);
+        let model =
+            format!(r#"{{{TWO}, "balancers": {{"front": {{"policy": "{policy}", "to": ["a", "b"]}}}}}}"#);
         let state = run(&model, trace);
         (node(&state, "a").tally.served, node(&state, "b").tally.served)
     };
@@ -69,7 +73,9 @@ fn turns_are_equal_and_fewest_connections_are_not() {
 
 #[test]
 fn a_balancers_limit_refuses_what_is_above_it() {
-    let model = format!(r#"{{{TWO}, "balancers": {{"front": {{"policy": "round-robin", "to": ["a"], "limit": 3}}}}}}"#);
+    let model = format!(
+        r#"{{{TWO}, "balancers": {{"front": {{"policy": "round-robin", "to": ["a"], "limit": 3}}}}}}"#
+    );
     let state = run(&model, r#"[{"at_us": 0, "to": "front", "count": 5}, {"at_us": 100, "to": "front"}]"#);
     assert_eq!((node(&state, "front").tally.served, node(&state, "front").tally.refused), (4, 2));
 }
@@ -114,7 +120,10 @@ fn a_state_that_was_kept_goes_on_as_if_it_had_not_stopped() {
         rest.run(&model, &trace, None);
         rest.now_us = whole.now_us;
         for (one, other) in rest.nodes.iter().zip(&whole.nodes) {
-            assert_eq!((&one.tally, one.busy_us, one.longest_queue), (&other.tally, other.busy_us, other.longest_queue));
+            assert_eq!(
+                (&one.tally, one.busy_us, one.longest_queue),
+                (&other.tally, other.busy_us, other.longest_queue)
+            );
         }
         assert_eq!(rest.total, whole.total, "{until}");
     }
@@ -138,7 +147,8 @@ fn every_request_is_answered_or_refused_and_the_seed_decides() {
 #[test]
 fn a_state_of_another_model_does_not_fit() {
     let model = |name: &str| {
-        Model::parse(format!(r#"{{"services": {{"{name}": {{"slots": 1, "time_us": 10}}}}}}"#).as_bytes()).unwrap()
+        Model::parse(format!(r#"{{"services": {{"{name}": {{"slots": 1, "time_us": 10}}}}}}"#).as_bytes())
+            .unwrap()
     };
     assert!(!State::new(&model("a"), 1).fits(&model("b")));
     let mut damaged = State::new(&model("a"), 1);

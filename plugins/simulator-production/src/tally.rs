@@ -73,7 +73,8 @@ mod pairs {
     const CLASSES_MAX: usize = 1024;
 
     pub(super) fn serialize<S: Serializer>(classes: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
-        let filled: Vec<(usize, u64)> = classes.iter().copied().enumerate().filter(|(_, count)| *count > 0).collect();
+        let filled: Vec<(usize, u64)> =
+            classes.iter().copied().enumerate().filter(|(_, count)| *count > 0).collect();
         filled.serialize(serializer)
     }
 

@@ -1,7 +1,7 @@
 //! The requests of a workload, in simulated time.
 //!
 //! In -> out: JSON, a list of `{"at_us", "to"}` with `count` and `every_us` for many -> requests in order of time.
-//! Limits: 64 MiB of JSON, 100,000,000 requests.
+//! Limits: 32 MiB of JSON, 100,000,000 requests.
 //! Invariant: time never goes back, and every request goes to a node that exists.
 //! Not here: what becomes of a request (`simulation.rs`).
 
@@ -56,9 +56,13 @@ impl Trace {
         let mut entries = Vec::with_capacity(written.len());
         let (mut last, mut total) = (0, 0_u64);
         for (place, Written { at_us, to, count, every_us }) in written.into_iter().enumerate() {
-            let node = model.find(&to).ok_or_else(|| format!("entry {place} of the trace goes to `{to}`, which is no node"))?;
+            let node = model
+                .find(&to)
+                .ok_or_else(|| format!("entry {place} of the trace goes to `{to}`, which is no node"))?;
             if at_us < last {
-                return Err(format!("entry {place} of the trace is at {at_us} us, after one at {last} us: time goes back"));
+                return Err(format!(
+                    "entry {place} of the trace is at {at_us} us, after one at {last} us: time goes back"
+                ));
             }
             last = at_us;
             total = total.saturating_add(count);
@@ -100,7 +104,13 @@ impl Iterator for Requests<'_> {
                 self.rest = rest;
                 self.place += 1;
                 if entry.count > 0 {
-                    self.open.push(Reverse((entry.at_us, self.place, entry.node, entry.count, entry.every_us)));
+                    self.open.push(Reverse((
+                        entry.at_us,
+                        self.place,
+                        entry.node,
+                        entry.count,
+                        entry.every_us,
+                    )));
                 }
             }
             let Reverse((at, place, node, count, every_us)) = self.open.pop()?;
@@ -119,7 +129,8 @@ mod tests {
     use super::*;
 
     fn model() -> Model {
-        Model::parse(br#"{"services": {"a": {"slots": 1, "time_us": 5}, "b": {"slots": 1, "time_us": 5}}}"#).unwrap()
+        Model::parse(br#"{"services": {"a": {"slots": 1, "time_us": 5}, "b": {"slots": 1, "time_us": 5}}}"#)
+            .unwrap()
     }
 
     fn requests(json: &str, from_us: u64) -> Vec<(u64, usize)> {
@@ -139,7 +150,10 @@ mod tests {
         for (json, part) in [
             ("{}", "the trace:"),
             (r#"[{"at_us": 0, "to": "c"}]"#, "entry 0 of the trace goes to `c`, which is no node"),
-            (r#"[{"at_us": 5, "to": "a"}, {"at_us": 4, "to": "a"}]"#, "entry 1 of the trace is at 4 us, after one at 5 us: time goes back"),
+            (
+                r#"[{"at_us": 5, "to": "a"}, {"at_us": 4, "to": "a"}]"#,
+                "entry 1 of the trace is at 4 us, after one at 5 us: time goes back",
+            ),
             (r#"[{"at_us": -1, "to": "a"}]"#, "the trace:"),
             (r#"[{"at_us": 0, "to": "a", "n": 4}]"#, "unknown field `n`"),
             (r#"[{"at_us": 0, "to": "a", "count": 100000001}]"#, "limit is 100000000"),
