@@ -54,10 +54,17 @@ fn logged(workspace: &Workspace) -> String {
     run.map(|path| std::fs::read_to_string(path).unwrap()).collect()
 }
 
+/// Adds a note, so that something finishes, and runs.
+fn run_with_a_note(workspace: &Workspace, id: &str) -> String {
+    workspace.write("tasks.yml", &format!("{}- {{id: {id}, kind: note}}\n", workspace.read("tasks.yml")));
+    workspace.run(&[], 0);
+    workspace.read("tasks.yml")
+}
+
 #[test]
 fn a_file_that_got_worse_is_asked_for_again_and_is_more_urgent() {
     let workspace = workspace(
-        "[]\n",
+        "- {id: zero, kind: note}\n",
         "  auditors: [demo/auditor-code-metrics]\n",
         "settings: {demo/auditor-code-metrics: {use_wily: true}}\n",
     );
@@ -67,23 +74,23 @@ fn a_file_that_got_worse_is_asked_for_again_and_is_more_urgent() {
     workspace.write("made/b.py", &complex(50));
     workspace.write("my-env/pyvenv.cfg", "home = /usr/bin\n");
     workspace.write("my-env/lib/c.py", &complex(50));
-    workspace.run(&[], 0);
-    assert_eq!(workspace.statuses().keys().collect::<Vec<_>>(), ["metrics-src..a.py"]);
-    assert!(workspace.read("tasks.yml").contains("added_by: demo/auditor-code-metrics"));
+    let tasks = run_with_a_note(&workspace, "one");
+    assert_eq!(tasks.matches("added_by: demo/auditor-code-metrics").count(), 1, "{tasks}");
+    assert!(tasks.contains("id: metrics-src..a.py\n") && tasks.contains("priority: 2"), "{tasks}");
     // Of both files, once; and of both together each time that it looked.
     assert_eq!(values(&workspace, "code.complexity"), [21.0, 15.0]);
-    assert!(values(&workspace, "code.blocks_above").iter().all(|value| *value == 1.0));
+    let above = values(&workspace, "code.blocks_above");
+    assert!(above.len() > 1 && above.iter().all(|value| *value == 1.0), "{above:?}");
 
-    workspace.run(&[], 0);
-    assert_eq!((workspace.statuses().len(), values(&workspace, "code.complexity").len()), (1, 0));
+    let tasks = run_with_a_note(&workspace, "two");
+    assert_eq!(tasks.matches("added_by").count(), 1, "{tasks}");
+    assert_eq!(values(&workspace, "code.complexity").len(), 0);
 
     workspace.write("src/a.py", &complex(25));
-    workspace.run(&[], 0);
-    let tasks = workspace.read("tasks.yml");
-    let again = workspace.statuses().into_keys().find(|id| id.starts_with("metrics-src..a.py-")).unwrap();
-    assert!(tasks.contains("`f` got worse, from 21 to 25"), "{tasks}");
-    let (first, second) = tasks.split_once(&again).unwrap();
-    assert!(first.contains("priority: 2") && second.contains("priority: 3"), "{tasks}");
+    let tasks = run_with_a_note(&workspace, "three");
+    assert_eq!(tasks.matches("added_by").count(), 2, "{tasks}");
+    let (_, again) = tasks.split_once("id: metrics-src..a.py-").unwrap();
+    assert!(again.contains("`f` got worse, from 21 to 25") && again.contains("priority: 3"), "{tasks}");
     assert_eq!(values(&workspace, "code.complexity"), [25.0]);
 }
 
@@ -176,4 +183,29 @@ fn a_simulation_that_was_kept_goes_on_as_if_it_had_not_stopped() {
     assert_eq!((served.len(), failed.len()), (3, 3));
     assert!(served[0] + failed[0] == 2000.0 && failed[0] > 0.0 && served[1] < served[0]);
     assert_eq!((served[2], failed[2]), (served[0], failed[0]));
+}
+
+/// How many requests are replayed; `cargo xtask campaign requests` asks for more.
+fn requests() -> u64 {
+    std::env::var("ORCH_REQUESTS").map_or(10_000, |text| text.parse().unwrap())
+}
+
+#[test]
+fn every_request_of_a_long_trace_is_answered_or_refused() {
+    let workspace = with_executors("- {id: day, kind: simulate, model: model.json, trace: day.json}\n");
+    workspace.write(
+        "model.json",
+        r#"{"balancers": {"front": {"policy": "least-connections", "to": ["a", "b"]}},
+            "services": {"a": {"slots": 20, "queue": 50, "time_us": 900, "jitter_percent": 40, "calls": ["db"]},
+                         "b": {"slots": 20, "queue": 50, "time_us": 900, "jitter_percent": 40, "calls": ["db"]}},
+            "databases": {"db": {"connections": 12, "queue": 20, "time_us": 300, "jitter_percent": 90}}}"#,
+    );
+    let entries: Vec<String> =
+        (0..requests()).map(|nth| format!(r#"{{"at_us":{},"to":"front"}}"#, nth * 27)).collect();
+    workspace.write("day.json", &format!("[{}]", entries.join(",")));
+    let began = std::time::Instant::now();
+    workspace.run(&[], 0);
+    println!("{} requests: the whole run took {:.2} s", requests(), began.elapsed().as_secs_f64());
+    let total = values(&workspace, "simulation.served")[0] + values(&workspace, "simulation.failed")[0];
+    assert_eq!(total, requests() as f64);
 }

@@ -46,6 +46,12 @@ pub(crate) enum Campaign {
         #[arg(long, default_value_t = 10_000)]
         rounds: u64,
     },
+    /// Replay a long trace in simulated time, and say how long that took
+    Requests {
+        /// How many requests
+        #[arg(long, default_value_t = 1_000_000)]
+        requests: u64,
+    },
     /// Compare every number of the code metrics with radon's, over many published packages
     Radon,
     /// Leave out each piece of a capability and of a role: none compiles without
@@ -60,6 +66,9 @@ pub(crate) fn run(root: &Path, campaign: &Campaign) -> anyhow::Result<()> {
         Campaign::Acts { seed } => ("orch-tests", "ORCH_ACTS", *seed, ["acts::"].as_slice()),
         Campaign::Counter { seed } => ("orch-tests", "ORCH_COUNTER", *seed, ["counter::"].as_slice()),
         Campaign::Race { swaps } => ("orch-tests", "ORCH_RACES", *swaps, ["race::"].as_slice()),
+        Campaign::Requests { requests } => {
+            ("orch-tests", "ORCH_REQUESTS", *requests, ["first_seed::every_request"].as_slice())
+        }
         Campaign::Bytes => ("orch-tests", "ORCH_EVERY_BYTE", 1, ["changed_byte::"].as_slice()),
         Campaign::Inputs { rounds } => ("orch-fuzz", "ORCH_FUZZ_ROUNDS", *rounds, ["mutated::"].as_slice()),
     };

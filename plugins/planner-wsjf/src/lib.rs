@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::agent::{Agent, Authority, CLASSES};
-use crate::line::{Candidate, Line};
+use crate::line::{Candidate, Difference, Line};
 use crate::wsjf::Job;
 
 /// The session of one run.
@@ -28,6 +28,8 @@ pub struct WsjfPlanner {
     line: Line,
     /// Ids of tasks that the agent's lines name.
     ids: BTreeMap<u32, String>,
+    /// What its last line said.
+    told: Option<Difference>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -77,6 +79,7 @@ impl Planner for WsjfPlanner {
             ranked: places.collect(),
             line: Line::default(),
             ids: BTreeMap::new(),
+            told: None,
         })
     }
 
@@ -133,14 +136,16 @@ impl WsjfPlanner {
         self.ids.remove(&index);
     }
 
-    /// One line of JSON with both orders, where the agent would have another one.
-    fn tell_the_difference(&self) {
-        if let Some(found) = self.line.difference() {
+    /// One line of JSON with both orders, where the agent would have another one than it said last.
+    fn tell_the_difference(&mut self) {
+        let found = self.line.difference();
+        if let Some(found) = found.as_ref().filter(|found| self.told.as_ref() != Some(found)) {
             let ids = |places: &[u32]| -> Vec<&str> {
                 places.iter().filter_map(|place| Some(self.ids.get(place)?.as_str())).collect()
             };
             log::info(json!({ "baseline": ids(&found.baseline), "suggestion": ids(&found.suggestion) }));
         }
+        self.told = found;
     }
 }
 
