@@ -183,7 +183,8 @@ fn number_bytes(text: &str) -> Option<usize> {
         }
         at
     };
-    if !is_digit(0) && !(bytes.first() == Some(&b'.') && is_digit(1)) {
+    let begins = is_digit(0) || (bytes.first() == Some(&b'.') && is_digit(1));
+    if !begins {
         return None;
     }
     if bytes.first() == Some(&b'0') && matches!(bytes.get(1), Some(b'x' | b'X' | b'b' | b'B' | b'o' | b'O')) {

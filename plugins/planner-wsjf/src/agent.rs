@@ -6,14 +6,29 @@
 //! nothing when the agent loses.
 //! Not here: who trains it (`examples/train.rs`), which part of a line it orders (`line.rs`).
 
+use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
+
 use crate::wsjf::Job;
 
 pub const CLASSES: usize = 32;
 /// A smaller gain may be chance.
 pub const GAIN_MIN: f64 = 0.05;
 /// What it tries for a class: sizes are right, or wrong by so much.
-const ACTIONS: [f64; 13] =
-    [1.0, 0.125, 0.1768, 0.25, 0.3536, 0.5, 0.7071, 1.4142, 2.0, 2.8284, 4.0, 5.6569, 8.0];
+const ACTIONS: [f64; 13] = [
+    1.0,
+    0.125,
+    FRAC_1_SQRT_2 / 4.0,
+    0.25,
+    FRAC_1_SQRT_2 / 2.0,
+    0.5,
+    FRAC_1_SQRT_2,
+    SQRT_2,
+    2.0,
+    SQRT_2 * 2.0,
+    4.0,
+    SQRT_2 * 4.0,
+    8.0,
+];
 /// Of the trials, at random; of a hundred.
 const EXPLORED: u64 = 20;
 

@@ -83,12 +83,15 @@ impl Trace {
     }
 }
 
+/// When the next request of an entry comes, the entry's place in the file, its node, how many are left at which distance.
+type Open = (u64, u32, usize, u64, u64);
+
 /// Requests in order of time.
 pub struct Requests<'a> {
     rest: &'a [Entry],
     place: u32,
-    /// Entries that began and have more: time of the next, place in the file, what is left.
-    open: BinaryHeap<Reverse<(u64, u32, usize, u64, u64)>>,
+    /// Entries that began and have more.
+    open: BinaryHeap<Reverse<Open>>,
     from_us: u64,
 }
 
