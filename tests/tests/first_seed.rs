@@ -76,7 +76,7 @@ fn a_file_that_got_worse_is_asked_for_again_and_is_more_urgent() {
     workspace.write("my-env/lib/c.py", &complex(50));
     let tasks = run_with_a_note(&workspace, "one");
     assert_eq!(tasks.matches("added_by: demo/auditor-code-metrics").count(), 1, "{tasks}");
-    assert!(tasks.contains("id: metrics-src..a.py\n") && tasks.contains("priority: 2"), "{tasks}");
+    assert!(tasks.contains("id: metrics-src..a.py,") && tasks.contains("priority: 2"), "{tasks}");
     // Of both files, once; and of both together each time that it looked.
     assert_eq!(values(&workspace, "code.complexity"), [21.0, 15.0]);
     let above = values(&workspace, "code.blocks_above");
