@@ -23,6 +23,7 @@ mod doubt;
 mod edits;
 mod ends;
 mod examples;
+mod first_seed;
 mod fourth;
 mod fresh;
 mod gates;

@@ -147,6 +147,27 @@ log = {{}}
 settings = {{}}
 process = {{ programs = [{programs}], env = ["HOME", "LANG", "PATH"] }}
 
+[plugins."demo/planner-wsjf".allow]
+log = {{}}
+tasks = {{ read = true }}
+
+[plugins."demo/executor-intent".allow]
+log = {{}}
+tasks = {{ add = 100, kinds = ["note", "shell"] }}
+
+[plugins."demo/auditor-code-metrics".allow]
+log = {{}}
+settings = {{}}
+files = {{ read = ["**"] }}
+kv = {{ labels = ["history"], bytes = 8388608 }}
+tasks = {{ read = true, add = 100, kinds = ["note"] }}
+
+[plugins."demo/simulator-production".allow]
+log = {{}}
+metrics = {{}}
+files = {{ read = ["**/*.json"] }}
+kv = {{ labels = ["snapshots"], bytes = 4194304 }}
+
 [plugins."demo/service-orchestrator-api".allow]
 log = {{}}
 control = {{ start = true, stop = true, read = true }}

@@ -4,47 +4,19 @@
 //! Counted, one each: `if`, `while`, `for`, `loop`, the `else` of `let`, each `&&` and `||`, each `match` arm
 //! after the first, each guard. Not counted: `?`, `unsafe`, `async`, plain blocks, what a macro's arguments
 //! hold, functions inside (they have their own count). A closure counts for the function around it.
-//! Not here: what is done about it (`suggestion.rs`).
+//! Not here: what is done about it (the plugins).
 
-use proc_macro2::TokenStream;
 use syn::visit::{self, Visit};
 use syn::{Arm, BinOp, Block as Body, ExprBinary, ItemFn, ItemImpl, ItemMod, ItemTrait, Signature, Type};
 
-use crate::block::{Block, BlockKind, MeasureError};
-use crate::rust_nesting::check_rust;
+use crate::block::{Block, BlockKind};
 
-/// Measures one file.
-///
-/// # Errors
-/// `Syntax` when it does not parse, `TooDeep` when it is nested beyond what fits the stack.
-pub fn measure_rust(source: &str) -> Result<Vec<Block>, MeasureError> {
-    let measured = measure(without_shebang(source));
-    // Spans keep every text that was ever lexed until they are given up.
-    proc_macro2::extra::invalidate_current_thread_spans();
-    measured
-}
-
-fn measure(source: &str) -> Result<Vec<Block>, MeasureError> {
-    let tokens: TokenStream = source.parse().map_err(|error: proc_macro2::LexError| {
-        MeasureError::Syntax(format!("{error} at line {}", error.span().start().line))
-    })?;
-    check_rust(&tokens)?;
-    let file: syn::File = syn::parse2(tokens)
-        .map_err(|error| MeasureError::Syntax(format!("{error} at line {}", error.span().start().line)))?;
+/// The blocks, and the complexity of the whole file: what is in a function that is in a function is left out, as in Python.
+pub(crate) fn count(file: &syn::File) -> (Vec<Block>, u32) {
     let mut counter = Counter::default();
-    counter.visit_file(&file);
-    Ok(counter.found)
-}
-
-/// The source from its first newline on if it starts with `#!` and is no attribute.
-fn without_shebang(source: &str) -> &str {
-    let text = source.strip_prefix('\u{feff}').unwrap_or(source);
-    match text.strip_prefix("#!") {
-        Some(rest) if !rest.trim_start().starts_with('[') => {
-            text.find('\n').and_then(|at| text.get(at..)).unwrap_or("")
-        }
-        _ => text,
-    }
+    counter.visit_file(file);
+    let whole = 1 + counter.complexity + counter.inside;
+    (counter.found, whole)
 }
 
 /// Counts one body. Functions in it go to `found` with a count of their own.
@@ -54,6 +26,8 @@ struct Counter {
     prefix: String,
     in_type: bool,
     complexity: u32,
+    /// Decisions of the functions that are in no other.
+    inside: u32,
     found: Vec<Block>,
 }
 
@@ -64,15 +38,17 @@ impl Counter {
         let line = u32::try_from(signature.ident.span().start().line).unwrap_or(u32::MAX);
         let mut inside = Counter { prefix: format!("{name}::"), ..Counter::default() };
         inside.visit_block(body);
+        self.inside += inside.complexity;
         self.found.push(Block { kind, name, line, complexity: inside.complexity + 1 });
         self.found.append(&mut inside.found);
     }
 
-    /// Visits what `name` encloses; its decisions are nobody's.
+    /// Visits what `name` encloses; its decisions are the file's and no block's.
     fn add_scope(&mut self, name: &str, in_type: bool, visit: impl FnOnce(&mut Self)) {
         let mut inside =
             Counter { prefix: format!("{}{name}::", self.prefix), in_type, ..Counter::default() };
         visit(&mut inside);
+        self.inside += inside.complexity + inside.inside;
         self.found.append(&mut inside.found);
     }
 }
@@ -172,11 +148,12 @@ fn type_name(ty: &Type) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rust::blocks;
 
     #[track_caller]
     fn check(body: &str, complexity: u32) {
-        let blocks = measure_rust(&format!("fn f() {{ {body} }}")).unwrap();
-        assert_eq!(blocks[0].complexity, complexity, "{body}");
+        let found = blocks(&format!("fn f() {{ {body} }}")).unwrap();
+        assert_eq!(found[0].complexity, complexity, "{body}");
     }
 
     #[test]
@@ -207,8 +184,8 @@ mod tests {
     fn names_say_what_encloses_the_function() {
         let source = "fn a() { fn b() {} }\nmod m { fn c() {} impl<T> x::S<T> { fn d(&self) {} } }\n\
                       trait T { fn e(&self) { if x {} } fn g(); }\nimpl T for &[S] { fn e(&self) {} }\n";
-        let blocks = measure_rust(source).unwrap();
-        let seen: Vec<_> = blocks.iter().map(|block| (block.name.as_str(), block.line, block.kind)).collect();
+        let found = blocks(source).unwrap();
+        let seen: Vec<_> = found.iter().map(|block| (block.name.as_str(), block.line, block.kind)).collect();
         assert_eq!(
             seen,
             [
@@ -220,24 +197,15 @@ mod tests {
                 ("S::e", 4, BlockKind::Method),
             ]
         );
-        assert_eq!(blocks[4].complexity, 2);
+        assert_eq!(found[4].complexity, 2);
     }
 
     #[test]
-    fn a_shebang_is_no_code_and_keeps_the_lines() {
-        let blocks = measure_rust("#!/usr/bin/env run\nfn a() {}\n").unwrap();
-        assert_eq!(blocks[0].line, 2);
-        assert_eq!(measure_rust("#![allow(x)]\nfn a() {}\n").unwrap()[0].line, 2);
-    }
-
-    #[test]
-    fn what_is_not_rust_is_an_error_and_no_crash() {
-        for source in ["fn", "fn f() { let x = ; }", "}", "\"", "fn f() { a < b < c }"] {
-            let error = measure_rust(source).unwrap_err();
-            assert!(
-                matches!(&error, MeasureError::Syntax(text) if text.contains("at line 1")),
-                "{source}: {error}"
-            );
-        }
+    fn a_whole_file_has_what_is_outside_of_functions_too_and_nothing_of_inner_ones() {
+        let complexity = |source| crate::rust::measure(source).unwrap().complexity;
+        assert_eq!(complexity(""), 1);
+        assert_eq!(complexity("const A: u8 = if B { 1 } else { 2 };"), 2);
+        assert_eq!(complexity("fn f() { if a {} fn g() { if a {} } }"), 2);
+        assert_eq!(complexity("mod m { impl T { const A: bool = B && C; fn f() { loop {} } } }"), 3);
     }
 }

@@ -1,9 +1,9 @@
 //! What a complexity measurement says about one file.
 //!
-//! In -> out: filled by `python.rs` and `rust.rs`, read by `suggestion.rs`.
+//! In -> out: filled by `python_complexity.rs` and `rust_complexity.rs`, read by plugins.
 //! Units: complexity is a count of independent paths, at least 1 for a function; lines count from 1.
 //! Invariant: names are qualified, so two blocks of one file with one name are redefinitions of each other.
-//! Not here: how complexity is counted (`python.rs`, `rust.rs`).
+//! Not here: how complexity is counted (`python_complexity.rs`, `rust_complexity.rs`).
 
 use std::fmt;
 
@@ -36,7 +36,7 @@ impl fmt::Display for BlockKind {
     }
 }
 
-/// Why a file was not measured. The reflector logs it and goes on.
+/// Why a file was not measured. A plugin logs it and goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MeasureError {
     /// Not a program of its language. Holds the parser's words.

@@ -5,28 +5,33 @@
 //! `try`, `assert`, comprehension and each of its `if`s, each operand of `and`/`or` after the first, each
 //! `case` but one catch-all. Not counted: `with`, `finally`, `except*`, lambdas, decorators, parameters,
 //! annotations of the signature, what an `assert` tests, functions and classes inside (they have their own).
-//! Not here: what is done about it (`suggestion.rs`).
+//! Not here: what is done about it (the plugins).
 
+use crate::block::{Block, BlockKind};
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
     Comprehension, ElifElseClause, Expr, MatchCase, Pattern, Stmt, StmtClassDef, StmtFunctionDef,
 };
-use ruff_python_parser::parse_module;
 
-use crate::block::{Block, BlockKind, MeasureError};
-use crate::python_nesting::check_python;
+/// What is defined in a module, and the decisions outside of it. Classes and methods inside functions, which radon leaves
+/// out, are there as well.
+pub(crate) struct Complexities<'a>(Counter<'a>);
 
-/// Measures one file. Classes and methods inside functions, which radon leaves out, are there as well.
-///
-/// # Errors
-/// `Syntax` when it does not parse, `TooDeep` when it is nested beyond what fits the stack.
-pub fn measure_python(source: &str) -> Result<Vec<Block>, MeasureError> {
-    check_python(source)?;
-    let module = parse_module(source).map_err(|error| MeasureError::Syntax(error.to_string()))?;
-    let mut counter = Counter::inside("", BlockKind::Function);
-    counter.visit_body(&module.syntax().body);
-    let lines = LineStarts::new(source);
-    Ok(counter.found.into_iter().flat_map(|found| found.flatten(&lines)).collect())
+impl<'a> Complexities<'a> {
+    pub(crate) fn of(body: &'a [Stmt]) -> Self {
+        let mut counter = Counter::inside("", BlockKind::Function);
+        counter.visit_body(body);
+        Self(counter)
+    }
+
+    /// The blocks, and the complexity of the whole file: what is in a function that is in a function is left out, as radon
+    /// does.
+    pub(crate) fn into_blocks(self, source: &str) -> (Vec<Block>, u32) {
+        let Counter { complexity, found, .. } = self.0;
+        let inside: u32 = found.iter().map(|found| found.complexity.saturating_sub(1)).sum();
+        let lines = LineStarts::new(source);
+        (found.into_iter().flat_map(|found| found.flatten(&lines)).collect(), 1 + complexity + inside)
+    }
 }
 
 /// Counts one body. What is defined in it goes to `found` with a count of its own.
@@ -176,11 +181,13 @@ impl LineStarts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block::MeasureError;
+    use crate::python::{blocks, measure};
 
     #[track_caller]
     fn check(body: &str, complexity: u32) {
-        let blocks = measure_python(&format!("def f(x, y):\n    {body}\n")).unwrap();
-        assert_eq!(blocks[0].complexity, complexity, "{body}");
+        let found = blocks(&format!("def f(x, y):\n    {body}\n")).unwrap();
+        assert_eq!(found[0].complexity, complexity, "{body}");
     }
 
     #[test]
@@ -207,18 +214,17 @@ mod tests {
 
     #[test]
     fn inner_functions_do_not_count_for_the_outer_one() {
-        let blocks = measure_python("def f():\n    def g():\n        if a: pass\n    return g\n").unwrap();
+        let found = blocks("def f():\n    def g():\n        if a: pass\n    return g\n").unwrap();
         let seen: Vec<_> =
-            blocks.iter().map(|block| (block.name.as_str(), block.line, block.complexity)).collect();
+            found.iter().map(|block| (block.name.as_str(), block.line, block.complexity)).collect();
         assert_eq!(seen, [("f", 1, 1), ("f.g", 2, 2)]);
     }
 
     #[test]
     fn a_class_inside_a_function_is_measured_too() {
-        let blocks =
-            measure_python("def f():\n    class C:\n        def m(self):\n            if a: pass\n").unwrap();
+        let found = blocks("def f():\n    class C:\n        def m(self):\n            if a: pass\n").unwrap();
         let seen: Vec<_> =
-            blocks.iter().map(|block| (block.kind, block.name.as_str(), block.complexity)).collect();
+            found.iter().map(|block| (block.kind, block.name.as_str(), block.complexity)).collect();
         assert_eq!(
             seen,
             [(BlockKind::Function, "f", 1), (BlockKind::Class, "f.C", 3), (BlockKind::Method, "f.C.m", 2)]
@@ -228,7 +234,16 @@ mod tests {
     #[test]
     fn what_is_not_python_is_an_error_and_no_crash() {
         for source in ["def f(:\n", "print 'x'\n", "(", "\u{0}", "def f():\n\tx\n        y\n"] {
-            assert!(matches!(measure_python(source), Err(MeasureError::Syntax(_))), "{source:?}");
+            assert!(matches!(blocks(source), Err(MeasureError::Syntax(_))), "{source:?}");
         }
+    }
+
+    #[test]
+    fn a_whole_file_has_what_is_outside_of_blocks_too_and_no_closures() {
+        let complexity = |source| measure(source).unwrap().complexity;
+        assert_eq!(complexity(""), 1);
+        assert_eq!(complexity("if a: pass\n"), 2);
+        assert_eq!(complexity("def f():\n    if a: pass\n    def g():\n        if a: pass\n"), 2);
+        assert_eq!(complexity("class C:\n    x = 1 if a else 2\n    def f(self):\n        if a: pass\n"), 4);
     }
 }
