@@ -46,6 +46,7 @@ use crate::place::{self, Place};
 use crate::plugins::{self, AdmittedPlugins, Workbench};
 use crate::processes::Commands;
 use crate::recheck::{Recheck, Watch, Watched};
+use crate::relay::{self, Relay};
 use crate::sandbox::Sandboxing;
 use crate::secrets::SecretStore;
 
@@ -82,6 +83,7 @@ pub struct Holder {
     /// The operator's.
     pub secrets: Arc<dyn SecretReader>,
     pub egress: Arc<dyn Egress>,
+    pub relay: Arc<Relay>,
     /// What is around commands.
     pub sandboxing: Arc<Sandboxing>,
     pub guests: Runtime,
@@ -150,6 +152,8 @@ impl Holder {
         let door = Door::new(&operator.policy.egress, &operator.home, Arc::new(SystemNames));
         let egress = Arc::new(door.map_err(|error| Fault::new(Exit::HostError, "egress", None, error))?);
 
+        let relay = Arc::new(Relay::new(egress.clone(), &operator.policy.sandbox, relay::Times::default()));
+
         let socket = SocketPlace::of(&place.workspace, &operator.home)?;
         let (policy, home) = (&operator.policy.sandbox, home_folder());
         let own = [operator.home.clone(), socket.folder().to_owned()];
@@ -202,6 +206,7 @@ impl Holder {
             providers,
             secrets: Arc::new(SecretStore::new(operator.secrets.clone())),
             egress,
+            relay,
             guests,
             store,
             kv,
