@@ -22,12 +22,12 @@ def bring_up(interface, address):
 
 
 def lie_over(path, text):
-    """Another file in the place of one, for this namespace only."""
-    with open("lie", "w") as file:
+    """Another file in the place of one, for this namespace only. It stays beside the folder: what is gone no sandbox can show."""
+    lie = os.path.join("..", os.path.basename(path))
+    with open(lie, "w") as file:
         file.write(text)
-    if ctypes.CDLL(None, use_errno=True).mount(b"lie", path.encode(), None, 4096, None):
+    if ctypes.CDLL(None, use_errno=True).mount(lie.encode(), path.encode(), None, 4096, None):
         raise OSError(ctypes.get_errno(), path)
-    os.unlink("lie")
 
 
 class Dns(socketserver.BaseRequestHandler):
