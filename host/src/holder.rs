@@ -156,7 +156,9 @@ impl Holder {
 
         let socket = SocketPlace::of(&place.workspace, &operator.home)?;
         let (policy, home) = (&operator.policy.sandbox, home_folder());
-        let own = [operator.home.clone(), socket.folder().to_owned()];
+        // Walls are put around places, and those have one spelling: a folder may be named from where the host was started.
+        let operators = operator.home.canonicalize().map_err(anyhow::Error::from)?;
+        let own = [operators, socket.folder().to_owned()];
         let protected = place.protected(task_file);
         let mut sandboxing = Sandboxing::of(policy, home.as_deref(), &place.workspace, protected, own);
         let mut notices = plugins::notices(operator, admitted);
