@@ -33,6 +33,7 @@ pub mod plugins;
 pub mod processes;
 pub mod recheck;
 pub mod regular_file;
+pub mod relay;
 pub mod role;
 pub mod run_log;
 pub mod sandbox;

@@ -20,6 +20,7 @@ use orch_trust::policy::{SandboxMode, SandboxPolicy};
 use crate::capability::files::{Protected, protected_names};
 use crate::capability::process::ProcessRequest;
 use crate::exit::{Exit, Fault};
+use crate::relay::Ways;
 
 pub use denied::denied;
 
@@ -58,11 +59,17 @@ impl Sandboxing {
         Self { walls, workspace: workspace.to_owned(), hidden: own.into_iter().collect(), protected }
     }
 
+    /// How that command reaches what it may, through a relay. None: it reaches nothing, or no wall is around it.
+    pub fn ways(&self, request: &ProcessRequest) -> Option<Ways> {
+        let walls = self.walls.as_ref().filter(|walls| walls.up.contains(&Wall::Network));
+        walls.and_then(|_| Ways::of(&request.network))
+    }
+
     /// What is around that command.
     pub fn around(&self, request: &ProcessRequest) -> Sandbox {
         let Some(walls) = &self.walls else { return Sandbox::None };
         let mut walls = walls.clone();
-        walls.network = request.network;
+        walls.listen = Ways::of(&request.network).map(|ways| ways.listen()).unwrap_or_default();
         let within = |name: &str| self.workspace.join(name);
         walls.places.push(Seen::write(&self.workspace));
         // A link in the workspace leads where it leads: what it names is what runs.

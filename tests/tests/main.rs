@@ -34,6 +34,7 @@ mod hostile;
 mod hour;
 mod interrupt;
 mod manifests;
+mod networked;
 mod notified_out;
 mod operating;
 mod order;

@@ -166,6 +166,8 @@ pub struct SandboxPolicy {
     pub file_mib: Option<NonZeroU32>,
     /// Of the private `/tmp` and `/dev/shm`, in MiB.
     pub tmp_mib: Option<NonZeroU32>,
+    /// Sent and received by one program and all that it starts, together, in MiB.
+    pub network_mib: Option<NonZeroU32>,
 }
 
 /// What becomes of a run on a machine that lacks a part of the sandbox.
@@ -321,7 +323,7 @@ impl Policy {
 
 /// Lines of a policy that allow a plugin what it asks for and no more. Where it asks for all programs that the
 /// operator names, `PROGRAM` stands for one to be named; for all variables, what most programs want; `host.invalid:443`, which
-/// leads nowhere, for each host. Whether programs have a network is left to the operator.
+/// leads nowhere, for each host. What programs reach is left to the operator.
 pub fn entry_for(id: &PluginId, asked: &Permissions) -> String {
     entry_naming(id, asked, &["PROGRAM".to_owned()])
 }
@@ -329,7 +331,7 @@ pub fn entry_for(id: &PluginId, asked: &Permissions) -> String {
 /// The same with these programs named.
 pub fn entry_naming(id: &PluginId, asked: &Permissions, programs: &[String]) -> String {
     let env = ["HOME", "LANG", "PATH"].map(str::to_owned).into();
-    let program = ProcessPermission { programs: programs.to_owned(), env, network: false };
+    let program = ProcessPermission { programs: programs.to_owned(), env, network: Vec::new() };
     const HOST: &str = "host.invalid:443";
     let host = || vec![HOST.to_owned()];
     let rules = asked.http.iter().flat_map(|http| &http.rules);

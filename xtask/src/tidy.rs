@@ -35,6 +35,7 @@ const PARTS: [&str; 37] = [
     "secrets",
     "processes",
     "sandbox",
+    "relay",
     "command_log",
     "log_folder",
     "machine",

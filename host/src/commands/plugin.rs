@@ -475,6 +475,8 @@ fn json(steps: &Steps, bytes: &PackageBytes, unasked: &[String], operator: &Oper
         .into_iter()
         .map(|(step, verdict)| (step.as_str().to_owned(), verdict.into()))
         .collect();
+    let off = operator.policy.sandbox.mode == SandboxMode::Off;
+    let not_enforced: &[&str] = if off { &["process.network"] } else { &[] };
     serde_json::json!({
         "manifest": steps.manifest,
         "files": files,
@@ -489,7 +491,7 @@ fn json(steps: &Steps, bytes: &PackageBytes, unasked: &[String], operator: &Oper
         "processSees": steps.outcome.as_ref().ok().map(|admitted| {
             seen_by_programs(admitted.grant().permissions(), &operator.secrets)
         }),
-        "notEnforced": ["process.network"],
+        "notEnforced": not_enforced,
         "refusal": steps.outcome.as_ref().err().map(|(_, refusal)| serde_json::json!({
             "code": refusal.code(), "message": refusal.to_string(), "hint": refusal.hint(),
             "lines": refusal.lines(),
