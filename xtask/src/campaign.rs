@@ -45,24 +45,36 @@ pub(crate) enum Campaign {
         #[arg(long, default_value_t = 10_000)]
         rounds: u64,
     },
+    /// Call hostile guests, and hold time and memory against their limits
+    Limits {
+        /// How many calls
+        #[arg(long, default_value_t = 1_000)]
+        calls: u64,
+    },
     /// Leave out each piece of a capability and of a role: none compiles without
     LeftOut,
 }
 
 pub(crate) fn run(root: &Path, campaign: &Campaign) -> anyhow::Result<()> {
+    // Most are in the program of all tests of their package.
+    let mut place = ["--test", "all"].as_slice();
     let (package, variable, value, tests) = match campaign {
         Campaign::LeftOut => return left_out::run(root),
         Campaign::Kills { kills } => ("orch-tests", "ORCH_KILLS", *kills, ["crash::", "doubt::"].as_slice()),
         Campaign::Acts { seed } => ("orch-tests", "ORCH_ACTS", *seed, ["acts::"].as_slice()),
         Campaign::Counter { seed } => ("orch-tests", "ORCH_COUNTER", *seed, ["counter::"].as_slice()),
         Campaign::Race { swaps } => ("orch-tests", "ORCH_RACES", *swaps, ["race::"].as_slice()),
+        Campaign::Limits { calls } => {
+            place = &["--lib"];
+            ("orch-host", "ORCH_LIMITS", *calls, ["every_hostile_guest_ends_at_its_limit"].as_slice())
+        }
         Campaign::Bytes => ("orch-tests", "ORCH_EVERY_BYTE", 1, ["changed_byte::"].as_slice()),
         Campaign::Inputs { rounds } => ("orch-fuzz", "ORCH_FUZZ_ROUNDS", *rounds, ["mutated::"].as_slice()),
     };
     step::timed("campaign", || {
         let mut test = step::cargo(root);
         test.env(variable, value.to_string());
-        test.args(["test", "-p", package, "--test", "all", "--", "--nocapture", "--test-threads=1"]);
+        test.args(["test", "-p", package]).args(place).args(["--", "--nocapture", "--test-threads=1"]);
         step::run("campaign", test.args(tests))
     })
 }
