@@ -122,3 +122,6 @@ fn show(rows: &[Row], policy: &SandboxPolicy, console: Console) {
         SandboxMode::Require | SandboxMode::BestEffort => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

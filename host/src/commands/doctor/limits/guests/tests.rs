@@ -1,4 +1,5 @@
-//! Hostile guests against a real engine, once each and many times; the page that lists them.
+//! Hostile guests against a real engine, once each and many times;
+//! the components that they are made of.
 
 use std::fs;
 
@@ -7,8 +8,6 @@ use super::*;
 use crate::engine::fixture;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/commands/doctor/limits/");
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/limits.md");
-const HEAD: &str = "| limit | the guest | tried with | its call ends as |\n|---|---|---|---|\n";
 /// In every test run; `cargo xtask campaign limits` asks for more.
 const ROUNDS: usize = 63;
 
@@ -24,28 +23,6 @@ fn the_hostile_components_are_made_from_the_text_beside_them() {
         }
         assert!(made == carried, "{name}.wasm is not made from {name}.wat");
     }
-}
-
-#[test]
-fn the_page_of_limits_lists_every_hostile_guest() {
-    let row = |guest: &Guest| {
-        format!(
-            "| {} | {} | {} | {} |\n",
-            guest.limit,
-            guest.does,
-            guest.tried.shown(),
-            guest.ends.shown().replace('`', "")
-        )
-    };
-    let table = HEAD.to_owned() + &GUESTS.iter().map(row).collect::<String>();
-    let page = fs::read_to_string(PAGE).unwrap();
-    let begin = page.find(HEAD).unwrap();
-    let end = page[begin..].find("\n\n").map_or(page.len(), |end| begin + end + 1);
-    if std::env::var_os("BLESS").is_some() {
-        fs::write(PAGE, format!("{}{table}{}", &page[..begin], &page[end..])).unwrap();
-        return;
-    }
-    assert_eq!(&page[begin..end], table);
 }
 
 /// Bytes that are resident.
