@@ -18,6 +18,7 @@ use orch_trust::name::PluginId;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
+use crate::caches;
 use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
 use crate::capability::secrets::backend::SecretReader;
@@ -160,7 +161,8 @@ impl Holder {
         let operators = operator.home.canonicalize().map_err(anyhow::Error::from)?;
         let own = [operators, socket.folder().to_owned()];
         let protected = place.protected(task_file);
-        let mut sandboxing = Sandboxing::of(policy, home.as_deref(), &place.workspace, protected, own);
+        let sandboxing = Sandboxing::of(policy, home.as_deref(), &place.workspace, protected, own);
+        let mut sandboxing = sandboxing.keeping(policy, home.as_deref(), &operator.home.join(caches::FOLDER));
         let mut notices = plugins::notices(operator, admitted);
         if admitted.starts_programs() {
             let commands = Commands::new(supervisor.clone(), 1);
@@ -184,6 +186,8 @@ impl Holder {
         let asked = Arc::new(AskedQueue::open(&store.shared().read(), &stream_name, stream.clone())?);
         let acts = Arc::new(ActQueue::open(&store.shared().read(), &stream_name, stream.clone())?);
         let holding = socket.hold()?;
+        let swept = sandboxing.caches().sweep();
+        swept.map_err(|error| place::io(&operator.home.join(caches::FOLDER), "clear", error))?;
         orch_supervisor::adopt().map_err(anyhow::Error::from)?;
         let options = RunOptions {
             jobs: Some(rules.jobs),

@@ -7,6 +7,7 @@
 //! (`orch-task`), process trees (`orch-supervisor`).
 
 pub mod bindings;
+pub mod caches;
 pub mod call;
 pub mod capability;
 pub mod clock;

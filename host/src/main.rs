@@ -1,6 +1,7 @@
 //! The program: parse, carry out, print an error if there is one, exit.
 
 use clap::Parser;
+use orch_host::commands::doctor::limits::attempt;
 use orch_host::commands::{Args, dispatch};
 use orch_host::console::{self, Console};
 use orch_host::exit::Exit;
@@ -9,6 +10,10 @@ fn main() {
     // Before any thread exists: the same program is the supervisor of its commands.
     if std::env::args_os().nth(1).is_some_and(|first| first == orch_supervisor::ARGUMENT) {
         std::process::exit(i32::from(orch_supervisor::serve().is_err()));
+    }
+    // And what hostile processes are tried with: one of them.
+    if std::env::args_os().nth(1).is_some_and(|first| first == attempt::ARGUMENT) {
+        std::process::exit(attempt::run(std::env::args_os().skip(2)).into());
     }
     let args = match Args::try_parse() {
         Ok(args) => args,

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use orch_supervisor::{Exit, Group, Limit, Request, SupervisorPool, pump};
 
+use crate::caches::CallCaches;
 use crate::call::Boxed;
 use crate::capability::process::{ProcessError, ProcessExit, ProcessOutput, ProcessRequest, Processes};
 use crate::capability::{EffectGate, EffectRecord, GateClosed};
@@ -33,6 +34,7 @@ pub struct CallProcesses {
     kill_after: Duration,
     sandboxing: Arc<Sandboxing>,
     relay: Arc<Relay>,
+    caches: Arc<CallCaches>,
     /// Of commands whose network is open, also of those that were dropped.
     open: Mutex<Vec<OpenNetwork>>,
 }
@@ -50,16 +52,18 @@ const SIGKILL: i32 = 9;
 const ANSWER: Duration = Duration::from_secs(1);
 
 impl CallProcesses {
-    /// `kill_after`: from the request to end to SIGKILL.
+    /// `kill_after`: from the request to end to SIGKILL; `plugin`: whose call it is.
     pub fn new(
         commands: &Commands,
         log: Arc<CommandLog>,
         kill_after: Duration,
         sandboxing: Arc<Sandboxing>,
         relay: Arc<Relay>,
+        plugin: &str,
     ) -> Self {
+        let caches = Arc::new(sandboxing.caches().of_call(plugin));
         let (commands, open) = (commands.group(), Mutex::default());
-        Self { commands, log, kill_after, sandboxing, relay, open }
+        Self { commands, log, kill_after, sandboxing, relay, caches, open }
     }
 
     fn open(&self) -> MutexGuard<'_, Vec<OpenNetwork>> {
@@ -101,10 +105,14 @@ fn with_proxy(env: &[(String, OsString)], ways: Option<&Ways>) -> Vec<(OsString,
 /// What the log says of a command that took too much.
 fn beyond(limit: Limit) -> String {
     let (what, key) = match limit {
-        Limit::Processes => ("processes", "processes"),
-        Limit::Memory => ("memory", "memory_mib"),
+        Limit::Processes => ("it took more processes", "processes"),
+        Limit::Memory => ("it took more memory", "memory_mib"),
+        Limit::Room => {
+            return "ended: less room was left on the disk than `[sandbox] free_mib` in the operator's `policy.toml` asks for"
+                .to_owned();
+        }
     };
-    format!("ended: it took more {what} than `[sandbox] {key}` in the operator's `policy.toml` allows")
+    format!("ended: {what} than `[sandbox] {key}` in the operator's `policy.toml` allows")
 }
 
 impl Processes for CallProcesses {
@@ -117,13 +125,16 @@ impl Processes for CallProcesses {
             let program = request.program.display().to_string();
             let ways = self.sandboxing.ways(&request);
             let (timeout, kill_after) = self.times(request.timeout, request.wall_left);
+            let no_cache =
+                |error| ProcessError::NotStarted { why: format!("its caches cannot be made: {error}") };
+            let caches = self.caches.layers().map_err(no_cache)?;
             let command = Request {
                 args: request.args.iter().map(Into::into).collect(),
                 env: with_proxy(&request.env, ways.as_ref()),
                 timeout: Some(timeout),
                 kill_after,
                 open_files_max: open_files::of_commands(),
-                sandbox: self.sandboxing.around(&request),
+                sandbox: self.sandboxing.around(&request, caches),
                 ..Request::new(&request.program, &request.directory)
             };
             let unmade = self.sandboxing.unmade();
@@ -182,11 +193,19 @@ impl Processes for CallProcesses {
         })
     }
 
-    fn over(&self) -> Boxed<'_, ()> {
+    fn over(&self, is_good: bool) -> Boxed<'_, ()> {
         Box::pin(async move {
             // Of a gate that is closed the run is over, and whoever ends it writes that down.
             let _ = self.close(None).await;
             self.commands.over().await;
+            if self.caches.is_unused() {
+                return;
+            }
+            let caches = self.caches.clone();
+            let ended = tokio::task::spawn_blocking(move || caches.end(is_good)).await;
+            if let Err(error) = ended.unwrap_or_else(|error| Err(error.into())) {
+                self.log.note(&format!("not all that it wrote into caches is kept or removed: {error}"));
+            }
         })
     }
 }

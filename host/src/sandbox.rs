@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_supervisor::{
-    Exit as ProgramExit, Limits, Place as Seen, Request, RunError, Sandbox, StartStep, SupervisorPool, Wall,
-    Walls, system_places,
+    Cache, Exit as ProgramExit, Limits, Place as Seen, Request, RunError, Sandbox, StartStep, SupervisorPool,
+    Wall, Walls, system_places,
 };
 use orch_trust::policy::{SandboxMode, SandboxPolicy};
 
+use crate::caches::Caches;
 use crate::capability::files::{Protected, protected_names};
 use crate::capability::process::ProcessRequest;
 use crate::exit::{Exit, Fault};
@@ -27,6 +28,12 @@ pub use denied::denied;
 /// What is said in each report where there is no sandbox.
 pub const OFF: &str = "a `process` grant equals your own authority, the host's secret included: programs run without an \
                        operating-system sandbox; `network` is not enforced";
+
+/// What caches take.
+const OVERLAY: &str = "overlayfs in namespaces of users, Linux 5.11, and a disk with `user.` attributes under the operator's folder";
+
+/// Whose caches a trial uses.
+const TRIAL: &str = ".trial";
 
 /// Of a workspace, what git believes: to be read, not written. Each is a mount of its own, as `.git` is, so that nothing else
 /// comes into its place.
@@ -41,6 +48,7 @@ pub struct Sandboxing {
     /// The host's own, wherever they lie.
     hidden: Vec<PathBuf>,
     protected: Arc<Protected>,
+    caches: Arc<Caches>,
 }
 
 impl Sandboxing {
@@ -56,7 +64,8 @@ impl Sandboxing {
             limits: limits(policy),
             ..Walls::around(system_places().into_iter().chain(named(policy, home)).collect())
         });
-        Self { walls, workspace: workspace.to_owned(), hidden: own.into_iter().collect(), protected }
+        let (hidden, caches) = (own.into_iter().collect(), Arc::new(Caches::none()));
+        Self { walls, workspace: workspace.to_owned(), hidden, protected, caches }
     }
 
     /// How that command reaches what it may, through a relay. None: it reaches nothing, or no wall is around it.
@@ -65,10 +74,23 @@ impl Sandboxing {
         walls.and_then(|_| Ways::of(&request.network))
     }
 
-    /// What is around that command.
-    pub fn around(&self, request: &ProcessRequest) -> Sandbox {
+    /// With the caches that the policy names, kept in that folder; none where there are no walls.
+    pub fn keeping(mut self, policy: &SandboxPolicy, home: Option<&Path>, folder: &Path) -> Self {
+        let Some(walls) = &self.walls else { return self };
+        let caches = Caches::of(policy, home, folder, &self.workspace, &walls.places, &self.hidden);
+        self.caches = Arc::new(caches);
+        self
+    }
+
+    /// What tools keep between the calls of a plugin.
+    pub fn caches(&self) -> &Arc<Caches> {
+        &self.caches
+    }
+
+    /// What is around that command, with the caches of its call.
+    pub fn around(&self, request: &ProcessRequest, caches: Vec<Cache>) -> Sandbox {
         let Some(walls) = &self.walls else { return Sandbox::None };
-        let mut walls = walls.clone();
+        let mut walls = with_caches(walls, caches);
         walls.listen = Ways::of(&request.network).map(|ways| ways.listen()).unwrap_or_default();
         let within = |name: &str| self.workspace.join(name);
         walls.places.push(Seen::write(&self.workspace));
@@ -123,19 +145,18 @@ impl Sandboxing {
             let mut places = walls.places.clone();
             places.push(Seen::read(own));
             let tried = Walls { places, ..walls.clone() };
-            let request =
-                Request { args: vec!["--version".into()], sandbox: tried.into(), ..Request::new(own, "/") };
-            let (step, source) = match commands.run(request).await {
-                Ok(mut running) => match running.wait().await.map_err(anyhow::Error::from)?.exit {
-                    ProgramExit::Code(0) => return Ok(lacking),
-                    other => {
-                        let error = anyhow::anyhow!(
-                            "the sandbox was tried out: `{}` ended with {other:?}",
-                            own.display()
-                        );
-                        return Err(Fault::new(Exit::HostError, "sandbox-trial", None, error));
-                    }
-                },
+            let (step, source) = match try_one(commands, own, tried).await {
+                Ok(ProgramExit::Code(0)) => {
+                    lacking.extend(self.try_caches(commands, own).await);
+                    return Ok(lacking);
+                }
+                Ok(other) => {
+                    let error = anyhow::anyhow!(
+                        "the sandbox was tried out: `{}` ended with {other:?}",
+                        own.display()
+                    );
+                    return Err(Fault::new(Exit::HostError, "sandbox-trial", None, error));
+                }
                 Err(RunError::NotStarted { step, source, .. }) => (step, source),
                 Err(error) => return Err(anyhow::Error::from(error).into()),
             };
@@ -161,6 +182,36 @@ impl Sandboxing {
         }
     }
 
+    /// Tries caches where the walls hold, and takes them away where the machine does not give them: that weakens nothing, and is
+    /// said.
+    async fn try_caches(&mut self, commands: &SupervisorPool, own: &Path) -> Vec<String> {
+        let left_out = |path: &PathBuf| {
+            let path = path.display();
+            format!(
+                "the cache `{path}` is left out: the workspace or a folder of the host lies in it or around it"
+            )
+        };
+        let mut lacking: Vec<String> = self.caches.left_out().iter().map(left_out).collect();
+        let Some(walls) = self.walls.as_ref().filter(|_| !self.caches.is_none()) else { return lacking };
+        let trial = self.caches.of_call(TRIAL);
+        let tried = async {
+            let mut walls = with_caches(walls, trial.layers()?);
+            walls.places.push(Seen::read(own));
+            if !walls.up.contains(&Wall::Mounts) {
+                anyhow::bail!("they need the wall of mounts");
+            }
+            let exit = try_one(commands, own, walls).await?;
+            anyhow::ensure!(exit == ProgramExit::Code(0), "`{}` ended with {exit:?}", own.display());
+            Ok(())
+        };
+        let tried = tried.await.and(trial.end(false).map_err(anyhow::Error::from));
+        if let Err(error) = tried {
+            self.caches = Arc::new(Caches::none());
+            lacking.push(format!("nothing is kept in caches of commands: {error:#} ({OVERLAY})"));
+        }
+        lacking
+    }
+
     /// True of a path that a command does not see, though it is there.
     fn is_outside(&self, path: &Path) -> bool {
         let Some(walls) = self.walls.as_ref().filter(|walls| walls.up.contains(&Wall::Mounts)) else {
@@ -168,9 +219,22 @@ impl Sandboxing {
         };
         let seen = walls.places.iter().map(|place| place.path.as_path());
         let own = ["/tmp", "/proc", "/dev", "/sys", "/run"].map(Path::new);
-        let mut known = seen.chain(own).chain([self.workspace.as_path()]);
+        let mut known = seen.chain(own).chain(self.caches.paths()).chain([self.workspace.as_path()]);
         !known.any(|known| path.starts_with(known))
     }
+}
+
+/// What is read at a cache's place lies beneath what is kept there.
+fn with_caches(walls: &Walls, caches: Vec<Cache>) -> Walls {
+    let mut walls = Walls { caches, ..walls.clone() };
+    walls.places.retain(|place| !walls.caches.iter().any(|cache| cache.path == place.path));
+    walls
+}
+
+/// How a program that does nothing ends within these walls.
+async fn try_one(commands: &SupervisorPool, own: &Path, walls: Walls) -> Result<ProgramExit, RunError> {
+    let request = Request { args: vec!["--version".into()], sandbox: walls.into(), ..Request::new(own, "/") };
+    Ok(commands.run(request).await?.wait().await?.exit)
 }
 
 /// What to do where a machine lacks a wall.
@@ -214,5 +278,6 @@ fn limits(policy: &SandboxPolicy) -> Limits {
         cpu_seconds: policy.cpu_seconds.map(|seconds| seconds.get().into()).or(usual.cpu_seconds),
         file_bytes: policy.file_mib.map(mib).or(usual.file_bytes),
         tmp_bytes: policy.tmp_mib.map_or(usual.tmp_bytes, mib),
+        free_bytes: policy.free_mib.map(mib).or(usual.free_bytes),
     }
 }

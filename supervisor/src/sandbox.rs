@@ -94,6 +94,8 @@ pub struct Walls {
     pub up: BTreeSet<Wall>,
     /// Besides a private `/tmp`, the usual devices and its own `/proc`. A later place lies over an earlier one.
     pub places: Vec<Place>,
+    /// Over the places.
+    pub caches: Vec<Cache>,
     /// Where the host listens on the loopback of its network namespace, if it may use a network at all. Without
     /// [`Wall::Network`] nobody listens, and the machine's network is the command's.
     pub listen: Vec<SocketAddr>,
@@ -120,6 +122,20 @@ pub enum Access {
     Hidden,
 }
 
+/// A folder that a command sees under that path and writes into a layer of its own. Beneath a place it is left out where no
+/// folder is there. It needs the wall of mounts, and is not there without.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cache {
+    /// As [`Place::path`], and in no place that is written.
+    pub path: PathBuf,
+    /// What is read; an earlier one lies over a later one. Absolute, without links, as are both others.
+    pub beneath: Vec<PathBuf>,
+    /// What is written; empty at first, or what an earlier command of the same call wrote.
+    pub upper: PathBuf,
+    /// Empty, on the same disk.
+    pub work: PathBuf,
+}
+
 impl Place {
     pub fn read(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), access: Access::Read }
@@ -137,7 +153,8 @@ impl Place {
 impl Walls {
     /// All of them around these places.
     pub fn around(places: Vec<Place>) -> Self {
-        Self { up: Wall::ALL.into(), places, listen: Vec::new(), limits: Limits::default() }
+        let (listen, caches) = (Vec::new(), Vec::new());
+        Self { up: Wall::ALL.into(), places, caches, listen, limits: Limits::default() }
     }
 
     pub(crate) fn has(&self, wall: Wall) -> bool {

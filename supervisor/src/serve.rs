@@ -88,6 +88,7 @@ impl Supervisor {
     /// False if nobody is there any more to say the end to.
     fn run(&mut self, request: &Request) -> io::Result<bool> {
         let begun = Instant::now();
+        let disks = written(request);
         let Launched { command: pid, first } = match self.start(request) {
             Ok(launched) => launched,
             Err(StartFailure { step, errno }) => {
@@ -117,7 +118,7 @@ impl Supervisor {
                     break Exit::TimedOut;
                 }
                 Happened::TimePassed => {
-                    if let Some(limit) = beyond(request, first)? {
+                    if let Some(limit) = beyond(request, first, &disks)? {
                         break Exit::Beyond(limit);
                     }
                 }
@@ -268,14 +269,25 @@ fn watched(request: &Request) -> bool {
     matches!(&request.sandbox, Sandbox::Walls(walls) if walls.has(Wall::Limits))
 }
 
+/// The disks that a command in a sandbox writes: of its folder and its caches.
+fn written(request: &Request) -> watch::Disks {
+    match &request.sandbox {
+        Sandbox::Walls(walls) if walls.has(Wall::Limits) && walls.limits.free_bytes.is_some() => {
+            let caches = walls.caches.iter().map(|cache| cache.upper.as_path());
+            watch::Disks::of(caches.chain([request.directory.as_path()]))
+        }
+        _ => watch::Disks::of([]),
+    }
+}
+
 /// The limit that the command and its descendants are beyond.
-fn beyond(request: &Request, first: Option<Pid>) -> io::Result<Option<Limit>> {
+fn beyond(request: &Request, first: Option<Pid>, disks: &watch::Disks) -> io::Result<Option<Limit>> {
     let Sandbox::Walls(walls) = &request.sandbox else { return Ok(None) };
     let processes = match first {
         Some(first) => descendants::beside(first)?.into_iter().collect(),
         None => process_table::descendants(std::process::id())?,
     };
-    watch::beyond(&walls.limits, &processes)
+    watch::beyond(&walls.limits, &processes, disks)
 }
 
 /// A descriptor that is readable when a child has ended.

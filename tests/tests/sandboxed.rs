@@ -211,3 +211,125 @@ fn where_there_is_none_each_report_says_so_and_a_machine_that_lacks_a_wall_start
     assert_eq!(workspace.read("ran"), "ran\nran\n");
     assert!(Path::new("/etc/shadow").exists());
 }
+
+/// What that task of that plugin's says of a cache; each command works in the same workspace.
+fn with_cache(tasks: &str, more: &str) -> Workspace {
+    let workspace = sandboxed(tasks, "");
+    let path = workspace.operator().join("policy.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let cache = workspace.outside().join("tool");
+    let said = format!("[sandbox]\ncache = [\"{}\"]\n{more}\n", cache.display());
+    fs::write(&path, text.replace("[sandbox]\n", &said)).unwrap();
+    workspace
+}
+
+/// Runs one task with that script; `CACHE` in it is the cache's place.
+fn with_script(workspace: &Workspace, id: &str, script: &str, exit: i32) {
+    let script = script.replace("CACHE", workspace.outside().join("tool").to_str().unwrap());
+    workspace.write("tasks.yml", &format!("- {{id: {id}, command: [sh, -c, '{script}']}}\n"));
+    workspace.run(&[], exit);
+}
+
+#[test]
+fn a_cache_is_kept_after_a_good_answer_and_a_poisoned_one_is_thrown_away() {
+    let workspace = with_cache("[]\n", "");
+    with_script(
+        &workspace,
+        "a",
+        "test ! -e CACHE/good && mkdir -p CACHE/d/e && echo one > CACHE/good && echo x > CACHE/d/e/f",
+        0,
+    );
+    // What failed poisons: a file that is there, one that is not, a folder instead of a file, all that is there.
+    for (id, script) in [
+        ("b", "echo bad > CACHE/good; echo bad > CACHE/new; exit 1"),
+        ("c", "rm -rf CACHE/good && mkdir CACHE/good && echo bad > CACHE/good/x; exit 1"),
+        ("d", "rm -rf CACHE/d; mv CACHE/good CACHE/other; ln -s /etc CACHE/link; exit 1"),
+        ("e", "echo bad > CACHE/new; kill -9 $$"),
+    ] {
+        with_script(&workspace, id, script, 1);
+    }
+    with_script(
+        &workspace,
+        "f",
+        "test \"$(cat CACHE/good)\" = one && test -e CACHE/d/e/f && test \"$(ls CACHE | wc -l)\" = 2",
+        0,
+    );
+    // Replaced, removed and put in another's place by what was good.
+    with_script(&workspace, "g", "echo two > CACHE/good && rm -r CACHE/d && echo x > CACHE/d", 0);
+    with_script(
+        &workspace,
+        "h",
+        "test \"$(cat CACHE/good)\" = two && test \"$(cat CACHE/d)\" = x && rm CACHE/d",
+        0,
+    );
+    with_script(&workspace, "i", "test ! -e CACHE/d && ! mknod CACHE/gone c 0 0", 0);
+    assert!(!workspace.outside().join("tool").exists(), "the person\'s own is never written");
+    let out = out(&workspace.host(&["prune", "--keep", "1", "--caches"], 0));
+    assert!(out.contains("caches of commands are removed, "), "{out}");
+    assert_eq!(workspace.operator().join("caches").read_dir().unwrap().count(), 0);
+    with_script(&workspace, "j", "test -d CACHE && test ! -e CACHE/good", 0);
+}
+
+#[test]
+fn what_the_operator_lets_be_read_lies_beneath_a_cache_and_is_not_written() {
+    let workspace = with_cache("[]\n", "");
+    let (own, path) = (workspace.outside().join("tool"), workspace.operator().join("policy.toml"));
+    fs::create_dir(&own).unwrap();
+    fs::write(own.join("mine"), "mine").unwrap();
+    with_script(&workspace, "a", "test -d CACHE && test ! -e CACHE/mine", 0);
+    let text = fs::read_to_string(&path).unwrap();
+    let said = format!("[sandbox]\nread = [\"{}\"]\n", own.display());
+    fs::write(&path, text.replace("[sandbox]\n", &said)).unwrap();
+    with_script(
+        &workspace,
+        "b",
+        "test \"$(cat CACHE/mine)\" = mine && echo other > CACHE/mine && echo x > CACHE/made",
+        0,
+    );
+    with_script(&workspace, "c", "test \"$(cat CACHE/mine)\" = other && rm CACHE/mine", 0);
+    with_script(&workspace, "d", "test ! -e CACHE/mine && test -e CACHE/made", 0);
+    assert_eq!(fs::read_to_string(own.join("mine")).unwrap(), "mine");
+    assert_eq!(own.read_dir().unwrap().count(), 1);
+}
+
+#[test]
+fn another_workspace_sees_nothing_of_a_cache_and_without_walls_there_is_none() {
+    let first = with_cache("[]\n", "");
+    with_script(&first, "a", "echo x > CACHE/made", 0);
+    // The same operator, another workspace: the cache is of the workspace\'s path.
+    let second = first.outside().join("second");
+    fs::create_dir(&second).unwrap();
+    fs::copy(first.path().join("config.yaml"), second.join("config.yaml")).unwrap();
+    let script = "test -d CACHE && test ! -e CACHE/made"
+        .replace("CACHE", first.outside().join("tool").to_str().unwrap());
+    fs::write(second.join("tasks.yml"), format!("- {{id: a, command: [sh, -c, '{script}']}}\n")).unwrap();
+    let output = first.command(&["run", "--trust-workspace"]).current_dir(&second).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
+    let path = first.operator().join("policy.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("[sandbox]\n", "[sandbox]\nmode = \"off\"\n")).unwrap();
+    with_script(&first, "b", "test ! -e CACHE", 0);
+}
+
+#[test]
+fn a_command_that_leaves_too_little_room_on_the_disk_is_ended_and_its_log_says_so() {
+    // More than any disk has.
+    let workspace = sandboxed("- {id: a, command: [sh, -c, 'sleep 60']}\n", "free_mib = 4294967295");
+    workspace.run(&[], 1);
+    let log = log(&workspace);
+    assert!(log.contains("less room was left on the disk than `[sandbox] free_mib`"), "{log}");
+}
+
+#[test]
+fn the_doctor_tries_every_limit_and_every_wall_and_leaves_nothing() {
+    let workspace = sandboxed("[]\n", "");
+    let output = workspace.host(&["doctor", "--limits", "--format", "json"], 0);
+    let said: serde_json::Value = serde_json::from_str(&out(&output)).unwrap();
+    let rows = said["limits"].as_array().unwrap();
+    assert!(rows.iter().all(|row| row["fired"] == true), "{rows:#?}");
+    let of = |what: &str| rows.iter().filter(|row| row["of"] == what).count();
+    assert_eq!((of("call"), of("wall"), of("command")), (21, 6, 8));
+    let text = out(&workspace.host(&["doctor", "--limits"], 0));
+    assert_eq!(text.lines().count(), rows.len());
+    assert!(text.lines().all(|line| line.starts_with("ok  ")), "{text}");
+}

@@ -154,6 +154,8 @@ pub struct SandboxPolicy {
     pub read: Vec<PathBuf>,
     /// Written, too.
     pub write: Vec<PathBuf>,
+    /// Kept between the calls of one plugin in one workspace, besides those of the presets: never the person's own.
+    pub cache: Vec<PathBuf>,
     /// What usual tools need of the operator's home.
     pub presets: Vec<SandboxPreset>,
     /// Of one program and all that it starts, at once.
@@ -168,6 +170,8 @@ pub struct SandboxPolicy {
     pub tmp_mib: Option<NonZeroU32>,
     /// Sent and received by one program and all that it starts, together, in MiB.
     pub network_mib: Option<NonZeroU32>,
+    /// Left on the disks of the workspace and of its caches, in MiB.
+    pub free_mib: Option<NonZeroU32>,
 }
 
 /// What becomes of a run on a machine that lacks a part of the sandbox.
@@ -230,8 +234,45 @@ impl SandboxPreset {
             ],
             Self::Python => &[".pyenv", ".local/bin", ".local/lib", ".local/share/uv", ".local/share/pipx"],
             Self::Node => &[".nvm", ".volta", ".fnm", ".local/share/fnm", ".local/share/pnpm", ".npm-global"],
-            Self::Go => &["go", "sdk"],
+            Self::Go => &["go/bin", "go/src", "go/pkg", "sdk"],
         }
+    }
+
+    /// Kept for each plugin and workspace, each below the home. What a person has there and the preset shows is to be read.
+    pub fn caches(self) -> &'static [&'static str] {
+        match self {
+            Self::Rust => &[".cargo/registry", ".cargo/git"],
+            Self::Python => &[".cache/pip", ".cache/uv"],
+            Self::Node => &[".npm", ".cache/yarn", ".cache/pnpm"],
+            Self::Go => &["go/pkg", ".cache/go-build"],
+        }
+    }
+}
+
+impl SandboxPolicy {
+    /// Those that are named and those of the presets, each once.
+    pub fn caches(&self) -> Vec<PathBuf> {
+        let presets = self.presets.iter().flat_map(|preset| preset.caches());
+        let presets = presets.map(|below| Path::new("~").join(below));
+        let mut caches: Vec<PathBuf> = Vec::new();
+        for path in self.cache.iter().cloned().chain(presets) {
+            if !caches.contains(&path) {
+                caches.push(path);
+            }
+        }
+        caches
+    }
+
+    /// A cache and what lies in it or around it, if that would hide one of them.
+    fn hidden_cache(&self) -> Option<(PathBuf, PathBuf)> {
+        let caches = self.caches();
+        caches.iter().find_map(|cache| {
+            let is_within = |path: &&PathBuf| path.starts_with(cache) && *path != cache;
+            let is_beside = |path: &&PathBuf| path.starts_with(cache) || cache.starts_with(path);
+            let written = self.write.iter().find(is_beside);
+            let other = written.or_else(|| self.read.iter().chain(&caches).find(is_within))?;
+            Some((cache.clone(), other.clone()))
+        })
     }
 }
 
@@ -275,11 +316,21 @@ impl Policy {
             let message = format!("`tasks.auto` has the kind `{}`", found.kind.escape_default());
             return Err(AuthorityError::Malformed { message });
         }
-        let named = policy.sandbox.read.iter().chain(&policy.sandbox.write);
+        let SandboxPolicy { read, write, cache, .. } = &policy.sandbox;
+        let named = read.iter().chain(write).chain(cache);
         if let Some(found) = named.into_iter().find(|path| !is_place(path)) {
             let message = format!(
                 "`sandbox` names `{}`, expected an absolute path or one below `~/`, without `..`",
                 found.display().to_string().escape_default()
+            );
+            return Err(AuthorityError::Malformed { message });
+        }
+        if let Some((cache, other)) = policy.sandbox.hidden_cache() {
+            let shown = |path: &Path| path.display().to_string().escape_default().to_string();
+            let message = format!(
+                "`sandbox` has the cache `{}`, and `{}` lies in it or around it: one would hide the other",
+                shown(&cache),
+                shown(&other)
             );
             return Err(AuthorityError::Malformed { message });
         }
@@ -383,9 +434,10 @@ mod tests {
         for good in ["/srv/data", "~/models", "/a b/c"] {
             let found = sandbox(&format!("read = [\"{good}\"]\nwrite = [\"{good}\"]")).unwrap();
             assert_eq!((found.read, found.write), (vec![good.into()], vec![good.into()]));
+            assert_eq!(sandbox(&format!("cache = [\"{good}\"]")).unwrap().cache, [Path::new(good)]);
         }
         for bad in ["/", "~", "", "data", "./data", "/srv/../root", "~root/x", "~/../x"] {
-            for key in ["read", "write"] {
+            for key in ["read", "write", "cache"] {
                 let said = sandbox(&format!("{key} = [\"{bad}\"]")).unwrap_err().to_string();
                 assert!(said.contains("expected an absolute path"), "{bad}: {said}");
             }
@@ -395,6 +447,25 @@ mod tests {
         {
             assert!(sandbox(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_cache_hides_nothing_that_is_named_and_nothing_hides_it() {
+        let check = |text: &str, good: bool| {
+            let found = Policy::parse(&format!("[sandbox]\n{text}\n"));
+            assert_eq!(found.is_ok(), good, "{text}");
+        };
+        check("cache = [\"~/.cache/pip\"]\nread = [\"~/.cache\"]", true);
+        check("cache = [\"~/.cache/pip\"]\nread = [\"~/.cache/pip\"]", true);
+        check("cache = [\"~/.cache\"]\nread = [\"~/.cache/pip\"]", false);
+        check("cache = [\"~/.cache/pip\"]\nwrite = [\"~/.cache\"]", false);
+        check("cache = [\"~/.cache\"]\nwrite = [\"~/.cache/pip\"]", false);
+        check("cache = [\"~/.cache\", \"~/.cache/pip\"]", false);
+        check("cache = [\"~/.cache\"]\npresets = [\"python\"]", false);
+        check("cache = [\"~/.cache/pip\"]\npresets = [\"python\", \"rust\", \"node\", \"go\"]", true);
+        let both = Policy::parse("[sandbox]\ncache = [\"~/.cache/pip\", \"/x\"]\npresets = [\"python\"]\n");
+        let names = ["~/.cache/pip", "/x", "~/.cache/uv"].map(PathBuf::from);
+        assert_eq!(both.unwrap().sandbox.caches(), names);
     }
 
     #[test]

@@ -54,11 +54,19 @@ pub(crate) enum Campaign {
     },
     /// Compare every number of the code metrics with radon's, over many published packages
     Radon,
+    /// Call hostile guests, and hold time and memory against their limits
+    Limits {
+        /// How many calls
+        #[arg(long, default_value_t = 1_000)]
+        calls: u64,
+    },
     /// Leave out each piece of a capability and of a role: none compiles without
     LeftOut,
 }
 
 pub(crate) fn run(root: &Path, campaign: &Campaign) -> anyhow::Result<()> {
+    // Most are in the program of all tests of their package.
+    let mut place = ["--test", "all"].as_slice();
     let (package, variable, value, tests) = match campaign {
         Campaign::LeftOut => return left_out::run(root),
         Campaign::Radon => return radon::run(root),
@@ -69,13 +77,17 @@ pub(crate) fn run(root: &Path, campaign: &Campaign) -> anyhow::Result<()> {
         Campaign::Requests { requests } => {
             ("orch-tests", "ORCH_REQUESTS", *requests, ["first_seed::every_request"].as_slice())
         }
+        Campaign::Limits { calls } => {
+            place = &["--lib"];
+            ("orch-host", "ORCH_LIMITS", *calls, ["every_hostile_guest_ends_at_its_limit"].as_slice())
+        }
         Campaign::Bytes => ("orch-tests", "ORCH_EVERY_BYTE", 1, ["changed_byte::"].as_slice()),
         Campaign::Inputs { rounds } => ("orch-fuzz", "ORCH_FUZZ_ROUNDS", *rounds, ["mutated::"].as_slice()),
     };
     step::timed("campaign", || {
         let mut test = step::cargo(root);
         test.env(variable, value.to_string());
-        test.args(["test", "-p", package, "--test", "all", "--", "--nocapture", "--test-threads=1"]);
+        test.args(["test", "-p", package]).args(place).args(["--", "--nocapture", "--test-threads=1"]);
         step::run("campaign", test.args(tests))
     })
 }

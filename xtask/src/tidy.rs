@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 37] = [
+const PARTS: [&str; 39] = [
     "commands",
     "interrupt",
     "serve",
@@ -36,6 +36,7 @@ const PARTS: [&str; 37] = [
     "processes",
     "sandbox",
     "relay",
+    "caches",
     "command_log",
     "log_folder",
     "machine",

@@ -1,6 +1,7 @@
 //! `orch-host doctor`: whether this machine and the operator's folder are fit for runs.
 
 mod advisories;
+pub mod limits;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,9 @@ use orch_trust::time::UnixSeconds;
 use super::counted;
 use super::run::own_executable;
 use super::secret::seen_by_programs;
-use crate::config::operator::{self, Operator};
+use super::status::Format;
+use crate::caches;
+use crate::config::operator::{self, Operator, home_folder};
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, Tone, escape};
 use crate::drive::choice::{self, Wanted};
@@ -42,13 +45,31 @@ fn sandbox_lines(operator: &Operator) -> Result<Vec<(bool, String)>, Fault> {
     let own = own_executable()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(anyhow::Error::from)?;
-    let mut tried = Sandboxing::of(policy, None, Path::new("/"), Arc::default(), []);
+    // The operator's folder stands for a workspace; what a trial keeps there is removed.
+    let (home, caches) = (&operator.home, operator.home.join(caches::FOLDER));
+    let mut tried = Sandboxing::of(policy, None, home, Arc::default(), [home.clone()]);
+    if home.is_dir() {
+        tried = tried.keeping(policy, home_folder().as_deref(), &caches);
+    }
     let lacking = runtime.block_on(async {
         tried.try_out(&SupervisorPool::new(&own, 1), &own, SandboxMode::BestEffort).await
     })?;
+    let io = |error| place::io(&caches, "look into", error);
+    caches::remove_all(&caches::of_workspace(&caches, home)).map_err(io)?;
+    // Not if there are those of workspaces.
+    let _ = std::fs::remove_dir(&caches);
     let good = policy.mode == SandboxMode::BestEffort;
-    let lacking: Vec<(bool, String)> = lacking.into_iter().map(|line| (good, line)).collect();
-    Ok(if lacking.is_empty() { vec![(true, "every wall of the sandbox holds".to_owned())] } else { lacking })
+    let mut lines: Vec<(bool, String)> = lacking.into_iter().map(|line| (good, line)).collect();
+    if lines.is_empty() {
+        lines.push((true, "every wall of the sandbox holds".to_owned()));
+    }
+    let kept = caches::bytes_in(&caches).map_err(io)?;
+    if kept > 0 {
+        let mib = kept.div_ceil(1 << 20);
+        let hint = "`orch-host prune --caches` removes those of a workspace";
+        lines.push((true, format!("caches of commands take {mib} MiB; {hint}")));
+    }
+    Ok(lines)
 }
 
 #[derive(clap::Args)]
@@ -59,9 +80,20 @@ pub struct DoctorArgs {
     /// A workspace: whether it can be written and its `config.yaml` and task file be used, too
     #[arg(long, value_name = "DIR")]
     workspace: Option<PathBuf>,
+    /// Try a hostile guest or process against each limit and each wall, and nothing else
+    #[arg(long, conflicts_with_all = ["advisory_db", "workspace"])]
+    limits: bool,
+    /// How to print what `--limits` found
+    #[arg(long, value_enum, default_value_t = Format::Text, requires = "limits")]
+    format: Format,
 }
 
 pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome {
+    if args.limits {
+        let operator = Operator::look(&operator::home(home)?)?;
+        let as_json = args.format == Format::Json;
+        return limits::run(&operator.policy.sandbox, own_executable()?, as_json, console);
+    }
     let mut faults = 0;
     let mut say = |good: bool, what: &str| {
         faults += u32::from(!good);

@@ -1,7 +1,7 @@
 //! `orch-host prune --keep N`: removes what only grows.
 //!
-//! In -> out: rows of runs, files of `logs/`, kept heads -> logs of all but the newest runs, and heads of runs whose store is
-//! gone, are removed.
+//! In -> out: rows of runs, files of `logs/`, kept heads, caches -> logs of all but the newest runs, heads of runs whose store is
+//! gone, and the caches of commands if that is asked for, are removed.
 //! Invariant: nothing while a host works in the workspace; no event, and no head of a run that the store has.
 //! Not here: the journal itself, which keeps all runs.
 
@@ -11,6 +11,7 @@ use std::path::Path;
 use orch_journal::rows::RunRow;
 use orch_journal::{Level, Reader, forget_missing_runs};
 
+use crate::caches;
 use crate::command_log::{began, log_stamp};
 use crate::console::{Console, escape};
 use crate::control::SocketPlace;
@@ -23,6 +24,9 @@ pub struct PruneArgs {
     /// Logs of so many of the newest runs stay
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     keep: u32,
+    /// What commands of this workspace kept in caches, too
+    #[arg(long)]
+    caches: bool,
     #[command(flatten)]
     place: WorkspaceArgs,
 }
@@ -58,6 +62,14 @@ pub fn run(args: &PruneArgs, home: Option<&Path>, console: Console) -> Outcome {
         }
     }
     console.line(&format!("{logs} logs are removed, {bytes} bytes"));
+
+    if args.caches {
+        let folder = caches::of_workspace(&operator.home.join(caches::FOLDER), &place.workspace);
+        let io = |error| place::io(&folder, "clear", error);
+        let bytes = caches::bytes_in(&folder).map_err(io)?;
+        caches::remove_all(&folder).map_err(io)?;
+        console.line(&format!("caches of commands are removed, {bytes} bytes"));
+    }
 
     let (keys, heads) = (operator.secret.journal_keys(), operator.home.join("heads"));
     let known: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();

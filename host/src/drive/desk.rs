@@ -214,7 +214,7 @@ impl Desk {
             kv: self.kv.clone(),
             effects,
             env: CommandEnv { workspace: self.env.clone(), ..CommandEnv::default() },
-            processes: self.processes(log),
+            processes: self.processes(&bound.id, log),
             // Services are no part of a run.
             controls: Arc::new(Nothing),
             log: self.log.clone(),
@@ -227,15 +227,10 @@ impl Desk {
         }
     }
 
-    fn processes(&self, log: Arc<CommandLog>) -> Arc<CallProcesses> {
+    fn processes(&self, plugin: &str, log: Arc<CommandLog>) -> Arc<CallProcesses> {
         let sandboxing = self.sandboxing.clone();
-        Arc::new(CallProcesses::new(
-            &self.commands,
-            log,
-            self.rules.kill_after,
-            sandboxing,
-            self.relay.clone(),
-        ))
+        let (commands, relay) = (&self.commands, self.relay.clone());
+        Arc::new(CallProcesses::new(commands, log, self.rules.kill_after, sandboxing, relay, plugin))
     }
 
     /// A log file for the commands of one call, made when the first command starts.

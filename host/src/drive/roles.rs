@@ -53,7 +53,7 @@ impl Bound {
         };
         let processes = lent.processes.clone();
         let report = exported.call(CallContext::of_run(lent), ask).await;
-        processes.over().await;
+        processes.over(report.result.is_ok()).await;
         report
     }
 }

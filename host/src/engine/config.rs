@@ -32,7 +32,7 @@ const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
 /// Memories of one component that fits the pool.
 const MEMORIES_PER_COMPONENT: u32 = 2;
 /// Elements of one table in the pool. Each slot of each table holds room for so many.
-const TABLE_ELEMENTS: u32 = 20_000;
+pub(super) const TABLE_ELEMENTS: u32 = 20_000;
 const STACK_BYTES: usize = 2 << 20;
 const GUEST_STACK_BYTES: usize = 1 << 20;
 

@@ -8,6 +8,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::config::TABLE_ELEMENTS;
 use super::wall::Wall;
 use orch_trust::manifest::Limits;
 use wasmtime::{CallHook, ResourceLimiter};
@@ -54,7 +55,9 @@ impl CallLimits {
     pub(super) fn allowed(&self, exceeded: Exceeded) -> String {
         match exceeded {
             Exceeded::Memory => format!("{} bytes", self.memory_bytes_max),
-            Exceeded::Tables => format!("{TABLE_ELEMENTS_MAX} elements"),
+            Exceeded::Tables => {
+                format!("{TABLE_ELEMENTS_MAX} elements, {TABLE_ELEMENTS} of one table in the pool")
+            }
             Exceeded::Busy => format!("{} ms", self.busy_max.as_millis()),
             Exceeded::Wall(allowed) => format!("{} ms", allowed.as_millis()),
             Exceeded::Output => format!("{} bytes", self.output_bytes_max),
@@ -114,6 +117,8 @@ pub struct Meter {
     /// What the growth under way would add, taken back if it fails.
     growing_bytes: u64,
     table_elements: usize,
+    /// The same of tables.
+    growing_elements: usize,
     refused_memory: bool,
     refused_tables: bool,
     busy: Duration,
@@ -132,6 +137,7 @@ impl Meter {
             memory_bytes: 0,
             growing_bytes: 0,
             table_elements: 0,
+            growing_elements: 0,
             refused_memory: false,
             refused_tables: false,
             busy: Duration::ZERO,
@@ -262,15 +268,22 @@ impl ResourceLimiter for Meter {
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let total = self.table_elements.saturating_add(desired.saturating_sub(current));
+        let added = desired.saturating_sub(current);
+        let total = self.table_elements.saturating_add(added);
         let fits = total <= TABLE_ELEMENTS_MAX;
-        match fits {
-            true => self.table_elements = total,
-            false => self.refused_tables = true,
-        }
+        // A table in the pool has room for fewer than all of them together may have; what a guest says itself is its own.
+        let place = TABLE_ELEMENTS as usize;
+        self.refused_tables |= !fits || (maximum == Some(place) && desired > place);
+        self.growing_elements = if fits { added } else { 0 };
+        self.table_elements += self.growing_elements;
         Ok(fits)
+    }
+
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.table_elements = self.table_elements.saturating_sub(std::mem::take(&mut self.growing_elements));
+        Ok(())
     }
 
     fn instances(&self) -> usize {

@@ -145,6 +145,35 @@ async fn memory_without_end_is_named_whether_the_guest_traps_or_not() {
 }
 
 #[tokio::test]
+async fn many_memories_and_tables_are_counted_together_and_a_guests_own_bound_is_no_limit() {
+    let grow = |what: &str, more: &str| {
+        let bound = format!("(loop $again (br_if $again (i32.ne ({what}) (i32.const -1)))) (unreachable)");
+        executor("", &bound).replace("(global $top", &format!("{more} (global $top"))
+    };
+    let memories: String = (1..60).map(|_| "(memory 0)").collect();
+    let tables: String = (0..40).map(|nth| format!("(table $t{nth} 0 funcref)")).collect();
+    let by_turns: String = (1..60).map(|nth| format!("(drop (memory.grow {nth} (i32.const 1)))")).collect();
+    let (large, pool) = (Engine::large().unwrap(), Engine::run(1, 0).unwrap());
+    let table = "table.grow 0 (ref.null func) (i32.const 1000)";
+    for (engine, core, code) in [
+        (&large, grow("memory.grow 59 (i32.const 1)", &memories), "limit-memory"),
+        (
+            &large,
+            executor("", &format!("{by_turns} (unreachable)"))
+                .replace("(global $top", &format!("{memories} (global $top")),
+            "limit-memory",
+        ),
+        (&large, grow(table, &tables), "limit-tables"),
+        (&pool, grow(table, "(table 10 funcref)"), "limit-tables"),
+        (&pool, grow(table, "(table 10 5000 funcref)"), "plugin-trap"),
+        (&large, grow(table, "(table 10 5000 funcref)"), "plugin-trap"),
+    ] {
+        let guest = Guest::new(engine, &core, json!({}), json!({}));
+        assert_eq!(guest.execute().await.result.unwrap_err().code(), code, "{core}");
+    }
+}
+
+#[tokio::test]
 async fn a_trap_is_a_trap_and_endless_recursion_its_stack() {
     assert_eq!(code_of("", "(unreachable)", json!({}), json!({})).await, "plugin-trap");
     let divide = "(drop (i32.div_u (i32.const 1) (local.get $i)))";

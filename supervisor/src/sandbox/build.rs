@@ -57,6 +57,10 @@ fn take_one(step: &Step) -> io::Result<()> {
             set(at, NO_SUID | read_only | no_device, libc::AT_RECURSIVE)
         }
         Step::Over { at, shown } => over(at, *shown),
+        Step::Overlay { at, options } => {
+            let flags = libc::MS_NOSUID | libc::MS_NODEV;
+            mount(Some(c"overlay"), at, Some(c"overlay"), flags, Some(options))
+        }
         Step::Proc => {
             let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
             mount(Some(c"proc"), c"/proc", Some(c"proc"), flags, None)

@@ -22,6 +22,8 @@ pub struct Limits {
     pub file_bytes: Option<u64>,
     /// Of `/tmp` and `/dev/shm` together with what is in them.
     pub tmp_bytes: u64,
+    /// Left on each disk that it writes: with less it is ended, whoever took it.
+    pub free_bytes: Option<u64>,
 }
 
 impl Default for Limits {
@@ -32,6 +34,7 @@ impl Default for Limits {
             cpu_seconds: None,
             file_bytes: None,
             tmp_bytes: 1 << 30,
+            free_bytes: Some(64 << 20),
         }
     }
 }
@@ -41,6 +44,7 @@ impl Default for Limits {
 pub enum Limit {
     Processes,
     Memory,
+    Room,
 }
 
 impl Limits {

@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::{Access, Wall, Walls};
+use super::{Access, Cache, Wall, Walls};
 
 /// Where the new root is put together: any folder that every machine has. What lies in it stays reachable.
 const BASE: &str = "/tmp";
@@ -71,6 +71,11 @@ pub(crate) enum Step {
         at: CString,
         shown: Shown,
     },
+    /// Layers over one another, the uppermost written.
+    Overlay {
+        at: CString,
+        options: CString,
+    },
     Proc,
     /// As many process ids as that: held by the kernel where each namespace has a number of its own (6.14). Elsewhere it
     /// refuses, and the limit of processes and the look at them are what holds.
@@ -124,6 +129,9 @@ pub(crate) fn of(walls: &Walls) -> io::Result<Vec<Step>> {
     plan.folder(Path::new("/run"))?;
     for place in &walls.places {
         plan.place(&place.path, place.access)?;
+    }
+    for cache in &walls.caches {
+        plan.cache(cache)?;
     }
     plan.step(Step::Remove { at: text(NO_FILE)?, is_folder: false });
     plan.step(Step::Remove { at: text(NO_FOLDER)?, is_folder: true });
@@ -217,12 +225,7 @@ impl Plan {
     }
 
     fn place(&mut self, path: &Path, access: Access) -> io::Result<()> {
-        let is_plain = path.is_absolute()
-            && path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
-        if !is_plain || path.parent().is_none() {
-            let what = format!("`{}` is no place for a sandbox", path.display());
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
-        }
+        check(path)?;
         let Ok(found) = path.symlink_metadata() else { return Ok(()) };
         // A link of the machine's own root, such as `/bin`, stays one. Elsewhere what it leads to stands in its place.
         if found.is_symlink() && path.components().count() == 2 && access == Access::Read {
@@ -253,6 +256,26 @@ impl Plan {
         Ok(())
     }
 
+    /// Written into a layer of its own.
+    fn cache(&mut self, cache: &Cache) -> io::Result<()> {
+        check(&cache.path)?;
+        let is_there = cache.path.symlink_metadata().is_ok_and(|found| found.is_dir());
+        match self.is_beneath_a_place(&cache.path) {
+            true if !is_there => return Ok(()),
+            true => {}
+            false => self.folder(&cache.path)?,
+        }
+        let layer = |path: &PathBuf| escaped(&old(path));
+        let mut options = b"userxattr,lowerdir=".to_vec();
+        options.extend(cache.beneath.iter().map(layer).collect::<Vec<_>>().join(&b':'));
+        for (key, path) in [(",upperdir=", &cache.upper), (",workdir=", &cache.work)] {
+            options.extend(key.as_bytes());
+            options.extend(layer(path));
+        }
+        self.step(Step::Overlay { at: text(&cache.path)?, options: CString::new(options)? });
+        Ok(())
+    }
+
     /// What lies in something that is bound is there already.
     fn is_beneath_a_place(&self, path: &Path) -> bool {
         self.steps.iter().any(|step| match step {
@@ -263,6 +286,22 @@ impl Plan {
             _ => false,
         })
     }
+}
+
+fn check(path: &Path) -> io::Result<()> {
+    let is_plain = path.is_absolute()
+        && path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+    if is_plain && path.parent().is_some() {
+        return Ok(());
+    }
+    let what = format!("`{}` is no place for a sandbox", path.display());
+    Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+}
+
+/// As overlayfs takes a path among others.
+fn escaped(path: &Path) -> Vec<u8> {
+    let bytes = path.as_os_str().as_bytes().iter();
+    bytes.flat_map(|byte| b",:\\".contains(byte).then_some(b'\\').into_iter().chain([*byte])).collect()
 }
 
 fn old(path: &Path) -> PathBuf {

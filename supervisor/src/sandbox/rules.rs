@@ -64,6 +64,11 @@ fn ruleset(walls: &Walls) -> Result<RulesetStatus, Fault> {
         };
         set = set.add_rule(PathBeneath::new(opened, access))?;
     }
+    for cache in walls.caches.iter().filter(|_| has_mounts) {
+        if let Ok(opened) = PathFd::new(&cache.path) {
+            set = set.add_rule(PathBeneath::new(opened, all))?;
+        }
+    }
     let devices = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::ReadDir | AccessFs::IoctlDev;
     let mut more: Vec<(&str, BitFlags<AccessFs>)> = Vec::new();
     if has_mounts {

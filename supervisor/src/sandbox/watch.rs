@@ -1,15 +1,47 @@
 //! What a command and all its descendants take together, looked at while they run.
 //!
-//! In -> out: process ids, [`Limits`] -> the limit that is passed.
+//! In -> out: process ids, disks, [`Limits`] -> the limit that is passed.
 //! Not here: ending them (`serve.rs`).
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags, fstatvfs};
 
 use super::limits::{Limit, Limits};
 
+/// The disks that a command writes, held open: it may take away the folders.
+pub(crate) struct Disks(Vec<OwnedFd>);
+
+impl Disks {
+    /// Of these folders; of one that is not there none.
+    pub(crate) fn of<'a>(folders: impl IntoIterator<Item = &'a Path>) -> Self {
+        let how = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = |folder: &Path| rustix::fs::open(folder, how, Mode::empty()).ok();
+        Self(folders.into_iter().filter_map(open).collect())
+    }
+
+    /// True if one of them has less room than that, for whoever has no rights.
+    fn have_less(&self, bytes: u64) -> io::Result<bool> {
+        for disk in &self.0 {
+            let found = fstatvfs(disk)?;
+            if found.f_bavail.saturating_mul(found.f_frsize) < bytes {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
 /// Which limit these processes are beyond, if any.
-pub(crate) fn beyond(limits: &Limits, processes: &[u32]) -> io::Result<Option<Limit>> {
+pub(crate) fn beyond(limits: &Limits, processes: &[u32], disks: &Disks) -> io::Result<Option<Limit>> {
+    if let Some(least) = limits.free_bytes
+        && disks.have_less(least)?
+    {
+        return Ok(Some(Limit::Room));
+    }
     let count = u32::try_from(processes.len()).unwrap_or(u32::MAX);
     if limits.processes.is_some_and(|most| count > most) {
         return Ok(Some(Limit::Processes));

@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use orch_supervisor::{
-    Exit, Limit, Limits, Place, Request, RunError, StartStep, SupervisorPool, Wall, Walls, system_places,
+    Cache, Exit, Limit, Limits, Place, Request, RunError, StartStep, SupervisorPool, Wall, Walls,
+    system_places,
 };
 
 use crate::bench::{Mark, SUPERVISE, pool, run, wait_until};
@@ -250,6 +251,71 @@ async fn nor_where_the_host_is_an_ordinary_users() {
     let found = attempts(&pool_of(USER, root), &ground, &around_hostile(&ground)).await;
     let got: Vec<&String> = found.iter().filter(|(_, refused)| !**refused).map(|(name, _)| name).collect();
     assert!(got.is_empty(), "{got:?}");
+}
+
+#[tokio::test]
+async fn a_cache_is_written_in_a_layer_of_its_own_whoever_the_host_is() {
+    for user in [None, rustix::process::geteuid().is_root().then_some(USER)] {
+        let ground = Ground::new();
+        let root = ground.workspace.parent().unwrap();
+        // Overlayfs has its own ways with these.
+        let layers = root.join("a,b:c\\d");
+        let [kept, base] = ["kept", "base"].map(|name| layers.join(name));
+        for (folder, file) in [(&kept, "kept"), (&base, "base")] {
+            fs::create_dir_all(folder).unwrap();
+            fs::write(folder.join(file), file).unwrap();
+        }
+        let attempt = |name: &str| {
+            let [upper, work] = ["upper", "work"].map(|part| layers.join(name).join(part));
+            fs::create_dir_all(&upper).unwrap();
+            fs::create_dir_all(&work).unwrap();
+            let place = root.join("cache");
+            Cache { path: place, beneath: vec![kept.clone(), base.clone()], upper, work }
+        };
+        let (first, second) = (attempt("first"), attempt("second"));
+        let pool = match user {
+            None => pool(1),
+            Some(user) => {
+                fs::set_permissions(root, fs::Permissions::from_mode(0o755)).unwrap();
+                let mut owned = Command::new("chown");
+                owned.args(["-R", &format!("{user}:{user}")]).args([&ground.workspace, &layers]);
+                assert!(owned.status().unwrap().success());
+                pool_of(user, root)
+            }
+        };
+        let scripts = [
+            (first.clone(), "cat kept base && rm kept && echo x > base && echo x > made"),
+            // What an earlier command of the same call wrote is there, and nobody else's.
+            (first.clone(), "test ! -e kept && test -e made && mkdir kept && echo x > kept/in"),
+            (second, "cat kept base && test ! -e made"),
+        ];
+        for (cache, script) in scripts {
+            let script = format!("cd {} && {script}", root.join("cache").display());
+            let walls = Walls { caches: vec![cache], ..ground.walls() };
+            let output = run(&pool, ground.request(walls, &script)).await.unwrap();
+            let said = String::from_utf8_lossy(&output.stderr.captured).into_owned();
+            assert_eq!(output.ended.exit, Exit::Code(0), "{script}: {said}");
+        }
+        for (folder, file) in [(&kept, "kept"), (&base, "base")] {
+            assert_eq!(fs::read_to_string(folder.join(file)).unwrap(), file);
+            assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+        }
+        assert!(first.upper.join("kept/in").exists() && first.upper.join("made").exists());
+        assert!(!root.join("cache").exists());
+    }
+}
+
+#[tokio::test]
+async fn a_command_is_ended_when_less_room_is_left_than_was_asked_for() {
+    let ground = Ground::new();
+    for (free_bytes, wanted) in
+        [(Some(u64::MAX), Exit::Beyond(Limit::Room)), (Some(1), Exit::Code(0)), (None, Exit::Code(0))]
+    {
+        let walls = Walls { limits: Limits { free_bytes, ..Limits::default() }, ..ground.walls() };
+        let script = if wanted == Exit::Code(0) { "sleep 0.3" } else { "sleep 30" };
+        let output = run(&pool(1), ground.request(walls, script)).await.unwrap();
+        assert_eq!(output.ended.exit, wanted);
+    }
 }
 
 /// Without a root of its own nothing covers a link: the rules must not follow one.

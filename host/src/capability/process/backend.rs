@@ -75,8 +75,9 @@ pub trait Processes: Send + Sync {
         effects: Arc<dyn EffectGate>,
     ) -> Boxed<'_, Result<ProcessOutput, ProcessError>>;
 
-    /// Returns when no process of commands that were run here is left, also of those that were dropped. Here: of none.
-    fn over(&self) -> Boxed<'_, ()> {
+    /// Returns when no process of commands that were run here is left, also of those that were dropped, and what they may keep
+    /// is kept: if the call had a good answer. Here: of none.
+    fn over(&self, _is_good: bool) -> Boxed<'_, ()> {
         Box::pin(std::future::ready(()))
     }
 }
