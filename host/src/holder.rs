@@ -22,7 +22,7 @@ use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
 use crate::capability::secrets::backend::SecretReader;
 use crate::clock::now_ms;
-use crate::config::operator::{Operator, OperatorError, home_folder};
+use crate::config::operator::{Operator, OperatorError, home_folder, state_home};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceConfig;
 use crate::control::api::RunOptions;
@@ -31,6 +31,7 @@ use crate::control::{Api, HolderState, Listening, SocketPlace, Wish};
 use crate::drive;
 use crate::drive::acts::ActQueue;
 use crate::drive::asked::AskedQueue;
+use crate::drive::branch::NOT_HELD;
 use crate::drive::choice::Wanted;
 use crate::drive::desk::RunRules;
 use crate::drive::env::EnvKey;
@@ -48,6 +49,7 @@ use crate::processes::Commands;
 use crate::recheck::{Recheck, Watch, Watched};
 use crate::sandbox::Sandboxing;
 use crate::secrets::SecretStore;
+use crate::worktrees::StateFolder;
 
 /// What a holder is opened with.
 pub struct Setup<'a> {
@@ -88,6 +90,9 @@ pub struct Holder {
     pub store: Store,
     pub kv: Arc<KvOverlay>,
     pub marks: Arc<Marks>,
+    marks_key: [u8; 32],
+    /// Where trees of attempts are made.
+    pub trees: StateFolder,
     pub pins: Vec<PluginPin>,
     pub budget: u64,
     /// Code and text of what a run begins under; its report says it.
@@ -152,7 +157,9 @@ impl Holder {
 
         let socket = SocketPlace::of(&place.workspace, &operator.home)?;
         let (policy, home) = (&operator.policy.sandbox, home_folder());
-        let own = [operator.home.clone(), socket.folder().to_owned()];
+        let states = state_home().unwrap_or_else(|| operator.home.join("state"));
+        let trees = StateFolder::of(&states, &place.workspace);
+        let own = [operator.home.clone(), socket.folder().to_owned(), states.join("orch")];
         let protected = place.protected(task_file);
         let mut sandboxing = Sandboxing::of(policy, home.as_deref(), &place.workspace, protected, own);
         let mut notices = plugins::notices(operator, admitted);
@@ -162,10 +169,14 @@ impl Holder {
             notices.extend(lacking.into_iter().map(|text| ("sandbox-lacking", text)));
         }
 
+        if rules.beginning.isolated && !sandboxing.has_mounts() {
+            notices.push(("edits-not-held", NOT_HELD.to_owned()));
+        }
+
         let store = place.store(operator, rules.durability.answers())?;
         let kv = Arc::new(KvOverlay::over(store.shared()));
-        let (folder, key) = (place.workspace.clone(), operator.secret.key(KeyUse::Marks));
-        let marks = Marks::over(store.shared(), folder, key, &place.state, task_file);
+        let (folder, marks_key) = (place.workspace.clone(), operator.secret.key(KeyUse::Marks));
+        let marks = Marks::over(store.shared(), folder, marks_key, &place.state, task_file);
         let marks = Arc::new(marks);
         let known = store.shared().read().stream()?;
         let stream_name = match known {
@@ -206,6 +217,8 @@ impl Holder {
             store,
             kv,
             marks,
+            marks_key,
+            trees,
             pins: plugins::pins(&admitted.by_id),
             budget: config.budget.limit,
             notices,
@@ -222,6 +235,11 @@ impl Holder {
             _recheck: recheck,
             listening: Some(listening),
         })
+    }
+
+    /// What tasks read and made, of files below another folder than the workspace.
+    pub fn marks_below(&self, folder: PathBuf) -> Marks {
+        Marks::over(self.store.shared(), Arc::new(folder), self.marks_key, &self.place.state, &self.task_file)
     }
 
     /// What is committed.

@@ -20,6 +20,7 @@ use crate::capability::{EffectGate, EffectRecord, GateClosed};
 use crate::command_log::CommandLog;
 use crate::open_files;
 use crate::sandbox::{Sandboxing, denied};
+use crate::worktrees::Seat;
 
 /// The host's supervisors.
 pub type Commands = SupervisorPool;
@@ -30,6 +31,8 @@ pub struct CallProcesses {
     log: Arc<CommandLog>,
     kill_after: Duration,
     sandboxing: Arc<Sandboxing>,
+    /// The work tree that they run in.
+    seat: Option<Seat>,
 }
 
 /// What ends a command that takes too much.
@@ -44,8 +47,9 @@ impl CallProcesses {
         log: Arc<CommandLog>,
         kill_after: Duration,
         sandboxing: Arc<Sandboxing>,
+        seat: Option<Seat>,
     ) -> Self {
-        Self { commands: commands.group(), log, kill_after, sandboxing }
+        Self { commands: commands.group(), log, kill_after, sandboxing, seat }
     }
 
     /// A command's timeout and `kill_after`, so that both and the answer lie inside of the call's time.
@@ -72,6 +76,12 @@ impl Processes for CallProcesses {
         effects: Arc<dyn EffectGate>,
     ) -> Boxed<'_, Result<ProcessOutput, ProcessError>> {
         Box::pin(async move {
+            let seat = self.seat.as_ref();
+            let request = ProcessRequest {
+                program: self.sandboxing.seen(&request.program, seat),
+                directory: self.sandboxing.seen(&request.directory, seat),
+                ..request
+            };
             let program = request.program.display().to_string();
             let text = |(name, value): &(String, OsString)| (name.into(), value.clone());
             let (timeout, kill_after) = self.times(request.timeout, request.wall_left);
@@ -81,10 +91,11 @@ impl Processes for CallProcesses {
                 timeout: Some(timeout),
                 kill_after,
                 open_files_max: open_files::of_commands(),
-                sandbox: self.sandboxing.around(&request),
+                sandbox: self.sandboxing.around(&request, seat),
                 ..Request::new(&request.program, &request.directory)
             };
-            let unmade = self.sandboxing.unmade();
+            // In a work tree nothing of theirs is kept.
+            let unmade = if seat.is_none() { self.sandboxing.unmade() } else { Vec::new() };
             let no_log = |error| ProcessError::NotStarted { why: format!("its log cannot be made: {error}") };
             let mut log = self.log.open().map_err(no_log)?;
             let running =
@@ -130,6 +141,10 @@ impl Processes for CallProcesses {
                 duration: output.ended.duration,
             })
         })
+    }
+
+    fn is_kept_whole(&self, request: &ProcessRequest) -> bool {
+        self.seat.is_some() && !request.network && self.sandboxing.holds_all()
     }
 
     fn over(&self) -> Boxed<'_, ()> {

@@ -9,6 +9,7 @@ mod act;
 mod added;
 mod attempt;
 mod choice;
+mod edits;
 mod http;
 mod mark;
 mod name;
@@ -26,6 +27,7 @@ pub use act::{AskedAct, ServiceAct};
 pub use added::{AddedTask, EnvSeal, task_digest};
 pub use attempt::{ABORTED, AttemptFinished, Ending, HOST_GONE};
 pub use choice::Choice;
+pub use edits::{EditsAccepted, EditsKept, RunBased};
 pub use http::{HttpEnded, HttpExchange, HttpRequested};
 pub use mark::{FileMark, Mark, MarkedBy};
 pub use operator::{DeniedSubject, OPERATOR_STREAM, OperatorDecision, TrustedRole};
@@ -206,6 +208,19 @@ pub enum Event {
     HttpRequested(Box<HttpRequested>),
     /// What became of one.
     HttpEnded(Box<HttpEnded>),
+    /// Edits of this run's attempts go to a branch of their own.
+    RunBased(RunBased),
+    /// An attempt's edits are kept; its branch moves, and `attempt_finished` follows.
+    EditsKept(Box<EditsKept>),
+    /// A person took the run's branch into theirs.
+    EditsAccepted(Box<EditsAccepted>),
+    /// A person removed the run's branch.
+    EditsRejected {
+        /// Where it was.
+        tip: String,
+        who: Who,
+        at: u64,
+    },
     AttemptFinished(Box<AttemptFinished>),
     /// A call of a reflector, auditor, verifier or guard began; repeatable by contract.
     CallStarted {

@@ -219,6 +219,10 @@ impl Projector {
             | Event::HostDetached { .. }
             | Event::OperatorDecided { .. }
             | Event::TaskApproved { .. }
+            | Event::RunBased(_)
+            | Event::EditsKept(_)
+            | Event::EditsAccepted(_)
+            | Event::EditsRejected { .. }
             | Event::IntentRecorded { .. }
             | Event::ProcessStarted { .. }
             | Event::HttpRequested(_)
