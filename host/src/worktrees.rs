@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use crate::git::{Entry, GitError, Oid, Repository};
 
-pub use check::Unkept;
+pub use check::{Unkept, check_change};
 pub use edits::{Edit, edit_of};
 
 /// Where the git folder of a work tree and the repository's lie for a command in a sandbox.

@@ -221,6 +221,16 @@ pub enum Event {
         who: Who,
         at: u64,
     },
+    /// A person took their checkout back to where it was before they took the run's branch.
+    EditsRolledBack {
+        /// As of `edits_accepted`.
+        before: String,
+        /// The commit that it was at, and the one that it is at since.
+        from: String,
+        to: String,
+        who: Who,
+        at: u64,
+    },
     AttemptFinished(Box<AttemptFinished>),
     /// A call of a reflector, auditor, verifier or guard began; repeatable by contract.
     CallStarted {

@@ -223,6 +223,7 @@ impl Projector {
             | Event::EditsKept(_)
             | Event::EditsAccepted(_)
             | Event::EditsRejected { .. }
+            | Event::EditsRolledBack { .. }
             | Event::IntentRecorded { .. }
             | Event::ProcessStarted { .. }
             | Event::HttpRequested(_)

@@ -316,6 +316,7 @@ impl RunState {
             Event::EditsRejected { .. } => {
                 self.edits.iter_mut().for_each(|edits| edits.fate = Some(Fate::Rejected));
             }
+            Event::EditsRolledBack { .. } => self.edits.iter_mut().for_each(|edits| edits.fate = None),
             Event::CallStarted { call, plugin, task, number } => {
                 self.open_calls.retain(|open| !open.is(call, plugin, *task));
                 let (call, plugin) = (call.clone(), plugin.clone());

@@ -9,13 +9,13 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::program::{Call, Program};
-use super::{GitError, Oid};
+use super::{GitError, Oid, Signed};
 use crate::regular_file::{self, Links};
 use crate::whole_file;
 
@@ -204,6 +204,61 @@ impl Repository {
             }
             Err(error) => Err(at(error)),
         }
+    }
+
+    /// Takes the person's tree and index from one commit to another, as git's own would: under the lock of the index, and
+    /// refused whole where it would write over something.
+    ///
+    /// # Errors
+    /// `Failed` with what stands in the way, `Io`; nothing is changed then.
+    pub fn move_checkout(&self, from: &Oid, to: &Oid, index: &Path) -> Result<(), GitError> {
+        let (lock, of_person) = (self.own.join("index.lock"), self.own.join("index"));
+        let at = |what: &'static str, path: &Path| {
+            let path = path.to_owned();
+            move |source| GitError::Io { what, path, source }
+        };
+        drop(fs::File::create_new(&lock).map_err(at("lock", &lock))?);
+        let moved = self.copy_index(index).and_then(|()| {
+            self.switch(from, to, &self.workspace, index)?;
+            let bytes = fs::read(index).map_err(at("read", index))?;
+            let written = fs::File::options().write(true).open(&lock).and_then(|mut file| {
+                file.write_all(&bytes)?;
+                file.sync_all()
+            });
+            written.map_err(at("write", &lock))?;
+            fs::rename(&lock, &of_person).map_err(at("write", &of_person))
+        });
+        moved.inspect_err(|_| {
+            if let Err(error) = fs::remove_file(&lock) {
+                tracing::warn!(%error, lock = %lock.display(), "a lock is left");
+            }
+        })
+    }
+
+    /// Who the person is to git: their name and address, as its configuration says without its includes.
+    ///
+    /// # Errors
+    /// `Failed`, `Io`.
+    pub fn person(&self, home: Option<&Path>, at_ms: u64) -> Result<Signed, GitError> {
+        let global =
+            home.into_iter().flat_map(|home| [home.join(".gitconfig"), home.join(".config/git/config")]);
+        let files: Vec<PathBuf> = [self.common.join("config")].into_iter().chain(global).collect();
+        let value = |key: &str| -> Result<Option<String>, GitError> {
+            for file in files.iter().filter(|file| file.is_file()) {
+                let args = ["config", "--no-includes", "--get", key, "--file"].map(OsStr::new);
+                let args = args.into_iter().chain([file.as_os_str()]).collect::<Vec<_>>();
+                let answer = self.program.call(&args).env("GIT_DIR", "/nonexistent").answers(&[1]).run()?;
+                if answer.code == 0 {
+                    return Ok(Some(String::from_utf8_lossy(&answer.out).trim_end().to_owned()));
+                }
+            }
+            Ok(None)
+        };
+        let host = Signed::by_host(at_ms);
+        Ok(match (value("user.name")?, value("user.email")?) {
+            (Some(name), Some(email)) => Signed { name, email, ..host },
+            _ => host,
+        })
     }
 
     pub fn workspace(&self) -> &Path {

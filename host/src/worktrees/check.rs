@@ -4,14 +4,15 @@
 //! Invariant: one that is not kept refuses all of its attempt's.
 //! Not here: finding them (`edits.rs`), what plugins may write where there is no work tree (`capability/files.rs`).
 
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{Mode as Bits, OFlags, ResolveFlags, open, openat2};
 use rustix::io::Errno;
 
 use crate::capability::files::{Protected, is_protected};
-use crate::git::GitError;
+use crate::git::{Changed, GitError, Mode, Repository};
 
 /// Why an attempt's edits are not kept.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +68,7 @@ fn all(paths: &[PathBuf]) -> String {
 /// Refuses a path that no attempt changes.
 pub(super) fn path(path: &Path, protected: &Protected) -> Result<(), Unkept> {
     let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
-    if parts.iter().any(|part| part.eq_ignore_ascii_case(".git")) {
+    if parts.iter().any(|part| is_taken_for_git(part)) {
         return Err(Unkept::GitFolder { path: path.to_owned() });
     }
     match is_protected(&parts.join("/"), protected) {
@@ -78,6 +79,21 @@ pub(super) fn path(path: &Path, protected: &Protected) -> Result<(), Unkept> {
 
 /// Refuses a link that leads out of the tree, by what it says or over other links.
 pub(super) fn link(tree: &Path, path: &Path, to: &Path) -> Result<(), Unkept> {
+    leads_within(path, to)?;
+    let out = || Unkept::LinkOut { path: path.to_owned(), to: to.to_owned() };
+    let io = |source: Errno| Unkept::Io { what: "open", path: path.to_owned(), source: source.into() };
+    let folder = open(tree, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Bits::empty()).map_err(io)?;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    match openat2(&folder, path, OFlags::PATH | OFlags::CLOEXEC, Bits::empty(), resolve) {
+        Err(Errno::XDEV) => Err(out()),
+        // One that leads nowhere, or round in a circle, leads not out.
+        Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS) => Ok(()),
+        Err(other) => Err(io(other)),
+    }
+}
+
+/// Refuses a link by what it says.
+fn leads_within(path: &Path, to: &Path) -> Result<(), Unkept> {
     let out = || Unkept::LinkOut { path: path.to_owned(), to: to.to_owned() };
     let mut depth = path.components().count().saturating_sub(1);
     for part in to.components() {
@@ -88,17 +104,38 @@ pub(super) fn link(tree: &Path, path: &Path, to: &Path) -> Result<(), Unkept> {
             Component::ParentDir => depth.checked_sub(1).ok_or_else(out)?,
         };
     }
-    if to.as_os_str().as_bytes().is_empty() {
-        return Err(out());
+    if to.as_os_str().as_bytes().is_empty() { Err(out()) } else { Ok(()) }
+}
+
+/// Letters that some file systems leave out of names.
+fn is_left_out(letter: char) -> bool {
+    matches!(letter, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
+}
+
+/// True of a name that some file system takes for `.git`: of any case, with letters that are left out, by its short name, with
+/// what follows a colon or a backslash, with dots and spaces at its end.
+fn is_taken_for_git(name: &str) -> bool {
+    let name: String = name.chars().filter(|letter| !is_left_out(*letter)).collect();
+    let name = name.split([':', '\\']).next().unwrap_or_default().trim_end_matches([' ', '.']);
+    [".git", "git~1"].iter().any(|git| name.eq_ignore_ascii_case(git))
+}
+
+/// Refuses what a merge of an attempt's edits would change though no attempt may.
+///
+/// # Errors
+/// `Protected`, `GitFolder`, `Gitlink`, `LinkOut`, `Git`.
+pub fn check_change(repository: &Repository, changed: &Changed, protected: &Protected) -> Result<(), Unkept> {
+    path(&changed.path, protected)?;
+    let modes = [&changed.from, &changed.to].into_iter().flatten().map(|(mode, _)| *mode);
+    if modes.into_iter().any(|mode| mode == Mode::Gitlink) {
+        return Err(Unkept::Gitlink { path: changed.path.clone() });
     }
-    let io = |source: Errno| Unkept::Io { what: "open", path: path.to_owned(), source: source.into() };
-    let folder = open(tree, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Bits::empty()).map_err(io)?;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    match openat2(&folder, path, OFlags::PATH | OFlags::CLOEXEC, Bits::empty(), resolve) {
-        Err(Errno::XDEV) => Err(out()),
-        // One that leads nowhere, or round in a circle, leads not out.
-        Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS) => Ok(()),
-        Err(other) => Err(io(other)),
+    match &changed.to {
+        Some((Mode::Link, oid)) => {
+            let to = OsString::from_vec(repository.bytes_of(oid)?);
+            leads_within(&changed.path, Path::new(&to))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -37,6 +37,7 @@ impl Event {
             Self::RunBased(_) => "run_based",
             Self::EditsKept(_) => "edits_kept",
             Self::EditsAccepted(_) => "edits_accepted",
+            Self::EditsRolledBack { .. } => "edits_rolled_back",
             Self::EditsRejected { .. } => "edits_rejected",
             Self::AttemptFinished(_) => "attempt_finished",
             Self::CallStarted { .. } => "call_started",
