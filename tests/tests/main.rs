@@ -32,6 +32,7 @@ mod held;
 mod hostile;
 mod hour;
 mod interrupt;
+mod isolated;
 mod manifests;
 mod notified_out;
 mod operating;

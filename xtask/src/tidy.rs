@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 36] = [
+const PARTS: [&str; 38] = [
     "commands",
     "interrupt",
     "serve",
@@ -34,6 +34,7 @@ const PARTS: [&str; 36] = [
     "secrets",
     "processes",
     "sandbox",
+    "worktrees",
     "command_log",
     "log_folder",
     "machine",
@@ -43,6 +44,7 @@ const PARTS: [&str; 36] = [
     "capability",
     "manifest_schema",
     "plugin_settings",
+    "git",
     "package",
     "regular_file",
     "whole_file",

@@ -36,7 +36,7 @@ struct Tip {
 }
 
 /// What a run may begin with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Beginning {
     /// Edits of attempts go to a branch.
     pub isolated: bool,
