@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use orch_host::config::operator::Operator;
 use orch_host::config::workspace::WorkspaceConfig;
+use orch_host::drive::branch::Beginning;
 use orch_host::drive::desk::{Audit, Control, Durability, RunRules};
 use orch_host::drive::task_file::Sheet;
 use orch_host::exit::Fault;
@@ -82,6 +83,7 @@ impl Opened {
             backoff: self.config.retry,
             kill_after: Duration::from_secs(5),
             log_bytes_max: 1 << 20,
+            beginning: Beginning::default(),
             notices: self.config.notify.clone(),
             tasks_auto: Vec::new(),
         };

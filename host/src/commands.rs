@@ -1,12 +1,14 @@
 //! The program's verbs: one file each, from checked arguments to one outcome; and a run that several of them show
-//! (`stored_run.rs`) or change (`held_run.rs`).
+//! (`stored_run.rs`) or change (`held_run.rs`, `run_branch.rs`).
 //!
 //! Invariant: a verb parses, calls the library, prints through [`Console`], and gives an exit; nothing else does.
 
+pub mod accept;
 pub mod approvals;
 pub mod audit;
 pub mod bootstrap;
 pub mod db;
+pub mod diff;
 pub mod doctor;
 
 pub mod followed;
@@ -17,9 +19,12 @@ pub mod init;
 pub mod logs;
 pub mod plugin;
 pub mod prune;
+pub mod reject;
 pub mod report;
 pub mod resolve;
+pub mod rollback;
 pub mod run;
+pub mod run_branch;
 pub mod runs;
 pub mod secret;
 pub mod serve;
@@ -77,6 +82,14 @@ pub enum Command {
     Approvals(approvals::ApprovalsCommand),
     /// What a run did
     Report(report::ReportArgs),
+    /// What a run changed, on its branch
+    Diff(diff::DiffArgs),
+    /// Take a run's branch into your own
+    Accept(accept::AcceptArgs),
+    /// Remove a run's branch
+    Reject(reject::RejectArgs),
+    /// Take your checkout back to where it was before an `accept`
+    Rollback(rollback::RollbackArgs),
     /// The journal's proof
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -125,6 +138,10 @@ pub fn dispatch(args: Args, console: Console) -> Outcome {
         Command::Resolve(args) => resolve::run(&args, home, console),
         Command::Approvals(command) => approvals::run(&command, home, console),
         Command::Report(args) => report::run(&args, console),
+        Command::Diff(args) => diff::run(&args, console),
+        Command::Accept(args) => accept::run(&args, home, console),
+        Command::Reject(args) => reject::run(&args, home, console),
+        Command::Rollback(args) => rollback::run(&args, home, console),
         Command::Audit(command) => audit::run(&command, home, console),
         Command::Db(command) => db::run(&command, home, console),
         Command::Prune(args) => prune::run(&args, home, console),

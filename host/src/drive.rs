@@ -9,6 +9,7 @@ pub mod act;
 pub mod acts;
 pub mod asked;
 pub mod attempt;
+pub mod branch;
 pub mod choice;
 pub mod consult;
 pub mod desk;
@@ -23,8 +24,10 @@ pub mod gate;
 pub mod graph;
 pub mod guards;
 pub mod hear;
+pub mod keep;
 pub mod kv;
 pub mod kv_reads;
+pub mod lodging;
 pub mod marks;
 pub mod notices;
 pub mod offers;
@@ -55,6 +58,7 @@ use desk::{Audit, Control, Desk};
 use error::DriveError;
 use finish::{Stop, Summary};
 use fresh::{Checked, Made};
+use keep::Weighed;
 use plan::Planning;
 use recover::Cut;
 use run::{Heard, Run};
@@ -68,6 +72,7 @@ const AUDIT_COMPLETIONS_DEFAULT: usize = 100;
 /// What comes back from the guests' threads.
 pub enum Back {
     Attempt(Ended),
+    Weighed(Box<Weighed>),
     Look(Looked),
     Checked(Vec<Checked>),
     Made(Made),
@@ -252,7 +257,7 @@ async fn work(
             Back::Look(looked) if is_alone => looked.whole().map(str::to_owned),
             _ => None,
         };
-        let Some(task) = take_back(run, desk, back)? else { continue };
+        let Some(task) = take_back(run, desk, back, running).await? else { continue };
         if strict {
             sheet.save(run, desk, "finished").await?;
         }
@@ -288,20 +293,33 @@ async fn until(due: Option<Instant>) {
 }
 
 /// Records what came back from the guests; gives the task whose attempt or look it was.
-fn take_back(run: &mut Run, desk: &Desk, back: Back) -> Result<Option<TaskIndex>, DriveError> {
+async fn take_back(
+    run: &mut Run,
+    desk: &Desk,
+    back: Back,
+    running: &mut JoinSet<Back>,
+) -> Result<Option<TaskIndex>, DriveError> {
     match back {
         Back::Attempt(ended) => {
+            let Some(mut ended) = keep::begin(run, desk, ended, running)? else { return Ok(None) };
+            let tree = ended.tree.take();
+            run.serving(lodging::leave(&desk.guests, tree)).await?;
             let (task, plugin) = (ended.task, executor_id(run, desk, ended.task)?);
             let asked = attempt::finish(run, desk, ended)?;
             extend::add(run, desk, &plugin, asked)?;
             Ok(Some(task))
         }
+        Back::Weighed(weighed) => keep::weighed(run, desk, *weighed, running).await,
         Back::Checked(checked) => fresh::take(run, desk, checked).map(|()| None),
         Back::Made(made) => fresh::take_made(run, desk, made).map(Some),
         Back::Seen(seen) => words::take(run, desk, seen).map(|()| None),
         Back::Look(back) => {
             let task = back.task;
+            keep::looked(run, &back);
             consult::looked(run, desk, back)?;
+            if let Some(task) = task.filter(|task| run.keeping.holds(*task)) {
+                return keep::go_on(run, desk, task, running).await;
+            }
             task.map(Some).ok_or(DriveError::Lost { what: "the task of a look" })
         }
     }
@@ -407,7 +425,7 @@ async fn drain(run: &mut Run, desk: &Desk, under_way: &mut UnderWay) -> Result<(
                 }
             },
         };
-        if let Some(task) = take_back(run, desk, back)? {
+        if let Some(task) = take_back(run, desk, back, running).await? {
             look_or_end(run, desk, running, task)?;
         }
     }
@@ -418,6 +436,7 @@ async fn end_all(run: &mut Run, desk: &Desk, running: &mut JoinSet<Back>) -> Res
     desk.marks.stop(true);
     running.abort_all();
     while running.join_next().await.is_some() {}
+    run.keeping.clear();
     // Nobody is left who could have the effects that were asked for.
     run.drop_asks();
     // Their supervisors are among the processes that must be gone; waiting for another command, they would not go.

@@ -23,7 +23,7 @@ use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
 use crate::capability::secrets::backend::SecretReader;
 use crate::clock::now_ms;
-use crate::config::operator::{Operator, OperatorError, home_folder};
+use crate::config::operator::{Operator, OperatorError, home_folder, state_home};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceConfig;
 use crate::control::api::RunOptions;
@@ -32,6 +32,7 @@ use crate::control::{Api, HolderState, Listening, SocketPlace, Wish};
 use crate::drive;
 use crate::drive::acts::ActQueue;
 use crate::drive::asked::AskedQueue;
+use crate::drive::branch::NOT_HELD;
 use crate::drive::choice::Wanted;
 use crate::drive::desk::RunRules;
 use crate::drive::env::EnvKey;
@@ -50,6 +51,7 @@ use crate::recheck::{Recheck, Watch, Watched};
 use crate::relay::{self, Relay};
 use crate::sandbox::Sandboxing;
 use crate::secrets::SecretStore;
+use crate::worktrees::StateFolder;
 
 /// What a holder is opened with.
 pub struct Setup<'a> {
@@ -91,6 +93,9 @@ pub struct Holder {
     pub store: Store,
     pub kv: Arc<KvOverlay>,
     pub marks: Arc<Marks>,
+    marks_key: [u8; 32],
+    /// Where trees of attempts are made.
+    pub trees: StateFolder,
     pub pins: Vec<PluginPin>,
     pub budget: u64,
     /// Code and text of what a run begins under; its report says it.
@@ -159,7 +164,9 @@ impl Holder {
         let (policy, home) = (&operator.policy.sandbox, home_folder());
         // Walls are put around places, and those have one spelling: a folder may be named from where the host was started.
         let operators = operator.home.canonicalize().map_err(anyhow::Error::from)?;
-        let own = [operators, socket.folder().to_owned()];
+        let states = state_home().unwrap_or_else(|| operators.join("state"));
+        let trees = StateFolder::of(&states, &place.workspace);
+        let own = [operators, socket.folder().to_owned(), states.join("orch")];
         let protected = place.protected(task_file);
         let sandboxing = Sandboxing::of(policy, home.as_deref(), &place.workspace, protected, own);
         let mut sandboxing = sandboxing.keeping(policy, home.as_deref(), &operator.home.join(caches::FOLDER));
@@ -170,10 +177,14 @@ impl Holder {
             notices.extend(lacking.into_iter().map(|text| ("sandbox-lacking", text)));
         }
 
+        if rules.beginning.isolated && !sandboxing.has_mounts() {
+            notices.push(("edits-not-held", NOT_HELD.to_owned()));
+        }
+
         let store = place.store(operator, rules.durability.answers())?;
         let kv = Arc::new(KvOverlay::over(store.shared()));
-        let (folder, key) = (place.workspace.clone(), operator.secret.key(KeyUse::Marks));
-        let marks = Marks::over(store.shared(), folder, key, &place.state, task_file);
+        let (folder, marks_key) = (place.workspace.clone(), operator.secret.key(KeyUse::Marks));
+        let marks = Marks::over(store.shared(), folder, marks_key, &place.state, task_file);
         let marks = Arc::new(marks);
         let known = store.shared().read().stream()?;
         let stream_name = match known {
@@ -217,6 +228,8 @@ impl Holder {
             store,
             kv,
             marks,
+            marks_key,
+            trees,
             pins: plugins::pins(&admitted.by_id),
             budget: config.budget.limit,
             notices,
@@ -233,6 +246,11 @@ impl Holder {
             _recheck: recheck,
             listening: Some(listening),
         })
+    }
+
+    /// What tasks read and made, of files below another folder than the workspace.
+    pub fn marks_below(&self, folder: PathBuf) -> Marks {
+        Marks::over(self.store.shared(), Arc::new(folder), self.marks_key, &self.place.state, &self.task_file)
     }
 
     /// What is committed.

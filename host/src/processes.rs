@@ -23,6 +23,7 @@ use crate::command_log::CommandLog;
 use crate::open_files;
 use crate::relay::{Open, Relay, Ways};
 use crate::sandbox::{Sandboxing, denied};
+use crate::worktrees::Seat;
 
 /// The host's supervisors.
 pub type Commands = SupervisorPool;
@@ -35,6 +36,8 @@ pub struct CallProcesses {
     sandboxing: Arc<Sandboxing>,
     relay: Arc<Relay>,
     caches: Arc<CallCaches>,
+    /// The work tree that they run in.
+    seat: Option<Seat>,
     /// Of commands whose network is open, also of those that were dropped.
     open: Mutex<Vec<OpenNetwork>>,
 }
@@ -60,10 +63,11 @@ impl CallProcesses {
         sandboxing: Arc<Sandboxing>,
         relay: Arc<Relay>,
         plugin: &str,
+        seat: Option<Seat>,
     ) -> Self {
         let caches = Arc::new(sandboxing.caches().of_call(plugin));
         let (commands, open) = (commands.group(), Mutex::default());
-        Self { commands, log, kill_after, sandboxing, relay, caches, open }
+        Self { commands, log, kill_after, sandboxing, relay, caches, seat, open }
     }
 
     fn open(&self) -> MutexGuard<'_, Vec<OpenNetwork>> {
@@ -122,6 +126,12 @@ impl Processes for CallProcesses {
         effects: Arc<dyn EffectGate>,
     ) -> Boxed<'_, Result<ProcessOutput, ProcessError>> {
         Box::pin(async move {
+            let seat = self.seat.as_ref();
+            let request = ProcessRequest {
+                program: self.sandboxing.seen(&request.program, seat),
+                directory: self.sandboxing.seen(&request.directory, seat),
+                ..request
+            };
             let program = request.program.display().to_string();
             let ways = self.sandboxing.ways(&request);
             let (timeout, kill_after) = self.times(request.timeout, request.wall_left);
@@ -134,10 +144,11 @@ impl Processes for CallProcesses {
                 timeout: Some(timeout),
                 kill_after,
                 open_files_max: open_files::of_commands(),
-                sandbox: self.sandboxing.around(&request, caches),
+                sandbox: self.sandboxing.around(&request, caches, seat),
                 ..Request::new(&request.program, &request.directory)
             };
-            let unmade = self.sandboxing.unmade();
+            // In a work tree nothing of theirs is kept.
+            let unmade = if seat.is_none() { self.sandboxing.unmade() } else { Vec::new() };
             let no_log = |error| ProcessError::NotStarted { why: format!("its log cannot be made: {error}") };
             let mut log = self.log.open().map_err(no_log)?;
             let mut running =
@@ -191,6 +202,10 @@ impl Processes for CallProcesses {
                 duration: output.ended.duration,
             })
         })
+    }
+
+    fn is_kept_whole(&self, request: &ProcessRequest) -> bool {
+        self.seat.is_some() && request.network.is_empty() && self.sandboxing.holds_all()
     }
 
     fn over(&self, is_good: bool) -> Boxed<'_, ()> {

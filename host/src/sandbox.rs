@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_supervisor::{
-    Cache, Exit as ProgramExit, Limits, Place as Seen, Request, RunError, Sandbox, StartStep, SupervisorPool,
-    Wall, Walls, system_places,
+    Access, Cache, Exit as ProgramExit, Limits, Place as Seen, Request, RunError, Sandbox, StartStep,
+    SupervisorPool, Wall, Walls, system_places,
 };
 use orch_trust::policy::{SandboxMode, SandboxPolicy};
 
@@ -22,6 +22,7 @@ use crate::capability::files::{Protected, protected_names};
 use crate::capability::process::ProcessRequest;
 use crate::exit::{Exit, Fault};
 use crate::relay::Ways;
+use crate::worktrees::{SEEN_REPOSITORY, SEEN_TREE, Seat};
 
 pub use denied::denied;
 
@@ -87,13 +88,41 @@ impl Sandboxing {
         &self.caches
     }
 
-    /// What is around that command, with the caches of its call.
-    pub fn around(&self, request: &ProcessRequest, caches: Vec<Cache>) -> Sandbox {
+    /// True if commands see a work tree in the workspace's place.
+    pub fn has_mounts(&self) -> bool {
+        self.walls.as_ref().is_some_and(|walls| walls.up.contains(&Wall::Mounts))
+    }
+
+    /// True if a command in a work tree changes nothing but that: every wall is up, and nothing else may be written.
+    pub fn holds_all(&self) -> bool {
+        let is_whole = |walls: &Walls| Wall::ALL.iter().all(|wall| walls.up.contains(wall));
+        let writes = |walls: &Walls| walls.places.iter().any(|place| place.access == Access::Write);
+        self.walls.as_ref().is_some_and(|walls| is_whole(walls) && !writes(walls))
+    }
+
+    /// That path of a work tree as a command sees it.
+    pub fn seen(&self, path: &Path, seat: Option<&Seat>) -> PathBuf {
+        let below = seat.filter(|_| self.has_mounts()).and_then(|seat| path.strip_prefix(&seat.tree).ok());
+        below.map_or_else(|| path.to_owned(), |below| plain(&self.workspace.join(below)))
+    }
+
+    /// What is around that command, with the caches of its call; in a work tree, if it has a seat there.
+    pub fn around(&self, request: &ProcessRequest, caches: Vec<Cache>, seat: Option<&Seat>) -> Sandbox {
         let Some(walls) = &self.walls else { return Sandbox::None };
         let mut walls = with_caches(walls, caches);
         walls.listen = Ways::of(&request.network).map(|ways| ways.listen()).unwrap_or_default();
-        let within = |name: &str| self.workspace.join(name);
-        walls.places.push(Seen::write(&self.workspace));
+        // Where the tree lies for the command, and where on the machine.
+        let (root, real) = match seat {
+            Some(seat) if self.has_mounts() => (&self.workspace, &seat.tree),
+            Some(seat) => (&seat.tree, &seat.tree),
+            None => (&self.workspace, &self.workspace),
+        };
+        let within = |name: &str| root.join(name);
+        let is_folder = |name: &str| real.join(name).is_dir();
+        walls.places.push(match root == real {
+            true => Seen::write(root),
+            false => Seen::write(root).of(real),
+        });
         // A link in the workspace leads where it leads: what it names is what runs.
         for program in
             [Some(request.program.clone()), request.program.canonicalize().ok()].into_iter().flatten()
@@ -102,12 +131,27 @@ impl Sandboxing {
                 walls.places.push(Seen::read(program));
             }
         }
-        walls.places.push(Seen::write(within(".git")));
-        walls.places.extend(OF_GIT.map(|name| Seen::read(within(name))));
+        match seat {
+            None => {
+                walls.places.push(Seen::write(within(".git")));
+                walls.places.extend(OF_GIT.map(|name| Seen::read(within(name))));
+            }
+            // Commits are the host's.
+            Some(seat) => {
+                walls.places.push(Seen::read(within(".git")));
+                walls.places.extend(match self.has_mounts() {
+                    true => [
+                        Seen::read(SEEN_TREE).of(&seat.git),
+                        Seen::read(SEEN_REPOSITORY).of(&seat.repository),
+                    ],
+                    false => [Seen::read(&seat.git), Seen::read(&seat.repository)],
+                });
+            }
+        }
         // What people write is read by whatever looks at the whole workspace; what the host keeps is nobody's.
-        let protected = protected_names(&self.protected).map(within).map(|path| match path.is_dir() {
-            true => Seen::hidden(path),
-            false => Seen::read(path),
+        let protected = protected_names(&self.protected).map(|name| match is_folder(name) {
+            true => Seen::hidden(within(name)),
+            false => Seen::read(within(name)),
         });
         walls.places.extend(protected.chain(self.hidden.iter().map(Seen::hidden)));
         walls.into()
@@ -235,6 +279,11 @@ fn with_caches(walls: &Walls, caches: Vec<Cache>) -> Walls {
 async fn try_one(commands: &SupervisorPool, own: &Path, walls: Walls) -> Result<ProgramExit, RunError> {
     let request = Request { args: vec!["--version".into()], sandbox: walls.into(), ..Request::new(own, "/") };
     Ok(commands.run(request).await?.wait().await?.exit)
+}
+
+/// Without a slash at its end.
+fn plain(path: &Path) -> PathBuf {
+    path.components().collect()
 }
 
 /// What to do where a machine lacks a wall.

@@ -18,11 +18,13 @@ use tokio::sync::watch::Sender;
 use crate::clock::now_ms;
 use crate::config::operator::{OperatorError, this_process};
 use crate::drive;
+use crate::drive::branch::Branch;
 use crate::drive::choice::Wanted;
 use crate::drive::desk::{Control, Desk};
 use crate::drive::extend;
 use crate::drive::finish::Summary;
 use crate::drive::fresh;
+use crate::drive::keep;
 use crate::drive::notices;
 use crate::drive::recover::{self, Cut};
 use crate::drive::run::Run;
@@ -135,6 +137,7 @@ impl<'a> Session<'a> {
                 notices::send(run, desk).await?;
             }
             self.begin()?;
+            keep::recover(&mut self.run, &self.desk).await?;
             self.desk.marks.stop(false);
             self.sheet.merge(&mut self.run, &self.desk.roles)?;
             self.run.choose(&self.wanted, &self.who)?;
@@ -207,9 +210,24 @@ fn at_work(
 ) -> Result<(Run, Desk), Fault> {
     let journal = Arc::new(holder.store.journal(id)?);
     let rules = holder.rules.clone();
+    let protected = holder.place.protected(&holder.task_file);
+    let branch = Branch::of_run(
+        id,
+        &state,
+        rules.beginning,
+        &holder.place.workspace,
+        &holder.trees,
+        protected.clone(),
+        holder.sandboxing.has_mounts(),
+    )?;
+    let marks = match &branch {
+        None => holder.marks.clone(),
+        // What tasks read and make lies on the branch.
+        Some(branch) => Arc::new(holder.marks_below(branch.tip_folder())),
+    };
     let run = Run::new(id.to_owned(), state, journal.clone(), rules.backoff);
     let desk = Desk {
-        protected: holder.place.protected(&holder.task_file),
+        protected,
         workspace: holder.place.workspace.clone(),
         journal,
         asked: holder.asked.clone(),
@@ -223,7 +241,8 @@ fn at_work(
         providers: holder.providers.clone(),
         egress: holder.egress.clone(),
         relay: holder.relay.clone(),
-        marks: holder.marks.clone(),
+        marks,
+        branch,
         env: holder.env.clone(),
         secrets: holder.secrets.clone(),
         log: Arc::new(RunLog::new(holder.place.workspace.join("logs"), id, rules.log_bytes_max)),

@@ -9,6 +9,7 @@ mod act;
 mod added;
 mod attempt;
 mod choice;
+mod edits;
 mod http;
 mod mark;
 mod name;
@@ -27,6 +28,7 @@ pub use act::{AskedAct, ServiceAct};
 pub use added::{AddedTask, EnvSeal, task_digest};
 pub use attempt::{ABORTED, AttemptFinished, Ending, HOST_GONE};
 pub use choice::Choice;
+pub use edits::{EditsAccepted, EditsKept, RunBased};
 pub use http::{HttpEnded, HttpExchange, HttpRequested};
 pub use mark::{FileMark, Mark, MarkedBy};
 pub use network::{NetworkUse, NetworkUsed};
@@ -210,6 +212,29 @@ pub enum Event {
     HttpEnded(Box<HttpEnded>),
     /// A child process that was granted a network is over.
     NetworkUsed(Box<NetworkUsed>),
+    /// Edits of this run's attempts go to a branch of their own.
+    RunBased(RunBased),
+    /// An attempt's edits are kept; its branch moves, and `attempt_finished` follows.
+    EditsKept(Box<EditsKept>),
+    /// A person took the run's branch into theirs.
+    EditsAccepted(Box<EditsAccepted>),
+    /// A person removed the run's branch.
+    EditsRejected {
+        /// Where it was.
+        tip: String,
+        who: Who,
+        at: u64,
+    },
+    /// A person took their checkout back to where it was before they took the run's branch.
+    EditsRolledBack {
+        /// As of `edits_accepted`.
+        before: String,
+        /// The commit that it was at, and the one that it is at since.
+        from: String,
+        to: String,
+        who: Who,
+        at: u64,
+    },
     AttemptFinished(Box<AttemptFinished>),
     /// A call of a reflector, auditor, verifier or guard began; repeatable by contract.
     CallStarted {

@@ -219,6 +219,11 @@ impl Projector {
             | Event::HostDetached { .. }
             | Event::OperatorDecided { .. }
             | Event::TaskApproved { .. }
+            | Event::RunBased(_)
+            | Event::EditsKept(_)
+            | Event::EditsAccepted(_)
+            | Event::EditsRejected { .. }
+            | Event::EditsRolledBack { .. }
             | Event::IntentRecorded { .. }
             | Event::ProcessStarted { .. }
             | Event::HttpRequested(_)

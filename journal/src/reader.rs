@@ -172,10 +172,12 @@ impl Reader {
         self.rows(sql, params![from, to, limit], task_row)
     }
 
-    /// False if no event of a run speaks of verifying: then its state has nothing of it, and need not be computed.
+    /// False if no event of a run speaks of verifying or of a branch: then its state has nothing of either, and need not be
+    /// computed.
     pub fn speaks_of_verifying(&self, run: &str) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM events WHERE run = ?1 AND (instr(bytes, CAST('\"verify\"' AS BLOB)) > 0 \
-                   OR instr(bytes, CAST('\"looks_waived\"' AS BLOB)) > 0))";
+                   OR instr(bytes, CAST('\"looks_waived\"' AS BLOB)) > 0 \
+                   OR instr(bytes, CAST('\"run_based\"' AS BLOB)) > 0))";
         Ok(self.connection.query_row(sql, [run], |row| row.get(0))?)
     }
 

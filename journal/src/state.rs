@@ -4,6 +4,7 @@
 //! Invariant: a pure fold; the same events give the same state on any machine, and the live loop uses this very fold.
 //! Not here: readiness and the choice of what runs next (`orch-host`'s `drive`).
 
+mod edits;
 mod looks;
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,6 +16,7 @@ use crate::event::{
     Severity, TaskIndex,
 };
 
+pub use edits::{Edits, Fate};
 pub use looks::{MissingLook, Waived};
 
 /// An event that cannot follow what came before it.
@@ -159,6 +161,8 @@ pub struct RunState {
     /// Of ends of this run.
     pub owed: Vec<Owed>,
     pub warnings: u32,
+    /// Of a run whose edits go to a branch of their own.
+    pub edits: Option<Edits>,
 }
 
 impl RunState {
@@ -228,7 +232,7 @@ impl RunState {
             Event::LooksAsked { tasks, .. } => {
                 for task in tasks {
                     self.task_mut(event, *task)?;
-                    self.want_looks(*task);
+                    self.want_looks(*task, &[]);
                 }
                 self.reopen();
             }
@@ -299,11 +303,25 @@ impl RunState {
                 state.failures += u32::from(finished.ending.counts_against_retries());
                 state.crashes += u32::from(finished.ending.is_host_crash());
                 if finished.status == Status::Done {
-                    self.want_looks(finished.task);
+                    self.want_looks(finished.task, &finished.looked);
                 }
+                self.edits.iter_mut().for_each(|edits| edits.finished(finished));
                 self.count(&finished.writes.findings);
                 self.unaudited.push(finished.task);
             }
+            Event::RunBased(based) => self.edits = Some(Edits::new(based)),
+            Event::EditsKept(kept) => {
+                self.task_mut(event, kept.finished.task)?;
+                self.edits.iter_mut().for_each(|edits| edits.kept(kept));
+            }
+            Event::EditsAccepted(accepted) => {
+                let fate = Fate::Accepted(accepted.commit.clone());
+                self.edits.iter_mut().for_each(|edits| edits.fate = Some(fate.clone()));
+            }
+            Event::EditsRejected { .. } => {
+                self.edits.iter_mut().for_each(|edits| edits.fate = Some(Fate::Rejected));
+            }
+            Event::EditsRolledBack { .. } => self.edits.iter_mut().for_each(|edits| edits.fate = None),
             Event::CallStarted { call, plugin, task, number } => {
                 self.open_calls.retain(|open| !open.is(call, plugin, *task));
                 let (call, plugin) = (call.clone(), plugin.clone());

@@ -83,6 +83,7 @@ fn write_until_killed(folder: &Path) {
                         not_before: None,
                         writes: Writes::default(),
                         log: None,
+                        looked: Vec::new(),
                         at,
                     })),
                 })

@@ -102,13 +102,16 @@ pub struct Walls {
     pub limits: Limits,
 }
 
-/// Something of the machine's files that a command sees, under the same path.
+/// Something of the machine's files that a command sees, under the same path unless it says another source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// Absolute, without `.` and `..`. What is not there is left out; beneath another place no link is followed, and one is
     /// left as it is. Elsewhere what a link leads to stands in its place.
     pub path: PathBuf,
     pub access: Access,
+    /// What lies on the machine where the command sees `path`; what is beneath it there is beneath it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,15 +141,22 @@ pub struct Cache {
 
 impl Place {
     pub fn read(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), access: Access::Read }
+        Self { path: path.into(), access: Access::Read, source: None }
     }
 
     pub fn write(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), access: Access::Write }
+        Self { path: path.into(), access: Access::Write, source: None }
     }
 
     pub fn hidden(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), access: Access::Hidden }
+        Self { path: path.into(), access: Access::Hidden, source: None }
+    }
+}
+
+impl Place {
+    /// The same place with what lies elsewhere. Needs a root of its own (`Wall::Mounts`).
+    pub fn of(self, source: impl Into<PathBuf>) -> Self {
+        Self { source: Some(source.into()), ..self }
     }
 }
 

@@ -142,6 +142,8 @@ impl Workspace {
         hears_signals(&mut host);
         // Where the host at work is found: here, whoever runs the tests.
         host.env("XDG_RUNTIME_DIR", self.outside());
+        // Where trees of attempts are made.
+        host.env("XDG_STATE_HOME", self.outside().join("state"));
         host
     }
 

@@ -16,9 +16,19 @@ use orch_tests::{Workspace, root};
 /// Of each of the two campaigns in every test run; `ORCH_KILLS` asks for more (`cargo xtask campaign kills`).
 const KILLS: u64 = 20 + (POINTS.len() - ELSEWHERE.len()) as u64;
 
-/// Reached only when somebody edits the task file in that moment, by tasks that say what they read, and by runs whose ends
-/// somebody hears of: tested by themselves (`doubt.rs`, `fresh.rs`, `provided.rs`).
-const ELSEWHERE: [&str; 4] = ["before-exchange-back", "before-mark", "before-notice", "after-notice"];
+/// Reached only when somebody edits the task file in that moment, by tasks that say what they read, by runs whose ends
+/// somebody hears of, and by those whose edits go to a branch: tested by themselves (`doubt.rs`, `fresh.rs`, `provided.rs`,
+/// `isolated.rs`).
+const ELSEWHERE: [&str; 8] = [
+    "before-exchange-back",
+    "before-mark",
+    "before-notice",
+    "after-notice",
+    "before-edits",
+    "after-objects",
+    "after-edits",
+    "after-branch",
+];
 
 /// Twelve tasks in three layers; of each layer but the last a verifier looks at one.
 fn fresh(idempotent: bool) -> Workspace {

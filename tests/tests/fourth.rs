@@ -207,6 +207,7 @@ fn of_tomorrow(workspace: &Workspace) -> String {
         not_before: None,
         writes: Writes::default(),
         log: Some(log.to_owned()),
+        looked: Vec::new(),
         at,
     };
     let why = "1 task is not done".to_owned();

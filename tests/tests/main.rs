@@ -33,6 +33,7 @@ mod held;
 mod hostile;
 mod hour;
 mod interrupt;
+mod isolated;
 mod manifests;
 mod networked;
 mod notified_out;

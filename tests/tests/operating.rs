@@ -9,7 +9,7 @@
 
 use orch_host::capability::secrets::value::SecretEncoding;
 use orch_host::config::operator::Operator;
-use orch_host::config::workspace::WorkspaceConfig;
+use orch_host::config::workspace::{Isolation, WorkspaceConfig};
 use orch_host::exit::Exit;
 use orch_task::TaskFile;
 use orch_tests::{binary, err, out, root};
@@ -127,6 +127,7 @@ fn the_workspace_has_every_key() {
         retry: _,
         jobs,
         log_mib,
+        isolation,
         kill_after,
     } = WorkspaceConfig::read(folder.path()).unwrap();
     for role in Role::ALL {
@@ -142,6 +143,7 @@ fn the_workspace_has_every_key() {
             && budget.limit > 0
     );
     assert!(jobs.is_some() && log_mib.is_some() && kill_after.is_some());
+    assert_eq!(isolation, Isolation::Worktree);
     for key in ["  max_major", "  max_medium", "  base_ms", "  max_ms"] {
         let key = key.trim();
         assert!(block("config.yaml").contains(&format!("{key}: ")), "{key}");

@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 39] = [
+const PARTS: [&str; 41] = [
     "commands",
     "interrupt",
     "serve",
@@ -37,6 +37,7 @@ const PARTS: [&str; 39] = [
     "sandbox",
     "relay",
     "caches",
+    "worktrees",
     "command_log",
     "log_folder",
     "machine",
@@ -46,6 +47,7 @@ const PARTS: [&str; 39] = [
     "capability",
     "manifest_schema",
     "plugin_settings",
+    "git",
     "package",
     "regular_file",
     "whole_file",

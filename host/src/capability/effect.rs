@@ -207,6 +207,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// Lets something go on that is no effect: it is kept with the call's answer, or gone with it.
+    pub(crate) fn go_on(&self) -> Result<(), GateClosed> {
+        if self.closed { Err(GateClosed) } else { Ok(()) }
+    }
+
     /// Names what the call asks of a provider next: the same where the call is made again and asks for the same.
     pub(crate) fn next_key(&mut self) -> String {
         self.asked += 1;

@@ -56,15 +56,20 @@ impl FilesGrant {
     }
 
     fn may_write(&self, path: &WorkspacePath, protected: &Protected) -> bool {
-        let first = path.parts().next();
-        let of_the_host = is_one_of(first, &OF_THE_HOST)
-            // Whoever may make the file that the host swaps in may change the task file.
-            || first.map(str::to_ascii_lowercase).is_some_and(|name| SWAPPED_IN.iter().any(|begin| name.starts_with(begin)))
-            || lies_in(path, &protected.hidden)
-            || lies_in(path, &protected.unwritten)
-            || path.parts().any(|part| is_one_of(Some(part), &OF_VERSION_CONTROL));
-        !of_the_host && self.write.is_match(path.as_str())
+        !is_protected(path.as_str(), protected) && self.write.is_match(path.as_str())
     }
+}
+
+/// True of what no plugin and no attempt changes, by its path below the workspace: the host's, people's, and what version
+/// control believes, at any depth.
+pub fn is_protected(path: &str, protected: &Protected) -> bool {
+    let first = path.split('/').next();
+    is_one_of(first, &OF_THE_HOST)
+        // Whoever may make the file that the host swaps in may change the task file.
+        || first.map(str::to_ascii_lowercase).is_some_and(|name| SWAPPED_IN.iter().any(|begin| name.starts_with(begin)))
+        || lies_in(path, &protected.hidden)
+        || lies_in(path, &protected.unwritten)
+        || path.split('/').any(|part| is_one_of(Some(part), &OF_VERSION_CONTROL))
 }
 
 /// What of a workspace is the host's or people's alone, relative to it; each is there or not.
@@ -75,12 +80,12 @@ pub fn protected_names(protected: &Protected) -> impl Iterator<Item = &str> {
 
 /// True of the host's own state, which nobody sees.
 pub(super) fn is_hidden(path: &WorkspacePath, protected: &Protected) -> bool {
-    is_one_of(path.parts().next(), &OF_THE_HOST[..1]) || lies_in(path, &protected.hidden)
+    is_one_of(path.parts().next(), &OF_THE_HOST[..1]) || lies_in(path.as_str(), &protected.hidden)
 }
 
 /// True if the path is one of these or below it, without regard to case.
-fn lies_in(path: &WorkspacePath, protected: &[String]) -> bool {
-    let path = path.as_str().to_ascii_lowercase();
+fn lies_in(path: &str, protected: &[String]) -> bool {
+    let path = path.to_ascii_lowercase();
     protected
         .iter()
         .map(|name| name.to_ascii_lowercase())
@@ -111,12 +116,14 @@ pub struct Files {
     granted: Arc<FilesGrant>,
     folder: Arc<PathBuf>,
     protected: Arc<Protected>,
+    /// What is written is kept with the call's answer, or gone with it.
+    is_kept: bool,
     workspace: Option<Arc<Workspace>>,
 }
 
 impl Files {
     pub fn new(granted: Arc<FilesGrant>, folder: Arc<PathBuf>, protected: Arc<Protected>) -> Self {
-        Self { granted, folder, protected, workspace: None }
+        Self { granted, folder, protected, is_kept: false, workspace: None }
     }
 
     fn workspace(&mut self) -> Result<Arc<Workspace>, FileError> {
@@ -139,7 +146,7 @@ impl Capability for Files {
 
     fn open(granted: &Arc<FilesGrant>, opening: Opening<'_>) -> Self {
         let (folder, protected) = (opening.lent.workspace.clone(), opening.lent.protected.clone());
-        Self::new(granted.clone(), folder, protected)
+        Self { is_kept: opening.lent.is_kept, ..Self::new(granted.clone(), folder, protected) }
     }
 
     fn link<S: Holds<Self>>(linker: &mut Linker<S>, _import: Import<'_>) -> wasmtime::Result<()> {
@@ -262,7 +269,10 @@ impl Host for View<'_, Files> {
             Ok(workspace) => workspace,
             Err(error) => return Ok(Err(self.unreadable(path.as_str(), &error))),
         };
-        self.ledger.intend(DomainName::Files, "files-write").await?;
+        match self.state.is_kept {
+            true => self.ledger.go_on()?,
+            false => self.ledger.intend(DomainName::Files, "files-write").await?,
+        }
         let (shown, after) = (path.as_str().to_owned(), Sha256Digest::of(&content).to_string());
         let size = content.len() as u64;
         // The thread that writes hears of the end of this call, which does not wait for it.

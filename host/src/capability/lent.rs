@@ -39,6 +39,8 @@ pub struct Providers {
 pub struct Lent {
     /// Absolute path of the workspace, without links.
     pub workspace: Arc<PathBuf>,
+    /// It is a work tree: what is changed in it is kept with the call's answer, or gone with it.
+    pub is_kept: bool,
     /// Besides the host's own names.
     pub protected: Arc<Protected>,
     /// A JSON object.

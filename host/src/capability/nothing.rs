@@ -32,6 +32,7 @@ impl Nothing {
         let nothing = Arc::new(Self);
         Lent {
             workspace,
+            is_kept: false,
             protected: Arc::default(),
             settings: "{}".into(),
             tasks: nothing.clone(),

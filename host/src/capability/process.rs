@@ -245,7 +245,10 @@ impl Host for View<'_, Process> {
             Err(error) => return Ok(Err(error)),
         };
         let capture_bytes = request.capture_bytes;
-        self.ledger.intend(DomainName::Process, "process").await?;
+        match self.state.processes.is_kept_whole(&request) {
+            true => self.ledger.go_on()?,
+            false => self.ledger.intend(DomainName::Process, "process").await?,
+        }
         let output = match self.state.processes.run(request, self.ledger.gate().clone()).await {
             Ok(output) => output,
             Err(ProcessError::NotFound { why }) => return Ok(Err(self.ledger.refuse(Error::NotFound, why))),

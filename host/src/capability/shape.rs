@@ -115,4 +115,9 @@ impl HostEnvironment {
         let named = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
         Self { path: folders, variables: std::env::vars_os().filter_map(named).collect() }
     }
+
+    /// Where programs lie, absolute, the first one first.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        self.path.clone()
+    }
 }

@@ -159,6 +159,7 @@ impl Fakes {
         CallContext::of_trial(Lent {
             protected: Arc::default(),
             workspace: Arc::new(workspace),
+            is_kept: false,
             settings: settings.into(),
             tasks: self.tasks.clone(),
             kv: self.kv.clone(),

@@ -14,7 +14,7 @@ use orch_journal::rows::{AttemptRow, FindingRow, RunRow, TaskRow};
 use orch_journal::{Event, Reader, RunState};
 use orch_task::Status;
 
-use super::stored_run::{find_run, is_open, result_of, took_ms};
+use super::stored_run::{BranchFacts, find_run, is_open, result_of, took_ms};
 use crate::console::{Console, escape, lines};
 use crate::drive::error::DriveError;
 use crate::drive::finish::{Spared, Unverified, WaivedLooks};
@@ -86,6 +86,8 @@ struct Facts {
     findings: Vec<FindingRow>,
     unverified: Vec<Unverified>,
     waived: Vec<WaivedLooks>,
+    /// Where its edits lie, if that is a branch.
+    branch: Option<BranchFacts>,
     artifacts: Vec<ArtifactRow>,
     /// Code and text of each warning, from the journal itself.
     warnings: Vec<(String, String)>,
@@ -129,6 +131,7 @@ impl Facts {
             findings: reader.findings(&run.id)?,
             unverified: Unverified::all(&state).collect(),
             waived: WaivedLooks::all(&state).collect(),
+            branch: BranchFacts::of(&state),
             artifacts: reader.artifacts(&run.id)?,
             warnings,
             run,
@@ -174,7 +177,7 @@ pub fn run(args: &ReportArgs, console: Console) -> Outcome {
         Format::Json => {
             let all = serde_json::json!({
                 "run": facts.run, "hostAtWork": facts.at_work, "plugins": facts.plugins, "tasks": facts.tasks, "spared": facts.spared, "findings": facts.findings,
-                "unverified": facts.unverified, "waived": facts.waived, "artifacts": facts.artifacts, "warnings": facts.warnings,
+                "unverified": facts.unverified, "waived": facts.waived, "branch": facts.branch, "artifacts": facts.artifacts, "warnings": facts.warnings,
             });
             console.json(&serde_json::to_string_pretty(&all).map_err(anyhow::Error::from)?);
         }
@@ -207,6 +210,7 @@ fn described(artifact: &ArtifactRow) -> (String, String, String) {
 fn text(facts: &Facts, console: Console) {
     console.line(&format!("run {}  {}  {}", escape(&facts.run.id), escape(&facts.run.status), facts.done()));
     console.line(&facts.time());
+    facts.branch.iter().for_each(|branch| console.line(&escape(&branch.to_string())));
     console.lines(["", "plugins"]);
     facts.plugins.iter().for_each(|plugin| console.line(&format!("  {}", plugin_line(plugin))));
     console.lines(["", "tasks"]);

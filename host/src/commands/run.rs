@@ -19,10 +19,11 @@ use orch_task::Status;
 use super::plugin::renew;
 use super::{counted, followed, go_on};
 use crate::config::operator::{Operator, this_process};
-use crate::config::workspace::{AuditEvery, WorkspaceConfig, WorkspaceError};
+use crate::config::workspace::{AuditEvery, Isolation, WorkspaceConfig, WorkspaceError};
 use crate::console::{Console, Tone, escape, escape_cut, lines};
 use crate::control::api::{RunOptions, Started};
 use crate::control::{self, SocketPlace, variables};
+use crate::drive::branch::Beginning;
 use crate::drive::choice::{self, Wanted};
 use crate::drive::desk::{Audit, Durability, RunRules};
 use crate::drive::error::DriveError;
@@ -72,6 +73,9 @@ pub struct RunArgs {
     /// How durable everything is [default: effects at power, the rest at process]
     #[arg(long, value_enum)]
     durability: Option<DurabilityArg>,
+    /// With `isolation: worktree`, begin with what is not committed, too
+    #[arg(long)]
+    base_dirty: bool,
     /// Admit plugins, read tasks, say what would run in which order; change nothing
     #[arg(long)]
     dry_run: bool,
@@ -125,6 +129,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     // Beside a host that serves, it is that host that runs.
     let socket = SocketPlace::of(&place.workspace, &operator.home)?;
     if !args.dry_run
+        && !args.base_dirty
         && socket.is_there()
         && let Some(started) = control::start(&socket, &said_options(args, &place, &operator))?
     {
@@ -363,6 +368,7 @@ fn run_rules(args: &RunArgs, config: &WorkspaceConfig, operator: &Operator) -> R
             Some(DurabilityArg::Power) => Durability::Power,
             None => usual.durability,
         },
+        beginning: Beginning { dirty: args.base_dirty, ..usual.beginning },
         ..usual
     }
 }
@@ -384,6 +390,7 @@ pub(super) fn rules_of(config: &WorkspaceConfig, operator: &Operator) -> RunRule
         medium_max: config.findings.max_medium,
         medium_fails: config.findings.medium_fails,
         backoff: config.retry,
+        beginning: Beginning { isolated: config.isolation == Isolation::Worktree, dirty: false },
         kill_after: config.kill_after.map_or(KILL_AFTER_DEFAULT, Duration::from_secs_f64),
         log_bytes_max: config.log_bytes_max(),
         notices: config.notify.clone(),

@@ -8,7 +8,7 @@ use orch_journal::event::RunStatus;
 use orch_journal::rows::{AttemptRow, RunRow, TaskRow};
 
 use super::followed;
-use super::stored_run::{find_run, is_open, result_of};
+use super::stored_run::{BranchFacts, find_run, is_open, result_of};
 use crate::console::{Console, escape, escape_cut};
 use crate::drive::finish::{Unverified, WaivedLooks};
 use crate::exit::{Exit, Fault, Outcome};
@@ -91,6 +91,8 @@ struct Standing {
     /// What a verifier has not looked at, and what a person took without.
     unverified: Vec<Unverified>,
     waived: Vec<WaivedLooks>,
+    /// Where its edits lie, if that is a branch.
+    branch: Option<BranchFacts>,
 }
 
 impl Standing {
@@ -110,7 +112,8 @@ impl Standing {
             false => RunState::default(),
         };
         let (unverified, waived) = (Unverified::all(&state).collect(), WaivedLooks::all(&state).collect());
-        Ok(Self { run, at_work, counts, attention, unverified, waived })
+        let branch = BranchFacts::of(&state);
+        Ok(Self { run, at_work, counts, attention, unverified, waived, branch })
     }
 
     fn json(&self) -> String {
@@ -121,7 +124,7 @@ impl Standing {
         );
         serde_json::json!({
             "run": self.run, "tasks": counts, "hostAtWork": self.at_work,
-            "attention": attention.collect::<Vec<_>>(), "unverified": self.unverified, "waived": self.waived,
+            "attention": attention.collect::<Vec<_>>(), "unverified": self.unverified, "waived": self.waived, "branch": self.branch,
         })
         .to_string()
     }
@@ -134,6 +137,9 @@ impl Standing {
         }
         if let Some(why) = why_waiting(run) {
             console.line(&escape_cut(&why, 240));
+        }
+        if let Some(branch) = &self.branch {
+            console.line(&escape(&branch.to_string()));
         }
         for (status, count) in &self.counts {
             console.line(&format!("{count:>8}  {}", escape(status)));

@@ -3,9 +3,13 @@
 //! In -> out: an id or none -> a run's row; rows -> what they say in words.
 //! Not here: a run that is changed (`held_run.rs`).
 
-use orch_journal::Reader;
-use orch_journal::rows::{AttemptRow, RunRow};
+use std::fmt;
 
+use orch_journal::rows::{AttemptRow, RunRow};
+use orch_journal::state::{Edits, Fate};
+use orch_journal::{Reader, RunState};
+
+use super::counted;
 use crate::console::{escape, lines};
 use crate::exit::Fault;
 use crate::place;
@@ -13,6 +17,51 @@ use crate::place;
 /// True for a run that goes on with the next `run`, if none is at work at it.
 pub fn is_open(run: &RunRow) -> bool {
     matches!(run.status.as_str(), "planning" | "executing" | "waiting")
+}
+
+/// The branch that a run's edits lie on.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct BranchFacts {
+    /// As people say it: `orch/RUN`.
+    name: String,
+    /// Commits, and how many attempts' edits lie between.
+    base: String,
+    tip: String,
+    commits: u32,
+    /// The base has what was not committed.
+    dirty: bool,
+    /// What a person did with it last: the commit that it came into, or that it was removed.
+    accepted: Option<String>,
+    rejected: bool,
+}
+
+impl BranchFacts {
+    /// None: the run edited the workspace itself.
+    pub fn of(state: &RunState) -> Option<Self> {
+        let Edits { based, tip, commits, fate, .. } = state.edits.as_ref()?;
+        let name = based.branch.strip_prefix("refs/heads/").unwrap_or(&based.branch).to_owned();
+        let accepted = match fate {
+            Some(Fate::Accepted(commit)) => Some(commit.clone()),
+            Some(Fate::Rejected) | None => None,
+        };
+        let rejected = *fate == Some(Fate::Rejected);
+        let (base, tip, commits, dirty) = (based.base.clone(), tip.clone(), *commits, based.dirty);
+        Some(Self { name, base, tip, commits, dirty, accepted, rejected })
+    }
+}
+
+impl fmt::Display for BranchFacts {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, base, tip, commits, dirty, accepted, rejected } = self;
+        let with = if *dirty { " with what was not committed" } else { "" };
+        let many = counted(*commits as usize, "commit", "commits");
+        write!(out, "branch {name}: {many} on {base:.12}{with}, at {tip:.12}")?;
+        match accepted {
+            Some(commit) => write!(out, "; taken in with {commit:.12}"),
+            None if *rejected => out.write_str("; removed"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// How an attempt ended, in escaped lines: `attempt 2 failed: no such program`, and of what it says behind that the last

@@ -104,6 +104,11 @@ pub fn home_folder() -> Option<PathBuf> {
     absolute("HOME")
 }
 
+/// Where programs of this user keep what is no configuration and no cache: `$XDG_STATE_HOME`, else `~/.local/state`.
+pub fn state_home() -> Option<PathBuf> {
+    absolute("XDG_STATE_HOME").or_else(|| Some(home_folder()?.join(".local/state")))
+}
+
 fn absolute(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
 }

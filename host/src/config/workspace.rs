@@ -153,6 +153,17 @@ pub fn one_spelling(said: PathBuf) -> Result<PathBuf, WorkspaceError> {
     }
 }
 
+/// Where attempts edit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Isolation {
+    /// In the workspace itself.
+    #[default]
+    None,
+    /// In a tree of their own each; what is kept of it lies on the run's branch.
+    Worktree,
+}
+
 /// When auditors are called.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
@@ -224,6 +235,8 @@ pub struct WorkspaceConfig {
     pub findings: FindingsConfig,
     pub retry: Backoff,
     pub jobs: Option<u32>,
+    /// Where attempts edit.
+    pub isolation: Isolation,
     /// Of one log file, in MiB.
     pub log_mib: Option<u64>,
     /// Seconds from SIGTERM to SIGKILL, for what commands started.

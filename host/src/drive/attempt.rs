@@ -19,6 +19,7 @@ use super::Back;
 use super::desk::Desk;
 use super::error::DriveError;
 use super::gate::Gate;
+use super::lodging::Lodging;
 use super::marks::Watch;
 use super::run::Run;
 use crate::call::CallReport;
@@ -29,6 +30,7 @@ use crate::clock::now_ms;
 use crate::command_log::{CommandLog, LogName};
 use crate::engine::CallError;
 use crate::role::executor::{Completion, Execute};
+use crate::worktrees::Worktree;
 
 /// Beyond a task's timeout and `kill_after`, for the executor to say what happened; more than a supervisor that does not
 /// answer is given, so that it is given up first.
@@ -52,6 +54,8 @@ pub struct Ended {
     pub log: Arc<CommandLog>,
     /// Of the files that the task reads.
     pub watch: Option<Watch>,
+    /// That it worked in, if edits go to a branch.
+    pub tree: Option<Worktree>,
 }
 
 /// Begins the next attempt at a ready task; gives it back at once if it was over before it waited for anything.
@@ -86,9 +90,11 @@ pub async fn start(
     let asking = Asking::of(&run.id, by);
     let mut lent = desk.lend(&executor, run.shared(), (asking, gate), log.clone(), wall);
     lent.env.task = env;
+    let mut lodging = Lodging::of(run, desk, &executor, &mut lent, &log);
     let ask = Execute { task: Box::new(task), attempt };
     // Never beside attempts on the guests' threads: the loop would not hear of their effects and ends meanwhile.
-    let is_here = alone || (executor.pace.is_quick() && running.is_empty() && !desk.rules.is_strict());
+    let is_here = lodging.is_none() && alone
+        || (lodging.is_none() && executor.pace.is_quick() && running.is_empty() && !desk.rules.is_strict());
     let inputs = run.begun(index).map(|begun| begun.inputs.clone()).filter(|_| ask.task.names_files());
     let (marks, guests) = (desk.marks.clone(), desk.guests.clone());
     let mut call = Box::pin(async move {
@@ -99,10 +105,20 @@ pub async fn start(
             }
             None => None,
         };
+        let (tree, no_tree) = match lodging.take() {
+            None => (None, None),
+            Some(lodging) => lodging
+                .make(&executor.id)
+                .await
+                .map_or_else(|error| (None, Some(error)), |tree| (Some(tree), None)),
+        };
         let begun = Instant::now();
-        let report = executor.call(lent, &ask).await;
+        let report = match no_tree {
+            Some(error) => CallReport::never_made(error),
+            None => executor.call(lent, &ask).await,
+        };
         executor.pace.took(begun.elapsed());
-        Ended { task: index, attempt, report, log, watch }
+        Ended { task: index, attempt, report, log, watch, tree }
     });
     if is_here && let Poll::Ready(ended) = poll_fn(|waker| Poll::Ready(call.as_mut().poll(waker))).await {
         return Ok(Some(ended));
@@ -123,10 +139,37 @@ fn warn_budget(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
     Ok(())
 }
 
+/// How an attempt ended, and the tasks that it asked for.
+pub struct SummedUp {
+    pub finished: AttemptFinished,
+    pub asked: Vec<AskedTask>,
+}
+
 /// Records how an attempt ended; gives the tasks that it asked for. The task is over once its verifiers have looked
 /// (`Run::end`).
 pub fn finish(run: &mut Run, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>, DriveError> {
-    let Ended { task: index, attempt, report, log, watch } = ended;
+    let Some(SummedUp { finished, asked }) = sum_up(run, desk, ended, None)? else { return Ok(Vec::new()) };
+    record(run, desk, finished)?;
+    Ok(asked)
+}
+
+/// Records the end of an attempt, and keeps what it wrote.
+pub fn record(run: &mut Run, desk: &Desk, finished: AttemptFinished) -> Result<(), DriveError> {
+    failpoint::hit("before-answer");
+    let written = finished.writes.kv_only();
+    desk.kv.commit(&written, &desk.journal, || run.record(Event::AttemptFinished(Box::new(finished))))?;
+    failpoint::hit("after-answer");
+    Ok(())
+}
+
+/// What there is to record of an attempt that came back; `otherwise`: how it ended, whatever it answered.
+pub fn sum_up(
+    run: &mut Run,
+    desk: &Desk,
+    ended: Ended,
+    otherwise: Option<Ending>,
+) -> Result<Option<SummedUp>, DriveError> {
+    let Ended { task: index, attempt, report, log, watch, tree: _ } = ended;
     if let Some(begun) = run.begun(index) {
         begun.watch = watch.map(Arc::new);
     }
@@ -134,7 +177,7 @@ pub fn finish(run: &mut Run, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>
     let Some((task, failures)) =
         run.state().tasks.get(index as usize).map(|found| (found.task.clone(), found.failures))
     else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     let plugin = desk.roles.executor(&task)?.id.clone();
     warn_of_call(run, &plugin, &report.denied, &report.notes)?;
@@ -148,6 +191,7 @@ pub fn finish(run: &mut Run, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>
         false => format!("{text} ({})", notes.join("; ")),
     };
     let (ending, writes, asked) = match report.result {
+        Ok(_) if let Some(ending) = otherwise => (ending, Writes::default(), Vec::new()),
         Ok(completion) => {
             let writes = Writes { plugin: plugin.clone(), ..report.writes };
             (Ending::Done { summary: told(completion.summary) }, writes, report.asked)
@@ -183,13 +227,10 @@ pub fn finish(run: &mut Run, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>
         not_before,
         writes,
         log: log.path(),
+        looked: Vec::new(),
         at: now,
     };
-    failpoint::hit("before-answer");
-    let written = finished.writes.kv_only();
-    desk.kv.commit(&written, &desk.journal, || run.record(Event::AttemptFinished(Box::new(finished))))?;
-    failpoint::hit("after-answer");
-    Ok(asked)
+    Ok(Some(SummedUp { finished, asked }))
 }
 
 /// Records what a call was denied, and what is to be said of providers that it asked.

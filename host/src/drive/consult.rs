@@ -11,6 +11,7 @@ use std::sync::Arc;
 use orch_journal::event::{Actor, Called, Event, FAILURE, Finding, Severity, TaskIndex, Writes};
 use orch_task::Status;
 use orch_trust::manifest::Role;
+use tokio::runtime::Handle;
 
 use super::attempt::{warn_of_call, warn_of_log};
 use super::desk::Desk;
@@ -18,6 +19,7 @@ use super::error::DriveError;
 use super::extend;
 use super::fresh;
 use super::gate::Gate;
+use super::lodging::{Lodging, leave};
 use super::offers::with_checks;
 use super::roles::Bound;
 use super::run::Run;
@@ -31,6 +33,7 @@ use crate::role::auditor::{Analyze, Audit, FinishedTask};
 use crate::role::reflector::Reflect;
 use crate::role::verifier::Subject;
 use crate::role::{Ask, Listed};
+use crate::worktrees::Seat;
 
 /// Calls every reflector that this run has not heard yet; gives how many tasks were added.
 pub async fn reflect(run: &mut Run, desk: &Desk) -> Result<usize, DriveError> {
@@ -81,6 +84,11 @@ pub struct Looked {
 }
 
 impl Looked {
+    /// Who looked, if it answered.
+    pub fn answered(&self) -> Option<&str> {
+        self.report.result.is_ok().then_some(&self.verifier)
+    }
+
     /// Who looked, if all of its checks answered.
     pub fn whole(&self) -> Option<&str> {
         (self.is_whole && self.report.result.is_ok()).then_some(&self.verifier)
@@ -93,12 +101,13 @@ pub struct JustLooked {
     pub task: TaskIndex,
 }
 
-/// Begins a look; it goes on in what is given back, on any thread.
+/// Begins a look, at the tree with that seat if there is one; it goes on in what is given back, on any thread.
 pub fn look(
     run: &mut Run,
     desk: &Desk,
     verifier: &str,
     task: Option<TaskIndex>,
+    seat: Option<&Seat>,
 ) -> Result<impl Future<Output = Looked> + Send + use<>, DriveError> {
     let (subject, id, checks) = match task {
         None => (Subject::Run(run.id.clone()), String::new(), Vec::new()),
@@ -118,6 +127,14 @@ pub fn look(
     // As they were when the run began; another host may have bound others since.
     let unknown = desk.roles.offers.unknown_check(verifier, &checks);
     lent.settings = with_checks(&bound.settings, &checks);
+    let lodging = match seat {
+        Some(seat) => {
+            desk.move_into(&bound.id, &mut lent, seat, log.clone());
+            None
+        }
+        None => Lodging::of(run, desk, &bound, &mut lent, &log),
+    };
+    let guests = desk.guests.clone();
     let (verifier, is_whole) = (verifier.to_owned(), checks.is_empty());
     Ok(async move {
         let report = match unknown {
@@ -125,7 +142,7 @@ pub fn look(
                 let plugin = verifier.as_str().into();
                 CallReport::never_made(CallError::Failure { plugin, message, retriable: false })
             }
-            None => bound.call(lent, &subject).await,
+            None => lodged(&guests, lodging, bound.id.clone(), bound.call(lent, &subject)).await,
         };
         Looked { task, verifier, rerun, is_whole, log, report }
     })
@@ -145,7 +162,7 @@ pub fn next_look(
     task: TaskIndex,
 ) -> Result<Option<impl Future<Output = Looked> + Send + use<>>, DriveError> {
     let verifier = run.state().next_look(task).map(str::to_owned);
-    verifier.map(|verifier| look(run, desk, &verifier, Some(task))).transpose()
+    verifier.map(|verifier| look(run, desk, &verifier, Some(task), None)).transpose()
 }
 
 /// The looks that a host before this one did not get to, or could not make.
@@ -167,20 +184,22 @@ pub async fn look_at_the_rest(run: &mut Run, desk: &Desk) -> Result<(), DriveErr
 /// Fails a task at which its own verifiers found more than is allowed: what depends on it must not start, and no later
 /// run take it for done.
 pub fn judge_task(run: &mut Run, desk: &Desk, task: TaskIndex) -> Result<(), DriveError> {
-    let too_many = {
-        let state = run.state();
-        let done = state.tasks.get(task as usize).filter(|found| found.status == Status::Done);
-        let looks = done.into_iter().flat_map(|found| &found.task.verify);
-        let seen = looks.flat_map(|look| state.seen.get(&(look.verifier.clone(), Some(task))));
-        let seen: Vec<Severity> = seen.flatten().copied().collect();
-        let count = |severity| seen.iter().filter(|seen| **seen == severity).count() as u32;
-        desk.rules.too_many(count(Severity::Major), count(Severity::Medium))
-    };
-    if let Some(why) = too_many {
+    let is_done = run.state().tasks.get(task as usize).is_some_and(|found| found.status == Status::Done);
+    if let Some(why) = too_many_seen(run, desk, task).filter(|_| is_done) {
         let why = format!("its verifiers have {why}");
         run.record(Event::TaskMoved { task, to: Status::Failed, why, who: None, at: now_ms() })?;
     }
     Ok(())
+}
+
+/// What a task's own verifiers saw of it last, if that is more than is allowed.
+pub fn too_many_seen(run: &Run, desk: &Desk, task: TaskIndex) -> Option<String> {
+    let state = run.state();
+    let looks = state.tasks.get(task as usize).into_iter().flat_map(|found| &found.task.verify);
+    let seen = looks.flat_map(|look| state.seen.get(&(look.verifier.clone(), Some(task))));
+    let seen: Vec<Severity> = seen.flatten().copied().collect();
+    let count = |severity| seen.iter().filter(|seen| **seen == severity).count() as u32;
+    desk.rules.too_many(count(Severity::Major), count(Severity::Medium))
 }
 
 /// Calls every bound verifier with the whole run, but for those that a person does without, and for the first one if it
@@ -195,7 +214,7 @@ pub async fn look_at_the_run(run: &mut Run, desk: &Desk, just: Option<JustLooked
         if run.state().is_waived(&verifier.id) {
             continue;
         }
-        let call = look(run, desk, &verifier.id, None)?;
+        let call = look(run, desk, &verifier.id, None, None)?;
         let back = on_guests(run, desk, call).await?;
         looked(run, desk, back)?;
     }
@@ -229,9 +248,11 @@ pub async fn asked<A: Ask<Of: Listed> + 'static>(
     task: Option<TaskIndex>,
     ask: A,
 ) -> Result<Option<Advice<A::Answer>>, DriveError> {
-    let Begun { lent, rerun, log } = begin(run, desk, bound, A::NAME, task)?;
-    let callee = bound.clone();
-    let report = on_guests(run, desk, async move { callee.call(lent, &ask).await }).await?;
+    let Begun { mut lent, rerun, log } = begin(run, desk, bound, A::NAME, task)?;
+    let lodging = Lodging::of(run, desk, bound, &mut lent, &log);
+    let (callee, guests) = (bound.clone(), desk.guests.clone());
+    let call = async move { lodged(&guests, lodging, callee.id.clone(), callee.call(lent, &ask)).await };
+    let report = on_guests(run, desk, call).await?;
     come_back::<A>(run, desk, Call { plugin: &bound.id, task, rerun, log: &log }, report)
 }
 
@@ -264,6 +285,24 @@ fn begin(
     let gate = Arc::new(Gate::new(by, run.ask(), desk));
     let lent = desk.lend(bound, run.shared(), (Asking::of(&run.id, by), gate), log.clone(), bound.wall);
     Ok(Begun { lent, rerun, log })
+}
+
+/// A call in its tree, if it gets one.
+async fn lodged<T>(
+    guests: &Handle,
+    lodging: Option<Lodging>,
+    plugin: String,
+    call: impl Future<Output = CallReport<T>>,
+) -> CallReport<T> {
+    let Some(lodging) = lodging else { return call.await };
+    match lodging.make(&plugin).await {
+        Err(error) => CallReport::never_made(error),
+        Ok(worktree) => {
+            let report = call.await;
+            leave(guests, Some(worktree)).await;
+            report
+        }
+    }
 }
 
 async fn on_guests<T: Send + 'static>(

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use super::acts::ActQueue;
 use super::asked::AskedQueue;
+use super::branch::{Beginning, Branch};
 use super::kv::KvOverlay;
 use super::marks::Marks;
 use super::retry::Backoff;
@@ -36,6 +37,7 @@ use crate::command_log::{CommandLog, LogName};
 use crate::processes::{CallProcesses, Commands};
 use crate::relay::Relay;
 use crate::sandbox::Sandboxing;
+use crate::worktrees::Seat;
 
 /// When auditors are called, besides at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +136,8 @@ pub struct RunRules {
     pub backoff: Backoff,
     /// From the request to end to SIGKILL, for what commands started.
     pub kill_after: Duration,
+    /// Where a run's edits go.
+    pub beginning: Beginning,
     /// Of one log file.
     pub log_bytes_max: u64,
     pub notices: Notices,
@@ -185,6 +189,8 @@ pub struct Desk {
     /// The same for their commands.
     pub relay: Arc<Relay>,
     pub marks: Arc<Marks>,
+    /// Where edits of attempts go; none: they are made in the workspace.
+    pub branch: Option<Arc<Branch>>,
     /// Of all commands, as `config.yaml` says.
     pub env: Arc<Env>,
     pub log: Arc<dyn LogSink>,
@@ -209,12 +215,13 @@ impl Desk {
         Lent {
             protected: self.protected.clone(),
             workspace: self.workspace.clone(),
+            is_kept: false,
             settings: bound.settings.clone(),
             tasks: Arc::new(StateReader::new(state)),
             kv: self.kv.clone(),
             effects,
             env: CommandEnv { workspace: self.env.clone(), ..CommandEnv::default() },
-            processes: self.processes(&bound.id, log),
+            processes: self.processes(&bound.id, log, None),
             // Services are no part of a run.
             controls: Arc::new(Nothing),
             log: self.log.clone(),
@@ -227,10 +234,17 @@ impl Desk {
         }
     }
 
-    fn processes(&self, plugin: &str, log: Arc<CommandLog>) -> Arc<CallProcesses> {
+    /// The same in a work tree, that a call has to itself.
+    pub fn move_into(&self, plugin: &str, lent: &mut Lent, seat: &Seat, log: Arc<CommandLog>) {
+        lent.workspace = Arc::new(seat.tree.clone());
+        lent.is_kept = true;
+        lent.processes = self.processes(plugin, log, Some(seat.clone()));
+    }
+
+    fn processes(&self, plugin: &str, log: Arc<CommandLog>, seat: Option<Seat>) -> Arc<CallProcesses> {
         let sandboxing = self.sandboxing.clone();
         let (commands, relay) = (&self.commands, self.relay.clone());
-        Arc::new(CallProcesses::new(commands, log, self.rules.kill_after, sandboxing, relay, plugin))
+        Arc::new(CallProcesses::new(commands, log, self.rules.kill_after, sandboxing, relay, plugin, seat))
     }
 
     /// A log file for the commands of one call, made when the first command starts.

@@ -10,6 +10,7 @@ use orch_task::{GraphError, PatchError};
 
 use super::choice::ChoiceError;
 use crate::engine::CallError;
+use crate::git::GitError;
 use crate::told::ToldError;
 
 /// Why a run could not go on.
@@ -78,6 +79,9 @@ pub enum DriveError {
         #[source]
         source: std::io::Error,
     },
+    /// The repository's, or whoever moved the run's branch.
+    #[error(transparent)]
+    Git(#[from] GitError),
     #[error("the store's file `{path}` {how}: what this run did since is recorded nowhere")]
     StoreGone { path: String, how: &'static str },
     /// Nobody's fault: a person ended what runs. The loop takes it as its end.
@@ -110,6 +114,7 @@ impl DriveError {
             Self::Journal(_) => "journal",
             Self::Replay(_) => "journal-contradiction",
             Self::Io { .. } => "io",
+            Self::Git(error) => error.code(),
             Self::StoreGone { .. } => "store-gone",
             Self::Interrupted => "interrupted",
             Self::Lost { .. } => "host-lost-task",
@@ -164,6 +169,7 @@ impl DriveError {
             Self::Choice(source) => Some(source.hint()),
             Self::Journal(error) => Some(journal_hint(error)),
             Self::Told(error) => error.hint(),
+            Self::Git(error) => error.hint(),
             Self::StoreGone { .. } => Some(
                 "statuses are in the task file; keep `.orch` from what cleans the workspace: `git clean -fd` spares what git ignores, `-x` does not (`-e .orch` does)".to_owned(),
             ),

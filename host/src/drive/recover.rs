@@ -80,6 +80,7 @@ pub fn settle(run: &mut Run, desk: &Desk, cut: Cut) -> Result<usize, DriveError>
             not_before: None,
             writes: Writes::default(),
             log: None,
+            looked: Vec::new(),
             at: now_ms(),
         };
         run.record(Event::AttemptFinished(Box::new(finished)))?;

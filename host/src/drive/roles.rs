@@ -36,6 +36,8 @@ pub struct Bound {
     pub changes: bool,
     /// Its grant reaches something outside in another way than by programs.
     pub changes_more: bool,
+    /// Its grant lets it look into the workspace, itself or by programs.
+    pub looks_around: bool,
     /// SHA-256 of component, grant and settings.
     pub identity: Arc<str>,
     /// What it may be told to run.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use orch_journal::event::{Change, EnvSeal, Event, TaskIndex};
 use orch_journal::state::TaskState;
-use orch_journal::{Journal, RunState};
+use orch_journal::{Journal, Level, RunState};
 use orch_task::{Env, FileTask, Status, TaskId};
 use tokio::sync::mpsc;
 
@@ -27,6 +27,7 @@ use super::env::{EnvKey, Envs};
 use super::error::DriveError;
 use super::gate::Asked;
 use super::graph::Graph;
+use super::keep::Keeping;
 use super::marks::Begun;
 use super::retry::Backoff;
 use super::room::Room;
@@ -97,6 +98,8 @@ pub struct Run {
     /// Of the task file as it was read or written last.
     file_bytes: u64,
     envs: Envs,
+    /// Attempts whose trees are looked at.
+    pub keeping: Keeping,
 }
 
 impl Run {
@@ -141,6 +144,7 @@ impl Run {
             room: None,
             file_bytes: 0,
             envs: Envs::default(),
+            keeping: Keeping::default(),
         }
     }
 
@@ -217,6 +221,12 @@ impl Run {
     /// Returns once everything recorded so far may be seen outside.
     pub async fn durable(&mut self, desk: &Desk) -> Result<(), DriveError> {
         let durable = self.journal.durable(self.last(), desk.rules.durability.answers());
+        Ok(self.serving(durable).await??)
+    }
+
+    /// The same at that level, whatever the run's own is.
+    pub async fn durable_at(&mut self, level: Level) -> Result<(), DriveError> {
+        let durable = self.journal.durable(self.last(), level);
         Ok(self.serving(durable).await??)
     }
 

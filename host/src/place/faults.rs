@@ -13,6 +13,7 @@ use crate::config::workspace::WorkspaceError;
 use crate::drive::error::{DriveError, journal_hint};
 use crate::engine::CallError;
 use crate::exit::{Exit, Fault};
+use crate::git::GitError;
 use crate::package::PackageError;
 use crate::plugins::PluginsError;
 use crate::told::ToldError;
@@ -121,6 +122,7 @@ impl From<DriveError> for Fault {
             | DriveError::NoCheck { .. }
             | DriveError::NoVerifier { .. } => Exit::Usage,
             DriveError::Told(error) => told_exit(error),
+            DriveError::Git(error) => git_exit(error),
             DriveError::Interrupted => Exit::Interrupted,
             DriveError::Journal(_)
             | DriveError::Replay(_)
@@ -133,6 +135,20 @@ impl From<DriveError> for Fault {
             _ => None,
         };
         Self::new(exit, error.code(), error.hint(), error).with_lines(lines.as_deref())
+    }
+}
+
+impl From<GitError> for Fault {
+    fn from(error: GitError) -> Self {
+        DriveError::Git(error).into()
+    }
+}
+
+fn git_exit(error: &GitError) -> Exit {
+    match error {
+        GitError::BranchMoved { .. } => Exit::NeedsDecision,
+        GitError::Failed { .. } | GitError::Io { .. } => Exit::HostError,
+        _ => Exit::Usage,
     }
 }
 

@@ -90,6 +90,7 @@ impl<'a> Workbench<'a> {
             effectful: admitted.grant().permissions().effect() != Effect::None,
             changes: admitted.grant().permissions().changes(),
             changes_more: changes_more(admitted.grant().permissions()),
+            looks_around: looks_around(admitted.grant().permissions()),
             identity: identity(admitted, &self.workspace.settings_of(id)).into(),
             told: self.admitted.told(id, self.workspace, self.folder),
             pace: Pace::default(),
@@ -112,6 +113,11 @@ impl<'a> Workbench<'a> {
 /// True if a grant changes something outside in another way than by programs.
 fn changes_more(permissions: &Permissions) -> bool {
     Permissions { process: None, ..permissions.clone() }.effect() == Effect::Changing
+}
+
+/// True if a grant reaches files of the workspace.
+fn looks_around(permissions: &Permissions) -> bool {
+    permissions.files.is_some() || permissions.process.is_some() || permissions.artifacts.is_some()
 }
 
 /// SHA-256 of what decides how a plugin works: its component, its grant, its settings.

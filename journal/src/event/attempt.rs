@@ -70,5 +70,8 @@ pub struct AttemptFinished {
     /// Log file relative to the workspace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+    /// Verifiers that the task names and that looked at what it did before this.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looked: Vec<String>,
     pub at: u64,
 }

@@ -45,11 +45,12 @@ impl RunState {
         looks.iter().find(|look| look.why.is_none()).map(|look| look.verifier.as_str())
     }
 
-    /// Nobody has looked at what that task did.
-    pub(super) fn want_looks(&mut self, task: TaskIndex) {
+    /// Nobody but these has looked at what that task did.
+    pub(super) fn want_looks(&mut self, task: TaskIndex, looked: &[String]) {
         let named = self.tasks.get(task as usize).map_or(&[][..], |found| &found.task.verify);
         let missing = |look: &Look| MissingLook { verifier: look.verifier.clone(), why: None };
-        let looks: Vec<MissingLook> = named.iter().map(missing).collect();
+        let others = named.iter().filter(|look| !looked.contains(&look.verifier));
+        let looks: Vec<MissingLook> = others.map(missing).collect();
         if !looks.is_empty() {
             self.unverified.insert(Some(task), looks);
         }

@@ -63,6 +63,7 @@ pub(crate) fn ended(task: u32, attempt: u32, ending: Ending, status: Status) -> 
         not_before: None,
         writes: Writes::default(),
         log: Some(format!("logs/task-{task}-{attempt}.log")),
+        looked: Vec::new(),
         at: 1_700_000_000_200,
     }
 }

@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::{Access, Cache, Wall, Walls};
+use super::{Access, Cache, Place, Wall, Walls};
 
 /// Where the new root is put together: any folder that every machine has. What lies in it stays reachable.
 const BASE: &str = "/tmp";
@@ -110,7 +110,8 @@ pub(crate) fn of(walls: &Walls) -> io::Result<Vec<Step>> {
     if !walls.has(Wall::Mounts) {
         return Ok(Vec::new());
     }
-    let mut plan = Plan { steps: Vec::new(), made: BTreeSet::new(), hidden: BTreeSet::new() };
+    let mut plan =
+        Plan { steps: Vec::new(), made: BTreeSet::new(), hidden: BTreeSet::new(), sources: Vec::new() };
     plan.step(Step::Private);
     plan.tmpfs(BASE, "mode=0755,size=4m")?;
     plan.step(Step::Dir(text(&format!("{BASE}{OLD}"))?));
@@ -128,7 +129,7 @@ pub(crate) fn of(walls: &Walls) -> io::Result<Vec<Step>> {
     plan.link("../tmp", "/var/tmp")?;
     plan.folder(Path::new("/run"))?;
     for place in &walls.places {
-        plan.place(&place.path, place.access)?;
+        plan.place(place)?;
     }
     for cache in &walls.caches {
         plan.cache(cache)?;
@@ -146,6 +147,8 @@ struct Plan {
     made: BTreeSet<PathBuf>,
     /// Once is enough: what covers it would be covered.
     hidden: BTreeSet<PathBuf>,
+    /// Paths that show what lies elsewhere, and where.
+    sources: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Plan {
@@ -224,11 +227,14 @@ impl Plan {
         Ok(())
     }
 
-    fn place(&mut self, path: &Path, access: Access) -> io::Result<()> {
-        check(path)?;
-        let Ok(found) = path.symlink_metadata() else { return Ok(()) };
+    fn place(&mut self, place: &Place) -> io::Result<()> {
+        let Place { path, access, source } = place;
+        let access = *access;
+        [Some(path), source.as_ref()].into_iter().flatten().try_for_each(|path| check(path))?;
+        let real = source.clone().unwrap_or_else(|| self.real(path));
+        let Ok(found) = real.symlink_metadata() else { return Ok(()) };
         // A link of the machine's own root, such as `/bin`, stays one. Elsewhere what it leads to stands in its place.
-        if found.is_symlink() && path.components().count() == 2 && access == Access::Read {
+        if found.is_symlink() && real == *path && path.components().count() == 2 && access == Access::Read {
             let to = path.read_link()?;
             self.step(Step::Link { to: text(&to)?, at: text(path)? });
             return Ok(());
@@ -236,7 +242,7 @@ impl Plan {
         if access == Access::Hidden && !self.hidden.insert(path.to_owned()) {
             return Ok(());
         }
-        if self.is_beneath_a_place(path) {
+        if source.is_none() && self.is_beneath_a_place(path) {
             let shown = match (access, found.is_dir()) {
                 (Access::Read, _) => Shown::Readable,
                 (Access::Write, _) => Shown::Writable,
@@ -246,7 +252,10 @@ impl Plan {
             self.step(Step::Over { at: text(path)?, shown });
             return Ok(());
         }
-        let (Ok(target), Access::Read | Access::Write) = (path.canonicalize(), access) else { return Ok(()) };
+        let (Ok(target), Access::Read | Access::Write) = (real.canonicalize(), access) else { return Ok(()) };
+        if let Some(source) = source {
+            self.sources.push((path.clone(), source.clone()));
+        }
         match target.is_dir() {
             true => self.folder(path)?,
             false => self.file(path)?,
@@ -274,6 +283,13 @@ impl Plan {
         }
         self.step(Step::Overlay { at: text(&cache.path)?, options: CString::new(options)? });
         Ok(())
+    }
+
+    /// What lies on the machine where the command sees that path.
+    fn real(&self, path: &Path) -> PathBuf {
+        let found =
+            self.sources.iter().rev().find_map(|(at, source)| Some(source.join(path.strip_prefix(at).ok()?)));
+        found.unwrap_or_else(|| path.to_owned())
     }
 
     /// What lies in something that is bound is there already.

@@ -75,6 +75,12 @@ pub trait Processes: Send + Sync {
         effects: Arc<dyn EffectGate>,
     ) -> Boxed<'_, Result<ProcessOutput, ProcessError>>;
 
+    /// True if all that it changes is kept with its call's answer or gone with it, so that running it twice is as running it
+    /// once.
+    fn is_kept_whole(&self, _request: &ProcessRequest) -> bool {
+        false
+    }
+
     /// Returns when no process of commands that were run here is left, also of those that were dropped, and what they may keep
     /// is kept: if the call had a good answer. Here: of none.
     fn over(&self, _is_good: bool) -> Boxed<'_, ()> {
