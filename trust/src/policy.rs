@@ -521,18 +521,21 @@ mod tests {
     #[test]
     fn what_is_allowed_and_not_asked_for_is_known() {
         let policy = Policy::parse(
-            "[default.allow]\nprocess = { programs = [\"ls\"] }\n[plugins.\"demo/x\".allow]\nprocess = { programs = [\"sh\", \"git\"], env = [\"HOME\", \"PATH@sh\"] }\n",
+            "[default.allow]\nprocess = { programs = [\"ls\"] }\n[plugins.\"demo/x\".allow]\nprocess = { programs = [\"sh\", \"git\"], env = [\"HOME\", \"PATH@sh\"], network = [\"a.b:443\"] }\n",
         )
         .unwrap();
         let unasked = |id: &str, asked: &str| {
             policy.unasked(&PluginId::parse(id).unwrap(), &serde_json::from_str(asked).unwrap())
         };
-        assert_eq!(unasked("demo/x", r#"{"process":{"programs":["*"],"env":["*"]}}"#), Vec::<String>::new());
         assert_eq!(
-            unasked("demo/x", r#"{"process":{"programs":["sh"],"env":["HOME"]}}"#),
-            ["process.programs = git", "process.env = PATH@sh"]
+            unasked("demo/x", r#"{"process":{"programs":["*"],"env":["*"],"network":["*"]}}"#),
+            Vec::<String>::new()
         );
-        assert_eq!(unasked("demo/x", "{}").len(), 4);
+        assert_eq!(
+            unasked("demo/x", r#"{"process":{"programs":["sh"],"env":["HOME"],"network":["c.b:443"]}}"#),
+            ["process.programs = git", "process.env = PATH@sh", "process.network = a.b:443"]
+        );
+        assert_eq!(unasked("demo/x", "{}").len(), 5);
         assert_eq!(unasked("demo/y", "{}"), Vec::<String>::new(), "what is for all is not for this one");
     }
 
