@@ -13,7 +13,7 @@ use orch_trust::policy::{Deny, Policy, entry_for};
 use crate::package::{NOW, good};
 use crate::permission::EVERYTHING;
 
-/// What a policy allows is well formed and names its programs; the entry for it allows exactly it, but for the network.
+/// What a policy allows is well formed and names its programs; the entry for it allows exactly it.
 pub(crate) fn policy(bytes: &[u8]) -> bool {
     let Some(policy) = text(bytes).and_then(|text| Policy::parse(text).ok()) else { return false };
     let unnamed = PluginId::parse("nobody/here").unwrap();
@@ -22,10 +22,7 @@ pub(crate) fn policy(bytes: &[u8]) -> bool {
         allowed.check_form(Side::Allowing).expect("what is allowed is well formed");
         assert!(allowed.process.iter().all(|process| !process.programs.contains(&"*".to_owned())));
         let entry = Policy::parse(&entry_for(id, allowed)).expect("our own entry is read");
-        let mut entered = allowed.clone();
-        // The operator's word, which nobody says for them.
-        entered.process.iter_mut().for_each(|process| process.network = false);
-        assert_eq!(entry.allowed(id).0, &entered);
+        assert_eq!(entry.allowed(id).0, allowed);
     }
     true
 }

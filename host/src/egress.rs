@@ -11,6 +11,7 @@ mod address;
 mod body;
 mod fault;
 mod resolve;
+mod stream;
 mod timed;
 
 use std::collections::HashMap;
@@ -41,6 +42,7 @@ use crate::capability::http::backend::{Egress, EgressLimits, Failed, Outgoing};
 use body::{Paced, Roomed};
 use resolve::{AnyAddress, Checked};
 pub use resolve::{Resolve, SystemNames};
+pub use stream::Unreached;
 use timed::{LEFT, Timed};
 
 const CONNECT: Duration = Duration::from_secs(10);

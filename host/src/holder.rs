@@ -47,6 +47,7 @@ use crate::place::{self, Place};
 use crate::plugins::{self, AdmittedPlugins, Workbench};
 use crate::processes::Commands;
 use crate::recheck::{Recheck, Watch, Watched};
+use crate::relay::{self, Relay};
 use crate::sandbox::Sandboxing;
 use crate::secrets::SecretStore;
 
@@ -83,6 +84,7 @@ pub struct Holder {
     /// The operator's.
     pub secrets: Arc<dyn SecretReader>,
     pub egress: Arc<dyn Egress>,
+    pub relay: Arc<Relay>,
     /// What is around commands.
     pub sandboxing: Arc<Sandboxing>,
     pub guests: Runtime,
@@ -151,9 +153,13 @@ impl Holder {
         let door = Door::new(&operator.policy.egress, &operator.home, Arc::new(SystemNames));
         let egress = Arc::new(door.map_err(|error| Fault::new(Exit::HostError, "egress", None, error))?);
 
+        let relay = Arc::new(Relay::new(egress.clone(), &operator.policy.sandbox, relay::Times::default()));
+
         let socket = SocketPlace::of(&place.workspace, &operator.home)?;
         let (policy, home) = (&operator.policy.sandbox, home_folder());
-        let own = [operator.home.clone(), socket.folder().to_owned()];
+        // Walls are put around places, and those have one spelling: a folder may be named from where the host was started.
+        let operators = operator.home.canonicalize().map_err(anyhow::Error::from)?;
+        let own = [operators, socket.folder().to_owned()];
         let protected = place.protected(task_file);
         let sandboxing = Sandboxing::of(policy, home.as_deref(), &place.workspace, protected, own);
         let mut sandboxing = sandboxing.keeping(policy, home.as_deref(), &operator.home.join(caches::FOLDER));
@@ -206,6 +212,7 @@ impl Holder {
             providers,
             secrets: Arc::new(SecretStore::new(operator.secrets.clone())),
             egress,
+            relay,
             guests,
             store,
             kv,

@@ -217,7 +217,7 @@ pub fn discover(folders: &[PathBuf]) -> Vec<Found> {
 }
 
 /// The same of one plugin.
-fn versions(folders: &[PathBuf], id: &PluginId) -> Vec<Found> {
+pub(crate) fn versions(folders: &[PathBuf], id: &PluginId) -> Vec<Found> {
     let mut found: BTreeMap<semver::Version, PathBuf> = BTreeMap::new();
     for folder in folders.iter().flat_map(|root| entries(&root.join(id.to_string()))) {
         let number = folder.file_name().map(|name| semver::Version::parse(&name.to_string_lossy()));
@@ -400,7 +400,7 @@ pub fn notices(operator: &Operator, admitted: &AdmittedPlugins) -> Vec<(&'static
 }
 
 /// True in the last fifth of a certificate's life.
-fn is_ending(trust: Trust, until: UnixSeconds, now: UnixSeconds) -> bool {
+pub(crate) fn is_ending(trust: Trust, until: UnixSeconds, now: UnixSeconds) -> bool {
     let days = match trust {
         Trust::Certified => CERTIFIED_DAYS,
         _ => LOCAL_DAYS,

@@ -2,14 +2,15 @@
 //!
 //! In -> out: [`ProcessRequest`] -> [`ProcessOutput`]; both streams in one file of `logs/`.
 //! Limits: a command's timeout, SIGTERM, `kill_after` and SIGKILL lie inside of the call's time.
-//! Invariant: when a call is over, no descendant of its commands is left.
+//! Invariant: when a call is over, no descendant of its commands is left, nothing that they reached by the host goes on, and
+//! what they reached is recorded.
 //! Not here: which programs are granted (`capability/process.rs`), the process tree itself (`orch-supervisor`), what of
 //! the output is kept (`command_log.rs`), why a program did not start (`processes/unstarted.rs`).
 
 mod unstarted;
 
 use std::ffi::OsString;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use orch_supervisor::{Exit, Group, Limit, Request, SupervisorPool, pump};
@@ -20,6 +21,7 @@ use crate::capability::process::{ProcessError, ProcessExit, ProcessOutput, Proce
 use crate::capability::{EffectGate, EffectRecord, GateClosed};
 use crate::command_log::CommandLog;
 use crate::open_files;
+use crate::relay::{Open, Relay, Ways};
 use crate::sandbox::{Sandboxing, denied};
 
 /// The host's supervisors.
@@ -31,7 +33,17 @@ pub struct CallProcesses {
     log: Arc<CommandLog>,
     kill_after: Duration,
     sandboxing: Arc<Sandboxing>,
+    relay: Arc<Relay>,
     caches: Arc<CallCaches>,
+    /// Of commands whose network is open, also of those that were dropped.
+    open: Mutex<Vec<OpenNetwork>>,
+}
+
+/// The network of one command.
+struct OpenNetwork {
+    pid: u32,
+    relay: Open,
+    effects: Arc<dyn EffectGate>,
 }
 
 /// What ends a command that takes too much.
@@ -46,10 +58,32 @@ impl CallProcesses {
         log: Arc<CommandLog>,
         kill_after: Duration,
         sandboxing: Arc<Sandboxing>,
+        relay: Arc<Relay>,
         plugin: &str,
     ) -> Self {
         let caches = Arc::new(sandboxing.caches().of_call(plugin));
-        Self { commands: commands.group(), log, kill_after, sandboxing, caches }
+        let (commands, open) = (commands.group(), Mutex::default());
+        Self { commands, log, kill_after, sandboxing, relay, caches, open }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Vec<OpenNetwork>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends what goes through the host for that command, or for all; records what it reached.
+    async fn close(&self, pid: Option<u32>) -> Result<(), GateClosed> {
+        let is_meant = |one: &mut OpenNetwork| pid.is_none_or(|pid| one.pid == pid);
+        let closed: Vec<_> = self.open().extract_if(.., is_meant).collect();
+        for OpenNetwork { pid, relay, effects } in closed {
+            let used = relay.end().await;
+            used.lines.iter().for_each(|line| self.log.note(line));
+            if !used.is_nothing() {
+                effects
+                    .record(EffectRecord::NetworkUsed { pid, uses: used.uses, others: used.others })
+                    .await?;
+            }
+        }
+        Ok(())
     }
 
     /// A command's timeout and `kill_after`, so that both and the answer lie inside of the call's time.
@@ -58,6 +92,14 @@ impl CallProcesses {
         let reserved = kill_after + ANSWER.min(wall_left / 4);
         (asked.min(wall_left.saturating_sub(reserved)), kill_after)
     }
+}
+
+/// The environment of a command; where it has a way out, that is the proxy, whatever anybody else says.
+fn with_proxy(env: &[(String, OsString)], ways: Option<&Ways>) -> Vec<(OsString, OsString)> {
+    let own: Vec<(&str, OsString)> = ways.into_iter().flat_map(Ways::variables).collect();
+    let said = env.iter().filter(|(name, _)| !own.iter().any(|(own, _)| own == name));
+    let said = said.map(|(name, value)| (name.into(), value.clone())).collect::<Vec<_>>();
+    said.into_iter().chain(own.into_iter().map(|(name, value)| (name.into(), value))).collect()
 }
 
 /// What the log says of a command that took too much.
@@ -81,14 +123,14 @@ impl Processes for CallProcesses {
     ) -> Boxed<'_, Result<ProcessOutput, ProcessError>> {
         Box::pin(async move {
             let program = request.program.display().to_string();
-            let text = |(name, value): &(String, OsString)| (name.into(), value.clone());
+            let ways = self.sandboxing.ways(&request);
             let (timeout, kill_after) = self.times(request.timeout, request.wall_left);
             let no_cache =
                 |error| ProcessError::NotStarted { why: format!("its caches cannot be made: {error}") };
             let caches = self.caches.layers().map_err(no_cache)?;
             let command = Request {
                 args: request.args.iter().map(Into::into).collect(),
-                env: request.env.iter().map(text).collect(),
+                env: with_proxy(&request.env, ways.as_ref()),
                 timeout: Some(timeout),
                 kill_after,
                 open_files_max: open_files::of_commands(),
@@ -98,8 +140,16 @@ impl Processes for CallProcesses {
             let unmade = self.sandboxing.unmade();
             let no_log = |error| ProcessError::NotStarted { why: format!("its log cannot be made: {error}") };
             let mut log = self.log.open().map_err(no_log)?;
-            let running =
+            let mut running =
                 self.commands.run(command).await.map_err(|error| unstarted::refused(&request, error))?;
+            let pid = running.identity().pid;
+            if let Some(ways) = ways {
+                let served = self.relay.serve(&ways, std::mem::take(&mut running.listeners));
+                let relay = served.map_err(|error| ProcessError::EndUnknown {
+                    why: format!("the network of `{program}` cannot be served: {error}"),
+                })?;
+                self.open().push(OpenNetwork { pid, relay, effects: effects.clone() });
+            }
             orch_journal::failpoint::hit("after-spawn");
             for one in [running.identity(), running.supervisor()] {
                 let started = EffectRecord::ProcessStarted {
@@ -110,9 +160,9 @@ impl Processes for CallProcesses {
                 };
                 effects.record(started).await?;
             }
-            let output = pump(running, &mut log, u64::from(request.capture_bytes))
-                .await
-                .map_err(|error| unstarted::refused(&request, error))?;
+            let output = pump(running, &mut log, u64::from(request.capture_bytes)).await;
+            self.close(Some(pid)).await?;
+            let output = output.map_err(|error| unstarted::refused(&request, error))?;
             self.log.add_left(output.ended.left);
             for line in self.sandboxing.made_of(unmade) {
                 self.log.note(&line);
@@ -145,6 +195,8 @@ impl Processes for CallProcesses {
 
     fn over(&self, is_good: bool) -> Boxed<'_, ()> {
         Box::pin(async move {
+            // Of a gate that is closed the run is over, and whoever ends it writes that down.
+            let _ = self.close(None).await;
             self.commands.over().await;
             if self.caches.is_unused() {
                 return;

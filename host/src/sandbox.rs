@@ -21,6 +21,7 @@ use crate::caches::Caches;
 use crate::capability::files::{Protected, protected_names};
 use crate::capability::process::ProcessRequest;
 use crate::exit::{Exit, Fault};
+use crate::relay::Ways;
 
 pub use denied::denied;
 
@@ -67,6 +68,12 @@ impl Sandboxing {
         Self { walls, workspace: workspace.to_owned(), hidden, protected, caches }
     }
 
+    /// How that command reaches what it may, through a relay. None: it reaches nothing, or no wall is around it.
+    pub fn ways(&self, request: &ProcessRequest) -> Option<Ways> {
+        let walls = self.walls.as_ref().filter(|walls| walls.up.contains(&Wall::Network));
+        walls.and_then(|_| Ways::of(&request.network))
+    }
+
     /// With the caches that the policy names, kept in that folder; none where there are no walls.
     pub fn keeping(mut self, policy: &SandboxPolicy, home: Option<&Path>, folder: &Path) -> Self {
         let Some(walls) = &self.walls else { return self };
@@ -84,7 +91,7 @@ impl Sandboxing {
     pub fn around(&self, request: &ProcessRequest, caches: Vec<Cache>) -> Sandbox {
         let Some(walls) = &self.walls else { return Sandbox::None };
         let mut walls = with_caches(walls, caches);
-        walls.network = request.network;
+        walls.listen = Ways::of(&request.network).map(|ways| ways.listen()).unwrap_or_default();
         let within = |name: &str| self.workspace.join(name);
         walls.places.push(Seen::write(&self.workspace));
         // A link in the workspace leads where it leads: what it names is what runs.

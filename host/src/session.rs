@@ -222,6 +222,7 @@ fn at_work(
         kv: holder.kv.clone(),
         providers: holder.providers.clone(),
         egress: holder.egress.clone(),
+        relay: holder.relay.clone(),
         marks: holder.marks.clone(),
         env: holder.env.clone(),
         secrets: holder.secrets.clone(),

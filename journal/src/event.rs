@@ -12,6 +12,7 @@ mod choice;
 mod http;
 mod mark;
 mod name;
+mod network;
 mod operator;
 mod provided;
 mod status;
@@ -28,6 +29,7 @@ pub use attempt::{ABORTED, AttemptFinished, Ending, HOST_GONE};
 pub use choice::Choice;
 pub use http::{HttpEnded, HttpExchange, HttpRequested};
 pub use mark::{FileMark, Mark, MarkedBy};
+pub use network::{NetworkUse, NetworkUsed};
 pub use operator::{DeniedSubject, OPERATOR_STREAM, OperatorDecision, TrustedRole};
 pub use provided::{AskedProvider, NoticeSent};
 pub use status::RunStatus;
@@ -206,6 +208,8 @@ pub enum Event {
     HttpRequested(Box<HttpRequested>),
     /// What became of one.
     HttpEnded(Box<HttpEnded>),
+    /// A child process that was granted a network is over.
+    NetworkUsed(Box<NetworkUsed>),
     AttemptFinished(Box<AttemptFinished>),
     /// A call of a reflector, auditor, verifier or guard began; repeatable by contract.
     CallStarted {

@@ -223,6 +223,7 @@ impl Projector {
             | Event::ProcessStarted { .. }
             | Event::HttpRequested(_)
             | Event::HttpEnded(_)
+            | Event::NetworkUsed(_)
             | Event::CallStarted { .. }
             | Event::Observed { .. }
             | Event::Decided { .. }

@@ -284,6 +284,11 @@ impl RunState {
                     self.task_mut(event, task)?;
                 }
             }
+            Event::NetworkUsed(used) => {
+                if let Actor::Attempt { task, .. } = used.by {
+                    self.task_mut(event, task)?;
+                }
+            }
             Event::AttemptFinished(finished) => {
                 let state = self.task_mut(event, finished.task)?;
                 state.status = finished.status;

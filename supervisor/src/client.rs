@@ -8,7 +8,8 @@
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::net::TcpListener;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -29,6 +30,7 @@ use crate::frame::{self, FrameBuffer, FromSupervisor, ToSupervisor};
 use crate::identity::ProcessIdentity;
 use crate::process_table::stat;
 use crate::request::{Ended, Request};
+use crate::sandbox::listen;
 use crate::strays;
 
 /// For descendants to be ended, after their `kill_after`. A supervisor that needs longer is stopped or stuck in the
@@ -72,6 +74,7 @@ pub(crate) struct StartedCommand {
     pub(crate) identity: ProcessIdentity,
     pub(crate) stdout: Receiver,
     pub(crate) stderr: Receiver,
+    pub(crate) listeners: Vec<TcpListener>,
 }
 
 impl Supervisor {
@@ -151,6 +154,9 @@ impl Supervisor {
         request.check()?;
         let socket = |source: io::Error| RunError::Socket { source };
         let (program, kill_after) = (request.program.clone(), request.kill_after);
+        let listens = request.sandbox.listens().len();
+        let channel = (listens > 0).then(listen::channel).transpose().map_err(socket)?;
+        let (channel, channel_end) = channel.unzip();
         let request = ToSupervisor::Run(Box::new(request));
         let bytes = frame::encode(&request).map_err(|error| RunError::Invalid { what: error.to_string() })?;
         let (stdout, stdout_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| socket(error.into()))?;
@@ -161,14 +167,18 @@ impl Supervisor {
         // Until all of it is sent, half a message lies in the socket.
         self.talk = Talk::Broken;
         self.kill_after = kill_after;
-        self.send(&bytes, &[&stdout_end, &stderr_end]).await?;
+        let descriptors = [Some(&stdout_end), Some(&stderr_end), channel_end.as_ref()];
+        self.send(&bytes, &descriptors.into_iter().flatten().map(AsFd::as_fd).collect::<Vec<_>>()).await?;
         self.talk = Talk::Running;
         // The supervisor has its own by now, and the end of these streams must be the end of the command's.
-        drop((stdout_end, stderr_end));
+        drop((stdout_end, stderr_end, channel_end));
         match self.hear().await? {
             FromSupervisor::Started(identity) => {
                 self.command = Some(identity.clone());
-                Ok(StartedCommand { identity, stdout, stderr })
+                // They were sent before the program was executed.
+                let listeners = channel.map(|channel| listen::receive(&channel, listens)).transpose();
+                let listeners = listeners.map_err(socket)?.unwrap_or_default();
+                Ok(StartedCommand { identity, stdout, stderr, listeners })
             }
             FromSupervisor::NotStarted { step, errno } => {
                 self.talk = Talk::Idle;
@@ -267,16 +277,15 @@ impl Supervisor {
     }
 
     /// The descriptors travel with the first byte.
-    async fn send(&self, bytes: &[u8], descriptors: &[&OwnedFd; 2]) -> Result<(), RunError> {
+    async fn send(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<(), RunError> {
         let mut sent = 0;
         while sent < bytes.len() {
             let rest = bytes.get(sent..).unwrap_or_default();
             let once = || {
-                let descriptors = descriptors.map(|descriptor| descriptor.as_fd());
-                let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+                let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
                 let mut control = SendAncillaryBuffer::new(&mut space);
-                if sent == 0 && !control.push(SendAncillaryMessage::ScmRights(&descriptors)) {
-                    return Err(io::Error::other("no room for two descriptors"));
+                if sent == 0 && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+                    return Err(io::Error::other("no room for three descriptors"));
                 }
                 let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
                 Ok(rustix::net::sendmsg(&self.socket, &[IoSlice::new(rest)], &mut control, flags)?)

@@ -22,7 +22,8 @@ const LENGTH_BYTES: usize = 4;
 /// From the host. A supervisor runs one command at a time.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToSupervisor {
-    /// The write ends of stdout and stderr travel with its first byte, in this order.
+    /// The write ends of stdout and stderr travel with its first byte, in this order, and the channel for the sockets that the
+    /// host is to have (`sandbox/listen.rs`), if there are any.
     Run(Box<Request>),
     /// End the command. Without meaning when it is already over: the two crossed on the way.
     Cancel,

@@ -1,6 +1,6 @@
 //! The start of one command, in the supervisor.
 //!
-//! In -> out: (`Request`, write ends of its streams) -> pid of a process that executes the program, or what failed.
+//! In -> out: (`Request`, write ends of its streams, channel of its sockets) -> pid of a process that executes the program, or what failed.
 //! What every command gets: its own session, no controlling terminal, stdin from `/dev/null`, no other descriptor, no
 //! blocked or ignored signal, exactly the environment that was asked for, no way to gain privileges (so that it can
 //! always be killed), and death by SIGKILL when its supervisor dies.
@@ -10,7 +10,8 @@
 use std::cell::Cell;
 use std::ffi::{CString, OsStr, OsString, c_char, c_int, c_void};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 
@@ -23,7 +24,7 @@ use seccompiler::BpfProgram;
 
 use crate::error::StartStep;
 use crate::request::Request;
-use crate::sandbox::{Sandbox, Wall, Walls, build, divide, filter, plan, rules};
+use crate::sandbox::{Sandbox, Wall, Walls, build, divide, filter, listen, plan, rules};
 
 /// What is sent to process groups and control groups. Whoever guards ignores it; commands get the default back.
 pub(crate) const IGNORED: [libc::c_int; 9] = [
@@ -82,8 +83,14 @@ impl Launcher {
         request: &Request,
         stdout: OwnedFd,
         stderr: OwnedFd,
+        channel: Option<OwnedFd>,
     ) -> Result<Launched, StartFailure> {
         let failed = |step| move |error: io::Error| StartFailure::new(step, &error);
+        let listens = request.sandbox.listens();
+        if !listens.is_empty() && channel.is_none() {
+            // The kernel drops what the receiver has no room for.
+            return Err(StartFailure { step: StartStep::Sandbox(Wall::Network), errno: libc::EMFILE });
+        }
         let open = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(&request.directory, open, Mode::empty())
             .map_err(|errno| failed(StartStep::Directory)(errno.into()))?;
@@ -101,6 +108,7 @@ impl Launcher {
             supervisor: getpid(),
             open_files: request.open_files_max.map(open_files),
             confined,
+            listening: channel.as_ref().map(|channel| (listens, channel)),
             inner_stack: top_of(inner_stack),
             failure: Cell::new(None),
             command: Cell::new(None),
@@ -190,6 +198,8 @@ struct Birth<'a> {
     supervisor: Pid,
     open_files: Option<Rlimit>,
     confined: Option<Confined>,
+    /// Where the leader makes sockets, and where it sends them.
+    listening: Option<(&'a [SocketAddr], &'a OwnedFd)>,
     inner_stack: *mut c_void,
     /// Set by the children, in their parent's memory.
     failure: Cell<Option<StartFailure>>,
@@ -210,6 +220,12 @@ extern "C" fn leader(birth: *mut c_void) -> c_int {
             at_birth.failure.set(Some(StartFailure::new(StartStep::Namespaces, &error)));
             return 1;
         }
+    }
+    if let Some((addresses, channel)) = at_birth.listening
+        && let Err(error) = listen::send(addresses, channel.as_fd())
+    {
+        at_birth.failure.set(Some(StartFailure::new(StartStep::Sandbox(Wall::Network), &error)));
+        return 1;
     }
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PARENT | libc::SIGCHLD;
     // SAFETY: as in `launch`: this process and the supervisor stand still until the child has other memory or none, and

@@ -42,7 +42,7 @@ pub use pool::{Group, SupervisorPool};
 pub use pump::{Log, Output, StreamOutput, pump};
 pub use request::{Ended, Exit, Request};
 pub use running::Running;
-pub use sandbox::{Access, Cache, Limit, Limits, Place, Sandbox, Wall, Walls, system_places};
+pub use sandbox::{Access, Cache, LISTEN_MAX, Limit, Limits, Place, Sandbox, Wall, Walls, system_places};
 pub use strays::adopt;
 
 /// The first argument that makes an executable call [`serve`] instead of its own `main`.

@@ -82,7 +82,7 @@ async fn relay<L: Log>(running: &mut Running, sink: &mut Sink<'_, L>) -> Result<
     let (mut stdout_open, mut stderr_open) = (true, true);
     loop {
         // Each branch can be dropped without a loss: a read that is not ready has read nothing.
-        let Running { stdout, stderr, command } = running;
+        let Running { stdout, stderr, command, listeners: _ } = running;
         let (stream, read) = tokio::select! {
             read = stdout.read(&mut from_stdout), if stdout_open => (Stream::Stdout, read),
             read = stderr.read(&mut from_stderr), if stderr_open => (Stream::Stderr, read),

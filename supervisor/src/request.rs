@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::sandbox::{Limit, Sandbox};
+use crate::sandbox::{LISTEN_MAX, Limit, Sandbox};
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +55,8 @@ impl Request {
     /// Refuses what exec would misread.
     ///
     /// # Errors
-    /// `Invalid`: a relative path, a NUL byte, or a name in the environment that is empty or holds `=`.
+    /// `Invalid`: a relative path, a NUL byte, a name in the environment that is empty or holds `=`, or sockets for the host
+    /// that are not on a loopback, or too many.
     pub(crate) fn check(&self) -> Result<(), RunError> {
         let refuse = |what: String| Err(RunError::Invalid { what });
         for (name, path) in [("program", &self.program), ("directory", &self.directory)] {
@@ -78,6 +79,17 @@ impl Request {
             if name.is_empty() || name.as_bytes().contains(&b'=') {
                 return refuse(format!("`{}` cannot name a variable of the environment", name.display()));
             }
+        }
+        let listen = match &self.sandbox {
+            Sandbox::Walls(walls) => walls.listen.as_slice(),
+            Sandbox::None => &[],
+        };
+        if let Some(address) = listen.iter().find(|address| !address.ip().is_loopback()) {
+            return refuse(format!("`{address}`, where the host is to listen, is no address of a loopback"));
+        }
+        if listen.len() > LISTEN_MAX {
+            let count = listen.len();
+            return refuse(format!("{count} addresses where the host is to listen, limit is {LISTEN_MAX}"));
         }
         Ok(())
     }
@@ -179,6 +191,7 @@ mod tests {
     use std::ffi::OsStr;
 
     use super::*;
+    use crate::sandbox::Walls;
 
     #[track_caller]
     fn check(change: impl FnOnce(&mut Request), refused: Option<&str>) {
@@ -205,6 +218,13 @@ mod tests {
         );
         check(|request| request.env.push(("".into(), "b".into())), Some("cannot name a variable"));
         check(|request| request.env.push(("A=B".into(), "b".into())), Some("cannot name a variable"));
+        let listening = |addresses: Vec<&str>| {
+            let listen = addresses.into_iter().map(|address| address.parse().unwrap()).collect();
+            Sandbox::from(Walls { listen, ..Walls::around(Vec::new()) })
+        };
+        check(|request| request.sandbox = listening(vec!["127.0.0.1:80", "[::1]:80", "127.9.9.9:1"]), None);
+        check(|request| request.sandbox = listening(vec!["0.0.0.0:80"]), Some("no address of a loopback"));
+        check(|request| request.sandbox = listening(vec!["127.0.0.1:80"; 129]), Some("limit is 128"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Invariant: dropping it cancels the command, whose output is read on until it is over.
 //! Not here: keeping its output (`pump.rs`).
 
+use std::net::TcpListener;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ use crate::request::Ended;
 pub struct Running {
     pub stdout: Pipe,
     pub stderr: Pipe,
+    /// On the loopback of its network namespace, in the order of [`crate::Walls::listen`]; none without that wall. They do not
+    /// block, and are of use as long as somebody holds them.
+    pub listeners: Vec<TcpListener>,
     pub(crate) command: Command,
 }
 
@@ -41,12 +45,17 @@ impl Running {
         supervisor: ProcessIdentity,
         times: (Option<Duration>, Duration),
     ) -> Self {
-        let StartedCommand { identity, stdout, stderr } = started;
+        let StartedCommand { identity, stdout, stderr, listeners } = started;
         let over_by = times.0.and_then(|timeout| {
             Instant::now().checked_add(timeout.checked_add(times.1)?.checked_add(ENDING_MAX)?)
         });
         let (stdout, stderr) = (Pipe(Some(stdout)), Pipe(Some(stderr)));
-        Self { stdout, stderr, command: Command { identity, supervisor, over_by, ended: None, lent } }
+        Self {
+            stdout,
+            stderr,
+            listeners,
+            command: Command { identity, supervisor, over_by, ended: None, lent },
+        }
     }
 
     /// The command's process, which leads its session.

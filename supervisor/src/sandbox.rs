@@ -2,7 +2,8 @@
 //!
 //! In -> out: [`Sandbox`], which travels in the request -> the command's process, confined, just before it executes.
 //! Shape: namespaces (`sandbox/divide.rs`), a root of its own built by a plan (`plan.rs`, `build.rs`), Landlock on top
-//! (`rules.rs`), a filter of system calls (`filter.rs`), limits (`limits.rs`) and a look at what it takes (`watch.rs`).
+//! (`rules.rs`), a filter of system calls (`filter.rs`), limits (`limits.rs`) and a look at what it takes (`watch.rs`); a way out
+//! of its network namespace, if it has one, that the host answers (`listen.rs`).
 //! Invariant: a wall that cannot be put up means that the command is not started; there is no weaker fallback here.
 //! Not here: which walls a host wants and what is granted (the host), what holds for every command (`launch.rs`).
 
@@ -10,6 +11,7 @@ pub(crate) mod build;
 pub(crate) mod divide;
 pub(crate) mod filter;
 pub(crate) mod limits;
+pub(crate) mod listen;
 pub(crate) mod plan;
 pub(crate) mod rules;
 mod system;
@@ -17,11 +19,13 @@ pub(crate) mod watch;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 pub use limits::{Limit, Limits};
+pub use listen::LISTEN_MAX;
 pub use system::system_places;
 
 /// How a command is confined.
@@ -92,8 +96,9 @@ pub struct Walls {
     pub places: Vec<Place>,
     /// Over the places.
     pub caches: Vec<Cache>,
-    /// It may use the machine's network: that wall is not put up, whatever `up` says.
-    pub network: bool,
+    /// Where the host listens on the loopback of its network namespace, if it may use a network at all. Without
+    /// [`Wall::Network`] nobody listens, and the machine's network is the command's.
+    pub listen: Vec<SocketAddr>,
     pub limits: Limits,
 }
 
@@ -148,11 +153,22 @@ impl Place {
 impl Walls {
     /// All of them around these places.
     pub fn around(places: Vec<Place>) -> Self {
-        Self { up: Wall::ALL.into(), places, caches: Vec::new(), network: false, limits: Limits::default() }
+        let (listen, caches) = (Vec::new(), Vec::new());
+        Self { up: Wall::ALL.into(), places, caches, listen, limits: Limits::default() }
     }
 
     pub(crate) fn has(&self, wall: Wall) -> bool {
-        self.up.contains(&wall) && !(self.network && wall == Wall::Network)
+        self.up.contains(&wall)
+    }
+}
+
+impl Sandbox {
+    /// Where sockets are made for the host.
+    pub(crate) fn listens(&self) -> &[SocketAddr] {
+        match self {
+            Self::Walls(walls) if walls.has(Wall::Network) => &walls.listen,
+            Self::Walls(_) | Self::None => &[],
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A supervisor: one command at a time, for one host.
 //!
-//! In -> out: `ToSupervisor` and two descriptors -> `FromSupervisor`.
+//! In -> out: `ToSupervisor` and its descriptors -> `FromSupervisor`.
 //! Waits for five things at once: the host's word, its end, a child's end, the timeout, the guardian's end.
 //! Invariant: `Ended` is said only when no descendant is left, and a host that is gone is a reason to end everything.
 //! In the midst of ending descendants the host is not listened to: there is nothing else left to do for it.
@@ -161,8 +161,9 @@ impl Supervisor {
             // The kernel drops what the receiver has no room for.
             return Err(StartFailure { step: StartStep::Program, errno: libc::EMFILE });
         };
+        let channel = self.descriptors.pop_front();
         self.descriptors.clear();
-        self.launcher.launch(request, stdout, stderr)
+        self.launcher.launch(request, stdout, stderr, channel)
     }
 
     fn wait(&mut self, deadline: Option<Instant>) -> io::Result<Happened> {

@@ -20,7 +20,7 @@ SHAPE = record(
     kv=Maybe(record(labels=TEXTS, bytes=U64)),
     tasks=Maybe(record(read=FLAG, add=Default(U32, 0), kinds=NONE)),
     files=Maybe(record(read=NONE, write=NONE)),
-    process=Maybe(record(programs=TEXTS, env=NONE, network=FLAG)),
+    process=Maybe(record(programs=TEXTS, env=NONE, network=NONE)),
     findings=Maybe(PLAIN),
     metrics=Maybe(PLAIN),
     artifacts=Maybe(record(types=TEXTS, count=U32, bytes=U64)),
@@ -83,6 +83,11 @@ def is_host(value):
     return re.fullmatch(rf"(?:\*\.)?{label}(?:\.{label})*", host) is not None
 
 
+def is_reach(value):
+    """A host and a port, every name at a port, or what somebody else names."""
+    return value == "*" or is_host(value) or (value.startswith("*:") and is_host("a" + value[1:]))
+
+
 def is_path(value):
     segments = value.split("/")
     plain = not any(part in (".", "..") for part in segments) and "//" not in value and value[0] == "/"
@@ -101,6 +106,7 @@ FORMS = {
     "files.write": is_glob,
     "process.programs": is_program,
     "process.env": is_variable,
+    "process.network": is_reach,
     "artifacts.types": is_media_type,
     "notify.channels": lambda value: value == "*" or is_name(value),
 }
@@ -165,6 +171,13 @@ def covers_variable(outer, inner):
     return covers_word(outer, inner)
 
 
+def covers_reach(outer, inner):
+    host, _, port = inner.rpartition(":")
+    # In front of an address a label makes a name of which the last part is a number, which is none.
+    is_name = host != "*" and not host.startswith("[") and is_host(f"a.{host.removeprefix('*.')}:1")
+    return covers_word(outer, inner) or covers_host(outer, inner) or (outer == f"*:{port}" and is_name)
+
+
 COVERS = {
     "kv.labels": lambda outer, inner: outer == inner or (outer.endswith("*") and inner.startswith(outer[:-1])),
     "tasks.kinds": covers_word,
@@ -172,6 +185,7 @@ COVERS = {
     "files.write": covers_glob,
     "process.programs": covers_program,
     "process.env": covers_variable,
+    "process.network": covers_reach,
     "artifacts.types": lambda outer, inner: outer == inner or (outer.endswith("*") and inner.startswith(outer[:-1])),
     "notify.channels": covers_word,
 }
@@ -227,8 +241,7 @@ def is_within(asked, bound):
 
 
 def with_stars_named(asked, allowed, maximum):
-    """What `*` stands for: programs, variables and hosts that the operator names, as far as the maximum has them; likewise
-    the network of programs."""
+    """What `*` stands for: programs, variables and hosts that the operator names, as far as the maximum has them."""
     named = dict(asked)
     for name, naming in (("process", named_programs), ("http", named_rules), ("secrets", named_uses)):
         if name in asked and name in allowed:
@@ -244,16 +257,13 @@ def common(named, most, covers):
 
 def named_programs(asked, allowed, maximum):
     process = dict(asked)
-    for field, covers in (("programs", covers_program), ("env", covers_variable)):
+    for field, covers in (("programs", covers_program), ("env", covers_variable), ("network", covers_reach)):
         if "*" not in process.get(field, []):
             continue
         named = allowed.get(field, [])
         if maximum is not None:
             named = common(named, maximum.get(field, []), covers)
         process[field] = sorted({one for one in process[field] + named if one != "*"})
-    said = [allowed] if maximum is None else [allowed, maximum]
-    if process.get("network", False):
-        process["network"] = all(one.get("network", False) for one in said)
     return process
 
 

@@ -51,9 +51,13 @@ pub fn raise(certificate: &mut Certificate, now: UnixSeconds) {
 
 /// Puts the certificate into the package.
 pub fn vouch(package: &Path, key: &Path) {
+    vouch_at(package, key, orch_host::clock::now());
+}
+
+/// The same with a certificate of that moment.
+pub fn vouch_at(package: &Path, key: &Path, now: UnixSeconds) {
     let bytes = orch_host::package::read(package).unwrap();
     let manifest = Manifest::parse(bytes.manifest()).unwrap();
-    let now = orch_host::clock::now();
     let certificate =
         certificate(&bytes, &manifest.id.to_string().into(), &manifest.version.to_string().into(), now);
     let key = key_file::open(key, Purpose::Certifier, &Passphrases::Terminal).unwrap();

@@ -17,7 +17,7 @@ use orch_trust::authority::{Certifier, Publisher};
 use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
 use orch_trust::permission::DomainName;
-use orch_trust::policy::{Allowance, CertificatesPolicy, Deny, Policy, ServePolicy, TasksPolicy};
+use orch_trust::policy::{Allowance, CertificatesPolicy, Deny, Policy, Renewal, ServePolicy, TasksPolicy};
 use orch_trust::root::document::NamespaceText;
 
 /// Blocks of TOML and YAML; each says in its first line which file it is.
@@ -70,8 +70,8 @@ fn the_policy_has_every_key_and_every_permission() {
         egress: _,
         sandbox: _,
     } = Policy::parse(&block("policy.toml")).unwrap();
-    let CertificatesPolicy { threshold, independent } = certificates;
-    assert!(threshold.get() > 1 && independent);
+    let CertificatesPolicy { threshold, independent, renew } = certificates;
+    assert!(threshold.get() > 1 && independent && renew == Some(Renewal::Starter));
     let Deny { digests, keys, ids } = deny;
     let TasksPolicy { auto } = tasks;
     let ServePolicy { public } = serve;

@@ -132,7 +132,8 @@ fn the_network_is_there_for_those_only_who_were_granted_it() {
     let log = log(&workspace);
     assert!(log.contains("own\n") && log.contains("ConnectionRefusedError"), "{log}");
     let text = fs::read_to_string(&path).unwrap();
-    let granted = text.replacen("\"PATH\"] }", "\"PATH\"], network = true }", 1);
+    let network = format!("\"PATH\"], network = [\"127.0.0.1:{port}\"] }}");
+    let granted = text.replacen("\"PATH\"] }", &network, 1);
     assert_ne!(granted, text);
     fs::write(&path, granted).unwrap();
     workspace.run(&["--retry-failed"], 0);

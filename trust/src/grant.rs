@@ -101,7 +101,11 @@ mod tests {
             prop::option::of((some(&["a", "b"]), 0..4u64)),
             prop::option::of((any::<bool>(), 0..4u32, some(&["note", "shell"]))),
             prop::option::of((globs(), globs())),
-            prop::option::of((some(&["sh", "git", "*"]), some(&["HOME"]), any::<bool>())),
+            prop::option::of((
+                some(&["sh", "git", "*"]),
+                some(&["HOME"]),
+                some(&["*:443", "*.b.c:443", "a.b.c:443", "127.0.0.1:443", "*"]),
+            )),
         )
             .prop_map(|(log, kv, tasks, files, process)| Permissions {
                 log: log.then_some(LogPermission {}),

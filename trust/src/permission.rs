@@ -15,6 +15,7 @@ mod http;
 mod kv;
 mod log;
 mod metrics;
+mod network;
 mod notify;
 mod process;
 mod rule;
@@ -38,6 +39,7 @@ pub use http::{HttpHost, HttpPermission, HttpRule, HttpScheme, HttpTarget, Targe
 pub use kv::KvPermission;
 pub use log::LogPermission;
 pub use metrics::MetricsPermission;
+pub use network::NetworkTarget;
 pub use notify::NotifyPermission;
 pub use process::ProcessPermission;
 pub use rule::{PermissionExcess, PermissionForm, Side};

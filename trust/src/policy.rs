@@ -61,11 +61,21 @@ pub struct CertificatesPolicy {
     pub threshold: NonZeroU32,
     /// Certifiers of different owners are counted, not keys.
     pub independent: bool,
+    /// Whether a host has its own certifier look again at what is bound, before a certificate ends.
+    pub renew: Option<Renewal>,
+}
+
+/// Who certifies again by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Renewal {
+    /// The certifier of this machine, which `init --starter` made.
+    Starter,
 }
 
 impl Default for CertificatesPolicy {
     fn default() -> Self {
-        Self { threshold: NonZeroU32::MIN, independent: false }
+        Self { threshold: NonZeroU32::MIN, independent: false, renew: None }
     }
 }
 
@@ -158,6 +168,8 @@ pub struct SandboxPolicy {
     pub file_mib: Option<NonZeroU32>,
     /// Of the private `/tmp` and `/dev/shm`, in MiB.
     pub tmp_mib: Option<NonZeroU32>,
+    /// Sent and received by one program and all that it starts, together, in MiB.
+    pub network_mib: Option<NonZeroU32>,
     /// Left on the disks of the workspace and of its caches, in MiB.
     pub free_mib: Option<NonZeroU32>,
 }
@@ -186,6 +198,29 @@ pub enum SandboxPreset {
 }
 
 impl SandboxPreset {
+    pub const ALL: [Self; 4] = [Self::Rust, Self::Python, Self::Node, Self::Go];
+
+    /// As `policy.toml` writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::Python => "python",
+            Self::Node => "node",
+            Self::Go => "go",
+        }
+    }
+
+    /// True of a program of that name that keeps itself in these folders.
+    pub fn is_of(self, program: &str) -> bool {
+        let programs: &[&str] = match self {
+            Self::Rust => &["cargo", "rustc", "rustup"],
+            Self::Python => &["python", "python3", "pip", "uv", "pytest"],
+            Self::Node => &["node", "npm", "npx", "pnpm", "yarn"],
+            Self::Go => &["go"],
+        };
+        programs.contains(&program)
+    }
+
     /// To be read, each below the home. No folder with a password or token is among them.
     pub fn folders(self) -> &'static [&'static str] {
         match self {
@@ -339,10 +374,15 @@ impl Policy {
 
 /// Lines of a policy that allow a plugin what it asks for and no more. Where it asks for all programs that the
 /// operator names, `PROGRAM` stands for one to be named; for all variables, what most programs want; `host.invalid:443`, which
-/// leads nowhere, for each host. Whether programs have a network is left to the operator.
+/// leads nowhere, for each host. What programs reach is left to the operator.
 pub fn entry_for(id: &PluginId, asked: &Permissions) -> String {
+    entry_naming(id, asked, &["PROGRAM".to_owned()])
+}
+
+/// The same with these programs named.
+pub fn entry_naming(id: &PluginId, asked: &Permissions, programs: &[String]) -> String {
     let env = ["HOME", "LANG", "PATH"].map(str::to_owned).into();
-    let program = ProcessPermission { programs: vec!["PROGRAM".to_owned()], env, network: false };
+    let program = ProcessPermission { programs: programs.to_owned(), env, network: Vec::new() };
     const HOST: &str = "host.invalid:443";
     let host = || vec![HOST.to_owned()];
     let rules = asked.http.iter().flat_map(|http| &http.rules);

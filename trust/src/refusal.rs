@@ -218,9 +218,10 @@ impl Refusal {
             Self::CertificateUnknownKey { file, .. } => {
                 format!("remove `{file}`, or trust that certifier: `orch-host trust add FILE`; where there is a trust root, its next version names the key")
             }
-            Self::CertificateMissing { .. }
-            | Self::CertificateExpired { .. }
-            | Self::RevokedRecertify { .. } => {
+            Self::CertificateExpired { .. } => {
+                "`orch-certify run PACKAGE --key KEY` certifies it again; `orch-host plugin renew` has this machine's own certifier do so for all that is approved".to_owned()
+            }
+            Self::CertificateMissing { .. } | Self::RevokedRecertify { .. } => {
                 "`orch-certify run PACKAGE --key KEY` certifies it (again)".to_owned()
             }
             Self::CertificateThreshold { .. } => {

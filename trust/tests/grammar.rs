@@ -177,11 +177,13 @@ fn what_is_left_has_both_sides_in_each_field() {
         assert_eq!(left(&no, &yes), permissions(&no), "{field}");
         assert_eq!(left(&yes, &yes), permissions(&yes), "{field}");
     }
-    let flags = |read: bool, network: bool| {
-        format!(r#"{{"tasks":{{"read":{read}}},"process":{{"programs":[],"network":{network}}}}}"#)
-    };
-    assert_eq!(left(&flags(true, true), &flags(false, false)), permissions(&flags(false, false)));
-    assert_eq!(left(&flags(false, false), &flags(true, true)), permissions(&flags(false, false)));
+    let flag = |read: bool| format!(r#"{{"tasks":{{"read":{read}}}}}"#);
+    assert_eq!(left(&flag(true), &flag(false)), permissions(&flag(false)));
+    assert_eq!(left(&flag(false), &flag(true)), permissions(&flag(false)));
+    let network = |hosts: &str| format!(r#"{{"process":{{"programs":[],"network":[{hosts}]}}}}"#);
+    let (wide, one) = (network(r#""*:443","a.b:80""#), network(r#""c.d:443","10.0.0.1:443""#));
+    assert_eq!(left(&wide, &one), permissions(&network(r#""c.d:443""#)));
+    assert_eq!(left(&one, &wide), permissions(&network(r#""c.d:443""#)));
     // The same entry on both sides is there once.
     let label = r#"{"kv":{"labels":["a"],"bytes":1}}"#;
     assert_eq!(left(label, label), permissions(label));

@@ -113,8 +113,8 @@ fn permissions_are_told_to_people_line_by_line() {
     assert_eq!(lines(r#"{"files":{"read":["a"]}}"#), ["files: read a"]);
     assert_eq!(lines(r#"{"files":{"write":["a"]}}"#), ["files: WRITE a"]);
     assert_eq!(
-        lines(r#"{"process":{"programs":["sh"],"env":["HOME"],"network":true}}"#),
-        ["process: RUN sh", "process: hand on HOME", "process: USE THE NETWORK"]
+        lines(r#"{"process":{"programs":["sh"],"env":["HOME"],"network":["a.b:443","127.0.0.1:1"]}}"#),
+        ["process: RUN sh", "process: hand on HOME", "process: REACH a.b:443, 127.0.0.1:1"]
     );
     assert_eq!(lines(r#"{"process":{"programs":["sh"]}}"#), ["process: RUN sh"]);
     assert_eq!(

@@ -4,6 +4,7 @@
 //! Not here: the tests, which a variable asks for more (`tests/tests/`, `fuzz/tests/`).
 
 mod left_out;
+mod radon;
 
 use std::path::Path;
 
@@ -45,6 +46,14 @@ pub(crate) enum Campaign {
         #[arg(long, default_value_t = 10_000)]
         rounds: u64,
     },
+    /// Replay a long trace in simulated time, and say how long that took
+    Requests {
+        /// How many requests
+        #[arg(long, default_value_t = 1_000_000)]
+        requests: u64,
+    },
+    /// Compare every number of the code metrics with radon's, over many published packages
+    Radon,
     /// Call hostile guests, and hold time and memory against their limits
     Limits {
         /// How many calls
@@ -60,10 +69,14 @@ pub(crate) fn run(root: &Path, campaign: &Campaign) -> anyhow::Result<()> {
     let mut place = ["--test", "all"].as_slice();
     let (package, variable, value, tests) = match campaign {
         Campaign::LeftOut => return left_out::run(root),
+        Campaign::Radon => return radon::run(root),
         Campaign::Kills { kills } => ("orch-tests", "ORCH_KILLS", *kills, ["crash::", "doubt::"].as_slice()),
         Campaign::Acts { seed } => ("orch-tests", "ORCH_ACTS", *seed, ["acts::"].as_slice()),
         Campaign::Counter { seed } => ("orch-tests", "ORCH_COUNTER", *seed, ["counter::"].as_slice()),
         Campaign::Race { swaps } => ("orch-tests", "ORCH_RACES", *swaps, ["race::"].as_slice()),
+        Campaign::Requests { requests } => {
+            ("orch-tests", "ORCH_REQUESTS", *requests, ["first_seed::every_request"].as_slice())
+        }
         Campaign::Limits { calls } => {
             place = &["--lib"];
             ("orch-host", "ORCH_LIMITS", *calls, ["every_hostile_guest_ends_at_its_limit"].as_slice())

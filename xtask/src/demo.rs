@@ -1,6 +1,6 @@
 //! The demo: from a fresh clone to a project that signed plugins worked through.
 //!
-//! In -> out: the checkout -> `target/demo/`, `target/packages/`, and a run that a newcomer can look at.
+//! In -> out: the checkout -> `target/dist/`, `target/demo/`, and a run that a newcomer can look at.
 //! Invariant: the operator's folder of the demo is its own; nothing of the user's is read or changed.
 
 use std::fs;
@@ -10,13 +10,11 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
-use crate::packages;
-use crate::place::Place;
-use crate::step;
+use crate::{dist, step};
 
 /// Removes all that the demo made.
 pub(crate) fn clean(root: &Path) -> anyhow::Result<()> {
-    for folder in ["target/demo", "target/packages"] {
+    for folder in ["target/demo", "target/dist"] {
         let path = root.join(folder);
         if path.exists() {
             fs::remove_dir_all(&path).with_context(|| format!("cannot remove `{folder}`"))?;
@@ -30,33 +28,25 @@ pub(crate) fn clean(root: &Path) -> anyhow::Result<()> {
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     let started = Instant::now();
     require_programs()?;
-    step::timed("host, certifier and plugin tool, in release mode (minutes the first time)", || {
-        let mut build = step::cargo(root);
-        build.args(["build", "--release", "-p", "orch-host", "-p", "orch-certify", "-p", "orch-plugin"]);
-        step::run("build", &mut build)
-    })?;
-    let place = Place {
-        binaries: packages::target_folder(root).join("release"),
-        config: root.join("target/demo/config"),
-        packages: root.join("target/packages"),
-        programs: vec!["python3"],
-        // Where the machine lacks a wall, the report says so.
-        sandbox: "mode = \"best-effort\"\npresets = [\"python\"]",
-    };
-    packages::make(root, &place)?;
+    let dist = dist::make(root, None)?;
     let project = root.join("target/demo/project");
     step::timed("a small Python project under git", || make_project(root, &project))?;
 
-    let host = place.binaries.join("orch-host");
+    let host = dist.folder.join("bin/orch-host");
+    let config = ["--config-home", "target/demo/config"];
+    step::say(
+        "orch-host init target/demo/project --starter: what a release brings, certified here, approved, bound",
+    );
+    let mut init = Command::new(&host);
+    init.current_dir(root)
+        .args(["init", "target/demo/project", "--starter", "--yes", &dist.digest])
+        .args(config);
+    // Where the machine lacks a wall, the report says so.
+    init.args(["--programs", "python3", "--sandbox", "best-effort"]);
+    step::timed("packages: certified, approved", || step::run("init", &mut init))?;
     step::say("orch-host run target/demo/project --config-home target/demo/config");
     let mut run = Command::new(&host);
-    run.current_dir(root).args([
-        "run",
-        "target/demo/project",
-        "--config-home",
-        "target/demo/config",
-        "--trust-workspace",
-    ]);
+    run.current_dir(root).args(["run", "target/demo/project"]).args(config);
     let code = step::status("run", &mut run)?;
     // One test of the project fails on purpose, and with it its task: the goal is not met.
     if code != 1 {
@@ -74,7 +64,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     println!(
         "  {shown} report --workspace target/demo/project --config-home target/demo/config --format markdown"
     );
-    println!("  printf x >> target/packages/demo/executor-shell/0.1.0/component.wasm && \\");
+    println!("  printf x >> target/demo/config/packages/demo/executor-shell/0.1.0/component.wasm && \\");
     println!(
         "    {shown} run target/demo/project --config-home target/demo/config   # refused: digest-mismatch"
     );

@@ -7,6 +7,7 @@ mod campaign;
 mod cargo_tool;
 mod demo;
 mod deny;
+mod dist;
 mod examples;
 mod fuzz;
 mod llvm_tools;
@@ -39,6 +40,8 @@ enum Command {
     Demo,
     /// Remove all that the demo made
     CleanDemo,
+    /// Make what a release is, into target/dist: programs, signed packages, checksums, one archive
+    Dist(dist::DistArgs),
     /// Everything that CI runs
     Test,
     /// Measure the host beside the limits that it cannot beat
@@ -90,6 +93,7 @@ fn carry_out() -> anyhow::Result<()> {
     match Args::parse().command {
         Command::Demo => demo::run(&root),
         Command::CleanDemo => demo::clean(&root),
+        Command::Dist(args) => dist::run(&root, &args),
         Command::Test => test::run(&root),
         Command::Bench { what } => bench::run(&root, &what),
         Command::Campaign { which } => campaign::run(&root, &which),

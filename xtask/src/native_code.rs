@@ -13,16 +13,18 @@ use anyhow::{Context, ensure};
 use crate::place::{PLUGINS, Place};
 use crate::step;
 
-/// With its settings, and no secret. One provider answers at a time, so the host serves once for each.
-const PROVIDERS: [(&str, &str); 3] = [
-    ("log", ""),
+/// A provider with its settings, and no secret, and a planner. One of each answers at a time, so the host serves once for each.
+const BOUND: [(&str, &str, &str); 3] = [
+    ("log", "priority", ""),
     (
         "webhook",
+        "wsjf",
         "  demo/provider-webhook-notify: {url: 'https://hooks.example.com/'}\n\
          narrow: {demo/provider-webhook-notify: {secrets: {use: []}}}\n",
     ),
     (
         "slack",
+        "priority",
         "  demo/provider-slack-notify: {channels: {ops: C0123}}\n\
          narrow: {demo/provider-slack-notify: {secrets: {use: []}}}\n",
     ),
@@ -30,11 +32,11 @@ const PROVIDERS: [(&str, &str); 3] = [
 
 const CONFIG: &str = "\
 roles:
-  planner: demo/planner-priority
-  executors: {shell: demo/executor-shell, note: demo/executor-note}
+  planner: demo/planner-PLANNER
+  executors: {shell: demo/executor-shell, note: demo/executor-note, epic: demo/executor-intent, simulate: demo/simulator-production}
   reflectors: [demo/reflector-complexity]
   verifiers: [demo/verifier-command]
-  auditors: [demo/auditor-files]
+  auditors: [demo/auditor-files, demo/auditor-code-metrics]
   services: {/status: demo/service-status, /api: demo/service-orchestrator-api}
 providers: {notify: demo/provider-PROVIDER-notify}
 settings:
@@ -57,8 +59,8 @@ pub(crate) fn keep(place: &Place, folder: &Path) -> anyhow::Result<()> {
     fs::write(operator.join("workspaces"), format!("{}\n", workspace.display()))
         .context("cannot be known")?;
     fs::write(workspace.join("tasks.yml"), "- {id: any, kind: note}\n").context("cannot write tasks")?;
-    for (provider, settings) in PROVIDERS {
-        let config = CONFIG.replace("PROVIDER", provider) + settings;
+    for (provider, planner, settings) in BOUND {
+        let config = CONFIG.replace("PROVIDER", provider).replace("PLANNER", planner) + settings;
         fs::write(workspace.join("config.yaml"), config).context("cannot write `config.yaml`")?;
         serve(place, &operator, &workspace)?;
     }

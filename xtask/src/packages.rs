@@ -53,7 +53,7 @@ pub(crate) fn for_tests(root: &Path) -> anyhow::Result<()> {
 }
 
 /// Builds a plugin, makes its package, signs it as its publisher.
-fn pack_and_sign(place: &Place, source: &Path, package: &Path, key: &Path) -> anyhow::Result<()> {
+pub(crate) fn pack_and_sign(place: &Place, source: &Path, package: &Path, key: &Path) -> anyhow::Result<()> {
     let mut pack = place.program("orch-plugin");
     pack.arg("pack").arg(source).arg("--out").arg(&place.packages);
     step::run("pack", &mut pack)?;
@@ -147,6 +147,27 @@ log = {{}}
 settings = {{}}
 process = {{ programs = [{programs}], env = ["HOME", "LANG", "PATH"] }}
 
+[plugins."demo/planner-wsjf".allow]
+log = {{}}
+tasks = {{ read = true }}
+
+[plugins."demo/executor-intent".allow]
+log = {{}}
+tasks = {{ add = 100, kinds = ["note", "shell"] }}
+
+[plugins."demo/auditor-code-metrics".allow]
+log = {{}}
+settings = {{}}
+files = {{ read = ["**"] }}
+kv = {{ labels = ["history"], bytes = 8388608 }}
+tasks = {{ read = true, add = 100, kinds = ["note"] }}
+
+[plugins."demo/simulator-production".allow]
+log = {{}}
+metrics = {{}}
+files = {{ read = ["**/*.json"] }}
+kv = {{ labels = ["snapshots"], bytes = 4194304 }}
+
 [plugins."demo/service-orchestrator-api".allow]
 log = {{}}
 control = {{ start = true, stop = true, read = true }}
@@ -186,7 +207,7 @@ process = {{ programs = [{programs}], env = ["HOME", "LANG", "PATH"] }}
 }
 
 /// A folder that only its owner can enter.
-fn private_folder(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn private_folder(path: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(path).with_context(|| format!("cannot make `{}`", path.display()))?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o700))
         .with_context(|| format!("cannot protect `{}`", path.display()))

@@ -4,13 +4,17 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The reference plugins, in the order of the README.
-pub(crate) const PLUGINS: [&str; 11] = [
+pub(crate) const PLUGINS: [&str; 15] = [
     "planner-priority",
+    "planner-wsjf",
     "executor-shell",
     "executor-note",
+    "executor-intent",
+    "simulator-production",
     "reflector-complexity",
     "verifier-command",
     "auditor-files",
+    "auditor-code-metrics",
     "provider-log-notify",
     "provider-webhook-notify",
     "provider-slack-notify",

@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 37] = [
+const PARTS: [&str; 39] = [
     "commands",
     "interrupt",
     "serve",
@@ -22,6 +22,7 @@ const PARTS: [&str; 37] = [
     "holder",
     "control",
     "recheck",
+    "starter",
     "place",
     "plugins",
     "config",
@@ -34,6 +35,7 @@ const PARTS: [&str; 37] = [
     "secrets",
     "processes",
     "sandbox",
+    "relay",
     "caches",
     "command_log",
     "log_folder",

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use orch_journal::event::{AskedProvider, HttpExchange, Writes};
+use orch_journal::event::{AskedProvider, HttpExchange, NetworkUse, Writes};
 use orch_trust::permission::{DomainName, HttpTarget};
 
 use super::notes::Notes;
@@ -57,6 +57,13 @@ pub enum EffectRecord {
         request: u32,
         exchange: HttpExchange,
     },
+    /// What a program reached that was granted a network; it is over.
+    NetworkUsed {
+        pid: u32,
+        uses: Vec<NetworkUse>,
+        /// Connections to targets that are not listed, there being too many.
+        others: u32,
+    },
 }
 
 /// A request that goes out.
@@ -73,7 +80,7 @@ impl EffectRecord {
     pub fn domain(&self) -> DomainName {
         match self {
             Self::Intent { domain, .. } | Self::ProviderAsked { domain, .. } => *domain,
-            Self::ProcessStarted { .. } => DomainName::Process,
+            Self::ProcessStarted { .. } | Self::NetworkUsed { .. } => DomainName::Process,
             Self::FileWritten { .. } => DomainName::Files,
             Self::HttpRequested(_) | Self::HttpEnded { .. } => DomainName::Http,
         }

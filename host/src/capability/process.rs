@@ -226,7 +226,7 @@ impl View<'_, Process> {
         let directory = self.state.directory(&command.directory);
         let directory = directory.map_err(|(error, why)| self.ledger.refuse(error, why))?;
         let (env, capture_bytes) = (env.into_iter().collect(), command.capture_bytes);
-        let network = granted.has_network();
+        let network = granted.network().to_vec();
         let args = command.args;
         Ok(ProcessRequest { program, args, env, directory, timeout, wall_left, capture_bytes, network })
     }

@@ -1,7 +1,10 @@
 //! `orch-host init DIR`: a folder becomes a workspace that this host knows.
 //!
 //! In -> out: folder -> `config.yaml` and `tasks.yml` if they are missing; the workspace is remembered.
-//! Invariant: nothing that is there is changed.
+//! Invariant: nothing that is there is changed, but for what `--starter` adds to the operator's folder.
+//! Not here: what `--starter` shows and takes (`init/starter.rs`).
+
+mod starter;
 
 use std::fs;
 use std::io::Write;
@@ -32,11 +35,25 @@ const TASKS: &str = "\
 tasks: []
 ";
 
+const FIRST_TASKS: &str = "\
+# What is to do. The host writes the statuses; everything else is yours.
+- id: hello
+  description: Something to begin with
+  command: COMMAND
+  priority: 5
+- id: after
+  description: Waits for the one above
+  command: COMMAND
+  dependencies: [hello]
+";
+
 #[derive(clap::Args)]
 pub struct InitArgs {
     /// The folder
     #[arg(default_value = ".")]
     folder: PathBuf,
+    #[command(flatten)]
+    starter: starter::StarterArgs,
 }
 
 pub fn run(args: &InitArgs, home: Option<&Path>, console: Console) -> Outcome {
@@ -47,7 +64,17 @@ pub fn run(args: &InitArgs, home: Option<&Path>, console: Console) -> Outcome {
     }
     fs::create_dir_all(&args.folder).map_err(|error| place::io(&args.folder, "make", error))?;
     let place = Place::of(&args.folder, Path::new(".orch"))?;
-    for (name, text) in [("config.yaml", CONFIG), ("tasks.yml", TASKS)] {
+    let operator = place::operator(home)?;
+    let accepted = if args.starter.starter { Some(args.starter.ask(&operator, console)?) } else { None };
+    if let Some(accepted) = &accepted {
+        accepted.take(&args.starter, &operator, &place, console)?;
+    }
+    let config = accepted.as_ref().map_or(CONFIG, |accepted| accepted.config());
+    let tasks = accepted.as_ref().map_or_else(
+        || TASKS.to_owned(),
+        |accepted| FIRST_TASKS.replace("COMMAND", &accepted.first_command()),
+    );
+    for (name, text) in [("config.yaml", config), ("tasks.yml", &*tasks)] {
         let path = place.workspace.join(name);
         match fs::OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(mut file) => {
@@ -60,9 +87,12 @@ pub fn run(args: &InitArgs, home: Option<&Path>, console: Console) -> Outcome {
             Err(error) => return Err(place::io(&path, "make", error)),
         }
     }
-    let operator = place::operator(home)?;
     operator.trust_workspace(&place.workspace)?;
     console.line(&format!("this host knows `{}` now", place.workspace.display()));
+    if accepted.is_some() {
+        console.line(&format!("next: `orch-host run {}`", place.workspace.display()));
+        return Ok(Exit::Done);
+    }
     console.line("next");
     for (number, step) in (1..).zip(next_steps(&operator, &place.workspace)) {
         console.line(&format!("  {number}. {step}"));

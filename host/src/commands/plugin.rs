@@ -1,10 +1,11 @@
-//! `orch-host plugin add|approve|list|inspect|verify|audit|trust|revoke`.
+//! `orch-host plugin add|approve|renew|list|inspect|verify|audit|trust|revoke`.
 //!
 //! Invariant: what is approved is shown first; approval is the operator's, never the workspace's and never the
 //! package's.
 
 mod audit;
-mod keep;
+pub(super) mod keep;
+pub(super) mod renew;
 mod revoke;
 mod trust;
 mod upgrade;
@@ -66,6 +67,8 @@ pub enum PluginCommand {
         #[arg(long, value_name = "DIR")]
         plugins: Vec<PathBuf>,
     },
+    /// Have this machine's own certifier look again at what is approved, before its certificates end
+    Renew(renew::RenewArgs),
     /// Packages that this host finds, and whether they would run
     List {
         /// One more folder with packages; may be said again
@@ -110,6 +113,7 @@ pub fn run(command: &PluginCommand, home: Option<&Path>, console: Console) -> Ou
         PluginCommand::Approve { id, allow_rollback, plugins } => {
             approve(&operator, id, *allow_rollback, plugins, console)
         }
+        PluginCommand::Renew(args) => renew::run(args, &operator, console),
         PluginCommand::List { plugins, format } => list(&operator, plugins, *format, console),
         PluginCommand::Inspect { package, format } => inspect(&operator, package, *format, console),
         PluginCommand::Verify { package, format } => verify(&operator, package, *format, console),
@@ -143,7 +147,11 @@ fn refused(folder: &Path, refusal: Refusal) -> Fault {
 }
 
 /// Everything of a package but the operator's yes.
-fn check_but_approval(operator: &Operator, folder: &Path, bytes: &PackageBytes) -> Result<Admitted, Fault> {
+pub(super) fn check_but_approval(
+    operator: &Operator,
+    folder: &Path,
+    bytes: &PackageBytes,
+) -> Result<Admitted, Fault> {
     let mut rules = rules(operator);
     let manifest = manifest_schema::read(bytes).map_err(|refusal| refused(folder, refusal))?;
     rules.approvals.insert(manifest.id.clone(), approval_of(manifest));
@@ -168,7 +176,7 @@ fn approval_of(manifest: &Manifest) -> Approval {
     }
 }
 
-fn show_ask(manifest: &Manifest, console: Console) {
+pub(super) fn show_ask(manifest: &Manifest, console: Console) {
     console.line(&format!(
         "{} {}  {}",
         manifest.id,
@@ -185,7 +193,7 @@ fn show_ask(manifest: &Manifest, console: Console) {
 }
 
 /// That there is nothing around its programs, where the operator's policy says so.
-fn show_unconfined(manifest: &Manifest, operator: &Operator, console: Console) {
+pub(super) fn show_unconfined(manifest: &Manifest, operator: &Operator, console: Console) {
     if manifest.permissions.process.is_some() && operator.policy.sandbox.mode == SandboxMode::Off {
         console.line(&format!("  {}", console.paint(Tone::Careful, crate::sandbox::OFF)));
     }
@@ -229,22 +237,34 @@ fn add(
         let error = anyhow::anyhow!("`{}` was not allowed", manifest.id);
         return Err(Fault::new(Exit::NeedsDecision, "package-not-accepted", None, error));
     }
-    let target = operator
-        .home
-        .join("packages")
-        .join(manifest.id.namespace())
-        .join(manifest.id.name())
-        .join(manifest.version.to_string());
+    let target = kept_at(operator, &manifest);
     keep::write(&bytes, &target)?;
-    operator.saw([&admitted])?;
-    operator.approve(&approval_of(&manifest), &bytes, admitted.trust())?;
-    let mut lock = place.lock()?;
-    lock.pin(&manifest, &bytes);
-    let path = place.workspace.join("orch.lock");
-    whole_file::write(&path, lock.render().as_bytes(), whole_file::PUBLIC)
-        .map_err(|error| place::io(&path, "write", error))?;
+    take(operator, &bytes, &admitted, &place)?;
     console.line(&format!("kept in `{}`, pinned in `orch.lock`", target.display()));
     Ok(Exit::Done)
+}
+
+/// Where the operator's folder keeps that version.
+pub(super) fn kept_at(operator: &Operator, manifest: &Manifest) -> PathBuf {
+    let plugin = operator.home.join("packages").join(manifest.id.namespace()).join(manifest.id.name());
+    plugin.join(manifest.version.to_string())
+}
+
+/// Approves what somebody said yes to, and pins it in the workspace.
+pub(super) fn take(
+    operator: &Operator,
+    bytes: &PackageBytes,
+    admitted: &Admitted,
+    place: &Place,
+) -> Result<(), Fault> {
+    let manifest = admitted.manifest();
+    operator.saw([admitted])?;
+    operator.approve(&approval_of(manifest), bytes, admitted.trust())?;
+    let mut lock = place.lock()?;
+    lock.pin(manifest, bytes);
+    let path = place.workspace.join("orch.lock");
+    whole_file::write(&path, lock.render().as_bytes(), whole_file::PUBLIC)
+        .map_err(|error| place::io(&path, "write", error))
 }
 
 fn approve(
@@ -455,6 +475,8 @@ fn json(steps: &Steps, bytes: &PackageBytes, unasked: &[String], operator: &Oper
         .into_iter()
         .map(|(step, verdict)| (step.as_str().to_owned(), verdict.into()))
         .collect();
+    let off = operator.policy.sandbox.mode == SandboxMode::Off;
+    let not_enforced: &[&str] = if off { &["process.network"] } else { &[] };
     serde_json::json!({
         "manifest": steps.manifest,
         "files": files,
@@ -469,7 +491,7 @@ fn json(steps: &Steps, bytes: &PackageBytes, unasked: &[String], operator: &Oper
         "processSees": steps.outcome.as_ref().ok().map(|admitted| {
             seen_by_programs(admitted.grant().permissions(), &operator.secrets)
         }),
-        "notEnforced": ["process.network"],
+        "notEnforced": not_enforced,
         "refusal": steps.outcome.as_ref().err().map(|(_, refusal)| serde_json::json!({
             "code": refusal.code(), "message": refusal.to_string(), "hint": refusal.hint(),
             "lines": refusal.lines(),

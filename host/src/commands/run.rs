@@ -16,6 +16,7 @@ use orch_journal::state::TaskState;
 use orch_journal::{HEAD_UNREADABLE, Reader, StoreError};
 use orch_task::Status;
 
+use super::plugin::renew;
 use super::{counted, followed, go_on};
 use crate::config::operator::{Operator, this_process};
 use crate::config::workspace::{AuditEvery, WorkspaceConfig, WorkspaceError};
@@ -143,6 +144,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     // 1. Every bound plugin, or none.
     let folders = place::package_folders(&operator, &args.plugins)?;
     let trust = operator.rules(&config, place.lock()?);
+    renew::by_itself(&operator, &config, &folders, &trust, console)?;
     let admitted = plugins::admit_bound(&config, &folders, &trust, place::now())?;
     announce(&admitted, console);
     operator.saw(admitted.unpinned(&trust.lock))?;

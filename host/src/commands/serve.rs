@@ -11,6 +11,7 @@ use orch_journal::STORE_FILE;
 use orch_trust::manifest::Role;
 use tokio::sync::mpsc;
 
+use super::plugin::renew;
 use super::run::{announce, own_executable, rules_of, warn_of_missing_runs, warn_of_notices};
 use crate::config::tokens::Tokens;
 use crate::config::workspace::WorkspaceError;
@@ -79,6 +80,7 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
     }
     let trust = operator.rules(&config, place.lock()?);
     let folders = place::package_folders(&operator, &args.plugins)?;
+    renew::by_itself(&operator, &config, &folders, &trust, console)?;
     let admitted = plugins::admit_bound(&config, &folders, &trust, place::now())?;
     admitted.check_secrets(&operator.secrets)?;
     admitted.check_env(&config, &place.workspace)?;

@@ -34,6 +34,7 @@ use crate::capability::provided::Asking;
 use crate::capability::secrets::backend::SecretReader;
 use crate::command_log::{CommandLog, LogName};
 use crate::processes::{CallProcesses, Commands};
+use crate::relay::Relay;
 use crate::sandbox::Sandboxing;
 
 /// When auditors are called, besides at the end.
@@ -181,6 +182,8 @@ pub struct Desk {
     pub providers: Providers,
     /// The way out for plugins.
     pub egress: Arc<dyn Egress>,
+    /// The same for their commands.
+    pub relay: Arc<Relay>,
     pub marks: Arc<Marks>,
     /// Of all commands, as `config.yaml` says.
     pub env: Arc<Env>,
@@ -226,7 +229,8 @@ impl Desk {
 
     fn processes(&self, plugin: &str, log: Arc<CommandLog>) -> Arc<CallProcesses> {
         let sandboxing = self.sandboxing.clone();
-        Arc::new(CallProcesses::new(&self.commands, log, self.rules.kill_after, sandboxing, plugin))
+        let (commands, relay) = (&self.commands, self.relay.clone());
+        Arc::new(CallProcesses::new(commands, log, self.rules.kill_after, sandboxing, relay, plugin))
     }
 
     /// A log file for the commands of one call, made when the first command starts.

@@ -39,9 +39,9 @@ pub(super) fn of_body(error: &hyper::Error) -> Error {
     causes(error).find_map(code).unwrap_or(Error::HttpProtocolError)
 }
 
-type Cause<'a> = &'a (dyn std::error::Error + 'static);
+pub(super) type Cause<'a> = &'a (dyn std::error::Error + 'static);
 
-fn causes<'a>(error: Cause<'a>) -> impl Iterator<Item = Cause<'a>> {
+pub(super) fn causes<'a>(error: Cause<'a>) -> impl Iterator<Item = Cause<'a>> {
     std::iter::successors(Some(error), |error| next(*error))
 }
 
@@ -54,7 +54,7 @@ fn next(error: Cause<'_>) -> Option<Cause<'_>> {
 }
 
 /// Each cause once, the outermost first.
-fn words(error: Cause<'_>) -> String {
+pub(super) fn words(error: Cause<'_>) -> String {
     let mut words: Vec<String> = Vec::new();
     for cause in causes(error).map(ToString::to_string) {
         if !words.iter().any(|known| known.contains(&cause)) {

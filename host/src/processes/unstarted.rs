@@ -212,7 +212,7 @@ mod tests {
             timeout: std::time::Duration::ZERO,
             wall_left: std::time::Duration::ZERO,
             capture_bytes: 0,
-            network: false,
+            network: Vec::new(),
         };
         let full = || io::Error::from(Errno::NOSPC);
         let why = "cannot write log of the command: No space left on device (os error 28)".to_owned();

@@ -34,6 +34,7 @@ impl Event {
             Self::FileWritten { .. } => "file_written",
             Self::HttpRequested(_) => "http_requested",
             Self::HttpEnded(_) => "http_ended",
+            Self::NetworkUsed(_) => "network_used",
             Self::AttemptFinished(_) => "attempt_finished",
             Self::CallStarted { .. } => "call_started",
             Self::Called(_) => "called",

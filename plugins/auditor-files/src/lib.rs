@@ -18,8 +18,9 @@ use crate::size::{Measure, Size};
 use crate::suggestion::{Suggestion, suggest};
 
 const FILES_MAX: usize = 1000;
-/// Of one attribute of a metric.
+/// Of one attribute of a metric, its key and its value together.
 const ATTRIBUTE_BYTES_MAX: usize = 256;
+const PATH: &str = "path";
 const KIND: &str = "note";
 
 pub struct FilesAuditor;
@@ -92,7 +93,7 @@ fn measure(path: &str) -> Result<Size, Error> {
 
 /// A path that is too long for an attribute is given by its end.
 fn metrics(path: &str, size: Size) -> [Metric; 3] {
-    let from = path.len().saturating_sub(ATTRIBUTE_BYTES_MAX);
+    let from = path.len().saturating_sub(ATTRIBUTE_BYTES_MAX - PATH.len());
     let shown = (from..=path.len()).find_map(|from| path.get(from..)).unwrap_or("");
     // Sizes of files stay far below 2^53, where a float stops being exact.
     [
@@ -100,7 +101,7 @@ fn metrics(path: &str, size: Size) -> [Metric; 3] {
         ("file.bytes", size.bytes, "By"),
         ("file.longest_line", size.longest_line_bytes, "By"),
     ]
-    .map(|(name, value, unit)| Metric::new(name, value as f64, unit).with("path", shown))
+    .map(|(name, value, unit)| Metric::new(name, value as f64, unit).with(PATH, shown))
 }
 
 /// True unless a task of that id exists: from an earlier audit, or written by a person.
@@ -144,7 +145,8 @@ mod tests {
         let path = format!("{}/end.py", "ü".repeat(200));
         let [metric, ..] = metrics(&path, Size::default());
         let shown = &metric.attributes[0].1;
-        assert!(shown.len() <= ATTRIBUTE_BYTES_MAX && shown.len() > ATTRIBUTE_BYTES_MAX - 4);
+        let bytes = PATH.len() + shown.len();
+        assert!(bytes <= ATTRIBUTE_BYTES_MAX && bytes > ATTRIBUTE_BYTES_MAX - 4);
         assert!(shown.ends_with("ü/end.py"));
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::block::{Block, BlockKind};
+use code_metrics::block::{Block, BlockKind};
 
 const ID_BYTES_MAX: usize = 128;
 const HASH_HEX_DIGITS: usize = 16;

@@ -41,7 +41,7 @@ fn ruleset(walls: &Walls) -> Result<RulesetStatus, Fault> {
         .handle_access(AccessFs::from_all(KNOWN))?
         .scope(Scope::from_all(KNOWN))?;
     // Where a namespace has a loopback of its own, programs talk to themselves.
-    if !walls.network && !walls.has(Wall::Network) {
+    if walls.listen.is_empty() && !walls.has(Wall::Network) {
         set = set.handle_access(AccessNet::BindTcp | AccessNet::ConnectTcp)?;
     }
     let mut set = set.create()?;

@@ -8,6 +8,7 @@
 mod bench;
 mod crash;
 mod descendants;
+mod listening;
 mod output;
 mod reuse;
 mod sandboxed;

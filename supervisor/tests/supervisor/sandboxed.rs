@@ -209,6 +209,19 @@ async fn nothing_that_a_hostile_program_tries_succeeds() {
     assert!(found.len() > 45, "{}", found.len());
 }
 
+#[tokio::test]
+async fn nor_where_it_was_granted_a_network() {
+    let ground = hostile_ground();
+    let listen = vec!["127.0.0.1:61080".parse().unwrap()];
+    let walls = Walls { listen, ..around_hostile(&ground) };
+    let (exit, text) = hostile(&pool(1), &ground, &walls, &[]).await;
+    assert_eq!(exit, Exit::Code(0), "{text}");
+    let got: Vec<&str> = text.lines().filter(|line| line.ends_with(" got")).collect();
+    // Whether that one succeeded is looked at outside.
+    assert!(got.iter().all(|line| line.starts_with("make_a_file_outside ")), "{text}");
+    assert!(!ground.secret.with_extension("made").exists());
+}
+
 /// A pool whose supervisors are another user's.
 fn pool_of(user: u32, folder: &Path) -> SupervisorPool {
     let (program, script) = (folder.join("supervise"), folder.join("as-user"));

@@ -223,6 +223,7 @@ impl Operator {
             certificates: CertificatesPolicy {
                 threshold: NonZeroU32::new(self.threshold).unwrap(),
                 independent: self.independent,
+                renew: None,
             },
             default: Allowance { allow: self.allow.clone(), ..Allowance::default() },
             deny: Deny {

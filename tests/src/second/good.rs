@@ -83,7 +83,7 @@ const PERMISSIONS: [(&str, &[&str]); 25] = [
 
 const BROAD: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{},"artifacts":{"types":["*"],"count":9,"bytes":1000000},"control":{"start":true,"stop":true,"read":true},"notify":{"channels":["*"]},"kv":{"labels":["*"],"bytes":1000000},
     "tasks":{"read":true,"add":100,"kinds":["*"]},"files":{"read":["**"],"write":["**"]},
-    "process":{"programs":["sh","git","/usr/bin/git",".venv/bin/*","tools/*","./run"],"env":["HOME","LANG","PATH@tools/*"],"network":true},
+    "process":{"programs":["sh","git","/usr/bin/git",".venv/bin/*","tools/*","./run"],"env":["HOME","LANG","PATH@tools/*"],"network":["*:443","*.b.example:443","127.0.0.1:5432","[::1]:5432"]},
     "http":[{"hosts":["*.acme.example:443","[::1]:80"],"methods":["GET","POST"],"paths":["/"]}],
     "secrets":{"use":[{"name":"token","host":"api.acme.example:443"}]},
     "wasi":{"clocks":true,"random":true,"http_types":true}}"#;

@@ -5,7 +5,7 @@ as JSON, in the file `seen.json`. Names: `public.example` is an address of the p
 first time and this machine ever after, `inside.example` and `mapped.example` are addresses that no name may lead to.
 """
 
-import base64, ctypes, fcntl, json, os, socket, socketserver, struct, subprocess, sys, threading
+import base64, ctypes, fcntl, json, os, socket, socketserver, ssl, struct, subprocess, sys, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PUBLIC = "93.184.216.34"
@@ -22,12 +22,12 @@ def bring_up(interface, address):
 
 
 def lie_over(path, text):
-    """Another file in the place of one, for this namespace only."""
-    with open("lie", "w") as file:
+    """Another file in the place of one, for this namespace only. It stays beside the folder: what is gone no sandbox can show."""
+    lie = os.path.join("..", os.path.basename(path))
+    with open(lie, "w") as file:
         file.write(text)
-    if ctypes.CDLL(None, use_errno=True).mount(b"lie", path.encode(), None, 4096, None):
+    if ctypes.CDLL(None, use_errno=True).mount(lie.encode(), path.encode(), None, 4096, None):
         raise OSError(ctypes.get_errno(), path)
-    os.unlink("lie")
 
 
 class Dns(socketserver.BaseRequestHandler):
@@ -92,6 +92,13 @@ lie_over("/etc/resolv.conf", "nameserver 127.0.0.1\noptions attempts:1 timeout:2
 lie_over("/etc/nsswitch.conf", "hosts: dns\n")
 dns = socketserver.ThreadingUDPServer(("127.0.0.1", 53), Dns)
 servers = [ThreadingHTTPServer(at, Http) for at in ((PUBLIC, 80), ("127.0.0.1", 80), ("127.0.0.1", 8080))]
+if os.path.exists("server.pem"):
+    # Key and certificates of whoever else is there.
+    https = ThreadingHTTPServer((PUBLIC, 443), Http)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain("server.pem")
+    https.socket = tls.wrap_socket(https.socket, server_side=True, do_handshake_on_connect=False)
+    servers.append(https)
 for one in [dns, *servers]:
     threading.Thread(target=one.serve_forever, daemon=True).start()
 ended = subprocess.run(sys.argv[1:])

@@ -308,7 +308,7 @@ pub struct HttpTarget {
     pub path: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HttpHost {
     /// In small letters.
     Name(String),
@@ -344,6 +344,34 @@ pub enum TargetError {
     Path,
 }
 
+/// What stands in a URL between `//` and the path.
+pub(super) fn host_and_port(authority: &str) -> Result<(HttpHost, Option<u16>), TargetError> {
+    if authority.contains('@') {
+        return Err(TargetError::UserInfo);
+    }
+    let (host, port) = match authority.rsplit_once(':') {
+        // An address of version 6 alone ends in its bracket.
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let number = |text: &str| {
+        let number: u16 = text.parse().ok().filter(|number| *number != 0)?;
+        (number.to_string() == text).then_some(number)
+    };
+    let port = port.map(|text| number(text).ok_or(TargetError::Port)).transpose()?;
+    let host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(six) => {
+            HttpHost::Address(six.parse::<std::net::Ipv6Addr>().map_err(|_| TargetError::Host)?.into())
+        }
+        None => match host.parse::<std::net::Ipv4Addr>() {
+            Ok(four) => HttpHost::Address(four.into()),
+            Err(_) if is_dns_name(host) => HttpHost::Name(host.to_ascii_lowercase()),
+            Err(_) => return Err(TargetError::Host),
+        },
+    };
+    Ok((host, port))
+}
+
 impl HttpTarget {
     /// `authority`: `host` or `host:port`. `path`: as it goes over the wire, without the query.
     pub fn new(method: &str, scheme: &str, authority: &str, path: &str) -> Result<Self, TargetError> {
@@ -355,31 +383,8 @@ impl HttpTarget {
             "http" => HttpScheme::Http,
             _ => return Err(TargetError::Scheme),
         };
-        if authority.contains('@') {
-            return Err(TargetError::UserInfo);
-        }
-        let (host, port) = match authority.rsplit_once(':') {
-            // An address of version 6 alone ends in its bracket.
-            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-            _ => (authority, None),
-        };
-        let port = match port {
-            None => scheme.port(),
-            Some(text) => {
-                let number: u16 = text.parse().map_err(|_| TargetError::Port)?;
-                (number != 0 && number.to_string() == text).then_some(number).ok_or(TargetError::Port)?
-            }
-        };
-        let host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            Some(six) => {
-                HttpHost::Address(six.parse::<std::net::Ipv6Addr>().map_err(|_| TargetError::Host)?.into())
-            }
-            None => match host.parse::<std::net::Ipv4Addr>() {
-                Ok(four) => HttpHost::Address(four.into()),
-                Err(_) if is_dns_name(host) => HttpHost::Name(host.to_ascii_lowercase()),
-                Err(_) => return Err(TargetError::Host),
-            },
-        };
+        let (host, port) = host_and_port(authority)?;
+        let port = port.unwrap_or_else(|| scheme.port());
         let path = if path.is_empty() { "/" } else { path };
         if !path.starts_with('/') || path.len() > TARGET_BYTES_MAX || steps_aside(path) {
             return Err(TargetError::Path);

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{Entries, FlagOfOperator, Rule, Star, fields, own_interface};
+use super::network::{REACH, covers_reach, is_reach};
+use super::rule::{Entries, Rule, Star, fields, own_interface};
 use super::text::{covers_program, covers_variable, is_program, is_variable, variable_parts};
 use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
 use crate::import::Import;
@@ -20,10 +21,12 @@ pub struct ProcessPermission {
     /// manifest `*` stands for "the variables that the operator names".
     #[serde(default)]
     pub env: Vec<String>,
-    /// Whether programs have the machine's network. Without it they have none but a loopback of their own, where there is an
-    /// operating-system sandbox. In a manifest it stands for what the operator says.
+    /// `host:port` that programs reach through the host, and nothing else where there is an operating-system sandbox; `*.` in
+    /// front covers exactly one label, `*:port` every name at that port. A name never leads to an address of this machine or
+    /// of a private network, and is spoken to by TLS that names it, or by plain HTTP; an address that is written out is reached
+    /// as it is. In a manifest `*` stands for "what the operator names".
     #[serde(default)]
-    pub network: bool,
+    pub network: Vec<String>,
 }
 
 const PROGRAMS: Entries = Entries {
@@ -38,6 +41,8 @@ const ENV: Entries = Entries {
     covers: covers_variable,
     star: Star::NamedByOperator,
 };
+const NETWORK: Entries =
+    Entries { expected: REACH, fits: is_reach, covers: covers_reach, star: Star::NamedByOperator };
 
 impl ProcessPermission {
     /// True if that program may be started, as a name, an absolute path or a path in the workspace.
@@ -78,13 +83,16 @@ impl ProcessPermission {
         }
     }
 
-    /// Programs and variables here that `asked` does not ask for.
+    /// Programs, variables and hosts here that `asked` does not ask for.
     pub fn unasked(&self, asked: &Self) -> Vec<String> {
         let programs = self.programs.iter().filter(|one| !asked.allows_program(one));
         let is_asked = |one: &str| asked.env.iter().any(|asked| covers_variable(asked, one));
         let env = self.env.iter().filter(|one| !is_asked(one));
+        let is_reached = |one: &str| asked.network.iter().any(|asked| covers_reach(asked, one));
+        let network = self.network.iter().filter(|one| !is_reached(one));
         let programs = programs.map(|one| format!("process.programs = {one}"));
-        programs.chain(env.map(|one| format!("process.env = {one}"))).collect()
+        let env = env.map(|one| format!("process.env = {one}"));
+        programs.chain(env).chain(network.map(|one| format!("process.network = {one}"))).collect()
     }
 
     /// Names of all variables that may be handed on.
@@ -180,17 +188,17 @@ impl Domain for ProcessPermission {
 
     fn lines(&self) -> Vec<String> {
         let env = || format!("process: hand on {}", self.env.join(", "));
-        let network = || "process: USE THE NETWORK".to_owned();
+        let network = || format!("process: REACH {}", self.network.join(", "));
         std::iter::once(format!("process: RUN {}", self.programs.join(", ")))
             .chain((!self.env.is_empty()).then(env))
-            .chain(self.network.then(network))
+            .chain((!self.network.is_empty()).then(network))
             .collect()
     }
 
     fields! {
         programs: "process.programs" => PROGRAMS,
         env: "process.env" => ENV,
-        network: "process.network" => FlagOfOperator,
+        network: "process.network" => NETWORK,
     }
 }
 
@@ -200,7 +208,11 @@ mod tests {
 
     fn permission(env: &[&str]) -> ProcessPermission {
         let env = env.iter().map(|&entry| entry.to_owned()).collect();
-        ProcessPermission { programs: vec!["sh".to_owned(), ".venv/bin/*".to_owned()], env, network: false }
+        ProcessPermission {
+            programs: vec!["sh".to_owned(), ".venv/bin/*".to_owned()],
+            env,
+            network: Vec::new(),
+        }
     }
 
     #[test]

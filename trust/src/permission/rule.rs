@@ -216,27 +216,6 @@ impl Rule<bool> for Flag {
     fn name_programs(&self, _value: &mut bool, _operators: &bool, _maximum: Option<&bool>) {}
 }
 
-/// The same, where a manifest that has it takes the operator's word for it.
-pub(super) struct FlagOfOperator;
-
-impl Rule<bool> for FlagOfOperator {
-    fn check_form(&self, path: &'static str, value: &bool, side: Side) -> Result<(), PermissionForm> {
-        Flag.check_form(path, value, side)
-    }
-
-    fn check_within(&self, path: &'static str, value: &bool, outer: &bool) -> Result<(), PermissionExcess> {
-        Flag.check_within(path, value, outer)
-    }
-
-    fn narrow(&self, value: &mut bool, to: &bool) {
-        Flag.narrow(value, to);
-    }
-
-    fn name_programs(&self, value: &mut bool, operators: &bool, maximum: Option<&bool>) {
-        *value &= *operators && maximum.is_none_or(|maximum| *maximum);
-    }
-}
-
 /// A domain of that name with one interface of its own, `orch:name/name`, which it opens and nothing else; `provided`: a
 /// plugin answers it.
 macro_rules! own_interface {

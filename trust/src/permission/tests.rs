@@ -185,10 +185,30 @@ fn nothing_goes_beyond_its_bound() {
         Some("process.programs"),
     );
     check_within(
-        r#"{"process":{"programs":["sh"],"network":true}}"#,
+        r#"{"process":{"programs":["sh"],"network":["a.b:443"]}}"#,
         r#"{"process":{"programs":["sh"]}}"#,
         Some("process.network"),
     );
+    let network = |host: &str| format!(r#"{{"process":{{"programs":[],"network":["{host}"]}}}}"#);
+    for (inner, outer, within) in [
+        ("a.example.com:443", "a.example.com:443", true),
+        ("A.example.com:443", "a.example.com:443", true),
+        ("a.example.com:443", "*.example.com:443", true),
+        ("a.b.example.com:443", "*.example.com:443", false),
+        ("a.example.com:443", "*:443", true),
+        ("*.example.com:443", "*:443", true),
+        ("a.example.com:80", "*:443", false),
+        ("127.0.0.1:443", "*:443", false),
+        ("1.1.1.1:443", "*:443", false),
+        ("[::1]:443", "*:443", false),
+        ("*:443", "*.example.com:443", false),
+        ("*:443", "*:443", true),
+        ("*", "*:443", false),
+        ("127.0.0.1:5432", "127.0.0.1:5432", true),
+    ] {
+        let excess = (!within).then_some("process.network");
+        check_within(&network(inner), &network(outer), excess);
+    }
     let http = |host: &str| format!(r#"{{"http":[{{"hosts":["{host}"],"methods":[],"paths":[]}}]}}"#);
     check_within(&http("api.example.com:443"), &http("*.example.com:443"), None);
     check_within(&http("a.b.example.com:443"), &http("*.example.com:443"), Some("http.hosts"));
@@ -213,7 +233,7 @@ fn what_is_named_is_cut_down_and_the_rest_stays() {
         r#"{"log":{},"files":{"read":["src/a/**"],"write":["out/**"]}}"#,
     );
     check_narrowed(files, r#"{"files":{"read":["etc/**"]}}"#, r#"{"log":{},"files":{"read":[],"write":[]}}"#);
-    let process = r#"{"process":{"programs":["sh","git"],"env":["HOME"],"network":true}}"#;
+    let process = r#"{"process":{"programs":["sh","git"],"env":["HOME"],"network":["a.b:443"]}}"#;
     check_narrowed(
         process,
         r#"{"process":{"programs":["git","rm"]}}"#,
@@ -301,6 +321,10 @@ fn star_is_for_one_side_each() {
     assert_eq!((on(programs, Side::Asking), on(programs, Side::Bounding)), (None, None));
     let env = r#"{"process":{"programs":[],"env":["*"]}}"#;
     assert_eq!((on(env, Side::Allowing), on(env, Side::Asking)), (Some("process.env"), None));
+    let network = r#"{"process":{"programs":[],"network":["*"]}}"#;
+    assert_eq!((on(network, Side::Allowing), on(network, Side::Asking)), (Some("process.network"), None));
+    let any_name = r#"{"process":{"programs":[],"network":["*:443"]}}"#;
+    assert_eq!((on(any_name, Side::Allowing), on(any_name, Side::Asking)), (None, None));
     let folder = r#"{"process":{"programs":["bin/*"],"env":["A@bin/*"]}}"#;
     assert_eq!((on(folder, Side::Allowing), on(folder, Side::Asking)), (None, None));
     let hosts = r#"{"http":[{"hosts":["*"],"methods":["GET"],"paths":["/"]}]}"#;
@@ -311,18 +335,23 @@ fn star_is_for_one_side_each() {
 
 #[test]
 fn the_network_of_programs_is_what_the_operator_says() {
-    let asked = permissions(r#"{"process":{"programs":["sh"],"network":true}}"#);
+    let asked = permissions(r#"{"process":{"programs":["sh"],"network":["*"]}}"#);
     let named = |operators: &str, maximum: Option<&str>| {
         let named = asked.named(&permissions(operators), maximum.map(permissions).as_ref());
         named.process.unwrap().network
     };
-    let (with, without) =
-        (r#"{"process":{"programs":["sh"],"network":true}}"#, r#"{"process":{"programs":["sh"]}}"#);
-    assert!(named(with, None) && named(with, Some(with)));
-    assert!(!named(without, None) && !named(with, Some(without)) && !named(without, Some(with)));
+    let with = r#"{"process":{"programs":["sh"],"network":["a.b:443","127.0.0.1:5432"]}}"#;
+    let without = r#"{"process":{"programs":["sh"]}}"#;
+    let some = r#"{"process":{"programs":["sh"],"network":["*:443"]}}"#;
+    assert_eq!(named(with, None), ["127.0.0.1:5432", "a.b:443"]);
+    assert_eq!(named(with, Some(with)), ["127.0.0.1:5432", "a.b:443"]);
+    assert_eq!(named(with, Some(some)), ["a.b:443"]);
+    for none in [named(without, None), named(with, Some(without)), named(without, Some(with))] {
+        assert_eq!(none, Vec::<String>::new());
+    }
     // Whoever does not ask gets none.
     let unasked = permissions(without).named(&permissions(with), None);
-    assert!(!unasked.process.unwrap().network);
+    assert_eq!(unasked.process.unwrap().network, Vec::<String>::new());
 }
 
 #[test]
@@ -364,7 +393,7 @@ fn hosts_that_the_operator_names_are_those_of_a_rule_that_has_the_rest() {
 #[test]
 fn every_domain_says_what_it_allows_and_whether_that_changes_anything() {
     let all = r#"{"log":{},"settings":{},"kv":{"labels":["a"],"bytes":7},"tasks":{"read":true,"add":1,"kinds":["a"]},
-        "files":{"read":["a"],"write":["b"]},"process":{"programs":["sh"],"env":["HOME"],"network":true},
+        "files":{"read":["a"],"write":["b"]},"process":{"programs":["sh"],"env":["HOME"],"network":["a.b:443"]},
         "findings":{},"metrics":{},"artifacts":{"types":["text/*"],"count":1,"bytes":1},
         "control":{"start":true,"stop":true,"read":true},"notify":{"channels":["ops"]},"http":[{"hosts":["a.b:1"],"methods":["GET"],"paths":["/"]}],
         "secrets":{"use":[{"name":"a","host":"h:1"}]},"wasi":{"clocks":true,"random":true,"http_types":true}}"#;

@@ -26,8 +26,8 @@ pub struct ProcessRequest {
     pub wall_left: Duration,
     /// Bytes of each stream to keep.
     pub capture_bytes: u32,
-    /// Whether it may use the machine's network.
-    pub network: bool,
+    /// What it may reach: entries of `process.network`.
+    pub network: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

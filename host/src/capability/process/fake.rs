@@ -177,7 +177,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             wall_left: Duration::from_secs(1),
             capture_bytes: 2,
-            network: false,
+            network: Vec::new(),
         }
     }
 

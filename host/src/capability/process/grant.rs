@@ -135,9 +135,9 @@ impl ProcessGrant {
         }
     }
 
-    /// True if its commands may use the machine's network.
-    pub fn has_network(&self) -> bool {
-        self.permission.network
+    /// What its commands may reach: entries of `process.network`.
+    pub fn network(&self) -> &[String] {
+        &self.permission.network
     }
 
     /// True if a command of that program gets that variable, should the host have it.

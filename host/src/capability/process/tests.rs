@@ -44,7 +44,7 @@ impl Open {
             variables: variables.map(|(name, value)| (name.to_owned(), value.into())).into(),
         };
         let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        let permission = ProcessPermission { programs: list(programs), env: list(env), network: false };
+        let permission = ProcessPermission { programs: list(programs), env: list(env), network: Vec::new() };
         let granted = Arc::new(ProcessGrant::new(&permission, &host));
         let workspace = Arc::new(folder.path().to_owned());
         let process = Process::new(granted, workspace, bench.0.processes.clone(), said);

@@ -106,7 +106,7 @@ async fn what_is_granted_is_not_beyond_and_each_permission_is_missed() {
         timeout: Duration::from_secs(1),
         wall_left: Duration::from_secs(1),
         capture_bytes: 0,
-        network: false,
+        network: Vec::new(),
     };
     fakes.processes.run(request, fakes.gate.clone()).await.unwrap();
     for effect in [

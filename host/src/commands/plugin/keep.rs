@@ -16,7 +16,7 @@ use crate::exit::Fault;
 use crate::place;
 
 /// Writes them into a folder that is not there yet.
-pub(super) fn write(bytes: &PackageBytes, target: &Path) -> Result<(), Fault> {
+pub(in crate::commands) fn write(bytes: &PackageBytes, target: &Path) -> Result<(), Fault> {
     if target.symlink_metadata().is_ok() {
         let hint = Some("remove it first, if it shall be replaced".to_owned());
         return Err(place::input("package-exists", hint, format!("`{}` is there already", target.display())));

@@ -6,7 +6,7 @@
 
 use std::future::Future;
 
-use orch_journal::event::{Event, HttpEnded};
+use orch_journal::event::{Event, HttpEnded, NetworkUsed};
 use orch_journal::failpoint;
 use tokio::sync::mpsc;
 
@@ -56,6 +56,9 @@ impl Run {
             EffectRecord::HttpRequested(request) => requested(by, request),
             EffectRecord::HttpEnded { plugin, request, exchange } => {
                 Event::HttpEnded(Box::new(HttpEnded { by, plugin, request, exchange, at: now_ms() }))
+            }
+            EffectRecord::NetworkUsed { pid, uses, others } => {
+                Event::NetworkUsed(Box::new(NetworkUsed { by, pid, uses, others, at: now_ms() }))
             }
         };
         let place = self.record(event)?;

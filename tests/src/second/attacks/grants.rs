@@ -30,6 +30,14 @@ pub(super) fn add(cases: &mut Cases) {
         (r#"{"process":{"programs":[],"env":["A@sh"]}}"#, r#"{"process":{"programs":[],"env":["A"]}}"#),
         (r#"{"process":{"programs":["*"]}}"#, "{}"),
         (
+            r#"{"process":{"programs":[],"network":["a.example:443"]}}"#,
+            r#"{"process":{"programs":[],"network":["a.example:80","*.a.example:443"]}}"#,
+        ),
+        (
+            r#"{"process":{"programs":[],"network":["127.0.0.1:443"]}}"#,
+            r#"{"process":{"programs":[],"network":["*:443"]}}"#,
+        ),
+        (
             r#"{"http":[{"hosts":["a.b.example:443"],"methods":[],"paths":[]}]}"#,
             r#"{"http":[{"hosts":["*.example:443"],"methods":[],"paths":[]}]}"#,
         ),

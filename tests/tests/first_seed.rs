@@ -1,0 +1,211 @@
+//! The parts of the self-improving loop beside the loop itself: metrics with a history, epics, WSJF, simulated production.
+#![allow(clippy::unwrap_used, reason = "tests fail loudly")]
+
+use orch_journal::Event;
+use orch_tests::{Workspace, out};
+
+/// A workspace whose roles have one more line, and with these settings.
+fn workspace(tasks: &str, role: &str, settings: &str) -> Workspace {
+    let workspace = Workspace::new(tasks);
+    let config = workspace.read("config.yaml");
+    workspace.write("config.yaml", &format!("{config}{role}{settings}"));
+    workspace
+}
+
+/// The same with executors for epics and simulations.
+fn with_executors(tasks: &str) -> Workspace {
+    let workspace = Workspace::new(tasks);
+    let more = "note: demo/executor-note, epic: demo/executor-intent, simulate: demo/simulator-production";
+    workspace.write("config.yaml", &workspace.read("config.yaml").replace("note: demo/executor-note", more));
+    workspace
+}
+
+/// A function of that complexity.
+fn complex(complexity: usize) -> String {
+    "def f(a):\n".to_owned() + &"    if a: a = 1\n".repeat(complexity - 1)
+}
+
+/// Tasks in the order in which they started.
+fn started(workspace: &Workspace) -> Vec<String> {
+    let ids: Vec<String> = {
+        let reader = workspace.reader();
+        let run = reader.runs().unwrap().first().unwrap().id.clone();
+        reader.tasks(&run).unwrap().into_iter().map(|task| task.id).collect()
+    };
+    let of = |event: &Event| match event {
+        Event::AttemptStarted { task, .. } => ids.get(*task as usize).cloned(),
+        _ => None,
+    };
+    workspace.events().iter().filter_map(of).collect()
+}
+
+/// Values of that metric in the newest run.
+fn values(workspace: &Workspace, name: &str) -> Vec<f64> {
+    let reader = workspace.reader();
+    let run = reader.runs().unwrap().first().unwrap().id.clone();
+    let of_name = |metric: orch_journal::rows::MetricRow| (metric.name == name).then_some(metric.value);
+    reader.metrics(&run).unwrap().into_iter().filter_map(of_name).collect()
+}
+
+/// What plugins logged in all runs.
+fn logged(workspace: &Workspace) -> String {
+    let logs = std::fs::read_dir(workspace.path().join("logs")).unwrap().map(|entry| entry.unwrap().path());
+    let run = logs.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("run-"));
+    run.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
+
+/// Adds a note, so that something finishes, and runs.
+fn run_with_a_note(workspace: &Workspace, id: &str) -> String {
+    workspace.write("tasks.yml", &format!("{}- {{id: {id}, kind: note}}\n", workspace.read("tasks.yml")));
+    workspace.run(&[], 0);
+    workspace.read("tasks.yml")
+}
+
+#[test]
+fn a_file_that_got_worse_is_asked_for_again_and_is_more_urgent() {
+    let workspace = workspace(
+        "- {id: zero, kind: note}\n",
+        "  auditors: [demo/auditor-code-metrics]\n",
+        "settings: {demo/auditor-code-metrics: {use_wily: true}}\n",
+    );
+    workspace.write("src/a.py", &complex(21));
+    workspace.write("src/simple.py", &complex(15));
+    workspace.write(".gitignore", "/made/\n");
+    workspace.write("made/b.py", &complex(50));
+    workspace.write("my-env/pyvenv.cfg", "home = /usr/bin\n");
+    workspace.write("my-env/lib/c.py", &complex(50));
+    let tasks = run_with_a_note(&workspace, "one");
+    assert_eq!(tasks.matches("added_by: demo/auditor-code-metrics").count(), 1, "{tasks}");
+    assert!(tasks.contains("id: metrics-src..a.py,") && tasks.contains("priority: 2"), "{tasks}");
+    // Of both files, once; and of both together each time that it looked.
+    assert_eq!(values(&workspace, "code.complexity"), [21.0, 15.0]);
+    let above = values(&workspace, "code.blocks_above");
+    assert!(above.len() > 1 && above.iter().all(|value| *value == 1.0), "{above:?}");
+
+    let tasks = run_with_a_note(&workspace, "two");
+    assert_eq!(tasks.matches("added_by").count(), 1, "{tasks}");
+    assert_eq!(values(&workspace, "code.complexity").len(), 0);
+
+    workspace.write("src/a.py", &complex(25));
+    let tasks = run_with_a_note(&workspace, "three");
+    assert_eq!(tasks.matches("added_by").count(), 2, "{tasks}");
+    let (_, again) = tasks.split_once("id: metrics-src..a.py-").unwrap();
+    assert!(again.contains("`f` got worse, from 21 to 25") && again.contains("priority: 3"), "{tasks}");
+    assert_eq!(values(&workspace, "code.complexity"), [25.0]);
+}
+
+#[test]
+fn an_epic_becomes_tasks_that_go_one_after_the_other() {
+    let workspace = with_executors(
+        "- {id: first, kind: note}\n\
+         - id: login\n  kind: epic\n  priority: 4\n  job_size: 2\n  user_business_value: 3\n  steps:\n\
+         \x20   - Write down what a login must do\n\
+         \x20   - {name: docs, description: Document it, after: []}\n\
+         \x20   - {name: build, description: Build it, after: ['1', docs]}\n",
+    );
+    let output = workspace.run(&["--jobs", "1"], 0);
+    assert!(out(&output).contains("epic `login` is 3 tasks, WSJF 1.50"), "{}", out(&output));
+    assert_eq!(started(&workspace), ["login", "login.1", "login.docs", "login.build", "first"]);
+    let tasks = workspace.read("tasks.yml");
+    assert_eq!(tasks.matches("added_by: demo/executor-intent").count(), 3, "{tasks}");
+    workspace.run(&["--jobs", "1"], 0);
+    assert_eq!(workspace.statuses().len(), 5);
+}
+
+#[test]
+fn an_epic_that_cannot_be_broken_down_fails_in_words_and_adds_nothing() {
+    for (keys, why) in [
+        ("steps: [a], job_size: 0", "`job_size` is 0, expected more than 0"),
+        (
+            "steps: [{name: a, description: A, after: [b]}, {name: b, description: B, after: [a]}]",
+            "steps wait for each other in a circle: a -> b -> a",
+        ),
+    ] {
+        let workspace = with_executors(&format!("- {{id: login, kind: epic, {keys}}}\n"));
+        let output = workspace.run(&[], 1);
+        assert!(out(&output).contains(why), "{}", out(&output));
+        assert_eq!(workspace.statuses().len(), 1);
+    }
+}
+
+#[test]
+fn what_is_worth_most_for_its_size_starts_first_and_a_shadow_is_only_heard() {
+    let tasks = "- {id: large, kind: epic, steps: [a], user_business_value: 9, job_size: 9}\n\
+                 - {id: small, kind: epic, steps: [a], user_business_value: 3, job_size: 1}\n\
+                 - {id: middle, kind: epic, steps: [a], user_business_value: 6, time_criticality: 2, job_size: 4}\n";
+    let order = |settings: &str| {
+        let workspace = with_executors(tasks);
+        let config = workspace.read("config.yaml").replace("planner-priority", "planner-wsjf");
+        workspace.write("config.yaml", &format!("{config}{settings}"));
+        workspace.run(&["--jobs", "1"], 0);
+        let order: Vec<String> = started(&workspace).into_iter().filter(|id| !id.contains('.')).collect();
+        (order, logged(&workspace))
+    };
+    let (plain, log) = order("");
+    assert_eq!(plain, ["small", "middle", "large"]);
+    assert!(!log.contains("suggestion"), "{log}");
+    // The agent learned that what is said to be small takes ten times as long.
+    let (shadow, log) = order("settings: {demo/planner-wsjf: {agent: [10]}}\n");
+    assert_eq!(shadow, plain);
+    assert!(
+        log.contains(r#"{"baseline":["small","middle","large"],"suggestion":["middle","large","small"]}"#),
+        "{log}"
+    );
+    let (led, _) = order("settings: {demo/planner-wsjf: {agent: [10], authority: 1.0}}\n");
+    assert_eq!(led, ["middle", "large", "small"]);
+}
+
+#[test]
+fn a_simulation_that_was_kept_goes_on_as_if_it_had_not_stopped() {
+    let workspace = with_executors(
+        "- {id: whole, kind: simulate, model: model.json, trace: day.json}\n\
+         - {id: half, kind: simulate, model: model.json, trace: day.json, until_us: 40000, snapshot: noon}\n\
+         - {id: rest, kind: simulate, model: model.json, trace: day.json, restore: noon, dependencies: [half]}\n\
+         - {id: lost, kind: simulate, model: model.json, trace: wrong.json, allow_failure: true}\n",
+    );
+    workspace.write(
+        "model.json",
+        r#"{"balancers": {"front": {"policy": "least-connections", "to": ["a", "b"]}},
+            "services": {"a": {"slots": 2, "queue": 5, "time_us": 90, "jitter_percent": 80, "calls": ["db"]},
+                         "b": {"slots": 2, "queue": 5, "time_us": 70, "jitter_percent": 50, "calls": ["db", "db"]}},
+            "databases": {"db": {"connections": 3, "queue": 3, "time_us": 30, "jitter_percent": 100}},
+            "actions": [{"at_us": 60000, "node": "b", "stop": true}]}"#,
+    );
+    workspace.write("day.json", r#"[{"at_us": 0, "to": "front", "count": 2000, "every_us": 40}]"#);
+    workspace.write("wrong.json", r#"[{"at_us": 5, "to": "front"}, {"at_us": 4, "to": "front"}]"#);
+    let output = workspace.run(&["--jobs", "1"], 0);
+    assert!(
+        out(&output).contains("entry 1 of the trace is at 4 us, after one at 5 us: time goes back"),
+        "{}",
+        out(&output)
+    );
+    let (served, failed) = (values(&workspace, "simulation.served"), values(&workspace, "simulation.failed"));
+    assert_eq!((served.len(), failed.len()), (3, 3));
+    assert!(served[0] + failed[0] == 2000.0 && failed[0] > 0.0 && served[1] < served[0]);
+    assert_eq!((served[2], failed[2]), (served[0], failed[0]));
+}
+
+/// How many requests are replayed; `cargo xtask campaign requests` asks for more.
+fn requests() -> u64 {
+    std::env::var("ORCH_REQUESTS").map_or(10_000, |text| text.parse().unwrap())
+}
+
+#[test]
+fn every_request_of_a_long_trace_is_answered_or_refused() {
+    let workspace = with_executors("- {id: day, kind: simulate, model: model.json, trace: day.json}\n");
+    workspace.write(
+        "model.json",
+        r#"{"balancers": {"front": {"policy": "least-connections", "to": ["a", "b"]}},
+            "services": {"a": {"slots": 20, "queue": 50, "time_us": 900, "jitter_percent": 40, "calls": ["db"]},
+                         "b": {"slots": 20, "queue": 50, "time_us": 900, "jitter_percent": 40, "calls": ["db"]}},
+            "databases": {"db": {"connections": 12, "queue": 20, "time_us": 300, "jitter_percent": 90}}}"#,
+    );
+    let entries: Vec<String> =
+        (0..requests()).map(|nth| format!(r#"{{"at_us":{},"to":"front"}}"#, nth * 27)).collect();
+    workspace.write("day.json", &format!("[{}]", entries.join(",")));
+    let began = std::time::Instant::now();
+    workspace.run(&[], 0);
+    println!("{} requests: the whole run took {:.2} s", requests(), began.elapsed().as_secs_f64());
+    let total = values(&workspace, "simulation.served")[0] + values(&workspace, "simulation.failed")[0];
+    assert_eq!(total, requests() as f64);
+}
