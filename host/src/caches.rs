@@ -198,9 +198,9 @@ impl CallCaches {
             let _alone = self.caches.keeping.lock().unwrap_or_else(PoisonError::into_inner);
             kept = layer::keep(&layer.upper, below);
         }
+        // Each, whatever came of the one before it.
         let attempts = layers.iter().filter_map(|layer| layer.upper.parent());
-        let removed = attempts.map(remove::remove_all).collect::<io::Result<()>>();
-        kept.and(removed)
+        attempts.fold(kept, |ended, attempt| ended.and(remove::remove_all(attempt)))
     }
 }
 

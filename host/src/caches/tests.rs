@@ -1,3 +1,5 @@
+//! Layers that are kept and thrown away, and what is swept away after a kill.
+
 use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
@@ -140,7 +142,7 @@ fn pipes_and_what_lies_too_deep_are_not_kept_and_unreadable_folders_are() {
     for path in ["pipe", "d/pipe"] {
         mknodat(CWD, layers.upper.join(path), FileType::Fifo, Mode::RUSR, 0).unwrap();
     }
-    fs::set_permissions(layers.upper.join("closed"), Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(layers.upper.join("closed"), Permissions::from_mode(0o000)).unwrap();
     layers.keep(&[("d", "folder"), ("d/b", "new"), ("closed", "folder"), ("closed/x", "new")]);
     let deep = Layers::new(&[("a", "new")], &[]);
     fs::create_dir_all(deep.upper.join(vec!["d"; 70].join("/"))).unwrap();
@@ -156,7 +158,7 @@ fn whatever_was_made_is_removed_and_nothing_beside_it() {
     fs::write(&beside, "mine").unwrap();
     symlink(&beside, root.join("link")).unwrap();
     symlink(folder.path(), root.join("up")).unwrap();
-    fs::set_permissions(root.join("a/b"), Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(root.join("a/b"), Permissions::from_mode(0o000)).unwrap();
     // Deeper than a path can be.
     let mut deepest = root.join("deep");
     fs::create_dir(&deepest).unwrap();
