@@ -122,6 +122,7 @@ pub fn answer(engine: &Engine, compiled: Compiled<Admitted>) -> Result<String, &
         wall: Duration::from_secs(10),
         changes: false,
         changes_more: false,
+        looks_around: false,
         identity: "".into(),
         effectful: false,
         told: None,

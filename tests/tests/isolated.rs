@@ -428,7 +428,9 @@ fn what_a_run_cannot_begin_with_is_refused_by_name_before_anything_is_written() 
 
 #[test]
 fn without_a_sandbox_commands_work_in_the_tree_itself_and_it_is_said() {
-    let bench = Bench::with(TWO, "[sandbox]\nmode = \"off\"\n");
+    let tasks = "- {id: edit, command: [sh, -c, 'mkdir new; echo x > new/file']}\n\
+                 - {id: test, command: [sh, -c, 'test -f new/file && test -z \"$(git status --porcelain)\"'], dependencies: [edit]}\n";
+    let bench = Bench::with(tasks, "[sandbox]\nmode = \"off\"\n");
     let before = bench.of_the_person();
     bench.0.run(&[], 0);
     assert_eq!(bench.of_the_person(), before);

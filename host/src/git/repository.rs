@@ -245,8 +245,14 @@ impl Repository {
         let files: Vec<PathBuf> = [self.common.join("config")].into_iter().chain(global).collect();
         let value = |key: &str| -> Result<Option<String>, GitError> {
             for file in files.iter().filter(|file| file.is_file()) {
-                let args = ["config", "--no-includes", "--get", key, "--file"].map(OsStr::new);
-                let args = args.into_iter().chain([file.as_os_str()]).collect::<Vec<_>>();
+                let args = [
+                    OsStr::new("config"),
+                    OsStr::new("--no-includes"),
+                    OsStr::new("--file"),
+                    file.as_os_str(),
+                    OsStr::new("--get"),
+                    OsStr::new(key),
+                ];
                 let answer = self.program.call(&args).env("GIT_DIR", "/nonexistent").answers(&[1]).run()?;
                 if answer.code == 0 {
                     return Ok(Some(String::from_utf8_lossy(&answer.out).trim_end().to_owned()));

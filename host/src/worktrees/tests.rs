@@ -223,11 +223,14 @@ fn nothing_of_a_hostile_repository_runs() {
         fs::create_dir_all(&hooks).unwrap();
         fs::copy(bench.folder.path().join("evil"), hooks.join(hook)).unwrap();
     }
+    let included = bench.folder.path().join("included");
+    fs::write(&included, format!("[core]\n\tfsmonitor = {evil}\n")).unwrap();
+    let included = included.display();
     let config = format!(
         "[core]\n\trepositoryformatversion = 0\n\tfsmonitor = {evil}\n\tsshCommand = {evil}\n\thooksPath = {}\n\tpager = {evil}\n\
          \teditor = {evil}\n[filter \"evil\"]\n\tclean = {evil}\n\tsmudge = {evil}\n\tprocess = {evil}\n\trequired = true\n\
          [diff \"evil\"]\n\tcommand = {evil}\n\ttextconv = {evil}\n[diff]\n\texternal = {evil}\n[merge \"evil\"]\n\tdriver = {evil}\n\
-         [alias]\n\tupdate-ref = !{evil}\n\tread-tree = !{evil}\n[include]\n\tpath = {evil}\n[credential]\n\thelper = {evil}\n",
+         [alias]\n\tupdate-ref = !{evil}\n\tread-tree = !{evil}\n[include]\n\tpath = {included}\n[credential]\n\thelper = {evil}\n",
         hooks.display()
     );
     fs::write(bench.workspace().join(".git/config"), config).unwrap();

@@ -87,6 +87,7 @@ impl Given {
                 host.kill().unwrap();
                 host.wait().unwrap();
             }
+            "a repository whose runs go to a branch" => repository(workspace),
             "a database of advisories of today" => {
                 let folder = workspace.path().join("advisories/crates/parser");
                 std::fs::create_dir_all(&folder).unwrap();
@@ -161,4 +162,22 @@ fn wait_for_log(workspace: &Workspace, host: &mut Child) -> Result<(), String> {
         std::thread::sleep(Duration::from_millis(5));
     }
     Ok(())
+}
+
+/// With one commit, which has the same name each time.
+fn repository(workspace: &Workspace) {
+    workspace.write("config.yaml", &(workspace.read("config.yaml") + "isolation: worktree\n"));
+    for args in [
+        &["init", "--quiet", "--initial-branch=main"][..],
+        &["add", "--all"],
+        &["commit", "--quiet", "--message=first"],
+    ] {
+        let mut git = std::process::Command::new("git");
+        git.current_dir(workspace.path()).args(args).env("GIT_CONFIG_GLOBAL", "/dev/null");
+        for who in ["AUTHOR", "COMMITTER"] {
+            git.env(format!("GIT_{who}_NAME"), "Ada").env(format!("GIT_{who}_EMAIL"), "ada@example.com");
+            git.env(format!("GIT_{who}_DATE"), "@1000000000 +0000");
+        }
+        assert!(git.status().unwrap().success());
+    }
 }
