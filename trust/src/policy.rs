@@ -3,11 +3,13 @@
 //! In -> out: text of `policy.toml` -> [`Policy`].
 //! Invariant: what is not allowed by the most exact entry is not allowed: a plugin's own entry replaces its
 //! namespace's, that one replaces the default, and without any of them nothing is granted.
-//! Not here: the intersection with what a plugin asks (`grant.rs`).
+//! Not here: the intersection with what a plugin asks (`grant.rs`), what is around programs (`policy/sandbox.rs`).
+
+mod sandbox;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -19,6 +21,8 @@ use crate::permission::{
     HttpPermission, HttpRule, PermissionForm, Permissions, ProcessPermission, SecretUse, SecretsPermission,
     Side,
 };
+
+pub use sandbox::{SandboxMode, SandboxPolicy, SandboxPreset};
 
 /// `policy.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -145,149 +149,6 @@ impl Default for EgressPolicy {
     }
 }
 
-/// What is around the programs that plugins start, whatever is granted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SandboxPolicy {
-    pub mode: SandboxMode,
-    /// Read and executed by every program, besides the workspace and the system's folders; absolute, or below `~/`.
-    pub read: Vec<PathBuf>,
-    /// Written, too.
-    pub write: Vec<PathBuf>,
-    /// Kept between the calls of one plugin in one workspace, besides those of the presets: never the person's own.
-    pub cache: Vec<PathBuf>,
-    /// What usual tools need of the operator's home.
-    pub presets: Vec<SandboxPreset>,
-    /// Of one program and all that it starts, at once.
-    pub processes: Option<NonZeroU32>,
-    /// Of all of them together, in MiB.
-    pub memory_mib: Option<NonZeroU32>,
-    /// Processor time of each, in seconds.
-    pub cpu_seconds: Option<NonZeroU32>,
-    /// Of each file that is written, in MiB.
-    pub file_mib: Option<NonZeroU32>,
-    /// Of the private `/tmp` and `/dev/shm`, in MiB.
-    pub tmp_mib: Option<NonZeroU32>,
-    /// Sent and received by one program and all that it starts, together, in MiB.
-    pub network_mib: Option<NonZeroU32>,
-    /// Left on the disks of the workspace and of its caches, in MiB.
-    pub free_mib: Option<NonZeroU32>,
-}
-
-/// What becomes of a run on a machine that lacks a part of the sandbox.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SandboxMode {
-    /// It does not start.
-    #[default]
-    Require,
-    /// It goes on with the rest; each report says what is missing.
-    BestEffort,
-    /// There is none, wherever; each report says so.
-    Off,
-}
-
-/// Folders of a home that tools keep themselves in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SandboxPreset {
-    Rust,
-    Python,
-    Node,
-    Go,
-}
-
-impl SandboxPreset {
-    pub const ALL: [Self; 4] = [Self::Rust, Self::Python, Self::Node, Self::Go];
-
-    /// As `policy.toml` writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Rust => "rust",
-            Self::Python => "python",
-            Self::Node => "node",
-            Self::Go => "go",
-        }
-    }
-
-    /// True of a program of that name that keeps itself in these folders.
-    pub fn is_of(self, program: &str) -> bool {
-        let programs: &[&str] = match self {
-            Self::Rust => &["cargo", "rustc", "rustup"],
-            Self::Python => &["python", "python3", "pip", "uv", "pytest"],
-            Self::Node => &["node", "npm", "npx", "pnpm", "yarn"],
-            Self::Go => &["go"],
-        };
-        programs.contains(&program)
-    }
-
-    /// To be read, each below the home. No folder with a password or token is among them.
-    pub fn folders(self) -> &'static [&'static str] {
-        match self {
-            Self::Rust => &[
-                ".cargo/bin",
-                ".cargo/registry",
-                ".cargo/git",
-                ".cargo/config.toml",
-                ".cargo/env",
-                ".rustup",
-            ],
-            Self::Python => &[".pyenv", ".local/bin", ".local/lib", ".local/share/uv", ".local/share/pipx"],
-            Self::Node => &[".nvm", ".volta", ".fnm", ".local/share/fnm", ".local/share/pnpm", ".npm-global"],
-            Self::Go => &["go/bin", "go/src", "go/pkg", "sdk"],
-        }
-    }
-
-    /// Kept for each plugin and workspace, each below the home. What a person has there and the preset shows is to be read.
-    pub fn caches(self) -> &'static [&'static str] {
-        match self {
-            Self::Rust => &[".cargo/registry", ".cargo/git"],
-            Self::Python => &[".cache/pip", ".cache/uv"],
-            Self::Node => &[".npm", ".cache/yarn", ".cache/pnpm"],
-            Self::Go => &["go/pkg", ".cache/go-build"],
-        }
-    }
-}
-
-impl SandboxPolicy {
-    /// Those that are named and those of the presets, each once.
-    pub fn caches(&self) -> Vec<PathBuf> {
-        let presets = self.presets.iter().flat_map(|preset| preset.caches());
-        let presets = presets.map(|below| Path::new("~").join(below));
-        let mut caches: Vec<PathBuf> = Vec::new();
-        for path in self.cache.iter().cloned().chain(presets) {
-            if !caches.contains(&path) {
-                caches.push(path);
-            }
-        }
-        caches
-    }
-
-    /// A cache and what lies in it or around it, if that would hide one of them.
-    fn hidden_cache(&self) -> Option<(PathBuf, PathBuf)> {
-        let caches = self.caches();
-        caches.iter().find_map(|cache| {
-            let is_within = |path: &&PathBuf| path.starts_with(cache) && *path != cache;
-            let is_beside = |path: &&PathBuf| path.starts_with(cache) || cache.starts_with(path);
-            let written = self.write.iter().find(is_beside);
-            let other = written.or_else(|| self.read.iter().chain(&caches).find(is_within))?;
-            Some((cache.clone(), other.clone()))
-        })
-    }
-}
-
-/// True of a path that stands for itself; the whole machine is no place in it.
-fn is_place(path: &Path) -> bool {
-    let mut parts = path.components();
-    let begins = match parts.next() {
-        Some(Component::RootDir) => true,
-        Some(Component::Normal(first)) => first == "~",
-        _ => false,
-    };
-    let is_plain = |part: Component<'_>| matches!(part, Component::Normal(_));
-    begins && parts.clone().next().is_some() && parts.all(is_plain)
-}
-
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AutoTasks {
@@ -316,24 +177,7 @@ impl Policy {
             let message = format!("`tasks.auto` has the kind `{}`", found.kind.escape_default());
             return Err(AuthorityError::Malformed { message });
         }
-        let SandboxPolicy { read, write, cache, .. } = &policy.sandbox;
-        let named = read.iter().chain(write).chain(cache);
-        if let Some(found) = named.into_iter().find(|path| !is_place(path)) {
-            let message = format!(
-                "`sandbox` names `{}`, expected an absolute path or one below `~/`, without `..`",
-                found.display().to_string().escape_default()
-            );
-            return Err(AuthorityError::Malformed { message });
-        }
-        if let Some((cache, other)) = policy.sandbox.hidden_cache() {
-            let shown = |path: &Path| path.display().to_string().escape_default().to_string();
-            let message = format!(
-                "`sandbox` has the cache `{}`, and `{}` lies in it or around it: one would hide the other",
-                shown(&cache),
-                shown(&other)
-            );
-            return Err(AuthorityError::Malformed { message });
-        }
+        policy.sandbox.check()?;
         Ok(policy)
     }
 
@@ -422,50 +266,6 @@ mod tests {
         assert_eq!(allowed("demo/shell"), "process: RUN python3");
         assert_eq!(allowed("other/x"), "");
         assert_eq!(policy.minimum_level.0, Level::Local);
-    }
-
-    #[test]
-    fn a_sandbox_is_required_unless_somebody_says_otherwise_and_its_places_stand_for_themselves() {
-        let sandbox =
-            |text: &str| Policy::parse(&format!("[sandbox]\n{text}\n")).map(|policy| policy.sandbox);
-        assert_eq!(Policy::parse("").unwrap().sandbox.mode, SandboxMode::Require);
-        assert_eq!(sandbox("mode = \"best-effort\"").unwrap().mode, SandboxMode::BestEffort);
-        assert_eq!(sandbox("mode = \"off\"\npresets = [\"go\"]").unwrap().presets, [SandboxPreset::Go]);
-        for good in ["/srv/data", "~/models", "/a b/c"] {
-            let found = sandbox(&format!("read = [\"{good}\"]\nwrite = [\"{good}\"]")).unwrap();
-            assert_eq!((found.read, found.write), (vec![good.into()], vec![good.into()]));
-            assert_eq!(sandbox(&format!("cache = [\"{good}\"]")).unwrap().cache, [Path::new(good)]);
-        }
-        for bad in ["/", "~", "", "data", "./data", "/srv/../root", "~root/x", "~/../x"] {
-            for key in ["read", "write", "cache"] {
-                let said = sandbox(&format!("{key} = [\"{bad}\"]")).unwrap_err().to_string();
-                assert!(said.contains("expected an absolute path"), "{bad}: {said}");
-            }
-        }
-        for bad in
-            ["mode = \"maybe\"", "presets = [\"cobol\"]", "processes = 0", "memory_mib = -1", "cpu = 1"]
-        {
-            assert!(sandbox(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_cache_hides_nothing_that_is_named_and_nothing_hides_it() {
-        let check = |text: &str, good: bool| {
-            let found = Policy::parse(&format!("[sandbox]\n{text}\n"));
-            assert_eq!(found.is_ok(), good, "{text}");
-        };
-        check("cache = [\"~/.cache/pip\"]\nread = [\"~/.cache\"]", true);
-        check("cache = [\"~/.cache/pip\"]\nread = [\"~/.cache/pip\"]", true);
-        check("cache = [\"~/.cache\"]\nread = [\"~/.cache/pip\"]", false);
-        check("cache = [\"~/.cache/pip\"]\nwrite = [\"~/.cache\"]", false);
-        check("cache = [\"~/.cache\"]\nwrite = [\"~/.cache/pip\"]", false);
-        check("cache = [\"~/.cache\", \"~/.cache/pip\"]", false);
-        check("cache = [\"~/.cache\"]\npresets = [\"python\"]", false);
-        check("cache = [\"~/.cache/pip\"]\npresets = [\"python\", \"rust\", \"node\", \"go\"]", true);
-        let both = Policy::parse("[sandbox]\ncache = [\"~/.cache/pip\", \"/x\"]\npresets = [\"python\"]\n");
-        let names = ["~/.cache/pip", "/x", "~/.cache/uv"].map(PathBuf::from);
-        assert_eq!(both.unwrap().sandbox.caches(), names);
     }
 
     #[test]
