@@ -7,6 +7,7 @@
 //! `.git` but objects and refs is written here.
 //! Not here: its refs (`refs.rs`), its objects (`objects.rs`).
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -212,6 +213,7 @@ impl Repository {
     /// # Errors
     /// `Failed` with what stands in the way, `Io`; nothing is changed then.
     pub fn move_checkout(&self, from: &Oid, to: &Oid, index: &Path) -> Result<(), GitError> {
+        self.check_nothing_in_the_way(from, to)?;
         let (lock, of_person) = (self.own.join("index.lock"), self.own.join("index"));
         let at = |what: &'static str, path: &Path| {
             let path = path.to_owned();
@@ -233,6 +235,25 @@ impl Repository {
                 tracing::warn!(%error, lock = %lock.display(), "a lock is left");
             }
         })
+    }
+
+    /// Git itself takes what it ignores for nothing, and writes over it.
+    fn check_nothing_in_the_way(&self, from: &Oid, to: &Oid) -> Result<(), GitError> {
+        let changes = self.changes(from, to)?;
+        let known: HashSet<&Path> =
+            changes.iter().filter(|changed| changed.from.is_some()).map(|changed| &*changed.path).collect();
+        for changed in changes.iter().filter(|changed| changed.from.is_none()) {
+            let is_in_the_way = |path: &&Path| match fs::symlink_metadata(self.workspace.join(path)) {
+                Ok(found) => *path == changed.path || (!found.is_dir() && !known.contains(path)),
+                Err(_) => false,
+            };
+            let above = changed.path.ancestors().filter(|path| !path.as_os_str().is_empty());
+            if let Some(path) = above.into_iter().find(is_in_the_way) {
+                let said = format!("`{}` of your tree is in the way", path.to_string_lossy().escape_debug());
+                return Err(GitError::Failed { verb: "read-tree".to_owned(), said });
+            }
+        }
+        Ok(())
     }
 
     /// Who the person is to git: their name and address, as its configuration says without its includes.
