@@ -8,13 +8,12 @@
 
 mod certifier;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use orch_trust::authority::Publisher;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::manifest::Manifest;
-use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
 
 use crate::config::workspace::WorkspaceConfig;
@@ -43,7 +42,7 @@ pub struct Starter {
     pub publisher_file: String,
     /// The text of a workspace's `config.yaml` that binds them.
     pub config: String,
-    /// Those that it binds.
+    /// Those that are taken.
     pub plugins: Vec<(Manifest, PackageBytes)>,
 }
 
@@ -66,11 +65,12 @@ impl Starter {
         })
     }
 
-    /// Reads what that folder binds.
+    /// Reads what that folder has of the plugins that a workspace binds; without a word, of those that its own `config.yaml` binds.
     ///
     /// # Errors
-    /// `starter-damaged` for a file that is not the one in the list, `plugin-not-found` for a plugin that is not there.
-    pub fn read(folder: &Path) -> Result<Self, Fault> {
+    /// `starter-damaged` for a file that is not the one in the list, `plugin-not-found` for a plugin that its own `config.yaml`
+    /// binds and it does not have, `starter-unbound` where a workspace binds none of it.
+    pub fn read(folder: &Path, bound: Option<BTreeSet<String>>) -> Result<Self, Fault> {
         let sums = text(&folder.join(SUMS))?;
         let listed = listed(&sums);
         let same = |name: &str, found: &Sha256Digest| match listed.get(name) {
@@ -88,18 +88,32 @@ impl Starter {
         let searched = [folder.to_owned()];
         let found = plugins::discover(&searched);
         let mut packages = Vec::new();
-        for text in workspace.roles.ids() {
+        let others = bound.is_some();
+        for text in bound.unwrap_or_else(|| workspace.roles.ids().into_iter().collect()) {
             let missing =
                 || plugins::PluginsError::NotFound { id: text.clone(), searched: searched.to_vec() };
-            let id = PluginId::parse(&text).map_err(|_| missing())?;
-            let newest = found.iter().filter(|found| found.id == id).max_by_key(|found| &found.version);
-            let newest = newest.ok_or_else(missing)?;
+            let newest =
+                found.iter().filter(|found| found.id.as_str() == text).max_by_key(|found| &found.version);
+            let newest = match newest {
+                Some(newest) => newest,
+                // Somebody else's.
+                None if others => continue,
+                None => return Err(missing().into()),
+            };
             let bytes = plugins::read(newest)?;
             for (name, _, digest) in bytes.list() {
                 same(&below(folder, newest, name), &digest)?;
             }
             let manifest = bytes.parse_manifest().map_err(PackageError::from)?.clone();
             packages.push((manifest, bytes));
+        }
+        if packages.is_empty() {
+            let what = format!("the workspace's `config.yaml` binds no plugin of `{}`", folder.display());
+            let hint =
+                "bind them under `roles:`, as these lines do, and say it again; or remove `config.yaml`";
+            return Err(
+                place::input("starter-unbound", Some(hint.to_owned()), what).with_lines(Some(&config))
+            );
         }
         let digest = Sha256Digest::of(sums.as_bytes());
         Ok(Self { digest, publisher, publisher_file, config, plugins: packages })

@@ -65,7 +65,8 @@ pub fn run(args: &InitArgs, home: Option<&Path>, console: Console) -> Outcome {
     fs::create_dir_all(&args.folder).map_err(|error| place::io(&args.folder, "make", error))?;
     let place = Place::of(&args.folder, Path::new(".orch"))?;
     let operator = place::operator(home)?;
-    let accepted = if args.starter.starter { Some(args.starter.ask(&operator, console)?) } else { None };
+    let accepted =
+        if args.starter.starter { Some(args.starter.ask(&operator, &place, console)?) } else { None };
     if let Some(accepted) = &accepted {
         accepted.take(&args.starter, &operator, &place, console)?;
     }

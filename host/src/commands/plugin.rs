@@ -5,6 +5,7 @@
 
 mod audit;
 pub(super) mod keep;
+mod list;
 pub(super) mod renew;
 mod revoke;
 mod trust;
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use orch_trust::admission::{Rules, Step, Steps, Verdict, explain};
 use orch_trust::approval::Approval;
-use orch_trust::evidence::{Admitted, Compilable, Trust};
+use orch_trust::evidence::{Admitted, Compilable};
 use orch_trust::freshness::Verdict as Freshness;
 use orch_trust::manifest::Manifest;
 use orch_trust::name::PluginId;
@@ -32,7 +33,7 @@ use crate::exit::{Exit, Fault, Outcome};
 use crate::manifest_schema;
 use crate::package;
 use crate::place::{self, Place, WorkspaceArgs, is_approval};
-use crate::plugins::{self, Found};
+use crate::plugins;
 use crate::whole_file;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -114,7 +115,7 @@ pub fn run(command: &PluginCommand, home: Option<&Path>, console: Console) -> Ou
             approve(&operator, id, *allow_rollback, plugins, console)
         }
         PluginCommand::Renew(args) => renew::run(args, &operator, console),
-        PluginCommand::List { plugins, format } => list(&operator, plugins, *format, console),
+        PluginCommand::List { plugins, format } => list::run(&operator, plugins, *format, console),
         PluginCommand::Inspect { package, format } => inspect(&operator, package, *format, console),
         PluginCommand::Verify { package, format } => verify(&operator, package, *format, console),
         PluginCommand::Audit(args) => audit::run(args, &operator, console),
@@ -290,44 +291,6 @@ fn approve(
     upgrade::show(operator, &manifest, allow_rollback, console)?;
     operator.approve(&approval_of(&manifest), &bytes, admitted.trust())?;
     console.line(&format!("approved {} {}", manifest.id, manifest.version));
-    Ok(Exit::Done)
-}
-
-fn list(operator: &Operator, folders: &[PathBuf], format: Format, console: Console) -> Outcome {
-    let rules = rules(operator);
-    for Found { id, version, folder } in plugins::discover(&place::package_folders(operator, folders)?) {
-        let found = Found { id: id.clone(), version: version.clone(), folder: folder.clone() };
-        let (state, warnings) = match plugins::read(&found) {
-            Err(error) => (Err(error.code().to_owned()), Vec::new()),
-            Ok(bytes) => {
-                let steps = explain(&bytes, &rules, place::now());
-                let warnings = plugins::warnings_of(&steps, id.as_str());
-                let state = steps.outcome.map(|admitted| admitted.trust());
-                (state.map_err(|(_, refusal)| refusal.code().to_owned()), warnings)
-            }
-        };
-        let word = match &state {
-            Ok(trust) => trust.as_str().to_owned(),
-            Err(code) => format!("refused: {code}"),
-        };
-        match format {
-            Format::Text => {
-                let tone = if state.is_ok() { Tone::Good } else { Tone::Bad };
-                console.line(&format!("{id} {version}  {}  {}", console.paint(tone, &word), folder.display()));
-                for warning in &warnings {
-                    console.line(&format!("  {}", console.paint(Tone::Careful, &escape(warning))));
-                }
-            }
-            Format::Json => console.json(
-                &serde_json::json!({
-                    "id": id, "version": version, "folder": folder.display().to_string(),
-                    "trust": state.as_ref().ok().map(|trust: &Trust| trust.as_str()), "refusal": state.as_ref().err(),
-                    "warnings": warnings,
-                })
-                .to_string(),
-            ),
-        }
-    }
     Ok(Exit::Done)
 }
 

@@ -65,11 +65,20 @@ impl StarterArgs {
     ///
     /// # Errors
     /// Where nothing can be taken; `starter-not-accepted`.
-    pub(super) fn ask(&self, operator: &Operator, console: Console) -> Result<Accepted, Fault> {
+    pub(super) fn ask(
+        &self,
+        operator: &Operator,
+        place: &Place,
+        console: Console,
+    ) -> Result<Accepted, Fault> {
         if operator.anchor.is_some() {
             return Err(OperatorError::KeyBesideRoot { path: PathBuf::from("publisher.toml") }.into());
         }
-        let starter = Starter::read(&Starter::find(self.packages.as_deref())?)?;
+        let bound = match place.workspace.join("config.yaml").symlink_metadata() {
+            Ok(_) => Some(place.config()?.roles.ids().into_iter().collect()),
+            Err(_) => None,
+        };
+        let starter = Starter::read(&Starter::find(self.packages.as_deref())?, bound)?;
         let certifier = Certifier::beside(&operator.home, None)?;
         let programs = if self.programs.is_empty() { found_tools() } else { self.programs.clone() };
         let publisher = &starter.publisher;

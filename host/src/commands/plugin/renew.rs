@@ -56,6 +56,9 @@ pub(super) fn run(args: &RenewArgs, operator: &Operator, console: Console) -> Ou
         .filter(|package| wanted(&package.id))
         .map(|package| renew(package, &rules(operator), &certifier, console))
         .collect::<Result<_, _>>()?;
+    if outcomes.is_empty() {
+        console.line("nothing is approved that could be certified again");
+    }
     match outcomes.contains(&Renewed::No) {
         true => Ok(Exit::PluginRefused),
         false => Ok(Exit::Done),

@@ -17,7 +17,6 @@ use orch_trust::manifest::Limits;
 use orch_trust::package::PackageBytes;
 use serde_json::json;
 
-use crate::call::Used;
 use crate::capability::trial::{Fakes, Mood};
 use crate::engine::{Compiled, Engine};
 use crate::role::executor::{Execute, Executor};
@@ -116,6 +115,7 @@ impl Tried {
     }
 
     /// The time that may pass until it fires, where it is a time.
+    #[cfg(test)]
     pub(super) fn time(self) -> Option<Duration> {
         match self {
             Self::Busy(ms) | Self::Wall(ms) => Some(Duration::from_millis(ms.into())),
@@ -187,7 +187,8 @@ pub(super) struct Seen {
     /// As the row says, or what came instead.
     pub(super) ended: Result<(), String>,
     pub(super) took: Duration,
-    pub(super) used: Used,
+    #[cfg(test)]
+    pub(super) used: crate::call::Used,
 }
 
 /// Guests that were compiled, and the ground that they stand on.
@@ -231,7 +232,12 @@ impl Trial {
             (Ok(done), false) => Err(format!("it is done: `{}`", done.summary)),
             (Err(error), false) => Err(format!("{}: {error}", error.code())),
         };
-        Ok(Seen { ended, took, used: report.used })
+        Ok(Seen {
+            ended,
+            took,
+            #[cfg(test)]
+            used: report.used,
+        })
     }
 }
 
