@@ -327,12 +327,16 @@ pub fn native_cache(operator: &Operator) -> Result<NativeCache, Fault> {
         .map_err(|error| place::io(&folder, "open", error))
 }
 
+/// What comes back is read where it comes back, a hundred levels deep at most; a debug build takes tens of kilobytes for each.
+const GUEST_STACK_BYTES: usize = 8 << 20;
+
 /// Guests have threads of their own: a busy guest gives way to another guest, never to the loop.
 pub fn guest_runtime(jobs: u32) -> Result<Runtime, Fault> {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let runtime = Builder::new_multi_thread()
         .worker_threads(cores.min(jobs as usize).max(1))
         .thread_name("orch-guest")
+        .thread_stack_size(GUEST_STACK_BYTES)
         .enable_all()
         .event_interval(1)
         .build();

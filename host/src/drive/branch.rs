@@ -59,11 +59,16 @@ impl Branch {
         is_mounted: bool,
     ) -> Result<Option<Arc<Self>>, GitError> {
         let at = |source| GitError::Io { what: "remove", path: folder.path().to_owned(), source };
-        folder.clear().map_err(at)?;
+        let cleared = folder.clear().map_err(at);
         let known = state.edits.as_ref().map(|edits| edits.based.clone());
         if known.is_none() && (state.started.is_some() || !beginning.isolated) {
+            // This run needs nothing of it.
+            if let Err(error) = cleared {
+                tracing::warn!(%error, "what an earlier host left of its trees is still there");
+            }
             return Ok(None);
         }
+        cleared?;
         let repository = open(workspace, folder)?;
         let based = match known {
             Some(based) => based,
