@@ -15,7 +15,7 @@ use orch_supervisor::{
     Access, Cache, Exit as ProgramExit, Limits, Place as Seen, Request, RunError, Sandbox, StartStep,
     SupervisorPool, Wall, Walls, system_places,
 };
-use orch_trust::policy::{SandboxMode, SandboxPolicy};
+use orch_trust::policy::{GitAccess, SandboxMode, SandboxPolicy};
 
 use crate::caches::Caches;
 use crate::capability::files::{Protected, protected_names};
@@ -38,7 +38,15 @@ const TRIAL: &str = ".trial";
 
 /// Of a workspace, what git believes: to be read, not written. Each is a mount of its own, as `.git` is, so that nothing else
 /// comes into its place.
-const OF_GIT: [&str; 5] = [".git/config", ".git/hooks", ".git/config.worktree", ".git/info", ".git/modules"];
+const OF_GIT: [&str; 7] = [
+    ".git/config",
+    ".git/hooks",
+    ".git/config.worktree",
+    ".git/commondir",
+    ".git/info",
+    ".git/modules",
+    ".git/worktrees",
+];
 
 /// What is around each command.
 #[derive(Clone, Debug)]
@@ -46,6 +54,7 @@ pub struct Sandboxing {
     /// None where the operator's policy says `off`.
     walls: Option<Walls>,
     workspace: PathBuf,
+    git: GitAccess,
     /// The host's own, wherever they lie.
     hidden: Vec<PathBuf>,
     protected: Arc<Protected>,
@@ -66,7 +75,7 @@ impl Sandboxing {
             ..Walls::around(system_places().into_iter().chain(named(policy, home)).collect())
         });
         let (hidden, caches) = (own.into_iter().collect(), Arc::new(Caches::none()));
-        Self { walls, workspace: workspace.to_owned(), hidden, protected, caches }
+        Self { walls, workspace: workspace.to_owned(), git: policy.git, hidden, protected, caches }
     }
 
     /// How that command reaches what it may, through a relay. None: it reaches nothing, or no wall is around it.
@@ -133,7 +142,11 @@ impl Sandboxing {
         }
         match seat {
             None => {
-                walls.places.push(Seen::write(within(".git")));
+                // A file that is called so leads to a repository elsewhere.
+                walls.places.push(match self.git == GitAccess::Write && is_folder(".git") {
+                    true => Seen::write(within(".git")),
+                    false => Seen::read(within(".git")),
+                });
                 walls.places.extend(OF_GIT.map(|name| Seen::read(within(name))));
             }
             // Commits are the host's.

@@ -90,11 +90,35 @@ fn a_name_of_the_hosts_that_a_command_makes_is_said_in_its_log() {
 }
 
 #[test]
+fn a_repository_is_read_and_nothing_is_made_in_it() {
+    let script = "cat .git/config && ls .git/objects || exit 1;\
+                  (echo ../evil > .git/commondir) && exit 1; mkdir .git/hooks && exit 1; (echo x > .git/index) && exit 1;\
+                  rm .git/objects/one && exit 1; mv .git gone && exit 1; exit 0";
+    let workspace = sandboxed(&format!("- id: a\n  command: [sh, -c, \"{script}\"]\n"), "");
+    for file in [".git/config", ".git/objects/one"] {
+        workspace.write(file, "mine");
+    }
+    workspace.run(&[], 0);
+    let names = fs::read_dir(workspace.path().join(".git")).unwrap();
+    let names: std::collections::BTreeSet<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["config", "objects"].map(Into::into).into(), "nothing came into it");
+    // A file that leads to a repository elsewhere is not led anywhere else, whatever the policy says of repositories.
+    fs::remove_dir_all(workspace.path().join(".git")).unwrap();
+    let workspace = sandboxed(
+        "- {id: b, command: [sh, -c, 'cat .git || exit 1; (echo gitdir: evil > .git) && exit 1; rm .git && exit 1; exit 0']}\n",
+        "git = \"write\"",
+    );
+    workspace.write(".git", "gitdir: /elsewhere\n");
+    workspace.run(&[], 0);
+    assert_eq!(workspace.read(".git"), "gitdir: /elsewhere\n");
+}
+
+#[test]
 fn hooks_and_settings_of_git_are_read_and_not_written() {
     let script = "cat .git/config && echo x > .git/objects/new || exit 1;\
                   (echo x >> .git/config) && exit 1; (echo x > .git/hooks/pre-commit) && exit 1;\
                   mv .git gone && exit 1; mv .git/hooks gone && exit 1; rm -rf .git/hooks && exit 1; exit 0";
-    let workspace = sandboxed(&format!("- id: a\n  command: [sh, -c, \"{script}\"]\n"), "");
+    let workspace = sandboxed(&format!("- id: a\n  command: [sh, -c, \"{script}\"]\n"), "git = \"write\"");
     for file in [".git/config", ".git/hooks/sample", ".git/objects/one"] {
         workspace.write(file, "mine");
     }

@@ -22,7 +22,7 @@ use crate::permission::{
     Side,
 };
 
-pub use sandbox::{SandboxMode, SandboxPolicy, SandboxPreset};
+pub use sandbox::{GitAccess, SandboxMode, SandboxPolicy, SandboxPreset};
 
 /// `policy.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -22,6 +22,8 @@ pub struct SandboxPolicy {
     pub write: Vec<PathBuf>,
     /// Kept between the calls of one plugin in one workspace, besides those of the presets: never the person's own.
     pub cache: Vec<PathBuf>,
+    /// What programs may do with the repository of the workspace.
+    pub git: GitAccess,
     /// What usual tools need of the operator's home.
     pub presets: Vec<SandboxPreset>,
     /// Of one program and all that it starts, at once.
@@ -51,6 +53,18 @@ pub enum SandboxMode {
     BestEffort,
     /// There is none, wherever; each report says so.
     Off,
+}
+
+/// What becomes of the workspace's `.git`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GitAccess {
+    /// It is read.
+    #[default]
+    Read,
+    /// It is written but for its configuration and hooks. Whoever can do that can have a person's own git run what it likes: git
+    /// finds other configuration by names that are not there yet, and in repositories that an index names.
+    Write,
 }
 
 /// Folders of a home that tools keep themselves in.
