@@ -185,7 +185,7 @@ impl<'a> Walk<'a> {
                 match metadata.is_dir() {
                     true if !is_left_out || self.outputs.leads_into(&path) => next.push((path, is_left_out)),
                     false if !is_left_out || self.outputs.has(&path) => {
-                        drop(self.found.insert(path, metadata))
+                        self.found.insert(path, metadata);
                     }
                     _ => {}
                 }

@@ -339,7 +339,7 @@ fn a_work_tree_is_removed_whatever_was_done_in_it() {
     let worktree = bench.made();
     let seat = worktree.seat().clone();
     assert_eq!(fs::symlink_metadata(seat.tree.join("m")).unwrap().mode() & 0o777, 0o644);
-    fs::set_permissions(seat.tree.join("a"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(seat.tree.join("a"), fs::Permissions::from_mode(0o000)).unwrap();
     drop(worktree);
     assert!(!seat.tree.exists());
     // For whoever asks git in it, it is at that commit.
