@@ -35,7 +35,7 @@ pub(crate) fn tests_of_the_sources() -> BTreeSet<String> {
         "plugins",
         "fuzz",
         "xtask",
-        "tests/tests",
+        "tests",
     ] {
         collect(&root().join(folder), &mut found);
     }
