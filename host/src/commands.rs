@@ -17,6 +17,7 @@ pub mod held_run;
 pub mod import;
 pub mod init;
 pub mod logs;
+pub mod metrics;
 pub mod plugin;
 pub mod prune;
 pub mod reject;
@@ -82,6 +83,8 @@ pub enum Command {
     Approvals(approvals::ApprovalsCommand),
     /// What a run did
     Report(report::ReportArgs),
+    /// What a run's plugins recorded: values with their names
+    Metrics(metrics::MetricsArgs),
     /// What a run changed, on its branch
     Diff(diff::DiffArgs),
     /// Take a run's branch into your own
@@ -138,6 +141,7 @@ pub fn dispatch(args: Args, console: Console) -> Outcome {
         Command::Resolve(args) => resolve::run(&args, home, console),
         Command::Approvals(command) => approvals::run(&command, home, console),
         Command::Report(args) => report::run(&args, console),
+        Command::Metrics(args) => metrics::run(&args, console),
         Command::Diff(args) => diff::run(&args, console),
         Command::Accept(args) => accept::run(&args, home, console),
         Command::Reject(args) => reject::run(&args, home, console),

@@ -162,11 +162,9 @@ impl Holder {
 
         let socket = SocketPlace::of(&place.workspace, &operator.home)?;
         let (policy, home) = (&operator.policy.sandbox, home_folder());
-        // Walls are put around places, and those have one spelling: a folder may be named from where the host was started.
-        let operators = operator.home.canonicalize().map_err(anyhow::Error::from)?;
-        let states = state_home().unwrap_or_else(|| operators.join("state"));
+        let states = state_home().unwrap_or_else(|| operator.home.join("state"));
         let trees = StateFolder::of(&states, &place.workspace);
-        let own = [operators, socket.folder().to_owned(), states.join("orch")];
+        let own = [operator.home.clone(), socket.folder().to_owned(), states.join("orch")];
         let protected = place.protected(task_file);
         let sandboxing = Sandboxing::of(policy, home.as_deref(), &place.workspace, protected, own);
         let mut sandboxing = sandboxing.keeping(policy, home.as_deref(), &operator.home.join(caches::FOLDER));

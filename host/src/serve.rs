@@ -13,6 +13,7 @@ mod mounts;
 mod requests_log;
 mod tasks;
 
+pub use metrics::recorded_text;
 pub use mounts::{CALLS_MAX, Mounts};
 
 use std::sync::Arc;

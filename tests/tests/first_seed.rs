@@ -227,6 +227,26 @@ fn a_simulation_that_was_kept_goes_on_as_if_it_had_not_stopped() {
     assert_eq!((served.len(), failed.len()), (3, 3));
     assert!(served[0] + failed[0] == 2000.0 && failed[0] > 0.0 && served[1] < served[0]);
     assert_eq!((served[2], failed[2]), (served[0], failed[0]));
+
+    let shown = |more: &[&str]| {
+        out(&workspace.host(&[&["metrics", "--name", "simulation.served"], more].concat(), 0))
+    };
+    let table = shown(&[]);
+    let line = table.lines().find(|line| line.starts_with("simulation.served")).unwrap();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!((words[1], words[2].parse::<f64>().unwrap()), ("3", served[1]), "{table}");
+    assert!(
+        words[4].parse::<f64>().unwrap() == served[0] && words.last() == Some(&"demo/simulator-production")
+    );
+    let json: serde_json::Value = serde_json::from_str(&shown(&["--format", "json"])).unwrap();
+    let of_json: Vec<f64> =
+        json["metrics"].as_array().unwrap().iter().map(|row| row["value"].as_f64().unwrap()).collect();
+    assert_eq!(of_json, served);
+    let text = shown(&["--format", "prometheus"]);
+    assert!(
+        text.starts_with("# HELP orch_recorded") && text.contains("name=\"simulation.served\""),
+        "{text}"
+    );
 }
 
 /// How many requests are replayed; `cargo xtask campaign requests` asks for more.

@@ -357,3 +357,20 @@ fn the_doctor_tries_every_limit_and_every_wall_and_leaves_nothing() {
     assert_eq!(text.lines().count(), rows.len());
     assert!(text.lines().all(|line| line.starts_with("ok  ")), "{text}");
 }
+
+#[test]
+fn the_operators_folder_may_be_named_from_where_the_host_is_started() {
+    let workspace =
+        sandboxed("- {id: a, command: [sh, -c, 'test ! -e /etc/shadow']}\n", "presets = [\"python\"]");
+    let from = workspace.operator().parent().unwrap().to_owned();
+    for home in ["orch", "../config/orch"] {
+        workspace.write("tasks.yml", "- {id: a, command: [sh, -c, 'test ! -e /etc/shadow']}\n");
+        let mut host = std::process::Command::new(orch_tests::binary("orch-host"));
+        // Without a folder of the session the socket lies in the operator's.
+        host.current_dir(&from).env_remove("XDG_RUNTIME_DIR").env("NO_COLOR", "1");
+        host.env("XDG_STATE_HOME", workspace.outside().join("state"));
+        let run = ["run", "--trust-workspace", "--config-home", home];
+        let said = host.args(run).arg(workspace.path()).output().unwrap();
+        assert_eq!(said.status.code(), Some(0), "{home}: {}{}", out(&said), err(&said));
+    }
+}

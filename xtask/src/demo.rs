@@ -52,6 +52,14 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     if code != 1 {
         bail!("the run ended with {code}, expected 1: one task of the project fails on purpose");
     }
+    let tasks = fs::read_to_string(project.join("tasks.yml")).context("cannot read the project's tasks")?;
+    let ended: Vec<&str> = tasks.split("- id: ").skip(1).collect();
+    let is = |task: &&&str, status: &str| task.contains(&format!("status: {status}\n"));
+    let failed: Vec<_> = ended.iter().filter(|task| is(task, "failed")).collect();
+    let done = ended.iter().filter(|task| is(task, "done")).count();
+    if done + 1 != ended.len() || !failed.iter().all(|task| task.starts_with("test-totals")) {
+        bail!("{done} of {} tasks are done, expected all but `test-totals`; `report` says why", ended.len());
+    }
     let shown = host.strip_prefix(root).unwrap_or(&host).display().to_string();
     println!();
     println!(

@@ -70,6 +70,7 @@ pub const SIGNING_KEY_VARIABLE: &str = "PLUGIN_SIGNING_KEY";
 
 /// The operator's folder, read.
 pub struct Operator {
+    /// Absolute and without links: walls are put around it, and others are told of it.
     pub home: PathBuf,
     /// With everything that this host denied by itself.
     pub policy: Policy,
@@ -107,6 +108,12 @@ pub fn home_folder() -> Option<PathBuf> {
 /// Where programs of this user keep what is no configuration and no cache: `$XDG_STATE_HOME`, else `~/.local/state`.
 pub fn state_home() -> Option<PathBuf> {
     absolute("XDG_STATE_HOME").or_else(|| Some(home_folder()?.join(".local/state")))
+}
+
+/// As it is named from everywhere; it may not be there yet.
+fn one_spelling(home: &Path) -> Result<PathBuf, OperatorError> {
+    let found = home.canonicalize().or_else(|_| std::path::absolute(home));
+    found.map_err(|source| OperatorError::Io { what: "find", path: home.to_owned(), source })
 }
 
 fn absolute(variable: &str) -> Option<PathBuf> {
@@ -171,7 +178,7 @@ impl Operator {
             publishers.push(signing_key_publisher(said.trim())?);
         }
         Ok(Self {
-            home: home.to_owned(),
+            home: one_spelling(home)?,
             policy,
             publishers,
             certifiers,

@@ -83,19 +83,31 @@ impl Metrics {
             registry.register(Box::new(tasks))?;
             registry.register(Box::new(events))?;
         }
-        let labels = ["plugin", "name", "unit", "attributes"];
-        let values = GaugeVec::new(Opts::new("orch_recorded", "What plugins recorded last."), &labels)?;
-        let mut newest = BTreeMap::new();
-        for MetricRow { plugin, name, value, unit, attributes } in recorded {
-            newest.insert((plugin, name, unit, attributes), *value);
-        }
-        for ((plugin, name, unit, attributes), value) in newest.into_iter().take(RECORDED_MAX) {
-            values.with_label_values(&[plugin, name, unit, attributes]).set(value);
-        }
-        registry.register(Box::new(values))?;
+        registry.register(Box::new(newest(recorded, RECORDED_MAX)?))?;
         let mut text = Vec::new();
         let families: Vec<_> = self.registry.gather().into_iter().chain(registry.gather()).collect();
         TextEncoder::new().encode(&families, &mut text)?;
         Ok(text)
     }
+}
+
+/// What plugins recorded last, by name with its attributes.
+fn newest(recorded: &[MetricRow], values_max: usize) -> prometheus::Result<GaugeVec> {
+    let labels = ["plugin", "name", "unit", "attributes"];
+    let values = GaugeVec::new(Opts::new("orch_recorded", "What plugins recorded last."), &labels)?;
+    let mut newest = BTreeMap::new();
+    for MetricRow { plugin, name, value, unit, attributes } in recorded {
+        newest.insert((plugin, name, unit, attributes), *value);
+    }
+    for ((plugin, name, unit, attributes), value) in newest.into_iter().take(values_max) {
+        values.with_label_values(&[plugin, name, unit, attributes]).set(value);
+    }
+    Ok(values)
+}
+
+/// The same as text, without anything of a host.
+pub fn recorded_text(recorded: &[MetricRow]) -> prometheus::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&newest(recorded, usize::MAX)?.collect(), &mut text)?;
+    Ok(text)
 }
