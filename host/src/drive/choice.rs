@@ -226,6 +226,30 @@ pub(super) struct Meant {
     pub(super) after: Vec<TaskIndex>,
 }
 
+impl Meant {
+    /// What `--only` passes over: tasks that are not done and take no part, each with the first that starts all the same.
+    pub(super) fn passed_over(&self, state: &RunState) -> Vec<(TaskIndex, TaskIndex)> {
+        let mut passed: Vec<(TaskIndex, TaskIndex)> = Vec::new();
+        let Some(chosen) = &self.chosen else { return passed };
+        let status = |task: TaskIndex| state.tasks.get(task as usize).map(|found| found.status);
+        let starts = |task: &TaskIndex| {
+            let is_open = status(*task).is_some_and(|status| !status.is_final());
+            is_open || self.again.binary_search(task).is_ok() || self.after.binary_search(task).is_ok()
+        };
+        for task in chosen.iter().copied().filter(starts) {
+            let dependencies =
+                state.tasks.get(task as usize).map_or(&[][..], |found| &found.task.dependencies);
+            let places = dependencies.iter().filter_map(|id| state.by_id.get(id).copied());
+            for on in places.filter(|on| !chosen.contains(on) && status(*on) != Some(Status::Done)) {
+                if passed.iter().all(|(known, _)| *known != on) {
+                    passed.push((on, task));
+                }
+            }
+        }
+        passed
+    }
+}
+
 pub(super) fn meant(state: &RunState, wanted: &Wanted) -> Result<Meant, ChoiceError> {
     let choice = wanted.choice();
     let graph = Graph::of(state, None);
