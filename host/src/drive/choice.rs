@@ -13,6 +13,7 @@ use orch_task::{FileTask, Status, Task, TaskId};
 use serde::{Deserialize, Serialize};
 
 use super::graph::Graph;
+use crate::console::lines::{argument, option};
 
 /// What a person asks of a run: which tasks, and which of them again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args, utoipa::ToSchema)]
@@ -83,12 +84,15 @@ impl ChoiceError {
 
     pub fn hint(&self) -> String {
         match self {
-            Self::TaskUnknown { nearest: Some(nearest), .. } => format!("the nearest is `--task {nearest}`"),
+            Self::TaskUnknown { nearest: Some(nearest), .. } => {
+                format!("the nearest is `{}`", option("--task", nearest))
+            }
             Self::Both { .. } => "say one of the two".to_owned(),
             Self::OnlyOfNone => "say which with `--task TASK`, `--from TASK` or `--tag TAG`".to_owned(),
             Self::Needed { on, .. } => {
                 format!(
-                    "`orch-host task skip {on}` takes it for done, and `--only` all that the named tasks depend on"
+                    "`orch-host task skip {}` takes it for done, and `--only` all that the named tasks depend on",
+                    argument(on)
                 )
             }
             _ => "`orch-host tasks list` shows all, with their tags".to_owned(),

@@ -114,10 +114,10 @@ def leave_a_program_that_others_start_as_its_owner():
     how = struct.pack("QQQ", os.O_WRONLY | os.O_CREAT, 0o4755, 0)
     ways = [
         lambda: os.chmod(name, 0o4755),
-        lambda: os.chmod(name, 0o2755),
         lambda: os.fchmod(os.open(name, os.O_RDONLY), 0o4755),
         lambda: call("fchmodat2", -100, name.encode(), 0o4755, 0),
         lambda: [os.remove(name), os.open(name, os.O_WRONLY | os.O_CREAT, 0o4755)],
+        lambda: [os.remove(name), os.open(name, os.O_WRONLY | os.O_CREAT, 0o2755)],
         lambda: [os.remove(name), os.mknod(name, 0o100000 | 0o4755)],
         lambda: [os.remove(name), call("openat2", -100, name.encode(), how, len(how))],
         lambda: os.link(f"/proc/self/fd/{os.open('.', os.O_WRONLY | os.O_TMPFILE, 0o4755)}", "unnamed", follow_symlinks=True),
