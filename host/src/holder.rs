@@ -44,6 +44,7 @@ use crate::engine::Engine;
 use crate::engine::cache::NativeCache;
 use crate::engine::withdrawal::Withdrawal;
 use crate::exit::{Exit, Fault};
+use crate::open_files;
 use crate::place::{self, Place};
 use crate::plugins::{self, AdmittedPlugins, Workbench};
 use crate::processes::Commands;
@@ -158,7 +159,9 @@ impl Holder {
         let door = Door::new(&operator.policy.egress, &operator.home, Arc::new(SystemNames));
         let egress = Arc::new(door.map_err(|error| Fault::new(Exit::HostError, "egress", None, error))?);
 
-        let relay = Arc::new(Relay::new(egress.clone(), &operator.policy.sandbox, relay::Times::default()));
+        let connections = open_files::connections_of_a_command(rules.jobs);
+        let times = relay::Times::default();
+        let relay = Arc::new(Relay::new(egress.clone(), &operator.policy.sandbox, times, connections));
 
         let socket = SocketPlace::of(&place.workspace, &operator.home)?;
         let (policy, home) = (&operator.policy.sandbox, home_folder());

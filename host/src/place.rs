@@ -259,7 +259,9 @@ pub fn input(code: &'static str, hint: Option<String>, what: String) -> Fault {
 
 fn lock_fault(path: &Path, source: AuthorityError) -> Fault {
     let error = anyhow::Error::from(source).context(format!("`{}` is not usable", path.display()));
-    Fault::new(Exit::Usage, "lock-malformed", None, error)
+    let hint =
+        "put it back as it was committed; once it is removed, the next `run` pins what it finds".to_owned();
+    Fault::new(Exit::Usage, "lock-malformed", Some(hint), error)
 }
 
 #[cfg(test)]

@@ -32,8 +32,8 @@ use proxy::Proxy;
 pub use tally::Used;
 use tally::{Metered, Tally};
 
-/// Of one command and all that it starts; more wait to be accepted.
-const CONNECTIONS_MAX: usize = 64;
+/// Of one command and all that it starts, fewer where this process may open few files; more wait to be accepted.
+pub const CONNECTIONS_MAX: usize = 64;
 /// Of the proxy, where no granted address takes it: above what the system gives to whoever asks for any port.
 const PORT: u16 = 61_080;
 /// For what a command sent last, when it is over.
@@ -63,6 +63,7 @@ impl Default for Times {
 pub struct Relay {
     door: Arc<Door>,
     times: Times,
+    connections: usize,
     bytes_max: Option<u64>,
 }
 
@@ -121,9 +122,10 @@ impl Open {
 }
 
 impl Relay {
-    pub fn new(door: Arc<Door>, policy: &SandboxPolicy, times: Times) -> Self {
+    /// `connections`: of one command at once.
+    pub fn new(door: Arc<Door>, policy: &SandboxPolicy, times: Times, connections: usize) -> Self {
         let bytes_max = policy.network_mib.map(|mib| u64::from(mib.get()) << 20);
-        Self { door, times, bytes_max }
+        Self { door, times, connections: connections.min(CONNECTIONS_MAX), bytes_max }
     }
 
     /// `listeners`: as [`Ways::listen`] has their addresses, and not blocking.
@@ -187,7 +189,7 @@ async fn drive(
     tally: Arc<Tally>,
     mut stopped: oneshot::Receiver<()>,
 ) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let room = Arc::new(Semaphore::new(relay.connections));
     let (accepted, mut coming) = mpsc::channel(1);
     let mut accepting = JoinSet::new();
     for (listener, behind) in served {

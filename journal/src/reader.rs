@@ -172,6 +172,14 @@ impl Reader {
         self.rows(sql, params![from, to, limit], task_row)
     }
 
+    /// True if a task of a run asks a person whether it may run.
+    pub fn waits_for_approval(&self, run: &str) -> Result<bool, StoreError> {
+        let sql =
+            "SELECT EXISTS (SELECT 1 FROM phases WHERE id >= ?1 AND id < ?2 AND status = 'waiting_approval')";
+        let (from, to) = of_run(run);
+        Ok(self.connection.query_row(sql, [from, to], |row| row.get(0))?)
+    }
+
     /// False if no event of a run speaks of verifying or of a branch: then its state has nothing of either, and need not be
     /// computed.
     pub fn speaks_of_verifying(&self, run: &str) -> Result<bool, StoreError> {

@@ -65,12 +65,16 @@ fn tasks_are_chosen_by_tag_from_one_on_and_alone() {
     assert_eq!(ran(&workspace), "fetch build deploy");
 
     let other = self::workspace("");
-    other.run(&["--only", "--task", "deploy", "--task", "lint", "--jobs", "1"], 0);
+    let output = other.run(&["--only", "--task", "deploy", "--task", "lint", "--jobs", "1"], 0);
     assert_eq!(
         ran(&other),
         "lint deploy",
         "what else it depends on is taken as it is, their own order is kept"
     );
+    let passed = "passed-over: `--only` takes as it is, though it is not done: `test` (pending), which `deploy` depends on";
+    assert!(out(&output).contains(passed), "{}", out(&output));
+    let output = self::workspace("").run(&["--only", "--task", "fetch"], 0);
+    assert!(!out(&output).contains("passed-over"), "{}", out(&output));
     let output = other.run(&["--exclude", "net"], 0);
     assert_eq!(ran(&other), "", "what depends on what is left out does not start");
     assert!(out(&output).contains("left out: 3, as was asked"), "{}", out(&output));

@@ -342,6 +342,34 @@ fn a_stream_of_events_ends_with_its_token() {
 }
 
 #[test]
+fn streams_of_events_that_nobody_closes_keep_nobody_from_being_answered() {
+    let workspace = Workspace::new("- {id: a, kind: note}\n");
+    workspace.run(&[], 0);
+    let token = super::served::token(&workspace, "reads", "read");
+    let served = serve(&workspace, &[]);
+    let run = workspace.reader().runs().unwrap().remove(0).id;
+    let open = || {
+        let stream = std::net::TcpStream::connect(served.services).unwrap();
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+        let head = format!(
+            "GET /v1/runs/{run}/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+        );
+        (&stream).write_all(head.as_bytes()).unwrap();
+        let mut status = [0; 12];
+        (&stream).read_exact(&mut status).unwrap();
+        (stream, String::from_utf8_lossy(&status).into_owned())
+    };
+    let all: Vec<_> = (0..140).map(|_| open()).collect();
+    let taken = all.iter().filter(|(_, status)| status.ends_with("200")).count();
+    let refused = all.iter().filter(|(_, status)| status.ends_with("503")).count();
+    assert_eq!((taken, refused), (128, 12));
+    assert_eq!(served.get("/v1/runs", Some(&token)).status, 200);
+    // Whoever closes one lets another in.
+    drop(all);
+    until(|| open().1.ends_with("200"));
+}
+
+#[test]
 fn a_new_dependency_that_its_condition_leaves_out_does_nothing_again() {
     let workspace = Workspace::new("- {id: deploy, command: 'echo deploy >> ran'}\n");
     assert_eq!(run(&workspace, &[]), "deploy");

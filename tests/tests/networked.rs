@@ -247,3 +247,55 @@ fn what_a_task_says_of_proxies_moves_nothing() {
     assert!(log.contains(&format!("{own} {own} localhost,127.0.0.1,::1\n")), "{log}");
     assert!(!workspace.events().iter().any(|event| matches!(event, Event::NetworkUsed(_))));
 }
+
+/// Takes every connection and never ends one.
+const HOLDS: &str = r#"
+import socket
+server, kept = socket.create_server(("127.0.0.1", 0), backlog=1024), []
+print(server.getsockname()[1], flush=True)
+while True:
+    kept.append(server.accept())
+"#;
+
+#[test]
+fn commands_that_hold_all_their_connections_keep_nobody_from_what_it_needs() {
+    let mut server = Command::new("python3");
+    let mut server = server.args(["-c", HOLDS]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = format!("127.0.0.1:{}", line.trim());
+    let workspace = granted("true", std::slice::from_ref(&address));
+    // More than the host has files for; those that are not taken wait in the command's own kernel queue.
+    let holds = format!(
+        "import os, socket, time\nkept = []\nfor _ in range(64):\n s = socket.socket()\n s.setblocking(False)\n \
+         s.connect_ex((\"127.0.0.1\", {}))\n kept.append(s)\nopen(\"held\", \"a\").write(\"x\")\n\
+         while not os.path.exists(\"go\"): time.sleep(0.02)\n",
+        line.trim()
+    );
+    workspace.write("holds.py", &holds);
+    let mut tasks: String = (0..6)
+        .map(|task| format!("- {{id: h{task}, timeout: 60, command: [python3, holds.py]}}\n"))
+        .collect();
+    for task in 0..20 {
+        let last = if task == 19 { "; touch go" } else { "" };
+        let wait = "until test \"$(cat held)\" = xxxxxx; do sleep 0.02; done";
+        tasks +=
+            &format!("- {{id: v{task}, priority: -1, timeout: 60, command: [sh, -c, '{wait}{last}']}}\n");
+    }
+    workspace.write("tasks.yml", &tasks);
+    let host = workspace.command(&["run", "--trust-workspace", "--jobs", "7"]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 400; exec \"$0\" \"$@\""]).arg(host.get_program()).args(host.get_args());
+    limited.current_dir(workspace.path());
+    for (name, value) in host.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    let output = limited.output().unwrap();
+    let _ = server.kill();
+    let _ = server.wait();
+    assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
+    assert!(workspace.statuses().values().all(|status| status == "done"));
+}

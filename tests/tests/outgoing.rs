@@ -199,7 +199,9 @@ fn a_secret_reaches_the_host_that_it_is_for_and_nobody_else_in_no_form() {
         ),
         ("fails", "GET http://127.0.0.1:8080/ authorization={token}"),
     ]);
-    let output = world.run(1);
+    // Whoever looks for a fault of the host reads all that it and its libraries say of themselves.
+    let output = world.command(&["run", "--trust-workspace"]).env("ORCH_LOG", "trace").output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}{}", out(&output), err(&output));
     let (seen, _) = world.seen();
     let header = |at: usize, name: &str| seen[at]["headers"][name].as_str().unwrap_or_default().to_owned();
     assert_eq!(header(0, "authorization"), format!("Bearer {TOKEN}"));

@@ -111,9 +111,14 @@ impl Project {
 
     /// A case that makes these requests, each path with what follows it.
     fn case(&self, name: &str, requests: &[&str]) {
+        self.case_at(&format!("127.0.0.1:{}", self.port), name, requests);
+    }
+
+    /// The same of another host.
+    fn case_at(&self, host: &str, name: &str, requests: &[&str]) {
         let line = |one: &&str| {
             let (method, rest) = one.split_once(' ').unwrap();
-            format!("{method} http://127.0.0.1:{}{rest}", self.port)
+            format!("{method} http://{host}{rest}")
         };
         let lines: Vec<_> = requests.iter().map(line).collect();
         let task = json!({ "id": "t1", "kind": "call", "description": lines.join("\n") });
@@ -240,6 +245,60 @@ fn what_cannot_be_recorded_is_named_and_nothing_is_written() {
         assert!(!out(&output).contains(TOKEN) || requests[0].contains("body"), "{}", out(&output));
         assert_eq!(project.recording("one"), None, "{requests:?}");
     }
+}
+
+/// A proxy of a company: whoever is named, it is this machine that answers. Gives its port and what it was asked for first.
+fn proxy() -> (u16, std::sync::mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (send, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut head) = (stream.unwrap(), Vec::new());
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                head.extend(byte);
+            }
+            let head = String::from_utf8(head).unwrap();
+            send.send(head.lines().next().unwrap().to_owned()).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            answer(stream, &AtomicUsize::new(0)).unwrap();
+        }
+    });
+    (port, asked)
+}
+
+#[test]
+fn who_is_asked_by_name_is_asked_through_the_proxy_that_a_policy_names() {
+    let project = Project::new();
+    let (port, asked) = proxy();
+    project.private("policy.toml", &format!("[egress]\nproxy = \"http://127.0.0.1:{port}\"\n"));
+    project.case_at("api.example.com:8080", "one", &["GET /open/json"]);
+    let (secrets, policy) = (project.path("secrets.toml"), project.path("policy.toml"));
+    let record = |policy: &str| {
+        project.test(&[
+            "--record",
+            "api.example.com:8080",
+            "--secrets",
+            secrets.to_str().unwrap(),
+            "--policy",
+            policy,
+        ])
+    };
+    let output = record(policy.to_str().unwrap());
+    assert!(out(&output).contains("1 requests recorded"), "{}{}", out(&output), err(&output));
+    assert_eq!(asked.recv().unwrap(), "CONNECT api.example.com:8080 HTTP/1.1");
+    assert!(project.recording("one").unwrap().contains("items"));
+    for (text, code) in
+        [("[egress]\nproxy = 1\n", "record-policy"), ("[egress]\nproxy = \"x\"\n", "record-door")]
+    {
+        project.private("policy.toml", text);
+        let said = err(&record(policy.to_str().unwrap()));
+        assert!(said.contains(&format!("code: {code}")), "{said}");
+    }
+    let said = err(&record("/nowhere/policy.toml"));
+    assert!(said.contains("code: record-no-policy") && said.contains("/nowhere/policy.toml"), "{said}");
 }
 
 #[test]

@@ -163,6 +163,7 @@ fn a_request_that_is_wrong_is_refused_by_its_head() {
         (with("Host: evil.example\r\n"), 421),
         (with("Host: localhost\r\nHost: localhost\r\n"), 400),
         (with("Host: a b\r\n"), 400),
+        (with("Host: somebody@localhost\r\n"), 400),
         (with(""), 400),
         (with("Host: localhost\r\n").replace("/status", "http://evil.example/status"), 400),
         (with("Host: localhost\r\n").replace("GET", "G(T"), 400),
@@ -175,6 +176,13 @@ fn a_request_that_is_wrong_is_refused_by_its_head() {
     ] {
         let answer = raw(served.services, &request);
         assert_eq!(answer.status, status, "{} {answer:?}", &request[..request.len().min(200)]);
+    }
+    // Of two tokens none counts: who stands between may have looked at the other one.
+    let token = token(&workspace, "reads", "read");
+    for (shown, status) in [(1, 200), (2, 401)] {
+        let shown = format!("Authorization: Bearer {token}\r\n").repeat(shown);
+        let asked = with(&format!("Host: localhost\r\n{shown}")).replace("/status", "/v1/runs");
+        assert_eq!(raw(served.services, &asked).status, status);
     }
     let mut stream = TcpStream::connect(served.services).unwrap();
     stream.write_all(b"GET /status HTTP/1.1\r\nHost: \xff\r\nConnection: close\r\n\r\n").unwrap();

@@ -319,6 +319,20 @@ mod tests {
     }
 
     #[test]
+    fn whoever_wrote_that_there_is_a_network_is_told_how_it_is_written_now() {
+        for word in ["true", "false"] {
+            let text = format!("[default.allow]\nprocess = {{ programs = [\"ls\"], network = {word} }}\n");
+            let said = Policy::parse(&text).unwrap_err().to_string();
+            assert!(
+                said.contains("`network` a list of `host:port`, such as `[\"example.com:443\"]`"),
+                "{said}"
+            );
+            assert!(said.contains("at line 2"), "{said}");
+        }
+        assert!(Policy::parse("[default.allow]\nprocess = { programs = [], network = [1] }\n").is_err());
+    }
+
+    #[test]
     fn what_is_allowed_and_not_asked_for_is_known() {
         let policy = Policy::parse(
             "[default.allow]\nprocess = { programs = [\"ls\"] }\n[plugins.\"demo/x\".allow]\nprocess = { programs = [\"sh\", \"git\"], env = [\"HOME\", \"PATH@sh\"], network = [\"a.b:443\"] }\n",

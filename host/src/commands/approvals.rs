@@ -61,7 +61,11 @@ pub fn run(command: &ApprovalsCommand, home: Option<&Path>, console: Console) ->
 fn list(place: &Place, console: Console) -> Outcome {
     let reader = place.reader()?;
     let config = place.config()?;
-    let state = reader.state(&find_run(&reader, None)?.id)?;
+    let run = find_run(&reader, None)?.id;
+    if !reader.waits_for_approval(&run)? {
+        return Ok(Exit::Done);
+    }
+    let state = reader.state(&run)?;
     for found in state.tasks.iter().filter(|found| found.status == Status::WaitingApproval) {
         for line in lines(found, &config) {
             console.line(&line);

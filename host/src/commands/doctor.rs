@@ -192,18 +192,25 @@ pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome 
     for (good, line) in sandbox_lines(&operator)? {
         say(good, &line);
     }
-    let mut unbound = None;
+    let (mut unbound, mut said) = (None, None);
     if let Some(place) = &workspace {
         match bound(place, &operator) {
             Ok(count) => say(true, &format!("{count} plugins of `config.yaml` would run, with its settings")),
             Err(fault) => {
-                say(false, &escape(&format!("{:#}", fault.source)));
-                unbound = fault.hint;
+                let text = escape(&format!("{:#}", fault.source));
+                say(false, &text);
+                (unbound, said) = (fault.hint, Some(text));
             }
         }
         match startable(place, &operator) {
             Ok(count) => say(true, &format!("{count} of the task file could begin")),
-            Err(fault) => say(false, &escape(&format!("{:#}", fault.source))),
+            Err(fault) => {
+                let text = escape(&format!("{:#}", fault.source));
+                // What keeps plugins from running keeps tasks, too.
+                if said.as_ref() != Some(&text) {
+                    say(false, &text);
+                }
+            }
         }
     }
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `orch-host prune --keep N`: removes what only grows.
+//! `orch-host prune --keep N`, `--caches`: removes what only grows.
 //!
 //! In -> out: rows of runs, files of `logs/`, kept heads, caches -> logs of all but the newest runs, heads of runs whose store is
 //! gone, and the caches of commands if that is asked for, are removed.
@@ -22,9 +22,9 @@ use crate::place::{self, Place, WorkspaceArgs};
 #[derive(clap::Args)]
 pub struct PruneArgs {
     /// Logs of so many of the newest runs stay
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    keep: u32,
-    /// What commands of this workspace kept in caches, too
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), required_unless_present = "caches")]
+    keep: Option<u32>,
+    /// What commands of this workspace kept in caches, too, or alone
     #[arg(long)]
     caches: bool,
     #[command(flatten)]
@@ -42,26 +42,13 @@ pub fn run(args: &PruneArgs, home: Option<&Path>, console: Console) -> Outcome {
         None => Vec::new(),
     };
 
-    let (mut logs, mut bytes) = (0_u64, 0_u64);
-    if let Some((stay, go)) = runs.split_at_checked(args.keep as usize)
-        && let Some(store) = &store
-    {
-        let folder = place.workspace.join("logs");
-        let io = |error| place::io(&folder, "clear", error);
-        let logs_of = |runs: &[RunRow]| logs_of(&store.reader()?, runs);
-        let (kept, old) = (logs_of(stay)?, logs_of(go)?);
-        // Of what the store does not name, only what is of before all that stay.
-        let starts = stay.iter().map(|run| start_of(&run.created_at)).collect::<Result<Vec<_>, _>>()?;
-        let from = starts.into_iter().min().unwrap_or_default();
-        for name in log_folder::names(&folder).map_err(io)? {
-            let is_before = began(&name).is_some_and(|began| *began < *from);
-            if !kept.contains(&name) && (is_before || old.contains(&name)) {
-                bytes += log_folder::remove(&folder, &name).map_err(io)?;
-                logs += 1;
-            }
-        }
+    if let Some(keep) = args.keep {
+        let (logs, bytes) = match (runs.split_at_checked(keep as usize), &store) {
+            (Some(runs), Some(store)) => remove_logs(&place, &store.reader()?, runs)?,
+            _ => (0, 0),
+        };
+        console.line(&format!("{logs} logs are removed, {bytes} bytes"));
     }
-    console.line(&format!("{logs} logs are removed, {bytes} bytes"));
 
     if args.caches {
         let folder = caches::of_workspace(&operator.home.join(caches::FOLDER), &place.workspace);
@@ -71,15 +58,41 @@ pub fn run(args: &PruneArgs, home: Option<&Path>, console: Console) -> Outcome {
         console.line(&format!("caches of commands are removed, {bytes} bytes"));
     }
 
-    let (keys, heads) = (operator.secret.journal_keys(), operator.home.join("heads"));
-    let known: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
-    for run in forget_missing_runs(&place.state, &keys, &heads, &known)? {
-        console.line(&format!("the kept head of run {} is removed: it is not in the store", escape(&run)));
+    if args.keep.is_some() {
+        let (keys, heads) = (operator.secret.journal_keys(), operator.home.join("heads"));
+        let known: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+        for run in forget_missing_runs(&place.state, &keys, &heads, &known)? {
+            console
+                .line(&format!("the kept head of run {} is removed: it is not in the store", escape(&run)));
+        }
     }
     if let Some(store) = store {
         store.close()?;
     }
     Ok(Exit::Done)
+}
+
+/// Removes the logs of the runs that go; says how many and of how many bytes.
+fn remove_logs(
+    place: &Place,
+    reader: &Reader,
+    (stay, go): (&[RunRow], &[RunRow]),
+) -> Result<(u64, u64), Fault> {
+    let folder = place.workspace.join("logs");
+    let io = |error| place::io(&folder, "clear", error);
+    let (kept, old) = (logs_of(reader, stay)?, logs_of(reader, go)?);
+    // Of what the store does not name, only what is of before all that stay.
+    let starts = stay.iter().map(|run| start_of(&run.created_at)).collect::<Result<Vec<_>, _>>()?;
+    let from = starts.into_iter().min().unwrap_or_default();
+    let (mut logs, mut bytes) = (0, 0);
+    for name in log_folder::names(&folder).map_err(io)? {
+        let is_before = began(&name).is_some_and(|began| *began < *from);
+        if !kept.contains(&name) && (is_before || old.contains(&name)) {
+            bytes += log_folder::remove(&folder, &name).map_err(io)?;
+            logs += 1;
+        }
+    }
+    Ok((logs, bytes))
 }
 
 /// Names of the logs that the store knows to be of these runs.

@@ -171,6 +171,11 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     }
     if args.dry_run {
         warn_of_notices(&operator, &admitted, console);
+        if admitted.starts_programs() {
+            for lacking in dry_run::lacking_walls(&operator, &place)? {
+                console.warn(&lacking);
+            }
+        }
         dry_run::show(&planned, &config, args.format, console);
         return Ok(Exit::Done);
     }

@@ -151,12 +151,7 @@ impl Operator {
         for folder in FOLDERS.iter().chain(&["keys", stream::FOLDER]) {
             keeper::check_folder(&home.join(folder))?;
         }
-        let policy_path = home.join("policy.toml");
-        let mut policy = match read(&policy_path)? {
-            Some(text) => Policy::parse(&text)
-                .map_err(|source| OperatorError::Authority { path: policy_path, source })?,
-            None => Policy::default(),
-        };
+        let mut policy = policy_of(&home.join("policy.toml"))?.unwrap_or_default();
         let secrets = secrets_of(&home.join(secrets::FILE))?.unwrap_or_default();
         let denials = denials(home)?;
         denials.join(&mut policy.deny);
@@ -304,6 +299,12 @@ fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, OperatorError> {
 /// Where secrets come from, as that file says; nothing if there is none.
 pub fn secrets_of(path: &Path) -> Result<Option<SecretSources>, OperatorError> {
     let parsed = read(path)?.map(|text| secrets::parse(&text)).transpose();
+    parsed.map_err(|source| OperatorError::Authority { path: path.to_owned(), source })
+}
+
+/// What plugins may do, as that file says; nothing if there is none.
+pub fn policy_of(path: &Path) -> Result<Option<Policy>, OperatorError> {
+    let parsed = read(path)?.map(|text| Policy::parse(&text)).transpose();
     parsed.map_err(|source| OperatorError::Authority { path: path.to_owned(), source })
 }
 

@@ -34,6 +34,17 @@ pub fn line(text: &str) -> String {
     cut_middle(escape(&text.trim_end().replace('\t', TAB)), LINE_CHARACTERS_MAX)
 }
 
+/// An id at the end of a command that is to be pasted: it may begin as an option does.
+pub fn argument(id: &str) -> String {
+    if id.starts_with('-') { format!("-- {id}") } else { id.to_owned() }
+}
+
+/// The same with the option that it is for.
+pub fn option(name: &str, id: &str) -> String {
+    let between = if id.starts_with('-') { '=' } else { ' ' };
+    format!("{name}{between}{id}")
+}
+
 /// At most so many characters: of a longer text the beginning and the end, `…` between them.
 pub fn cut_middle(text: String, characters_max: usize) -> String {
     let count = text.chars().count();
@@ -90,6 +101,15 @@ pub fn span(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_that_begins_as_an_option_is_an_argument_all_the_same() {
+        assert_eq!((argument("a-b"), argument("-b")), ("a-b".to_owned(), "-- -b".to_owned()));
+        assert_eq!(
+            (option("--task", "a"), option("--task", "-b")),
+            ("--task a".to_owned(), "--task=-b".to_owned())
+        );
+    }
 
     #[test]
     fn the_end_of_a_long_text_is_there_and_what_is_missing_is_counted() {

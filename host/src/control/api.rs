@@ -1,7 +1,8 @@
 //! What a holder answers, over its socket and over TCP.
 //!
 //! In -> out: a request and who asks ([`Caller`]) -> JSON, a stream of events, or a [`Problem`].
-//! Limits: 64 KiB and 10 s a body, 1,000 rows a page, [`READS_MAX`] looks into the store at once.
+//! Limits: 64 KiB and 10 s a body, 1,000 rows a page, [`READS_MAX`] looks into the store at once, [`STREAMS_MAX`] streams of
+//! events.
 //! Invariant: every route is written down where it is answered, and the description (`/v1/openapi.json`) is made of the same
 //! lines; what is shown is committed; the loop waits for nobody who reads.
 //! Not here: connections (`listen.rs`, `serve/`), what becomes of a word (`drive/hear.rs`).
@@ -37,6 +38,8 @@ const BODY_BYTES_MAX: usize = 64 << 10;
 const ARRIVAL_MAX: Duration = Duration::from_secs(10);
 /// Each has a connection to the store of its own, with its files.
 const READS_MAX: usize = 8;
+/// Each has a connection for as long as somebody likes.
+const STREAMS_MAX: usize = 128;
 
 /// What answers need.
 #[derive(Clone)]
@@ -47,13 +50,20 @@ pub struct Api {
     /// What its runs are like.
     options: Arc<RunOptions>,
     reads: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
 }
 
 impl Api {
     pub fn new(state: Arc<HolderState>, place: Place, config: WorkspaceConfig, options: RunOptions) -> Self {
         let reads = Arc::new(Semaphore::new(READS_MAX));
+        let streams = Arc::new(Semaphore::new(STREAMS_MAX));
         let (place, config, options) = (Arc::new(place), Arc::new(config), Arc::new(options));
-        Self { state, place, config, options, reads }
+        Self { state, place, config, options, reads, streams }
+    }
+
+    /// For who answers over so many connections: half of them are left to those who ask and go.
+    pub(crate) fn over(self, connections: usize) -> Self {
+        Self { streams: Arc::new(Semaphore::new((connections / 2).clamp(1, STREAMS_MAX))), ..self }
     }
 
     /// What plugins counted: services, and those of a run.

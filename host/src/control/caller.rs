@@ -113,9 +113,11 @@ impl Caller {
     }
 }
 
-/// Of a request's head.
+/// Of a request's head; of two there is none: who stands between may have looked at the other one.
 pub(crate) fn bearer(headers: &http::HeaderMap) -> Option<String> {
-    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let mut shown = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(one), None) = (shown.next(), shown.next()) else { return None };
+    let text = one.to_str().ok()?;
     let (scheme, token) = text.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
 }

@@ -13,6 +13,7 @@ use orch_task::{FileTask, Status, Task, TaskId};
 use serde::{Deserialize, Serialize};
 
 use super::graph::Graph;
+use crate::console::lines::{argument, option};
 
 /// What a person asks of a run: which tasks, and which of them again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args, utoipa::ToSchema)]
@@ -83,12 +84,15 @@ impl ChoiceError {
 
     pub fn hint(&self) -> String {
         match self {
-            Self::TaskUnknown { nearest: Some(nearest), .. } => format!("the nearest is `--task {nearest}`"),
+            Self::TaskUnknown { nearest: Some(nearest), .. } => {
+                format!("the nearest is `{}`", option("--task", nearest))
+            }
             Self::Both { .. } => "say one of the two".to_owned(),
             Self::OnlyOfNone => "say which with `--task TASK`, `--from TASK` or `--tag TAG`".to_owned(),
             Self::Needed { on, .. } => {
                 format!(
-                    "`orch-host task skip {on}` takes it for done, and `--only` all that the named tasks depend on"
+                    "`orch-host task skip {}` takes it for done, and `--only` all that the named tasks depend on",
+                    argument(on)
                 )
             }
             _ => "`orch-host tasks list` shows all, with their tags".to_owned(),
@@ -224,6 +228,30 @@ pub(super) struct Meant {
     chosen: Option<BTreeSet<TaskIndex>>,
     pub(super) again: Vec<TaskIndex>,
     pub(super) after: Vec<TaskIndex>,
+}
+
+impl Meant {
+    /// What `--only` passes over: tasks that are not done and take no part, each with the first that starts all the same.
+    pub(super) fn passed_over(&self, state: &RunState) -> Vec<(TaskIndex, TaskIndex)> {
+        let mut passed: Vec<(TaskIndex, TaskIndex)> = Vec::new();
+        let Some(chosen) = &self.chosen else { return passed };
+        let status = |task: TaskIndex| state.tasks.get(task as usize).map(|found| found.status);
+        let starts = |task: &TaskIndex| {
+            let is_open = status(*task).is_some_and(|status| !status.is_final());
+            is_open || self.again.binary_search(task).is_ok() || self.after.binary_search(task).is_ok()
+        };
+        for task in chosen.iter().copied().filter(starts) {
+            let dependencies =
+                state.tasks.get(task as usize).map_or(&[][..], |found| &found.task.dependencies);
+            let places = dependencies.iter().filter_map(|id| state.by_id.get(id).copied());
+            for on in places.filter(|on| !chosen.contains(on) && status(*on) != Some(Status::Done)) {
+                if passed.iter().all(|(known, _)| *known != on) {
+                    passed.push((on, task));
+                }
+            }
+        }
+        passed
+    }
 }
 
 pub(super) fn meant(state: &RunState, wanted: &Wanted) -> Result<Meant, ChoiceError> {

@@ -22,6 +22,7 @@ use super::roles::Roles;
 use super::run::Run;
 use super::task_file::{Sheet, record_added, to_added, to_file_task};
 use crate::clock::now_ms;
+use crate::console::lines::argument;
 
 /// So long a run that could end waits for a task file that is amiss.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -255,7 +256,8 @@ fn take(run: &mut Run, report: MergeReport) -> Result<(), DriveError> {
     }
     for id in &report.removed {
         let text = format!(
-            "task `{id}` is not in the task file any more; it does not start unless it is back, and `orch-host task cancel {id}` takes it out"
+            "task `{id}` is not in the task file any more; it does not start unless it is back, and `orch-host task cancel {}` takes it out",
+            argument(id.as_str())
         );
         run.record(Event::Warned { code: "task-removed".to_owned(), text })?;
     }

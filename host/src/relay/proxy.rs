@@ -219,8 +219,17 @@ impl Proxy {
 
 /// What keeps a target from being reached, and what the operator would have to say.
 fn not_granted(target: &NetworkTarget) -> String {
+    let this_machine = match &target.host {
+        HttpHost::Name(name) => name == "localhost" || name.ends_with(".localhost"),
+        HttpHost::Address(address) => address.is_unspecified(),
+    };
+    let words = match this_machine {
+        true => format!("network = [\"127.0.0.1:{}\"]", target.port),
+        false => format!("network = [\"{target}\"]"),
+    };
+    let allows = if this_machine { "allows this machine's own address" } else { "allows it" };
     format!(
-        "`{target}` is not granted: `network = [\"{target}\"]` in the plugin's `process` of the operator's `policy.toml` allows it"
+        "`{target}` is not granted: `{words}` in the plugin's `process` of the operator's `policy.toml` {allows}"
     )
 }
 

@@ -38,6 +38,8 @@ struct Around {
     sandbox: String,
     names: Vec<IpAddr>,
     times: Times,
+    /// Of a command; none: as many as there may ever be.
+    connections: Option<usize>,
 }
 
 /// One command's relay, and where its proxy and its granted addresses listen.
@@ -57,7 +59,12 @@ impl Around {
         let (egress, sandbox): (EgressPolicy, SandboxPolicy) =
             (toml::from_str(&self.egress).unwrap(), toml::from_str(&self.sandbox).unwrap());
         let door = Door::new(&egress, Path::new("/"), Arc::new(Names(self.names.clone()))).unwrap();
-        let relay = Arc::new(Relay::new(Arc::new(door), &sandbox, self.times));
+        let relay = Arc::new(Relay::new(
+            Arc::new(door),
+            &sandbox,
+            self.times,
+            self.connections.unwrap_or(usize::MAX),
+        ));
         let entries: Vec<String> = entries.iter().map(|&entry| entry.to_owned()).collect();
         let ways = Ways::of(&entries).unwrap();
         let bind = |_| {
@@ -417,21 +424,40 @@ async fn with_the_command_everything_ends_and_what_it_sent_last_goes_out() {
 async fn more_connections_than_there_may_be_wait_for_their_turn() {
     let server = Server::echo().await;
     let target = format!("127.0.0.1:{}", server.port);
-    let command = Around::default().command(&[&target]).await;
-    let mut open = Vec::new();
-    for _ in 0..super::CONNECTIONS_MAX {
-        open.push(command.tunnel(&target).await);
+    // Where this process may open few files, there are fewer.
+    for (connections, most) in [(None, super::CONNECTIONS_MAX), (Some(3), 3)] {
+        let command = Around { connections, ..Around::default() }.command(&[&target]).await;
+        let mut open = Vec::new();
+        for _ in 0..most {
+            open.push(command.tunnel(&target).await);
+        }
+        let mut late = TcpStream::connect(command.proxy).await.unwrap();
+        late.write_all(format!("CONNECT {target} HTTP/1.1\r\n\r\n").as_bytes()).await.unwrap();
+        let mut byte = [0];
+        let answered = tokio::time::timeout(Duration::from_millis(300), late.read_exact(&mut byte)).await;
+        assert!(answered.is_err(), "{answered:?}");
+        open.pop();
+        late.read_exact(&mut byte).await.unwrap();
+        assert_eq!(&byte, b"H");
+        let (uses, _) = end(command).await;
+        assert_eq!(uses[0].connections as usize, most + 1);
     }
-    let mut late = TcpStream::connect(command.proxy).await.unwrap();
-    late.write_all(format!("CONNECT {target} HTTP/1.1\r\n\r\n").as_bytes()).await.unwrap();
-    let mut byte = [0];
-    let answered = tokio::time::timeout(Duration::from_millis(300), late.read_exact(&mut byte)).await;
-    assert!(answered.is_err(), "{answered:?}");
-    open.pop();
-    late.read_exact(&mut byte).await.unwrap();
-    assert_eq!(&byte, b"H");
-    let (uses, _) = end(command).await;
-    assert_eq!(uses[0].connections as usize, super::CONNECTIONS_MAX + 1);
+}
+
+#[tokio::test]
+async fn who_is_refused_this_machine_by_name_reads_the_words_that_would_reach_it() {
+    let command = Around::default().command(&["a.example:443"]).await;
+    for (asked, words) in [
+        ("localhost:5432", "127.0.0.1:5432"),
+        ("db.localhost:5432", "127.0.0.1:5432"),
+        ("0.0.0.0:80", "127.0.0.1:80"),
+        ("[::]:80", "127.0.0.1:80"),
+        ("192.168.0.1:80", "192.168.0.1:80"),
+        ("localhost.example:80", "localhost.example:80"),
+    ] {
+        let (status, said) = command.refused(asked).await;
+        assert!(status == 403 && said.contains(&format!("`network = [\"{words}\"]`")), "{asked}: {said}");
+    }
 }
 
 #[tokio::test]

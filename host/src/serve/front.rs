@@ -40,10 +40,13 @@ use crate::control::paced::Paced;
 use crate::control::refused_tokens::RefusedTokens;
 use crate::control::{Api, HolderState, Problem};
 use crate::exit::Fault;
+use crate::open_files;
 use crate::place;
+use crate::relay;
 
 const CONNECTIONS_MAX: usize = 1024;
-/// Descriptors that the host itself needs: the store, plugins, commands, trust that is read again.
+/// Descriptors that the host itself needs: the store, plugins, trust that is read again, and what commands reach; of the last
+/// it can be more.
 const OWN_FILES: usize = 128;
 const FILES_A_JOB: usize = 6;
 const HEAD_BYTES_MAX: usize = 32 << 10;
@@ -102,7 +105,7 @@ impl Front {
         let (services, services_at) = bind(&runtime, setup.services)?;
         let (operators, operators_at) = bind(&runtime, setup.operators)?;
         let connections = connections_max(setup.jobs);
-        let state = api.state.clone();
+        let (state, api) = (api.state.clone(), api.over(connections));
         let shared = Arc::new(Shared {
             log: RequestsLog::begin(api.place.workspace.join("logs"), setup.log_bytes_max)
                 .map_err(anyhow::Error::from)?,
@@ -181,7 +184,11 @@ fn bind(runtime: &Runtime, address: SocketAddr) -> Result<(TcpListener, SocketAd
 fn connections_max(jobs: u32) -> usize {
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
     let files = usize::try_from(files).unwrap_or(usize::MAX);
-    files.saturating_sub(OWN_FILES + FILES_A_JOB * jobs as usize).clamp(4, CONNECTIONS_MAX)
+    let jobs_count = jobs as usize;
+    // Of a command's connections each takes two.
+    let reached = 2 * jobs_count * open_files::connections_of_a_command(jobs).min(relay::CONNECTIONS_MAX);
+    let own = OWN_FILES.max(open_files::OWN as usize + reached) + FILES_A_JOB * jobs_count;
+    files.saturating_sub(own).clamp(4, CONNECTIONS_MAX)
 }
 
 async fn accept(
@@ -391,7 +398,10 @@ impl Shared {
             (None, _) => return bad("host", "the request names no host"),
             (Some(_), Some(_)) => return bad("host", "the request names more than one host"),
         };
-        let Some(host) = host else { return bad("host", "the request's host is no name") };
+        // A name or a password before it is no part of a host.
+        let Some(host) = host.filter(|host| !host.as_str().contains('@')) else {
+            return bad("host", "the request's host is no name");
+        };
         // Of both, the target's own is meant (RFC 9112); here they must say the same.
         if request.uri().authority().is_some_and(|authority| *authority != host) {
             return bad("host", "the request names two hosts");

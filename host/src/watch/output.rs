@@ -15,7 +15,7 @@ use orch_task::TaskId;
 use super::How;
 use crate::command_log::LogName;
 use crate::console::bytes::printable;
-use crate::console::lines::cut_middle;
+use crate::console::lines::{argument, cut_middle};
 use crate::console::{Console, Tone};
 use crate::log_folder::{self, tail::Tail};
 
@@ -221,7 +221,7 @@ impl One {
             let left_out = waiting - waiting_max / 2;
             tail.skip(left_out);
             push_line(&mut text, prefix, &std::mem::take(&mut self.line));
-            let id = &self.begun.id;
+            let id = argument(self.begun.id.as_str());
             text.push_str(&format!(
                 "{prefix}[... {left_out} bytes are left out here, `orch-host logs {id}` shows them ...]\n"
             ));

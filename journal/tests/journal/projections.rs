@@ -53,6 +53,7 @@ fn a_run_and_its_tasks_and_attempts_are_rows() {
     assert_eq!(json["metadata"]["jobs"], 2, "{json}");
     assert_eq!(serde_json::to_value(&tasks[1]).unwrap()["dependencies"], serde_json::json!([]));
     assert_eq!(reader.task_counts(RUN).unwrap(), [("done".to_owned(), 1), ("in_progress".to_owned(), 1)]);
+    assert!(!reader.waits_for_approval(RUN).unwrap());
 }
 
 #[test]

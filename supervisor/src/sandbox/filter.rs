@@ -89,6 +89,31 @@ const FAMILIES: [libc::c_int; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6
 const PACKETS: libc::c_int = 10;
 /// `TIOCSTI` and `TIOCLINUX`: who types for the terminal.
 const TERMINAL_INPUT: [u64; 2] = [0x5412, 0x541c];
+/// Set-user-ID: whoever starts such a file is its owner, outside of the sandbox too.
+const OWNERS_RIGHTS: u64 = 0o4000;
+/// Set-group-ID. Folders have it and hand it on, and what copies them gives it: it is refused only where a file is made.
+const GROUPS_RIGHTS: u64 = 0o2000;
+/// The bit of `O_TMPFILE` that no other flag has.
+const UNNAMED: libc::c_int = libc::O_TMPFILE & !libc::O_DIRECTORY;
+/// On every kind of machine.
+const FCHMODAT2: libc::c_long = 452;
+/// Calls that give a mode to what is there, and which argument that is.
+const MODES: &[(libc::c_long, u8)] = &[(libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2), (FCHMODAT2, 2)];
+#[cfg(target_arch = "x86_64")]
+const MODES_HERE: &[(libc::c_long, u8)] = &[(libc::SYS_chmod, 1)];
+#[cfg(not(target_arch = "x86_64"))]
+const MODES_HERE: &[(libc::c_long, u8)] = &[];
+/// Calls that make a file with a mode.
+const MAKES: &[(libc::c_long, u8)] = &[(libc::SYS_mknodat, 2)];
+#[cfg(target_arch = "x86_64")]
+const MAKES_HERE: &[(libc::c_long, u8)] = &[(libc::SYS_creat, 1), (libc::SYS_mknod, 1)];
+#[cfg(not(target_arch = "x86_64"))]
+const MAKES_HERE: &[(libc::c_long, u8)] = &[];
+/// Calls that do so where they make a file, and which argument their flags are; the mode is the next one.
+#[cfg(target_arch = "x86_64")]
+const OPENS: &[(libc::c_long, u8)] = &[(libc::SYS_openat, 2), (libc::SYS_open, 1)];
+#[cfg(not(target_arch = "x86_64"))]
+const OPENS: &[(libc::c_long, u8)] = &[(libc::SYS_openat, 2)];
 /// The bit that marks the other numbering of calls on `x86_64`.
 const OTHER_NUMBERING: u32 = 0x4000_0000;
 
@@ -118,8 +143,25 @@ pub(crate) fn programs() -> io::Result<Vec<BpfProgram>> {
     refused.push((libc::SYS_socket, sockets));
     let typed = TERMINAL_INPUT.map(|call| rule(&[(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, call)]));
     refused.push((libc::SYS_ioctl, all(typed)?));
-    // What it asks for lies in memory, where a filter cannot look: the C library falls back to `clone`.
-    let unknown = vec![(libc::SYS_clone3, Vec::new())];
+    let has = |argument: u8, bit: u64| (argument, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(bit), bit);
+    for (call, mode) in MODES.iter().chain(MODES_HERE) {
+        refused.push((*call, vec![rule(&[has(*mode, OWNERS_RIGHTS)])?]));
+    }
+    let rights = [OWNERS_RIGHTS, GROUPS_RIGHTS];
+    for (call, mode) in MAKES.iter().chain(MAKES_HERE) {
+        refused.push((*call, all(rights.map(|bit| rule(&[has(*mode, bit)])))?));
+    }
+    for (call, flags) in OPENS {
+        let mut rules = Vec::new();
+        for makes in [libc::O_CREAT, UNNAMED].map(|flag| u64::from(flag.cast_unsigned())) {
+            for bit in rights {
+                rules.push(rule(&[has(*flags, makes), has(flags + 1, bit)])?);
+            }
+        }
+        refused.push((*call, rules));
+    }
+    // What they ask for lies in memory, where a filter cannot look: programs fall back to `clone` and `openat`.
+    let unknown = vec![(libc::SYS_clone3, Vec::new()), (libc::SYS_openat2, Vec::new())];
     Ok(vec![filter(refused, libc::EPERM)?, filter(unknown, libc::ENOSYS)?])
 }
 

@@ -26,6 +26,7 @@ NUMBERS = {
     "perf_event_open": (298, 241), "bpf": (321, 280), "chroot": (161, 51), "mount": (165, 40),
     "umount2": (166, 39), "open_by_handle_at": (304, 265), "pidfd_open": (434, 434), "pidfd_getfd": (438, 438),
     "clone3": (435, 435), "open_tree": (428, 428), "fsopen": (430, 430), "quotactl": (179, 60),
+    "openat2": (437, 437), "fchmodat2": (452, 452),
 }
 
 
@@ -106,6 +107,33 @@ def write_what_may_be_read_only():
 def put_another_in_the_place_of_what_may_be_read_only():
     os.rename("kept", "moved")
     os.rename("moved", "kept")
+
+
+def leave_a_program_that_others_start_as_its_owner():
+    name = "owners"
+    how = struct.pack("QQQ", os.O_WRONLY | os.O_CREAT, 0o4755, 0)
+    ways = [
+        lambda: os.chmod(name, 0o4755),
+        lambda: os.fchmod(os.open(name, os.O_RDONLY), 0o4755),
+        lambda: call("fchmodat2", -100, name.encode(), 0o4755, 0),
+        lambda: [os.remove(name), os.open(name, os.O_WRONLY | os.O_CREAT, 0o4755)],
+        lambda: [os.remove(name), os.open(name, os.O_WRONLY | os.O_CREAT, 0o2755)],
+        lambda: [os.remove(name), os.mknod(name, 0o100000 | 0o4755)],
+        lambda: [os.remove(name), call("openat2", -100, name.encode(), how, len(how))],
+        lambda: os.link(f"/proc/self/fd/{os.open('.', os.O_WRONLY | os.O_TMPFILE, 0o4755)}", "unnamed", follow_symlinks=True),
+    ]
+    got = []
+    for way in ways:
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT, 0o755))
+        try:
+            way()
+        except OSError:
+            pass
+        for made in (name, "unnamed"):
+            if os.path.exists(made):
+                got.append(os.stat(made).st_mode & 0o6000)
+                os.remove(made)
+    need(any(got))
 
 
 def open_by_handle():

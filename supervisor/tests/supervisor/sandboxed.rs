@@ -77,6 +77,18 @@ async fn a_command_works_in_its_workspace_and_sees_nothing_else() {
     assert!(!lines.contains(&"root") || ground.workspace.starts_with("/root"), "{text}");
 }
 
+#[tokio::test]
+async fn folders_that_hand_on_their_group_are_made_and_copied_as_ever() {
+    let ground = Ground::new();
+    let script = "mkdir g && chmod 2775 g && mkdir g/in && cp -a g copied && tar cf t.tar g && mkdir out && \
+                  tar xpf t.tar -C out && stat -c %A g/in copied copied/in out/g && chmod u+s g/in && echo not so";
+    let (exit, text) = said(ground.request(ground.walls(), script)).await;
+    assert_ne!(exit, Exit::Code(0), "{text}");
+    let modes: Vec<&str> = text.lines().take_while(|line| line.starts_with('d')).collect();
+    assert!(modes.len() == 4 && modes.iter().all(|mode| mode.contains('s')), "{text}");
+    assert!(text.contains("not permitted") && !text.contains("not so"), "{text}");
+}
+
 /// Whoever is around a sandbox.
 struct Outside {
     victim: Child,

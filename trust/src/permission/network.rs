@@ -6,6 +6,9 @@
 
 use std::fmt;
 
+use serde::Deserializer;
+use serde::de::{SeqAccess, Visitor};
+
 use super::ANY;
 use super::http::{HttpHost, TargetError, host_and_port};
 use super::text::{covers_any, covers_host, is_dns_name, is_host_and_port};
@@ -44,6 +47,31 @@ impl fmt::Display for NetworkTarget {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}:{}", self.host, self.port)
     }
+}
+
+/// Reads entries as they are written. Whoever has the word of before, `true` or `false`, is told what is written now.
+pub(super) fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Entries;
+
+    impl<'de> Visitor<'de> for Entries {
+        type Value = Vec<String>;
+
+        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            out.write_str(
+                "for `network` a list of `host:port`, such as `[\"example.com:443\"]`, or `[]` for nothing",
+            )
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Vec<String>, A::Error> {
+            let mut entries = Vec::new();
+            while let Some(entry) = sequence.next_element()? {
+                entries.push(entry);
+            }
+            Ok(entries)
+        }
+    }
+
+    deserializer.deserialize_any(Entries)
 }
 
 pub(super) fn is_reach(text: &str) -> bool {

@@ -25,7 +25,7 @@ pub struct ProcessPermission {
     /// front covers exactly one label, `*:port` every name at that port. A name never leads to an address of this machine or
     /// of a private network, and is spoken to by TLS that names it, or by plain HTTP; an address that is written out is reached
     /// as it is. In a manifest `*` stands for "what the operator names".
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::network::entries")]
     pub network: Vec<String>,
 }
 

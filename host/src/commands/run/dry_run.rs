@@ -1,18 +1,26 @@
 //! What a run would do, said before anything is done.
 //!
-//! In -> out: the tasks of the file -> those that would run, in the order of their priorities, with their commands.
+//! In -> out: the tasks of the file -> those that would run, in the order of their priorities, with their commands; what this
+//! machine lacks of the sandbox.
 //! Not here: whether plugins and file are sound (`run.rs`), the planner, which may choose otherwise.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use orch_supervisor::SupervisorPool;
 use orch_task::{FileTask, Status, Task};
 use orch_trust::manifest::Role;
 
+use super::own_executable;
 use crate::commands::bootstrap;
 use crate::commands::counted;
 use crate::commands::tasks::command_line;
+use crate::config::operator::{Operator, home_folder};
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, escape_cut};
+use crate::exit::Fault;
+use crate::place::Place;
+use crate::sandbox::Sandboxing;
 use crate::watch::Format;
 
 /// Ids are written below each other up to this width.
@@ -57,6 +65,19 @@ pub(super) fn show(tasks: &[FileTask], config: &WorkspaceConfig, format: Format,
         let (channels, provider) = (channels.join(", "), escape_cut(&provider, 200));
         console.line(&format!("if it is {ending}: a notice to {channels} by {provider}"));
     }
+}
+
+/// The walls of the sandbox that this machine does not give, tried out as a run does it; caches are not tried, for that writes.
+///
+/// # Errors
+/// `sandbox-lacking`, where the policy requires them.
+pub(super) fn lacking_walls(operator: &Operator, place: &Place) -> Result<Vec<String>, Fault> {
+    let (policy, own) = (&operator.policy.sandbox, own_executable()?);
+    let home = home_folder();
+    let mut tried = Sandboxing::of(policy, home.as_deref(), &place.workspace, Arc::default(), []);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let commands = SupervisorPool::new(&own, 1);
+    runtime.map_err(anyhow::Error::from)?.block_on(tried.try_out(&commands, &own, policy.mode))
 }
 
 /// What the host would tell people of the run's end.

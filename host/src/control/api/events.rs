@@ -1,7 +1,7 @@
 //! Events of a run as they become durable (server-sent events).
 //!
 //! Limits: [`BATCH`] events are read at once, and no more before who asks has taken them.
-//! [`TOKEN_PAUSE`] after its token was revoked, a stream ends.
+//! [`TOKEN_PAUSE`] after its token was revoked, a stream ends. Streams at once have their number (`api.rs`).
 //! Invariant: a stream that begins at an event misses none after it; one that nobody reads costs a connection and nothing else.
 
 use std::cell::Cell;
@@ -62,9 +62,16 @@ pub(super) async fn stream(
             false => find(reader, &run).map(|row| row.id),
         })
         .await?;
+    let Ok(open) = api.streams.clone().try_acquire_owned() else {
+        let what = "as many streams of events are open as there may be";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", what));
+    };
     let (send, events) = mpsc::channel(1);
     let mut asker = Asker { caller, looked: Instant::now() };
-    tokio::spawn(async move { tell(&api, &run, next, &send, &mut asker).await });
+    tokio::spawn(async move {
+        let _open = open;
+        tell(&api, &run, next, &send, &mut asker).await;
+    });
     Ok(Sse::new(Events(events)).keep_alive(KeepAlive::default()))
 }
 

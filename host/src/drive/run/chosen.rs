@@ -11,9 +11,12 @@ use orch_task::{Status, TaskId};
 
 use super::Run;
 use crate::clock::now_ms;
-use crate::drive::choice::{self, Wanted};
+use crate::drive::choice::{self, Meant, Wanted};
 use crate::drive::error::DriveError;
 use crate::drive::graph::Graph;
+
+/// So many of what `--only` passes over are named.
+const PASSED_SHOWN: usize = 5;
 
 impl Run {
     /// Holds these tasks and no others: what is held does not start.
@@ -47,6 +50,9 @@ impl Run {
         if is_new {
             self.record(Event::TasksChosen { choice, who: who.clone(), at: now_ms() })?;
         }
+        if wanted.only {
+            self.warn_of_passed(&meant)?;
+        }
         let again = meant.again.iter().map(|task| (*task, "a person lets it run again"));
         let after = meant.after.iter().map(|task| (*task, "again, since what it depends on is done again"));
         for (task, why) in again.chain(after) {
@@ -56,6 +62,30 @@ impl Run {
         self.force(meant.again.into_iter().chain(meant.after));
         self.fail_fast = wanted.fail_fast;
         self.regraph(now_ms());
+        Ok(())
+    }
+
+    /// Says what is not done and taken as it is, though something that starts depends on it.
+    fn warn_of_passed(&mut self, meant: &Meant) -> Result<(), DriveError> {
+        let (passed, shown) = {
+            let state = self.state();
+            let passed = meant.passed_over(&state);
+            let shown = passed.iter().take(PASSED_SHOWN).filter_map(|(on, task)| {
+                let (on, task) = (state.tasks.get(*on as usize)?, state.tasks.get(*task as usize)?);
+                let (id, is, of) = (&on.task.id, on.status.as_str(), &task.task.id);
+                Some(format!("`{id}` ({is}), which `{of}` depends on"))
+            });
+            (passed.len(), shown.collect::<Vec<_>>().join(", "))
+        };
+        if passed == 0 {
+            return Ok(());
+        }
+        let more = match passed.saturating_sub(PASSED_SHOWN) {
+            0 => String::new(),
+            more => format!(", and {more} others"),
+        };
+        let text = format!("`--only` takes as it is, though it is not done: {shown}{more}");
+        self.record(Event::Warned { code: "passed-over".to_owned(), text })?;
         Ok(())
     }
 

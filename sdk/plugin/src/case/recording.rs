@@ -12,7 +12,7 @@ use std::sync::Arc;
 use orch_host::capability::secrets::backend::SecretReader;
 use orch_host::capability::secrets::leaks::Leaks;
 use orch_host::capability::trial::{Recorder, ScriptedAnswer, SentRequest, Unkept};
-use orch_host::config::operator::{OperatorError, secrets_of};
+use orch_host::config::operator::{OperatorError, policy_of, secrets_of};
 use orch_host::egress::{Door, DoorError, SystemNames};
 use orch_host::secrets::{SecretSources, SecretStore};
 use orch_host::whole_file;
@@ -41,9 +41,13 @@ pub enum RecordingError {
     Secrets(#[source] Box<OperatorError>),
     #[error("there is no `{0}`")]
     NoSecrets(PathBuf),
+    #[error("there is no `{0}`")]
+    NoPolicy(PathBuf),
     /// It could not be looked for in what is written.
     #[error("secret `{name}` {why}")]
     Unread { name: String, why: String },
+    #[error("how requests go out cannot be had")]
+    Policy(#[source] Box<OperatorError>),
     #[error("no request can be made")]
     Door(#[from] DoorError),
 }
@@ -57,7 +61,9 @@ impl RecordingError {
             Self::Excess(_) => "record-excess",
             Self::Secrets(_) => "record-secrets",
             Self::NoSecrets(_) => "record-no-secrets",
+            Self::NoPolicy(_) => "record-no-policy",
             Self::Unread { .. } => "record-secret-unread",
+            Self::Policy(_) => "record-policy",
             Self::Door(_) => "record-door",
         }
     }
@@ -96,11 +102,16 @@ pub struct Recorded {
 }
 
 impl Recording {
-    /// `hosts`: each `host:port`, as an operator names them. `secrets`: a file like an operator's `secrets.toml`.
+    /// `hosts`: each `host:port`, as an operator names them. `secrets`, `policy`: files like an operator's `secrets.toml` and
+    /// `policy.toml`; of the second `[egress]` counts, and nothing else.
     ///
     /// # Errors
-    /// `Host`, `Secrets`, `NoSecrets`, `Door`.
-    pub fn new(hosts: Vec<String>, secrets: Option<&Path>) -> Result<Self, RecordingError> {
+    /// `Host`, `Secrets`, `NoSecrets`, `Policy`, `NoPolicy`, `Door`.
+    pub fn new(
+        hosts: Vec<String>,
+        secrets: Option<&Path>,
+        policy: Option<&Path>,
+    ) -> Result<Self, RecordingError> {
         Permissions::default().at_hosts(&hosts, NAMED_BY).map_err(RecordingError::Host)?;
         let sources = match secrets {
             None => SecretSources::default(),
@@ -109,7 +120,9 @@ impl Recording {
                 found.ok_or_else(|| RecordingError::NoSecrets(path.to_owned()))?
             }
         };
-        let door = Door::new(&EgressPolicy::default(), Path::new("/"), Arc::new(SystemNames))?;
+        let egress = policy.map(egress_of).transpose()?.unwrap_or_default();
+        let folder = policy.and_then(Path::parent).unwrap_or(Path::new("/"));
+        let door = Door::new(&egress, folder, Arc::new(SystemNames))?;
         let store = Arc::new(SecretStore::new(sources.clone()));
         Ok(Self { hosts, sources, store, door: Arc::new(door) })
     }
@@ -147,6 +160,12 @@ impl Recording {
         }
         Ok(Leaks::of(values))
     }
+}
+
+/// `[egress]` of a policy.
+fn egress_of(path: &Path) -> Result<EgressPolicy, RecordingError> {
+    let found = policy_of(path).map_err(|error| RecordingError::Policy(Box::new(error)))?;
+    found.map(|policy| policy.egress).ok_or_else(|| RecordingError::NoPolicy(path.to_owned()))
 }
 
 impl Recorded {

@@ -27,6 +27,9 @@ pub(crate) struct TestArguments {
     /// With `--record`: where the plugin's secrets come from, as an operator's `secrets.toml` says it
     #[arg(long, value_name = "FILE", requires = "record")]
     secrets: Option<PathBuf>,
+    /// With `--record`: how requests go out, by `[egress]` of a file like an operator's `policy.toml`, its proxy and its roots
+    #[arg(long, value_name = "FILE", requires = "record")]
+    policy: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &TestArguments, console: &Console) -> Outcome {
@@ -34,7 +37,10 @@ pub(crate) fn run(arguments: &TestArguments, console: &Console) -> Outcome {
     let folder = project.join("cases");
     let recording = match arguments.record.as_slice() {
         [] => None,
-        hosts => Some(Recording::new(hosts.to_vec(), arguments.secrets.as_deref()).map_err(fault)?),
+        hosts => {
+            let (secrets, policy) = (arguments.secrets.as_deref(), arguments.policy.as_deref());
+            Some(Recording::new(hosts.to_vec(), secrets, policy).map_err(fault)?)
+        }
     };
     let answers = if recording.is_some() { Answers::Real } else { Answers::Recorded };
     let cases = case::read_all(&folder, answers).map_err(fault)?;
