@@ -100,7 +100,9 @@ impl FetchError {
                 "nothing was changed; say it again when the network and the other side are there, or take a `.orchpkg` file. A proxy and \
                  roots of your own stand under `[egress]` in `policy.toml`"
             }
-            Self::Redirect { .. } | Self::TooLarge { .. } => "nothing was changed; ask whoever keeps that place",
+            Self::Redirect { .. } | Self::TooLarge { .. } => {
+                "nothing was changed; ask whoever keeps that place"
+            }
             _ => return None,
         };
         Some(text.to_owned())
@@ -166,7 +168,12 @@ impl Client {
     ///
     /// # Errors
     /// All but `Address`.
-    pub fn get(&self, address: &WebAddress, headers: &HeaderMap, bytes_max: u64) -> Result<Answer, FetchError> {
+    pub fn get(
+        &self,
+        address: &WebAddress,
+        headers: &HeaderMap,
+        bytes_max: u64,
+    ) -> Result<Answer, FetchError> {
         let (mut at, mut headers) = (address.clone(), headers.clone());
         for _ in 0..=REDIRECTS_MAX {
             let answer = self.send(Method::GET, &at, &headers, Bytes::new(), bytes_max)?;
@@ -199,9 +206,11 @@ impl Client {
         bytes_max: u64,
     ) -> Result<Answer, FetchError> {
         let host = address.authority().to_owned();
-        let mut request = Request::builder().method(method).uri(address.uri()).body(Full::new(body)).map_err(
-            |error| FetchError::Unaskable { host: host.clone(), why: error.to_string() },
-        )?;
+        let mut request = Request::builder()
+            .method(method)
+            .uri(address.uri())
+            .body(Full::new(body))
+            .map_err(|error| FetchError::Unaskable { host: host.clone(), why: error.to_string() })?;
         *request.headers_mut() = headers.clone();
         request.headers_mut().insert(USER_AGENT, self.agent.clone());
         let proxied = self.proxied.as_ref().filter(|_| !address.is_loopback());

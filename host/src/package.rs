@@ -62,9 +62,10 @@ impl PackageError {
             Self::Io { .. } => Some(
                 "a package is a folder with `manifest.json`, `component.wasm` and `sbom.cdx.json`".to_owned(),
             ),
-            Self::Archive { .. } => {
-                Some("`orch-plugin publish FILE.orchpkg` writes such a file; get it again from its publisher".to_owned())
-            }
+            Self::Archive { .. } => Some(
+                "`orch-plugin publish FILE.orchpkg` writes such a file; get it again from its publisher"
+                    .to_owned(),
+            ),
             Self::NotRegular { .. } | Self::TooMany { .. } => Some(
                 "a package has regular files of fixed names only; get it again from its publisher".to_owned(),
             ),

@@ -63,7 +63,9 @@ impl Asked {
         let unclear = |why: &str| SourceError::Unclear { said: source.to_owned(), why: why.to_owned() };
         if let Some(rest) = source.strip_prefix(SCHEME) {
             if what.is_some() {
-                return Err(unclear("a registry's name says which plugin it is; versions stand behind it, as in `oci://host/name@^1.2`"));
+                return Err(unclear(
+                    "a registry's name says which plugin it is; versions stand behind it, as in `oci://host/name@^1.2`",
+                ));
             }
             let (name, range) = match rest.split_once('@') {
                 None => (rest, None),
@@ -71,7 +73,9 @@ impl Asked {
             };
             let (address, tag) = Address::parse(name)?;
             let range = match (range, tag) {
-                (Some(_), Some(_)) => return Err(unclear("it has a tag and a range; one says which version")),
+                (Some(_), Some(_)) => {
+                    return Err(unclear("it has a tag and a range; one says which version"));
+                }
                 (None, Some(tag)) => Some(parse_range(&format!("={tag}"))?),
                 (range, None) => range,
             };
@@ -89,7 +93,9 @@ impl Asked {
             (Place::Web(_) | Place::Shelf(_), None) => {
                 Err(unclear("it has an index; say which plugin of it, as in `NAMESPACE/NAME@^1.2`"))
             }
-            (Place::Folder(_) | Place::File(_), Some(_)) => Err(unclear("it is one version of one plugin, and no index")),
+            (Place::Folder(_) | Place::File(_), Some(_)) => {
+                Err(unclear("it is one version of one plugin, and no index"))
+            }
             (_, None) => Ok(Self { place, id: None, range: None }),
             (_, Some(what)) => {
                 let (id, range) = match what.split_once('@') {
@@ -184,7 +190,9 @@ impl<'a> Opened<'a> {
             Place::File(file) => Self::One(archive::read(file)?),
             Place::Shelf(folder) => Self::Index(Index::of_folder(folder, means.publishers)?),
             Place::Web(address) => Self::Index(Index::of_web(address, means.client, means.publishers)?),
-            Place::Registry(address) => Self::Registry(Registry::to_read(means.client, address, means.logins)?),
+            Place::Registry(address) => {
+                Self::Registry(Registry::to_read(means.client, address, means.logins)?)
+            }
         })
     }
 
@@ -274,10 +282,16 @@ mod tests {
         let asked = parsed("oci://127.0.0.1:5000/acme/hello@^1.2", None).unwrap();
         assert_eq!(asked.range, Some(VersionReq::parse("^1.2").unwrap()));
         assert_eq!(asked.written(Path::new("/w")).unwrap(), "oci://127.0.0.1:5000/acme/hello");
-        assert_eq!(parsed("oci://registry.example/hello:1.2.3", None).unwrap().range, Some(VersionReq::parse("=1.2.3").unwrap()));
+        assert_eq!(
+            parsed("oci://registry.example/hello:1.2.3", None).unwrap().range,
+            Some(VersionReq::parse("=1.2.3").unwrap())
+        );
         let asked = parsed("https://example.org/plugins", Some("acme/hello@1.2")).unwrap();
         assert_eq!(asked.written(Path::new("/w")).unwrap(), "https://example.org/plugins/");
-        assert_eq!((asked.id.unwrap().as_str(), asked.range.unwrap().to_string()), ("acme/hello", "^1.2".to_owned()));
+        assert_eq!(
+            (asked.id.unwrap().as_str(), asked.range.unwrap().to_string()),
+            ("acme/hello", "^1.2".to_owned())
+        );
         assert_eq!(parsed("x.orchpkg", None).unwrap().place, Place::File("x.orchpkg".into()));
         assert_eq!(parsed("x", None).unwrap().place, Place::Folder("x".into()));
         for (source, what, code) in [

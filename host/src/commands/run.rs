@@ -76,6 +76,9 @@ pub struct RunArgs {
     /// With `isolation: worktree`, begin with what is not committed, too
     #[arg(long)]
     base_dirty: bool,
+    /// Run nothing but what `orch.lock` pins
+    #[arg(long)]
+    locked: bool,
     /// Admit plugins, read tasks, say what would run in which order; change nothing
     #[arg(long)]
     dry_run: bool,
@@ -125,6 +128,9 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     }
     if !args.trust_workspace && !operator.knows_workspace(&place.workspace)? {
         return Err(WorkspaceError::Unknown { path: place.workspace.to_path_buf() }.into());
+    }
+    if args.locked {
+        check_locked(&place)?;
     }
     // Beside a host that serves, it is that host that runs.
     let socket = SocketPlace::of(&place.workspace, &operator.home)?;
@@ -207,6 +213,24 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let with_log = report(&summary, args.format, &place, begun.elapsed(), console)?;
     say_how_to_go_on(&summary, with_log.as_deref(), args, home, console);
     Ok(exit_of(&summary))
+}
+
+/// Refuses a plugin that is bound and not pinned.
+fn check_locked(place: &Place) -> Result<(), Fault> {
+    let (config, lock) = (place.config()?, place.lock()?);
+    let is_pinned = |id: &String| lock.plugins.keys().any(|pinned| pinned.as_str() == id);
+    match config.roles.ids().iter().find(|id| !is_pinned(id)) {
+        None => Ok(()),
+        Some(id) => {
+            let hint = "`orch-host plugin add SOURCE` pins it; without `--locked` any approved version runs"
+                .to_owned();
+            Err(place::input(
+                "lock-missing",
+                Some(hint),
+                format!("`config.yaml` binds `{id}`, and `orch.lock` does not pin it"),
+            ))
+        }
+    }
 }
 
 /// How the run is shown.

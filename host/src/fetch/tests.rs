@@ -64,7 +64,10 @@ fn a_whole_answer_comes_back_and_no_larger_one() {
     assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &b"0123456789"[..]));
     let code = |answer: &str| get(one(answer, false), 10_000).unwrap_err().code();
     assert_eq!(code("200 OK\r\nContent-Length: 11\r\n\r\n01234567890"), "source-too-large");
-    assert_eq!(code("200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n01234567890\r\n0\r\n\r\n"), "source-too-large");
+    assert_eq!(
+        code("200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n01234567890\r\n0\r\n\r\n"),
+        "source-too-large"
+    );
     assert_eq!(code("200 OK\r\nContent-Length: 10\r\n\r\n0123"), "source-broken");
     assert_eq!(code("200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n"), "source-broken");
     assert_eq!(code("nonsense\r\n\r\n"), "source-broken");
@@ -87,7 +90,14 @@ fn a_secret_follows_no_redirect_to_another_host() {
     let mut said = HeaderMap::new();
     said.insert(AUTHORIZATION, HeaderValue::from_static("Bearer secret"));
     let has_secret = |asked: &Receiver<String>| asked.recv().unwrap().contains("Bearer secret");
-    let redirect = |to: &str| (format!("HTTP/1.1 307 Elsewhere\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), false);
+    let redirect = |to: &str| {
+        (
+            format!(
+                "HTTP/1.1 307 Elsewhere\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            ),
+            false,
+        )
+    };
     // To the same host and port.
     let same = server(vec![redirect("/y"), (end.clone(), false)]);
     assert_eq!(client(10_000).get(&same.address, &said, 10).unwrap().body, "ok");
@@ -102,7 +112,9 @@ fn a_secret_follows_no_redirect_to_another_host() {
 #[test]
 fn redirects_end_and_lead_to_no_plain_http_elsewhere() {
     let to = |place: &str| {
-        let head = format!("HTTP/1.1 302 Elsewhere\r\nLocation: {place}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let head = format!(
+            "HTTP/1.1 302 Elsewhere\r\nLocation: {place}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
         (head, false)
     };
     for place in ["http://example.org/", "ftp://127.0.0.1/"] {

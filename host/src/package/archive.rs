@@ -251,7 +251,15 @@ mod tests {
         assert_eq!(code(&forged(&[manifest, component, sbom])), "archive-form");
         assert_eq!(code(&forged(&[component, component, manifest, sbom])), "archive-twice");
         assert_eq!(code(&forged(&[component, manifest])), "file-missing");
-        for name in ["../manifest.json", "/etc/passwd", "./manifest.json", "certificates/../x", "x.sh", "", "LICENSE/"] {
+        for name in [
+            "../manifest.json",
+            "/etc/passwd",
+            "./manifest.json",
+            "certificates/../x",
+            "x.sh",
+            "",
+            "LICENSE/",
+        ] {
             assert_eq!(code(&forged(&[component, manifest, sbom, (name, b"x")])), "file-extra", "{name}");
         }
         // A link, a folder, a header of the newer formats; another mode, owner, time.

@@ -125,7 +125,8 @@ impl SourceError {
 
     /// True if the place, or the way to it, failed, and nothing is said about a package.
     pub fn is_of_the_way(&self) -> bool {
-        matches!(self, Self::Fetch(error) if !matches!(error, FetchError::Address(_))) || matches!(self, Self::Status { .. })
+        matches!(self, Self::Fetch(error) if !matches!(error, FetchError::Address(_)))
+            || matches!(self, Self::Status { .. })
     }
 
     /// True if what came is not what was promised, or no package.

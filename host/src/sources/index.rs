@@ -124,7 +124,11 @@ impl<'a> Index<'a> {
 
     /// # Errors
     /// Of asking, and those of [`verify`].
-    pub fn of_web(address: &WebAddress, client: &'a Client, publishers: &[Publisher]) -> Result<Self, SourceError> {
+    pub fn of_web(
+        address: &WebAddress,
+        client: &'a Client,
+        publishers: &[Publisher],
+    ) -> Result<Self, SourceError> {
         let bytes = fetch(address, INDEX, client, INDEX_BYTES_MAX)?;
         let document = verify(&address.to_string(), &bytes, publishers)?;
         Ok(Self { place: Place::Web(address.clone(), client), document })

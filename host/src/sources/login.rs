@@ -44,7 +44,10 @@ impl Logins {
             Err(error) => Err(SourceError::Io { path, source: error.into() }),
             Ok((text, metadata)) => {
                 let text = Zeroizing::new(text);
-                read(&text).filter(|_| metadata.mode() & 0o077 == 0).map(Some).ok_or(SourceError::Login { path })
+                read(&text)
+                    .filter(|_| metadata.mode() & 0o077 == 0)
+                    .map(Some)
+                    .ok_or(SourceError::Login { path })
             }
         }
     }

@@ -128,5 +128,8 @@ pub fn layer(name: &str, bytes: &[u8]) -> Descriptor {
         name if name.ends_with(".json") => "application/json",
         _ => "text/plain",
     };
-    Descriptor { annotations: [(TITLE.to_owned(), name.to_owned())].into(), ..Descriptor::of(media_type, bytes) }
+    Descriptor {
+        annotations: [(TITLE.to_owned(), name.to_owned())].into(),
+        ..Descriptor::of(media_type, bytes)
+    }
 }

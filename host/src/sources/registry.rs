@@ -26,8 +26,8 @@ use serde::de::DeserializeOwned;
 use super::SourceError;
 use super::login::Logins;
 use super::oci::{
-    DOCUMENT_BYTES_MAX, Descriptor, ENVELOPE, IMAGE_INDEX, IMAGE_MANIFEST, ImageIndex, ImageManifest, LAYERS_MAX,
-    PLUGIN, REFERRERS_MAX, is_referrer,
+    DOCUMENT_BYTES_MAX, Descriptor, ENVELOPE, IMAGE_INDEX, IMAGE_MANIFEST, ImageIndex, ImageManifest,
+    LAYERS_MAX, PLUGIN, REFERRERS_MAX, is_referrer,
 };
 use crate::fetch::{Answer, Client, FetchError, WebAddress};
 pub use address::{Address, SCHEME};
@@ -66,7 +66,12 @@ impl<'a> Registry<'a> {
         Self::new(client, address, logins, Action::Push)
     }
 
-    fn new(client: &'a Client, address: &Address, logins: &Logins, action: Action) -> Result<Self, SourceError> {
+    fn new(
+        client: &'a Client,
+        address: &Address,
+        logins: &Logins,
+        action: Action,
+    ) -> Result<Self, SourceError> {
         Ok(Self {
             client,
             api: WebAddress::parse(&address.api()).map_err(FetchError::from)?,
@@ -92,7 +97,12 @@ impl<'a> Registry<'a> {
             let answer = self.good(&at, "", "tags", DOCUMENT_BYTES_MAX)?;
             let tags: Tags = self.json(&answer.body, "list of tags")?;
             let found = tags.tags.unwrap_or_default();
-            versions.extend(found.iter().filter_map(|tag| Version::parse(tag).ok()).filter(|version| version.build.is_empty()));
+            versions.extend(
+                found
+                    .iter()
+                    .filter_map(|tag| Version::parse(tag).ok())
+                    .filter(|version| version.build.is_empty()),
+            );
             match next_page(&answer) {
                 Some(next) if versions.len() <= TAGS_MAX => at = self.page(&at, next)?,
                 _ => return Ok(versions),
@@ -122,7 +132,10 @@ impl<'a> Registry<'a> {
         for layer in &image.layers {
             let name = layer.title();
             if is_referrer(name) || files.contains_key(name) {
-                return Err(self.malformed("image of a plugin", format!("a layer `{}` too many", name.escape_default())));
+                return Err(self.malformed(
+                    "image of a plugin",
+                    format!("a layer `{}` too many", name.escape_default()),
+                ));
             }
             files.insert(name.to_owned(), self.file(layer)?);
         }
@@ -137,8 +150,12 @@ impl<'a> Registry<'a> {
     /// # Errors
     /// Of asking; `Malformed`.
     pub fn image(&self, tag: &str) -> Result<(Descriptor, ImageManifest), SourceError> {
-        let answer =
-            self.good(&self.at(&format!("manifests/{tag}"))?, IMAGE_MANIFEST, &format!("version {tag}"), DOCUMENT_BYTES_MAX)?;
+        let answer = self.good(
+            &self.at(&format!("manifests/{tag}"))?,
+            IMAGE_MANIFEST,
+            &format!("version {tag}"),
+            DOCUMENT_BYTES_MAX,
+        )?;
         let descriptor = Descriptor::of(IMAGE_MANIFEST, &answer.body);
         let said = answer.header("docker-content-digest");
         if !said.is_empty() && said != descriptor.digest {
@@ -168,12 +185,16 @@ impl<'a> Registry<'a> {
                 _ => drop(newest.insert(found.title().to_owned(), found)),
             }
         }
-        newest.into_iter().map(|(name, found)| Ok((name.clone(), self.envelope(&name, &found, image)?))).collect()
+        newest
+            .into_iter()
+            .map(|(name, found)| Ok((name.clone(), self.envelope(&name, &found, image)?)))
+            .collect()
     }
 
     fn envelope(&self, name: &str, found: &Descriptor, image: &Descriptor) -> Result<Arc<[u8]>, SourceError> {
         let what = "envelope that refers to an image";
-        let sha256 = found.sha256().ok_or_else(|| self.malformed(what, "its digest is no SHA-256".to_owned()))?;
+        let sha256 =
+            found.sha256().ok_or_else(|| self.malformed(what, "its digest is no SHA-256".to_owned()))?;
         let at = self.at(&format!("manifests/sha256:{sha256}"))?;
         let answer = self.good(&at, IMAGE_MANIFEST, name, DOCUMENT_BYTES_MAX)?;
         self.check(name, &answer.body, found)?;
@@ -181,7 +202,10 @@ impl<'a> Registry<'a> {
         let refers = manifest.subject.as_ref().is_some_and(|subject| subject.digest == image.digest);
         match (&manifest.layers[..], refers) {
             ([layer], true) if layer.title() == name => self.file(layer),
-            _ => Err(self.malformed(what, format!("`{name}` is not its one layer, or it refers to another image"))),
+            _ => {
+                Err(self
+                    .malformed(what, format!("`{name}` is not its one layer, or it refers to another image")))
+            }
         }
     }
 
@@ -197,7 +221,8 @@ impl<'a> Registry<'a> {
             if is_without_api(answer.status) {
                 return Ok(self.referrers_by_tag(image)?.manifests);
             }
-            let index: ImageIndex = self.json(&self.checked(answer.clone(), "referrers")?.body, "list of referrers")?;
+            let index: ImageIndex =
+                self.json(&self.checked(answer.clone(), "referrers")?.body, "list of referrers")?;
             found.extend(index.manifests);
             if found.len() > REFERRERS_MAX {
                 return Err(self.malformed("list of referrers", format!("it has more than {REFERRERS_MAX}")));
@@ -230,15 +255,15 @@ impl<'a> Registry<'a> {
     /// The bytes of a layer, which are no more than a file of its name may have.
     fn file(&self, layer: &Descriptor) -> Result<Arc<[u8]>, SourceError> {
         let name = layer.title();
-        let limit_bytes = bytes_max(name).ok_or_else(|| Refusal::PackageFile {
-            file: name.escape_default().take(100).collect(),
-        })?;
+        let limit_bytes = bytes_max(name)
+            .ok_or_else(|| Refusal::PackageFile { file: name.escape_default().take(100).collect() })?;
         if layer.size > limit_bytes {
             let file = name.to_owned();
             return Err(Refusal::FileTooLarge { file, found_bytes: layer.size, limit_bytes }.into());
         }
         let what = || "layer of a plugin";
-        let sha256 = layer.sha256().ok_or_else(|| self.malformed(what(), "its digest is no SHA-256".to_owned()))?;
+        let sha256 =
+            layer.sha256().ok_or_else(|| self.malformed(what(), "its digest is no SHA-256".to_owned()))?;
         let answer = self.good(&self.at(&format!("blobs/sha256:{sha256}"))?, "", name, layer.size)?;
         self.check(name, &answer.body, layer)?;
         Ok(answer.body[..].into())
@@ -251,7 +276,9 @@ impl<'a> Registry<'a> {
         }
         match promised.sha256() == Some(Sha256Digest::of(bytes)) {
             true => Ok(()),
-            false => Err(self.other_bytes(what, &promised.digest, &format!("sha256:{}", Sha256Digest::of(bytes)))),
+            false => {
+                Err(self.other_bytes(what, &promised.digest, &format!("sha256:{}", Sha256Digest::of(bytes))))
+            }
         }
     }
 
@@ -385,7 +412,10 @@ impl<'a> Registry<'a> {
 fn is_without_api(status: StatusCode) -> bool {
     matches!(
         status,
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::BAD_REQUEST | StatusCode::NOT_IMPLEMENTED
+        StatusCode::NOT_FOUND
+            | StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::BAD_REQUEST
+            | StatusCode::NOT_IMPLEMENTED
     )
 }
 

@@ -80,7 +80,8 @@ fn a_file_is_the_one_that_the_index_names() {
     assert_eq!(code(&shelf(&document(&file), 1, &[&file[..], &[0; 512]].concat()), &acme), "file-too-large");
     assert_eq!(code(&shelf(&document(b"text"), 1, b"text"), &acme), "archive-cut");
     let mut huge = document(&file);
-    huge.packages.insert(id(), [(version(), Entry { size: 1 << 40, sha256: Sha256Digest::of(&file) })].into());
+    huge.packages
+        .insert(id(), [(version(), Entry { size: 1 << 40, sha256: Sha256Digest::of(&file) })].into());
     assert_eq!(code(&shelf(&huge, 1, &file), &acme), "file-too-large");
     let without = shelf(&document(&file), 1, &file);
     std::fs::remove_file(without.path().join("acme/hello/1.2.0.orchpkg")).unwrap();
@@ -88,5 +89,6 @@ fn a_file_is_the_one_that_the_index_names() {
     let index = Index::of_folder(without.path(), &acme).unwrap();
     assert_eq!(index.versions(Some(&id())), [version()]);
     assert!(index.versions(Some(&PluginId::parse("acme/other").unwrap())).is_empty());
-    assert_eq!(index.package(Some(&id()), &Version::new(9, 0, 0)).unwrap_err().code(), "source-missing");
+    let missing = index.package(Some(&id()), &Version::new(9, 0, 0)).err().unwrap();
+    assert_eq!(missing.code(), "source-missing");
 }

@@ -36,7 +36,9 @@ impl Address {
             return Err(wrong("its host is no `name`, `name:port` or address"));
         }
         if name.len() > 255 || !name.split('/').all(is_part) {
-            return Err(wrong("its name is not of small letters, digits and single `.`, `_`, `-` between them"));
+            return Err(wrong(
+                "its name is not of small letters, digits and single `.`, `_`, `-` between them",
+            ));
         }
         if tag.is_some_and(|tag| !is_tag(tag)) {
             return Err(wrong("its tag is not of letters, digits, `.`, `_` and `-`"));
@@ -63,11 +65,13 @@ fn is_host(text: &str) -> bool {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (text, None),
     };
-    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number > 0 && number.to_string() == port);
+    let is_port =
+        |port: &str| port.parse::<u16>().is_ok_and(|number| number > 0 && number.to_string() == port);
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let is_name = |name: &str| {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        (1..=253).contains(&name.len()) && name.split('.').all(|label| !label.is_empty() && label.bytes().all(plain))
+        (1..=253).contains(&name.len())
+            && name.split('.').all(|label| !label.is_empty() && label.bytes().all(plain))
     };
     let good = match bracketed {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
@@ -98,7 +102,11 @@ mod tests {
     fn a_name_of_a_repository_is_no_path_and_no_other_host() {
         for (text, api, tag) in [
             ("registry.example/acme/hello", "https://registry.example/v2/acme/hello/", None),
-            ("registry.example:8443/hello:1.2.3-rc.1", "https://registry.example:8443/v2/hello/", Some("1.2.3-rc.1")),
+            (
+                "registry.example:8443/hello:1.2.3-rc.1",
+                "https://registry.example:8443/v2/hello/",
+                Some("1.2.3-rc.1"),
+            ),
             ("127.0.0.1:5000/a/b_c/d--e/f__g", "http://127.0.0.1:5000/v2/a/b_c/d--e/f__g/", None),
             ("localhost/x", "http://localhost/v2/x/", None),
             ("[::1]:5000/x", "http://[::1]:5000/v2/x/", None),

@@ -126,14 +126,26 @@ mod tests {
     fn a_token_is_asked_for_over_tls_or_on_this_machine() {
         let at = |registry: &str, realm: &str| {
             let registry = WebAddress::parse(registry).unwrap();
-            token_address(&registry, realm, "a b", "repository:acme/x:pull").map(|address| address.to_string())
+            token_address(&registry, realm, "a b", "repository:acme/x:pull")
+                .map(|address| address.to_string())
         };
         assert_eq!(
             at("https://registry.example/v2/", "https://auth.example/token").unwrap(),
             "https://auth.example/token?service=a%20b&scope=repository:acme/x:pull"
         );
-        assert!(at("http://127.0.0.1:5000/v2/", "http://127.0.0.1:5001/token?x=y").unwrap().contains("?x=y&service="));
-        for realm in ["http://auth.example/token", "http://127.0.0.1/token", "https://127.0.0.1/", "/token", "", "https://a@b/"] {
+        assert!(
+            at("http://127.0.0.1:5000/v2/", "http://127.0.0.1:5001/token?x=y")
+                .unwrap()
+                .contains("?x=y&service=")
+        );
+        for realm in [
+            "http://auth.example/token",
+            "http://127.0.0.1/token",
+            "https://127.0.0.1/",
+            "/token",
+            "",
+            "https://a@b/",
+        ] {
             assert!(at("https://registry.example/v2/", realm).is_err(), "{realm}");
         }
         let said = |text: &str| token(text.as_bytes()).map(|value| value.to_str().unwrap().to_owned());
