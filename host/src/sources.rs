@@ -302,7 +302,7 @@ mod tests {
             ("oci://registry.example/", None, "source-address"),
             ("https://example.org/plugins/", None, "source-unclear"),
             ("https://example.org/plugins/", Some("acme"), "source-unclear"),
-            ("https://example.org/plugins/", Some("acme/hello@x"), "source-unclear"),
+            ("https://example.org/plugins/", Some("acme/hello@new"), "source-unclear"),
             ("http://example.org/plugins/", Some("acme/hello"), "source-address"),
             ("x.orchpkg", Some("acme/hello"), "source-unclear"),
         ] {

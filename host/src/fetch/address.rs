@@ -55,7 +55,10 @@ impl WebAddress {
     /// # Errors
     /// It is no address, or leads from `https` to plain `http`.
     pub fn join(&self, said: &str) -> Result<Self, WebAddressText> {
-        let absolute = said.starts_with("http://") || said.starts_with("https://");
+        // A scheme, as RFC 3986 has it.
+        let absolute = said.split_once(':').is_some_and(|(scheme, _)| {
+            scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+        });
         let (origin, path) = (self.origin(), self.0.path());
         let next = match (absolute, said.strip_prefix('/')) {
             (true, _) => Self::parse(said)?,
@@ -156,6 +159,8 @@ mod tests {
         check("https://a.example/x/y", "https://b.example/z", Some("https://b.example/z"));
         check("https://a.example/x/y", "http://127.0.0.1/z", None);
         check("https://a.example/x/y", "http://b.example/z", None);
+        check("https://a.example/x/y", "ftp://b.example/z", None);
+        check("https://a.example/x/y", "file:/z", None);
         check("http://127.0.0.1:1/x", "http://127.0.0.1:2/z", Some("http://127.0.0.1:2/z"));
         check("http://127.0.0.1:1/x", "https://b.example/z", Some("https://b.example/z"));
         check("http://127.0.0.1:1/x", "http://b.example/z", None);

@@ -14,7 +14,7 @@ use http::{HeaderMap, StatusCode};
 use orch_trust::authority::Publisher;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::{self, Payload};
-use orch_trust::key::{KeyId, SignError, Signer};
+use orch_trust::key::{KeyId, PublicKey, SignError, Signer};
 use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
 use orch_trust::refusal::Refusal;
@@ -75,6 +75,19 @@ pub fn path_of(id: &PluginId, version: &Version) -> String {
 /// The signer's own.
 pub fn sign(document: &IndexDocument, signer: &dyn Signer) -> Result<Vec<u8>, SignError> {
     dsse::sign(document, &[signer])
+}
+
+/// What the index of a folder says, signed by that key and no other; for whoever adds to it.
+///
+/// # Errors
+/// `Io`, `Index`.
+pub fn signed_by(folder: &Path, key: PublicKey) -> Result<IndexDocument, SourceError> {
+    let at = folder.display().to_string();
+    let bytes = read_file(&folder.join(INDEX), INDEX_BYTES_MAX)?;
+    let known = |id: KeyId| (id == key.id()).then_some(key);
+    let verified = dsse::verify(INDEX, &bytes, known, |key| Refusal::ReleaseUnknownKey { key });
+    let verified = verified.map_err(|source| SourceError::Index { at, source: Box::new(source) })?;
+    Ok(verified.into_payload())
 }
 
 /// What an index says that keys of these publishers signed, each for every plugin in it.

@@ -193,6 +193,6 @@ mod tests {
         let process = || serde_json::json!({ "process": { "programs": ["*"] } });
         assert_eq!(proposed(None, &[], process()), None);
         let (written, _) = proposed(None, &["sh", "make"], process()).unwrap();
-        assert!(written.contains("programs = [\"sh\", \"make\"]"), "{written}");
+        assert!(written.contains("programs = [\"make\", \"sh\"]"), "{written}");
     }
 }
