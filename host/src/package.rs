@@ -80,6 +80,17 @@ pub fn read(folder: &Path) -> Result<PackageBytes, PackageError> {
     Ok(PackageBytes::new(files)?)
 }
 
+/// The files of a package's folder, or of a `.orchpkg` file.
+///
+/// # Errors
+/// Those of [`read`] and of [`archive::read`].
+pub fn read_any(path: &Path) -> Result<PackageBytes, PackageError> {
+    match path.is_file() {
+        true => archive::read(path),
+        false => read(path),
+    }
+}
+
 /// Puts an envelope into a package's folder; gives its path. What is written lies beside the folder first: a file too many
 /// in it, left by a stop in the middle, would refuse the package.
 ///

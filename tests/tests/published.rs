@@ -199,7 +199,6 @@ fn an_index_offers_versions_and_an_update_asks_about_what_is_more() {
     let path = shelf.to_str().unwrap();
     let first = scene.made("0.1.1", |_| {});
     scene.publish(&first, path, 0);
-    scene.publish(&scene.made("0.9.0", |manifest| manifest["host"]["api"] = ">=7.0.0".into()), path, 2);
     scene.changes_nothing(&["add", path], 2, "source-unclear");
     scene.changes_nothing(&["add", path, "demo/nobody"], 2, "source-no-version");
     scene.changes_nothing(&["add", path, "demo/executor-note@^7"], 2, "source-no-version");
@@ -239,7 +238,6 @@ fn an_index_offers_versions_and_an_update_asks_about_what_is_more() {
     scene.own.write("orch.lock", &lock);
 
     // A version that is published stays what it is; an index of somebody else is none.
-    fs::write(first.join("README.md"), "other").unwrap();
     let other = scene.made("0.1.2", |manifest| manifest["description"] = "other".into());
     let said = scene.publish(&other, path, 2);
     assert!(said.contains("code: publish-taken"), "{said}");
@@ -337,7 +335,7 @@ fn a_registry_that_fails_or_lies_changes_nothing() {
         (|image| image["layers"][0]["size"] = (1u64 << 40).into(), "file-too-large"),
         (|image| image["layers"][0]["digest"] = "sha256:../../x".into(), "source-malformed"),
         (|image| image["layers"][0]["annotations"][TITLE] = "../x".into(), "file-extra"),
-        (|image| image["layers"][1]["annotations"][TITLE] = "component.wasm".into(), "source-malformed"),
+        (|image| image["layers"][0]["annotations"][TITLE] = "component.wasm".into(), "source-malformed"),
         (|image| image["layers"] = json!([]), "file-missing"),
         (
             |image| {
@@ -428,7 +426,7 @@ fn two_at_once_are_one_after_the_other() {
         let args = ["plugin", "add", file.to_str().unwrap(), "--yes", &yes, "--workspace", workspace];
         scene.own.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     };
-    let begun: Vec<_> = (0..6).map(|at| start(if at % 2 == 0 { &own } else { &other })).collect();
+    let begun: Vec<_> = (0..4).map(|at| start(if at % 2 == 0 { &own } else { &other })).collect();
     for mut child in begun {
         assert!(child.wait().unwrap().success());
     }

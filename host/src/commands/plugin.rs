@@ -74,14 +74,17 @@ pub enum PluginCommand {
     List(list::ListArgs),
     /// Explain one package: what it asks, what it would get, and why it would be refused
     Inspect {
-        /// The package's folder
+        /// The package's folder, or a `.orchpkg` file
         package: PathBuf,
+        /// Its README too: its author's words, which nobody checked
+        #[arg(long)]
+        readme: bool,
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
     /// Each step of admission for one package: passed, failed or not run
     Verify {
-        /// The package's folder
+        /// The package's folder, or a `.orchpkg` file
         package: PathBuf,
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
@@ -110,7 +113,9 @@ pub fn run(command: &PluginCommand, home: Option<&Path>, console: Console) -> Ou
         }
         PluginCommand::Renew(args) => renew::run(args, &operator, console),
         PluginCommand::List(args) => list::run(args, &operator, console),
-        PluginCommand::Inspect { package, format } => inspect(&operator, package, *format, console),
+        PluginCommand::Inspect { package, readme, format } => {
+            inspect(&operator, package, *readme, *format, console)
+        }
         PluginCommand::Verify { package, format } => verify(&operator, package, *format, console),
         PluginCommand::Audit(args) => audit::run(args, &operator, console),
         PluginCommand::Revoke(args) => revoke::run(args, &operator, console),
@@ -182,6 +187,17 @@ pub(super) fn show_ask(manifest: &Manifest, console: Console) {
         manifest.version,
         escape_cut(&manifest.description, 100)
     ));
+    let addresses = [
+        ("repository", &manifest.repository),
+        ("homepage", &manifest.homepage),
+        ("changelog", &manifest.changelog),
+    ];
+    for (what, address) in addresses.into_iter().filter(|(_, address)| !address.is_empty()) {
+        console.line(&format!("  {what:<12} {}", escape(address)));
+    }
+    if !manifest.keywords.is_empty() {
+        console.line(&format!("  {:<12} {}", "keywords", escape(&manifest.keywords.join(", "))));
+    }
     let lines = manifest.permissions.lines();
     if lines.is_empty() {
         console.line("  asks for nothing");
@@ -272,8 +288,8 @@ fn approve(
     Ok(Exit::Done)
 }
 
-fn inspect(operator: &Operator, folder: &Path, format: Format, console: Console) -> Outcome {
-    let bytes = package::read(folder)?;
+fn inspect(operator: &Operator, folder: &Path, readme: bool, format: Format, console: Console) -> Outcome {
+    let bytes = package::read_any(folder)?;
     let steps = steps_of(&bytes, operator);
     let unasked = steps
         .manifest
@@ -294,15 +310,29 @@ fn inspect(operator: &Operator, folder: &Path, format: Format, console: Console)
         }
         Format::Json => console.json(&json(&steps, &bytes, &unasked, operator)),
     }
+    if readme && format == Format::Text {
+        show_readme(&bytes, console);
+    }
     match steps.outcome {
         Ok(_) => Ok(Exit::Done),
         Err((_, refusal)) => Err(refused(folder, refusal)),
     }
 }
 
+/// What its author wrote, as nobody else's words.
+fn show_readme(bytes: &PackageBytes, console: Console) {
+    let Some((_, text)) = bytes.documents().find(|(name, _)| *name == "README.md") else {
+        console.line("  it has no README.md");
+        return;
+    };
+    console.line("  README.md, its author's words, which nobody checked:");
+    let text = String::from_utf8_lossy(text);
+    console.lines(text.lines().map(|line| format!("  | {}", escape(line))));
+}
+
 /// The steps alone, for a script or a person who knows the package.
 fn verify(operator: &Operator, folder: &Path, format: Format, console: Console) -> Outcome {
-    let bytes = package::read(folder)?;
+    let bytes = package::read_any(folder)?;
     let steps = steps_of(&bytes, operator);
     let id = steps.manifest.as_ref().map(|manifest| manifest.id.to_string()).unwrap_or_default();
     let warnings = plugins::warnings_of(&steps, &id);

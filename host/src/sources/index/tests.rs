@@ -92,3 +92,61 @@ fn a_file_is_the_one_that_the_index_names() {
     let missing = index.package(Some(&id()), &Version::new(9, 0, 0)).err().unwrap();
     assert_eq!(missing.code(), "source-missing");
 }
+
+/// A package of which only the manifest is looked at.
+fn with_manifest(version: &str, api: &str) -> PackageBytes {
+    let manifest = serde_json::json!({
+        "schema": "urn:orch:plugin-manifest:v1", "id": "acme/hello", "version": version, "name": "Hello",
+        "description": "Says hello", "license": "MIT", "roles": ["reflector"],
+        "integrity": { "files": [
+            { "path": "component.wasm", "role": "component", "size": 1, "sha256": "0".repeat(64) },
+            { "path": "sbom.cdx.json", "role": "sbom", "size": 1, "sha256": "0".repeat(64) } ] },
+        "host": { "api": api }, "permissions": { "log": {} },
+        "limits": { "memoryMiB": 16, "busyMs": 500, "wallMs": 2000, "outputKiB": 64, "hostCalls": 1000, "logKiB": 64 } });
+    let files = [
+        ("manifest.json", manifest.to_string()),
+        ("component.wasm", "c".to_owned()),
+        ("sbom.cdx.json", "b".to_owned()),
+    ];
+    PackageBytes::new(files.map(|(name, text)| (name.to_owned(), text.into_bytes().into())).into()).unwrap()
+}
+
+#[test]
+fn the_newest_version_that_is_for_this_host_is_taken() {
+    let ours = ">=0.1.0, <0.2.0";
+    let offered = [
+        ("0.1.0", ours),
+        ("0.1.9", ours),
+        ("0.1.10", ours),
+        ("0.2.0", ">=7.0.0"),
+        ("0.3.0-rc.1", ours),
+        ("1.0.0", ">=7.0.0"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("acme/hello")).unwrap();
+    let mut document = IndexDocument::default();
+    for (version, api) in offered {
+        let file = archive::encode(&with_manifest(version, api));
+        let entry = Entry { size: file.len() as u64, sha256: Sha256Digest::of(&file) };
+        std::fs::write(folder.path().join(format!("acme/hello/{version}.orchpkg")), file).unwrap();
+        document.packages.entry(id()).or_default().insert(Version::parse(version).unwrap(), entry);
+    }
+    let signed = sign(&document, &SecretKey::from_seed(&[1; 32])).unwrap();
+    std::fs::write(folder.path().join(INDEX), signed).unwrap();
+    let index = Index::of_folder(folder.path(), &[publisher(1, &["acme/"])]).unwrap();
+    let opened = crate::sources::Opened::Index(index);
+    let newest = |range: Option<&str>| {
+        let range = range.map(|range| semver::VersionReq::parse(range).unwrap());
+        opened
+            .newest(Some(&id()), range.as_ref())
+            .map(|version| version.to_string())
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(newest(None).unwrap(), "0.1.10");
+    assert_eq!(newest(Some("*")).unwrap(), "0.1.10");
+    assert_eq!(newest(Some("<0.1.10")).unwrap(), "0.1.9");
+    assert_eq!(newest(Some("=0.1.0")).unwrap(), "0.1.0");
+    assert_eq!(newest(Some(">=0.3.0-rc.0")).unwrap(), "0.3.0-rc.1");
+    let said = newest(Some("^1")).unwrap_err();
+    assert!(said.contains("wanted ^1") && said.contains("for hosts of other interfaces: 1.0.0"), "{said}");
+}
