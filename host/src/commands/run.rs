@@ -6,6 +6,7 @@
 
 mod dry_run;
 mod ending;
+mod locked;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -130,7 +131,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         return Err(WorkspaceError::Unknown { path: place.workspace.to_path_buf() }.into());
     }
     if args.locked {
-        check_locked(&place)?;
+        locked::check(&place)?;
     }
     // Beside a host that serves, it is that host that runs.
     let socket = SocketPlace::of(&place.workspace, &operator.home)?;
@@ -213,24 +214,6 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let with_log = report(&summary, args.format, &place, begun.elapsed(), console)?;
     say_how_to_go_on(&summary, with_log.as_deref(), args, home, console);
     Ok(exit_of(&summary))
-}
-
-/// Refuses a plugin that is bound and not pinned.
-fn check_locked(place: &Place) -> Result<(), Fault> {
-    let (config, lock) = (place.config()?, place.lock()?);
-    let is_pinned = |id: &String| lock.plugins.keys().any(|pinned| pinned.as_str() == id);
-    match config.roles.ids().iter().find(|id| !is_pinned(id)) {
-        None => Ok(()),
-        Some(id) => {
-            let hint = "`orch-host plugin add SOURCE` pins it; without `--locked` any approved version runs"
-                .to_owned();
-            Err(place::input(
-                "lock-missing",
-                Some(hint),
-                format!("`config.yaml` binds `{id}`, and `orch.lock` does not pin it"),
-            ))
-        }
-    }
 }
 
 /// How the run is shown.
