@@ -15,6 +15,8 @@
 mod address;
 mod anchor;
 #[cfg(feature = "engine")]
+mod archive;
+#[cfg(feature = "engine")]
 mod author;
 #[cfg(feature = "engine")]
 mod certify;
@@ -182,6 +184,13 @@ pub const TARGETS: &[Target] = &[
         sources: &["trust/src/denial.rs"],
         run: operator::denied,
         valid: operator::valid_denied,
+    },
+    #[cfg(feature = "engine")]
+    Target {
+        name: "archive",
+        sources: &["host/src/package/archive.rs"],
+        run: archive::archive,
+        valid: archive::valid,
     },
     #[cfg(feature = "engine")]
     Target {

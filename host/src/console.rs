@@ -222,6 +222,11 @@ impl Console {
         self.note(&format!("{} {text}", paint(self.colour_err, Tone::Careful, "warning:")));
     }
 
+    /// True if somebody would hear a question.
+    pub fn can_ask(&self) -> bool {
+        self.can_ask
+    }
+
     /// A question with yes or no; `None` when nobody can be asked.
     pub fn ask(&self, question: &str) -> Option<bool> {
         if !self.can_ask {

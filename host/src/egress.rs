@@ -112,7 +112,7 @@ impl Door {
             },
             connections: policy.connections.get() as usize,
             connect: CONNECT,
-            proxy: policy.proxy.as_deref().map(proxy).transpose()?,
+            proxy: proxy_of(policy)?,
             ca_file,
             tls: OnceLock::new(),
             names,
@@ -193,6 +193,27 @@ fn tls(platform: CertificateResult, ca_file: Option<&Path>) -> Result<Tls, DoorE
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Tls { config, roots_unread: roots_unread.map(Arc::from) })
+}
+
+/// Whom this host believes, for what it asks for by itself.
+///
+/// # Errors
+/// `CaFile`, `Tls`.
+pub(crate) fn client_tls(ca_file: Option<&Path>) -> Result<ClientConfig, DoorError> {
+    Ok(tls(rustls_native_certs::load_native_certs(), ca_file)?.config)
+}
+
+/// The address of a proxy, as `[egress]` has it.
+///
+/// # Errors
+/// `Proxy`.
+pub(crate) fn proxy_of(policy: &EgressPolicy) -> Result<Option<Uri>, DoorError> {
+    policy.proxy.as_deref().map(proxy).transpose()
+}
+
+/// An error of a connection in words, each cause once.
+pub(crate) fn words_of(error: &(dyn std::error::Error + 'static)) -> String {
+    fault::words(error)
 }
 
 /// Adds the certificates of a file.

@@ -4,7 +4,9 @@
 //! Limits: 64 entries a folder; each file's own, from `orch-trust`.
 //! Invariant: regular files only, opened without following links and read once; what is read here is what is
 //! verified and compiled.
-//! Not here: what the files say (`orch-trust`), where packages are (`plugins.rs`).
+//! Not here: what the files say (`orch-trust`), one file that has them all (`package/archive.rs`), where packages are (`plugins.rs`).
+
+pub mod archive;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,6 +33,12 @@ pub enum PackageError {
     NotRegular { path: PathBuf },
     #[error("`{path}` has more than {ENTRIES_MAX} entries")]
     TooMany { path: PathBuf },
+    #[error("`{path}` is no archive of a package")]
+    Archive {
+        path: PathBuf,
+        #[source]
+        source: archive::ArchiveError,
+    },
     #[error(transparent)]
     Refused(#[from] Refusal),
 }
@@ -42,6 +50,7 @@ impl PackageError {
             Self::Io { .. } => "package-io",
             Self::NotRegular { .. } => "file-not-regular",
             Self::TooMany { .. } => "package-too-many-files",
+            Self::Archive { source, .. } => source.code(),
             Self::Refused(refusal) => refusal.code(),
         }
     }
@@ -52,6 +61,10 @@ impl PackageError {
             Self::Refused(refusal) => refusal.hint(),
             Self::Io { .. } => Some(
                 "a package is a folder with `manifest.json`, `component.wasm` and `sbom.cdx.json`".to_owned(),
+            ),
+            Self::Archive { .. } => Some(
+                "`orch-plugin publish FILE.orchpkg` writes such a file; get it again from its publisher"
+                    .to_owned(),
             ),
             Self::NotRegular { .. } | Self::TooMany { .. } => Some(
                 "a package has regular files of fixed names only; get it again from its publisher".to_owned(),
@@ -65,6 +78,17 @@ pub fn read(folder: &Path) -> Result<PackageBytes, PackageError> {
     let mut files = BTreeMap::new();
     read_folder(folder, "", &mut files)?;
     Ok(PackageBytes::new(files)?)
+}
+
+/// The files of a package's folder, or of a `.orchpkg` file.
+///
+/// # Errors
+/// Those of [`read`] and of [`archive::read`].
+pub fn read_any(path: &Path) -> Result<PackageBytes, PackageError> {
+    match path.is_file() {
+        true => archive::read(path),
+        false => read(path),
+    }
 }
 
 /// Puts an envelope into a package's folder; gives its path. What is written lies beside the folder first: a file too many

@@ -12,6 +12,7 @@ from shape import U64, Default, kept, listing, number, one_of, record, text
 ROLES = ("planner", "executor", "reflector", "auditor", "verifier", "guard", "provider", "service")
 PATHS = {"component": "component.wasm", "sbom": "sbom.cdx.json", "license": "LICENSE", "readme": "README.md"}
 HOST = (0, 1, 0)
+ADDRESS = re.compile(r"https://[!#-.0-;=?A-\[\]-_a-~][!#-;=?A-\[\]-_a-~]*")
 TASK_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 PART = r"(0|[1-9][0-9]*|[*xX])"
 COMPARATOR = re.compile(
@@ -25,6 +26,10 @@ SHAPE = record(
     name=text(least=1, most=100),
     description=text(most=1000),
     license=text(least=1, most=200),
+    repository=Default(text(most=500), ""),
+    homepage=Default(text(most=500), ""),
+    changelog=Default(text(most=500), ""),
+    keywords=Default(listing(text(), most=16), []),
     roles=listing(one_of(*ROLES), 1, len(ROLES)),
     kinds=Default(listing(text(), most=64), []),
     taskKeys=Default(listing(text(), most=64), []),
@@ -93,6 +98,9 @@ def read(data):
 
 def check(found):
     roles, kinds, asked = found["roles"], found["kinds"], found["permissions"]
+    said = [found[field] for field in ("repository", "homepage", "changelog")]
+    form(all(not one or ADDRESS.fullmatch(one) for one in said), "address")
+    form(all(map(is_name, found["keywords"])), "keywords")
     form(len(set(roles)) == len(roles), "a role twice")
     form("provider" not in roles or len(roles) == 1, "a provider that is something else too")
     form(("executor" in roles) == bool(kinds) and all(map(is_name, kinds)), "kinds")

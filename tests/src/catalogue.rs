@@ -124,6 +124,8 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
     ("P3", &["an_id_or_version_is_never_a_path"]),
     ("P4", &["refuses_by_the_files"]),
     ("P6", &["a_file_that_grows_is_read_up_to_its_limit"]),
+    ("P7", &["no_byte_of_an_archive_can_be_another_one", "what_no_package_has_is_refused"]),
+    ("P8", &["a_size_that_lies_is_refused_before_anything_is_copied"]),
     ("J1", &["refuses_what_readers_read_differently"]),
     ("J7", &["long_texts_do_not_keep_the_schema_busy"]),
     ("W1", &["other_bytes_are_called_by_what_they_are"]),
@@ -222,8 +224,6 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
 
 /// Ids that no format or program of today can meet, and why.
 pub const NOT_YET: &[(&str, &str)] = &[
-    ("P7", "archives are not read"),
-    ("P8", "archives are not read"),
     ("C6", "a certificate names no list: the host applies its own"),
     ("L1", "no transparency log"),
     ("L2", "no transparency log"),

@@ -21,6 +21,7 @@ pub mod kill;
 pub mod manifest_readers;
 pub mod newcomer;
 pub mod random;
+pub mod registry;
 pub mod second;
 pub mod served;
 pub mod swap;

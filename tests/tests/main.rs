@@ -45,6 +45,7 @@ mod packages;
 mod places;
 mod provided;
 mod prune;
+mod published;
 mod race;
 mod reasons;
 mod recorded;

@@ -209,6 +209,9 @@ fn seeds() -> Vec<Value> {
     let mut full = whole(&schema, &schema);
     full["version"] = json!("1.0.0");
     full["host"]["api"] = json!(">=0.1.0");
+    for field in ["repository", "homepage", "changelog"] {
+        full[field] = json!("https://example.org/x");
+    }
     std::iter::once(full).chain(authored().iter().map(packed)).collect()
 }
 

@@ -29,6 +29,20 @@ pub struct Pin {
     pub version: semver::Version,
     pub manifest: Sha256Digest,
     pub component: Sha256Digest,
+    /// Where it came from: an address, or a path, relative to the workspace if it is in it. It says where to look, never what
+    /// to trust.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Which versions of that place an update may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requirement: Option<semver::VersionReq>,
+}
+
+/// Where a package came from, as a pin remembers it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    pub source: Option<String>,
+    pub requirement: Option<semver::VersionReq>,
 }
 
 impl Lock {
@@ -47,13 +61,20 @@ impl Lock {
         format!("{head}{}", toml::to_string(&Self { version: 1, ..self.clone() }).unwrap_or_default())
     }
 
-    /// Pins this package.
+    /// Pins this package, wherever it came from.
     pub fn pin(&mut self, manifest: &Manifest, package: &PackageBytes) {
+        self.pin_from(manifest, package, Origin::default());
+    }
+
+    /// Pins this package, which came from there.
+    pub fn pin_from(&mut self, manifest: &Manifest, package: &PackageBytes, origin: Origin) {
         let digest = package.digest(MANIFEST).unwrap_or_else(|| Sha256Digest::of(&[]));
         let pin = Pin {
             version: manifest.version.clone(),
             manifest: digest,
             component: package.component_digest(),
+            source: origin.source,
+            requirement: origin.requirement,
         };
         self.plugins.insert(manifest.id.clone(), pin);
     }
@@ -82,8 +103,16 @@ mod tests {
             version: semver::Version::new(1, 2, 3),
             manifest: Sha256Digest::of(b"m"),
             component: Sha256Digest::of(b"c"),
+            source: None,
+            requirement: None,
         };
-        let plugins = [(PluginId::parse("demo/x").unwrap(), pin)].into();
+        let from = Pin {
+            source: Some("oci://registry.example/demo/y".to_owned()),
+            requirement: Some(semver::VersionReq::parse("^1.2").unwrap()),
+            ..pin.clone()
+        };
+        let plugins =
+            [(PluginId::parse("demo/x").unwrap(), pin), (PluginId::parse("demo/y").unwrap(), from)].into();
         let lock = Lock { version: 1, plugins };
         assert_eq!(Lock::parse(&lock.render()).unwrap(), lock);
         assert_eq!(Lock::parse(&Lock::default().render()).unwrap().plugins, BTreeMap::new());
@@ -93,6 +122,7 @@ mod tests {
             text.replace("version = 1\n", ""),
             text.replace("demo/x", "orch/x"),
             text.replace("1.2.3", "../.."),
+            text.replace("^1.2", "newest"),
             format!("{text}\napproved = true\n"),
         ] {
             assert!(Lock::parse(&wrong).is_err(), "{wrong}");

@@ -38,6 +38,15 @@ pub struct Manifest {
     pub description: String,
     /// SPDX expression.
     pub license: String,
+    /// `https://` addresses: where its sources are, where people read about it, what changed; empty if it does not say.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub repository: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub homepage: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub changelog: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keywords: Vec<String>,
     pub roles: Vec<Role>,
     /// Kinds of task that it executes.
     pub kinds: Vec<String>,
@@ -83,6 +92,10 @@ impl Manifest {
             name: written.name,
             description: written.description,
             license: written.license,
+            repository: written.repository,
+            homepage: written.homepage,
+            changelog: written.changelog,
+            keywords: written.keywords,
             roles: written.roles,
             kinds: written.kinds,
             task_keys: written.task_keys,
@@ -99,6 +112,20 @@ impl Manifest {
         let wrong = |field: &'static str, found: String, expected: &'static str| {
             Err(Refusal::ManifestField { field, found, expected })
         };
+        for (field, found) in
+            [("repository", &self.repository), ("homepage", &self.homepage), ("changelog", &self.changelog)]
+        {
+            if !found.is_empty() && !is_address(found) {
+                return wrong(
+                    field,
+                    found.escape_default().to_string(),
+                    "an address like `https://example.org/x`",
+                );
+            }
+        }
+        if let Some(found) = self.keywords.iter().find(|word| !is_name(word)) {
+            return wrong("keywords", found.escape_default().to_string(), "1 to 64 of `[a-z0-9-]`");
+        }
         let mut roles = self.roles.clone();
         roles.sort_unstable();
         roles.dedup();
@@ -174,6 +201,14 @@ impl Manifest {
     }
 }
 
+/// An address that a person may open: TLS, plain characters, a host, no name or password.
+fn is_address(text: &str) -> bool {
+    let plain =
+        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'`' | b'@');
+    let host = text.strip_prefix("https://").and_then(|rest| rest.split('/').next());
+    host.is_some_and(|host| !host.is_empty()) && text.bytes().all(plain)
+}
+
 fn is_task_key(text: &str) -> bool {
     let fits = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'_' || letter == b'-';
     (1..=64).contains(&text.len()) && text.bytes().all(fits)
@@ -232,6 +267,33 @@ pub(crate) mod tests {
     fn refuses_what_the_schema_or_the_rules_do_not_know() {
         assert_eq!(code(|_| {}), None);
         assert_eq!(code(|value| value["extra"] = 1.into()), Some("manifest-schema"));
+        for field in ["repository", "homepage", "changelog"] {
+            for good in ["", "https://example.org", "https://git.example.org:8443/acme/x?y=z#part"] {
+                assert_eq!(code(|value| value[field] = good.into()), None, "{good}");
+            }
+            for wrong in [
+                "http://example.org/",
+                "https://",
+                "https:///x",
+                "https://me:word@example.org/",
+                "https://example.org/ x",
+                "https://example.org/\u{1b}[2K",
+                "https://example.org/ä",
+                "javascript:alert(1)",
+                "example.org",
+            ] {
+                assert_eq!(code(|value| value[field] = wrong.into()), Some("manifest-field"), "{wrong}");
+            }
+            let long = format!("https://example.org/{}", "x".repeat(481));
+            assert_eq!(code(|value| value[field] = long.into()), Some("manifest-schema"));
+            assert_eq!(code(|value| value[field] = serde_json::Value::Null), Some("manifest-schema"));
+        }
+        assert_eq!(code(|value| value["keywords"] = serde_json::json!(["notes", "to-do"])), None);
+        assert_eq!(code(|value| value["keywords"] = serde_json::json!(["Notes"])), Some("manifest-field"));
+        assert_eq!(
+            code(|value| value["keywords"] = serde_json::json!(vec!["x"; 17])),
+            Some("manifest-schema")
+        );
         assert_eq!(
             code(|value| value["permissions"]["shell"] = serde_json::json!({})),
             Some("manifest-schema")

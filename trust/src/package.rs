@@ -160,7 +160,8 @@ impl PackageBytes {
         files.map(|(name, (bytes, _))| (name.as_str(), &**bytes))
     }
 
-    fn is_envelope(name: &str) -> bool {
+    /// True of signatures: files that may change while the package stays the same.
+    pub fn is_envelope(name: &str) -> bool {
         name.ends_with(ENVELOPE_END)
     }
 

@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 41] = [
+const PARTS: [&str; 43] = [
     "commands",
     "interrupt",
     "serve",
@@ -24,6 +24,7 @@ const PARTS: [&str; 41] = [
     "recheck",
     "starter",
     "place",
+    "sources",
     "plugins",
     "config",
     "run_log",
@@ -43,6 +44,7 @@ const PARTS: [&str; 41] = [
     "machine",
     "open_files",
     "call",
+    "fetch",
     "egress",
     "capability",
     "manifest_schema",

@@ -1,14 +1,20 @@
-//! `orch-host plugin add|approve|renew|list|inspect|verify|audit|trust|revoke`.
+//! `orch-host plugin add|update|remove|approve|renew|list|inspect|verify|audit|trust|revoke`.
 //!
 //! Invariant: what is approved is shown first; approval is the operator's, never the workspace's and never the
 //! package's.
 
+mod add;
 mod audit;
 pub(super) mod keep;
 mod list;
+mod outdated;
+mod policy_lines;
+mod remove;
 pub(super) mod renew;
 mod revoke;
+mod take_in;
 mod trust;
+mod update;
 mod upgrade;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +24,7 @@ use orch_trust::admission::{Rules, Step, Steps, Verdict, explain};
 use orch_trust::approval::Approval;
 use orch_trust::evidence::{Admitted, Compilable};
 use orch_trust::freshness::Verdict as Freshness;
+use orch_trust::lock::{Lock, Origin};
 use orch_trust::manifest::Manifest;
 use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
@@ -26,13 +33,13 @@ use orch_trust::policy::SandboxMode;
 use orch_trust::refusal::Refusal;
 
 use super::secret::seen_by_programs;
-use crate::config::operator::Operator;
+use crate::config::operator::{Keeping, Operator};
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, Tone, escape, escape_cut};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::manifest_schema;
 use crate::package;
-use crate::place::{self, Place, WorkspaceArgs, is_approval};
+use crate::place::{self, Place, is_approval};
 use crate::plugins;
 use crate::whole_file;
 
@@ -44,19 +51,12 @@ pub enum Format {
 
 #[derive(clap::Subcommand)]
 pub enum PluginCommand {
-    /// Verify a package, ask, and keep it in the operator's folder
-    Add {
-        /// The package's folder
-        package: PathBuf,
-        /// Say yes beforehand: the digest that the package's manifest must have
-        #[arg(long, value_name = "SHA256")]
-        yes: Option<String>,
-        /// Also a lower version than the one approved before
-        #[arg(long)]
-        allow_rollback: bool,
-        #[command(flatten)]
-        place: WorkspaceArgs,
-    },
+    /// Verify a package, ask, keep it in the operator's folder and pin it in the workspace
+    Add(add::AddArgs),
+    /// Take the newest versions that fit from where the workspace's pins came from
+    Update(update::UpdateArgs),
+    /// Take a plugin's pin out of the workspace, and the plugin off this host if nobody else pins or binds it
+    Remove(remove::RemoveArgs),
     /// Approve what a plugin asks for
     Approve {
         /// NAMESPACE/NAME
@@ -71,23 +71,20 @@ pub enum PluginCommand {
     /// Have this machine's own certifier look again at what is approved, before its certificates end
     Renew(renew::RenewArgs),
     /// Packages that this host finds, and whether they would run
-    List {
-        /// One more folder with packages; may be said again
-        #[arg(long, value_name = "DIR")]
-        plugins: Vec<PathBuf>,
-        #[arg(long, value_enum, default_value_t = Format::Text)]
-        format: Format,
-    },
+    List(list::ListArgs),
     /// Explain one package: what it asks, what it would get, and why it would be refused
     Inspect {
-        /// The package's folder
+        /// The package's folder, or a `.orchpkg` file
         package: PathBuf,
+        /// Its README too: its author's words, which nobody checked
+        #[arg(long)]
+        readme: bool,
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
     /// Each step of admission for one package: passed, failed or not run
     Verify {
-        /// The package's folder
+        /// The package's folder, or a `.orchpkg` file
         package: PathBuf,
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
@@ -108,15 +105,17 @@ pub fn run(command: &PluginCommand, home: Option<&Path>, console: Console) -> Ou
     let operator = place::operator(home)?;
     match command {
         PluginCommand::Trust(args) => trust::run(args, home, console),
-        PluginCommand::Add { package, yes, allow_rollback, place } => {
-            add(&operator, package, yes.as_deref(), *allow_rollback, place, console)
-        }
+        PluginCommand::Add(args) => add::run(args, &operator, console),
+        PluginCommand::Update(args) => update::run(args, &operator, console),
+        PluginCommand::Remove(args) => remove::run(args, &operator, console),
         PluginCommand::Approve { id, allow_rollback, plugins } => {
             approve(&operator, id, *allow_rollback, plugins, console)
         }
         PluginCommand::Renew(args) => renew::run(args, &operator, console),
-        PluginCommand::List { plugins, format } => list::run(&operator, plugins, *format, console),
-        PluginCommand::Inspect { package, format } => inspect(&operator, package, *format, console),
+        PluginCommand::List(args) => list::run(args, &operator, console),
+        PluginCommand::Inspect { package, readme, format } => {
+            inspect(&operator, package, *readme, *format, console)
+        }
         PluginCommand::Verify { package, format } => verify(&operator, package, *format, console),
         PluginCommand::Audit(args) => audit::run(args, &operator, console),
         PluginCommand::Revoke(args) => revoke::run(args, &operator, console),
@@ -136,7 +135,7 @@ pub(super) fn freshness_line(verdict: Freshness) -> String {
 
 /// The rules without a workspace.
 fn rules(operator: &Operator) -> Rules {
-    operator.rules(&WorkspaceConfig::default(), orch_trust::lock::Lock::default())
+    operator.rules(&WorkspaceConfig::default(), Lock::default())
 }
 
 fn refused(folder: &Path, refusal: Refusal) -> Fault {
@@ -153,7 +152,11 @@ pub(super) fn check_but_approval(
     folder: &Path,
     bytes: &PackageBytes,
 ) -> Result<Admitted, Fault> {
-    let mut rules = rules(operator);
+    check_by(rules(operator), folder, bytes)
+}
+
+/// The same by other rules than those of now.
+fn check_by(mut rules: Rules, folder: &Path, bytes: &PackageBytes) -> Result<Admitted, Fault> {
     let manifest = manifest_schema::read(bytes).map_err(|refusal| refused(folder, refusal))?;
     rules.approvals.insert(manifest.id.clone(), approval_of(manifest));
     orch_trust::admission::admit(bytes, &rules, place::now()).map_err(|refusal| refused(folder, refusal))
@@ -184,6 +187,17 @@ pub(super) fn show_ask(manifest: &Manifest, console: Console) {
         manifest.version,
         escape_cut(&manifest.description, 100)
     ));
+    let addresses = [
+        ("repository", &manifest.repository),
+        ("homepage", &manifest.homepage),
+        ("changelog", &manifest.changelog),
+    ];
+    for (what, address) in addresses.into_iter().filter(|(_, address)| !address.is_empty()) {
+        console.line(&format!("  {what:<12} {}", escape(address)));
+    }
+    if !manifest.keywords.is_empty() {
+        console.line(&format!("  {:<12} {}", "keywords", escape(&manifest.keywords.join(", "))));
+    }
     let lines = manifest.permissions.lines();
     if lines.is_empty() {
         console.line("  asks for nothing");
@@ -207,44 +221,6 @@ fn show_seen(granted: &Permissions, operator: &Operator, console: Console) {
     }
 }
 
-fn add(
-    operator: &Operator,
-    folder: &Path,
-    yes: Option<&str>,
-    allow_rollback: bool,
-    args: &WorkspaceArgs,
-    console: Console,
-) -> Outcome {
-    let place = Place::from_args(args)?;
-    let bytes = package::read(folder)?;
-    let admitted = check_but_approval(operator, folder, &bytes)?;
-    let manifest = admitted.manifest().clone();
-    show_ask(&manifest, console);
-    show_unconfined(&manifest, operator, console);
-    show_seen(admitted.grant().permissions(), operator, console);
-    upgrade::show(operator, &manifest, allow_rollback, console)?;
-    // The manifest names the digest of every other file.
-    let digest = orch_trust::digest::Sha256Digest::of(bytes.manifest()).to_string();
-    console.line(&format!("  manifest {digest}"));
-    let allowed = match yes {
-        Some(said) => said == digest,
-        None => console.ask("allow this?").ok_or_else(|| {
-            let hint = format!("look at what it asks for, then say `--yes {digest}`");
-            let error = anyhow::anyhow!("nobody can be asked about `{}`", manifest.id);
-            Fault::new(Exit::NeedsDecision, "approval-missing", Some(hint), error)
-        })?,
-    };
-    if !allowed {
-        let error = anyhow::anyhow!("`{}` was not allowed", manifest.id);
-        return Err(Fault::new(Exit::NeedsDecision, "package-not-accepted", None, error));
-    }
-    let target = kept_at(operator, &manifest);
-    keep::write(&bytes, &target)?;
-    take(operator, &bytes, &admitted, &place)?;
-    console.line(&format!("kept in `{}`, pinned in `orch.lock`", target.display()));
-    Ok(Exit::Done)
-}
-
 /// Where the operator's folder keeps that version.
 pub(super) fn kept_at(operator: &Operator, manifest: &Manifest) -> PathBuf {
     let plugin = operator.home.join("packages").join(manifest.id.namespace()).join(manifest.id.name());
@@ -258,11 +234,29 @@ pub(super) fn take(
     admitted: &Admitted,
     place: &Place,
 ) -> Result<(), Fault> {
+    let keeping = operator.keeping()?;
+    take_from(operator, &keeping, bytes, admitted, place, Origin::default())
+}
+
+/// The same of what came from there, while nobody else changes what is kept.
+fn take_from(
+    operator: &Operator,
+    keeping: &Keeping,
+    bytes: &PackageBytes,
+    admitted: &Admitted,
+    place: &Place,
+    origin: Origin,
+) -> Result<(), Fault> {
     let manifest = admitted.manifest();
+    let mut lock = place.lock()?;
     operator.saw([admitted])?;
     operator.approve(&approval_of(manifest), bytes, admitted.trust())?;
-    let mut lock = place.lock()?;
-    lock.pin(manifest, bytes);
+    keeping.remember(&place.workspace)?;
+    lock.pin_from(manifest, bytes, origin);
+    write_lock(place, &lock)
+}
+
+fn write_lock(place: &Place, lock: &Lock) -> Result<(), Fault> {
     let path = place.workspace.join("orch.lock");
     whole_file::write(&path, lock.render().as_bytes(), whole_file::PUBLIC)
         .map_err(|error| place::io(&path, "write", error))
@@ -294,8 +288,8 @@ fn approve(
     Ok(Exit::Done)
 }
 
-fn inspect(operator: &Operator, folder: &Path, format: Format, console: Console) -> Outcome {
-    let bytes = package::read(folder)?;
+fn inspect(operator: &Operator, folder: &Path, readme: bool, format: Format, console: Console) -> Outcome {
+    let bytes = package::read_any(folder)?;
     let steps = steps_of(&bytes, operator);
     let unasked = steps
         .manifest
@@ -316,15 +310,29 @@ fn inspect(operator: &Operator, folder: &Path, format: Format, console: Console)
         }
         Format::Json => console.json(&json(&steps, &bytes, &unasked, operator)),
     }
+    if readme && format == Format::Text {
+        show_readme(&bytes, console);
+    }
     match steps.outcome {
         Ok(_) => Ok(Exit::Done),
         Err((_, refusal)) => Err(refused(folder, refusal)),
     }
 }
 
+/// What its author wrote, as nobody else's words.
+fn show_readme(bytes: &PackageBytes, console: Console) {
+    let Some((_, text)) = bytes.documents().find(|(name, _)| *name == "README.md") else {
+        console.line("  it has no README.md");
+        return;
+    };
+    console.line("  README.md, its author's words, which nobody checked:");
+    let text = String::from_utf8_lossy(text);
+    console.lines(text.lines().map(|line| format!("  | {}", escape(line))));
+}
+
 /// The steps alone, for a script or a person who knows the package.
 fn verify(operator: &Operator, folder: &Path, format: Format, console: Console) -> Outcome {
-    let bytes = package::read(folder)?;
+    let bytes = package::read_any(folder)?;
     let steps = steps_of(&bytes, operator);
     let id = steps.manifest.as_ref().map(|manifest| manifest.id.to_string()).unwrap_or_default();
     let warnings = plugins::warnings_of(&steps, &id);

@@ -6,6 +6,7 @@
 
 mod dry_run;
 mod ending;
+mod locked;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -76,6 +77,9 @@ pub struct RunArgs {
     /// With `isolation: worktree`, begin with what is not committed, too
     #[arg(long)]
     base_dirty: bool,
+    /// Run nothing but what `orch.lock` pins
+    #[arg(long)]
+    locked: bool,
     /// Admit plugins, read tasks, say what would run in which order; change nothing
     #[arg(long)]
     dry_run: bool,
@@ -125,6 +129,9 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     }
     if !args.trust_workspace && !operator.knows_workspace(&place.workspace)? {
         return Err(WorkspaceError::Unknown { path: place.workspace.to_path_buf() }.into());
+    }
+    if args.locked {
+        locked::check(&place)?;
     }
     // Beside a host that serves, it is that host that runs.
     let socket = SocketPlace::of(&place.workspace, &operator.home)?;

@@ -12,6 +12,7 @@ mod decisions;
 pub(super) mod error;
 mod folder_lock;
 mod intake;
+mod pins;
 mod stream;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ use rustix::fs::Access;
 pub use error::OperatorError;
 pub use error::RecordError;
 pub use intake::{Brought, Taken};
+pub use pins::Keeping;
 pub use stream::{Change, this_process};
 
 use anchor::{Shelf, Wait};

@@ -5,7 +5,7 @@
 //! of a folder stands for another folder.
 //! Not here: the file itself and its lock (`operator.rs`).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::operator::error::OperatorError;
 
@@ -15,6 +15,15 @@ pub(super) fn contains(text: &str, workspace: &Path) -> bool {
         true => Path::new(line) == workspace,
         false => serde_json::from_str::<String>(line).is_ok_and(|said| Path::new(&said) == workspace),
     })
+}
+
+/// The folders that the text names.
+pub(super) fn paths(text: &str) -> Vec<PathBuf> {
+    let read = |line: &str| match line.starts_with('/') {
+        true => Some(PathBuf::from(line)),
+        false => serde_json::from_str::<String>(line).ok().map(PathBuf::from),
+    };
+    text.lines().filter_map(read).collect()
 }
 
 /// The line of a folder, with its end.
@@ -38,6 +47,7 @@ mod tests {
     fn a_folders_name_stands_for_no_other_folder() {
         let known = line(Path::new("/w/größe \"x\"\\")).unwrap() + "/old/path\n";
         assert!(contains(&known, Path::new("/w/größe \"x\"\\")) && contains(&known, Path::new("/old/path")));
+        assert_eq!(paths(&known), [Path::new("/w/größe \"x\"\\"), Path::new("/old/path")]);
         for other in ["/w", "/w/größe", "/old", "\"/old/path\""] {
             assert!(!contains(&known, Path::new(other)), "{other}");
         }

@@ -16,6 +16,7 @@ use crate::exit::{Exit, Fault};
 use crate::git::GitError;
 use crate::package::PackageError;
 use crate::plugins::PluginsError;
+use crate::sources::SourceError;
 use crate::told::ToldError;
 
 impl From<OperatorError> for Fault {
@@ -46,6 +47,20 @@ impl From<PackageError> for Fault {
             // No package was refused: there is none.
             PackageError::Io { .. } => Exit::Usage,
             _ => Exit::PluginRefused,
+        };
+        Self::new(exit, error.code(), error.hint(), error)
+    }
+}
+
+impl From<SourceError> for Fault {
+    fn from(error: SourceError) -> Self {
+        let exit = match &error {
+            // No package was refused: there is none.
+            SourceError::Package(PackageError::Io { .. }) => Exit::Usage,
+            SourceError::Package(_) => Exit::PluginRefused,
+            error if error.is_of_the_way() => Exit::HostError,
+            error if error.is_of_the_bytes() => Exit::PluginRefused,
+            _ => Exit::Usage,
         };
         Self::new(exit, error.code(), error.hint(), error)
     }

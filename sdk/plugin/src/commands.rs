@@ -6,6 +6,7 @@
 mod build;
 mod new;
 mod pack;
+mod publish;
 mod sign;
 mod test;
 
@@ -22,6 +23,7 @@ pub(crate) enum Command {
     Test(test::TestArguments),
     Pack(pack::PackArguments),
     Sign(Box<sign::SignArguments>),
+    Publish(Box<publish::PublishArguments>),
 }
 
 impl Command {
@@ -32,6 +34,7 @@ impl Command {
             Self::Test(arguments) => test::run(arguments, console),
             Self::Pack(arguments) => pack::run(arguments, console),
             Self::Sign(arguments) => sign::run(arguments, console),
+            Self::Publish(arguments) => publish::run(arguments, console),
         }
     }
 }

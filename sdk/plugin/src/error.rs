@@ -12,6 +12,7 @@ use crate::case::run::RunError;
 use crate::pack::PackError;
 use crate::prepared::PreparedError;
 use crate::project::ProjectError;
+use crate::publish::PublishError;
 use crate::sign::SignError;
 use crate::toolchain::ToolchainError;
 
@@ -36,6 +37,8 @@ pub enum PluginError {
     #[error(transparent)]
     Sign(#[from] SignError),
     #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error(transparent)]
     Prepared(#[from] PreparedError),
     #[error(transparent)]
     Signer(#[from] SignerError),
@@ -53,6 +56,7 @@ impl PluginError {
             Self::Run(error) => error.code(),
             Self::Pack(error) => error.code(),
             Self::Sign(error) => error.code(),
+            Self::Publish(error) => error.code(),
             Self::Prepared(error) => error.code(),
             Self::Signer(error) => error.code(),
         }
@@ -66,6 +70,7 @@ impl PluginError {
             Self::Run(error) => error.hint(),
             Self::Pack(error) => error.hint(),
             Self::Sign(error) => error.hint(),
+            Self::Publish(error) => error.hint(),
             Self::Prepared(error) => error.hint(),
             Self::Signer(error) => error.hint(),
             Self::Case(error) => error.hint(),

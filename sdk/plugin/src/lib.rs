@@ -14,6 +14,7 @@ pub mod error;
 pub mod pack;
 pub mod prepared;
 pub mod project;
+pub mod publish;
 pub mod sbom;
 pub mod sign;
 pub mod template;

@@ -13,12 +13,12 @@ use orch_host::console::Console;
 
 use crate::commands::Command;
 
-/// Makes, builds, tests, packs and signs plugins of Orch.
+/// Makes, builds, tests, packs, signs and publishes plugins of Orch.
 #[derive(Parser)]
 #[command(
     name = "orch-plugin",
     version,
-    after_help = "In this order: new, test, pack, sign. The README.md that `new` writes says how a host comes to run it."
+    after_help = "In this order: new, test, pack, sign, publish. The README.md that `new` writes says how a host comes to run it."
 )]
 struct Arguments {
     #[command(subcommand)]

@@ -242,7 +242,10 @@ impl Operator {
         let pin = self.lock.iter().map(|pin| {
             let Pinned { id, version, manifest, component } = pin.clone();
             let version = semver::Version::parse(&version).unwrap();
-            (PluginId::parse(&id).unwrap(), Pin { version, manifest, component })
+            (
+                PluginId::parse(&id).unwrap(),
+                Pin { version, manifest, component, source: None, requirement: None },
+            )
         });
         Ok(Rules {
             lock: Lock { version: 1, plugins: pin.collect() },

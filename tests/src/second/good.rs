@@ -138,6 +138,12 @@ pub fn plain(number: usize) -> Draft {
     if roles.contains(&"executor") {
         manifest["kinds"] = json!(["note", "shell-2"]);
     }
+    if number.is_multiple_of(3) {
+        manifest["repository"] = "https://git.example.org/acme/note?x=y#part".into();
+        manifest["homepage"] = ["", "https://example.org"][number % 2].into();
+        manifest["changelog"] = "https://example.org/[note]~changes".into();
+        manifest["keywords"] = json!(["notes", "to-do"]);
+    }
     if asked == "{}" {
         manifest.as_object_mut().unwrap().remove("permissions");
     }

@@ -21,6 +21,8 @@ pub(super) const SCHEMA: &str = "urn:orch:plugin-manifest:v1";
 const NAME_CHARS: RangeInclusive<usize> = 1..=100;
 const DESCRIPTION_CHARS: RangeInclusive<usize> = 0..=1000;
 const LICENSE_CHARS: RangeInclusive<usize> = 1..=200;
+const ADDRESS_CHARS: RangeInclusive<usize> = 0..=500;
+const KEYWORDS: RangeInclusive<usize> = 0..=16;
 const ROLES: RangeInclusive<usize> = 1..=Role::ALL.len();
 const KINDS: RangeInclusive<usize> = 0..=64;
 const TASK_KEYS: RangeInclusive<usize> = 0..=64;
@@ -43,6 +45,20 @@ pub(super) struct Written {
     /// SPDX expression.
     #[schemars(length(min = *LICENSE_CHARS.start(), max = *LICENSE_CHARS.end()))]
     pub license: String,
+    /// Where its sources are, where people read about it, what changed: `https://` addresses.
+    #[serde(default)]
+    #[schemars(length(max = *ADDRESS_CHARS.end()))]
+    pub repository: String,
+    #[serde(default)]
+    #[schemars(length(max = *ADDRESS_CHARS.end()))]
+    pub homepage: String,
+    #[serde(default)]
+    #[schemars(length(max = *ADDRESS_CHARS.end()))]
+    pub changelog: String,
+    /// What people look for it by, each 1 to 64 of `[a-z0-9-]`.
+    #[serde(default)]
+    #[schemars(length(max = *KEYWORDS.end()))]
+    pub keywords: Vec<String>,
     #[schemars(length(min = *ROLES.start(), max = *ROLES.end()))]
     pub roles: Vec<Role>,
     /// Kinds of task that it executes.
@@ -109,6 +125,10 @@ impl Written {
             ("/name", "characters", self.name.chars().count(), NAME_CHARS),
             ("/description", "characters", self.description.chars().count(), DESCRIPTION_CHARS),
             ("/license", "characters", self.license.chars().count(), LICENSE_CHARS),
+            ("/repository", "characters", self.repository.chars().count(), ADDRESS_CHARS),
+            ("/homepage", "characters", self.homepage.chars().count(), ADDRESS_CHARS),
+            ("/changelog", "characters", self.changelog.chars().count(), ADDRESS_CHARS),
+            ("/keywords", "entries", self.keywords.len(), KEYWORDS),
             ("/roles", "entries", self.roles.len(), ROLES),
             ("/kinds", "entries", self.kinds.len(), KINDS),
             ("/taskKeys", "entries", self.task_keys.len(), TASK_KEYS),

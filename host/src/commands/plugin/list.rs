@@ -5,14 +5,32 @@ use std::path::PathBuf;
 use orch_trust::admission::explain;
 use orch_trust::evidence::{Compilable, Trust};
 
-use super::{Format, rules};
+use super::{Format, outdated, rules};
 use crate::config::operator::Operator;
 use crate::console::{Console, Tone, escape};
 use crate::exit::{Exit, Outcome};
-use crate::place;
+use crate::place::{self, Place, WorkspaceArgs};
 use crate::plugins::{self, Found};
 
-pub(super) fn run(operator: &Operator, folders: &[PathBuf], format: Format, console: Console) -> Outcome {
+#[derive(clap::Args)]
+pub struct ListArgs {
+    /// One more folder with packages; may be said again
+    #[arg(long, value_name = "DIR")]
+    plugins: Vec<PathBuf>,
+    /// Instead: which newer versions there are of what the workspace's `orch.lock` pins
+    #[arg(long, conflicts_with = "plugins")]
+    outdated: bool,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    #[command(flatten)]
+    place: WorkspaceArgs,
+}
+
+pub(super) fn run(args: &ListArgs, operator: &Operator, console: Console) -> Outcome {
+    if args.outdated {
+        return outdated::run(operator, &Place::from_args(&args.place)?, args.format, console);
+    }
+    let (folders, format) = (&args.plugins, args.format);
     let rules = rules(operator);
     for Found { id, version, folder } in plugins::discover(&place::package_folders(operator, folders)?) {
         let found = Found { id: id.clone(), version: version.clone(), folder: folder.clone() };

@@ -210,7 +210,7 @@ fn schema(cases: &mut Cases) {
     ] {
         cases.add("J6", format!("`{field}` is {value}"), plain, |draft| draft.manifest[field] = value);
     }
-    let long: [(&str, String); 12] = [
+    let long: [(&str, String); 18] = [
         ("id", format!("{}/x", "a-".repeat(50_000))),
         ("id", "a".repeat(100_000)),
         ("id", format!("acme/{}!", "a".repeat(64))),
@@ -223,6 +223,12 @@ fn schema(cases: &mut Cases) {
         ("license", String::new()),
         ("name", "\u{1f600}".repeat(101)),
         ("schema", "urn:".repeat(30_000)),
+        ("repository", format!("https://{}", "x".repeat(493))),
+        ("homepage", "http://example.org/".to_owned()),
+        ("changelog", "https://me:word@example.org/".to_owned()),
+        ("homepage", "https:///x".to_owned()),
+        ("repository", "https://example.org/<x>".to_owned()),
+        ("changelog", "javascript:alert(1)".to_owned()),
     ];
     for (field, text) in long {
         cases.add("J7", format!("`{field}` of {} bytes", text.len()), plain, |draft| {
