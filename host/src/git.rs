@@ -20,7 +20,7 @@ pub use objects::{Merged, Signed};
 pub use program::VERSION_MIN;
 pub use refs::Head;
 pub use repository::Repository;
-pub use show::Show;
+pub use show::{FileStat, Show};
 pub use tree::{Changed, Entry, Mode};
 
 /// Name of an object: 40 or 64 hex digits.

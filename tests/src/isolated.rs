@@ -13,6 +13,9 @@ use orch_journal::event::{EditsKept, Ending};
 
 use crate::Workspace;
 
+/// The failpoints between an attempt's answer and its end.
+pub const POINTS: [&str; 4] = ["before-edits", "after-objects", "after-edits", "after-branch"];
+
 /// A workspace that is a repository with one commit, whose runs go to a branch, in a sandbox or without one.
 pub struct Bench(pub Workspace);
 

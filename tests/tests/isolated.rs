@@ -4,16 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use orch_journal::Event;
-use orch_tests::isolated::Bench;
+use orch_tests::isolated::{Bench, POINTS};
 use orch_tests::kill::{self, Moment};
 use orch_tests::{err, out};
-
-/// The failpoints between an attempt's answer and its end.
-const POINTS: [&str; 4] = ["before-edits", "after-objects", "after-edits", "after-branch"];
 
 const TWO: &str = "\
 - {id: edit, command: [sh, -c, 'echo more >> a.txt; mkdir new; echo x > new/file; rm src/b.txt; echo junk > x.log; mkdir build; echo o > build/o; echo keep > build/keep'], outputs: [build/keep]}
@@ -110,14 +108,28 @@ fn what_a_verifier_finds_wrong_is_not_kept() {
 
 #[test]
 fn tasks_that_change_the_same_line_both_come_onto_the_branch() {
-    // Each appends what it saw: both begin before one ends, so the later one runs again on the other's.
-    let one = "while test ! -e /tmp/x && test $(ls | wc -l) = 0; do :; done; sleep 0.3; echo line >> a.txt";
+    // Each waits until all have begun: whoever ends later runs again on what the others left.
+    let outside = tempfile::tempdir().unwrap();
+    let all_began = outside.path().join("all-began");
+    let wait = format!("until test -e {}; do sleep 0.01; done", all_began.display());
     let tasks = format!(
-        "- {{id: a, command: [sh, -c, '{one} ; echo a >> a.txt']}}\n- {{id: b, command: [sh, -c, '{one} ; echo b >> a.txt']}}\n\
-         - {{id: c, command: [sh, -c, '{one} ; echo c > c.txt']}}\n"
+        "- {{id: a, command: [sh, -c, '{wait}; echo line >> a.txt; echo a >> a.txt']}}\n\
+         - {{id: b, command: [sh, -c, '{wait}; echo line >> a.txt; echo b >> a.txt']}}\n\
+         - {{id: c, command: [sh, -c, '{wait}; echo line >> a.txt; echo c > c.txt']}}\n"
     );
-    let bench = Bench::new(&tasks);
-    bench.0.run(&["--jobs", "3"], 0);
+    let bench = Bench::with(&tasks, &format!("[sandbox]\nread = [{:?}]\n", outside.path()));
+    let began = || {
+        let events = if bench.0.has_run() { bench.0.events() } else { Vec::new() };
+        events.iter().filter(|event| matches!(event, Event::AttemptStarted { .. })).count()
+    };
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| bench.0.run(&["--jobs", "3"], 0));
+        while !run.is_finished() && began() < 3 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        fs::write(&all_began, "").unwrap();
+        run.join().unwrap();
+    });
     let text = bench.on_branch("a.txt").unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
@@ -253,6 +265,59 @@ fn a_run_is_shown_taken_in_and_taken_back() {
     assert_eq!(bench.git(&["rev-list", "--count", "--merges", "HEAD"]), "0");
     assert_eq!(bench.git(&["fsck", "--strict", "--no-dangling"]), "");
     bench.0.host(&["audit", "verify"], 0);
+}
+
+/// Names that a file can have, each as a shell's `printf` writes it.
+const NAMES: [&str; 14] = [
+    "-dash",
+    ":colon",
+    "sp ace ",
+    "quo\"te",
+    "back\\\\slash",
+    "new\\nline",
+    "tab\\there",
+    "\\377\\376",
+    "\\303\\251",
+    "*?[x]",
+    "#hash",
+    "~tilde",
+    "esc\\033[2J",
+    "a/b/c/d/e/f/g/h/i/j/k/deep",
+];
+
+#[test]
+fn names_of_every_kind_are_kept_shown_and_taken_in() {
+    let bench = Bench::new("- {id: a, command: [sh, names.sh]}\n");
+    let mut script = "set -e\nmkdir -p a/b/c/d/e/f/g/h/i/j/k\n".to_owned();
+    for name in NAMES {
+        script += &format!("name=$(printf -- '{name}x'); printf '%s' \"$name\" > \"./$name\"\n");
+    }
+    script += "printf long > $(printf 'l%0254d' 0)\n";
+    bench.0.write("names.sh", &script);
+    bench.git(&["add", "--all"]);
+    bench.git(&["commit", "--quiet", "--message=names"]);
+    bench.0.run(&[], 0);
+    bench.is_sound();
+    bench.0.host(&["diff"], 0);
+    bench.0.host(&["diff", "--stat"], 0);
+    let json: serde_json::Value =
+        serde_json::from_str(&out(&bench.0.host(&["diff", "--format", "json"], 0))).unwrap();
+    assert_eq!(json["changes"].as_array().unwrap().len(), NAMES.len() + 1);
+    bench.0.host(&["accept"], 0);
+    assert_eq!(bench.git(&["status", "--porcelain"]), " M tasks.yml");
+    // Each file has its own name in it, byte for byte.
+    let tree = bench.0.path();
+    let mut found = 0;
+    for entry in fs::read_dir(&tree).unwrap().chain(fs::read_dir(tree.join("a/b/c/d/e/f/g/h/i/j/k")).unwrap()) {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().as_bytes();
+        if name.ends_with(b"x") && path.is_file() {
+            assert!(fs::read(&path).unwrap().ends_with(name), "{path:?}");
+            found += 1;
+        }
+    }
+    assert_eq!(found, NAMES.len());
+    assert_eq!(fs::read(tree.join(format!("l{}", "0".repeat(254)))).unwrap(), b"long");
 }
 
 #[test]

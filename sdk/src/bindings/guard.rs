@@ -88,10 +88,111 @@ pub mod exports {
                 use super::super::super::super::_rt;
                 pub type Failure = super::super::super::super::__with_name0::Failure;
                 pub type Task = super::super::super::super::__with_name0::Task;
+                #[repr(u8)]
+                #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+                pub enum FileStatus {
+                    Added,
+                    Changed,
+                    Removed,
+                }
+                impl ::core::fmt::Debug for FileStatus {
+                    fn fmt(
+                        &self,
+                        f: &mut ::core::fmt::Formatter<'_>,
+                    ) -> ::core::fmt::Result {
+                        match self {
+                            FileStatus::Added => {
+                                f.debug_tuple("FileStatus::Added").finish()
+                            }
+                            FileStatus::Changed => {
+                                f.debug_tuple("FileStatus::Changed").finish()
+                            }
+                            FileStatus::Removed => {
+                                f.debug_tuple("FileStatus::Removed").finish()
+                            }
+                        }
+                    }
+                }
+                impl FileStatus {
+                    #[doc(hidden)]
+                    pub unsafe fn _lift(val: u8) -> FileStatus {
+                        if !cfg!(debug_assertions) {
+                            return unsafe { ::core::mem::transmute(val) };
+                        }
+                        match val {
+                            0 => FileStatus::Added,
+                            1 => FileStatus::Changed,
+                            2 => FileStatus::Removed,
+                            _ => panic!("invalid enum discriminant"),
+                        }
+                    }
+                }
+                /// How a file differs.
+                #[derive(Clone, PartialEq)]
+                pub struct ChangedFile {
+                    /// Relative to the workspace.
+                    pub path: _rt::String,
+                    pub status: FileStatus,
+                    /// None: one side is no text.
+                    pub lines_added: ::core::option::Option<u32>,
+                    pub lines_removed: ::core::option::Option<u32>,
+                }
+                impl ::core::fmt::Debug for ChangedFile {
+                    fn fmt(
+                        &self,
+                        f: &mut ::core::fmt::Formatter<'_>,
+                    ) -> ::core::fmt::Result {
+                        f.debug_struct("ChangedFile")
+                            .field("path", &self.path)
+                            .field("status", &self.status)
+                            .field("lines-added", &self.lines_added)
+                            .field("lines-removed", &self.lines_removed)
+                            .finish()
+                    }
+                }
+                /// What an attempt changed in its own tree. Where the guard may read files, it reads
+                /// them as they would be.
+                #[derive(Clone, PartialEq)]
+                pub struct Edits {
+                    pub task: Task,
+                    /// From 1.
+                    pub attempt: u32,
+                    /// By path; at most 10,000 and 1 MiB of paths.
+                    pub files: _rt::Vec<ChangedFile>,
+                    /// Of all files, those too that are not in `files`.
+                    pub files_count: u32,
+                    pub lines_added: u64,
+                    pub lines_removed: u64,
+                    /// A unified diff, at most 256 KiB of it.
+                    pub patch: _rt::String,
+                    pub patch_is_whole: bool,
+                }
+                impl ::core::fmt::Debug for Edits {
+                    fn fmt(
+                        &self,
+                        f: &mut ::core::fmt::Formatter<'_>,
+                    ) -> ::core::fmt::Result {
+                        f.debug_struct("Edits")
+                            .field("task", &self.task)
+                            .field("attempt", &self.attempt)
+                            .field("files", &self.files)
+                            .field("files-count", &self.files_count)
+                            .field("lines-added", &self.lines_added)
+                            .field("lines-removed", &self.lines_removed)
+                            .field("patch", &self.patch)
+                            .field("patch-is-whole", &self.patch_is_whole)
+                            .finish()
+                    }
+                }
                 #[derive(Clone, PartialEq)]
                 pub enum ProposedChange {
                     /// A task that is about to start.
                     Task(Task),
+                    /// An attempt answered well and its verifiers have looked: what it changed is about
+                    /// to be kept. Refused, the attempt has failed and nothing is kept; escalated, it
+                    /// waits as it is until a person lets it be kept. Only in runs whose edits go to a
+                    /// branch.
+                    Edits(Edits),
                 }
                 impl ::core::fmt::Debug for ProposedChange {
                     fn fmt(
@@ -101,6 +202,9 @@ pub mod exports {
                         match self {
                             ProposedChange::Task(e) => {
                                 f.debug_tuple("ProposedChange::Task").field(e).finish()
+                            }
+                            ProposedChange::Edits(e) => {
+                                f.debug_tuple("ProposedChange::Edits").field(e).finish()
                             }
                         }
                     }
@@ -184,199 +288,504 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[allow(non_snake_case, unused_unsafe)]
-                pub unsafe fn _export_judge_cabi<T_: Guest>(
-                    arg0: i32,
-                    arg1: *mut u8,
-                    arg2: usize,
-                    arg3: *mut u8,
-                    arg4: usize,
-                    arg5: *mut u8,
-                    arg6: usize,
-                    arg7: i32,
-                    arg8: i32,
-                    arg9: *mut u8,
-                    arg10: usize,
-                    arg11: i32,
-                    arg12: i32,
-                    arg13: *mut u8,
-                    arg14: usize,
-                    arg15: i64,
-                ) -> *mut u8 {
+                pub unsafe fn _export_judge_cabi<T_: Guest>(arg0: *mut u8) -> *mut u8 {
                     unsafe {
                         #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
-                        let result11 = {
-                            let v10 = match arg0 {
-                                n => {
-                                    debug_assert_eq!(n, 0, "invalid enum discriminant");
-                                    let e10 = {
-                                        let len0 = arg2;
-                                        let bytes0 = _rt::Vec::from_raw_parts(
-                                            arg1.cast(),
-                                            len0,
-                                            len0,
+                        let result75 = {
+                            let l0 = i32::from(*arg0.add(0).cast::<u8>());
+                            let v74 = match l0 {
+                                0 => {
+                                    let e74 = {
+                                        let l1 = *arg0.add(8).cast::<*mut u8>();
+                                        let l2 = *arg0
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len3 = l2;
+                                        let bytes3 = _rt::Vec::from_raw_parts(
+                                            l1.cast(),
+                                            len3,
+                                            len3,
                                         );
-                                        let len1 = arg4;
-                                        let bytes1 = _rt::Vec::from_raw_parts(
-                                            arg3.cast(),
-                                            len1,
-                                            len1,
+                                        let l4 = *arg0
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l5 = *arg0
+                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len6 = l5;
+                                        let bytes6 = _rt::Vec::from_raw_parts(
+                                            l4.cast(),
+                                            len6,
+                                            len6,
                                         );
-                                        let len2 = arg6;
-                                        let bytes2 = _rt::Vec::from_raw_parts(
-                                            arg5.cast(),
-                                            len2,
-                                            len2,
-                                        );
-                                        let len9 = arg14;
+                                        let l7 = *arg0
+                                            .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l8 = *arg0
+                                            .add(8 + 5 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len9 = l8;
                                         let bytes9 = _rt::Vec::from_raw_parts(
-                                            arg13.cast(),
+                                            l7.cast(),
                                             len9,
                                             len9,
                                         );
+                                        let l10 = i32::from(
+                                            *arg0
+                                                .add(8 + 6 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        let l22 = *arg0
+                                            .add(8 + 10 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l23 = *arg0
+                                            .add(12 + 10 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l24 = *arg0
+                                            .add(16 + 10 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l25 = *arg0
+                                            .add(16 + 11 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len26 = l25;
+                                        let bytes26 = _rt::Vec::from_raw_parts(
+                                            l24.cast(),
+                                            len26,
+                                            len26,
+                                        );
+                                        let l27 = *arg0
+                                            .add(16 + 12 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i64>();
                                         super::super::super::super::__with_name0::Task {
-                                            id: _rt::string_lift(bytes0),
-                                            description: _rt::string_lift(bytes1),
-                                            kind: _rt::string_lift(bytes2),
-                                            command: match arg7 {
+                                            id: _rt::string_lift(bytes3),
+                                            description: _rt::string_lift(bytes6),
+                                            kind: _rt::string_lift(bytes9),
+                                            command: match l10 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
-                                                        use super::super::super::super::__with_name0::Command as V8;
-                                                        let v8 = match arg8 {
+                                                        let l11 = i32::from(
+                                                            *arg0
+                                                                .add(8 + 7 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<u8>(),
+                                                        );
+                                                        use super::super::super::super::__with_name0::Command as V21;
+                                                        let v21 = match l11 {
                                                             0 => {
-                                                                let e8 = {
-                                                                    let base6 = arg9;
-                                                                    let len6 = arg10;
-                                                                    let mut result6 = _rt::Vec::with_capacity(len6);
-                                                                    for i in 0..len6 {
-                                                                        let base = base6
+                                                                let e21 = {
+                                                                    let l12 = *arg0
+                                                                        .add(8 + 8 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<*mut u8>();
+                                                                    let l13 = *arg0
+                                                                        .add(8 + 9 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<usize>();
+                                                                    let base17 = l12;
+                                                                    let len17 = l13;
+                                                                    let mut result17 = _rt::Vec::with_capacity(len17);
+                                                                    for i in 0..len17 {
+                                                                        let base = base17
                                                                             .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                                        let e6 = {
-                                                                            let l3 = *base.add(0).cast::<*mut u8>();
-                                                                            let l4 = *base
+                                                                        let e17 = {
+                                                                            let l14 = *base.add(0).cast::<*mut u8>();
+                                                                            let l15 = *base
                                                                                 .add(::core::mem::size_of::<*const u8>())
                                                                                 .cast::<usize>();
-                                                                            let len5 = l4;
-                                                                            let bytes5 = _rt::Vec::from_raw_parts(
-                                                                                l3.cast(),
-                                                                                len5,
-                                                                                len5,
+                                                                            let len16 = l15;
+                                                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                                                l14.cast(),
+                                                                                len16,
+                                                                                len16,
                                                                             );
-                                                                            _rt::string_lift(bytes5)
+                                                                            _rt::string_lift(bytes16)
                                                                         };
-                                                                        result6.push(e6);
+                                                                        result17.push(e17);
                                                                     }
                                                                     _rt::cabi_dealloc(
-                                                                        base6,
-                                                                        len6 * (2 * ::core::mem::size_of::<*const u8>()),
+                                                                        base17,
+                                                                        len17 * (2 * ::core::mem::size_of::<*const u8>()),
                                                                         ::core::mem::size_of::<*const u8>(),
                                                                     );
-                                                                    result6
+                                                                    result17
                                                                 };
-                                                                V8::Argv(e8)
+                                                                V21::Argv(e21)
                                                             }
                                                             n => {
                                                                 debug_assert_eq!(n, 1, "invalid enum discriminant");
-                                                                let e8 = {
-                                                                    let len7 = arg10;
-                                                                    let bytes7 = _rt::Vec::from_raw_parts(
-                                                                        arg9.cast(),
-                                                                        len7,
-                                                                        len7,
+                                                                let e21 = {
+                                                                    let l18 = *arg0
+                                                                        .add(8 + 8 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<*mut u8>();
+                                                                    let l19 = *arg0
+                                                                        .add(8 + 9 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<usize>();
+                                                                    let len20 = l19;
+                                                                    let bytes20 = _rt::Vec::from_raw_parts(
+                                                                        l18.cast(),
+                                                                        len20,
+                                                                        len20,
                                                                     );
-                                                                    _rt::string_lift(bytes7)
+                                                                    _rt::string_lift(bytes20)
                                                                 };
-                                                                V8::Shell(e8)
+                                                                V21::Shell(e21)
                                                             }
                                                         };
-                                                        v8
+                                                        v21
                                                     };
                                                     Some(e)
                                                 }
                                                 _ => _rt::invalid_enum_discriminant(),
                                             },
-                                            priority: arg11,
-                                            cost: arg12 as u32,
-                                            settings: _rt::string_lift(bytes9),
-                                            timeout_ms: arg15 as u64,
+                                            priority: l22,
+                                            cost: l23 as u32,
+                                            settings: _rt::string_lift(bytes26),
+                                            timeout_ms: l27 as u64,
                                         }
                                     };
-                                    ProposedChange::Task(e10)
+                                    ProposedChange::Task(e74)
+                                }
+                                n => {
+                                    debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                    let e74 = {
+                                        let l28 = *arg0.add(8).cast::<*mut u8>();
+                                        let l29 = *arg0
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len30 = l29;
+                                        let bytes30 = _rt::Vec::from_raw_parts(
+                                            l28.cast(),
+                                            len30,
+                                            len30,
+                                        );
+                                        let l31 = *arg0
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l32 = *arg0
+                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len33 = l32;
+                                        let bytes33 = _rt::Vec::from_raw_parts(
+                                            l31.cast(),
+                                            len33,
+                                            len33,
+                                        );
+                                        let l34 = *arg0
+                                            .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l35 = *arg0
+                                            .add(8 + 5 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len36 = l35;
+                                        let bytes36 = _rt::Vec::from_raw_parts(
+                                            l34.cast(),
+                                            len36,
+                                            len36,
+                                        );
+                                        let l37 = i32::from(
+                                            *arg0
+                                                .add(8 + 6 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        let l49 = *arg0
+                                            .add(8 + 10 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l50 = *arg0
+                                            .add(12 + 10 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l51 = *arg0
+                                            .add(16 + 10 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l52 = *arg0
+                                            .add(16 + 11 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len53 = l52;
+                                        let bytes53 = _rt::Vec::from_raw_parts(
+                                            l51.cast(),
+                                            len53,
+                                            len53,
+                                        );
+                                        let l54 = *arg0
+                                            .add(16 + 12 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i64>();
+                                        let l55 = *arg0
+                                            .add(24 + 12 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l56 = *arg0
+                                            .add(24 + 13 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l57 = *arg0
+                                            .add(24 + 14 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let base66 = l56;
+                                        let len66 = l57;
+                                        let mut result66 = _rt::Vec::with_capacity(len66);
+                                        for i in 0..len66 {
+                                            let base = base66
+                                                .add(i * (16 + 3 * ::core::mem::size_of::<*const u8>()));
+                                            let e66 = {
+                                                let l58 = *base.add(0).cast::<*mut u8>();
+                                                let l59 = *base
+                                                    .add(::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len60 = l59;
+                                                let bytes60 = _rt::Vec::from_raw_parts(
+                                                    l58.cast(),
+                                                    len60,
+                                                    len60,
+                                                );
+                                                let l61 = i32::from(
+                                                    *base
+                                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                let l62 = i32::from(
+                                                    *base
+                                                        .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                let l64 = i32::from(
+                                                    *base
+                                                        .add(12 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                ChangedFile {
+                                                    path: _rt::string_lift(bytes60),
+                                                    status: FileStatus::_lift(l61 as u8),
+                                                    lines_added: match l62 {
+                                                        0 => None,
+                                                        1 => {
+                                                            let e = {
+                                                                let l63 = *base
+                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<i32>();
+                                                                l63 as u32
+                                                            };
+                                                            Some(e)
+                                                        }
+                                                        _ => _rt::invalid_enum_discriminant(),
+                                                    },
+                                                    lines_removed: match l64 {
+                                                        0 => None,
+                                                        1 => {
+                                                            let e = {
+                                                                let l65 = *base
+                                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<i32>();
+                                                                l65 as u32
+                                                            };
+                                                            Some(e)
+                                                        }
+                                                        _ => _rt::invalid_enum_discriminant(),
+                                                    },
+                                                }
+                                            };
+                                            result66.push(e66);
+                                        }
+                                        _rt::cabi_dealloc(
+                                            base66,
+                                            len66 * (16 + 3 * ::core::mem::size_of::<*const u8>()),
+                                            ::core::mem::size_of::<*const u8>(),
+                                        );
+                                        let l67 = *arg0
+                                            .add(24 + 15 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l68 = *arg0
+                                            .add(24 + 16 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i64>();
+                                        let l69 = *arg0
+                                            .add(32 + 16 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i64>();
+                                        let l70 = *arg0
+                                            .add(40 + 16 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l71 = *arg0
+                                            .add(40 + 17 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len72 = l71;
+                                        let bytes72 = _rt::Vec::from_raw_parts(
+                                            l70.cast(),
+                                            len72,
+                                            len72,
+                                        );
+                                        let l73 = i32::from(
+                                            *arg0
+                                                .add(40 + 18 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        Edits {
+                                            task: super::super::super::super::__with_name0::Task {
+                                                id: _rt::string_lift(bytes30),
+                                                description: _rt::string_lift(bytes33),
+                                                kind: _rt::string_lift(bytes36),
+                                                command: match l37 {
+                                                    0 => None,
+                                                    1 => {
+                                                        let e = {
+                                                            let l38 = i32::from(
+                                                                *arg0
+                                                                    .add(8 + 7 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<u8>(),
+                                                            );
+                                                            use super::super::super::super::__with_name0::Command as V48;
+                                                            let v48 = match l38 {
+                                                                0 => {
+                                                                    let e48 = {
+                                                                        let l39 = *arg0
+                                                                            .add(8 + 8 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<*mut u8>();
+                                                                        let l40 = *arg0
+                                                                            .add(8 + 9 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<usize>();
+                                                                        let base44 = l39;
+                                                                        let len44 = l40;
+                                                                        let mut result44 = _rt::Vec::with_capacity(len44);
+                                                                        for i in 0..len44 {
+                                                                            let base = base44
+                                                                                .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                                                            let e44 = {
+                                                                                let l41 = *base.add(0).cast::<*mut u8>();
+                                                                                let l42 = *base
+                                                                                    .add(::core::mem::size_of::<*const u8>())
+                                                                                    .cast::<usize>();
+                                                                                let len43 = l42;
+                                                                                let bytes43 = _rt::Vec::from_raw_parts(
+                                                                                    l41.cast(),
+                                                                                    len43,
+                                                                                    len43,
+                                                                                );
+                                                                                _rt::string_lift(bytes43)
+                                                                            };
+                                                                            result44.push(e44);
+                                                                        }
+                                                                        _rt::cabi_dealloc(
+                                                                            base44,
+                                                                            len44 * (2 * ::core::mem::size_of::<*const u8>()),
+                                                                            ::core::mem::size_of::<*const u8>(),
+                                                                        );
+                                                                        result44
+                                                                    };
+                                                                    V48::Argv(e48)
+                                                                }
+                                                                n => {
+                                                                    debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                                                    let e48 = {
+                                                                        let l45 = *arg0
+                                                                            .add(8 + 8 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<*mut u8>();
+                                                                        let l46 = *arg0
+                                                                            .add(8 + 9 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<usize>();
+                                                                        let len47 = l46;
+                                                                        let bytes47 = _rt::Vec::from_raw_parts(
+                                                                            l45.cast(),
+                                                                            len47,
+                                                                            len47,
+                                                                        );
+                                                                        _rt::string_lift(bytes47)
+                                                                    };
+                                                                    V48::Shell(e48)
+                                                                }
+                                                            };
+                                                            v48
+                                                        };
+                                                        Some(e)
+                                                    }
+                                                    _ => _rt::invalid_enum_discriminant(),
+                                                },
+                                                priority: l49,
+                                                cost: l50 as u32,
+                                                settings: _rt::string_lift(bytes53),
+                                                timeout_ms: l54 as u64,
+                                            },
+                                            attempt: l55 as u32,
+                                            files: result66,
+                                            files_count: l67 as u32,
+                                            lines_added: l68 as u64,
+                                            lines_removed: l69 as u64,
+                                            patch: _rt::string_lift(bytes72),
+                                            patch_is_whole: _rt::bool_lift(l73 as u8),
+                                        }
+                                    };
+                                    ProposedChange::Edits(e74)
                                 }
                             };
-                            T_::judge(v10)
+                            T_::judge(v74)
                         };
-                        let ptr12 = (&raw mut _RET_AREA.0).cast::<u8>();
-                        match result11 {
+                        _rt::cabi_dealloc(
+                            arg0,
+                            48 + 18 * ::core::mem::size_of::<*const u8>(),
+                            8,
+                        );
+                        let ptr76 = (&raw mut _RET_AREA.0).cast::<u8>();
+                        match result75 {
                             Ok(e) => {
-                                *ptr12.add(0).cast::<u8>() = (0i32) as u8;
+                                *ptr76.add(0).cast::<u8>() = (0i32) as u8;
                                 match e {
                                     Judgement::Allow => {
-                                        *ptr12
+                                        *ptr76
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (0i32) as u8;
                                     }
                                     Judgement::Escalate(e) => {
-                                        *ptr12
+                                        *ptr76
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (1i32) as u8;
-                                        let Escalation { risk: risk13, reason: reason13 } = e;
-                                        *ptr12
+                                        let Escalation { risk: risk77, reason: reason77 } = e;
+                                        *ptr76
                                             .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>() = (risk13.clone() as i32) as u8;
-                                        let vec14 = (reason13.into_bytes()).into_boxed_slice();
-                                        let ptr14 = vec14.as_ptr().cast::<u8>();
-                                        let len14 = vec14.len();
-                                        ::core::mem::forget(vec14);
-                                        *ptr12
+                                            .cast::<u8>() = (risk77.clone() as i32) as u8;
+                                        let vec78 = (reason77.into_bytes()).into_boxed_slice();
+                                        let ptr78 = vec78.as_ptr().cast::<u8>();
+                                        let len78 = vec78.len();
+                                        ::core::mem::forget(vec78);
+                                        *ptr76
                                             .add(4 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len14;
-                                        *ptr12
+                                            .cast::<usize>() = len78;
+                                        *ptr76
                                             .add(3 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr14.cast_mut();
+                                            .cast::<*mut u8>() = ptr78.cast_mut();
                                     }
                                     Judgement::Refuse(e) => {
-                                        *ptr12
+                                        *ptr76
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (2i32) as u8;
-                                        let vec15 = (e.into_bytes()).into_boxed_slice();
-                                        let ptr15 = vec15.as_ptr().cast::<u8>();
-                                        let len15 = vec15.len();
-                                        ::core::mem::forget(vec15);
-                                        *ptr12
+                                        let vec79 = (e.into_bytes()).into_boxed_slice();
+                                        let ptr79 = vec79.as_ptr().cast::<u8>();
+                                        let len79 = vec79.len();
+                                        ::core::mem::forget(vec79);
+                                        *ptr76
                                             .add(3 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len15;
-                                        *ptr12
+                                            .cast::<usize>() = len79;
+                                        *ptr76
                                             .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr15.cast_mut();
+                                            .cast::<*mut u8>() = ptr79.cast_mut();
                                     }
                                 }
                             }
                             Err(e) => {
-                                *ptr12.add(0).cast::<u8>() = (1i32) as u8;
+                                *ptr76.add(0).cast::<u8>() = (1i32) as u8;
                                 let super::super::super::super::__with_name0::Failure {
-                                    message: message16,
-                                    retriable: retriable16,
+                                    message: message80,
+                                    retriable: retriable80,
                                 } = e;
-                                let vec17 = (message16.into_bytes()).into_boxed_slice();
-                                let ptr17 = vec17.as_ptr().cast::<u8>();
-                                let len17 = vec17.len();
-                                ::core::mem::forget(vec17);
-                                *ptr12
+                                let vec81 = (message80.into_bytes()).into_boxed_slice();
+                                let ptr81 = vec81.as_ptr().cast::<u8>();
+                                let len81 = vec81.len();
+                                ::core::mem::forget(vec81);
+                                *ptr76
                                     .add(2 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<usize>() = len17;
-                                *ptr12
+                                    .cast::<usize>() = len81;
+                                *ptr76
                                     .add(::core::mem::size_of::<*const u8>())
-                                    .cast::<*mut u8>() = ptr17.cast_mut();
-                                *ptr12
+                                    .cast::<*mut u8>() = ptr81.cast_mut();
+                                *ptr76
                                     .add(3 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<u8>() = (match retriable16 {
+                                    .cast::<u8>() = (match retriable80 {
                                     true => 1,
                                     false => 0,
                                 }) as u8;
                             }
                         };
-                        ptr12
+                        ptr76
                     }
                 }
                 #[doc(hidden)]
@@ -436,13 +845,9 @@ pub mod exports {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
                         "orch:guard/guard@0.1.0#judge")] unsafe extern "C" fn
-                        export_judge(arg0 : i32, arg1 : * mut u8, arg2 : usize, arg3 : *
-                        mut u8, arg4 : usize, arg5 : * mut u8, arg6 : usize, arg7 : i32,
-                        arg8 : i32, arg9 : * mut u8, arg10 : usize, arg11 : i32, arg12 :
-                        i32, arg13 : * mut u8, arg14 : usize, arg15 : i64,) -> * mut u8 {
-                        unsafe { $($path_to_types)*:: _export_judge_cabi::<$ty > (arg0,
-                        arg1, arg2, arg3, arg4, arg5, arg6, arg7, arg8, arg9, arg10,
-                        arg11, arg12, arg13, arg14, arg15) } } #[unsafe (export_name =
+                        export_judge(arg0 : * mut u8,) -> * mut u8 { unsafe {
+                        $($path_to_types)*:: _export_judge_cabi::<$ty > (arg0) } }
+                        #[unsafe (export_name =
                         "cabi_post_orch:guard/guard@0.1.0#judge")] unsafe extern "C" fn
                         _post_return_judge(arg0 : * mut u8,) { unsafe {
                         $($path_to_types)*:: __post_return_judge::<$ty > (arg0) } } };
@@ -469,11 +874,11 @@ pub mod exports {
 mod _rt {
     #![allow(dead_code, unused_imports, clippy::all)]
     pub use alloc_crate::string::String;
+    pub use alloc_crate::vec::Vec;
     #[cfg(target_arch = "wasm32")]
     pub fn run_ctors_once() {
         wit_bindgen::rt::run_ctors_once();
     }
-    pub use alloc_crate::vec::Vec;
     pub unsafe fn string_lift(bytes: Vec<u8>) -> String {
         if cfg!(debug_assertions) {
             String::from_utf8(bytes).unwrap()
@@ -495,6 +900,17 @@ mod _rt {
             panic!("invalid enum discriminant")
         } else {
             unsafe { core::hint::unreachable_unchecked() }
+        }
+    }
+    pub unsafe fn bool_lift(val: u8) -> bool {
+        if cfg!(debug_assertions) {
+            match val {
+                0 => false,
+                1 => true,
+                _ => panic!("invalid bool discriminant"),
+            }
+        } else {
+            val != 0
         }
     }
     extern crate alloc as alloc_crate;
@@ -530,9 +946,9 @@ macro_rules! __export_guard_impl {
         () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe (link_section =
         "component-type:wit-bindgen:0.61.1:orch:worlds@0.1.0:guard:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 10269] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 10489] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa1O\x01A\x02\x01AA\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xfdP\x01A\x02\x01AA\x01\
 B\x1b\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limit\x01s\
 \0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retriable\x7f\
 \x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01s\0\x04\
@@ -742,15 +1158,20 @@ ns\x03\0\x02\x02\x03\x02\x01#\x04\0\x18future-incoming-response\x03\0\x04\x02\x0
 \x01\x0b\x01\x07\x01@\x02\x07request\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\
 \x0d\x03\0!wasi:http/outgoing-handler@0.2.12\x05%\x01B\x05\x01p}\x01@\x01\x03len\
 w\0\0\x04\0\x10get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\
-\x03\0\x19wasi:random/random@0.2.12\x05&\x02\x03\0\0\x07failure\x01B\x0f\x02\x03\
+\x03\0\x19wasi:random/random@0.2.12\x05&\x02\x03\0\0\x07failure\x01B\x17\x02\x03\
 \x02\x01'\x04\0\x07failure\x03\0\0\x02\x03\x02\x01\x14\x04\0\x04task\x03\0\x02\x01\
-q\x01\x04task\x01\x03\0\x04\0\x0fproposed-change\x03\0\x04\x01m\x03\x03low\x06me\
-dium\x04high\x04\0\x04risk\x03\0\x06\x01r\x02\x04risk\x07\x06reasons\x04\0\x0aes\
-calation\x03\0\x08\x01q\x03\x05allow\0\0\x08escalate\x01\x09\0\x06refuse\x01s\0\x04\
-\0\x09judgement\x03\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x06change\x05\0\x0c\x04\0\
-\x05judge\x01\x0d\x04\0\x16orch:guard/guard@0.1.0\x05(\x04\0\x17orch:worlds/guar\
-d@0.1.0\x04\0\x0b\x0b\x01\0\x05guard\x03\0\0\0G\x09producers\x01\x0cprocessed-by\
-\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+m\x03\x05added\x07changed\x07removed\x04\0\x0bfile-status\x03\0\x04\x01ky\x01r\x04\
+\x04paths\x06status\x05\x0blines-added\x06\x0dlines-removed\x06\x04\0\x0cchanged\
+-file\x03\0\x07\x01p\x08\x01r\x08\x04task\x03\x07attempty\x05files\x09\x0bfiles-\
+county\x0blines-addedw\x0dlines-removedw\x05patchs\x0epatch-is-whole\x7f\x04\0\x05\
+edits\x03\0\x0a\x01q\x02\x04task\x01\x03\0\x05edits\x01\x0b\0\x04\0\x0fproposed-\
+change\x03\0\x0c\x01m\x03\x03low\x06medium\x04high\x04\0\x04risk\x03\0\x0e\x01r\x02\
+\x04risk\x0f\x06reasons\x04\0\x0aescalation\x03\0\x10\x01q\x03\x05allow\0\0\x08e\
+scalate\x01\x11\0\x06refuse\x01s\0\x04\0\x09judgement\x03\0\x12\x01j\x01\x13\x01\
+\x01\x01@\x01\x06change\x0d\0\x14\x04\0\x05judge\x01\x15\x04\0\x16orch:guard/gua\
+rd@0.1.0\x05(\x04\0\x17orch:worlds/guard@0.1.0\x04\0\x0b\x0b\x01\0\x05guard\x03\0\
+\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bi\
+ndgen-rust\x060.61.1";
         };
     };
 }
