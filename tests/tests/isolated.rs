@@ -308,7 +308,8 @@ fn names_of_every_kind_are_kept_shown_and_taken_in() {
     // Each file has its own name in it, byte for byte.
     let tree = bench.0.path();
     let mut found = 0;
-    for entry in fs::read_dir(&tree).unwrap().chain(fs::read_dir(tree.join("a/b/c/d/e/f/g/h/i/j/k")).unwrap()) {
+    for entry in fs::read_dir(&tree).unwrap().chain(fs::read_dir(tree.join("a/b/c/d/e/f/g/h/i/j/k")).unwrap())
+    {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().as_bytes();
         if name.ends_with(b"x") && path.is_file() {
