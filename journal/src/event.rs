@@ -152,7 +152,7 @@ pub enum Event {
         slots: u32,
         decision: Decision,
     },
-    /// A text that the planner read through `tasks`: which function and the SHA-256 of the answer.
+    /// What the planner read through `tasks` or `kv`: which function and the SHA-256 of the answer.
     PlannerRead {
         call: String,
         answer: String,

@@ -155,6 +155,50 @@ fn what_is_worth_most_for_its_size_starts_first_and_a_shadow_is_only_heard() {
     assert_eq!(led, ["middle", "large", "small"]);
 }
 
+/// Tasks of kind `train` with jobs whose small ones take ten times as long as was said.
+fn training(ids: &[&str], factor: u32) -> String {
+    let job = |place: u32| {
+        let (value, size) = (1 + place * 7 % 13, 1 + place % 9);
+        let took = if size < 2 { size * factor } else { size };
+        format!("{{value: {value}, size: {size}, took: {took}}}")
+    };
+    let jobs = (0..60).map(job).collect::<Vec<_>>().join(", ");
+    ids.iter().map(|id| format!("- {{id: {id}, kind: train, jobs: [{jobs}]}}\n")).collect()
+}
+
+#[test]
+fn what_train_keeps_orders_the_next_run_as_far_as_it_is_trusted() {
+    let workspace = with_executors(&training(&["first", "second"], 10));
+    let config = workspace.read("config.yaml").replace("planner-priority", "planner-wsjf");
+    let config = config.replace("epic:", "train: demo/planner-wsjf, epic:");
+    workspace.write("config.yaml", &config);
+    let output = workspace.run(&["--jobs", "1"], 0);
+    assert!(
+        out(&output).contains("60 jobs: the agent won 0.0 %, authority 0.00 -> 0.00"),
+        "{}",
+        out(&output)
+    );
+    assert!(out(&output).contains("it learned from 120"), "{}", out(&output));
+
+    let epics = "- {id: large, kind: epic, steps: [a], user_business_value: 9, job_size: 9}\n\
+                 - {id: small, kind: epic, steps: [a], user_business_value: 3, job_size: 1}\n\
+                 - {id: middle, kind: epic, steps: [a], user_business_value: 6, time_criticality: 2, job_size: 4}\n";
+    let order = |settings: &str| {
+        workspace.write("config.yaml", &format!("{config}{settings}"));
+        workspace.write("tasks.yml", epics);
+        workspace.run(&["--jobs", "1"], 0);
+        started(&workspace).into_iter().filter(|id| !id.contains('.')).collect::<Vec<_>>()
+    };
+    assert_eq!(order(""), ["small", "middle", "large"], "a shadow");
+    let reads = workspace
+        .events()
+        .iter()
+        .filter(|event| matches!(event, Event::PlannerRead { call, .. } if call == "kv get wsjf"))
+        .count();
+    assert_eq!(reads, 1, "what the planner reads is journaled");
+    assert_eq!(order("settings: {demo/planner-wsjf: {authority: 1.0}}\n"), ["middle", "large", "small"]);
+}
+
 #[test]
 fn a_simulation_that_was_kept_goes_on_as_if_it_had_not_stopped() {
     let workspace = with_executors(

@@ -1,4 +1,5 @@
-//! The examples of `docs/operating.md` are what the host reads, and they leave no key out.
+//! The examples of `docs/operating.md` are what the host reads, and they leave no key out; `docs/features.md` has
+//! every id and names nothing that is not there.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,6 +20,8 @@ use orch_trust::name::PluginId;
 use orch_trust::permission::DomainName;
 use orch_trust::policy::{Allowance, CertificatesPolicy, Deny, Policy, Renewal, ServePolicy, TasksPolicy};
 use orch_trust::root::document::NamespaceText;
+
+use crate::packages::catalogue::tests_of_the_sources;
 
 /// Blocks of TOML and YAML; each says in its first line which file it is.
 fn blocks() -> Vec<(String, String)> {
@@ -224,5 +227,67 @@ fn every_exit_code_is_said() {
     ];
     for exit in all {
         assert!(text.contains(&format!("\n| {} | ", exit.code())), "{exit:?}");
+    }
+}
+
+/// Ids of `docs/features.md`: of each section the last one, `0-40` and so on.
+const FEATURES: &[(u32, u32)] = &[(0, 40), (1, 62), (2, 28), (3, 47), (4, 39)];
+
+/// Rows of its tables, as cells.
+fn rows_of_features() -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(root().join("docs/features.md")).unwrap();
+    let mut rows = Vec::new();
+    for line in text.lines().filter(|line| line.starts_with("| ")) {
+        // A bar that is no end of a cell.
+        let line = line.replace("\\|", "/");
+        let cells: Vec<String> =
+            line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+        if cells[cells.len() - 1] != "where it is shown" {
+            rows.push(cells);
+        }
+    }
+    rows
+}
+
+/// True of two numbers, as in `0-1`.
+fn is_id(cell: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    cell.split_once('-').is_some_and(|(section, number)| is_number(section) && is_number(number))
+}
+
+#[test]
+fn the_ids_of_features_are_all_there_once_and_in_order() {
+    let mut expected = Vec::new();
+    for (section, last) in FEATURES {
+        expected.extend((1..=*last).map(|number| format!("{section}-{number}")));
+    }
+    let found: Vec<String> =
+        rows_of_features().into_iter().map(|row| row[0].clone()).filter(|cell| is_id(cell)).collect();
+    let differs = found.iter().zip(&expected).find(|(found, expected)| found != expected);
+    assert!(found == expected, "{} ids, not {}; first difference: {differs:?}", found.len(), expected.len());
+}
+
+#[test]
+fn every_feature_has_a_state_and_what_works_names_its_test() {
+    let tests = tests_of_the_sources();
+    for row in rows_of_features() {
+        let columns = if is_id(&row[0]) { 4 } else { 3 };
+        assert_eq!(row.len(), columns, "a bar inside of a cell is `\\|`: {row:?}");
+        let (state, shown) = (&row[columns - 2], &row[columns - 1]);
+        let is_state = ["works", "partly: ", "not yet"].iter().any(|word| state.starts_with(*word));
+        assert!(is_state, "no state: {row:?}");
+        let mut has_test = false;
+        // Whatever stands in backticks is a path, or else a test.
+        for name in shown.split('`').skip(1).step_by(2) {
+            let path = root().join(name);
+            if name.contains(['/', '.']) {
+                assert!(path.exists(), "`{}` names `{name}`, which is not there", row[0]);
+                has_test |= path.extension().is_some_and(|extension| extension == "case");
+            } else {
+                assert!(tests.contains(name), "`{}` names `{name}`, which is no test", row[0]);
+                has_test = true;
+            }
+        }
+        assert!(has_test || !is_id(&row[0]) || !state.starts_with("works"), "no test: {row:?}");
     }
 }

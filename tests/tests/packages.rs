@@ -6,7 +6,7 @@
 //! Not here: which attacks the folders show (`catalogue.rs`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
 
-mod catalogue;
+pub(crate) mod catalogue;
 mod list;
 
 use std::collections::BTreeSet;

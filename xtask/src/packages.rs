@@ -149,6 +149,7 @@ process = {{ programs = [{programs}], env = ["HOME", "LANG", "PATH"] }}
 
 [plugins."demo/planner-wsjf".allow]
 log = {{}}
+kv = {{ labels = ["wsjf"], bytes = 131072 }}
 tasks = {{ read = true }}
 
 [plugins."demo/executor-intent".allow]

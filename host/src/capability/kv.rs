@@ -16,6 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use orch_journal::event::Writes;
 use orch_trust::interfaces::Import;
+use orch_trust::manifest::Role;
 use orch_trust::permission::KvPermission;
 use wasmtime::component::{Linker, Resource};
 
@@ -36,6 +37,8 @@ pub struct Kv {
     granted: Arc<KvPermission>,
     plugin: Arc<str>,
     reader: Arc<dyn KvReader>,
+    /// A planner's session has no result that a value could be kept with.
+    is_read_only: bool,
     written: BTreeMap<String, Written>,
     /// Bytes of all labels as this call sees them; read when first needed.
     used: Option<u64>,
@@ -43,7 +46,7 @@ pub struct Kv {
 
 impl Kv {
     pub fn new(granted: Arc<KvPermission>, plugin: Arc<str>, reader: Arc<dyn KvReader>) -> Self {
-        Self { granted, plugin, reader, written: BTreeMap::new(), used: None }
+        Self { granted, plugin, reader, is_read_only: false, written: BTreeMap::new(), used: None }
     }
 
     /// With what the plugin wrote before over what is committed; it counts as written by this call.
@@ -162,7 +165,8 @@ impl Capability for Kv {
     }
 
     fn open(granted: &Arc<KvPermission>, opening: Opening<'_>) -> Self {
-        let kv = Self::new(granted.clone(), opening.plugin.clone(), opening.lent.kv.clone());
+        let mut kv = Self::new(granted.clone(), opening.plugin.clone(), opening.lent.kv.clone());
+        kv.is_read_only = opening.role == Role::Planner;
         match opening.earlier {
             Some(earlier) => kv.over(earlier),
             None => kv,
@@ -196,6 +200,26 @@ impl Capability for Kv {
     }
 }
 
+impl View<'_, Kv> {
+    fn put(
+        &mut self,
+        bucket: &Resource<Bucket>,
+        key: String,
+        value: Option<Vec<u8>>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let label = &self.table.get(bucket)?.label;
+        if self.state.is_read_only {
+            return Ok(Err(self
+                .ledger
+                .deny("kv", "a planner reads, an executor of its plugin writes".to_owned())));
+        }
+        if let Err(error) = check_key(&key) {
+            return Ok(Err(error));
+        }
+        Ok(self.state.put(label, key, value))
+    }
+}
+
 impl Host for View<'_, Kv> {}
 
 impl HostBucket for View<'_, Kv> {
@@ -225,23 +249,15 @@ impl HostBucket for View<'_, Kv> {
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        if let Err(error) = check_key(&key) {
-            return Ok(Err(error));
-        }
         if value.len() > VALUE_BYTES_MAX {
             let found = value.len();
             return Ok(Err(Error::Invalid(format!("value of {found} bytes, limit is {VALUE_BYTES_MAX}"))));
         }
-        let label = &self.table.get(&bucket)?.label;
-        Ok(self.state.put(label, key, Some(value)))
+        self.put(&bucket, key, Some(value))
     }
 
     async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<(), Error>> {
-        if let Err(error) = check_key(&key) {
-            return Ok(Err(error));
-        }
-        let label = &self.table.get(&bucket)?.label;
-        Ok(self.state.put(label, key, None))
+        self.put(&bucket, key, None)
     }
 
     async fn keys(
@@ -411,5 +427,19 @@ mod tests {
         assert!(matches!(open.get(bucket, "k").await, Err(Error::Unavailable)));
         assert!(matches!(open.keys(bucket, "", None).await, Err(Error::Unavailable)));
         assert!(matches!(open.set(bucket, "k", b"").await, Err(Error::Unavailable)));
+    }
+
+    #[tokio::test]
+    async fn a_planner_reads_and_does_not_write() {
+        let bench = Bench::new();
+        bench.0.kv.commit("a", "k", b"1");
+        let mut open = Open::new(&bench, 100);
+        open.kv.is_read_only = true;
+        let bucket = open.bucket("a").await.unwrap();
+        assert_eq!(open.get(bucket, "k").await.unwrap(), Some(b"1".to_vec()));
+        assert!(matches!(open.set(bucket, "k", b"2").await, Err(Error::Denied(_))));
+        assert!(matches!(open.delete(bucket, "k").await, Err(Error::Denied(_))));
+        assert_eq!(open.keys(bucket, "", None).await.unwrap(), ["k"]);
+        assert!(open.kv.into_writes().is_empty());
     }
 }

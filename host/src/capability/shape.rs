@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use orch_journal::event::Writes;
 use orch_trust::interfaces::Import;
+use orch_trust::manifest::Role;
 use orch_trust::permission::Domain;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
@@ -43,6 +44,8 @@ pub(crate) trait Capability: Sized + Send + 'static {
 /// What a capability's state is made from.
 pub(crate) struct Opening<'a> {
     pub(crate) plugin: &'a Arc<str>,
+    /// In which it is called.
+    pub(crate) role: Role,
     /// Of the manifest's limits: lines of one call.
     pub(crate) log_bytes_max: u64,
     pub(crate) lent: &'a Lent,

@@ -16,6 +16,7 @@ use super::error::DriveError;
 use super::run::Run;
 use super::task_reader::StateReader;
 use crate::call::CallContext;
+use crate::capability::kv::{KvReader, KvUnavailable};
 use crate::capability::nothing::Nothing;
 use crate::capability::provided::Asking;
 use crate::capability::tasks::{TaskReader, TaskSummary};
@@ -48,8 +49,10 @@ impl Planning {
         // No permission with effects is for planners.
         let mut lent =
             desk.lend(planner, run.shared(), (Asking::default(), Arc::new(Nothing)), log, planner.wall);
-        let reads = Arc::new(Reads { state: StateReader::new(run.shared()), answers: Mutex::default() });
+        let (state, kv) = (StateReader::new(run.shared()), lent.kv.clone());
+        let reads = Arc::new(Reads { state, kv, answers: Mutex::default() });
         lent.tasks = reads.clone();
+        lent.kv = reads.clone();
         let kinds = desk.roles.kinds();
         let names: Vec<String> = kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
         let exported = PlannerExport::of(&planner.plugin);
@@ -187,9 +190,10 @@ fn fault(plugin: &str, call: &'static str, source: CallError) -> DriveError {
     DriveError::Plugin { plugin: plugin.to_owned(), call, source }
 }
 
-/// The tasks as a planner reads them; keeps a digest of each answer for the journal.
+/// The tasks and values as a planner reads them; keeps a digest of each answer for the journal.
 struct Reads {
     state: StateReader,
+    kv: Arc<dyn KvReader>,
     answers: Mutex<Vec<(String, String)>>,
 }
 
@@ -221,5 +225,31 @@ impl TaskReader for Reads {
             &answer.iter().map(|task| (&task.id, task.status)).collect::<Vec<_>>(),
         );
         answer
+    }
+}
+
+impl KvReader for Reads {
+    fn read(&self, plugin: &str, label: &str, key: &str) -> Result<Option<Vec<u8>>, KvUnavailable> {
+        let answer = self.kv.read(plugin, label, key)?;
+        self.note(format!("kv get {label}"), &(key, &answer));
+        Ok(answer)
+    }
+
+    fn keys(
+        &self,
+        plugin: &str,
+        label: &str,
+        prefix: &str,
+        after: Option<&str>,
+    ) -> Result<Vec<String>, KvUnavailable> {
+        let answer = self.kv.keys(plugin, label, prefix, after)?;
+        self.note(format!("kv keys {label}"), &(prefix, after, &answer));
+        Ok(answer)
+    }
+
+    fn bytes(&self, plugin: &str) -> Result<u64, KvUnavailable> {
+        let answer = self.kv.bytes(plugin)?;
+        self.note("kv bytes".to_owned(), &answer);
+        Ok(answer)
     }
 }

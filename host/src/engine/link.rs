@@ -65,7 +65,7 @@ impl<E: Compilable> Linked<E> {
         let limits = CallLimits::of(&evidence.manifest().limits);
         let granted = Granted::new(&permissions.in_role(role));
         let withdrawal = compiled.withdrawal().clone();
-        let plugin = Arc::new(Plugin { id, withdrawal, limits, granted, fixed: engine.fixed });
+        let plugin = Arc::new(Plugin { id, role, withdrawal, limits, granted, fixed: engine.fixed });
         Ok(Self { evidence, engine: engine.clone(), plugin, pre })
     }
 

@@ -27,10 +27,13 @@ use crate::capability::secrets::placeholders::Placeholders;
 use crate::capability::tasks::Tasks;
 use crate::capability::wasi::Wasi;
 use crate::capability::{Granted, Holds, Kept, Ledger, Opened, Opening, Place, View};
+use orch_trust::manifest::Role;
 
 /// What is the same for all stores of a linked plugin.
 pub(super) struct Plugin {
     pub(super) id: Arc<str>,
+    /// That it is linked for.
+    pub(super) role: Role,
     pub(super) withdrawal: Arc<Withdrawal>,
     pub(super) limits: CallLimits,
     pub(super) granted: Granted,
@@ -82,6 +85,7 @@ impl CallState {
         let (state, granted) = C::of(opened, &plugin.granted);
         let opening = || Opening {
             plugin: &plugin.id,
+            role: plugin.role,
             log_bytes_max: plugin.limits.log_bytes_max,
             lent,
             earlier: lent.earlier.get(&*plugin.id),

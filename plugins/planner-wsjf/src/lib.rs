@@ -2,11 +2,12 @@
 //!
 //! In -> out: what changed in the run -> at most as many tasks as there are slots.
 //! Units: settings as [`Settings`]. Without authority the agent is a shadow: what it would have done is a line of JSON in the log.
-//! Invariant: with the same changes and tasks it gives the same answers.
-//! Not here: scores (`wsjf.rs`), the agent (`agent.rs`), the order (`line.rs`); readiness and the budget are the host's.
+//! Invariant: with the same changes, tasks and values it gives the same answers; what it learned is read once, when a run begins.
+//! Not here: scores (`wsjf.rs`), the agent (`agent.rs`), its training (`train.rs`), the order (`line.rs`); readiness and the budget are the host's.
 
 pub mod agent;
 pub mod line;
+pub mod train;
 pub mod wsjf;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use serde_json::json;
 
 use crate::agent::{Agent, Authority, CLASSES};
 use crate::line::{Candidate, Difference, Line};
+use crate::train::{Learned, Trainer, are_factors};
 use crate::wsjf::Job;
 
 /// The session of one run.
@@ -56,26 +58,38 @@ impl Settings {
         if !(0.0..=1.0).contains(&settings.authority) {
             return Err(format!("settings: `authority` is {}, expected 0.0..=1.0", settings.authority));
         }
-        if settings.agent.len() > CLASSES
-            || settings.agent.iter().any(|factor| !(0.001..=1000.0).contains(factor))
-        {
+        if !are_factors(&settings.agent) {
             return Err(format!("settings: `agent` is not at most {CLASSES} numbers of 0.001..=1000.0"));
         }
-        if settings.agent.is_empty() && settings.authority > 0.0 {
-            return Err("settings: `authority` without an `agent`; `examples/train.rs` makes one".to_owned());
-        }
         Ok(settings)
+    }
+
+    /// The agent and how much it orders: the one of the settings, else what was learned, at most as far as the settings trust it.
+    fn follow(
+        &self,
+        learned: impl FnOnce() -> Result<Option<Learned>, String>,
+    ) -> Result<(Option<Agent>, Authority), String> {
+        if !self.agent.is_empty() {
+            return Ok((Some(Agent::new(self.agent.clone())), Authority::new(self.authority)));
+        }
+        Ok(match learned()?.filter(|learned| are_factors(&learned.factors)) {
+            Some(Learned { factors, authority }) => {
+                (Some(Agent::new(factors)), Authority::new(authority.min(self.authority)))
+            }
+            None => (None, Authority::default()),
+        })
     }
 }
 
 impl Planner for WsjfPlanner {
     fn open(settings: String, kinds: Vec<String>) -> Result<Self, Failure> {
-        let Settings { kinds: ranked, authority, agent } =
-            Settings::parse(&settings).map_err(Failure::new)?;
+        let settings = Settings::parse(&settings).map_err(Failure::new)?;
+        let (agent, authority) = settings.follow(Learned::read).map_err(Failure::new)?;
+        let ranked = settings.kinds;
         let places = (0..).zip(&kinds).filter(|(_, kind)| ranked.contains(kind)).map(|(place, _)| place);
         Ok(Self {
-            authority: Authority::new(authority),
-            agent: (!agent.is_empty()).then(|| Agent::new(agent)),
+            authority,
+            agent,
             ranked: places.collect(),
             line: Line::default(),
             ids: BTreeMap::new(),
@@ -109,7 +123,7 @@ impl Planner for WsjfPlanner {
     }
 }
 
-orch_sdk::export!(planner: WsjfPlanner);
+orch_sdk::export!(planner: WsjfPlanner, executor: Trainer);
 
 impl WsjfPlanner {
     fn rank(&mut self, task: ReadyTask) -> Result<(), Failure> {
@@ -155,9 +169,14 @@ mod tests {
 
     #[test]
     fn tasks_of_other_kinds_go_by_priority_and_nothing_is_asked_about_them() {
-        let mut planner =
-            WsjfPlanner::open("{}".to_owned(), vec!["epic".to_owned(), "note".to_owned()]).unwrap();
-        assert_eq!(planner.ranked, [0]);
+        let mut planner = WsjfPlanner {
+            authority: Authority::default(),
+            agent: None,
+            ranked: vec![0],
+            line: Line::default(),
+            ids: BTreeMap::new(),
+            told: None,
+        };
         let ready = |index, priority| Change::Ready(ReadyTask { index, priority, cost: 1, kind: 1 });
         planner.observe(vec![Change::Budget(9), ready(0, 1), ready(1, 5)]).unwrap();
         assert!(matches!(planner.next(1).unwrap(), Decision::Start(chosen) if chosen == [1]));
@@ -169,11 +188,26 @@ mod tests {
     }
 
     #[test]
+    fn what_was_learned_is_followed_as_far_as_the_settings_trust_it() {
+        let follow = |json: &str| {
+            let learned = Learned { factors: vec![2.0], authority: 0.6 };
+            let (agent, authority) = Settings::parse(json).unwrap().follow(|| Ok(Some(learned))).unwrap();
+            (agent.unwrap().factors().to_vec(), authority.value())
+        };
+        assert_eq!(follow("{}"), (vec![2.0], 0.0));
+        assert_eq!(follow(r#"{"authority": 0.5}"#), (vec![2.0], 0.5));
+        assert_eq!(follow(r#"{"authority": 1.0}"#), (vec![2.0], 0.6));
+        assert_eq!(follow(r#"{"authority": 0.9, "agent": [4]}"#), (vec![4.0], 0.9));
+        let nothing = Settings::parse(r#"{"authority": 1}"#).unwrap().follow(|| Ok(None)).unwrap();
+        assert_eq!((nothing.0, nothing.1.value()), (None, 0.0));
+        assert!(Settings::default().follow(|| Err("kv".to_owned())).is_err());
+    }
+
+    #[test]
     fn wrong_settings_are_named() {
         for (json, part) in [
             (r#"{"autority": 1}"#, "autority"),
             (r#"{"authority": 1.5, "agent": [2]}"#, "`authority` is 1.5"),
-            (r#"{"authority": 0.5}"#, "`authority` without an `agent`"),
             (r#"{"agent": [0]}"#, "`agent` is not"),
             ("", "settings:"),
         ] {
