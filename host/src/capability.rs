@@ -13,6 +13,7 @@ pub mod diff;
 pub mod effect;
 pub mod files;
 pub mod findings;
+pub mod git;
 pub mod http;
 pub mod kv;
 pub mod lent;
@@ -141,6 +142,7 @@ capabilities! {
     tasks: Tasks(tasks::Tasks),
     files: Files(files::Files),
     diff: Diff(diff::Diff),
+    git: Git(git::Git),
     process: Process(process::Process),
     findings: Findings(findings::Findings),
     metrics: Metrics(metrics::Metrics),

@@ -6,6 +6,7 @@
 //! Not here: which of it is kept (`drive/keep.rs`), what a person is asked (`commands/`).
 
 mod error;
+mod history;
 mod objects;
 mod program;
 mod refs;
@@ -16,6 +17,7 @@ mod tree;
 use std::fmt;
 
 pub use error::GitError;
+pub use history::Commit;
 pub use objects::{Merged, Signed};
 pub use program::VERSION_MIN;
 pub use refs::Head;

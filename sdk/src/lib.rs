@@ -35,6 +35,7 @@ mod export;
 mod failure;
 pub mod files;
 pub mod findings;
+pub mod git;
 pub mod http;
 pub mod kv;
 pub mod log;

@@ -12,6 +12,7 @@ mod control;
 mod diff;
 mod files;
 mod findings;
+mod git;
 mod http;
 mod kv;
 mod log;
@@ -37,6 +38,7 @@ pub use control::ControlPermission;
 pub use diff::DiffPermission;
 pub use files::FilesPermission;
 pub use findings::FindingsPermission;
+pub use git::GitPermission;
 pub use http::{HttpHost, HttpPermission, HttpRule, HttpScheme, HttpTarget, TargetError};
 pub use kv::KvPermission;
 pub use log::LogPermission;
@@ -288,6 +290,8 @@ domains! {
     files: Files(FilesPermission),
     /// Differences of texts: `orch:diff`.
     diff: Diff(DiffPermission),
+    /// The workspace's repository, to be read: `orch:git`.
+    git: Git(GitPermission),
     /// Programs of the host: `orch:process`.
     process: Process(ProcessPermission),
     /// Findings besides those a verifier returns: `orch:findings`.

@@ -51,7 +51,7 @@ impl FilesGrant {
         Self { read: glob_set(&permission.read), write: glob_set(&permission.write) }
     }
 
-    fn may_read(&self, path: &WorkspacePath, protected: &Protected) -> bool {
+    pub(super) fn may_read(&self, path: &WorkspacePath, protected: &Protected) -> bool {
         !is_hidden(path.as_str(), protected) && self.read.is_match(path.as_str())
     }
 
