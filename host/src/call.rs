@@ -40,6 +40,22 @@ impl<T> CallReport<T> {
     }
 }
 
+impl<T> CallReport<T> {
+    /// Of a call that was made before, and whose answer was written down.
+    pub(crate) fn of_before(answer: T, writes: Writes, asked: Vec<AskedTask>, effect: bool) -> Self {
+        Self {
+            result: Ok(answer),
+            used: Used::default(),
+            writes,
+            asked,
+            denied: Vec::new(),
+            notes: Notes::default(),
+            effect,
+            log_cut: false,
+        }
+    }
+}
+
 /// What came of one call.
 #[derive(Debug)]
 pub struct CallReport<T> {

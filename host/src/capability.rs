@@ -9,9 +9,11 @@
 pub mod artifacts;
 pub mod ask;
 pub mod control;
+pub mod diff;
 pub mod effect;
 pub mod files;
 pub mod findings;
+pub mod git;
 pub mod http;
 pub mod kv;
 pub mod lent;
@@ -139,6 +141,8 @@ capabilities! {
     kv: Kv(kv::Kv),
     tasks: Tasks(tasks::Tasks),
     files: Files(files::Files),
+    diff: Diff(diff::Diff),
+    git: Git(git::Git),
     process: Process(process::Process),
     findings: Findings(findings::Findings),
     metrics: Metrics(metrics::Metrics),

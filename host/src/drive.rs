@@ -24,6 +24,7 @@ pub mod gate;
 pub mod graph;
 pub mod guards;
 pub mod hear;
+pub mod held;
 pub mod keep;
 pub mod kv;
 pub mod kv_reads;

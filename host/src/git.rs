@@ -6,6 +6,7 @@
 //! Not here: which of it is kept (`drive/keep.rs`), what a person is asked (`commands/`).
 
 mod error;
+mod history;
 mod objects;
 mod program;
 mod refs;
@@ -16,11 +17,12 @@ mod tree;
 use std::fmt;
 
 pub use error::GitError;
+pub use history::Commit;
 pub use objects::{Merged, Signed};
 pub use program::VERSION_MIN;
 pub use refs::Head;
 pub use repository::Repository;
-pub use show::Show;
+pub use show::{FileStat, Show};
 pub use tree::{Changed, Entry, Mode};
 
 /// Name of an object: 40 or 64 hex digits.

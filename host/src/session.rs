@@ -15,6 +15,7 @@ use orch_task::TaskId;
 use tokio::runtime::Builder;
 use tokio::sync::watch::Sender;
 
+use crate::capability::git::backend::OfWorkspace;
 use crate::clock::now_ms;
 use crate::config::operator::{OperatorError, this_process};
 use crate::drive;
@@ -242,6 +243,7 @@ fn at_work(
         egress: holder.egress.clone(),
         relay: holder.relay.clone(),
         marks,
+        repository: Arc::new(OfWorkspace::new(holder.place.workspace.clone(), holder.trees.git())),
         branch,
         env: holder.env.clone(),
         secrets: holder.secrets.clone(),

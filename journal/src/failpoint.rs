@@ -6,7 +6,7 @@
 //! Not here: what must hold after each of them (`tests/tests/crash.rs`, `journal/tests/crash.rs`).
 
 /// Every name, with what is true at that moment; in the order in which a run meets them.
-pub const POINTS: [(&str, &str); 27] = [
+pub const POINTS: [(&str, &str); 29] = [
     ("before-settle", "what another host cut off is found, its processes are gone, no ending is recorded"),
     ("after-settle", "the endings are recorded, nothing waited for them"),
     ("before-attempt", "the planner chose a task, the journal does not know of the attempt"),
@@ -17,8 +17,10 @@ pub const POINTS: [(&str, &str); 27] = [
     ("after-spawn", "the command runs, its process is not recorded"),
     ("before-edits", "the plugin answered, nothing of its work tree is looked at"),
     ("after-objects", "its edits are a commit that no ref leads to, the journal does not know"),
+    ("after-held", "guards have something against its edits, a ref leads to them, the journal does not know"),
     ("after-edits", "that its edits are kept is durable, the branch did not move"),
     ("after-branch", "the branch moved, the attempt's end is not recorded"),
+    ("inside-accept", "a person's tree and index are at the run's edits, their branch is not"),
     ("before-answer", "the plugin answered, the journal does not know"),
     ("after-answer", "the answer is recorded, nothing waited for it"),
     ("before-commit", "a group is written and not committed"),

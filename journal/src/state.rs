@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, HashMap};
 use orch_task::{Status, Task, TaskId};
 
 use crate::event::{
-    Actor, AddedTask, AskedProvider, Called, Choice, EnvSeal, Event, FAILURE, RunStarted, RunStatus,
-    Severity, TaskIndex,
+    ABORTED, Actor, AddedTask, AskedProvider, Called, Choice, Ending, EnvSeal, Event, FAILURE, HOST_GONE,
+    HeldEdits, RunStarted, RunStatus, Severity, TaskIndex,
 };
 
 pub use edits::{Edits, Fate};
@@ -64,6 +64,15 @@ pub struct TaskState {
     pub asked_again: bool,
     /// An attempt began, and it was not done since.
     pub unfinished: bool,
+    /// What an attempt made and guards have something against.
+    pub held: Option<Held>,
+}
+
+/// Edits that wait for a person, or that one let be kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    pub edits: HeldEdits,
+    pub is_approved: bool,
 }
 
 impl TaskState {
@@ -86,6 +95,7 @@ impl TaskState {
             skipped: false,
             asked_again: false,
             unfinished: false,
+            held: None,
         }
     }
 }
@@ -195,7 +205,7 @@ impl RunState {
             Event::TasksAdded { first, tasks, .. } => self.add(*first, tasks)?,
             Event::TaskEdited { task, to, env, .. } => {
                 let found = self.task_mut(event, *task)?;
-                (found.task, found.env) = (Task::clone(to), env.clone());
+                (found.task, found.env, found.held) = (Task::clone(to), env.clone(), None);
             }
             Event::TaskMoved { task, to, who, .. } => {
                 let state = self.task_mut(event, *task)?;
@@ -204,6 +214,14 @@ impl RunState {
                     Status::Blocked => state.asked_again,
                     _ => false,
                 };
+                // Only a person's approval lets what is held be kept; whatever else moves the task has it done anew.
+                let stays = match to {
+                    Status::Pending => {
+                        who.is_some() && state.held.as_ref().is_some_and(|held| held.is_approved)
+                    }
+                    _ => *to == Status::WaitingApproval,
+                };
+                state.held = state.held.take().filter(|_| stays);
                 state.status = *to;
                 state.unfinished &= *to != Status::Done;
                 (state.fresh, state.skipped) = (false, *to == Status::Done && who.is_none());
@@ -249,6 +267,7 @@ impl RunState {
                 let state = self.task_mut(event, *task)?;
                 state.approved = Some(digest.clone());
                 state.approved_after = state.judged_by.clone();
+                state.held.iter_mut().for_each(|held| held.is_approved = true);
             }
             Event::AttemptStarted { task, attempt, .. } => {
                 let state = self.task_mut(event, *task)?;
@@ -302,6 +321,14 @@ impl RunState {
                 state.processes.clear();
                 state.failures += u32::from(finished.ending.counts_against_retries());
                 state.crashes += u32::from(finished.ending.is_host_crash());
+                state.held = match (&finished.held, &finished.ending) {
+                    (Some(edits), _) => Some(Held { edits: (**edits).clone(), is_approved: false }),
+                    // It was about to be kept.
+                    (None, Ending::Rerun { code }) if code == HOST_GONE || code == ABORTED => {
+                        state.held.take()
+                    }
+                    _ => None,
+                };
                 if finished.status == Status::Done {
                     self.want_looks(finished.task, &finished.looked);
                 }

@@ -84,6 +84,7 @@ fn write_until_killed(folder: &Path) {
                         writes: Writes::default(),
                         log: None,
                         looked: Vec::new(),
+                        held: None,
                         at,
                     })),
                 })

@@ -17,7 +17,9 @@ pub mod verifier;
 pub mod names {
     pub use super::auditor::{Auditor, FinishedTask};
     pub use super::executor::{Attempt, Completion, Executor};
-    pub use super::guard::{Escalation, Guard, Judgement, ProposedChange, Risk};
+    pub use super::guard::{
+        ChangedFile, Edits, Escalation, FileStatus, Guard, Judgement, ProposedChange, Risk,
+    };
     pub use super::planner::{Change, Decision, Planner, ReadyTask};
     pub use super::provider_notify::{Message, NotifyProvider, Order, Receipt};
     pub use super::reflector::{Cycle, Reflector};

@@ -20,6 +20,8 @@ SHAPE = record(
     kv=Maybe(record(labels=TEXTS, bytes=U64)),
     tasks=Maybe(record(read=FLAG, add=Default(U32, 0), kinds=NONE)),
     files=Maybe(record(read=NONE, write=NONE)),
+    diff=Maybe(PLAIN),
+    git=Maybe(record(read=NONE)),
     process=Maybe(record(programs=TEXTS, env=NONE, network=NONE)),
     findings=Maybe(PLAIN),
     metrics=Maybe(PLAIN),
@@ -104,6 +106,7 @@ FORMS = {
     "tasks.kinds": lambda value: value == "*" or is_name(value),
     "files.read": is_glob,
     "files.write": is_glob,
+    "git.read": is_glob,
     "process.programs": is_program,
     "process.env": is_variable,
     "process.network": is_reach,
@@ -183,6 +186,7 @@ COVERS = {
     "tasks.kinds": covers_word,
     "files.read": covers_glob,
     "files.write": covers_glob,
+    "git.read": covers_glob,
     "process.programs": covers_program,
     "process.env": covers_variable,
     "process.network": covers_reach,
@@ -307,7 +311,7 @@ def asks_for(asked, import_name):
         name = ours.group(1)
         if name == "types":
             return True
-        known = ("log", "settings", "kv", "tasks", "files", "process", "findings", "metrics", "artifacts", "control", "notify", "secrets")
+        known = ("log", "settings", "kv", "tasks", "files", "diff", "git", "process", "findings", "metrics", "artifacts", "control", "notify", "secrets")
         return name in asked if name in known else None
     found = re.fullmatch(r"wasi:([a-z/-]+)@0\.2\.(0|[1-9][0-9]*)", import_name)
     if found is None or int(found.group(2)) > 12:

@@ -18,16 +18,18 @@ const KILLS: u64 = 20 + (POINTS.len() - ELSEWHERE.len()) as u64;
 
 /// Reached only when somebody edits the task file in that moment, by tasks that say what they read, by runs whose ends
 /// somebody hears of, and by those whose edits go to a branch: tested by themselves (`doubt.rs`, `fresh.rs`, `provided.rs`,
-/// `isolated.rs`).
-const ELSEWHERE: [&str; 8] = [
+/// `isolated.rs`, `judged.rs`, `modelled.rs`).
+const ELSEWHERE: [&str; 10] = [
     "before-exchange-back",
     "before-mark",
     "before-notice",
     "after-notice",
     "before-edits",
     "after-objects",
+    "after-held",
     "after-edits",
     "after-branch",
+    "inside-accept",
 ];
 
 /// Twelve tasks in three layers; of each layer but the last a verifier looks at one.

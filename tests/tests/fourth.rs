@@ -208,6 +208,7 @@ fn of_tomorrow(workspace: &Workspace) -> String {
         writes: Writes::default(),
         log: Some(log.to_owned()),
         looked: Vec::new(),
+        held: None,
         at,
     };
     let why = "1 task is not done".to_owned();

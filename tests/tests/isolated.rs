@@ -4,133 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use orch_journal::Event;
-use orch_journal::event::{EditsKept, Ending};
+use orch_tests::isolated::{Bench, POINTS};
 use orch_tests::kill::{self, Moment};
-use orch_tests::{Workspace, err, out};
-
-/// The failpoints between an attempt's answer and its end.
-const POINTS: [&str; 4] = ["before-edits", "after-objects", "after-edits", "after-branch"];
-
-/// A workspace that is a repository with one commit, whose runs go to a branch, in a sandbox or without one.
-struct Bench(Workspace);
-
-impl Bench {
-    fn new(tasks: &str) -> Self {
-        Self::with(tasks, "[sandbox]\n")
-    }
-
-    fn with(tasks: &str, sandbox: &str) -> Self {
-        let workspace = Workspace::new(tasks);
-        let policy = workspace.operator().join("policy.toml");
-        let text = fs::read_to_string(&policy).unwrap();
-        assert!(text.contains("[sandbox]\nmode = \"off\"\n"), "{text}");
-        fs::write(&policy, text.replace("[sandbox]\nmode = \"off\"\n", sandbox)).unwrap();
-        workspace.write("config.yaml", &(workspace.read("config.yaml") + "isolation: worktree\n"));
-        workspace.write("a.txt", "one\ntwo\nthree\n");
-        workspace.write("src/b.txt", "b\n");
-        workspace.write(".gitignore", "*.log\nbuild/\nlogs/\n");
-        let bench = Self(workspace);
-        bench.git(&["init", "--quiet", "--initial-branch=main"]);
-        bench.git(&["config", "user.name", "Ada"]);
-        bench.git(&["config", "user.email", "ada@example.com"]);
-        bench.git(&["add", "--all"]);
-        bench.git(&["commit", "--quiet", "--message=first"]);
-        bench
-    }
-
-    fn git(&self, args: &[&str]) -> String {
-        let mut git = Command::new("git");
-        let output =
-            git.current_dir(self.0.path()).args(args).env("GIT_CONFIG_GLOBAL", "/dev/null").output().unwrap();
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
-    }
-
-    /// What the person has: files with their bytes, the index, `HEAD`, refs but the host's.
-    fn of_the_person(&self) -> BTreeMap<String, Vec<u8>> {
-        fn walk(folder: &Path, root: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                // The host's own, and what it writes for people.
-                if [".orch", "logs", "tasks.yml"].contains(&&*name) || name.starts_with(".git/") {
-                    continue;
-                }
-                match path.symlink_metadata().unwrap().is_dir() {
-                    true => walk(&path, root, found),
-                    false => drop(found.insert(name, fs::read(&path).unwrap())),
-                }
-            }
-        }
-        let root = self.0.path();
-        let mut found = BTreeMap::new();
-        walk(&root, &root, &mut found);
-        for name in [".git/index", ".git/HEAD", ".git/config"] {
-            found.insert(name.to_owned(), fs::read(root.join(name)).unwrap());
-        }
-        let refs = self.git(&["for-each-ref", "--format=%(refname) %(objectname)"]);
-        let refs: Vec<&str> = refs.lines().filter(|line| !line.contains("/orch/")).collect();
-        found.insert("refs".to_owned(), refs.join("\n").into_bytes());
-        found
-    }
-
-    /// Name of the newest run's branch.
-    fn branch(&self) -> String {
-        format!("orch/{}", self.run_id())
-    }
-
-    fn run_id(&self) -> String {
-        self.0.reader().runs().unwrap()[0].id.clone()
-    }
-
-    /// A file as it is on the newest run's branch.
-    fn on_branch(&self, name: &str) -> Option<String> {
-        let object = format!("{}:{name}", self.branch());
-        let output = Command::new("git")
-            .current_dir(self.0.path())
-            .args(["cat-file", "blob", &object])
-            .output()
-            .unwrap();
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
-    }
-
-    fn commits(&self) -> usize {
-        self.git(&["rev-list", "--count", &format!("main..{}", self.branch())]).parse().unwrap()
-    }
-
-    fn trees(&self) -> Vec<PathBuf> {
-        let work = self.0.outside().join("state/orch/work");
-        let workspaces = fs::read_dir(work).into_iter().flatten().flatten();
-        let trees =
-            workspaces.flat_map(|one| fs::read_dir(one.path().join("trees")).into_iter().flatten().flatten());
-        trees.map(|tree| tree.path()).filter(|path| !path.ends_with("tip")).collect()
-    }
-
-    /// The repository is whole, no attempt is in doubt, no tree is left.
-    #[track_caller]
-    fn is_sound(&self) {
-        assert_eq!(self.git(&["fsck", "--strict", "--no-dangling"]), "");
-        assert_eq!(self.trees(), Vec::<PathBuf>::new());
-        let in_doubt = |event: &Event| matches!(event, Event::AttemptFinished(finished) if matches!(finished.ending, Ending::InDoubt { .. }));
-        let events = self.0.events();
-        assert!(!events.iter().any(in_doubt));
-        assert!(!events.iter().any(|event| matches!(event, Event::IntentRecorded { .. })));
-        self.0.host(&["audit", "verify"], 0);
-    }
-
-    fn kept(&self) -> Vec<EditsKept> {
-        let kept = |event: Event| match event {
-            Event::EditsKept(kept) => Some(*kept),
-            _ => None,
-        };
-        self.0.events().into_iter().filter_map(kept).collect()
-    }
-}
+use orch_tests::{err, out};
 
 const TWO: &str = "\
 - {id: edit, command: [sh, -c, 'echo more >> a.txt; mkdir new; echo x > new/file; rm src/b.txt; echo junk > x.log; mkdir build; echo o > build/o; echo keep > build/keep'], outputs: [build/keep]}
@@ -227,14 +108,28 @@ fn what_a_verifier_finds_wrong_is_not_kept() {
 
 #[test]
 fn tasks_that_change_the_same_line_both_come_onto_the_branch() {
-    // Each appends what it saw: both begin before one ends, so the later one runs again on the other's.
-    let one = "while test ! -e /tmp/x && test $(ls | wc -l) = 0; do :; done; sleep 0.3; echo line >> a.txt";
+    // Each waits until all have begun: whoever ends later runs again on what the others left.
+    let outside = tempfile::tempdir().unwrap();
+    let all_began = outside.path().join("all-began");
+    let wait = format!("until test -e {}; do sleep 0.01; done", all_began.display());
     let tasks = format!(
-        "- {{id: a, command: [sh, -c, '{one} ; echo a >> a.txt']}}\n- {{id: b, command: [sh, -c, '{one} ; echo b >> a.txt']}}\n\
-         - {{id: c, command: [sh, -c, '{one} ; echo c > c.txt']}}\n"
+        "- {{id: a, command: [sh, -c, '{wait}; echo line >> a.txt; echo a >> a.txt']}}\n\
+         - {{id: b, command: [sh, -c, '{wait}; echo line >> a.txt; echo b >> a.txt']}}\n\
+         - {{id: c, command: [sh, -c, '{wait}; echo line >> a.txt; echo c > c.txt']}}\n"
     );
-    let bench = Bench::new(&tasks);
-    bench.0.run(&["--jobs", "3"], 0);
+    let bench = Bench::with(&tasks, &format!("[sandbox]\nread = [{:?}]\n", outside.path()));
+    let began = || {
+        let events = if bench.0.has_run() { bench.0.events() } else { Vec::new() };
+        events.iter().filter(|event| matches!(event, Event::AttemptStarted { .. })).count()
+    };
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| bench.0.run(&["--jobs", "3"], 0));
+        while !run.is_finished() && began() < 3 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        fs::write(&all_began, "").unwrap();
+        run.join().unwrap();
+    });
     let text = bench.on_branch("a.txt").unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
@@ -370,6 +265,60 @@ fn a_run_is_shown_taken_in_and_taken_back() {
     assert_eq!(bench.git(&["rev-list", "--count", "--merges", "HEAD"]), "0");
     assert_eq!(bench.git(&["fsck", "--strict", "--no-dangling"]), "");
     bench.0.host(&["audit", "verify"], 0);
+}
+
+/// Names that a file can have, each as a shell's `printf` writes it.
+const NAMES: [&str; 14] = [
+    "-dash",
+    ":colon",
+    "sp ace ",
+    "quo\"te",
+    "back\\\\slash",
+    "new\\nline",
+    "tab\\there",
+    "\\377\\376",
+    "\\303\\251",
+    "*?[x]",
+    "#hash",
+    "~tilde",
+    "esc\\033[2J",
+    "a/b/c/d/e/f/g/h/i/j/k/deep",
+];
+
+#[test]
+fn names_of_every_kind_are_kept_shown_and_taken_in() {
+    let bench = Bench::new("- {id: a, command: [sh, names.sh]}\n");
+    let mut script = "set -e\nmkdir -p a/b/c/d/e/f/g/h/i/j/k\n".to_owned();
+    for name in NAMES {
+        script += &format!("name=$(printf -- '{name}x'); printf '%s' \"$name\" > \"./$name\"\n");
+    }
+    script += "printf long > $(printf 'l%0254d' 0)\n";
+    bench.0.write("names.sh", &script);
+    bench.git(&["add", "--all"]);
+    bench.git(&["commit", "--quiet", "--message=names"]);
+    bench.0.run(&[], 0);
+    bench.is_sound();
+    bench.0.host(&["diff"], 0);
+    bench.0.host(&["diff", "--stat"], 0);
+    let json: serde_json::Value =
+        serde_json::from_str(&out(&bench.0.host(&["diff", "--format", "json"], 0))).unwrap();
+    assert_eq!(json["changes"].as_array().unwrap().len(), NAMES.len() + 1);
+    bench.0.host(&["accept"], 0);
+    assert_eq!(bench.git(&["status", "--porcelain"]), " M tasks.yml");
+    // Each file has its own name in it, byte for byte.
+    let tree = bench.0.path();
+    let mut found = 0;
+    for entry in fs::read_dir(&tree).unwrap().chain(fs::read_dir(tree.join("a/b/c/d/e/f/g/h/i/j/k")).unwrap())
+    {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().as_bytes();
+        if name.ends_with(b"x") && path.is_file() {
+            assert!(fs::read(&path).unwrap().ends_with(name), "{path:?}");
+            found += 1;
+        }
+    }
+    assert_eq!(found, NAMES.len());
+    assert_eq!(fs::read(tree.join(format!("l{}", "0".repeat(254)))).unwrap(), b"long");
 }
 
 #[test]

@@ -32,6 +32,12 @@ pub(crate) enum Campaign {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Edit, kill, accept and reject in random order, beside a model
+    Edits {
+        /// How many kills
+        #[arg(long, default_value_t = 300)]
+        kills: u64,
+    },
     /// Swap files of a package while a host runs it
     Race {
         /// How many swaps
@@ -73,6 +79,7 @@ pub(crate) fn run(root: &Path, campaign: &Campaign) -> anyhow::Result<()> {
         Campaign::Kills { kills } => ("orch-tests", "ORCH_KILLS", *kills, ["crash::", "doubt::"].as_slice()),
         Campaign::Acts { seed } => ("orch-tests", "ORCH_ACTS", *seed, ["acts::"].as_slice()),
         Campaign::Counter { seed } => ("orch-tests", "ORCH_COUNTER", *seed, ["counter::"].as_slice()),
+        Campaign::Edits { kills } => ("orch-tests", "ORCH_EDITS", *kills, ["modelled::"].as_slice()),
         Campaign::Race { swaps } => ("orch-tests", "ORCH_RACES", *swaps, ["race::"].as_slice()),
         Campaign::Requests { requests } => {
             ("orch-tests", "ORCH_REQUESTS", *requests, ["first_seed::every_request"].as_slice())

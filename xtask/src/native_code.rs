@@ -37,6 +37,7 @@ roles:
   reflectors: [demo/reflector-complexity]
   verifiers: [demo/verifier-command]
   auditors: [demo/auditor-files, demo/auditor-code-metrics]
+  guards: {'*': demo/guard-protect}
   services: {/status: demo/service-status, /api: demo/service-orchestrator-api}
 providers: {notify: demo/provider-PROVIDER-notify}
 settings:

@@ -156,6 +156,10 @@ tasks = {{ read = true }}
 log = {{}}
 tasks = {{ add = 100, kinds = ["note", "shell"] }}
 
+[plugins."demo/guard-protect".allow]
+log = {{}}
+settings = {{}}
+
 [plugins."demo/auditor-code-metrics".allow]
 log = {{}}
 settings = {{}}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The reference plugins, in the order of the README.
-pub(crate) const PLUGINS: [&str; 15] = [
+pub(crate) const PLUGINS: [&str; 16] = [
     "planner-priority",
     "planner-wsjf",
     "executor-shell",
@@ -15,6 +15,7 @@ pub(crate) const PLUGINS: [&str; 15] = [
     "verifier-command",
     "auditor-files",
     "auditor-code-metrics",
+    "guard-protect",
     "provider-log-notify",
     "provider-webhook-notify",
     "provider-slack-notify",

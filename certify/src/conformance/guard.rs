@@ -1,4 +1,4 @@
-//! Conformance of guards: tasks judged, plain ones and those at the edges; not being able to judge is said.
+//! Conformance of guards: tasks and edits judged, plain ones and those at the edges; not being able to judge is said.
 //!
 //! In -> out: a kind -> cases.
 //! Not here: what a judgement leads to (`orch-host`'s `drive/guards.rs`).
@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use arbitrary::{Result, Unstructured};
-use orch_host::role::guard::{Judgement, ProposedChange};
+use orch_host::role::guard::{ChangedFile, FILES_MAX, FileStatus, Judgement, ProposedChange, ProposedEdits};
 use orch_task::{Kind, Task};
 
 use super::call::{Call, Judged};
 use super::case::{Case, STORES};
-use super::value::task;
+use super::value::{list, task, text};
 use super::{Questions, tasks};
 
 pub(super) const QUESTIONS: Questions = Questions { cases, seeded, functions: 1 };
@@ -33,12 +33,72 @@ fn cases(kind: &Kind) -> Vec<Case> {
     let mut cases = Vec::new();
     cases.extend(plain.clone().map(|change| Case::survived("task", change)));
     cases.extend(tasks::odd(kind).into_iter().map(|(name, task)| Case::survived(name, of_task(task))));
+    if let Some(task) = tasks::plain("first", kind) {
+        cases.extend(
+            edits(&task).map(|(name, edits)| Case::survived(name, ProposedChange::Edits(Box::new(edits)))),
+        );
+    }
     if let Some(change) = &plain {
         cases.extend(STORES.map(|(name, mood)| Case::in_mood(name, change, mood)));
     }
     cases
 }
 
+/// Edits of a task, plain ones and those at the edges.
+fn edits(task: &Task) -> [(&'static str, ProposedEdits); 4] {
+    let file = |path: String, status, lines| ChangedFile { path, status, added: lines, removed: lines };
+    let plain = vec![
+        file("README.md".to_owned(), FileStatus::Changed, Some(1)),
+        file("src/new.rs".to_owned(), FileStatus::Added, Some(20)),
+        file("src/old.rs".to_owned(), FileStatus::Removed, Some(3)),
+    ];
+    let odd = vec![
+        file("picture.png".to_owned(), FileStatus::Changed, None),
+        file("\u{1b}[2J\n\u{202e}".to_owned(), FileStatus::Added, Some(u32::MAX)),
+        file("a/".repeat(2047) + "b", FileStatus::Removed, Some(0)),
+    ];
+    let many = (0..FILES_MAX).map(|number| file(format!("src/{number}.rs"), FileStatus::Changed, Some(1)));
+    let all = |files: Vec<ChangedFile>, patch: &str, is_whole: bool| ProposedEdits {
+        task: task.clone(),
+        attempt: 1,
+        files_count: u32::try_from(files.len()).unwrap_or(u32::MAX).saturating_add(u32::from(!is_whole)),
+        added: files.iter().filter_map(|file| file.added).map(u64::from).sum(),
+        removed: files.iter().filter_map(|file| file.removed).map(u64::from).sum(),
+        files,
+        patch: patch.to_owned(),
+        patch_is_whole: is_whole,
+    };
+    [
+        ("edits", all(plain, "--- a/README.md\n+++ b/README.md\n@@ -1 +1 @@\n-a\n+b\n", true)),
+        ("no-edits", all(Vec::new(), "", true)),
+        ("odd-edits", all(odd, "\u{0}\u{1b}[2J@@ -1 +1 @@", true)),
+        ("many-edits", all(many.collect(), &"+x\n".repeat(80_000), false)),
+    ]
+}
+
 fn seeded(source: &mut Unstructured<'_>, kind: &Kind) -> Result<Arc<dyn Call>> {
-    Ok(Arc::new(ProposedChange::Task(Box::new(task(source, kind)?))))
+    let task = task(source, kind)?;
+    let change = match source.arbitrary()? {
+        true => ProposedChange::Task(Box::new(task)),
+        false => ProposedChange::Edits(Box::new(any_edits(source, task)?)),
+    };
+    Ok(Arc::new(change))
+}
+
+fn any_edits(source: &mut Unstructured<'_>, task: Task) -> Result<ProposedEdits> {
+    let file = |source: &mut Unstructured<'_>| {
+        let statuses = [FileStatus::Added, FileStatus::Changed, FileStatus::Removed];
+        let (path, status) = (text(source)?, *source.choose(&statuses)?);
+        Ok(ChangedFile { path, status, added: source.arbitrary()?, removed: source.arbitrary()? })
+    };
+    Ok(ProposedEdits {
+        task,
+        attempt: source.arbitrary()?,
+        files: list(source, 20, file)?,
+        files_count: source.arbitrary()?,
+        added: source.arbitrary()?,
+        removed: source.arbitrary()?,
+        patch: text(source)?,
+        patch_is_whole: source.arbitrary()?,
+    })
 }

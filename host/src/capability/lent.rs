@@ -15,6 +15,7 @@ use orch_trust::evidence::{Candidate, Compilable, Runnable};
 use super::control::backend::Controls;
 use super::effect::{EffectGate, Ledger};
 use super::files::protected::Protected;
+use super::git::backend::Repositories;
 use super::http::backend::Egress;
 use super::kv::backend::KvReader;
 use super::log::backend::LogSink;
@@ -41,6 +42,7 @@ pub struct Lent {
     pub workspace: Arc<PathBuf>,
     /// It is a work tree: what is changed in it is kept with the call's answer, or gone with it.
     pub is_kept: bool,
+    pub git: Arc<dyn Repositories>,
     /// Besides the host's own names.
     pub protected: Arc<Protected>,
     /// A JSON object.

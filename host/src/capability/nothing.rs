@@ -12,6 +12,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::control::backend::{Controls, NoChoice, RunsSeen, RunsUnreadable, Standing};
 use super::effect::{Boxed, EffectGate, EffectRecord, GateClosed};
+use super::git::backend::NoRepository;
 use super::http::backend::{Egress, EgressLimits, Failed, Outgoing};
 use super::kv::backend::{KvReader, KvUnavailable};
 use super::lent::Lent;
@@ -33,6 +34,7 @@ impl Nothing {
         Lent {
             workspace,
             is_kept: false,
+            git: Arc::new(NoRepository),
             protected: Arc::default(),
             settings: "{}".into(),
             tasks: nothing.clone(),

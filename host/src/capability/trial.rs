@@ -17,6 +17,7 @@ use orch_trust::evidence::Candidate;
 use super::control::backend::Standing;
 use super::control::fake::FakeControl;
 use super::effect::fake::FakeGate;
+use super::git::backend::NoRepository;
 use super::http::backend::Egress;
 use super::http::fake::FakeHttp;
 use super::kv::fake::FakeKv;
@@ -160,6 +161,7 @@ impl Fakes {
             protected: Arc::default(),
             workspace: Arc::new(workspace),
             is_kept: false,
+            git: Arc::new(NoRepository),
             settings: settings.into(),
             tasks: self.tasks.clone(),
             kv: self.kv.clone(),

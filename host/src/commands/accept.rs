@@ -8,6 +8,7 @@
 use std::path::Path;
 
 use orch_journal::event::{EditsAccepted, Event, RunStatus};
+use orch_journal::failpoint;
 
 use super::counted;
 use super::run_branch::{Held, RunBranch, undecided, who};
@@ -83,6 +84,7 @@ pub fn run(args: &AcceptArgs, home: Option<&Path>, console: Console) -> Outcome 
     let before = before(&of.run, (1..).find(free).unwrap_or_default());
     of.repository.move_ref(&before, None, Some(&head.commit))?;
     let moved = move_to(&of, &head.commit, &commit).and_then(|()| {
+        failpoint::hit("inside-accept");
         let moved = of.repository.move_head(&head, &commit).map_err(Fault::from);
         // The tree goes back to what the checkout is at.
         moved.or_else(|fault| move_to(&of, &commit, &head.commit).and(Err(fault)))

@@ -67,7 +67,7 @@ fn list(place: &Place, console: Console) -> Outcome {
     }
     let state = reader.state(&run)?;
     for found in state.tasks.iter().filter(|found| found.status == Status::WaitingApproval) {
-        for line in lines(found, &config) {
+        for line in lines(found, &config, &run) {
             console.line(&line);
         }
     }
@@ -84,12 +84,13 @@ fn approve(args: &WorkspaceArgs, home: Option<&Path>, id: &str, file: &Path, con
     let mut digest = String::new();
     // Whatever else is wrong with it, who takes the word says.
     if let Some(found) = found.filter(|found| found.status == Status::WaitingApproval) {
-        for line in lines(found, &config) {
+        for line in lines(found, &config, &run) {
             console.line(&line);
         }
         let file = place.task_file(file)?;
         refuse_difference(found, &place.workspace.join(&file), &file, false)?;
-        if console.ask("let it run?") == Some(false) {
+        let question = if found.held.is_some() { "keep its edits?" } else { "let it run?" };
+        if console.ask(question) == Some(false) {
             let error = anyhow::anyhow!("task `{id}` was not approved");
             return Err(Fault::new(Exit::NeedsDecision, "task-not-approved", None, error));
         }
@@ -100,12 +101,16 @@ fn approve(args: &WorkspaceArgs, home: Option<&Path>, id: &str, file: &Path, con
 }
 
 /// Everything of a task that a person should know who lets it run. Nothing of it is cut.
-fn lines(found: &TaskState, config: &WorkspaceConfig) -> Vec<String> {
+fn lines(found: &TaskState, config: &WorkspaceConfig, run: &str) -> Vec<String> {
     let task = &found.task;
     let by = found.added_by.as_deref().map_or_else(|| "a person".to_owned(), escape);
     let shown = escape_cut(&task.description, DESCRIPTION_SHOWN);
     let mut lines = vec![format!("{}  {}  by {by}: {shown}", task.id, task.kind)];
     let mut say = |name: &str, value: String| lines.push(format!("  {name:<12} {}", escape(&value)));
+    if let Some(held) = &found.held {
+        say("edits", held.edits.why.clone());
+        say("shown by", format!("`orch-host diff {run} {}`", task.id));
+    }
     if shown != task.description {
         say("description", quoted(&task.description));
     }
@@ -177,7 +182,7 @@ mod tests {
         let roles = serde_json::json!({"executors": {"shell": "demo/executor-shell"}});
         let roles = serde_json::from_value(roles).unwrap();
         let config = WorkspaceConfig { roles, ..WorkspaceConfig::default() };
-        lines(&state.tasks[0], &config).join("\n")
+        lines(&state.tasks[0], &config, "run").join("\n")
     }
 
     #[test]

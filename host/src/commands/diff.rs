@@ -53,6 +53,11 @@ pub fn run(args: &DiffArgs, console: Console) -> Outcome {
                     spans.push((oid(&kept.old)?, oid(&kept.new)?));
                 }
             }
+            // What a person is asked about is not on the branch yet.
+            let held = of.state.tasks.get(index as usize).and_then(|found| found.held.as_ref());
+            if let Some(held) = held {
+                spans.push((oid(&held.edits.base)?, oid(&held.edits.commit)?));
+            }
             spans
         }
     };

@@ -11,6 +11,7 @@ use super::accept::short;
 use super::run_branch::{Held, RunBranch, undecided, who};
 use crate::clock::now_ms;
 use crate::console::{Console, escape};
+use crate::drive::held;
 use crate::exit::{Exit, Outcome};
 use crate::place::{self, Place, WorkspaceArgs};
 
@@ -24,8 +25,8 @@ pub struct RejectArgs {
 
 pub fn run(args: &RejectArgs, home: Option<&Path>, console: Console) -> Outcome {
     let (place, operator) = (Place::from_args(&args.place)?, place::operator(home)?);
-    let held = Held::open(&place, &operator)?;
-    let of = RunBranch::of(&place, &held.reader()?, Some(&args.run))?;
+    let store = Held::open(&place, &operator)?;
+    let of = RunBranch::of(&place, &store.reader()?, Some(&args.run))?;
     if of.state.finished.as_ref().is_none_or(|(status, _)| status.is_open()) {
         let what = format!("run `{}` is {}", escape(&of.run), of.state.status().as_str());
         let hint = "it is over once its tasks are done, failed or cancelled: `orch-host run` goes on with it, \
@@ -34,8 +35,9 @@ pub fn run(args: &RejectArgs, home: Option<&Path>, console: Console) -> Outcome 
     }
     let tip = of.check_tip()?;
     of.repository.move_ref(&of.edits.based.branch, Some(&tip), None)?;
+    held::release_all(&of.repository, &of.run)?;
     of.folder.clear().map_err(|error| place::io(of.folder.path(), "clear", error))?;
-    held.record(&of.run, Event::EditsRejected { tip: tip.to_string(), who: who(), at: now_ms() })?;
+    store.record(&of.run, Event::EditsRejected { tip: tip.to_string(), who: who(), at: now_ms() })?;
     let branch = escape(short(&of.edits.based.branch));
     console.line(&format!("branch {branch} is removed; it was at {:.12}", tip.as_str()));
     console.note("hint: `tasks.yml` says still what is done: set to `pending` what is to be done again");

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use orch_journal::event::{Actor, AttemptFinished, Ending, Event, TaskIndex, Writes};
+use orch_journal::event::{Actor, AttemptFinished, Ending, Event, HeldEdits, TaskIndex, Writes};
 use orch_journal::failpoint;
 use orch_task::{OnDoubt, Status, Task};
 use tokio::task::JoinSet;
@@ -19,6 +19,7 @@ use super::Back;
 use super::desk::Desk;
 use super::error::DriveError;
 use super::gate::Gate;
+use super::held;
 use super::lodging::Lodging;
 use super::marks::Watch;
 use super::run::Run;
@@ -56,6 +57,8 @@ pub struct Ended {
     pub watch: Option<Watch>,
     /// That it worked in, if edits go to a branch.
     pub tree: Option<Worktree>,
+    /// It is what an earlier attempt made, which a person lets be kept.
+    pub held: Option<Box<HeldEdits>>,
 }
 
 /// Begins the next attempt at a ready task; gives it back at once if it was over before it waited for anything.
@@ -69,10 +72,11 @@ pub async fn start(
     running: &mut JoinSet<Back>,
     alone: bool,
 ) -> Result<Option<Ended>, DriveError> {
-    let (task, attempt, env) = {
+    let (task, attempt, env, held) = {
         let state = run.state();
         let Some(found) = state.tasks.get(index as usize) else { return Ok(None) };
-        (found.task.clone(), found.attempts + 1, run.env_of(found))
+        let held = found.held.clone().filter(|held| held.is_approved).map(|held| held.edits);
+        (found.task.clone(), found.attempts + 1, run.env_of(found), held)
     };
     let executor = desk.roles.executor(&task)?.clone();
     let at = now_ms();
@@ -83,6 +87,9 @@ pub async fn start(
     run.begin(index);
     warn_budget(run, desk)?;
     let log = desk.command_log(LogName::Attempt { task: task.id.clone(), attempt, at });
+    if let Some(held) = held {
+        return Ok(held::resumed(desk, index, attempt, held, log));
+    }
     let by = Actor::Attempt { task: index, attempt };
     let gate = Arc::new(Gate::new(by, run.ask(), desk));
     let grace = desk.rules.kill_after + GRACE;
@@ -118,7 +125,7 @@ pub async fn start(
             None => executor.call(lent, &ask).await,
         };
         executor.pace.took(begun.elapsed());
-        Ended { task: index, attempt, report, log, watch, tree }
+        Ended { task: index, attempt, report, log, watch, tree, held: None }
     });
     if is_here && let Poll::Ready(ended) = poll_fn(|waker| Poll::Ready(call.as_mut().poll(waker))).await {
         return Ok(Some(ended));
@@ -169,7 +176,7 @@ pub fn sum_up(
     ended: Ended,
     otherwise: Option<Ending>,
 ) -> Result<Option<SummedUp>, DriveError> {
-    let Ended { task: index, attempt, report, log, watch, tree: _ } = ended;
+    let Ended { task: index, attempt, report, log, watch, tree: _, held } = ended;
     if let Some(begun) = run.begun(index) {
         begun.watch = watch.map(Arc::new);
     }
@@ -226,8 +233,9 @@ pub fn sum_up(
         status,
         not_before,
         writes,
-        log: log.path(),
+        log: held.map_or_else(|| log.path(), |held| held.log),
         looked: Vec::new(),
+        held: None,
         at: now,
     };
     Ok(Some(SummedUp { finished, asked }))

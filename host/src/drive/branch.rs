@@ -89,6 +89,11 @@ impl Branch {
         self.worktrees.repository()
     }
 
+    /// To be lent.
+    pub fn shared_repository(&self) -> Arc<Repository> {
+        self.worktrees.repository().clone()
+    }
+
     pub fn protected(&self) -> &Protected {
         &self.protected
     }

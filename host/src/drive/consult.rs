@@ -127,13 +127,7 @@ pub fn look(
     // As they were when the run began; another host may have bound others since.
     let unknown = desk.roles.offers.unknown_check(verifier, &checks);
     lent.settings = with_checks(&bound.settings, &checks);
-    let lodging = match seat {
-        Some(seat) => {
-            desk.move_into(&bound.id, &mut lent, seat, log.clone());
-            None
-        }
-        None => Lodging::of(run, desk, &bound, &mut lent, &log),
-    };
+    let lodging = lodge(run, desk, &bound, &mut lent, &log, seat);
     let guests = desk.guests.clone();
     let (verifier, is_whole) = (verifier.to_owned(), checks.is_empty());
     Ok(async move {
@@ -228,7 +222,7 @@ async fn advised<A: Ask<Of: Listed> + 'static>(
     bound: &Arc<Bound>,
     ask: A,
 ) -> Result<usize, DriveError> {
-    match asked(run, desk, bound, None, ask).await? {
+    match asked(run, desk, bound, (None, None), ask).await? {
         Some(Advice { asked, .. }) => extend::add(run, desk, &bound.id, asked),
         None => Ok(0),
     }
@@ -240,16 +234,17 @@ pub struct Advice<T> {
     pub asked: Vec<AskedTask>,
 }
 
-/// Asks a plugin, about that task or about the run; nothing: it could not answer, and that is recorded.
+/// Asks a plugin, about that task or about the run, in the tree with that seat if there is one; nothing: it could not answer,
+/// and that is recorded.
 pub async fn asked<A: Ask<Of: Listed> + 'static>(
     run: &mut Run,
     desk: &Desk,
     bound: &Arc<Bound>,
-    task: Option<TaskIndex>,
+    (task, seat): (Option<TaskIndex>, Option<&Seat>),
     ask: A,
 ) -> Result<Option<Advice<A::Answer>>, DriveError> {
     let Begun { mut lent, rerun, log } = begin(run, desk, bound, A::NAME, task)?;
-    let lodging = Lodging::of(run, desk, bound, &mut lent, &log);
+    let lodging = lodge(run, desk, bound, &mut lent, &log, seat);
     let (callee, guests) = (bound.clone(), desk.guests.clone());
     let call = async move { lodged(&guests, lodging, callee.id.clone(), callee.call(lent, &ask)).await };
     let report = on_guests(run, desk, call).await?;
@@ -285,6 +280,20 @@ fn begin(
     let gate = Arc::new(Gate::new(by, run.ask(), desk));
     let lent = desk.lend(bound, run.shared(), (Asking::of(&run.id, by), gate), log.clone(), bound.wall);
     Ok(Begun { lent, rerun, log })
+}
+
+/// Moves a call into the tree with that seat, or into one of its own if it gets one.
+fn lodge(
+    run: &Run,
+    desk: &Desk,
+    bound: &Bound,
+    lent: &mut Lent,
+    log: &Arc<CommandLog>,
+    seat: Option<&Seat>,
+) -> Option<Lodging> {
+    let Some(seat) = seat else { return Lodging::of(run, desk, bound, lent, log) };
+    desk.move_into(&bound.id, lent, seat, log.clone());
+    None
 }
 
 /// A call in its tree, if it gets one.

@@ -5,7 +5,7 @@
 //! Not here: the run itself (`run.rs`), where rules come from (`config/`).
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use orch_journal::Journal;
@@ -26,6 +26,7 @@ use super::task_reader::{SharedState, StateReader};
 use crate::call::Lent;
 use crate::capability::EffectGate;
 use crate::capability::files::Protected;
+use crate::capability::git::backend::{OfBranch, OfWorkspace, Repositories};
 use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
 use crate::capability::log::LogSink;
@@ -34,6 +35,7 @@ use crate::capability::process::env::CommandEnv;
 use crate::capability::provided::Asking;
 use crate::capability::secrets::backend::SecretReader;
 use crate::command_log::{CommandLog, LogName};
+use crate::git::Oid;
 use crate::processes::{CallProcesses, Commands};
 use crate::relay::Relay;
 use crate::sandbox::Sandboxing;
@@ -189,6 +191,8 @@ pub struct Desk {
     /// The same for their commands.
     pub relay: Arc<Relay>,
     pub marks: Arc<Marks>,
+    /// Of the workspace, opened when somebody asks.
+    pub repository: Arc<OfWorkspace>,
     /// Where edits of attempts go; none: they are made in the workspace.
     pub branch: Option<Arc<Branch>>,
     /// Of all commands, as `config.yaml` says.
@@ -216,6 +220,7 @@ impl Desk {
             protected: self.protected.clone(),
             workspace: self.workspace.clone(),
             is_kept: false,
+            git: self.repository(&state),
             settings: bound.settings.clone(),
             tasks: Arc::new(StateReader::new(state)),
             kv: self.kv.clone(),
@@ -231,6 +236,18 @@ impl Desk {
             asking,
             earlier: Arc::default(),
             wall,
+        }
+    }
+
+    /// What a plugin sees of the repository: at the newest commit of the run's branch, if there is one.
+    fn repository(&self, state: &SharedState) -> Arc<dyn Repositories> {
+        let state = state.read().unwrap_or_else(PoisonError::into_inner);
+        let tip = state.edits.as_ref().and_then(|edits| Oid::parse(&edits.tip));
+        match (&self.branch, tip) {
+            (Some(branch), Some(tip)) => {
+                Arc::new(OfBranch::new(branch.shared_repository(), branch.based().branch.clone(), tip))
+            }
+            _ => self.repository.clone(),
         }
     }
 

@@ -1,36 +1,46 @@
-//! Guards, asked before a task starts.
+//! Guards, asked before a task starts and before an attempt's edits are kept.
 //!
-//! In -> out: a task that the planner chose -> it may start, or it waits for a person, or it has failed.
+//! In -> out: a task that the planner chose -> it may start, or it waits for a person, or it has failed; edits -> [`Verdict`].
 //! Invariant: a guard that cannot judge does not let pass; a person's approval of this very task outweighs what a guard
 //! escalates whose words were there by then, and never what guards refuse.
-//! Not here: the call (`role/guard.rs`), approving (`commands/approvals.rs`).
+//! Not here: the call (`role/guard.rs`), approving (`commands/approvals.rs`), what becomes of edits (`held.rs`, `keep.rs`).
 
 use orch_journal::event::{Event, TaskIndex, task_digest};
 use orch_journal::state::TaskState;
 use orch_task::Status;
 use orch_trust::manifest::Role;
 
+use super::attempt::Ended;
+use super::branch::Branch;
 use super::consult;
 use super::desk::Desk;
 use super::error::DriveError;
 use super::run::Run;
 use crate::clock::now_ms;
-use crate::role::guard::{Judgement, ProposedChange};
+use crate::git::{GitError, Oid};
+use crate::role::guard::{
+    ChangedFile, FILES_MAX, FileStatus, Judgement, PATCH_BYTES_MAX, PATHS_BYTES_MAX, ProposedChange,
+    ProposedEdits,
+};
 
 /// Asks every guard of the task's kind, in order, until one has something against it; true if it may start. Else it was
 /// moved, with the guard's words.
 pub async fn let_pass(run: &mut Run, desk: &Desk, index: TaskIndex) -> Result<bool, DriveError> {
-    let Some(TaskState { task, env, approved, approved_after, .. }) =
+    let Some(TaskState { task, env, approved, approved_after, held, .. }) =
         run.state().tasks.get(index as usize).cloned()
     else {
         return Ok(false);
     };
+    // It was done already; what a person lets is that its edits are kept.
+    if held.is_some_and(|held| held.is_approved) {
+        return Ok(true);
+    }
     let digest = task_digest(&task, env.as_ref());
     let is_approved = digest.is_ok_and(|digest| approved.as_deref() == Some(digest.as_str()));
     let is_outweighed = |guard: &String| is_approved && approved_after.contains(guard);
     for guard in desk.roles.by_key(Role::Guard, task.kind.as_str()) {
         let change = ProposedChange::Task(Box::new(task.clone()));
-        let judged = consult::asked(run, desk, guard, Some(index), change).await?;
+        let judged = consult::asked(run, desk, guard, (Some(index), None), change).await?;
         let (to, why) = match judged.map(|advice| advice.answer) {
             Some(Judgement::Allow) => continue,
             Some(Judgement::Refuse { reason }) => {
@@ -48,4 +58,99 @@ pub async fn let_pass(run: &mut Run, desk: &Desk, index: TaskIndex) -> Result<bo
         return Ok(false);
     }
     Ok(true)
+}
+
+/// What comes of an attempt's edits.
+pub enum Verdict {
+    Keep,
+    /// Why they are not kept.
+    Refuse(String),
+    /// A person decides, who reads this guard's words.
+    Hold {
+        guard: String,
+        why: String,
+    },
+}
+
+/// Asks every guard of the task's kind about what an attempt changed between two commits, in order, until one has something
+/// against it. What a person has read of a guard and let be is not asked of it again.
+pub async fn judge_edits(
+    run: &mut Run,
+    desk: &Desk,
+    ended: &Ended,
+    (old, new): (&Oid, &Oid),
+) -> Result<Verdict, DriveError> {
+    let index = ended.task;
+    let task = run.state().tasks.get(index as usize).map(|found| found.task.clone());
+    let (Some(task), Some(branch)) = (task, desk.branch.clone()) else {
+        return Err(DriveError::Lost { what: "the task of an attempt" });
+    };
+    let guards: Vec<_> = desk.roles.by_key(Role::Guard, task.kind.as_str()).cloned().collect();
+    if guards.is_empty() {
+        return Ok(Verdict::Keep);
+    }
+    let (attempt, old, new) = (ended.attempt, old.clone(), new.clone());
+    let proposing = desk.guests.spawn_blocking(move || proposed(&branch, task, attempt, &old, &new));
+    let edits =
+        run.serving(proposing).await?.map_err(|_| DriveError::Lost { what: "a change to judge" })??;
+    let seat = ended.tree.as_ref().map(|tree| tree.seat().clone());
+    let is_read = |guard: &String| ended.held.as_ref().is_some_and(|held| held.guards.contains(guard));
+    for guard in guards {
+        let change = ProposedChange::Edits(Box::new(edits.clone()));
+        let judged = consult::asked(run, desk, &guard, (Some(index), seat.as_ref()), change).await?;
+        let why = match judged.map(|advice| advice.answer) {
+            Some(Judgement::Allow) => continue,
+            Some(Judgement::Refuse { reason }) => {
+                return Ok(Verdict::Refuse(format!("guard `{}` refused its edits: {reason}", guard.id)));
+            }
+            Some(Judgement::Escalate { .. }) | None if is_read(&guard.id) => continue,
+            Some(Judgement::Escalate { risk, reason }) => {
+                format!("guard `{}` asks about its edits ({} risk): {reason}", guard.id, risk.as_str())
+            }
+            None => format!("guard `{}` could not judge its edits", guard.id),
+        };
+        return Ok(Verdict::Hold { guard: guard.id.clone(), why });
+    }
+    Ok(Verdict::Keep)
+}
+
+/// What changed between two commits, as guards see it.
+fn proposed(
+    branch: &Branch,
+    task: orch_task::Task,
+    attempt: u32,
+    old: &Oid,
+    new: &Oid,
+) -> Result<ProposedEdits, GitError> {
+    let repository = branch.repository();
+    let (changes, stats) = (repository.changes(old, new)?, repository.stats(old, new)?);
+    let (patch, patch_is_whole) = repository.patch(old, new, PATCH_BYTES_MAX)?;
+    let sum = |of: fn(&crate::git::FileStat) -> Option<u64>| stats.iter().filter_map(of).sum();
+    let (added, removed) = (sum(|stat| stat.added), sum(|stat| stat.removed));
+    let (mut files, mut bytes) = (Vec::new(), 0);
+    // Both are in git's order.
+    for (changed, stat) in changes.iter().zip(&stats) {
+        let path = changed.path.to_string_lossy().into_owned();
+        bytes += path.len();
+        if files.len() >= FILES_MAX || bytes > PATHS_BYTES_MAX {
+            break;
+        }
+        let status = match (&changed.from, &changed.to) {
+            (None, _) => FileStatus::Added,
+            (_, None) => FileStatus::Removed,
+            _ => FileStatus::Changed,
+        };
+        let lines = |count: Option<u64>| count.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        files.push(ChangedFile { path, status, added: lines(stat.added), removed: lines(stat.removed) });
+    }
+    Ok(ProposedEdits {
+        task,
+        attempt,
+        files,
+        files_count: u32::try_from(changes.len()).unwrap_or(u32::MAX),
+        added,
+        removed,
+        patch: String::from_utf8_lossy(&patch).into_owned(),
+        patch_is_whole,
+    })
 }

@@ -21,6 +21,8 @@ use super::consult::{self, Looked};
 use super::desk::Desk;
 use super::error::DriveError;
 use super::extend;
+use super::guards::{self, Verdict};
+use super::held::{self, Against};
 use super::lodging::{leave, oid};
 use super::run::Run;
 use crate::clock::now_ms;
@@ -123,13 +125,26 @@ fn weigh_tree(
     message: &str,
 ) -> Result<Option<Weight>, Unkept> {
     let Some(worktree) = &mut ended.tree else { return Ok(None) };
-    let edits = worktree.edits(outputs, branch.protected())?;
-    let Some(base) = worktree.base().cloned().filter(|_| !edits.is_empty()) else { return Ok(None) };
     let repository = branch.repository();
     let by = Signed::by_host(now_ms());
-    let tree = repository.tree_with(&base, &edits, &worktree.seat().git.join("index.kept"))?;
-    let commit = repository.commit(&tree, &[&base], message, &by)?;
+    let (base, commit, tree) = match &ended.held {
+        // Made, looked at and shown before.
+        Some(held) => {
+            let commit = oid(&held.commit)?;
+            (oid(&held.base)?, commit.clone(), repository.tree_of(&commit)?)
+        }
+        None => {
+            let edits = worktree.edits(outputs, branch.protected())?;
+            let Some(base) = worktree.base().cloned().filter(|_| !edits.is_empty()) else { return Ok(None) };
+            let tree = repository.tree_with(&base, &edits, &worktree.seat().git.join("index.kept"))?;
+            let commit = repository.commit(&tree, &[&base], message, &by)?;
+            (base, commit, tree)
+        }
+    };
     if base == *tip {
+        if ended.held.is_some() {
+            branch.make(worktree, &commit)?;
+        }
         return Ok(Some(Weight { old: base, new: commit, tree }));
     }
     // Another attempt was kept since this one began.
@@ -187,9 +202,12 @@ async fn drop_edits(
     ending: Ending,
     running: &mut JoinSet<Back>,
 ) -> Result<Option<TaskIndex>, DriveError> {
-    let (task, tree) = (ended.task, ended.tree.take());
+    let (task, tree, was_held) = (ended.task, ended.tree.take(), ended.held.is_some());
     if let Some(SummedUp { finished, .. }) = attempt::sum_up(run, desk, ended, Some(ending))? {
         attempt::record(run, desk, finished)?;
+    }
+    if was_held {
+        held::release(run, desk, task).await?;
     }
     run.serving(leave(&desk.guests, tree)).await?;
     next(run, desk, running)?;
@@ -226,6 +244,23 @@ pub async fn go_on(
         let ending = Ending::Failed { message: format!("its verifiers have {why}"), retriable: false };
         return drop_edits(run, desk, ended, ending, running).await;
     }
+    if let Some(Weight { old, new, .. }) = &weight {
+        match guards::judge_edits(run, desk, &ended, (old, new)).await? {
+            Verdict::Keep => {}
+            Verdict::Refuse(message) => {
+                let ending = Ending::Failed { message, retriable: false };
+                return drop_edits(run, desk, ended, ending, running).await;
+            }
+            Verdict::Hold { guard, why } => {
+                let (mut ended, edits) = (ended, (old.clone(), new.clone()));
+                let tree = ended.tree.take();
+                held::hold(run, desk, ended, edits, Against { guard, why }).await?;
+                run.serving(leave(&desk.guests, tree)).await?;
+                next(run, desk, running)?;
+                return Ok(Some(task));
+            }
+        }
+    }
     keep(run, desk, ended, weight, looked).await?;
     next(run, desk, running)?;
     Ok(Some(task))
@@ -249,7 +284,7 @@ async fn keep(
     looked: Vec<String>,
 ) -> Result<(), DriveError> {
     let tree = ended.tree.take();
-    let (task, by) = (ended.task, ended.attempt);
+    let (task, by, was_held) = (ended.task, ended.attempt, ended.held.is_some());
     let Some(SummedUp { mut finished, asked }) = attempt::sum_up(run, desk, ended, None)? else {
         return Ok(());
     };
@@ -274,6 +309,9 @@ async fn keep(
     }
     finish(run, desk, finished, asked)?;
     tracing::debug!(task, attempt = by, "an attempt's edits are kept");
+    if was_held {
+        held::release(run, desk, task).await?;
+    }
     run.serving(leave(&desk.guests, tree)).await
 }
 
@@ -314,6 +352,7 @@ pub async fn recover(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
         let EditsKept { finished, asked, .. } = *open;
         let (task, status) = (finished.task, finished.status);
         finish(run, desk, *finished, asked)?;
+        held::release(run, desk, task).await?;
         run.moved(task, status, now_ms());
     }
     Ok(())

@@ -6,7 +6,7 @@
 //! Not here: on which folder (`repository.rs`), what is asked of it (`objects.rs`, `refs.rs`, `show.rs`, `tree.rs`).
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -112,6 +112,37 @@ impl<'a> Call<'a> {
     pub(super) fn answers(mut self, answers: &'static [i32]) -> Self {
         self.answers = answers;
         self
+    }
+
+    /// At most so many bytes of what it answers, and whether that is all of it; what is beyond is not waited for.
+    ///
+    /// # Errors
+    /// `Failed`; `Io` if it could not be started.
+    pub(super) fn run_cut(mut self, bytes_max: usize) -> Result<(Vec<u8>, bool), GitError> {
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let path = PathBuf::from(self.command.get_program());
+        let at = |what| {
+            let path = path.clone();
+            move |source| GitError::Io { what, path, source }
+        };
+        let mut child = self.command.spawn().map_err(at("start"))?;
+        let mut out = Vec::new();
+        let read = child
+            .stdout
+            .take()
+            .map_or(Ok(0), |pipe| pipe.take((bytes_max as u64).saturating_add(1)).read_to_end(&mut out));
+        let is_whole = out.len() <= bytes_max;
+        if !is_whole {
+            out.truncate(bytes_max);
+            // It may be over by now.
+            let _ = child.kill();
+        }
+        let status = child.wait().map_err(at("hear"))?;
+        read.map_err(at("hear"))?;
+        match !is_whole || status.success() {
+            true => Ok((out, is_whole)),
+            false => Err(GitError::Failed { verb: self.verb, said: status.to_string() }),
+        }
     }
 
     /// # Errors

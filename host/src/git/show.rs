@@ -4,6 +4,10 @@
 //! Invariant: no program and no conversion of the repository's takes part.
 //! Not here: printing (`commands/diff.rs`).
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
 use super::{GitError, Oid, Repository};
 
 /// How a difference is shown.
@@ -13,7 +17,50 @@ pub enum Show {
     Stat,
 }
 
+/// How much of a file differs; none: one side is no text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileStat {
+    pub path: PathBuf,
+    pub added: Option<u64>,
+    pub removed: Option<u64>,
+}
+
+const PLAIN: [&str; 6] = ["diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color"];
+
 impl Repository {
+    /// How much of each file differs between two commits, in git's order.
+    ///
+    /// # Errors
+    /// `Failed`, `Io`.
+    pub fn stats(&self, from: &Oid, to: &Oid) -> Result<Vec<FileStat>, GitError> {
+        let args = [&PLAIN[..], &["-z", "--numstat", from.as_str(), to.as_str()]].concat();
+        let out = self.call(&args).run()?.out;
+        let stat = |line: &[u8]| {
+            let mut parts = line.splitn(3, |byte| *byte == b'\t');
+            let mut count = || {
+                let text = std::str::from_utf8(parts.next()?).ok()?;
+                Some(text.parse().ok())
+            };
+            let (added, removed) = (count()?, count()?);
+            Some(FileStat { path: OsStr::from_bytes(parts.next()?).into(), added, removed })
+        };
+        let lines = out.split(|byte| *byte == 0).filter(|line| !line.is_empty());
+        let unread = || GitError::Failed {
+            verb: "diff-tree".to_owned(),
+            said: "an answer that is not understood".to_owned(),
+        };
+        lines.map(|line| stat(line).ok_or_else(unread)).collect()
+    }
+
+    /// The difference between two commits as people read it, at most so many bytes, and whether that is all of it.
+    ///
+    /// # Errors
+    /// `Failed`, `Io`.
+    pub fn patch(&self, from: &Oid, to: &Oid, bytes_max: usize) -> Result<(Vec<u8>, bool), GitError> {
+        let args = [&PLAIN[..], &["--patch", from.as_str(), to.as_str()]].concat();
+        self.call(&args).run_cut(bytes_max)
+    }
+
     /// The difference between two commits, in git's own bytes.
     ///
     /// # Errors
@@ -23,8 +70,7 @@ impl Repository {
             Show::Patch => &["--patch", "--binary", "--full-index"],
             Show::Stat => &["--stat=100", "--summary"],
         };
-        let plain = ["diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color"];
-        let args = [&plain[..], how, &[from.as_str(), to.as_str()]].concat();
+        let args = [&PLAIN[..], how, &[from.as_str(), to.as_str()]].concat();
         Ok(self.call(&args).run()?.out)
     }
 }

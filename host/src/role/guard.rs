@@ -1,7 +1,7 @@
 //! Guards: a proposed change, judged before it is made.
 //!
 //! In -> out: [`ProposedChange`] -> [`Judgement`].
-//! Limits: reasons are cut at 4096 bytes.
+//! Limits: reasons are cut at 4096 bytes; of edits 10,000 files, 1 MiB of paths, 256 KiB of a patch.
 //! Not here: when guards are asked and what becomes of a judgement (`drive/guards.rs`).
 
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use orch_journal::event::Writes;
 use orch_task::Task;
 use orch_trust::manifest::Role;
+use serde::Deserialize;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
@@ -42,6 +43,71 @@ pub type Guard<E> = Exported<GuardExport, E>;
 pub enum ProposedChange {
     /// A task that is about to start.
     Task(Box<Task>),
+    /// An attempt's edits that are about to be kept.
+    Edits(Box<ProposedEdits>),
+}
+
+/// What an attempt changed.
+#[derive(Clone, Debug)]
+pub struct ProposedEdits {
+    pub task: Task,
+    pub attempt: u32,
+    /// By path, at most [`FILES_MAX`].
+    pub files: Vec<ChangedFile>,
+    /// Of all files.
+    pub files_count: u32,
+    pub added: u64,
+    pub removed: u64,
+    pub patch: String,
+    pub patch_is_whole: bool,
+}
+
+pub const FILES_MAX: usize = 10_000;
+/// Of all paths together.
+pub const PATHS_BYTES_MAX: usize = 1 << 20;
+pub const PATCH_BYTES_MAX: usize = 256 << 10;
+
+/// How a file differs; no lines: one side is no text.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangedFile {
+    pub path: String,
+    pub status: FileStatus,
+    pub added: Option<u32>,
+    pub removed: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileStatus {
+    Added,
+    Changed,
+    Removed,
+}
+
+impl ProposedEdits {
+    fn to_wit(&self) -> wit::Edits {
+        let file = |file: &ChangedFile| wit::ChangedFile {
+            path: file.path.clone(),
+            status: match file.status {
+                FileStatus::Added => wit::FileStatus::Added,
+                FileStatus::Changed => wit::FileStatus::Changed,
+                FileStatus::Removed => wit::FileStatus::Removed,
+            },
+            lines_added: file.added,
+            lines_removed: file.removed,
+        };
+        wit::Edits {
+            task: task_to_wit(&self.task),
+            attempt: self.attempt,
+            files: self.files.iter().map(file).collect(),
+            files_count: self.files_count,
+            lines_added: self.added,
+            lines_removed: self.removed,
+            patch: self.patch.clone(),
+            patch_is_whole: self.patch_is_whole,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +155,7 @@ impl Ask for ProposedChange {
     ) -> wasmtime::Result<Result<Self::Raw, Failure>> {
         let change = match self {
             Self::Task(task) => wit::ProposedChange::Task(task_to_wit(task)),
+            Self::Edits(edits) => wit::ProposedChange::Edits(edits.to_wit()),
         };
         let instance = pre.instantiate_async(&mut *store).await?;
         instance.orch_guard_guard().call_judge(store, &change).await

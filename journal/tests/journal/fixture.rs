@@ -64,6 +64,7 @@ pub(crate) fn ended(task: u32, attempt: u32, ending: Ending, status: Status) -> 
         writes: Writes::default(),
         log: Some(format!("logs/task-{task}-{attempt}.log")),
         looked: Vec::new(),
+        held: None,
         at: 1_700_000_000_200,
     }
 }

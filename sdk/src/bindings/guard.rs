@@ -4,8 +4,10 @@
 //   * additional derives ignored ["stream-error"]
 //   * with "orch:artifacts/artifacts@0.1.0" = "crate::bindings::capabilities::orch::artifacts::artifacts"
 //   * with "orch:control/control@0.1.0" = "crate::bindings::capabilities::orch::control::control"
+//   * with "orch:diff/diff@0.1.0" = "crate::bindings::capabilities::orch::diff::diff"
 //   * with "orch:files/files@0.1.0" = "crate::bindings::capabilities::orch::files::files"
 //   * with "orch:findings/findings@0.1.0" = "crate::bindings::capabilities::orch::findings::findings"
+//   * with "orch:git/git@0.1.0" = "crate::bindings::capabilities::orch::git::git"
 //   * with "orch:kv/kv@0.1.0" = "crate::bindings::capabilities::orch::kv::kv"
 //   * with "orch:log/log@0.1.0" = "crate::bindings::capabilities::orch::log::log"
 //   * with "orch:metrics/metrics@0.1.0" = "crate::bindings::capabilities::orch::metrics::metrics"
@@ -34,43 +36,47 @@ use crate::bindings::capabilities::orch::artifacts::artifacts as __with_name1;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
 use crate::bindings::capabilities::orch::control::control as __with_name2;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::orch::files::files as __with_name3;
+use crate::bindings::capabilities::orch::diff::diff as __with_name3;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::orch::findings::findings as __with_name4;
+use crate::bindings::capabilities::orch::files::files as __with_name4;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::orch::kv::kv as __with_name5;
+use crate::bindings::capabilities::orch::findings::findings as __with_name5;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::orch::log::log as __with_name6;
+use crate::bindings::capabilities::orch::git::git as __with_name6;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::orch::metrics::metrics as __with_name7;
+use crate::bindings::capabilities::orch::kv::kv as __with_name7;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::orch::notify::shapes as __with_name8;
+use crate::bindings::capabilities::orch::log::log as __with_name8;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::orch::notify::notify as __with_name9;
+use crate::bindings::capabilities::orch::metrics::metrics as __with_name9;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::orch::process::process as __with_name10;
+use crate::bindings::capabilities::orch::notify::shapes as __with_name10;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::orch::secrets::secrets as __with_name11;
+use crate::bindings::capabilities::orch::notify::notify as __with_name11;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::orch::settings::settings as __with_name12;
+use crate::bindings::capabilities::orch::process::process as __with_name12;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::orch::tasks::tasks as __with_name13;
+use crate::bindings::capabilities::orch::secrets::secrets as __with_name13;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::wasi::io::poll as __with_name14;
+use crate::bindings::capabilities::orch::settings::settings as __with_name14;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::wasi::clocks::monotonic_clock as __with_name15;
+use crate::bindings::capabilities::orch::tasks::tasks as __with_name15;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::wasi::clocks::wall_clock as __with_name16;
+use crate::bindings::capabilities::wasi::io::poll as __with_name16;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::wasi::io::error as __with_name17;
+use crate::bindings::capabilities::wasi::clocks::monotonic_clock as __with_name17;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::wasi::io::streams as __with_name18;
+use crate::bindings::capabilities::wasi::clocks::wall_clock as __with_name18;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::wasi::http::types as __with_name19;
+use crate::bindings::capabilities::wasi::io::error as __with_name19;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::wasi::http::outgoing_handler as __with_name20;
+use crate::bindings::capabilities::wasi::io::streams as __with_name20;
 #[allow(unfulfilled_lint_expectations, unused_imports)]
-use crate::bindings::capabilities::wasi::random::random as __with_name21;
+use crate::bindings::capabilities::wasi::http::types as __with_name21;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::capabilities::wasi::http::outgoing_handler as __with_name22;
+#[allow(unfulfilled_lint_expectations, unused_imports)]
+use crate::bindings::capabilities::wasi::random::random as __with_name23;
 #[rustfmt::skip]
 #[allow(dead_code, clippy::all)]
 pub mod exports {
@@ -85,10 +91,111 @@ pub mod exports {
                 use super::super::super::super::_rt;
                 pub type Failure = super::super::super::super::__with_name0::Failure;
                 pub type Task = super::super::super::super::__with_name0::Task;
+                #[repr(u8)]
+                #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+                pub enum FileStatus {
+                    Added,
+                    Changed,
+                    Removed,
+                }
+                impl ::core::fmt::Debug for FileStatus {
+                    fn fmt(
+                        &self,
+                        f: &mut ::core::fmt::Formatter<'_>,
+                    ) -> ::core::fmt::Result {
+                        match self {
+                            FileStatus::Added => {
+                                f.debug_tuple("FileStatus::Added").finish()
+                            }
+                            FileStatus::Changed => {
+                                f.debug_tuple("FileStatus::Changed").finish()
+                            }
+                            FileStatus::Removed => {
+                                f.debug_tuple("FileStatus::Removed").finish()
+                            }
+                        }
+                    }
+                }
+                impl FileStatus {
+                    #[doc(hidden)]
+                    pub unsafe fn _lift(val: u8) -> FileStatus {
+                        if !cfg!(debug_assertions) {
+                            return unsafe { ::core::mem::transmute(val) };
+                        }
+                        match val {
+                            0 => FileStatus::Added,
+                            1 => FileStatus::Changed,
+                            2 => FileStatus::Removed,
+                            _ => panic!("invalid enum discriminant"),
+                        }
+                    }
+                }
+                /// How a file differs.
+                #[derive(Clone, PartialEq)]
+                pub struct ChangedFile {
+                    /// Relative to the workspace.
+                    pub path: _rt::String,
+                    pub status: FileStatus,
+                    /// None: one side is no text.
+                    pub lines_added: ::core::option::Option<u32>,
+                    pub lines_removed: ::core::option::Option<u32>,
+                }
+                impl ::core::fmt::Debug for ChangedFile {
+                    fn fmt(
+                        &self,
+                        f: &mut ::core::fmt::Formatter<'_>,
+                    ) -> ::core::fmt::Result {
+                        f.debug_struct("ChangedFile")
+                            .field("path", &self.path)
+                            .field("status", &self.status)
+                            .field("lines-added", &self.lines_added)
+                            .field("lines-removed", &self.lines_removed)
+                            .finish()
+                    }
+                }
+                /// What an attempt changed in its own tree. Where the guard may read files, it reads
+                /// them as they would be.
+                #[derive(Clone, PartialEq)]
+                pub struct Edits {
+                    pub task: Task,
+                    /// From 1.
+                    pub attempt: u32,
+                    /// By path; at most 10,000 and 1 MiB of paths.
+                    pub files: _rt::Vec<ChangedFile>,
+                    /// Of all files, those too that are not in `files`.
+                    pub files_count: u32,
+                    pub lines_added: u64,
+                    pub lines_removed: u64,
+                    /// A unified diff, at most 256 KiB of it.
+                    pub patch: _rt::String,
+                    pub patch_is_whole: bool,
+                }
+                impl ::core::fmt::Debug for Edits {
+                    fn fmt(
+                        &self,
+                        f: &mut ::core::fmt::Formatter<'_>,
+                    ) -> ::core::fmt::Result {
+                        f.debug_struct("Edits")
+                            .field("task", &self.task)
+                            .field("attempt", &self.attempt)
+                            .field("files", &self.files)
+                            .field("files-count", &self.files_count)
+                            .field("lines-added", &self.lines_added)
+                            .field("lines-removed", &self.lines_removed)
+                            .field("patch", &self.patch)
+                            .field("patch-is-whole", &self.patch_is_whole)
+                            .finish()
+                    }
+                }
                 #[derive(Clone, PartialEq)]
                 pub enum ProposedChange {
                     /// A task that is about to start.
                     Task(Task),
+                    /// An attempt answered well and its verifiers have looked: what it changed is about
+                    /// to be kept. Refused, the attempt has failed and nothing is kept; escalated, it
+                    /// waits as it is until a person lets it be kept. Only in runs whose edits go to a
+                    /// branch.
+                    Edits(Edits),
                 }
                 impl ::core::fmt::Debug for ProposedChange {
                     fn fmt(
@@ -98,6 +205,9 @@ pub mod exports {
                         match self {
                             ProposedChange::Task(e) => {
                                 f.debug_tuple("ProposedChange::Task").field(e).finish()
+                            }
+                            ProposedChange::Edits(e) => {
+                                f.debug_tuple("ProposedChange::Edits").field(e).finish()
                             }
                         }
                     }
@@ -181,199 +291,504 @@ pub mod exports {
                 }
                 #[doc(hidden)]
                 #[allow(non_snake_case, unused_unsafe)]
-                pub unsafe fn _export_judge_cabi<T_: Guest>(
-                    arg0: i32,
-                    arg1: *mut u8,
-                    arg2: usize,
-                    arg3: *mut u8,
-                    arg4: usize,
-                    arg5: *mut u8,
-                    arg6: usize,
-                    arg7: i32,
-                    arg8: i32,
-                    arg9: *mut u8,
-                    arg10: usize,
-                    arg11: i32,
-                    arg12: i32,
-                    arg13: *mut u8,
-                    arg14: usize,
-                    arg15: i64,
-                ) -> *mut u8 {
+                pub unsafe fn _export_judge_cabi<T_: Guest>(arg0: *mut u8) -> *mut u8 {
                     unsafe {
                         #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
-                        let result11 = {
-                            let v10 = match arg0 {
-                                n => {
-                                    debug_assert_eq!(n, 0, "invalid enum discriminant");
-                                    let e10 = {
-                                        let len0 = arg2;
-                                        let bytes0 = _rt::Vec::from_raw_parts(
-                                            arg1.cast(),
-                                            len0,
-                                            len0,
+                        let result75 = {
+                            let l0 = i32::from(*arg0.add(0).cast::<u8>());
+                            let v74 = match l0 {
+                                0 => {
+                                    let e74 = {
+                                        let l1 = *arg0.add(8).cast::<*mut u8>();
+                                        let l2 = *arg0
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len3 = l2;
+                                        let bytes3 = _rt::Vec::from_raw_parts(
+                                            l1.cast(),
+                                            len3,
+                                            len3,
                                         );
-                                        let len1 = arg4;
-                                        let bytes1 = _rt::Vec::from_raw_parts(
-                                            arg3.cast(),
-                                            len1,
-                                            len1,
+                                        let l4 = *arg0
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l5 = *arg0
+                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len6 = l5;
+                                        let bytes6 = _rt::Vec::from_raw_parts(
+                                            l4.cast(),
+                                            len6,
+                                            len6,
                                         );
-                                        let len2 = arg6;
-                                        let bytes2 = _rt::Vec::from_raw_parts(
-                                            arg5.cast(),
-                                            len2,
-                                            len2,
-                                        );
-                                        let len9 = arg14;
+                                        let l7 = *arg0
+                                            .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l8 = *arg0
+                                            .add(8 + 5 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len9 = l8;
                                         let bytes9 = _rt::Vec::from_raw_parts(
-                                            arg13.cast(),
+                                            l7.cast(),
                                             len9,
                                             len9,
                                         );
+                                        let l10 = i32::from(
+                                            *arg0
+                                                .add(8 + 6 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        let l22 = *arg0
+                                            .add(8 + 10 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l23 = *arg0
+                                            .add(12 + 10 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l24 = *arg0
+                                            .add(16 + 10 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l25 = *arg0
+                                            .add(16 + 11 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len26 = l25;
+                                        let bytes26 = _rt::Vec::from_raw_parts(
+                                            l24.cast(),
+                                            len26,
+                                            len26,
+                                        );
+                                        let l27 = *arg0
+                                            .add(16 + 12 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i64>();
                                         super::super::super::super::__with_name0::Task {
-                                            id: _rt::string_lift(bytes0),
-                                            description: _rt::string_lift(bytes1),
-                                            kind: _rt::string_lift(bytes2),
-                                            command: match arg7 {
+                                            id: _rt::string_lift(bytes3),
+                                            description: _rt::string_lift(bytes6),
+                                            kind: _rt::string_lift(bytes9),
+                                            command: match l10 {
                                                 0 => None,
                                                 1 => {
                                                     let e = {
-                                                        use super::super::super::super::__with_name0::Command as V8;
-                                                        let v8 = match arg8 {
+                                                        let l11 = i32::from(
+                                                            *arg0
+                                                                .add(8 + 7 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<u8>(),
+                                                        );
+                                                        use super::super::super::super::__with_name0::Command as V21;
+                                                        let v21 = match l11 {
                                                             0 => {
-                                                                let e8 = {
-                                                                    let base6 = arg9;
-                                                                    let len6 = arg10;
-                                                                    let mut result6 = _rt::Vec::with_capacity(len6);
-                                                                    for i in 0..len6 {
-                                                                        let base = base6
+                                                                let e21 = {
+                                                                    let l12 = *arg0
+                                                                        .add(8 + 8 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<*mut u8>();
+                                                                    let l13 = *arg0
+                                                                        .add(8 + 9 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<usize>();
+                                                                    let base17 = l12;
+                                                                    let len17 = l13;
+                                                                    let mut result17 = _rt::Vec::with_capacity(len17);
+                                                                    for i in 0..len17 {
+                                                                        let base = base17
                                                                             .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                                                                        let e6 = {
-                                                                            let l3 = *base.add(0).cast::<*mut u8>();
-                                                                            let l4 = *base
+                                                                        let e17 = {
+                                                                            let l14 = *base.add(0).cast::<*mut u8>();
+                                                                            let l15 = *base
                                                                                 .add(::core::mem::size_of::<*const u8>())
                                                                                 .cast::<usize>();
-                                                                            let len5 = l4;
-                                                                            let bytes5 = _rt::Vec::from_raw_parts(
-                                                                                l3.cast(),
-                                                                                len5,
-                                                                                len5,
+                                                                            let len16 = l15;
+                                                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                                                l14.cast(),
+                                                                                len16,
+                                                                                len16,
                                                                             );
-                                                                            _rt::string_lift(bytes5)
+                                                                            _rt::string_lift(bytes16)
                                                                         };
-                                                                        result6.push(e6);
+                                                                        result17.push(e17);
                                                                     }
                                                                     _rt::cabi_dealloc(
-                                                                        base6,
-                                                                        len6 * (2 * ::core::mem::size_of::<*const u8>()),
+                                                                        base17,
+                                                                        len17 * (2 * ::core::mem::size_of::<*const u8>()),
                                                                         ::core::mem::size_of::<*const u8>(),
                                                                     );
-                                                                    result6
+                                                                    result17
                                                                 };
-                                                                V8::Argv(e8)
+                                                                V21::Argv(e21)
                                                             }
                                                             n => {
                                                                 debug_assert_eq!(n, 1, "invalid enum discriminant");
-                                                                let e8 = {
-                                                                    let len7 = arg10;
-                                                                    let bytes7 = _rt::Vec::from_raw_parts(
-                                                                        arg9.cast(),
-                                                                        len7,
-                                                                        len7,
+                                                                let e21 = {
+                                                                    let l18 = *arg0
+                                                                        .add(8 + 8 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<*mut u8>();
+                                                                    let l19 = *arg0
+                                                                        .add(8 + 9 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<usize>();
+                                                                    let len20 = l19;
+                                                                    let bytes20 = _rt::Vec::from_raw_parts(
+                                                                        l18.cast(),
+                                                                        len20,
+                                                                        len20,
                                                                     );
-                                                                    _rt::string_lift(bytes7)
+                                                                    _rt::string_lift(bytes20)
                                                                 };
-                                                                V8::Shell(e8)
+                                                                V21::Shell(e21)
                                                             }
                                                         };
-                                                        v8
+                                                        v21
                                                     };
                                                     Some(e)
                                                 }
                                                 _ => _rt::invalid_enum_discriminant(),
                                             },
-                                            priority: arg11,
-                                            cost: arg12 as u32,
-                                            settings: _rt::string_lift(bytes9),
-                                            timeout_ms: arg15 as u64,
+                                            priority: l22,
+                                            cost: l23 as u32,
+                                            settings: _rt::string_lift(bytes26),
+                                            timeout_ms: l27 as u64,
                                         }
                                     };
-                                    ProposedChange::Task(e10)
+                                    ProposedChange::Task(e74)
+                                }
+                                n => {
+                                    debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                    let e74 = {
+                                        let l28 = *arg0.add(8).cast::<*mut u8>();
+                                        let l29 = *arg0
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len30 = l29;
+                                        let bytes30 = _rt::Vec::from_raw_parts(
+                                            l28.cast(),
+                                            len30,
+                                            len30,
+                                        );
+                                        let l31 = *arg0
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l32 = *arg0
+                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len33 = l32;
+                                        let bytes33 = _rt::Vec::from_raw_parts(
+                                            l31.cast(),
+                                            len33,
+                                            len33,
+                                        );
+                                        let l34 = *arg0
+                                            .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l35 = *arg0
+                                            .add(8 + 5 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len36 = l35;
+                                        let bytes36 = _rt::Vec::from_raw_parts(
+                                            l34.cast(),
+                                            len36,
+                                            len36,
+                                        );
+                                        let l37 = i32::from(
+                                            *arg0
+                                                .add(8 + 6 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        let l49 = *arg0
+                                            .add(8 + 10 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l50 = *arg0
+                                            .add(12 + 10 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l51 = *arg0
+                                            .add(16 + 10 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l52 = *arg0
+                                            .add(16 + 11 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len53 = l52;
+                                        let bytes53 = _rt::Vec::from_raw_parts(
+                                            l51.cast(),
+                                            len53,
+                                            len53,
+                                        );
+                                        let l54 = *arg0
+                                            .add(16 + 12 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i64>();
+                                        let l55 = *arg0
+                                            .add(24 + 12 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l56 = *arg0
+                                            .add(24 + 13 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l57 = *arg0
+                                            .add(24 + 14 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let base66 = l56;
+                                        let len66 = l57;
+                                        let mut result66 = _rt::Vec::with_capacity(len66);
+                                        for i in 0..len66 {
+                                            let base = base66
+                                                .add(i * (16 + 3 * ::core::mem::size_of::<*const u8>()));
+                                            let e66 = {
+                                                let l58 = *base.add(0).cast::<*mut u8>();
+                                                let l59 = *base
+                                                    .add(::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len60 = l59;
+                                                let bytes60 = _rt::Vec::from_raw_parts(
+                                                    l58.cast(),
+                                                    len60,
+                                                    len60,
+                                                );
+                                                let l61 = i32::from(
+                                                    *base
+                                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                let l62 = i32::from(
+                                                    *base
+                                                        .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                let l64 = i32::from(
+                                                    *base
+                                                        .add(12 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                ChangedFile {
+                                                    path: _rt::string_lift(bytes60),
+                                                    status: FileStatus::_lift(l61 as u8),
+                                                    lines_added: match l62 {
+                                                        0 => None,
+                                                        1 => {
+                                                            let e = {
+                                                                let l63 = *base
+                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<i32>();
+                                                                l63 as u32
+                                                            };
+                                                            Some(e)
+                                                        }
+                                                        _ => _rt::invalid_enum_discriminant(),
+                                                    },
+                                                    lines_removed: match l64 {
+                                                        0 => None,
+                                                        1 => {
+                                                            let e = {
+                                                                let l65 = *base
+                                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<i32>();
+                                                                l65 as u32
+                                                            };
+                                                            Some(e)
+                                                        }
+                                                        _ => _rt::invalid_enum_discriminant(),
+                                                    },
+                                                }
+                                            };
+                                            result66.push(e66);
+                                        }
+                                        _rt::cabi_dealloc(
+                                            base66,
+                                            len66 * (16 + 3 * ::core::mem::size_of::<*const u8>()),
+                                            ::core::mem::size_of::<*const u8>(),
+                                        );
+                                        let l67 = *arg0
+                                            .add(24 + 15 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l68 = *arg0
+                                            .add(24 + 16 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i64>();
+                                        let l69 = *arg0
+                                            .add(32 + 16 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i64>();
+                                        let l70 = *arg0
+                                            .add(40 + 16 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l71 = *arg0
+                                            .add(40 + 17 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len72 = l71;
+                                        let bytes72 = _rt::Vec::from_raw_parts(
+                                            l70.cast(),
+                                            len72,
+                                            len72,
+                                        );
+                                        let l73 = i32::from(
+                                            *arg0
+                                                .add(40 + 18 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        Edits {
+                                            task: super::super::super::super::__with_name0::Task {
+                                                id: _rt::string_lift(bytes30),
+                                                description: _rt::string_lift(bytes33),
+                                                kind: _rt::string_lift(bytes36),
+                                                command: match l37 {
+                                                    0 => None,
+                                                    1 => {
+                                                        let e = {
+                                                            let l38 = i32::from(
+                                                                *arg0
+                                                                    .add(8 + 7 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<u8>(),
+                                                            );
+                                                            use super::super::super::super::__with_name0::Command as V48;
+                                                            let v48 = match l38 {
+                                                                0 => {
+                                                                    let e48 = {
+                                                                        let l39 = *arg0
+                                                                            .add(8 + 8 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<*mut u8>();
+                                                                        let l40 = *arg0
+                                                                            .add(8 + 9 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<usize>();
+                                                                        let base44 = l39;
+                                                                        let len44 = l40;
+                                                                        let mut result44 = _rt::Vec::with_capacity(len44);
+                                                                        for i in 0..len44 {
+                                                                            let base = base44
+                                                                                .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                                                            let e44 = {
+                                                                                let l41 = *base.add(0).cast::<*mut u8>();
+                                                                                let l42 = *base
+                                                                                    .add(::core::mem::size_of::<*const u8>())
+                                                                                    .cast::<usize>();
+                                                                                let len43 = l42;
+                                                                                let bytes43 = _rt::Vec::from_raw_parts(
+                                                                                    l41.cast(),
+                                                                                    len43,
+                                                                                    len43,
+                                                                                );
+                                                                                _rt::string_lift(bytes43)
+                                                                            };
+                                                                            result44.push(e44);
+                                                                        }
+                                                                        _rt::cabi_dealloc(
+                                                                            base44,
+                                                                            len44 * (2 * ::core::mem::size_of::<*const u8>()),
+                                                                            ::core::mem::size_of::<*const u8>(),
+                                                                        );
+                                                                        result44
+                                                                    };
+                                                                    V48::Argv(e48)
+                                                                }
+                                                                n => {
+                                                                    debug_assert_eq!(n, 1, "invalid enum discriminant");
+                                                                    let e48 = {
+                                                                        let l45 = *arg0
+                                                                            .add(8 + 8 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<*mut u8>();
+                                                                        let l46 = *arg0
+                                                                            .add(8 + 9 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<usize>();
+                                                                        let len47 = l46;
+                                                                        let bytes47 = _rt::Vec::from_raw_parts(
+                                                                            l45.cast(),
+                                                                            len47,
+                                                                            len47,
+                                                                        );
+                                                                        _rt::string_lift(bytes47)
+                                                                    };
+                                                                    V48::Shell(e48)
+                                                                }
+                                                            };
+                                                            v48
+                                                        };
+                                                        Some(e)
+                                                    }
+                                                    _ => _rt::invalid_enum_discriminant(),
+                                                },
+                                                priority: l49,
+                                                cost: l50 as u32,
+                                                settings: _rt::string_lift(bytes53),
+                                                timeout_ms: l54 as u64,
+                                            },
+                                            attempt: l55 as u32,
+                                            files: result66,
+                                            files_count: l67 as u32,
+                                            lines_added: l68 as u64,
+                                            lines_removed: l69 as u64,
+                                            patch: _rt::string_lift(bytes72),
+                                            patch_is_whole: _rt::bool_lift(l73 as u8),
+                                        }
+                                    };
+                                    ProposedChange::Edits(e74)
                                 }
                             };
-                            T_::judge(v10)
+                            T_::judge(v74)
                         };
-                        let ptr12 = (&raw mut _RET_AREA.0).cast::<u8>();
-                        match result11 {
+                        _rt::cabi_dealloc(
+                            arg0,
+                            48 + 18 * ::core::mem::size_of::<*const u8>(),
+                            8,
+                        );
+                        let ptr76 = (&raw mut _RET_AREA.0).cast::<u8>();
+                        match result75 {
                             Ok(e) => {
-                                *ptr12.add(0).cast::<u8>() = (0i32) as u8;
+                                *ptr76.add(0).cast::<u8>() = (0i32) as u8;
                                 match e {
                                     Judgement::Allow => {
-                                        *ptr12
+                                        *ptr76
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (0i32) as u8;
                                     }
                                     Judgement::Escalate(e) => {
-                                        *ptr12
+                                        *ptr76
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (1i32) as u8;
-                                        let Escalation { risk: risk13, reason: reason13 } = e;
-                                        *ptr12
+                                        let Escalation { risk: risk77, reason: reason77 } = e;
+                                        *ptr76
                                             .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>() = (risk13.clone() as i32) as u8;
-                                        let vec14 = (reason13.into_bytes()).into_boxed_slice();
-                                        let ptr14 = vec14.as_ptr().cast::<u8>();
-                                        let len14 = vec14.len();
-                                        ::core::mem::forget(vec14);
-                                        *ptr12
+                                            .cast::<u8>() = (risk77.clone() as i32) as u8;
+                                        let vec78 = (reason77.into_bytes()).into_boxed_slice();
+                                        let ptr78 = vec78.as_ptr().cast::<u8>();
+                                        let len78 = vec78.len();
+                                        ::core::mem::forget(vec78);
+                                        *ptr76
                                             .add(4 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len14;
-                                        *ptr12
+                                            .cast::<usize>() = len78;
+                                        *ptr76
                                             .add(3 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr14.cast_mut();
+                                            .cast::<*mut u8>() = ptr78.cast_mut();
                                     }
                                     Judgement::Refuse(e) => {
-                                        *ptr12
+                                        *ptr76
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (2i32) as u8;
-                                        let vec15 = (e.into_bytes()).into_boxed_slice();
-                                        let ptr15 = vec15.as_ptr().cast::<u8>();
-                                        let len15 = vec15.len();
-                                        ::core::mem::forget(vec15);
-                                        *ptr12
+                                        let vec79 = (e.into_bytes()).into_boxed_slice();
+                                        let ptr79 = vec79.as_ptr().cast::<u8>();
+                                        let len79 = vec79.len();
+                                        ::core::mem::forget(vec79);
+                                        *ptr76
                                             .add(3 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len15;
-                                        *ptr12
+                                            .cast::<usize>() = len79;
+                                        *ptr76
                                             .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr15.cast_mut();
+                                            .cast::<*mut u8>() = ptr79.cast_mut();
                                     }
                                 }
                             }
                             Err(e) => {
-                                *ptr12.add(0).cast::<u8>() = (1i32) as u8;
+                                *ptr76.add(0).cast::<u8>() = (1i32) as u8;
                                 let super::super::super::super::__with_name0::Failure {
-                                    message: message16,
-                                    retriable: retriable16,
+                                    message: message80,
+                                    retriable: retriable80,
                                 } = e;
-                                let vec17 = (message16.into_bytes()).into_boxed_slice();
-                                let ptr17 = vec17.as_ptr().cast::<u8>();
-                                let len17 = vec17.len();
-                                ::core::mem::forget(vec17);
-                                *ptr12
+                                let vec81 = (message80.into_bytes()).into_boxed_slice();
+                                let ptr81 = vec81.as_ptr().cast::<u8>();
+                                let len81 = vec81.len();
+                                ::core::mem::forget(vec81);
+                                *ptr76
                                     .add(2 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<usize>() = len17;
-                                *ptr12
+                                    .cast::<usize>() = len81;
+                                *ptr76
                                     .add(::core::mem::size_of::<*const u8>())
-                                    .cast::<*mut u8>() = ptr17.cast_mut();
-                                *ptr12
+                                    .cast::<*mut u8>() = ptr81.cast_mut();
+                                *ptr76
                                     .add(3 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<u8>() = (match retriable16 {
+                                    .cast::<u8>() = (match retriable80 {
                                     true => 1,
                                     false => 0,
                                 }) as u8;
                             }
                         };
-                        ptr12
+                        ptr76
                     }
                 }
                 #[doc(hidden)]
@@ -433,13 +848,9 @@ pub mod exports {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
                         "orch:guard/guard@0.1.0#judge")] unsafe extern "C" fn
-                        export_judge(arg0 : i32, arg1 : * mut u8, arg2 : usize, arg3 : *
-                        mut u8, arg4 : usize, arg5 : * mut u8, arg6 : usize, arg7 : i32,
-                        arg8 : i32, arg9 : * mut u8, arg10 : usize, arg11 : i32, arg12 :
-                        i32, arg13 : * mut u8, arg14 : usize, arg15 : i64,) -> * mut u8 {
-                        unsafe { $($path_to_types)*:: _export_judge_cabi::<$ty > (arg0,
-                        arg1, arg2, arg3, arg4, arg5, arg6, arg7, arg8, arg9, arg10,
-                        arg11, arg12, arg13, arg14, arg15) } } #[unsafe (export_name =
+                        export_judge(arg0 : * mut u8,) -> * mut u8 { unsafe {
+                        $($path_to_types)*:: _export_judge_cabi::<$ty > (arg0) } }
+                        #[unsafe (export_name =
                         "cabi_post_orch:guard/guard@0.1.0#judge")] unsafe extern "C" fn
                         _post_return_judge(arg0 : * mut u8,) { unsafe {
                         $($path_to_types)*:: __post_return_judge::<$ty > (arg0) } } };
@@ -466,11 +877,11 @@ pub mod exports {
 mod _rt {
     #![allow(dead_code, unused_imports, clippy::all)]
     pub use alloc_crate::string::String;
+    pub use alloc_crate::vec::Vec;
     #[cfg(target_arch = "wasm32")]
     pub fn run_ctors_once() {
         wit_bindgen::rt::run_ctors_once();
     }
-    pub use alloc_crate::vec::Vec;
     pub unsafe fn string_lift(bytes: Vec<u8>) -> String {
         if cfg!(debug_assertions) {
             String::from_utf8(bytes).unwrap()
@@ -492,6 +903,17 @@ mod _rt {
             panic!("invalid enum discriminant")
         } else {
             unsafe { core::hint::unreachable_unchecked() }
+        }
+    }
+    pub unsafe fn bool_lift(val: u8) -> bool {
+        if cfg!(debug_assertions) {
+            match val {
+                0 => false,
+                1 => true,
+                _ => panic!("invalid bool discriminant"),
+            }
+        } else {
+            val != 0
         }
     }
     extern crate alloc as alloc_crate;
@@ -527,9 +949,9 @@ macro_rules! __export_guard_impl {
         () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe (link_section =
         "component-type:wit-bindgen:0.61.1:orch:worlds@0.1.0:guard:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 10081] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 10929] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe5M\x01A\x02\x01A?\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb5T\x01A\x02\x01AC\x01\
 B\x1b\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limit\x01s\
 \0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retriable\x7f\
 \x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01s\0\x04\
@@ -557,192 +979,213 @@ s\x0ccompleted-at\x09\x04\0\x03run\x03\0\x0a\x01p\x0b\x01r\x05\x05state\x06\x03r
 un\x09\x05tasks\x08\x07current\x02\x04runs\x0c\x04\0\x08standing\x03\0\x0d\x01j\0\
 \x01\x01\x01@\x01\x06choice\x04\0\x0f\x04\0\x05start\x01\x10\x01@\0\0\x0f\x04\0\x04\
 stop\x01\x11\x01j\x01\x0e\x01\x01\x01@\0\0\x12\x04\0\x06status\x01\x13\x03\0\x1a\
-orch:control/control@0.1.0\x05\x03\x01B\x10\x02\x03\x02\x01\x01\x04\0\x05error\x03\
-\0\0\x01r\x02\x04paths\x04sizew\x04\0\x05entry\x03\0\x02\x01ks\x01p\x03\x01j\x01\
-\x05\x01\x01\x01@\x02\x04globs\x05after\x04\0\x06\x04\0\x04find\x01\x07\x01p}\x01\
-j\x01\x08\x01\x01\x01@\x02\x04paths\x06offsetw\0\x09\x04\0\x04read\x01\x0a\x01j\0\
-\x01\x01\x01@\x02\x04paths\x07content\x08\0\x0b\x04\0\x05write\x01\x0c\x03\0\x16\
-orch:files/files@0.1.0\x05\x04\x02\x03\0\0\x07finding\x01B\x07\x02\x03\x02\x01\x01\
-\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x05\x04\0\x07finding\x03\0\x02\x01j\0\x01\
-\x01\x01@\x01\x07finding\x03\0\x04\x04\0\x06report\x01\x05\x03\0\x1corch:finding\
-s/findings@0.1.0\x05\x06\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x04\
-\0\x06bucket\x03\x01\x01i\x02\x01j\x01\x03\x01\x01\x01@\x01\x05labels\0\x04\x04\0\
-\x13[static]bucket.open\x01\x05\x01h\x02\x01p}\x01k\x07\x01j\x01\x08\x01\x01\x01\
-@\x02\x04self\x06\x03keys\0\x09\x04\0\x12[method]bucket.get\x01\x0a\x01j\0\x01\x01\
-\x01@\x03\x04self\x06\x03keys\x05value\x07\0\x0b\x04\0\x12[method]bucket.set\x01\
-\x0c\x01@\x02\x04self\x06\x03keys\0\x0b\x04\0\x15[method]bucket.delete\x01\x0d\x01\
-ks\x01ps\x01j\x01\x0f\x01\x01\x01@\x03\x04self\x06\x06prefixs\x05after\x0e\0\x10\
-\x04\0\x13[method]bucket.keys\x01\x11\x03\0\x10orch:kv/kv@0.1.0\x05\x07\x01B\x04\
-\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05level\x03\0\0\x01@\x02\x05l\
-evel\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x12orch:log/log@0.1.0\x05\x08\
-\x02\x03\0\0\x06metric\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\
-\x02\x01\x09\x04\0\x06metric\x03\0\x02\x01j\0\x01\x01\x01@\x01\x06metric\x03\0\x04\
-\x04\0\x06record\x01\x05\x03\0\x1aorch:metrics/metrics@0.1.0\x05\x0a\x01B\x07\x01\
-m\x03\x04info\x07warning\x05error\x04\0\x08severity\x03\0\0\x01ks\x01r\x05\x07ch\
-annels\x05titles\x04texts\x08severity\x01\x04link\x02\x04\0\x07message\x03\0\x03\
-\x01r\x01\x02ids\x04\0\x07receipt\x03\0\x05\x03\0\x18orch:notify/shapes@0.1.0\x05\
-\x0b\x02\x03\0\x08\x07message\x02\x03\0\x08\x07receipt\x01B\x09\x02\x03\x02\x01\x01\
-\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x0c\x04\0\x07message\x03\0\x02\x02\x03\x02\
-\x01\x0d\x04\0\x07receipt\x03\0\x04\x01j\x01\x05\x01\x01\x01@\x01\x07message\x03\
-\0\x06\x04\0\x04send\x01\x07\x03\0\x18orch:notify/notify@0.1.0\x05\x0e\x01B\x0f\x02\
-\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\x01o\x02ss\x01p\x03\x01r\x06\x07pr\
-ograms\x04args\x02\x03env\x04\x09directorys\x0atimeout-msw\x0dcapture-bytesy\x04\
-\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\x06signal\x01z\0\x09timed-out\0\0\
-\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exit\x08\x06stdout\x09\x06stderr\x09\x0c\
-stdout-bytesw\x0cstderr-bytesw\x0bduration-msw\x04\0\x06output\x03\0\x0a\x01j\x01\
-\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\x04\0\x03run\x01\x0d\x03\0\x1aorch:pr\
-ocess/process@0.1.0\x05\x0f\x01B\x0c\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01\
-m\x02\x03hex\x06base64\x04\0\x08encoding\x03\0\x02\x01j\x01s\x01\x01\x01@\x01\x04\
-names\0\x04\x04\0\x0bplaceholder\x01\x05\x01@\x02\x04users\x04names\0\x04\x04\0\x05\
-basic\x01\x06\x01p}\x01@\x03\x04names\x07message\x07\x08encoding\x03\0\x04\x04\0\
-\x0bhmac-sha256\x01\x08\x03\0\x1aorch:secrets/secrets@0.1.0\x05\x10\x01B\x02\x01\
-@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch:settings/settings@0.1.0\x05\x11\x02\x03\
-\0\0\x08new-task\x02\x03\0\0\x04task\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\
-\x03\0\0\x02\x03\x02\x01\x12\x04\0\x08new-task\x03\0\x02\x02\x03\x02\x01\x13\x04\
-\0\x04task\x03\0\x04\x01m\x08\x07pending\x0bin-progress\x10waiting-approval\x04d\
-one\x06failed\x07blocked\x08in-doubt\x09cancelled\x04\0\x06status\x03\0\x06\x01r\
-\x06\x05indexy\x02ids\x04kinds\x06status\x07\x08priorityz\x04costy\x04\0\x07summ\
-ary\x03\0\x08\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0a\x04\0\x08describe\x01\
-\x0b\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0c\x04\0\x04find\x01\x0d\x01p\x09\x01j\
-\x01\x0e\x01\x01\x01@\x01\x05starty\0\x0f\x04\0\x04scan\x01\x10\x01j\0\x01\x01\x01\
-@\x01\x04task\x03\0\x11\x04\0\x03add\x01\x12\x03\0\x16orch:tasks/tasks@0.1.0\x05\
-\x14\x01B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16\
-[method]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]polla\
-ble.block\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\
-\0\x13wasi:io/poll@0.2.12\x05\x15\x02\x03\0\x0e\x08pollable\x01B\x0f\x02\x03\x02\
-\x01\x16\x04\0\x08pollable\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\x01w\x04\0\x08\
-duration\x03\0\x04\x01@\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\x04\0\x0aresol\
-ution\x01\x07\x01i\x01\x01@\x01\x04when\x03\0\x08\x04\0\x11subscribe-instant\x01\
-\x09\x01@\x01\x04when\x05\0\x08\x04\0\x12subscribe-duration\x01\x0a\x03\0\"wasi:\
-clocks/monotonic-clock@0.2.12\x05\x17\x01B\x05\x01r\x02\x07secondsw\x0bnanosecon\
-dsy\x04\0\x08datetime\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x0aresolut\
-ion\x01\x02\x03\0\x1dwasi:clocks/wall-clock@0.2.12\x05\x18\x01B\x04\x04\0\x05err\
-or\x03\x01\x01h\0\x01@\x01\x04self\x01\0s\x04\0\x1d[method]error.to-debug-string\
-\x01\x02\x03\0\x14wasi:io/error@0.2.12\x05\x19\x02\x03\0\x11\x05error\x01B(\x02\x03\
-\x02\x01\x1a\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x16\x04\0\x08pollable\x03\0\x02\
-\x01i\x01\x01q\x02\x15last-operation-failed\x01\x04\0\x06closed\0\0\x04\0\x0cstr\
-eam-error\x03\0\x05\x04\0\x0cinput-stream\x03\x01\x04\0\x0doutput-stream\x03\x01\
-\x01h\x07\x01p}\x01j\x01\x0a\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0b\x04\0\x19\
-[method]input-stream.read\x01\x0c\x04\0\"[method]input-stream.blocking-read\x01\x0c\
-\x01j\x01w\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0d\x04\0\x19[method]input-str\
-eam.skip\x01\x0e\x04\0\"[method]input-stream.blocking-skip\x01\x0e\x01i\x03\x01@\
-\x01\x04self\x09\0\x0f\x04\0\x1e[method]input-stream.subscribe\x01\x10\x01h\x08\x01\
-@\x01\x04self\x11\0\x0d\x04\0![method]output-stream.check-write\x01\x12\x01j\0\x01\
-\x06\x01@\x02\x04self\x11\x08contents\x0a\0\x13\x04\0\x1b[method]output-stream.w\
-rite\x01\x14\x04\0.[method]output-stream.blocking-write-and-flush\x01\x14\x01@\x01\
-\x04self\x11\0\x13\x04\0\x1b[method]output-stream.flush\x01\x15\x04\0$[method]ou\
-tput-stream.blocking-flush\x01\x15\x01@\x01\x04self\x11\0\x0f\x04\0\x1f[method]o\
-utput-stream.subscribe\x01\x16\x01@\x02\x04self\x11\x03lenw\0\x13\x04\0\"[method\
-]output-stream.write-zeroes\x01\x17\x04\05[method]output-stream.blocking-write-z\
-eroes-and-flush\x01\x17\x01@\x03\x04self\x11\x03src\x09\x03lenw\0\x0d\x04\0\x1c[\
-method]output-stream.splice\x01\x18\x04\0%[method]output-stream.blocking-splice\x01\
-\x18\x03\0\x16wasi:io/streams@0.2.12\x05\x1b\x02\x03\0\x0f\x08duration\x02\x03\0\
-\x12\x0cinput-stream\x02\x03\0\x12\x0doutput-stream\x01B\xc1\x01\x02\x03\x02\x01\
-\x1c\x04\0\x08duration\x03\0\0\x02\x03\x02\x01\x1d\x04\0\x0cinput-stream\x03\0\x02\
-\x02\x03\x02\x01\x1e\x04\0\x0doutput-stream\x03\0\x04\x02\x03\x02\x01\x1a\x04\0\x08\
-io-error\x03\0\x06\x02\x03\x02\x01\x16\x04\0\x08pollable\x03\0\x08\x01q\x0a\x03g\
-et\0\0\x04head\0\0\x04post\0\0\x03put\0\0\x06delete\0\0\x07connect\0\0\x07option\
-s\0\0\x05trace\0\0\x05patch\0\0\x05other\x01s\0\x04\0\x06method\x03\0\x0a\x01q\x03\
-\x04HTTP\0\0\x05HTTPS\0\0\x05other\x01s\0\x04\0\x06scheme\x03\0\x0c\x01ks\x01k{\x01\
-r\x02\x05rcode\x0e\x09info-code\x0f\x04\0\x11DNS-error-payload\x03\0\x10\x01k}\x01\
-r\x02\x08alert-id\x12\x0dalert-message\x0e\x04\0\x1aTLS-alert-received-payload\x03\
-\0\x13\x01ky\x01r\x02\x0afield-name\x0e\x0afield-size\x15\x04\0\x12field-size-pa\
-yload\x03\0\x16\x01kw\x01k\x17\x01q'\x0bDNS-timeout\0\0\x09DNS-error\x01\x11\0\x15\
-destination-not-found\0\0\x17destination-unavailable\0\0\x19destination-IP-prohi\
-bited\0\0\x19destination-IP-unroutable\0\0\x12connection-refused\0\0\x15connecti\
-on-terminated\0\0\x12connection-timeout\0\0\x17connection-read-timeout\0\0\x18co\
-nnection-write-timeout\0\0\x18connection-limit-reached\0\0\x12TLS-protocol-error\
-\0\0\x15TLS-certificate-error\0\0\x12TLS-alert-received\x01\x14\0\x13HTTP-reques\
-t-denied\0\0\x1cHTTP-request-length-required\0\0\x16HTTP-request-body-size\x01\x18\
-\0\x1bHTTP-request-method-invalid\0\0\x18HTTP-request-URI-invalid\0\0\x19HTTP-re\
-quest-URI-too-long\0\0\x20HTTP-request-header-section-size\x01\x15\0\x18HTTP-req\
-uest-header-size\x01\x19\0!HTTP-request-trailer-section-size\x01\x15\0\x19HTTP-r\
-equest-trailer-size\x01\x17\0\x18HTTP-response-incomplete\0\0!HTTP-response-head\
-er-section-size\x01\x15\0\x19HTTP-response-header-size\x01\x17\0\x17HTTP-respons\
-e-body-size\x01\x18\0\"HTTP-response-trailer-section-size\x01\x15\0\x1aHTTP-resp\
-onse-trailer-size\x01\x17\0\x1dHTTP-response-transfer-coding\x01\x0e\0\x1cHTTP-r\
-esponse-content-coding\x01\x0e\0\x15HTTP-response-timeout\0\0\x13HTTP-upgrade-fa\
-iled\0\0\x13HTTP-protocol-error\0\0\x0dloop-detected\0\0\x13configuration-error\0\
-\0\x0einternal-error\x01\x0e\0\x04\0\x0aerror-code\x03\0\x1a\x01q\x03\x0einvalid\
--syntax\0\0\x09forbidden\0\0\x09immutable\0\0\x04\0\x0cheader-error\x03\0\x1c\x01\
-s\x04\0\x09field-key\x03\0\x1e\x04\0\x0afield-name\x03\0\x1f\x01p}\x04\0\x0bfiel\
-d-value\x03\0!\x04\0\x06fields\x03\x01\x04\0\x07headers\x03\0#\x04\0\x08trailers\
-\x03\0#\x04\0\x10incoming-request\x03\x01\x04\0\x10outgoing-request\x03\x01\x04\0\
-\x0frequest-options\x03\x01\x04\0\x11response-outparam\x03\x01\x01{\x04\0\x0bsta\
-tus-code\x03\0*\x04\0\x11incoming-response\x03\x01\x04\0\x0dincoming-body\x03\x01\
-\x04\0\x0ffuture-trailers\x03\x01\x04\0\x11outgoing-response\x03\x01\x04\0\x0dou\
-tgoing-body\x03\x01\x04\0\x18future-incoming-response\x03\x01\x01i#\x01@\0\02\x04\
-\0\x13[constructor]fields\x013\x01o\x02\x20\"\x01p4\x01j\x012\x01\x1d\x01@\x01\x07\
-entries5\06\x04\0\x18[static]fields.from-list\x017\x01h#\x01p\"\x01@\x02\x04self\
-8\x04name\x20\09\x04\0\x12[method]fields.get\x01:\x01@\x02\x04self8\x04name\x20\0\
-\x7f\x04\0\x12[method]fields.has\x01;\x01j\0\x01\x1d\x01@\x03\x04self8\x04name\x20\
-\x05value9\0<\x04\0\x12[method]fields.set\x01=\x01@\x02\x04self8\x04name\x20\0<\x04\
-\0\x15[method]fields.delete\x01>\x01@\x03\x04self8\x04name\x20\x05value\"\0<\x04\
-\0\x15[method]fields.append\x01?\x01@\x01\x04self8\05\x04\0\x16[method]fields.en\
-tries\x01@\x01@\x01\x04self8\02\x04\0\x14[method]fields.clone\x01A\x01h&\x01@\x01\
-\x04self\xc2\0\0\x0b\x04\0\x1f[method]incoming-request.method\x01C\x01@\x01\x04s\
-elf\xc2\0\0\x0e\x04\0([method]incoming-request.path-with-query\x01D\x01k\x0d\x01\
-@\x01\x04self\xc2\0\0\xc5\0\x04\0\x1f[method]incoming-request.scheme\x01F\x04\0\"\
-[method]incoming-request.authority\x01D\x01i$\x01@\x01\x04self\xc2\0\0\xc7\0\x04\
-\0\x20[method]incoming-request.headers\x01H\x01i-\x01j\x01\xc9\0\0\x01@\x01\x04s\
-elf\xc2\0\0\xca\0\x04\0\x20[method]incoming-request.consume\x01K\x01i'\x01@\x01\x07\
-headers\xc7\0\0\xcc\0\x04\0\x1d[constructor]outgoing-request\x01M\x01h'\x01i0\x01\
-j\x01\xcf\0\0\x01@\x01\x04self\xce\0\0\xd0\0\x04\0\x1d[method]outgoing-request.b\
-ody\x01Q\x01@\x01\x04self\xce\0\0\x0b\x04\0\x1f[method]outgoing-request.method\x01\
-R\x01j\0\0\x01@\x02\x04self\xce\0\x06method\x0b\0\xd3\0\x04\0#[method]outgoing-r\
-equest.set-method\x01T\x01@\x01\x04self\xce\0\0\x0e\x04\0([method]outgoing-reque\
-st.path-with-query\x01U\x01@\x02\x04self\xce\0\x0fpath-with-query\x0e\0\xd3\0\x04\
-\0,[method]outgoing-request.set-path-with-query\x01V\x01@\x01\x04self\xce\0\0\xc5\
-\0\x04\0\x1f[method]outgoing-request.scheme\x01W\x01@\x02\x04self\xce\0\x06schem\
-e\xc5\0\0\xd3\0\x04\0#[method]outgoing-request.set-scheme\x01X\x04\0\"[method]ou\
-tgoing-request.authority\x01U\x01@\x02\x04self\xce\0\x09authority\x0e\0\xd3\0\x04\
-\0&[method]outgoing-request.set-authority\x01Y\x01@\x01\x04self\xce\0\0\xc7\0\x04\
-\0\x20[method]outgoing-request.headers\x01Z\x01i(\x01@\0\0\xdb\0\x04\0\x1c[const\
-ructor]request-options\x01\\\x01h(\x01k\x01\x01@\x01\x04self\xdd\0\0\xde\0\x04\0\
-'[method]request-options.connect-timeout\x01_\x01@\x02\x04self\xdd\0\x08duration\
-\xde\0\0\xd3\0\x04\0+[method]request-options.set-connect-timeout\x01`\x04\0*[met\
-hod]request-options.first-byte-timeout\x01_\x04\0.[method]request-options.set-fi\
-rst-byte-timeout\x01`\x04\0-[method]request-options.between-bytes-timeout\x01_\x04\
-\01[method]request-options.set-between-bytes-timeout\x01`\x01i)\x01i/\x01j\x01\xe2\
-\0\x01\x1b\x01@\x02\x05param\xe1\0\x08response\xe3\0\x01\0\x04\0\x1d[static]resp\
-onse-outparam.set\x01d\x01h,\x01@\x01\x04self\xe5\0\0+\x04\0\x20[method]incoming\
--response.status\x01f\x01@\x01\x04self\xe5\0\0\xc7\0\x04\0![method]incoming-resp\
-onse.headers\x01g\x01@\x01\x04self\xe5\0\0\xca\0\x04\0![method]incoming-response\
-.consume\x01h\x01h-\x01i\x03\x01j\x01\xea\0\0\x01@\x01\x04self\xe9\0\0\xeb\0\x04\
-\0\x1c[method]incoming-body.stream\x01l\x01i.\x01@\x01\x04this\xc9\0\0\xed\0\x04\
-\0\x1c[static]incoming-body.finish\x01n\x01h.\x01i\x09\x01@\x01\x04self\xef\0\0\xf0\
-\0\x04\0![method]future-trailers.subscribe\x01q\x01i%\x01k\xf2\0\x01j\x01\xf3\0\x01\
-\x1b\x01j\x01\xf4\0\0\x01k\xf5\0\x01@\x01\x04self\xef\0\0\xf6\0\x04\0\x1b[method\
-]future-trailers.get\x01w\x01@\x01\x07headers\xc7\0\0\xe2\0\x04\0\x1e[constructo\
-r]outgoing-response\x01x\x01h/\x01@\x01\x04self\xf9\0\0+\x04\0%[method]outgoing-\
-response.status-code\x01z\x01@\x02\x04self\xf9\0\x0bstatus-code+\0\xd3\0\x04\0)[\
-method]outgoing-response.set-status-code\x01{\x01@\x01\x04self\xf9\0\0\xc7\0\x04\
-\0![method]outgoing-response.headers\x01|\x01@\x01\x04self\xf9\0\0\xd0\0\x04\0\x1e\
-[method]outgoing-response.body\x01}\x01h0\x01i\x05\x01j\x01\xff\0\0\x01@\x01\x04\
-self\xfe\0\0\x80\x01\x04\0\x1b[method]outgoing-body.write\x01\x81\x01\x01j\0\x01\
-\x1b\x01@\x02\x04this\xcf\0\x08trailers\xf3\0\0\x82\x01\x04\0\x1c[static]outgoin\
-g-body.finish\x01\x83\x01\x01h1\x01@\x01\x04self\x84\x01\0\xf0\0\x04\0*[method]f\
-uture-incoming-response.subscribe\x01\x85\x01\x01i,\x01j\x01\x86\x01\x01\x1b\x01\
-j\x01\x87\x01\0\x01k\x88\x01\x01@\x01\x04self\x84\x01\0\x89\x01\x04\0$[method]fu\
-ture-incoming-response.get\x01\x8a\x01\x01h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01\
-\0\x8c\x01\x04\0\x0fhttp-error-code\x01\x8d\x01\x03\0\x16wasi:http/types@0.2.12\x05\
-\x1f\x02\x03\0\x13\x10outgoing-request\x02\x03\0\x13\x0frequest-options\x02\x03\0\
-\x13\x18future-incoming-response\x02\x03\0\x13\x0aerror-code\x01B\x0f\x02\x03\x02\
-\x01\x20\x04\0\x10outgoing-request\x03\0\0\x02\x03\x02\x01!\x04\0\x0frequest-opt\
-ions\x03\0\x02\x02\x03\x02\x01\"\x04\0\x18future-incoming-response\x03\0\x04\x02\
-\x03\x02\x01#\x04\0\x0aerror-code\x03\0\x06\x01i\x01\x01i\x03\x01k\x09\x01i\x05\x01\
-j\x01\x0b\x01\x07\x01@\x02\x07request\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\
-\x0d\x03\0!wasi:http/outgoing-handler@0.2.12\x05$\x01B\x05\x01p}\x01@\x01\x03len\
-w\0\0\x04\0\x10get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\
-\x03\0\x19wasi:random/random@0.2.12\x05%\x02\x03\0\0\x07failure\x01B\x0f\x02\x03\
-\x02\x01&\x04\0\x07failure\x03\0\0\x02\x03\x02\x01\x13\x04\0\x04task\x03\0\x02\x01\
-q\x01\x04task\x01\x03\0\x04\0\x0fproposed-change\x03\0\x04\x01m\x03\x03low\x06me\
-dium\x04high\x04\0\x04risk\x03\0\x06\x01r\x02\x04risk\x07\x06reasons\x04\0\x0aes\
-calation\x03\0\x08\x01q\x03\x05allow\0\0\x08escalate\x01\x09\0\x06refuse\x01s\0\x04\
-\0\x09judgement\x03\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x06change\x05\0\x0c\x04\0\
-\x05judge\x01\x0d\x04\0\x16orch:guard/guard@0.1.0\x05'\x04\0\x17orch:worlds/guar\
-d@0.1.0\x04\0\x0b\x0b\x01\0\x05guard\x03\0\0\0G\x09producers\x01\x0cprocessed-by\
-\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+orch:control/control@0.1.0\x05\x03\x01B\x05\x02\x03\x02\x01\x01\x04\0\x05error\x03\
+\0\0\x01j\x01s\x01\x01\x01@\x03\x03olds\x03news\x04paths\0\x02\x04\0\x07unified\x01\
+\x03\x03\0\x14orch:diff/diff@0.1.0\x05\x04\x01B\x18\x02\x03\x02\x01\x01\x04\0\x05\
+error\x03\0\0\x01r\x02\x04paths\x04sizew\x04\0\x05entry\x03\0\x02\x01ks\x01p\x03\
+\x01j\x01\x05\x01\x01\x01@\x02\x04globs\x05after\x04\0\x06\x04\0\x04find\x01\x07\
+\x01p}\x01j\x01\x08\x01\x01\x01@\x02\x04paths\x06offsetw\0\x09\x04\0\x04read\x01\
+\x0a\x01j\0\x01\x01\x01@\x02\x04paths\x07content\x08\0\x0b\x04\0\x05write\x01\x0c\
+\x04\0\x06append\x01\x0c\x01@\x02\x04paths\x04sizew\0\x0b\x04\0\x08truncate\x01\x0d\
+\x01@\x01\x04paths\0\x0b\x04\0\x0bmake-folder\x01\x0e\x01@\x02\x04froms\x02tos\0\
+\x0b\x04\0\x06rename\x01\x0f\x04\0\x06remove\x01\x0e\x03\0\x16orch:files/files@0\
+.1.0\x05\x05\x02\x03\0\0\x07finding\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\
+\0\0\x02\x03\x02\x01\x06\x04\0\x07finding\x03\0\x02\x01j\0\x01\x01\x01@\x01\x07f\
+inding\x03\0\x04\x04\0\x06report\x01\x05\x03\0\x1corch:findings/findings@0.1.0\x05\
+\x07\x01B$\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ks\x01r\x02\x06commits\x06\
+branch\x02\x04\0\x08checkout\x03\0\x03\x01r\x02\x04names\x06commits\x04\0\x06bra\
+nch\x03\0\x05\x01ps\x01r\x05\x02ids\x07parents\x07\x06authors\x02atx\x07messages\
+\x04\0\x06commit\x03\0\x08\x01m\x03\x05added\x07changed\x07removed\x04\0\x03how\x03\
+\0\x0a\x01r\x02\x04paths\x03how\x0b\x04\0\x07changed\x03\0\x0c\x01j\x01\x04\x01\x01\
+\x01@\0\0\x0e\x04\0\x04head\x01\x0f\x01p\x06\x01j\x01\x10\x01\x01\x01@\x01\x05af\
+ter\x02\0\x11\x04\0\x08branches\x01\x12\x01p\x09\x01j\x01\x13\x01\x01\x01@\x03\x05\
+starts\x04skipy\x05county\0\x14\x04\0\x03log\x01\x15\x01p\x0d\x01j\x01\x16\x01\x01\
+\x01@\x03\x03olds\x03news\x05after\x02\0\x17\x04\0\x07changes\x01\x18\x01j\x01s\x01\
+\x01\x01@\x03\x03olds\x03news\x04paths\0\x19\x04\0\x04diff\x01\x1a\x01p}\x01j\x01\
+\x1b\x01\x01\x01@\x03\x06commits\x04paths\x06offsetw\0\x1c\x04\0\x04show\x01\x1d\
+\x03\0\x12orch:git/git@0.1.0\x05\x08\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\
+\x03\0\0\x04\0\x06bucket\x03\x01\x01i\x02\x01j\x01\x03\x01\x01\x01@\x01\x05label\
+s\0\x04\x04\0\x13[static]bucket.open\x01\x05\x01h\x02\x01p}\x01k\x07\x01j\x01\x08\
+\x01\x01\x01@\x02\x04self\x06\x03keys\0\x09\x04\0\x12[method]bucket.get\x01\x0a\x01\
+j\0\x01\x01\x01@\x03\x04self\x06\x03keys\x05value\x07\0\x0b\x04\0\x12[method]buc\
+ket.set\x01\x0c\x01@\x02\x04self\x06\x03keys\0\x0b\x04\0\x15[method]bucket.delet\
+e\x01\x0d\x01ks\x01ps\x01j\x01\x0f\x01\x01\x01@\x03\x04self\x06\x06prefixs\x05af\
+ter\x0e\0\x10\x04\0\x13[method]bucket.keys\x01\x11\x03\0\x10orch:kv/kv@0.1.0\x05\
+\x09\x01B\x04\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05level\x03\0\0\x01\
+@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x12orch:log/log@0\
+.1.0\x05\x0a\x02\x03\0\0\x06metric\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\
+\0\0\x02\x03\x02\x01\x0b\x04\0\x06metric\x03\0\x02\x01j\0\x01\x01\x01@\x01\x06me\
+tric\x03\0\x04\x04\0\x06record\x01\x05\x03\0\x1aorch:metrics/metrics@0.1.0\x05\x0c\
+\x01B\x07\x01m\x03\x04info\x07warning\x05error\x04\0\x08severity\x03\0\0\x01ks\x01\
+r\x05\x07channels\x05titles\x04texts\x08severity\x01\x04link\x02\x04\0\x07messag\
+e\x03\0\x03\x01r\x01\x02ids\x04\0\x07receipt\x03\0\x05\x03\0\x18orch:notify/shap\
+es@0.1.0\x05\x0d\x02\x03\0\x0a\x07message\x02\x03\0\x0a\x07receipt\x01B\x09\x02\x03\
+\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x0e\x04\0\x07message\x03\0\x02\
+\x02\x03\x02\x01\x0f\x04\0\x07receipt\x03\0\x04\x01j\x01\x05\x01\x01\x01@\x01\x07\
+message\x03\0\x06\x04\0\x04send\x01\x07\x03\0\x18orch:notify/notify@0.1.0\x05\x10\
+\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\x01o\x02ss\x01p\x03\x01\
+r\x06\x07programs\x04args\x02\x03env\x04\x09directorys\x0atimeout-msw\x0dcapture\
+-bytesy\x04\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\x06signal\x01z\0\x09t\
+imed-out\0\0\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exit\x08\x06stdout\x09\x06\
+stderr\x09\x0cstdout-bytesw\x0cstderr-bytesw\x0bduration-msw\x04\0\x06output\x03\
+\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\x04\0\x03run\x01\x0d\x03\
+\0\x1aorch:process/process@0.1.0\x05\x11\x01B\x0c\x02\x03\x02\x01\x01\x04\0\x05e\
+rror\x03\0\0\x01m\x02\x03hex\x06base64\x04\0\x08encoding\x03\0\x02\x01j\x01s\x01\
+\x01\x01@\x01\x04names\0\x04\x04\0\x0bplaceholder\x01\x05\x01@\x02\x04users\x04n\
+ames\0\x04\x04\0\x05basic\x01\x06\x01p}\x01@\x03\x04names\x07message\x07\x08enco\
+ding\x03\0\x04\x04\0\x0bhmac-sha256\x01\x08\x03\0\x1aorch:secrets/secrets@0.1.0\x05\
+\x12\x01B\x02\x01@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch:settings/settings@0.1.\
+0\x05\x13\x02\x03\0\0\x08new-task\x02\x03\0\0\x04task\x01B\x17\x02\x03\x02\x01\x01\
+\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x14\x04\0\x08new-task\x03\0\x02\x02\x03\x02\
+\x01\x15\x04\0\x04task\x03\0\x04\x01m\x08\x07pending\x0bin-progress\x10waiting-a\
+pproval\x04done\x06failed\x07blocked\x08in-doubt\x09cancelled\x04\0\x06status\x03\
+\0\x06\x01r\x06\x05indexy\x02ids\x04kinds\x06status\x07\x08priorityz\x04costy\x04\
+\0\x07summary\x03\0\x08\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0a\x04\0\x08d\
+escribe\x01\x0b\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0c\x04\0\x04find\x01\x0d\x01\
+p\x09\x01j\x01\x0e\x01\x01\x01@\x01\x05starty\0\x0f\x04\0\x04scan\x01\x10\x01j\0\
+\x01\x01\x01@\x01\x04task\x03\0\x11\x04\0\x03add\x01\x12\x03\0\x16orch:tasks/tas\
+ks@0.1.0\x05\x16\x01B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\
+\x7f\x04\0\x16[method]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16\
+[method]pollable.block\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04\
+poll\x01\x06\x03\0\x13wasi:io/poll@0.2.12\x05\x17\x02\x03\0\x10\x08pollable\x01B\
+\x0f\x02\x03\x02\x01\x18\x04\0\x08pollable\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\
+\x01w\x04\0\x08duration\x03\0\x04\x01@\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\
+\x04\0\x0aresolution\x01\x07\x01i\x01\x01@\x01\x04when\x03\0\x08\x04\0\x11subscr\
+ibe-instant\x01\x09\x01@\x01\x04when\x05\0\x08\x04\0\x12subscribe-duration\x01\x0a\
+\x03\0\"wasi:clocks/monotonic-clock@0.2.12\x05\x19\x01B\x05\x01r\x02\x07secondsw\
+\x0bnanosecondsy\x04\0\x08datetime\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\
+\0\x0aresolution\x01\x02\x03\0\x1dwasi:clocks/wall-clock@0.2.12\x05\x1a\x01B\x04\
+\x04\0\x05error\x03\x01\x01h\0\x01@\x01\x04self\x01\0s\x04\0\x1d[method]error.to\
+-debug-string\x01\x02\x03\0\x14wasi:io/error@0.2.12\x05\x1b\x02\x03\0\x13\x05err\
+or\x01B(\x02\x03\x02\x01\x1c\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x18\x04\0\x08\
+pollable\x03\0\x02\x01i\x01\x01q\x02\x15last-operation-failed\x01\x04\0\x06close\
+d\0\0\x04\0\x0cstream-error\x03\0\x05\x04\0\x0cinput-stream\x03\x01\x04\0\x0dout\
+put-stream\x03\x01\x01h\x07\x01p}\x01j\x01\x0a\x01\x06\x01@\x02\x04self\x09\x03l\
+enw\0\x0b\x04\0\x19[method]input-stream.read\x01\x0c\x04\0\"[method]input-stream\
+.blocking-read\x01\x0c\x01j\x01w\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0d\x04\0\
+\x19[method]input-stream.skip\x01\x0e\x04\0\"[method]input-stream.blocking-skip\x01\
+\x0e\x01i\x03\x01@\x01\x04self\x09\0\x0f\x04\0\x1e[method]input-stream.subscribe\
+\x01\x10\x01h\x08\x01@\x01\x04self\x11\0\x0d\x04\0![method]output-stream.check-w\
+rite\x01\x12\x01j\0\x01\x06\x01@\x02\x04self\x11\x08contents\x0a\0\x13\x04\0\x1b\
+[method]output-stream.write\x01\x14\x04\0.[method]output-stream.blocking-write-a\
+nd-flush\x01\x14\x01@\x01\x04self\x11\0\x13\x04\0\x1b[method]output-stream.flush\
+\x01\x15\x04\0$[method]output-stream.blocking-flush\x01\x15\x01@\x01\x04self\x11\
+\0\x0f\x04\0\x1f[method]output-stream.subscribe\x01\x16\x01@\x02\x04self\x11\x03\
+lenw\0\x13\x04\0\"[method]output-stream.write-zeroes\x01\x17\x04\05[method]outpu\
+t-stream.blocking-write-zeroes-and-flush\x01\x17\x01@\x03\x04self\x11\x03src\x09\
+\x03lenw\0\x0d\x04\0\x1c[method]output-stream.splice\x01\x18\x04\0%[method]outpu\
+t-stream.blocking-splice\x01\x18\x03\0\x16wasi:io/streams@0.2.12\x05\x1d\x02\x03\
+\0\x11\x08duration\x02\x03\0\x14\x0cinput-stream\x02\x03\0\x14\x0doutput-stream\x01\
+B\xc1\x01\x02\x03\x02\x01\x1e\x04\0\x08duration\x03\0\0\x02\x03\x02\x01\x1f\x04\0\
+\x0cinput-stream\x03\0\x02\x02\x03\x02\x01\x20\x04\0\x0doutput-stream\x03\0\x04\x02\
+\x03\x02\x01\x1c\x04\0\x08io-error\x03\0\x06\x02\x03\x02\x01\x18\x04\0\x08pollab\
+le\x03\0\x08\x01q\x0a\x03get\0\0\x04head\0\0\x04post\0\0\x03put\0\0\x06delete\0\0\
+\x07connect\0\0\x07options\0\0\x05trace\0\0\x05patch\0\0\x05other\x01s\0\x04\0\x06\
+method\x03\0\x0a\x01q\x03\x04HTTP\0\0\x05HTTPS\0\0\x05other\x01s\0\x04\0\x06sche\
+me\x03\0\x0c\x01ks\x01k{\x01r\x02\x05rcode\x0e\x09info-code\x0f\x04\0\x11DNS-err\
+or-payload\x03\0\x10\x01k}\x01r\x02\x08alert-id\x12\x0dalert-message\x0e\x04\0\x1a\
+TLS-alert-received-payload\x03\0\x13\x01ky\x01r\x02\x0afield-name\x0e\x0afield-s\
+ize\x15\x04\0\x12field-size-payload\x03\0\x16\x01kw\x01k\x17\x01q'\x0bDNS-timeou\
+t\0\0\x09DNS-error\x01\x11\0\x15destination-not-found\0\0\x17destination-unavail\
+able\0\0\x19destination-IP-prohibited\0\0\x19destination-IP-unroutable\0\0\x12co\
+nnection-refused\0\0\x15connection-terminated\0\0\x12connection-timeout\0\0\x17c\
+onnection-read-timeout\0\0\x18connection-write-timeout\0\0\x18connection-limit-r\
+eached\0\0\x12TLS-protocol-error\0\0\x15TLS-certificate-error\0\0\x12TLS-alert-r\
+eceived\x01\x14\0\x13HTTP-request-denied\0\0\x1cHTTP-request-length-required\0\0\
+\x16HTTP-request-body-size\x01\x18\0\x1bHTTP-request-method-invalid\0\0\x18HTTP-\
+request-URI-invalid\0\0\x19HTTP-request-URI-too-long\0\0\x20HTTP-request-header-\
+section-size\x01\x15\0\x18HTTP-request-header-size\x01\x19\0!HTTP-request-traile\
+r-section-size\x01\x15\0\x19HTTP-request-trailer-size\x01\x17\0\x18HTTP-response\
+-incomplete\0\0!HTTP-response-header-section-size\x01\x15\0\x19HTTP-response-hea\
+der-size\x01\x17\0\x17HTTP-response-body-size\x01\x18\0\"HTTP-response-trailer-s\
+ection-size\x01\x15\0\x1aHTTP-response-trailer-size\x01\x17\0\x1dHTTP-response-t\
+ransfer-coding\x01\x0e\0\x1cHTTP-response-content-coding\x01\x0e\0\x15HTTP-respo\
+nse-timeout\0\0\x13HTTP-upgrade-failed\0\0\x13HTTP-protocol-error\0\0\x0dloop-de\
+tected\0\0\x13configuration-error\0\0\x0einternal-error\x01\x0e\0\x04\0\x0aerror\
+-code\x03\0\x1a\x01q\x03\x0einvalid-syntax\0\0\x09forbidden\0\0\x09immutable\0\0\
+\x04\0\x0cheader-error\x03\0\x1c\x01s\x04\0\x09field-key\x03\0\x1e\x04\0\x0afiel\
+d-name\x03\0\x1f\x01p}\x04\0\x0bfield-value\x03\0!\x04\0\x06fields\x03\x01\x04\0\
+\x07headers\x03\0#\x04\0\x08trailers\x03\0#\x04\0\x10incoming-request\x03\x01\x04\
+\0\x10outgoing-request\x03\x01\x04\0\x0frequest-options\x03\x01\x04\0\x11respons\
+e-outparam\x03\x01\x01{\x04\0\x0bstatus-code\x03\0*\x04\0\x11incoming-response\x03\
+\x01\x04\0\x0dincoming-body\x03\x01\x04\0\x0ffuture-trailers\x03\x01\x04\0\x11ou\
+tgoing-response\x03\x01\x04\0\x0doutgoing-body\x03\x01\x04\0\x18future-incoming-\
+response\x03\x01\x01i#\x01@\0\02\x04\0\x13[constructor]fields\x013\x01o\x02\x20\"\
+\x01p4\x01j\x012\x01\x1d\x01@\x01\x07entries5\06\x04\0\x18[static]fields.from-li\
+st\x017\x01h#\x01p\"\x01@\x02\x04self8\x04name\x20\09\x04\0\x12[method]fields.ge\
+t\x01:\x01@\x02\x04self8\x04name\x20\0\x7f\x04\0\x12[method]fields.has\x01;\x01j\
+\0\x01\x1d\x01@\x03\x04self8\x04name\x20\x05value9\0<\x04\0\x12[method]fields.se\
+t\x01=\x01@\x02\x04self8\x04name\x20\0<\x04\0\x15[method]fields.delete\x01>\x01@\
+\x03\x04self8\x04name\x20\x05value\"\0<\x04\0\x15[method]fields.append\x01?\x01@\
+\x01\x04self8\05\x04\0\x16[method]fields.entries\x01@\x01@\x01\x04self8\02\x04\0\
+\x14[method]fields.clone\x01A\x01h&\x01@\x01\x04self\xc2\0\0\x0b\x04\0\x1f[metho\
+d]incoming-request.method\x01C\x01@\x01\x04self\xc2\0\0\x0e\x04\0([method]incomi\
+ng-request.path-with-query\x01D\x01k\x0d\x01@\x01\x04self\xc2\0\0\xc5\0\x04\0\x1f\
+[method]incoming-request.scheme\x01F\x04\0\"[method]incoming-request.authority\x01\
+D\x01i$\x01@\x01\x04self\xc2\0\0\xc7\0\x04\0\x20[method]incoming-request.headers\
+\x01H\x01i-\x01j\x01\xc9\0\0\x01@\x01\x04self\xc2\0\0\xca\0\x04\0\x20[method]inc\
+oming-request.consume\x01K\x01i'\x01@\x01\x07headers\xc7\0\0\xcc\0\x04\0\x1d[con\
+structor]outgoing-request\x01M\x01h'\x01i0\x01j\x01\xcf\0\0\x01@\x01\x04self\xce\
+\0\0\xd0\0\x04\0\x1d[method]outgoing-request.body\x01Q\x01@\x01\x04self\xce\0\0\x0b\
+\x04\0\x1f[method]outgoing-request.method\x01R\x01j\0\0\x01@\x02\x04self\xce\0\x06\
+method\x0b\0\xd3\0\x04\0#[method]outgoing-request.set-method\x01T\x01@\x01\x04se\
+lf\xce\0\0\x0e\x04\0([method]outgoing-request.path-with-query\x01U\x01@\x02\x04s\
+elf\xce\0\x0fpath-with-query\x0e\0\xd3\0\x04\0,[method]outgoing-request.set-path\
+-with-query\x01V\x01@\x01\x04self\xce\0\0\xc5\0\x04\0\x1f[method]outgoing-reques\
+t.scheme\x01W\x01@\x02\x04self\xce\0\x06scheme\xc5\0\0\xd3\0\x04\0#[method]outgo\
+ing-request.set-scheme\x01X\x04\0\"[method]outgoing-request.authority\x01U\x01@\x02\
+\x04self\xce\0\x09authority\x0e\0\xd3\0\x04\0&[method]outgoing-request.set-autho\
+rity\x01Y\x01@\x01\x04self\xce\0\0\xc7\0\x04\0\x20[method]outgoing-request.heade\
+rs\x01Z\x01i(\x01@\0\0\xdb\0\x04\0\x1c[constructor]request-options\x01\\\x01h(\x01\
+k\x01\x01@\x01\x04self\xdd\0\0\xde\0\x04\0'[method]request-options.connect-timeo\
+ut\x01_\x01@\x02\x04self\xdd\0\x08duration\xde\0\0\xd3\0\x04\0+[method]request-o\
+ptions.set-connect-timeout\x01`\x04\0*[method]request-options.first-byte-timeout\
+\x01_\x04\0.[method]request-options.set-first-byte-timeout\x01`\x04\0-[method]re\
+quest-options.between-bytes-timeout\x01_\x04\01[method]request-options.set-betwe\
+en-bytes-timeout\x01`\x01i)\x01i/\x01j\x01\xe2\0\x01\x1b\x01@\x02\x05param\xe1\0\
+\x08response\xe3\0\x01\0\x04\0\x1d[static]response-outparam.set\x01d\x01h,\x01@\x01\
+\x04self\xe5\0\0+\x04\0\x20[method]incoming-response.status\x01f\x01@\x01\x04sel\
+f\xe5\0\0\xc7\0\x04\0![method]incoming-response.headers\x01g\x01@\x01\x04self\xe5\
+\0\0\xca\0\x04\0![method]incoming-response.consume\x01h\x01h-\x01i\x03\x01j\x01\xea\
+\0\0\x01@\x01\x04self\xe9\0\0\xeb\0\x04\0\x1c[method]incoming-body.stream\x01l\x01\
+i.\x01@\x01\x04this\xc9\0\0\xed\0\x04\0\x1c[static]incoming-body.finish\x01n\x01\
+h.\x01i\x09\x01@\x01\x04self\xef\0\0\xf0\0\x04\0![method]future-trailers.subscri\
+be\x01q\x01i%\x01k\xf2\0\x01j\x01\xf3\0\x01\x1b\x01j\x01\xf4\0\0\x01k\xf5\0\x01@\
+\x01\x04self\xef\0\0\xf6\0\x04\0\x1b[method]future-trailers.get\x01w\x01@\x01\x07\
+headers\xc7\0\0\xe2\0\x04\0\x1e[constructor]outgoing-response\x01x\x01h/\x01@\x01\
+\x04self\xf9\0\0+\x04\0%[method]outgoing-response.status-code\x01z\x01@\x02\x04s\
+elf\xf9\0\x0bstatus-code+\0\xd3\0\x04\0)[method]outgoing-response.set-status-cod\
+e\x01{\x01@\x01\x04self\xf9\0\0\xc7\0\x04\0![method]outgoing-response.headers\x01\
+|\x01@\x01\x04self\xf9\0\0\xd0\0\x04\0\x1e[method]outgoing-response.body\x01}\x01\
+h0\x01i\x05\x01j\x01\xff\0\0\x01@\x01\x04self\xfe\0\0\x80\x01\x04\0\x1b[method]o\
+utgoing-body.write\x01\x81\x01\x01j\0\x01\x1b\x01@\x02\x04this\xcf\0\x08trailers\
+\xf3\0\0\x82\x01\x04\0\x1c[static]outgoing-body.finish\x01\x83\x01\x01h1\x01@\x01\
+\x04self\x84\x01\0\xf0\0\x04\0*[method]future-incoming-response.subscribe\x01\x85\
+\x01\x01i,\x01j\x01\x86\x01\x01\x1b\x01j\x01\x87\x01\0\x01k\x88\x01\x01@\x01\x04\
+self\x84\x01\0\x89\x01\x04\0$[method]future-incoming-response.get\x01\x8a\x01\x01\
+h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01\0\x8c\x01\x04\0\x0fhttp-error-code\x01\x8d\
+\x01\x03\0\x16wasi:http/types@0.2.12\x05!\x02\x03\0\x15\x10outgoing-request\x02\x03\
+\0\x15\x0frequest-options\x02\x03\0\x15\x18future-incoming-response\x02\x03\0\x15\
+\x0aerror-code\x01B\x0f\x02\x03\x02\x01\"\x04\0\x10outgoing-request\x03\0\0\x02\x03\
+\x02\x01#\x04\0\x0frequest-options\x03\0\x02\x02\x03\x02\x01$\x04\0\x18future-in\
+coming-response\x03\0\x04\x02\x03\x02\x01%\x04\0\x0aerror-code\x03\0\x06\x01i\x01\
+\x01i\x03\x01k\x09\x01i\x05\x01j\x01\x0b\x01\x07\x01@\x02\x07request\x08\x07opti\
+ons\x0a\0\x0c\x04\0\x06handle\x01\x0d\x03\0!wasi:http/outgoing-handler@0.2.12\x05\
+&\x01B\x05\x01p}\x01@\x01\x03lenw\0\0\x04\0\x10get-random-bytes\x01\x01\x01@\0\0\
+w\x04\0\x0eget-random-u64\x01\x02\x03\0\x19wasi:random/random@0.2.12\x05'\x02\x03\
+\0\0\x07failure\x01B\x17\x02\x03\x02\x01(\x04\0\x07failure\x03\0\0\x02\x03\x02\x01\
+\x15\x04\0\x04task\x03\0\x02\x01m\x03\x05added\x07changed\x07removed\x04\0\x0bfi\
+le-status\x03\0\x04\x01ky\x01r\x04\x04paths\x06status\x05\x0blines-added\x06\x0d\
+lines-removed\x06\x04\0\x0cchanged-file\x03\0\x07\x01p\x08\x01r\x08\x04task\x03\x07\
+attempty\x05files\x09\x0bfiles-county\x0blines-addedw\x0dlines-removedw\x05patch\
+s\x0epatch-is-whole\x7f\x04\0\x05edits\x03\0\x0a\x01q\x02\x04task\x01\x03\0\x05e\
+dits\x01\x0b\0\x04\0\x0fproposed-change\x03\0\x0c\x01m\x03\x03low\x06medium\x04h\
+igh\x04\0\x04risk\x03\0\x0e\x01r\x02\x04risk\x0f\x06reasons\x04\0\x0aescalation\x03\
+\0\x10\x01q\x03\x05allow\0\0\x08escalate\x01\x11\0\x06refuse\x01s\0\x04\0\x09jud\
+gement\x03\0\x12\x01j\x01\x13\x01\x01\x01@\x01\x06change\x0d\0\x14\x04\0\x05judg\
+e\x01\x15\x04\0\x16orch:guard/guard@0.1.0\x05)\x04\0\x17orch:worlds/guard@0.1.0\x04\
+\0\x0b\x0b\x01\0\x05guard\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit\
+-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
         };
     };
 }
@@ -755,8 +1198,8 @@ pub use __export_guard_impl as export;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 9899] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x8fL\x01A\x02\x01A<\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 10527] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x83Q\x01A\x02\x01A@\x01\
 B\x1b\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limit\x01s\
 \0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retriable\x7f\
 \x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01s\0\x04\
@@ -784,187 +1227,203 @@ s\x0ccompleted-at\x09\x04\0\x03run\x03\0\x0a\x01p\x0b\x01r\x05\x05state\x06\x03r
 un\x09\x05tasks\x08\x07current\x02\x04runs\x0c\x04\0\x08standing\x03\0\x0d\x01j\0\
 \x01\x01\x01@\x01\x06choice\x04\0\x0f\x04\0\x05start\x01\x10\x01@\0\0\x0f\x04\0\x04\
 stop\x01\x11\x01j\x01\x0e\x01\x01\x01@\0\0\x12\x04\0\x06status\x01\x13\x03\0\x1a\
-orch:control/control@0.1.0\x05\x03\x01B\x10\x02\x03\x02\x01\x01\x04\0\x05error\x03\
-\0\0\x01r\x02\x04paths\x04sizew\x04\0\x05entry\x03\0\x02\x01ks\x01p\x03\x01j\x01\
-\x05\x01\x01\x01@\x02\x04globs\x05after\x04\0\x06\x04\0\x04find\x01\x07\x01p}\x01\
-j\x01\x08\x01\x01\x01@\x02\x04paths\x06offsetw\0\x09\x04\0\x04read\x01\x0a\x01j\0\
-\x01\x01\x01@\x02\x04paths\x07content\x08\0\x0b\x04\0\x05write\x01\x0c\x03\0\x16\
-orch:files/files@0.1.0\x05\x04\x02\x03\0\0\x07finding\x01B\x07\x02\x03\x02\x01\x01\
-\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x05\x04\0\x07finding\x03\0\x02\x01j\0\x01\
-\x01\x01@\x01\x07finding\x03\0\x04\x04\0\x06report\x01\x05\x03\0\x1corch:finding\
-s/findings@0.1.0\x05\x06\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x04\
-\0\x06bucket\x03\x01\x01i\x02\x01j\x01\x03\x01\x01\x01@\x01\x05labels\0\x04\x04\0\
-\x13[static]bucket.open\x01\x05\x01h\x02\x01p}\x01k\x07\x01j\x01\x08\x01\x01\x01\
-@\x02\x04self\x06\x03keys\0\x09\x04\0\x12[method]bucket.get\x01\x0a\x01j\0\x01\x01\
-\x01@\x03\x04self\x06\x03keys\x05value\x07\0\x0b\x04\0\x12[method]bucket.set\x01\
-\x0c\x01@\x02\x04self\x06\x03keys\0\x0b\x04\0\x15[method]bucket.delete\x01\x0d\x01\
-ks\x01ps\x01j\x01\x0f\x01\x01\x01@\x03\x04self\x06\x06prefixs\x05after\x0e\0\x10\
-\x04\0\x13[method]bucket.keys\x01\x11\x03\0\x10orch:kv/kv@0.1.0\x05\x07\x01B\x04\
-\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05level\x03\0\0\x01@\x02\x05l\
-evel\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x12orch:log/log@0.1.0\x05\x08\
-\x02\x03\0\0\x06metric\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\
-\x02\x01\x09\x04\0\x06metric\x03\0\x02\x01j\0\x01\x01\x01@\x01\x06metric\x03\0\x04\
-\x04\0\x06record\x01\x05\x03\0\x1aorch:metrics/metrics@0.1.0\x05\x0a\x01B\x07\x01\
-m\x03\x04info\x07warning\x05error\x04\0\x08severity\x03\0\0\x01ks\x01r\x05\x07ch\
-annels\x05titles\x04texts\x08severity\x01\x04link\x02\x04\0\x07message\x03\0\x03\
-\x01r\x01\x02ids\x04\0\x07receipt\x03\0\x05\x03\0\x18orch:notify/shapes@0.1.0\x05\
-\x0b\x02\x03\0\x08\x07message\x02\x03\0\x08\x07receipt\x01B\x09\x02\x03\x02\x01\x01\
-\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x0c\x04\0\x07message\x03\0\x02\x02\x03\x02\
-\x01\x0d\x04\0\x07receipt\x03\0\x04\x01j\x01\x05\x01\x01\x01@\x01\x07message\x03\
-\0\x06\x04\0\x04send\x01\x07\x03\0\x18orch:notify/notify@0.1.0\x05\x0e\x01B\x0f\x02\
-\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\x01o\x02ss\x01p\x03\x01r\x06\x07pr\
-ograms\x04args\x02\x03env\x04\x09directorys\x0atimeout-msw\x0dcapture-bytesy\x04\
-\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\x06signal\x01z\0\x09timed-out\0\0\
-\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exit\x08\x06stdout\x09\x06stderr\x09\x0c\
-stdout-bytesw\x0cstderr-bytesw\x0bduration-msw\x04\0\x06output\x03\0\x0a\x01j\x01\
-\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\x04\0\x03run\x01\x0d\x03\0\x1aorch:pr\
-ocess/process@0.1.0\x05\x0f\x01B\x0c\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01\
-m\x02\x03hex\x06base64\x04\0\x08encoding\x03\0\x02\x01j\x01s\x01\x01\x01@\x01\x04\
-names\0\x04\x04\0\x0bplaceholder\x01\x05\x01@\x02\x04users\x04names\0\x04\x04\0\x05\
-basic\x01\x06\x01p}\x01@\x03\x04names\x07message\x07\x08encoding\x03\0\x04\x04\0\
-\x0bhmac-sha256\x01\x08\x03\0\x1aorch:secrets/secrets@0.1.0\x05\x10\x01B\x02\x01\
-@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch:settings/settings@0.1.0\x05\x11\x02\x03\
-\0\0\x08new-task\x02\x03\0\0\x04task\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\
-\x03\0\0\x02\x03\x02\x01\x12\x04\0\x08new-task\x03\0\x02\x02\x03\x02\x01\x13\x04\
-\0\x04task\x03\0\x04\x01m\x08\x07pending\x0bin-progress\x10waiting-approval\x04d\
-one\x06failed\x07blocked\x08in-doubt\x09cancelled\x04\0\x06status\x03\0\x06\x01r\
-\x06\x05indexy\x02ids\x04kinds\x06status\x07\x08priorityz\x04costy\x04\0\x07summ\
-ary\x03\0\x08\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0a\x04\0\x08describe\x01\
-\x0b\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0c\x04\0\x04find\x01\x0d\x01p\x09\x01j\
-\x01\x0e\x01\x01\x01@\x01\x05starty\0\x0f\x04\0\x04scan\x01\x10\x01j\0\x01\x01\x01\
-@\x01\x04task\x03\0\x11\x04\0\x03add\x01\x12\x03\0\x16orch:tasks/tasks@0.1.0\x05\
-\x14\x01B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16\
-[method]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]polla\
-ble.block\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\
-\0\x13wasi:io/poll@0.2.12\x05\x15\x02\x03\0\x0e\x08pollable\x01B\x0f\x02\x03\x02\
-\x01\x16\x04\0\x08pollable\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\x01w\x04\0\x08\
-duration\x03\0\x04\x01@\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\x04\0\x0aresol\
-ution\x01\x07\x01i\x01\x01@\x01\x04when\x03\0\x08\x04\0\x11subscribe-instant\x01\
-\x09\x01@\x01\x04when\x05\0\x08\x04\0\x12subscribe-duration\x01\x0a\x03\0\"wasi:\
-clocks/monotonic-clock@0.2.12\x05\x17\x01B\x05\x01r\x02\x07secondsw\x0bnanosecon\
-dsy\x04\0\x08datetime\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x0aresolut\
-ion\x01\x02\x03\0\x1dwasi:clocks/wall-clock@0.2.12\x05\x18\x01B\x04\x04\0\x05err\
-or\x03\x01\x01h\0\x01@\x01\x04self\x01\0s\x04\0\x1d[method]error.to-debug-string\
-\x01\x02\x03\0\x14wasi:io/error@0.2.12\x05\x19\x02\x03\0\x11\x05error\x01B(\x02\x03\
-\x02\x01\x1a\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x16\x04\0\x08pollable\x03\0\x02\
-\x01i\x01\x01q\x02\x15last-operation-failed\x01\x04\0\x06closed\0\0\x04\0\x0cstr\
-eam-error\x03\0\x05\x04\0\x0cinput-stream\x03\x01\x04\0\x0doutput-stream\x03\x01\
-\x01h\x07\x01p}\x01j\x01\x0a\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0b\x04\0\x19\
-[method]input-stream.read\x01\x0c\x04\0\"[method]input-stream.blocking-read\x01\x0c\
-\x01j\x01w\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0d\x04\0\x19[method]input-str\
-eam.skip\x01\x0e\x04\0\"[method]input-stream.blocking-skip\x01\x0e\x01i\x03\x01@\
-\x01\x04self\x09\0\x0f\x04\0\x1e[method]input-stream.subscribe\x01\x10\x01h\x08\x01\
-@\x01\x04self\x11\0\x0d\x04\0![method]output-stream.check-write\x01\x12\x01j\0\x01\
-\x06\x01@\x02\x04self\x11\x08contents\x0a\0\x13\x04\0\x1b[method]output-stream.w\
-rite\x01\x14\x04\0.[method]output-stream.blocking-write-and-flush\x01\x14\x01@\x01\
-\x04self\x11\0\x13\x04\0\x1b[method]output-stream.flush\x01\x15\x04\0$[method]ou\
-tput-stream.blocking-flush\x01\x15\x01@\x01\x04self\x11\0\x0f\x04\0\x1f[method]o\
-utput-stream.subscribe\x01\x16\x01@\x02\x04self\x11\x03lenw\0\x13\x04\0\"[method\
-]output-stream.write-zeroes\x01\x17\x04\05[method]output-stream.blocking-write-z\
-eroes-and-flush\x01\x17\x01@\x03\x04self\x11\x03src\x09\x03lenw\0\x0d\x04\0\x1c[\
-method]output-stream.splice\x01\x18\x04\0%[method]output-stream.blocking-splice\x01\
-\x18\x03\0\x16wasi:io/streams@0.2.12\x05\x1b\x02\x03\0\x0f\x08duration\x02\x03\0\
-\x12\x0cinput-stream\x02\x03\0\x12\x0doutput-stream\x01B\xc1\x01\x02\x03\x02\x01\
-\x1c\x04\0\x08duration\x03\0\0\x02\x03\x02\x01\x1d\x04\0\x0cinput-stream\x03\0\x02\
-\x02\x03\x02\x01\x1e\x04\0\x0doutput-stream\x03\0\x04\x02\x03\x02\x01\x1a\x04\0\x08\
-io-error\x03\0\x06\x02\x03\x02\x01\x16\x04\0\x08pollable\x03\0\x08\x01q\x0a\x03g\
-et\0\0\x04head\0\0\x04post\0\0\x03put\0\0\x06delete\0\0\x07connect\0\0\x07option\
-s\0\0\x05trace\0\0\x05patch\0\0\x05other\x01s\0\x04\0\x06method\x03\0\x0a\x01q\x03\
-\x04HTTP\0\0\x05HTTPS\0\0\x05other\x01s\0\x04\0\x06scheme\x03\0\x0c\x01ks\x01k{\x01\
-r\x02\x05rcode\x0e\x09info-code\x0f\x04\0\x11DNS-error-payload\x03\0\x10\x01k}\x01\
-r\x02\x08alert-id\x12\x0dalert-message\x0e\x04\0\x1aTLS-alert-received-payload\x03\
-\0\x13\x01ky\x01r\x02\x0afield-name\x0e\x0afield-size\x15\x04\0\x12field-size-pa\
-yload\x03\0\x16\x01kw\x01k\x17\x01q'\x0bDNS-timeout\0\0\x09DNS-error\x01\x11\0\x15\
-destination-not-found\0\0\x17destination-unavailable\0\0\x19destination-IP-prohi\
-bited\0\0\x19destination-IP-unroutable\0\0\x12connection-refused\0\0\x15connecti\
-on-terminated\0\0\x12connection-timeout\0\0\x17connection-read-timeout\0\0\x18co\
-nnection-write-timeout\0\0\x18connection-limit-reached\0\0\x12TLS-protocol-error\
-\0\0\x15TLS-certificate-error\0\0\x12TLS-alert-received\x01\x14\0\x13HTTP-reques\
-t-denied\0\0\x1cHTTP-request-length-required\0\0\x16HTTP-request-body-size\x01\x18\
-\0\x1bHTTP-request-method-invalid\0\0\x18HTTP-request-URI-invalid\0\0\x19HTTP-re\
-quest-URI-too-long\0\0\x20HTTP-request-header-section-size\x01\x15\0\x18HTTP-req\
-uest-header-size\x01\x19\0!HTTP-request-trailer-section-size\x01\x15\0\x19HTTP-r\
-equest-trailer-size\x01\x17\0\x18HTTP-response-incomplete\0\0!HTTP-response-head\
-er-section-size\x01\x15\0\x19HTTP-response-header-size\x01\x17\0\x17HTTP-respons\
-e-body-size\x01\x18\0\"HTTP-response-trailer-section-size\x01\x15\0\x1aHTTP-resp\
-onse-trailer-size\x01\x17\0\x1dHTTP-response-transfer-coding\x01\x0e\0\x1cHTTP-r\
-esponse-content-coding\x01\x0e\0\x15HTTP-response-timeout\0\0\x13HTTP-upgrade-fa\
-iled\0\0\x13HTTP-protocol-error\0\0\x0dloop-detected\0\0\x13configuration-error\0\
-\0\x0einternal-error\x01\x0e\0\x04\0\x0aerror-code\x03\0\x1a\x01q\x03\x0einvalid\
--syntax\0\0\x09forbidden\0\0\x09immutable\0\0\x04\0\x0cheader-error\x03\0\x1c\x01\
-s\x04\0\x09field-key\x03\0\x1e\x04\0\x0afield-name\x03\0\x1f\x01p}\x04\0\x0bfiel\
-d-value\x03\0!\x04\0\x06fields\x03\x01\x04\0\x07headers\x03\0#\x04\0\x08trailers\
-\x03\0#\x04\0\x10incoming-request\x03\x01\x04\0\x10outgoing-request\x03\x01\x04\0\
-\x0frequest-options\x03\x01\x04\0\x11response-outparam\x03\x01\x01{\x04\0\x0bsta\
-tus-code\x03\0*\x04\0\x11incoming-response\x03\x01\x04\0\x0dincoming-body\x03\x01\
-\x04\0\x0ffuture-trailers\x03\x01\x04\0\x11outgoing-response\x03\x01\x04\0\x0dou\
-tgoing-body\x03\x01\x04\0\x18future-incoming-response\x03\x01\x01i#\x01@\0\02\x04\
-\0\x13[constructor]fields\x013\x01o\x02\x20\"\x01p4\x01j\x012\x01\x1d\x01@\x01\x07\
-entries5\06\x04\0\x18[static]fields.from-list\x017\x01h#\x01p\"\x01@\x02\x04self\
-8\x04name\x20\09\x04\0\x12[method]fields.get\x01:\x01@\x02\x04self8\x04name\x20\0\
-\x7f\x04\0\x12[method]fields.has\x01;\x01j\0\x01\x1d\x01@\x03\x04self8\x04name\x20\
-\x05value9\0<\x04\0\x12[method]fields.set\x01=\x01@\x02\x04self8\x04name\x20\0<\x04\
-\0\x15[method]fields.delete\x01>\x01@\x03\x04self8\x04name\x20\x05value\"\0<\x04\
-\0\x15[method]fields.append\x01?\x01@\x01\x04self8\05\x04\0\x16[method]fields.en\
-tries\x01@\x01@\x01\x04self8\02\x04\0\x14[method]fields.clone\x01A\x01h&\x01@\x01\
-\x04self\xc2\0\0\x0b\x04\0\x1f[method]incoming-request.method\x01C\x01@\x01\x04s\
-elf\xc2\0\0\x0e\x04\0([method]incoming-request.path-with-query\x01D\x01k\x0d\x01\
-@\x01\x04self\xc2\0\0\xc5\0\x04\0\x1f[method]incoming-request.scheme\x01F\x04\0\"\
-[method]incoming-request.authority\x01D\x01i$\x01@\x01\x04self\xc2\0\0\xc7\0\x04\
-\0\x20[method]incoming-request.headers\x01H\x01i-\x01j\x01\xc9\0\0\x01@\x01\x04s\
-elf\xc2\0\0\xca\0\x04\0\x20[method]incoming-request.consume\x01K\x01i'\x01@\x01\x07\
-headers\xc7\0\0\xcc\0\x04\0\x1d[constructor]outgoing-request\x01M\x01h'\x01i0\x01\
-j\x01\xcf\0\0\x01@\x01\x04self\xce\0\0\xd0\0\x04\0\x1d[method]outgoing-request.b\
-ody\x01Q\x01@\x01\x04self\xce\0\0\x0b\x04\0\x1f[method]outgoing-request.method\x01\
-R\x01j\0\0\x01@\x02\x04self\xce\0\x06method\x0b\0\xd3\0\x04\0#[method]outgoing-r\
-equest.set-method\x01T\x01@\x01\x04self\xce\0\0\x0e\x04\0([method]outgoing-reque\
-st.path-with-query\x01U\x01@\x02\x04self\xce\0\x0fpath-with-query\x0e\0\xd3\0\x04\
-\0,[method]outgoing-request.set-path-with-query\x01V\x01@\x01\x04self\xce\0\0\xc5\
-\0\x04\0\x1f[method]outgoing-request.scheme\x01W\x01@\x02\x04self\xce\0\x06schem\
-e\xc5\0\0\xd3\0\x04\0#[method]outgoing-request.set-scheme\x01X\x04\0\"[method]ou\
-tgoing-request.authority\x01U\x01@\x02\x04self\xce\0\x09authority\x0e\0\xd3\0\x04\
-\0&[method]outgoing-request.set-authority\x01Y\x01@\x01\x04self\xce\0\0\xc7\0\x04\
-\0\x20[method]outgoing-request.headers\x01Z\x01i(\x01@\0\0\xdb\0\x04\0\x1c[const\
-ructor]request-options\x01\\\x01h(\x01k\x01\x01@\x01\x04self\xdd\0\0\xde\0\x04\0\
-'[method]request-options.connect-timeout\x01_\x01@\x02\x04self\xdd\0\x08duration\
-\xde\0\0\xd3\0\x04\0+[method]request-options.set-connect-timeout\x01`\x04\0*[met\
-hod]request-options.first-byte-timeout\x01_\x04\0.[method]request-options.set-fi\
-rst-byte-timeout\x01`\x04\0-[method]request-options.between-bytes-timeout\x01_\x04\
-\01[method]request-options.set-between-bytes-timeout\x01`\x01i)\x01i/\x01j\x01\xe2\
-\0\x01\x1b\x01@\x02\x05param\xe1\0\x08response\xe3\0\x01\0\x04\0\x1d[static]resp\
-onse-outparam.set\x01d\x01h,\x01@\x01\x04self\xe5\0\0+\x04\0\x20[method]incoming\
--response.status\x01f\x01@\x01\x04self\xe5\0\0\xc7\0\x04\0![method]incoming-resp\
-onse.headers\x01g\x01@\x01\x04self\xe5\0\0\xca\0\x04\0![method]incoming-response\
-.consume\x01h\x01h-\x01i\x03\x01j\x01\xea\0\0\x01@\x01\x04self\xe9\0\0\xeb\0\x04\
-\0\x1c[method]incoming-body.stream\x01l\x01i.\x01@\x01\x04this\xc9\0\0\xed\0\x04\
-\0\x1c[static]incoming-body.finish\x01n\x01h.\x01i\x09\x01@\x01\x04self\xef\0\0\xf0\
-\0\x04\0![method]future-trailers.subscribe\x01q\x01i%\x01k\xf2\0\x01j\x01\xf3\0\x01\
-\x1b\x01j\x01\xf4\0\0\x01k\xf5\0\x01@\x01\x04self\xef\0\0\xf6\0\x04\0\x1b[method\
-]future-trailers.get\x01w\x01@\x01\x07headers\xc7\0\0\xe2\0\x04\0\x1e[constructo\
-r]outgoing-response\x01x\x01h/\x01@\x01\x04self\xf9\0\0+\x04\0%[method]outgoing-\
-response.status-code\x01z\x01@\x02\x04self\xf9\0\x0bstatus-code+\0\xd3\0\x04\0)[\
-method]outgoing-response.set-status-code\x01{\x01@\x01\x04self\xf9\0\0\xc7\0\x04\
-\0![method]outgoing-response.headers\x01|\x01@\x01\x04self\xf9\0\0\xd0\0\x04\0\x1e\
-[method]outgoing-response.body\x01}\x01h0\x01i\x05\x01j\x01\xff\0\0\x01@\x01\x04\
-self\xfe\0\0\x80\x01\x04\0\x1b[method]outgoing-body.write\x01\x81\x01\x01j\0\x01\
-\x1b\x01@\x02\x04this\xcf\0\x08trailers\xf3\0\0\x82\x01\x04\0\x1c[static]outgoin\
-g-body.finish\x01\x83\x01\x01h1\x01@\x01\x04self\x84\x01\0\xf0\0\x04\0*[method]f\
-uture-incoming-response.subscribe\x01\x85\x01\x01i,\x01j\x01\x86\x01\x01\x1b\x01\
-j\x01\x87\x01\0\x01k\x88\x01\x01@\x01\x04self\x84\x01\0\x89\x01\x04\0$[method]fu\
-ture-incoming-response.get\x01\x8a\x01\x01h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01\
-\0\x8c\x01\x04\0\x0fhttp-error-code\x01\x8d\x01\x03\0\x16wasi:http/types@0.2.12\x05\
-\x1f\x02\x03\0\x13\x10outgoing-request\x02\x03\0\x13\x0frequest-options\x02\x03\0\
-\x13\x18future-incoming-response\x02\x03\0\x13\x0aerror-code\x01B\x0f\x02\x03\x02\
-\x01\x20\x04\0\x10outgoing-request\x03\0\0\x02\x03\x02\x01!\x04\0\x0frequest-opt\
-ions\x03\0\x02\x02\x03\x02\x01\"\x04\0\x18future-incoming-response\x03\0\x04\x02\
-\x03\x02\x01#\x04\0\x0aerror-code\x03\0\x06\x01i\x01\x01i\x03\x01k\x09\x01i\x05\x01\
-j\x01\x0b\x01\x07\x01@\x02\x07request\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\
-\x0d\x03\0!wasi:http/outgoing-handler@0.2.12\x05$\x01B\x05\x01p}\x01@\x01\x03len\
-w\0\0\x04\0\x10get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\
-\x03\0\x19wasi:random/random@0.2.12\x05%\x04\07orch:worlds/guard-with-all-of-its\
--exports-removed@0.1.0\x04\0\x0b+\x01\0%guard-with-all-of-its-exports-removed\x03\
-\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-\
-bindgen-rust\x060.61.1";
+orch:control/control@0.1.0\x05\x03\x01B\x05\x02\x03\x02\x01\x01\x04\0\x05error\x03\
+\0\0\x01j\x01s\x01\x01\x01@\x03\x03olds\x03news\x04paths\0\x02\x04\0\x07unified\x01\
+\x03\x03\0\x14orch:diff/diff@0.1.0\x05\x04\x01B\x18\x02\x03\x02\x01\x01\x04\0\x05\
+error\x03\0\0\x01r\x02\x04paths\x04sizew\x04\0\x05entry\x03\0\x02\x01ks\x01p\x03\
+\x01j\x01\x05\x01\x01\x01@\x02\x04globs\x05after\x04\0\x06\x04\0\x04find\x01\x07\
+\x01p}\x01j\x01\x08\x01\x01\x01@\x02\x04paths\x06offsetw\0\x09\x04\0\x04read\x01\
+\x0a\x01j\0\x01\x01\x01@\x02\x04paths\x07content\x08\0\x0b\x04\0\x05write\x01\x0c\
+\x04\0\x06append\x01\x0c\x01@\x02\x04paths\x04sizew\0\x0b\x04\0\x08truncate\x01\x0d\
+\x01@\x01\x04paths\0\x0b\x04\0\x0bmake-folder\x01\x0e\x01@\x02\x04froms\x02tos\0\
+\x0b\x04\0\x06rename\x01\x0f\x04\0\x06remove\x01\x0e\x03\0\x16orch:files/files@0\
+.1.0\x05\x05\x02\x03\0\0\x07finding\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\
+\0\0\x02\x03\x02\x01\x06\x04\0\x07finding\x03\0\x02\x01j\0\x01\x01\x01@\x01\x07f\
+inding\x03\0\x04\x04\0\x06report\x01\x05\x03\0\x1corch:findings/findings@0.1.0\x05\
+\x07\x01B$\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ks\x01r\x02\x06commits\x06\
+branch\x02\x04\0\x08checkout\x03\0\x03\x01r\x02\x04names\x06commits\x04\0\x06bra\
+nch\x03\0\x05\x01ps\x01r\x05\x02ids\x07parents\x07\x06authors\x02atx\x07messages\
+\x04\0\x06commit\x03\0\x08\x01m\x03\x05added\x07changed\x07removed\x04\0\x03how\x03\
+\0\x0a\x01r\x02\x04paths\x03how\x0b\x04\0\x07changed\x03\0\x0c\x01j\x01\x04\x01\x01\
+\x01@\0\0\x0e\x04\0\x04head\x01\x0f\x01p\x06\x01j\x01\x10\x01\x01\x01@\x01\x05af\
+ter\x02\0\x11\x04\0\x08branches\x01\x12\x01p\x09\x01j\x01\x13\x01\x01\x01@\x03\x05\
+starts\x04skipy\x05county\0\x14\x04\0\x03log\x01\x15\x01p\x0d\x01j\x01\x16\x01\x01\
+\x01@\x03\x03olds\x03news\x05after\x02\0\x17\x04\0\x07changes\x01\x18\x01j\x01s\x01\
+\x01\x01@\x03\x03olds\x03news\x04paths\0\x19\x04\0\x04diff\x01\x1a\x01p}\x01j\x01\
+\x1b\x01\x01\x01@\x03\x06commits\x04paths\x06offsetw\0\x1c\x04\0\x04show\x01\x1d\
+\x03\0\x12orch:git/git@0.1.0\x05\x08\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\
+\x03\0\0\x04\0\x06bucket\x03\x01\x01i\x02\x01j\x01\x03\x01\x01\x01@\x01\x05label\
+s\0\x04\x04\0\x13[static]bucket.open\x01\x05\x01h\x02\x01p}\x01k\x07\x01j\x01\x08\
+\x01\x01\x01@\x02\x04self\x06\x03keys\0\x09\x04\0\x12[method]bucket.get\x01\x0a\x01\
+j\0\x01\x01\x01@\x03\x04self\x06\x03keys\x05value\x07\0\x0b\x04\0\x12[method]buc\
+ket.set\x01\x0c\x01@\x02\x04self\x06\x03keys\0\x0b\x04\0\x15[method]bucket.delet\
+e\x01\x0d\x01ks\x01ps\x01j\x01\x0f\x01\x01\x01@\x03\x04self\x06\x06prefixs\x05af\
+ter\x0e\0\x10\x04\0\x13[method]bucket.keys\x01\x11\x03\0\x10orch:kv/kv@0.1.0\x05\
+\x09\x01B\x04\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05level\x03\0\0\x01\
+@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x12orch:log/log@0\
+.1.0\x05\x0a\x02\x03\0\0\x06metric\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\
+\0\0\x02\x03\x02\x01\x0b\x04\0\x06metric\x03\0\x02\x01j\0\x01\x01\x01@\x01\x06me\
+tric\x03\0\x04\x04\0\x06record\x01\x05\x03\0\x1aorch:metrics/metrics@0.1.0\x05\x0c\
+\x01B\x07\x01m\x03\x04info\x07warning\x05error\x04\0\x08severity\x03\0\0\x01ks\x01\
+r\x05\x07channels\x05titles\x04texts\x08severity\x01\x04link\x02\x04\0\x07messag\
+e\x03\0\x03\x01r\x01\x02ids\x04\0\x07receipt\x03\0\x05\x03\0\x18orch:notify/shap\
+es@0.1.0\x05\x0d\x02\x03\0\x0a\x07message\x02\x03\0\x0a\x07receipt\x01B\x09\x02\x03\
+\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x0e\x04\0\x07message\x03\0\x02\
+\x02\x03\x02\x01\x0f\x04\0\x07receipt\x03\0\x04\x01j\x01\x05\x01\x01\x01@\x01\x07\
+message\x03\0\x06\x04\0\x04send\x01\x07\x03\0\x18orch:notify/notify@0.1.0\x05\x10\
+\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\x01o\x02ss\x01p\x03\x01\
+r\x06\x07programs\x04args\x02\x03env\x04\x09directorys\x0atimeout-msw\x0dcapture\
+-bytesy\x04\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\x06signal\x01z\0\x09t\
+imed-out\0\0\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exit\x08\x06stdout\x09\x06\
+stderr\x09\x0cstdout-bytesw\x0cstderr-bytesw\x0bduration-msw\x04\0\x06output\x03\
+\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\x04\0\x03run\x01\x0d\x03\
+\0\x1aorch:process/process@0.1.0\x05\x11\x01B\x0c\x02\x03\x02\x01\x01\x04\0\x05e\
+rror\x03\0\0\x01m\x02\x03hex\x06base64\x04\0\x08encoding\x03\0\x02\x01j\x01s\x01\
+\x01\x01@\x01\x04names\0\x04\x04\0\x0bplaceholder\x01\x05\x01@\x02\x04users\x04n\
+ames\0\x04\x04\0\x05basic\x01\x06\x01p}\x01@\x03\x04names\x07message\x07\x08enco\
+ding\x03\0\x04\x04\0\x0bhmac-sha256\x01\x08\x03\0\x1aorch:secrets/secrets@0.1.0\x05\
+\x12\x01B\x02\x01@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch:settings/settings@0.1.\
+0\x05\x13\x02\x03\0\0\x08new-task\x02\x03\0\0\x04task\x01B\x17\x02\x03\x02\x01\x01\
+\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x14\x04\0\x08new-task\x03\0\x02\x02\x03\x02\
+\x01\x15\x04\0\x04task\x03\0\x04\x01m\x08\x07pending\x0bin-progress\x10waiting-a\
+pproval\x04done\x06failed\x07blocked\x08in-doubt\x09cancelled\x04\0\x06status\x03\
+\0\x06\x01r\x06\x05indexy\x02ids\x04kinds\x06status\x07\x08priorityz\x04costy\x04\
+\0\x07summary\x03\0\x08\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0a\x04\0\x08d\
+escribe\x01\x0b\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0c\x04\0\x04find\x01\x0d\x01\
+p\x09\x01j\x01\x0e\x01\x01\x01@\x01\x05starty\0\x0f\x04\0\x04scan\x01\x10\x01j\0\
+\x01\x01\x01@\x01\x04task\x03\0\x11\x04\0\x03add\x01\x12\x03\0\x16orch:tasks/tas\
+ks@0.1.0\x05\x16\x01B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\
+\x7f\x04\0\x16[method]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16\
+[method]pollable.block\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04\
+poll\x01\x06\x03\0\x13wasi:io/poll@0.2.12\x05\x17\x02\x03\0\x10\x08pollable\x01B\
+\x0f\x02\x03\x02\x01\x18\x04\0\x08pollable\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\
+\x01w\x04\0\x08duration\x03\0\x04\x01@\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\
+\x04\0\x0aresolution\x01\x07\x01i\x01\x01@\x01\x04when\x03\0\x08\x04\0\x11subscr\
+ibe-instant\x01\x09\x01@\x01\x04when\x05\0\x08\x04\0\x12subscribe-duration\x01\x0a\
+\x03\0\"wasi:clocks/monotonic-clock@0.2.12\x05\x19\x01B\x05\x01r\x02\x07secondsw\
+\x0bnanosecondsy\x04\0\x08datetime\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\
+\0\x0aresolution\x01\x02\x03\0\x1dwasi:clocks/wall-clock@0.2.12\x05\x1a\x01B\x04\
+\x04\0\x05error\x03\x01\x01h\0\x01@\x01\x04self\x01\0s\x04\0\x1d[method]error.to\
+-debug-string\x01\x02\x03\0\x14wasi:io/error@0.2.12\x05\x1b\x02\x03\0\x13\x05err\
+or\x01B(\x02\x03\x02\x01\x1c\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x18\x04\0\x08\
+pollable\x03\0\x02\x01i\x01\x01q\x02\x15last-operation-failed\x01\x04\0\x06close\
+d\0\0\x04\0\x0cstream-error\x03\0\x05\x04\0\x0cinput-stream\x03\x01\x04\0\x0dout\
+put-stream\x03\x01\x01h\x07\x01p}\x01j\x01\x0a\x01\x06\x01@\x02\x04self\x09\x03l\
+enw\0\x0b\x04\0\x19[method]input-stream.read\x01\x0c\x04\0\"[method]input-stream\
+.blocking-read\x01\x0c\x01j\x01w\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0d\x04\0\
+\x19[method]input-stream.skip\x01\x0e\x04\0\"[method]input-stream.blocking-skip\x01\
+\x0e\x01i\x03\x01@\x01\x04self\x09\0\x0f\x04\0\x1e[method]input-stream.subscribe\
+\x01\x10\x01h\x08\x01@\x01\x04self\x11\0\x0d\x04\0![method]output-stream.check-w\
+rite\x01\x12\x01j\0\x01\x06\x01@\x02\x04self\x11\x08contents\x0a\0\x13\x04\0\x1b\
+[method]output-stream.write\x01\x14\x04\0.[method]output-stream.blocking-write-a\
+nd-flush\x01\x14\x01@\x01\x04self\x11\0\x13\x04\0\x1b[method]output-stream.flush\
+\x01\x15\x04\0$[method]output-stream.blocking-flush\x01\x15\x01@\x01\x04self\x11\
+\0\x0f\x04\0\x1f[method]output-stream.subscribe\x01\x16\x01@\x02\x04self\x11\x03\
+lenw\0\x13\x04\0\"[method]output-stream.write-zeroes\x01\x17\x04\05[method]outpu\
+t-stream.blocking-write-zeroes-and-flush\x01\x17\x01@\x03\x04self\x11\x03src\x09\
+\x03lenw\0\x0d\x04\0\x1c[method]output-stream.splice\x01\x18\x04\0%[method]outpu\
+t-stream.blocking-splice\x01\x18\x03\0\x16wasi:io/streams@0.2.12\x05\x1d\x02\x03\
+\0\x11\x08duration\x02\x03\0\x14\x0cinput-stream\x02\x03\0\x14\x0doutput-stream\x01\
+B\xc1\x01\x02\x03\x02\x01\x1e\x04\0\x08duration\x03\0\0\x02\x03\x02\x01\x1f\x04\0\
+\x0cinput-stream\x03\0\x02\x02\x03\x02\x01\x20\x04\0\x0doutput-stream\x03\0\x04\x02\
+\x03\x02\x01\x1c\x04\0\x08io-error\x03\0\x06\x02\x03\x02\x01\x18\x04\0\x08pollab\
+le\x03\0\x08\x01q\x0a\x03get\0\0\x04head\0\0\x04post\0\0\x03put\0\0\x06delete\0\0\
+\x07connect\0\0\x07options\0\0\x05trace\0\0\x05patch\0\0\x05other\x01s\0\x04\0\x06\
+method\x03\0\x0a\x01q\x03\x04HTTP\0\0\x05HTTPS\0\0\x05other\x01s\0\x04\0\x06sche\
+me\x03\0\x0c\x01ks\x01k{\x01r\x02\x05rcode\x0e\x09info-code\x0f\x04\0\x11DNS-err\
+or-payload\x03\0\x10\x01k}\x01r\x02\x08alert-id\x12\x0dalert-message\x0e\x04\0\x1a\
+TLS-alert-received-payload\x03\0\x13\x01ky\x01r\x02\x0afield-name\x0e\x0afield-s\
+ize\x15\x04\0\x12field-size-payload\x03\0\x16\x01kw\x01k\x17\x01q'\x0bDNS-timeou\
+t\0\0\x09DNS-error\x01\x11\0\x15destination-not-found\0\0\x17destination-unavail\
+able\0\0\x19destination-IP-prohibited\0\0\x19destination-IP-unroutable\0\0\x12co\
+nnection-refused\0\0\x15connection-terminated\0\0\x12connection-timeout\0\0\x17c\
+onnection-read-timeout\0\0\x18connection-write-timeout\0\0\x18connection-limit-r\
+eached\0\0\x12TLS-protocol-error\0\0\x15TLS-certificate-error\0\0\x12TLS-alert-r\
+eceived\x01\x14\0\x13HTTP-request-denied\0\0\x1cHTTP-request-length-required\0\0\
+\x16HTTP-request-body-size\x01\x18\0\x1bHTTP-request-method-invalid\0\0\x18HTTP-\
+request-URI-invalid\0\0\x19HTTP-request-URI-too-long\0\0\x20HTTP-request-header-\
+section-size\x01\x15\0\x18HTTP-request-header-size\x01\x19\0!HTTP-request-traile\
+r-section-size\x01\x15\0\x19HTTP-request-trailer-size\x01\x17\0\x18HTTP-response\
+-incomplete\0\0!HTTP-response-header-section-size\x01\x15\0\x19HTTP-response-hea\
+der-size\x01\x17\0\x17HTTP-response-body-size\x01\x18\0\"HTTP-response-trailer-s\
+ection-size\x01\x15\0\x1aHTTP-response-trailer-size\x01\x17\0\x1dHTTP-response-t\
+ransfer-coding\x01\x0e\0\x1cHTTP-response-content-coding\x01\x0e\0\x15HTTP-respo\
+nse-timeout\0\0\x13HTTP-upgrade-failed\0\0\x13HTTP-protocol-error\0\0\x0dloop-de\
+tected\0\0\x13configuration-error\0\0\x0einternal-error\x01\x0e\0\x04\0\x0aerror\
+-code\x03\0\x1a\x01q\x03\x0einvalid-syntax\0\0\x09forbidden\0\0\x09immutable\0\0\
+\x04\0\x0cheader-error\x03\0\x1c\x01s\x04\0\x09field-key\x03\0\x1e\x04\0\x0afiel\
+d-name\x03\0\x1f\x01p}\x04\0\x0bfield-value\x03\0!\x04\0\x06fields\x03\x01\x04\0\
+\x07headers\x03\0#\x04\0\x08trailers\x03\0#\x04\0\x10incoming-request\x03\x01\x04\
+\0\x10outgoing-request\x03\x01\x04\0\x0frequest-options\x03\x01\x04\0\x11respons\
+e-outparam\x03\x01\x01{\x04\0\x0bstatus-code\x03\0*\x04\0\x11incoming-response\x03\
+\x01\x04\0\x0dincoming-body\x03\x01\x04\0\x0ffuture-trailers\x03\x01\x04\0\x11ou\
+tgoing-response\x03\x01\x04\0\x0doutgoing-body\x03\x01\x04\0\x18future-incoming-\
+response\x03\x01\x01i#\x01@\0\02\x04\0\x13[constructor]fields\x013\x01o\x02\x20\"\
+\x01p4\x01j\x012\x01\x1d\x01@\x01\x07entries5\06\x04\0\x18[static]fields.from-li\
+st\x017\x01h#\x01p\"\x01@\x02\x04self8\x04name\x20\09\x04\0\x12[method]fields.ge\
+t\x01:\x01@\x02\x04self8\x04name\x20\0\x7f\x04\0\x12[method]fields.has\x01;\x01j\
+\0\x01\x1d\x01@\x03\x04self8\x04name\x20\x05value9\0<\x04\0\x12[method]fields.se\
+t\x01=\x01@\x02\x04self8\x04name\x20\0<\x04\0\x15[method]fields.delete\x01>\x01@\
+\x03\x04self8\x04name\x20\x05value\"\0<\x04\0\x15[method]fields.append\x01?\x01@\
+\x01\x04self8\05\x04\0\x16[method]fields.entries\x01@\x01@\x01\x04self8\02\x04\0\
+\x14[method]fields.clone\x01A\x01h&\x01@\x01\x04self\xc2\0\0\x0b\x04\0\x1f[metho\
+d]incoming-request.method\x01C\x01@\x01\x04self\xc2\0\0\x0e\x04\0([method]incomi\
+ng-request.path-with-query\x01D\x01k\x0d\x01@\x01\x04self\xc2\0\0\xc5\0\x04\0\x1f\
+[method]incoming-request.scheme\x01F\x04\0\"[method]incoming-request.authority\x01\
+D\x01i$\x01@\x01\x04self\xc2\0\0\xc7\0\x04\0\x20[method]incoming-request.headers\
+\x01H\x01i-\x01j\x01\xc9\0\0\x01@\x01\x04self\xc2\0\0\xca\0\x04\0\x20[method]inc\
+oming-request.consume\x01K\x01i'\x01@\x01\x07headers\xc7\0\0\xcc\0\x04\0\x1d[con\
+structor]outgoing-request\x01M\x01h'\x01i0\x01j\x01\xcf\0\0\x01@\x01\x04self\xce\
+\0\0\xd0\0\x04\0\x1d[method]outgoing-request.body\x01Q\x01@\x01\x04self\xce\0\0\x0b\
+\x04\0\x1f[method]outgoing-request.method\x01R\x01j\0\0\x01@\x02\x04self\xce\0\x06\
+method\x0b\0\xd3\0\x04\0#[method]outgoing-request.set-method\x01T\x01@\x01\x04se\
+lf\xce\0\0\x0e\x04\0([method]outgoing-request.path-with-query\x01U\x01@\x02\x04s\
+elf\xce\0\x0fpath-with-query\x0e\0\xd3\0\x04\0,[method]outgoing-request.set-path\
+-with-query\x01V\x01@\x01\x04self\xce\0\0\xc5\0\x04\0\x1f[method]outgoing-reques\
+t.scheme\x01W\x01@\x02\x04self\xce\0\x06scheme\xc5\0\0\xd3\0\x04\0#[method]outgo\
+ing-request.set-scheme\x01X\x04\0\"[method]outgoing-request.authority\x01U\x01@\x02\
+\x04self\xce\0\x09authority\x0e\0\xd3\0\x04\0&[method]outgoing-request.set-autho\
+rity\x01Y\x01@\x01\x04self\xce\0\0\xc7\0\x04\0\x20[method]outgoing-request.heade\
+rs\x01Z\x01i(\x01@\0\0\xdb\0\x04\0\x1c[constructor]request-options\x01\\\x01h(\x01\
+k\x01\x01@\x01\x04self\xdd\0\0\xde\0\x04\0'[method]request-options.connect-timeo\
+ut\x01_\x01@\x02\x04self\xdd\0\x08duration\xde\0\0\xd3\0\x04\0+[method]request-o\
+ptions.set-connect-timeout\x01`\x04\0*[method]request-options.first-byte-timeout\
+\x01_\x04\0.[method]request-options.set-first-byte-timeout\x01`\x04\0-[method]re\
+quest-options.between-bytes-timeout\x01_\x04\01[method]request-options.set-betwe\
+en-bytes-timeout\x01`\x01i)\x01i/\x01j\x01\xe2\0\x01\x1b\x01@\x02\x05param\xe1\0\
+\x08response\xe3\0\x01\0\x04\0\x1d[static]response-outparam.set\x01d\x01h,\x01@\x01\
+\x04self\xe5\0\0+\x04\0\x20[method]incoming-response.status\x01f\x01@\x01\x04sel\
+f\xe5\0\0\xc7\0\x04\0![method]incoming-response.headers\x01g\x01@\x01\x04self\xe5\
+\0\0\xca\0\x04\0![method]incoming-response.consume\x01h\x01h-\x01i\x03\x01j\x01\xea\
+\0\0\x01@\x01\x04self\xe9\0\0\xeb\0\x04\0\x1c[method]incoming-body.stream\x01l\x01\
+i.\x01@\x01\x04this\xc9\0\0\xed\0\x04\0\x1c[static]incoming-body.finish\x01n\x01\
+h.\x01i\x09\x01@\x01\x04self\xef\0\0\xf0\0\x04\0![method]future-trailers.subscri\
+be\x01q\x01i%\x01k\xf2\0\x01j\x01\xf3\0\x01\x1b\x01j\x01\xf4\0\0\x01k\xf5\0\x01@\
+\x01\x04self\xef\0\0\xf6\0\x04\0\x1b[method]future-trailers.get\x01w\x01@\x01\x07\
+headers\xc7\0\0\xe2\0\x04\0\x1e[constructor]outgoing-response\x01x\x01h/\x01@\x01\
+\x04self\xf9\0\0+\x04\0%[method]outgoing-response.status-code\x01z\x01@\x02\x04s\
+elf\xf9\0\x0bstatus-code+\0\xd3\0\x04\0)[method]outgoing-response.set-status-cod\
+e\x01{\x01@\x01\x04self\xf9\0\0\xc7\0\x04\0![method]outgoing-response.headers\x01\
+|\x01@\x01\x04self\xf9\0\0\xd0\0\x04\0\x1e[method]outgoing-response.body\x01}\x01\
+h0\x01i\x05\x01j\x01\xff\0\0\x01@\x01\x04self\xfe\0\0\x80\x01\x04\0\x1b[method]o\
+utgoing-body.write\x01\x81\x01\x01j\0\x01\x1b\x01@\x02\x04this\xcf\0\x08trailers\
+\xf3\0\0\x82\x01\x04\0\x1c[static]outgoing-body.finish\x01\x83\x01\x01h1\x01@\x01\
+\x04self\x84\x01\0\xf0\0\x04\0*[method]future-incoming-response.subscribe\x01\x85\
+\x01\x01i,\x01j\x01\x86\x01\x01\x1b\x01j\x01\x87\x01\0\x01k\x88\x01\x01@\x01\x04\
+self\x84\x01\0\x89\x01\x04\0$[method]future-incoming-response.get\x01\x8a\x01\x01\
+h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01\0\x8c\x01\x04\0\x0fhttp-error-code\x01\x8d\
+\x01\x03\0\x16wasi:http/types@0.2.12\x05!\x02\x03\0\x15\x10outgoing-request\x02\x03\
+\0\x15\x0frequest-options\x02\x03\0\x15\x18future-incoming-response\x02\x03\0\x15\
+\x0aerror-code\x01B\x0f\x02\x03\x02\x01\"\x04\0\x10outgoing-request\x03\0\0\x02\x03\
+\x02\x01#\x04\0\x0frequest-options\x03\0\x02\x02\x03\x02\x01$\x04\0\x18future-in\
+coming-response\x03\0\x04\x02\x03\x02\x01%\x04\0\x0aerror-code\x03\0\x06\x01i\x01\
+\x01i\x03\x01k\x09\x01i\x05\x01j\x01\x0b\x01\x07\x01@\x02\x07request\x08\x07opti\
+ons\x0a\0\x0c\x04\0\x06handle\x01\x0d\x03\0!wasi:http/outgoing-handler@0.2.12\x05\
+&\x01B\x05\x01p}\x01@\x01\x03lenw\0\0\x04\0\x10get-random-bytes\x01\x01\x01@\0\0\
+w\x04\0\x0eget-random-u64\x01\x02\x03\0\x19wasi:random/random@0.2.12\x05'\x04\07\
+orch:worlds/guard-with-all-of-its-exports-removed@0.1.0\x04\0\x0b+\x01\0%guard-w\
+ith-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0d\
+wit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -8,7 +8,9 @@ use std::marker::PhantomData;
 use crate::Failure;
 use crate::bindings::capabilities::orch::types::types as wire;
 use crate::bindings::guard::exports::orch::guard::guard::Guest;
-pub use crate::bindings::guard::exports::orch::guard::guard::{Escalation, Judgement, ProposedChange, Risk};
+pub use crate::bindings::guard::exports::orch::guard::guard::{
+    ChangedFile, Edits, Escalation, FileStatus, Judgement, ProposedChange, Risk,
+};
 
 /// A plugin that judges what others are about to do.
 pub trait Guard {

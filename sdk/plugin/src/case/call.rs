@@ -39,7 +39,7 @@ calls! {
     Reflector: Reflect(reflector::Reflect);
     Auditor: Analyze(auditor::Analyze), Audit(auditor::Audit);
     Verifier: VerifyRun(verifier::VerifyRun), VerifyTask(verifier::VerifyTask);
-    Guard: JudgeTask(guard::JudgeTask);
+    Guard: JudgeTask(guard::JudgeTask), JudgeEdits(guard::JudgeEdits);
     Provider: SendNotice(provider::SendNotice);
     Service: Handle(service::Handle);
 }
@@ -64,6 +64,10 @@ mod tests {
             ("verify-run", json!({})),
             ("verify-task", json!({ "task": task })),
             ("judge-task", json!({ "task": task })),
+            (
+                "judge-edits",
+                json!({ "task": task, "files": [{ "path": "a", "status": "changed", "added": 1 }] }),
+            ),
             (
                 "send-notice",
                 json!({ "order": { "key": "k" }, "message": { "channel": "ops", "title": "t", "severity": "info" } }),

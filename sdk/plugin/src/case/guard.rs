@@ -1,6 +1,6 @@
-//! Cases of guards: a judgement about one task.
+//! Cases of guards: a judgement about one task, or about what an attempt changed.
 
-use orch_host::role::guard::{Judgement, ProposedChange};
+use orch_host::role::guard::{ChangedFile, Judgement, ProposedChange, ProposedEdits};
 use orch_task::Task;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,12 +23,54 @@ impl Question for JudgeTask {
     }
 
     fn show(answer: Judgement) -> Value {
-        match answer {
-            Judgement::Allow => json!("allow"),
-            Judgement::Escalate { risk, reason } => {
-                json!({ "escalate": { "risk": risk.as_str(), "reason": reason } })
-            }
-            Judgement::Refuse { reason } => json!({ "refuse": reason }),
+        show(answer)
+    }
+}
+
+/// What an attempt changed, all of which is shown.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JudgeEdits {
+    pub task: Box<Task>,
+    #[serde(default = "first")]
+    pub attempt: u32,
+    pub files: Vec<ChangedFile>,
+    #[serde(default)]
+    pub patch: String,
+}
+
+fn first() -> u32 {
+    1
+}
+
+impl Question for JudgeEdits {
+    type Ask = ProposedChange;
+
+    fn ask(&self, _script: &Script) -> Result<ProposedChange, Ending> {
+        let sum = |of: fn(&ChangedFile) -> Option<u32>| self.files.iter().filter_map(of).map(u64::from).sum();
+        Ok(ProposedChange::Edits(Box::new(ProposedEdits {
+            task: (*self.task).clone(),
+            attempt: self.attempt,
+            files: self.files.clone(),
+            files_count: u32::try_from(self.files.len()).unwrap_or(u32::MAX),
+            added: sum(|file| file.added),
+            removed: sum(|file| file.removed),
+            patch: self.patch.clone(),
+            patch_is_whole: true,
+        })))
+    }
+
+    fn show(answer: Judgement) -> Value {
+        show(answer)
+    }
+}
+
+fn show(answer: Judgement) -> Value {
+    match answer {
+        Judgement::Allow => json!("allow"),
+        Judgement::Escalate { risk, reason } => {
+            json!({ "escalate": { "risk": risk.as_str(), "reason": reason } })
         }
+        Judgement::Refuse { reason } => json!({ "refuse": reason }),
     }
 }

@@ -6,7 +6,8 @@ struct Plugin;
 
 impl Guard for Plugin {
     fn judge(change: ProposedChange) -> Result<Judgement, Failure> {
-        let ProposedChange::Task(task) = change;
+        // What attempts changed (`ProposedChange::Edits`) is judged by others.
+        let ProposedChange::Task(task) = change else { return Ok(Judgement::Allow) };
         Ok(match task.command {
             Some(Command::Argv(words)) if deletes(&words) => Judgement::refuse("it deletes folders"),
             // What a line does cannot be read off its text: a person decides.

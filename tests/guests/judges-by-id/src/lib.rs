@@ -1,4 +1,5 @@
-//! Judges a task by its id: `refuse`, `fail` and whatever begins with `escalate` do that, every other is allowed.
+//! Judges a task by its id: `refuse`, `fail` and whatever begins with `escalate` do that, every other is allowed, and so are
+//! all edits.
 
 use orch_sdk::{Failure, Guard, Judgement, ProposedChange, Risk};
 
@@ -6,7 +7,7 @@ pub struct JudgesById;
 
 impl Guard for JudgesById {
     fn judge(change: ProposedChange) -> Result<Judgement, Failure> {
-        let ProposedChange::Task(task) = change;
+        let ProposedChange::Task(task) = change else { return Ok(Judgement::Allow) };
         match task.id.as_str() {
             "refuse" => Ok(Judgement::refuse("too dangerous")),
             id if id.starts_with("escalate") => Ok(Judgement::escalate(Risk::High, "somebody should look")),

@@ -25,6 +25,8 @@ pub(super) fn add(cases: &mut Cases) {
         (r#"{"tasks":{"add":3,"kinds":["shell"]}}"#, r#"{"tasks":{"add":3,"kinds":["note"]}}"#),
         (r#"{"files":{"read":["srcs/x"]}}"#, r#"{"files":{"read":["src/**"]}}"#),
         (r#"{"files":{"write":["a"]}}"#, r#"{"files":{"read":["**"]}}"#),
+        (r#"{"git":{"read":["a"]}}"#, r#"{"files":{"read":["**"]}}"#),
+        (r#"{"git":{"read":["a/b"]}}"#, r#"{"git":{"read":["b/**"]}}"#),
         (r#"{"process":{"programs":["sh"]}}"#, r#"{"process":{"programs":["git"]}}"#),
         (r#"{"process":{"programs":["bin/a/sh"]}}"#, r#"{"process":{"programs":["bin/*"]}}"#),
         (r#"{"process":{"programs":[],"env":["A@sh"]}}"#, r#"{"process":{"programs":[],"env":["A"]}}"#),
