@@ -16,6 +16,7 @@ use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use super::effect::Ledger;
 use super::lent::Lent;
+use super::log::Lines;
 use super::secrets::placeholders::Placeholders;
 use super::tasks::backend::AskedTask;
 use super::trial::Watched;
@@ -43,8 +44,8 @@ pub(crate) trait Capability: Sized + Send + 'static {
 /// What a capability's state is made from.
 pub(crate) struct Opening<'a> {
     pub(crate) plugin: &'a Arc<str>,
-    /// Of the manifest's limits: lines of one call.
-    pub(crate) log_bytes_max: u64,
+    /// The call's log.
+    pub(crate) lines: &'a Arc<Lines>,
     pub(crate) lent: &'a Lent,
     /// What the plugin wrote before, as a provider for the same call.
     pub(crate) earlier: Option<&'a Writes>,
