@@ -23,7 +23,7 @@ const CAPABILITIES: &str = "capabilities";
 /// Why a component does not fit.
 #[derive(Debug, thiserror::Error)]
 pub enum WitError {
-    #[error("it uses WASI in several versions: {found}")]
+    #[error("it uses WASI in several versions: {found}; `orch-plugin build` makes one of them")]
     WasiVersions { found: String },
     #[error("{message}")]
     Shape { message: String },
@@ -107,9 +107,7 @@ fn world(wasi: &str, base: &str) -> Result<(Resolve, WorldId), WitError> {
         "package orch:certification;
          world target {{
            include orch:worlds/{base}@0.1.0;
-           import wasi:io/poll@{wasi};
-           import wasi:io/error@{wasi};
-           import wasi:io/streams@{wasi};
+           include orch:worlds/inert@0.1.0;
            import wasi:http/types@{wasi};
          }}"
     );

@@ -302,6 +302,17 @@ def named_uses(asked, allowed, maximum):
     return {"use": out}
 
 
+# Open nothing, whoever has them.
+INERT = (
+    {f"cli/{name}" for name in ("environment", "exit", "stdin", "stdout", "stderr", "terminal-input", "terminal-output")}
+    | {f"cli/terminal-{name}" for name in ("stdin", "stdout", "stderr")}
+    | {"io/error", "io/poll", "io/streams", "filesystem/types", "filesystem/preopens"}
+    | {"random/insecure", "random/insecure-seed"}
+    | {f"sockets/{name}" for name in ("network", "instance-network", "ip-name-lookup")}
+    | {f"sockets/{name}" for name in ("tcp", "tcp-create-socket", "udp", "udp-create-socket")}
+)
+
+
 def asks_for(asked, import_name):
     """True if the permissions open that import; nothing, if no host offers it."""
     if import_name == "orch:notify/shapes@0.1.0":
@@ -316,6 +327,8 @@ def asks_for(asked, import_name):
     found = re.fullmatch(r"wasi:([a-z/-]+)@0\.2\.(0|[1-9][0-9]*)", import_name)
     if found is None or int(found.group(2)) > 12:
         return None
+    if found.group(1) in INERT:
+        return True
     wasi = asked.get("wasi", {})
     answers, clocks = wasi.get("http_types", False), wasi.get("clocks", False)
     sends = bool(asked.get("http"))
@@ -325,8 +338,5 @@ def asks_for(asked, import_name):
         "random/random": wasi.get("random", False),
         "http/outgoing-handler": sends,
         "http/types": answers or sends,
-        "io/poll": clocks or answers or sends,
-        "io/error": clocks or answers or sends,
-        "io/streams": clocks or answers or sends,
     }
     return opened.get(found.group(1))

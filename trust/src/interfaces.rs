@@ -7,7 +7,7 @@
 
 use crate::import::wasi_interface;
 pub use crate::import::{Import, WASI_PATCH_MAX};
-use crate::permission::{DomainName, Permissions};
+use crate::permission::{DomainName, Permissions, is_inert};
 use crate::role::Role;
 
 /// What an import needs.
@@ -15,6 +15,8 @@ use crate::role::Role;
 pub enum ImportRule {
     /// Types only: always there.
     Free,
+    /// Linked for everybody, and opens nothing: what is behind it is empty, closed or denied.
+    Inert,
     /// A permission.
     Needs(Need),
     /// No domain's.
@@ -35,6 +37,7 @@ pub fn import_rule(name: &str) -> ImportRule {
     match DomainName::of_import(Import(name)) {
         Some((domain, permission)) => ImportRule::Needs(Need { domain, permission }),
         None if is_shapes(name) => ImportRule::Free,
+        None if is_inert(Import(name)) => ImportRule::Inert,
         None => ImportRule::Unknown,
     }
 }
@@ -104,9 +107,14 @@ mod tests {
             "wasi:clocks/wall-clock@0.2.13",
             "wasi:clocks/wall-clock@0.2.01",
             "wasi:clocks/wall-clock@0.3.0",
-            "wasi:cli/environment@0.2.0",
+            "wasi:cli/run@0.2.0",
+            "wasi:cli/environment@0.2.13",
+            "wasi:cli/environment@0.3.0",
+            "wasi:clocks/timezone@0.2.0",
+            "wasi:filesystem/types",
             "wasi:http/incoming-handler@0.2.0",
-            "wasi:sockets/tcp@0.2.0",
+            "wasi:keyvalue/store@0.2.0",
+            "wasi:sockets/tcp@0.3.0",
             "env",
             "",
         ] {
@@ -114,6 +122,15 @@ mod tests {
         }
         for shapes in ["orch:types/types@0.1.0", "orch:notify/shapes@0.1.0"] {
             assert_eq!(import_rule(shapes), ImportRule::Free, "{shapes}");
+        }
+        for inert in [
+            "wasi:cli/environment@0.2.0",
+            "wasi:io/poll@0.2.6",
+            "wasi:filesystem/types@0.2.12",
+            "wasi:random/insecure-seed@0.2.4",
+            "wasi:sockets/tcp@0.2.0",
+        ] {
+            assert_eq!(import_rule(inert), ImportRule::Inert, "{inert}");
         }
     }
 
@@ -134,9 +151,6 @@ mod tests {
             ("wasi:random/random@0.2.6", DomainName::Wasi, "wasi.random"),
             ("wasi:http/outgoing-handler@0.2.6", DomainName::Http, "http"),
             ("wasi:http/types@0.2.6", DomainName::Wasi, "wasi.http_types"),
-            ("wasi:io/poll@0.2.6", DomainName::Wasi, "wasi"),
-            ("wasi:io/error@0.2.6", DomainName::Wasi, "wasi"),
-            ("wasi:io/streams@0.2.6", DomainName::Wasi, "wasi"),
         ];
         for (name, domain, permission) in table {
             assert_eq!(import_rule(name), ImportRule::Needs(Need { domain, permission }), "{name}");

@@ -51,6 +51,7 @@ pub use secrets::{SecretUse, SecretsPermission};
 pub use settings::SettingsPermission;
 pub use tasks::TasksPermission;
 pub use wasi::WasiPermission;
+pub(crate) use wasi::is_inert;
 
 /// Stands for everything of its kind where the grammar allows it.
 pub const ANY: &str = "*";

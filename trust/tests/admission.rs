@@ -280,7 +280,7 @@ fn refuses_by_what_the_bytes_are() {
     refuses(|make| make.component.extend(component("orch:log/log@0.1.0")), "not-a-component");
     refuses(|make| make.component = component("orch:kv/kv@0.1.0"), "import-undeclared");
     refuses(|make| make.component = component("orch:log/log@0.1.1"), "import-unknown");
-    refuses(|make| make.component = component("wasi:cli/environment@0.2.0"), "import-unknown");
+    refuses(|make| make.component = component("wasi:keyvalue/store@0.2.0"), "import-unknown");
     let text = |body: &str| wat::parse_str(format!("(component {body})")).unwrap();
     let export = r#"(instance $me) (export "orch:executor/executor@0.1.0" (instance $me))"#;
     refuses(|make| make.component = text("(core module)"), "export-missing");

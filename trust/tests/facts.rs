@@ -113,7 +113,8 @@ fn imports_are_interfaces_by_their_plain_name() {
 fn components_inside_import_nothing_that_no_host_offers() {
     check_inner("orch:log/log@0.1.0", None);
     check_inner("orch:log/log@0.1.1", Some("import-unknown"));
-    check_inner("wasi:cli/environment@0.2.0", Some("import-unknown"));
+    check_inner("wasi:cli/environment@0.2.0", None);
+    check_inner("wasi:keyvalue/store@0.2.0", Some("import-unknown"));
     check_inner("wasi:clocks/wall-clock@0.2.13", Some("import-unknown"));
     check_inner("plain-name", None);
     check_inner("url=<https://a.example/x.wasm>", Some("import-unknown"));

@@ -18,6 +18,7 @@ pub(super) const GUIDES: &[Guide] = &[
             ("conformance-failure", "a call failed that must not, or without a word on why"),
             ("plugin-link", "the component cannot be linked with what was granted"),
             ("plugin-trap", "a call ended in a trap"),
+            ("plugin-exit", "a call ended itself by `exit` instead of answering"),
             ("plugin-answer", "an answer is outside the limits of its interface"),
             ("plugin-failure", "the plugin itself said that it failed"),
             ("limit-memory", "a call wanted more memory than its manifest says"),

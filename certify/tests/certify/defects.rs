@@ -128,7 +128,7 @@ fn imports() {
     let package = |component: &[u8], permissions: serde_json::Value| {
         Package::new(Role::Executor, component, |manifest| manifest["permissions"] = permissions)
     };
-    let unknown = importing("wasi:cli/environment@0.2.0", "f", "");
+    let unknown = importing("wasi:keyvalue/store@0.2.0", "f", "");
     let verdict = package(&unknown, json!({})).certify();
     assert!(verdict.with("fail").contains(&"imports"), "{:?}", verdict.findings);
     assert!(

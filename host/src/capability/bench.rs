@@ -1,6 +1,7 @@
 //! A bench for capabilities: fakes with one task, and views without a store around them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use orch_task::{Kind, Task, TaskId};
@@ -10,7 +11,7 @@ use wasmtime::component::ResourceTable;
 use super::effect::{EffectRecord, Ledger};
 use super::lent::CallContext;
 use super::shape::View;
-use crate::capability::log::LogLevel;
+use crate::capability::log::{Lines, LogLevel};
 use crate::capability::trial::{Fakes, Mood};
 
 /// What a view's call has left.
@@ -44,6 +45,11 @@ impl Bench {
 
     pub(crate) fn lines(&self) -> Vec<(LogLevel, String)> {
         self.0.log.lines()
+    }
+
+    /// The log of one call, which may print.
+    pub(crate) fn call_lines(&self) -> Arc<Lines> {
+        Arc::new(Lines::new("demo/x".into(), 1 << 20, self.0.log.clone(), true))
     }
 
     pub(crate) fn effects(&self) -> Vec<EffectRecord> {

@@ -110,7 +110,6 @@ pub struct Ledger {
     denied: Vec<String>,
     intended: Vec<&'static str>,
     closed: bool,
-    log_cut: bool,
     /// Why the host did not do what it was asked last.
     reason: Option<String>,
     /// Names the call, and how often it asked a provider.
@@ -129,7 +128,6 @@ impl Ledger {
             denied: Vec::new(),
             intended: Vec::new(),
             closed: false,
-            log_cut: false,
             reason: None,
             key: Arc::default(),
             asked: 0,
@@ -237,15 +235,6 @@ impl Ledger {
 
     pub(crate) fn gate(&self) -> &Arc<dyn EffectGate> {
         &self.gate
-    }
-
-    /// Log lines were dropped.
-    pub(crate) fn cut_log(&mut self) {
-        self.log_cut = true;
-    }
-
-    pub(crate) fn is_log_cut(&self) -> bool {
-        self.log_cut
     }
 
     /// The denials, and whether an intent was recorded.

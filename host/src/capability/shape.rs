@@ -17,6 +17,7 @@ use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use super::effect::Ledger;
 use super::lent::Lent;
+use super::log::Lines;
 use super::secrets::placeholders::Placeholders;
 use super::tasks::backend::AskedTask;
 use super::trial::Watched;
@@ -46,8 +47,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) plugin: &'a Arc<str>,
     /// In which it is called.
     pub(crate) role: Role,
-    /// Of the manifest's limits: lines of one call.
-    pub(crate) log_bytes_max: u64,
+    /// The call's log.
+    pub(crate) lines: &'a Arc<Lines>,
     pub(crate) lent: &'a Lent,
     /// What the plugin wrote before, as a provider for the same call.
     pub(crate) earlier: Option<&'a Writes>,

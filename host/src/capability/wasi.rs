@@ -1,25 +1,31 @@
 //! `wasi:*`: the engine's own interfaces of WASI 0.2, as far as a permission opens them.
 //!
 //! In -> out: an import -> that interface in a linker.
-//! Invariant: no environment, no folder, no socket, no outgoing request; time and random numbers are the host's, or
-//! the same ones in each call where certification wants that.
-//! Not here: what the engine does behind `wasi:io` and `wasi:http/types`.
+//! Invariant: no environment, no folder, no socket, no outgoing request, whatever is granted; time and random numbers
+//! are the host's, or the same ones in each call where certification wants that.
+//! Not here: what the engine does behind `wasi:io` and `wasi:http/types`, which imports open nothing (`orch-trust`).
 
 mod clocks;
 mod http;
+mod inert;
 mod random;
+
+use std::sync::Arc;
 
 use orch_trust::interfaces::Import;
 use orch_trust::permission::WasiPermission;
-use wasmtime::component::{HasData, Linker, ResourceTable};
-use wasmtime_wasi::p2::bindings::{clocks as wasi_clocks, io as wasi_io, random as wasi_random};
+use wasmtime::component::Linker;
+use wasmtime_wasi::p2::bindings::{clocks as wasi_clocks, random as wasi_random};
 use wasmtime_wasi_http::p2::bindings::http as wasi_http;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpCtx, WasiHttpCtxView};
 
+use super::log::Lines;
 use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
 use super::trial::Watched;
 use clocks::Clocks;
 use http::NoOutgoing;
+pub(crate) use inert::Exited;
+use inert::Inert;
 use random::Random;
 
 /// State of these interfaces in one store.
@@ -28,12 +34,7 @@ pub struct Wasi {
     random: Random,
     http: WasiHttpCtx,
     no_outgoing: NoOutgoing,
-}
-
-struct HasTable;
-
-impl HasData for HasTable {
-    type Data<'a> = &'a mut ResourceTable;
+    inert: Inert,
 }
 
 impl Capability for Wasi {
@@ -43,7 +44,7 @@ impl Capability for Wasi {
     fn grant(_permission: WasiPermission, _host: &HostEnvironment) {}
 
     fn open(_granted: &(), opening: Opening<'_>) -> Self {
-        Self::new(opening.fixed)
+        Self::new(opening.fixed, opening.lines.clone())
     }
 
     fn link<S: Holds<Self>>(linker: &mut Linker<S>, import: Import<'_>) -> wasmtime::Result<()> {
@@ -55,22 +56,13 @@ impl Capability for Wasi {
                 wasi_clocks::wall_clock::add_to_linker::<_, HasView<Self>>(linker, S::view)
             }
             Some("random/random") => wasi_random::random::add_to_linker::<_, HasView<Self>>(linker, S::view),
-            Some("io/error") => {
-                wasi_io::error::add_to_linker::<_, HasTable>(linker, |state: &mut S| state.view().table)
-            }
-            Some("io/poll") => {
-                wasi_io::poll::add_to_linker::<_, HasTable>(linker, |state: &mut S| state.view().table)
-            }
-            Some("io/streams") => {
-                wasi_io::streams::add_to_linker::<_, HasTable>(linker, |state: &mut S| state.view().table)
-            }
             Some("http/types") => {
                 let options = wasi_http::types::LinkOptions::default();
                 wasi_http::types::add_to_linker::<_, WasiHttp>(linker, &options, |state: &mut S| {
                     Self::http(state.view())
                 })
             }
-            _ => Err(wasmtime::Error::msg(format!("no host offers `{}`", import.0))),
+            _ => inert::link(linker, import),
         }
     }
 
@@ -83,9 +75,9 @@ impl Capability for Wasi {
 }
 
 impl Wasi {
-    fn new(fixed: bool) -> Self {
+    fn new(fixed: bool, lines: Arc<Lines>) -> Self {
         let (clocks, random) = (Clocks::new(fixed), Random::new(fixed));
-        Self { clocks, random, http: WasiHttpCtx::new(), no_outgoing: NoOutgoing }
+        Self { clocks, random, http: WasiHttpCtx::new(), no_outgoing: NoOutgoing, inert: Inert::new(lines) }
     }
 
     /// What the engine's own host functions of HTTP borrow.

@@ -12,6 +12,7 @@ use wasmtime::{Trap, WasmBacktrace};
 use super::limits::{Exceeded, Meter};
 use super::withdrawal::Withdrawn;
 use crate::capability::GateClosed;
+use crate::capability::wasi::Exited;
 use crate::cut::cut;
 
 /// Code of a call that was not begun, in errors, warnings and journals.
@@ -29,6 +30,9 @@ pub enum CallError {
     Limit { plugin: Arc<str>, limit: &'static str, allowed: String },
     #[error("plugin `{plugin}` gave an answer that is not allowed: {message}")]
     Answer { plugin: Arc<str>, message: String },
+    /// `wasi:cli/exit`, which leaves no answer.
+    #[error("plugin `{plugin}` ended its call itself, with exit status {status}")]
+    Exit { plugin: Arc<str>, status: u8 },
     /// The plugin's own answer, not a fault.
     #[error("plugin `{plugin}` failed: {message}")]
     Failure { plugin: Arc<str>, message: String, retriable: bool },
@@ -67,6 +71,7 @@ impl CallError {
                 "fuel" => "limit-fuel",
                 _ => "limit",
             },
+            Self::Exit { .. } => "plugin-exit",
             Self::Answer { .. } => "plugin-answer",
             Self::Failure { .. } => "plugin-failure",
             Self::Closed { .. } => "call-closed",
@@ -82,6 +87,7 @@ impl CallError {
             Self::Link { plugin, .. }
             | Self::Trap { plugin, .. }
             | Self::Limit { plugin, .. }
+            | Self::Exit { plugin, .. }
             | Self::Answer { plugin, .. }
             | Self::Failure { plugin, .. }
             | Self::Closed { plugin, .. }
@@ -105,6 +111,9 @@ impl CallError {
                 };
                 Some(format!("the limit is `limits.{field}` in the plugin's manifest"))
             }
+            Self::Exit { .. } => Some(
+                "a call ends by returning its answer or failure; take `std::process::exit` out".to_owned(),
+            ),
             Self::Machine { .. } => Some(
                 "`ulimit -a` and `free` show what this host may have; the plugin is not the reason"
                     .to_owned(),
@@ -127,6 +136,9 @@ impl CallError {
         }
         if let Some(exceeded) = meter.exceeded() {
             return Self::limit(&plugin, exceeded, meter);
+        }
+        if let Some(Exited(status)) = error.downcast_ref() {
+            return Self::Exit { plugin, status: *status };
         }
         if is_transfer_exhausted(error) {
             // Inside guest code an error carries a backtrace: what was too large was an argument of a host function.

@@ -43,7 +43,11 @@ pub(crate) fn component(world: &str, core: &str) -> Vec<u8> {
     let (worlds, _) = resolve.push_dir(wit).unwrap();
     let world = resolve.select_world(&[worlds], Some(world)).unwrap();
     let mut module = wat::parse_str(core).unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    // As compilers for WASI do, whose standard library imports what is inert.
+    let inert = resolve.select_world(&[worlds], Some("inert")).unwrap();
+    for world in [world, inert] {
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    }
     ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
 }
 

@@ -1,7 +1,7 @@
 //! Linking: which host functions a plugin gets.
 //!
 //! In -> out: [`Compiled`] -> [`Linked`], from which each call gets a fresh store.
-//! Invariant: the linker holds the interfaces of the grant and `orch:types`, nothing else; every import of the
+//! Invariant: the linker holds the interfaces of the grant, `orch:types` and what opens nothing, nothing else; every import of the
 //! component is one that a domain of the grammar knows, by its exact name.
 //! Not here: the table (`orch-trust`'s `interfaces`), what the functions do (`capability/`).
 
@@ -11,6 +11,7 @@ use std::sync::Arc;
 use orch_trust::evidence::Compilable;
 use orch_trust::interfaces::{Import, ImportRule, import_rule};
 use orch_trust::manifest::Role;
+use orch_trust::permission::DomainName;
 use wasmtime::Store;
 use wasmtime::component::{InstancePre, Linker};
 
@@ -48,6 +49,12 @@ impl<E: Compilable> Linked<E> {
             let need = match import_rule(name) {
                 ImportRule::Free => continue,
                 ImportRule::Needs(need) => need,
+                ImportRule::Inert => {
+                    if interfaces.insert(import.wasi().unwrap_or(name)) {
+                        capability::link(&mut linker, DomainName::Wasi, import).map_err(failed)?;
+                    }
+                    continue;
+                }
                 ImportRule::Unknown => return Err(refused(format!("no host offers `{name}`"))),
             };
             if !need.domain.is_for(role) {
@@ -64,8 +71,9 @@ impl<E: Compilable> Linked<E> {
         let pre = linker.instantiate_pre(compiled.component()).map_err(failed)?;
         let limits = CallLimits::of(&evidence.manifest().limits);
         let granted = Granted::new(&permissions.in_role(role));
+        let (logs, fixed) = (permissions.log.is_some(), engine.fixed);
         let withdrawal = compiled.withdrawal().clone();
-        let plugin = Arc::new(Plugin { id, role, withdrawal, limits, granted, fixed: engine.fixed });
+        let plugin = Arc::new(Plugin { id, role, withdrawal, limits, granted, logs, fixed });
         Ok(Self { evidence, engine: engine.clone(), plugin, pre })
     }
 

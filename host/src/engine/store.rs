@@ -22,6 +22,7 @@ use crate::bindings::types::types::Failure;
 use crate::call::{CallReport, Lent, Used};
 use crate::capability::http::Http;
 use crate::capability::kv::Kv;
+use crate::capability::log::Lines;
 use crate::capability::metrics::Metrics;
 use crate::capability::secrets::placeholders::Placeholders;
 use crate::capability::tasks::Tasks;
@@ -37,6 +38,8 @@ pub(super) struct Plugin {
     pub(super) withdrawal: Arc<Withdrawal>,
     pub(super) limits: CallLimits,
     pub(super) granted: Granted,
+    /// It may write lines into the log.
+    pub(super) logs: bool,
     /// Clocks and random numbers are the same in each call.
     pub(super) fixed: bool,
 }
@@ -50,6 +53,7 @@ pub struct CallState {
     plugin: Arc<Plugin>,
     lent: Lent,
     ledger: Ledger,
+    lines: Arc<Lines>,
     placeholders: Arc<Placeholders>,
     opened: Opened,
 }
@@ -59,12 +63,14 @@ impl CallState {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);
         let secrets = plugin.granted.secrets().clone();
+        let lines = Lines::new(plugin.id.clone(), plugin.limits.log_bytes_max, lent.log.clone(), plugin.logs);
         Self {
             meter: Meter::new(plugin.limits),
             placeholders: Placeholders::new(secrets, lent.secrets.clone(), plugin.fixed),
             fuel_max: None,
             table,
             ledger: lent.ledger(),
+            lines: Arc::new(lines),
             plugin,
             lent,
             opened: Opened::default(),
@@ -81,12 +87,12 @@ impl CallState {
 
     /// For the host's own use.
     fn view_uncounted<C: Place>(&mut self) -> View<'_, C> {
-        let Self { plugin, lent, opened, table, ledger, meter, placeholders, .. } = self;
+        let Self { plugin, lent, opened, table, ledger, lines, meter, placeholders, .. } = self;
         let (state, granted) = C::of(opened, &plugin.granted);
         let opening = || Opening {
             plugin: &plugin.id,
             role: plugin.role,
-            log_bytes_max: plugin.limits.log_bytes_max,
+            lines,
             lent,
             earlier: lent.earlier.get(&*plugin.id),
             placeholders,
@@ -231,7 +237,8 @@ pub(crate) fn report<T>(store: Store<CallState>, result: Result<T, CallError>) -
         state.view_uncounted::<Kv>();
         state.view_uncounted::<Metrics>();
     }
-    let CallState { mut ledger, opened, plugin, .. } = state;
+    let CallState { mut ledger, lines, opened, plugin, .. } = state;
+    lines.end();
     let mut kept = Kept::default();
     if result.is_ok() {
         kept = opened.keep();
@@ -239,7 +246,15 @@ pub(crate) fn report<T>(store: Store<CallState>, result: Result<T, CallError>) -
         kept.writes.provided = std::mem::take(&mut ledger.provided).into_values().collect();
     }
     let notes = std::mem::take(&mut ledger.notes);
-    let log_cut = ledger.is_log_cut();
     let (denied, effect) = ledger.into_parts();
-    CallReport { result, used, writes: kept.writes, asked: kept.asked, denied, notes, effect, log_cut }
+    CallReport {
+        result,
+        used,
+        writes: kept.writes,
+        asked: kept.asked,
+        denied,
+        notes,
+        effect,
+        log_cut: lines.is_cut(),
+    }
 }

@@ -105,7 +105,7 @@ pub(super) fn entry_for(interface: &str) -> String {
 pub(super) fn asked_by(plugin: &Admitted) -> impl Iterator<Item = DomainName> {
     let provided = |import: &String| match import_rule(import) {
         ImportRule::Needs(need) => Some(need.domain).filter(|domain| domain.is_provided()),
-        ImportRule::Free | ImportRule::Unknown => None,
+        ImportRule::Free | ImportRule::Inert | ImportRule::Unknown => None,
     };
     plugin.facts().imports.iter().filter_map(provided)
 }

@@ -92,10 +92,13 @@ pub const WIT: &[Embedded] = files!("wit":
     "deps/tasks@0.1.0/tasks.wit",
     "deps/types@0.1.0/types.wit",
     "deps/verifier@0.1.0/verifier.wit",
+    "deps/wasi-cli@0.2.12/cli.wit",
     "deps/wasi-clocks@0.2.12/clocks.wit",
+    "deps/wasi-filesystem@0.2.12/filesystem.wit",
     "deps/wasi-http@0.2.12/http.wit",
     "deps/wasi-io@0.2.12/io.wit",
     "deps/wasi-random@0.2.12/random.wit",
+    "deps/wasi-sockets@0.2.12/sockets.wit",
     "worlds.wit",
 );
 

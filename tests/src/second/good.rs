@@ -38,7 +38,7 @@ const ROLES: [&[&str]; 10] = [
 ];
 
 /// What is asked for, and the imports that it opens.
-const PERMISSIONS: [(&str, &[&str]); 25] = [
+const PERMISSIONS: [(&str, &[&str]); 27] = [
     (r#"{"log":{}}"#, &["orch:log/log@0.1.0"]),
     ("{}", &["orch:types/types@0.1.0"]),
     (r#"{"log":{},"settings":{}}"#, &["orch:log/log@0.1.0", "orch:settings/settings@0.1.0"]),
@@ -80,6 +80,19 @@ const PERMISSIONS: [(&str, &[&str]); 25] = [
         &["orch:artifacts/artifacts@0.1.0"],
     ),
     (r#"{"control":{"start":true,"read":true}}"#, &["orch:control/control@0.1.0"]),
+    (
+        "{}",
+        &[
+            "wasi:cli/environment@0.2.0",
+            "wasi:sockets/tcp@0.2.3",
+            "wasi:filesystem/types@0.2.12",
+            "wasi:io/poll@0.2.6",
+        ],
+    ),
+    (
+        r#"{"log":{}}"#,
+        &["wasi:random/insecure-seed@0.2.4", "wasi:cli/terminal-stdout@0.2.6", "orch:log/log@0.1.0"],
+    ),
     (r#"{"control":{}}"#, &[]),
     (r#"{"http":[{"hosts":["*"],"methods":["POST"],"paths":["/hooks/"]}]}"#, &[]),
     (r#"{"http":[{"hosts":["*","b.acme.example:443"],"methods":["GET"],"paths":["/"]}]}"#, &[]),

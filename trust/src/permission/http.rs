@@ -244,8 +244,7 @@ impl Domain for HttpPermission {
         // With what its types are made of.
         let interface = import.wasi().unwrap_or_default();
         !self.rules.is_empty()
-            && (interface.starts_with("io/")
-                || matches!(interface, "http/outgoing-handler" | "http/types" | "clocks/monotonic-clock"))
+            && matches!(interface, "http/outgoing-handler" | "http/types" | "clocks/monotonic-clock")
     }
 
     fn is_for(role: Role) -> bool {

@@ -8,16 +8,49 @@ use super::{Domain, Effect, PermissionExcess, PermissionForm, Side};
 use crate::import::Import;
 use crate::role::Role;
 
+/// Interfaces that open nothing, whoever has them: what is behind them is empty, closed or denied.
+const INERT: [&str; 24] = [
+    "cli/environment",
+    "cli/exit",
+    "cli/stderr",
+    "cli/stdin",
+    "cli/stdout",
+    "cli/terminal-input",
+    "cli/terminal-output",
+    "cli/terminal-stderr",
+    "cli/terminal-stdin",
+    "cli/terminal-stdout",
+    "filesystem/preopens",
+    "filesystem/types",
+    "io/error",
+    "io/poll",
+    "io/streams",
+    "random/insecure",
+    "random/insecure-seed",
+    "sockets/instance-network",
+    "sockets/ip-name-lookup",
+    "sockets/network",
+    "sockets/tcp",
+    "sockets/tcp-create-socket",
+    "sockets/udp",
+    "sockets/udp-create-socket",
+];
+
+/// True of an interface that is linked for everybody and opens nothing.
+pub(crate) fn is_inert(import: Import<'_>) -> bool {
+    import.wasi().is_some_and(|interface| INERT.contains(&interface))
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WasiPermission {
-    /// `wasi:clocks/monotonic-clock`, `wasi:clocks/wall-clock`, with `wasi:io/poll`.
+    /// `wasi:clocks/monotonic-clock`, `wasi:clocks/wall-clock`.
     #[serde(default)]
     pub clocks: bool,
     /// `wasi:random/random`.
     #[serde(default)]
     pub random: bool,
-    /// `wasi:http/types` with `wasi:io`, for the role `service`: answering, not asking.
+    /// `wasi:http/types`, for the role `service`: answering, not asking.
     #[serde(default)]
     pub http_types: bool,
 }
@@ -31,15 +64,13 @@ impl Domain for WasiPermission {
             "clocks/monotonic-clock" | "clocks/wall-clock" => "wasi.clocks",
             "random/random" => "wasi.random",
             "http/types" => "wasi.http_types",
-            // Each of the others pulls it in.
-            "io/poll" | "io/error" | "io/streams" => "wasi",
             _ => return None,
         })
     }
 
     fn opens(&self, import: Import<'_>) -> bool {
         match Self::interface(import) {
-            Some("wasi.clocks" | "wasi") => self.clocks || self.http_types,
+            Some("wasi.clocks") => self.clocks || self.http_types,
             Some("wasi.random") => self.random,
             Some("wasi.http_types") => self.http_types,
             _ => false,

@@ -97,6 +97,16 @@ world {CAPABILITIES} {{
         writeln!(text, "  import {interface};")?;
     }
     text.push_str("}\n");
+    text.push_str(
+        "
+/// What is linked for everybody and opens nothing: standard libraries and languages want it.
+world inert {
+",
+    );
+    for interface in interfaces.iter().filter(|interface| import_rule(interface) == ImportRule::Inert) {
+        writeln!(text, "  import {interface};")?;
+    }
+    text.push_str("}\n");
     for (role, export) in exports {
         let (world, of) = (world_of(*role, export), role.as_str());
         write!(

@@ -149,7 +149,7 @@ mod tests {
     async fn a_fixed_clock_gives_the_same_times_and_never_waits() {
         let times = async || {
             let (mut table, mut ledger) = (ResourceTable::new(), Bench::new().ledger());
-            let mut wasi = Wasi::new(true);
+            let mut wasi = Wasi::new(true, Bench::new().call_lines());
             let mut view = View::of(&mut wasi, &mut table, &mut ledger);
             let before = monotonic_clock::Host::now(&mut view).unwrap();
             let hour = 3_600_000_000_000;

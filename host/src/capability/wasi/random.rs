@@ -27,13 +27,19 @@ impl Random {
         }
     }
 
-    fn bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
+    pub(super) fn bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
         if len > BYTES_MAX {
             return Err(wasmtime::Error::msg(format!("asked for {len} random bytes, limit is {BYTES_MAX}")));
         }
         let mut bytes = vec![0; len as usize];
         self.fill(&mut bytes)?;
         Ok(bytes)
+    }
+
+    pub(super) fn number(&mut self) -> wasmtime::Result<u64> {
+        let mut bytes = [0; 8];
+        self.fill(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
     }
 
     fn fill(&mut self, bytes: &mut [u8]) -> wasmtime::Result<()> {
@@ -57,9 +63,7 @@ impl Host for View<'_, Wasi> {
     }
 
     fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
-        let mut bytes = [0; 8];
-        self.state.random.fill(&mut bytes)?;
-        Ok(u64::from_le_bytes(bytes))
+        self.state.random.number()
     }
 }
 

@@ -129,11 +129,13 @@ fn names(cases: &mut Cases) {
         "orch:kv/kv",
         "orch:kv/kv@0.1.0-rc.1",
         "orch:secret/secret@0.1.0",
-        "wasi:cli/environment@0.2.0",
-        "wasi:sockets/tcp@0.2.0",
+        "wasi:cli/run@0.2.0",
+        "wasi:cli/environment@0.2.13",
+        "wasi:sockets/tcp@0.3.0",
+        "wasi:keyvalue/store@0.2.0",
         "wasi:clocks/wall-clock@0.2.13",
         "wasi:clocks/wall-clock@0.3.0",
-        "wasi:filesystem/types@0.2.0",
+        "wasi:filesystem/types",
         "wasi:http/outgoing-handler@0.2.0",
         "wasi:clocks/wall-clock@0.2.00",
         "acme:other/thing",
@@ -143,7 +145,7 @@ fn names(cases: &mut Cases) {
             draft.component = with(&format!("(import \"{import}\" (instance))"))
         });
     }
-    for import in ["orch:kv/kv@0.1.1", "wasi:cli/environment@0.2.0", "acme:other/thing"] {
+    for import in ["orch:kv/kv@0.1.1", "wasi:keyvalue/store@0.2.0", "acme:other/thing"] {
         cases.add("W5", format!("imports {import} inside"), plain, |draft| {
             draft.component = with(&format!("(component (component (import \"{import}\" (instance))))"));
         });
