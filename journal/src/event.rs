@@ -182,6 +182,9 @@ pub enum Event {
         /// What another plugin is asked to do; then it is recorded each time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         provided: Option<AskedProvider>,
+        /// It uses something up and changes nothing: never a reason for doubt.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        spends: bool,
         at: u64,
     },
     /// A child process that must be gone before the attempt's task is touched, or the call is made, again.

@@ -262,9 +262,9 @@ impl RunState {
                 self.waived.remove(&None);
                 self.budget_used = self.budget_used.saturating_add(cost);
             }
-            Event::IntentRecorded { by, .. } => {
+            Event::IntentRecorded { by, spends, .. } => {
                 if let Actor::Attempt { task, .. } = by {
-                    self.task_mut(event, *task)?.intent = true;
+                    self.task_mut(event, *task)?.intent |= !spends;
                 }
             }
             Event::ProcessStarted { by, pid, start_ticks, boot_id, .. } => {

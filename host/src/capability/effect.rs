@@ -30,10 +30,13 @@ pub enum EffectRecord {
     Intent {
         domain: DomainName,
         effect: &'static str,
+        /// It changes nothing, so that it may be done again.
+        spends: bool,
     },
     /// Before each call of a provider. Durable when the gate agrees.
     ProviderAsked {
         domain: DomainName,
+        spends: bool,
         asked: AskedProvider,
     },
     ProcessStarted {
@@ -106,6 +109,10 @@ pub struct Ledger {
     gate: Arc<dyn EffectGate>,
     denied: Vec<String>,
     intended: Vec<&'static str>,
+    /// An intent was recorded of something that changes.
+    changes: bool,
+    /// What it sends is spent for who asks.
+    spending: bool,
     closed: bool,
     log_cut: bool,
     /// Why the host did not do what it was asked last.
@@ -125,6 +132,8 @@ impl Ledger {
             gate,
             denied: Vec::new(),
             intended: Vec::new(),
+            changes: false,
+            spending: false,
             closed: false,
             log_cut: false,
             reason: None,
@@ -133,6 +142,11 @@ impl Ledger {
             provided: BTreeMap::new(),
             notes: Notes::default(),
         }
+    }
+
+    /// Of a call that answers for what spends, or not.
+    pub(crate) fn spending(self, spending: bool) -> Self {
+        Self { spending, ..self }
     }
 
     /// Of a call with that key. What providers wrote for the call that asked it stands, until they write again.
@@ -188,6 +202,8 @@ impl Ledger {
             }
         }
         self.reason = reason.or(self.reason.take());
+        // It is what was sent.
+        self.changes |= intended.is_some() && !self.spending;
         self.intended.extend(intended);
     }
 
@@ -201,8 +217,9 @@ impl Ledger {
             return Err(GateClosed);
         }
         if !self.intended.contains(&effect) {
-            self.gate.record(EffectRecord::Intent { domain, effect }).await?;
+            self.gate.record(EffectRecord::Intent { domain, effect, spends: false }).await?;
             self.intended.push(effect);
+            self.changes = true;
         }
         Ok(())
     }
@@ -222,13 +239,15 @@ impl Ledger {
     pub(crate) async fn intend_to_ask(
         &mut self,
         domain: DomainName,
+        spends: bool,
         asked: AskedProvider,
     ) -> Result<(), GateClosed> {
         if self.closed {
             return Err(GateClosed);
         }
-        self.gate.record(EffectRecord::ProviderAsked { domain, asked }).await?;
+        self.gate.record(EffectRecord::ProviderAsked { domain, spends, asked }).await?;
         self.intended.push(domain.as_str());
+        self.changes |= !spends;
         Ok(())
     }
 
@@ -245,8 +264,13 @@ impl Ledger {
         self.log_cut
     }
 
-    /// The denials, and whether an intent was recorded.
+    /// A provider that was asked changed something.
+    pub(crate) fn take_change(&mut self, changed: bool) {
+        self.changes |= changed;
+    }
+
+    /// The denials, and whether an intent was recorded of something that changes.
     pub(crate) fn into_parts(self) -> (Vec<String>, bool) {
-        (self.denied, !self.intended.is_empty())
+        (self.denied, self.changes)
     }
 }

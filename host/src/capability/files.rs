@@ -427,7 +427,7 @@ mod tests {
             size: after.len() as u64,
         };
         let expected = [
-            EffectRecord::Intent { domain: DomainName::Files, effect: "files-write" },
+            EffectRecord::Intent { domain: DomainName::Files, effect: "files-write", spends: false },
             written(None, b"x"),
             written(Some(digest(b"x")), b"y"),
         ];

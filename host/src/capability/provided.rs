@@ -21,6 +21,8 @@ pub const DEPTH_MAX: usize = 4;
 /// One question that a plugin answers for others.
 pub trait Provided: Send + Sync + 'static {
     const DOMAIN: DomainName;
+    /// Asking uses something up and changes nothing, so that it may be asked again; so does what its provider sends for it.
+    const SPENDS: bool;
     type Answer: Send + 'static;
 
     /// What of it an event names: a channel.
@@ -63,6 +65,8 @@ pub struct Left<A, E = NoAnswer> {
     /// By plugin: its own, and those of providers that it asked itself.
     pub writes: BTreeMap<String, Writes>,
     pub notes: Notes,
+    /// It may have changed something outside.
+    pub changed: bool,
 }
 
 /// Why there is no answer.

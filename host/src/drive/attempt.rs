@@ -209,7 +209,10 @@ pub fn sum_up(
         }
         Err(error) => {
             let (code, message) = (error.code().to_owned(), told(error.to_string()));
-            let ending = match report.effect {
+            // What providers of it did is in the journal, also if they were cut off.
+            let effect =
+                report.effect || run.state().tasks.get(index as usize).is_some_and(|task| task.intent);
+            let ending = match effect {
                 true => Ending::InDoubt { code, message },
                 false => Ending::Broken { code, message },
             };

@@ -39,11 +39,12 @@ impl ServiceGate {
     fn append(&self, effect: EffectRecord) -> Result<u64, GateClosed> {
         let (by, at) = (Actor::Call { number: self.number }, now_ms());
         let event = match effect {
-            EffectRecord::ProviderAsked { domain, asked } => {
-                Event::IntentRecorded { by, effect: domain.as_str().to_owned(), provided: Some(asked), at }
+            EffectRecord::ProviderAsked { domain, spends, asked } => {
+                let (effect, provided) = (domain.as_str().to_owned(), Some(asked));
+                Event::IntentRecorded { by, effect, provided, spends, at }
             }
-            EffectRecord::Intent { domain: DomainName::Http, effect } => {
-                Event::IntentRecorded { by, effect: effect.to_owned(), provided: None, at }
+            EffectRecord::Intent { domain: DomainName::Http, effect, spends } => {
+                Event::IntentRecorded { by, effect: effect.to_owned(), provided: None, spends, at }
             }
             EffectRecord::HttpRequested(request) => requested(by, request),
             EffectRecord::HttpEnded { plugin, request, exchange } => {
