@@ -33,7 +33,7 @@ pub use http::{HttpEnded, HttpExchange, HttpRequested};
 pub use mark::{FileMark, Mark, MarkedBy};
 pub use network::{NetworkUse, NetworkUsed};
 pub use operator::{DeniedSubject, OPERATOR_STREAM, OperatorDecision, TrustedRole};
-pub use provided::{AskedProvider, NoticeSent};
+pub use provided::{AskedProvider, ModelAnswer, ModelAnswered, NoticeSent};
 pub use status::RunStatus;
 pub use stream::{StreamStarted, WORKSPACE_STREAM, is_workspace_stream};
 pub use who::Who;
@@ -238,6 +238,8 @@ pub enum Event {
         who: Who,
         at: u64,
     },
+    /// A model answered, or did not; what was asked of it is an intent with the same key.
+    ModelAnswered(Box<ModelAnswered>),
     AttemptFinished(Box<AttemptFinished>),
     /// A call of a reflector, auditor, verifier or guard began; repeatable by contract.
     CallStarted {

@@ -278,6 +278,11 @@ impl RunState {
                 // A call that is over has no process left.
                 processes.into_iter().for_each(|all| all.push((*pid, *start_ticks, boot_id.clone())));
             }
+            Event::ModelAnswered(answered) => {
+                if let Actor::Attempt { task, .. } = answered.by {
+                    self.task_mut(event, task)?;
+                }
+            }
             Event::HttpRequested(requested) => {
                 if let Actor::Attempt { task, .. } = requested.by {
                     self.task_mut(event, task)?;

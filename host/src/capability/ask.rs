@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use orch_journal::event::AskedProvider;
 
+use orch_trust::manifest::Role;
+
 use super::effect::GateClosed;
 use super::lent::Lent;
 use super::notes::Notes;
@@ -46,7 +48,7 @@ impl<C> View<'_, C> {
         };
         let lent = Lent {
             wall: self.wall_left().saturating_sub(ANSWER),
-            asking: Asking { run: lent.asking.run.clone(), key: key.into() },
+            asking: Asking { key: key.into(), role: Some(Role::Provider), ..lent.asking.clone() },
             earlier: Arc::new(self.ledger.provided.clone()),
             spending: Q::SPENDS,
             ..lent.clone()

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use orch_journal::event::{AskedProvider, HttpExchange, NetworkUse, Writes};
+use orch_journal::event::{AskedProvider, HttpExchange, ModelAnswer, NetworkUse, Writes};
 use orch_trust::permission::{DomainName, HttpTarget};
 
 use super::notes::Notes;
@@ -53,6 +53,7 @@ pub enum EffectRecord {
         /// Bytes afterwards.
         size: u64,
     },
+    ModelAnswered(Box<ModelAnswer>),
     HttpRequested(HttpRequest),
     HttpEnded {
         plugin: String,
@@ -85,6 +86,7 @@ impl EffectRecord {
             Self::Intent { domain, .. } | Self::ProviderAsked { domain, .. } => *domain,
             Self::ProcessStarted { .. } | Self::NetworkUsed { .. } => DomainName::Process,
             Self::FileWritten { .. } => DomainName::Files,
+            Self::ModelAnswered(_) => DomainName::Llm,
             Self::HttpRequested(_) | Self::HttpEnded { .. } => DomainName::Http,
         }
     }
@@ -232,6 +234,11 @@ impl Ledger {
     /// Names what the call asks of a provider next: the same where the call is made again and asks for the same.
     pub(crate) fn next_key(&mut self) -> String {
         self.asked += 1;
+        self.last_key()
+    }
+
+    /// The key of what was asked last.
+    pub(crate) fn last_key(&self) -> String {
         format!("{}.{}", self.key, self.asked)
     }
 

@@ -13,13 +13,19 @@ pub(crate) mod check;
 pub(crate) mod fake;
 pub mod written;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use orch_journal::event::ModelAnswer;
 use orch_trust::interfaces::Import;
 use orch_trust::permission::{DomainName, LlmPermission};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 
 use self::catalogue::Known;
+use self::written::{WrittenAnswer, WrittenRequest};
+use super::effect::EffectRecord;
 use super::lent::Lent;
 use super::provided::Provided;
 use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
@@ -134,7 +140,8 @@ impl View<'_, Llm> {
     /// The request with everything filled in, if it is inside its limits.
     fn fill(&self, request: Request, name: String, known: &Known, tokens: u32) -> Result<Chat, ChatError> {
         check::request(&request).map_err(ChatError::Invalid)?;
-        let most = known.max_tokens.min(tokens).min(self.state.granted.tokens);
+        let picked = self.state.lent.providers.models.picks.max_tokens.map_or(u32::MAX, NonZeroU32::get);
+        let most = known.max_tokens.min(tokens).min(picked).min(self.state.granted.tokens);
         if most == 0 {
             return Err(ChatError::Limit("tokens".to_owned()));
         }
@@ -200,7 +207,21 @@ impl llm::Host for View<'_, Llm> {
             Err(error) => return Ok(Err(error)),
         };
         let plugin = self.state.plugin.clone();
-        Ok(match self.ask_provider(&plugin, &lent, &*provider, question).await? {
+        let asked = ModelAnswer {
+            consumer: plugin.to_string(),
+            provider: provider.id().to_owned(),
+            model: question.request.model.clone(),
+            question: digest(&WrittenRequest::from(question.request.clone())),
+            currency: lent.providers.models.currency.clone(),
+            ..nothing_answered()
+        };
+        let answer = self.ask_provider(&plugin, &lent, &*provider, question).await?;
+        let asked = ModelAnswer { key: self.ledger.last_key(), ..asked };
+        self.ledger
+            .gate()
+            .record(EffectRecord::ModelAnswered(Box::new(came(asked, &answer, &known))))
+            .await?;
+        Ok(match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(self.told(provider.id(), error)),
             Err(error) => Err(error.into()),
@@ -217,6 +238,59 @@ impl deltas::Host for View<'_, Llm> {
 }
 
 impl shapes::Host for View<'_, Llm> {}
+
+fn nothing_answered() -> ModelAnswer {
+    ModelAnswer {
+        consumer: String::new(),
+        provider: String::new(),
+        model: String::new(),
+        key: String::new(),
+        question: String::new(),
+        answer: None,
+        fault: None,
+        answered_by: String::new(),
+        id: String::new(),
+        input: 0,
+        cached: 0,
+        output: 0,
+        cost: None,
+        currency: String::new(),
+    }
+}
+
+/// What is recorded of an answer.
+fn came(asked: ModelAnswer, answer: &Result<Result<Answer, ChatError>, Error>, known: &Known) -> ModelAnswer {
+    match answer {
+        Ok(Ok(answer)) => ModelAnswer {
+            answer: Some(digest(&WrittenAnswer::from(answer.clone()))),
+            answered_by: answer.model.clone(),
+            id: answer.id.clone(),
+            input: answer.usage.input,
+            cached: answer.usage.cached,
+            output: answer.usage.output,
+            cost: known.price.map(|price| price.cost(&answer.usage)),
+            ..asked
+        },
+        Ok(Err(error)) => ModelAnswer { fault: Some(word(error).to_owned()), ..asked },
+        Err(_) => ModelAnswer { fault: Some("no-answer".to_owned()), ..asked },
+    }
+}
+
+fn word(error: &ChatError) -> &'static str {
+    match error {
+        ChatError::Denied(_) => "denied",
+        ChatError::Invalid(_) => "invalid",
+        ChatError::Limit(_) => "limit",
+        ChatError::Busy(_) => "busy",
+        ChatError::Unavailable => "unavailable",
+    }
+}
+
+/// SHA-256 of something as JSON has it, as hex.
+fn digest(written: &impl Serialize) -> String {
+    // Texts, numbers and lists of them: there is nothing here that JSON lacks.
+    hex::encode(Sha256::digest(serde_json::to_vec(written).unwrap_or_default()))
+}
 
 fn denied(error: Error) -> ChatError {
     error.into()

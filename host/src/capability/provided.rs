@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use orch_journal::event::Writes;
+use orch_trust::manifest::Role;
 use orch_trust::permission::{DomainName, Permissions};
 
 use super::effect::Boxed;
@@ -47,6 +48,10 @@ pub struct Asking {
     pub run: Arc<str>,
     /// Names the call; the keys of what it asks for begin with it.
     pub key: Arc<str>,
+    /// In which the plugin is called, where that is known.
+    pub role: Option<Role>,
+    /// Of the task that the call is for.
+    pub kind: Option<Arc<str>>,
 }
 
 /// On whose behalf a provider is called.

@@ -192,7 +192,7 @@ impl Fakes {
                 llm: vec![self.llm.clone()],
                 models: Arc::new(FakeModels::catalogue()),
             },
-            asking: Asking { run: "run".into(), key: "run-1".into() },
+            asking: Asking { run: "run".into(), key: "run-1".into(), ..Asking::default() },
             earlier: Arc::default(),
             spending: false,
             deltas: Arc::new(Nothing),

@@ -122,7 +122,7 @@ async fn one(run: &mut Run, desk: &Desk, notice: &Owed) -> Left<(), String> {
         secrets: desk.secrets.clone(),
         providers: desk.providers.clone(),
         egress: desk.egress.clone(),
-        asking: Asking { run: run_id.clone(), key },
+        asking: Asking { run: run_id.clone(), key, ..Asking::default() },
         ..Nothing::lent(desk.workspace.clone(), WALL)
     };
     let workspace = desk.providers.workspace.clone();

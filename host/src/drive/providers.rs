@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use orch_journal::event::{Actor, Writes};
+use orch_task::Kind;
 use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
 use orch_trust::permission::{DomainName, Permissions};
@@ -21,6 +22,7 @@ use super::roles::{Bound, Roles};
 use crate::call::{CallReport, Lent};
 use crate::capability::effect::Boxed;
 use crate::capability::lent::Providers;
+use crate::capability::llm::catalogue::Catalogue;
 use crate::capability::notes::Notes;
 use crate::capability::nothing::Nothing;
 use crate::capability::provided::{Asking, Left, NoAnswer, Order, Provided, Provider};
@@ -29,7 +31,13 @@ use crate::engine::withdrawal::Withdrawal;
 use crate::role::provider::Carried;
 
 /// The providers of a workspace.
-pub fn of(roles: &Roles, policy: &Policy, workspace: &Path, guests: &Handle) -> Providers {
+pub fn of(
+    roles: &Roles,
+    policy: &Policy,
+    models: Arc<Catalogue>,
+    workspace: &Path,
+    guests: &Handle,
+) -> Providers {
     let named = |domain: DomainName| {
         roles.by_key(Role::Provider, domain.as_str()).map(|bound| {
             let provides = PluginId::parse(&bound.id).ok().map(|id| policy.provided(&id).0.clone());
@@ -46,7 +54,7 @@ pub fn of(roles: &Roles, policy: &Policy, workspace: &Path, guests: &Handle) -> 
         workspace: name.into(),
         notify: named(DomainName::Notify).next().map(|provider| provider as _),
         llm: named(DomainName::Llm).map(|provider| provider as _).collect(),
-        models: Arc::default(),
+        models,
     }
 }
 
@@ -57,7 +65,12 @@ impl Asking {
             Actor::Attempt { task, attempt } => format!("{run}-t{task}.{attempt}"),
             Actor::Call { number } => format!("{run}-c{number}"),
         };
-        Self { run: run.into(), key: key.into() }
+        Self { run: run.into(), key: key.into(), ..Self::default() }
+    }
+
+    /// Of a plugin that is called in that role, for a task of that kind.
+    pub fn by(self, role: Role, kind: Option<&Kind>) -> Self {
+        Self { role: Some(role), kind: kind.map(|kind| kind.as_str().into()), ..self }
     }
 }
 

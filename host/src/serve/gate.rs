@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use orch_journal::event::{Actor, Event, HttpEnded};
+use orch_journal::event::{Actor, Event, HttpEnded, ModelAnswered};
 use orch_journal::{Journal, Level};
 use orch_trust::permission::DomainName;
 
@@ -45,6 +45,9 @@ impl ServiceGate {
             }
             EffectRecord::Intent { domain: DomainName::Http, effect, spends } => {
                 Event::IntentRecorded { by, effect: effect.to_owned(), provided: None, spends, at }
+            }
+            EffectRecord::ModelAnswered(answer) => {
+                Event::ModelAnswered(Box::new(ModelAnswered { by, answer: *answer, at }))
             }
             EffectRecord::HttpRequested(request) => requested(by, request),
             EffectRecord::HttpEnded { plugin, request, exchange } => {

@@ -72,11 +72,17 @@ async fn each_question_has_its_intent_first_and_is_no_reason_for_doubt() {
     let effects = open.bench.effects();
     let keys: Vec<&str> = effects
         .iter()
-        .map(|effect| match effect {
+        .filter_map(|effect| match effect {
+            EffectRecord::ModelAnswered(answer) => {
+                assert_eq!((&*answer.consumer, &*answer.model, answer.input), ("demo/x", "small", 100));
+                assert_eq!((answer.question.len(), answer.answer.as_ref().unwrap().len()), (64, 64));
+                assert!(["run-1.1", "run-1.2"].contains(&&*answer.key));
+                None
+            }
             EffectRecord::ProviderAsked { domain: DomainName::Llm, spends: true, asked } => {
                 assert_eq!((&*asked.consumer, &*asked.provider), ("demo/x", "fake/models"));
                 assert_eq!(asked.subject, "small");
-                &*asked.key
+                Some(&*asked.key)
             }
             other => panic!("{other:?}"),
         })
@@ -247,6 +253,6 @@ proptest! {
         prop_assert_eq!(answer.is_ok(), is_granted);
         prop_assert_eq!(matches!(answer, Err(ChatError::Denied(_))), !is_granted);
         prop_assert_eq!(open.asked().len(), usize::from(is_granted));
-        prop_assert_eq!(open.bench.effects().len(), usize::from(is_granted));
+        prop_assert_eq!(open.bench.effects().len(), 2 * usize::from(is_granted));
     }
 }

@@ -6,7 +6,7 @@
 
 use std::future::Future;
 
-use orch_journal::event::{Event, HttpEnded, NetworkUsed};
+use orch_journal::event::{Event, HttpEnded, ModelAnswered, NetworkUsed};
 use orch_journal::failpoint;
 use tokio::sync::mpsc;
 
@@ -52,6 +52,9 @@ impl Run {
             EffectRecord::FileWritten { path, before, after, size } => {
                 let (size, at) = (Some(size), Some(now_ms()));
                 Event::FileWritten { by, path, before, after, size, at }
+            }
+            EffectRecord::ModelAnswered(answer) => {
+                Event::ModelAnswered(Box::new(ModelAnswered { by, answer: *answer, at: now_ms() }))
             }
             EffectRecord::HttpRequested(request) => requested(by, request),
             EffectRecord::HttpEnded { plugin, request, exchange } => {
