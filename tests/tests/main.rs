@@ -35,6 +35,7 @@ mod hour;
 mod interrupt;
 mod isolated;
 mod manifests;
+mod modelled;
 mod networked;
 mod notified_out;
 mod operating;
