@@ -281,9 +281,9 @@ impl RunState {
                 self.waived.remove(&None);
                 self.budget_used = self.budget_used.saturating_add(cost);
             }
-            Event::IntentRecorded { by, .. } => {
+            Event::IntentRecorded { by, spends, .. } => {
                 if let Actor::Attempt { task, .. } = by {
-                    self.task_mut(event, *task)?.intent = true;
+                    self.task_mut(event, *task)?.intent |= !spends;
                 }
             }
             Event::ProcessStarted { by, pid, start_ticks, boot_id, .. } => {
@@ -296,6 +296,11 @@ impl RunState {
                 };
                 // A call that is over has no process left.
                 processes.into_iter().for_each(|all| all.push((*pid, *start_ticks, boot_id.clone())));
+            }
+            Event::ModelAnswered(answered) => {
+                if let Actor::Attempt { task, .. } = answered.by {
+                    self.task_mut(event, task)?;
+                }
             }
             Event::HttpRequested(requested) => {
                 if let Actor::Attempt { task, .. } = requested.by {

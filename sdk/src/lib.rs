@@ -38,6 +38,7 @@ pub mod findings;
 pub mod git;
 pub mod http;
 pub mod kv;
+pub mod llm;
 pub mod log;
 pub mod metrics;
 pub mod notify;

@@ -8,6 +8,7 @@ pub mod auditor;
 pub mod executor;
 pub mod guard;
 pub mod planner;
+pub mod provider_llm;
 pub mod provider_notify;
 pub mod reflector;
 pub mod service;
@@ -21,6 +22,7 @@ pub mod names {
         ChangedFile, Edits, Escalation, FileStatus, Guard, Judgement, ProposedChange, Risk,
     };
     pub use super::planner::{Change, Decision, Planner, ReadyTask};
+    pub use super::provider_llm::{LlmProvider, Target};
     pub use super::provider_notify::{Message, NotifyProvider, Order, Receipt};
     pub use super::reflector::{Cycle, Reflector};
     pub use super::service::Service;

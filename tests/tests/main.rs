@@ -37,6 +37,7 @@ mod isolated;
 mod judged;
 mod manifests;
 mod modelled;
+mod models;
 mod networked;
 mod notified_out;
 mod operating;

@@ -201,6 +201,27 @@ secrets = {{ use = [{{ name = "slack", host = "slack.com:443" }}] }}
 [plugins."demo/provider-slack-notify".provide]
 notify = {{ channels = ["ops"] }}
 
+[plugins."demo/provider-openai".allow]
+log = {{}}
+settings = {{}}
+wasi = {{ clocks = true }}
+http = [
+  {{ hosts = ["api.openai.com:443"], methods = ["POST"], paths = ["/v1/"] }},
+  {{ scheme = "http", hosts = ["127.0.0.1:11434"], methods = ["POST"], paths = ["/v1/"] }},
+]
+secrets = {{ use = [{{ name = "openai", host = "api.openai.com:443" }}] }}
+[plugins."demo/provider-openai".provide]
+llm = {{ models = ["*"], tokens = 16384 }}
+
+[plugins."demo/provider-anthropic".allow]
+log = {{}}
+settings = {{}}
+wasi = {{ clocks = true }}
+http = [{{ hosts = ["api.anthropic.com:443"], methods = ["POST"], paths = ["/v1/messages"] }}]
+secrets = {{ use = [{{ name = "anthropic", host = "api.anthropic.com:443" }}] }}
+[plugins."demo/provider-anthropic".provide]
+llm = {{ models = ["*"], tokens = 16384 }}
+
 [plugins."demo/verifier-command".allow]
 log = {{}}
 settings = {{}}

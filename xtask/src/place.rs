@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The reference plugins, in the order of the README.
-pub(crate) const PLUGINS: [&str; 16] = [
+pub(crate) const PLUGINS: [&str; 18] = [
     "planner-priority",
     "planner-wsjf",
     "executor-shell",
@@ -19,6 +19,8 @@ pub(crate) const PLUGINS: [&str; 16] = [
     "provider-log-notify",
     "provider-webhook-notify",
     "provider-slack-notify",
+    "provider-openai",
+    "provider-anthropic",
     "service-status",
     "service-orchestrator-api",
 ];

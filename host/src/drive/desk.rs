@@ -235,6 +235,8 @@ impl Desk {
             providers: self.providers.clone(),
             asking,
             earlier: Arc::default(),
+            spending: false,
+            deltas: Arc::new(Nothing),
             wall,
         }
     }

@@ -81,7 +81,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let logins = Logins { said: None, folder: Some(folder.path().to_owned()) };
         let path = folder.path().join("127.0.0.1_5000");
-        let mut asked = |text: &str, mode: u32| {
+        let asked = |text: &str, mode: u32| {
             std::fs::write(&path, text).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             let found = logins.basic("127.0.0.1:5000");

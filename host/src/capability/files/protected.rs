@@ -19,8 +19,17 @@ pub struct Protected {
 /// The host's own state.
 const STATE: &str = ".orch";
 /// Of the workspace itself: the host's, and what people and the host write.
-const OF_THE_HOST: [&str; 7] =
-    [STATE, "orch.lock", "config.yaml", "config.yml", "tasks.yml", "tasks.yaml", "logs"];
+const OF_THE_HOST: [&str; 9] = [
+    STATE,
+    "orch.lock",
+    "config.yaml",
+    "config.yml",
+    "models.yaml",
+    "models.yml",
+    "tasks.yml",
+    "tasks.yaml",
+    "logs",
+];
 /// How the names begin of files that the host swaps in for the task file.
 const SWAPPED_IN: [&str; 2] = [".tasks.yml.", ".tasks.yaml."];
 /// In every folder: what version control believes.
