@@ -15,8 +15,6 @@
 mod address;
 mod anchor;
 #[cfg(feature = "engine")]
-mod archive;
-#[cfg(feature = "engine")]
 mod author;
 #[cfg(feature = "engine")]
 mod certify;
@@ -184,13 +182,6 @@ pub const TARGETS: &[Target] = &[
         sources: &["trust/src/denial.rs"],
         run: operator::denied,
         valid: operator::valid_denied,
-    },
-    #[cfg(feature = "engine")]
-    Target {
-        name: "archive",
-        sources: &["host/src/package/archive.rs"],
-        run: archive::archive,
-        valid: archive::valid,
     },
     #[cfg(feature = "engine")]
     Target {
