@@ -3,12 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 use std::fs::File;
+use std::process::Command;
 
 use orch_journal::Event;
 use orch_journal::event::{Ending, FileChange};
-use orch_tests::Workspace;
 use orch_tests::isolated::Bench;
 use orch_tests::kill::{self, Moment};
+use orch_tests::{Workspace, binary, err, out, packages, root};
 
 const ALLOWED: &str = "log = {}\nfiles = { read = [\"**\"], write = [\"**\"] }\n";
 
@@ -197,4 +198,14 @@ fn whoever_only_looks_changes_nothing_whatever_is_granted() {
     let denied =
         |event: &Event| matches!(event, Event::Denied { what, .. } if what == "files: write `out/v`");
     assert!(workspace.events().iter().any(denied));
+}
+
+#[test]
+fn case_files_say_what_a_workspace_has_afterwards() {
+    let built = packages().join("demo/writes-files/0.1.0");
+    let mut test = Command::new(binary("orch-plugin"));
+    test.arg("test").arg(root().join("tests/guests/writes-files")).arg("--built").arg(built);
+    let output = test.output().unwrap();
+    assert!(output.status.success(), "{}{}", out(&output), err(&output));
+    assert!(out(&output).contains("1 of 1 cases passed"), "{}", out(&output));
 }

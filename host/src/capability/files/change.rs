@@ -68,6 +68,9 @@ impl Change {
     }
 }
 
+/// Digests of the old file and of the new one, and the new one's bytes.
+type Filled = (Option<[u8; 32]>, [u8; 32], u64);
+
 /// Changes what lies in one workspace, while a call goes on.
 pub(crate) struct Changer<'a> {
     pub(crate) workspace: &'a Workspace,
@@ -183,14 +186,14 @@ impl Changer<'_> {
         Ok(Change { before, after: Some(after), size: Some(size), ..Change::of(path, FileChange::Written) })
     }
 
-    /// Digests of the old file and of the new one, and the new one's bytes.
+    /// Writes the new file.
     fn fill(
         &self,
         fresh: &mut File,
         old: Option<File>,
         kept: u64,
         content: &[u8],
-    ) -> Result<(Option<[u8; 32]>, [u8; 32], u64), ChangeError> {
+    ) -> Result<Filled, ChangeError> {
         let (mut hasher, mut size) = (Sha256::new(), 0);
         let mut put = |bytes: &[u8]| {
             size += bytes.len() as u64;
