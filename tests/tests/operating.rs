@@ -84,7 +84,7 @@ fn the_policy_has_every_key_and_every_permission() {
     let written: Vec<&str> = allow.less().into_iter().map(|(path, _)| path).collect();
     let provide: BTreeSet<_> = plugins.values().flat_map(|plugin| plugin.provide.domains()).collect();
     let provided = DomainName::ALL.iter().copied().filter(|domain| domain.is_provided());
-    assert_eq!(provide, provided.collect());
+    assert_eq!(provide, provided.collect::<BTreeSet<_>>());
     for domain in DomainName::ALL {
         assert!(written.contains(&domain.as_str()), "{}", domain.as_str());
     }
