@@ -206,8 +206,8 @@ log = {{}}
 settings = {{}}
 wasi = {{ clocks = true }}
 http = [
-  {{ hosts = ["api.openai.com:443"], methods = ["POST"], paths = ["/v1/"] }},
-  {{ scheme = "http", hosts = ["127.0.0.1:11434"], methods = ["POST"], paths = ["/v1/"] }},
+  {{ hosts = ["api.openai.com:443"], methods = ["POST"], paths = ["/"] }},
+  {{ scheme = "http", hosts = ["127.0.0.1:11434"], methods = ["POST"], paths = ["/"] }},
 ]
 secrets = {{ use = [{{ name = "openai", host = "api.openai.com:443" }}] }}
 [plugins."demo/provider-openai".provide]
@@ -217,7 +217,7 @@ llm = {{ models = ["*"], tokens = 16384 }}
 log = {{}}
 settings = {{}}
 wasi = {{ clocks = true }}
-http = [{{ hosts = ["api.anthropic.com:443"], methods = ["POST"], paths = ["/v1/messages"] }}]
+http = [{{ hosts = ["api.anthropic.com:443"], methods = ["POST"], paths = ["/"] }}]
 secrets = {{ use = [{{ name = "anthropic", host = "api.anthropic.com:443" }}] }}
 [plugins."demo/provider-anthropic".provide]
 llm = {{ models = ["*"], tokens = 16384 }}

@@ -82,7 +82,7 @@ pub(super) fn differences(script: &[ScriptedModel], asked: &[AskedModel]) -> Vec
             (Some(_), None) => out.push(format!("models[{index}]: no model was asked")),
             (None, Some(asked)) => {
                 let found = shown(&asked.chat);
-                let last = &found["last"];
+                let last = found.get("last").unwrap_or(&Value::Null);
                 out.push(format!("models[{index}]: expected no question, found one that ends with {last}"));
             }
             _ => {}
@@ -96,7 +96,9 @@ fn shown(chat: &Chat) -> Value {
     let written = WrittenRequest::from(chat.request.clone());
     let last = json!(written.messages.last());
     let mut shown = json!(written);
-    shown["last"] = last;
+    if let Value::Object(fields) = &mut shown {
+        fields.insert("last".to_owned(), last);
+    }
     shown
 }
 
