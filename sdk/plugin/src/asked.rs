@@ -56,8 +56,12 @@ pub fn told(found: &Found) -> Vec<String> {
     for (name, value) in [("writes", &found.writes), ("asked", &found.asked)] {
         let is_empty = |value: &Value| match value {
             Value::Array(list) => list.is_empty(),
-            Value::Object(object) => object.values().all(|inner| {
-                inner.as_array().is_some_and(Vec::is_empty) || inner == &json!({}) || inner == &json!("")
+            Value::Object(object) => object.iter().all(|(key, inner)| {
+                // Whose they are is known.
+                key == "plugin"
+                    || inner.as_array().is_some_and(Vec::is_empty)
+                    || inner == &json!({})
+                    || inner == &json!("")
             }),
             _ => false,
         };

@@ -258,7 +258,7 @@ fn flags_of_the_project_reach_the_compiler_and_those_of_the_shell_are_named() {
     let project = folder.path().join("flagged");
     let source = project.join("src/lib.rs");
     let text = fs::read_to_string(&source).unwrap();
-    fs::write(&source, format!("#[cfg(not(wanted))]\ncompile_error!(\"the flag is not there\");\n{text}"))
+    fs::write(&source, format!("{text}\n#[cfg(not(wanted))]\ncompile_error!(\"the flag is not there\");\n"))
         .unwrap();
     let build = |flags: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_orch-plugin"));
