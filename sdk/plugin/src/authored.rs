@@ -30,7 +30,9 @@ pub fn schema_for_editors() -> Value {
         properties.remove("integrity");
         properties.insert("$schema".to_owned(), json!({ "type": "string" }));
     }
-    schema["title"] = "plugin.json of an Orch plugin".into();
+    if let Some(whole) = schema.as_object_mut() {
+        whole.insert("title".to_owned(), "plugin.json of an Orch plugin".into());
+    }
     schema
 }
 
