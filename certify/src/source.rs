@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use orch_host::regular_file::{self, Links};
 use orch_plugin::dependencies::Dependencies;
-use orch_plugin::toolchain::TARGET;
+use orch_plugin::target::Target;
 use orch_trust::digest::Sha256Digest;
 use rustsec::Lockfile;
 
@@ -72,9 +72,11 @@ impl Source {
 
 /// What cargo makes of the lock file.
 fn resolve(home: &Home, cargo: &Path, project: &Path, top: &Path) -> Result<Dependencies, NoSource> {
+    let target = Target::wanted(project, false)
+        .map_err(|error| NoSource::Refused(format!("source-not-resolved: {error}")))?;
     let manifest = project.join("Cargo.toml");
     let mut args: Vec<std::ffi::OsString> =
-        ["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", TARGET]
+        ["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", target.as_str()]
             .map(Into::into)
             .to_vec();
     args.extend(["--manifest-path".into(), manifest.into_os_string()]);

@@ -22,6 +22,8 @@ pub struct Used {
     pub memory_bytes: u64,
     /// Calls from the guest into the host.
     pub host_calls: u64,
+    /// What all its log lines take, those without room too.
+    pub log_bytes: u64,
 }
 
 impl<T> CallReport<T> {

@@ -13,7 +13,7 @@ pub(crate) fn cut(text: &str) -> String {
 }
 
 /// At most `bytes_max` bytes of a text.
-pub(crate) fn cut_to(text: &str, bytes_max: usize) -> &str {
+pub fn cut_to(text: &str, bytes_max: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
 }
 

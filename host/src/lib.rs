@@ -16,7 +16,7 @@ pub mod commands;
 pub mod config;
 pub mod console;
 pub mod control;
-mod cut;
+pub mod cut;
 pub mod drive;
 pub mod egress;
 pub mod engine;

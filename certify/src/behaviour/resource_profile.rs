@@ -2,7 +2,8 @@
 //!
 //! In -> out: a scene -> `resource-profile`; the most that any call used.
 //! Units: fuel stands for time, a million for a millisecond, because time itself differs from machine to machine.
-//! Invariant: a finding names a limit and a case, never what was measured.
+//! Invariant: a finding names a limit and a case, and what was measured only where that is the same on every machine: fuel,
+//! bytes of memory and of the log, calls.
 //! Output, host calls and log lines are judged by calling under limits of four fifths; memory by what was used, since
 //! a plugin may live on when memory is refused.
 //! Not here: enforcing limits (`orch-host`'s `engine/limits.rs`).
@@ -23,7 +24,8 @@ pub(super) fn check(id: &str, scene: Scene<'_>) -> Result<CheckResult, String> {
     let permissions = scene.stage.manifest().permissions.clone();
     let stage = scene.stage.moved(scene.folder).map_err(|error| format!("workspace: {error}"))?;
     let stage = stage.narrowed(&permissions, less(limits)).map_err(|excess| excess.to_string())?;
-    let (mut looked_at, mut findings) = (0, Vec::new());
+    let mut looked_at = 0;
+    let mut findings: Vec<(&str, String, Option<(u64, u32)>)> = Vec::new();
     for role in &scene.stage.manifest().roles {
         let plugin = stage.link(*role).map_err(|error| error.to_string())?;
         for case in stage.cases(*role) {
@@ -33,13 +35,19 @@ pub(super) fn check(id: &str, scene: Scene<'_>) -> Result<CheckResult, String> {
             // Only a call under ordinary circumstances must find room for all its lines.
             let logs = case.mood == Mood::Good;
             for limit in too_low(limits, &seen, logs) {
-                if !findings.iter().any(|(known, _)| *known == limit) {
-                    findings.push((limit, case.name.clone()));
+                if !findings.iter().any(|(known, ..)| *known == limit) {
+                    findings.push((limit, case.name.clone(), used_of(limit, limits, &seen)));
                 }
             }
         }
     }
-    let said = |(limit, case)| format!("limit-low: `{limit}` leaves no quarter over in case `{case}`");
+    let said = |(limit, case, used): (&str, String, Option<(u64, u32)>)| {
+        let seen = used.map_or_else(String::new, |(used, allowed)| {
+            let enough = used.saturating_mul(5).div_ceil(4).max(u64::from(allowed) + 1);
+            format!(": used {used} of {allowed}, say {enough}")
+        });
+        format!("limit-low: `{limit}` leaves no quarter over in case `{case}`{seen}")
+    };
     Ok(judged(id, looked_at, findings.into_iter().map(said).collect()))
 }
 
@@ -52,6 +60,18 @@ fn less(limits: Limits) -> Limits {
         log_kib: less(limits.log_kib),
         ..limits
     }
+}
+
+/// What the call used of that limit and what there is, in the manifest's unit; none where only reaching the end is seen.
+fn used_of(limit: &str, limits: Limits, seen: &Seen) -> Option<(u64, u32)> {
+    let used = &seen.used;
+    Some(match limit {
+        "memoryMiB" => (used.memory_bytes.div_ceil(1 << 20), limits.memory_mib),
+        "busyMs" => (used.fuel?.div_ceil(FUEL_PER_MS), limits.busy_ms),
+        "hostCalls" => (used.host_calls, limits.host_calls),
+        "logKiB" => (used.log_bytes.div_ceil(1 << 10), limits.log_kib),
+        _ => return None,
+    })
 }
 
 /// Names of the limits that this call came too close to.
@@ -92,7 +112,17 @@ mod tests {
         Limits { memory_mib: 5, busy_ms: 100, wall_ms: 1000, output_kib: 10, host_calls: 10, log_kib: 10 };
 
     fn seen(memory_bytes: u64, fuel: u64) -> Seen {
-        Seen::of(Ok(Answer::default()), Used { fuel: Some(fuel), memory_bytes, host_calls: 0 })
+        Seen::of(Ok(Answer::default()), Used { fuel: Some(fuel), memory_bytes, host_calls: 0, log_bytes: 0 })
+    }
+
+    #[test]
+    fn what_was_used_is_said_in_the_manifests_unit() {
+        let mut seen = seen((4 << 20) + 4, 82_000_001);
+        seen.used.log_bytes = 640 << 10;
+        assert_eq!(used_of("memoryMiB", LIMITS, &seen), Some((5, 5)));
+        assert_eq!(used_of("busyMs", LIMITS, &seen), Some((83, 100)));
+        assert_eq!(used_of("logKiB", LIMITS, &seen), Some((640, 10)));
+        assert_eq!(used_of("outputKiB", LIMITS, &seen), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use orch_plugin::build::{BuildRequest, build};
+use orch_plugin::target::Target;
 use orch_plugin::toolchain;
 use orch_trust::certificate::CheckResult;
 use orch_trust::package::{COMPONENT, PackageBytes, SBOM};
@@ -49,7 +50,8 @@ pub struct Rebuilt {
 /// # Errors
 /// In words: no compiler, or why it did not build.
 pub fn rebuild(project: &Path, out: &Path) -> anyhow::Result<Rebuilt> {
-    let Some(toolchain) = toolchain::find() else {
+    let target = Target::wanted(project, false)?;
+    let Some(toolchain) = toolchain::find(target) else {
         anyhow::bail!("no compiler for plugins is there; `orch-plugin build` gets one");
     };
     build(&BuildRequest { project, toolchain: &toolchain, out: Some(out), quiet: true })?;

@@ -57,7 +57,7 @@ impl Project {
         let _ = std::fs::remove_dir_all(&home);
         let source = home.join("source");
         project::create(&project::id("acme/sound").unwrap(), Role::Verifier, Some(&source)).unwrap();
-        let toolchain = toolchain::ensure(&mut |_| {}).unwrap();
+        let toolchain = toolchain::ensure(orch_plugin::target::Target::Lean, &mut |_| {}).unwrap();
         let built = home.join("built");
         let request =
             BuildRequest { project: &source, toolchain: &toolchain, out: Some(&built), quiet: true };

@@ -215,7 +215,12 @@ pub(crate) fn answered<T>(store: &Store<CallState>, answer: Result<T, Failure>) 
 pub(crate) fn used(store: &Store<CallState>) -> Used {
     let state = store.data();
     let fuel = state.fuel_max.and_then(|most| Some(most.saturating_sub(store.get_fuel().ok()?)));
-    Used { fuel, memory_bytes: state.meter.memory_bytes(), host_calls: state.meter.host_calls() }
+    Used {
+        fuel,
+        memory_bytes: state.meter.memory_bytes(),
+        host_calls: state.meter.host_calls(),
+        log_bytes: state.lines.asked_bytes(),
+    }
 }
 
 /// Waits until nothing that the guest began outside goes on, before it is said what came of its call.

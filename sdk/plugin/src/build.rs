@@ -16,8 +16,10 @@ use orch_trust::package::{COMPONENT, SBOM};
 
 use crate::component::{self, ComponentError};
 use crate::dependencies::{Dependencies, DependenciesError};
+use crate::flags::{self, FlagsError};
 use crate::sbom;
-use crate::toolchain::{TARGET, Toolchain};
+use crate::target::{Target, TargetError};
+use crate::toolchain::Toolchain;
 
 /// Separates flags in `CARGO_ENCODED_RUSTFLAGS`.
 const FLAG_END: &str = "\u{1f}";
@@ -39,6 +41,10 @@ pub enum BuildError {
     Dependencies(#[from] DependenciesError),
     #[error(transparent)]
     Component(#[from] ComponentError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Flags(#[from] FlagsError),
     #[error("the bill of materials cannot be written")]
     Sbom(#[source] serde_json::Error),
 }
@@ -52,6 +58,8 @@ impl BuildError {
             Self::CargoFailed { .. } => "build-failed",
             Self::Dependencies(error) => error.code(),
             Self::Component(error) => error.code(),
+            Self::Target(_) => "build-target",
+            Self::Flags(error) => error.code(),
             Self::Sbom(_) => "build-sbom",
         }
     }
@@ -60,6 +68,8 @@ impl BuildError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Dependencies(error) => error.hint(),
+            Self::Component(error) => error.hint(),
+            Self::Flags(error) => error.hint(Target::Lean),
             _ => None,
         }
     }
@@ -101,7 +111,7 @@ pub fn build(request: &BuildRequest<'_>) -> Result<Built, BuildError> {
     let dependencies = Dependencies::resolve(&project, request.toolchain, locked)?;
     let module_path = compile(request, &project, &dependencies)?;
     let module = fs::read(&module_path).map_err(io_at(&module_path))?;
-    let component = component::encode(&module, &dependencies)?;
+    let component = component::encode(&module, &dependencies, request.toolchain.target)?;
     let digest = Sha256Digest::of(&component);
     let sbom = sbom::write(&dependencies, digest).map_err(BuildError::Sbom)?;
     let Some(plugin) = dependencies.plugin() else { unreachable!("the root is one of the packages") };
@@ -124,12 +134,19 @@ pub fn build(request: &BuildRequest<'_>) -> Result<Built, BuildError> {
     })
 }
 
+/// Variables of the shell that say how code is made and that no plugin is built with.
+pub fn left_out() -> Vec<String> {
+    let set = std::env::vars_os().filter(|(name, value)| changes_code(name) && !value.is_empty());
+    set.map(|(name, _)| name.to_string_lossy().into_owned()).collect()
+}
+
 /// True of a variable by which the same sources would give other bytes than elsewhere.
 fn changes_code(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     // With the last, libraries take what only an unstable compiler has.
     name.starts_with("CARGO_PROFILE_")
-        || ["RUSTFLAGS", "CARGO_INCREMENTAL", "RUSTC_BOOTSTRAP"].contains(&&*name)
+        || name.starts_with("CARGO_TARGET_WASM32_") && name.ends_with("_RUSTFLAGS")
+        || ["RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_INCREMENTAL", "RUSTC_BOOTSTRAP"].contains(&&*name)
 }
 
 /// The module's path.
@@ -139,14 +156,21 @@ fn compile(
     dependencies: &Dependencies,
 ) -> Result<PathBuf, BuildError> {
     let mut cargo = request.toolchain.cargo();
-    cargo.args(["build", "--release", "--locked", "--lib", "--target", TARGET]).current_dir(project);
+    let target = request.toolchain.target;
+    cargo.args(["build", "--release", "--locked", "--lib", "--target", target.as_str()]).current_dir(project);
     if request.quiet {
         cargo.arg("--quiet");
     }
     for name in std::env::vars_os().map(|(name, _)| name).filter(|name| changes_code(name)) {
         cargo.env_remove(name);
     }
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", remaps(request.toolchain, dependencies).join(FLAG_END));
+    let mut compiler_flags = flags::of_project(project, &dependencies.workspace_folder, target)?;
+    compiler_flags.extend(remaps(request.toolchain, dependencies));
+    if target == Target::Wasi {
+        // The component is made here, of the module, as for the other target.
+        compiler_flags.push("-Clink-arg=--skip-wit-component".to_owned());
+    }
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", compiler_flags.join(FLAG_END));
     cargo.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
     // Standard output stays the caller's own: cargo says nothing there.
     let status =
@@ -155,7 +179,7 @@ fn compile(
         return Err(BuildError::CargoFailed { project: project.to_owned(), status });
     }
     let file = format!("{}.wasm", dependencies.library);
-    Ok(dependencies.target_folder.join(TARGET).join("release").join(file))
+    Ok(dependencies.target_folder.join(target.as_str()).join("release").join(file))
 }
 
 /// Where the project's lock file is or will be: beside the manifest of its workspace.
@@ -197,7 +221,14 @@ mod tests {
 
     #[test]
     fn settings_of_the_shell_do_not_change_the_code() {
-        for name in ["CARGO_PROFILE_RELEASE_LTO", "RUSTFLAGS", "RUSTC_BOOTSTRAP", "CARGO_INCREMENTAL"] {
+        for name in [
+            "CARGO_PROFILE_RELEASE_LTO",
+            "RUSTFLAGS",
+            "CARGO_BUILD_RUSTFLAGS",
+            "CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS",
+            "RUSTC_BOOTSTRAP",
+            "CARGO_INCREMENTAL",
+        ] {
             assert!(changes_code(name.as_ref()), "{name}");
         }
         // Where things lie and how many jobs there are is the machine's own.

@@ -52,6 +52,8 @@ pub enum CaseError {
         #[source]
         source: serde_json::Error,
     },
+    #[error("no case has `{filter}` in its file's name or in `about`")]
+    Filtered { filter: String },
     #[error("no `*.json` in `{folder}`")]
     None { folder: PathBuf },
     #[error("cannot write `{path}`")]
@@ -73,6 +75,7 @@ impl CaseError {
             Self::Io { .. } => "case-io",
             Self::TooLarge { .. } => "case-too-large",
             Self::Form { .. } => "case-form",
+            Self::Filtered { .. } => "case-filter",
             Self::None { .. } => "case-none",
             Self::Write { .. } => "case-write",
             Self::Recording { .. } => "case-recording",
@@ -84,8 +87,17 @@ impl CaseError {
 impl CaseError {
     /// What the author can do about it, if anything.
     pub fn hint(&self) -> Option<String> {
-        let record = "`orch-plugin test --record HOST:PORT` makes its requests and writes what is answered";
-        matches!(self, Self::Unrecorded { .. }).then(|| record.to_owned())
+        Some(match self {
+            Self::Unrecorded { .. } => {
+                "`orch-plugin test --record HOST:PORT` makes its requests and writes what is answered".to_owned()
+            }
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "is this a plugin's project? `orch-plugin new NAME` makes one, `orch-plugin test FOLDER` tests another"
+                    .to_owned()
+            }
+            Self::Form { .. } => "`docs/authoring.md` says what a case may have".to_owned(),
+            _ => return None,
+        })
     }
 }
 
@@ -160,6 +172,19 @@ pub fn read_all(folder: &Path, answers: Answers) -> Result<Vec<(String, Case)>, 
         cases.push((name, case));
     }
     Ok(cases)
+}
+
+/// The cases with that text in their file's name or in `about`.
+///
+/// # Errors
+/// `Filtered`: there is none, which is not the same as all cases holding.
+pub fn filtered(cases: Vec<(String, Case)>, filter: &str) -> Result<Vec<(String, Case)>, CaseError> {
+    let has = |(name, case): &(String, Case)| name.contains(filter) || case.about.contains(filter);
+    let kept: Vec<_> = cases.into_iter().filter(has).collect();
+    match kept.is_empty() {
+        true => Err(CaseError::Filtered { filter: filter.to_owned() }),
+        false => Ok(kept),
+    }
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, CaseError> {

@@ -4,22 +4,31 @@
 //! Invariant: a verb parses, calls and prints; rules and the codes of errors are in the library.
 
 mod build;
+mod call;
+mod dev;
 mod new;
 mod pack;
 mod publish;
 mod sign;
 mod test;
 
+use std::path::{Path, PathBuf};
+
 use clap::Subcommand;
 use orch_host::console::Console;
 use orch_host::exit::{Exit, Fault, Outcome};
+use orch_plugin::build::{self as build_library, BuildError, BuildRequest};
 use orch_plugin::error::PluginError;
+use orch_plugin::pack as pack_library;
+use orch_plugin::target::Target;
 use orch_plugin::toolchain::{self, Toolchain};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     New(new::NewArguments),
     Build(build::BuildArguments),
+    Dev(dev::DevArguments),
+    Call(call::CallArguments),
     Test(test::TestArguments),
     Pack(pack::PackArguments),
     Sign(Box<sign::SignArguments>),
@@ -31,6 +40,8 @@ impl Command {
         match self {
             Self::New(arguments) => new::run(arguments, console),
             Self::Build(arguments) => build::run(arguments, console),
+            Self::Dev(arguments) => dev::run(arguments, console),
+            Self::Call(arguments) => call::run(arguments, console),
             Self::Test(arguments) => test::run(arguments, console),
             Self::Pack(arguments) => pack::run(arguments, console),
             Self::Sign(arguments) => sign::run(arguments, console),
@@ -50,7 +61,26 @@ fn fault_in<E: Into<PluginError>>(what: String) -> impl FnOnce(E) -> Fault {
     move |error| fault(error).context(what)
 }
 
-/// The compiler for plugins, got if need be, with what is done said on standard error.
-fn toolchain(console: &Console) -> Result<Toolchain, Fault> {
-    toolchain::ensure(&mut |line| console.note(line)).map_err(fault)
+/// The compiler for the plugin in that folder, got if need be, with what is done said on standard error; its `plugin.json` is
+/// judged before.
+fn toolchain(project: &Path, wasi: bool, console: &Console) -> Result<Toolchain, Fault> {
+    let target = Target::wanted(project, wasi).map_err(|error| fault(BuildError::from(error)))?;
+    for name in build_library::left_out() {
+        console.note(&format!(
+            "`{name}` of the shell is left out: a package comes of its sources alone; flags belong into `.cargo/config.toml`"
+        ));
+    }
+    toolchain::ensure(target, &mut |line| console.note(line)).map_err(fault)
+}
+
+/// The folder of what was built: given, or built now. `plugin.json`, if it is there, is judged first.
+fn built(project: &Path, built: Option<&Path>, wasi: bool, console: &Console) -> Result<PathBuf, Fault> {
+    pack_library::check_authored(project).map_err(fault)?;
+    if let Some(built) = built {
+        return Ok(built.to_owned());
+    }
+    let toolchain = toolchain(project, wasi, console)?;
+    let request = BuildRequest { project, toolchain: &toolchain, out: None, quiet: true };
+    let built = build_library::build(&request);
+    Ok(built.map_err(fault_in(format!("cannot build `{}`", project.display())))?.folder)
 }

@@ -11,7 +11,7 @@ use std::process::Stdio;
 use orch_trust::strict_json;
 use serde::Deserialize;
 
-use crate::toolchain::{TARGET, Toolchain};
+use crate::toolchain::Toolchain;
 
 /// Why a project's packages are not known.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +93,8 @@ impl Dependencies {
     /// `Refused`: cargo cannot resolve it, for one because the lock file would change. `NoRoot`: not a package.
     pub fn resolve(project: &Path, toolchain: &Toolchain, locked: bool) -> Result<Self, DependenciesError> {
         let mut cargo = toolchain.cargo();
-        cargo.args(["metadata", "--format-version", "1", "--filter-platform", TARGET]).current_dir(project);
+        let target = toolchain.target.as_str();
+        cargo.args(["metadata", "--format-version", "1", "--filter-platform", target]).current_dir(project);
         if locked {
             cargo.arg("--locked");
         }

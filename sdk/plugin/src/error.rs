@@ -5,6 +5,7 @@
 
 use orch_signer::signer::SignerError;
 
+use crate::asked::AskedError;
 use crate::build::BuildError;
 use crate::case::CaseError;
 use crate::case::recording::RecordingError;
@@ -20,6 +21,8 @@ use crate::toolchain::ToolchainError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PluginError {
+    #[error(transparent)]
+    Asked(#[from] AskedError),
     #[error(transparent)]
     Project(#[from] ProjectError),
     #[error(transparent)]
@@ -48,6 +51,7 @@ impl PluginError {
     /// Stable name for reports and tests.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Asked(error) => error.code(),
             Self::Project(error) => error.code(),
             Self::Toolchain(error) => error.code(),
             Self::Build(error) => error.code(),
@@ -65,6 +69,7 @@ impl PluginError {
     /// What the author or publisher can do about it, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Asked(error) => Some(error.hint()),
             Self::Toolchain(error) => Some(error.hint()),
             Self::Build(error) => error.hint(),
             Self::Run(error) => error.hint(),

@@ -4,18 +4,24 @@
 //! Invariant: no step trusts what the one before says of itself; each reads the files that it needs.
 //! Not here: what a package may be (`orch-trust`), whether it is any good (`orch-certify`).
 
+pub mod asked;
+pub mod authored;
+pub mod browser;
 pub mod build;
 pub mod carried;
 pub mod case;
+pub mod changes;
 pub mod component;
 pub mod dependencies;
 pub mod embedded;
 pub mod error;
+pub mod flags;
 pub mod pack;
 pub mod prepared;
 pub mod project;
 pub mod publish;
 pub mod sbom;
 pub mod sign;
+pub mod target;
 pub mod template;
 pub mod toolchain;

@@ -18,7 +18,7 @@ use crate::commands::Command;
 #[command(
     name = "orch-plugin",
     version,
-    after_help = "In this order: new, test, pack, sign, publish. The README.md that `new` writes says how a host comes to run it."
+    after_help = "In this order: new, dev, test, pack, sign, publish. The README.md that `new` writes says how a host comes to run it."
 )]
 struct Arguments {
     #[command(subcommand)]

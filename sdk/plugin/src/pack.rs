@@ -13,10 +13,13 @@ use std::sync::Arc;
 
 use orch_host::manifest_schema;
 use orch_trust::digest::Sha256Digest;
+use orch_trust::evidence::Candidate;
 use orch_trust::manifest::Manifest;
 use orch_trust::package::{COMPONENT, MANIFEST, PackageBytes, SBOM};
 use orch_trust::refusal::Refusal;
 use serde_json::{Map, Value, json};
+
+use crate::authored;
 
 /// The manifest as its author writes it: without the part on files.
 pub const AUTHORED: &str = "plugin.json";
@@ -44,8 +47,23 @@ pub enum PackError {
     HasIntegrity { path: PathBuf },
     #[error("`{path}` has version `{found}`, what was built has `{expected}`")]
     OtherVersion { path: PathBuf, found: String, expected: String },
+    #[error("`{path}` is not as its schema wants it at `{place}`: {message}")]
+    Schema {
+        path: PathBuf,
+        /// Keys from the top, like `/limits/wallMs`; `/` is the whole.
+        place: String,
+        message: String,
+        /// A key that is there and that nothing reads, and the one that may be meant.
+        unknown: Option<(String, Option<String>)>,
+    },
     #[error("`{path}` does not make a manifest")]
     Refused {
+        path: PathBuf,
+        #[source]
+        source: Box<Refusal>,
+    },
+    #[error("what was built does not fit `{path}`")]
+    Unfit {
         path: PathBuf,
         #[source]
         source: Box<Refusal>,
@@ -61,7 +79,8 @@ impl PackError {
             Self::NotObject { .. } => "pack-no-object",
             Self::HasIntegrity { .. } => "pack-integrity",
             Self::OtherVersion { .. } => "pack-other-version",
-            Self::Refused { source, .. } => source.code(),
+            Self::Schema { .. } => "manifest-schema",
+            Self::Refused { source, .. } | Self::Unfit { source, .. } => source.code(),
         }
     }
 
@@ -71,6 +90,13 @@ impl PackError {
             Self::OtherVersion { .. } => {
                 Some(format!("say the same `version` in `Cargo.toml` and in `{AUTHORED}`"))
             }
+            Self::Schema { unknown: Some((found, None)), .. } => {
+                Some(format!("take `{found}` out: nothing reads it"))
+            }
+            Self::Schema { unknown: Some((found, Some(meant))), .. } => {
+                Some(format!("is `{meant}` meant by `{found}`?"))
+            }
+            Self::Unfit { source, .. } => authored::line_for(source).or_else(|| source.hint()),
             Self::Refused { source, .. } => source.hint(),
             _ => None,
         }
@@ -88,6 +114,32 @@ pub struct PackRequest<'a> {
     pub out: &'a Path,
 }
 
+/// A package that was not written yet.
+pub struct Assembled {
+    pub manifest: Manifest,
+    pub package: PackageBytes,
+    files: BTreeMap<String, Arc<[u8]>>,
+    authored: PathBuf,
+}
+
+impl Assembled {
+    /// Succeeds if a host would take the component with this manifest, were it signed and certified.
+    ///
+    /// # Errors
+    /// `Unfit`: it imports what is not asked for, lacks a role's export, or is no component of ours.
+    pub fn check_fit(&self) -> Result<(), PackError> {
+        let unfit = |source| PackError::Unfit { path: self.authored.clone(), source: Box::new(source) };
+        Candidate::examine(&self.package).map(drop).map_err(unfit)
+    }
+
+    /// Writes the package's folder below `out`.
+    pub fn write(self, out: &Path) -> Result<Packed, PackError> {
+        let folder = out.join(self.manifest.id.as_str()).join(self.manifest.version.to_string());
+        write_folder(&folder, &self.files)?;
+        Ok(Packed { folder, manifest: self.manifest, package: self.package })
+    }
+}
+
 /// A package, not yet signed.
 pub struct Packed {
     pub folder: PathBuf,
@@ -102,11 +154,38 @@ pub struct Packed {
 /// `Refused`: the manifest breaks a rule, in the words of those who will check it. `OtherVersion`: it was changed
 /// since the build.
 pub fn pack(request: &PackRequest<'_>) -> Result<Packed, PackError> {
-    let authored = request.project.join(AUTHORED);
-    let mut manifest = read_object(&authored)?;
+    assemble(request.project, request.built)?.write(request.out)
+}
+
+/// What the author wrote, as far as it can be judged before anything is built.
+///
+/// # Errors
+/// `Io`, `Json`, `NotObject`, `HasIntegrity`, `Schema`.
+pub fn check_authored(project: &Path) -> Result<(), PackError> {
+    read_authored(&project.join(AUTHORED)).map(drop)
+}
+
+/// The authored manifest without what is for editors.
+fn read_authored(path: &Path) -> Result<Map<String, Value>, PackError> {
+    let mut manifest = read_object(path)?;
     if manifest.contains_key("integrity") {
-        return Err(PackError::HasIntegrity { path: authored });
+        return Err(PackError::HasIntegrity { path: path.to_owned() });
     }
+    if manifest.get("$schema").is_some_and(Value::is_string) {
+        manifest.remove("$schema");
+    }
+    authored::check(path, &manifest)?;
+    Ok(manifest)
+}
+
+/// The package of what was built, not yet written.
+///
+/// # Errors
+/// Those of [`pack`].
+pub fn assemble(project: &Path, built: &Path) -> Result<Assembled, PackError> {
+    let request = PackRequest { project, built, out: Path::new("") };
+    let authored = request.project.join(AUTHORED);
+    let mut manifest = read_authored(&authored)?;
     check_version(&authored, &manifest, &request.built.join(SBOM))?;
     let mut files = BTreeMap::new();
     let mut entries = Vec::new();
@@ -130,9 +209,7 @@ pub fn pack(request: &PackRequest<'_>) -> Result<Packed, PackError> {
     let package = PackageBytes::new(files.clone()).map_err(refused)?;
     let manifest = manifest_schema::read(&package).map_err(refused)?.clone();
     package.check_integrity(&manifest).map_err(refused)?;
-    let folder = request.out.join(manifest.id.as_str()).join(manifest.version.to_string());
-    write_folder(&folder, &files)?;
-    Ok(Packed { folder, manifest, package })
+    Ok(Assembled { manifest, package, files, authored })
 }
 
 fn read_object(path: &Path) -> Result<Map<String, Value>, PackError> {
@@ -224,11 +301,21 @@ mod tests {
     }
 
     #[test]
+    fn a_word_for_editors_is_no_part_of_the_package() {
+        let folder = tempfile::tempdir().unwrap();
+        let packed_one =
+            packed(folder.path(), |it| it["$schema"] = "orch/plugin.schema.json".into()).unwrap();
+        let manifest = fs::read_to_string(packed_one.folder.join(MANIFEST)).unwrap();
+        assert!(!manifest.contains("$schema"), "{manifest}");
+        assert!(packed(folder.path(), |it| it["$schema"] = 1.into()).is_err());
+    }
+
+    #[test]
     fn a_manifest_that_breaks_a_rule_makes_no_package() {
         let folder = tempfile::tempdir().unwrap();
         let refused = |edit: fn(&mut Value)| packed(folder.path(), edit).err().unwrap();
-        assert!(matches!(refused(|it| it["extra"] = 1.into()), PackError::Refused { .. }));
-        assert!(matches!(refused(|it| it["id"] = "../x".into()), PackError::Refused { .. }));
+        assert!(matches!(refused(|it| it["extra"] = 1.into()), PackError::Schema { .. }));
+        assert!(matches!(refused(|it| it["id"] = "../x".into()), PackError::Schema { .. }));
         assert!(matches!(refused(|it| it["version"] = "0.2.0".into()), PackError::OtherVersion { .. }));
         assert!(matches!(refused(|it| it["integrity"] = json!({})), PackError::HasIntegrity { .. }));
         assert!(matches!(refused(|it| *it = json!([])), PackError::NotObject { .. }));

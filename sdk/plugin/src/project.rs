@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use orch_trust::manifest::Role;
 use orch_trust::name::{PluginId, PluginIdText};
 
-use crate::{carried, template};
+use crate::{authored, carried, template};
 
 /// The namespace of a plugin whose author names none: the one of `PLUGIN_SIGNING_KEY`.
 const NAMESPACE: &str = "local";
@@ -109,6 +109,8 @@ pub fn create(id: &PluginId, role: Role, folder: Option<&Path>) -> Result<PathBu
     for (path, text) in carried::WIT {
         write(&wit.join(path), text)?;
     }
+    let schema = serde_json::to_string_pretty(&authored::schema_for_editors()).unwrap_or_default();
+    write(&folder.join(authored::SCHEMA_FILE), &(schema + "\n"))?;
     Ok(folder)
 }
 
@@ -149,6 +151,7 @@ mod tests {
                 assert!(!fs::read_to_string(path.join(file)).unwrap().contains("{{"), "{file} of {role:?}");
             }
             assert!(path.join("orch/wit/worlds.wit").is_file());
+            assert!(path.join(manifest["$schema"].as_str().unwrap()).is_file());
             let again = create(&id("acme/hello").unwrap(), role, Some(&path));
             assert!(matches!(again, Err(ProjectError::NotEmpty { .. })));
         }

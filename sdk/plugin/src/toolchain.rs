@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What plugins are compiled for.
-pub const TARGET: &str = "wasm32-unknown-unknown";
+use crate::target::Target;
+
 const SCRIPT: &str = include_str!("../guest-toolchain.sh");
 const RUSTUP_WAIT: Duration = Duration::from_secs(90);
 const SCRIPT_WAIT: Duration = Duration::from_secs(900);
@@ -21,8 +21,9 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 /// Why there is no compiler for plugins.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolchainError {
-    #[error("no compiler for `{TARGET}`: {tried}")]
+    #[error("no compiler for `{}`: {tried}", target.as_str())]
     Missing {
+        target: Target,
         /// What was tried and how it ended.
         tried: String,
     },
@@ -38,8 +39,16 @@ impl ToolchainError {
 
     /// What the author can do about it.
     pub fn hint(&self) -> String {
+        let Self::Missing { target, .. } = self;
+        let name = target.as_str();
+        if *target == Target::Wasi {
+            return format!(
+                "`rustup target add {name}` gets it, with a network; a plugin without WASI needs `{}` alone",
+                Target::Lean.as_str()
+            );
+        }
         format!(
-            "any one of these helps:\n  rustup target add {TARGET}        (with a network)\n  \
+            "any one of these helps:\n  rustup target add {name}        (with a network)\n  \
              apt-get download works on this machine      (Debian or a derivative, then run this again)\n  \
              put a toolchain into `$XDG_CACHE_HOME/orch/guest-toolchain` (bin/rustc, bin/wasm-ld, usr/lib/rustlib)"
         )
@@ -53,6 +62,8 @@ pub struct Toolchain {
     rustc: Option<PathBuf>,
     /// None: the compiler's own.
     linker: Option<PathBuf>,
+    /// What it compiles for.
+    pub target: Target,
     /// The standard library's folder of folders, as the compiler knows it.
     pub sysroot: PathBuf,
     /// As the compiler says it: `rustc 1.96.0 (...)`.
@@ -72,43 +83,48 @@ impl Toolchain {
         cargo
     }
 
-    fn new(rustc: Option<PathBuf>, linker: Option<PathBuf>) -> Option<Self> {
+    fn new(target: Target, rustc: Option<PathBuf>, linker: Option<PathBuf>) -> Option<Self> {
         let program = rustc.clone().unwrap_or_else(own_rustc);
-        let libraries = PathBuf::from(ask(&program, &["--print", "target-libdir", "--target", TARGET])?);
+        let libraries =
+            PathBuf::from(ask(&program, &["--print", "target-libdir", "--target", target.as_str()])?);
         let mut listed = fs::read_dir(libraries).ok()?.flatten();
         listed.find(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))?;
         let sysroot = PathBuf::from(ask(&program, &["--print", "sysroot"])?);
         let version = ask(&program, &["--version"])?;
-        Some(Self { rustc, linker, sysroot, version })
+        Some(Self { rustc, linker, target, sysroot, version })
     }
 }
 
 /// The compiler that is there already: the machine's own with the target, else the one in the cache folder.
-pub fn find() -> Option<Toolchain> {
-    Toolchain::new(None, None).or_else(|| find_cached(&cache_folder()?))
+pub fn find(target: Target) -> Option<Toolchain> {
+    let cached = || (target == Target::Lean).then(|| find_cached(&cache_folder()?)).flatten();
+    Toolchain::new(target, None, None).or_else(cached)
 }
 
 /// The compiler, got if it is not there yet. `progress` gets a line at least every ten seconds.
 ///
 /// # Errors
 /// `Missing`: no way worked; it says which were tried.
-pub fn ensure(progress: &mut dyn FnMut(&str)) -> Result<Toolchain, ToolchainError> {
-    if let Some(found) = find() {
+pub fn ensure(target: Target, progress: &mut dyn FnMut(&str)) -> Result<Toolchain, ToolchainError> {
+    if let Some(found) = find(target) {
         return Ok(found);
     }
     let mut tried = Vec::new();
     let mut rustup = Command::new("rustup");
-    rustup.args(["target", "add", TARGET]);
+    rustup.args(["target", "add", target.as_str()]);
     match run(rustup, "rustup target add", RUSTUP_WAIT, progress) {
-        Ok(()) => match Toolchain::new(None, None) {
+        Ok(()) => match Toolchain::new(target, None, None) {
             Some(found) => return Ok(found),
             None => tried.push("rustup added the target, `rustc` does not see it".to_owned()),
         },
         Err(why) => tried.push(why),
     }
+    if target == Target::Wasi {
+        return Err(ToolchainError::Missing { target, tried: tried.join("; ") });
+    }
     let Some(cache) = cache_folder() else {
         tried.push("neither `XDG_CACHE_HOME` nor `HOME` is set".to_owned());
-        return Err(ToolchainError::Missing { tried: tried.join("; ") });
+        return Err(ToolchainError::Missing { target, tried: tried.join("; ") });
     };
     let mut script = Command::new("bash");
     script.arg("-c").arg(SCRIPT).arg("guest-toolchain").arg(&cache);
@@ -119,7 +135,7 @@ pub fn ensure(progress: &mut dyn FnMut(&str)) -> Result<Toolchain, ToolchainErro
         },
         Err(why) => tried.push(why),
     }
-    Err(ToolchainError::Missing { tried: tried.join("; ") })
+    Err(ToolchainError::Missing { target, tried: tried.join("; ") })
 }
 
 fn find_cached(folder: &Path) -> Option<Toolchain> {
@@ -127,7 +143,7 @@ fn find_cached(folder: &Path) -> Option<Toolchain> {
     if !rustc.is_file() || !linker.is_file() {
         return None;
     }
-    Toolchain::new(Some(rustc), Some(linker))
+    Toolchain::new(Target::Lean, Some(rustc), Some(linker))
 }
 
 fn cache_folder() -> Option<PathBuf> {

@@ -9,8 +9,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use orch_plugin::embedded::SECTION;
@@ -186,4 +187,148 @@ fn a_changed_lock_file_is_obeyed_or_refused() {
     let output = run(&project, &["pack"]);
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("hint: say the same `version` in `Cargo.toml` and in `plugin.json`"), "{error}");
+}
+
+/// Puts a permission into the project's `plugin.json`, in the place of `log` alone.
+fn permit(project: &Path, permissions: Value) {
+    let path = project.join("plugin.json");
+    let mut manifest: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    manifest["permissions"] = permissions;
+    fs::write(path, manifest.to_string()).unwrap();
+}
+
+#[test]
+fn crates_of_every_day_build_for_wasi_and_find_nothing_of_this_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    good(folder.path(), &["new", "everyday", "--role", "executor"]);
+    let project = folder.path().join("everyday");
+    for (name, text) in [
+        ("Cargo.toml", include_str!("everyday/Cargo.toml.txt")),
+        ("Cargo.lock", include_str!("everyday/Cargo.lock.txt")),
+        ("src/lib.rs", include_str!("everyday/lib.rs")),
+    ] {
+        fs::write(project.join(name), text).unwrap();
+    }
+    permit(&project, json!({ "log": {}, "wasi": { "clocks": true, "random": true } }));
+    let case = |description: &str, expect: Value| {
+        json!({ "about": description, "expect": expect,
+            "call": { "execute": { "task": { "id": "t1", "kind": "everyday", "description": description } } } })
+    };
+    // The clock of cases stands at 2020. Nothing is in the environment, and there is no other way in or out.
+    let summary = "2020 2020 true true 2 <p><em>it</em></p> 2 2 [0, 0, 0, 0, 0, 0, 0, 0]";
+    let log = ["info: printed t1", "warn: without an end"];
+    let works = case("works", json!({ "answer": { "summary": summary }, "log": log }));
+    let ends = case("exit", json!({ "error": "plugin-exit", "log": [] }));
+    fs::write(project.join("cases/greets.json"), works.to_string()).unwrap();
+    fs::write(project.join("cases/ends.json"), ends.to_string()).unwrap();
+    let tested = good(&project, &["test"]);
+    assert!(tested.contains("2 of 2 cases passed"), "{tested}");
+    good(&project, &["pack"]);
+    let bytes = orch_host::package::read(&project.join("target/packages/local/everyday/0.1.0")).unwrap();
+    let imports = Candidate::examine(&bytes).unwrap().facts().imports.clone();
+    // One version of WASI, and what it needs is what was asked for.
+    assert!(
+        imports.iter().filter(|name| name.starts_with("wasi:")).all(|name| name.ends_with("@0.2.12")),
+        "{imports:?}"
+    );
+    assert!(imports.contains(&"wasi:random/random@0.2.12".to_owned()), "{imports:?}");
+    permit(&project, json!({ "log": {} }));
+    let output = run(&project, &["pack"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("write it under `permissions` of `plugin.json`: \"wasi\": {"), "{error}");
+}
+
+#[test]
+fn one_call_shows_all_that_came_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    good(folder.path(), &["new", "called", "--role", "executor"]);
+    let project = folder.path().join("called");
+    let task = json!({ "task": { "id": "t1", "kind": "called", "description": "you" } }).to_string();
+    let told = good(&project, &["call", "execute", &task]);
+    assert_eq!(told, "log      info: task `t1`, attempt 1\nanswer   {\"summary\":\"hello, you\"}\n");
+    let output = run(&project, &["call", "exekute", &task]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && error.contains("code: asked-form"), "{error}");
+}
+
+#[test]
+fn flags_of_the_project_reach_the_compiler_and_those_of_the_shell_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    good(folder.path(), &["new", "flagged", "--role", "executor"]);
+    let project = folder.path().join("flagged");
+    let source = project.join("src/lib.rs");
+    let text = fs::read_to_string(&source).unwrap();
+    fs::write(&source, format!("{text}\n#[cfg(not(wanted))]\ncompile_error!(\"the flag is not there\");\n"))
+        .unwrap();
+    let build = |flags: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_orch-plugin"));
+        command.current_dir(&project).arg("build").env("CARGO_TARGET_DIR", target()).env("RUSTFLAGS", flags);
+        let output = command.output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (built, said) = build("--cfg wanted");
+    assert!(!built && said.contains("`RUSTFLAGS` of the shell is left out"), "{said}");
+    fs::create_dir(project.join(".cargo")).unwrap();
+    let config = "[target.wasm32-unknown-unknown]\nrustflags = [\"--cfg\", \"wanted\"]\n";
+    fs::write(project.join(".cargo/config.toml"), config).unwrap();
+    let (built, said) = build("");
+    assert!(built && !said.contains("left out"), "{said}");
+}
+
+#[test]
+fn an_edit_is_seen_with_its_panic_and_its_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    good(folder.path(), &["new", "edited", "--role", "executor"]);
+    let project = folder.path().join("edited");
+    let task = json!({ "task": { "id": "t1", "kind": "edited", "description": "world" } }).to_string();
+    let mut dev = Command::new(env!("CARGO_BIN_EXE_orch-plugin"));
+    dev.args(["dev", "--call", "execute", "--argument", &task])
+        .current_dir(&project)
+        .env("CARGO_TARGET_DIR", target());
+    let mut dev = Ended(dev.stdout(Stdio::piped()).spawn().unwrap());
+    let mut lines = BufReader::new(dev.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut round = || {
+        let mut said = Vec::new();
+        for line in lines.by_ref() {
+            let waits = line.ends_with("waiting for an edit");
+            said.push(line);
+            if waits {
+                break;
+            }
+        }
+        said.join("\n")
+    };
+    let first = round();
+    assert!(
+        first.contains("1 of 1 cases passed") && first.contains("answer   {\"summary\":\"hello, world\"}"),
+        "{first}"
+    );
+    assert!(first.contains("all is well"), "{first}");
+    let source = project.join("src/lib.rs");
+    let text = fs::read_to_string(&source).unwrap();
+    fs::write(
+        &source,
+        text.replace("    format!(\"hello, {description}\")", "    panic!(\"about {description}\")"),
+    )
+    .unwrap();
+    let second = round();
+    assert!(second.starts_with("edited   src/lib.rs"), "{second}");
+    assert!(
+        second.contains("panicked at src/lib.rs:18:5:\\nabout world") && second.contains("something is not"),
+        "{second}"
+    );
+    let manifest = fs::read_to_string(project.join("plugin.json")).unwrap();
+    fs::write(project.join("plugin.json"), manifest.replace("wallMs", "wallSeconds")).unwrap();
+    let third = round();
+    assert!(third.contains("it could not be tried"), "{third}");
+}
+
+/// Ended with the test, however that ends.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

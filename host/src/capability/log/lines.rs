@@ -24,9 +24,21 @@ pub(crate) struct Lines {
 
 struct State {
     bytes_left: u64,
+    /// Of all lines, those without room too.
+    asked_bytes: u64,
     is_cut: bool,
     /// Of lines that did not end yet: less than a line each.
-    printed: [Vec<u8>; 2],
+    output: Vec<u8>,
+    error: Vec<u8>,
+}
+
+impl State {
+    fn held(&mut self, printed: Printed) -> &mut Vec<u8> {
+        match printed {
+            Printed::Output => &mut self.output,
+            Printed::Error => &mut self.error,
+        }
+    }
 }
 
 /// Where a program prints.
@@ -47,7 +59,13 @@ impl Printed {
 
 impl Lines {
     pub(crate) fn new(plugin: Arc<str>, bytes_max: u64, sink: Arc<dyn LogSink>, prints: bool) -> Self {
-        let state = State { bytes_left: bytes_max, is_cut: false, printed: [Vec::new(), Vec::new()] };
+        let state = State {
+            bytes_left: bytes_max,
+            asked_bytes: 0,
+            is_cut: false,
+            output: Vec::new(),
+            error: Vec::new(),
+        };
         Self { plugin, sink, prints, state: Mutex::new(state) }
     }
 
@@ -62,7 +80,7 @@ impl Lines {
             return;
         }
         let mut state = self.state();
-        let mut held = std::mem::take(&mut state.printed[printed as usize]);
+        let mut held = std::mem::take(state.held(printed));
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let ended = piece.strip_suffix(b"\n");
             // What is beyond a line's length is cut off of it; holding it would be for nothing.
@@ -74,18 +92,23 @@ impl Lines {
                 held.clear();
             }
         }
-        state.printed[printed as usize] = held;
+        *state.held(printed) = held;
     }
 
     /// Writes what was printed of lines that did not end.
     pub(crate) fn end(&self) {
         let mut state = self.state();
         for printed in [Printed::Output, Printed::Error] {
-            let held = std::mem::take(&mut state.printed[printed as usize]);
+            let held = std::mem::take(state.held(printed));
             if !held.is_empty() {
                 self.say(&mut state, printed.level(), &String::from_utf8_lossy(&held));
             }
         }
+    }
+
+    /// What all its lines take, those that were dropped too.
+    pub(crate) fn asked_bytes(&self) -> u64 {
+        self.state().asked_bytes
     }
 
     /// Lines were dropped.
@@ -95,7 +118,9 @@ impl Lines {
 
     fn say(&self, state: &mut State, level: LogLevel, text: &str) {
         let line = cut_to(text, LINE_BYTES_MAX);
-        match state.bytes_left.checked_sub(line.len() as u64 + 1) {
+        let bytes = line.len() as u64 + 1;
+        state.asked_bytes = state.asked_bytes.saturating_add(bytes);
+        match state.bytes_left.checked_sub(bytes) {
             Some(left) if !state.is_cut => {
                 state.bytes_left = left;
                 self.sink.line(&self.plugin, level, line);
@@ -139,7 +164,7 @@ mod tests {
         }
         log.print(Printed::Output, b"printed\n");
         assert_eq!(bench.lines().len(), 2, "5 bytes and 1 byte");
-        assert!(log.is_cut());
+        assert_eq!((log.is_cut(), log.asked_bytes()), (true, 5 + 1 + 2 + 1 + 8));
     }
 
     #[test]
@@ -164,7 +189,7 @@ mod tests {
         for _ in 0..100 {
             log.print(Printed::Output, &[b'x'; 4096]);
         }
-        assert!(log.state().printed[0].len() <= LINE_BYTES_MAX + 4);
+        assert!(log.state().output.len() <= LINE_BYTES_MAX + 4);
         log.print(Printed::Output, b"\n");
         assert_eq!(bench.lines(), [(LogLevel::Info, "x".repeat(LINE_BYTES_MAX))]);
     }

@@ -7,8 +7,16 @@
 
 use std::collections::BTreeMap;
 
+use orch_host::cut::cut_to;
 use serde::Deserialize;
 use serde_json::Value;
+use similar::{Algorithm, DiffTag, capture_diff_slices};
+
+/// What is said in one line.
+const SHORT_BYTES: usize = 200;
+/// Of one place that differs.
+const LINES_SHOWN: usize = 20;
+const LINE_BYTES: usize = 300;
 
 /// What must come back. Of `answer`, `failure` and `error` exactly one.
 #[derive(Debug, Default, Deserialize)]
@@ -122,7 +130,43 @@ pub(super) fn compare(place: &str, expected: &Value, found: &Value, out: &mut Ve
         }
         (Value::Number(expected), Value::Number(found)) if expected.as_f64() == found.as_f64() => {}
         _ if expected == found => {}
-        _ => out.push(format!("{place}: expected {expected}, found {found}")),
+        _ => differ(place, expected, found, out),
+    }
+}
+
+/// What is short is said in one line; of what is long, the lines that differ.
+fn differ(place: &str, expected: &Value, found: &Value, out: &mut Vec<String>) {
+    let (wanted, came) = (expected.to_string(), found.to_string());
+    if wanted.len().max(came.len()) <= SHORT_BYTES {
+        return out.push(format!("{place}: expected {wanted}, found {came}"));
+    }
+    let lines = |value: &Value| match value {
+        Value::String(text) => text.lines().map(str::to_owned).collect(),
+        Value::Array(list) => list.iter().map(Value::to_string).collect(),
+        other => vec![other.to_string()],
+    };
+    let (wanted, came): (Vec<String>, Vec<String>) = (lines(expected), lines(found));
+    out.push(format!(
+        "{place}: {} lines expected, {} found; what differs (- expected, + found):",
+        wanted.len(),
+        came.len()
+    ));
+    let mut shown = 0;
+    for change in capture_diff_slices(Algorithm::Myers, &wanted, &came) {
+        if change.tag() == DiffTag::Equal {
+            continue;
+        }
+        let (old, new) = (wanted.get(change.old_range()), came.get(change.new_range()));
+        let old = old.unwrap_or_default().iter().map(|line| ("-", line));
+        for (sign, line) in old.chain(new.unwrap_or_default().iter().map(|line| ("+", line))) {
+            shown += 1;
+            if shown <= LINES_SHOWN {
+                out.push(format!("  {sign} {}", cut_to(line, LINE_BYTES)));
+            }
+        }
+    }
+    if shown > LINES_SHOWN {
+        out.push(format!("  and {} more lines", shown - LINES_SHOWN));
     }
 }
 
@@ -167,6 +211,31 @@ mod tests {
         assert_eq!(files(json!({ "a.txt": "two" })), ["files.a.txt: expected \"two\", found \"one\""]);
         assert_eq!(files(json!({ "a.txt": null })), ["files.a.txt: expected null, found \"one\""]);
         assert_eq!(files(json!({ "b.txt": "x" })), ["files.b.txt: expected \"x\", found null"]);
+    }
+
+    #[test]
+    fn of_what_is_long_only_what_differs_is_shown() {
+        let many = |changed: usize| {
+            let line = |number: usize| {
+                if number == changed { "info: odd".to_owned() } else { format!("info: line {number}") }
+            };
+            (0..1000).map(line).collect::<Vec<_>>()
+        };
+        let mut out = Vec::new();
+        compare("log", &json!(many(7)), &json!(&many(1001)[..999]), &mut out);
+        let said = [
+            "log: 1000 lines expected, 999 found; what differs (- expected, + found):",
+            "  - \"info: odd\"",
+            "  + \"info: line 7\"",
+            "  - \"info: line 999\"",
+        ];
+        assert_eq!(out, said);
+        out.clear();
+        compare("answer", &json!("x".repeat(50_000)), &json!("y".repeat(50_000)), &mut out);
+        assert!(out.len() == 3 && out.iter().all(|line| line.len() < 400), "{out:?}");
+        out.clear();
+        compare("answer", &json!("a\n".repeat(100)), &json!("b\n".repeat(100)), &mut out);
+        assert_eq!((out.len(), &**out.last().unwrap()), (22, "  and 180 more lines"));
     }
 
     #[test]

@@ -17,13 +17,14 @@ use orch_trust::package::PackageBytes;
 use orch_trust::refusal::Refusal;
 use serde_json::{Map, Value};
 
-use super::Case;
 use super::exchange;
 use super::expectation::Found;
 use super::llm;
 use super::question::Given;
 use super::recording::{Recorded, Recording, RecordingError};
 use super::script::is_inside;
+use super::{Call, Case, Expectation, Script};
+use crate::authored;
 
 const WALL_MS_MAX: u32 = 60_000;
 
@@ -38,6 +39,8 @@ pub enum RunError {
     Engine(#[from] EngineError),
     #[error("no runtime for the tests")]
     Runtime(#[source] std::io::Error),
+    #[error("{0}")]
+    Script(String),
     #[error(transparent)]
     Recording(#[from] RecordingError),
 }
@@ -50,6 +53,7 @@ impl RunError {
             Self::Compile(error) => error.code(),
             Self::Engine(_) => "case-engine",
             Self::Runtime(_) => "case-runtime",
+            Self::Script(_) => "case-script",
             Self::Recording(error) => error.code(),
         }
     }
@@ -57,7 +61,7 @@ impl RunError {
     /// What the author can do about it, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Refused(refusal) => refusal.hint(),
+            Self::Refused(refusal) => authored::line_for(refusal).or_else(|| refusal.hint()),
             _ => None,
         }
     }
@@ -71,6 +75,8 @@ pub struct CaseResult {
     pub about: String,
     /// None: it holds.
     pub differences: Vec<String>,
+    /// What it logged.
+    pub log: Vec<String>,
     /// What was answered, to be written; also of a case that does not hold.
     pub recorded: Option<Recorded>,
 }
@@ -102,13 +108,30 @@ pub fn run(
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
     let results = cases.iter().map(|(name, case)| {
-        let (differences, recorded) = match runtime.block_on(trial.call(case)) {
-            Ok((found, recorded)) => (case.expect.differences(&found), recorded),
-            Err(why) => (vec![why], None),
+        let (differences, log, recorded) = match runtime.block_on(trial.call(case)) {
+            Ok((found, recorded)) => (case.expect.differences(&found), found.log, recorded),
+            Err(why) => (vec![why], Vec::new(), None),
         };
-        CaseResult { name: name.clone(), about: case.about.clone(), differences, recorded }
+        CaseResult { name: name.clone(), about: case.about.clone(), differences, log, recorded }
     });
     Ok(results.collect())
+}
+
+/// Makes one call, with what its host has.
+///
+/// # Errors
+/// `Refused`: a host would not take the package. `Script`: what its host has cannot be made.
+pub fn call(package: &PackageBytes, call: Call, host: Script) -> Result<Found, RunError> {
+    let candidate = Candidate::examine(package).map_err(|refusal| RunError::Refused(Box::new(refusal)))?;
+    let wall_ms = candidate.manifest().limits.wall_ms.min(WALL_MS_MAX);
+    let engine = Engine::certification()?;
+    let compiled = engine.compile(candidate)?;
+    let trial = Trial { engine, compiled, real: None, wall: Duration::from_millis(wall_ms.into()) };
+    let case = Case { about: String::new(), call, host, expect: Expectation::default() };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
+    let (found, _) = runtime.block_on(trial.call(&case)).map_err(RunError::Script)?;
+    Ok(found)
 }
 
 struct Trial<'a> {

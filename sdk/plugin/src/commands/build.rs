@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Outcome};
 use orch_plugin::build::{BuildRequest, build};
+use orch_plugin::pack::{AUTHORED, check_authored};
 
-use super::{fault_in, toolchain};
+use super::{fault, fault_in, toolchain};
 
 /// Build the component and its bill of materials.
 #[derive(clap::Args)]
@@ -17,10 +18,17 @@ pub(crate) struct BuildArguments {
     /// Folder for the result; `plugin/<name>` in cargo's target folder if absent
     #[arg(long)]
     out: Option<PathBuf>,
+    /// For WASI, whatever `Cargo.toml` says: crates get a clock, random numbers and `println!`
+    #[arg(long)]
+    wasi: bool,
 }
 
 pub(crate) fn run(arguments: &BuildArguments, console: &Console) -> Outcome {
-    let toolchain = toolchain(console)?;
+    let authored = arguments.project.join(AUTHORED);
+    if authored.is_file() {
+        check_authored(&arguments.project).map_err(fault)?;
+    }
+    let toolchain = toolchain(&arguments.project, arguments.wasi, console)?;
     let request = BuildRequest {
         project: &arguments.project,
         toolchain: &toolchain,

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Outcome};
-use orch_plugin::build::{BuildRequest, build};
-use orch_plugin::pack::{PackRequest, pack};
+use orch_plugin::pack::assemble;
 
-use super::{fault_in, toolchain};
+use super::{built, fault_in};
 
 /// Build, and make the package folder.
 #[derive(clap::Args)]
@@ -21,20 +20,21 @@ pub(crate) struct PackArguments {
     /// Folder with `component.wasm` and `sbom.cdx.json`, made otherwise: nothing is built
     #[arg(long)]
     built: Option<PathBuf>,
+    /// For WASI, whatever `Cargo.toml` says
+    #[arg(long)]
+    wasi: bool,
 }
 
 pub(crate) fn run(arguments: &PackArguments, console: &Console) -> Outcome {
     let project = &arguments.project;
-    let built = match &arguments.built {
-        Some(built) => built.clone(),
-        None => {
-            let toolchain = toolchain(console)?;
-            let request = BuildRequest { project, toolchain: &toolchain, out: None, quiet: true };
-            build(&request).map_err(fault_in(format!("cannot build `{}`", project.display())))?.folder
-        }
-    };
+    let built = built(project, arguments.built.as_deref(), arguments.wasi, console)?;
     let out = arguments.out.clone().unwrap_or_else(|| project.join("target/packages"));
-    let packed = pack(&PackRequest { project, built: &built, out: &out })
+    let packed = assemble(project, &built)
+        .and_then(|assembled| {
+            // What no host would take is no package.
+            assembled.check_fit()?;
+            assembled.write(&out)
+        })
         .map_err(fault_in(format!("cannot pack `{}`", project.display())))?;
     let (manifest, folder) = (&packed.manifest, packed.folder.display().to_string());
     console.line(&format!("{} {}: in `{}`", manifest.id.as_str(), manifest.version, escape(&folder)));

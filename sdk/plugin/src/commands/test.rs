@@ -2,15 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Outcome};
-use orch_plugin::build::{BuildRequest, build};
 use orch_plugin::case::recording::Recording;
+use orch_plugin::case::run::CaseResult;
 use orch_plugin::case::{self, Answers};
-use orch_plugin::pack::{PackRequest, pack};
+use orch_plugin::pack::assemble;
 
-use super::{fault, fault_in, toolchain};
+use super::{built, fault, fault_in};
 
 /// Build, and run the cases in `cases/`.
 #[derive(clap::Args)]
@@ -21,6 +20,15 @@ pub(crate) struct TestArguments {
     /// Folder with `component.wasm` and `sbom.cdx.json`, made otherwise: nothing is built
     #[arg(long)]
     built: Option<PathBuf>,
+    /// For WASI, whatever `Cargo.toml` says
+    #[arg(long)]
+    wasi: bool,
+    /// Only cases with this text in their file's name or in `about`
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// Show what each case logs; of one that fails its errors are shown anyway
+    #[arg(long)]
+    show_log: bool,
     /// For cases that name a `recording`: make their requests, at this host and no other, and write what is answered
     #[arg(long, value_name = "HOST:PORT")]
     record: Vec<String>,
@@ -43,22 +51,27 @@ pub(crate) fn run(arguments: &TestArguments, console: &Console) -> Outcome {
         }
     };
     let answers = if recording.is_some() { Answers::Real } else { Answers::Recorded };
-    let cases = case::read_all(&folder, answers).map_err(fault)?;
-    let built = match &arguments.built {
-        Some(built) => built.clone(),
-        None => {
-            let toolchain = toolchain(console)?;
-            let request = BuildRequest { project, toolchain: &toolchain, out: None, quiet: true };
-            build(&request).map_err(fault_in(format!("cannot build `{}`", project.display())))?.folder
-        }
-    };
-    let out = tempfile::tempdir().context("no folder for the package")?;
-    let packed = pack(&PackRequest { project, built: &built, out: out.path() })
-        .map_err(fault_in(format!("cannot pack `{}`", project.display())))?;
-    let results = case::run::run(&packed.package, &cases, recording.as_ref())
+    let mut cases = case::read_all(&folder, answers).map_err(fault)?;
+    if let Some(filter) = &arguments.filter {
+        cases = case::filtered(cases, filter).map_err(fault)?;
+    }
+    let built = built(project, arguments.built.as_deref(), arguments.wasi, console)?;
+    let assembled =
+        assemble(project, &built).map_err(fault_in(format!("cannot pack `{}`", project.display())))?;
+    let results = case::run::run(&assembled.package, &cases, recording.as_ref())
         .map_err(fault_in(format!("cannot test `{}`", project.display())))?;
-    let mut failed = 0;
     for result in &results {
+        if let Some(recorded) = &result.recorded {
+            recorded.write(&folder).map_err(fault)?;
+        }
+    }
+    Ok(show(&results, arguments.show_log, console))
+}
+
+/// Says what came of the cases. The log is shown if it is asked for, and of a case that ended in a fault.
+pub(super) fn show(results: &[CaseResult], show_log: bool, console: &Console) -> Exit {
+    let mut failed = 0;
+    for result in results {
         let status = if result.differences.is_empty() { "passed" } else { "failed" };
         failed += usize::from(!result.differences.is_empty());
         // What a plugin says, and what a case is called, may hold anything: only what can be read is shown.
@@ -66,12 +79,18 @@ pub(crate) fn run(arguments: &TestArguments, console: &Console) -> Outcome {
         for difference in &result.differences {
             console.line(&format!("        {}", escape(difference)));
         }
+        for line in result
+            .log
+            .iter()
+            .filter(|line| show_log || (!result.differences.is_empty() && line.starts_with("error: ")))
+        {
+            console.line(&format!("        log  {}", escape(line)));
+        }
         if let Some(recorded) = &result.recorded {
-            recorded.write(&folder).map_err(fault)?;
             let (requests, file) = (recorded.requests, escape(&recorded.file));
             console.line(&format!("        {requests} requests recorded in `cases/{file}`"));
         }
     }
     console.line(&format!("{} of {} cases passed", results.len() - failed, results.len()));
-    Ok(if failed == 0 { Exit::Done } else { Exit::GoalNotMet })
+    if failed == 0 { Exit::Done } else { Exit::GoalNotMet }
 }
