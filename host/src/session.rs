@@ -172,6 +172,7 @@ impl<'a> Session<'a> {
             let started = RunStarted {
                 run: self.run.id.clone(),
                 goal: name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+                goal_said: false,
                 plugins: self.holder.pins.clone(),
                 jobs: self.desk.rules.jobs,
                 durability: self.desk.rules.durability.as_str().to_owned(),

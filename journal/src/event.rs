@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use act::{AskedAct, ServiceAct};
 pub use added::{AddedTask, EnvSeal, task_digest};
-pub use attempt::{ABORTED, AttemptFinished, Ending, HOST_GONE};
+pub use attempt::{ABORTED, AttemptFinished, Ending, HOST_GONE, Unkept};
 pub use choice::Choice;
 pub use edits::{EditsAccepted, EditsKept, RunBased};
 pub use http::{HttpEnded, HttpExchange, HttpRequested};
@@ -366,8 +366,11 @@ pub enum Actor {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunStarted {
     pub run: String,
-    /// What the run is about: the name of the workspace's folder.
+    /// What the run is about: what a person said, else the name of the workspace's folder.
     pub goal: String,
+    /// A person said it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub goal_said: bool,
     pub plugins: Vec<PluginPin>,
     pub jobs: u32,
     /// `process`, `power` or `mixed` (effects at `power`, the rest at `process`).

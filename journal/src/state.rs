@@ -4,6 +4,7 @@
 //! Invariant: a pure fold; the same events give the same state on any machine, and the live loop uses this very fold.
 //! Not here: readiness and the choice of what runs next (`orch-host`'s `drive`).
 
+mod earlier;
 mod edits;
 mod looks;
 
@@ -16,6 +17,7 @@ use crate::event::{
     Severity, TaskIndex,
 };
 
+pub use earlier::Earlier;
 pub use edits::{Edits, Fate};
 pub use looks::{MissingLook, Waived};
 
@@ -64,6 +66,7 @@ pub struct TaskState {
     pub asked_again: bool,
     /// An attempt began, and it was not done since.
     pub unfinished: bool,
+    earlier: Option<Box<Earlier>>,
 }
 
 impl TaskState {
@@ -86,6 +89,7 @@ impl TaskState {
             skipped: false,
             asked_again: false,
             unfinished: false,
+            earlier: None,
         }
     }
 }
@@ -197,8 +201,11 @@ impl RunState {
                 let found = self.task_mut(event, *task)?;
                 (found.task, found.env) = (Task::clone(to), env.clone());
             }
-            Event::TaskMoved { task, to, who, .. } => {
+            Event::TaskMoved { task, to, why, who, .. } => {
                 let state = self.task_mut(event, *task)?;
+                if *to == Status::Failed {
+                    state.failed(why, None);
+                }
                 state.asked_again = match to {
                     Status::Pending => who.is_some() || state.asked_again,
                     Status::Blocked => state.asked_again,
@@ -302,6 +309,7 @@ impl RunState {
                 state.processes.clear();
                 state.failures += u32::from(finished.ending.counts_against_retries());
                 state.crashes += u32::from(finished.ending.is_host_crash());
+                state.has_ended(finished);
                 if finished.status == Status::Done {
                     self.want_looks(finished.task, &finished.looked);
                 }
@@ -337,6 +345,9 @@ impl RunState {
                     self.discount(before.into_iter().flatten());
                 }
                 self.count(&called.writes.findings);
+                if let Some(task) = called.task {
+                    self.task_mut(event, task)?.was_looked_at(called);
+                }
                 // What is not allowed is no answer: the next host asks again.
                 let answered = called.fault.as_ref().is_none_or(|(code, _)| code == FAILURE);
                 match called.call.as_str() {

@@ -228,6 +228,7 @@ pub fn sum_up(
         writes,
         log: log.path(),
         looked: Vec::new(),
+        unkept: None,
         at: now,
     };
     Ok(Some(SummedUp { finished, asked }))
