@@ -391,6 +391,13 @@ pub struct RunStarted {
     pub mac: String,
 }
 
+impl RunStarted {
+    /// The goal, if a person said it.
+    pub fn said_goal(&self) -> Option<&str> {
+        self.goal_said.then_some(self.goal.as_str())
+    }
+}
+
 /// Which bytes acted in which role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginPin {

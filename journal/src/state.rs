@@ -313,6 +313,10 @@ impl RunState {
                 if finished.status == Status::Done {
                     self.want_looks(finished.task, &finished.looked);
                 }
+                if finished.status == Status::Pending && finished.unkept.is_some() {
+                    // What was seen is of edits that are gone.
+                    self.forget_seen(Some(finished.task));
+                }
                 self.edits.iter_mut().for_each(|edits| edits.finished(finished));
                 self.count(&finished.writes.findings);
                 self.unaudited.push(finished.task);

@@ -16,7 +16,7 @@ pub mod verifier;
 /// What stands in the crate's root.
 pub mod names {
     pub use super::auditor::{Auditor, FinishedTask};
-    pub use super::executor::{Attempt, Completion, Executor};
+    pub use super::executor::{Attempt, Completion, Earlier, Executor};
     pub use super::guard::{Escalation, Guard, Judgement, ProposedChange, Risk};
     pub use super::planner::{Change, Decision, Planner, ReadyTask};
     pub use super::provider_notify::{Message, NotifyProvider, Order, Receipt};

@@ -17,10 +17,10 @@ use orch_tests::{Workspace, err, out};
 const POINTS: [&str; 4] = ["before-edits", "after-objects", "after-edits", "after-branch"];
 
 /// A workspace that is a repository with one commit, whose runs go to a branch, in a sandbox or without one.
-struct Bench(Workspace);
+pub(crate) struct Bench(pub(crate) Workspace);
 
 impl Bench {
-    fn new(tasks: &str) -> Self {
+    pub(crate) fn new(tasks: &str) -> Self {
         Self::with(tasks, "[sandbox]\n")
     }
 
@@ -43,7 +43,7 @@ impl Bench {
         bench
     }
 
-    fn git(&self, args: &[&str]) -> String {
+    pub(crate) fn git(&self, args: &[&str]) -> String {
         let mut git = Command::new("git");
         let output =
             git.current_dir(self.0.path()).args(args).env("GIT_CONFIG_GLOBAL", "/dev/null").output().unwrap();
@@ -52,7 +52,7 @@ impl Bench {
     }
 
     /// What the person has: files with their bytes, the index, `HEAD`, refs but the host's.
-    fn of_the_person(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn of_the_person(&self) -> BTreeMap<String, Vec<u8>> {
         fn walk(folder: &Path, root: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
@@ -89,7 +89,7 @@ impl Bench {
     }
 
     /// A file as it is on the newest run's branch.
-    fn on_branch(&self, name: &str) -> Option<String> {
+    pub(crate) fn on_branch(&self, name: &str) -> Option<String> {
         let object = format!("{}:{name}", self.branch());
         let output = Command::new("git")
             .current_dir(self.0.path())
@@ -99,7 +99,7 @@ impl Bench {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    fn commits(&self) -> usize {
+    pub(crate) fn commits(&self) -> usize {
         self.git(&["rev-list", "--count", &format!("main..{}", self.branch())]).parse().unwrap()
     }
 

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 
 use super::Back;
 use super::desk::Desk;
+use super::earlier;
 use super::error::DriveError;
 use super::gate::Gate;
 use super::lodging::Lodging;
@@ -69,10 +70,10 @@ pub async fn start(
     running: &mut JoinSet<Back>,
     alone: bool,
 ) -> Result<Option<Ended>, DriveError> {
-    let (task, attempt, env) = {
+    let (task, attempt, env, before) = {
         let state = run.state();
         let Some(found) = state.tasks.get(index as usize) else { return Ok(None) };
-        (found.task.clone(), found.attempts + 1, run.env_of(found))
+        (found.task.clone(), found.attempts + 1, run.env_of(found), found.failed_before().cloned())
     };
     let executor = desk.roles.executor(&task)?.clone();
     let at = now_ms();
@@ -91,12 +92,12 @@ pub async fn start(
     let mut lent = desk.lend(&executor, run.shared(), (asking, gate), log.clone(), wall);
     lent.env.task = env;
     let mut lodging = Lodging::of(run, desk, &executor, &mut lent, &log);
-    let ask = Execute { task: Box::new(task), attempt };
+    let mut ask = Execute { goal: run.goal(), ..Execute::of(task, attempt) };
     // Never beside attempts on the guests' threads: the loop would not hear of their effects and ends meanwhile.
     let is_here = lodging.is_none() && alone
         || (lodging.is_none() && executor.pace.is_quick() && running.is_empty() && !desk.rules.is_strict());
     let inputs = run.begun(index).map(|begun| begun.inputs.clone()).filter(|_| ask.task.names_files());
-    let (marks, guests) = (desk.marks.clone(), desk.guests.clone());
+    let (marks, guests, branch) = (desk.marks.clone(), desk.guests.clone(), desk.branch.clone());
     let mut call = Box::pin(async move {
         let watch = match inputs {
             Some(inputs) => {
@@ -105,6 +106,7 @@ pub async fn start(
             }
             None => None,
         };
+        ask.earlier = earlier::told(before, branch, &guests).await;
         let (tree, no_tree) = match lodging.take() {
             None => (None, None),
             Some(lodging) => lodging

@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use orch_journal::event::{AttemptFinished, EditsKept, Ending, Event, RunBased, TaskIndex};
+use orch_journal::event::{self, AttemptFinished, EditsKept, Ending, Event, RunBased, TaskIndex};
 use orch_journal::{Level, failpoint};
 use tokio::task::JoinSet;
 
@@ -174,22 +174,22 @@ pub async fn weighed(
                 let text = format!("task `{id}` runs again: {unkept}");
                 run.record(Event::Warned { code: CONFLICT.to_owned(), text })?;
             }
-            drop_edits(run, desk, ended, ending, running).await
+            drop_edits(run, desk, ended, (ending, None), running).await
         }
     }
 }
 
-/// Ends an attempt of which nothing is kept.
+/// Ends an attempt of which nothing is kept, so; what is not kept of it the next one is told of.
 async fn drop_edits(
     run: &mut Run,
     desk: &Desk,
     mut ended: Ended,
-    ending: Ending,
+    (ending, unkept): (Ending, Option<event::Unkept>),
     running: &mut JoinSet<Back>,
 ) -> Result<Option<TaskIndex>, DriveError> {
     let (task, tree) = (ended.task, ended.tree.take());
     if let Some(SummedUp { finished, .. }) = attempt::sum_up(run, desk, ended, Some(ending))? {
-        attempt::record(run, desk, finished)?;
+        attempt::record(run, desk, AttemptFinished { unkept, ..finished })?;
     }
     run.serving(leave(&desk.guests, tree)).await?;
     next(run, desk, running)?;
@@ -223,8 +223,11 @@ pub async fn go_on(
         return Err(DriveError::Lost { what: "a tree that was looked at" });
     };
     if let Some(why) = consult::too_many_seen(run, desk, task) {
-        let ending = Ending::Failed { message: format!("its verifiers have {why}"), retriable: false };
-        return drop_edits(run, desk, ended, ending, running).await;
+        let retriable = ended.report.result.as_ref().is_ok_and(|completion| completion.mendable);
+        let ending = Ending::Failed { message: format!("its verifiers have {why}"), retriable };
+        let unkept = weight
+            .map(|Weight { old, new, .. }| event::Unkept { old: old.to_string(), new: new.to_string() });
+        return drop_edits(run, desk, ended, (ending, unkept), running).await;
     }
     keep(run, desk, ended, weight, looked).await?;
     next(run, desk, running)?;

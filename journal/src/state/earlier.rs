@@ -9,9 +9,9 @@ use super::TaskState;
 use crate::event::{AttemptFinished, Called, Ending, Finding, Unkept};
 
 /// Of one attempt, the worst.
-pub const FINDINGS_MAX: usize = 20;
+const FINDINGS_MAX: usize = 20;
 /// Of each finding.
-pub const MESSAGE_BYTES_MAX: usize = 1024;
+const MESSAGE_BYTES_MAX: usize = 1024;
 
 /// The last attempt at a task that failed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -77,8 +77,7 @@ fn shortened(finding: &Finding) -> Finding {
 
 /// The beginning of a text, between characters.
 fn cut(text: &str, bytes_max: usize) -> &str {
-    let end = (0..=bytes_max.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    text.get(..end).unwrap_or_default()
+    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
 }
 
 #[cfg(test)]
