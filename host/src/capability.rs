@@ -9,6 +9,7 @@
 pub mod artifacts;
 pub mod ask;
 pub mod control;
+pub mod diff;
 pub mod effect;
 pub mod files;
 pub mod findings;
@@ -139,6 +140,7 @@ capabilities! {
     kv: Kv(kv::Kv),
     tasks: Tasks(tasks::Tasks),
     files: Files(files::Files),
+    diff: Diff(diff::Diff),
     process: Process(process::Process),
     findings: Findings(findings::Findings),
     metrics: Metrics(metrics::Metrics),

@@ -10,6 +10,8 @@ mod added;
 mod attempt;
 mod choice;
 mod edits;
+mod file;
+mod held;
 mod http;
 mod mark;
 mod name;
@@ -26,9 +28,11 @@ use serde::{Deserialize, Serialize};
 
 pub use act::{AskedAct, ServiceAct};
 pub use added::{AddedTask, EnvSeal, task_digest};
-pub use attempt::{ABORTED, AttemptFinished, Ending, HOST_GONE, Unkept};
+pub use attempt::{ABORTED, AttemptFinished, EDITS_HELD, Ending, HOST_GONE, Unkept};
 pub use choice::Choice;
 pub use edits::{EditsAccepted, EditsKept, RunBased};
+pub use file::FileChange;
+pub use held::HeldEdits;
 pub use http::{HttpEnded, HttpExchange, HttpRequested};
 pub use mark::{FileMark, Mark, MarkedBy};
 pub use network::{NetworkUse, NetworkUsed};
@@ -193,16 +197,23 @@ pub enum Event {
         start_ticks: u64,
         boot_id: String,
     },
-    /// A file that was replaced.
+    /// A file or folder that was changed.
     FileWritten {
         #[serde(flatten)]
         by: Actor,
         path: String,
+        #[serde(default, skip_serializing_if = "FileChange::is_written")]
+        change: FileChange,
+        /// SHA-256 of the file, as hex; absent: there was none, or it is no file.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         before: Option<String>,
-        after: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         size: Option<u64>,
+        /// In an attempt's own tree: it is in the workspace only once its edits are kept and accepted.
+        #[serde(default, skip_serializing_if = "is_false")]
+        in_tree: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<u64>,
     },

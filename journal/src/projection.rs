@@ -198,7 +198,9 @@ impl Projector {
             Event::TasksTaken { until, .. } => {
                 sql.tasks_taken.execute(params![run.id, *until as i64])?;
             }
-            Event::FileWritten { by, path, after, size, at, .. } => {
+            // What is only in an attempt's own tree is no thing of the workspace yet.
+            Event::FileWritten { in_tree: true, .. } | Event::FileWritten { after: None, .. } => {}
+            Event::FileWritten { by, path, after: Some(after), size, at, .. } => {
                 let written = Artifact {
                     name: path.rsplit('/').next().unwrap_or(path).to_owned(),
                     kind: "file".to_owned(),

@@ -18,7 +18,7 @@ use crate::event::{
 };
 
 pub use earlier::Earlier;
-pub use edits::{Edits, Fate};
+pub use edits::{Edits, Fate, Held};
 pub use looks::{MissingLook, Waived};
 
 /// An event that cannot follow what came before it.
@@ -67,6 +67,8 @@ pub struct TaskState {
     /// An attempt began, and it was not done since.
     pub unfinished: bool,
     earlier: Option<Box<Earlier>>,
+    /// What an attempt made and guards have something against.
+    pub held: Option<Held>,
 }
 
 impl TaskState {
@@ -90,6 +92,7 @@ impl TaskState {
             asked_again: false,
             unfinished: false,
             earlier: None,
+            held: None,
         }
     }
 }
@@ -199,7 +202,7 @@ impl RunState {
             Event::TasksAdded { first, tasks, .. } => self.add(*first, tasks)?,
             Event::TaskEdited { task, to, env, .. } => {
                 let found = self.task_mut(event, *task)?;
-                (found.task, found.env) = (Task::clone(to), env.clone());
+                (found.task, found.env, found.held) = (Task::clone(to), env.clone(), None);
             }
             Event::TaskMoved { task, to, why, who, .. } => {
                 let state = self.task_mut(event, *task)?;
@@ -211,6 +214,14 @@ impl RunState {
                     Status::Blocked => state.asked_again,
                     _ => false,
                 };
+                // Only a person's approval lets what is held be kept; whatever else moves the task has it done anew.
+                let stays = match to {
+                    Status::Pending => {
+                        who.is_some() && state.held.as_ref().is_some_and(|held| held.is_approved)
+                    }
+                    _ => *to == Status::WaitingApproval,
+                };
+                state.held = state.held.take().filter(|_| stays);
                 state.status = *to;
                 state.unfinished &= *to != Status::Done;
                 (state.fresh, state.skipped) = (false, *to == Status::Done && who.is_none());
@@ -256,6 +267,7 @@ impl RunState {
                 let state = self.task_mut(event, *task)?;
                 state.approved = Some(digest.clone());
                 state.approved_after = state.judged_by.clone();
+                state.held.iter_mut().for_each(|held| held.is_approved = true);
             }
             Event::AttemptStarted { task, attempt, .. } => {
                 let state = self.task_mut(event, *task)?;
@@ -310,6 +322,7 @@ impl RunState {
                 state.failures += u32::from(finished.ending.counts_against_retries());
                 state.crashes += u32::from(finished.ending.is_host_crash());
                 state.has_ended(finished);
+                state.held = Held::after(finished, state.held.take());
                 if finished.status == Status::Done {
                     self.want_looks(finished.task, &finished.looked);
                 }

@@ -86,6 +86,7 @@ fn write_until_killed(folder: &Path) {
                         log: None,
                         looked: Vec::new(),
                         unkept: None,
+                        held: None,
                         at,
                     })),
                 })

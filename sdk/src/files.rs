@@ -1,7 +1,8 @@
 //! Files inside the workspace, by path relative to it with `/` between the parts.
 //!
-//! Permission: `files`, globs for reading and for writing. Links are not followed.
-//! Limits: 1 MiB a read, fetched one after the other; 16 MiB a write.
+//! Permission: `files`, globs for reading and for writing. Links are not followed. Only executors write; what the host and
+//! version control believe (`tasks.yml`, `.git`) nobody does.
+//! Limits: 1 MiB a read, fetched one after the other; 16 MiB a write, 1 GiB and 10,000 changes a call; files of 256 MiB.
 
 use crate::Error;
 use crate::bindings::capabilities::orch::files::files;
@@ -77,11 +78,51 @@ pub fn read_text(path: &str, bytes_max: u64) -> Result<String, Error> {
         .map_err(|_| Error::Invalid(format!("`{path}` is not UTF-8")))
 }
 
-/// Replaces a whole file, atomically; folders are made. An effect.
+/// Replaces a whole file, atomically; folders are made. An effect, unless the run's edits go to a branch.
 ///
 /// # Errors
-/// `Denied`: not granted for writing, or protected. `Invalid`: the path is wrong, or the content is over 16 MiB.
-/// `Unavailable`: it could not be written.
+/// `Denied`: not granted for writing, or protected. `Invalid`: the path is wrong, content or file are too large, or there is
+/// no regular file in that place. `Limit`: of this call. `Unavailable`: it could not be written.
 pub fn write(path: &str, content: &[u8]) -> Result<(), Error> {
     Ok(files::write(path, content)?)
+}
+
+/// Adds to the end of a file, or makes it and its folders. The file is replaced whole, so it costs what rewriting it costs.
+///
+/// # Errors
+/// As [`write()`].
+pub fn append(path: &str, content: &[u8]) -> Result<(), Error> {
+    Ok(files::append(path, content)?)
+}
+
+/// Cuts a file to its first `size` bytes.
+///
+/// # Errors
+/// As [`write()`]; `Invalid`: it is shorter than that. `NotFound`.
+pub fn truncate(path: &str, size: u64) -> Result<(), Error> {
+    Ok(files::truncate(path, size)?)
+}
+
+/// Makes a folder and those above it; one that is there already is fine.
+///
+/// # Errors
+/// As [`write()`].
+pub fn make_folder(path: &str) -> Result<(), Error> {
+    Ok(files::make_folder(path)?)
+}
+
+/// Moves a file, not a folder; folders are made, and nothing is ever replaced.
+///
+/// # Errors
+/// As [`write()`], for both paths; `Invalid`: something is there already. `NotFound`.
+pub fn rename(from: &str, to: &str) -> Result<(), Error> {
+    Ok(files::rename(from, to)?)
+}
+
+/// Removes a file, or a folder in which nothing is.
+///
+/// # Errors
+/// As [`write()`]; `Invalid`: the folder is not empty. `NotFound`.
+pub fn remove(path: &str) -> Result<(), Error> {
+    Ok(files::remove(path)?)
 }

@@ -29,6 +29,7 @@ pub mod artifacts;
 pub mod bindings;
 pub mod clocks;
 pub mod control;
+pub mod diff;
 mod error;
 mod export;
 mod failure;

@@ -20,6 +20,7 @@ SHAPE = record(
     kv=Maybe(record(labels=TEXTS, bytes=U64)),
     tasks=Maybe(record(read=FLAG, add=Default(U32, 0), kinds=NONE)),
     files=Maybe(record(read=NONE, write=NONE)),
+    diff=Maybe(PLAIN),
     process=Maybe(record(programs=TEXTS, env=NONE, network=NONE)),
     findings=Maybe(PLAIN),
     metrics=Maybe(PLAIN),
@@ -307,7 +308,7 @@ def asks_for(asked, import_name):
         name = ours.group(1)
         if name == "types":
             return True
-        known = ("log", "settings", "kv", "tasks", "files", "process", "findings", "metrics", "artifacts", "control", "notify", "secrets")
+        known = ("log", "settings", "kv", "tasks", "files", "diff", "process", "findings", "metrics", "artifacts", "control", "notify", "secrets")
         return name in asked if name in known else None
     found = re.fullmatch(r"wasi:([a-z/-]+)@0\.2\.(0|[1-9][0-9]*)", import_name)
     if found is None or int(found.group(2)) > 12:

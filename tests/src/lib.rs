@@ -17,6 +17,7 @@ pub mod catalogue;
 pub mod checker;
 pub mod defect;
 pub mod hears;
+pub mod isolated;
 pub mod kill;
 pub mod manifest_readers;
 pub mod newcomer;

@@ -210,6 +210,7 @@ fn of_tomorrow(workspace: &Workspace) -> String {
         log: Some(log.to_owned()),
         looked: Vec::new(),
         unkept: None,
+        held: None,
         at,
     };
     let why = "1 task is not done".to_owned();

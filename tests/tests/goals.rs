@@ -5,11 +5,10 @@ use std::fs::File;
 
 use orch_journal::Event;
 use orch_journal::event::Ending;
+use orch_tests::isolated::Bench;
 use orch_tests::kill::{self, Moment};
 use orch_tests::random::Random;
 use orch_tests::{err, out};
-
-use crate::isolated::Bench;
 
 /// Lets the guest add phases that start without a yes.
 const AUTO: &str = "\n[tasks]\nauto = [{ plugin = \"demo/plans-and-mends\", kind = \"phase\" }]\n";

@@ -68,3 +68,4 @@ mod trust_root;
 mod verify;
 mod withdrawn;
 mod withheld;
+mod written;

@@ -9,6 +9,7 @@
 
 mod artifacts;
 mod control;
+mod diff;
 mod files;
 mod findings;
 mod http;
@@ -33,6 +34,7 @@ use crate::role::Role;
 
 pub use artifacts::ArtifactsPermission;
 pub use control::ControlPermission;
+pub use diff::DiffPermission;
 pub use files::FilesPermission;
 pub use findings::FindingsPermission;
 pub use http::{HttpHost, HttpPermission, HttpRule, HttpScheme, HttpTarget, TargetError};
@@ -284,6 +286,8 @@ domains! {
     tasks: Tasks(TasksPermission),
     /// Files inside the workspace: `orch:files`.
     files: Files(FilesPermission),
+    /// Differences of texts: `orch:diff`.
+    diff: Diff(DiffPermission),
     /// Programs of the host: `orch:process`.
     process: Process(ProcessPermission),
     /// Findings besides those a verifier returns: `orch:findings`.
@@ -305,6 +309,11 @@ domains! {
 }
 
 impl Permissions {
+    /// What of them a plugin has in that role.
+    pub fn in_role(&self, role: Role) -> Self {
+        Self { files: self.files.clone().map(|files| files.in_role(role)), ..self.clone() }
+    }
+
     /// The same for requests to these hosts only, each as an operator names it; `named_by` says where they were named.
     pub fn at_hosts(&self, hosts: &[String], named_by: &'static str) -> Result<Self, PermissionForm> {
         http::check_hosts(named_by, hosts)?;

@@ -46,11 +46,12 @@ fn each_import_is_opened_by_its_own_permission_and_no_other() {
     let types = ["wasi:http/types@0.2.6"];
     let sends = ["wasi:http/outgoing-handler@0.2.6"];
     // The permission, and everything that it opens.
-    let table: [(Permissions, Vec<&str>); 14] = [
+    let table: [(Permissions, Vec<&str>); 15] = [
         (plain("log"), vec!["orch:log/log@0.1.0"]),
         (plain("settings"), vec!["orch:settings/settings@0.1.0"]),
         (plain("findings"), vec!["orch:findings/findings@0.1.0"]),
         (plain("metrics"), vec!["orch:metrics/metrics@0.1.0"]),
+        (plain("diff"), vec!["orch:diff/diff@0.1.0"]),
         (permissions(r#"{"kv":{"labels":[],"bytes":0}}"#), vec!["orch:kv/kv@0.1.0"]),
         (plain("tasks"), vec!["orch:tasks/tasks@0.1.0"]),
         (plain("files"), vec!["orch:files/files@0.1.0"]),
@@ -66,7 +67,7 @@ fn each_import_is_opened_by_its_own_permission_and_no_other() {
         (wasi("http_types"), [&types[..], &clocks, &io].concat()),
     ];
     let imports: BTreeSet<&str> = table.iter().flat_map(|(_, opened)| opened.iter().copied()).collect();
-    assert_eq!(imports.len(), 16);
+    assert_eq!(imports.len(), 17);
     for (permissions, opened) in &table {
         for import in &imports {
             let is_open = permissions.open(Import(import));
@@ -79,7 +80,7 @@ fn each_import_is_opened_by_its_own_permission_and_no_other() {
         let (field, inner) = need.permission.split_once('.').unwrap_or((need.permission, ""));
         assert_eq!(field, need.domain.as_str());
         let written = serde_json::to_value(permissions(
-            r#"{"log":{},"settings":{},"findings":{},"metrics":{},"kv":{"labels":[],"bytes":0},"tasks":{},"files":{},
+            r#"{"log":{},"settings":{},"findings":{},"metrics":{},"diff":{},"kv":{"labels":[],"bytes":0},"tasks":{},"files":{},
                 "process":{"programs":[]},"http":[],"wasi":{"clocks":true,"random":true,"http_types":true}}"#,
         ));
         let found = written.unwrap().get(field).cloned().unwrap();

@@ -124,7 +124,7 @@ impl View<'_, Artifacts> {
     async fn add_file(&mut self, label: Label, path: String) -> Result<(), Error> {
         self.check(&label)?;
         let path = WorkspacePath::parse(&path).map_err(Error::Invalid)?;
-        if is_hidden(&path, &self.state.protected) {
+        if is_hidden(path.as_str(), &self.state.protected) {
             return Err(self.ledger.deny("artifacts", format!("file `{}`", path.as_str())));
         }
         let (folder, shown) = (self.state.folder.clone(), path.as_str().to_owned());

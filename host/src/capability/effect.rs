@@ -11,7 +11,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use orch_journal::event::{AskedProvider, HttpExchange, NetworkUse, Writes};
+use orch_journal::event::{AskedProvider, FileChange, HttpExchange, NetworkUse, Writes};
 use orch_trust::permission::{DomainName, HttpTarget};
 
 use super::notes::Notes;
@@ -42,13 +42,16 @@ pub enum EffectRecord {
         start_ticks: u64,
         boot_id: String,
     },
-    /// Digests as hex.
+    /// A file or folder was changed. Digests as hex.
     FileWritten {
         path: String,
+        change: FileChange,
         before: Option<String>,
-        after: String,
+        after: Option<String>,
         /// Bytes afterwards.
-        size: u64,
+        size: Option<u64>,
+        /// In a work tree, which is kept with the call's answer or gone.
+        in_tree: bool,
     },
     HttpRequested(HttpRequest),
     HttpEnded {

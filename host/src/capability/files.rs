@@ -1,12 +1,13 @@
 //! `orch:files`: files inside the workspace.
 //!
-//! In -> out: WIT calls -> [`Workspace`]; each write an effect with the digests before and after.
-//! Limits: 1 MiB a read, 16 MiB a write, 1000 files a search, globs of 1024 bytes.
-//! Invariant: nothing is read or written that no glob of the grant covers; the host's own files and version control
-//! are never written, and the host's state is never read, whatever the grant says.
-//! Not here: how paths are resolved (`files/beneath.rs`).
+//! In -> out: WIT calls -> [`Workspace`]; each change an effect with the digests before and after.
+//! Limits: 1 MiB a read, 1000 files a search, globs of 1024 bytes; 16 MiB handed over at once, 1 GiB and 10,000 changes a call.
+//! Invariant: nothing is read or changed that no glob of the grant covers; what is protected is never changed, and the host's
+//! state is never read, whatever the grant says; only executors change anything, by what they are granted.
+//! Not here: how paths are resolved (`files/beneath.rs`), what is protected (`files/protected.rs`), changing (`files/change.rs`).
 
 pub(crate) mod beneath;
+mod change;
 pub mod protected;
 
 use std::path::PathBuf;
@@ -14,7 +15,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
-use orch_trust::digest::Sha256Digest;
 use orch_trust::interfaces::Import;
 use orch_trust::permission::{Domain, DomainName, FilesPermission};
 use wasmtime::component::Linker;
@@ -25,20 +25,20 @@ use super::trial::Watched;
 use crate::bindings::files::files::{Entry, Host, add_to_linker};
 use crate::bindings::types::types::Error;
 use beneath::{FileError, Workspace, WorkspacePath};
-pub use protected::Protected;
+use change::{Change, ChangeError, Changer};
+pub use protected::{Protected, is_hidden, is_protected, is_taken_for_git, protected_names};
 
 const READ_BYTES_MAX: usize = 1 << 20;
-const WRITE_BYTES_MAX: usize = 16 << 20;
 const GLOB_BYTES_MAX: usize = 1024;
 const FIND_MAX: usize = 1000;
-
-/// Of the workspace itself: the host's, and what people and the host write.
-const OF_THE_HOST: [&str; 7] =
-    [".orch", "orch.lock", "config.yaml", "config.yml", "tasks.yml", "tasks.yaml", "logs"];
-/// How the names begin of files that the host swaps in for the task file.
-const SWAPPED_IN: [&str; 2] = [".tasks.yml.", ".tasks.yaml."];
-/// In every folder: what version control believes.
-const OF_VERSION_CONTROL: [&str; 6] = [".git", ".hg", ".svn", ".jj", ".bzr", "_darcs"];
+/// Handed over at once.
+const WRITE_BYTES_MAX: usize = 16 << 20;
+/// Of one call, together.
+const WRITTEN_BYTES_MAX: u64 = 1 << 30;
+const CHANGES_MAX: u32 = 10_000;
+/// Of a path that is changed.
+const PARTS_MAX: usize = 64;
+const NAME_BYTES_MAX: usize = 255;
 
 /// What the grant covers.
 pub struct FilesGrant {
@@ -52,49 +52,12 @@ impl FilesGrant {
     }
 
     fn may_read(&self, path: &WorkspacePath, protected: &Protected) -> bool {
-        !is_hidden(path, protected) && self.read.is_match(path.as_str())
+        !is_hidden(path.as_str(), protected) && self.read.is_match(path.as_str())
     }
 
     fn may_write(&self, path: &WorkspacePath, protected: &Protected) -> bool {
         !is_protected(path.as_str(), protected) && self.write.is_match(path.as_str())
     }
-}
-
-/// True of what no plugin and no attempt changes, by its path below the workspace: the host's, people's, and what version
-/// control believes, at any depth.
-pub fn is_protected(path: &str, protected: &Protected) -> bool {
-    let first = path.split('/').next();
-    is_one_of(first, &OF_THE_HOST)
-        // Whoever may make the file that the host swaps in may change the task file.
-        || first.map(str::to_ascii_lowercase).is_some_and(|name| SWAPPED_IN.iter().any(|begin| name.starts_with(begin)))
-        || lies_in(path, &protected.hidden)
-        || lies_in(path, &protected.unwritten)
-        || path.split('/').any(|part| is_one_of(Some(part), &OF_VERSION_CONTROL))
-}
-
-/// What of a workspace is the host's or people's alone, relative to it; each is there or not.
-pub fn protected_names(protected: &Protected) -> impl Iterator<Item = &str> {
-    let more = protected.hidden.iter().chain(&protected.unwritten);
-    OF_THE_HOST.into_iter().chain(more.map(String::as_str))
-}
-
-/// True of the host's own state, which nobody sees.
-pub(super) fn is_hidden(path: &WorkspacePath, protected: &Protected) -> bool {
-    is_one_of(path.parts().next(), &OF_THE_HOST[..1]) || lies_in(path.as_str(), &protected.hidden)
-}
-
-/// True if the path is one of these or below it, without regard to case.
-fn lies_in(path: &str, protected: &[String]) -> bool {
-    let path = path.to_ascii_lowercase();
-    protected
-        .iter()
-        .map(|name| name.to_ascii_lowercase())
-        .any(|name| path == name || path.strip_prefix(&name).is_some_and(|rest| rest.starts_with('/')))
-}
-
-/// Without regard to case: some file systems have none.
-fn is_one_of(part: Option<&str>, names: &[&str]) -> bool {
-    part.is_some_and(|part| names.iter().any(|name| name.eq_ignore_ascii_case(part)))
 }
 
 /// `*` inside one part, `**` across parts.
@@ -116,14 +79,16 @@ pub struct Files {
     granted: Arc<FilesGrant>,
     folder: Arc<PathBuf>,
     protected: Arc<Protected>,
-    /// What is written is kept with the call's answer, or gone with it.
+    /// What is changed is kept with the call's answer, or gone with it.
     is_kept: bool,
     workspace: Option<Arc<Workspace>>,
+    changes: u32,
+    written: u64,
 }
 
 impl Files {
     pub fn new(granted: Arc<FilesGrant>, folder: Arc<PathBuf>, protected: Arc<Protected>) -> Self {
-        Self { granted, folder, protected, is_kept: false, workspace: None }
+        Self { granted, folder, protected, is_kept: false, workspace: None, changes: 0, written: 0 }
     }
 
     fn workspace(&mut self) -> Result<Arc<Workspace>, FileError> {
@@ -133,6 +98,26 @@ impl Files {
         let workspace = Arc::new(Workspace::open(&self.folder)?);
         self.workspace = Some(workspace.clone());
         Ok(workspace)
+    }
+
+    /// Counts a change for which so many bytes are handed over.
+    fn count(&mut self, bytes: usize) -> Result<(), Error> {
+        let written = self.written.saturating_add(bytes as u64);
+        match () {
+            () if bytes > WRITE_BYTES_MAX => {
+                Err(Error::Invalid(format!("content of {bytes} bytes, limit is {WRITE_BYTES_MAX}")))
+            }
+            () if written > WRITTEN_BYTES_MAX => {
+                Err(Error::Limit(format!("{WRITTEN_BYTES_MAX} bytes written in one call")))
+            }
+            () if self.changes >= CHANGES_MAX => {
+                Err(Error::Limit(format!("{CHANGES_MAX} changes of files in one call")))
+            }
+            () => {
+                (self.changes, self.written) = (self.changes + 1, written);
+                Ok(())
+            }
+        }
     }
 }
 
@@ -170,12 +155,12 @@ impl Capability for Files {
 }
 
 /// Runs what may take long on a thread of its own, so that other guests go on.
-pub(super) async fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, FileError> + Send + 'static,
-) -> Result<T, FileError> {
+pub(super) async fn aside<T: Send + 'static, E: From<std::io::Error> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
-        Err(stopped) => Err(FileError::Io(std::io::Error::other(stopped))),
+        Err(stopped) => Err(std::io::Error::other(stopped).into()),
     }
 }
 
@@ -213,6 +198,17 @@ impl View<'_, Files> {
         }
     }
 
+    /// A path that is about to be changed.
+    fn changed_path(&mut self, text: &str) -> Result<WorkspacePath, Error> {
+        let path = self.path(text, "write", FilesGrant::may_write)?;
+        match path.parts().count() > PARTS_MAX || path.parts().any(|part| part.len() > NAME_BYTES_MAX) {
+            true => Err(Error::Invalid(format!(
+                "path of over {PARTS_MAX} parts, or with one of over {NAME_BYTES_MAX} bytes"
+            ))),
+            false => Ok(path),
+        }
+    }
+
     async fn found(&mut self, text: &str, after: Option<String>) -> Result<Vec<Entry>, Error> {
         if text.len() > GLOB_BYTES_MAX {
             return Err(Error::Invalid(format!("glob of {} bytes, limit is {GLOB_BYTES_MAX}", text.len())));
@@ -232,6 +228,73 @@ impl View<'_, Files> {
             self.ledger.refuse(Error::Unavailable, format!("`{text}` in the workspace: {error}"))
         })?;
         Ok(found.into_iter().map(|found| Entry { path: found.path, size: found.size }).collect())
+    }
+
+    /// What a change needs: its paths, each granted, and the open workspace.
+    fn prepared<const N: usize>(
+        &mut self,
+        paths: [&str; N],
+        bytes: usize,
+    ) -> Result<([WorkspacePath; N], Arc<Workspace>), Error> {
+        let mut checked = Vec::with_capacity(N);
+        for path in paths {
+            checked.push(self.changed_path(path)?);
+        }
+        self.state.count(bytes)?;
+        let workspace = self.state.workspace().map_err(|error| self.unreadable(".", &error))?;
+        match checked.try_into() {
+            Ok(checked) => Ok((checked, workspace)),
+            Err(_) => unreachable!("as many paths as were checked"),
+        }
+    }
+
+    /// Makes a change, for which so many bytes are handed over: its intent before it, unless it is kept with the call's answer
+    /// or gone; what was done after it.
+    async fn change<const N: usize, C: IntoIterator<Item = Change> + Send + 'static>(
+        &mut self,
+        paths: [&str; N],
+        bytes: usize,
+        work: impl FnOnce(&Changer<'_>, &[WorkspacePath; N]) -> Result<C, ChangeError> + Send + 'static,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        self.ledger.forget_reason();
+        let (checked, workspace) = match self.prepared(paths, bytes) {
+            Ok(prepared) => prepared,
+            Err(error) => return Ok(Err(error)),
+        };
+        let in_tree = self.state.is_kept;
+        match in_tree {
+            true => self.ledger.go_on()?,
+            false => self.ledger.intend(DomainName::Files, "files-write").await?,
+        }
+        // The thread that writes hears of the end of this call, which does not wait for it.
+        let is_over = Arc::new(AtomicBool::new(false));
+        let _ends = Over(is_over.clone());
+        let done = aside(move || {
+            let goes_on = || !is_over.load(Ordering::SeqCst);
+            // A work tree is gone when the machine ends.
+            let changer = Changer { workspace: &workspace, is_synced: !in_tree, goes_on: &goes_on };
+            work(&changer, &checked)
+        });
+        let changes = match done.await {
+            Ok(changes) => changes,
+            Err(error) => return Ok(Err(self.unchanged(&paths.join("` to `"), &error))),
+        };
+        for Change { path, change, before, after, size } in changes {
+            let (before, after) = (before.map(hex::encode), after.map(hex::encode));
+            let effect = EffectRecord::FileWritten { path, change, before, after, size, in_tree };
+            self.ledger.gate().record(effect).await?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// What the guest is told of what was not changed; people are told why.
+    fn unchanged(&mut self, path: &str, error: &ChangeError) -> Error {
+        let told = match error {
+            ChangeError::File(FileError::NotFound) => Error::NotFound,
+            ChangeError::File(FileError::Io(_)) => Error::Unavailable,
+            other => Error::Invalid(format!("`{path}`: {other}")),
+        };
+        self.ledger.refuse(told, format!("`{path}`: {error}"))
     }
 }
 
@@ -256,217 +319,31 @@ impl Host for View<'_, Files> {
     }
 
     async fn write(&mut self, path: String, content: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
-        self.ledger.forget_reason();
-        if content.len() > WRITE_BYTES_MAX {
-            let found = content.len();
-            return Ok(Err(Error::Invalid(format!("content of {found} bytes, limit is {WRITE_BYTES_MAX}"))));
-        }
-        let path = match self.path(&path, "write", FilesGrant::may_write) {
-            Ok(path) => path,
-            Err(error) => return Ok(Err(error)),
-        };
-        let workspace = match self.state.workspace() {
-            Ok(workspace) => workspace,
-            Err(error) => return Ok(Err(self.unreadable(path.as_str(), &error))),
-        };
-        match self.state.is_kept {
-            true => self.ledger.go_on()?,
-            false => self.ledger.intend(DomainName::Files, "files-write").await?,
-        }
-        let (shown, after) = (path.as_str().to_owned(), Sha256Digest::of(&content).to_string());
-        let size = content.len() as u64;
-        // The thread that writes hears of the end of this call, which does not wait for it.
-        let is_over = Arc::new(AtomicBool::new(false));
-        let _ends = Over(is_over.clone());
-        let goes_on = move || !is_over.load(Ordering::SeqCst);
-        let before = match aside(move || workspace.replace(&path, &content, &goes_on)).await {
-            Ok(before) => before.map(hex::encode),
-            Err(FileError::NotRegular) => {
-                return Ok(Err(Error::Invalid("there is something that is no regular file".to_owned())));
-            }
-            Err(error) => {
-                return Ok(Err(self.ledger.refuse(Error::Unavailable, format!("`{shown}`: {error}"))));
-            }
-        };
-        self.ledger.gate().record(EffectRecord::FileWritten { path: shown, before, after, size }).await?;
-        Ok(Ok(()))
+        let bytes = content.len();
+        self.change([&path], bytes, move |changer, [path]| Ok([changer.replace(path, &content)?])).await
+    }
+
+    async fn append(&mut self, path: String, content: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
+        let bytes = content.len();
+        self.change([&path], bytes, move |changer, [path]| Ok([changer.append(path, &content)?])).await
+    }
+
+    async fn truncate(&mut self, path: String, size: u64) -> wasmtime::Result<Result<(), Error>> {
+        self.change([&path], 0, move |changer, [path]| Ok([changer.truncate(path, size)?])).await
+    }
+
+    async fn make_folder(&mut self, path: String) -> wasmtime::Result<Result<(), Error>> {
+        self.change([&path], 0, |changer, [path]| changer.make_folder(path)).await
+    }
+
+    async fn rename(&mut self, from: String, to: String) -> wasmtime::Result<Result<(), Error>> {
+        self.change([&from, &to], 0, |changer, [from, to]| changer.rename(from, to)).await
+    }
+
+    async fn remove(&mut self, path: String) -> wasmtime::Result<Result<(), Error>> {
+        self.change([&path], 0, |changer, [path]| Ok([changer.remove(path)?])).await
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use wasmtime::component::ResourceTable;
-
-    use super::*;
-    use crate::capability::Ledger;
-    use crate::capability::bench::Bench;
-    use crate::capability::mood::Mood;
-
-    struct Open {
-        bench: Bench,
-        files: Files,
-        table: ResourceTable,
-        ledger: Ledger,
-        folder: tempfile::TempDir,
-    }
-
-    impl Open {
-        fn new(read: &[&str], write: &[&str]) -> Self {
-            Self::in_mood(read, write, Mood::Good)
-        }
-
-        fn in_mood(read: &[&str], write: &[&str], mood: Mood) -> Self {
-            let list = |globs: &[&str]| globs.iter().map(|&glob| glob.to_owned()).collect();
-            let granted = FilesGrant::new(&FilesPermission { read: list(read), write: list(write) });
-            let (bench, folder) = (Bench::in_mood(mood), tempfile::tempdir().unwrap());
-            let files = Files::new(Arc::new(granted), Arc::new(folder.path().to_owned()), Arc::default());
-            Self { files, table: ResourceTable::new(), ledger: bench.ledger(), bench, folder }
-        }
-
-        fn view(&mut self) -> View<'_, Files> {
-            View::of(&mut self.files, &mut self.table, &mut self.ledger)
-        }
-
-        async fn read(&mut self, path: &str) -> Result<Vec<u8>, Error> {
-            self.view().read(path.to_owned(), 0).await.unwrap()
-        }
-
-        async fn write(&mut self, path: &str) -> Result<(), Error> {
-            self.view().write(path.to_owned(), b"x".to_vec()).await.unwrap()
-        }
-    }
-
-    #[tokio::test]
-    async fn reading_needs_a_glob_and_never_reaches_the_hosts_state() {
-        let mut open = Open::new(&["src/*.py", "**/.orch/**", ".orch/**"], &[]);
-        for name in ["src/a.py", "src/b/c.py", "src/a.rs", ".orch/state.db"] {
-            let file = open.folder.path().join(name);
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, name).unwrap();
-        }
-        assert_eq!(open.read("src/a.py").await.unwrap(), b"src/a.py");
-        assert!(matches!(open.read("src/none.py").await, Err(Error::NotFound)));
-        for path in ["src/b/c.py", "src/a.rs", ".orch/state.db", ".ORCH/state.db"] {
-            assert!(matches!(open.read(path).await, Err(Error::Denied(_))), "{path}");
-        }
-        for path in ["/etc/passwd", "src/../src/a.py", ""] {
-            assert!(matches!(open.read(path).await, Err(Error::Invalid(_))), "{path}");
-        }
-        assert_eq!(
-            open.ledger.into_parts(),
-            (
-                vec![
-                    "files: read `src/b/c.py`".to_owned(),
-                    "files: read `src/a.rs`".to_owned(),
-                    "files: read `.orch/state.db`".to_owned(),
-                    "files: read `.ORCH/state.db`".to_owned(),
-                ],
-                false
-            )
-        );
-    }
-
-    #[tokio::test]
-    async fn protected_files_are_never_written() {
-        let mut open = Open::new(&[], &["**"]);
-        for path in [
-            ".orch/state.db",
-            "orch.lock",
-            "config.yaml",
-            "config.yml",
-            "tasks.yaml",
-            "tasks.yml",
-            "TASKS.yml",
-            "logs/a.log",
-            ".git/hooks/pre-commit",
-            "sub/.git/config",
-            ".GIT/config",
-            ".git",
-            "sub/.hg/hgrc",
-        ] {
-            assert!(matches!(open.write(path).await, Err(Error::Denied(_))), "{path}");
-        }
-        assert_eq!(open.bench.effects(), [], "no intent for what is denied");
-        for path in ["a.txt", "sub/tasks.yml", "sub/logs/a", ".github/x"] {
-            assert!(open.write(path).await.is_ok(), "{path}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_state_folder_and_a_task_file_of_other_names_are_protected_too() {
-        let mut open = Open::new(&["**"], &["**"]);
-        let (hidden, unwritten) = (vec!["var/state".to_owned()], vec!["plan.yml".to_owned()]);
-        open.files.protected = Arc::new(Protected { hidden, unwritten });
-        fs::create_dir_all(open.folder.path().join("var/state")).unwrap();
-        for file in ["var/state/state.db", "var/other", "plan.yml"] {
-            fs::write(open.folder.path().join(file), "x").unwrap();
-        }
-        assert!(matches!(open.read("var/state/state.db").await, Err(Error::Denied(_))));
-        assert!(matches!(open.write("VAR/state/state.db").await, Err(Error::Denied(_))));
-        assert!(matches!(open.write("plan.yml").await, Err(Error::Denied(_))));
-        assert!(matches!(open.write(".tasks.yml.0-1.orch-swap").await, Err(Error::Denied(_))));
-        assert!(open.read("plan.yml").await.is_ok() && open.read("var/other").await.is_ok());
-        let found = open.view().find("**".to_owned(), None).await.unwrap().unwrap();
-        let paths: Vec<&str> = found.iter().map(|entry| entry.path.as_str()).collect();
-        assert_eq!(paths, ["plan.yml", "var/other"]);
-    }
-
-    #[tokio::test]
-    async fn a_write_is_an_effect_with_its_intent_first() {
-        let mut open = Open::new(&[], &["out/**"]);
-        assert!(matches!(open.write("other").await, Err(Error::Denied(_))));
-        open.write("out/a").await.unwrap();
-        open.view().write("out/a".to_owned(), b"y".to_vec()).await.unwrap().unwrap();
-        let digest = |bytes: &[u8]| Sha256Digest::of(bytes).to_string();
-        let written = |before, after: &[u8]| EffectRecord::FileWritten {
-            path: "out/a".to_owned(),
-            before,
-            after: digest(after),
-            size: after.len() as u64,
-        };
-        let expected = [
-            EffectRecord::Intent { domain: DomainName::Files, effect: "files-write" },
-            written(None, b"x"),
-            written(Some(digest(b"x")), b"y"),
-        ];
-        assert_eq!(open.bench.effects(), expected);
-        assert!(open.ledger.into_parts().1);
-    }
-
-    #[tokio::test]
-    async fn a_gate_that_refuses_ends_the_call_before_anything_is_written() {
-        let mut open = Open::in_mood(&[], &["**"], Mood::Closed);
-        let ended = open.view().write("a".to_owned(), Vec::new()).await;
-        assert!(ended.unwrap_err().downcast_ref::<crate::capability::GateClosed>().is_some());
-        assert!(!open.folder.path().join("a").exists());
-    }
-
-    #[tokio::test]
-    async fn content_and_globs_over_their_limits_are_invalid() {
-        let mut open = Open::new(&["**"], &["**"]);
-        let large = open.view().write("a".to_owned(), vec![0; WRITE_BYTES_MAX + 1]).await.unwrap();
-        assert!(matches!(large, Err(Error::Invalid(_))));
-        for glob in ["[".to_owned(), "a".repeat(1025)] {
-            assert!(matches!(open.view().find(glob, None).await.unwrap(), Err(Error::Invalid(_))));
-        }
-        fs::remove_dir(open.folder.path()).unwrap();
-        assert!(matches!(open.view().find("**".to_owned(), None).await.unwrap(), Err(Error::Unavailable)));
-    }
-
-    #[tokio::test]
-    async fn a_search_finds_what_both_the_glob_and_the_grant_cover() {
-        let mut open = Open::new(&["src/**"], &[]);
-        for name in ["src/a.py", "src/b.rs", "c.py"] {
-            let file = open.folder.path().join(name);
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, "12").unwrap();
-        }
-        let found = open.view().find("**/*.py".to_owned(), None).await.unwrap().unwrap();
-        let found: Vec<(&str, u64)> = found.iter().map(|entry| (entry.path.as_str(), entry.size)).collect();
-        assert_eq!(found, [("src/a.py", 2)]);
-        let after = open.view().find("**".to_owned(), Some("src/a.py".to_owned())).await.unwrap().unwrap();
-        assert_eq!(after[0].path, "src/b.rs");
-    }
-}
+mod tests;

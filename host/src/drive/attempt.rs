@@ -231,6 +231,7 @@ pub fn sum_up(
         log: log.path(),
         looked: Vec::new(),
         unkept: None,
+        held: None,
         at: now,
     };
     Ok(Some(SummedUp { finished, asked }))

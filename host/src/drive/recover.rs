@@ -82,6 +82,7 @@ pub fn settle(run: &mut Run, desk: &Desk, cut: Cut) -> Result<usize, DriveError>
             log: None,
             looked: Vec::new(),
             unkept: None,
+            held: None,
             at: now_ms(),
         };
         run.record(Event::AttemptFinished(Box::new(finished)))?;

@@ -63,7 +63,8 @@ impl<E: Compilable> Linked<E> {
         }
         let pre = linker.instantiate_pre(compiled.component()).map_err(failed)?;
         let limits = CallLimits::of(&evidence.manifest().limits);
-        let (granted, withdrawal) = (Granted::new(permissions), compiled.withdrawal().clone());
+        let granted = Granted::new(&permissions.in_role(role));
+        let withdrawal = compiled.withdrawal().clone();
         let plugin = Arc::new(Plugin { id, withdrawal, limits, granted, fixed: engine.fixed });
         Ok(Self { evidence, engine: engine.clone(), plugin, pre })
     }

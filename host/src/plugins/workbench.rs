@@ -82,15 +82,16 @@ impl<'a> Workbench<'a> {
             None => engine.compile_cached(admitted.clone(), self.cache)?,
         };
         self.compiled.insert(id.clone(), compiled.clone());
+        let permissions = admitted.grant().permissions().in_role(binding.role);
         Ok(Bound {
             plugin: AnyExported::link(&engine, compiled, binding.role)?,
             id: id.clone(),
             settings: self.admitted.settings.get(id).cloned().unwrap_or_else(|| "{}".into()),
             wall: Duration::from_millis(admitted.manifest().limits.wall_ms.into()),
-            effectful: admitted.grant().permissions().effect() != Effect::None,
-            changes: admitted.grant().permissions().changes(),
-            changes_more: changes_more(admitted.grant().permissions()),
-            looks_around: looks_around(admitted.grant().permissions()),
+            effectful: permissions.effect() != Effect::None,
+            changes: permissions.changes(),
+            changes_more: changes_more(&permissions),
+            looks_around: looks_around(&permissions),
             identity: identity(admitted, &self.workspace.settings_of(id)).into(),
             told: self.admitted.told(id, self.workspace, self.folder),
             pace: Pace::default(),

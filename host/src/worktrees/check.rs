@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{Mode as Bits, OFlags, ResolveFlags, open, openat2};
 use rustix::io::Errno;
 
-use crate::capability::files::{Protected, is_protected};
+use crate::capability::files::{Protected, is_protected, is_taken_for_git};
 use crate::git::{Changed, GitError, Mode, Repository};
 
 /// Why an attempt's edits are not kept.
@@ -105,19 +105,6 @@ fn leads_within(path: &Path, to: &Path) -> Result<(), Unkept> {
         };
     }
     if to.as_os_str().as_bytes().is_empty() { Err(out()) } else { Ok(()) }
-}
-
-/// Letters that some file systems leave out of names.
-fn is_left_out(letter: char) -> bool {
-    matches!(letter, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
-}
-
-/// True of a name that some file system takes for `.git`: of any case, with letters that are left out, by its short name, with
-/// what follows a colon or a backslash, with dots and spaces at its end.
-fn is_taken_for_git(name: &str) -> bool {
-    let name: String = name.chars().filter(|letter| !is_left_out(*letter)).collect();
-    let name = name.split([':', '\\']).next().unwrap_or_default().trim_end_matches([' ', '.']);
-    [".git", "git~1"].iter().any(|git| name.eq_ignore_ascii_case(git))
 }
 
 /// Refuses what a merge of an attempt's edits would change though no attempt may.

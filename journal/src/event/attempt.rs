@@ -5,7 +5,7 @@
 use orch_task::Status;
 use serde::{Deserialize, Serialize};
 
-use super::{TaskIndex, Writes};
+use super::{HeldEdits, TaskIndex, Writes};
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub const HOST_GONE: &str = "host-gone";
 
 /// The `code` of an attempt that a person cut off, by a second interrupt.
 pub const ABORTED: &str = "aborted";
+
+/// The `code` of an attempt whose edits wait for a person.
+pub const EDITS_HELD: &str = "edits-held";
 
 impl Ending {
     /// True for the endings that use up one of the task's `retries`: everything that went wrong while the host lived
@@ -76,6 +79,9 @@ pub struct AttemptFinished {
     /// Its edits, which nobody keeps and the next attempt is told of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unkept: Option<Unkept>,
+    /// What it made waits for a person; its ending has the code `edits-held`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Box<HeldEdits>>,
     pub at: u64,
 }
 

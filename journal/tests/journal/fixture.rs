@@ -66,6 +66,7 @@ pub(crate) fn ended(task: u32, attempt: u32, ending: Ending, status: Status) -> 
         log: Some(format!("logs/task-{task}-{attempt}.log")),
         looked: Vec::new(),
         unkept: None,
+        held: None,
         at: 1_700_000_000_200,
     }
 }

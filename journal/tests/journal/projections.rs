@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use orch_journal::artifacts::ArtifactRow;
-use orch_journal::event::{Actor, AddedTask, AttemptFinished, Called, Ending, Event, RunStatus, Writes};
+use orch_journal::event::{
+    Actor, AddedTask, AttemptFinished, Called, Ending, Event, FileChange, RunStatus, Writes,
+};
 use orch_journal::{Reader, RunState, db_check};
 use orch_task::{Kind, Status, Task, TaskId};
 use proptest::prelude::*;
@@ -122,8 +124,15 @@ fn what_calls_left_is_kept_with_their_results() {
         token: None,
         at: 1,
     })));
-    let (by, path, after) = (Actor::Attempt { task: 1, attempt: 1 }, "src/a.py".to_owned(), "ab".to_owned());
-    events.push(Event::FileWritten { by, path, before: None, after, size: Some(3), at: Some(5) });
+    for (path, change, after, in_tree) in [
+        ("src/a.py", FileChange::Written, Some("ab"), false),
+        ("src/gone.py", FileChange::Removed, None, false),
+        ("src/tree.py", FileChange::Written, Some("cd"), true),
+    ] {
+        let (by, path) = (Actor::Attempt { task: 1, attempt: 1 }, path.to_owned());
+        let (after, size, at) = (after.map(str::to_owned), Some(3), Some(5));
+        events.push(Event::FileWritten { by, path, change, before: None, after, size, in_tree, at });
+    }
     stored(folder.path(), events);
     let reader = reader(folder.path());
     let findings = reader.findings(RUN).unwrap();

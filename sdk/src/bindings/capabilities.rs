@@ -1138,13 +1138,203 @@ pub mod orch {
             }
         }
     }
+    pub mod diff {
+        /// Differences of texts.
+        ///
+        /// Permission: `diff`. No effect, and nothing but its arguments is looked at. The same
+        /// texts give the same answer.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod diff {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type Error = super::super::super::orch::types::types::Error;
+            #[allow(unused_unsafe, clippy::all)]
+            /// What makes the new text out of the old one: a unified diff with three lines of
+            /// context, between `a/PATH` and `b/PATH`, that `git apply` and `patch` take. Lines end
+            /// with a line feed; a last one without it is marked. Texts that are the same give an
+            /// empty answer.
+            ///
+            /// - `invalid`: a text of over 1 MiB or 50,000 lines; the path is absolute, has `..` or
+            ///   a control character, or is over 4096 bytes
+            #[allow(async_fn_in_trait)]
+            pub fn unified(
+                old: &str,
+                new: &str,
+                path: &str,
+            ) -> ::core::result::Result<_rt::String, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = old;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = new;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let vec2 = path;
+                    let ptr2 = vec2.as_ptr().cast::<u8>();
+                    let len2 = vec2.len();
+                    let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:diff/diff@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "unified"]
+                        fn wit_import4(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import4(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import4(
+                        ptr0.cast_mut(),
+                        len0,
+                        ptr1.cast_mut(),
+                        len1,
+                        ptr2.cast_mut(),
+                        len2,
+                        ptr3,
+                    );
+                    let l5 = i32::from(*ptr3.add(0).cast::<u8>());
+                    let result20 = match l5 {
+                        0 => {
+                            let e = {
+                                let l6 = *ptr3
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l7 = *ptr3
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len8 = l7;
+                                let bytes8 = _rt::Vec::from_raw_parts(
+                                    l6.cast(),
+                                    len8,
+                                    len8,
+                                );
+                                _rt::string_lift(bytes8)
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l9 = i32::from(
+                                    *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V19;
+                                let v19 = match l9 {
+                                    0 => {
+                                        let e19 = {
+                                            let l10 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l11 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len12 = l11;
+                                            let bytes12 = _rt::Vec::from_raw_parts(
+                                                l10.cast(),
+                                                len12,
+                                                len12,
+                                            );
+                                            _rt::string_lift(bytes12)
+                                        };
+                                        V19::Denied(e19)
+                                    }
+                                    1 => {
+                                        let e19 = {
+                                            let l13 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l14 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len15 = l14;
+                                            let bytes15 = _rt::Vec::from_raw_parts(
+                                                l13.cast(),
+                                                len15,
+                                                len15,
+                                            );
+                                            _rt::string_lift(bytes15)
+                                        };
+                                        V19::Invalid(e19)
+                                    }
+                                    2 => V19::NotFound,
+                                    3 => {
+                                        let e19 = {
+                                            let l16 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l17 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len18 = l17;
+                                            let bytes18 = _rt::Vec::from_raw_parts(
+                                                l16.cast(),
+                                                len18,
+                                                len18,
+                                            );
+                                            _rt::string_lift(bytes18)
+                                        };
+                                        V19::Limit(e19)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V19::Unavailable
+                                    }
+                                };
+                                v19
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result20
+                }
+            }
+        }
+    }
     pub mod files {
         /// Files inside the workspace, by path relative to it with `/` between the parts.
         ///
-        /// Permission: `files`, globs for reading and for writing. Links are not followed. The
-        /// host's own files (`.orch`, `orch.lock`, `config.yaml`, `tasks.yml`, `logs`) and version control folders
-        /// are never writable. Reading is no effect; writing is one and is journaled with the
-        /// digests before and after.
+        /// Permission: `files`, globs for reading and for writing. Links are not followed.
+        /// Reading is no effect. Only executors write; in other roles everything that changes a
+        /// file is `denied`. In a run whose edits go to a branch an attempt changes its own tree,
+        /// which is kept with its good answer or gone; else a change is an effect, its intent
+        /// recorded before the first one. Each is journaled with the digests before and after.
+        ///
+        /// Never changed, whatever is granted: at the top `.orch`, `orch.lock`, `config.yaml`,
+        /// `config.yml`, `tasks.yml`, `tasks.yaml` and `logs`; at any depth `.git`, `.hg`, `.svn`,
+        /// `.jj`, `.bzr` and `_darcs`; with all beneath them, and in every spelling that some file
+        /// system takes for one of them (`.GIT`, `git~1`).
+        ///
+        /// Limits: files that are changed have at most 256 MiB before and after, and paths of at
+        /// most 64 parts of 255 bytes; 10,000 changes and 1 GiB handed over in one call.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod files {
             #[used]
@@ -1501,7 +1691,9 @@ pub mod orch {
             /// Replaces a whole file with at most 16 MiB, atomically; folders are made.
             ///
             /// - `denied`: the path is not granted for writing, or protected
-            /// - `invalid`: the path is absolute, has `..`, or the content is too large
+            /// - `invalid`: the path is malformed or over a limit, the content or the file is too
+            ///   large, or there is a link, a folder, or a file on the way
+            /// - `limit`: changes or bytes of this call are used up
             /// - `unavailable`: it could not be written
             #[allow(async_fn_in_trait)]
             pub fn write(
@@ -1630,6 +1822,624 @@ pub mod orch {
                         _ => _rt::invalid_enum_discriminant(),
                     };
                     result16
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Adds at most 16 MiB to the end of a file, or makes it and its folders. The file is
+            /// replaced whole, atomically, so that it costs what rewriting it costs.
+            ///
+            /// Errors as of `write`.
+            #[allow(async_fn_in_trait)]
+            pub fn append(
+                path: &str,
+                content: &[u8],
+            ) -> ::core::result::Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = path;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = content;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:files/files@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "append"]
+                        fn wit_import3(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import3(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
+                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+                    let result16 = match l4 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l5 = i32::from(
+                                    *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V15;
+                                let v15 = match l5 {
+                                    0 => {
+                                        let e15 = {
+                                            let l6 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l7 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len8 = l7;
+                                            let bytes8 = _rt::Vec::from_raw_parts(
+                                                l6.cast(),
+                                                len8,
+                                                len8,
+                                            );
+                                            _rt::string_lift(bytes8)
+                                        };
+                                        V15::Denied(e15)
+                                    }
+                                    1 => {
+                                        let e15 = {
+                                            let l9 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l10 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len11 = l10;
+                                            let bytes11 = _rt::Vec::from_raw_parts(
+                                                l9.cast(),
+                                                len11,
+                                                len11,
+                                            );
+                                            _rt::string_lift(bytes11)
+                                        };
+                                        V15::Invalid(e15)
+                                    }
+                                    2 => V15::NotFound,
+                                    3 => {
+                                        let e15 = {
+                                            let l12 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l13 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                l12.cast(),
+                                                len14,
+                                                len14,
+                                            );
+                                            _rt::string_lift(bytes14)
+                                        };
+                                        V15::Limit(e15)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V15::Unavailable
+                                    }
+                                };
+                                v15
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result16
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Cuts a file to its first `size` bytes, atomically.
+            ///
+            /// - `invalid`: it is shorter than that; else as of `write`
+            /// - `not-found`: there is no file
+            #[allow(async_fn_in_trait)]
+            pub fn truncate(path: &str, size: u64) -> ::core::result::Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = path;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:files/files@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "truncate"]
+                        fn wit_import2(_: *mut u8, _: usize, _: i64, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(
+                        _: *mut u8,
+                        _: usize,
+                        _: i64,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, _rt::as_i64(&size), ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result15 = match l3 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l4 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V14;
+                                let v14 = match l4 {
+                                    0 => {
+                                        let e14 = {
+                                            let l5 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l6 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                l5.cast(),
+                                                len7,
+                                                len7,
+                                            );
+                                            _rt::string_lift(bytes7)
+                                        };
+                                        V14::Denied(e14)
+                                    }
+                                    1 => {
+                                        let e14 = {
+                                            let l8 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l9 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len10 = l9;
+                                            let bytes10 = _rt::Vec::from_raw_parts(
+                                                l8.cast(),
+                                                len10,
+                                                len10,
+                                            );
+                                            _rt::string_lift(bytes10)
+                                        };
+                                        V14::Invalid(e14)
+                                    }
+                                    2 => V14::NotFound,
+                                    3 => {
+                                        let e14 = {
+                                            let l11 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l12 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len13 = l12;
+                                            let bytes13 = _rt::Vec::from_raw_parts(
+                                                l11.cast(),
+                                                len13,
+                                                len13,
+                                            );
+                                            _rt::string_lift(bytes13)
+                                        };
+                                        V14::Limit(e14)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V14::Unavailable
+                                    }
+                                };
+                                v14
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result15
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Makes a folder and those above it; one that is there already is fine.
+            ///
+            /// Errors as of `write`.
+            #[allow(async_fn_in_trait)]
+            pub fn make_folder(path: &str) -> ::core::result::Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = path;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:files/files@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "make-folder"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result15 = match l3 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l4 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V14;
+                                let v14 = match l4 {
+                                    0 => {
+                                        let e14 = {
+                                            let l5 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l6 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                l5.cast(),
+                                                len7,
+                                                len7,
+                                            );
+                                            _rt::string_lift(bytes7)
+                                        };
+                                        V14::Denied(e14)
+                                    }
+                                    1 => {
+                                        let e14 = {
+                                            let l8 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l9 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len10 = l9;
+                                            let bytes10 = _rt::Vec::from_raw_parts(
+                                                l8.cast(),
+                                                len10,
+                                                len10,
+                                            );
+                                            _rt::string_lift(bytes10)
+                                        };
+                                        V14::Invalid(e14)
+                                    }
+                                    2 => V14::NotFound,
+                                    3 => {
+                                        let e14 = {
+                                            let l11 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l12 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len13 = l12;
+                                            let bytes13 = _rt::Vec::from_raw_parts(
+                                                l11.cast(),
+                                                len13,
+                                                len13,
+                                            );
+                                            _rt::string_lift(bytes13)
+                                        };
+                                        V14::Limit(e14)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V14::Unavailable
+                                    }
+                                };
+                                v14
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result15
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Moves a file, not a folder; folders are made, and nothing is ever replaced.
+            ///
+            /// - `denied`: one of the paths is not granted for writing, or protected
+            /// - `invalid`: something is there already; else as of `write`
+            /// - `not-found`: there is no file to move
+            #[allow(async_fn_in_trait)]
+            pub fn rename(from: &str, to: &str) -> ::core::result::Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = from;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = to;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:files/files@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "rename"]
+                        fn wit_import3(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import3(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
+                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+                    let result16 = match l4 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l5 = i32::from(
+                                    *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V15;
+                                let v15 = match l5 {
+                                    0 => {
+                                        let e15 = {
+                                            let l6 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l7 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len8 = l7;
+                                            let bytes8 = _rt::Vec::from_raw_parts(
+                                                l6.cast(),
+                                                len8,
+                                                len8,
+                                            );
+                                            _rt::string_lift(bytes8)
+                                        };
+                                        V15::Denied(e15)
+                                    }
+                                    1 => {
+                                        let e15 = {
+                                            let l9 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l10 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len11 = l10;
+                                            let bytes11 = _rt::Vec::from_raw_parts(
+                                                l9.cast(),
+                                                len11,
+                                                len11,
+                                            );
+                                            _rt::string_lift(bytes11)
+                                        };
+                                        V15::Invalid(e15)
+                                    }
+                                    2 => V15::NotFound,
+                                    3 => {
+                                        let e15 = {
+                                            let l12 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l13 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                l12.cast(),
+                                                len14,
+                                                len14,
+                                            );
+                                            _rt::string_lift(bytes14)
+                                        };
+                                        V15::Limit(e15)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V15::Unavailable
+                                    }
+                                };
+                                v15
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result16
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Removes a file, or a folder in which nothing is.
+            ///
+            /// - `invalid`: the folder is not empty; else as of `write`
+            /// - `not-found`: there is nothing
+            #[allow(async_fn_in_trait)]
+            pub fn remove(path: &str) -> ::core::result::Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = path;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:files/files@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "remove"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result15 = match l3 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l4 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V14;
+                                let v14 = match l4 {
+                                    0 => {
+                                        let e14 = {
+                                            let l5 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l6 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                l5.cast(),
+                                                len7,
+                                                len7,
+                                            );
+                                            _rt::string_lift(bytes7)
+                                        };
+                                        V14::Denied(e14)
+                                    }
+                                    1 => {
+                                        let e14 = {
+                                            let l8 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l9 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len10 = l9;
+                                            let bytes10 = _rt::Vec::from_raw_parts(
+                                                l8.cast(),
+                                                len10,
+                                                len10,
+                                            );
+                                            _rt::string_lift(bytes10)
+                                        };
+                                        V14::Invalid(e14)
+                                    }
+                                    2 => V14::NotFound,
+                                    3 => {
+                                        let e14 = {
+                                            let l11 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l12 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len13 = l12;
+                                            let bytes13 = _rt::Vec::from_raw_parts(
+                                                l11.cast(),
+                                                len13,
+                                                len13,
+                                            );
+                                            _rt::string_lift(bytes13)
+                                        };
+                                        V14::Limit(e14)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V14::Unavailable
+                                    }
+                                };
+                                v14
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result15
                 }
             }
         }
@@ -14175,8 +14985,8 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 9913] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x96L\x01A\x02\x01A<\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 10101] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd2M\x01A\x02\x01A>\x01\
 B\x1b\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limit\x01s\
 \0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retriable\x7f\
 \x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01s\0\x04\
@@ -14204,92 +15014,97 @@ s\x0ccompleted-at\x09\x04\0\x03run\x03\0\x0a\x01p\x0b\x01r\x05\x05state\x06\x03r
 un\x09\x05tasks\x08\x07current\x02\x04runs\x0c\x04\0\x08standing\x03\0\x0d\x01j\0\
 \x01\x01\x01@\x01\x06choice\x04\0\x0f\x04\0\x05start\x01\x10\x01@\0\0\x0f\x04\0\x04\
 stop\x01\x11\x01j\x01\x0e\x01\x01\x01@\0\0\x12\x04\0\x06status\x01\x13\x03\0\x1a\
-orch:control/control@0.1.0\x05\x03\x01B\x10\x02\x03\x02\x01\x01\x04\0\x05error\x03\
-\0\0\x01r\x02\x04paths\x04sizew\x04\0\x05entry\x03\0\x02\x01ks\x01p\x03\x01j\x01\
-\x05\x01\x01\x01@\x02\x04globs\x05after\x04\0\x06\x04\0\x04find\x01\x07\x01p}\x01\
-j\x01\x08\x01\x01\x01@\x02\x04paths\x06offsetw\0\x09\x04\0\x04read\x01\x0a\x01j\0\
-\x01\x01\x01@\x02\x04paths\x07content\x08\0\x0b\x04\0\x05write\x01\x0c\x03\0\x16\
-orch:files/files@0.1.0\x05\x04\x02\x03\0\0\x07finding\x01B\x07\x02\x03\x02\x01\x01\
-\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x05\x04\0\x07finding\x03\0\x02\x01j\0\x01\
-\x01\x01@\x01\x07finding\x03\0\x04\x04\0\x06report\x01\x05\x03\0\x1corch:finding\
-s/findings@0.1.0\x05\x06\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x04\
-\0\x06bucket\x03\x01\x01i\x02\x01j\x01\x03\x01\x01\x01@\x01\x05labels\0\x04\x04\0\
-\x13[static]bucket.open\x01\x05\x01h\x02\x01p}\x01k\x07\x01j\x01\x08\x01\x01\x01\
-@\x02\x04self\x06\x03keys\0\x09\x04\0\x12[method]bucket.get\x01\x0a\x01j\0\x01\x01\
-\x01@\x03\x04self\x06\x03keys\x05value\x07\0\x0b\x04\0\x12[method]bucket.set\x01\
-\x0c\x01@\x02\x04self\x06\x03keys\0\x0b\x04\0\x15[method]bucket.delete\x01\x0d\x01\
-ks\x01ps\x01j\x01\x0f\x01\x01\x01@\x03\x04self\x06\x06prefixs\x05after\x0e\0\x10\
-\x04\0\x13[method]bucket.keys\x01\x11\x03\0\x10orch:kv/kv@0.1.0\x05\x07\x01B\x04\
-\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05level\x03\0\0\x01@\x02\x05l\
-evel\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x12orch:log/log@0.1.0\x05\x08\
-\x02\x03\0\0\x06metric\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\
-\x02\x01\x09\x04\0\x06metric\x03\0\x02\x01j\0\x01\x01\x01@\x01\x06metric\x03\0\x04\
-\x04\0\x06record\x01\x05\x03\0\x1aorch:metrics/metrics@0.1.0\x05\x0a\x01B\x07\x01\
-m\x03\x04info\x07warning\x05error\x04\0\x08severity\x03\0\0\x01ks\x01r\x05\x07ch\
-annels\x05titles\x04texts\x08severity\x01\x04link\x02\x04\0\x07message\x03\0\x03\
-\x01r\x01\x02ids\x04\0\x07receipt\x03\0\x05\x03\0\x18orch:notify/shapes@0.1.0\x05\
-\x0b\x02\x03\0\x08\x07message\x02\x03\0\x08\x07receipt\x01B\x09\x02\x03\x02\x01\x01\
-\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x0c\x04\0\x07message\x03\0\x02\x02\x03\x02\
-\x01\x0d\x04\0\x07receipt\x03\0\x04\x01j\x01\x05\x01\x01\x01@\x01\x07message\x03\
-\0\x06\x04\0\x04send\x01\x07\x03\0\x18orch:notify/notify@0.1.0\x05\x0e\x01B\x0f\x02\
-\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\x01o\x02ss\x01p\x03\x01r\x06\x07pr\
-ograms\x04args\x02\x03env\x04\x09directorys\x0atimeout-msw\x0dcapture-bytesy\x04\
-\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\x06signal\x01z\0\x09timed-out\0\0\
-\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exit\x08\x06stdout\x09\x06stderr\x09\x0c\
-stdout-bytesw\x0cstderr-bytesw\x0bduration-msw\x04\0\x06output\x03\0\x0a\x01j\x01\
-\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\x04\0\x03run\x01\x0d\x03\0\x1aorch:pr\
-ocess/process@0.1.0\x05\x0f\x01B\x0c\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01\
-m\x02\x03hex\x06base64\x04\0\x08encoding\x03\0\x02\x01j\x01s\x01\x01\x01@\x01\x04\
-names\0\x04\x04\0\x0bplaceholder\x01\x05\x01@\x02\x04users\x04names\0\x04\x04\0\x05\
-basic\x01\x06\x01p}\x01@\x03\x04names\x07message\x07\x08encoding\x03\0\x04\x04\0\
-\x0bhmac-sha256\x01\x08\x03\0\x1aorch:secrets/secrets@0.1.0\x05\x10\x01B\x02\x01\
-@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch:settings/settings@0.1.0\x05\x11\x02\x03\
-\0\0\x08new-task\x02\x03\0\0\x04task\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\
-\x03\0\0\x02\x03\x02\x01\x12\x04\0\x08new-task\x03\0\x02\x02\x03\x02\x01\x13\x04\
-\0\x04task\x03\0\x04\x01m\x08\x07pending\x0bin-progress\x10waiting-approval\x04d\
-one\x06failed\x07blocked\x08in-doubt\x09cancelled\x04\0\x06status\x03\0\x06\x01r\
-\x06\x05indexy\x02ids\x04kinds\x06status\x07\x08priorityz\x04costy\x04\0\x07summ\
-ary\x03\0\x08\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0a\x04\0\x08describe\x01\
-\x0b\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0c\x04\0\x04find\x01\x0d\x01p\x09\x01j\
-\x01\x0e\x01\x01\x01@\x01\x05starty\0\x0f\x04\0\x04scan\x01\x10\x01j\0\x01\x01\x01\
-@\x01\x04task\x03\0\x11\x04\0\x03add\x01\x12\x03\0\x16orch:tasks/tasks@0.1.0\x05\
-\x14\x01B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16\
-[method]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]polla\
-ble.block\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\
-\0\x13wasi:io/poll@0.2.12\x05\x15\x02\x03\0\x0e\x08pollable\x01B\x0f\x02\x03\x02\
-\x01\x16\x04\0\x08pollable\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\x01w\x04\0\x08\
-duration\x03\0\x04\x01@\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\x04\0\x0aresol\
-ution\x01\x07\x01i\x01\x01@\x01\x04when\x03\0\x08\x04\0\x11subscribe-instant\x01\
-\x09\x01@\x01\x04when\x05\0\x08\x04\0\x12subscribe-duration\x01\x0a\x03\0\"wasi:\
-clocks/monotonic-clock@0.2.12\x05\x17\x01B\x05\x01r\x02\x07secondsw\x0bnanosecon\
-dsy\x04\0\x08datetime\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x0aresolut\
-ion\x01\x02\x03\0\x1dwasi:clocks/wall-clock@0.2.12\x05\x18\x01B\x04\x04\0\x05err\
-or\x03\x01\x01h\0\x01@\x01\x04self\x01\0s\x04\0\x1d[method]error.to-debug-string\
-\x01\x02\x03\0\x14wasi:io/error@0.2.12\x05\x19\x02\x03\0\x11\x05error\x01B(\x02\x03\
-\x02\x01\x1a\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x16\x04\0\x08pollable\x03\0\x02\
-\x01i\x01\x01q\x02\x15last-operation-failed\x01\x04\0\x06closed\0\0\x04\0\x0cstr\
-eam-error\x03\0\x05\x04\0\x0cinput-stream\x03\x01\x04\0\x0doutput-stream\x03\x01\
-\x01h\x07\x01p}\x01j\x01\x0a\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0b\x04\0\x19\
-[method]input-stream.read\x01\x0c\x04\0\"[method]input-stream.blocking-read\x01\x0c\
-\x01j\x01w\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0d\x04\0\x19[method]input-str\
-eam.skip\x01\x0e\x04\0\"[method]input-stream.blocking-skip\x01\x0e\x01i\x03\x01@\
-\x01\x04self\x09\0\x0f\x04\0\x1e[method]input-stream.subscribe\x01\x10\x01h\x08\x01\
-@\x01\x04self\x11\0\x0d\x04\0![method]output-stream.check-write\x01\x12\x01j\0\x01\
-\x06\x01@\x02\x04self\x11\x08contents\x0a\0\x13\x04\0\x1b[method]output-stream.w\
-rite\x01\x14\x04\0.[method]output-stream.blocking-write-and-flush\x01\x14\x01@\x01\
-\x04self\x11\0\x13\x04\0\x1b[method]output-stream.flush\x01\x15\x04\0$[method]ou\
-tput-stream.blocking-flush\x01\x15\x01@\x01\x04self\x11\0\x0f\x04\0\x1f[method]o\
-utput-stream.subscribe\x01\x16\x01@\x02\x04self\x11\x03lenw\0\x13\x04\0\"[method\
-]output-stream.write-zeroes\x01\x17\x04\05[method]output-stream.blocking-write-z\
-eroes-and-flush\x01\x17\x01@\x03\x04self\x11\x03src\x09\x03lenw\0\x0d\x04\0\x1c[\
-method]output-stream.splice\x01\x18\x04\0%[method]output-stream.blocking-splice\x01\
-\x18\x03\0\x16wasi:io/streams@0.2.12\x05\x1b\x02\x03\0\x0f\x08duration\x02\x03\0\
-\x12\x0cinput-stream\x02\x03\0\x12\x0doutput-stream\x01B\xc1\x01\x02\x03\x02\x01\
-\x1c\x04\0\x08duration\x03\0\0\x02\x03\x02\x01\x1d\x04\0\x0cinput-stream\x03\0\x02\
-\x02\x03\x02\x01\x1e\x04\0\x0doutput-stream\x03\0\x04\x02\x03\x02\x01\x1a\x04\0\x08\
-io-error\x03\0\x06\x02\x03\x02\x01\x16\x04\0\x08pollable\x03\0\x08\x01q\x0a\x03g\
-et\0\0\x04head\0\0\x04post\0\0\x03put\0\0\x06delete\0\0\x07connect\0\0\x07option\
-s\0\0\x05trace\0\0\x05patch\0\0\x05other\x01s\0\x04\0\x06method\x03\0\x0a\x01q\x03\
+orch:control/control@0.1.0\x05\x03\x01B\x05\x02\x03\x02\x01\x01\x04\0\x05error\x03\
+\0\0\x01j\x01s\x01\x01\x01@\x03\x03olds\x03news\x04paths\0\x02\x04\0\x07unified\x01\
+\x03\x03\0\x14orch:diff/diff@0.1.0\x05\x04\x01B\x18\x02\x03\x02\x01\x01\x04\0\x05\
+error\x03\0\0\x01r\x02\x04paths\x04sizew\x04\0\x05entry\x03\0\x02\x01ks\x01p\x03\
+\x01j\x01\x05\x01\x01\x01@\x02\x04globs\x05after\x04\0\x06\x04\0\x04find\x01\x07\
+\x01p}\x01j\x01\x08\x01\x01\x01@\x02\x04paths\x06offsetw\0\x09\x04\0\x04read\x01\
+\x0a\x01j\0\x01\x01\x01@\x02\x04paths\x07content\x08\0\x0b\x04\0\x05write\x01\x0c\
+\x04\0\x06append\x01\x0c\x01@\x02\x04paths\x04sizew\0\x0b\x04\0\x08truncate\x01\x0d\
+\x01@\x01\x04paths\0\x0b\x04\0\x0bmake-folder\x01\x0e\x01@\x02\x04froms\x02tos\0\
+\x0b\x04\0\x06rename\x01\x0f\x04\0\x06remove\x01\x0e\x03\0\x16orch:files/files@0\
+.1.0\x05\x05\x02\x03\0\0\x07finding\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\
+\0\0\x02\x03\x02\x01\x06\x04\0\x07finding\x03\0\x02\x01j\0\x01\x01\x01@\x01\x07f\
+inding\x03\0\x04\x04\0\x06report\x01\x05\x03\0\x1corch:findings/findings@0.1.0\x05\
+\x07\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x04\0\x06bucket\x03\x01\
+\x01i\x02\x01j\x01\x03\x01\x01\x01@\x01\x05labels\0\x04\x04\0\x13[static]bucket.\
+open\x01\x05\x01h\x02\x01p}\x01k\x07\x01j\x01\x08\x01\x01\x01@\x02\x04self\x06\x03\
+keys\0\x09\x04\0\x12[method]bucket.get\x01\x0a\x01j\0\x01\x01\x01@\x03\x04self\x06\
+\x03keys\x05value\x07\0\x0b\x04\0\x12[method]bucket.set\x01\x0c\x01@\x02\x04self\
+\x06\x03keys\0\x0b\x04\0\x15[method]bucket.delete\x01\x0d\x01ks\x01ps\x01j\x01\x0f\
+\x01\x01\x01@\x03\x04self\x06\x06prefixs\x05after\x0e\0\x10\x04\0\x13[method]buc\
+ket.keys\x01\x11\x03\0\x10orch:kv/kv@0.1.0\x05\x08\x01B\x04\x01m\x04\x05error\x04\
+warn\x04info\x05debug\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\
+\x04\0\x05write\x01\x02\x03\0\x12orch:log/log@0.1.0\x05\x09\x02\x03\0\0\x06metri\
+c\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x0a\x04\0\x06\
+metric\x03\0\x02\x01j\0\x01\x01\x01@\x01\x06metric\x03\0\x04\x04\0\x06record\x01\
+\x05\x03\0\x1aorch:metrics/metrics@0.1.0\x05\x0b\x01B\x07\x01m\x03\x04info\x07wa\
+rning\x05error\x04\0\x08severity\x03\0\0\x01ks\x01r\x05\x07channels\x05titles\x04\
+texts\x08severity\x01\x04link\x02\x04\0\x07message\x03\0\x03\x01r\x01\x02ids\x04\
+\0\x07receipt\x03\0\x05\x03\0\x18orch:notify/shapes@0.1.0\x05\x0c\x02\x03\0\x09\x07\
+message\x02\x03\0\x09\x07receipt\x01B\x09\x02\x03\x02\x01\x01\x04\0\x05error\x03\
+\0\0\x02\x03\x02\x01\x0d\x04\0\x07message\x03\0\x02\x02\x03\x02\x01\x0e\x04\0\x07\
+receipt\x03\0\x04\x01j\x01\x05\x01\x01\x01@\x01\x07message\x03\0\x06\x04\0\x04se\
+nd\x01\x07\x03\0\x18orch:notify/notify@0.1.0\x05\x0f\x01B\x0f\x02\x03\x02\x01\x01\
+\x04\0\x05error\x03\0\0\x01ps\x01o\x02ss\x01p\x03\x01r\x06\x07programs\x04args\x02\
+\x03env\x04\x09directorys\x0atimeout-msw\x0dcapture-bytesy\x04\0\x07command\x03\0\
+\x05\x01q\x03\x04code\x01z\0\x06signal\x01z\0\x09timed-out\0\0\x04\0\x04exit\x03\
+\0\x07\x01p}\x01r\x06\x04exit\x08\x06stdout\x09\x06stderr\x09\x0cstdout-bytesw\x0c\
+stderr-bytesw\x0bduration-msw\x04\0\x06output\x03\0\x0a\x01j\x01\x0b\x01\x01\x01\
+@\x01\x07command\x06\0\x0c\x04\0\x03run\x01\x0d\x03\0\x1aorch:process/process@0.\
+1.0\x05\x10\x01B\x0c\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01m\x02\x03hex\x06\
+base64\x04\0\x08encoding\x03\0\x02\x01j\x01s\x01\x01\x01@\x01\x04names\0\x04\x04\
+\0\x0bplaceholder\x01\x05\x01@\x02\x04users\x04names\0\x04\x04\0\x05basic\x01\x06\
+\x01p}\x01@\x03\x04names\x07message\x07\x08encoding\x03\0\x04\x04\0\x0bhmac-sha2\
+56\x01\x08\x03\0\x1aorch:secrets/secrets@0.1.0\x05\x11\x01B\x02\x01@\0\0s\x04\0\x04\
+read\x01\0\x03\0\x1corch:settings/settings@0.1.0\x05\x12\x02\x03\0\0\x08new-task\
+\x02\x03\0\0\x04task\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\
+\x02\x01\x13\x04\0\x08new-task\x03\0\x02\x02\x03\x02\x01\x14\x04\0\x04task\x03\0\
+\x04\x01m\x08\x07pending\x0bin-progress\x10waiting-approval\x04done\x06failed\x07\
+blocked\x08in-doubt\x09cancelled\x04\0\x06status\x03\0\x06\x01r\x06\x05indexy\x02\
+ids\x04kinds\x06status\x07\x08priorityz\x04costy\x04\0\x07summary\x03\0\x08\x01j\
+\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0a\x04\0\x08describe\x01\x0b\x01j\x01y\x01\
+\x01\x01@\x01\x02ids\0\x0c\x04\0\x04find\x01\x0d\x01p\x09\x01j\x01\x0e\x01\x01\x01\
+@\x01\x05starty\0\x0f\x04\0\x04scan\x01\x10\x01j\0\x01\x01\x01@\x01\x04task\x03\0\
+\x11\x04\0\x03add\x01\x12\x03\0\x16orch:tasks/tasks@0.1.0\x05\x15\x01B\x0a\x04\0\
+\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[method]pollable\
+.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.block\x01\x03\
+\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\x13wasi:io/\
+poll@0.2.12\x05\x16\x02\x03\0\x0f\x08pollable\x01B\x0f\x02\x03\x02\x01\x17\x04\0\
+\x08pollable\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\x01w\x04\0\x08duration\x03\0\
+\x04\x01@\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\x04\0\x0aresolution\x01\x07\x01\
+i\x01\x01@\x01\x04when\x03\0\x08\x04\0\x11subscribe-instant\x01\x09\x01@\x01\x04\
+when\x05\0\x08\x04\0\x12subscribe-duration\x01\x0a\x03\0\"wasi:clocks/monotonic-\
+clock@0.2.12\x05\x18\x01B\x05\x01r\x02\x07secondsw\x0bnanosecondsy\x04\0\x08date\
+time\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x0aresolution\x01\x02\x03\0\
+\x1dwasi:clocks/wall-clock@0.2.12\x05\x19\x01B\x04\x04\0\x05error\x03\x01\x01h\0\
+\x01@\x01\x04self\x01\0s\x04\0\x1d[method]error.to-debug-string\x01\x02\x03\0\x14\
+wasi:io/error@0.2.12\x05\x1a\x02\x03\0\x12\x05error\x01B(\x02\x03\x02\x01\x1b\x04\
+\0\x05error\x03\0\0\x02\x03\x02\x01\x17\x04\0\x08pollable\x03\0\x02\x01i\x01\x01\
+q\x02\x15last-operation-failed\x01\x04\0\x06closed\0\0\x04\0\x0cstream-error\x03\
+\0\x05\x04\0\x0cinput-stream\x03\x01\x04\0\x0doutput-stream\x03\x01\x01h\x07\x01\
+p}\x01j\x01\x0a\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0b\x04\0\x19[method]inpu\
+t-stream.read\x01\x0c\x04\0\"[method]input-stream.blocking-read\x01\x0c\x01j\x01\
+w\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0d\x04\0\x19[method]input-stream.skip\x01\
+\x0e\x04\0\"[method]input-stream.blocking-skip\x01\x0e\x01i\x03\x01@\x01\x04self\
+\x09\0\x0f\x04\0\x1e[method]input-stream.subscribe\x01\x10\x01h\x08\x01@\x01\x04\
+self\x11\0\x0d\x04\0![method]output-stream.check-write\x01\x12\x01j\0\x01\x06\x01\
+@\x02\x04self\x11\x08contents\x0a\0\x13\x04\0\x1b[method]output-stream.write\x01\
+\x14\x04\0.[method]output-stream.blocking-write-and-flush\x01\x14\x01@\x01\x04se\
+lf\x11\0\x13\x04\0\x1b[method]output-stream.flush\x01\x15\x04\0$[method]output-s\
+tream.blocking-flush\x01\x15\x01@\x01\x04self\x11\0\x0f\x04\0\x1f[method]output-\
+stream.subscribe\x01\x16\x01@\x02\x04self\x11\x03lenw\0\x13\x04\0\"[method]outpu\
+t-stream.write-zeroes\x01\x17\x04\05[method]output-stream.blocking-write-zeroes-\
+and-flush\x01\x17\x01@\x03\x04self\x11\x03src\x09\x03lenw\0\x0d\x04\0\x1c[method\
+]output-stream.splice\x01\x18\x04\0%[method]output-stream.blocking-splice\x01\x18\
+\x03\0\x16wasi:io/streams@0.2.12\x05\x1c\x02\x03\0\x10\x08duration\x02\x03\0\x13\
+\x0cinput-stream\x02\x03\0\x13\x0doutput-stream\x01B\xc1\x01\x02\x03\x02\x01\x1d\
+\x04\0\x08duration\x03\0\0\x02\x03\x02\x01\x1e\x04\0\x0cinput-stream\x03\0\x02\x02\
+\x03\x02\x01\x1f\x04\0\x0doutput-stream\x03\0\x04\x02\x03\x02\x01\x1b\x04\0\x08i\
+o-error\x03\0\x06\x02\x03\x02\x01\x17\x04\0\x08pollable\x03\0\x08\x01q\x0a\x03ge\
+t\0\0\x04head\0\0\x04post\0\0\x03put\0\0\x06delete\0\0\x07connect\0\0\x07options\
+\0\0\x05trace\0\0\x05patch\0\0\x05other\x01s\0\x04\0\x06method\x03\0\x0a\x01q\x03\
 \x04HTTP\0\0\x05HTTPS\0\0\x05other\x01s\0\x04\0\x06scheme\x03\0\x0c\x01ks\x01k{\x01\
 r\x02\x05rcode\x0e\x09info-code\x0f\x04\0\x11DNS-error-payload\x03\0\x10\x01k}\x01\
 r\x02\x08alert-id\x12\x0dalert-message\x0e\x04\0\x1aTLS-alert-received-payload\x03\
@@ -14373,15 +15188,15 @@ uture-incoming-response.subscribe\x01\x85\x01\x01i,\x01j\x01\x86\x01\x01\x1b\x01
 j\x01\x87\x01\0\x01k\x88\x01\x01@\x01\x04self\x84\x01\0\x89\x01\x04\0$[method]fu\
 ture-incoming-response.get\x01\x8a\x01\x01h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01\
 \0\x8c\x01\x04\0\x0fhttp-error-code\x01\x8d\x01\x03\0\x16wasi:http/types@0.2.12\x05\
-\x1f\x02\x03\0\x13\x10outgoing-request\x02\x03\0\x13\x0frequest-options\x02\x03\0\
-\x13\x18future-incoming-response\x02\x03\0\x13\x0aerror-code\x01B\x0f\x02\x03\x02\
-\x01\x20\x04\0\x10outgoing-request\x03\0\0\x02\x03\x02\x01!\x04\0\x0frequest-opt\
-ions\x03\0\x02\x02\x03\x02\x01\"\x04\0\x18future-incoming-response\x03\0\x04\x02\
-\x03\x02\x01#\x04\0\x0aerror-code\x03\0\x06\x01i\x01\x01i\x03\x01k\x09\x01i\x05\x01\
-j\x01\x0b\x01\x07\x01@\x02\x07request\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\
-\x0d\x03\0!wasi:http/outgoing-handler@0.2.12\x05$\x01B\x05\x01p}\x01@\x01\x03len\
+\x20\x02\x03\0\x14\x10outgoing-request\x02\x03\0\x14\x0frequest-options\x02\x03\0\
+\x14\x18future-incoming-response\x02\x03\0\x14\x0aerror-code\x01B\x0f\x02\x03\x02\
+\x01!\x04\0\x10outgoing-request\x03\0\0\x02\x03\x02\x01\"\x04\0\x0frequest-optio\
+ns\x03\0\x02\x02\x03\x02\x01#\x04\0\x18future-incoming-response\x03\0\x04\x02\x03\
+\x02\x01$\x04\0\x0aerror-code\x03\0\x06\x01i\x01\x01i\x03\x01k\x09\x01i\x05\x01j\
+\x01\x0b\x01\x07\x01@\x02\x07request\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\
+\x0d\x03\0!wasi:http/outgoing-handler@0.2.12\x05%\x01B\x05\x01p}\x01@\x01\x03len\
 w\0\0\x04\0\x10get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\
-\x03\0\x19wasi:random/random@0.2.12\x05%\x04\0>orch:worlds/capabilities-with-all\
+\x03\0\x19wasi:random/random@0.2.12\x05&\x04\0>orch:worlds/capabilities-with-all\
 -of-its-exports-removed@0.1.0\x04\0\x0b2\x01\0,capabilities-with-all-of-its-expo\
 rts-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x07\
 0.258.3\x10wit-bindgen-rust\x060.61.1";

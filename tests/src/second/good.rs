@@ -68,7 +68,10 @@ const PERMISSIONS: [(&str, &[&str]); 25] = [
         r#"{"secrets":{"use":[{"name":"token","host":"api.acme.example:443"}]}}"#,
         &["orch:secrets/secrets@0.1.0"],
     ),
-    (r#"{"findings":{},"metrics":{}}"#, &["orch:findings/findings@0.1.0", "orch:metrics/metrics@0.1.0"]),
+    (
+        r#"{"findings":{},"metrics":{},"diff":{}}"#,
+        &["orch:findings/findings@0.1.0", "orch:metrics/metrics@0.1.0", "orch:diff/diff@0.1.0"],
+    ),
     (
         r#"{"artifacts":{"types":["text/*","application/json"],"count":3,"bytes":1000}}"#,
         &["orch:artifacts/artifacts@0.1.0"],
@@ -81,7 +84,7 @@ const PERMISSIONS: [(&str, &[&str]); 25] = [
     (r#"{"log":null,"http":[{"hosts":["[::1]:80"],"methods":[],"paths":[]}]}"#, &[]),
 ];
 
-const BROAD: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{},"artifacts":{"types":["*"],"count":9,"bytes":1000000},"control":{"start":true,"stop":true,"read":true},"notify":{"channels":["*"]},"kv":{"labels":["*"],"bytes":1000000},
+const BROAD: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{},"diff":{},"artifacts":{"types":["*"],"count":9,"bytes":1000000},"control":{"start":true,"stop":true,"read":true},"notify":{"channels":["*"]},"kv":{"labels":["*"],"bytes":1000000},
     "tasks":{"read":true,"add":100,"kinds":["*"]},"files":{"read":["**"],"write":["**"]},
     "process":{"programs":["sh","git","/usr/bin/git",".venv/bin/*","tools/*","./run"],"env":["HOME","LANG","PATH@tools/*"],"network":["*:443","*.b.example:443","127.0.0.1:5432","[::1]:5432"]},
     "http":[{"hosts":["*.acme.example:443","[::1]:80"],"methods":["GET","POST"],"paths":["/"]}],

@@ -26,6 +26,17 @@ const GLOBS: Entries = Entries {
     star: Star::Plain,
 };
 
+impl FilesPermission {
+    /// What plugins of that role have of it: only an executor's attempt is kept, in doubt or gone. Other calls are made again
+    /// whenever the host likes, or in trees that are thrown away.
+    pub(super) fn in_role(self, role: Role) -> Self {
+        match role {
+            Role::Executor => self,
+            _ => Self { write: Vec::new(), ..self },
+        }
+    }
+}
+
 impl Domain for FilesPermission {
     own_interface!("files");
 
@@ -56,4 +67,19 @@ impl Domain for FilesPermission {
     }
 
     fields! { read: "files.read" => GLOBS, write: "files.write" => GLOBS }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_executors_write() {
+        let both = FilesPermission { read: vec!["a".to_owned()], write: vec!["b".to_owned()] };
+        for role in Role::ALL {
+            let found = both.clone().in_role(*role);
+            assert_eq!(found.read, both.read);
+            assert_eq!(found.effect() == Effect::Changing, *role == Role::Executor, "{role:?}");
+        }
+    }
 }

@@ -393,7 +393,7 @@ fn hosts_that_the_operator_names_are_those_of_a_rule_that_has_the_rest() {
 #[test]
 fn every_domain_says_what_it_allows_and_whether_that_changes_anything() {
     let all = r#"{"log":{},"settings":{},"kv":{"labels":["a"],"bytes":7},"tasks":{"read":true,"add":1,"kinds":["a"]},
-        "files":{"read":["a"],"write":["b"]},"process":{"programs":["sh"],"env":["HOME"],"network":["a.b:443"]},
+        "files":{"read":["a"],"write":["b"]},"diff":{},"process":{"programs":["sh"],"env":["HOME"],"network":["a.b:443"]},
         "findings":{},"metrics":{},"artifacts":{"types":["text/*"],"count":1,"bytes":1},
         "control":{"start":true,"stop":true,"read":true},"notify":{"channels":["ops"]},"http":[{"hosts":["a.b:1"],"methods":["GET"],"paths":["/"]}],
         "secrets":{"use":[{"name":"a","host":"h:1"}]},"wasi":{"clocks":true,"random":true,"http_types":true}}"#;

@@ -1,25 +1,19 @@
 //! Files beneath a folder, without following a link anywhere.
 //!
-//! In -> out: a [`Workspace`] and a [`WorkspacePath`] -> bytes read, a file replaced, files found.
+//! In -> out: a [`Workspace`] and a [`WorkspacePath`] -> bytes read, files found.
 //! Limits: 500,000 entries looked at by one search, 64 levels deep.
-//! Invariant: every path is resolved by the kernel beneath the folder's descriptor, links refused; a file is
-//! replaced whole or not at all.
-//! Not here: what is granted and what is protected (`files.rs`).
+//! Invariant: every path is resolved by the kernel beneath the folder's descriptor, links refused.
+//! Not here: changing anything (`change.rs`), what is granted and what is protected (`files.rs`).
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, fsync, mkdirat, openat2, renameat, statat, unlinkat,
-};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, openat2, statat};
 use rustix::io::Errno;
-use sha2::{Digest, Sha256};
 
-/// Of a file that is replaced: it is read whole.
-const REPLACED_BYTES_MAX: u64 = 256 << 20;
 const ENTRIES_MAX: u64 = 500_000;
 const DEPTH_MAX: usize = 64;
 const PATH_BYTES_MAX: usize = 4096;
@@ -88,8 +82,9 @@ pub(crate) struct Found {
     pub(crate) size: u64,
 }
 
-const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
-const INSIDE: ResolveFlags =
+pub(super) const FOLDER: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
+pub(super) const INSIDE: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
 impl Workspace {
@@ -97,7 +92,13 @@ impl Workspace {
         Ok(Self(rustix::fs::open(folder, FOLDER, Mode::empty())?))
     }
 
-    fn open_file(&self, path: &WorkspacePath) -> Result<File, FileError> {
+    /// The folder itself.
+    pub(super) fn folder(&self) -> io::Result<OwnedFd> {
+        self.0.try_clone()
+    }
+
+    /// A regular file, for reading.
+    pub(super) fn open_file(&self, path: &WorkspacePath) -> Result<File, FileError> {
         // Without blocking, so that opening a pipe does not wait for a writer.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = File::from(openat2(&self.0, path.as_str(), flags, Mode::empty(), INSIDE)?);
@@ -145,60 +146,6 @@ impl Workspace {
         }
         bytes.truncate(filled);
         Ok(bytes)
-    }
-
-    /// Replaces a file of at most [`REPLACED_BYTES_MAX`], or makes it and its folders; gives the digest of what was there
-    /// before. `goes_on` is asked as it is read and right before the new file comes into its place.
-    pub(crate) fn replace(
-        &self,
-        path: &WorkspacePath,
-        content: &[u8],
-        goes_on: &dyn Fn() -> bool,
-    ) -> Result<Option<[u8; 32]>, FileError> {
-        let (folder, name) = self.parent(path)?;
-        let (before, mode) = match self.open_file(path) {
-            Ok(mut file) => (Some(digest(&mut file, goes_on)?), Mode::from_raw_mode(file_mode(&file)?)),
-            Err(FileError::NotFound) => (None, Mode::from_raw_mode(0o644)),
-            Err(error) => return Err(error),
-        };
-        let unique = getrandom::u64().map_err(io::Error::other)?;
-        let fresh = format!(".{unique:016x}.orch-new");
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let mut file = File::from(openat2(&folder, fresh.as_str(), flags, mode, INSIDE)?);
-        let written = file.write_all(content).and_then(|()| file.sync_all());
-        let moved = written
-            .and_then(|()| check(goes_on))
-            .and_then(|()| Ok(renameat(&folder, fresh.as_str(), &folder, name.as_str())?));
-        if let Err(error) = moved {
-            unlinkat(&folder, fresh.as_str(), AtFlags::empty()).unwrap_or_default();
-            return Err(error.into());
-        }
-        fsync(&folder).map_err(io::Error::from)?;
-        Ok(before)
-    }
-
-    /// The folder that a path lies in, made if it is not there, and the last name.
-    fn parent(&self, path: &WorkspacePath) -> Result<(OwnedFd, String), FileError> {
-        let mut folder = self.0.try_clone()?;
-        let mut parts = path.parts().peekable();
-        while let Some(part) = parts.next() {
-            if parts.peek().is_none() {
-                return Ok((folder, part.to_owned()));
-            }
-            folder = match openat2(&folder, part, FOLDER, Mode::empty(), INSIDE) {
-                Err(Errno::NOENT) => {
-                    match mkdirat(&folder, part, Mode::from_raw_mode(0o755)) {
-                        Ok(()) | Err(Errno::EXIST) => {}
-                        Err(error) => return Err(error.into()),
-                    }
-                    openat2(&folder, part, FOLDER, Mode::empty(), INSIDE)?
-                }
-                // A file or a link stands where a folder should be.
-                Err(Errno::NOTDIR | Errno::LOOP) => return Err(FileError::NotRegular),
-                opened => opened?,
-            };
-        }
-        Err(FileError::NotFound)
     }
 
     /// Regular files after `after` for which `wanted` says yes, sorted by path, at most `count_max`.
@@ -279,36 +226,6 @@ fn kind(folder: impl AsFd, name: &str, listed: FileType) -> FileType {
     }
 }
 
-fn file_mode(file: &File) -> io::Result<u32> {
-    use std::os::unix::fs::MetadataExt;
-    Ok(file.metadata()?.mode() & 0o777)
-}
-
-/// An effect ends with its call.
-fn check(goes_on: &dyn Fn() -> bool) -> io::Result<()> {
-    match goes_on() {
-        true => Ok(()),
-        false => Err(io::Error::other("the call is over")),
-    }
-}
-
-fn digest(file: &mut File, goes_on: &dyn Fn() -> bool) -> io::Result<[u8; 32]> {
-    if file.metadata()?.len() > REPLACED_BYTES_MAX {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        check(goes_on)?;
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hasher.finalize().into()),
-            Ok(count) => hasher.update(buffer.get(..count).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -342,29 +259,9 @@ mod tests {
         let workspace = Workspace::open(folder.path()).unwrap();
         assert!(matches!(workspace.read(&path("out/secret"), 0, 10), Err(FileError::NotRegular)));
         assert!(matches!(workspace.read(&path("link"), 0, 10), Err(FileError::NotRegular)));
-        assert!(matches!(workspace.replace(&path("out/new"), b"x", &|| true), Err(FileError::NotRegular)));
-        assert!(matches!(workspace.replace(&path("link"), b"x", &|| true), Err(FileError::NotRegular)));
         assert!(workspace.check_folder(&path("out")).is_err());
         assert_eq!(workspace.find(None, 10, &|_| true).unwrap(), []);
         assert_eq!(fs::read(outside.path().join("secret")).unwrap(), b"s");
-        assert!(!outside.path().join("new").exists());
-    }
-
-    #[test]
-    fn replacing_makes_folders_keeps_the_mode_and_tells_what_was_there() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let workspace = Workspace::open(folder.path()).unwrap();
-        assert_eq!(workspace.replace(&path("a/b/c"), b"one", &|| true).unwrap(), None);
-        let file = folder.path().join("a/b/c");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-        let before = workspace.replace(&path("a/b/c"), b"two", &|| true).unwrap();
-        assert_eq!(before, Some(Sha256::digest(b"one").into()));
-        assert_eq!(fs::read(&file).unwrap(), b"two");
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o755);
-        assert_eq!(fs::read_dir(folder.path().join("a/b")).unwrap().count(), 1, "no other file is left");
-        assert!(matches!(workspace.replace(&path("a/b"), b"x", &|| true), Err(FileError::NotRegular)));
-        assert!(matches!(workspace.replace(&path("a/b/c/d"), b"x", &|| true), Err(FileError::NotRegular)));
     }
 
     #[test]
@@ -379,28 +276,6 @@ mod tests {
         assert!(matches!(workspace.read(&path("b"), 0, 4), Err(FileError::NotFound)));
         fs::create_dir(folder.path().join("d")).unwrap();
         assert!(matches!(workspace.read(&path("d"), 0, 4), Err(FileError::NotRegular)));
-    }
-
-    #[test]
-    fn a_write_whose_call_is_over_does_not_happen_and_none_reads_without_end() {
-        let folder = tempfile::tempdir().unwrap();
-        let workspace = Workspace::open(folder.path()).unwrap();
-        workspace.replace(&path("kept"), b"old", &|| true).unwrap();
-        for name in ["kept", "fresh"] {
-            assert!(matches!(workspace.replace(&path(name), b"new", &|| false), Err(FileError::Io(_))));
-        }
-        // Over between the last byte that was read and the rename.
-        let asked = std::cell::Cell::new(0);
-        let ends = || asked.replace(asked.get() + 1) < 2;
-        assert!(matches!(workspace.replace(&path("kept"), b"new", &ends), Err(FileError::Io(_))));
-        assert_eq!(asked.get(), 3);
-        let large = File::create(folder.path().join("large")).unwrap();
-        large.set_len(REPLACED_BYTES_MAX + 1).unwrap();
-        assert!(matches!(workspace.replace(&path("large"), b"new", &|| true), Err(FileError::Io(_))));
-        assert_eq!(std::fs::read(folder.path().join("kept")).unwrap(), b"old");
-        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
-        assert!(names.into_iter().all(|name| !name.to_string_lossy().ends_with(".orch-new")));
-        assert!(!folder.path().join("fresh").exists());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Fakes answer in their moods, and whatever goes beyond a grant is seen.
 
+use orch_journal::event::FileChange;
 use orch_task::{Kind, TaskId};
 use orch_trust::permission::{
     DomainName, FilesPermission, FindingsPermission, KvPermission, LogPermission, MetricsPermission,
@@ -113,9 +114,11 @@ async fn what_is_granted_is_not_beyond_and_each_permission_is_missed() {
         EffectRecord::Intent { domain: DomainName::Files, effect: "files-write" },
         EffectRecord::FileWritten {
             path: "src/a.py".to_owned(),
+            change: FileChange::Written,
             before: None,
-            after: String::new(),
-            size: 0,
+            after: Some(String::new()),
+            size: Some(0),
+            in_tree: false,
         },
         EffectRecord::Intent { domain: DomainName::Process, effect: "process" },
     ] {
@@ -147,12 +150,10 @@ async fn labels_plugins_and_paths_of_others_are_beyond() {
     fakes.kv.read("q", "own", "k").unwrap();
     assert_eq!(seen(&granted, &fakes, &none, &[]), ["kv: values of another plugin were asked for"]);
     let fakes = Fakes::default();
-    let path = "docs/a.py".to_owned();
-    fakes
-        .gate
-        .record(EffectRecord::FileWritten { path, before: None, after: String::new(), size: 0 })
-        .await
-        .unwrap();
+    let (path, change) = ("docs/a.py".to_owned(), FileChange::Removed);
+    let effect =
+        EffectRecord::FileWritten { path, change, before: None, after: None, size: None, in_tree: false };
+    fakes.gate.record(effect).await.unwrap();
     assert_eq!(seen(&granted, &fakes, &none, &[]), ["files: `docs/a.py` was written"]);
     assert_eq!(
         seen(&granted, &Fakes::default(), &none, &[asked("shell")]),

@@ -49,9 +49,9 @@ impl Run {
             EffectRecord::ProcessStarted { program, pid, start_ticks, boot_id } => {
                 Event::ProcessStarted { by, program, pid, start_ticks, boot_id }
             }
-            EffectRecord::FileWritten { path, before, after, size } => {
-                let (size, at) = (Some(size), Some(now_ms()));
-                Event::FileWritten { by, path, before, after, size, at }
+            EffectRecord::FileWritten { path, change, before, after, size, in_tree } => {
+                let at = Some(now_ms());
+                Event::FileWritten { by, path, change, before, after, size, in_tree, at }
             }
             EffectRecord::HttpRequested(request) => requested(by, request),
             EffectRecord::HttpEnded { plugin, request, exchange } => {

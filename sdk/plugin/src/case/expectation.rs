@@ -5,6 +5,8 @@
 //! the case holds.
 //! Not here: calling (`run.rs`).
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -23,6 +25,9 @@ pub struct Expectation {
     pub writes: Option<Value>,
     /// Tasks that were asked for through `orch:tasks`; absent: any.
     pub asked: Option<Value>,
+    /// What is in the workspace afterwards: path -> text, or null where nothing may be; others: any.
+    #[serde(default)]
+    pub files: BTreeMap<String, Option<String>>,
     /// What was denied; absent: nothing may be.
     #[serde(default)]
     pub denied: Vec<String>,
@@ -35,6 +40,8 @@ pub struct Found {
     pub log: Vec<String>,
     pub writes: Value,
     pub asked: Value,
+    /// Of the files that are expected: text, or null.
+    pub files: Value,
     pub denied: Vec<String>,
     /// Commands and requests that differ from the script, in words.
     pub unscripted: Vec<String>,
@@ -81,6 +88,10 @@ impl Expectation {
         if let Some(expected) = &self.asked {
             compare("asked", expected, &found.asked, &mut out);
         }
+        for (path, text) in &self.files {
+            let found = found.files.get(path).unwrap_or(&Value::Null);
+            compare(&format!("files.{path}"), &Value::from(text.clone()), found, &mut out);
+        }
         compare("denied", &Value::from(self.denied.clone()), &Value::from(found.denied.clone()), &mut out);
         out.extend(found.unscripted.iter().cloned());
         out
@@ -124,8 +135,8 @@ mod tests {
     fn differences(expected: Value, ending: Ending) -> Vec<String> {
         let expectation: Expectation = serde_json::from_value(expected).unwrap();
         let (log, denied) = (vec!["info: hello".to_owned()], Vec::new());
-        let found =
-            Found { ending, log, writes: json!({}), asked: json!([]), denied, unscripted: Vec::new() };
+        let (files, unscripted) = (json!({ "a.txt": "one", "b.txt": null }), Vec::new());
+        let found = Found { ending, log, writes: json!({}), asked: json!([]), files, denied, unscripted };
         expectation.differences(&found)
     }
 
@@ -146,6 +157,16 @@ mod tests {
             differences(json!({ "answer": {}, "log": [] }), answer()),
             ["log: expected [], found [\"info: hello\"]"]
         );
+    }
+
+    #[test]
+    fn expected_files_are_compared_by_their_text_and_null_is_none() {
+        let files =
+            |files: Value| differences(json!({ "answer": {}, "files": files }), Ending::Answer(json!({})));
+        assert_eq!(files(json!({ "a.txt": "one", "b.txt": null, "c.txt": null })), [""; 0]);
+        assert_eq!(files(json!({ "a.txt": "two" })), ["files.a.txt: expected \"two\", found \"one\""]);
+        assert_eq!(files(json!({ "a.txt": null })), ["files.a.txt: expected null, found \"one\""]);
+        assert_eq!(files(json!({ "b.txt": "x" })), ["files.b.txt: expected \"x\", found null"]);
     }
 
     #[test]

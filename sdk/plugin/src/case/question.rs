@@ -60,6 +60,7 @@ pub(super) fn found(ending: Ending) -> Found {
         log: Vec::new(),
         writes: json!({}),
         asked: json!([]),
+        files: Value::Null,
         denied: Vec::new(),
         unscripted: Vec::new(),
     }

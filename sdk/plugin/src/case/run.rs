@@ -5,6 +5,8 @@
 //! Invariant: a fresh instance, host and folder for each case; signatures are not asked for, everything else is.
 //! Not here: the calls (`call.rs`), the cases' form (`case.rs`), certification (`orch-certify`).
 
+use std::io::ErrorKind;
+use std::path::Path;
 use std::time::Duration;
 
 use orch_host::capability::log::LogLevel;
@@ -13,12 +15,14 @@ use orch_host::engine::{CompileError, Compiled, Engine, EngineError};
 use orch_trust::evidence::{Candidate, Compilable};
 use orch_trust::package::PackageBytes;
 use orch_trust::refusal::Refusal;
+use serde_json::{Map, Value};
 
 use super::Case;
 use super::exchange;
 use super::expectation::Found;
 use super::question::Given;
 use super::recording::{Recorded, Recording, RecordingError};
+use super::script::is_inside;
 
 const WALL_MS_MAX: u32 = 60_000;
 
@@ -128,6 +132,7 @@ impl Trial<'_> {
         let folder = tempfile::tempdir().map_err(none)?;
         let workspace = folder.path().canonicalize().map_err(none)?;
         case.host.write_files(&workspace)?;
+        let written = workspace.clone();
         let (fakes, settings) = (case.host.fakes(), case.host.settings());
         let real = self.real.as_ref().zip(case.host.recording.as_ref());
         let recorder = real.map(|(real, _)| real.recording.recorder());
@@ -157,8 +162,27 @@ impl Trial<'_> {
             },
             _ => unscripted.extend(exchange::differences(&case.host.http, &fakes.http().requests())),
         }
-        Ok((Found { log, unscripted, ..found }, recorded))
+        let files = files_after(&written, case.expect.files.keys())?;
+        Ok((Found { log, files, unscripted, ..found }, recorded))
     }
+}
+
+/// The texts of these files as they are now; what is none has null. An error says which path leads elsewhere.
+fn files_after<'a>(workspace: &Path, paths: impl Iterator<Item = &'a String>) -> Result<Value, String> {
+    let mut files = Map::new();
+    for path in paths {
+        if !is_inside(path) {
+            return Err(format!("`{path}` of the expected `files` is not inside the workspace"));
+        }
+        let text = match std::fs::read(workspace.join(path)) {
+            Ok(bytes) => Value::from(String::from_utf8_lossy(&bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Value::Null,
+            // A folder is no text; that it is there is a difference from null too.
+            Err(error) => Value::from(format!("({error})")),
+        };
+        files.insert(path.clone(), text);
+    }
+    Ok(Value::Object(files))
 }
 
 /// A line as an expectation writes it.
