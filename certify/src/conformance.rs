@@ -12,6 +12,7 @@ pub(crate) mod call;
 pub(crate) mod case;
 mod executor;
 mod guard;
+mod models;
 mod planner;
 mod provider;
 mod reflector;
@@ -82,8 +83,8 @@ pub(crate) struct Questions {
     pub(crate) functions: u32,
 }
 
-/// The list of roles.
-pub(crate) fn questions(role: Role) -> Questions {
+/// The list of roles. `exports`: of the component; what providers are asked depends on them.
+pub(crate) fn questions(role: Role, exports: &[String]) -> Questions {
     match role {
         Role::Planner => planner::QUESTIONS,
         Role::Executor => executor::QUESTIONS,
@@ -91,7 +92,7 @@ pub(crate) fn questions(role: Role) -> Questions {
         Role::Auditor => auditor::QUESTIONS,
         Role::Verifier => verifier::QUESTIONS,
         Role::Guard => guard::QUESTIONS,
-        Role::Provider => provider::QUESTIONS,
+        Role::Provider => provider::questions(exports),
         Role::Service => service::QUESTIONS,
     }
 }

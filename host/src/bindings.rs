@@ -48,3 +48,8 @@ exports!(
     "package orch:host; world provider-notify { export orch:notify/provide@0.1.0; }",
     "orch:notify/shapes": crate::bindings::notify::shapes
 );
+exports!(
+    provider_llm,
+    "package orch:host; world provider-llm { export orch:llm/provide@0.1.0; }",
+    "orch:llm/shapes": crate::bindings::llm::shapes
+);

@@ -16,6 +16,7 @@ pub mod findings;
 pub mod http;
 pub mod kv;
 pub mod lent;
+pub mod llm;
 pub mod log;
 pub mod metrics;
 pub(crate) mod mood;
@@ -147,6 +148,7 @@ capabilities! {
     artifacts: Artifacts(artifacts::Artifacts),
     control: Control(control::Control),
     notify: Notify(notify::Notify),
+    llm: Llm(llm::Llm),
     http: Http(http::Http),
     secrets: Secrets(secrets::Secrets),
     wasi: Wasi(wasi::Wasi),

@@ -5,6 +5,7 @@
 
 pub mod bindings;
 mod keeper;
+pub mod models;
 pub mod operator;
 pub mod secret;
 pub mod secrets;

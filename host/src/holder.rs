@@ -21,8 +21,10 @@ use tokio::sync::mpsc;
 use crate::caches;
 use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
+use crate::capability::llm::catalogue::Catalogue;
 use crate::capability::secrets::backend::SecretReader;
 use crate::clock::now_ms;
+use crate::config::models;
 use crate::config::operator::{Operator, OperatorError, home_folder, state_home};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceConfig;
@@ -153,7 +155,10 @@ impl Holder {
         }
         let recheck = recheck(operator, config, place.lock()?, admitted, &bench.withdrawals())?;
         let guests = guest_runtime(rules.jobs)?;
-        let providers = drive::providers::of(&roles, &operator.policy, &place.workspace, guests.handle());
+        let picks = models::picks_of(&place.workspace, &operator.models)?;
+        let models = Arc::new(Catalogue { picks, ..operator.models.clone() });
+        let providers =
+            drive::providers::of(&roles, &operator.policy, models, &place.workspace, guests.handle());
 
         let door = Door::new(&operator.policy.egress, &operator.home, Arc::new(SystemNames));
         let egress = Arc::new(door.map_err(|error| Fault::new(Exit::HostError, "egress", None, error))?);

@@ -185,6 +185,15 @@ macro_rules! roles {
             $($Name(Exported<$Export, E>),)+
         }
 
+        impl<E> AnyExported<E> {
+            /// The one that it is linked in.
+            pub fn role(&self) -> Role {
+                match self {
+                    $(Self::$Name(_) => Role::$Name,)+
+                }
+            }
+        }
+
         impl<E: Compilable> AnyExported<E> {
             /// # Errors
             /// Those of [`Exported::link`].

@@ -37,7 +37,7 @@ pub use http::{HttpEnded, HttpExchange, HttpRequested};
 pub use mark::{FileMark, Mark, MarkedBy};
 pub use network::{NetworkUse, NetworkUsed};
 pub use operator::{DeniedSubject, OPERATOR_STREAM, OperatorDecision, TrustedRole};
-pub use provided::{AskedProvider, NoticeSent};
+pub use provided::{AskedProvider, ModelAnswer, ModelAnswered, NoticeSent};
 pub use status::RunStatus;
 pub use stream::{StreamStarted, WORKSPACE_STREAM, is_workspace_stream};
 pub use who::Who;
@@ -186,6 +186,9 @@ pub enum Event {
         /// What another plugin is asked to do; then it is recorded each time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         provided: Option<AskedProvider>,
+        /// It uses something up and changes nothing: never a reason for doubt.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        spends: bool,
         at: u64,
     },
     /// A child process that must be gone before the attempt's task is touched, or the call is made, again.
@@ -246,6 +249,8 @@ pub enum Event {
         who: Who,
         at: u64,
     },
+    /// A model answered, or did not; what was asked of it is an intent with the same key.
+    ModelAnswered(Box<ModelAnswered>),
     AttemptFinished(Box<AttemptFinished>),
     /// A call of a reflector, auditor, verifier or guard began; repeatable by contract.
     CallStarted {

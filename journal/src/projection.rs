@@ -227,6 +227,7 @@ impl Projector {
             | Event::EditsRejected { .. }
             | Event::EditsRolledBack { .. }
             | Event::IntentRecorded { .. }
+            | Event::ModelAnswered(_)
             | Event::ProcessStarted { .. }
             | Event::HttpRequested(_)
             | Event::HttpEnded(_)

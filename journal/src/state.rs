@@ -281,9 +281,9 @@ impl RunState {
                 self.waived.remove(&None);
                 self.budget_used = self.budget_used.saturating_add(cost);
             }
-            Event::IntentRecorded { by, .. } => {
+            Event::IntentRecorded { by, spends, .. } => {
                 if let Actor::Attempt { task, .. } = by {
-                    self.task_mut(event, *task)?.intent = true;
+                    self.task_mut(event, *task)?.intent |= !spends;
                 }
             }
             Event::ProcessStarted { by, pid, start_ticks, boot_id, .. } => {
@@ -297,21 +297,10 @@ impl RunState {
                 // A call that is over has no process left.
                 processes.into_iter().for_each(|all| all.push((*pid, *start_ticks, boot_id.clone())));
             }
-            Event::HttpRequested(requested) => {
-                if let Actor::Attempt { task, .. } = requested.by {
-                    self.task_mut(event, task)?;
-                }
-            }
-            Event::HttpEnded(ended) => {
-                if let Actor::Attempt { task, .. } = ended.by {
-                    self.task_mut(event, task)?;
-                }
-            }
-            Event::NetworkUsed(used) => {
-                if let Actor::Attempt { task, .. } = used.by {
-                    self.task_mut(event, task)?;
-                }
-            }
+            Event::ModelAnswered(answered) => self.check_task(event, answered.by)?,
+            Event::HttpRequested(requested) => self.check_task(event, requested.by)?,
+            Event::HttpEnded(ended) => self.check_task(event, ended.by)?,
+            Event::NetworkUsed(used) => self.check_task(event, used.by)?,
             Event::AttemptFinished(finished) => {
                 let state = self.task_mut(event, finished.task)?;
                 state.status = finished.status;
@@ -489,6 +478,14 @@ impl RunState {
             Severity::Major => &mut self.major,
             Severity::Medium => &mut self.medium,
             Severity::Minor => &mut self.minor,
+        }
+    }
+
+    /// Fails for an effect of an attempt at a task that there is not.
+    fn check_task(&mut self, event: &Event, by: Actor) -> Result<(), ReplayError> {
+        match by {
+            Actor::Attempt { task, .. } => self.task_mut(event, task).map(drop),
+            Actor::Call { .. } => Ok(()),
         }
     }
 

@@ -23,6 +23,8 @@ pub mod guard;
 #[rustfmt::skip]
 pub mod planner;
 #[rustfmt::skip]
+pub mod provider_llm;
+#[rustfmt::skip]
 pub mod provider_notify;
 #[rustfmt::skip]
 pub mod reflector;

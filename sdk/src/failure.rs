@@ -2,8 +2,8 @@
 //!
 //! In -> out: any error, through `?` -> [`Failure`] -> the WIT record `failure`.
 //! Limits: the host keeps 4096 bytes of the message.
-//! Invariant: retriable only when the plugin says so, when the host itself said `unavailable`, or when a request that cannot
-//! happen twice had no answer.
+//! Invariant: retriable only when the plugin says so, when the host itself said `unavailable`, or when a model is busy or silent, or when a
+//! request that cannot happen twice had no answer.
 //! Not here: what the host answers to a plugin (`error.rs`).
 
 use std::any::Any;
@@ -11,6 +11,7 @@ use std::any::Any;
 use crate::Error;
 use crate::bindings::capabilities::orch::types::types as wire;
 use crate::http::HttpError;
+use crate::llm::ChatError;
 
 /// Why a plugin did not do what the host asked. Every error becomes one through `?`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +43,8 @@ impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let any = &error as &dyn Any;
         let retriable = matches!(any.downcast_ref::<Error>(), Some(Error::Unavailable))
-            || any.downcast_ref::<HttpError>().is_some_and(HttpError::retriable);
+            || any.downcast_ref::<HttpError>().is_some_and(HttpError::retriable)
+            || any.downcast_ref::<ChatError>().is_some_and(ChatError::may_pass);
         let mut message = error.to_string();
         let mut cause = error.source();
         while let Some(error) = cause {

@@ -37,6 +37,7 @@ pub mod files;
 pub mod findings;
 pub mod http;
 pub mod kv;
+pub mod llm;
 pub mod log;
 pub mod metrics;
 pub mod notify;

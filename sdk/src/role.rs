@@ -8,6 +8,7 @@ pub mod auditor;
 pub mod executor;
 pub mod guard;
 pub mod planner;
+pub mod provider_llm;
 pub mod provider_notify;
 pub mod reflector;
 pub mod service;
@@ -19,6 +20,7 @@ pub mod names {
     pub use super::executor::{Attempt, Completion, Earlier, Executor};
     pub use super::guard::{Escalation, Guard, Judgement, ProposedChange, Risk};
     pub use super::planner::{Change, Decision, Planner, ReadyTask};
+    pub use super::provider_llm::{LlmProvider, Target};
     pub use super::provider_notify::{Message, NotifyProvider, Order, Receipt};
     pub use super::reflector::{Cycle, Reflector};
     pub use super::service::Service;

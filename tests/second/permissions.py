@@ -27,6 +27,7 @@ SHAPE = record(
     artifacts=Maybe(record(types=TEXTS, count=U32, bytes=U64)),
     control=Maybe(record(start=FLAG, stop=FLAG, read=FLAG)),
     notify=Maybe(record(channels=TEXTS)),
+    llm=Maybe(record(models=TEXTS, tokens=U32)),
     http=Maybe(listing(record(scheme=SCHEME, hosts=TEXTS, methods=TEXTS, paths=TEXTS))),
     secrets=Maybe(record(use=listing(record(name=text(), host=text())))),
     wasi=Maybe(record(clocks=FLAG, random=FLAG, http_types=FLAG)),
@@ -110,6 +111,7 @@ FORMS = {
     "process.network": is_reach,
     "artifacts.types": is_media_type,
     "notify.channels": lambda value: value == "*" or is_name(value),
+    "llm.models": lambda value: value == "*" or is_name(value),
 }
 
 HTTP_FORMS = {
@@ -189,6 +191,7 @@ COVERS = {
     "process.network": covers_reach,
     "artifacts.types": lambda outer, inner: outer == inner or (outer.endswith("*") and inner.startswith(outer[:-1])),
     "notify.channels": covers_word,
+    "llm.models": covers_word,
 }
 
 HTTP_COVERS = {
@@ -299,16 +302,18 @@ def named_uses(asked, allowed, maximum):
     return {"use": out}
 
 
-def asks_for(asked, import_name):
-    """True if the permissions open that import; nothing, if no host offers it."""
-    if import_name == "orch:notify/shapes@0.1.0":
+def asks_for(asked, import_name, exports=()):
+    """True if the permissions, or for providers what they provide, open that import; nothing, if no host offers it."""
+    if import_name in ("orch:notify/shapes@0.1.0", "orch:llm/shapes@0.1.0"):
         return True
+    if import_name == "orch:llm/deltas@0.1.0":
+        return "orch:llm/provide@0.1.0" in exports
     ours = re.fullmatch(r"orch:([a-z]+)/\1@0\.1\.0", import_name)
     if ours:
         name = ours.group(1)
         if name == "types":
             return True
-        known = ("log", "settings", "kv", "tasks", "files", "diff", "process", "findings", "metrics", "artifacts", "control", "notify", "secrets")
+        known = ("log", "settings", "kv", "tasks", "files", "diff", "process", "findings", "metrics", "artifacts", "control", "notify", "llm", "secrets")
         return name in asked if name in known else None
     found = re.fullmatch(r"wasi:([a-z/-]+)@0\.2\.(0|[1-9][0-9]*)", import_name)
     if found is None or int(found.group(2)) > 12:

@@ -36,6 +36,7 @@ mod hour;
 mod interrupt;
 mod isolated;
 mod manifests;
+mod modelled;
 mod networked;
 mod notified_out;
 mod operating;

@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 use wasmparser::{ComponentExternName, ComponentTypeRef, Encoding, Parser, Payload};
 
-use crate::interfaces::{ImportRule, import_rule, is_export_of, missing};
+use crate::interfaces::{ImportRule, import_rule, is_export_of, missing, unprovided};
 use crate::manifest::{Manifest, Role};
 use crate::package::PackageBytes;
 use crate::refusal::Refusal;
@@ -216,7 +216,7 @@ impl Facts {
     /// export is there, it starts within its memory.
     ///
     /// # Errors
-    /// Those of [`Facts::derive`], `ImportUnknown`, `ImportUndeclared`, `ExportMissing`, `MemoryMinimum`.
+    /// Those of [`Facts::derive`], `ImportUnknown`, `ImportUndeclared`, `ImportOfProviders`, `ExportMissing`, `MemoryMinimum`.
     pub fn fitting(package: &PackageBytes, manifest: &Manifest) -> Result<Self, Refusal> {
         let facts = Self::derive(&package.component())?;
         facts.check_imports(manifest)?;
@@ -229,11 +229,14 @@ impl Facts {
     /// that no host offers. What those import comes from the outermost imports or from within.
     ///
     /// # Errors
-    /// `ImportUnknown`, `ImportUndeclared`.
+    /// `ImportUnknown`, `ImportUndeclared`, `ImportOfProviders`.
     pub fn check_imports(&self, manifest: &Manifest) -> Result<(), Refusal> {
         let unknown = |name: &&String| import_rule(name) == ImportRule::Unknown;
         if let Some(import) = self.imports.iter().chain(&self.inner_imports).find(unknown) {
             return Err(Refusal::ImportUnknown { import: shown(import) });
+        }
+        if let Some((import, domain)) = unprovided(&self.imports, &self.exports) {
+            return Err(Refusal::ImportOfProviders { import: import.to_owned(), domain: domain.as_str() });
         }
         match missing(&self.imports, &manifest.permissions) {
             Some((import, need)) => {

@@ -17,6 +17,8 @@ pub enum ImportRule {
     Free,
     /// A permission.
     Needs(Need),
+    /// For those only who provide what that domain's interface asks for; it belongs to what lets them.
+    Providing(DomainName),
     /// No domain's.
     Unknown,
 }
@@ -35,6 +37,7 @@ pub fn import_rule(name: &str) -> ImportRule {
     match DomainName::of_import(Import(name)) {
         Some((domain, permission)) => ImportRule::Needs(Need { domain, permission }),
         None if is_shapes(name) => ImportRule::Free,
+        None if let Some(domain) = for_providers(name) => ImportRule::Providing(domain),
         None => ImportRule::Unknown,
     }
 }
@@ -42,6 +45,11 @@ pub fn import_rule(name: &str) -> ImportRule {
 /// True of interfaces without functions: shapes that all share, and those of what a plugin provides for others.
 fn is_shapes(name: &str) -> bool {
     name == "orch:types/types@0.1.0" || provided(name, "shapes").is_some()
+}
+
+/// Of which domain's providers an interface is.
+fn for_providers(name: &str) -> Option<DomainName> {
+    (name == "orch:llm/deltas@0.1.0").then_some(DomainName::Llm)
 }
 
 /// What a plugin provides for others that exports that.
@@ -64,6 +72,21 @@ pub fn missing<'a>(
 ) -> Option<(&'a str, Need)> {
     imports.into_iter().find_map(|import| match import_rule(import) {
         ImportRule::Needs(need) if !permissions.open(Import(import)) => Some((import.as_str(), need)),
+        _ => None,
+    })
+}
+
+/// The first of these imports that is for providers of what none of the exports provides.
+pub fn unprovided<'a>(
+    imports: impl IntoIterator<Item = &'a String>,
+    exports: &[String],
+) -> Option<(&'a str, DomainName)> {
+    imports.into_iter().find_map(|import| match import_rule(import) {
+        ImportRule::Providing(domain)
+            if !exports.iter().any(|export| provided_by(export) == Some(domain)) =>
+        {
+            Some((import.as_str(), domain))
+        }
         _ => None,
     })
 }
@@ -100,6 +123,8 @@ mod tests {
             "orch:logs/log@0.1.0",
             "orch:notify/provide@0.1.0",
             "orch:notify/shapes@0.1.1",
+            "orch:notify/deltas@0.1.0",
+            "orch:llm/deltas@0.1.1",
             "orch:kv/shapes@0.1.0",
             "wasi:clocks/wall-clock@0.2.13",
             "wasi:clocks/wall-clock@0.2.01",
@@ -112,7 +137,7 @@ mod tests {
         ] {
             assert_eq!(import_rule(name), ImportRule::Unknown, "{name}");
         }
-        for shapes in ["orch:types/types@0.1.0", "orch:notify/shapes@0.1.0"] {
+        for shapes in ["orch:types/types@0.1.0", "orch:notify/shapes@0.1.0", "orch:llm/shapes@0.1.0"] {
             assert_eq!(import_rule(shapes), ImportRule::Free, "{shapes}");
         }
     }
@@ -129,6 +154,7 @@ mod tests {
             ("orch:findings/findings@0.1.0", DomainName::Findings, "findings"),
             ("orch:metrics/metrics@0.1.0", DomainName::Metrics, "metrics"),
             ("orch:notify/notify@0.1.0", DomainName::Notify, "notify"),
+            ("orch:llm/llm@0.1.0", DomainName::Llm, "llm"),
             ("wasi:clocks/monotonic-clock@0.2.6", DomainName::Wasi, "wasi.clocks"),
             ("wasi:clocks/wall-clock@0.2.6", DomainName::Wasi, "wasi.clocks"),
             ("wasi:random/random@0.2.6", DomainName::Wasi, "wasi.random"),
@@ -144,11 +170,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_for_providers_is_for_those_who_provide_that() {
+        let deltas = "orch:llm/deltas@0.1.0".to_owned();
+        assert_eq!(import_rule(&deltas), ImportRule::Providing(DomainName::Llm));
+        let found = |exports: &[&str]| {
+            let exports: Vec<String> = exports.iter().map(|&one| one.to_owned()).collect();
+            unprovided([&deltas], &exports).map(|(_, domain)| domain)
+        };
+        assert_eq!(found(&["orch:llm/provide@0.1.0"]), None);
+        assert_eq!(found(&["orch:notify/provide@0.1.0"]), Some(DomainName::Llm));
+        assert_eq!(found(&[]), Some(DomainName::Llm));
+    }
+
+    #[test]
     fn each_role_has_its_export() {
         assert!(is_export_of(Role::Executor, "orch:executor/executor@0.1.0"));
         assert!(!is_export_of(Role::Executor, "orch:executor/executor@0.1.1"));
         assert!(!is_export_of(Role::Executor, "orch:planner/planner@0.1.0"));
         assert!(is_export_of(Role::Provider, "orch:notify/provide@0.1.0"));
+        assert!(is_export_of(Role::Provider, "orch:llm/provide@0.1.0"));
         for other in [
             "orch:notify/notify@0.1.0",
             "orch:notify/provide@0.1.1",

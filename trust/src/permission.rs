@@ -14,6 +14,7 @@ mod files;
 mod findings;
 mod http;
 mod kv;
+mod llm;
 mod log;
 mod metrics;
 mod network;
@@ -39,6 +40,7 @@ pub use files::FilesPermission;
 pub use findings::FindingsPermission;
 pub use http::{HttpHost, HttpPermission, HttpRule, HttpScheme, HttpTarget, TargetError};
 pub use kv::KvPermission;
+pub use llm::LlmPermission;
 pub use log::LogPermission;
 pub use metrics::MetricsPermission;
 pub use network::NetworkTarget;
@@ -300,6 +302,8 @@ domains! {
     control: Control(ControlPermission),
     /// Notices to people, which another plugin sends: `orch:notify`.
     notify: Notify(NotifyPermission),
+    /// Models, asked through another plugin: `orch:llm`.
+    llm: Llm(LlmPermission),
     /// Outgoing HTTP, by rules: `wasi:http/outgoing-handler`.
     http: Http(HttpPermission),
     /// Secrets that a plugin uses and never sees: `orch:secrets`.

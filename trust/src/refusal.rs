@@ -155,6 +155,7 @@ refusals! {
     ImportKind { import: String } => "import-kind", "component imports `{import}` as something else than an interface";
     ImportUnknown { import: String } => "import-unknown", "component imports `{import}`, which no host offers";
     ImportUndeclared { import: String, permission: &'static str } => "import-undeclared", "component imports `{import}`, the manifest does not ask for `{permission}`";
+    ImportOfProviders { import: String, domain: &'static str } => "import-of-providers", "component imports `{import}`, which is for those who provide `{domain}`, and exports nothing that does";
     ExportMissing { role: &'static str } => "export-missing", "component does not export what makes it a `{role}`";
     MemoryKind { why: &'static str } => "memory-kind", "component has {why}";
     TableKind { why: &'static str } => "table-kind", "component has {why}";

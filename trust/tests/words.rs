@@ -125,6 +125,10 @@ fn permissions_are_told_to_people_line_by_line() {
         ["http: GET https://a:1 below /", "secrets: use n for a:1"]
     );
     assert_eq!(
+        lines(r#"{"llm":{"models":["small","large"],"tokens":800}}"#),
+        ["llm: ask small, large, at most 800 tokens an answer"]
+    );
+    assert_eq!(
         lines(r#"{"wasi":{"clocks":true,"random":true,"http_types":true}}"#),
         ["wasi: read the clocks", "wasi: random numbers", "wasi: answer HTTP requests"]
     );
@@ -141,6 +145,7 @@ fn only_what_reaches_beyond_the_store_is_an_effect() {
         (r#"{"http":[]}"#, false),
         (r#"{"http":[{"hosts":[],"methods":[],"paths":[]}]}"#, true),
         (r#"{"secrets":{"use":[]}}"#, false),
+        (r#"{"llm":{"models":["a"],"tokens":1}}"#, false),
     ] {
         assert_eq!(permissions(json).effect() == Effect::Changing, effectful, "{json}");
     }

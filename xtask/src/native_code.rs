@@ -15,18 +15,18 @@ use crate::step;
 
 /// A provider with its settings, and no secret, and a planner. One of each answers at a time, so the host serves once for each.
 const BOUND: [(&str, &str, &str); 3] = [
-    ("log", "priority", ""),
+    ("log", "priority", "narrow: {NARROWED}\n"),
     (
         "webhook",
         "wsjf",
         "  demo/provider-webhook-notify: {url: 'https://hooks.example.com/'}\n\
-         narrow: {demo/provider-webhook-notify: {secrets: {use: []}}}\n",
+         narrow: {demo/provider-webhook-notify: {secrets: {use: []}}, NARROWED}\n",
     ),
     (
         "slack",
         "priority",
         "  demo/provider-slack-notify: {channels: {ops: C0123}}\n\
-         narrow: {demo/provider-slack-notify: {secrets: {use: []}}}\n",
+         narrow: {demo/provider-slack-notify: {secrets: {use: []}}, NARROWED}\n",
     ),
 ];
 
@@ -38,10 +38,14 @@ roles:
   verifiers: [demo/verifier-command]
   auditors: [demo/auditor-files, demo/auditor-code-metrics]
   services: {/status: demo/service-status, /api: demo/service-orchestrator-api}
-providers: {notify: demo/provider-PROVIDER-notify}
+providers: {notify: demo/provider-PROVIDER-notify, llm: [demo/provider-openai, demo/provider-anthropic]}
 settings:
   demo/verifier-command: {checks: [{name: any, category: test, command: ['true']}]}
 ";
+
+/// Those that are bound each time, without their secrets.
+const NARROWED: &str =
+    "demo/provider-openai: {secrets: {use: []}}, demo/provider-anthropic: {secrets: {use: []}}";
 
 /// Has the host keep native code of every plugin, anew.
 pub(crate) fn keep(place: &Place, folder: &Path) -> anyhow::Result<()> {
@@ -60,7 +64,8 @@ pub(crate) fn keep(place: &Place, folder: &Path) -> anyhow::Result<()> {
         .context("cannot be known")?;
     fs::write(workspace.join("tasks.yml"), "- {id: any, kind: note}\n").context("cannot write tasks")?;
     for (provider, planner, settings) in BOUND {
-        let config = CONFIG.replace("PROVIDER", provider).replace("PLANNER", planner) + settings;
+        let config = CONFIG.replace("PROVIDER", provider).replace("PLANNER", planner);
+        let config = config + &settings.replace("NARROWED", NARROWED);
         fs::write(workspace.join("config.yaml"), config).context("cannot write `config.yaml`")?;
         serve(place, &operator, &workspace)?;
     }

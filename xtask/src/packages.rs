@@ -151,6 +151,23 @@ process = {{ programs = [{programs}], env = ["HOME", "LANG", "PATH"] }}
 log = {{}}
 tasks = {{ read = true }}
 
+[plugins."demo/executor-agent".allow]
+log = {{}}
+settings = {{}}
+findings = {{}}
+artifacts = {{ types = ["text/plain"], count = 20, bytes = 1048576 }}
+files = {{ read = ["**"], write = ["**"] }}
+process = {{ programs = [{programs}] }}
+llm = {{ models = ["agent", "agent-large", "agent-small"], tokens = 32768 }}
+wasi = {{ clocks = true }}
+
+[plugins."demo/reflector-plan".allow]
+log = {{}}
+settings = {{}}
+files = {{ read = ["**"] }}
+tasks = {{ read = true, add = 50, kinds = ["phase"] }}
+llm = {{ models = ["plan"], tokens = 16384 }}
+
 [plugins."demo/executor-intent".allow]
 log = {{}}
 tasks = {{ add = 100, kinds = ["note", "shell"] }}
@@ -195,6 +212,27 @@ http = [{{ hosts = ["slack.com:443"], methods = ["POST"], paths = ["/api/chat.po
 secrets = {{ use = [{{ name = "slack", host = "slack.com:443" }}] }}
 [plugins."demo/provider-slack-notify".provide]
 notify = {{ channels = ["ops"] }}
+
+[plugins."demo/provider-openai".allow]
+log = {{}}
+settings = {{}}
+wasi = {{ clocks = true }}
+http = [
+  {{ hosts = ["api.openai.com:443"], methods = ["POST"], paths = ["/v1/"] }},
+  {{ scheme = "http", hosts = ["127.0.0.1:11434"], methods = ["POST"], paths = ["/v1/"] }},
+]
+secrets = {{ use = [{{ name = "openai", host = "api.openai.com:443" }}] }}
+[plugins."demo/provider-openai".provide]
+llm = {{ models = ["*"], tokens = 16384 }}
+
+[plugins."demo/provider-anthropic".allow]
+log = {{}}
+settings = {{}}
+wasi = {{ clocks = true }}
+http = [{{ hosts = ["api.anthropic.com:443"], methods = ["POST"], paths = ["/v1/messages"] }}]
+secrets = {{ use = [{{ name = "anthropic", host = "api.anthropic.com:443" }}] }}
+[plugins."demo/provider-anthropic".provide]
+llm = {{ models = ["*"], tokens = 16384 }}
 
 [plugins."demo/verifier-command".allow]
 log = {{}}

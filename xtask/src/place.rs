@@ -4,20 +4,24 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The reference plugins, in the order of the README.
-pub(crate) const PLUGINS: [&str; 15] = [
+pub(crate) const PLUGINS: [&str; 19] = [
     "planner-priority",
     "planner-wsjf",
     "executor-shell",
     "executor-note",
     "executor-intent",
+    "executor-agent",
     "simulator-production",
     "reflector-complexity",
+    "reflector-plan",
     "verifier-command",
     "auditor-files",
     "auditor-code-metrics",
     "provider-log-notify",
     "provider-webhook-notify",
     "provider-slack-notify",
+    "provider-openai",
+    "provider-anthropic",
     "service-status",
     "service-orchestrator-api",
 ];

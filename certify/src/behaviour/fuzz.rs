@@ -12,6 +12,7 @@ use orch_host::engine::CallError;
 use orch_host::role::AnyExported;
 use orch_trust::certificate::CheckResult;
 use orch_trust::evidence::Candidate;
+use orch_trust::evidence::Compilable;
 
 use super::Scene;
 use super::seed::case;
@@ -47,8 +48,9 @@ pub(super) fn check(id: &str, scene: Scene<'_>) -> Result<CheckResult, String> {
         }
         let files_before = open_files()?;
         let mut traps = 0;
-        for number in 0..CASES * questions(*role).functions {
-            let case = case(scene.package.component_digest(), *role, number, &stage.kind())
+        let exports = &stage.compiled.evidence().facts().exports;
+        for number in 0..CASES * questions(*role, exports).functions {
+            let case = case(scene.package.component_digest(), (*role, exports), number, &stage.kind())
                 .map_err(|error| format!("case {number} of role `{}`: {error}", role.as_str()))?;
             looked_at += 1;
             match one(&scene, &stage, &plugin, &case) {

@@ -16,15 +16,20 @@ use crate::conformance::questions;
 
 const SEED_BYTES: usize = 4096;
 
-/// The case of that number for that role.
+/// The case of that number for that role of a component with these exports.
 ///
 /// # Errors
 /// The role makes no call of the seed. One that is used up gives zeros, never an error.
-pub(super) fn case(component: Sha256Digest, role: Role, number: u32, kind: &Kind) -> arbitrary::Result<Case> {
+pub(super) fn case(
+    component: Sha256Digest,
+    (role, exports): (Role, &[String]),
+    number: u32,
+    kind: &Kind,
+) -> arbitrary::Result<Case> {
     let seed = seed(component, role, number);
     let mut source = Unstructured::new(&seed);
     let mood = *source.choose(&Mood::ALL)?;
-    let call = (questions(role).seeded)(&mut source, kind)?;
+    let call = (questions(role, exports).seeded)(&mut source, kind)?;
     let name = format!("{}-{number}", role.as_str());
     Ok(Case { name, call, expected: Expected::AnswerOrFailure, mood })
 }
@@ -51,7 +56,7 @@ mod tests {
     fn equal_seeds_give_equal_cases_and_others_differ() {
         for role in Role::ALL {
             let shown = |component: &[u8], number| {
-                let case = case(Sha256Digest::of(component), role, number, &Kind::shell()).unwrap();
+                let case = case(Sha256Digest::of(component), (role, &[]), number, &Kind::shell()).unwrap();
                 format!("{case:?}")
             };
             assert_eq!(shown(b"a", 3), shown(b"a", 3));
@@ -63,9 +68,10 @@ mod tests {
 
     #[test]
     fn every_call_of_a_role_is_made() {
+        let exports = ["orch:notify/provide@0.1.0", "orch:llm/provide@0.1.0"].map(str::to_owned);
         for role in Role::ALL {
             let calls: Vec<String> = (0..64)
-                .map(|number| case(Sha256Digest::of(b"x"), role, number, &Kind::shell()).unwrap())
+                .map(|number| case(Sha256Digest::of(b"x"), (role, &exports), number, &Kind::shell()).unwrap())
                 .map(|case| format!("{:?}", case.call))
                 .collect();
             let names: &[&str] = match role {
@@ -75,7 +81,7 @@ mod tests {
                 Role::Auditor => &["Analyze", "Audit"],
                 Role::Verifier => &["Run", "Task"],
                 Role::Guard => &["Task"],
-                Role::Provider => &["SendNotice"],
+                Role::Provider => &["SendNotice", "AskModel"],
                 Role::Service => &["Handle"],
             };
             for name in names {

@@ -1,7 +1,7 @@
 //! Conformance of providers: notices delivered, plain ones and those at the edges; a refusal says why.
 //!
 //! In -> out: nothing of a run -> cases.
-//! Not here: what of a message the host checks before (`orch-host`'s `capability/notify.rs`).
+//! Not here: models (`models.rs`), what of a message the host checks before (`orch-host`'s `capability/notify.rs`).
 
 use std::sync::Arc;
 
@@ -10,13 +10,35 @@ use orch_host::capability::notify::{Message, Receipt, Severity};
 use orch_host::capability::provided::Order;
 use orch_host::role::provider::SendNotice;
 use orch_task::Kind;
+use orch_trust::interfaces::provided_by;
+use orch_trust::permission::DomainName;
 
 use super::Questions;
 use super::call::{Call, Judged};
 use super::case::{Case, STORES};
+use super::models;
 use super::value::text;
 
-pub(super) const QUESTIONS: Questions = Questions { cases, seeded, functions: 1 };
+const NOTICES: Questions = Questions { cases, seeded, functions: 1 };
+const MODELS: Questions = Questions { cases: models::cases, seeded: models::seeded, functions: 1 };
+const BOTH: Questions = Questions {
+    cases: |kind| [cases(kind), models::cases(kind)].concat(),
+    seeded: |source, kind| match source.arbitrary()? {
+        true => seeded(source, kind),
+        false => models::seeded(source, kind),
+    },
+    functions: 2,
+};
+
+/// What is asked of whoever exports that.
+pub(super) fn questions(exports: &[String]) -> Questions {
+    let provides = |domain| exports.iter().any(|export| provided_by(export) == Some(domain));
+    match (provides(DomainName::Notify), provides(DomainName::Llm)) {
+        (true, true) => BOTH,
+        (false, true) => MODELS,
+        (_, false) => NOTICES,
+    }
+}
 
 const TITLE_BYTES_MAX: usize = 256;
 const TEXT_BYTES_MAX: usize = 16 << 10;
@@ -29,7 +51,7 @@ impl Judged for SendNotice {
     }
 }
 
-fn order(consumer: &str, key: &str, run: &str) -> Order {
+pub(super) fn order(consumer: &str, key: &str, run: &str) -> Order {
     Order { consumer: consumer.to_owned(), key: key.to_owned(), run: run.into(), workspace: "site".into() }
 }
 

@@ -124,7 +124,7 @@ impl Stage {
 
     /// What a plugin of that role is asked, in order; the first case is what the role is made for.
     pub(crate) fn cases(&self, role: Role) -> Vec<Case> {
-        (questions(role).cases)(&self.kind())
+        (questions(role, &self.compiled.evidence().facts().exports).cases)(&self.kind())
     }
 
     /// The plugin in that role.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use orch_journal::event::AskedProvider;
 
+use orch_trust::manifest::Role;
+
 use super::effect::GateClosed;
 use super::lent::Lent;
 use super::notes::Notes;
@@ -37,7 +39,7 @@ impl<C> View<'_, C> {
             subject: question.subject().to_owned(),
             key: key.clone(),
         };
-        self.ledger.intend_to_ask(Q::DOMAIN, asked).await?;
+        self.ledger.intend_to_ask(Q::DOMAIN, Q::SPENDS, asked).await?;
         let order = Order {
             consumer: consumer.to_owned(),
             key: key.clone(),
@@ -46,18 +48,18 @@ impl<C> View<'_, C> {
         };
         let lent = Lent {
             wall: self.wall_left().saturating_sub(ANSWER),
-            asking: Asking { run: lent.asking.run.clone(), key: key.into() },
+            asking: Asking { key: key.into(), role: Some(Role::Provider), ..lent.asking.clone() },
             earlier: Arc::new(self.ledger.provided.clone()),
+            spending: Q::SPENDS,
             ..lent.clone()
         };
-        let Left { answer, writes, notes } = provider.answer(lent, order, question).await;
+        let Left { answer, writes, notes, changed } = provider.answer(lent, order, question).await;
         self.ledger.provided.extend(writes);
+        self.ledger.take_change(changed);
         self.ledger.notes.take(notes);
         let mut failed = |error: Error, why: String| {
             let text = format!("`{}` did not do what `{consumer}` asked: {why}", provider.id());
-            self.ledger
-                .notes
-                .take(Notes { warned: vec![(PROVIDER_FAILED, text.clone())], ..Notes::default() });
+            self.warn_of_provider(text.clone());
             Ok(Err(self.ledger.refuse(error, text)))
         };
         match answer {
@@ -70,10 +72,15 @@ impl<C> View<'_, C> {
         }
     }
 
+    /// The operator hears what a provider did not do.
+    pub(super) fn warn_of_provider(&mut self, text: String) {
+        self.ledger.notes.take(Notes { warned: vec![(PROVIDER_FAILED, text)], ..Notes::default() });
+    }
+
     /// The provider of an interface, if one is bound and may be called.
     pub(super) fn provider<Q: Provided>(
         &mut self,
-        bound: &Option<Arc<dyn Provider<Q, Lent>>>,
+        bound: Option<&Arc<dyn Provider<Q, Lent>>>,
     ) -> Result<Arc<dyn Provider<Q, Lent>>, Error> {
         let name = Q::DOMAIN.as_str();
         match bound {

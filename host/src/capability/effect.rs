@@ -11,7 +11,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use orch_journal::event::{AskedProvider, FileChange, HttpExchange, NetworkUse, Writes};
+use orch_journal::event::{AskedProvider, FileChange, HttpExchange, ModelAnswer, NetworkUse, Writes};
 use orch_trust::permission::{DomainName, HttpTarget};
 
 use super::notes::Notes;
@@ -30,10 +30,13 @@ pub enum EffectRecord {
     Intent {
         domain: DomainName,
         effect: &'static str,
+        /// It changes nothing, so that it may be done again.
+        spends: bool,
     },
     /// Before each call of a provider. Durable when the gate agrees.
     ProviderAsked {
         domain: DomainName,
+        spends: bool,
         asked: AskedProvider,
     },
     ProcessStarted {
@@ -53,6 +56,7 @@ pub enum EffectRecord {
         /// In a work tree, which is kept with the call's answer or gone.
         in_tree: bool,
     },
+    ModelAnswered(Box<ModelAnswer>),
     HttpRequested(HttpRequest),
     HttpEnded {
         plugin: String,
@@ -85,6 +89,7 @@ impl EffectRecord {
             Self::Intent { domain, .. } | Self::ProviderAsked { domain, .. } => *domain,
             Self::ProcessStarted { .. } | Self::NetworkUsed { .. } => DomainName::Process,
             Self::FileWritten { .. } => DomainName::Files,
+            Self::ModelAnswered(_) => DomainName::Llm,
             Self::HttpRequested(_) | Self::HttpEnded { .. } => DomainName::Http,
         }
     }
@@ -109,6 +114,10 @@ pub struct Ledger {
     gate: Arc<dyn EffectGate>,
     denied: Vec<String>,
     intended: Vec<&'static str>,
+    /// An intent was recorded of something that changes.
+    changes: bool,
+    /// What it sends is spent for who asks.
+    spending: bool,
     closed: bool,
     log_cut: bool,
     /// Why the host did not do what it was asked last.
@@ -128,6 +137,8 @@ impl Ledger {
             gate,
             denied: Vec::new(),
             intended: Vec::new(),
+            changes: false,
+            spending: false,
             closed: false,
             log_cut: false,
             reason: None,
@@ -136,6 +147,11 @@ impl Ledger {
             provided: BTreeMap::new(),
             notes: Notes::default(),
         }
+    }
+
+    /// Of a call that answers for what spends, or not.
+    pub(crate) fn spending(self, spending: bool) -> Self {
+        Self { spending, ..self }
     }
 
     /// Of a call with that key. What providers wrote for the call that asked it stands, until they write again.
@@ -191,6 +207,8 @@ impl Ledger {
             }
         }
         self.reason = reason.or(self.reason.take());
+        // It is what was sent.
+        self.changes |= intended.is_some() && !self.spending;
         self.intended.extend(intended);
     }
 
@@ -204,8 +222,9 @@ impl Ledger {
             return Err(GateClosed);
         }
         if !self.intended.contains(&effect) {
-            self.gate.record(EffectRecord::Intent { domain, effect }).await?;
+            self.gate.record(EffectRecord::Intent { domain, effect, spends: false }).await?;
             self.intended.push(effect);
+            self.changes = true;
         }
         Ok(())
     }
@@ -218,6 +237,11 @@ impl Ledger {
     /// Names what the call asks of a provider next: the same where the call is made again and asks for the same.
     pub(crate) fn next_key(&mut self) -> String {
         self.asked += 1;
+        self.last_key()
+    }
+
+    /// The key of what was asked last.
+    pub(crate) fn last_key(&self) -> String {
         format!("{}.{}", self.key, self.asked)
     }
 
@@ -225,13 +249,15 @@ impl Ledger {
     pub(crate) async fn intend_to_ask(
         &mut self,
         domain: DomainName,
+        spends: bool,
         asked: AskedProvider,
     ) -> Result<(), GateClosed> {
         if self.closed {
             return Err(GateClosed);
         }
-        self.gate.record(EffectRecord::ProviderAsked { domain, asked }).await?;
+        self.gate.record(EffectRecord::ProviderAsked { domain, spends, asked }).await?;
         self.intended.push(domain.as_str());
+        self.changes |= !spends;
         Ok(())
     }
 
@@ -248,8 +274,13 @@ impl Ledger {
         self.log_cut
     }
 
-    /// The denials, and whether an intent was recorded.
+    /// A provider that was asked changed something.
+    pub(crate) fn take_change(&mut self, changed: bool) {
+        self.changes |= changed;
+    }
+
+    /// The denials, and whether an intent was recorded of something that changes.
     pub(crate) fn into_parts(self) -> (Vec<String>, bool) {
-        (self.denied, !self.intended.is_empty())
+        (self.denied, self.changes)
     }
 }

@@ -59,6 +59,7 @@ impl Capability for Http {
             placeholders: placeholders.clone(),
             traffic: Traffic::new(lent.effects.clone()),
             requests: 0,
+            spends: lent.spending,
             closed: false,
             deadline: Instant::now(),
         };
@@ -105,6 +106,8 @@ struct Sender {
     placeholders: Arc<Placeholders>,
     traffic: Arc<Traffic>,
     requests: u32,
+    /// They are spent for who asks.
+    spends: bool,
     /// The call used up a limit.
     closed: bool,
     deadline: Instant,
@@ -121,10 +124,10 @@ impl WasiHttpHooks for Sender {
     ) -> Box<dyn Future<Output = Result<(::http::Response<WasiBody>, Transfer)>> + Send> {
         let outgoing = self.admit(request, options);
         let (egress, plugin, traffic) = (self.egress.clone(), self.plugin.clone(), self.traffic.clone());
-        let placeholders = self.placeholders.clone();
+        let (placeholders, spends) = (self.placeholders.clone(), self.spends);
         Box::new(async move {
             let (number, outgoing) = outgoing?;
-            traffic.intend(EffectRecord::Intent { domain: DomainName::Http, effect: EFFECT }).await?;
+            traffic.intend(EffectRecord::Intent { domain: DomainName::Http, effect: EFFECT, spends }).await?;
             let asked =
                 HttpRequest { plugin: plugin.to_string(), request: number, target: outgoing.target.clone() };
             traffic.record(EffectRecord::HttpRequested(asked)).await?;

@@ -17,6 +17,9 @@ use super::effect::{EffectGate, Ledger};
 use super::files::protected::Protected;
 use super::http::backend::Egress;
 use super::kv::backend::KvReader;
+use super::llm::Chat;
+use super::llm::backend::Deltas;
+use super::llm::catalogue::Catalogue;
 use super::log::backend::LogSink;
 use super::notify::message::Message;
 use super::process::backend::Processes;
@@ -31,6 +34,19 @@ pub struct Providers {
     /// Name of the workspace's folder.
     pub workspace: Arc<str>,
     pub notify: Option<Arc<dyn Provider<Message, Lent>>>,
+    /// Of models; the first one is asked where a model names none.
+    pub llm: Vec<Arc<dyn Provider<Chat, Lent>>>,
+    pub models: Arc<Catalogue>,
+}
+
+impl Providers {
+    /// The provider of models of that id; none: the first.
+    pub(super) fn llm_of(&self, id: Option<&str>) -> Option<&Arc<dyn Provider<Chat, Lent>>> {
+        match id {
+            Some(id) => self.llm.iter().find(|provider| provider.id() == id),
+            None => self.llm.first(),
+        }
+    }
 }
 
 /// Everything that the host lends to one call (for a planner: to one session), with what stands behind its
@@ -59,6 +75,9 @@ pub struct Lent {
     pub asking: Asking,
     /// What providers wrote so far for the call that asks this one, by plugin; nothing unless this one is asked so.
     pub earlier: Arc<BTreeMap<String, Writes>>,
+    /// It answers for what spends: what it sends is part of that, and changes nothing.
+    pub spending: bool,
+    pub deltas: Arc<dyn Deltas>,
     /// For the whole call, host functions included; for a planner: for each call of its session.
     pub wall: Duration,
 }
@@ -66,7 +85,8 @@ pub struct Lent {
 impl Lent {
     /// What providers wrote for the call that asked it stands, until they write again.
     pub(crate) fn ledger(&self) -> Ledger {
-        Ledger::new(self.effects.clone()).going_on(self.asking.key.clone(), (*self.earlier).clone())
+        let ledger = Ledger::new(self.effects.clone()).spending(self.spending);
+        ledger.going_on(self.asking.key.clone(), (*self.earlier).clone())
     }
 }
 

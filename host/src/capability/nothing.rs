@@ -16,6 +16,7 @@ use super::http::backend::{Egress, EgressLimits, Failed, Outgoing};
 use super::kv::backend::{KvReader, KvUnavailable};
 use super::lent::Lent;
 use super::lent::Providers;
+use super::llm::backend::Deltas;
 use super::log::backend::{LogLevel, LogSink};
 use super::process::backend::{ProcessError, ProcessOutput, ProcessRequest, Processes};
 use super::process::env::CommandEnv;
@@ -43,13 +44,19 @@ impl Nothing {
             controls: nothing.clone(),
             egress: nothing.clone(),
             log: nothing.clone(),
-            secrets: nothing,
+            secrets: nothing.clone(),
             providers: Providers::default(),
             asking: Asking::default(),
             earlier: Arc::default(),
+            spending: false,
+            deltas: nothing,
             wall,
         }
     }
+}
+
+impl Deltas for Nothing {
+    fn show(&self, _provider: &str, _text: &str) {}
 }
 
 impl TaskReader for Nothing {

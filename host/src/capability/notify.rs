@@ -74,7 +74,7 @@ impl Host for View<'_, Notify> {
             return Ok(Err(error));
         }
         let lent = self.state.lent.clone();
-        let provider = match self.provider(&lent.providers.notify) {
+        let provider = match self.provider(lent.providers.notify.as_ref()) {
             Ok(provider) => provider,
             Err(error) => return Ok(Err(error)),
         };

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use orch_journal::event::Writes;
+use orch_trust::manifest::Role;
 use orch_trust::permission::{DomainName, Permissions};
 
 use super::effect::Boxed;
@@ -21,6 +22,8 @@ pub const DEPTH_MAX: usize = 4;
 /// One question that a plugin answers for others.
 pub trait Provided: Send + Sync + 'static {
     const DOMAIN: DomainName;
+    /// Asking uses something up and changes nothing, so that it may be asked again; so does what its provider sends for it.
+    const SPENDS: bool;
     type Answer: Send + 'static;
 
     /// What of it an event names: a channel.
@@ -45,6 +48,10 @@ pub struct Asking {
     pub run: Arc<str>,
     /// Names the call; the keys of what it asks for begin with it.
     pub key: Arc<str>,
+    /// In which the plugin is called, where that is known.
+    pub role: Option<Role>,
+    /// Of the task that the call is for.
+    pub kind: Option<Arc<str>>,
 }
 
 /// On whose behalf a provider is called.
@@ -63,6 +70,8 @@ pub struct Left<A, E = NoAnswer> {
     /// By plugin: its own, and those of providers that it asked itself.
     pub writes: BTreeMap<String, Writes>,
     pub notes: Notes,
+    /// It may have changed something outside.
+    pub changed: bool,
 }
 
 /// Why there is no answer.

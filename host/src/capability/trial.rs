@@ -22,7 +22,9 @@ use super::http::fake::FakeHttp;
 use super::kv::fake::FakeKv;
 use super::lent::Providers;
 use super::lent::{CallContext, Lent};
+use super::llm::fake::FakeModels;
 use super::log::fake::FakeLog;
+use super::nothing::Nothing;
 use super::notify::fake::FakeNotifier;
 use super::process::env::CommandEnv;
 use super::process::fake::FakeProcesses;
@@ -34,6 +36,7 @@ use super::tasks::fake::FakeTasks;
 
 pub use super::http::fake::{ScriptedAnswer, ScriptedFault, SentRequest};
 pub use super::http::record::{Recorder, Unkept};
+pub use super::llm::fake::{AskedModel, ScriptedChat};
 pub use super::mood::Mood;
 pub use super::process::fake::ScriptedCommand;
 
@@ -47,6 +50,7 @@ pub struct Fakes {
     pub(crate) log: Arc<FakeLog>,
     pub(crate) control: Arc<FakeControl>,
     pub(crate) notify: Arc<FakeNotifier>,
+    pub(crate) llm: Arc<FakeModels>,
     pub(crate) secrets: Arc<FakeSecrets>,
     pub(crate) http: Arc<FakeHttp>,
 }
@@ -62,6 +66,7 @@ impl Fakes {
             processes: Arc::new(FakeProcesses::new(mood)),
             log: Arc::default(),
             notify: Arc::new(FakeNotifier::new(mood)),
+            llm: Arc::new(FakeModels::new(mood)),
             secrets: Arc::new(FakeSecrets::new(mood)),
             http: Arc::new(FakeHttp::new(mood)),
         }
@@ -84,6 +89,11 @@ impl Fakes {
         Self { http: Arc::new(FakeHttp::scripted(answers)), ..self }
     }
 
+    /// With answers of models that come in that order or not at all.
+    pub fn saying(self, answers: impl IntoIterator<Item = ScriptedChat>) -> Self {
+        Self { llm: Arc::new(FakeModels::scripted(answers)), ..self }
+    }
+
     pub fn http(&self) -> &FakeHttp {
         &self.http
     }
@@ -100,6 +110,10 @@ impl Fakes {
         &self.log
     }
 
+    pub fn llm(&self) -> &FakeModels {
+        &self.llm
+    }
+
     pub(crate) fn notify(&self) -> &FakeNotifier {
         &self.notify
     }
@@ -109,14 +123,15 @@ impl Fakes {
         let (commands, effects) = (self.processes.record(), self.gate.effects());
         let (lines, labels) = (self.log.lines(), self.kv.asked());
         let (notices, requests, secrets) = (self.notify.sent(), self.http.requests(), self.secrets.asked());
+        let chats = self.llm.asked();
         format!(
-            "commands {commands:?}\neffects {effects:?}\nlog {lines:?}\nkv {labels:?}\nnotices {notices:?}\nrequests {requests:?}\nsecrets {secrets:?}"
+            "commands {commands:?}\neffects {effects:?}\nlog {lines:?}\nkv {labels:?}\nnotices {notices:?}\nmodels {chats:?}\nrequests {requests:?}\nsecrets {secrets:?}"
         )
     }
 
     /// True if nobody else holds a part of them any more.
     pub fn are_given_back(&self) -> bool {
-        let Self { tasks, kv, gate, processes, log, control, notify, http, secrets } = self;
+        let Self { tasks, kv, gate, processes, log, control, notify, llm, http, secrets } = self;
         let held = [
             Arc::strong_count(tasks),
             Arc::strong_count(kv),
@@ -125,10 +140,11 @@ impl Fakes {
             Arc::strong_count(log),
             Arc::strong_count(control),
             Arc::strong_count(notify),
+            Arc::strong_count(llm),
             Arc::strong_count(secrets),
             Arc::strong_count(http),
         ];
-        held == [1; 9]
+        held == [1; 10]
     }
 
     /// The context of a call. `workspace`: absolute, without links. `settings`: a JSON object.
@@ -170,9 +186,16 @@ impl Fakes {
             egress,
             log: self.log.clone(),
             secrets,
-            providers: Providers { workspace: "trial".into(), notify: Some(self.notify.clone()) },
-            asking: Asking { run: "run".into(), key: "run-1".into() },
+            providers: Providers {
+                workspace: "trial".into(),
+                notify: Some(self.notify.clone()),
+                llm: vec![self.llm.clone()],
+                models: Arc::new(FakeModels::catalogue()),
+            },
+            asking: Asking { run: "run".into(), key: "run-1".into(), ..Asking::default() },
             earlier: Arc::default(),
+            spending: false,
+            deltas: Arc::new(Nothing),
             wall,
         })
     }

@@ -28,9 +28,10 @@ enum Written {
     Keyed(BTreeMap<String, Ids>),
 }
 
+/// One plugin or several.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
-enum Ids {
+pub enum Ids {
     One(String),
     Many(Vec<String>),
 }
@@ -111,13 +112,21 @@ fn read(role: Role, form: Form, written: Written) -> Option<Vec<Binding>> {
 }
 
 impl Bindings {
-    /// With the plugins that answer for others, by interface; else the key that is none.
-    pub fn with_providers(mut self, providers: &BTreeMap<String, String>) -> Result<Self, String> {
-        for (key, id) in providers {
-            if !DomainName::ALL.iter().any(|domain| domain.is_provided() && domain.as_str() == key) {
+    /// With the plugins that answer for others, by interface; else the key that is none, or that has several and may not. Models
+    /// may be of several.
+    pub fn with_providers(mut self, providers: &BTreeMap<String, Ids>) -> Result<Self, String> {
+        for (key, ids) in providers {
+            let mut provided = DomainName::ALL.iter().filter(|domain| domain.is_provided());
+            let Some(domain) = provided.find(|domain| domain.as_str() == key) else {
                 return Err(key.clone());
-            }
-            self.0.push(Binding { role: Role::Provider, key: key.clone(), id: id.clone() });
+            };
+            let ids = match ids {
+                Ids::One(id) => std::slice::from_ref(id),
+                Ids::Many(ids) if *domain == DomainName::Llm && !ids.is_empty() => ids,
+                Ids::Many(_) => return Err(key.clone()),
+            };
+            let bound = |id: &String| Binding { role: Role::Provider, key: key.clone(), id: id.clone() };
+            self.0.extend(ids.iter().map(bound));
         }
         self.0.sort_by_key(|binding| binding.role);
         Ok(self)
@@ -184,7 +193,7 @@ mod tests {
     #[test]
     fn providers_are_bound_by_the_interface_that_they_answer() {
         let bound = |key: &str| {
-            let providers = [(key.to_owned(), "a/n".to_owned())].into();
+            let providers = [(key.to_owned(), Ids::One("a/n".to_owned()))].into();
             read(r#"{"planner": "a/p", "services": {"/x": "a/s"}}"#).unwrap().with_providers(&providers)
         };
         let bindings = bound("notify").unwrap();
@@ -192,6 +201,14 @@ mod tests {
         assert!(bindings.all().is_sorted_by_key(|binding| binding.role));
         assert_eq!(bound("kv").unwrap_err(), "kv");
         assert_eq!(bound("mail").unwrap_err(), "mail");
+        let several = |key: &str| {
+            let ids = Ids::Many(vec!["a/m".to_owned(), "a/l".to_owned()]);
+            Bindings::default().with_providers(&[(key.to_owned(), ids)].into())
+        };
+        let models = several("llm").unwrap();
+        let ids: Vec<&str> = models.of(Role::Provider).map(|binding| binding.id.as_str()).collect();
+        assert_eq!(ids, ["a/m", "a/l"], "in their order: the first one is asked where nothing else is said");
+        assert_eq!(several("notify").unwrap_err(), "notify");
     }
 
     #[test]

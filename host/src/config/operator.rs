@@ -1,6 +1,6 @@
 //! The operator's folder: all authority of a host.
 //!
-//! In -> out: `policy.toml`, `secrets.toml`, `trust/`, `approvals/`, `secret` -> [`Operator`], from which [`Rules`] are made.
+//! In -> out: `policy.toml`, `secrets.toml`, `models.toml`, `trust/`, `approvals/`, `secret` -> [`Operator`], from which [`Rules`] are made.
 //! Limits: 1 MiB a file, 1000 files a folder.
 //! Invariant: authority is read from here and, for one publisher of `local/`, from `PLUGIN_SIGNING_KEY`; never from a
 //! workspace. A file that is malformed, or that others could have written, refuses; it is never skipped.
@@ -41,9 +41,11 @@ pub use stream::{Change, this_process};
 use anchor::{Shelf, Wait};
 
 use super::keeper;
+use super::models;
 use super::secret::HostSecret;
 use super::secrets;
 use super::workspace::WorkspaceConfig;
+use crate::capability::llm::catalogue::Catalogue;
 use crate::clock;
 use crate::regular_file::{self, Links};
 use crate::secrets::SecretSources;
@@ -81,6 +83,8 @@ pub struct Operator {
     pub secret: HostSecret,
     /// Where the secrets of plugins come from.
     pub secrets: SecretSources,
+    /// Which models there are.
+    pub models: Catalogue,
     /// `PLUGIN_SIGNING_KEY` added a publisher: every report says so.
     pub signing_key: bool,
     /// What a trust root says; then nobody else is trusted.
@@ -151,6 +155,7 @@ impl Operator {
             None => Policy::default(),
         };
         let secrets = secrets_of(&home.join(secrets::FILE))?.unwrap_or_default();
+        let models = models_of(&home.join(models::FILE))?;
         let denials = denials(home)?;
         denials.join(&mut policy.deny);
         let mut publishers = each(&home.join("trust/publishers"), "toml", Publisher::parse)?;
@@ -179,6 +184,7 @@ impl Operator {
             denials,
             secret,
             secrets,
+            models,
             signing_key: signing_key.is_some(),
             anchor,
         })
@@ -298,6 +304,13 @@ fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, OperatorError> {
 pub fn secrets_of(path: &Path) -> Result<Option<SecretSources>, OperatorError> {
     let parsed = read(path)?.map(|text| secrets::parse(&text)).transpose();
     parsed.map_err(|source| OperatorError::Authority { path: path.to_owned(), source })
+}
+
+/// Which models there are, as that file says; none if there is no such file.
+fn models_of(path: &Path) -> Result<Catalogue, OperatorError> {
+    let parsed = read(path)?.map(|text| models::parse(&text)).transpose();
+    let parsed = parsed.map_err(|source| OperatorError::Authority { path: path.to_owned(), source })?;
+    Ok(parsed.unwrap_or_default())
 }
 
 /// The text of a file that gives authority; nothing if there is none.

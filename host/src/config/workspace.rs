@@ -19,7 +19,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::bindings::Bindings;
+use super::bindings::{Bindings, Ids};
 use crate::drive::desk::{HeldTo, Notices};
 use crate::drive::retry::Backoff;
 use crate::regular_file::{self, Links, ReadError};
@@ -217,7 +217,7 @@ impl Default for FindingsConfig {
 pub struct WorkspaceConfig {
     pub roles: Bindings,
     /// By interface; [`Self::roles`] has them too.
-    pub providers: BTreeMap<String, String>,
+    pub providers: BTreeMap<String, Ids>,
     /// Of all commands that plugins run.
     #[serde(deserialize_with = "read_apart")]
     pub env: Env,
@@ -285,7 +285,11 @@ impl WorkspaceConfig {
         };
         let roles = match read.roles.with_providers(&read.providers) {
             Ok(roles) => roles,
-            Err(key) => return wrong("providers", format!("`{key}`"), "what a plugin can provide: `notify`"),
+            Err(key) => {
+                let expected =
+                    "a plugin for what plugins can provide: `notify: ID`, `llm: ID` or `llm: [ID, ID]`";
+                return wrong("providers", format!("`{key}`"), expected);
+            }
         };
         let mut config = Self { text: text.into(), roles, ..read };
         let written = |source| WorkspaceError::Written { path: path.to_owned(), source: Box::new(source) };
@@ -398,6 +402,8 @@ mod tests {
         assert_eq!(code("providers: {notify: demo/n}\n"), None);
         assert_eq!(code("providers: {mail: demo/n}\n"), Some("workspace-config"));
         assert_eq!(code("providers: {notify: [demo/n]}\n"), Some("workspace-config"));
+        assert_eq!(code("providers: {llm: [demo/n, demo/m]}\n"), None);
+        assert_eq!(code("providers: {llm: []}\n"), Some("workspace-config"));
         assert_eq!(code("jobs: 4\naudit: {every: completion}\n"), None);
         let asked = "asked: {phase: {verify: [demo/v], retries: 2, timeout: 60}}\n";
         assert_eq!(code(&format!("roles: {{verifiers: [demo/v]}}\n{asked}")), None);

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use orch_journal::event::{Actor, AttemptFinished, Ending, Event, TaskIndex, Writes};
 use orch_journal::failpoint;
 use orch_task::{OnDoubt, Status, Task};
+use orch_trust::manifest::Role;
 use tokio::task::JoinSet;
 
 use super::Back;
@@ -88,7 +89,7 @@ pub async fn start(
     let gate = Arc::new(Gate::new(by, run.ask(), desk));
     let grace = desk.rules.kill_after + GRACE;
     let wall = executor.wall.min(Duration::from_millis(task.timeout_ms).saturating_add(grace));
-    let asking = Asking::of(&run.id, by);
+    let asking = Asking::of(&run.id, by).by(Role::Executor, Some(&task.kind));
     let mut lent = desk.lend(&executor, run.shared(), (asking, gate), log.clone(), wall);
     lent.env.task = env;
     let mut lodging = Lodging::of(run, desk, &executor, &mut lent, &log);
@@ -211,7 +212,10 @@ pub fn sum_up(
         }
         Err(error) => {
             let (code, message) = (error.code().to_owned(), told(error.to_string()));
-            let ending = match report.effect {
+            // What providers of it did is in the journal, also if they were cut off.
+            let effect =
+                report.effect || run.state().tasks.get(index as usize).is_some_and(|task| task.intent);
+            let ending = match effect {
                 true => Ending::InDoubt { code, message },
                 false => Ending::Broken { code, message },
             };

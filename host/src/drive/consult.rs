@@ -284,7 +284,13 @@ fn begin(
     let log = desk.command_log(name);
     let by = Actor::Call { number };
     let gate = Arc::new(Gate::new(by, run.ask(), desk));
-    let lent = desk.lend(bound, run.shared(), (Asking::of(&run.id, by), gate), log.clone(), bound.wall);
+    let lent = desk.lend(
+        bound,
+        run.shared(),
+        (Asking::of(&run.id, by).by(bound.plugin.role(), None), gate),
+        log.clone(),
+        bound.wall,
+    );
     Ok(Begun { lent, rerun, log })
 }
 

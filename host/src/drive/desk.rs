@@ -253,6 +253,8 @@ impl Desk {
             providers: self.providers.clone(),
             asking,
             earlier: Arc::default(),
+            spending: false,
+            deltas: Arc::new(Nothing),
             wall,
         }
     }

@@ -68,7 +68,7 @@ pub async fn send(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
     for notice in owed {
         failpoint::hit("before-notice");
         let left = one(run, desk, &notice).await;
-        let Left { answer, writes, notes } = left;
+        let Left { answer, writes, notes, .. } = left;
         failpoint::hit("after-notice");
         warn_of_call(run, &notice.asked.provider, &[], &notes)?;
         let fault = answer.err();
@@ -92,7 +92,12 @@ pub async fn send(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
 
 /// Sends one; the error is for people.
 async fn one(run: &mut Run, desk: &Desk, notice: &Owed) -> Left<(), String> {
-    let not_sent = |why: String| Left { answer: Err(why), writes: BTreeMap::new(), notes: Notes::default() };
+    let not_sent = |why: String| Left {
+        answer: Err(why),
+        writes: BTreeMap::new(),
+        notes: Notes::default(),
+        changed: false,
+    };
     let channel = &notice.asked.subject;
     let Some(provider) = desk.providers.notify.clone() else {
         return not_sent("no plugin provides `notify`".to_owned());
@@ -117,19 +122,19 @@ async fn one(run: &mut Run, desk: &Desk, notice: &Owed) -> Left<(), String> {
         secrets: desk.secrets.clone(),
         providers: desk.providers.clone(),
         egress: desk.egress.clone(),
-        asking: Asking { run: run_id.clone(), key },
+        asking: Asking { run: run_id.clone(), key, ..Asking::default() },
         ..Nothing::lent(desk.workspace.clone(), WALL)
     };
     let workspace = desk.providers.workspace.clone();
     let order = Order { consumer: String::new(), key: notice.asked.key.clone(), run: run_id, workspace };
     let call = provider.answer(lent, order, message);
     match run.serving_a_call(desk, call).await {
-        Ok(Left { answer, writes, notes }) => {
+        Ok(Left { answer, writes, notes, changed }) => {
             let said = |error| match error {
                 NoAnswer::Refused(why) | NoAnswer::Failed(why) => format!("`{id}`: {why}"),
                 NoAnswer::Closed => format!("the call of `{id}` was ended by the host"),
             };
-            Left { answer: answer.map(|_| ()).map_err(said), writes, notes }
+            Left { answer: answer.map(|_| ()).map_err(said), writes, notes, changed }
         }
         Err(error) => not_sent(error.to_string()),
     }

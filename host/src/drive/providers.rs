@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use orch_journal::event::{Actor, Writes};
+use orch_task::Kind;
 use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
 use orch_trust::permission::{DomainName, Permissions};
@@ -21,6 +22,7 @@ use super::roles::{Bound, Roles};
 use crate::call::{CallReport, Lent};
 use crate::capability::effect::Boxed;
 use crate::capability::lent::Providers;
+use crate::capability::llm::catalogue::Catalogue;
 use crate::capability::notes::Notes;
 use crate::capability::nothing::Nothing;
 use crate::capability::provided::{Asking, Left, NoAnswer, Order, Provided, Provider};
@@ -29,19 +31,31 @@ use crate::engine::withdrawal::Withdrawal;
 use crate::role::provider::Carried;
 
 /// The providers of a workspace.
-pub fn of(roles: &Roles, policy: &Policy, workspace: &Path, guests: &Handle) -> Providers {
+pub fn of(
+    roles: &Roles,
+    policy: &Policy,
+    models: Arc<Catalogue>,
+    workspace: &Path,
+    guests: &Handle,
+) -> Providers {
     let named = |domain: DomainName| {
-        let bound = roles.by_key(Role::Provider, domain.as_str()).next()?.clone();
-        let provides = PluginId::parse(&bound.id).ok().map(|id| policy.provided(&id).0.clone());
-        Some(Arc::new(BoundProvider {
-            withdrawal: roles.withdrawals().get(&bound.id).cloned().unwrap_or_default(),
-            provides: provides.unwrap_or_default(),
-            guests: guests.clone(),
-            bound,
-        }))
+        roles.by_key(Role::Provider, domain.as_str()).map(|bound| {
+            let provides = PluginId::parse(&bound.id).ok().map(|id| policy.provided(&id).0.clone());
+            Arc::new(BoundProvider {
+                withdrawal: roles.withdrawals().get(&bound.id).cloned().unwrap_or_default(),
+                provides: provides.unwrap_or_default(),
+                guests: guests.clone(),
+                bound: bound.clone(),
+            })
+        })
     };
     let name = workspace.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    Providers { workspace: name.into(), notify: named(DomainName::Notify).map(|provider| provider as _) }
+    Providers {
+        workspace: name.into(),
+        notify: named(DomainName::Notify).next().map(|provider| provider as _),
+        llm: named(DomainName::Llm).map(|provider| provider as _).collect(),
+        models,
+    }
 }
 
 impl Asking {
@@ -51,7 +65,12 @@ impl Asking {
             Actor::Attempt { task, attempt } => format!("{run}-t{task}.{attempt}"),
             Actor::Call { number } => format!("{run}-c{number}"),
         };
-        Self { run: run.into(), key: key.into() }
+        Self { run: run.into(), key: key.into(), ..Self::default() }
+    }
+
+    /// Of a plugin that is called in that role, for a task of that kind.
+    pub fn by(self, role: Role, kind: Option<&Kind>) -> Self {
+        Self { role: Some(role), kind: kind.map(|kind| kind.as_str().into()), ..self }
     }
 }
 
@@ -78,7 +97,19 @@ impl<Q: Carried> Provider<Q, Lent> for BoundProvider {
     fn answer(&self, lent: Lent, order: Order, question: Q) -> Boxed<'_, Left<<Q as Provided>::Answer>> {
         Box::pin(async move {
             let Lent {
-                workspace, kv, effects, log, egress, secrets, providers, asking, earlier, wall, ..
+                workspace,
+                kv,
+                effects,
+                log,
+                egress,
+                secrets,
+                providers,
+                asking,
+                earlier,
+                spending,
+                deltas,
+                wall,
+                ..
             } = lent;
             let lent = Lent {
                 settings: self.bound.settings.clone(),
@@ -90,6 +121,8 @@ impl<Q: Carried> Provider<Q, Lent> for BoundProvider {
                 providers,
                 asking,
                 earlier,
+                spending,
+                deltas,
                 ..Nothing::lent(workspace, wall.min(self.bound.wall))
             };
             let (bound, ask) = (self.bound.clone(), question.ask(order));
@@ -102,6 +135,8 @@ impl<Q: Carried> Provider<Q, Lent> for BoundProvider {
                     answer: Err(NoAnswer::Failed("its call did not come back".to_owned())),
                     writes: BTreeMap::new(),
                     notes: Notes::default(),
+                    // Whatever it did, it is not known.
+                    changed: true,
                 },
             }
         })
@@ -110,7 +145,7 @@ impl<Q: Carried> Provider<Q, Lent> for BoundProvider {
 
 /// What a provider's call leaves with who asked.
 fn left<A>(id: &str, report: CallReport<A>) -> Left<A> {
-    let CallReport { result, writes, denied, mut notes, log_cut, .. } = report;
+    let CallReport { result, writes, denied, mut notes, log_cut, effect, .. } = report;
     let denied = denied.into_iter().map(|what| (id.to_owned(), what)).collect();
     let cut = log_cut.then(|| ("log-cut", format!("`{id}` wrote more log than its `logKiB`")));
     notes.take(Notes { denied, warned: cut.into_iter().collect() });
@@ -126,5 +161,5 @@ fn left<A>(id: &str, report: CallReport<A>) -> Left<A> {
         let own = Writes { plugin: id.to_owned(), kv, metrics, ..Writes::default() };
         by_plugin.extend(provided.into_iter().chain([own]).map(|one| (one.plugin.clone(), one)));
     }
-    Left { answer, writes: by_plugin, notes }
+    Left { answer, writes: by_plugin, notes, changed: effect }
 }

@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use orch_trust::evidence::Compilable;
-use orch_trust::interfaces::{Import, ImportRule, import_rule};
+use orch_trust::interfaces::{Import, ImportRule, import_rule, provided_by};
 use orch_trust::manifest::Role;
+use orch_trust::permission::DomainName;
 use wasmtime::Store;
 use wasmtime::component::{InstancePre, Linker};
 
@@ -43,11 +44,23 @@ impl<E: Compilable> Linked<E> {
         let permissions = evidence.grant().permissions();
         let mut linker = Linker::new(engine.inner());
         let mut interfaces = BTreeSet::new();
+        let exports = &evidence.facts().exports;
+        let provides = |domain: DomainName| {
+            role == Role::Provider && exports.iter().any(|export| provided_by(export) == Some(domain))
+        };
         for name in &evidence.facts().imports {
             let import = Import(name);
             let need = match import_rule(name) {
                 ImportRule::Free => continue,
                 ImportRule::Needs(need) => need,
+                ImportRule::Providing(domain) if provides(domain) => {
+                    capability::link(&mut linker, domain, import).map_err(failed)?;
+                    continue;
+                }
+                ImportRule::Providing(domain) => {
+                    let domain = domain.as_str();
+                    return Err(refused(format!("`{name}` is for those who provide `{domain}`")));
+                }
                 ImportRule::Unknown => return Err(refused(format!("no host offers `{name}`"))),
             };
             if !need.domain.is_for(role) {

@@ -250,7 +250,7 @@ async fn no_effect_follows_the_limit_of_host_calls_and_a_closed_gate_ends_the_ca
     guest.bench = Bench::in_mood(Mood::Closed);
     let report = guest.execute().await;
     assert_eq!((report.result.unwrap_err().code(), report.effect), ("call-closed", false));
-    let asked = [EffectRecord::Intent { domain: DomainName::Files, effect: "files-write" }];
+    let asked = [EffectRecord::Intent { domain: DomainName::Files, effect: "files-write", spends: false }];
     assert_eq!(guest.bench.effects(), asked, "refused, and nothing was written");
 }
 

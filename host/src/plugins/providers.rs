@@ -97,6 +97,7 @@ pub fn check_policy(plugin: &Admitted, interface: &str, policy: &Policy) -> Resu
 pub(super) fn entry_for(interface: &str) -> String {
     match interface {
         "notify" => "notify = { channels = [\"CHANNEL\"] }".to_owned(),
+        "llm" => "llm = { models = [\"MODEL\"], tokens = 4096 }".to_owned(),
         other => format!("{other} = {{}}"),
     }
 }
@@ -105,7 +106,7 @@ pub(super) fn entry_for(interface: &str) -> String {
 pub(super) fn asked_by(plugin: &Admitted) -> impl Iterator<Item = DomainName> {
     let provided = |import: &String| match import_rule(import) {
         ImportRule::Needs(need) => Some(need.domain).filter(|domain| domain.is_provided()),
-        ImportRule::Free | ImportRule::Unknown => None,
+        ImportRule::Free | ImportRule::Providing(_) | ImportRule::Unknown => None,
     };
     plugin.facts().imports.iter().filter_map(provided)
 }

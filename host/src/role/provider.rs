@@ -5,6 +5,7 @@
 //! Not here: who may ask (`capability/provided.rs`), how it is called meanwhile (`drive/providers.rs`), each interface
 //! (a file beside this one).
 
+mod llm;
 mod notify;
 
 use orch_trust::interfaces::provided_by;
@@ -13,11 +14,13 @@ use orch_trust::permission::DomainName;
 use wasmtime::component::InstancePre;
 
 use super::{Ask, Export, Exported, Form};
+use crate::bindings::provider_llm::ProviderLlmPre;
 use crate::bindings::provider_notify::ProviderNotifyPre;
 use crate::bindings::types::types as wire;
 use crate::capability::provided::{Order, Provided};
 use crate::engine::store::CallState;
 
+pub use llm::AskModel;
 pub use notify::SendNotice;
 
 /// The role's export: one interface or several.
@@ -26,6 +29,7 @@ pub struct ProviderExport;
 /// Where the functions are of each interface that the component exports.
 pub struct ProviderPre {
     notify: Option<ProviderNotifyPre<CallState>>,
+    llm: Option<ProviderLlmPre<CallState>>,
 }
 
 impl Export for ProviderExport {
@@ -42,7 +46,10 @@ impl Export for ProviderExport {
             return Err(wasmtime::Error::msg("it exports nothing that plugins provide"));
         }
         let has = |domain| provided.contains(&domain);
-        Ok(ProviderPre { notify: has(DomainName::Notify).then(|| ProviderNotifyPre::new(pre)).transpose()? })
+        Ok(ProviderPre {
+            notify: has(DomainName::Notify).then(|| ProviderNotifyPre::new(pre.clone())).transpose()?,
+            llm: has(DomainName::Llm).then(|| ProviderLlmPre::new(pre)).transpose()?,
+        })
     }
 }
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use orch_journal::event::{Actor, Event, HttpEnded};
+use orch_journal::event::{Actor, Event, HttpEnded, ModelAnswered};
 use orch_journal::{Journal, Level};
 use orch_trust::permission::DomainName;
 
@@ -39,11 +39,15 @@ impl ServiceGate {
     fn append(&self, effect: EffectRecord) -> Result<u64, GateClosed> {
         let (by, at) = (Actor::Call { number: self.number }, now_ms());
         let event = match effect {
-            EffectRecord::ProviderAsked { domain, asked } => {
-                Event::IntentRecorded { by, effect: domain.as_str().to_owned(), provided: Some(asked), at }
+            EffectRecord::ProviderAsked { domain, spends, asked } => {
+                let (effect, provided) = (domain.as_str().to_owned(), Some(asked));
+                Event::IntentRecorded { by, effect, provided, spends, at }
             }
-            EffectRecord::Intent { domain: DomainName::Http, effect } => {
-                Event::IntentRecorded { by, effect: effect.to_owned(), provided: None, at }
+            EffectRecord::Intent { domain: DomainName::Http, effect, spends } => {
+                Event::IntentRecorded { by, effect: effect.to_owned(), provided: None, spends, at }
+            }
+            EffectRecord::ModelAnswered(answer) => {
+                Event::ModelAnswered(Box::new(ModelAnswered { by, answer: *answer, at }))
             }
             EffectRecord::HttpRequested(request) => requested(by, request),
             EffectRecord::HttpEnded { plugin, request, exchange } => {

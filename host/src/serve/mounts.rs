@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use orch_journal::event::{AskedAct, AskedTask, Called, Event, Writes};
 use orch_journal::{Journal, JournalError, Level};
+use orch_trust::manifest::Role;
 use tokio::sync::Semaphore;
 
 use super::control::{CallControl, SharedControl};
@@ -253,7 +254,11 @@ impl Mounts {
             secrets: self.secrets.clone(),
             providers: self.providers.clone(),
             egress: self.egress.clone(),
-            asking: Asking { run: Arc::default(), key: gate.key(&self.stream_name).into() },
+            asking: Asking {
+                key: gate.key(&self.stream_name).into(),
+                role: Some(Role::Service),
+                ..Asking::default()
+            },
             // No program, and no effect but what providers are asked for: a request is answered again whenever somebody else
             // was faster.
             effects: gate,

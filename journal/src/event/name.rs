@@ -30,6 +30,7 @@ impl Event {
             Self::TaskMarked { .. } => "task_marked",
             Self::AttemptStarted { .. } => "attempt_started",
             Self::IntentRecorded { .. } => "intent_recorded",
+            Self::ModelAnswered(_) => "model_answered",
             Self::ProcessStarted { .. } => "process_started",
             Self::FileWritten { .. } => "file_written",
             Self::HttpRequested(_) => "http_requested",

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Writes;
+use super::{Actor, Writes};
 
 /// A plugin that is asked on behalf of another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,4 +31,47 @@ pub struct NoticeSent {
     #[serde(default, skip_serializing_if = "Writes::is_empty")]
     pub writes: Writes,
     pub at: u64,
+}
+
+/// What became of a question to a model. What was asked and answered is not kept, but its digests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelAnswered {
+    #[serde(flatten)]
+    pub by: Actor,
+    #[serde(flatten)]
+    pub answer: ModelAnswer,
+    pub at: u64,
+}
+
+/// The same without who asked when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelAnswer {
+    pub consumer: String,
+    pub provider: String,
+    /// The operator's name for it.
+    pub model: String,
+    /// As the intent has it.
+    pub key: String,
+    /// SHA-256 of the question.
+    pub question: String,
+    /// SHA-256 of the answer; none: there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// Why there was none: a word of the interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+    /// What the provider calls the model that answered, and the answer.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub answered_by: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
+    /// Tokens read, those from a cache included; those; tokens written.
+    pub input: u64,
+    pub cached: u64,
+    pub output: u64,
+    /// In millionths of the currency; none: the model has no price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<u64>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub currency: String,
 }

@@ -116,6 +116,7 @@ mod tests {
             log: None,
             looked: Vec::new(),
             unkept: None,
+            held: None,
             at: 0,
         }
     }

@@ -53,7 +53,8 @@ fn an_effect_names_an_attempt_or_a_call_and_an_attempt_has_the_bytes_of_before()
         ),
         (Actor::Call { number: 9 }, r#"{"type":"intent_recorded","number":9,"effect":"process","at":7}"#),
     ] {
-        let event = Event::IntentRecorded { by, effect: "process".to_owned(), provided: None, at: 7 };
+        let event =
+            Event::IntentRecorded { by, effect: "process".to_owned(), provided: None, spends: false, at: 7 };
         assert_eq!(serde_json::to_string(&event).unwrap(), text);
         assert_eq!(serde_json::from_str::<Event>(text).unwrap(), event);
     }

@@ -308,6 +308,7 @@ fn events_of(steps: &[Step]) -> Vec<Event> {
                 by: Actor::Attempt { task, attempt: 1 },
                 effect: "http".to_owned(),
                 provided: None,
+                spends: false,
                 at,
             },
         };

@@ -12,6 +12,7 @@ mod exchange;
 pub mod executor;
 pub mod expectation;
 pub mod guard;
+mod llm;
 pub mod planner;
 mod provider;
 mod question;

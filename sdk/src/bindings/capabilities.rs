@@ -3403,6 +3403,1107 @@ pub mod orch {
             }
         }
     }
+    pub mod llm {
+        /// Pieces of an answer as it is written, for who watches. For providers of models only;
+        /// belongs to the permission that lets them provide, and opens nothing else.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod deltas {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            #[allow(unused_unsafe, clippy::all)]
+            /// Text that was added; of more than 64 KiB in a call the rest is not shown.
+            #[allow(async_fn_in_trait)]
+            pub fn show(text: &str) -> () {
+                unsafe {
+                    let vec0 = text;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:llm/deltas@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "show"]
+                        fn wit_import1(_: *mut u8, _: usize);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8, _: usize) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0.cast_mut(), len0);
+                }
+            }
+        }
+        /// What is said to a model and what it says. No functions, so no permission opens it.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod shapes {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            /// A function that the model may ask for.
+            #[derive(Clone, PartialEq)]
+            pub struct Tool {
+                /// `[a-zA-Z0-9_-]`, 1..=64 bytes, each name once.
+                pub name: _rt::String,
+                /// At most 4096 bytes.
+                pub description: _rt::String,
+                /// A JSON Schema of an object, as JSON; at most 32 KiB.
+                pub parameters: _rt::String,
+            }
+            impl ::core::fmt::Debug for Tool {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Tool")
+                        .field("name", &self.name)
+                        .field("description", &self.description)
+                        .field("parameters", &self.parameters)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct ToolCall {
+                /// The model's name for this call, 1..=128 bytes; the result names it.
+                pub id: _rt::String,
+                pub name: _rt::String,
+                /// As the model wrote it: meant to be a JSON object, and not checked.
+                pub arguments: _rt::String,
+            }
+            impl ::core::fmt::Debug for ToolCall {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("ToolCall")
+                        .field("id", &self.id)
+                        .field("name", &self.name)
+                        .field("arguments", &self.arguments)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct Said {
+                pub text: _rt::String,
+                pub tool_calls: _rt::Vec<ToolCall>,
+            }
+            impl ::core::fmt::Debug for Said {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Said")
+                        .field("text", &self.text)
+                        .field("tool-calls", &self.tool_calls)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct ToolResult {
+                /// `tool-call.id` of a call further up.
+                pub call: _rt::String,
+                pub text: _rt::String,
+                pub failed: bool,
+            }
+            impl ::core::fmt::Debug for ToolResult {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("ToolResult")
+                        .field("call", &self.call)
+                        .field("text", &self.text)
+                        .field("failed", &self.failed)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub enum Message {
+                System(_rt::String),
+                User(_rt::String),
+                Assistant(Said),
+                Tool(ToolResult),
+            }
+            impl ::core::fmt::Debug for Message {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Message::System(e) => {
+                            f.debug_tuple("Message::System").field(e).finish()
+                        }
+                        Message::User(e) => {
+                            f.debug_tuple("Message::User").field(e).finish()
+                        }
+                        Message::Assistant(e) => {
+                            f.debug_tuple("Message::Assistant").field(e).finish()
+                        }
+                        Message::Tool(e) => {
+                            f.debug_tuple("Message::Tool").field(e).finish()
+                        }
+                    }
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub enum ToolChoice {
+                /// The model decides.
+                Auto,
+                /// No tool.
+                None,
+                /// Some tool.
+                Required,
+                /// The tool of this name.
+                Named(_rt::String),
+            }
+            impl ::core::fmt::Debug for ToolChoice {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        ToolChoice::Auto => f.debug_tuple("ToolChoice::Auto").finish(),
+                        ToolChoice::None => f.debug_tuple("ToolChoice::None").finish(),
+                        ToolChoice::Required => {
+                            f.debug_tuple("ToolChoice::Required").finish()
+                        }
+                        ToolChoice::Named(e) => {
+                            f.debug_tuple("ToolChoice::Named").field(e).finish()
+                        }
+                    }
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub enum Format {
+                Text,
+                /// One JSON value.
+                Json,
+                /// One JSON value that fits this JSON Schema, as JSON; what a provider cannot
+                /// enforce it asks the model for.
+                Schema(_rt::String),
+            }
+            impl ::core::fmt::Debug for Format {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Format::Text => f.debug_tuple("Format::Text").finish(),
+                        Format::Json => f.debug_tuple("Format::Json").finish(),
+                        Format::Schema(e) => {
+                            f.debug_tuple("Format::Schema").field(e).finish()
+                        }
+                    }
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct Request {
+                /// A name that the operator gave in `models.toml`; empty: what the workspace's
+                /// `models.yaml` gives this role and task.
+                pub model: _rt::String,
+                /// 1..=4096, at most 8 MiB together.
+                pub messages: _rt::Vec<Message>,
+                /// At most 128.
+                pub tools: _rt::Vec<Tool>,
+                pub choice: ToolChoice,
+                pub format: Format,
+                /// 0.0..=2.0; none: as `models.yaml` says.
+                pub temperature: ::core::option::Option<f64>,
+                /// Tokens of the answer; none: as `models.yaml` says. What is more than the grant, the
+                /// model or `models.yaml` allows is cut down to that.
+                pub max_tokens: ::core::option::Option<u32>,
+                pub seed: ::core::option::Option<u64>,
+                /// Texts that end the answer, at most 4, each 1..=256 bytes.
+                pub stop: _rt::Vec<_rt::String>,
+            }
+            impl ::core::fmt::Debug for Request {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Request")
+                        .field("model", &self.model)
+                        .field("messages", &self.messages)
+                        .field("tools", &self.tools)
+                        .field("choice", &self.choice)
+                        .field("format", &self.format)
+                        .field("temperature", &self.temperature)
+                        .field("max-tokens", &self.max_tokens)
+                        .field("seed", &self.seed)
+                        .field("stop", &self.stop)
+                        .finish()
+                }
+            }
+            #[repr(u8)]
+            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            pub enum StopReason {
+                /// The model was done.
+                End,
+                /// `max-tokens` or the window is used up.
+                Length,
+                /// It waits for the results of its tool calls.
+                ToolCalls,
+                /// The model, or who runs it, will not answer this.
+                Refused,
+            }
+            impl ::core::fmt::Debug for StopReason {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        StopReason::End => f.debug_tuple("StopReason::End").finish(),
+                        StopReason::Length => {
+                            f.debug_tuple("StopReason::Length").finish()
+                        }
+                        StopReason::ToolCalls => {
+                            f.debug_tuple("StopReason::ToolCalls").finish()
+                        }
+                        StopReason::Refused => {
+                            f.debug_tuple("StopReason::Refused").finish()
+                        }
+                    }
+                }
+            }
+            impl StopReason {
+                #[doc(hidden)]
+                pub unsafe fn _lift(val: u8) -> StopReason {
+                    if !cfg!(debug_assertions) {
+                        return unsafe { ::core::mem::transmute(val) };
+                    }
+                    match val {
+                        0 => StopReason::End,
+                        1 => StopReason::Length,
+                        2 => StopReason::ToolCalls,
+                        3 => StopReason::Refused,
+                        _ => panic!("invalid enum discriminant"),
+                    }
+                }
+            }
+            #[repr(C)]
+            #[derive(Clone, Copy, PartialEq)]
+            pub struct Usage {
+                /// Tokens that were read, those from a cache included.
+                pub input: u64,
+                /// Of them from a cache of the provider.
+                pub cached: u64,
+                /// Tokens that were written.
+                pub output: u64,
+            }
+            impl ::core::fmt::Debug for Usage {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Usage")
+                        .field("input", &self.input)
+                        .field("cached", &self.cached)
+                        .field("output", &self.output)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct Answer {
+                pub said: Said,
+                pub stop: StopReason,
+                pub usage: Usage,
+                /// What the provider calls the model that answered, at most 128 bytes.
+                pub model: _rt::String,
+                /// What the provider calls this answer, at most 256 bytes; may be empty.
+                pub id: _rt::String,
+            }
+            impl ::core::fmt::Debug for Answer {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Answer")
+                        .field("said", &self.said)
+                        .field("stop", &self.stop)
+                        .field("usage", &self.usage)
+                        .field("model", &self.model)
+                        .field("id", &self.id)
+                        .finish()
+                }
+            }
+            /// A model that may be asked.
+            #[derive(Clone, PartialEq)]
+            pub struct Model {
+                /// The operator's name for it.
+                pub name: _rt::String,
+                /// Tokens that fit, question and answer.
+                pub context_window: u32,
+                /// Tokens of one answer.
+                pub max_tokens: u32,
+                /// `tools`, `json`, `vision`, and words of the operator.
+                pub capabilities: _rt::Vec<_rt::String>,
+            }
+            impl ::core::fmt::Debug for Model {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Model")
+                        .field("name", &self.name)
+                        .field("context-window", &self.context_window)
+                        .field("max-tokens", &self.max_tokens)
+                        .field("capabilities", &self.capabilities)
+                        .finish()
+                }
+            }
+            /// Why there is no answer.
+            #[derive(Clone, PartialEq)]
+            pub enum ChatError {
+                /// Not granted, or not known: the host's words.
+                Denied(_rt::String),
+                /// A field is malformed or over its limit, or the provider says that it can never
+                /// answer this: too long for the window, a schema that it does not take.
+                Invalid(_rt::String),
+                /// A limit of the call, the grant or the budget is used up; its name.
+                Limit(_rt::String),
+                /// Too busy: after this many milliseconds it may go, if the provider said so.
+                Busy(::core::option::Option<u64>),
+                /// No provider, or it failed; asking again may help.
+                Unavailable,
+            }
+            impl ::core::fmt::Debug for ChatError {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        ChatError::Denied(e) => {
+                            f.debug_tuple("ChatError::Denied").field(e).finish()
+                        }
+                        ChatError::Invalid(e) => {
+                            f.debug_tuple("ChatError::Invalid").field(e).finish()
+                        }
+                        ChatError::Limit(e) => {
+                            f.debug_tuple("ChatError::Limit").field(e).finish()
+                        }
+                        ChatError::Busy(e) => {
+                            f.debug_tuple("ChatError::Busy").field(e).finish()
+                        }
+                        ChatError::Unavailable => {
+                            f.debug_tuple("ChatError::Unavailable").finish()
+                        }
+                    }
+                }
+            }
+            impl ::core::fmt::Display for ChatError {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    write!(f, "{:?}", self)
+                }
+            }
+            impl ::core::error::Error for ChatError {}
+        }
+        /// Models, asked through another plugin: the provider that the workspace binds.
+        ///
+        /// Permission: `llm`: the models, and the tokens of one call. An effect that spends: the
+        /// intent is recorded before the provider is asked, what it used after; never a reason
+        /// for doubt. The host checks model, tokens, rate and budget first. Deltas of an answer
+        /// are shown to who watches and never kept. Not deterministic. Not for planners.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod llm {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type Request = super::super::super::orch::llm::shapes::Request;
+            pub type Answer = super::super::super::orch::llm::shapes::Answer;
+            pub type Model = super::super::super::orch::llm::shapes::Model;
+            pub type ChatError = super::super::super::orch::llm::shapes::ChatError;
+            #[allow(unused_unsafe, clippy::all)]
+            /// Those that are granted, by name.
+            #[allow(async_fn_in_trait)]
+            pub fn models() -> _rt::Vec<Model> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 2
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:llm/llm@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "models"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = *ptr0.add(0).cast::<*mut u8>();
+                    let l3 = *ptr0
+                        .add(::core::mem::size_of::<*const u8>())
+                        .cast::<usize>();
+                    let base15 = l2;
+                    let len15 = l3;
+                    let mut result15 = _rt::Vec::with_capacity(len15);
+                    for i in 0..len15 {
+                        let base = base15
+                            .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
+                        let e15 = {
+                            let l4 = *base.add(0).cast::<*mut u8>();
+                            let l5 = *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let len6 = l5;
+                            let bytes6 = _rt::Vec::from_raw_parts(l4.cast(), len6, len6);
+                            let l7 = *base
+                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i32>();
+                            let l8 = *base
+                                .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i32>();
+                            let l9 = *base
+                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>();
+                            let l10 = *base
+                                .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let base14 = l9;
+                            let len14 = l10;
+                            let mut result14 = _rt::Vec::with_capacity(len14);
+                            for i in 0..len14 {
+                                let base = base14
+                                    .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                let e14 = {
+                                    let l11 = *base.add(0).cast::<*mut u8>();
+                                    let l12 = *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let len13 = l12;
+                                    let bytes13 = _rt::Vec::from_raw_parts(
+                                        l11.cast(),
+                                        len13,
+                                        len13,
+                                    );
+                                    _rt::string_lift(bytes13)
+                                };
+                                result14.push(e14);
+                            }
+                            _rt::cabi_dealloc(
+                                base14,
+                                len14 * (2 * ::core::mem::size_of::<*const u8>()),
+                                ::core::mem::size_of::<*const u8>(),
+                            );
+                            super::super::super::orch::llm::shapes::Model {
+                                name: _rt::string_lift(bytes6),
+                                context_window: l7 as u32,
+                                max_tokens: l8 as u32,
+                                capabilities: result14,
+                            }
+                        };
+                        result15.push(e15);
+                    }
+                    _rt::cabi_dealloc(
+                        base15,
+                        len15 * (8 + 4 * ::core::mem::size_of::<*const u8>()),
+                        ::core::mem::size_of::<*const u8>(),
+                    );
+                    let result16 = result15;
+                    result16
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// One answer to a whole conversation.
+            #[allow(async_fn_in_trait)]
+            pub fn chat(request: &Request) -> ::core::result::Result<Answer, ChatError> {
+                unsafe {
+                    let mut cleanup_list = _rt::Vec::new();
+                    #[repr(align(8))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 40 + 14 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 40
+                            + 14 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    let super::super::super::orch::llm::shapes::Request {
+                        model: model1,
+                        messages: messages1,
+                        tools: tools1,
+                        choice: choice1,
+                        format: format1,
+                        temperature: temperature1,
+                        max_tokens: max_tokens1,
+                        seed: seed1,
+                        stop: stop1,
+                    } = request;
+                    let vec2 = model1;
+                    let ptr2 = vec2.as_ptr().cast::<u8>();
+                    let len2 = vec2.len();
+                    *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len2;
+                    *ptr0.add(0).cast::<*mut u8>() = ptr2.cast_mut();
+                    let vec16 = messages1;
+                    let len16 = vec16.len();
+                    let layout16 = _rt::alloc::Layout::from_size_align(
+                            vec16.len() * (6 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result16, _cleanup16) = wit_bindgen::rt::Cleanup::new(layout16);
+                    for (i, e) in vec16.into_iter().enumerate() {
+                        let base = result16
+                            .add(i * (6 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            use super::super::super::orch::llm::shapes::Message as V15;
+                            match e {
+                                V15::System(e) => {
+                                    *base.add(0).cast::<u8>() = (0i32) as u8;
+                                    let vec3 = e;
+                                    let ptr3 = vec3.as_ptr().cast::<u8>();
+                                    let len3 = vec3.len();
+                                    *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len3;
+                                    *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr3.cast_mut();
+                                }
+                                V15::User(e) => {
+                                    *base.add(0).cast::<u8>() = (1i32) as u8;
+                                    let vec4 = e;
+                                    let ptr4 = vec4.as_ptr().cast::<u8>();
+                                    let len4 = vec4.len();
+                                    *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len4;
+                                    *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr4.cast_mut();
+                                }
+                                V15::Assistant(e) => {
+                                    *base.add(0).cast::<u8>() = (2i32) as u8;
+                                    let super::super::super::orch::llm::shapes::Said {
+                                        text: text5,
+                                        tool_calls: tool_calls5,
+                                    } = e;
+                                    let vec6 = text5;
+                                    let ptr6 = vec6.as_ptr().cast::<u8>();
+                                    let len6 = vec6.len();
+                                    *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len6;
+                                    *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr6.cast_mut();
+                                    let vec11 = tool_calls5;
+                                    let len11 = vec11.len();
+                                    let layout11 = _rt::alloc::Layout::from_size_align(
+                                            vec11.len() * (6 * ::core::mem::size_of::<*const u8>()),
+                                            ::core::mem::size_of::<*const u8>(),
+                                        )
+                                        .unwrap();
+                                    let (result11, _cleanup11) = wit_bindgen::rt::Cleanup::new(
+                                        layout11,
+                                    );
+                                    cleanup_list.extend(_cleanup11);
+                                    for (i, e) in vec11.into_iter().enumerate() {
+                                        let base = result11
+                                            .add(i * (6 * ::core::mem::size_of::<*const u8>()));
+                                        {
+                                            let super::super::super::orch::llm::shapes::ToolCall {
+                                                id: id7,
+                                                name: name7,
+                                                arguments: arguments7,
+                                            } = e;
+                                            let vec8 = id7;
+                                            let ptr8 = vec8.as_ptr().cast::<u8>();
+                                            let len8 = vec8.len();
+                                            *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len8;
+                                            *base.add(0).cast::<*mut u8>() = ptr8.cast_mut();
+                                            let vec9 = name7;
+                                            let ptr9 = vec9.as_ptr().cast::<u8>();
+                                            let len9 = vec9.len();
+                                            *base
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len9;
+                                            *base
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = ptr9.cast_mut();
+                                            let vec10 = arguments7;
+                                            let ptr10 = vec10.as_ptr().cast::<u8>();
+                                            let len10 = vec10.len();
+                                            *base
+                                                .add(5 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>() = len10;
+                                            *base
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>() = ptr10.cast_mut();
+                                        }
+                                    }
+                                    *base
+                                        .add(4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len11;
+                                    *base
+                                        .add(3 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = result11;
+                                }
+                                V15::Tool(e) => {
+                                    *base.add(0).cast::<u8>() = (3i32) as u8;
+                                    let super::super::super::orch::llm::shapes::ToolResult {
+                                        call: call12,
+                                        text: text12,
+                                        failed: failed12,
+                                    } = e;
+                                    let vec13 = call12;
+                                    let ptr13 = vec13.as_ptr().cast::<u8>();
+                                    let len13 = vec13.len();
+                                    *base
+                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len13;
+                                    *base
+                                        .add(::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr13.cast_mut();
+                                    let vec14 = text12;
+                                    let ptr14 = vec14.as_ptr().cast::<u8>();
+                                    let len14 = vec14.len();
+                                    *base
+                                        .add(4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>() = len14;
+                                    *base
+                                        .add(3 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<*mut u8>() = ptr14.cast_mut();
+                                    *base
+                                        .add(5 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>() = (match failed12 {
+                                        true => 1,
+                                        false => 0,
+                                    }) as u8;
+                                }
+                            }
+                        }
+                    }
+                    *ptr0.add(3 * ::core::mem::size_of::<*const u8>()).cast::<usize>() = len16;
+                    *ptr0
+                        .add(2 * ::core::mem::size_of::<*const u8>())
+                        .cast::<*mut u8>() = result16;
+                    let vec21 = tools1;
+                    let len21 = vec21.len();
+                    let layout21 = _rt::alloc::Layout::from_size_align(
+                            vec21.len() * (6 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result21, _cleanup21) = wit_bindgen::rt::Cleanup::new(layout21);
+                    for (i, e) in vec21.into_iter().enumerate() {
+                        let base = result21
+                            .add(i * (6 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let super::super::super::orch::llm::shapes::Tool {
+                                name: name17,
+                                description: description17,
+                                parameters: parameters17,
+                            } = e;
+                            let vec18 = name17;
+                            let ptr18 = vec18.as_ptr().cast::<u8>();
+                            let len18 = vec18.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len18;
+                            *base.add(0).cast::<*mut u8>() = ptr18.cast_mut();
+                            let vec19 = description17;
+                            let ptr19 = vec19.as_ptr().cast::<u8>();
+                            let len19 = vec19.len();
+                            *base
+                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len19;
+                            *base
+                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr19.cast_mut();
+                            let vec20 = parameters17;
+                            let ptr20 = vec20.as_ptr().cast::<u8>();
+                            let len20 = vec20.len();
+                            *base
+                                .add(5 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len20;
+                            *base
+                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr20.cast_mut();
+                        }
+                    }
+                    *ptr0.add(5 * ::core::mem::size_of::<*const u8>()).cast::<usize>() = len21;
+                    *ptr0
+                        .add(4 * ::core::mem::size_of::<*const u8>())
+                        .cast::<*mut u8>() = result21;
+                    use super::super::super::orch::llm::shapes::ToolChoice as V23;
+                    match choice1 {
+                        V23::Auto => {
+                            *ptr0
+                                .add(6 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                        V23::None => {
+                            *ptr0
+                                .add(6 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                        }
+                        V23::Required => {
+                            *ptr0
+                                .add(6 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (2i32) as u8;
+                        }
+                        V23::Named(e) => {
+                            *ptr0
+                                .add(6 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (3i32) as u8;
+                            let vec22 = e;
+                            let ptr22 = vec22.as_ptr().cast::<u8>();
+                            let len22 = vec22.len();
+                            *ptr0
+                                .add(8 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len22;
+                            *ptr0
+                                .add(7 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr22.cast_mut();
+                        }
+                    }
+                    use super::super::super::orch::llm::shapes::Format as V25;
+                    match format1 {
+                        V25::Text => {
+                            *ptr0
+                                .add(9 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                        V25::Json => {
+                            *ptr0
+                                .add(9 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                        }
+                        V25::Schema(e) => {
+                            *ptr0
+                                .add(9 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (2i32) as u8;
+                            let vec24 = e;
+                            let ptr24 = vec24.as_ptr().cast::<u8>();
+                            let len24 = vec24.len();
+                            *ptr0
+                                .add(11 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len24;
+                            *ptr0
+                                .add(10 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr24.cast_mut();
+                        }
+                    }
+                    match temperature1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(12 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            *ptr0
+                                .add(8 + 12 * ::core::mem::size_of::<*const u8>())
+                                .cast::<f64>() = _rt::as_f64(e);
+                        }
+                        None => {
+                            *ptr0
+                                .add(12 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match max_tokens1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(16 + 12 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            *ptr0
+                                .add(20 + 12 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i32>() = _rt::as_i32(e);
+                        }
+                        None => {
+                            *ptr0
+                                .add(16 + 12 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match seed1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(24 + 12 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            *ptr0
+                                .add(32 + 12 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i64>() = _rt::as_i64(e);
+                        }
+                        None => {
+                            *ptr0
+                                .add(24 + 12 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    let vec27 = stop1;
+                    let len27 = vec27.len();
+                    let layout27 = _rt::alloc::Layout::from_size_align(
+                            vec27.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result27, _cleanup27) = wit_bindgen::rt::Cleanup::new(layout27);
+                    for (i, e) in vec27.into_iter().enumerate() {
+                        let base = result27
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec26 = e;
+                            let ptr26 = vec26.as_ptr().cast::<u8>();
+                            let len26 = vec26.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len26;
+                            *base.add(0).cast::<*mut u8>() = ptr26.cast_mut();
+                        }
+                    }
+                    *ptr0
+                        .add(40 + 13 * ::core::mem::size_of::<*const u8>())
+                        .cast::<usize>() = len27;
+                    *ptr0
+                        .add(40 + 12 * ::core::mem::size_of::<*const u8>())
+                        .cast::<*mut u8>() = result27;
+                    let ptr28 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:llm/llm@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "chat"]
+                        fn wit_import29(_: *mut u8, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import29(_: *mut u8, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import29(ptr0, ptr28);
+                    let l30 = i32::from(*ptr28.add(0).cast::<u8>());
+                    let result69 = match l30 {
+                        0 => {
+                            let e = {
+                                let l31 = *ptr28.add(8).cast::<*mut u8>();
+                                let l32 = *ptr28
+                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len33 = l32;
+                                let bytes33 = _rt::Vec::from_raw_parts(
+                                    l31.cast(),
+                                    len33,
+                                    len33,
+                                );
+                                let l34 = *ptr28
+                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l35 = *ptr28
+                                    .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base45 = l34;
+                                let len45 = l35;
+                                let mut result45 = _rt::Vec::with_capacity(len45);
+                                for i in 0..len45 {
+                                    let base = base45
+                                        .add(i * (6 * ::core::mem::size_of::<*const u8>()));
+                                    let e45 = {
+                                        let l36 = *base.add(0).cast::<*mut u8>();
+                                        let l37 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len38 = l37;
+                                        let bytes38 = _rt::Vec::from_raw_parts(
+                                            l36.cast(),
+                                            len38,
+                                            len38,
+                                        );
+                                        let l39 = *base
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l40 = *base
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len41 = l40;
+                                        let bytes41 = _rt::Vec::from_raw_parts(
+                                            l39.cast(),
+                                            len41,
+                                            len41,
+                                        );
+                                        let l42 = *base
+                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l43 = *base
+                                            .add(5 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len44 = l43;
+                                        let bytes44 = _rt::Vec::from_raw_parts(
+                                            l42.cast(),
+                                            len44,
+                                            len44,
+                                        );
+                                        super::super::super::orch::llm::shapes::ToolCall {
+                                            id: _rt::string_lift(bytes38),
+                                            name: _rt::string_lift(bytes41),
+                                            arguments: _rt::string_lift(bytes44),
+                                        }
+                                    };
+                                    result45.push(e45);
+                                }
+                                _rt::cabi_dealloc(
+                                    base45,
+                                    len45 * (6 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                                let l46 = i32::from(
+                                    *ptr28
+                                        .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                let l47 = *ptr28
+                                    .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i64>();
+                                let l48 = *ptr28
+                                    .add(24 + 4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i64>();
+                                let l49 = *ptr28
+                                    .add(32 + 4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i64>();
+                                let l50 = *ptr28
+                                    .add(40 + 4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l51 = *ptr28
+                                    .add(40 + 5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len52 = l51;
+                                let bytes52 = _rt::Vec::from_raw_parts(
+                                    l50.cast(),
+                                    len52,
+                                    len52,
+                                );
+                                let l53 = *ptr28
+                                    .add(40 + 6 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l54 = *ptr28
+                                    .add(40 + 7 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len55 = l54;
+                                let bytes55 = _rt::Vec::from_raw_parts(
+                                    l53.cast(),
+                                    len55,
+                                    len55,
+                                );
+                                super::super::super::orch::llm::shapes::Answer {
+                                    said: super::super::super::orch::llm::shapes::Said {
+                                        text: _rt::string_lift(bytes33),
+                                        tool_calls: result45,
+                                    },
+                                    stop: super::super::super::orch::llm::shapes::StopReason::_lift(
+                                        l46 as u8,
+                                    ),
+                                    usage: super::super::super::orch::llm::shapes::Usage {
+                                        input: l47 as u64,
+                                        cached: l48 as u64,
+                                        output: l49 as u64,
+                                    },
+                                    model: _rt::string_lift(bytes52),
+                                    id: _rt::string_lift(bytes55),
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l56 = i32::from(*ptr28.add(8).cast::<u8>());
+                                use super::super::super::orch::llm::shapes::ChatError as V68;
+                                let v68 = match l56 {
+                                    0 => {
+                                        let e68 = {
+                                            let l57 = *ptr28.add(16).cast::<*mut u8>();
+                                            let l58 = *ptr28
+                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len59 = l58;
+                                            let bytes59 = _rt::Vec::from_raw_parts(
+                                                l57.cast(),
+                                                len59,
+                                                len59,
+                                            );
+                                            _rt::string_lift(bytes59)
+                                        };
+                                        V68::Denied(e68)
+                                    }
+                                    1 => {
+                                        let e68 = {
+                                            let l60 = *ptr28.add(16).cast::<*mut u8>();
+                                            let l61 = *ptr28
+                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len62 = l61;
+                                            let bytes62 = _rt::Vec::from_raw_parts(
+                                                l60.cast(),
+                                                len62,
+                                                len62,
+                                            );
+                                            _rt::string_lift(bytes62)
+                                        };
+                                        V68::Invalid(e68)
+                                    }
+                                    2 => {
+                                        let e68 = {
+                                            let l63 = *ptr28.add(16).cast::<*mut u8>();
+                                            let l64 = *ptr28
+                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len65 = l64;
+                                            let bytes65 = _rt::Vec::from_raw_parts(
+                                                l63.cast(),
+                                                len65,
+                                                len65,
+                                            );
+                                            _rt::string_lift(bytes65)
+                                        };
+                                        V68::Limit(e68)
+                                    }
+                                    3 => {
+                                        let e68 = {
+                                            let l66 = i32::from(*ptr28.add(16).cast::<u8>());
+                                            match l66 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l67 = *ptr28.add(24).cast::<i64>();
+                                                        l67 as u64
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            }
+                                        };
+                                        V68::Busy(e68)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V68::Unavailable
+                                    }
+                                };
+                                v68
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result69
+                }
+            }
+        }
+    }
     pub mod log {
         /// Lines for the host's log.
         ///
@@ -14985,8 +16086,8 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 10101] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd2M\x01A\x02\x01A>\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 11054] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x8bU\x01A\x02\x01AH\x01\
 B\x1b\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limit\x01s\
 \0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retriable\x7f\
 \x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01s\0\x04\
@@ -15034,106 +16135,128 @@ keys\0\x09\x04\0\x12[method]bucket.get\x01\x0a\x01j\0\x01\x01\x01@\x03\x04self\x
 \x03keys\x05value\x07\0\x0b\x04\0\x12[method]bucket.set\x01\x0c\x01@\x02\x04self\
 \x06\x03keys\0\x0b\x04\0\x15[method]bucket.delete\x01\x0d\x01ks\x01ps\x01j\x01\x0f\
 \x01\x01\x01@\x03\x04self\x06\x06prefixs\x05after\x0e\0\x10\x04\0\x13[method]buc\
-ket.keys\x01\x11\x03\0\x10orch:kv/kv@0.1.0\x05\x08\x01B\x04\x01m\x04\x05error\x04\
-warn\x04info\x05debug\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\
-\x04\0\x05write\x01\x02\x03\0\x12orch:log/log@0.1.0\x05\x09\x02\x03\0\0\x06metri\
-c\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x0a\x04\0\x06\
-metric\x03\0\x02\x01j\0\x01\x01\x01@\x01\x06metric\x03\0\x04\x04\0\x06record\x01\
-\x05\x03\0\x1aorch:metrics/metrics@0.1.0\x05\x0b\x01B\x07\x01m\x03\x04info\x07wa\
-rning\x05error\x04\0\x08severity\x03\0\0\x01ks\x01r\x05\x07channels\x05titles\x04\
-texts\x08severity\x01\x04link\x02\x04\0\x07message\x03\0\x03\x01r\x01\x02ids\x04\
-\0\x07receipt\x03\0\x05\x03\0\x18orch:notify/shapes@0.1.0\x05\x0c\x02\x03\0\x09\x07\
-message\x02\x03\0\x09\x07receipt\x01B\x09\x02\x03\x02\x01\x01\x04\0\x05error\x03\
-\0\0\x02\x03\x02\x01\x0d\x04\0\x07message\x03\0\x02\x02\x03\x02\x01\x0e\x04\0\x07\
-receipt\x03\0\x04\x01j\x01\x05\x01\x01\x01@\x01\x07message\x03\0\x06\x04\0\x04se\
-nd\x01\x07\x03\0\x18orch:notify/notify@0.1.0\x05\x0f\x01B\x0f\x02\x03\x02\x01\x01\
-\x04\0\x05error\x03\0\0\x01ps\x01o\x02ss\x01p\x03\x01r\x06\x07programs\x04args\x02\
-\x03env\x04\x09directorys\x0atimeout-msw\x0dcapture-bytesy\x04\0\x07command\x03\0\
-\x05\x01q\x03\x04code\x01z\0\x06signal\x01z\0\x09timed-out\0\0\x04\0\x04exit\x03\
-\0\x07\x01p}\x01r\x06\x04exit\x08\x06stdout\x09\x06stderr\x09\x0cstdout-bytesw\x0c\
-stderr-bytesw\x0bduration-msw\x04\0\x06output\x03\0\x0a\x01j\x01\x0b\x01\x01\x01\
-@\x01\x07command\x06\0\x0c\x04\0\x03run\x01\x0d\x03\0\x1aorch:process/process@0.\
-1.0\x05\x10\x01B\x0c\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01m\x02\x03hex\x06\
-base64\x04\0\x08encoding\x03\0\x02\x01j\x01s\x01\x01\x01@\x01\x04names\0\x04\x04\
-\0\x0bplaceholder\x01\x05\x01@\x02\x04users\x04names\0\x04\x04\0\x05basic\x01\x06\
-\x01p}\x01@\x03\x04names\x07message\x07\x08encoding\x03\0\x04\x04\0\x0bhmac-sha2\
-56\x01\x08\x03\0\x1aorch:secrets/secrets@0.1.0\x05\x11\x01B\x02\x01@\0\0s\x04\0\x04\
-read\x01\0\x03\0\x1corch:settings/settings@0.1.0\x05\x12\x02\x03\0\0\x08new-task\
-\x02\x03\0\0\x04task\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\
-\x02\x01\x13\x04\0\x08new-task\x03\0\x02\x02\x03\x02\x01\x14\x04\0\x04task\x03\0\
-\x04\x01m\x08\x07pending\x0bin-progress\x10waiting-approval\x04done\x06failed\x07\
-blocked\x08in-doubt\x09cancelled\x04\0\x06status\x03\0\x06\x01r\x06\x05indexy\x02\
-ids\x04kinds\x06status\x07\x08priorityz\x04costy\x04\0\x07summary\x03\0\x08\x01j\
-\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0a\x04\0\x08describe\x01\x0b\x01j\x01y\x01\
-\x01\x01@\x01\x02ids\0\x0c\x04\0\x04find\x01\x0d\x01p\x09\x01j\x01\x0e\x01\x01\x01\
-@\x01\x05starty\0\x0f\x04\0\x04scan\x01\x10\x01j\0\x01\x01\x01@\x01\x04task\x03\0\
-\x11\x04\0\x03add\x01\x12\x03\0\x16orch:tasks/tasks@0.1.0\x05\x15\x01B\x0a\x04\0\
-\x08pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[method]pollable\
-.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.block\x01\x03\
-\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\x13wasi:io/\
-poll@0.2.12\x05\x16\x02\x03\0\x0f\x08pollable\x01B\x0f\x02\x03\x02\x01\x17\x04\0\
-\x08pollable\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\x01w\x04\0\x08duration\x03\0\
-\x04\x01@\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\x04\0\x0aresolution\x01\x07\x01\
-i\x01\x01@\x01\x04when\x03\0\x08\x04\0\x11subscribe-instant\x01\x09\x01@\x01\x04\
-when\x05\0\x08\x04\0\x12subscribe-duration\x01\x0a\x03\0\"wasi:clocks/monotonic-\
-clock@0.2.12\x05\x18\x01B\x05\x01r\x02\x07secondsw\x0bnanosecondsy\x04\0\x08date\
-time\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x0aresolution\x01\x02\x03\0\
-\x1dwasi:clocks/wall-clock@0.2.12\x05\x19\x01B\x04\x04\0\x05error\x03\x01\x01h\0\
-\x01@\x01\x04self\x01\0s\x04\0\x1d[method]error.to-debug-string\x01\x02\x03\0\x14\
-wasi:io/error@0.2.12\x05\x1a\x02\x03\0\x12\x05error\x01B(\x02\x03\x02\x01\x1b\x04\
-\0\x05error\x03\0\0\x02\x03\x02\x01\x17\x04\0\x08pollable\x03\0\x02\x01i\x01\x01\
-q\x02\x15last-operation-failed\x01\x04\0\x06closed\0\0\x04\0\x0cstream-error\x03\
-\0\x05\x04\0\x0cinput-stream\x03\x01\x04\0\x0doutput-stream\x03\x01\x01h\x07\x01\
-p}\x01j\x01\x0a\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0b\x04\0\x19[method]inpu\
-t-stream.read\x01\x0c\x04\0\"[method]input-stream.blocking-read\x01\x0c\x01j\x01\
-w\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0d\x04\0\x19[method]input-stream.skip\x01\
-\x0e\x04\0\"[method]input-stream.blocking-skip\x01\x0e\x01i\x03\x01@\x01\x04self\
-\x09\0\x0f\x04\0\x1e[method]input-stream.subscribe\x01\x10\x01h\x08\x01@\x01\x04\
-self\x11\0\x0d\x04\0![method]output-stream.check-write\x01\x12\x01j\0\x01\x06\x01\
-@\x02\x04self\x11\x08contents\x0a\0\x13\x04\0\x1b[method]output-stream.write\x01\
-\x14\x04\0.[method]output-stream.blocking-write-and-flush\x01\x14\x01@\x01\x04se\
-lf\x11\0\x13\x04\0\x1b[method]output-stream.flush\x01\x15\x04\0$[method]output-s\
-tream.blocking-flush\x01\x15\x01@\x01\x04self\x11\0\x0f\x04\0\x1f[method]output-\
-stream.subscribe\x01\x16\x01@\x02\x04self\x11\x03lenw\0\x13\x04\0\"[method]outpu\
-t-stream.write-zeroes\x01\x17\x04\05[method]output-stream.blocking-write-zeroes-\
-and-flush\x01\x17\x01@\x03\x04self\x11\x03src\x09\x03lenw\0\x0d\x04\0\x1c[method\
-]output-stream.splice\x01\x18\x04\0%[method]output-stream.blocking-splice\x01\x18\
-\x03\0\x16wasi:io/streams@0.2.12\x05\x1c\x02\x03\0\x10\x08duration\x02\x03\0\x13\
-\x0cinput-stream\x02\x03\0\x13\x0doutput-stream\x01B\xc1\x01\x02\x03\x02\x01\x1d\
-\x04\0\x08duration\x03\0\0\x02\x03\x02\x01\x1e\x04\0\x0cinput-stream\x03\0\x02\x02\
-\x03\x02\x01\x1f\x04\0\x0doutput-stream\x03\0\x04\x02\x03\x02\x01\x1b\x04\0\x08i\
-o-error\x03\0\x06\x02\x03\x02\x01\x17\x04\0\x08pollable\x03\0\x08\x01q\x0a\x03ge\
-t\0\0\x04head\0\0\x04post\0\0\x03put\0\0\x06delete\0\0\x07connect\0\0\x07options\
-\0\0\x05trace\0\0\x05patch\0\0\x05other\x01s\0\x04\0\x06method\x03\0\x0a\x01q\x03\
-\x04HTTP\0\0\x05HTTPS\0\0\x05other\x01s\0\x04\0\x06scheme\x03\0\x0c\x01ks\x01k{\x01\
-r\x02\x05rcode\x0e\x09info-code\x0f\x04\0\x11DNS-error-payload\x03\0\x10\x01k}\x01\
-r\x02\x08alert-id\x12\x0dalert-message\x0e\x04\0\x1aTLS-alert-received-payload\x03\
-\0\x13\x01ky\x01r\x02\x0afield-name\x0e\x0afield-size\x15\x04\0\x12field-size-pa\
-yload\x03\0\x16\x01kw\x01k\x17\x01q'\x0bDNS-timeout\0\0\x09DNS-error\x01\x11\0\x15\
-destination-not-found\0\0\x17destination-unavailable\0\0\x19destination-IP-prohi\
-bited\0\0\x19destination-IP-unroutable\0\0\x12connection-refused\0\0\x15connecti\
-on-terminated\0\0\x12connection-timeout\0\0\x17connection-read-timeout\0\0\x18co\
-nnection-write-timeout\0\0\x18connection-limit-reached\0\0\x12TLS-protocol-error\
-\0\0\x15TLS-certificate-error\0\0\x12TLS-alert-received\x01\x14\0\x13HTTP-reques\
-t-denied\0\0\x1cHTTP-request-length-required\0\0\x16HTTP-request-body-size\x01\x18\
-\0\x1bHTTP-request-method-invalid\0\0\x18HTTP-request-URI-invalid\0\0\x19HTTP-re\
-quest-URI-too-long\0\0\x20HTTP-request-header-section-size\x01\x15\0\x18HTTP-req\
-uest-header-size\x01\x19\0!HTTP-request-trailer-section-size\x01\x15\0\x19HTTP-r\
-equest-trailer-size\x01\x17\0\x18HTTP-response-incomplete\0\0!HTTP-response-head\
-er-section-size\x01\x15\0\x19HTTP-response-header-size\x01\x17\0\x17HTTP-respons\
-e-body-size\x01\x18\0\"HTTP-response-trailer-section-size\x01\x15\0\x1aHTTP-resp\
-onse-trailer-size\x01\x17\0\x1dHTTP-response-transfer-coding\x01\x0e\0\x1cHTTP-r\
-esponse-content-coding\x01\x0e\0\x15HTTP-response-timeout\0\0\x13HTTP-upgrade-fa\
-iled\0\0\x13HTTP-protocol-error\0\0\x0dloop-detected\0\0\x13configuration-error\0\
-\0\x0einternal-error\x01\x0e\0\x04\0\x0aerror-code\x03\0\x1a\x01q\x03\x0einvalid\
--syntax\0\0\x09forbidden\0\0\x09immutable\0\0\x04\0\x0cheader-error\x03\0\x1c\x01\
-s\x04\0\x09field-key\x03\0\x1e\x04\0\x0afield-name\x03\0\x1f\x01p}\x04\0\x0bfiel\
-d-value\x03\0!\x04\0\x06fields\x03\x01\x04\0\x07headers\x03\0#\x04\0\x08trailers\
-\x03\0#\x04\0\x10incoming-request\x03\x01\x04\0\x10outgoing-request\x03\x01\x04\0\
-\x0frequest-options\x03\x01\x04\0\x11response-outparam\x03\x01\x01{\x04\0\x0bsta\
-tus-code\x03\0*\x04\0\x11incoming-response\x03\x01\x04\0\x0dincoming-body\x03\x01\
-\x04\0\x0ffuture-trailers\x03\x01\x04\0\x11outgoing-response\x03\x01\x04\0\x0dou\
-tgoing-body\x03\x01\x04\0\x18future-incoming-response\x03\x01\x01i#\x01@\0\02\x04\
+ket.keys\x01\x11\x03\0\x10orch:kv/kv@0.1.0\x05\x08\x01B\x02\x01@\x01\x04texts\x01\
+\0\x04\0\x04show\x01\0\x03\0\x15orch:llm/deltas@0.1.0\x05\x09\x01B!\x01r\x03\x04\
+names\x0bdescriptions\x0aparameterss\x04\0\x04tool\x03\0\0\x01r\x03\x02ids\x04na\
+mes\x09argumentss\x04\0\x09tool-call\x03\0\x02\x01p\x03\x01r\x02\x04texts\x0atoo\
+l-calls\x04\x04\0\x04said\x03\0\x05\x01r\x03\x04calls\x04texts\x06failed\x7f\x04\
+\0\x0btool-result\x03\0\x07\x01q\x04\x06system\x01s\0\x04user\x01s\0\x09assistan\
+t\x01\x06\0\x04tool\x01\x08\0\x04\0\x07message\x03\0\x09\x01q\x04\x04auto\0\0\x04\
+none\0\0\x08required\0\0\x05named\x01s\0\x04\0\x0btool-choice\x03\0\x0b\x01q\x03\
+\x04text\0\0\x04json\0\0\x06schema\x01s\0\x04\0\x06format\x03\0\x0d\x01p\x0a\x01\
+p\x01\x01ku\x01ky\x01kw\x01ps\x01r\x09\x05models\x08messages\x0f\x05tools\x10\x06\
+choice\x0c\x06format\x0e\x0btemperature\x11\x0amax-tokens\x12\x04seed\x13\x04sto\
+p\x14\x04\0\x07request\x03\0\x15\x01m\x04\x03end\x06length\x0atool-calls\x07refu\
+sed\x04\0\x0bstop-reason\x03\0\x17\x01r\x03\x05inputw\x06cachedw\x06outputw\x04\0\
+\x05usage\x03\0\x19\x01r\x05\x04said\x06\x04stop\x18\x05usage\x1a\x05models\x02i\
+ds\x04\0\x06answer\x03\0\x1b\x01r\x04\x04names\x0econtext-windowy\x0amax-tokensy\
+\x0ccapabilities\x14\x04\0\x05model\x03\0\x1d\x01q\x05\x06denied\x01s\0\x07inval\
+id\x01s\0\x05limit\x01s\0\x04busy\x01\x13\0\x0bunavailable\0\0\x04\0\x0achat-err\
+or\x03\0\x1f\x03\0\x15orch:llm/shapes@0.1.0\x05\x0a\x02\x03\0\x08\x07request\x02\
+\x03\0\x08\x06answer\x02\x03\0\x08\x05model\x02\x03\0\x08\x0achat-error\x01B\x0e\
+\x02\x03\x02\x01\x0b\x04\0\x07request\x03\0\0\x02\x03\x02\x01\x0c\x04\0\x06answe\
+r\x03\0\x02\x02\x03\x02\x01\x0d\x04\0\x05model\x03\0\x04\x02\x03\x02\x01\x0e\x04\
+\0\x0achat-error\x03\0\x06\x01p\x05\x01@\0\0\x08\x04\0\x06models\x01\x09\x01j\x01\
+\x03\x01\x07\x01@\x01\x07request\x01\0\x0a\x04\0\x04chat\x01\x0b\x03\0\x12orch:l\
+lm/llm@0.1.0\x05\x0f\x01B\x04\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05\
+level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x12\
+orch:log/log@0.1.0\x05\x10\x02\x03\0\0\x06metric\x01B\x07\x02\x03\x02\x01\x01\x04\
+\0\x05error\x03\0\0\x02\x03\x02\x01\x11\x04\0\x06metric\x03\0\x02\x01j\0\x01\x01\
+\x01@\x01\x06metric\x03\0\x04\x04\0\x06record\x01\x05\x03\0\x1aorch:metrics/metr\
+ics@0.1.0\x05\x12\x01B\x07\x01m\x03\x04info\x07warning\x05error\x04\0\x08severit\
+y\x03\0\0\x01ks\x01r\x05\x07channels\x05titles\x04texts\x08severity\x01\x04link\x02\
+\x04\0\x07message\x03\0\x03\x01r\x01\x02ids\x04\0\x07receipt\x03\0\x05\x03\0\x18\
+orch:notify/shapes@0.1.0\x05\x13\x02\x03\0\x0c\x07message\x02\x03\0\x0c\x07recei\
+pt\x01B\x09\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x14\x04\0\
+\x07message\x03\0\x02\x02\x03\x02\x01\x15\x04\0\x07receipt\x03\0\x04\x01j\x01\x05\
+\x01\x01\x01@\x01\x07message\x03\0\x06\x04\0\x04send\x01\x07\x03\0\x18orch:notif\
+y/notify@0.1.0\x05\x16\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\
+\x01o\x02ss\x01p\x03\x01r\x06\x07programs\x04args\x02\x03env\x04\x09directorys\x0a\
+timeout-msw\x0dcapture-bytesy\x04\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\
+\x06signal\x01z\0\x09timed-out\0\0\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exi\
+t\x08\x06stdout\x09\x06stderr\x09\x0cstdout-bytesw\x0cstderr-bytesw\x0bduration-\
+msw\x04\0\x06output\x03\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\
+\x04\0\x03run\x01\x0d\x03\0\x1aorch:process/process@0.1.0\x05\x17\x01B\x0c\x02\x03\
+\x02\x01\x01\x04\0\x05error\x03\0\0\x01m\x02\x03hex\x06base64\x04\0\x08encoding\x03\
+\0\x02\x01j\x01s\x01\x01\x01@\x01\x04names\0\x04\x04\0\x0bplaceholder\x01\x05\x01\
+@\x02\x04users\x04names\0\x04\x04\0\x05basic\x01\x06\x01p}\x01@\x03\x04names\x07\
+message\x07\x08encoding\x03\0\x04\x04\0\x0bhmac-sha256\x01\x08\x03\0\x1aorch:sec\
+rets/secrets@0.1.0\x05\x18\x01B\x02\x01@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch:\
+settings/settings@0.1.0\x05\x19\x02\x03\0\0\x08new-task\x02\x03\0\0\x04task\x01B\
+\x17\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x1a\x04\0\x08new\
+-task\x03\0\x02\x02\x03\x02\x01\x1b\x04\0\x04task\x03\0\x04\x01m\x08\x07pending\x0b\
+in-progress\x10waiting-approval\x04done\x06failed\x07blocked\x08in-doubt\x09canc\
+elled\x04\0\x06status\x03\0\x06\x01r\x06\x05indexy\x02ids\x04kinds\x06status\x07\
+\x08priorityz\x04costy\x04\0\x07summary\x03\0\x08\x01j\x01\x05\x01\x01\x01@\x01\x05\
+indexy\0\x0a\x04\0\x08describe\x01\x0b\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0c\x04\
+\0\x04find\x01\x0d\x01p\x09\x01j\x01\x0e\x01\x01\x01@\x01\x05starty\0\x0f\x04\0\x04\
+scan\x01\x10\x01j\0\x01\x01\x01@\x01\x04task\x03\0\x11\x04\0\x03add\x01\x12\x03\0\
+\x16orch:tasks/tasks@0.1.0\x05\x1c\x01B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01\
+@\x01\x04self\x01\0\x7f\x04\0\x16[method]pollable.ready\x01\x02\x01@\x01\x04self\
+\x01\x01\0\x04\0\x16[method]pollable.block\x01\x03\x01p\x01\x01py\x01@\x01\x02in\
+\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\x13wasi:io/poll@0.2.12\x05\x1d\x02\x03\0\x12\
+\x08pollable\x01B\x0f\x02\x03\x02\x01\x1e\x04\0\x08pollable\x03\0\0\x01w\x04\0\x07\
+instant\x03\0\x02\x01w\x04\0\x08duration\x03\0\x04\x01@\0\0\x03\x04\0\x03now\x01\
+\x06\x01@\0\0\x05\x04\0\x0aresolution\x01\x07\x01i\x01\x01@\x01\x04when\x03\0\x08\
+\x04\0\x11subscribe-instant\x01\x09\x01@\x01\x04when\x05\0\x08\x04\0\x12subscrib\
+e-duration\x01\x0a\x03\0\"wasi:clocks/monotonic-clock@0.2.12\x05\x1f\x01B\x05\x01\
+r\x02\x07secondsw\x0bnanosecondsy\x04\0\x08datetime\x03\0\0\x01@\0\0\x01\x04\0\x03\
+now\x01\x02\x04\0\x0aresolution\x01\x02\x03\0\x1dwasi:clocks/wall-clock@0.2.12\x05\
+\x20\x01B\x04\x04\0\x05error\x03\x01\x01h\0\x01@\x01\x04self\x01\0s\x04\0\x1d[me\
+thod]error.to-debug-string\x01\x02\x03\0\x14wasi:io/error@0.2.12\x05!\x02\x03\0\x15\
+\x05error\x01B(\x02\x03\x02\x01\"\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x1e\x04\
+\0\x08pollable\x03\0\x02\x01i\x01\x01q\x02\x15last-operation-failed\x01\x04\0\x06\
+closed\0\0\x04\0\x0cstream-error\x03\0\x05\x04\0\x0cinput-stream\x03\x01\x04\0\x0d\
+output-stream\x03\x01\x01h\x07\x01p}\x01j\x01\x0a\x01\x06\x01@\x02\x04self\x09\x03\
+lenw\0\x0b\x04\0\x19[method]input-stream.read\x01\x0c\x04\0\"[method]input-strea\
+m.blocking-read\x01\x0c\x01j\x01w\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0d\x04\
+\0\x19[method]input-stream.skip\x01\x0e\x04\0\"[method]input-stream.blocking-ski\
+p\x01\x0e\x01i\x03\x01@\x01\x04self\x09\0\x0f\x04\0\x1e[method]input-stream.subs\
+cribe\x01\x10\x01h\x08\x01@\x01\x04self\x11\0\x0d\x04\0![method]output-stream.ch\
+eck-write\x01\x12\x01j\0\x01\x06\x01@\x02\x04self\x11\x08contents\x0a\0\x13\x04\0\
+\x1b[method]output-stream.write\x01\x14\x04\0.[method]output-stream.blocking-wri\
+te-and-flush\x01\x14\x01@\x01\x04self\x11\0\x13\x04\0\x1b[method]output-stream.f\
+lush\x01\x15\x04\0$[method]output-stream.blocking-flush\x01\x15\x01@\x01\x04self\
+\x11\0\x0f\x04\0\x1f[method]output-stream.subscribe\x01\x16\x01@\x02\x04self\x11\
+\x03lenw\0\x13\x04\0\"[method]output-stream.write-zeroes\x01\x17\x04\05[method]o\
+utput-stream.blocking-write-zeroes-and-flush\x01\x17\x01@\x03\x04self\x11\x03src\
+\x09\x03lenw\0\x0d\x04\0\x1c[method]output-stream.splice\x01\x18\x04\0%[method]o\
+utput-stream.blocking-splice\x01\x18\x03\0\x16wasi:io/streams@0.2.12\x05#\x02\x03\
+\0\x13\x08duration\x02\x03\0\x16\x0cinput-stream\x02\x03\0\x16\x0doutput-stream\x01\
+B\xc1\x01\x02\x03\x02\x01$\x04\0\x08duration\x03\0\0\x02\x03\x02\x01%\x04\0\x0ci\
+nput-stream\x03\0\x02\x02\x03\x02\x01&\x04\0\x0doutput-stream\x03\0\x04\x02\x03\x02\
+\x01\"\x04\0\x08io-error\x03\0\x06\x02\x03\x02\x01\x1e\x04\0\x08pollable\x03\0\x08\
+\x01q\x0a\x03get\0\0\x04head\0\0\x04post\0\0\x03put\0\0\x06delete\0\0\x07connect\
+\0\0\x07options\0\0\x05trace\0\0\x05patch\0\0\x05other\x01s\0\x04\0\x06method\x03\
+\0\x0a\x01q\x03\x04HTTP\0\0\x05HTTPS\0\0\x05other\x01s\0\x04\0\x06scheme\x03\0\x0c\
+\x01ks\x01k{\x01r\x02\x05rcode\x0e\x09info-code\x0f\x04\0\x11DNS-error-payload\x03\
+\0\x10\x01k}\x01r\x02\x08alert-id\x12\x0dalert-message\x0e\x04\0\x1aTLS-alert-re\
+ceived-payload\x03\0\x13\x01ky\x01r\x02\x0afield-name\x0e\x0afield-size\x15\x04\0\
+\x12field-size-payload\x03\0\x16\x01kw\x01k\x17\x01q'\x0bDNS-timeout\0\0\x09DNS-\
+error\x01\x11\0\x15destination-not-found\0\0\x17destination-unavailable\0\0\x19d\
+estination-IP-prohibited\0\0\x19destination-IP-unroutable\0\0\x12connection-refu\
+sed\0\0\x15connection-terminated\0\0\x12connection-timeout\0\0\x17connection-rea\
+d-timeout\0\0\x18connection-write-timeout\0\0\x18connection-limit-reached\0\0\x12\
+TLS-protocol-error\0\0\x15TLS-certificate-error\0\0\x12TLS-alert-received\x01\x14\
+\0\x13HTTP-request-denied\0\0\x1cHTTP-request-length-required\0\0\x16HTTP-reques\
+t-body-size\x01\x18\0\x1bHTTP-request-method-invalid\0\0\x18HTTP-request-URI-inv\
+alid\0\0\x19HTTP-request-URI-too-long\0\0\x20HTTP-request-header-section-size\x01\
+\x15\0\x18HTTP-request-header-size\x01\x19\0!HTTP-request-trailer-section-size\x01\
+\x15\0\x19HTTP-request-trailer-size\x01\x17\0\x18HTTP-response-incomplete\0\0!HT\
+TP-response-header-section-size\x01\x15\0\x19HTTP-response-header-size\x01\x17\0\
+\x17HTTP-response-body-size\x01\x18\0\"HTTP-response-trailer-section-size\x01\x15\
+\0\x1aHTTP-response-trailer-size\x01\x17\0\x1dHTTP-response-transfer-coding\x01\x0e\
+\0\x1cHTTP-response-content-coding\x01\x0e\0\x15HTTP-response-timeout\0\0\x13HTT\
+P-upgrade-failed\0\0\x13HTTP-protocol-error\0\0\x0dloop-detected\0\0\x13configur\
+ation-error\0\0\x0einternal-error\x01\x0e\0\x04\0\x0aerror-code\x03\0\x1a\x01q\x03\
+\x0einvalid-syntax\0\0\x09forbidden\0\0\x09immutable\0\0\x04\0\x0cheader-error\x03\
+\0\x1c\x01s\x04\0\x09field-key\x03\0\x1e\x04\0\x0afield-name\x03\0\x1f\x01p}\x04\
+\0\x0bfield-value\x03\0!\x04\0\x06fields\x03\x01\x04\0\x07headers\x03\0#\x04\0\x08\
+trailers\x03\0#\x04\0\x10incoming-request\x03\x01\x04\0\x10outgoing-request\x03\x01\
+\x04\0\x0frequest-options\x03\x01\x04\0\x11response-outparam\x03\x01\x01{\x04\0\x0b\
+status-code\x03\0*\x04\0\x11incoming-response\x03\x01\x04\0\x0dincoming-body\x03\
+\x01\x04\0\x0ffuture-trailers\x03\x01\x04\0\x11outgoing-response\x03\x01\x04\0\x0d\
+outgoing-body\x03\x01\x04\0\x18future-incoming-response\x03\x01\x01i#\x01@\0\02\x04\
 \0\x13[constructor]fields\x013\x01o\x02\x20\"\x01p4\x01j\x012\x01\x1d\x01@\x01\x07\
 entries5\06\x04\0\x18[static]fields.from-list\x017\x01h#\x01p\"\x01@\x02\x04self\
 8\x04name\x20\09\x04\0\x12[method]fields.get\x01:\x01@\x02\x04self8\x04name\x20\0\
@@ -15188,18 +16311,18 @@ uture-incoming-response.subscribe\x01\x85\x01\x01i,\x01j\x01\x86\x01\x01\x1b\x01
 j\x01\x87\x01\0\x01k\x88\x01\x01@\x01\x04self\x84\x01\0\x89\x01\x04\0$[method]fu\
 ture-incoming-response.get\x01\x8a\x01\x01h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01\
 \0\x8c\x01\x04\0\x0fhttp-error-code\x01\x8d\x01\x03\0\x16wasi:http/types@0.2.12\x05\
-\x20\x02\x03\0\x14\x10outgoing-request\x02\x03\0\x14\x0frequest-options\x02\x03\0\
-\x14\x18future-incoming-response\x02\x03\0\x14\x0aerror-code\x01B\x0f\x02\x03\x02\
-\x01!\x04\0\x10outgoing-request\x03\0\0\x02\x03\x02\x01\"\x04\0\x0frequest-optio\
-ns\x03\0\x02\x02\x03\x02\x01#\x04\0\x18future-incoming-response\x03\0\x04\x02\x03\
-\x02\x01$\x04\0\x0aerror-code\x03\0\x06\x01i\x01\x01i\x03\x01k\x09\x01i\x05\x01j\
-\x01\x0b\x01\x07\x01@\x02\x07request\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\
-\x0d\x03\0!wasi:http/outgoing-handler@0.2.12\x05%\x01B\x05\x01p}\x01@\x01\x03len\
-w\0\0\x04\0\x10get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\
-\x03\0\x19wasi:random/random@0.2.12\x05&\x04\0>orch:worlds/capabilities-with-all\
--of-its-exports-removed@0.1.0\x04\0\x0b2\x01\0,capabilities-with-all-of-its-expo\
-rts-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x07\
-0.258.3\x10wit-bindgen-rust\x060.61.1";
+'\x02\x03\0\x17\x10outgoing-request\x02\x03\0\x17\x0frequest-options\x02\x03\0\x17\
+\x18future-incoming-response\x02\x03\0\x17\x0aerror-code\x01B\x0f\x02\x03\x02\x01\
+(\x04\0\x10outgoing-request\x03\0\0\x02\x03\x02\x01)\x04\0\x0frequest-options\x03\
+\0\x02\x02\x03\x02\x01*\x04\0\x18future-incoming-response\x03\0\x04\x02\x03\x02\x01\
++\x04\0\x0aerror-code\x03\0\x06\x01i\x01\x01i\x03\x01k\x09\x01i\x05\x01j\x01\x0b\
+\x01\x07\x01@\x02\x07request\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\x0d\x03\
+\0!wasi:http/outgoing-handler@0.2.12\x05,\x01B\x05\x01p}\x01@\x01\x03lenw\0\0\x04\
+\0\x10get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\x03\0\x19\
+wasi:random/random@0.2.12\x05-\x04\0>orch:worlds/capabilities-with-all-of-its-ex\
+ports-removed@0.1.0\x04\0\x0b2\x01\0,capabilities-with-all-of-its-exports-remove\
+d\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10\
+wit-bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

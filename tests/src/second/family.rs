@@ -164,7 +164,10 @@ pub const FAMILIES: &[(&str, &[&str])] = &[
             "custom-section",
         ],
     ),
-    ("fit", &["import-unknown", "import-undeclared", "export-missing", "memory-minimum"]),
+    (
+        "fit",
+        &["import-unknown", "import-undeclared", "import-of-providers", "export-missing", "memory-minimum"],
+    ),
     ("facts", &["facts-disagree"]),
     ("denied", &["denied-by-policy"]),
     ("revoked", &["revoked-kill", "revoked-block-load", "revoked-recertify", "sbom-unreadable"]),

@@ -38,7 +38,7 @@ const ROLES: [&[&str]; 10] = [
 ];
 
 /// What is asked for, and the imports that it opens.
-const PERMISSIONS: [(&str, &[&str]); 25] = [
+const PERMISSIONS: [(&str, &[&str]); 26] = [
     (r#"{"log":{}}"#, &["orch:log/log@0.1.0"]),
     ("{}", &["orch:types/types@0.1.0"]),
     (r#"{"log":{},"settings":{}}"#, &["orch:log/log@0.1.0", "orch:settings/settings@0.1.0"]),
@@ -58,6 +58,7 @@ const PERMISSIONS: [(&str, &[&str]); 25] = [
     ),
     (r#"{"http":[{"hosts":["api.acme.example:443"],"methods":["GET"],"paths":["/v1/"]}]}"#, &[]),
     (r#"{"notify":{"channels":["ops"]}}"#, &["orch:notify/notify@0.1.0", "orch:notify/shapes@0.1.0"]),
+    (r#"{"llm":{"models":["small"],"tokens":800}}"#, &["orch:llm/llm@0.1.0", "orch:llm/shapes@0.1.0"]),
     (r#"{"wasi":{"clocks":true}}"#, &["wasi:clocks/wall-clock@0.2.12", "wasi:io/poll@0.2.0"]),
     (r#"{"wasi":{"random":true}}"#, &["wasi:random/random@0.2.3"]),
     (
@@ -84,7 +85,7 @@ const PERMISSIONS: [(&str, &[&str]); 25] = [
     (r#"{"log":null,"http":[{"hosts":["[::1]:80"],"methods":[],"paths":[]}]}"#, &[]),
 ];
 
-const BROAD: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{},"diff":{},"artifacts":{"types":["*"],"count":9,"bytes":1000000},"control":{"start":true,"stop":true,"read":true},"notify":{"channels":["*"]},"kv":{"labels":["*"],"bytes":1000000},
+const BROAD: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{},"diff":{},"artifacts":{"types":["*"],"count":9,"bytes":1000000},"control":{"start":true,"stop":true,"read":true},"notify":{"channels":["*"]},"llm":{"models":["*"],"tokens":100000},"kv":{"labels":["*"],"bytes":1000000},
     "tasks":{"read":true,"add":100,"kinds":["*"]},"files":{"read":["**"],"write":["**"]},
     "process":{"programs":["sh","git","/usr/bin/git",".venv/bin/*","tools/*","./run"],"env":["HOME","LANG","PATH@tools/*"],"network":["*:443","*.b.example:443","127.0.0.1:5432","[::1]:5432"]},
     "http":[{"hosts":["*.acme.example:443","[::1]:80"],"methods":["GET","POST"],"paths":["/"]}],

@@ -77,9 +77,9 @@ mod tests {
     fn only_executors_write() {
         let both = FilesPermission { read: vec!["a".to_owned()], write: vec!["b".to_owned()] };
         for role in Role::ALL {
-            let found = both.clone().in_role(*role);
+            let found = both.clone().in_role(role);
             assert_eq!(found.read, both.read);
-            assert_eq!(found.effect() == Effect::Changing, *role == Role::Executor, "{role:?}");
+            assert_eq!(found.effect() == Effect::Changing, role == Role::Executor, "{role:?}");
         }
     }
 }

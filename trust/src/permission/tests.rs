@@ -262,6 +262,11 @@ fn what_is_named_is_cut_down_and_the_rest_stays() {
         r#"{"notify":{"channels":["b"]}}"#,
     );
     check_narrowed(
+        r#"{"llm":{"models":["a","b"],"tokens":9}}"#,
+        r#"{"llm":{"models":["*"],"tokens":5}}"#,
+        r#"{"llm":{"models":["a","b"],"tokens":5}}"#,
+    );
+    check_narrowed(
         r#"{"secrets":{"use":[{"name":"a","host":"h:1"},{"name":"b","host":"h:1"}]}}"#,
         r#"{"secrets":{"use":[{"name":"a","host":"h:1"},{"name":"b","host":"other:1"}]}}"#,
         r#"{"secrets":{"use":[{"name":"a","host":"h:1"}]}}"#,
@@ -395,7 +400,7 @@ fn every_domain_says_what_it_allows_and_whether_that_changes_anything() {
     let all = r#"{"log":{},"settings":{},"kv":{"labels":["a"],"bytes":7},"tasks":{"read":true,"add":1,"kinds":["a"]},
         "files":{"read":["a"],"write":["b"]},"diff":{},"process":{"programs":["sh"],"env":["HOME"],"network":["a.b:443"]},
         "findings":{},"metrics":{},"artifacts":{"types":["text/*"],"count":1,"bytes":1},
-        "control":{"start":true,"stop":true,"read":true},"notify":{"channels":["ops"]},"http":[{"hosts":["a.b:1"],"methods":["GET"],"paths":["/"]}],
+        "control":{"start":true,"stop":true,"read":true},"notify":{"channels":["ops"]},"llm":{"models":["a"],"tokens":1},"http":[{"hosts":["a.b:1"],"methods":["GET"],"paths":["/"]}],
         "secrets":{"use":[{"name":"a","host":"h:1"}]},"wasi":{"clocks":true,"random":true,"http_types":true}}"#;
     let lines = permissions(all).lines();
     for domain in DomainName::ALL {
@@ -409,6 +414,7 @@ fn every_domain_says_what_it_allows_and_whether_that_changes_anything() {
     assert_eq!(alone(r#"{"files":{"write":["a"]}}"#), Effect::Changing);
     assert_eq!(alone(r#"{"process":{"programs":[]}}"#), Effect::Changing);
     assert_eq!(alone(r#"{"notify":{"channels":["ops"]}}"#), Effect::Changing);
+    assert_eq!(alone(r#"{"llm":{"models":["a"],"tokens":7}}"#), Effect::Spending);
     assert_eq!(alone(r#"{"kv":{"labels":["a"],"bytes":7}}"#), Effect::None);
 }
 

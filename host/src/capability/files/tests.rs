@@ -165,7 +165,7 @@ async fn each_change_is_an_effect_with_one_intent_before_the_first() {
     open.view().remove(text("out/b/d")).await.unwrap().unwrap();
     open.view().remove(text("out/b/c")).await.unwrap().unwrap();
     let expected = [
-        EffectRecord::Intent { domain: DomainName::Files, effect: "files-write" },
+        EffectRecord::Intent { domain: DomainName::Files, effect: "files-write", spends: false },
         changed("out/a", FileChange::Written, None, Some(b"x")),
         changed("out/a", FileChange::Written, Some(b"x"), Some(b"y")),
         changed("out/a", FileChange::Written, Some(b"y"), Some(b"yz")),

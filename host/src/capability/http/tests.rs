@@ -47,6 +47,7 @@ fn open(answers: impl IntoIterator<Item = ScriptedAnswer>) -> Open {
         placeholders,
         traffic: Traffic::new(Bench::new().0.gate.clone()),
         requests: 0,
+        spends: false,
         closed: false,
         deadline: Instant::now(),
     };

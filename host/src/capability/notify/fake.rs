@@ -63,7 +63,7 @@ impl Provider<Message, Lent> for FakeNotifier {
                 }
             };
             remember(&self.sent, (order, message));
-            Left { answer, writes: BTreeMap::new(), notes: Notes::default() }
+            Left { answer, writes: BTreeMap::new(), notes: Notes::default(), changed: false }
         })
     }
 }

@@ -17,6 +17,7 @@ pub use shapes::{Message, Receipt, Severity};
 
 impl Provided for Message {
     const DOMAIN: DomainName = DomainName::Notify;
+    const SPENDS: bool = false;
     type Answer = Receipt;
 
     fn subject(&self) -> &str {

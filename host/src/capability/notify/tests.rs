@@ -56,7 +56,7 @@ async fn each_notice_has_its_intent_first_and_a_key_of_its_own() {
         .effects()
         .into_iter()
         .map(|effect| match effect {
-            EffectRecord::ProviderAsked { domain: DomainName::Notify, asked } => {
+            EffectRecord::ProviderAsked { domain: DomainName::Notify, asked, spends: false } => {
                 assert_eq!((&*asked.consumer, &*asked.provider), ("demo/x", "fake/notifier"));
                 assert_eq!(asked.subject, "ops");
                 asked.key

@@ -269,7 +269,10 @@ async fn the_intent_is_recorded_once_and_before_the_program_starts() {
     open.ran(command("ls")).await.unwrap();
     let started = |effect: &EffectRecord| matches!(effect, EffectRecord::ProcessStarted { .. });
     let effects = open.bench.effects();
-    assert_eq!(effects[0], EffectRecord::Intent { domain: DomainName::Process, effect: "process" });
+    assert_eq!(
+        effects[0],
+        EffectRecord::Intent { domain: DomainName::Process, effect: "process", spends: false }
+    );
     assert_eq!((effects.len(), effects.iter().filter(|effect| started(effect)).count()), (3, 2));
 }
 

@@ -111,7 +111,7 @@ async fn what_is_granted_is_not_beyond_and_each_permission_is_missed() {
     };
     fakes.processes.run(request, fakes.gate.clone()).await.unwrap();
     for effect in [
-        EffectRecord::Intent { domain: DomainName::Files, effect: "files-write" },
+        EffectRecord::Intent { domain: DomainName::Files, effect: "files-write", spends: false },
         EffectRecord::FileWritten {
             path: "src/a.py".to_owned(),
             change: FileChange::Written,
@@ -120,7 +120,7 @@ async fn what_is_granted_is_not_beyond_and_each_permission_is_missed() {
             size: Some(0),
             in_tree: false,
         },
-        EffectRecord::Intent { domain: DomainName::Process, effect: "process" },
+        EffectRecord::Intent { domain: DomainName::Process, effect: "process", spends: false },
     ] {
         fakes.gate.record(effect).await.unwrap();
     }

@@ -6,7 +6,7 @@
 
 use std::future::Future;
 
-use orch_journal::event::{Event, HttpEnded, NetworkUsed};
+use orch_journal::event::{Event, HttpEnded, ModelAnswered, NetworkUsed};
 use orch_journal::failpoint;
 use tokio::sync::mpsc;
 
@@ -37,14 +37,14 @@ impl Run {
     pub fn let_go_on(&mut self, asked: Asked) -> Result<(), DriveError> {
         let Asked { by, effect, answer } = asked;
         let event = match effect {
-            EffectRecord::Intent { effect, .. } => {
+            EffectRecord::Intent { effect, spends, .. } => {
                 failpoint::hit("before-intent");
-                Event::IntentRecorded { by, effect: effect.to_owned(), provided: None, at: now_ms() }
+                Event::IntentRecorded { by, effect: effect.to_owned(), provided: None, spends, at: now_ms() }
             }
-            EffectRecord::ProviderAsked { domain, asked } => {
+            EffectRecord::ProviderAsked { domain, spends, asked } => {
                 failpoint::hit("before-intent");
                 let (effect, provided) = (domain.as_str().to_owned(), Some(asked));
-                Event::IntentRecorded { by, effect, provided, at: now_ms() }
+                Event::IntentRecorded { by, effect, provided, spends, at: now_ms() }
             }
             EffectRecord::ProcessStarted { program, pid, start_ticks, boot_id } => {
                 Event::ProcessStarted { by, program, pid, start_ticks, boot_id }
@@ -52,6 +52,9 @@ impl Run {
             EffectRecord::FileWritten { path, change, before, after, size, in_tree } => {
                 let at = Some(now_ms());
                 Event::FileWritten { by, path, change, before, after, size, in_tree, at }
+            }
+            EffectRecord::ModelAnswered(answer) => {
+                Event::ModelAnswered(Box::new(ModelAnswered { by, answer: *answer, at: now_ms() }))
             }
             EffectRecord::HttpRequested(request) => requested(by, request),
             EffectRecord::HttpEnded { plugin, request, exchange } => {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::expectation::Found;
 use super::question::{Called, Given};
-use super::{auditor, executor, guard, planner, provider, reflector, service, verifier};
+use super::{auditor, executor, guard, llm, planner, provider, reflector, service, verifier};
 
 /// The list of calls, by role.
 macro_rules! calls {
@@ -40,7 +40,7 @@ calls! {
     Auditor: Analyze(auditor::Analyze), Audit(auditor::Audit);
     Verifier: VerifyRun(verifier::VerifyRun), VerifyTask(verifier::VerifyTask);
     Guard: JudgeTask(guard::JudgeTask);
-    Provider: SendNotice(provider::SendNotice);
+    Provider: SendNotice(provider::SendNotice), AskModel(llm::AskModel);
     Service: Handle(service::Handle);
 }
 
@@ -68,6 +68,7 @@ mod tests {
                 "send-notice",
                 json!({ "order": { "key": "k" }, "message": { "channel": "ops", "title": "t", "severity": "info" } }),
             ),
+            ("ask-model", json!({ "order": { "key": "k" }, "request": { "messages": [{ "user": "u" }] } })),
             ("handle", json!({ "method": "GET", "path": "/" })),
         ] {
             let read = |form: &Value| serde_json::from_value::<Call>(json!({ name: form }));

@@ -30,6 +30,12 @@ pub struct OrderOfCase {
     pub workspace: String,
 }
 
+impl From<OrderOfCase> for Order {
+    fn from(OrderOfCase { consumer, key, run, workspace }: OrderOfCase) -> Self {
+        Self { consumer, key, run: run.into(), workspace: workspace.into() }
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MessageOfCase {
@@ -54,7 +60,6 @@ impl Question for SendNotice {
     type Ask = provider::SendNotice;
 
     fn ask(&self, _script: &Script) -> Result<provider::SendNotice, Ending> {
-        let OrderOfCase { consumer, key, run, workspace } = self.order.clone();
         let MessageOfCase { channel, title, text, severity, link } = self.message.clone();
         let severity = match severity {
             SeverityOfCase::Info => Severity::Info,
@@ -62,7 +67,7 @@ impl Question for SendNotice {
             SeverityOfCase::Error => Severity::Error,
         };
         Ok(provider::SendNotice {
-            order: Order { consumer, key, run: run.into(), workspace: workspace.into() },
+            order: self.order.clone().into(),
             message: Message { channel, title, text, severity, link },
         })
     }

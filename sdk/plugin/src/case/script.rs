@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::exchange::ScriptedExchange;
+use super::llm::ScriptedModel;
 
 /// What the host has.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -32,6 +33,8 @@ pub struct Script {
     pub commands: Vec<ScriptedCommand>,
     /// Requests in the order in which they must come, and their answers.
     pub http: Vec<ScriptedExchange>,
+    /// Questions to models in the order in which they must come, and their answers.
+    pub models: Vec<ScriptedModel>,
     /// A file beside the cases that has them in the place of `http`, as they were when they were made.
     pub recording: Option<String>,
 }
@@ -46,6 +49,7 @@ impl Script {
         let fakes = Fakes::new(self.tasks.clone(), Mood::Good).scripted(self.commands.clone());
         let fakes = fakes.standing_at(self.control, self.tasks.len());
         let fakes = fakes.answered(self.http.iter().map(ScriptedExchange::answer));
+        let fakes = fakes.saying(self.models.iter().map(ScriptedModel::answer));
         for (label, values) in &self.kv {
             for (key, value) in values {
                 fakes.kv().commit(label, key, value.as_bytes());

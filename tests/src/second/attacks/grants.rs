@@ -58,6 +58,8 @@ pub(super) fn add(cases: &mut Cases) {
             r#"{"secrets":{"use":[{"name":"b","host":"h.example:1"}]}}"#,
         ),
         (r#"{"wasi":{"random":true}}"#, r#"{"wasi":{"clocks":true}}"#),
+        (r#"{"llm":{"models":["a"],"tokens":2}}"#, r#"{"llm":{"models":["a"],"tokens":1}}"#),
+        (r#"{"llm":{"models":["a"],"tokens":1}}"#, r#"{"llm":{"models":["b"],"tokens":1}}"#),
         (
             r#"{"secrets":{"use":[{"name":"a","host":"h.example:1"}]}}"#,
             r#"{"secrets":{"use":[{"name":"a","host":"i.example:1"}]}}"#,

@@ -1,0 +1,311 @@
+//! `orch:llm`: models, which another plugin asks.
+//!
+//! In -> out: WIT calls -> [`Chat`]s for the provider of their model -> its answers; pieces of them -> who watches.
+//! Limits: those of the WIT text, checked before the provider is asked; temperature and tokens are filled in here.
+//! Invariant: no provider is asked for a model that is not granted, nor for more tokens than that; nor for one that the operator
+//! does not let it serve.
+//! Not here: what may be asked (`llm/check.rs`), which models there are (`llm/catalogue.rs`), asking (`ask.rs`), the provider's
+//! side (`role/provider/llm.rs`).
+
+pub mod backend;
+pub mod catalogue;
+pub(crate) mod check;
+pub(crate) mod fake;
+pub mod written;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use orch_journal::event::ModelAnswer;
+use orch_trust::interfaces::Import;
+use orch_trust::permission::{DomainName, LlmPermission};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use wasmtime::component::Linker;
+
+use self::catalogue::Known;
+use self::written::{WrittenAnswer, WrittenRequest};
+use super::effect::EffectRecord;
+use super::lent::Lent;
+use super::provided::Provided;
+use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::trial::Watched;
+use crate::bindings::llm::{deltas, llm, shapes};
+use crate::bindings::types::types::Error;
+use crate::cut::cut;
+
+pub use shapes::{
+    Answer, ChatError, Format, Message, Model, Request, Said, StopReason, Tool, ToolCall, ToolChoice,
+    ToolResult, Usage,
+};
+
+/// Of one call of `show`.
+const SHOWN_BYTES_MAX: usize = 64 << 10;
+const NAME_SHOWN_MAX: usize = 64;
+
+/// One question to a model, inside its limits, with everything filled in.
+#[derive(Clone, Debug)]
+pub struct Chat {
+    pub target: Target,
+    pub request: Request,
+}
+
+/// Where the operator says that a model is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// What the provider calls it.
+    pub model: String,
+    /// Empty: the provider's own.
+    pub base_url: String,
+}
+
+impl Provided for Chat {
+    const DOMAIN: DomainName = DomainName::Llm;
+    const SPENDS: bool = true;
+    /// An error is the provider's own word.
+    type Answer = Result<Answer, ChatError>;
+
+    fn subject(&self) -> &str {
+        &self.request.model
+    }
+}
+
+/// State of this capability in one store.
+pub struct Llm {
+    granted: Arc<LlmPermission>,
+    plugin: Arc<str>,
+    lent: Lent,
+}
+
+impl Capability for Llm {
+    type Permission = LlmPermission;
+    type Granted = Arc<LlmPermission>;
+
+    fn grant(permission: LlmPermission, _host: &HostEnvironment) -> Arc<LlmPermission> {
+        Arc::new(permission)
+    }
+
+    fn open(granted: &Arc<LlmPermission>, opening: Opening<'_>) -> Self {
+        Self { granted: granted.clone(), plugin: opening.plugin.clone(), lent: opening.lent.clone() }
+    }
+
+    fn link<S: Holds<Self>>(linker: &mut Linker<S>, import: Import<'_>) -> wasmtime::Result<()> {
+        match import.0.starts_with("orch:llm/deltas@") {
+            true => deltas::add_to_linker::<_, HasView<Self>>(linker, S::view),
+            false => llm::add_to_linker::<_, HasView<Self>>(linker, S::view),
+        }
+    }
+
+    fn keep(self, _kept: &mut Kept) {}
+
+    fn beyond(granted: Option<&LlmPermission>, watched: &Watched<'_>) -> Vec<String> {
+        let asked = watched.fakes.llm().asked();
+        let is_inside = |request: &Request| {
+            granted.is_some_and(|granted| {
+                granted.allows(&request.model)
+                    && request.max_tokens.is_some_and(|most| most <= granted.tokens)
+            })
+        };
+        let beyond = asked.iter().filter(|asked| !is_inside(&asked.chat.request));
+        beyond.map(|asked| format!("the model `{}` was asked", asked.chat.request.model)).collect()
+    }
+}
+
+impl View<'_, Llm> {
+    /// The model that a request is for, if it may be asked: its name, and what is known of it.
+    fn model(&mut self, named: &str) -> Result<(String, Known), ChatError> {
+        let Llm { granted, lent, plugin } = &*self.state;
+        let models = lent.providers.models.clone();
+        let name = match named {
+            "" => models.pick(plugin, &lent.asking, granted).map(str::to_owned),
+            named => Some(named.to_owned()),
+        };
+        let Some(name) = name else {
+            let why = "the request names no model, and `models.yaml` picks none for this task".to_owned();
+            return Err(denied(self.ledger.deny("llm", why)));
+        };
+        let shown: String = name.chars().take(NAME_SHOWN_MAX).collect();
+        if !granted.allows(&name) {
+            return Err(denied(self.ledger.deny("llm", format!("model `{shown}`"))));
+        }
+        match models.known(&name) {
+            Some(known) => Ok((name, known.clone())),
+            None => {
+                let why = format!("`models.toml` has no model `{shown}`");
+                Err(denied(self.ledger.deny("llm", why)))
+            }
+        }
+    }
+
+    /// The request with everything filled in, if it is inside its limits.
+    fn fill(&self, request: Request, name: String, known: &Known, tokens: u32) -> Result<Chat, ChatError> {
+        check::request(&request).map_err(ChatError::Invalid)?;
+        let picked = self.state.lent.providers.models.picks.max_tokens.map_or(u32::MAX, NonZeroU32::get);
+        let most = known.max_tokens.min(tokens).min(picked).min(self.state.granted.tokens);
+        if most == 0 {
+            return Err(ChatError::Limit("tokens".to_owned()));
+        }
+        let request = Request {
+            model: name,
+            temperature: request.temperature.or(known.temperature),
+            max_tokens: Some(request.max_tokens.map_or(most, |asked| asked.min(most))),
+            ..request
+        };
+        let target = Target { model: known.model.clone(), base_url: known.base_url.clone() };
+        Ok(Chat { target, request })
+    }
+
+    /// What the guest is told of a provider's own error: its words are the operator's, but for what is wrong with the question.
+    fn told(&mut self, provider: &str, error: ChatError) -> ChatError {
+        match error {
+            ChatError::Denied(why) => {
+                self.warn_of_provider(format!(
+                    "`{provider}` was denied by who runs the model: {}",
+                    cut(&why)
+                ));
+                ChatError::Denied("the provider was denied by who runs the model".to_owned())
+            }
+            ChatError::Invalid(why) => ChatError::Invalid(cut(&why)),
+            ChatError::Limit(name) => ChatError::Limit(cut(&name)),
+            ChatError::Busy(pause) => ChatError::Busy(pause),
+            ChatError::Unavailable => ChatError::Unavailable,
+        }
+    }
+}
+
+impl llm::Host for View<'_, Llm> {
+    async fn models(&mut self) -> wasmtime::Result<Vec<Model>> {
+        let Llm { granted, lent, .. } = &*self.state;
+        let granted_tokens = granted.tokens;
+        let shown = lent.providers.models.granted(granted).map(|(name, known)| Model {
+            name: name.to_owned(),
+            context_window: known.context_window,
+            max_tokens: known.max_tokens.min(granted_tokens),
+            capabilities: known.capabilities.clone(),
+        });
+        Ok(shown.collect())
+    }
+
+    async fn chat(&mut self, request: Request) -> wasmtime::Result<Result<Answer, ChatError>> {
+        self.ledger.forget_reason();
+        let (name, known) = match self.model(&request.model) {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
+        let lent = self.state.lent.clone();
+        let provider = match self.provider(lent.providers.llm_of(known.provider.as_deref())) {
+            Ok(provider) => provider,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let may = provider.provides().llm.clone().filter(|may| may.allows(&name));
+        let Some(may) = may else {
+            let why = format!("`{}` may not be asked for the model `{name}`", provider.id());
+            return Ok(Err(self.ledger.refuse(Error::Unavailable, why).into()));
+        };
+        let question = match self.fill(request, name, &known, may.tokens) {
+            Ok(question) => question,
+            Err(error) => return Ok(Err(error)),
+        };
+        let plugin = self.state.plugin.clone();
+        let asked = ModelAnswer {
+            consumer: plugin.to_string(),
+            provider: provider.id().to_owned(),
+            model: question.request.model.clone(),
+            question: digest(&WrittenRequest::from(question.request.clone())),
+            currency: lent.providers.models.currency.clone(),
+            ..nothing_answered()
+        };
+        let answer = self.ask_provider(&plugin, &lent, &*provider, question).await?;
+        let asked = ModelAnswer { key: self.ledger.last_key(), ..asked };
+        self.ledger
+            .gate()
+            .record(EffectRecord::ModelAnswered(Box::new(came(asked, &answer, &known))))
+            .await?;
+        Ok(match answer {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(self.told(provider.id(), error)),
+            Err(error) => Err(error.into()),
+        })
+    }
+}
+
+impl deltas::Host for View<'_, Llm> {
+    async fn show(&mut self, text: String) -> wasmtime::Result<()> {
+        let text = text.get(..text.floor_char_boundary(SHOWN_BYTES_MAX)).unwrap_or(&text);
+        self.state.lent.deltas.show(&self.state.plugin, text);
+        Ok(())
+    }
+}
+
+impl shapes::Host for View<'_, Llm> {}
+
+fn nothing_answered() -> ModelAnswer {
+    ModelAnswer {
+        consumer: String::new(),
+        provider: String::new(),
+        model: String::new(),
+        key: String::new(),
+        question: String::new(),
+        answer: None,
+        fault: None,
+        answered_by: String::new(),
+        id: String::new(),
+        input: 0,
+        cached: 0,
+        output: 0,
+        cost: None,
+        currency: String::new(),
+    }
+}
+
+/// What is recorded of an answer.
+fn came(asked: ModelAnswer, answer: &Result<Result<Answer, ChatError>, Error>, known: &Known) -> ModelAnswer {
+    match answer {
+        Ok(Ok(answer)) => ModelAnswer {
+            answer: Some(digest(&WrittenAnswer::from(answer.clone()))),
+            answered_by: answer.model.clone(),
+            id: answer.id.clone(),
+            input: answer.usage.input,
+            cached: answer.usage.cached,
+            output: answer.usage.output,
+            cost: known.price.map(|price| price.cost(&answer.usage)),
+            ..asked
+        },
+        Ok(Err(error)) => ModelAnswer { fault: Some(word(error).to_owned()), ..asked },
+        Err(_) => ModelAnswer { fault: Some("no-answer".to_owned()), ..asked },
+    }
+}
+
+fn word(error: &ChatError) -> &'static str {
+    match error {
+        ChatError::Denied(_) => "denied",
+        ChatError::Invalid(_) => "invalid",
+        ChatError::Limit(_) => "limit",
+        ChatError::Busy(_) => "busy",
+        ChatError::Unavailable => "unavailable",
+    }
+}
+
+/// SHA-256 of something as JSON has it, as hex.
+fn digest(written: &impl Serialize) -> String {
+    // Texts, numbers and lists of them: there is nothing here that JSON lacks.
+    hex::encode(Sha256::digest(serde_json::to_vec(written).unwrap_or_default()))
+}
+
+fn denied(error: Error) -> ChatError {
+    error.into()
+}
+
+impl From<Error> for ChatError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Denied(what) => Self::Denied(what),
+            Error::Invalid(why) => Self::Invalid(why),
+            Error::Limit(name) => Self::Limit(name),
+            Error::NotFound | Error::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! The models that may be asked: what the operator says of each.
+//!
+//! In -> out: a name, a grant -> [`Known`].
+//! Not here: reading it (`config/models.rs`).
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use orch_trust::manifest::Role;
+use orch_trust::name::PluginId;
+use orch_trust::permission::LlmPermission;
+use serde::Deserialize;
+
+use super::Usage;
+use crate::capability::provided::Asking;
+
+/// Every model of the operator, by the name that plugins use.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Catalogue {
+    pub models: BTreeMap<String, Known>,
+    /// Of a trial: what every name stands for.
+    pub any: Option<Known>,
+    /// Where a request names none and nothing else picks one.
+    pub default: Option<String>,
+    /// Of all prices; empty if there is none.
+    pub currency: String,
+    /// What the workspace says.
+    pub picks: Picks,
+}
+
+/// `models.yaml`: which of the operator's models whoever names none gets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Picks {
+    pub default: Option<String>,
+    /// By the role that the plugin is called in.
+    pub roles: BTreeMap<Role, String>,
+    /// By plugin id.
+    pub plugins: BTreeMap<PluginId, String>,
+    /// By the kind of the task.
+    pub kinds: BTreeMap<String, String>,
+    /// Tokens of one answer, at most.
+    pub max_tokens: Option<NonZeroU32>,
+}
+
+impl Picks {
+    /// Every name, with the key that it stands under.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let default = self.default.iter().map(|name| ("default", name.as_str()));
+        let roles = self.roles.values().map(|name| ("roles", name.as_str()));
+        let plugins = self.plugins.values().map(|name| ("plugins", name.as_str()));
+        let kinds = self.kinds.values().map(|name| ("kinds", name.as_str()));
+        default.chain(roles).chain(plugins).chain(kinds)
+    }
+
+    /// The one for a call of that plugin: by the kind of its task, else by its id, its role, or the default.
+    pub fn of(&self, plugin: &str, role: Option<Role>, kind: Option<&str>) -> Option<&str> {
+        let by_kind = kind.and_then(|kind| self.kinds.get(kind));
+        let by_plugin = || self.plugins.iter().find(|(id, _)| id.as_str() == plugin).map(|(_, name)| name);
+        let by_role = || role.and_then(|role| self.roles.get(&role));
+        by_kind.or_else(by_plugin).or_else(by_role).or(self.default.as_ref()).map(String::as_str)
+    }
+}
+
+/// What a million tokens cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Price {
+    pub input: f64,
+    /// Of them from a cache of the provider.
+    pub cached: f64,
+    pub output: f64,
+}
+
+impl Price {
+    /// In millionths of the currency, rounded up.
+    pub fn cost(&self, usage: &Usage) -> u64 {
+        let Usage { input, cached, output } = *usage;
+        let plain = input.saturating_sub(cached);
+        let cost = plain as f64 * self.input + cached as f64 * self.cached + output as f64 * self.output;
+        cost.ceil() as u64
+    }
+}
+
+/// What is known of one model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known {
+    /// Id of the plugin that asks it; none: the first one that the workspace binds.
+    pub provider: Option<String>,
+    /// What the provider calls it.
+    pub model: String,
+    /// Empty: the provider's own.
+    pub base_url: String,
+    /// Tokens that fit, question and answer.
+    pub context_window: u32,
+    /// Tokens of one answer.
+    pub max_tokens: u32,
+    /// Where a request says none.
+    pub temperature: Option<f64>,
+    pub capabilities: Vec<String>,
+    pub price: Option<Price>,
+}
+
+impl Catalogue {
+    pub fn known(&self, name: &str) -> Option<&Known> {
+        self.models.get(name).or(self.any.as_ref())
+    }
+
+    /// Those that a grant has, by name.
+    pub fn granted<'a>(
+        &'a self,
+        granted: &'a LlmPermission,
+    ) -> impl Iterator<Item = (&'a str, &'a Known)> + 'a {
+        let listed = self.models.iter().filter(|(name, _)| granted.allows(name));
+        let listed = listed.map(|(name, known)| (name.as_str(), known));
+        let named =
+            self.any.iter().flat_map(|known| granted.models.iter().map(move |name| (name.as_str(), known)));
+        listed.chain(named)
+    }
+
+    /// The name of the model for a request that names none.
+    pub fn pick<'a>(&'a self, plugin: &str, asking: &Asking, granted: &'a LlmPermission) -> Option<&'a str> {
+        match self.any {
+            Some(_) => granted.models.first().map(String::as_str),
+            None => self.picks.of(plugin, asking.role, asking.kind.as_deref()).or(self.default.as_deref()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_it_cost_is_rounded_up_and_cached_tokens_have_their_own_price() {
+        let price = Price { input: 0.25, cached: 0.025, output: 2.0 };
+        let cost = |input, cached, output| price.cost(&Usage { input, cached, output });
+        assert_eq!(cost(1_000_000, 0, 0), 250_000);
+        assert_eq!(cost(1_000_000, 1_000_000, 0), 25_000);
+        assert_eq!(cost(0, 0, 1_000_000), 2_000_000);
+        assert_eq!((cost(1, 0, 0), cost(0, 0, 0)), (1, 0));
+    }
+}

@@ -1,0 +1,228 @@
+//! An answer as Anthropic's messages have it, in pieces or whole.
+//!
+//! In -> out: a [`Body`] -> [`Answer`].
+//! Invariant: an answer that says no reason for its end was cut off, and is none.
+
+use model_wire::{Body, Pieces, broken, line};
+use orch_sdk::llm::{Answer, ChatError, StopReason, Usage};
+use serde::Deserialize;
+use serde_json::Value;
+
+const MODEL_BYTES_MAX: usize = 128;
+const ID_BYTES_MAX: usize = 256;
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Event {
+    MessageStart {
+        message: Start,
+    },
+    ContentBlockStart {
+        index: u64,
+        content_block: Part,
+    },
+    ContentBlockDelta {
+        index: u64,
+        delta: Delta,
+    },
+    MessageDelta {
+        delta: End,
+        #[serde(default)]
+        usage: WrittenUsage,
+    },
+    MessageStop,
+    /// Whole.
+    Message {
+        #[serde(flatten)]
+        start: Start,
+        #[serde(default)]
+        content: Vec<Part>,
+        stop_reason: Option<String>,
+    },
+    Error {
+        error: Value,
+    },
+    /// `ping`, and what there may be one day.
+    #[serde(other)]
+    Else,
+}
+
+#[derive(Deserialize)]
+struct Start {
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    model: String,
+    #[serde(default)]
+    usage: WrittenUsage,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Part {
+    Text {
+        #[serde(default)]
+        text: String,
+    },
+    ToolUse {
+        id: String,
+        name: String,
+        #[serde(default)]
+        input: Value,
+    },
+    #[serde(other)]
+    Else,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Delta {
+    TextDelta {
+        text: String,
+    },
+    InputJsonDelta {
+        partial_json: String,
+    },
+    #[serde(other)]
+    Else,
+}
+
+#[derive(Deserialize)]
+struct End {
+    stop_reason: Option<String>,
+}
+
+/// What is there counts; the rest stays as it was said before.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+struct WrittenUsage {
+    input_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
+    cache_read_input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+}
+
+impl WrittenUsage {
+    fn update(&mut self, later: Self) {
+        self.input_tokens = later.input_tokens.or(self.input_tokens);
+        self.cache_creation_input_tokens =
+            later.cache_creation_input_tokens.or(self.cache_creation_input_tokens);
+        self.cache_read_input_tokens = later.cache_read_input_tokens.or(self.cache_read_input_tokens);
+        self.output_tokens = later.output_tokens.or(self.output_tokens);
+    }
+
+    /// What was written to a cache and read from one was read, too.
+    fn usage(self) -> Usage {
+        let cached = self.cache_read_input_tokens.unwrap_or(0);
+        let made = self.cache_creation_input_tokens.unwrap_or(0);
+        let input = self.input_tokens.unwrap_or(0).saturating_add(made).saturating_add(cached);
+        Usage { input, cached, output: self.output_tokens.unwrap_or(0) }
+    }
+}
+
+/// What came so far.
+#[derive(Default)]
+struct Reading {
+    pieces: Pieces,
+    id: String,
+    model: String,
+    usage: WrittenUsage,
+    finished: Option<String>,
+}
+
+/// The answer.
+///
+/// # Errors
+/// `Unavailable`: it was cut off or is none. `Busy`: they say so in its midst.
+pub fn read(body: Body) -> Result<Answer, ChatError> {
+    let mut reading = Reading::default();
+    match body {
+        Body::Whole(value) => {
+            reading.take(&value.to_string())?;
+        }
+        Body::Events(events) => {
+            for data in events {
+                if reading.take(&data?)? {
+                    break;
+                }
+            }
+        }
+    }
+    reading.answer()
+}
+
+impl Reading {
+    /// True if it was the last one.
+    fn take(&mut self, data: &str) -> Result<bool, ChatError> {
+        let event: Event = serde_json::from_str(data)
+            .map_err(|error| broken(&format!("a piece of the answer is no JSON of its form: {error}")))?;
+        match event {
+            Event::MessageStart { message } => self.start(message),
+            Event::ContentBlockStart { index, content_block } => self.part(index, content_block)?,
+            Event::ContentBlockDelta { delta: Delta::TextDelta { text }, .. } => self.pieces.text(&text)?,
+            Event::ContentBlockDelta { index, delta: Delta::InputJsonDelta { partial_json } } => {
+                self.pieces.call(index, "", "", &partial_json)?;
+            }
+            Event::MessageDelta { delta, usage } => {
+                self.usage.update(usage);
+                self.finished = delta.stop_reason.or(self.finished.take());
+            }
+            Event::MessageStop => return Ok(true),
+            Event::Message { start, content, stop_reason } => {
+                self.start(start);
+                for (place, part) in (0u64..).zip(content) {
+                    self.part(place, part)?;
+                }
+                self.finished = stop_reason;
+            }
+            Event::Error { error } => {
+                let kind = error.get("type").and_then(Value::as_str).unwrap_or_default();
+                return Err(match kind {
+                    "overloaded_error" | "rate_limit_error" => ChatError::Busy(None),
+                    _ => {
+                        broken(&format!("the answer ended with an error: {}", line(&error.to_string(), 500)))
+                    }
+                });
+            }
+            Event::ContentBlockDelta { delta: Delta::Else, .. } | Event::Else => {}
+        }
+        Ok(false)
+    }
+
+    fn start(&mut self, start: Start) {
+        (self.id, self.model) = (start.id, start.model);
+        self.usage.update(start.usage);
+    }
+
+    fn part(&mut self, place: u64, part: Part) -> Result<(), ChatError> {
+        match part {
+            Part::Text { text } => self.pieces.text(&text),
+            Part::ToolUse { id, name, input } => {
+                // In pieces it begins empty, and they follow.
+                let is_empty = input.as_object().is_none_or(|input| input.is_empty());
+                let arguments = if is_empty { String::new() } else { input.to_string() };
+                self.pieces.call(place, &id, &name, &arguments)
+            }
+            Part::Else => Ok(()),
+        }
+    }
+
+    fn answer(self) -> Result<Answer, ChatError> {
+        let Some(reason) = self.finished else {
+            return Err(broken("the answer was cut off: it says no reason for its end"));
+        };
+        let stop = match reason.as_str() {
+            "max_tokens" | "model_context_window_exceeded" => StopReason::Length,
+            "refusal" => StopReason::Refused,
+            _ if self.pieces.has_calls() => StopReason::ToolCalls,
+            _ => StopReason::End,
+        };
+        Ok(Answer {
+            said: self.pieces.said()?,
+            stop,
+            usage: self.usage.usage(),
+            model: line(&self.model, MODEL_BYTES_MAX),
+            id: line(&self.id, ID_BYTES_MAX),
+        })
+    }
+}
