@@ -95,9 +95,9 @@ pub(crate) async fn execute(
 ) -> anyhow::Result<String> {
     let mut store = store(engine);
     let instance = executor.instantiate_async(&mut store).await.map_err(wrong)?;
-    let attempt = Attempt { number: 1, wall_ms: 10_000 };
+    let attempt = Attempt { number: 1, wall_ms: 10_000, goal: String::new(), earlier: None };
     let answer =
-        instance.orch_executor_executor().call_execute(&mut store, task, attempt).await.map_err(wrong)?;
+        instance.orch_executor_executor().call_execute(&mut store, task, &attempt).await.map_err(wrong)?;
     anyhow::ensure!(store.data().lines == 1, "the no-op wrote {} lines", store.data().lines);
     answer.map(|done| done.summary).map_err(|failure| anyhow::anyhow!(failure.message))
 }

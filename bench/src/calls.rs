@@ -53,8 +53,7 @@ pub(crate) fn measure(args: &CallsArgs) -> anyhow::Result<()> {
     let ours = Workbench::new(&engine, &cache, &opened.config, &opened.place.workspace, &opened.admitted)
         .bind(of_notes)?;
     let lent = Nothing::lent(opened.place.workspace.clone(), Duration::from_secs(10));
-    let task = Box::new(Task::new(TaskId::parse("t1")?, Kind::parse("note")?));
-    let ask = Execute { task, attempt: 1 };
+    let ask = Execute::of(Task::new(TaskId::parse("t1")?, Kind::parse("note")?), 1);
 
     let bare_engine = bare_engine::engine(10)?;
     let bare = bare_engine::executor(&bare_engine, &bare_engine::load(&bare_engine, &args.executor)?)?;

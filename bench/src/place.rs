@@ -7,6 +7,7 @@ use anyhow::Context;
 use orch_host::config::operator::Operator;
 use orch_host::config::workspace::WorkspaceConfig;
 use orch_host::drive::branch::Beginning;
+use orch_host::drive::choice::Wanted;
 use orch_host::drive::desk::{Audit, Control, Durability, RunRules};
 use orch_host::drive::task_file::Sheet;
 use orch_host::exit::Fault;
@@ -86,6 +87,7 @@ impl Opened {
             beginning: Beginning::default(),
             notices: self.config.notify.clone(),
             tasks_auto: Vec::new(),
+            asked: self.config.asked.clone(),
         };
         let setup = Setup {
             place: &self.place,
@@ -104,6 +106,6 @@ impl Opened {
 
     pub(crate) fn session<'a>(&self, holder: &'a Holder) -> anyhow::Result<Session<'a>> {
         let sheet = Sheet::read(&self.place.workspace.join(TASKS)).context("tasks.yml")?;
-        Session::open(holder, sheet, &self.control).map_err(fault)
+        Session::open(holder, sheet, Wanted::default(), &self.control).map_err(fault)
     }
 }

@@ -13,6 +13,7 @@ pub mod branch;
 pub mod choice;
 pub mod consult;
 pub mod desk;
+pub mod earlier;
 pub mod edits;
 pub mod env;
 pub mod error;

@@ -36,7 +36,7 @@ use crate::drive::error::DriveError;
 use crate::drive::hear;
 use crate::drive::run::Run;
 use crate::drive::store_file::StoreFile;
-use crate::drive::task_file::Sheet;
+use crate::drive::task_file::{self, Sheet};
 use crate::exit::Fault;
 use crate::holder::Holder;
 use crate::session::Session;
@@ -243,7 +243,7 @@ impl Serving<'_> {
             Some(call) => session.begun_for(who.clone(), call),
             None => session,
         };
-        let session = session.asked_for(wanted, who);
+        let session = session.asked_by(who);
         begun(Ok((session.id().to_owned(), session.journal().events())));
         let told = self.front.spawn(tell(self.control.clone(), control));
         let (id, journal) = (session.id().to_owned(), session.journal());
@@ -282,11 +282,15 @@ impl Serving<'_> {
         let holder = self.holder;
         self.store_file.check()?;
         holder.check_config()?;
-        let sheet = Sheet::read(&holder.place.workspace.join(&holder.task_file))?;
+        let path = holder.place.workspace.join(&holder.task_file);
+        if wanted.goal.is_some() {
+            task_file::make_if_none(&path)?;
+        }
+        let sheet = Sheet::read(&path)?;
         wanted.check(sheet.tasks()).map_err(DriveError::from)?;
         let planned = choice::planned(sheet.tasks(), wanted).map_err(DriveError::from)?;
         planned.iter().try_for_each(|found| holder.roles.check_told(found))?;
-        Session::open(holder, sheet, control)
+        Session::open(holder, sheet, wanted.clone(), control)
     }
 
     /// A word about a run that is not at work; true if it was taken.

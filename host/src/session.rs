@@ -54,11 +54,16 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Finds the run that goes on, or begins a new one, and lets people say words about it.
+    /// Finds the run that goes on, or begins a new one, of which that is wanted; lets people say words about it.
     ///
     /// # Errors
     /// A task file that a new run cannot begin with; a store that cannot be read.
-    pub fn open(holder: &'a Holder, mut sheet: Sheet, control: &Sender<Control>) -> Result<Self, Fault> {
+    pub fn open(
+        holder: &'a Holder,
+        mut sheet: Sheet,
+        wanted: Wanted,
+        control: &Sender<Control>,
+    ) -> Result<Self, Fault> {
         sheet.recover()?;
         let path = holder.place.state.join(STORE_FILE);
         let store_file = StoreFile::of(path.clone()).map_err(|error| place::io(&path, "look at", error))?;
@@ -66,7 +71,10 @@ impl<'a> Session<'a> {
         let (id, state) = open_run(&reader.read())?;
         match &state {
             None => sheet.check_new(&holder.roles.offers)?,
-            Some(state) => check_task_file(&id, state, &holder.task_file)?,
+            Some(state) => {
+                check_task_file(&id, state, &holder.task_file)?;
+                check_goal(&id, state, wanted.goal.as_deref())?;
+            }
         }
         let owing = {
             let reader = reader.read();
@@ -77,22 +85,12 @@ impl<'a> Session<'a> {
         let (run, desk) = at_work(holder, &id, state.unwrap_or_default(), store_file, control)?;
         let run = run.sealed_by(holder.env_key.clone());
         holder.state.works_at(run.view(), run.say(), control.subscribe());
-        Ok(Self {
-            run,
-            desk,
-            owing,
-            sheet,
-            wanted: Wanted::default(),
-            who: this_process(),
-            begun_for: None,
-            holder,
-        })
+        Ok(Self { run, desk, owing, sheet, wanted, who: this_process(), begun_for: None, holder })
     }
 
-    /// Asks for some tasks only, or for some again.
-    pub fn asked_for(mut self, wanted: Wanted, who: Who) -> Self {
-        (self.wanted, self.who) = (wanted, who);
-        self
+    /// Says who asks.
+    pub fn asked_by(self, who: Who) -> Self {
+        Self { who, ..self }
     }
 
     /// Says in the run who asked a host that serves for it.
@@ -170,9 +168,13 @@ impl<'a> Session<'a> {
     fn begin(&mut self) -> Result<(), Fault> {
         if self.run.state().started.is_none() {
             let name = self.desk.workspace.file_name();
+            let said = self.wanted.goal.as_deref().map(|goal| goal.trim().to_owned());
             let started = RunStarted {
                 run: self.run.id.clone(),
-                goal: name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+                goal_said: said.is_some(),
+                goal: said.unwrap_or_else(|| {
+                    name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+                }),
                 plugins: self.holder.pins.clone(),
                 jobs: self.desk.rules.jobs,
                 durability: self.desk.rules.durability.as_str().to_owned(),
@@ -281,6 +283,18 @@ fn check_task_file(id: &str, state: &RunState, file: &Path) -> Result<(), Fault>
         "`orch-host run --tasks {of}` goes on with it; what nobody wants of it any more `orch-host task cancel TASK` takes out"
     );
     Err(Fault::new(Exit::NeedsDecision, "run-of-another-file", Some(hint), anyhow::Error::msg(what)))
+}
+
+/// An open run keeps its goal: its tasks are for that one.
+fn check_goal(id: &str, state: &RunState, wanted: Option<&str>) -> Result<(), Fault> {
+    let of = state.started.as_ref().and_then(|started| started.said_goal());
+    if wanted.is_none_or(|wanted| Some(wanted.trim()) == of) {
+        return Ok(());
+    }
+    let of = of.map_or_else(|| "no goal".to_owned(), |of| format!("the goal `{}`", of.escape_debug()));
+    let hint = "`orch-host run` goes on with it; what nobody wants of it any more `orch-host task cancel TASK` takes out";
+    let what = anyhow::anyhow!("run `{id}` is open and has {of}");
+    Err(Fault::new(Exit::NeedsDecision, "run-of-another-goal", Some(hint.to_owned()), what))
 }
 
 /// The run that goes on, or the name of a new one.

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub use act::{AskedAct, ServiceAct};
 pub use added::{AddedTask, EnvSeal, task_digest};
-pub use attempt::{ABORTED, AttemptFinished, EDITS_HELD, Ending, HOST_GONE};
+pub use attempt::{ABORTED, AttemptFinished, EDITS_HELD, Ending, HOST_GONE, Unkept};
 pub use choice::Choice;
 pub use edits::{EditsAccepted, EditsKept, RunBased};
 pub use file::FileChange;
@@ -382,8 +382,11 @@ pub enum Actor {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunStarted {
     pub run: String,
-    /// What the run is about: the name of the workspace's folder.
+    /// What the run is about: what a person said, else the name of the workspace's folder.
     pub goal: String,
+    /// A person said it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub goal_said: bool,
     pub plugins: Vec<PluginPin>,
     pub jobs: u32,
     /// `process`, `power` or `mixed` (effects at `power`, the rest at `process`).
@@ -402,6 +405,13 @@ pub struct RunStarted {
     pub at: u64,
     /// HMAC-SHA-256 by the host's key, over the JSON of this event with `mac` empty.
     pub mac: String,
+}
+
+impl RunStarted {
+    /// The goal, if a person said it.
+    pub fn said_goal(&self) -> Option<&str> {
+        self.goal_said.then_some(self.goal.as_str())
+    }
 }
 
 /// Which bytes acted in which role.

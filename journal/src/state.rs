@@ -4,6 +4,7 @@
 //! Invariant: a pure fold; the same events give the same state on any machine, and the live loop uses this very fold.
 //! Not here: readiness and the choice of what runs next (`orch-host`'s `drive`).
 
+mod earlier;
 mod edits;
 mod looks;
 
@@ -12,11 +13,12 @@ use std::collections::{BTreeMap, HashMap};
 use orch_task::{Status, Task, TaskId};
 
 use crate::event::{
-    ABORTED, Actor, AddedTask, AskedProvider, Called, Choice, Ending, EnvSeal, Event, FAILURE, HOST_GONE,
-    HeldEdits, RunStarted, RunStatus, Severity, TaskIndex,
+    Actor, AddedTask, AskedProvider, Called, Choice, EnvSeal, Event, FAILURE, RunStarted, RunStatus,
+    Severity, TaskIndex,
 };
 
-pub use edits::{Edits, Fate};
+pub use earlier::Earlier;
+pub use edits::{Edits, Fate, Held};
 pub use looks::{MissingLook, Waived};
 
 /// An event that cannot follow what came before it.
@@ -64,15 +66,9 @@ pub struct TaskState {
     pub asked_again: bool,
     /// An attempt began, and it was not done since.
     pub unfinished: bool,
+    earlier: Option<Box<Earlier>>,
     /// What an attempt made and guards have something against.
     pub held: Option<Held>,
-}
-
-/// Edits that wait for a person, or that one let be kept.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Held {
-    pub edits: HeldEdits,
-    pub is_approved: bool,
 }
 
 impl TaskState {
@@ -95,6 +91,7 @@ impl TaskState {
             skipped: false,
             asked_again: false,
             unfinished: false,
+            earlier: None,
             held: None,
         }
     }
@@ -207,8 +204,11 @@ impl RunState {
                 let found = self.task_mut(event, *task)?;
                 (found.task, found.env, found.held) = (Task::clone(to), env.clone(), None);
             }
-            Event::TaskMoved { task, to, who, .. } => {
+            Event::TaskMoved { task, to, why, who, .. } => {
                 let state = self.task_mut(event, *task)?;
+                if *to == Status::Failed {
+                    state.failed(why, None);
+                }
                 state.asked_again = match to {
                     Status::Pending => who.is_some() || state.asked_again,
                     Status::Blocked => state.asked_again,
@@ -297,26 +297,10 @@ impl RunState {
                 // A call that is over has no process left.
                 processes.into_iter().for_each(|all| all.push((*pid, *start_ticks, boot_id.clone())));
             }
-            Event::ModelAnswered(answered) => {
-                if let Actor::Attempt { task, .. } = answered.by {
-                    self.task_mut(event, task)?;
-                }
-            }
-            Event::HttpRequested(requested) => {
-                if let Actor::Attempt { task, .. } = requested.by {
-                    self.task_mut(event, task)?;
-                }
-            }
-            Event::HttpEnded(ended) => {
-                if let Actor::Attempt { task, .. } = ended.by {
-                    self.task_mut(event, task)?;
-                }
-            }
-            Event::NetworkUsed(used) => {
-                if let Actor::Attempt { task, .. } = used.by {
-                    self.task_mut(event, task)?;
-                }
-            }
+            Event::ModelAnswered(answered) => self.check_task(event, answered.by)?,
+            Event::HttpRequested(requested) => self.check_task(event, requested.by)?,
+            Event::HttpEnded(ended) => self.check_task(event, ended.by)?,
+            Event::NetworkUsed(used) => self.check_task(event, used.by)?,
             Event::AttemptFinished(finished) => {
                 let state = self.task_mut(event, finished.task)?;
                 state.status = finished.status;
@@ -326,16 +310,14 @@ impl RunState {
                 state.processes.clear();
                 state.failures += u32::from(finished.ending.counts_against_retries());
                 state.crashes += u32::from(finished.ending.is_host_crash());
-                state.held = match (&finished.held, &finished.ending) {
-                    (Some(edits), _) => Some(Held { edits: (**edits).clone(), is_approved: false }),
-                    // It was about to be kept.
-                    (None, Ending::Rerun { code }) if code == HOST_GONE || code == ABORTED => {
-                        state.held.take()
-                    }
-                    _ => None,
-                };
+                state.has_ended(finished);
+                state.held = Held::after(finished, state.held.take());
                 if finished.status == Status::Done {
                     self.want_looks(finished.task, &finished.looked);
+                }
+                if finished.status == Status::Pending && finished.unkept.is_some() {
+                    // What was seen is of edits that are gone.
+                    self.forget_seen(Some(finished.task));
                 }
                 self.edits.iter_mut().for_each(|edits| edits.finished(finished));
                 self.count(&finished.writes.findings);
@@ -369,6 +351,9 @@ impl RunState {
                     self.discount(before.into_iter().flatten());
                 }
                 self.count(&called.writes.findings);
+                if let Some(task) = called.task {
+                    self.task_mut(event, task)?.was_looked_at(called);
+                }
                 // What is not allowed is no answer: the next host asks again.
                 let answered = called.fault.as_ref().is_none_or(|(code, _)| code == FAILURE);
                 match called.call.as_str() {
@@ -493,6 +478,14 @@ impl RunState {
             Severity::Major => &mut self.major,
             Severity::Medium => &mut self.medium,
             Severity::Minor => &mut self.minor,
+        }
+    }
+
+    /// Fails for an effect of an attempt at a task that there is not.
+    fn check_task(&mut self, event: &Event, by: Actor) -> Result<(), ReplayError> {
+        match by {
+            Actor::Attempt { task, .. } => self.task_mut(event, task).map(drop),
+            Actor::Call { .. } => Ok(()),
         }
     }
 

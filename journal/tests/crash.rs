@@ -48,6 +48,7 @@ fn write_until_killed(folder: &Path) {
         let started = RunStarted {
             run,
             goal,
+            goal_said: false,
             plugins: vec![],
             jobs: 1,
             durability,
@@ -84,6 +85,7 @@ fn write_until_killed(folder: &Path) {
                         writes: Writes::default(),
                         log: None,
                         looked: Vec::new(),
+                        unkept: None,
                         held: None,
                         at,
                     })),

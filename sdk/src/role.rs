@@ -17,7 +17,7 @@ pub mod verifier;
 /// What stands in the crate's root.
 pub mod names {
     pub use super::auditor::{Auditor, FinishedTask};
-    pub use super::executor::{Attempt, Completion, Executor};
+    pub use super::executor::{Attempt, Completion, Earlier, Executor};
     pub use super::guard::{
         ChangedFile, Edits, Escalation, FileStatus, Guard, Judgement, ProposedChange, Risk,
     };

@@ -130,7 +130,7 @@ pub fn answer(engine: &Engine, compiled: Compiled<Admitted>) -> Result<String, &
     };
     let task = Task::new(TaskId::parse("t").unwrap(), Kind::parse("note").unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let ask = Execute { task: Box::new(task), attempt: 1 };
+    let ask = Execute::of(task, 1);
     let report = runtime.block_on(executor.call(Nothing::lent(Arc::new("/".into()), executor.wall), &ask));
     report.result.map(|completion| completion.summary).map_err(|error| error.code())
 }

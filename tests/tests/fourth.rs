@@ -186,6 +186,7 @@ fn of_tomorrow(workspace: &Workspace) -> String {
     let started = RunStarted {
         run: id.to_owned(),
         goal: "goal".to_owned(),
+        goal_said: false,
         plugins: Vec::new(),
         jobs: 1,
         durability: "mixed".to_owned(),
@@ -208,6 +209,7 @@ fn of_tomorrow(workspace: &Workspace) -> String {
         writes: Writes::default(),
         log: Some(log.to_owned()),
         looked: Vec::new(),
+        unkept: None,
         held: None,
         at,
     };

@@ -28,6 +28,7 @@ mod fourth;
 mod fresh;
 mod gates;
 mod go_on;
+mod goals;
 mod guards;
 mod held;
 mod hostile;

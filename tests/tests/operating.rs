@@ -126,6 +126,7 @@ fn the_workspace_has_every_key() {
         text: _,
         narrow,
         notify,
+        asked,
         audit,
         budget,
         findings: _,
@@ -147,6 +148,7 @@ fn the_workspace_has_every_key() {
             && audit.every.is_some()
             && budget.limit > 0
     );
+    assert!(asked["refactor"].timeout.is_some() && !asked["refactor"].verify.is_empty());
     assert!(jobs.is_some() && log_mib.is_some() && kill_after.is_some());
     assert_eq!(isolation, Isolation::Worktree);
     for key in ["  max_major", "  max_medium", "  base_ms", "  max_ms"] {

@@ -152,6 +152,23 @@ log = {{}}
 kv = {{ labels = ["wsjf"], bytes = 131072 }}
 tasks = {{ read = true }}
 
+[plugins."demo/executor-agent".allow]
+log = {{}}
+settings = {{}}
+findings = {{}}
+artifacts = {{ types = ["text/plain"], count = 20, bytes = 1048576 }}
+files = {{ read = ["**"], write = ["**"] }}
+process = {{ programs = [{programs}] }}
+llm = {{ models = ["agent", "agent-large", "agent-small"], tokens = 32768 }}
+wasi = {{ clocks = true }}
+
+[plugins."demo/reflector-plan".allow]
+log = {{}}
+settings = {{}}
+files = {{ read = ["**"] }}
+tasks = {{ read = true, add = 50, kinds = ["phase"] }}
+llm = {{ models = ["plan"], tokens = 16384 }}
+
 [plugins."demo/executor-intent".allow]
 log = {{}}
 tasks = {{ add = 100, kinds = ["note", "shell"] }}

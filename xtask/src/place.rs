@@ -4,14 +4,16 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The reference plugins, in the order of the README.
-pub(crate) const PLUGINS: [&str; 18] = [
+pub(crate) const PLUGINS: [&str; 20] = [
     "planner-priority",
     "planner-wsjf",
     "executor-shell",
     "executor-note",
     "executor-intent",
+    "executor-agent",
     "simulator-production",
     "reflector-complexity",
+    "reflector-plan",
     "verifier-command",
     "auditor-files",
     "auditor-code-metrics",

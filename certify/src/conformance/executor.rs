@@ -7,12 +7,13 @@
 use std::sync::Arc;
 
 use arbitrary::{Result, Unstructured};
-use orch_host::role::executor::{Completion, Execute};
+use orch_host::role::executor::{Completion, Earlier, Execute};
+use orch_journal::event::{Category, Finding, Severity};
 use orch_task::{Kind, Task};
 
 use super::call::{Call, Judged};
 use super::case::{COMMANDS, Case};
-use super::value::task;
+use super::value::{task, text};
 use super::{Questions, tasks};
 
 pub(super) const QUESTIONS: Questions = Questions { cases, seeded, functions: 1 };
@@ -24,7 +25,7 @@ impl Judged for Execute {
 }
 
 fn cases(kind: &Kind) -> Vec<Case> {
-    let execute = |task: Task, attempt| Execute { task: Box::new(task), attempt };
+    let execute = |task: Task, attempt| Execute::of(task, attempt);
     // An executor may need settings that only its own tasks have: it says so in words.
     let mut cases = Vec::new();
     let plain = |id: &str, attempt| tasks::plain(id, kind).map(|task| execute(task, attempt));
@@ -37,5 +38,21 @@ fn cases(kind: &Kind) -> Vec<Case> {
 }
 
 fn seeded(source: &mut Unstructured<'_>, kind: &Kind) -> Result<Arc<dyn Call>> {
-    Ok(Arc::new(Execute { task: Box::new(task(source, kind)?), attempt: source.arbitrary()? }))
+    Ok(Arc::new(seeded_attempt(source, kind)?))
+}
+
+/// An attempt, now and then one that was told of another before it.
+fn seeded_attempt(source: &mut Unstructured<'_>, kind: &Kind) -> Result<Execute> {
+    let ask = Execute::of(task(source, kind)?, source.arbitrary()?);
+    let told = |source: &mut Unstructured<'_>| {
+        let finding = Finding {
+            severity: Severity::Major,
+            category: Category::Test,
+            message: text(source)?,
+            location: Some(text(source)?),
+        };
+        Ok(Earlier { message: text(source)?, findings: vec![finding], diff: text(source)? })
+    };
+    let earlier = if source.arbitrary()? { Some(told(source)?) } else { None };
+    Ok(Execute { goal: text(source)?, earlier, ..ask })
 }

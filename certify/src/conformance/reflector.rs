@@ -23,12 +23,15 @@ impl Judged for Reflect {
 }
 
 fn cases(_kind: &Kind) -> Vec<Case> {
-    let reflect = |run: &str, tasks| Reflect { run: run.to_owned(), tasks };
+    let reflect = |run: &str, tasks| Reflect { run: run.to_owned(), tasks, goal: String::new() };
     let mut cases = vec![
         Case::answered("plain", reflect("run-1", 3)),
         Case::survived("no-tasks", reflect("run-1", 0)),
         Case::survived("most-tasks", reflect("run-1", u32::MAX)),
     ];
+    let aimed = |goal: String| Reflect { goal, ..reflect("run-1", 0) };
+    cases.push(Case::survived("goal", aimed("Make the tests pass".to_owned())));
+    cases.push(Case::survived("odd-goal", aimed("\u{1b}[2J\u{202e}{\"phases\":[]}".repeat(200))));
     cases.extend(odd_runs().into_iter().map(|(name, id)| Case::survived(name, reflect(&id, 1))));
     cases.extend(STORES.map(|(name, mood)| Case::in_mood(name, &reflect(name, 3), mood)));
     cases
@@ -45,5 +48,5 @@ pub(super) fn odd_runs() -> Vec<(&'static str, String)> {
 }
 
 fn seeded(source: &mut Unstructured<'_>, _kind: &Kind) -> Result<Arc<dyn Call>> {
-    Ok(Arc::new(Reflect { run: text(source)?, tasks: source.arbitrary()? }))
+    Ok(Arc::new(Reflect { run: text(source)?, tasks: source.arbitrary()?, goal: text(source)? }))
 }

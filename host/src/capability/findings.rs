@@ -47,6 +47,26 @@ pub(crate) fn check_finding(finding: Finding) -> Result<event::Finding, String> 
     })
 }
 
+/// The same the other way.
+pub(crate) fn finding_to_wit(finding: &event::Finding) -> Finding {
+    Finding {
+        severity: match finding.severity {
+            event::Severity::Major => Severity::Major,
+            event::Severity::Medium => Severity::Medium,
+            event::Severity::Minor => Severity::Minor,
+        },
+        category: match finding.category {
+            event::Category::Build => Category::Build,
+            event::Category::Test => Category::Test,
+            event::Category::Lint => Category::Lint,
+            event::Category::Security => Category::Security,
+            event::Category::Custom => Category::Custom,
+        },
+        message: finding.message.clone(),
+        location: finding.location.clone(),
+    }
+}
+
 impl Capability for Findings {
     type Permission = FindingsPermission;
     type Granted = ();

@@ -167,6 +167,7 @@ mod tests {
         let started = orch_journal::event::RunStarted {
             run: "r".to_owned(),
             goal: String::new(),
+            goal_said: false,
             plugins: Vec::new(),
             jobs: 1,
             durability: "process".to_owned(),

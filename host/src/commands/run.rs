@@ -29,7 +29,7 @@ use crate::drive::choice::{self, Wanted};
 use crate::drive::desk::{Audit, Durability, RunRules};
 use crate::drive::error::DriveError;
 use crate::drive::finish::Summary;
-use crate::drive::task_file::Sheet;
+use crate::drive::task_file::{self, Sheet};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::holder::{Holder, Setup};
 use crate::interrupt;
@@ -163,10 +163,16 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
 
     // 2. Its tasks, before anything is written.
     let task_file = place.task_file(&args.tasks)?;
+    let has_goal = args.wanted.goal.is_some();
+    if has_goal && !args.dry_run {
+        task_file::make_if_none(&place.workspace.join(&task_file))?;
+    }
     let sheet = Sheet::read(&place.workspace.join(&task_file))?;
-    sheet.require()?;
+    if !has_goal {
+        sheet.require()?;
+    }
     args.wanted.check(sheet.tasks()).map_err(DriveError::from)?;
-    if !place.has_store() || args.dry_run {
+    if (!place.has_store() || args.dry_run) && !(args.dry_run && has_goal) {
         sheet.check_new(&admitted.offers(&config))?;
     }
     admitted.check_secrets(&operator.secrets)?;
@@ -205,7 +211,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         requests: 0,
         wishes: None,
     })?;
-    let session = Session::open(&holder, sheet, &control)?.asked_for(args.wanted.clone(), this_process());
+    let session = Session::open(&holder, sheet, args.wanted.clone(), &control)?.asked_by(this_process());
     for waiting in session.waiting() {
         console.note(&waiting);
     }
@@ -406,6 +412,7 @@ pub(super) fn rules_of(config: &WorkspaceConfig, operator: &Operator) -> RunRule
         kill_after: config.kill_after.map_or(KILL_AFTER_DEFAULT, Duration::from_secs_f64),
         log_bytes_max: config.log_bytes_max(),
         notices: config.notify.clone(),
+        asked: config.asked.clone(),
         tasks_auto: operator
             .policy
             .tasks

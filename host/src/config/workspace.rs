@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::bindings::{Bindings, Ids};
-use crate::drive::desk::Notices;
+use crate::drive::desk::{HeldTo, Notices};
 use crate::drive::retry::Backoff;
 use crate::regular_file::{self, Links, ReadError};
 
@@ -230,6 +230,8 @@ pub struct WorkspaceConfig {
     pub narrow: BTreeMap<PluginId, Permissions>,
     /// Channels of the provider of notices that hear of a run's end.
     pub notify: Notices,
+    /// What tasks are held to that plugins ask for, by kind.
+    pub asked: BTreeMap<String, HeldTo>,
     pub audit: AuditConfig,
     pub budget: BudgetConfig,
     pub findings: FindingsConfig,
@@ -307,6 +309,11 @@ impl WorkspaceConfig {
         }
         if config.kill_after.is_some_and(|seconds| !(0.0..=KILL_AFTER_SECONDS_MAX).contains(&seconds)) {
             return wrong("kill_after", config.kill_after.unwrap_or(0.0).to_string(), "0 to 600 seconds");
+        }
+        let is_bound = |id: &str| config.roles.of(Role::Verifier).any(|bound| bound.id == id);
+        let looks = config.asked.values().flat_map(|held_to| &held_to.verify);
+        if let Some(look) = looks.into_iter().find(|look| !is_bound(&look.verifier)) {
+            return wrong("asked", format!("`{}` to verify", look.verifier), "one of `roles.verifiers`");
         }
         if let Some(service) = config.roles.of(Role::Service).find(|service| !service.key.starts_with('/')) {
             return wrong("roles.services", format!("`{}`", service.key), "paths that start with `/`");
@@ -398,6 +405,10 @@ mod tests {
         assert_eq!(code("providers: {llm: [demo/n, demo/m]}\n"), None);
         assert_eq!(code("providers: {llm: []}\n"), Some("workspace-config"));
         assert_eq!(code("jobs: 4\naudit: {every: completion}\n"), None);
+        let asked = "asked: {phase: {verify: [demo/v], retries: 2, timeout: 60}}\n";
+        assert_eq!(code(&format!("roles: {{verifiers: [demo/v]}}\n{asked}")), None);
+        assert_eq!(code(asked), Some("workspace-config"), "nobody is bound who could look");
+        assert_eq!(code("asked: {phase: {timeout: 0}}\n"), Some("workspace-config"));
         assert_eq!(code("kill_after: 0\n"), None);
         assert_eq!(code("kill_after: 2.5\n"), None);
         for wrong in ["-1", "600.5", ".nan", ".inf"] {

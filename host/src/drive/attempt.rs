@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use super::Back;
 use super::desk::Desk;
+use super::earlier;
 use super::error::DriveError;
 use super::gate::Gate;
 use super::held;
@@ -73,11 +74,11 @@ pub async fn start(
     running: &mut JoinSet<Back>,
     alone: bool,
 ) -> Result<Option<Ended>, DriveError> {
-    let (task, attempt, env, held) = {
+    let (task, attempt, env, held, before) = {
         let state = run.state();
         let Some(found) = state.tasks.get(index as usize) else { return Ok(None) };
         let held = found.held.clone().filter(|held| held.is_approved).map(|held| held.edits);
-        (found.task.clone(), found.attempts + 1, run.env_of(found), held)
+        (found.task.clone(), found.attempts + 1, run.env_of(found), held, found.failed_before().cloned())
     };
     let executor = desk.roles.executor(&task)?.clone();
     let at = now_ms();
@@ -99,12 +100,12 @@ pub async fn start(
     let mut lent = desk.lend(&executor, run.shared(), (asking, gate), log.clone(), wall);
     lent.env.task = env;
     let mut lodging = Lodging::of(run, desk, &executor, &mut lent, &log);
-    let ask = Execute { task: Box::new(task), attempt };
+    let mut ask = Execute { goal: run.goal(), ..Execute::of(task, attempt) };
     // Never beside attempts on the guests' threads: the loop would not hear of their effects and ends meanwhile.
     let is_here = lodging.is_none() && alone
         || (lodging.is_none() && executor.pace.is_quick() && running.is_empty() && !desk.rules.is_strict());
     let inputs = run.begun(index).map(|begun| begun.inputs.clone()).filter(|_| ask.task.names_files());
-    let (marks, guests) = (desk.marks.clone(), desk.guests.clone());
+    let (marks, guests, branch) = (desk.marks.clone(), desk.guests.clone(), desk.branch.clone());
     let mut call = Box::pin(async move {
         let watch = match inputs {
             Some(inputs) => {
@@ -113,6 +114,7 @@ pub async fn start(
             }
             None => None,
         };
+        ask.earlier = earlier::told(before, branch, &guests).await;
         let (tree, no_tree) = match lodging.take() {
             None => (None, None),
             Some(lodging) => lodging
@@ -239,6 +241,7 @@ pub fn sum_up(
         writes,
         log: held.map_or_else(|| log.path(), |held| held.log),
         looked: Vec::new(),
+        unkept: None,
         held: None,
         at: now,
     };

@@ -15,10 +15,17 @@ use serde::{Deserialize, Serialize};
 use super::graph::Graph;
 use crate::console::lines::{argument, option};
 
+/// Of a goal.
+const GOAL_BYTES_MAX: usize = 8 << 10;
+
 /// What a person asks of a run: which tasks, and which of them again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Wanted {
+    /// What a new run is for, in words: reflectors that plan ask for tasks towards it
+    #[arg(long, value_name = "TEXT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goal: Option<String>,
     /// Only this task and what it depends on; may be said again
     #[arg(id = "wanted-tasks", long = "task", value_name = "TASK", help_heading = "Which tasks")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -56,6 +63,8 @@ pub struct Wanted {
 /// Why there is no such choice.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ChoiceError {
+    #[error("a goal has 1 to {GOAL_BYTES_MAX} bytes of words, this one has {bytes}")]
+    Goal { bytes: usize },
     #[error("there is no task `{task}`")]
     TaskUnknown { task: String, nearest: Option<String> },
     #[error("no task has the tag `{tag}`")]
@@ -76,6 +85,7 @@ impl ChoiceError {
             Self::TaskUnknown { .. } | Self::TagUnknown { .. } | Self::ExcludeUnknown { .. } => {
                 "choice-unknown"
             }
+            Self::Goal { .. } => "goal-malformed",
             Self::OnlyOfNone => "choice-only",
             Self::Both { .. } => "choice-both",
             Self::Needed { .. } => "choice-needed",
@@ -87,6 +97,7 @@ impl ChoiceError {
             Self::TaskUnknown { nearest: Some(nearest), .. } => {
                 format!("the nearest is `{}`", option("--task", nearest))
             }
+            Self::Goal { .. } => "say in a sentence or two what is to come of the run".to_owned(),
             Self::Both { .. } => "say one of the two".to_owned(),
             Self::OnlyOfNone => "say which with `--task TASK`, `--from TASK` or `--tag TAG`".to_owned(),
             Self::Needed { on, .. } => {
@@ -103,12 +114,17 @@ impl ChoiceError {
 impl Wanted {
     /// What of it stays true while the run goes on.
     pub(super) fn choice(&self) -> Choice {
-        let Self { tasks, from, tags, exclude, only, retry_failed: _, force: _, fail_fast: _ } = self.clone();
+        let Self { tasks, from, tags, exclude, only, .. } = self.clone();
         Choice { tasks, from, tags, exclude, only }
     }
 
     /// Fails if it names something that no task of a file is.
     pub fn check(&self, tasks: &[FileTask]) -> Result<(), ChoiceError> {
+        if let Some(goal) = self.goal.as_deref().map(str::trim)
+            && !(1..=GOAL_BYTES_MAX).contains(&goal.len())
+        {
+            return Err(ChoiceError::Goal { bytes: goal.len() });
+        }
         named(&self.choice(), &tasks.iter().map(|found| &found.task).collect::<Vec<_>>()).map(drop)
     }
 }

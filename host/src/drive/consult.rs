@@ -42,7 +42,8 @@ pub async fn reflect(run: &mut Run, desk: &Desk) -> Result<usize, DriveError> {
         if run.state().reflected.contains(&reflector.id) {
             continue;
         }
-        let ask = Reflect { run: run.id.clone(), tasks: run.state().tasks.len() as u32 };
+        let tasks = run.state().tasks.len() as u32;
+        let ask = Reflect { run: run.id.clone(), tasks, goal: run.goal() };
         added += advised(run, desk, reflector, ask).await?;
     }
     Ok(added)

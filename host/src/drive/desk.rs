@@ -4,13 +4,15 @@
 //! Invariant: nothing in here changes during a run but the overlay of `kv` and the log.
 //! Not here: the run itself (`run.rs`), where rules come from (`config/`).
 
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use orch_journal::Journal;
 use orch_journal::Level;
-use orch_task::Env;
+use orch_task::{Env, Look, Task};
 use serde::Deserialize;
 use tokio::sync::watch;
 
@@ -145,6 +147,27 @@ pub struct RunRules {
     pub notices: Notices,
     /// Plugins that may add tasks of a kind whose executor has effects, without approval.
     pub tasks_auto: Vec<(String, String)>,
+    /// What tasks are held to that plugins ask for, by kind.
+    pub asked: BTreeMap<String, HeldTo>,
+}
+
+/// What people say of tasks that a plugin asks for, which cannot say it itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HeldTo {
+    /// Verifiers that look at what each did.
+    pub verify: Vec<Look>,
+    pub retries: u32,
+    /// In seconds; none: as of every task.
+    pub timeout: Option<NonZeroU32>,
+}
+
+impl HeldTo {
+    /// The task, held to it.
+    pub fn hold(&self, task: Task) -> Task {
+        let timeout_ms = self.timeout.map_or(task.timeout_ms, |seconds| u64::from(seconds.get()) * 1000);
+        Task { verify: self.verify.clone(), retries: self.retries, timeout_ms, ..task }
+    }
 }
 
 impl RunRules {

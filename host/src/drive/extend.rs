@@ -37,7 +37,10 @@ pub fn add(run: &mut Run, desk: &Desk, plugin: &str, asked: Vec<AskedTask>) -> R
         if let Some(unknown) = task.dependencies.iter().find(|dependency| !known(dependency)) {
             return Err(fault(format!("it depends on `{unknown}`, which no task has")));
         }
-        let new = task.task(id.clone());
+        let mut new = task.task(id.clone());
+        if let Some(held_to) = desk.rules.asked.get(new.kind.as_str()) {
+            new = held_to.hold(new);
+        }
         let bytes = bytes_in_file(new.clone(), plugin).map_err(|error| fault(error.to_string()))?;
         room = room.with(bytes).map_err(|why| fault(why.to_owned()))?;
         let Some(executor) = desk.roles.executor_of(&new.kind) else {

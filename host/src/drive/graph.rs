@@ -185,6 +185,7 @@ mod tests {
         let started = RunStarted {
             run: "r".into(),
             goal: String::new(),
+            goal_said: false,
             plugins: vec![],
             jobs: 1,
             durability: "process".into(),

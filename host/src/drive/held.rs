@@ -99,7 +99,7 @@ pub fn resumed(
     log: Arc<CommandLog>,
 ) -> Option<Ended> {
     let tree = desk.branch.as_ref()?.reserve();
-    let answer = Completion { summary: held.summary.clone() };
+    let answer = Completion { summary: held.summary.clone(), mendable: false };
     let writes: Writes = held.writes.clone();
     let report = CallReport::of_before(answer, writes, held.asked.clone(), held.effect);
     Some(Ended { task, attempt, report, log, watch: None, tree: Some(tree), held: Some(Box::new(held)) })

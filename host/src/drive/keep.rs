@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use orch_journal::event::{AttemptFinished, EditsKept, Ending, Event, RunBased, TaskIndex};
+use orch_journal::event::{self, AttemptFinished, EditsKept, Ending, Event, RunBased, TaskIndex};
 use orch_journal::{Level, failpoint};
 use tokio::task::JoinSet;
 
@@ -54,6 +54,13 @@ pub struct Weight {
     old: Oid,
     new: Oid,
     tree: Oid,
+}
+
+impl Weight {
+    /// What the next attempt is told of, if it is not kept.
+    fn unkept(&self) -> event::Unkept {
+        event::Unkept { old: self.old.to_string(), new: self.new.to_string() }
+    }
 }
 
 /// An attempt whose tree was weighed; no weight: nothing was changed.
@@ -189,22 +196,22 @@ pub async fn weighed(
                 let text = format!("task `{id}` runs again: {unkept}");
                 run.record(Event::Warned { code: CONFLICT.to_owned(), text })?;
             }
-            drop_edits(run, desk, ended, ending, running).await
+            drop_edits(run, desk, ended, (ending, None), running).await
         }
     }
 }
 
-/// Ends an attempt of which nothing is kept.
+/// Ends an attempt of which nothing is kept, so; what is not kept of it the next one is told of.
 async fn drop_edits(
     run: &mut Run,
     desk: &Desk,
     mut ended: Ended,
-    ending: Ending,
+    (ending, unkept): (Ending, Option<event::Unkept>),
     running: &mut JoinSet<Back>,
 ) -> Result<Option<TaskIndex>, DriveError> {
     let (task, tree, was_held) = (ended.task, ended.tree.take(), ended.held.is_some());
     if let Some(SummedUp { finished, .. }) = attempt::sum_up(run, desk, ended, Some(ending))? {
-        attempt::record(run, desk, finished)?;
+        attempt::record(run, desk, AttemptFinished { unkept, ..finished })?;
     }
     if was_held {
         held::release(run, desk, task).await?;
@@ -241,15 +248,17 @@ pub async fn go_on(
         return Err(DriveError::Lost { what: "a tree that was looked at" });
     };
     if let Some(why) = consult::too_many_seen(run, desk, task) {
-        let ending = Ending::Failed { message: format!("its verifiers have {why}"), retriable: false };
-        return drop_edits(run, desk, ended, ending, running).await;
+        let retriable = ended.report.result.as_ref().is_ok_and(|completion| completion.mendable);
+        let ending = Ending::Failed { message: format!("its verifiers have {why}"), retriable };
+        let unkept = weight.as_ref().map(Weight::unkept);
+        return drop_edits(run, desk, ended, (ending, unkept), running).await;
     }
-    if let Some(Weight { old, new, .. }) = &weight {
+    if let Some(found @ Weight { old, new, .. }) = &weight {
         match guards::judge_edits(run, desk, &ended, (old, new)).await? {
             Verdict::Keep => {}
             Verdict::Refuse(message) => {
                 let ending = Ending::Failed { message, retriable: false };
-                return drop_edits(run, desk, ended, ending, running).await;
+                return drop_edits(run, desk, ended, (ending, Some(found.unkept())), running).await;
             }
             Verdict::Hold { guard, why } => {
                 let (mut ended, edits) = (ended, (old.clone(), new.clone()));

@@ -252,6 +252,7 @@ mod tests {
         let started = RunStarted {
             run: "run".to_owned(),
             goal: String::new(),
+            goal_said: false,
             plugins: Vec::new(),
             jobs: 1,
             durability: "mixed".to_owned(),

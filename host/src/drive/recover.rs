@@ -81,6 +81,7 @@ pub fn settle(run: &mut Run, desk: &Desk, cut: Cut) -> Result<usize, DriveError>
             writes: Writes::default(),
             log: None,
             looked: Vec::new(),
+            unkept: None,
             held: None,
             at: now_ms(),
         };

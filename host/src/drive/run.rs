@@ -231,6 +231,11 @@ impl Run {
     }
 
     /// What a run that begins may spend; 0 is unlimited.
+    /// What a person said that the run is for; empty if nobody did.
+    pub fn goal(&self) -> String {
+        self.state().started.as_ref().and_then(|started| started.said_goal()).unwrap_or_default().to_owned()
+    }
+
     pub fn set_budget(&mut self, budget: u64) {
         self.budget = budget;
     }

@@ -21,6 +21,7 @@ use super::offers::Offers;
 use super::roles::Roles;
 use super::run::Run;
 use crate::clock::now_ms;
+use crate::whole_file;
 
 /// Events hold at most so many tasks.
 const TASKS_PER_EVENT: usize = 1000;
@@ -179,6 +180,25 @@ impl Sheet {
         run.note_file_bytes(file.bytes().len() as u64);
         run.record(Event::TasksSaved { sha256, why: why.to_owned(), at: now_ms() })?;
         Ok(())
+    }
+}
+
+/// Writes a file without tasks where there is none or nothing in it: for a run whose tasks plugins ask for.
+///
+/// # Errors
+/// `Io`: it can neither be looked at nor written.
+pub fn make_if_none(path: &Path) -> Result<(), DriveError> {
+    let io = |what, source| DriveError::Io { what, path: path.display().to_string(), source };
+    let is_blank = match std::fs::metadata(path) {
+        Ok(found) => found.is_file() && found.len() == 0,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+        Err(error) => return Err(io("look at", error)),
+    };
+    match is_blank {
+        true => {
+            whole_file::write(path, b"tasks: []\n", whole_file::PUBLIC).map_err(|error| io("write", error))
+        }
+        false => Ok(()),
     }
 }
 

@@ -39,7 +39,7 @@ impl Guest {
     async fn execute(&self) -> CallReport<Completion> {
         let context = self.bench.context(self.folder.path().to_owned(), self.wall);
         let task = Task::new(TaskId::parse("t").unwrap(), Kind::shell());
-        self.executor.call(context, &Execute { task: Box::new(task), attempt: 1 }).await
+        self.executor.call(context, &Execute::of(task, 1)).await
     }
 }
 
@@ -68,7 +68,7 @@ async fn an_honest_guest_answers_in_each_engine() {
         let guest = Guest::new(&engine, &core, json!({"log": {}}), json!({}));
         for _ in 0..3 {
             let report = guest.execute().await;
-            assert_eq!(report.result.unwrap(), Completion { summary: String::new() });
+            assert_eq!(report.result.unwrap(), Completion::default());
             assert!(!report.effect && !report.log_cut && report.writes.is_empty());
         }
         assert_eq!(

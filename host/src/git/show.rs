@@ -13,7 +13,10 @@ use super::{GitError, Oid, Repository};
 /// How a difference is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Show {
+    /// What `git apply` takes, with what is no text.
     Patch,
+    /// A patch for whoever reads it: of what is no text it says only that it differs.
+    Text,
     Stat,
 }
 
@@ -68,6 +71,7 @@ impl Repository {
     pub fn difference(&self, from: &Oid, to: &Oid, how: Show) -> Result<Vec<u8>, GitError> {
         let how: &[&str] = match how {
             Show::Patch => &["--patch", "--binary", "--full-index"],
+            Show::Text => &["--patch"],
             Show::Stat => &["--stat=100", "--summary"],
         };
         let args = [&PLAIN[..], how, &[from.as_str(), to.as_str()]].concat();

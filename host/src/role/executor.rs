@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use orch_journal::event::Writes;
+use orch_journal::event::{Finding, Writes};
 use orch_task::Task;
 use orch_trust::manifest::Role;
 use wasmtime::Store;
@@ -15,6 +15,7 @@ use super::{Ask, Export, Exported, Form};
 use crate::bindings::executor::ExecutorPre;
 use crate::bindings::executor::exports::orch::executor::executor as wit;
 use crate::bindings::types::types::Failure;
+use crate::capability::findings::finding_to_wit;
 use crate::capability::tasks::{AskedTask, task_to_wit};
 use crate::cut::cut;
 use crate::engine::CallError;
@@ -37,10 +38,22 @@ impl Export for ExecutorExport {
 pub type Executor<E> = Exported<ExecutorExport, E>;
 
 /// The result of a task that was done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Completion {
     /// For people.
     pub summary: String,
+    /// Another attempt may come to something else.
+    pub mendable: bool,
+}
+
+/// What is told of the last attempt at a task that failed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Earlier {
+    pub message: String,
+    /// The worst first.
+    pub findings: Vec<Finding>,
+    /// A unified diff; empty if there is none.
+    pub diff: String,
 }
 
 /// Carry out this task; the attempt's number counts from 1.
@@ -48,6 +61,22 @@ pub struct Completion {
 pub struct Execute {
     pub task: Box<Task>,
     pub attempt: u32,
+    /// What a person said that the run is for; empty if nobody did.
+    pub goal: String,
+    pub earlier: Option<Earlier>,
+}
+
+impl Execute {
+    /// An attempt of a run without a goal, of which none failed before.
+    pub fn of(task: Task, attempt: u32) -> Self {
+        Self { task: Box::new(task), attempt, goal: String::new(), earlier: None }
+    }
+}
+
+fn earlier_to_wit(earlier: &Earlier) -> wit::Earlier {
+    let Earlier { message, findings, diff } = earlier;
+    let findings = findings.iter().map(finding_to_wit).collect();
+    wit::Earlier { message: message.clone(), findings, diff: diff.clone() }
 }
 
 impl Ask for Execute {
@@ -64,13 +93,14 @@ impl Ask for Execute {
     ) -> wasmtime::Result<Result<Self::Raw, Failure>> {
         let task = task_to_wit(&self.task);
         let wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
-        let attempt = wit::Attempt { number: self.attempt, wall_ms };
+        let earlier = self.earlier.as_ref().map(earlier_to_wit);
+        let attempt = wit::Attempt { number: self.attempt, wall_ms, goal: self.goal.clone(), earlier };
         let instance = pre.instantiate_async(&mut *store).await?;
-        instance.orch_executor_executor().call_execute(store, &task, attempt).await
+        instance.orch_executor_executor().call_execute(store, &task, &attempt).await
     }
 
     fn check(&self, raw: wit::Completion, _state: &mut CallState) -> Result<Completion, CallError> {
-        Ok(Completion { summary: cut(&raw.summary) })
+        Ok(Completion { summary: cut(&raw.summary), mendable: raw.mendable })
     }
 
     fn keep(_answer: &Self::Answer, _writes: &mut Writes) {}

@@ -38,6 +38,8 @@ pub type Reflector<E> = Exported<ReflectorExport, E>;
 pub struct Reflect {
     pub run: String,
     pub tasks: u32,
+    /// What a person said that the run is for; empty if nobody did.
+    pub goal: String,
 }
 
 impl Ask for Reflect {
@@ -52,7 +54,7 @@ impl Ask for Reflect {
         store: &mut Store<CallState>,
         _wall: Duration,
     ) -> wasmtime::Result<Result<Self::Raw, Failure>> {
-        let cycle = Cycle { run: self.run.clone(), tasks: self.tasks };
+        let cycle = Cycle { run: self.run.clone(), tasks: self.tasks, goal: self.goal.clone() };
         let instance = pre.instantiate_async(&mut *store).await?;
         instance.orch_reflector_reflector().call_reflect(store, &cycle).await
     }

@@ -76,8 +76,18 @@ pub struct AttemptFinished {
     /// Verifiers that the task names and that looked at what it did before this.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub looked: Vec<String>,
+    /// Its edits, which nobody keeps and the next attempt is told of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unkept: Option<Unkept>,
     /// What it made waits for a person; its ending has the code `edits-held`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Box<HeldEdits>>,
     pub at: u64,
+}
+
+/// Edits that were looked at and are on no branch: commits, until git removes what nothing names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unkept {
+    pub old: String,
+    pub new: String,
 }

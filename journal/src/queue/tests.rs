@@ -30,6 +30,7 @@ fn start() -> Event {
     Event::RunStarted(RunStarted {
         run,
         goal,
+        goal_said: false,
         plugins,
         jobs: 1,
         durability,

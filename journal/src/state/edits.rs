@@ -2,7 +2,7 @@
 //!
 //! Not here: the branch itself (`orch-host`'s `drive/keep.rs`).
 
-use crate::event::{AttemptFinished, EditsKept, RunBased};
+use crate::event::{ABORTED, AttemptFinished, EditsKept, Ending, HOST_GONE, HeldEdits, RunBased};
 
 /// The branch of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +43,24 @@ impl Edits {
         };
         if self.open.as_ref().is_some_and(|open| is_it(open)) {
             self.open = None;
+        }
+    }
+}
+
+/// Edits that wait for a person, or that one let be kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    pub edits: HeldEdits,
+    pub is_approved: bool,
+}
+
+impl Held {
+    /// What of an attempt that ended waits, or is about to be kept still.
+    pub(super) fn after(finished: &AttemptFinished, before: Option<Self>) -> Option<Self> {
+        match (&finished.held, &finished.ending) {
+            (Some(edits), _) => Some(Self { edits: (**edits).clone(), is_approved: false }),
+            (None, Ending::Rerun { code }) if code == HOST_GONE || code == ABORTED => before,
+            _ => None,
         }
     }
 }

@@ -29,6 +29,7 @@ pub(crate) fn started(run: &str) -> RunStarted {
     RunStarted {
         run: run.to_owned(),
         goal: "goal".to_owned(),
+        goal_said: false,
         plugins: Vec::new(),
         jobs: 2,
         durability: "mixed".to_owned(),
@@ -64,6 +65,7 @@ pub(crate) fn ended(task: u32, attempt: u32, ending: Ending, status: Status) -> 
         writes: Writes::default(),
         log: Some(format!("logs/task-{task}-{attempt}.log")),
         looked: Vec::new(),
+        unkept: None,
         held: None,
         at: 1_700_000_000_200,
     }

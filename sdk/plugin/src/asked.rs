@@ -99,6 +99,7 @@ mod tests {
             log: vec!["error: panicked at src/lib.rs:7:5".to_owned()],
             writes: json!({ "findings": [], "kv": [{ "label": "a" }] }),
             asked: json!([]),
+            files: json!({}),
             denied: vec!["files: `x`".to_owned()],
             unscripted: Vec::new(),
         };

@@ -99,14 +99,41 @@ pub mod exports {
                 static __FORCE_SECTION_REF: fn() = super::super::super::super::__link_custom_section_describing_imports;
                 use super::super::super::super::_rt;
                 pub type Failure = super::super::super::super::__with_name0::Failure;
+                pub type Finding = super::super::super::super::__with_name0::Finding;
                 pub type Task = super::super::super::super::__with_name0::Task;
-                #[repr(C)]
-                #[derive(Clone, Copy, PartialEq)]
+                /// What came of the last attempt at the task that failed, in this run.
+                #[derive(Clone, PartialEq)]
+                pub struct Earlier {
+                    /// Why, as the run says it; at most 4096 bytes.
+                    pub message: _rt::String,
+                    /// What the task's verifiers saw in what it did: the worst first, at most 20, messages at
+                    /// most 1024 bytes. Empty if none looked.
+                    pub findings: _rt::Vec<Finding>,
+                    /// What it changed and was not kept, as a unified diff of at most 64 KiB; longer is cut.
+                    /// Empty where edits do not go to a branch, or if nobody looked at them.
+                    pub diff: _rt::String,
+                }
+                impl ::core::fmt::Debug for Earlier {
+                    fn fmt(
+                        &self,
+                        f: &mut ::core::fmt::Formatter<'_>,
+                    ) -> ::core::fmt::Result {
+                        f.debug_struct("Earlier")
+                            .field("message", &self.message)
+                            .field("findings", &self.findings)
+                            .field("diff", &self.diff)
+                            .finish()
+                    }
+                }
+                #[derive(Clone, PartialEq)]
                 pub struct Attempt {
                     /// From 1.
                     pub number: u32,
                     /// Until the host ends the call, in milliseconds.
                     pub wall_ms: u64,
+                    /// What a person said that the run is for, at most 8 KiB; empty if nobody did.
+                    pub goal: _rt::String,
+                    pub earlier: ::core::option::Option<Earlier>,
                 }
                 impl ::core::fmt::Debug for Attempt {
                     fn fmt(
@@ -116,6 +143,8 @@ pub mod exports {
                         f.debug_struct("Attempt")
                             .field("number", &self.number)
                             .field("wall-ms", &self.wall_ms)
+                            .field("goal", &self.goal)
+                            .field("earlier", &self.earlier)
                             .finish()
                     }
                 }
@@ -124,6 +153,9 @@ pub mod exports {
                 pub struct Completion {
                     /// For people, at most 4096 bytes; longer is cut.
                     pub summary: _rt::String,
+                    /// Another attempt may come to something else: if verifiers find too much in it and its edits
+                    /// are not kept, that is tried again within the task's retries.
+                    pub mendable: bool,
                 }
                 impl ::core::fmt::Debug for Completion {
                     fn fmt(
@@ -132,6 +164,7 @@ pub mod exports {
                     ) -> ::core::fmt::Result {
                         f.debug_struct("Completion")
                             .field("summary", &self.summary)
+                            .field("mendable", &self.mendable)
                             .finish()
                     }
                 }
@@ -140,7 +173,7 @@ pub mod exports {
                 pub unsafe fn _export_execute_cabi<T_: Guest>(arg0: *mut u8) -> *mut u8 {
                     unsafe {
                         #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
-                        let result29 = {
+                        let result51 = {
                             let l0 = *arg0.add(0).cast::<*mut u8>();
                             let l1 = *arg0
                                 .add(::core::mem::size_of::<*const u8>())
@@ -195,6 +228,23 @@ pub mod exports {
                             let l28 = *arg0
                                 .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                 .cast::<i64>();
+                            let l29 = *arg0
+                                .add(32 + 12 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>();
+                            let l30 = *arg0
+                                .add(32 + 13 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let len31 = l30;
+                            let bytes31 = _rt::Vec::from_raw_parts(
+                                l29.cast(),
+                                len31,
+                                len31,
+                            );
+                            let l32 = i32::from(
+                                *arg0
+                                    .add(32 + 14 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<u8>(),
+                            );
                             T_::execute(
                                 super::super::super::super::__with_name0::Task {
                                     id: _rt::string_lift(bytes2),
@@ -283,55 +333,174 @@ pub mod exports {
                                 Attempt {
                                     number: l27 as u32,
                                     wall_ms: l28 as u64,
+                                    goal: _rt::string_lift(bytes31),
+                                    earlier: match l32 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l33 = *arg0
+                                                    .add(32 + 15 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l34 = *arg0
+                                                    .add(32 + 16 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len35 = l34;
+                                                let bytes35 = _rt::Vec::from_raw_parts(
+                                                    l33.cast(),
+                                                    len35,
+                                                    len35,
+                                                );
+                                                let l36 = *arg0
+                                                    .add(32 + 17 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l37 = *arg0
+                                                    .add(32 + 18 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let base47 = l36;
+                                                let len47 = l37;
+                                                let mut result47 = _rt::Vec::with_capacity(len47);
+                                                for i in 0..len47 {
+                                                    let base = base47
+                                                        .add(i * (6 * ::core::mem::size_of::<*const u8>()));
+                                                    let e47 = {
+                                                        let l38 = i32::from(*base.add(0).cast::<u8>());
+                                                        let l39 = i32::from(*base.add(1).cast::<u8>());
+                                                        let l40 = *base
+                                                            .add(::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l41 = *base
+                                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len42 = l41;
+                                                        let bytes42 = _rt::Vec::from_raw_parts(
+                                                            l40.cast(),
+                                                            len42,
+                                                            len42,
+                                                        );
+                                                        let l43 = i32::from(
+                                                            *base
+                                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<u8>(),
+                                                        );
+                                                        super::super::super::super::__with_name0::Finding {
+                                                            severity: super::super::super::super::__with_name0::Severity::_lift(
+                                                                l38 as u8,
+                                                            ),
+                                                            category: super::super::super::super::__with_name0::Category::_lift(
+                                                                l39 as u8,
+                                                            ),
+                                                            message: _rt::string_lift(bytes42),
+                                                            location: match l43 {
+                                                                0 => None,
+                                                                1 => {
+                                                                    let e = {
+                                                                        let l44 = *base
+                                                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<*mut u8>();
+                                                                        let l45 = *base
+                                                                            .add(5 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<usize>();
+                                                                        let len46 = l45;
+                                                                        let bytes46 = _rt::Vec::from_raw_parts(
+                                                                            l44.cast(),
+                                                                            len46,
+                                                                            len46,
+                                                                        );
+                                                                        _rt::string_lift(bytes46)
+                                                                    };
+                                                                    Some(e)
+                                                                }
+                                                                _ => _rt::invalid_enum_discriminant(),
+                                                            },
+                                                        }
+                                                    };
+                                                    result47.push(e47);
+                                                }
+                                                _rt::cabi_dealloc(
+                                                    base47,
+                                                    len47 * (6 * ::core::mem::size_of::<*const u8>()),
+                                                    ::core::mem::size_of::<*const u8>(),
+                                                );
+                                                let l48 = *arg0
+                                                    .add(32 + 19 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l49 = *arg0
+                                                    .add(32 + 20 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len50 = l49;
+                                                let bytes50 = _rt::Vec::from_raw_parts(
+                                                    l48.cast(),
+                                                    len50,
+                                                    len50,
+                                                );
+                                                Earlier {
+                                                    message: _rt::string_lift(bytes35),
+                                                    findings: result47,
+                                                    diff: _rt::string_lift(bytes50),
+                                                }
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
                                 },
                             )
                         };
                         _rt::cabi_dealloc(
                             arg0,
-                            32 + 12 * ::core::mem::size_of::<*const u8>(),
+                            40 + 20 * ::core::mem::size_of::<*const u8>(),
                             8,
                         );
-                        let ptr30 = (&raw mut _RET_AREA.0).cast::<u8>();
-                        match result29 {
+                        let ptr52 = (&raw mut _RET_AREA.0).cast::<u8>();
+                        match result51 {
                             Ok(e) => {
-                                *ptr30.add(0).cast::<u8>() = (0i32) as u8;
-                                let Completion { summary: summary31 } = e;
-                                let vec32 = (summary31.into_bytes()).into_boxed_slice();
-                                let ptr32 = vec32.as_ptr().cast::<u8>();
-                                let len32 = vec32.len();
-                                ::core::mem::forget(vec32);
-                                *ptr30
+                                *ptr52.add(0).cast::<u8>() = (0i32) as u8;
+                                let Completion {
+                                    summary: summary53,
+                                    mendable: mendable53,
+                                } = e;
+                                let vec54 = (summary53.into_bytes()).into_boxed_slice();
+                                let ptr54 = vec54.as_ptr().cast::<u8>();
+                                let len54 = vec54.len();
+                                ::core::mem::forget(vec54);
+                                *ptr52
                                     .add(2 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<usize>() = len32;
-                                *ptr30
+                                    .cast::<usize>() = len54;
+                                *ptr52
                                     .add(::core::mem::size_of::<*const u8>())
-                                    .cast::<*mut u8>() = ptr32.cast_mut();
+                                    .cast::<*mut u8>() = ptr54.cast_mut();
+                                *ptr52
+                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<u8>() = (match mendable53 {
+                                    true => 1,
+                                    false => 0,
+                                }) as u8;
                             }
                             Err(e) => {
-                                *ptr30.add(0).cast::<u8>() = (1i32) as u8;
+                                *ptr52.add(0).cast::<u8>() = (1i32) as u8;
                                 let super::super::super::super::__with_name0::Failure {
-                                    message: message33,
-                                    retriable: retriable33,
+                                    message: message55,
+                                    retriable: retriable55,
                                 } = e;
-                                let vec34 = (message33.into_bytes()).into_boxed_slice();
-                                let ptr34 = vec34.as_ptr().cast::<u8>();
-                                let len34 = vec34.len();
-                                ::core::mem::forget(vec34);
-                                *ptr30
+                                let vec56 = (message55.into_bytes()).into_boxed_slice();
+                                let ptr56 = vec56.as_ptr().cast::<u8>();
+                                let len56 = vec56.len();
+                                ::core::mem::forget(vec56);
+                                *ptr52
                                     .add(2 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<usize>() = len34;
-                                *ptr30
+                                    .cast::<usize>() = len56;
+                                *ptr52
                                     .add(::core::mem::size_of::<*const u8>())
-                                    .cast::<*mut u8>() = ptr34.cast_mut();
-                                *ptr30
+                                    .cast::<*mut u8>() = ptr56.cast_mut();
+                                *ptr52
                                     .add(3 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<u8>() = (match retriable33 {
+                                    .cast::<u8>() = (match retriable55 {
                                     true => 1,
                                     false => 0,
                                 }) as u8;
                             }
                         };
-                        ptr30
+                        ptr52
                     }
                 }
                 #[doc(hidden)]
@@ -403,11 +572,11 @@ pub mod exports {
 mod _rt {
     #![allow(dead_code, unused_imports, clippy::all)]
     pub use alloc_crate::string::String;
+    pub use alloc_crate::vec::Vec;
     #[cfg(target_arch = "wasm32")]
     pub fn run_ctors_once() {
         wit_bindgen::rt::run_ctors_once();
     }
-    pub use alloc_crate::vec::Vec;
     pub unsafe fn string_lift(bytes: Vec<u8>) -> String {
         if cfg!(debug_assertions) {
             String::from_utf8(bytes).unwrap()
@@ -466,9 +635,9 @@ macro_rules! __export_executor_impl {
         =
         "component-type:wit-bindgen:0.61.1:orch:worlds@0.1.0:executor:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 11602] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 11692] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd3Y\x01A\x02\x01AM\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xadZ\x01A\x02\x01AM\x01\
 B\x1b\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limit\x01s\
 \0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retriable\x7f\
 \x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01s\0\x04\
@@ -711,13 +880,16 @@ ture-incoming-response.get\x01\x8a\x01\x01h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01
 \x01\x07\x01@\x02\x07request\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\x0d\x03\
 \0!wasi:http/outgoing-handler@0.2.12\x05-\x01B\x05\x01p}\x01@\x01\x03lenw\0\0\x04\
 \0\x10get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\x03\0\x19\
-wasi:random/random@0.2.12\x05.\x02\x03\0\0\x07failure\x01B\x0b\x02\x03\x02\x01/\x04\
-\0\x07failure\x03\0\0\x02\x03\x02\x01\x1c\x04\0\x04task\x03\0\x02\x01r\x02\x06nu\
-mbery\x07wall-msw\x04\0\x07attempt\x03\0\x04\x01r\x01\x07summarys\x04\0\x0acompl\
-etion\x03\0\x06\x01j\x01\x07\x01\x01\x01@\x02\x04task\x03\x07attempt\x05\0\x08\x04\
-\0\x07execute\x01\x09\x04\0\x1corch:executor/executor@0.1.0\x050\x04\0\x1aorch:w\
-orlds/executor@0.1.0\x04\0\x0b\x0e\x01\0\x08executor\x03\0\0\0G\x09producers\x01\
-\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+wasi:random/random@0.2.12\x05.\x02\x03\0\0\x07failure\x01B\x11\x02\x03\x02\x01/\x04\
+\0\x07failure\x03\0\0\x02\x03\x02\x01\x06\x04\0\x07finding\x03\0\x02\x02\x03\x02\
+\x01\x1c\x04\0\x04task\x03\0\x04\x01p\x03\x01r\x03\x07messages\x08findings\x06\x04\
+diffs\x04\0\x07earlier\x03\0\x07\x01k\x08\x01r\x04\x06numbery\x07wall-msw\x04goa\
+ls\x07earlier\x09\x04\0\x07attempt\x03\0\x0a\x01r\x02\x07summarys\x08mendable\x7f\
+\x04\0\x0acompletion\x03\0\x0c\x01j\x01\x0d\x01\x01\x01@\x02\x04task\x05\x07atte\
+mpt\x0b\0\x0e\x04\0\x07execute\x01\x0f\x04\0\x1corch:executor/executor@0.1.0\x05\
+0\x04\0\x1aorch:worlds/executor@0.1.0\x04\0\x0b\x0e\x01\0\x08executor\x03\0\0\0G\
+\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen\
+-rust\x060.61.1";
         };
     };
 }

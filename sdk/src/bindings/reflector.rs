@@ -107,6 +107,8 @@ pub mod exports {
                     pub run: _rt::String,
                     /// How many tasks there are now.
                     pub tasks: u32,
+                    /// What a person said that the run is for, at most 8 KiB; empty if nobody did.
+                    pub goal: _rt::String,
                 }
                 impl ::core::fmt::Debug for Cycle {
                     fn fmt(
@@ -116,6 +118,7 @@ pub mod exports {
                         f.debug_struct("Cycle")
                             .field("run", &self.run)
                             .field("tasks", &self.tasks)
+                            .field("goal", &self.goal)
                             .finish()
                     }
                 }
@@ -125,150 +128,159 @@ pub mod exports {
                     arg0: *mut u8,
                     arg1: usize,
                     arg2: i32,
+                    arg3: *mut u8,
+                    arg4: usize,
                 ) -> *mut u8 {
                     unsafe {
                         #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
-                        let result1 = {
+                        let result2 = {
                             let len0 = arg1;
                             let bytes0 = _rt::Vec::from_raw_parts(
                                 arg0.cast(),
                                 len0,
                                 len0,
                             );
+                            let len1 = arg4;
+                            let bytes1 = _rt::Vec::from_raw_parts(
+                                arg3.cast(),
+                                len1,
+                                len1,
+                            );
                             T_::reflect(Cycle {
                                 run: _rt::string_lift(bytes0),
                                 tasks: arg2 as u32,
+                                goal: _rt::string_lift(bytes1),
                             })
                         };
-                        let ptr2 = (&raw mut _RET_AREA.0).cast::<u8>();
-                        match result1 {
+                        let ptr3 = (&raw mut _RET_AREA.0).cast::<u8>();
+                        match result2 {
                             Ok(e) => {
-                                *ptr2.add(0).cast::<u8>() = (0i32) as u8;
-                                let vec14 = e;
-                                let len14 = vec14.len();
-                                let layout14 = _rt::alloc::Layout::from_size_align(
-                                        vec14.len()
+                                *ptr3.add(0).cast::<u8>() = (0i32) as u8;
+                                let vec15 = e;
+                                let len15 = vec15.len();
+                                let layout15 = _rt::alloc::Layout::from_size_align(
+                                        vec15.len()
                                             * (8 + 15 * ::core::mem::size_of::<*const u8>()),
                                         ::core::mem::size_of::<*const u8>(),
                                     )
                                     .unwrap();
-                                let (result14, _cleanup14) = wit_bindgen::rt::Cleanup::new(
-                                    layout14,
+                                let (result15, _cleanup15) = wit_bindgen::rt::Cleanup::new(
+                                    layout15,
                                 );
-                                if let Some(cleanup) = _cleanup14 {
+                                if let Some(cleanup) = _cleanup15 {
                                     cleanup.forget();
                                 }
-                                for (i, e) in vec14.into_iter().enumerate() {
-                                    let base = result14
+                                for (i, e) in vec15.into_iter().enumerate() {
+                                    let base = result15
                                         .add(i * (8 + 15 * ::core::mem::size_of::<*const u8>()));
                                     {
                                         let super::super::super::super::__with_name0::NewTask {
-                                            id: id3,
-                                            description: description3,
-                                            kind: kind3,
-                                            command: command3,
-                                            priority: priority3,
-                                            cost: cost3,
-                                            dependencies: dependencies3,
-                                            settings: settings3,
+                                            id: id4,
+                                            description: description4,
+                                            kind: kind4,
+                                            command: command4,
+                                            priority: priority4,
+                                            cost: cost4,
+                                            dependencies: dependencies4,
+                                            settings: settings4,
                                         } = e;
-                                        match id3 {
+                                        match id4 {
                                             Some(e) => {
                                                 *base.add(0).cast::<u8>() = (1i32) as u8;
-                                                let vec4 = (e.into_bytes()).into_boxed_slice();
-                                                let ptr4 = vec4.as_ptr().cast::<u8>();
-                                                let len4 = vec4.len();
-                                                ::core::mem::forget(vec4);
+                                                let vec5 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr5 = vec5.as_ptr().cast::<u8>();
+                                                let len5 = vec5.len();
+                                                ::core::mem::forget(vec5);
                                                 *base
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len4;
+                                                    .cast::<usize>() = len5;
                                                 *base
                                                     .add(::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr4.cast_mut();
+                                                    .cast::<*mut u8>() = ptr5.cast_mut();
                                             }
                                             None => {
                                                 *base.add(0).cast::<u8>() = (0i32) as u8;
                                             }
                                         };
-                                        let vec5 = (description3.into_bytes()).into_boxed_slice();
-                                        let ptr5 = vec5.as_ptr().cast::<u8>();
-                                        let len5 = vec5.len();
-                                        ::core::mem::forget(vec5);
-                                        *base
-                                            .add(4 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len5;
-                                        *base
-                                            .add(3 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr5.cast_mut();
-                                        let vec6 = (kind3.into_bytes()).into_boxed_slice();
+                                        let vec6 = (description4.into_bytes()).into_boxed_slice();
                                         let ptr6 = vec6.as_ptr().cast::<u8>();
                                         let len6 = vec6.len();
                                         ::core::mem::forget(vec6);
                                         *base
-                                            .add(6 * ::core::mem::size_of::<*const u8>())
+                                            .add(4 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>() = len6;
                                         *base
-                                            .add(5 * ::core::mem::size_of::<*const u8>())
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>() = ptr6.cast_mut();
-                                        match command3 {
+                                        let vec7 = (kind4.into_bytes()).into_boxed_slice();
+                                        let ptr7 = vec7.as_ptr().cast::<u8>();
+                                        let len7 = vec7.len();
+                                        ::core::mem::forget(vec7);
+                                        *base
+                                            .add(6 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len7;
+                                        *base
+                                            .add(5 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>() = ptr7.cast_mut();
+                                        match command4 {
                                             Some(e) => {
                                                 *base
                                                     .add(7 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (1i32) as u8;
-                                                use super::super::super::super::__with_name0::Command as V10;
+                                                use super::super::super::super::__with_name0::Command as V11;
                                                 match e {
-                                                    V10::Argv(e) => {
+                                                    V11::Argv(e) => {
                                                         *base
                                                             .add(8 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<u8>() = (0i32) as u8;
-                                                        let vec8 = e;
-                                                        let len8 = vec8.len();
-                                                        let layout8 = _rt::alloc::Layout::from_size_align(
-                                                                vec8.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                                                        let vec9 = e;
+                                                        let len9 = vec9.len();
+                                                        let layout9 = _rt::alloc::Layout::from_size_align(
+                                                                vec9.len() * (2 * ::core::mem::size_of::<*const u8>()),
                                                                 ::core::mem::size_of::<*const u8>(),
                                                             )
                                                             .unwrap();
-                                                        let (result8, _cleanup8) = wit_bindgen::rt::Cleanup::new(
-                                                            layout8,
+                                                        let (result9, _cleanup9) = wit_bindgen::rt::Cleanup::new(
+                                                            layout9,
                                                         );
-                                                        if let Some(cleanup) = _cleanup8 {
+                                                        if let Some(cleanup) = _cleanup9 {
                                                             cleanup.forget();
                                                         }
-                                                        for (i, e) in vec8.into_iter().enumerate() {
-                                                            let base = result8
+                                                        for (i, e) in vec9.into_iter().enumerate() {
+                                                            let base = result9
                                                                 .add(i * (2 * ::core::mem::size_of::<*const u8>()));
                                                             {
-                                                                let vec7 = (e.into_bytes()).into_boxed_slice();
-                                                                let ptr7 = vec7.as_ptr().cast::<u8>();
-                                                                let len7 = vec7.len();
-                                                                ::core::mem::forget(vec7);
+                                                                let vec8 = (e.into_bytes()).into_boxed_slice();
+                                                                let ptr8 = vec8.as_ptr().cast::<u8>();
+                                                                let len8 = vec8.len();
+                                                                ::core::mem::forget(vec8);
                                                                 *base
                                                                     .add(::core::mem::size_of::<*const u8>())
-                                                                    .cast::<usize>() = len7;
-                                                                *base.add(0).cast::<*mut u8>() = ptr7.cast_mut();
+                                                                    .cast::<usize>() = len8;
+                                                                *base.add(0).cast::<*mut u8>() = ptr8.cast_mut();
                                                             }
                                                         }
-                                                        *base
-                                                            .add(10 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<usize>() = len8;
-                                                        *base
-                                                            .add(9 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<*mut u8>() = result8;
-                                                    }
-                                                    V10::Shell(e) => {
-                                                        *base
-                                                            .add(8 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<u8>() = (1i32) as u8;
-                                                        let vec9 = (e.into_bytes()).into_boxed_slice();
-                                                        let ptr9 = vec9.as_ptr().cast::<u8>();
-                                                        let len9 = vec9.len();
-                                                        ::core::mem::forget(vec9);
                                                         *base
                                                             .add(10 * ::core::mem::size_of::<*const u8>())
                                                             .cast::<usize>() = len9;
                                                         *base
                                                             .add(9 * ::core::mem::size_of::<*const u8>())
-                                                            .cast::<*mut u8>() = ptr9.cast_mut();
+                                                            .cast::<*mut u8>() = result9;
+                                                    }
+                                                    V11::Shell(e) => {
+                                                        *base
+                                                            .add(8 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<u8>() = (1i32) as u8;
+                                                        let vec10 = (e.into_bytes()).into_boxed_slice();
+                                                        let ptr10 = vec10.as_ptr().cast::<u8>();
+                                                        let len10 = vec10.len();
+                                                        ::core::mem::forget(vec10);
+                                                        *base
+                                                            .add(10 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>() = len10;
+                                                        *base
+                                                            .add(9 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>() = ptr10.cast_mut();
                                                     }
                                                 }
                                             }
@@ -280,87 +292,87 @@ pub mod exports {
                                         };
                                         *base
                                             .add(11 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<i32>() = _rt::as_i32(priority3);
+                                            .cast::<i32>() = _rt::as_i32(priority4);
                                         *base
                                             .add(4 + 11 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<i32>() = _rt::as_i32(cost3);
-                                        let vec12 = dependencies3;
-                                        let len12 = vec12.len();
-                                        let layout12 = _rt::alloc::Layout::from_size_align(
-                                                vec12.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                                            .cast::<i32>() = _rt::as_i32(cost4);
+                                        let vec13 = dependencies4;
+                                        let len13 = vec13.len();
+                                        let layout13 = _rt::alloc::Layout::from_size_align(
+                                                vec13.len() * (2 * ::core::mem::size_of::<*const u8>()),
                                                 ::core::mem::size_of::<*const u8>(),
                                             )
                                             .unwrap();
-                                        let (result12, _cleanup12) = wit_bindgen::rt::Cleanup::new(
-                                            layout12,
+                                        let (result13, _cleanup13) = wit_bindgen::rt::Cleanup::new(
+                                            layout13,
                                         );
-                                        if let Some(cleanup) = _cleanup12 {
+                                        if let Some(cleanup) = _cleanup13 {
                                             cleanup.forget();
                                         }
-                                        for (i, e) in vec12.into_iter().enumerate() {
-                                            let base = result12
+                                        for (i, e) in vec13.into_iter().enumerate() {
+                                            let base = result13
                                                 .add(i * (2 * ::core::mem::size_of::<*const u8>()));
                                             {
-                                                let vec11 = (e.into_bytes()).into_boxed_slice();
-                                                let ptr11 = vec11.as_ptr().cast::<u8>();
-                                                let len11 = vec11.len();
-                                                ::core::mem::forget(vec11);
+                                                let vec12 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr12 = vec12.as_ptr().cast::<u8>();
+                                                let len12 = vec12.len();
+                                                ::core::mem::forget(vec12);
                                                 *base
                                                     .add(::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len11;
-                                                *base.add(0).cast::<*mut u8>() = ptr11.cast_mut();
+                                                    .cast::<usize>() = len12;
+                                                *base.add(0).cast::<*mut u8>() = ptr12.cast_mut();
                                             }
                                         }
                                         *base
                                             .add(8 + 12 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len12;
-                                        *base
-                                            .add(8 + 11 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = result12;
-                                        let vec13 = (settings3.into_bytes()).into_boxed_slice();
-                                        let ptr13 = vec13.as_ptr().cast::<u8>();
-                                        let len13 = vec13.len();
-                                        ::core::mem::forget(vec13);
-                                        *base
-                                            .add(8 + 14 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>() = len13;
                                         *base
+                                            .add(8 + 11 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>() = result13;
+                                        let vec14 = (settings4.into_bytes()).into_boxed_slice();
+                                        let ptr14 = vec14.as_ptr().cast::<u8>();
+                                        let len14 = vec14.len();
+                                        ::core::mem::forget(vec14);
+                                        *base
+                                            .add(8 + 14 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>() = len14;
+                                        *base
                                             .add(8 + 13 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr13.cast_mut();
+                                            .cast::<*mut u8>() = ptr14.cast_mut();
                                     }
                                 }
-                                *ptr2
+                                *ptr3
                                     .add(2 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<usize>() = len14;
-                                *ptr2
+                                    .cast::<usize>() = len15;
+                                *ptr3
                                     .add(::core::mem::size_of::<*const u8>())
-                                    .cast::<*mut u8>() = result14;
+                                    .cast::<*mut u8>() = result15;
                             }
                             Err(e) => {
-                                *ptr2.add(0).cast::<u8>() = (1i32) as u8;
+                                *ptr3.add(0).cast::<u8>() = (1i32) as u8;
                                 let super::super::super::super::__with_name0::Failure {
-                                    message: message15,
-                                    retriable: retriable15,
+                                    message: message16,
+                                    retriable: retriable16,
                                 } = e;
-                                let vec16 = (message15.into_bytes()).into_boxed_slice();
-                                let ptr16 = vec16.as_ptr().cast::<u8>();
-                                let len16 = vec16.len();
-                                ::core::mem::forget(vec16);
-                                *ptr2
+                                let vec17 = (message16.into_bytes()).into_boxed_slice();
+                                let ptr17 = vec17.as_ptr().cast::<u8>();
+                                let len17 = vec17.len();
+                                ::core::mem::forget(vec17);
+                                *ptr3
                                     .add(2 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<usize>() = len16;
-                                *ptr2
+                                    .cast::<usize>() = len17;
+                                *ptr3
                                     .add(::core::mem::size_of::<*const u8>())
-                                    .cast::<*mut u8>() = ptr16.cast_mut();
-                                *ptr2
+                                    .cast::<*mut u8>() = ptr17.cast_mut();
+                                *ptr3
                                     .add(3 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<u8>() = (match retriable15 {
+                                    .cast::<u8>() = (match retriable16 {
                                     true => 1,
                                     false => 0,
                                 }) as u8;
                             }
                         };
-                        ptr2
+                        ptr3
                     }
                 }
                 #[doc(hidden)]
@@ -525,9 +537,10 @@ pub mod exports {
                     ($ty:ident with_types_in $($path_to_types:tt)*) => {
                         const _ : () = { #[unsafe (export_name =
                         "orch:reflector/reflector@0.1.0#reflect")] unsafe extern "C" fn
-                        export_reflect(arg0 : * mut u8, arg1 : usize, arg2 : i32,) -> *
-                        mut u8 { unsafe { $($path_to_types)*:: _export_reflect_cabi::<$ty
-                        > (arg0, arg1, arg2) } } #[unsafe (export_name =
+                        export_reflect(arg0 : * mut u8, arg1 : usize, arg2 : i32, arg3 :
+                        * mut u8, arg4 : usize,) -> * mut u8 { unsafe {
+                        $($path_to_types)*:: _export_reflect_cabi::<$ty > (arg0, arg1,
+                        arg2, arg3, arg4) } } #[unsafe (export_name =
                         "cabi_post_orch:reflector/reflector@0.1.0#reflect")] unsafe
                         extern "C" fn _post_return_reflect(arg0 : * mut u8,) { unsafe {
                         $($path_to_types)*:: __post_return_reflect::<$ty > (arg0) } } };
@@ -669,9 +682,9 @@ macro_rules! __export_reflector_impl {
         (link_section =
         "component-type:wit-bindgen:0.61.1:orch:worlds@0.1.0:reflector:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 11570] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 11576] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb2Y\x01A\x02\x01AM\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb8Y\x01A\x02\x01AM\x01\
 B\x1b\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limit\x01s\
 \0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retriable\x7f\
 \x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01s\0\x04\
@@ -915,12 +928,12 @@ ture-incoming-response.get\x01\x8a\x01\x01h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01
 \0!wasi:http/outgoing-handler@0.2.12\x05-\x01B\x05\x01p}\x01@\x01\x03lenw\0\0\x04\
 \0\x10get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\x03\0\x19\
 wasi:random/random@0.2.12\x05.\x02\x03\0\0\x07failure\x01B\x0a\x02\x03\x02\x01/\x04\
-\0\x07failure\x03\0\0\x02\x03\x02\x01\x1b\x04\0\x08new-task\x03\0\x02\x01r\x02\x03\
-runs\x05tasksy\x04\0\x05cycle\x03\0\x04\x01p\x03\x01j\x01\x06\x01\x01\x01@\x01\x05\
-cycle\x05\0\x07\x04\0\x07reflect\x01\x08\x04\0\x1eorch:reflector/reflector@0.1.0\
-\x050\x04\0\x1borch:worlds/reflector@0.1.0\x04\0\x0b\x0f\x01\0\x09reflector\x03\0\
-\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bi\
-ndgen-rust\x060.61.1";
+\0\x07failure\x03\0\0\x02\x03\x02\x01\x1b\x04\0\x08new-task\x03\0\x02\x01r\x03\x03\
+runs\x05tasksy\x04goals\x04\0\x05cycle\x03\0\x04\x01p\x03\x01j\x01\x06\x01\x01\x01\
+@\x01\x05cycle\x05\0\x07\x04\0\x07reflect\x01\x08\x04\0\x1eorch:reflector/reflec\
+tor@0.1.0\x050\x04\0\x1borch:worlds/reflector@0.1.0\x04\0\x0b\x0f\x01\0\x09refle\
+ctor\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\
+\x10wit-bindgen-rust\x060.61.1";
         };
     };
 }

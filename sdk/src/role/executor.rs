@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use crate::bindings::capabilities::orch::types::types as wire;
 use crate::bindings::executor::exports::orch::executor::executor::Guest;
-pub use crate::bindings::executor::exports::orch::executor::executor::{Attempt, Completion};
+pub use crate::bindings::executor::exports::orch::executor::executor::{Attempt, Completion, Earlier};
 use crate::{Failure, Task};
 
 /// A plugin that carries out tasks of the kinds in its manifest.
@@ -19,7 +19,14 @@ pub trait Executor {
 impl Completion {
     /// `summary`: for people, at most 4096 bytes; longer is cut.
     pub fn new(summary: impl Into<String>) -> Self {
-        Self { summary: summary.into() }
+        Self { summary: summary.into(), mendable: false }
+    }
+
+    /// The same of an attempt after which another one may come to something else: if verifiers find too much in it and its
+    /// edits are not kept, it is tried again within the task's retries.
+    #[must_use]
+    pub fn mendable(self) -> Self {
+        Self { mendable: true, ..self }
     }
 }
 

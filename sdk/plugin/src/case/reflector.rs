@@ -14,6 +14,8 @@ use super::script::Script;
 pub struct Reflect {
     #[serde(default = "run_id")]
     pub run: String,
+    #[serde(default)]
+    pub goal: String,
 }
 
 impl Question for Reflect {
@@ -21,7 +23,7 @@ impl Question for Reflect {
 
     fn ask(&self, script: &Script) -> Result<reflector::Reflect, Ending> {
         let tasks = u32::try_from(script.tasks.len()).unwrap_or(u32::MAX);
-        Ok(reflector::Reflect { run: self.run.clone(), tasks })
+        Ok(reflector::Reflect { run: self.run.clone(), tasks, goal: self.goal.clone() })
     }
 
     fn show(answer: Vec<AskedTask>) -> Value {

@@ -133,8 +133,8 @@ async fn run(imports: &str, body: &str, permissions: Value) -> Ended {
     let executor: Executor<Candidate> = Executor::link(&engine, compiled).unwrap();
     let (bench, folder) = (Bench::new(), tempfile::tempdir().unwrap());
     let context = bench.context(folder.path().to_owned(), Duration::from_secs(20));
-    let task = Box::new(Task::new(TaskId::parse("t").unwrap(), Kind::shell()));
-    let report: CallReport<Completion> = executor.call(context, &Execute { task, attempt: 1 }).await;
+    let task = Task::new(TaskId::parse("t").unwrap(), Kind::shell());
+    let report: CallReport<Completion> = executor.call(context, &Execute::of(task, 1)).await;
     assert!(!report.effect && report.writes.is_empty() && bench.effects().is_empty());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a file");
     let code = report.result.map_or_else(|error| error.code().to_owned(), |_| "done".to_owned());

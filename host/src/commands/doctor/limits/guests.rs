@@ -214,7 +214,7 @@ impl Trial {
         let narrowed = compiled.narrowed(&evidence.manifest().permissions, limits)?;
         let executor = Executor::link(&self.engine, narrowed)?;
         let task = Task::new(TaskId::parse("t")?, Kind::shell());
-        let execute = Execute { task: Box::new(task), attempt: guest.number.unwrap_or_default() };
+        let execute = Execute::of(task, guest.number.unwrap_or_default());
         let fakes = Fakes::new(Vec::new(), Mood::Good);
         let wall = Duration::from_millis(limits.wall_ms.into());
         let context = fakes.context(workspace.to_owned(), "{}", wall);
