@@ -33,8 +33,8 @@ const BOUND: [(&str, &str, &str); 3] = [
 const CONFIG: &str = "\
 roles:
   planner: demo/planner-PLANNER
-  executors: {shell: demo/executor-shell, note: demo/executor-note, epic: demo/executor-intent, simulate: demo/simulator-production}
-  reflectors: [demo/reflector-complexity]
+  executors: {shell: demo/executor-shell, note: demo/executor-note, epic: demo/executor-intent, simulate: demo/simulator-production, agent: demo/executor-agent}
+  reflectors: [demo/reflector-complexity, demo/reflector-plan]
   verifiers: [demo/verifier-command]
   auditors: [demo/auditor-files, demo/auditor-code-metrics]
   guards: {'*': demo/guard-protect}

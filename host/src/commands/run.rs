@@ -489,13 +489,7 @@ fn exit_of(summary: &Summary) -> Exit {
     match summary.status {
         _ if summary.interrupted => Exit::Interrupted,
         RunStatus::Completed => Exit::Done,
-        RunStatus::Waiting
-            if [&summary.in_doubt, &summary.waiting_approval, &summary.removed]
-                .iter()
-                .any(|tasks| !tasks.is_empty()) =>
-        {
-            Exit::NeedsDecision
-        }
+        RunStatus::Waiting if summary.waits_for_people() => Exit::NeedsDecision,
         _ => Exit::GoalNotMet,
     }
 }

@@ -245,6 +245,11 @@ pub fn run(run: &mut Run, desk: &Desk, stop: &Stop) -> Result<Summary, DriveErro
 }
 
 impl Summary {
+    /// Nothing goes on until somebody decides.
+    pub fn waits_for_people(&self) -> bool {
+        [&self.in_doubt, &self.waiting_approval, &self.removed].iter().any(|tasks| !tasks.is_empty())
+    }
+
     /// Of a run that stands so; `removed`: what the task file lacks.
     pub fn of(run: &str, state: &RunState, status: RunStatus, why: String, removed: Vec<String>) -> Self {
         let all = |wanted: &dyn Fn(&TaskState) -> bool| {

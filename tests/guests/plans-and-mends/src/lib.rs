@@ -23,7 +23,8 @@ impl Executor for PlansAndMends {
         let text = match attempt.earlier {
             None => attempt.goal,
             Some(earlier) => {
-                let words = earlier.findings.iter().find_map(|finding| finding.message.split_once("expected "));
+                let words =
+                    earlier.findings.iter().find_map(|finding| finding.message.split_once("expected "));
                 let word = words.map(|(_, word)| word.trim().to_owned());
                 let seen = word.filter(|_| earlier.diff.contains(&format!("+{}", attempt.goal)));
                 seen.ok_or_else(|| Failure::new(format!("told too little: {earlier:?}")))?

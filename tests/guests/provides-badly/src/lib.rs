@@ -13,7 +13,10 @@ impl NotifyProvider for ProvidesBadly {
         bucket.set("count", &[count])?;
         bucket.set(&order.key, message.title.as_bytes())?;
         metrics::record(&Metric::new("notices", f64::from(count), "1"))?;
-        log::info(format_args!("{} of `{}` in {}: {}", order.key, order.consumer, order.workspace, message.title));
+        log::info(format_args!(
+            "{} of `{}` in {}: {}",
+            order.key, order.consumer, order.workspace, message.title
+        ));
         match message.title.split(' ').next().unwrap_or_default() {
             "traps" => panic!("as the title says"),
             "loops" => loop {

@@ -2,13 +2,15 @@
 //! Ends as: done, with each answer; a task that is called `fails` as failed, one that is called `traps` in a trap.
 
 use orch_sdk::{
-    Attempt, Category, Completion, Error, Executor, Failure, Finding, Severity, Subject, Task, Verifier, files,
+    Attempt, Category, Completion, Error, Executor, Failure, Finding, Severity, Subject, Task, Verifier,
+    files,
 };
 
 pub struct WritesFiles;
 
 /// Every function that changes something, at a path that may be written where anything may.
-const ALL: &str = "write out/v v\nappend out/v v\ntruncate out/v 0\nfolder out/w\nrename a.txt out/x\nremove a.txt";
+const ALL: &str =
+    "write out/v v\nappend out/v v\ntruncate out/v 0\nfolder out/w\nrename a.txt out/x\nremove a.txt";
 
 fn one(line: &str) -> String {
     let mut words = line.splitn(3, ' ');
