@@ -1,6 +1,6 @@
 //! The machine's clock.
 //!
-//! Not here: the clock that guests see (`capability/clocks.rs`).
+//! Not here: the clock that guests see (`capability/wasi/clocks.rs`).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
