@@ -33,6 +33,8 @@ fn packed(path: &PathBuf) -> Value {
         |path: &str, role: &str| json!({ "path": path, "role": role, "size": 3, "sha256": "a".repeat(64) });
     value["integrity"] =
         json!({ "files": [file("component.wasm", "component"), file("sbom.cdx.json", "sbom")] });
+    // For editors; `orch-plugin pack` leaves it out.
+    value.as_object_mut().unwrap().remove("$schema");
     // Of a template, as `orch-plugin new` fills it in.
     let text = value.to_string().replace("{{id}}", "demo/new").replace("{{name}}", "new");
     serde_json::from_str(&text).unwrap()

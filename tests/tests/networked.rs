@@ -274,7 +274,9 @@ fn commands_that_hold_all_their_connections_keep_nobody_from_what_it_needs() {
     );
     workspace.write("holds.py", &holds);
     let mut tasks: String = (0..6)
-        .map(|task| format!("- {{id: h{task}, timeout: 60, command: [python3, holds.py]}}\n"))
+        .map(|task| {
+            format!("- {{id: h{task}, timeout: 60, command: [sh, -c, 'exec /usr/bin/python3 holds.py']}}\n")
+        })
         .collect();
     for task in 0..20 {
         let last = if task == 19 { "; touch go" } else { "" };

@@ -181,7 +181,8 @@ fn a_file_goes_by_mail_to_a_machine_that_asks_once() {
     changed[100] = b'1';
     for (wrong, exit, code) in [
         (changed, 3, "archive-form"),
-        (bytes[..bytes.len() - 512].to_vec(), 3, "archive-cut"),
+        (bytes[..bytes.len() - 512].to_vec(), 3, "archive-form"),
+        (bytes[..bytes.len() - 2048].to_vec(), 3, "archive-cut"),
         ([&bytes[..], &[0; 512]].concat(), 3, "archive-form"),
         (b"text".to_vec(), 3, "archive-cut"),
     ] {

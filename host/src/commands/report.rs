@@ -80,6 +80,8 @@ struct Facts {
     run: RunRow,
     /// A process holds the store while the run is open.
     at_work: bool,
+    /// What a person said that it is for.
+    goal: Option<String>,
     plugins: Vec<serde_json::Value>,
     tasks: Vec<TaskFacts>,
     spared: Spared,
@@ -132,6 +134,7 @@ impl Facts {
             unverified: Unverified::all(&state).collect(),
             waived: WaivedLooks::all(&state).collect(),
             branch: BranchFacts::of(&state),
+            goal: state.started.as_ref().and_then(|started| started.said_goal()).map(str::to_owned),
             artifacts: reader.artifacts(&run.id)?,
             warnings,
             run,
@@ -209,6 +212,7 @@ fn described(artifact: &ArtifactRow) -> (String, String, String) {
 
 fn text(facts: &Facts, console: Console) {
     console.line(&format!("run {}  {}  {}", escape(&facts.run.id), escape(&facts.run.status), facts.done()));
+    facts.goal.iter().for_each(|goal| console.line(&format!("goal: {}", lines::line(goal))));
     console.line(&facts.time());
     facts.branch.iter().for_each(|branch| console.line(&escape(&branch.to_string())));
     console.lines(["", "plugins"]);

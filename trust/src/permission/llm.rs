@@ -15,6 +15,7 @@ pub struct LlmPermission {
     /// Names that the operator gave to models, 1..=64 of `[a-z0-9-]`; `*` is every model (not in manifests).
     pub models: Vec<String>,
     /// The most tokens that one answer may have.
+    #[schemars(range(max = u32::MAX))]
     pub tokens: u32,
 }
 

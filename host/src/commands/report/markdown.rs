@@ -41,6 +41,7 @@ fn plain(text: &str) -> String {
 pub(super) fn show(facts: &Facts, console: Console) {
     let (run, status) = (plain(&facts.run.id), plain(&facts.run.status));
     console.lines([&format!("# Run {run}"), "", &format!("**{status}**: {}", facts.done())]);
+    facts.goal.iter().for_each(|goal| console.lines(["", &format!("Goal: {}", plain(goal))]));
     console.lines(["", &plain(&facts.time())]);
     facts.branch.iter().for_each(|branch| console.lines(["", &plain(&branch.to_string())]));
     console.lines(["", "## Plugins", ""]);

@@ -207,6 +207,8 @@ async fn nothing_comes_in_or_goes_out_by_any_function_of_any_inert_interface() {
                  (i64.store (i32.const {}) (i64.const 0))",
                 ANSWER + 8
             ),
+            // Where the list lies depends on what was handed over before, and may be no text.
+            Answer::EmptyList => format!("(i32.store (i32.const {ANSWER}) (i32.const 0))"),
             _ => String::new(),
         };
         let body = format!("{} {masked} {say}", import.call(0));
@@ -216,7 +218,9 @@ async fn nothing_comes_in_or_goes_out_by_any_function_of_any_inert_interface() {
         let said = ended.lines.first().map(|(_, line)| line.as_bytes().to_vec()).unwrap_or_default();
         match expected {
             Answer::Ends(code) => assert_eq!((&*ended.code, ended.lines.len()), (code, 0), "{name}"),
-            Answer::EmptyList => assert_eq!(said.get(4..8), Some(&[0; 4][..]), "{name}: {said:?}"),
+            Answer::EmptyList => {
+                assert_eq!(said.get(4..8), Some(&[0; 4][..]), "{name}: {said:?}, {}", ended.code)
+            }
             Answer::Starts(bytes) => assert!(said.starts_with(bytes), "{name}: {said:?}"),
             Answer::Same => {
                 let again = run(&declared, &body, permissions).await;
