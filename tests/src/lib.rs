@@ -14,6 +14,7 @@
 
 pub mod case;
 pub mod catalogue;
+pub mod chats;
 pub mod checker;
 pub mod defect;
 pub mod hears;

@@ -6,6 +6,7 @@
 
 mod acts;
 mod again;
+mod agents;
 mod artifacts;
 mod attacks;
 mod author;

@@ -2,12 +2,14 @@
 //!
 //! In -> out: rows and events of a run -> text, JSON or Markdown.
 //! Invariant: text of plugins and tasks is escaped for the format that it stands in.
-//! Not here: Markdown (`report/markdown.rs`).
+//! Not here: Markdown (`report/markdown.rs`), sums of what was asked (`report/asked.rs`).
 
+mod asked;
 mod markdown;
 
 use std::collections::BTreeMap;
 
+use asked::{Asked, Denial, ModelUse};
 use clap::ValueEnum;
 use orch_journal::artifacts::ArtifactRow;
 use orch_journal::rows::{AttemptRow, FindingRow, RunRow, TaskRow};
@@ -91,6 +93,8 @@ struct Facts {
     /// Where its edits lie, if that is a branch.
     branch: Option<BranchFacts>,
     artifacts: Vec<ArtifactRow>,
+    models: Vec<ModelUse>,
+    denied: Vec<Denial>,
     /// Code and text of each warning, from the journal itself.
     warnings: Vec<(String, String)>,
 }
@@ -106,10 +110,11 @@ impl Facts {
             metadata.get("plugins").and_then(|plugins| plugins.as_array()).cloned().unwrap_or_default();
         let mut warnings = Vec::new();
         let mut moved = BTreeMap::new();
-        let mut state = RunState::default();
+        let (mut state, mut asked) = (RunState::default(), Asked::default());
         for event in reader.events(&run.id) {
             let (_, event) = event?;
             state.apply(&event).map_err(DriveError::from)?;
+            asked.take(&event);
             match event {
                 Event::Warned { code, text } => warnings.push((code, text)),
                 Event::TaskMoved { task, why, .. } => drop(moved.insert(task, why)),
@@ -136,6 +141,8 @@ impl Facts {
             branch: BranchFacts::of(&state),
             goal: state.started.as_ref().and_then(|started| started.said_goal()).map(str::to_owned),
             artifacts: reader.artifacts(&run.id)?,
+            models: asked.models(),
+            denied: asked.denied(),
             warnings,
             run,
         })
@@ -180,7 +187,8 @@ pub fn run(args: &ReportArgs, console: Console) -> Outcome {
         Format::Json => {
             let all = serde_json::json!({
                 "run": facts.run, "hostAtWork": facts.at_work, "plugins": facts.plugins, "tasks": facts.tasks, "spared": facts.spared, "findings": facts.findings,
-                "unverified": facts.unverified, "waived": facts.waived, "branch": facts.branch, "artifacts": facts.artifacts, "warnings": facts.warnings,
+                "unverified": facts.unverified, "waived": facts.waived, "branch": facts.branch, "artifacts": facts.artifacts,
+                "models": facts.models, "denied": facts.denied, "warnings": facts.warnings,
             });
             console.json(&serde_json::to_string_pretty(&all).map_err(anyhow::Error::from)?);
         }
@@ -267,6 +275,14 @@ fn text(facts: &Facts, console: Console) {
         let (what, size, digest) = described(artifact);
         console.line(&format!("  {digest}  {size:>10}  {}  {}", escape(&artifact.kind), escape(&what)));
     }
+    if !facts.models.is_empty() {
+        console.lines(["", "models"]);
+    }
+    facts.models.iter().for_each(|used| console.line(&format!("  {}", escape(&used.to_string()))));
+    if !facts.denied.is_empty() {
+        console.lines(["", "denied"]);
+    }
+    facts.denied.iter().for_each(|denial| console.line(&format!("  {}", escape(&denial.to_string()))));
     for (code, text) in &facts.warnings {
         console.line(&format!("  warning {}: {}", escape(code), escape(text)));
     }

@@ -87,6 +87,14 @@ pub(super) fn show(facts: &Facts, console: Console) {
     for waived in &facts.waived {
         console.line(&format!("- {}", plain(&waived.to_string())));
     }
+    if !facts.models.is_empty() {
+        console.lines(["", "## Models", ""]);
+    }
+    facts.models.iter().for_each(|used| console.line(&format!("- {}", plain(&used.to_string()))));
+    if !facts.denied.is_empty() {
+        console.lines(["", "## Denied", ""]);
+    }
+    facts.denied.iter().for_each(|denial| console.line(&format!("- {}", plain(&denial.to_string()))));
     if !facts.warnings.is_empty() {
         console.lines(["", "## Warnings", ""]);
     }
