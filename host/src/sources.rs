@@ -166,7 +166,7 @@ fn local(path: &Path) -> Place {
 /// A place that was opened.
 pub enum Opened<'a> {
     /// One version, read.
-    One(PackageBytes),
+    One(Box<PackageBytes>),
     Index(Index<'a>),
     Registry(Registry<'a>),
 }
@@ -186,8 +186,8 @@ impl<'a> Opened<'a> {
     /// What is there is no package or index, or cannot be read.
     pub fn open(asked: &Asked, means: &Means<'a>) -> Result<Self, SourceError> {
         Ok(match &asked.place {
-            Place::Folder(folder) => Self::One(package::read(folder)?),
-            Place::File(file) => Self::One(archive::read(file)?),
+            Place::Folder(folder) => Self::One(Box::new(package::read(folder)?)),
+            Place::File(file) => Self::One(Box::new(archive::read(file)?)),
             Place::Shelf(folder) => Self::Index(Index::of_folder(folder, means.publishers)?),
             Place::Web(address) => Self::Index(Index::of_web(address, means.client, means.publishers)?),
             Place::Registry(address) => {
@@ -253,7 +253,7 @@ impl<'a> Opened<'a> {
     /// Those of asking; `Other` if it is another plugin or version.
     pub fn package(&self, id: Option<&PluginId>, version: &Version) -> Result<PackageBytes, SourceError> {
         let bytes = match self {
-            Self::One(bytes) => bytes.clone(),
+            Self::One(bytes) => (**bytes).clone(),
             Self::Index(index) => index.package(id, version)?,
             Self::Registry(registry) => registry.package(version)?,
         };

@@ -303,6 +303,9 @@ fn a_registry_gives_what_was_pushed_with_and_without_referrers() {
     }
 }
 
+/// Of a manifest of an image.
+type Change = fn(&mut Value);
+
 #[test]
 fn a_registry_that_fails_or_lies_changes_nothing() {
     let scene = Scene::new();
@@ -331,7 +334,7 @@ fn a_registry_that_fails_or_lies_changes_nothing() {
     scene.changes_nothing(&["add", &format!("{at}:latest")], 2, "source-unclear");
 
     // Manifests that promise what no package has.
-    let changes: [(fn(&mut Value), &str); 7] = [
+    let changes: [(Change, &str); 7] = [
         (|image| image["artifactType"] = "application/x".into(), "source-malformed"),
         (|image| image["layers"][0]["size"] = (1u64 << 40).into(), "file-too-large"),
         (|image| image["layers"][0]["digest"] = "sha256:../../x".into(), "source-malformed"),

@@ -19,13 +19,16 @@ use crate::conformance::call::Seen;
 
 const FUEL_PER_MS: u64 = 1_000_000;
 
+/// A limit that leaves too little over, the case that showed it, and what was used of what there is.
+type TooLow<'a> = (&'a str, String, Option<(u64, u32)>);
+
 pub(super) fn check(id: &str, scene: Scene<'_>) -> Result<CheckResult, String> {
     let limits = scene.stage.manifest().limits;
     let permissions = scene.stage.manifest().permissions.clone();
     let stage = scene.stage.moved(scene.folder).map_err(|error| format!("workspace: {error}"))?;
     let stage = stage.narrowed(&permissions, less(limits)).map_err(|excess| excess.to_string())?;
     let mut looked_at = 0;
-    let mut findings: Vec<(&str, String, Option<(u64, u32)>)> = Vec::new();
+    let mut findings: Vec<TooLow<'_>> = Vec::new();
     for role in &scene.stage.manifest().roles {
         let plugin = stage.link(*role).map_err(|error| error.to_string())?;
         for case in stage.cases(*role) {
@@ -41,7 +44,7 @@ pub(super) fn check(id: &str, scene: Scene<'_>) -> Result<CheckResult, String> {
             }
         }
     }
-    let said = |(limit, case, used): (&str, String, Option<(u64, u32)>)| {
+    let said = |(limit, case, used): TooLow<'_>| {
         let seen = used.map_or_else(String::new, |(used, allowed)| {
             let enough = used.saturating_mul(5).div_ceil(4).max(u64::from(allowed) + 1);
             format!(": used {used} of {allowed}, say {enough}")

@@ -33,6 +33,9 @@ use crate::fetch::{Answer, Client, FetchError, WebAddress};
 pub use address::{Address, SCHEME};
 use challenge::{ANSWER_BYTES_MAX, Challenge, token, token_address};
 
+/// A file of a package by its name.
+type NamedFile = (String, Arc<[u8]>);
+
 const TAGS_MAX: usize = 10_000;
 const PAGES_MAX: usize = 100;
 
@@ -174,7 +177,7 @@ impl<'a> Registry<'a> {
     }
 
     /// Names and bytes of the envelopes that refer to an image; of several for one file the newest.
-    fn envelopes(&self, image: &Descriptor) -> Result<Vec<(String, Arc<[u8]>)>, SourceError> {
+    fn envelopes(&self, image: &Descriptor) -> Result<Vec<NamedFile>, SourceError> {
         let mut newest: BTreeMap<String, Descriptor> = BTreeMap::new();
         for found in self.referrers(image)? {
             if found.artifact_type.as_deref() != Some(ENVELOPE) || !is_referrer(found.title()) {

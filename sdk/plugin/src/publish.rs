@@ -56,9 +56,15 @@ pub enum PublishError {
     #[error(transparent)]
     Package(#[from] PackageError),
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Source(Box<SourceError>),
     #[error(transparent)]
     Key(#[from] key::SignError),
+}
+
+impl From<SourceError> for PublishError {
+    fn from(source: SourceError) -> Self {
+        Self::Source(Box::new(source))
+    }
 }
 
 impl PublishError {

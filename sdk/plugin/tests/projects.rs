@@ -4,6 +4,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test; its helpers are outside of what `clippy.toml` takes for one"
 )]
 

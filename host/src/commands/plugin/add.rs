@@ -60,7 +60,7 @@ fn add(
     let asked = Asked::parse(source, args.what.as_deref())?;
     let bytes = with_source(operator, &asked, args.login.as_deref(), |opened| {
         if let Opened::One(bytes) = opened {
-            return Ok(bytes.clone());
+            return Ok((**bytes).clone());
         }
         let version = opened.newest(asked.id.as_ref(), asked.range.as_ref())?;
         opened.package(asked.id.as_ref(), &version)
