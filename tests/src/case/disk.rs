@@ -57,6 +57,8 @@ fn folded(path: &str) -> String {
         ".orch/",
         "operator/cache/",
         "operator/heads/",
+        // Named by a digest of the workspace's path.
+        "operator/pins/",
         "operator/journal/",
         "operator/packages/",
         "hello/orch/",

@@ -77,6 +77,7 @@ one_test_each! {
     import_hidden_in_a_nested_component "import-hidden-in-a-nested-component"
     import_locked_to_a_digest "import-locked-to-a-digest"
     import_of_a_compatible_version "import-of-a-compatible-version"
+    import_of_providers "import-of-providers"
     import_that_is_no_interface "import-that-is-no-interface"
     import_that_no_host_offers "import-that-no-host-offers"
     in_the_folder_of_another_version "in-the-folder-of-another-version"
