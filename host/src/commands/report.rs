@@ -16,7 +16,7 @@ use orch_journal::rows::{AttemptRow, FindingRow, RunRow, TaskRow};
 use orch_journal::{Event, Reader, RunState};
 use orch_task::Status;
 
-use super::stored_run::{BranchFacts, find_run, is_open, result_of, took_ms};
+use super::stored_run::{BranchFacts, find_run, goal_of, is_open, result_of, took_ms};
 use crate::console::{Console, escape, lines};
 use crate::drive::error::DriveError;
 use crate::drive::finish::{Spared, Unverified, WaivedLooks};
@@ -88,6 +88,8 @@ struct Facts {
     findings: Vec<FindingRow>,
     unverified: Vec<Unverified>,
     waived: Vec<WaivedLooks>,
+    /// None: nobody said one.
+    goal: Option<String>,
     /// Where its edits lie, if that is a branch.
     branch: Option<BranchFacts>,
     artifacts: Vec<ArtifactRow>,
@@ -136,6 +138,7 @@ impl Facts {
             findings: reader.findings(&run.id)?,
             unverified: Unverified::all(&state).collect(),
             waived: WaivedLooks::all(&state).collect(),
+            goal: goal_of(&state),
             branch: BranchFacts::of(&state),
             artifacts: reader.artifacts(&run.id)?,
             models: asked.models(),
@@ -183,7 +186,7 @@ pub fn run(args: &ReportArgs, console: Console) -> Outcome {
         Format::Markdown => markdown::show(&facts, console),
         Format::Json => {
             let all = serde_json::json!({
-                "run": facts.run, "hostAtWork": facts.at_work, "plugins": facts.plugins, "tasks": facts.tasks, "spared": facts.spared, "findings": facts.findings,
+                "run": facts.run, "goal": facts.goal, "hostAtWork": facts.at_work, "plugins": facts.plugins, "tasks": facts.tasks, "spared": facts.spared, "findings": facts.findings,
                 "unverified": facts.unverified, "waived": facts.waived, "branch": facts.branch, "artifacts": facts.artifacts,
                 "models": facts.models, "denied": facts.denied, "warnings": facts.warnings,
             });
@@ -218,6 +221,7 @@ fn described(artifact: &ArtifactRow) -> (String, String, String) {
 fn text(facts: &Facts, console: Console) {
     console.line(&format!("run {}  {}  {}", escape(&facts.run.id), escape(&facts.run.status), facts.done()));
     console.line(&facts.time());
+    facts.goal.iter().for_each(|goal| console.line(&format!("goal: {}", lines::line(goal))));
     facts.branch.iter().for_each(|branch| console.line(&escape(&branch.to_string())));
     console.lines(["", "plugins"]);
     facts.plugins.iter().for_each(|plugin| console.line(&format!("  {}", plugin_line(plugin))));

@@ -42,6 +42,7 @@ pub(super) fn show(facts: &Facts, console: Console) {
     let (run, status) = (plain(&facts.run.id), plain(&facts.run.status));
     console.lines([&format!("# Run {run}"), "", &format!("**{status}**: {}", facts.done())]);
     console.lines(["", &plain(&facts.time())]);
+    facts.goal.iter().for_each(|goal| console.lines(["", &format!("Goal: {}", plain(goal))]));
     facts.branch.iter().for_each(|branch| console.lines(["", &plain(&branch.to_string())]));
     console.lines(["", "## Plugins", ""]);
     facts.plugins.iter().for_each(|plugin| console.line(&format!("- {}", plain(&plugin_line(plugin)))));
