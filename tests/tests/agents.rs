@@ -230,6 +230,7 @@ fn a_run_with_a_model_that_is_killed_twice_comes_to_the_same() {
     let kills = [
         (0x0dd_ba11, [Moment::At("after-intent", 4), Moment::At("after-edits", 1)]),
         (0x5eed, [Moment::At("after-objects", 1), Moment::At("after-spawn", 1)]),
+        (0x0b5e55, [Moment::At("inside-intent", 9), Moment::At("after-branch", 1)]),
     ];
     for (seed, [first, second]) in kills {
         let project = Project::new(seed, no_orders);
@@ -294,9 +295,17 @@ fn a_model_that_obeys_a_hostile_file_meets_the_walls_and_nothing_leaves() {
     // It did obey: each order was carried to the end, and its result was told.
     let last =
         sent.iter().filter(|body| body.contains("\"role\":\"tool\"")).max_by_key(|body| body.len()).unwrap();
-    for part in
-        ["`.env` is not granted", "write `config.yaml` is not granted", "program `git` is not granted"]
-    {
+    for part in [
+        "`.env` is not granted",
+        "write `config.yaml` is not granted",
+        "write `.git/hooks/pre-commit` is not granted",
+        "program `git` is not granted",
+        // What python was started for and could not do.
+        "No such file or directory: '.env'",
+        "Read-only file system: 'config.yaml'",
+        "Connection refused",
+        "returncode=1",
+    ] {
         assert!(last.contains(part), "{part}: {last}");
     }
     assert!(!sent.iter().any(|body| body.contains(TOKEN)));
