@@ -13,15 +13,19 @@ use orch_journal::event::Ending;
 use orch_tests::chats::Chats;
 use orch_tests::isolated::Bench;
 use orch_tests::kill::{self, Moment};
-use orch_tests::out;
 use orch_tests::random::Random;
+use orch_tests::{err, out, root};
 use serde_json::Value;
 
 use coder::{ORDER, PYTHON, TESTS};
 
 const KEY: &str = "sk-key-of-the-operator";
-/// Phases start without a yes.
-const AUTO: &str = "\n[tasks]\nauto = [{ plugin = \"demo/reflector-plan\", kind = \"phase\" }]\n";
+/// The block of `docs/agents.md` that is that file.
+fn block(name: &str) -> String {
+    let text = fs::read_to_string(root().join("docs/agents.md")).unwrap();
+    let rest = text.split_once(&format!("\n# {name}\n")).unwrap().1;
+    rest.split_once("```").unwrap().0.to_owned()
+}
 
 /// A small Python project under git: one test fails, one function is missing, and a model that can be asked.
 struct Project {
@@ -85,7 +89,7 @@ impl Project {
         project
     }
 
-    /// What the operator and the workspace say, as docs/agents.md has it.
+    /// What the operator and the workspace say: the blocks of `docs/agents.md`, with this test's server in the place of OpenAI's.
     fn configure(&self) {
         let (workspace, port) = (&self.bench.0, self.chats.port);
         let operator = workspace.operator();
@@ -94,40 +98,31 @@ impl Project {
             fs::set_permissions(operator.join(name), fs::Permissions::from_mode(0o600)).unwrap();
         };
         let policy = fs::read_to_string(operator.join("policy.toml")).unwrap();
-        let policy = policy
-            .replace("\"127.0.0.1:11434\"", &format!("\"127.0.0.1:{port}\""))
-            .replace("host = \"api.openai.com:443\"", &format!("host = \"127.0.0.1:{port}\""))
-            .replace("programs = [\"python3\",", &format!("programs = [\"{PYTHON}\","));
-        private("policy.toml", &(policy + AUTO));
-        private("key", &format!("{KEY}\n"));
-        private("secrets.toml", &format!("[secrets.openai]\nfile = {:?}\n", operator.join("key")));
-        let model = |name: &str, price: &str| {
-            format!(
-                "[models.{name}]\nprovider = \"demo/provider-openai\"\nmodel = \"m-{name}\"\nbase_url = \"http://127.0.0.1:{port}/v1\"\n\
-                 context_window = 32000\nmax_tokens = 2000\nprice = {price}\n"
-            )
-        };
-        let (agent, plan) =
-            (model("agent", "{ input = 0.5, output = 2.0 }"), model("plan", "{ input = 1.0, output = 4.0 }"));
-        private("models.toml", &format!("currency = \"EUR\"\n{agent}{plan}"));
-        workspace.write("models.yaml", "kinds: {phase: agent}\nroles: {reflector: plan}\n");
-        let check: Vec<&str> = [PYTHON].into_iter().chain(TESTS).chain(["."]).collect();
-        workspace.write(
-            "config.yaml",
-            &format!(
-                "roles:\n  planner: demo/planner-priority\n  executors: {{phase: demo/executor-agent, agent: demo/executor-agent}}\n  \
-                 reflectors: [demo/reflector-plan]\n  verifiers: [demo/verifier-command]\nproviders: {{llm: demo/provider-openai}}\n\
-                 isolation: worktree\nasked: {{phase: {{verify: [demo/verifier-command], retries: 1, timeout: 120}}}}\nretry: {{base_ms: 1}}\n\
-                 narrow: {{demo/executor-agent: {{files: {{read: ['*/*.py', README.md], write: ['**']}}}}}}\n\
-                 settings:\n  demo/executor-agent: {{programs: [{PYTHON}]}}\n  \
-                 demo/verifier-command: {{checks: [{{name: unit, category: test, format: unittest, command: {check:?}}}]}}\n"
-            ),
+        let packages = policy.lines().find(|line| line.starts_with("packages = ")).unwrap();
+        let said = block("policy.toml")
+            .replace("127.0.0.1:11434", &format!("127.0.0.1:{port}"))
+            .replace("host = \"api.openai.com:443\"", &format!("host = \"127.0.0.1:{port}\""));
+        private("policy.toml", &format!("{packages}\n{said}"));
+        let models = block("models.toml");
+        private(
+            "models.toml",
+            &models.replace("https://api.openai.com/v1", &format!("http://127.0.0.1:{port}/v1")),
         );
+        let secrets = block("secrets.toml");
+        assert!(secrets.contains("env = \"OPENAI_API_KEY\""), "{secrets}");
+        private("key", &format!("{KEY}\n"));
+        private(
+            "secrets.toml",
+            &secrets.replace("env = \"OPENAI_API_KEY\"", &format!("file = {:?}", operator.join("key"))),
+        );
+        for name in ["config.yaml", "models.yaml"] {
+            workspace.write(name, &block(name));
+        }
     }
 
     fn python(&self, args: &[&str]) -> (bool, String) {
         let output = Command::new(PYTHON).args(args).current_dir(self.bench.0.path()).output().unwrap();
-        (output.status.success(), out(&output) + &orch_tests::err(&output))
+        (output.status.success(), out(&output) + &err(&output))
     }
 
     fn tests_pass(&self) -> bool {
@@ -175,7 +170,9 @@ impl Project {
         assert_eq!(who, [pair("demo/executor-agent", "agent"), pair("demo/reflector-plan", "plan")]);
         let text = out(&self.bench.0.host(&["report"], 0));
         let said = format!("{} tokens read", models[0]["input"]);
-        assert!(text.contains(&said) && text.contains(" EUR"), "{said}: {text}");
+        assert!(text.contains(&said) && text.contains(" USD"), "{said}: {text}");
+        assert!(text.contains(&format!("\ngoal: {}\n", self.goal)), "{text}");
+        assert!(out(&self.bench.0.host(&["status"], 0)).contains(&self.goal));
     }
 
     /// A person takes it in: the project's own tests pass then, and what was asked for is there.
@@ -233,6 +230,7 @@ fn a_run_with_a_model_that_is_killed_twice_comes_to_the_same() {
     let kills = [
         (0x0dd_ba11, [Moment::At("after-intent", 4), Moment::At("after-edits", 1)]),
         (0x5eed, [Moment::At("after-objects", 1), Moment::At("after-spawn", 1)]),
+        (0x0b5e55, [Moment::At("inside-intent", 9), Moment::At("after-branch", 1)]),
     ];
     for (seed, [first, second]) in kills {
         let project = Project::new(seed, no_orders);
@@ -297,9 +295,17 @@ fn a_model_that_obeys_a_hostile_file_meets_the_walls_and_nothing_leaves() {
     // It did obey: each order was carried to the end, and its result was told.
     let last =
         sent.iter().filter(|body| body.contains("\"role\":\"tool\"")).max_by_key(|body| body.len()).unwrap();
-    for part in
-        ["`.env` is not granted", "write `config.yaml` is not granted", "program `git` is not granted"]
-    {
+    for part in [
+        "`.env` is not granted",
+        "write `config.yaml` is not granted",
+        "write `.git/hooks/pre-commit` is not granted",
+        "program `git` is not granted",
+        // What python was started for and could not do.
+        "No such file or directory: '.env'",
+        "Read-only file system: 'config.yaml'",
+        "Connection refused",
+        "returncode=1",
+    ] {
         assert!(last.contains(part), "{part}: {last}");
     }
     assert!(!sent.iter().any(|body| body.contains(TOKEN)));

@@ -16,7 +16,7 @@ use orch_journal::rows::{AttemptRow, FindingRow, RunRow, TaskRow};
 use orch_journal::{Event, Reader, RunState};
 use orch_task::Status;
 
-use super::stored_run::{BranchFacts, find_run, is_open, result_of, took_ms};
+use super::stored_run::{BranchFacts, find_run, goal_of, is_open, result_of, took_ms};
 use crate::console::{Console, escape, lines};
 use crate::drive::error::DriveError;
 use crate::drive::finish::{Spared, Unverified, WaivedLooks};
@@ -138,8 +138,8 @@ impl Facts {
             findings: reader.findings(&run.id)?,
             unverified: Unverified::all(&state).collect(),
             waived: WaivedLooks::all(&state).collect(),
+            goal: goal_of(&state),
             branch: BranchFacts::of(&state),
-            goal: state.started.as_ref().and_then(|started| started.said_goal()).map(str::to_owned),
             artifacts: reader.artifacts(&run.id)?,
             models: asked.models(),
             denied: asked.denied(),
@@ -186,7 +186,7 @@ pub fn run(args: &ReportArgs, console: Console) -> Outcome {
         Format::Markdown => markdown::show(&facts, console),
         Format::Json => {
             let all = serde_json::json!({
-                "run": facts.run, "hostAtWork": facts.at_work, "plugins": facts.plugins, "tasks": facts.tasks, "spared": facts.spared, "findings": facts.findings,
+                "run": facts.run, "goal": facts.goal, "hostAtWork": facts.at_work, "plugins": facts.plugins, "tasks": facts.tasks, "spared": facts.spared, "findings": facts.findings,
                 "unverified": facts.unverified, "waived": facts.waived, "branch": facts.branch, "artifacts": facts.artifacts,
                 "models": facts.models, "denied": facts.denied, "warnings": facts.warnings,
             });

@@ -19,6 +19,11 @@ pub fn is_open(run: &RunRow) -> bool {
     matches!(run.status.as_str(), "planning" | "executing" | "waiting")
 }
 
+/// What a person said that the run is for.
+pub fn goal_of(state: &RunState) -> Option<String> {
+    state.started.as_ref().filter(|started| started.goal_said).map(|started| started.goal.clone())
+}
+
 /// The branch that a run's edits lie on.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct BranchFacts {

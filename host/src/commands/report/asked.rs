@@ -10,6 +10,8 @@ use std::fmt;
 use orch_journal::Event;
 use orch_journal::event::ModelAnswer;
 
+use crate::commands::counted;
+
 /// All of a run.
 #[derive(Default)]
 pub(super) struct Asked {
@@ -24,8 +26,8 @@ pub(super) struct ModelUse {
     plugin: String,
     model: String,
     currency: String,
-    questions: u64,
-    unanswered: u64,
+    questions: usize,
+    unanswered: usize,
     input: u64,
     cached: u64,
     output: u64,
@@ -101,7 +103,7 @@ impl ModelUse {
 impl fmt::Display for ModelUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { plugin, model, currency, questions, unanswered, input, output, cost, .. } = self;
-        write!(f, "{plugin} asked {model} {questions} times")?;
+        write!(f, "{plugin} asked {model} {}", counted(*questions, "time", "times"))?;
         if *unanswered > 0 {
             write!(f, " ({unanswered} without an answer)")?;
         }
