@@ -75,14 +75,12 @@ enum Part {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 enum Delta {
-    TextDelta {
-        text: String,
-    },
-    InputJsonDelta {
-        partial_json: String,
-    },
+    #[serde(rename = "text_delta")]
+    Text { text: String },
+    #[serde(rename = "input_json_delta")]
+    InputJson { partial_json: String },
     #[serde(other)]
     Else,
 }
@@ -159,8 +157,8 @@ impl Reading {
         match event {
             Event::MessageStart { message } => self.start(message),
             Event::ContentBlockStart { index, content_block } => self.part(index, content_block)?,
-            Event::ContentBlockDelta { delta: Delta::TextDelta { text }, .. } => self.pieces.text(&text)?,
-            Event::ContentBlockDelta { index, delta: Delta::InputJsonDelta { partial_json } } => {
+            Event::ContentBlockDelta { delta: Delta::Text { text }, .. } => self.pieces.text(&text)?,
+            Event::ContentBlockDelta { index, delta: Delta::InputJson { partial_json } } => {
                 self.pieces.call(index, "", "", &partial_json)?;
             }
             Event::MessageDelta { delta, usage } => {
