@@ -80,7 +80,7 @@ mod tests {
                 Role::Reflector => &["Reflect"],
                 Role::Auditor => &["Analyze", "Audit"],
                 Role::Verifier => &["Run", "Task"],
-                Role::Guard => &["Task"],
+                Role::Guard => &["Task", "Edits"],
                 Role::Provider => &["SendNotice", "AskModel"],
                 Role::Service => &["Handle"],
             };
