@@ -8,6 +8,7 @@
 mod counts;
 pub mod named;
 mod output;
+mod pieces;
 mod table;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ use orch_task::{Status, Task};
 use self::counts::Counts;
 pub use self::output::Output;
 use self::output::{Begun, Running};
+use self::pieces::Piece;
+pub use self::pieces::Pieces;
 use self::table::Table;
 use crate::console::{Console, Tone, escape, escape_cut, json_shown, lines, shown};
 
@@ -73,6 +76,11 @@ impl How {
 pub trait Observer: Send {
     /// The event is recorded at that place of the run, and taken into the state.
     fn recorded(&mut self, place: u64, event: &Event, state: &RunState);
+
+    /// Where pieces of models' answers go, if they are to be seen.
+    fn pieces(&self) -> Option<Pieces> {
+        None
+    }
 }
 
 /// One thing to show.
@@ -93,6 +101,7 @@ pub struct Watcher {
     /// A plugin answered already: tasks that are added before it are those of the file, which is no news.
     answered: bool,
     seen: Sender<(u64, Seen)>,
+    pieces: Pieces,
 }
 
 /// The thread that shows; ends when its watcher is dropped and everything is shown.
@@ -139,14 +148,16 @@ fn open_at(
     is_durable: impl Fn(u64) -> bool + Send + 'static,
 ) -> (Watcher, Screen) {
     let (seen, told) = channel();
+    let (pieces, models) = Pieces::open();
     let shower = Shower {
+        models,
         table: how.is_live().then(|| Table::new(how.console)),
         running: Running::new(&how),
         console: how.console,
     };
     let screen = std::thread::spawn(move || shower.show(&told, &notes, is_durable));
     let (counts, begun) = (Counts::default(), BTreeMap::new());
-    (Watcher { how, run: run.to_owned(), counts, begun, answered: false, seen }, Screen(screen))
+    (Watcher { how, run: run.to_owned(), counts, begun, answered: false, seen, pieces }, Screen(screen))
 }
 
 /// Waits until the event is durable; false if it never will be, because the store is at its end.
@@ -169,6 +180,8 @@ struct Shower {
     /// On a terminal.
     table: Option<Table>,
     running: Running,
+    /// Pieces of answers.
+    models: Receiver<Piece>,
     console: Console,
 }
 
@@ -191,8 +204,11 @@ impl Shower {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            let Self { table, running, console } = &mut self;
+            let Self { table, running, models, console } = &mut self;
             if read.elapsed() >= FRAME {
+                for piece in models.try_iter() {
+                    running.piece(piece, &mut |text| print(table.as_mut(), *console, text));
+                }
                 running.show_new(&mut |text| print(table.as_mut(), *console, text));
                 table.iter_mut().for_each(Table::flush);
                 read = Instant::now();
@@ -219,7 +235,10 @@ impl Shower {
             Seen::Lines(lines) => lines.iter().for_each(|line| self.say(line)),
             Seen::Started(begun) => self.running.begin(begun),
             Seen::Ended { task, lines } => {
-                let Self { table, running, console } = self;
+                let Self { table, running, models, console } = self;
+                for piece in models.try_iter() {
+                    running.piece(piece, &mut |text| print(table.as_mut(), *console, text));
+                }
                 running.end(task, &mut |text| print(table.as_mut(), *console, text));
                 lines.iter().for_each(|line| self.say(line));
             }
@@ -442,6 +461,10 @@ fn said_of_done(task: Option<&Task>, summary: &str) -> String {
 }
 
 impl Observer for Watcher {
+    fn pieces(&self) -> Option<Pieces> {
+        (self.how.format == Format::Text && !self.how.quiet).then(|| self.pieces.clone())
+    }
+
     fn recorded(&mut self, place: u64, event: &Event, state: &RunState) {
         self.answered |= matches!(event, Event::AttemptFinished(_) | Event::Called(_));
         match self.how.format {
