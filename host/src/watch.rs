@@ -151,6 +151,7 @@ fn open_at(
     let (pieces, models) = Pieces::open();
     let shower = Shower {
         models,
+        early: Vec::new(),
         table: how.is_live().then(|| Table::new(how.console)),
         running: Running::new(&how),
         console: how.console,
@@ -180,8 +181,9 @@ struct Shower {
     /// On a terminal.
     table: Option<Table>,
     running: Running,
-    /// Pieces of answers.
+    /// Pieces of answers; those of attempts of whose beginning it has not heard.
     models: Receiver<Piece>,
+    early: Vec<Piece>,
     console: Console,
 }
 
@@ -204,11 +206,11 @@ impl Shower {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            let Self { table, running, models, console } = &mut self;
             if read.elapsed() >= FRAME {
-                for piece in models.try_iter() {
-                    running.piece(piece, &mut |text| print(table.as_mut(), *console, text));
-                }
+                self.take_pieces();
+            }
+            let Self { table, running, console, .. } = &mut self;
+            if read.elapsed() >= FRAME {
                 running.show_new(&mut |text| print(table.as_mut(), *console, text));
                 table.iter_mut().for_each(Table::flush);
                 read = Instant::now();
@@ -235,10 +237,8 @@ impl Shower {
             Seen::Lines(lines) => lines.iter().for_each(|line| self.say(line)),
             Seen::Started(begun) => self.running.begin(begun),
             Seen::Ended { task, lines } => {
-                let Self { table, running, models, console } = self;
-                for piece in models.try_iter() {
-                    running.piece(piece, &mut |text| print(table.as_mut(), *console, text));
-                }
+                self.take_pieces();
+                let Self { table, running, console, .. } = self;
                 running.end(task, &mut |text| print(table.as_mut(), *console, text));
                 lines.iter().for_each(|line| self.say(line));
             }
@@ -248,6 +248,15 @@ impl Shower {
                 }
             }
         }
+    }
+
+    fn take_pieces(&mut self) {
+        let Self { table, running, models, early, console } = self;
+        let mut say = |text: &str| print(table.as_mut(), *console, text);
+        let all = std::mem::take(early).into_iter().chain(models.try_iter());
+        let left = all.filter_map(|piece| running.piece(piece, &mut say));
+        // No more than may wait at all.
+        *early = left.take(pieces::WAITING_MAX).collect();
     }
 
     fn note(&mut self, note: &str) {

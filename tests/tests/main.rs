@@ -38,6 +38,7 @@ mod interrupt;
 mod isolated;
 mod judged;
 mod manifests;
+mod model_peers;
 mod modelled;
 mod models;
 mod networked;

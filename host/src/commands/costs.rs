@@ -14,6 +14,9 @@ use orch_journal::iso_time;
 use orch_journal::spending::{Reserved, used};
 use serde::Serialize;
 
+/// Whose intents are questions to models.
+const MODELS: &str = "llm";
+
 /// What questions are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -120,7 +123,7 @@ impl Costs {
                 let of_task = task.and_then(|task| self.task(task));
                 self.calls.insert(*number, of_task.unwrap_or_else(|| format!("({call})")));
             }
-            Event::IntentRecorded { by, provided: Some(asked), spends: true, at, .. } => {
+            Event::IntentRecorded { by, effect, provided: Some(asked), at, .. } if effect == MODELS => {
                 let AskedProvider { consumer, provider, subject, key, reserved } = asked;
                 let group = self.group(by, [consumer, provider, subject], *at);
                 let asked = Asked { group, reserved: *reserved };

@@ -127,12 +127,14 @@ impl Running {
         }
     }
 
-    /// What a model wrote, said where output is said as it comes; of who is gone it is left out.
-    pub(super) fn piece(&mut self, piece: Piece, say: Say<'_>) {
-        let Some(at) = self.tasks.iter().position(|one| one.begun.task == piece.task) else { return };
+    /// What a model wrote, said where output is said as it comes. Back comes what is of an attempt that is not known yet.
+    pub(super) fn piece(&mut self, piece: Piece, say: Say<'_>) -> Option<Piece> {
+        let Some(at) = self.tasks.iter().position(|one| one.begun.task == piece.task) else {
+            return Some(piece);
+        };
         let prefix = self.tasks.get(at).map(|one| self.prefix(one)).unwrap_or_default();
         let is_said = matches!(self.output, Output::Prefixed | Output::Interleaved);
-        let Some(one) = self.tasks.get_mut(at) else { return };
+        let one = self.tasks.get_mut(at)?;
         let mut text = String::new();
         match piece.text {
             Some(written) => {
@@ -148,6 +150,7 @@ impl Running {
         if is_said && !text.is_empty() {
             say(&text);
         }
+        None
     }
 
     /// Says the rest.

@@ -12,7 +12,7 @@ use orch_journal::event::TaskIndex;
 
 use crate::capability::llm::backend::Deltas;
 
-const WAITING_MAX: usize = 256;
+pub(super) const WAITING_MAX: usize = 256;
 
 /// A piece of an answer that an attempt waits for.
 pub(super) struct Piece {
