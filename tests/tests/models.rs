@@ -280,7 +280,8 @@ fn pieces_of_an_answer_are_shown_to_who_watches_and_kept_nowhere() {
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
     let lines: Vec<&str> = shown.lines().filter(|line| line.ends_with("\u{2502} Three")).collect();
     assert_eq!(lines.len(), 1, "{shown}");
-    let logs = fs::read_dir(bench.workspace.path().join("logs")).unwrap();
+    // There may be no log at all.
+    let logs = fs::read_dir(bench.workspace.path().join("logs")).into_iter().flatten();
     let files = logs.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
     let text: String = files.map(|path| fs::read_to_string(path).unwrap()).collect();
     assert!(!text.contains("Three"), "{text}");
