@@ -7,6 +7,7 @@ pub mod accept;
 pub mod approvals;
 pub mod audit;
 pub mod bootstrap;
+pub mod config;
 pub mod db;
 pub mod diff;
 pub mod doctor;
@@ -117,6 +118,9 @@ pub enum Command {
     Secret(secret::SecretCommand),
     /// Read tasks.yml and name the task that would be first
     Bootstrap(bootstrap::BootstrapArgs),
+    /// What counts in a workspace of what files and variables say
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Look whether this machine and folder are fit
     Doctor(doctor::DoctorArgs),
     /// Completions for a shell
@@ -155,6 +159,7 @@ pub fn dispatch(args: Args, console: Console) -> Outcome {
         Command::Token(command) => token::run(&command, home, console),
         Command::Secret(command) => secret::run(&command, home, console),
         Command::Bootstrap(args) => bootstrap::run(&args, console),
+        Command::Config(command) => config::run(&command, console),
         Command::Doctor(args) => doctor::run(&args, home, console),
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -169,7 +169,7 @@ fn parse_picks(path: &Path, text: &str, catalogue: &Catalogue) -> Result<Picks, 
         None => Ok(picks),
         Some((key, found)) => {
             let (path, expected) = (path.to_owned(), "a model of the operator's `models.toml`");
-            Err(WorkspaceError::Value { path, key, found, expected })
+            Err(WorkspaceError::Value { path, key: key.to_owned(), found, expected })
         }
     }
 }
