@@ -85,7 +85,10 @@ fn a_persons_file_narrows_and_never_widens() {
     let workspace = workspace();
     workspace.write("config.local.yaml", "policy: {}\n");
     assert!(err(&workspace.run(&[], 2)).contains("code: workspace-widens"));
-    workspace.write("config.local.yaml", "narrow: {demo/executor-shell: {process: {programs: [python3], env: [MODE]}}}\n");
+    workspace.write(
+        "config.local.yaml",
+        "narrow: {demo/executor-shell: {process: {programs: [python3], env: [MODE]}}}\n",
+    );
     let refused = err(&workspace.run(&[], 3));
     assert!(refused.contains("code: program-not-granted"), "{refused}");
     workspace.write("config.local.yml", "");
