@@ -8,10 +8,10 @@ pub mod approvals;
 pub mod audit;
 pub mod bootstrap;
 pub mod config;
+pub mod costs;
 pub mod db;
 pub mod diff;
 pub mod doctor;
-
 pub mod followed;
 pub mod go_on;
 pub mod held_run;

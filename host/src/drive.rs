@@ -35,6 +35,7 @@ pub mod notices;
 pub mod offers;
 pub mod plan;
 pub mod providers;
+pub mod purse;
 pub mod recover;
 pub mod retry;
 pub mod roles;

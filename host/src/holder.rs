@@ -41,6 +41,7 @@ use crate::drive::desk::RunRules;
 use crate::drive::env::EnvKey;
 use crate::drive::kv::KvOverlay;
 use crate::drive::marks::Marks;
+use crate::drive::purse;
 use crate::drive::roles::{Bound, Roles};
 use crate::egress::{Door, SystemNames};
 use crate::engine::Engine;
@@ -159,8 +160,6 @@ impl Holder {
         let guests = guest_runtime(rules.jobs)?;
         let picks = models::picks_of(&place.workspace, &operator.models)?;
         let models = Arc::new(Catalogue { picks, ..operator.models.clone() });
-        let providers =
-            drive::providers::of(&roles, &operator.policy, models, &place.workspace, guests.handle());
 
         let door = Door::new(&operator.policy.egress, &operator.home, Arc::new(SystemNames));
         let egress = Arc::new(door.map_err(|error| Fault::new(Exit::HostError, "egress", None, error))?);
@@ -189,6 +188,9 @@ impl Holder {
         }
 
         let store = place.store(operator, rules.durability.answers())?;
+        let purse = Arc::new(purse::of(&models, &store.shared().read())?);
+        let (spent, workspace) = ((models, purse), &place.workspace);
+        let providers = drive::providers::of(&roles, &operator.policy, spent, workspace, guests.handle());
         let kv = Arc::new(KvOverlay::over(store.shared()));
         let (folder, marks_key) = (place.workspace.clone(), operator.secret.key(KeyUse::Marks));
         let marks = Marks::over(store.shared(), folder, marks_key, &place.state, task_file);

@@ -39,6 +39,7 @@ mod isolated;
 mod judged;
 mod layers;
 mod manifests;
+mod model_peers;
 mod modelled;
 mod models;
 mod networked;

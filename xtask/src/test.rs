@@ -36,6 +36,7 @@ fn all(root: &Path, times: &mut Times) -> anyhow::Result<()> {
     times.step("Python of the second verifier", || second_verifier::prepare(root))?;
     times.step("schemathesis", || python::prepare(root, "described"))?;
     times.step("receivers of notices", || python::prepare(root, "receivers"))?;
+    times.step("models of others", || python::prepare(root, "models"))?;
     times.step("sources of the examples", || examples::fetch(root))?;
     let test = ["test", "--workspace"];
     times.compiling("programs of the plugins' tests", || {

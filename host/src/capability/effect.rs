@@ -238,6 +238,11 @@ impl Ledger {
         self.last_key()
     }
 
+    /// The key that what is asked next will have.
+    pub(crate) fn coming_key(&self) -> String {
+        format!("{}.{}", self.key, self.asked + 1)
+    }
+
     /// The key of what was asked last.
     pub(crate) fn last_key(&self) -> String {
         format!("{}.{}", self.key, self.asked)

@@ -58,6 +58,8 @@ impl Nothing {
 }
 
 impl Deltas for Nothing {
+    fn over(&self) {}
+
     fn show(&self, _provider: &str, _text: &str) {}
 }
 
