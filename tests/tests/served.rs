@@ -168,6 +168,13 @@ fn a_request_that_is_wrong_is_refused_by_its_head() {
         (with("Host: localhost\r\n").replace("/status", "http://evil.example/status"), 400),
         (with("Host: localhost\r\n").replace("GET", "G(T"), 400),
         (format!("GET /status HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(64 << 10)), 431),
+        (with("Host: localhost\r\nTransfer-Encoding: gzip, chunked\r\n") + "0\r\n\r\n", 501),
+        (
+            with("Host: localhost\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n")
+                + "0\r\n\r\n",
+            501,
+        ),
+        (with("Host: localhost\r\nTransfer-Encoding: Chunked\r\n") + "0\r\n\r\n", 200),
         ("POST /status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\n\r\n".to_owned(), 413),
         (
             "POST /v1/runs/x/acts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\n\r\n".to_owned(),

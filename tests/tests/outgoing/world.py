@@ -2,14 +2,15 @@
 
 In: `PORTS` of servers as arguments before `--`, the command behind it. Out: the command's own output; what the servers saw,
 as JSON, in the file `seen.json`. Names: `public.example` is an address of the public network, `rebound.example` is one the
-first time and this machine ever after, `inside.example` and `mapped.example` are addresses that no name may lead to.
+first time and this machine ever after, `inside.example` and `mapped.example` are addresses that no name may lead to,
+`own.example` is a public address that this machine has; `public.example`'s is somebody else's as far as the kernel says.
 """
 
 import base64, ctypes, fcntl, json, os, socket, socketserver, ssl, struct, subprocess, sys, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-PUBLIC = "93.184.216.34"
-NAMES = {"public": [PUBLIC], "rebound": [PUBLIC, "127.0.0.1"], "inside": ["169.254.169.254"], "mapped": []}
+PUBLIC, OWN = "93.184.216.34", "93.184.216.35"
+NAMES = {"public": [PUBLIC], "rebound": [PUBLIC, "127.0.0.1"], "inside": ["169.254.169.254"], "mapped": [], "own": [OWN]}
 asked, seen = {}, []
 
 
@@ -19,6 +20,18 @@ def bring_up(interface, address):
         if address != "127.0.0.1":
             fcntl.ioctl(control, 0x8916, name + struct.pack("HH4s8x", socket.AF_INET, 0, socket.inet_aton(address)))
         fcntl.ioctl(control, 0x8914, name + struct.pack("h14x", 0x41))
+
+
+def route_here(address):
+    """Whoever connects there reaches this namespace, and it is no address of any interface."""
+    attributes = ((1, socket.inet_aton(address)), (4, struct.pack("I", 1)), (7, socket.inet_aton("127.0.0.1")))
+    body = struct.pack("8BI", socket.AF_INET, 32, 0, 0, 255, 4, 254, 2, 0)
+    body += b"".join(struct.pack("HH", 4 + len(value), kind) + value for kind, value in attributes)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as control:
+        control.send(struct.pack("IHHII", 16 + len(body), 24, 0x405, 1, 0) + body)
+        code = struct.unpack("i", control.recv(4096)[16:20])[0]
+        if code:
+            raise OSError(-code, address)
 
 
 def lie_over(path, text):
@@ -87,11 +100,12 @@ class Http(BaseHTTPRequestHandler):
 
 
 bring_up("lo", "127.0.0.1")
-bring_up("lo:1", PUBLIC)
+bring_up("lo:1", OWN)
+route_here(PUBLIC)
 lie_over("/etc/resolv.conf", "nameserver 127.0.0.1\noptions attempts:1 timeout:2\n")
 lie_over("/etc/nsswitch.conf", "hosts: dns\n")
 dns = socketserver.ThreadingUDPServer(("127.0.0.1", 53), Dns)
-servers = [ThreadingHTTPServer(at, Http) for at in ((PUBLIC, 80), ("127.0.0.1", 80), ("127.0.0.1", 8080))]
+servers = [ThreadingHTTPServer(at, Http) for at in ((PUBLIC, 80), (OWN, 80), ("127.0.0.1", 80), ("127.0.0.1", 8080))]
 if os.path.exists("server.pem"):
     # Key and certificates of whoever else is there.
     https = ThreadingHTTPServer((PUBLIC, 443), Http)
