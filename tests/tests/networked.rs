@@ -9,7 +9,6 @@ use orch_journal::Event;
 use orch_journal::event::{NetworkUse, NetworkUsed};
 use orch_tests::hears::Hears;
 use orch_tests::{Workspace, err, out, until};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustix::process::Signal;
 
 /// Serves the folder over TLS, or without, and says its port.
@@ -54,15 +53,9 @@ fn granted(script: &str, network: &[String]) -> Workspace {
 
 /// A key and a certificate for whoever is called so, as one file, and the issuer's, as another.
 fn certified(workspace: &Workspace, name: &str) {
-    let mut issuer = CertificateParams::new(Vec::<String>::new()).unwrap();
-    issuer.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let issuer = CertifiedIssuer::self_signed(issuer, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-    params.distinguished_name.push(rcgen::DnType::CommonName, name);
-    let certificate = params.signed_by(&key, &issuer).unwrap();
-    workspace.write("server.pem", &(key.serialize_pem() + &certificate.pem()));
-    workspace.write("ca.pem", &issuer.as_ref().pem());
+    let (server, ca) = orch_tests::world::certified(&[name]);
+    workspace.write("server.pem", &server);
+    workspace.write("ca.pem", &ca);
 }
 
 /// What the only command reached, but for times.
@@ -127,6 +120,7 @@ fn tools_reach_the_hosts_that_were_granted_by_name_and_no_others() {
     let workspace = granted(script, &network.map(str::to_owned));
     certified(&workspace, "public.example");
     workspace.write("world.py", include_str!("outgoing/world.py"));
+    workspace.write("internet.py", include_str!("outgoing/internet.py"));
     let host = workspace.command(&["run", "--trust-workspace"]);
     let mut world = Command::new("unshare");
     world.args(["--user", "--map-root-user", "--net", "--mount", "python3", "world.py"]);

@@ -49,6 +49,7 @@ impl World {
         private(&token, TOKEN);
         private(&workspace.operator().join("secrets.toml"), &format!("[secrets.token]\nfile = {token:?}\n"));
         workspace.write("world.py", include_str!("outgoing/world.py"));
+        workspace.write("internet.py", include_str!("outgoing/internet.py"));
         Self { workspace, packages }
     }
 
@@ -153,7 +154,7 @@ fn no_name_leads_to_this_machine_not_even_the_second_time() {
     world.run(0);
     let said = world.said(0);
     assert!(said[0].starts_with("200 "), "{said:?}");
-    assert_eq!(said[1..5], ["Prohibited"; 4]);
+    assert_eq!(said[1..5], ["Prohibited"; 4], "{said:?}");
     assert_eq!(said[5], "Denied");
     let (seen, asked) = world.seen();
     assert_eq!(places(&seen), ["93.184.216.34:80 /open/first"]);
