@@ -292,7 +292,7 @@ fn cargo_and_npm_fetch_from_their_registries_and_from_nobody_else() {
         "RUSTUP_TOOLCHAIN",
         "CARGO_HOME@cargo",
         "CARGO_HTTP_CAINFO@cargo",
-        "NODE_EXTRA_CA_CERTS@npm",
+        "npm_config_cafile@npm",
         "npm_config_cache@npm",
     ];
     let granted =
@@ -314,8 +314,8 @@ fn cargo_and_npm_fetch_from_their_registries_and_from_nobody_else() {
                      - {id: build, command: [cargo, build, --offline], env: {CARGO_HOME: HERE/.cargo-home}, dependencies: [fetch]}\n"
         .to_owned();
     if has_npm {
-        tasks += "- {id: npm, command: [npm, ci, --no-audit, --no-fund, --no-update-notifier], \
-                  env: {NODE_EXTRA_CA_CERTS: ca.pem, npm_config_cache: .npm}}\n";
+        tasks += "- {id: npm, command: [npm, ci, --no-audit, --no-fund, --no-update-notifier, --fetch-retries=0], \
+                  env: {npm_config_cafile: ca.pem, npm_config_cache: .npm}}\n";
     }
     workspace.write("tasks.yml", &tasks.replace("HERE", workspace.path().to_str().unwrap()));
     let host = workspace.command(&["run", "--trust-workspace"]);

@@ -55,7 +55,7 @@ fn commands_of_verifiers_see_no_more_than_those_of_tasks() {
     let check = "{name: looks, category: lint, command: [sh, -c, 'ls -A ..; test ! -e /etc/shadow && test \"$(ls -A ..)\" = workspace']}";
     let roles = workspace.read("config.yaml");
     let verified = format!(
-        "{roles}  verifiers: [demo/verifier-command]\nsettings: {{demo/verifier-command: {{checks: [{check}]}}}}\nfindings: {{max_major: 0}}\n"
+        "{roles}  verifiers: [demo/verifier-command]\nsettings: {{demo/verifier-command: {{checks: [{check}]}}}}\nfindings: {{max_medium: 0, medium_fails: true}}\n"
     );
     workspace.write("config.yaml", &verified);
     workspace.run(&[], 0);
