@@ -37,7 +37,7 @@ pub mod tasks;
 pub mod token;
 pub mod trust;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -133,7 +133,11 @@ pub enum Command {
 pub fn dispatch(args: Args, console: Console) -> Outcome {
     machine::settle_limits()?;
     let home = args.config_home.as_deref();
-    match args.command {
+    carry_out(args.command, home, console).map_err(|fault| go_on::at_home(fault, home))
+}
+
+fn carry_out(command: Command, home: Option<&Path>, console: Console) -> Outcome {
+    match command {
         Command::Init(args) => init::run(&args, home, console),
         Command::Run(args) => run::run(&args, home, console),
         Command::Import(args) => import::run(&args, home, console),
