@@ -28,6 +28,7 @@ use crate::config::models;
 use crate::config::operator::{Operator, OperatorError, home_folder, state_home};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceConfig;
+use crate::config::workspace::layers::{self, Layer};
 use crate::control::api::RunOptions;
 use crate::control::variables::{self, Seals};
 use crate::control::{Api, HolderState, Listening, SocketPlace, Wish};
@@ -108,7 +109,7 @@ pub struct Holder {
     pub state: Arc<HolderState>,
     pub api: Api,
     /// `config.yaml` as it was read.
-    pub config_text: Arc<str>,
+    pub config_layers: Arc<[Layer]>,
     /// What services asked for and no run took in.
     pub asked: Arc<AskedQueue>,
     /// What services asked of the host and it did not do.
@@ -244,7 +245,7 @@ impl Holder {
             sandboxing: Arc::new(sandboxing),
             state,
             api,
-            config_text: config.text.clone(),
+            config_layers: config.layers.clone(),
             asked,
             acts,
             stream,
@@ -271,10 +272,10 @@ impl Holder {
     /// # Errors
     /// `config-changed`; whatever is wrong with it.
     pub fn check_config(&self) -> Result<(), Fault> {
-        if self.place.config()?.text == self.config_text {
+        if self.place.config()?.layers == self.config_layers {
             return Ok(());
         }
-        let what = "`config.yaml` is not what it was when the host that serves began".to_owned();
+        let what = "what the workspace says in `config.yaml` and over it is not what it was when the host that serves began".to_owned();
         let hint = "end `orch-host serve` and start it again, or put back what was there";
         Err(place::input("config-changed", Some(hint.to_owned()), what))
     }
@@ -325,7 +326,8 @@ fn granted_variables(operator: &Operator, config: &WorkspaceConfig, admitted: &A
     let permissions = admitted.by_id.values().map(|plugin| plugin.grant().permissions());
     let names =
         permissions.filter_map(|granted| granted.process.as_ref()).flat_map(|process| process.variables());
-    variables::seals(&operator.secret, names.filter(|name| config.env.names().all(|own| own != *name)))
+    let names = names.filter(|name| config.env.names().all(|own| own != *name));
+    variables::seals(&operator.secret, names.chain(layers::variable_names()))
 }
 
 /// This host's native code.

@@ -37,6 +37,7 @@ mod hour;
 mod interrupt;
 mod isolated;
 mod judged;
+mod layers;
 mod manifests;
 mod model_peers;
 mod modelled;

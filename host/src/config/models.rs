@@ -178,12 +178,12 @@ fn parse_picks(path: &Path, text: &str, catalogue: &Catalogue) -> Result<Picks, 
             let (path, key) = (path.to_owned(), "budgets");
             let (found, expected) =
                 ("`cost`".to_owned(), "tokens: the operator's `models.toml` has no `currency`");
-            Err(WorkspaceError::Value { path, key, found, expected })
+            Err(WorkspaceError::Value { path, key: key.to_owned(), found, expected })
         }
         None => Ok(picks),
         Some((key, found)) => {
             let (path, expected) = (path.to_owned(), "a model of the operator's `models.toml`");
-            Err(WorkspaceError::Value { path, key, found, expected })
+            Err(WorkspaceError::Value { path, key: key.to_owned(), found, expected })
         }
     }
 }
