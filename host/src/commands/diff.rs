@@ -92,7 +92,8 @@ fn described(changed: &Changed, from: &Oid, to: &Oid) -> serde_json::Value {
     })
 }
 
-fn unknown(run: &str, task: &str) -> Fault {
+/// No task of that run has that name.
+pub fn unknown(run: &str, task: &str) -> Fault {
     let hint = "`orch-host status` shows the tasks".to_owned();
     place::input("task-unknown", Some(hint), format!("run `{}` has no task `{}`", escape(run), escape(task)))
 }
