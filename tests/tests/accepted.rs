@@ -120,16 +120,13 @@ fn what_guards_ask_about_is_taken_in_by_a_second_word_and_what_they_refuse_by_no
     let stale = err(&bench.0.host(&["accept", "--approve", &change(&said)], 6));
     assert!(stale.contains("was another change") && change(&stale) != change(&said), "{stale}");
 
-    // A rule that came later refuses, whatever was let be; one that cannot judge asks.
+    // A rule that came later refuses, whatever was let be.
     bind(&bench, "{lines_max: 10, protect: [{paths: [x.txt], then: refuse, why: later}]}");
     let refused = err(&bench.0.host(&["accept", "--approve", &change(&stale)], 1));
     assert!(
         refused.contains("accept-refused") && refused.contains("`x.txt` is protected: later"),
         "{refused}"
     );
-    bind(&bench, "{lines_max: many}");
-    let unjudged = err(&bench.0.host(&["accept"], 6));
-    assert!(unjudged.contains("guard `demo/guard-protect` could not judge it"), "{unjudged}");
     bind(&bench, "{lines_max: 10}");
     let said = err(&bench.0.host(&["accept"], 6));
     assert!(!bench.0.path().join("x.txt").exists());
@@ -153,4 +150,29 @@ fn what_guards_allow_is_taken_in_at_once_and_they_are_asked_about_the_part_that_
     assert!(accepted(&bench).iter().all(|accepted| accepted.over.is_empty()));
     bench.0.host(&["audit", "verify"], 0);
     bench.0.host(&["db", "check"], 0);
+}
+
+#[test]
+fn a_guard_that_does_not_answer_lets_nothing_in() {
+    let bench = Bench::new("- {id: x, command: [sh, -c, 'echo x > x.txt']}\n");
+    bench.0.run(&[], 0);
+    let root = bench.0.admit_hostile("does-not-answer");
+    let config = bench.0.read("config.yaml");
+    for (how, exit, said) in
+        [("nothing", 6, "guard `demo/does-not-answer` could not judge it"), ("trap", 4, "code: plugin-trap")]
+    {
+        let bound = format!(
+            "settings:\n  demo/does-not-answer: {{how: {how}}}\nroles:\n  guards: {{'*': demo/does-not-answer}}\n"
+        );
+        bench.0.write("config.yaml", &config.replacen("roles:\n", &bound, 1));
+        bench.git(&["commit", "--quiet", "--all", "--message=guarded"]);
+        let before = bench.of_the_person();
+        let output = bench.0.host(&["accept", "--plugins", root.to_str().unwrap()], exit);
+        assert!(err(&output).contains(said), "{how}: {}", err(&output));
+        assert_eq!(bench.of_the_person(), before, "{how}");
+    }
+    // Without its package nobody can be asked.
+    let refused = err(&bench.0.command(&["accept"]).output().unwrap());
+    assert!(refused.contains("code: ") && !bench.0.path().join("x.txt").exists(), "{refused}");
+    bench.is_sound();
 }
