@@ -231,6 +231,9 @@ fn a_run_is_shown_taken_in_and_taken_back() {
     fs::write(bench.0.outside().join("patch"), &patch).unwrap();
     bench.git(&["apply", "--check", bench.0.outside().join("patch").to_str().unwrap()]);
     assert!(out(&bench.0.host(&["diff", "--stat"], 0)).contains("a.txt"));
+    let mut coloured = bench.0.command(&["diff"]);
+    let coloured = out(&coloured.env_remove("NO_COLOR").env("CLICOLOR_FORCE", "1").output().unwrap());
+    assert!(coloured.contains("\u{1b}[32m+more\u{1b}[0m\n"), "{coloured:?}");
     assert_eq!(out(&bench.0.host(&["diff", &bench.run_id(), "test"], 0)), "");
     let json: serde_json::Value =
         serde_json::from_str(&out(&bench.0.host(&["diff", "--format", "json"], 0))).unwrap();
