@@ -15,7 +15,7 @@ use orch_journal::event::{EditsAccepted, Event, RunStatus, TaskIndex};
 use orch_journal::failpoint;
 
 use super::counted;
-use super::run_branch::{Held, RunBranch, undecided, who};
+use super::run_branch::{RunBranch, undecided, who};
 use crate::clock::now_ms;
 use crate::config::operator::home_folder;
 use crate::console::{Console, escape};

@@ -32,7 +32,7 @@ use crate::session;
 ///
 /// # Errors
 /// Whatever keeps a plugin from running; `store-held`.
-pub fn hold(
+pub(super) fn hold(
     args: &AcceptArgs,
     place: &Place,
     operator: &Operator,
@@ -75,7 +75,7 @@ pub fn hold(
 ///
 /// # Errors
 /// `accept-refused`, `accept-escalated`; whatever came of the calls.
-pub fn judge(
+pub(super) fn judge(
     args: &AcceptArgs,
     held: &Held,
     control: Option<&Sender<Control>>,

@@ -18,7 +18,7 @@ use crate::git::{Merged, Oid, Signed};
 use crate::place;
 
 /// What was kept of a run, in order.
-pub fn kept(run: &str, reader: &Reader) -> Result<Vec<EditsKept>, Fault> {
+pub(super) fn kept(run: &str, reader: &Reader) -> Result<Vec<EditsKept>, Fault> {
     let mut kept = Vec::new();
     for event in reader.events(run) {
         if let Event::EditsKept(found) = event?.1 {
@@ -32,7 +32,7 @@ pub fn kept(run: &str, reader: &Reader) -> Result<Vec<EditsKept>, Fault> {
 ///
 /// # Errors
 /// `task-unknown`; `task-without-edits` if nothing of one is kept.
-pub fn named(of: &RunBranch, kept: &[EditsKept], names: &[String]) -> Result<Vec<TaskIndex>, Fault> {
+pub(super) fn named(of: &RunBranch, kept: &[EditsKept], names: &[String]) -> Result<Vec<TaskIndex>, Fault> {
     let mut found = Vec::new();
     for name in names {
         let index = TaskId::parse(name).ok().and_then(|id| of.state.by_id.get(&id).copied());
@@ -53,7 +53,7 @@ pub fn named(of: &RunBranch, kept: &[EditsKept], names: &[String]) -> Result<Vec
 ///
 /// # Errors
 /// `accept-entangled` if one changed what another one had changed before it; whatever git says.
-pub fn tip(of: &RunBranch, kept: &[EditsKept], only: &[TaskIndex]) -> Result<Oid, Fault> {
+pub(super) fn tip(of: &RunBranch, kept: &[EditsKept], only: &[TaskIndex]) -> Result<Oid, Fault> {
     let repository = &of.repository;
     let (mut tip, _) = of.ends()?;
     for kept in kept.iter().filter(|kept| only.contains(&kept.finished.task)) {
