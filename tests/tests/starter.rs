@@ -182,7 +182,8 @@ fn a_certificate_that_ended_is_renewed_and_nothing_else_is() {
     vouch_at(&machine.kept("executor-shell"), &key, week_ago());
     let refused = machine.ends(&["run", "project"], 3);
     assert!(
-        refused.contains("code: certificate-expired") && refused.contains("`orch-host plugin renew`"),
+        refused.contains("code: certificate-expired")
+            && refused.contains("`orch-host plugin renew --config-home "),
         "{refused}"
     );
     let renewed = machine.ends(&["plugin", "renew"], 0);
