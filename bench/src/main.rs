@@ -1,7 +1,7 @@
 //! What the host costs, beside the limit that it cannot beat, in one run on one machine.
 //!
 //! In -> out: packages of an operator -> tables of ratios (`cargo xtask bench loop`, `bench trust`, `bench certify`,
-//! `bench commands`, `bench serve`, `bench egress`).
+//! `bench commands`, `bench serve`, `bench egress`, `bench edits`).
 //! Invariant: each figure of the host stands beside one of a bare program that was measured in the same minutes, in
 //! turns; every measurement of a process is made in a process of its own.
 //! Not here: what the figures mean (`docs/performance.md`).
@@ -11,6 +11,7 @@ mod bare_store;
 mod calls;
 mod certify;
 mod commands;
+mod edits;
 mod egress;
 mod figures;
 mod graph;
@@ -49,6 +50,8 @@ enum Bench {
     Serve(serve::ServeArgs),
     /// Requests of plugins on their way out
     Egress,
+    /// Attempts in trees of their own
+    Edits(edits::EditsArgs),
     /// One measurement in this process, printed as JSON
     #[command(subcommand, hide = true)]
     Measure(Measure),
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
         Bench::Commands(args) => commands::measure(&args),
         Bench::Serve(args) => serve::measure(&args),
         Bench::Egress => egress::measure(),
+        Bench::Edits(args) => edits::measure(&args),
         Bench::Measure(Measure::BareServe(args)) => serve::bare(&args),
         Bench::Measure(Measure::Run(args)) => run::measure(&args),
         Bench::Measure(Measure::Start(args)) => start::measure(&args),

@@ -5,10 +5,11 @@
 //! Colour is used on a terminal, or where `FORCE_COLOR` and its like want it, never where `NO_COLOR` is set, and never alone in carrying meaning; a result that
 //! could not be written is no success.
 //! Not here: what is said (`commands/`), the table of a run (`watch/table.rs`), long texts in lines (`console/lines.rs`), output of
-//! programs (`console/bytes.rs`).
+//! programs (`console/bytes.rs`), patches (`console/patch.rs`).
 
 pub mod bytes;
 pub mod lines;
+pub mod patch;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;

@@ -22,6 +22,7 @@ use crate::drive;
 use crate::drive::branch::Branch;
 use crate::drive::choice::Wanted;
 use crate::drive::desk::{Control, Desk};
+use crate::drive::error::DriveError;
 use crate::drive::extend;
 use crate::drive::finish::Summary;
 use crate::drive::fresh;
@@ -202,6 +203,35 @@ impl<'a> Session<'a> {
         }
         Ok(())
     }
+}
+
+/// Calls of plugins about a run that is not driven, recorded in it. What they started is gone afterwards.
+///
+/// # Errors
+/// A store that cannot be read; whatever came of the calls.
+pub fn ask_about<T>(
+    holder: &Holder,
+    run: &str,
+    control: &Sender<Control>,
+    calls: impl AsyncFnOnce(&mut Run, &Desk) -> Result<T, DriveError>,
+) -> Result<T, Fault> {
+    let path = holder.place.state.join(STORE_FILE);
+    let store_file = StoreFile::of(path.clone()).map_err(|error| place::io(&path, "look at", error))?;
+    let state = holder.store.reader()?.state(run)?;
+    let (mut run, desk) = at_work(holder, run, state, store_file, control)?;
+    let main = Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
+    let answer: Result<T, DriveError> = main.block_on(async {
+        let answer = calls(&mut run, &desk).await?;
+        run.durable(&desk).await?;
+        Ok(answer)
+    });
+    let kept = desk.journal.wait_checkpoint();
+    desk.commands.dismiss();
+    let alone = end_descendants(desk.rules.kill_after);
+    let answer = answer?;
+    kept?;
+    alone.map_err(anyhow::Error::from)?;
+    Ok(answer)
 }
 
 /// A run, with all that it needs of its host.

@@ -19,7 +19,7 @@ pub mod names {
     pub use super::auditor::{Auditor, FinishedTask};
     pub use super::executor::{Attempt, Completion, Earlier, Executor};
     pub use super::guard::{
-        ChangedFile, Edits, Escalation, FileStatus, Guard, Judgement, ProposedChange, Risk,
+        ChangedFile, Difference, Edits, Escalation, FileStatus, Guard, Judgement, Merge, ProposedChange, Risk,
     };
     pub use super::planner::{Change, Decision, Planner, ReadyTask};
     pub use super::provider_llm::{LlmProvider, Target};

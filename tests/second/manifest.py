@@ -104,6 +104,7 @@ def check(found):
     form(len(set(roles)) == len(roles), "a role twice")
     form("provider" not in roles or len(roles) == 1, "a provider that is something else too")
     form(("executor" in roles) == bool(kinds) and all(map(is_name, kinds)), "kinds")
+    form("executor" in roles or not asked.get("files", {}).get("write"), "a writer that executes nothing")
     form("executor" in roles or not found["taskKeys"], "keys of tasks")
     form(all(map(TASK_KEY.fullmatch, found["taskKeys"])), "keys of tasks")
     form("settings" in asked or "planner" in roles or not found["settingsSchema"], "settings of nobody")

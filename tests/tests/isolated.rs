@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use orch_journal::Event;
+use orch_journal::event::Ending;
 use orch_tests::isolated::{Bench, POINTS};
 use orch_tests::kill::{self, Moment};
 use orch_tests::{err, out};
@@ -230,6 +231,9 @@ fn a_run_is_shown_taken_in_and_taken_back() {
     fs::write(bench.0.outside().join("patch"), &patch).unwrap();
     bench.git(&["apply", "--check", bench.0.outside().join("patch").to_str().unwrap()]);
     assert!(out(&bench.0.host(&["diff", "--stat"], 0)).contains("a.txt"));
+    let mut coloured = bench.0.command(&["diff"]);
+    let coloured = out(&coloured.env_remove("NO_COLOR").env("CLICOLOR_FORCE", "1").output().unwrap());
+    assert!(coloured.contains("\u{1b}[32m+more\u{1b}[0m\n"), "{coloured:?}");
     assert_eq!(out(&bench.0.host(&["diff", &bench.run_id(), "test"], 0)), "");
     let json: serde_json::Value =
         serde_json::from_str(&out(&bench.0.host(&["diff", "--format", "json"], 0))).unwrap();
@@ -389,4 +393,31 @@ fn without_a_sandbox_commands_work_in_the_tree_itself_and_it_is_said() {
     // Nobody holds them: what they did outside is in doubt after a kill.
     assert!(bench.0.events().iter().any(|event| matches!(event, Event::IntentRecorded { .. })));
     assert_eq!(bench.trees(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_plugin_reads_history_as_its_run_has_it_and_only_what_it_may_see() {
+    let tasks = "- {id: a, command: [sh, -c, 'echo more >> a.txt; mkdir new; echo x > new/f; rm src/b.txt']}\n\
+                 - {id: look, kind: look, dependencies: [a]}\n";
+    let bench = Bench::new(tasks);
+    let allowed = "log = {}\nfiles = { read = [\"**\"] }\ngit = { read = [\"**\"] }\ndiff = {}\n";
+    let root = bench.0.admit_guest("reads-history", allowed);
+    let config = bench.0.read("config.yaml");
+    bench.0.write("config.yaml", &config.replace("executors: {", "executors: {look: demo/reads-history, "));
+    bench.git(&["commit", "--quiet", "--all", "--message=bound"]);
+    bench.0.run(&["--plugins", root.to_str().unwrap()], 0);
+    let summary = |event| match event {
+        Event::AttemptFinished(finished) if finished.task == 1 => match finished.ending {
+            Ending::Done { summary } => Some(summary),
+            _ => None,
+        },
+        _ => None,
+    };
+    let summary = bench.0.events().into_iter().find_map(summary).unwrap();
+    let expected = format!(
+        "branch {}\ncommits 3\nbranches 2\nchanged a.txt\nadded new/f\n+++ b/a.txt\n+more\n+++ b/a.txt\n+more\nunseen denied",
+        bench.branch()
+    );
+    assert_eq!(summary, expected);
+    bench.is_sound();
 }

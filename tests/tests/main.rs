@@ -4,6 +4,7 @@
 //! Not here: `cli`, which makes its own list of trials; `graphs`, which measures runs that have the machine to
 //! themselves.
 
+mod accepted;
 mod acts;
 mod again;
 mod agents;
@@ -44,6 +45,7 @@ mod modelled;
 mod models;
 mod networked;
 mod notified_out;
+mod odd;
 mod operating;
 mod order;
 mod outgoing;

@@ -143,6 +143,11 @@ impl Manifest {
         if let Some(found) = self.kinds.iter().find(|kind| !is_name(kind)) {
             return wrong("kinds", found.escape_default().to_string(), "1 to 64 of `[a-z0-9-]`");
         }
+        let writes = self.permissions.files.as_ref().map_or(&[][..], |files| &files.write);
+        if !executes && !writes.is_empty() {
+            // What every other role writes would be gone, or be done again.
+            return wrong("permissions.files.write", writes.join(", "), "none unless the role is executor");
+        }
         if !executes && !self.task_keys.is_empty() {
             return wrong("taskKeys", format!("{:?}", self.task_keys), "none unless the role is executor");
         }
@@ -306,6 +311,19 @@ pub(crate) mod tests {
         assert_eq!(code(|value| value["id"] = "orch/x".into()), Some("manifest-json"));
         assert_eq!(code(|value| value["version"] = "../..".into()), Some("manifest-json"));
         assert_eq!(code(|value| value["kinds"] = serde_json::json!([])), Some("manifest-field"));
+        let would_write = |role: &str| {
+            code(|value| {
+                value["permissions"]["files"] = serde_json::json!({ "write": ["out/**"] });
+                if role != "executor" {
+                    value["roles"] = serde_json::json!([role]);
+                    value["kinds"] = serde_json::json!([]);
+                }
+            })
+        };
+        assert_eq!(would_write("executor"), None);
+        for role in ["verifier", "auditor", "reflector", "guard", "service"] {
+            assert_eq!(would_write(role), Some("manifest-field"), "{role}");
+        }
         for roles in [["executor", "executor"], ["executor", "provider"]] {
             let wrong = code(|value| value["roles"] = serde_json::json!(roles));
             assert_eq!(wrong, Some("manifest-field"), "{roles:?}");

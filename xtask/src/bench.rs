@@ -33,6 +33,8 @@ pub(crate) enum Bench {
     Serve,
     /// Requests of plugins on their way out, beside the client alone
     Egress,
+    /// Attempts in trees of 10,000 files, beside `git worktree add`
+    Edits,
 }
 
 pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
@@ -75,6 +77,11 @@ pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
         }
         Bench::Egress => {
             bench.arg("egress");
+        }
+        Bench::Edits => {
+            bench.args(["edits", "--config-home"]).arg(&place.config);
+            bench.arg("--work").arg(root.join("target/bench/edits"));
+            bench.arg("--host").arg(place.binaries.join("orch-host"));
         }
         Bench::Certify => {
             bench.args(["certify", "--packages"]).arg(&place.packages);

@@ -1,21 +1,26 @@
 //! `orch-host accept RUN`: a run's branch, taken into the person's own branch and tree.
 //!
 //! In -> out: a run that is over -> a merge, or one commit, at the person's `HEAD`; a ref that leads back.
-//! Invariant: nothing is taken that is not committed there, or that no attempt may change; `tasks.yml` is not touched; the
-//! ref that leads back is there before anything moves.
-//! Not here: taking it back (`rollback.rs`), throwing it away (`reject.rs`).
+//! Invariant: nothing is taken that is not committed there, that no attempt may change, or that a guard refuses; `tasks.yml` is not
+//! touched; the ref that leads back is there before anything moves.
+//! Not here: taking only a part (`accept/part.rs`), what guards say (`accept/judged.rs`), taking it back (`rollback.rs`), throwing
+//! it away (`reject.rs`).
 
-use std::path::Path;
+mod judged;
+mod part;
 
-use orch_journal::event::{EditsAccepted, Event, RunStatus};
+use std::path::{Path, PathBuf};
+
+use orch_journal::event::{EditsAccepted, Event, RunStatus, TaskIndex};
 use orch_journal::failpoint;
 
 use super::counted;
-use super::run_branch::{Held, RunBranch, undecided, who};
+use super::run_branch::{RunBranch, undecided, who};
 use crate::clock::now_ms;
 use crate::config::operator::home_folder;
 use crate::console::{Console, escape};
 use crate::drive::finish::Unverified;
+use crate::drive::guards::Merge;
 use crate::exit::{Exit, Fault, Outcome};
 use crate::git::{Merged, Oid};
 use crate::place::{self, Place, WorkspaceArgs};
@@ -28,19 +33,28 @@ pub const BEFORE: &str = "refs/orch/before/";
 pub struct AcceptArgs {
     /// The run [default: the newest]
     run: Option<String>,
+    /// Only what these tasks changed
+    #[arg(long, value_name = "TASK,...", value_delimiter = ',')]
+    tasks: Vec<String>,
     /// One commit of all, and no merge
     #[arg(long)]
     squash: bool,
     /// Also of a run that is not completed
     #[arg(long)]
     unfinished: bool,
+    /// What guards ask about, as they said it
+    #[arg(long, value_name = "CHANGE")]
+    approve: Option<String>,
+    /// One more folder with packages; may be said again
+    #[arg(long, value_name = "DIR")]
+    plugins: Vec<PathBuf>,
     #[command(flatten)]
     place: WorkspaceArgs,
 }
 
 pub fn run(args: &AcceptArgs, home: Option<&Path>, console: Console) -> Outcome {
     let (place, operator) = (Place::from_args(&args.place)?, place::operator(home)?);
-    let held = Held::open(&place, &operator)?;
+    let (held, control) = judged::hold(args, &place, &operator, console)?;
     let of = RunBranch::of(&place, &held.reader()?, args.run.as_deref())?;
     let run = escape(&of.run);
     match &of.state.finished {
@@ -52,9 +66,13 @@ pub fn run(args: &AcceptArgs, home: Option<&Path>, console: Console) -> Outcome 
             return Err(undecided("run-not-completed", hint, what));
         }
     }
-    let tip = of.check_tip()?;
+    let branch = of.check_tip()?;
+    let kept = part::kept(&of.run, &held.reader()?)?;
+    let only = part::named(&of, &kept, &args.tasks)?;
+    let tip = if only.is_empty() { branch } else { part::tip(&of, &kept, &only)? };
     let head = of.repository.head()?;
     if of.repository.is_within(&tip, &head.commit)? {
+        held.close()?;
         console.line(&format!("nothing of run {run} is not there already"));
         return Ok(Exit::Done);
     }
@@ -77,7 +95,15 @@ pub fn run(args: &AcceptArgs, home: Option<&Path>, console: Console) -> Outcome 
     let parents: &[&Oid] = if args.squash { &[&head.commit] } else { &[&head.commit, &tip] };
     let at = now_ms();
     let by = of.repository.person(home_folder().as_deref(), at)?;
-    let commit = of.repository.commit(&tree, parents, &message(&of), &by)?;
+    let commit = of.repository.commit(&tree, parents, &message(&of, &only), &by)?;
+    let mut tasks: Vec<TaskIndex> = kept.iter().map(|kept| kept.finished.task).collect();
+    tasks.retain(|task| only.is_empty() || only.contains(task));
+    let attempts = tasks.len();
+    tasks.sort_unstable();
+    tasks.dedup();
+    let onto = head.branch.as_deref().map(|branch| short(branch).to_owned());
+    let merge = Merge { tasks, onto, head: head.commit.clone(), commit: commit.clone() };
+    let over = judged::judge(args, &held, control.as_ref(), &of.run, merge, &tree)?;
 
     let taken = of.repository.refs_below(BEFORE)?;
     let free = |number: &usize| !taken.iter().any(|(name, _)| *name == before(&of.run, *number));
@@ -97,6 +123,8 @@ pub fn run(args: &AcceptArgs, home: Option<&Path>, console: Console) -> Outcome 
         before: before.clone(),
         tip: tip.to_string(),
         commit: commit.to_string(),
+        tasks: only,
+        over,
         who: who(),
         at,
     };
@@ -104,7 +132,7 @@ pub fn run(args: &AcceptArgs, home: Option<&Path>, console: Console) -> Outcome 
     let onto = head.branch.as_deref().map_or("a detached HEAD", short);
     console.line(&format!(
         "{} of run {run} taken into {}: {}, commit {:.12}",
-        counted(of.edits.commits as usize, "attempt's edits", "attempts' edits"),
+        counted(attempts, "attempt's edits", "attempts' edits"),
         escape(onto),
         counted(changes.len(), "file", "files"),
         commit.as_str()
@@ -128,12 +156,13 @@ pub fn move_to(of: &RunBranch, from: &Oid, to: &Oid) -> Result<(), Fault> {
     Ok(of.repository.move_checkout(from, to, &of.folder.git().join("index.checkout"))?)
 }
 
-/// What the run did, in a few lines.
-fn message(of: &RunBranch) -> String {
+/// What the run did, or only these tasks of it, in a few lines.
+fn message(of: &RunBranch, only: &[TaskIndex]) -> String {
     let state = &of.state;
     let goal = state.started.as_ref().map(|started| started.goal.clone()).unwrap_or_default();
-    let mut lines = vec![format!("Take in run {} of {goal}", of.run), String::new()];
-    for found in &state.tasks {
+    let part = if only.is_empty() { "" } else { "a part of " };
+    let mut lines = vec![format!("Take in {part}run {} of {goal}", of.run), String::new()];
+    for (_, found) in (0..).zip(&state.tasks).filter(|(index, _)| only.is_empty() || only.contains(index)) {
         let about = found.task.description.lines().next().unwrap_or_default();
         let line = format!("- {} ({}) {about}", found.task.id, found.status.as_str());
         lines.push(line.trim_end().to_owned());

@@ -1,6 +1,7 @@
 //! `orch-host diff RUN [TASK]`: what a run, or one task of it, changed.
 //!
 //! In -> out: commits of the run's branch -> git's own patch, a count of each file, or JSON.
+//! Invariant: programs get the bytes as they are; on a terminal nothing in them moves its cursor.
 //! Not here: what was written in the workspace itself (`report.rs` has its files).
 
 use clap::ValueEnum;
@@ -8,7 +9,7 @@ use orch_journal::event::Event;
 use orch_task::TaskId;
 
 use super::run_branch::RunBranch;
-use crate::console::{Console, escape};
+use crate::console::{Console, escape, patch};
 use crate::drive::lodging::oid;
 use crate::exit::{Exit, Fault, Outcome};
 use crate::git::{Changed, Oid, Show};
@@ -64,7 +65,13 @@ pub fn run(args: &DiffArgs, console: Console) -> Outcome {
     if args.stat || args.format == Format::Patch {
         let how = if args.stat { Show::Stat } else { Show::Patch };
         for (from, to) in &spans {
-            console.bytes(&of.repository.difference(from, to, how)?);
+            let bytes = of.repository.difference(from, to, how)?;
+            let (for_people, colour) = (console.is_terminal || console.has_colour(), console.has_colour());
+            match how {
+                Show::Stat if for_people => console.bytes(patch::stat(&bytes, colour).as_bytes()),
+                Show::Patch if for_people => console.bytes(patch::patch(&bytes, colour).as_bytes()),
+                _ => console.bytes(&bytes),
+            };
         }
         return Ok(Exit::Done);
     }
@@ -92,7 +99,8 @@ fn described(changed: &Changed, from: &Oid, to: &Oid) -> serde_json::Value {
     })
 }
 
-fn unknown(run: &str, task: &str) -> Fault {
+/// No task of that run has that name.
+pub fn unknown(run: &str, task: &str) -> Fault {
     let hint = "`orch-host status` shows the tasks".to_owned();
     place::input("task-unknown", Some(hint), format!("run `{}` has no task `{}`", escape(run), escape(task)))
 }

@@ -21,6 +21,7 @@ use crate::drive::retry::Backoff;
 use crate::drive::run::Run;
 use crate::exit::{Exit, Fault};
 use crate::git::{GitError, Oid, Repository};
+use crate::holder::Holder;
 use crate::place::{self, Place};
 use crate::worktrees::{StateFolder, Unkept};
 
@@ -122,30 +123,47 @@ impl From<Unkept> for Fault {
 }
 
 /// The store, held by this process for as long as a branch is changed.
-pub struct Held {
-    store: Store,
+pub enum Held {
+    Store(Store),
+    /// With plugins that are asked about it.
+    Host(Box<Holder>),
 }
 
 impl Held {
     /// # Errors
     /// `store-held` while a host works here.
     pub fn open(place: &Place, operator: &Operator) -> Result<Self, Fault> {
-        Ok(Self { store: place.store(operator, Level::Power)? })
+        Ok(Self::Store(place.store(operator, Level::Power)?))
+    }
+
+    fn store(&self) -> &Store {
+        match self {
+            Self::Store(store) => store,
+            Self::Host(holder) => &holder.store,
+        }
     }
 
     pub fn reader(&self) -> Result<Reader, Fault> {
-        Ok(self.store.reader()?)
+        Ok(self.store().reader()?)
     }
 
     /// Records what a person did with a run's branch; afterwards it survives the end of the machine's power.
     pub fn record(self, run: &str, event: Event) -> Result<(), Fault> {
-        let journal = Arc::new(self.store.journal(run)?);
-        let state = self.store.reader()?.state(run)?;
+        let journal = Arc::new(self.store().journal(run)?);
+        let state = self.reader()?.state(run)?;
         let mut held = Run::new(run.to_owned(), state, journal.clone(), Backoff::default());
         held.record(event)?;
         journal.wait_durable(held.last(), Level::Power)?;
-        self.store.close()?;
-        Ok(())
+        drop((held, journal));
+        self.close()
+    }
+
+    /// Lets go of it.
+    pub fn close(self) -> Result<(), Fault> {
+        match self {
+            Self::Store(store) => store.close().map_err(Fault::from),
+            Self::Host(holder) => holder.close(),
+        }
     }
 }
 

@@ -117,7 +117,8 @@ pub async fn start(
             }
             None => None,
         };
-        ask.earlier = earlier::told(before, branch, &guests).await;
+        let (earlier, unshown) = earlier::told(before, branch, &guests).await;
+        ask.earlier = earlier;
         let (tree, no_tree) = match lodging.take() {
             None => (None, None),
             Some(lodging) => lodging
@@ -126,10 +127,14 @@ pub async fn start(
                 .map_or_else(|error| (None, Some(error)), |tree| (Some(tree), None)),
         };
         let begun = Instant::now();
-        let report = match no_tree {
+        let mut report = match no_tree {
             Some(error) => CallReport::never_made(error),
             None => executor.call(lent, &ask).await,
         };
+        report.notes.warned.extend(unshown.map(|why| {
+            let text = format!("task `{}` is not told what it had changed before: {why}", ask.task.id);
+            (earlier::UNSHOWN, text)
+        }));
         executor.pace.took(begun.elapsed());
         Ended { task: index, attempt, report, log, watch, tree, held: None }
     });

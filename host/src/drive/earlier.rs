@@ -20,22 +20,29 @@ use crate::role::executor::Earlier;
 /// Of what an attempt changed.
 const DIFF_BYTES_MAX: usize = 64 << 10;
 
-/// What is told, made beside whoever waits.
+/// Code of a warning that an attempt is not told of what the one before it had changed.
+pub const UNSHOWN: &str = "earlier-unshown";
+
+/// What is told, made beside whoever waits; and why what it had changed is not shown, if git could not.
 pub async fn told(
     earlier: Option<state::Earlier>,
     branch: Option<Arc<Branch>>,
     guests: &Handle,
-) -> Option<Earlier> {
-    let state::Earlier { message, findings, unkept, .. } = earlier?;
-    let diff = match unkept.zip(branch) {
-        None => String::new(),
+) -> (Option<Earlier>, Option<String>) {
+    let Some(state::Earlier { message, findings, unkept, .. }) = earlier else { return (None, None) };
+    let (diff, unshown) = match unkept.zip(branch) {
+        None => (String::new(), None),
         Some((unkept, branch)) => {
             let shown = guests.spawn_blocking(move || difference(&branch, &unkept)).await;
-            // Git removes after a while what no branch names.
-            shown.ok().and_then(Result::ok).unwrap_or_default()
+            match shown {
+                Ok(Ok(diff)) => (diff, None),
+                // Git removes after a while what no branch names.
+                Ok(Err(error)) => (String::new(), Some(format!("{:#}", anyhow::Error::from(error)))),
+                Err(_) => (String::new(), Some("it could not be asked".to_owned())),
+            }
         }
     };
-    Some(Earlier { message, findings, diff })
+    (Some(Earlier { message, findings, diff }), unshown)
 }
 
 fn difference(branch: &Branch, unkept: &Unkept) -> Result<String, GitError> {

@@ -1,9 +1,12 @@
-//! Guards, asked before a task starts and before an attempt's edits are kept.
+//! Guards, asked before a task starts, before an attempt's edits are kept, and before a person takes a run's in.
 //!
-//! In -> out: a task that the planner chose -> it may start, or it waits for a person, or it has failed; edits -> [`Verdict`].
+//! In -> out: a task that the planner chose -> it may start, or it waits for a person, or it has failed; edits -> [`Verdict`];
+//! a merge -> what guards have against it.
 //! Invariant: a guard that cannot judge does not let pass; a person's approval of this very task outweighs what a guard
 //! escalates whose words were there by then, and never what guards refuse.
 //! Not here: the call (`role/guard.rs`), approving (`commands/approvals.rs`), what becomes of edits (`held.rs`, `keep.rs`).
+
+use std::sync::Arc;
 
 use orch_journal::event::{Event, TaskIndex, task_digest};
 use orch_journal::state::TaskState;
@@ -15,12 +18,14 @@ use super::branch::Branch;
 use super::consult;
 use super::desk::Desk;
 use super::error::DriveError;
+use super::lodging::leave;
+use super::roles::Bound;
 use super::run::Run;
 use crate::clock::now_ms;
 use crate::git::{GitError, Oid};
 use crate::role::guard::{
-    ChangedFile, FILES_MAX, FileStatus, Judgement, PATCH_BYTES_MAX, PATHS_BYTES_MAX, ProposedChange,
-    ProposedEdits,
+    ChangedFile, Difference, FILES_MAX, FileStatus, Judgement, PATCH_BYTES_MAX, PATHS_BYTES_MAX,
+    ProposedChange, ProposedEdits, ProposedMerge, TASKS_MAX,
 };
 
 /// Asks every guard of the task's kind, in order, until one has something against it; true if it may start. Else it was
@@ -89,10 +94,8 @@ pub async fn judge_edits(
     if guards.is_empty() {
         return Ok(Verdict::Keep);
     }
-    let (attempt, old, new) = (ended.attempt, old.clone(), new.clone());
-    let proposing = desk.guests.spawn_blocking(move || proposed(&branch, task, attempt, &old, &new));
-    let edits =
-        run.serving(proposing).await?.map_err(|_| DriveError::Lost { what: "a change to judge" })??;
+    let difference = proposed(run, desk, branch, (old, new)).await?;
+    let edits = ProposedEdits { task, attempt: ended.attempt, difference };
     let seat = ended.tree.as_ref().map(|tree| tree.seat().clone());
     let is_read = |guard: &String| ended.held.as_ref().is_some_and(|held| held.guards.contains(guard));
     for guard in guards {
@@ -114,14 +117,94 @@ pub async fn judge_edits(
     Ok(Verdict::Keep)
 }
 
+/// What a person is about to take in.
+pub struct Merge {
+    /// Whose edits it has.
+    pub tasks: Vec<TaskIndex>,
+    /// The person's branch; none: their checkout is on none.
+    pub onto: Option<String>,
+    /// Where their checkout is, and where it would come to.
+    pub head: Oid,
+    pub commit: Oid,
+}
+
+/// What one guard has against a merge.
+pub struct Objection {
+    pub guard: String,
+    pub why: String,
+    /// Nobody may outweigh it.
+    pub is_refusal: bool,
+}
+
+/// Asks every guard of these tasks' kinds about what a person takes in, each once and all of them: the person reads all that
+/// there is against it.
+pub async fn judge_merge(run: &mut Run, desk: &Desk, merge: Merge) -> Result<Vec<Objection>, DriveError> {
+    let Merge { tasks, onto, head, commit } = merge;
+    let Some(branch) = desk.branch.clone() else {
+        return Err(DriveError::Lost { what: "the run's branch" });
+    };
+    let mut guards: Vec<Arc<Bound>> = Vec::new();
+    let mut ids = Vec::new();
+    for task in &tasks {
+        let found = run.state().tasks.get(*task as usize).map(|found| found.task.clone());
+        let task = found.ok_or(DriveError::Lost { what: "a task that is taken in" })?;
+        for guard in desk.roles.by_key(Role::Guard, task.kind.as_str()) {
+            if guards.iter().all(|known| known.id != guard.id) {
+                guards.push(guard.clone());
+            }
+        }
+        ids.push(task.id.to_string());
+    }
+    if guards.is_empty() {
+        return Ok(Vec::new());
+    }
+    ids.truncate(TASKS_MAX);
+    let difference = proposed(run, desk, branch.clone(), (&head, &commit)).await?;
+    let change = ProposedMerge { run: run.id.clone(), tasks: ids, onto, difference };
+    let tree = match guards.iter().any(|guard| guard.looks_around) {
+        false => None,
+        true => {
+            let making = desk.guests.spawn_blocking(move || {
+                let mut tree = branch.reserve();
+                branch.make(&mut tree, &commit).map(|()| tree)
+            });
+            Some(run.serving(making).await?.map_err(|_| DriveError::Lost { what: "a tree to judge" })??)
+        }
+    };
+    let mut objections = Vec::new();
+    for guard in guards {
+        let seat = tree.as_ref().map(|tree| tree.seat().clone());
+        let change = ProposedChange::Merge(Box::new(change.clone()));
+        let judged = consult::asked(run, desk, &guard, (None, seat.as_ref()), change).await?;
+        let (why, is_refusal) = match judged.map(|advice| advice.answer) {
+            Some(Judgement::Allow) => continue,
+            Some(Judgement::Refuse { reason }) => {
+                (format!("guard `{}` refuses it: {reason}", guard.id), true)
+            }
+            Some(Judgement::Escalate { risk, reason }) => {
+                (format!("guard `{}` asks about it ({} risk): {reason}", guard.id, risk.as_str()), false)
+            }
+            None => (format!("guard `{}` could not judge it", guard.id), false),
+        };
+        objections.push(Objection { guard: guard.id.clone(), why, is_refusal });
+    }
+    leave(&desk.guests, tree).await;
+    Ok(objections)
+}
+
 /// What changed between two commits, as guards see it.
-fn proposed(
-    branch: &Branch,
-    task: orch_task::Task,
-    attempt: u32,
-    old: &Oid,
-    new: &Oid,
-) -> Result<ProposedEdits, GitError> {
+async fn proposed(
+    run: &mut Run,
+    desk: &Desk,
+    branch: Arc<Branch>,
+    (old, new): (&Oid, &Oid),
+) -> Result<Difference, DriveError> {
+    let (old, new) = (old.clone(), new.clone());
+    let proposing = desk.guests.spawn_blocking(move || difference(&branch, &old, &new));
+    Ok(run.serving(proposing).await?.map_err(|_| DriveError::Lost { what: "a change to judge" })??)
+}
+
+fn difference(branch: &Branch, old: &Oid, new: &Oid) -> Result<Difference, GitError> {
     let repository = branch.repository();
     let (changes, stats) = (repository.changes(old, new)?, repository.stats(old, new)?);
     let (patch, patch_is_whole) = repository.patch(old, new, PATCH_BYTES_MAX)?;
@@ -143,9 +226,7 @@ fn proposed(
         let lines = |count: Option<u64>| count.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
         files.push(ChangedFile { path, status, added: lines(stat.added), removed: lines(stat.removed) });
     }
-    Ok(ProposedEdits {
-        task,
-        attempt,
+    Ok(Difference {
         files,
         files_count: u32::try_from(changes.len()).unwrap_or(u32::MAX),
         added,

@@ -129,6 +129,19 @@ impl Repository {
         }
     }
 
+    /// What comes of a commit with that which changed between two others; it and `new` begin at `old`.
+    ///
+    /// # Errors
+    /// `Failed`, `Io`.
+    pub fn applied(&self, onto: &Oid, (old, new): (&Oid, &Oid)) -> Result<Merged, GitError> {
+        if onto == old {
+            return self.tree_of(new).map(Merged::Tree);
+        }
+        // `merge-tree` takes no base before git 2.40: the same tree as a child of `old` parts from `new` there.
+        let ours = self.commit(&self.tree_of(onto)?, &[old], "Beside\n", &Signed::by_host(0))?;
+        self.merge(&ours, new)
+    }
+
     /// True if `below` is `above` or leads to it.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Guards: a proposed change, judged before it is made.
 //!
 //! In -> out: [`ProposedChange`] -> [`Judgement`].
-//! Limits: reasons are cut at 4096 bytes; of edits 10,000 files, 1 MiB of paths, 256 KiB of a patch.
+//! Limits: reasons are cut at 4096 bytes; of a difference 10,000 files, 1 MiB of paths, 256 KiB of a patch.
 //! Not here: when guards are asked and what becomes of a judgement (`drive/guards.rs`).
 
 use std::time::Duration;
@@ -45,6 +45,8 @@ pub enum ProposedChange {
     Task(Box<Task>),
     /// An attempt's edits that are about to be kept.
     Edits(Box<ProposedEdits>),
+    /// A run's edits that a person is about to take in.
+    Merge(Box<ProposedMerge>),
 }
 
 /// What an attempt changed.
@@ -52,6 +54,23 @@ pub enum ProposedChange {
 pub struct ProposedEdits {
     pub task: Task,
     pub attempt: u32,
+    pub difference: Difference,
+}
+
+/// What a person takes in.
+#[derive(Clone, Debug)]
+pub struct ProposedMerge {
+    pub run: String,
+    /// Ids, at most [`TASKS_MAX`].
+    pub tasks: Vec<String>,
+    /// The person's branch; none: their checkout is on none.
+    pub onto: Option<String>,
+    pub difference: Difference,
+}
+
+/// How two trees differ.
+#[derive(Clone, Debug)]
+pub struct Difference {
     /// By path, at most [`FILES_MAX`].
     pub files: Vec<ChangedFile>,
     /// Of all files.
@@ -62,6 +81,8 @@ pub struct ProposedEdits {
     pub patch_is_whole: bool,
 }
 
+/// Of a merge.
+pub const TASKS_MAX: usize = 10_000;
 pub const FILES_MAX: usize = 10_000;
 /// Of all paths together.
 pub const PATHS_BYTES_MAX: usize = 1 << 20;
@@ -85,8 +106,8 @@ pub enum FileStatus {
     Removed,
 }
 
-impl ProposedEdits {
-    fn to_wit(&self) -> wit::Edits {
+impl Difference {
+    fn to_wit(&self) -> wit::Difference {
         let file = |file: &ChangedFile| wit::ChangedFile {
             path: file.path.clone(),
             status: match file.status {
@@ -97,9 +118,7 @@ impl ProposedEdits {
             lines_added: file.added,
             lines_removed: file.removed,
         };
-        wit::Edits {
-            task: task_to_wit(&self.task),
-            attempt: self.attempt,
+        wit::Difference {
             files: self.files.iter().map(file).collect(),
             files_count: self.files_count,
             lines_added: self.added,
@@ -155,7 +174,17 @@ impl Ask for ProposedChange {
     ) -> wasmtime::Result<Result<Self::Raw, Failure>> {
         let change = match self {
             Self::Task(task) => wit::ProposedChange::Task(task_to_wit(task)),
-            Self::Edits(edits) => wit::ProposedChange::Edits(edits.to_wit()),
+            Self::Edits(edits) => wit::ProposedChange::Edits(wit::Edits {
+                task: task_to_wit(&edits.task),
+                attempt: edits.attempt,
+                difference: edits.difference.to_wit(),
+            }),
+            Self::Merge(merge) => wit::ProposedChange::Merge(wit::Merge {
+                run: merge.run.clone(),
+                tasks: merge.tasks.clone(),
+                onto: merge.onto.clone(),
+                difference: merge.difference.to_wit(),
+            }),
         };
         let instance = pre.instantiate_async(&mut *store).await?;
         instance.orch_guard_guard().call_judge(store, &change).await

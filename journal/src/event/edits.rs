@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AskedTask, AttemptFinished, Who, is_false};
+use super::{AskedTask, AttemptFinished, TaskIndex, Who, is_false};
 
 /// The branch that a run's edits go to, and where it begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,12 @@ pub struct EditsAccepted {
     /// Commits: of the run's branch, and the one that the checkout is at since.
     pub tip: String,
     pub commit: String,
+    /// Whose edits those are; none: all that is on the branch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskIndex>,
+    /// Guards that had something against it, which the person read and let be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub over: Vec<String>,
     pub who: Who,
     pub at: u64,
 }

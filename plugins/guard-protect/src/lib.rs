@@ -1,12 +1,13 @@
-//! Judges what attempts changed: by path, and by size.
+//! Judges what attempts changed and what people take in: by path, and by size.
 //!
-//! In -> out: edits that are about to be kept -> allowed, escalated, or refused with the paths and the reason.
+//! In -> out: edits that are about to be kept, or a run's that are taken in -> allowed, escalated, or refused with the paths and
+//! the reason.
 //! Invariant: what is refused by one rule no other one lets pass; edits of which not all files are shown are never allowed.
 //! Not here: tasks that are about to start, which are all allowed; the settings (`settings.rs`).
 
 pub mod settings;
 
-use orch_sdk::{ChangedFile, Edits, Failure, Guard, Judgement, ProposedChange, Risk};
+use orch_sdk::{ChangedFile, Difference, Failure, Guard, Judgement, ProposedChange, Risk};
 
 use crate::settings::{Settings, Then};
 
@@ -17,16 +18,20 @@ pub struct PathGuard;
 
 impl Guard for PathGuard {
     fn judge(change: ProposedChange) -> Result<Judgement, Failure> {
-        let ProposedChange::Edits(edits) = change else { return Ok(Judgement::Allow) };
+        let difference = match change {
+            ProposedChange::Task(_) => return Ok(Judgement::Allow),
+            ProposedChange::Edits(edits) => edits.difference,
+            ProposedChange::Merge(merge) => merge.difference,
+        };
         let settings = Settings::parse(&orch_sdk::settings::read()).map_err(Failure::new)?;
-        Ok(judge(&settings, &edits))
+        Ok(judge(&settings, &difference))
     }
 }
 
 orch_sdk::export!(guard: PathGuard);
 
 /// What becomes of these edits.
-pub fn judge(settings: &Settings, edits: &Edits) -> Judgement {
+pub fn judge(settings: &Settings, edits: &Difference) -> Judgement {
     let mut asks = Vec::new();
     for rule in &settings.protect {
         let is_protected = |file: &&ChangedFile| {
@@ -75,20 +80,18 @@ fn named(files: &[&ChangedFile]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use orch_sdk::{FileStatus, Task};
+    use orch_sdk::FileStatus;
 
     use super::*;
 
-    fn edits(paths: &[&str], lines: u64) -> Edits {
+    fn edits(paths: &[&str], lines: u64) -> Difference {
         let file = |path: &&str| ChangedFile {
             path: (*path).to_owned(),
             status: FileStatus::Changed,
             lines_added: Some(1),
             lines_removed: None,
         };
-        Edits {
-            task: task(),
-            attempt: 1,
+        Difference {
             files: paths.iter().map(file).collect(),
             files_count: paths.len() as u32,
             lines_added: lines,
@@ -98,25 +101,12 @@ mod tests {
         }
     }
 
-    fn task() -> Task {
-        Task {
-            id: "a".to_owned(),
-            kind: "note".to_owned(),
-            description: String::new(),
-            priority: 0,
-            cost: 1,
-            command: None,
-            timeout_ms: 1,
-            settings: "{}".to_owned(),
-        }
-    }
-
     fn settings(json: &str) -> Settings {
         Settings::parse(json).unwrap()
     }
 
     /// The word of the judgement, with its text.
-    fn judged(settings: &Settings, edits: &Edits) -> (&'static str, String) {
+    fn judged(settings: &Settings, edits: &Difference) -> (&'static str, String) {
         match judge(settings, edits) {
             Judgement::Allow => ("allow", String::new()),
             Judgement::Refuse(why) => ("refuse", why),
@@ -157,7 +147,7 @@ mod tests {
     #[test]
     fn what_is_not_shown_is_not_allowed_and_only_some_names_are_said() {
         let settings = settings(RULES);
-        let cut = Edits { files_count: 2, ..edits(&["a"], 1) };
+        let cut = Difference { files_count: 2, ..edits(&["a"], 1) };
         assert_eq!(judged(&settings, &cut).0, "high");
         let paths = ["deploy/1", "deploy/2", "deploy/3", "deploy/4", "deploy/5", "deploy/6\n"];
         let said = judged(&settings, &edits(&paths, 1)).1;

@@ -162,13 +162,9 @@ pub mod exports {
                             .finish()
                     }
                 }
-                /// What an attempt changed in its own tree. Where the guard may read files, it reads
-                /// them as they would be.
+                /// How two trees differ.
                 #[derive(Clone, PartialEq)]
-                pub struct Edits {
-                    pub task: Task,
-                    /// From 1.
-                    pub attempt: u32,
+                pub struct Difference {
                     /// By path; at most 10,000 and 1 MiB of paths.
                     pub files: _rt::Vec<ChangedFile>,
                     /// Of all files, those too that are not in `files`.
@@ -179,6 +175,30 @@ pub mod exports {
                     pub patch: _rt::String,
                     pub patch_is_whole: bool,
                 }
+                impl ::core::fmt::Debug for Difference {
+                    fn fmt(
+                        &self,
+                        f: &mut ::core::fmt::Formatter<'_>,
+                    ) -> ::core::fmt::Result {
+                        f.debug_struct("Difference")
+                            .field("files", &self.files)
+                            .field("files-count", &self.files_count)
+                            .field("lines-added", &self.lines_added)
+                            .field("lines-removed", &self.lines_removed)
+                            .field("patch", &self.patch)
+                            .field("patch-is-whole", &self.patch_is_whole)
+                            .finish()
+                    }
+                }
+                /// What an attempt changed in its own tree. Where the guard may read files, it reads
+                /// them as they would be.
+                #[derive(Clone, PartialEq)]
+                pub struct Edits {
+                    pub task: Task,
+                    /// From 1.
+                    pub attempt: u32,
+                    pub difference: Difference,
+                }
                 impl ::core::fmt::Debug for Edits {
                     fn fmt(
                         &self,
@@ -187,12 +207,31 @@ pub mod exports {
                         f.debug_struct("Edits")
                             .field("task", &self.task)
                             .field("attempt", &self.attempt)
-                            .field("files", &self.files)
-                            .field("files-count", &self.files_count)
-                            .field("lines-added", &self.lines_added)
-                            .field("lines-removed", &self.lines_removed)
-                            .field("patch", &self.patch)
-                            .field("patch-is-whole", &self.patch_is_whole)
+                            .field("difference", &self.difference)
+                            .finish()
+                    }
+                }
+                /// What a person is about to take from a run's branch into their own tree. Where the
+                /// guard may read files, it reads them as they would be.
+                #[derive(Clone, PartialEq)]
+                pub struct Merge {
+                    pub run: _rt::String,
+                    /// Ids of the tasks whose edits these are, at most 10,000 of them.
+                    pub tasks: _rt::Vec<_rt::String>,
+                    /// The branch that it is taken into; none: the checkout is on none.
+                    pub onto: ::core::option::Option<_rt::String>,
+                    pub difference: Difference,
+                }
+                impl ::core::fmt::Debug for Merge {
+                    fn fmt(
+                        &self,
+                        f: &mut ::core::fmt::Formatter<'_>,
+                    ) -> ::core::fmt::Result {
+                        f.debug_struct("Merge")
+                            .field("run", &self.run)
+                            .field("tasks", &self.tasks)
+                            .field("onto", &self.onto)
+                            .field("difference", &self.difference)
                             .finish()
                     }
                 }
@@ -205,6 +244,9 @@ pub mod exports {
                     /// waits as it is until a person lets it be kept. Only in runs whose edits go to a
                     /// branch.
                     Edits(Edits),
+                    /// A person takes a run's edits in. Refused, nothing moves; escalated, it moves once
+                    /// they say so again. Asked are the guards of the kinds of all its tasks.
+                    Merge(Merge),
                 }
                 impl ::core::fmt::Debug for ProposedChange {
                     fn fmt(
@@ -217,6 +259,9 @@ pub mod exports {
                             }
                             ProposedChange::Edits(e) => {
                                 f.debug_tuple("ProposedChange::Edits").field(e).finish()
+                            }
+                            ProposedChange::Merge(e) => {
+                                f.debug_tuple("ProposedChange::Merge").field(e).finish()
                             }
                         }
                     }
@@ -303,11 +348,11 @@ pub mod exports {
                 pub unsafe fn _export_judge_cabi<T_: Guest>(arg0: *mut u8) -> *mut u8 {
                     unsafe {
                         #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
-                        let result75 = {
+                        let result106 = {
                             let l0 = i32::from(*arg0.add(0).cast::<u8>());
-                            let v74 = match l0 {
+                            let v105 = match l0 {
                                 0 => {
-                                    let e74 = {
+                                    let e105 = {
                                         let l1 = *arg0.add(8).cast::<*mut u8>();
                                         let l2 = *arg0
                                             .add(8 + 1 * ::core::mem::size_of::<*const u8>())
@@ -453,11 +498,10 @@ pub mod exports {
                                             timeout_ms: l27 as u64,
                                         }
                                     };
-                                    ProposedChange::Task(e74)
+                                    ProposedChange::Task(e105)
                                 }
-                                n => {
-                                    debug_assert_eq!(n, 1, "invalid enum discriminant");
-                                    let e74 = {
+                                1 => {
+                                    let e105 = {
                                         let l28 = *arg0.add(8).cast::<*mut u8>();
                                         let l29 = *arg0
                                             .add(8 + 1 * ::core::mem::size_of::<*const u8>())
@@ -522,10 +566,10 @@ pub mod exports {
                                             .add(24 + 12 * ::core::mem::size_of::<*const u8>())
                                             .cast::<i32>();
                                         let l56 = *arg0
-                                            .add(24 + 13 * ::core::mem::size_of::<*const u8>())
+                                            .add(32 + 12 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>();
                                         let l57 = *arg0
-                                            .add(24 + 14 * ::core::mem::size_of::<*const u8>())
+                                            .add(32 + 13 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
                                         let base66 = l56;
                                         let len66 = l57;
@@ -598,19 +642,19 @@ pub mod exports {
                                             ::core::mem::size_of::<*const u8>(),
                                         );
                                         let l67 = *arg0
-                                            .add(24 + 15 * ::core::mem::size_of::<*const u8>())
+                                            .add(32 + 14 * ::core::mem::size_of::<*const u8>())
                                             .cast::<i32>();
                                         let l68 = *arg0
-                                            .add(24 + 16 * ::core::mem::size_of::<*const u8>())
+                                            .add(40 + 14 * ::core::mem::size_of::<*const u8>())
                                             .cast::<i64>();
                                         let l69 = *arg0
-                                            .add(32 + 16 * ::core::mem::size_of::<*const u8>())
+                                            .add(48 + 14 * ::core::mem::size_of::<*const u8>())
                                             .cast::<i64>();
                                         let l70 = *arg0
-                                            .add(40 + 16 * ::core::mem::size_of::<*const u8>())
+                                            .add(56 + 14 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>();
                                         let l71 = *arg0
-                                            .add(40 + 17 * ::core::mem::size_of::<*const u8>())
+                                            .add(56 + 15 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
                                         let len72 = l71;
                                         let bytes72 = _rt::Vec::from_raw_parts(
@@ -620,7 +664,7 @@ pub mod exports {
                                         );
                                         let l73 = i32::from(
                                             *arg0
-                                                .add(40 + 18 * ::core::mem::size_of::<*const u8>())
+                                                .add(56 + 16 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
                                         Edits {
@@ -709,95 +753,286 @@ pub mod exports {
                                                 timeout_ms: l54 as u64,
                                             },
                                             attempt: l55 as u32,
-                                            files: result66,
-                                            files_count: l67 as u32,
-                                            lines_added: l68 as u64,
-                                            lines_removed: l69 as u64,
-                                            patch: _rt::string_lift(bytes72),
-                                            patch_is_whole: _rt::bool_lift(l73 as u8),
+                                            difference: Difference {
+                                                files: result66,
+                                                files_count: l67 as u32,
+                                                lines_added: l68 as u64,
+                                                lines_removed: l69 as u64,
+                                                patch: _rt::string_lift(bytes72),
+                                                patch_is_whole: _rt::bool_lift(l73 as u8),
+                                            },
                                         }
                                     };
-                                    ProposedChange::Edits(e74)
+                                    ProposedChange::Edits(e105)
+                                }
+                                n => {
+                                    debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                    let e105 = {
+                                        let l74 = *arg0.add(8).cast::<*mut u8>();
+                                        let l75 = *arg0
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len76 = l75;
+                                        let bytes76 = _rt::Vec::from_raw_parts(
+                                            l74.cast(),
+                                            len76,
+                                            len76,
+                                        );
+                                        let l77 = *arg0
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l78 = *arg0
+                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let base82 = l77;
+                                        let len82 = l78;
+                                        let mut result82 = _rt::Vec::with_capacity(len82);
+                                        for i in 0..len82 {
+                                            let base = base82
+                                                .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                            let e82 = {
+                                                let l79 = *base.add(0).cast::<*mut u8>();
+                                                let l80 = *base
+                                                    .add(::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len81 = l80;
+                                                let bytes81 = _rt::Vec::from_raw_parts(
+                                                    l79.cast(),
+                                                    len81,
+                                                    len81,
+                                                );
+                                                _rt::string_lift(bytes81)
+                                            };
+                                            result82.push(e82);
+                                        }
+                                        _rt::cabi_dealloc(
+                                            base82,
+                                            len82 * (2 * ::core::mem::size_of::<*const u8>()),
+                                            ::core::mem::size_of::<*const u8>(),
+                                        );
+                                        let l83 = i32::from(
+                                            *arg0
+                                                .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        let l87 = *arg0
+                                            .add(16 + 6 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l88 = *arg0
+                                            .add(16 + 7 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let base97 = l87;
+                                        let len97 = l88;
+                                        let mut result97 = _rt::Vec::with_capacity(len97);
+                                        for i in 0..len97 {
+                                            let base = base97
+                                                .add(i * (16 + 3 * ::core::mem::size_of::<*const u8>()));
+                                            let e97 = {
+                                                let l89 = *base.add(0).cast::<*mut u8>();
+                                                let l90 = *base
+                                                    .add(::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len91 = l90;
+                                                let bytes91 = _rt::Vec::from_raw_parts(
+                                                    l89.cast(),
+                                                    len91,
+                                                    len91,
+                                                );
+                                                let l92 = i32::from(
+                                                    *base
+                                                        .add(2 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                let l93 = i32::from(
+                                                    *base
+                                                        .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                let l95 = i32::from(
+                                                    *base
+                                                        .add(12 + 2 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                ChangedFile {
+                                                    path: _rt::string_lift(bytes91),
+                                                    status: FileStatus::_lift(l92 as u8),
+                                                    lines_added: match l93 {
+                                                        0 => None,
+                                                        1 => {
+                                                            let e = {
+                                                                let l94 = *base
+                                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<i32>();
+                                                                l94 as u32
+                                                            };
+                                                            Some(e)
+                                                        }
+                                                        _ => _rt::invalid_enum_discriminant(),
+                                                    },
+                                                    lines_removed: match l95 {
+                                                        0 => None,
+                                                        1 => {
+                                                            let e = {
+                                                                let l96 = *base
+                                                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                                    .cast::<i32>();
+                                                                l96 as u32
+                                                            };
+                                                            Some(e)
+                                                        }
+                                                        _ => _rt::invalid_enum_discriminant(),
+                                                    },
+                                                }
+                                            };
+                                            result97.push(e97);
+                                        }
+                                        _rt::cabi_dealloc(
+                                            base97,
+                                            len97 * (16 + 3 * ::core::mem::size_of::<*const u8>()),
+                                            ::core::mem::size_of::<*const u8>(),
+                                        );
+                                        let l98 = *arg0
+                                            .add(16 + 8 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l99 = *arg0
+                                            .add(24 + 8 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i64>();
+                                        let l100 = *arg0
+                                            .add(32 + 8 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i64>();
+                                        let l101 = *arg0
+                                            .add(40 + 8 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l102 = *arg0
+                                            .add(40 + 9 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len103 = l102;
+                                        let bytes103 = _rt::Vec::from_raw_parts(
+                                            l101.cast(),
+                                            len103,
+                                            len103,
+                                        );
+                                        let l104 = i32::from(
+                                            *arg0
+                                                .add(40 + 10 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        Merge {
+                                            run: _rt::string_lift(bytes76),
+                                            tasks: result82,
+                                            onto: match l83 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l84 = *arg0
+                                                            .add(8 + 5 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l85 = *arg0
+                                                            .add(8 + 6 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len86 = l85;
+                                                        let bytes86 = _rt::Vec::from_raw_parts(
+                                                            l84.cast(),
+                                                            len86,
+                                                            len86,
+                                                        );
+                                                        _rt::string_lift(bytes86)
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            },
+                                            difference: Difference {
+                                                files: result97,
+                                                files_count: l98 as u32,
+                                                lines_added: l99 as u64,
+                                                lines_removed: l100 as u64,
+                                                patch: _rt::string_lift(bytes103),
+                                                patch_is_whole: _rt::bool_lift(l104 as u8),
+                                            },
+                                        }
+                                    };
+                                    ProposedChange::Merge(e105)
                                 }
                             };
-                            T_::judge(v74)
+                            T_::judge(v105)
                         };
                         _rt::cabi_dealloc(
                             arg0,
-                            48 + 18 * ::core::mem::size_of::<*const u8>(),
+                            64 + 16 * ::core::mem::size_of::<*const u8>(),
                             8,
                         );
-                        let ptr76 = (&raw mut _RET_AREA.0).cast::<u8>();
-                        match result75 {
+                        let ptr107 = (&raw mut _RET_AREA.0).cast::<u8>();
+                        match result106 {
                             Ok(e) => {
-                                *ptr76.add(0).cast::<u8>() = (0i32) as u8;
+                                *ptr107.add(0).cast::<u8>() = (0i32) as u8;
                                 match e {
                                     Judgement::Allow => {
-                                        *ptr76
+                                        *ptr107
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (0i32) as u8;
                                     }
                                     Judgement::Escalate(e) => {
-                                        *ptr76
+                                        *ptr107
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (1i32) as u8;
-                                        let Escalation { risk: risk77, reason: reason77 } = e;
-                                        *ptr76
+                                        let Escalation { risk: risk108, reason: reason108 } = e;
+                                        *ptr107
                                             .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<u8>() = (risk77.clone() as i32) as u8;
-                                        let vec78 = (reason77.into_bytes()).into_boxed_slice();
-                                        let ptr78 = vec78.as_ptr().cast::<u8>();
-                                        let len78 = vec78.len();
-                                        ::core::mem::forget(vec78);
-                                        *ptr76
+                                            .cast::<u8>() = (risk108.clone() as i32) as u8;
+                                        let vec109 = (reason108.into_bytes()).into_boxed_slice();
+                                        let ptr109 = vec109.as_ptr().cast::<u8>();
+                                        let len109 = vec109.len();
+                                        ::core::mem::forget(vec109);
+                                        *ptr107
                                             .add(4 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len78;
-                                        *ptr76
+                                            .cast::<usize>() = len109;
+                                        *ptr107
                                             .add(3 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr78.cast_mut();
+                                            .cast::<*mut u8>() = ptr109.cast_mut();
                                     }
                                     Judgement::Refuse(e) => {
-                                        *ptr76
+                                        *ptr107
                                             .add(::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (2i32) as u8;
-                                        let vec79 = (e.into_bytes()).into_boxed_slice();
-                                        let ptr79 = vec79.as_ptr().cast::<u8>();
-                                        let len79 = vec79.len();
-                                        ::core::mem::forget(vec79);
-                                        *ptr76
+                                        let vec110 = (e.into_bytes()).into_boxed_slice();
+                                        let ptr110 = vec110.as_ptr().cast::<u8>();
+                                        let len110 = vec110.len();
+                                        ::core::mem::forget(vec110);
+                                        *ptr107
                                             .add(3 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len79;
-                                        *ptr76
+                                            .cast::<usize>() = len110;
+                                        *ptr107
                                             .add(2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr79.cast_mut();
+                                            .cast::<*mut u8>() = ptr110.cast_mut();
                                     }
                                 }
                             }
                             Err(e) => {
-                                *ptr76.add(0).cast::<u8>() = (1i32) as u8;
+                                *ptr107.add(0).cast::<u8>() = (1i32) as u8;
                                 let super::super::super::super::__with_name0::Failure {
-                                    message: message80,
-                                    retriable: retriable80,
+                                    message: message111,
+                                    retriable: retriable111,
                                 } = e;
-                                let vec81 = (message80.into_bytes()).into_boxed_slice();
-                                let ptr81 = vec81.as_ptr().cast::<u8>();
-                                let len81 = vec81.len();
-                                ::core::mem::forget(vec81);
-                                *ptr76
+                                let vec112 = (message111.into_bytes()).into_boxed_slice();
+                                let ptr112 = vec112.as_ptr().cast::<u8>();
+                                let len112 = vec112.len();
+                                ::core::mem::forget(vec112);
+                                *ptr107
                                     .add(2 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<usize>() = len81;
-                                *ptr76
+                                    .cast::<usize>() = len112;
+                                *ptr107
                                     .add(::core::mem::size_of::<*const u8>())
-                                    .cast::<*mut u8>() = ptr81.cast_mut();
-                                *ptr76
+                                    .cast::<*mut u8>() = ptr112.cast_mut();
+                                *ptr107
                                     .add(3 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<u8>() = (match retriable80 {
+                                    .cast::<u8>() = (match retriable111 {
                                     true => 1,
                                     false => 0,
                                 }) as u8;
                             }
                         };
-                        ptr76
+                        ptr107
                     }
                 }
                 #[doc(hidden)]
@@ -958,11 +1193,11 @@ macro_rules! __export_guard_impl {
         () = { #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe (link_section =
         "component-type:wit-bindgen:0.61.1:orch:worlds@0.1.0:guard:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 11882] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 11972] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xee[\x01A\x02\x01AM\x01\
-B\x1b\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limit\x01s\
-\0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retriable\x7f\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xc8\\\x01A\x02\x01AM\
+\x01B\x1b\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limit\x01\
+s\0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retriable\x7f\
 \x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01s\0\x04\
 \0\x07command\x03\0\x05\x01m\x04\x04done\x06failed\x09cancelled\x08in-doubt\x04\0\
 \x07outcome\x03\0\x07\x01m\x03\x05major\x06medium\x05minor\x04\0\x08severity\x03\
@@ -1203,20 +1438,22 @@ ture-incoming-response.get\x01\x8a\x01\x01h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01
 \x01\x07\x01@\x02\x07request\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\x0d\x03\
 \0!wasi:http/outgoing-handler@0.2.12\x05-\x01B\x05\x01p}\x01@\x01\x03lenw\0\0\x04\
 \0\x10get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\x03\0\x19\
-wasi:random/random@0.2.12\x05.\x02\x03\0\0\x07failure\x01B\x17\x02\x03\x02\x01/\x04\
+wasi:random/random@0.2.12\x05.\x02\x03\0\0\x07failure\x01B\x1d\x02\x03\x02\x01/\x04\
 \0\x07failure\x03\0\0\x02\x03\x02\x01\x1c\x04\0\x04task\x03\0\x02\x01m\x03\x05ad\
 ded\x07changed\x07removed\x04\0\x0bfile-status\x03\0\x04\x01ky\x01r\x04\x04paths\
 \x06status\x05\x0blines-added\x06\x0dlines-removed\x06\x04\0\x0cchanged-file\x03\
-\0\x07\x01p\x08\x01r\x08\x04task\x03\x07attempty\x05files\x09\x0bfiles-county\x0b\
-lines-addedw\x0dlines-removedw\x05patchs\x0epatch-is-whole\x7f\x04\0\x05edits\x03\
-\0\x0a\x01q\x02\x04task\x01\x03\0\x05edits\x01\x0b\0\x04\0\x0fproposed-change\x03\
-\0\x0c\x01m\x03\x03low\x06medium\x04high\x04\0\x04risk\x03\0\x0e\x01r\x02\x04ris\
-k\x0f\x06reasons\x04\0\x0aescalation\x03\0\x10\x01q\x03\x05allow\0\0\x08escalate\
-\x01\x11\0\x06refuse\x01s\0\x04\0\x09judgement\x03\0\x12\x01j\x01\x13\x01\x01\x01\
-@\x01\x06change\x0d\0\x14\x04\0\x05judge\x01\x15\x04\0\x16orch:guard/guard@0.1.0\
-\x050\x04\0\x17orch:worlds/guard@0.1.0\x04\0\x0b\x0b\x01\0\x05guard\x03\0\0\0G\x09\
-producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rus\
-t\x060.61.1";
+\0\x07\x01p\x08\x01r\x06\x05files\x09\x0bfiles-county\x0blines-addedw\x0dlines-r\
+emovedw\x05patchs\x0epatch-is-whole\x7f\x04\0\x0adifference\x03\0\x0a\x01r\x03\x04\
+task\x03\x07attempty\x0adifference\x0b\x04\0\x05edits\x03\0\x0c\x01ps\x01ks\x01r\
+\x04\x03runs\x05tasks\x0e\x04onto\x0f\x0adifference\x0b\x04\0\x05merge\x03\0\x10\
+\x01q\x03\x04task\x01\x03\0\x05edits\x01\x0d\0\x05merge\x01\x11\0\x04\0\x0fpropo\
+sed-change\x03\0\x12\x01m\x03\x03low\x06medium\x04high\x04\0\x04risk\x03\0\x14\x01\
+r\x02\x04risk\x15\x06reasons\x04\0\x0aescalation\x03\0\x16\x01q\x03\x05allow\0\0\
+\x08escalate\x01\x17\0\x06refuse\x01s\0\x04\0\x09judgement\x03\0\x18\x01j\x01\x19\
+\x01\x01\x01@\x01\x06change\x13\0\x1a\x04\0\x05judge\x01\x1b\x04\0\x16orch:guard\
+/guard@0.1.0\x050\x04\0\x17orch:worlds/guard@0.1.0\x04\0\x0b\x0b\x01\0\x05guard\x03\
+\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-\
+bindgen-rust\x060.61.1";
         };
     };
 }

@@ -9,7 +9,7 @@ use crate::Failure;
 use crate::bindings::capabilities::orch::types::types as wire;
 use crate::bindings::guard::exports::orch::guard::guard::Guest;
 pub use crate::bindings::guard::exports::orch::guard::guard::{
-    ChangedFile, Edits, Escalation, FileStatus, Judgement, ProposedChange, Risk,
+    ChangedFile, Difference, Edits, Escalation, FileStatus, Judgement, Merge, ProposedChange, Risk,
 };
 
 /// A plugin that judges what others are about to do.

@@ -169,5 +169,6 @@ one_test_each! {
     upgrade_that_asks_for_more "upgrade-that-asks-for-more"
     version_as_a_path "version-as-a-path"
     wat_text "wat-text"
+    writer_that_executes_nothing "writer-that-executes-nothing"
     wrong_namespace "wrong-namespace"
 }

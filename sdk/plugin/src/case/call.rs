@@ -39,7 +39,7 @@ calls! {
     Reflector: Reflect(reflector::Reflect);
     Auditor: Analyze(auditor::Analyze), Audit(auditor::Audit);
     Verifier: VerifyRun(verifier::VerifyRun), VerifyTask(verifier::VerifyTask);
-    Guard: JudgeTask(guard::JudgeTask), JudgeEdits(guard::JudgeEdits);
+    Guard: JudgeTask(guard::JudgeTask), JudgeEdits(guard::JudgeEdits), JudgeMerge(guard::JudgeMerge);
     Provider: SendNotice(provider::SendNotice), AskModel(llm::AskModel);
     Service: Handle(service::Handle);
 }
@@ -67,6 +67,10 @@ mod tests {
             (
                 "judge-edits",
                 json!({ "task": task, "files": [{ "path": "a", "status": "changed", "added": 1 }] }),
+            ),
+            (
+                "judge-merge",
+                json!({ "run": "r", "tasks": ["a"], "files": [{ "path": "a", "status": "changed", "added": 1 }] }),
             ),
             (
                 "send-notice",

@@ -1,6 +1,8 @@
-//! Cases of guards: a judgement about one task, or about what an attempt changed.
+//! Cases of guards: a judgement about one task, about what an attempt changed, or about what a person takes in.
 
-use orch_host::role::guard::{ChangedFile, Judgement, ProposedChange, ProposedEdits};
+use orch_host::role::guard::{
+    ChangedFile, Difference, Judgement, ProposedChange, ProposedEdits, ProposedMerge,
+};
 use orch_task::Task;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -47,21 +49,57 @@ impl Question for JudgeEdits {
     type Ask = ProposedChange;
 
     fn ask(&self, _script: &Script) -> Result<ProposedChange, Ending> {
-        let sum = |of: fn(&ChangedFile) -> Option<u32>| self.files.iter().filter_map(of).map(u64::from).sum();
         Ok(ProposedChange::Edits(Box::new(ProposedEdits {
             task: (*self.task).clone(),
             attempt: self.attempt,
-            files: self.files.clone(),
-            files_count: u32::try_from(self.files.len()).unwrap_or(u32::MAX),
-            added: sum(|file| file.added),
-            removed: sum(|file| file.removed),
-            patch: self.patch.clone(),
-            patch_is_whole: true,
+            difference: shown(&self.files, &self.patch),
         })))
     }
 
     fn show(answer: Judgement) -> Value {
         show(answer)
+    }
+}
+
+/// What a person takes in, all of which is shown.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JudgeMerge {
+    pub run: String,
+    pub tasks: Vec<String>,
+    #[serde(default)]
+    pub onto: Option<String>,
+    pub files: Vec<ChangedFile>,
+    #[serde(default)]
+    pub patch: String,
+}
+
+impl Question for JudgeMerge {
+    type Ask = ProposedChange;
+
+    fn ask(&self, _script: &Script) -> Result<ProposedChange, Ending> {
+        Ok(ProposedChange::Merge(Box::new(ProposedMerge {
+            run: self.run.clone(),
+            tasks: self.tasks.clone(),
+            onto: self.onto.clone(),
+            difference: shown(&self.files, &self.patch),
+        })))
+    }
+
+    fn show(answer: Judgement) -> Value {
+        show(answer)
+    }
+}
+
+fn shown(files: &[ChangedFile], patch: &str) -> Difference {
+    let sum = |of: fn(&ChangedFile) -> Option<u32>| files.iter().filter_map(of).map(u64::from).sum();
+    Difference {
+        files: files.to_vec(),
+        files_count: u32::try_from(files.len()).unwrap_or(u32::MAX),
+        added: sum(|file| file.added),
+        removed: sum(|file| file.removed),
+        patch: patch.to_owned(),
+        patch_is_whole: true,
     }
 }
 

@@ -6,7 +6,7 @@ struct Plugin;
 
 impl Guard for Plugin {
     fn judge(change: ProposedChange) -> Result<Judgement, Failure> {
-        // What attempts changed (`ProposedChange::Edits`) is judged by others.
+        // What attempts changed (`Edits`) and what people take in (`Merge`) is judged by others.
         let ProposedChange::Task(task) = change else { return Ok(Judgement::Allow) };
         Ok(match task.command {
             Some(Command::Argv(words)) if deletes(&words) => Judgement::refuse("it deletes folders"),

@@ -1,5 +1,5 @@
 //! Judges a task by its id: `refuse`, `fail` and whatever begins with `escalate` do that, every other is allowed, and so are
-//! all edits.
+//! all edits and what people take in.
 
 use orch_sdk::{Failure, Guard, Judgement, ProposedChange, Risk};
 
