@@ -33,9 +33,17 @@ pub(crate) enum Bench {
     Serve,
     /// Requests of plugins on their way out, beside the client alone
     Egress,
+    /// Searching ten thousand documents, beside a bare scan of their vectors
+    Search,
 }
 
 pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
+    if let Bench::Search = what {
+        // It needs neither the host nor a package.
+        let mut search = step::cargo(root);
+        search.args(["run", "--release", "-p", "orch-vectors", "--example", "search"]);
+        return step::run("measure", &mut search);
+    }
     step::timed("release builds", || {
         let mut build = step::cargo(root);
         build.args(["build", "--release", "-p", "orch-host", "-p", "orch-certify", "-p", "orch-plugin"]);
@@ -73,6 +81,7 @@ pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
             bench.arg("--work").arg(root.join("target/bench/serve"));
             bench.arg("--host").arg(place.binaries.join("orch-host"));
         }
+        Bench::Search => unreachable!("measured above"),
         Bench::Egress => {
             bench.arg("egress");
         }
