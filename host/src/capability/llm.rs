@@ -129,6 +129,9 @@ impl View<'_, Llm> {
             return Err(denied(self.ledger.deny("llm", format!("model `{shown}`"))));
         }
         match models.known(&name) {
+            Some(known) if known.dimension.is_some() => {
+                Err(denied(self.ledger.deny("llm", format!("model `{shown}` makes vectors and no answers"))))
+            }
             Some(known) => Ok((name, known.clone())),
             None => {
                 let why = format!("`models.toml` has no model `{shown}`");
@@ -154,9 +157,11 @@ impl View<'_, Llm> {
         let target = Target { model: known.model.clone(), base_url: known.base_url.clone() };
         Ok(Chat { target, request })
     }
+}
 
+impl<C> View<'_, C> {
     /// What the guest is told of a provider's own error: its words are the operator's, but for what is wrong with the question.
-    fn told(&mut self, provider: &str, error: ChatError) -> ChatError {
+    pub(super) fn told_of_model(&mut self, provider: &str, error: ChatError) -> ChatError {
         match error {
             ChatError::Denied(why) => {
                 self.warn_of_provider(format!(
@@ -217,13 +222,12 @@ impl llm::Host for View<'_, Llm> {
         };
         let answer = self.ask_provider(&plugin, &lent, &*provider, question).await?;
         let asked = ModelAnswer { key: self.ledger.last_key(), ..asked };
-        self.ledger
-            .gate()
-            .record(EffectRecord::ModelAnswered(Box::new(came(asked, &answer, &known))))
-            .await?;
+        let answered = Box::new(came(asked, &answer, &known));
+        let record = EffectRecord::ModelAnswered { domain: DomainName::Llm, answer: answered };
+        self.ledger.gate().record(record).await?;
         Ok(match answer {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(self.told(provider.id(), error)),
+            Ok(Err(error)) => Err(self.told_of_model(provider.id(), error)),
             Err(error) => Err(error.into()),
         })
     }
@@ -239,7 +243,8 @@ impl deltas::Host for View<'_, Llm> {
 
 impl shapes::Host for View<'_, Llm> {}
 
-fn nothing_answered() -> ModelAnswer {
+/// What is recorded before anything is known of an answer.
+pub(super) fn nothing_answered() -> ModelAnswer {
     ModelAnswer {
         consumer: String::new(),
         provider: String::new(),
@@ -268,7 +273,7 @@ fn came(asked: ModelAnswer, answer: &Result<Result<Answer, ChatError>, Error>, k
             input: answer.usage.input,
             cached: answer.usage.cached,
             output: answer.usage.output,
-            cost: known.price.map(|price| price.cost(&answer.usage)),
+            cost: cost_of(known, &answer.usage),
             ..asked
         },
         Ok(Err(error)) => ModelAnswer { fault: Some(word(error).to_owned()), ..asked },
@@ -276,7 +281,12 @@ fn came(asked: ModelAnswer, answer: &Result<Result<Answer, ChatError>, Error>, k
     }
 }
 
-fn word(error: &ChatError) -> &'static str {
+/// In millionths of the currency, if the operator gave a price.
+pub(super) fn cost_of(known: &Known, usage: &Usage) -> Option<u64> {
+    known.price.map(|price| price.cost(usage))
+}
+
+pub(super) fn word(error: &ChatError) -> &'static str {
     match error {
         ChatError::Denied(_) => "denied",
         ChatError::Invalid(_) => "invalid",
@@ -292,7 +302,7 @@ fn digest(written: &impl Serialize) -> String {
     hex::encode(Sha256::digest(serde_json::to_vec(written).unwrap_or_default()))
 }
 
-fn denied(error: Error) -> ChatError {
+pub(super) fn denied(error: Error) -> ChatError {
     error.into()
 }
 

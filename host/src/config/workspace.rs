@@ -286,8 +286,7 @@ impl WorkspaceConfig {
         let roles = match read.roles.with_providers(&read.providers) {
             Ok(roles) => roles,
             Err(key) => {
-                let expected =
-                    "a plugin for what plugins can provide: `notify: ID`, `llm: ID` or `llm: [ID, ID]`";
+                let expected = "a plugin for what plugins can provide: `notify: ID`, `llm: ID`, `embed: ID`, `retrieve: ID` or `llm: [ID, ID]`";
                 return wrong("providers", format!("`{key}`"), expected);
             }
         };
