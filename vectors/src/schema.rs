@@ -112,6 +112,8 @@ pub(crate) fn in_memory() -> Result<Connection, CacheError> {
 
 fn prepare(connection: &Connection) -> Result<(), CacheError> {
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    // Consistent after a loss of power, and what was last is lost at worst.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
     for (config, value) in [
         (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
         (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
@@ -124,7 +126,6 @@ fn prepare(connection: &Connection) -> Result<(), CacheError> {
 }
 
 fn make(connection: &Connection) -> Result<(), CacheError> {
-    // Lost at worst: it can be made again.
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.execute_batch("BEGIN IMMEDIATE")?;
     connection.execute_batch(SCHEMA)?;

@@ -28,6 +28,7 @@ const MARK_BYTES_MAX: usize = 128;
 #[serde(deny_unknown_fields)]
 struct Settings {
     paths: Vec<String>,
+    skip_folders: Vec<String>,
     lines: usize,
     file_bytes_max: u64,
 }
@@ -55,7 +56,7 @@ impl Executor for Index {
         let mut count = Count::default();
         let mut pending = Pending::default();
         let mut kept = BTreeSet::new();
-        for path in matching(&settings.paths)? {
+        for path in matching(&settings)? {
             let Some(text) = read(&path, settings.file_bytes_max)? else {
                 count.passed_over += 1;
                 continue;
@@ -69,11 +70,11 @@ impl Executor for Index {
             let cut = Cut::of(path, digest, &text, settings.lines);
             count.files += 1;
             count.passages += cut.passages.len() as u64;
-            for full in pending.take(cut) {
+            if let Some(full) = pending.take(cut) {
                 put(&collection, &model, full)?;
             }
         }
-        for rest in pending.rest() {
+        if let Some(rest) = pending.rest() {
             put(&collection, &model, rest)?;
         }
         for path in known.keys().filter(|path| !kept.contains(*path)) {
@@ -106,14 +107,25 @@ fn mark() -> Result<String, Failure> {
 }
 
 /// Every file that a glob matches, once, in order.
-fn matching(globs: &[String]) -> Result<BTreeSet<String>, Failure> {
+fn matching(settings: &Settings) -> Result<BTreeSet<String>, Failure> {
     let mut paths = BTreeSet::new();
-    for glob in globs {
+    for glob in &settings.paths {
         for entry in files::find(glob) {
-            paths.insert(entry?.path);
+            let path = entry?.path;
+            if !is_skipped(&path, &settings.skip_folders) {
+                paths.insert(path);
+            }
         }
     }
     Ok(paths)
+}
+
+/// True of what is hidden, as `.env` and `.git` are, and of what lies in one of these folders.
+fn is_skipped(path: &str, folders: &[String]) -> bool {
+    let mut parts = path.split('/').rev();
+    let is_hidden = |part: &str| part.starts_with('.');
+    parts.next().is_some_and(is_hidden)
+        || parts.any(|part| is_hidden(part) || folders.iter().any(|name| name == part))
 }
 
 /// The file's text; none: it is too large, no text, or gone.
@@ -168,6 +180,23 @@ mod tests {
         assert_ne!(digest("a", 40), digest("b", 40));
         assert_ne!(digest("a", 40), digest("a", 41));
         assert_eq!(digest("a", 40).len(), 64);
+    }
+
+    #[test]
+    fn what_is_hidden_or_made_is_passed_over() {
+        let folders = ["target".to_owned()];
+        for (path, skipped) in [
+            (".env", true),
+            ("a/.env", true),
+            (".github/a.yml", true),
+            ("target/debug/a.d", true),
+            ("a/target/b", true),
+            ("target", false),
+            ("targets/a", false),
+            ("a/b.rs", false),
+        ] {
+            assert_eq!(is_skipped(path, &folders), skipped, "{path}");
+        }
     }
 
     #[test]
