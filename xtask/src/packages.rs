@@ -160,6 +160,7 @@ artifacts = {{ types = ["text/plain"], count = 20, bytes = 1048576 }}
 files = {{ read = ["**"], write = ["**"] }}
 process = {{ programs = [{programs}] }}
 llm = {{ models = ["agent", "agent-large", "agent-small"], tokens = 32768 }}
+retrieve = {{ collections = ["code"] }}
 wasi = {{ clocks = true }}
 
 [plugins."demo/executor-index".allow]
@@ -175,6 +176,7 @@ settings = {{}}
 files = {{ read = ["**"] }}
 tasks = {{ read = true, add = 50, kinds = ["phase"] }}
 llm = {{ models = ["plan"], tokens = 16384 }}
+retrieve = {{ collections = ["code"] }}
 
 [plugins."demo/executor-intent".allow]
 log = {{}}
