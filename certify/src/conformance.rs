@@ -13,6 +13,7 @@ pub(crate) mod case;
 mod executor;
 mod guard;
 mod models;
+mod passages;
 mod planner;
 mod provider;
 mod reflector;
@@ -21,6 +22,7 @@ mod session;
 pub(crate) mod stage;
 mod tasks;
 mod value;
+mod vectors;
 mod verifier;
 mod workspace;
 
@@ -72,7 +74,7 @@ pub fn run(package: &PackageBytes, role: Role, workspace: &Path) -> (CheckResult
     (judged(&id, cases.len() as u64, findings), measured)
 }
 
-/// What this tool asks plugins of one role: its file says it.
+/// What this tool asks plugins of one role, or one interface of it: its file says it.
 #[derive(Clone, Copy)]
 pub(crate) struct Questions {
     /// In order, with tasks of that kind; the first one is what the role is made for.
@@ -83,17 +85,17 @@ pub(crate) struct Questions {
     pub(crate) functions: u32,
 }
 
-/// The list of roles. `exports`: of the component; what providers are asked depends on them.
-pub(crate) fn questions(role: Role, exports: &[String]) -> Questions {
+/// The list of roles; never empty. `exports`: of the component; what providers are asked depends on them.
+pub(crate) fn questions(role: Role, exports: &[String]) -> Vec<Questions> {
     match role {
-        Role::Planner => planner::QUESTIONS,
-        Role::Executor => executor::QUESTIONS,
-        Role::Reflector => reflector::QUESTIONS,
-        Role::Auditor => auditor::QUESTIONS,
-        Role::Verifier => verifier::QUESTIONS,
-        Role::Guard => guard::QUESTIONS,
+        Role::Planner => vec![planner::QUESTIONS],
+        Role::Executor => vec![executor::QUESTIONS],
+        Role::Reflector => vec![reflector::QUESTIONS],
+        Role::Auditor => vec![auditor::QUESTIONS],
+        Role::Verifier => vec![verifier::QUESTIONS],
+        Role::Guard => vec![guard::QUESTIONS],
         Role::Provider => provider::questions(exports),
-        Role::Service => service::QUESTIONS,
+        Role::Service => vec![service::QUESTIONS],
     }
 }
 

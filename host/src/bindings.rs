@@ -53,3 +53,14 @@ exports!(
     "package orch:host; world provider-llm { export orch:llm/provide@0.1.0; }",
     "orch:llm/shapes": crate::bindings::llm::shapes
 );
+exports!(
+    provider_retrieve,
+    "package orch:host; world provider-retrieve { export orch:retrieve/provide@0.1.0; }",
+    "orch:retrieve/shapes": crate::bindings::retrieve::shapes
+);
+exports!(
+    provider_embed,
+    "package orch:host; world provider-embed { export orch:embed/provide@0.1.0; }",
+    "orch:embed/shapes": crate::bindings::embed::shapes,
+    "orch:llm/shapes": crate::bindings::llm::shapes
+);

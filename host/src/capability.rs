@@ -11,6 +11,7 @@ pub mod ask;
 pub mod control;
 pub mod diff;
 pub mod effect;
+pub mod embed;
 pub mod files;
 pub mod findings;
 pub mod git;
@@ -27,11 +28,13 @@ pub mod notify;
 pub mod process;
 pub mod provided;
 pub mod purse;
+pub mod retrieve;
 pub mod secrets;
 pub mod settings;
 mod shape;
 pub mod tasks;
 pub mod trial;
+pub mod vectors;
 pub mod wasi;
 
 #[cfg(test)]
@@ -152,6 +155,9 @@ capabilities! {
     control: Control(control::Control),
     notify: Notify(notify::Notify),
     llm: Llm(llm::Llm),
+    embed: Embed(embed::Embed),
+    retrieve: Retrieve(retrieve::Retrieve),
+    vectors: Vectors(vectors::Vectors),
     http: Http(http::Http),
     secrets: Secrets(secrets::Secrets),
     wasi: Wasi(wasi::Wasi),

@@ -28,6 +28,7 @@ pub mod rollback;
 pub mod run;
 pub mod run_branch;
 pub mod runs;
+pub mod search;
 pub mod secret;
 pub mod serve;
 pub mod status;
@@ -86,6 +87,8 @@ pub enum Command {
     Report(report::ReportArgs),
     /// What a run's plugins recorded: values with their names
     Metrics(metrics::MetricsArgs),
+    /// Passages of indexed files that have these words
+    Search(search::SearchArgs),
     /// What a run changed, on its branch
     Diff(diff::DiffArgs),
     /// Take a run's branch into your own
@@ -150,6 +153,7 @@ fn carry_out(command: Command, home: Option<&Path>, console: Console) -> Outcome
         Command::Approvals(command) => approvals::run(&command, home, console),
         Command::Report(args) => report::run(&args, console),
         Command::Metrics(args) => metrics::run(&args, console),
+        Command::Search(args) => search::run(&args, console),
         Command::Diff(args) => diff::run(&args, console),
         Command::Accept(args) => accept::run(&args, home, console),
         Command::Reject(args) => reject::run(&args, home, console),

@@ -23,6 +23,7 @@ use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
 use crate::capability::llm::catalogue::Catalogue;
 use crate::capability::secrets::backend::SecretReader;
+use crate::capability::vectors::backend::Shelf;
 use crate::clock::now_ms;
 use crate::config::models;
 use crate::config::operator::{Operator, OperatorError, home_folder, state_home};
@@ -97,6 +98,7 @@ pub struct Holder {
     pub guests: Runtime,
     pub store: Store,
     pub kv: Arc<KvOverlay>,
+    pub vectors: Arc<Shelf>,
     pub marks: Arc<Marks>,
     marks_key: [u8; 32],
     /// Where trees of attempts are made.
@@ -236,6 +238,7 @@ impl Holder {
             guests,
             store,
             kv,
+            vectors: Arc::new(Shelf::beside(&place.state)),
             marks,
             marks_key,
             trees,

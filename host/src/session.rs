@@ -272,6 +272,7 @@ fn at_work(
         commands: Commands::new(holder.supervisor.clone(), rules.jobs as usize + 2),
         roles: holder.roles.clone(),
         kv: holder.kv.clone(),
+        vectors: holder.vectors.clone(),
         providers: holder.providers.clone(),
         egress: holder.egress.clone(),
         relay: holder.relay.clone(),

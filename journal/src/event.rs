@@ -41,7 +41,7 @@ pub use provided::{AskedProvider, ModelAnswer, ModelAnswered, NoticeSent};
 pub use status::RunStatus;
 pub use stream::{StreamStarted, WORKSPACE_STREAM, is_workspace_stream};
 pub use who::Who;
-pub use writes::{AskedTask, Category, Finding, Metric, Severity, Writes};
+pub use writes::{AskedTask, Category, Finding, Metric, Severity, VectorsPut, Writes};
 
 /// Place of a task in its run's list; never renumbered.
 pub type TaskIndex = u32;

@@ -23,9 +23,13 @@ pub mod guard;
 #[rustfmt::skip]
 pub mod planner;
 #[rustfmt::skip]
+pub mod provider_embed;
+#[rustfmt::skip]
 pub mod provider_llm;
 #[rustfmt::skip]
 pub mod provider_notify;
+#[rustfmt::skip]
+pub mod provider_retrieve;
 #[rustfmt::skip]
 pub mod reflector;
 #[rustfmt::skip]

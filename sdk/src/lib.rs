@@ -30,6 +30,7 @@ pub mod bindings;
 pub mod clocks;
 pub mod control;
 pub mod diff;
+pub mod embed;
 mod error;
 mod export;
 mod failure;
@@ -45,11 +46,13 @@ pub mod notify;
 mod panic;
 pub mod process;
 pub mod random;
+pub mod retrieve;
 #[doc(hidden)]
 pub mod role;
 pub mod secrets;
 pub mod settings;
 pub mod tasks;
+pub mod vectors;
 
 pub use bindings::capabilities::orch::types::types::{
     Category, Command, Finding, Metric, NewTask, Outcome, Severity, Task,

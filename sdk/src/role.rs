@@ -8,8 +8,10 @@ pub mod auditor;
 pub mod executor;
 pub mod guard;
 pub mod planner;
+pub mod provider_embed;
 pub mod provider_llm;
 pub mod provider_notify;
+pub mod provider_retrieve;
 pub mod reflector;
 pub mod service;
 pub mod verifier;
@@ -22,8 +24,10 @@ pub mod names {
         ChangedFile, Difference, Edits, Escalation, FileStatus, Guard, Judgement, Merge, ProposedChange, Risk,
     };
     pub use super::planner::{Change, Decision, Planner, ReadyTask};
+    pub use super::provider_embed::{EmbedProvider, VectorTarget};
     pub use super::provider_llm::{LlmProvider, Target};
     pub use super::provider_notify::{Message, NotifyProvider, Order, Receipt};
+    pub use super::provider_retrieve::RetrieveProvider;
     pub use super::reflector::{Cycle, Reflector};
     pub use super::service::Service;
     pub use super::verifier::{Subject, Verifier};

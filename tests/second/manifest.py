@@ -115,7 +115,11 @@ def check(found):
     form(not any("*" in label for label in asked.get("kv", {}).get("labels", [])), "labels")
     form("*" not in asked.get("tasks", {}).get("kinds", []), "kinds of tasks")
     form("*" not in asked.get("notify", {}).get("channels", []), "channels")
-    form("*" not in asked.get("llm", {}).get("models", []), "models")
+    for name in ("llm", "embed"):
+        form("*" not in asked.get(name, {}).get("models", []), "models")
+    form("*" not in asked.get("retrieve", {}).get("collections", []), "collections")
+    for field in ("read", "write"):
+        form("*" not in asked.get("vectors", {}).get(field, []), "collections")
     files = found["integrity"]["files"]
     said = [file["role"] for file in files]
     form(said.count("component") == 1 and said.count("sbom") == 1, "one component and one sbom")

@@ -29,6 +29,9 @@ SHAPE = record(
     control=Maybe(record(start=FLAG, stop=FLAG, read=FLAG)),
     notify=Maybe(record(channels=TEXTS)),
     llm=Maybe(record(models=TEXTS, tokens=U32)),
+    embed=Maybe(record(models=TEXTS, bytes=U32)),
+    retrieve=Maybe(record(collections=TEXTS)),
+    vectors=Maybe(record(read=NONE, write=NONE, bytes=Default(U64, 0))),
     http=Maybe(listing(record(scheme=SCHEME, hosts=TEXTS, methods=TEXTS, paths=TEXTS))),
     secrets=Maybe(record(use=listing(record(name=text(), host=text())))),
     wasi=Maybe(record(clocks=FLAG, random=FLAG, http_types=FLAG)),
@@ -114,6 +117,10 @@ FORMS = {
     "artifacts.types": is_media_type,
     "notify.channels": lambda value: value == "*" or is_name(value),
     "llm.models": lambda value: value == "*" or is_name(value),
+    "embed.models": lambda value: value == "*" or is_name(value),
+    "retrieve.collections": lambda value: value == "*" or is_name(value),
+    "vectors.read": lambda value: value == "*" or is_name(value),
+    "vectors.write": lambda value: value == "*" or is_name(value),
 }
 
 HTTP_FORMS = {
@@ -195,6 +202,10 @@ COVERS = {
     "artifacts.types": lambda outer, inner: outer == inner or (outer.endswith("*") and inner.startswith(outer[:-1])),
     "notify.channels": covers_word,
     "llm.models": covers_word,
+    "embed.models": covers_word,
+    "retrieve.collections": covers_word,
+    "vectors.read": covers_word,
+    "vectors.write": covers_word,
 }
 
 HTTP_COVERS = {
@@ -318,7 +329,7 @@ INERT = (
 
 def asks_for(asked, import_name, exports=()):
     """True if the permissions, or for providers what they provide, open that import; nothing, if no host offers it."""
-    if import_name in ("orch:notify/shapes@0.1.0", "orch:llm/shapes@0.1.0"):
+    if import_name in ("orch:notify/shapes@0.1.0", "orch:llm/shapes@0.1.0", "orch:embed/shapes@0.1.0", "orch:retrieve/shapes@0.1.0"):
         return True
     if import_name == "orch:llm/deltas@0.1.0":
         return "orch:llm/provide@0.1.0" in exports
@@ -327,7 +338,7 @@ def asks_for(asked, import_name, exports=()):
         name = ours.group(1)
         if name == "types":
             return True
-        known = ("log", "settings", "kv", "tasks", "files", "diff", "git", "process", "findings", "metrics", "artifacts", "control", "notify", "llm", "secrets")
+        known = ("log", "settings", "kv", "tasks", "files", "diff", "git", "process", "findings", "metrics", "artifacts", "control", "notify", "llm", "embed", "vectors", "retrieve", "secrets")
         return name in asked if name in known else None
     found = re.fullmatch(r"wasi:([a-z/-]+)@0\.2\.(0|[1-9][0-9]*)", import_name)
     if found is None or int(found.group(2)) > 12:

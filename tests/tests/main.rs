@@ -58,6 +58,7 @@ mod published;
 mod race;
 mod reasons;
 mod recorded;
+mod retrieval;
 mod run;
 mod sandboxed;
 mod second;

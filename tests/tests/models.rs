@@ -134,6 +134,62 @@ fn a_question_goes_by_its_provider_and_its_tokens_and_cost_stand_in_the_journal(
 }
 
 #[test]
+fn a_plugin_gets_vectors_by_the_provider_of_their_model_and_what_they_cost_is_recorded() {
+    let vectors = "{\"data\":[{\"index\":1,\"embedding\":[0.5,0.25]},{\"index\":0,\"embedding\":[1.0,0.0]}],\
+                   \"model\":\"e-2026\",\"usage\":{\"prompt_tokens\":1000}}";
+    let good = answer("200 OK\r\ncontent-type: application/json", vectors);
+    let (port, asked) = serve(vec![good.clone(), good.replace("0.5,0.25", "0.5")]);
+    let tasks = "- {id: picked, kind: embed, priority: 5, description: '- one|two'}\n\
+                 - {id: short, kind: embed, priority: 4, description: vectors one|two}\n\
+                 - {id: hashed, kind: embed, priority: 3, description: others one|one}\n\
+                 - {id: chats, kind: embed, priority: 2, description: small one}\n";
+    let bench = Bench::new(tasks, port);
+    let workspace = &bench.workspace;
+    let guests =
+        workspace.admit_guest("asks-vectors", "log = {}\nembed = { models = [\"*\"], bytes = 64 }\n");
+    let model = |name: &str, provider: &str, dimension: u32| {
+        format!(
+            "[models.{name}]\nprovider = \"demo/{provider}\"\nmodel = \"e\"\nbase_url = \"http://127.0.0.1:{port}/v1\"\ncontext_window = 512\ndimension = {dimension}\nprice = {{ input = 0.5, output = 0.0 }}\n"
+        )
+    };
+    let models = fs::read_to_string(workspace.operator().join("models.toml")).unwrap();
+    let models =
+        models + &model("vectors", "provider-openai", 2) + &model("others", "provider-embed-hash", 32);
+    fs::write(workspace.operator().join("models.toml"), models).unwrap();
+    let config =
+        workspace.read("config.yaml").replace("executors: {", "executors: {embed: demo/asks-vectors, ");
+    let both = "providers: {embed: [demo/provider-openai, demo/provider-embed-hash], llm:";
+    workspace.write("config.yaml", &config.replace("providers: {llm:", both));
+    workspace.write("models.yaml", "embed: vectors\n");
+    workspace.run(&["--plugins", guests.to_str().unwrap(), "--jobs", "1"], 0);
+    let known = "of others 32, vectors 2";
+    assert_eq!(
+        bench.said(),
+        [
+            format!("[2, 2] equal false {known}"),
+            format!("Unavailable {known}"),
+            format!("[32, 32] equal true {known}"),
+            format!("Denied(\"model `small`\") {known}"),
+        ]
+    );
+    let question = asked.recv().unwrap();
+    assert_eq!((&question["model"], &question["input"]), (&json!("e"), &json!(["one", "two"])));
+    let answered = bench.answered();
+    let came: Vec<_> = answered
+        .iter()
+        .map(|answer| (&*answer.provider, answer.input, answer.cost, answer.fault.as_deref()))
+        .collect();
+    assert_eq!(
+        came,
+        [
+            ("demo/provider-openai", 1000, Some(500), None),
+            ("demo/provider-openai", 0, None, Some("no-answer")),
+            ("demo/provider-embed-hash", 0, Some(0), None),
+        ]
+    );
+}
+
+#[test]
 fn whoever_runs_the_model_answers_badly_and_each_time_the_plugin_hears_why() {
     let half = events("data: {\"choices\":[{\"delta\":{\"content\":\"Th\"}}]}\n\n");
     let cut = half.replace("content-length: ", "content-length: 9");

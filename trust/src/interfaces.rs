@@ -128,6 +128,7 @@ mod tests {
             "orch:notify/shapes@0.1.1",
             "orch:notify/deltas@0.1.0",
             "orch:llm/deltas@0.1.1",
+            "orch:embed/deltas@0.1.0",
             "orch:kv/shapes@0.1.0",
             "wasi:clocks/wall-clock@0.2.13",
             "wasi:clocks/wall-clock@0.2.01",
@@ -145,7 +146,12 @@ mod tests {
         ] {
             assert_eq!(import_rule(name), ImportRule::Unknown, "{name}");
         }
-        for shapes in ["orch:types/types@0.1.0", "orch:notify/shapes@0.1.0", "orch:llm/shapes@0.1.0"] {
+        for shapes in [
+            "orch:types/types@0.1.0",
+            "orch:notify/shapes@0.1.0",
+            "orch:llm/shapes@0.1.0",
+            "orch:embed/shapes@0.1.0",
+        ] {
             assert_eq!(import_rule(shapes), ImportRule::Free, "{shapes}");
         }
         for inert in [
@@ -172,6 +178,9 @@ mod tests {
             ("orch:metrics/metrics@0.1.0", DomainName::Metrics, "metrics"),
             ("orch:notify/notify@0.1.0", DomainName::Notify, "notify"),
             ("orch:llm/llm@0.1.0", DomainName::Llm, "llm"),
+            ("orch:embed/embed@0.1.0", DomainName::Embed, "embed"),
+            ("orch:retrieve/retrieve@0.1.0", DomainName::Retrieve, "retrieve"),
+            ("orch:vectors/vectors@0.1.0", DomainName::Vectors, "vectors"),
             ("wasi:clocks/monotonic-clock@0.2.6", DomainName::Wasi, "wasi.clocks"),
             ("wasi:clocks/wall-clock@0.2.6", DomainName::Wasi, "wasi.clocks"),
             ("wasi:random/random@0.2.6", DomainName::Wasi, "wasi.random"),
@@ -203,6 +212,7 @@ mod tests {
         assert!(!is_export_of(Role::Executor, "orch:planner/planner@0.1.0"));
         assert!(is_export_of(Role::Provider, "orch:notify/provide@0.1.0"));
         assert!(is_export_of(Role::Provider, "orch:llm/provide@0.1.0"));
+        assert!(is_export_of(Role::Provider, "orch:embed/provide@0.1.0"));
         for other in [
             "orch:notify/notify@0.1.0",
             "orch:notify/provide@0.1.1",

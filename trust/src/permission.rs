@@ -10,6 +10,7 @@
 mod artifacts;
 mod control;
 mod diff;
+mod embed;
 mod files;
 mod findings;
 mod git;
@@ -21,11 +22,13 @@ mod metrics;
 mod network;
 mod notify;
 mod process;
+mod retrieve;
 mod rule;
 mod secrets;
 mod settings;
 mod tasks;
 pub(crate) mod text;
+mod vectors;
 mod wasi;
 
 use schemars::JsonSchema;
@@ -37,6 +40,7 @@ use crate::role::Role;
 pub use artifacts::ArtifactsPermission;
 pub use control::ControlPermission;
 pub use diff::DiffPermission;
+pub use embed::EmbedPermission;
 pub use files::FilesPermission;
 pub use findings::FindingsPermission;
 pub use git::GitPermission;
@@ -48,10 +52,12 @@ pub use metrics::MetricsPermission;
 pub use network::NetworkTarget;
 pub use notify::NotifyPermission;
 pub use process::ProcessPermission;
+pub use retrieve::RetrievePermission;
 pub use rule::{PermissionExcess, PermissionForm, Side};
 pub use secrets::{SecretUse, SecretsPermission};
 pub use settings::SettingsPermission;
 pub use tasks::TasksPermission;
+pub use vectors::VectorsPermission;
 pub use wasi::WasiPermission;
 pub(crate) use wasi::is_inert;
 
@@ -309,6 +315,12 @@ domains! {
     notify: Notify(NotifyPermission),
     /// Models, asked through another plugin: `orch:llm`.
     llm: Llm(LlmPermission),
+    /// Vectors of texts, asked through another plugin: `orch:embed`.
+    embed: Embed(EmbedPermission),
+    /// Passages that say something to a question, found by another plugin: `orch:retrieve`.
+    retrieve: Retrieve(RetrievePermission),
+    /// Passages with a vector each, in collections of the workspace: `orch:vectors`.
+    vectors: Vectors(VectorsPermission),
     /// Outgoing HTTP, by rules: `wasi:http/outgoing-handler`.
     http: Http(HttpPermission),
     /// Secrets that a plugin uses and never sees: `orch:secrets`.

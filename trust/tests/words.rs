@@ -129,6 +129,15 @@ fn permissions_are_told_to_people_line_by_line() {
         ["llm: ask small, large, at most 800 tokens an answer"]
     );
     assert_eq!(
+        lines(r#"{"embed":{"models":["vectors"],"bytes":800}}"#),
+        ["embed: ask vectors for vectors, at most 800 bytes of text a question"]
+    );
+    assert_eq!(lines(r#"{"retrieve":{"collections":["code"]}}"#), ["retrieve: find passages in code"]);
+    assert_eq!(
+        lines(r#"{"vectors":{"read":["docs"],"write":["code"],"bytes":800}}"#),
+        ["vectors: read docs", "vectors: write code, at most 800 bytes a call"]
+    );
+    assert_eq!(
         lines(r#"{"wasi":{"clocks":true,"random":true,"http_types":true}}"#),
         ["wasi: read the clocks", "wasi: random numbers", "wasi: answer HTTP requests"]
     );
@@ -146,6 +155,9 @@ fn only_what_reaches_beyond_the_store_is_an_effect() {
         (r#"{"http":[{"hosts":[],"methods":[],"paths":[]}]}"#, true),
         (r#"{"secrets":{"use":[]}}"#, false),
         (r#"{"llm":{"models":["a"],"tokens":1}}"#, false),
+        (r#"{"embed":{"models":["a"],"bytes":1}}"#, false),
+        (r#"{"vectors":{"write":["a"],"bytes":1}}"#, false),
+        (r#"{"retrieve":{"collections":["a"]}}"#, false),
     ] {
         assert_eq!(permissions(json).effect() == Effect::Changing, effectful, "{json}");
     }

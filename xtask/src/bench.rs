@@ -35,9 +35,17 @@ pub(crate) enum Bench {
     Egress,
     /// Attempts in trees of 10,000 files, beside `git worktree add`
     Edits,
+    /// Searching ten thousand documents, beside a bare scan of their vectors
+    Search,
 }
 
 pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
+    if let Bench::Search = what {
+        // It needs neither the host nor a package.
+        let mut search = step::cargo(root);
+        search.args(["run", "--release", "-p", "orch-vectors", "--example", "search"]);
+        return step::run("measure", &mut search);
+    }
     step::timed("release builds", || {
         let mut build = step::cargo(root);
         build.args(["build", "--release", "-p", "orch-host", "-p", "orch-certify", "-p", "orch-plugin"]);
@@ -75,6 +83,7 @@ pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
             bench.arg("--work").arg(root.join("target/bench/serve"));
             bench.arg("--host").arg(place.binaries.join("orch-host"));
         }
+        Bench::Search => unreachable!("measured above"),
         Bench::Egress => {
             bench.arg("egress");
         }

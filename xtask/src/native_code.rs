@@ -33,13 +33,13 @@ const BOUND: [(&str, &str, &str); 3] = [
 const CONFIG: &str = "\
 roles:
   planner: demo/planner-PLANNER
-  executors: {shell: demo/executor-shell, note: demo/executor-note, epic: demo/executor-intent, simulate: demo/simulator-production, agent: demo/executor-agent}
+  executors: {shell: demo/executor-shell, note: demo/executor-note, epic: demo/executor-intent, simulate: demo/simulator-production, agent: demo/executor-agent, index: demo/executor-index}
   reflectors: [demo/reflector-complexity, demo/reflector-plan]
   verifiers: [demo/verifier-command]
   auditors: [demo/auditor-files, demo/auditor-code-metrics]
   guards: {'*': demo/guard-protect}
   services: {/status: demo/service-status, /api: demo/service-orchestrator-api}
-providers: {notify: demo/provider-PROVIDER-notify, llm: [demo/provider-openai, demo/provider-anthropic]}
+providers: {notify: demo/provider-PROVIDER-notify, llm: [demo/provider-openai, demo/provider-anthropic], embed: [demo/provider-openai, demo/provider-embed-hash], retrieve: demo/provider-retrieve}
 settings:
   demo/verifier-command: {checks: [{name: any, category: test, command: ['true']}]}
 ";

@@ -160,7 +160,15 @@ artifacts = {{ types = ["text/plain"], count = 20, bytes = 1048576 }}
 files = {{ read = ["**"], write = ["**"] }}
 process = {{ programs = [{programs}] }}
 llm = {{ models = ["agent", "agent-large", "agent-small"], tokens = 32768 }}
+retrieve = {{ collections = ["code"] }}
 wasi = {{ clocks = true }}
+
+[plugins."demo/executor-index".allow]
+log = {{}}
+settings = {{}}
+files = {{ read = ["**"] }}
+embed = {{ models = ["vectors"], bytes = 1048576 }}
+vectors = {{ write = ["code"], bytes = 1073741824 }}
 
 [plugins."demo/reflector-plan".allow]
 log = {{}}
@@ -168,6 +176,7 @@ settings = {{}}
 files = {{ read = ["**"] }}
 tasks = {{ read = true, add = 50, kinds = ["phase"] }}
 llm = {{ models = ["plan"], tokens = 16384 }}
+retrieve = {{ collections = ["code"] }}
 
 [plugins."demo/executor-intent".allow]
 log = {{}}
@@ -229,6 +238,19 @@ http = [
 secrets = {{ use = [{{ name = "openai", host = "api.openai.com:443" }}] }}
 [plugins."demo/provider-openai".provide]
 llm = {{ models = ["*"], tokens = 16384 }}
+embed = {{ models = ["*"], bytes = 8388608 }}
+
+[plugins."demo/provider-retrieve".allow]
+log = {{}}
+embed = {{ models = ["vectors"], bytes = 65536 }}
+vectors = {{ read = ["code"] }}
+[plugins."demo/provider-retrieve".provide]
+retrieve = {{ collections = ["*"] }}
+
+[plugins."demo/provider-embed-hash".allow]
+log = {{}}
+[plugins."demo/provider-embed-hash".provide]
+embed = {{ models = ["*"], bytes = 8388608 }}
 
 [plugins."demo/provider-anthropic".allow]
 log = {{}}

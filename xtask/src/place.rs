@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The reference plugins, in the order of the README.
-pub(crate) const PLUGINS: [&str; 20] = [
+pub(crate) const PLUGINS: [&str; 23] = [
     "planner-priority",
     "planner-wsjf",
     "executor-shell",
     "executor-note",
     "executor-intent",
     "executor-agent",
+    "executor-index",
     "simulator-production",
     "reflector-complexity",
     "reflector-plan",
@@ -23,6 +24,8 @@ pub(crate) const PLUGINS: [&str; 20] = [
     "provider-slack-notify",
     "provider-openai",
     "provider-anthropic",
+    "provider-embed-hash",
+    "provider-retrieve",
     "service-status",
     "service-orchestrator-api",
 ];

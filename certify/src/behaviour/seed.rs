@@ -29,7 +29,12 @@ pub(super) fn case(
     let seed = seed(component, role, number);
     let mut source = Unstructured::new(&seed);
     let mood = *source.choose(&Mood::ALL)?;
-    let call = (questions(role, exports).seeded)(&mut source, kind)?;
+    let asked = questions(role, exports);
+    let one = match &*asked {
+        [one] => one,
+        several => source.choose(several)?,
+    };
+    let call = (one.seeded)(&mut source, kind)?;
     let name = format!("{}-{number}", role.as_str());
     Ok(Case { name, call, expected: Expected::AnswerOrFailure, mood })
 }
@@ -68,7 +73,13 @@ mod tests {
 
     #[test]
     fn every_call_of_a_role_is_made() {
-        let exports = ["orch:notify/provide@0.1.0", "orch:llm/provide@0.1.0"].map(str::to_owned);
+        let exports = [
+            "orch:notify/provide@0.1.0",
+            "orch:llm/provide@0.1.0",
+            "orch:embed/provide@0.1.0",
+            "orch:retrieve/provide@0.1.0",
+        ]
+        .map(str::to_owned);
         for role in Role::ALL {
             let calls: Vec<String> = (0..64)
                 .map(|number| case(Sha256Digest::of(b"x"), (role, &exports), number, &Kind::shell()).unwrap())
@@ -81,7 +92,7 @@ mod tests {
                 Role::Auditor => &["Analyze", "Audit"],
                 Role::Verifier => &["Run", "Task"],
                 Role::Guard => &["Task", "Edits"],
-                Role::Provider => &["SendNotice", "AskModel"],
+                Role::Provider => &["SendNotice", "AskModel", "AskVectors", "FindPassages"],
                 Role::Service => &["Handle"],
             };
             for name in names {

@@ -20,7 +20,7 @@ use super::provider::order;
 use super::value::text;
 
 /// Names and moods for what goes wrong outside.
-const OUTSIDE: [(&str, Mood); 4] = [
+pub(super) const OUTSIDE: [(&str, Mood); 4] = [
     ("outside-fails", Mood::Failing),
     ("outside-says-no-text", Mood::Garbage),
     ("outside-knows-nothing", Mood::Missing),

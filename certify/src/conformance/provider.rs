@@ -16,27 +16,28 @@ use orch_trust::permission::DomainName;
 use super::Questions;
 use super::call::{Call, Judged};
 use super::case::{Case, STORES};
-use super::models;
 use super::value::text;
+use super::{models, passages, vectors};
 
 const NOTICES: Questions = Questions { cases, seeded, functions: 1 };
 const MODELS: Questions = Questions { cases: models::cases, seeded: models::seeded, functions: 1 };
-const BOTH: Questions = Questions {
-    cases: |kind| [cases(kind), models::cases(kind)].concat(),
-    seeded: |source, kind| match source.arbitrary()? {
-        true => seeded(source, kind),
-        false => models::seeded(source, kind),
-    },
-    functions: 2,
-};
+const PASSAGES: Questions = Questions { cases: passages::cases, seeded: passages::seeded, functions: 1 };
+const VECTORS: Questions = Questions { cases: vectors::cases, seeded: vectors::seeded, functions: 1 };
 
 /// What is asked of whoever exports that.
-pub(super) fn questions(exports: &[String]) -> Questions {
+pub(super) fn questions(exports: &[String]) -> Vec<Questions> {
     let provides = |domain| exports.iter().any(|export| provided_by(export) == Some(domain));
-    match (provides(DomainName::Notify), provides(DomainName::Llm)) {
-        (true, true) => BOTH,
-        (false, true) => MODELS,
-        (_, false) => NOTICES,
+    let known = [
+        (DomainName::Notify, NOTICES),
+        (DomainName::Llm, MODELS),
+        (DomainName::Embed, VECTORS),
+        (DomainName::Retrieve, PASSAGES),
+    ];
+    let asked: Vec<Questions> =
+        known.into_iter().filter(|(domain, _)| provides(*domain)).map(|(_, asked)| asked).collect();
+    match asked.is_empty() {
+        true => vec![NOTICES],
+        false => asked,
     }
 }
 

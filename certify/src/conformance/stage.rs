@@ -124,7 +124,8 @@ impl Stage {
 
     /// What a plugin of that role is asked, in order; the first case is what the role is made for.
     pub(crate) fn cases(&self, role: Role) -> Vec<Case> {
-        (questions(role, &self.compiled.evidence().facts().exports).cases)(&self.kind())
+        let asked = questions(role, &self.compiled.evidence().facts().exports);
+        asked.iter().flat_map(|asked| (asked.cases)(&self.kind())).collect()
     }
 
     /// The plugin in that role.

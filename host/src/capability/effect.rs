@@ -56,7 +56,11 @@ pub enum EffectRecord {
         /// In a work tree, which is kept with the call's answer or gone.
         in_tree: bool,
     },
-    ModelAnswered(Box<ModelAnswer>),
+    /// `domain`: what it was asked for, an answer or vectors.
+    ModelAnswered {
+        domain: DomainName,
+        answer: Box<ModelAnswer>,
+    },
     HttpRequested(HttpRequest),
     HttpEnded {
         plugin: String,
@@ -86,10 +90,11 @@ impl EffectRecord {
     /// Whose effect it is.
     pub fn domain(&self) -> DomainName {
         match self {
-            Self::Intent { domain, .. } | Self::ProviderAsked { domain, .. } => *domain,
+            Self::Intent { domain, .. }
+            | Self::ProviderAsked { domain, .. }
+            | Self::ModelAnswered { domain, .. } => *domain,
             Self::ProcessStarted { .. } | Self::NetworkUsed { .. } => DomainName::Process,
             Self::FileWritten { .. } => DomainName::Files,
-            Self::ModelAnswered(_) => DomainName::Llm,
             Self::HttpRequested(_) | Self::HttpEnded { .. } => DomainName::Http,
         }
     }

@@ -14,6 +14,7 @@ use orch_trust::evidence::{Candidate, Compilable, Runnable};
 
 use super::control::backend::Controls;
 use super::effect::{EffectGate, Ledger};
+use super::embed::Texts;
 use super::files::protected::Protected;
 use super::git::backend::Repositories;
 use super::http::backend::Egress;
@@ -25,10 +26,12 @@ use super::log::backend::LogSink;
 use super::notify::message::Message;
 use super::process::backend::Processes;
 use super::process::env::CommandEnv;
-use super::provided::{Asking, Provider};
+use super::provided::{Asking, Provided, Provider};
 use super::purse::Purse;
+use super::retrieve::Query;
 use super::secrets::backend::SecretReader;
 use super::tasks::backend::TaskReader;
+use super::vectors::backend::VectorStore;
 
 /// The plugins that answer for others in this workspace: a field for each interface.
 #[derive(Clone, Default)]
@@ -38,6 +41,9 @@ pub struct Providers {
     pub notify: Option<Arc<dyn Provider<Message, Lent>>>,
     /// Of models; the first one is asked where a model names none.
     pub llm: Vec<Arc<dyn Provider<Chat, Lent>>>,
+    /// Of vectors, as those of models.
+    pub embed: Vec<Arc<dyn Provider<Texts, Lent>>>,
+    pub retrieve: Option<Arc<dyn Provider<Query, Lent>>>,
     pub models: Arc<Catalogue>,
     /// What may be spent.
     pub purse: Arc<Purse>,
@@ -46,10 +52,22 @@ pub struct Providers {
 impl Providers {
     /// The provider of models of that id; none: the first.
     pub(super) fn llm_of(&self, id: Option<&str>) -> Option<&Arc<dyn Provider<Chat, Lent>>> {
-        match id {
-            Some(id) => self.llm.iter().find(|provider| provider.id() == id),
-            None => self.llm.first(),
-        }
+        named(&self.llm, id)
+    }
+
+    /// The provider of vectors of that id; none: the first.
+    pub(super) fn embed_of(&self, id: Option<&str>) -> Option<&Arc<dyn Provider<Texts, Lent>>> {
+        named(&self.embed, id)
+    }
+}
+
+fn named<'a, Q: Provided>(
+    providers: &'a [Arc<dyn Provider<Q, Lent>>],
+    id: Option<&str>,
+) -> Option<&'a Arc<dyn Provider<Q, Lent>>> {
+    match id {
+        Some(id) => providers.iter().find(|provider| provider.id() == id),
+        None => providers.first(),
     }
 }
 
@@ -68,6 +86,7 @@ pub struct Lent {
     pub settings: Arc<str>,
     pub tasks: Arc<dyn TaskReader>,
     pub kv: Arc<dyn KvReader>,
+    pub vectors: Arc<dyn VectorStore>,
     pub effects: Arc<dyn EffectGate>,
     pub processes: Arc<dyn Processes>,
     pub env: CommandEnv,

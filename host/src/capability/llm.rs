@@ -139,6 +139,9 @@ impl View<'_, Llm> {
             return Err(denied(self.ledger.deny("llm", format!("model `{shown}`"))));
         }
         match models.known(&name) {
+            Some(known) if known.dimension.is_some() => {
+                Err(denied(self.ledger.deny("llm", format!("model `{shown}` makes vectors and no answers"))))
+            }
             Some(known) => Ok((name, known.clone())),
             None => {
                 let why = format!("`models.toml` has no model `{shown}`");
@@ -164,12 +167,19 @@ impl View<'_, Llm> {
         let target = Target { model: known.model.clone(), base_url: known.base_url.clone() };
         Ok(Chat { target, request })
     }
+}
 
+impl<C> View<'_, C> {
     /// Waits until the plugin may ask that much, at most half of what is left of its call.
-    async fn take_turn(&mut self, reserved: Reserved) -> Result<(), ChatError> {
+    pub(super) async fn take_turn(
+        &mut self,
+        plugin: &str,
+        lent: &Lent,
+        domain: &'static str,
+        reserved: Reserved,
+    ) -> Result<(), ChatError> {
         let (now, most) = (Instant::now(), self.wall_left() / 2);
-        let Llm { plugin, lent, .. } = &*self.state;
-        match lent.providers.purse.turn(plugin, DOMAIN, reserved.tokens, now, most) {
+        match lent.providers.purse.turn(plugin, domain, reserved.tokens, now, most) {
             Ok(wait) => {
                 if !wait.is_zero() {
                     tokio::time::sleep(wait).await;
@@ -179,7 +189,7 @@ impl View<'_, Llm> {
             Err(wait) => {
                 let seconds = wait.as_secs_f64();
                 self.ledger
-                    .deny("llm", "more than `rates` of `models.toml` and `models.yaml` have".to_owned());
+                    .deny(domain, "more than `rates` of `models.toml` and `models.yaml` have".to_owned());
                 let why = format!("its rate is used up, for {seconds:.1} s from now");
                 let _ = self.ledger.refuse(Error::Unavailable, why);
                 Err(ChatError::Busy(Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))))
@@ -188,8 +198,15 @@ impl View<'_, Llm> {
     }
 
     /// Holds back what the question may cost at most, if every budget has room for it.
-    fn hold_back(&mut self, provider: &str, model: &str, reserved: Reserved) -> Result<(), ChatError> {
-        let Llm { plugin, lent, .. } = &*self.state;
+    pub(super) fn hold_back(
+        &mut self,
+        plugin: &str,
+        lent: &Lent,
+        domain: &'static str,
+        asked: (&str, &str),
+        reserved: Reserved,
+    ) -> Result<(), ChatError> {
+        let (provider, model) = asked;
         let (run, key) = (&*lent.asking.run, &*self.ledger.coming_key());
         let question = Question { run, provider, key, reserved };
         match lent.providers.purse.reserve(&question, now_ms()) {
@@ -201,7 +218,7 @@ impl View<'_, Llm> {
             Err(Overspent::NoPrice) => {
                 let what =
                     format!("model `{model}` has no `price` in `models.toml`, and a budget bounds money");
-                Err(denied(self.ledger.deny("llm", what)))
+                Err(denied(self.ledger.deny(domain, what)))
             }
             Err(Overspent::Budget { name, why }) => {
                 let warned = vec![(BUDGET_SPENT, format!("`{plugin}` may not ask `{model}`: {why}"))];
@@ -213,7 +230,7 @@ impl View<'_, Llm> {
     }
 
     /// What the guest is told of a provider's own error: its words are the operator's, but for what is wrong with the question.
-    fn told(&mut self, provider: &str, error: ChatError) -> ChatError {
+    pub(super) fn told_of_model(&mut self, provider: &str, error: ChatError) -> ChatError {
         match error {
             ChatError::Denied(why) => {
                 self.warn_of_provider(format!(
@@ -266,10 +283,12 @@ impl llm::Host for View<'_, Llm> {
         let plugin = self.state.plugin.clone();
         let question_text = written::<WrittenRequest, _>(&question.request);
         let reserved = most_of(&question.request, question_text.len(), &known);
-        if let Err(error) = self.take_turn(reserved).await {
+        if let Err(error) = self.take_turn(&plugin, &lent, DOMAIN, reserved).await {
             return Ok(Err(error));
         }
-        if let Err(error) = self.hold_back(provider.id(), &question.request.model, reserved) {
+        if let Err(error) =
+            self.hold_back(&plugin, &lent, DOMAIN, (provider.id(), &question.request.model), reserved)
+        {
             return Ok(Err(error));
         }
         let asked = ModelAnswer {
@@ -286,10 +305,12 @@ impl llm::Host for View<'_, Llm> {
         let came = came(asked, &answer, &known);
         lent.providers.purse.settle(&came);
         lent.providers.purse.give_back(&plugin, DOMAIN, reserved, &came);
-        self.ledger.gate().record(EffectRecord::ModelAnswered(Box::new(came))).await?;
+        let answered = Box::new(came);
+        let record = EffectRecord::ModelAnswered { domain: DomainName::Llm, answer: answered };
+        self.ledger.gate().record(record).await?;
         Ok(match answer {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(self.told(provider.id(), error)),
+            Ok(Err(error)) => Err(self.told_of_model(provider.id(), error)),
             Err(error) => Err(error.into()),
         })
     }
@@ -305,7 +326,8 @@ impl deltas::Host for View<'_, Llm> {
 
 impl shapes::Host for View<'_, Llm> {}
 
-fn nothing_answered() -> ModelAnswer {
+/// What is recorded before anything is known of an answer.
+pub(super) fn nothing_answered() -> ModelAnswer {
     ModelAnswer {
         consumer: String::new(),
         provider: String::new(),
@@ -334,7 +356,7 @@ fn came(asked: ModelAnswer, answer: &Result<Result<Answer, ChatError>, Error>, k
             input: answer.usage.input,
             cached: answer.usage.cached,
             output: answer.usage.output,
-            cost: known.price.map(|price| price.cost(&answer.usage)),
+            cost: cost_of(known, &answer.usage),
             ..asked
         },
         Ok(Err(error)) => ModelAnswer { fault: Some(word(error).to_owned()), ..asked },
@@ -342,7 +364,12 @@ fn came(asked: ModelAnswer, answer: &Result<Result<Answer, ChatError>, Error>, k
     }
 }
 
-fn word(error: &ChatError) -> &'static str {
+/// In millionths of the currency, if the operator gave a price.
+pub(super) fn cost_of(known: &Known, usage: &Usage) -> Option<u64> {
+    known.price.map(|price| price.cost(usage))
+}
+
+pub(super) fn word(error: &ChatError) -> &'static str {
     match error {
         ChatError::Denied(_) => "denied",
         ChatError::Invalid(_) => "invalid",
@@ -372,7 +399,7 @@ fn most_of(request: &Request, bytes: usize, known: &Known) -> Reserved {
     Reserved { tokens: input.saturating_add(output), cost }
 }
 
-fn denied(error: Error) -> ChatError {
+pub(super) fn denied(error: Error) -> ChatError {
     error.into()
 }
 

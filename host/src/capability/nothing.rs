@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::Response;
 use orch_journal::event::{ServiceAct, TaskIndex};
 use orch_task::Task;
+use orch_vectors::{Cache, CacheError};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::control::backend::{Controls, NoChoice, RunsSeen, RunsUnreadable, Standing};
@@ -25,6 +26,7 @@ use super::provided::Asking;
 use super::secrets::backend::{SecretReader, SecretUnread};
 use super::secrets::value::SecretValue;
 use super::tasks::backend::{TaskReader, TaskSummary};
+use super::vectors::backend::VectorStore;
 
 pub struct Nothing;
 
@@ -40,6 +42,7 @@ impl Nothing {
             settings: "{}".into(),
             tasks: nothing.clone(),
             kv: nothing.clone(),
+            vectors: nothing.clone(),
             effects: nothing.clone(),
             processes: nothing.clone(),
             env: CommandEnv::default(),
@@ -94,6 +97,12 @@ impl KvReader for Nothing {
 
     fn bytes(&self, _plugin: &str) -> Result<u64, KvUnavailable> {
         Err(KvUnavailable)
+    }
+}
+
+impl VectorStore for Nothing {
+    fn cache(&self) -> Result<Arc<Cache>, CacheError> {
+        Err(CacheError::Io(std::io::ErrorKind::NotFound.into()))
     }
 }
 

@@ -17,6 +17,7 @@ use orch_trust::evidence::Candidate;
 use super::control::backend::Standing;
 use super::control::fake::FakeControl;
 use super::effect::fake::FakeGate;
+use super::embed::fake::FakeVectors;
 use super::git::backend::NoRepository;
 use super::http::backend::Egress;
 use super::http::fake::FakeHttp;
@@ -30,11 +31,14 @@ use super::notify::fake::FakeNotifier;
 use super::process::env::CommandEnv;
 use super::process::fake::FakeProcesses;
 use super::provided::Asking;
+use super::retrieve::fake::FakeRetriever;
 use super::secrets::backend::SecretReader;
 use super::secrets::fake::FakeSecrets;
 use super::tasks::backend::AskedTask;
 use super::tasks::fake::FakeTasks;
+use super::vectors::fake::FakeShelf;
 
+pub use super::embed::fake::AskedVectors;
 pub use super::http::fake::{ScriptedAnswer, ScriptedFault, SentRequest};
 pub use super::http::record::{Recorder, Unkept};
 pub use super::llm::fake::{AskedModel, ScriptedChat};
@@ -46,12 +50,15 @@ pub use super::process::fake::ScriptedCommand;
 pub struct Fakes {
     pub(crate) tasks: Arc<FakeTasks>,
     pub(crate) kv: Arc<FakeKv>,
+    pub(crate) vectors: Arc<FakeShelf>,
     pub(crate) gate: Arc<FakeGate>,
     pub(crate) processes: Arc<FakeProcesses>,
     pub(crate) log: Arc<FakeLog>,
     pub(crate) control: Arc<FakeControl>,
     pub(crate) notify: Arc<FakeNotifier>,
     pub(crate) llm: Arc<FakeModels>,
+    pub(crate) embed: Arc<FakeVectors>,
+    pub(crate) retrieve: Arc<FakeRetriever>,
     pub(crate) secrets: Arc<FakeSecrets>,
     pub(crate) http: Arc<FakeHttp>,
 }
@@ -63,11 +70,14 @@ impl Fakes {
             control: Arc::new(FakeControl::new(mood, tasks.len())),
             tasks: Arc::new(FakeTasks::new(tasks, mood)),
             kv: Arc::new(FakeKv::new(mood)),
+            vectors: Arc::new(FakeShelf::new(mood)),
             gate: Arc::new(FakeGate::new(mood)),
             processes: Arc::new(FakeProcesses::new(mood)),
             log: Arc::default(),
             notify: Arc::new(FakeNotifier::new(mood)),
             llm: Arc::new(FakeModels::new(mood)),
+            embed: Arc::new(FakeVectors::new(mood)),
+            retrieve: Arc::new(FakeRetriever::new(mood)),
             secrets: Arc::new(FakeSecrets::new(mood)),
             http: Arc::new(FakeHttp::new(mood)),
         }
@@ -115,6 +125,18 @@ impl Fakes {
         &self.llm
     }
 
+    pub(crate) fn retrieve(&self) -> &FakeRetriever {
+        &self.retrieve
+    }
+
+    pub fn vectors(&self) -> &FakeShelf {
+        &self.vectors
+    }
+
+    pub fn embed(&self) -> &FakeVectors {
+        &self.embed
+    }
+
     pub(crate) fn notify(&self) -> &FakeNotifier {
         &self.notify
     }
@@ -124,28 +146,45 @@ impl Fakes {
         let (commands, effects) = (self.processes.record(), self.gate.effects());
         let (lines, labels) = (self.log.lines(), self.kv.asked());
         let (notices, requests, secrets) = (self.notify.sent(), self.http.requests(), self.secrets.asked());
-        let chats = self.llm.asked();
+        let (chats, texts, queries) = (self.llm.asked(), self.embed.asked(), self.retrieve.asked());
         format!(
-            "commands {commands:?}\neffects {effects:?}\nlog {lines:?}\nkv {labels:?}\nnotices {notices:?}\nmodels {chats:?}\nrequests {requests:?}\nsecrets {secrets:?}"
+            "commands {commands:?}\neffects {effects:?}\nlog {lines:?}\nkv {labels:?}\nnotices {notices:?}\nmodels {chats:?}\ntexts {texts:?}\nqueries {queries:?}\nrequests {requests:?}\nsecrets {secrets:?}"
         )
     }
 
     /// True if nobody else holds a part of them any more.
     pub fn are_given_back(&self) -> bool {
-        let Self { tasks, kv, gate, processes, log, control, notify, llm, http, secrets } = self;
+        let Self {
+            tasks,
+            kv,
+            vectors,
+            gate,
+            processes,
+            log,
+            control,
+            notify,
+            llm,
+            embed,
+            retrieve,
+            http,
+            secrets,
+        } = self;
         let held = [
             Arc::strong_count(tasks),
             Arc::strong_count(kv),
+            Arc::strong_count(vectors),
             Arc::strong_count(gate),
             Arc::strong_count(processes),
             Arc::strong_count(log),
             Arc::strong_count(control),
             Arc::strong_count(notify),
             Arc::strong_count(llm),
+            Arc::strong_count(embed),
+            Arc::strong_count(retrieve),
             Arc::strong_count(secrets),
             Arc::strong_count(http),
         ];
-        held == [1; 10]
+        held == [1; 13]
     }
 
     /// The context of a call. `workspace`: absolute, without links. `settings`: a JSON object.
@@ -181,6 +220,7 @@ impl Fakes {
             settings: settings.into(),
             tasks: self.tasks.clone(),
             kv: self.kv.clone(),
+            vectors: self.vectors.clone(),
             effects: self.gate.clone(),
             processes: self.processes.clone(),
             env: CommandEnv::default(),
@@ -192,6 +232,8 @@ impl Fakes {
                 workspace: "trial".into(),
                 notify: Some(self.notify.clone()),
                 llm: vec![self.llm.clone()],
+                embed: vec![self.embed.clone()],
+                retrieve: Some(self.retrieve.clone()),
                 models: Arc::new(FakeModels::catalogue()),
                 purse: Arc::default(),
             },

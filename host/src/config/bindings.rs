@@ -111,6 +111,11 @@ fn read(role: Role, form: Form, written: Written) -> Option<Vec<Binding>> {
     })
 }
 
+/// One operator's models are of several companies.
+fn may_be_several(domain: DomainName) -> bool {
+    matches!(domain, DomainName::Llm | DomainName::Embed)
+}
+
 impl Bindings {
     /// With the plugins that answer for others, by interface; else the key that is none, or that has several and may not. Models
     /// may be of several.
@@ -122,7 +127,7 @@ impl Bindings {
             };
             let ids = match ids {
                 Ids::One(id) => std::slice::from_ref(id),
-                Ids::Many(ids) if *domain == DomainName::Llm && !ids.is_empty() => ids,
+                Ids::Many(ids) if may_be_several(*domain) && !ids.is_empty() => ids,
                 Ids::Many(_) => return Err(key.clone()),
             };
             let bound = |id: &String| Binding { role: Role::Provider, key: key.clone(), id: id.clone() };

@@ -8,6 +8,7 @@
 //! Not here: who may own and write `models.toml` (`keeper.rs`), which model a request gets (`capability/llm/catalogue.rs`).
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use orch_trust::authority::AuthorityError;
@@ -26,6 +27,7 @@ const PICKS_BYTES_MAX: u64 = 256 << 10;
 const MODELS_MAX: usize = 256;
 const URL_BYTES_MAX: usize = 2048;
 const WORDS_MAX: usize = 32;
+const DIMENSION_MAX: u32 = 8192;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +36,8 @@ struct Written {
     #[serde(default)]
     currency: String,
     default: Option<String>,
+    /// For vectors.
+    embed: Option<String>,
     #[serde(default)]
     budgets: Budgets,
     #[serde(default)]
@@ -50,10 +54,13 @@ struct WrittenModel {
     #[serde(default)]
     base_url: String,
     context_window: u32,
+    /// Not of a model that makes vectors.
+    #[serde(default)]
     max_tokens: u32,
     temperature: Option<f64>,
     #[serde(default)]
     capabilities: Vec<String>,
+    dimension: Option<NonZeroU32>,
     price: Option<WrittenPrice>,
 }
 
@@ -73,7 +80,7 @@ pub fn parse(text: &str) -> Result<Catalogue, AuthorityError> {
 }
 
 fn read(text: &str) -> Result<Catalogue, String> {
-    let Written { currency, default, budgets, rates, models } =
+    let Written { currency, default, embed, budgets, rates, models } =
         toml::from_str(text).map_err(|error| error.to_string())?;
     if models.len() > MODELS_MAX {
         return Err(format!("{} models, limit is {MODELS_MAX}", models.len()));
@@ -83,18 +90,42 @@ fn read(text: &str) -> Result<Catalogue, String> {
     if !is_currency && (has_price || budgets.bound_money() || !currency.is_empty()) {
         return Err("`currency` is not three capital letters, as in `USD`".to_owned());
     }
-    if let Some(name) = default.as_ref().filter(|name| !models.contains_key(*name)) {
-        return Err(format!("`default` is `{}`, which is none of `models`", name.escape_default()));
-    }
-    let known: Result<_, String> =
+    let known: Result<BTreeMap<String, Known>, String> =
         models.into_iter().map(|(name, model)| Ok((name.clone(), model.known(&name)?))).collect();
-    Ok(Catalogue { models: known?, default, currency, budgets, rates, ..Catalogue::default() })
+    let catalogue =
+        Catalogue { models: known?, default, embed, currency, budgets, rates, ..Catalogue::default() };
+    let named = [("default", &catalogue.default, false), ("embed", &catalogue.embed, true)];
+    for (key, name, vectors) in named {
+        if let Some((name, expected)) = name.as_ref().and_then(|name| misfit(&catalogue, name, vectors)) {
+            return Err(format!("`{key}` is `{}`, expected {expected}", name.escape_default()));
+        }
+    }
+    Ok(catalogue)
+}
+
+/// The name with what is expected in its place, if there is no such model or it is for something else.
+fn misfit<'a>(catalogue: &Catalogue, name: &'a str, vectors: bool) -> Option<(&'a str, &'static str)> {
+    let fits = catalogue.models.get(name).is_some_and(|known| known.dimension.is_some() == vectors);
+    let expected = match vectors {
+        true => "one of `models` that has a `dimension`",
+        false => "one of `models` that has no `dimension`",
+    };
+    (!fits).then_some((name, expected))
 }
 
 impl WrittenModel {
     fn known(self, name: &str) -> Result<Known, String> {
-        let Self { provider, model, base_url, context_window, max_tokens, temperature, capabilities, price } =
-            self;
+        let Self {
+            provider,
+            model,
+            base_url,
+            context_window,
+            max_tokens,
+            temperature,
+            capabilities,
+            dimension,
+            price,
+        } = self;
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if !(1..=64).contains(&name.len()) || !name.bytes().all(plain) {
             return Err(format!("`models` has `{}`, expected 1 to 64 of `[a-z0-9-]`", name.escape_default()));
@@ -109,8 +140,17 @@ impl WrittenModel {
                 "an `http` or `https` address without a query and without `/` at its end",
             );
         }
-        if max_tokens == 0 || max_tokens > context_window {
-            return wrong("max_tokens", "1 to `context_window`");
+        match dimension {
+            None if max_tokens == 0 || max_tokens > context_window => {
+                return wrong("max_tokens", "1 to `context_window`");
+            }
+            Some(_) if max_tokens != 0 || temperature.is_some() => {
+                return wrong("dimension", "that of a model without `max_tokens` and `temperature`");
+            }
+            Some(dimension) if dimension.get() > DIMENSION_MAX => {
+                return wrong("dimension", "1 to 8192");
+            }
+            _ => {}
         }
         if temperature.is_some_and(|value| !(0.0..=2.0).contains(&value)) {
             return wrong("temperature", "0.0 to 2.0");
@@ -131,7 +171,17 @@ impl WrittenModel {
             return wrong("price", "three amounts of 0 to 1000000 for a million tokens");
         }
         let provider = provider.map(|id| id.to_string());
-        Ok(Known { provider, model, base_url, context_window, max_tokens, temperature, capabilities, price })
+        Ok(Known {
+            provider,
+            model,
+            base_url,
+            context_window,
+            max_tokens,
+            temperature,
+            capabilities,
+            dimension,
+            price,
+        })
     }
 }
 
@@ -170,28 +220,32 @@ fn parse_picks(path: &Path, text: &str, catalogue: &Catalogue) -> Result<Picks, 
     let options = serde_saphyr::options! { with_snippet: false };
     let picks: Picks = serde_saphyr::from_str_with_options(text, options)
         .map_err(|source| WorkspaceError::Malformed { path: path.to_owned(), source: Box::new(source) })?;
-    let unknown = picks.named().find(|(_, name)| !catalogue.models.contains_key(*name));
-    let unknown = unknown.map(|(key, name)| (key, format!("`{}`", name.escape_default())));
     let of_no_currency = picks.budgets.bound_money() && catalogue.currency.is_empty();
-    match unknown {
+    let answers = picks.named().map(|(key, name)| (key, name, false));
+    let vectors = picks.embed.iter().map(|name| ("embed", name.as_str(), true));
+    let wrong = answers.chain(vectors).find_map(|(key, name, vectors)| {
+        misfit(catalogue, name, vectors).map(|_| (key, format!("`{}`", name.escape_default()), vectors))
+    });
+    match wrong {
         None if of_no_currency => {
-            let (path, key) = (path.to_owned(), "budgets");
+            let (path, key) = (path.to_owned(), "budgets".to_owned());
             let (found, expected) =
                 ("`cost`".to_owned(), "tokens: the operator's `models.toml` has no `currency`");
-            Err(WorkspaceError::Value { path, key: key.to_owned(), found, expected })
+            Err(WorkspaceError::Value { path, key, found, expected })
         }
         None => Ok(picks),
-        Some((key, found)) => {
-            let (path, expected) = (path.to_owned(), "a model of the operator's `models.toml`");
-            Err(WorkspaceError::Value { path, key: key.to_owned(), found, expected })
+        Some((key, found, vectors)) => {
+            let expected = match vectors {
+                true => "a model of the operator's `models.toml` that has a `dimension`",
+                false => "a model of the operator's `models.toml`",
+            };
+            Err(WorkspaceError::Value { path: path.to_owned(), key: key.to_owned(), found, expected })
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
-
     use orch_trust::manifest::Role;
 
     use crate::capability::provided::Asking;
@@ -265,6 +319,29 @@ mod tests {
         assert_eq!((rates.requests, rates.tokens), (NonZeroU32::new(60), NonZeroU32::new(7)));
         let error = read(text, &parse(&no_price).unwrap()).unwrap_err();
         assert!(error.to_string().contains("budgets"), "{error}");
+    }
+
+    #[test]
+    fn a_model_of_vectors_has_a_dimension_and_answers_nothing() {
+        let vectors =
+            "embed = \"vectors\"\n[models.vectors]\nmodel = \"e\"\ncontext_window = 512\ndimension = 384\n";
+        let catalogue = parse(vectors).unwrap();
+        let (known, dimension) = catalogue.embedder("vectors").unwrap();
+        assert_eq!((known.context_window, dimension.get()), (512, 384));
+        let picks = |text: &str| parse_picks(Path::new("models.yaml"), text, &catalogue);
+        assert_eq!(picks("embed: vectors\n").unwrap().embed.as_deref(), Some("vectors"));
+        assert!(picks("default: vectors\n").is_err() && picks("embed: other\n").is_err());
+        for (from, to, said) in [
+            ("embed = ", "default = ", "default"),
+            ("embed = \"vectors\"", "embed = \"other\"", "embed"),
+            ("384", "8193", "dimension"),
+            ("384", "0", "dimension"),
+            ("384\n", "384\nmax_tokens = 5\n", "dimension"),
+            ("dimension = 384\n", "max_tokens = 5\n", "embed"),
+        ] {
+            let found = parse(&vectors.replace(from, to)).unwrap_err().to_string();
+            assert!(found.contains(said), "{to}: {found}");
+        }
     }
 
     #[test]

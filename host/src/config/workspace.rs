@@ -237,7 +237,7 @@ impl WorkspaceConfig {
 
     /// With those that are bound as providers.
     fn with_roles(self) -> Result<Self, Wrong> {
-        let expected = "a plugin for what plugins can provide: `notify: ID`, `llm: ID` or `llm: [ID, ID]`";
+        let expected = "a plugin for what plugins can provide: `notify: ID`, `llm: ID`, `embed: ID`, `retrieve: ID` or `llm: [ID, ID]`";
         let roles = self.roles.clone().with_providers(&self.providers);
         let roles = roles.map_err(|key| Wrong("providers", format!("`{key}`"), expected))?;
         Ok(Self { roles, ..self })

@@ -5,6 +5,7 @@
 //! broken before its first effect and in doubt after it.
 //! Not here: which task starts (`drive.rs`), what the host's own end leaves behind (`recover.rs`).
 
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
@@ -44,6 +45,9 @@ pub const OUTPUT_CUT: &str = "output-cut";
 
 /// Code of the warning that processes were left running and ended; its text names the file.
 pub const PROCESSES_LEFT: &str = "processes-left";
+
+/// Code of the warning that what was put into collections of vectors could not be made visible.
+pub const VECTORS_LOST: &str = "vectors-lost";
 
 /// Of a failure for which a task's retries are not used.
 const NOT_AGAIN: &str = "not tried again: `retries` is for failures that the executor calls retriable, of a command those that \
@@ -175,8 +179,24 @@ pub fn finish(run: &mut Run, desk: &Desk, ended: Ended) -> Result<Vec<AskedTask>
 pub fn record(run: &mut Run, desk: &Desk, finished: AttemptFinished) -> Result<(), DriveError> {
     failpoint::hit("before-answer");
     let written = finished.writes.kv_only();
+    let put: BTreeSet<String> = finished.writes.vectors.values().map(|put| put.digest.clone()).collect();
     desk.kv.commit(&written, &desk.journal, || run.record(Event::AttemptFinished(Box::new(finished))))?;
     failpoint::hit("after-answer");
+    apply(run, desk, &put)
+}
+
+/// Makes visible what an accepted call put into collections of vectors. What is lost here is only a cache: it is not in its
+/// collection, so whoever keeps that puts it again.
+fn apply(run: &mut Run, desk: &Desk, digests: &BTreeSet<String>) -> Result<(), DriveError> {
+    for digest in digests {
+        let lost = match desk.vectors.apply(digest) {
+            Ok(true) => continue,
+            Ok(false) => "it was made anew meanwhile".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let text = format!("what a call put into collections of vectors is not there ({lost}); index again");
+        run.record(Event::Warned { code: VECTORS_LOST.to_owned(), text })?;
+    }
     Ok(())
 }
 

@@ -36,6 +36,7 @@ use crate::capability::nothing::Nothing;
 use crate::capability::process::env::CommandEnv;
 use crate::capability::provided::Asking;
 use crate::capability::secrets::backend::SecretReader;
+use crate::capability::vectors::backend::Shelf;
 use crate::command_log::{CommandLog, LogName};
 use crate::git::Oid;
 use crate::processes::{CallProcesses, Commands};
@@ -208,6 +209,8 @@ pub struct Desk {
     /// The plugins that it calls.
     pub roles: Arc<Roles>,
     pub kv: Arc<KvOverlay>,
+    /// Collections of passages, beside the store.
+    pub vectors: Arc<Shelf>,
     /// Plugins that answer for others.
     pub providers: Providers,
     /// The way out for plugins.
@@ -250,6 +253,7 @@ impl Desk {
             settings: bound.settings.clone(),
             tasks: Arc::new(StateReader::new(state)),
             kv: self.kv.clone(),
+            vectors: self.vectors.clone(),
             effects,
             env: CommandEnv { workspace: self.env.clone(), ..CommandEnv::default() },
             processes: self.processes(&bound.id, log, None),

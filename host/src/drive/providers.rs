@@ -55,6 +55,8 @@ pub fn of(
         workspace: name.into(),
         notify: named(DomainName::Notify).next().map(|provider| provider as _),
         llm: named(DomainName::Llm).map(|provider| provider as _).collect(),
+        embed: named(DomainName::Embed).map(|provider| provider as _).collect(),
+        retrieve: named(DomainName::Retrieve).next().map(|provider| provider as _),
         models,
         purse,
     }
@@ -102,6 +104,7 @@ impl<Q: Carried> Provider<Q, Lent> for BoundProvider {
             let Lent {
                 workspace,
                 kv,
+                vectors,
                 effects,
                 log,
                 egress,
@@ -117,6 +120,7 @@ impl<Q: Carried> Provider<Q, Lent> for BoundProvider {
             let lent = Lent {
                 settings: self.bound.settings.clone(),
                 kv,
+                vectors,
                 effects,
                 log,
                 secrets,

@@ -98,6 +98,8 @@ pub(super) fn entry_for(interface: &str) -> String {
     match interface {
         "notify" => "notify = { channels = [\"CHANNEL\"] }".to_owned(),
         "llm" => "llm = { models = [\"MODEL\"], tokens = 4096 }".to_owned(),
+        "embed" => "embed = { models = [\"MODEL\"], bytes = 1048576 }".to_owned(),
+        "retrieve" => "retrieve = { collections = [\"COLLECTION\"] }".to_owned(),
         other => format!("{other} = {{}}"),
     }
 }

@@ -5,8 +5,10 @@
 //! Not here: who may ask (`capability/provided.rs`), how it is called meanwhile (`drive/providers.rs`), each interface
 //! (a file beside this one).
 
+mod embed;
 mod llm;
 mod notify;
+mod retrieve;
 
 use orch_trust::interfaces::provided_by;
 use orch_trust::manifest::Role;
@@ -14,14 +16,18 @@ use orch_trust::permission::DomainName;
 use wasmtime::component::InstancePre;
 
 use super::{Ask, Export, Exported, Form};
+use crate::bindings::provider_embed::ProviderEmbedPre;
 use crate::bindings::provider_llm::ProviderLlmPre;
 use crate::bindings::provider_notify::ProviderNotifyPre;
+use crate::bindings::provider_retrieve::ProviderRetrievePre;
 use crate::bindings::types::types as wire;
 use crate::capability::provided::{Order, Provided};
 use crate::engine::store::CallState;
 
+pub use embed::AskVectors;
 pub use llm::AskModel;
 pub use notify::SendNotice;
+pub use retrieve::FindPassages;
 
 /// The role's export: one interface or several.
 pub struct ProviderExport;
@@ -30,6 +36,8 @@ pub struct ProviderExport;
 pub struct ProviderPre {
     notify: Option<ProviderNotifyPre<CallState>>,
     llm: Option<ProviderLlmPre<CallState>>,
+    embed: Option<ProviderEmbedPre<CallState>>,
+    retrieve: Option<ProviderRetrievePre<CallState>>,
 }
 
 impl Export for ProviderExport {
@@ -48,7 +56,9 @@ impl Export for ProviderExport {
         let has = |domain| provided.contains(&domain);
         Ok(ProviderPre {
             notify: has(DomainName::Notify).then(|| ProviderNotifyPre::new(pre.clone())).transpose()?,
-            llm: has(DomainName::Llm).then(|| ProviderLlmPre::new(pre)).transpose()?,
+            llm: has(DomainName::Llm).then(|| ProviderLlmPre::new(pre.clone())).transpose()?,
+            embed: has(DomainName::Embed).then(|| ProviderEmbedPre::new(pre.clone())).transpose()?,
+            retrieve: has(DomainName::Retrieve).then(|| ProviderRetrievePre::new(pre)).transpose()?,
         })
     }
 }

@@ -46,7 +46,7 @@ impl ServiceGate {
             EffectRecord::Intent { domain: DomainName::Http, effect, spends } => {
                 Event::IntentRecorded { by, effect: effect.to_owned(), provided: None, spends, at }
             }
-            EffectRecord::ModelAnswered(answer) => {
+            EffectRecord::ModelAnswered { domain: _, answer } => {
                 Event::ModelAnswered(Box::new(ModelAnswered { by, answer: *answer, at }))
             }
             EffectRecord::HttpRequested(request) => requested(by, request),

@@ -27,6 +27,7 @@ use crate::capability::lent::Providers;
 use crate::capability::nothing::Nothing;
 use crate::capability::provided::Asking;
 use crate::capability::secrets::backend::SecretReader;
+use crate::capability::vectors::backend::Shelf;
 use crate::clock::now_ms;
 use crate::drive::asked::AskedQueue;
 use crate::drive::extend;
@@ -106,6 +107,7 @@ pub struct Mounts {
     task_file: PathBuf,
     roles: Arc<Roles>,
     kv: Arc<KvOverlay>,
+    vectors: Arc<Shelf>,
     providers: Providers,
     secrets: Arc<dyn SecretReader>,
     egress: Arc<dyn Egress>,
@@ -143,6 +145,7 @@ impl Mounts {
             task_file: holder.task_file.clone(),
             roles: holder.roles.clone(),
             kv: holder.kv.clone(),
+            vectors: holder.vectors.clone(),
             providers: holder.providers.clone(),
             secrets: holder.secrets.clone(),
             egress: holder.egress.clone(),
@@ -249,6 +252,7 @@ impl Mounts {
             settings: bound.settings.clone(),
             tasks: tasks.clone(),
             kv: reads.clone(),
+            vectors: self.vectors.clone(),
             controls: control.clone(),
             log: self.log.clone(),
             secrets: self.secrets.clone(),

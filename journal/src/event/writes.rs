@@ -61,12 +61,28 @@ pub struct Writes {
     pub metrics: Vec<Metric>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<Artifact>,
+    /// What was put into collections of vectors, by collection; the passages themselves lie in a cache beside the store.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vectors: BTreeMap<String, VectorsPut>,
     /// What a service asks of the host that serves; it does it once this is committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<ServiceAct>,
     /// What providers wrote that it asked, one each: `kv` and metrics, and nothing beneath them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provided: Vec<Writes>,
+}
+
+/// How much a call put into one collection of vectors.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VectorsPut {
+    /// Documents that took the place of those of their paths.
+    pub documents: u64,
+    /// Their passages.
+    pub chunks: u64,
+    /// Paths of which nothing is to be left.
+    pub removed: u64,
+    /// SHA-256 of all that the call put into any collection, in its order, as hex.
+    pub digest: String,
 }
 
 impl Writes {
@@ -82,11 +98,12 @@ impl Writes {
     }
 
     pub fn is_empty(&self) -> bool {
-        let Self { plugin: _, kv, findings, metrics, artifacts, act, provided } = self;
+        let Self { plugin: _, kv, findings, metrics, artifacts, vectors, act, provided } = self;
         kv.is_empty()
             && findings.is_empty()
             && metrics.is_empty()
             && artifacts.is_empty()
+            && vectors.is_empty()
             && act.is_none()
             && provided.iter().all(Self::is_empty)
     }

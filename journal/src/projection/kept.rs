@@ -31,7 +31,8 @@ pub(super) fn write_kept(
     by: KeptBy<'_>,
 ) -> Result<(), CommitError> {
     let KeptBy { execution, phase, caller, token, at } = by;
-    let Writes { plugin: owner, findings, artifacts, act, kv: _, metrics: _, provided: _ } = writes;
+    let Writes { plugin: owner, findings, artifacts, act, vectors: _, kv: _, metrics: _, provided: _ } =
+        writes;
     let plugin = caller.or((!owner.is_empty()).then_some(owner));
     if let Some(act) = act {
         let (plugin, act) = (plugin.map_or("", String::as_str), json!(act).to_string());

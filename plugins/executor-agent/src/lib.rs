@@ -7,6 +7,7 @@
 //! Not here: whether what was done is right (verifiers), whether it is kept (the host).
 
 pub mod compact;
+pub mod context;
 pub mod fault;
 pub mod hands;
 pub mod host;
@@ -40,7 +41,9 @@ impl Executor for AgentExecutor {
         let name = if agent.model.is_empty() { &settings.model } else { &agent.model };
         let mut model = HostModel::of(name);
         let mut world = HostWorld::new();
-        let brief = brief(&task, &attempt, &settings, &agent, &own);
+        let wanted = format!("{}\n{}", task.description, attempt.goal);
+        let found = context::passages(&wanted, settings.passages, settings.passage_tokens);
+        let brief = brief(&task, &attempt, &settings, &agent, &own, &context::told(&found));
         match work(&brief, &mut model, &mut world) {
             Ok(done) => {
                 log::info(summary(&done));
@@ -53,7 +56,7 @@ impl Executor for AgentExecutor {
 
 orch_sdk::export!(executor: AgentExecutor);
 
-/// What an attempt is given: the task in words, limits, time.
+/// What an attempt is given: the task in words, limits, time. `context`: passages in words, or nothing.
 #[must_use]
 pub fn brief<'a>(
     task: &Task,
@@ -61,6 +64,7 @@ pub fn brief<'a>(
     settings: &'a Settings,
     agent: &'a Agent,
     own: &TaskSettings,
+    context: &str,
 ) -> Brief<'a> {
     let findings: Vec<String> =
         attempt.earlier.iter().flat_map(|earlier| earlier.findings.iter().map(in_words)).collect();
@@ -72,6 +76,7 @@ pub fn brief<'a>(
         id: &task.id,
         description: &task.description,
         criteria: &own.verification_criteria,
+        context,
         attempt: attempt.number,
         reason: &earlier.unwrap_or(&none).message,
         findings: &findings,
@@ -129,7 +134,7 @@ mod tests {
         let attempt = Attempt { number: 2, wall_ms: 70_000, goal: "It adds".to_owned(), earlier };
         let settings = Settings::parse(settings).unwrap();
         let agent = settings.agent_of("").unwrap();
-        let brief = brief(&task, &attempt, &settings, &agent, &TaskSettings::default());
+        let brief = brief(&task, &attempt, &settings, &agent, &TaskSettings::default(), "");
         assert_eq!(brief.ms, 60_000);
         assert!(brief.system.starts_with("You are an implementer."));
         brief.task

@@ -17,7 +17,7 @@ done, call `finish` with what you did in a sentence or two; if it cannot be done
 /// What is said of a task.
 pub const TASK: &str = "\
 {{goal}}Task {{id}}: {{description}}
-{{criteria}}";
+{{criteria}}{{context}}";
 
 /// What is said where an attempt failed before.
 pub const RETRY: &str = "\
@@ -25,8 +25,18 @@ This is attempt {{attempt}}. The last one failed and nothing of it is kept: {{re
 {{findings}}{{diff}}Do it again, so that this does not happen.";
 
 /// Everything that can stand in a template.
-const NAMES: [&str; 9] =
-    ["instructions", "goal", "id", "description", "criteria", "attempt", "reason", "findings", "diff"];
+const NAMES: [&str; 10] = [
+    "instructions",
+    "goal",
+    "id",
+    "description",
+    "criteria",
+    "context",
+    "attempt",
+    "reason",
+    "findings",
+    "diff",
+];
 
 /// Values by name; what has none is empty.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +46,8 @@ pub struct Values<'a> {
     pub id: &'a str,
     pub description: &'a str,
     pub criteria: &'a [String],
+    /// Passages that may matter, in words.
+    pub context: &'a str,
     pub attempt: u32,
     pub reason: &'a str,
     pub findings: &'a [String],
@@ -91,6 +103,8 @@ fn value(name: &str, values: &Values<'_>) -> String {
         "id" => values.id.to_owned(),
         "description" => values.description.to_owned(),
         "criteria" => listed("It is done when:", values.criteria),
+        "context" if values.context.is_empty() => String::new(),
+        "context" => format!("\n{}", values.context),
         "attempt" => values.attempt.to_string(),
         "reason" => values.reason.to_owned(),
         "findings" => listed("Verifiers found:", values.findings),

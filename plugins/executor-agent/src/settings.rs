@@ -29,6 +29,10 @@ pub struct Settings {
     pub retry_prompt: String,
     /// Programs that the tool `run` may name; none: it is not offered.
     pub programs: Vec<String>,
+    /// Passages of the repository that the model is told with its task, if the workspace binds a plugin that finds them; 0: none.
+    pub passages: u32,
+    /// Of all of them.
+    pub passage_tokens: u32,
     /// Answers of the model in one attempt.
     pub turns_max: u32,
     /// Tokens of one attempt, read and written.
@@ -82,6 +86,8 @@ impl Default for Settings {
             task_prompt: prompt::TASK.to_owned(),
             retry_prompt: prompt::RETRY.to_owned(),
             programs: Vec::new(),
+            passages: 8,
+            passage_tokens: 4000,
             turns_max: 60,
             tokens_max: 1_000_000,
             seconds_max: 3600,

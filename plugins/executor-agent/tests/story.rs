@@ -187,7 +187,7 @@ fn attempt(root: &Path, told: Told) -> Work {
     };
     let settings = Settings::parse(r#"{"programs": ["python3"]}"#).unwrap();
     let agent = settings.agent_of("").unwrap();
-    let brief = brief(&task, &attempt, &settings, &agent, &TaskSettings::default());
+    let brief = brief(&task, &attempt, &settings, &agent, &TaskSettings::default(), "");
     let mut world = Folder { root: root.to_owned(), begun: Instant::now() };
     work(&brief, &mut Coder, &mut world).unwrap_or_else(|fault| panic!("{fault:?}"))
 }

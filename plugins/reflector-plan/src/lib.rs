@@ -11,12 +11,17 @@ pub mod plan;
 pub mod settings;
 
 use orch_sdk::llm::{self, ChatError};
+use orch_sdk::retrieve::{Query, find};
 use orch_sdk::{Cycle, Error, Failure, NewTask, Reflector, files, log, tasks};
 use serde_json::json;
 
 use crate::facts::Shown;
 use crate::plan::Phase;
 use crate::settings::Settings;
+
+/// As the manifest names it.
+const COLLECTION: &str = "code";
+const QUESTION_BYTES_MAX: usize = 8 << 10;
 
 pub struct PlanReflector;
 
@@ -28,7 +33,8 @@ impl Reflector for PlanReflector {
         }
         let settings = Settings::parse(&orch_sdk::settings::read()).map_err(Failure::new)?;
         let (paths, left_out) = paths(&settings)?;
-        let shown = shown(&settings)?;
+        let mut shown = shown(&settings)?;
+        shown.extend(passages(&cycle.goal, &settings));
         let schema = plan::schema(settings.phases_max);
         let conversation = vec![
             llm::Message::System(facts::system(&schema, &settings.instructions)),
@@ -124,6 +130,21 @@ fn shown(settings: &Settings) -> Result<Vec<Shown>, Failure> {
         }
     }
     Ok(shown)
+}
+
+/// Passages that may matter to the goal, each by its place; none where nobody finds any.
+fn passages(goal: &str, settings: &Settings) -> Vec<Shown> {
+    let goal = goal.get(..goal.floor_char_boundary(QUESTION_BYTES_MAX)).unwrap_or_default();
+    if settings.passages == 0 {
+        return Vec::new();
+    }
+    let query =
+        Query { count: settings.passages, tokens: settings.passage_tokens, ..Query::new(COLLECTION, goal) };
+    let found = find(&query).unwrap_or_else(|error| {
+        log::info(format_args!("no passages: {error}"));
+        Vec::new()
+    });
+    found.into_iter().map(|passage| Shown { path: passage.citation(), text: passage.text }).collect()
 }
 
 fn is_taken(id: &str) -> Result<bool, String> {

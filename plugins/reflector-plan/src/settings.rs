@@ -20,6 +20,10 @@ pub struct Settings {
     pub shown: Vec<String>,
     /// Of all that is shown.
     pub shown_bytes_max: usize,
+    /// Passages that it is shown besides, if the workspace binds a plugin that finds them; 0: none.
+    pub passages: u32,
+    /// Of all of them.
+    pub passage_tokens: u32,
     /// Paths that it is told.
     pub paths_max: usize,
     /// Folder names whose content is passed over, at any depth.
@@ -36,6 +40,8 @@ impl Default for Settings {
             phases_max: 12,
             shown: owned(&["README*", "*.toml", "*.json", "*.cfg", "Makefile"]),
             shown_bytes_max: 24 * 1024,
+            passages: 12,
+            passage_tokens: 6000,
             paths_max: 400,
             skip_folders: owned(&[
                 ".git",

@@ -8,6 +8,7 @@
 
 pub mod auditor;
 mod call;
+mod embed;
 mod exchange;
 pub mod executor;
 pub mod expectation;
@@ -18,6 +19,7 @@ mod provider;
 mod question;
 pub mod recording;
 pub mod reflector;
+mod retrieve;
 pub mod run;
 mod script;
 pub mod service;

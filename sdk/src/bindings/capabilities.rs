@@ -1319,6 +1319,393 @@ pub mod orch {
             }
         }
     }
+    pub mod embed {
+        /// Texts and the vectors that a model makes of them. No functions, so no permission opens it.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod shapes {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            #[derive(Clone, PartialEq)]
+            pub struct Request {
+                /// A name that the operator gave in `models.toml`; empty: what `models.yaml` or
+                /// `models.toml` says under `embed`.
+                pub model: _rt::String,
+                /// 1..=256, each 1..=32768 bytes; together at most the bytes that are granted.
+                pub texts: _rt::Vec<_rt::String>,
+            }
+            impl ::core::fmt::Debug for Request {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Request")
+                        .field("model", &self.model)
+                        .field("texts", &self.texts)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct Answer {
+                /// One for each text, in their order; all have the model's dimension, and their numbers
+                /// are finite.
+                pub vectors: _rt::Vec<_rt::Vec<f32>>,
+                /// Tokens that were read; 0 where the provider does not say.
+                pub input: u64,
+                /// What the provider calls the model that answered, at most 128 bytes.
+                pub model: _rt::String,
+                /// What the provider calls this answer, at most 256 bytes; may be empty.
+                pub id: _rt::String,
+            }
+            impl ::core::fmt::Debug for Answer {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Answer")
+                        .field("vectors", &self.vectors)
+                        .field("input", &self.input)
+                        .field("model", &self.model)
+                        .field("id", &self.id)
+                        .finish()
+                }
+            }
+            /// A model that may be asked.
+            #[derive(Clone, PartialEq)]
+            pub struct Model {
+                /// The operator's name for it.
+                pub name: _rt::String,
+                /// Numbers of a vector, 1..=8192.
+                pub dimension: u32,
+                /// Tokens of one text that it reads; what is more it may leave out.
+                pub context_window: u32,
+            }
+            impl ::core::fmt::Debug for Model {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Model")
+                        .field("name", &self.name)
+                        .field("dimension", &self.dimension)
+                        .field("context-window", &self.context_window)
+                        .finish()
+                }
+            }
+        }
+        /// Vectors of texts, asked through another plugin: the provider that the workspace binds.
+        ///
+        /// Permission: `embed`: the models, and the bytes of one question. An effect that spends: the
+        /// intent is recorded before the provider is asked, what it used after; never a reason for
+        /// doubt. Texts that mean the same have vectors of a small angle, as far as the model knows.
+        /// Vectors of different models have nothing to do with each other. Not for planners.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod embed {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type ChatError = super::super::super::orch::llm::shapes::ChatError;
+            pub type Request = super::super::super::orch::embed::shapes::Request;
+            pub type Answer = super::super::super::orch::embed::shapes::Answer;
+            pub type Model = super::super::super::orch::embed::shapes::Model;
+            #[allow(unused_unsafe, clippy::all)]
+            /// Those that are granted, by name.
+            #[allow(async_fn_in_trait)]
+            pub fn models() -> _rt::Vec<Model> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 2
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:embed/embed@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "models"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = *ptr0.add(0).cast::<*mut u8>();
+                    let l3 = *ptr0
+                        .add(::core::mem::size_of::<*const u8>())
+                        .cast::<usize>();
+                    let base9 = l2;
+                    let len9 = l3;
+                    let mut result9 = _rt::Vec::with_capacity(len9);
+                    for i in 0..len9 {
+                        let base = base9
+                            .add(i * (8 + 2 * ::core::mem::size_of::<*const u8>()));
+                        let e9 = {
+                            let l4 = *base.add(0).cast::<*mut u8>();
+                            let l5 = *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>();
+                            let len6 = l5;
+                            let bytes6 = _rt::Vec::from_raw_parts(l4.cast(), len6, len6);
+                            let l7 = *base
+                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i32>();
+                            let l8 = *base
+                                .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i32>();
+                            super::super::super::orch::embed::shapes::Model {
+                                name: _rt::string_lift(bytes6),
+                                dimension: l7 as u32,
+                                context_window: l8 as u32,
+                            }
+                        };
+                        result9.push(e9);
+                    }
+                    _rt::cabi_dealloc(
+                        base9,
+                        len9 * (8 + 2 * ::core::mem::size_of::<*const u8>()),
+                        ::core::mem::size_of::<*const u8>(),
+                    );
+                    let result10 = result9;
+                    result10
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// A vector for each text.
+            ///
+            /// - `denied`: the model is not granted, not known, or makes no vectors
+            /// - `invalid`: no text, too many, an empty one or one over its limit; more bytes than are
+            ///   granted; or the provider says that it can never answer this
+            /// - `limit`: as models do
+            /// - `busy`, `unavailable`: as models are
+            #[allow(async_fn_in_trait)]
+            pub fn embed(
+                request: &Request,
+            ) -> ::core::result::Result<Answer, ChatError> {
+                unsafe {
+                    #[repr(align(8))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 16 + 6 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 16
+                            + 6 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let super::super::super::orch::embed::shapes::Request {
+                        model: model0,
+                        texts: texts0,
+                    } = request;
+                    let vec1 = model0;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let vec3 = texts0;
+                    let len3 = vec3.len();
+                    let layout3 = _rt::alloc::Layout::from_size_align(
+                            vec3.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result3, _cleanup3) = wit_bindgen::rt::Cleanup::new(layout3);
+                    for (i, e) in vec3.into_iter().enumerate() {
+                        let base = result3
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec2 = e;
+                            let ptr2 = vec2.as_ptr().cast::<u8>();
+                            let len2 = vec2.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len2;
+                            *base.add(0).cast::<*mut u8>() = ptr2.cast_mut();
+                        }
+                    }
+                    let ptr4 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:embed/embed@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "embed"]
+                        fn wit_import5(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import5(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import5(ptr1.cast_mut(), len1, result3, len3, ptr4);
+                    let l6 = i32::from(*ptr4.add(0).cast::<u8>());
+                    let result33 = match l6 {
+                        0 => {
+                            let e = {
+                                let l7 = *ptr4.add(8).cast::<*mut u8>();
+                                let l8 = *ptr4
+                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base12 = l7;
+                                let len12 = l8;
+                                let mut result12 = _rt::Vec::with_capacity(len12);
+                                for i in 0..len12 {
+                                    let base = base12
+                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                    let e12 = {
+                                        let l9 = *base.add(0).cast::<*mut u8>();
+                                        let l10 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len11 = l10;
+                                        <_ as From<
+                                            _rt::Vec<_>,
+                                        >>::from(_rt::Vec::from_raw_parts(l9.cast(), len11, len11))
+                                    };
+                                    result12.push(e12);
+                                }
+                                _rt::cabi_dealloc(
+                                    base12,
+                                    len12 * (2 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                                let l13 = *ptr4
+                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i64>();
+                                let l14 = *ptr4
+                                    .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l15 = *ptr4
+                                    .add(16 + 3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len16 = l15;
+                                let bytes16 = _rt::Vec::from_raw_parts(
+                                    l14.cast(),
+                                    len16,
+                                    len16,
+                                );
+                                let l17 = *ptr4
+                                    .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l18 = *ptr4
+                                    .add(16 + 5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len19 = l18;
+                                let bytes19 = _rt::Vec::from_raw_parts(
+                                    l17.cast(),
+                                    len19,
+                                    len19,
+                                );
+                                super::super::super::orch::embed::shapes::Answer {
+                                    vectors: result12,
+                                    input: l13 as u64,
+                                    model: _rt::string_lift(bytes16),
+                                    id: _rt::string_lift(bytes19),
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l20 = i32::from(*ptr4.add(8).cast::<u8>());
+                                use super::super::super::orch::llm::shapes::ChatError as V32;
+                                let v32 = match l20 {
+                                    0 => {
+                                        let e32 = {
+                                            let l21 = *ptr4.add(16).cast::<*mut u8>();
+                                            let l22 = *ptr4
+                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len23 = l22;
+                                            let bytes23 = _rt::Vec::from_raw_parts(
+                                                l21.cast(),
+                                                len23,
+                                                len23,
+                                            );
+                                            _rt::string_lift(bytes23)
+                                        };
+                                        V32::Denied(e32)
+                                    }
+                                    1 => {
+                                        let e32 = {
+                                            let l24 = *ptr4.add(16).cast::<*mut u8>();
+                                            let l25 = *ptr4
+                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len26 = l25;
+                                            let bytes26 = _rt::Vec::from_raw_parts(
+                                                l24.cast(),
+                                                len26,
+                                                len26,
+                                            );
+                                            _rt::string_lift(bytes26)
+                                        };
+                                        V32::Invalid(e32)
+                                    }
+                                    2 => {
+                                        let e32 = {
+                                            let l27 = *ptr4.add(16).cast::<*mut u8>();
+                                            let l28 = *ptr4
+                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len29 = l28;
+                                            let bytes29 = _rt::Vec::from_raw_parts(
+                                                l27.cast(),
+                                                len29,
+                                                len29,
+                                            );
+                                            _rt::string_lift(bytes29)
+                                        };
+                                        V32::Limit(e32)
+                                    }
+                                    3 => {
+                                        let e32 = {
+                                            let l30 = i32::from(*ptr4.add(16).cast::<u8>());
+                                            match l30 {
+                                                0 => None,
+                                                1 => {
+                                                    let e = {
+                                                        let l31 = *ptr4.add(24).cast::<i64>();
+                                                        l31 as u64
+                                                    };
+                                                    Some(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            }
+                                        };
+                                        V32::Busy(e32)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V32::Unavailable
+                                    }
+                                };
+                                v32
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result33
+                }
+            }
+        }
+    }
     pub mod files {
         /// Files inside the workspace, by path relative to it with `/` between the parts.
         ///
@@ -4618,35 +5005,6 @@ pub mod orch {
         }
     }
     pub mod llm {
-        /// Pieces of an answer as it is written, for who watches. For providers of models only;
-        /// belongs to the permission that lets them provide, and opens nothing else.
-        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
-        pub mod deltas {
-            #[used]
-            #[doc(hidden)]
-            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
-            #[allow(unused_unsafe, clippy::all)]
-            /// Text that was added; of more than 64 KiB in a call the rest is not shown.
-            #[allow(async_fn_in_trait)]
-            pub fn show(text: &str) -> () {
-                unsafe {
-                    let vec0 = text;
-                    let ptr0 = vec0.as_ptr().cast::<u8>();
-                    let len0 = vec0.len();
-                    #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "orch:llm/deltas@0.1.0")]
-                    unsafe extern "C" {
-                        #[link_name = "show"]
-                        fn wit_import1(_: *mut u8, _: usize);
-                    }
-                    #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8, _: usize) {
-                        unreachable!()
-                    }
-                    wit_import1(ptr0.cast_mut(), len0);
-                }
-            }
-        }
         /// What is said to a model and what it says. No functions, so no permission opens it.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod shapes {
@@ -5013,6 +5371,35 @@ pub mod orch {
                 }
             }
             impl ::core::error::Error for ChatError {}
+        }
+        /// Pieces of an answer as it is written, for who watches. For providers of models only;
+        /// belongs to the permission that lets them provide, and opens nothing else.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod deltas {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            #[allow(unused_unsafe, clippy::all)]
+            /// Text that was added; of more than 64 KiB in a call the rest is not shown.
+            #[allow(async_fn_in_trait)]
+            pub fn show(text: &str) -> () {
+                unsafe {
+                    let vec0 = text;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:llm/deltas@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "show"]
+                        fn wit_import1(_: *mut u8, _: usize);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8, _: usize) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0.cast_mut(), len0);
+                }
+            }
         }
         /// Models, asked through another plugin: the provider that the workspace binds.
         ///
@@ -6632,6 +7019,414 @@ pub mod orch {
                                                 .cast::<*mut u8>();
                                             let l33 = *ptr9
                                                 .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len34 = l33;
+                                            let bytes34 = _rt::Vec::from_raw_parts(
+                                                l32.cast(),
+                                                len34,
+                                                len34,
+                                            );
+                                            _rt::string_lift(bytes34)
+                                        };
+                                        V35::Limit(e35)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V35::Unavailable
+                                    }
+                                };
+                                v35
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result36
+                }
+            }
+        }
+    }
+    pub mod retrieve {
+        /// What is looked for and what is found. No functions, so no permission opens it.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod shapes {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            #[repr(u8)]
+            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            pub enum Way {
+                /// By meaning: passages whose vectors are near the question's.
+                Semantic,
+                /// By words.
+                Keyword,
+                /// By both; ranks are fused.
+                Both,
+            }
+            impl ::core::fmt::Debug for Way {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Way::Semantic => f.debug_tuple("Way::Semantic").finish(),
+                        Way::Keyword => f.debug_tuple("Way::Keyword").finish(),
+                        Way::Both => f.debug_tuple("Way::Both").finish(),
+                    }
+                }
+            }
+            impl Way {
+                #[doc(hidden)]
+                pub unsafe fn _lift(val: u8) -> Way {
+                    if !cfg!(debug_assertions) {
+                        return unsafe { ::core::mem::transmute(val) };
+                    }
+                    match val {
+                        0 => Way::Semantic,
+                        1 => Way::Keyword,
+                        2 => Way::Both,
+                        _ => panic!("invalid enum discriminant"),
+                    }
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct Query {
+                /// The collection that is searched, `[a-z0-9-]`, 1..=64 bytes.
+                pub collection: _rt::String,
+                /// 1..=8192 bytes.
+                pub text: _rt::String,
+                /// At most so many passages, 1..=50.
+                pub count: u32,
+                /// At most so many tokens of text, as far as that can be told without a model (four
+                /// bytes a token); 0: no bound.
+                pub tokens: u32,
+                pub way: Way,
+                /// Paths, or folders that passages lie in; none: all. At most 64.
+                pub paths: _rt::Vec<_rt::String>,
+                /// As whoever indexed calls them; none: all. At most 64.
+                pub languages: _rt::Vec<_rt::String>,
+            }
+            impl ::core::fmt::Debug for Query {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Query")
+                        .field("collection", &self.collection)
+                        .field("text", &self.text)
+                        .field("count", &self.count)
+                        .field("tokens", &self.tokens)
+                        .field("way", &self.way)
+                        .field("paths", &self.paths)
+                        .field("languages", &self.languages)
+                        .finish()
+                }
+            }
+            /// A piece of a document.
+            #[derive(Clone, PartialEq)]
+            pub struct Passage {
+                pub path: _rt::String,
+                /// Its lines, from 1, both inside.
+                pub first: u32,
+                pub last: u32,
+                pub language: _rt::String,
+                pub text: _rt::String,
+                /// Larger is better; comparable within one answer only.
+                pub score: f64,
+            }
+            impl ::core::fmt::Debug for Passage {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Passage")
+                        .field("path", &self.path)
+                        .field("first", &self.first)
+                        .field("last", &self.last)
+                        .field("language", &self.language)
+                        .field("text", &self.text)
+                        .field("score", &self.score)
+                        .finish()
+                }
+            }
+        }
+        /// Passages that say something to a question, asked through another plugin: the provider
+        /// that the workspace binds.
+        ///
+        /// Permission: `retrieve`: the collections. An effect that spends: the provider may ask for
+        /// vectors. The intent is recorded before the provider is asked; never a reason for doubt.
+        /// Not deterministic. Not for planners.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod retrieve {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type Error = super::super::super::orch::types::types::Error;
+            pub type Query = super::super::super::orch::retrieve::shapes::Query;
+            pub type Passage = super::super::super::orch::retrieve::shapes::Passage;
+            #[allow(unused_unsafe, clippy::all)]
+            /// The passages, the best first.
+            ///
+            /// - `denied`: the collection is not granted
+            /// - `invalid`: a field is over its limit, or the provider says that it never can
+            /// - `unavailable`: no provider is bound, or it failed
+            #[allow(async_fn_in_trait)]
+            pub fn find(
+                query: &Query,
+            ) -> ::core::result::Result<_rt::Vec<Passage>, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let super::super::super::orch::retrieve::shapes::Query {
+                        collection: collection0,
+                        text: text0,
+                        count: count0,
+                        tokens: tokens0,
+                        way: way0,
+                        paths: paths0,
+                        languages: languages0,
+                    } = query;
+                    let vec1 = collection0;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let vec2 = text0;
+                    let ptr2 = vec2.as_ptr().cast::<u8>();
+                    let len2 = vec2.len();
+                    let vec4 = paths0;
+                    let len4 = vec4.len();
+                    let layout4 = _rt::alloc::Layout::from_size_align(
+                            vec4.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result4, _cleanup4) = wit_bindgen::rt::Cleanup::new(layout4);
+                    for (i, e) in vec4.into_iter().enumerate() {
+                        let base = result4
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec3 = e;
+                            let ptr3 = vec3.as_ptr().cast::<u8>();
+                            let len3 = vec3.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len3;
+                            *base.add(0).cast::<*mut u8>() = ptr3.cast_mut();
+                        }
+                    }
+                    let vec6 = languages0;
+                    let len6 = vec6.len();
+                    let layout6 = _rt::alloc::Layout::from_size_align(
+                            vec6.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result6, _cleanup6) = wit_bindgen::rt::Cleanup::new(layout6);
+                    for (i, e) in vec6.into_iter().enumerate() {
+                        let base = result6
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec5 = e;
+                            let ptr5 = vec5.as_ptr().cast::<u8>();
+                            let len5 = vec5.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len5;
+                            *base.add(0).cast::<*mut u8>() = ptr5.cast_mut();
+                        }
+                    }
+                    let ptr7 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:retrieve/retrieve@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "find"]
+                        fn wit_import8(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: i32,
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import8(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: i32,
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import8(
+                        ptr1.cast_mut(),
+                        len1,
+                        ptr2.cast_mut(),
+                        len2,
+                        _rt::as_i32(count0),
+                        _rt::as_i32(tokens0),
+                        way0.clone() as i32,
+                        result4,
+                        len4,
+                        result6,
+                        len6,
+                        ptr7,
+                    );
+                    let l9 = i32::from(*ptr7.add(0).cast::<u8>());
+                    let result36 = match l9 {
+                        0 => {
+                            let e = {
+                                let l10 = *ptr7
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l11 = *ptr7
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base24 = l10;
+                                let len24 = l11;
+                                let mut result24 = _rt::Vec::with_capacity(len24);
+                                for i in 0..len24 {
+                                    let base = base24
+                                        .add(i * (16 + 6 * ::core::mem::size_of::<*const u8>()));
+                                    let e24 = {
+                                        let l12 = *base.add(0).cast::<*mut u8>();
+                                        let l13 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len14 = l13;
+                                        let bytes14 = _rt::Vec::from_raw_parts(
+                                            l12.cast(),
+                                            len14,
+                                            len14,
+                                        );
+                                        let l15 = *base
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l16 = *base
+                                            .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l17 = *base
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l18 = *base
+                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len19 = l18;
+                                        let bytes19 = _rt::Vec::from_raw_parts(
+                                            l17.cast(),
+                                            len19,
+                                            len19,
+                                        );
+                                        let l20 = *base
+                                            .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l21 = *base
+                                            .add(8 + 5 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len22 = l21;
+                                        let bytes22 = _rt::Vec::from_raw_parts(
+                                            l20.cast(),
+                                            len22,
+                                            len22,
+                                        );
+                                        let l23 = *base
+                                            .add(8 + 6 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<f64>();
+                                        super::super::super::orch::retrieve::shapes::Passage {
+                                            path: _rt::string_lift(bytes14),
+                                            first: l15 as u32,
+                                            last: l16 as u32,
+                                            language: _rt::string_lift(bytes19),
+                                            text: _rt::string_lift(bytes22),
+                                            score: l23,
+                                        }
+                                    };
+                                    result24.push(e24);
+                                }
+                                _rt::cabi_dealloc(
+                                    base24,
+                                    len24 * (16 + 6 * ::core::mem::size_of::<*const u8>()),
+                                    8,
+                                );
+                                result24
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l25 = i32::from(
+                                    *ptr7.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V35;
+                                let v35 = match l25 {
+                                    0 => {
+                                        let e35 = {
+                                            let l26 = *ptr7
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l27 = *ptr7
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len28 = l27;
+                                            let bytes28 = _rt::Vec::from_raw_parts(
+                                                l26.cast(),
+                                                len28,
+                                                len28,
+                                            );
+                                            _rt::string_lift(bytes28)
+                                        };
+                                        V35::Denied(e35)
+                                    }
+                                    1 => {
+                                        let e35 = {
+                                            let l29 = *ptr7
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l30 = *ptr7
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len31 = l30;
+                                            let bytes31 = _rt::Vec::from_raw_parts(
+                                                l29.cast(),
+                                                len31,
+                                                len31,
+                                            );
+                                            _rt::string_lift(bytes31)
+                                        };
+                                        V35::Invalid(e35)
+                                    }
+                                    2 => V35::NotFound,
+                                    3 => {
+                                        let e35 = {
+                                            let l32 = *ptr7
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l33 = *ptr7
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<usize>();
                                             let len34 = l33;
                                             let bytes34 = _rt::Vec::from_raw_parts(
@@ -8474,6 +9269,1410 @@ pub mod orch {
                         .field("workspace", &self.workspace)
                         .field("wall-ms", &self.wall_ms)
                         .finish()
+                }
+            }
+        }
+    }
+    pub mod vectors {
+        /// Passages of documents, each with a vector, in collections of the workspace.
+        ///
+        /// Permission: `vectors`: the collections that are read, those that are written, the bytes
+        /// of what one call writes. What a call puts and removes is seen once its result was
+        /// accepted, by others and by itself; after a failure or a crash it never happened. Only
+        /// executors write. The journal has how much it was and a digest; the passages lie in a
+        /// cache of the host, which may be lost: then the collection is empty, and `documents` tells
+        /// that all of it is to be put again. Not an effect. Not deterministic. Not for planners.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod vectors {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type Error = super::super::super::orch::types::types::Error;
+            /// A piece of a document.
+            #[derive(Clone, PartialEq)]
+            pub struct Chunk {
+                /// Its lines, from 1, both inside.
+                pub first: u32,
+                pub last: u32,
+                /// 1..=16384 bytes.
+                pub text: _rt::String,
+                /// 1..=8192 finite numbers, as many in each chunk; only their direction matters.
+                pub vector: _rt::Vec<f32>,
+            }
+            impl ::core::fmt::Debug for Chunk {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Chunk")
+                        .field("first", &self.first)
+                        .field("last", &self.last)
+                        .field("text", &self.text)
+                        .field("vector", &self.vector)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct Document {
+                /// Its name in the collection, for files their path: 1..=1024 bytes, no control
+                /// characters.
+                pub path: _rt::String,
+                /// Of its content, as whoever puts it makes it: 1..=128 bytes. Another one tells that the
+                /// document changed.
+                pub digest: _rt::String,
+                /// `rust`, `markdown`; at most 64 of `[a-z0-9+-]`.
+                pub language: _rt::String,
+                /// At most 4096; none: the document is known, and has nothing to be found.
+                pub chunks: _rt::Vec<Chunk>,
+            }
+            impl ::core::fmt::Debug for Document {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Document")
+                        .field("path", &self.path)
+                        .field("digest", &self.digest)
+                        .field("language", &self.language)
+                        .field("chunks", &self.chunks)
+                        .finish()
+                }
+            }
+            /// What is in a collection.
+            #[derive(Clone, PartialEq)]
+            pub struct Holding {
+                /// Whose vectors they are, as who put them said.
+                pub model: _rt::String,
+                /// Numbers of a vector.
+                pub dimension: u32,
+                pub documents: u64,
+                pub chunks: u64,
+            }
+            impl ::core::fmt::Debug for Holding {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Holding")
+                        .field("model", &self.model)
+                        .field("dimension", &self.dimension)
+                        .field("documents", &self.documents)
+                        .field("chunks", &self.chunks)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct Known {
+                pub path: _rt::String,
+                pub digest: _rt::String,
+            }
+            impl ::core::fmt::Debug for Known {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Known")
+                        .field("path", &self.path)
+                        .field("digest", &self.digest)
+                        .finish()
+                }
+            }
+            /// Which passages are meant; an empty list is all.
+            #[derive(Clone, PartialEq)]
+            pub struct Filter {
+                /// Paths, or folders that they lie in; at most 64.
+                pub paths: _rt::Vec<_rt::String>,
+                /// At most 64.
+                pub languages: _rt::Vec<_rt::String>,
+            }
+            impl ::core::fmt::Debug for Filter {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Filter")
+                        .field("paths", &self.paths)
+                        .field("languages", &self.languages)
+                        .finish()
+                }
+            }
+            /// A piece of a document that was found.
+            #[derive(Clone, PartialEq)]
+            pub struct Passage {
+                pub path: _rt::String,
+                pub first: u32,
+                pub last: u32,
+                pub language: _rt::String,
+                pub text: _rt::String,
+                /// By vector: the cosine. By words: BM25; larger is better.
+                pub score: f64,
+            }
+            impl ::core::fmt::Debug for Passage {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Passage")
+                        .field("path", &self.path)
+                        .field("first", &self.first)
+                        .field("last", &self.last)
+                        .field("language", &self.language)
+                        .field("text", &self.text)
+                        .field("score", &self.score)
+                        .finish()
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// What a collection has; none: nothing.
+            ///
+            /// - `denied`: it is not granted
+            /// - `unavailable`: the cache could not be read
+            #[allow(async_fn_in_trait)]
+            pub fn describe(
+                collection: &str,
+            ) -> ::core::result::Result<::core::option::Option<Holding>, Error> {
+                unsafe {
+                    #[repr(align(8))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 40 + 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 40
+                            + 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = collection;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:vectors/vectors@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "describe"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result22 = match l3 {
+                        0 => {
+                            let e = {
+                                let l4 = i32::from(*ptr1.add(8).cast::<u8>());
+                                match l4 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let l5 = *ptr1.add(16).cast::<*mut u8>();
+                                            let l6 = *ptr1
+                                                .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                l5.cast(),
+                                                len7,
+                                                len7,
+                                            );
+                                            let l8 = *ptr1
+                                                .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<i32>();
+                                            let l9 = *ptr1
+                                                .add(24 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<i64>();
+                                            let l10 = *ptr1
+                                                .add(32 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<i64>();
+                                            Holding {
+                                                model: _rt::string_lift(bytes7),
+                                                dimension: l8 as u32,
+                                                documents: l9 as u64,
+                                                chunks: l10 as u64,
+                                            }
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l11 = i32::from(*ptr1.add(8).cast::<u8>());
+                                use super::super::super::orch::types::types::Error as V21;
+                                let v21 = match l11 {
+                                    0 => {
+                                        let e21 = {
+                                            let l12 = *ptr1
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l13 = *ptr1
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                l12.cast(),
+                                                len14,
+                                                len14,
+                                            );
+                                            _rt::string_lift(bytes14)
+                                        };
+                                        V21::Denied(e21)
+                                    }
+                                    1 => {
+                                        let e21 = {
+                                            let l15 = *ptr1
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l16 = *ptr1
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len17 = l16;
+                                            let bytes17 = _rt::Vec::from_raw_parts(
+                                                l15.cast(),
+                                                len17,
+                                                len17,
+                                            );
+                                            _rt::string_lift(bytes17)
+                                        };
+                                        V21::Invalid(e21)
+                                    }
+                                    2 => V21::NotFound,
+                                    3 => {
+                                        let e21 = {
+                                            let l18 = *ptr1
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr1
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        V21::Limit(e21)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V21::Unavailable
+                                    }
+                                };
+                                v21
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result22
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Documents with their digests, sorted by path, after `after`, at most 1000.
+            ///
+            /// - `denied`, `unavailable`: as above
+            #[allow(async_fn_in_trait)]
+            pub fn documents(
+                collection: &str,
+                after: ::core::option::Option<&str>,
+            ) -> ::core::result::Result<_rt::Vec<Known>, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = collection;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let (result2_0, result2_1, result2_2) = match after {
+                        Some(e) => {
+                            let vec1 = e;
+                            let ptr1 = vec1.as_ptr().cast::<u8>();
+                            let len1 = vec1.len();
+                            (1i32, ptr1.cast_mut(), len1)
+                        }
+                        None => (0i32, ::core::ptr::null_mut(), 0usize),
+                    };
+                    let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:vectors/vectors@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "documents"]
+                        fn wit_import4(
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import4(
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import4(
+                        ptr0.cast_mut(),
+                        len0,
+                        result2_0,
+                        result2_1,
+                        result2_2,
+                        ptr3,
+                    );
+                    let l5 = i32::from(*ptr3.add(0).cast::<u8>());
+                    let result26 = match l5 {
+                        0 => {
+                            let e = {
+                                let l6 = *ptr3
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l7 = *ptr3
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base14 = l6;
+                                let len14 = l7;
+                                let mut result14 = _rt::Vec::with_capacity(len14);
+                                for i in 0..len14 {
+                                    let base = base14
+                                        .add(i * (4 * ::core::mem::size_of::<*const u8>()));
+                                    let e14 = {
+                                        let l8 = *base.add(0).cast::<*mut u8>();
+                                        let l9 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len10 = l9;
+                                        let bytes10 = _rt::Vec::from_raw_parts(
+                                            l8.cast(),
+                                            len10,
+                                            len10,
+                                        );
+                                        let l11 = *base
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l12 = *base
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len13 = l12;
+                                        let bytes13 = _rt::Vec::from_raw_parts(
+                                            l11.cast(),
+                                            len13,
+                                            len13,
+                                        );
+                                        Known {
+                                            path: _rt::string_lift(bytes10),
+                                            digest: _rt::string_lift(bytes13),
+                                        }
+                                    };
+                                    result14.push(e14);
+                                }
+                                _rt::cabi_dealloc(
+                                    base14,
+                                    len14 * (4 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                                result14
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l15 = i32::from(
+                                    *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V25;
+                                let v25 = match l15 {
+                                    0 => {
+                                        let e25 = {
+                                            let l16 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l17 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len18 = l17;
+                                            let bytes18 = _rt::Vec::from_raw_parts(
+                                                l16.cast(),
+                                                len18,
+                                                len18,
+                                            );
+                                            _rt::string_lift(bytes18)
+                                        };
+                                        V25::Denied(e25)
+                                    }
+                                    1 => {
+                                        let e25 = {
+                                            let l19 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l20 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len21 = l20;
+                                            let bytes21 = _rt::Vec::from_raw_parts(
+                                                l19.cast(),
+                                                len21,
+                                                len21,
+                                            );
+                                            _rt::string_lift(bytes21)
+                                        };
+                                        V25::Invalid(e25)
+                                    }
+                                    2 => V25::NotFound,
+                                    3 => {
+                                        let e25 = {
+                                            let l22 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l23 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len24 = l23;
+                                            let bytes24 = _rt::Vec::from_raw_parts(
+                                                l22.cast(),
+                                                len24,
+                                                len24,
+                                            );
+                                            _rt::string_lift(bytes24)
+                                        };
+                                        V25::Limit(e25)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V25::Unavailable
+                                    }
+                                };
+                                v25
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result26
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Puts a document in the place of the one of its path. `model`: that made its vectors, 1..=128
+            /// bytes; the first document of another model makes the collection empty.
+            ///
+            /// - `denied`: it is not granted for writing, or the caller is no executor
+            /// - `invalid`: a field is over its limit, or the vectors are of several lengths
+            /// - `limit`: the grant's bytes are used up
+            /// - `unavailable`: the cache could not be written
+            #[allow(async_fn_in_trait)]
+            pub fn put(
+                collection: &str,
+                model: &str,
+                document: &Document,
+            ) -> ::core::result::Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = collection;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = model;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let Document {
+                        path: path2,
+                        digest: digest2,
+                        language: language2,
+                        chunks: chunks2,
+                    } = document;
+                    let vec3 = path2;
+                    let ptr3 = vec3.as_ptr().cast::<u8>();
+                    let len3 = vec3.len();
+                    let vec4 = digest2;
+                    let ptr4 = vec4.as_ptr().cast::<u8>();
+                    let len4 = vec4.len();
+                    let vec5 = language2;
+                    let ptr5 = vec5.as_ptr().cast::<u8>();
+                    let len5 = vec5.len();
+                    let vec9 = chunks2;
+                    let len9 = vec9.len();
+                    let layout9 = _rt::alloc::Layout::from_size_align(
+                            vec9.len() * (8 + 4 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result9, _cleanup9) = wit_bindgen::rt::Cleanup::new(layout9);
+                    for (i, e) in vec9.into_iter().enumerate() {
+                        let base = result9
+                            .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let Chunk {
+                                first: first6,
+                                last: last6,
+                                text: text6,
+                                vector: vector6,
+                            } = e;
+                            *base.add(0).cast::<i32>() = _rt::as_i32(first6);
+                            *base.add(4).cast::<i32>() = _rt::as_i32(last6);
+                            let vec7 = text6;
+                            let ptr7 = vec7.as_ptr().cast::<u8>();
+                            let len7 = vec7.len();
+                            *base
+                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len7;
+                            *base.add(8).cast::<*mut u8>() = ptr7.cast_mut();
+                            let vec8 = vector6;
+                            let ptr8 = vec8.as_ptr().cast::<u8>();
+                            let len8 = vec8.len();
+                            *base
+                                .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len8;
+                            *base
+                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr8.cast_mut();
+                        }
+                    }
+                    let ptr10 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:vectors/vectors@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "put"]
+                        fn wit_import11(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import11(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import11(
+                        ptr0.cast_mut(),
+                        len0,
+                        ptr1.cast_mut(),
+                        len1,
+                        ptr3.cast_mut(),
+                        len3,
+                        ptr4.cast_mut(),
+                        len4,
+                        ptr5.cast_mut(),
+                        len5,
+                        result9,
+                        len9,
+                        ptr10,
+                    );
+                    let l12 = i32::from(*ptr10.add(0).cast::<u8>());
+                    let result24 = match l12 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l13 = i32::from(
+                                    *ptr10.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V23;
+                                let v23 = match l13 {
+                                    0 => {
+                                        let e23 = {
+                                            let l14 = *ptr10
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr10
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        V23::Denied(e23)
+                                    }
+                                    1 => {
+                                        let e23 = {
+                                            let l17 = *ptr10
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l18 = *ptr10
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len19 = l18;
+                                            let bytes19 = _rt::Vec::from_raw_parts(
+                                                l17.cast(),
+                                                len19,
+                                                len19,
+                                            );
+                                            _rt::string_lift(bytes19)
+                                        };
+                                        V23::Invalid(e23)
+                                    }
+                                    2 => V23::NotFound,
+                                    3 => {
+                                        let e23 = {
+                                            let l20 = *ptr10
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l21 = *ptr10
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len22 = l21;
+                                            let bytes22 = _rt::Vec::from_raw_parts(
+                                                l20.cast(),
+                                                len22,
+                                                len22,
+                                            );
+                                            _rt::string_lift(bytes22)
+                                        };
+                                        V23::Limit(e23)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V23::Unavailable
+                                    }
+                                };
+                                v23
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result24
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Removes the document of that path; absent is no error.
+            ///
+            /// - `denied`, `invalid`, `unavailable`: as above
+            #[allow(async_fn_in_trait)]
+            pub fn remove(
+                collection: &str,
+                path: &str,
+            ) -> ::core::result::Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = collection;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = path;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:vectors/vectors@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "remove"]
+                        fn wit_import3(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import3(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
+                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+                    let result16 = match l4 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l5 = i32::from(
+                                    *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V15;
+                                let v15 = match l5 {
+                                    0 => {
+                                        let e15 = {
+                                            let l6 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l7 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len8 = l7;
+                                            let bytes8 = _rt::Vec::from_raw_parts(
+                                                l6.cast(),
+                                                len8,
+                                                len8,
+                                            );
+                                            _rt::string_lift(bytes8)
+                                        };
+                                        V15::Denied(e15)
+                                    }
+                                    1 => {
+                                        let e15 = {
+                                            let l9 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l10 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len11 = l10;
+                                            let bytes11 = _rt::Vec::from_raw_parts(
+                                                l9.cast(),
+                                                len11,
+                                                len11,
+                                            );
+                                            _rt::string_lift(bytes11)
+                                        };
+                                        V15::Invalid(e15)
+                                    }
+                                    2 => V15::NotFound,
+                                    3 => {
+                                        let e15 = {
+                                            let l12 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l13 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                l12.cast(),
+                                                len14,
+                                                len14,
+                                            );
+                                            _rt::string_lift(bytes14)
+                                        };
+                                        V15::Limit(e15)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V15::Unavailable
+                                    }
+                                };
+                                v15
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result16
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// The passages whose vectors have the smallest angle to that one, at most `count`
+            /// (1..=100), the nearest first.
+            ///
+            /// - `denied`, `unavailable`: as above
+            /// - `invalid`: `count`, the filter, or a vector that is none or has another dimension
+            #[allow(async_fn_in_trait)]
+            pub fn nearest(
+                collection: &str,
+                vector: &[f32],
+                count: u32,
+                filter: &Filter,
+            ) -> ::core::result::Result<_rt::Vec<Passage>, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = collection;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = vector;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let Filter { paths: paths2, languages: languages2 } = filter;
+                    let vec4 = paths2;
+                    let len4 = vec4.len();
+                    let layout4 = _rt::alloc::Layout::from_size_align(
+                            vec4.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result4, _cleanup4) = wit_bindgen::rt::Cleanup::new(layout4);
+                    for (i, e) in vec4.into_iter().enumerate() {
+                        let base = result4
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec3 = e;
+                            let ptr3 = vec3.as_ptr().cast::<u8>();
+                            let len3 = vec3.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len3;
+                            *base.add(0).cast::<*mut u8>() = ptr3.cast_mut();
+                        }
+                    }
+                    let vec6 = languages2;
+                    let len6 = vec6.len();
+                    let layout6 = _rt::alloc::Layout::from_size_align(
+                            vec6.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result6, _cleanup6) = wit_bindgen::rt::Cleanup::new(layout6);
+                    for (i, e) in vec6.into_iter().enumerate() {
+                        let base = result6
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec5 = e;
+                            let ptr5 = vec5.as_ptr().cast::<u8>();
+                            let len5 = vec5.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len5;
+                            *base.add(0).cast::<*mut u8>() = ptr5.cast_mut();
+                        }
+                    }
+                    let ptr7 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:vectors/vectors@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "nearest"]
+                        fn wit_import8(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import8(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import8(
+                        ptr0.cast_mut(),
+                        len0,
+                        ptr1.cast_mut(),
+                        len1,
+                        _rt::as_i32(&count),
+                        result4,
+                        len4,
+                        result6,
+                        len6,
+                        ptr7,
+                    );
+                    let l9 = i32::from(*ptr7.add(0).cast::<u8>());
+                    let result36 = match l9 {
+                        0 => {
+                            let e = {
+                                let l10 = *ptr7
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l11 = *ptr7
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base24 = l10;
+                                let len24 = l11;
+                                let mut result24 = _rt::Vec::with_capacity(len24);
+                                for i in 0..len24 {
+                                    let base = base24
+                                        .add(i * (16 + 6 * ::core::mem::size_of::<*const u8>()));
+                                    let e24 = {
+                                        let l12 = *base.add(0).cast::<*mut u8>();
+                                        let l13 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len14 = l13;
+                                        let bytes14 = _rt::Vec::from_raw_parts(
+                                            l12.cast(),
+                                            len14,
+                                            len14,
+                                        );
+                                        let l15 = *base
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l16 = *base
+                                            .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l17 = *base
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l18 = *base
+                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len19 = l18;
+                                        let bytes19 = _rt::Vec::from_raw_parts(
+                                            l17.cast(),
+                                            len19,
+                                            len19,
+                                        );
+                                        let l20 = *base
+                                            .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l21 = *base
+                                            .add(8 + 5 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len22 = l21;
+                                        let bytes22 = _rt::Vec::from_raw_parts(
+                                            l20.cast(),
+                                            len22,
+                                            len22,
+                                        );
+                                        let l23 = *base
+                                            .add(8 + 6 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<f64>();
+                                        Passage {
+                                            path: _rt::string_lift(bytes14),
+                                            first: l15 as u32,
+                                            last: l16 as u32,
+                                            language: _rt::string_lift(bytes19),
+                                            text: _rt::string_lift(bytes22),
+                                            score: l23,
+                                        }
+                                    };
+                                    result24.push(e24);
+                                }
+                                _rt::cabi_dealloc(
+                                    base24,
+                                    len24 * (16 + 6 * ::core::mem::size_of::<*const u8>()),
+                                    8,
+                                );
+                                result24
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l25 = i32::from(
+                                    *ptr7.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V35;
+                                let v35 = match l25 {
+                                    0 => {
+                                        let e35 = {
+                                            let l26 = *ptr7
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l27 = *ptr7
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len28 = l27;
+                                            let bytes28 = _rt::Vec::from_raw_parts(
+                                                l26.cast(),
+                                                len28,
+                                                len28,
+                                            );
+                                            _rt::string_lift(bytes28)
+                                        };
+                                        V35::Denied(e35)
+                                    }
+                                    1 => {
+                                        let e35 = {
+                                            let l29 = *ptr7
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l30 = *ptr7
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len31 = l30;
+                                            let bytes31 = _rt::Vec::from_raw_parts(
+                                                l29.cast(),
+                                                len31,
+                                                len31,
+                                            );
+                                            _rt::string_lift(bytes31)
+                                        };
+                                        V35::Invalid(e35)
+                                    }
+                                    2 => V35::NotFound,
+                                    3 => {
+                                        let e35 = {
+                                            let l32 = *ptr7
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l33 = *ptr7
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len34 = l33;
+                                            let bytes34 = _rt::Vec::from_raw_parts(
+                                                l32.cast(),
+                                                len34,
+                                                len34,
+                                            );
+                                            _rt::string_lift(bytes34)
+                                        };
+                                        V35::Limit(e35)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V35::Unavailable
+                                    }
+                                };
+                                v35
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result36
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// The passages that have words of the text (at most 8192 bytes), at most `count`
+            /// (1..=100), the best first. Nothing in the text is a sign.
+            ///
+            /// - `denied`, `unavailable`: as above
+            /// - `invalid`: `count`, the filter or the text is over its limit
+            #[allow(async_fn_in_trait)]
+            pub fn matching(
+                collection: &str,
+                text: &str,
+                count: u32,
+                filter: &Filter,
+            ) -> ::core::result::Result<_rt::Vec<Passage>, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = collection;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = text;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let Filter { paths: paths2, languages: languages2 } = filter;
+                    let vec4 = paths2;
+                    let len4 = vec4.len();
+                    let layout4 = _rt::alloc::Layout::from_size_align(
+                            vec4.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result4, _cleanup4) = wit_bindgen::rt::Cleanup::new(layout4);
+                    for (i, e) in vec4.into_iter().enumerate() {
+                        let base = result4
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec3 = e;
+                            let ptr3 = vec3.as_ptr().cast::<u8>();
+                            let len3 = vec3.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len3;
+                            *base.add(0).cast::<*mut u8>() = ptr3.cast_mut();
+                        }
+                    }
+                    let vec6 = languages2;
+                    let len6 = vec6.len();
+                    let layout6 = _rt::alloc::Layout::from_size_align(
+                            vec6.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result6, _cleanup6) = wit_bindgen::rt::Cleanup::new(layout6);
+                    for (i, e) in vec6.into_iter().enumerate() {
+                        let base = result6
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec5 = e;
+                            let ptr5 = vec5.as_ptr().cast::<u8>();
+                            let len5 = vec5.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len5;
+                            *base.add(0).cast::<*mut u8>() = ptr5.cast_mut();
+                        }
+                    }
+                    let ptr7 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:vectors/vectors@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "matching"]
+                        fn wit_import8(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import8(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import8(
+                        ptr0.cast_mut(),
+                        len0,
+                        ptr1.cast_mut(),
+                        len1,
+                        _rt::as_i32(&count),
+                        result4,
+                        len4,
+                        result6,
+                        len6,
+                        ptr7,
+                    );
+                    let l9 = i32::from(*ptr7.add(0).cast::<u8>());
+                    let result36 = match l9 {
+                        0 => {
+                            let e = {
+                                let l10 = *ptr7
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l11 = *ptr7
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base24 = l10;
+                                let len24 = l11;
+                                let mut result24 = _rt::Vec::with_capacity(len24);
+                                for i in 0..len24 {
+                                    let base = base24
+                                        .add(i * (16 + 6 * ::core::mem::size_of::<*const u8>()));
+                                    let e24 = {
+                                        let l12 = *base.add(0).cast::<*mut u8>();
+                                        let l13 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len14 = l13;
+                                        let bytes14 = _rt::Vec::from_raw_parts(
+                                            l12.cast(),
+                                            len14,
+                                            len14,
+                                        );
+                                        let l15 = *base
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l16 = *base
+                                            .add(4 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<i32>();
+                                        let l17 = *base
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l18 = *base
+                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len19 = l18;
+                                        let bytes19 = _rt::Vec::from_raw_parts(
+                                            l17.cast(),
+                                            len19,
+                                            len19,
+                                        );
+                                        let l20 = *base
+                                            .add(8 + 4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l21 = *base
+                                            .add(8 + 5 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len22 = l21;
+                                        let bytes22 = _rt::Vec::from_raw_parts(
+                                            l20.cast(),
+                                            len22,
+                                            len22,
+                                        );
+                                        let l23 = *base
+                                            .add(8 + 6 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<f64>();
+                                        Passage {
+                                            path: _rt::string_lift(bytes14),
+                                            first: l15 as u32,
+                                            last: l16 as u32,
+                                            language: _rt::string_lift(bytes19),
+                                            text: _rt::string_lift(bytes22),
+                                            score: l23,
+                                        }
+                                    };
+                                    result24.push(e24);
+                                }
+                                _rt::cabi_dealloc(
+                                    base24,
+                                    len24 * (16 + 6 * ::core::mem::size_of::<*const u8>()),
+                                    8,
+                                );
+                                result24
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l25 = i32::from(
+                                    *ptr7.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V35;
+                                let v35 = match l25 {
+                                    0 => {
+                                        let e35 = {
+                                            let l26 = *ptr7
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l27 = *ptr7
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len28 = l27;
+                                            let bytes28 = _rt::Vec::from_raw_parts(
+                                                l26.cast(),
+                                                len28,
+                                                len28,
+                                            );
+                                            _rt::string_lift(bytes28)
+                                        };
+                                        V35::Denied(e35)
+                                    }
+                                    1 => {
+                                        let e35 = {
+                                            let l29 = *ptr7
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l30 = *ptr7
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len31 = l30;
+                                            let bytes31 = _rt::Vec::from_raw_parts(
+                                                l29.cast(),
+                                                len31,
+                                                len31,
+                                            );
+                                            _rt::string_lift(bytes31)
+                                        };
+                                        V35::Invalid(e35)
+                                    }
+                                    2 => V35::NotFound,
+                                    3 => {
+                                        let e35 = {
+                                            let l32 = *ptr7
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l33 = *ptr7
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len34 = l33;
+                                            let bytes34 = _rt::Vec::from_raw_parts(
+                                                l32.cast(),
+                                                len34,
+                                                len34,
+                                            );
+                                            _rt::string_lift(bytes34)
+                                        };
+                                        V35::Limit(e35)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V35::Unavailable
+                                    }
+                                };
+                                v35
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result36
                 }
             }
         }
@@ -17300,8 +19499,8 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 11494] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xc3X\x01A\x02\x01AJ\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 12777] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xc6b\x01A\x02\x01AY\x01\
 B\x1b\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limit\x01s\
 \0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retriable\x7f\
 \x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01s\0\x04\
@@ -17331,223 +19530,254 @@ un\x09\x05tasks\x08\x07current\x02\x04runs\x0c\x04\0\x08standing\x03\0\x0d\x01j\
 stop\x01\x11\x01j\x01\x0e\x01\x01\x01@\0\0\x12\x04\0\x06status\x01\x13\x03\0\x1a\
 orch:control/control@0.1.0\x05\x03\x01B\x05\x02\x03\x02\x01\x01\x04\0\x05error\x03\
 \0\0\x01j\x01s\x01\x01\x01@\x03\x03olds\x03news\x04paths\0\x02\x04\0\x07unified\x01\
-\x03\x03\0\x14orch:diff/diff@0.1.0\x05\x04\x01B\x18\x02\x03\x02\x01\x01\x04\0\x05\
-error\x03\0\0\x01r\x02\x04paths\x04sizew\x04\0\x05entry\x03\0\x02\x01ks\x01p\x03\
-\x01j\x01\x05\x01\x01\x01@\x02\x04globs\x05after\x04\0\x06\x04\0\x04find\x01\x07\
-\x01p}\x01j\x01\x08\x01\x01\x01@\x02\x04paths\x06offsetw\0\x09\x04\0\x04read\x01\
-\x0a\x01j\0\x01\x01\x01@\x02\x04paths\x07content\x08\0\x0b\x04\0\x05write\x01\x0c\
-\x04\0\x06append\x01\x0c\x01@\x02\x04paths\x04sizew\0\x0b\x04\0\x08truncate\x01\x0d\
-\x01@\x01\x04paths\0\x0b\x04\0\x0bmake-folder\x01\x0e\x01@\x02\x04froms\x02tos\0\
-\x0b\x04\0\x06rename\x01\x0f\x04\0\x06remove\x01\x0e\x03\0\x16orch:files/files@0\
-.1.0\x05\x05\x02\x03\0\0\x07finding\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\
-\0\0\x02\x03\x02\x01\x06\x04\0\x07finding\x03\0\x02\x01j\0\x01\x01\x01@\x01\x07f\
-inding\x03\0\x04\x04\0\x06report\x01\x05\x03\0\x1corch:findings/findings@0.1.0\x05\
-\x07\x01B$\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ks\x01r\x02\x06commits\x06\
-branch\x02\x04\0\x08checkout\x03\0\x03\x01r\x02\x04names\x06commits\x04\0\x06bra\
-nch\x03\0\x05\x01ps\x01r\x05\x02ids\x07parents\x07\x06authors\x02atx\x07messages\
-\x04\0\x06commit\x03\0\x08\x01m\x03\x05added\x07changed\x07removed\x04\0\x03how\x03\
-\0\x0a\x01r\x02\x04paths\x03how\x0b\x04\0\x07changed\x03\0\x0c\x01j\x01\x04\x01\x01\
-\x01@\0\0\x0e\x04\0\x04head\x01\x0f\x01p\x06\x01j\x01\x10\x01\x01\x01@\x01\x05af\
-ter\x02\0\x11\x04\0\x08branches\x01\x12\x01p\x09\x01j\x01\x13\x01\x01\x01@\x03\x05\
-starts\x04skipy\x05county\0\x14\x04\0\x03log\x01\x15\x01p\x0d\x01j\x01\x16\x01\x01\
-\x01@\x03\x03olds\x03news\x05after\x02\0\x17\x04\0\x07changes\x01\x18\x01j\x01s\x01\
-\x01\x01@\x03\x03olds\x03news\x04paths\0\x19\x04\0\x04diff\x01\x1a\x01p}\x01j\x01\
-\x1b\x01\x01\x01@\x03\x06commits\x04paths\x06offsetw\0\x1c\x04\0\x04show\x01\x1d\
-\x03\0\x12orch:git/git@0.1.0\x05\x08\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\
-\x03\0\0\x04\0\x06bucket\x03\x01\x01i\x02\x01j\x01\x03\x01\x01\x01@\x01\x05label\
-s\0\x04\x04\0\x13[static]bucket.open\x01\x05\x01h\x02\x01p}\x01k\x07\x01j\x01\x08\
-\x01\x01\x01@\x02\x04self\x06\x03keys\0\x09\x04\0\x12[method]bucket.get\x01\x0a\x01\
-j\0\x01\x01\x01@\x03\x04self\x06\x03keys\x05value\x07\0\x0b\x04\0\x12[method]buc\
-ket.set\x01\x0c\x01@\x02\x04self\x06\x03keys\0\x0b\x04\0\x15[method]bucket.delet\
-e\x01\x0d\x01ks\x01ps\x01j\x01\x0f\x01\x01\x01@\x03\x04self\x06\x06prefixs\x05af\
-ter\x0e\0\x10\x04\0\x13[method]bucket.keys\x01\x11\x03\0\x10orch:kv/kv@0.1.0\x05\
-\x09\x01B\x02\x01@\x01\x04texts\x01\0\x04\0\x04show\x01\0\x03\0\x15orch:llm/delt\
-as@0.1.0\x05\x0a\x01B!\x01r\x03\x04names\x0bdescriptions\x0aparameterss\x04\0\x04\
-tool\x03\0\0\x01r\x03\x02ids\x04names\x09argumentss\x04\0\x09tool-call\x03\0\x02\
-\x01p\x03\x01r\x02\x04texts\x0atool-calls\x04\x04\0\x04said\x03\0\x05\x01r\x03\x04\
-calls\x04texts\x06failed\x7f\x04\0\x0btool-result\x03\0\x07\x01q\x04\x06system\x01\
-s\0\x04user\x01s\0\x09assistant\x01\x06\0\x04tool\x01\x08\0\x04\0\x07message\x03\
-\0\x09\x01q\x04\x04auto\0\0\x04none\0\0\x08required\0\0\x05named\x01s\0\x04\0\x0b\
-tool-choice\x03\0\x0b\x01q\x03\x04text\0\0\x04json\0\0\x06schema\x01s\0\x04\0\x06\
-format\x03\0\x0d\x01p\x0a\x01p\x01\x01ku\x01ky\x01kw\x01ps\x01r\x09\x05models\x08\
-messages\x0f\x05tools\x10\x06choice\x0c\x06format\x0e\x0btemperature\x11\x0amax-\
-tokens\x12\x04seed\x13\x04stop\x14\x04\0\x07request\x03\0\x15\x01m\x04\x03end\x06\
-length\x0atool-calls\x07refused\x04\0\x0bstop-reason\x03\0\x17\x01r\x03\x05input\
-w\x06cachedw\x06outputw\x04\0\x05usage\x03\0\x19\x01r\x05\x04said\x06\x04stop\x18\
-\x05usage\x1a\x05models\x02ids\x04\0\x06answer\x03\0\x1b\x01r\x04\x04names\x0eco\
-ntext-windowy\x0amax-tokensy\x0ccapabilities\x14\x04\0\x05model\x03\0\x1d\x01q\x05\
-\x06denied\x01s\0\x07invalid\x01s\0\x05limit\x01s\0\x04busy\x01\x13\0\x0bunavail\
-able\0\0\x04\0\x0achat-error\x03\0\x1f\x03\0\x15orch:llm/shapes@0.1.0\x05\x0b\x02\
-\x03\0\x09\x07request\x02\x03\0\x09\x06answer\x02\x03\0\x09\x05model\x02\x03\0\x09\
-\x0achat-error\x01B\x0e\x02\x03\x02\x01\x0c\x04\0\x07request\x03\0\0\x02\x03\x02\
-\x01\x0d\x04\0\x06answer\x03\0\x02\x02\x03\x02\x01\x0e\x04\0\x05model\x03\0\x04\x02\
-\x03\x02\x01\x0f\x04\0\x0achat-error\x03\0\x06\x01p\x05\x01@\0\0\x08\x04\0\x06mo\
-dels\x01\x09\x01j\x01\x03\x01\x07\x01@\x01\x07request\x01\0\x0a\x04\0\x04chat\x01\
-\x0b\x03\0\x12orch:llm/llm@0.1.0\x05\x10\x01B\x04\x01m\x04\x05error\x04warn\x04i\
-nfo\x05debug\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x05\
-write\x01\x02\x03\0\x12orch:log/log@0.1.0\x05\x11\x02\x03\0\0\x06metric\x01B\x07\
-\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x12\x04\0\x06metric\x03\
-\0\x02\x01j\0\x01\x01\x01@\x01\x06metric\x03\0\x04\x04\0\x06record\x01\x05\x03\0\
-\x1aorch:metrics/metrics@0.1.0\x05\x13\x01B\x07\x01m\x03\x04info\x07warning\x05e\
-rror\x04\0\x08severity\x03\0\0\x01ks\x01r\x05\x07channels\x05titles\x04texts\x08\
-severity\x01\x04link\x02\x04\0\x07message\x03\0\x03\x01r\x01\x02ids\x04\0\x07rec\
-eipt\x03\0\x05\x03\0\x18orch:notify/shapes@0.1.0\x05\x14\x02\x03\0\x0d\x07messag\
-e\x02\x03\0\x0d\x07receipt\x01B\x09\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\
-\x03\x02\x01\x15\x04\0\x07message\x03\0\x02\x02\x03\x02\x01\x16\x04\0\x07receipt\
-\x03\0\x04\x01j\x01\x05\x01\x01\x01@\x01\x07message\x03\0\x06\x04\0\x04send\x01\x07\
-\x03\0\x18orch:notify/notify@0.1.0\x05\x17\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x05\
-error\x03\0\0\x01ps\x01o\x02ss\x01p\x03\x01r\x06\x07programs\x04args\x02\x03env\x04\
-\x09directorys\x0atimeout-msw\x0dcapture-bytesy\x04\0\x07command\x03\0\x05\x01q\x03\
-\x04code\x01z\0\x06signal\x01z\0\x09timed-out\0\0\x04\0\x04exit\x03\0\x07\x01p}\x01\
-r\x06\x04exit\x08\x06stdout\x09\x06stderr\x09\x0cstdout-bytesw\x0cstderr-bytesw\x0b\
-duration-msw\x04\0\x06output\x03\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x07command\x06\
-\0\x0c\x04\0\x03run\x01\x0d\x03\0\x1aorch:process/process@0.1.0\x05\x18\x01B\x0c\
-\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01m\x02\x03hex\x06base64\x04\0\x08e\
-ncoding\x03\0\x02\x01j\x01s\x01\x01\x01@\x01\x04names\0\x04\x04\0\x0bplaceholder\
-\x01\x05\x01@\x02\x04users\x04names\0\x04\x04\0\x05basic\x01\x06\x01p}\x01@\x03\x04\
-names\x07message\x07\x08encoding\x03\0\x04\x04\0\x0bhmac-sha256\x01\x08\x03\0\x1a\
-orch:secrets/secrets@0.1.0\x05\x19\x01B\x02\x01@\0\0s\x04\0\x04read\x01\0\x03\0\x1c\
-orch:settings/settings@0.1.0\x05\x1a\x02\x03\0\0\x08new-task\x02\x03\0\0\x04task\
-\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x1b\x04\0\x08\
-new-task\x03\0\x02\x02\x03\x02\x01\x1c\x04\0\x04task\x03\0\x04\x01m\x08\x07pendi\
-ng\x0bin-progress\x10waiting-approval\x04done\x06failed\x07blocked\x08in-doubt\x09\
-cancelled\x04\0\x06status\x03\0\x06\x01r\x06\x05indexy\x02ids\x04kinds\x06status\
-\x07\x08priorityz\x04costy\x04\0\x07summary\x03\0\x08\x01j\x01\x05\x01\x01\x01@\x01\
-\x05indexy\0\x0a\x04\0\x08describe\x01\x0b\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0c\
-\x04\0\x04find\x01\x0d\x01p\x09\x01j\x01\x0e\x01\x01\x01@\x01\x05starty\0\x0f\x04\
-\0\x04scan\x01\x10\x01j\0\x01\x01\x01@\x01\x04task\x03\0\x11\x04\0\x03add\x01\x12\
-\x03\0\x16orch:tasks/tasks@0.1.0\x05\x1d\x01B\x0a\x04\0\x08pollable\x03\x01\x01h\
-\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[method]pollable.ready\x01\x02\x01@\x01\x04\
-self\x01\x01\0\x04\0\x16[method]pollable.block\x01\x03\x01p\x01\x01py\x01@\x01\x02\
-in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\x13wasi:io/poll@0.2.12\x05\x1e\x02\x03\0\
-\x13\x08pollable\x01B\x0f\x02\x03\x02\x01\x1f\x04\0\x08pollable\x03\0\0\x01w\x04\
-\0\x07instant\x03\0\x02\x01w\x04\0\x08duration\x03\0\x04\x01@\0\0\x03\x04\0\x03n\
-ow\x01\x06\x01@\0\0\x05\x04\0\x0aresolution\x01\x07\x01i\x01\x01@\x01\x04when\x03\
-\0\x08\x04\0\x11subscribe-instant\x01\x09\x01@\x01\x04when\x05\0\x08\x04\0\x12su\
-bscribe-duration\x01\x0a\x03\0\"wasi:clocks/monotonic-clock@0.2.12\x05\x20\x01B\x05\
-\x01r\x02\x07secondsw\x0bnanosecondsy\x04\0\x08datetime\x03\0\0\x01@\0\0\x01\x04\
-\0\x03now\x01\x02\x04\0\x0aresolution\x01\x02\x03\0\x1dwasi:clocks/wall-clock@0.\
-2.12\x05!\x01B\x04\x04\0\x05error\x03\x01\x01h\0\x01@\x01\x04self\x01\0s\x04\0\x1d\
-[method]error.to-debug-string\x01\x02\x03\0\x14wasi:io/error@0.2.12\x05\"\x02\x03\
-\0\x16\x05error\x01B(\x02\x03\x02\x01#\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x1f\
-\x04\0\x08pollable\x03\0\x02\x01i\x01\x01q\x02\x15last-operation-failed\x01\x04\0\
-\x06closed\0\0\x04\0\x0cstream-error\x03\0\x05\x04\0\x0cinput-stream\x03\x01\x04\
-\0\x0doutput-stream\x03\x01\x01h\x07\x01p}\x01j\x01\x0a\x01\x06\x01@\x02\x04self\
-\x09\x03lenw\0\x0b\x04\0\x19[method]input-stream.read\x01\x0c\x04\0\"[method]inp\
-ut-stream.blocking-read\x01\x0c\x01j\x01w\x01\x06\x01@\x02\x04self\x09\x03lenw\0\
-\x0d\x04\0\x19[method]input-stream.skip\x01\x0e\x04\0\"[method]input-stream.bloc\
-king-skip\x01\x0e\x01i\x03\x01@\x01\x04self\x09\0\x0f\x04\0\x1e[method]input-str\
-eam.subscribe\x01\x10\x01h\x08\x01@\x01\x04self\x11\0\x0d\x04\0![method]output-s\
-tream.check-write\x01\x12\x01j\0\x01\x06\x01@\x02\x04self\x11\x08contents\x0a\0\x13\
-\x04\0\x1b[method]output-stream.write\x01\x14\x04\0.[method]output-stream.blocki\
-ng-write-and-flush\x01\x14\x01@\x01\x04self\x11\0\x13\x04\0\x1b[method]output-st\
-ream.flush\x01\x15\x04\0$[method]output-stream.blocking-flush\x01\x15\x01@\x01\x04\
-self\x11\0\x0f\x04\0\x1f[method]output-stream.subscribe\x01\x16\x01@\x02\x04self\
-\x11\x03lenw\0\x13\x04\0\"[method]output-stream.write-zeroes\x01\x17\x04\05[meth\
-od]output-stream.blocking-write-zeroes-and-flush\x01\x17\x01@\x03\x04self\x11\x03\
-src\x09\x03lenw\0\x0d\x04\0\x1c[method]output-stream.splice\x01\x18\x04\0%[metho\
-d]output-stream.blocking-splice\x01\x18\x03\0\x16wasi:io/streams@0.2.12\x05$\x02\
-\x03\0\x14\x08duration\x02\x03\0\x17\x0cinput-stream\x02\x03\0\x17\x0doutput-str\
-eam\x01B\xc1\x01\x02\x03\x02\x01%\x04\0\x08duration\x03\0\0\x02\x03\x02\x01&\x04\
-\0\x0cinput-stream\x03\0\x02\x02\x03\x02\x01'\x04\0\x0doutput-stream\x03\0\x04\x02\
-\x03\x02\x01#\x04\0\x08io-error\x03\0\x06\x02\x03\x02\x01\x1f\x04\0\x08pollable\x03\
-\0\x08\x01q\x0a\x03get\0\0\x04head\0\0\x04post\0\0\x03put\0\0\x06delete\0\0\x07c\
-onnect\0\0\x07options\0\0\x05trace\0\0\x05patch\0\0\x05other\x01s\0\x04\0\x06met\
-hod\x03\0\x0a\x01q\x03\x04HTTP\0\0\x05HTTPS\0\0\x05other\x01s\0\x04\0\x06scheme\x03\
-\0\x0c\x01ks\x01k{\x01r\x02\x05rcode\x0e\x09info-code\x0f\x04\0\x11DNS-error-pay\
-load\x03\0\x10\x01k}\x01r\x02\x08alert-id\x12\x0dalert-message\x0e\x04\0\x1aTLS-\
-alert-received-payload\x03\0\x13\x01ky\x01r\x02\x0afield-name\x0e\x0afield-size\x15\
-\x04\0\x12field-size-payload\x03\0\x16\x01kw\x01k\x17\x01q'\x0bDNS-timeout\0\0\x09\
-DNS-error\x01\x11\0\x15destination-not-found\0\0\x17destination-unavailable\0\0\x19\
-destination-IP-prohibited\0\0\x19destination-IP-unroutable\0\0\x12connection-ref\
-used\0\0\x15connection-terminated\0\0\x12connection-timeout\0\0\x17connection-re\
-ad-timeout\0\0\x18connection-write-timeout\0\0\x18connection-limit-reached\0\0\x12\
-TLS-protocol-error\0\0\x15TLS-certificate-error\0\0\x12TLS-alert-received\x01\x14\
-\0\x13HTTP-request-denied\0\0\x1cHTTP-request-length-required\0\0\x16HTTP-reques\
-t-body-size\x01\x18\0\x1bHTTP-request-method-invalid\0\0\x18HTTP-request-URI-inv\
-alid\0\0\x19HTTP-request-URI-too-long\0\0\x20HTTP-request-header-section-size\x01\
-\x15\0\x18HTTP-request-header-size\x01\x19\0!HTTP-request-trailer-section-size\x01\
-\x15\0\x19HTTP-request-trailer-size\x01\x17\0\x18HTTP-response-incomplete\0\0!HT\
-TP-response-header-section-size\x01\x15\0\x19HTTP-response-header-size\x01\x17\0\
-\x17HTTP-response-body-size\x01\x18\0\"HTTP-response-trailer-section-size\x01\x15\
-\0\x1aHTTP-response-trailer-size\x01\x17\0\x1dHTTP-response-transfer-coding\x01\x0e\
-\0\x1cHTTP-response-content-coding\x01\x0e\0\x15HTTP-response-timeout\0\0\x13HTT\
-P-upgrade-failed\0\0\x13HTTP-protocol-error\0\0\x0dloop-detected\0\0\x13configur\
-ation-error\0\0\x0einternal-error\x01\x0e\0\x04\0\x0aerror-code\x03\0\x1a\x01q\x03\
-\x0einvalid-syntax\0\0\x09forbidden\0\0\x09immutable\0\0\x04\0\x0cheader-error\x03\
-\0\x1c\x01s\x04\0\x09field-key\x03\0\x1e\x04\0\x0afield-name\x03\0\x1f\x01p}\x04\
-\0\x0bfield-value\x03\0!\x04\0\x06fields\x03\x01\x04\0\x07headers\x03\0#\x04\0\x08\
-trailers\x03\0#\x04\0\x10incoming-request\x03\x01\x04\0\x10outgoing-request\x03\x01\
-\x04\0\x0frequest-options\x03\x01\x04\0\x11response-outparam\x03\x01\x01{\x04\0\x0b\
-status-code\x03\0*\x04\0\x11incoming-response\x03\x01\x04\0\x0dincoming-body\x03\
-\x01\x04\0\x0ffuture-trailers\x03\x01\x04\0\x11outgoing-response\x03\x01\x04\0\x0d\
-outgoing-body\x03\x01\x04\0\x18future-incoming-response\x03\x01\x01i#\x01@\0\02\x04\
-\0\x13[constructor]fields\x013\x01o\x02\x20\"\x01p4\x01j\x012\x01\x1d\x01@\x01\x07\
-entries5\06\x04\0\x18[static]fields.from-list\x017\x01h#\x01p\"\x01@\x02\x04self\
-8\x04name\x20\09\x04\0\x12[method]fields.get\x01:\x01@\x02\x04self8\x04name\x20\0\
-\x7f\x04\0\x12[method]fields.has\x01;\x01j\0\x01\x1d\x01@\x03\x04self8\x04name\x20\
-\x05value9\0<\x04\0\x12[method]fields.set\x01=\x01@\x02\x04self8\x04name\x20\0<\x04\
-\0\x15[method]fields.delete\x01>\x01@\x03\x04self8\x04name\x20\x05value\"\0<\x04\
-\0\x15[method]fields.append\x01?\x01@\x01\x04self8\05\x04\0\x16[method]fields.en\
-tries\x01@\x01@\x01\x04self8\02\x04\0\x14[method]fields.clone\x01A\x01h&\x01@\x01\
-\x04self\xc2\0\0\x0b\x04\0\x1f[method]incoming-request.method\x01C\x01@\x01\x04s\
-elf\xc2\0\0\x0e\x04\0([method]incoming-request.path-with-query\x01D\x01k\x0d\x01\
-@\x01\x04self\xc2\0\0\xc5\0\x04\0\x1f[method]incoming-request.scheme\x01F\x04\0\"\
-[method]incoming-request.authority\x01D\x01i$\x01@\x01\x04self\xc2\0\0\xc7\0\x04\
-\0\x20[method]incoming-request.headers\x01H\x01i-\x01j\x01\xc9\0\0\x01@\x01\x04s\
-elf\xc2\0\0\xca\0\x04\0\x20[method]incoming-request.consume\x01K\x01i'\x01@\x01\x07\
-headers\xc7\0\0\xcc\0\x04\0\x1d[constructor]outgoing-request\x01M\x01h'\x01i0\x01\
-j\x01\xcf\0\0\x01@\x01\x04self\xce\0\0\xd0\0\x04\0\x1d[method]outgoing-request.b\
-ody\x01Q\x01@\x01\x04self\xce\0\0\x0b\x04\0\x1f[method]outgoing-request.method\x01\
-R\x01j\0\0\x01@\x02\x04self\xce\0\x06method\x0b\0\xd3\0\x04\0#[method]outgoing-r\
-equest.set-method\x01T\x01@\x01\x04self\xce\0\0\x0e\x04\0([method]outgoing-reque\
-st.path-with-query\x01U\x01@\x02\x04self\xce\0\x0fpath-with-query\x0e\0\xd3\0\x04\
-\0,[method]outgoing-request.set-path-with-query\x01V\x01@\x01\x04self\xce\0\0\xc5\
-\0\x04\0\x1f[method]outgoing-request.scheme\x01W\x01@\x02\x04self\xce\0\x06schem\
-e\xc5\0\0\xd3\0\x04\0#[method]outgoing-request.set-scheme\x01X\x04\0\"[method]ou\
-tgoing-request.authority\x01U\x01@\x02\x04self\xce\0\x09authority\x0e\0\xd3\0\x04\
-\0&[method]outgoing-request.set-authority\x01Y\x01@\x01\x04self\xce\0\0\xc7\0\x04\
-\0\x20[method]outgoing-request.headers\x01Z\x01i(\x01@\0\0\xdb\0\x04\0\x1c[const\
-ructor]request-options\x01\\\x01h(\x01k\x01\x01@\x01\x04self\xdd\0\0\xde\0\x04\0\
-'[method]request-options.connect-timeout\x01_\x01@\x02\x04self\xdd\0\x08duration\
-\xde\0\0\xd3\0\x04\0+[method]request-options.set-connect-timeout\x01`\x04\0*[met\
-hod]request-options.first-byte-timeout\x01_\x04\0.[method]request-options.set-fi\
-rst-byte-timeout\x01`\x04\0-[method]request-options.between-bytes-timeout\x01_\x04\
-\01[method]request-options.set-between-bytes-timeout\x01`\x01i)\x01i/\x01j\x01\xe2\
-\0\x01\x1b\x01@\x02\x05param\xe1\0\x08response\xe3\0\x01\0\x04\0\x1d[static]resp\
-onse-outparam.set\x01d\x01h,\x01@\x01\x04self\xe5\0\0+\x04\0\x20[method]incoming\
--response.status\x01f\x01@\x01\x04self\xe5\0\0\xc7\0\x04\0![method]incoming-resp\
-onse.headers\x01g\x01@\x01\x04self\xe5\0\0\xca\0\x04\0![method]incoming-response\
-.consume\x01h\x01h-\x01i\x03\x01j\x01\xea\0\0\x01@\x01\x04self\xe9\0\0\xeb\0\x04\
-\0\x1c[method]incoming-body.stream\x01l\x01i.\x01@\x01\x04this\xc9\0\0\xed\0\x04\
-\0\x1c[static]incoming-body.finish\x01n\x01h.\x01i\x09\x01@\x01\x04self\xef\0\0\xf0\
-\0\x04\0![method]future-trailers.subscribe\x01q\x01i%\x01k\xf2\0\x01j\x01\xf3\0\x01\
-\x1b\x01j\x01\xf4\0\0\x01k\xf5\0\x01@\x01\x04self\xef\0\0\xf6\0\x04\0\x1b[method\
-]future-trailers.get\x01w\x01@\x01\x07headers\xc7\0\0\xe2\0\x04\0\x1e[constructo\
-r]outgoing-response\x01x\x01h/\x01@\x01\x04self\xf9\0\0+\x04\0%[method]outgoing-\
-response.status-code\x01z\x01@\x02\x04self\xf9\0\x0bstatus-code+\0\xd3\0\x04\0)[\
-method]outgoing-response.set-status-code\x01{\x01@\x01\x04self\xf9\0\0\xc7\0\x04\
-\0![method]outgoing-response.headers\x01|\x01@\x01\x04self\xf9\0\0\xd0\0\x04\0\x1e\
-[method]outgoing-response.body\x01}\x01h0\x01i\x05\x01j\x01\xff\0\0\x01@\x01\x04\
-self\xfe\0\0\x80\x01\x04\0\x1b[method]outgoing-body.write\x01\x81\x01\x01j\0\x01\
-\x1b\x01@\x02\x04this\xcf\0\x08trailers\xf3\0\0\x82\x01\x04\0\x1c[static]outgoin\
-g-body.finish\x01\x83\x01\x01h1\x01@\x01\x04self\x84\x01\0\xf0\0\x04\0*[method]f\
-uture-incoming-response.subscribe\x01\x85\x01\x01i,\x01j\x01\x86\x01\x01\x1b\x01\
-j\x01\x87\x01\0\x01k\x88\x01\x01@\x01\x04self\x84\x01\0\x89\x01\x04\0$[method]fu\
-ture-incoming-response.get\x01\x8a\x01\x01h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01\
-\0\x8c\x01\x04\0\x0fhttp-error-code\x01\x8d\x01\x03\0\x16wasi:http/types@0.2.12\x05\
-(\x02\x03\0\x18\x10outgoing-request\x02\x03\0\x18\x0frequest-options\x02\x03\0\x18\
-\x18future-incoming-response\x02\x03\0\x18\x0aerror-code\x01B\x0f\x02\x03\x02\x01\
-)\x04\0\x10outgoing-request\x03\0\0\x02\x03\x02\x01*\x04\0\x0frequest-options\x03\
-\0\x02\x02\x03\x02\x01+\x04\0\x18future-incoming-response\x03\0\x04\x02\x03\x02\x01\
-,\x04\0\x0aerror-code\x03\0\x06\x01i\x01\x01i\x03\x01k\x09\x01i\x05\x01j\x01\x0b\
-\x01\x07\x01@\x02\x07request\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\x0d\x03\
-\0!wasi:http/outgoing-handler@0.2.12\x05-\x01B\x05\x01p}\x01@\x01\x03lenw\0\0\x04\
-\0\x10get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\x03\0\x19\
-wasi:random/random@0.2.12\x05.\x04\0>orch:worlds/capabilities-with-all-of-its-ex\
-ports-removed@0.1.0\x04\0\x0b2\x01\0,capabilities-with-all-of-its-exports-remove\
-d\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10\
-wit-bindgen-rust\x060.61.1";
+\x03\x03\0\x14orch:diff/diff@0.1.0\x05\x04\x01B!\x01r\x03\x04names\x0bdescriptio\
+ns\x0aparameterss\x04\0\x04tool\x03\0\0\x01r\x03\x02ids\x04names\x09argumentss\x04\
+\0\x09tool-call\x03\0\x02\x01p\x03\x01r\x02\x04texts\x0atool-calls\x04\x04\0\x04\
+said\x03\0\x05\x01r\x03\x04calls\x04texts\x06failed\x7f\x04\0\x0btool-result\x03\
+\0\x07\x01q\x04\x06system\x01s\0\x04user\x01s\0\x09assistant\x01\x06\0\x04tool\x01\
+\x08\0\x04\0\x07message\x03\0\x09\x01q\x04\x04auto\0\0\x04none\0\0\x08required\0\
+\0\x05named\x01s\0\x04\0\x0btool-choice\x03\0\x0b\x01q\x03\x04text\0\0\x04json\0\
+\0\x06schema\x01s\0\x04\0\x06format\x03\0\x0d\x01p\x0a\x01p\x01\x01ku\x01ky\x01k\
+w\x01ps\x01r\x09\x05models\x08messages\x0f\x05tools\x10\x06choice\x0c\x06format\x0e\
+\x0btemperature\x11\x0amax-tokens\x12\x04seed\x13\x04stop\x14\x04\0\x07request\x03\
+\0\x15\x01m\x04\x03end\x06length\x0atool-calls\x07refused\x04\0\x0bstop-reason\x03\
+\0\x17\x01r\x03\x05inputw\x06cachedw\x06outputw\x04\0\x05usage\x03\0\x19\x01r\x05\
+\x04said\x06\x04stop\x18\x05usage\x1a\x05models\x02ids\x04\0\x06answer\x03\0\x1b\
+\x01r\x04\x04names\x0econtext-windowy\x0amax-tokensy\x0ccapabilities\x14\x04\0\x05\
+model\x03\0\x1d\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x05limit\x01s\0\x04b\
+usy\x01\x13\0\x0bunavailable\0\0\x04\0\x0achat-error\x03\0\x1f\x03\0\x15orch:llm\
+/shapes@0.1.0\x05\x05\x01B\x09\x01ps\x01r\x02\x05models\x05texts\0\x04\0\x07requ\
+est\x03\0\x01\x01pv\x01p\x03\x01r\x04\x07vectors\x04\x05inputw\x05models\x02ids\x04\
+\0\x06answer\x03\0\x05\x01r\x03\x04names\x09dimensiony\x0econtext-windowy\x04\0\x05\
+model\x03\0\x07\x03\0\x17orch:embed/shapes@0.1.0\x05\x06\x02\x03\0\x04\x0achat-e\
+rror\x02\x03\0\x05\x07request\x02\x03\0\x05\x06answer\x02\x03\0\x05\x05model\x01\
+B\x0e\x02\x03\x02\x01\x07\x04\0\x0achat-error\x03\0\0\x02\x03\x02\x01\x08\x04\0\x07\
+request\x03\0\x02\x02\x03\x02\x01\x09\x04\0\x06answer\x03\0\x04\x02\x03\x02\x01\x0a\
+\x04\0\x05model\x03\0\x06\x01p\x07\x01@\0\0\x08\x04\0\x06models\x01\x09\x01j\x01\
+\x05\x01\x01\x01@\x01\x07request\x03\0\x0a\x04\0\x05embed\x01\x0b\x03\0\x16orch:\
+embed/embed@0.1.0\x05\x0b\x01B\x18\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01\
+r\x02\x04paths\x04sizew\x04\0\x05entry\x03\0\x02\x01ks\x01p\x03\x01j\x01\x05\x01\
+\x01\x01@\x02\x04globs\x05after\x04\0\x06\x04\0\x04find\x01\x07\x01p}\x01j\x01\x08\
+\x01\x01\x01@\x02\x04paths\x06offsetw\0\x09\x04\0\x04read\x01\x0a\x01j\0\x01\x01\
+\x01@\x02\x04paths\x07content\x08\0\x0b\x04\0\x05write\x01\x0c\x04\0\x06append\x01\
+\x0c\x01@\x02\x04paths\x04sizew\0\x0b\x04\0\x08truncate\x01\x0d\x01@\x01\x04path\
+s\0\x0b\x04\0\x0bmake-folder\x01\x0e\x01@\x02\x04froms\x02tos\0\x0b\x04\0\x06ren\
+ame\x01\x0f\x04\0\x06remove\x01\x0e\x03\0\x16orch:files/files@0.1.0\x05\x0c\x02\x03\
+\0\0\x07finding\x01B\x07\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\
+\x0d\x04\0\x07finding\x03\0\x02\x01j\0\x01\x01\x01@\x01\x07finding\x03\0\x04\x04\
+\0\x06report\x01\x05\x03\0\x1corch:findings/findings@0.1.0\x05\x0e\x01B$\x02\x03\
+\x02\x01\x01\x04\0\x05error\x03\0\0\x01ks\x01r\x02\x06commits\x06branch\x02\x04\0\
+\x08checkout\x03\0\x03\x01r\x02\x04names\x06commits\x04\0\x06branch\x03\0\x05\x01\
+ps\x01r\x05\x02ids\x07parents\x07\x06authors\x02atx\x07messages\x04\0\x06commit\x03\
+\0\x08\x01m\x03\x05added\x07changed\x07removed\x04\0\x03how\x03\0\x0a\x01r\x02\x04\
+paths\x03how\x0b\x04\0\x07changed\x03\0\x0c\x01j\x01\x04\x01\x01\x01@\0\0\x0e\x04\
+\0\x04head\x01\x0f\x01p\x06\x01j\x01\x10\x01\x01\x01@\x01\x05after\x02\0\x11\x04\
+\0\x08branches\x01\x12\x01p\x09\x01j\x01\x13\x01\x01\x01@\x03\x05starts\x04skipy\
+\x05county\0\x14\x04\0\x03log\x01\x15\x01p\x0d\x01j\x01\x16\x01\x01\x01@\x03\x03\
+olds\x03news\x05after\x02\0\x17\x04\0\x07changes\x01\x18\x01j\x01s\x01\x01\x01@\x03\
+\x03olds\x03news\x04paths\0\x19\x04\0\x04diff\x01\x1a\x01p}\x01j\x01\x1b\x01\x01\
+\x01@\x03\x06commits\x04paths\x06offsetw\0\x1c\x04\0\x04show\x01\x1d\x03\0\x12or\
+ch:git/git@0.1.0\x05\x0f\x01B\x17\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x04\
+\0\x06bucket\x03\x01\x01i\x02\x01j\x01\x03\x01\x01\x01@\x01\x05labels\0\x04\x04\0\
+\x13[static]bucket.open\x01\x05\x01h\x02\x01p}\x01k\x07\x01j\x01\x08\x01\x01\x01\
+@\x02\x04self\x06\x03keys\0\x09\x04\0\x12[method]bucket.get\x01\x0a\x01j\0\x01\x01\
+\x01@\x03\x04self\x06\x03keys\x05value\x07\0\x0b\x04\0\x12[method]bucket.set\x01\
+\x0c\x01@\x02\x04self\x06\x03keys\0\x0b\x04\0\x15[method]bucket.delete\x01\x0d\x01\
+ks\x01ps\x01j\x01\x0f\x01\x01\x01@\x03\x04self\x06\x06prefixs\x05after\x0e\0\x10\
+\x04\0\x13[method]bucket.keys\x01\x11\x03\0\x10orch:kv/kv@0.1.0\x05\x10\x01B\x02\
+\x01@\x01\x04texts\x01\0\x04\0\x04show\x01\0\x03\0\x15orch:llm/deltas@0.1.0\x05\x11\
+\x02\x03\0\x04\x07request\x02\x03\0\x04\x06answer\x02\x03\0\x04\x05model\x01B\x0e\
+\x02\x03\x02\x01\x12\x04\0\x07request\x03\0\0\x02\x03\x02\x01\x13\x04\0\x06answe\
+r\x03\0\x02\x02\x03\x02\x01\x14\x04\0\x05model\x03\0\x04\x02\x03\x02\x01\x07\x04\
+\0\x0achat-error\x03\0\x06\x01p\x05\x01@\0\0\x08\x04\0\x06models\x01\x09\x01j\x01\
+\x03\x01\x07\x01@\x01\x07request\x01\0\x0a\x04\0\x04chat\x01\x0b\x03\0\x12orch:l\
+lm/llm@0.1.0\x05\x15\x01B\x04\x01m\x04\x05error\x04warn\x04info\x05debug\x04\0\x05\
+level\x03\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x03\0\x12\
+orch:log/log@0.1.0\x05\x16\x02\x03\0\0\x06metric\x01B\x07\x02\x03\x02\x01\x01\x04\
+\0\x05error\x03\0\0\x02\x03\x02\x01\x17\x04\0\x06metric\x03\0\x02\x01j\0\x01\x01\
+\x01@\x01\x06metric\x03\0\x04\x04\0\x06record\x01\x05\x03\0\x1aorch:metrics/metr\
+ics@0.1.0\x05\x18\x01B\x07\x01m\x03\x04info\x07warning\x05error\x04\0\x08severit\
+y\x03\0\0\x01ks\x01r\x05\x07channels\x05titles\x04texts\x08severity\x01\x04link\x02\
+\x04\0\x07message\x03\0\x03\x01r\x01\x02ids\x04\0\x07receipt\x03\0\x05\x03\0\x18\
+orch:notify/shapes@0.1.0\x05\x19\x02\x03\0\x0f\x07message\x02\x03\0\x0f\x07recei\
+pt\x01B\x09\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01\x1a\x04\0\
+\x07message\x03\0\x02\x02\x03\x02\x01\x1b\x04\0\x07receipt\x03\0\x04\x01j\x01\x05\
+\x01\x01\x01@\x01\x07message\x03\0\x06\x04\0\x04send\x01\x07\x03\0\x18orch:notif\
+y/notify@0.1.0\x05\x1c\x01B\x0f\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01ps\
+\x01o\x02ss\x01p\x03\x01r\x06\x07programs\x04args\x02\x03env\x04\x09directorys\x0a\
+timeout-msw\x0dcapture-bytesy\x04\0\x07command\x03\0\x05\x01q\x03\x04code\x01z\0\
+\x06signal\x01z\0\x09timed-out\0\0\x04\0\x04exit\x03\0\x07\x01p}\x01r\x06\x04exi\
+t\x08\x06stdout\x09\x06stderr\x09\x0cstdout-bytesw\x0cstderr-bytesw\x0bduration-\
+msw\x04\0\x06output\x03\0\x0a\x01j\x01\x0b\x01\x01\x01@\x01\x07command\x06\0\x0c\
+\x04\0\x03run\x01\x0d\x03\0\x1aorch:process/process@0.1.0\x05\x1d\x01B\x07\x01m\x03\
+\x08semantic\x07keyword\x04both\x04\0\x03way\x03\0\0\x01ps\x01r\x07\x0acollectio\
+ns\x04texts\x05county\x06tokensy\x03way\x01\x05paths\x02\x09languages\x02\x04\0\x05\
+query\x03\0\x03\x01r\x06\x04paths\x05firsty\x04lasty\x08languages\x04texts\x05sc\
+oreu\x04\0\x07passage\x03\0\x05\x03\0\x1aorch:retrieve/shapes@0.1.0\x05\x1e\x02\x03\
+\0\x12\x05query\x02\x03\0\x12\x07passage\x01B\x0a\x02\x03\x02\x01\x01\x04\0\x05e\
+rror\x03\0\0\x02\x03\x02\x01\x1f\x04\0\x05query\x03\0\x02\x02\x03\x02\x01\x20\x04\
+\0\x07passage\x03\0\x04\x01p\x05\x01j\x01\x06\x01\x01\x01@\x01\x05query\x03\0\x07\
+\x04\0\x04find\x01\x08\x03\0\x1corch:retrieve/retrieve@0.1.0\x05!\x01B\x0c\x02\x03\
+\x02\x01\x01\x04\0\x05error\x03\0\0\x01m\x02\x03hex\x06base64\x04\0\x08encoding\x03\
+\0\x02\x01j\x01s\x01\x01\x01@\x01\x04names\0\x04\x04\0\x0bplaceholder\x01\x05\x01\
+@\x02\x04users\x04names\0\x04\x04\0\x05basic\x01\x06\x01p}\x01@\x03\x04names\x07\
+message\x07\x08encoding\x03\0\x04\x04\0\x0bhmac-sha256\x01\x08\x03\0\x1aorch:sec\
+rets/secrets@0.1.0\x05\"\x01B\x02\x01@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch:se\
+ttings/settings@0.1.0\x05#\x02\x03\0\0\x08new-task\x02\x03\0\0\x04task\x01B\x17\x02\
+\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01$\x04\0\x08new-task\x03\0\
+\x02\x02\x03\x02\x01%\x04\0\x04task\x03\0\x04\x01m\x08\x07pending\x0bin-progress\
+\x10waiting-approval\x04done\x06failed\x07blocked\x08in-doubt\x09cancelled\x04\0\
+\x06status\x03\0\x06\x01r\x06\x05indexy\x02ids\x04kinds\x06status\x07\x08priorit\
+yz\x04costy\x04\0\x07summary\x03\0\x08\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\
+\x0a\x04\0\x08describe\x01\x0b\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0c\x04\0\x04\
+find\x01\x0d\x01p\x09\x01j\x01\x0e\x01\x01\x01@\x01\x05starty\0\x0f\x04\0\x04sca\
+n\x01\x10\x01j\0\x01\x01\x01@\x01\x04task\x03\0\x11\x04\0\x03add\x01\x12\x03\0\x16\
+orch:tasks/tasks@0.1.0\x05&\x01B%\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01\
+pv\x01r\x04\x05firsty\x04lasty\x04texts\x06vector\x02\x04\0\x05chunk\x03\0\x03\x01\
+p\x04\x01r\x04\x04paths\x06digests\x08languages\x06chunks\x05\x04\0\x08document\x03\
+\0\x06\x01r\x04\x05models\x09dimensiony\x09documentsw\x06chunksw\x04\0\x07holdin\
+g\x03\0\x08\x01r\x02\x04paths\x06digests\x04\0\x05known\x03\0\x0a\x01ps\x01r\x02\
+\x05paths\x0c\x09languages\x0c\x04\0\x06filter\x03\0\x0d\x01r\x06\x04paths\x05fi\
+rsty\x04lasty\x08languages\x04texts\x05scoreu\x04\0\x07passage\x03\0\x0f\x01k\x09\
+\x01j\x01\x11\x01\x01\x01@\x01\x0acollections\0\x12\x04\0\x08describe\x01\x13\x01\
+ks\x01p\x0b\x01j\x01\x15\x01\x01\x01@\x02\x0acollections\x05after\x14\0\x16\x04\0\
+\x09documents\x01\x17\x01j\0\x01\x01\x01@\x03\x0acollections\x05models\x08docume\
+nt\x07\0\x18\x04\0\x03put\x01\x19\x01@\x02\x0acollections\x04paths\0\x18\x04\0\x06\
+remove\x01\x1a\x01p\x10\x01j\x01\x1b\x01\x01\x01@\x04\x0acollections\x06vector\x02\
+\x05county\x06filter\x0e\0\x1c\x04\0\x07nearest\x01\x1d\x01@\x04\x0acollections\x04\
+texts\x05county\x06filter\x0e\0\x1c\x04\0\x08matching\x01\x1e\x03\0\x1aorch:vect\
+ors/vectors@0.1.0\x05'\x01B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04sel\
+f\x01\0\x7f\x04\0\x16[method]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\
+\0\x16[method]pollable.block\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\
+\0\x04poll\x01\x06\x03\0\x13wasi:io/poll@0.2.12\x05(\x02\x03\0\x18\x08pollable\x01\
+B\x0f\x02\x03\x02\x01)\x04\0\x08pollable\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\
+\x01w\x04\0\x08duration\x03\0\x04\x01@\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\
+\x04\0\x0aresolution\x01\x07\x01i\x01\x01@\x01\x04when\x03\0\x08\x04\0\x11subscr\
+ibe-instant\x01\x09\x01@\x01\x04when\x05\0\x08\x04\0\x12subscribe-duration\x01\x0a\
+\x03\0\"wasi:clocks/monotonic-clock@0.2.12\x05*\x01B\x05\x01r\x02\x07secondsw\x0b\
+nanosecondsy\x04\0\x08datetime\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x0a\
+resolution\x01\x02\x03\0\x1dwasi:clocks/wall-clock@0.2.12\x05+\x01B\x04\x04\0\x05\
+error\x03\x01\x01h\0\x01@\x01\x04self\x01\0s\x04\0\x1d[method]error.to-debug-str\
+ing\x01\x02\x03\0\x14wasi:io/error@0.2.12\x05,\x02\x03\0\x1b\x05error\x01B(\x02\x03\
+\x02\x01-\x04\0\x05error\x03\0\0\x02\x03\x02\x01)\x04\0\x08pollable\x03\0\x02\x01\
+i\x01\x01q\x02\x15last-operation-failed\x01\x04\0\x06closed\0\0\x04\0\x0cstream-\
+error\x03\0\x05\x04\0\x0cinput-stream\x03\x01\x04\0\x0doutput-stream\x03\x01\x01\
+h\x07\x01p}\x01j\x01\x0a\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0b\x04\0\x19[me\
+thod]input-stream.read\x01\x0c\x04\0\"[method]input-stream.blocking-read\x01\x0c\
+\x01j\x01w\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0d\x04\0\x19[method]input-str\
+eam.skip\x01\x0e\x04\0\"[method]input-stream.blocking-skip\x01\x0e\x01i\x03\x01@\
+\x01\x04self\x09\0\x0f\x04\0\x1e[method]input-stream.subscribe\x01\x10\x01h\x08\x01\
+@\x01\x04self\x11\0\x0d\x04\0![method]output-stream.check-write\x01\x12\x01j\0\x01\
+\x06\x01@\x02\x04self\x11\x08contents\x0a\0\x13\x04\0\x1b[method]output-stream.w\
+rite\x01\x14\x04\0.[method]output-stream.blocking-write-and-flush\x01\x14\x01@\x01\
+\x04self\x11\0\x13\x04\0\x1b[method]output-stream.flush\x01\x15\x04\0$[method]ou\
+tput-stream.blocking-flush\x01\x15\x01@\x01\x04self\x11\0\x0f\x04\0\x1f[method]o\
+utput-stream.subscribe\x01\x16\x01@\x02\x04self\x11\x03lenw\0\x13\x04\0\"[method\
+]output-stream.write-zeroes\x01\x17\x04\05[method]output-stream.blocking-write-z\
+eroes-and-flush\x01\x17\x01@\x03\x04self\x11\x03src\x09\x03lenw\0\x0d\x04\0\x1c[\
+method]output-stream.splice\x01\x18\x04\0%[method]output-stream.blocking-splice\x01\
+\x18\x03\0\x16wasi:io/streams@0.2.12\x05.\x02\x03\0\x19\x08duration\x02\x03\0\x1c\
+\x0cinput-stream\x02\x03\0\x1c\x0doutput-stream\x01B\xc1\x01\x02\x03\x02\x01/\x04\
+\0\x08duration\x03\0\0\x02\x03\x02\x010\x04\0\x0cinput-stream\x03\0\x02\x02\x03\x02\
+\x011\x04\0\x0doutput-stream\x03\0\x04\x02\x03\x02\x01-\x04\0\x08io-error\x03\0\x06\
+\x02\x03\x02\x01)\x04\0\x08pollable\x03\0\x08\x01q\x0a\x03get\0\0\x04head\0\0\x04\
+post\0\0\x03put\0\0\x06delete\0\0\x07connect\0\0\x07options\0\0\x05trace\0\0\x05\
+patch\0\0\x05other\x01s\0\x04\0\x06method\x03\0\x0a\x01q\x03\x04HTTP\0\0\x05HTTP\
+S\0\0\x05other\x01s\0\x04\0\x06scheme\x03\0\x0c\x01ks\x01k{\x01r\x02\x05rcode\x0e\
+\x09info-code\x0f\x04\0\x11DNS-error-payload\x03\0\x10\x01k}\x01r\x02\x08alert-i\
+d\x12\x0dalert-message\x0e\x04\0\x1aTLS-alert-received-payload\x03\0\x13\x01ky\x01\
+r\x02\x0afield-name\x0e\x0afield-size\x15\x04\0\x12field-size-payload\x03\0\x16\x01\
+kw\x01k\x17\x01q'\x0bDNS-timeout\0\0\x09DNS-error\x01\x11\0\x15destination-not-f\
+ound\0\0\x17destination-unavailable\0\0\x19destination-IP-prohibited\0\0\x19dest\
+ination-IP-unroutable\0\0\x12connection-refused\0\0\x15connection-terminated\0\0\
+\x12connection-timeout\0\0\x17connection-read-timeout\0\0\x18connection-write-ti\
+meout\0\0\x18connection-limit-reached\0\0\x12TLS-protocol-error\0\0\x15TLS-certi\
+ficate-error\0\0\x12TLS-alert-received\x01\x14\0\x13HTTP-request-denied\0\0\x1cH\
+TTP-request-length-required\0\0\x16HTTP-request-body-size\x01\x18\0\x1bHTTP-requ\
+est-method-invalid\0\0\x18HTTP-request-URI-invalid\0\0\x19HTTP-request-URI-too-l\
+ong\0\0\x20HTTP-request-header-section-size\x01\x15\0\x18HTTP-request-header-siz\
+e\x01\x19\0!HTTP-request-trailer-section-size\x01\x15\0\x19HTTP-request-trailer-\
+size\x01\x17\0\x18HTTP-response-incomplete\0\0!HTTP-response-header-section-size\
+\x01\x15\0\x19HTTP-response-header-size\x01\x17\0\x17HTTP-response-body-size\x01\
+\x18\0\"HTTP-response-trailer-section-size\x01\x15\0\x1aHTTP-response-trailer-si\
+ze\x01\x17\0\x1dHTTP-response-transfer-coding\x01\x0e\0\x1cHTTP-response-content\
+-coding\x01\x0e\0\x15HTTP-response-timeout\0\0\x13HTTP-upgrade-failed\0\0\x13HTT\
+P-protocol-error\0\0\x0dloop-detected\0\0\x13configuration-error\0\0\x0einternal\
+-error\x01\x0e\0\x04\0\x0aerror-code\x03\0\x1a\x01q\x03\x0einvalid-syntax\0\0\x09\
+forbidden\0\0\x09immutable\0\0\x04\0\x0cheader-error\x03\0\x1c\x01s\x04\0\x09fie\
+ld-key\x03\0\x1e\x04\0\x0afield-name\x03\0\x1f\x01p}\x04\0\x0bfield-value\x03\0!\
+\x04\0\x06fields\x03\x01\x04\0\x07headers\x03\0#\x04\0\x08trailers\x03\0#\x04\0\x10\
+incoming-request\x03\x01\x04\0\x10outgoing-request\x03\x01\x04\0\x0frequest-opti\
+ons\x03\x01\x04\0\x11response-outparam\x03\x01\x01{\x04\0\x0bstatus-code\x03\0*\x04\
+\0\x11incoming-response\x03\x01\x04\0\x0dincoming-body\x03\x01\x04\0\x0ffuture-t\
+railers\x03\x01\x04\0\x11outgoing-response\x03\x01\x04\0\x0doutgoing-body\x03\x01\
+\x04\0\x18future-incoming-response\x03\x01\x01i#\x01@\0\02\x04\0\x13[constructor\
+]fields\x013\x01o\x02\x20\"\x01p4\x01j\x012\x01\x1d\x01@\x01\x07entries5\06\x04\0\
+\x18[static]fields.from-list\x017\x01h#\x01p\"\x01@\x02\x04self8\x04name\x20\09\x04\
+\0\x12[method]fields.get\x01:\x01@\x02\x04self8\x04name\x20\0\x7f\x04\0\x12[meth\
+od]fields.has\x01;\x01j\0\x01\x1d\x01@\x03\x04self8\x04name\x20\x05value9\0<\x04\
+\0\x12[method]fields.set\x01=\x01@\x02\x04self8\x04name\x20\0<\x04\0\x15[method]\
+fields.delete\x01>\x01@\x03\x04self8\x04name\x20\x05value\"\0<\x04\0\x15[method]\
+fields.append\x01?\x01@\x01\x04self8\05\x04\0\x16[method]fields.entries\x01@\x01\
+@\x01\x04self8\02\x04\0\x14[method]fields.clone\x01A\x01h&\x01@\x01\x04self\xc2\0\
+\0\x0b\x04\0\x1f[method]incoming-request.method\x01C\x01@\x01\x04self\xc2\0\0\x0e\
+\x04\0([method]incoming-request.path-with-query\x01D\x01k\x0d\x01@\x01\x04self\xc2\
+\0\0\xc5\0\x04\0\x1f[method]incoming-request.scheme\x01F\x04\0\"[method]incoming\
+-request.authority\x01D\x01i$\x01@\x01\x04self\xc2\0\0\xc7\0\x04\0\x20[method]in\
+coming-request.headers\x01H\x01i-\x01j\x01\xc9\0\0\x01@\x01\x04self\xc2\0\0\xca\0\
+\x04\0\x20[method]incoming-request.consume\x01K\x01i'\x01@\x01\x07headers\xc7\0\0\
+\xcc\0\x04\0\x1d[constructor]outgoing-request\x01M\x01h'\x01i0\x01j\x01\xcf\0\0\x01\
+@\x01\x04self\xce\0\0\xd0\0\x04\0\x1d[method]outgoing-request.body\x01Q\x01@\x01\
+\x04self\xce\0\0\x0b\x04\0\x1f[method]outgoing-request.method\x01R\x01j\0\0\x01@\
+\x02\x04self\xce\0\x06method\x0b\0\xd3\0\x04\0#[method]outgoing-request.set-meth\
+od\x01T\x01@\x01\x04self\xce\0\0\x0e\x04\0([method]outgoing-request.path-with-qu\
+ery\x01U\x01@\x02\x04self\xce\0\x0fpath-with-query\x0e\0\xd3\0\x04\0,[method]out\
+going-request.set-path-with-query\x01V\x01@\x01\x04self\xce\0\0\xc5\0\x04\0\x1f[\
+method]outgoing-request.scheme\x01W\x01@\x02\x04self\xce\0\x06scheme\xc5\0\0\xd3\
+\0\x04\0#[method]outgoing-request.set-scheme\x01X\x04\0\"[method]outgoing-reques\
+t.authority\x01U\x01@\x02\x04self\xce\0\x09authority\x0e\0\xd3\0\x04\0&[method]o\
+utgoing-request.set-authority\x01Y\x01@\x01\x04self\xce\0\0\xc7\0\x04\0\x20[meth\
+od]outgoing-request.headers\x01Z\x01i(\x01@\0\0\xdb\0\x04\0\x1c[constructor]requ\
+est-options\x01\\\x01h(\x01k\x01\x01@\x01\x04self\xdd\0\0\xde\0\x04\0'[method]re\
+quest-options.connect-timeout\x01_\x01@\x02\x04self\xdd\0\x08duration\xde\0\0\xd3\
+\0\x04\0+[method]request-options.set-connect-timeout\x01`\x04\0*[method]request-\
+options.first-byte-timeout\x01_\x04\0.[method]request-options.set-first-byte-tim\
+eout\x01`\x04\0-[method]request-options.between-bytes-timeout\x01_\x04\01[method\
+]request-options.set-between-bytes-timeout\x01`\x01i)\x01i/\x01j\x01\xe2\0\x01\x1b\
+\x01@\x02\x05param\xe1\0\x08response\xe3\0\x01\0\x04\0\x1d[static]response-outpa\
+ram.set\x01d\x01h,\x01@\x01\x04self\xe5\0\0+\x04\0\x20[method]incoming-response.\
+status\x01f\x01@\x01\x04self\xe5\0\0\xc7\0\x04\0![method]incoming-response.heade\
+rs\x01g\x01@\x01\x04self\xe5\0\0\xca\0\x04\0![method]incoming-response.consume\x01\
+h\x01h-\x01i\x03\x01j\x01\xea\0\0\x01@\x01\x04self\xe9\0\0\xeb\0\x04\0\x1c[metho\
+d]incoming-body.stream\x01l\x01i.\x01@\x01\x04this\xc9\0\0\xed\0\x04\0\x1c[stati\
+c]incoming-body.finish\x01n\x01h.\x01i\x09\x01@\x01\x04self\xef\0\0\xf0\0\x04\0!\
+[method]future-trailers.subscribe\x01q\x01i%\x01k\xf2\0\x01j\x01\xf3\0\x01\x1b\x01\
+j\x01\xf4\0\0\x01k\xf5\0\x01@\x01\x04self\xef\0\0\xf6\0\x04\0\x1b[method]future-\
+trailers.get\x01w\x01@\x01\x07headers\xc7\0\0\xe2\0\x04\0\x1e[constructor]outgoi\
+ng-response\x01x\x01h/\x01@\x01\x04self\xf9\0\0+\x04\0%[method]outgoing-response\
+.status-code\x01z\x01@\x02\x04self\xf9\0\x0bstatus-code+\0\xd3\0\x04\0)[method]o\
+utgoing-response.set-status-code\x01{\x01@\x01\x04self\xf9\0\0\xc7\0\x04\0![meth\
+od]outgoing-response.headers\x01|\x01@\x01\x04self\xf9\0\0\xd0\0\x04\0\x1e[metho\
+d]outgoing-response.body\x01}\x01h0\x01i\x05\x01j\x01\xff\0\0\x01@\x01\x04self\xfe\
+\0\0\x80\x01\x04\0\x1b[method]outgoing-body.write\x01\x81\x01\x01j\0\x01\x1b\x01\
+@\x02\x04this\xcf\0\x08trailers\xf3\0\0\x82\x01\x04\0\x1c[static]outgoing-body.f\
+inish\x01\x83\x01\x01h1\x01@\x01\x04self\x84\x01\0\xf0\0\x04\0*[method]future-in\
+coming-response.subscribe\x01\x85\x01\x01i,\x01j\x01\x86\x01\x01\x1b\x01j\x01\x87\
+\x01\0\x01k\x88\x01\x01@\x01\x04self\x84\x01\0\x89\x01\x04\0$[method]future-inco\
+ming-response.get\x01\x8a\x01\x01h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01\0\x8c\x01\
+\x04\0\x0fhttp-error-code\x01\x8d\x01\x03\0\x16wasi:http/types@0.2.12\x052\x02\x03\
+\0\x1d\x10outgoing-request\x02\x03\0\x1d\x0frequest-options\x02\x03\0\x1d\x18fut\
+ure-incoming-response\x02\x03\0\x1d\x0aerror-code\x01B\x0f\x02\x03\x02\x013\x04\0\
+\x10outgoing-request\x03\0\0\x02\x03\x02\x014\x04\0\x0frequest-options\x03\0\x02\
+\x02\x03\x02\x015\x04\0\x18future-incoming-response\x03\0\x04\x02\x03\x02\x016\x04\
+\0\x0aerror-code\x03\0\x06\x01i\x01\x01i\x03\x01k\x09\x01i\x05\x01j\x01\x0b\x01\x07\
+\x01@\x02\x07request\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\x0d\x03\0!wasi\
+:http/outgoing-handler@0.2.12\x057\x01B\x05\x01p}\x01@\x01\x03lenw\0\0\x04\0\x10\
+get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\x03\0\x19wasi\
+:random/random@0.2.12\x058\x04\0>orch:worlds/capabilities-with-all-of-its-export\
+s-removed@0.1.0\x04\0\x0b2\x01\0,capabilities-with-all-of-its-exports-removed\x03\
+\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-\
+bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

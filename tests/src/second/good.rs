@@ -38,7 +38,7 @@ const ROLES: [&[&str]; 10] = [
 ];
 
 /// What is asked for, and the imports that it opens.
-const PERMISSIONS: [(&str, &[&str]); 28] = [
+const PERMISSIONS: [(&str, &[&str]); 32] = [
     (r#"{"log":{}}"#, &["orch:log/log@0.1.0"]),
     ("{}", &["orch:types/types@0.1.0"]),
     (r#"{"log":{},"settings":{}}"#, &["orch:log/log@0.1.0", "orch:settings/settings@0.1.0"]),
@@ -62,6 +62,16 @@ const PERMISSIONS: [(&str, &[&str]); 28] = [
     (r#"{"http":[{"hosts":["api.acme.example:443"],"methods":["GET"],"paths":["/v1/"]}]}"#, &[]),
     (r#"{"notify":{"channels":["ops"]}}"#, &["orch:notify/notify@0.1.0", "orch:notify/shapes@0.1.0"]),
     (r#"{"llm":{"models":["small"],"tokens":800}}"#, &["orch:llm/llm@0.1.0", "orch:llm/shapes@0.1.0"]),
+    (
+        r#"{"embed":{"models":["vectors"],"bytes":800}}"#,
+        &["orch:embed/embed@0.1.0", "orch:embed/shapes@0.1.0", "orch:llm/shapes@0.1.0"],
+    ),
+    (
+        r#"{"retrieve":{"collections":["code"]}}"#,
+        &["orch:retrieve/retrieve@0.1.0", "orch:retrieve/shapes@0.1.0"],
+    ),
+    (r#"{"vectors":{"read":["docs"]}}"#, &["orch:vectors/vectors@0.1.0"]),
+    (r#"{"vectors":{"write":["code"],"bytes":800}}"#, &["orch:vectors/vectors@0.1.0"]),
     (r#"{"wasi":{"clocks":true}}"#, &["wasi:clocks/wall-clock@0.2.12", "wasi:io/poll@0.2.0"]),
     (r#"{"wasi":{"random":true}}"#, &["wasi:random/random@0.2.3"]),
     (
@@ -101,7 +111,7 @@ const PERMISSIONS: [(&str, &[&str]); 28] = [
     (r#"{"log":null,"http":[{"hosts":["[::1]:80"],"methods":[],"paths":[]}]}"#, &[]),
 ];
 
-const BROAD: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{},"diff":{},"git":{"read":["**"]},"artifacts":{"types":["*"],"count":9,"bytes":1000000},"control":{"start":true,"stop":true,"read":true},"notify":{"channels":["*"]},"llm":{"models":["*"],"tokens":100000},"kv":{"labels":["*"],"bytes":1000000},
+const BROAD: &str = r#"{"log":{},"settings":{},"findings":{},"metrics":{},"diff":{},"git":{"read":["**"]},"artifacts":{"types":["*"],"count":9,"bytes":1000000},"control":{"start":true,"stop":true,"read":true},"notify":{"channels":["*"]},"llm":{"models":["*"],"tokens":100000},"embed":{"models":["*"],"bytes":100000},"vectors":{"read":["*"],"write":["*"],"bytes":100000},"retrieve":{"collections":["*"]},"kv":{"labels":["*"],"bytes":1000000},
     "tasks":{"read":true,"add":100,"kinds":["*"]},"files":{"read":["**"],"write":["**"]},
     "process":{"programs":["sh","git","/usr/bin/git",".venv/bin/*","tools/*","./run"],"env":["HOME","LANG","PATH@tools/*"],"network":["*:443","*.b.example:443","127.0.0.1:5432","[::1]:5432"]},
     "http":[{"hosts":["*.acme.example:443","[::1]:80"],"methods":["GET","POST"],"paths":["/"]}],

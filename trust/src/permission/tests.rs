@@ -267,6 +267,21 @@ fn what_is_named_is_cut_down_and_the_rest_stays() {
         r#"{"llm":{"models":["a","b"],"tokens":5}}"#,
     );
     check_narrowed(
+        r#"{"embed":{"models":["a","b"],"bytes":9}}"#,
+        r#"{"embed":{"models":["b","c"],"bytes":5}}"#,
+        r#"{"embed":{"models":["b"],"bytes":5}}"#,
+    );
+    check_narrowed(
+        r#"{"retrieve":{"collections":["a","b"]}}"#,
+        r#"{"retrieve":{"collections":["b","c"]}}"#,
+        r#"{"retrieve":{"collections":["b"]}}"#,
+    );
+    check_narrowed(
+        r#"{"vectors":{"read":["a","b"],"write":["c"],"bytes":9}}"#,
+        r#"{"vectors":{"read":["*"],"write":["b"],"bytes":5}}"#,
+        r#"{"vectors":{"read":["a","b"],"write":[],"bytes":5}}"#,
+    );
+    check_narrowed(
         r#"{"secrets":{"use":[{"name":"a","host":"h:1"},{"name":"b","host":"h:1"}]}}"#,
         r#"{"secrets":{"use":[{"name":"a","host":"h:1"},{"name":"b","host":"other:1"}]}}"#,
         r#"{"secrets":{"use":[{"name":"a","host":"h:1"}]}}"#,
@@ -400,7 +415,9 @@ fn every_domain_says_what_it_allows_and_whether_that_changes_anything() {
     let all = r#"{"log":{},"settings":{},"kv":{"labels":["a"],"bytes":7},"tasks":{"read":true,"add":1,"kinds":["a"]},
         "files":{"read":["a"],"write":["b"]},"diff":{},"git":{"read":["a"]},"process":{"programs":["sh"],"env":["HOME"],"network":["a.b:443"]},
         "findings":{},"metrics":{},"artifacts":{"types":["text/*"],"count":1,"bytes":1},
-        "control":{"start":true,"stop":true,"read":true},"notify":{"channels":["ops"]},"llm":{"models":["a"],"tokens":1},"http":[{"hosts":["a.b:1"],"methods":["GET"],"paths":["/"]}],
+        "control":{"start":true,"stop":true,"read":true},"notify":{"channels":["ops"]},"llm":{"models":["a"],"tokens":1},
+        "embed":{"models":["a"],"bytes":1},"vectors":{"read":["a"],"write":["b"],"bytes":1},
+        "retrieve":{"collections":["a"]},"http":[{"hosts":["a.b:1"],"methods":["GET"],"paths":["/"]}],
         "secrets":{"use":[{"name":"a","host":"h:1"}]},"wasi":{"clocks":true,"random":true,"http_types":true}}"#;
     let lines = permissions(all).lines();
     for domain in DomainName::ALL {
@@ -415,6 +432,9 @@ fn every_domain_says_what_it_allows_and_whether_that_changes_anything() {
     assert_eq!(alone(r#"{"process":{"programs":[]}}"#), Effect::Changing);
     assert_eq!(alone(r#"{"notify":{"channels":["ops"]}}"#), Effect::Changing);
     assert_eq!(alone(r#"{"llm":{"models":["a"],"tokens":7}}"#), Effect::Spending);
+    assert_eq!(alone(r#"{"embed":{"models":["a"],"bytes":7}}"#), Effect::Spending);
+    assert_eq!(alone(r#"{"retrieve":{"collections":["a"]}}"#), Effect::Spending);
+    assert_eq!(alone(r#"{"vectors":{"write":["a"],"bytes":7}}"#), Effect::None);
     assert_eq!(alone(r#"{"kv":{"labels":["a"],"bytes":7}}"#), Effect::None);
 }
 

@@ -8,10 +8,11 @@ use std::num::NonZeroU32;
 
 use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
-use orch_trust::permission::LlmPermission;
+use orch_trust::permission::{EmbedPermission, LlmPermission};
 use serde::Deserialize;
 
 use super::Usage;
+use crate::capability::embed::fake::DIMENSION as FAKE_DIMENSION;
 use crate::capability::provided::Asking;
 use crate::capability::purse::{Budgets, Rates};
 
@@ -23,6 +24,8 @@ pub struct Catalogue {
     pub any: Option<Known>,
     /// Where a request names none and nothing else picks one.
     pub default: Option<String>,
+    /// The same where vectors are asked for.
+    pub embed: Option<String>,
     /// Of all prices; empty if there is none.
     pub currency: String,
     pub budgets: Budgets,
@@ -36,6 +39,8 @@ pub struct Catalogue {
 #[serde(deny_unknown_fields, default)]
 pub struct Picks {
     pub default: Option<String>,
+    /// For vectors.
+    pub embed: Option<String>,
     /// By the role that the plugin is called in.
     pub roles: BTreeMap<Role, String>,
     /// By plugin id.
@@ -52,7 +57,7 @@ pub struct Picks {
 }
 
 impl Picks {
-    /// Every name, with the key that it stands under.
+    /// Every name of a model that answers, with the key that it stands under.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let default = self.default.iter().map(|name| ("default", name.as_str()));
         let roles = self.roles.values().map(|name| ("roles", name.as_str()));
@@ -117,6 +122,8 @@ pub struct Known {
     /// Where a request says none.
     pub temperature: Option<f64>,
     pub capabilities: Vec<String>,
+    /// Numbers of its vectors; none: it answers, and makes no vectors.
+    pub dimension: Option<NonZeroU32>,
     pub price: Option<Price>,
 }
 
@@ -136,11 +143,39 @@ impl Catalogue {
         &'a self,
         granted: &'a LlmPermission,
     ) -> impl Iterator<Item = (&'a str, &'a Known)> + 'a {
-        let listed = self.models.iter().filter(|(name, _)| granted.allows(name));
+        let listed = self.models.iter();
+        let listed = listed.filter(|(name, known)| known.dimension.is_none() && granted.allows(name));
         let listed = listed.map(|(name, known)| (name.as_str(), known));
         let named =
             self.any.iter().flat_map(|known| granted.models.iter().map(move |name| (name.as_str(), known)));
         listed.chain(named)
+    }
+
+    /// The model of that name, if it makes vectors, with their dimension.
+    pub fn embedder(&self, name: &str) -> Option<(&Known, NonZeroU32)> {
+        match (self.models.get(name), &self.any) {
+            (Some(known), _) => known.dimension.map(|dimension| (known, dimension)),
+            (None, any) => any.as_ref().map(|known| (known, FAKE_DIMENSION)),
+        }
+    }
+
+    /// Those that make vectors and that a grant has, by name.
+    pub fn embedders<'a>(
+        &'a self,
+        granted: &'a EmbedPermission,
+    ) -> impl Iterator<Item = (&'a str, &'a Known, NonZeroU32)> + 'a {
+        let listed = self.models.keys().filter(|name| granted.allows(name));
+        let named = granted.models.iter().filter(|_| self.any.is_some());
+        let names = listed.chain(named).map(String::as_str);
+        names.filter_map(|name| self.embedder(name).map(|(known, dimension)| (name, known, dimension)))
+    }
+
+    /// The name of the model for texts whose request names none.
+    pub fn pick_embedder<'a>(&'a self, granted: &'a EmbedPermission) -> Option<&'a str> {
+        match self.any {
+            Some(_) => granted.models.first().map(String::as_str),
+            None => self.picks.embed.as_deref().or(self.embed.as_deref()),
+        }
     }
 
     /// The name of the model for a request that names none.

@@ -159,7 +159,15 @@ pub(crate) fn answer(answer: &Answer) -> Checked {
         return Err(format!("an answer of over {MESSAGES_BYTES_MAX} bytes"));
     }
     calls(&said.tool_calls)?;
-    if usage.cached > usage.input || usage.input > TOKENS_MAX || usage.output > TOKENS_MAX {
+    if usage.cached > usage.input || usage.output > TOKENS_MAX {
+        return Err("the answer's `usage` cannot be".to_owned());
+    }
+    named(model, id, usage.input)
+}
+
+/// Succeeds if what every answer says of itself is inside its limits. `input`: tokens that were read.
+pub(crate) fn named(model: &str, id: &str, input: u64) -> Checked {
+    if input > TOKENS_MAX {
         return Err("the answer's `usage` cannot be".to_owned());
     }
     if !is_line(model, 0, MODEL_BYTES_MAX) {

@@ -60,6 +60,7 @@ impl FakeModels {
             max_tokens: 16 << 10,
             temperature: None,
             capabilities: vec!["tools".to_owned(), "json".to_owned()],
+            dimension: None,
             price: None,
         };
         Catalogue { any: Some(any), ..Catalogue::default() }

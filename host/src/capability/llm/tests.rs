@@ -79,7 +79,7 @@ async fn each_question_has_its_intent_first_and_is_no_reason_for_doubt() {
     let keys: Vec<&str> = effects
         .iter()
         .filter_map(|effect| match effect {
-            EffectRecord::ModelAnswered(answer) => {
+            EffectRecord::ModelAnswered { domain: DomainName::Llm, answer } => {
                 assert_eq!((&*answer.consumer, &*answer.model, answer.input), ("demo/x", "small", 100));
                 assert_eq!((answer.question.len(), answer.answer.as_ref().unwrap().len()), (64, 64));
                 assert!(["run-1.1", "run-1.2"].contains(&&*answer.key));

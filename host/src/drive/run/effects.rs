@@ -58,7 +58,7 @@ impl Run {
                 let at = Some(now_ms());
                 Event::FileWritten { by, path, change, before, after, size, in_tree, at }
             }
-            EffectRecord::ModelAnswered(answer) => {
+            EffectRecord::ModelAnswered { domain: _, answer } => {
                 Event::ModelAnswered(Box::new(ModelAnswered { by, answer: *answer, at: now_ms() }))
             }
             EffectRecord::HttpRequested(request) => requested(by, request),

@@ -7,7 +7,9 @@ use serde::Deserialize;
 
 use super::expectation::Found;
 use super::question::{Called, Given};
-use super::{auditor, executor, guard, llm, planner, provider, reflector, service, verifier};
+use super::{
+    auditor, embed, executor, guard, llm, planner, provider, reflector, retrieve, service, verifier,
+};
 
 /// The list of calls, by role.
 macro_rules! calls {
@@ -40,7 +42,8 @@ calls! {
     Auditor: Analyze(auditor::Analyze), Audit(auditor::Audit);
     Verifier: VerifyRun(verifier::VerifyRun), VerifyTask(verifier::VerifyTask);
     Guard: JudgeTask(guard::JudgeTask), JudgeEdits(guard::JudgeEdits), JudgeMerge(guard::JudgeMerge);
-    Provider: SendNotice(provider::SendNotice), AskModel(llm::AskModel);
+    Provider: SendNotice(provider::SendNotice), AskModel(llm::AskModel), AskVectors(embed::AskVectors),
+        FindPassages(retrieve::FindPassages);
     Service: Handle(service::Handle);
 }
 
@@ -77,6 +80,11 @@ mod tests {
                 json!({ "order": { "key": "k" }, "message": { "channel": "ops", "title": "t", "severity": "info" } }),
             ),
             ("ask-model", json!({ "order": { "key": "k" }, "request": { "messages": [{ "user": "u" }] } })),
+            (
+                "find-passages",
+                json!({ "order": { "key": "k" }, "query": { "collection": "c", "text": "t" } }),
+            ),
+            ("ask-vectors", json!({ "order": { "key": "k" }, "target": { "dimension": 8 }, "texts": ["u"] })),
             ("handle", json!({ "method": "GET", "path": "/" })),
         ] {
             let read = |form: &Value| serde_json::from_value::<Call>(json!({ name: form }));

@@ -62,6 +62,11 @@ pub(super) fn add(cases: &mut Cases) {
         (r#"{"wasi":{"random":true}}"#, r#"{"wasi":{"clocks":true}}"#),
         (r#"{"llm":{"models":["a"],"tokens":2}}"#, r#"{"llm":{"models":["a"],"tokens":1}}"#),
         (r#"{"llm":{"models":["a"],"tokens":1}}"#, r#"{"llm":{"models":["b"],"tokens":1}}"#),
+        (r#"{"embed":{"models":["a"],"bytes":2}}"#, r#"{"embed":{"models":["a"],"bytes":1}}"#),
+        (r#"{"embed":{"models":["a"],"bytes":1}}"#, r#"{"embed":{"models":["b"],"bytes":1}}"#),
+        (r#"{"retrieve":{"collections":["a"]}}"#, r#"{"retrieve":{"collections":["b"]}}"#),
+        (r#"{"vectors":{"write":["a"],"bytes":1}}"#, r#"{"vectors":{"read":["a"],"bytes":1}}"#),
+        (r#"{"vectors":{"read":["a"],"bytes":2}}"#, r#"{"vectors":{"read":["a"],"bytes":1}}"#),
         (
             r#"{"secrets":{"use":[{"name":"a","host":"h.example:1"}]}}"#,
             r#"{"secrets":{"use":[{"name":"a","host":"i.example:1"}]}}"#,
