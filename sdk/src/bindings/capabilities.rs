@@ -91,7 +91,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import5(
+                    unsafe extern "C-unwind" fn wit_import5(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -100,7 +100,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import5(
                         ptr1.cast_mut(),
@@ -240,7 +240,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import5(
+                    unsafe extern "C-unwind" fn wit_import5(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -249,7 +249,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import5(
                         ptr1.cast_mut(),
@@ -612,7 +612,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import8(
+                    unsafe extern "C-unwind" fn wit_import8(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -622,7 +622,7 @@ pub mod orch {
                         _: i32,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import8(
                         result2,
@@ -748,8 +748,8 @@ pub mod orch {
                         fn wit_import1(_: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -861,8 +861,8 @@ pub mod orch {
                         fn wit_import1(_: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -1201,7 +1201,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import4(
+                    unsafe extern "C-unwind" fn wit_import4(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -1210,7 +1210,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import4(
                         ptr0.cast_mut(),
@@ -1410,7 +1410,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import4(
+                    unsafe extern "C-unwind" fn wit_import4(
                         _: *mut u8,
                         _: usize,
                         _: i32,
@@ -1418,7 +1418,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import4(
                         ptr0.cast_mut(),
@@ -1585,13 +1585,13 @@ pub mod orch {
                         fn wit_import2(_: *mut u8, _: usize, _: i64, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(
+                    unsafe extern "C-unwind" fn wit_import2(
                         _: *mut u8,
                         _: usize,
                         _: i64,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(ptr0.cast_mut(), len0, _rt::as_i64(&offset), ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -1732,14 +1732,14 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import3(
+                    unsafe extern "C-unwind" fn wit_import3(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
                     let l4 = i32::from(*ptr2.add(0).cast::<u8>());
@@ -1866,14 +1866,14 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import3(
+                    unsafe extern "C-unwind" fn wit_import3(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
                     let l4 = i32::from(*ptr2.add(0).cast::<u8>());
@@ -1988,13 +1988,13 @@ pub mod orch {
                         fn wit_import2(_: *mut u8, _: usize, _: i64, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(
+                    unsafe extern "C-unwind" fn wit_import2(
                         _: *mut u8,
                         _: usize,
                         _: i64,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(ptr0.cast_mut(), len0, _rt::as_i64(&size), ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -2108,8 +2108,8 @@ pub mod orch {
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -2234,14 +2234,14 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import3(
+                    unsafe extern "C-unwind" fn wit_import3(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
                     let l4 = i32::from(*ptr2.add(0).cast::<u8>());
@@ -2356,8 +2356,8 @@ pub mod orch {
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -2509,7 +2509,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import5(
+                    unsafe extern "C-unwind" fn wit_import5(
                         _: i32,
                         _: i32,
                         _: *mut u8,
@@ -2519,7 +2519,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import5(
                         severity0.clone() as i32,
@@ -2766,8 +2766,8 @@ pub mod orch {
                         fn wit_import1(_: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -2932,13 +2932,13 @@ pub mod orch {
                         fn wit_import3(_: i32, _: *mut u8, _: usize, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import3(
+                    unsafe extern "C-unwind" fn wit_import3(
                         _: i32,
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import3(result1_0, result1_1, result1_2, ptr2);
                     let l4 = i32::from(*ptr2.add(0).cast::<u8>());
@@ -3106,14 +3106,14 @@ pub mod orch {
                         fn wit_import2(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(
+                    unsafe extern "C-unwind" fn wit_import2(
                         _: *mut u8,
                         _: usize,
                         _: i32,
                         _: i32,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(
                         ptr0.cast_mut(),
@@ -3358,7 +3358,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import5(
+                    unsafe extern "C-unwind" fn wit_import5(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -3368,7 +3368,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import5(
                         ptr0.cast_mut(),
@@ -3552,7 +3552,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import4(
+                    unsafe extern "C-unwind" fn wit_import4(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -3561,7 +3561,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import4(
                         ptr0.cast_mut(),
@@ -3714,7 +3714,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import3(
+                    unsafe extern "C-unwind" fn wit_import3(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -3722,7 +3722,7 @@ pub mod orch {
                         _: i64,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import3(
                         ptr0.cast_mut(),
@@ -3873,8 +3873,8 @@ pub mod orch {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -3911,12 +3911,12 @@ pub mod orch {
                             fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import2(ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -4044,13 +4044,13 @@ pub mod orch {
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -4204,7 +4204,7 @@ pub mod orch {
                             );
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import3(
+                        unsafe extern "C-unwind" fn wit_import3(
                             _: i32,
                             _: *mut u8,
                             _: usize,
@@ -4212,7 +4212,7 @@ pub mod orch {
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import3(
                             (self).handle() as i32,
@@ -4335,13 +4335,13 @@ pub mod orch {
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -4478,7 +4478,7 @@ pub mod orch {
                             );
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import4(
+                        unsafe extern "C-unwind" fn wit_import4(
                             _: i32,
                             _: *mut u8,
                             _: usize,
@@ -4487,7 +4487,7 @@ pub mod orch {
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import4(
                             (self).handle() as i32,
@@ -4640,8 +4640,8 @@ pub mod orch {
                         fn wit_import1(_: *mut u8, _: usize);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8, _: usize) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8, _: usize) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(ptr0.cast_mut(), len0);
                 }
@@ -5054,8 +5054,8 @@ pub mod orch {
                         fn wit_import1(_: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(ptr0);
                     let l2 = *ptr0.add(0).cast::<*mut u8>();
@@ -5497,8 +5497,8 @@ pub mod orch {
                         fn wit_import29(_: *mut u8, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import29(_: *mut u8, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import29(_: *mut u8, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import29(ptr0, ptr28);
                     let l30 = i32::from(*ptr28.add(0).cast::<u8>());
@@ -5779,8 +5779,8 @@ pub mod orch {
                         fn wit_import1(_: i32, _: *mut u8, _: usize);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, _: usize) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8, _: usize) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(level.clone() as i32, ptr0.cast_mut(), len0);
                 }
@@ -5878,7 +5878,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import8(
+                    unsafe extern "C-unwind" fn wit_import8(
                         _: *mut u8,
                         _: usize,
                         _: f64,
@@ -5888,7 +5888,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import8(
                         ptr1.cast_mut(),
@@ -6154,7 +6154,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import7(
+                    unsafe extern "C-unwind" fn wit_import7(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -6167,7 +6167,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import7(
                         ptr1.cast_mut(),
@@ -6490,7 +6490,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import10(
+                    unsafe extern "C-unwind" fn wit_import10(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -6503,7 +6503,7 @@ pub mod orch {
                         _: i32,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import10(
                         ptr1.cast_mut(),
@@ -6742,8 +6742,8 @@ pub mod orch {
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -6885,14 +6885,14 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import3(
+                    unsafe extern "C-unwind" fn wit_import3(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
                     let l4 = i32::from(*ptr2.add(0).cast::<u8>());
@@ -7036,7 +7036,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import3(
+                    unsafe extern "C-unwind" fn wit_import3(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -7044,7 +7044,7 @@ pub mod orch {
                         _: i32,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import3(
                         ptr0.cast_mut(),
@@ -7186,8 +7186,8 @@ pub mod orch {
                         fn wit_import1(_: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(ptr0);
                     let l2 = *ptr0.add(0).cast::<*mut u8>();
@@ -7320,8 +7320,8 @@ pub mod orch {
                         fn wit_import1(_: i32, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(_rt::as_i32(&index), ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -7579,8 +7579,8 @@ pub mod orch {
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -7696,8 +7696,8 @@ pub mod orch {
                         fn wit_import1(_: i32, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(_rt::as_i32(&start), ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -8026,8 +8026,8 @@ pub mod orch {
                         fn wit_import13(_: *mut u8, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import13(_: *mut u8, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import13(_: *mut u8, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import13(ptr0, ptr12);
                     let l14 = i32::from(*ptr12.add(0).cast::<u8>());
@@ -8524,8 +8524,8 @@ pub mod wasi {
                         fn wit_import0() -> i64;
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import0() -> i64 {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import0() -> i64 {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     let ret = wit_import0();
                     ret as u64
@@ -8544,8 +8544,8 @@ pub mod wasi {
                         fn wit_import0() -> i64;
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import0() -> i64 {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import0() -> i64 {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     let ret = wit_import0();
                     ret as u64
@@ -8564,8 +8564,8 @@ pub mod wasi {
                         fn wit_import0(_: i64) -> i32;
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import0(_: i64) -> i32 {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import0(_: i64) -> i32 {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     let ret = wit_import0(_rt::as_i64(when));
                     super::super::super::wasi::io::poll::Pollable::from_handle(
@@ -8586,8 +8586,8 @@ pub mod wasi {
                         fn wit_import0(_: i64) -> i32;
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import0(_: i64) -> i32 {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import0(_: i64) -> i32 {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     let ret = wit_import0(_rt::as_i64(when));
                     super::super::super::wasi::io::poll::Pollable::from_handle(
@@ -8661,8 +8661,8 @@ pub mod wasi {
                         fn wit_import1(_: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(ptr0);
                     let l2 = *ptr0.add(0).cast::<i64>();
@@ -8692,8 +8692,8 @@ pub mod wasi {
                         fn wit_import1(_: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(ptr0);
                     let l2 = *ptr0.add(0).cast::<i64>();
@@ -9141,8 +9141,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -9185,8 +9185,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -9225,8 +9225,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -9270,8 +9270,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -9314,8 +9314,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -9356,8 +9356,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -9403,8 +9403,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -9447,8 +9447,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -9487,8 +9487,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -9542,8 +9542,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -9586,8 +9586,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -9609,8 +9609,8 @@ pub mod wasi {
                             fn wit_import0() -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0() -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0() -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0();
                         Fields::from_handle(ret as u32)
@@ -9683,12 +9683,12 @@ pub mod wasi {
                             fn wit_import5(_: *mut u8, _: usize, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import5(
+                        unsafe extern "C-unwind" fn wit_import5(
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import5(result3, len3, ptr4);
                         let l6 = i32::from(*ptr4.add(0).cast::<u8>());
@@ -9752,13 +9752,13 @@ pub mod wasi {
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = *ptr1.add(0).cast::<*mut u8>();
@@ -9810,12 +9810,12 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8, _: usize) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(
+                        unsafe extern "C-unwind" fn wit_import1(
                             _: i32,
                             _: *mut u8,
                             _: usize,
                         ) -> i32 {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import1(
                             (self).handle() as i32,
@@ -9888,7 +9888,7 @@ pub mod wasi {
                             );
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import4(
+                        unsafe extern "C-unwind" fn wit_import4(
                             _: i32,
                             _: *mut u8,
                             _: usize,
@@ -9896,7 +9896,7 @@ pub mod wasi {
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import4(
                             (self).handle() as i32,
@@ -9964,13 +9964,13 @@ pub mod wasi {
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -10042,7 +10042,7 @@ pub mod wasi {
                             );
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import3(
+                        unsafe extern "C-unwind" fn wit_import3(
                             _: i32,
                             _: *mut u8,
                             _: usize,
@@ -10050,7 +10050,7 @@ pub mod wasi {
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import3(
                             (self).handle() as i32,
@@ -10120,8 +10120,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = *ptr0.add(0).cast::<*mut u8>();
@@ -10186,8 +10186,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         Fields::from_handle(ret as u32)
@@ -10219,8 +10219,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -10284,8 +10284,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -10340,8 +10340,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -10410,8 +10410,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -10461,8 +10461,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         Fields::from_handle(ret as u32)
@@ -10489,8 +10489,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -10534,8 +10534,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((&headers).take_handle() as i32);
                         OutgoingRequest::from_handle(ret as u32)
@@ -10566,8 +10566,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -10614,8 +10614,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -10688,13 +10688,13 @@ pub mod wasi {
                             fn wit_import2(_: i32, _: i32, _: *mut u8, _: usize) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: i32,
                             _: *mut u8,
                             _: usize,
                         ) -> i32 {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import2(
                             (self).handle() as i32,
@@ -10742,8 +10742,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -10800,13 +10800,13 @@ pub mod wasi {
                             fn wit_import2(_: i32, _: i32, _: *mut u8, _: usize) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: i32,
                             _: *mut u8,
                             _: usize,
                         ) -> i32 {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import2(
                             (self).handle() as i32,
@@ -10854,8 +10854,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -10939,14 +10939,14 @@ pub mod wasi {
                             ) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import3(
+                        unsafe extern "C-unwind" fn wit_import3(
                             _: i32,
                             _: i32,
                             _: i32,
                             _: *mut u8,
                             _: usize,
                         ) -> i32 {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import3(
                             (self).handle() as i32,
@@ -10996,8 +10996,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -11055,13 +11055,13 @@ pub mod wasi {
                             fn wit_import2(_: i32, _: i32, _: *mut u8, _: usize) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: i32,
                             _: *mut u8,
                             _: usize,
                         ) -> i32 {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import2(
                             (self).handle() as i32,
@@ -11103,8 +11103,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         Fields::from_handle(ret as u32)
@@ -11124,8 +11124,8 @@ pub mod wasi {
                             fn wit_import0() -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0() -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0() -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0();
                         RequestOptions::from_handle(ret as u32)
@@ -11151,8 +11151,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -11192,8 +11192,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i32, _: i64) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i32, _: i64) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i32, _: i64) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import1(
                             (self).handle() as i32,
@@ -11233,8 +11233,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -11274,8 +11274,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i32, _: i64) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i32, _: i64) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i32, _: i64) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import1(
                             (self).handle() as i32,
@@ -11316,8 +11316,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -11358,8 +11358,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i32, _: i64) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i32, _: i64) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i32, _: i64) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import1(
                             (self).handle() as i32,
@@ -12091,7 +12091,7 @@ pub mod wasi {
                             );
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import39(
+                        unsafe extern "C-unwind" fn wit_import39(
                             _: i32,
                             _: i32,
                             _: i32,
@@ -12102,7 +12102,7 @@ pub mod wasi {
                             _: usize,
                             _: i32,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import39(
                             (&param).take_handle() as i32,
@@ -12131,8 +12131,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         ret as u16
@@ -12158,8 +12158,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         Fields::from_handle(ret as u32)
@@ -12186,8 +12186,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -12242,8 +12242,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -12281,8 +12281,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((&this).take_handle() as i32);
                         FutureTrailers::from_handle(ret as u32)
@@ -12304,8 +12304,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         super::super::super::wasi::io::poll::Pollable::from_handle(
@@ -12366,8 +12366,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -12957,8 +12957,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((&headers).take_handle() as i32);
                         OutgoingResponse::from_handle(ret as u32)
@@ -12978,8 +12978,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         ret as u16
@@ -13003,8 +13003,8 @@ pub mod wasi {
                             fn wit_import0(_: i32, _: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32, _: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32, _: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0(
                             (self).handle() as i32,
@@ -13044,8 +13044,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         Fields::from_handle(ret as u32)
@@ -13075,8 +13075,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -13125,8 +13125,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -13189,13 +13189,13 @@ pub mod wasi {
                             fn wit_import2(_: i32, _: i32, _: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: i32,
                             _: i32,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import2(
                             (&this).take_handle() as i32,
@@ -13752,8 +13752,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         super::super::super::wasi::io::poll::Pollable::from_handle(
@@ -13806,8 +13806,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -14403,8 +14403,8 @@ pub mod wasi {
                         fn wit_import1(_: i32, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1((err).handle() as i32, ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -14989,13 +14989,13 @@ pub mod wasi {
                         fn wit_import2(_: i32, _: i32, _: i32, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(
+                    unsafe extern "C-unwind" fn wit_import2(
                         _: i32,
                         _: i32,
                         _: i32,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(
                         (&request).take_handle() as i32,
@@ -15585,8 +15585,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -15608,8 +15608,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         _rt::bool_lift(ret as u8)
@@ -15633,8 +15633,8 @@ pub mod wasi {
                             fn wit_import0(_: i32);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import0((self).handle() as i32);
                     }
@@ -15693,8 +15693,8 @@ pub mod wasi {
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(result0, len0, ptr1);
                     let l3 = *ptr1.add(0).cast::<*mut u8>();
@@ -15763,8 +15763,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -15802,8 +15802,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = *ptr0.add(0).cast::<*mut u8>();
@@ -15910,8 +15910,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -15961,8 +15961,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -16022,8 +16022,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i64, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, _rt::as_i64(&len), ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -16104,8 +16104,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i64, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, _rt::as_i64(&len), ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -16182,8 +16182,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i64, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, _rt::as_i64(&len), ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -16246,8 +16246,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i64, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, _rt::as_i64(&len), ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -16305,8 +16305,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         super::super::super::wasi::io::poll::Pollable::from_handle(
@@ -16342,8 +16342,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -16420,13 +16420,13 @@ pub mod wasi {
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -16497,13 +16497,13 @@ pub mod wasi {
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -16568,8 +16568,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -16626,8 +16626,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -16686,8 +16686,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         super::super::super::wasi::io::poll::Pollable::from_handle(
@@ -16723,8 +16723,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i64, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, _rt::as_i64(&len), ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -16788,8 +16788,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i64, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, _rt::as_i64(&len), ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -16861,13 +16861,13 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i32, _: i64, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(
+                        unsafe extern "C-unwind" fn wit_import1(
                             _: i32,
                             _: i32,
                             _: i64,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1(
                             (self).handle() as i32,
@@ -16939,13 +16939,13 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i32, _: i64, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(
+                        unsafe extern "C-unwind" fn wit_import1(
                             _: i32,
                             _: i32,
                             _: i64,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1(
                             (self).handle() as i32,
@@ -17038,8 +17038,8 @@ pub mod wasi {
                         fn wit_import1(_: i64, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: i64, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: i64, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(_rt::as_i64(&len), ptr0);
                     let l2 = *ptr0.add(0).cast::<*mut u8>();
@@ -17068,8 +17068,8 @@ pub mod wasi {
                         fn wit_import0() -> i64;
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import0() -> i64 {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import0() -> i64 {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     let ret = wit_import0();
                     ret as u64
