@@ -10,10 +10,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use orch_supervisor::Request;
+use orch_supervisor::{Place, Request, Walls, system_places};
 use serde::{Deserialize, Serialize};
 
 use crate::advisory_db::FreshDatabase;
+
+/// Of cargo's home: what it downloaded, and where it looks for that.
+const SHARED_BY_CARGO: [&str; 3] = ["registry", "config.toml", "config"];
+/// Of a cache folder: the compiler that `orch-plugin` keeps there.
+const GUEST_TOOLCHAIN: &str = "orch/guest-toolchain";
 
 /// Inputs of one certification, all of them optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,7 +106,7 @@ impl Home {
         let (home, cargo) = (folder.join("home"), folder.join("cargo"));
         std::fs::create_dir_all(&home).map_err(broken)?;
         std::fs::create_dir_all(&cargo).map_err(broken)?;
-        for name in ["registry", "config.toml", "config"] {
+        for name in SHARED_BY_CARGO {
             let there = programs.cargo_home.as_ref().map(|home| home.join(name));
             if let Some(there) = there.filter(|there| there.exists()) {
                 symlink(there, cargo.join(name)).map_err(broken)?;
@@ -149,6 +154,38 @@ impl Home {
         request.env = self.env.clone();
         request.timeout = Some(timeout);
         request
+    }
+
+    /// The same command with walls around it, as commands of plugins have them: it writes in this home's folder alone, reads
+    /// beside it the system's files, the compiler, what cargo downloaded, this program and `read`, and has no network. Where
+    /// a wall cannot be put up it is not started.
+    ///
+    /// # Errors
+    /// A finding: `place`.
+    pub(crate) fn confined(
+        &self,
+        mut request: Request,
+        programs: &Programs,
+        read: &[&Path],
+    ) -> Result<Request, String> {
+        let broken = |error: std::io::Error| format!("place: {error}");
+        let below = |folder: &Option<PathBuf>, names: &[&str]| -> Vec<PathBuf> {
+            folder.iter().flat_map(|folder| names.iter().map(|name| folder.join(name))).collect()
+        };
+        // Of the compiler's folder no more than itself: beside a stand-in of it lie somebody's keys.
+        let compiler = programs.rust.as_ref().and_then(|folder| folder.parent()).map(Path::to_owned);
+        let named = [
+            programs.rust.clone().into_iter().collect(),
+            below(&compiler, &["lib", "libexec"]),
+            below(&programs.cargo_home, &SHARED_BY_CARGO),
+            below(&programs.cache, &[GUEST_TOOLCHAIN]),
+            vec![request.program.clone()],
+            read.iter().map(|path| (*path).to_owned()).collect(),
+        ];
+        let folder = self.folder.canonicalize().map_err(broken)?;
+        let places = system_places().into_iter().chain(named.into_iter().flatten().map(Place::read));
+        request.sandbox = Walls::around(places.chain([Place::write(folder)]).collect()).into();
+        Ok(request)
     }
 
     /// With one more variable.

@@ -8,7 +8,7 @@
 
 use std::io;
 
-use orch_supervisor::{Exit, Log, Output, Request, RunError, SupervisorPool, pump};
+use orch_supervisor::{Exit, Log, Output, Request, RunError, StartStep, SupervisorPool, pump};
 
 /// Of both streams together.
 const OUTPUT_BYTES_MAX: u64 = 16 << 20;
@@ -43,9 +43,12 @@ impl Said {
 /// Runs a program to its end. `name` is what findings call it.
 ///
 /// # Errors
-/// A finding: `tool-not-started`, `tool-timeout`, `tool-crashed`, `tool-output`.
+/// A finding: `tool-not-started`, `sandbox-lacking`, `tool-timeout`, `tool-crashed`, `tool-output`.
 pub(crate) fn run(name: &str, request: Request) -> Result<Said, String> {
     let broken = |error: &dyn std::fmt::Display| format!("tool-not-started: `{name}`: {error}");
+    let lacking = |step: StartStep, error: &dyn std::fmt::Display| {
+        format!("sandbox-lacking: `{name}` was not started: this machine does not give its {step}: {error}")
+    };
     // This very program is the supervisor: see `main.rs`.
     let own = std::env::current_exe().map_err(|error| broken(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -61,6 +64,11 @@ pub(crate) fn run(name: &str, request: Request) -> Result<Said, String> {
         Err(RunError::Log { .. }) => {
             Err(format!("tool-output: `{name}` said more than {OUTPUT_BYTES_MAX} bytes"))
         }
+        Err(RunError::NotStarted {
+            step: step @ (StartStep::Namespaces | StartStep::Sandbox(_)),
+            source,
+            ..
+        }) => Err(lacking(step, &source)),
         Err(error) => Err(broken(&error)),
     }
 }

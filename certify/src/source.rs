@@ -15,7 +15,7 @@ use orch_plugin::target::Target;
 use orch_trust::digest::Sha256Digest;
 use rustsec::Lockfile;
 
-use crate::outside::{Home, Outside, wanted};
+use crate::outside::{Home, Outside, Programs, wanted};
 use crate::program;
 use crate::repository::Repository;
 
@@ -58,7 +58,7 @@ impl Source {
         })?;
         let project = repository.copy(folder).map_err(NoSource::Broken)?;
         let top = folder.canonicalize().map_err(|error| NoSource::Broken(format!("place: {error}")))?;
-        let dependencies = resolve(home, &rust.join("cargo"), &project, &top)?;
+        let dependencies = resolve(home, &outside.programs, &rust.join("cargo"), &project, &top)?;
         let lock_path = dependencies.workspace_folder.join(LOCK);
         let unread = |error: &dyn std::fmt::Display| NoSource::Refused(format!("lock-unreadable: {error}"));
         let (bytes, _) =
@@ -71,7 +71,13 @@ impl Source {
 }
 
 /// What cargo makes of the lock file.
-fn resolve(home: &Home, cargo: &Path, project: &Path, top: &Path) -> Result<Dependencies, NoSource> {
+fn resolve(
+    home: &Home,
+    programs: &Programs,
+    cargo: &Path,
+    project: &Path,
+    top: &Path,
+) -> Result<Dependencies, NoSource> {
     let target = Target::wanted(project, false)
         .map_err(|error| NoSource::Refused(format!("source-not-resolved: {error}")))?;
     let manifest = project.join("Cargo.toml");
@@ -81,6 +87,7 @@ fn resolve(home: &Home, cargo: &Path, project: &Path, top: &Path) -> Result<Depe
             .to_vec();
     args.extend(["--manifest-path".into(), manifest.into_os_string()]);
     let request = home.request(cargo, args, None, METADATA_WALL);
+    let request = home.confined(request, programs, &[top]).map_err(NoSource::Broken)?;
     let said = program::run("cargo metadata", request).map_err(NoSource::Broken)?;
     if said.code != 0 {
         // Findings are the same wherever the copy lies.

@@ -26,6 +26,7 @@ pub mod nothing;
 pub mod notify;
 pub mod process;
 pub mod provided;
+pub mod purse;
 pub mod secrets;
 pub mod settings;
 mod shape;

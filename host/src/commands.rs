@@ -7,10 +7,11 @@ pub mod accept;
 pub mod approvals;
 pub mod audit;
 pub mod bootstrap;
+pub mod config;
+pub mod costs;
 pub mod db;
 pub mod diff;
 pub mod doctor;
-
 pub mod followed;
 pub mod go_on;
 pub mod held_run;
@@ -36,7 +37,7 @@ pub mod tasks;
 pub mod token;
 pub mod trust;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -117,6 +118,9 @@ pub enum Command {
     Secret(secret::SecretCommand),
     /// Read tasks.yml and name the task that would be first
     Bootstrap(bootstrap::BootstrapArgs),
+    /// What counts in a workspace of what files and variables say
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Look whether this machine and folder are fit
     Doctor(doctor::DoctorArgs),
     /// Completions for a shell
@@ -129,7 +133,11 @@ pub enum Command {
 pub fn dispatch(args: Args, console: Console) -> Outcome {
     machine::settle_limits()?;
     let home = args.config_home.as_deref();
-    match args.command {
+    carry_out(args.command, home, console).map_err(|fault| go_on::at_home(fault, home))
+}
+
+fn carry_out(command: Command, home: Option<&Path>, console: Console) -> Outcome {
+    match command {
         Command::Init(args) => init::run(&args, home, console),
         Command::Run(args) => run::run(&args, home, console),
         Command::Import(args) => import::run(&args, home, console),
@@ -155,6 +163,7 @@ pub fn dispatch(args: Args, console: Console) -> Outcome {
         Command::Token(command) => token::run(&command, home, console),
         Command::Secret(command) => secret::run(&command, home, console),
         Command::Bootstrap(args) => bootstrap::run(&args, console),
+        Command::Config(command) => config::run(&command, console),
         Command::Doctor(args) => doctor::run(&args, home, console),
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -35,6 +35,7 @@ pub mod notices;
 pub mod offers;
 pub mod plan;
 pub mod providers;
+pub mod purse;
 pub mod recover;
 pub mod retry;
 pub mod roles;
@@ -440,7 +441,7 @@ async fn end_all(run: &mut Run, desk: &Desk, running: &mut JoinSet<Back>) -> Res
     while running.join_next().await.is_some() {}
     run.keeping.clear();
     // Nobody is left who could have the effects that were asked for.
-    run.drop_asks();
+    run.keep_told()?;
     // Their supervisors are among the processes that must be gone; waiting for another command, they would not go.
     desk.commands.dismiss();
     recover::settle(run, desk, Cut::Aborted)?;

@@ -28,6 +28,7 @@ use crate::config::models;
 use crate::config::operator::{Operator, OperatorError, home_folder, state_home};
 use crate::config::secret::KeyUse;
 use crate::config::workspace::WorkspaceConfig;
+use crate::config::workspace::layers::{self, Layer};
 use crate::control::api::RunOptions;
 use crate::control::variables::{self, Seals};
 use crate::control::{Api, HolderState, Listening, SocketPlace, Wish};
@@ -40,6 +41,7 @@ use crate::drive::desk::RunRules;
 use crate::drive::env::EnvKey;
 use crate::drive::kv::KvOverlay;
 use crate::drive::marks::Marks;
+use crate::drive::purse;
 use crate::drive::roles::{Bound, Roles};
 use crate::egress::{Door, SystemNames};
 use crate::engine::Engine;
@@ -107,7 +109,7 @@ pub struct Holder {
     pub state: Arc<HolderState>,
     pub api: Api,
     /// `config.yaml` as it was read.
-    pub config_text: Arc<str>,
+    pub config_layers: Arc<[Layer]>,
     /// What services asked for and no run took in.
     pub asked: Arc<AskedQueue>,
     /// What services asked of the host and it did not do.
@@ -158,8 +160,6 @@ impl Holder {
         let guests = guest_runtime(rules.jobs)?;
         let picks = models::picks_of(&place.workspace, &operator.models)?;
         let models = Arc::new(Catalogue { picks, ..operator.models.clone() });
-        let providers =
-            drive::providers::of(&roles, &operator.policy, models, &place.workspace, guests.handle());
 
         let door = Door::new(&operator.policy.egress, &operator.home, Arc::new(SystemNames));
         let egress = Arc::new(door.map_err(|error| Fault::new(Exit::HostError, "egress", None, error))?);
@@ -188,6 +188,9 @@ impl Holder {
         }
 
         let store = place.store(operator, rules.durability.answers())?;
+        let purse = Arc::new(purse::of(&models, &store.shared().read())?);
+        let (spent, workspace) = ((models, purse), &place.workspace);
+        let providers = drive::providers::of(&roles, &operator.policy, spent, workspace, guests.handle());
         let kv = Arc::new(KvOverlay::over(store.shared()));
         let (folder, marks_key) = (place.workspace.clone(), operator.secret.key(KeyUse::Marks));
         let marks = Marks::over(store.shared(), folder, marks_key, &place.state, task_file);
@@ -242,7 +245,7 @@ impl Holder {
             sandboxing: Arc::new(sandboxing),
             state,
             api,
-            config_text: config.text.clone(),
+            config_layers: config.layers.clone(),
             asked,
             acts,
             stream,
@@ -269,10 +272,10 @@ impl Holder {
     /// # Errors
     /// `config-changed`; whatever is wrong with it.
     pub fn check_config(&self) -> Result<(), Fault> {
-        if self.place.config()?.text == self.config_text {
+        if self.place.config()?.layers == self.config_layers {
             return Ok(());
         }
-        let what = "`config.yaml` is not what it was when the host that serves began".to_owned();
+        let what = "what the workspace says in `config.yaml` and over it is not what it was when the host that serves began".to_owned();
         let hint = "end `orch-host serve` and start it again, or put back what was there";
         Err(place::input("config-changed", Some(hint.to_owned()), what))
     }
@@ -323,7 +326,8 @@ fn granted_variables(operator: &Operator, config: &WorkspaceConfig, admitted: &A
     let permissions = admitted.by_id.values().map(|plugin| plugin.grant().permissions());
     let names =
         permissions.filter_map(|granted| granted.process.as_ref()).flat_map(|process| process.variables());
-    variables::seals(&operator.secret, names.filter(|name| config.env.names().all(|own| own != *name)))
+    let names = names.filter(|name| config.env.names().all(|own| own != *name));
+    variables::seals(&operator.secret, names.chain(layers::variable_names()))
 }
 
 /// This host's native code.

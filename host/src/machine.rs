@@ -5,13 +5,14 @@
 //! Not here: each call of the supervisors (`orch-supervisor`'s `kernel.rs`), what a plugin is refused (`capability/`).
 
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use orch_supervisor::Lacking;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
 
 use crate::exit::{Exit, Fault};
 use crate::open_files;
@@ -75,12 +76,26 @@ pub fn unwritten<'a>(folders: impl IntoIterator<Item = &'a Path>) -> Vec<(PathBu
 }
 
 fn try_to_write(folder: &Path) -> io::Result<()> {
+    nameless(folder)?.write_all(&[0; TRIAL_BYTES])
+}
+
+/// A file without a name, so that a host that is killed here leaves nothing in a person's folder; on a file system that has none,
+/// one that loses its name at once.
+fn nameless(folder: &Path) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+    match openat2(CWD, folder, flags, Mode::RUSR | Mode::WUSR, ResolveFlags::empty()) {
+        Ok(file) => Ok(file.into()),
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL) => named_for_a_moment(folder),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn named_for_a_moment(folder: &Path) -> io::Result<File> {
     let random = getrandom::u64().map_err(io::Error::other)?;
     let path = folder.join(format!(".{random:016x}.orch-trial"));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-    let written = file.write_all(&[0; TRIAL_BYTES]);
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
     std::fs::remove_file(&path)?;
-    written
+    Ok(file)
 }
 
 /// What helps against that reason, and no other.
@@ -105,6 +120,8 @@ pub fn folder_hint(folder: &Path, source: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     #[test]
@@ -117,6 +134,10 @@ mod tests {
         // A system says so of a file as it does of a disk that is mounted to be read.
         let found = unwritten([below.as_path(), &file, place.path()]);
         assert_eq!(found.iter().map(|(folder, _)| folder.as_path()).collect::<Vec<_>>(), [file.as_path()]);
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
+        for made in [nameless(place.path()), named_for_a_moment(place.path())] {
+            assert_eq!(made.unwrap().metadata().unwrap().nlink(), 0);
+        }
         assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
         let fault = check([file.as_path()]).unwrap_err();
         assert_eq!((fault.exit, fault.code), (Exit::HostError, "machine-folder"));

@@ -75,12 +75,12 @@ pub enum PluginsError {
     SecretUndefined { id: String, name: String },
     #[error("`config.yaml` names `{found}`, which is no plugin id")]
     NotAnId { found: String },
-    #[error("`config.yaml`{} has settings of `{id}`{}: {what}", at_line(*line), of_key(key))]
-    Settings { id: String, line: Option<u32>, key: String, what: String },
-    #[error("`config.yaml`{} has settings of `{}`, {why}", at_line(*line), id.escape_default())]
-    SettingsUnread { id: String, line: Option<u32>, why: String },
-    #[error("`config.yaml`{} narrows `{id}`, which it binds nowhere{near}", at_line(*line))]
-    NarrowUnread { id: String, line: Option<u32>, near: String },
+    #[error("{place} has settings of `{id}`{}: {what}", of_key(key))]
+    Settings { id: String, place: String, key: String, what: String },
+    #[error("{place} has settings of `{}`, {why}", id.escape_default())]
+    SettingsUnread { id: String, place: String, why: String },
+    #[error("{place} narrows `{id}`, which it binds nowhere{near}")]
+    NarrowUnread { id: String, place: String, near: String },
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
@@ -439,20 +439,20 @@ fn settings(
             Some(manifest) if manifest.reads_settings() => continue,
             Some(_) => "which reads none: its manifest does not ask for `settings`".to_owned(),
         };
-        let line = workspace.line_of_setting(id, &[]);
-        return Err(PluginsError::SettingsUnread { id: id.clone(), line, why });
+        let place = workspace.place_of_setting(id, &[]);
+        return Err(PluginsError::SettingsUnread { id: id.clone(), place, why });
     }
     if let Some(id) = workspace.narrow.keys().map(PluginId::to_string).find(|id| !admitted.contains_key(id)) {
-        let (line, near) = (workspace.line_of(&["narrow", &id]), nearest_bound(&id, admitted));
-        return Err(PluginsError::NarrowUnread { id, line, near });
+        let (place, near) = (workspace.place_of_narrowing(&id), nearest_bound(&id, admitted));
+        return Err(PluginsError::NarrowUnread { id, place, near });
     }
     let nothing = serde_json::Map::new();
     let read = |(id, plugin): (&String, &Admitted)| {
         let written = workspace.settings.get(id).unwrap_or(&nothing);
         let filled =
             plugin_settings::filled(&plugin.manifest().settings_schema, written).map_err(|wrong| {
-                let line = workspace.line_of_setting(id, &wrong.path);
-                PluginsError::Settings { id: id.clone(), line, key: wrong.key(), what: wrong.what }
+                let place = workspace.place_of_setting(id, &wrong.path);
+                PluginsError::Settings { id: id.clone(), place, key: wrong.key(), what: wrong.what }
             })?;
         Ok((id.clone(), serde_json::Value::Object(filled).to_string().into()))
     };
@@ -463,10 +463,6 @@ fn settings(
 fn nearest_bound(id: &str, admitted: &BTreeMap<String, Admitted>) -> String {
     let bound: Vec<&str> = admitted.keys().map(String::as_str).collect();
     nearest(id, &bound).map(|near| format!("; the nearest that it binds is `{near}`")).unwrap_or_default()
-}
-
-fn at_line(line: Option<u32>) -> String {
-    line.map_or_else(String::new, |line| format!(", line {line},"))
 }
 
 fn of_key(key: &str) -> String {

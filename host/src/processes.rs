@@ -3,7 +3,7 @@
 //! In -> out: [`ProcessRequest`] -> [`ProcessOutput`]; both streams in one file of `logs/`.
 //! Limits: a command's timeout, SIGTERM, `kill_after` and SIGKILL lie inside of the call's time.
 //! Invariant: when a call is over, no descendant of its commands is left, nothing that they reached by the host goes on, and
-//! what they reached is recorded.
+//! what they reached is recorded, also of a call that was dropped.
 //! Not here: which programs are granted (`capability/process.rs`), the process tree itself (`orch-supervisor`), what of
 //! the output is kept (`command_log.rs`), why a program did not start (`processes/unstarted.rs`).
 
@@ -42,11 +42,45 @@ pub struct CallProcesses {
     open: Mutex<Vec<OpenNetwork>>,
 }
 
-/// The network of one command.
+/// The network of one command. Dropped before its end was recorded, it says what the command reached until then.
 struct OpenNetwork {
     pid: u32,
     relay: Open,
+    log: Arc<CommandLog>,
     effects: Arc<dyn EffectGate>,
+    is_recorded: bool,
+}
+
+impl OpenNetwork {
+    /// Ends what goes through it; records what it was.
+    async fn close(mut self) -> Result<(), GateClosed> {
+        self.relay.end().await;
+        match self.reached() {
+            Some(reached) => self.effects.record(reached).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What there is to record, once.
+    fn reached(&mut self) -> Option<EffectRecord> {
+        if std::mem::replace(&mut self.is_recorded, true) {
+            return None;
+        }
+        let used = self.relay.used();
+        used.lines.iter().for_each(|line| self.log.note(line));
+        if used.is_nothing() {
+            return None;
+        }
+        Some(EffectRecord::NetworkUsed { pid: self.pid, uses: used.uses, others: used.others })
+    }
+}
+
+impl Drop for OpenNetwork {
+    fn drop(&mut self) {
+        if let Some(reached) = self.reached() {
+            self.effects.tell(reached);
+        }
+    }
 }
 
 /// What ends a command that takes too much.
@@ -78,14 +112,8 @@ impl CallProcesses {
     async fn close(&self, pid: Option<u32>) -> Result<(), GateClosed> {
         let is_meant = |one: &mut OpenNetwork| pid.is_none_or(|pid| one.pid == pid);
         let closed: Vec<_> = self.open().extract_if(.., is_meant).collect();
-        for OpenNetwork { pid, relay, effects } in closed {
-            let used = relay.end().await;
-            used.lines.iter().for_each(|line| self.log.note(line));
-            if !used.is_nothing() {
-                effects
-                    .record(EffectRecord::NetworkUsed { pid, uses: used.uses, others: used.others })
-                    .await?;
-            }
+        for one in closed {
+            one.close().await?;
         }
         Ok(())
     }
@@ -159,7 +187,8 @@ impl Processes for CallProcesses {
                 let relay = served.map_err(|error| ProcessError::EndUnknown {
                     why: format!("the network of `{program}` cannot be served: {error}"),
                 })?;
-                self.open().push(OpenNetwork { pid, relay, effects: effects.clone() });
+                let (log, effects) = (self.log.clone(), effects.clone());
+                self.open().push(OpenNetwork { pid, relay, log, effects, is_recorded: false });
             }
             orch_journal::failpoint::hit("after-spawn");
             for one in [running.identity(), running.supervisor()] {

@@ -106,18 +106,31 @@ impl Ways {
 
 /// The relay of one command. Dropped, it ends; so does everything that goes through it.
 pub struct Open {
-    stop: oneshot::Sender<()>,
+    /// Until it is asked to end.
+    stop: Option<oneshot::Sender<()>>,
     going_on: JoinHandle<()>,
     tally: Arc<Tally>,
 }
 
 impl Open {
     /// When the command is over: what it sent last goes out, then everything ends.
-    pub async fn end(self) -> Used {
-        drop(self.stop);
-        // It is not aborted and does not panic: nobody holds it but this.
-        let _ = self.going_on.await;
+    pub async fn end(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            drop(stop);
+            // It does not panic, and only its drop aborts it.
+            let _ = (&mut self.going_on).await;
+        }
+    }
+
+    /// What it reached so far, and what goes on of that.
+    pub fn used(&self) -> Used {
         self.tally.used()
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.going_on.abort();
     }
 }
 
@@ -145,7 +158,7 @@ impl Relay {
         let served = listeners?.into_iter().zip([first].into_iter().chain(direct)).collect();
         let (stop, stopped) = oneshot::channel();
         let going_on = tokio::spawn(drive(self.clone(), served, tally.clone(), stopped));
-        Ok(Open { stop, going_on, tally })
+        Ok(Open { stop: Some(stop), going_on, tally })
     }
 
     /// A connection to a target that the grant covers, counted.

@@ -82,8 +82,8 @@ impl Starter {
         same(PUBLISHER, &Sha256Digest::of(publisher_file.as_bytes()))?;
         let publisher = Publisher::parse(&publisher_file)
             .map_err(|error| damaged(folder, &format!("`{PUBLISHER}`: {error}")))?;
-        let workspace = WorkspaceConfig::read(folder)?;
-        let config = workspace.text.to_string();
+        let config = text(&folder.join(CONFIG))?;
+        let workspace = WorkspaceConfig::of_text(&folder.join(CONFIG), &config)?;
         same(CONFIG, &Sha256Digest::of(config.as_bytes()))?;
         let searched = [folder.to_owned()];
         let found = plugins::discover(&searched);

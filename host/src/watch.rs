@@ -8,6 +8,7 @@
 mod counts;
 pub mod named;
 mod output;
+mod pieces;
 mod table;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ use orch_task::{Status, Task};
 use self::counts::Counts;
 pub use self::output::Output;
 use self::output::{Begun, Running};
+use self::pieces::Piece;
+pub use self::pieces::Pieces;
 use self::table::Table;
 use crate::console::{Console, Tone, escape, escape_cut, json_shown, lines, shown};
 
@@ -73,6 +76,11 @@ impl How {
 pub trait Observer: Send {
     /// The event is recorded at that place of the run, and taken into the state.
     fn recorded(&mut self, place: u64, event: &Event, state: &RunState);
+
+    /// Where pieces of models' answers go, if they are to be seen.
+    fn pieces(&self) -> Option<Pieces> {
+        None
+    }
 }
 
 /// One thing to show.
@@ -93,6 +101,7 @@ pub struct Watcher {
     /// A plugin answered already: tasks that are added before it are those of the file, which is no news.
     answered: bool,
     seen: Sender<(u64, Seen)>,
+    pieces: Pieces,
 }
 
 /// The thread that shows; ends when its watcher is dropped and everything is shown.
@@ -139,14 +148,17 @@ fn open_at(
     is_durable: impl Fn(u64) -> bool + Send + 'static,
 ) -> (Watcher, Screen) {
     let (seen, told) = channel();
+    let (pieces, models) = Pieces::open();
     let shower = Shower {
+        models,
+        early: Vec::new(),
         table: how.is_live().then(|| Table::new(how.console)),
         running: Running::new(&how),
         console: how.console,
     };
     let screen = std::thread::spawn(move || shower.show(&told, &notes, is_durable));
     let (counts, begun) = (Counts::default(), BTreeMap::new());
-    (Watcher { how, run: run.to_owned(), counts, begun, answered: false, seen }, Screen(screen))
+    (Watcher { how, run: run.to_owned(), counts, begun, answered: false, seen, pieces }, Screen(screen))
 }
 
 /// Waits until the event is durable; false if it never will be, because the store is at its end.
@@ -169,6 +181,9 @@ struct Shower {
     /// On a terminal.
     table: Option<Table>,
     running: Running,
+    /// Pieces of answers; those of attempts of whose beginning it has not heard.
+    models: Receiver<Piece>,
+    early: Vec<Piece>,
     console: Console,
 }
 
@@ -191,7 +206,10 @@ impl Shower {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            let Self { table, running, console } = &mut self;
+            if read.elapsed() >= FRAME {
+                self.take_pieces();
+            }
+            let Self { table, running, console, .. } = &mut self;
             if read.elapsed() >= FRAME {
                 running.show_new(&mut |text| print(table.as_mut(), *console, text));
                 table.iter_mut().for_each(Table::flush);
@@ -219,7 +237,8 @@ impl Shower {
             Seen::Lines(lines) => lines.iter().for_each(|line| self.say(line)),
             Seen::Started(begun) => self.running.begin(begun),
             Seen::Ended { task, lines } => {
-                let Self { table, running, console } = self;
+                self.take_pieces();
+                let Self { table, running, console, .. } = self;
                 running.end(task, &mut |text| print(table.as_mut(), *console, text));
                 lines.iter().for_each(|line| self.say(line));
             }
@@ -229,6 +248,15 @@ impl Shower {
                 }
             }
         }
+    }
+
+    fn take_pieces(&mut self) {
+        let Self { table, running, models, early, console } = self;
+        let mut say = |text: &str| print(table.as_mut(), *console, text);
+        let all = std::mem::take(early).into_iter().chain(models.try_iter());
+        let left = all.filter_map(|piece| running.piece(piece, &mut say));
+        // No more than may wait at all.
+        *early = left.take(pieces::WAITING_MAX).collect();
     }
 
     fn note(&mut self, note: &str) {
@@ -442,6 +470,10 @@ fn said_of_done(task: Option<&Task>, summary: &str) -> String {
 }
 
 impl Observer for Watcher {
+    fn pieces(&self) -> Option<Pieces> {
+        (self.how.format == Format::Text && !self.how.quiet).then(|| self.pieces.clone())
+    }
+
     fn recorded(&mut self, place: u64, event: &Event, state: &RunState) {
         self.answered |= matches!(event, Event::AttemptFinished(_) | Event::Called(_));
         match self.how.format {

@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Modes of files that everybody may read, and of those that only their owner may.
@@ -62,10 +62,11 @@ pub(crate) fn fresh(path: &Path, bytes: &[u8], mode: u32) -> io::Result<PathBuf>
 
 /// Has git leave out a folder of the host's, as caches of other tools do; what is there stays.
 pub fn keep_out_of_git(folder: &Path) -> io::Result<()> {
-    let made = fs::File::options().write(true).create_new(true).mode(PRIVATE).open(folder.join(".gitignore"));
-    match made {
-        Ok(mut file) => file.write_all(b"*\n"),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+    let path = folder.join(".gitignore");
+    // Half of one would be taken for a person's.
+    match path.symlink_metadata() {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => write(&path, b"*\n", PRIVATE),
         Err(error) => Err(error),
     }
 }

@@ -8,7 +8,7 @@ const DAY_MS: u64 = 86_400_000;
 const MS_MAX: u64 = 253_402_300_799_999;
 
 /// ISO 8601 in UTC with milliseconds. Four of them are made for each task, so no formatter is asked.
-pub(crate) fn iso_time(ms: u64) -> String {
+pub fn iso_time(ms: u64) -> String {
     let ms = ms.min(MS_MAX);
     let (year, month, day) = civil(ms / DAY_MS);
     let rest = ms % DAY_MS;

@@ -31,6 +31,7 @@ pub mod swap;
 pub mod twins;
 pub mod under_root;
 pub mod vouch;
+pub mod world;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -78,6 +79,8 @@ tasks = { read = true, add = 10, kinds = ["note", "shell"] }
 /// A workspace and an operator of its own.
 pub struct Workspace {
     folder: tempfile::TempDir,
+    /// Below that.
+    name: PathBuf,
 }
 
 const CONFIG: &str = "\
@@ -97,7 +100,7 @@ impl Workspace {
         // What a test writes into the operator's folder must not be writable by a group.
         rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH);
         let folder = tempfile::tempdir().unwrap();
-        let workspace = Self { folder };
+        let workspace = Self { folder, name: "workspace".into() };
         copy(operator, &workspace.operator());
         std::fs::create_dir(workspace.path()).unwrap();
         workspace.write("tasks.yml", tasks);
@@ -106,7 +109,12 @@ impl Workspace {
     }
 
     pub fn path(&self) -> PathBuf {
-        self.folder.path().join("workspace")
+        self.folder.path().join(&self.name)
+    }
+
+    /// From now on the workspace is that folder in it.
+    pub fn move_into(&mut self, name: &str) {
+        self.name.push(name);
     }
 
     /// A folder outside the workspace.

@@ -136,7 +136,7 @@ impl Newcomer {
                 self.good(at, "orch-plugin", &["sign", package, "--key", "publisher.json"]);
             }
             "release-unknown-key" => {
-                says("`orch-host trust add FILE`");
+                says("`orch-host trust add FILE");
                 self.trust(&offer.publisher);
             }
             "certificate-missing" => {
@@ -148,7 +148,7 @@ impl Newcomer {
                 );
             }
             "certificate-unknown-key" => {
-                says("`orch-host trust add FILE`");
+                says("`orch-host trust add FILE");
                 self.trust(&offer.certifier);
             }
             "permission-not-allowed" => {

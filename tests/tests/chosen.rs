@@ -205,7 +205,7 @@ fn a_choice_of_what_is_not_there_is_refused_before_anything_is_written() {
     assert_eq!(ran(&workspace), "");
     // A task where a folder is expected is known for what it is.
     let output = workspace.host(&["run", "build"], 2);
-    assert!(err(&output).contains("`orch-host run --task build`"), "{}", err(&output));
+    assert!(err(&output).contains("`orch-host run --task build --config-home "), "{}", err(&output));
 }
 
 #[test]

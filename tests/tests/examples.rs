@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use orch_journal::Event;
-use orch_tests::{Workspace, copy, err, out, root};
+use orch_tests::world::World;
+use orch_tests::{Workspace, binary, copy, err, out, root};
 
 /// What `xtask/src/examples.rs` fetched.
 fn fetched(name: &str) -> PathBuf {
@@ -210,4 +211,122 @@ fn shlex_is_done_as_its_workflow_does_it() {
     workspace.write("src/bytes.rs", &before);
     run(&workspace, &["--retry-failed"], 0);
     all_done(&workspace);
+}
+
+/// The commands of the page's first block of them, and the network of its policy.
+fn page() -> (String, Vec<String>) {
+    let text = std::fs::read_to_string(root().join("docs/examples.md")).unwrap();
+    let block = |of: &str| {
+        let (_, rest) = text.split_once(&format!("```{of}\n")).unwrap();
+        rest.split_once("```").unwrap().0.to_owned()
+    };
+    let policy: toml::Table = block("toml").parse().unwrap();
+    let network = policy["network"].as_array().unwrap().iter();
+    (block("sh"), network.map(|target| target.as_str().unwrap().to_owned()).collect())
+}
+
+/// What commands reached, and what they were refused.
+fn reached(workspace: &Workspace) -> BTreeSet<String> {
+    let mut reached = BTreeSet::new();
+    for event in workspace.events() {
+        if let Event::NetworkUsed(used) = event {
+            assert!(used.others == 0 && used.uses.iter().all(|one| one.refused == 0), "{used:?}");
+            reached.extend(used.uses.into_iter().map(|one| one.target));
+        }
+    }
+    reached
+}
+
+#[test]
+fn an_example_is_done_in_the_sandbox_with_the_registries_and_nobody_else() {
+    let (walk, network) = page();
+    let mut workspace = example("itsdangerous", |_| ());
+    let policy = workspace.operator().join("policy.toml");
+    let text = std::fs::read_to_string(&policy).unwrap();
+    // Whose certificates are believed is pip's own setting.
+    let text = text.replacen("\"PIP_NO_INDEX\"", "\"PIP_CERT\"", 1).replace(", \"PIP_FIND_LINKS\"", "");
+    let granted: toml::Table = text.parse().unwrap();
+    let granted = &granted["plugins"]["demo/executor-shell"]["allow"]["process"]["network"];
+    assert_eq!(
+        granted.as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect::<Vec<_>>(),
+        network
+    );
+    let world = World::of_registries(&workspace, &fetched("wheels"));
+    // Nothing that was fetched is to be read.
+    let read = format!("read = [{:?}]", world.ca());
+    let named = |line: &str| if line.starts_with("read = ") { read.clone() } else { line.to_owned() };
+    let text = text.lines().map(named).collect::<Vec<_>>().join("\n");
+    std::fs::write(&policy, text).unwrap();
+    let archive = "itsdangerous-2.2.0.tar.gz";
+    std::fs::copy(fetched("sources").join(archive), workspace.path().join(archive)).unwrap();
+    std::os::unix::fs::symlink(root().join("examples"), workspace.path().join("examples")).unwrap();
+    let programs = workspace.outside().join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    std::os::unix::fs::symlink(binary("orch-host"), programs.join("orch-host")).unwrap();
+    let mut bash = Command::new("bash");
+    bash.args(["-ec", &walk]).current_dir(workspace.path()).env("NO_COLOR", "1");
+    bash.env("XDG_CONFIG_HOME", workspace.config_home()).env("XDG_RUNTIME_DIR", workspace.outside());
+    bash.env("XDG_STATE_HOME", workspace.outside().join("state")).env("PIP_CERT", world.ca());
+    let path = std::env::var_os("PATH").unwrap();
+    let path = std::env::join_paths([programs].into_iter().chain(std::env::split_paths(&path))).unwrap();
+    let output = world.around(bash.env("PATH", path)).output().unwrap();
+    assert!(output.status.success(), "{}{}", out(&output), err(&output));
+    workspace.move_into("itsdangerous-2.2.0");
+    all_done(&workspace);
+    assert_eq!(reached(&workspace), network.into_iter().collect());
+    let hosts: BTreeSet<String> = world.seen().into_iter().map(|(host, _)| host).collect();
+    assert_eq!(hosts, set(&["pypi.org", "files.pythonhosted.org"]));
+}
+
+#[test]
+fn cargo_and_npm_fetch_from_their_registries_and_from_nobody_else() {
+    let workspace = example("shlex", |_| ());
+    let policy = workspace.operator().join("policy.toml");
+    let text = std::fs::read_to_string(&policy).unwrap();
+    let network = ["index.crates.io:443", "static.crates.io:443", "registry.npmjs.org:443"];
+    let process = text.lines().find(|line| line.starts_with("process = ")).unwrap();
+    let env = [
+        "HOME",
+        "PATH",
+        "RUSTUP_HOME",
+        "RUSTUP_TOOLCHAIN",
+        "CARGO_HOME@cargo",
+        "CARGO_HTTP_CAINFO@cargo",
+        "npm_config_cafile@npm",
+        "npm_config_cache@npm",
+    ];
+    let granted =
+        format!("process = {{ programs = [\"cargo\", \"npm\"], env = {env:?}, network = {network:?} }}");
+    let text = text.replacen(process, &granted, 1);
+    std::fs::write(&policy, text).unwrap();
+    workspace.write(
+        "config.yaml",
+        "roles: {planner: demo/planner-priority, executors: {shell: demo/executor-shell}}\n",
+    );
+    workspace.write("Cargo.toml", "[package]\nname = \"a\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[dependencies]\ntinything = \"1\"\n");
+    workspace.write("src/lib.rs", "pub use tinything::SAID;\n");
+    workspace.write("package.json", "{\"name\": \"app\", \"dependencies\": {\"tinything\": \"1.0.0\"}}\n");
+    let world = World::of_registries(&workspace, &fetched("wheels"));
+    // npm is on most machines, not on all.
+    let has_npm =
+        std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|folder| folder.join("npm").exists());
+    let mut tasks = "- {id: fetch, command: [cargo, fetch], env: {CARGO_HTTP_CAINFO: ca.pem, CARGO_HOME: HERE/.cargo-home}}\n\
+                     - {id: build, command: [cargo, build, --offline], env: {CARGO_HOME: HERE/.cargo-home}, dependencies: [fetch]}\n"
+        .to_owned();
+    if has_npm {
+        tasks += "- {id: npm, command: [npm, ci, --no-audit, --no-fund, --no-update-notifier, --fetch-retries=0], \
+                  env: {npm_config_cafile: ca.pem, npm_config_cache: .npm}}\n";
+    }
+    workspace.write("tasks.yml", &tasks.replace("HERE", workspace.path().to_str().unwrap()));
+    let host = workspace.command(&["run", "--trust-workspace"]);
+    let output = world.around(&host).output().unwrap();
+    let logs =
+        || ["fetch", "npm"].map(|task| out(&workspace.command(&["logs", task]).output().unwrap())).concat();
+    assert_eq!(output.status.code(), Some(0), "{}{}{}", out(&output), err(&output), logs());
+    let mut wanted = set(&network[..2]);
+    if has_npm {
+        wanted.insert(network[2].to_owned());
+        assert!(workspace.read("node_modules/tinything/index.js").contains("tiny"));
+    }
+    assert_eq!(reached(&workspace), wanted);
 }

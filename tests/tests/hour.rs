@@ -32,8 +32,7 @@ fn a_host_that_serves_begins_no_run_with_another_config_and_says_what_a_choice_l
     workspace.write("config.yaml", &format!("{before}jobs: 3\n"));
     let refused = err(&workspace.run(&["--force"], 2));
     assert!(
-        refused.contains("code: config-changed")
-            && refused.contains("end `orch-host serve` and start it again"),
+        refused.contains("code: config-changed") && refused.contains("end `orch-host serve --config-home "),
         "{refused}"
     );
     assert_eq!(workspace.read("ran"), "ran\n");
@@ -84,7 +83,7 @@ fn an_open_run_goes_on_with_its_own_task_file_only() {
     workspace.run(&[], 1);
     let refused = err(&workspace.run(&["--tasks", "other.yml"], 6));
     assert!(refused.contains("code: run-of-another-file"), "{refused}");
-    assert!(refused.contains("`orch-host run --tasks tasks.yml` goes on with it"), "{refused}");
+    assert!(refused.contains("`orch-host run --tasks tasks.yml --config-home "), "{refused}");
     assert_eq!(workspace.read("other.yml"), OTHER, "nothing of it is called done");
     // The same file under its other ending is the same file.
     fs::rename(workspace.path().join("tasks.yml"), workspace.path().join("tasks.yaml")).unwrap();

@@ -174,3 +174,114 @@ fn an_attempt_that_spent_and_then_broke_is_not_in_doubt() {
     let intents = bench.workspace.events().iter().filter(|event| spends(event)).count();
     assert_eq!(intents, 2, "the question, and what the provider sent for it");
 }
+
+/// `[budgets]` and `[rates]` beside the models.
+fn bound(bench: &Bench, text: &str) {
+    let models = bench.workspace.operator().join("models.toml");
+    let written = fs::read_to_string(&models).unwrap();
+    fs::write(&models, written + text).unwrap();
+}
+
+fn json_of(bench: &Bench, args: &[&str]) -> Value {
+    serde_json::from_slice(&bench.workspace.host(args, 0).stdout).unwrap()
+}
+
+#[test]
+fn a_budget_ends_the_questions_of_a_run_and_what_it_cost_is_said_by_task_and_model() {
+    let (port, asked) = serve(vec![events(PIECES), events(PIECES)]);
+    let task = |number: usize| {
+        format!("- {{id: t{number}, kind: ask, priority: {}, description: '- how many?'}}\n", 9 - number)
+    };
+    let bench = Bench::new(&(0..3).map(task).collect::<String>(), port);
+    // A question costs at most some 680 millionths, and 520 after it was answered.
+    bound(&bench, "[budgets]\nrun = { cost = 0.0013 }\n");
+    bench.run(0);
+    assert_eq!(asked.iter().count(), 2, "the third has no room");
+    assert_eq!(bench.said()[2], "Err(Limit(\"budget-run\")) of small");
+    let warned: Vec<String> = (bench.workspace.events().into_iter())
+        .filter_map(|event| match event {
+            Event::Warned { code, text } if code.starts_with("model-budget") => {
+                Some(format!("{code} {text}"))
+            }
+            _ => None,
+        })
+        .collect();
+    assert!(warned.iter().any(|one| one.starts_with("model-budget-low")), "{warned:?}");
+    assert!(warned.iter().any(|one| one.contains("0.001300 EUR, 0.001040 EUR are spent")), "{warned:?}");
+
+    let cost = json_of(&bench, &["metrics", "cost", "--by", "task,model", "--format", "json"]);
+    let rows: Vec<(&str, &str, u64)> = (cost["costs"].as_array().unwrap().iter())
+        .map(|row| {
+            (row["task"].as_str().unwrap(), row["model"].as_str().unwrap(), row["cost"].as_u64().unwrap())
+        })
+        .collect();
+    assert_eq!(rows, [("t0", "small", 520), ("t1", "small", 520)]);
+    assert_eq!((&cost["totals"][0]["cost"], &cost["totals"][0]["currency"]), (&json!(1040), &json!("EUR")));
+    let table = bench.workspace.host(&["metrics", "cost", "--all", "--by", "day"], 0);
+    assert!(String::from_utf8_lossy(&table.stdout).contains("0.001040 EUR"));
+    let report = bench.workspace.host(&["report"], 0);
+    let line = "demo/asks-models asked small 2 times: 2000 tokens read, 20 written, 0.001040 EUR";
+    assert!(String::from_utf8_lossy(&report.stdout).contains(line));
+}
+
+#[test]
+fn a_question_that_was_cut_off_counts_at_its_most_in_the_next_host() {
+    let (port, asked) = serve(Vec::new());
+    let bench = Bench::new("- {id: one, kind: ask, description: '- how many?'}\n", port);
+    // Room for one such question, and not for two.
+    bound(&bench, "[budgets]\nrun = { cost = 0.0012 }\n");
+    let args = ["run", "--trust-workspace", "--plugins", &bench.guests, "--jobs", "1"];
+    let killed = bench.workspace.command(&args).env("ORCH_FAILPOINT", "after-intent:1").output().unwrap();
+    assert!(!killed.status.success());
+    bench.run(0);
+    assert_eq!(bench.said().last().unwrap(), "Err(Limit(\"budget-run\")) of small");
+    assert_eq!(asked.iter().count(), 0, "the first was cut off before its provider sent anything");
+    let cost = json_of(&bench, &["metrics", "cost", "--format", "json"]);
+    let row = &cost["costs"][0];
+    assert_eq!((&row["questions"], &row["unseen"], &row["cost"]), (&json!(1), &json!(1), &json!(0)));
+    assert!((601..900).contains(&row["uncertain"].as_u64().unwrap()), "{row}");
+}
+
+#[test]
+fn what_has_no_price_is_not_asked_where_money_is_bounded_and_the_doctor_says_what_is_wrong() {
+    let (port, asked) = serve(Vec::new());
+    let bench = Bench::new("- {id: one, kind: ask, description: '- how many?'}\n", port);
+    let models = bench.workspace.operator().join("models.toml");
+    let text = fs::read_to_string(&models).unwrap();
+    let unpriced = text.replacen("price = { input = 0.5, output = 2.0 }\n", "", 1);
+    fs::write(&models, unpriced + "[budgets]\nday = { cost = 5.0 }\n").unwrap();
+    bench.run(0);
+    assert!(bench.said()[0].contains("`small` has no `price`"), "{:?}", bench.said());
+    assert_eq!(asked.iter().count(), 0);
+
+    let text = fs::read_to_string(&models).unwrap();
+    let elsewhere = text.replace("[models.other]", "[models.other]\nprovider = \"demo/provider-anthropic\"");
+    fs::write(&models, elsewhere).unwrap();
+    let workspace = bench.workspace.path();
+    let found =
+        bench.workspace.command(&["doctor", "--workspace", workspace.to_str().unwrap()]).output().unwrap();
+    let said = String::from_utf8_lossy(&found.stdout).into_owned();
+    for line in [
+        "BAD  model `small`: no `price`, and `budgets` of `models.toml` bounds money: nobody may ask it",
+        "BAD  model `other`: its provider `demo/provider-anthropic` is not bound by `providers` of `config.yaml`",
+        "ok   model `small` is asked through `demo/provider-openai`",
+        "ok   budget of the day: 0.000000 EUR of 5.000000 EUR spent or held back",
+    ] {
+        assert!(said.contains(line), "{line}\n{said}");
+    }
+}
+
+#[test]
+fn pieces_of_an_answer_are_shown_to_who_watches_and_kept_nowhere() {
+    let (port, _asked) = serve(vec![events(PIECES)]);
+    let bench = Bench::new("- {id: one, kind: ask, description: '- how many?'}\n", port);
+    let args = ["--plugins", &bench.guests, "--jobs", "1", "--output", "prefixed"];
+    let shown = bench.workspace.run(&args, 0);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let lines: Vec<&str> = shown.lines().filter(|line| line.ends_with("\u{2502} Three")).collect();
+    assert_eq!(lines.len(), 1, "{shown}");
+    let logs = fs::read_dir(bench.workspace.path().join("logs")).unwrap();
+    let files = logs.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    let text: String = files.map(|path| fs::read_to_string(path).unwrap()).collect();
+    assert!(!text.contains("Three"), "{text}");
+}

@@ -7,8 +7,9 @@ use std::process::{Child, Command, Stdio};
 
 use orch_journal::Event;
 use orch_journal::event::{NetworkUse, NetworkUsed};
-use orch_tests::{Workspace, err, out};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use orch_tests::hears::Hears;
+use orch_tests::{Workspace, err, out, until};
+use rustix::process::Signal;
 
 /// Serves the folder over TLS, or without, and says its port.
 const SERVER: &str = r#"
@@ -52,15 +53,9 @@ fn granted(script: &str, network: &[String]) -> Workspace {
 
 /// A key and a certificate for whoever is called so, as one file, and the issuer's, as another.
 fn certified(workspace: &Workspace, name: &str) {
-    let mut issuer = CertificateParams::new(Vec::<String>::new()).unwrap();
-    issuer.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let issuer = CertifiedIssuer::self_signed(issuer, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-    params.distinguished_name.push(rcgen::DnType::CommonName, name);
-    let certificate = params.signed_by(&key, &issuer).unwrap();
-    workspace.write("server.pem", &(key.serialize_pem() + &certificate.pem()));
-    workspace.write("ca.pem", &issuer.as_ref().pem());
+    let (server, ca) = orch_tests::world::certified(&[name]);
+    workspace.write("server.pem", &server);
+    workspace.write("ca.pem", &ca);
 }
 
 /// What the only command reached, but for times.
@@ -107,7 +102,7 @@ fn tools_reach_the_hosts_that_were_granted_by_name_and_no_others() {
     let script = "curl -sS --fail-with-body -m 60 --cacert ca.pem https://public.example/open/tls?q=private || exit 2; \
                   curl -sS --fail-with-body -m 60 http://public.example/open/plain -d hello || exit 3; \
                   python3 -c 'import urllib.request as u; u.urlopen(\"http://public.example/open/python\", timeout=60).read()' || exit 4; \
-                  curl -sS -m 60 https://rebound.example/first -k; curl -sS -m 60 https://inside.example/; \
+                  curl -sS -m 60 https://rebound.example/first -k; curl -sS -m 60 https://inside.example/; curl -sS -m 60 http://own.example/; \
                   curl -sS -m 60 -k https://public.example:8443/ ; curl -sS -m 60 http://elsewhere.example/; \
                   curl -sS -m 60 --noproxy '*' http://93.184.216.34/open/past && exit 5; \
                   curl -sS -m 60 --noproxy '' http://93.184.216.34/open/past; \
@@ -115,10 +110,17 @@ fn tools_reach_the_hosts_that_were_granted_by_name_and_no_others() {
                   curl -sS -m 60 --connect-to public.example:443:inside.example:443 -k https://public.example/ ; \
                   curl -sS -m 60 -k --connect-to fronted.example:443:public.example:443 https://fronted.example/ && exit 6; \
                   exit 0";
-    let network = ["public.example:443", "public.example:80", "inside.example:443", "rebound.example:443"];
+    let network = [
+        "public.example:443",
+        "public.example:80",
+        "inside.example:443",
+        "rebound.example:443",
+        "own.example:80",
+    ];
     let workspace = granted(script, &network.map(str::to_owned));
     certified(&workspace, "public.example");
     workspace.write("world.py", include_str!("outgoing/world.py"));
+    workspace.write("internet.py", include_str!("outgoing/internet.py"));
     let host = workspace.command(&["run", "--trust-workspace"]);
     let mut world = Command::new("unshare");
     world.args(["--user", "--map-root-user", "--net", "--mount", "python3", "world.py"]);
@@ -151,6 +153,7 @@ fn tools_reach_the_hosts_that_were_granted_by_name_and_no_others() {
         [
             target("elsewhere.example:80", 0, 1),
             target("inside.example:443", 0, 2),
+            target("own.example:80", 0, 1),
             target("public.example:80", 2, 0),
             target("public.example:443", 1, 1),
             target("public.example:8443", 0, 1),
@@ -164,6 +167,7 @@ fn tools_reach_the_hosts_that_were_granted_by_name_and_no_others() {
         "[orch: `elsewhere.example:80` is not granted: `network = [\"elsewhere.example:80\"]` in the plugin's `process` of the",
         "`127.0.0.1:8080` is not granted",
         "169.254.169.254",
+        "`own.example` leads to 93.184.216.35",
         "its TLS names `fronted.example`",
     ] {
         assert!(log.contains(line), "{line}\n{log}");
@@ -246,6 +250,42 @@ fn what_a_task_says_of_proxies_moves_nothing() {
     let log = log(&workspace);
     assert!(log.contains(&format!("{own} {own} localhost,127.0.0.1,::1\n")), "{log}");
     assert!(!workspace.events().iter().any(|event| matches!(event, Event::NetworkUsed(_))));
+}
+
+#[test]
+fn what_an_aborted_command_reached_is_recorded() {
+    let script = "import socket\ns = socket.create_server((\"127.0.0.1\", 0))\nprint(s.getsockname()[1], flush=True)\n\
+                  c = s.accept()[0]\nc.recv(5, socket.MSG_WAITALL)\nc.send(b\"abc\")\nc.recv(1)\n";
+    let mut server = Command::new("python3");
+    let mut server = server.args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let target = format!("127.0.0.1:{}", line.trim());
+    let command = format!(
+        "import socket, time\ns = socket.create_connection((\"127.0.0.1\", {}))\ns.send(b\"hello\")\ns.recv(3, socket.MSG_WAITALL)\n\
+         open(\"answered\", \"w\")\ntime.sleep(600)\n",
+        line.trim()
+    );
+    let script = format!("exec /usr/bin/python3 -c '{command}'");
+    let workspace = granted(&script, std::slice::from_ref(&target));
+    let mut host = workspace.command(&["run", "--trust-workspace"]);
+    let mut host = host.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let hears = Hears::to(&mut host);
+    until(|| workspace.path().join("answered").exists());
+    hears.interrupt(Signal::INT);
+    hears.interrupt_again(Signal::INT);
+    let said = hears.end();
+    assert_eq!(host.wait().unwrap().code(), Some(130), "{said}");
+    let _ = server.kill();
+    let _ = server.wait();
+    let used = used(&workspace);
+    assert_eq!((used.len(), used[0].connections, used[0].sent, used[0].received), (1, 1, 5, 3), "{used:?}");
+    let events = workspace.events();
+    let at = |is_it: fn(&Event) -> bool| events.iter().position(is_it).unwrap();
+    assert!(
+        at(|event| matches!(event, Event::NetworkUsed(_)))
+            < at(|event| matches!(event, Event::AttemptFinished(_)))
+    );
 }
 
 /// Takes every connection and never ends one.

@@ -4,10 +4,12 @@
 //! Not here: where both come from (`tests/receivers/requirements.txt`, `xtask/src/python.rs`).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
+mod slack;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use orch_journal::Event;
@@ -33,10 +35,7 @@ struct Receiver {
 
 impl Receiver {
     fn start(folder: &Path, secret: &str, answers: &[&str]) -> Self {
-        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-        let (pem, ca) = (folder.join("receiver.pem"), folder.join("ca.pem"));
-        fs::write(&ca, made.cert.pem()).unwrap();
-        fs::write(&pem, made.signing_key.serialize_pem() + &made.cert.pem()).unwrap();
+        let pem = certified(folder);
         fs::write(folder.join("receiver.py"), include_str!("notified_out/receiver.py")).unwrap();
         let mut python = python();
         python.arg(folder.join("receiver.py")).arg(pem).arg(secret).args(answers);
@@ -56,11 +55,64 @@ impl Receiver {
     }
 }
 
+/// A key with a certificate for this machine, and `ca.pem` beside it.
+fn certified(folder: &Path) -> PathBuf {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let pem = folder.join("receiver.pem");
+    fs::write(folder.join("ca.pem"), made.cert.pem()).unwrap();
+    fs::write(&pem, made.signing_key.serialize_pem() + &made.cert.pem()).unwrap();
+    pem
+}
+
 impl Drop for Receiver {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A workspace that notices go out of to that address, and the guest's packages. `named`: the host in the operator's policy that
+/// the address takes the place of.
+fn tells(
+    provider: &str,
+    (named, path): (&str, &str),
+    settings: &Value,
+    secret: &str,
+    address: impl FnOnce(&Path) -> String,
+) -> (Workspace, String) {
+    let workspace = Workspace::new("- {id: tells, kind: send, description: ops all is well}\n");
+    let guests = workspace.admit_hostile("sends-notices").to_str().unwrap().to_owned();
+    let address = address(workspace.outside());
+    let policy = workspace.operator().join("policy.toml");
+    let ca_file = workspace.outside().join("ca.pem");
+    let text = fs::read_to_string(&policy).unwrap().replace(named, &address);
+    fs::write(&policy, format!("{text}\n[egress]\nca_file = {ca_file:?}\n")).unwrap();
+    let private = |path: &Path, text: &str| {
+        fs::write(path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    let (name, encoding) = match secret.starts_with("whsec_") {
+        true => ("webhook", "base64"),
+        false => ("slack", "plain"),
+    };
+    let file = workspace.outside().join("secret");
+    private(&file, secret);
+    private(
+        &workspace.operator().join("secrets.toml"),
+        &format!("[secrets.{name}]\nfile = {file:?}\nencoding = \"{encoding}\"\n"),
+    );
+    let mut settings = settings.clone();
+    let (key, path) = path.split_once('=').unwrap();
+    settings[key] = json!(format!("https://{address}{path}"));
+    let config =
+        workspace.read("config.yaml").replace("executors: {", "executors: {send: demo/sends-notices, ");
+    workspace.write(
+        "config.yaml",
+        &format!(
+            "{config}providers: {{notify: demo/{provider}}}\nsettings: {{demo/{provider}: {settings}}}\n"
+        ),
+    );
+    (workspace, guests)
 }
 
 /// A workspace that notices go out of.
@@ -71,47 +123,20 @@ struct Bench {
 }
 
 impl Bench {
-    /// `named`: the host in the operator's policy that the receiver takes the place of.
     fn new(
         provider: &str,
-        (named, path): (&str, &str),
+        at: (&str, &str),
         settings: &Value,
         secret: &str,
-        receiver: (&str, &[&str]),
+        answers: (&str, &[&str]),
     ) -> Self {
-        let workspace = Workspace::new("- {id: tells, kind: send, description: ops all is well}\n");
-        let guests = workspace.admit_hostile("sends-notices").to_str().unwrap().to_owned();
-        let receiver = Receiver::start(workspace.outside(), receiver.0, receiver.1);
-        let address = format!("127.0.0.1:{}", receiver.port);
-        let policy = workspace.operator().join("policy.toml");
-        let ca_file = workspace.outside().join("ca.pem");
-        let text = fs::read_to_string(&policy).unwrap().replace(named, &address);
-        fs::write(&policy, format!("{text}\n[egress]\nca_file = {ca_file:?}\n")).unwrap();
-        let private = |path: &Path, text: &str| {
-            fs::write(path, text).unwrap();
-            fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+        let mut receiver = None;
+        let start = |folder: &Path| {
+            let started = receiver.insert(Receiver::start(folder, answers.0, answers.1));
+            format!("127.0.0.1:{}", started.port)
         };
-        let (name, encoding) = match secret.starts_with("whsec_") {
-            true => ("webhook", "base64"),
-            false => ("slack", "plain"),
-        };
-        let file = workspace.outside().join("secret");
-        private(&file, secret);
-        private(
-            &workspace.operator().join("secrets.toml"),
-            &format!("[secrets.{name}]\nfile = {file:?}\nencoding = \"{encoding}\"\n"),
-        );
-        let mut settings = settings.clone();
-        let (key, path) = path.split_once('=').unwrap();
-        settings[key] = json!(format!("https://{address}{path}"));
-        let config =
-            workspace.read("config.yaml").replace("executors: {", "executors: {send: demo/sends-notices, ");
-        workspace.write(
-            "config.yaml",
-            &format!(
-                "{config}providers: {{notify: demo/{provider}}}\nsettings: {{demo/{provider}: {settings}}}\n"
-            ),
-        );
+        let (workspace, guests) = tells(provider, at, settings, secret, start);
+        let receiver = receiver.unwrap();
         Self { workspace, guests, receiver }
     }
 

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 
 use orch_host::capability::secrets::value::SecretEncoding;
 use orch_host::config::operator::Operator;
+use orch_host::config::workspace::layers::{VARIABLES, Variable};
 use orch_host::config::workspace::{Isolation, WorkspaceConfig};
 use orch_host::exit::Exit;
 use orch_task::TaskFile;
@@ -115,6 +116,17 @@ fn the_trust_files_are_trusted() {
 }
 
 #[test]
+fn the_manual_lists_every_variable_that_sets_a_key() {
+    let text = std::fs::read_to_string(root().join("docs/operating.md")).unwrap();
+    let written: Vec<&str> = text.lines().filter(|line| line.starts_with("| `ORCH_")).collect();
+    let row = |variable: &Variable| {
+        let default = variable.default.map_or_else(|| "–".to_owned(), |text| format!("`{text}`"));
+        format!("| `{}` | `{}` | {} | {default} |", variable.name, variable.key(), variable.expected)
+    };
+    assert_eq!(written, VARIABLES.iter().map(row).collect::<Vec<_>>());
+}
+
+#[test]
 fn the_workspace_has_every_key() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("config.yaml"), block("config.yaml")).unwrap();
@@ -123,7 +135,7 @@ fn the_workspace_has_every_key() {
         providers,
         env,
         settings,
-        text: _,
+        layers: _,
         narrow,
         notify,
         asked,

@@ -49,6 +49,7 @@ impl World {
         private(&token, TOKEN);
         private(&workspace.operator().join("secrets.toml"), &format!("[secrets.token]\nfile = {token:?}\n"));
         workspace.write("world.py", include_str!("outgoing/world.py"));
+        workspace.write("internet.py", include_str!("outgoing/internet.py"));
         Self { workspace, packages }
     }
 
@@ -148,19 +149,23 @@ fn each_request_is_an_event_and_goes_where_its_rule_says_whatever_the_environmen
 fn no_name_leads_to_this_machine_not_even_the_second_time() {
     let world = World::new(&[(
         "calls",
-        "GET http://rebound.example/open/first\nGET http://rebound.example/open/second\nGET http://inside.example/open/x\nGET http://mapped.example/open/x\nGET http://nowhere.public.example/open/x",
+        "GET http://rebound.example/open/first\nGET http://rebound.example/open/second\nGET http://inside.example/open/x\nGET http://mapped.example/open/x\nGET http://own.example/open/x\nGET http://nowhere.public.example/open/x",
     )]);
     world.run(0);
     let said = world.said(0);
     assert!(said[0].starts_with("200 "), "{said:?}");
-    assert_eq!(said[1..4], ["Prohibited", "Prohibited", "Prohibited"]);
-    assert_eq!(said[4], "Denied");
+    assert_eq!(said[1..5], ["Prohibited"; 4], "{said:?}");
+    assert_eq!(said[5], "Denied");
     let (seen, asked) = world.seen();
     assert_eq!(places(&seen), ["93.184.216.34:80 /open/first"]);
     assert_eq!(asked["rebound"], 2, "once for each connection");
     let faults: Vec<_> = world.requests().1.into_iter().filter_map(|one| one.exchange.fault).collect();
     assert!(faults[0].contains("`rebound.example` leads to 127.0.0.1"), "{faults:?}");
     assert!(faults[1].contains("169.254.169.254") && faults[2].contains("::ffff:127.0.0.1"), "{faults:?}");
+    assert!(
+        faults[3].contains("`own.example` leads to 93.184.216.35: addresses of this machine"),
+        "{faults:?}"
+    );
 }
 
 #[test]

@@ -77,6 +77,7 @@ fn a_notice_goes_to_the_provider_and_its_intent_names_both() {
         provider: "demo/provider-log-notify".to_owned(),
         subject: "ops".to_owned(),
         key: format!("{run}-t0.1.1"),
+        reserved: None,
     };
     assert_eq!(asked(&events), [(Actor::Attempt { task: 0, attempt: 1 }, expected.clone())]);
     assert!(summary(&events, 0).contains(&expected.key), "the receipt comes back");

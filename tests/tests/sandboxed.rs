@@ -48,6 +48,23 @@ fn a_task_works_in_its_workspace_and_nothing_else_is_there() {
     assert!(!out(&workspace.host(&["report"], 0)).contains("authority"));
 }
 
+/// Of the host's own folders the one where it listens, too.
+#[test]
+fn commands_of_verifiers_see_no_more_than_those_of_tasks() {
+    let workspace = sandboxed("- {id: a, command: [sh, -c, 'ls -A .. > seen']}\n", "");
+    let check = "{name: looks, category: lint, command: [sh, -c, 'ls -A ..; test ! -e /etc/shadow && test \"$(ls -A ..)\" = workspace']}";
+    let roles = workspace.read("config.yaml");
+    let verified = format!(
+        "{roles}  verifiers: [demo/verifier-command]\nsettings: {{demo/verifier-command: {{checks: [{check}]}}}}\nfindings: {{max_medium: 0, medium_fails: true}}\n"
+    );
+    workspace.write("config.yaml", &verified);
+    workspace.run(&[], 0);
+    assert_eq!(workspace.read("seen"), "workspace\n");
+    // The check can say no.
+    workspace.write("config.yaml", &verified.replace("! -e /etc/shadow", "-e /etc/shadow"));
+    workspace.run(&[], 1);
+}
+
 #[test]
 fn without_a_word_the_sandbox_is_required() {
     let workspace = Workspace::new("- {id: a, command: [sh, -c, 'test ! -e /etc/shadow']}\n");

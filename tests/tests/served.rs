@@ -168,6 +168,13 @@ fn a_request_that_is_wrong_is_refused_by_its_head() {
         (with("Host: localhost\r\n").replace("/status", "http://evil.example/status"), 400),
         (with("Host: localhost\r\n").replace("GET", "G(T"), 400),
         (format!("GET /status HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(64 << 10)), 431),
+        (with("Host: localhost\r\nTransfer-Encoding: gzip, chunked\r\n") + "0\r\n\r\n", 501),
+        (
+            with("Host: localhost\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n")
+                + "0\r\n\r\n",
+            501,
+        ),
+        (with("Host: localhost\r\nTransfer-Encoding: Chunked\r\n") + "0\r\n\r\n", 200),
         ("POST /status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\n\r\n".to_owned(), 413),
         (
             "POST /v1/runs/x/acts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\n\r\n".to_owned(),
@@ -386,6 +393,18 @@ fn metrics_are_text_that_others_read() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line} in {text}");
     }
+    // By Prometheus' own library, each with its help and its type.
+    let python = orch_tests::root().join("target/receivers/bin/python");
+    assert!(python.exists(), "`{}` is missing: run `cargo xtask test`", python.display());
+    let file = workspace.outside().join("metrics");
+    std::fs::write(&file, &text).unwrap();
+    let read = "import sys\nfrom prometheus_client.parser import text_string_to_metric_families as read\n\
+                for one in read(open(sys.argv[1]).read()):\n    \
+                assert one.documentation and one.type in ('gauge', 'counter', 'histogram'), one\n    print(one.name, len(one.samples))";
+    let output = std::process::Command::new(python).args(["-c", read]).arg(file).output().unwrap();
+    assert!(output.status.success(), "{}{text}", orch_tests::err(&output));
+    let families = orch_tests::out(&output);
+    assert!(families.lines().any(|line| line == "orch_recorded 1"), "{families}");
     assert_eq!(served.operators("/health").body, "ok\n");
     assert_eq!(served.operators("/status").status, 404, "services are not here");
     assert_eq!(served.get("/metrics", None).status, 404, "nor this there");

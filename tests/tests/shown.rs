@@ -214,5 +214,8 @@ fn a_store_with_damaged_pages_is_named_and_so_is_what_looks_at_it() {
     std::fs::write(&path, bytes).unwrap();
     let output = workspace.host(&["status"], 5);
     let said = err(&output);
-    assert!(said.contains(".orch/state.db`") && said.contains("`orch-host db check`"), "{said}");
+    assert!(
+        said.contains(".orch/state.db`") && said.contains("`orch-host db check --config-home "),
+        "{said}"
+    );
 }

@@ -184,7 +184,8 @@ fn a_certificate_that_ended_is_renewed_and_nothing_else_is() {
         vouch_at(&machine.kept("executor-shell"), &key, ago(days));
         let refused = machine.ends(&["run", "project"], 3);
         assert!(
-            refused.contains("code: certificate-expired") && refused.contains("`orch-host plugin renew`"),
+            refused.contains("code: certificate-expired")
+                && refused.contains("`orch-host plugin renew --config-home "),
             "{days} days: {refused}"
         );
         let renewed = machine.ends(&["plugin", "renew"], 0);

@@ -90,15 +90,11 @@ fn require_programs() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A new project each time, with one commit.
+/// A new project with one commit, and an operator's folder that knows nothing yet: packages of the same version may have changed.
 fn make_project(root: &Path, project: &Path) -> anyhow::Result<()> {
-    if project.exists() {
-        fs::remove_dir_all(project).context("cannot remove the project of an earlier demo")?;
-        // Its runs go with it: the operator's folder would miss them.
-        let heads = root.join("target/demo/config/heads");
-        if heads.exists() {
-            fs::remove_dir_all(heads).context("cannot remove the heads of an earlier demo")?;
-        }
+    let demo = root.join("target/demo");
+    if demo.exists() {
+        fs::remove_dir_all(demo).context("cannot remove what an earlier demo made")?;
     }
     copy(&root.join("xtask/demo/project"), project)?;
     fs::rename(project.join("gitignore"), project.join(".gitignore")).context("cannot name `.gitignore`")?;

@@ -14,6 +14,7 @@ mod fuzz;
 mod llvm_tools;
 mod mutants;
 mod native_code;
+mod node;
 mod packages;
 mod place;
 mod python;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::{deny, examples, packages, python, second_verifier, step, tidy};
+use crate::{deny, examples, node, packages, python, second_verifier, step, tidy};
 
 /// Many times what all tests take.
 const TESTS_MAX: Duration = Duration::from_secs(45 * 60);
@@ -36,6 +36,8 @@ fn all(root: &Path, times: &mut Times) -> anyhow::Result<()> {
     times.step("Python of the second verifier", || second_verifier::prepare(root))?;
     times.step("schemathesis", || python::prepare(root, "described"))?;
     times.step("receivers of notices", || python::prepare(root, "receivers"))?;
+    times.step("models of others", || python::prepare(root, "models"))?;
+    times.step("a stand-in of Slack", || node::prepare(root, "slack"))?;
     times.step("sources of the examples", || examples::fetch(root))?;
     let test = ["test", "--workspace"];
     times.compiling("programs of the plugins' tests", || {

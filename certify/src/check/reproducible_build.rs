@@ -4,7 +4,7 @@
 //! Limits: 10 min for each build.
 //! Invariant: two builds of two copies of the commit, in other folders, homes, languages and time zones, with another
 //! number of jobs, one after the other; each equals the package's component and bill of materials byte for byte.
-//! Build scripts and macros of the sources run here: see `docs/threats.md` for what holds them back.
+//! Build scripts and macros of the sources run here, with walls around them (`Home::confined`).
 //! Not here: how a plugin is built (`orch-plugin`), whether the commit is the released one (`provenance.rs`).
 
 use std::path::Path;
@@ -105,7 +105,8 @@ fn build_one(
     let out = folder.join("out");
     let own = std::env::current_exe().map_err(broken)?;
     let args = [VERB.into(), project.into_os_string(), out.clone().into_os_string()];
-    let said = program::run("orch-certify rebuild", home.request(&own, args, None, BUILD_WALL));
+    let request = home.confined(home.request(&own, args, None, BUILD_WALL), programs, &[]);
+    let said = request.and_then(|request| program::run("orch-certify rebuild", request));
     let said = said.map_err(Failure::Broken)?;
     if said.code != 0 {
         // Findings are the same wherever it was built.

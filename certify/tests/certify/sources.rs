@@ -49,6 +49,39 @@ fn a_build_that_looks_at_its_surroundings_is_found() {
     ended(&report, "provenance", Pass, "");
 }
 
+/// A build script that changes nothing if it reaches nothing, and else what is built.
+#[test]
+fn what_sources_bring_builds_behind_walls() {
+    let (project, folder) = (Project::good(), tempfile::tempdir().unwrap());
+    let (given, _database) = outside(folder.path());
+    let copy = project.clone_to(folder.path());
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (secret, made) = (folder.path().join("secret"), folder.path().join("made"));
+    std::fs::write(&secret, "a key").unwrap();
+    let script = format!(
+        "fn main() {{\n    let read = std::fs::read({secret:?}).is_ok();\n    let _ = std::fs::write({made:?}, \"x\");\n    \
+         let spoken = std::net::TcpStream::connect({:?}).is_ok();\n    \
+         let home = std::fs::read_dir({:?}).is_ok_and(|mut found| found.any(|one| one.is_ok_and(|one| ![\".cargo\", \".rustup\", \".cache\"].iter().any(|known| one.file_name() == *known))));\n    \
+         assert!(!read && !spoken && !home, \"reached: {{read}} {{spoken}} {{home}}\");\n}}\n",
+        server.local_addr().unwrap().to_string(),
+        std::env::var_os("HOME").unwrap(),
+    );
+    std::fs::write(copy.join("build.rs"), script).unwrap();
+    let commit = commit(&copy);
+    let package = project.package_copy(folder.path());
+    project.release(&package, Some(&commit));
+    let report = run(Group::Source, &package, Outside { source: Some(copy.clone()), ..given.clone() });
+    let result = result(&report, "reproducible-build");
+    assert_ne!(result.status, Error, "{result:?}");
+    assert!(!result.findings.iter().any(|finding| finding.starts_with("not-built")), "{result:?}");
+    assert!(!made.exists());
+    // It would have been seen.
+    std::fs::write(copy.join("build.rs"), "fn main() { panic!(\"reached\") }").unwrap();
+    project.release(&package, Some(&crate::project::commit(&copy)));
+    let report = run(Group::Source, &package, Outside { source: Some(copy), ..given });
+    ended(&report, "reproducible-build", Fail, "not-built: ");
+}
+
 #[test]
 fn a_release_says_of_which_commit_it_is() {
     let (project, folder) = (Project::good(), tempfile::tempdir().unwrap());

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orch_journal::event::AskedProvider;
+use orch_journal::spending::Reserved;
 
 use orch_trust::manifest::Role;
 
@@ -32,12 +33,25 @@ impl<C> View<'_, C> {
         provider: &dyn Provider<Q, Lent>,
         question: Q,
     ) -> Result<Result<Q::Answer, Error>, GateClosed> {
+        self.ask_reserved(consumer, lent, provider, question, None).await
+    }
+
+    /// The same, with what was held back for it.
+    pub(super) async fn ask_reserved<Q: Provided>(
+        &mut self,
+        consumer: &str,
+        lent: &Lent,
+        provider: &dyn Provider<Q, Lent>,
+        question: Q,
+        reserved: Option<Reserved>,
+    ) -> Result<Result<Q::Answer, Error>, GateClosed> {
         let key = self.ledger.next_key();
         let asked = AskedProvider {
             consumer: consumer.to_owned(),
             provider: provider.id().to_owned(),
             subject: question.subject().to_owned(),
             key: key.clone(),
+            reserved,
         };
         self.ledger.intend_to_ask(Q::DOMAIN, Q::SPENDS, asked).await?;
         let order = Order {

@@ -94,6 +94,11 @@ impl EffectRecord {
         }
     }
 
+    /// True of what happened, whoever is gone by now.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::NetworkUsed { .. })
+    }
+
     /// True of what must be durable before anything happens.
     pub fn is_intent(&self) -> bool {
         matches!(self, Self::Intent { .. } | Self::ProviderAsked { .. })
@@ -103,6 +108,9 @@ impl EffectRecord {
 /// The way to the journal for effects. A gate that refuses ends the call.
 pub trait EffectGate: Send + Sync {
     fn record(&self, effect: EffectRecord) -> Boxed<'_, Result<(), GateClosed>>;
+
+    /// Hands over what a call that was dropped did ([`EffectRecord::is_over`]): nobody waits for it.
+    fn tell(&self, effect: EffectRecord);
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -236,6 +244,11 @@ impl Ledger {
     pub(crate) fn next_key(&mut self) -> String {
         self.asked += 1;
         self.last_key()
+    }
+
+    /// The key that what is asked next will have.
+    pub(crate) fn coming_key(&self) -> String {
+        format!("{}.{}", self.key, self.asked + 1)
     }
 
     /// The key of what was asked last.

@@ -26,6 +26,7 @@ use super::notify::message::Message;
 use super::process::backend::Processes;
 use super::process::env::CommandEnv;
 use super::provided::{Asking, Provider};
+use super::purse::Purse;
 use super::secrets::backend::SecretReader;
 use super::tasks::backend::TaskReader;
 
@@ -38,6 +39,8 @@ pub struct Providers {
     /// Of models; the first one is asked where a model names none.
     pub llm: Vec<Arc<dyn Provider<Chat, Lent>>>,
     pub models: Arc<Catalogue>,
+    /// What may be spent.
+    pub purse: Arc<Purse>,
 }
 
 impl Providers {

@@ -1,7 +1,8 @@
 //! `orch:llm`: models, which another plugin asks.
 //!
 //! In -> out: WIT calls -> [`Chat`]s for the provider of their model -> its answers; pieces of them -> who watches.
-//! Limits: those of the WIT text, checked before the provider is asked; temperature and tokens are filled in here.
+//! Limits: those of the WIT text, checked before the provider is asked; temperature and tokens are filled in here; then rates and
+//! budgets (`purse.rs`).
 //! Invariant: no provider is asked for a model that is not granted, nor for more tokens than that; nor for one that the operator
 //! does not let it serve.
 //! Not here: what may be asked (`llm/check.rs`), which models there are (`llm/catalogue.rs`), asking (`ask.rs`), the provider's
@@ -15,8 +16,10 @@ pub mod written;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Instant;
 
 use orch_journal::event::ModelAnswer;
+use orch_journal::spending::Reserved;
 use orch_trust::interfaces::Import;
 use orch_trust::permission::{DomainName, LlmPermission};
 use serde::Serialize;
@@ -27,11 +30,14 @@ use self::catalogue::Known;
 use self::written::{WrittenAnswer, WrittenRequest};
 use super::effect::EffectRecord;
 use super::lent::Lent;
+use super::notes::Notes;
 use super::provided::Provided;
+use super::purse::{Overspent, Question};
 use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::llm::{deltas, llm, shapes};
 use crate::bindings::types::types::Error;
+use crate::clock::now_ms;
 use crate::cut::cut;
 
 pub use shapes::{
@@ -42,6 +48,10 @@ pub use shapes::{
 /// Of one call of `show`.
 const SHOWN_BYTES_MAX: usize = 64 << 10;
 const NAME_SHOWN_MAX: usize = 64;
+const DOMAIN: &str = "llm";
+/// Codes of warnings: nine tenths of a budget are spent; a question was refused because all of it is.
+const BUDGET_LOW: &str = "model-budget-low";
+const BUDGET_SPENT: &str = "model-budget-spent";
 
 /// One question to a model, inside its limits, with everything filled in.
 #[derive(Clone, Debug)]
@@ -155,6 +165,53 @@ impl View<'_, Llm> {
         Ok(Chat { target, request })
     }
 
+    /// Waits until the plugin may ask that much, at most half of what is left of its call.
+    async fn take_turn(&mut self, reserved: Reserved) -> Result<(), ChatError> {
+        let (now, most) = (Instant::now(), self.wall_left() / 2);
+        let Llm { plugin, lent, .. } = &*self.state;
+        match lent.providers.purse.turn(plugin, DOMAIN, reserved.tokens, now, most) {
+            Ok(wait) => {
+                if !wait.is_zero() {
+                    tokio::time::sleep(wait).await;
+                }
+                Ok(())
+            }
+            Err(wait) => {
+                let seconds = wait.as_secs_f64();
+                self.ledger
+                    .deny("llm", "more than `rates` of `models.toml` and `models.yaml` have".to_owned());
+                let why = format!("its rate is used up, for {seconds:.1} s from now");
+                let _ = self.ledger.refuse(Error::Unavailable, why);
+                Err(ChatError::Busy(Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))))
+            }
+        }
+    }
+
+    /// Holds back what the question may cost at most, if every budget has room for it.
+    fn hold_back(&mut self, provider: &str, model: &str, reserved: Reserved) -> Result<(), ChatError> {
+        let Llm { plugin, lent, .. } = &*self.state;
+        let (run, key) = (&*lent.asking.run, &*self.ledger.coming_key());
+        let question = Question { run, provider, key, reserved };
+        match lent.providers.purse.reserve(&question, now_ms()) {
+            Ok(low) => {
+                let warned = low.into_iter().map(|text| (BUDGET_LOW, text)).collect();
+                self.ledger.notes.take(Notes { warned, ..Notes::default() });
+                Ok(())
+            }
+            Err(Overspent::NoPrice) => {
+                let what =
+                    format!("model `{model}` has no `price` in `models.toml`, and a budget bounds money");
+                Err(denied(self.ledger.deny("llm", what)))
+            }
+            Err(Overspent::Budget { name, why }) => {
+                let warned = vec![(BUDGET_SPENT, format!("`{plugin}` may not ask `{model}`: {why}"))];
+                self.ledger.notes.take(Notes { warned, ..Notes::default() });
+                let _ = self.ledger.refuse(Error::Limit(name.to_owned()), why);
+                Err(ChatError::Limit(name.to_owned()))
+            }
+        }
+    }
+
     /// What the guest is told of a provider's own error: its words are the operator's, but for what is wrong with the question.
     fn told(&mut self, provider: &str, error: ChatError) -> ChatError {
         match error {
@@ -207,20 +264,29 @@ impl llm::Host for View<'_, Llm> {
             Err(error) => return Ok(Err(error)),
         };
         let plugin = self.state.plugin.clone();
+        let question_text = written::<WrittenRequest, _>(&question.request);
+        let reserved = most_of(&question.request, question_text.len(), &known);
+        if let Err(error) = self.take_turn(reserved).await {
+            return Ok(Err(error));
+        }
+        if let Err(error) = self.hold_back(provider.id(), &question.request.model, reserved) {
+            return Ok(Err(error));
+        }
         let asked = ModelAnswer {
             consumer: plugin.to_string(),
             provider: provider.id().to_owned(),
             model: question.request.model.clone(),
-            question: digest(&WrittenRequest::from(question.request.clone())),
+            question: digest(&question_text),
             currency: lent.providers.models.currency.clone(),
             ..nothing_answered()
         };
-        let answer = self.ask_provider(&plugin, &lent, &*provider, question).await?;
+        let answer = self.ask_reserved(&plugin, &lent, &*provider, question, Some(reserved)).await?;
+        lent.deltas.over();
         let asked = ModelAnswer { key: self.ledger.last_key(), ..asked };
-        self.ledger
-            .gate()
-            .record(EffectRecord::ModelAnswered(Box::new(came(asked, &answer, &known))))
-            .await?;
+        let came = came(asked, &answer, &known);
+        lent.providers.purse.settle(&came);
+        lent.providers.purse.give_back(&plugin, DOMAIN, reserved, &came);
+        self.ledger.gate().record(EffectRecord::ModelAnswered(Box::new(came))).await?;
         Ok(match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(self.told(provider.id(), error)),
@@ -262,7 +328,7 @@ fn nothing_answered() -> ModelAnswer {
 fn came(asked: ModelAnswer, answer: &Result<Result<Answer, ChatError>, Error>, known: &Known) -> ModelAnswer {
     match answer {
         Ok(Ok(answer)) => ModelAnswer {
-            answer: Some(digest(&WrittenAnswer::from(answer.clone()))),
+            answer: Some(digest(&written::<WrittenAnswer, _>(answer))),
             answered_by: answer.model.clone(),
             id: answer.id.clone(),
             input: answer.usage.input,
@@ -286,10 +352,24 @@ fn word(error: &ChatError) -> &'static str {
     }
 }
 
-/// SHA-256 of something as JSON has it, as hex.
-fn digest(written: &impl Serialize) -> String {
+/// A question or an answer as JSON has it.
+fn written<W: Serialize + From<T>, T: Clone>(value: &T) -> Vec<u8> {
     // Texts, numbers and lists of them: there is nothing here that JSON lacks.
-    hex::encode(Sha256::digest(serde_json::to_vec(written).unwrap_or_default()))
+    serde_json::to_vec(&W::from(value.clone())).unwrap_or_default()
+}
+
+/// SHA-256 as hex.
+fn digest(written: &[u8]) -> String {
+    hex::encode(Sha256::digest(written))
+}
+
+/// What a question of so many bytes may cost at most: no token has less than a byte, and what does not fit is not answered.
+fn most_of(request: &Request, bytes: usize, known: &Known) -> Reserved {
+    let output = u64::from(request.max_tokens.unwrap_or(known.max_tokens));
+    let fits = u64::from(known.context_window).saturating_sub(output);
+    let input = u64::try_from(bytes).unwrap_or(u64::MAX).min(fits);
+    let cost = known.price.map(|price| price.most(input, output));
+    Reserved { tokens: input.saturating_add(output), cost }
 }
 
 fn denied(error: Error) -> ChatError {

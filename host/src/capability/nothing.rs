@@ -58,6 +58,8 @@ impl Nothing {
 }
 
 impl Deltas for Nothing {
+    fn over(&self) {}
+
     fn show(&self, _provider: &str, _text: &str) {}
 }
 
@@ -111,6 +113,8 @@ impl EffectGate for Nothing {
     fn record(&self, _effect: EffectRecord) -> Boxed<'_, Result<(), GateClosed>> {
         Box::pin(async { Err(GateClosed) })
     }
+
+    fn tell(&self, _effect: EffectRecord) {}
 }
 
 /// Only a host that serves starts runs.

@@ -50,8 +50,9 @@ pub struct Asking {
     pub key: Arc<str>,
     /// In which the plugin is called, where that is known.
     pub role: Option<Role>,
-    /// Of the task that the call is for.
+    /// Of the task that the call is for; and that one's id.
     pub kind: Option<Arc<str>>,
+    pub task: Option<Arc<str>>,
 }
 
 /// On whose behalf a provider is called.

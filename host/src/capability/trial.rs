@@ -193,6 +193,7 @@ impl Fakes {
                 notify: Some(self.notify.clone()),
                 llm: vec![self.llm.clone()],
                 models: Arc::new(FakeModels::catalogue()),
+                purse: Arc::default(),
             },
             asking: Asking { run: "run".into(), key: "run-1".into(), ..Asking::default() },
             earlier: Arc::default(),

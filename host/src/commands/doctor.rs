@@ -2,6 +2,7 @@
 
 mod advisories;
 pub mod limits;
+mod models;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -190,6 +191,9 @@ pub fn run(args: &DoctorArgs, home: Option<&Path>, console: Console) -> Outcome 
         }
     }
     for (good, line) in sandbox_lines(&operator)? {
+        say(good, &line);
+    }
+    for (good, line) in models::lines(&operator, workspace.as_ref()) {
         say(good, &line);
     }
     let (mut unbound, mut said) = (None, None);

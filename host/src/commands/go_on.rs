@@ -11,6 +11,7 @@ use orch_journal::event::RunStatus;
 
 use crate::drive::choice::Wanted;
 use crate::drive::finish::Summary;
+use crate::exit::Fault;
 
 /// Where a run was started from, as it was said.
 #[derive(Clone, Copy)]
@@ -76,6 +77,26 @@ impl Started<'_> {
         }
         format!("orch-host {}", words.join(" "))
     }
+}
+
+/// The same error, each of whose commands is one for the operator's folder that was named.
+pub fn at_home(fault: Fault, home: Option<&Path>) -> Fault {
+    let Some(home) = home else { return fault };
+    let named = format!(" --config-home {}", word(home));
+    Fault { hint: fault.hint.map(|hint| commands_with(&hint, &named)), ..fault }
+}
+
+/// Each command of the host that stands between backquotes gets these words, before those that are no options.
+fn commands_with(hint: &str, words: &str) -> String {
+    let with = |(place, text): (usize, &str)| match place % 2 == 1 && text.starts_with("orch-host ") {
+        true if text.contains("--config-home") => text.to_owned(),
+        true => match text.split_once(" -- ") {
+            Some((options, rest)) => format!("{options}{words} -- {rest}"),
+            None => format!("{text}{words}"),
+        },
+        false => text.to_owned(),
+    };
+    hint.split('`').enumerate().map(with).collect::<Vec<_>>().join("`")
 }
 
 /// A word as a shell reads it.
@@ -180,5 +201,13 @@ mod tests {
         let started = Started { dir: Path::new("."), plugins: &[], wanted: &wanted, ..started };
         let expected = format!("orch-host run --tasks other.yml --task=-a --tag=--force {end}");
         assert_eq!(started.run(&[]), expected);
+    }
+
+    #[test]
+    fn commands_of_a_hint_are_for_the_folder_that_was_named() {
+        let hint = "`orch-host init /w` makes it known, `a.toml` has it, or `orch-host task retry -- -x`; `orch-host run --config-home o`";
+        let wanted = "`orch-host init /w --config-home 'a b'` makes it known, `a.toml` has it, or \
+                      `orch-host task retry --config-home 'a b' -- -x`; `orch-host run --config-home o`";
+        assert_eq!(commands_with(hint, " --config-home 'a b'"), wanted);
     }
 }

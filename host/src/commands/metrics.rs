@@ -1,8 +1,10 @@
-//! `orch-host metrics [RUN]`: what plugins recorded, from the store alone.
+//! `orch-host metrics [RUN]`: what plugins recorded, from the store alone; `metrics cost`: what models cost.
 //!
 //! In -> out: rows of a run -> a line for each name, every value as JSON, or what Prometheus reads.
 //! Invariant: text of plugins is escaped for the format that it stands in.
-//! Not here: what a serving host counts of itself (`serve/metrics.rs`), tasks and findings (`report.rs`).
+//! Not here: what models cost (`metrics/cost.rs`), what a serving host counts of itself (`serve/metrics.rs`), tasks and findings (`report.rs`).
+
+mod cost;
 
 use std::collections::BTreeMap;
 
@@ -27,7 +29,10 @@ enum Format {
 }
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct MetricsArgs {
+    #[command(subcommand)]
+    of: Option<Of>,
     /// The run [default: the newest]
     run: Option<String>,
     /// Only names that begin so
@@ -39,7 +44,16 @@ pub struct MetricsArgs {
     place: WorkspaceArgs,
 }
 
+#[derive(clap::Subcommand)]
+enum Of {
+    /// What questions to models cost: by run, task, plugin, provider, model, day
+    Cost(cost::CostArgs),
+}
+
 pub fn run(args: &MetricsArgs, console: Console) -> Outcome {
+    if let Some(Of::Cost(args)) = &args.of {
+        return cost::run(args, console);
+    }
     let reader = Place::from_args(&args.place)?.reader()?;
     let run = find_run(&reader, args.run.as_deref())?;
     let mut rows = reader.metrics(&run.id)?;

@@ -9,13 +9,14 @@ mod markdown;
 
 use std::collections::BTreeMap;
 
-use asked::{Asked, Denial, ModelUse};
+use asked::{Asked, Denial};
 use clap::ValueEnum;
 use orch_journal::artifacts::ArtifactRow;
 use orch_journal::rows::{AttemptRow, FindingRow, RunRow, TaskRow};
 use orch_journal::{Event, Reader, RunState};
 use orch_task::Status;
 
+use super::costs::Row;
 use super::stored_run::{BranchFacts, find_run, goal_of, is_open, result_of, took_ms};
 use crate::console::{Console, escape, lines};
 use crate::drive::error::DriveError;
@@ -93,7 +94,7 @@ struct Facts {
     /// Where its edits lie, if that is a branch.
     branch: Option<BranchFacts>,
     artifacts: Vec<ArtifactRow>,
-    models: Vec<ModelUse>,
+    models: Vec<Row>,
     denied: Vec<Denial>,
     /// Code and text of each warning, from the journal itself.
     warnings: Vec<(String, String)>,
@@ -110,7 +111,7 @@ impl Facts {
             metadata.get("plugins").and_then(|plugins| plugins.as_array()).cloned().unwrap_or_default();
         let mut warnings = Vec::new();
         let mut moved = BTreeMap::new();
-        let (mut state, mut asked) = (RunState::default(), Asked::default());
+        let (mut state, mut asked) = (RunState::default(), Asked::of(&run.id));
         for event in reader.events(&run.id) {
             let (_, event) = event?;
             state.apply(&event).map_err(DriveError::from)?;
@@ -122,6 +123,7 @@ impl Facts {
                 _ => {}
             }
         }
+        let (models, denied) = asked.into_parts();
         let mut attempts = reader.last_attempts(&run.id)?;
         let facts = |row: TaskRow| {
             let last = attempts.remove(&row.place);
@@ -141,8 +143,8 @@ impl Facts {
             goal: goal_of(&state),
             branch: BranchFacts::of(&state),
             artifacts: reader.artifacts(&run.id)?,
-            models: asked.models(),
-            denied: asked.denied(),
+            models,
+            denied,
             warnings,
             run,
         })
@@ -278,7 +280,7 @@ fn text(facts: &Facts, console: Console) {
     if !facts.models.is_empty() {
         console.lines(["", "models"]);
     }
-    facts.models.iter().for_each(|used| console.line(&format!("  {}", escape(&used.to_string()))));
+    facts.models.iter().for_each(|used| console.line(&format!("  {}", escape(&asked::said(used)))));
     if !facts.denied.is_empty() {
         console.lines(["", "denied"]);
     }

@@ -20,6 +20,7 @@ use orch_task::Status;
 use super::plugin::renew;
 use super::{counted, followed, go_on};
 use crate::config::operator::{Operator, this_process};
+use crate::config::workspace::layers;
 use crate::config::workspace::{AuditEvery, Isolation, WorkspaceConfig, WorkspaceError};
 use crate::console::{Console, Tone, escape, escape_cut, lines};
 use crate::control::api::{RunOptions, Started};
@@ -41,7 +42,6 @@ use crate::told;
 use crate::watch::{self, Format, How, Output};
 
 /// What a program needs to put its files in order.
-const KILL_AFTER_DEFAULT: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum DurabilityArg {
@@ -143,6 +143,9 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         return follow(&place, &socket, &started, args, home, console);
     }
     let config = place.config()?;
+    for (found, meant) in layers::misspelt(std::env::vars_os().map(|(name, _)| name)) {
+        console.warn(&format!("variable `{}` says nothing; the nearest is `{meant}`", escape(&found)));
+    }
     let mut rules = run_rules(args, &config, &operator);
     let jobs_max = open_files::commands_max();
     if rules.jobs > jobs_max {
@@ -281,7 +284,10 @@ fn said_options(args: &RunArgs, place: &Place, operator: &Operator) -> RunOption
         plugins: (!args.plugins.is_empty()).then(|| place::absolute(&args.plugins)),
         wanted: args.wanted.clone(),
         tasks: (args.tasks != Path::new("tasks.yml")).then(|| args.tasks.display().to_string()),
-        variables: Some(variables::seals(&operator.secret, variables::of_policy(&operator.policy))),
+        variables: Some(variables::seals(
+            &operator.secret,
+            variables::of_policy(&operator.policy).chain(layers::variable_names()),
+        )),
     }
 }
 
@@ -409,7 +415,7 @@ pub(super) fn rules_of(config: &WorkspaceConfig, operator: &Operator) -> RunRule
         medium_fails: config.findings.medium_fails,
         backoff: config.retry,
         beginning: Beginning { isolated: config.isolation == Isolation::Worktree, dirty: false },
-        kill_after: config.kill_after.map_or(KILL_AFTER_DEFAULT, Duration::from_secs_f64),
+        kill_after: config.kill_after(),
         log_bytes_max: config.log_bytes_max(),
         notices: config.notify.clone(),
         asked: config.asked.clone(),

@@ -3,7 +3,8 @@
 //!
 //! In -> out: texts -> [`Catalogue`].
 //! Limits: 256 models; 256 KiB of `models.yaml`.
-//! Invariant: a workspace picks among the operator's names, and lowers tokens; nothing else of a model is its to say.
+//! Invariant: a workspace picks among the operator's names, and lowers tokens, budgets and rates; nothing else of a model is its to
+//! say.
 //! Not here: who may own and write `models.toml` (`keeper.rs`), which model a request gets (`capability/llm/catalogue.rs`).
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 
 use super::workspace::{WorkspaceError, one_spelling};
 use crate::capability::llm::catalogue::{Catalogue, Known, Picks, Price};
+use crate::capability::purse::{Budgets, Rates};
 use crate::regular_file::{self, Links, ReadError};
 
 pub(super) const FILE: &str = "models.toml";
@@ -32,6 +34,10 @@ struct Written {
     #[serde(default)]
     currency: String,
     default: Option<String>,
+    #[serde(default)]
+    budgets: Budgets,
+    #[serde(default)]
+    rates: Rates,
     #[serde(default)]
     models: BTreeMap<String, WrittenModel>,
 }
@@ -67,13 +73,14 @@ pub fn parse(text: &str) -> Result<Catalogue, AuthorityError> {
 }
 
 fn read(text: &str) -> Result<Catalogue, String> {
-    let Written { currency, default, models } = toml::from_str(text).map_err(|error| error.to_string())?;
+    let Written { currency, default, budgets, rates, models } =
+        toml::from_str(text).map_err(|error| error.to_string())?;
     if models.len() > MODELS_MAX {
         return Err(format!("{} models, limit is {MODELS_MAX}", models.len()));
     }
     let is_currency = currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_uppercase());
     let has_price = models.values().any(|model| model.price.is_some());
-    if !is_currency && (has_price || !currency.is_empty()) {
+    if !is_currency && (has_price || budgets.bound_money() || !currency.is_empty()) {
         return Err("`currency` is not three capital letters, as in `USD`".to_owned());
     }
     if let Some(name) = default.as_ref().filter(|name| !models.contains_key(*name)) {
@@ -81,7 +88,7 @@ fn read(text: &str) -> Result<Catalogue, String> {
     }
     let known: Result<_, String> =
         models.into_iter().map(|(name, model)| Ok((name.clone(), model.known(&name)?))).collect();
-    Ok(Catalogue { models: known?, default, currency, ..Catalogue::default() })
+    Ok(Catalogue { models: known?, default, currency, budgets, rates, ..Catalogue::default() })
 }
 
 impl WrittenModel {
@@ -165,11 +172,18 @@ fn parse_picks(path: &Path, text: &str, catalogue: &Catalogue) -> Result<Picks, 
         .map_err(|source| WorkspaceError::Malformed { path: path.to_owned(), source: Box::new(source) })?;
     let unknown = picks.named().find(|(_, name)| !catalogue.models.contains_key(*name));
     let unknown = unknown.map(|(key, name)| (key, format!("`{}`", name.escape_default())));
+    let of_no_currency = picks.budgets.bound_money() && catalogue.currency.is_empty();
     match unknown {
+        None if of_no_currency => {
+            let (path, key) = (path.to_owned(), "budgets");
+            let (found, expected) =
+                ("`cost`".to_owned(), "tokens: the operator's `models.toml` has no `currency`");
+            Err(WorkspaceError::Value { path, key: key.to_owned(), found, expected })
+        }
         None => Ok(picks),
         Some((key, found)) => {
             let (path, expected) = (path.to_owned(), "a model of the operator's `models.toml`");
-            Err(WorkspaceError::Value { path, key, found, expected })
+            Err(WorkspaceError::Value { path, key: key.to_owned(), found, expected })
         }
     }
 }
@@ -179,6 +193,9 @@ mod tests {
     use std::num::NonZeroU32;
 
     use orch_trust::manifest::Role;
+
+    use crate::capability::provided::Asking;
+    use crate::capability::purse::Budget;
 
     use super::*;
 
@@ -217,18 +234,57 @@ mod tests {
     }
 
     #[test]
+    fn budgets_and_rates_are_amounts_and_a_workspace_says_smaller_ones() {
+        let budgets = "[budgets]\nrun = { cost = 2.5, tokens = 1000 }\n[budgets.providers.\"demo/p\"]\ncost = 0.1\n[rates]\nrequests = 60\n";
+        let catalogue = parse(&(GOOD.to_owned() + budgets)).unwrap();
+        assert_eq!(catalogue.budgets.run, Budget { cost: Some(2_500_000), tokens: Some(1000) });
+        assert_eq!(catalogue.budgets.providers.len(), 1);
+        for (from, to, said) in [
+            ("cost = 2.5", "cost = -2.5", "cost"),
+            ("cost = 2.5", "cost = nan", "cost"),
+            ("{ cost = 2.5, tokens = 1000 }", "{}", "tokens"),
+            ("tokens = 1000", "token = 1000", "token"),
+            ("run =", "week =", "week"),
+            ("demo/p", "p", "budgets.providers"),
+            ("requests = 60", "requests = 0", "requests"),
+        ] {
+            let text = GOOD.to_owned() + &budgets.replace(from, to);
+            let found = parse(&text).unwrap_err().to_string();
+            assert!(found.contains(said), "{to}: {found}");
+        }
+        let no_price = GOOD.split("price").next().unwrap().replace("currency = \"USD\"\n", "");
+        assert!(parse(&no_price).is_ok());
+        assert!(parse(&(no_price.clone() + budgets)).unwrap_err().to_string().contains("currency"));
+
+        let read = |text: &str, catalogue: &Catalogue| parse_picks(Path::new("models.yaml"), text, catalogue);
+        let text = "budgets: {run: {cost: 1.0}, day: {tokens: 5}}\nrates: {requests: 90, tokens: 7}\n";
+        let picks = read(text, &catalogue).unwrap();
+        let (bounds, rates) = Catalogue { picks, ..catalogue }.bounds();
+        assert_eq!(bounds.run, Budget { cost: Some(1_000_000), tokens: Some(1000) });
+        assert_eq!(bounds.day, Budget { cost: None, tokens: Some(5) });
+        assert_eq!((rates.requests, rates.tokens), (NonZeroU32::new(60), NonZeroU32::new(7)));
+        let error = read(text, &parse(&no_price).unwrap()).unwrap_err();
+        assert!(error.to_string().contains("budgets"), "{error}");
+    }
+
+    #[test]
     fn a_workspace_picks_among_them_and_says_no_more() {
         let catalogue =
             parse(&(GOOD.to_owned() + &GOOD.split("small\"\n").nth(1).unwrap().replace("small", "large")))
                 .unwrap();
         let read = |text: &str| parse_picks(Path::new("models.yaml"), text, &catalogue);
         let picks =
-            read("default: small\nkinds: {agent: large}\nroles: {verifier: large}\nmax_tokens: 500\n")
+            read("default: small\nkinds: {agent: large}\nroles: {verifier: large}\ntasks: {t1: large}\nmax_tokens: 500\n")
                 .unwrap();
-        let picked = |plugin: &str, role, kind| picks.of(plugin, Some(role), kind).map(str::to_owned);
+        let picked = |plugin: &str, role, kind: Option<&str>| {
+            let asking = Asking { role: Some(role), kind: kind.map(Into::into), ..Asking::default() };
+            picks.of(plugin, &asking).map(str::to_owned)
+        };
         assert_eq!(picked("a/b", Role::Executor, Some("agent")).as_deref(), Some("large"));
         assert_eq!(picked("a/b", Role::Executor, Some("shell")).as_deref(), Some("small"));
         assert_eq!(picked("a/b", Role::Verifier, None).as_deref(), Some("large"));
+        let asking = Asking { task: Some("t1".into()), kind: Some("shell".into()), ..Asking::default() };
+        assert_eq!(picks.of("a/b", &asking), Some("large"));
         assert_eq!(picks.max_tokens, NonZeroU32::new(500));
         for wrong in ["default: huge\n", "models: {}\n", "kinds: {agent: huge}\n", "base_url: x\n", "- a\n"] {
             assert!(read(wrong).is_err(), "{wrong}");

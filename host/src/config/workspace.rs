@@ -1,31 +1,38 @@
 //! The workspace: `config.yaml` binds plugins to roles and kinds, gives settings, and may narrow.
 //!
-//! In -> out: text of `config.yaml` -> [`WorkspaceConfig`].
-//! Limits: 1 MiB; the settings of one plugin 64 KiB as JSON.
+//! In -> out: layers -> [`WorkspaceConfig`].
+//! Limits: the settings of one plugin 64 KiB as JSON.
 //! Invariant: no key of it can grant, trust or widen; such keys are refused by name, not ignored.
-//! Not here: what plugins may do (the operator's folder), `tasks.yml` (`drive/task_file.rs`).
+//! Not here: where layers come from (`workspace/layers.rs`), what plugins may do (the operator's folder), `tasks.yml`
+//! (`drive/task_file.rs`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use orch_task::file::place_of_key;
 use orch_task::model::SETTINGS_BYTES_MAX;
-use orch_task::{Env, TaskFileError, Written, read_written};
+use orch_task::{Env, EnvError};
 use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
 use orch_trust::permission::Permissions;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 
 use super::bindings::{Bindings, Ids};
 use crate::drive::desk::{HeldTo, Notices};
 use crate::drive::retry::Backoff;
-use crate::regular_file::{self, Links, ReadError};
 
-const CONFIG_BYTES_MAX: u64 = 1 << 20;
+pub mod error;
+pub mod layers;
+
+pub use error::WorkspaceError;
+pub use layers::one_spelling;
+
+use layers::{FILES, Layer, Origin};
+
 const KILL_AFTER_SECONDS_MAX: f64 = 600.0;
+const KILL_AFTER_DEFAULT: Duration = Duration::from_secs(5);
 
 /// Keys of the operator's folder that have no business in a workspace.
 const AUTHORITY: [&str; 14] = [
@@ -45,112 +52,10 @@ const AUTHORITY: [&str; 14] = [
     "deny",
 ];
 
-/// Why a workspace cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum WorkspaceError {
-    #[error("`{path}` is not a folder")]
-    NotAFolder { path: PathBuf },
-    #[error("cannot read `{path}`")]
-    Io {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("`{path}` is a link or no regular file")]
-    NotAFile { path: PathBuf },
-    #[error("there are both `{path}` and `{other}`")]
-    TwoFiles { path: PathBuf, other: PathBuf },
-    #[error("`{path}` is {found_bytes} bytes, limit is {CONFIG_BYTES_MAX}")]
-    TooLarge { path: PathBuf, found_bytes: u64 },
-    #[error("`{path}` sets `{key}`, which only the operator's folder can")]
-    Widens { path: PathBuf, key: String },
-    #[error("`{path}` is malformed")]
-    Malformed {
-        path: PathBuf,
-        #[source]
-        source: Box<serde_saphyr::Error>,
-    },
-    #[error("`{path}` is malformed")]
-    Written {
-        path: PathBuf,
-        #[source]
-        source: Box<TaskFileError>,
-    },
-    #[error("`{path}` sets `{key}` to {found}, expected {expected}")]
-    Value { path: PathBuf, key: &'static str, found: String, expected: &'static str },
-    #[error(
-        "`{path}` has settings of {found_bytes} bytes for `{plugin}`, limit is {SETTINGS_BYTES_MAX} as JSON"
-    )]
-    SettingsTooLarge { path: PathBuf, plugin: String, found_bytes: usize },
-    #[error("workspace `{path}` is not known on this host")]
-    Unknown { path: PathBuf },
-}
-
-impl WorkspaceError {
-    /// Stable name for reports and tests.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NotAFolder { .. } => "workspace-missing",
-            Self::Io { .. } => "workspace-io",
-            Self::NotAFile { .. } => "workspace-config-not-a-file",
-            Self::TwoFiles { .. } => "two-files",
-            Self::TooLarge { .. } => "workspace-config-too-large",
-            Self::Widens { .. } => "workspace-widens",
-            Self::SettingsTooLarge { .. } => "settings-too-large",
-            Self::Malformed { .. } | Self::Written { .. } | Self::Value { .. } => "workspace-config",
-            Self::Unknown { .. } => "workspace-unknown",
-        }
-    }
-
-    /// What the operator can do about it.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Widens { key, .. } => format!(
-                "remove `{key}` from `config.yaml`; what plugins may do is said in `policy.toml` of the operator's folder"
-            ),
-            Self::Unknown { path } => format!(
-                "`orch-host init {0}` makes it known, or run once with `--trust-workspace`",
-                path.display()
-            ),
-            Self::NotAFile { .. } => {
-                "put the file itself there: a link could lead outside the workspace".to_owned()
-            }
-            Self::TwoFiles { .. } => "keep the one that counts, and move the other one away".to_owned(),
-            Self::NotAFolder { path } => {
-                format!("`orch-host init {}` makes a workspace there", path.display())
-            }
-            Self::SettingsTooLarge { .. } => {
-                "put what is long into a file of the workspace that the plugin may read".to_owned()
-            }
-            Self::Malformed { .. } => "`orch-host init` writes an example into an empty folder".to_owned(),
-            Self::Written { source, .. } => return source.hint(),
-            _ => return None,
-        })
-    }
-}
-
 /// Variables are read by [`read_written`], as they are written.
 fn read_apart<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Env, D::Error> {
     IgnoredAny::deserialize(deserializer)?;
     Ok(Env::default())
-}
-
-/// The file of that name, or the one that ends in the other of `.yml` and `.yaml` where there is only that.
-///
-/// # Errors
-/// `TwoFiles`: nobody could say which one counts.
-pub fn one_spelling(said: PathBuf) -> Result<PathBuf, WorkspaceError> {
-    let other = match said.extension().and_then(|end| end.to_str()) {
-        Some("yml") => said.with_extension("yaml"),
-        Some("yaml") => said.with_extension("yml"),
-        _ => return Ok(said),
-    };
-    let is_there = |path: &Path| path.symlink_metadata().is_ok();
-    match (is_there(&said), is_there(&other)) {
-        (_, false) => Ok(said),
-        (false, true) => Ok(other),
-        (true, true) => Err(WorkspaceError::TwoFiles { path: said, other }),
-    }
 }
 
 /// Where attempts edit.
@@ -162,6 +67,16 @@ pub enum Isolation {
     None,
     /// In a tree of their own each; what is kept of it lies on the run's branch.
     Worktree,
+}
+
+/// A key, what it says, and what it may say.
+struct Wrong(&'static str, String, &'static str);
+
+impl Wrong {
+    fn at(self, path: PathBuf) -> WorkspaceError {
+        let Self(key, found, expected) = self;
+        WorkspaceError::Value { path, key: key.to_owned(), found, expected }
+    }
 }
 
 /// When auditors are called.
@@ -223,9 +138,9 @@ pub struct WorkspaceConfig {
     pub env: Env,
     /// By plugin id; a mapping each.
     pub settings: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
-    /// The file's own, for messages about what stands in it.
+    /// What all this was made of.
     #[serde(skip)]
-    pub text: Arc<str>,
+    pub layers: Arc<[Layer]>,
     /// By plugin id; less than the operator allows.
     pub narrow: BTreeMap<PluginId, Permissions>,
     /// Channels of the provider of notices that hear of a run's end.
@@ -247,106 +162,140 @@ pub struct WorkspaceConfig {
 
 impl WorkspaceConfig {
     /// The configuration of that workspace; everything at its default when it has none.
+    ///
+    /// # Errors
+    /// Of files and variables, each by its name; of what they say together.
     pub fn read(workspace: &Path) -> Result<Self, WorkspaceError> {
-        let path = one_spelling(workspace.join("config.yaml"))?;
-        match regular_file::read_text(&path, Links::Refused, CONFIG_BYTES_MAX) {
-            Ok((text, _)) => Self::parse(&path, &text),
-            Err(ReadError::NotRegular) => Err(WorkspaceError::NotAFile { path }),
-            Err(error) if error.is_missing() => Ok(Self::default()),
-            Err(ReadError::TooLarge { found_bytes, .. }) => {
-                Err(WorkspaceError::TooLarge { path, found_bytes })
-            }
-            Err(error) => Err(WorkspaceError::Io { path, source: error.into() }),
-        }
+        Self::of(layers::read(workspace)?)
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, WorkspaceError> {
-        let malformed =
-            |source| WorkspaceError::Malformed { path: path.to_owned(), source: Box::new(source) };
-        if text.trim().is_empty() {
-            return Ok(Self::default());
+    /// What one file says, and nothing else.
+    ///
+    /// # Errors
+    /// As of [`Self::read`].
+    pub fn of_text(path: &Path, text: &str) -> Result<Self, WorkspaceError> {
+        Self::of(vec![Layer::of_file(path.to_owned(), text)?])
+    }
+
+    /// Each layer must do alone, so that an error is told where it stands.
+    fn of(layers: Vec<Layer>) -> Result<Self, WorkspaceError> {
+        for layer in &layers {
+            Self::alone(layer)?;
         }
-        // Errors say a line and a column; people have the file itself.
-        let options = || {
-            serde_saphyr::options! {
-                with_snippet: false,
-                // A word of a command may be one.
-                non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
-            }
-        };
-        let keys: BTreeMap<String, serde_json::Value> =
-            serde_saphyr::from_str_with_options(text, options()).map_err(malformed)?;
-        if let Some(key) = keys.keys().find(|key| AUTHORITY.contains(&key.as_str())) {
-            return Err(WorkspaceError::Widens { path: path.to_owned(), key: key.clone() });
-        }
-        let read: Self = serde_saphyr::from_str_with_options(text, options()).map_err(malformed)?;
-        let wrong = |key, found: String, expected| {
-            Err(WorkspaceError::Value { path: path.to_owned(), key, found, expected })
-        };
-        let roles = match read.roles.with_providers(&read.providers) {
-            Ok(roles) => roles,
-            Err(key) => {
-                let expected =
-                    "a plugin for what plugins can provide: `notify: ID`, `llm: ID` or `llm: [ID, ID]`";
-                return wrong("providers", format!("`{key}`"), expected);
-            }
-        };
-        let mut config = Self { text: text.into(), roles, ..read };
-        let written = |source| WorkspaceError::Written { path: path.to_owned(), source: Box::new(source) };
-        let Written { mut rest, env } = read_written(text).map_err(written)?;
-        config.env = env;
-        // As they are written: what a word is, YAML does not know.
-        for (plugin, settings) in &mut config.settings {
-            if let Some(Value::Object(found)) = rest.get_mut("settings").and_then(|all| all.get_mut(plugin)) {
-                *settings = std::mem::take(found);
-            }
-        }
-        if !(0.0..=1.0).contains(&config.budget.warn_at) {
-            return wrong("budget.warn_at", config.budget.warn_at.to_string(), "0.0 to 1.0");
-        }
-        if config.jobs.is_some_and(|jobs| !(1..=256).contains(&jobs)) {
-            return wrong("jobs", config.jobs.unwrap_or(0).to_string(), "1 to 256");
-        }
-        if config.kill_after.is_some_and(|seconds| !(0.0..=KILL_AFTER_SECONDS_MAX).contains(&seconds)) {
-            return wrong("kill_after", config.kill_after.unwrap_or(0.0).to_string(), "0 to 600 seconds");
-        }
-        let is_bound = |id: &str| config.roles.of(Role::Verifier).any(|bound| bound.id == id);
-        let looks = config.asked.values().flat_map(|held_to| &held_to.verify);
-        if let Some(look) = looks.into_iter().find(|look| !is_bound(&look.verifier)) {
-            return wrong("asked", format!("`{}` to verify", look.verifier), "one of `roles.verifiers`");
-        }
-        if let Some(service) = config.roles.of(Role::Service).find(|service| !service.key.starts_with('/')) {
-            return wrong("roles.services", format!("`{}`", service.key), "paths that start with `/`");
-        }
+        let path = || layers.last().map_or_else(|| FILES[0].into(), |layer| layer.origin.path());
+        let merged = |source| WorkspaceError::Merged { path: path(), source: Box::new(source) };
+        let read: Self = serde_json::from_value(layers::merged(&layers).into()).map_err(merged)?;
+        let config = read.with_roles().and_then(Self::whole);
+        let mut config = config.map_err(|wrong| wrong.at(path()))?;
         for plugin in config.settings.keys() {
             let found_bytes = config.settings_of(plugin).len();
             if found_bytes > SETTINGS_BYTES_MAX {
                 let plugin = plugin.escape_default().to_string();
-                return Err(WorkspaceError::SettingsTooLarge { path: path.to_owned(), plugin, found_bytes });
+                return Err(WorkspaceError::SettingsTooLarge { path: path(), plugin, found_bytes });
             }
         }
-        match &config.audit.every {
+        let env: BTreeMap<_, _> = layers.iter().flat_map(|layer| layer.env.iter()).collect();
+        let env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let too_much = |why: EnvError| Wrong("env", why.to_string(), "fewer").at(path());
+        config.env = Env::of(env).map_err(too_much)?;
+        config.layers = layers.into();
+        Ok(config)
+    }
+
+    /// One layer, as if there were no other.
+    fn alone(layer: &Layer) -> Result<(), WorkspaceError> {
+        let path = layer.origin.path();
+        let read: Self = match &layer.origin {
+            Origin::File { text, .. } if text.trim().is_empty() => return Ok(()),
+            Origin::File { text, .. } => {
+                if let Some(key) = layer.rest.keys().find(|key| AUTHORITY.contains(&key.as_str())) {
+                    return Err(WorkspaceError::Widens { path, key: key.clone() });
+                }
+                // Errors say a line and a column; people have the file itself.
+                let options = serde_saphyr::options! {
+                    with_snippet: false,
+                    // A word of a command may be one.
+                    non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
+                };
+                serde_saphyr::from_str_with_options(text, options).map_err(|source| {
+                    WorkspaceError::Malformed { path: path.clone(), source: Box::new(source) }
+                })?
+            }
+            Origin::Variable(variable) => {
+                let value = layers::value_of(&layer.rest, variable.path);
+                let wrong = |_| WorkspaceError::Value {
+                    path: path.clone(),
+                    key: variable.key(),
+                    found: value.to_string(),
+                    expected: variable.expected,
+                };
+                serde_json::from_value(layer.rest.clone().into()).map_err(wrong)?
+            }
+        };
+        read.with_roles().and_then(|read| read.in_range()).map_err(|wrong| wrong.at(path))
+    }
+
+    /// With those that are bound as providers.
+    fn with_roles(self) -> Result<Self, Wrong> {
+        let expected = "a plugin for what plugins can provide: `notify: ID`, `llm: ID` or `llm: [ID, ID]`";
+        let roles = self.roles.clone().with_providers(&self.providers);
+        let roles = roles.map_err(|key| Wrong("providers", format!("`{key}`"), expected))?;
+        Ok(Self { roles, ..self })
+    }
+
+    /// What one key says alone.
+    fn in_range(&self) -> Result<(), Wrong> {
+        let wrong = |key, found: String, expected| Err(Wrong(key, found, expected));
+        if !(0.0..=1.0).contains(&self.budget.warn_at) {
+            return wrong("budget.warn_at", self.budget.warn_at.to_string(), "0.0 to 1.0");
+        }
+        if self.jobs.is_some_and(|jobs| !(1..=256).contains(&jobs)) {
+            return wrong("jobs", self.jobs.unwrap_or(0).to_string(), "1 to 256");
+        }
+        if self.kill_after.is_some_and(|seconds| !(0.0..=KILL_AFTER_SECONDS_MAX).contains(&seconds)) {
+            return wrong("kill_after", self.kill_after.unwrap_or(0.0).to_string(), "0 to 600 seconds");
+        }
+        if let Some(service) = self.roles.of(Role::Service).find(|service| !service.key.starts_with('/')) {
+            return wrong("roles.services", format!("`{}`", service.key), "paths that start with `/`");
+        }
+        match &self.audit.every {
             Some(AuditEvery::Word(word)) if word != "completion" && word != "end" => {
                 wrong("audit.every", word.clone(), "`completion`, `end` or a number")
             }
             Some(AuditEvery::Count(0)) => {
                 wrong("audit.every", "0".to_owned(), "`completion`, `end` or a number from 1")
             }
-            _ => Ok(config),
+            _ => Ok(()),
         }
     }
 
-    /// The line of a setting of that plugin, or of what is around it; nothing if nothing of it is written.
-    pub fn line_of_setting(&self, plugin: &str, path: &[String]) -> Option<u32> {
-        let whole: Vec<&str> =
-            ["settings", plugin].into_iter().chain(path.iter().map(String::as_str)).collect();
-        self.line_of(&whole)
+    /// What keys say of each other.
+    fn whole(self) -> Result<Self, Wrong> {
+        let is_bound = |id: &str| self.roles.of(Role::Verifier).any(|bound| bound.id == id);
+        let looks = self.asked.values().flat_map(|held_to| &held_to.verify);
+        match looks.into_iter().find(|look| !is_bound(&look.verifier)) {
+            Some(look) => {
+                Err(Wrong("asked", format!("`{}` to verify", look.verifier), "one of `roles.verifiers`"))
+            }
+            None => Ok(self),
+        }
     }
 
-    /// The line of a key, or of what is around it; nothing if nothing of it is written.
-    pub fn line_of(&self, path: &[&str]) -> Option<u32> {
-        let path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
-        place_of_key(&self.text, &path).map(|place| place.line)
+    /// Where a setting of that plugin stands, or what is around it: in words, for the middle of a sentence.
+    pub fn place_of_setting(&self, plugin: &str, path: &[String]) -> String {
+        let whole: Vec<&str> =
+            ["settings", plugin].into_iter().chain(path.iter().map(String::as_str)).collect();
+        layers::place_of(&self.layers, &whole)
+    }
+
+    /// Where a narrowing of that plugin stands.
+    pub fn place_of_narrowing(&self, plugin: &str) -> String {
+        layers::place_of(&self.layers, &["narrow", plugin])
+    }
+
+    /// From SIGTERM to SIGKILL.
+    pub fn kill_after(&self) -> Duration {
+        self.kill_after.map_or(KILL_AFTER_DEFAULT, Duration::from_secs_f64)
     }
 
     /// Of one log file.
@@ -365,16 +314,76 @@ impl WorkspaceConfig {
 
 #[cfg(test)]
 mod tests {
+    use super::layers::VARIABLES;
     use super::*;
 
+    fn parse(text: &str) -> Result<WorkspaceConfig, WorkspaceError> {
+        WorkspaceConfig::of_text(Path::new("config.yaml"), text)
+    }
+
+    fn of_variable(name: &str, value: &str) -> Result<WorkspaceConfig, WorkspaceError> {
+        let variable = VARIABLES.iter().find(|variable| variable.name == name).unwrap();
+        WorkspaceConfig::of(vec![Layer::of_variable(variable, value.into())?.unwrap()])
+    }
+
+    #[test]
+    fn a_default_is_what_counts_when_nobody_says_it() {
+        let nothing = WorkspaceConfig::default();
+        for variable in &VARIABLES {
+            let Some(default) = variable.default else { continue };
+            let said = of_variable(variable.name, default).unwrap();
+            let counts = |config: &WorkspaceConfig| {
+                let WorkspaceConfig { budget, findings, retry, isolation, .. } = config;
+                let (log, kill) = (config.log_bytes_max(), config.kill_after());
+                format!("{budget:?} {findings:?} {retry:?} {isolation:?} {log} {kill:?}")
+            };
+            assert_eq!(counts(&said), counts(&nothing), "{}", variable.name);
+            assert!(!said.layers[0].rest.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_variable_says_one_key_and_nothing_else() {
+        assert_eq!(of_variable("ORCH_JOBS", "7").unwrap().jobs, Some(7));
+        assert_eq!(of_variable("ORCH_KILL_AFTER", "1.5").unwrap().kill_after, Some(1.5));
+        assert_eq!(of_variable("ORCH_ISOLATION", "worktree").unwrap().isolation, Isolation::Worktree);
+        let wrong = |name, value| of_variable(name, value).unwrap_err().to_string();
+        assert_eq!(wrong("ORCH_JOBS", "0"), "`ORCH_JOBS` sets `jobs` to 0, expected 1 to 256");
+        assert_eq!(wrong("ORCH_JOBS", "many"), "`ORCH_JOBS` sets `jobs` to \"many\", expected 1 to 256");
+        assert_eq!(
+            wrong("ORCH_ISOLATION", "{worktree}"),
+            "`ORCH_ISOLATION` sets `isolation` to \"{worktree}\", expected `none` or `worktree`"
+        );
+    }
+
+    #[test]
+    fn a_layer_is_read_alone_and_all_of_them_together() {
+        let of = |local: &str| {
+            let base =
+                "roles: {verifiers: [demo/v]}\nenv: {A: base, B: base}\nasked: {x: {verify: [demo/v]}}\n";
+            let layer = |name: &str, text| Layer::of_file(name.into(), text);
+            WorkspaceConfig::of(vec![layer("config.yaml", base)?, layer("config.local.yaml", local)?])
+        };
+        let env = of("env: {B: local}\n").unwrap().env;
+        assert_eq!(env.iter().collect::<Vec<_>>(), [("A", "base"), ("B", "local")]);
+        let wrong = |local| of(local).unwrap_err().to_string();
+        assert_eq!(wrong("jobs: 0\n"), "`config.local.yaml` sets `jobs` to 0, expected 1 to 256");
+        assert_eq!(
+            wrong("grant: {}\n"),
+            "`config.local.yaml` sets `grant`, which only the operator's folder can"
+        );
+        let unbound = wrong("roles: {verifiers: []}\n");
+        assert!(unbound.contains("`asked` to `demo/v` to verify"), "{unbound}");
+    }
+
     fn code(text: &str) -> Option<&'static str> {
-        WorkspaceConfig::parse(Path::new("config.yaml"), text).err().map(|error| error.code())
+        parse(text).err().map(|error| error.code())
     }
 
     #[test]
     fn binds_roles_and_gives_settings() {
         let text = "roles:\n  planner: demo/p\n  executors: {shell: demo/e}\n  verifiers: [demo/v, demo/e]\nsettings:\n  demo/v: {threshold: 3}\naudit: {every: 5}\n";
-        let config = WorkspaceConfig::parse(Path::new("config.yaml"), text).unwrap();
+        let config = parse(text).unwrap();
         assert_eq!(config.roles.ids(), ["demo/e", "demo/p", "demo/v"]);
         assert_eq!(config.settings_of("demo/v"), r#"{"threshold":3}"#);
         assert_eq!(config.settings_of("demo/p"), "{}");

@@ -130,7 +130,18 @@ async fn say(socket: &SocketPlace, request: Builder, body: Vec<u8>) -> Result<Op
 }
 
 fn fault(exit: Exit, code: &'static str, what: String) -> Fault {
-    Fault::new(exit, code, None, anyhow::Error::msg(what))
+    let hint = match code {
+        "holder-broken" => {
+            "`orch-host status` shows whether it was taken. Whatever holds the workspace is no host of this version: end it \
+             (SIGTERM), and say it again"
+        }
+        "holder-silent" => {
+            "`orch-host status` shows whether it was taken. A host that is stopped goes on by SIGCONT; one that hangs is ended by \
+             SIGTERM, and the next one goes on where it was"
+        }
+        _ => "what it says is the reason; a host of another version is ended (SIGTERM) and begun anew",
+    };
+    Fault::new(exit, code, Some(hint.to_owned()), anyhow::Error::msg(what))
 }
 
 impl From<Refused> for Fault {

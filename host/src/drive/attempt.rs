@@ -96,9 +96,12 @@ pub async fn start(
     let gate = Arc::new(Gate::new(by, run.ask(), desk));
     let grace = desk.rules.kill_after + GRACE;
     let wall = executor.wall.min(Duration::from_millis(task.timeout_ms).saturating_add(grace));
-    let asking = Asking::of(&run.id, by).by(Role::Executor, Some(&task.kind));
+    let asking = Asking::of(&run.id, by).by(Role::Executor, Some(&task));
     let mut lent = desk.lend(&executor, run.shared(), (asking, gate), log.clone(), wall);
     lent.env.task = env;
+    if let Some(pieces) = &desk.pieces {
+        lent.deltas = pieces.of(index);
+    }
     let mut lodging = Lodging::of(run, desk, &executor, &mut lent, &log);
     let mut ask = Execute { goal: run.goal(), ..Execute::of(task, attempt) };
     // Never beside attempts on the guests' threads: the loop would not hear of their effects and ends meanwhile.

@@ -329,8 +329,9 @@ async fn on_guests<T: Send + 'static>(
     let mut call = desk.guests.spawn(call);
     let answer = run.serving_a_call(desk, &mut call).await;
     if answer.is_err() {
-        // With it its commands and all their descendants.
+        // With it its commands and all their descendants; what they reached is told as it goes.
         call.abort();
+        let _ = (&mut call).await;
     }
     answer?.map_err(|_| DriveError::Lost { what: "a call of a plugin" })
 }

@@ -41,6 +41,7 @@ use crate::git::Oid;
 use crate::processes::{CallProcesses, Commands};
 use crate::relay::Relay;
 use crate::sandbox::Sandboxing;
+use crate::watch::Pieces;
 use crate::worktrees::Seat;
 
 /// When auditors are called, besides at the end.
@@ -227,6 +228,8 @@ pub struct Desk {
     pub control: watch::Receiver<Control>,
     /// Whoever asks for an end says it here.
     pub say: watch::Sender<Control>,
+    /// Where pieces of models' answers go while attempts wait for them.
+    pub pieces: Option<Pieces>,
 }
 
 impl Desk {

@@ -59,6 +59,12 @@ impl EffectGate for Gate {
             Ok(())
         })
     }
+
+    fn tell(&self, effect: EffectRecord) {
+        let (answer, _) = oneshot::channel();
+        // A loop that is gone records nothing any more.
+        let _ = self.ask.send(Asked { by: self.by, effect, answer });
+    }
 }
 
 /// A request as its event has it.

@@ -55,6 +55,7 @@ pub fn owed(run: &str, place: u64, status: RunStatus, desk: &Desk) -> Vec<AskedP
         provider: provider.clone().unwrap_or_default(),
         subject: channel.clone(),
         key: format!("{run}-e{place}.{}", nth + 1),
+        reserved: None,
     });
     asked.collect()
 }
@@ -181,6 +182,7 @@ mod tests {
                     provider: "demo/n".to_owned(),
                     subject: "ops".to_owned(),
                     key: "k".to_owned(),
+                    reserved: None,
                 };
                 let notice = Owed { asked, status, why: why.to_owned() };
                 let message = message(&notice, workspace, "20261121-121726-4f3a");

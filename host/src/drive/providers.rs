@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use orch_journal::event::{Actor, Writes};
-use orch_task::Kind;
+use orch_task::Task;
 use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
 use orch_trust::permission::{DomainName, Permissions};
@@ -26,6 +26,7 @@ use crate::capability::llm::catalogue::Catalogue;
 use crate::capability::notes::Notes;
 use crate::capability::nothing::Nothing;
 use crate::capability::provided::{Asking, Left, NoAnswer, Order, Provided, Provider};
+use crate::capability::purse::Purse;
 use crate::engine::CallError;
 use crate::engine::withdrawal::Withdrawal;
 use crate::role::provider::Carried;
@@ -34,7 +35,7 @@ use crate::role::provider::Carried;
 pub fn of(
     roles: &Roles,
     policy: &Policy,
-    models: Arc<Catalogue>,
+    (models, purse): (Arc<Catalogue>, Arc<Purse>),
     workspace: &Path,
     guests: &Handle,
 ) -> Providers {
@@ -55,6 +56,7 @@ pub fn of(
         notify: named(DomainName::Notify).next().map(|provider| provider as _),
         llm: named(DomainName::Llm).map(|provider| provider as _).collect(),
         models,
+        purse,
     }
 }
 
@@ -68,9 +70,10 @@ impl Asking {
         Self { run: run.into(), key: key.into(), ..Self::default() }
     }
 
-    /// Of a plugin that is called in that role, for a task of that kind.
-    pub fn by(self, role: Role, kind: Option<&Kind>) -> Self {
-        Self { role: Some(role), kind: kind.map(|kind| kind.as_str().into()), ..self }
+    /// Of a plugin that is called in that role, for that task.
+    pub fn by(self, role: Role, task: Option<&Task>) -> Self {
+        let (kind, task) = task.map(|task| (task.kind.as_str().into(), task.id.as_str().into())).unzip();
+        Self { role: Some(role), kind, task, ..self }
     }
 }
 

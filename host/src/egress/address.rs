@@ -12,6 +12,27 @@ pub(super) fn is_public(address: IpAddr) -> bool {
     }
 }
 
+/// What an address leads to: of one that is within another, mapped, translated or tunnelled, that one.
+pub(super) fn leads_to(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(six) => within(six).map_or(address, IpAddr::V4),
+        IpAddr::V4(_) => address,
+    }
+}
+
+fn within(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [a, b, c, d, e, f, g, h] = address.segments();
+    let four = |high: u16, low: u16| Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
+    match (a, b) {
+        // Mapped, and the translations of NAT64.
+        (0, 0) if [c, d, e] == [0; 3] && f == 0xffff => four(g, h),
+        (0x64, 0xff9b) if [c, d, e, f] == [0; 4] => four(g, h),
+        // 6to4.
+        (0x2002, _) => four(b, c),
+        _ => None,
+    }
+}
+
 fn is_public_four(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let special = match (a, b, c) {
@@ -27,14 +48,11 @@ fn is_public_four(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_six(address: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let four = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    if let Some(four) = within(address) {
+        return is_public_four(four);
+    }
+    let [a, b, ..] = address.segments();
     match (a, b) {
-        // Mapped, and the translations of NAT64: what they lead to counts.
-        (0, 0) if [c, d, e] == [0; 3] && f == 0xffff => is_public_four(four(g, h)),
-        (0x64, 0xff9b) if [c, d, e, f] == [0; 4] => is_public_four(four(g, h)),
-        // 6to4.
-        (0x2002, _) => is_public_four(four(b, c)),
         // Teredo, benchmarks, ORCHID, protocol assignments; documentation.
         (0x2001, 0..=0x1ff) | (0x2001, 0xdb8) => false,
         (0x3fff, 0..=0xfff) => false,

@@ -1,16 +1,18 @@
 //! Names to addresses: looked up once for a connection, each address checked.
 //!
+//! A rule by name covers addresses of the public network that are not this machine's own: who asks for one of those from here
+//! is past what keeps others away.
 //! Invariant: what leaves [`Checked`] may be connected to; nothing is looked up again behind it.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper_util::client::legacy::connect::dns::Name;
 use tower_service::Service;
 
-use super::address::is_public;
+use super::address::{is_public, leads_to};
 use crate::capability::effect::Boxed;
 
 /// Who looks names up.
@@ -27,6 +29,24 @@ impl Resolve for SystemNames {
             let found = tokio::net::lookup_host((name, 0)).await?;
             Ok(found.map(|address| address.ip()).collect())
         })
+    }
+}
+
+/// True of an address that this machine has. Nothing is sent: the kernel says from where it would go there, and to its own
+/// it goes from that very address.
+fn is_own(address: IpAddr) -> bool {
+    let any: SocketAddr = match address {
+        IpAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        IpAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let from = UdpSocket::bind(any).and_then(|socket| {
+        socket.connect((address, 9))?;
+        socket.local_addr()
+    });
+    match from {
+        Ok(from) => from.ip() == address,
+        // Nothing goes there, so it is nobody's here. Whoever has no file left for a socket connects to nobody either.
+        Err(_) => false,
     }
 }
 
@@ -64,7 +84,8 @@ impl Service<Name> for Checked {
         Box::pin(async move {
             let name = name.as_str().to_owned();
             let found = addresses(&names, &name).await?;
-            let public: Vec<_> = found.iter().filter(|address| is_public(**address)).copied().collect();
+            let covered = |address: &IpAddr| is_public(*address) && !is_own(leads_to(*address));
+            let public: Vec<_> = found.iter().filter(|address| covered(address)).copied().collect();
             match public.is_empty() {
                 false => Ok(sockets(public)),
                 true => {
@@ -106,4 +127,19 @@ async fn addresses(names: &Arc<dyn Resolve>, name: &str) -> Result<Vec<IpAddr>, 
 /// The port is the connector's to say.
 fn sockets(addresses: Vec<IpAddr>) -> std::vec::IntoIter<SocketAddr> {
     addresses.into_iter().map(|address| SocketAddr::new(address, 0)).collect::<Vec<_>>().into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_own;
+
+    #[test]
+    fn an_address_is_this_machines_own_if_it_would_be_reached_from_itself() {
+        for own in ["127.0.0.1", "127.8.9.10"] {
+            assert!(is_own(own.parse().unwrap()), "{own}");
+        }
+        for other in ["93.184.216.34", "2606:4700::1", "192.0.2.1"] {
+            assert!(!is_own(other.parse().unwrap()), "{other}");
+        }
+    }
 }

@@ -3,8 +3,8 @@
 //! In -> out: connections by target, refusals -> [`Used`].
 //! Units: bytes as they go over the wire to and from whoever was reached, milliseconds.
 //! Limits: [`TARGETS_MAX`] targets, [`LINES_MAX`] lines; the rest is a number.
-//! Invariant: beyond the command's bytes nothing moves any more; a connection is counted when it is let through, its bytes when
-//! it ends, however it ends.
+//! Invariant: beyond the command's bytes nothing moves any more; a connection is counted when it is let through, its bytes as they
+//! move.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 const TARGETS_MAX: usize = 100;
 const LINES_MAX: usize = 8;
 
-/// What a command reached, when it is over.
+/// What a command reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Used {
     pub uses: Vec<NetworkUse>,
@@ -47,9 +47,31 @@ pub(super) struct Tally {
 
 #[derive(Default)]
 struct SoFar {
+    /// Without the bytes and times of connections that go on.
     uses: BTreeMap<NetworkTarget, NetworkUse>,
+    going_on: Vec<Arc<Going>>,
     others: u32,
     lines: Vec<String>,
+}
+
+/// A connection that goes on.
+struct Going {
+    target: NetworkTarget,
+    begun: Instant,
+    sent: AtomicU64,
+    received: AtomicU64,
+}
+
+impl Going {
+    fn add_to(&self, uses: &mut BTreeMap<NetworkTarget, NetworkUse>) {
+        // One more beside those that are listed is counted already.
+        if let Some(one) = uses.get_mut(&self.target) {
+            let ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            one.sent = one.sent.saturating_add(self.sent.load(Ordering::Relaxed));
+            one.received = one.received.saturating_add(self.received.load(Ordering::Relaxed));
+            one.ms = one.ms.saturating_add(ms);
+        }
+    }
 }
 
 impl SoFar {
@@ -74,16 +96,14 @@ impl Tally {
 
     /// Counts a connection that is let through.
     pub(super) fn meter(self: &Arc<Self>, target: &NetworkTarget) -> Arc<Meter> {
-        if let Some(one) = self.so_far().of(target) {
+        let (sent, received) = Default::default();
+        let going = Arc::new(Going { target: target.clone(), begun: Instant::now(), sent, received });
+        let mut so_far = self.so_far();
+        if let Some(one) = so_far.of(target) {
             one.connections = one.connections.saturating_add(1);
         }
-        Arc::new(Meter {
-            tally: self.clone(),
-            target: target.clone(),
-            begun: Instant::now(),
-            sent: AtomicU64::new(0),
-            received: AtomicU64::new(0),
-        })
+        so_far.going_on.push(going.clone());
+        Arc::new(Meter { tally: self.clone(), going })
     }
 
     /// Counts a connection that is not.
@@ -104,7 +124,9 @@ impl Tally {
 
     pub(super) fn used(&self) -> Used {
         let so_far = self.so_far();
-        let uses = so_far.uses.values().cloned().collect();
+        let mut uses = so_far.uses.clone();
+        so_far.going_on.iter().for_each(|one| one.add_to(&mut uses));
+        let uses = uses.into_values().collect();
         Used { uses, others: so_far.others, lines: so_far.lines.clone() }
     }
 
@@ -138,16 +160,13 @@ impl Tally {
 /// Of one connection.
 pub(super) struct Meter {
     tally: Arc<Tally>,
-    target: NetworkTarget,
-    begun: Instant,
-    sent: AtomicU64,
-    received: AtomicU64,
+    going: Arc<Going>,
 }
 
 impl Meter {
     /// It was let through and is refused after all.
     pub(super) fn refused(&self) {
-        if let Some(one) = self.tally.so_far().uses.get_mut(&self.target) {
+        if let Some(one) = self.tally.so_far().uses.get_mut(&self.going.target) {
             one.connections = one.connections.saturating_sub(1);
             one.refused = one.refused.saturating_add(1);
         }
@@ -155,7 +174,7 @@ impl Meter {
 
     /// Returns when nothing moved for so long, looked at from time to time.
     pub(super) async fn is_idle(&self, idle: Duration) {
-        let moved = || self.sent.load(Ordering::Relaxed) + self.received.load(Ordering::Relaxed);
+        let moved = || self.going.sent.load(Ordering::Relaxed) + self.going.received.load(Ordering::Relaxed);
         loop {
             let before = moved();
             tokio::time::sleep(idle).await;
@@ -173,14 +192,9 @@ impl Meter {
 
 impl Drop for Meter {
     fn drop(&mut self) {
-        let ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let (sent, received) = (*self.sent.get_mut(), *self.received.get_mut());
-        // One more beside those that are listed is counted already.
-        if let Some(one) = self.tally.so_far().uses.get_mut(&self.target) {
-            one.sent = one.sent.saturating_add(sent);
-            one.received = one.received.saturating_add(received);
-            one.ms = one.ms.saturating_add(ms);
-        }
+        let mut so_far = self.tally.so_far();
+        so_far.going_on.retain(|one| !Arc::ptr_eq(one, &self.going));
+        self.going.add_to(&mut so_far.uses);
     }
 }
 
@@ -209,7 +223,7 @@ impl AsyncRead for Metered {
         self.meter.tally.check_room()?;
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        self.meter.count(&self.meter.received, buffer.filled().len() - before);
+        self.meter.count(&self.meter.going.received, buffer.filled().len() - before);
         Poll::Ready(Ok(()))
     }
 }
@@ -222,7 +236,7 @@ impl AsyncWrite for Metered {
     ) -> Poll<io::Result<usize>> {
         self.meter.tally.check_room()?;
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
-        self.meter.count(&self.meter.sent, written);
+        self.meter.count(&self.meter.going.sent, written);
         Poll::Ready(Ok(written))
     }
 

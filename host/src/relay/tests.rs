@@ -119,8 +119,9 @@ fn used(target: &str, connections: u32, refused: u32, bytes: (u64, u64)) -> Netw
 }
 
 /// What was used, but for the time that it took.
-async fn end(command: Command) -> (Vec<NetworkUse>, Vec<String>) {
-    let used = command.open.end().await;
+async fn end(mut command: Command) -> (Vec<NetworkUse>, Vec<String>) {
+    command.open.end().await;
+    let used = command.open.used();
     assert_eq!(used.others, 0);
     (used.uses.into_iter().map(|one| NetworkUse { ms: 0, ..one }).collect(), used.lines)
 }
@@ -462,11 +463,12 @@ async fn who_is_refused_this_machine_by_name_reads_the_words_that_would_reach_it
 
 #[tokio::test]
 async fn of_very_many_targets_some_are_listed_and_all_are_counted() {
-    let command = Around::default().command(&["a.example:443"]).await;
+    let mut command = Around::default().command(&["a.example:443"]).await;
     for port in 1000..1130 {
         assert_eq!(command.refused(&format!("a.example:{port}")).await.0, 403);
     }
-    let used = command.open.end().await;
+    command.open.end().await;
+    let used = command.open.used();
     assert_eq!((used.uses.len(), used.others, used.lines.len()), (100, 30, 8));
     assert!(!used.is_nothing());
 }

@@ -387,9 +387,15 @@ impl Shared {
         }
     }
 
-    /// Fails for a request that is for somebody else, or comes from another's page.
+    /// Fails for a request that is for somebody else, comes from another's page, or is coded in a way that nobody here undoes.
     fn check_head(&self, request: &Request<Incoming>) -> Result<(), Problem> {
         let bad = |code, what: &str| Err(Problem::new(StatusCode::BAD_REQUEST, code, what));
+        let mut coded = request.headers().get_all(header::TRANSFER_ENCODING).iter();
+        let (first, more) = (coded.next(), coded.next());
+        if first.is_some_and(|one| !one.as_bytes().eq_ignore_ascii_case(b"chunked")) || more.is_some() {
+            let what = "of transfer codings this host knows `chunked` alone";
+            return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "transfer-coding", what));
+        }
         let mut hosts = request.headers().get_all(header::HOST).iter();
         let host = match (hosts.next(), hosts.next()) {
             (Some(host), None) => {

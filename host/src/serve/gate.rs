@@ -75,4 +75,9 @@ impl EffectGate for ServiceGate {
             self.stream.durable(place, self.level).await.map_err(|_| GateClosed)
         })
     }
+
+    fn tell(&self, effect: EffectRecord) {
+        // A stream that takes nothing any more is said by whoever asks it next.
+        let _ = self.append(effect);
+    }
 }

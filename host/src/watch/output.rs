@@ -1,6 +1,6 @@
 //! What running tasks print, while they do.
 //!
-//! In -> out: attempts as they begin and end, their log files -> printable lines, and the last line of each.
+//! In -> out: attempts as they begin and end, their log files, pieces of models' answers -> printable lines, and the last line of each.
 //! Limits: of what waits when somebody looks, [`WAITING_MAX`] bytes a task, on a terminal [`WAITING_MAX_TERMINAL`]; what is beyond
 //! is left out, and how much is said; [`LINE_BYTES_MAX`] of a line, a longer one goes on in the next.
 //! Invariant: it reads the logs that are written anyway, so that no command and no loop knows of who looks; a line of a
@@ -13,6 +13,7 @@ use orch_journal::event::TaskIndex;
 use orch_task::TaskId;
 
 use super::How;
+use super::pieces::Piece;
 use crate::command_log::LogName;
 use crate::console::bytes::printable;
 use crate::console::lines::{argument, cut_middle};
@@ -76,6 +77,10 @@ pub(super) struct One {
     line: Vec<u8>,
     /// The rest of a line of which the beginning was left out.
     amid: bool,
+    /// What a model wrote of a line whose end has not come.
+    model: Vec<u8>,
+    /// The last line of the log; and of the log or a model, whichever came last.
+    last_logged: String,
     last: String,
     /// It printed something that was shown.
     spoke: bool,
@@ -90,7 +95,8 @@ impl Running {
     pub(super) fn begin(&mut self, begun: Begun) {
         self.width = self.width.max(begun.id.as_str().len().min(WIDTH_MAX));
         let last = begun.about.clone();
-        self.tasks.push(One { begun, tail: None, line: Vec::new(), amid: false, last, spoke: false });
+        let (line, model, last_logged) = (Vec::new(), Vec::new(), String::new());
+        self.tasks.push(One { begun, tail: None, line, amid: false, model, last_logged, last, spoke: false });
     }
 
     /// What tasks print is to be said.
@@ -119,6 +125,32 @@ impl Running {
         for at in 0..self.tasks.len() {
             self.show_one(at, say);
         }
+    }
+
+    /// What a model wrote, said where output is said as it comes. Back comes what is of an attempt that is not known yet.
+    pub(super) fn piece(&mut self, piece: Piece, say: Say<'_>) -> Option<Piece> {
+        let Some(at) = self.tasks.iter().position(|one| one.begun.task == piece.task) else {
+            return Some(piece);
+        };
+        let prefix = self.tasks.get(at).map(|one| self.prefix(one)).unwrap_or_default();
+        let is_said = matches!(self.output, Output::Prefixed | Output::Interleaved);
+        let one = self.tasks.get_mut(at)?;
+        let mut text = String::new();
+        match piece.text {
+            Some(written) => {
+                for line in written.as_bytes().split_inclusive(|byte| *byte == b'\n') {
+                    take_piece(&mut one.model, line, &prefix, &mut text);
+                    if let Some(last) = last_line(line) {
+                        one.last = last;
+                    }
+                }
+            }
+            None => push_line(&mut text, &prefix, &std::mem::take(&mut one.model)),
+        }
+        if is_said && !text.is_empty() {
+            say(&text);
+        }
+        None
     }
 
     /// Says the rest.
@@ -200,9 +232,11 @@ impl One {
     fn look_at_end(&mut self) {
         let mut end = [0; END_BYTES];
         let Some(read) = self.tail.as_ref().and_then(|tail| tail.peek_end(&mut end).ok()) else { return };
-        let lines = end.get(..read).unwrap_or_default().split(|byte| matches!(byte, b'\n' | b'\r'));
-        if let Some(line) = lines.rev().find(|line| !line.trim_ascii().is_empty()) {
-            self.last = printable(line.trim_ascii_end()).replace('\t', " ");
+        let last = last_line(end.get(..read).unwrap_or_default());
+        // A model may have written since.
+        if let Some(last) = last.filter(|last| *last != self.last_logged) {
+            self.last.clone_from(&last);
+            self.last_logged = last;
         }
     }
 
@@ -254,6 +288,13 @@ impl One {
             say(&text);
         }
     }
+}
+
+/// The last of some lines that is more than blanks, printable.
+fn last_line(bytes: &[u8]) -> Option<String> {
+    let mut lines = bytes.rsplit(|byte| matches!(byte, b'\n' | b'\r'));
+    let line = lines.find(|line| !line.trim_ascii().is_empty())?;
+    Some(printable(line.trim_ascii_end()).replace('\t', " "))
 }
 
 /// Puts a piece behind the line that was begun, and says it if that is its end or it is long enough.

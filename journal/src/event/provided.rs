@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Actor, Writes};
+use crate::spending::Reserved;
 
 /// A plugin that is asked on behalf of another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,9 @@ pub struct AskedProvider {
     pub subject: String,
     /// The same where the same is asked again.
     pub key: String,
+    /// What it may cost at most, where budgets bound it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Reserved>,
 }
 
 /// What became of a notice of the host's own.

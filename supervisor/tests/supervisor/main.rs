@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod bench;
+mod bubblewrap;
 mod crash;
 mod descendants;
 mod listening;

@@ -1,6 +1,7 @@
 //! What a command in a sandbox can do, and what it cannot.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
@@ -18,14 +19,14 @@ use orch_supervisor::{
 
 use crate::bench::{Mark, SUPERVISE, pool, run, wait_until};
 
-const HOSTILE: &str = include_str!("hostile.py");
+pub(crate) const HOSTILE: &str = include_str!("hostile.py");
 /// Nobody's, where the tests run as root.
 const USER: u32 = 61_001;
 
 /// A workspace, and something outside of it.
-struct Ground {
+pub(crate) struct Ground {
     _folder: tempfile::TempDir,
-    workspace: PathBuf,
+    pub(crate) workspace: PathBuf,
     secret: PathBuf,
 }
 
@@ -90,7 +91,7 @@ async fn folders_that_hand_on_their_group_are_made_and_copied_as_ever() {
 }
 
 /// Whoever is around a sandbox.
-struct Outside {
+pub(crate) struct Outside {
     victim: Child,
     port: u16,
     _tcp: TcpListener,
@@ -101,7 +102,7 @@ struct Outside {
 }
 
 impl Outside {
-    fn new(ground: &Ground) -> Self {
+    pub(crate) fn new(ground: &Ground) -> Self {
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let socket = ground.secret.with_file_name("socket");
         let unix = UnixListener::bind(&socket).unwrap();
@@ -123,6 +124,17 @@ impl Outside {
             _abstract: UnixListener::bind_addr(&address).unwrap(),
         }
     }
+
+    /// Where a hostile program finds them.
+    pub(crate) fn told(&self, ground: &Ground) -> Vec<(OsString, OsString)> {
+        let (victim, port) = (self.victim.id().to_string(), self.port.to_string());
+        let outside = ("OUTSIDE", ground.secret.as_os_str());
+        let rest = [("ABSTRACT", &self.name), ("VICTIM", &victim), ("PORT", &port)];
+        let rest = rest.map(|(name, value)| (name.into(), value.into()));
+        let first =
+            [outside, ("SOCKET", self.socket.as_os_str())].map(|(name, value)| (name.into(), value.into()));
+        first.into_iter().chain(rest).collect()
+    }
 }
 
 impl Drop for Outside {
@@ -134,7 +146,7 @@ impl Drop for Outside {
 }
 
 /// The walls of the hostile programs: limits that they pass, something hidden, something to be read only.
-fn around_hostile(ground: &Ground) -> Walls {
+pub(crate) fn around_hostile(ground: &Ground) -> Walls {
     let mut walls = ground.walls();
     let hidden = ["hidden", "hidden-file"].map(|name| Place::hidden(ground.workspace.join(name)));
     // Whoever says it twice means the same.
@@ -155,20 +167,12 @@ const ALONE: [(&str, Limit); 2] =
 
 async fn hostile(pool: &SupervisorPool, ground: &Ground, walls: &Walls, args: &[&str]) -> (Exit, String) {
     let outside = Outside::new(ground);
-    let (secret, socket) = (ground.secret.to_str().unwrap(), outside.socket.to_str().unwrap());
-    let env = [
-        ("PATH", "/usr/bin:/bin"),
-        ("OUTSIDE", secret),
-        ("SOCKET", socket),
-        ("ABSTRACT", &outside.name),
-        ("VICTIM", &outside.victim.id().to_string()),
-        ("PORT", &outside.port.to_string()),
-    ]
-    .map(|(name, value)| (name.into(), value.into()));
+    let path = ("PATH".into(), "/usr/bin:/bin".into());
+    let env: Vec<_> = outside.told(ground).into_iter().chain([path]).collect();
     let args = ["-c", HOSTILE].iter().chain(args).map(Into::into);
     let request = Request {
         args: args.collect(),
-        env: env.into(),
+        env,
         timeout: Some(Duration::from_secs(60)),
         sandbox: walls.clone().into(),
         ..Request::new("/usr/bin/python3", &ground.workspace)
@@ -179,7 +183,11 @@ async fn hostile(pool: &SupervisorPool, ground: &Ground, walls: &Walls, args: &[
 }
 
 /// Of each attempt, whether it was refused.
-async fn attempts(pool: &SupervisorPool, ground: &Ground, walls: &Walls) -> BTreeMap<String, bool> {
+pub(crate) async fn attempts(
+    pool: &SupervisorPool,
+    ground: &Ground,
+    walls: &Walls,
+) -> BTreeMap<String, bool> {
     let with_alone = walls.up.contains(&Wall::Limits) || std::env::var_os("BLESS").is_some();
     let (exit, text) = hostile(pool, ground, walls, &[]).await;
     assert_eq!(exit, Exit::Code(0), "{text}");
@@ -202,7 +210,7 @@ async fn attempts(pool: &SupervisorPool, ground: &Ground, walls: &Walls) -> BTre
     found
 }
 
-fn hostile_ground() -> Ground {
+pub(crate) fn hostile_ground() -> Ground {
     let ground = Ground::new();
     for folder in ["hidden", "kept"] {
         fs::create_dir(ground.workspace.join(folder)).unwrap();

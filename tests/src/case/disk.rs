@@ -13,6 +13,9 @@ use crate::Workspace;
 /// What comes and goes with every reader of a store.
 const TRANSIENT: [&str; 3] = [".orch/lock", "state.db-wal", "state.db-shm"];
 
+/// What is written there says the second: in the same one the same again, and that is written all the same.
+const OF_A_SECOND: &str = "operator/approvals/";
+
 /// What lies where: path -> what its content is.
 pub(super) struct Disk(BTreeMap<String, String>);
 
@@ -84,7 +87,12 @@ fn look(folder: &Path, prefix: &str, found: &mut BTreeMap<String, String>) {
         } else {
             // A lock or journal file may go while we look.
             let content = std::fs::read(&path).map(|bytes| Sha256Digest::of(&bytes).to_string());
-            found.insert(name, content.unwrap_or_default());
+            let written = path.metadata().and_then(|metadata| metadata.modified());
+            let content = match name.starts_with(OF_A_SECOND) {
+                true => format!("{content:?} of {written:?}"),
+                false => content.unwrap_or_default(),
+            };
+            found.insert(name, content);
         }
     }
 }

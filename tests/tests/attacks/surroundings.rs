@@ -217,6 +217,9 @@ fn the_host_reads_no_other_variables_than_these() {
         ("host/src/secrets/source.rs", 1),
         // `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and `TERM`.
         ("host/src/console.rs", 1),
+        // Those that set one key each (`VARIABLES`), and names alone, to tell of one that is misspelt.
+        ("host/src/config/workspace/layers.rs", 1),
+        ("host/src/commands/run.rs", 1),
         // `ORCH_FAILPOINT`, in builds with debug assertions only.
         ("journal/src/failpoint.rs", 1),
         // The child's own environment, which its parent gave it.

@@ -2,52 +2,29 @@
 
 In: `PORTS` of servers as arguments before `--`, the command behind it. Out: the command's own output; what the servers saw,
 as JSON, in the file `seen.json`. Names: `public.example` is an address of the public network, `rebound.example` is one the
-first time and this machine ever after, `inside.example` and `mapped.example` are addresses that no name may lead to.
+first time and this machine ever after, `inside.example` and `mapped.example` are addresses that no name may lead to,
+`own.example` is a public address that this machine has; `public.example`'s is somebody else's as far as the kernel says.
 """
 
-import base64, ctypes, fcntl, json, os, socket, socketserver, ssl, struct, subprocess, sys, threading
+import base64, json, os, socket, subprocess, sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-PUBLIC = "93.184.216.34"
-NAMES = {"public": [PUBLIC], "rebound": [PUBLIC, "127.0.0.1"], "inside": ["169.254.169.254"], "mapped": []}
+from internet import bring_up, names, over_tls, route_here, serve
+
+PUBLIC, OWN = "93.184.216.34", "93.184.216.35"
+NAMES = {"public": [PUBLIC], "rebound": [PUBLIC, "127.0.0.1"], "inside": ["169.254.169.254"], "mapped": [], "own": [OWN]}
 asked, seen = {}, []
 
 
-def bring_up(interface, address):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        name = interface.encode().ljust(16, b"\0")
-        if address != "127.0.0.1":
-            fcntl.ioctl(control, 0x8916, name + struct.pack("HH4s8x", socket.AF_INET, 0, socket.inet_aton(address)))
-        fcntl.ioctl(control, 0x8914, name + struct.pack("h14x", 0x41))
-
-
-def lie_over(path, text):
-    """Another file in the place of one, for this namespace only. It stays beside the folder: what is gone no sandbox can show."""
-    lie = os.path.join("..", os.path.basename(path))
-    with open(lie, "w") as file:
-        file.write(text)
-    if ctypes.CDLL(None, use_errno=True).mount(lie.encode(), path.encode(), None, 4096, None):
-        raise OSError(ctypes.get_errno(), path)
-
-
-class Dns(socketserver.BaseRequestHandler):
-    def handle(self):
-        data, sender = self.request
-        labels, at = [], 12
-        while data[at]:
-            labels.append(data[at + 1 : at + 1 + data[at]].decode().lower())
-            at += 1 + data[at]
-        kind = struct.unpack("!H", data[at + 1 : at + 3])[0]
-        known = NAMES.get(labels[0]) if labels[-1] == "example" else None
-        answers = []
-        if kind == 1 and known:
-            count = asked[labels[0]] = asked.get(labels[0], 0) + 1
-            answers = [socket.inet_aton(known[min(count, len(known)) - 1])]
-        if kind == 28 and labels[0] == "mapped":
-            answers = [socket.inet_pton(socket.AF_INET6, "::ffff:127.0.0.1")]
-        head = data[:2] + struct.pack("!HHHHH", 0x8180 if known is not None else 0x8183, 1, len(answers), 0, 0)
-        body = b"".join(b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 0, len(one)) + one for one in answers)
-        sender.sendto(head + data[12 : at + 5] + body, self.client_address)
+def answer(name, kind):
+    first = name.partition(".")[0]
+    known = NAMES.get(first) if name.endswith("example") else None
+    if kind == 1 and known:
+        count = asked[first] = asked.get(first, 0) + 1
+        return [socket.inet_aton(known[min(count, len(known)) - 1])]
+    if kind == 28 and first == "mapped":
+        return [socket.inet_pton(socket.AF_INET6, "::ffff:127.0.0.1")]
+    return None if known is None else []
 
 
 class Http(BaseHTTPRequestHandler):
@@ -87,20 +64,14 @@ class Http(BaseHTTPRequestHandler):
 
 
 bring_up("lo", "127.0.0.1")
-bring_up("lo:1", PUBLIC)
-lie_over("/etc/resolv.conf", "nameserver 127.0.0.1\noptions attempts:1 timeout:2\n")
-lie_over("/etc/nsswitch.conf", "hosts: dns\n")
-dns = socketserver.ThreadingUDPServer(("127.0.0.1", 53), Dns)
-servers = [ThreadingHTTPServer(at, Http) for at in ((PUBLIC, 80), ("127.0.0.1", 80), ("127.0.0.1", 8080))]
+bring_up("lo:1", OWN)
+route_here(PUBLIC)
+names(answer)
+for at in ((PUBLIC, 80), (OWN, 80), ("127.0.0.1", 80), ("127.0.0.1", 8080)):
+    serve(ThreadingHTTPServer(at, Http))
 if os.path.exists("server.pem"):
     # Key and certificates of whoever else is there.
-    https = ThreadingHTTPServer((PUBLIC, 443), Http)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain("server.pem")
-    https.socket = tls.wrap_socket(https.socket, server_side=True, do_handshake_on_connect=False)
-    servers.append(https)
-for one in [dns, *servers]:
-    threading.Thread(target=one.serve_forever, daemon=True).start()
+    serve(over_tls(ThreadingHTTPServer((PUBLIC, 443), Http), "server.pem"))
 ended = subprocess.run(sys.argv[1:])
 with open("seen.json", "w") as file:
     json.dump({"asked": asked, "seen": seen}, file)

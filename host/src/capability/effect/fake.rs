@@ -32,4 +32,8 @@ impl EffectGate for FakeGate {
             }
         })
     }
+
+    fn tell(&self, effect: EffectRecord) {
+        remember(&self.effects, effect);
+    }
 }

@@ -19,11 +19,13 @@ pub struct Protected {
 /// The host's own state.
 const STATE: &str = ".orch";
 /// Of the workspace itself: the host's, and what people and the host write.
-const OF_THE_HOST: [&str; 9] = [
+const OF_THE_HOST: [&str; 11] = [
     STATE,
     "orch.lock",
     "config.yaml",
     "config.yml",
+    "config.local.yaml",
+    "config.local.yml",
     "models.yaml",
     "models.yml",
     "tasks.yml",
@@ -160,6 +162,9 @@ mod tests {
             "CONFIG~1.YAM",
             "config.yml.",
             "config.yml",
+            "config.local.yaml",
+            "Config.Local.yml",
+            "models.yaml",
             "tasks.yml",
             "Tasks.YML",
             "tasks.yml:x",

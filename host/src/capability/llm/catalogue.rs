@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::Usage;
 use crate::capability::provided::Asking;
+use crate::capability::purse::{Budgets, Rates};
 
 /// Every model of the operator, by the name that plugins use.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +25,8 @@ pub struct Catalogue {
     pub default: Option<String>,
     /// Of all prices; empty if there is none.
     pub currency: String,
+    pub budgets: Budgets,
+    pub rates: Rates,
     /// What the workspace says.
     pub picks: Picks,
 }
@@ -39,8 +42,13 @@ pub struct Picks {
     pub plugins: BTreeMap<PluginId, String>,
     /// By the kind of the task.
     pub kinds: BTreeMap<String, String>,
+    /// By the task's id.
+    pub tasks: BTreeMap<String, String>,
     /// Tokens of one answer, at most.
     pub max_tokens: Option<NonZeroU32>,
+    /// These, too, hold.
+    pub budgets: Budgets,
+    pub rates: Rates,
 }
 
 impl Picks {
@@ -50,15 +58,22 @@ impl Picks {
         let roles = self.roles.values().map(|name| ("roles", name.as_str()));
         let plugins = self.plugins.values().map(|name| ("plugins", name.as_str()));
         let kinds = self.kinds.values().map(|name| ("kinds", name.as_str()));
-        default.chain(roles).chain(plugins).chain(kinds)
+        let tasks = self.tasks.values().map(|name| ("tasks", name.as_str()));
+        default.chain(roles).chain(plugins).chain(kinds).chain(tasks)
     }
 
-    /// The one for a call of that plugin: by the kind of its task, else by its id, its role, or the default.
-    pub fn of(&self, plugin: &str, role: Option<Role>, kind: Option<&str>) -> Option<&str> {
-        let by_kind = kind.and_then(|kind| self.kinds.get(kind));
+    /// The one for a call of that plugin: by its task, else by the kind of that, by the plugin's id, its role, or the default.
+    pub fn of(&self, plugin: &str, asking: &Asking) -> Option<&str> {
+        let by_task = asking.task.as_deref().and_then(|task| self.tasks.get(task));
+        let by_kind = || asking.kind.as_deref().and_then(|kind| self.kinds.get(kind));
         let by_plugin = || self.plugins.iter().find(|(id, _)| id.as_str() == plugin).map(|(_, name)| name);
-        let by_role = || role.and_then(|role| self.roles.get(&role));
-        by_kind.or_else(by_plugin).or_else(by_role).or(self.default.as_ref()).map(String::as_str)
+        let by_role = || asking.role.and_then(|role| self.roles.get(&role));
+        by_task
+            .or_else(by_kind)
+            .or_else(by_plugin)
+            .or_else(by_role)
+            .or(self.default.as_ref())
+            .map(String::as_str)
     }
 }
 
@@ -78,6 +93,11 @@ impl Price {
         let plain = input.saturating_sub(cached);
         let cost = plain as f64 * self.input + cached as f64 * self.cached + output as f64 * self.output;
         cost.ceil() as u64
+    }
+
+    /// The most that so many tokens cost, read and written; in the same.
+    pub fn most(&self, input: u64, output: u64) -> u64 {
+        (input as f64 * self.input.max(self.cached) + output as f64 * self.output).ceil() as u64
     }
 }
 
@@ -101,6 +121,12 @@ pub struct Known {
 }
 
 impl Catalogue {
+    /// What bounds spending in a workspace that says what it says.
+    pub fn bounds(&self) -> (Budgets, Rates) {
+        let Picks { budgets, rates, .. } = &self.picks;
+        (self.budgets.clone().within(budgets.clone()), self.rates.within(*rates))
+    }
+
     pub fn known(&self, name: &str) -> Option<&Known> {
         self.models.get(name).or(self.any.as_ref())
     }
@@ -121,7 +147,7 @@ impl Catalogue {
     pub fn pick<'a>(&'a self, plugin: &str, asking: &Asking, granted: &'a LlmPermission) -> Option<&'a str> {
         match self.any {
             Some(_) => granted.models.first().map(String::as_str),
-            None => self.picks.of(plugin, asking.role, asking.kind.as_deref()).or(self.default.as_deref()),
+            None => self.picks.of(plugin, asking).or(self.default.as_deref()),
         }
     }
 }

@@ -1,13 +1,19 @@
 //! Each error case of the interface; who asks gets what it was granted, whatever the provider may.
 
+use std::time::Duration;
+
+use orch_journal::spending::Spending;
 use proptest::prelude::*;
 use wasmtime::component::ResourceTable;
 
+use super::catalogue::{Catalogue, Price};
+use super::fake::FakeModels;
 use super::llm::Host;
 use super::*;
 use crate::capability::bench::Bench;
 use crate::capability::effect::{EffectRecord, Ledger};
 use crate::capability::mood::Mood;
+use crate::capability::purse::{Budget, Budgets, Purse, Rates};
 use crate::capability::trial::AskedModel;
 
 struct Open {
@@ -255,4 +261,90 @@ proptest! {
         prop_assert_eq!(open.asked().len(), usize::from(is_granted));
         prop_assert_eq!(open.bench.effects().len(), 2 * usize::from(is_granted));
     }
+}
+
+/// With a price and these bounds.
+fn bounded(mood: Mood, price: Option<Price>, budgets: Budgets, rates: Rates) -> Open {
+    let mut open = Open::new(&["small"], mood);
+    let mut catalogue = FakeModels::catalogue();
+    let known = catalogue.any.take().map(|known| Known { price, ..known });
+    let providers = &mut open.llm.lent.providers;
+    providers.models = Arc::new(Catalogue { any: known, currency: "EUR".to_owned(), ..catalogue });
+    let purse = Purse::new(budgets, rates, "EUR".to_owned(), Spending::default());
+    providers.purse = Arc::new(purse);
+    open
+}
+
+fn money(cost: u64) -> Budgets {
+    let run = Budget { cost: Some(cost), tokens: None };
+    Budgets { run, ..Budgets::default() }
+}
+
+/// The hundred tokens that are granted cost 2000, a question of so few bytes less than 400; what the fake answers costs 300.
+const PRICE: Price = Price { input: 1.0, cached: 1.0, output: 20.0 };
+
+#[tokio::test]
+async fn a_budget_is_held_back_before_and_counted_after() {
+    let mut open = bounded(Mood::Good, Some(PRICE), money(2900), Rates::default());
+    for question in 1..=3 {
+        let told = open.chat(request("small")).await.unwrap();
+        assert!(told.is_ok(), "question {question}");
+    }
+    // 900 are spent, and the most that another one may cost is more than the rest.
+    let told = open.chat(request("small")).await.unwrap().unwrap_err();
+    assert!(matches!(&told, ChatError::Limit(name) if name == "budget-run"), "{told:?}");
+    assert_eq!(open.asked().len(), 3, "nobody was asked a fourth time");
+    assert_eq!(open.ledger.notes.warned[0].0, "model-budget-low");
+    let (code, text) = open.ledger.notes.warned.last().unwrap();
+    assert_eq!(*code, "model-budget-spent");
+    assert!(text.contains("0.002900 EUR, 0.000900 EUR are spent"), "{text}");
+    for effect in open.bench.effects() {
+        if let EffectRecord::ProviderAsked { asked, .. } = effect {
+            let reserved = asked.reserved.unwrap();
+            assert!((2001..2400).contains(&reserved.cost.unwrap()), "{reserved:?}");
+            assert!((101..500).contains(&reserved.tokens), "{reserved:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_may_have_been_charged_for_counts_at_its_most() {
+    let mut open = bounded(Mood::Unavailable, Some(PRICE), money(2700), Rates::default());
+    assert!(matches!(open.chat(request("small")).await.unwrap(), Err(ChatError::Unavailable)));
+    assert!(matches!(open.chat(request("small")).await.unwrap(), Err(ChatError::Limit(_))));
+    // What was turned away at the door costs nothing.
+    let mut open = bounded(Mood::TimedOut, Some(PRICE), money(2700), Rates::default());
+    for _ in 0..3 {
+        assert!(matches!(open.chat(request("small")).await.unwrap(), Err(ChatError::Busy(_))));
+    }
+}
+
+#[tokio::test]
+async fn a_model_without_a_price_is_denied_by_name_where_money_is_bounded() {
+    let mut open = bounded(Mood::Good, None, money(1_000_000), Rates::default());
+    let told = open.chat(request("small")).await.unwrap().unwrap_err();
+    assert!(matches!(&told, ChatError::Denied(what) if what.contains("`small` has no `price`")), "{told:?}");
+    assert!(open.asked().is_empty() && open.bench.effects().is_empty());
+    assert_eq!(open.ledger.into_parts().0.len(), 1);
+}
+
+#[tokio::test]
+async fn beyond_its_rate_a_plugin_waits_or_hears_for_how_long() {
+    // One every 20 ms: those above the first 3000 wait their turn.
+    let rates = Rates { requests: NonZeroU32::new(3000), tokens: None };
+    let mut open = bounded(Mood::Good, None, Budgets::default(), rates);
+    let began = std::time::Instant::now();
+    let purse = open.llm.lent.providers.purse.clone();
+    for _ in 0..3002 {
+        purse.turn("demo/x", "llm", 0, began, Duration::from_secs(9)).unwrap();
+    }
+    assert!(open.chat(request("small")).await.unwrap().is_ok());
+    assert!(began.elapsed() >= Duration::from_millis(60), "it waited behind two others");
+    let rates = Rates { requests: NonZeroU32::new(1), tokens: None };
+    let mut open = bounded(Mood::Good, None, Budgets::default(), rates);
+    assert!(open.chat(request("small")).await.unwrap().is_ok());
+    let told = open.chat(request("small")).await.unwrap().unwrap_err();
+    assert!(matches!(told, ChatError::Busy(Some(50_000..=60_000))), "{told:?}");
+    assert_eq!(open.asked().len(), 1);
+    assert!(open.ledger.into_parts().0[0].contains("rates"));
 }

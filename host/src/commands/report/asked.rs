@@ -1,38 +1,21 @@
 //! What a run's plugins asked of models, and what they asked for and did not get.
 //!
-//! In -> out: events of a run -> [`Asked`]: a sum for each plugin and model, a count for each denial.
-//! Invariant: sums are of what the journal has; a question whose end nobody saw counts no tokens.
-//! Not here: what a model is (`config/models.rs`), how it is shown (`report.rs`).
+//! In -> out: events of a run -> [`Asked`]: a row for each plugin and model, a count for each denial.
+//! Not here: sums (`commands/costs.rs`), how it is shown (`report.rs`).
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use orch_journal::Event;
-use orch_journal::event::ModelAnswer;
 
+use crate::capability::purse::Money;
+use crate::commands::costs::{By, Costs, Row, Sum};
 use crate::commands::counted;
 
 /// All of a run.
-#[derive(Default)]
 pub(super) struct Asked {
-    models: BTreeMap<(String, String, String), ModelUse>,
+    costs: Costs,
     denied: BTreeMap<(String, String), u64>,
-}
-
-/// What one plugin asked of one model; in tokens, and millionths of the currency.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ModelUse {
-    plugin: String,
-    model: String,
-    currency: String,
-    questions: usize,
-    unanswered: usize,
-    input: u64,
-    cached: u64,
-    output: u64,
-    /// None: at least one answer was of a model without a price.
-    cost: Option<u64>,
 }
 
 /// What one plugin was refused, and in how many calls.
@@ -44,27 +27,28 @@ pub(super) struct Denial {
 }
 
 impl Asked {
+    pub(super) fn of(run: &str) -> Self {
+        let mut costs = Costs::new(&[By::Plugin, By::Model]);
+        costs.begin(run);
+        Self { costs, denied: BTreeMap::new() }
+    }
+
     pub(super) fn take(&mut self, event: &Event) {
-        match event {
-            Event::ModelAnswered(answered) => {
-                let ModelAnswer { consumer, model, currency, .. } = &answered.answer;
-                let of = (consumer.clone(), model.clone(), currency.clone());
-                self.models.entry(of).or_insert_with(|| ModelUse::of(&answered.answer)).add(&answered.answer);
-            }
-            Event::Denied { plugin, what } => {
-                // A call says each of its denials once.
-                let calls = self.denied.entry((plugin.clone(), what.clone())).or_default();
-                *calls = calls.saturating_add(1);
-            }
-            _ => {}
+        self.costs.take(event);
+        if let Event::Denied { plugin, what } = event {
+            // A call says each of its denials once.
+            let calls = self.denied.entry((plugin.clone(), what.clone())).or_default();
+            *calls = calls.saturating_add(1);
         }
     }
 
-    pub(super) fn models(&self) -> Vec<ModelUse> {
-        self.models.values().cloned().collect()
+    /// What was asked of each model, and what was denied.
+    pub(super) fn into_parts(self) -> (Vec<Row>, Vec<Denial>) {
+        let denied = self.denied();
+        (self.costs.rows(), denied)
     }
 
-    pub(super) fn denied(&self) -> Vec<Denial> {
+    fn denied(&self) -> Vec<Denial> {
         let all = self.denied.iter();
         all.map(|((plugin, what), calls)| Denial {
             plugin: plugin.clone(),
@@ -75,47 +59,29 @@ impl Asked {
     }
 }
 
-impl ModelUse {
-    fn of(answer: &ModelAnswer) -> Self {
-        let ModelAnswer { consumer, model, currency, .. } = answer;
-        Self {
-            plugin: consumer.clone(),
-            model: model.clone(),
-            currency: currency.clone(),
-            cost: Some(0),
-            ..Self::default()
-        }
+/// What one plugin asked of one model, in words.
+pub(super) fn said(row: &Row) -> String {
+    let named = |by| row.group.get(&by).map(String::as_str).unwrap_or_default();
+    let (plugin, model) = (named(By::Plugin), named(By::Model));
+    let Sum { questions, unanswered, unseen, input, output, cost, uncertain, .. } = &row.sum;
+    let times = counted(usize::try_from(*questions).unwrap_or(usize::MAX), "time", "times");
+    let mut text = format!("{plugin} asked {model} {times}");
+    match (*unanswered, *unseen) {
+        (0, _) => {}
+        (count, 0) => text += &format!(" ({count} without an answer)"),
+        (count, unseen) => text += &format!(" ({count} without an answer, {unseen} of them cut off)"),
     }
-
-    fn add(&mut self, answer: &ModelAnswer) {
-        self.questions = self.questions.saturating_add(1);
-        if answer.fault.is_some() {
-            self.unanswered = self.unanswered.saturating_add(1);
-            return;
-        }
-        self.input = self.input.saturating_add(answer.input);
-        self.cached = self.cached.saturating_add(answer.cached);
-        self.output = self.output.saturating_add(answer.output);
-        self.cost = self.cost.zip(answer.cost).map(|(sum, cost)| sum.saturating_add(cost));
+    text += &format!(": {input} tokens read, {output} written");
+    // A model without a price has no currency.
+    let money = |amount| Money { amount, currency: &row.currency };
+    match cost {
+        Some(cost) if !row.currency.is_empty() => text += &format!(", {}", money(*cost)),
+        _ => {}
     }
-}
-
-impl fmt::Display for ModelUse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plugin, model, currency, questions, unanswered, input, output, cost, .. } = self;
-        write!(f, "{plugin} asked {model} {}", counted(*questions, "time", "times"))?;
-        if *unanswered > 0 {
-            write!(f, " ({unanswered} without an answer)")?;
-        }
-        write!(f, ": {input} tokens read, {output} written")?;
-        match cost {
-            // A model without a price has no currency.
-            Some(cost) if !currency.is_empty() => {
-                write!(f, ", {}.{:06} {currency}", cost / 1_000_000, cost % 1_000_000)
-            }
-            _ => Ok(()),
-        }
+    if *uncertain > 0 {
+        text += &format!(", and at most {} for what had no answer", money(*uncertain));
     }
+    text
 }
 
 impl fmt::Display for Denial {
@@ -131,7 +97,7 @@ impl fmt::Display for Denial {
 
 #[cfg(test)]
 mod tests {
-    use orch_journal::event::{Actor, ModelAnswered};
+    use orch_journal::event::{Actor, ModelAnswer, ModelAnswered};
 
     use super::*;
 
@@ -158,7 +124,7 @@ mod tests {
 
     #[test]
     fn tokens_and_cost_are_added_for_each_plugin_and_what_had_no_answer_counts_none() {
-        let mut asked = Asked::default();
+        let mut asked = Asked::of("r");
         for event in [
             answered("demo/a", None, Some(1_500_000)),
             answered("demo/a", None, Some(7)),
@@ -167,7 +133,7 @@ mod tests {
         ] {
             asked.take(&event);
         }
-        let said: Vec<String> = asked.models().iter().map(ToString::to_string).collect();
+        let said: Vec<String> = asked.into_parts().0.iter().map(said).collect();
         assert_eq!(
             said,
             [
@@ -179,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_denial_is_said_once_with_the_number_of_calls() {
-        let mut asked = Asked::default();
+        let mut asked = Asked::of("r");
         for what in ["files: read `.env`", "files: write `config.yaml`", "files: read `.env`"] {
             asked.take(&Event::Denied { plugin: "demo/a".to_owned(), what: what.to_owned() });
         }

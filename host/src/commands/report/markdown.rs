@@ -90,7 +90,7 @@ pub(super) fn show(facts: &Facts, console: Console) {
     if !facts.models.is_empty() {
         console.lines(["", "## Models", ""]);
     }
-    facts.models.iter().for_each(|used| console.line(&format!("- {}", plain(&used.to_string()))));
+    facts.models.iter().for_each(|used| console.line(&format!("- {}", plain(&super::asked::said(used)))));
     if !facts.denied.is_empty() {
         console.lines(["", "## Denied", ""]);
     }

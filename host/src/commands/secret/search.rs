@@ -10,6 +10,7 @@ use std::path::Path;
 
 use orch_journal::Reader;
 
+use crate::capability::files::{Protected, protected_names};
 use crate::capability::secrets::leaks::Leaks;
 use crate::console::escape;
 use crate::exit::Fault;
@@ -18,8 +19,6 @@ use crate::regular_file::{self, Links};
 
 /// Of events at a time.
 const PAGE: u32 = 512;
-/// Files of people that the host reads, and writes.
-const OWN_FILES: [&str; 4] = ["tasks.yml", "tasks.yaml", "config.yaml", "orch.lock"];
 
 /// Where a value stands.
 pub(super) enum Place {
@@ -49,7 +48,8 @@ pub(super) struct Looked {
 pub(super) fn search(workspace: &Workspace, leaks: &Leaks) -> Result<Looked, Fault> {
     let mut looked = Looked::default();
     let folder = &*workspace.workspace;
-    for name in OWN_FILES {
+    // Those that are folders are no files.
+    for name in protected_names(&Protected::default()) {
         file(&folder.join(name), folder, leaks, &mut looked)?;
     }
     for below in [folder.join("logs"), workspace.state.clone()] {

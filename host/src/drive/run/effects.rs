@@ -28,9 +28,14 @@ impl Run {
         self.asks.recv().await
     }
 
-    /// Forgets effects that were asked for by who is gone.
-    pub fn drop_asks(&mut self) {
-        while self.asks.try_recv().is_ok() {}
+    /// Records what those did who are gone, and forgets what they asked for.
+    pub fn keep_told(&mut self) -> Result<(), DriveError> {
+        while let Ok(asked) = self.asks.try_recv() {
+            if asked.effect.is_over() {
+                self.let_go_on(asked)?;
+            }
+        }
+        Ok(())
     }
 
     /// Lets an effect go on: its event is in the journal, the gate waits until it is durable.
