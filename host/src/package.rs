@@ -12,13 +12,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use orch_trust::package::{CERTIFICATES, DELEGATIONS, PackageBytes, bytes_max};
+use orch_trust::package::{CERTIFICATES, DELEGATIONS, MANIFEST, PackageBytes, bytes_max};
 use orch_trust::refusal::Refusal;
 
 use crate::regular_file::{self, Links, ReadError};
 use crate::whole_file;
 
 const ENTRIES_MAX: usize = 64;
+/// What an author writes, of which `orch-plugin pack` makes the manifest.
+const AUTHORED: &str = "plugin.json";
 
 /// Why a folder is not read as a package.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,8 @@ pub enum PackageError {
     NotRegular { path: PathBuf },
     #[error("`{path}` has more than {ENTRIES_MAX} entries")]
     TooMany { path: PathBuf },
+    #[error("`{path}` is the project of a plugin, not its package")]
+    Project { path: PathBuf },
     #[error("`{path}` is no archive of a package")]
     Archive {
         path: PathBuf,
@@ -50,6 +54,7 @@ impl PackageError {
             Self::Io { .. } => "package-io",
             Self::NotRegular { .. } => "file-not-regular",
             Self::TooMany { .. } => "package-too-many-files",
+            Self::Project { .. } => "package-project",
             Self::Archive { source, .. } => source.code(),
             Self::Refused(refusal) => refusal.code(),
         }
@@ -66,6 +71,10 @@ impl PackageError {
                 "`orch-plugin publish FILE.orchpkg` writes such a file; get it again from its publisher"
                     .to_owned(),
             ),
+            Self::Project { .. } => Some(
+                "`orch-plugin pack` in it makes its package and says where; `orch-plugin sign` signs that"
+                    .to_owned(),
+            ),
             Self::NotRegular { .. } | Self::TooMany { .. } => Some(
                 "a package has regular files of fixed names only; get it again from its publisher".to_owned(),
             ),
@@ -75,6 +84,10 @@ impl PackageError {
 
 /// The files of a package folder.
 pub fn read(folder: &Path) -> Result<PackageBytes, PackageError> {
+    let is_there = |file: &str| folder.join(file).symlink_metadata().is_ok();
+    if is_there(AUTHORED) && !is_there(MANIFEST) {
+        return Err(PackageError::Project { path: folder.to_owned() });
+    }
     let mut files = BTreeMap::new();
     read_folder(folder, "", &mut files)?;
     Ok(PackageBytes::new(files)?)

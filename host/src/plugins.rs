@@ -127,7 +127,8 @@ impl PluginsError {
                 )
             }
             Self::NoPlanner => "under `roles:` in `config.yaml` write `planner: NAMESPACE/NAME`, one that \
-                                `orch-host plugin list` shows; `orch-host plugin add DIR` adds one"
+                                `orch-host plugin list` shows; `orch-host init --starter` sets up a workspace with those of a release, \
+                                `orch-plugin new NAME --role planner` makes one, `orch-host plugin add SOURCE` adds it"
                 .to_owned(),
             Self::NotThatRole { id, .. } | Self::NotThatKind { id, .. } => {
                 format!(

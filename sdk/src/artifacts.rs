@@ -4,7 +4,7 @@
 //! Limits: the permission's count and bytes for each call; bytes that are handed over 1 MiB each.
 
 use crate::Error;
-use crate::bindings::capabilities::orch::artifacts::artifacts::{self, Label};
+use crate::host::artifacts::{self, Label};
 
 fn label(name: &str, media_type: &str) -> Label {
     Label { name: name.to_owned(), media_type: media_type.to_owned() }

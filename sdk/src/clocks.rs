@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::bindings::capabilities::wasi::clocks::{monotonic_clock, wall_clock};
+use crate::host::{monotonic_clock, wall_clock};
 
 /// Time since 1970-01-01T00:00:00Z. May go back when somebody sets the clock.
 pub fn since_epoch() -> Duration {

@@ -5,8 +5,8 @@
 //! Limits: 1 MiB a read, fetched one after the other; 16 MiB a write, 1 GiB and 10,000 changes a call; files of 256 MiB.
 
 use crate::Error;
-use crate::bindings::capabilities::orch::files::files;
 pub use crate::bindings::capabilities::orch::files::files::Entry;
+use crate::host::files;
 
 const READ_BYTES_MAX: usize = 1024 * 1024;
 /// Entries that the host hands over at once.

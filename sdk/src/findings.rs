@@ -2,7 +2,7 @@
 //!
 //! Permission: `findings`. At most 1000 a call, kept only with its accepted result.
 
-use crate::bindings::capabilities::orch::findings::findings;
+use crate::host::findings;
 use crate::{Category, Error, Finding, Severity};
 
 /// # Errors

@@ -4,7 +4,7 @@
 //! Invariant: writes are seen at once by the same call and kept only with its accepted result.
 
 use crate::Error;
-use crate::bindings::capabilities::orch::kv::kv;
+use crate::host::kv;
 
 /// Keys that the host hands over at once.
 const KEYS_MAX: usize = 1000;

@@ -21,8 +21,8 @@
 //! makes the component import its interface, and each import needs its permission in `plugin.json`. Panics go to the
 //! host's log, so every plugin needs the permission `log`.
 //!
-//! Everything compiles for the developer's machine too, so that a plugin's own logic has ordinary unit tests; calling
-//! the host there panics.
+//! Everything compiles for the developer's machine too, so that a plugin's own logic has ordinary unit tests. Calling the host
+//! there panics, unless the feature `testing` is on: then `testing::Host` is one, for most of what a host offers.
 
 pub mod artifacts;
 #[doc(hidden)]
@@ -37,6 +37,7 @@ mod failure;
 pub mod files;
 pub mod findings;
 pub mod git;
+mod host;
 pub mod http;
 pub mod kv;
 pub mod llm;
@@ -52,6 +53,8 @@ pub mod role;
 pub mod secrets;
 pub mod settings;
 pub mod tasks;
+#[cfg(all(feature = "testing", not(target_arch = "wasm32")))]
+pub mod testing;
 pub mod vectors;
 
 pub use bindings::capabilities::orch::types::types::{

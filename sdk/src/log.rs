@@ -4,7 +4,7 @@
 
 use std::fmt::Display;
 
-use crate::bindings::capabilities::orch::log::log::{self, Level};
+use crate::host::log::{self, Level};
 
 /// Something is wrong and the call does not do what was asked.
 pub fn error(text: impl Display) {

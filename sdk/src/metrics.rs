@@ -2,7 +2,7 @@
 //!
 //! Permission: `metrics`. At most 1000 a call, kept only with its accepted result.
 
-use crate::bindings::capabilities::orch::metrics::metrics;
+use crate::host::metrics;
 use crate::{Error, Metric};
 
 /// # Errors

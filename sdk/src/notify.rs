@@ -4,8 +4,8 @@
 //! Limits: a title of 256 bytes, a text of 16 KiB, a link of 2048 bytes.
 
 use crate::Error;
-use crate::bindings::capabilities::orch::notify::notify;
 pub use crate::bindings::capabilities::orch::notify::shapes::{Message, Receipt, Severity};
+use crate::host::notify;
 
 impl Message {
     /// Good to know, without a text and a link.

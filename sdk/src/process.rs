@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::Error;
-use crate::bindings::capabilities::orch::process::process;
 pub use crate::bindings::capabilities::orch::process::process::Exit;
+use crate::host::process;
 
 const CAPTURE_BYTES: u32 = 64 * 1024;
 

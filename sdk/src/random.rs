@@ -2,7 +2,7 @@
 //!
 //! Permission: `wasi`, `random`. Not deterministic.
 
-use crate::bindings::capabilities::wasi::random::random;
+use crate::host::random;
 
 /// So many random bytes.
 pub fn bytes(length: u64) -> Vec<u8> {

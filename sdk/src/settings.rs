@@ -3,7 +3,7 @@
 //! Permission: `settings`. At most 64 KiB, the same for a whole run. With a `settingsSchema` in the manifest they are what
 //! it takes, its defaults filled in.
 
-use crate::bindings::capabilities::orch::settings::settings;
+use crate::host::settings;
 
 /// A JSON object; `{}` when none are set and the schema has no defaults.
 pub fn read() -> String {

@@ -2,8 +2,8 @@
 //!
 //! Permission: `tasks`: `read` opens the reading functions, `add` and `kinds` bound what may be asked for.
 
-use crate::bindings::capabilities::orch::tasks::tasks;
 pub use crate::bindings::capabilities::orch::tasks::tasks::{Status, Summary};
+use crate::host::tasks;
 use crate::{Command, Error, NewTask, Task};
 
 /// Summaries that the host hands over at once.

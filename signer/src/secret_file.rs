@@ -64,6 +64,12 @@ impl SecretFileError {
     /// What the owner can do about it, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {
+            // What is for everybody is not to be hidden.
+            Self::Exposed { path, .. } if path.extension().is_some_and(|it| it == "toml") => Some(format!(
+                "`{}` is a public file: the secret one is `{}`",
+                path.display(),
+                path.with_extension("json").display()
+            )),
             Self::Exposed { path, .. } => Some(format!(
                 "others may have read it: make a new key, or `chmod 600 {}` if nobody can have",
                 path.display()

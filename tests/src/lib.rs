@@ -23,6 +23,7 @@ pub mod kill;
 pub mod manifest_readers;
 pub mod newcomer;
 pub mod random;
+pub mod reference;
 pub mod registry;
 pub mod second;
 pub mod served;

@@ -178,21 +178,24 @@ fn a_certificate_that_ended_is_renewed_and_nothing_else_is() {
     let still = machine.ends(&["plugin", "renew"], 0);
     assert_eq!(still.matches("still valid until").count(), 2, "{still}");
     let key = machine.operator().join("keys/certifier.json");
-    let week_ago = || orch_host::clock::now().plus(-8 * UnixSeconds::DAY);
-    vouch_at(&machine.kept("executor-shell"), &key, week_ago());
-    let refused = machine.ends(&["run", "project"], 3);
-    assert!(
-        refused.contains("code: certificate-expired")
-            && refused.contains("`orch-host plugin renew --config-home "),
-        "{refused}"
-    );
-    let renewed = machine.ends(&["plugin", "renew"], 0);
-    assert!(renewed.contains("demo/executor-shell 0.1.0  renewed until"), "{renewed}");
-    assert!(renewed.contains("demo/planner-priority 0.1.0  still valid until"), "{renewed}");
-    machine.ends(&["run", "project"], 0);
+    let ago = |days: i64| orch_host::clock::now().plus(-days * UnixSeconds::DAY);
+    // After a holiday as after a quarter of a year.
+    for days in [8, 100] {
+        vouch_at(&machine.kept("executor-shell"), &key, ago(days));
+        let refused = machine.ends(&["run", "project"], 3);
+        assert!(
+            refused.contains("code: certificate-expired")
+                && refused.contains("`orch-host plugin renew --config-home "),
+            "{days} days: {refused}"
+        );
+        let renewed = machine.ends(&["plugin", "renew"], 0);
+        assert!(renewed.contains("demo/executor-shell 0.1.0  renewed until"), "{days} days: {renewed}");
+        assert!(renewed.contains("demo/planner-priority 0.1.0  still valid until"), "{days} days: {renewed}");
+        machine.ends(&["run", "project"], 0);
+    }
 
     // By itself, where the policy says so.
-    vouch_at(&machine.kept("executor-shell"), &key, week_ago());
+    vouch_at(&machine.kept("executor-shell"), &key, ago(8));
     let policy = machine.operator().join("policy.toml");
     let text = fs::read_to_string(&policy).unwrap();
     fs::write(&policy, format!("{text}\n[certificates]\nrenew = \"starter\"\n")).unwrap();

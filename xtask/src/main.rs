@@ -9,6 +9,7 @@ mod demo;
 mod deny;
 mod dist;
 mod examples;
+mod freeze;
 mod fuzz;
 mod llvm_tools;
 mod mutants;
@@ -61,6 +62,8 @@ enum Command {
     Mutants(mutants::MutantsArgs),
     /// The project's rules about itself: headers, sizes, directions
     Tidy,
+    /// Before a release: from now on no interface in wit/deps changes, and no component of tests/data/outlived
+    Freeze,
     /// Build and certify the reference plugins for the tests, into target/test-packages
     Packages,
     /// Fetch the sources and tools of the projects in `examples/`, for their tests
@@ -101,6 +104,7 @@ fn carry_out() -> anyhow::Result<()> {
         Command::Fuzz(args) => fuzz::run(&root, &args),
         Command::Mutants(args) => mutants::run(&root, &args),
         Command::Tidy => tidy::run(&root),
+        Command::Freeze => freeze::run(&root),
         Command::Packages => {
             step::timed("binaries for the tests", || packages::build_for_tests(&root))?;
             packages::for_tests(&root)

@@ -3,13 +3,15 @@
 //! In -> out: the checkout's Rust sources -> nothing, or the list of what breaks a rule.
 //! Rules: every source file begins with its header; none is over 500 lines; the parts of the host point downwards;
 //! only `console.rs` prints, only `main.rs` exits, only `Run::record` appends to a journal; trust is pure; no
-//! unfinished work; no file of tests and no guest is forgotten.
+//! unfinished work; no file of tests and no guest is forgotten; what was released is as it was.
 //! Not here: which crate sees which (their `Cargo.toml`), banned functions (`clippy.toml`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+
+use crate::freeze;
 
 const LINES_MAX: usize = 500;
 
@@ -88,6 +90,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
         }
     }
     check_guests(&root.join("tests/guests"), &mut faults)?;
+    freeze::check(root, &mut faults)?;
     match faults.is_empty() {
         true => Ok(()),
         false => bail!("not tidy:\n  {}", faults.join("\n  ")),

@@ -154,6 +154,10 @@ pub(super) const FAULTS: &[Faults] = &[
         codes: &[
             ("file-not-regular", "a file of a package is a link, a pipe or a device"),
             ("package-io", "the folder of a package, or a file in it, cannot be read"),
+            (
+                "package-project",
+                "the folder is the project of a plugin, of which `orch-plugin pack` makes a package",
+            ),
             ("package-too-many-files", "the folder of a package has more files than a package can have"),
         ],
     },

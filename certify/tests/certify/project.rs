@@ -12,6 +12,7 @@ use orch_host::package;
 use orch_plugin::build::{BuildRequest, build};
 use orch_plugin::pack::{PackRequest, pack};
 use orch_plugin::sign::{SignRequest, sign};
+use orch_plugin::template::Template;
 use orch_plugin::{project, toolchain};
 use orch_trust::certificate::{CheckResult, CheckStatus};
 use orch_trust::key::SecretKey;
@@ -56,7 +57,8 @@ impl Project {
         let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("project");
         let _ = std::fs::remove_dir_all(&home);
         let source = home.join("source");
-        project::create(&project::id("acme/sound").unwrap(), Role::Verifier, Some(&source)).unwrap();
+        project::create(&project::id("acme/sound").unwrap(), Template::Role(Role::Verifier), Some(&source))
+            .unwrap();
         let toolchain = toolchain::ensure(orch_plugin::target::Target::Lean, &mut |_| {}).unwrap();
         let built = home.join("built");
         let request =

@@ -15,7 +15,7 @@ use orch_journal::spending::{Reserved, used};
 use serde::Serialize;
 
 /// Whose intents are questions to models.
-const MODELS: &str = "llm";
+const MODELS: [&str; 2] = ["llm", "embed"];
 
 /// What questions are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
@@ -123,7 +123,9 @@ impl Costs {
                 let of_task = task.and_then(|task| self.task(task));
                 self.calls.insert(*number, of_task.unwrap_or_else(|| format!("({call})")));
             }
-            Event::IntentRecorded { by, effect, provided: Some(asked), at, .. } if effect == MODELS => {
+            Event::IntentRecorded { by, effect, provided: Some(asked), at, .. }
+                if MODELS.contains(&effect.as_str()) =>
+            {
                 let AskedProvider { consumer, provider, subject, key, reserved } = asked;
                 let group = self.group(by, [consumer, provider, subject], *at);
                 let asked = Asked { group, reserved: *reserved };

@@ -123,12 +123,14 @@ impl CallError {
     }
 
     /// What an error of the engine means, after a call whose counters are in `meter`. `reason`: why the host did not do
-    /// what the guest asked for last.
+    /// what the guest asked for last. `panic`: what the plugin logged of its panic, which says more than the instruction
+    /// that ended it.
     pub(crate) fn from_engine(
         plugin: &Arc<str>,
         error: &wasmtime::Error,
         meter: &Meter,
         reason: Option<&str>,
+        panic: Option<&str>,
     ) -> Self {
         let plugin = plugin.clone();
         if error.downcast_ref::<GateClosed>().is_some() {
@@ -155,6 +157,9 @@ impl CallError {
             Some(Trap::StackOverflow) => Self::limit(&plugin, Exceeded::Stack, meter),
             Some(Trap::OutOfFuel) => Self::limit(&plugin, Exceeded::Fuel, meter),
             Some(trap) if meter.refused_memory() => Self::after_refusal(plugin, *trap, meter),
+            Some(Trap::UnreachableCodeReached) if panic.is_some() => {
+                Self::Trap { plugin, message: panic.map(one_line).unwrap_or_default() }
+            }
             Some(trap) => Self::Trap { plugin, message: trap.to_string() },
             None if meter.refused_memory() => Self::limit(&plugin, Exceeded::Memory, meter),
             None if is_of_the_machine(error) => {
@@ -199,6 +204,11 @@ impl CallError {
         let message = cut(&format!("{message}{}", because(reason)));
         Self::Failure { plugin: plugin.clone(), message, retriable }
     }
+}
+
+/// The place of a panic and its message stand on lines of their own.
+fn one_line(panic: &str) -> String {
+    panic.split('\n').map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 fn because(reason: Option<&str>) -> String {

@@ -193,7 +193,8 @@ pub(crate) fn outcome<T>(
         Some(Ok(answer)) => Ok(answer),
         Some(Err(error)) => {
             let reason = state.ledger.reason();
-            Err(CallError::from_engine(&state.plugin.id, &error, &state.meter, reason))
+            let panic = state.lines.panic();
+            Err(CallError::from_engine(&state.plugin.id, &error, &state.meter, reason, panic.as_deref()))
         }
         None => {
             state.meter.exceed_wall();

@@ -45,7 +45,7 @@ impl From<PackageError> for Fault {
     fn from(error: PackageError) -> Self {
         let exit = match &error {
             // No package was refused: there is none.
-            PackageError::Io { .. } => Exit::Usage,
+            PackageError::Io { .. } | PackageError::Project { .. } => Exit::Usage,
             _ => Exit::PluginRefused,
         };
         Self::new(exit, error.code(), error.hint(), error)
@@ -56,7 +56,7 @@ impl From<SourceError> for Fault {
     fn from(error: SourceError) -> Self {
         let exit = match &error {
             // No package was refused: there is none.
-            SourceError::Package(PackageError::Io { .. }) => Exit::Usage,
+            SourceError::Package(PackageError::Io { .. } | PackageError::Project { .. }) => Exit::Usage,
             SourceError::Package(_) => Exit::PluginRefused,
             error if error.is_of_the_way() => Exit::HostError,
             error if error.is_of_the_bytes() => Exit::PluginRefused,

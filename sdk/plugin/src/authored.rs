@@ -67,12 +67,12 @@ pub(crate) fn check(path: &Path, authored: &Map<String, Value>) -> Result<(), Pa
     }
 }
 
-fn named(pointer: &str) -> String {
+pub(crate) fn named(pointer: &str) -> String {
     if pointer.is_empty() { "/".to_owned() } else { pointer.to_owned() }
 }
 
 /// The first key that an object may not have: its place, itself, and the key that is near it.
-fn unknown_key(
+pub(crate) fn unknown_key(
     value: &Value,
     schema: &Value,
     whole: &Value,

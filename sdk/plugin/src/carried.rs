@@ -41,6 +41,7 @@ pub const SDK: &[Embedded] = files!("sdk":
     "src/files.rs",
     "src/findings.rs",
     "src/git.rs",
+    "src/host.rs",
     "src/http.rs",
     "src/http/answer.rs",
     "src/http/client.rs",
@@ -74,6 +75,9 @@ pub const SDK: &[Embedded] = files!("sdk":
     "src/secrets.rs",
     "src/settings.rs",
     "src/tasks.rs",
+    "src/testing.rs",
+    "src/testing/glob.rs",
+    "src/testing/interfaces.rs",
     "src/vectors.rs",
 );
 
@@ -163,3 +167,19 @@ pub fn role(role: Role) -> &'static [Embedded] {
         ),
     }
 }
+
+/// Files of the template `agent`, to be filled in.
+pub const AGENT: &[Embedded] = files!("sdk/templates/agent":
+    "cases/asks.json",
+    "cases/busy.json",
+    "plugin.json",
+    "src/lib.rs",
+);
+
+/// Files of the template `models`, to be filled in.
+pub const MODELS: &[Embedded] = files!("sdk/templates/models":
+    "cases/answers.json",
+    "cases/busy.json",
+    "plugin.json",
+    "src/lib.rs",
+);

@@ -4,10 +4,11 @@
 //! Limits: 4 MiB a file.
 //! Invariant: unknown fields are refused, so that a misspelt expectation is no expectation that always holds.
 //! Not here: what the host has and answers (`script.rs`, `exchange.rs`), calls (`call.rs` and a file for each role), running them
-//! (`run.rs`), comparing (`expectation.rs`), making recordings (`recording.rs`).
+//! (`run.rs`, with less than is asked for `denied.rs`), comparing (`expectation.rs`), making recordings (`recording.rs`).
 
 pub mod auditor;
 mod call;
+pub mod denied;
 mod embed;
 mod exchange;
 pub mod executor;
@@ -30,12 +31,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::Value;
 
+use crate::authored;
 pub use call::Call;
 pub use expectation::Expectation;
 pub use script::Script;
 
 const CASE_BYTES_MAX: u64 = 4 << 20;
+/// What a case may have, as JSON Schema: for editors, and for the keys that a case is refused for.
+pub const SCHEMA: &str = include_str!("../case.schema.json");
+/// Where a new project has it.
+pub const SCHEMA_FILE: &str = "orch/case.schema.json";
 
 /// Why the cases were not read.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +61,8 @@ pub enum CaseError {
         #[source]
         source: serde_json::Error,
     },
+    #[error("`{path}` has the key `{found}` at `{place}`, which no case has")]
+    Key { path: PathBuf, place: String, found: String, meant: Option<String> },
     #[error("no case has `{filter}` in its file's name or in `about`")]
     Filtered { filter: String },
     #[error("no `*.json` in `{folder}`")]
@@ -77,6 +86,7 @@ impl CaseError {
             Self::Io { .. } => "case-io",
             Self::TooLarge { .. } => "case-too-large",
             Self::Form { .. } => "case-form",
+            Self::Key { .. } => "case-key",
             Self::Filtered { .. } => "case-filter",
             Self::None { .. } => "case-none",
             Self::Write { .. } => "case-write",
@@ -97,7 +107,10 @@ impl CaseError {
                 "is this a plugin's project? `orch-plugin new NAME` makes one, `orch-plugin test FOLDER` tests another"
                     .to_owned()
             }
-            Self::Form { .. } => "`docs/authoring.md` says what a case may have".to_owned(),
+            Self::Key { meant: Some(meant), .. } => format!("is `{meant}` meant?"),
+            Self::Form { .. } | Self::Key { .. } => {
+                format!("`{SCHEMA_FILE}` of a new project has all that a case may have, for editors too")
+            }
             _ => return None,
         })
     }
@@ -107,6 +120,9 @@ impl CaseError {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
+    /// For editors: where [`SCHEMA`] lies.
+    #[serde(rename = "$schema")]
+    pub schema: Option<String>,
     /// A sentence: what must be so.
     pub about: String,
     pub call: Call,
@@ -145,9 +161,12 @@ pub fn read_all(folder: &Path, answers: Answers) -> Result<Vec<(String, Case)>, 
     if names.is_empty() {
         return Err(CaseError::None { folder: folder.to_owned() });
     }
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap_or_default();
     let mut cases: Vec<(String, Case)> = Vec::new();
     for name in names {
-        let mut case: Case = read(&folder.join(&name))?;
+        let path = folder.join(&name);
+        check_keys(&path, &schema)?;
+        let mut case: Case = read(&path)?;
         if let Some(recording) = case.host.recording.clone() {
             let wrong = |why: String| CaseError::Recording { case: name.clone(), why };
             let other = cases.iter().find(|(_, other)| other.host.recording.as_ref() == Some(&recording));
@@ -189,6 +208,17 @@ pub fn filtered(cases: Vec<(String, Case)>, filter: &str) -> Result<Vec<(String,
     }
 }
 
+/// Succeeds if each object has only keys that cases have there, those of tasks too.
+fn check_keys(path: &Path, schema: &Value) -> Result<(), CaseError> {
+    let written: Value = read(path)?;
+    match authored::unknown_key(&written, schema, schema, "") {
+        None => Ok(()),
+        Some((place, found, meant)) => {
+            Err(CaseError::Key { path: path.to_owned(), place: authored::named(&place), found, meant })
+        }
+    }
+}
+
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, CaseError> {
     let io = |source| CaseError::Io { path: path.to_owned(), source };
     let found_bytes = fs::metadata(path).map_err(io)?.len();
@@ -214,10 +244,106 @@ mod tests {
         let good = r#"{"about": "it", "call": {"reflect": {}}, "expect": {"answer": []}}"#;
         assert_eq!(code(&[("a.json", good), ("b.json", good), ("c.txt", "no")]).unwrap(), 2);
         assert!(matches!(code(&[]), Err(CaseError::None { .. })));
-        let misspelt = good.replace("answer", "anwser");
-        assert!(matches!(code(&[("a.json", &misspelt)]), Err(CaseError::Form { .. })));
-        let other = good.replace("reflect", "dream");
-        assert!(matches!(code(&[("a.json", &other)]), Err(CaseError::Form { .. })));
+        let edited = good.replace("\"about\"", "\"$schema\": \"../orch/case.schema.json\", \"about\"");
+        assert_eq!(code(&[("a.json", &edited)]).unwrap(), 1);
+        let key = |text: &str| match code(&[("a.json", text)]) {
+            Err(CaseError::Key { place, found, meant, .. }) => (place, found, meant),
+            other => panic!("{other:?}"),
+        };
+        let said = |place: &str, found: &str, meant: Option<&str>| {
+            (place.to_owned(), found.to_owned(), meant.map(str::to_owned))
+        };
+        assert_eq!(key(&good.replace("answer", "anwser")), said("/expect", "anwser", Some("answer")));
+        assert_eq!(key(&good.replace("reflect", "dreams")), said("/call", "dreams", None));
+        let task = good.replace(
+            "\"reflect\": {}",
+            r#""execute": {"task": {"id": "a", "kind": "b", "descripton": "c"}}"#,
+        );
+        assert_eq!(key(&task), said("/call/execute/task", "descripton", Some("description")));
+        let wrong = good.replace("\"it\"", "1");
+        assert!(matches!(code(&[("a.json", &wrong)]), Err(CaseError::Form { .. })));
+    }
+
+    /// Every case of the project's own plugins and templates.
+    fn own_cases() -> Vec<PathBuf> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut found = Vec::new();
+        for parent in ["plugins", "sdk/templates"] {
+            for plugin in fs::read_dir(root.join(parent)).unwrap() {
+                let Ok(cases) = fs::read_dir(plugin.unwrap().path().join("cases")) else { continue };
+                let paths = cases.map(|entry| entry.unwrap().path());
+                found.extend(paths.filter(|path| path.extension().is_some_and(|it| it == "json")));
+            }
+        }
+        assert!(found.len() > 50, "{found:?}");
+        found
+    }
+
+    /// Every object of a value, by its place.
+    fn objects(value: &Value, place: String, out: &mut Vec<String>) {
+        match value {
+            Value::Object(inner) => {
+                out.push(place.clone());
+                inner.iter().for_each(|(key, value)| {
+                    objects(value, format!("{place}/{}", key.replace('/', "~1")), out)
+                });
+            }
+            Value::Array(inner) => {
+                inner
+                    .iter()
+                    .enumerate()
+                    .for_each(|(nth, value)| objects(value, format!("{place}/{nth}"), out));
+            }
+            _ => {}
+        }
+    }
+
+    /// What editors say of a case is what the reader says: with a key more, or one less, at each place of every case.
+    #[test]
+    fn the_schema_says_what_the_reader_says() {
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        let judge = jsonschema::validator_for(&schema).unwrap();
+        let (mut refused, mut tried) = (0, 0);
+        for path in own_cases() {
+            let text = fs::read_to_string(&path).unwrap().replace("{{name}}", "name");
+            let case: Value = serde_json::from_str(&text).unwrap();
+            let said: Vec<String> = judge
+                .iter_errors(&case)
+                .map(|error| format!("{error} at {}", error.instance_path()))
+                .collect();
+            assert!(said.is_empty(), "{}: {said:?}", path.display());
+            let reads = |case: &Value| {
+                authored::unknown_key(case, &schema, &schema, "").is_none()
+                    && serde_json::from_value::<Case>(case.clone()).is_ok()
+            };
+            assert!(reads(&case), "{}", path.display());
+            let mut places = Vec::new();
+            objects(&case, String::new(), &mut places);
+            for place in places {
+                let mut changed = vec![case.clone()];
+                changed[0].pointer_mut(&place).unwrap()["unknown-to-all"] = true.into();
+                let keys: Vec<String> =
+                    case.pointer(&place).unwrap().as_object().unwrap().keys().cloned().collect();
+                for key in keys {
+                    let mut less = case.clone();
+                    less.pointer_mut(&place).unwrap().as_object_mut().unwrap().remove(&key);
+                    changed.push(less);
+                }
+                for changed in changed {
+                    tried += 1;
+                    let valid = judge.is_valid(&changed);
+                    refused += usize::from(!valid);
+                    // How many endings are expected is for the run to say, and models are judged by their own reader.
+                    if !place.starts_with("/expect")
+                        && !place.contains("models")
+                        && !place.contains("ask-model")
+                    {
+                        assert_eq!(valid, reads(&changed), "{} at `{place}`: {changed}", path.display());
+                    }
+                }
+            }
+        }
+        assert!(refused > 200 && tried > refused, "{refused} of {tried}");
     }
 
     #[test]

@@ -11,17 +11,22 @@ mod pack;
 mod publish;
 mod sign;
 mod test;
+mod watched;
 
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use orch_host::console::Console;
+use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Fault, Outcome};
 use orch_plugin::build::{self as build_library, BuildError, BuildRequest};
 use orch_plugin::error::PluginError;
 use orch_plugin::pack as pack_library;
+use orch_plugin::std_calls;
 use orch_plugin::target::Target;
 use orch_plugin::toolchain::{self, Toolchain};
+
+/// Calls of the standard library that are shown, of those that fail where plugins run.
+const STD_CALLS_SHOWN: usize = 20;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -69,6 +74,13 @@ fn toolchain(project: &Path, wasi: bool, console: &Console) -> Result<Toolchain,
         console.note(&format!(
             "`{name}` of the shell is left out: a package comes of its sources alone; flags belong into `.cargo/config.toml`"
         ));
+    }
+    let calls = std_calls::find(project, target);
+    for call in calls.iter().take(STD_CALLS_SHOWN) {
+        console.note(&escape(&call.to_string()));
+    }
+    if let Some(more) = calls.len().checked_sub(STD_CALLS_SHOWN).filter(|more| *more > 0) {
+        console.note(&format!("and {more} more calls of that kind"));
     }
     toolchain::ensure(target, &mut |line| console.note(line)).map_err(fault)
 }

@@ -22,6 +22,7 @@ pub mod project;
 pub mod publish;
 pub mod sbom;
 pub mod sign;
+pub mod std_calls;
 pub mod target;
 pub mod template;
 pub mod toolchain;

@@ -1,6 +1,6 @@
 //! A new project, ready to be built.
 //!
-//! In -> out: id and role -> a folder with sources, manifest, SDK and interfaces.
+//! In -> out: id and template -> a folder with sources, manifest, SDK and interfaces.
 //! Invariant: builds and can be certified without an edit; never writes into a folder that has anything in it.
 //! Not here: the files' texts (`template.rs`, `carried.rs`).
 
@@ -8,10 +8,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use orch_trust::manifest::Role;
 use orch_trust::name::{PluginId, PluginIdText};
 
-use crate::{authored, carried, template};
+use crate::template::Template;
+use crate::{authored, carried, case, template};
 
 /// The namespace of a plugin whose author names none: the one of `PLUGIN_SIGNING_KEY`.
 const NAMESPACE: &str = "local";
@@ -83,7 +83,7 @@ fn crate_name(id: &PluginId) -> &str {
 ///
 /// # Errors
 /// `NotEmpty`: something is there. `Io`: what was written before it stays.
-pub fn create(id: &PluginId, role: Role, folder: Option<&Path>) -> Result<PathBuf, ProjectError> {
+pub fn create(id: &PluginId, template: Template, folder: Option<&Path>) -> Result<PathBuf, ProjectError> {
     let name = crate_name(id);
     let folder = folder.map_or_else(|| PathBuf::from(name), Path::to_owned);
     match fs::read_dir(&folder).map(|mut entries| entries.next().is_some()) {
@@ -94,12 +94,11 @@ pub fn create(id: &PluginId, role: Role, folder: Option<&Path>) -> Result<PathBu
         _ => {}
     }
     let fill = |text: &str| {
-        let text = text.replace("{{bind}}", &template::bind(role));
+        let text = text.replace("{{bind}}", &template.bind()).replace("{{edit}}", template.edit());
         let text = text.replace("{{name}}", name).replace("{{id}}", id.as_str());
-        let text = text.replace("{{role}}", role.as_str()).replace("{{namespace}}", id.namespace());
-        text.replace("{{edit}}", template::edit(role))
+        text.replace("{{role}}", template.role().as_str()).replace("{{namespace}}", id.namespace())
     };
-    for (path, text) in template::PROJECT.iter().chain(carried::role(role)) {
+    for (path, text) in template::PROJECT.iter().chain(template.files()) {
         write(&folder.join(path), &fill(text))?;
     }
     let (sdk, wit) = (folder.join("orch/sdk"), folder.join("orch/wit"));
@@ -111,6 +110,7 @@ pub fn create(id: &PluginId, role: Role, folder: Option<&Path>) -> Result<PathBu
     }
     let schema = serde_json::to_string_pretty(&authored::schema_for_editors()).unwrap_or_default();
     write(&folder.join(authored::SCHEMA_FILE), &(schema + "\n"))?;
+    write(&folder.join(case::SCHEMA_FILE), case::SCHEMA)?;
     Ok(folder)
 }
 
@@ -124,6 +124,8 @@ fn write(path: &Path, text: &str) -> Result<(), ProjectError> {
 
 #[cfg(test)]
 mod tests {
+    use orch_trust::manifest::Role;
+
     use super::*;
 
     #[test]
@@ -140,9 +142,9 @@ mod tests {
     #[test]
     fn a_project_is_complete_and_written_once() {
         let folder = tempfile::tempdir().unwrap();
-        for role in Role::ALL {
-            let path = folder.path().join(role.as_str());
-            create(&id("acme/hello").unwrap(), role, Some(&path)).unwrap();
+        for template in Role::ALL.map(Template::Role).into_iter().chain(Template::MORE) {
+            let (role, path) = (template.role(), folder.path().join(template.as_str()));
+            create(&id("acme/hello").unwrap(), template, Some(&path)).unwrap();
             let manifest = fs::read_to_string(path.join("plugin.json")).unwrap();
             let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
             assert_eq!(manifest["id"], "acme/hello");
@@ -152,7 +154,12 @@ mod tests {
             }
             assert!(path.join("orch/wit/worlds.wit").is_file());
             assert!(path.join(manifest["$schema"].as_str().unwrap()).is_file());
-            let again = create(&id("acme/hello").unwrap(), role, Some(&path));
+            for case in fs::read_dir(path.join("cases")).unwrap() {
+                let case = fs::read_to_string(case.unwrap().path()).unwrap();
+                let case: serde_json::Value = serde_json::from_str(&case).unwrap();
+                assert!(path.join("cases").join(case["$schema"].as_str().unwrap()).is_file());
+            }
+            let again = create(&id("acme/hello").unwrap(), template, Some(&path));
             assert!(matches!(again, Err(ProjectError::NotEmpty { .. })));
         }
     }

@@ -6,6 +6,8 @@
 use orch_host::role::{Form, form};
 use orch_trust::manifest::Role;
 
+use crate::carried;
+
 /// A file by its path in the new project, with `/`.
 pub type Embedded = (&'static str, &'static str);
 
@@ -16,6 +18,70 @@ pub const PROJECT: [Embedded; 3] = [
     ("README.md", include_str!("../../templates/project/README.md")),
     (".gitignore", include_str!("../../templates/project/gitignore")),
 ];
+
+/// What a project begins with: the template of a role, or one of what many write in a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Template {
+    Role(Role),
+    /// An executor that lets a model work.
+    Agent,
+    /// A provider of models.
+    Models,
+}
+
+impl Template {
+    /// Those of no role alone.
+    pub const MORE: [Self; 2] = [Self::Agent, Self::Models];
+
+    /// As it is asked for.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Role(role) => role.as_str(),
+            Self::Agent => "agent",
+            Self::Models => "models",
+        }
+    }
+
+    /// What the plugin exports.
+    pub fn role(self) -> Role {
+        match self {
+            Self::Role(role) => role,
+            Self::Agent => Role::Executor,
+            Self::Models => Role::Provider,
+        }
+    }
+
+    /// Its files, to be filled in.
+    pub fn files(self) -> &'static [Embedded] {
+        match self {
+            Self::Role(role) => carried::role(role),
+            Self::Agent => carried::AGENT,
+            Self::Models => carried::MODELS,
+        }
+    }
+
+    /// What to change first, and what then is different: one sentence for the project's README.
+    pub fn edit(self) -> &'static str {
+        match self {
+            Self::Role(role) => edit(role),
+            Self::Agent => {
+                "Change `order`, and the model works by other words; `use_tool` has what it may do. Which model `{{name}}` is the workspace's \
+                 `models.yaml` says, who may ask it the operator's policy."
+            }
+            Self::Models => {
+                "Change `question`, and the server is asked in another way. The operator's `models.toml` names its models and says where they are."
+            }
+        }
+    }
+
+    /// The lines of a workspace's `config.yaml` that bind it, with `{{name}}` and `{{id}}` to be filled in.
+    pub fn bind(self) -> String {
+        match self {
+            Self::Models => "providers:\n  llm: {{id}}".to_owned(),
+            Self::Role(_) | Self::Agent => bind(self.role()),
+        }
+    }
+}
 
 /// What to change first, and what then is different: one sentence for the project's README.
 pub fn edit(role: Role) -> &'static str {
@@ -58,7 +124,6 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::carried;
 
     #[test]
     fn each_form_of_binding_has_its_line() {
@@ -84,9 +149,9 @@ mod tests {
 
     #[test]
     fn the_word_that_an_author_is_told_to_change_is_there() {
-        for of in Role::ALL {
-            let word = edit(of).split('`').nth(1).unwrap();
-            let (_, source) = carried::role(of).iter().find(|(path, _)| *path == "src/lib.rs").unwrap();
+        for of in Role::ALL.map(Template::Role).into_iter().chain(Template::MORE) {
+            let word = of.edit().split('`').nth(1).unwrap();
+            let (_, source) = of.files().iter().find(|(path, _)| *path == "src/lib.rs").unwrap();
             assert!(
                 source.contains(&format!("fn {word}")) || source.contains(&format!("const {word}")),
                 "{word}"

@@ -16,6 +16,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use orch_plugin::embedded::SECTION;
+use orch_plugin::template::Template;
 use orch_trust::evidence::{Candidate, Compilable};
 use orch_trust::key::base64_encode;
 use orch_trust::manifest::Role;
@@ -116,6 +117,63 @@ fn a_new_project_of_each_role_becomes_a_package_without_an_edit() {
         assert_eq!(expected.len(), 2, "the SDK and the bindings' runtime: {expected:?}");
         assert_eq!(listed(&sbom), expected);
     }
+}
+
+#[test]
+fn an_agent_and_a_provider_of_models_hold_their_cases_without_an_edit() {
+    let folder = tempfile::tempdir().unwrap();
+    for template in Template::MORE {
+        let name = format!("begin-{}", template.as_str());
+        good(folder.path(), &["new", &name, "--template", template.as_str()]);
+        let project = folder.path().join(&name);
+        let tested = good(&project, &["test"]);
+        assert!(tested.contains("2 of 2 cases passed") && !tested.contains("failed"), "{tested}");
+        good(&project, &["pack"]);
+    }
+    let both = run(folder.path(), &["new", "both", "--template", "agent", "--role", "executor"]);
+    assert_eq!(both.status.code(), Some(2));
+}
+
+/// The template's own tests call the plugin, with a host of tests behind it.
+#[test]
+fn the_tests_of_a_new_project_have_a_host() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, args) in [("greets", ["--role", "executor"]), ("asks", ["--template", "agent"])] {
+        good(folder.path(), &[&["new", name], &args[..]].concat());
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["test", "--offline", "--lib"]).current_dir(folder.path().join(name));
+        let tested = cargo.env("CARGO_TARGET_DIR", target().join("native")).output().unwrap();
+        let said = String::from_utf8_lossy(&tested.stdout);
+        assert!(tested.status.success(), "{said}{}", String::from_utf8_lossy(&tested.stderr));
+        assert!(said.contains("0 failed") && !said.contains(" 0 passed"), "{said}");
+    }
+}
+
+#[test]
+fn what_only_fails_where_plugins_run_is_said_when_it_is_built_and_denials_are_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    good(folder.path(), &["new", "old-ways", "--role", "executor"]);
+    let project = folder.path().join("old-ways");
+    let source = project.join("src/lib.rs");
+    let text = fs::read_to_string(&source).unwrap();
+    let old = "    format!(\"hello, {description}\")";
+    let reads = "    let _ = std::fs::read(\"a\");\n    let found = orch_sdk::files::find(\"*\").count();\n    assert!(found < 9 && orch_sdk::files::read(\"in.txt\", 0).is_ok());\n";
+    fs::write(&source, text.replace(old, &format!("{reads}{old}"))).unwrap();
+    permit(&project, json!({ "log": {}, "files": { "read": ["*"] } }));
+    let case = project.join("cases/greets.json");
+    let mut value: Value = serde_json::from_slice(&fs::read(&case).unwrap()).unwrap();
+    value["host"] = json!({ "files": { "in.txt": "text" } });
+    fs::write(&case, value.to_string()).unwrap();
+    let output = run(&project, &["test"]);
+    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        error.contains("src/lib.rs:18: `std::fs::read` finds no files: `orch_sdk::files` does"),
+        "{error}"
+    );
+    // The case holds; with less the plugin panics, where an answer or a failure is due.
+    assert!(out.contains("1 of 1 cases passed"), "{out}");
+    assert!(out.contains("failed  greets.json without `files.read`: plugin-trap: "), "{out}");
+    assert!(out.contains("panicked at src/lib.rs:20:5") && output.status.code() == Some(1), "{out}");
 }
 
 #[test]

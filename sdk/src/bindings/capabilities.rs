@@ -91,7 +91,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import5(
+                    unsafe extern "C-unwind" fn wit_import5(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -100,7 +100,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import5(
                         ptr1.cast_mut(),
@@ -240,7 +240,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import5(
+                    unsafe extern "C-unwind" fn wit_import5(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -249,7 +249,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import5(
                         ptr1.cast_mut(),
@@ -612,7 +612,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import8(
+                    unsafe extern "C-unwind" fn wit_import8(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -622,7 +622,7 @@ pub mod orch {
                         _: i32,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import8(
                         result2,
@@ -748,8 +748,8 @@ pub mod orch {
                         fn wit_import1(_: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -861,8 +861,8 @@ pub mod orch {
                         fn wit_import1(_: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -1201,7 +1201,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import4(
+                    unsafe extern "C-unwind" fn wit_import4(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -1210,7 +1210,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import4(
                         ptr0.cast_mut(),
@@ -1434,8 +1434,8 @@ pub mod orch {
                         fn wit_import1(_: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(ptr0);
                     let l2 = *ptr0.add(0).cast::<*mut u8>();
@@ -1543,14 +1543,14 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import5(
+                    unsafe extern "C-unwind" fn wit_import5(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import5(ptr1.cast_mut(), len1, result3, len3, ptr4);
                     let l6 = i32::from(*ptr4.add(0).cast::<u8>());
@@ -1797,7 +1797,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import4(
+                    unsafe extern "C-unwind" fn wit_import4(
                         _: *mut u8,
                         _: usize,
                         _: i32,
@@ -1805,7 +1805,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import4(
                         ptr0.cast_mut(),
@@ -1972,13 +1972,13 @@ pub mod orch {
                         fn wit_import2(_: *mut u8, _: usize, _: i64, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(
+                    unsafe extern "C-unwind" fn wit_import2(
                         _: *mut u8,
                         _: usize,
                         _: i64,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(ptr0.cast_mut(), len0, _rt::as_i64(&offset), ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -2119,14 +2119,14 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import3(
+                    unsafe extern "C-unwind" fn wit_import3(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
                     let l4 = i32::from(*ptr2.add(0).cast::<u8>());
@@ -2253,14 +2253,14 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import3(
+                    unsafe extern "C-unwind" fn wit_import3(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
                     let l4 = i32::from(*ptr2.add(0).cast::<u8>());
@@ -2375,13 +2375,13 @@ pub mod orch {
                         fn wit_import2(_: *mut u8, _: usize, _: i64, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(
+                    unsafe extern "C-unwind" fn wit_import2(
                         _: *mut u8,
                         _: usize,
                         _: i64,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(ptr0.cast_mut(), len0, _rt::as_i64(&size), ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -2495,8 +2495,8 @@ pub mod orch {
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -2621,14 +2621,14 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import3(
+                    unsafe extern "C-unwind" fn wit_import3(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
                     let l4 = i32::from(*ptr2.add(0).cast::<u8>());
@@ -2743,8 +2743,8 @@ pub mod orch {
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -2896,7 +2896,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import5(
+                    unsafe extern "C-unwind" fn wit_import5(
                         _: i32,
                         _: i32,
                         _: *mut u8,
@@ -2906,7 +2906,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import5(
                         severity0.clone() as i32,
@@ -3153,8 +3153,8 @@ pub mod orch {
                         fn wit_import1(_: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -3319,13 +3319,13 @@ pub mod orch {
                         fn wit_import3(_: i32, _: *mut u8, _: usize, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import3(
+                    unsafe extern "C-unwind" fn wit_import3(
                         _: i32,
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import3(result1_0, result1_1, result1_2, ptr2);
                     let l4 = i32::from(*ptr2.add(0).cast::<u8>());
@@ -3493,14 +3493,14 @@ pub mod orch {
                         fn wit_import2(_: *mut u8, _: usize, _: i32, _: i32, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(
+                    unsafe extern "C-unwind" fn wit_import2(
                         _: *mut u8,
                         _: usize,
                         _: i32,
                         _: i32,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(
                         ptr0.cast_mut(),
@@ -3745,7 +3745,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import5(
+                    unsafe extern "C-unwind" fn wit_import5(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -3755,7 +3755,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import5(
                         ptr0.cast_mut(),
@@ -3939,7 +3939,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import4(
+                    unsafe extern "C-unwind" fn wit_import4(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -3948,7 +3948,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import4(
                         ptr0.cast_mut(),
@@ -4101,7 +4101,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import3(
+                    unsafe extern "C-unwind" fn wit_import3(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -4109,7 +4109,7 @@ pub mod orch {
                         _: i64,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import3(
                         ptr0.cast_mut(),
@@ -4260,8 +4260,8 @@ pub mod orch {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -4298,12 +4298,12 @@ pub mod orch {
                             fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import2(ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -4431,13 +4431,13 @@ pub mod orch {
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -4591,7 +4591,7 @@ pub mod orch {
                             );
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import3(
+                        unsafe extern "C-unwind" fn wit_import3(
                             _: i32,
                             _: *mut u8,
                             _: usize,
@@ -4599,7 +4599,7 @@ pub mod orch {
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import3(
                             (self).handle() as i32,
@@ -4722,13 +4722,13 @@ pub mod orch {
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -4865,7 +4865,7 @@ pub mod orch {
                             );
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import4(
+                        unsafe extern "C-unwind" fn wit_import4(
                             _: i32,
                             _: *mut u8,
                             _: usize,
@@ -4874,7 +4874,7 @@ pub mod orch {
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import4(
                             (self).handle() as i32,
@@ -5394,8 +5394,8 @@ pub mod orch {
                         fn wit_import1(_: *mut u8, _: usize);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8, _: usize) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8, _: usize) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(ptr0.cast_mut(), len0);
                 }
@@ -5441,8 +5441,8 @@ pub mod orch {
                         fn wit_import1(_: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(ptr0);
                     let l2 = *ptr0.add(0).cast::<*mut u8>();
@@ -5884,8 +5884,8 @@ pub mod orch {
                         fn wit_import29(_: *mut u8, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import29(_: *mut u8, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import29(_: *mut u8, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import29(ptr0, ptr28);
                     let l30 = i32::from(*ptr28.add(0).cast::<u8>());
@@ -6166,8 +6166,8 @@ pub mod orch {
                         fn wit_import1(_: i32, _: *mut u8, _: usize);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, _: usize) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8, _: usize) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(level.clone() as i32, ptr0.cast_mut(), len0);
                 }
@@ -6265,7 +6265,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import8(
+                    unsafe extern "C-unwind" fn wit_import8(
                         _: *mut u8,
                         _: usize,
                         _: f64,
@@ -6275,7 +6275,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import8(
                         ptr1.cast_mut(),
@@ -6541,7 +6541,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import7(
+                    unsafe extern "C-unwind" fn wit_import7(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -6554,7 +6554,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import7(
                         ptr1.cast_mut(),
@@ -6877,7 +6877,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import10(
+                    unsafe extern "C-unwind" fn wit_import10(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -6890,7 +6890,7 @@ pub mod orch {
                         _: i32,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import10(
                         ptr1.cast_mut(),
@@ -7266,7 +7266,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import8(
+                    unsafe extern "C-unwind" fn wit_import8(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -7280,7 +7280,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import8(
                         ptr1.cast_mut(),
@@ -7537,8 +7537,8 @@ pub mod orch {
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -7680,14 +7680,14 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import3(
+                    unsafe extern "C-unwind" fn wit_import3(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
                     let l4 = i32::from(*ptr2.add(0).cast::<u8>());
@@ -7831,7 +7831,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import3(
+                    unsafe extern "C-unwind" fn wit_import3(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -7839,7 +7839,7 @@ pub mod orch {
                         _: i32,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import3(
                         ptr0.cast_mut(),
@@ -7981,8 +7981,8 @@ pub mod orch {
                         fn wit_import1(_: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(ptr0);
                     let l2 = *ptr0.add(0).cast::<*mut u8>();
@@ -8115,8 +8115,8 @@ pub mod orch {
                         fn wit_import1(_: i32, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(_rt::as_i32(&index), ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -8374,8 +8374,8 @@ pub mod orch {
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -8491,8 +8491,8 @@ pub mod orch {
                         fn wit_import1(_: i32, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(_rt::as_i32(&start), ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -8821,8 +8821,8 @@ pub mod orch {
                         fn wit_import13(_: *mut u8, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import13(_: *mut u8, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import13(_: *mut u8, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import13(ptr0, ptr12);
                     let l14 = i32::from(*ptr12.add(0).cast::<u8>());
@@ -9454,8 +9454,8 @@ pub mod orch {
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(ptr0.cast_mut(), len0, ptr1);
                     let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -9622,7 +9622,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import4(
+                    unsafe extern "C-unwind" fn wit_import4(
                         _: *mut u8,
                         _: usize,
                         _: i32,
@@ -9630,7 +9630,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import4(
                         ptr0.cast_mut(),
@@ -9878,7 +9878,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import11(
+                    unsafe extern "C-unwind" fn wit_import11(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -9893,7 +9893,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import11(
                         ptr0.cast_mut(),
@@ -10033,14 +10033,14 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import3(
+                    unsafe extern "C-unwind" fn wit_import3(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
                     let l4 = i32::from(*ptr2.add(0).cast::<u8>());
@@ -10218,7 +10218,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import8(
+                    unsafe extern "C-unwind" fn wit_import8(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -10230,7 +10230,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import8(
                         ptr0.cast_mut(),
@@ -10493,7 +10493,7 @@ pub mod orch {
                         );
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import8(
+                    unsafe extern "C-unwind" fn wit_import8(
                         _: *mut u8,
                         _: usize,
                         _: *mut u8,
@@ -10505,7 +10505,7 @@ pub mod orch {
                         _: usize,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import8(
                         ptr0.cast_mut(),
@@ -10723,8 +10723,8 @@ pub mod wasi {
                         fn wit_import0() -> i64;
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import0() -> i64 {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import0() -> i64 {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     let ret = wit_import0();
                     ret as u64
@@ -10743,8 +10743,8 @@ pub mod wasi {
                         fn wit_import0() -> i64;
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import0() -> i64 {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import0() -> i64 {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     let ret = wit_import0();
                     ret as u64
@@ -10763,8 +10763,8 @@ pub mod wasi {
                         fn wit_import0(_: i64) -> i32;
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import0(_: i64) -> i32 {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import0(_: i64) -> i32 {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     let ret = wit_import0(_rt::as_i64(when));
                     super::super::super::wasi::io::poll::Pollable::from_handle(
@@ -10785,8 +10785,8 @@ pub mod wasi {
                         fn wit_import0(_: i64) -> i32;
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import0(_: i64) -> i32 {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import0(_: i64) -> i32 {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     let ret = wit_import0(_rt::as_i64(when));
                     super::super::super::wasi::io::poll::Pollable::from_handle(
@@ -10860,8 +10860,8 @@ pub mod wasi {
                         fn wit_import1(_: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(ptr0);
                     let l2 = *ptr0.add(0).cast::<i64>();
@@ -10891,8 +10891,8 @@ pub mod wasi {
                         fn wit_import1(_: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(ptr0);
                     let l2 = *ptr0.add(0).cast::<i64>();
@@ -11340,8 +11340,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -11384,8 +11384,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -11424,8 +11424,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -11469,8 +11469,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -11513,8 +11513,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -11555,8 +11555,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -11602,8 +11602,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -11646,8 +11646,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -11686,8 +11686,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -11741,8 +11741,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -11785,8 +11785,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -11808,8 +11808,8 @@ pub mod wasi {
                             fn wit_import0() -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0() -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0() -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0();
                         Fields::from_handle(ret as u32)
@@ -11882,12 +11882,12 @@ pub mod wasi {
                             fn wit_import5(_: *mut u8, _: usize, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import5(
+                        unsafe extern "C-unwind" fn wit_import5(
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import5(result3, len3, ptr4);
                         let l6 = i32::from(*ptr4.add(0).cast::<u8>());
@@ -11951,13 +11951,13 @@ pub mod wasi {
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = *ptr1.add(0).cast::<*mut u8>();
@@ -12009,12 +12009,12 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8, _: usize) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(
+                        unsafe extern "C-unwind" fn wit_import1(
                             _: i32,
                             _: *mut u8,
                             _: usize,
                         ) -> i32 {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import1(
                             (self).handle() as i32,
@@ -12087,7 +12087,7 @@ pub mod wasi {
                             );
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import4(
+                        unsafe extern "C-unwind" fn wit_import4(
                             _: i32,
                             _: *mut u8,
                             _: usize,
@@ -12095,7 +12095,7 @@ pub mod wasi {
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import4(
                             (self).handle() as i32,
@@ -12163,13 +12163,13 @@ pub mod wasi {
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -12241,7 +12241,7 @@ pub mod wasi {
                             );
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import3(
+                        unsafe extern "C-unwind" fn wit_import3(
                             _: i32,
                             _: *mut u8,
                             _: usize,
@@ -12249,7 +12249,7 @@ pub mod wasi {
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import3(
                             (self).handle() as i32,
@@ -12319,8 +12319,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = *ptr0.add(0).cast::<*mut u8>();
@@ -12385,8 +12385,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         Fields::from_handle(ret as u32)
@@ -12418,8 +12418,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -12483,8 +12483,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -12539,8 +12539,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -12609,8 +12609,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -12660,8 +12660,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         Fields::from_handle(ret as u32)
@@ -12688,8 +12688,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -12733,8 +12733,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((&headers).take_handle() as i32);
                         OutgoingRequest::from_handle(ret as u32)
@@ -12765,8 +12765,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -12813,8 +12813,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -12887,13 +12887,13 @@ pub mod wasi {
                             fn wit_import2(_: i32, _: i32, _: *mut u8, _: usize) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: i32,
                             _: *mut u8,
                             _: usize,
                         ) -> i32 {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import2(
                             (self).handle() as i32,
@@ -12941,8 +12941,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -12999,13 +12999,13 @@ pub mod wasi {
                             fn wit_import2(_: i32, _: i32, _: *mut u8, _: usize) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: i32,
                             _: *mut u8,
                             _: usize,
                         ) -> i32 {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import2(
                             (self).handle() as i32,
@@ -13053,8 +13053,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -13138,14 +13138,14 @@ pub mod wasi {
                             ) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import3(
+                        unsafe extern "C-unwind" fn wit_import3(
                             _: i32,
                             _: i32,
                             _: i32,
                             _: *mut u8,
                             _: usize,
                         ) -> i32 {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import3(
                             (self).handle() as i32,
@@ -13195,8 +13195,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -13254,13 +13254,13 @@ pub mod wasi {
                             fn wit_import2(_: i32, _: i32, _: *mut u8, _: usize) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: i32,
                             _: *mut u8,
                             _: usize,
                         ) -> i32 {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import2(
                             (self).handle() as i32,
@@ -13302,8 +13302,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         Fields::from_handle(ret as u32)
@@ -13323,8 +13323,8 @@ pub mod wasi {
                             fn wit_import0() -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0() -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0() -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0();
                         RequestOptions::from_handle(ret as u32)
@@ -13350,8 +13350,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -13391,8 +13391,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i32, _: i64) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i32, _: i64) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i32, _: i64) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import1(
                             (self).handle() as i32,
@@ -13432,8 +13432,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -13473,8 +13473,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i32, _: i64) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i32, _: i64) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i32, _: i64) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import1(
                             (self).handle() as i32,
@@ -13515,8 +13515,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -13557,8 +13557,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i32, _: i64) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i32, _: i64) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i32, _: i64) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import1(
                             (self).handle() as i32,
@@ -14290,7 +14290,7 @@ pub mod wasi {
                             );
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import39(
+                        unsafe extern "C-unwind" fn wit_import39(
                             _: i32,
                             _: i32,
                             _: i32,
@@ -14301,7 +14301,7 @@ pub mod wasi {
                             _: usize,
                             _: i32,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import39(
                             (&param).take_handle() as i32,
@@ -14330,8 +14330,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         ret as u16
@@ -14357,8 +14357,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         Fields::from_handle(ret as u32)
@@ -14385,8 +14385,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -14441,8 +14441,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -14480,8 +14480,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((&this).take_handle() as i32);
                         FutureTrailers::from_handle(ret as u32)
@@ -14503,8 +14503,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         super::super::super::wasi::io::poll::Pollable::from_handle(
@@ -14565,8 +14565,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -15156,8 +15156,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((&headers).take_handle() as i32);
                         OutgoingResponse::from_handle(ret as u32)
@@ -15177,8 +15177,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         ret as u16
@@ -15202,8 +15202,8 @@ pub mod wasi {
                             fn wit_import0(_: i32, _: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32, _: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32, _: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0(
                             (self).handle() as i32,
@@ -15243,8 +15243,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         Fields::from_handle(ret as u32)
@@ -15274,8 +15274,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -15324,8 +15324,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -15388,13 +15388,13 @@ pub mod wasi {
                             fn wit_import2(_: i32, _: i32, _: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: i32,
                             _: i32,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import2(
                             (&this).take_handle() as i32,
@@ -15951,8 +15951,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         super::super::super::wasi::io::poll::Pollable::from_handle(
@@ -16005,8 +16005,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -16602,8 +16602,8 @@ pub mod wasi {
                         fn wit_import1(_: i32, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1((err).handle() as i32, ptr0);
                     let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -17188,13 +17188,13 @@ pub mod wasi {
                         fn wit_import2(_: i32, _: i32, _: i32, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(
+                    unsafe extern "C-unwind" fn wit_import2(
                         _: i32,
                         _: i32,
                         _: i32,
                         _: *mut u8,
                     ) {
-                        unreachable!()
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(
                         (&request).take_handle() as i32,
@@ -17784,8 +17784,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -17807,8 +17807,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         _rt::bool_lift(ret as u8)
@@ -17832,8 +17832,8 @@ pub mod wasi {
                             fn wit_import0(_: i32);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import0((self).handle() as i32);
                     }
@@ -17892,8 +17892,8 @@ pub mod wasi {
                         fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import2(result0, len0, ptr1);
                     let l3 = *ptr1.add(0).cast::<*mut u8>();
@@ -17962,8 +17962,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -18001,8 +18001,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = *ptr0.add(0).cast::<*mut u8>();
@@ -18109,8 +18109,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -18160,8 +18160,8 @@ pub mod wasi {
                         fn drop(_: i32);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn drop(_: i32) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn drop(_: i32) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     unsafe {
                         drop(_handle as i32);
@@ -18221,8 +18221,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i64, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, _rt::as_i64(&len), ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -18303,8 +18303,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i64, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, _rt::as_i64(&len), ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -18381,8 +18381,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i64, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, _rt::as_i64(&len), ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -18445,8 +18445,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i64, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, _rt::as_i64(&len), ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -18504,8 +18504,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         super::super::super::wasi::io::poll::Pollable::from_handle(
@@ -18541,8 +18541,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -18619,13 +18619,13 @@ pub mod wasi {
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -18696,13 +18696,13 @@ pub mod wasi {
                             fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import2(
+                        unsafe extern "C-unwind" fn wit_import2(
                             _: i32,
                             _: *mut u8,
                             _: usize,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import2((self).handle() as i32, ptr0.cast_mut(), len0, ptr1);
                         let l3 = i32::from(*ptr1.add(0).cast::<u8>());
@@ -18767,8 +18767,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -18825,8 +18825,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -18885,8 +18885,8 @@ pub mod wasi {
                             fn wit_import0(_: i32) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import0(_: i32) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         let ret = wit_import0((self).handle() as i32);
                         super::super::super::wasi::io::poll::Pollable::from_handle(
@@ -18922,8 +18922,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i64, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, _rt::as_i64(&len), ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -18987,8 +18987,8 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i64, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1((self).handle() as i32, _rt::as_i64(&len), ptr0);
                         let l2 = i32::from(*ptr0.add(0).cast::<u8>());
@@ -19060,13 +19060,13 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i32, _: i64, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(
+                        unsafe extern "C-unwind" fn wit_import1(
                             _: i32,
                             _: i32,
                             _: i64,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1(
                             (self).handle() as i32,
@@ -19138,13 +19138,13 @@ pub mod wasi {
                             fn wit_import1(_: i32, _: i32, _: i64, _: *mut u8);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn wit_import1(
+                        unsafe extern "C-unwind" fn wit_import1(
                             _: i32,
                             _: i32,
                             _: i64,
                             _: *mut u8,
                         ) {
-                            unreachable!()
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         wit_import1(
                             (self).handle() as i32,
@@ -19237,8 +19237,8 @@ pub mod wasi {
                         fn wit_import1(_: i64, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: i64, _: *mut u8) {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import1(_: i64, _: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     wit_import1(_rt::as_i64(&len), ptr0);
                     let l2 = *ptr0.add(0).cast::<*mut u8>();
@@ -19267,8 +19267,8 @@ pub mod wasi {
                         fn wit_import0() -> i64;
                     }
                     #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import0() -> i64 {
-                        unreachable!()
+                    unsafe extern "C-unwind" fn wit_import0() -> i64 {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                     }
                     let ret = wit_import0();
                     ret as u64

@@ -325,8 +325,8 @@ pub mod exports {
                             fn drop(_: i32);
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn drop(_: i32) {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn drop(_: i32) {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         unsafe {
                             drop(_handle as i32);
@@ -715,8 +715,8 @@ pub mod exports {
                             fn new(_: *mut u8) -> i32;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn new(_: *mut u8) -> i32 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn new(_: *mut u8) -> i32 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         unsafe { new(val) as u32 }
                     }
@@ -734,8 +734,8 @@ pub mod exports {
                             fn rep(_: i32) -> *mut u8;
                         }
                         #[cfg(not(target_arch = "wasm32"))]
-                        unsafe extern "C" fn rep(_: i32) -> *mut u8 {
-                            unreachable!()
+                        unsafe extern "C-unwind" fn rep(_: i32) -> *mut u8 {
+                            panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
                         }
                         unsafe { rep(handle as i32) }
                     }

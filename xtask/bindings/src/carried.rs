@@ -14,6 +14,8 @@ use orch_trust::manifest::Role;
 
 /// Where the text belongs in the checkout.
 pub(crate) const PATH: &str = "sdk/plugin/src/carried.rs";
+/// Templates of no role alone.
+const MORE: [(&str, &str); 2] = [("AGENT", "agent"), ("MODELS", "models")];
 const HEADER: &str = r#"//! Files that new projects get, by their paths there.
 //!
 //! In -> out: [`Role`] -> texts of files.
@@ -54,6 +56,13 @@ pub fn role(role: Role) -> &'static [Embedded] {{
         writeln!(text, "        Role::{role:?} => {files},")?;
     }
     text.push_str("    }\n}\n");
+    for (name, folder) in MORE {
+        let files = files(root, &format!("sdk/templates/{folder}"), "", 4)?;
+        write!(
+            text,
+            "\n/// Files of the template `{folder}`, to be filled in.\npub const {name}: &[Embedded] = {files};\n"
+        )?;
+    }
     Ok(text)
 }
 

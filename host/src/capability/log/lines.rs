@@ -3,15 +3,18 @@
 //! In -> out: lines, and bytes of standard output and error -> [`LogSink`].
 //! Limits: 8 KiB a line; `logKiB` of the manifest for a call, each line and its end counted.
 //! Invariant: what is printed without the permission `log` goes nowhere; what was printed of a line that never ended is
-//! a line when the call ends.
+//! a line when the call ends; the last panic is kept whether its line had room or not.
 //! Not here: escaping and colour (`console.rs`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::backend::{LogLevel, LogSink};
-use crate::cut::cut_to;
+use crate::cut::{cut, cut_to};
 
 pub(super) const LINE_BYTES_MAX: usize = 8 * 1024;
+
+/// How Rust's own text of a panic begins, which the SDK logs.
+const PANIC: &str = "panicked at ";
 
 /// One for each store.
 pub(crate) struct Lines {
@@ -27,6 +30,7 @@ struct State {
     /// Of all lines, those without room too.
     asked_bytes: u64,
     is_cut: bool,
+    panic: Option<String>,
     /// Of lines that did not end yet: less than a line each.
     output: Vec<u8>,
     error: Vec<u8>,
@@ -63,6 +67,7 @@ impl Lines {
             bytes_left: bytes_max,
             asked_bytes: 0,
             is_cut: false,
+            panic: None,
             output: Vec::new(),
             error: Vec::new(),
         };
@@ -71,7 +76,16 @@ impl Lines {
 
     /// Writes a line, cut at 8 KiB.
     pub(super) fn write(&self, level: LogLevel, text: &str) {
-        self.say(&mut self.state(), level, text);
+        let mut state = self.state();
+        if level == LogLevel::Error && text.starts_with(PANIC) {
+            state.panic = Some(cut(text));
+        }
+        self.say(&mut state, level, text);
+    }
+
+    /// The last panic that it told: `panicked at FILE:LINE:COLUMN:`, a line end, the message; at most 4096 bytes.
+    pub(crate) fn panic(&self) -> Option<String> {
+        self.state().panic.clone()
     }
 
     /// Takes printed bytes: each line that ends with them is written.
@@ -165,6 +179,18 @@ mod tests {
         log.print(Printed::Output, b"printed\n");
         assert_eq!(bench.lines().len(), 2, "5 bytes and 1 byte");
         assert_eq!((log.is_cut(), log.asked_bytes()), (true, 5 + 1 + 2 + 1 + 8));
+    }
+
+    #[test]
+    fn the_last_panic_is_kept_also_when_its_line_has_no_room() {
+        let bench = Bench::new();
+        let log = lines(&bench, 3, false);
+        log.write(LogLevel::Error, "it is said that something panicked at noon");
+        log.write(LogLevel::Info, "panicked at src/lib.rs:1:1:\nnot as an error");
+        assert_eq!(log.panic(), None);
+        log.write(LogLevel::Error, "panicked at src/lib.rs:7:5:\nboom");
+        assert_eq!((log.panic().as_deref(), log.is_cut()), (Some("panicked at src/lib.rs:7:5:\nboom"), true));
+        assert!(bench.lines().is_empty());
     }
 
     #[test]

@@ -90,21 +90,14 @@ pub fn run(
     cases: &[(String, Case)],
     recording: Option<&Recording>,
 ) -> Result<Vec<CaseResult>, RunError> {
-    let candidate = Candidate::examine(package).map_err(|refusal| RunError::Refused(Box::new(refusal)))?;
-    let limits = candidate.manifest().limits;
-    let wall_ms = limits.wall_ms.min(WALL_MS_MAX);
-    let engine = Engine::certification()?;
-    let compiled = engine.compile(candidate)?;
-    let real = match recording {
-        None => None,
-        Some(recording) => {
-            let manifest = compiled.evidence().manifest();
-            let permissions = recording.permissions(manifest)?;
-            let narrowed = compiled.narrowed(&permissions, limits).map_err(RecordingError::Excess)?;
-            Some(Real { recording, compiled: narrowed, leaks: recording.leaks(manifest)? })
-        }
-    };
-    let trial = Trial { engine, compiled, real, wall: Duration::from_millis(wall_ms.into()) };
+    let mut trial = Trial::new(package)?;
+    if let Some(recording) = recording {
+        let manifest = trial.compiled.evidence().manifest();
+        let permissions = recording.permissions(manifest)?;
+        let narrowed =
+            trial.compiled.narrowed(&permissions, manifest.limits).map_err(RecordingError::Excess)?;
+        trial.real = Some(Real { recording, leaks: recording.leaks(manifest)?, compiled: narrowed });
+    }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
     let results = cases.iter().map(|(name, case)| {
@@ -122,21 +115,17 @@ pub fn run(
 /// # Errors
 /// `Refused`: a host would not take the package. `Script`: what its host has cannot be made.
 pub fn call(package: &PackageBytes, call: Call, host: Script) -> Result<Found, RunError> {
-    let candidate = Candidate::examine(package).map_err(|refusal| RunError::Refused(Box::new(refusal)))?;
-    let wall_ms = candidate.manifest().limits.wall_ms.min(WALL_MS_MAX);
-    let engine = Engine::certification()?;
-    let compiled = engine.compile(candidate)?;
-    let trial = Trial { engine, compiled, real: None, wall: Duration::from_millis(wall_ms.into()) };
-    let case = Case { about: String::new(), call, host, expect: Expectation::default() };
+    let trial = Trial::new(package)?;
+    let case = Case { schema: None, about: String::new(), call, host, expect: Expectation::default() };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
     let (found, _) = runtime.block_on(trial.call(&case)).map_err(RunError::Script)?;
     Ok(found)
 }
 
-struct Trial<'a> {
+pub(super) struct Trial<'a> {
     engine: Engine,
-    compiled: Compiled<Candidate>,
+    pub(super) compiled: Compiled<Candidate>,
     real: Option<Real<'a>>,
     wall: Duration,
 }
@@ -150,8 +139,18 @@ struct Real<'a> {
 }
 
 impl Trial<'_> {
+    /// Of a package that a host would take, with nothing real behind it.
+    pub(super) fn new(package: &PackageBytes) -> Result<Self, RunError> {
+        let candidate =
+            Candidate::examine(package).map_err(|refusal| RunError::Refused(Box::new(refusal)))?;
+        let wall = Duration::from_millis(candidate.manifest().limits.wall_ms.min(WALL_MS_MAX).into());
+        let engine = Engine::certification()?;
+        let compiled = engine.compile(candidate)?;
+        Ok(Self { engine, compiled, real: None, wall })
+    }
+
     /// What came of the case's call, and what is to be written of it; an error says why there was none.
-    async fn call(&self, case: &Case) -> Result<(Found, Option<Recorded>), String> {
+    pub(super) async fn call(&self, case: &Case) -> Result<(Found, Option<Recorded>), String> {
         let none = |error: std::io::Error| format!("no folder for the case: {error}");
         let folder = tempfile::tempdir().map_err(none)?;
         let workspace = folder.path().canonicalize().map_err(none)?;

@@ -1,19 +1,15 @@
 //! `orch-plugin dev`: after each edit what came of it, until somebody ends it.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use orch_host::console::{Console, escape};
-use orch_host::exit::{Exit, Fault, Outcome};
+use orch_host::exit::{Exit, Outcome};
 use orch_plugin::asked;
 use orch_plugin::case::{self, Answers, run};
-use orch_plugin::changes::Mark;
 use orch_plugin::pack::assemble;
 
+use super::watched::watch;
 use super::{built, fault, fault_in};
-
-/// How often it is looked whether something was edited.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// After each edit: check, build, play the cases, make a call, show log and answer.
 #[derive(clap::Args)]
@@ -44,39 +40,13 @@ pub(crate) fn run(arguments: &DevArguments, console: &Console) -> Outcome {
         asked::call(export, &arguments.argument).map_err(fault)?;
         asked::host(&arguments.host).map_err(fault)?;
     }
-    let mut mark = Mark::of(&arguments.project);
-    loop {
-        let began = Instant::now();
-        let outcome = round(arguments, console);
-        if arguments.once {
-            return outcome;
-        }
-        let ended = match outcome {
-            Ok(Exit::Done) => "all is well",
-            Ok(_) => "something is not as expected",
-            Err(fault) => {
-                console.conclude(Err(fault));
-                "it could not be tried"
-            }
-        };
-        console.line(&format!("{ended}, after {} ms; waiting for an edit", began.elapsed().as_millis()));
-        mark = edited(arguments, &mark, console);
+    match arguments.once {
+        true => round(arguments, console),
+        false => watch(&arguments.project, console, || round(arguments, console)),
     }
 }
 
-/// Waits for an edit.
-fn edited(arguments: &DevArguments, before: &Mark, console: &Console) -> Mark {
-    loop {
-        let now = Mark::of(&arguments.project);
-        if let Some(file) = now.first_change(before, &arguments.project) {
-            console.line(&format!("edited   {}", escape(&file)));
-            return now;
-        }
-        std::thread::sleep(LOOK_EVERY);
-    }
-}
-
-fn round(arguments: &DevArguments, console: &Console) -> Result<Exit, Fault> {
+fn round(arguments: &DevArguments, console: &Console) -> Outcome {
     let project = &arguments.project;
     let built = built(project, None, arguments.wasi, console)?;
     let assembled =

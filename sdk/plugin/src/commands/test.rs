@@ -9,6 +9,7 @@ use orch_plugin::case::run::CaseResult;
 use orch_plugin::case::{self, Answers};
 use orch_plugin::pack::assemble;
 
+use super::watched::watch;
 use super::{built, fault, fault_in};
 
 /// Build, and run the cases in `cases/`.
@@ -38,9 +39,19 @@ pub(crate) struct TestArguments {
     /// With `--record`: how requests go out, by `[egress]` of a file like an operator's `policy.toml`, its proxy and its roots
     #[arg(long, value_name = "FILE", requires = "record")]
     policy: Option<PathBuf>,
+    /// Again after each edit; ends with Ctrl-C
+    #[arg(long, conflicts_with_all = ["record", "built"])]
+    watch: bool,
 }
 
 pub(crate) fn run(arguments: &TestArguments, console: &Console) -> Outcome {
+    match arguments.watch {
+        true => watch(&arguments.project, console, || round(arguments, console)),
+        false => round(arguments, console),
+    }
+}
+
+fn round(arguments: &TestArguments, console: &Console) -> Outcome {
     let project = &arguments.project;
     let folder = project.join("cases");
     let recording = match arguments.record.as_slice() {
@@ -65,7 +76,24 @@ pub(crate) fn run(arguments: &TestArguments, console: &Console) -> Outcome {
             recorded.write(&folder).map_err(fault)?;
         }
     }
-    Ok(show(&results, arguments.show_log, console))
+    let exit = show(&results, arguments.show_log, console);
+    // Of a part of the cases nobody asked whether the whole manifest is more than it needs to be.
+    if arguments.filter.is_some() || recording.is_some() {
+        return Ok(exit);
+    }
+    let trials = case::denied::run(&assembled.package, &cases)
+        .map_err(fault_in(format!("cannot test `{}`", project.display())))?;
+    let wrong: Vec<_> = trials.iter().filter(|trial| trial.fault.is_some()).collect();
+    for trial in &wrong {
+        let fault = trial.fault.as_deref().unwrap_or_default();
+        let (less, case) = (escape(trial.without), escape(&trial.case));
+        console.line(&format!("failed  {case} without `{less}`: {}", escape(fault)));
+    }
+    if !trials.is_empty() {
+        let well = trials.len() - wrong.len();
+        console.line(&format!("{well} of {} calls with something denied ended in words", trials.len()));
+    }
+    Ok(if wrong.is_empty() { exit } else { Exit::GoalNotMet })
 }
 
 /// Says what came of the cases. The log is shown if it is asked for, and of a case that ended in a fault.

@@ -20,7 +20,18 @@ fn greet(description: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use orch_sdk::testing::{self, Host};
+
     use super::*;
+
+    #[test]
+    fn an_attempt_greets_and_is_logged() {
+        let host = Host::new();
+        let task = Task { description: "world".to_owned(), ..testing::task("t1", "{{name}}") };
+        let completion = host.play(|| Plugin::execute(task, testing::attempt())).unwrap();
+        assert_eq!(completion.summary, "hello, world");
+        assert_eq!(host.log(), ["info: task `t1`, attempt 1"]);
+    }
 
     #[test]
     fn greets_by_description() {
