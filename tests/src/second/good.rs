@@ -165,8 +165,13 @@ pub fn plain(number: usize) -> Draft {
         "limits": { "memoryMiB": 1 + number % 255, "busyMs": 500, "wallMs": 2000, "outputKiB": 256, "hostCalls": 100, "logKiB": number % 3 },
         "permissions": serde_json::from_str::<Value>(asked).unwrap(),
     });
-    if roles.contains(&"executor") {
-        manifest["kinds"] = json!(["note", "shell-2"]);
+    match roles.contains(&"executor") {
+        true => manifest["kinds"] = json!(["note", "shell-2"]),
+        // Nobody else writes.
+        false => {
+            let files = manifest["permissions"].get_mut("files").and_then(Value::as_object_mut);
+            files.and_then(|files| files.remove("write"));
+        }
     }
     if number.is_multiple_of(3) {
         manifest["repository"] = "https://git.example.org/acme/note?x=y#part".into();
