@@ -6,6 +6,7 @@
 //! [`VARIABLES`], which are limits and manners of a run, never who does what.
 //! Not here: what keys mean and whether their values do (`workspace.rs`).
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -191,7 +192,8 @@ pub fn origin_of<'a>(layers: &'a [Layer], path: &[&str]) -> Option<&'a Origin> {
 
 /// Which file says that key, or what is around it, and at which line: in words, for the middle of a sentence.
 pub fn place_of(layers: &[Layer], path: &[&str]) -> String {
-    let said = (1..=path.len()).rev().find_map(|depth| origin_of(layers, &path[..depth]));
+    let depths = (1..=path.len()).rev().filter_map(|depth| path.get(..depth));
+    let said = depths.into_iter().find_map(|above| origin_of(layers, above));
     let Some(origin @ Origin::File { text, .. }) = said else {
         return format!("`{}`", FILES[0]);
     };
@@ -202,14 +204,13 @@ pub fn place_of(layers: &[Layer], path: &[&str]) -> String {
 
 /// Variables that begin like the host's own and are none, with the one that is probably meant.
 pub fn misspelt(names: impl Iterator<Item = OsString>) -> Vec<(String, &'static str)> {
-    let known: Vec<&'static str> = VARIABLES.iter().map(|variable| variable.name).collect();
-    let lower: Vec<String> = known.iter().map(|name| name.to_ascii_lowercase()).collect();
-    let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+    let known: BTreeMap<String, &'static str> =
+        VARIABLES.iter().map(|variable| (variable.name.to_ascii_lowercase(), variable.name)).collect();
+    let lower: Vec<&str> = known.keys().map(String::as_str).collect();
     let meant = |name: OsString| {
         let name = name.into_string().ok().filter(|name| name.starts_with(OURS))?;
-        let near = nearest(&name, &lower).filter(|_| !known.contains(&&*name))?;
-        let at = lower.iter().position(|known| *known == near)?;
-        Some((name, known[at]))
+        let meant = known.get(nearest(&name, &lower)?).filter(|meant| **meant != name)?;
+        Some((name, *meant))
     };
     names.filter_map(meant).collect()
 }
