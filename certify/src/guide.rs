@@ -47,7 +47,14 @@ pub const OF_EVERY_CHECK: &[(&str, &str)] = &[
     ("tool-output", "a program said too much, nothing that can be read, or contradicts itself"),
     ("source-no-repository", "the sources that were given are in no git repository"),
     ("source-path", "the path of the sources is no text"),
-    ("source-not-resolved", "cargo does not take the sources together with their lock file"),
+    (
+        "source-not-resolved",
+        "cargo does not take the sources together with their lock file, or they need what lies outside of them",
+    ),
+    (
+        "sandbox-lacking",
+        "the machine does not give a wall of the sandbox in which sources and tools are tried",
+    ),
     ("lock-unreadable", "the lock file of the sources cannot be read"),
     ("crates-not-there", "cargo has not downloaded every package that the sources use"),
 ];

@@ -91,7 +91,7 @@ mod tests {
                 Role::Reflector => &["Reflect"],
                 Role::Auditor => &["Analyze", "Audit"],
                 Role::Verifier => &["Run", "Task"],
-                Role::Guard => &["Task", "Edits"],
+                Role::Guard => &["Task", "Edits", "Merge"],
                 Role::Provider => &["SendNotice", "AskModel", "AskVectors", "FindPassages"],
                 Role::Service => &["Handle"],
             };

@@ -63,6 +63,14 @@ pub(crate) const COMMANDS: [(&str, Mood); 7] = [
     ("command-not-started", Mood::Unavailable),
 ];
 
+/// Names and moods for what goes wrong outside.
+pub(crate) const OUTSIDE: [(&str, Mood); 4] = [
+    ("outside-fails", Mood::Failing),
+    ("outside-says-no-text", Mood::Garbage),
+    ("outside-knows-nothing", Mood::Missing),
+    ("outside-refuses", Mood::TimedOut),
+];
+
 /// Names and moods for what goes wrong with what the host keeps.
 pub(crate) const STORES: [(&str, Mood); 4] = [
     ("nothing-kept", Mood::Empty),

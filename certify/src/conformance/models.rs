@@ -10,22 +10,12 @@ use arbitrary::{Result, Unstructured};
 use orch_host::capability::llm::{
     Answer, Chat, ChatError, Format, Message, Request, Said, Target, Tool, ToolCall, ToolChoice, ToolResult,
 };
-use orch_host::capability::trial::Mood;
 use orch_host::role::provider::AskModel;
 use orch_task::Kind;
 
 use super::call::{Call, Judged};
-use super::case::{Case, STORES};
-use super::provider::order;
-use super::value::text;
-
-/// Names and moods for what goes wrong outside.
-pub(super) const OUTSIDE: [(&str, Mood); 4] = [
-    ("outside-fails", Mood::Failing),
-    ("outside-says-no-text", Mood::Garbage),
-    ("outside-knows-nothing", Mood::Missing),
-    ("outside-refuses", Mood::TimedOut),
-];
+use super::case::{Case, OUTSIDE, STORES};
+use super::value::{order, text};
 
 impl Judged for AskModel {
     fn wrong(&self, answer: &std::result::Result<Answer, ChatError>) -> Vec<String> {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use arbitrary::{Result, Unstructured};
 use orch_host::capability::notify::{Message, Receipt, Severity};
-use orch_host::capability::provided::Order;
 use orch_host::role::provider::SendNotice;
 use orch_task::Kind;
 use orch_trust::interfaces::provided_by;
@@ -16,7 +15,7 @@ use orch_trust::permission::DomainName;
 use super::Questions;
 use super::call::{Call, Judged};
 use super::case::{Case, STORES};
-use super::value::text;
+use super::value::{order, text};
 use super::{models, passages, vectors};
 
 const NOTICES: Questions = Questions { cases, seeded, functions: 1 };
@@ -50,10 +49,6 @@ impl Judged for SendNotice {
     fn wrong(&self, _answer: &Receipt) -> Vec<String> {
         Vec::new()
     }
-}
-
-pub(super) fn order(consumer: &str, key: &str, run: &str) -> Order {
-    Order { consumer: consumer.to_owned(), key: key.to_owned(), run: run.into(), workspace: "site".into() }
 }
 
 fn plain() -> SendNotice {

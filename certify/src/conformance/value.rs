@@ -6,11 +6,17 @@
 //! Not here: the seed (`behaviour/seed.rs`), which calls are made of them (`conformance/ROLE.rs`).
 
 use arbitrary::{Result, Unstructured};
+use orch_host::capability::provided::Order;
 use orch_task::{Command, Kind, Status, Task, TaskId};
 
 const TEXT_BYTES_MAX: usize = 4096;
 pub(super) const LIST_MAX: usize = 40;
 const DEPTH_MAX: u32 = 5;
+
+/// What a provider is told of the call that asks it.
+pub(super) fn order(consumer: &str, key: &str, run: &str) -> Order {
+    Order { consumer: consumer.to_owned(), key: key.to_owned(), run: run.into(), workspace: "site".into() }
+}
 
 /// Texts that break what reads them carelessly.
 const HOSTILE: [&str; 16] = [

@@ -14,10 +14,8 @@ use orch_host::role::provider::AskVectors;
 use orch_task::Kind;
 
 use super::call::{Call, Judged};
-use super::case::{Case, STORES};
-use super::models::OUTSIDE;
-use super::provider::order;
-use super::value::text;
+use super::case::{Case, OUTSIDE, STORES};
+use super::value::{order, text};
 
 impl Judged for AskVectors {
     /// The host looks at all that there is.

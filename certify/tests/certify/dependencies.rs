@@ -187,20 +187,29 @@ fn sources_of_something_else_are_found() {
     assert!(findings.iter().any(|finding| finding.starts_with("sbom-missing: wit-bindgen ")), "{findings:?}");
     assert!(findings.iter().any(|finding| finding.starts_with("sbom-more: ")), "{findings:?}");
     assert!(findings.iter().any(|finding| finding.starts_with("plugin-version: ")), "{findings:?}");
-    // Sources that use a folder outside of their repository, and a licence that nobody chose.
+    // Sources under a licence that nobody chose, and such that use a folder outside of their own: behind the walls there is none.
     let copy = project.clone_to(folder.path());
+    let manifest = std::fs::read_to_string(copy.join("Cargo.toml")).unwrap();
+    let other = manifest.replace("license = \"MIT\"", "license = \"ISC\"");
+    std::fs::write(copy.join("Cargo.toml"), &other).unwrap();
+    commit(&copy);
+    let report = look(Outside { source: Some(copy.clone()), ..given.clone() });
+    ended(&report, "licences", Fail, "licence-differs: `ISC`, the manifest says `MIT`");
     let sdk = folder.path().join("orch");
     std::fs::rename(copy.join("orch"), &sdk).unwrap();
-    let manifest = std::fs::read_to_string(copy.join("Cargo.toml")).unwrap();
-    let moved = manifest.replace("orch/sdk", sdk.join("sdk").to_str().unwrap());
-    std::fs::write(copy.join("Cargo.toml"), moved.replace("license = \"MIT\"", "license = \"ISC\"")).unwrap();
+    std::fs::write(copy.join("Cargo.toml"), other.replace("orch/sdk", sdk.join("sdk").to_str().unwrap()))
+        .unwrap();
     let mut cargo = std::process::Command::new(env!("CARGO"));
     let updated = cargo.args(["update", "--workspace", "--offline"]).current_dir(&copy).output().unwrap();
     assert!(updated.status.success(), "{}", String::from_utf8_lossy(&updated.stderr));
     commit(&copy);
     let report = look(Outside { source: Some(copy), ..given });
-    ended(&report, "dependency-match", Fail, "dependency-path: orch-sdk 0.1.0 lies outside");
-    ended(&report, "licences", Fail, "licence-differs: `ISC`, the manifest says `MIT`");
+    ended(
+        &report,
+        "dependency-match",
+        Fail,
+        "source-not-resolved: error: failed to load manifest for dependency `orch-sdk`",
+    );
 }
 
 #[test]

@@ -44,7 +44,8 @@ fn is_own(address: IpAddr) -> bool {
         socket.local_addr()
     });
     match from {
-        Ok(from) => from.ip() == address,
+        // To all of 127.0.0.0/8 from one address of it.
+        Ok(from) => from.ip() == address || from.ip().is_loopback(),
         // Nothing goes there, so it is nobody's here. Whoever has no file left for a socket connects to nobody either.
         Err(_) => false,
     }

@@ -257,7 +257,7 @@ mod tests {
         );
         let debug = format!("{:?}", Settings::default());
         assert!(keys.keys().all(|key| debug.contains(&format!("{key}: "))), "{debug}");
-        assert_eq!(keys.len(), 16, "one for each field");
+        assert_eq!(keys.len(), 18, "one for each field");
         let task_keys = manifest["taskSchema"]["properties"].as_object().unwrap();
         let task = format!("{:?}", TaskSettings::default());
         assert!(task_keys.keys().all(|key| task.contains(&format!("{key}: "))), "{task}");

@@ -5,15 +5,11 @@
 //! writes, is taken as good.
 //! Not here: packing (`pack.rs`).
 
-use std::path::Path;
-
 use orch_host::manifest_schema;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::manifest::schema;
 use orch_trust::refusal::Refusal;
 use serde_json::{Map, Value, json};
-
-use crate::pack::PackError;
 
 /// Where a new project has the schema of its `plugin.json`.
 pub const SCHEMA_FILE: &str = "orch/plugin.schema.json";
@@ -36,8 +32,20 @@ pub fn schema_for_editors() -> Value {
     schema
 }
 
+/// What the manifest's schema has against what its author wrote.
+pub(crate) struct Misfit {
+    /// Keys from the top, like `/limits/wallMs`; `/` is the whole.
+    pub(crate) place: String,
+    pub(crate) message: String,
+    /// A key that is there and that nothing reads, and the one that may be meant.
+    pub(crate) unknown: Option<(String, Option<String>)>,
+}
+
 /// Succeeds if the manifest's schema takes it, its files aside.
-pub(crate) fn check(path: &Path, authored: &Map<String, Value>) -> Result<(), PackError> {
+///
+/// # Errors
+/// What it has against it, or another refusal.
+pub(crate) fn check(authored: &Map<String, Value>) -> Result<(), Result<Misfit, Refusal>> {
     let mut whole = authored.clone();
     let file = |path: &str, role: &str| json!({ "path": path, "role": role, "size": 1, "sha256": Sha256Digest::of(b"").to_string() });
     let files = json!({ "files": [file("component.wasm", "component"), file("sbom.cdx.json", "sbom")] });
@@ -48,22 +56,16 @@ pub(crate) fn check(path: &Path, authored: &Map<String, Value>) -> Result<(), Pa
     match refusal {
         // A key that nothing reads says more than the one that is missing for it.
         Refusal::ManifestSchema { pointer, message } => {
-            Err(match unknown_key(&whole, &schema, &schema, "") {
-                Some((place, found, meant)) => PackError::Schema {
-                    path: path.to_owned(),
+            Err(Ok(match unknown_key(&whole, &schema, &schema, "") {
+                Some((place, found, meant)) => Misfit {
                     place: named(&place),
                     message: format!("`{found}` is no key of it"),
                     unknown: Some((found, meant)),
                 },
-                None => PackError::Schema {
-                    path: path.to_owned(),
-                    place: named(&pointer),
-                    message,
-                    unknown: None,
-                },
-            })
+                None => Misfit { place: named(&pointer), message, unknown: None },
+            }))
         }
-        other => Err(PackError::Refused { path: path.to_owned(), source: Box::new(other) }),
+        other => Err(Err(other)),
     }
 }
 
@@ -181,17 +183,20 @@ mod tests {
     fn says(edit: impl FnOnce(&mut Value), place: &str, part: &str, meant: Option<&str>) {
         let mut authored = authored();
         edit(&mut authored);
-        let error = check(Path::new("plugin.json"), authored.as_object().unwrap()).unwrap_err();
-        let PackError::Schema { place: found, message, unknown, .. } = &error else { panic!("{error}") };
-        assert_eq!(found, place, "{error}");
-        assert!(message.contains(part), "{message}");
-        assert_eq!(unknown.as_ref().and_then(|(_, meant)| meant.as_deref()), meant, "{error}");
-        assert!(error.to_string().starts_with("`plugin.json` is not as its schema wants it at `"), "{error}");
+        let Err(Ok(misfit)) = check(authored.as_object().unwrap()) else { panic!("{authored}") };
+        assert_eq!(misfit.place, place);
+        assert!(misfit.message.contains(part), "{}", misfit.message);
+        assert_eq!(
+            misfit.unknown.as_ref().and_then(|(_, meant)| meant.as_deref()),
+            meant,
+            "{}",
+            misfit.message
+        );
     }
 
     #[test]
     fn what_is_wrong_is_said_with_its_place_and_what_may_be_meant() {
-        check(Path::new("plugin.json"), authored().as_object().unwrap()).unwrap();
+        assert!(check(authored().as_object().unwrap()).is_ok());
         let rename = |value: &mut Value, place: &str, from: &str, to: &str| {
             let object = value.pointer_mut(place).unwrap().as_object_mut().unwrap();
             let inner = object.remove(from).unwrap();

@@ -7,7 +7,8 @@
 
 use orch_trust::manifest::Role;
 
-use crate::template::Embedded;
+/// A file by its path in the new project, with `/`.
+pub type Embedded = (&'static str, &'static str);
 
 macro_rules! files {
     ($folder:literal: $($path:literal,)+) => {

@@ -23,6 +23,7 @@ pub mod reflector;
 mod retrieve;
 pub mod run;
 mod script;
+mod scripted_model;
 pub mod service;
 pub mod verifier;
 

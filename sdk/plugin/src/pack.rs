@@ -19,7 +19,7 @@ use orch_trust::package::{COMPONENT, MANIFEST, PackageBytes, SBOM};
 use orch_trust::refusal::Refusal;
 use serde_json::{Map, Value, json};
 
-use crate::authored;
+use crate::authored::{self, Misfit};
 
 /// The manifest as its author writes it: without the part on files.
 pub const AUTHORED: &str = "plugin.json";
@@ -174,8 +174,14 @@ fn read_authored(path: &Path) -> Result<Map<String, Value>, PackError> {
     if manifest.get("$schema").is_some_and(Value::is_string) {
         manifest.remove("$schema");
     }
-    authored::check(path, &manifest)?;
-    Ok(manifest)
+    let path = path.to_owned();
+    match authored::check(&manifest) {
+        Ok(()) => Ok(manifest),
+        Err(Ok(Misfit { place, message, unknown })) => {
+            Err(PackError::Schema { path, place, message, unknown })
+        }
+        Err(Err(refusal)) => Err(PackError::Refused { path, source: Box::new(refusal) }),
+    }
 }
 
 /// The package of what was built, not yet written.

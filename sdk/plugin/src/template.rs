@@ -6,10 +6,7 @@
 use orch_host::role::{Form, form};
 use orch_trust::manifest::Role;
 
-use crate::carried;
-
-/// A file by its path in the new project, with `/`.
-pub type Embedded = (&'static str, &'static str);
+use crate::carried::{self, Embedded};
 
 /// Files of every project, with `{{name}}`, `{{id}}`, `{{namespace}}`, `{{role}}`, `{{edit}}` and `{{bind}}` to be
 /// filled in.

@@ -25,7 +25,8 @@ const HEADER: &str = r#"//! Files that new projects get, by their paths there.
 
 use orch_trust::manifest::Role;
 
-use crate::template::Embedded;
+/// A file by its path in the new project, with `/`.
+pub type Embedded = (&'static str, &'static str);
 
 macro_rules! files {
     ($folder:literal: $($path:literal,)+) => {

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use orch_task::TaskFileError;
 use orch_task::model::SETTINGS_BYTES_MAX;
 
-use super::layers::CONFIG_BYTES_MAX;
+/// Of one file.
+pub(super) const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
 /// Why a workspace cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -16,10 +16,9 @@ use orch_task::keys::nearest;
 use orch_task::{Env, Written, read_written};
 use serde_json::{Map, Value};
 
-use super::error::WorkspaceError;
+use super::error::{CONFIG_BYTES_MAX, WorkspaceError};
 use crate::regular_file::{self, Links, ReadError};
 
-pub(super) const CONFIG_BYTES_MAX: u64 = 1 << 20;
 /// Files of a workspace, the least first. The second one is of one person or machine, and of no repository.
 pub const FILES: [&str; 2] = ["config.yaml", "config.local.yaml"];
 /// How the host's own variables begin.

@@ -19,10 +19,10 @@ use serde_json::{Map, Value};
 
 use super::exchange;
 use super::expectation::Found;
-use super::llm;
 use super::question::Given;
 use super::recording::{Recorded, Recording, RecordingError};
 use super::script::is_inside;
+use super::scripted_model;
 use super::{Call, Case, Expectation, Script};
 use crate::authored;
 
@@ -171,7 +171,7 @@ impl Trial<'_> {
         let found = case.call.make(given).await;
         let log = fakes.log().lines().into_iter().map(line).collect();
         let mut unscripted = fakes.processes().differences();
-        unscripted.extend(llm::differences(&case.host.models, &fakes.llm().asked()));
+        unscripted.extend(scripted_model::differences(&case.host.models, &fakes.llm().asked()));
         let mut recorded = None;
         match (real, recorder) {
             // What is refused here is no part of what is recorded, and would be let through by every other test.

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::exchange::ScriptedExchange;
-use super::llm::ScriptedModel;
+use super::scripted_model::ScriptedModel;
 
 /// What the host has.
 #[derive(Clone, Debug, Default, Deserialize)]
