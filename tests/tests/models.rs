@@ -183,7 +183,7 @@ fn a_plugin_gets_vectors_by_the_provider_of_their_model_and_what_they_cost_is_re
         came,
         [
             ("demo/provider-openai", 1000, Some(500), None),
-            ("demo/provider-openai", 0, None, Some("no-answer")),
+            ("demo/provider-openai", 0, None, Some("unavailable")),
             ("demo/provider-embed-hash", 0, Some(0), None),
         ]
     );

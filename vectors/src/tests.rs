@@ -161,7 +161,7 @@ fn a_file_is_there_again_and_one_that_is_none_of_ours_is_made_anew() {
     let beside = Cache::beside(&path).unwrap().unwrap();
     assert_eq!(beside.documents("code", "").unwrap().len(), 1);
     assert!(Cache::beside(&folder.path().join("other")).unwrap().is_none());
-    drop(cache);
+    drop((cache, beside));
     let cache = Cache::open(&path).unwrap();
     assert!(!cache.apply("2").unwrap(), "of the process before");
     assert_eq!(cache.documents("code", "").unwrap().len(), 1);

@@ -11,7 +11,8 @@ use orch_trust::digest::Sha256Digest;
 use crate::Workspace;
 
 /// What comes and goes with every reader of a store.
-const TRANSIENT: [&str; 3] = [".orch/lock", "state.db-wal", "state.db-shm"];
+const TRANSIENT: [&str; 5] =
+    [".orch/lock", "state.db-wal", "state.db-shm", "vectors.sqlite-wal", "vectors.sqlite-shm"];
 
 /// What is written there says the second: in the same one the same again, and that is written all the same.
 const OF_A_SECOND: &str = "operator/approvals/";

@@ -31,6 +31,7 @@ pub(crate) fn tests_of_the_sources() -> BTreeSet<String> {
         "journal",
         "task",
         "supervisor",
+        "vectors",
         "sdk",
         "plugins",
         "fuzz",
