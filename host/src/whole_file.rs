@@ -60,6 +60,17 @@ pub(crate) fn fresh(path: &Path, bytes: &[u8], mode: u32) -> io::Result<PathBuf>
     written.map(|()| fresh.clone()).inspect_err(|_| drop(fs::remove_file(&fresh)))
 }
 
+/// Copies an index of git's with the moment at which it was written: what was changed in that moment git looks at again, and a later
+/// moment would have it believe the index.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn copy_index(from: &Path, to: &Path) -> io::Result<()> {
+    let written = fs::metadata(from)?.modified()?;
+    fs::copy(from, to)?;
+    fs::File::options().write(true).open(to)?.set_modified(written)
+}
+
 /// Has git leave out a folder of the host's, as caches of other tools do; what is there stays.
 pub fn keep_out_of_git(folder: &Path) -> io::Result<()> {
     let path = folder.join(".gitignore");
@@ -74,6 +85,21 @@ pub fn keep_out_of_git(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_copied_index_is_as_old_as_the_one_that_it_is_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::write(&from, "index").unwrap();
+        let before = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
+        fs::File::options().write(true).open(&from).unwrap().set_modified(before).unwrap();
+        copy_index(&from, &to).unwrap();
+        assert_eq!(
+            (fs::read(&to).unwrap(), fs::metadata(&to).unwrap().modified().unwrap()),
+            (b"index".to_vec(), before)
+        );
+        assert_eq!(copy_index(&folder.path().join("none"), &to).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
 
     #[test]
     fn a_file_is_as_it_was_or_as_it_is_meant() {

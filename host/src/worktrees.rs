@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest, Sha256};
 
 use crate::git::{Entry, GitError, Oid, Repository};
+use crate::whole_file;
 
 pub use check::{Unkept, check_change};
 pub use edits::{Edit, edit_of};
@@ -175,7 +176,7 @@ impl Worktree {
         let write = |name: &Path, bytes: &[u8]| fs::write(name, bytes).map_err(at("write"));
         write(&self.seat.git.join("HEAD"), format!("{base}\n").as_bytes())?;
         write(&self.seat.git.join("commondir"), &line(repository))?;
-        fs::copy(&index, self.seat.git.join("index")).map_err(at("write"))?;
+        whole_file::copy_index(&index, &self.seat.git.join("index")).map_err(at("write"))?;
         write(&self.seat.tree.join(".git"), &[b"gitdir: ", &*line(git)].concat())?;
         settle(&self.seat.git).map_err(at("look at"))?;
         self.made = Some(Made { base: base.clone(), entries });

@@ -194,8 +194,8 @@ impl Repository {
     fn copy_index(&self, index: &Path) -> Result<(), GitError> {
         let of_person = self.own.join("index");
         let at = |source| GitError::Io { what: "copy", path: of_person.clone(), source };
-        match fs::copy(&of_person, index) {
-            Ok(_) => Ok(()),
+        match whole_file::copy_index(&of_person, index) {
+            Ok(()) => Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 // Nothing was ever added there: whatever is in `HEAD` is gone.
                 match fs::remove_file(index) {
