@@ -134,7 +134,10 @@ fn secrets(
 /// What is spent of each budget, today and in the run that is open.
 fn budgets(catalogue: &Catalogue, place: &Place) -> Result<Vec<Line>, Fault> {
     // There is no store before the first run.
-    let Ok(reader) = place.reader() else { return Ok(Vec::new()) };
+    if !place.has_store() {
+        return Ok(Vec::new());
+    }
+    let reader = place.reader()?;
     let purse = drive::purse::of(catalogue, &reader)?;
     let run = reader.open_run()?.unwrap_or_default();
     let standing = purse.standing(&run, now_ms());
