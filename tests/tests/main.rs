@@ -37,6 +37,7 @@ mod held;
 mod hostile;
 mod hour;
 mod interrupt;
+mod io;
 mod isolated;
 mod judged;
 mod layers;

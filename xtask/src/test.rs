@@ -35,6 +35,7 @@ fn all(root: &Path, times: &mut Times) -> anyhow::Result<()> {
     times.step("Python of the second verifier", || second_verifier::prepare(root))?;
     times.step("schemathesis", || python::prepare(root, "described"))?;
     times.step("receivers of notices", || python::prepare(root, "receivers"))?;
+    times.step("gRPC of its makers", || python::prepare(root, "io"))?;
     times.step("models of others", || python::prepare(root, "models"))?;
     times.step("a stand-in of Slack", || node::prepare(root, "slack"))?;
     times.step("sources of the examples", || examples::fetch(root))?;
