@@ -80,6 +80,7 @@ mod tokens;
 mod told;
 mod trust_root;
 mod verify;
+mod whose;
 mod withdrawn;
 mod withheld;
 mod written;
