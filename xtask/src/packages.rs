@@ -205,6 +205,11 @@ log = {{}}
 control = {{ start = true, stop = true, read = true }}
 wasi = {{ http_types = true }}
 
+[plugins."demo/service-broker".allow]
+log = {{}}
+kv = {{ labels = ["queue"], bytes = 268435456 }}
+wasi = {{ clocks = true, http_types = true }}
+
 [plugins."demo/provider-log-notify".allow]
 log = {{}}
 [plugins."demo/provider-log-notify".provide]

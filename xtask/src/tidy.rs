@@ -16,10 +16,11 @@ use crate::freeze;
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 43] = [
+const PARTS: [&str; 45] = [
     "commands",
     "interrupt",
     "serve",
+    "worker",
     "session",
     "holder",
     "control",
@@ -51,6 +52,7 @@ const PARTS: [&str; 43] = [
     "capability",
     "manifest_schema",
     "plugin_settings",
+    "schemas",
     "git",
     "package",
     "regular_file",
