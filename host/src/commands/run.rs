@@ -209,7 +209,8 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         packages: &args.plugins,
         task_file: &task_file,
         rules,
-        supervisor: own_executable()?,
+        program: own_executable()?,
+        supervisor: RUNNING_PROGRAM.into(),
         requests: 0,
         wishes: None,
     })?;
@@ -427,6 +428,9 @@ pub(super) fn rules_of(config: &WorkspaceConfig, operator: &Operator) -> RunRule
             .collect(),
     }
 }
+
+/// This very program, also when another one lies at its path.
+pub(super) const RUNNING_PROGRAM: &str = "/proc/self/exe";
 
 pub(super) fn own_executable() -> Result<PathBuf, Fault> {
     std::env::current_exe().map_err(|error| place::io(Path::new("/proc/self/exe"), "read", error))
