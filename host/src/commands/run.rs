@@ -201,7 +201,8 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         packages: &args.plugins,
         task_file: &task_file,
         rules,
-        supervisor: own_executable()?,
+        program: own_executable()?,
+        supervisor: RUNNING_PROGRAM.into(),
         requests: 0,
         wishes: None,
     })?;
@@ -372,6 +373,9 @@ pub(super) fn announce(admitted: &AdmittedPlugins, console: Console) {
         console.warn(&format!("certificate of `{id}` ends at {until}; `orch-certify run` renews it"));
     }
 }
+
+/// This very program, also when another one lies at its path.
+pub(super) const RUNNING_PROGRAM: &str = "/proc/self/exe";
 
 pub(super) fn own_executable() -> Result<PathBuf, Fault> {
     std::env::current_exe().map_err(|error| place::io(Path::new("/proc/self/exe"), "read", error))

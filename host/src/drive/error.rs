@@ -88,6 +88,8 @@ pub enum DriveError {
     Git(#[from] GitError),
     #[error("the store's file `{path}` {how}: what this run did since is recorded nowhere")]
     StoreGone { path: String, how: &'static str },
+    #[error("the host's own program `{path}` {how}: nothing more is started")]
+    ProgramGone { path: String, how: &'static str },
     /// Nobody's fault: a person ended what runs. The loop takes it as its end.
     #[error("the run was interrupted")]
     Interrupted,
@@ -121,6 +123,7 @@ impl DriveError {
             Self::Io { .. } => "io",
             Self::Git(error) => error.code(),
             Self::StoreGone { .. } => "store-gone",
+            Self::ProgramGone { .. } => "program-gone",
             Self::Interrupted => "interrupted",
             Self::Lost { .. } => "host-lost-task",
         }
@@ -129,6 +132,11 @@ impl DriveError {
     /// True if a plugin was not called because the trust in it ended while the run went on.
     pub fn is_withdrawal(&self) -> bool {
         matches!(self, Self::Plugin { source: CallError::Withdrawn { .. }, .. })
+    }
+
+    /// True if what the host stands on was taken away.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::StoreGone { .. } | Self::ProgramGone { .. })
     }
 
     /// What the operator can do about it, if anything.
@@ -182,6 +190,7 @@ impl DriveError {
             Self::StoreGone { .. } => Some(
                 "statuses are in the task file; keep `.orch` from what cleans the workspace: `git clean -fd` spares what git ignores, `-x` does not (`-e .orch` does)".to_owned(),
             ),
+            Self::ProgramGone { .. } => Some("what was under way is recorded; `orch-host run` goes on where it stopped, with the program that is there then".to_owned()),
             Self::Replay(_) => Some("`orch-host audit verify` says where".to_owned()),
             Self::Io { .. } | Self::Interrupted | Self::Lost { .. } => {
                 Some("`orch-host run` goes on where it stopped".to_owned())

@@ -144,6 +144,7 @@ impl From<DriveError> for Fault {
             | DriveError::Replay(_)
             | DriveError::Io { .. }
             | DriveError::StoreGone { .. }
+            | DriveError::ProgramGone { .. }
             | DriveError::Lost { .. } => Exit::HostError,
         };
         let lines = match &error {
