@@ -125,7 +125,8 @@ impl CertifyError {
                 Some("`orch-certify run PACKAGE --out STATEMENT` makes a new one".to_owned())
             }
             Self::CheckNotAvailable { .. } => Some(
-                "its toolchain does not give the same bytes twice; `--profile local` certifies it for 7 days".to_owned(),
+                "its toolchain does not give the same bytes twice; `--profile local` certifies it for 7 days"
+                    .to_owned(),
             ),
             Self::Refused(refusal) => refusal.hint(),
             _ => None,

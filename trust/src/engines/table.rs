@@ -19,13 +19,19 @@ pub(super) const ENGINES: [Engine; 2] = [
                 "componentize_py_runtime.wasm",
                 "2cb5f91f6f5346da933243932071f68695feb9691a68d1cafe569b9e454d17f4",
             ),
-            ("libwasi-emulated-signal.so", "a729d465a89856ea6b0272fb4aa9727d8724ab516ca6ea4485c81dea4d4da7d5"),
+            (
+                "libwasi-emulated-signal.so",
+                "a729d465a89856ea6b0272fb4aa9727d8724ab516ca6ea4485c81dea4d4da7d5",
+            ),
             ("libdl.so", "6f0765476fd6b87a5887b6af9d512ae886d4f32813866b6eebf0e37f3b48268c"),
             (
                 "libwasi-emulated-process-clocks.so",
                 "1916640250cd6b088045aebdc0e3f1aff70716941e5ace468dc8c9532f815f22",
             ),
-            ("libwasi-emulated-getpid.so", "5e445a83a4184b898ebe8c21d416f32d321a294eda20207cf0685320d5fc610f"),
+            (
+                "libwasi-emulated-getpid.so",
+                "5e445a83a4184b898ebe8c21d416f32d321a294eda20207cf0685320d5fc610f",
+            ),
         ],
     },
     Engine {
