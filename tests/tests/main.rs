@@ -39,6 +39,7 @@ mod hour;
 mod interrupt;
 mod isolated;
 mod judged;
+mod languages;
 mod layers;
 mod manifests;
 mod model_peers;

@@ -73,6 +73,11 @@ pub fn table_version() -> u32 {
     table::VERSION
 }
 
+/// Every engine of the table: its name, the version of the table that first has it, its modules by name and digest.
+pub fn known() -> impl Iterator<Item = (&'static str, u32, &'static [(&'static str, &'static str)])> {
+    table::ENGINES.into_iter().map(|engine| (engine.name, engine.since, engine.modules))
+}
+
 /// What a component with an engine is made of; none for one that has no module of an engine.
 ///
 /// # Errors

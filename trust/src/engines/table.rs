@@ -23,7 +23,7 @@ pub(super) const ENGINES: [Engine; 2] = [
                 "libwasi-emulated-signal.so",
                 "a729d465a89856ea6b0272fb4aa9727d8724ab516ca6ea4485c81dea4d4da7d5",
             ),
-            ("libdl.so", "6f0765476fd6b87a5887b6af9d512ae886d4f32813866b6eebf0e37f3b48268c"),
+            ("without a name", "6f0765476fd6b87a5887b6af9d512ae886d4f32813866b6eebf0e37f3b48268c"),
             (
                 "libwasi-emulated-process-clocks.so",
                 "1916640250cd6b088045aebdc0e3f1aff70716941e5ace468dc8c9532f815f22",
@@ -37,6 +37,6 @@ pub(super) const ENGINES: [Engine; 2] = [
     Engine {
         name: "componentize-qjs 0.4.5",
         since: 1,
-        modules: &[("quickjs", "126088c2a6c2e5560e376c26c5908a8def54770a8df2498d5022a2fe8e2320b2")],
+        modules: &[("without a name", "126088c2a6c2e5560e376c26c5908a8def54770a8df2498d5022a2fe8e2320b2")],
     },
 ];
