@@ -42,6 +42,7 @@ mod interrupt;
 mod io;
 mod isolated;
 mod judged;
+mod languages;
 mod layers;
 mod manifests;
 mod model_peers;

@@ -7,20 +7,22 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::{deny, examples, node, packages, python, second_verifier, step, tidy};
+use crate::{deny, examples, languages, node, packages, python, second_verifier, step, tidy};
 
+/// Set for the tests: those that take minutes run, too.
+const FULL: &str = "ORCH_TEST_FULL";
 /// Many times what all tests take.
 const TESTS_MAX: Duration = Duration::from_secs(45 * 60);
 
-/// Runs all checks and tests; the first that fails ends it.
-pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
+/// Runs all checks and tests; the first that fails ends it. `full`: those too that take longer than CI has.
+pub(crate) fn run(root: &Path, full: bool) -> anyhow::Result<()> {
     let mut times = Times::default();
-    let done = all(root, &mut times);
+    let done = all(root, full, &mut times);
     print!("{}", times.table());
     done
 }
 
-fn all(root: &Path, times: &mut Times) -> anyhow::Result<()> {
+fn all(root: &Path, full: bool, times: &mut Times) -> anyhow::Result<()> {
     times.step("format", || {
         step::run("format", step::cargo(root).args(["fmt", "--all", "--check"]))?;
         step::run(
@@ -38,6 +40,7 @@ fn all(root: &Path, times: &mut Times) -> anyhow::Result<()> {
     times.step("gRPC of its makers", || python::prepare(root, "io"))?;
     times.step("models of others", || python::prepare(root, "models"))?;
     times.step("a stand-in of Slack", || node::prepare(root, "slack"))?;
+    times.step("toolchains of other languages", || languages::prepare(root))?;
     times.step("sources of the examples", || examples::fetch(root))?;
     let test = ["test", "--workspace"];
     times.compiling("programs of the plugins' tests, read by clippy", || {
@@ -49,7 +52,11 @@ fn all(root: &Path, times: &mut Times) -> anyhow::Result<()> {
     times.compiling("programs of the tests, read by clippy", || {
         step::run("programs of the tests", step::reading_cargo(root).args(test).arg("--no-run"))
     })?;
-    times.step("tests", || step::run_within(TESTS_MAX, "tests", step::reading_cargo(root).args(test)))
+    times.step("tests", || {
+        let mut tests = step::reading_cargo(root);
+        tests.args(test).envs(full.then_some((FULL, "1")));
+        step::run_within(TESTS_MAX, "tests", &mut tests)
+    })
 }
 
 fn plugins(root: &Path) -> Command {
