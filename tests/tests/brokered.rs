@@ -354,7 +354,8 @@ fn a_host_is_no_worker_unless_its_policy_says_so() {
     let mut elsewhere = broker.workspace.command(&["worker", "--broker", &format!("{}/../v1", broker.url())]);
     refused(&mut elsewhere, 2, "broker-address");
     refused(&mut broker.workspace.command(&["worker", "--broker", "broker"]), 2, "broker-address");
-    refused(&mut broker.command("w1", &["--name", "a/b"]), 2, "worker-name");
+    let named = ["worker", "--broker", &broker.url(), "--name", "a/b"];
+    refused(&mut broker.workspace.command(&named), 2, "worker-name");
     let file = broker.workspace.outside().join("token");
     std::fs::write(&file, &broker.token).unwrap();
     refused(&mut broker.command("w1", &["--token-file", file.to_str().unwrap()]), 2, "broker-token");

@@ -14,6 +14,7 @@ use orch_trust::permission::{HttpPermission, ProcessPermission};
 use rustix::fs::{FlockOperation, flock};
 
 use super::run::own_executable;
+use crate::caches::remove_all;
 use crate::capability::HostEnvironment;
 use crate::capability::files::Protected;
 use crate::capability::process::ProcessGrant;
@@ -28,7 +29,7 @@ use crate::processes::Commands;
 use crate::relay::{self, Relay};
 use crate::sandbox::{OFF, Sandboxing};
 use crate::secrets::source::{From as Source, SecretSource};
-use crate::worker::bench::{Bench, remove};
+use crate::worker::bench::Bench;
 use crate::worker::client::{Client, ClientError, is_id};
 use crate::worker::{End, Worker};
 
@@ -112,7 +113,7 @@ pub fn run(args: &WorkerArgs, home: Option<&Path>, console: Console) -> Outcome 
     let worker = Worker { client, bench, jobs: args.jobs, grace, console };
     console.line(&format!("worker {name}: {} at once, of {}", args.jobs, escape(&args.broker)));
     let end = runtime.block_on(worker.work(control.subscribe()));
-    remove(&root).map_err(|error| place::io(&root, "remove", error))?;
+    remove_all(&root).map_err(|error| place::io(&root, "remove", error))?;
     match end {
         End::Done => Ok(Exit::Done),
         End::Cut(tasks) => {
@@ -186,7 +187,7 @@ fn folder(dir: &Path) -> Result<(PathBuf, File), Fault> {
         return Err(Fault::new(Exit::StoreHeld, "worker-held", Some(hint), anyhow::Error::msg(what)));
     }
     // What a worker left that was killed.
-    remove(&root).map_err(|error| place::io(&root, "remove", error))?;
+    remove_all(&root).map_err(|error| place::io(&root, "remove", error))?;
     orch_folder(&root).map_err(made)?;
     Ok((root, held))
 }
