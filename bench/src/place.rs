@@ -97,6 +97,7 @@ impl Opened {
             packages: &[],
             task_file: Path::new(TASKS),
             rules,
+            program: host.clone(),
             supervisor: host,
             requests,
             wishes: None,

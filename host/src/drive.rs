@@ -33,6 +33,7 @@ pub mod lodging;
 pub mod marks;
 pub mod notices;
 pub mod offers;
+pub mod own_files;
 pub mod plan;
 pub mod providers;
 pub mod purse;
@@ -41,7 +42,6 @@ pub mod retry;
 pub mod roles;
 pub mod room;
 pub mod run;
-pub mod store_file;
 pub mod task_file;
 pub mod task_reader;
 pub mod words;
@@ -100,7 +100,7 @@ pub async fn drive(run: &mut Run, desk: &Desk, sheet: &mut Sheet) -> Result<Summ
             end_all(run, desk, &mut under_way.running).await?;
             Stop::Interrupted
         }
-        Err(error) if error.is_withdrawal() || matches!(error, DriveError::StoreGone { .. }) => {
+        Err(error) if error.is_withdrawal() || error.is_gone() => {
             leave(run, desk, sheet, &mut under_way, &error).await?;
             return Err(error);
         }
@@ -115,7 +115,7 @@ pub async fn drive(run: &mut Run, desk: &Desk, sheet: &mut Sheet) -> Result<Summ
         run.record(Event::Warned { code: "log-cut".to_owned(), text })?;
     }
     sheet.save_at_the_end(run, desk).await?;
-    desk.store_file.check()?;
+    desk.own_files.check()?;
     let summary = finish::run(run, desk, &stop)?;
     run.durable(desk).await?;
     notices::send(run, desk).await?;
@@ -146,7 +146,7 @@ async fn work(
     let (mut is_alone, mut just) = (false, None::<JustLooked>);
     loop {
         desk.roles.check_withdrawals()?;
-        desk.store_file.check()?;
+        desk.own_files.check()?;
         hear::all(run, desk)?;
         extend::take_asked(run, desk)?;
         run.announce_due(now_ms());
@@ -384,7 +384,7 @@ async fn conclude(
     Ok(judge(run, desk)?.unwrap_or(Stop::Finished(why)))
 }
 
-/// A plugin was withdrawn, or the store is gone: what runs ends by itself and is kept where it still can be, and the run
+/// A plugin was withdrawn, or the store or the program is gone: what runs ends by itself and is kept where it still can be, and the run
 /// stays open.
 async fn leave(
     run: &mut Run,

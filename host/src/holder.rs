@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use orch_journal::event::{Event, PluginPin, WORKSPACE_STREAM};
-use orch_journal::{Journal, Reader, Store};
+use orch_journal::{Journal, Reader, STORE_FILE, Store};
 use orch_task::Env;
 use orch_trust::evidence::Compilable;
 use orch_trust::lock::Lock;
@@ -42,6 +42,7 @@ use crate::drive::desk::RunRules;
 use crate::drive::env::EnvKey;
 use crate::drive::kv::KvOverlay;
 use crate::drive::marks::Marks;
+use crate::drive::own_files::OwnFiles;
 use crate::drive::purse;
 use crate::drive::roles::{Bound, Roles};
 use crate::egress::{Door, SystemNames};
@@ -70,7 +71,9 @@ pub struct Setup<'a> {
     /// Relative to the workspace.
     pub task_file: &'a Path,
     pub rules: RunRules,
-    /// Program that supervises commands when it is called with the supervisor's verb: `orch-host` itself.
+    /// Path of `orch-host`: it is to stay there.
+    pub program: PathBuf,
+    /// What supervises commands when it is called with the supervisor's verb: the same program, whatever lies at its path by then.
     pub supervisor: PathBuf,
     /// Requests that services answer at once; 0 binds none.
     pub requests: u32,
@@ -83,6 +86,8 @@ pub struct Holder {
     pub place: Place,
     pub task_file: PathBuf,
     pub rules: RunRules,
+    /// What was there when this process began to hold the workspace.
+    pub own_files: OwnFiles,
     pub supervisor: PathBuf,
     pub roles: Arc<Roles>,
     /// By the path that each is mounted at.
@@ -142,6 +147,7 @@ impl Holder {
             packages,
             task_file,
             rules,
+            program,
             supervisor,
             requests,
             wishes,
@@ -181,7 +187,7 @@ impl Holder {
         let mut notices = plugins::notices(operator, admitted);
         if admitted.starts_programs() {
             let commands = Commands::new(supervisor.clone(), 1);
-            let lacking = guests.block_on(sandboxing.try_out(&commands, &supervisor, policy.mode))?;
+            let lacking = guests.block_on(sandboxing.try_out(&commands, &program, policy.mode))?;
             notices.extend(lacking.into_iter().map(|text| ("sandbox-lacking", text)));
         }
 
@@ -190,6 +196,7 @@ impl Holder {
         }
 
         let store = place.store(operator, rules.durability.answers())?;
+        let own_files = OwnFiles::of(place.state.join(STORE_FILE), program)?;
         let purse = Arc::new(purse::of(&models, &store.shared().read())?);
         let (spent, workspace) = ((models, purse), &place.workspace);
         let providers = drive::providers::of(&roles, &operator.policy, spent, workspace, guests.handle());
@@ -228,6 +235,7 @@ impl Holder {
             place: place.clone(),
             task_file: task_file.to_owned(),
             rules,
+            own_files,
             supervisor,
             roles,
             services,

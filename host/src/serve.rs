@@ -34,8 +34,8 @@ use crate::drive::choice::{self, Wanted};
 use crate::drive::desk::Control;
 use crate::drive::error::DriveError;
 use crate::drive::hear;
+use crate::drive::own_files::OwnFiles;
 use crate::drive::run::Run;
-use crate::drive::store_file::StoreFile;
 use crate::drive::task_file::{self, Sheet};
 use crate::exit::Fault;
 use crate::holder::Holder;
@@ -51,11 +51,11 @@ pub struct Serving<'a> {
     pub console: Console,
     /// Where what was asked of the process is told to the run at work.
     pub front: tokio::runtime::Handle,
-    /// What was opened; once it is gone, nobody will find what is kept.
-    pub store_file: StoreFile,
+    /// What was opened, and what runs; once one is gone, nothing more is begun.
+    pub own_files: OwnFiles,
 }
 
-/// Between two looks at the store's file while nothing else happens.
+/// Between two looks at the host's own files while nothing else happens.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// What there is to do next.
@@ -108,11 +108,11 @@ impl Serving<'_> {
     /// Drives runs until the process is asked to end.
     ///
     /// # Errors
-    /// The store takes no more events, or its file is gone.
+    /// The store takes no more events, or one of its own files is gone.
     pub fn until_the_end(self, starts_at_once: bool) -> Result<(), Fault> {
-        let store_file = self.store_file.clone();
+        let own_files = self.own_files.clone();
         // Whatever else went wrong, it did because of that.
-        self.work(starts_at_once).map_err(|fault| store_file.check().map_or_else(Fault::from, |()| fault))
+        self.work(starts_at_once).map_err(|fault| own_files.check().map_or_else(Fault::from, |()| fault))
     }
 
     fn work(mut self, starts_at_once: bool) -> Result<(), Fault> {
@@ -175,7 +175,7 @@ impl Serving<'_> {
         if *self.control.borrow() != Control::GoOn {
             return Next::End;
         }
-        if let Err(error) = self.store_file.check() {
+        if let Err(error) = self.own_files.check() {
             return Next::Gone(error);
         }
         if let Some(asked) = self.holder.acts.stop().or_else(|| self.holder.acts.first()) {
@@ -189,7 +189,7 @@ impl Serving<'_> {
                 Ok(()) = self.control.changed() => return Next::End,
                 wish = self.wishes.recv() => return wish.map_or(Next::End, Next::Wish),
                 () = tokio::time::sleep(LOOK) => {
-                    if let Err(error) = self.store_file.check() {
+                    if let Err(error) = self.own_files.check() {
                         return Next::Gone(error);
                     }
                 }
@@ -280,7 +280,7 @@ impl Serving<'_> {
 
     fn open(&self, control: &watch::Sender<Control>, wanted: &Wanted) -> Result<Session<'_>, Fault> {
         let holder = self.holder;
-        self.store_file.check()?;
+        self.own_files.check()?;
         holder.check_config()?;
         let path = holder.place.workspace.join(&holder.task_file);
         if wanted.goal.is_some() {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orch_journal::event::{Event, RunStarted, TaskIndex, Who};
-use orch_journal::{Journal, Reader, RunState, STORE_FILE};
+use orch_journal::{Journal, Reader, RunState};
 use orch_task::TaskId;
 use tokio::runtime::Builder;
 use tokio::sync::watch::Sender;
@@ -30,12 +30,10 @@ use crate::drive::keep;
 use crate::drive::notices;
 use crate::drive::recover::{self, Cut};
 use crate::drive::run::Run;
-use crate::drive::store_file::StoreFile;
 use crate::drive::task_file::Sheet;
 use crate::drive::words;
 use crate::exit::{Exit, Fault};
 use crate::holder::Holder;
-use crate::place;
 use crate::processes::Commands;
 use crate::run_log::RunLog;
 use crate::watch::Observer;
@@ -66,8 +64,6 @@ impl<'a> Session<'a> {
         control: &Sender<Control>,
     ) -> Result<Self, Fault> {
         sheet.recover()?;
-        let path = holder.place.state.join(STORE_FILE);
-        let store_file = StoreFile::of(path.clone()).map_err(|error| place::io(&path, "look at", error))?;
         let reader = holder.store.shared();
         let (id, state) = open_run(&reader.read())?;
         match &state {
@@ -81,9 +77,9 @@ impl<'a> Session<'a> {
             let reader = reader.read();
             reader.owing_run()?.map(|id| Ok::<_, Fault>((reader.state(&id)?, id))).transpose()?
         };
-        let owing = owing.map(|(state, id)| at_work(holder, &id, state, store_file.clone(), control));
+        let owing = owing.map(|(state, id)| at_work(holder, &id, state, control));
         let owing = owing.transpose()?;
-        let (run, desk) = at_work(holder, &id, state.unwrap_or_default(), store_file, control)?;
+        let (run, desk) = at_work(holder, &id, state.unwrap_or_default(), control)?;
         let run = run.sealed_by(holder.env_key.clone());
         holder.state.works_at(run.view(), run.say(), control.subscribe());
         Ok(Self { run, desk, owing, sheet, wanted, who: this_process(), begun_for: None, holder })
@@ -158,6 +154,9 @@ impl<'a> Session<'a> {
         self.holder.state.works_at_nothing();
         let kept = self.desk.journal.wait_checkpoint();
         self.desk.commands.dismiss();
+        if let Some(branch) = &self.desk.branch {
+            branch.put_away();
+        }
         // Also what killed its own supervisor and guardian: once the store is free, it could say anything.
         let alone = end_descendants(self.desk.rules.kill_after);
         let summary = driven?;
@@ -215,10 +214,8 @@ pub fn ask_about<T>(
     control: &Sender<Control>,
     calls: impl AsyncFnOnce(&mut Run, &Desk) -> Result<T, DriveError>,
 ) -> Result<T, Fault> {
-    let path = holder.place.state.join(STORE_FILE);
-    let store_file = StoreFile::of(path.clone()).map_err(|error| place::io(&path, "look at", error))?;
     let state = holder.store.reader()?.state(run)?;
-    let (mut run, desk) = at_work(holder, run, state, store_file, control)?;
+    let (mut run, desk) = at_work(holder, run, state, control)?;
     let main = Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?;
     let answer: Result<T, DriveError> = main.block_on(async {
         let answer = calls(&mut run, &desk).await?;
@@ -227,6 +224,9 @@ pub fn ask_about<T>(
     });
     let kept = desk.journal.wait_checkpoint();
     desk.commands.dismiss();
+    if let Some(branch) = &desk.branch {
+        branch.put_away();
+    }
     let alone = end_descendants(desk.rules.kill_after);
     let answer = answer?;
     kept?;
@@ -239,7 +239,6 @@ fn at_work(
     holder: &Holder,
     id: &str,
     state: RunState,
-    store_file: StoreFile,
     control: &Sender<Control>,
 ) -> Result<(Run, Desk), Fault> {
     let journal = Arc::new(holder.store.journal(id)?);
@@ -266,7 +265,7 @@ fn at_work(
         journal,
         asked: holder.asked.clone(),
         acts: holder.acts.clone(),
-        store_file,
+        own_files: holder.own_files.clone(),
         guests: holder.guests.handle().clone(),
         sandboxing: holder.sandboxing.clone(),
         commands: Commands::new(holder.supervisor.clone(), rules.jobs as usize + 2),

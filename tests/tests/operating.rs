@@ -168,7 +168,7 @@ fn the_workspace_has_every_key() {
     );
     assert!(asked["refactor"].timeout.is_some() && !asked["refactor"].verify.is_empty());
     assert!(jobs.is_some() && log_mib.is_some() && kill_after.is_some());
-    assert_eq!(isolation, Isolation::Worktree);
+    assert_eq!(isolation, Some(Isolation::Worktree));
     for key in ["  max_major", "  max_medium", "  base_ms", "  max_ms"] {
         let key = key.trim();
         assert!(block("config.yaml").contains(&format!("{key}: ")), "{key}");

@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use orch_tests::{Workspace, copy, err, out, until};
+use orch_tests::{Workspace, binary, copy, err, out, until};
 
 const ONE: &str = "- {id: a, command: [\"true\"]}\n";
 const WAITS: &str = "- {id: waits, command: [sh, -c, 'touch begun; until test -e go; do sleep 0.05; done']}\n\
@@ -213,4 +214,83 @@ fn a_folder_of_the_operators_that_takes_nothing_is_named_before_the_first_task()
     assert!(said.contains("heads") && !said.contains("journal could not"), "{said}");
     assert!(!workspace.path().join(".orch").exists());
     assert_eq!(workspace.read("tasks.yml"), ONE);
+}
+
+/// A program of its own for one host: what `binary` names, under another path.
+fn own_program(workspace: &Workspace) -> PathBuf {
+    let (from, own) = (binary("orch-host"), workspace.outside().join("orch-host"));
+    let _ = fs::remove_file(&own);
+    if fs::hard_link(&from, &own).is_err() {
+        fs::copy(&from, &own).unwrap();
+    }
+    own
+}
+
+/// That command, by another path of its program.
+fn by(program: &Path, command: &Command) -> Command {
+    let mut by = Command::new(program);
+    by.args(command.get_args()).current_dir(command.get_current_dir().unwrap());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => by.env(name, value),
+            None => by.env_remove(name),
+        };
+    }
+    by
+}
+
+#[test]
+fn a_host_whose_program_is_gone_starts_nothing_more_and_fails_no_task() {
+    let ways: [(&str, fn(&Path)); 3] = [
+        ("removed", |program| fs::remove_file(program).unwrap()),
+        ("renamed", |program| fs::rename(program, program.with_extension("old")).unwrap()),
+        ("replaced", |program| {
+            let new = program.with_extension("new");
+            fs::copy("/bin/true", &new).unwrap();
+            fs::rename(new, program).unwrap();
+        }),
+    ];
+    // What ends the wait needs supervisors that are not there yet.
+    let more: String = (0..4)
+        .map(|n| format!("- {{id: more-{n}, command: [sh, -c, 'echo >> more'], dependencies: [waits]}}\n"))
+        .collect();
+    for (name, way) in ways {
+        let workspace = Workspace::new(&(WAITS.to_owned() + &more));
+        let program = own_program(&workspace);
+        let mut host = by(&program, &workspace.command(&["run", "--trust-workspace", "--jobs", "4"]));
+        let host = host.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        until(|| workspace.path().join("begun").exists());
+        way(&program);
+        workspace.write("go", "");
+        let output = host.wait_with_output().unwrap();
+        let said = out(&output) + &err(&output);
+        assert_eq!(output.status.code(), Some(5), "{name}: {said}");
+        assert!(said.contains("code: program-gone") && said.contains("orch-host` "), "{name}: {said}");
+        let statuses = workspace.statuses();
+        assert_eq!(statuses["waits"], "done", "{name}: {said}");
+        let others = statuses.iter().filter(|(id, _)| *id != "waits");
+        assert!(others.clone().all(|(_, status)| status == "pending"), "{name}: {statuses:?}");
+        assert!(!["after", "more"].iter().any(|made| workspace.path().join(made).exists()), "{name}");
+        // With a program the same run goes on.
+        workspace.run(&[], 0);
+        assert_eq!(workspace.reader().runs().unwrap().len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn a_host_that_serves_ends_when_its_program_is_gone() {
+    let workspace = Workspace::new(ONE);
+    workspace.make_known();
+    let program = own_program(&workspace);
+    let addresses = ["--listen", "127.0.0.1:0", "--operators", "127.0.0.1:0"];
+    let host = workspace.command(&[&["serve"], &addresses[..]].concat());
+    let mut host = by(&program, &host).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It works: what is asked of it is done.
+    let mut line = String::new();
+    BufReader::new(host.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    workspace.run(&[], 0);
+    fs::remove_file(&program).unwrap();
+    let output = host.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", err(&output));
+    assert!(err(&output).contains("code: program-gone"), "{}", err(&output));
 }

@@ -7,16 +7,16 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use orch_journal::STORE_FILE;
 use orch_trust::manifest::Role;
 use tokio::sync::mpsc;
 
 use super::plugin::renew;
-use super::run::{announce, own_executable, rules_of, warn_of_missing_runs, warn_of_notices};
+use super::run::{
+    RUNNING_PROGRAM, announce, own_executable, rules_of, warn_of_missing_runs, warn_of_notices,
+};
 use crate::config::tokens::Tokens;
 use crate::config::workspace::WorkspaceError;
 use crate::console::{Console, escape};
-use crate::drive::store_file::StoreFile;
 use crate::exit::{Exit, Outcome};
 use crate::holder::{self, Holder, Setup};
 use crate::interrupt;
@@ -90,7 +90,7 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
     warn_of_missing_runs(&place, &operator, console)?;
 
     let control = interrupt::listen(console, None)?;
-    let rules = rules_of(&config, &operator);
+    let rules = rules_of(&config, &operator, &admitted);
     let (jobs, log_bytes_max) = (rules.jobs, rules.log_bytes_max);
     let (wish, wishes) = mpsc::channel(WISHES_MAX);
     let mut holder = Holder::open(Setup {
@@ -101,7 +101,8 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
         packages: &args.plugins,
         task_file: &task_file,
         rules,
-        supervisor: own_executable()?,
+        program: own_executable()?,
+        supervisor: RUNNING_PROGRAM.into(),
         requests: CALLS_MAX,
         wishes: Some(wish),
     })?;
@@ -131,14 +132,13 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
         holder.api.clone(),
         Tokens::of(&operator),
     )?;
-    let path = place.state.join(STORE_FILE);
     let serving = Serving {
         holder: &holder,
         wishes,
         control: control.subscribe(),
         console,
         front: front.handle(),
-        store_file: StoreFile::of(path.clone()).map_err(|error| place::io(&path, "look at", error))?,
+        own_files: holder.own_files.clone(),
     };
     serving.begin()?;
     for line in lines {

@@ -21,9 +21,9 @@ use super::asked::AskedQueue;
 use super::branch::{Beginning, Branch};
 use super::kv::KvOverlay;
 use super::marks::Marks;
+use super::own_files::OwnFiles;
 use super::retry::Backoff;
 use super::roles::{Bound, Roles};
-use super::store_file::StoreFile;
 use super::task_reader::{SharedState, StateReader};
 use crate::call::Lent;
 use crate::capability::EffectGate;
@@ -200,7 +200,7 @@ pub struct Desk {
     pub asked: Arc<AskedQueue>,
     /// What services asked of the host.
     pub acts: Arc<ActQueue>,
-    pub store_file: StoreFile,
+    pub own_files: OwnFiles,
     /// The runtime that guests run on.
     pub guests: tokio::runtime::Handle,
     pub commands: Commands,
@@ -288,6 +288,11 @@ impl Desk {
         lent.workspace = Arc::new(seat.tree.clone());
         lent.is_kept = true;
         lent.processes = self.processes(plugin, log, Some(seat.clone()));
+    }
+
+    /// Has a call stay in the workspace itself, though edits of the run go to a branch.
+    pub fn stay_home(&self, lent: &mut Lent) {
+        lent.git = self.repository.clone();
     }
 
     fn processes(&self, plugin: &str, log: Arc<CommandLog>, seat: Option<Seat>) -> Arc<CallProcesses> {

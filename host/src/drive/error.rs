@@ -55,6 +55,10 @@ pub enum DriveError {
     TaskFileBusy { file: String },
     #[error("no plugin executes kind `{kind}` of task `{task}`")]
     NoExecutor { kind: String, task: String },
+    #[error(
+        "`{executor}`, which executes task `{task}`, works in your own tree, and edits of this run go to a branch"
+    )]
+    TaskTree { task: String, executor: String },
     #[error("task `{task}` has the key `{key}`, which neither the host nor `{executor}` reads{instead}")]
     TaskKey { task: String, key: String, executor: String, instead: String },
     #[error("`{key}` of task `{task}` is not as `{executor}` reads it: {what}")]
@@ -84,6 +88,8 @@ pub enum DriveError {
     Git(#[from] GitError),
     #[error("the store's file `{path}` {how}: what this run did since is recorded nowhere")]
     StoreGone { path: String, how: &'static str },
+    #[error("the host's own program `{path}` {how}: nothing more is started")]
+    ProgramGone { path: String, how: &'static str },
     /// Nobody's fault: a person ended what runs. The loop takes it as its end.
     #[error("the run was interrupted")]
     Interrupted,
@@ -105,6 +111,7 @@ impl DriveError {
             Self::TaskFileCut { .. } => "task-file-cut",
             Self::TaskFileBusy { .. } => "task-file-busy",
             Self::NoExecutor { .. } => "no-executor",
+            Self::TaskTree { .. } => "task-tree",
             Self::TaskKey { .. } => "task-unknown-key",
             Self::TaskSetting { .. } => "task-settings",
             Self::NoVerifier { .. } => "no-verifier",
@@ -116,6 +123,7 @@ impl DriveError {
             Self::Io { .. } => "io",
             Self::Git(error) => error.code(),
             Self::StoreGone { .. } => "store-gone",
+            Self::ProgramGone { .. } => "program-gone",
             Self::Interrupted => "interrupted",
             Self::Lost { .. } => "host-lost-task",
         }
@@ -124,6 +132,11 @@ impl DriveError {
     /// True if a plugin was not called because the trust in it ended while the run went on.
     pub fn is_withdrawal(&self) -> bool {
         matches!(self, Self::Plugin { source: CallError::Withdrawn { .. }, .. })
+    }
+
+    /// True if what the host stands on was taken away.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::StoreGone { .. } | Self::ProgramGone { .. })
     }
 
     /// What the operator can do about it, if anything.
@@ -151,6 +164,10 @@ impl DriveError {
             Self::NoExecutor { kind, .. } => {
                 Some(format!("bind a plugin that handles `{kind}` under `executors` in `config.yaml`"))
             }
+            Self::TaskTree { .. } => Some(
+                "`tree: mine` at the task lets it; with `isolation: none` in `config.yaml` every task edits your tree"
+                    .to_owned(),
+            ),
             Self::TaskKey { executor, .. } => Some(format!(
                 "correct or remove it; which keys `{executor}` reads is said in its manifest (`taskKeys`), which \
                  `orch-host plugin inspect PACKAGE` shows"
@@ -173,6 +190,7 @@ impl DriveError {
             Self::StoreGone { .. } => Some(
                 "statuses are in the task file; keep `.orch` from what cleans the workspace: `git clean -fd` spares what git ignores, `-x` does not (`-e .orch` does)".to_owned(),
             ),
+            Self::ProgramGone { .. } => Some("what was under way is recorded; `orch-host run` goes on where it stopped, with the program that is there then".to_owned()),
             Self::Replay(_) => Some("`orch-host audit verify` says where".to_owned()),
             Self::Io { .. } | Self::Interrupted | Self::Lost { .. } => {
                 Some("`orch-host run` goes on where it stopped".to_owned())

@@ -132,6 +132,7 @@ impl From<DriveError> for Fault {
             | DriveError::TaskFileCut { .. }
             | DriveError::Choice(_)
             | DriveError::NoExecutor { .. }
+            | DriveError::TaskTree { .. }
             | DriveError::TaskKey { .. }
             | DriveError::TaskSetting { .. }
             | DriveError::NoCheck { .. }
@@ -143,6 +144,7 @@ impl From<DriveError> for Fault {
             | DriveError::Replay(_)
             | DriveError::Io { .. }
             | DriveError::StoreGone { .. }
+            | DriveError::ProgramGone { .. }
             | DriveError::Lost { .. } => Exit::HostError,
         };
         let lines = match &error {

@@ -13,7 +13,7 @@ use tokio::sync::watch::Sender;
 
 use super::AcceptArgs;
 use crate::commands::plugin::renew;
-use crate::commands::run::{announce, own_executable, rules_of};
+use crate::commands::run::{RUNNING_PROGRAM, announce, own_executable, rules_of};
 use crate::commands::run_branch::{Held, undecided};
 use crate::config::operator::Operator;
 use crate::config::workspace::WorkspaceError;
@@ -63,8 +63,9 @@ pub(super) fn hold(
         admitted: &admitted,
         packages: &args.plugins,
         task_file: Path::new("tasks.yml"),
-        rules: RunRules { jobs: 1, ..rules_of(&config, operator) },
-        supervisor: own_executable()?,
+        rules: RunRules { jobs: 1, ..rules_of(&config, operator, &admitted) },
+        program: own_executable()?,
+        supervisor: RUNNING_PROGRAM.into(),
         requests: 0,
         wishes: None,
     })?;
