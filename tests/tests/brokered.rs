@@ -306,6 +306,27 @@ fn a_worker_that_lost_its_lease_ends_the_command_and_says_nothing() {
 }
 
 #[test]
+fn a_brokers_commands_see_their_own_folder_and_reach_nothing() {
+    let broker = Broker::new();
+    let policy = broker.workspace.operator().join("policy.toml");
+    let text = std::fs::read_to_string(&policy).unwrap();
+    assert!(text.contains("[sandbox]\nmode = \"off\"\n"), "{text}");
+    std::fs::write(&policy, text.replace("[sandbox]\nmode = \"off\"\n", "[sandbox]\n")).unwrap();
+    let left = broker.add(json!({ "command": "echo mine > ../mine; echo mine > mine; ls ..; env" }));
+    let looks = "ls ..; test ! -e mine && test ! -e ../../lock && test ! -e /etc/shadow && test $(wc -l < /proc/net/dev) = 3";
+    let (first, second) = (broker.add(json!({ "command": looks })), broker.add(json!({ "command": looks })));
+    let mut worker = broker.worker("w1", &["--jobs", "2"]);
+    for id in [&left, &first, &second] {
+        let task = broker.until_ended(id);
+        let [stdout, stderr] = ["stdout", "stderr"]
+            .map(|name| broker.ask("GET", &format!("/tasks/{id}/output/{name}"), "").body);
+        assert_eq!(task["status"], "done", "{task}\n{stdout}\n{stderr}");
+        assert!(!stdout.contains(&broker.token) && !stdout.contains("ORCH_BROKER_TOKEN"), "{stdout}");
+    }
+    assert_eq!(worker.end(), 0);
+}
+
+#[test]
 fn a_lease_is_renewed_as_long_as_its_command_runs() {
     let broker = Broker::new();
     let id = broker.add(json!({ "command": "sleep 4; echo done" }));
