@@ -416,6 +416,7 @@ fn each_task_has_one_accepted_result_whoever_is_killed() {
         }
         let victim = usize::try_from(random.below(2)).unwrap();
         workers[victim].signal(Signal::KILL);
+        workers[victim].host.wait().unwrap();
         before += workers[victim].accepted.load(Ordering::Relaxed);
         workers[victim] = broker.worker(&format!("w{victim}"), &args);
         kills += 1;
