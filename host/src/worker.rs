@@ -27,6 +27,8 @@ use crate::drive::desk::Control;
 const IDLE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// Between two tries to reach a broker.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+/// Once nothing more is to be begun, for an answer under way.
+const ANSWER: Duration = Duration::from_secs(2);
 /// Parts of a lease between two heartbeats.
 const BEATS: u32 = 3;
 /// Output of a stream that goes with the result; more goes before it.
@@ -78,8 +80,12 @@ impl Worker {
                 () = stopped(&mut control) => break None,
             };
             let Ok(slot) = slot else { break None };
-            // Never dropped: what the answer leases would wait for its lease to lapse.
-            let wait = match worker.client.next().await {
+            // Not dropped at once: what the answer leases would wait for its lease to lapse.
+            let asked = tokio::select! {
+                asked = worker.client.next() => asked,
+                () = late(&mut control) => break None,
+            };
+            let wait = match asked {
                 Ok(Some(leased)) => {
                     (idle, again) = (Backoff::new(IDLE), Backoff::new(AGAIN));
                     let (worker, cut) = (worker.clone(), cut.subscribe());
@@ -243,6 +249,12 @@ pub(crate) async fn is_set(said: &mut watch::Receiver<bool>) {
 /// Returns when nothing more is to be begun.
 async fn stopped(control: &mut watch::Receiver<Control>) {
     heard(control, Control::Stop).await;
+}
+
+/// Returns when nobody waits for an answer any more.
+async fn late(control: &mut watch::Receiver<Control>) {
+    stopped(control).await;
+    tokio::time::sleep(ANSWER).await;
 }
 
 /// Returns when what runs is to be ended.

@@ -306,6 +306,27 @@ fn a_worker_that_lost_its_lease_ends_the_command_and_says_nothing() {
 }
 
 #[test]
+fn a_brokers_commands_see_their_own_folder_and_reach_nothing() {
+    let broker = Broker::new();
+    let policy = broker.workspace.operator().join("policy.toml");
+    let text = std::fs::read_to_string(&policy).unwrap();
+    assert!(text.contains("[sandbox]\nmode = \"off\"\n"), "{text}");
+    std::fs::write(&policy, text.replace("[sandbox]\nmode = \"off\"\n", "[sandbox]\n")).unwrap();
+    let left = broker.add(json!({ "command": "echo mine > ../mine; echo mine > mine; ls ..; env" }));
+    let looks = "ls ..; test ! -e mine && test ! -e ../../lock && test ! -e /etc/shadow && test $(wc -l < /proc/net/dev) = 3";
+    let (first, second) = (broker.add(json!({ "command": looks })), broker.add(json!({ "command": looks })));
+    let mut worker = broker.worker("w1", &["--jobs", "2"]);
+    for id in [&left, &first, &second] {
+        let task = broker.until_ended(id);
+        let [stdout, stderr] = ["stdout", "stderr"]
+            .map(|name| broker.ask("GET", &format!("/tasks/{id}/output/{name}"), "").body);
+        assert_eq!(task["status"], "done", "{task}\n{stdout}\n{stderr}");
+        assert!(!stdout.contains(&broker.token) && !stdout.contains("ORCH_BROKER_TOKEN"), "{stdout}");
+    }
+    assert_eq!(worker.end(), 0);
+}
+
+#[test]
 fn a_lease_is_renewed_as_long_as_its_command_runs() {
     let broker = Broker::new();
     let id = broker.add(json!({ "command": "sleep 4; echo done" }));
@@ -354,7 +375,8 @@ fn a_host_is_no_worker_unless_its_policy_says_so() {
     let mut elsewhere = broker.workspace.command(&["worker", "--broker", &format!("{}/../v1", broker.url())]);
     refused(&mut elsewhere, 2, "broker-address");
     refused(&mut broker.workspace.command(&["worker", "--broker", "broker"]), 2, "broker-address");
-    refused(&mut broker.command("w1", &["--name", "a/b"]), 2, "worker-name");
+    let named = ["worker", "--broker", &broker.url(), "--name", "a/b"];
+    refused(&mut broker.workspace.command(&named), 2, "worker-name");
     let file = broker.workspace.outside().join("token");
     std::fs::write(&file, &broker.token).unwrap();
     refused(&mut broker.command("w1", &["--token-file", file.to_str().unwrap()]), 2, "broker-token");
@@ -394,6 +416,7 @@ fn each_task_has_one_accepted_result_whoever_is_killed() {
         }
         let victim = usize::try_from(random.below(2)).unwrap();
         workers[victim].signal(Signal::KILL);
+        workers[victim].host.wait().unwrap();
         before += workers[victim].accepted.load(Ordering::Relaxed);
         workers[victim] = broker.worker(&format!("w{victim}"), &args);
         kills += 1;

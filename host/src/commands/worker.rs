@@ -14,6 +14,7 @@ use orch_trust::permission::{HttpPermission, ProcessPermission};
 use rustix::fs::{FlockOperation, flock};
 
 use super::run::own_executable;
+use crate::caches::remove_all;
 use crate::capability::HostEnvironment;
 use crate::capability::files::Protected;
 use crate::capability::process::ProcessGrant;
@@ -28,12 +29,15 @@ use crate::processes::Commands;
 use crate::relay::{self, Relay};
 use crate::sandbox::{OFF, Sandboxing};
 use crate::secrets::source::{From as Source, SecretSource};
-use crate::worker::bench::{Bench, remove};
+use crate::worker::bench::Bench;
 use crate::worker::client::{Client, ClientError, is_id};
 use crate::worker::{End, Worker};
 
 /// Holds the token where no file was named.
 pub const TOKEN_VARIABLE: &str = "ORCH_BROKER_TOKEN";
+/// For the end of a worker that had the folder before.
+const LET_GO: Duration = Duration::from_secs(2);
+const TRY: Duration = Duration::from_millis(50);
 /// Of the worker, in its folder.
 const OWN: &str = ".orch-worker";
 const POLICY: &str = "in the operator's `policy.toml`: [worker.allow] process = { programs = [\"sh\"] } and \
@@ -112,7 +116,7 @@ pub fn run(args: &WorkerArgs, home: Option<&Path>, console: Console) -> Outcome 
     let worker = Worker { client, bench, jobs: args.jobs, grace, console };
     console.line(&format!("worker {name}: {} at once, of {}", args.jobs, escape(&args.broker)));
     let end = runtime.block_on(worker.work(control.subscribe()));
-    remove(&root).map_err(|error| place::io(&root, "remove", error))?;
+    remove_all(&root).map_err(|error| place::io(&root, "remove", error))?;
     match end {
         End::Done => Ok(Exit::Done),
         End::Cut(tasks) => {
@@ -180,15 +184,26 @@ fn folder(dir: &Path) -> Result<(PathBuf, File), Fault> {
     let lock = own.join("lock");
     let held = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock);
     let held = held.map_err(|error| place::io(&lock, "open", error))?;
-    if flock(&held, FlockOperation::NonBlockingLockExclusive).is_err() {
+    if !is_taken(&held) {
         let what = format!("another worker works in `{}`", found.display());
         let hint = "give each worker a folder of its own, or more `--jobs` to one".to_owned();
         return Err(Fault::new(Exit::StoreHeld, "worker-held", Some(hint), anyhow::Error::msg(what)));
     }
     // What a worker left that was killed.
-    remove(&root).map_err(|error| place::io(&root, "remove", error))?;
+    remove_all(&root).map_err(|error| place::io(&root, "remove", error))?;
     orch_folder(&root).map_err(made)?;
     Ok((root, held))
+}
+
+/// True once the lock is this process's. One that was killed lets go of it in a moment.
+fn is_taken(lock: &File) -> bool {
+    let tries = u32::try_from(LET_GO.as_millis() / TRY.as_millis()).unwrap_or(1);
+    (0..tries).any(|nth| {
+        if nth > 0 {
+            std::thread::sleep(TRY);
+        }
+        flock(lock, FlockOperation::NonBlockingLockExclusive).is_ok()
+    })
 }
 
 /// A folder for its owner alone; one that is there is no link.

@@ -29,8 +29,9 @@ struct Kept {
     event: u64,
 }
 
-/// So many values may be kept over the store before those that it has by now are let go.
-const KEPT_MAX: usize = 1024;
+/// So many values may be kept over the store before those that it has by now are let go: whoever asks how many bytes there are has
+/// the store asked for each.
+const KEPT_MAX: usize = 64;
 
 /// The store's values with the accepted ones over them.
 pub struct KvOverlay {

@@ -17,6 +17,7 @@ use orch_task::TaskId;
 use tokio::sync::watch;
 
 use super::client::{Command, Leased};
+use crate::caches::remove_all;
 use crate::capability::effect::{Boxed, EffectGate, EffectRecord, GateClosed};
 use crate::capability::process::grant::NoProgram;
 use crate::capability::process::{ProcessExit, ProcessGrant, ProcessOutput, ProcessRequest, Processes};
@@ -97,7 +98,7 @@ impl Bench {
             Ok(()) => self.run_in(&folder, &work, leased, over).await,
             Err(error) => Done::without(format!("`{}` cannot be made: {error}", folder.display())),
         };
-        let removed = tokio::task::spawn_blocking(move || remove(&folder)).await;
+        let removed = tokio::task::spawn_blocking(move || remove_all(&folder)).await;
         if let Err(error) = removed.unwrap_or_else(|error| Err(error.into())) {
             tracing::warn!(%error, task = leased.id, "the folder of a task is not removed");
         }
@@ -185,14 +186,6 @@ fn of_output(output: ProcessOutput) -> Done {
 
 fn make(folder: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().mode(FOLDER_MODE).create(folder)
-}
-
-/// Removes a folder with whatever a command left in it.
-pub fn remove(folder: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@
 //! that is known comes at most once, and no other comes.
 
 use orch_sdk::http::Request;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
+use serde_json::Number;
 
 use crate::problem::Problem;
 use crate::queue::CELL_BYTES;
@@ -18,6 +19,8 @@ const WORDS_MAX: usize = 256;
 const TITLE_CHARACTERS_MAX: usize = 256;
 const REASON_CHARACTERS_MAX: usize = 2000;
 const STREAM_CHARACTERS_MAX: usize = 100_000;
+/// Up to it every whole number is one of its own, with a point or without.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 const PRIORITY: u8 = 50;
 const ATTEMPTS: u32 = 10;
 const LEASE_SECONDS: u32 = 60;
@@ -30,11 +33,30 @@ pub struct Added {
     pub id: Option<String>,
     pub title: Option<String>,
     pub command: Command,
-    #[serde(default = "priority")]
+    #[serde(default = "priority", deserialize_with = "whole")]
     pub priority: u8,
+    #[serde(default, deserialize_with = "whole_or_nothing")]
     pub timeout_seconds: Option<u32>,
-    #[serde(default = "attempts")]
+    #[serde(default = "attempts", deserialize_with = "whole")]
     pub max_attempts: u32,
+}
+
+/// A whole number, also one that is written with a point: JSON has one kind of number.
+fn whole<'de, D: Deserializer<'de>, T: TryFrom<i64>>(deserializer: D) -> Result<T, D::Error> {
+    number(Number::deserialize(deserializer)?)
+}
+
+fn whole_or_nothing<'de, D: Deserializer<'de>, T: TryFrom<i64>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    Option::<Number>::deserialize(deserializer)?.map(number).transpose()
+}
+
+fn number<T: TryFrom<i64>, E: Error>(number: Number) -> Result<T, E> {
+    let point = || number.as_f64().filter(|number| number.fract() == 0.0 && number.abs() <= EXACT_MAX);
+    let whole = number.as_i64().or_else(|| point().map(|number| number as i64));
+    let fits = whole.and_then(|whole| T::try_from(whole).ok());
+    fits.ok_or_else(|| E::custom(format!("`{number}` is no whole number that fits here")))
 }
 
 fn priority() -> u8 {
@@ -49,6 +71,7 @@ fn attempts() -> u32 {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Beat {
+    #[serde(deserialize_with = "whole")]
     pub fence: u64,
 }
 
@@ -56,9 +79,10 @@ pub struct Beat {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Said {
+    #[serde(deserialize_with = "whole")]
     pub fence: u64,
     /// Null, but there, if the command did not exit by itself.
-    #[serde(deserialize_with = "Option::deserialize")]
+    #[serde(deserialize_with = "whole_or_nothing")]
     pub exit_code: Option<i32>,
     pub reason: Option<String>,
     #[serde(default)]
@@ -160,7 +184,6 @@ pub fn chunk(request: &Request) -> Result<(u64, u64, &[u8]), Problem> {
     let offset = query.number("offset", 0..=u64::MAX)?.ok_or_else(|| missing("offset"))?;
     expect_kind(request, "application/octet-stream")?;
     match request.body.len() {
-        0 => Err(malformed("the body is empty")),
         bytes if bytes > CELL_BYTES => {
             let what = format!("{bytes} bytes, at most {CELL_BYTES} are appended at once");
             Err(Problem::new(413, "chunk-too-large", what))
@@ -323,6 +346,9 @@ mod tests {
                 200,
             ),
             (json, r#"{"command":"x","id":null}"#, 200),
+            (json, r#"{"command":"x","priority":5.0,"timeout_seconds":null,"max_attempts":1e1}"#, 200),
+            (json, r#"{"command":"x","priority":5.5}"#, 400),
+            (json, r#"{"command":"x","priority":null}"#, 400),
             ("text/plain", r#"{"command":"make"}"#, 415),
             ("", r#"{"command":"make"}"#, 415),
             (json, "", 400),
@@ -356,6 +382,8 @@ mod tests {
             (r#"{"fence":1,"exit_code":0}"#, 200),
             (r#"{"fence":1,"exit_code":null,"reason":"signal 9"}"#, 200),
             (r#"{"fence":1,"exit_code":0,"stdout":"a","stderr":""}"#, 200),
+            (r#"{"fence":1.0,"exit_code":-1.0}"#, 200),
+            (r#"{"fence":1,"exit_code":1e300}"#, 400),
             (r#"{"fence":1}"#, 400),
             (r#"{"exit_code":0}"#, 400),
             (r#"{"fence":-1,"exit_code":0}"#, 400),
@@ -405,7 +433,7 @@ mod tests {
             (bytes, "fence=1", "x", 400),
             (bytes, "offset=1", "x", 400),
             (bytes, "fence=1&offset=-1", "x", 400),
-            (bytes, "fence=1&offset=0", "", 400),
+            (bytes, "fence=1&offset=0", "", 200),
             ("text/plain", "fence=1&offset=0", "x", 415),
             (bytes, "fence=1&offset=0", large.as_str(), 413),
         ] {

@@ -134,6 +134,7 @@ mod tests {
             ("mypy", Format::Mypy),
             ("path-line-col", Format::PathLineCol),
             ("plain", Format::Plain),
+            ("pylint", Format::Pylint),
             ("pytest", Format::Pytest),
             ("ruff", Format::Ruff),
             ("rustc-json", Format::RustcJson),

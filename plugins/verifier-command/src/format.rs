@@ -14,6 +14,7 @@ pub mod junit;
 pub mod libtest_json;
 pub mod mypy;
 pub mod path_line_col;
+pub mod pylint;
 pub mod pyright;
 pub mod pytest;
 pub mod ruff;
@@ -58,6 +59,8 @@ pub enum Format {
     /// Nothing to read: only the exit code counts.
     #[default]
     Plain,
+    /// `pylint --output-format=json2`.
+    Pylint,
     /// `pyright --outputjson`.
     Pyright,
     /// pytest: JUnit's XML if the check has a `report`, else the text.
@@ -106,6 +109,10 @@ impl Format {
             (Self::CargoTest | Self::CargoCheck | Self::CargoClippy | Self::LibtestJson, 101) => Found,
             // 2 is a build that failed, before Go 1.20.
             (Self::Tsc | Self::GoTest, 2) => Found,
+            // One bit for each kind of message.
+            (Self::Pylint, 2..=30) if code & 1 == 0 => Found,
+            (Self::Pylint, 1..=31) => DidNotWork("a file that it could not look at"),
+            (Self::Pylint, 32) => DidNotWork("wrong usage"),
             (Self::Pyright, 2) => DidNotWork("a fatal error"),
             (Self::Pyright, 3) => DidNotWork("its configuration cannot be read"),
             (Self::Pyright, 4) => DidNotWork("wrong usage"),
@@ -146,6 +153,7 @@ impl Format {
                 | Self::GoTest
                 | Self::Junit
                 | Self::LibtestJson
+                | Self::Pylint
                 | Self::Pyright
                 | Self::Ruff
                 | Self::Sarif
@@ -168,6 +176,7 @@ impl Format {
             Self::Eslint => "; `-f json` writes it",
             Self::GoTest => "; `-json` writes it",
             Self::LibtestJson => "; `-- -Z unstable-options --format json` writes it",
+            Self::Pylint => "; `--output-format=json2` writes it",
             Self::Pyright => "; `--outputjson` writes it",
             Self::Ruff => "; `--output-format json` writes it",
             _ => "",
@@ -186,6 +195,7 @@ impl Format {
                 ruff::say_no_file(ran, &mut reading);
                 json::each_document(ran, |text| ruff::read(text, &mut reading))
             }
+            Self::Pylint => json::each_document(ran, |text| pylint::read(text, &mut reading)),
             Self::Pyright => json::each_document(ran, |text| pyright::read(text, &mut reading)),
             Self::Tap => Ok(tap::read(ran, &mut reading)),
             Self::Sarif => json::each_document(ran, |text| sarif::read(text, &mut reading)),

@@ -325,6 +325,39 @@ fn ruff() {
 }
 
 #[test]
+fn pylint() {
+    let run = Run::new("pylint", "lint", 22, include_str!("../fixtures/pylint/output.json"));
+    Run { files: FILES, ..run }.gives(&[
+        (
+            Major,
+            Some("broken.py:1:8"),
+            "E0001 Parsing failed: 'invalid syntax (broken, line 1)' (syntax-error)",
+        ),
+        (Minor, Some("app.py:1:1"), "C0114 Missing module docstring (missing-module-docstring)"),
+        (
+            Minor,
+            Some("app.py:7:1"),
+            "C0116 Missing function or method docstring (missing-function-docstring)",
+        ),
+        (
+            Minor,
+            Some("app.py:12:1"),
+            "C0116 Missing function or method docstring (missing-function-docstring)",
+        ),
+        (Major, Some("app.py:13:5"), "E0602 Undefined variable 'reveal_type' (undefined-variable)"),
+        (Major, Some("app.py:14:12"), "E0602 Undefined variable 'valeu' (undefined-variable)"),
+        (Medium, Some("app.py:1:1"), "W0611 Unused import os (unused-import)"),
+    ]);
+    let missing = Run::new("pylint", "lint", 1, include_str!("../fixtures/pylint/missing.json"));
+    let findings = missing.findings();
+    let said = "`x` did not do its work: it did not look at `missing.py`: No module named missing.py";
+    assert!(
+        findings.iter().any(|found| found.severity == Major && found.message.ends_with(said)),
+        "{findings:#?}"
+    );
+}
+
+#[test]
 fn bandit_and_a_file_that_it_did_not_look_at() {
     Run::new("bandit", "security", 1, include_str!("../fixtures/bandit/output.json")).gives(&[
             (Minor, Some("app.py:2:1"), "B404 Consider possible security implications associated with the subprocess module."),
