@@ -65,6 +65,8 @@ pub enum CertifyError {
     StatementDigest,
     #[error("required check `{check}` is {found}, expected one `pass`")]
     StatementCheck { check: String, found: String },
+    #[error("level `certified` needs the check `reproducible-build`, which there is not for `{engine}`")]
+    CheckNotAvailable { engine: String },
     #[error("package does not hold")]
     Refused(#[source] Refusal),
     #[error(transparent)]
@@ -97,6 +99,7 @@ impl CertifyError {
             Self::StatementFacts { .. } => "statement-facts",
             Self::StatementDigest => "statement-digest",
             Self::StatementCheck { .. } => "statement-check",
+            Self::CheckNotAvailable { .. } => "check-not-available",
             Self::Refused(refusal) => refusal.code(),
             Self::Sign(_) => "not-signed",
             Self::Write { .. } => "certificate-write",
@@ -121,6 +124,10 @@ impl CertifyError {
             Self::StatementOld { .. } | Self::StatementOtherTool { .. } => {
                 Some("`orch-certify run PACKAGE --out STATEMENT` makes a new one".to_owned())
             }
+            Self::CheckNotAvailable { .. } => Some(
+                "its toolchain does not give the same bytes twice; `--profile local` certifies it for 7 days"
+                    .to_owned(),
+            ),
             Self::Refused(refusal) => refusal.hint(),
             _ => None,
         }

@@ -12,6 +12,7 @@ use orch_trust::authority::Level;
 use orch_trust::certificate::{
     CheckResult, CheckStatus, Measured, RequiredCheck, SelfCheck, Shortfall, required_checks,
 };
+use orch_trust::facts::Facts;
 use orch_trust::inputs::Inputs;
 use orch_trust::package::PackageBytes;
 
@@ -96,7 +97,7 @@ pub fn examine(
 /// Runs the checks of that level. `tell`: called with each result as its group ends.
 ///
 /// # Errors
-/// `Place`.
+/// `Place`; `CheckNotAvailable` for level `certified` of a component with another language's engine.
 pub fn examine_telling(
     folder: &Path,
     package: &PackageBytes,
@@ -104,6 +105,11 @@ pub fn examine_telling(
     sandbox: &Sandbox,
     tell: &dyn Fn(&CheckResult),
 ) -> Result<Examination, CertifyError> {
+    if level == Level::Certified
+        && let Ok(Facts { engine: Some(engine), .. }) = Facts::derive(&package.component())
+    {
+        return Err(CertifyError::CheckNotAvailable { engine: engine.name });
+    }
     let roles = package.parse_manifest().map(|manifest| manifest.roles.clone()).unwrap_or_default();
     let required = required_checks(level, &roles);
     let (mut results, mut measured, mut self_check) = (Vec::new(), Measured::default(), None);

@@ -28,6 +28,7 @@ pub mod rollback;
 pub mod run;
 pub mod run_branch;
 pub mod runs;
+pub mod schema;
 pub mod search;
 pub mod secret;
 pub mod serve;
@@ -37,6 +38,7 @@ pub mod task;
 pub mod tasks;
 pub mod token;
 pub mod trust;
+pub mod worker;
 
 use std::path::{Path, PathBuf};
 
@@ -113,6 +115,8 @@ pub enum Command {
     Trust(trust::TrustCommand),
     /// Hold a workspace: answer HTTP requests with its services, run when somebody asks
     Serve(serve::ServeArgs),
+    /// Lease tasks of a broker, and run their commands here
+    Worker(worker::WorkerArgs),
     /// Who may ask a serving host over TCP
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -124,6 +128,8 @@ pub enum Command {
     /// What counts in a workspace of what files and variables say
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// The JSON Schema of a file that people write, for editors
+    Schema(schema::SchemaArgs),
     /// Look whether this machine and folder are fit
     Doctor(doctor::DoctorArgs),
     /// Completions for a shell
@@ -164,10 +170,12 @@ fn carry_out(command: Command, home: Option<&Path>, console: Console) -> Outcome
         Command::Plugin(command) => plugin::run(&command, home, console),
         Command::Trust(command) => trust::run(&command, home, console),
         Command::Serve(args) => serve::run(&args, home, console),
+        Command::Worker(args) => worker::run(&args, home, console),
         Command::Token(command) => token::run(&command, home, console),
         Command::Secret(command) => secret::run(&command, home, console),
         Command::Bootstrap(args) => bootstrap::run(&args, console),
         Command::Config(command) => config::run(&command, console),
+        Command::Schema(args) => schema::run(&args, console),
         Command::Doctor(args) => doctor::run(&args, home, console),
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -5,6 +5,7 @@
 //! repository is ever run. Work trees are read by the host (`worktrees/`); git hashes what the host names.
 //! Not here: which of it is kept (`drive/keep.rs`), what a person is asked (`commands/`).
 
+mod checkout;
 mod error;
 mod history;
 mod objects;

@@ -5,6 +5,7 @@
 //! Invariant: everything that the workspace binds is admitted before any of it is compiled.
 //! Not here: the trust checks (`orch-trust`), compiling and roles (`plugins/workbench.rs`).
 
+mod offered;
 pub mod providers;
 mod secrets;
 mod workbench;
@@ -30,7 +31,7 @@ use orch_trust::time::UnixSeconds;
 use crate::capability::provided::DEPTH_MAX;
 use crate::config::operator::{Operator, SIGNING_KEY_VARIABLE};
 use crate::config::workspace::WorkspaceConfig;
-use crate::drive::offers::{ExecutorOffer, Offers, check_names};
+use crate::drive::offers::ExecutorOffer;
 use crate::engine::{CallError, CompileError, EngineError};
 use crate::package::{self, PackageError};
 use crate::plugin_settings;
@@ -279,23 +280,6 @@ impl AdmittedPlugins {
     /// True if one of them may start programs.
     pub fn starts_programs(&self) -> bool {
         self.by_id.values().any(|plugin| plugin.grant().permissions().process.is_some())
-    }
-
-    /// What tasks may ask of them, as the workspace binds them.
-    pub fn offers(&self, workspace: &WorkspaceConfig) -> Offers {
-        let executor = |binding: &Binding| {
-            let manifest = self.by_id.get(&binding.id)?.manifest();
-            let (task_keys, task_schema) = (manifest.task_keys.clone(), manifest.task_schema.clone());
-            Some((binding.key.clone(), ExecutorOffer { id: binding.id.clone(), task_keys, task_schema }))
-        };
-        Offers {
-            executors: workspace.roles.of(Role::Executor).filter_map(executor).collect(),
-            verifiers: workspace
-                .roles
-                .of(Role::Verifier)
-                .filter_map(|bound| Some((bound.id.clone(), check_names(self.settings.get(&bound.id)?))))
-                .collect(),
-        }
     }
 
     /// One of them as far as it may be told what to run; none for one that starts no program.

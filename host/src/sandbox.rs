@@ -97,6 +97,16 @@ impl Sandboxing {
         &self.caches
     }
 
+    /// The same walls around another folder, in which nothing is the host's or a person's.
+    pub fn around_another(&self, workspace: &Path) -> Self {
+        Self { workspace: workspace.to_owned(), ..self.clone() }
+    }
+
+    /// True if there are walls.
+    pub fn is_on(&self) -> bool {
+        self.walls.is_some()
+    }
+
     /// True if commands see a work tree in the workspace's place.
     pub fn has_mounts(&self) -> bool {
         self.walls.as_ref().is_some_and(|walls| walls.up.contains(&Wall::Mounts))

@@ -154,6 +154,9 @@ impl<'a> Session<'a> {
         self.holder.state.works_at_nothing();
         let kept = self.desk.journal.wait_checkpoint();
         self.desk.commands.dismiss();
+        if let Some(branch) = &self.desk.branch {
+            branch.put_away();
+        }
         // Also what killed its own supervisor and guardian: once the store is free, it could say anything.
         let alone = end_descendants(self.desk.rules.kill_after);
         let summary = driven?;
@@ -221,6 +224,9 @@ pub fn ask_about<T>(
     });
     let kept = desk.journal.wait_checkpoint();
     desk.commands.dismiss();
+    if let Some(branch) = &desk.branch {
+        branch.put_away();
+    }
     let alone = end_descendants(desk.rules.kill_after);
     let answer = answer?;
     kept?;

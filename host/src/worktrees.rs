@@ -1,15 +1,17 @@
-//! Work trees of attempts and calls: a fresh checkout each, in the user's state folder.
+//! Work trees of attempts and calls: a checkout each, in the user's state folder.
 //!
 //! In -> out: a commit -> [`Worktree`]; what lies in it afterwards -> its edits (`worktrees/edits.rs`).
 //! Limits: as many as are under way; what a host left that ended is removed when the next one begins.
-//! Invariant: a work tree is removed with its value; nothing in it is run or discovered by git: the host reads it.
+//! Invariant: a work tree is given back with its value, and is the next one's only if nothing in it was touched
+//! (`worktrees/spare.rs`); nothing in it is run or discovered by git: the host reads it.
 //! Not here: what is kept of it (`drive/keep.rs`), how commands see it (`sandbox.rs`).
 
 mod check;
 mod edits;
 mod remove;
+mod spare;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, Metadata};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -24,6 +26,7 @@ use crate::whole_file;
 
 pub use check::{Unkept, check_change};
 pub use edits::{Edit, edit_of};
+use spare::{Spare, Spares};
 
 /// Where the git folder of a work tree and the repository's lie for a command in a sandbox.
 pub const SEEN_TREE: &str = "/run/orch/tree";
@@ -65,6 +68,7 @@ pub struct Worktrees {
     repository: Arc<Repository>,
     folder: PathBuf,
     next: AtomicU64,
+    spares: Arc<Spares>,
     /// Commands see them in the workspace's place.
     is_mounted: bool,
 }
@@ -80,12 +84,13 @@ pub struct Seat {
     pub repository: PathBuf,
 }
 
-/// A checkout that is removed when this is dropped.
+/// A checkout that is given back when this is dropped.
 #[derive(Debug)]
 pub struct Worktree {
     seat: Seat,
     folder: PathBuf,
     repository: Arc<Repository>,
+    spares: Arc<Spares>,
     /// What was checked out, and how each file was then.
     made: Option<Made>,
 }
@@ -94,6 +99,8 @@ pub struct Worktree {
 struct Made {
     base: Oid,
     entries: HashMap<PathBuf, (Entry, Option<Stamp>)>,
+    /// Each folder that something was checked out in, and `.git`.
+    around: Vec<(PathBuf, Stamp)>,
 }
 
 /// How a file was when it was looked at: any change of it changes this.
@@ -112,9 +119,52 @@ impl Stamp {
     }
 }
 
+impl Made {
+    /// How all of that commit lies in a tree now.
+    fn of(repository: &Repository, base: &Oid, tree: &Path) -> Result<Self, GitError> {
+        let stamp = |path: &Path| fs::symlink_metadata(tree.join(path)).map(|found| Stamp::of(&found));
+        let mut entries = HashMap::new();
+        for entry in repository.entries(base)? {
+            let stamp = stamp(&entry.path).ok();
+            entries.insert(entry.path.clone(), (entry, stamp));
+        }
+        let mut paths: HashSet<&Path> = [Path::new(".git"), Path::new("")].into();
+        for path in entries.keys() {
+            // Whoever knows a folder knows those above it.
+            path.ancestors().skip(1).take_while(|folder| paths.insert(folder)).for_each(drop);
+        }
+        let around = paths.into_iter().map(|path| Ok((path.to_owned(), stamp(path)?)));
+        let at = |source| GitError::Io { what: "look at", path: tree.to_owned(), source };
+        let around = around.collect::<std::io::Result<_>>().map_err(at)?;
+        Ok(Self { base: base.clone(), entries, around })
+    }
+
+    /// True if nothing was written, made, removed or renamed in the tree since.
+    fn is_untouched(&self, tree: &Path) -> bool {
+        let is_as_it_was = |path: &Path, stamp: Option<Stamp>| {
+            stamp.is_some()
+                && fs::symlink_metadata(tree.join(path)).ok().map(|found| Stamp::of(&found)) == stamp
+        };
+        self.around.iter().all(|(path, stamp)| is_as_it_was(path, Some(*stamp)))
+            && self.entries.iter().all(|(path, (_, stamp))| is_as_it_was(path, *stamp))
+    }
+}
+
 impl Worktrees {
     pub fn new(repository: Arc<Repository>, folder: &StateFolder, is_mounted: bool) -> Self {
-        Self { repository, folder: folder.0.join("trees"), next: AtomicU64::new(0), is_mounted }
+        let folder = folder.0.join("trees");
+        let may_keep = is_mounted && spare::stamps_tell_all(&folder);
+        Self::keeping(repository, folder, is_mounted, may_keep)
+    }
+
+    fn keeping(repository: Arc<Repository>, folder: PathBuf, is_mounted: bool, may_keep: bool) -> Self {
+        let spares = Arc::new(Spares::new(&folder, may_keep));
+        Self { repository, folder, next: AtomicU64::new(0), spares, is_mounted }
+    }
+
+    /// Removes all that was given back, and waits until it is gone.
+    pub fn clear(&self) {
+        self.spares.clear();
     }
 
     pub fn repository(&self) -> &Arc<Repository> {
@@ -124,9 +174,10 @@ impl Worktrees {
     /// A place for one; nothing is there yet.
     pub fn reserve(&self) -> Worktree {
         let folder = self.folder.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
-        let repository = self.repository.common().to_owned();
-        let seat = Seat { tree: folder.join("tree"), git: folder.join("git"), repository };
-        Worktree { seat, folder, repository: self.repository.clone(), made: None }
+        let common = self.repository.common().to_owned();
+        let seat = Seat { tree: folder.join("tree"), git: folder.join("git"), repository: common };
+        let (repository, spares) = (self.repository.clone(), self.spares.clone());
+        Worktree { seat, folder, repository, spares, made: None }
     }
 
     /// Checks out a commit there, in the place of what was there before.
@@ -149,38 +200,90 @@ impl Worktree {
     }
 
     fn make(&mut self, base: &Oid, is_mounted: bool) -> Result<(), GitError> {
-        self.made = None;
-        let folder = self.folder.clone();
-        let at = |what: &'static str| {
-            let path = folder.clone();
-            move |source| GitError::Io { what, path, source }
-        };
-        remove::all(&self.folder).map_err(at("remove"))?;
+        self.give_back();
+        if let Some(spare) = self.spares.take(base) {
+            match self.move_in(spare, base) {
+                Ok(made) => return self.is_made(made),
+                Err(error) => tracing::debug!(%error, "a work tree is made anew"),
+            }
+            self.give_back();
+        }
+        let made = self.make_anew(base, is_mounted).or_else(|error| {
+            // What was given back may be what the disk has no room for.
+            tracing::debug!(%error, "a work tree is made once more");
+            self.spares.clear();
+            self.make_anew(base, is_mounted)
+        });
+        match made {
+            Ok(made) => self.is_made(made),
+            Err(error) => {
+                self.give_back();
+                Err(error)
+            }
+        }
+    }
+
+    fn is_made(&mut self, made: Made) -> Result<(), GitError> {
+        self.made = Some(made);
+        Ok(())
+    }
+
+    fn at(&self, what: &'static str) -> impl Fn(std::io::Error) -> GitError + use<> {
+        let path = self.folder.clone();
+        move |source| GitError::Io { what, path: path.clone(), source }
+    }
+
+    /// Has that tree here, at a commit.
+    fn move_in(&self, spare: Spare, base: &Oid) -> Result<Made, GitError> {
+        let Spare { folder, made } = spare;
+        fs::rename(&folder, &self.folder).map_err(self.at("make"))?;
+        if made.base == *base {
+            return Ok(made);
+        }
+        self.repository.switch_throwaway(&made.base, base, &self.seat.tree, &self.index())?;
+        self.write_git(base)?;
+        self.settled(base)
+    }
+
+    fn make_anew(&self, base: &Oid, is_mounted: bool) -> Result<Made, GitError> {
+        remove::all(&self.folder).map_err(self.at("remove"))?;
         for path in [&self.seat.tree, &self.seat.git] {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at("make"))?;
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(self.at("make"))?;
         }
-        let index = self.folder.join("index");
-        self.repository.check_out(base, &self.seat.tree, &index)?;
-        let mut entries = HashMap::new();
-        for entry in self.repository.entries(base)? {
-            let stamp =
-                fs::symlink_metadata(self.seat.tree.join(&entry.path)).ok().map(|found| Stamp::of(&found));
-            entries.insert(entry.path.clone(), (entry, stamp));
-        }
+        self.repository.check_out(base, &self.seat.tree, &self.index())?;
         // For whoever asks git in the tree; it is read there, and never written.
         let (git, repository) = match is_mounted {
             true => (Path::new(SEEN_TREE), Path::new(SEEN_REPOSITORY)),
             false => (&*self.seat.git, &*self.seat.repository),
         };
         let line = |path: &Path| [path.as_os_str().as_bytes(), b"\n"].concat();
-        let write = |name: &Path, bytes: &[u8]| fs::write(name, bytes).map_err(at("write"));
-        write(&self.seat.git.join("HEAD"), format!("{base}\n").as_bytes())?;
+        let write = |name: &Path, bytes: &[u8]| fs::write(name, bytes).map_err(self.at("write"));
         write(&self.seat.git.join("commondir"), &line(repository))?;
-        whole_file::copy_index(&index, &self.seat.git.join("index")).map_err(at("write"))?;
         write(&self.seat.tree.join(".git"), &[b"gitdir: ", &*line(git)].concat())?;
-        settle(&self.seat.git).map_err(at("look at"))?;
-        self.made = Some(Made { base: base.clone(), entries });
-        Ok(())
+        self.write_git(base)?;
+        self.settled(base)
+    }
+
+    fn index(&self) -> PathBuf {
+        self.folder.join("index")
+    }
+
+    /// What git in the tree is told of where it stands.
+    fn write_git(&self, base: &Oid) -> Result<(), GitError> {
+        let git = &self.seat.git;
+        fs::write(git.join("HEAD"), format!("{base}\n")).map_err(self.at("write"))?;
+        whole_file::copy_index(&self.index(), &git.join("index")).map_err(self.at("write"))
+    }
+
+    /// How all lies there; what is changed from now on has another stamp.
+    fn settled(&self, base: &Oid) -> Result<Made, GitError> {
+        let made = Made::of(&self.repository, base, &self.seat.tree)?;
+        settle(&self.seat.git).map_err(self.at("look at"))?;
+        Ok(made)
+    }
+
+    fn give_back(&mut self) {
+        self.spares.give_back(&self.folder, self.made.take());
     }
 }
 
@@ -201,10 +304,7 @@ fn settle(folder: &Path) -> std::io::Result<()> {
 
 impl Drop for Worktree {
     fn drop(&mut self) {
-        // What cannot be removed now, the next host removes.
-        if let Err(error) = remove::all(&self.folder) {
-            tracing::warn!(%error, folder = %self.folder.display(), "a work tree is left");
-        }
+        self.give_back();
     }
 }
 

@@ -41,6 +41,14 @@ impl Bucket {
         Ok(self.0.delete(key)?)
     }
 
+    /// At most 1000 keys with that prefix, sorted, after `after`; fewer mean that there are no more.
+    ///
+    /// # Errors
+    /// `Unavailable`: the store could not be read.
+    pub fn page(&self, prefix: &str, after: Option<&str>) -> Result<Vec<String>, Error> {
+        Ok(self.0.keys(prefix, after)?)
+    }
+
     /// All keys with that prefix, sorted.
     ///
     /// # Errors
@@ -48,7 +56,7 @@ impl Bucket {
     pub fn keys(&self, prefix: &str) -> Result<Vec<String>, Error> {
         let mut keys: Vec<String> = Vec::new();
         loop {
-            let page = self.0.keys(prefix, keys.last().map(String::as_str))?;
+            let page = self.page(prefix, keys.last().map(String::as_str))?;
             let whole = page.len() < KEYS_MAX;
             keys.extend(page);
             if whole {

@@ -5,7 +5,7 @@
 //! Not here: what the values mean (`file/fields.rs`), which settings an executor reads (its plugin).
 
 /// Keys of a task that mean something to the host.
-pub const KEYS: [&str; 21] = [
+pub const KEYS: [&str; 22] = [
     "id",
     "status",
     "description",
@@ -26,6 +26,7 @@ pub const KEYS: [&str; 21] = [
     "when",
     "inputs",
     "outputs",
+    "tree",
     "added_by",
 ];
 

@@ -266,6 +266,7 @@ pub fn changed_keys(old: &Task, new: &Task) -> Vec<String> {
         ("when", old.when != new.when),
         ("inputs", old.inputs != new.inputs),
         ("outputs", old.outputs != new.outputs),
+        ("tree", old.tree != new.tree),
     ];
     let mut keys: Vec<String> =
         fields.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect();

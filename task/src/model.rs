@@ -159,6 +159,17 @@ pub enum OnDoubt {
     Done,
 }
 
+/// Where a task works, in a run whose edits go to a branch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tree {
+    /// In one of its own, at the newest commit of the branch.
+    #[default]
+    Own,
+    /// In the person's: what it changes stays, whatever comes of it.
+    Mine,
+}
+
 /// Where a task stands. `ready` is derived and never stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -267,6 +278,9 @@ pub struct Task {
     pub inputs: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<String>,
+    /// Where it works.
+    #[serde(default, skip_serializing_if = "is_own_tree")]
+    pub tree: Tree,
     /// Keys that the host does not know, for the executor; at most [`SETTINGS_BYTES_MAX`] bytes as JSON.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub settings: serde_json::Map<String, serde_json::Value>,
@@ -350,6 +364,7 @@ impl Task {
             when: None,
             inputs: Vec::new(),
             outputs: Vec::new(),
+            tree: Tree::Own,
             settings: serde_json::Map::new(),
         }
     }
@@ -390,6 +405,10 @@ fn timeout_default() -> u64 {
 
 fn is_timeout_default(value: &u64) -> bool {
     *value == TIMEOUT_MS_DEFAULT
+}
+
+fn is_own_tree(value: &Tree) -> bool {
+    *value == Tree::Own
 }
 
 fn is_ask(value: &OnDoubt) -> bool {

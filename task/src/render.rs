@@ -6,7 +6,7 @@
 
 use crate::file::{NewFileTask, TaskFile, TaskFileError};
 use crate::keys::KEYS;
-use crate::model::{Command, Kind, Look, OnDoubt, TIMEOUT_MS_DEFAULT, Task, When};
+use crate::model::{Command, Kind, Look, OnDoubt, TIMEOUT_MS_DEFAULT, Task, Tree, When};
 
 pub(crate) mod quote;
 
@@ -155,6 +155,7 @@ fn fields(entry: &NewFileTask, quoted: bool) -> Vec<(String, String)> {
     add("when", task.when.as_ref().map(|when| when_text(when, quoted)));
     add("inputs", list(&task.inputs));
     add("outputs", list(&task.outputs));
+    add("tree", (task.tree == Tree::Mine).then(|| "mine".to_owned()));
     for (key, value) in &task.settings {
         add(key, Some(quote::json(value, quoted)));
     }

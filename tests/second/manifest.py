@@ -32,6 +32,7 @@ SHAPE = record(
     keywords=Default(listing(text(), most=16), []),
     roles=listing(one_of(*ROLES), 1, len(ROLES)),
     kinds=Default(listing(text(), most=64), []),
+    isolation=Default(one_of("any", "none", "worktree"), "any"),
     taskKeys=Default(listing(text(), most=64), []),
     settingsSchema=Default(settings.a_mapping, {}),
     host=record(api=text()),
@@ -105,6 +106,7 @@ def check(found):
     form("provider" not in roles or len(roles) == 1, "a provider that is something else too")
     form(("executor" in roles) == bool(kinds) and all(map(is_name, kinds)), "kinds")
     form("executor" in roles or not asked.get("files", {}).get("write"), "a writer that executes nothing")
+    form("executor" in roles or found["isolation"] == "any", "isolation")
     form("executor" in roles or not found["taskKeys"], "keys of tasks")
     form(all(map(TASK_KEY.fullmatch, found["taskKeys"])), "keys of tasks")
     form("settings" in asked or "planner" in roles or not found["settingsSchema"], "settings of nobody")

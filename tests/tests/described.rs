@@ -41,7 +41,7 @@ fn ask(served: &Served, description: &str, token: &str, more: &[&str]) {
 
 fn place() -> (Workspace, String) {
     let workspace = Workspace::new("- {id: t, kind: note}\n- {id: u, kind: note}\n");
-    let services = "  services: {/o: demo/service-orchestrator-api}\n";
+    let services = "  services: {/o: demo/service-orchestrator-api, /b: demo/service-broker}\n";
     workspace.write("config.yaml", &(workspace.read("config.yaml") + services));
     workspace.make_known();
     let token = workspace.host(&["token", "add", "all", "--scope", "read,run,approve"], 0);
@@ -64,5 +64,20 @@ fn the_orchestrator_api_is_as_it_describes_itself() {
     let served = serve(&workspace, &[]);
     ask(&served, "/o/openapi.json", &token, &[]);
     until(|| served.get("/o/status", Some(&token)).json()["state"] == "idle");
+    workspace.host(&["db", "check"], 0);
+}
+
+#[test]
+fn the_broker_is_as_it_describes_itself() {
+    let (workspace, token) = place();
+    let served = serve(&workspace, &[]);
+    // Some tasks to lease, end and refuse; schemathesis adds more.
+    for number in 0..5 {
+        let added =
+            served.ask("POST", "/b/tasks", Some(&token), &format!(r#"{{"id":"t{number}","command":"x"}}"#));
+        assert_eq!(added.status, 201);
+    }
+    ask(&served, "/b/openapi.json", &token, &[]);
+    assert_eq!(served.get("/b/tasks", Some(&token)).status, 200);
     workspace.host(&["db", "check"], 0);
 }

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use orch_journal::Event;
-use orch_journal::event::Ending;
+use orch_journal::event::{Actor, Ending};
 use orch_tests::isolated::{Bench, POINTS};
 use orch_tests::kill::{self, Moment};
 use orch_tests::{err, out};
@@ -55,6 +55,26 @@ fn an_attempt_that_fails_leaves_nothing_and_its_next_one_begins_anew() {
     assert_eq!(bench.of_the_person(), before);
     assert_eq!(bench.commits(), 0);
     bench.is_sound();
+}
+
+#[test]
+fn a_task_may_work_in_the_persons_own_tree_beside_the_others() {
+    let tasks = "- {id: a, command: [sh, -c, 'echo more >> a.txt; echo x > new']}\n\
+                 - {id: home, tree: mine, command: [sh, -c, 'test ! -e new && cat a.txt > mine'], dependencies: [a], verify: [demo/verifier-command]}\n";
+    let bench = Bench::new(tasks);
+    // In a tree of its own `.git` is a file.
+    verified(&bench, "test -f .git || test -e mine");
+    let ran = bench.0.run(&[], 0);
+    assert_eq!(bench.0.read("mine"), "one\ntwo\nthree\n");
+    assert_eq!((bench.on_branch("mine"), bench.commits()), (None, 1));
+    assert_eq!(bench.on_branch("a.txt").unwrap(), "one\ntwo\nthree\nmore\n");
+    // Out of a tree it is an effect like every other.
+    let intended = |event: &Event| matches!(event, Event::IntentRecorded { by: Actor::Attempt { .. }, .. });
+    assert_eq!(bench.0.events().iter().filter(|event| intended(event)).count(), 1);
+    assert!(err(&ran).contains("task `home` works in your own tree"), "{}", err(&ran));
+    let told = out(&bench.0.host(&["report"], 0));
+    assert!(told.contains("edits-yours"), "{told}");
+    assert!(err(&bench.0.host(&["accept"], 2)).contains("git-uncommitted"));
 }
 
 #[test]

@@ -285,15 +285,15 @@ fn a_file_of_two_gigabytes_is_kept_whole() {
     assert_eq!(bench.trees(), Vec::<PathBuf>::new());
 }
 
-/// Runs the host where a folder has so many KiB left; what was written there is there afterwards.
-fn run_on_full_disk(bench: &Bench, folder: &Path, free_kib: u32) -> Output {
+/// What the host does where a folder has so many KiB left; what is there then is there afterwards.
+fn on_full_disk(bench: &Bench, folder: &Path, free_kib: u32, args: &[&str]) -> Output {
     fs::create_dir_all(folder).unwrap();
-    let host = bench.0.command(&["run", "--trust-workspace"]);
+    let host = bench.0.command(args);
     let script = "set -e; folder=$1 free=$2 real=$1.real; shift 2; mkdir \"$real\"; mount --bind \"$folder\" \"$real\"; \
                   mount -t tmpfs -o size=64m none \"$folder\"; cp -a \"$real/.\" \"$folder\"; \
                   used=$(df -k --output=used \"$folder\" | tail -n1); \
                   mount -o remount,size=$((used + free + 4))k \"$folder\"; \
-                  set +e; \"$@\"; ended=$?; cp -a \"$folder/.\" \"$real\"; exit $ended";
+                  set +e; \"$@\"; ended=$?; find \"$real\" -mindepth 1 -delete; cp -a \"$folder/.\" \"$real\"; exit $ended";
     let mut run = Command::new("unshare");
     run.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
     run.arg(folder).arg(free_kib.to_string()).arg(host.get_program()).args(host.get_args());
@@ -313,18 +313,19 @@ fn run_on_full_disk(bench: &Bench, folder: &Path, free_kib: u32) -> Output {
 fn a_disk_that_is_full_in_any_step_keeps_nothing_half() {
     let script = "head -c 300000 /dev/urandom > blob; echo more >> a.txt";
     let (mut failed, mut kept) = (0, 0);
-    for place in ["state", "objects", "refs"] {
+    for place in ["state", "store", "objects", "refs"] {
         for free in [0, 24, 100, 500, 4000] {
             let bench = Bench::new(&format!("- id: a\n  command: [sh, -c, '{script}']\n"));
             bench.0.write("big", &"x".repeat(100_000));
             commit(&bench);
             let folder = match place {
                 "state" => bench.0.outside().join("state"),
+                "store" => bench.0.path().join(".orch"),
                 "objects" => bench.0.path().join(".git/objects"),
                 _ => bench.0.path().join(".git/refs"),
             };
             let before = bench.of_the_person();
-            let ended = run_on_full_disk(&bench, &folder, free);
+            let ended = on_full_disk(&bench, &folder, free, &["run", "--trust-workspace"]);
             let when = format!("{place}, {free} KiB: {:?}\n{}{}", ended.status, out(&ended), err(&ended));
             assert_eq!(bench.of_the_person(), before, "{when}");
             match ended.status.success() {
@@ -344,4 +345,39 @@ fn a_disk_that_is_full_in_any_step_keeps_nothing_half() {
         }
     }
     assert!(failed >= 5 && kept >= 3, "{failed} failed, {kept} kept");
+}
+
+#[test]
+fn a_disk_that_is_full_while_a_run_is_taken_in_leaves_the_persons_tree_as_it_was() {
+    let script = "head -c 300000 /dev/urandom > src/blob; echo more >> src/b.txt; rm src/c.txt; mkdir src/new; echo x > src/new/x";
+    let (mut failed, mut taken) = (0, 0);
+    for place in ["src", ".git"] {
+        for free in [0, 24, 100, 4000] {
+            let bench = Bench::new(&format!("- id: a\n  command: [sh, -c, '{script}']\n"));
+            bench.0.write("src/c.txt", &"c\n".repeat(20_000));
+            bench.0.write("big", &"x".repeat(100_000));
+            commit(&bench);
+            bench.0.run(&[], 0);
+            let before = bench.of_the_person();
+            let ended = on_full_disk(&bench, &bench.0.path().join(place), free, &["accept"]);
+            let when = format!("{place}, {free} KiB: {:?}\n{}{}", ended.status, out(&ended), err(&ended));
+            match ended.status.success() {
+                true => taken += 1,
+                false => {
+                    failed += 1;
+                    assert_eq!(ended.status.code(), Some(5), "{when}");
+                    assert_eq!(bench.of_the_person(), before, "{when}");
+                    assert!(!bench.0.path().join(".git/index.lock").exists(), "{when}");
+                    // With room again it is taken in.
+                    bench.0.host(&["accept"], 0);
+                }
+            }
+            assert_eq!(bench.0.read("src/b.txt"), "b\nmore\n", "{when}");
+            assert_eq!(fs::metadata(bench.0.path().join("src/blob")).unwrap().len(), 300_000, "{when}");
+            assert_eq!(bench.0.read("src/new/x"), "x\n", "{when}");
+            assert_eq!(bench.git(&["status", "--porcelain"]), " M tasks.yml", "{when}");
+            bench.is_sound();
+        }
+    }
+    assert!(failed >= 3 && taken >= 2, "{failed} failed, {taken} taken in");
 }

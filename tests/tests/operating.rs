@@ -21,7 +21,10 @@ use orch_trust::authority::{Certifier, Publisher};
 use orch_trust::manifest::Role;
 use orch_trust::name::PluginId;
 use orch_trust::permission::DomainName;
-use orch_trust::policy::{Allowance, CertificatesPolicy, Deny, Policy, Renewal, ServePolicy, TasksPolicy};
+use orch_trust::policy::{
+    Allowance, CertificatesPolicy, Deny, Policy, Renewal, ServePolicy, TasksPolicy, WorkerAllowance,
+    WorkerPolicy,
+};
 use orch_trust::root::document::NamespaceText;
 
 use crate::packages::catalogue::tests_of_the_sources;
@@ -40,7 +43,7 @@ fn blocks() -> Vec<(String, String)> {
     found
 }
 
-fn block(name: &str) -> String {
+pub(crate) fn block(name: &str) -> String {
     let mut found: Vec<String> =
         blocks().into_iter().filter(|found| found.0 == name).map(|found| found.1).collect();
     assert_eq!(found.len(), 1, "`{name}`");
@@ -73,6 +76,7 @@ fn the_policy_has_every_key_and_every_permission() {
         tasks,
         serve,
         certificates,
+        worker,
         egress: _,
         sandbox: _,
     } = Policy::parse(&block("policy.toml")).unwrap();
@@ -81,6 +85,8 @@ fn the_policy_has_every_key_and_every_permission() {
     let Deny { digests, keys, ids } = deny;
     let TasksPolicy { auto } = tasks;
     let ServePolicy { public } = serve;
+    let WorkerPolicy { allow: WorkerAllowance { process, http } } = worker;
+    assert!(process.is_some() && http.is_some());
     assert!(!public.is_empty());
     assert!(!packages.is_empty() && default.allow.log.is_some() && !namespaces.is_empty());
     assert!(!digests.is_empty() && !keys.is_empty() && !ids.is_empty() && !auto.is_empty());
@@ -162,7 +168,7 @@ fn the_workspace_has_every_key() {
     );
     assert!(asked["refactor"].timeout.is_some() && !asked["refactor"].verify.is_empty());
     assert!(jobs.is_some() && log_mib.is_some() && kill_after.is_some());
-    assert_eq!(isolation, Isolation::Worktree);
+    assert_eq!(isolation, Some(Isolation::Worktree));
     for key in ["  max_major", "  max_medium", "  base_ms", "  max_ms"] {
         let key = key.trim();
         assert!(block("config.yaml").contains(&format!("{key}: ")), "{key}");

@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 use wasmparser::{ComponentExternName, ComponentTypeRef, Encoding, Parser, Payload};
 
+use crate::engines::{self, EngineFact};
 use crate::interfaces::{ImportRule, import_rule, is_export_of, missing, unprovided};
 use crate::manifest::{Manifest, Role};
 use crate::package::PackageBytes;
@@ -49,6 +50,9 @@ pub struct Facts {
     pub functions: u64,
     /// Names, sorted, each once.
     pub custom_sections: Vec<String>,
+    /// Of a component of another language: whose engine it has in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineFact>,
 }
 
 /// A memory that some module defines.
@@ -82,7 +86,7 @@ impl Facts {
     ///
     /// # Errors
     /// `WatText`, `CoreModule`, `NotAComponent`, `ImportKind`, `MemoryKind`, `TableKind`, `StructureTooLarge`,
-    /// `CustomSection`.
+    /// `CustomSection`; those of [`engines::anatomy`].
     pub fn derive(bytes: &[u8]) -> Result<Self, Refusal> {
         match bytes {
             [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => {}
@@ -96,8 +100,10 @@ impl Facts {
         let mut facts = Self { size_bytes: bytes.len() as u64, ..Self::default() };
         let mut nesting = vec![Encoding::Component];
         let mut ended_at = 0;
+        let mut modules = engines::Modules::default();
         for payload in Parser::new(0).parse_all(bytes) {
             let payload = payload.map_err(|error| not(error.to_string()))?;
+            modules.take(&payload);
             facts.take(payload, &mut nesting, &mut ended_at)?;
         }
         if !nesting.is_empty() || ended_at > bytes.len() {
@@ -106,6 +112,7 @@ impl Facts {
         if let Some(rest) = bytes.get(ended_at..).filter(|rest| !rest.is_empty()) {
             return Err(not(format!("{} bytes follow its end", rest.len())));
         }
+        facts.engine = modules.judge(bytes)?.map(|anatomy| anatomy.engine);
         facts.imports.sort();
         facts.exports.sort();
         facts.inner_imports.sort();
@@ -172,7 +179,8 @@ impl Facts {
             Payload::StartSection { .. } | Payload::ComponentStartSection { .. } => self.start_functions += 1,
             Payload::CustomSection(section) => {
                 let name = section.name();
-                if !SECTIONS.contains(&name) {
+                let is_linked = name == engines::DYLINK && nesting.last() == Some(&Encoding::Module);
+                if !SECTIONS.contains(&name) && !is_linked {
                     return Err(Refusal::CustomSection {
                         section: shown(name),
                         why: "is not on the list of those allowed",
@@ -232,7 +240,10 @@ impl Facts {
     /// `ImportUnknown`, `ImportUndeclared`, `ImportOfProviders`.
     pub fn check_imports(&self, manifest: &Manifest) -> Result<(), Refusal> {
         let unknown = |name: &&String| import_rule(name) == ImportRule::Unknown;
-        if let Some(import) = self.imports.iter().chain(&self.inner_imports).find(unknown) {
+        // What joins an engine's modules has names of its own for what it hands on. No place is among them.
+        let names_a_place = |name: &&String| name.contains(['=', '<']);
+        let inner = self.inner_imports.iter().filter(|name| self.engine.is_none() || names_a_place(name));
+        if let Some(import) = self.imports.iter().chain(inner).find(unknown) {
             return Err(Refusal::ImportUnknown { import: shown(import) });
         }
         if let Some((import, domain)) = unprovided(&self.imports, &self.exports) {
@@ -279,6 +290,7 @@ impl Facts {
             (self.components == other.components, "components"),
             (self.functions == other.functions, "functions"),
             (self.custom_sections == other.custom_sections, "customSections"),
+            (self.engine == other.engine, "engine"),
         ];
         pairs.into_iter().find(|(same, _)| !same).map(|(_, fact)| fact)
     }

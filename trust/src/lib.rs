@@ -19,6 +19,7 @@ pub mod delegation;
 pub mod denial;
 pub mod digest;
 pub mod dsse;
+pub mod engines;
 pub mod evidence;
 pub mod facts;
 pub mod freshness;

@@ -10,7 +10,8 @@ mod parts;
 mod settings_schema;
 mod written;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::name::PluginId;
 use crate::permission::text::is_name;
@@ -50,6 +51,9 @@ pub struct Manifest {
     pub roles: Vec<Role>,
     /// Kinds of task that it executes.
     pub kinds: Vec<String>,
+    /// Where attempts of its kinds edit, if the workspace does not say.
+    #[serde(skip_serializing_if = "Isolation::is_any")]
+    pub isolation: Isolation,
     /// Keys of a task that it reads as an executor, besides the host's own; `command` if it reads that and starts no program.
     #[serde(rename = "taskKeys", skip_serializing_if = "Vec::is_empty")]
     pub task_keys: Vec<String>,
@@ -63,6 +67,25 @@ pub struct Manifest {
     pub permissions: Permissions,
     pub limits: Limits,
     pub integrity: Integrity,
+}
+
+/// Where attempts edit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Isolation {
+    /// As the run has it.
+    #[default]
+    Any,
+    /// In the person's tree, whatever the run has.
+    None,
+    /// In a tree of their own; what is kept of it lies on the run's branch.
+    Worktree,
+}
+
+impl Isolation {
+    pub fn is_any(&self) -> bool {
+        *self == Self::Any
+    }
 }
 
 impl Manifest {
@@ -98,6 +121,7 @@ impl Manifest {
             keywords: written.keywords,
             roles: written.roles,
             kinds: written.kinds,
+            isolation: written.isolation,
             task_keys: written.task_keys,
             task_schema: written.task_schema,
             settings_schema: written.settings_schema,
@@ -147,6 +171,10 @@ impl Manifest {
         if !executes && !writes.is_empty() {
             // What every other role writes would be gone, or be done again.
             return wrong("permissions.files.write", writes.join(", "), "none unless the role is executor");
+        }
+        if !executes && !self.isolation.is_any() {
+            let found = format!("{:?}", self.isolation).to_lowercase();
+            return wrong("isolation", found, "`any` unless the role is executor");
         }
         if !executes && !self.task_keys.is_empty() {
             return wrong("taskKeys", format!("{:?}", self.task_keys), "none unless the role is executor");
@@ -311,6 +339,17 @@ pub(crate) mod tests {
         assert_eq!(code(|value| value["id"] = "orch/x".into()), Some("manifest-json"));
         assert_eq!(code(|value| value["version"] = "../..".into()), Some("manifest-json"));
         assert_eq!(code(|value| value["kinds"] = serde_json::json!([])), Some("manifest-field"));
+        for (isolation, expected) in
+            [("any", None), ("none", None), ("worktree", None), ("tree", Some("manifest-schema"))]
+        {
+            assert_eq!(code(|value| value["isolation"] = isolation.into()), expected, "{isolation}");
+        }
+        let of_verifier = code(|value| {
+            value["isolation"] = "worktree".into();
+            value["roles"] = serde_json::json!(["verifier"]);
+            value["kinds"] = serde_json::json!([]);
+        });
+        assert_eq!(of_verifier, Some("manifest-field"));
         let would_write = |role: &str| {
             code(|value| {
                 value["permissions"]["files"] = serde_json::json!({ "write": ["out/**"] });

@@ -43,6 +43,7 @@ pub struct Policy {
     pub deny: Deny,
     pub tasks: TasksPolicy,
     pub serve: ServePolicy,
+    pub worker: WorkerPolicy,
     pub egress: EgressPolicy,
     pub sandbox: SandboxPolicy,
 }
@@ -117,6 +118,21 @@ pub struct ServePolicy {
     pub public: Vec<PluginId>,
 }
 
+/// What this host does for brokers: nothing, unless it is said.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkerPolicy {
+    pub allow: WorkerAllowance,
+}
+
+/// Programs that tasks of a broker may start here, and brokers that may be asked for tasks.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkerAllowance {
+    pub process: Option<ProcessPermission>,
+    pub http: Option<HttpPermission>,
+}
+
 /// How requests of plugins go out, whatever rules allow them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -173,6 +189,11 @@ impl Policy {
                 return Err(AuthorityError::Malformed { message });
             }
         }
+        let WorkerAllowance { process, http } = policy.worker.allow.clone();
+        let of_worker = Permissions { process, http, ..Permissions::default() };
+        let wrong =
+            |error: PermissionForm| AuthorityError::Malformed { message: format!("`worker.allow`: {error}") };
+        of_worker.check_form(Side::Allowing).map_err(wrong)?;
         if let Some(found) = policy.tasks.auto.iter().find(|auto| !is_name(&auto.kind)) {
             let message = format!("`tasks.auto` has the kind `{}`", found.kind.escape_default());
             return Err(AuthorityError::Malformed { message });

@@ -162,6 +162,10 @@ refusals! {
     MemoryMinimum { found_bytes: u64, limit_bytes: u64 } => "memory-minimum", "component starts with {found_bytes} bytes of memory, its manifest says {limit_bytes} at most";
     StructureTooLarge { what: &'static str, found: u64, limit: u64 } => "structure-too-large", "component has {found} {what}, limit is {limit}";
     CustomSection { section: String, why: &'static str } => "custom-section", "custom section `{section}` {why}";
+    EngineUnknown { why: &'static str } => "engine-unknown", "component has modules of another language's engine (`dylink.0`), and {why}";
+    SnapshotSeveral { found: u64 } => "snapshot-several", "component has {found} snapshots of an engine's memory, expected one";
+    SnapshotTooLarge { what: &'static str, found: u64, limit: u64 } => "snapshot-too-large", "snapshot of the engine's memory has {found} {what}, limit is {limit}";
+    GlueTooLarge { what: &'static str, found: u64, limit: u64 } => "glue-too-large", "what joins the engine's modules has {found} {what}, limit is {limit}";
     FactsDisagree { fact: &'static str } => "facts-disagree", "certificate's facts say another `{fact}` than the component";
     // Revocation and lock.
     RevokedKill { what: String, reason: String } => "revoked-kill", "it was taken back and must not run on: {what} ({reason})";
@@ -276,6 +280,9 @@ impl Refusal {
             }
             Self::LockMismatch { .. } => {
                 "`orch-host plugin add DIR` takes the new version into the lock".to_owned()
+            }
+            Self::EngineUnknown { .. } => {
+                "it was made by another version of the toolchain than this host knows, or its engine was changed: its publisher builds it again with `orch-plugin build`".to_owned()
             }
             Self::ImportUndeclared { permission, .. } => {
                 format!("the publisher must ask for `{permission}` in the manifest")

@@ -5,6 +5,7 @@
     reason = "what makes a component for a test is no test function, so clippy.toml does not let it"
 )]
 
+use orch_trust::engines::EngineFact;
 use orch_trust::facts::{Facts, Memory};
 use orch_trust::manifest::Role;
 
@@ -66,6 +67,7 @@ fn reads_the_structure_at_every_depth() {
         components: 1,
         functions: 3,
         custom_sections: facts.custom_sections.clone(),
+        engine: None,
     };
     assert_eq!(facts, expected);
     assert_eq!(facts.difference(&expected), None);
@@ -76,7 +78,7 @@ fn reads_the_structure_at_every_depth() {
 #[test]
 fn every_fact_that_differs_is_named() {
     let facts = Facts::derive(&component("")).unwrap();
-    let edits: [(&str, Edit); 12] = [
+    let edits: [(&str, Edit); 13] = [
         ("sizeBytes", |facts| facts.size_bytes += 1),
         ("imports", |facts| facts.imports.push("x".into())),
         ("exports", |facts| facts.exports.push("x".into())),
@@ -89,9 +91,12 @@ fn every_fact_that_differs_is_named() {
         ("components", |facts| facts.components += 1),
         ("functions", |facts| facts.functions += 1),
         ("customSections", |facts| facts.custom_sections.push("x".into())),
+        ("engine", |facts| facts.engine = Some(EngineFact { name: "x".into(), table: 2 })),
     ];
+    // Only a component of another language has the last.
+    let whole = Facts { engine: Some(EngineFact { name: "x".into(), table: 1 }), ..facts.clone() };
     let names: Vec<String> =
-        serde_json::to_value(&facts).unwrap().as_object().unwrap().keys().cloned().collect();
+        serde_json::to_value(&whole).unwrap().as_object().unwrap().keys().cloned().collect();
     assert_eq!(names.len(), edits.len(), "a fact has no edit here: {names:?}");
     for (name, edit) in edits {
         let mut other = facts.clone();

@@ -32,6 +32,12 @@ pub(crate) enum Campaign {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Have two workers do a broker's tasks while they are killed, one for each 20 tasks
+    Brokered {
+        /// How many tasks
+        #[arg(long, default_value_t = 5_000)]
+        tasks: u64,
+    },
     /// Edit, kill, accept and reject in random order, beside a model
     Edits {
         /// How many kills
@@ -79,6 +85,9 @@ pub(crate) fn run(root: &Path, campaign: &Campaign) -> anyhow::Result<()> {
         Campaign::Kills { kills } => ("orch-tests", "ORCH_KILLS", *kills, ["crash::", "doubt::"].as_slice()),
         Campaign::Acts { seed } => ("orch-tests", "ORCH_ACTS", *seed, ["acts::"].as_slice()),
         Campaign::Counter { seed } => ("orch-tests", "ORCH_COUNTER", *seed, ["counter::"].as_slice()),
+        Campaign::Brokered { tasks } => {
+            ("orch-tests", "ORCH_BROKERED", *tasks, ["brokered::each_task_has"].as_slice())
+        }
         Campaign::Edits { kills } => ("orch-tests", "ORCH_EDITS", *kills, ["modelled::"].as_slice()),
         Campaign::Race { swaps } => ("orch-tests", "ORCH_RACES", *swaps, ["race::"].as_slice()),
         Campaign::Requests { requests } => {

@@ -11,6 +11,7 @@ mod dist;
 mod examples;
 mod freeze;
 mod fuzz;
+mod languages;
 mod llvm_tools;
 mod mutants;
 mod native_code;
@@ -45,7 +46,11 @@ enum Command {
     /// Make what a release is, into target/dist: programs, signed packages, checksums, one archive
     Dist(dist::DistArgs),
     /// Everything that CI runs
-    Test,
+    Test {
+        /// With what takes longer than CI has: a plugin in Python, from nothing to a run
+        #[arg(long)]
+        full: bool,
+    },
     /// Measure the host beside the limits that it cannot beat
     Bench {
         #[command(subcommand)]
@@ -66,6 +71,8 @@ enum Command {
     Freeze,
     /// Build and certify the reference plugins for the tests, into target/test-packages
     Packages,
+    /// Write the table of known engines, of the toolchains that `orch-plugin` pins for other languages
+    Engines,
     /// Fetch the sources and tools of the projects in `examples/`, for their tests
     Examples,
     /// Write worlds, guest bindings and lists of carried files again, after a change of wit/, sdk/src/ or sdk/templates/
@@ -98,7 +105,7 @@ fn carry_out() -> anyhow::Result<()> {
         Command::Demo => demo::run(&root),
         Command::CleanDemo => demo::clean(&root),
         Command::Dist(args) => dist::run(&root, &args),
-        Command::Test => test::run(&root),
+        Command::Test { full } => test::run(&root, full),
         Command::Bench { what } => bench::run(&root, &what),
         Command::Campaign { which } => campaign::run(&root, &which),
         Command::Fuzz(args) => fuzz::run(&root, &args),
@@ -106,9 +113,10 @@ fn carry_out() -> anyhow::Result<()> {
         Command::Tidy => tidy::run(&root),
         Command::Freeze => freeze::run(&root),
         Command::Packages => {
-            step::timed("binaries for the tests", || packages::build_for_tests(&root))?;
+            step::timed("binaries for the tests", || packages::build_for_tests(step::cargo(&root)))?;
             packages::for_tests(&root)
         }
+        Command::Engines => languages::engines(&root),
         Command::Examples => examples::fetch(&root),
         Command::Bindings { check } => {
             let mut cargo = step::cargo(&root);

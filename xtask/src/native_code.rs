@@ -38,7 +38,7 @@ roles:
   verifiers: [demo/verifier-command]
   auditors: [demo/auditor-files, demo/auditor-code-metrics]
   guards: {'*': demo/guard-protect}
-  services: {/status: demo/service-status, /api: demo/service-orchestrator-api}
+  services: {/status: demo/service-status, /api: demo/service-orchestrator-api, /broker: demo/service-broker}
 providers: {notify: demo/provider-PROVIDER-notify, llm: [demo/provider-openai, demo/provider-anthropic], embed: [demo/provider-openai, demo/provider-embed-hash], retrieve: demo/provider-retrieve}
 settings:
   demo/verifier-command: {checks: [{name: any, category: test, command: ['true']}]}

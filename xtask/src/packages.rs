@@ -6,6 +6,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Context;
 
@@ -14,8 +15,8 @@ use crate::{native_code, step};
 
 /// The development build of all binaries. Of the whole workspace, as the tests are: another choice of packages has other
 /// features of what they depend on, and that would be compiled twice.
-pub(crate) fn build_for_tests(root: &Path) -> anyhow::Result<()> {
-    step::run("build", step::cargo(root).args(["build", "--workspace", "--bins"]))
+pub(crate) fn build_for_tests(mut cargo: Command) -> anyhow::Result<()> {
+    step::run("build", cargo.args(["build", "--workspace", "--bins"]))
 }
 
 /// The packages that the tests use, by these binaries.
@@ -203,6 +204,11 @@ kv = {{ labels = ["snapshots"], bytes = 4194304 }}
 log = {{}}
 control = {{ start = true, stop = true, read = true }}
 wasi = {{ http_types = true }}
+
+[plugins."demo/service-broker".allow]
+log = {{}}
+kv = {{ labels = ["queue"], bytes = 268435456 }}
+wasi = {{ clocks = true, http_types = true }}
 
 [plugins."demo/provider-log-notify".allow]
 log = {{}}

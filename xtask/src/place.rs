@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The reference plugins, in the order of the README.
-pub(crate) const PLUGINS: [&str; 23] = [
+pub(crate) const PLUGINS: [&str; 24] = [
     "planner-priority",
     "planner-wsjf",
     "executor-shell",
@@ -28,6 +28,7 @@ pub(crate) const PLUGINS: [&str; 23] = [
     "provider-retrieve",
     "service-status",
     "service-orchestrator-api",
+    "service-broker",
 ];
 
 /// Where everything of one operator lies.

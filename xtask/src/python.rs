@@ -2,7 +2,8 @@
 //!
 //! In -> out: a list of packages with their digests -> a folder with `bin/`.
 //! Invariant: what is fetched has the digests of the list; nothing is installed into the system.
-//! Not here: which tests need them (`tests/tests/described.rs`, `tests/tests/notified_out.rs`, `tests/tests/model_peers.rs`).
+//! Not here: which tests need them (`tests/tests/described.rs`, `tests/tests/notified_out.rs`, `tests/tests/io.rs`,
+//! `tests/tests/model_peers.rs`).
 
 use std::fs;
 use std::path::Path;

@@ -1,11 +1,13 @@
 //! Check `complexity`: no part is of a size that no plugin needs and that makes every host pay.
 //!
 //! In -> out: component -> result. Looks at every module, component and function body.
-//! Limits: [`PART`] for one module or component, [`FUNCTION`] for one function, the constants for the whole.
+//! Limits: [`PART`] for one module or component, [`FUNCTION`] for one function, the constants for the whole. Modules of a
+//! known engine are what they are, and its snapshot has limits of its own (`orch-trust`'s `engines.rs`).
 //! Invariant: what is counted is in the bytes, so every certifier counts the same.
 //! Not here: how long it compiles (the child's limits, `confine.rs`), what the engine's validator bounds by itself.
 
 use orch_trust::certificate::CheckResult;
+use orch_trust::engines::{SNAPSHOT_EXPORTS_MAX, SNAPSHOT_SEGMENTS_MAX, Standing};
 use orch_trust::refusal::Refusal;
 use wasmparser::{BinaryReaderError, FunctionBody, Operator};
 
@@ -35,6 +37,9 @@ const PART: PartBudget = PartBudget {
     elements: 4_000,
     segments: 4_000,
 };
+
+const SNAPSHOT: PartBudget =
+    PartBudget { exports: SNAPSHOT_EXPORTS_MAX, segments: SNAPSHOT_SEGMENTS_MAX, ..PART };
 
 /// What one function is made of; the ceilings of each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,14 +76,15 @@ pub(super) fn check(subject: &Subject<'_>) -> CheckResult {
     over("the component", "bytes", bytes.len() as u64, COMPONENT_BYTES_MAX, &mut findings);
     over("the component", "functions", functions, FUNCTIONS_MAX, &mut findings);
     over("the component", "definitions", definitions, DEFINITIONS_MAX, &mut findings);
-    for part in &parts {
+    for part in parts.iter().filter(|part| part.standing != Some(Standing::Listed)) {
+        let budget = if part.standing == Some(Standing::Snapshot) { SNAPSHOT } else { PART };
         let (counts, segments) = (part.counts, part.data.len() as u64);
-        over(&part.name, "types", counts.types, PART.types, &mut findings);
-        over(&part.name, "imports", counts.imports, PART.imports, &mut findings);
-        over(&part.name, "exports", counts.exports, PART.exports, &mut findings);
-        over(&part.name, "globals", counts.globals, PART.globals, &mut findings);
-        over(&part.name, "element segments", counts.elements, PART.elements, &mut findings);
-        over(&part.name, "data segments", segments, PART.segments, &mut findings);
+        over(&part.name, "types", counts.types, budget.types, &mut findings);
+        over(&part.name, "imports", counts.imports, budget.imports, &mut findings);
+        over(&part.name, "exports", counts.exports, budget.exports, &mut findings);
+        over(&part.name, "globals", counts.globals, budget.globals, &mut findings);
+        over(&part.name, "element segments", counts.elements, budget.elements, &mut findings);
+        over(&part.name, "data segments", segments, budget.segments, &mut findings);
         functions_of(part, &mut findings);
     }
     judged(ID, parts.len() as u64 + functions, findings)

@@ -8,7 +8,7 @@
 
 use orch_trust::certificate::CheckResult;
 use orch_trust::refusal::Refusal;
-use wasmparser::{BinaryReader, ComponentName, CustomSectionReader, KnownCustom, Name};
+use wasmparser::{BinaryReader, ComponentName, CustomSectionReader, Dylink0Subsection, KnownCustom, Name};
 
 use super::dependency_list::{self, ListFault};
 use super::parts::parts;
@@ -84,6 +84,13 @@ fn readable(section: &CustomSectionReader<'_>) -> Result<(), String> {
                 seen.push(field.name);
                 for value in field.values {
                     value.map_err(said)?;
+                }
+            }
+        }
+        KnownCustom::Dylink0(subsections) => {
+            for one in subsections {
+                if let Dylink0Subsection::Unknown { ty, .. } = one.map_err(said)? {
+                    return Err(format!("its subsection {ty} is unknown"));
                 }
             }
         }

@@ -3,7 +3,8 @@
 //! In -> out: component -> result, [`lists`] for other checks. Looks at every core module at any depth.
 //! Limits: 2 MiB, packed and unpacked.
 //! Invariant: absence is a failure, never "not Rust". Excepted are trampolines (no memory, no data, no start, no
-//! global, and bodies that only pass their arguments on to a table's function) and modules on [`KNOWN`].
+//! global, and bodies that only pass their arguments on to a table's function), modules on [`KNOWN`], and components with
+//! a known engine: what these are made of stands in the bill of materials, and is bounded beside the engine.
 //! Not here: whether the list is true, which only a build of our own can say; whether it fits the SBOM (`sbom.rs`).
 
 use auditable_serde::VersionInfo;
@@ -11,6 +12,7 @@ use miniz_oxide::inflate::stream::{InflateState, inflate as unpack};
 use miniz_oxide::{DataFormat, MZFlush, MZStatus};
 use orch_trust::certificate::CheckResult;
 use orch_trust::digest::Sha256Digest;
+use orch_trust::engines::Standing;
 use orch_trust::strict_json;
 use wasmparser::{FunctionBody, Operator};
 
@@ -64,25 +66,26 @@ pub(super) fn check(subject: &Subject<'_>) -> CheckResult {
         match part.section(SECTION).map(read) {
             Some(Ok(_)) => read_well += 1,
             Some(Err(fault)) => findings.push(format!("{}: list of {}: {fault}", fault.code(), part.name)),
-            None if is_trampoline(part) || is_known(part, &KNOWN) => {}
+            None if part.standing.is_some() || is_trampoline(part) || is_known(part, &KNOWN) => {}
             None => findings.push(format!("list-missing: {} has no `{SECTION}`", part.name)),
         }
     }
     // What nothing of is a module with a list has nothing that could be looked up.
-    if findings.is_empty() && read_well == 0 {
+    let has_engine = parts.iter().any(|part| part.standing.is_some());
+    if findings.is_empty() && read_well == 0 && !has_engine {
         findings.push(format!("list-missing: no module has `{SECTION}`"));
     }
     judged(ID, modules + 1, findings)
 }
 
-/// The lists of every module that has one.
+/// The lists of every module that has one. An engine's own is that of its toolchain, not the plugin's.
 ///
 /// # Errors
 /// The first that cannot be read.
 pub fn lists(component: &[u8]) -> Result<Vec<VersionInfo>, ListFault> {
     parts(component)
         .iter()
-        .filter(|part| part.is_module)
+        .filter(|part| part.is_module && part.standing != Some(Standing::Listed))
         .filter_map(|part| part.section(SECTION))
         .map(read)
         .collect()

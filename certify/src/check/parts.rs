@@ -5,6 +5,7 @@
 //! with facts only.
 //! Not here: judging them (the checks beside this file), facts that hosts derive too (`orch-trust`'s `facts.rs`).
 
+use orch_trust::engines::{self, Standing};
 use wasmparser::{
     ConstExpr, CustomSectionReader, DataKind, Encoding, FunctionBody, Operator, Parser, Payload,
 };
@@ -14,6 +15,8 @@ pub(crate) struct Part<'a> {
     /// `module 2` or `component 1`: its number among its kind, in order of appearance.
     pub(crate) name: String,
     pub(crate) is_module: bool,
+    /// What it is of a component with an engine.
+    pub(crate) standing: Option<Standing>,
     /// All of it.
     pub(crate) bytes: &'a [u8],
     pub(crate) custom: Vec<CustomSectionReader<'a>>,
@@ -72,6 +75,10 @@ pub(crate) fn parts(bytes: &[u8]) -> Vec<Part<'_>> {
             }
         }
     }
+    if let Ok(Some(anatomy)) = engines::anatomy(bytes) {
+        let modules = parts.iter_mut().filter(|part| part.is_module);
+        modules.zip(anatomy.modules).for_each(|(part, standing)| part.standing = Some(standing));
+    }
     parts
 }
 
@@ -82,6 +89,7 @@ impl<'a> Part<'a> {
         Self {
             name: format!("{kind} {number}"),
             is_module,
+            standing: None,
             bytes: &[],
             custom: Vec::new(),
             bodies: Vec::new(),

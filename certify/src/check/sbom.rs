@@ -3,6 +3,7 @@
 //! In -> out: `sbom.cdx.json` and component -> result. Looks at every entry.
 //! Limits: CycloneDX 1.3 to 1.6 as JSON; numbers are integers (`strict_json`).
 //! Invariant: equality, not inclusion: an entry too many is as wrong as one too few.
+//! A component with a known engine has no list of the plugin's own: there the bill must name the engine.
 //! Off-spec: only the fields that are judged are typed. What else CycloneDX allows is left alone.
 //! Not here: whether the lock file says the same, whether licences are allowed.
 
@@ -82,6 +83,11 @@ pub(super) fn check(subject: &Subject<'_>) -> CheckResult {
     let mut findings = form(&bill);
     findings.extend(subject_of(&bill.metadata.component, subject.package.component_digest()));
     findings.extend(references(&bill));
+    let engine = subject.facts.as_ref().ok().and_then(|facts| facts.engine.as_ref());
+    if let Some(engine) = engine {
+        findings.extend(engine_of(&bill, &engine.name));
+        return judged(ID, looked_at, findings);
+    }
     let embedded = match &subject.facts {
         Ok(_) => dependency_list::lists(&subject.package.component()).ok().filter(|lists| !lists.is_empty()),
         Err(_) => None,
@@ -116,6 +122,13 @@ fn subject_of(entry: &Entry, digest: Sha256Digest) -> Option<String> {
         (None, _) => Some(format!("sbom-subject: its subject has no {DIGEST}")),
         (Some(_), Some(_)) => Some(format!("sbom-subject: its subject has several {DIGEST}")),
     }
+}
+
+/// The bill names the engine that the component has in it.
+fn engine_of(bill: &Bill, engine: &str) -> Option<String> {
+    let named = |entry: &Entry| entry.version.as_ref().map(|version| format!("{} {version}", entry.name));
+    let is_there = bill.components.iter().filter_map(named).any(|name| name == engine);
+    (!is_there).then(|| format!("sbom-engine: it does not name the engine, `{engine}`"))
 }
 
 /// References are unique, and lead somewhere.

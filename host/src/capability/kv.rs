@@ -40,13 +40,23 @@ pub struct Kv {
     /// A planner's session has no result that a value could be kept with.
     is_read_only: bool,
     written: BTreeMap<String, Written>,
-    /// Bytes of all labels as this call sees them; read when first needed.
-    used: Option<u64>,
+    /// Bytes of all labels that are committed; read when first needed.
+    committed: Option<u64>,
+    /// Bytes that this call adds to them; known when first needed.
+    growth: Option<i64>,
 }
 
 impl Kv {
     pub fn new(granted: Arc<KvPermission>, plugin: Arc<str>, reader: Arc<dyn KvReader>) -> Self {
-        Self { granted, plugin, reader, is_read_only: false, written: BTreeMap::new(), used: None }
+        Self {
+            granted,
+            plugin,
+            reader,
+            is_read_only: false,
+            written: BTreeMap::new(),
+            committed: None,
+            growth: None,
+        }
     }
 
     /// With what the plugin wrote before over what is committed; it counts as written by this call.
@@ -59,16 +69,31 @@ impl Kv {
         self
     }
 
-    /// Bytes of all labels with what this call wrote.
-    fn used(&self) -> Result<u64, KvUnavailable> {
-        let mut used = self.reader.bytes(&self.plugin)?;
+    /// What was written so far adds to the committed bytes.
+    fn growth(&self) -> Result<i64, KvUnavailable> {
+        let mut growth = 0_i64;
         for (label, written) in &self.written {
             for (key, value) in written {
                 let before = self.reader.read(&self.plugin, label, key)?;
-                used = used.saturating_sub(size(key, &before)).saturating_add(size(key, value));
+                growth = growth
+                    .saturating_add(signed(size(key, value)))
+                    .saturating_sub(signed(size(key, &before)));
             }
         }
-        Ok(used)
+        Ok(growth)
+    }
+
+    /// True if the grant has room for so much more than is committed.
+    fn has_room(&mut self, growth: i64) -> Result<bool, KvUnavailable> {
+        let committed = match self.committed {
+            Some(committed) => committed,
+            None => *self.committed.insert(self.reader.bytes(&self.plugin)?),
+        };
+        let granted = self.granted.bytes;
+        let fits = committed.saturating_add_signed(growth) <= granted;
+        let rest = if fits { 0..=granted.saturating_add_signed(-growth) } else { committed..=committed };
+        self.reader.rests_on(&self.plugin, rest);
+        Ok(fits)
     }
 
     /// What the call wrote, values as base64.
@@ -99,16 +124,16 @@ impl Kv {
     fn put(&mut self, label: &str, key: String, value: Option<Vec<u8>>) -> Result<(), Error> {
         let unavailable = |_: KvUnavailable| Error::Unavailable;
         let before = self.get(label, &key).map_err(unavailable)?;
-        let used = match self.used {
-            Some(used) => used,
-            None => self.used().map_err(unavailable)?,
+        let growth = match self.growth {
+            Some(growth) => growth,
+            None => self.growth().map_err(unavailable)?,
         };
-        let (before, now) = (size(&key, &before), size(&key, &value));
-        let after = used.saturating_sub(before).saturating_add(now);
-        if after > self.granted.bytes && now > before {
+        let (before, now) = (signed(size(&key, &before)), signed(size(&key, &value)));
+        let after = growth.saturating_sub(before).saturating_add(now);
+        if now > before && !self.has_room(after).map_err(unavailable)? {
             return Err(Error::Limit("kv.bytes".to_owned()));
         }
-        self.used = Some(after);
+        self.growth = Some(after);
         let absent =
             value.is_none() && self.reader.read(&self.plugin, label, &key).map_err(unavailable)?.is_none();
         let written = self.written.entry(label.to_owned()).or_default();
@@ -147,6 +172,10 @@ impl Kv {
 /// Bytes of a key with its value; none where there is none.
 fn size(key: &str, value: &Option<Vec<u8>>) -> u64 {
     value.as_ref().map_or(0, |value| (key.len() + value.len()) as u64)
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 fn check_key(key: &str) -> Result<(), Error> {

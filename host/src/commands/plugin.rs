@@ -25,7 +25,7 @@ use orch_trust::approval::Approval;
 use orch_trust::evidence::{Admitted, Compilable};
 use orch_trust::freshness::Verdict as Freshness;
 use orch_trust::lock::{Lock, Origin};
-use orch_trust::manifest::Manifest;
+use orch_trust::manifest::{Isolation, Manifest};
 use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
 use orch_trust::permission::Permissions;
@@ -420,9 +420,19 @@ fn show_keys(manifest: &Manifest, console: Console) {
     };
     for (what, said) in [
         ("settings", said),
+        ("edits", edits_of(manifest.isolation).map(str::to_owned)),
         ("task keys", (!manifest.task_keys.is_empty()).then(|| manifest.task_keys.join(", "))),
     ] {
         said.into_iter().for_each(|said| console.line(&format!("  {what:<12} {said}")));
+    }
+}
+
+/// Where its attempts edit, if that is not as the run has it.
+fn edits_of(isolation: Isolation) -> Option<&'static str> {
+    match isolation {
+        Isolation::Any => None,
+        Isolation::None => Some("your own tree; where a run's edits go to a branch, tasks say `tree: mine`"),
+        Isolation::Worktree => Some("a tree of their own, unless `config.yaml` says `isolation: none`"),
     }
 }
 

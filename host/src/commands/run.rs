@@ -7,6 +7,7 @@
 mod dry_run;
 mod ending;
 mod locked;
+mod rules;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,28 +21,27 @@ use orch_task::Status;
 use super::plugin::renew;
 use super::{counted, followed, go_on};
 use crate::config::operator::{Operator, this_process};
-use crate::config::workspace::{AuditEvery, Isolation, WorkspaceConfig, WorkspaceError, layers};
+use crate::config::workspace::{WorkspaceError, layers};
 use crate::console::{Console, Tone, escape, escape_cut, lines};
 use crate::control::api::{RunOptions, Started};
 use crate::control::{self, SocketPlace, variables};
-use crate::drive::branch::Beginning;
 use crate::drive::choice::{self, Wanted};
-use crate::drive::desk::{Audit, Durability, RunRules};
+use crate::drive::desk::{Audit, Durability};
 use crate::drive::error::DriveError;
 use crate::drive::finish::Summary;
 use crate::drive::task_file::{self, Sheet};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::holder::{Holder, Setup};
 use crate::interrupt;
-use crate::open_files;
 use crate::place::{self, Place};
 use crate::plugins::{self, AdmittedPlugins};
 use crate::session::Session;
 use crate::told;
 use crate::watch::{self, Format, How, Output};
 
-/// What a program needs to put its files in order.
+pub(super) use rules::usual as rules_of;
 
+/// What `--durability` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum DurabilityArg {
     /// Survives the end of the process
@@ -145,15 +145,6 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     for (found, meant) in layers::misspelt(std::env::vars_os().map(|(name, _)| name)) {
         console.warn(&format!("variable `{}` says nothing; the nearest is `{meant}`", escape(&found)));
     }
-    let mut rules = run_rules(args, &config, &operator);
-    let jobs_max = open_files::commands_max();
-    if rules.jobs > jobs_max {
-        console.warn(&format!(
-            "{jobs_max} tasks at once, not {}: this process may not open more files (`ulimit -Hn`)",
-            rules.jobs
-        ));
-        rules.jobs = jobs_max;
-    }
 
     // 1. Every bound plugin, or none.
     let folders = place::package_folders(&operator, &args.plugins)?;
@@ -162,6 +153,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     let admitted = plugins::admit_bound(&config, &folders, &trust, place::now())?;
     announce(&admitted, console);
     operator.saw(admitted.unpinned(&trust.lock))?;
+    let rules = rules::wanted(args, &config, &operator, &admitted, console);
 
     // 2. Its tasks, before anything is written.
     let task_file = place.task_file(&args.tasks)?;
@@ -379,53 +371,6 @@ pub(super) fn warn_of_notices(operator: &Operator, admitted: &AdmittedPlugins, c
 pub(super) fn announce(admitted: &AdmittedPlugins, console: Console) {
     for (id, until) in &admitted.ending {
         console.warn(&format!("certificate of `{id}` ends at {until}; `orch-certify run` renews it"));
-    }
-}
-
-fn run_rules(args: &RunArgs, config: &WorkspaceConfig, operator: &Operator) -> RunRules {
-    let usual = rules_of(config, operator);
-    RunRules {
-        jobs: args.jobs.unwrap_or(usual.jobs),
-        audit: args.audit.unwrap_or(usual.audit),
-        durability: match args.durability {
-            Some(DurabilityArg::Process) => Durability::Process,
-            Some(DurabilityArg::Power) => Durability::Power,
-            None => usual.durability,
-        },
-        beginning: Beginning { dirty: args.base_dirty, ..usual.beginning },
-        ..usual
-    }
-}
-
-/// What the workspace and the operator say, where nobody says otherwise.
-pub(super) fn rules_of(config: &WorkspaceConfig, operator: &Operator) -> RunRules {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
-    let configured = config.audit.every.as_ref().map_or(Audit::End, |every| match every {
-        AuditEvery::Count(count) => Audit::Every(*count),
-        AuditEvery::Word(word) if word == "completion" => Audit::Completion,
-        AuditEvery::Word(_) => Audit::End,
-    });
-    RunRules {
-        jobs: config.jobs.unwrap_or(cores),
-        audit: configured,
-        durability: Durability::Mixed,
-        budget_warn_at: config.budget.warn_at,
-        major_max: config.findings.max_major,
-        medium_max: config.findings.max_medium,
-        medium_fails: config.findings.medium_fails,
-        backoff: config.retry,
-        beginning: Beginning { isolated: config.isolation == Isolation::Worktree, dirty: false },
-        kill_after: config.kill_after(),
-        log_bytes_max: config.log_bytes_max(),
-        notices: config.notify.clone(),
-        asked: config.asked.clone(),
-        tasks_auto: operator
-            .policy
-            .tasks
-            .auto
-            .iter()
-            .map(|auto| (auto.plugin.to_string(), auto.kind.clone()))
-            .collect(),
     }
 }
 

@@ -90,7 +90,7 @@ pub fn run(args: &ServeArgs, home: Option<&Path>, console: Console) -> Outcome {
     warn_of_missing_runs(&place, &operator, console)?;
 
     let control = interrupt::listen(console, None)?;
-    let rules = rules_of(&config, &operator);
+    let rules = rules_of(&config, &operator, &admitted);
     let (jobs, log_bytes_max) = (rules.jobs, rules.log_bytes_max);
     let (wish, wishes) = mpsc::channel(WISHES_MAX);
     let mut holder = Holder::open(Setup {

@@ -59,11 +59,10 @@ fn read_apart<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Env, D::Erro
 }
 
 /// Where attempts edit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Isolation {
     /// In the workspace itself.
-    #[default]
     None,
     /// In a tree of their own each; what is kept of it lies on the run's branch.
     Worktree,
@@ -152,8 +151,8 @@ pub struct WorkspaceConfig {
     pub findings: FindingsConfig,
     pub retry: Backoff,
     pub jobs: Option<u32>,
-    /// Where attempts edit.
-    pub isolation: Isolation,
+    /// Where attempts edit; none: as the executors' manifests have it.
+    pub isolation: Option<Isolation>,
     /// Of one log file, in MiB.
     pub log_mib: Option<u64>,
     /// Seconds from SIGTERM to SIGKILL, for what commands started.
@@ -333,9 +332,9 @@ mod tests {
             let Some(default) = variable.default else { continue };
             let said = of_variable(variable.name, default).unwrap();
             let counts = |config: &WorkspaceConfig| {
-                let WorkspaceConfig { budget, findings, retry, isolation, .. } = config;
+                let WorkspaceConfig { budget, findings, retry, .. } = config;
                 let (log, kill) = (config.log_bytes_max(), config.kill_after());
-                format!("{budget:?} {findings:?} {retry:?} {isolation:?} {log} {kill:?}")
+                format!("{budget:?} {findings:?} {retry:?} {log} {kill:?}")
             };
             assert_eq!(counts(&said), counts(&nothing), "{}", variable.name);
             assert!(!said.layers[0].rest.is_empty());
@@ -346,7 +345,7 @@ mod tests {
     fn a_variable_says_one_key_and_nothing_else() {
         assert_eq!(of_variable("ORCH_JOBS", "7").unwrap().jobs, Some(7));
         assert_eq!(of_variable("ORCH_KILL_AFTER", "1.5").unwrap().kill_after, Some(1.5));
-        assert_eq!(of_variable("ORCH_ISOLATION", "worktree").unwrap().isolation, Isolation::Worktree);
+        assert_eq!(of_variable("ORCH_ISOLATION", "worktree").unwrap().isolation, Some(Isolation::Worktree));
         let wrong = |name, value| of_variable(name, value).unwrap_err().to_string();
         assert_eq!(wrong("ORCH_JOBS", "0"), "`ORCH_JOBS` sets `jobs` to 0, expected 1 to 256");
         assert_eq!(wrong("ORCH_JOBS", "many"), "`ORCH_JOBS` sets `jobs` to \"many\", expected 1 to 256");

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use orch_journal::event::{Actor, AttemptFinished, Ending, Event, HeldEdits, TaskIndex, Writes};
 use orch_journal::failpoint;
-use orch_task::{OnDoubt, Status, Task};
+use orch_task::{OnDoubt, Status, Task, Tree};
 use orch_trust::manifest::Role;
 use tokio::task::JoinSet;
 
@@ -48,6 +48,9 @@ pub const PROCESSES_LEFT: &str = "processes-left";
 
 /// Code of the warning that what was put into collections of vectors could not be made visible.
 pub const VECTORS_LOST: &str = "vectors-lost";
+
+/// Code of the warning that a task edits the person's tree, in a run whose edits go to a branch.
+pub const EDITS_YOURS: &str = "edits-yours";
 
 /// Of a failure for which a task's retries are not used.
 const NOT_AGAIN: &str = "not tried again: `retries` is for failures that the executor calls retriable, of a command those that \
@@ -106,7 +109,14 @@ pub async fn start(
     if let Some(pieces) = &desk.pieces {
         lent.deltas = pieces.of(index);
     }
-    let mut lodging = Lodging::of(run, desk, &executor, &mut lent, &log);
+    let mut lodging = match task.tree {
+        Tree::Own => Lodging::of(run, desk, &executor, &mut lent, &log),
+        Tree::Mine => {
+            desk.stay_home(&mut lent);
+            say_whose_tree(run, &task, attempt)?;
+            None
+        }
+    };
     let mut ask = Execute { goal: run.goal(), ..Execute::of(task, attempt) };
     // Never beside attempts on the guests' threads: the loop would not hear of their effects and ends meanwhile.
     let is_here = lodging.is_none() && alone
@@ -147,6 +157,19 @@ pub async fn start(
     }
     running.spawn_on(async move { Back::Attempt(call.await) }, &desk.guests);
     Ok(None)
+}
+
+/// Says that what a task changes stays; once, for it is as true of its next attempt.
+fn say_whose_tree(run: &mut Run, task: &Task, attempt: u32) -> Result<(), DriveError> {
+    if attempt > 1 || run.state().edits.is_none() {
+        return Ok(());
+    }
+    let text = format!(
+        "task `{}` works in your own tree: what it changes there stays, whatever comes of it",
+        task.id
+    );
+    run.record(Event::Warned { code: EDITS_YOURS.to_owned(), text })?;
+    Ok(())
 }
 
 fn warn_budget(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {

@@ -111,6 +111,11 @@ impl Branch {
         self.worktrees.make(worktree, commit)
     }
 
+    /// Removes what calls left of their trees; nobody works in one.
+    pub fn put_away(&self) {
+        self.worktrees.clear();
+    }
+
     /// Where the newest commit is checked out.
     pub fn tip_folder(&self) -> PathBuf {
         self.tip.folder.clone()
@@ -125,7 +130,7 @@ impl Branch {
         let (folder, index) = (&self.tip.folder, &self.tip.index);
         match &*at {
             Some(before) if before == commit => {}
-            Some(before) => self.repository().switch(before, commit, folder, index)?,
+            Some(before) => self.repository().switch_throwaway(before, commit, folder, index)?,
             None => {
                 let made = std::fs::create_dir_all(folder);
                 made.map_err(|source| GitError::Io { what: "make", path: folder.clone(), source })?;

@@ -9,7 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use orch_journal::event::{Actor, Called, Event, FAILURE, Finding, Severity, TaskIndex, Writes};
-use orch_task::Status;
+use orch_task::{Status, Tree};
 use orch_trust::manifest::Role;
 use tokio::runtime::Handle;
 
@@ -110,15 +110,16 @@ pub fn look(
     task: Option<TaskIndex>,
     seat: Option<&Seat>,
 ) -> Result<impl Future<Output = Looked> + Send + use<>, DriveError> {
-    let (subject, id, checks) = match task {
-        None => (Subject::Run(run.id.clone()), String::new(), Vec::new()),
+    let (subject, id, checks, works_at_home) = match task {
+        None => (Subject::Run(run.id.clone()), String::new(), Vec::new(), false),
         Some(index) => {
             let state = run.state();
             let found =
                 state.tasks.get(index as usize).ok_or(DriveError::Lost { what: "a task to verify" })?;
             let named = found.task.verify.iter().find(|look| look.verifier == verifier);
             let checks = named.map_or_else(Vec::new, |look| look.checks.clone());
-            (Subject::Task(Box::new(found.task.clone())), found.task.id.to_string(), checks)
+            let subject = Subject::Task(Box::new(found.task.clone()));
+            (subject, found.task.id.to_string(), checks, found.task.tree == Tree::Mine)
         }
     };
     let Some(bound) = desk.roles.by_id(Role::Verifier, verifier).cloned() else {
@@ -128,7 +129,13 @@ pub fn look(
     // As they were when the run began; another host may have bound others since.
     let unknown = desk.roles.offers.unknown_check(verifier, &checks);
     lent.settings = with_checks(&bound.settings, &checks);
-    let lodging = lodge(run, desk, &bound, &mut lent, &log, seat);
+    let lodging = match works_at_home {
+        true => {
+            desk.stay_home(&mut lent);
+            None
+        }
+        false => lodge(run, desk, &bound, &mut lent, &log, seat),
+    };
     let guests = desk.guests.clone();
     let (verifier, is_whole) = (verifier.to_owned(), checks.is_empty());
     Ok(async move {

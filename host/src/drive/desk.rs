@@ -290,6 +290,11 @@ impl Desk {
         lent.processes = self.processes(plugin, log, Some(seat.clone()));
     }
 
+    /// Has a call stay in the workspace itself, though edits of the run go to a branch.
+    pub fn stay_home(&self, lent: &mut Lent) {
+        lent.git = self.repository.clone();
+    }
+
     fn processes(&self, plugin: &str, log: Arc<CommandLog>, seat: Option<Seat>) -> Arc<CallProcesses> {
         let sandboxing = self.sandboxing.clone();
         let (commands, relay) = (&self.commands, self.relay.clone());

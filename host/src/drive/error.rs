@@ -55,6 +55,10 @@ pub enum DriveError {
     TaskFileBusy { file: String },
     #[error("no plugin executes kind `{kind}` of task `{task}`")]
     NoExecutor { kind: String, task: String },
+    #[error(
+        "`{executor}`, which executes task `{task}`, works in your own tree, and edits of this run go to a branch"
+    )]
+    TaskTree { task: String, executor: String },
     #[error("task `{task}` has the key `{key}`, which neither the host nor `{executor}` reads{instead}")]
     TaskKey { task: String, key: String, executor: String, instead: String },
     #[error("`{key}` of task `{task}` is not as `{executor}` reads it: {what}")]
@@ -107,6 +111,7 @@ impl DriveError {
             Self::TaskFileCut { .. } => "task-file-cut",
             Self::TaskFileBusy { .. } => "task-file-busy",
             Self::NoExecutor { .. } => "no-executor",
+            Self::TaskTree { .. } => "task-tree",
             Self::TaskKey { .. } => "task-unknown-key",
             Self::TaskSetting { .. } => "task-settings",
             Self::NoVerifier { .. } => "no-verifier",
@@ -159,6 +164,10 @@ impl DriveError {
             Self::NoExecutor { kind, .. } => {
                 Some(format!("bind a plugin that handles `{kind}` under `executors` in `config.yaml`"))
             }
+            Self::TaskTree { .. } => Some(
+                "`tree: mine` at the task lets it; with `isolation: none` in `config.yaml` every task edits your tree"
+                    .to_owned(),
+            ),
             Self::TaskKey { executor, .. } => Some(format!(
                 "correct or remove it; which keys `{executor}` reads is said in its manifest (`taskKeys`), which \
                  `orch-host plugin inspect PACKAGE` shows"

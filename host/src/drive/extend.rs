@@ -46,6 +46,12 @@ pub fn add(run: &mut Run, desk: &Desk, plugin: &str, asked: Vec<AskedTask>) -> R
         let Some(executor) = desk.roles.executor_of(&new.kind) else {
             return Err(fault(format!("no plugin executes kind `{}`", new.kind)));
         };
+        if desk.roles.offers.keeps_out(&new) {
+            return Err(fault(format!(
+                "`{}` works in people's own tree, and they do not say that it may",
+                executor.id
+            )));
+        }
         let status = match executor.effectful && !is_auto(desk, plugin, &new) {
             true => Status::WaitingApproval,
             false => Status::Pending,

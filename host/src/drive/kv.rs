@@ -300,6 +300,25 @@ mod tests {
     }
 
     #[test]
+    fn of_all_bytes_only_the_room_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let value = |key: &str, value| writes("demo/a", [(key.to_owned(), value)]);
+        let kv = overlay(folder.path(), [value("k", Some("1"))]);
+        let resting = |range| {
+            let reads = KvReads::new(Arc::new(KvOverlay::over(kv.store.shared())));
+            reads.rests_on("demo/a", range);
+            reads
+        };
+        let (room, full) = (resting(0..=4), resting(2..=2));
+        room.rests_on("demo/a", 0..=100);
+        kv.keep(&value("l", Some("1")));
+        assert!(kv.keep_if(&room, &value("k", Some("2"))), "4 bytes");
+        assert!(!kv.keep_if(&full, &value("k", Some("3"))), "who was told that it is full would not be now");
+        kv.keep(&value("m", Some("1")));
+        assert!(!kv.keep_if(&room, &value("k", Some("3"))), "6 bytes");
+    }
+
+    #[test]
     fn what_the_store_has_by_now_is_let_go() {
         let folder = tempfile::tempdir().unwrap();
         let kv = overlay(folder.path(), []);

@@ -2,8 +2,11 @@
 //!
 //! In -> out: a [`KvReader`] -> the same, which remembers its answers.
 //! Invariant: values, not versions: a value that was changed and changed back is the same.
+//! Invariant: of the bytes of all values only that counts for which they were asked: whether there was room. So calls that write
+//! different keys do not meet.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::capability::kv::{KvReader, KvUnavailable};
@@ -13,25 +16,25 @@ use crate::capability::kv::{KvReader, KvUnavailable};
 enum Question {
     Read { label: String, key: String },
     Keys { label: String, prefix: String, after: Option<String> },
-    Bytes,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Answer {
     Value(Option<Vec<u8>>),
     Keys(Vec<String>),
-    Bytes(u64),
 }
 
 /// Reads through, and remembers.
 pub struct KvReads {
     through: Arc<dyn KvReader>,
     read: Mutex<BTreeMap<(String, Question), Answer>>,
+    /// Within which the bytes of a plugin have to stay.
+    bytes: Mutex<BTreeMap<String, RangeInclusive<u64>>>,
 }
 
 impl KvReads {
     pub fn new(through: Arc<dyn KvReader>) -> Self {
-        Self { through, read: Mutex::default() }
+        Self { through, read: Mutex::default(), bytes: Mutex::default() }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -41,9 +44,10 @@ impl KvReads {
     /// True if that reader gives the answers that were given.
     pub fn hold(&self, now: &dyn KvReader) -> bool {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         read.iter().all(|((plugin, question), answer)| {
             ask(now, plugin, question).is_ok_and(|found| found == *answer)
-        })
+        }) && bytes.iter().all(|(plugin, range)| now.bytes(plugin).is_ok_and(|found| range.contains(&found)))
     }
 
     /// The first answer counts: a call that read a value twice, and saw it change, saw two states.
@@ -61,7 +65,6 @@ fn ask(reader: &dyn KvReader, plugin: &str, question: &Question) -> Result<Answe
         Question::Keys { label, prefix, after } => {
             Answer::Keys(reader.keys(plugin, label, prefix, after.as_deref())?)
         }
-        Question::Bytes => Answer::Bytes(reader.bytes(plugin)?),
     })
 }
 
@@ -89,9 +92,12 @@ impl KvReader for KvReads {
     }
 
     fn bytes(&self, plugin: &str) -> Result<u64, KvUnavailable> {
-        match self.remember(plugin, Question::Bytes)? {
-            Answer::Bytes(bytes) => Ok(bytes),
-            _ => Err(KvUnavailable),
-        }
+        self.through.bytes(plugin)
+    }
+
+    fn rests_on(&self, plugin: &str, bytes: RangeInclusive<u64>) {
+        let mut all = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let range = all.entry(plugin.to_owned()).or_insert_with(|| bytes.clone());
+        *range = *range.start().max(bytes.start())..=*range.end().min(bytes.end());
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use orch_task::keys::{KEYS, nearest};
-use orch_task::{FileTask, Look};
+use orch_task::{FileTask, Look, Task, Tree};
 use serde_json::{Map, Value};
 
 use super::error::DriveError;
@@ -25,12 +25,16 @@ pub struct Offers {
     pub executors: BTreeMap<String, ExecutorOffer>,
     /// The names of their checks.
     pub verifiers: BTreeMap<String, Vec<String>>,
+    /// Edits of a run go to a branch.
+    pub isolated: bool,
 }
 
 /// What an executor reads.
 #[derive(Clone, Debug)]
 pub struct ExecutorOffer {
     pub id: String,
+    /// Its attempts edit the person's tree alone.
+    pub only_mine: bool,
     /// Keys of a task, besides the host's own.
     pub task_keys: Vec<String>,
     /// What they may say.
@@ -45,6 +49,9 @@ impl Offers {
         let Some(executor) = self.executors.get(task.kind.as_str()) else {
             return Err(DriveError::NoExecutor { kind: task.kind.to_string(), task: task.id.to_string() });
         };
+        if self.keeps_out(task) {
+            return Err(DriveError::TaskTree { task: task.id.to_string(), executor: executor.id.clone() });
+        }
         if let (None, Some(key)) = (&found.added_by, executor.unread(&task.settings)) {
             return Err(DriveError::TaskKey {
                 task: task.id.to_string(),
@@ -73,6 +80,13 @@ impl Offers {
             }
         }
         Ok(())
+    }
+
+    /// True of a task whose executor edits the person's tree alone, in runs whose edits go to a branch, if it does not say that it
+    /// may.
+    pub fn keeps_out(&self, task: &Task) -> bool {
+        let executor = self.executors.get(task.kind.as_str());
+        self.isolated && task.tree == Tree::Own && executor.is_some_and(|executor| executor.only_mine)
     }
 
     /// Why that verifier cannot make these checks; nothing if it has each of them.
@@ -135,16 +149,39 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_edits_the_persons_tree_alone_is_kept_out_of_runs_with_a_branch_unless_the_task_lets_it() {
+        let offer = |id: &str, only_mine| ExecutorOffer {
+            id: id.to_owned(),
+            only_mine,
+            task_keys: Vec::new(),
+            task_schema: Map::new(),
+        };
+        let executors = [("deploy", offer("demo/deploy", true)), ("note", offer("demo/note", false))];
+        let executors: BTreeMap<_, _> = executors.map(|(kind, offer)| (kind.to_owned(), offer)).into();
+        let check = |isolated, text: &str| {
+            let offers = Offers { executors: executors.clone(), isolated, ..Offers::default() };
+            let file = TaskFile::parse(text.as_bytes().to_vec()).unwrap();
+            offers.check(&file.tasks()[0]).err().map(|error| error.code())
+        };
+        assert_eq!(check(true, "- {id: t, kind: deploy}\n"), Some("task-tree"));
+        assert_eq!(check(true, "- {id: t, kind: deploy, added_by: demo/x}\n"), Some("task-tree"));
+        assert_eq!(check(true, "- {id: t, kind: deploy, tree: mine}\n"), None);
+        assert_eq!(check(true, "- {id: t, kind: note}\n"), None);
+        assert_eq!(check(false, "- {id: t, kind: deploy}\n"), None);
+    }
+
+    #[test]
     fn a_key_is_read_by_the_executor_of_its_kind_or_refused_with_what_was_meant() {
         let offer = |id: &str, keys: &[&str]| ExecutorOffer {
             id: id.to_owned(),
+            only_mine: false,
             task_keys: keys.iter().map(|key| (*key).to_owned()).collect(),
             task_schema: Map::new(),
         };
         let executors =
             [("shell", offer("demo/shell", &["directory", "retry_on"])), ("note", offer("demo/note", &[]))];
         let executors = executors.map(|(kind, offer)| (kind.to_owned(), offer));
-        let offers = Offers { executors: executors.into(), verifiers: BTreeMap::new() };
+        let offers = Offers { executors: executors.into(), ..Offers::default() };
         let said = |kind: &str, key: &str, more: &str| {
             let text = format!("- {{id: t, kind: {kind}, {key}: 1{more}}}\n");
             let file = TaskFile::parse(text.into_bytes()).unwrap();
@@ -190,7 +227,7 @@ mod tests {
         }
         let verifiers = [("demo/v", vec!["unit".to_owned(), "lint".to_owned()]), ("demo/none", Vec::new())];
         let verifiers = verifiers.map(|(id, names)| (id.to_owned(), names)).into();
-        let offers = Offers { executors: BTreeMap::new(), verifiers };
+        let offers = Offers { verifiers, ..Offers::default() };
         let unknown = |verifier: &str, check: &str| {
             offers.unknown_check(verifier, &["lint".to_owned(), check.to_owned()])
         };

@@ -59,14 +59,14 @@ impl GitError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Missing => "install git; without `isolation: worktree` in `config.yaml` no run needs it",
+            Self::Missing => "install git; with `isolation: none` in `config.yaml` no run needs it",
             Self::TooOld { .. } => "install a newer git",
             Self::NoRepository { .. } => {
-                "`git init` and a first commit make it one; or take `isolation: worktree` out of `config.yaml`"
+                "`git init` and a first commit make it one; with `isolation: none` in `config.yaml` tasks edit the workspace itself"
             }
             Self::Bare { .. } => "a run edits a checkout: clone the repository and run there",
             Self::Unfit { .. } => {
-                "take `isolation: worktree` out of `config.yaml`, or make a plain clone and run there"
+                "make a plain clone and run there; with `isolation: none` in `config.yaml` tasks edit the workspace itself"
             }
             Self::NoCommit { .. } => "commit what is there: it is what the run begins with",
             Self::Uncommitted { .. } => {

@@ -98,6 +98,12 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Nothing that it writes need survive the end of the machine's power.
+    pub(super) fn unsynced(self) -> Self {
+        let said = self.env("GIT_CONFIG_COUNT", "1");
+        said.env("GIT_CONFIG_KEY_0", "core.fsync").env("GIT_CONFIG_VALUE_0", "none")
+    }
+
     pub(super) fn folder(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);
         self

@@ -5,12 +5,11 @@
 //! each index are the host's.
 //! Invariant: of the repository's configuration two words are read, and by a reader that follows no include; nothing in
 //! `.git` but objects and refs is written here.
-//! Not here: its refs (`refs.rs`), its objects (`objects.rs`).
+//! Not here: its refs (`refs.rs`), its objects (`objects.rs`), the person's tree taken to another commit (`checkout.rs`).
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
@@ -191,7 +190,7 @@ impl Repository {
     }
 
     /// Copies the person's index, which says what of their tree is as it was written.
-    fn copy_index(&self, index: &Path) -> Result<(), GitError> {
+    pub(super) fn copy_index(&self, index: &Path) -> Result<(), GitError> {
         let of_person = self.own.join("index");
         let at = |source| GitError::Io { what: "copy", path: of_person.clone(), source };
         match whole_file::copy_index(&of_person, index) {
@@ -205,55 +204,6 @@ impl Repository {
             }
             Err(error) => Err(at(error)),
         }
-    }
-
-    /// Takes the person's tree and index from one commit to another, as git's own would: under the lock of the index, and
-    /// refused whole where it would write over something.
-    ///
-    /// # Errors
-    /// `Failed` with what stands in the way, `Io`; nothing is changed then.
-    pub fn move_checkout(&self, from: &Oid, to: &Oid, index: &Path) -> Result<(), GitError> {
-        self.check_nothing_in_the_way(from, to)?;
-        let (lock, of_person) = (self.own.join("index.lock"), self.own.join("index"));
-        let at = |what: &'static str, path: &Path| {
-            let path = path.to_owned();
-            move |source| GitError::Io { what, path, source }
-        };
-        drop(fs::File::create_new(&lock).map_err(at("lock", &lock))?);
-        let moved = self.copy_index(index).and_then(|()| {
-            self.switch(from, to, &self.workspace, index)?;
-            let bytes = fs::read(index).map_err(at("read", index))?;
-            let written = fs::File::options().write(true).open(&lock).and_then(|mut file| {
-                file.write_all(&bytes)?;
-                file.sync_all()
-            });
-            written.map_err(at("write", &lock))?;
-            fs::rename(&lock, &of_person).map_err(at("write", &of_person))
-        });
-        moved.inspect_err(|_| {
-            if let Err(error) = fs::remove_file(&lock) {
-                tracing::warn!(%error, lock = %lock.display(), "a lock is left");
-            }
-        })
-    }
-
-    /// Git itself takes what it ignores for nothing, and writes over it.
-    fn check_nothing_in_the_way(&self, from: &Oid, to: &Oid) -> Result<(), GitError> {
-        let changes = self.changes(from, to)?;
-        let known: HashSet<&Path> =
-            changes.iter().filter(|changed| changed.from.is_some()).map(|changed| &*changed.path).collect();
-        for changed in changes.iter().filter(|changed| changed.from.is_none()) {
-            let is_in_the_way = |path: &&Path| match fs::symlink_metadata(self.workspace.join(path)) {
-                Ok(found) => *path == changed.path || (!found.is_dir() && !known.contains(path)),
-                Err(_) => false,
-            };
-            let above = changed.path.ancestors().filter(|path| !path.as_os_str().is_empty());
-            if let Some(path) = above.into_iter().find(is_in_the_way) {
-                let said = format!("`{}` of your tree is in the way", path.to_string_lossy().escape_debug());
-                return Err(GitError::Failed { verb: "read-tree".to_owned(), said });
-            }
-        }
-        Ok(())
     }
 
     /// Who the person is to git: their name and address, as its configuration says without its includes.

@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use super::program::Call;
 use super::{GitError, Oid, Repository};
 
 /// What an entry is.
@@ -98,12 +99,13 @@ impl Repository {
         Ok(changes)
     }
 
-    /// Puts all that a commit holds into a folder, byte for byte, and into an index; both are fresh.
+    /// Puts all that a commit holds into a folder, byte for byte, and into an index; both are fresh, and made anew after the end
+    /// of the machine's power: the disk is not waited for.
     ///
     /// # Errors
     /// `Failed`, `Io`.
     pub fn check_out(&self, commit: &Oid, folder: &Path, index: &Path) -> Result<(), GitError> {
-        let of_index = |args: &[&str]| self.call(args).env("GIT_INDEX_FILE", index);
+        let of_index = |args: &[&str]| self.call(args).unsynced().env("GIT_INDEX_FILE", index);
         of_index(&["read-tree", commit.as_str()]).run()?;
         let args = ["checkout-index", "--all", "--quiet", "--index"];
         of_index(&args).env("GIT_WORK_TREE", folder).folder(folder).run().map(drop)
@@ -114,8 +116,26 @@ impl Repository {
     /// # Errors
     /// `Failed` with what stands in the way; `Io`.
     pub fn switch(&self, from: &Oid, to: &Oid, folder: &Path, index: &Path) -> Result<(), GitError> {
+        self.switching(from, to, folder, index).run().map(drop)
+    }
+
+    /// The same of a folder that is made anew after the end of the machine's power.
+    ///
+    /// # Errors
+    /// `Failed`, `Io`.
+    pub fn switch_throwaway(
+        &self,
+        from: &Oid,
+        to: &Oid,
+        folder: &Path,
+        index: &Path,
+    ) -> Result<(), GitError> {
+        self.switching(from, to, folder, index).unsynced().run().map(drop)
+    }
+
+    fn switching(&self, from: &Oid, to: &Oid, folder: &Path, index: &Path) -> Call<'_> {
         let call = self.call(&["read-tree", "-m", "-u", from.as_str(), to.as_str()]);
-        call.env("GIT_INDEX_FILE", index).env("GIT_WORK_TREE", folder).folder(folder).run().map(drop)
+        call.env("GIT_INDEX_FILE", index).env("GIT_WORK_TREE", folder).folder(folder)
     }
 
     /// The tree of a commit with these changes; `index` is written over.

@@ -132,6 +132,7 @@ impl From<DriveError> for Fault {
             | DriveError::TaskFileCut { .. }
             | DriveError::Choice(_)
             | DriveError::NoExecutor { .. }
+            | DriveError::TaskTree { .. }
             | DriveError::TaskKey { .. }
             | DriveError::TaskSetting { .. }
             | DriveError::NoCheck { .. }

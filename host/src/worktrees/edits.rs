@@ -30,7 +30,9 @@ impl Worktree {
     /// # Errors
     /// The first edit that is never kept; `Git`, `Io`.
     pub fn edits(&self, outputs: &[String], protected: &Protected) -> Result<Vec<Edit>, Unkept> {
-        let Some(made) = &self.made else { return Ok(Vec::new()) };
+        let Some(made) = self.made.as_ref().filter(|made| !made.is_untouched(&self.seat.tree)) else {
+            return Ok(Vec::new());
+        };
         let found = Walk::of(self, made, &Outputs::of(outputs)).all()?;
         let mut edits: Vec<Edit> = Vec::new();
         let mut files: Vec<(PathBuf, Mode)> = Vec::new();

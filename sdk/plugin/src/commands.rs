@@ -18,8 +18,9 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Fault, Outcome};
-use orch_plugin::build::{self as build_library, BuildError, BuildRequest};
+use orch_plugin::build::{self as build_library, BuildError, BuildRequest, Built};
 use orch_plugin::error::PluginError;
+use orch_plugin::language::{self, Language, tool::Tool};
 use orch_plugin::pack as pack_library;
 use orch_plugin::std_calls;
 use orch_plugin::target::Target;
@@ -91,8 +92,23 @@ fn built(project: &Path, built: Option<&Path>, wasi: bool, console: &Console) ->
     if let Some(built) = built {
         return Ok(built.to_owned());
     }
+    Ok(build_now(project, wasi, None, true, console)?.folder)
+}
+
+/// Builds the plugin in that folder, in whatever language it is written.
+fn build_now(
+    project: &Path,
+    wasi: bool,
+    out: Option<&Path>,
+    quiet: bool,
+    console: &Console,
+) -> Result<Built, Fault> {
+    let what = || format!("cannot build `{}`", project.display());
+    if let Some(language) = Language::of(project) {
+        let tool = Tool::ensure(language, &mut |line| console.note(line)).map_err(fault)?;
+        return language::build::build(project, language, &tool, out).map_err(fault_in(what()));
+    }
     let toolchain = toolchain(project, wasi, console)?;
-    let request = BuildRequest { project, toolchain: &toolchain, out: None, quiet: true };
-    let built = build_library::build(&request);
-    Ok(built.map_err(fault_in(format!("cannot build `{}`", project.display())))?.folder)
+    let request = BuildRequest { project, toolchain: &toolchain, out, quiet };
+    build_library::build(&request).map_err(fault_in(what()))
 }

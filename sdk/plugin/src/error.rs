@@ -10,6 +10,7 @@ use crate::build::BuildError;
 use crate::case::CaseError;
 use crate::case::recording::RecordingError;
 use crate::case::run::RunError;
+use crate::language::LanguageError;
 use crate::pack::PackError;
 use crate::prepared::PreparedError;
 use crate::project::ProjectError;
@@ -29,6 +30,8 @@ pub enum PluginError {
     Toolchain(#[from] ToolchainError),
     #[error(transparent)]
     Build(#[from] BuildError),
+    #[error(transparent)]
+    Language(#[from] LanguageError),
     #[error(transparent)]
     Case(#[from] CaseError),
     #[error(transparent)]
@@ -55,6 +58,7 @@ impl PluginError {
             Self::Project(error) => error.code(),
             Self::Toolchain(error) => error.code(),
             Self::Build(error) => error.code(),
+            Self::Language(error) => error.code(),
             Self::Case(error) => error.code(),
             Self::Recording(error) => error.code(),
             Self::Run(error) => error.code(),
@@ -72,6 +76,7 @@ impl PluginError {
             Self::Asked(error) => Some(error.hint()),
             Self::Toolchain(error) => Some(error.hint()),
             Self::Build(error) => error.hint(),
+            Self::Language(error) => error.hint(),
             Self::Run(error) => error.hint(),
             Self::Pack(error) => error.hint(),
             Self::Sign(error) => error.hint(),
@@ -79,7 +84,8 @@ impl PluginError {
             Self::Prepared(error) => error.hint(),
             Self::Signer(error) => error.hint(),
             Self::Case(error) => error.hint(),
-            Self::Project(_) | Self::Recording(_) => None,
+            Self::Project(error) => error.hint(),
+            Self::Recording(_) => None,
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod dependencies;
 pub mod embedded;
 pub mod error;
 pub mod flags;
+pub mod language;
 pub mod pack;
 pub mod prepared;
 pub mod project;

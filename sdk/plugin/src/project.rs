@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use orch_trust::name::{PluginId, PluginIdText};
 
+use crate::carried::Embedded;
+use crate::language::{Language, LanguageError};
 use crate::template::Template;
 use crate::{authored, carried, case, template};
 
@@ -40,6 +42,8 @@ pub enum ProjectError {
     Name { name: String },
     #[error("folder `{folder}` is not empty")]
     NotEmpty { folder: PathBuf },
+    #[error(transparent)]
+    Language(#[from] LanguageError),
     #[error("cannot write `{path}`")]
     Io {
         path: PathBuf,
@@ -55,7 +59,16 @@ impl ProjectError {
             Self::Id(_) => "project-id",
             Self::Name { .. } => "project-name",
             Self::NotEmpty { .. } => "project-not-empty",
+            Self::Language(error) => error.code(),
             Self::Io { .. } => "project-io",
+        }
+    }
+
+    /// What the author can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Language(error) => error.hint(),
+            _ => None,
         }
     }
 }
@@ -84,6 +97,32 @@ fn crate_name(id: &PluginId) -> &str {
 /// # Errors
 /// `NotEmpty`: something is there. `Io`: what was written before it stays.
 pub fn create(id: &PluginId, template: Template, folder: Option<&Path>) -> Result<PathBuf, ProjectError> {
+    let sdk = carried::SDK.iter().chain([&template::SDK_MANIFEST]);
+    write_project(id, template, folder, template::PROJECT.iter().chain(template.files()), sdk)
+}
+
+/// The same in another language.
+///
+/// # Errors
+/// Those of [`create`]; `Language`: there is no template of that role in it.
+pub fn create_in(
+    language: Language,
+    id: &PluginId,
+    template: Template,
+    folder: Option<&Path>,
+) -> Result<PathBuf, ProjectError> {
+    let files = language.project().iter().chain(language.template(template.role())?);
+    write_project(id, template, folder, files, language.sdk().iter())
+}
+
+/// Writes a project: files that are filled in, and the SDK as it is.
+fn write_project<'a>(
+    id: &PluginId,
+    template: Template,
+    folder: Option<&Path>,
+    files: impl Iterator<Item = &'a Embedded>,
+    sdk: impl Iterator<Item = &'a Embedded>,
+) -> Result<PathBuf, ProjectError> {
     let name = crate_name(id);
     let folder = folder.map_or_else(|| PathBuf::from(name), Path::to_owned);
     match fs::read_dir(&folder).map(|mut entries| entries.next().is_some()) {
@@ -98,12 +137,12 @@ pub fn create(id: &PluginId, template: Template, folder: Option<&Path>) -> Resul
         let text = text.replace("{{name}}", name).replace("{{id}}", id.as_str());
         text.replace("{{role}}", template.role().as_str()).replace("{{namespace}}", id.namespace())
     };
-    for (path, text) in template::PROJECT.iter().chain(template.files()) {
+    for (path, text) in files {
         write(&folder.join(path), &fill(text))?;
     }
-    let (sdk, wit) = (folder.join("orch/sdk"), folder.join("orch/wit"));
-    for (path, text) in carried::SDK.iter().chain([&template::SDK_MANIFEST]) {
-        write(&sdk.join(path), text)?;
+    let wit = folder.join("orch/wit");
+    for (path, text) in sdk {
+        write(&folder.join("orch/sdk").join(path), text)?;
     }
     for (path, text) in carried::WIT {
         write(&wit.join(path), text)?;

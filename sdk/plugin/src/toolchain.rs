@@ -147,9 +147,14 @@ fn find_cached(folder: &Path) -> Option<Toolchain> {
 }
 
 fn cache_folder() -> Option<PathBuf> {
+    Some(cache()?.join("guest-toolchain"))
+}
+
+/// Where this user's programs keep what they fetched.
+pub(crate) fn cache() -> Option<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")))?;
-    Some(cache.join("orch/guest-toolchain"))
+    Some(cache.join("orch"))
 }
 
 fn own_rustc() -> PathBuf {
@@ -164,7 +169,7 @@ fn ask(program: &Path, args: &[&str]) -> Option<String> {
 }
 
 /// Runs a command to its end or its time's end; an error says how it ended.
-fn run(
+pub(crate) fn run(
     mut command: Command,
     name: &str,
     wait: Duration,

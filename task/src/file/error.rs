@@ -75,6 +75,8 @@ pub enum TaskFileError {
     Env { why: EnvError, place: Place },
     #[error("task has `added_by` and `env`: a task that a plugin asked for has none, at {place}")]
     PluginEnv { place: Place },
+    #[error("task works in your own tree and names paths, at {place}")]
+    FilesOfMine { place: Place },
     #[error("a word of `{key}` has a NUL, at {place}")]
     Nul { key: String, place: Place },
     #[error("`{key}` is {found}, limit is {limit}, at {place}")]
@@ -115,6 +117,7 @@ impl TaskFileError {
             Self::WrongType { .. } => "task-wrong-type",
             Self::Env { .. } => "task-env",
             Self::PluginEnv { .. } => "task-env-of-plugin",
+            Self::FilesOfMine { .. } => "task-files-of-mine",
             Self::Nul { .. } => "task-nul",
             Self::OverLimit { .. } => "task-over-limit",
             Self::UnknownStatus { .. } => "task-unknown-status",
@@ -148,6 +151,7 @@ impl TaskFileError {
             | Self::WrongType { place, .. }
             | Self::Env { place, .. }
             | Self::PluginEnv { place }
+            | Self::FilesOfMine { place }
             | Self::Nul { place, .. }
             | Self::OverLimit { place, .. }
             | Self::UnknownStatus { place, .. }
@@ -186,6 +190,9 @@ impl TaskFileError {
             Self::DuplicateId { .. } => "rename one of the two; `7` and `\"7\"` are the same id",
             Self::UnknownDependency { .. } => "add the task, or remove the dependency",
             Self::Cycle { .. } => "remove one of these dependencies",
+            Self::FilesOfMine { .. } => {
+                "what a run knows of files is the branch's: take out `inputs`, `outputs` and the path of `when`, or `tree`"
+            }
             Self::PluginEnv { .. } => "remove `env`, or write a task of your own without `added_by`",
             Self::WrongType { key, .. } if key.starts_with("env.") => {
                 "each variable is a name and one word; `\"\"` is an empty one"

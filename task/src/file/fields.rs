@@ -18,7 +18,7 @@ use crate::file::{FileTask, Spots, StatusSpot};
 use crate::keys::instead_of;
 use crate::model::{
     Command, DEPENDENCIES_MAX, DESCRIPTION_BYTES_MAX, Kind, Look, OnDoubt, PATH_BYTES_MAX,
-    SETTINGS_BYTES_MAX, Status, Task, TaskId, When,
+    SETTINGS_BYTES_MAX, Status, Task, TaskId, Tree, When,
 };
 
 /// Longest time that `timeout` may name: 365 days.
@@ -50,6 +50,7 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
     let mut status = None;
     let mut added_by = None;
     let mut env = (Env::default(), place);
+    let mut tree_place = place;
     let mut dependency_places = Vec::new();
     // What the host writes counts at the task itself: what is merged in belongs to another one.
     let is_own = |key: &Placed| entry.is_own && key.at.is_own;
@@ -83,6 +84,7 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
             "when" => task.when = field.when()?,
             "inputs" => task.inputs = field.paths()?,
             "outputs" => task.outputs = field.paths()?,
+            "tree" => (task.tree, tree_place) = (field.tree()?, key.at.place),
             "status" if is_own(&key) => {
                 status = field.status()?;
                 spots.status = StatusSpot::of(&value.at);
@@ -99,6 +101,11 @@ pub(crate) fn read_task(text: &str, placed: Placed) -> Result<Read, TaskFileErro
         }
     }
     check_settings(&task.settings, place)?;
+    let asks_for_a_path =
+        task.when.as_ref().is_some_and(|when| when.exists.is_some() || when.missing.is_some());
+    if task.tree == Tree::Mine && (task.names_files() || asks_for_a_path) {
+        return Err(TaskFileError::FilesOfMine { place: tree_place });
+    }
     let (env, at) = env;
     if added_by.is_some() && !env.is_empty() {
         return Err(TaskFileError::PluginEnv { place: at });
@@ -386,6 +393,14 @@ impl Field<'_> {
             Node::Text(word) if word == "fail" => Ok(OnDoubt::Fail),
             Node::Text(word) if word == "done" => Ok(OnDoubt::Done),
             _ => Err(self.wrong("`ask`, `retry`, `fail` or `done`")),
+        }
+    }
+
+    fn tree(&self) -> Result<Tree, TaskFileError> {
+        match &self.value.node {
+            Node::Null => Ok(Tree::Own),
+            Node::Text(word) if word == "mine" => Ok(Tree::Mine),
+            _ => Err(self.wrong("`mine`, or no `tree`")),
         }
     }
 

@@ -162,6 +162,10 @@ pub const FAMILIES: &[(&str, &[&str])] = &[
             "table-kind",
             "structure-too-large",
             "custom-section",
+            "engine-unknown",
+            "snapshot-several",
+            "snapshot-too-large",
+            "glue-too-large",
         ],
     ),
     (

@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::Isolation;
 use super::parts::{Integrity, Limits, MANIFEST_BYTES_MAX};
 use crate::name::{PluginId, PluginIdText};
 use crate::permission::Permissions;
@@ -65,6 +66,9 @@ pub(super) struct Written {
     #[serde(default)]
     #[schemars(length(max = *KINDS.end()))]
     pub kinds: Vec<String>,
+    /// Where attempts of its kinds edit: `worktree` in a tree of their own, `none` in the person's, `any` as the run has it.
+    #[serde(default)]
+    pub isolation: Isolation,
     /// Keys of a task that it reads as an executor, besides the host's own; `command` if it reads that and starts no program.
     #[serde(default, rename = "taskKeys")]
     #[schemars(length(max = *TASK_KEYS.end()))]

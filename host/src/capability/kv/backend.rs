@@ -1,5 +1,7 @@
 //! What stands behind `orch:kv`, and the resource that its guests hold.
 
+use std::ops::RangeInclusive;
+
 pub(crate) const VALUE_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const KEYS_MAX: usize = 1000;
 
@@ -17,6 +19,8 @@ pub trait KvReader: Send + Sync {
     ) -> Result<Vec<String>, KvUnavailable>;
     /// Keys and values of all labels of the plugin.
     fn bytes(&self, plugin: &str) -> Result<u64, KvUnavailable>;
+    /// What the call does rests on these bytes being in that range, and on nothing else of them.
+    fn rests_on(&self, _plugin: &str, _bytes: RangeInclusive<u64>) {}
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -63,7 +63,7 @@ pub(super) fn hold(
         admitted: &admitted,
         packages: &args.plugins,
         task_file: Path::new("tasks.yml"),
-        rules: RunRules { jobs: 1, ..rules_of(&config, operator) },
+        rules: RunRules { jobs: 1, ..rules_of(&config, operator, &admitted) },
         program: own_executable()?,
         supervisor: RUNNING_PROGRAM.into(),
         requests: 0,

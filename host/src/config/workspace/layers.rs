@@ -56,7 +56,7 @@ pub const VARIABLES: [Variable; 12] = variables! {
     "ORCH_FINDINGS_MAX_MAJOR" ["findings", "max_major"] "a number" Some("0");
     "ORCH_FINDINGS_MAX_MEDIUM" ["findings", "max_medium"] "a number" Some("10");
     "ORCH_FINDINGS_MEDIUM_FAILS" ["findings", "medium_fails"] "`true` or `false`" Some("false");
-    "ORCH_ISOLATION" ["isolation"] "`none` or `worktree`" Some("none");
+    "ORCH_ISOLATION" ["isolation"] "`none` or `worktree`" None;
     "ORCH_JOBS" ["jobs"] "1 to 256" None;
     "ORCH_KILL_AFTER" ["kill_after"] "0 to 600 seconds" Some("5");
     "ORCH_LOG_MIB" ["log_mib"] "a number of MiB" Some("64");

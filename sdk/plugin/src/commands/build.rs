@@ -4,18 +4,17 @@ use std::path::PathBuf;
 
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Outcome};
-use orch_plugin::build::{BuildRequest, build};
 use orch_plugin::pack::{AUTHORED, check_authored};
 
-use super::{fault, fault_in, toolchain};
+use super::{build_now, fault};
 
 /// Build the component and its bill of materials.
 #[derive(clap::Args)]
 pub(crate) struct BuildArguments {
-    /// Folder with `Cargo.toml`
+    /// Folder with `plugin.json`
     #[arg(default_value = ".")]
     project: PathBuf,
-    /// Folder for the result; `plugin/<name>` in cargo's target folder if absent
+    /// Folder for the result; `plugin/<name>` in the target folder if absent
     #[arg(long)]
     out: Option<PathBuf>,
     /// For WASI, whatever `Cargo.toml` says: crates get a clock, random numbers and `println!`
@@ -28,15 +27,7 @@ pub(crate) fn run(arguments: &BuildArguments, console: &Console) -> Outcome {
     if authored.is_file() {
         check_authored(&arguments.project).map_err(fault)?;
     }
-    let toolchain = toolchain(&arguments.project, arguments.wasi, console)?;
-    let request = BuildRequest {
-        project: &arguments.project,
-        toolchain: &toolchain,
-        out: arguments.out.as_deref(),
-        quiet: false,
-    };
-    let built =
-        build(&request).map_err(fault_in(format!("cannot build `{}`", arguments.project.display())))?;
+    let built = build_now(&arguments.project, arguments.wasi, arguments.out.as_deref(), false, console)?;
     console.line(&format!(
         "{} {}: {} bytes, {} packages, in `{}`",
         escape(&built.name),

@@ -37,7 +37,7 @@ fn defaults_are_filled_in() {
     assert_eq!(task, Task::new(task.id.clone(), crate::model::Kind::shell()));
     // A key without value says nothing, but for the one without which nothing is done.
     let keys = "description kind priority cost dependencies timeout retries verify on_doubt idempotent tags \
-                allow_failure always when inputs outputs status";
+                allow_failure always when inputs outputs tree status";
     let empty: String = keys.split(' ').map(|key| format!("  {key}:\n")).collect();
     assert_eq!(one(&format!("- id: a\n{empty}")), task);
 }
@@ -240,4 +240,14 @@ fn a_task_may_name_checks_of_its_verifiers_and_each_verifier_looks_once() {
     let text = "- id: a\n  verify:\n    - demo/v: [unit]\n    - demo/w\n";
     let file = TaskFile::parse(text).unwrap();
     assert_eq!(file.tasks()[0].task.verify.len(), 2);
+}
+
+#[test]
+fn a_task_may_work_in_the_persons_own_tree() {
+    let task = one("- {id: a, tree: mine, when: {variable: CI}}\n");
+    assert_eq!(task.tree, crate::Tree::Mine);
+    assert_eq!(one("- {id: a, tree: }\n").tree, crate::Tree::Own);
+    let text = crate::render::render(std::slice::from_ref(&task)).unwrap();
+    assert!(text.contains("tree: mine"), "{text}");
+    assert_eq!(read(&text).tasks()[0].task, task);
 }

@@ -232,6 +232,11 @@ fn fields() {
     wrong("idempotent: yes", 15, "`idempotent` is `yes`, expected `true` or `false`");
     wrong("always: 1", 11, "`always` is `1`, expected `true` or `false`");
     wrong("allow_failure: no", 18, "`allow_failure` is `no`, expected `true` or `false`");
+    wrong("tree: own", 9, "`tree` is `own`, expected `mine`, or no `tree`");
+    for path in ["inputs: [a]", "outputs: [a]", "when: {exists: a}", "when: {missing: a}"] {
+        let text = format!("- {{id: a, tree: mine, {path}}}\n");
+        assert_eq!(TaskFile::parse(text).unwrap_err().code(), "task-files-of-mine", "{path}");
+    }
     wrong("tags: slow", 9, "`tags` is `slow`, expected a list of words");
     for tags in ["['']", "[a b]", "[\"a\\n\"]"] {
         wrong(&format!("tags: {tags}"), 9, "expected a list of words of at most 64 bytes");

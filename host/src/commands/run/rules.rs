@@ -1,0 +1,78 @@
+//! What a run is held to: the arguments over what the workspace, its plugins and the operator say.
+//!
+//! In -> out: arguments, `config.yaml`, policy, manifests -> [`RunRules`].
+//! Not here: what they say each (`config/`), who keeps to it (`drive/`).
+
+use super::{DurabilityArg, RunArgs};
+use crate::config::operator::Operator;
+use crate::config::workspace::{AuditEvery, WorkspaceConfig};
+use crate::console::Console;
+use crate::drive::branch::Beginning;
+use crate::drive::desk::{Audit, Durability, RunRules};
+use crate::open_files;
+use crate::plugins::AdmittedPlugins;
+
+/// What one run is held to; says where this machine allows less than is asked for.
+pub(super) fn wanted(
+    args: &RunArgs,
+    config: &WorkspaceConfig,
+    operator: &Operator,
+    admitted: &AdmittedPlugins,
+    console: Console,
+) -> RunRules {
+    let usual = usual(config, operator, admitted);
+    let (mut jobs, jobs_max) = (args.jobs.unwrap_or(usual.jobs), open_files::commands_max());
+    if jobs > jobs_max {
+        console.warn(&format!(
+            "{jobs_max} tasks at once, not {jobs}: this process may not open more files (`ulimit -Hn`)"
+        ));
+        jobs = jobs_max;
+    }
+    RunRules {
+        jobs,
+        audit: args.audit.unwrap_or(usual.audit),
+        durability: match args.durability {
+            Some(DurabilityArg::Process) => Durability::Process,
+            Some(DurabilityArg::Power) => Durability::Power,
+            None => usual.durability,
+        },
+        beginning: Beginning { dirty: args.base_dirty, ..usual.beginning },
+        ..usual
+    }
+}
+
+/// What the workspace and the operator say, where nobody says otherwise.
+pub(in crate::commands) fn usual(
+    config: &WorkspaceConfig,
+    operator: &Operator,
+    admitted: &AdmittedPlugins,
+) -> RunRules {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+    let configured = config.audit.every.as_ref().map_or(Audit::End, |every| match every {
+        AuditEvery::Count(count) => Audit::Every(*count),
+        AuditEvery::Word(word) if word == "completion" => Audit::Completion,
+        AuditEvery::Word(_) => Audit::End,
+    });
+    RunRules {
+        jobs: config.jobs.unwrap_or(cores),
+        audit: configured,
+        durability: Durability::Mixed,
+        budget_warn_at: config.budget.warn_at,
+        major_max: config.findings.max_major,
+        medium_max: config.findings.max_medium,
+        medium_fails: config.findings.medium_fails,
+        backoff: config.retry,
+        beginning: Beginning { isolated: admitted.isolate(config), dirty: false },
+        kill_after: config.kill_after(),
+        log_bytes_max: config.log_bytes_max(),
+        notices: config.notify.clone(),
+        asked: config.asked.clone(),
+        tasks_auto: operator
+            .policy
+            .tasks
+            .auto
+            .iter()
+            .map(|auto| (auto.plugin.to_string(), auto.kind.clone()))
+            .collect(),
+    }
+}

@@ -1,0 +1,202 @@
+//! Languages besides Rust that a plugin may be written in.
+//!
+//! In -> out: a project's folder -> [`Language`], with what a project of it begins with.
+//! Invariant: a project's language is told by its plugin's file; Rust by `Cargo.toml`, which comes first.
+//! Not here: its toolchain (`language/tool.rs`), the world that it sees (`language/world.rs`), building
+//! (`language/build.rs`).
+
+pub mod build;
+pub mod entry;
+pub mod tool;
+pub mod world;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use orch_trust::manifest::Role;
+
+use crate::carried::Embedded;
+
+/// A language that is made into a component by an engine of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    Python,
+    JavaScript,
+}
+
+/// Roles that can be written in another language: those whose functions answer with a failure.
+pub const ROLES: [Role; 5] = [Role::Executor, Role::Reflector, Role::Auditor, Role::Verifier, Role::Guard];
+
+/// Why a project of another language is not made or built.
+#[derive(Debug, thiserror::Error)]
+pub enum LanguageError {
+    #[error("a plugin in {} cannot be a `{}`", language.shown(), role.as_str())]
+    Role { language: Language, role: Role },
+    #[error("a plugin in {} cannot use `{permission}`", language.shown())]
+    Permission { language: Language, permission: &'static str },
+    #[error("a plugin in {} has `wasi.clocks` and `wasi.random`, or neither; `plugin.json` asks for one of them", language.shown())]
+    HalfWasi { language: Language },
+    #[error("`{path}` is missing or cannot be written")]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("`{path}` says nothing that a build could go by: {message}")]
+    Manifest { path: PathBuf, message: String },
+    #[error("`{program}` is needed for plugins in {}, and cannot be run: {message}", language.shown())]
+    Program { language: Language, program: &'static str, message: String },
+    #[error("`{tool}` cannot be got: {message}")]
+    Install { tool: &'static str, message: String },
+    #[error("`{tool}` made no component of `{}`: {status}", project.display())]
+    Failed { tool: &'static str, project: PathBuf, status: ExitStatus },
+}
+
+impl LanguageError {
+    /// Stable name for reports and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Role { .. } => "language-role",
+            Self::Permission { .. } => "language-permission",
+            Self::HalfWasi { .. } => "language-half-wasi",
+            Self::Io { .. } => "language-io",
+            Self::Manifest { .. } => "language-manifest",
+            Self::Program { .. } => "language-program",
+            Self::Install { .. } => "language-install",
+            Self::Failed { .. } => "language-failed",
+        }
+    }
+
+    /// What the author can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Role { .. } => {
+                let roles = ROLES.map(Role::as_str).join(", ");
+                format!("these can be: {roles}; every role can be written in Rust")
+            }
+            Self::Permission { .. } => {
+                "take it out of `plugin.json`, or write the plugin in Rust".to_owned()
+            }
+            Self::HalfWasi { .. } => {
+                r#"write `"wasi": { "clocks": true, "random": true }` under `permissions`, or take `wasi` out: its engine imports both or none"#.to_owned()
+            }
+            Self::Program { program: "python3", .. } => {
+                "install Python 3.9 or later with pip (Debian: `python3-pip`)".to_owned()
+            }
+            Self::Program { .. } => "install Node.js 18 or later with npm (Debian: `nodejs`, `npm`)".to_owned(),
+            Self::Install { .. } => {
+                "it is fetched once, from the language's registry, and kept in `$XDG_CACHE_HOME/orch`; the lines above say what went wrong"
+                    .to_owned()
+            }
+            Self::Failed { .. } => "the lines above are its own".to_owned(),
+            Self::Io { .. } | Self::Manifest { .. } => return None,
+        })
+    }
+}
+
+impl Language {
+    pub const ALL: [Self; 2] = [Self::Python, Self::JavaScript];
+
+    /// The language of the project in that folder; none: Rust, or no project.
+    pub fn of(project: &Path) -> Option<Self> {
+        let is_there = |name: &str| project.join(name).is_file();
+        if is_there("Cargo.toml") {
+            return None;
+        }
+        Self::ALL.into_iter().find(|language| is_there(language.plugin_file()))
+    }
+
+    /// As it is asked for.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::JavaScript => "javascript",
+        }
+    }
+
+    /// As people write it.
+    pub fn shown(self) -> &'static str {
+        match self {
+            Self::Python => "Python",
+            Self::JavaScript => "JavaScript",
+        }
+    }
+
+    /// The plugin itself, in its project.
+    pub fn plugin_file(self) -> &'static str {
+        match self {
+            Self::Python => "plugin.py",
+            Self::JavaScript => "plugin.js",
+        }
+    }
+
+    /// The SDK, to be written into `orch/sdk`.
+    pub fn sdk(self) -> &'static [Embedded] {
+        match self {
+            Self::Python => &[
+                ("orch_sdk/__init__.py", include_str!("../../languages/python/sdk/orch_sdk/__init__.py")),
+                ("orch_sdk/call.py", include_str!("../../languages/python/sdk/orch_sdk/call.py")),
+                ("orch_sdk/failure.py", include_str!("../../languages/python/sdk/orch_sdk/failure.py")),
+                ("orch_sdk/log.py", include_str!("../../languages/python/sdk/orch_sdk/log.py")),
+            ],
+            Self::JavaScript => &[
+                ("call.js", include_str!("../../languages/javascript/sdk/call.js")),
+                ("failure.js", include_str!("../../languages/javascript/sdk/failure.js")),
+                ("index.js", include_str!("../../languages/javascript/sdk/index.js")),
+            ],
+        }
+    }
+
+    /// Files of every project, with what `project.rs` fills in.
+    pub fn project(self) -> &'static [Embedded] {
+        match self {
+            Self::Python => &[
+                ("README.md", include_str!("../../languages/python/README.md")),
+                ("pyrightconfig.json", include_str!("../../languages/python/pyrightconfig.json")),
+                (".gitignore", include_str!("../../templates/project/gitignore")),
+            ],
+            Self::JavaScript => &[
+                ("README.md", include_str!("../../languages/javascript/README.md")),
+                ("package.json", include_str!("../../languages/javascript/package.json")),
+                (".gitignore", include_str!("../../templates/project/gitignore")),
+            ],
+        }
+    }
+
+    /// The plugin that a project of that role begins with.
+    ///
+    /// # Errors
+    /// `Role`: it has no template in this language.
+    pub fn template(self, role: Role) -> Result<&'static [Embedded], LanguageError> {
+        match (self, role) {
+            (Self::Python, Role::Executor) => Ok(&[
+                ("plugin.py", include_str!("../../languages/python/executor/plugin.py")),
+                ("plugin.json", include_str!("../../languages/executor/plugin.json")),
+                ("cases/greets.json", include_str!("../../templates/executor/cases/greets.json")),
+            ]),
+            (Self::JavaScript, Role::Executor) => Ok(&[
+                ("plugin.js", include_str!("../../languages/javascript/executor/plugin.js")),
+                ("plugin.json", include_str!("../../languages/executor/plugin.json")),
+                ("cases/greets.json", include_str!("../../templates/executor/cases/greets.json")),
+            ]),
+            _ => Err(LanguageError::Role { language: self, role }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_is_of_the_language_of_its_plugin() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Language::of(folder.path()), None);
+        std::fs::write(folder.path().join("plugin.js"), "").unwrap();
+        assert_eq!(Language::of(folder.path()), Some(Language::JavaScript));
+        std::fs::write(folder.path().join("plugin.py"), "").unwrap();
+        assert_eq!(Language::of(folder.path()), Some(Language::Python));
+        std::fs::write(folder.path().join("Cargo.toml"), "").unwrap();
+        assert_eq!(Language::of(folder.path()), None);
+    }
+}
