@@ -239,8 +239,21 @@ fn reached(workspace: &Workspace) -> BTreeSet<String> {
 
 #[test]
 fn an_example_is_done_in_the_sandbox_with_the_registries_and_nobody_else() {
+    // The page has the first.
+    for (name, sources) in
+        [("itsdangerous", "itsdangerous-2.2.0"), ("pyproject-hooks", "pyproject_hooks-1.3.3")]
+    {
+        walk(name, sources);
+    }
+}
+
+/// The page's commands, for that project.
+fn walk(name: &str, sources: &str) {
     let (walk, network) = page();
-    let mut workspace = example("itsdangerous", |_| ());
+    let walk = walk
+        .replace("itsdangerous-2.2.0", sources)
+        .replace("examples/itsdangerous", &format!("examples/{name}"));
+    let mut workspace = example(name, |_| ());
     let policy = workspace.operator().join("policy.toml");
     let text = std::fs::read_to_string(&policy).unwrap();
     // Whose certificates are believed is pip's own setting.
@@ -257,8 +270,8 @@ fn an_example_is_done_in_the_sandbox_with_the_registries_and_nobody_else() {
     let named = |line: &str| if line.starts_with("read = ") { read.clone() } else { line.to_owned() };
     let text = text.lines().map(named).collect::<Vec<_>>().join("\n");
     std::fs::write(&policy, text).unwrap();
-    let archive = "itsdangerous-2.2.0.tar.gz";
-    std::fs::copy(fetched("sources").join(archive), workspace.path().join(archive)).unwrap();
+    let archive = format!("{sources}.tar.gz");
+    std::fs::copy(fetched("sources").join(&archive), workspace.path().join(&archive)).unwrap();
     std::os::unix::fs::symlink(root().join("examples"), workspace.path().join("examples")).unwrap();
     let programs = workspace.outside().join("programs");
     std::fs::create_dir(&programs).unwrap();
@@ -271,7 +284,7 @@ fn an_example_is_done_in_the_sandbox_with_the_registries_and_nobody_else() {
     let path = std::env::join_paths([programs].into_iter().chain(std::env::split_paths(&path))).unwrap();
     let output = world.around(bash.env("PATH", path)).output().unwrap();
     assert!(output.status.success(), "{}{}", out(&output), err(&output));
-    workspace.move_into("itsdangerous-2.2.0");
+    workspace.move_into(sources);
     all_done(&workspace);
     assert_eq!(reached(&workspace), network.into_iter().collect());
     let hosts: BTreeSet<String> = world.seen().into_iter().map(|(host, _)| host).collect();

@@ -241,7 +241,8 @@ fn by(program: &Path, command: &Command) -> Command {
 
 #[test]
 fn a_host_whose_program_is_gone_starts_nothing_more_and_fails_no_task() {
-    let ways: [(&str, fn(&Path)); 3] = [
+    type Way = fn(&Path);
+    let ways: [(&str, Way); 3] = [
         ("removed", |program| fs::remove_file(program).unwrap()),
         ("renamed", |program| fs::rename(program, program.with_extension("old")).unwrap()),
         ("replaced", |program| {

@@ -103,6 +103,7 @@ async fn what_goes_out_is_what_the_rule_saw() {
     request.request.headers_mut().insert("x-own", "1".parse().unwrap());
     // What a guest wrote there counts for nothing.
     request.request.headers_mut().insert("host", "elsewhere.example".parse().unwrap());
+    request.request.headers_mut().append("host", "elsewhere.example".parse().unwrap());
     *request.request.uri_mut() = "http://elsewhere.example/v2?q=1".parse().unwrap();
     request.request = request
         .request
@@ -110,6 +111,7 @@ async fn what_goes_out_is_what_the_rule_saw() {
     let head = text(send(&door, request).await.unwrap()).await.unwrap();
     assert!(head.starts_with("POST /v1/x?q=1 HTTP/1.1\r\n"), "{head}");
     assert!(head.contains(&format!("host: 127.0.0.1:{}\r\n", server.port())), "{head}");
+    assert_eq!(head.to_lowercase().matches("\r\nhost: ").count(), 1, "{head}");
     assert!(head.contains("idempotency-key: run-1.a1.h1\r\n"), "{head}");
     assert!(head.contains("user-agent: orch-host/") && head.contains("x-own: 1\r\n"), "{head}");
     assert!(!head.contains("elsewhere") && !head.contains("accept-encoding"), "{head}");

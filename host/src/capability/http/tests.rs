@@ -207,6 +207,32 @@ async fn what_comes_alone_is_handed_on_after_a_while_whatever_it_is() {
 }
 
 #[tokio::test]
+async fn an_answer_without_end_ends_at_its_limit_with_a_name() {
+    let (sent, mut body) = slow().await;
+    // Whoever does not stop by itself: the limit is 1000 bytes.
+    let endless = tokio::spawn(async move {
+        let mut parts = 0;
+        while sent.send(Frame::data(Bytes::from_static(&[b'x'; 100]))).is_ok() {
+            parts += 1;
+            tokio::task::yield_now().await;
+        }
+        parts
+    });
+    let (mut received, mut fault) = (0, None);
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => received += frame.into_data().unwrap().len(),
+            Err(error) => fault = Some(error),
+        }
+    }
+    assert!(matches!(fault, Some(Error::HttpResponseBodySize(Some(1000)))), "{fault:?}");
+    assert!(received <= 1000, "{received}");
+    drop(body);
+    // Who sends is let go of at the limit, not when the answer is dropped.
+    assert!(endless.await.unwrap() >= 10);
+}
+
+#[tokio::test]
 async fn headers_behind_the_body_are_masked_too() {
     let (sent, body) = slow().await;
     sent.send(Frame::data(Bytes::from_static(b"body"))).unwrap();

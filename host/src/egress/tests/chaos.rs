@@ -5,10 +5,14 @@
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use wasmtime_wasi_http::Error;
 
 use super::server::{Server, answer};
-use super::{door, outgoing, send, text};
+use super::{check, door, outgoing, send, text};
 
 /// What a thousand may leave in memory, the first 200 apart: what allocators keep, not what requests do.
 const GROWTH_BYTES_MAX: u64 = 8 << 20;
@@ -94,4 +98,51 @@ async fn a_thousand_requests_to_a_server_of_chaos_leave_nothing_behind() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("{} files are open, {open_before} were", open_files());
+}
+
+#[tokio::test]
+async fn hints_without_end_are_heard_no_longer_than_the_call_has_and_nothing_of_them_stays() {
+    if !std::env::args().any(|argument| argument == "--exact") {
+        return in_a_process_of_its_own(
+            "hints_without_end_are_heard_no_longer_than_the_call_has_and_nothing_of_them_stays",
+        );
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = sent.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let counted = counted.clone();
+            tokio::spawn(async move {
+                // A server that speaks before it was asked is another fault.
+                let mut head = [0; 4096];
+                if stream.read(&mut head).await.is_err() {
+                    return;
+                }
+                let hints = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".repeat(100);
+                while stream.write_all(&hints).await.is_ok() {
+                    counted.fetch_add(hints.len(), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let door = door("", Arc::default());
+    let mut resident = 0;
+    for round in 0..4 {
+        let mut request = outgoing("GET", &url);
+        request.times.deadline = Instant::now() + Duration::from_secs(1);
+        let begun = Instant::now();
+        let late = send(&door, request).await;
+        check(late, |error| matches!(error, Error::ConnectionReadTimeout), "did not answer in time");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        if round == 0 {
+            resident = resident_bytes();
+        }
+    }
+    let sent = sent.load(Ordering::Relaxed);
+    assert!(sent > 1 << 20, "{sent} bytes are no flood");
+    let more = resident_bytes().saturating_sub(resident);
+    assert!(more < GROWTH_BYTES_MAX, "{more} bytes more, of {sent} that came");
+    assert_eq!(door.room_left("acme/a"), Some(16), "its connections are there again");
 }
