@@ -185,6 +185,12 @@ impl CommandLog {
         so_far.write_behind_head(&so_far.keep.end())
     }
 
+    /// Nothing came that belongs behind the head.
+    fn is_all_head(&self) -> bool {
+        let so_far = self.so_far();
+        so_far.keep.all_bytes() == so_far.keep.head_bytes()
+    }
+
     fn so_far(&self) -> MutexGuard<'_, SoFar> {
         self.so_far.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -237,7 +243,10 @@ impl Log for OpenLog {
     }
 
     async fn finish(&mut self) -> io::Result<()> {
-        self.aside(CommandLog::write_end).await
+        match self.log.is_all_head() {
+            true => Ok(()),
+            false => self.aside(CommandLog::write_end).await,
+        }
     }
 }
 

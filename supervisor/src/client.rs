@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
-use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe::Receiver;
@@ -42,6 +42,8 @@ const STOPPED_PAUSE: Duration = Duration::from_secs(1);
 const GUARDIAN_PATIENCE: Duration = Duration::from_millis(500);
 /// For an answer that is there already: this process may have been stopped itself.
 const LAST_LOOK: Duration = Duration::from_millis(250);
+/// Of a stream that nobody has read yet: a command that prints much is seldom held up, and few reads take it.
+pub(crate) const PIPE_BYTES: usize = 256 << 10;
 
 /// Where the conversation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,8 +161,8 @@ impl Supervisor {
         let (channel, channel_end) = channel.unzip();
         let request = ToSupervisor::Run(Box::new(request));
         let bytes = frame::encode(&request).map_err(|error| RunError::Invalid { what: error.to_string() })?;
-        let (stdout, stdout_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| socket(error.into()))?;
-        let (stderr, stderr_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| socket(error.into()))?;
+        let (stdout, stdout_end) = pipe().map_err(socket)?;
+        let (stderr, stderr_end) = pipe().map_err(socket)?;
         let stdout = Receiver::from_owned_fd(stdout).map_err(socket)?;
         let stderr = Receiver::from_owned_fd(stderr).map_err(socket)?;
 
@@ -322,6 +324,14 @@ impl Drop for Supervisor {
             farewell.aside(());
         }
     }
+}
+
+/// A pipe of [`PIPE_BYTES`], or of what the system gives to one who has many already.
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (end, start) = pipe_with(PipeFlags::CLOEXEC)?;
+    // Refused beyond the user's share of all pipes: the usual size does.
+    let _ = fcntl_setpipe_size(&end, PIPE_BYTES);
+    Ok((end, start))
 }
 
 fn gone_or(source: io::Error) -> RunError {

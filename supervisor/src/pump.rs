@@ -13,12 +13,14 @@ use rustix::io::Errno;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::unix::pipe::Receiver;
 
+use crate::client::PIPE_BYTES;
 use crate::error::RunError;
 use crate::keep::Keep;
 use crate::request::Ended;
 use crate::running::Running;
 
-const READ_BYTES: usize = 64 << 10;
+/// As much as a pipe holds.
+const READ_BYTES: usize = PIPE_BYTES;
 
 /// Where both streams go.
 pub trait Log: Send {

@@ -6,6 +6,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Context;
 
@@ -14,8 +15,8 @@ use crate::{native_code, step};
 
 /// The development build of all binaries. Of the whole workspace, as the tests are: another choice of packages has other
 /// features of what they depend on, and that would be compiled twice.
-pub(crate) fn build_for_tests(root: &Path) -> anyhow::Result<()> {
-    step::run("build", step::cargo(root).args(["build", "--workspace", "--bins"]))
+pub(crate) fn build_for_tests(mut cargo: Command) -> anyhow::Result<()> {
+    step::run("build", cargo.args(["build", "--workspace", "--bins"]))
 }
 
 /// The packages that the tests use, by these binaries.

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+/// As `cargo clippy -- -D warnings` hands them on.
+const CLIPPY_ARGS: &str = "-D__CLIPPY_HACKERY__warnings";
 const PULSE: Duration = Duration::from_secs(30);
 
 /// `cargo` in the checkout, without what an outer cargo set.
@@ -21,6 +23,15 @@ pub(crate) fn cargo(root: &Path) -> Command {
             cargo.env_remove(&name);
         }
     }
+    cargo
+}
+
+/// `cargo` that has clippy compile each crate of ours: it reads as it compiles, and what it finds is a fault. Not by variables:
+/// tests start compilers themselves, which would inherit them.
+pub(crate) fn reading_cargo(root: &Path) -> Command {
+    let mut cargo = cargo(root);
+    cargo.args(["--config", "build.rustc-workspace-wrapper='clippy-driver'"]);
+    cargo.args(["--config", &format!("env.CLIPPY_ARGS='{CLIPPY_ARGS}'")]);
     cargo
 }
 
@@ -113,6 +124,25 @@ pub(crate) fn timed<T>(what: &str, work: impl FnOnce() -> anyhow::Result<T>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_clippy_finds_ends_a_build() {
+        let folder = std::env::temp_dir().join(format!("orch-clippy-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("src")).unwrap();
+        let manifest = "[package]\nname = \"found\"\nedition = \"2024\"\n[workspace]\n";
+        std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+        let builds = |source: &str| {
+            std::fs::write(folder.join("src/lib.rs"), source).unwrap();
+            let mut build = reading_cargo(&folder);
+            build.env_remove("CARGO_TARGET_DIR").args(["build", "--quiet", "--offline"]).output().unwrap()
+        };
+        let fine = builds("pub fn f(a: &[u8]) -> bool { a.is_empty() }");
+        assert!(fine.status.success(), "{}", String::from_utf8_lossy(&fine.stderr));
+        let found = builds("pub fn f(a: &[u8]) -> bool { a.len() == 0 }");
+        let said = String::from_utf8_lossy(&found.stderr).into_owned();
+        assert!(!found.status.success() && said.contains("clippy::len-zero"), "{said}");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn what_hangs_is_ended_with_all_that_it_started() {

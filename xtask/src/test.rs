@@ -1,5 +1,6 @@
 //! Everything that CI runs, in the order in which a fault is cheapest to find.
 //!
+//! Clippy has no step of its own: it would check all that we depend on a second time (docs/decisions/0064).
 //! Invariant: whatever fails, a table of what each step took comes last.
 
 use std::path::Path;
@@ -24,16 +25,14 @@ pub(crate) fn run(root: &Path, full: bool) -> anyhow::Result<()> {
 fn all(root: &Path, full: bool, times: &mut Times) -> anyhow::Result<()> {
     times.step("format", || {
         step::run("format", step::cargo(root).args(["fmt", "--all", "--check"]))?;
-        step::run("format of the plugins", plugins(root).args(["fmt", "--all", "--check"]))
+        step::run(
+            "format of the plugins",
+            step::cargo(&root.join("plugins")).args(["fmt", "--all", "--check"]),
+        )
     })?;
     times.step("tidy", || tidy::run(root))?;
     times.step("licences, sources, bans", || deny::run(root))?;
-    times.compiling("clippy", || {
-        let lints = ["--all-targets", "--", "-D", "warnings"];
-        step::run("clippy", step::cargo(root).args(["clippy", "--workspace"]).args(lints))?;
-        step::run("clippy of the plugins", plugins(root).args(["clippy", "--workspace"]).args(lints))
-    })?;
-    times.compiling("programs", || packages::build_for_tests(root))?;
+    times.compiling("programs, read by clippy", || packages::build_for_tests(step::reading_cargo(root)))?;
     times.step("packages for the tests", || packages::for_tests(root))?;
     times.step("Python of the second verifier", || second_verifier::prepare(root))?;
     times.step("schemathesis", || python::prepare(root, "described"))?;
@@ -43,24 +42,24 @@ fn all(root: &Path, full: bool, times: &mut Times) -> anyhow::Result<()> {
     times.step("toolchains of other languages", || languages::prepare(root))?;
     times.step("sources of the examples", || examples::fetch(root))?;
     let test = ["test", "--workspace"];
-    times.compiling("programs of the plugins' tests", || {
+    times.compiling("programs of the plugins' tests, read by clippy", || {
         step::run("programs of the plugins' tests", plugins(root).args(test).arg("--no-run"))
     })?;
     times.step("tests of the plugins, on this machine", || {
         step::run_within(TESTS_MAX, "tests of the plugins", plugins(root).args(test))
     })?;
-    times.compiling("programs of the tests", || {
-        step::run("programs of the tests", step::cargo(root).args(test).arg("--no-run"))
+    times.compiling("programs of the tests, read by clippy", || {
+        step::run("programs of the tests", step::reading_cargo(root).args(test).arg("--no-run"))
     })?;
     times.step("tests", || {
-        let mut tests = step::cargo(root);
+        let mut tests = step::reading_cargo(root);
         tests.args(test).envs(full.then_some((FULL, "1")));
         step::run_within(TESTS_MAX, "tests", &mut tests)
     })
 }
 
 fn plugins(root: &Path) -> Command {
-    let mut cargo = step::cargo(&root.join("plugins"));
+    let mut cargo = step::reading_cargo(&root.join("plugins"));
     cargo.env("CARGO_TARGET_DIR", packages::target_folder(root).join("plugins-native"));
     cargo
 }
