@@ -23,6 +23,7 @@ FACTS = record(
     components=U64,
     functions=U64,
     customSections=TEXTS,
+    engine=Maybe(record(name=text(), table=U32)),
 )
 CHECK = record(
     id=text(),

@@ -1,6 +1,7 @@
 """Facts of a component, read from the binary format by its specification: sections, and in them no more than names,
 imports, exports, memories and tables. Everything that is wrong with it is of the family `component`."""
 
+import engines
 from answer import Malformed, Refused, form
 
 SECTIONS = {
@@ -62,10 +63,11 @@ class Facts:
         self.size, self.imports, self.exports, self.inner = len(data), [], [], []
         self.memories, self.tables, self.elements, self.starts = [], 0, 0, 0
         self.modules = self.components = self.functions = self.sections = 0
-        self.customs = set()
+        self.customs, self.met = set(), []
         try:
             form(data.startswith(COMPONENT), "no component")
             self.component(data, 1)
+            self.engine = engines.judge(self.met)
         except Malformed as error:
             raise Refused("component") from error
 
@@ -83,21 +85,30 @@ class Facts:
             "components": self.components,
             "functions": self.functions,
             "customSections": sorted(self.customs, key=str.encode),
+            **({"engine": self.engine} if self.engine else {}),
         }
 
-    def sections_of(self, data, head):
+    def sections_of(self, data, head, module=None):
         form(data.startswith(head), "another version")
         reader = Reader(data)
-        reader.take(len(head))
+        start = reader.take(len(head))
+        if module:
+            module.digest.update(start)
         while reader.rest():
+            begun = reader.at
             kind, section = reader.byte(), Reader(reader.take(reader.unsigned()))
             if kind == 0:
-                self.custom(section.text())
-            else:
-                yield kind, section
+                self.custom(section.text(), module)
+                continue
+            if module:
+                module.digest.update(data[begun : reader.at])
+            yield kind, section
 
-    def custom(self, name):
-        form(name in SECTIONS, "custom section")
+    def custom(self, name, module):
+        if module and name == engines.DYLINK:
+            module.linked = True
+        else:
+            form(name in SECTIONS, "custom section")
         self.sections += 1
         form(self.sections <= 4096, "custom sections")
         self.customs.add(name)
@@ -175,30 +186,58 @@ class Facts:
 
     def module(self, data):
         last, functions, bodies, segments, said = -1, None, None, None, None
-        for kind, section in self.sections_of(data, CORE):
+        module = engines.Module()
+        self.met.append(module)
+        for kind, section in self.sections_of(data, CORE, module):
             form(kind in ORDER and ORDER[kind] > last, "unknown section, or out of order")
             last = ORDER[kind]
             if kind == 4:
                 section.each(self.take_table)
             elif kind == 5:
                 section.each(self.take_memory)
+                module.memory = len(section.data) > 1
             elif kind in (8, 12):
                 said = section.unsigned() if kind == 12 else said
                 self.starts += kind == 8
+                module.start |= kind == 8
                 form(kind == 12 or section.unsigned() >= 0, "start")
                 form(section.rest() == 0, "start or count")
             elif kind == 10:
                 bodies = section.unsigned()
+                module.code = section.rest()
                 [section.take(section.unsigned()) for _ in range(bodies)]
                 form(section.rest() == 0, "bodies")
             else:
                 count = section.unsigned()
                 functions = count if kind == 3 else functions
                 segments = count if kind == 11 else segments
+                module.exports = count if kind == 7 else module.exports
+                if kind == 11:
+                    module.segments, module.data = count, self.data_in(section, count)
         form((functions or 0) == (bodies or 0), "functions without bodies, or the other way round")
         form(said is None or said == (segments or 0), "another number of segments")
+        module.functions = functions or 0
         self.functions += functions or 0
         form(self.functions <= 500_000, "functions")
+
+    def data_in(self, section, count):
+        """Bytes of all segments, as far as they can be read; what cannot is another's business."""
+        total = 0
+        try:
+            for _ in range(count):
+                flags = section.unsigned()
+                if flags == 2:
+                    section.unsigned()
+                if flags != 1:
+                    # `i32.const` or `global.get`, a number, `end`.
+                    form(section.byte() in (0x41, 0x23), "offset")
+                    while section.byte() & 0x80:
+                        pass
+                    form(section.byte() == 0x0B, "offset")
+                total += len(section.take(section.unsigned()))
+        except Malformed:
+            pass
+        return total
 
     def take_memory(self, section):
         flags = section.byte()

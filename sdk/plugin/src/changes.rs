@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 const FILES_MAX: usize = 20_000;
-const IGNORED: [&str; 3] = ["target", ".git", "node_modules"];
+const IGNORED: [&str; 4] = ["target", ".git", "node_modules", "__pycache__"];
 
 /// Length and time of each file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,7 +64,7 @@ mod tests {
         };
         put("src/lib.rs", "a");
         let before = Mark::of(folder.path());
-        for built in ["target/release/x.wasm", ".git/index", "Cargo.lock"] {
+        for built in ["target/release/x.wasm", ".git/index", "__pycache__/plugin.pyc", "Cargo.lock"] {
             put(built, "x");
         }
         assert_eq!(Mark::of(folder.path()).first_change(&before, folder.path()), None);

@@ -153,12 +153,12 @@ impl Language {
             Self::Python => &[
                 ("README.md", include_str!("../../languages/python/README.md")),
                 ("pyrightconfig.json", include_str!("../../languages/python/pyrightconfig.json")),
-                (".gitignore", include_str!("../../templates/project/gitignore")),
+                (".gitignore", include_str!("../../languages/gitignore")),
             ],
             Self::JavaScript => &[
                 ("README.md", include_str!("../../languages/javascript/README.md")),
                 ("package.json", include_str!("../../languages/javascript/package.json")),
-                (".gitignore", include_str!("../../templates/project/gitignore")),
+                (".gitignore", include_str!("../../languages/gitignore")),
             ],
         }
     }

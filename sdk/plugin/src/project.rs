@@ -202,4 +202,30 @@ mod tests {
             assert!(matches!(again, Err(ProjectError::NotEmpty { .. })));
         }
     }
+
+    #[test]
+    fn a_project_of_another_language_is_complete_and_of_that_language() {
+        let folder = tempfile::tempdir().unwrap();
+        for language in Language::ALL {
+            let path = folder.path().join(language.as_str());
+            let executor = Template::Role(Role::Executor);
+            create_in(language, &id("acme/hello").unwrap(), executor, Some(&path)).unwrap();
+            assert_eq!(Language::of(&path), Some(language));
+            for file in ["README.md", "plugin.json", language.plugin_file()] {
+                assert!(
+                    !fs::read_to_string(path.join(file)).unwrap().contains("{{"),
+                    "{file} of {language:?}"
+                );
+            }
+            crate::pack::check_authored(&path).unwrap();
+            for (file, _) in language.sdk() {
+                assert!(path.join("orch/sdk").join(file).is_file(), "{file}");
+            }
+            let planner = Template::Role(Role::Planner);
+            let other = folder.path().join("other");
+            let refused = create_in(language, &id("acme/hello").unwrap(), planner, Some(&other)).unwrap_err();
+            assert_eq!(refused.code(), "language-role");
+            assert!(!other.exists());
+        }
+    }
 }
