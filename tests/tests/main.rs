@@ -26,6 +26,7 @@ mod doubt;
 mod edits;
 mod ends;
 mod examples;
+mod exported;
 mod first_seed;
 mod fourth;
 mod fresh;

@@ -16,7 +16,7 @@ use crate::freeze;
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 43] = [
+const PARTS: [&str; 44] = [
     "commands",
     "interrupt",
     "serve",
@@ -30,6 +30,7 @@ const PARTS: [&str; 43] = [
     "plugins",
     "config",
     "run_log",
+    "replay",
     "drive",
     "watch",
     "told",

@@ -279,10 +279,11 @@ fn begin(
     let log = desk.command_log(name);
     let by = Actor::Call { number };
     let gate = Arc::new(Gate::new(by, run.ask(), desk));
+    let about = task.and_then(|task| run.id_of(task)).map(|id| id.as_str().into());
     let lent = desk.lend(
         bound,
         run.shared(),
-        (Asking::of(&run.id, by).by(bound.plugin.role(), None), gate),
+        (Asking { about, ..Asking::of(&run.id, by).by(bound.plugin.role(), None) }, gate),
         log.clone(),
         bound.wall,
     );
