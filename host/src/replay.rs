@@ -58,6 +58,7 @@ pub struct Same {
 
 /// One run that is gone through again.
 pub struct Replay {
+    run: String,
     kept: Mutex<Kept>,
     say: Sender<Control>,
 }
@@ -86,7 +87,7 @@ impl Replay {
             same: Same::default(),
             told: BTreeMap::new(),
         };
-        Arc::new(Self { kept: Mutex::new(kept), say })
+        Arc::new(Self { run: recording.run.clone(), kept: Mutex::new(kept), say })
     }
 
     /// What is to be told of everything that is recorded.
@@ -117,6 +118,10 @@ impl Replay {
 }
 
 impl Player for Replay {
+    fn run(&self) -> &str {
+        &self.run
+    }
+
     fn next(&self, line: &Line, of: &str, question: &[u8]) -> Result<Vec<u8>, GateClosed> {
         let mut kept = self.kept();
         if kept.first.is_some() {

@@ -39,10 +39,20 @@ impl Tape {
     pub fn keeps(&self) -> bool {
         matches!(self, Self::Kept(_))
     }
+
+    /// The name of its run that a guest is told.
+    pub fn run_told(&self, own: &str) -> String {
+        match self {
+            Self::Played(player) => player.run().to_owned(),
+            Self::Off | Self::Kept(_) => own.to_owned(),
+        }
+    }
 }
 
 /// What a run kept, given again.
 pub trait Player: Send + Sync {
+    /// Name of the run that it was.
+    fn run(&self) -> &str;
     /// The next answer of that line, if it is one to that question.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ pub async fn reflect(run: &mut Run, desk: &Desk) -> Result<usize, DriveError> {
             continue;
         }
         let tasks = run.state().tasks.len() as u32;
-        let ask = Reflect { run: run.id.clone(), tasks, goal: run.goal() };
+        let ask = Reflect { run: desk.tape.run_told(&run.id), tasks, goal: run.goal() };
         added += advised(run, desk, reflector, ask).await?;
     }
     Ok(added)
@@ -111,7 +111,7 @@ pub fn look(
     seat: Option<&Seat>,
 ) -> Result<impl Future<Output = Looked> + Send + use<>, DriveError> {
     let (subject, id, checks) = match task {
-        None => (Subject::Run(run.id.clone()), String::new(), Vec::new()),
+        None => (Subject::Run(desk.tape.run_told(&run.id)), String::new(), Vec::new()),
         Some(index) => {
             let state = run.state();
             let found =

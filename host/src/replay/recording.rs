@@ -121,7 +121,8 @@ struct Gathered {
     approved: BTreeSet<(String, String)>,
     just_approved: Option<TaskIndex>,
     answers: Vec<AnswerKept>,
-    cut: BTreeSet<(TaskIndex, u32)>,
+    /// Answers that were kept before the last attempt at each task.
+    begun: BTreeMap<TaskIndex, usize>,
     outcomes: BTreeMap<String, VecDeque<Outcome>>,
     trees: BTreeMap<String, VecDeque<String>>,
     kinds: BTreeSet<String>,
@@ -167,7 +168,7 @@ impl Recording {
             at: started.at,
             based,
             plugins: started.plugins,
-            lines: lines(found.answers, &found.cut),
+            lines: lines(found.answers),
             tasks: found.tasks,
             approved: found.approved,
             outcomes: found.outcomes,
@@ -236,6 +237,7 @@ impl Gathered {
             }
             Event::AttemptStarted { task, .. } => {
                 self.has_begun = true;
+                self.begun.insert(task, self.answers.len());
                 self.kinds.extend(self.known.get(task as usize).map(|(_, kind, _)| kind.clone()));
             }
             Event::AnswerKept(kept) => self.answers.push(*kept),
@@ -255,7 +257,7 @@ impl Gathered {
                             self.id(finished.task)
                         ));
                     }
-                    self.cut.insert((finished.task, finished.attempt));
+                    self.cut_off(finished.task);
                 }
             },
             Event::HttpRequested(requested) => {
@@ -288,6 +290,13 @@ impl Gathered {
         }
     }
 
+    /// Leaves out what the last attempt at a task was told, and those who looked at it.
+    fn cut_off(&mut self, task: TaskIndex) {
+        let (id, from) = (self.id(task), self.begun.get(&task).copied().unwrap_or_default());
+        let since = self.answers.split_off(from.min(self.answers.len()));
+        self.answers.extend(since.into_iter().filter(|kept| kept.line.task.as_deref() != Some(&*id)));
+    }
+
     fn id(&self, task: TaskIndex) -> String {
         self.known.get(task as usize).map(|(id, ..)| id.clone()).unwrap_or_default()
     }
@@ -302,12 +311,9 @@ impl Gathered {
 }
 
 /// Answers of each line in their order; of a call that was made again those of the last time.
-fn lines(answers: Vec<AnswerKept>, cut: &BTreeSet<(TaskIndex, u32)>) -> BTreeMap<Line, VecDeque<KeptText>> {
+fn lines(answers: Vec<AnswerKept>) -> BTreeMap<Line, VecDeque<KeptText>> {
     let mut whole: Vec<AnswerKept> = Vec::new();
     for kept in answers {
-        if matches!(kept.by, Actor::Attempt { task, attempt } if cut.contains(&(task, attempt))) {
-            continue;
-        }
         if matches!(kept.by, Actor::Call { .. }) {
             whole.retain(|before| before.by != kept.by || before.nth < kept.nth);
         }

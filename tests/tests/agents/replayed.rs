@@ -2,6 +2,8 @@
 
 use super::*;
 
+const GUEST: &str = "log = {}\nfiles = { write = [\"*.txt\"] }\ntasks = { add = 9, kinds = [\"phase\"] }\n";
+
 impl Project {
     /// One of a run that keeps texts.
     fn recorded(seed: u64) -> Self {
@@ -98,8 +100,10 @@ fn a_run_diverges_where_its_base_its_plugin_or_what_it_kept_is_another() {
     let run = project.bench.run_id();
 
     // A file of the base: the first who reads it asks something else.
-    let readme = project.bench.0.read("README.md");
-    project.bench.0.write("README.md", &readme.replace("Numbers", "Figures"));
+    let path = format!("{}.py", project.module.replace('.', "/"));
+    let text = project.bench.0.read(&path);
+    assert!(text.contains("Numbers of"), "{text}");
+    project.bench.0.write(&path, &text.replace("Numbers of", "Figures of"));
     project.bench.git(&["commit", "--quiet", "--all", "--message=another base"]);
     let head = project.bench.git(&["rev-parse", "HEAD"]);
     let said = project.replay(&run, &["--onto", &head], 1);
@@ -118,7 +122,7 @@ fn a_run_diverges_where_its_base_its_plugin_or_what_it_kept_is_another() {
     // Who does the phases.
     let config = project.bench.0.read("config.yaml");
     assert!(config.contains("phase: demo/executor-agent"), "{config}");
-    let other = project.bench.0.admit_guest("plans-and-mends", "log = {}\nfiles = { write = [\"**\"] }\n");
+    let other = project.bench.0.admit_guest("plans-and-mends", GUEST);
     project
         .bench
         .0
@@ -145,8 +149,8 @@ fn what_cannot_be_gone_through_again_is_refused_by_name() {
     bench.git(&["commit", "--quiet", "--message=more"]);
     bench.0.run(&[], 1);
     bench.0.run(&["--replay", &bench.run_id()], 0);
-    bench.0.host(&["task", "skip", "b", "--reason", "as it is"], 0);
-    refused(&bench.run_id(), "replay-open");
+    bench.0.host(&["task", "skip", "b"], 0);
+    refused(&bench.run_id(), "replay-by-people");
 
     bench.0.write("config.yaml", &config.replace("isolation: worktree", "record: full"));
     bench.0.write("tasks.yml", "- {id: d, command: ['true']}\n");
