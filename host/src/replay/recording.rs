@@ -120,7 +120,8 @@ struct Gathered {
     tasks: Vec<NewFileTask>,
     approved: BTreeSet<(String, String)>,
     just_approved: Option<TaskIndex>,
-    answers: Vec<AnswerKept>,
+    /// None: it is left out.
+    answers: Vec<Option<AnswerKept>>,
     /// Answers that were kept before the last attempt at each task.
     begun: BTreeMap<TaskIndex, usize>,
     outcomes: BTreeMap<String, VecDeque<Outcome>>,
@@ -168,7 +169,7 @@ impl Recording {
             at: started.at,
             based,
             plugins: started.plugins,
-            lines: lines(found.answers),
+            lines: lines(found.answers.into_iter().flatten()),
             tasks: found.tasks,
             approved: found.approved,
             outcomes: found.outcomes,
@@ -240,7 +241,7 @@ impl Gathered {
                 self.begun.insert(task, self.answers.len());
                 self.kinds.extend(self.known.get(task as usize).map(|(_, kind, _)| kind.clone()));
             }
-            Event::AnswerKept(kept) => self.answers.push(*kept),
+            Event::AnswerKept(kept) => self.answers.push(Some(*kept)),
             Event::EditsKept(kept) => {
                 let id = self.id(kept.finished.task);
                 self.trees.entry(id).or_default().push_back(kept.tree);
@@ -293,8 +294,12 @@ impl Gathered {
     /// Leaves out what the last attempt at a task was told, and those who looked at it.
     fn cut_off(&mut self, task: TaskIndex) {
         let (id, from) = (self.id(task), self.begun.get(&task).copied().unwrap_or_default());
-        let since = self.answers.split_off(from.min(self.answers.len()));
-        self.answers.extend(since.into_iter().filter(|kept| kept.line.task.as_deref() != Some(&*id)));
+        let is_its = |kept: &AnswerKept| kept.line.task.as_ref().is_some_and(|of| *of == id);
+        self.answers
+            .iter_mut()
+            .skip(from)
+            .filter(|kept| kept.as_ref().is_some_and(is_its))
+            .for_each(|kept| *kept = None);
     }
 
     fn id(&self, task: TaskIndex) -> String {
@@ -311,7 +316,7 @@ impl Gathered {
 }
 
 /// Answers of each line in their order; of a call that was made again those of the last time.
-fn lines(answers: Vec<AnswerKept>) -> BTreeMap<Line, VecDeque<KeptText>> {
+fn lines(answers: impl Iterator<Item = AnswerKept>) -> BTreeMap<Line, VecDeque<KeptText>> {
     let mut whole: Vec<AnswerKept> = Vec::new();
     for kept in answers {
         if matches!(kept.by, Actor::Call { .. }) {
