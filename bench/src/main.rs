@@ -1,7 +1,7 @@
 //! What the host costs, beside the limit that it cannot beat, in one run on one machine.
 //!
 //! In -> out: packages of an operator -> tables of ratios (`cargo xtask bench loop`, `bench trust`, `bench certify`,
-//! `bench commands`, `bench serve`, `bench egress`, `bench edits`).
+//! `bench commands`, `bench serve`, `bench egress`, `bench edits`, `bench models`).
 //! Invariant: each figure of the host stands beside one of a bare program that was measured in the same minutes, in
 //! turns; every measurement of a process is made in a process of its own.
 //! Not here: what the figures mean (`docs/performance.md`).
@@ -16,6 +16,7 @@ mod egress;
 mod figures;
 mod graph;
 mod load;
+mod models;
 mod parent;
 mod place;
 mod run;
@@ -52,6 +53,8 @@ enum Bench {
     Egress,
     /// Attempts in trees of their own
     Edits(edits::EditsArgs),
+    /// Questions to models, and many agents at once
+    Models(models::ModelsArgs),
     /// One measurement in this process, printed as JSON
     #[command(subcommand, hide = true)]
     Measure(Measure),
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
         Bench::Serve(args) => serve::measure(&args),
         Bench::Egress => egress::measure(),
         Bench::Edits(args) => edits::measure(&args),
+        Bench::Models(args) => models::measure(&args),
         Bench::Measure(Measure::BareServe(args)) => serve::bare(&args),
         Bench::Measure(Measure::Run(args)) => run::measure(&args),
         Bench::Measure(Measure::Start(args)) => start::measure(&args),

@@ -32,6 +32,7 @@ pub mod retrieve;
 pub mod secrets;
 pub mod settings;
 mod shape;
+pub mod tape;
 pub mod tasks;
 pub mod trial;
 pub mod vectors;
@@ -113,7 +114,7 @@ macro_rules! capabilities {
                 found.extend(said.into_iter().map(|what| format!("{}: {what}", stringify!($field))));
             })+
             let effects = watched.fakes.gate.effects();
-            for domain in effects.iter().map(EffectRecord::domain).collect::<BTreeSet<_>>() {
+            for domain in effects.iter().filter_map(EffectRecord::domain).collect::<BTreeSet<_>>() {
                 let granted = match domain {
                     $(DomainName::$Name => permissions.$field.as_ref().map(Domain::effect),)+
                 };

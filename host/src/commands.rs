@@ -12,10 +12,12 @@ pub mod costs;
 pub mod db;
 pub mod diff;
 pub mod doctor;
+pub mod export;
 pub mod followed;
 pub mod go_on;
 pub mod held_run;
 pub mod import;
+pub mod index;
 pub mod init;
 pub mod logs;
 pub mod metrics;
@@ -24,6 +26,7 @@ pub mod prune;
 pub mod reject;
 pub mod report;
 pub mod resolve;
+pub mod resume;
 pub mod rollback;
 pub mod run;
 pub mod run_branch;
@@ -65,6 +68,10 @@ pub enum Command {
     Init(init::InitArgs),
     /// Work through the tasks of a workspace
     Run(run::RunArgs),
+    /// Go on with a run that a host left open
+    Resume(resume::ResumeArgs),
+    /// Which run a host left open, and what waits in it
+    Recover(resume::RecoverArgs),
     /// Turn a workflow (WfFormat) into tasks
     Import(import::ImportArgs),
     /// How the newest run stands
@@ -87,8 +94,12 @@ pub enum Command {
     Approvals(approvals::ApprovalsCommand),
     /// What a run did
     Report(report::ReportArgs),
+    /// A run in one file: Markdown, JSON, or a page of HTML
+    Export(export::ExportArgs),
     /// What a run's plugins recorded: values with their names
     Metrics(metrics::MetricsArgs),
+    /// Index what changed
+    Index(index::IndexArgs),
     /// Passages of indexed files that have these words
     Search(search::SearchArgs),
     /// What a run changed, on its branch
@@ -149,6 +160,8 @@ fn carry_out(command: Command, home: Option<&Path>, console: Console) -> Outcome
     match command {
         Command::Init(args) => init::run(&args, home, console),
         Command::Run(args) => run::run(&args, home, console),
+        Command::Resume(args) => resume::resume(&args, home, console),
+        Command::Recover(args) => resume::recover(&args, console),
         Command::Import(args) => import::run(&args, home, console),
         Command::Status(args) => status::run(&args, console),
         Command::Runs(command) => runs::run(&command, home, console),
@@ -158,7 +171,9 @@ fn carry_out(command: Command, home: Option<&Path>, console: Console) -> Outcome
         Command::Resolve(args) => resolve::run(&args, home, console),
         Command::Approvals(command) => approvals::run(&command, home, console),
         Command::Report(args) => report::run(&args, console),
+        Command::Export(args) => export::run(&args, console),
         Command::Metrics(args) => metrics::run(&args, console),
+        Command::Index(args) => index::run(&args, home, console),
         Command::Search(args) => search::run(&args, console),
         Command::Diff(args) => diff::run(&args, console),
         Command::Accept(args) => accept::run(&args, home, console),

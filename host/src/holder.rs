@@ -22,14 +22,17 @@ use crate::caches;
 use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
 use crate::capability::llm::catalogue::Catalogue;
+use crate::capability::nothing::Nothing;
+use crate::capability::secrets::TextMask;
 use crate::capability::secrets::backend::SecretReader;
+use crate::capability::tape::{Player, Tape};
 use crate::capability::vectors::backend::Shelf;
 use crate::clock::now_ms;
 use crate::config::models;
 use crate::config::operator::{Operator, OperatorError, home_folder, state_home};
 use crate::config::secret::KeyUse;
-use crate::config::workspace::WorkspaceConfig;
 use crate::config::workspace::layers::{self, Layer};
+use crate::config::workspace::{Record, WorkspaceConfig};
 use crate::control::api::RunOptions;
 use crate::control::variables::{self, Seals};
 use crate::control::{Api, HolderState, Listening, SocketPlace, Wish};
@@ -40,7 +43,7 @@ use crate::drive::branch::NOT_HELD;
 use crate::drive::choice::Wanted;
 use crate::drive::desk::RunRules;
 use crate::drive::env::EnvKey;
-use crate::drive::kv::KvOverlay;
+use crate::drive::kv::{KvOverlay, KvValues};
 use crate::drive::marks::Marks;
 use crate::drive::own_files::OwnFiles;
 use crate::drive::purse;
@@ -96,6 +99,8 @@ pub struct Holder {
     pub providers: Providers,
     /// The operator's.
     pub secrets: Arc<dyn SecretReader>,
+    /// What becomes of what guests of a run are told.
+    pub tape: Tape,
     pub egress: Arc<dyn Egress>,
     pub relay: Arc<Relay>,
     /// What is around commands.
@@ -139,6 +144,14 @@ impl Holder {
     /// # Errors
     /// What keeps a plugin from running; `store-held`; whatever refuses the store.
     pub fn open(setup: Setup<'_>) -> Result<Self, Fault> {
+        Self::playing(setup, None)
+    }
+
+    /// The same of a run whose guests are told what another one kept, over values that it found.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn playing(setup: Setup<'_>, played: Option<(Arc<dyn Player>, KvValues)>) -> Result<Self, Fault> {
         let Setup {
             place,
             operator,
@@ -170,11 +183,16 @@ impl Holder {
         let models = Arc::new(Catalogue { picks, ..operator.models.clone() });
 
         let door = Door::new(&operator.policy.egress, &operator.home, Arc::new(SystemNames));
-        let egress = Arc::new(door.map_err(|error| Fault::new(Exit::HostError, "egress", None, error))?);
+        let door = Arc::new(door.map_err(|error| Fault::new(Exit::HostError, "egress", None, error))?);
+        // Who is told what was kept reaches nobody.
+        let egress: Arc<dyn Egress> = match &played {
+            Some(_) => Arc::new(Nothing),
+            None => door.clone(),
+        };
 
         let connections = open_files::connections_of_a_command(rules.jobs);
         let times = relay::Times::default();
-        let relay = Arc::new(Relay::new(egress.clone(), &operator.policy.sandbox, times, connections));
+        let relay = Arc::new(Relay::new(door, &operator.policy.sandbox, times, connections));
 
         let socket = SocketPlace::of(&place.workspace, &operator.home)?;
         let (policy, home) = (&operator.policy.sandbox, home_folder());
@@ -212,6 +230,15 @@ impl Holder {
             }
         };
         let stream = Arc::new(store.journal(&stream_name)?);
+        let secrets: Arc<dyn SecretReader> = Arc::new(SecretStore::new(operator.secrets.clone()));
+        let tape = match (played, config.record) {
+            (Some((player, values)), _) => {
+                kv.seed(values, &stream);
+                Tape::Played(player)
+            }
+            (None, Record::Full) => Tape::Kept(Arc::new(TextMask::of(&secrets.all()))),
+            (None, Record::Digests) => Tape::Off,
+        };
         let asked = Arc::new(AskedQueue::open(&store.shared().read(), &stream_name, stream.clone())?);
         let acts = Arc::new(ActQueue::open(&store.shared().read(), &stream_name, stream.clone())?);
         let holding = socket.hold()?;
@@ -240,7 +267,8 @@ impl Holder {
             roles,
             services,
             providers,
-            secrets: Arc::new(SecretStore::new(operator.secrets.clone())),
+            secrets,
+            tape,
             egress,
             relay,
             guests,

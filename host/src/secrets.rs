@@ -77,6 +77,10 @@ impl SecretReader for SecretStore {
         read
     }
 
+    fn all(&self) -> Vec<Arc<SecretValue>> {
+        self.sources.keys().filter_map(|name| self.read(name).ok()).collect()
+    }
+
     fn known(&self, name: &str) -> Option<Arc<SecretValue>> {
         let kept = lock(&self.entries.get(name)?.kept);
         kept.as_ref().and_then(|(_, read)| read.clone().ok())

@@ -181,6 +181,7 @@ impl<'a> Session<'a> {
                 durability: self.desk.rules.durability.as_str().to_owned(),
                 budget: self.holder.budget,
                 unsigned: false,
+                texts: self.desk.tape.keeps(),
                 store: Some(orch_journal::place::name_of(&self.holder.place.state)),
                 tasks: Some(self.holder.task_file.display().to_string()),
                 at: now_ms(),
@@ -247,7 +248,7 @@ fn at_work(
     let branch = Branch::of_run(
         id,
         &state,
-        rules.beginning,
+        rules.beginning.clone(),
         &holder.place.workspace,
         &holder.trees,
         protected.clone(),
@@ -285,6 +286,7 @@ fn at_work(
         control: control.subscribe(),
         say: control.clone(),
         pieces: None,
+        tape: holder.tape.clone(),
     };
     Ok((run, desk))
 }

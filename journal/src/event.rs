@@ -13,6 +13,7 @@ mod edits;
 mod file;
 mod held;
 mod http;
+mod kept;
 mod mark;
 mod name;
 mod network;
@@ -34,6 +35,7 @@ pub use edits::{EditsAccepted, EditsKept, RunBased};
 pub use file::FileChange;
 pub use held::HeldEdits;
 pub use http::{HttpEnded, HttpExchange, HttpRequested};
+pub use kept::{AnswerKept, Line};
 pub use mark::{FileMark, Mark, MarkedBy};
 pub use network::{NetworkUse, NetworkUsed};
 pub use operator::{DeniedSubject, OPERATOR_STREAM, OperatorDecision, TrustedRole};
@@ -251,6 +253,8 @@ pub enum Event {
     },
     /// A model answered, or did not; what was asked of it is an intent with the same key.
     ModelAnswered(Box<ModelAnswered>),
+    /// What a guest was told that it could not work out again; only of runs that keep texts.
+    AnswerKept(Box<AnswerKept>),
     AttemptFinished(Box<AttemptFinished>),
     /// A call of a reflector, auditor, verifier or guard began; repeatable by contract.
     CallStarted {
@@ -396,6 +400,9 @@ pub struct RunStarted {
     /// True for ever once a plugin ran that nobody vouched for.
     #[serde(default, skip_serializing_if = "is_false")]
     pub unsigned: bool,
+    /// What guests are told is kept word for word (`answer_kept`).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub texts: bool,
     /// Path of the state folder that the run is in; absent in runs of older hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,

@@ -33,6 +33,14 @@ impl RunNames {
         format!("{}-{task:06x}", self.key)
     }
 
+    /// The same of whose effect it is; none: it is no task's.
+    fn phase_of(&self, by: Actor) -> Option<String> {
+        match by {
+            Actor::Attempt { task, .. } => Some(self.phase(task)),
+            Actor::Call { .. } => None,
+        }
+    }
+
     /// Id of an attempt's row; starts with its task's.
     pub(crate) fn execution(&self, task: TaskIndex, attempt: u32) -> String {
         format!("{}-{task:06x}-{attempt:02x}", self.key)
@@ -209,12 +217,16 @@ impl Projector {
                     sha256: after.clone(),
                     content: None,
                 };
-                let phase = match by {
-                    Actor::Attempt { task, .. } => Some(run.phase(*task)),
-                    Actor::Call { .. } => None,
-                };
+                let phase = run.phase_of(*by);
                 let of = (run.id.as_str(), phase.as_deref());
                 artifacts::insert(&mut sql.artifact, &run.row(seq, 0), of, &written, *at)?;
+            }
+            Event::AnswerKept(kept) => {
+                let phase = run.phase_of(kept.by);
+                let of = (run.id.as_str(), phase.as_deref());
+                for (nth, text) in [&kept.question, &kept.answer].into_iter().enumerate() {
+                    artifacts::insert(&mut sql.artifact, &run.row(seq, nth), of, text, Some(kept.at))?;
+                }
             }
             Event::StreamStarted(_)
             | Event::TokenRefused { .. }

@@ -298,6 +298,7 @@ impl RunState {
                 processes.into_iter().for_each(|all| all.push((*pid, *start_ticks, boot_id.clone())));
             }
             Event::ModelAnswered(answered) => self.check_task(event, answered.by)?,
+            Event::AnswerKept(kept) => self.check_task(event, kept.by)?,
             Event::HttpRequested(requested) => self.check_task(event, requested.by)?,
             Event::HttpEnded(ended) => self.check_task(event, ended.by)?,
             Event::NetworkUsed(used) => self.check_task(event, used.by)?,

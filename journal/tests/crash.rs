@@ -54,6 +54,7 @@ fn write_until_killed(folder: &Path) {
             durability,
             budget: 0,
             unsigned: false,
+            texts: false,
             store: None,
             tasks: None,
             at,

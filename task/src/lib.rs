@@ -25,4 +25,4 @@ pub use hidden::is_hidden;
 pub use import::{ImportCommand, ImportError, ImportOptions, import_wfformat};
 pub use merge::{Known, MergeReport, RefusedEdit, RefusedWhy, Standing, changed_keys, merge};
 pub use model::{Command, Kind, Look, OnDoubt, Status, Task, TaskId, Tree, When};
-pub use render::{check_entry, render};
+pub use render::{check_entry, render, render_entries};

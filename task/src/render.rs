@@ -30,16 +30,24 @@ pub enum RenderError {
 /// # Errors
 /// `ReservedKey` for a setting that is named like a field; `Invalid` for tasks that no file may have.
 pub fn render(tasks: &[Task]) -> Result<String, RenderError> {
+    let entry = |task: &Task| NewFileTask { task: task.clone(), status: None, added_by: None };
+    render_entries(&tasks.iter().map(entry).collect::<Vec<_>>())
+}
+
+/// The same with what the file says beside each task.
+///
+/// # Errors
+/// As above.
+pub fn render_entries(entries: &[NewFileTask]) -> Result<String, RenderError> {
     let mut text = String::new();
-    for task in tasks {
-        check_settings(task)?;
-        let entry = NewFileTask { task: task.clone(), status: None, added_by: None };
-        for line in block_lines(&entry, 0, 2) {
+    for entry in entries {
+        check_settings(&entry.task)?;
+        for line in block_lines(entry, 0, 2) {
             text.push_str(&line);
             text.push('\n');
         }
     }
-    if tasks.is_empty() {
+    if entries.is_empty() {
         text.push_str("[]\n");
     }
     TaskFile::parse(text.as_str()).map_err(|source| RenderError::Invalid { source })?;

@@ -192,6 +192,7 @@ fn of_tomorrow(workspace: &Workspace) -> String {
         durability: "mixed".to_owned(),
         budget: 0,
         unsigned: false,
+        texts: false,
         store: None,
         tasks: Some("tasks.yml".to_owned()),
         at,

@@ -28,6 +28,7 @@ mod doubt;
 mod edits;
 mod ends;
 mod examples;
+mod exported;
 mod first_seed;
 mod fourth;
 mod fresh;

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use orch_host::capability::secrets::value::SecretEncoding;
 use orch_host::config::operator::Operator;
 use orch_host::config::workspace::layers::{VARIABLES, Variable};
-use orch_host::config::workspace::{Isolation, WorkspaceConfig};
+use orch_host::config::workspace::{Isolation, Record, WorkspaceConfig};
 use orch_host::exit::Exit;
 use orch_task::TaskFile;
 use orch_tests::{binary, err, out, root};
@@ -152,6 +152,7 @@ fn the_workspace_has_every_key() {
         jobs,
         log_mib,
         isolation,
+        record,
         kill_after,
     } = WorkspaceConfig::read(folder.path()).unwrap();
     for role in Role::ALL {
@@ -168,7 +169,7 @@ fn the_workspace_has_every_key() {
     );
     assert!(asked["refactor"].timeout.is_some() && !asked["refactor"].verify.is_empty());
     assert!(jobs.is_some() && log_mib.is_some() && kill_after.is_some());
-    assert_eq!(isolation, Some(Isolation::Worktree));
+    assert_eq!((isolation, record), (Some(Isolation::Worktree), Record::Full));
     for key in ["  max_major", "  max_medium", "  base_ms", "  max_ms"] {
         let key = key.trim();
         assert!(block("config.yaml").contains(&format!("{key}: ")), "{key}");

@@ -35,6 +35,8 @@ pub(crate) enum Bench {
     Egress,
     /// Attempts in trees of 10,000 files, beside `git worktree add`
     Edits,
+    /// Questions of agents to a model, beside a bare client; memory of 64 at once
+    Models,
     /// Searching ten thousand documents, beside a bare scan of their vectors
     Search,
 }
@@ -90,6 +92,11 @@ pub(crate) fn run(root: &Path, what: &Bench) -> anyhow::Result<()> {
         Bench::Edits => {
             bench.args(["edits", "--config-home"]).arg(&place.config);
             bench.arg("--work").arg(root.join("target/bench/edits"));
+            bench.arg("--host").arg(place.binaries.join("orch-host"));
+        }
+        Bench::Models => {
+            bench.args(["models", "--config-home"]).arg(&place.config);
+            bench.arg("--work").arg(root.join("target/bench/models"));
             bench.arg("--host").arg(place.binaries.join("orch-host"));
         }
         Bench::Certify => {

@@ -17,6 +17,7 @@ use super::lent::Lent;
 use super::notes::Notes;
 use super::provided::{Asking, Left, NoAnswer, Order, Provided, Provider};
 use super::shape::View;
+use super::tape::{Came, Tape};
 use crate::bindings::types::types::Error;
 
 /// Left to the one who asks, to say what came of it.
@@ -60,11 +61,21 @@ impl<C> View<'_, C> {
             run: lent.asking.run.clone(),
             workspace: lent.providers.workspace.clone(),
         };
+        let written = self.ledger.tape.is_on().then(|| question.written().to_string());
+        if let Some(question) = &written
+            && let Some(kept) = self.ledger.tape.told(Q::DOMAIN.as_str(), question.as_bytes())?
+        {
+            let lost = || {
+                self.ledger.tape.differs(Q::DOMAIN.as_str(), "the answer that was kept is none".to_owned())
+            };
+            return Came::read(&kept, Q::read_answer).ok_or_else(lost);
+        }
         let lent = Lent {
             wall: self.wall_left().saturating_sub(ANSWER),
             asking: Asking { key: key.into(), role: Some(Role::Provider), ..lent.asking.clone() },
             earlier: Arc::new(self.ledger.provided.clone()),
             spending: Q::SPENDS,
+            tape: Tape::Off,
             ..lent.clone()
         };
         let Left { answer, writes, notes, changed } = provider.answer(lent, order, question).await;
@@ -74,16 +85,21 @@ impl<C> View<'_, C> {
         let mut failed = |error: Error, why: String| {
             let text = format!("`{}` did not do what `{consumer}` asked: {why}", provider.id());
             self.warn_of_provider(text.clone());
-            Ok(Err(self.ledger.refuse(error, text)))
+            Err(self.ledger.refuse(error, text))
         };
-        match answer {
-            Ok(answer) => Ok(Ok(answer)),
-            Err(NoAnswer::Closed) => Err(GateClosed),
+        let came = match answer {
+            Ok(answer) => Ok(answer),
+            Err(NoAnswer::Closed) => return Err(GateClosed),
             Err(NoAnswer::Failed(why)) => failed(Error::Unavailable, why),
             Err(NoAnswer::Refused(why)) => {
                 failed(Error::Invalid("the provider cannot do that as it is".to_owned()), why)
             }
+        };
+        if let Some(question) = written {
+            let answer = Came::of(&came, Q::written_answer);
+            self.ledger.keep(Q::DOMAIN.as_str(), question.as_bytes(), &answer);
         }
+        Ok(came)
     }
 
     /// The operator hears what a provider did not do.

@@ -15,6 +15,7 @@ use orch_journal::event::{AskedProvider, FileChange, HttpExchange, ModelAnswer, 
 use orch_trust::permission::{DomainName, HttpTarget};
 
 use super::notes::Notes;
+use super::tape::{CallTape, KeptAnswer};
 use crate::bindings::types::types::Error;
 
 /// Denials that one call's report keeps; a guest that asks on is told so all the same.
@@ -61,6 +62,8 @@ pub enum EffectRecord {
         domain: DomainName,
         answer: Box<ModelAnswer>,
     },
+    /// What a guest was told, word for word.
+    Kept(Box<KeptAnswer>),
     HttpRequested(HttpRequest),
     HttpEnded {
         plugin: String,
@@ -87,16 +90,17 @@ pub struct HttpRequest {
 }
 
 impl EffectRecord {
-    /// Whose effect it is.
-    pub fn domain(&self) -> DomainName {
-        match self {
+    /// Whose effect it is; none: what was kept of one.
+    pub fn domain(&self) -> Option<DomainName> {
+        Some(match self {
             Self::Intent { domain, .. }
             | Self::ProviderAsked { domain, .. }
             | Self::ModelAnswered { domain, .. } => *domain,
             Self::ProcessStarted { .. } | Self::NetworkUsed { .. } => DomainName::Process,
             Self::FileWritten { .. } => DomainName::Files,
             Self::HttpRequested(_) | Self::HttpEnded { .. } => DomainName::Http,
-        }
+            Self::Kept(_) => return None,
+        })
     }
 
     /// True of what happened, whoever is gone by now.
@@ -141,6 +145,8 @@ pub struct Ledger {
     pub(crate) provided: BTreeMap<String, Writes>,
     /// What the operator hears of them.
     pub(crate) notes: Notes,
+    /// What the guest is told that it could not work out again.
+    pub(crate) tape: CallTape,
 }
 
 impl Ledger {
@@ -157,12 +163,23 @@ impl Ledger {
             asked: 0,
             provided: BTreeMap::new(),
             notes: Notes::default(),
+            tape: CallTape::default(),
         }
     }
 
     /// Of a call that answers for what spends, or not.
     pub(crate) fn spending(self, spending: bool) -> Self {
         Self { spending, ..self }
+    }
+
+    /// Of a call with that tape.
+    pub(crate) fn taped(self, tape: CallTape) -> Self {
+        Self { tape, ..self }
+    }
+
+    /// Keeps what was asked and answered, if the run does.
+    pub(crate) fn keep(&mut self, of: &'static str, question: &[u8], answer: &[u8]) {
+        self.tape.keep(&*self.gate, of, question, answer);
     }
 
     /// Of a call with that key. What providers wrote for the call that asked it stands, until they write again.
@@ -287,7 +304,8 @@ impl Ledger {
     }
 
     /// The denials, and whether an intent was recorded of something that changes.
-    pub(crate) fn into_parts(self) -> (Vec<String>, bool) {
+    pub(crate) fn into_parts(mut self) -> (Vec<String>, bool) {
+        self.tape.keep_readings(&*self.gate);
         (self.denied, self.changes)
     }
 }

@@ -16,15 +16,17 @@ use orch_journal::event::ModelAnswer;
 use orch_journal::spending::Reserved;
 use orch_trust::interfaces::Import;
 use orch_trust::permission::{DomainName, EmbedPermission};
+use serde::Deserialize;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 
 use super::effect::EffectRecord;
 use super::lent::Lent;
 use super::llm::catalogue::Known;
-use super::llm::{ChatError, Usage, cost_of, denied, word};
+use super::llm::{ChatError, Usage, cost_of, denied, heard, read_heard, word};
 use super::provided::Provided;
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::shape::{self, Capability, HasView, Holds, HostEnvironment, Opening, View};
 use super::trial::Watched;
 use crate::bindings::embed::{embed, shapes};
 use crate::bindings::types::types::Error;
@@ -61,6 +63,34 @@ impl Provided for Texts {
     fn subject(&self) -> &str {
         &self.request.model
     }
+
+    fn written(&self) -> Value {
+        let Request { model, texts } = &self.request;
+        json!({ "model": model, "texts": texts })
+    }
+
+    fn written_answer(answer: &Self::Answer) -> Value {
+        heard(
+            answer,
+            |Answer { vectors, input, model, id }| json!({ "vectors": vectors, "input": input, "model": model, "id": id }),
+        )
+    }
+
+    fn read_answer(kept: Value) -> Option<Self::Answer> {
+        read_heard(kept, |kept| {
+            let Kept { vectors, input, model, id } = serde_json::from_value(kept).ok()?;
+            Some(Answer { vectors, input, model, id })
+        })
+    }
+}
+
+/// An answer that a run kept.
+#[derive(Deserialize)]
+struct Kept {
+    vectors: Vec<Vec<f32>>,
+    input: u64,
+    model: String,
+    id: String,
 }
 
 /// State of this capability in one store.
@@ -86,7 +116,7 @@ impl Capability for Embed {
         embed::add_to_linker::<_, HasView<Self>>(linker, S::view)
     }
 
-    fn keep(self, _kept: &mut Kept) {}
+    fn keep(self, _kept: &mut shape::Kept) {}
 
     fn beyond(granted: Option<&EmbedPermission>, watched: &Watched<'_>) -> Vec<String> {
         let asked = watched.fakes.embed().asked();

@@ -30,6 +30,7 @@ use super::provided::{Asking, Provided, Provider};
 use super::purse::Purse;
 use super::retrieve::Query;
 use super::secrets::backend::SecretReader;
+use super::tape::{CallTape, Tape};
 use super::tasks::backend::TaskReader;
 use super::vectors::backend::VectorStore;
 
@@ -102,14 +103,16 @@ pub struct Lent {
     /// It answers for what spends: what it sends is part of that, and changes nothing.
     pub spending: bool,
     pub deltas: Arc<dyn Deltas>,
+    pub tape: Tape,
     /// For the whole call, host functions included; for a planner: for each call of its session.
     pub wall: Duration,
 }
 
 impl Lent {
-    /// What providers wrote for the call that asked it stands, until they write again.
-    pub(crate) fn ledger(&self) -> Ledger {
-        let ledger = Ledger::new(self.effects.clone()).spending(self.spending);
+    /// For a call of that plugin. What providers wrote for the call that asked it stands, until they write again.
+    pub(crate) fn ledger(&self, plugin: &str) -> Ledger {
+        let tape = CallTape::of(&self.tape, plugin, &self.asking);
+        let ledger = Ledger::new(self.effects.clone()).spending(self.spending).taped(tape);
         ledger.going_on(self.asking.key.clone(), (*self.earlier).clone())
     }
 }

@@ -23,11 +23,12 @@ use orch_journal::spending::Reserved;
 use orch_trust::interfaces::Import;
 use orch_trust::permission::{DomainName, LlmPermission};
 use serde::Serialize;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 
 use self::catalogue::Known;
-use self::written::{WrittenAnswer, WrittenRequest};
+use self::written::{WrittenAnswer, WrittenError, WrittenRequest};
 use super::effect::EffectRecord;
 use super::lent::Lent;
 use super::notes::Notes;
@@ -77,6 +78,18 @@ impl Provided for Chat {
 
     fn subject(&self) -> &str {
         &self.request.model
+    }
+
+    fn written(&self) -> Value {
+        json!(WrittenRequest::from(self.request.clone()))
+    }
+
+    fn written_answer(answer: &Self::Answer) -> Value {
+        heard(answer, |answer| json!(WrittenAnswer::from(answer.clone())))
+    }
+
+    fn read_answer(kept: Value) -> Option<Self::Answer> {
+        read_heard(kept, |kept| Some(serde_json::from_value::<WrittenAnswer>(kept).ok()?.into()))
     }
 }
 
@@ -325,6 +338,28 @@ impl deltas::Host for View<'_, Llm> {
 }
 
 impl shapes::Host for View<'_, Llm> {}
+
+/// What a model's provider said, as a run keeps it.
+pub(super) fn heard<T>(answer: &Result<T, ChatError>, written: impl FnOnce(&T) -> Value) -> Value {
+    match answer {
+        Ok(answer) => json!({ "said": written(answer) }),
+        Err(error) => json!({ "fault": WrittenError::from(error.clone()) }),
+    }
+}
+
+/// The same, read.
+pub(super) fn read_heard<T>(
+    mut kept: Value,
+    read: impl FnOnce(Value) -> Option<T>,
+) -> Option<Result<T, ChatError>> {
+    match kept.get_mut("said").map(Value::take) {
+        Some(said) => read(said).map(Ok),
+        None => {
+            let fault = kept.get_mut("fault").map(Value::take)?;
+            Some(Err(serde_json::from_value::<WrittenError>(fault).ok()?.into()))
+        }
+    }
+}
 
 /// What is recorded before anything is known of an answer.
 pub(super) fn nothing_answered() -> ModelAnswer {

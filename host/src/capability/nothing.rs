@@ -25,6 +25,7 @@ use super::process::env::CommandEnv;
 use super::provided::Asking;
 use super::secrets::backend::{SecretReader, SecretUnread};
 use super::secrets::value::SecretValue;
+use super::tape::Tape;
 use super::tasks::backend::{TaskReader, TaskSummary};
 use super::vectors::backend::VectorStore;
 
@@ -55,6 +56,7 @@ impl Nothing {
             earlier: Arc::default(),
             spending: false,
             deltas: nothing,
+            tape: Tape::Off,
             wall,
         }
     }

@@ -18,14 +18,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use orch_trust::interfaces::Import;
 use orch_trust::permission::{ANY, DomainName, ProcessPermission};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use wasmtime::component::Linker;
 
 use self::env::CommandEnv;
 use super::effect::GateClosed;
 use super::files::beneath::{FileError, Workspace, WorkspacePath};
 use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::tape::Came;
 use super::trial::Watched;
 use crate::bindings::process::process::{Command, Exit, Host, Output, add_to_linker};
 use crate::bindings::types::types::Error;
@@ -37,6 +42,7 @@ use grant::{NoProgram, Program};
 const ARGUMENTS_MAX: usize = 1024;
 const ARGUMENT_BYTES_MAX: usize = 128 * 1024 - 1;
 const VARIABLES_MAX: usize = 64;
+const TAPED: &str = "process";
 
 /// State of this capability in one store.
 pub struct Process {
@@ -74,6 +80,18 @@ impl Process {
             }
         })?;
         Ok(self.folder.join(path.as_str()))
+    }
+
+    /// What a guest said of a command; its time is what the call had left.
+    fn written(&self, request: &ProcessRequest) -> Vec<u8> {
+        // A tree has another place each time.
+        let beneath =
+            |path: &Path| path.strip_prefix(&*self.folder).unwrap_or(path).to_string_lossy().into_owned();
+        let (program, folder) = (beneath(&request.program), beneath(&request.directory));
+        let variables: Vec<&String> = request.env.iter().map(|(name, _)| name).collect();
+        let written = json!({ "program": program, "args": request.args, "variables": variables, "directory": folder,
+                              "capture": request.capture_bytes });
+        written.to_string().into_bytes()
     }
 
     /// Names the first part of the path that is no folder of the workspace.
@@ -158,7 +176,7 @@ impl Capability for Process {
         }
         // A permission that names no program is one of effects all the same, so that the list lets this pass.
         let effects = watched.fakes.gate.effects();
-        let intended = effects.iter().any(|effect| effect.domain() == DomainName::Process);
+        let intended = effects.iter().any(|effect| effect.domain() == Some(DomainName::Process));
         if granted.is_some() && programs.is_empty() && intended {
             found.push("an effect was recorded, though no program is granted".to_owned());
         }
@@ -244,6 +262,47 @@ impl Host for View<'_, Process> {
             Ok(request) => request,
             Err(error) => return Ok(Err(error)),
         };
+        let question = self.ledger.tape.is_on().then(|| self.state.written(&request));
+        if let Some(question) = &question
+            && let Some(kept) = self.ledger.tape.told(TAPED, question)?
+        {
+            return Ok(self.again(request, &kept).await?);
+        }
+        let came = self.carry_out(request).await?;
+        if let Some(question) = question {
+            self.ledger.keep(TAPED, &question, &Came::of(&came, written));
+        }
+        Ok(came)
+    }
+}
+
+impl View<'_, Process> {
+    /// Tells what was kept of a command. What it does to the call's own tree is part of what the call makes, so it is run again
+    /// where that is all it can do, and reaches nobody.
+    async fn again(
+        &mut self,
+        request: ProcessRequest,
+        kept: &[u8],
+    ) -> Result<Result<Output, Error>, GateClosed> {
+        let tape = &self.ledger.tape;
+        let kept = Came::read(kept, read);
+        let kept = kept.ok_or_else(|| tape.differs(TAPED, "the output that was kept is none".to_owned()))?;
+        let request = ProcessRequest { network: Vec::new(), ..request };
+        if let Ok(kept) = &kept
+            && self.state.processes.is_kept_whole(&request)
+        {
+            let name = request.program.display().to_string();
+            let now = self.carry_out(request).await?;
+            if !now.is_ok_and(|now| how(&now.exit) == how(&kept.exit)) {
+                let why = format!("`{}` ended in another way than with {:?}", name.escape_debug(), kept.exit);
+                return Err(self.ledger.tape.differs(TAPED, why));
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Runs a command.
+    async fn carry_out(&mut self, request: ProcessRequest) -> Result<Result<Output, Error>, GateClosed> {
         let capture_bytes = request.capture_bytes;
         match self.state.processes.is_kept_whole(&request) {
             true => self.ledger.go_on()?,
@@ -261,9 +320,9 @@ impl Host for View<'_, Process> {
             // Nobody knows what became of the command: an answer that the guest could call retriable would hide that.
             Err(ProcessError::EndUnknown { why }) => {
                 self.ledger.refuse(Error::Unavailable, why);
-                return Err(GateClosed.into());
+                return Err(GateClosed);
             }
-            Err(ProcessError::Closed(closed)) => return Err(closed.into()),
+            Err(ProcessError::Closed(closed)) => return Err(closed),
         };
         Ok(Ok(Output {
             exit: match output.exit {
@@ -278,6 +337,46 @@ impl Host for View<'_, Process> {
             duration_ms: u64::try_from(output.duration.as_millis()).unwrap_or(u64::MAX),
         }))
     }
+}
+
+/// What was asked of a command and what came of it, as a run keeps it.
+#[derive(Serialize, Deserialize)]
+struct KeptOutput {
+    code: Option<i32>,
+    signal: Option<i32>,
+    stdout: String,
+    stderr: String,
+    stdout_bytes: u64,
+    stderr_bytes: u64,
+    duration_ms: u64,
+}
+
+/// Its code, or the signal that ended it; neither: its time was over.
+fn how(exit: &Exit) -> (Option<i32>, Option<i32>) {
+    match exit {
+        Exit::Code(code) => (Some(*code), None),
+        Exit::Signal(signal) => (None, Some(*signal)),
+        Exit::TimedOut => (None, None),
+    }
+}
+
+fn written(output: &Output) -> Value {
+    let (code, signal) = how(&output.exit);
+    let Output { stdout_bytes, stderr_bytes, duration_ms, .. } = *output;
+    let (stdout, stderr) = (STANDARD.encode(&output.stdout), STANDARD.encode(&output.stderr));
+    json!(KeptOutput { code, signal, stdout, stderr, stdout_bytes, stderr_bytes, duration_ms })
+}
+
+fn read(kept: Value) -> Option<Output> {
+    let KeptOutput { code, signal, stdout, stderr, stdout_bytes, stderr_bytes, duration_ms } =
+        serde_json::from_value(kept).ok()?;
+    let exit = match (code, signal) {
+        (Some(code), _) => Exit::Code(code),
+        (None, Some(signal)) => Exit::Signal(signal),
+        (None, None) => Exit::TimedOut,
+    };
+    let (stdout, stderr) = (STANDARD.decode(stdout).ok()?, STANDARD.decode(stderr).ok()?);
+    Some(Output { exit, stdout, stderr, stdout_bytes, stderr_bytes, duration_ms })
 }
 
 #[cfg(test)]

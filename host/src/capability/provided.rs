@@ -13,6 +13,8 @@ use orch_journal::event::Writes;
 use orch_trust::manifest::Role;
 use orch_trust::permission::{DomainName, Permissions};
 
+use serde_json::Value;
+
 use super::effect::Boxed;
 use super::notes::Notes;
 
@@ -28,6 +30,12 @@ pub trait Provided: Send + Sync + 'static {
 
     /// What of it an event names: a channel.
     fn subject(&self) -> &str;
+    /// All of it that who asks can have an influence on, for a run that keeps texts.
+    fn written(&self) -> Value;
+    /// The same of an answer.
+    fn written_answer(answer: &Self::Answer) -> Value;
+    /// An answer that was kept.
+    fn read_answer(kept: Value) -> Option<Self::Answer>;
 }
 
 /// A plugin that answers such questions; `L` is what calls are lent.
@@ -53,6 +61,8 @@ pub struct Asking {
     /// Of the task that the call is for; and that one's id.
     pub kind: Option<Arc<str>>,
     pub task: Option<Arc<str>>,
+    /// Id of the task that a look is about.
+    pub about: Option<Arc<str>>,
 }
 
 /// On whose behalf a provider is called.

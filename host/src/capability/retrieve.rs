@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 use orch_trust::interfaces::Import;
 use orch_trust::permission::{DomainName, RetrievePermission};
+use serde::Deserialize;
+use serde_json::{Value, json};
 use wasmtime::component::Linker;
 
 use super::lent::Lent;
@@ -35,6 +37,46 @@ impl Provided for Query {
     fn subject(&self) -> &str {
         &self.collection
     }
+
+    fn written(&self) -> Value {
+        let Self { collection, text, count, tokens, way, paths, languages } = self;
+        let way = match way {
+            Way::Semantic => "semantic",
+            Way::Keyword => "keyword",
+            Way::Both => "both",
+        };
+        json!({ "collection": collection, "text": text, "count": count, "tokens": tokens, "way": way,
+                "paths": paths, "languages": languages })
+    }
+
+    fn written_answer(answer: &Self::Answer) -> Value {
+        let written = |Passage { path, first, last, language, text, score }: &Passage| {
+            // As text it is read again to the last bit.
+            let score = score.to_string();
+            json!({ "path": path, "first": first, "last": last, "language": language, "text": text,
+                    "score": score })
+        };
+        answer.iter().map(written).collect()
+    }
+
+    fn read_answer(kept: Value) -> Option<Self::Answer> {
+        let kept: Vec<KeptPassage> = serde_json::from_value(kept).ok()?;
+        let read = |KeptPassage { path, first, last, language, text, score }: KeptPassage| {
+            Some(Passage { path, first, last, language, text, score: score.parse().ok()? })
+        };
+        kept.into_iter().map(read).collect()
+    }
+}
+
+/// A passage that a run kept.
+#[derive(Deserialize)]
+struct KeptPassage {
+    path: String,
+    first: u32,
+    last: u32,
+    language: String,
+    text: String,
+    score: String,
 }
 
 /// State of this capability in one store.

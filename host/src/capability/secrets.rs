@@ -32,6 +32,7 @@ use crate::bindings::types::types::Error;
 use placeholders::{NoWord, Placeholders};
 use value::SecretValue;
 
+pub use mask::TextMask;
 pub use placeholders::{Destination, Mask};
 
 const USER_BYTES_MAX: usize = 256;

@@ -34,6 +34,7 @@ use super::provided::Asking;
 use super::retrieve::fake::FakeRetriever;
 use super::secrets::backend::SecretReader;
 use super::secrets::fake::FakeSecrets;
+use super::tape::Tape;
 use super::tasks::backend::AskedTask;
 use super::tasks::fake::FakeTasks;
 use super::vectors::fake::FakeShelf;
@@ -241,6 +242,7 @@ impl Fakes {
             earlier: Arc::default(),
             spending: false,
             deltas: Arc::new(Nothing),
+            tape: Tape::Off,
             wall,
         })
     }

@@ -173,6 +173,7 @@ mod tests {
             durability: "process".to_owned(),
             budget: 0,
             unsigned: false,
+            texts: false,
             store: None,
             tasks: None,
             at: 0,

@@ -96,7 +96,7 @@ fn remove_logs(
 }
 
 /// Names of the logs that the store knows to be of these runs.
-fn logs_of(reader: &Reader, runs: &[RunRow]) -> Result<BTreeSet<String>, Fault> {
+pub(super) fn logs_of(reader: &Reader, runs: &[RunRow]) -> Result<BTreeSet<String>, Fault> {
     let mut names = BTreeSet::new();
     for run in runs {
         names.insert(format!("run-{}.log", run.id));

@@ -4,8 +4,8 @@
 //! Invariant: text of plugins and tasks is escaped for the format that it stands in.
 //! Not here: Markdown (`report/markdown.rs`), sums of what was asked (`report/asked.rs`).
 
-mod asked;
-mod markdown;
+pub(super) mod asked;
+pub(super) mod markdown;
 
 use std::collections::BTreeMap;
 
@@ -46,21 +46,21 @@ pub struct ReportArgs {
 
 /// A task and why it stands where it stands.
 #[derive(serde::Serialize)]
-struct TaskFacts {
+pub(super) struct TaskFacts {
     #[serde(flatten)]
-    row: TaskRow,
+    pub(super) row: TaskRow,
     #[serde(rename = "lastAttempt")]
     last: Option<AttemptRow>,
     /// Of the last attempt, once it is over.
     #[serde(rename = "tookMs")]
-    took_ms: Option<u64>,
+    pub(super) took_ms: Option<u64>,
     /// What put it there if no attempt did: a person's word, a dependency that failed.
     moved: Option<String>,
 }
 
 impl TaskFacts {
     /// Escaped lines, of output at most [`OUTPUT_LINES`]; none for a task that was simply done.
-    fn why(&self) -> Vec<String> {
+    pub(super) fn why(&self) -> Vec<String> {
         let moved = self.moved.as_deref().map(lines::line);
         let is_news =
             |last: &&AttemptRow| last.status != "running" && self.row.status != Status::Done.as_str();
@@ -79,29 +79,29 @@ impl TaskFacts {
 }
 
 /// All that a report is made of.
-struct Facts {
-    run: RunRow,
+pub(super) struct Facts {
+    pub(super) run: RunRow,
     /// A process holds the store while the run is open.
-    at_work: bool,
+    pub(super) at_work: bool,
     /// What a person said that it is for.
-    goal: Option<String>,
-    plugins: Vec<serde_json::Value>,
-    tasks: Vec<TaskFacts>,
-    spared: Spared,
-    findings: Vec<FindingRow>,
-    unverified: Vec<Unverified>,
-    waived: Vec<WaivedLooks>,
+    pub(super) goal: Option<String>,
+    pub(super) plugins: Vec<serde_json::Value>,
+    pub(super) tasks: Vec<TaskFacts>,
+    pub(super) spared: Spared,
+    pub(super) findings: Vec<FindingRow>,
+    pub(super) unverified: Vec<Unverified>,
+    pub(super) waived: Vec<WaivedLooks>,
     /// Where its edits lie, if that is a branch.
-    branch: Option<BranchFacts>,
-    artifacts: Vec<ArtifactRow>,
-    models: Vec<Row>,
-    denied: Vec<Denial>,
+    pub(super) branch: Option<BranchFacts>,
+    pub(super) artifacts: Vec<ArtifactRow>,
+    pub(super) models: Vec<Row>,
+    pub(super) denied: Vec<Denial>,
     /// Code and text of each warning, from the journal itself.
-    warnings: Vec<(String, String)>,
+    pub(super) warnings: Vec<(String, String)>,
 }
 
 impl Facts {
-    fn read(place: &Place, reader: &Reader, run: Option<&str>) -> Result<Self, Fault> {
+    pub(super) fn read(place: &Place, reader: &Reader, run: Option<&str>) -> Result<Self, Fault> {
         let run = find_run(reader, run)?;
         let damaged = "the metadata of the run is damaged; `orch-host db check` says what else is";
         let metadata: serde_json::Value = serde_json::from_str(&run.metadata)
@@ -154,7 +154,7 @@ impl Facts {
         self.tasks.iter().filter(|task| task.row.status == status).count()
     }
 
-    fn done(&self) -> String {
+    pub(super) fn done(&self) -> String {
         let (done, failed) = (self.count("done"), self.count("failed"));
         let idle = match self.run.status.as_str() {
             "planning" | "executing" if !self.at_work => "; no host is at work",
@@ -169,7 +169,7 @@ impl Facts {
     }
 
     /// When it began, and how long it took if it is over.
-    fn time(&self) -> String {
+    pub(super) fn time(&self) -> String {
         let run = &self.run;
         let began = run.started_at.as_deref().unwrap_or(&run.created_at);
         match took_ms(Some(began), run.completed_at.as_deref()) {
@@ -186,19 +186,22 @@ pub fn run(args: &ReportArgs, console: Console) -> Outcome {
     match args.format {
         Format::Text => text(&facts, console),
         Format::Markdown => markdown::show(&facts, console),
-        Format::Json => {
-            let all = serde_json::json!({
-                "run": facts.run, "goal": facts.goal, "hostAtWork": facts.at_work, "plugins": facts.plugins, "tasks": facts.tasks, "spared": facts.spared, "findings": facts.findings,
-                "unverified": facts.unverified, "waived": facts.waived, "branch": facts.branch, "artifacts": facts.artifacts,
-                "models": facts.models, "denied": facts.denied, "warnings": facts.warnings,
-            });
-            console.json(&serde_json::to_string_pretty(&all).map_err(anyhow::Error::from)?);
-        }
+        Format::Json => console.json(&json(&facts)?),
     }
     Ok(Exit::Done)
 }
 
-fn plugin_line(plugin: &serde_json::Value) -> String {
+/// Everything as JSON.
+pub(super) fn json(facts: &Facts) -> Result<String, Fault> {
+    let all = serde_json::json!({
+        "run": facts.run, "goal": facts.goal, "hostAtWork": facts.at_work, "plugins": facts.plugins, "tasks": facts.tasks, "spared": facts.spared, "findings": facts.findings,
+        "unverified": facts.unverified, "waived": facts.waived, "branch": facts.branch, "artifacts": facts.artifacts,
+        "models": facts.models, "denied": facts.denied, "warnings": facts.warnings,
+    });
+    Ok(serde_json::to_string_pretty(&all).map_err(anyhow::Error::from)?)
+}
+
+pub(super) fn plugin_line(plugin: &serde_json::Value) -> String {
     let field = |name: &str| escape(plugin.get(name).and_then(|value| value.as_str()).unwrap_or("?"));
     format!(
         "{} {}  {}  {}",
@@ -210,7 +213,7 @@ fn plugin_line(plugin: &serde_json::Value) -> String {
 }
 
 /// Name and place of an artifact, its size, the beginning of its digest.
-fn described(artifact: &ArtifactRow) -> (String, String, String) {
+pub(super) fn described(artifact: &ArtifactRow) -> (String, String, String) {
     let ArtifactRow { name, path, size, hash, .. } = artifact;
     let what = match path.is_empty() || path == name {
         true => name.clone(),

@@ -7,6 +7,8 @@
 mod dry_run;
 mod ending;
 mod locked;
+mod missing;
+mod replay;
 mod rules;
 
 use std::path::{Path, PathBuf};
@@ -15,11 +17,10 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use orch_journal::event::RunStatus;
 use orch_journal::state::TaskState;
-use orch_journal::{HEAD_UNREADABLE, Reader, StoreError};
 use orch_task::Status;
 
 use super::plugin::renew;
-use super::{counted, followed, go_on};
+use super::{followed, go_on};
 use crate::config::operator::{Operator, this_process};
 use crate::config::workspace::{WorkspaceError, layers};
 use crate::console::{Console, Tone, escape, escape_cut, lines};
@@ -33,12 +34,13 @@ use crate::drive::task_file::{self, Sheet};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::holder::{Holder, Setup};
 use crate::interrupt;
-use crate::place::{self, Place};
+use crate::place::{self, Place, WorkspaceArgs};
 use crate::plugins::{self, AdmittedPlugins};
 use crate::session::Session;
 use crate::told;
 use crate::watch::{self, Format, How, Output};
 
+pub(super) use missing::warn_of_missing_runs;
 pub(super) use rules::usual as rules_of;
 
 /// What `--durability` says.
@@ -82,6 +84,12 @@ pub struct RunArgs {
     /// Admit plugins, read tasks, say what would run in which order; change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Go through that run again: call its guests anew, tell them what it kept, ask nobody
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["dry_run", "base_dirty", "goal", "tasks", "output"])]
+    replay: Option<String>,
+    /// Go through it on that commit in the place of the one that it began at
+    #[arg(long, value_name = "COMMIT", requires = "replay")]
+    onto: Option<String>,
     /// Make this workspace known to the host
     #[arg(long)]
     trust_workspace: bool,
@@ -96,6 +104,37 @@ pub struct RunArgs {
     quiet: bool,
     #[command(flatten)]
     wanted: Wanted,
+}
+
+impl RunArgs {
+    /// As if nothing else were said.
+    pub(super) fn going_on(
+        place: &WorkspaceArgs,
+        tasks: PathBuf,
+        plugins: &[PathBuf],
+        retry_failed: bool,
+        format: Format,
+    ) -> Self {
+        Self {
+            dir: place.workspace.clone(),
+            tasks,
+            memory: place.memory.clone(),
+            plugins: plugins.to_vec(),
+            jobs: None,
+            audit: None,
+            durability: None,
+            base_dirty: false,
+            locked: false,
+            dry_run: false,
+            replay: None,
+            onto: None,
+            trust_workspace: false,
+            format,
+            output: Output::None,
+            quiet: false,
+            wanted: Wanted { retry_failed, ..Wanted::default() },
+        }
+    }
 }
 
 fn parse_audit(text: &str) -> Result<Audit, String> {
@@ -131,6 +170,9 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     }
     if args.locked {
         locked::check(&place)?;
+    }
+    if let Some(run) = &args.replay {
+        return replay::run(args, run, &place, &operator, console);
     }
     // Beside a host that serves, it is that host that runs.
     let socket = SocketPlace::of(&place.workspace, &operator.home)?;
@@ -316,48 +358,6 @@ fn follow(
         }
         _ => Exit::GoalNotMet,
     })
-}
-
-/// A store that is gone, or that lost its runs, is no reason to stop, and none to be silent: what ran is done again.
-pub(super) fn warn_of_missing_runs(
-    place: &Place,
-    operator: &Operator,
-    console: Console,
-) -> Result<(), Fault> {
-    let stream = match Reader::open(&place.state) {
-        Ok(reader) if reader.runs()?.is_empty() => reader.stream()?,
-        // A file in which nothing is yet is none either.
-        Err(StoreError::Missing { .. }) => None,
-        // Whoever opens it to write says what is wrong.
-        Ok(_) | Err(_) => return Ok(()),
-    };
-    let what = if place.has_store() { "the store has no run" } else { "the store is gone" };
-    let heads = operator.home.join("heads");
-    let known: Vec<&str> = stream.iter().map(String::as_str).collect();
-    let keys = operator.secret.journal_keys();
-    let (unreadable, missing): (Vec<_>, Vec<_>) =
-        orch_journal::missing_runs(&place.state, &keys, &heads, &known)?
-            .into_iter()
-            .partition(|fault| fault.code == HEAD_UNREADABLE);
-    let others = |count: usize| match count {
-        1 => String::new(),
-        count => format!(", and {}", counted(count.saturating_sub(1), "other", "others")),
-    };
-    if let Some(first) = missing.first() {
-        console.warn(&format!(
-            "{what}: {}{}; what ran before may run again, `orch-host audit verify` shows all",
-            escape(&first.text),
-            others(missing.len())
-        ));
-    }
-    if let Some(first) = unreadable.first() {
-        console.warn(&format!(
-            "a kept head {}{}: whether it is of this store cannot be said, `orch-host audit verify` shows all",
-            escape(&first.text),
-            others(unreadable.len())
-        ));
-    }
-    Ok(())
 }
 
 /// What a run would record as it begins, where none does.

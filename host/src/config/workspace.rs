@@ -68,6 +68,17 @@ pub enum Isolation {
     Worktree,
 }
 
+/// What a run keeps of what its guests are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Record {
+    /// Digests.
+    #[default]
+    Digests,
+    /// Questions and answers word for word, so that the run can be replayed.
+    Full,
+}
+
 /// A key, what it says, and what it may say.
 struct Wrong(&'static str, String, &'static str);
 
@@ -153,6 +164,8 @@ pub struct WorkspaceConfig {
     pub jobs: Option<u32>,
     /// Where attempts edit; none: as the executors' manifests have it.
     pub isolation: Option<Isolation>,
+    /// What a run keeps of questions and answers.
+    pub record: Record,
     /// Of one log file, in MiB.
     pub log_mib: Option<u64>,
     /// Seconds from SIGTERM to SIGKILL, for what commands started.
@@ -332,9 +345,9 @@ mod tests {
             let Some(default) = variable.default else { continue };
             let said = of_variable(variable.name, default).unwrap();
             let counts = |config: &WorkspaceConfig| {
-                let WorkspaceConfig { budget, findings, retry, .. } = config;
+                let WorkspaceConfig { budget, findings, retry, isolation, record, .. } = config;
                 let (log, kill) = (config.log_bytes_max(), config.kill_after());
-                format!("{budget:?} {findings:?} {retry:?} {log} {kill:?}")
+                format!("{budget:?} {findings:?} {retry:?} {isolation:?} {record:?} {log} {kill:?}")
             };
             assert_eq!(counts(&said), counts(&nothing), "{}", variable.name);
             assert!(!said.layers[0].rest.is_empty());

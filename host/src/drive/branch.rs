@@ -36,12 +36,14 @@ struct Tip {
 }
 
 /// What a run may begin with.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Beginning {
     /// Edits of attempts go to a branch.
     pub isolated: bool,
     /// With what is not committed.
     pub dirty: bool,
+    /// At that commit, whatever the person's tree is at.
+    pub at: Option<Oid>,
 }
 
 impl Branch {
@@ -72,7 +74,7 @@ impl Branch {
         let repository = open(workspace, folder)?;
         let based = match known {
             Some(based) => based,
-            None => base(&repository, run, folder, &protected, beginning.dirty)?,
+            None => base(&repository, run, folder, &protected, &beginning)?,
         };
         let trees = folder.path().join("trees");
         let tip =
@@ -175,12 +177,16 @@ fn base(
     run: &str,
     folder: &StateFolder,
     protected: &Protected,
-    with_uncommitted: bool,
+    beginning: &Beginning,
 ) -> Result<RunBased, GitError> {
-    let head = repository.head()?;
+    let (head, branch) = (repository.head()?, name_of(run));
+    if let Some(base) = &beginning.at {
+        repository.tree_of(base)?;
+        return Ok(RunBased { branch, base: base.to_string(), head: None, dirty: false, at: now_ms() });
+    }
     let paths = uncommitted(repository, folder, protected)?;
     let is_dirty = !paths.is_empty();
-    let base = match (is_dirty, with_uncommitted) {
+    let base = match (is_dirty, beginning.dirty) {
         (false, _) => head.commit.clone(),
         (true, false) => {
             let paths = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
@@ -194,13 +200,7 @@ fn base(
             repository.commit(&tree, &[&head.commit], &message, &Signed::by_host(now_ms()))?
         }
     };
-    Ok(RunBased {
-        branch: name_of(run),
-        base: base.to_string(),
-        head: head.branch,
-        dirty: is_dirty,
-        at: now_ms(),
-    })
+    Ok(RunBased { branch, base: base.to_string(), head: head.branch, dirty: is_dirty, at: now_ms() })
 }
 
 /// One path of the person's tree as it is.

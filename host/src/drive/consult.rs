@@ -43,7 +43,7 @@ pub async fn reflect(run: &mut Run, desk: &Desk) -> Result<usize, DriveError> {
             continue;
         }
         let tasks = run.state().tasks.len() as u32;
-        let ask = Reflect { run: run.id.clone(), tasks, goal: run.goal() };
+        let ask = Reflect { run: desk.tape.run_told(&run.id), tasks, goal: run.goal() };
         added += advised(run, desk, reflector, ask).await?;
     }
     Ok(added)
@@ -111,7 +111,7 @@ pub fn look(
     seat: Option<&Seat>,
 ) -> Result<impl Future<Output = Looked> + Send + use<>, DriveError> {
     let (subject, id, checks, works_at_home) = match task {
-        None => (Subject::Run(run.id.clone()), String::new(), Vec::new(), false),
+        None => (Subject::Run(desk.tape.run_told(&run.id)), String::new(), Vec::new(), false),
         Some(index) => {
             let state = run.state();
             let found =
@@ -286,10 +286,11 @@ fn begin(
     let log = desk.command_log(name);
     let by = Actor::Call { number };
     let gate = Arc::new(Gate::new(by, run.ask(), desk));
+    let about = task.and_then(|task| run.id_of(task)).map(|id| id.as_str().into());
     let lent = desk.lend(
         bound,
         run.shared(),
-        (Asking::of(&run.id, by).by(bound.plugin.role(), None), gate),
+        (Asking { about, ..Asking::of(&run.id, by).by(bound.plugin.role(), None) }, gate),
         log.clone(),
         bound.wall,
     );

@@ -36,6 +36,7 @@ use crate::capability::nothing::Nothing;
 use crate::capability::process::env::CommandEnv;
 use crate::capability::provided::Asking;
 use crate::capability::secrets::backend::SecretReader;
+use crate::capability::tape::Tape;
 use crate::capability::vectors::backend::Shelf;
 use crate::command_log::{CommandLog, LogName};
 use crate::git::Oid;
@@ -233,6 +234,8 @@ pub struct Desk {
     pub say: watch::Sender<Control>,
     /// Where pieces of models' answers go while attempts wait for them.
     pub pieces: Option<Pieces>,
+    /// What becomes of what guests are told.
+    pub tape: Tape,
 }
 
 impl Desk {
@@ -267,6 +270,7 @@ impl Desk {
             earlier: Arc::default(),
             spending: false,
             deltas: Arc::new(Nothing),
+            tape: self.tape.clone(),
             wall,
         }
     }

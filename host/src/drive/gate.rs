@@ -6,13 +6,14 @@
 
 use std::sync::Arc;
 
-use orch_journal::event::{Actor, Event, HttpRequested};
+use orch_journal::event::{Actor, AnswerKept, Event, HttpRequested};
 use orch_journal::{Journal, Level, failpoint};
 use tokio::sync::{mpsc, oneshot};
 
 use super::desk::Desk;
 use crate::call::Boxed;
 use crate::capability::effect::HttpRequest;
+use crate::capability::tape::KeptAnswer;
 use crate::capability::{EffectGate, EffectRecord, GateClosed};
 use crate::clock::now_ms;
 
@@ -65,6 +66,12 @@ impl EffectGate for Gate {
         // A loop that is gone records nothing any more.
         let _ = self.ask.send(Asked { by: self.by, effect, answer });
     }
+}
+
+/// What a guest was told, as its event has it.
+pub fn kept(by: Actor, KeptAnswer { line, nth, of, question, answer, masked }: KeptAnswer) -> Event {
+    let of = of.to_owned();
+    Event::AnswerKept(Box::new(AnswerKept { by, line, nth, of, question, answer, masked, at: now_ms() }))
 }
 
 /// A request as its event has it.

@@ -191,6 +191,7 @@ mod tests {
             durability: "process".into(),
             budget: 0,
             unsigned: false,
+            texts: false,
             store: None,
             tasks: None,
             at: 0,

@@ -18,6 +18,9 @@ use crate::capability::kv::{KvReader, KvUnavailable};
 
 const KEYS_MAX: usize = 1000;
 
+/// Values by plugin, label and key.
+pub type KvValues = BTreeMap<(String, String, String), Vec<u8>>;
+
 /// One plugin's label and key.
 type Place = (String, String, String);
 
@@ -43,6 +46,12 @@ impl KvOverlay {
     /// Over the store that is read there.
     pub fn over(store: SharedReader) -> Self {
         Self { store, kept: Mutex::default() }
+    }
+
+    /// Takes in values that lie over the store until something is written over them.
+    pub fn seed(&self, values: KvValues, journal: &Arc<Journal>) {
+        let kept = |value| Kept { value: Some(value), journal: journal.clone(), event: u64::MAX };
+        self.kept().extend(values.into_iter().map(|(place, value)| (place, kept(value))));
     }
 
     /// Records the event of an accepted call and takes in what it wrote, as one step for whoever reads or commits beside.
@@ -259,6 +268,7 @@ mod tests {
             durability: "mixed".to_owned(),
             budget: 0,
             unsigned: false,
+            texts: false,
             store: None,
             tasks: None,
             at: 1,

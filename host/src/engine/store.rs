@@ -69,7 +69,7 @@ impl CallState {
             placeholders: Placeholders::new(secrets, lent.secrets.clone(), plugin.fixed),
             fuel_max: None,
             table,
-            ledger: lent.ledger(),
+            ledger: lent.ledger(&plugin.id),
             lines: Arc::new(lines),
             plugin,
             lent,

@@ -31,6 +31,7 @@ impl Event {
             Self::AttemptStarted { .. } => "attempt_started",
             Self::IntentRecorded { .. } => "intent_recorded",
             Self::ModelAnswered(_) => "model_answered",
+            Self::AnswerKept(_) => "answer_kept",
             Self::ProcessStarted { .. } => "process_started",
             Self::FileWritten { .. } => "file_written",
             Self::HttpRequested(_) => "http_requested",

@@ -36,6 +36,7 @@ fn start() -> Event {
         durability,
         budget: 0,
         unsigned: false,
+        texts: false,
         store: None,
         tasks: None,
         at: 0,

@@ -35,6 +35,7 @@ pub(crate) fn started(run: &str) -> RunStarted {
         durability: "mixed".to_owned(),
         budget: 0,
         unsigned: false,
+        texts: false,
         store: None,
         tasks: None,
         at: 1_700_000_000_000,

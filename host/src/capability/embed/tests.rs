@@ -20,7 +20,7 @@ impl Open {
         let models = models.iter().map(|&model| model.to_owned()).collect();
         let bench = Bench::in_mood(mood);
         let lent = bench.context("/".into(), std::time::Duration::from_secs(5)).into_lent();
-        let ledger = lent.ledger();
+        let ledger = lent.ledger("acme/asks");
         let granted = Arc::new(EmbedPermission { models, bytes: 100 });
         let embed = Embed { granted, plugin: "demo/x".into(), lent };
         Self { embed, table: ResourceTable::new(), ledger, bench }

@@ -31,7 +31,7 @@ impl Open {
     fn with(models: &[&str], bench: Bench) -> Self {
         let models = models.iter().map(|&model| model.to_owned()).collect();
         let lent = bench.context("/".into(), std::time::Duration::from_secs(5)).into_lent();
-        let ledger = lent.ledger();
+        let ledger = lent.ledger("acme/asks");
         let granted = Arc::new(LlmPermission { models, tokens: 100 });
         let llm = Llm { granted, plugin: "demo/x".into(), lent };
         Self { llm, table: ResourceTable::new(), ledger, bench }

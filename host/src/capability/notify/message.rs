@@ -4,6 +4,7 @@
 //! Not here: for whom it may be (`notify.rs`).
 
 use orch_trust::permission::DomainName;
+use serde_json::{Value, json};
 
 use crate::bindings::notify::shapes;
 use crate::capability::provided::Provided;
@@ -22,6 +23,24 @@ impl Provided for Message {
 
     fn subject(&self) -> &str {
         &self.channel
+    }
+
+    fn written(&self) -> Value {
+        let Self { channel, title, text, severity, link } = self;
+        let severity = match severity {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        };
+        json!({ "channel": channel, "title": title, "text": text, "severity": severity, "link": link })
+    }
+
+    fn written_answer(answer: &Receipt) -> Value {
+        json!({ "id": answer.id })
+    }
+
+    fn read_answer(kept: Value) -> Option<Receipt> {
+        Some(Receipt { id: kept.get("id")?.as_str()?.to_owned() })
     }
 }
 

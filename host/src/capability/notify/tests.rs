@@ -24,7 +24,7 @@ impl Open {
         let bench = Bench::in_mood(mood);
         let channels = channels.iter().map(|&channel| channel.to_owned()).collect();
         let lent = bench.context("/".into(), std::time::Duration::from_secs(5)).into_lent();
-        let ledger = lent.ledger();
+        let ledger = lent.ledger("acme/asks");
         let notify =
             Notify { granted: Arc::new(NotifyPermission { channels }), plugin: "demo/x".into(), lent };
         Self { notify, table: ResourceTable::new(), ledger, bench }

@@ -18,7 +18,7 @@ impl Open {
     fn new(mood: Mood) -> Self {
         let bench = Bench::in_mood(mood);
         let lent = bench.context("/".into(), std::time::Duration::from_secs(5)).into_lent();
-        let ledger = lent.ledger();
+        let ledger = lent.ledger("acme/asks");
         let granted = Arc::new(RetrievePermission { collections: vec!["code".to_owned()] });
         let retrieve = Retrieve { granted, plugin: "demo/x".into(), lent };
         Self { retrieve, table: ResourceTable::new(), ledger, bench }

@@ -18,4 +18,8 @@ pub trait SecretReader: Send + Sync {
     fn read(&self, name: &str) -> Result<Arc<SecretValue>, SecretUnread>;
     /// The same if somebody read it before. Waits for nothing.
     fn known(&self, name: &str) -> Option<Arc<SecretValue>>;
+    /// All that can be had, to hide them in texts. May wait for programs.
+    fn all(&self) -> Vec<Arc<SecretValue>> {
+        Vec::new()
+    }
 }

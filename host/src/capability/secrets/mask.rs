@@ -13,8 +13,30 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::forms::{Forms, State};
+use super::value::SecretValue;
 
 pub const MASK: &[u8] = b"***";
+
+/// What hides values in texts that are kept.
+#[derive(Default)]
+pub struct TextMask(Option<Arc<Forms>>);
+
+impl TextMask {
+    pub fn of(values: &[Arc<SecretValue>]) -> Self {
+        let forms = || Arc::new(Forms::of(values.iter().map(|value| value.bytes()), []));
+        Self((!values.is_empty()).then(forms))
+    }
+
+    /// The text with each value as one [`MASK`], and whether there was one.
+    pub fn apply(&self, text: &[u8]) -> (Vec<u8>, bool) {
+        let Some(forms) = &self.0 else { return (text.to_vec(), false) };
+        let mut scan = Scan::new(forms.clone());
+        let mut masked = scan.push(text).to_vec();
+        masked.extend_from_slice(&scan.end());
+        let is_masked = masked != text;
+        (masked, is_masked)
+    }
+}
 
 /// One stream of bytes that is masked.
 pub(super) struct Scan {

@@ -92,7 +92,10 @@ impl Pollable for Wait {
 
 impl View<'_, Wasi> {
     fn subscribe(&mut self, nanos: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        let wait = self.state.clocks.wait(nanos);
+        let wait = match self.ledger.tape.is_played() {
+            true => Wait::Over,
+            false => self.state.clocks.wait(nanos),
+        };
         let wait = self.table.push(wait)?;
         subscribe(self.table, wait)
     }
@@ -100,7 +103,8 @@ impl View<'_, Wasi> {
 
 impl monotonic_clock::Host for View<'_, Wasi> {
     fn now(&mut self) -> wasmtime::Result<u64> {
-        Ok(self.state.clocks.monotonic())
+        let clocks = &mut self.state.clocks;
+        self.ledger.tape.reading(|| Ok(clocks.monotonic()))
     }
 
     fn resolution(&mut self) -> wasmtime::Result<u64> {
@@ -125,7 +129,8 @@ impl monotonic_clock::Host for View<'_, Wasi> {
 
 impl wall_clock::Host for View<'_, Wasi> {
     fn now(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
-        let now = self.state.clocks.wall();
+        let clocks = &mut self.state.clocks;
+        let now: Duration = self.ledger.tape.reading(|| Ok(clocks.wall()))?;
         Ok(wall_clock::Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() })
     }
 

@@ -59,11 +59,13 @@ impl Random {
 
 impl Host for View<'_, Wasi> {
     fn get_random_bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
-        self.state.random.bytes(len)
+        let random = &mut self.state.random;
+        self.ledger.tape.reading(|| random.bytes(len))
     }
 
     fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
-        self.state.random.number()
+        let random = &mut self.state.random;
+        self.ledger.tape.reading(|| random.number())
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Asked {
 
 /// What one plugin was refused, and in how many calls.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub(super) struct Denial {
+pub(in crate::commands) struct Denial {
     plugin: String,
     what: String,
     calls: u64,
@@ -60,7 +60,7 @@ impl Asked {
 }
 
 /// What one plugin asked of one model, in words.
-pub(super) fn said(row: &Row) -> String {
+pub(in crate::commands) fn said(row: &Row) -> String {
     let named = |by| row.group.get(&by).map(String::as_str).unwrap_or_default();
     let (plugin, model) = (named(By::Plugin), named(By::Model));
     let Sum { questions, unanswered, unseen, input, output, cost, uncertain, .. } = &row.sum;

@@ -38,7 +38,7 @@ fn plain(text: &str) -> String {
     }
 }
 
-pub(super) fn show(facts: &Facts, console: Console) {
+pub(in crate::commands) fn show(facts: &Facts, console: Console) {
     let (run, status) = (plain(&facts.run.id), plain(&facts.run.status));
     console.lines([&format!("# Run {run}"), "", &format!("**{status}**: {}", facts.done())]);
     facts.goal.iter().for_each(|goal| console.lines(["", &format!("Goal: {}", plain(goal))]));

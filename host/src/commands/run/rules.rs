@@ -62,7 +62,7 @@ pub(in crate::commands) fn usual(
         medium_max: config.findings.max_medium,
         medium_fails: config.findings.medium_fails,
         backoff: config.retry,
-        beginning: Beginning { isolated: admitted.isolate(config), dirty: false },
+        beginning: Beginning { isolated: admitted.isolate(config), ..Beginning::default() },
         kill_after: config.kill_after(),
         log_bytes_max: config.log_bytes_max(),
         notices: config.notify.clone(),

@@ -49,7 +49,7 @@ macro_rules! variables {
 }
 
 /// All of them; sorted by key.
-pub const VARIABLES: [Variable; 12] = variables! {
+pub const VARIABLES: [Variable; 13] = variables! {
     "ORCH_AUDIT_EVERY" ["audit", "every"] "`completion`, `end` or a number from 1" Some("end");
     "ORCH_BUDGET_LIMIT" ["budget", "limit"] "a number; 0 is unlimited" Some("0");
     "ORCH_BUDGET_WARN_AT" ["budget", "warn_at"] "0.0 to 1.0" Some("0.8");
@@ -60,6 +60,7 @@ pub const VARIABLES: [Variable; 12] = variables! {
     "ORCH_JOBS" ["jobs"] "1 to 256" None;
     "ORCH_KILL_AFTER" ["kill_after"] "0 to 600 seconds" Some("5");
     "ORCH_LOG_MIB" ["log_mib"] "a number of MiB" Some("64");
+    "ORCH_RECORD" ["record"] "`digests` or `full`" Some("digests");
     "ORCH_RETRY_BASE_MS" ["retry", "base_ms"] "milliseconds" Some("1000");
     "ORCH_RETRY_MAX_MS" ["retry", "max_ms"] "milliseconds" Some("60000");
 };

@@ -15,7 +15,7 @@ use crate::capability::EffectRecord;
 use crate::clock::now_ms;
 use crate::drive::desk::{Control, Desk};
 use crate::drive::error::DriveError;
-use crate::drive::gate::{Asked, requested};
+use crate::drive::gate::{Asked, kept, requested};
 
 impl Run {
     /// Where attempts and calls ask for their effects.
@@ -61,6 +61,7 @@ impl Run {
             EffectRecord::ModelAnswered { domain: _, answer } => {
                 Event::ModelAnswered(Box::new(ModelAnswered { by, answer: *answer, at: now_ms() }))
             }
+            EffectRecord::Kept(answer) => kept(by, *answer),
             EffectRecord::HttpRequested(request) => requested(by, request),
             EffectRecord::HttpEnded { plugin, request, exchange } => {
                 Event::HttpEnded(Box::new(HttpEnded { by, plugin, request, exchange, at: now_ms() }))

@@ -1,0 +1,333 @@
+//! What a journal has of a run, for going through it again.
+//!
+//! In -> out: events of a run -> [`Recording`]; events of the runs before it -> the values that it found.
+//! Invariant: what was cut off by the end of its host, and done again, is left out; a run in which something happened that no
+//! journal has, or that a person did, is refused by name.
+//! Not here: comparing (`replay.rs`).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use orch_journal::Reader;
+use orch_journal::StoreError;
+use orch_journal::event::{
+    ABORTED, Actor, AnswerKept, EDITS_HELD, Ending, Event, HOST_GONE, Line, PluginPin, RunBased, RunStatus,
+    TaskIndex, Writes,
+};
+use orch_task::NewFileTask;
+
+use crate::drive::kv::KvValues;
+
+/// A question that was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptText {
+    pub of: String,
+    pub question: Vec<u8>,
+    pub answer: Vec<u8>,
+    pub masked: bool,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub word: &'static str,
+    /// What the plugin said of it, or the code of what broke it.
+    pub said: String,
+}
+
+impl Outcome {
+    /// None: it was cut off, and made again.
+    pub fn of(ending: &Ending) -> Option<Self> {
+        let (word, said) = match ending {
+            Ending::Done { summary } => ("done", summary),
+            Ending::Failed { message, .. } => ("failed", message),
+            Ending::Broken { code, .. } => ("broken", code),
+            Ending::InDoubt { code, .. } if code != HOST_GONE && code != ABORTED => ("in doubt", code),
+            Ending::InDoubt { .. } | Ending::Rerun { .. } | Ending::Cancelled => return None,
+        };
+        Some(Self { word, said: said.clone() })
+    }
+}
+
+/// Why a run cannot be gone through again.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotReplayable {
+    #[error("run `{run}` kept digests and no texts")]
+    NoTexts { run: String },
+    #[error("run `{run}` is not over")]
+    Open { run: String },
+    #[error("run `{run}` changed the workspace itself, and no branch of its own")]
+    NoBranch { run: String },
+    #[error("run `{run}` has what no journal keeps: {what}")]
+    Unkept { run: String, what: String },
+    #[error("a person had a hand in run `{run}`: {what}")]
+    ByPeople { run: String, what: String },
+}
+
+impl NotReplayable {
+    /// Stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoTexts { .. } => "replay-no-texts",
+            Self::Open { .. } => "replay-open",
+            Self::NoBranch { .. } => "replay-no-branch",
+            Self::Unkept { .. } => "replay-unkept",
+            Self::ByPeople { .. } => "replay-by-people",
+        }
+    }
+
+    /// What helps, if something does.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoTexts { .. } => "`record: full` in `config.yaml` keeps texts, from the next run on",
+            Self::Open { .. } => "`orch-host run` goes on with it",
+            Self::NoBranch { .. } => {
+                "`isolation: worktree` in `config.yaml` gives runs a branch, from the next one on"
+            }
+            Self::Unkept { .. } | Self::ByPeople { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// A run, as far as it can be gone through again.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    pub run: String,
+    pub goal: Option<String>,
+    pub jobs: u32,
+    pub at: u64,
+    pub based: RunBased,
+    pub plugins: Vec<PluginPin>,
+    /// Those of the file, as it was when the run began.
+    pub tasks: Vec<NewFileTask>,
+    /// Plugins whose tasks of a kind people let run.
+    pub approved: BTreeSet<(String, String)>,
+    pub(super) lines: BTreeMap<Line, VecDeque<KeptText>>,
+    pub(super) outcomes: BTreeMap<String, VecDeque<Outcome>>,
+    pub(super) trees: BTreeMap<String, VecDeque<String>>,
+    pub(super) status: RunStatus,
+    /// Kinds of the tasks that were tried.
+    pub kinds: BTreeSet<String>,
+}
+
+/// What is gathered on the way.
+#[derive(Default)]
+struct Gathered {
+    /// Id, kind and who asked for it, by place.
+    known: Vec<(String, String, Option<String>)>,
+    tasks: Vec<NewFileTask>,
+    approved: BTreeSet<(String, String)>,
+    just_approved: Option<TaskIndex>,
+    /// None: it is left out.
+    answers: Vec<Option<AnswerKept>>,
+    /// Answers that were kept before the last attempt at each task.
+    begun: BTreeMap<TaskIndex, usize>,
+    outcomes: BTreeMap<String, VecDeque<Outcome>>,
+    trees: BTreeMap<String, VecDeque<String>>,
+    kinds: BTreeSet<String>,
+    has_begun: bool,
+    unkept: Option<String>,
+    by_people: Option<String>,
+}
+
+impl Recording {
+    /// What the journal has of that run.
+    ///
+    /// # Errors
+    /// What the store says; inside, why it cannot be gone through again.
+    pub fn read(reader: &Reader, run: &str) -> Result<Result<Self, NotReplayable>, StoreError> {
+        let (mut started, mut based, mut status) = (None, None, None);
+        let mut found = Gathered::default();
+        for event in reader.events(run) {
+            match event?.1 {
+                Event::RunStarted(one) => started = Some(one),
+                Event::RunBased(one) => based = Some(one),
+                Event::RunFinished { status: one, .. } => status = Some(one),
+                event => found.take(event, started.as_ref().map_or(&[], |one| &one.plugins)),
+            }
+        }
+        let run = run.to_owned();
+        let Some(started) = started.filter(|started| started.texts) else {
+            return Ok(Err(NotReplayable::NoTexts { run }));
+        };
+        let Some(status) = status.filter(|status| *status != RunStatus::Waiting) else {
+            return Ok(Err(NotReplayable::Open { run }));
+        };
+        let Some(based) = based else { return Ok(Err(NotReplayable::NoBranch { run })) };
+        if let Some(what) = found.unkept {
+            return Ok(Err(NotReplayable::Unkept { run, what }));
+        }
+        if let Some(what) = found.by_people {
+            return Ok(Err(NotReplayable::ByPeople { run, what }));
+        }
+        Ok(Ok(Self {
+            goal: started.said_goal().map(str::to_owned),
+            run,
+            jobs: started.jobs,
+            at: started.at,
+            based,
+            plugins: started.plugins,
+            lines: lines(found.answers.into_iter().flatten()),
+            tasks: found.tasks,
+            approved: found.approved,
+            outcomes: found.outcomes,
+            trees: found.trees,
+            status,
+            kinds: found.kinds,
+        }))
+    }
+
+    /// Values of `kv` as the run found them.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn values_before(&self, reader: &Reader) -> Result<KvValues, StoreError> {
+        let streams = reader.runs()?.into_iter().map(|run| run.id).chain(reader.stream()?);
+        let mut written: Vec<(u64, Writes)> = Vec::new();
+        for stream in streams.filter(|stream| *stream != self.run) {
+            for event in reader.events(&stream) {
+                let (at, writes) = match event?.1 {
+                    Event::AttemptFinished(finished) => (finished.at, finished.writes),
+                    Event::Called(called) => (called.at, called.writes),
+                    Event::NoticeSent(sent) => (sent.at, sent.writes),
+                    _ => continue,
+                };
+                if at < self.at && writes.of_each().any(|one| !one.kv.is_empty()) {
+                    written.push((at, writes));
+                }
+            }
+        }
+        written.sort_by_key(|(at, _)| *at);
+        let mut values = KvValues::new();
+        for Writes { plugin, kv, .. } in written.iter().flat_map(|(_, writes)| writes.of_each()) {
+            for (label, key, value) in
+                kv.iter().flat_map(|(label, all)| all.iter().map(move |(key, value)| (label, key, value)))
+            {
+                let place = (plugin.clone(), label.clone(), key.clone());
+                match value.as_ref().and_then(|text| STANDARD.decode(text).ok()) {
+                    Some(value) => drop(values.insert(place, value)),
+                    None => drop(values.remove(&place)),
+                }
+            }
+        }
+        Ok(values)
+    }
+}
+
+impl Gathered {
+    fn take(&mut self, event: Event, plugins: &[PluginPin]) {
+        let just_approved = self.just_approved.take();
+        match event {
+            Event::TasksAdded { tasks, .. } => {
+                for added in tasks {
+                    let id = added.task.id.to_string();
+                    if added.added_by.is_none() {
+                        if self.has_begun {
+                            self.by_people(format!("task `{id}` came into the task file on its way"));
+                        }
+                        if added.env.is_some() {
+                            self.unkept(format!("`env` of task `{id}`"));
+                        }
+                        let (task, status) = (added.task.clone(), Some(added.status));
+                        self.tasks.push(NewFileTask { task, status, added_by: None });
+                    }
+                    self.known.push((id, added.task.kind.as_str().to_owned(), added.added_by));
+                }
+            }
+            Event::AttemptStarted { task, .. } => {
+                self.has_begun = true;
+                self.begun.insert(task, self.answers.len());
+                self.kinds.extend(self.known.get(task as usize).map(|(_, kind, _)| kind.clone()));
+            }
+            Event::AnswerKept(kept) => self.answers.push(Some(*kept)),
+            Event::EditsKept(kept) => {
+                let id = self.id(kept.finished.task);
+                self.trees.entry(id).or_default().push_back(kept.tree);
+            }
+            Event::AttemptFinished(finished) => match Outcome::of(&finished.ending) {
+                Some(outcome) => {
+                    let id = self.id(finished.task);
+                    self.outcomes.entry(id).or_default().push_back(outcome);
+                }
+                None => {
+                    if matches!(&finished.ending, Ending::Rerun { code } if code == EDITS_HELD) {
+                        self.by_people(format!(
+                            "edits of task `{}` waited for a yes",
+                            self.id(finished.task)
+                        ));
+                    }
+                    self.cut_off(finished.task);
+                }
+            },
+            Event::HttpRequested(requested) => {
+                let provides = |pin: &&PluginPin| pin.id == requested.plugin;
+                let is_provider = |pin: &PluginPin| pin.roles.iter().any(|role| role == "provider");
+                if !plugins.iter().find(provides).is_some_and(is_provider) {
+                    self.unkept(format!("answers to `{}`, which sent requests by `http`", requested.plugin));
+                }
+            }
+            Event::TaskApproved { task, .. } => {
+                self.just_approved = Some(task);
+                if let Some((_, kind, Some(plugin))) = self.known.get(task as usize) {
+                    self.approved.insert((plugin.clone(), kind.clone()));
+                }
+            }
+            Event::TaskMoved { task, who: Some(_), to, .. } if just_approved != Some(task) => {
+                self.by_people(format!("task `{}` was made `{}`", self.id(task), to.as_str()));
+            }
+            Event::TasksFresh { tasks, .. } => {
+                if let Some(task) = tasks.first() {
+                    self.unkept(format!("task `{}` was up to date by what another run did", self.id(*task)));
+                }
+            }
+            Event::TaskEdited { task, .. } => {
+                self.by_people(format!("task `{}` was edited", self.id(task)));
+            }
+            Event::LooksWaived { .. } => self.by_people("looks of verifiers were waived".to_owned()),
+            Event::TasksChosen { .. } => self.by_people("it was asked for some of its tasks".to_owned()),
+            _ => {}
+        }
+    }
+
+    /// Leaves out what the last attempt at a task was told, and those who looked at it.
+    fn cut_off(&mut self, task: TaskIndex) {
+        let (id, from) = (self.id(task), self.begun.get(&task).copied().unwrap_or_default());
+        let is_its = |kept: &AnswerKept| kept.line.task.as_ref().is_some_and(|of| *of == id);
+        self.answers
+            .iter_mut()
+            .skip(from)
+            .filter(|kept| kept.as_ref().is_some_and(is_its))
+            .for_each(|kept| *kept = None);
+    }
+
+    fn id(&self, task: TaskIndex) -> String {
+        self.known.get(task as usize).map(|(id, ..)| id.clone()).unwrap_or_default()
+    }
+
+    fn unkept(&mut self, what: String) {
+        self.unkept.get_or_insert(what);
+    }
+
+    fn by_people(&mut self, what: String) {
+        self.by_people.get_or_insert(what);
+    }
+}
+
+/// Answers of each line in their order; of a call that was made again those of the last time.
+fn lines(answers: impl Iterator<Item = AnswerKept>) -> BTreeMap<Line, VecDeque<KeptText>> {
+    let mut whole: Vec<AnswerKept> = Vec::new();
+    for kept in answers {
+        if matches!(kept.by, Actor::Call { .. }) {
+            whole.retain(|before| before.by != kept.by || before.nth < kept.nth);
+        }
+        whole.push(kept);
+    }
+    let mut lines: BTreeMap<Line, VecDeque<KeptText>> = BTreeMap::new();
+    for AnswerKept { line, of, question, answer, masked, .. } in whole {
+        let (question, answer) = (question.bytes().unwrap_or_default(), answer.bytes().unwrap_or_default());
+        lines.entry(line).or_default().push_back(KeptText { of, question, answer, masked });
+    }
+    lines
+}

@@ -1,0 +1,161 @@
+//! Runs that kept texts, gone through again: the same, or the first difference by its name. Nobody is asked.
+
+use super::*;
+
+const GUEST: &str = "log = {}\nfiles = { write = [\"*.txt\"] }\ntasks = { add = 9, kinds = [\"phase\"] }\n";
+
+impl Project {
+    /// One of a run that keeps texts.
+    fn recorded(seed: u64) -> Self {
+        let project = Self::new(seed, no_orders);
+        let config = project.bench.0.read("config.yaml");
+        project.bench.0.write("config.yaml", &format!("{config}record: full\n"));
+        project.bench.git(&["commit", "--quiet", "--all", "--message=texts are kept"]);
+        project
+    }
+
+    fn replay(&self, run: &str, more: &[&str], exit: i32) -> String {
+        // Whoever would start the provider would need its key.
+        fs::write(self.bench.0.operator().join("key"), "").unwrap();
+        let (asked, person) = (self.chats.heard().len(), self.bench.of_the_person());
+        let refs = || self.bench.git(&["for-each-ref"]);
+        let (before, runs) = (refs(), self.bench.0.reader().runs().unwrap().len());
+        let said = self.bench.0.run(&[&["--replay", run], more].concat(), exit);
+        assert_eq!(self.chats.heard().len(), asked, "somebody was asked");
+        assert_eq!(self.bench.of_the_person(), person);
+        assert_eq!((refs(), self.bench.0.reader().runs().unwrap().len()), (before, runs));
+        let left = fs::read_dir(self.bench.0.path().join(".orch")).unwrap().flatten();
+        let scratch = |name: &str| name.starts_with("replay-");
+        assert!(!left.into_iter().any(|entry| scratch(entry.file_name().to_str().unwrap())));
+        assert_eq!(self.bench.trees().len(), 0);
+        self.bench.0.host(&["audit", "verify"], 0);
+        out(&said) + &err(&said)
+    }
+
+    /// Puts another event in the place of one, in the store itself; gives the one before.
+    fn put(&self, run: &str, place: u64, bytes: &[u8]) -> Vec<u8> {
+        let store = rusqlite::Connection::open(self.bench.0.path().join(".orch/state.db")).unwrap();
+        let at = (run, i64::try_from(place).unwrap());
+        let before = store
+            .query_row("SELECT bytes FROM events WHERE run = ?1 AND seq = ?2", at, |row| row.get(0))
+            .unwrap();
+        let put = "UPDATE events SET bytes = ?1 WHERE run = ?2 AND seq = ?3";
+        assert_eq!(store.execute(put, (bytes, at.0, at.1)).unwrap(), 1);
+        before
+    }
+
+    /// Changes one byte of the last answer of a model that is kept; gives its place and what was there before.
+    fn change_an_answer(&self, run: &str) -> (u64, Vec<u8>) {
+        let mut found = None;
+        for (place, event) in self.bench.0.reader().events(run).map(Result::unwrap) {
+            if let Event::AnswerKept(mut kept) = event
+                && kept.of == "llm"
+            {
+                let mut text = kept.answer.bytes().unwrap();
+                let at = text.windows(5).position(|five| five == b"text\"").unwrap() - 1;
+                // `"text"` is another key then, so that the model said nothing.
+                text[at + 1] = b'u';
+                kept.answer = kept.answer.with_bytes(&text);
+                found = Some((place, serde_json::to_vec(&Event::AnswerKept(kept)).unwrap()));
+            }
+        }
+        let (place, event) = found.unwrap();
+        (place, self.put(run, place, &event))
+    }
+}
+
+#[test]
+fn a_run_is_the_same_again_though_it_was_killed_on_its_way_and_nobody_is_asked() {
+    let project = Project::recorded(0x7e9_1a7);
+    let said = File::create(project.bench.0.outside().join("said")).unwrap();
+    let kill = |args: &[&str], at| kill::run_and_kill(&project.bench.0, args, at, &said);
+    assert!(kill(&["--goal", &project.goal], Moment::At("after-intent", 4)));
+    assert!(kill(&[], Moment::At("after-edits", 1)));
+    project.bench.0.run(&[], 0);
+    project.is_reached();
+    let run = project.bench.run_id();
+    let events = project.bench.0.events();
+    let kept = |event: &&Event| matches!(event, Event::AnswerKept(_));
+    assert!(events.iter().filter(kept).count() > 10);
+    let key = serde_json::to_string(&events).unwrap();
+    assert!(!key.contains(KEY));
+
+    let said = project.replay(&run, &[], 0);
+    assert!(
+        said.contains(&format!("run {run} is the same again: ")) && said.contains("2 kept edits"),
+        "{said}"
+    );
+    // What a person did since does not matter to it.
+    project.bench.0.write("README.md", "# Something else\n");
+    project.bench.git(&["commit", "--quiet", "--all", "--message=else"]);
+    let said = project.replay(&run, &["--format", "json"], 0);
+    let said: Value = serde_json::from_str(said.trim()).unwrap();
+    assert_eq!((&said["replayed"], &said["same"]["edits"]), (&Value::from(run), &Value::from(2)));
+}
+
+#[test]
+fn a_run_diverges_where_its_base_its_plugin_or_what_it_kept_is_another() {
+    let project = Project::recorded(0xd1_ff);
+    project.bench.0.run(&["--goal", &project.goal], 0);
+    let run = project.bench.run_id();
+
+    // A file of the base: the first who reads it asks something else.
+    let path = format!("{}.py", project.module.replace('.', "/"));
+    let text = project.bench.0.read(&path);
+    assert!(text.contains("Numbers of"), "{text}");
+    project.bench.0.write(&path, &text.replace("Numbers of", "Figures of"));
+    project.bench.git(&["commit", "--quiet", "--all", "--message=another base"]);
+    let head = project.bench.git(&["rev-parse", "HEAD"]);
+    let said = project.replay(&run, &["--onto", &head], 1);
+    assert!(said.contains("code: replay-diverged") && said.contains("question "), "{said}");
+    assert!(said.contains(": byte "), "{said}");
+    let said = project.replay(&run, &["--onto", &"0".repeat(40)], 2);
+    assert!(said.contains("code: commit-unknown"), "{said}");
+
+    // What a model answered.
+    let (place, before) = project.change_an_answer(&run);
+    let said = project.bench.0.run(&["--replay", &run], 1);
+    assert!(err(&said).contains("code: replay-diverged"), "{}", err(&said));
+    project.put(&run, place, &before);
+    project.replay(&run, &[], 0);
+
+    // Who does the phases.
+    let config = project.bench.0.read("config.yaml");
+    assert!(config.contains("phase: demo/executor-agent"), "{config}");
+    let other = project.bench.0.admit_guest("plans-and-mends", GUEST);
+    project
+        .bench
+        .0
+        .write("config.yaml", &config.replace("phase: demo/executor-agent", "phase: demo/plans-and-mends"));
+    let said = project.replay(&run, &["--plugins", other.to_str().unwrap()], 1);
+    assert!(said.contains("code: replay-diverged") && said.contains("`demo/executor-agent` "), "{said}");
+}
+
+#[test]
+fn what_cannot_be_gone_through_again_is_refused_by_name() {
+    let bench = Bench::new("- {id: a, command: [sh, -c, 'echo x > new']}\n");
+    bench.0.run(&[], 0);
+    let refused = |run: &str, code: &str| {
+        let said = err(&bench.0.run(&["--replay", run], 2));
+        assert!(said.contains(&format!("code: {code}")), "{code}: {said}");
+    };
+    refused(&bench.run_id(), "replay-no-texts");
+    refused("20200101-000000-0000", "run-unknown");
+
+    let config = bench.0.read("config.yaml");
+    bench.0.write("config.yaml", &format!("{config}record: full\n"));
+    bench.0.write("tasks.yml", "- {id: b, command: [sh, -c, 'echo y > other; exit 3']}\n- {id: c, kind: shell, command: ['true'], dependencies: [b]}\n");
+    bench.git(&["add", "--all"]);
+    bench.git(&["commit", "--quiet", "--message=more"]);
+    bench.0.run(&[], 1);
+    bench.0.run(&["--replay", &bench.run_id()], 0);
+    bench.0.host(&["task", "skip", "b"], 0);
+    refused(&bench.run_id(), "replay-by-people");
+
+    bench.0.write("config.yaml", &config.replace("isolation: worktree", "record: full"));
+    bench.0.write("tasks.yml", "- {id: d, command: ['true']}\n");
+    bench.git(&["commit", "--quiet", "--all", "--message=even more"]);
+    bench.0.run(&[], 0);
+    bench.0.run(&[], 0);
+    refused(&bench.run_id(), "replay-no-branch");
+}
