@@ -2,7 +2,8 @@
 //!
 //! In -> out: a host, an operator -> Markdown on standard output.
 //! Both have the same files, in a repository of the same shape; what the host adds is a run on a branch less one in the
-//! workspace itself, for each attempt.
+//! workspace itself, for each attempt, with the checkout that the run itself has. A tree that nobody touched may be the next
+//! attempt's, so there are two commands: one that does nothing, one that touches a file and leaves its bytes as they are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,21 +42,26 @@ const CONFIG: &str =
     "roles: {planner: demo/planner-priority, executors: {shell: demo/executor-shell}}\njobs: 1\n";
 
 pub(crate) fn measure(args: &EditsArgs) -> anyhow::Result<()> {
-    let (mut own, mut shared, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut own, mut touched, mut shared, mut bare) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..args.rounds {
         let folder = args.work.join(format!("edits-{round}"));
         repository(args, &folder)?;
-        shared.push(run(args, &folder, "none")? / args.attempts as f64);
-        own.push(run(args, &folder, "worktree")? / args.attempts as f64);
-        bare.push(worktrees(args, &folder)? / args.attempts as f64);
+        shared.push(run(args, &folder, "none", ":")?);
+        own.push(run(args, &folder, "worktree", ":")?);
+        touched.push(run(args, &folder, "worktree", "touch src/0/0.txt")?);
+        bare.push(worktrees(args, &folder)?);
         fs::remove_dir_all(&folder)?;
     }
-    let (own, shared, bare) = (median(own) * 1000.0, median(shared) * 1000.0, median(bare) * 1000.0);
+    let of_one = |all: Vec<f64>| median(all) * 1000.0 / args.attempts as f64;
+    let (own, touched, shared, bare) = (of_one(own), of_one(touched), of_one(shared), of_one(bare));
     println!(
-        "| files | in a tree of its own, ms | in the workspace, ms | `git worktree add`, ms | beside both, ms |"
+        "| {} files, an attempt that | in a tree of its own, ms | in the workspace, ms | `git worktree add`, ms | beside both, ms |",
+        args.files
     );
-    println!("|---|---|---|---|---|");
-    println!("| {} | {own:.0} | {shared:.0} | {bare:.0} | {:.0} |", args.files, own - shared - bare);
+    println!("|---|--:|--:|--:|--:|");
+    for (what, took) in [("does nothing", own), ("touches a file", touched)] {
+        println!("| {what} | {took:.0} | {shared:.0} | {bare:.0} | {:.0} |", took - shared - bare);
+    }
     Ok(())
 }
 
@@ -72,9 +78,6 @@ fn repository(args: &EditsArgs, folder: &Path) -> anyhow::Result<()> {
         }
         fs::write(inside.join(format!("{file}.txt")), format!("file {file}\n"))?;
     }
-    let tasks: String =
-        (0..args.attempts).map(|task| format!("- {{id: t{task}, command: ['true']}}\n")).collect();
-    fs::write(workspace.join("tasks.yml"), tasks)?;
     fs::write(workspace.join(".gitignore"), "logs/\nconfig.yaml\n")?;
     git(&workspace, &["init", "--quiet"])?;
     git(&workspace, &["add", "--all"])?;
@@ -82,11 +85,12 @@ fn repository(args: &EditsArgs, folder: &Path) -> anyhow::Result<()> {
     git(&workspace, &[&by[..], &["commit", "--quiet", "--message=first"]].concat())
 }
 
-/// Seconds of a whole run.
-fn run(args: &EditsArgs, folder: &Path, isolation: &str) -> anyhow::Result<f64> {
+/// Seconds of a whole run of attempts at that.
+fn run(args: &EditsArgs, folder: &Path, isolation: &str, script: &str) -> anyhow::Result<f64> {
     let workspace = folder.join("workspace");
+    let task = |task| format!("- {{id: t{task}, command: [sh, -c, '{script}']}}\n");
+    fs::write(workspace.join("tasks.yml"), (0..args.attempts).map(task).collect::<String>())?;
     fs::write(workspace.join("config.yaml"), format!("{CONFIG}isolation: {isolation}\n"))?;
-    git(&workspace, &["checkout", "--quiet", "--", "tasks.yml"])?;
     let state = workspace.join(".orch");
     if state.exists() {
         fs::remove_dir_all(state)?;

@@ -214,7 +214,8 @@ impl Holder {
         }
 
         let store = place.store(operator, rules.durability.answers())?;
-        let own_files = OwnFiles::of(place.state.join(STORE_FILE), program)?;
+        let own_files = OwnFiles::of(place.state.join(STORE_FILE), program)
+            .map_err(|(path, error)| place::io(&path, "look at", error))?;
         let purse = Arc::new(purse::of(&models, &store.shared().read())?);
         let (spent, workspace) = ((models, purse), &place.workspace);
         let providers = drive::providers::of(&roles, &operator.policy, spent, workspace, guests.handle());

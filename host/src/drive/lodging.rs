@@ -1,8 +1,8 @@
 //! Trees for calls: one each, at the newest commit of the run's branch, for whoever looks into the workspace.
 //!
 //! In -> out: a plugin that is about to be called -> [`Lodging`], then its tree.
-//! Invariant: in a run whose edits go to a branch nobody works in the workspace; a tree is made before its call and
-//! removed after it.
+//! Invariant: in a run whose edits go to a branch nobody works in the workspace but for a task that says so; a tree is made
+//! before its call and given back after it.
 //! Not here: what becomes of what was changed there (`keep.rs`).
 
 use std::sync::Arc;
@@ -56,7 +56,7 @@ impl Lodging {
     }
 }
 
-/// Removes a tree, beside whoever waits.
+/// Gives a tree back, beside whoever waits.
 pub async fn leave(guests: &Handle, worktree: Option<Worktree>) {
     if let Some(worktree) = worktree {
         // What is left of it the next host removes.

@@ -10,8 +10,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::error::DriveError;
-use crate::exit::Fault;
-use crate::place;
 
 /// Where both were when the host began, and which files these are.
 #[derive(Clone, Debug)]
@@ -24,8 +22,8 @@ impl OwnFiles {
     /// The files that are there now.
     ///
     /// # Errors
-    /// One of them cannot be looked at.
-    pub fn of(store: PathBuf, program: PathBuf) -> Result<Self, Fault> {
+    /// That one of them cannot be looked at, and why.
+    pub fn of(store: PathBuf, program: PathBuf) -> Result<Self, (PathBuf, io::Error)> {
         Ok(Self { store: Seen::of(store)?, program: Seen::of(program)? })
     }
 
@@ -46,10 +44,10 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(path: PathBuf) -> Result<Self, Fault> {
+    fn of(path: PathBuf) -> Result<Self, (PathBuf, io::Error)> {
         match device_and_inode(&path) {
             Ok(device_and_inode) => Ok(Self { device_and_inode, path }),
-            Err(error) => Err(place::io(&path, "look at", error)),
+            Err(error) => Err((path, error)),
         }
     }
 
