@@ -13,7 +13,7 @@ use crate::artifacts::Artifact;
 pub struct AnswerKept {
     #[serde(flatten)]
     pub by: Actor,
-    #[serde(flatten)]
+    /// Apart from `by`, which has a `task` as well.
     pub line: Line,
     /// Counted in the call, from 1.
     pub nth: u32,
@@ -42,5 +42,34 @@ impl std::fmt::Display for Line {
         let Self { plugin, role, task } = self;
         write!(to, "`{}` as {role}", plugin.escape_debug())?;
         task.iter().try_for_each(|task| write!(to, " of task `{}`", task.escape_debug()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+
+    #[test]
+    fn what_is_written_is_read_again_whoever_asked() {
+        let text = Artifact {
+            name: "n".to_owned(),
+            kind: "application/json".to_owned(),
+            path: None,
+            size: Some(2),
+            sha256: "00".repeat(32),
+            content: None,
+        }
+        .with_bytes(b"{}");
+        for by in [Actor::Attempt { task: 3, attempt: 1 }, Actor::Call { number: 7 }] {
+            let line =
+                Line { plugin: "demo/x".to_owned(), role: "executor".to_owned(), task: Some("a".to_owned()) };
+            let of = "llm".to_owned();
+            let (question, answer) = (text.clone(), text.clone());
+            let kept = AnswerKept { by, line, nth: 1, of, question, answer, masked: false, at: 5 };
+            let event = Event::AnswerKept(Box::new(kept));
+            let written = serde_json::to_vec(&event).unwrap();
+            assert_eq!(serde_json::from_slice::<Event>(&written).unwrap(), event);
+        }
     }
 }
