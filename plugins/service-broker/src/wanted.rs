@@ -19,6 +19,8 @@ const WORDS_MAX: usize = 256;
 const TITLE_CHARACTERS_MAX: usize = 256;
 const REASON_CHARACTERS_MAX: usize = 2000;
 const STREAM_CHARACTERS_MAX: usize = 100_000;
+/// Largest fence and offset: JSON has none above that everybody reads alike.
+const NUMBER_MAX: u64 = 9_007_199_254_740_991;
 /// Up to it every whole number is one of its own, with a point or without.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 const PRIORITY: u8 = 50;
@@ -180,8 +182,8 @@ pub fn beat(request: &Request) -> Result<Beat, Problem> {
 /// 400, 413, 415.
 pub fn chunk(request: &Request) -> Result<(u64, u64, &[u8]), Problem> {
     let query = Query::of(request, &["fence", "offset"])?;
-    let fence = query.number("fence", 0..=u64::MAX)?.ok_or_else(|| missing("fence"))?;
-    let offset = query.number("offset", 0..=u64::MAX)?.ok_or_else(|| missing("offset"))?;
+    let fence = query.number("fence", 0..=NUMBER_MAX)?.ok_or_else(|| missing("fence"))?;
+    let offset = query.number("offset", 0..=NUMBER_MAX)?.ok_or_else(|| missing("offset"))?;
     expect_kind(request, "application/octet-stream")?;
     match request.body.len() {
         bytes if bytes > CELL_BYTES => {
@@ -197,7 +199,7 @@ pub fn chunk(request: &Request) -> Result<(u64, u64, &[u8]), Problem> {
 /// # Errors
 /// 400.
 pub fn offset(request: &Request) -> Result<u64, Problem> {
-    Ok(Query::of(request, &["offset"])?.number("offset", 0..=u64::MAX)?.unwrap_or(0))
+    Ok(Query::of(request, &["offset"])?.number("offset", 0..=NUMBER_MAX)?.unwrap_or(0))
 }
 
 /// # Errors
@@ -433,6 +435,8 @@ mod tests {
             (bytes, "fence=1", "x", 400),
             (bytes, "offset=1", "x", 400),
             (bytes, "fence=1&offset=-1", "x", 400),
+            (bytes, "fence=1&offset=9007199254740992", "x", 400),
+            (bytes, "fence=1&offset=9007199254740991", "x", 200),
             (bytes, "fence=1&offset=0", "", 200),
             ("text/plain", "fence=1&offset=0", "x", 415),
             (bytes, "fence=1&offset=0", large.as_str(), 413),
