@@ -71,7 +71,7 @@ fn a_task_may_work_in_the_persons_own_tree_beside_the_others() {
     // Out of a tree it is an effect like every other.
     let intended = |event: &Event| matches!(event, Event::IntentRecorded { by: Actor::Attempt { .. }, .. });
     assert_eq!(bench.0.events().iter().filter(|event| intended(event)).count(), 1);
-    assert!(err(&ran).contains("task `home` works in your own tree"), "{}", err(&ran));
+    assert!(out(&ran).contains("task `home` works in your own tree"), "{}", out(&ran));
     let told = out(&bench.0.host(&["report"], 0));
     assert!(told.contains("edits-yours"), "{told}");
     assert!(err(&bench.0.host(&["accept"], 2)).contains("git-uncommitted"));

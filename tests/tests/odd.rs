@@ -285,18 +285,23 @@ fn a_file_of_two_gigabytes_is_kept_whole() {
     assert_eq!(bench.trees(), Vec::<PathBuf>::new());
 }
 
-/// What the host does where a folder has so many KiB left; what is there then is there afterwards.
+/// What the host does where a folder has so many KiB left; what is there then is there afterwards. The copies have stamps of their
+/// own, which the person's git is told of.
 fn on_full_disk(bench: &Bench, folder: &Path, free_kib: u32, args: &[&str]) -> Output {
     fs::create_dir_all(folder).unwrap();
     let host = bench.0.command(args);
-    let script = "set -e; folder=$1 free=$2 real=$1.real; shift 2; mkdir \"$real\"; mount --bind \"$folder\" \"$real\"; \
+    let script = "set -e; folder=$1 real=$2 free=$3; shift 3; mkdir \"$real\"; mount --bind \"$folder\" \"$real\"; \
                   mount -t tmpfs -o size=64m none \"$folder\"; cp -a \"$real/.\" \"$folder\"; \
                   used=$(df -k --output=used \"$folder\" | tail -n1); \
                   mount -o remount,size=$((used + free + 4))k \"$folder\"; \
-                  set +e; \"$@\"; ended=$?; find \"$real\" -mindepth 1 -delete; cp -a \"$folder/.\" \"$real\"; exit $ended";
+                  set +e; git update-index -q --refresh; \"$@\"; ended=$?; find \"$real\" -mindepth 1 -delete; cp -a \"$folder/.\" \"$real\"; exit $ended";
     let mut run = Command::new("unshare");
     run.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
-    run.arg(folder).arg(free_kib.to_string()).arg(host.get_program()).args(host.get_args());
+    let real = bench.0.outside().join("real");
+    run.args([folder, real.as_path()])
+        .arg(free_kib.to_string())
+        .arg(host.get_program())
+        .args(host.get_args());
     run.current_dir(host.get_current_dir().unwrap());
     for (name, value) in host.get_envs() {
         match value {
@@ -305,7 +310,7 @@ fn on_full_disk(bench: &Bench, folder: &Path, free_kib: u32, args: &[&str]) -> O
         };
     }
     let ended = run.output().unwrap();
-    fs::remove_dir(folder.with_added_extension("real")).unwrap();
+    fs::remove_dir(real).unwrap();
     ended
 }
 
