@@ -115,7 +115,7 @@ fn walks(language: Language, source: &str, thrown: &str) {
     author.case("ready", r#""answer": { "summary": "hello, world" }"#);
     author.case("throws", &format!(r#""failure": {{ "message": "{thrown}", "retriable": false }}"#));
     author.case("fails", r#""failure": { "message": "not today" }"#);
-    author.case("denied", r#""failure": {}"#);
+    author.case("denied", r#""failure": {}, "denied": ["files: read `secret.txt`"]"#);
     let output = author.runs("orch-plugin", &["test", "hello", "--show-log"]);
     let said = out(&output);
     assert!(output.status.success(), "{said}{}", err(&output));
