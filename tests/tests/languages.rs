@@ -115,7 +115,7 @@ fn walks(language: Language, source: &str, thrown: &str) {
     author.case("ready", r#""answer": { "summary": "hello, world" }"#);
     author.case("throws", &format!(r#""failure": {{ "message": "{thrown}", "retriable": false }}"#));
     author.case("fails", r#""failure": { "message": "not today" }"#);
-    author.case("denied", r#""failure": {}"#);
+    author.case("denied", r#""failure": {}, "denied": ["files: read `secret.txt`"]"#);
     let output = author.runs("orch-plugin", &["test", "hello", "--show-log"]);
     let said = out(&output);
     assert!(output.status.success(), "{said}{}", err(&output));
@@ -130,7 +130,9 @@ fn walks(language: Language, source: &str, thrown: &str) {
     for plugin in ["planner-priority", "executor-note"] {
         orch_tests::copy(&packages().join("demo").join(plugin), &mine.join("demo").join(plugin));
     }
-    author.workspace.run(&["--plugins", mine.to_str().unwrap()], 1);
+    let mine = mine.to_str().unwrap();
+    author.workspace.host(&["plugin", "approve", "demo/hello", "--plugins", mine], 0);
+    author.workspace.run(&["--plugins", mine], 1);
     let statuses = author.workspace.statuses();
     for (id, status) in [("first", "done"), ("ready", "done"), ("last", "done"), ("throws", "failed")] {
         assert_eq!(statuses[id], status, "{statuses:?}");
