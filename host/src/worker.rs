@@ -97,7 +97,7 @@ impl Worker {
                 }
                 Ok(None) => {
                     again = Backoff::new(AGAIN);
-                    idle.next()
+                    idle.wait()
                 }
                 Err(Failed::Later(why)) => {
                     if again.is_fresh() {
@@ -106,7 +106,7 @@ impl Worker {
                             escape(&why)
                         ));
                     }
-                    again.next()
+                    again.wait()
                 }
                 Err(Failed::Lost(why) | Failed::Refused(why)) => break Some(why),
             };
@@ -179,7 +179,7 @@ impl Worker {
                     (renewed, again, wait) = (asked, Backoff::new(AGAIN), lease / BEATS);
                 }
                 Ok(Err(Failed::Lost(why) | Failed::Refused(why))) => return why,
-                Ok(Err(Failed::Later(_))) | Err(_) => wait = again.next(),
+                Ok(Err(Failed::Later(_))) | Err(_) => wait = again.wait(),
             }
         }
     }
@@ -234,7 +234,7 @@ impl Worker {
         loop {
             match ask().await {
                 Ok(()) => return Ok(()),
-                Err(Failed::Later(_)) => tokio::time::sleep(again.next()).await,
+                Err(Failed::Later(_)) => tokio::time::sleep(again.wait()).await,
                 Err(Failed::Lost(why) | Failed::Refused(why)) => return Err(why),
             }
         }

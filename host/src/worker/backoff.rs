@@ -23,7 +23,7 @@ impl Backoff {
     }
 
     /// The next wait: between half of its time and all of it.
-    pub fn next(&mut self) -> Duration {
+    pub fn wait(&mut self) -> Duration {
         let whole = self.next;
         self.next = whole.saturating_mul(2).min(self.most);
         self.waits = self.waits.saturating_add(1);
@@ -43,7 +43,7 @@ mod tests {
         let mut backoff = Backoff::new((first, most));
         assert!(backoff.is_fresh());
         for whole in [100, 200, 400, 800, 1000, 1000] {
-            let (whole, found) = (Duration::from_millis(whole), backoff.next());
+            let (whole, found) = (Duration::from_millis(whole), backoff.wait());
             assert!(whole / 2 <= found && found <= whole, "{found:?} of {whole:?}");
         }
         assert!(!backoff.is_fresh());
@@ -53,7 +53,7 @@ mod tests {
     fn two_workers_do_not_wait_alike() {
         let waits = || {
             let mut backoff = Backoff::new((Duration::from_secs(1), Duration::from_secs(60)));
-            (0..8).map(|_| backoff.next()).collect::<Vec<_>>()
+            (0..8).map(|_| backoff.wait()).collect::<Vec<_>>()
         };
         assert_ne!(waits(), waits());
     }
