@@ -196,7 +196,7 @@ impl Kept {
 
     /// How an attempt ended; one that the end of its host cut off is none.
     fn attempt(&mut self, finished: &AttemptFinished, state: &RunState) -> Option<Difference> {
-        let Some(now) = Outcome::of(&finished.ending) else { return None };
+        let now = Outcome::of(&finished.ending)?;
         let task = id_of(finished, state)?;
         let at = format!("end of attempt {} at task `{task}`", finished.attempt);
         let (byte, why) = match self.outcomes.get_mut(&task).and_then(VecDeque::pop_front) {

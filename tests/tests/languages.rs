@@ -2,7 +2,7 @@
 //!
 //! A component of Python takes a minute and more to compile where programs are built for debugging, several times for one
 //! certificate: its way is walked whole by `cargo xtask test --full`.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

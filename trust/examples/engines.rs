@@ -25,8 +25,11 @@ use super::Engine;
 /// Raised with each engine that is added.
 ";
 
+/// Names, and digests without custom sections.
+type Modules = Vec<(String, String)>;
+
 fn main() -> Result<(), Fault> {
-    let mut table: Vec<(String, u32, Vec<(String, String)>)> = engines::known()
+    let mut table: Vec<(String, u32, Modules)> = engines::known()
         .map(|(name, since, modules)| {
             let own = |(name, digest): &(&str, &str)| ((*name).to_owned(), (*digest).to_owned());
             (name.to_owned(), since, modules.iter().map(own).collect())
@@ -57,7 +60,7 @@ fn main() -> Result<(), Fault> {
 }
 
 /// The modules that all these components have, the largest first: that is the interpreter.
-fn common(components: &str) -> Result<Vec<(String, String)>, Fault> {
+fn common(components: &str) -> Result<Modules, Fault> {
     let mut all = Vec::new();
     for path in components.split(',') {
         all.push(linked(&fs::read(path)?)?);

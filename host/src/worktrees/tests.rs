@@ -413,7 +413,8 @@ fn a_tree_that_was_touched_in_any_way_is_nobodys_again() {
         assert!(wrote.success());
     };
     let permit = |path: PathBuf, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    let touches: [(&str, &dyn Fn(&Path)); 10] = [
+    type Touch<'a> = (&'a str, &'a dyn Fn(&Path));
+    let touches: [Touch<'_>; 10] = [
         ("the same bytes", &|tree| fs::write(tree.join("a"), "one").unwrap()),
         ("a mapping", &map),
         ("a mode", &|tree| permit(tree.join("a"), 0o755)),
