@@ -73,7 +73,7 @@ fn whole(schema: &Value, part: &Value) -> Value {
     if let Some(reference) = part["$ref"].as_str() {
         return whole(schema, schema.pointer(reference.trim_start_matches('#')).unwrap());
     }
-    if let Some(first) = part["anyOf"].get(0) {
+    if let Some(first) = part["anyOf"].get(0).or(part["oneOf"].get(0)) {
         return whole(schema, first);
     }
     if let Some(only) = part.get("const").or(part["enum"].get(0)) {

@@ -294,7 +294,7 @@ fn on_full_disk(bench: &Bench, folder: &Path, free_kib: u32, args: &[&str]) -> O
                   mount -t tmpfs -o size=64m none \"$folder\"; cp -a \"$real/.\" \"$folder\"; \
                   used=$(df -k --output=used \"$folder\" | tail -n1); \
                   mount -o remount,size=$((used + free + 4))k \"$folder\"; \
-                  set +e; git update-index -q --refresh; \"$@\"; ended=$?; find \"$real\" -mindepth 1 -delete; cp -a \"$folder/.\" \"$real\"; exit $ended";
+                  set +e; \"$@\"; ended=$?; find \"$real\" -mindepth 1 -delete; cp -a \"$folder/.\" \"$real\"; exit $ended";
     let mut run = Command::new("unshare");
     run.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
     let real = bench.0.outside().join("real");

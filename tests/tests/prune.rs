@@ -74,7 +74,7 @@ fn heads_of_runs_whose_store_is_gone_are_forgotten_on_demand_and_those_of_others
     assert!(said.contains(&format!("the kept head of run {gone} is removed")), "{said}");
     assert!(!kept.exists());
     assert!(!workspace.path().join(".orch").exists(), "it makes no store");
-    assert_eq!(heads(&workspace), 2);
+    assert_eq!(heads(&workspace), 2, "{said}");
     let found = out(&workspace.host(&["audit", "verify"], 5));
     assert!(!found.contains("journal-missing") && found.contains("head-forged"), "{found}");
 }

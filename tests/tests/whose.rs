@@ -127,10 +127,11 @@ fn a_kill_of_a_task_in_the_persons_tree_is_in_doubt_and_the_others_run_again() {
     let errors = File::create(bench.0.outside().join("errors")).unwrap();
     let mut host = host.stdout(said).stderr(errors).spawn().unwrap();
     orch_tests::until(|| {
+        // Each command, and who supervises it.
         let begun = |event: &Event| matches!(event, Event::ProcessStarted { .. });
         bench.0.path().join("begun").exists()
             && bench.0.has_run()
-            && bench.0.events().iter().filter(|event| begun(event)).count() == 2
+            && bench.0.events().iter().filter(|event| begun(event)).count() == 4
     });
     host.kill().unwrap();
     host.wait().unwrap();

@@ -37,6 +37,7 @@ pub(super) const GUIDES: &[Guide] = &[
             ("sbom-nested", "a component lies inside another, where no tool looks"),
             ("sbom-incomplete", "a package of the component, or what a package uses, is missing"),
             ("sbom-surplus", "it lists a package that the component does not have"),
+            ("sbom-engine", "it does not name the engine of another language that the component has in it"),
         ],
     },
     Guide {

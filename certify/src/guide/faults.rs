@@ -16,6 +16,10 @@ pub(super) const FAULTS: &[Faults] = &[
         said_by: "said by `orch-certify` of its arguments and of the files that it was given",
         codes: &[
             ("check-group", "a child was asked for checks that there are none of"),
+            (
+                "check-not-available",
+                "level `certified` builds sources twice, and what the toolchain of that language makes is never the same twice",
+            ),
             ("delegation-subject", "the digest of a manifest to delegate for is none"),
             ("explain-unknown", "there is no check and no code of that name"),
             (

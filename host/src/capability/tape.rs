@@ -47,12 +47,22 @@ impl Tape {
             Self::Off | Self::Kept(_) => own.to_owned(),
         }
     }
+
+    /// The number of its attempt that a guest is told.
+    pub fn attempt_told(&self, task: &str, own: u32) -> u32 {
+        match self {
+            Self::Played(player) => player.attempt(task, own),
+            Self::Off | Self::Kept(_) => own,
+        }
+    }
 }
 
 /// What a run kept, given again.
 pub trait Player: Send + Sync {
     /// Name of the run that it was.
     fn run(&self) -> &str;
+    /// The number that the attempt had there: some were cut off before it.
+    fn attempt(&self, task: &str, own: u32) -> u32;
     /// The next answer of that line, if it is one to that question.
     ///
     /// # Errors

@@ -117,7 +117,8 @@ pub async fn start(
             None
         }
     };
-    let mut ask = Execute { goal: run.goal(), ..Execute::of(task, attempt) };
+    let told = desk.tape.attempt_told(task.id.as_str(), attempt);
+    let mut ask = Execute { goal: run.goal(), ..Execute::of(task, told) };
     // Never beside attempts on the guests' threads: the loop would not hear of their effects and ends meanwhile.
     let is_here = lodging.is_none() && alone
         || (lodging.is_none() && executor.pace.is_quick() && running.is_empty() && !desk.rules.is_strict());

@@ -129,9 +129,20 @@ impl Sheet {
 
     /// The file as it would be if the host had written all that the run knows: what was seen last, after a restart.
     fn as_known(&self, now: &TaskFile, run: &Run) -> Result<TaskFile, DriveError> {
-        let there: HashSet<&TaskId> = now.tasks().iter().map(|found| &found.task.id).collect();
+        let mut there: HashSet<&TaskId> = now.tasks().iter().map(|found| &found.task.id).collect();
+        let state = run.state();
         let entries: Vec<NewFileTask> = {
-            let state = run.state();
+            // What is open waits for tasks that may be over, and no file has a task without those.
+            let mut asked: Vec<&TaskState> =
+                state.tasks.iter().filter(|task| !task.status.is_final()).collect();
+            while let Some(task) = asked.pop() {
+                let before = task.task.dependencies.iter().filter_map(|id| state.by_id.get_key_value(id));
+                for (id, place) in before {
+                    if there.insert(id) {
+                        asked.extend(state.tasks.get(*place as usize));
+                    }
+                }
+            }
             let known =
                 state.tasks.iter().filter(|task| !task.status.is_final() || there.contains(&task.task.id));
             known.map(to_file_task).collect()

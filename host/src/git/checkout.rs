@@ -29,6 +29,13 @@ impl Repository {
         };
         drop(fs::File::create_new(&lock).map_err(at("lock", &lock))?);
         let moved = self.copy_index(index).and_then(|()| {
+            // Whoever wrote the same bytes again has changed nothing. What differs is in the way below, by name.
+            let _ = self
+                .call(&["update-index", "-q", "--refresh"])
+                .env("GIT_INDEX_FILE", index)
+                .env("GIT_WORK_TREE", self.workspace())
+                .folder(self.workspace())
+                .run();
             if let Err(error) = self.switch(from, to, self.workspace(), index) {
                 return Err(self.taken_back(&changes, index, error));
             }

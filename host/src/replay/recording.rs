@@ -1,7 +1,7 @@
 //! What a journal has of a run, for going through it again.
 //!
 //! In -> out: events of a run -> [`Recording`]; events of the runs before it -> the values that it found.
-//! Invariant: what was cut off by the end of its host, and done again, is left out; a run in which something happened that no
+//! Invariant: what was cut off by the end of its host, and done again, is left out, and so are looks that the next host asked for; a run in which something happened that no
 //! journal has, or that a person did, is refused by name.
 //! Not here: comparing (`replay.rs`).
 
@@ -106,6 +106,8 @@ pub struct Recording {
     pub approved: BTreeSet<(String, String)>,
     pub(super) lines: BTreeMap<Line, VecDeque<KeptText>>,
     pub(super) outcomes: BTreeMap<String, VecDeque<Outcome>>,
+    /// Of the attempts that came to these.
+    pub(super) numbers: BTreeMap<String, Vec<u32>>,
     pub(super) trees: BTreeMap<String, VecDeque<String>>,
     pub(super) status: RunStatus,
     /// Kinds of the tasks that were tried.
@@ -125,9 +127,14 @@ struct Gathered {
     /// Answers that were kept before the last attempt at each task.
     begun: BTreeMap<TaskIndex, usize>,
     outcomes: BTreeMap<String, VecDeque<Outcome>>,
+    numbers: BTreeMap<String, Vec<u32>>,
     trees: BTreeMap<String, VecDeque<String>>,
     kinds: BTreeSet<String>,
     has_begun: bool,
+    /// Hosts that had the run.
+    hosts: u32,
+    /// Tasks that a host looks at once more because it took the run up.
+    again: BTreeSet<TaskIndex>,
     unkept: Option<String>,
     by_people: Option<String>,
 }
@@ -173,6 +180,7 @@ impl Recording {
             tasks: found.tasks,
             approved: found.approved,
             outcomes: found.outcomes,
+            numbers: found.numbers,
             trees: found.trees,
             status,
             kinds: found.kinds,
@@ -238,10 +246,17 @@ impl Gathered {
             }
             Event::AttemptStarted { task, .. } => {
                 self.has_begun = true;
+                self.again.remove(&task);
                 self.begun.insert(task, self.answers.len());
                 self.kinds.extend(self.known.get(task as usize).map(|(_, kind, _)| kind.clone()));
             }
-            Event::AnswerKept(kept) => self.answers.push(Some(*kept)),
+            Event::HostAttached { .. } => self.hosts += 1,
+            Event::LooksAsked { tasks, .. } if self.hosts > 1 => self.again.extend(tasks),
+            Event::AnswerKept(kept) => {
+                let of_again = |task: &TaskIndex| kept.line.task.as_deref() == Some(&*self.id(*task));
+                let is_left_out = kept.line.role == "verifier" && self.again.iter().any(of_again);
+                self.answers.push((!is_left_out).then_some(*kept));
+            }
             Event::EditsKept(kept) => {
                 let id = self.id(kept.finished.task);
                 self.trees.entry(id).or_default().push_back(kept.tree);
@@ -249,6 +264,7 @@ impl Gathered {
             Event::AttemptFinished(finished) => match Outcome::of(&finished.ending) {
                 Some(outcome) => {
                     let id = self.id(finished.task);
+                    self.numbers.entry(id.clone()).or_default().push(finished.attempt);
                     self.outcomes.entry(id).or_default().push_back(outcome);
                 }
                 None => {

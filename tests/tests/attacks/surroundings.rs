@@ -220,6 +220,8 @@ fn the_host_reads_no_other_variables_than_these() {
         // Those that set one key each (`VARIABLES`), and names alone, to tell of one that is misspelt.
         ("host/src/config/workspace/layers.rs", 1),
         ("host/src/commands/run.rs", 1),
+        // `ORCH_BROKER_TOKEN`.
+        ("host/src/commands/worker.rs", 1),
         // `ORCH_FAILPOINT`, in builds with debug assertions only.
         ("journal/src/failpoint.rs", 1),
         // The child's own environment, which its parent gave it.

@@ -53,6 +53,7 @@ one_test_each! {
     core_module "core-module"
     digest_that_is_another_files "digest-that-is-another-files"
     digest_that_was_taken_back "digest-that-was-taken-back"
+    engine_that_nobody_knows "engine-that-nobody-knows"
     envelope_of_another_payload_type "envelope-of-another-payload-type"
     envelope_with_a_space "envelope-with-a-space"
     envelope_with_an_algorithm "envelope-with-an-algorithm"

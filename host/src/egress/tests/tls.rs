@@ -1,13 +1,13 @@
 //! Certificates that are wrong in one way each, and one that is right.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use wasmtime_wasi_http::Error;
 
@@ -141,4 +141,51 @@ async fn where_roots_cannot_be_read_it_is_said_why_an_issuer_is_unknown() {
     assert!(door.tls.set(super::super::tls(platform, Some(&roots))).is_ok());
     let failed = get(&door, &format!("https://127.0.0.1:{expired}/")).await.unwrap_err();
     assert!(failed.why.contains("xpired") && !failed.why.contains("no roots"), "{}", failed.why);
+}
+
+/// A company's proxy that hands everything on to that port; gives its own port, and what it saw first behind each `CONNECT`.
+async fn proxy(to: u16) -> (u16, Arc<Mutex<Vec<(String, u8)>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let seen: Arc<Mutex<Vec<_>>> = Arc::default();
+    let sees = seen.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let sees = sees.clone();
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+                let asked = String::from_utf8(head).unwrap().lines().next().unwrap().to_owned();
+                let first = stream.read_u8().await.unwrap();
+                sees.lock().unwrap().push((asked, first));
+                let mut server = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
+                server.write_all(&[first]).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
+            });
+        }
+    });
+    (port, seen)
+}
+
+#[tokio::test]
+async fn a_company_s_proxy_sees_names_and_no_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let issuer = issuer();
+    let roots = folder.path().join("roots.pem");
+    std::fs::write(&roots, issuer.as_ref().pem()).unwrap();
+    let port = serve(named("api.acme.example"), Some(&issuer)).await;
+    let (proxy, seen) = proxy(port).await;
+    let policy = format!("proxy = \"http://127.0.0.1:{proxy}\"\nca_file = {:?}", roots.display().to_string());
+    let door = door(&policy, Arc::new(Names::default()));
+    assert_eq!(text(get(&door, "https://api.acme.example/").await.unwrap()).await.unwrap(), "safe");
+    // Whoever answers behind the proxy must be who was asked.
+    let other = get(&door, "https://other.acme.example/").await;
+    check(other, |error| matches!(error, Error::TlsCertificateError), "other.acme.example");
+    let asked = |name: &str| format!("CONNECT {name}:443 HTTP/1.1");
+    const HANDSHAKE: u8 = 22;
+    let expected = ["api.acme.example", "other.acme.example"].map(|name| (asked(name), HANDSHAKE));
+    assert_eq!(*seen.lock().unwrap(), expected);
 }

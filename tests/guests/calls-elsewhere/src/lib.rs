@@ -34,9 +34,16 @@ fn elsewhere(at: &dyn Fn(&str) -> String) -> String {
         http::post("http://example.com/allowed/"),
         http::post("http://169.254.169.254/allowed/"),
         http::post("http://localhost/allowed/"),
-        http::post(at("/allowed/")).header("host", "example.com"),
     ];
-    asked.into_iter().map(tried).collect::<Vec<_>>().join("; ")
+    // What belongs to a connection, or asks for another protocol on it.
+    let own = [
+        ("host", "example.com"),
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("proxy-authorization", "x"),
+    ];
+    let own = own.map(|(name, value)| http::post(at("/allowed/")).header(name, value));
+    asked.into_iter().chain(own).map(tried).collect::<Vec<_>>().join("; ")
 }
 
 fn unread(url: &str) -> String {
