@@ -2,10 +2,11 @@
 //!
 //! In -> out: rows and events of a run, its branch -> Markdown, JSON or one page of HTML.
 //! Invariant: the page needs nothing but itself: no script, no style, picture or font of anybody else's; text from outside is
-//! escaped by the one function [`page::text`].
+//! escaped by the one function [`marked::text`].
 //! Not here: what a run did (`report.rs`), the page (`export/page.rs`), its picture (`export/graph.rs`).
 
 mod graph;
+mod marked;
 mod page;
 
 use std::path::PathBuf;

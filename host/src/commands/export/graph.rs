@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::page::{colour, text};
+use super::marked::{colour, text};
 use crate::commands::report::TaskFacts;
 use crate::cut::cut_to;
 

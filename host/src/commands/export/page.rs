@@ -10,9 +10,10 @@ use orch_journal::Reader;
 use orch_journal::rows::AttemptRow;
 
 use super::graph;
+use super::marked::{colour, text};
 use crate::commands::report::{Facts, TaskFacts, asked, described, plugin_line};
 use crate::commands::stored_run::took_ms;
-use crate::console::{escape, lines};
+use crate::console::lines;
 use crate::exit::Fault;
 
 /// Nothing else is loaded, whoever wrote what stands in the page.
@@ -30,33 +31,6 @@ pub(super) struct Diff {
     pub task: String,
     pub attempt: u32,
     pub text: String,
-}
-
-/// Text that stands for itself, in an element and in an attribute.
-pub(super) fn text(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in escape(text).chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    out
-}
-
-/// Of a status.
-pub(super) fn colour(status: &str) -> &'static str {
-    match status {
-        "done" => "#bfe5c8",
-        "failed" => "#f3c0bb",
-        "in_progress" => "#bcd9f5",
-        "in_doubt" | "waiting_approval" => "#f6e3a5",
-        _ => "#e3e7ec",
-    }
 }
 
 pub(super) fn of(facts: &Facts, reader: &Reader, diffs: &[Diff]) -> Result<String, Fault> {
@@ -190,18 +164,5 @@ fn list(page: &mut String, title: &str, items: impl Iterator<Item = String>) {
     let items: Vec<String> = items.map(|item| format!("<li>{}</li>\n", block(&item))).collect();
     if !items.is_empty() {
         *page += &format!("<h2>{title}</h2>\n<ul>\n{}</ul>\n", items.concat());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::text;
-
-    #[test]
-    fn text_from_outside_makes_no_element_and_no_attribute() {
-        let hostile = "<script>alert(1)</script>\" onload='x' & \u{202e}";
-        let escaped = text(hostile);
-        assert!(!escaped.contains(['<', '>', '"', '\'', '\u{202e}']), "{escaped}");
-        assert_eq!(text("a & b"), "a &amp; b");
     }
 }
