@@ -231,7 +231,9 @@ impl Client {
             between_bytes: None,
             deadline: Instant::now() + QUESTION,
         };
-        let key = format!("{:016x}", getrandom::u64().unwrap_or_default());
+        // Two requests with one key would be one to whoever goes by it.
+        let key = getrandom::u64().map_err(|error| Failed::Later(format!("no random numbers: {error}")))?;
+        let key = format!("{key:016x}");
         let outgoing = Outgoing { target, request, key, times };
         let answer = self.egress.send(PLUGIN.into(), outgoing).await;
         let (head, body) = answer.map_err(|failed| Failed::Later(failed.why))?.into_parts();
