@@ -146,6 +146,12 @@ impl Workspace {
         std::fs::read_to_string(self.path().join(name)).unwrap()
     }
 
+    /// Whether a command wrote a line into that file and ended it: a shell opens what it writes to before
+    /// there is anything in it.
+    pub fn has_line(&self, name: &str) -> bool {
+        std::fs::read_to_string(self.path().join(name)).is_ok_and(|text| text.ends_with('\n'))
+    }
+
     /// `orch-host` with these arguments, in the workspace.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut host = Command::new(binary("orch-host"));

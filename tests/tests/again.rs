@@ -359,7 +359,7 @@ fn a_word_that_a_task_is_done_counts_for_what_it_reads_too() {
         ));
         workspace.write("i", "1");
         let mut host = begin(&workspace, &[]);
-        until(|| workspace.path().join("ran").exists());
+        until(|| workspace.has_line("ran"));
         signal(&mut host, Signal::KILL);
         if rule == "ask" {
             workspace.run(&[], 6);
@@ -383,7 +383,7 @@ fn a_failure_by_rule_after_a_kill_frees_what_any_failure_frees() {
          - {id: clean, command: 'echo clean >> ran', dependencies: [b], always: true}\n",
     );
     let mut host = begin(&workspace, &[]);
-    until(|| workspace.path().join("ran").exists());
+    until(|| workspace.has_line("ran"));
     signal(&mut host, Signal::KILL);
     assert_eq!(run(&workspace, &[]), "a b clean");
 }

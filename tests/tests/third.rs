@@ -208,7 +208,7 @@ fn what_a_failure_blocked_follows_what_a_person_takes_for_done_while_the_run_goe
     let mut host = begin(&workspace, &[]);
     until(|| workspace.path().join("begun").exists());
     workspace.host(&["task", "skip", "a"], 0);
-    until(|| workspace.path().join("ran").exists());
+    until(|| workspace.has_line("ran"));
     workspace.write("go", "");
     assert!(host.wait().unwrap().success());
     assert_eq!(ran(&workspace), "b");
@@ -389,7 +389,7 @@ fn what_is_done_again_by_a_run_that_goes_on_is_done_as_its_file_says_now() {
          - {id: s, command: 'until test -e go; do sleep 0.05; done'}\n",
     );
     let mut host = begin(&workspace, &["--jobs", "2"]);
-    until(|| workspace.path().join("ran").exists());
+    until(|| workspace.has_line("ran"));
     until(|| workspace.statuses().get("a").is_some_and(|status| status == "failed"));
     edit(&workspace, "echo old >> ran; false", "echo new >> ran");
     until(|| workspace.events().iter().any(|event| matches!(event, Event::TaskEdited { .. })));
