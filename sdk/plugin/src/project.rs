@@ -111,8 +111,8 @@ pub fn create_in(
     template: Template,
     folder: Option<&Path>,
 ) -> Result<PathBuf, ProjectError> {
-    let files = language.project().iter().chain(language.template(template.role())?);
-    write_project(id, template, folder, files, language.sdk().iter())
+    let files = [language.project(), &language.template(template.role())?].concat();
+    write_project(id, template, folder, files.iter(), language.sdk().iter())
 }
 
 /// Writes a project: files that are filled in, and the SDK as it is.

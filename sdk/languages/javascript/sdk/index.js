@@ -2,3 +2,4 @@
 // What is thrown becomes a failure of the call; `console` writes lines of the log.
 
 export { Failure } from './failure.js';
+export { decode, encode } from './text.js';
