@@ -20,9 +20,6 @@ fn what_skopeo_copied_to_another_registry_still_verifies() {
     let said = scene.publish(&package, &from, 0);
     assert!(said.contains("pushed to"), "{said}");
     assert!(scene.publish(&package, &from, 0).contains("0 more certificates"));
-    let other = scene.made("0.1.1", |manifest| manifest["description"] = "other".into());
-    assert!(scene.publish(&other, &from, 2).contains("code: publish-taken"));
-    let package = scene.made("0.1.1", |_| {});
     let newer = scene.made("0.1.2", |_| {});
     scene.publish(&newer, &from, 0);
 
@@ -49,6 +46,9 @@ fn what_skopeo_copied_to_another_registry_still_verifies() {
     assert_eq!(digests(&scene.kept().join("0.1.2")), digests(&newer));
     let lock = scene.own.read("orch.lock");
     assert!(lock.contains(&format!("source = \"{to}\"")), "{lock}");
+
+    let other = scene.made("0.1.1", |manifest| manifest["description"] = "other".into());
+    assert!(scene.publish(&other, &to, 2).contains("code: publish-taken"));
 
     // A copy of one version under the tag of another is not that other one.
     skopeo_copies(&docker(&to, "0.1.1"), &docker(&to, "0.1.9"));

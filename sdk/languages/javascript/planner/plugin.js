@@ -1,5 +1,7 @@
 // Planner: highest priority first, in file order on a tie, within what is left of the budget.
 
+import { u32, u64 } from './orch/sdk/index.js';
+
 /** One run: made when it begins, and again after a restart of the host, which keeps it between calls. */
 export class Session {
   /**
@@ -16,10 +18,10 @@ export class Session {
   /** @param {import('orch:planner/planner@0.1.0').Change[]} changes */
   observe(changes) {
     for (const { tag, val } of changes) {
-      if (tag === 'ready') this.ready.set(val.index, val);
+      if (tag === 'ready') this.ready.set(val.index, { ...val, cost: u32(val.cost) });
       if (tag === 'withdrawn') this.ready.delete(val);
       if (tag === 'finished') this.running -= 1;
-      if (tag === 'budget') this.budget = Number(val);
+      if (tag === 'budget') this.budget = u64(val);
     }
   }
 
