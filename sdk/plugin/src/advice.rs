@@ -6,8 +6,6 @@
 
 use serde_json::Value;
 
-use crate::authored::resolved;
-
 /// The sentence; nothing where the schema's own words are all that there is.
 pub(crate) fn advice(authored: &Value, schema: &Value, pointer: &str) -> Option<String> {
     let value = authored.pointer(pointer)?;
@@ -41,6 +39,19 @@ pub(crate) fn advice(authored: &Value, schema: &Value, pointer: &str) -> Option<
         (Some(found), _, Some(most)) if found > most => Some(format!("write {most} or less")),
         _ => about(rule, schema).map(|about| format!("what belongs there: {about}")),
     }
+}
+
+/// What a schema refers to, or the one of its ways that is an object.
+pub(crate) fn resolved<'a>(schema: &'a Value, whole: &'a Value) -> &'a Value {
+    if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
+        let target = name.strip_prefix('#').and_then(|pointer| whole.pointer(pointer));
+        return target.unwrap_or(schema);
+    }
+    let ways = schema.get("anyOf").and_then(Value::as_array);
+    let way = ways.and_then(|ways| {
+        ways.iter().find(|way| way.get("$ref").is_some() || way.get("properties").is_some())
+    });
+    way.map_or(schema, |way| resolved(way, whole))
 }
 
 /// What of the schema is about that place.

@@ -11,7 +11,7 @@ use orch_trust::manifest::schema;
 use orch_trust::refusal::Refusal;
 use serde_json::{Map, Value, json};
 
-use crate::advice::advice;
+use crate::advice::{advice, resolved};
 
 /// Where a new project has the schema of its `plugin.json`.
 pub const SCHEMA_FILE: &str = "orch/plugin.schema.json";
@@ -134,19 +134,6 @@ fn same_start(known: &str, found: &str) -> bool {
         text.split(|letter: char| letter.is_ascii_uppercase()).next().unwrap_or_default().to_owned()
     };
     start(known) == start(found)
-}
-
-/// What a schema refers to, or the one of its ways that is an object.
-pub(crate) fn resolved<'a>(schema: &'a Value, whole: &'a Value) -> &'a Value {
-    if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
-        let target = name.strip_prefix('#').and_then(|pointer| whole.pointer(pointer));
-        return target.unwrap_or(schema);
-    }
-    let ways = schema.get("anyOf").and_then(Value::as_array);
-    let way = ways.and_then(|ways| {
-        ways.iter().find(|way| way.get("$ref").is_some() || way.get("properties").is_some())
-    });
-    way.map_or(schema, |way| resolved(way, whole))
 }
 
 /// What to write where the component imports what is not asked for, or is of another role.

@@ -36,14 +36,6 @@ fn shape(role: Role) -> Shape {
     })
 }
 
-/// The interface that a role exports, as worlds name it.
-pub(super) fn export(role: Role) -> String {
-    match role {
-        Role::Provider => "orch:notify/provide@0.1.0".to_owned(),
-        role => format!("orch:{0}/{0}@0.1.0", role.as_str()),
-    }
-}
-
 /// The interface's own name.
 fn interface(role: Role) -> &'static str {
     if role == Role::Provider { "provide" } else { role.as_str() }
@@ -146,6 +138,7 @@ mod tests {
     use crate::carried;
 
     use super::super::ROLES;
+    use super::super::world::export;
     use super::*;
 
     #[test]

@@ -12,7 +12,6 @@ use orch_trust::manifest::Role;
 use orch_trust::permission::{Permissions, Side};
 use serde::Deserialize;
 
-use super::entry::export;
 use super::{Language, LanguageError, ROLES, alias};
 use crate::carried;
 use crate::pack::AUTHORED;
@@ -105,6 +104,14 @@ impl Asked {
         let types = "  import orch:types/types@0.1.0;\n";
         let text = format!("package local:plugin;\n\nworld {WORLD} {{\n{types}{lines}}}\n");
         Ok(Narrow { text, has_log: imports.contains(&LOG), has_wasi, has_http })
+    }
+}
+
+/// The interface that a role exports, as worlds name it.
+pub(super) fn export(role: Role) -> String {
+    match role {
+        Role::Provider => "orch:notify/provide@0.1.0".to_owned(),
+        role => format!("orch:{0}/{0}@0.1.0", role.as_str()),
     }
 }
 
