@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use orch_journal::event::Writes;
 use orch_trust::evidence::{Candidate, Compilable, Runnable};
+use orch_trust::time::UnixSeconds;
 
 use super::control::backend::Controls;
 use super::effect::EffectGate;
@@ -105,6 +106,8 @@ pub struct Lent {
     pub spending: bool,
     pub deltas: Arc<dyn Deltas>,
     pub tape: Tape,
+    /// Where a clock starts that moves only when it is asked; nothing: at a time of its own.
+    pub fixed_start: Option<UnixSeconds>,
     /// For the whole call, host functions included; for a planner: for each call of its session.
     pub wall: Duration,
 }

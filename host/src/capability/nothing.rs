@@ -57,6 +57,7 @@ impl Nothing {
             spending: false,
             deltas: nothing,
             tape: Tape::Off,
+            fixed_start: None,
             wall,
         }
     }

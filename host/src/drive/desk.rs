@@ -271,6 +271,7 @@ impl Desk {
             spending: false,
             deltas: Arc::new(Nothing),
             tape: self.tape.clone(),
+            fixed_start: None,
             wall,
         }
     }

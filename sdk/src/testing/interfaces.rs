@@ -340,7 +340,7 @@ pub(crate) mod wall_clock {
     }
 
     pub(crate) fn now() -> Datetime {
-        let now = EPOCH + here(super::super::State::look);
+        let now = here(|state| state.start.unwrap_or(EPOCH) + state.look());
         Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() }
     }
 }
