@@ -9,12 +9,14 @@ pub mod act;
 pub mod acts;
 pub mod asked;
 pub mod attempt;
+pub mod back;
 pub mod branch;
 pub mod choice;
 pub mod consult;
 pub mod desk;
 pub mod earlier;
 pub mod edits;
+pub mod ended;
 pub mod env;
 pub mod error;
 pub mod extend;
@@ -27,6 +29,7 @@ pub mod guards;
 pub mod hear;
 pub mod held;
 pub mod keep;
+pub mod keeping;
 pub mod kv;
 pub mod kv_reads;
 pub mod lodging;
@@ -55,13 +58,12 @@ use orch_task::Status;
 use orch_trust::manifest::Role;
 use tokio::task::JoinSet;
 
-use attempt::Ended;
-use consult::{JustLooked, Looked};
+use back::Back;
+use consult::JustLooked;
 use desk::{Audit, Control, Desk};
+use ended::Ended;
 use error::DriveError;
 use finish::{Stop, Summary};
-use fresh::{Checked, Made};
-use keep::Weighed;
 use plan::Planning;
 use recover::Cut;
 use run::{Heard, Run};
@@ -71,16 +73,6 @@ use crate::clock::now_ms;
 
 /// Completions between two audits when they are due at the end only.
 const AUDIT_COMPLETIONS_DEFAULT: usize = 100;
-
-/// What comes back from the guests' threads.
-pub enum Back {
-    Attempt(Ended),
-    Weighed(Box<Weighed>),
-    Look(Looked),
-    Checked(Vec<Checked>),
-    Made(Made),
-    Seen(words::Seen),
-}
 
 /// Attempts that were begun.
 #[derive(Default)]

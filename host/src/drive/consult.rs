@@ -8,12 +8,13 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use orch_journal::event::{Actor, Called, Event, FAILURE, Finding, Severity, TaskIndex, Writes};
+use orch_journal::event::{Actor, Called, Event, FAILURE, Severity, TaskIndex, Writes};
 use orch_task::{Status, Tree};
 use orch_trust::manifest::Role;
 use tokio::runtime::Handle;
 
 use super::attempt::{warn_of_call, warn_of_log};
+use super::back::Looked;
 use super::desk::Desk;
 use super::error::DriveError;
 use super::extend;
@@ -70,30 +71,6 @@ pub async fn audit(run: &mut Run, desk: &Desk) -> Result<usize, DriveError> {
         }
     }
     Ok(added)
-}
-
-/// A verifier's look at a task or at the whole run, that came back.
-pub struct Looked {
-    /// None: at the run.
-    pub task: Option<TaskIndex>,
-    verifier: String,
-    rerun: bool,
-    /// All of its checks.
-    is_whole: bool,
-    log: Arc<CommandLog>,
-    report: CallReport<Vec<Finding>>,
-}
-
-impl Looked {
-    /// Who looked, if it answered.
-    pub fn answered(&self) -> Option<&str> {
-        self.report.result.is_ok().then_some(&self.verifier)
-    }
-
-    /// Who looked, if all of its checks answered.
-    pub fn whole(&self) -> Option<&str> {
-        (self.is_whole && self.report.result.is_ok()).then_some(&self.verifier)
-    }
 }
 
 /// A whole look at a task that had the workspace to itself, and after which nothing was done and nothing waited for.

@@ -27,7 +27,7 @@ use super::env::{EnvKey, Envs};
 use super::error::DriveError;
 use super::gate::Asked;
 use super::graph::Graph;
-use super::keep::Keeping;
+use super::keeping::Keeping;
 use super::marks::Begun;
 use super::retry::Backoff;
 use super::room::Room;
