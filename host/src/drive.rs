@@ -301,7 +301,7 @@ async fn take_back(
             run.serving(lodging::leave(&desk.guests, tree)).await?;
             let (task, plugin) = (ended.task, executor_id(run, desk, ended.task)?);
             let asked = attempt::finish(run, desk, ended)?;
-            extend::add(run, desk, &plugin, asked)?;
+            extend::add(run, desk, (&plugin, Some(task)), asked)?;
             Ok(Some(task))
         }
         Back::Weighed(weighed) => keep::weighed(run, desk, *weighed, running).await,

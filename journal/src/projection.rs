@@ -382,7 +382,7 @@ fn add_phase(
     added: &AddedTask,
     at: u64,
 ) -> Result<(), CommitError> {
-    let AddedTask { task, status, added_by, env: _ } = added;
+    let AddedTask { task, status, added_by, added_for: _, env: _ } = added;
     sql.phase_added.execute(params![
         run.phase(place),
         run.id,

@@ -40,6 +40,8 @@ pub struct TaskState {
     pub task: Task,
     pub status: Status,
     pub added_by: Option<String>,
+    /// The task whose attempt asked for it.
+    pub added_for: Option<TaskIndex>,
     /// What `env` of the task says.
     pub env: Option<EnvSeal>,
     /// Digest of the task that a person let run.
@@ -77,6 +79,7 @@ impl TaskState {
             task,
             status,
             added_by: None,
+            added_for: None,
             env: None,
             approved: None,
             judged_by: Vec::new(),
@@ -440,8 +443,8 @@ impl RunState {
             if self.by_id.insert(added.task.id.clone(), place).is_some() {
                 return Err(ReplayError::DuplicateTask { id: added.task.id.clone() });
             }
-            let AddedTask { task, status, added_by, env } = added.clone();
-            self.tasks.push(TaskState { added_by, env, ..TaskState::new(task, status) });
+            let AddedTask { task, status, added_by, added_for, env } = added.clone();
+            self.tasks.push(TaskState { added_by, added_for, env, ..TaskState::new(task, status) });
         }
         Ok(())
     }

@@ -78,6 +78,7 @@ mod settings;
 mod shown;
 mod sources;
 mod starter;
+mod story;
 mod strained;
 mod third;
 mod thresholds;

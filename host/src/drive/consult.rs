@@ -208,7 +208,7 @@ async fn advised<A: Ask<Of: Listed> + 'static>(
     ask: A,
 ) -> Result<usize, DriveError> {
     match asked(run, desk, bound, (None, None), ask).await? {
-        Some(Advice { asked, .. }) => extend::add(run, desk, &bound.id, asked),
+        Some(Advice { asked, .. }) => extend::add(run, desk, (&bound.id, None), asked),
         None => Ok(0),
     }
 }

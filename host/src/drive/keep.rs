@@ -283,10 +283,11 @@ fn finish(
     asked: Vec<orch_journal::event::AskedTask>,
 ) -> Result<(), DriveError> {
     let found = run.state().tasks.get(finished.task as usize).map(|found| found.task.clone());
+    let place = finished.task;
     attempt::record(run, desk, finished)?;
     let Some(task) = found.filter(|_| !asked.is_empty()) else { return Ok(()) };
     let plugin = desk.roles.executor(&task)?.id.clone();
-    extend::add(run, desk, &plugin, asked).map(drop)
+    extend::add(run, desk, (&plugin, Some(place)), asked).map(drop)
 }
 
 /// Begins the branch of a run, or finishes what another host began: afterwards the branch is where the journal says.
