@@ -94,6 +94,31 @@ async fn folders_that_hand_on_their_group_are_made_and_copied_as_ever() {
     assert!(text.contains("not permitted") && !text.contains("not so"), "{text}");
 }
 
+/// The C library takes an error of a folder for its end; others, as Go's, ask the kernel themselves.
+#[tokio::test]
+async fn whoever_walks_through_what_is_hidden_finds_nothing_and_goes_on() {
+    let ground = Ground::new();
+    fs::create_dir(ground.workspace.join("hidden")).unwrap();
+    fs::write(ground.workspace.join("hidden/file"), "x").unwrap();
+    let script = "import ctypes, os\n\
+        libc, buffer = ctypes.CDLL(None, use_errno=True), ctypes.create_string_buffer(4096)\n\
+        number = {'x86_64': 217}.get(os.uname().machine, 61)\n\
+        for place in 'hidden', '/.no-folder':\n    \
+            folder, names = os.open(place, os.O_RDONLY | os.O_DIRECTORY), b''\n    \
+            while True:\n        \
+                got = libc.syscall(number, folder, buffer, 4096)\n        \
+                if got <= 0: break\n        \
+                names += buffer.raw[:got]\n    \
+            print(place, got, ctypes.get_errno(), b'file' in names)";
+    let mut walls = ground.walls();
+    walls.places.push(Place::hidden(ground.workspace.join("hidden")));
+    let mut request = ground.request(walls, "");
+    (request.program, request.args) = ("/usr/bin/python3".into(), vec!["-c".into(), script.into()]);
+    let (exit, text) = said(request).await;
+    let listed = "hidden 0 0 False\n/.no-folder 0 0 False\n";
+    assert_eq!((exit, text.as_str()), (Exit::Code(0), listed));
+}
+
 /// A pool whose supervisors are another user's; `folder`: for their program.
 pub(crate) fn pool_of(user: u32, folder: &Path, size: usize) -> SupervisorPool {
     let (program, script) = (folder.join("supervise"), folder.join("as-user"));
