@@ -5,6 +5,7 @@
 mod bench;
 mod campaign;
 mod cargo_tool;
+mod circles;
 mod demo;
 mod deny;
 mod dist;

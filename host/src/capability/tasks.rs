@@ -18,7 +18,8 @@ use orch_trust::interfaces::Import;
 use orch_trust::permission::{ANY, TasksPermission};
 use wasmtime::component::Linker;
 
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::environment::HostEnvironment;
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::tasks::tasks::{Host, Status as WitStatus, Summary, add_to_linker};
 use crate::bindings::types::types::{self as wit, Error};

@@ -19,8 +19,9 @@ use wasmtime_wasi::p2::bindings::{clocks as wasi_clocks, random as wasi_random};
 use wasmtime_wasi_http::p2::bindings::http as wasi_http;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpCtx, WasiHttpCtxView};
 
-use super::log::Lines;
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::environment::HostEnvironment;
+use super::log::lines::Lines;
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use clocks::Clocks;
 use http::NoOutgoing;
