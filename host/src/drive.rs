@@ -41,6 +41,7 @@ pub mod plan;
 pub mod providers;
 pub mod purse;
 pub mod recover;
+pub mod reported;
 pub mod retry;
 pub mod roles;
 pub mod room;
@@ -106,6 +107,7 @@ pub async fn drive(run: &mut Run, desk: &Desk, sheet: &mut Sheet) -> Result<Summ
         );
         run.record(Event::Warned { code: "log-cut".to_owned(), text })?;
     }
+    run.say_left_out()?;
     sheet.save_at_the_end(run, desk).await?;
     desk.own_files.check()?;
     let summary = finish::run(run, desk, &stop)?;
@@ -295,7 +297,11 @@ async fn take_back(
     running: &mut JoinSet<Back>,
 ) -> Result<Option<TaskIndex>, DriveError> {
     match back {
-        Back::Attempt(ended) => {
+        Back::Attempt(mut ended) => {
+            // What was held had room when it was.
+            if ended.held.is_none() {
+                ended.report = run.bounded(ended.report);
+            }
             let Some(mut ended) = keep::begin(run, desk, ended, running)? else { return Ok(None) };
             let tree = ended.tree.take();
             run.serving(lodging::leave(&desk.guests, tree)).await?;

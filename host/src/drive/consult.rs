@@ -342,21 +342,23 @@ fn come_back<A: Ask>(
         let text = format!("`{plugin}` wrote more log than its `logKiB` in `{name}`");
         run.record(Event::Warned { code: "log-cut".to_owned(), text })?;
     }
-    let (mut writes, mut fault) = (Writes::default(), None);
-    match &report.result {
-        Ok(answer) => {
-            writes = Writes { plugin: plugin.to_owned(), ..report.writes };
-            A::keep(answer, &mut writes);
-        }
+    let (mut writes, mut fault) = (Writes { plugin: plugin.to_owned(), ..report.writes }, None);
+    let result = report.result.and_then(|answer| {
+        A::keep(&answer, &mut writes);
+        run.fit(&mut writes).map(|()| answer)
+    });
+    match &result {
+        Ok(_) => {}
         Err(CallError::Failure { message, .. }) => fault = Some((FAILURE.to_owned(), message.clone())),
         Err(error) => fault = Some((error.code().to_owned(), error.to_string())),
     }
+    let writes = if fault.is_none() { writes } else { Writes::default() };
     let (call, plugin_id, at) = (name.to_owned(), plugin.to_owned(), now_ms());
     let written = writes.kv_only();
     let (asked, token) = (Vec::new(), None);
     let called = Called { call, plugin: plugin_id, task, rerun, fault, writes, asked, token, at };
     desk.kv.commit(&written, &desk.journal, || run.record(Event::Called(Box::new(called))))?;
-    match report.result {
+    match result {
         Ok(answer) => {
             let asked = A::asked(&answer).into_iter().chain(report.asked).collect();
             Ok(Some(Advice { answer, asked }))
