@@ -163,7 +163,7 @@ fn carry_out(command: Command, home: Option<&Path>, console: Console) -> Outcome
         Command::Resume(args) => resume::resume(&args, home, console),
         Command::Recover(args) => resume::recover(&args, console),
         Command::Import(args) => import::run(&args, home, console),
-        Command::Status(args) => status::run(&args, console),
+        Command::Status(args) => status::run(&args, home, console),
         Command::Runs(command) => runs::run(&command, home, console),
         Command::Logs(args) => logs::run(&args, console),
         Command::Tasks(command) => tasks::run(&command, console),

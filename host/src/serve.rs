@@ -249,7 +249,7 @@ impl Serving<'_> {
         let (id, journal) = (session.id().to_owned(), session.journal());
         // Signals are said by who hears them; a table has none of its own here.
         let (_, noted) = std::sync::mpsc::channel();
-        let (watcher, screen) = shown::open(self.how(), &id, journal, noted);
+        let (watcher, screen) = shown::open(self.how(), &id, journal, noted, self.holder.state.pieces());
         let driven = session.observed_by(Box::new(watcher)).drive();
         screen.finish();
         told.abort();
@@ -271,6 +271,7 @@ impl Serving<'_> {
         How {
             format: Format::Text,
             output: Output::None,
+            deltas: false,
             quiet: false,
             console: self.console,
             logs: self.holder.place.workspace.join("logs"),

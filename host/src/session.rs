@@ -116,7 +116,6 @@ impl<'a> Session<'a> {
 
     /// Tells an observer of every event from now on; it is dropped when the run is over.
     pub fn observed_by(mut self, observer: Box<dyn Observer>) -> Self {
-        self.desk.pieces = observer.pieces();
         self.run = self.run.observed_by(observer);
         self
     }
@@ -285,7 +284,7 @@ fn at_work(
         rules,
         control: control.subscribe(),
         say: control.clone(),
-        pieces: None,
+        pieces: holder.state.pieces().clone(),
         tape: holder.tape.clone(),
     };
     Ok((run, desk))

@@ -8,7 +8,7 @@
 mod counts;
 pub mod named;
 mod output;
-mod pieces;
+pub mod pieces;
 mod table;
 
 use std::collections::BTreeMap;
@@ -25,8 +25,8 @@ use orch_task::{Status, Task};
 use self::counts::Counts;
 pub use self::output::Output;
 use self::output::{Begun, Running};
-use self::pieces::Piece;
 pub use self::pieces::Pieces;
+use self::pieces::{Heard, Listener, Piece};
 use self::table::Table;
 use crate::console::{Console, Tone, escape, escape_cut, json_shown, lines, shown};
 
@@ -56,6 +56,8 @@ pub enum Format {
 pub struct How {
     pub format: Format,
     pub output: Output,
+    /// Among events, what models write.
+    pub deltas: bool,
     /// Failures only.
     pub quiet: bool,
     pub console: Console,
@@ -70,17 +72,21 @@ impl How {
     pub fn is_live(&self) -> bool {
         self.format == Format::Text && self.console.is_terminal && !self.quiet
     }
+
+    /// Whether what models write is to be seen.
+    pub fn hears(&self) -> bool {
+        match self.format {
+            // Without a table nobody would see the last line.
+            Format::Text => self.is_live() || matches!(self.output, Output::Prefixed | Output::Interleaved),
+            Format::Json => self.deltas,
+        }
+    }
 }
 
 /// What the loop tells.
 pub trait Observer: Send {
     /// The event is recorded at that place of the run, and taken into the state.
     fn recorded(&mut self, place: u64, event: &Event, state: &RunState);
-
-    /// Where pieces of models' answers go, if they are to be seen.
-    fn pieces(&self) -> Option<Pieces> {
-        None
-    }
 }
 
 /// One thing to show.
@@ -101,7 +107,6 @@ pub struct Watcher {
     /// A plugin answered already: tasks that are added before it are those of the file, which is no news.
     answered: bool,
     seen: Sender<(u64, Seen)>,
-    pieces: Pieces,
 }
 
 /// The thread that shows; ends when its watcher is dropped and everything is shown.
@@ -116,8 +121,14 @@ impl Screen {
 }
 
 /// A watcher and the thread behind it, which shows an event once it is durable. `notes`: what else a live table says.
-pub fn open(how: How, run: &str, journal: Arc<Journal>, notes: Receiver<String>) -> (Watcher, Screen) {
-    open_at(how, run, notes, move |place| is_durable(&journal, place))
+pub fn open(
+    how: How,
+    run: &str,
+    journal: Arc<Journal>,
+    notes: Receiver<String>,
+    pieces: &Pieces,
+) -> (Watcher, Screen) {
+    open_at(how, run, notes, pieces, move |place| is_durable(&journal, place))
 }
 
 /// The same for a run of another host, that stands so and whose events are told when they are durable. `running`: tasks that
@@ -127,9 +138,10 @@ pub fn follow(
     run: &str,
     state: &RunState,
     running: &BTreeMap<TaskIndex, u64>,
+    pieces: &Pieces,
 ) -> (Watcher, Screen) {
     let (_, no_notes) = channel();
-    let (mut watcher, screen) = open_at(how, run, no_notes, |_| true);
+    let (mut watcher, screen) = open_at(how, run, no_notes, pieces, |_| true);
     watcher.answered = state.sessions > 0;
     for (task, at) in running {
         if let Some(found) = state.tasks.get(*task as usize) {
@@ -145,12 +157,13 @@ fn open_at(
     how: How,
     run: &str,
     notes: Receiver<String>,
+    pieces: &Pieces,
     is_durable: impl Fn(u64) -> bool + Send + 'static,
 ) -> (Watcher, Screen) {
     let (seen, told) = channel();
-    let (pieces, models) = Pieces::open();
     let shower = Shower {
-        models,
+        models: how.hears().then(|| pieces.listen()),
+        format: how.format,
         early: Vec::new(),
         table: how.is_live().then(|| Table::new(how.console)),
         running: Running::new(&how),
@@ -158,7 +171,7 @@ fn open_at(
     };
     let screen = std::thread::spawn(move || shower.show(&told, &notes, is_durable));
     let (counts, begun) = (Counts::default(), BTreeMap::new());
-    (Watcher { how, run: run.to_owned(), counts, begun, answered: false, seen, pieces }, Screen(screen))
+    (Watcher { how, run: run.to_owned(), counts, begun, answered: false, seen }, Screen(screen))
 }
 
 /// Waits until the event is durable; false if it never will be, because the store is at its end.
@@ -181,8 +194,9 @@ struct Shower {
     /// On a terminal.
     table: Option<Table>,
     running: Running,
+    format: Format,
     /// Pieces of answers; those of attempts of whose beginning it has not heard.
-    models: Receiver<Piece>,
+    models: Option<Listener>,
     early: Vec<Piece>,
     console: Console,
 }
@@ -195,7 +209,8 @@ impl Shower {
         is_durable: impl Fn(u64) -> bool,
     ) {
         let (mut read, mut drawn) = (Instant::now(), Instant::now());
-        let frame = if self.table.is_some() || self.running.is_shown() { FRAME } else { IDLE };
+        let as_it_comes = self.format == Format::Json && self.models.is_some();
+        let frame = if self.table.is_some() || self.running.is_shown() || as_it_comes { FRAME } else { IDLE };
         loop {
             for note in notes.try_iter() {
                 self.note(&note);
@@ -251,12 +266,21 @@ impl Shower {
     }
 
     fn take_pieces(&mut self) {
-        let Self { table, running, models, early, console } = self;
+        let Self { format, table, running, models, early, console } = self;
+        let Some(models) = models else { return };
         let mut say = |text: &str| print(table.as_mut(), *console, text);
-        let all = std::mem::take(early).into_iter().chain(models.try_iter());
-        let left = all.filter_map(|piece| running.piece(piece, &mut say));
+        let mut left = Vec::new();
+        let waited = std::mem::take(early).into_iter().map(Heard::Piece);
+        for heard in waited.chain(std::iter::from_fn(|| models.take())) {
+            match (*format, heard) {
+                (Format::Json, heard) => console.line(&heard.json()),
+                (Format::Text, Heard::Piece(piece)) => left.extend(running.piece(piece, &mut say)),
+                (Format::Text, Heard::LeftOut { left_out }) => running.lost(left_out, &mut say),
+            }
+        }
         // No more than may wait at all.
-        *early = left.take(pieces::WAITING_MAX).collect();
+        left.truncate(pieces::WAITING_MAX);
+        *early = left;
     }
 
     fn note(&mut self, note: &str) {
@@ -470,10 +494,6 @@ fn said_of_done(task: Option<&Task>, summary: &str) -> String {
 }
 
 impl Observer for Watcher {
-    fn pieces(&self) -> Option<Pieces> {
-        (self.how.format == Format::Text && !self.how.quiet).then(|| self.pieces.clone())
-    }
-
     fn recorded(&mut self, place: u64, event: &Event, state: &RunState) {
         self.answered |= matches!(event, Event::AttemptFinished(_) | Event::Called(_));
         match self.how.format {

@@ -273,7 +273,7 @@ impl llm::Host for View<'_, Llm> {
             ..nothing_answered()
         };
         let answer = self.ask_reserved(&plugin, &lent, &*provider, question, Some(reserved)).await?;
-        lent.deltas.over();
+        lent.deltas.over(provider.id());
         let asked = ModelAnswer { key: self.ledger.last_key(), ..asked };
         let came = came(asked, &answer, &known);
         lent.providers.purse.settle(&came);

@@ -64,7 +64,7 @@ impl Nothing {
 }
 
 impl Deltas for Nothing {
-    fn over(&self) {}
+    fn over(&self, _provider: &str) {}
 
     fn show(&self, _provider: &str, _text: &str) {}
 }

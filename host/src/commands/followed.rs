@@ -1,6 +1,7 @@
 //! A run of another host, shown as it becomes durable.
 //!
-//! In -> out: a store that somebody else writes -> lines, and the run as of its last event.
+//! In -> out: a store that somebody else writes -> lines, and the run as of its last event; what models write, from that one's
+//! socket.
 //! Not here: what is shown of an event (`watch.rs`), who works at it (`control/`).
 
 use std::collections::BTreeMap;
@@ -10,10 +11,11 @@ use std::time::Duration;
 use orch_journal::{Event, RunState};
 
 use crate::command_log::gap_at;
+use crate::control::{self, SocketPlace};
 use crate::drive::error::DriveError;
 use crate::exit::Fault;
-use crate::place::Place;
-use crate::watch::{self, How, Observer};
+use crate::place::{self, Place};
+use crate::watch::{self, Format, How, Observer, Pieces};
 
 /// Between two looks at what another host did.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -27,6 +29,7 @@ pub fn logs_of(place: &Place) -> (PathBuf, u64) {
 /// Shows what is committed from now on, or from that event on, until `goes_on` says that nobody works at it.
 pub fn follow(
     place: &Place,
+    socket: &SocketPlace,
     run: &str,
     from: u64,
     how: How,
@@ -50,22 +53,44 @@ pub fn follow(
         }
         next = seq + 1;
     }
-    let (mut watcher, screen) = watch::follow(how, run, &state, &running);
-    loop {
-        // Asked before: what was committed last is shown too.
-        let goes_on = goes_on()?;
-        for found in untold.drain(..).map(Ok).chain(&mut events) {
-            let (seq, event) = found?;
-            state.apply(&event).map_err(DriveError::from)?;
-            watcher.recorded(seq, &event, &state);
-            next = seq + 1;
+    let (pieces, hears) = (Pieces::default(), how.hears());
+    let (mut watcher, screen) = watch::follow(how, run, &state, &running, &pieces);
+    let first = next;
+    let mut shown = || {
+        loop {
+            // Asked before: what was committed last is shown too.
+            let goes_on = goes_on()?;
+            for found in untold.drain(..).map(Ok).chain(&mut events) {
+                let (seq, event) = found?;
+                state.apply(&event).map_err(DriveError::from)?;
+                watcher.recorded(seq, &event, &state);
+                next = seq + 1;
+            }
+            if !goes_on && next >= from {
+                return Ok::<_, Fault>(());
+            }
+            std::thread::sleep(PAUSE);
         }
-        if !goes_on && next >= from {
-            break;
-        }
-        std::thread::sleep(PAUSE);
+    };
+    match hears {
+        true => control::hear(socket, run, first, &pieces, shown)?,
+        false => shown()?,
     }
     drop(watcher);
     screen.finish();
     Ok(state)
+}
+
+/// What models write is shown between events; people see it anyway.
+pub fn check_deltas(deltas: bool, format: Format) -> Result<(), Fault> {
+    match deltas && format != Format::Json {
+        true => {
+            let hint =
+                "say `--format json`; for people, `run` shows it with `--output prefixed`, and in its table"
+                    .to_owned();
+            let what = "`--deltas` shows what models write between events, which are not shown".to_owned();
+            Err(place::input("deltas-of-text", Some(hint), what))
+        }
+        false => Ok(()),
+    }
 }

@@ -99,6 +99,9 @@ pub struct RunArgs {
     /// What is shown of the output of tasks; `logs/` has all of it
     #[arg(long, value_enum, default_value_t = Output::None)]
     output: Output,
+    /// With `--format json`: between events also what models write, as it comes
+    #[arg(long, conflicts_with_all = ["dry_run", "replay"])]
+    deltas: bool,
     /// Show failures and the end only
     #[arg(short, long, conflicts_with = "output")]
     quiet: bool,
@@ -131,6 +134,7 @@ impl RunArgs {
             trust_workspace: false,
             format,
             output: Output::None,
+            deltas: false,
             quiet: false,
             wanted: Wanted { retry_failed, ..Wanted::default() },
         }
@@ -158,6 +162,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
         let what = "`--output` shows lines for people, `--format json` events".to_owned();
         return Err(place::input("output-of-json", Some("say one of them".to_owned()), what));
     }
+    followed::check_deltas(args.deltas, args.format)?;
     let operator = place::operator(home)?;
     if !args.dry_run {
         place.check_machine(&operator)?;
@@ -252,7 +257,7 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
     for waiting in session.waiting() {
         console.note(&waiting);
     }
-    let (watcher, screen) = watch::open(how, session.id(), session.journal(), noted);
+    let (watcher, screen) = watch::open(how, session.id(), session.journal(), noted, holder.state.pieces());
     let begun = Instant::now();
     let driven = session.observed_by(Box::new(watcher)).drive();
     screen.finish();
@@ -266,9 +271,9 @@ pub fn run(args: &RunArgs, home: Option<&Path>, console: Console) -> Outcome {
 
 /// How the run is shown.
 fn how(args: &RunArgs, place: &Place, console: Console) -> How {
-    let RunArgs { format, output, quiet, .. } = *args;
+    let RunArgs { format, output, deltas, quiet, .. } = *args;
     let (logs, gap_at) = followed::logs_of(place);
-    How { format, output, quiet, console, logs, gap_at }
+    How { format, output, deltas, quiet, console, logs, gap_at }
 }
 
 /// The folder that is meant; a task's id in its place is known for what it is.
@@ -337,7 +342,7 @@ fn follow(
     let (Started { run, from }, format) = (started, args.format);
     let begun = Instant::now();
     let at_work = || Ok(control::look(socket)?.is_some_and(|holder| holder.run.as_ref() == Some(run)));
-    let state = followed::follow(place, run, *from, how(args, place, console), at_work)?;
+    let state = followed::follow(place, socket, run, *from, how(args, place, console), at_work)?;
     let Some((status, why)) = &state.finished else {
         let hint = Some("what `orch-host serve` printed says why".to_owned());
         let what = anyhow::anyhow!("the host that serves did not bring run `{run}` to an end");

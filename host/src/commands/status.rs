@@ -2,6 +2,8 @@
 //!
 //! In -> out: rows of the store -> [`Standing`] -> text or JSON.
 
+use std::path::Path;
+
 use clap::ValueEnum;
 use orch_journal::RunState;
 use orch_journal::event::RunStatus;
@@ -9,7 +11,9 @@ use orch_journal::rows::{AttemptRow, RunRow, TaskRow};
 
 use super::followed;
 use super::stored_run::{BranchFacts, find_run, is_open, result_of};
+use crate::config::operator;
 use crate::console::{Console, escape, escape_cut};
+use crate::control::SocketPlace;
 use crate::drive::finish::{Unverified, WaivedLooks};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::place::{Place, WorkspaceArgs};
@@ -37,11 +41,19 @@ pub struct StatusArgs {
     /// Then what happens, until no host works at it any more
     #[arg(short, long)]
     follow: bool,
+    /// With `--follow --format json`: between events also what models write, as it comes
+    #[arg(long, requires = "follow")]
+    deltas: bool,
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
 
-pub fn run(args: &StatusArgs, console: Console) -> Outcome {
+pub fn run(args: &StatusArgs, home: Option<&Path>, console: Console) -> Outcome {
+    let format = match args.format {
+        Format::Text => watch::Format::Text,
+        Format::Json => watch::Format::Json,
+    };
+    followed::check_deltas(args.deltas, format)?;
     let place = Place::from_args(&args.place)?;
     let standing = Standing::read(&place, args.run.as_deref())?;
     match args.format {
@@ -49,27 +61,25 @@ pub fn run(args: &StatusArgs, console: Console) -> Outcome {
         Format::Json => console.json(&standing.json()),
     }
     match args.follow {
-        true => follow(&place, &standing.run.id, args.format, console),
+        true => follow(&place, home, &standing.run.id, how(&place, format, args.deltas, console)),
         false => Ok(Exit::Done),
     }
 }
 
 /// Shows what is committed from now on, until nobody holds the store.
-fn follow(place: &Place, run: &str, format: Format, console: Console) -> Outcome {
-    let format = match format {
-        Format::Text => watch::Format::Text,
-        Format::Json => watch::Format::Json,
-    };
-    let state = followed::follow(place, run, 0, how(place, format, console), || Ok(place.is_held()))?;
+fn follow(place: &Place, home: Option<&Path>, run: &str, how: How) -> Outcome {
+    let socket = SocketPlace::of(&place.workspace, &operator::home(home)?)?;
+    let (format, console) = (how.format, how.console);
+    let state = followed::follow(place, &socket, run, 0, how, || Ok(place.is_held()))?;
     if format == watch::Format::Text {
         console.line(&format!("run {} {}; no host is at work", escape(run), state.status().as_str()));
     }
     Ok(Exit::Done)
 }
 
-fn how(place: &Place, format: watch::Format, console: Console) -> How {
+fn how(place: &Place, format: watch::Format, deltas: bool, console: Console) -> How {
     let (logs, gap_at) = followed::logs_of(place);
-    How { format, output: Output::None, quiet: false, console, logs, gap_at }
+    How { format, output: Output::None, deltas, quiet: false, console, logs, gap_at }
 }
 
 /// What a run waits for.

@@ -14,6 +14,7 @@ use crate::drive::act::{Act, Refused, Said};
 use crate::drive::choice::Wanted;
 use crate::drive::desk::Control;
 use crate::drive::task_reader::RunView;
+use crate::watch::Pieces;
 
 /// What a holder is asked for beside the run at work.
 #[derive(Debug)]
@@ -38,11 +39,12 @@ pub struct HolderState {
     /// Absent in a host that ends with its run.
     wishes: Option<mpsc::Sender<Wish>>,
     ending: watch::Sender<bool>,
+    pieces: Pieces,
 }
 
 impl HolderState {
     pub fn new(wishes: Option<mpsc::Sender<Wish>>) -> Self {
-        Self { seen: RwLock::default(), wishes, ending: watch::Sender::new(false) }
+        Self { seen: RwLock::default(), wishes, ending: watch::Sender::new(false), pieces: Pieces::default() }
     }
 
     pub fn works_at(&self, view: RunView, say: mpsc::Sender<Said>, control: watch::Receiver<Control>) {
@@ -75,6 +77,11 @@ impl HolderState {
         let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
         let goes_on = seen.at_work.as_ref().map(|(_, control)| *control.borrow() == Control::GoOn);
         (seen.view.clone(), goes_on)
+    }
+
+    /// What models write for its runs.
+    pub fn pieces(&self) -> &Pieces {
+        &self.pieces
     }
 
     /// From now on nobody is told what is still to come.

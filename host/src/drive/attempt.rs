@@ -91,9 +91,6 @@ pub async fn start(
     let asking = Asking::of(&run.id, by).by(Role::Executor, Some(&task));
     let mut lent = desk.lend(&executor, run.shared(), (asking, gate), log.clone(), wall);
     lent.env.task = env;
-    if let Some(pieces) = &desk.pieces {
-        lent.deltas = pieces.of(index);
-    }
     let mut lodging = match task.tree {
         Tree::Own => Lodging::of(run, desk, &executor, &mut lent, &log),
         Tree::Mine => {

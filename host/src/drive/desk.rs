@@ -235,8 +235,8 @@ pub struct Desk {
     pub control: watch::Receiver<Control>,
     /// Whoever asks for an end says it here.
     pub say: watch::Sender<Control>,
-    /// Where pieces of models' answers go while attempts wait for them.
-    pub pieces: Option<Pieces>,
+    /// Where pieces of models' answers go while calls wait for them.
+    pub pieces: Pieces,
     /// What becomes of what guests are told.
     pub tape: Tape,
 }
@@ -269,10 +269,10 @@ impl Desk {
             secrets: self.secrets.clone(),
             egress: self.egress.clone(),
             providers: self.providers.clone(),
+            deltas: self.pieces.of(&asking),
             asking,
             earlier: Arc::default(),
             spending: false,
-            deltas: Arc::new(Nothing),
             tape: self.tape.clone(),
             fixed_start: None,
             wall,

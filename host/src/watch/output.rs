@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use orch_journal::event::TaskIndex;
 use orch_task::TaskId;
+use orch_trust::role::Role;
 
 use super::How;
 use super::pieces::Piece;
@@ -127,16 +128,17 @@ impl Running {
         }
     }
 
-    /// What a model wrote, said where output is said as it comes. Back comes what is of an attempt that is not known yet.
+    /// What a model wrote for an attempt, said where output is said as it comes. Back comes what is of one that is not known yet.
     pub(super) fn piece(&mut self, piece: Piece, say: Say<'_>) -> Option<Piece> {
-        let Some(at) = self.tasks.iter().position(|one| one.begun.task == piece.task) else {
+        let of = piece.task.clone().filter(|_| piece.role == Some(Role::Executor))?;
+        let Some(at) = self.tasks.iter().position(|one| one.begun.id.as_str() == &*of) else {
             return Some(piece);
         };
         let prefix = self.tasks.get(at).map(|one| self.prefix(one)).unwrap_or_default();
         let is_said = matches!(self.output, Output::Prefixed | Output::Interleaved);
         let one = self.tasks.get_mut(at)?;
         let mut text = String::new();
-        match piece.text {
+        match piece.delta {
             Some(written) => {
                 for line in written.as_bytes().split_inclusive(|byte| *byte == b'\n') {
                     take_piece(&mut one.model, line, &prefix, &mut text);
@@ -151,6 +153,24 @@ impl Running {
             say(&text);
         }
         None
+    }
+
+    /// Says that so many pieces of models are not shown; what was begun of a line ends there.
+    pub(super) fn lost(&mut self, pieces: u64, say: Say<'_>) {
+        if !matches!(self.output, Output::Prefixed | Output::Interleaved) {
+            return;
+        }
+        let mut text = String::new();
+        for at in 0..self.tasks.len() {
+            let prefix = self.tasks.get(at).map(|one| self.prefix(one)).unwrap_or_default();
+            if let Some(one) = self.tasks.get_mut(at) {
+                push_line(&mut text, &prefix, &std::mem::take(&mut one.model));
+            }
+        }
+        text.push_str(&format!(
+            "[... {pieces} pieces of models' answers are left out here: they came too fast ...]\n"
+        ));
+        say(&text);
     }
 
     /// Says the rest.

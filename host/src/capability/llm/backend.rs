@@ -4,6 +4,6 @@
 pub trait Deltas: Send + Sync {
     /// `provider`: the plugin that asks the model. Not escaped yet.
     fn show(&self, provider: &str, text: &str);
-    /// The answer is over, or there is none.
-    fn over(&self);
+    /// Its answer is over, or there is none.
+    fn over(&self, provider: &str);
 }

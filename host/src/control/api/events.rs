@@ -1,6 +1,9 @@
 //! Events of a run as they become durable (server-sent events).
 //!
-//! Limits: [`BATCH`] events are read at once, and no more before who asks has taken them.
+//! With `deltas=true` also what models write for it, which is no event: `event: delta`, without an id.
+//!
+//! Limits: [`BATCH`] events are read at once, and no more before who asks has taken them; of what models write as much waits as
+//! `watch/pieces.rs` says, and who is slower is told how much was lost.
 //! [`TOKEN_PAUSE`] after its token was revoked, a stream ends. Streams at once have their number (`api.rs`).
 //! Invariant: a stream that begins at an event misses none after it; one that nobody reads costs a connection and nothing else.
 
@@ -23,6 +26,7 @@ use super::runs::find;
 use super::{Api, Path, Query};
 use crate::config::tokens::Scope;
 use crate::watch::named;
+use crate::watch::pieces::{Heard, Listener};
 
 const BATCH: u32 = 256;
 const PAUSE: Duration = Duration::from_millis(100);
@@ -34,6 +38,9 @@ const TOKEN_PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct From {
     /// The first event to send; after that of `Last-Event-ID`, if both are said
     from: Option<u64>,
+    /// Also what models write, as it comes: `{run, task, role, provider, delta}`, no `delta` when an answer is over; `{leftOut}` pieces were lost
+    #[serde(default)]
+    deltas: bool,
 }
 
 /// Events of a run from one on, and then as they come, each as `{run, seq, event}` with the ids of its tasks; `workspace` in the place of a run is what services did
@@ -42,7 +49,7 @@ pub(super) async fn stream(
     State(api): State<Api>,
     caller: Caller,
     Path(run): Path<String>,
-    Query(From { from }): Query<From>,
+    Query(From { from, deltas }): Query<From>,
     headers: http::HeaderMap,
 ) -> Result<Sse<KeepAliveStream<Events>>, Problem> {
     caller.may(Scope::Read)?;
@@ -66,11 +73,13 @@ pub(super) async fn stream(
         let what = "as many streams of events are open as there may be";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", what));
     };
+    // From before the first event is read.
+    let pieces = deltas.then(|| api.state.pieces().listen());
     let (send, events) = mpsc::channel(1);
     let mut asker = Asker { caller, looked: Instant::now() };
     tokio::spawn(async move {
         let _open = open;
-        tell(&api, &run, next, &send, &mut asker).await;
+        tell(&api, &run, next, pieces, &send, &mut asker).await;
     });
     Ok(Sse::new(Events(events)).keep_alive(KeepAlive::default()))
 }
@@ -119,7 +128,14 @@ impl Asker {
 }
 
 /// Sends until nobody listens, or whoever does may no more.
-async fn tell(api: &Api, run: &str, mut next: u64, send: &mpsc::Sender<Sent>, asker: &mut Asker) {
+async fn tell(
+    api: &Api,
+    run: &str,
+    mut next: u64,
+    mut pieces: Option<Listener>,
+    send: &mpsc::Sender<Sent>,
+    asker: &mut Asker,
+) {
     loop {
         // Of the run that is shown it is known without a look whether there is more.
         let shown = api.state.view().filter(|view| view.id == run);
@@ -150,12 +166,32 @@ async fn tell(api: &Api, run: &str, mut next: u64, send: &mpsc::Sender<Sent>, as
             next = seq + 1;
         }
         if batch.is_empty() {
-            tokio::select! {
-                () = tokio::time::sleep(PAUSE) => {}
+            let heard = tokio::select! {
+                () = tokio::time::sleep(PAUSE) => None,
+                heard = next_piece(&mut pieces, run) => Some(heard),
                 () = send.closed() => return,
                 () = api.state.ended() => return,
+            };
+            if let Some(heard) = heard {
+                let Ok(place) = send.reserve().await else { return };
+                if !asker.still_may() {
+                    return;
+                }
+                place.send(Sent::default().event("delta").data(heard.json()));
             }
         }
+    }
+}
+
+/// Never, where nobody asked for them.
+async fn next_piece(pieces: &mut Option<Listener>, run: &str) -> Heard {
+    let heard = match pieces {
+        Some(pieces) => pieces.next(run).await,
+        None => None,
+    };
+    match heard {
+        Some(heard) => heard,
+        None => std::future::pending().await,
     }
 }
 
