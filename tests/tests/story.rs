@@ -97,7 +97,7 @@ fn workspace(broker: &Broker, at: &Path) -> Workspace {
 }
 
 #[track_caller]
-fn until(what: &str, wanted: impl Fn() -> bool) {
+fn until(what: &str, mut wanted: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !wanted() {
         assert!(begun.elapsed() < PATIENCE, "it never came: {what}");
