@@ -2,40 +2,33 @@
 //!
 //! In -> out: recorded events -> lines, a live table, or JSON, in the order of the journal; output of tasks, if it is asked for.
 //! Invariant: no event is shown before it is durable; text from outside is escaped; the loop waits for nobody who looks.
-//! Not here: what is recorded (`drive/`), the table (`watch/table.rs`), output (`watch/output.rs`), the summary at the end
-//! (`commands/run.rs`).
+//! Not here: what is recorded (`drive/`), the thread that shows (`watch/shower.rs`), output (`watch/output.rs`), the summary at the
+//! end (`commands/run.rs`).
 
 mod counts;
 pub mod named;
 mod output;
 pub mod pieces;
+mod shower;
 mod table;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use orch_journal::event::{AddedTask, AttemptFinished, Ending, Event, Severity, TaskIndex};
 use orch_journal::{Journal, RunState};
 use orch_task::{Status, Task};
 
 use self::counts::Counts;
+use self::output::Begun;
 pub use self::output::Output;
-use self::output::{Begun, Running};
 pub use self::pieces::Pieces;
-use self::pieces::{Heard, Listener, Piece};
-use self::table::Table;
-use crate::console::{Console, Tone, escape, escape_cut, json_shown, lines, shown};
+use self::shower::{FRAME, Shower};
+use crate::console::{Console, Tone, escape, escape_cut, json_shown, lines};
 
-/// How often what became durable, and what tasks print, is shown.
-const FRAME: Duration = Duration::from_millis(50);
-/// How often the table is drawn.
-const TABLE_FRAME: Duration = Duration::from_millis(200);
-/// Between two looks where only events are shown.
-const IDLE: Duration = Duration::from_secs(60);
 /// Of what a plugin says about an attempt that failed, as it fails; the end of the run shows all.
 const FAILURE_LINES: usize = 6;
 const ABOUT_CHARACTERS_MAX: usize = 100;
@@ -161,14 +154,7 @@ fn open_at(
     is_durable: impl Fn(u64) -> bool + Send + 'static,
 ) -> (Watcher, Screen) {
     let (seen, told) = channel();
-    let shower = Shower {
-        models: how.hears().then(|| pieces.listen()),
-        format: how.format,
-        early: Vec::new(),
-        table: how.is_live().then(|| Table::new(how.console)),
-        running: Running::new(&how),
-        console: how.console,
-    };
+    let shower = Shower::new(&how, pieces);
     let screen = std::thread::spawn(move || shower.show(&told, &notes, is_durable));
     let (counts, begun) = (Counts::default(), BTreeMap::new());
     (Watcher { how, run: run.to_owned(), counts, begun, answered: false, seen }, Screen(screen))
@@ -186,123 +172,6 @@ fn is_durable(journal: &Journal, place: u64) -> bool {
             return false;
         }
         std::thread::sleep(FRAME / 10);
-    }
-}
-
-/// What the thread that shows has.
-struct Shower {
-    /// On a terminal.
-    table: Option<Table>,
-    running: Running,
-    format: Format,
-    /// Pieces of answers; those of attempts of whose beginning it has not heard.
-    models: Option<Listener>,
-    early: Vec<Piece>,
-    console: Console,
-}
-
-impl Shower {
-    fn show(
-        mut self,
-        told: &Receiver<(u64, Seen)>,
-        notes: &Receiver<String>,
-        is_durable: impl Fn(u64) -> bool,
-    ) {
-        let (mut read, mut drawn) = (Instant::now(), Instant::now());
-        let as_it_comes = self.format == Format::Json && self.models.is_some();
-        let frame = if self.table.is_some() || self.running.is_shown() || as_it_comes { FRAME } else { IDLE };
-        loop {
-            for note in notes.try_iter() {
-                self.note(&note);
-            }
-            match told.recv_timeout(frame) {
-                Ok((place, seen)) if is_durable(place) => self.take(seen),
-                Ok(_) => {}
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            if read.elapsed() >= FRAME {
-                self.take_pieces();
-            }
-            let Self { table, running, console, .. } = &mut self;
-            if read.elapsed() >= FRAME {
-                running.show_new(&mut |text| print(table.as_mut(), *console, text));
-                table.iter_mut().for_each(Table::flush);
-                read = Instant::now();
-            }
-            if let Some(table) = table
-                && drawn.elapsed() >= TABLE_FRAME
-            {
-                table.draw(running);
-                drawn = Instant::now();
-            }
-        }
-        for note in notes.try_iter() {
-            self.note(&note);
-        }
-        if let Some(table) = &mut self.table {
-            table.finish();
-            // It leaves the cursor behind its last line.
-            self.console.line("");
-        }
-    }
-
-    fn take(&mut self, seen: Seen) {
-        match seen {
-            Seen::Lines(lines) => lines.iter().for_each(|line| self.say(line)),
-            Seen::Started(begun) => self.running.begin(begun),
-            Seen::Ended { task, lines } => {
-                self.take_pieces();
-                let Self { table, running, console, .. } = self;
-                running.end(task, &mut |text| print(table.as_mut(), *console, text));
-                lines.iter().for_each(|line| self.say(line));
-            }
-            Seen::Counts { done, over, all, said } => {
-                if let Some(table) = &mut self.table {
-                    table.count(done, over, all, said);
-                }
-            }
-        }
-    }
-
-    fn take_pieces(&mut self) {
-        let Self { format, table, running, models, early, console } = self;
-        let Some(models) = models else { return };
-        let mut say = |text: &str| print(table.as_mut(), *console, text);
-        let mut left = Vec::new();
-        let waited = std::mem::take(early).into_iter().map(Heard::Piece);
-        for heard in waited.chain(std::iter::from_fn(|| models.take())) {
-            match (*format, heard) {
-                (Format::Json, heard) => console.line(&heard.json()),
-                (Format::Text, Heard::Piece(piece)) => left.extend(running.piece(piece, &mut say)),
-                (Format::Text, Heard::LeftOut { left_out }) => running.lost(left_out, &mut say),
-            }
-        }
-        // No more than may wait at all.
-        left.truncate(pieces::WAITING_MAX);
-        *early = left;
-    }
-
-    fn note(&mut self, note: &str) {
-        match &mut self.table {
-            Some(table) => table.note(&shown(note)),
-            None => self.console.note(note),
-        }
-    }
-
-    fn say(&mut self, line: &str) {
-        match &mut self.table {
-            Some(table) => table.say(&shown(line)),
-            None => self.console.line(line),
-        }
-    }
-}
-
-/// Lines of tasks, made printable by who says them.
-fn print(table: Option<&mut Table>, console: Console, text: &str) {
-    match table {
-        Some(table) => table.say(text),
-        None => drop(console.bytes(text.as_bytes())),
     }
 }
 
