@@ -315,7 +315,7 @@ fn a_budget_ends_the_questions_of_a_run_and_what_it_cost_is_said_by_task_and_mod
 
 #[test]
 fn a_question_that_was_cut_off_counts_at_its_most_in_the_next_host() {
-    let (port, asked) = serve(Vec::new());
+    let (port, asked) = serve(Vec::<String>::new());
     let bench = Bench::new("- {id: one, kind: ask, description: '- how many?'}\n", port);
     // Room for one such question, and not for two.
     bound(&bench, "[budgets]\nrun = { cost = 0.0012 }\n");
@@ -333,7 +333,7 @@ fn a_question_that_was_cut_off_counts_at_its_most_in_the_next_host() {
 
 #[test]
 fn what_has_no_price_is_not_asked_where_money_is_bounded_and_the_doctor_says_what_is_wrong() {
-    let (port, asked) = serve(Vec::new());
+    let (port, asked) = serve(Vec::<String>::new());
     let bench = Bench::new("- {id: one, kind: ask, description: '- how many?'}\n", port);
     let models = bench.workspace.operator().join("models.toml");
     let text = fs::read_to_string(&models).unwrap();
