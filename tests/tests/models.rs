@@ -228,7 +228,7 @@ fn whoever_runs_the_model_answers_badly_and_each_time_the_plugin_hears_why() {
 }
 
 #[test]
-fn what_is_no_text_is_read_as_far_as_it_is_one_and_a_megabyte_of_words_arrives() {
+fn what_is_no_text_is_read_as_far_as_it_is_one_and_a_megabyte_of_words_is_paid_for_whatever_becomes_of_it() {
     let mut odd = PIECES.as_bytes().to_vec();
     let at = odd.windows(3).position(|three| three == b"ree").unwrap();
     odd[at] = 0xff;
@@ -241,10 +241,11 @@ fn what_is_no_text_is_read_as_far_as_it_is_one_and_a_megabyte_of_words_arrives()
     let tasks = "- {id: odd, kind: ask, priority: 2, description: '- how many?'}\n\
                  - {id: long, kind: ask, priority: 1, description: '- how many?'}\n";
     let bench = Bench::new(tasks, port);
-    bench.run(0);
+    bench.run(1);
     let said = bench.said();
     assert_eq!(said[0], "Ok(\"Th\u{fffd}ee\") of small");
-    assert!(said[1].starts_with("Ok(\"Theeeee"), "{:.200}", said[1]);
+    // The plugin says it again, and that is more than any may say.
+    assert!(said[1].contains("limit-output"), "{:.200}", said[1]);
     let answered = bench.answered();
     assert!(answered.iter().all(|answer| answer.fault.is_none() && answer.cost == Some(520)), "{answered:?}");
     // What both cost is counted once each, and of the text there is a digest.

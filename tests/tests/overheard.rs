@@ -82,6 +82,8 @@ fn what_a_model_writes_is_heard_by_streams_of_the_control_api_and_by_who_follows
     let begun = served.ask("POST", "/v1/runs", Some(&all), "{}");
     let run = begun.json()["run"].as_str().unwrap_or_else(|| panic!("{begun:?}")).to_owned();
 
+    // It is told of once its first event is committed.
+    until(|| served.get(&format!("/v1/runs/{run}"), Some(&all)).status == 200);
     let events = |query: &str| {
         let mut stream = TcpStream::connect(served.services).unwrap();
         let path = format!("/v1/runs/{run}/events{query}");
