@@ -55,7 +55,8 @@ const TASKS: usize = 5;
 const TURNS: usize = 20;
 const CONFIG: &str = "roles: {planner: demo/planner-priority, executors: {agent: demo/executor-agent}}\n\
                       providers: {llm: demo/provider-openai}\n\
-                      settings: {demo/provider-openai: {key: false}, demo/executor-agent: {passages: 0}}\n";
+                      settings: {demo/provider-openai: {key: false}, demo/executor-agent: {passages: 0}}\n\
+                      narrow: {demo/provider-openai: {secrets: {use: []}}}\n";
 const MODELS: &str = "[models.agent]\nprovider = \"demo/provider-openai\"\nmodel = \"m\"\n\
                       base_url = \"http://127.0.0.1:11434/v1\"\ncontext_window = 128000\nmax_tokens = 4096\n";
 
@@ -136,6 +137,13 @@ fn pieces(turns: usize) -> Vec<String> {
 
 pub(crate) fn measure(args: &ModelsArgs) -> anyhow::Result<()> {
     fs::write(args.config_home.join("models.toml"), MODELS).context("cannot write `models.toml`")?;
+    let policy = args.config_home.join("policy.toml");
+    let text = fs::read_to_string(&policy).context("cannot read `policy.toml`")?;
+    if !text.contains("[egress]") {
+        // Else no more than 16 agents would have an answer under way.
+        let more = format!("{text}\n[egress]\nconnections = {}\n", args.agents);
+        fs::write(&policy, more).context("cannot write `policy.toml`")?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let seen = Shared::default();
     let server = seen.clone();

@@ -137,7 +137,7 @@ impl Player for Replay {
         }
         let told = kept.told.entry(line.clone()).or_default();
         *told += 1;
-        let at = format!("question {told} of {line}");
+        let at = recording::question(*told, line);
         let next = kept.lines.get_mut(line).and_then(VecDeque::pop_front);
         let (byte, why) = match next {
             None => (None, format!("it asks `{of}`, and no more was kept")),
@@ -158,7 +158,7 @@ impl Player for Replay {
     fn differs(&self, line: &Line, of: &str, why: String) -> GateClosed {
         let mut kept = self.kept();
         let told = kept.told.get(line).copied().unwrap_or_default();
-        let at = format!("question {told} of {line}, of `{of}`");
+        let at = format!("{}, of `{of}`", recording::question(told, line));
         self.end(&mut kept, Difference { at, byte: None, why, trees: None })
     }
 }
@@ -229,10 +229,7 @@ impl Kept {
         if let Some((line, left)) = self.lines.iter().find(|(_, left)| !left.is_empty()) {
             let told = self.told.get(line).copied().unwrap_or_default();
             let of = left.front().map_or("", |next| next.of.as_str());
-            return differs(
-                format!("question {} of {line}", told + 1),
-                format!("it does not ask `{of}` any more"),
-            );
+            return differs(recording::question(told + 1, line), format!("it does not ask `{of}` any more"));
         }
         if let Some((task, _)) = self.outcomes.iter().find(|(_, left)| !left.is_empty()) {
             return differs(format!("task `{task}`"), "one of its attempts was not made again".to_owned());

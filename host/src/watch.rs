@@ -2,9 +2,8 @@
 //!
 //! In -> out: recorded events -> lines, a live table, or JSON, in the order of the journal; output of tasks, if it is asked for.
 //! Invariant: no event is shown before it is durable; text from outside is escaped; the loop waits for nobody who looks.
-//! Not here: what is recorded (`drive/`), the table (`watch/table.rs`), output (`watch/output.rs`), the
-//! thread that shows (`watch/shower.rs`), the summary at the end
-//! (`commands/run.rs`).
+//! Not here: what is recorded (`drive/`), the thread that shows (`watch/shower.rs`), output (`watch/output.rs`), the summary at the
+//! end (`commands/run.rs`).
 
 mod counts;
 pub mod named;
@@ -18,22 +17,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use orch_journal::event::{AddedTask, AttemptFinished, Ending, Event, Severity, TaskIndex};
 use orch_journal::{Journal, RunState};
 use orch_task::{Status, Task};
 
 use self::counts::Counts;
+use self::output::Begun;
 pub use self::output::Output;
-use self::output::{Begun, Running};
 pub use self::pieces::Pieces;
-use self::shower::Shower;
-use self::table::Table;
+use self::shower::{FRAME, Shower};
 use crate::console::{Console, Tone, escape, escape_cut, json_shown, lines};
 
-/// How often what became durable, and what tasks print, is shown.
-const FRAME: Duration = Duration::from_millis(50);
 /// Of what a plugin says about an attempt that failed, as it fails; the end of the run shows all.
 const FAILURE_LINES: usize = 6;
 const ABOUT_CHARACTERS_MAX: usize = 100;
@@ -159,14 +154,7 @@ fn open_at(
     is_durable: impl Fn(u64) -> bool + Send + 'static,
 ) -> (Watcher, Screen) {
     let (seen, told) = channel();
-    let shower = Shower {
-        models: how.hears().then(|| pieces.listen()),
-        format: how.format,
-        early: Vec::new(),
-        table: how.is_live().then(|| Table::new(how.console)),
-        running: Running::new(&how),
-        console: how.console,
-    };
+    let shower = Shower::new(&how, pieces);
     let screen = std::thread::spawn(move || shower.show(&told, &notes, is_durable));
     let (counts, begun) = (Counts::default(), BTreeMap::new());
     (Watcher { how, run: run.to_owned(), counts, begun, answered: false, seen }, Screen(screen))

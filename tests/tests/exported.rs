@@ -1,4 +1,5 @@
-//! A run as one page: read by a parser of HTML that nobody here wrote, whatever plugins and people say in it.
+//! A run as one page: read by a parser of HTML that nobody here wrote, whatever plugins and people say in it, and looked at in a
+//! browser.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
 use std::io::Write;
@@ -78,4 +79,87 @@ fn an_exported_page_is_well_formed_needs_nobody_and_takes_text_as_text() {
         let exported = out(&bench.0.host(&["export", &run, "--format", format], 0));
         assert_eq!(exported, out(&bench.0.host(&["report", &run, "--format", format], 0)));
     }
+}
+
+/// How many points of a picture (PNG of 8 bits, without interlacing) have each colour that is asked for, as `rrggbb`.
+const COLOURS: &str = r#"
+import json, struct, sys, zlib
+data, wanted = sys.stdin.buffer.read(), sys.argv[1:]
+at, packed = 8, b""
+while at < len(data):
+    size, kind = struct.unpack(">I4s", data[at:at + 8])
+    body = data[at + 8:at + 8 + size]
+    if kind == b"IHDR":
+        width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", body)
+    packed += body if kind == b"IDAT" else b""
+    at += size + 12
+assert depth == 8 and colour in (2, 6) and not interlaced
+step, raw = (3 if colour == 2 else 4), zlib.decompress(packed)
+line, count, before = width * step, dict.fromkeys(wanted, 0), bytes(width * step)
+for row in range(height):
+    how, now = raw[row * (line + 1)], bytearray(raw[row * (line + 1) + 1:(row + 1) * (line + 1)])
+    for x in range(line):
+        left, above = (now[x - step] if x >= step else 0), before[x]
+        corner = before[x - step] if x >= step else 0
+        guess = left + above - corner
+        nearest = min((left, above, corner), key=lambda one: abs(guess - one))
+        now[x] = (now[x] + (0, left, above, (left + above) // 2, nearest)[how]) % 256
+    for x in range(0, line, step):
+        found = now[x:x + 3].hex()
+        if found in count:
+            count[found] += 1
+    before = now
+print(json.dumps(count))
+"#;
+
+/// Only in `cargo xtask test --full`: Debian's `chromium` is 380 MB with all that it needs.
+#[test]
+fn a_browser_shows_an_exported_page_as_it_is_meant_and_runs_nothing_of_it() {
+    if std::env::var_os("ORCH_TEST_FULL").is_none() {
+        return;
+    }
+    let hostile = "<script>document.title='run'</script><img src=x onerror=document.title='run'>";
+    let bench = Bench::new(&format!(
+        "- {{id: first, command: [sh, -c, 'echo new > new.txt'], description: \"{hostile}\"}}\n\
+         - {{id: second, command: [sh, -c, 'exit 3'], dependencies: [first]}}\n"
+    ));
+    bench.0.run(&["--jobs", "1"], 1);
+    let page = bench.0.outside().join("page.html");
+    bench.0.host(&["export", &bench.run_id(), "--out", page.to_str().unwrap()], 0);
+    let (home, picture) = (bench.0.outside().join("browser"), bench.0.outside().join("page.png"));
+    let browser = |more: &[&str]| {
+        let mut browser = Command::new("chromium");
+        browser.args([
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--enable-logging=stderr",
+        ]);
+        browser
+            .arg(format!("--user-data-dir={}", home.display()))
+            .args(["--window-size=1100,900"])
+            .args(more);
+        let output = browser.arg(format!("file://{}", page.display())).output();
+        let output = output.unwrap_or_else(|error| panic!("Debian's `chromium` is needed: {error}"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output
+    };
+    // As the browser has it once everything that would run has run.
+    let shown = browser(&["--dump-dom"]);
+    let (dom, said) = (String::from_utf8_lossy(&shown.stdout), String::from_utf8_lossy(&shown.stderr));
+    assert!(dom.contains(&format!("<title>Run {}</title>", bench.run_id())), "{dom}");
+    assert_eq!((dom.matches("<rect").count(), dom.matches("<script").count()), (2, 0), "{dom}");
+    // What the page's own rule refuses, and what fails in it, the browser says so.
+    assert!(!said.contains("CONSOLE") && !said.contains("Content Security Policy"), "{said}");
+
+    browser(&[&format!("--screenshot={}", picture.display())]);
+    let (done, failed) = ("bfe5c8", "f3c0bb");
+    let mut python = Command::new("/usr/bin/python3");
+    python.args(["-c", COLOURS, done, failed, "ffffff"]).stdin(std::fs::File::open(&picture).unwrap());
+    let count: Value = serde_json::from_slice(&python.output().unwrap().stdout).unwrap();
+    let points = |colour: &str| count[colour].as_u64().unwrap();
+    // A box of 200 by 34 for each task, less its corners and its name; a bar for the longer one at least.
+    assert!(points(done) > 6000 && points(failed) > 6000, "{count}");
+    assert!(points("ffffff") > 500_000, "the rest is paper: {count}");
 }

@@ -57,6 +57,7 @@ mod order;
 mod outgoing;
 mod outgrown;
 mod outlived;
+mod overheard;
 mod packages;
 mod places;
 mod provided;

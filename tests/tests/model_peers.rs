@@ -1,8 +1,11 @@
 //! Models that others run, as far as that can be had here: a server that somebody else wrote and that judges its clients, and the
 //! companies' own clients, which send to a recorder what our providers send.
 //!
+//! A second server, which fails in many ways, is in `model_peers/aimock.rs`.
 //! Not here: where both come from (`tests/models/requirements.txt`, `xtask/src/python.rs`); answers of our own (`models.rs`).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
+
+mod aimock;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -280,4 +283,34 @@ fn anthropic_s_own_client_sends_the_same_question() {
     assert_eq!((&*ours["x-api-key"], &*ours["anthropic-version"]), ("the-key", "2023-06-01"));
     assert_eq!((&*theirs["authorization"], &*theirs["anthropic-version"]), ("Bearer the-key", "2026-10-21"));
     assert!(!ours.contains_key("authorization") && !theirs.contains_key("x-api-key"));
+}
+
+#[test]
+fn an_answer_that_quotes_the_key_has_none_and_a_wrong_certificate_is_asked_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = certificate(folder.path());
+    let quoting = OPENAI.replace("Three", "Your key is the-key, is it not?");
+    let mut recorder = Recorder::start(folder.path(), &good, &quoting);
+    let bench = Bench::new(&["small how many?"], recorder.port, ["/v1", ""], &good.cert);
+    bench.workspace.write("config.yaml", &(bench.workspace.read("config.yaml") + "record: full\n"));
+    let (said, answered) = bench.run();
+    assert!(said[0].starts_with("Ok(\"Your key is ***, is it not?\")"), "{said:?}");
+    assert_eq!(answered[0].fault, None);
+    assert_eq!(recorder.next().1["authorization"], "Bearer the-key", "it did go where it is for");
+    let kept = serde_json::to_string(&bench.workspace.events()).unwrap();
+    assert!(!kept.contains("the-key"), "{kept}");
+
+    let other = tempfile::tempdir().unwrap();
+    let wrong = certificate(other.path());
+    let bench = Bench::new(&["small how many?", "large how many?"], recorder.port, ["/v1", ""], &wrong.cert);
+    let (said, answered) = bench.run();
+    assert!(said.iter().all(|said| said.starts_with("Err(Unavailable)")), "{said:?}");
+    let faults: Vec<Option<&str>> = answered.iter().map(|answer| answer.fault.as_deref()).collect();
+    assert_eq!(faults, [Some("unavailable"); 2]);
+    let why = bench.workspace.events().into_iter().filter_map(|event| match event {
+        Event::HttpEnded(ended) => ended.exchange.fault,
+        _ => None,
+    });
+    let why: Vec<String> = why.collect();
+    assert!(why.len() == 2 && why.iter().all(|why| why.contains("certificate")), "{why:?}");
 }

@@ -25,11 +25,11 @@ fn events(body: &str) -> String {
 }
 
 /// Answers each request in turn with these bytes, then no more; gives its port, and what it was asked.
-fn serve(answers: Vec<String>) -> (u16, Receiver<Value>) {
+fn serve(answers: Vec<impl Into<Vec<u8>> + Send + 'static>) -> (u16, Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (port, (say, asked)) = (listener.local_addr().unwrap().port(), channel());
     std::thread::spawn(move || {
-        for answer in answers {
+        for answer in answers.into_iter().map(Into::<Vec<u8>>::into) {
             let (stream, _) = listener.accept().unwrap();
             let mut reader = BufReader::new(stream.try_clone().unwrap());
             let (mut length, mut line) = (0, String::new());
@@ -43,19 +43,20 @@ fn serve(answers: Vec<String>) -> (u16, Receiver<Value>) {
             reader.read_exact(&mut body).unwrap();
             say.send(serde_json::from_slice(&body).unwrap()).unwrap();
             // Who is ended meanwhile does not read it.
-            let _ = (&stream).write_all(answer.as_bytes());
+            let _ = (&stream).write_all(&answer);
         }
     });
     (port, asked)
 }
 
-struct Bench {
-    workspace: Workspace,
-    guests: String,
+/// A workspace whose plugin asks a model at that port.
+pub(crate) struct Bench {
+    pub(crate) workspace: Workspace,
+    pub(crate) guests: String,
 }
 
 impl Bench {
-    fn new(tasks: &str, port: u16) -> Self {
+    pub(crate) fn new(tasks: &str, port: u16) -> Self {
         let workspace = Workspace::new(tasks);
         let allowed = "log = {}\nllm = { models = [\"*\"], tokens = 500 }\n";
         let guests = workspace.admit_guest("asks-models", allowed);
@@ -200,22 +201,55 @@ fn whoever_runs_the_model_answers_badly_and_each_time_the_plugin_hears_why() {
         cut,
         String::new(),
         answer("400 Bad Request", "{\"error\":{\"message\":\"too long\"}}"),
+        answer("429 Too Many Requests", "{}"),
+        events("data: <html>\n\n"),
+        answer("200 OK\r\ncontent-type: application/json", "[]"),
+        answer("404 Not Found", "{\"error\":{\"message\":\"no such model\"}}"),
+        // More than any answer may have.
+        events(&format!("data: {}\n\n", "x".repeat(9 << 20))),
     ];
     let (port, asked) = serve(answers);
     let task = |number: usize| {
-        format!("- {{id: t{number}, kind: ask, priority: {}, description: '- how many?'}}\n", 9 - number)
+        format!("- {{id: t{number}, kind: ask, priority: {}, description: '- how many?'}}\n", 99 - number)
     };
-    let bench = Bench::new(&(0..6).map(task).collect::<String>(), port);
+    let bench = Bench::new(&(0..11).map(task).collect::<String>(), port);
     bench.run(0);
-    assert_eq!(asked.iter().count(), 6, "nobody asks again by itself");
+    assert_eq!(asked.iter().count(), 11, "nobody asks again by itself");
     let said: Vec<String> =
         bench.said().into_iter().map(|said| said.trim_end_matches(" of small").to_owned()).collect();
     let busy = "Err(Busy(Some(7000)))";
     let (silent, long) = ("Err(Unavailable)", "Err(Invalid(\"status 400: too long\"))");
-    assert_eq!(said, [busy, silent, silent, silent, silent, long]);
+    let (any_time, unknown) = ("Err(Busy(None))", "Err(Invalid(\"status 404: no such model\"))");
+    assert_eq!(said, [busy, silent, silent, silent, silent, long, any_time, silent, silent, unknown, silent]);
     let faults: Vec<Option<String>> = bench.answered().into_iter().map(|answer| answer.fault).collect();
     let none = "unavailable";
-    assert_eq!(faults, ["busy", none, none, none, none, "invalid"].map(|word| Some(word.to_owned())));
+    let expected = ["busy", none, none, none, none, "invalid", "busy", none, none, "invalid", none];
+    assert_eq!(faults, expected.map(|word| Some(word.to_owned())));
+}
+
+#[test]
+fn what_is_no_text_is_read_as_far_as_it_is_one_and_a_megabyte_of_words_is_paid_for_whatever_becomes_of_it() {
+    let mut odd = PIECES.as_bytes().to_vec();
+    let at = odd.windows(3).position(|three| three == b"ree").unwrap();
+    odd[at] = 0xff;
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        odd.len()
+    );
+    let long = PIECES.replace("ree", &"e".repeat(900 << 10));
+    let (port, _asked) = serve(vec![[head.as_bytes(), &odd].concat(), events(&long).into_bytes()]);
+    let tasks = "- {id: odd, kind: ask, priority: 2, description: '- how many?'}\n\
+                 - {id: long, kind: ask, priority: 1, description: '- how many?'}\n";
+    let bench = Bench::new(tasks, port);
+    bench.run(1);
+    let said = bench.said();
+    assert_eq!(said[0], "Ok(\"Th\u{fffd}ee\") of small");
+    // The plugin says it again, and that is more than any may say.
+    assert!(said[1].contains("limit-output"), "{:.200}", said[1]);
+    let answered = bench.answered();
+    assert!(answered.iter().all(|answer| answer.fault.is_none() && answer.cost == Some(520)), "{answered:?}");
+    // What both cost is counted once each, and of the text there is a digest.
+    assert_ne!(answered[0].answer, answered[1].answer);
 }
 
 #[test]
@@ -282,7 +316,7 @@ fn a_budget_ends_the_questions_of_a_run_and_what_it_cost_is_said_by_task_and_mod
 
 #[test]
 fn a_question_that_was_cut_off_counts_at_its_most_in_the_next_host() {
-    let (port, asked) = serve(Vec::new());
+    let (port, asked) = serve(Vec::<String>::new());
     let bench = Bench::new("- {id: one, kind: ask, description: '- how many?'}\n", port);
     // Room for one such question, and not for two.
     bound(&bench, "[budgets]\nrun = { cost = 0.0012 }\n");
@@ -300,7 +334,7 @@ fn a_question_that_was_cut_off_counts_at_its_most_in_the_next_host() {
 
 #[test]
 fn what_has_no_price_is_not_asked_where_money_is_bounded_and_the_doctor_says_what_is_wrong() {
-    let (port, asked) = serve(Vec::new());
+    let (port, asked) = serve(Vec::<String>::new());
     let bench = Bench::new("- {id: one, kind: ask, description: '- how many?'}\n", port);
     let models = bench.workspace.operator().join("models.toml");
     let text = fs::read_to_string(&models).unwrap();

@@ -96,7 +96,7 @@ fn files_are_indexed_once_again_when_they_changed_and_found() {
          - {id: gone, kind: find, dependencies: [again], description: 'keyword . sea header'}\n\
          - {id: new, kind: find, dependencies: [gone], description: 'keyword . trailer'}\n",
     );
-    assert_eq!(said[0], "1 files indexed in 1 passages, 1 unchanged, 1 removed, 0 passed over");
+    assert_eq!(said[0], "1 file indexed in 1 passage, 1 unchanged, 1 removed, 0 passed over");
     assert_eq!(said[1..], ["nothing", "src/parse.py:1-3"]);
 
     let cache = bench.workspace.path().join(".orch/vectors.sqlite");

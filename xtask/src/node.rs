@@ -3,7 +3,7 @@
 //! In -> out: a lock file with digests -> a folder with `node_modules/`.
 //! Invariant: what is fetched has the digests of the lock file; no script of a package runs, nothing is installed into the system.
 //! A machine without `npm` is told so and goes on: what needs it are stand-ins of others beside our own.
-//! Not here: which tests need them (`tests/tests/notified_out/slack.rs`).
+//! Not here: which tests need them (`tests/tests/notified_out/slack.rs`, `tests/tests/model_peers/aimock.rs`).
 
 use std::fs;
 use std::path::Path;

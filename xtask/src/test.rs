@@ -38,7 +38,10 @@ fn all(root: &Path, full: bool, times: &mut Times) -> anyhow::Result<()> {
     times.step("schemathesis", || python::prepare(root, "described"))?;
     times.step("receivers of notices", || python::prepare(root, "receivers"))?;
     times.step("gRPC of its makers", || python::prepare(root, "io"))?;
-    times.step("models of others", || python::prepare(root, "models"))?;
+    times.step("models of others", || {
+        python::prepare(root, "models")?;
+        node::prepare(root, "aimock")
+    })?;
     times.step("a stand-in of Slack", || node::prepare(root, "slack"))?;
     times.step("a registry of Debian", || debian::prepare(root, "registry", full))?;
     times.step("toolchains of other languages", || languages::prepare(root))?;

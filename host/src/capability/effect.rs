@@ -113,9 +113,10 @@ impl EffectRecord {
         matches!(self, Self::NetworkUsed { .. })
     }
 
-    /// True of what must be durable before anything happens.
+    /// True of what must be durable before anything happens. What a provider sends for a question that spends is not: the
+    /// question itself was, and nothing more would be known of it.
     pub fn is_intent(&self) -> bool {
-        matches!(self, Self::Intent { .. } | Self::ProviderAsked { .. })
+        matches!(self, Self::Intent { spends: false, .. } | Self::ProviderAsked { .. })
     }
 }
 

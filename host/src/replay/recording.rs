@@ -16,8 +16,12 @@ use orch_journal::event::{
     TaskIndex, Writes,
 };
 use orch_task::NewFileTask;
+use orch_trust::digest::Sha256Digest;
 
 use crate::drive::kv::KvValues;
+
+/// Of events, at a time.
+const PAGE: u32 = 256;
 
 /// A question that was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +67,8 @@ pub enum NotReplayable {
     Unkept { run: String, what: String },
     #[error("a person had a hand in run `{run}`: {what}")]
     ByPeople { run: String, what: String },
+    #[error("what run `{run}` kept is not what its digest says: the {text} that is {at}, of `{of}`")]
+    Changed { run: String, at: String, of: String, text: &'static str },
 }
 
 impl NotReplayable {
@@ -74,6 +80,7 @@ impl NotReplayable {
             Self::NoBranch { .. } => "replay-no-branch",
             Self::Unkept { .. } => "replay-unkept",
             Self::ByPeople { .. } => "replay-by-people",
+            Self::Changed { .. } => "replay-text-changed",
         }
     }
 
@@ -84,6 +91,9 @@ impl NotReplayable {
             Self::Open { .. } => "`orch-host run` goes on with it",
             Self::NoBranch { .. } => {
                 "`isolation: worktree` in `config.yaml` gives runs a branch, from the next one on"
+            }
+            Self::Changed { .. } => {
+                "somebody or something changed the store; `orch-host audit verify` says whether its chain still holds"
             }
             Self::Unkept { .. } | Self::ByPeople { .. } => return None,
         };
@@ -169,6 +179,10 @@ impl Recording {
         if let Some(what) = found.by_people {
             return Ok(Err(NotReplayable::ByPeople { run, what }));
         }
+        let lines = match lines(found.answers.into_iter().flatten()) {
+            Ok(lines) => lines,
+            Err(NotAsKept { at, of, text }) => return Ok(Err(NotReplayable::Changed { run, at, of, text })),
+        };
         Ok(Ok(Self {
             goal: started.said_goal().map(str::to_owned),
             run,
@@ -176,7 +190,7 @@ impl Recording {
             at: started.at,
             based,
             plugins: started.plugins,
-            lines: lines(found.answers.into_iter().flatten()),
+            lines,
             tasks: found.tasks,
             approved: found.approved,
             outcomes: found.outcomes,
@@ -185,6 +199,28 @@ impl Recording {
             status,
             kinds: found.kinds,
         }))
+    }
+
+    /// Which question the event at that place keeps, if it is one: of a journal whose chain is broken there, for people.
+    pub fn question_at(reader: &Reader, run: &str, place: u64) -> Option<String> {
+        let (mut asked, mut from) = (BTreeMap::<Line, u64>::new(), 0);
+        loop {
+            let page = reader.raw_events(run, from, PAGE).ok()?;
+            from = page.last()?.0 + 1;
+            for (seq, bytes) in page {
+                let event = serde_json::from_slice::<Event>(&bytes).ok();
+                if let Some(Event::AnswerKept(kept)) = event {
+                    let nth = asked.entry(kept.line.clone()).or_default();
+                    *nth += 1;
+                    if seq == place {
+                        return Some(format!("{}, of `{}`", question(*nth, &kept.line), kept.of));
+                    }
+                }
+                if seq >= place {
+                    return None;
+                }
+            }
+        }
     }
 
     /// Values of `kv` as the run found them.
@@ -331,8 +367,20 @@ impl Gathered {
     }
 }
 
+/// How a question is named.
+pub(super) fn question(nth: u64, line: &Line) -> String {
+    format!("question {nth} of {line}")
+}
+
+/// A text that is not the one whose digest was kept with it.
+struct NotAsKept {
+    at: String,
+    of: String,
+    text: &'static str,
+}
+
 /// Answers of each line in their order; of a call that was made again those of the last time.
-fn lines(answers: impl Iterator<Item = AnswerKept>) -> BTreeMap<Line, VecDeque<KeptText>> {
+fn lines(answers: impl Iterator<Item = AnswerKept>) -> Result<BTreeMap<Line, VecDeque<KeptText>>, NotAsKept> {
     let mut whole: Vec<AnswerKept> = Vec::new();
     for kept in answers {
         if matches!(kept.by, Actor::Call { .. }) {
@@ -342,8 +390,17 @@ fn lines(answers: impl Iterator<Item = AnswerKept>) -> BTreeMap<Line, VecDeque<K
     }
     let mut lines: BTreeMap<Line, VecDeque<KeptText>> = BTreeMap::new();
     for AnswerKept { line, of, question, answer, masked, .. } in whole {
-        let (question, answer) = (question.bytes().unwrap_or_default(), answer.bytes().unwrap_or_default());
-        lines.entry(line).or_default().push_back(KeptText { of, question, answer, masked });
+        let all = lines.entry(line.clone()).or_default();
+        let found = [("question", question), ("answer", answer)].map(|(text, kept)| {
+            let is_it = |bytes: &Vec<u8>| Sha256Digest::of(bytes).to_string() == kept.sha256;
+            kept.bytes().filter(is_it).ok_or_else(|| {
+                let nth = all.len() as u64 + 1;
+                NotAsKept { at: self::question(nth, &line), of: of.clone(), text }
+            })
+        });
+        let [question, answer] = found;
+        let kept = KeptText { of: of.clone(), question: question?, answer: answer?, masked };
+        all.push_back(kept);
     }
-    lines
+    Ok(lines)
 }

@@ -1,35 +1,49 @@
-//! The thread that shows a run: lines, a live table or JSON, what tasks print and what models write.
+//! The thread that shows a run.
 //!
-//! In -> out: what is worth showing, each with its place in the journal -> the console, once it is durable.
-//! Not here: what is worth showing (`watch.rs`).
+//! In -> out: what its watcher tells, pieces of models' answers -> lines and a live table.
+//! Invariant: nothing is shown of an event before it is durable; what a model wrote before one stands before it.
+//! Not here: what is worth showing (`watch.rs`), how output of tasks is shown (`output.rs`), the table (`table.rs`).
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::output::Running;
-use super::pieces::{Heard, Listener, Piece, WAITING_MAX};
+use super::pieces::{Heard, Listener, Piece, Pieces, WAITING_MAX};
 use super::table::Table;
-use super::{FRAME, Format, Seen};
+use super::{Format, How, Seen};
 use crate::console::{Console, shown};
 
+/// How often what became durable, and what tasks print, is shown.
+pub(super) const FRAME: Duration = Duration::from_millis(50);
 /// How often the table is drawn.
 const TABLE_FRAME: Duration = Duration::from_millis(200);
 /// Between two looks where only events are shown.
 const IDLE: Duration = Duration::from_secs(60);
+
 /// What the thread that shows has.
 pub(super) struct Shower {
     /// On a terminal.
-    pub(super) table: Option<Table>,
-    pub(super) running: Running,
-    pub(super) format: Format,
+    table: Option<Table>,
+    running: Running,
+    format: Format,
     /// Pieces of answers; those of attempts of whose beginning it has not heard.
-    pub(super) models: Option<Listener>,
-    pub(super) early: Vec<Piece>,
-    pub(super) console: Console,
+    models: Option<Listener>,
+    early: Vec<Piece>,
+    console: Console,
 }
 
 impl Shower {
-    /// Until its watcher is dropped and everything is shown.
+    pub(super) fn new(how: &How, pieces: &Pieces) -> Self {
+        Self {
+            models: how.hears().then(|| pieces.listen()),
+            format: how.format,
+            early: Vec::new(),
+            table: how.is_live().then(|| Table::new(how.console)),
+            running: Running::new(how),
+            console: how.console,
+        }
+    }
+
     pub(super) fn show(
         mut self,
         told: &Receiver<(u64, Seen)>,
@@ -65,6 +79,7 @@ impl Shower {
                 drawn = Instant::now();
             }
         }
+        self.take_pieces();
         for note in notes.try_iter() {
             self.note(&note);
         }
@@ -77,7 +92,13 @@ impl Shower {
 
     fn take(&mut self, seen: Seen) {
         match seen {
-            Seen::Lines(lines) => lines.iter().for_each(|line| self.say(line)),
+            Seen::Lines(lines) => {
+                // What was written before an event stands before it.
+                if self.format == Format::Json {
+                    self.take_pieces();
+                }
+                lines.iter().for_each(|line| self.say(line));
+            }
             Seen::Started(begun) => self.running.begin(begun),
             Seen::Ended { task, lines } => {
                 self.take_pieces();

@@ -90,10 +90,16 @@ orch_sdk::export!(executor: Index);
 impl Count {
     fn said(&self) -> String {
         let Self { files, passages, unchanged, passed_over, removed } = self;
+        let (files, passages) = (counted(*files, "file"), counted(*passages, "passage"));
         format!(
-            "{files} files indexed in {passages} passages, {unchanged} unchanged, {removed} removed, {passed_over} passed over"
+            "{files} indexed in {passages}, {unchanged} unchanged, {removed} removed, {passed_over} passed over"
         )
     }
+}
+
+/// So many of them, in words.
+fn counted(count: u64, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Whose vectors the collection gets: the operator's name with that of who answers to it now. It costs one short question, and

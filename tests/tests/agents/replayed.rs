@@ -1,5 +1,7 @@
 //! Runs that kept texts, gone through again: the same, or the first difference by its name. Nobody is asked.
 
+use sha2::{Digest, Sha256};
+
 use super::*;
 
 const GUEST: &str = "log = {}\nfiles = { write = [\"*.txt\"] }\ntasks = { add = 9, kinds = [\"phase\"] }\n";
@@ -62,6 +64,41 @@ impl Project {
         let (place, event) = found.unwrap();
         (place, self.put(run, place, &event))
     }
+
+    /// Changes one byte of the name of the first call of a tool that an agent's model asked for, and the chain with it, so that it
+    /// holds; gives the place.
+    fn forge_an_answer(&self, run: &str, with_its_digest: bool) -> u64 {
+        let events = self.bench.0.reader();
+        let mut all = events.events(run).map(Result::unwrap);
+        let (place, mut kept) = all
+            .find_map(|(place, event)| match event {
+                Event::AnswerKept(kept) if kept.of == "llm" && kept.line.role == "executor" => {
+                    Some((place, kept))
+                }
+                _ => None,
+            })
+            .unwrap();
+        let mut text = kept.answer.bytes().unwrap();
+        let at = text.windows(5).position(|five| five == b"call-").unwrap() + 5;
+        text[at] ^= 1;
+        kept.answer = kept.answer.with_bytes(&text);
+        if with_its_digest {
+            kept.answer.sha256 = hex::encode(Sha256::digest(&text));
+        }
+        self.put(run, place, &serde_json::to_vec(&Event::AnswerKept(kept)).unwrap());
+        let store = rusqlite::Connection::open(self.bench.0.path().join(".orch/state.db")).unwrap();
+        let mut read = store.prepare("SELECT seq, bytes FROM events WHERE run = ?1 ORDER BY seq").unwrap();
+        let rows = read.query_map([run], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let rows: Vec<(i64, Vec<u8>)> = rows.map(Result::unwrap).collect();
+        let mut link = Sha256::digest(run);
+        for (seq, bytes) in rows {
+            let next = Sha256::new().chain_update(link).chain_update(&bytes).finalize();
+            let put = "UPDATE events SET prev = ?1, hash = ?2 WHERE run = ?3 AND seq = ?4";
+            assert_eq!(store.execute(put, (link.as_slice(), next.as_slice(), run, seq)).unwrap(), 1);
+            link = next;
+        }
+        place
+    }
 }
 
 #[test]
@@ -116,7 +153,13 @@ fn a_run_diverges_where_its_base_its_plugin_or_what_it_kept_is_another() {
     let (place, before) = project.change_an_answer(&run);
     let said = err(&project.bench.0.run(&["--replay", &run], 5));
     assert!(
-        said.contains(&format!("is broken at event {place}: its hash is not that of its bytes")),
+        said.contains(&format!(
+            "is broken at event {place}: its hash is not that of its bytes, and keeps question "
+        )),
+        "{said}"
+    );
+    assert!(
+        said.contains(" of `demo/executor-agent` as executor of task `phase-") && said.contains(", of `llm`"),
         "{said}"
     );
     project.put(&run, place, &before);
@@ -167,4 +210,34 @@ fn what_cannot_be_gone_through_again_is_refused_by_name() {
     bench.0.write("tasks.yml", "- {id: e, command: ['true']}\n");
     bench.0.run(&[], 0);
     refused(&bench.run_id(), "replay-no-branch");
+}
+
+#[test]
+fn an_answer_that_is_changed_with_all_that_vouches_for_it_is_a_difference_where_the_guest_says_it_again() {
+    let project = Project::recorded(0xf0_96);
+    project.bench.0.run(&["--goal", &project.goal], 0);
+    let run = project.bench.run_id();
+    project.replay(&run, &[], 0);
+    let store = project.bench.0.path().join(".orch/state.db");
+    let kept = fs::read(&store).unwrap();
+
+    // The chain holds, the text's own digest does not.
+    project.forge_an_answer(&run, false);
+    let said = err(&project.bench.0.run(&["--replay", &run], 2));
+    assert!(said.contains("code: replay-text-changed"), "{said}");
+    let whose =
+        "the answer that is question 2 of `demo/executor-agent` as executor of task `phase-001`, of `llm`";
+    assert!(said.contains(whose), "{said}");
+
+    // Nothing shows it but what the agent makes of it: its next question has the name of the call, as it was told.
+    fs::write(&store, kept).unwrap();
+    project.forge_an_answer(&run, true);
+    let said = err(&project.bench.0.run(&["--replay", &run], 1));
+    assert!(said.contains("code: replay-diverged"), "{said}");
+    let (_, at) = said.split_once("is not the same again: question ").unwrap();
+    let (number, at) = at.split_once(' ').unwrap();
+    assert!(number.parse::<u32>().unwrap() > 2, "{said}");
+    assert!(at.starts_with("of `demo/executor-agent` as executor of task `phase-001`: byte "), "{said}");
+    // Whoever asks for the host's own word for it is told.
+    assert!(err(&project.bench.0.host(&["audit", "verify"], 5)).contains("journal-rewritten"));
 }

@@ -51,14 +51,17 @@ pub(super) fn of(tasks: &[TaskFacts]) -> Option<String> {
         let row = &task.row;
         let (width, height) = BOX;
         let (left, middle) = (x + 10, y + 22);
-        let shown = cut_to(&row.id, CHARACTERS_MAX);
+        let shown = match cut_to(&row.id, CHARACTERS_MAX) {
+            all if all.len() == row.id.len() => all.to_owned(),
+            begins => format!("{begins}…"),
+        };
         let _ = writeln!(
             svg,
             "<g><title>{}: {}</title><rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"5\" fill=\"{}\"/><text x=\"{left}\" y=\"{middle}\">{}</text></g>",
             text(&row.id),
             text(&row.status),
             colour(&row.status),
-            text(shown)
+            text(&shown)
         );
     }
     svg.push_str("</svg>\n");

@@ -11,6 +11,7 @@ use orch_journal::rows::AttemptRow;
 
 use super::graph;
 use super::marked::{colour, text};
+use crate::commands::counted;
 use crate::commands::report::{Facts, TaskFacts, asked, described, plugin_line};
 use crate::commands::stored_run::took_ms;
 use crate::console::lines;
@@ -23,7 +24,7 @@ const HEAD: &str = "<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Securit
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1d2530;background:#fff}\
 h1,h2{line-height:1.2}table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.25rem .6rem;border-bottom:1px solid #d9dee5}\
 pre{background:#f5f7f9;padding:.8rem;overflow:auto;white-space:pre-wrap}.picture{overflow:auto}.edge{fill:none;stroke:#8a95a3}\
-svg text{font:13px system-ui,sans-serif;fill:#1d2530}.bar{height:.8rem;border-radius:2px;min-width:1px}.of{width:40%}.number{text-align:right}\
+svg text{font:13px system-ui,sans-serif;fill:#1d2530}.bar{height:.8rem;border-radius:2px;min-width:1px}.of{width:40%}.number{text-align:right}.number,.word{white-space:nowrap}.path{overflow-wrap:anywhere}\
 summary{cursor:pointer}.add{color:#176b34}.cut{color:#a3231c}";
 
 /// What an attempt changed.
@@ -86,12 +87,12 @@ pub(super) fn of(facts: &Facts, reader: &Reader, diffs: &[Diff]) -> Result<Strin
 
 fn tasks(page: &mut String, facts: &Facts) {
     let longest = facts.tasks.iter().filter_map(|task| task.took_ms).max().unwrap_or(0).max(1);
-    *page += "<h2>Tasks</h2>\n<table>\n<tr><th>task</th><th>status</th><th>attempts</th><th>took</th><th class=\"of\"></th><th>what</th></tr>\n";
+    *page += "<h2>Tasks</h2>\n<table>\n<tr><th>task</th><th>status</th><th class=\"number\">attempts</th><th class=\"number\">took</th><th class=\"of\"></th><th>what</th></tr>\n";
     for TaskFacts { row, took_ms, .. } in &facts.tasks {
         let percent = took_ms.unwrap_or(0).saturating_mul(100) / longest;
         let _ = writeln!(
             page,
-            "<tr><td>{}</td><td>{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td>\
+            "<tr><td class=\"path\">{}</td><td class=\"word\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td>\
              <td class=\"of\"><div class=\"bar\" style=\"width:{percent}%;background:{}\"></div></td><td>{}</td></tr>",
             text(&row.id),
             text(&row.status),
@@ -109,9 +110,10 @@ fn attempts(page: &mut String, facts: &Facts, reader: &Reader) -> Result<(), Fau
     for task in facts.tasks.iter().filter(|task| task.row.attempts > 0) {
         let _ = writeln!(
             page,
-            "<details><summary>{}: {}</summary>\n<table>",
+            "<details><summary>{}: {}, {}</summary>\n<table>",
             text(&task.row.id),
-            task.row.attempts
+            text(&task.row.status),
+            counted(task.row.attempts as usize, "attempt", "attempts")
         );
         for attempt in reader.attempts(&facts.run.id, task.row.place)? {
             let AttemptRow { attempt, status, output, error, log, started_at, completed_at } = attempt;
@@ -120,7 +122,7 @@ fn attempts(page: &mut String, facts: &Facts, reader: &Reader) -> Result<(), Fau
             let said = error.or(output).unwrap_or_default();
             let _ = writeln!(
                 page,
-                "<tr><td>{attempt}</td><td>{}</td><td>{took}</td><td>{}</td><td>{}</td></tr>",
+                "<tr><td class=\"number\">{attempt}</td><td class=\"word\">{}</td><td class=\"number\">{took}</td><td>{}</td><td class=\"path\">{}</td></tr>",
                 text(&status),
                 block(&said),
                 text(&log.unwrap_or_default())

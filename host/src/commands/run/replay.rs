@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use orch_journal::{Reader, forget_missing_runs};
+use orch_journal::{Reader, StoreError, forget_missing_runs};
 use orch_trust::evidence::Compilable;
 use orch_trust::manifest::Role;
 use serde_json::json;
@@ -49,7 +49,8 @@ pub(super) fn run(
     let config = place.config()?;
     let reader = place.reader()?;
     let run = find_run(&reader, Some(run))?.id;
-    let recording = Recording::read(&reader, &run)?.map_err(refused)?;
+    let recording =
+        Recording::read(&reader, &run).map_err(|error| unread(error, &reader))?.map_err(refused)?;
     let folders = place::package_folders(operator, &args.plugins)?;
     let trust = operator.rules(&config, place.lock()?);
     let admitted = plugins::admit_bound(&config, &folders, &trust, place::now())?;
@@ -121,6 +122,19 @@ fn show(run: &str, same: Same, took_ms: u64, format: Format, console: Console) {
                 lines::span(took_ms)
             ));
         }
+    }
+}
+
+/// A journal that is broken at what somebody was told says whose question it was.
+fn unread(error: StoreError, reader: &Reader) -> Fault {
+    let whose = match &error {
+        StoreError::Broken { run, seq, .. } => Recording::question_at(reader, run, *seq),
+        _ => None,
+    };
+    let fault = Fault::from(error);
+    match whose {
+        Some(whose) => Fault { source: anyhow::anyhow!("{:#}, and keeps {whose}", fault.source), ..fault },
+        None => fault,
     }
 }
 
