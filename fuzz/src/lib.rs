@@ -14,6 +14,7 @@
 
 mod address;
 mod anchor;
+mod archive;
 #[cfg(feature = "engine")]
 mod author;
 #[cfg(feature = "engine")]
@@ -75,6 +76,12 @@ pub const TARGETS: &[Target] = &[
         sources: &["trust/src/admission.rs", "trust/src/package.rs", "trust/src/dsse.rs"],
         run: package::admission,
         valid: package::valid,
+    },
+    Target {
+        name: "archive",
+        sources: &["trust/src/archive.rs"],
+        run: archive::archive,
+        valid: archive::valid,
     },
     Target {
         name: "release",

@@ -12,11 +12,13 @@ pub mod control;
 pub mod diff;
 pub mod effect;
 pub mod embed;
+pub mod environment;
 pub mod files;
 pub mod findings;
 pub mod git;
 pub mod http;
 pub mod kv;
+pub mod ledger;
 pub mod lent;
 pub mod llm;
 pub mod log;
@@ -48,9 +50,11 @@ use orch_trust::interfaces::Import;
 use orch_trust::permission::{Domain, DomainName, Effect, Permissions, SecretsPermission};
 use wasmtime::component::Linker;
 
-pub use effect::{EffectGate, EffectRecord, GateClosed, Ledger};
+pub use effect::{EffectGate, EffectRecord, GateClosed};
+pub use environment::HostEnvironment;
+pub use ledger::Ledger;
+pub use shape::View;
 pub(crate) use shape::{Capability, Holds, Kept, Opening};
-pub use shape::{HostEnvironment, View};
 use trial::Watched;
 
 /// A capability's place among those of a call.

@@ -9,12 +9,14 @@ pub mod act;
 pub mod acts;
 pub mod asked;
 pub mod attempt;
+pub mod back;
 pub mod branch;
 pub mod choice;
 pub mod consult;
 pub mod desk;
 pub mod earlier;
 pub mod edits;
+pub mod ended;
 pub mod env;
 pub mod error;
 pub mod extend;
@@ -27,6 +29,7 @@ pub mod guards;
 pub mod hear;
 pub mod held;
 pub mod keep;
+pub mod keeping;
 pub mod kv;
 pub mod kv_reads;
 pub mod lodging;
@@ -38,6 +41,7 @@ pub mod plan;
 pub mod providers;
 pub mod purse;
 pub mod recover;
+pub mod reported;
 pub mod retry;
 pub mod roles;
 pub mod room;
@@ -55,13 +59,12 @@ use orch_task::Status;
 use orch_trust::manifest::Role;
 use tokio::task::JoinSet;
 
-use attempt::Ended;
-use consult::{JustLooked, Looked};
+use back::Back;
+use consult::JustLooked;
 use desk::{Audit, Control, Desk};
+use ended::Ended;
 use error::DriveError;
 use finish::{Stop, Summary};
-use fresh::{Checked, Made};
-use keep::Weighed;
 use plan::Planning;
 use recover::Cut;
 use run::{Heard, Run};
@@ -71,16 +74,6 @@ use crate::clock::now_ms;
 
 /// Completions between two audits when they are due at the end only.
 const AUDIT_COMPLETIONS_DEFAULT: usize = 100;
-
-/// What comes back from the guests' threads.
-pub enum Back {
-    Attempt(Ended),
-    Weighed(Box<Weighed>),
-    Look(Looked),
-    Checked(Vec<Checked>),
-    Made(Made),
-    Seen(words::Seen),
-}
 
 /// Attempts that were begun.
 #[derive(Default)]
@@ -114,6 +107,7 @@ pub async fn drive(run: &mut Run, desk: &Desk, sheet: &mut Sheet) -> Result<Summ
         );
         run.record(Event::Warned { code: "log-cut".to_owned(), text })?;
     }
+    run.say_left_out()?;
     sheet.save_at_the_end(run, desk).await?;
     desk.own_files.check()?;
     let summary = finish::run(run, desk, &stop)?;
@@ -303,13 +297,17 @@ async fn take_back(
     running: &mut JoinSet<Back>,
 ) -> Result<Option<TaskIndex>, DriveError> {
     match back {
-        Back::Attempt(ended) => {
+        Back::Attempt(mut ended) => {
+            // What was held had room when it was.
+            if ended.held.is_none() {
+                ended.report = run.bounded(ended.report);
+            }
             let Some(mut ended) = keep::begin(run, desk, ended, running)? else { return Ok(None) };
             let tree = ended.tree.take();
             run.serving(lodging::leave(&desk.guests, tree)).await?;
             let (task, plugin) = (ended.task, executor_id(run, desk, ended.task)?);
             let asked = attempt::finish(run, desk, ended)?;
-            extend::add(run, desk, &plugin, asked)?;
+            extend::add(run, desk, (&plugin, Some(task)), asked)?;
             Ok(Some(task))
         }
         Back::Weighed(weighed) => keep::weighed(run, desk, *weighed, running).await,

@@ -23,8 +23,8 @@ use crate::capability::http::backend::Egress;
 use crate::capability::lent::Providers;
 use crate::capability::llm::catalogue::Catalogue;
 use crate::capability::nothing::Nothing;
-use crate::capability::secrets::TextMask;
 use crate::capability::secrets::backend::SecretReader;
+use crate::capability::secrets::mask::TextMask;
 use crate::capability::tape::{Player, Tape};
 use crate::capability::vectors::backend::Shelf;
 use crate::clock::now_ms;
@@ -226,9 +226,7 @@ impl Holder {
         let known = store.shared().read().stream()?;
         let stream_name = match known {
             Some(known) => known,
-            None => {
-                format!("{WORKSPACE_STREAM}-{:016x}", getrandom::u64().map_err(|_| OperatorError::NoRandom)?)
-            }
+            None => workspace_stream()?,
         };
         let stream = Arc::new(store.journal(&stream_name)?);
         let secrets: Arc<dyn SecretReader> = Arc::new(SecretStore::new(operator.secrets.clone()));
@@ -391,4 +389,10 @@ pub fn guest_runtime(jobs: u32) -> Result<Runtime, Fault> {
         .event_interval(1)
         .build();
     Ok(runtime.map_err(anyhow::Error::from)?)
+}
+
+/// A name for the stream of a workspace that has none.
+pub fn workspace_stream() -> Result<String, OperatorError> {
+    let random = getrandom::u64().map_err(|_| OperatorError::NoRandom)?;
+    Ok(format!("{WORKSPACE_STREAM}-{random:016x}"))
 }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use orch_trust::archive::ArchiveError;
 use orch_trust::package::{CERTIFICATES, DELEGATIONS, MANIFEST, PackageBytes, bytes_max};
 use orch_trust::refusal::Refusal;
 
@@ -41,7 +42,7 @@ pub enum PackageError {
     Archive {
         path: PathBuf,
         #[source]
-        source: archive::ArchiveError,
+        source: ArchiveError,
     },
     #[error(transparent)]
     Refused(#[from] Refusal),

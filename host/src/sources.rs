@@ -14,6 +14,7 @@ pub mod registry;
 
 use std::path::{Path, PathBuf};
 
+use orch_trust::archive::ENDING;
 use orch_trust::authority::Publisher;
 use orch_trust::manifest::Manifest;
 use orch_trust::name::PluginId;
@@ -155,7 +156,7 @@ pub fn parse_range(text: &str) -> Result<VersionReq, SourceError> {
 }
 
 fn local(path: &Path) -> Place {
-    let is_file = path.is_file() || path.extension().is_some_and(|end| end == archive::ENDING);
+    let is_file = path.is_file() || path.extension().is_some_and(|end| end == ENDING);
     match (is_file, path.join(INDEX).is_file() && !path.join(MANIFEST).is_file()) {
         (true, _) => Place::File(path.to_owned()),
         (false, true) => Place::Shelf(path.to_owned()),

@@ -3,7 +3,8 @@
 //! In -> out: a broker ([`Client`]), walls and programs ([`Bench`]) -> one line for each task, until somebody asks for the end.
 //! Limits: so many tasks at once; a lease as long as it was asked for.
 //! Invariant: a command runs only while its lease counts: heartbeats renew it, and when it is lost, or was not renewed in time, the
-//! command and all its descendants are ended, and nothing more is said about the task.
+//! command and all its descendants are ended, and nothing more is said about the task. The
+//! command of a worker that ends before it is ended too, and its task is given back at once.
 //! Invariant: a result is said until the broker answers; one that was accepted before counts as accepted now.
 //! Not here: which programs and brokers are allowed (`[worker.allow]` of the operator's policy), the broker itself (a service).
 
@@ -63,6 +64,8 @@ enum Ended {
     Accepted(String),
     /// Nobody heard of it; why.
     Lost(String),
+    /// The worker ended before the command did.
+    Cut,
 }
 
 impl Worker {
@@ -140,23 +143,37 @@ impl Worker {
         tokio::pin!(renewing, doing);
         let lost = tokio::select! {
             ended = &mut doing => Err(ended),
-            why = &mut renewing => Ok(why),
-            () = is_set(&mut cut) => Ok("the worker ended; the lease lapses by itself".to_owned()),
+            why = &mut renewing => Ok(Ended::Lost(why)),
+            () = is_set(&mut cut) => Ok(Ended::Cut),
         };
         let ended = match lost {
             Err(ended) => ended,
-            Ok(why) => {
+            Ok(ended) => {
                 over.send_replace(true);
                 // Until nothing of the command is left.
                 doing.await;
-                Ended::Lost(why)
+                ended
             }
         };
         let (id, fence) = (&leased.id, leased.fence);
         match ended {
             Ended::Accepted(how) => self.console.line(&format!("{id} (fence {fence}): {}", escape(&how))),
             Ended::Lost(why) => self.console.line(&format!("{id} (fence {fence}): lost: {}", escape(&why))),
+            Ended::Cut => {
+                let back = self.give_back(&leased).await;
+                self.console.line(&format!("{id} (fence {fence}): cut: {}", escape(&back)));
+            }
         }
+    }
+
+    /// Nothing of the command is left, so that another worker may begin at once.
+    async fn give_back(&self, leased: &Leased) -> String {
+        let why = match tokio::time::timeout(ANSWER, self.client.release(leased)).await {
+            Ok(Ok(())) => return "given back".to_owned(),
+            Ok(Err(Failed::Later(why) | Failed::Lost(why) | Failed::Refused(why))) => why,
+            Err(_) => "the broker did not answer".to_owned(),
+        };
+        format!("not given back, the lease lapses by itself: {why}")
     }
 
     /// Says again and again that the task is worked on; returns why it is no more.

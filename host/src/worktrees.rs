@@ -2,12 +2,13 @@
 //!
 //! In -> out: a commit -> [`Worktree`]; what lies in it afterwards -> its edits (`worktrees/edits.rs`).
 //! Limits: as many as are under way; what a host left that ended is removed when the next one begins.
-//! Invariant: a work tree is given back with its value, and is the next one's only if nothing in it was touched
-//! (`worktrees/spare.rs`); nothing in it is run or discovered by git: the host reads it.
+//! Invariant: a work tree is given back with its value, and is the next one's without anything that was touched in it
+//! (`worktrees/mend.rs`); nothing in it is run or discovered by git: the host reads it.
 //! Not here: what is kept of it (`drive/keep.rs`), how commands see it (`sandbox.rs`).
 
 mod check;
 mod edits;
+mod mend;
 mod remove;
 mod spare;
 
@@ -117,6 +118,11 @@ impl Stamp {
         let changed = (found.ctime(), found.ctime_nsec());
         Self { inode: found.ino(), size: found.size(), mode: found.mode(), changed }
     }
+
+    /// True if what lies there now has it.
+    fn is_of(self, tree: &Path, path: &Path) -> bool {
+        fs::symlink_metadata(tree.join(path)).is_ok_and(|found| Self::of(&found) == self)
+    }
 }
 
 impl Made {
@@ -141,12 +147,11 @@ impl Made {
 
     /// True if nothing was written, made, removed or renamed in the tree since.
     fn is_untouched(&self, tree: &Path) -> bool {
-        let is_as_it_was = |path: &Path, stamp: Option<Stamp>| {
-            stamp.is_some()
-                && fs::symlink_metadata(tree.join(path)).ok().map(|found| Stamp::of(&found)) == stamp
-        };
-        self.around.iter().all(|(path, stamp)| is_as_it_was(path, Some(*stamp)))
-            && self.entries.iter().all(|(path, (_, stamp))| is_as_it_was(path, *stamp))
+        self.around.iter().all(|(path, stamp)| stamp.is_of(tree, path))
+            && self
+                .entries
+                .iter()
+                .all(|(path, (_, stamp))| stamp.is_some_and(|stamp| stamp.is_of(tree, path)))
     }
 }
 
@@ -283,7 +288,17 @@ impl Worktree {
     }
 
     fn give_back(&mut self) {
-        self.spares.give_back(&self.folder, self.made.take());
+        let aside = self.folder.join("aside");
+        let made = self.made.take().filter(|_| self.spares.may_keep());
+        let mended = made.map_or(Ok(None), |made| self.mended(made, &aside));
+        let made = mended.unwrap_or_else(|error| {
+            tracing::debug!(%error, "a work tree is not mended");
+            None
+        });
+        if made.is_some() {
+            self.spares.throw_away(&aside);
+        }
+        self.spares.give_back(&self.folder, made);
     }
 }
 

@@ -50,6 +50,14 @@ pub(crate) fn open_writer(folder: &Path, bytes_max: u64) -> Result<(Connection, 
     Ok((connection, before))
 }
 
+/// Gives room that nothing takes any more back to the disk. For whoever holds the store, while nothing else writes.
+pub(crate) fn shrink(folder: &Path) -> Result<(), StoreError> {
+    let (connection, _) = open_writer(folder, STORE_BYTES_MAX)?;
+    connection.execute_batch("VACUUM")?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(())
+}
+
 /// A connection that sees what is committed and changes nothing.
 pub(crate) fn open_reader(folder: &Path) -> Result<Connection, StoreError> {
     let path = folder.join(STORE_FILE);

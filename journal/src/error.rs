@@ -31,7 +31,7 @@ pub enum StoreError {
     RunId { found: String },
     #[error("store has schema version {found}, this host supports up to {supported}")]
     NewerVersion { found: u32, supported: u32 },
-    #[error("`{}` is not a regular file", path.display())]
+    #[error("`{}` is not a regular file of its own", path.display())]
     OddFile { path: PathBuf },
     #[error("store has a schema that no host made: {found}")]
     ForeignSchema { found: String },

@@ -19,6 +19,7 @@ mod name;
 mod network;
 mod operator;
 mod provided;
+mod pruned;
 mod status;
 mod stream;
 mod who;
@@ -40,10 +41,11 @@ pub use mark::{FileMark, Mark, MarkedBy};
 pub use network::{NetworkUse, NetworkUsed};
 pub use operator::{DeniedSubject, OPERATOR_STREAM, OperatorDecision, TrustedRole};
 pub use provided::{AskedProvider, ModelAnswer, ModelAnswered, NoticeSent};
+pub use pruned::{CarriedTask, CarriedValue, PrunedRun, RunsPruned};
 pub use status::RunStatus;
 pub use stream::{StreamStarted, WORKSPACE_STREAM, is_workspace_stream};
 pub use who::Who;
-pub use writes::{AskedTask, Category, Finding, Metric, Severity, VectorsPut, Writes};
+pub use writes::{AskedTask, Category, Finding, Metric, Reported, Severity, VectorsPut, Writes};
 
 /// Place of a task in its run's list; never renumbered.
 pub type TaskIndex = u32;
@@ -322,6 +324,8 @@ pub enum Event {
         fault: Option<String>,
         at: u64,
     },
+    /// A person took runs out of the store: of them this is left.
+    RunsPruned(Box<RunsPruned>),
     /// Somebody showed a token that counts for nothing here, or not for that.
     TokenRefused {
         /// `token-unknown` or `token-scope`.

@@ -19,6 +19,7 @@ mod lock;
 mod migration;
 pub mod place;
 mod projection;
+pub mod prune;
 mod queue;
 pub mod reader;
 pub mod rebuild;

@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,10 +31,10 @@ impl Lock {
     /// The lock of that folder.
     ///
     /// # Errors
-    /// `Held` with the holder's pid, `Io`.
+    /// `Held` with the holder's pid, `OddFile` for one that has another name or is none, `Io`.
     pub(crate) fn take(folder: &Path) -> Result<Self, StoreError> {
         let path = folder.join(LOCK_FILE);
-        let io = |source| StoreError::Io { what: "open", path: path.clone(), source };
+        let io = |source: std::io::Error| StoreError::Io { what: "open", path: path.clone(), source };
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -44,6 +44,11 @@ impl Lock {
             .custom_flags(OFlags::NOFOLLOW.bits() as i32)
             .open(&path)
             .map_err(io)?;
+        let found = file.metadata().map_err(io)?;
+        if !found.is_file() || found.nlink() != 1 {
+            // A pid written into it would be one in somebody else's file.
+            return Err(StoreError::OddFile { path });
+        }
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => return Err(StoreError::Held { pid: holder(&mut file) }),

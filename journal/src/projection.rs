@@ -5,6 +5,7 @@
 //! Not here: the SQL (`statements.rs`), comparing and replacing (`rebuild.rs`).
 
 mod kept;
+mod pruned;
 
 use std::collections::BTreeMap;
 
@@ -196,6 +197,7 @@ impl Projector {
                     sql.task_asked.execute(params![run.id, seq as i64, nth as i64, called.plugin, asked])?;
                 }
             }
+            Event::RunsPruned(pruned) => pruned::write_pruned(sql, pruned)?,
             Event::ActsTaken { until, .. } => {
                 sql.acts_taken.execute(params![run.id, *until as i64])?;
             }
@@ -382,7 +384,7 @@ fn add_phase(
     added: &AddedTask,
     at: u64,
 ) -> Result<(), CommitError> {
-    let AddedTask { task, status, added_by, env: _ } = added;
+    let AddedTask { task, status, added_by, added_for: _, env: _ } = added;
     sql.phase_added.execute(params![
         run.phase(place),
         run.id,

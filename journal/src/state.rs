@@ -7,14 +7,15 @@
 mod earlier;
 mod edits;
 mod looks;
+mod reported;
 
 use std::collections::{BTreeMap, HashMap};
 
 use orch_task::{Status, Task, TaskId};
 
 use crate::event::{
-    Actor, AddedTask, AskedProvider, Called, Choice, EnvSeal, Event, FAILURE, RunStarted, RunStatus,
-    Severity, TaskIndex,
+    Actor, AddedTask, AskedProvider, Called, Choice, EnvSeal, Event, FAILURE, Reported, RunStarted,
+    RunStatus, Severity, TaskIndex,
 };
 
 pub use earlier::Earlier;
@@ -40,6 +41,8 @@ pub struct TaskState {
     pub task: Task,
     pub status: Status,
     pub added_by: Option<String>,
+    /// The task whose attempt asked for it.
+    pub added_for: Option<TaskIndex>,
     /// What `env` of the task says.
     pub env: Option<EnvSeal>,
     /// Digest of the task that a person let run.
@@ -77,6 +80,7 @@ impl TaskState {
             task,
             status,
             added_by: None,
+            added_for: None,
             env: None,
             approved: None,
             judged_by: Vec::new(),
@@ -139,6 +143,8 @@ pub struct RunState {
     pub sessions: u32,
     /// What each verifier saw when it looked last, by subject: in the counts above.
     pub seen: HashMap<(String, Option<TaskIndex>), Vec<Severity>>,
+    /// What each plugin has reported in this run.
+    pub reported: BTreeMap<String, Reported>,
     /// A warning about the findings was given.
     pub judged: bool,
     /// Calls of reflectors, auditors, verifiers and guards that did not come back.
@@ -321,7 +327,8 @@ impl RunState {
                     self.forget_seen(Some(finished.task));
                 }
                 self.edits.iter_mut().for_each(|edits| edits.finished(finished));
-                self.count(&finished.writes.findings);
+                finished.held.iter().for_each(|held| self.take_reported(&held.writes));
+                self.count(&finished.writes);
                 self.unaudited.push(finished.task);
             }
             Event::RunBased(based) => self.edits = Some(Edits::new(based)),
@@ -351,7 +358,7 @@ impl RunState {
                     let before = self.seen.insert(subject, seen);
                     self.discount(before.into_iter().flatten());
                 }
-                self.count(&called.writes.findings);
+                self.count(&called.writes);
                 if let Some(task) = called.task {
                     self.task_mut(event, task)?.was_looked_at(called);
                 }
@@ -378,7 +385,10 @@ impl RunState {
                     |asked: &AskedProvider| Owed { asked: asked.clone(), status: *status, why: why.clone() };
                 self.owed.extend(notices.iter().map(owed));
             }
-            Event::NoticeSent(sent) => self.owed.retain(|owed| owed.asked.key != sent.key),
+            Event::NoticeSent(sent) => {
+                self.owed.retain(|owed| owed.asked.key != sent.key);
+                self.take_reported(&sent.writes);
+            }
             Event::FileWritten { by, .. } => {
                 if let Actor::Attempt { task, .. } = by {
                     self.task_mut(event, *task)?;
@@ -405,6 +415,7 @@ impl RunState {
             | Event::StreamStarted(_)
             | Event::TasksTaken { .. }
             | Event::ActsTaken { .. }
+            | Event::RunsPruned(_)
             | Event::TokenRefused { .. }
             | Event::HostDetached { .. }
             | Event::OperatorDecided { .. }
@@ -440,45 +451,16 @@ impl RunState {
             if self.by_id.insert(added.task.id.clone(), place).is_some() {
                 return Err(ReplayError::DuplicateTask { id: added.task.id.clone() });
             }
-            let AddedTask { task, status, added_by, env } = added.clone();
-            self.tasks.push(TaskState { added_by, env, ..TaskState::new(task, status) });
+            let AddedTask { task, status, added_by, added_for, env } = added.clone();
+            self.tasks.push(TaskState { added_by, added_for, env, ..TaskState::new(task, status) });
         }
         Ok(())
-    }
-
-    fn count(&mut self, findings: &[crate::event::Finding]) {
-        for finding in findings {
-            *self.of(finding.severity) += 1;
-        }
-    }
-
-    fn discount(&mut self, seen: impl IntoIterator<Item = Severity>) {
-        for severity in seen {
-            *self.of(severity) -= 1;
-        }
-    }
-
-    /// What verifiers saw of that subject counts no more: they look again.
-    fn forget_seen(&mut self, subject: Option<TaskIndex>) {
-        let (gone, kept) =
-            std::mem::take(&mut self.seen).into_iter().partition(|((_, of), _)| *of == subject);
-        self.seen = kept;
-        let gone: HashMap<_, Vec<Severity>> = gone;
-        self.discount(gone.into_values().flatten());
     }
 
     /// A run that was over goes on; at its end it is looked at again.
     fn reopen(&mut self) {
         if self.finished.take().is_some() {
             self.forget_seen(None);
-        }
-    }
-
-    fn of(&mut self, severity: Severity) -> &mut u32 {
-        match severity {
-            Severity::Major => &mut self.major,
-            Severity::Medium => &mut self.medium,
-            Severity::Minor => &mut self.minor,
         }
     }
 

@@ -14,6 +14,8 @@ pub(crate) struct EventSql<'c> {
     pub(crate) commit: Statement<'c>,
     pub(crate) event: Statement<'c>,
     pub(crate) head: Statement<'c>,
+    pub(crate) events_gone: Statement<'c>,
+    pub(crate) heads_gone: Statement<'c>,
 }
 
 impl<'c> EventSql<'c> {
@@ -23,12 +25,16 @@ impl<'c> EventSql<'c> {
             commit: connection.prepare("COMMIT")?,
             event: connection.prepare("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?,
             head: connection.prepare("INSERT OR REPLACE INTO heads VALUES (?1, ?2, ?3, ?4)")?,
+            events_gone: connection.prepare("DELETE FROM events WHERE run = ?1")?,
+            heads_gone: connection.prepare("DELETE FROM heads WHERE run = ?1")?,
         })
     }
 }
 
 /// Derived rows.
 pub(crate) struct ProjectionSql<'c> {
+    connection: &'c Connection,
+    schema: String,
     pub(crate) run_started: Statement<'c>,
     pub(crate) run_session: Statement<'c>,
     pub(crate) run_reopened: Statement<'c>,
@@ -73,6 +79,8 @@ impl<'c> ProjectionSql<'c> {
             ))
         };
         Ok(Self {
+            connection,
+            schema: schema.to_owned(),
             run_started: prepare("INSERT INTO @.runs VALUES (?1, ?2, 'planning', ?3, NULL, NULL, ?4)")?,
             run_session: prepare(
                 "UPDATE @.runs SET status = CASE status WHEN 'planning' THEN 'executing' ELSE status END, \
@@ -146,5 +154,10 @@ impl<'c> ProjectionSql<'c> {
             )?,
             marked: known("NULL, NULL, NULL, 0, ?2", "mark = excluded.mark")?,
         })
+    }
+
+    /// A statement that is seldom needed; `@` is the schema.
+    pub(crate) fn once(&self, sql: &str) -> Result<Statement<'c>, rusqlite::Error> {
+        self.connection.prepare(&sql.replace('@', &self.schema))
     }
 }

@@ -48,6 +48,7 @@ impl StoreOptions {
 pub struct Store {
     folder: PathBuf,
     keys: Arc<JournalKeys>,
+    heads_dir: Option<PathBuf>,
     queue: Arc<Queue>,
     shared: SharedReader,
     writer: Option<JoinHandle<()>>,
@@ -83,15 +84,22 @@ impl Store {
         let queue = Arc::new(Queue::new(options.level));
         let shared = Reader::open(folder)?.into();
         let digest = head::place_digest(folder);
-        let writer =
-            Writer::new(connection, queue.clone(), keys.clone(), options.heads_dir, digest, position)?;
+        let writer = Writer::new(
+            connection,
+            queue.clone(),
+            keys.clone(),
+            options.heads_dir.clone(),
+            digest,
+            position,
+        )?;
         let thread = std::thread::Builder::new().name("orch-store".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(|source| StoreError::Io {
             what: "start the writer of",
             path: folder.to_owned(),
             source,
         })?;
-        Ok(Self { folder: folder.to_owned(), keys, queue, shared, writer: Some(thread), _lock: lock })
+        let (folder, heads_dir) = (folder.to_owned(), options.heads_dir);
+        Ok(Self { folder, keys, heads_dir, queue, shared, writer: Some(thread), _lock: lock })
     }
 
     /// The journal of one run, new or going on.
@@ -127,8 +135,25 @@ impl Store {
     /// # Errors
     /// `Poisoned` if something appended is not in the store.
     pub fn close(mut self) -> Result<(), JournalError> {
+        self.end_writer()
+    }
+
+    /// The same, still holding the store.
+    pub(crate) fn end_writer(&mut self) -> Result<(), JournalError> {
         self.end();
         self.queue.verdict()
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn keys(&self) -> &JournalKeys {
+        &self.keys
+    }
+
+    pub(crate) fn heads_dir(&self) -> Option<&Path> {
+        self.heads_dir.as_deref()
     }
 
     fn end(&mut self) {

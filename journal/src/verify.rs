@@ -9,8 +9,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::error::StoreError;
+use crate::event::PrunedRun;
 use crate::events::{self, Events};
 use crate::head::{self, Head, JournalKeys};
+use crate::prune::{self, Ends};
 use crate::reader::Reader;
 use crate::store::check_kept;
 
@@ -43,6 +45,9 @@ pub struct AuditFault {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AuditReport {
     pub runs: Vec<AuditedRun>,
+    /// Runs that were taken out by command, as the workspace's stream says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pruned: Vec<String>,
     /// Faults of no single run.
     pub faults: Vec<AuditFault>,
 }
@@ -88,16 +93,24 @@ pub fn audit_verify(
     let sql = "SELECT count(*), count(DISTINCT position), ifnull(max(position), -1) + 1 FROM events";
     let (all, distinct, end): (i64, i64, i64) =
         connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    if all != distinct || all != end {
-        let text = format!("{all} events have {distinct} positions up to {end}");
+    let Ends { good: pruned, forged } = prune::ends(connection, keys)?;
+    for PrunedRun { run, seq, .. } in forged {
+        faults.push(judged(StoreError::HeadForged { run, seq })?);
+    }
+    let gone: u64 = pruned.iter().map(|head| head.seq + 1).sum();
+    if all != distinct || all.unsigned_abs() + gone != end.unsigned_abs() {
+        let text =
+            format!("{all} events and {gone} that were taken out have {distinct} positions up to {end}");
         faults.push(AuditFault { code: "position-repeated", text });
     }
     if let Some(folder) = heads_dir {
         // A run of which the store has at least a head was named above.
-        let known: Vec<&str> = known.into_iter().chain(&headed).map(String::as_str).collect();
+        let known = known.into_iter().chain(&headed).chain(pruned.iter().map(|head| &head.run));
+        let known: Vec<&str> = known.map(String::as_str).collect();
         faults.extend(missing_runs(reader.folder(), keys, folder, &known)?);
     }
-    Ok(AuditReport { runs, faults })
+    let pruned = pruned.into_iter().map(|head| head.run).collect();
+    Ok(AuditReport { runs, pruned, faults })
 }
 
 /// The same of the store in that folder, also when the store is gone or was never made.
@@ -108,7 +121,8 @@ pub fn audit_folder(folder: &Path, keys: &JournalKeys, heads_dir: &Path) -> Resu
     match Reader::open(folder) {
         Ok(reader) => audit_verify(&reader, keys, Some(heads_dir)),
         Err(StoreError::Missing { .. }) => {
-            Ok(AuditReport { runs: Vec::new(), faults: missing_runs(folder, keys, heads_dir, &[])? })
+            let faults = missing_runs(folder, keys, heads_dir, &[])?;
+            Ok(AuditReport { runs: Vec::new(), pruned: Vec::new(), faults })
         }
         Err(error) => Err(error),
     }

@@ -14,6 +14,7 @@ use rusqlite::{Connection, params};
 
 use crate::chain::{Link, next_link, run_key};
 use crate::error::StoreError;
+use crate::event::Event;
 use crate::failpoint;
 use crate::head::{Head, JournalKeys};
 use crate::journal::{CommitError, Level};
@@ -109,6 +110,12 @@ impl Writer {
                 let (run, seq) = (&cursor.names.id, pending.seq);
                 events.event.execute(params![run, seq as i64, position, cursor.link, link, pending.bytes])?;
                 projector.apply(&mut rows, &cursor.names, (seq, position), &pending.event)?;
+                if let Event::RunsPruned(pruned) = &pending.event {
+                    for head in &pruned.runs {
+                        events.events_gone.execute([&head.run])?;
+                        events.heads_gone.execute([&head.run])?;
+                    }
+                }
                 position += 1;
                 cursor.link = link;
                 cursor.next = seq + 1;

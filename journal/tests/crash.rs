@@ -64,8 +64,13 @@ fn write_until_killed(folder: &Path) {
     }
     if journal.events() == 1 {
         let task = Task::new(TaskId::parse("only").unwrap(), Kind::shell());
-        let added =
-            orch_journal::event::AddedTask { task, status: Status::Pending, added_by: None, env: None };
+        let added = orch_journal::event::AddedTask {
+            task,
+            status: Status::Pending,
+            added_by: None,
+            added_for: None,
+            env: None,
+        };
         journal.append(Event::TasksAdded { first: 0, tasks: vec![added], at }).unwrap();
     }
     let mut out = std::io::stdout();

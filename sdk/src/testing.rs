@@ -4,7 +4,7 @@
 //! Limits: none of the host's; what the manifest permits is not asked either. `orch-plugin test` plays the finished component
 //! within both.
 //! Invariant: a host is this thread's while [`Host::play`] runs, so tests beside each other do not meet; without one a call panics
-//! and says so. The clock stands at 2020-01-01 and moves a millisecond with each look; random numbers are the same each time.
+//! and says so. The clock stands at 2020-01-01 or where it is set, and moves a millisecond with each look; random numbers are the same each time.
 //! Not here: models, HTTP, secrets, git: case files have their answers.
 
 #![expect(clippy::panic, reason = "a test whose host is not there, or does not know an answer, has failed")]
@@ -58,7 +58,9 @@ struct State {
     asked: Vec<NewTask>,
     artifacts: BTreeMap<String, Vec<u8>>,
     notices: Vec<Message>,
-    /// Since [`EPOCH`].
+    /// Nothing: [`EPOCH`].
+    start: Option<Duration>,
+    /// Since then.
     clock: Duration,
     random: u64,
 }
@@ -108,6 +110,12 @@ impl Host {
     #[must_use]
     pub fn with_answer(self, output: Output) -> Self {
         self.has(|state| state.answers.push_back(output))
+    }
+
+    /// With a clock that stands so long after 1970-01-01T00:00:00Z at first.
+    #[must_use]
+    pub fn with_clock(self, since_epoch: Duration) -> Self {
+        self.has(|state| state.start = Some(since_epoch))
     }
 
     /// Denies what that permission opens, by its name in `plugin.json`: `files`, `kv`. `settings` and `log` are never denied.
@@ -302,6 +310,9 @@ mod tests {
             (1, 1, 1, 1)
         );
         assert_eq!(host.artifact("copy").unwrap(), b"text!");
+        let noon = Duration::from_secs(1_796_040_000);
+        let now = Host::new().with_clock(noon).play(clocks::since_epoch);
+        assert_eq!(now, noon + Duration::from_millis(1));
         let numbers = || Host::new().play(|| (random::number(), random::bytes(4)));
         assert_eq!(numbers(), numbers());
     }

@@ -280,6 +280,9 @@ pub fn changed_keys(old: &Task, new: &Task) -> Vec<String> {
 }
 
 #[cfg(test)]
+mod shortened;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

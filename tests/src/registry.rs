@@ -3,7 +3,9 @@
 //! In -> out: requests of `orch-plugin` and `orch-host` -> blobs, manifests, tags, referrers, in memory.
 //! Invariant: a blob and a manifest are taken only under the digest that they have, a manifest only if its blobs are there, as
 //! Debian's `docker-registry` does it; two tags a page.
-//! Not here: what is asked of it (`tests/published.rs`).
+//! Not here: what is asked of it (`tests/published.rs`), a registry of others (`registry/debian.rs`).
+
+pub mod debian;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -11,6 +11,7 @@ pub mod draft;
 pub mod family;
 pub mod good;
 pub mod python;
+pub mod sealed;
 pub mod wasm;
 pub mod world;
 

@@ -28,14 +28,14 @@ const TASKS_A_KILL: u64 = 20;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A host that serves a broker, and what its workers need.
-struct Broker {
-    workspace: Workspace,
-    served: Served,
-    token: String,
+pub(crate) struct Broker {
+    pub(crate) workspace: Workspace,
+    pub(crate) served: Served,
+    pub(crate) token: String,
 }
 
 impl Broker {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let workspace = Workspace::new("- {id: t, kind: note}\n");
         let config = workspace.read("config.yaml") + "  services: {/broker: demo/service-broker}\n";
         workspace.write("config.yaml", &config);
@@ -60,11 +60,11 @@ impl Broker {
         std::fs::write(&path, text + &more).unwrap();
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/broker", self.served.services)
     }
 
-    fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
         self.served.ask(method, &format!("/broker{path}"), Some(&self.token), body)
     }
 
@@ -74,7 +74,7 @@ impl Broker {
         added.json()["id"].as_str().unwrap().to_owned()
     }
 
-    fn task(&self, id: &str) -> Value {
+    pub(crate) fn task(&self, id: &str) -> Value {
         self.ask("GET", &format!("/tasks/{id}"), "").json()
     }
 
@@ -92,7 +92,7 @@ impl Broker {
     }
 
     #[track_caller]
-    fn until_ended(&self, id: &str) -> Value {
+    pub(crate) fn until_ended(&self, id: &str) -> Value {
         self.until_task(id, |task| !task["result"].is_null())
     }
 
@@ -124,7 +124,7 @@ impl Broker {
         self.workspace.outside().join(name)
     }
 
-    fn worker(&self, name: &str, args: &[&str]) -> Worker {
+    pub(crate) fn worker(&self, name: &str, args: &[&str]) -> Worker {
         let mut command = self.command(name, args);
         let mut host =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -143,7 +143,7 @@ impl Broker {
     }
 
     /// How often each task ended, by what the journal has.
-    fn ends(&self) -> BTreeMap<String, u32> {
+    pub(crate) fn ends(&self) -> BTreeMap<String, u32> {
         let reader = self.workspace.reader();
         let stream = reader.stream().unwrap().unwrap();
         let mut found = BTreeMap::new();
@@ -162,7 +162,7 @@ impl Broker {
 }
 
 /// A worker, killed when it is dropped.
-struct Worker {
+pub(crate) struct Worker {
     host: Child,
     lines: Arc<Mutex<Vec<String>>>,
     /// Lines about commands that exited, and whose result the broker has.
@@ -175,7 +175,7 @@ impl Worker {
     }
 
     /// Asks it to end; gives how it ended.
-    fn end(&mut self) -> i32 {
+    pub(crate) fn end(&mut self) -> i32 {
         self.signal(Signal::TERM);
         self.host.wait().unwrap().code().unwrap_or(-1)
     }
@@ -356,7 +356,9 @@ fn a_worker_that_is_asked_to_end_ends_what_runs_first_or_cuts_it_after_its_grace
     broker.until_task(&id, |task| task["status"] == "in_progress");
     assert_eq!(worker.end(), 130);
     assert!(!runs("86323"), "its command is left");
-    assert_eq!(broker.task(&id)["status"], "in_progress", "the lease lapses by itself");
+    worker.until_said("cut: given back");
+    let task = broker.task(&id);
+    assert_eq!((&task["status"], &task["attempts"]), (&json!("pending"), &json!(0)), "{task}");
 }
 
 #[test]

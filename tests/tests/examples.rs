@@ -343,3 +343,46 @@ fn cargo_and_npm_fetch_from_their_registries_and_from_nobody_else() {
     }
     assert_eq!(reached(&workspace), wanted);
 }
+
+#[test]
+fn a_preset_keeps_what_npm_fetched_and_a_person_has_nothing_of_it() {
+    // npm is on most machines, not on all.
+    let path = std::env::var_os("PATH").unwrap();
+    if !std::env::split_paths(&path).any(|folder| folder.join("npm").exists()) {
+        return;
+    }
+    let workspace = example("shlex", |_| ());
+    let policy = workspace.operator().join("policy.toml");
+    let text = std::fs::read_to_string(&policy).unwrap();
+    let process = text.lines().find(|line| line.starts_with("process = ")).unwrap();
+    let granted = "process = { programs = [\"npm\"], env = [\"HOME\", \"PATH\", \"npm_config_cafile@npm\"], \
+                   network = [\"registry.npmjs.org:443\"] }";
+    let presets = text.lines().find(|line| line.starts_with("presets = ")).unwrap();
+    let text = text.replacen(process, granted, 1).replacen(presets, "presets = [\"node\"]", 1);
+    std::fs::write(&policy, text).unwrap();
+    workspace.write(
+        "config.yaml",
+        "roles: {planner: demo/planner-priority, executors: {shell: demo/executor-shell}}\n",
+    );
+    workspace.write("package.json", "{\"name\": \"app\", \"dependencies\": {\"tinything\": \"1.0.0\"}}\n");
+    let home = workspace.outside().join("home");
+    std::fs::create_dir_all(home.join(".npm")).unwrap();
+    let world = World::of_registries(&workspace, &fetched("wheels"));
+    let ci = |id: &str, more: &str| {
+        format!(
+            "- {{id: {id}, command: [npm, ci{more}, --no-audit, --no-fund, --no-update-notifier, --fetch-retries=0], \
+             env: {{npm_config_cafile: ca.pem}}}}\n"
+        )
+    };
+    let (again, offline) = ("again, dependencies: [fetch]", ", --offline");
+    workspace.write("tasks.yml", &[ci("offline", offline), ci("fetch", ""), ci(again, offline)].concat());
+    let mut host = workspace.command(&["run", "--trust-workspace", "--jobs", "1"]);
+    let output = world.around(host.env("HOME", &home)).output().unwrap();
+    let logs =
+        ["offline", "fetch", "again"].map(|task| out(&workspace.command(&["logs", task]).output().unwrap()));
+    let ended = [("offline", "failed"), ("fetch", "done"), ("again", "done")];
+    let ended = ended.map(|(task, status)| (task.to_owned(), status.to_owned()));
+    assert_eq!(workspace.statuses(), ended.into(), "{}{}{}", out(&output), err(&output), logs.concat());
+    assert!(workspace.read("node_modules/tinything/index.js").contains("tiny"));
+    assert_eq!(std::fs::read_dir(home.join(".npm")).unwrap().count(), 0);
+}

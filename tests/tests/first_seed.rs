@@ -26,7 +26,7 @@ fn complex(complexity: usize) -> String {
 }
 
 /// Tasks in the order in which they started.
-fn started(workspace: &Workspace) -> Vec<String> {
+pub(crate) fn started(workspace: &Workspace) -> Vec<String> {
     let ids: Vec<String> = {
         let reader = workspace.reader();
         let run = reader.runs().unwrap().first().unwrap().id.clone();
@@ -40,7 +40,7 @@ fn started(workspace: &Workspace) -> Vec<String> {
 }
 
 /// Values of that metric in the newest run.
-fn values(workspace: &Workspace, name: &str) -> Vec<f64> {
+pub(crate) fn values(workspace: &Workspace, name: &str) -> Vec<f64> {
     let reader = workspace.reader();
     let run = reader.runs().unwrap().first().unwrap().id.clone();
     let of_name = |metric: orch_journal::rows::MetricRow| (metric.name == name).then_some(metric.value);
@@ -92,6 +92,44 @@ fn a_file_that_got_worse_is_asked_for_again_and_is_more_urgent() {
     let (_, again) = tasks.split_once("id: metrics-src..a.py-").unwrap();
     assert!(again.contains("`f` got worse, from 21 to 25") && again.contains("priority: 3"), "{tasks}");
     assert_eq!(values(&workspace, "code.complexity"), [25.0]);
+
+    // Over all runs, as bars and as a picture.
+    let shown = |more: &[&str]| {
+        out(&workspace.host(&[&["metrics", "trend", "--name", "code.complexity"], more].concat(), 0))
+    };
+    let text = shown(&[]);
+    assert!(text.contains("code.complexity src/a.py       ▁█  21 -> 25  (2)\n"), "{text}");
+    let svg = shown(&["--format", "svg"]);
+    assert!(
+        svg.starts_with("<svg ") && svg.contains("code.complexity src/a.py: 21 to 25</text><polyline"),
+        "{svg}"
+    );
+}
+
+#[test]
+fn what_cannot_be_measured_is_passed_over_by_name_and_the_rest_is_measured() {
+    let workspace = workspace("- {id: zero, kind: note}\n", "  auditors: [demo/auditor-code-metrics]\n", "");
+    // Nothing to measure yet.
+    workspace.run(&[], 0);
+    assert_eq!(values(&workspace, "code.files").last(), Some(&0.0));
+
+    workspace.write("src/good.py", &complex(21));
+    workspace.write("src/malformed.py", "def f(:\n");
+    workspace.write("src/malformed.rs", "fn f( {\n");
+    std::fs::write(workspace.path().join("src/binary.py"), [0xff, 0x00, 0xfe, 0x7f]).unwrap();
+    let large = std::fs::File::create(workspace.path().join("src/large.py")).unwrap();
+    large.set_len(50 << 20).unwrap();
+    std::os::unix::fs::symlink("..", workspace.path().join("src/up")).unwrap();
+    std::os::unix::fs::symlink("self.py", workspace.path().join("src/self.py")).unwrap();
+    let tasks = run_with_a_note(&workspace, "one");
+    assert_eq!(tasks.matches("added_by: demo/auditor-code-metrics").count(), 1, "{tasks}");
+    assert!(tasks.contains("id: metrics-src..good.py,"), "{tasks}");
+    let log = logged(&workspace);
+    for name in ["malformed.py is passed over", "malformed.rs is passed over", "binary.py is passed over"] {
+        assert!(log.contains(&format!("src/{name}")), "{name}: {log}");
+    }
+    assert!(log.contains("src/large.py is 52428800 bytes, limit is 524288"), "{log}");
+    assert!(!log.contains("src/up/"), "no link is followed: {log}");
 }
 
 #[test]

@@ -199,7 +199,7 @@ fn of_tomorrow(workspace: &Workspace) -> String {
         mac: String::new(),
     };
     let task = Task::new(TaskId::parse("a").unwrap(), Kind::shell());
-    let added = AddedTask { task, status: Status::Pending, added_by: None, env: None };
+    let added = AddedTask { task, status: Status::Pending, added_by: None, added_for: None, env: None };
     let log = "logs/task-a-29991231-000000.000-1.log";
     let ended = AttemptFinished {
         task: 0,

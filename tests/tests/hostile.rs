@@ -54,6 +54,65 @@ fn a_log_without_end_is_cut_and_the_run_says_so() {
     assert!(events.iter().any(|event| matches!(event, Event::Warned { code, .. } if code == "log-cut")));
 }
 
+/// A workspace whose executor, and verifier, reports as much as one call may; what `run` says, and the bytes of its store.
+fn report_without_end(tasks: &str, roles: &str, exit: i32) -> (Workspace, String, u64) {
+    let workspace = Workspace::new(tasks);
+    let name = "demo/reports-without-end";
+    let root = workspace.admit_hostile("reports-without-end");
+    let config =
+        workspace.read("config.yaml").replace("executors: {", &format!("executors: {{hostile: {name}, "));
+    workspace.write("config.yaml", &config.replace("roles:\n", &format!("roles:\n{roles}")));
+    let output = workspace.run(&["--plugins", root.to_str().unwrap()], exit);
+    let store = workspace.path().join(".orch");
+    let files = std::fs::read_dir(store).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len());
+    let bytes = files.sum();
+    (workspace, out(&output) + &err(&output), bytes)
+}
+
+/// Of findings, and of metrics, that one plugin reports in a run.
+const REPORTED_BYTES_MAX: u64 = 32 << 20;
+
+#[test]
+fn metrics_without_end_are_left_out_and_the_run_says_how_many() {
+    let tasks: String =
+        (0..8).map(|nth| format!("- {{id: m{nth}, kind: hostile, description: metrics}}\n")).collect();
+    let (workspace, _, bytes) = report_without_end(&tasks, "", 0);
+    // Rows are beside the events, and what was written goes through a log first.
+    assert!(bytes < 3 * REPORTED_BYTES_MAX, "{bytes}");
+    let said = |event: &Event| matches!(event, Event::Warned { code, text } if code == "metrics-cut" && text.starts_with("7000 metrics of `demo/reports-without-end` are not kept"));
+    assert_eq!(workspace.events().iter().filter(|event| said(event)).count(), 1);
+    workspace.host(&["audit", "verify"], 0);
+}
+
+#[test]
+fn findings_without_end_are_their_plugins_fault_and_never_left_out() {
+    let tasks: String =
+        (0..8).map(|nth| format!("- {{id: f{nth}, kind: hostile, description: findings}}\n")).collect();
+    let (workspace, said, bytes) = report_without_end(&format!("{tasks}- {{id: good, kind: note}}\n"), "", 1);
+    assert!(bytes < 3 * REPORTED_BYTES_MAX, "{bytes}");
+    let statuses = workspace.statuses();
+    assert_eq!(statuses["good"], "done");
+    let done = statuses.iter().filter(|(id, status)| id.starts_with('f') && *status == "done").count();
+    assert_eq!(done, 1, "{statuses:?}");
+    assert!(said.contains("used up its limit `findings` of 32 MiB in a run"), "{said}");
+    // What counts is whole: a thousand findings of the call that had room, none of the others.
+    let reader = workspace.reader();
+    assert_eq!(reader.findings(&reader.runs().unwrap()[0].id).unwrap().len(), 1000);
+    workspace.host(&["audit", "verify"], 0);
+}
+
+#[test]
+fn a_verifier_whose_findings_have_no_room_ends_the_run_and_opens_no_gate() {
+    let name = "demo/reports-without-end";
+    let tasks = format!(
+        "- {{id: a, kind: note, verify: [{name}]}}\n- {{id: b, kind: note, verify: [{name}], dependencies: [a]}}\n- {{id: c, kind: note, dependencies: [b]}}\n"
+    );
+    let (workspace, said, bytes) = report_without_end(&tasks, &format!("  verifiers: [{name}]\n"), 4);
+    assert!(said.contains("code: limit-findings") && said.contains("hint: the run is kept"), "{said}");
+    assert!(bytes < 3 * REPORTED_BYTES_MAX, "{bytes}");
+    assert_ne!(workspace.statuses()["c"], "done");
+}
+
 #[track_caller]
 fn ends_with(config: impl Fn(&str) -> String, name: &str, exit: i32, code: &str) -> Workspace {
     let workspace = Workspace::new("- {id: good, kind: note}\n");

@@ -79,6 +79,7 @@ mod settings;
 mod shown;
 mod sources;
 mod starter;
+mod story;
 mod strained;
 mod third;
 mod thresholds;

@@ -314,3 +314,32 @@ fn every_feature_has_a_state_and_what_works_names_its_test() {
         assert!(has_test || !is_id(&row[0]) || !state.starts_with("works"), "no test: {row:?}");
     }
 }
+
+/// True if a source of tests is that module.
+fn is_module(path: &str) -> bool {
+    let file = path.trim_end_matches("::tests").replace("::", "/");
+    ["tests/tests", "host/src"].iter().any(|folder| root().join(folder).join(format!("{file}.rs")).exists())
+}
+
+#[test]
+fn every_trial_names_tests_that_are_there() {
+    let tests = tests_of_the_sources();
+    let text = std::fs::read_to_string(root().join("docs/trials.md")).unwrap();
+    let mut rows = 0;
+    for row in text.lines().filter(|line| line.starts_with("| ") && *line != "| what was tried | test |") {
+        let (tried, shown) = row.trim_end_matches(" |").rsplit_once(" | ").unwrap();
+        let mut names =
+            shown.split('`').skip(1).step_by(2).filter(|name| *name != "verifier-command").peekable();
+        assert!(names.peek().is_some(), "no test: {tried}");
+        for name in names {
+            let is_there = match name.strip_suffix("::*") {
+                Some(module) => is_module(module),
+                None if name.contains(['/', '.']) => root().join(name).exists(),
+                None => tests.contains(name.rsplit("::").next().unwrap()),
+            };
+            assert!(is_there, "`{name}` is no test, no module of tests and no path: {tried}");
+        }
+        rows += 1;
+    }
+    assert!(rows > 100, "{rows}");
+}

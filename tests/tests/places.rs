@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use orch_tests::random::Random;
 use orch_tests::{Workspace, binary, copy, err, out, until};
 
 const ONE: &str = "- {id: a, command: [\"true\"]}\n";
@@ -54,6 +55,86 @@ fn a_link_in_the_place_of_what_is_the_hosts_is_refused_and_nothing_beyond_it_is_
     symlink(prod.path(), workspace.path().join("state")).unwrap();
     assert!(err(&workspace.run(&["--memory", "state/.orch"], 2)).contains("code: folder-is-a-link"));
     assert_eq!(fs::read(prod.path().join(".orch/state.db")).unwrap(), store);
+}
+
+/// What a folder holds, all of it, with what it says of each.
+fn all_of(folder: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let about = path.symlink_metadata().unwrap();
+        let bytes = if about.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
+        found.push((path.clone(), about.mode(), bytes));
+        if about.is_dir() {
+            found.extend(all_of(&path));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn whatever_stands_in_a_place_of_the_hosts_it_ends_and_touches_nothing_elsewhere() {
+    const NAMES: [&str; 8] = [
+        ".orch",
+        ".orch/state.db",
+        ".orch/lock",
+        "logs",
+        "config.yaml",
+        "tasks.yml",
+        "orch.lock",
+        "models.yaml",
+    ];
+    const THINGS: [&str; 7] =
+        ["link to a file", "link to a folder", "link to nothing", "pipe", "socket", "folder", "hard link"];
+    let mut random = Random(0x5eed_0011);
+    // Each name with most things, each thing in most places.
+    let mut left: Vec<(&str, &str)> =
+        NAMES.into_iter().flat_map(|name| THINGS.map(|thing| (name, thing))).collect();
+    for _ in 0..28 {
+        let (name, thing) = left.swap_remove(random.below(left.len() as u64) as usize);
+        let what = format!("a {thing} as {name}");
+        let workspace = Workspace::new(ONE);
+        let (elsewhere, path) = (workspace.outside().join("elsewhere"), workspace.path().join(name));
+        fs::create_dir_all(elsewhere.join("folder")).unwrap();
+        fs::write(elsewhere.join("file"), "mine\n").unwrap();
+        if random.below(2) == 0 {
+            // As it was after a run.
+            workspace.run(&[], 0);
+            let _ = fs::remove_dir_all(&path);
+            let _ = fs::remove_file(&path);
+        }
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let _ = fs::remove_file(&path);
+        let _socket = match thing {
+            "link to a file" => symlink(elsewhere.join("file"), &path).map(|()| None),
+            "link to a folder" => symlink(elsewhere.join("folder"), &path).map(|()| None),
+            "link to nothing" => symlink(elsewhere.join("nothing"), &path).map(|()| None),
+            "hard link" => fs::hard_link(elsewhere.join("file"), &path).map(|()| None),
+            "folder" => fs::create_dir(&path).map(|()| None),
+            "socket" => std::os::unix::net::UnixListener::bind(&path).map(Some),
+            _ => {
+                assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+                Ok(None)
+            }
+        }
+        .unwrap();
+        let before = all_of(&elsewhere);
+        // It waits for nobody at the other end of a pipe.
+        let mut host = Command::new("timeout");
+        let command = workspace.command(&["run", "--trust-workspace"]);
+        host.arg("120").arg(command.get_program()).args(command.get_args()).current_dir(workspace.path());
+        host.envs(command.get_envs().filter_map(|(variable, value)| Some((variable, value?))));
+        let output = host.output().unwrap();
+        let (said, exit) = (err(&output), output.status.code());
+        assert!(matches!(exit, Some(0 | 2 | 5)), "{what}: {exit:?}\n{said}");
+        assert!(exit == Some(0) || said.contains("code: "), "{what}: {said}");
+        assert!(
+            !thing.starts_with("link") || exit != Some(0),
+            "{what} is taken for what it leads to\n{said}"
+        );
+        assert_eq!(all_of(&elsewhere), before, "{what}: {said}");
+    }
 }
 
 #[test]

@@ -100,3 +100,57 @@ fn nothing_is_removed_while_a_host_is_at_work() {
     workspace.host(&["prune", "--keep", "0"], 2);
     workspace.host(&["prune"], 2);
 }
+
+/// `prune` with these words; what it says.
+fn pruned(workspace: &Workspace, args: &[&str]) -> String {
+    out(&workspace.host(&[&["prune"][..], args].concat(), 0))
+}
+
+#[test]
+fn runs_are_taken_out_of_the_store_on_demand_and_what_they_left_stays() {
+    let workspace = Workspace::new("[]");
+    let text = "y".repeat(4000);
+    let mut runs = Vec::new();
+    for word in ["one", "two", "three"] {
+        // What a journal keeps of tasks is what makes it long.
+        let notes: String = (0..150)
+            .map(|nth| format!("- {{id: {word}-{nth}, kind: note, description: {text}}}\n"))
+            .collect();
+        let made = format!(
+            "- {{id: made, command: [sh, -c, 'echo {word} >> made; cat in'], inputs: [in], outputs: [made]}}\n"
+        );
+        workspace.write("in", &format!("{word}\n"));
+        workspace.write("tasks.yml", &(made + &notes));
+        workspace.run(&[], 0);
+        runs.push(workspace.reader().runs().unwrap()[0].id.clone());
+    }
+    let size = || workspace.path().join(".orch/state.db").metadata().unwrap().len();
+    let (before, kept, made) = (size(), heads(&workspace), workspace.read("made"));
+    workspace.host(&["prune", "--runs"], 2);
+    // Without the word for it no run goes.
+    pruned(&workspace, &["--keep", "1"]);
+    assert_eq!((size(), workspace.reader().runs().unwrap().len()), (before, 3));
+
+    let said = pruned(&workspace, &["--keep", "1", "--runs"]);
+    assert!(said.contains("2 runs are taken out of the store, "), "{said}");
+    assert!(size() * 3 < before * 2, "{before} bytes became {}", size());
+    let left: Vec<String> = workspace.reader().runs().unwrap().into_iter().map(|run| run.id).collect();
+    assert_eq!(left, runs[2..]);
+    // Two heads are gone, one of the stream that says so is new.
+    assert_eq!(heads(&workspace), kept - 1);
+    let audited = out(&workspace.host(&["audit", "verify"], 0));
+    for run in &runs[..2] {
+        assert!(audited.contains(&format!("run {run}: taken out by `orch-host prune --runs`")), "{audited}");
+    }
+    workspace.host(&["db", "check"], 0);
+    assert_eq!(workspace.read("made"), made);
+
+    // A run goes on from what is known, and the last run that knew it may go then, too.
+    workspace.run(&[], 0);
+    assert_eq!(workspace.read("made"), made);
+    assert!(pruned(&workspace, &["--keep", "1", "--runs"]).contains("1 run is taken out of the store, "));
+    workspace.run(&[], 0);
+    assert_eq!(workspace.read("made"), made, "it is up to date by a run that is there no more");
+    workspace.host(&["audit", "verify"], 0);
+    workspace.host(&["db", "check"], 0);
+}

@@ -38,7 +38,9 @@ fn a_task_works_in_its_workspace_and_nothing_else_is_there() {
     let log = log(&workspace);
     assert!(log.contains("/etc/shadow: No such file"), "{log}");
     assert!(
-        log.contains("`/etc/shadow` is outside of the sandbox: `[sandbox] read = [\"/etc/shadow\"]`"),
+        log.contains(
+            "`/etc/shadow` is outside of the sandbox, which may be why: `[sandbox] read = [\"/etc/shadow\"]`"
+        ),
         "{log}"
     );
     for hidden in [".ssh", ".cargo", ".bashrc"] {
@@ -46,6 +48,14 @@ fn a_task_works_in_its_workspace_and_nothing_else_is_there() {
     }
     assert!(!err(&said).contains("equals your own authority"), "{}", err(&said));
     assert!(!out(&workspace.host(&["report"], 0)).contains("authority"));
+}
+
+#[test]
+fn a_path_that_a_command_prints_as_it_fails_is_no_denial() {
+    let workspace = sandboxed("- {id: a, command: [sh, -c, 'echo kept in /etc/shadow; exit 1']}\n", "");
+    workspace.run(&[], 1);
+    let log = log(&workspace);
+    assert!(log.contains("kept in /etc/shadow") && !log.contains("outside of the sandbox"), "{log}");
 }
 
 /// Of the host's own folders the one where it listens, too.

@@ -202,10 +202,12 @@ fn whoever_only_looks_changes_nothing_whatever_is_granted() {
 
 #[test]
 fn case_files_say_what_a_workspace_has_afterwards() {
-    let built = packages().join("demo/writes-files/0.1.0");
-    let mut test = Command::new(binary("orch-plugin"));
-    test.arg("test").arg(root().join("tests/guests/writes-files")).arg("--built").arg(built);
-    let output = test.output().unwrap();
-    assert!(output.status.success(), "{}{}", out(&output), err(&output));
-    assert!(out(&output).contains("1 of 1 cases passed"), "{}", out(&output));
+    for guest in ["writes-files", "makes-artifacts"] {
+        let built = packages().join("demo").join(guest).join("0.1.0");
+        let mut test = Command::new(binary("orch-plugin"));
+        test.arg("test").arg(root().join("tests/guests").join(guest)).arg("--built").arg(built);
+        let output = test.output().unwrap();
+        assert!(output.status.success(), "{}{}", out(&output), err(&output));
+        assert!(out(&output).contains("1 of 1 cases passed"), "{}", out(&output));
+    }
 }

@@ -45,6 +45,15 @@ pub fn import_rule(name: &str) -> ImportRule {
     }
 }
 
+/// The version that there is of an interface, where that of the name is none.
+pub fn offered_instead(name: &str) -> Option<String> {
+    let (interface, _) = name.split_once('@')?;
+    ["0.1.0".to_owned(), format!("0.2.{WASI_PATCH_MAX}")]
+        .into_iter()
+        .map(|version| format!("{interface}@{version}"))
+        .find(|offered| offered != name && import_rule(offered) != ImportRule::Unknown)
+}
+
 /// True of interfaces without functions: shapes that all share, and those of what a plugin provides for others.
 fn is_shapes(name: &str) -> bool {
     name == "orch:types/types@0.1.0" || provided(name, "shapes").is_some()

@@ -13,6 +13,7 @@ pub mod admission;
 pub mod agreement;
 pub mod anchor;
 pub mod approval;
+pub mod archive;
 pub mod authority;
 pub mod certificate;
 pub mod delegation;

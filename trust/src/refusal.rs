@@ -3,6 +3,7 @@
 //! Invariant: one variant a reason, each with a stable code; nothing else in this crate says no with a boolean.
 
 use crate::digest::{DigestText, Sha256Digest};
+use crate::interfaces::offered_instead;
 use crate::key::{KeyError, KeyId};
 use crate::name::PluginId;
 use crate::permission::{PermissionExcess, PermissionForm};
@@ -284,6 +285,16 @@ impl Refusal {
             Self::EngineUnknown { .. } => {
                 "it was made by another version of the toolchain than this host knows, or its engine was changed: its publisher builds it again with `orch-plugin build`".to_owned()
             }
+            Self::HostApi { found, .. } => {
+                format!("take a version of it that is for `{found}` (`orch-host plugin update ID`), or a host that is newer; its publisher writes `host.api`")
+            }
+            Self::ImportUnknown { import } => {
+                let offered = offered_instead(import)?;
+                format!("this host has `{offered}`: take a newer host, or a version of the plugin that was built for this one")
+            }
+            Self::ManifestField { field: "kinds", .. } => {
+                "write `\"kinds\": [\"NAME\"]` for an executor: tasks of these kinds are its; no other role has them".to_owned()
+            }
             Self::ImportUndeclared { permission, .. } => {
                 format!("the publisher must ask for `{permission}` in the manifest")
             }
@@ -309,6 +320,22 @@ impl From<DigestText> for JsonError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_import_of_another_version_is_told_the_one_that_is_offered() {
+        let hint = |import: &str| Refusal::ImportUnknown { import: import.to_owned() }.hint();
+        for (newer, offered) in [
+            ("orch:log/log@0.2.0", "`orch:log/log@0.1.0`"),
+            ("orch:log/log@1.0.0", "`orch:log/log@0.1.0`"),
+            ("wasi:clocks/wall-clock@0.3.0", "`wasi:clocks/wall-clock@0.2.12`"),
+            ("wasi:cli/environment@0.2.99", "`wasi:cli/environment@0.2.12`"),
+        ] {
+            assert!(hint(newer).unwrap().contains(offered), "{newer}");
+        }
+        for unknown in ["orch:moon/moon@0.1.0", "wasi:keyvalue/store@0.2.0", "env", "orch:log/log", "@", ""] {
+            assert_eq!(hint(unknown), None, "{unknown}");
+        }
+    }
 
     #[test]
     fn codes_are_plain_and_each_is_one_reason() {

@@ -5,6 +5,8 @@
 mod bench;
 mod campaign;
 mod cargo_tool;
+mod circles;
+mod debian;
 mod demo;
 mod deny;
 mod dist;

@@ -33,7 +33,7 @@ const BOUND: [(&str, &str, &str); 3] = [
 const CONFIG: &str = "\
 roles:
   planner: demo/planner-PLANNER
-  executors: {shell: demo/executor-shell, note: demo/executor-note, epic: demo/executor-intent, simulate: demo/simulator-production, agent: demo/executor-agent, index: demo/executor-index}
+  executors: {shell: demo/executor-shell, note: demo/executor-note, remote: demo/executor-remote, epic: demo/executor-intent, simulate: demo/simulator-production, agent: demo/executor-agent, index: demo/executor-index}
   reflectors: [demo/reflector-complexity, demo/reflector-plan]
   verifiers: [demo/verifier-command]
   auditors: [demo/auditor-files, demo/auditor-code-metrics]
@@ -41,12 +41,12 @@ roles:
   services: {/status: demo/service-status, /api: demo/service-orchestrator-api, /broker: demo/service-broker}
 providers: {notify: demo/provider-PROVIDER-notify, llm: [demo/provider-openai, demo/provider-anthropic], embed: [demo/provider-openai, demo/provider-embed-hash], retrieve: demo/provider-retrieve}
 settings:
+  demo/executor-remote: {broker: 'https://broker.example.com/', prefix: any}
   demo/verifier-command: {checks: [{name: any, category: test, command: ['true']}]}
 ";
 
 /// Those that are bound each time, without their secrets.
-const NARROWED: &str =
-    "demo/provider-openai: {secrets: {use: []}}, demo/provider-anthropic: {secrets: {use: []}}";
+const NARROWED: &str = "demo/provider-openai: {secrets: {use: []}}, demo/provider-anthropic: {secrets: {use: []}}, demo/executor-remote: {secrets: {use: []}}";
 
 /// Has the host keep native code of every plugin, anew.
 pub(crate) fn keep(place: &Place, folder: &Path) -> anyhow::Result<()> {

@@ -181,7 +181,19 @@ retrieve = {{ collections = ["code"] }}
 
 [plugins."demo/executor-intent".allow]
 log = {{}}
-tasks = {{ add = 100, kinds = ["note", "shell"] }}
+tasks = {{ add = 100, kinds = ["note", "remote", "shell"] }}
+
+[plugins."demo/executor-remote".allow]
+log = {{}}
+settings = {{}}
+artifacts = {{ types = ["application/octet-stream", "text/plain"], count = 2, bytes = 2097152 }}
+files = {{ write = ["**"] }}
+http = [
+  {{ hosts = ["broker.example.com:443"], methods = ["DELETE", "GET", "POST"], paths = ["/"] }},
+  {{ scheme = "http", hosts = ["127.0.0.1:8000"], methods = ["DELETE", "GET", "POST"], paths = ["/"] }},
+]
+secrets = {{ use = [{{ name = "broker", host = "broker.example.com:443" }}, {{ name = "broker", host = "127.0.0.1:8000" }}] }}
+wasi = {{ clocks = true }}
 
 [plugins."demo/guard-protect".allow]
 log = {{}}

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The reference plugins, in the order of the README.
-pub(crate) const PLUGINS: [&str; 24] = [
+pub(crate) const PLUGINS: [&str; 25] = [
     "planner-priority",
     "planner-wsjf",
     "executor-shell",
     "executor-note",
+    "executor-remote",
     "executor-intent",
     "executor-agent",
     "executor-index",

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::{deny, examples, languages, node, packages, python, second_verifier, step, tidy};
+use crate::{debian, deny, examples, languages, node, packages, python, second_verifier, step, tidy};
 
 /// Set for the tests: those that take minutes run, too.
 const FULL: &str = "ORCH_TEST_FULL";
@@ -43,6 +43,7 @@ fn all(root: &Path, full: bool, times: &mut Times) -> anyhow::Result<()> {
         node::prepare(root, "aimock")
     })?;
     times.step("a stand-in of Slack", || node::prepare(root, "slack"))?;
+    times.step("a registry of Debian", || debian::prepare(root, "registry", full))?;
     times.step("toolchains of other languages", || languages::prepare(root))?;
     times.step("sources of the examples", || examples::fetch(root))?;
     let test = ["test", "--workspace"];

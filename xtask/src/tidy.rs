@@ -2,15 +2,18 @@
 //!
 //! In -> out: the checkout's Rust sources -> nothing, or the list of what breaks a rule.
 //! Rules: every source file begins with its header; none is over 500 lines; the parts of the host point downwards;
+//! no files of a crate import each other in a circle;
 //! only `console.rs` prints, only `main.rs` exits, only `Run::record` appends to a journal; trust is pure; no
 //! unfinished work; no file of tests and no guest is forgotten; what was released is as it was.
 //! Not here: which crate sees which (their `Cargo.toml`), banned functions (`clippy.toml`).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::circles::Imports;
 use crate::freeze;
 
 const LINES_MAX: usize = 500;
@@ -77,10 +80,18 @@ const TESTS: [&str; 3] = ["fuzz", "tests", "trust"];
 /// Checks every rule.
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     let mut faults = Vec::new();
+    let mut crates = BTreeMap::<String, Vec<(String, String)>>::new();
     for path in rust_files(root)? {
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();
         check(&shown, &text, &mut faults);
+        if let Some((package, inside)) = shown.split_once("/src/") {
+            crates.entry(package.to_owned()).or_default().push((inside.to_owned(), text));
+        }
+    }
+    for (package, files) in &crates {
+        let circle = Imports::of(files.iter().map(|(path, text)| (&**path, &**text))).circles();
+        faults.extend(circle.into_iter().map(|arrow| format!("{package}: in a circle, {arrow}")));
     }
     for package in TESTS {
         let read = |name: &str| {

@@ -16,9 +16,10 @@ use orch_trust::permission::ArtifactsPermission;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 
+use super::environment::HostEnvironment;
 use super::files::beneath::{FileError, Workspace, WorkspacePath};
 use super::files::{Protected, aside, is_hidden};
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::artifacts::artifacts::{Host, Label, add_to_linker};
 use crate::bindings::types::types::Error;

@@ -8,7 +8,8 @@ use orch_task::{Kind, Task, TaskId};
 use orch_trust::evidence::Candidate;
 use wasmtime::component::ResourceTable;
 
-use super::effect::{EffectRecord, Ledger};
+use super::effect::EffectRecord;
+use super::ledger::Ledger;
 use super::lent::CallContext;
 use super::shape::View;
 use crate::capability::log::{Lines, LogLevel};

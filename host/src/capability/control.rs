@@ -18,7 +18,8 @@ use orch_trust::interfaces::Import;
 use orch_trust::permission::ControlPermission;
 use wasmtime::component::Linker;
 
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::environment::HostEnvironment;
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::control::control::{self as wit, Choice, Counts, Host, State, add_to_linker};
 use crate::bindings::types::types::Error;

@@ -14,9 +14,10 @@ use similar::udiff::UnifiedHunkHeader;
 use similar::{Algorithm, ChangeTag, TextDiff};
 use wasmtime::component::Linker;
 
+use super::environment::HostEnvironment;
 use super::files::aside;
 use super::files::beneath::WorkspacePath;
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::diff::diff::{Host, add_to_linker};
 use crate::bindings::types::types::Error;

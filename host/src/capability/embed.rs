@@ -8,6 +8,7 @@
 
 pub(crate) mod check;
 pub(crate) mod fake;
+pub mod texts;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -16,82 +17,22 @@ use orch_journal::event::ModelAnswer;
 use orch_journal::spending::Reserved;
 use orch_trust::interfaces::Import;
 use orch_trust::permission::{DomainName, EmbedPermission};
-use serde::Deserialize;
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 
+pub use self::texts::{Answer, Model, Request, Target, Texts};
 use super::effect::EffectRecord;
+use super::environment::HostEnvironment;
 use super::lent::Lent;
 use super::llm::catalogue::Known;
-use super::llm::{ChatError, Usage, cost_of, denied, heard, read_heard, word};
-use super::provided::Provided;
-use super::shape::{self, Capability, HasView, Holds, HostEnvironment, Opening, View};
+use super::llm::{ChatError, Usage, cost_of, denied, word};
+use super::shape::{self, Capability, HasView, Holds, Opening, View};
 use super::trial::Watched;
 use crate::bindings::embed::{embed, shapes};
 use crate::bindings::types::types::Error;
 
-pub use shapes::{Answer, Model, Request};
-
 const DOMAIN: &str = "embed";
 const NAME_SHOWN_MAX: usize = 64;
-
-/// Texts that want vectors, inside their limits.
-#[derive(Clone, Debug)]
-pub struct Texts {
-    pub target: Target,
-    pub request: Request,
-}
-
-/// Where the operator says that a model is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// What the provider calls it.
-    pub model: String,
-    /// Empty: the provider's own.
-    pub base_url: String,
-    /// Numbers of a vector.
-    pub dimension: NonZeroU32,
-}
-
-impl Provided for Texts {
-    const DOMAIN: DomainName = DomainName::Embed;
-    const SPENDS: bool = true;
-    /// An error is the provider's own word.
-    type Answer = Result<Answer, ChatError>;
-
-    fn subject(&self) -> &str {
-        &self.request.model
-    }
-
-    fn written(&self) -> Value {
-        let Request { model, texts } = &self.request;
-        json!({ "model": model, "texts": texts })
-    }
-
-    fn written_answer(answer: &Self::Answer) -> Value {
-        heard(
-            answer,
-            |Answer { vectors, input, model, id }| json!({ "vectors": vectors, "input": input, "model": model, "id": id }),
-        )
-    }
-
-    fn read_answer(kept: Value) -> Option<Self::Answer> {
-        read_heard(kept, |kept| {
-            let Kept { vectors, input, model, id } = serde_json::from_value(kept).ok()?;
-            Some(Answer { vectors, input, model, id })
-        })
-    }
-}
-
-/// An answer that a run kept.
-#[derive(Deserialize)]
-struct Kept {
-    vectors: Vec<Vec<f32>>,
-    input: u64,
-    model: String,
-    id: String,
-}
 
 /// State of this capability in one store.
 pub struct Embed {

@@ -20,7 +20,8 @@ use orch_trust::permission::{Domain, DomainName, FilesPermission};
 use wasmtime::component::Linker;
 
 use super::effect::EffectRecord;
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::environment::HostEnvironment;
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::files::files::{Entry, Host, add_to_linker};
 use crate::bindings::types::types::Error;

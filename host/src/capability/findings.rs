@@ -9,7 +9,8 @@ use orch_trust::interfaces::Import;
 use orch_trust::permission::FindingsPermission;
 use wasmtime::component::Linker;
 
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::environment::HostEnvironment;
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::findings::findings::{Host, add_to_linker};
 use crate::bindings::types::types::{Category, Error, Finding, Severity};

@@ -15,9 +15,10 @@ use orch_trust::interfaces::Import;
 use orch_trust::permission::{FilesPermission, GitPermission};
 use wasmtime::component::Linker;
 
+use super::environment::HostEnvironment;
 use super::files::beneath::WorkspacePath;
 use super::files::{FilesGrant, Protected, aside};
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::git::git::{Branch, Changed, Checkout, Commit, Host, How, add_to_linker};
 use crate::bindings::types::types::Error;

@@ -24,10 +24,12 @@ use wasmtime_wasi_http::{
     Error, RequestOptions, Result, WasiBody, WasiHttp, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
 };
 
-use super::effect::{EffectRecord, HttpRequest, Ledger};
+use super::effect::{EffectRecord, HttpRequest};
+use super::environment::HostEnvironment;
+use super::ledger::Ledger;
 use super::secrets::Destination;
 use super::secrets::placeholders::Placeholders;
-use super::shape::{Capability, Holds, HostEnvironment, Kept, Opening, View};
+use super::shape::{Capability, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use backend::{Egress, Failed, Outgoing, Times};
 use exchange::{Exchange, Traffic};

@@ -20,7 +20,8 @@ use orch_trust::manifest::Role;
 use orch_trust::permission::KvPermission;
 use wasmtime::component::{Linker, Resource};
 
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::environment::HostEnvironment;
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::kv::kv::{Host, HostBucket, add_to_linker};
 use crate::bindings::types::types::Error;

@@ -11,24 +11,26 @@ use std::time::Duration;
 
 use orch_journal::event::Writes;
 use orch_trust::evidence::{Candidate, Compilable, Runnable};
+use orch_trust::time::UnixSeconds;
 
 use super::control::backend::Controls;
-use super::effect::{EffectGate, Ledger};
-use super::embed::Texts;
+use super::effect::EffectGate;
+use super::embed::texts::Texts;
 use super::files::protected::Protected;
 use super::git::backend::Repositories;
 use super::http::backend::Egress;
 use super::kv::backend::KvReader;
-use super::llm::Chat;
+use super::ledger::Ledger;
 use super::llm::backend::Deltas;
 use super::llm::catalogue::Catalogue;
+use super::llm::chat::Chat;
 use super::log::backend::LogSink;
 use super::notify::message::Message;
 use super::process::backend::Processes;
 use super::process::env::CommandEnv;
 use super::provided::{Asking, Provided, Provider};
 use super::purse::Purse;
-use super::retrieve::Query;
+use super::retrieve::query::Query;
 use super::secrets::backend::SecretReader;
 use super::tape::{CallTape, Tape};
 use super::tasks::backend::TaskReader;
@@ -104,6 +106,8 @@ pub struct Lent {
     pub spending: bool,
     pub deltas: Arc<dyn Deltas>,
     pub tape: Tape,
+    /// Where a clock starts that moves only when it is asked; nothing: at a time of its own.
+    pub fixed_start: Option<UnixSeconds>,
     /// For the whole call, host functions included; for a planner: for each call of its session.
     pub wall: Duration,
 }

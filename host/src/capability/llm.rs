@@ -10,6 +10,7 @@
 
 pub mod backend;
 pub mod catalogue;
+pub mod chat;
 pub(crate) mod check;
 pub(crate) mod fake;
 pub mod written;
@@ -23,28 +24,26 @@ use orch_journal::spending::Reserved;
 use orch_trust::interfaces::Import;
 use orch_trust::permission::{DomainName, LlmPermission};
 use serde::Serialize;
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 
 use self::catalogue::Known;
-use self::written::{WrittenAnswer, WrittenError, WrittenRequest};
+pub use self::chat::{
+    Answer, Chat, ChatError, Format, Message, Model, Request, Said, StopReason, Target, Tool, ToolCall,
+    ToolChoice, ToolResult, Usage,
+};
+use self::written::{WrittenAnswer, WrittenRequest};
 use super::effect::EffectRecord;
+use super::environment::HostEnvironment;
 use super::lent::Lent;
 use super::notes::Notes;
-use super::provided::Provided;
 use super::purse::{Overspent, Question};
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::llm::{deltas, llm, shapes};
 use crate::bindings::types::types::Error;
 use crate::clock::now_ms;
 use crate::cut::cut;
-
-pub use shapes::{
-    Answer, ChatError, Format, Message, Model, Request, Said, StopReason, Tool, ToolCall, ToolChoice,
-    ToolResult, Usage,
-};
 
 /// Of one call of `show`.
 const SHOWN_BYTES_MAX: usize = 64 << 10;
@@ -53,45 +52,6 @@ const DOMAIN: &str = "llm";
 /// Codes of warnings: nine tenths of a budget are spent; a question was refused because all of it is.
 const BUDGET_LOW: &str = "model-budget-low";
 const BUDGET_SPENT: &str = "model-budget-spent";
-
-/// One question to a model, inside its limits, with everything filled in.
-#[derive(Clone, Debug)]
-pub struct Chat {
-    pub target: Target,
-    pub request: Request,
-}
-
-/// Where the operator says that a model is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Target {
-    /// What the provider calls it.
-    pub model: String,
-    /// Empty: the provider's own.
-    pub base_url: String,
-}
-
-impl Provided for Chat {
-    const DOMAIN: DomainName = DomainName::Llm;
-    const SPENDS: bool = true;
-    /// An error is the provider's own word.
-    type Answer = Result<Answer, ChatError>;
-
-    fn subject(&self) -> &str {
-        &self.request.model
-    }
-
-    fn written(&self) -> Value {
-        json!(WrittenRequest::from(self.request.clone()))
-    }
-
-    fn written_answer(answer: &Self::Answer) -> Value {
-        heard(answer, |answer| json!(WrittenAnswer::from(answer.clone())))
-    }
-
-    fn read_answer(kept: Value) -> Option<Self::Answer> {
-        read_heard(kept, |kept| Some(serde_json::from_value::<WrittenAnswer>(kept).ok()?.into()))
-    }
-}
 
 /// State of this capability in one store.
 pub struct Llm {
@@ -339,28 +299,6 @@ impl deltas::Host for View<'_, Llm> {
 
 impl shapes::Host for View<'_, Llm> {}
 
-/// What a model's provider said, as a run keeps it.
-pub(super) fn heard<T>(answer: &Result<T, ChatError>, written: impl FnOnce(&T) -> Value) -> Value {
-    match answer {
-        Ok(answer) => json!({ "said": written(answer) }),
-        Err(error) => json!({ "fault": WrittenError::from(error.clone()) }),
-    }
-}
-
-/// The same, read.
-pub(super) fn read_heard<T>(
-    mut kept: Value,
-    read: impl FnOnce(Value) -> Option<T>,
-) -> Option<Result<T, ChatError>> {
-    match kept.get_mut("said").map(Value::take) {
-        Some(said) => read(said).map(Ok),
-        None => {
-            let fault = kept.get_mut("fault").map(Value::take)?;
-            Some(Err(serde_json::from_value::<WrittenError>(fault).ok()?.into()))
-        }
-    }
-}
-
 /// What is recorded before anything is known of an answer.
 pub(super) fn nothing_answered() -> ModelAnswer {
     ModelAnswer {
@@ -436,17 +374,6 @@ fn most_of(request: &Request, bytes: usize, known: &Known) -> Reserved {
 
 pub(super) fn denied(error: Error) -> ChatError {
     error.into()
-}
-
-impl From<Error> for ChatError {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Denied(what) => Self::Denied(what),
-            Error::Invalid(why) => Self::Invalid(why),
-            Error::Limit(name) => Self::Limit(name),
-            Error::NotFound | Error::Unavailable => Self::Unavailable,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -12,11 +12,12 @@ use std::sync::Arc;
 use orch_trust::permission::LogPermission;
 use wasmtime::component::Linker;
 
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::environment::HostEnvironment;
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::log::log::{Host, Level, add_to_linker};
 pub use backend::{LogLevel, LogSink};
-pub(crate) use lines::{Lines, Printed};
+pub(crate) use lines::Lines;
 use orch_trust::interfaces::Import;
 
 /// State of this capability in one store.

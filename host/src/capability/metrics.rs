@@ -9,7 +9,8 @@ use orch_trust::interfaces::Import;
 use orch_trust::permission::MetricsPermission;
 use wasmtime::component::Linker;
 
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::environment::HostEnvironment;
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::metrics::metrics::{Host, add_to_linker};
 use crate::bindings::types::types::{Error, Metric};

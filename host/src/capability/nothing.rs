@@ -26,7 +26,7 @@ use super::provided::Asking;
 use super::secrets::backend::{SecretReader, SecretUnread};
 use super::secrets::value::SecretValue;
 use super::tape::Tape;
-use super::tasks::backend::{TaskReader, TaskSummary};
+use super::tasks::backend::{TaskCounts, TaskReader, TaskSummary};
 use super::vectors::backend::VectorStore;
 
 pub struct Nothing;
@@ -57,6 +57,7 @@ impl Nothing {
             spending: false,
             deltas: nothing,
             tape: Tape::Off,
+            fixed_start: None,
             wall,
         }
     }
@@ -79,6 +80,10 @@ impl TaskReader for Nothing {
 
     fn scan(&self, _start: TaskIndex) -> Vec<TaskSummary> {
         Vec::new()
+    }
+
+    fn count(&self) -> TaskCounts {
+        TaskCounts::default()
     }
 }
 

@@ -14,8 +14,9 @@ use orch_trust::interfaces::Import;
 use orch_trust::permission::NotifyPermission;
 use wasmtime::component::Linker;
 
+use super::environment::HostEnvironment;
 use super::lent::Lent;
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::notify::notify::{Host, add_to_linker};
 use crate::bindings::types::types::Error;

@@ -28,8 +28,9 @@ use wasmtime::component::Linker;
 
 use self::env::CommandEnv;
 use super::effect::GateClosed;
+use super::environment::HostEnvironment;
 use super::files::beneath::{FileError, Workspace, WorkspacePath};
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::tape::Came;
 use super::trial::Watched;
 use crate::bindings::process::process::{Command, Exit, Host, Output, add_to_linker};

@@ -8,76 +8,24 @@
 
 pub(crate) mod check;
 pub(crate) mod fake;
+pub mod query;
 
 use std::sync::Arc;
 
 use orch_trust::interfaces::Import;
-use orch_trust::permission::{DomainName, RetrievePermission};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use orch_trust::permission::RetrievePermission;
 use wasmtime::component::Linker;
 
+pub use self::query::{Passage, Query, Way};
+use super::environment::HostEnvironment;
 use super::lent::Lent;
-use super::provided::Provided;
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::retrieve::retrieve::{Host, add_to_linker};
 use crate::bindings::retrieve::shapes;
 use crate::bindings::types::types::Error;
 
-pub use shapes::{Passage, Query, Way};
-
 const NAME_SHOWN_MAX: usize = 64;
-
-impl Provided for Query {
-    const DOMAIN: DomainName = DomainName::Retrieve;
-    const SPENDS: bool = true;
-    type Answer = Vec<Passage>;
-
-    fn subject(&self) -> &str {
-        &self.collection
-    }
-
-    fn written(&self) -> Value {
-        let Self { collection, text, count, tokens, way, paths, languages } = self;
-        let way = match way {
-            Way::Semantic => "semantic",
-            Way::Keyword => "keyword",
-            Way::Both => "both",
-        };
-        json!({ "collection": collection, "text": text, "count": count, "tokens": tokens, "way": way,
-                "paths": paths, "languages": languages })
-    }
-
-    fn written_answer(answer: &Self::Answer) -> Value {
-        let written = |Passage { path, first, last, language, text, score }: &Passage| {
-            // As text it is read again to the last bit.
-            let score = score.to_string();
-            json!({ "path": path, "first": first, "last": last, "language": language, "text": text,
-                    "score": score })
-        };
-        answer.iter().map(written).collect()
-    }
-
-    fn read_answer(kept: Value) -> Option<Self::Answer> {
-        let kept: Vec<KeptPassage> = serde_json::from_value(kept).ok()?;
-        let read = |KeptPassage { path, first, last, language, text, score }: KeptPassage| {
-            Some(Passage { path, first, last, language, text, score: score.parse().ok()? })
-        };
-        kept.into_iter().map(read).collect()
-    }
-}
-
-/// A passage that a run kept.
-#[derive(Deserialize)]
-struct KeptPassage {
-    path: String,
-    first: u32,
-    last: u32,
-    language: String,
-    text: String,
-    score: String,
-}
 
 /// State of this capability in one store.
 pub struct Retrieve {

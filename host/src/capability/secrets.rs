@@ -24,8 +24,9 @@ use sha2::Sha256;
 use wasmtime::component::Linker;
 use zeroize::Zeroizing;
 
+use super::environment::HostEnvironment;
 use super::notes::Notes;
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::secrets::secrets::{Encoding, Host, add_to_linker};
 use crate::bindings::types::types::Error;

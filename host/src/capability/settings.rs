@@ -9,7 +9,8 @@ use orch_trust::interfaces::Import;
 use orch_trust::permission::SettingsPermission;
 use wasmtime::component::Linker;
 
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::environment::HostEnvironment;
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::settings::settings::{Host, add_to_linker};
 

@@ -2,10 +2,7 @@
 //!
 //! Not here: the list of them (`capability.rs`), what each does (a file each).
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::marker::PhantomData;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,9 +12,10 @@ use orch_trust::manifest::Role;
 use orch_trust::permission::Domain;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
-use super::effect::Ledger;
+use super::environment::HostEnvironment;
+use super::ledger::Ledger;
 use super::lent::Lent;
-use super::log::Lines;
+use super::log::lines::Lines;
 use super::secrets::placeholders::Placeholders;
 use super::tasks::backend::AskedTask;
 use super::trial::Watched;
@@ -102,26 +100,4 @@ pub(crate) struct HasView<C>(PhantomData<C>);
 
 impl<C: 'static> HasData for HasView<C> {
     type Data<'a> = View<'a, C>;
-}
-
-/// What programs and variables are looked up in.
-pub struct HostEnvironment {
-    pub(super) path: Vec<PathBuf>,
-    /// Of a name that is no text no grant speaks; values are what they are, byte for byte.
-    pub(super) variables: BTreeMap<String, OsString>,
-}
-
-impl HostEnvironment {
-    /// Of this process. Folders of `PATH` that are not absolute are left out.
-    pub fn of_this_process() -> Self {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
-        let named = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
-        Self { path: folders, variables: std::env::vars_os().filter_map(named).collect() }
-    }
-
-    /// Where programs lie, absolute, the first one first.
-    pub fn folders(&self) -> Vec<PathBuf> {
-        self.path.clone()
-    }
 }

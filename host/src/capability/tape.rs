@@ -14,9 +14,9 @@ use orch_trust::digest::Sha256Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::effect::{EffectGate, EffectRecord, GateClosed};
+use super::effect::{EffectGate, EffectRecord, GateClosed, KeptAnswer};
 use super::provided::Asking;
-use super::secrets::TextMask;
+use super::secrets::mask::TextMask;
 use crate::bindings::types::types::Error;
 
 const READINGS_MAX: usize = 100_000;
@@ -70,19 +70,6 @@ pub trait Player: Send + Sync {
     fn next(&self, line: &Line, of: &str, question: &[u8]) -> Result<Vec<u8>, GateClosed>;
     /// What came of doing something again is not what was kept.
     fn differs(&self, line: &Line, of: &str, why: String) -> GateClosed;
-}
-
-/// A question and its answer, before it is known by whose effect.
-#[derive(Clone, Debug, PartialEq)]
-pub struct KeptAnswer {
-    pub line: Line,
-    /// Counted in the call, from 1.
-    pub nth: u32,
-    pub of: &'static str,
-    pub question: Artifact,
-    pub answer: Artifact,
-    /// Values of secrets stood in it.
-    pub masked: bool,
 }
 
 /// The tape of one call.

@@ -18,11 +18,12 @@ use orch_trust::interfaces::Import;
 use orch_trust::permission::{ANY, TasksPermission};
 use wasmtime::component::Linker;
 
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::environment::HostEnvironment;
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
-use crate::bindings::tasks::tasks::{Host, Status as WitStatus, Summary, add_to_linker};
+use crate::bindings::tasks::tasks::{Counts, Host, Status as WitStatus, Summary, add_to_linker};
 use crate::bindings::types::types::{self as wit, Error};
-pub use backend::{AskedTask, TaskReader, TaskSummary};
+pub use backend::{AskedTask, TaskCounts, TaskReader, TaskSummary};
 use backend::{SCAN_MAX, bytes_in_file};
 
 const DEPENDENCIES_MAX: usize = 1000;
@@ -237,6 +238,15 @@ impl Host for View<'_, Tasks> {
         Ok(Ok(summaries.collect()))
     }
 
+    async fn count(&mut self) -> wasmtime::Result<Result<Counts, Error>> {
+        if let Err(error) = self.check_read() {
+            return Ok(Err(error));
+        }
+        let TaskCounts { pending, in_progress, waiting_approval, done, failed, blocked, in_doubt, cancelled } =
+            self.state.reader.count();
+        Ok(Ok(Counts { pending, in_progress, waiting_approval, done, failed, blocked, in_doubt, cancelled }))
+    }
+
     async fn add(&mut self, task: wit::NewTask) -> wasmtime::Result<Result<(), Error>> {
         let Tasks { granted, asked, .. } = &mut *self.state;
         Ok(match check_asked(task, granted, asked.len()) {
@@ -340,6 +350,7 @@ mod tests {
         assert!(matches!(view.describe(0).await.unwrap(), Err(Error::Denied(_))));
         assert!(matches!(view.find("first".to_owned()).await.unwrap(), Err(Error::Denied(_))));
         assert!(matches!(view.scan(0).await.unwrap(), Err(Error::Denied(_))));
+        assert!(matches!(view.count().await.unwrap(), Err(Error::Denied(_))));
         assert_eq!(ledger.into_parts().0, ["tasks: `tasks.read`"]);
 
         let mut ledger = bench.ledger();
@@ -351,6 +362,8 @@ mod tests {
         assert_eq!(view.find("first".to_owned()).await.unwrap().unwrap(), 0);
         assert!(matches!(view.find("other".to_owned()).await.unwrap(), Err(Error::NotFound)));
         assert_eq!(view.scan(0).await.unwrap().unwrap().len(), 1);
+        let counts = view.count().await.unwrap().unwrap();
+        assert_eq!((counts.pending, counts.done), (1, 0));
     }
 
     #[tokio::test]

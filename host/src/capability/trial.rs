@@ -13,6 +13,7 @@ use std::time::Duration;
 use orch_journal::event::Writes;
 use orch_task::Task;
 use orch_trust::evidence::Candidate;
+use orch_trust::time::UnixSeconds;
 
 use super::control::backend::Standing;
 use super::control::fake::FakeControl;
@@ -62,6 +63,8 @@ pub struct Fakes {
     pub(crate) retrieve: Arc<FakeRetriever>,
     pub(crate) secrets: Arc<FakeSecrets>,
     pub(crate) http: Arc<FakeHttp>,
+    /// Of its clock.
+    start: Option<UnixSeconds>,
 }
 
 impl Fakes {
@@ -81,7 +84,13 @@ impl Fakes {
             retrieve: Arc::new(FakeRetriever::new(mood)),
             secrets: Arc::new(FakeSecrets::new(mood)),
             http: Arc::new(FakeHttp::new(mood)),
+            start: None,
         }
+    }
+
+    /// With a clock that starts then.
+    pub fn starting_at(self, start: UnixSeconds) -> Self {
+        Self { start: Some(start), ..self }
     }
 
     /// With commands that come in that order or not at all.
@@ -169,6 +178,7 @@ impl Fakes {
             retrieve,
             http,
             secrets,
+            start: _,
         } = self;
         let held = [
             Arc::strong_count(tasks),
@@ -243,6 +253,7 @@ impl Fakes {
             spending: false,
             deltas: Arc::new(Nothing),
             tape: Tape::Off,
+            fixed_start: self.start,
             wall,
         })
     }

@@ -23,7 +23,8 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 
 use self::backend::VectorStore;
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::environment::HostEnvironment;
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use crate::bindings::types::types::Error;
 use crate::bindings::vectors::vectors::{

@@ -14,13 +14,15 @@ use std::sync::Arc;
 
 use orch_trust::interfaces::Import;
 use orch_trust::permission::WasiPermission;
+use orch_trust::time::UnixSeconds;
 use wasmtime::component::Linker;
 use wasmtime_wasi::p2::bindings::{clocks as wasi_clocks, random as wasi_random};
 use wasmtime_wasi_http::p2::bindings::http as wasi_http;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpCtx, WasiHttpCtxView};
 
-use super::log::Lines;
-use super::shape::{Capability, HasView, Holds, HostEnvironment, Kept, Opening, View};
+use super::environment::HostEnvironment;
+use super::log::lines::Lines;
+use super::shape::{Capability, HasView, Holds, Kept, Opening, View};
 use super::trial::Watched;
 use clocks::Clocks;
 use http::NoOutgoing;
@@ -44,7 +46,7 @@ impl Capability for Wasi {
     fn grant(_permission: WasiPermission, _host: &HostEnvironment) {}
 
     fn open(_granted: &(), opening: Opening<'_>) -> Self {
-        Self::new(opening.fixed, opening.lines.clone())
+        Self::new(opening.fixed, opening.lent.fixed_start, opening.lines.clone())
     }
 
     fn link<S: Holds<Self>>(linker: &mut Linker<S>, import: Import<'_>) -> wasmtime::Result<()> {
@@ -75,8 +77,8 @@ impl Capability for Wasi {
 }
 
 impl Wasi {
-    fn new(fixed: bool, lines: Arc<Lines>) -> Self {
-        let (clocks, random) = (Clocks::new(fixed), Random::new(fixed));
+    fn new(fixed: bool, start: Option<UnixSeconds>, lines: Arc<Lines>) -> Self {
+        let (clocks, random) = (Clocks::new(fixed, start), Random::new(fixed));
         Self { clocks, random, http: WasiHttpCtx::new(), no_outgoing: NoOutgoing, inert: Inert::new(lines) }
     }
 

@@ -162,8 +162,13 @@ mod tests {
         change(&mut task);
         let added_by = Some("demo/x".to_owned());
         let mut state = RunState::default();
-        let added =
-            orch_journal::event::AddedTask { task, status: Status::WaitingApproval, added_by, env: None };
+        let added = orch_journal::event::AddedTask {
+            task,
+            status: Status::WaitingApproval,
+            added_by,
+            added_for: None,
+            env: None,
+        };
         let started = orch_journal::event::RunStarted {
             run: "r".to_owned(),
             goal: String::new(),

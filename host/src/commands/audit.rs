@@ -95,6 +95,9 @@ fn show(report: &AuditReport, home: &Path, console: Console) {
             audited.heads
         ));
     }
+    for run in &report.pruned {
+        console.line(&format!("run {}: taken out by `orch-host prune --runs`", escape(run)));
+    }
     for fault in report.faults() {
         console.line(&format!(
             "{}  {}: {}",

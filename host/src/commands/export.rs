@@ -6,7 +6,7 @@
 //! Not here: what a run did (`report.rs`), the page (`export/page.rs`), its picture (`export/graph.rs`).
 
 mod graph;
-mod marked;
+pub(super) mod marked;
 mod page;
 
 use std::path::PathBuf;

@@ -8,6 +8,7 @@ mod audit;
 pub(super) mod keep;
 mod list;
 mod outdated;
+pub(super) mod pin;
 mod policy_lines;
 mod remove;
 pub(super) mod renew;
@@ -24,7 +25,7 @@ use orch_trust::admission::{Rules, Step, Steps, Verdict, explain};
 use orch_trust::approval::Approval;
 use orch_trust::evidence::{Admitted, Compilable};
 use orch_trust::freshness::Verdict as Freshness;
-use orch_trust::lock::{Lock, Origin};
+use orch_trust::lock::Lock;
 use orch_trust::manifest::{Isolation, Manifest};
 use orch_trust::name::PluginId;
 use orch_trust::package::PackageBytes;
@@ -33,15 +34,14 @@ use orch_trust::policy::SandboxMode;
 use orch_trust::refusal::Refusal;
 
 use super::secret::seen_by_programs;
-use crate::config::operator::{Keeping, Operator};
+use crate::config::operator::Operator;
 use crate::config::workspace::WorkspaceConfig;
 use crate::console::{Console, Tone, escape, escape_cut};
 use crate::exit::{Exit, Fault, Outcome};
 use crate::manifest_schema;
 use crate::package;
-use crate::place::{self, Place, is_approval};
+use crate::place::{self, is_approval};
 use crate::plugins;
-use crate::whole_file;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -225,41 +225,6 @@ fn show_seen(granted: &Permissions, operator: &Operator, console: Console) {
 pub(super) fn kept_at(operator: &Operator, manifest: &Manifest) -> PathBuf {
     let plugin = operator.home.join("packages").join(manifest.id.namespace()).join(manifest.id.name());
     plugin.join(manifest.version.to_string())
-}
-
-/// Approves what somebody said yes to, and pins it in the workspace.
-pub(super) fn take(
-    operator: &Operator,
-    bytes: &PackageBytes,
-    admitted: &Admitted,
-    place: &Place,
-) -> Result<(), Fault> {
-    let keeping = operator.keeping()?;
-    take_from(operator, &keeping, bytes, admitted, place, Origin::default())
-}
-
-/// The same of what came from there, while nobody else changes what is kept.
-fn take_from(
-    operator: &Operator,
-    keeping: &Keeping,
-    bytes: &PackageBytes,
-    admitted: &Admitted,
-    place: &Place,
-    origin: Origin,
-) -> Result<(), Fault> {
-    let manifest = admitted.manifest();
-    let mut lock = place.lock()?;
-    operator.saw([admitted])?;
-    operator.approve(&approval_of(manifest), bytes, admitted.trust())?;
-    keeping.remember(&place.workspace)?;
-    lock.pin_from(manifest, bytes, origin);
-    write_lock(place, &lock)
-}
-
-fn write_lock(place: &Place, lock: &Lock) -> Result<(), Fault> {
-    let path = place.workspace.join("orch.lock");
-    whole_file::write(&path, lock.render().as_bytes(), whole_file::PUBLIC)
-        .map_err(|error| place::io(&path, "write", error))
 }
 
 fn approve(

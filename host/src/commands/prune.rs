@@ -1,29 +1,41 @@
-//! `orch-host prune --keep N`, `--caches`: removes what only grows.
+//! `orch-host prune --keep N [--runs]`, `--caches`: removes what only grows.
 //!
 //! In -> out: rows of runs, files of `logs/`, kept heads, caches -> logs of all but the newest runs, heads of runs whose store is
-//! gone, and the caches of commands if that is asked for, are removed.
-//! Invariant: nothing while a host works in the workspace; no event, and no head of a run that the store has.
-//! Not here: the journal itself, which keeps all runs.
+//! gone, and, if that is asked for, those runs themselves and the caches of commands, are removed.
+//! Invariant: nothing while a host works in the workspace; no event without `--runs`, and no head of a run that the store has; a
+//! run that somebody may still ask for stays.
+//! Not here: how a store loses runs and stays whole (`orch-journal`'s `prune.rs`).
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use orch_journal::prune::{Prune, PruneError};
 use orch_journal::rows::RunRow;
-use orch_journal::{Level, Reader, forget_missing_runs};
+use orch_journal::{Event, Level, Reader, STORE_FILE, Store, forget_missing_runs};
 
+use super::counted;
 use crate::caches;
+use crate::clock::now_ms;
 use crate::command_log::{began, log_stamp};
+use crate::config::operator::this_process;
 use crate::console::{Console, escape};
 use crate::control::SocketPlace;
 use crate::exit::{Exit, Fault, Outcome};
+use crate::holder::workspace_stream;
 use crate::log_folder;
 use crate::place::{self, Place, WorkspaceArgs};
+
+/// What was spent counts for the day; two, for clocks are set.
+const SPENT_MS: u64 = 2 * 24 * 60 * 60 * 1000;
 
 #[derive(clap::Args)]
 pub struct PruneArgs {
     /// Logs of so many of the newest runs stay
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), required_unless_present = "caches")]
     keep: Option<u32>,
+    /// Take the other runs out of the store, too: what they left to later runs stays, what they did is gone
+    #[arg(long, requires = "keep")]
+    runs: bool,
     /// What commands of this workspace kept in caches, too, or alone
     #[arg(long)]
     caches: bool,
@@ -37,7 +49,7 @@ pub fn run(args: &PruneArgs, home: Option<&Path>, console: Console) -> Outcome {
     // Whoever has these has the workspace; without a store there is nothing to hold but the second.
     let store = place.has_store().then(|| place.store(&operator, Level::Process)).transpose()?;
     let _holding = SocketPlace::of(&place.workspace, &operator.home)?.hold()?;
-    let runs = match &store {
+    let mut runs = match &store {
         Some(store) => store.reader()?.runs()?,
         None => Vec::new(),
     };
@@ -48,6 +60,15 @@ pub fn run(args: &PruneArgs, home: Option<&Path>, console: Console) -> Outcome {
             _ => (0, 0),
         };
         console.line(&format!("{logs} logs are removed, {bytes} bytes"));
+    }
+    let mut store = store;
+    if let (Some(keep), true, Some(held)) = (args.keep, args.runs, store.take()) {
+        let go = runs.split_off(runs.len().min(keep as usize));
+        let (stay, go) = part(&held.reader()?, go, console)?;
+        runs.extend(stay);
+        let bytes = take_out(&place, held, &go)?;
+        let what = counted(go.len(), "run is", "runs are");
+        console.line(&format!("{what} taken out of the store, {bytes} bytes"));
     }
 
     if args.caches {
@@ -60,7 +81,9 @@ pub fn run(args: &PruneArgs, home: Option<&Path>, console: Console) -> Outcome {
 
     if args.keep.is_some() {
         let (keys, heads) = (operator.secret.journal_keys(), operator.home.join("heads"));
-        let known: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+        // The workspace's stream is no run, and its head as good as one's.
+        let stream = if place.has_store() { place.reader()?.stream()? } else { None };
+        let known: Vec<&str> = runs.iter().map(|run| run.id.as_str()).chain(stream.as_deref()).collect();
         for run in forget_missing_runs(&place.state, &keys, &heads, &known)? {
             console
                 .line(&format!("the kept head of run {} is removed: it is not in the store", escape(&run)));
@@ -70,6 +93,63 @@ pub fn run(args: &PruneArgs, home: Option<&Path>, console: Console) -> Outcome {
         store.close()?;
     }
     Ok(Exit::Done)
+}
+
+/// Those that stay all the same, each with a line that says why, and those that go.
+fn part(reader: &Reader, runs: Vec<RunRow>, console: Console) -> Result<(Vec<RunRow>, Vec<RunRow>), Fault> {
+    let (mut stay, mut go) = (Vec::new(), Vec::new());
+    for run in runs {
+        match still_wanted(reader, &run.id)? {
+            None => go.push(run),
+            Some(why) => {
+                console.line(&format!("run {} stays: {why}", escape(&run.id)));
+                stay.push(run);
+            }
+        }
+    }
+    Ok((stay, go))
+}
+
+/// What a run is still needed for, if it is.
+fn still_wanted(reader: &Reader, run: &str) -> Result<Option<&'static str>, Fault> {
+    let state = reader.state(run)?;
+    if state.status().is_open() {
+        return Ok(Some("it is open"));
+    }
+    if !state.owed.is_empty() {
+        return Ok(Some("somebody is still to be told of its end"));
+    }
+    if state.edits.is_some_and(|edits| edits.fate.is_none()) {
+        return Ok(Some("nobody decided about its edits: `orch-host accept` or `reject` does"));
+    }
+    let since = now_ms().saturating_sub(SPENT_MS);
+    for event in reader.events(run) {
+        if matches!(event?.1, Event::IntentRecorded { provided: Some(_), spends: true, at, .. } if at >= since)
+        {
+            return Ok(Some("what it spent counts for the limits of today"));
+        }
+    }
+    Ok(None)
+}
+
+/// Gives how many bytes the store became smaller.
+fn take_out(place: &Place, store: Store, runs: &[RunRow]) -> Result<u64, Fault> {
+    let file = place.state.join(STORE_FILE);
+    let size =
+        || file.metadata().map(|found| found.len()).map_err(|error| place::io(&file, "look at", error));
+    let stream = match store.reader()?.stream()? {
+        Some(stream) => stream,
+        None => workspace_stream()?,
+    };
+    let before = size()?;
+    let ids: Vec<String> = runs.iter().map(|run| run.id.clone()).collect();
+    let here = Some(orch_journal::place::name_of(&place.state));
+    let prune = Prune { stream: &stream, place: here, runs: &ids, who: this_process(), at: now_ms() };
+    store.prune(prune).map_err(|error| match error {
+        PruneError::Store(error) => place.store_fault(error),
+        PruneError::Journal(error) => error.into(),
+    })?;
+    Ok(before.saturating_sub(size()?))
 }
 
 /// Removes the logs of the runs that go; says how many and of how many bytes.

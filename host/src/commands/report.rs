@@ -2,9 +2,10 @@
 //!
 //! In -> out: rows and events of a run -> text, JSON or Markdown.
 //! Invariant: text of plugins and tasks is escaped for the format that it stands in.
-//! Not here: Markdown (`report/markdown.rs`), sums of what was asked (`report/asked.rs`).
+//! Not here: which task asked for which (`report/lineage.rs`), Markdown (`report/markdown.rs`), sums of what was asked (`report/asked.rs`).
 
 pub(super) mod asked;
+mod lineage;
 pub(super) mod markdown;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,9 @@ use orch_journal::{Event, Reader, RunState};
 use orch_task::Status;
 
 use super::costs::Row;
+use super::metrics::summed::{self, Summed};
 use super::stored_run::{BranchFacts, find_run, goal_of, is_open, result_of, took_ms};
+use super::tasks::tree::branch;
 use crate::console::{Console, escape, lines};
 use crate::drive::error::DriveError;
 use crate::drive::finish::{Spared, Unverified, WaivedLooks};
@@ -54,6 +57,9 @@ pub(super) struct TaskFacts {
     /// Of the last attempt, once it is over.
     #[serde(rename = "tookMs")]
     pub(super) took_ms: Option<u64>,
+    /// Id of the task whose attempt asked for it.
+    #[serde(rename = "addedFor")]
+    pub(super) added_for: Option<String>,
     /// What put it there if no attempt did: a person's word, a dependency that failed.
     moved: Option<String>,
 }
@@ -70,6 +76,13 @@ impl TaskFacts {
 
     fn took(&self) -> String {
         self.took_ms.map(lines::span).unwrap_or_default()
+    }
+
+    /// ` by PLUGIN for TASK`, as far as somebody asked for it.
+    fn asked_by(&self) -> String {
+        let by = self.row.added_by.as_deref().map(|by| format!("  by {}", escape(by))).unwrap_or_default();
+        let of = self.added_for.as_deref().map(|of| format!(" for {}", escape(of))).unwrap_or_default();
+        by + &of
     }
 
     /// Relative to the workspace; empty if no command ran.
@@ -94,6 +107,8 @@ pub(super) struct Facts {
     /// Where its edits lie, if that is a branch.
     pub(super) branch: Option<BranchFacts>,
     pub(super) artifacts: Vec<ArtifactRow>,
+    /// What plugins measured, by name.
+    pub(super) metrics: Vec<Summed>,
     pub(super) models: Vec<Row>,
     pub(super) denied: Vec<Denial>,
     /// Code and text of each warning, from the journal itself.
@@ -129,7 +144,8 @@ impl Facts {
             let last = attempts.remove(&row.place);
             let took_ms =
                 last.as_ref().and_then(|last| took_ms(Some(&last.started_at), last.completed_at.as_deref()));
-            TaskFacts { moved: moved.remove(&row.place), last, took_ms, row }
+            let added_for = lineage::of(&state, row.place);
+            TaskFacts { moved: moved.remove(&row.place), last, took_ms, added_for, row }
         };
         let tasks = reader.tasks(&run.id)?.into_iter().map(facts).collect();
         Ok(Self {
@@ -143,6 +159,7 @@ impl Facts {
             goal: goal_of(&state),
             branch: BranchFacts::of(&state),
             artifacts: reader.artifacts(&run.id)?,
+            metrics: summed::of(&reader.metrics(&run.id)?),
             models,
             denied,
             warnings,
@@ -196,7 +213,7 @@ pub(super) fn json(facts: &Facts) -> Result<String, Fault> {
     let all = serde_json::json!({
         "run": facts.run, "goal": facts.goal, "hostAtWork": facts.at_work, "plugins": facts.plugins, "tasks": facts.tasks, "spared": facts.spared, "findings": facts.findings,
         "unverified": facts.unverified, "waived": facts.waived, "branch": facts.branch, "artifacts": facts.artifacts,
-        "models": facts.models, "denied": facts.denied, "warnings": facts.warnings,
+        "metrics": facts.metrics, "models": facts.models, "denied": facts.denied, "warnings": facts.warnings,
     });
     Ok(serde_json::to_string_pretty(&all).map_err(anyhow::Error::from)?)
 }
@@ -233,13 +250,13 @@ fn text(facts: &Facts, console: Console) {
     console.lines(["", "tasks"]);
     for task in &facts.tasks {
         let row = &task.row;
-        let by = row.added_by.as_deref().map(|by| format!("  by {}", escape(by))).unwrap_or_default();
         let line = format!(
-            "  {:<16}  {:>8}  {}  {}{by}",
+            "  {:<16}  {:>8}  {}  {}{}",
             escape(&row.status),
             task.took(),
             escape(&row.id),
-            lines::line(&row.description)
+            lines::line(&row.description),
+            task.asked_by()
         );
         console.line(line.trim_end());
         let mut why = task.why();
@@ -247,6 +264,14 @@ fn text(facts: &Facts, console: Console) {
             why.push(format!("log: {}", escape(task.log())));
         }
         console.lines(why.iter().map(|line| format!("  {:<16}  {:>8}  {line}", "", "")));
+    }
+    let trees = lineage::trees(&facts.tasks);
+    if !trees.is_empty() {
+        console.lines(["", "asked for"]);
+    }
+    for one in &trees {
+        let row = &one.task.row;
+        console.line(&format!("  {}{}  {}", branch(&one.more), escape(&row.id), escape(&row.status)));
     }
     if !facts.findings.is_empty() {
         console.lines(["", "findings"]);
@@ -279,6 +304,10 @@ fn text(facts: &Facts, console: Console) {
     for artifact in &facts.artifacts {
         let (what, size, digest) = described(artifact);
         console.line(&format!("  {digest}  {size:>10}  {}  {}", escape(&artifact.kind), escape(&what)));
+    }
+    if !facts.metrics.is_empty() {
+        console.lines(["", "metrics"]);
+        console.lines(summed::table(&facts.metrics).iter().map(|line| format!("  {line}")));
     }
     if !facts.models.is_empty() {
         console.lines(["", "models"]);

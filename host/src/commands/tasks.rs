@@ -5,7 +5,7 @@
 //! Not here: a tree and a graph (`tasks/tree.rs`, `tasks/graph.rs`), one task that is changed (`task.rs`).
 
 mod graph;
-mod tree;
+pub(super) mod tree;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -121,7 +121,7 @@ pub fn run(args: &WorkerArgs, home: Option<&Path>, console: Console) -> Outcome 
         End::Done => Ok(Exit::Done),
         End::Cut(tasks) => {
             console.warn(&format!(
-                "{tasks} tasks were cut: the broker hands them out again when their leases lapsed"
+                "{tasks} tasks were cut: the broker hands them out again, those that could not be given back when their leases lapsed"
             ));
             Ok(Exit::Interrupted)
         }

@@ -426,10 +426,11 @@ mod tests {
         assert_eq!(code("providers: {llm: [demo/n, demo/m]}\n"), None);
         assert_eq!(code("providers: {llm: []}\n"), Some("workspace-config"));
         assert_eq!(code("jobs: 4\naudit: {every: completion}\n"), None);
-        let asked = "asked: {phase: {verify: [demo/v], retries: 2, timeout: 60}}\n";
+        let asked = "asked: {phase: {verify: [demo/v], retries: 2, timeout: 60, on_doubt: retry}}\n";
         assert_eq!(code(&format!("roles: {{verifiers: [demo/v]}}\n{asked}")), None);
         assert_eq!(code(asked), Some("workspace-config"), "nobody is bound who could look");
         assert_eq!(code("asked: {phase: {timeout: 0}}\n"), Some("workspace-config"));
+        assert_eq!(code("asked: {phase: {on_doubt: again}}\n"), Some("workspace-config"));
         assert_eq!(code("kill_after: 0\n"), None);
         assert_eq!(code("kill_after: 2.5\n"), None);
         for wrong in ["-1", "600.5", ".nan", ".inf"] {

@@ -11,20 +11,19 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use orch_journal::event::{Actor, AttemptFinished, Ending, Event, HeldEdits, TaskIndex, Writes};
+use orch_journal::event::{Actor, AttemptFinished, Ending, Event, TaskIndex, Writes};
 use orch_journal::failpoint;
 use orch_task::{OnDoubt, Status, Task, Tree};
 use orch_trust::manifest::Role;
 use tokio::task::JoinSet;
 
-use super::Back;
+use super::back::Back;
 use super::desk::Desk;
 use super::earlier;
+use super::ended::Ended;
 use super::error::DriveError;
 use super::gate::Gate;
-use super::held;
 use super::lodging::Lodging;
-use super::marks::Watch;
 use super::run::Run;
 use crate::call::CallReport;
 use crate::capability::notes::Notes;
@@ -33,8 +32,7 @@ use crate::capability::tasks::AskedTask;
 use crate::clock::now_ms;
 use crate::command_log::{CommandLog, LogName};
 use crate::engine::CallError;
-use crate::role::executor::{Completion, Execute};
-use crate::worktrees::Worktree;
+use crate::role::executor::Execute;
 
 /// Beyond a task's timeout and `kill_after`, for the executor to say what happened; more than a supervisor that does not
 /// answer is given, so that it is given up first.
@@ -55,20 +53,6 @@ pub const EDITS_YOURS: &str = "edits-yours";
 /// Of a failure for which a task's retries are not used.
 const NOT_AGAIN: &str = "not tried again: `retries` is for failures that the executor calls retriable, of a command those that \
                          `retry_on` names";
-
-/// An attempt that came back.
-pub struct Ended {
-    pub task: TaskIndex,
-    pub attempt: u32,
-    pub report: CallReport<Completion>,
-    pub log: Arc<CommandLog>,
-    /// Of the files that the task reads.
-    pub watch: Option<Watch>,
-    /// That it worked in, if edits go to a branch.
-    pub tree: Option<Worktree>,
-    /// It is what an earlier attempt made, which a person lets be kept.
-    pub held: Option<Box<HeldEdits>>,
-}
 
 /// Begins the next attempt at a ready task; gives it back at once if it was over before it waited for anything.
 ///
@@ -97,7 +81,8 @@ pub async fn start(
     warn_budget(run, desk)?;
     let log = desk.command_log(LogName::Attempt { task: task.id.clone(), attempt, at });
     if let Some(held) = held {
-        return Ok(held::resumed(desk, index, attempt, held, log));
+        let tree = desk.branch.as_ref().map(|branch| branch.reserve());
+        return Ok(tree.map(|tree| Ended::of_held(index, attempt, held, log, tree)));
     }
     let by = Actor::Attempt { task: index, attempt };
     let gate = Arc::new(Gate::new(by, run.ask(), desk));

@@ -336,3 +336,6 @@ pub fn planned(tasks: &[FileTask], wanted: &Wanted) -> Result<Vec<FileTask>, Cho
     }
     Ok(planned)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,12 +8,13 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use orch_journal::event::{Actor, Called, Event, FAILURE, Finding, Severity, TaskIndex, Writes};
+use orch_journal::event::{Actor, Called, Event, FAILURE, Severity, TaskIndex, Writes};
 use orch_task::{Status, Tree};
 use orch_trust::manifest::Role;
 use tokio::runtime::Handle;
 
 use super::attempt::{warn_of_call, warn_of_log};
+use super::back::Looked;
 use super::desk::Desk;
 use super::error::DriveError;
 use super::extend;
@@ -70,30 +71,6 @@ pub async fn audit(run: &mut Run, desk: &Desk) -> Result<usize, DriveError> {
         }
     }
     Ok(added)
-}
-
-/// A verifier's look at a task or at the whole run, that came back.
-pub struct Looked {
-    /// None: at the run.
-    pub task: Option<TaskIndex>,
-    verifier: String,
-    rerun: bool,
-    /// All of its checks.
-    is_whole: bool,
-    log: Arc<CommandLog>,
-    report: CallReport<Vec<Finding>>,
-}
-
-impl Looked {
-    /// Who looked, if it answered.
-    pub fn answered(&self) -> Option<&str> {
-        self.report.result.is_ok().then_some(&self.verifier)
-    }
-
-    /// Who looked, if all of its checks answered.
-    pub fn whole(&self) -> Option<&str> {
-        (self.is_whole && self.report.result.is_ok()).then_some(&self.verifier)
-    }
 }
 
 /// A whole look at a task that had the workspace to itself, and after which nothing was done and nothing waited for.
@@ -231,7 +208,7 @@ async fn advised<A: Ask<Of: Listed> + 'static>(
     ask: A,
 ) -> Result<usize, DriveError> {
     match asked(run, desk, bound, (None, None), ask).await? {
-        Some(Advice { asked, .. }) => extend::add(run, desk, &bound.id, asked),
+        Some(Advice { asked, .. }) => extend::add(run, desk, (&bound.id, None), asked),
         None => Ok(0),
     }
 }
@@ -365,21 +342,23 @@ fn come_back<A: Ask>(
         let text = format!("`{plugin}` wrote more log than its `logKiB` in `{name}`");
         run.record(Event::Warned { code: "log-cut".to_owned(), text })?;
     }
-    let (mut writes, mut fault) = (Writes::default(), None);
-    match &report.result {
-        Ok(answer) => {
-            writes = Writes { plugin: plugin.to_owned(), ..report.writes };
-            A::keep(answer, &mut writes);
-        }
+    let (mut writes, mut fault) = (Writes { plugin: plugin.to_owned(), ..report.writes }, None);
+    let result = report.result.and_then(|answer| {
+        A::keep(&answer, &mut writes);
+        run.fit(&mut writes).map(|()| answer)
+    });
+    match &result {
+        Ok(_) => {}
         Err(CallError::Failure { message, .. }) => fault = Some((FAILURE.to_owned(), message.clone())),
         Err(error) => fault = Some((error.code().to_owned(), error.to_string())),
     }
+    let writes = if fault.is_none() { writes } else { Writes::default() };
     let (call, plugin_id, at) = (name.to_owned(), plugin.to_owned(), now_ms());
     let written = writes.kv_only();
     let (asked, token) = (Vec::new(), None);
     let called = Called { call, plugin: plugin_id, task, rerun, fault, writes, asked, token, at };
     desk.kv.commit(&written, &desk.journal, || run.record(Event::Called(Box::new(called))))?;
-    match report.result {
+    match result {
         Ok(answer) => {
             let asked = A::asked(&answer).into_iter().chain(report.asked).collect();
             Ok(Some(Advice { answer, asked }))

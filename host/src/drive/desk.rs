@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use orch_journal::Journal;
 use orch_journal::Level;
-use orch_task::{Env, Look, Task};
+use orch_task::{Env, Look, OnDoubt, Task};
 use serde::Deserialize;
 use tokio::sync::watch;
 
@@ -163,13 +163,16 @@ pub struct HeldTo {
     pub retries: u32,
     /// In seconds; none: as of every task.
     pub timeout: Option<NonZeroU32>,
+    /// What happens to an attempt of which nobody knows how it ended.
+    pub on_doubt: OnDoubt,
 }
 
 impl HeldTo {
     /// The task, held to it.
     pub fn hold(&self, task: Task) -> Task {
         let timeout_ms = self.timeout.map_or(task.timeout_ms, |seconds| u64::from(seconds.get()) * 1000);
-        Task { verify: self.verify.clone(), retries: self.retries, timeout_ms, ..task }
+        let (verify, on_doubt) = (self.verify.clone(), self.on_doubt);
+        Task { verify, retries: self.retries, timeout_ms, on_doubt, ..task }
     }
 }
 
@@ -271,6 +274,7 @@ impl Desk {
             earlier: Arc::default(),
             spending: false,
             tape: self.tape.clone(),
+            fixed_start: None,
             wall,
         }
     }

@@ -19,8 +19,13 @@ use crate::capability::tasks::AskedTask;
 use crate::capability::tasks::backend::bytes_in_file;
 use crate::clock::now_ms;
 
-/// Adds what is new of the tasks that a plugin asked for; gives how many that were.
-pub fn add(run: &mut Run, desk: &Desk, plugin: &str, asked: Vec<AskedTask>) -> Result<usize, DriveError> {
+/// Adds what is new of the tasks that a plugin asked for; gives how many that were. `added_for`: the task that it worked on.
+pub fn add(
+    run: &mut Run,
+    desk: &Desk,
+    (plugin, added_for): (&str, Option<TaskIndex>),
+    asked: Vec<AskedTask>,
+) -> Result<usize, DriveError> {
     let first = run.state().tasks.len() as TaskIndex;
     let mut added: Vec<AddedTask> = Vec::new();
     let mut room = run.room();
@@ -56,7 +61,7 @@ pub fn add(run: &mut Run, desk: &Desk, plugin: &str, asked: Vec<AskedTask>) -> R
             true => Status::WaitingApproval,
             false => Status::Pending,
         };
-        added.push(AddedTask { task: new, status, added_by: Some(plugin.to_owned()), env: None });
+        added.push(AddedTask { task: new, status, added_by: Some(plugin.to_owned()), added_for, env: None });
     }
     let count = added.len();
     if count > 0 {
@@ -73,7 +78,7 @@ pub fn take_asked(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
     let waiting = desk.asked.take();
     let Some(&(until, ..)) = waiting.last() else { return Ok(()) };
     for (_, plugin, task) in waiting {
-        match add(run, desk, &plugin, vec![task]) {
+        match add(run, desk, (&plugin, None), vec![task]) {
             Err(error @ DriveError::AskedTask { .. }) => {
                 run.record(Event::Warned { code: "asked-task".to_owned(), text: error.to_string() })?;
             }

@@ -16,7 +16,7 @@ use orch_journal::state::TaskState;
 use orch_task::Status;
 use tokio::task::JoinSet;
 
-use super::Back;
+use super::back::{Back, Checked, Made};
 use super::desk::{Control, Desk};
 use super::env::OF_SESSION;
 use super::error::DriveError;
@@ -27,21 +27,6 @@ use crate::console::lines::some_of;
 
 /// Tasks that are looked at one after the other.
 const TOGETHER: usize = 128;
-
-/// What came of a look at a task that could start.
-#[derive(Debug)]
-pub struct Checked {
-    pub task: TaskIndex,
-    look: u64,
-    outcome: Outcome,
-}
-
-/// What a task made.
-#[derive(Debug)]
-pub struct Made {
-    pub task: TaskIndex,
-    mark: Result<Box<Mark>, String>,
-}
 
 fn glance(run: &Run, desk: &Desk, (index, look): (TaskIndex, u64)) -> Result<Option<Glance>, DriveError> {
     let Some(found) = run.state().tasks.get(index as usize).cloned() else { return Ok(None) };

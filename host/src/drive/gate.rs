@@ -12,8 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::desk::Desk;
 use crate::call::Boxed;
-use crate::capability::effect::HttpRequest;
-use crate::capability::tape::KeptAnswer;
+use crate::capability::effect::{HttpRequest, KeptAnswer};
 use crate::capability::{EffectGate, EffectRecord, GateClosed};
 use crate::clock::now_ms;
 

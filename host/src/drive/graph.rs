@@ -179,7 +179,7 @@ mod tests {
             .map(|(id, dependencies, status)| {
                 let mut task = Task::new(TaskId::parse(id).unwrap(), Kind::shell());
                 task.dependencies = dependencies.iter().map(|id| TaskId::parse(id).unwrap()).collect();
-                AddedTask { task, status: *status, added_by: None, env: None }
+                AddedTask { task, status: *status, added_by: None, added_for: None, env: None }
             })
             .collect();
         let started = RunStarted {
@@ -271,7 +271,7 @@ mod tests {
         state.tasks[0].status = Status::Done;
         let mut task = Task::new(TaskId::parse("c").unwrap(), Kind::shell());
         task.dependencies = ["a", "b"].map(|id| TaskId::parse(id).unwrap()).to_vec();
-        let added = AddedTask { task, status: Status::Pending, added_by: None, env: None };
+        let added = AddedTask { task, status: Status::Pending, added_by: None, added_for: None, env: None };
         state.apply(&Event::TasksAdded { first: 2, tasks: vec![added], at: 0 }).unwrap();
         graph.extend(&state);
         assert!(graph.settle(&state, 0).is_empty(), "`b` is missed");

@@ -13,10 +13,10 @@ use orch_journal::state::TaskState;
 use orch_task::Status;
 use orch_trust::manifest::Role;
 
-use super::attempt::Ended;
 use super::branch::Branch;
 use super::consult;
 use super::desk::Desk;
+use super::ended::Ended;
 use super::error::DriveError;
 use super::lodging::leave;
 use super::roles::Bound;

@@ -1,27 +1,22 @@
 //! Edits that wait for a person: held as they are, and kept by a later attempt that does nothing else.
 //!
-//! In -> out: an attempt that guards have something against -> `attempt_finished` with what it made; an approval -> [`Ended`], as
-//! if the attempt had answered a moment ago.
+//! In -> out: an attempt that guards have something against -> `attempt_finished` with what it made, and a ref of it.
 //! Invariant: what is kept is the commit that was shown, on the newest one of the branch; a ref keeps it from being cleaned
 //! away; nothing of it is on the branch before.
 //! Not here: what guards say (`guards.rs`), weighing and keeping (`keep.rs`).
 
-use std::sync::Arc;
-
-use orch_journal::event::{EDITS_HELD, Ending, Event, HeldEdits, TaskIndex, Writes};
+use orch_journal::event::{EDITS_HELD, Ending, Event, HeldEdits, TaskIndex};
 use orch_journal::failpoint;
 use orch_task::Status;
 
-use super::attempt::{self, Ended, SummedUp};
+use super::attempt::{self, SummedUp};
 use super::branch::Branch;
 use super::desk::Desk;
+use super::ended::Ended;
 use super::error::DriveError;
 use super::run::Run;
-use crate::call::CallReport;
 use crate::clock::now_ms;
-use crate::command_log::CommandLog;
 use crate::git::{GitError, Oid, Repository};
-use crate::role::executor::Completion;
 
 /// Below this are the held commits of a run.
 fn refs_of(run: &str) -> String {
@@ -88,21 +83,6 @@ pub async fn hold(
     attempt::record(run, desk, finished)?;
     run.record(Event::TaskMoved { task, to: Status::WaitingApproval, why, who: None, at: now_ms() })?;
     Ok(())
-}
-
-/// An attempt that did what was held, as if it had answered a moment ago; none if the run has no branch.
-pub fn resumed(
-    desk: &Desk,
-    task: TaskIndex,
-    attempt: u32,
-    held: HeldEdits,
-    log: Arc<CommandLog>,
-) -> Option<Ended> {
-    let tree = desk.branch.as_ref()?.reserve();
-    let answer = Completion { summary: held.summary.clone(), mendable: false };
-    let writes: Writes = held.writes.clone();
-    let report = CallReport::of_before(answer, writes, held.asked.clone(), held.effect);
-    Some(Ended { task, attempt, report, log, watch: None, tree: Some(tree), held: Some(Box::new(held)) })
 }
 
 /// Nothing is held for that task any more.

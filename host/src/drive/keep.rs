@@ -7,22 +7,23 @@
 //! finish is finished before anything else begins.
 //! Not here: which edits are never kept (`worktrees/check.rs`), a person's yes (`commands/accept.rs`).
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use orch_journal::event::{self, AttemptFinished, EditsKept, Ending, Event, RunBased, TaskIndex};
 use orch_journal::{Level, failpoint};
 use tokio::task::JoinSet;
 
-use super::Back;
-use super::attempt::{self, Ended, SummedUp};
+use super::attempt::{self, SummedUp};
+use super::back::{Back, Looked};
 use super::branch::Branch;
-use super::consult::{self, Looked};
+use super::consult;
 use super::desk::Desk;
+use super::ended::Ended;
 use super::error::DriveError;
 use super::extend;
 use super::guards::{self, Verdict};
 use super::held::{self, Against};
+use super::keeping::{Held, Weighed, Weight};
 use super::lodging::{leave, oid};
 use super::run::Run;
 use crate::clock::now_ms;
@@ -31,55 +32,6 @@ use crate::worktrees::{Seat, Unkept};
 
 /// Code of an attempt that another one came before.
 pub const CONFLICT: &str = "edits-conflict";
-
-/// Attempts that answered well, of which one is looked at.
-#[derive(Default)]
-pub struct Keeping {
-    now: Option<Held>,
-    waiting: VecDeque<Ended>,
-}
-
-struct Held {
-    task: TaskIndex,
-    /// None while its tree is weighed.
-    weighed: Option<(Ended, Option<Weight>)>,
-    /// Verifiers that look next, and those that have.
-    looks: VecDeque<String>,
-    looked: Vec<String>,
-}
-
-/// What would come onto the branch.
-#[derive(Debug)]
-pub struct Weight {
-    old: Oid,
-    new: Oid,
-    tree: Oid,
-}
-
-impl Weight {
-    /// What the next attempt is told of, if it is not kept.
-    fn unkept(&self) -> event::Unkept {
-        event::Unkept { old: self.old.to_string(), new: self.new.to_string() }
-    }
-}
-
-/// An attempt whose tree was weighed; no weight: nothing was changed.
-pub struct Weighed {
-    ended: Ended,
-    outcome: Result<Option<Weight>, Unkept>,
-}
-
-impl Keeping {
-    /// Forgets all: a person ended what runs.
-    pub fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    /// True while that task's tree is looked at.
-    pub fn holds(&self, task: TaskIndex) -> bool {
-        self.now.as_ref().is_some_and(|held| held.task == task)
-    }
-}
 
 /// Takes an attempt whose tree is to be looked at; gives back one that has none, or no good answer.
 pub fn begin(
@@ -331,10 +283,11 @@ fn finish(
     asked: Vec<orch_journal::event::AskedTask>,
 ) -> Result<(), DriveError> {
     let found = run.state().tasks.get(finished.task as usize).map(|found| found.task.clone());
+    let place = finished.task;
     attempt::record(run, desk, finished)?;
     let Some(task) = found.filter(|_| !asked.is_empty()) else { return Ok(()) };
     let plugin = desk.roles.executor(&task)?.id.clone();
-    extend::add(run, desk, &plugin, asked).map(drop)
+    extend::add(run, desk, (&plugin, Some(place)), asked).map(drop)
 }
 
 /// Begins the branch of a run, or finishes what another host began: afterwards the branch is where the journal says.

@@ -81,7 +81,10 @@ pub async fn send(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
             );
             run.record(Event::Warned { code: NOTICE_FAILED.to_owned(), text })?;
         }
-        let writes = Writes { provided: writes.into_values().collect(), ..Writes::default() };
+        let mut writes = Writes { provided: writes.into_values().collect(), ..Writes::default() };
+        if run.fit(&mut writes).is_err() {
+            writes = Writes::default();
+        }
         let (key, written) = (notice.asked.key, writes.kv_only());
         let sent = NoticeSent { key, fault, writes, at: now_ms() };
         desk.kv.commit(&written, &desk.journal, || run.record(Event::NoticeSent(Box::new(sent))))?;

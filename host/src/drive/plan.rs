@@ -19,7 +19,7 @@ use crate::call::CallContext;
 use crate::capability::kv::{KvReader, KvUnavailable};
 use crate::capability::nothing::Nothing;
 use crate::capability::provided::Asking;
-use crate::capability::tasks::{TaskReader, TaskSummary};
+use crate::capability::tasks::{TaskCounts, TaskReader, TaskSummary};
 use crate::clock::now_ms;
 use crate::command_log::LogName;
 use crate::engine::CallError;
@@ -224,6 +224,12 @@ impl TaskReader for Reads {
             format!("scan {start}"),
             &answer.iter().map(|task| (&task.id, task.status)).collect::<Vec<_>>(),
         );
+        answer
+    }
+
+    fn count(&self) -> TaskCounts {
+        let answer = self.state.count();
+        self.note("count".to_owned(), &answer);
         answer
     }
 }

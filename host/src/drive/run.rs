@@ -8,6 +8,7 @@ mod checked;
 mod chosen;
 mod effects;
 mod moves;
+mod reported;
 mod turns;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -27,8 +28,9 @@ use super::env::{EnvKey, Envs};
 use super::error::DriveError;
 use super::gate::Asked;
 use super::graph::Graph;
-use super::keep::Keeping;
+use super::keeping::Keeping;
 use super::marks::Begun;
+use super::reported::LeftOut;
 use super::retry::Backoff;
 use super::room::Room;
 use super::task_reader::{RunView, SharedState};
@@ -100,6 +102,8 @@ pub struct Run {
     envs: Envs,
     /// Attempts whose trees are looked at.
     pub keeping: Keeping,
+    /// Metrics for which there was no room.
+    left_out: LeftOut,
 }
 
 impl Run {
@@ -145,6 +149,7 @@ impl Run {
             file_bytes: 0,
             envs: Envs::default(),
             keeping: Keeping::default(),
+            left_out: LeftOut::new(),
         }
     }
 

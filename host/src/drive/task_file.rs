@@ -208,6 +208,7 @@ pub(super) fn to_added(run: &Run, found: &FileTask) -> AddedTask {
         task: found.task.clone(),
         status: found.status_or_pending(),
         added_by: found.added_by.clone(),
+        added_for: None,
     }
 }
 

@@ -10,7 +10,7 @@ use orch_journal::event::TaskIndex;
 use orch_journal::{Journal, RunState};
 use orch_task::{Task, TaskId};
 
-use crate::capability::tasks::{TaskReader, TaskSummary};
+use crate::capability::tasks::{TaskCounts, TaskReader, TaskSummary};
 
 const SCAN_MAX: usize = 1000;
 
@@ -70,5 +70,10 @@ impl TaskReader for StateReader {
 
     fn scan(&self, start: TaskIndex) -> Vec<TaskSummary> {
         self.page(start as usize, SCAN_MAX)
+    }
+
+    fn count(&self) -> TaskCounts {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.tasks.iter().map(|found| found.status).collect()
     }
 }

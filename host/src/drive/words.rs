@@ -9,19 +9,11 @@ use orch_journal::event::{Event, Mark, TaskIndex};
 use orch_task::Task;
 use tokio::task::JoinSet;
 
-use super::Back;
+use super::back::{Back, Seen};
 use super::desk::Desk;
 use super::error::DriveError;
 use super::fresh::record_mark;
 use super::run::Run;
-
-/// What was seen of a task as it was said to be done.
-#[derive(Debug)]
-pub struct Seen {
-    task: TaskIndex,
-    look: u64,
-    mark: Result<Mark, String>,
-}
 
 /// Begins to look at what was said to be done, beside the loop.
 pub fn begin(run: &mut Run, desk: &Desk, running: &mut JoinSet<Back>) {

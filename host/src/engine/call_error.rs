@@ -69,6 +69,7 @@ impl CallError {
                 "resources" => "limit-resources",
                 "stack" => "limit-stack",
                 "fuel" => "limit-fuel",
+                "findings" => "limit-findings",
                 _ => "limit",
             },
             Self::Exit { .. } => "plugin-exit",
@@ -100,6 +101,9 @@ impl CallError {
     /// What the operator or the author can do about it, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Limit { limit: "findings", plugin, .. } => Some(format!(
+                "`{plugin}` reports more than a run keeps of one plugin; have it report less, or unbind it and go on"
+            )),
             Self::Limit { limit, .. } => {
                 let field = match *limit {
                     "memory" => "memoryMiB",

@@ -22,7 +22,7 @@ use crate::bindings::types::types::Failure;
 use crate::call::{CallReport, Lent, Used};
 use crate::capability::http::Http;
 use crate::capability::kv::Kv;
-use crate::capability::log::Lines;
+use crate::capability::log::lines::Lines;
 use crate::capability::metrics::Metrics;
 use crate::capability::secrets::placeholders::Placeholders;
 use crate::capability::tasks::Tasks;

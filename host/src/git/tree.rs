@@ -111,6 +111,24 @@ impl Repository {
         of_index(&args).env("GIT_WORK_TREE", folder).folder(folder).run().map(drop)
     }
 
+    /// Puts these files into a folder that has none of them, as that folder's index has them, which then knows all of its files.
+    ///
+    /// # Errors
+    /// `Failed`, also where a file in the folder is not the index's; `Io`.
+    pub fn check_out_again(&self, files: &[&Path], folder: &Path, index: &Path) -> Result<(), GitError> {
+        let of_index = |args: &[&str]| {
+            let call = self.call(args).unsynced().env("GIT_INDEX_FILE", index);
+            call.env("GIT_WORK_TREE", folder).folder(folder)
+        };
+        if !files.is_empty() {
+            let input: Vec<&[u8]> =
+                files.iter().flat_map(|path| [path.as_os_str().as_bytes(), b"\0"]).collect();
+            let args = ["checkout-index", "--quiet", "--index", "-z", "--stdin"];
+            of_index(&args).input(&input.concat()).run()?;
+        }
+        of_index(&["update-index", "--refresh"]).run().map(drop)
+    }
+
     /// Takes a folder from one commit to another, with its index; what was changed in it since is not overwritten.
     ///
     /// # Errors

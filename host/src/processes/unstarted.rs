@@ -129,6 +129,8 @@ fn head(program: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// The system's own word. A test beside this one that forks while the file is written keeps it busy for a moment.
@@ -184,6 +186,102 @@ mod tests {
         missing("none", "does not exist");
         let why = "it is a folder".to_owned();
         assert_eq!(not_executed(folder.path(), &said(folder.path())), ProcessError::NotExecutable { why });
+    }
+
+    /// What is wrong with a file that somebody wants to run.
+    #[derive(Clone, Debug)]
+    enum Cause {
+        NoFolder,
+        NoFile,
+        LinkToNowhere,
+        Folder,
+        NotExecutable,
+        NoFirstLine,
+        OtherMachine,
+        NoInterpreter { name: String, windows: bool, space: bool },
+        InterpreterNotExecutable,
+    }
+
+    fn cause() -> impl Strategy<Value = Cause> {
+        let interpreter = ("/no/[a-z]{1,12}(/[a-z0-9.]{1,12})?", any::<bool>(), any::<bool>());
+        prop_oneof![
+            Just(Cause::NoFolder),
+            Just(Cause::NoFile),
+            Just(Cause::LinkToNowhere),
+            Just(Cause::Folder),
+            Just(Cause::NotExecutable),
+            Just(Cause::NoFirstLine),
+            Just(Cause::OtherMachine),
+            interpreter.prop_map(|(name, windows, space)| Cause::NoInterpreter { name, windows, space }),
+            Just(Cause::InterpreterNotExecutable),
+        ]
+    }
+
+    impl Cause {
+        /// Makes the file so; gives its path.
+        fn make(&self, folder: &Path, name: &str, rest: &str) -> std::path::PathBuf {
+            let path = folder.join(name);
+            let write = |head: &str, mode: u32| {
+                std::fs::write(&path, format!("{head}{rest}")).unwrap();
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            };
+            match self {
+                Self::NoFolder => return folder.join("none").join(name),
+                Self::NoFile => {}
+                Self::LinkToNowhere => std::os::unix::fs::symlink("nowhere", &path).unwrap(),
+                Self::Folder => std::fs::create_dir(&path).unwrap(),
+                Self::NotExecutable => write("#!/bin/sh\n", 0o644),
+                Self::NoFirstLine => write("echo hi\n", 0o755),
+                Self::OtherMachine => write("\u{7f}ELF", 0o755),
+                Self::NoInterpreter { name, windows, space } => {
+                    let (space, end) = (if *space { " " } else { "" }, if *windows { "\r\n" } else { "\n" });
+                    write(&format!("#!{space}{name}{end}"), 0o755);
+                }
+                Self::InterpreterNotExecutable => write("#!/etc/passwd\n", 0o755),
+            }
+            path
+        }
+
+        /// What must be said of it, and of nothing else.
+        fn words(&self) -> String {
+            match self {
+                Self::NoFolder => "does not exist, nor does its folder".to_owned(),
+                Self::NoFile => "` does not exist".to_owned(),
+                Self::LinkToNowhere => "is a link that leads nowhere".to_owned(),
+                Self::Folder => "it is a folder".to_owned(),
+                Self::NotExecutable => "it is not executable (".to_owned(),
+                Self::NoFirstLine => "it has no `#!` line".to_owned(),
+                Self::OtherMachine => "it is built for another machine".to_owned(),
+                Self::NoInterpreter { name, windows: true, .. } => {
+                    format!(r"asks for `{name}\r`, which does not exist: it has Windows line ends")
+                }
+                Self::NoInterpreter { name, .. } => format!("asks for `{name}`, which does not exist"),
+                Self::InterpreterNotExecutable => "this user may not execute it, or `/etc/passwd`".to_owned(),
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_cause_is_named_and_no_other(
+            cause in cause(),
+            name in "[a-z][a-z .é]{0,20}",
+            rest in "[ -~\n]{0,60}",
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = cause.make(folder.path(), &name, &rest);
+            let found = not_executed(&path, &said(&path));
+            let is_missing = matches!(cause, Cause::NoFolder | Cause::NoFile | Cause::LinkToNowhere);
+            prop_assert_eq!(matches!(found, ProcessError::NotFound { .. }), is_missing, "{:?}", found);
+            let why = match found {
+                ProcessError::NotFound { why } | ProcessError::NotExecutable { why } => why,
+                other => return Err(TestCaseError::fail(format!("{cause:?}: {other:?}"))),
+            };
+            prop_assert!(why.contains(&cause.words()), "{cause:?}: {why}");
+            prop_assert!(!why.contains('\n') && !why.contains('\r'), "{why:?}");
+        }
     }
 
     #[test]

@@ -7,13 +7,14 @@
 //! have no effect but what providers do for it, and starts no program.
 //! Not here: connections, heads and bodies (`front.rs`), the call itself (`role/service.rs`).
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
-use orch_journal::event::{AskedAct, AskedTask, Called, Event, Writes};
+use orch_journal::event::{AskedAct, AskedTask, Called, Event, Reported, Writes};
 use orch_journal::{Journal, JournalError, Level};
 use orch_trust::manifest::Role;
 use tokio::sync::Semaphore;
@@ -33,6 +34,7 @@ use crate::drive::asked::AskedQueue;
 use crate::drive::extend;
 use crate::drive::kv::KvOverlay;
 use crate::drive::kv_reads::KvReads;
+use crate::drive::reported;
 use crate::drive::roles::{Bound, Roles};
 use crate::engine::CallError;
 use crate::holder::Holder;
@@ -119,6 +121,8 @@ pub struct Mounts {
     log: Arc<RunLog>,
     level: Level,
     slots: Semaphore,
+    /// What each service reported since this host began.
+    reported: Mutex<BTreeMap<String, Reported>>,
     guests: tokio::runtime::Handle,
 }
 
@@ -166,6 +170,7 @@ impl Mounts {
             )),
             level: holder.rules.durability.answers(),
             slots: Semaphore::new(CALLS_MAX as usize),
+            reported: Mutex::default(),
             guests,
         }
     }
@@ -285,7 +290,10 @@ impl Mounts {
         HOP_BY_HOP.iter().for_each(|name| drop(response.headers_mut().remove(name)));
         // What failed by its own words keeps nothing.
         let is_good = !response.status().is_server_error();
-        let writes = Writes { plugin: bound.id.clone(), ..writes };
+        let mut writes = Writes { plugin: bound.id.clone(), ..writes };
+        if let Err(error) = self.fit(&mut writes) {
+            return Some(Err(NoAnswer::Failed(error)));
+        }
         if is_good && (!writes.is_empty() || !asked.is_empty()) {
             if let Err(why) = self.check(&asked) {
                 return Some(Err(NoAnswer::Asked(why)));
@@ -309,6 +317,20 @@ impl Mounts {
             return Some(Err(NoAnswer::NotKept(error)));
         }
         Some(Ok(response))
+    }
+
+    /// Leaves out metrics for which there is no room, and says so; fails for findings without.
+    fn fit(&self, writes: &mut Writes) -> Result<(), CallError> {
+        let mut left_out = reported::LeftOut::new();
+        reported::fit(&self.lock_reported(), writes, &mut left_out)?;
+        for (plugin, count) in left_out {
+            tracing::warn!(plugin, count, "metrics of a service are not kept: it reported too many");
+        }
+        Ok(())
+    }
+
+    fn lock_reported(&self) -> MutexGuard<'_, BTreeMap<String, Reported>> {
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fails for tasks that no run could take in.
@@ -339,6 +361,7 @@ impl Mounts {
             Taken(JournalError),
         }
         let written = writes.kv_only();
+        let said: Vec<_> = writes.of_each().map(|one| (one.plugin.clone(), one.reported())).collect();
         let record = || {
             if !read.tasks.hold() || !read.control.hold() {
                 return Err(Not::Held);
@@ -357,6 +380,10 @@ impl Mounts {
             };
             let event = self.stream.append(Event::Called(Box::new(called))).map_err(Not::Taken)?;
             self.asked.add(event, &bound.id, &asked);
+            let mut reported = self.lock_reported();
+            for (plugin, said) in said {
+                *reported.entry(plugin).or_default() += said;
+            }
             if let Some(act) = act {
                 let (plugin, token) = (bound.id.clone(), token.map(str::to_owned));
                 self.control.acts.add(AskedAct { call: event, plugin, token, act });

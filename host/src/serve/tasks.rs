@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use orch_journal::event::TaskIndex;
 use orch_task::{Task, TaskId};
 
-use crate::capability::tasks::{TaskReader, TaskSummary};
+use crate::capability::tasks::{TaskCounts, TaskReader, TaskSummary};
 use crate::control::HolderState;
 use crate::drive::task_reader::{RunView, StateReader};
 
@@ -19,46 +19,58 @@ const PAGE: usize = 1000;
 /// hundred thousand after some tenths of a second.
 const AGE_OF_MAKING: u32 = 20;
 
-/// All tasks of one moment.
-struct List {
+/// What was made of all tasks of one moment.
+struct Made<T> {
     run: String,
     /// How many events the run had.
     events: u64,
-    made: Instant,
+    at: Instant,
     took: Duration,
-    tasks: Vec<TaskSummary>,
+    of_tasks: T,
+}
+
+/// The newest of its kind.
+struct Newest<T>(Mutex<Option<Arc<Made<T>>>>);
+
+impl<T> Default for Newest<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T> Newest<T> {
+    fn get(&self, view: &RunView, make: impl FnOnce(&StateReader) -> T) -> Arc<Made<T>> {
+        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let events = view.journal.events();
+        let fresh = newest.as_ref().filter(|made| {
+            let is_young = || made.at.elapsed() < made.took * AGE_OF_MAKING;
+            made.run == view.id && (made.events == events || is_young())
+        });
+        if let Some(made) = fresh {
+            return made.clone();
+        }
+        let begun = Instant::now();
+        let of_tasks = make(&StateReader::new(view.state.clone()));
+        let (run, at) = (view.id.clone(), Instant::now());
+        newest.insert(Arc::new(Made { run, events, at, took: at - begun, of_tasks })).clone()
+    }
 }
 
 /// What all calls share.
 pub(super) struct SharedTasks {
     state: Arc<HolderState>,
-    newest: Mutex<Option<Arc<List>>>,
+    lists: Newest<Vec<TaskSummary>>,
+    counts: Newest<TaskCounts>,
 }
 
 impl SharedTasks {
     pub(super) fn of(state: Arc<HolderState>) -> Self {
-        Self { state, newest: Mutex::default() }
+        Self { state, lists: Newest::default(), counts: Newest::default() }
     }
 
     /// The run that is shown now.
     pub(super) fn view(&self) -> Option<RunView> {
         self.state.view()
-    }
-
-    fn list(&self, view: &RunView) -> Arc<List> {
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        let events = view.journal.events();
-        let fresh = newest.as_ref().filter(|list| {
-            let is_young = || list.made.elapsed() < list.took * AGE_OF_MAKING;
-            list.run == view.id && (list.events == events || is_young())
-        });
-        if let Some(list) = fresh {
-            return list.clone();
-        }
-        let begun = Instant::now();
-        let tasks = StateReader::new(view.state.clone()).all();
-        let (run, made) = (view.id.clone(), Instant::now());
-        newest.insert(Arc::new(List { run, events, made, took: made - begun, tasks })).clone()
     }
 }
 
@@ -73,14 +85,15 @@ struct Read {
 pub(super) struct CallTasks {
     shared: Arc<SharedTasks>,
     view: Option<RunView>,
-    list: OnceLock<Arc<List>>,
+    list: OnceLock<Arc<Made<Vec<TaskSummary>>>>,
+    counts: OnceLock<TaskCounts>,
     read: Mutex<Read>,
 }
 
 impl CallTasks {
     pub(super) fn new(shared: Arc<SharedTasks>) -> Self {
         let view = shared.state.view();
-        Self { shared, view, list: OnceLock::new(), read: Mutex::default() }
+        Self { shared, view, list: OnceLock::new(), counts: OnceLock::new(), read: Mutex::default() }
     }
 
     fn reader(&self) -> Option<StateReader> {
@@ -94,7 +107,10 @@ impl CallTasks {
     /// True if the call read something of the run.
     pub(super) fn is_used(&self) -> bool {
         let read = self.read();
-        self.list.get().is_some() || !read.described.is_empty() || !read.found.is_empty()
+        self.list.get().is_some()
+            || self.counts.get().is_some()
+            || !read.described.is_empty()
+            || !read.found.is_empty()
     }
 
     /// The run that was read, for who waits until it is durable.
@@ -115,7 +131,8 @@ impl CallTasks {
         let read = self.read();
         read.described.iter().all(|(index, task)| reader.describe(*index) == *task)
             && read.found.iter().all(|(id, index)| reader.find(id) == *index)
-            && self.list.get().is_none_or(|list| reader.all() == list.tasks)
+            && self.list.get().is_none_or(|list| reader.all() == list.of_tasks)
+            && self.counts.get().is_none_or(|counts| reader.count() == *counts)
     }
 }
 
@@ -136,7 +153,12 @@ impl TaskReader for CallTasks {
 
     fn scan(&self, start: TaskIndex) -> Vec<TaskSummary> {
         let Some(view) = &self.view else { return Vec::new() };
-        let list = self.list.get_or_init(|| self.shared.list(view));
-        list.tasks.iter().skip(start as usize).take(PAGE).cloned().collect()
+        let list = self.list.get_or_init(|| self.shared.lists.get(view, StateReader::all));
+        list.of_tasks.iter().skip(start as usize).take(PAGE).cloned().collect()
+    }
+
+    fn count(&self) -> TaskCounts {
+        let Some(view) = &self.view else { return TaskCounts::default() };
+        *self.counts.get_or_init(|| self.shared.counts.get(view, StateReader::count).of_tasks)
     }
 }

@@ -5,12 +5,13 @@
 //! Invariant: an index counts if a key that this host trusts for every plugin in it signed it; a package is the very file that
 //! it names, at the place that its id and version give. It can keep new versions back, and says nothing of their trust: a package
 //! is admitted by its own signatures.
-//! Not here: the form of the file (`package/archive.rs`), writing (`orch-plugin`).
+//! Not here: the form of the file (`orch-trust`), writing (`orch-plugin`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use http::{HeaderMap, StatusCode};
+use orch_trust::archive::{self, ARCHIVE_BYTES_MAX, ArchiveError, ENDING};
 use orch_trust::authority::Publisher;
 use orch_trust::digest::Sha256Digest;
 use orch_trust::dsse::{self, Payload};
@@ -25,7 +26,6 @@ use serde::{Deserialize, Serialize};
 use super::SourceError;
 use crate::fetch::{Client, WebAddress};
 use crate::package::PackageError;
-use crate::package::archive::{self, ARCHIVE_BYTES_MAX, ArchiveError, ENDING};
 use crate::regular_file::{self, Links, ReadError};
 
 /// Its file.

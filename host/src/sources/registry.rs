@@ -180,7 +180,9 @@ impl<'a> Registry<'a> {
     fn envelopes(&self, image: &Descriptor) -> Result<Vec<NamedFile>, SourceError> {
         let mut newest: BTreeMap<String, Descriptor> = BTreeMap::new();
         for found in self.referrers(image)? {
-            if found.artifact_type.as_deref() != Some(ENVELOPE) || !is_referrer(found.title()) {
+            // Copiers that know no artifact types leave them out of an index; the manifest has it in any case.
+            let is_other = found.artifact_type.as_deref().is_some_and(|found| found != ENVELOPE);
+            if is_other || !is_referrer(found.title()) {
                 continue;
             }
             match newest.get(found.title()) {
@@ -202,13 +204,16 @@ impl<'a> Registry<'a> {
         let answer = self.good(&at, IMAGE_MANIFEST, name, DOCUMENT_BYTES_MAX)?;
         self.check(name, &answer.body, found)?;
         let manifest: ImageManifest = self.json(&answer.body, what)?;
-        let refers = manifest.subject.as_ref().is_some_and(|subject| subject.digest == image.digest);
+        let refers = manifest.subject.as_ref().is_some_and(|subject| subject.digest == image.digest)
+            && manifest.artifact_type.as_deref() == Some(ENVELOPE);
         match (&manifest.layers[..], refers) {
             ([layer], true) if layer.title() == name => self.file(layer),
-            _ => {
-                Err(self
-                    .malformed(what, format!("`{name}` is not its one layer, or it refers to another image")))
-            }
+            _ => Err(self.malformed(
+                what,
+                format!(
+                    "`{name}` is not its one layer, it is no `{ENVELOPE}`, or it refers to another image"
+                ),
+            )),
         }
     }
 

@@ -172,6 +172,16 @@ impl Client {
         self.ask(Method::POST, &path, "", JSON, body.into()).await.map(drop)
     }
 
+    /// Gives the task back to whoever asks next.
+    ///
+    /// # Errors
+    /// All.
+    pub async fn release(&self, leased: &Leased) -> Result<(), Failed> {
+        let body = serde_json::json!({ "fence": leased.fence }).to_string();
+        let path = format!("/tasks/{}/release", leased.id);
+        self.ask(Method::POST, &path, "", JSON, body.into()).await.map(drop)
+    }
+
     /// More of what the command printed.
     ///
     /// # Errors

@@ -1,10 +1,11 @@
-//! Work trees that were given back: kept for the next ones if nobody changed anything in them, else removed beside whoever works.
+//! Work trees that were given back: kept for the next ones if they are as they were made, else removed beside whoever works.
 //!
 //! In -> out: the folder of a tree that is over -> the next tree's, or nothing.
 //! Limits: as many kept as were under way at once; one removed and one waiting for it, whoever gives back more waits.
-//! Invariant: a tree is used again only if every file, link and folder in it has the stamp that it was made with, where walls
-//! keep commands from all that lies beside it, on file systems whose stamps tell of writes through a mapping, too.
-//! Not here: how a tree is made or looked at (`worktrees.rs`), what a host that was killed left (`StateFolder::clear`).
+//! Invariant: a tree is used again only where walls keep commands from all that lies beside it, on file systems whose stamps tell
+//! of writes through a mapping, too.
+//! Not here: how a tree is made (`worktrees.rs`) and made whole again (`mend.rs`), what a host that was killed left
+//! (`StateFolder::clear`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,17 +57,32 @@ impl Spares {
         Self { folder, next: AtomicU64::new(0), may_keep, kept: Mutex::default(), remover: Mutex::default() }
     }
 
-    /// Takes a tree that is over; `made`: as it was made.
+    pub(super) fn may_keep(&self) -> bool {
+        self.may_keep
+    }
+
+    /// Takes a tree that is over; `made`: as it is made, if it is.
     pub(super) fn give_back(&self, folder: &Path, made: Option<Made>) {
-        let made = made.filter(|made| self.may_keep && made.is_untouched(&folder.join("tree")));
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let away = self.folder.join(format!("{number}.{}", if made.is_some() { "spare" } else { "gone" }));
+        let away = self.place(if made.is_some() { "spare" } else { "gone" });
         match (fs::rename(folder, &away), made) {
             (Ok(()), Some(made)) => self.put(Spare { folder: away, made }),
             (Ok(()), None) => self.remove(away),
             // Nothing is there, or what stands in the way does so when it is removed, too.
             (Err(_), _) => remove_now(folder),
         }
+    }
+
+    /// Removes a folder of a tree that goes on, if it is there.
+    pub(super) fn throw_away(&self, folder: &Path) {
+        let away = self.place("gone");
+        match fs::rename(folder, &away) {
+            Ok(()) => self.remove(away),
+            Err(_) => remove_now(folder),
+        }
+    }
+
+    fn place(&self, kind: &str) -> PathBuf {
+        self.folder.join(format!("{}.{kind}", self.next.fetch_add(1, Ordering::Relaxed)))
     }
 
     pub(super) fn put(&self, spare: Spare) {

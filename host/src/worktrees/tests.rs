@@ -8,6 +8,8 @@ use crate::capability::HostEnvironment;
 use crate::capability::files::Protected;
 use crate::git::{Merged, Signed};
 
+mod mended;
+
 struct Bench {
     folder: tempfile::TempDir,
 }
@@ -350,114 +352,4 @@ fn a_work_tree_is_removed_whatever_was_done_in_it() {
         .output()
         .unwrap();
     assert!(status.status.success() && status.stdout.is_empty(), "{status:?}");
-}
-
-/// A commit of the person's with that file, for trees to be at.
-fn commit(bench: &Bench, name: &str, text: &str) -> Oid {
-    bench.write(name, text);
-    bench.git(&["add", "--all"]);
-    bench.git(&["commit", "--quiet", "--message=more"]);
-    Oid::parse(&bench.git(&["rev-parse", "HEAD"])).unwrap()
-}
-
-fn keeping(bench: &Bench) -> Worktrees {
-    let folder = bench.state().path().join("trees");
-    Worktrees::keeping(Arc::new(bench.open().unwrap()), folder, true, true)
-}
-
-fn made_at(worktrees: &Worktrees, base: &Oid) -> (Worktree, u64) {
-    let mut worktree = worktrees.reserve();
-    worktrees.make(&mut worktree, base).unwrap();
-    let inode = fs::metadata(&worktree.seat().tree).unwrap().ino();
-    (worktree, inode)
-}
-
-#[test]
-fn a_tree_that_nobody_touched_is_the_next_ones_at_whatever_commit() {
-    let bench = Bench::new(&[("a", "1"), ("b/c/d", "2"), (".gitignore", "*.log\n")]);
-    let first = Oid::parse(&bench.git(&["rev-parse", "HEAD"])).unwrap();
-    let second = commit(&bench, "b/e", "3");
-    let worktrees = keeping(&bench);
-    let (worktree, inode) = made_at(&worktrees, &first);
-    // To read is no touch.
-    assert_eq!(fs::read_to_string(worktree.seat().tree.join("b/c/d")).unwrap(), "2");
-    let before = worktree.seat().tree.clone();
-    drop(worktree);
-    assert!(!before.exists(), "it is not where it was");
-    for base in [&first, &second, &first, &second] {
-        let (worktree, again) = made_at(&worktrees, base);
-        assert_eq!((again, worktree.base()), (inode, Some(base)));
-        assert_eq!(worktree.seat().tree.join("b/e").exists(), base == &second);
-        assert_eq!(edits(&worktree, &[]).unwrap(), [""; 0]);
-        let head = fs::read_to_string(worktree.seat().git.join("HEAD")).unwrap();
-        assert_eq!(head.trim_end(), base.as_str());
-    }
-    // What is changed in one is seen as in a fresh one, and then it is nobody's.
-    let (mut worktree, _) = made_at(&worktrees, &second);
-    fs::write(worktree.seat().tree.join("b/e"), "4").unwrap();
-    fs::remove_file(worktree.seat().tree.join("b/c/d")).unwrap();
-    assert_eq!(edits(&worktree, &[]).unwrap(), ["b/c/d gone", "b/e File"]);
-    worktrees.make(&mut worktree, &second).unwrap();
-    let tree = &worktree.seat().tree;
-    assert_eq!(fs::read_to_string(tree.join("b/e")).unwrap(), "3");
-}
-
-#[test]
-fn a_tree_that_was_touched_in_any_way_is_nobodys_again() {
-    let bench = Bench::new(&[("a", "one"), ("b/c", "2"), (".gitignore", "*.log\n")]);
-    let base = Oid::parse(&bench.git(&["rev-parse", "HEAD"])).unwrap();
-    let worktrees = keeping(&bench);
-    let map = |tree: &Path| {
-        let script = "import mmap,os; f=os.open('a',os.O_RDWR); m=mmap.mmap(f,3); m[0:3]=b'two'; m.close()";
-        let wrote = Command::new("/usr/bin/python3").args(["-c", script]).current_dir(tree).status().unwrap();
-        assert!(wrote.success());
-    };
-    let permit = |path: PathBuf, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    type Touch<'a> = (&'a str, &'a dyn Fn(&Path));
-    let touches: [Touch<'_>; 10] = [
-        ("the same bytes", &|tree| fs::write(tree.join("a"), "one").unwrap()),
-        ("a mapping", &map),
-        ("a mode", &|tree| permit(tree.join("a"), 0o755)),
-        ("a folder's mode", &|tree| permit(tree.join("b"), 0o700)),
-        ("what git ignores", &|tree| fs::write(tree.join("b/x.log"), "").unwrap()),
-        ("an empty folder", &|tree| fs::create_dir(tree.join("b/new")).unwrap()),
-        ("gone again", &|tree| {
-            fs::write(tree.join("b/new"), "").unwrap();
-            fs::remove_file(tree.join("b/new")).unwrap();
-        }),
-        ("a name", &|tree| {
-            fs::rename(tree.join("a"), tree.join("z")).unwrap();
-            fs::rename(tree.join("z"), tree.join("a")).unwrap();
-        }),
-        ("another link", &|tree| fs::hard_link(tree.join("a"), tree.join("../beside")).unwrap()),
-        ("its git", &|tree| fs::write(tree.join(".git"), "gitdir: /run/orch/tree\n").unwrap()),
-    ];
-    for (what, touch) in touches {
-        let (worktree, _) = made_at(&worktrees, &base);
-        touch(&worktree.seat().tree);
-        drop(worktree);
-        assert!(worktrees.spares.take(&base).is_none(), "{what}");
-    }
-    // Where nothing holds commands none is.
-    drop(bench.made());
-    assert!(bench.worktrees().spares.take(&base).is_none());
-    worktrees.clear();
-    let left = fs::read_dir(bench.state().path().join("trees")).unwrap().count();
-    assert_eq!(left, 0);
-}
-
-#[test]
-fn a_tree_that_was_spoilt_while_nobody_had_it_is_made_anew() {
-    let bench = Bench::new(&[("a", "1"), ("b", "2")]);
-    let first = Oid::parse(&bench.git(&["rev-parse", "HEAD"])).unwrap();
-    let second = commit(&bench, "a", "3");
-    let worktrees = keeping(&bench);
-    drop(made_at(&worktrees, &first));
-    let spare = worktrees.spares.take(&first).unwrap();
-    fs::remove_file(spare.folder.join("index")).unwrap();
-    fs::write(spare.folder.join("tree/a"), "mine").unwrap();
-    worktrees.spares.put(spare);
-    let (worktree, _) = made_at(&worktrees, &second);
-    assert_eq!(fs::read_to_string(worktree.seat().tree.join("a")).unwrap(), "3");
-    assert_eq!(edits(&worktree, &[]).unwrap(), [""; 0]);
 }

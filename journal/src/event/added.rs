@@ -6,6 +6,8 @@ use orch_task::{Status, Task};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::TaskIndex;
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AddedTask {
     pub task: Task,
@@ -13,6 +15,9 @@ pub struct AddedTask {
     /// The plugin that asked for it; absent for people's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub added_by: Option<String>,
+    /// The task whose attempt asked for it; absent for people's, and where no task was worked on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added_for: Option<TaskIndex>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<EnvSeal>,
 }

@@ -54,6 +54,7 @@ impl Event {
             Self::NoticeSent(_) => "notice_sent",
             Self::TasksTaken { .. } => "tasks_taken",
             Self::ActsTaken { .. } => "acts_taken",
+            Self::RunsPruned(_) => "runs_pruned",
             Self::TokenRefused { .. } => "token_refused",
             Self::HostDetached { .. } => "host_detached",
             Self::OperatorDecided { .. } => "operator_decided",

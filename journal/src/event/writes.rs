@@ -4,6 +4,7 @@
 //! Not here: the tables that it becomes rows of (`projection.rs`).
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 use orch_task::{Command, Kind, Task, TaskId};
 use serde::{Deserialize, Serialize};
@@ -72,6 +73,28 @@ pub struct Writes {
     pub provided: Vec<Writes>,
 }
 
+/// Bytes of findings and metrics as the journal has them: what is escaped there counts as that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reported {
+    pub findings: u64,
+    pub metrics: u64,
+}
+
+impl AddAssign for Reported {
+    fn add_assign(&mut self, other: Self) {
+        self.findings += other.findings;
+        self.metrics += other.metrics;
+    }
+}
+
+fn bytes<T: Serialize>(list: &[T]) -> u64 {
+    if list.is_empty() {
+        return 0;
+    }
+    // What cannot be written down is found when the event is.
+    serde_json::to_vec(list).map_or(0, |json| json.len() as u64)
+}
+
 /// How much a call put into one collection of vectors.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VectorsPut {
@@ -95,6 +118,11 @@ impl Writes {
     /// Its own, and each provider's.
     pub fn of_each(&self) -> impl Iterator<Item = &Self> {
         std::iter::once(self).chain(&self.provided)
+    }
+
+    /// What its own findings and metrics take as the journal has them.
+    pub fn reported(&self) -> Reported {
+        Reported { findings: bytes(&self.findings), metrics: bytes(&self.metrics) }
     }
 
     pub fn is_empty(&self) -> bool {

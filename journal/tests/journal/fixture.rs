@@ -45,7 +45,7 @@ pub(crate) fn started(run: &str) -> RunStarted {
 
 pub(crate) fn added(id: &str) -> AddedTask {
     let task = Task::new(TaskId::parse(id).unwrap(), Kind::shell());
-    AddedTask { task, status: Status::Pending, added_by: None, env: None }
+    AddedTask { task, status: Status::Pending, added_by: None, added_for: None, env: None }
 }
 
 pub(crate) fn tasks(first: u32, ids: &[&str]) -> Event {

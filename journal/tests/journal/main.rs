@@ -12,5 +12,6 @@ mod listed;
 mod looks;
 mod opening;
 mod projections;
+mod pruned;
 mod streams;
 mod tampering;

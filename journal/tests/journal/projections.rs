@@ -265,7 +265,13 @@ fn events_of(steps: &[Step]) -> Vec<Event> {
                     task.retries = u32::from(how % 4);
                     task.dependencies =
                         (0..place.min(2)).map(|on| TaskId::parse(&format!("t{on}")).unwrap()).collect();
-                    AddedTask { task, status, added_by: (how % 2 == 1).then(|| "p".to_owned()), env: None }
+                    AddedTask {
+                        task,
+                        status,
+                        added_by: (how % 2 == 1).then(|| "p".to_owned()),
+                        added_for: None,
+                        env: None,
+                    }
                 });
                 Event::TasksAdded { first: count, tasks: added.collect(), at }
             }

@@ -54,6 +54,7 @@ fn answer(route: Route<'_>, request: &Request) -> Result<Response, Problem> {
             Ok(nothing())
         }
         Route::Heartbeat(id) => heartbeat(id, request),
+        Route::Release(id) => release(id, request),
         Route::Result(id) => result(id, request),
         Route::Append(id, stream) => append(id, stream, request),
         Route::Output(id, stream) => {
@@ -135,6 +136,17 @@ fn heartbeat(id: &str, request: &Request) -> Result<Response, Problem> {
     let mut task = queue.task(id)?;
     task.renew(beat.fence, now())?;
     queue.keep(&task)?;
+    Ok(shown(200, &task.shown()))
+}
+
+fn release(id: &str, request: &Request) -> Result<Response, Problem> {
+    let beat = wanted::beat(request)?;
+    let queue = Queue::open()?;
+    let mut task = queue.task(id)?;
+    let lease = task.release(beat.fence)?;
+    queue.unlist_lease(lease.listed, id)?;
+    queue.drop_output(&mut task)?;
+    queue.wait(&task)?;
     Ok(shown(200, &task.shown()))
 }
 

@@ -223,7 +223,8 @@ impl Queue {
         Ok(found)
     }
 
-    fn drop_output(&self, task: &mut Task) -> Result<(), Problem> {
+    /// Removes what its command printed; the task is changed, and not kept.
+    pub fn drop_output(&self, task: &mut Task) -> Result<(), Problem> {
         for stream in [Stream::Stdout, Stream::Stderr] {
             let there = std::mem::take(task.bytes(stream));
             let mut at = 0;

@@ -15,6 +15,7 @@ pub enum Route<'a> {
     Show(&'a str),
     Remove(&'a str),
     Heartbeat(&'a str),
+    Release(&'a str),
     Result(&'a str),
     Append(&'a str, Stream),
     Output(&'a str, Stream),
@@ -35,6 +36,7 @@ impl<'a> Route<'a> {
             ["tasks", "next"] => (&[("GET", Self::Next)], "GET"),
             ["tasks", id] => (&[("GET", Self::Show(id)), ("DELETE", Self::Remove(id))], "DELETE, GET"),
             ["tasks", id, "heartbeat"] => (&[("POST", Self::Heartbeat(id))], "POST"),
+            ["tasks", id, "release"] => (&[("POST", Self::Release(id))], "POST"),
             ["tasks", id, "result"] => (&[("POST", Self::Result(id))], "POST"),
             ["tasks", id, "output", stream] => {
                 let stream = Stream::named(stream).ok_or_else(nothing)?;
@@ -65,6 +67,8 @@ mod tests {
             ("DELETE", "/tasks/a-1", 200),
             ("POST", "/tasks/a/result", 200),
             ("POST", "/tasks/a/heartbeat", 200),
+            ("POST", "/tasks/a/release", 200),
+            ("GET", "/tasks/a/release", 405),
             ("POST", "/tasks/a/output/stdout", 200),
             ("GET", "/tasks/a/output/stderr", 200),
             ("GET", "/openapi.json", 200),

@@ -1,7 +1,7 @@
 //! One task of the queue, and what may become of it.
 //!
 //! In -> out: a task, the time, what a worker says -> the task afterwards, or why not.
-//! Invariant: pending -> leased -> ended, back only by a lease that lapsed; an ended task never changes again; each lease has
+//! Invariant: pending -> leased -> ended, back only by a lease that lapsed or was given back; an ended task never changes again; each lease has
 //! a greater fence than all before it, and only who shows the fence of the lease that counts changes the task.
 //! Not here: where tasks lie (`queue.rs`), what is in a request (`wanted.rs`).
 
@@ -171,7 +171,7 @@ impl Task {
         match &mut self.lease {
             Some(lease) if lease.fence == fence => Ok(lease),
             Some(_) => Err(Problem::new(409, "lease-lost", "another lease of this task counts")),
-            None if self.attempts == 0 => Err(Problem::new(409, "not-leased", "nobody has leased this task")),
+            None if self.attempts == 0 => Err(Problem::new(409, "not-leased", "nobody has this task leased")),
             None => Err(Problem::new(409, "lease-lost", "the lease lapsed, and the task waits for another")),
         }
     }
@@ -202,6 +202,17 @@ impl Task {
         let worker = Some(lease.worker.clone());
         self.ended = Some(Ended { fence: Some(fence), worker, exit_code, reason, at: now });
         self.lease = None;
+        Ok(lease)
+    }
+
+    /// Takes a lease back whose worker ends: the task waits again, and the lease counts as none.
+    ///
+    /// # Errors
+    /// As of [`leased`](Self::leased).
+    pub fn release(&mut self, fence: u64) -> Result<Lease, Problem> {
+        let lease = self.leased(fence)?.clone();
+        self.lease = None;
+        self.attempts = self.attempts.saturating_sub(1);
         Ok(lease)
     }
 

@@ -120,6 +120,39 @@ fn a_dead_workers_task_comes_back_and_its_late_result_is_refused() {
 }
 
 #[test]
+fn a_lease_that_is_given_back_counts_as_none() {
+    let host = Host::new();
+    post(&host, "/tasks", json!({ "id": "a", "command": "x", "max_attempts": 1 }));
+    post(&host, "/tasks", json!({ "id": "b", "command": "x" }));
+    let first = get(&host, "/tasks/next?worker=w1").json();
+    ask(&host, "POST", "/tasks/a/output/stdout?fence=1&offset=0", "application/octet-stream", "half");
+    assert_eq!(post(&host, "/tasks/a/release", json!({ "fence": 9 })).code(), "lease-lost");
+    let back = post(&host, "/tasks/a/release", json!({ "fence": first["fence"] }));
+    let found = back.json();
+    assert_eq!((back.status, &found["status"], &found["stdout_bytes"]), (200, &json!("pending"), &json!(0)));
+    for path in ["release", "heartbeat"] {
+        assert_eq!(
+            post(&host, &format!("/tasks/a/{path}"), json!({ "fence": first["fence"] })).code(),
+            "not-leased"
+        );
+    }
+    let second = get(&host, "/tasks/next?worker=w2").json();
+    assert_eq!((&second["id"], &second["attempts"]), (&json!("a"), &json!(1)), "in its old place");
+    assert!(second["fence"].as_u64() > first["fence"].as_u64());
+    let late = post(&host, "/tasks/a/result", json!({ "fence": first["fence"], "exit_code": 0 }));
+    assert_eq!(late.code(), "lease-lost");
+    assert_eq!(
+        post(&host, "/tasks/a/result", json!({ "fence": second["fence"], "exit_code": 0 })).status,
+        200
+    );
+    assert_eq!(
+        post(&host, "/tasks/a/release", json!({ "fence": second["fence"] })).code(),
+        "result-accepted"
+    );
+    assert_eq!(get(&host, "/tasks/b").json()["status"], "pending");
+}
+
+#[test]
 fn a_result_that_is_late_counts_while_nobody_asked_for_the_task() {
     let host = Host::new();
     post(&host, "/tasks", json!({ "id": "a", "command": "x" }));
@@ -230,6 +263,7 @@ fn the_description_has_every_route_below_the_mount() {
         "/tasks/{id}",
         "/tasks/{id}/heartbeat",
         "/tasks/{id}/output/{stream}",
+        "/tasks/{id}/release",
         "/tasks/{id}/result",
     ];
     assert_eq!(paths, expected);

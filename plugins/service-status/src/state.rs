@@ -1,10 +1,9 @@
 //! The run's state, from its tasks' statuses.
 //!
-//! In -> out: one status after the other -> [`State`], which is written as JSON.
-//! Invariant: every task is counted once.
-//! Not here: reading the tasks (`lib.rs`).
+//! In -> out: how many tasks have each status -> [`State`], which is written as JSON.
+//! Not here: counting them (the host).
 
-use orch_sdk::tasks::Status;
+use orch_sdk::tasks;
 use serde::Serialize;
 
 /// How many tasks are where.
@@ -31,20 +30,23 @@ pub struct State {
     pub tasks: Counts,
 }
 
-impl Counts {
-    pub fn add(&mut self, status: Status) {
-        *match status {
-            Status::Pending => &mut self.pending,
-            Status::InProgress => &mut self.in_progress,
-            Status::WaitingApproval => &mut self.waiting_approval,
-            Status::Done => &mut self.done,
-            Status::Failed => &mut self.failed,
-            Status::Blocked => &mut self.blocked,
-            Status::InDoubt => &mut self.in_doubt,
-            Status::Cancelled => &mut self.cancelled,
-        } += 1;
+impl From<tasks::Counts> for Counts {
+    fn from(counts: tasks::Counts) -> Self {
+        let tasks::Counts {
+            pending,
+            in_progress,
+            waiting_approval,
+            done,
+            failed,
+            blocked,
+            in_doubt,
+            cancelled,
+        } = counts;
+        Self { pending, in_progress, waiting_approval, done, failed, blocked, in_doubt, cancelled }
     }
+}
 
+impl Counts {
     /// The state that these counts mean. What a person must decide comes before what only waits its turn.
     #[must_use]
     pub fn state(self) -> State {
@@ -82,24 +84,22 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(statuses: &[Status], running: bool, run: &str) {
-        let mut counts = Counts::default();
-        statuses.iter().for_each(|status| counts.add(*status));
+    fn check(counts: Counts, total: u32, running: bool, run: &str) {
         let state = counts.state();
-        assert_eq!((state.running, state.run), (running, run), "{statuses:?}");
-        assert_eq!(state.total as usize, statuses.len());
+        assert_eq!((state.running, state.run, state.total), (running, run, total), "{counts:?}");
     }
 
     #[test]
-    fn the_state_follows_from_the_statuses() {
-        use Status::{Blocked, Cancelled, Done, Failed, InDoubt, InProgress, Pending, WaitingApproval};
-        check(&[], false, "empty");
-        check(&[Pending, Done], false, "pending");
-        check(&[Pending, Done, InProgress, InDoubt, Failed], true, "executing");
-        check(&[Pending, WaitingApproval], false, "waiting");
-        check(&[Done, InDoubt], false, "waiting");
-        check(&[Done, Failed, Cancelled], false, "failed");
-        check(&[Done, Blocked], false, "failed");
-        check(&[Done, Cancelled], false, "completed");
+    fn the_state_follows_from_the_counts() {
+        let none = Counts::default();
+        check(none, 0, false, "empty");
+        check(Counts { pending: 1, done: 1, ..none }, 2, false, "pending");
+        let all = Counts { pending: 1, done: 1, in_progress: 1, in_doubt: 1, failed: 1, ..none };
+        check(all, 5, true, "executing");
+        check(Counts { pending: 1, waiting_approval: 2, ..none }, 3, false, "waiting");
+        check(Counts { done: 1, in_doubt: 1, ..none }, 2, false, "waiting");
+        check(Counts { done: 1, failed: 1, cancelled: 1, ..none }, 3, false, "failed");
+        check(Counts { done: 1, blocked: 1, ..none }, 2, false, "failed");
+        check(Counts { done: 1, cancelled: 1, ..none }, 2, false, "completed");
     }
 }

@@ -11,6 +11,8 @@ use orch_trust::manifest::schema;
 use orch_trust::refusal::Refusal;
 use serde_json::{Map, Value, json};
 
+use crate::advice::{advice, resolved};
+
 /// Where a new project has the schema of its `plugin.json`.
 pub const SCHEMA_FILE: &str = "orch/plugin.schema.json";
 /// How far apart a key and the one that is meant may be, in edits.
@@ -39,6 +41,19 @@ pub(crate) struct Misfit {
     pub(crate) message: String,
     /// A key that is there and that nothing reads, and the one that may be meant.
     pub(crate) unknown: Option<(String, Option<String>)>,
+    /// What to write there.
+    pub(crate) advice: Option<String>,
+}
+
+impl Misfit {
+    /// What its author can do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match &self.unknown {
+            Some((found, None)) => Some(format!("take `{found}` out: nothing reads it")),
+            Some((found, Some(meant))) => Some(format!("is `{meant}` meant by `{found}`?")),
+            None => self.advice.clone(),
+        }
+    }
 }
 
 /// Succeeds if the manifest's schema takes it, its files aside.
@@ -61,8 +76,12 @@ pub(crate) fn check(authored: &Map<String, Value>) -> Result<(), Result<Misfit, 
                     place: named(&place),
                     message: format!("`{found}` is no key of it"),
                     unknown: Some((found, meant)),
+                    advice: None,
                 },
-                None => Misfit { place: named(&pointer), message, unknown: None },
+                None => {
+                    let advice = advice(&whole, &schema, &pointer);
+                    Misfit { place: named(&pointer), message, unknown: None, advice }
+                }
             }))
         }
         other => Err(Err(other)),
@@ -115,19 +134,6 @@ fn same_start(known: &str, found: &str) -> bool {
         text.split(|letter: char| letter.is_ascii_uppercase()).next().unwrap_or_default().to_owned()
     };
     start(known) == start(found)
-}
-
-/// What a schema refers to, or the one of its ways that is an object.
-fn resolved<'a>(schema: &'a Value, whole: &'a Value) -> &'a Value {
-    if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
-        let target = name.strip_prefix('#').and_then(|pointer| whole.pointer(pointer));
-        return target.unwrap_or(schema);
-    }
-    let ways = schema.get("anyOf").and_then(Value::as_array);
-    let way = ways.and_then(|ways| {
-        ways.iter().find(|way| way.get("$ref").is_some() || way.get("properties").is_some())
-    });
-    way.map_or(schema, |way| resolved(way, whole))
 }
 
 /// What to write where the component imports what is not asked for, or is of another role.

@@ -3,11 +3,12 @@
 //! In -> out: `cases/*.json`, and the recordings that they name -> [`Case`]s.
 //! Limits: 4 MiB a file.
 //! Invariant: unknown fields are refused, so that a misspelt expectation is no expectation that always holds.
-//! Not here: what the host has and answers (`script.rs`, `exchange.rs`), calls (`call.rs` and a file for each role), running them
+//! Not here: what the host has and answers (`script.rs`, `exchange.rs`), bytes (`content.rs`), calls (`call.rs` and a file for each role), running them
 //! (`run.rs`, with less than is asked for `denied.rs`), comparing (`expectation.rs`), making recordings (`recording.rs`).
 
 pub mod auditor;
 mod call;
+mod content;
 pub mod denied;
 mod embed;
 mod exchange;
@@ -108,6 +109,7 @@ impl CaseError {
                 "is this a plugin's project? `orch-plugin new NAME` makes one, `orch-plugin test FOLDER` tests another"
                     .to_owned()
             }
+            Self::Filtered { .. } => "without `--filter` every case is named".to_owned(),
             Self::Key { meant: Some(meant), .. } => format!("is `{meant}` meant?"),
             Self::Form { .. } | Self::Key { .. } => {
                 format!("`{SCHEMA_FILE}` of a new project has all that a case may have, for editors too")

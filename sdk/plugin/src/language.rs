@@ -5,6 +5,7 @@
 //! Not here: its toolchain (`language/tool.rs`), the world that it sees (`language/world.rs`), building
 //! (`language/build.rs`).
 
+mod alias;
 pub mod build;
 pub mod entry;
 pub mod tool;
@@ -24,8 +25,33 @@ pub enum Language {
     JavaScript,
 }
 
-/// Roles that can be written in another language: those whose functions answer with a failure.
-pub const ROLES: [Role; 5] = [Role::Executor, Role::Reflector, Role::Auditor, Role::Verifier, Role::Guard];
+/// Roles that can be written in another language: those whose functions answer with a failure. A provider is one of notices.
+pub const ROLES: [Role; 7] = [
+    Role::Planner,
+    Role::Executor,
+    Role::Reflector,
+    Role::Auditor,
+    Role::Verifier,
+    Role::Guard,
+    Role::Provider,
+];
+
+/// The template of a role: the plugin in Python and in JavaScript, and the files that both have. Its cases are those of Rust's.
+macro_rules! template {
+    ($role:literal, $($case:literal),+) => {
+        (
+            include_str!(concat!("../../languages/python/", $role, "/plugin.py")),
+            include_str!(concat!("../../languages/javascript/", $role, "/plugin.js")),
+            &[
+                ("plugin.json", include_str!(concat!("../../languages/", $role, "/plugin.json"))),
+                $((
+                    concat!("cases/", $case, ".json"),
+                    include_str!(concat!("../../templates/", $role, "/cases/", $case, ".json")),
+                )),+
+            ] as &[Embedded],
+        )
+    };
+}
 
 /// Why a project of another language is not made or built.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +62,8 @@ pub enum LanguageError {
     Permission { language: Language, permission: &'static str },
     #[error("a plugin in {} has `wasi.clocks` and `wasi.random`, or neither; `plugin.json` asks for one of them", language.shown())]
     HalfWasi { language: Language },
+    #[error("a plugin in {} has `http` or `wasi.clocks`; `plugin.json` asks for both", language.shown())]
+    HttpWithClocks { language: Language },
     #[error("`{path}` is missing or cannot be written")]
     Io {
         path: PathBuf,
@@ -59,6 +87,7 @@ impl LanguageError {
             Self::Role { .. } => "language-role",
             Self::Permission { .. } => "language-permission",
             Self::HalfWasi { .. } => "language-half-wasi",
+            Self::HttpWithClocks { .. } => "language-http-clocks",
             Self::Io { .. } => "language-io",
             Self::Manifest { .. } => "language-manifest",
             Self::Program { .. } => "language-program",
@@ -79,6 +108,10 @@ impl LanguageError {
             }
             Self::HalfWasi { .. } => {
                 r#"write `"wasi": { "clocks": true, "random": true }` under `permissions`, or take `wasi` out: its engine imports both or none"#.to_owned()
+            }
+            Self::HttpWithClocks { .. } => {
+                "take one of them out, or write the plugin in Rust: with clocks the engine's own WASI is linked, beside which there is no other"
+                    .to_owned()
             }
             Self::Program { program: "python3", .. } => {
                 "install Python 3.9 or later with pip (Debian: `python3-pip`)".to_owned()
@@ -135,14 +168,22 @@ impl Language {
         match self {
             Self::Python => &[
                 ("orch_sdk/__init__.py", include_str!("../../languages/python/sdk/orch_sdk/__init__.py")),
+                ("orch_sdk/_types.py", include_str!("../../languages/python/sdk/orch_sdk/_types.py")),
                 ("orch_sdk/call.py", include_str!("../../languages/python/sdk/orch_sdk/call.py")),
                 ("orch_sdk/failure.py", include_str!("../../languages/python/sdk/orch_sdk/failure.py")),
+                ("orch_sdk/files.py", include_str!("../../languages/python/sdk/orch_sdk/files.py")),
+                ("orch_sdk/http.py", include_str!("../../languages/python/sdk/orch_sdk/http.py")),
                 ("orch_sdk/log.py", include_str!("../../languages/python/sdk/orch_sdk/log.py")),
+                ("orch_sdk/settings.py", include_str!("../../languages/python/sdk/orch_sdk/settings.py")),
             ],
             Self::JavaScript => &[
                 ("call.js", include_str!("../../languages/javascript/sdk/call.js")),
                 ("failure.js", include_str!("../../languages/javascript/sdk/failure.js")),
+                ("files.js", include_str!("../../languages/javascript/sdk/files.js")),
+                ("http.js", include_str!("../../languages/javascript/sdk/http.js")),
                 ("index.js", include_str!("../../languages/javascript/sdk/index.js")),
+                ("settings.js", include_str!("../../languages/javascript/sdk/settings.js")),
+                ("text.js", include_str!("../../languages/javascript/sdk/text.js")),
             ],
         }
     }
@@ -167,36 +208,21 @@ impl Language {
     ///
     /// # Errors
     /// `Role`: it has no template in this language.
-    pub fn template(self, role: Role) -> Result<&'static [Embedded], LanguageError> {
-        match (self, role) {
-            (Self::Python, Role::Executor) => Ok(&[
-                ("plugin.py", include_str!("../../languages/python/executor/plugin.py")),
-                ("plugin.json", include_str!("../../languages/executor/plugin.json")),
-                ("cases/greets.json", include_str!("../../templates/executor/cases/greets.json")),
-            ]),
-            (Self::JavaScript, Role::Executor) => Ok(&[
-                ("plugin.js", include_str!("../../languages/javascript/executor/plugin.js")),
-                ("plugin.json", include_str!("../../languages/executor/plugin.json")),
-                ("cases/greets.json", include_str!("../../templates/executor/cases/greets.json")),
-            ]),
-            _ => Err(LanguageError::Role { language: self, role }),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_project_is_of_the_language_of_its_plugin() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Language::of(folder.path()), None);
-        std::fs::write(folder.path().join("plugin.js"), "").unwrap();
-        assert_eq!(Language::of(folder.path()), Some(Language::JavaScript));
-        std::fs::write(folder.path().join("plugin.py"), "").unwrap();
-        assert_eq!(Language::of(folder.path()), Some(Language::Python));
-        std::fs::write(folder.path().join("Cargo.toml"), "").unwrap();
-        assert_eq!(Language::of(folder.path()), None);
+    pub fn template(self, role: Role) -> Result<Vec<Embedded>, LanguageError> {
+        let (python, javascript, rest) = match role {
+            Role::Planner => template!("planner", "priority"),
+            Role::Executor => template!("executor", "greets"),
+            Role::Reflector => template!("reflector", "todo"),
+            Role::Auditor => template!("auditor", "failed-task", "lines"),
+            Role::Verifier => template!("verifier", "unfinished-merge"),
+            Role::Guard => template!("guard", "deletes"),
+            Role::Provider => template!("provider", "delivers"),
+            Role::Service => return Err(LanguageError::Role { language: self, role }),
+        };
+        let plugin = match self {
+            Self::Python => ("plugin.py", python),
+            Self::JavaScript => ("plugin.js", javascript),
+        };
+        Ok([&[plugin], rest].concat())
     }
 }

@@ -4,6 +4,7 @@
 //! Invariant: no step trusts what the one before says of itself; each reads the files that it needs.
 //! Not here: what a package may be (`orch-trust`), whether it is any good (`orch-certify`).
 
+mod advice;
 pub mod asked;
 pub mod authored;
 pub mod browser;

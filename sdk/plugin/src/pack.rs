@@ -19,7 +19,7 @@ use orch_trust::package::{COMPONENT, MANIFEST, PackageBytes, SBOM};
 use orch_trust::refusal::Refusal;
 use serde_json::{Map, Value, json};
 
-use crate::authored::{self, Misfit};
+use crate::authored;
 
 /// The manifest as its author writes it: without the part on files.
 pub const AUTHORED: &str = "plugin.json";
@@ -53,8 +53,7 @@ pub enum PackError {
         /// Keys from the top, like `/limits/wallMs`; `/` is the whole.
         place: String,
         message: String,
-        /// A key that is there and that nothing reads, and the one that may be meant.
-        unknown: Option<(String, Option<String>)>,
+        hint: Option<String>,
     },
     #[error("`{path}` does not make a manifest")]
     Refused {
@@ -90,11 +89,14 @@ impl PackError {
             Self::OtherVersion { .. } => {
                 Some(format!("say the same `version` in `Cargo.toml` and in `{AUTHORED}`"))
             }
-            Self::Schema { unknown: Some((found, None)), .. } => {
-                Some(format!("take `{found}` out: nothing reads it"))
+            Self::Schema { hint, .. } => hint.clone(),
+            Self::Json { .. } => {
+                Some("look at that line: JSON has no comma behind the last entry, and no comments".to_owned())
             }
-            Self::Schema { unknown: Some((found, Some(meant))), .. } => {
-                Some(format!("is `{meant}` meant by `{found}`?"))
+            Self::HasIntegrity { .. } => Some("take `integrity` out".to_owned()),
+            Self::Unfit { source, .. } if matches!(**source, Refusal::ExportMissing { .. }) => {
+                let hint = "say the role that the plugin exports (`orch_sdk::export!`) in `roles`, or export the one that is said there";
+                Some(hint.to_owned())
             }
             Self::Unfit { source, .. } => authored::line_for(source).or_else(|| source.hint()),
             Self::Refused { source, .. } => source.hint(),
@@ -177,8 +179,9 @@ fn read_authored(path: &Path) -> Result<Map<String, Value>, PackError> {
     let path = path.to_owned();
     match authored::check(&manifest) {
         Ok(()) => Ok(manifest),
-        Err(Ok(Misfit { place, message, unknown })) => {
-            Err(PackError::Schema { path, place, message, unknown })
+        Err(Ok(misfit)) => {
+            let hint = misfit.hint();
+            Err(PackError::Schema { path, place: misfit.place, message: misfit.message, hint })
         }
         Err(Err(refusal)) => Err(PackError::Refused { path, source: Box::new(refusal) }),
     }

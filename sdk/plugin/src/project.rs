@@ -111,8 +111,8 @@ pub fn create_in(
     template: Template,
     folder: Option<&Path>,
 ) -> Result<PathBuf, ProjectError> {
-    let files = language.project().iter().chain(language.template(template.role())?);
-    write_project(id, template, folder, files, language.sdk().iter())
+    let files = [language.project(), &language.template(template.role())?].concat();
+    write_project(id, template, folder, files.iter(), language.sdk().iter())
 }
 
 /// Writes a project: files that are filled in, and the SDK as it is.
@@ -166,6 +166,7 @@ mod tests {
     use orch_trust::manifest::Role;
 
     use super::*;
+    use crate::language::ROLES;
 
     #[test]
     fn names_that_cargo_or_the_host_would_refuse_are_refused() {
@@ -207,25 +208,27 @@ mod tests {
     fn a_project_of_another_language_is_complete_and_of_that_language() {
         let folder = tempfile::tempdir().unwrap();
         for language in Language::ALL {
-            let path = folder.path().join(language.as_str());
-            let executor = Template::Role(Role::Executor);
-            create_in(language, &id("acme/hello").unwrap(), executor, Some(&path)).unwrap();
-            assert_eq!(Language::of(&path), Some(language));
-            for file in ["README.md", "plugin.json", language.plugin_file()] {
-                assert!(
-                    !fs::read_to_string(path.join(file)).unwrap().contains("{{"),
-                    "{file} of {language:?}"
-                );
+            for role in ROLES {
+                let path = folder.path().join(format!("{}-{}", language.as_str(), role.as_str()));
+                create_in(language, &id("acme/hello").unwrap(), Template::Role(role), Some(&path)).unwrap();
+                is_complete(language, &path);
             }
-            crate::pack::check_authored(&path).unwrap();
-            for (file, _) in language.sdk() {
-                assert!(path.join("orch/sdk").join(file).is_file(), "{file}");
-            }
-            let planner = Template::Role(Role::Planner);
+            let service = Template::Role(Role::Service);
             let other = folder.path().join("other");
-            let refused = create_in(language, &id("acme/hello").unwrap(), planner, Some(&other)).unwrap_err();
+            let refused = create_in(language, &id("acme/hello").unwrap(), service, Some(&other)).unwrap_err();
             assert_eq!(refused.code(), "language-role");
             assert!(!other.exists());
+        }
+    }
+
+    fn is_complete(language: Language, path: &Path) {
+        assert_eq!(Language::of(path), Some(language));
+        for file in ["README.md", "plugin.json", language.plugin_file()] {
+            assert!(!fs::read_to_string(path.join(file)).unwrap().contains("{{"), "{file} of {language:?}");
+        }
+        crate::pack::check_authored(path).unwrap();
+        for (file, _) in language.sdk() {
+            assert!(path.join("orch/sdk").join(file).is_file(), "{file}");
         }
     }
 }

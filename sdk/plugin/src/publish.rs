@@ -11,11 +11,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use orch_host::package::archive::{self, ENDING};
+use orch_host::package::archive::read as read_archive;
 use orch_host::package::{self, PackageError};
 use orch_host::sources::SourceError;
 use orch_host::sources::index::{self, Entry, INDEX, IndexDocument};
 use orch_host::whole_file;
+use orch_trust::archive::{self, ENDING};
 use orch_trust::digest::Sha256Digest;
 use orch_trust::key::{self, Signer};
 use orch_trust::manifest::Manifest;
@@ -179,7 +180,7 @@ pub fn to_folder(
     let (id, version) = (&package.manifest.id, &package.manifest.version);
     let path = folder.join(index::path_of(id, version));
     let known = document.packages.get(id).is_some_and(|versions| versions.contains_key(version));
-    if known && archive::read(&path)?.subjects() != package.bytes.subjects() {
+    if known && read_archive(&path)?.subjects() != package.bytes.subjects() {
         return Err(package.taken(&folder.display().to_string()));
     }
     let file = archive::encode(&package.bytes);
@@ -247,7 +248,7 @@ mod tests {
         assert_eq!(put(&package("two", "first"), &own), Some("publish-taken"));
         assert_eq!(put(&package("one", "first"), &other), Some("release-unknown-key"));
         assert_eq!(fs::read(folder.path().join(INDEX)).unwrap(), index);
-        let kept = archive::read(&folder.path().join("acme/hello/1.0.0.orchpkg")).unwrap();
+        let kept = read_archive(&folder.path().join("acme/hello/1.0.0.orchpkg")).unwrap();
         assert!(kept.files().eq(package("one", "second").bytes.files()));
     }
 }

@@ -8089,6 +8089,36 @@ pub mod orch {
                         .finish()
                 }
             }
+            /// How many of the run's tasks have each status.
+            #[repr(C)]
+            #[derive(Clone, Copy, PartialEq)]
+            pub struct Counts {
+                pub pending: u32,
+                pub in_progress: u32,
+                pub waiting_approval: u32,
+                pub done: u32,
+                pub failed: u32,
+                pub blocked: u32,
+                pub in_doubt: u32,
+                pub cancelled: u32,
+            }
+            impl ::core::fmt::Debug for Counts {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Counts")
+                        .field("pending", &self.pending)
+                        .field("in-progress", &self.in_progress)
+                        .field("waiting-approval", &self.waiting_approval)
+                        .field("done", &self.done)
+                        .field("failed", &self.failed)
+                        .field("blocked", &self.blocked)
+                        .field("in-doubt", &self.in_doubt)
+                        .field("cancelled", &self.cancelled)
+                        .finish()
+                }
+            }
             #[allow(unused_unsafe, clippy::all)]
             /// One task by its place.
             ///
@@ -8642,6 +8672,153 @@ pub mod orch {
                         _ => _rt::invalid_enum_discriminant(),
                     };
                     result27
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// How many of them have each status, of one moment: what it costs does not grow with every task that is listed.
+            ///
+            /// - `denied`: `tasks.read` is not granted
+            #[allow(async_fn_in_trait)]
+            pub fn count() -> ::core::result::Result<Counts, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 32 + 1 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 32
+                            + 1 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "orch:tasks/tasks@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "count"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C-unwind" fn wit_import1(_: *mut u8) {
+                        panic!("a call to the host, and none is here: with the feature `testing` of `orch-sdk` there is `orch_sdk::testing::Host`, and case files play the finished component")
+                    }
+                    wit_import1(ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result22 = match l2 {
+                        0 => {
+                            let e = {
+                                let l3 = *ptr0
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                let l4 = *ptr0
+                                    .add(4 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                let l5 = *ptr0
+                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                let l6 = *ptr0
+                                    .add(12 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                let l7 = *ptr0
+                                    .add(16 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                let l8 = *ptr0
+                                    .add(20 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                let l9 = *ptr0
+                                    .add(24 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                let l10 = *ptr0
+                                    .add(28 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                Counts {
+                                    pending: l3 as u32,
+                                    in_progress: l4 as u32,
+                                    waiting_approval: l5 as u32,
+                                    done: l6 as u32,
+                                    failed: l7 as u32,
+                                    blocked: l8 as u32,
+                                    in_doubt: l9 as u32,
+                                    cancelled: l10 as u32,
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l11 = i32::from(
+                                    *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::orch::types::types::Error as V21;
+                                let v21 = match l11 {
+                                    0 => {
+                                        let e21 = {
+                                            let l12 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l13 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                l12.cast(),
+                                                len14,
+                                                len14,
+                                            );
+                                            _rt::string_lift(bytes14)
+                                        };
+                                        V21::Denied(e21)
+                                    }
+                                    1 => {
+                                        let e21 = {
+                                            let l15 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l16 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len17 = l16;
+                                            let bytes17 = _rt::Vec::from_raw_parts(
+                                                l15.cast(),
+                                                len17,
+                                                len17,
+                                            );
+                                            _rt::string_lift(bytes17)
+                                        };
+                                        V21::Invalid(e21)
+                                    }
+                                    2 => V21::NotFound,
+                                    3 => {
+                                        let e21 = {
+                                            let l18 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l19 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len20 = l19;
+                                            let bytes20 = _rt::Vec::from_raw_parts(
+                                                l18.cast(),
+                                                len20,
+                                                len20,
+                                            );
+                                            _rt::string_lift(bytes20)
+                                        };
+                                        V21::Limit(e21)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        V21::Unavailable
+                                    }
+                                };
+                                v21
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result22
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -19499,8 +19676,8 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 12777] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xc6b\x01A\x02\x01AY\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 12897] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbec\x01A\x02\x01AY\x01\
 B\x1b\x01q\x05\x06denied\x01s\0\x07invalid\x01s\0\x09not-found\0\0\x05limit\x01s\
 \0\x0bunavailable\0\0\x04\0\x05error\x03\0\0\x01r\x02\x07messages\x09retriable\x7f\
 \x04\0\x07failure\x03\0\x02\x01ps\x01q\x02\x04argv\x01\x04\0\x05shell\x01s\0\x04\
@@ -19623,161 +19800,163 @@ rror\x03\0\0\x02\x03\x02\x01\x1f\x04\0\x05query\x03\0\x02\x02\x03\x02\x01\x20\x0
 @\x02\x04users\x04names\0\x04\x04\0\x05basic\x01\x06\x01p}\x01@\x03\x04names\x07\
 message\x07\x08encoding\x03\0\x04\x04\0\x0bhmac-sha256\x01\x08\x03\0\x1aorch:sec\
 rets/secrets@0.1.0\x05\"\x01B\x02\x01@\0\0s\x04\0\x04read\x01\0\x03\0\x1corch:se\
-ttings/settings@0.1.0\x05#\x02\x03\0\0\x08new-task\x02\x03\0\0\x04task\x01B\x17\x02\
+ttings/settings@0.1.0\x05#\x02\x03\0\0\x08new-task\x02\x03\0\0\x04task\x01B\x1c\x02\
 \x03\x02\x01\x01\x04\0\x05error\x03\0\0\x02\x03\x02\x01$\x04\0\x08new-task\x03\0\
 \x02\x02\x03\x02\x01%\x04\0\x04task\x03\0\x04\x01m\x08\x07pending\x0bin-progress\
 \x10waiting-approval\x04done\x06failed\x07blocked\x08in-doubt\x09cancelled\x04\0\
 \x06status\x03\0\x06\x01r\x06\x05indexy\x02ids\x04kinds\x06status\x07\x08priorit\
-yz\x04costy\x04\0\x07summary\x03\0\x08\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\
-\x0a\x04\0\x08describe\x01\x0b\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0c\x04\0\x04\
-find\x01\x0d\x01p\x09\x01j\x01\x0e\x01\x01\x01@\x01\x05starty\0\x0f\x04\0\x04sca\
-n\x01\x10\x01j\0\x01\x01\x01@\x01\x04task\x03\0\x11\x04\0\x03add\x01\x12\x03\0\x16\
-orch:tasks/tasks@0.1.0\x05&\x01B%\x02\x03\x02\x01\x01\x04\0\x05error\x03\0\0\x01\
-pv\x01r\x04\x05firsty\x04lasty\x04texts\x06vector\x02\x04\0\x05chunk\x03\0\x03\x01\
-p\x04\x01r\x04\x04paths\x06digests\x08languages\x06chunks\x05\x04\0\x08document\x03\
-\0\x06\x01r\x04\x05models\x09dimensiony\x09documentsw\x06chunksw\x04\0\x07holdin\
-g\x03\0\x08\x01r\x02\x04paths\x06digests\x04\0\x05known\x03\0\x0a\x01ps\x01r\x02\
-\x05paths\x0c\x09languages\x0c\x04\0\x06filter\x03\0\x0d\x01r\x06\x04paths\x05fi\
-rsty\x04lasty\x08languages\x04texts\x05scoreu\x04\0\x07passage\x03\0\x0f\x01k\x09\
-\x01j\x01\x11\x01\x01\x01@\x01\x0acollections\0\x12\x04\0\x08describe\x01\x13\x01\
-ks\x01p\x0b\x01j\x01\x15\x01\x01\x01@\x02\x0acollections\x05after\x14\0\x16\x04\0\
-\x09documents\x01\x17\x01j\0\x01\x01\x01@\x03\x0acollections\x05models\x08docume\
-nt\x07\0\x18\x04\0\x03put\x01\x19\x01@\x02\x0acollections\x04paths\0\x18\x04\0\x06\
-remove\x01\x1a\x01p\x10\x01j\x01\x1b\x01\x01\x01@\x04\x0acollections\x06vector\x02\
-\x05county\x06filter\x0e\0\x1c\x04\0\x07nearest\x01\x1d\x01@\x04\x0acollections\x04\
-texts\x05county\x06filter\x0e\0\x1c\x04\0\x08matching\x01\x1e\x03\0\x1aorch:vect\
-ors/vectors@0.1.0\x05'\x01B\x0a\x04\0\x08pollable\x03\x01\x01h\0\x01@\x01\x04sel\
-f\x01\0\x7f\x04\0\x16[method]pollable.ready\x01\x02\x01@\x01\x04self\x01\x01\0\x04\
-\0\x16[method]pollable.block\x01\x03\x01p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\
-\0\x04poll\x01\x06\x03\0\x13wasi:io/poll@0.2.12\x05(\x02\x03\0\x18\x08pollable\x01\
-B\x0f\x02\x03\x02\x01)\x04\0\x08pollable\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\
-\x01w\x04\0\x08duration\x03\0\x04\x01@\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\
-\x04\0\x0aresolution\x01\x07\x01i\x01\x01@\x01\x04when\x03\0\x08\x04\0\x11subscr\
-ibe-instant\x01\x09\x01@\x01\x04when\x05\0\x08\x04\0\x12subscribe-duration\x01\x0a\
-\x03\0\"wasi:clocks/monotonic-clock@0.2.12\x05*\x01B\x05\x01r\x02\x07secondsw\x0b\
-nanosecondsy\x04\0\x08datetime\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x0a\
-resolution\x01\x02\x03\0\x1dwasi:clocks/wall-clock@0.2.12\x05+\x01B\x04\x04\0\x05\
-error\x03\x01\x01h\0\x01@\x01\x04self\x01\0s\x04\0\x1d[method]error.to-debug-str\
-ing\x01\x02\x03\0\x14wasi:io/error@0.2.12\x05,\x02\x03\0\x1b\x05error\x01B(\x02\x03\
-\x02\x01-\x04\0\x05error\x03\0\0\x02\x03\x02\x01)\x04\0\x08pollable\x03\0\x02\x01\
-i\x01\x01q\x02\x15last-operation-failed\x01\x04\0\x06closed\0\0\x04\0\x0cstream-\
-error\x03\0\x05\x04\0\x0cinput-stream\x03\x01\x04\0\x0doutput-stream\x03\x01\x01\
-h\x07\x01p}\x01j\x01\x0a\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0b\x04\0\x19[me\
-thod]input-stream.read\x01\x0c\x04\0\"[method]input-stream.blocking-read\x01\x0c\
-\x01j\x01w\x01\x06\x01@\x02\x04self\x09\x03lenw\0\x0d\x04\0\x19[method]input-str\
-eam.skip\x01\x0e\x04\0\"[method]input-stream.blocking-skip\x01\x0e\x01i\x03\x01@\
-\x01\x04self\x09\0\x0f\x04\0\x1e[method]input-stream.subscribe\x01\x10\x01h\x08\x01\
-@\x01\x04self\x11\0\x0d\x04\0![method]output-stream.check-write\x01\x12\x01j\0\x01\
-\x06\x01@\x02\x04self\x11\x08contents\x0a\0\x13\x04\0\x1b[method]output-stream.w\
-rite\x01\x14\x04\0.[method]output-stream.blocking-write-and-flush\x01\x14\x01@\x01\
-\x04self\x11\0\x13\x04\0\x1b[method]output-stream.flush\x01\x15\x04\0$[method]ou\
-tput-stream.blocking-flush\x01\x15\x01@\x01\x04self\x11\0\x0f\x04\0\x1f[method]o\
-utput-stream.subscribe\x01\x16\x01@\x02\x04self\x11\x03lenw\0\x13\x04\0\"[method\
-]output-stream.write-zeroes\x01\x17\x04\05[method]output-stream.blocking-write-z\
-eroes-and-flush\x01\x17\x01@\x03\x04self\x11\x03src\x09\x03lenw\0\x0d\x04\0\x1c[\
-method]output-stream.splice\x01\x18\x04\0%[method]output-stream.blocking-splice\x01\
-\x18\x03\0\x16wasi:io/streams@0.2.12\x05.\x02\x03\0\x19\x08duration\x02\x03\0\x1c\
-\x0cinput-stream\x02\x03\0\x1c\x0doutput-stream\x01B\xc1\x01\x02\x03\x02\x01/\x04\
-\0\x08duration\x03\0\0\x02\x03\x02\x010\x04\0\x0cinput-stream\x03\0\x02\x02\x03\x02\
-\x011\x04\0\x0doutput-stream\x03\0\x04\x02\x03\x02\x01-\x04\0\x08io-error\x03\0\x06\
-\x02\x03\x02\x01)\x04\0\x08pollable\x03\0\x08\x01q\x0a\x03get\0\0\x04head\0\0\x04\
-post\0\0\x03put\0\0\x06delete\0\0\x07connect\0\0\x07options\0\0\x05trace\0\0\x05\
-patch\0\0\x05other\x01s\0\x04\0\x06method\x03\0\x0a\x01q\x03\x04HTTP\0\0\x05HTTP\
-S\0\0\x05other\x01s\0\x04\0\x06scheme\x03\0\x0c\x01ks\x01k{\x01r\x02\x05rcode\x0e\
-\x09info-code\x0f\x04\0\x11DNS-error-payload\x03\0\x10\x01k}\x01r\x02\x08alert-i\
-d\x12\x0dalert-message\x0e\x04\0\x1aTLS-alert-received-payload\x03\0\x13\x01ky\x01\
-r\x02\x0afield-name\x0e\x0afield-size\x15\x04\0\x12field-size-payload\x03\0\x16\x01\
-kw\x01k\x17\x01q'\x0bDNS-timeout\0\0\x09DNS-error\x01\x11\0\x15destination-not-f\
-ound\0\0\x17destination-unavailable\0\0\x19destination-IP-prohibited\0\0\x19dest\
-ination-IP-unroutable\0\0\x12connection-refused\0\0\x15connection-terminated\0\0\
-\x12connection-timeout\0\0\x17connection-read-timeout\0\0\x18connection-write-ti\
-meout\0\0\x18connection-limit-reached\0\0\x12TLS-protocol-error\0\0\x15TLS-certi\
-ficate-error\0\0\x12TLS-alert-received\x01\x14\0\x13HTTP-request-denied\0\0\x1cH\
-TTP-request-length-required\0\0\x16HTTP-request-body-size\x01\x18\0\x1bHTTP-requ\
-est-method-invalid\0\0\x18HTTP-request-URI-invalid\0\0\x19HTTP-request-URI-too-l\
-ong\0\0\x20HTTP-request-header-section-size\x01\x15\0\x18HTTP-request-header-siz\
-e\x01\x19\0!HTTP-request-trailer-section-size\x01\x15\0\x19HTTP-request-trailer-\
-size\x01\x17\0\x18HTTP-response-incomplete\0\0!HTTP-response-header-section-size\
-\x01\x15\0\x19HTTP-response-header-size\x01\x17\0\x17HTTP-response-body-size\x01\
-\x18\0\"HTTP-response-trailer-section-size\x01\x15\0\x1aHTTP-response-trailer-si\
-ze\x01\x17\0\x1dHTTP-response-transfer-coding\x01\x0e\0\x1cHTTP-response-content\
--coding\x01\x0e\0\x15HTTP-response-timeout\0\0\x13HTTP-upgrade-failed\0\0\x13HTT\
-P-protocol-error\0\0\x0dloop-detected\0\0\x13configuration-error\0\0\x0einternal\
--error\x01\x0e\0\x04\0\x0aerror-code\x03\0\x1a\x01q\x03\x0einvalid-syntax\0\0\x09\
-forbidden\0\0\x09immutable\0\0\x04\0\x0cheader-error\x03\0\x1c\x01s\x04\0\x09fie\
-ld-key\x03\0\x1e\x04\0\x0afield-name\x03\0\x1f\x01p}\x04\0\x0bfield-value\x03\0!\
-\x04\0\x06fields\x03\x01\x04\0\x07headers\x03\0#\x04\0\x08trailers\x03\0#\x04\0\x10\
-incoming-request\x03\x01\x04\0\x10outgoing-request\x03\x01\x04\0\x0frequest-opti\
-ons\x03\x01\x04\0\x11response-outparam\x03\x01\x01{\x04\0\x0bstatus-code\x03\0*\x04\
-\0\x11incoming-response\x03\x01\x04\0\x0dincoming-body\x03\x01\x04\0\x0ffuture-t\
-railers\x03\x01\x04\0\x11outgoing-response\x03\x01\x04\0\x0doutgoing-body\x03\x01\
-\x04\0\x18future-incoming-response\x03\x01\x01i#\x01@\0\02\x04\0\x13[constructor\
-]fields\x013\x01o\x02\x20\"\x01p4\x01j\x012\x01\x1d\x01@\x01\x07entries5\06\x04\0\
-\x18[static]fields.from-list\x017\x01h#\x01p\"\x01@\x02\x04self8\x04name\x20\09\x04\
-\0\x12[method]fields.get\x01:\x01@\x02\x04self8\x04name\x20\0\x7f\x04\0\x12[meth\
-od]fields.has\x01;\x01j\0\x01\x1d\x01@\x03\x04self8\x04name\x20\x05value9\0<\x04\
-\0\x12[method]fields.set\x01=\x01@\x02\x04self8\x04name\x20\0<\x04\0\x15[method]\
-fields.delete\x01>\x01@\x03\x04self8\x04name\x20\x05value\"\0<\x04\0\x15[method]\
-fields.append\x01?\x01@\x01\x04self8\05\x04\0\x16[method]fields.entries\x01@\x01\
-@\x01\x04self8\02\x04\0\x14[method]fields.clone\x01A\x01h&\x01@\x01\x04self\xc2\0\
-\0\x0b\x04\0\x1f[method]incoming-request.method\x01C\x01@\x01\x04self\xc2\0\0\x0e\
-\x04\0([method]incoming-request.path-with-query\x01D\x01k\x0d\x01@\x01\x04self\xc2\
-\0\0\xc5\0\x04\0\x1f[method]incoming-request.scheme\x01F\x04\0\"[method]incoming\
--request.authority\x01D\x01i$\x01@\x01\x04self\xc2\0\0\xc7\0\x04\0\x20[method]in\
-coming-request.headers\x01H\x01i-\x01j\x01\xc9\0\0\x01@\x01\x04self\xc2\0\0\xca\0\
-\x04\0\x20[method]incoming-request.consume\x01K\x01i'\x01@\x01\x07headers\xc7\0\0\
-\xcc\0\x04\0\x1d[constructor]outgoing-request\x01M\x01h'\x01i0\x01j\x01\xcf\0\0\x01\
-@\x01\x04self\xce\0\0\xd0\0\x04\0\x1d[method]outgoing-request.body\x01Q\x01@\x01\
-\x04self\xce\0\0\x0b\x04\0\x1f[method]outgoing-request.method\x01R\x01j\0\0\x01@\
-\x02\x04self\xce\0\x06method\x0b\0\xd3\0\x04\0#[method]outgoing-request.set-meth\
-od\x01T\x01@\x01\x04self\xce\0\0\x0e\x04\0([method]outgoing-request.path-with-qu\
-ery\x01U\x01@\x02\x04self\xce\0\x0fpath-with-query\x0e\0\xd3\0\x04\0,[method]out\
-going-request.set-path-with-query\x01V\x01@\x01\x04self\xce\0\0\xc5\0\x04\0\x1f[\
-method]outgoing-request.scheme\x01W\x01@\x02\x04self\xce\0\x06scheme\xc5\0\0\xd3\
-\0\x04\0#[method]outgoing-request.set-scheme\x01X\x04\0\"[method]outgoing-reques\
-t.authority\x01U\x01@\x02\x04self\xce\0\x09authority\x0e\0\xd3\0\x04\0&[method]o\
-utgoing-request.set-authority\x01Y\x01@\x01\x04self\xce\0\0\xc7\0\x04\0\x20[meth\
-od]outgoing-request.headers\x01Z\x01i(\x01@\0\0\xdb\0\x04\0\x1c[constructor]requ\
-est-options\x01\\\x01h(\x01k\x01\x01@\x01\x04self\xdd\0\0\xde\0\x04\0'[method]re\
-quest-options.connect-timeout\x01_\x01@\x02\x04self\xdd\0\x08duration\xde\0\0\xd3\
-\0\x04\0+[method]request-options.set-connect-timeout\x01`\x04\0*[method]request-\
-options.first-byte-timeout\x01_\x04\0.[method]request-options.set-first-byte-tim\
-eout\x01`\x04\0-[method]request-options.between-bytes-timeout\x01_\x04\01[method\
-]request-options.set-between-bytes-timeout\x01`\x01i)\x01i/\x01j\x01\xe2\0\x01\x1b\
-\x01@\x02\x05param\xe1\0\x08response\xe3\0\x01\0\x04\0\x1d[static]response-outpa\
-ram.set\x01d\x01h,\x01@\x01\x04self\xe5\0\0+\x04\0\x20[method]incoming-response.\
-status\x01f\x01@\x01\x04self\xe5\0\0\xc7\0\x04\0![method]incoming-response.heade\
-rs\x01g\x01@\x01\x04self\xe5\0\0\xca\0\x04\0![method]incoming-response.consume\x01\
-h\x01h-\x01i\x03\x01j\x01\xea\0\0\x01@\x01\x04self\xe9\0\0\xeb\0\x04\0\x1c[metho\
-d]incoming-body.stream\x01l\x01i.\x01@\x01\x04this\xc9\0\0\xed\0\x04\0\x1c[stati\
-c]incoming-body.finish\x01n\x01h.\x01i\x09\x01@\x01\x04self\xef\0\0\xf0\0\x04\0!\
-[method]future-trailers.subscribe\x01q\x01i%\x01k\xf2\0\x01j\x01\xf3\0\x01\x1b\x01\
-j\x01\xf4\0\0\x01k\xf5\0\x01@\x01\x04self\xef\0\0\xf6\0\x04\0\x1b[method]future-\
-trailers.get\x01w\x01@\x01\x07headers\xc7\0\0\xe2\0\x04\0\x1e[constructor]outgoi\
-ng-response\x01x\x01h/\x01@\x01\x04self\xf9\0\0+\x04\0%[method]outgoing-response\
-.status-code\x01z\x01@\x02\x04self\xf9\0\x0bstatus-code+\0\xd3\0\x04\0)[method]o\
-utgoing-response.set-status-code\x01{\x01@\x01\x04self\xf9\0\0\xc7\0\x04\0![meth\
-od]outgoing-response.headers\x01|\x01@\x01\x04self\xf9\0\0\xd0\0\x04\0\x1e[metho\
-d]outgoing-response.body\x01}\x01h0\x01i\x05\x01j\x01\xff\0\0\x01@\x01\x04self\xfe\
-\0\0\x80\x01\x04\0\x1b[method]outgoing-body.write\x01\x81\x01\x01j\0\x01\x1b\x01\
-@\x02\x04this\xcf\0\x08trailers\xf3\0\0\x82\x01\x04\0\x1c[static]outgoing-body.f\
-inish\x01\x83\x01\x01h1\x01@\x01\x04self\x84\x01\0\xf0\0\x04\0*[method]future-in\
-coming-response.subscribe\x01\x85\x01\x01i,\x01j\x01\x86\x01\x01\x1b\x01j\x01\x87\
-\x01\0\x01k\x88\x01\x01@\x01\x04self\x84\x01\0\x89\x01\x04\0$[method]future-inco\
-ming-response.get\x01\x8a\x01\x01h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01\0\x8c\x01\
-\x04\0\x0fhttp-error-code\x01\x8d\x01\x03\0\x16wasi:http/types@0.2.12\x052\x02\x03\
-\0\x1d\x10outgoing-request\x02\x03\0\x1d\x0frequest-options\x02\x03\0\x1d\x18fut\
-ure-incoming-response\x02\x03\0\x1d\x0aerror-code\x01B\x0f\x02\x03\x02\x013\x04\0\
-\x10outgoing-request\x03\0\0\x02\x03\x02\x014\x04\0\x0frequest-options\x03\0\x02\
-\x02\x03\x02\x015\x04\0\x18future-incoming-response\x03\0\x04\x02\x03\x02\x016\x04\
-\0\x0aerror-code\x03\0\x06\x01i\x01\x01i\x03\x01k\x09\x01i\x05\x01j\x01\x0b\x01\x07\
-\x01@\x02\x07request\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\x0d\x03\0!wasi\
-:http/outgoing-handler@0.2.12\x057\x01B\x05\x01p}\x01@\x01\x03lenw\0\0\x04\0\x10\
-get-random-bytes\x01\x01\x01@\0\0w\x04\0\x0eget-random-u64\x01\x02\x03\0\x19wasi\
-:random/random@0.2.12\x058\x04\0>orch:worlds/capabilities-with-all-of-its-export\
-s-removed@0.1.0\x04\0\x0b2\x01\0,capabilities-with-all-of-its-exports-removed\x03\
-\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-\
-bindgen-rust\x060.61.1";
+yz\x04costy\x04\0\x07summary\x03\0\x08\x01r\x08\x07pendingy\x0bin-progressy\x10w\
+aiting-approvaly\x04doney\x06failedy\x07blockedy\x08in-doubty\x09cancelledy\x04\0\
+\x06counts\x03\0\x0a\x01j\x01\x05\x01\x01\x01@\x01\x05indexy\0\x0c\x04\0\x08desc\
+ribe\x01\x0d\x01j\x01y\x01\x01\x01@\x01\x02ids\0\x0e\x04\0\x04find\x01\x0f\x01p\x09\
+\x01j\x01\x10\x01\x01\x01@\x01\x05starty\0\x11\x04\0\x04scan\x01\x12\x01j\x01\x0b\
+\x01\x01\x01@\0\0\x13\x04\0\x05count\x01\x14\x01j\0\x01\x01\x01@\x01\x04task\x03\
+\0\x15\x04\0\x03add\x01\x16\x03\0\x16orch:tasks/tasks@0.1.0\x05&\x01B%\x02\x03\x02\
+\x01\x01\x04\0\x05error\x03\0\0\x01pv\x01r\x04\x05firsty\x04lasty\x04texts\x06ve\
+ctor\x02\x04\0\x05chunk\x03\0\x03\x01p\x04\x01r\x04\x04paths\x06digests\x08langu\
+ages\x06chunks\x05\x04\0\x08document\x03\0\x06\x01r\x04\x05models\x09dimensiony\x09\
+documentsw\x06chunksw\x04\0\x07holding\x03\0\x08\x01r\x02\x04paths\x06digests\x04\
+\0\x05known\x03\0\x0a\x01ps\x01r\x02\x05paths\x0c\x09languages\x0c\x04\0\x06filt\
+er\x03\0\x0d\x01r\x06\x04paths\x05firsty\x04lasty\x08languages\x04texts\x05score\
+u\x04\0\x07passage\x03\0\x0f\x01k\x09\x01j\x01\x11\x01\x01\x01@\x01\x0acollectio\
+ns\0\x12\x04\0\x08describe\x01\x13\x01ks\x01p\x0b\x01j\x01\x15\x01\x01\x01@\x02\x0a\
+collections\x05after\x14\0\x16\x04\0\x09documents\x01\x17\x01j\0\x01\x01\x01@\x03\
+\x0acollections\x05models\x08document\x07\0\x18\x04\0\x03put\x01\x19\x01@\x02\x0a\
+collections\x04paths\0\x18\x04\0\x06remove\x01\x1a\x01p\x10\x01j\x01\x1b\x01\x01\
+\x01@\x04\x0acollections\x06vector\x02\x05county\x06filter\x0e\0\x1c\x04\0\x07ne\
+arest\x01\x1d\x01@\x04\x0acollections\x04texts\x05county\x06filter\x0e\0\x1c\x04\
+\0\x08matching\x01\x1e\x03\0\x1aorch:vectors/vectors@0.1.0\x05'\x01B\x0a\x04\0\x08\
+pollable\x03\x01\x01h\0\x01@\x01\x04self\x01\0\x7f\x04\0\x16[method]pollable.rea\
+dy\x01\x02\x01@\x01\x04self\x01\x01\0\x04\0\x16[method]pollable.block\x01\x03\x01\
+p\x01\x01py\x01@\x01\x02in\x04\0\x05\x04\0\x04poll\x01\x06\x03\0\x13wasi:io/poll\
+@0.2.12\x05(\x02\x03\0\x18\x08pollable\x01B\x0f\x02\x03\x02\x01)\x04\0\x08pollab\
+le\x03\0\0\x01w\x04\0\x07instant\x03\0\x02\x01w\x04\0\x08duration\x03\0\x04\x01@\
+\0\0\x03\x04\0\x03now\x01\x06\x01@\0\0\x05\x04\0\x0aresolution\x01\x07\x01i\x01\x01\
+@\x01\x04when\x03\0\x08\x04\0\x11subscribe-instant\x01\x09\x01@\x01\x04when\x05\0\
+\x08\x04\0\x12subscribe-duration\x01\x0a\x03\0\"wasi:clocks/monotonic-clock@0.2.\
+12\x05*\x01B\x05\x01r\x02\x07secondsw\x0bnanosecondsy\x04\0\x08datetime\x03\0\0\x01\
+@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x0aresolution\x01\x02\x03\0\x1dwasi:clocks/\
+wall-clock@0.2.12\x05+\x01B\x04\x04\0\x05error\x03\x01\x01h\0\x01@\x01\x04self\x01\
+\0s\x04\0\x1d[method]error.to-debug-string\x01\x02\x03\0\x14wasi:io/error@0.2.12\
+\x05,\x02\x03\0\x1b\x05error\x01B(\x02\x03\x02\x01-\x04\0\x05error\x03\0\0\x02\x03\
+\x02\x01)\x04\0\x08pollable\x03\0\x02\x01i\x01\x01q\x02\x15last-operation-failed\
+\x01\x04\0\x06closed\0\0\x04\0\x0cstream-error\x03\0\x05\x04\0\x0cinput-stream\x03\
+\x01\x04\0\x0doutput-stream\x03\x01\x01h\x07\x01p}\x01j\x01\x0a\x01\x06\x01@\x02\
+\x04self\x09\x03lenw\0\x0b\x04\0\x19[method]input-stream.read\x01\x0c\x04\0\"[me\
+thod]input-stream.blocking-read\x01\x0c\x01j\x01w\x01\x06\x01@\x02\x04self\x09\x03\
+lenw\0\x0d\x04\0\x19[method]input-stream.skip\x01\x0e\x04\0\"[method]input-strea\
+m.blocking-skip\x01\x0e\x01i\x03\x01@\x01\x04self\x09\0\x0f\x04\0\x1e[method]inp\
+ut-stream.subscribe\x01\x10\x01h\x08\x01@\x01\x04self\x11\0\x0d\x04\0![method]ou\
+tput-stream.check-write\x01\x12\x01j\0\x01\x06\x01@\x02\x04self\x11\x08contents\x0a\
+\0\x13\x04\0\x1b[method]output-stream.write\x01\x14\x04\0.[method]output-stream.\
+blocking-write-and-flush\x01\x14\x01@\x01\x04self\x11\0\x13\x04\0\x1b[method]out\
+put-stream.flush\x01\x15\x04\0$[method]output-stream.blocking-flush\x01\x15\x01@\
+\x01\x04self\x11\0\x0f\x04\0\x1f[method]output-stream.subscribe\x01\x16\x01@\x02\
+\x04self\x11\x03lenw\0\x13\x04\0\"[method]output-stream.write-zeroes\x01\x17\x04\
+\05[method]output-stream.blocking-write-zeroes-and-flush\x01\x17\x01@\x03\x04sel\
+f\x11\x03src\x09\x03lenw\0\x0d\x04\0\x1c[method]output-stream.splice\x01\x18\x04\
+\0%[method]output-stream.blocking-splice\x01\x18\x03\0\x16wasi:io/streams@0.2.12\
+\x05.\x02\x03\0\x19\x08duration\x02\x03\0\x1c\x0cinput-stream\x02\x03\0\x1c\x0do\
+utput-stream\x01B\xc1\x01\x02\x03\x02\x01/\x04\0\x08duration\x03\0\0\x02\x03\x02\
+\x010\x04\0\x0cinput-stream\x03\0\x02\x02\x03\x02\x011\x04\0\x0doutput-stream\x03\
+\0\x04\x02\x03\x02\x01-\x04\0\x08io-error\x03\0\x06\x02\x03\x02\x01)\x04\0\x08po\
+llable\x03\0\x08\x01q\x0a\x03get\0\0\x04head\0\0\x04post\0\0\x03put\0\0\x06delet\
+e\0\0\x07connect\0\0\x07options\0\0\x05trace\0\0\x05patch\0\0\x05other\x01s\0\x04\
+\0\x06method\x03\0\x0a\x01q\x03\x04HTTP\0\0\x05HTTPS\0\0\x05other\x01s\0\x04\0\x06\
+scheme\x03\0\x0c\x01ks\x01k{\x01r\x02\x05rcode\x0e\x09info-code\x0f\x04\0\x11DNS\
+-error-payload\x03\0\x10\x01k}\x01r\x02\x08alert-id\x12\x0dalert-message\x0e\x04\
+\0\x1aTLS-alert-received-payload\x03\0\x13\x01ky\x01r\x02\x0afield-name\x0e\x0af\
+ield-size\x15\x04\0\x12field-size-payload\x03\0\x16\x01kw\x01k\x17\x01q'\x0bDNS-\
+timeout\0\0\x09DNS-error\x01\x11\0\x15destination-not-found\0\0\x17destination-u\
+navailable\0\0\x19destination-IP-prohibited\0\0\x19destination-IP-unroutable\0\0\
+\x12connection-refused\0\0\x15connection-terminated\0\0\x12connection-timeout\0\0\
+\x17connection-read-timeout\0\0\x18connection-write-timeout\0\0\x18connection-li\
+mit-reached\0\0\x12TLS-protocol-error\0\0\x15TLS-certificate-error\0\0\x12TLS-al\
+ert-received\x01\x14\0\x13HTTP-request-denied\0\0\x1cHTTP-request-length-require\
+d\0\0\x16HTTP-request-body-size\x01\x18\0\x1bHTTP-request-method-invalid\0\0\x18\
+HTTP-request-URI-invalid\0\0\x19HTTP-request-URI-too-long\0\0\x20HTTP-request-he\
+ader-section-size\x01\x15\0\x18HTTP-request-header-size\x01\x19\0!HTTP-request-t\
+railer-section-size\x01\x15\0\x19HTTP-request-trailer-size\x01\x17\0\x18HTTP-res\
+ponse-incomplete\0\0!HTTP-response-header-section-size\x01\x15\0\x19HTTP-respons\
+e-header-size\x01\x17\0\x17HTTP-response-body-size\x01\x18\0\"HTTP-response-trai\
+ler-section-size\x01\x15\0\x1aHTTP-response-trailer-size\x01\x17\0\x1dHTTP-respo\
+nse-transfer-coding\x01\x0e\0\x1cHTTP-response-content-coding\x01\x0e\0\x15HTTP-\
+response-timeout\0\0\x13HTTP-upgrade-failed\0\0\x13HTTP-protocol-error\0\0\x0dlo\
+op-detected\0\0\x13configuration-error\0\0\x0einternal-error\x01\x0e\0\x04\0\x0a\
+error-code\x03\0\x1a\x01q\x03\x0einvalid-syntax\0\0\x09forbidden\0\0\x09immutabl\
+e\0\0\x04\0\x0cheader-error\x03\0\x1c\x01s\x04\0\x09field-key\x03\0\x1e\x04\0\x0a\
+field-name\x03\0\x1f\x01p}\x04\0\x0bfield-value\x03\0!\x04\0\x06fields\x03\x01\x04\
+\0\x07headers\x03\0#\x04\0\x08trailers\x03\0#\x04\0\x10incoming-request\x03\x01\x04\
+\0\x10outgoing-request\x03\x01\x04\0\x0frequest-options\x03\x01\x04\0\x11respons\
+e-outparam\x03\x01\x01{\x04\0\x0bstatus-code\x03\0*\x04\0\x11incoming-response\x03\
+\x01\x04\0\x0dincoming-body\x03\x01\x04\0\x0ffuture-trailers\x03\x01\x04\0\x11ou\
+tgoing-response\x03\x01\x04\0\x0doutgoing-body\x03\x01\x04\0\x18future-incoming-\
+response\x03\x01\x01i#\x01@\0\02\x04\0\x13[constructor]fields\x013\x01o\x02\x20\"\
+\x01p4\x01j\x012\x01\x1d\x01@\x01\x07entries5\06\x04\0\x18[static]fields.from-li\
+st\x017\x01h#\x01p\"\x01@\x02\x04self8\x04name\x20\09\x04\0\x12[method]fields.ge\
+t\x01:\x01@\x02\x04self8\x04name\x20\0\x7f\x04\0\x12[method]fields.has\x01;\x01j\
+\0\x01\x1d\x01@\x03\x04self8\x04name\x20\x05value9\0<\x04\0\x12[method]fields.se\
+t\x01=\x01@\x02\x04self8\x04name\x20\0<\x04\0\x15[method]fields.delete\x01>\x01@\
+\x03\x04self8\x04name\x20\x05value\"\0<\x04\0\x15[method]fields.append\x01?\x01@\
+\x01\x04self8\05\x04\0\x16[method]fields.entries\x01@\x01@\x01\x04self8\02\x04\0\
+\x14[method]fields.clone\x01A\x01h&\x01@\x01\x04self\xc2\0\0\x0b\x04\0\x1f[metho\
+d]incoming-request.method\x01C\x01@\x01\x04self\xc2\0\0\x0e\x04\0([method]incomi\
+ng-request.path-with-query\x01D\x01k\x0d\x01@\x01\x04self\xc2\0\0\xc5\0\x04\0\x1f\
+[method]incoming-request.scheme\x01F\x04\0\"[method]incoming-request.authority\x01\
+D\x01i$\x01@\x01\x04self\xc2\0\0\xc7\0\x04\0\x20[method]incoming-request.headers\
+\x01H\x01i-\x01j\x01\xc9\0\0\x01@\x01\x04self\xc2\0\0\xca\0\x04\0\x20[method]inc\
+oming-request.consume\x01K\x01i'\x01@\x01\x07headers\xc7\0\0\xcc\0\x04\0\x1d[con\
+structor]outgoing-request\x01M\x01h'\x01i0\x01j\x01\xcf\0\0\x01@\x01\x04self\xce\
+\0\0\xd0\0\x04\0\x1d[method]outgoing-request.body\x01Q\x01@\x01\x04self\xce\0\0\x0b\
+\x04\0\x1f[method]outgoing-request.method\x01R\x01j\0\0\x01@\x02\x04self\xce\0\x06\
+method\x0b\0\xd3\0\x04\0#[method]outgoing-request.set-method\x01T\x01@\x01\x04se\
+lf\xce\0\0\x0e\x04\0([method]outgoing-request.path-with-query\x01U\x01@\x02\x04s\
+elf\xce\0\x0fpath-with-query\x0e\0\xd3\0\x04\0,[method]outgoing-request.set-path\
+-with-query\x01V\x01@\x01\x04self\xce\0\0\xc5\0\x04\0\x1f[method]outgoing-reques\
+t.scheme\x01W\x01@\x02\x04self\xce\0\x06scheme\xc5\0\0\xd3\0\x04\0#[method]outgo\
+ing-request.set-scheme\x01X\x04\0\"[method]outgoing-request.authority\x01U\x01@\x02\
+\x04self\xce\0\x09authority\x0e\0\xd3\0\x04\0&[method]outgoing-request.set-autho\
+rity\x01Y\x01@\x01\x04self\xce\0\0\xc7\0\x04\0\x20[method]outgoing-request.heade\
+rs\x01Z\x01i(\x01@\0\0\xdb\0\x04\0\x1c[constructor]request-options\x01\\\x01h(\x01\
+k\x01\x01@\x01\x04self\xdd\0\0\xde\0\x04\0'[method]request-options.connect-timeo\
+ut\x01_\x01@\x02\x04self\xdd\0\x08duration\xde\0\0\xd3\0\x04\0+[method]request-o\
+ptions.set-connect-timeout\x01`\x04\0*[method]request-options.first-byte-timeout\
+\x01_\x04\0.[method]request-options.set-first-byte-timeout\x01`\x04\0-[method]re\
+quest-options.between-bytes-timeout\x01_\x04\01[method]request-options.set-betwe\
+en-bytes-timeout\x01`\x01i)\x01i/\x01j\x01\xe2\0\x01\x1b\x01@\x02\x05param\xe1\0\
+\x08response\xe3\0\x01\0\x04\0\x1d[static]response-outparam.set\x01d\x01h,\x01@\x01\
+\x04self\xe5\0\0+\x04\0\x20[method]incoming-response.status\x01f\x01@\x01\x04sel\
+f\xe5\0\0\xc7\0\x04\0![method]incoming-response.headers\x01g\x01@\x01\x04self\xe5\
+\0\0\xca\0\x04\0![method]incoming-response.consume\x01h\x01h-\x01i\x03\x01j\x01\xea\
+\0\0\x01@\x01\x04self\xe9\0\0\xeb\0\x04\0\x1c[method]incoming-body.stream\x01l\x01\
+i.\x01@\x01\x04this\xc9\0\0\xed\0\x04\0\x1c[static]incoming-body.finish\x01n\x01\
+h.\x01i\x09\x01@\x01\x04self\xef\0\0\xf0\0\x04\0![method]future-trailers.subscri\
+be\x01q\x01i%\x01k\xf2\0\x01j\x01\xf3\0\x01\x1b\x01j\x01\xf4\0\0\x01k\xf5\0\x01@\
+\x01\x04self\xef\0\0\xf6\0\x04\0\x1b[method]future-trailers.get\x01w\x01@\x01\x07\
+headers\xc7\0\0\xe2\0\x04\0\x1e[constructor]outgoing-response\x01x\x01h/\x01@\x01\
+\x04self\xf9\0\0+\x04\0%[method]outgoing-response.status-code\x01z\x01@\x02\x04s\
+elf\xf9\0\x0bstatus-code+\0\xd3\0\x04\0)[method]outgoing-response.set-status-cod\
+e\x01{\x01@\x01\x04self\xf9\0\0\xc7\0\x04\0![method]outgoing-response.headers\x01\
+|\x01@\x01\x04self\xf9\0\0\xd0\0\x04\0\x1e[method]outgoing-response.body\x01}\x01\
+h0\x01i\x05\x01j\x01\xff\0\0\x01@\x01\x04self\xfe\0\0\x80\x01\x04\0\x1b[method]o\
+utgoing-body.write\x01\x81\x01\x01j\0\x01\x1b\x01@\x02\x04this\xcf\0\x08trailers\
+\xf3\0\0\x82\x01\x04\0\x1c[static]outgoing-body.finish\x01\x83\x01\x01h1\x01@\x01\
+\x04self\x84\x01\0\xf0\0\x04\0*[method]future-incoming-response.subscribe\x01\x85\
+\x01\x01i,\x01j\x01\x86\x01\x01\x1b\x01j\x01\x87\x01\0\x01k\x88\x01\x01@\x01\x04\
+self\x84\x01\0\x89\x01\x04\0$[method]future-incoming-response.get\x01\x8a\x01\x01\
+h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01\0\x8c\x01\x04\0\x0fhttp-error-code\x01\x8d\
+\x01\x03\0\x16wasi:http/types@0.2.12\x052\x02\x03\0\x1d\x10outgoing-request\x02\x03\
+\0\x1d\x0frequest-options\x02\x03\0\x1d\x18future-incoming-response\x02\x03\0\x1d\
+\x0aerror-code\x01B\x0f\x02\x03\x02\x013\x04\0\x10outgoing-request\x03\0\0\x02\x03\
+\x02\x014\x04\0\x0frequest-options\x03\0\x02\x02\x03\x02\x015\x04\0\x18future-in\
+coming-response\x03\0\x04\x02\x03\x02\x016\x04\0\x0aerror-code\x03\0\x06\x01i\x01\
+\x01i\x03\x01k\x09\x01i\x05\x01j\x01\x0b\x01\x07\x01@\x02\x07request\x08\x07opti\
+ons\x0a\0\x0c\x04\0\x06handle\x01\x0d\x03\0!wasi:http/outgoing-handler@0.2.12\x05\
+7\x01B\x05\x01p}\x01@\x01\x03lenw\0\0\x04\0\x10get-random-bytes\x01\x01\x01@\0\0\
+w\x04\0\x0eget-random-u64\x01\x02\x03\0\x19wasi:random/random@0.2.12\x058\x04\0>\
+orch:worlds/capabilities-with-all-of-its-exports-removed@0.1.0\x04\0\x0b2\x01\0,\
+capabilities-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cproc\
+essed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

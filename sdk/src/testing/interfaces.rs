@@ -185,7 +185,7 @@ pub(crate) mod files {
 }
 
 pub(crate) mod tasks {
-    pub(crate) use super::wit::tasks::tasks::{Status, Summary};
+    pub(crate) use super::wit::tasks::tasks::{Counts, Status, Summary};
     use super::*;
     use crate::{NewTask, Task};
 
@@ -212,6 +212,22 @@ pub(crate) mod tasks {
                 cost: task.cost,
             };
             Ok(page.map(summary).collect())
+        })
+    }
+
+    pub(crate) fn count() -> Result<Counts, Error> {
+        let none = Counts {
+            pending: 0,
+            in_progress: 0,
+            waiting_approval: 0,
+            done: 0,
+            failed: 0,
+            blocked: 0,
+            in_doubt: 0,
+            cancelled: 0,
+        };
+        permitted("tasks", |state| {
+            Ok(Counts { pending: u32::try_from(state.tasks.len()).unwrap_or(u32::MAX), ..none })
         })
     }
 
@@ -324,7 +340,7 @@ pub(crate) mod wall_clock {
     }
 
     pub(crate) fn now() -> Datetime {
-        let now = EPOCH + here(super::super::State::look);
+        let now = here(|state| state.start.unwrap_or(EPOCH) + state.look());
         Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() }
     }
 }

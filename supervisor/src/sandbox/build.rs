@@ -75,8 +75,7 @@ fn take_one(step: &Step) -> io::Result<()> {
             mount(Some(c"devpts"), c"/dev/pts", Some(c"devpts"), flags, Some(options))
         }
         Step::Close(path) => done(unsafe { libc::chmod(path.as_ptr(), 0) }),
-        Step::Remove { at, is_folder: true } => done(unsafe { libc::rmdir(at.as_ptr()) }),
-        Step::Remove { at, is_folder: false } => done(unsafe { libc::unlink(at.as_ptr()) }),
+        Step::Remove(at) => done(unsafe { libc::unlink(at.as_ptr()) }),
         Step::Detach(path) => {
             done(unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH) })?;
             done(unsafe { libc::rmdir(path.as_ptr()) })

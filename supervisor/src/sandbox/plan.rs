@@ -16,7 +16,8 @@ use super::{Access, Cache, Place, Wall, Walls};
 const BASE: &str = "/tmp";
 /// The old root, while there are both.
 const OLD: &str = "/.old";
-/// What stands for hidden files, which nobody opens, and folders, which are empty: whoever walks through them goes on.
+/// What stands for hidden files, which nobody opens, and folders, which are empty: whoever walks through them goes on. The folder
+/// stays, as a command sees in its root.
 pub(super) const NO_FILE: &str = "/.no-file";
 pub(super) const NO_FOLDER: &str = "/.no-folder";
 
@@ -83,10 +84,8 @@ pub(crate) enum Step {
     Devpts,
     /// Mode 000, and nobody can change it.
     Close(CString),
-    Remove {
-        at: CString,
-        is_folder: bool,
-    },
+    /// A file.
+    Remove(CString),
     Detach(CString),
     ReadOnlyRoot,
 }
@@ -134,8 +133,8 @@ pub(crate) fn of(walls: &Walls) -> io::Result<Vec<Step>> {
     for cache in &walls.caches {
         plan.cache(cache)?;
     }
-    plan.step(Step::Remove { at: text(NO_FILE)?, is_folder: false });
-    plan.step(Step::Remove { at: text(NO_FOLDER)?, is_folder: true });
+    // Not the folder: one that is removed cannot be listed, and whoever asks the kernel itself hears of an error.
+    plan.step(Step::Remove(text(NO_FILE)?));
     plan.step(Step::Detach(text(OLD)?));
     plan.step(Step::ReadOnlyRoot);
     Ok(plan.steps)

@@ -6,7 +6,8 @@ use std::time::Duration;
 use orch_supervisor::{Exit, Request};
 
 use crate::bench::{pool, run};
-use crate::sandboxed::{Ground, HOSTILE, Outside, around_hostile, attempts, hostile_ground};
+use crate::hostile::{HOSTILE, Outside, around_hostile, attempts, hostile_ground};
+use crate::sandboxed::Ground;
 
 /// The same programs in bubblewrap, with the same walls as far as it has them.
 fn in_bwrap(bwrap: &Path, ground: &Ground, outside: &Outside) -> Request {
@@ -71,8 +72,8 @@ async fn nothing_gets_out_that_bubblewrap_holds() {
     if !bwrap.exists() {
         return;
     }
-    let (ground, pool) = (hostile_ground(), pool(1));
-    let outside = Outside::new(&ground);
+    let (ground, pool) = (hostile_ground(), pool(2));
+    let outside = Outside::new(&pool, &ground).await;
     let output = run(&pool, in_bwrap(bwrap, &ground, &outside)).await.unwrap();
     let text = String::from_utf8_lossy(&output.stdout.captured).into_owned();
     let said = String::from_utf8_lossy(&output.stderr.captured).into_owned();
@@ -83,7 +84,7 @@ async fn nothing_gets_out_that_bubblewrap_holds() {
     assert!(held.len() > 25 && let_out > 0, "{text}");
     // What is outside is made anew for them.
     drop(outside);
-    let ours = attempts(&pool, &ground, &around_hostile(&ground)).await;
+    let ours = attempts(&pool, &ground, &around_hostile(&ground), None).await;
     let worse: Vec<&&str> =
         held.iter().filter(|name| !ours.get(**name).is_some_and(|refused| *refused)).collect();
     assert!(worse.is_empty(), "{worse:?}");

@@ -18,6 +18,9 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long
 OUTSIDE = os.environ["OUTSIDE"]
 VICTIM = int(os.environ["VICTIM"])
+# Another command in a sandbox of the same host, and where it finds its way out.
+NEIGHBOUR = int(os.environ["NEIGHBOUR"])
+RELAY = int(os.environ["RELAY"])
 IS_X86 = os.uname().machine == "x86_64"
 NUMBERS = {
     # Name: x86_64, everybody else.
@@ -61,6 +64,34 @@ def make_a_file_outside():
 
 def read_the_passwords_of_the_machine():
     open("/etc/shadow").read()
+
+
+def beside(name):
+    return os.path.join(os.path.dirname(OUTSIDE), name)
+
+
+def read_the_keys_of_a_home():
+    open(beside("home/.ssh/id_ed25519")).read()
+
+
+def read_the_folder_of_the_operator():
+    open(beside("operator/secret")).read()
+
+
+def change_the_policy_of_the_operator():
+    os.close(os.open(beside("operator/policy.toml"), os.O_WRONLY))
+
+
+def change_native_code_of_the_host():
+    name = beside("native-code/component.cwasm")
+    os.rename(name, name + ".moved")
+    os.rename(name + ".moved", name)
+
+
+def poison_a_cache():
+    # Whether the one that is kept has it is looked at there; it may be seen, and written into a layer over it.
+    with open(beside("cache/kept"), "a") as file:
+        file.write("poison")
 
 
 def write_into_a_system_folder():
@@ -232,6 +263,12 @@ def signal_everybody():
     need(os.path.exists(f"/proc/{VICTIM}"))
 
 
+def stop_the_supervisor():
+    # For a moment: whoever watches would see nothing meanwhile.
+    os.kill(int(os.environ["SUPERVISOR"]), signal.SIGSTOP)
+    os.kill(int(os.environ["SUPERVISOR"]), signal.SIGCONT)
+
+
 def trace_another_process():
     # Seized only: it goes on, and is let go when this process ends.
     call("ptrace", 0x4206, VICTIM, 0, 0)
@@ -270,7 +307,17 @@ def connect_to_the_machine():
     socket.create_connection(("127.0.0.1", int(os.environ["PORT"])), timeout=5).close()
 
 
-def connect_to_a_socket_outside():
+def reach_the_relay_of_another_command():
+    # Nobody listens there but in the namespace of the other one.
+    for kind in ("user", "net"):
+        try:
+            call("setns", os.open(f"/proc/{NEIGHBOUR}/ns/{kind}", os.O_RDONLY), 0)
+        except OSError:
+            pass
+    socket.create_connection(("127.0.0.1", RELAY), timeout=5).close()
+
+
+def connect_to_the_socket_of_the_host():
     with socket.socket(socket.AF_UNIX) as one:
         one.connect(os.environ["SOCKET"])
 
@@ -380,6 +427,18 @@ def take_too_much_memory():
     need(len(kept))
 
 
+def fill_the_disk():
+    # In pieces that no limit of a file holds.
+    left = int(os.environ["FILL"])
+    while left > 0:
+        piece = min(left, 8 << 20)
+        with open(f"piece-{left}", "wb") as file:
+            file.write(bytes(piece))
+        left -= piece
+    # Longer than two looks.
+    time.sleep(1)
+
+
 def write_too_long_a_file():
     try:
         with open("long", "wb") as file:
@@ -389,13 +448,13 @@ def write_too_long_a_file():
 
 
 ATTEMPTS = {name: one for name, one in list(globals().items()) if callable(one) and getattr(one, "__module__", "") == "__main__"}
-for helper in ("call", "need"):
+for helper in ("beside", "call", "need"):
     del ATTEMPTS[helper]
 
 
 def main():
-    # These two end whoever makes them.
-    alone = ("start_too_many_processes", "take_too_much_memory")
+    # These end whoever makes them.
+    alone = ("fill_the_disk", "start_too_many_processes", "take_too_much_memory")
     wanted = sys.argv[1:] or [name for name in ATTEMPTS if name not in alone]
     for name in wanted:
         child = os.fork()

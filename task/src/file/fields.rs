@@ -130,13 +130,25 @@ impl Field<'_> {
             Node::Null | Node::List(_) | Node::Map(_) => None,
             _ => self.scalar(value).filter(|text| text.len() <= 64),
         };
-        let found = found.map_or(value.found().to_owned(), |text| format!("`{}`", text.escape_debug()));
+        let said = |text: String| match self.is_quoted(value) {
+            // `3` in quotes is no number, and looks like one.
+            true => format!("the text `{}` in quotes", text.escape_debug()),
+            false => format!("`{}`", text.escape_debug()),
+        };
+        let found = found.map_or(value.found().to_owned(), said);
         TaskFileError::WrongType {
             key: self.name.escape_debug().to_string(),
             found,
             expected,
             place: value.at.place,
         }
+    }
+
+    /// True of a text in quotes that would be something else without.
+    fn is_quoted(&self, value: &Placed) -> bool {
+        let Node::Text(text) = &value.node else { return false };
+        let is_other = text.parse::<f64>().is_ok() || ["true", "false"].contains(&text.as_str());
+        is_other && self.text.get(value.at.written.clone()).is_some_and(|text| text.starts_with(['\'', '"']))
     }
 
     fn over(&self, found: usize, limit: usize) -> TaskFileError {
@@ -198,7 +210,10 @@ impl Field<'_> {
         if let Node::List(_) = &self.value.node {
             let words = self.texts(EXPECTED)?.unwrap_or_default();
             if words.first().is_none_or(String::is_empty) {
-                return Err(self.wrong(EXPECTED));
+                let is_empty = words.is_empty();
+                let expected =
+                    if is_empty { EXPECTED } else { "one whose first word is a program, not an empty word" };
+                return Err(self.wrong(expected));
             }
             if words.len() > WORDS_MAX {
                 return Err(self.over(words.len(), WORDS_MAX));

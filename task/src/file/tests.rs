@@ -6,6 +6,7 @@
 mod accepted;
 mod any_file;
 mod appended;
+mod foreign;
 mod inherited;
 mod refused;
 mod statuses;

@@ -17,7 +17,7 @@ use orch_trust::root::document::{
 use orch_trust::time::UnixSeconds;
 
 use super::case::{Bytes, Seen, SeenRelease, Update};
-use super::draft::{
+use super::sealed::{
     CERTIFIER, DAY, FRESHNESS, ISSUER, Keys, NOW, OTHER_CERTIFIER, OTHER_PUBLISHER, PUBLISHER, Place,
     REVOKER, ROOTS, Sealer,
 };

@@ -4,7 +4,7 @@
 //! Limits: those of the WIT text.
 //! Not here: which model (`embed.rs`).
 
-use super::{Answer, Texts};
+use super::texts::{Answer, Texts};
 use crate::capability::llm::check::named;
 
 pub(crate) const TEXTS_MAX: usize = 256;

@@ -3,22 +3,18 @@
 //! In -> out: texts -> vectors of which those of equal texts are equal, and of texts that share words are near.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::sync::Mutex;
 
 use orch_trust::permission::{ANY, EmbedPermission, Permissions};
 use sha2::{Digest, Sha256};
 
-use super::{Answer, Texts};
+use super::texts::{Answer, Texts};
 use crate::capability::effect::Boxed;
 use crate::capability::lent::Lent;
-use crate::capability::llm::ChatError;
+use crate::capability::llm::chat::ChatError;
 use crate::capability::mood::{Mood, lock, remember};
 use crate::capability::notes::Notes;
 use crate::capability::provided::{Left, NoAnswer, Order, Provider};
-
-/// Of every model of a trial.
-pub(crate) const DIMENSION: NonZeroU32 = NonZeroU32::MIN.saturating_add(31);
 
 /// Texts that a fake was asked for.
 #[derive(Clone, Debug)]

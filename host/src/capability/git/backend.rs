@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use crate::capability::shape::HostEnvironment;
+use crate::capability::environment::HostEnvironment;
 use crate::git::{GitError, Head, Oid, Repository};
 
 /// A repository, and what the call's head is if it is not the checkout's.

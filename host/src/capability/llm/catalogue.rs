@@ -11,10 +11,12 @@ use orch_trust::name::PluginId;
 use orch_trust::permission::{EmbedPermission, LlmPermission};
 use serde::Deserialize;
 
-use super::Usage;
-use crate::capability::embed::fake::DIMENSION as FAKE_DIMENSION;
+use super::chat::Usage;
 use crate::capability::provided::Asking;
 use crate::capability::purse::{Budgets, Rates};
+
+/// Of the vectors of every model of a trial.
+pub(crate) const TRIAL_DIMENSION: NonZeroU32 = NonZeroU32::MIN.saturating_add(31);
 
 /// Every model of the operator, by the name that plugins use.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -155,7 +157,7 @@ impl Catalogue {
     pub fn embedder(&self, name: &str) -> Option<(&Known, NonZeroU32)> {
         match (self.models.get(name), &self.any) {
             (Some(known), _) => known.dimension.map(|dimension| (known, dimension)),
-            (None, any) => any.as_ref().map(|known| (known, FAKE_DIMENSION)),
+            (None, any) => any.as_ref().map(|known| (known, TRIAL_DIMENSION)),
         }
     }
 

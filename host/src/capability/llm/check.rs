@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Answer, Format, Message, Request, Said, Tool, ToolCall, ToolChoice};
+use super::chat::{Answer, Format, Message, Request, Said, Tool, ToolCall, ToolChoice};
 
 const MESSAGES_MAX: usize = 4096;
 const MESSAGES_BYTES_MAX: usize = 8 << 20;

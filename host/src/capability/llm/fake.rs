@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use orch_trust::permission::{ANY, LlmPermission, Permissions};
 
 use super::catalogue::{Catalogue, Known};
-use super::{Answer, Chat, ChatError, Format, Said, StopReason, Usage};
+use super::chat::{Answer, Chat, ChatError, Format, Said, StopReason, Usage};
 use crate::capability::effect::Boxed;
 use crate::capability::lent::Lent;
 use crate::capability::mood::{Mood, lock, remember};

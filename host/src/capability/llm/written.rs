@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
+use crate::bindings::llm::shapes::{
     Answer, ChatError, Format, Message, Request, Said, StopReason, Tool, ToolCall, ToolChoice, ToolResult,
     Usage,
 };

@@ -8,7 +8,8 @@ use orch_trust::permission::DomainName;
 use super::message::{LINK_BYTES_MAX, TEXT_BYTES_MAX, TITLE_BYTES_MAX};
 use super::*;
 use crate::capability::bench::Bench;
-use crate::capability::effect::{EffectRecord, Ledger};
+use crate::capability::effect::EffectRecord;
+use crate::capability::ledger::Ledger;
 use crate::capability::mood::Mood;
 use crate::capability::provided::Order;
 

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use orch_trust::permission::ProcessPermission;
 
+use crate::capability::environment::HostEnvironment;
 use crate::capability::files::beneath::{Workspace, WorkspacePath};
-use crate::capability::shape::HostEnvironment;
 
 /// What the grant covers, resolved.
 pub struct ProcessGrant {

@@ -4,7 +4,7 @@
 //! Limits: those of the WIT text; an answer of at most 2 MiB.
 //! Not here: which collection (`retrieve.rs`).
 
-use super::{Passage, Query};
+use super::query::{Passage, Query};
 
 const COUNT_MAX: u32 = 50;
 const TEXT_BYTES_MAX: usize = 8 << 10;

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use orch_trust::permission::{ANY, Permissions, RetrievePermission};
 
-use super::{Passage, Query};
+use super::query::{Passage, Query};
 use crate::capability::effect::Boxed;
 use crate::capability::lent::Lent;
 use crate::capability::mood::{Mood, lock, remember};

@@ -1,10 +1,12 @@
 //! Each error case of the interface; who asks gets what it was granted, whatever the provider may.
 
+use orch_trust::permission::DomainName;
 use wasmtime::component::ResourceTable;
 
 use super::*;
 use crate::capability::bench::Bench;
-use crate::capability::effect::{EffectRecord, Ledger};
+use crate::capability::effect::EffectRecord;
+use crate::capability::ledger::Ledger;
 use crate::capability::mood::Mood;
 
 struct Open {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use orch_journal::event::TaskIndex;
 use orch_task::{Status, Task};
 
-use super::backend::{SCAN_MAX, TaskReader, TaskSummary};
+use super::backend::{SCAN_MAX, TaskCounts, TaskReader, TaskSummary};
 use crate::capability::mood::Mood;
 
 #[derive(Default)]
@@ -57,5 +57,9 @@ impl TaskReader for FakeTasks {
             cost: task.cost,
         })
         .collect()
+    }
+
+    fn count(&self) -> TaskCounts {
+        self.tasks().iter().map(|_| Status::Pending).collect()
     }
 }

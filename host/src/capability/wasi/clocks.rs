@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use orch_trust::time::UnixSeconds;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
@@ -14,21 +15,31 @@ use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use super::Wasi;
 use crate::capability::shape::View;
 
-/// 2020-01-01T00:00:00Z, where the fixed clock starts.
-const FIXED_START_SECONDS: u64 = 1_577_836_800;
+/// 2020-01-01T00:00:00Z, where a fixed clock starts that nobody set.
+const FIXED_START: UnixSeconds = UnixSeconds(1_577_836_800);
 /// How far each look moves the fixed clock.
 const FIXED_STEP_NANOS: u64 = 1_000_000;
 
 /// The clocks of one store.
 pub(super) enum Clocks {
-    Host { start: Instant },
-    Fixed { nanos: u64 },
+    Host {
+        start: Instant,
+    },
+    /// `nanos` after `start`.
+    Fixed {
+        start: Duration,
+        nanos: u64,
+    },
 }
 
 impl Clocks {
-    pub(super) fn new(fixed: bool) -> Self {
+    /// `start`: of a fixed clock; a time before 1970 is 1970.
+    pub(super) fn new(fixed: bool, start: Option<UnixSeconds>) -> Self {
         match fixed {
-            true => Self::Fixed { nanos: 0 },
+            true => {
+                let seconds = u64::try_from(start.unwrap_or(FIXED_START).0).unwrap_or_default();
+                Self::Fixed { start: Duration::from_secs(seconds), nanos: 0 }
+            }
             false => Self::Host { start: Instant::now() },
         }
     }
@@ -36,7 +47,7 @@ impl Clocks {
     fn monotonic(&mut self) -> u64 {
         match self {
             Self::Host { start } => u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
-            Self::Fixed { nanos } => {
+            Self::Fixed { nanos, .. } => {
                 *nanos = nanos.saturating_add(FIXED_STEP_NANOS);
                 *nanos
             }
@@ -46,8 +57,9 @@ impl Clocks {
     fn wall(&mut self) -> Duration {
         match self {
             Self::Host { .. } => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
-            Self::Fixed { .. } => {
-                Duration::from_secs(FIXED_START_SECONDS) + Duration::from_nanos(self.monotonic())
+            Self::Fixed { start, .. } => {
+                let start = *start;
+                start.saturating_add(Duration::from_nanos(self.monotonic()))
             }
         }
     }
@@ -59,7 +71,7 @@ impl Clocks {
                 Some(until) => Wait::Until(until),
                 None => Wait::Never,
             },
-            Self::Fixed { nanos: now } => {
+            Self::Fixed { nanos: now, .. } => {
                 *now = now.saturating_add(nanos);
                 Wait::Over
             }
@@ -116,7 +128,7 @@ impl monotonic_clock::Host for View<'_, Wasi> {
 
     fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
         let now = match &self.state.clocks {
-            Clocks::Fixed { nanos } => *nanos,
+            Clocks::Fixed { nanos, .. } => *nanos,
             Clocks::Host { .. } => self.state.clocks.monotonic(),
         };
         self.subscribe(when.saturating_sub(now))
@@ -154,7 +166,7 @@ mod tests {
     async fn a_fixed_clock_gives_the_same_times_and_never_waits() {
         let times = async || {
             let (mut table, mut ledger) = (ResourceTable::new(), Bench::new().ledger());
-            let mut wasi = Wasi::new(true, Bench::new().call_lines());
+            let mut wasi = Wasi::new(true, None, Bench::new().call_lines());
             let mut view = View::of(&mut wasi, &mut table, &mut ledger);
             let before = monotonic_clock::Host::now(&mut view).unwrap();
             let hour = 3_600_000_000_000;
@@ -166,9 +178,23 @@ mod tests {
         assert_eq!(times().await, times().await);
     }
 
+    #[test]
+    fn a_fixed_clock_starts_where_it_was_set() {
+        for (start, seconds) in
+            [(None, FIXED_START.0), (Some(0), 0), (Some(-1), 0), (Some(4_102_444_800), 4_102_444_800)]
+        {
+            let mut clocks = Clocks::new(true, start.map(UnixSeconds));
+            let first = clocks.wall();
+            assert_eq!(first, Duration::from_secs(seconds as u64) + Duration::from_millis(1));
+            assert_eq!((clocks.monotonic(), clocks.wall() - first), (2_000_000, Duration::from_millis(2)));
+        }
+        let mut host = Clocks::new(false, Some(UnixSeconds(0)));
+        assert!(host.wall() > Duration::from_secs(FIXED_START.0 as u64), "a real clock is nobody's to set");
+    }
+
     #[tokio::test]
     async fn the_hosts_clock_waits_as_long_as_asked() {
-        let mut clocks = Clocks::new(false);
+        let mut clocks = Clocks::new(false, None);
         let before = Instant::now();
         clocks.wait(20_000_000).ready().await;
         assert!(before.elapsed() >= Duration::from_millis(20));

@@ -19,7 +19,7 @@ use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsCtx, WasiSocketsCtxView};
 
 use super::Wasi;
 use super::random::Random;
-use crate::capability::log::{Lines, Printed};
+use crate::capability::log::lines::{Lines, Printed};
 use crate::capability::shape::{HasView, Holds, View};
 
 /// What one write to standard output takes at most.

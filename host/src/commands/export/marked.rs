@@ -5,7 +5,7 @@
 use crate::console::escape;
 
 /// Text that stands for itself, in an element and in an attribute.
-pub(super) fn text(text: &str) -> String {
+pub(in crate::commands) fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in escape(text).chars() {
         match character {

@@ -182,7 +182,7 @@ impl Accepted {
             let folder = self.certified(&operator, manifest, bytes)?;
             let kept = package::read(&folder)?;
             let admitted = plugin::check_but_approval(&operator, &folder, &kept)?;
-            plugin::take(&operator, &kept, &admitted, place)?;
+            plugin::pin::take(&operator, &kept, &admitted, place)?;
             console.line(&format!("{} {}  certified, approved", manifest.id, manifest.version));
         }
         Ok(())

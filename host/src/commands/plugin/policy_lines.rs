@@ -5,6 +5,8 @@
 //! what stands for a name that only the operator knows (a program, a host) is never written.
 //! Not here: what the lines are (`orch-trust`'s `policy.rs`), who says yes (`take_in.rs`).
 
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use orch_trust::manifest::Manifest;
@@ -84,6 +86,21 @@ impl PolicyChange {
         }
         whole_file::write(&path, self.after.as_bytes(), whole_file::PRIVATE)
             .map_err(|error| place::io(&path, "write", error))
+    }
+
+    /// Puts the file back to what it was, unless somebody changed it since.
+    ///
+    /// # Errors
+    /// The system's; the file has the lines, or is somebody else's by now.
+    pub(super) fn take_back(&self, operator: &Operator) -> io::Result<()> {
+        let path = operator.home.join("policy.toml");
+        if fs::read_to_string(&path)? != self.after {
+            return Err(io::Error::other("it was changed meanwhile"));
+        }
+        match &self.before {
+            Some(before) => whole_file::write(&path, before.as_bytes(), whole_file::PRIVATE),
+            None => fs::remove_file(&path),
+        }
     }
 }
 
@@ -165,6 +182,9 @@ mod tests {
         change.write(&operator).unwrap();
         let written = std::fs::read_to_string(home.join("policy.toml")).unwrap();
         assert_eq!(change.write(&operator).unwrap_err().code, "policy-changed");
+        change.take_back(&operator).unwrap();
+        assert_eq!(std::fs::read_to_string(home.join("policy.toml")).ok().as_deref(), policy);
+        assert!(change.take_back(&operator).is_err(), "what somebody else wrote stays");
         Some((written, change.replaces))
     }
 

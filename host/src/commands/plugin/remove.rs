@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use orch_trust::name::PluginId;
 
-use super::write_lock;
+use super::pin::write_lock;
 use crate::config::operator::Operator;
 use crate::console::Console;
 use crate::exit::{Exit, Fault, Outcome};

@@ -1,8 +1,8 @@
 //! A package that came from somewhere: verified, shown, asked about, kept, approved and pinned.
 //!
 //! In -> out: its bytes and where they came from -> a kept version, an approval, a pin; or why none of it.
-//! Invariant: nothing is written before it is admitted and somebody said yes; what cannot be finished leaves `orch.lock` and kept
-//! packages as they were; two commands at once do one after the other.
+//! Invariant: nothing is written before it is admitted and somebody said yes; what cannot be finished leaves `orch.lock`, the policy
+//! and kept packages as they were; two commands at once do one after the other.
 //! Not here: getting the bytes (`sources/`), the steps of admission (`orch-trust`).
 
 use std::fs;
@@ -15,10 +15,9 @@ use orch_trust::manifest::Manifest;
 use orch_trust::package::PackageBytes;
 
 use super::keep::{self, Kept};
+use super::pin::{say_kept, take_from};
 use super::policy_lines::{self, PolicyChange};
-use super::{
-    check_but_approval, check_by, kept_at, rules, show_ask, show_seen, show_unconfined, take_from, upgrade,
-};
+use super::{check_but_approval, check_by, kept_at, rules, show_ask, show_seen, show_unconfined, upgrade};
 use crate::config::operator::{Keeping, Operator};
 use crate::console::{Console, escape};
 use crate::exit::{Exit, Fault};
@@ -163,7 +162,8 @@ fn ask(
     Err(Fault::new(Exit::NeedsDecision, "package-not-accepted", None, error))
 }
 
-/// What counts from now on. The policy comes first: what is approved must be admitted by what is written.
+/// What counts from now on. The policy comes first: what is approved must be admitted by what is written. It is taken back if
+/// nothing comes of it.
 fn finish(
     operator: &Operator,
     keeping: &Keeping,
@@ -176,13 +176,21 @@ fn finish(
     if let Some(change) = change {
         change.write(operator)?;
     }
-    // With the policy of now.
-    let operator = Operator::open(&operator.home)?;
-    let admitted = check_but_approval(&operator, incoming.shown, incoming.bytes)?;
-    if kept == Kept::Before {
-        refresh(&operator, incoming.bytes, target)?;
-    }
-    take_from(&operator, keeping, incoming.bytes, &admitted, place, incoming.origin.clone())
+    let finished = || {
+        // With the policy of now.
+        let operator = Operator::open(&operator.home)?;
+        let admitted = check_but_approval(&operator, incoming.shown, incoming.bytes)?;
+        if kept == Kept::Before {
+            refresh(&operator, incoming.bytes, target)?;
+        }
+        take_from(&operator, keeping, incoming.bytes, &admitted, place, incoming.origin.clone())
+    };
+    finished().map_err(|mut fault: Fault| {
+        if let Some(change) = change {
+            say_kept(&mut fault, "policy.toml", change.take_back(operator));
+        }
+        fault
+    })
 }
 
 /// Envelopes of what came, where those that are kept do not do any more.

@@ -6,7 +6,8 @@
 
 use orch_task::Status;
 
-use super::{Facts, OUTPUT_LINES, described, plugin_line};
+use super::{Facts, OUTPUT_LINES, described, lineage, plugin_line};
+use crate::commands::metrics::summed;
 use crate::console::{Console, escape, lines};
 
 /// Text that stands for itself in a paragraph, an item or a cell.
@@ -62,7 +63,7 @@ pub(in crate::commands) fn show(facts: &Facts, console: Console) {
             plain(&row.kind),
             row.attempts,
             task.took(),
-            plain(row.added_by.as_deref().unwrap_or("")),
+            plain(task.asked_by().trim_start().trim_start_matches("by ")),
             plain(&row.description),
             plain(task.why().first().map_or("", String::as_str))
         ));
@@ -75,6 +76,15 @@ pub(in crate::commands) fn show(facts: &Facts, console: Console) {
         console.line("");
         console.lines(task.why().iter().map(|line| format!("    {line}")));
     }
+    let trees = lineage::trees(&facts.tasks);
+    if !trees.is_empty() {
+        console.lines(["", "## Asked for", ""]);
+    }
+    for one in &trees {
+        let row = &one.task.row;
+        let before = "  ".repeat(one.more.len());
+        console.line(&format!("{before}- {}: {}", plain(&row.id), plain(&row.status)));
+    }
     if !facts.unverified.is_empty() {
         console.lines(["", "## Not verified", ""]);
     }
@@ -86,6 +96,11 @@ pub(in crate::commands) fn show(facts: &Facts, console: Console) {
     }
     for waived in &facts.waived {
         console.line(&format!("- {}", plain(&waived.to_string())));
+    }
+    if !facts.metrics.is_empty() {
+        console.lines(["", "## Metrics", ""]);
+        // An indented block has no end that its lines could make.
+        console.lines(summed::table(&facts.metrics).iter().map(|line| format!("    {line}")));
     }
     if !facts.models.is_empty() {
         console.lines(["", "## Models", ""]);

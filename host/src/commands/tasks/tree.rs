@@ -89,7 +89,8 @@ pub(super) fn show(listed: &[Listed<'_>], console: Console) {
     }
 }
 
-fn branch(more: &[bool]) -> String {
+/// What stands before a line; `more`: of each level, whether more of the same parent follow.
+pub(in crate::commands) fn branch(more: &[bool]) -> String {
     let (last, above) = more.split_last().map_or((None, more), |(last, above)| (Some(last), above));
     let mut branch: String = above.iter().map(|more| if *more { "│   " } else { "    " }).collect();
     branch.push_str(match last {

@@ -41,7 +41,8 @@ function said(error) {
     return { message: `the host said ${tagged.tag}${more}`, retriable: tagged.tag === 'unavailable' };
   }
   if (error instanceof Error) {
-    return { message: error.message ? `${error.name}: ${error.message}` : error.name, retriable: false };
+    const retriable = error.retriable === true;
+    return { message: error.message ? `${error.name}: ${error.message}` : error.name, retriable };
   }
   return { message: shown(error), retriable: false };
 }

@@ -12,6 +12,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use similar::{Algorithm, DiffTag, capture_diff_slices};
 
+use super::content::{Content, shown};
+
 /// What is said in one line.
 const SHORT_BYTES: usize = 200;
 /// Of one place that differs.
@@ -29,13 +31,13 @@ pub struct Expectation {
     pub error: Option<String>,
     /// Lines like `info: text`; absent: any.
     pub log: Option<Vec<String>>,
-    /// `{"findings": [..], "metrics": [..], "kv": {..}}`; absent: any.
+    /// `{"findings": [..], "metrics": [..], "artifacts": [..], "kv": {..}}`; absent: any.
     pub writes: Option<Value>,
     /// Tasks that were asked for through `orch:tasks`; absent: any.
     pub asked: Option<Value>,
-    /// What is in the workspace afterwards: path -> text, or null where nothing may be; others: any.
+    /// What is in the workspace afterwards, or null where nothing may be; others: any.
     #[serde(default)]
-    pub files: BTreeMap<String, Option<String>>,
+    pub files: BTreeMap<String, Option<Content>>,
     /// What was denied; absent: nothing may be.
     #[serde(default)]
     pub denied: Vec<String>,
@@ -96,9 +98,10 @@ impl Expectation {
         if let Some(expected) = &self.asked {
             compare("asked", expected, &found.asked, &mut out);
         }
-        for (path, text) in &self.files {
+        for (path, content) in &self.files {
             let found = found.files.get(path).unwrap_or(&Value::Null);
-            compare(&format!("files.{path}"), &Value::from(text.clone()), found, &mut out);
+            let expected = content.as_ref().map_or(Value::Null, |content| shown(content.0.clone()));
+            compare(&format!("files.{path}"), &expected, found, &mut out);
         }
         compare("denied", &Value::from(self.denied.clone()), &Value::from(found.denied.clone()), &mut out);
         out.extend(found.unscripted.iter().cloned());

@@ -10,6 +10,7 @@ use orch_host::role::{Ask, Exported};
 use orch_trust::evidence::Candidate;
 use serde_json::{Value, json};
 
+use super::content::show_writes;
 use super::expectation::{Ending, Found};
 use super::script::Script;
 
@@ -49,7 +50,7 @@ impl<Q: Question> Called for Q {
         };
         let CallReport { result, writes, asked, denied, .. } = exported.call(given.context, &ask).await;
         let ending = result.map_or_else(ended, |answer| Ending::Answer(Self::show(answer)));
-        Found { writes: json!(writes), asked: show_tasks(&asked), denied, ..found(ending) }
+        Found { writes: show_writes(&writes), asked: show_tasks(&asked), denied, ..found(ending) }
     }
 }
 

@@ -17,6 +17,7 @@ use orch_trust::package::PackageBytes;
 use orch_trust::refusal::Refusal;
 use serde_json::{Map, Value};
 
+use super::content::shown;
 use super::exchange;
 use super::expectation::Found;
 use super::question::Given;
@@ -191,7 +192,7 @@ impl Trial<'_> {
     }
 }
 
-/// The texts of these files as they are now; what is none has null. An error says which path leads elsewhere.
+/// What is in these files as they are now; what is none has null. An error says which path leads elsewhere.
 fn files_after<'a>(workspace: &Path, paths: impl Iterator<Item = &'a String>) -> Result<Value, String> {
     let mut files = Map::new();
     for path in paths {
@@ -199,7 +200,7 @@ fn files_after<'a>(workspace: &Path, paths: impl Iterator<Item = &'a String>) ->
             return Err(format!("`{path}` of the expected `files` is not inside the workspace"));
         }
         let text = match std::fs::read(workspace.join(path)) {
-            Ok(bytes) => Value::from(String::from_utf8_lossy(&bytes)),
+            Ok(bytes) => shown(bytes),
             Err(error) if error.kind() == ErrorKind::NotFound => Value::Null,
             // A folder is no text; that it is there is a difference from null too.
             Err(error) => Value::from(format!("({error})")),

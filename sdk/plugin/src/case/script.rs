@@ -10,9 +10,12 @@ use std::path::Path;
 use orch_host::capability::control::Standing;
 use orch_host::capability::trial::{Fakes, Mood, ScriptedCommand};
 use orch_task::Task;
-use serde::Deserialize;
+use orch_trust::time::UnixSeconds;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use super::content::Content;
 use super::exchange::ScriptedExchange;
 use super::scripted_model::ScriptedModel;
 
@@ -23,10 +26,13 @@ pub struct Script {
     pub settings: Map<String, Value>,
     /// The run's tasks, all pending.
     pub tasks: Vec<Task>,
-    /// The workspace: path -> text.
-    pub files: BTreeMap<String, String>,
-    /// Label -> key -> text.
-    pub kv: BTreeMap<String, BTreeMap<String, String>>,
+    /// The workspace.
+    pub files: BTreeMap<String, Content>,
+    /// Label -> key -> value.
+    pub kv: BTreeMap<String, BTreeMap<String, Content>>,
+    /// Where the clock starts, in the years 1970 to 9999; 2020-01-01T00:00:00Z if absent.
+    #[serde(deserialize_with = "since_1970")]
+    pub now: Option<UnixSeconds>,
     /// Where the host stands: `idle`, `starting`, `at-work` or `stopping`.
     pub control: Standing,
     /// Commands in the order in which they must come.
@@ -52,19 +58,22 @@ impl Script {
         let fakes = fakes.saying(self.models.iter().map(ScriptedModel::answer));
         for (label, values) in &self.kv {
             for (key, value) in values {
-                fakes.kv().commit(label, key, value.as_bytes());
+                fakes.kv().commit(label, key, &value.0);
             }
         }
-        fakes
+        match self.now {
+            Some(now) => fakes.starting_at(now),
+            None => fakes,
+        }
     }
 
     /// Writes the workspace's files; an error says which path is none.
     pub(super) fn write_files(&self, workspace: &Path) -> Result<(), String> {
-        for (name, text) in &self.files {
+        for (name, content) in &self.files {
             let path = workspace.join(name);
             let written = || {
                 path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-                std::fs::write(&path, text)
+                std::fs::write(&path, &content.0)
             };
             match is_inside(name) {
                 true => {
@@ -74,6 +83,15 @@ impl Script {
             }
         }
         Ok(())
+    }
+}
+
+/// A time that a guest's clock can show.
+fn since_1970<'de, D: Deserializer<'de>>(from: D) -> Result<Option<UnixSeconds>, D::Error> {
+    let now = UnixSeconds::deserialize(from)?;
+    match now.0 >= 0 {
+        true => Ok(Some(now)),
+        false => Err(D::Error::custom(format!("`now` is `{now}`, expected a time since 1970"))),
     }
 }
 
@@ -87,10 +105,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_clock_is_set_to_a_time_that_it_can_show() {
+        let now = |text: &str| serde_json::from_str::<Script>(&format!(r#"{{"now": {text}}}"#));
+        assert_eq!(now("\"2026-11-30T12:00:00Z\"").unwrap().now, Some(UnixSeconds(1_796_040_000)));
+        assert_eq!(now("\"1970-01-01T00:00:00Z\"").unwrap().now, Some(UnixSeconds(0)));
+        for wrong in [
+            "\"1969-12-31T23:59:59Z\"",
+            "\"2026-11-30\"",
+            "\"2026-11-30T12:00:00+01:00\"",
+            "1796040000",
+            "null",
+        ] {
+            assert!(now(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn files_stay_inside_the_case_s_folder() {
         let folder = tempfile::tempdir().unwrap();
-        let script =
-            |name: &str| Script { files: [(name.to_owned(), "x".to_owned())].into(), ..Script::default() };
+        let script = |name: &str| Script {
+            files: [(name.to_owned(), Content(b"x".to_vec()))].into(),
+            ..Script::default()
+        };
         script("a/b.txt").write_files(folder.path()).unwrap();
         assert_eq!(std::fs::read_to_string(folder.path().join("a/b.txt")).unwrap(), "x");
         for wrong in ["../x", "/x", "a//b", "", "a/../../x"] {

@@ -6,7 +6,6 @@ use orch_host::clock::now;
 use orch_host::console::{Console, escape};
 use orch_host::exit::{Exit, Outcome};
 use orch_host::fetch::{Client, Waits};
-use orch_host::package::archive::ENDING;
 use orch_host::sources::SourceError;
 use orch_host::sources::login::Logins;
 use orch_host::sources::registry::{Address, Registry, SCHEME};
@@ -14,6 +13,7 @@ use orch_plugin::publish::registry::push;
 use orch_plugin::publish::{PublishError, Publishable, packed, to_file, to_folder};
 use orch_signer::arguments::SignerArguments;
 use orch_signer::key_file::Purpose;
+use orch_trust::archive::ENDING;
 use orch_trust::policy::EgressPolicy;
 
 use super::{fault, fault_in};

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::entry::{entry, javascript_console};
 use super::tool::{Named, Tool, named};
 use super::world::{Asked, Narrow, WORLD};
-use super::{Language, LanguageError};
+use super::{Language, LanguageError, alias};
 use crate::build::Built;
 use crate::carried;
 
@@ -42,7 +42,8 @@ pub fn build(
     prepare(&work, language, &asked, &world)?;
     let made = work.join(COMPONENT);
     run(&project, &work, language, tool, &world, &made)?;
-    let component = fs::read(&made).map_err(io_at(&made))?;
+    let mut component = fs::read(&made).map_err(io_at(&made))?;
+    alias::put_back(&mut component);
     let digest = Sha256Digest::of(&component);
     let folder = out.map_or_else(|| project.join("target/plugin").join(asked.name()), Path::to_owned);
     fs::create_dir_all(&folder).map_err(io_at(&folder))?;
@@ -69,9 +70,15 @@ fn prepare(work: &Path, language: Language, asked: &Asked, world: &Narrow) -> Re
     for (path, text) in wit {
         write(&work.join("wit").join(path), text)?;
     }
+    if world.has_http {
+        for (path, text) in carried::WIT.iter().filter_map(|(path, text)| alias::shown(path, text)) {
+            write(&work.join("wit").join(path), &text)?;
+        }
+    }
     write(&work.join("wit/world.wit"), &world.text)?;
-    let (name, text) = entry(language, &asked.roles);
-    write(&work.join(name), &text)?;
+    for (name, text) in entry(language, &asked.roles) {
+        write(&work.join(name), &text)?;
+    }
     if language == Language::JavaScript {
         write(&work.join("orch_console.js"), &javascript_console(world))?;
     }
@@ -106,7 +113,8 @@ fn run(
             if !world.has_wasi {
                 command.arg("--stub-wasi");
             }
-            for path in [project, &project.join("orch/sdk"), work] {
+            // Modules that were written come first: the toolchain looks for some of them by name.
+            for path in [work, project, &project.join("orch/sdk")] {
                 command.arg("--python-path").arg(path);
             }
             command.args(["orch_entry", "--output"]).arg(made);

@@ -9,56 +9,112 @@ use orch_trust::manifest::Role;
 use super::Language;
 use super::world::Narrow;
 
-/// Functions of a role's interface: as WIT names them, with the names of their parameters.
-fn functions(role: Role) -> &'static [(&'static str, &'static [&'static str])] {
-    match role {
+/// Functions, as WIT names them, with the names of their parameters.
+type Functions = &'static [(&'static str, &'static [&'static str])];
+
+/// What the interface of a role has.
+enum Shape {
+    Functions(Functions),
+    /// A resource `session`, which the host keeps between calls: it is opened with these, and has these functions.
+    Session(&'static [&'static str], Functions),
+}
+
+fn shape(role: Role) -> Shape {
+    Shape::Functions(match role {
         Role::Executor => &[("execute", &["task", "attempt"])],
         Role::Reflector => &[("reflect", &["cycle"])],
         Role::Auditor => &[("analyze", &["paths"]), ("audit", &["finished"])],
         Role::Verifier => &[("verify", &["subject"])],
         Role::Guard => &[("judge", &["change"])],
+        Role::Provider => &[("send", &["order", "message"])],
+        Role::Planner => {
+            let functions: Functions = &[("observe", &["changes"]), ("next", &["slots"])];
+            return Shape::Session(&["settings", "kinds"], functions);
+        }
         // Refused before (`world.rs`).
-        Role::Planner | Role::Provider | Role::Service => &[],
-    }
+        Role::Service => &[],
+    })
 }
 
-/// Name of the entry's file, and its text.
-pub fn entry(language: Language, roles: &[Role]) -> (&'static str, String) {
+/// The interface's own name.
+fn interface(role: Role) -> &'static str {
+    if role == Role::Provider { "provide" } else { role.as_str() }
+}
+
+/// Names and texts of what the toolchain is shown; the first one is the entry.
+pub fn entry(language: Language, roles: &[Role]) -> Vec<(String, String)> {
     match language {
-        Language::Python => ("orch_entry.py", python(roles)),
-        Language::JavaScript => ("orch_entry.js", javascript(roles)),
+        Language::Python => python(roles),
+        Language::JavaScript => vec![("orch_entry.js".to_owned(), javascript(roles))],
     }
 }
 
-fn python(roles: &[Role]) -> String {
-    let mut text =
-        "# Written by `orch-plugin build`.\nimport plugin\nfrom orch_sdk.call import call\nfrom wit_world import exports\n".to_owned();
+/// The toolchain looks for an interface's class in the entry, for a resource's in a module that is called like the interface.
+fn python(roles: &[Role]) -> Vec<(String, String)> {
+    let head = "# Written by `orch-plugin build`.\nimport plugin\nfrom orch_sdk.call import call\nfrom wit_world import exports\n";
+    let mut entry = head.to_owned();
+    let mut modules = Vec::new();
     for role in roles {
-        let class = capitalized(role.as_str());
-        text.push_str(&format!("\n\nclass {class}(exports.{class}):\n"));
-        for (name, parameters) in functions(*role) {
-            let list = parameters.join(", ");
-            text.push_str(&format!(
-                "    def {name}(self, {list}):\n        return call(plugin.{name}, {list})\n"
-            ));
+        let class = capitalized(interface(*role));
+        entry.push_str(&format!("\n\nclass {class}(exports.{class}):\n"));
+        match shape(*role) {
+            Shape::Functions(functions) => {
+                for (name, parameters) in functions {
+                    let list = parameters.join(", ");
+                    entry.push_str(&format!(
+                        "    def {name}(self, {list}):\n        return call(plugin.{name}, {list})\n"
+                    ));
+                }
+            }
+            Shape::Session(opened, functions) => {
+                entry.push_str("    pass\n");
+                let (module, list) = (interface(*role), opened.join(", "));
+                let mut text = format!(
+                    "{head}\n\nclass Session(exports.{module}.Session):\n    @classmethod\n    def open(cls, {list}):\n        \
+                     session = cls.__new__(cls)\n        session._own = call(plugin.Session, {list})\n        return session\n"
+                );
+                for (name, parameters) in functions {
+                    let list = parameters.join(", ");
+                    text.push_str(&format!(
+                        "\n    def {name}(self, {list}):\n        return call(self._own.{name}, {list})\n"
+                    ));
+                }
+                modules.push((format!("{module}.py"), text));
+            }
         }
     }
-    text
+    [vec![("orch_entry.py".to_owned(), entry)], modules].concat()
 }
 
 /// Modules are evaluated in the order of their imports: `console` is the log before the plugin's own module begins.
 fn javascript(roles: &[Role]) -> String {
     let mut text = "// Written by `orch-plugin build`.\nimport './orch_console.js';\nimport { call } from '../../orch/sdk/call.js';\nimport * as plugin from '../../plugin.js';\n".to_owned();
     for role in roles {
-        let functions = functions(*role).iter().map(|(name, parameters)| {
-            let list = parameters.join(", ");
-            format!("  {name}: ({list}) => call(plugin.{name}, {list}),\n")
-        });
-        text.push_str(&format!(
-            "\nexport const {} = {{\n{}}};\n",
-            role.as_str(),
-            functions.collect::<String>()
-        ));
+        let inside: String = match shape(*role) {
+            Shape::Functions(functions) => functions
+                .iter()
+                .map(|(name, parameters)| {
+                    let list = parameters.join(", ");
+                    format!("  {name}: ({list}) => call(plugin.{name}, {list}),\n")
+                })
+                .collect(),
+            Shape::Session(opened, functions) => {
+                let list = opened.join(", ");
+                text.push_str(&format!(
+                    "\nclass Session {{\n  static open({list}) {{\n    const session = new Session();\n    session.own = \
+                     call(({list}) => new plugin.Session({list}), {list});\n    return session;\n  }}\n"
+                ));
+                for (name, parameters) in functions {
+                    let list = parameters.join(", ");
+                    text.push_str(&format!(
+                        "\n  {name}({list}) {{\n    return call(({list}) => this.own.{name}({list}), {list});\n  }}\n"
+                    ));
+                }
+                text.push_str("}\n");
+                "  Session,\n".to_owned()
+            }
+        };
+        text.push_str(&format!("\nexport const {} = {{\n{inside}}};\n", interface(*role)));
     }
     text
 }
@@ -82,25 +138,37 @@ mod tests {
     use crate::carried;
 
     use super::super::ROLES;
+    use super::super::world::export;
     use super::*;
 
     #[test]
     fn every_function_of_a_role_is_handed_on_with_its_parameters() {
         for role in ROLES {
-            let path = format!("deps/{0}@0.1.0/{0}.wit", role.as_str());
+            let export = export(role);
+            let (package, interface) = export.split_once('/').unwrap();
+            let (package, interface) =
+                (package.split_once(':').unwrap().1, interface.split('@').next().unwrap());
+            let path = format!("deps/{package}@0.1.0/{package}.wit");
             let (_, wit) = carried::WIT.iter().find(|(name, _)| *name == path).unwrap();
+            let (_, wit) = wit.split_once(&format!("\ninterface {interface} {{")).unwrap();
             let found: Vec<String> = wit
                 .lines()
-                .filter(|line| line.contains(": func("))
+                .filter(|line| line.contains(": func(") || line.contains(": static func("))
                 .map(|line| {
-                    let (name, rest) = line.trim().split_once(": func(").unwrap();
+                    let (name, rest) = line.trim().split_once("func(").unwrap();
+                    let (name, _) = name.split_once(':').unwrap();
                     let parameters = rest.split_once(") ->").unwrap().0;
                     let names = parameters.split(", ").map(|one| one.split(':').next().unwrap());
                     format!("{name}({})", names.collect::<Vec<_>>().join(", "))
                 })
                 .collect();
-            let own: Vec<String> = functions(role)
+            let (opened, functions) = match shape(role) {
+                Shape::Functions(functions) => (None, functions),
+                Shape::Session(opened, functions) => (Some(("open", opened)), functions),
+            };
+            let own: Vec<String> = opened
                 .iter()
+                .chain(functions)
                 .map(|(name, parameters)| format!("{name}({})", parameters.join(", ")))
                 .collect();
             assert_eq!(own, found, "{role:?}");

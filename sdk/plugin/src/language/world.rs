@@ -12,13 +12,14 @@ use orch_trust::manifest::Role;
 use orch_trust::permission::{Permissions, Side};
 use serde::Deserialize;
 
-use super::{Language, LanguageError, ROLES};
+use super::{Language, LanguageError, ROLES, alias};
 use crate::carried;
 use crate::pack::AUTHORED;
 
 /// The world's name, in a package of its own.
 pub const WORLD: &str = "narrow";
 const LOG: &str = "orch:log/log@0.1.0";
+const HTTP: &str = "wasi:http/outgoing-handler@0.2.12";
 
 /// What of `plugin.json` a build goes by; the rest was judged before.
 #[derive(Debug, Deserialize)]
@@ -39,6 +40,8 @@ pub struct Narrow {
     pub has_log: bool,
     /// Its engine speaks to WASI; else every function of it ends the call.
     pub has_wasi: bool,
+    /// It sends requests: its interfaces of WASI have another name (`alias.rs`).
+    pub has_http: bool,
 }
 
 impl Asked {
@@ -73,14 +76,9 @@ impl Asked {
             .check_form(Side::Asking)
             .map_err(|error| LanguageError::Manifest { path: AUTHORED.into(), message: error.to_string() })?;
         let opens = |import: &str| self.permissions.open(Import(import));
-        for (import, permission) in [
-            ("wasi:http/outgoing-handler@0.2.12", "http"),
-            ("wasi:http/types@0.2.12", "wasi.http_types"),
-            ("orch:secrets/secrets@0.1.0", "secrets"),
-        ] {
-            if opens(import) {
-                return Err(LanguageError::Permission { language, permission });
-            }
+        let has_http = opens(HTTP);
+        if opens("wasi:http/types@0.2.12") && !has_http {
+            return Err(LanguageError::Permission { language, permission: "wasi.http_types" });
         }
         let clocks = opens("wasi:clocks/wall-clock@0.2.12");
         let random = opens("wasi:random/random@0.2.12");
@@ -92,16 +90,28 @@ impl Asked {
             }
             Language::Python | Language::JavaScript => clocks,
         };
+        if has_http && has_wasi {
+            return Err(LanguageError::HttpWithClocks { language });
+        }
         let imports: Vec<&str> = capabilities()
             .filter(|import| import.starts_with("orch:"))
             .filter(|import| matches!(import_rule(import), ImportRule::Needs(_)) && opens(import))
             .collect();
-        let exports = self.roles.iter().map(|role| format!("  export orch:{0}/{0}@0.1.0;\n", role.as_str()));
-        let lines: String =
-            imports.iter().map(|import| format!("  import {import};\n")).chain(exports).collect();
+        let exports = self.roles.iter().map(|role| format!("  export {};\n", export(*role)));
+        let http = has_http.then(|| format!("  import {};\n", alias::import(HTTP)));
+        let own = imports.iter().map(|import| format!("  import {import};\n"));
+        let lines: String = own.chain(http).chain(exports).collect();
         let types = "  import orch:types/types@0.1.0;\n";
         let text = format!("package local:plugin;\n\nworld {WORLD} {{\n{types}{lines}}}\n");
-        Ok(Narrow { text, has_log: imports.contains(&LOG), has_wasi })
+        Ok(Narrow { text, has_log: imports.contains(&LOG), has_wasi, has_http })
+    }
+}
+
+/// The interface that a role exports, as worlds name it.
+pub(super) fn export(role: Role) -> String {
+    match role {
+        Role::Provider => "orch:notify/provide@0.1.0".to_owned(),
+        role => format!("orch:{0}/{0}@0.1.0", role.as_str()),
     }
 }
 
@@ -147,6 +157,12 @@ mod tests {
             ]
         );
         assert!(narrow.has_log && !narrow.has_wasi);
+        for (role, export) in
+            [("planner", "orch:planner/planner@0.1.0"), ("provider", "orch:notify/provide@0.1.0")]
+        {
+            let narrow = world(Language::Python, &[role], json!({})).unwrap();
+            assert!(narrow.text.contains(&format!("  export {export};\n")), "{}", narrow.text);
+        }
         let bare = world(Language::JavaScript, &["verifier", "guard"], json!({})).unwrap();
         assert!(!bare.has_log && bare.text.contains("guard") && !bare.text.contains("log"), "{}", bare.text);
     }
@@ -155,8 +171,23 @@ mod tests {
     fn what_an_engine_cannot_have_is_refused_by_name() {
         let http = json!({ "http": [{ "hosts": ["a.example:443"], "methods": ["GET"], "paths": ["/"] }] });
         for language in Language::ALL {
-            assert_eq!(world(language, &["planner"], json!({})), Err("language-role"));
-            assert_eq!(world(language, &["executor"], http.clone()), Err("language-permission"));
+            assert_eq!(world(language, &["service"], json!({})), Err("language-role"));
+            let asks = world(language, &["executor"], http.clone()).unwrap();
+            assert!(
+                asks.has_http && asks.text.contains("  import w4si:http/outgoing-handler@0.2.12;\n"),
+                "{}",
+                asks.text
+            );
+            assert!(!asks.text.contains("wasi:"), "{}", asks.text);
+            let secrets = json!({ "secrets": { "use": [{ "name": "token", "host": "a.example:443" }] } });
+            assert!(
+                world(language, &["executor"], secrets).unwrap().text.contains("orch:secrets/secrets@0.1.0")
+            );
+            let types = json!({ "wasi": { "http_types": true } });
+            assert_eq!(world(language, &["executor"], types), Err("language-permission"));
+            let mut clocks = http.clone();
+            clocks["wasi"] = json!({ "clocks": true, "random": language == Language::Python });
+            assert_eq!(world(language, &["executor"], clocks), Err("language-http-clocks"));
         }
         let wasi = |permissions| json!({ "wasi": permissions });
         let both = wasi(json!({ "clocks": true, "random": true }));

@@ -203,10 +203,16 @@ fn fields() {
     // Who writes the key and forgets what stands in it would have a green task that did nothing.
     wrong("command:", 10, "`command` is nothing, expected a line of text");
     wrong("command: null", 12, "`command` is nothing");
+    wrong("retries: '3'", 12, "`retries` is the text `3` in quotes, expected a whole number");
+    wrong("always: \"true\"", 11, "`always` is the text `true` in quotes, expected `true` or `false`");
     wrong("command: []", 12, "`command` is an empty list");
     wrong("when: {}", 9, "`when` is an empty mapping, expected a mapping with `exists`");
     wrong("command: ' '", 12, "`command` is ` `");
-    wrong("command: ['', x]", 12, "`command` is a list");
+    wrong(
+        "command: ['', x]",
+        12,
+        "`command` is a list, expected one whose first word is a program, not an empty word",
+    );
     wrong("command: [a, [b]]", 16, "`command` is a list, expected a text");
     let says = "`command` is nothing, expected a text";
     check("- id: a\n  command:\n  - a\n  -\n", "task-wrong-type", (4, 4), says);
@@ -214,7 +220,7 @@ fn fields() {
     wrong("priority: 2147483648", 13, "`priority` is `2147483648`");
     wrong("priority: 1.5", 13, "`priority` is `1.5`");
     wrong("cost: -1", 9, "`cost` is `-1`, expected a whole number from 0 to 4294967295");
-    wrong("cost: '1'", 9, "`cost` is `1`");
+    wrong("cost: '1'", 9, "`cost` is the text `1` in quotes");
     wrong("retries: true", 12, "`retries` is `true`");
     wrong("timeout: 0", 12, "`timeout` is `0`, expected seconds, from 0.001 to 31536000");
     wrong("timeout: -1", 12, "`timeout` is `-1`");

@@ -1,8 +1,8 @@
 """One call of the plugin, and what becomes of what it throws. The entry that `orch-plugin build` writes uses it."""
 
 from componentize_py_types import Err
-from wit_world.imports import types
 
+from orch_sdk import _types as types
 from orch_sdk import log
 from orch_sdk.failure import Failure
 
@@ -26,7 +26,8 @@ def call(function, *arguments):
     except BaseException as error:
         text = str(error)
         name = type(error).__name__
-        raise _failure(f"{name}: {text}" if text else name, error) from None
+        retriable = getattr(error, "retriable", False) is True
+        raise _failure(f"{name}: {text}" if text else name, error, retriable) from None
     finally:
         log._end()
 
