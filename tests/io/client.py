@@ -54,16 +54,19 @@ found["codes"] = {
     "missing": code(lambda: with_token(stub.ReadFile, read(path="out/none"))),
     "too large": code(lambda: with_token(stub.WriteFile, write(path="out/b", content=bytes((4 << 20) + 1)))),
     "a message beyond all": code(lambda: with_token(stub.WriteFile, write(path="out/b", content=bytes(8 << 20)))),
-    "another method": code(lambda: channel.unary_unary("/aiswa.IOService/None")(b"")),
-    "no message": code(lambda: channel.unary_unary("/aiswa.IOService/Ping")(b"\xff\xff\xff")),
+    "another method": code(lambda: channel.unary_unary("/aiswa.IOService/None")(b"", timeout=30)),
+    "no message": code(lambda: channel.unary_unary("/aiswa.IOService/Ping")(b"\xff\xff\xff", timeout=30)),
 }
 health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="aiswa.IOService"), timeout=30)
 found["health"] = health_pb2.HealthCheckResponse.ServingStatus.Name(health.status)
 
 asked = reflection_pb2.ServerReflectionRequest(file_containing_symbol="aiswa.IOService")
 answers = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([asked]), timeout=30)
-(told,) = next(answers).file_descriptor_response.file_descriptor_proto
+# To its end: a stream that nobody ends keeps this program from ending.
+(answer,) = answers
+(told,) = answer.file_descriptor_response.file_descriptor_proto
 with open(descriptor, "rb") as file:
     (compiled,) = descriptor_pb2.FileDescriptorSet.FromString(file.read()).file
 found["described as protoc compiles it"] = descriptor_pb2.FileDescriptorProto.FromString(told) == compiled
+channel.close()
 json.dump(found, sys.stdout)

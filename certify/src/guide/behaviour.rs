@@ -29,6 +29,7 @@ pub(super) const GUIDES: &[Guide] = &[
             ("limit-stack", "a call went deeper than the stack allows"),
             ("limit-wall", "a call took longer than its manifest says"),
             ("limit-output", "a call answered more than its manifest says"),
+            ("limit-findings", "a call reported more findings than one plugin may in a run"),
             ("limit-fuel", "a call used more fuel than the certifier gives"),
             ("call-closed", "a call was made after its instance had ended; a fault of the tool"),
             ("call-host", "the host could not make the call; a fault of the tool"),

@@ -202,7 +202,7 @@ fn the_host_reads_no_other_variables_than_these() {
         // `PATH`, `CARGO_HOME`, `XDG_CACHE_HOME` and `HOME`: programs for checks from outside.
         ("certify/src/outside.rs", 2),
         // The whole environment, handed on where a grant names a variable; and `PATH`.
-        ("host/src/capability/shape.rs", 2),
+        ("host/src/capability/environment.rs", 2),
         // `PATH`: which usual tools are there, to be shown and granted.
         ("host/src/commands/init/starter.rs", 1),
         // `XDG_CONFIG_HOME`, `XDG_STATE_HOME` and `HOME` in one place, `PLUGIN_SIGNING_KEY`.
