@@ -37,10 +37,11 @@ impl Auditor for CodeMetricsAuditor {
     fn analyze(paths: Vec<String>) -> Result<Vec<Metric>, Failure> {
         let settings = read_settings()?;
         if !paths.is_empty() {
-            let measured = measure_all(paths.into_iter().collect(), &open_history()?, &settings)?;
+            let measured =
+                measure_all(paths.into_iter().collect(), &open_history()?, &settings, Keep::History)?;
             return Ok(measured.files.iter().flat_map(|(path, record)| metrics(path, record)).collect());
         }
-        let measured = measure_workspace(&settings)?;
+        let measured = measure_workspace(&settings, Keep::History)?;
         let changed = measured.files.iter().filter(|(path, _)| measured.changed.contains(*path));
         let of_files = changed.flat_map(|(path, record)| metrics(path, record));
         Ok(of_files.chain(totals(&measured.files, &settings)).collect())
@@ -48,7 +49,7 @@ impl Auditor for CodeMetricsAuditor {
 
     fn audit(_finished: Vec<FinishedTask>) -> Result<Vec<NewTask>, Failure> {
         let settings = read_settings()?;
-        let measured = measure_workspace(&settings)?;
+        let measured = measure_workspace(&settings, Keep::Nothing)?;
         let judged = measured.files.iter().filter_map(|(path, record)| judge(path, record, &settings));
         let mut wanted = without_known(judged.collect())?;
         wanted.sort_by(|one, other| {
@@ -68,6 +69,14 @@ struct Measured {
     changed: BTreeSet<String>,
 }
 
+/// What becomes of what was measured. Only a call that gives metrics keeps them: a file that changes between two calls would
+/// be known to the next one, and its metrics given by none.
+#[derive(Clone, Copy)]
+enum Keep {
+    History,
+    Nothing,
+}
+
 fn read_settings() -> Result<Settings, Failure> {
     Settings::parse(&orch_sdk::settings::read()).map_err(Failure::new)
 }
@@ -77,7 +86,7 @@ fn open_history() -> Result<Bucket, Failure> {
 }
 
 /// Measures all of the workspace's own sources and forgets those that are gone.
-fn measure_workspace(settings: &Settings) -> Result<Measured, Failure> {
+fn measure_workspace(settings: &Settings, keep: Keep) -> Result<Measured, Failure> {
     let found = sources::find(&settings.paths, |path| settings.skips(path))
         .map_err(|(what, error)| in_words(&what, &error))?;
     let history = open_history()?;
@@ -93,10 +102,15 @@ fn measure_workspace(settings: &Settings) -> Result<Measured, Failure> {
         }
         is_small
     });
-    measure_all(small.map(|(path, _)| path).collect(), &history, settings)
+    measure_all(small.map(|(path, _)| path).collect(), &history, settings, keep)
 }
 
-fn measure_all(paths: BTreeSet<String>, history: &Bucket, settings: &Settings) -> Result<Measured, Failure> {
+fn measure_all(
+    paths: BTreeSet<String>,
+    history: &Bucket,
+    settings: &Settings,
+    keep: Keep,
+) -> Result<Measured, Failure> {
     if paths.len() > FILES_MAX {
         log::warn(format_args!("{} files, limit is {FILES_MAX}; the rest is passed over", paths.len()));
     }
@@ -115,10 +129,13 @@ fn measure_all(paths: BTreeSet<String>, history: &Bucket, settings: &Settings) -
             }
         };
         if before.as_ref() != Some(&record) {
-            match history.set(&key, &record.to_bytes()) {
-                Ok(()) => {}
-                Err(Error::Limit(_)) => is_full = true,
-                Err(error) => return Err(in_words("cannot write the history", &error)),
+            match keep {
+                Keep::Nothing => {}
+                Keep::History => match history.set(&key, &record.to_bytes()) {
+                    Ok(()) => {}
+                    Err(Error::Limit(_)) => is_full = true,
+                    Err(error) => return Err(in_words("cannot write the history", &error)),
+                },
             }
             measured.changed.insert(path.clone());
         }
