@@ -364,10 +364,10 @@ impl Event {
     }
 
     /// Of a first event: the state folder that it was written in.
-    pub fn store(self) -> Option<String> {
+    pub fn store(&self) -> Option<&str> {
         match self {
-            Self::RunStarted(started) => started.store,
-            Self::StreamStarted(started) => started.store,
+            Self::RunStarted(started) => started.store.as_deref(),
+            Self::StreamStarted(started) => started.store.as_deref(),
             _ => None,
         }
     }

@@ -137,11 +137,26 @@ pub(crate) fn runs(connection: &Connection) -> Result<Vec<String>, rusqlite::Err
     Ok(found)
 }
 
-/// The first stored event of a run, if it can be read at all.
-pub(crate) fn first(connection: &Connection, run: &str) -> Result<Option<Event>, rusqlite::Error> {
-    let sql = "SELECT bytes FROM events WHERE run = ?1 ORDER BY seq LIMIT 1";
-    let bytes: Option<Vec<u8>> = connection.query_row(sql, [run], |row| row.get(0)).optional()?;
-    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+/// Shows the first stored event of each run, in the order of their names; none for one that cannot be read. Whoever opens a store
+/// sees all of them, so this is one statement and one look a run.
+pub(crate) fn each_first(
+    connection: &Connection,
+    mut show: impl FnMut(&str, Option<Event>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut next =
+        connection.prepare("SELECT run, bytes FROM events WHERE run >= ?1 ORDER BY run, seq LIMIT 1")?;
+    let read = |row: &rusqlite::Row<'_>| {
+        let bytes = row.get_ref(1)?;
+        let first = bytes.as_blob().ok().and_then(|bytes| serde_json::from_slice(bytes).ok());
+        Ok((row.get::<_, String>(0)?, first))
+    };
+    let mut from = String::new();
+    while let Some((run, first)) = next.query_row([&from], read).optional()? {
+        show(&run, first)?;
+        // The least name behind this one.
+        from = run + "\0";
+    }
+    Ok(())
 }
 
 /// How many events a run has, and the link of the last.

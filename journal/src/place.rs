@@ -10,7 +10,6 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use crate::connection::{self, STORE_FILE};
@@ -37,22 +36,32 @@ pub fn name_of(folder: &Path) -> String {
     path.unwrap_or_else(|_| folder.to_owned()).to_string_lossy().into_owned()
 }
 
-/// Refuses a store with runs of another place. With keys, only what this host signed counts.
-pub(crate) fn check(
-    connection: &Connection,
-    folder: &Path,
-    keys: Option<&JournalKeys>,
-) -> Result<(), StoreError> {
-    let here = name_of(folder);
-    let mut former = None;
-    for run in events::runs(connection)? {
-        let Some(store) = events::first(connection, &run)?.and_then(Event::store) else { continue };
-        if store == here || former.get_or_insert_with(|| read_former(folder, &here, keys)).contains(&store) {
-            continue;
-        }
-        return Err(StoreError::Elsewhere { store: PathBuf::from(store), here: PathBuf::from(here) });
+/// Where a store is, beside what its runs say.
+pub(crate) struct Here<'a> {
+    folder: &'a Path,
+    name: String,
+    /// With them, only what this host signed counts.
+    keys: Option<&'a JournalKeys>,
+    /// Read when a run says another place.
+    former: Option<Vec<String>>,
+}
+
+impl<'a> Here<'a> {
+    pub(crate) fn new(folder: &'a Path, keys: Option<&'a JournalKeys>) -> Self {
+        Self { folder, name: name_of(folder), keys, former: None }
     }
-    Ok(())
+
+    /// Refuses a run that began in another place.
+    pub(crate) fn check(&mut self, first: &Event) -> Result<(), StoreError> {
+        let Some(store) = first.store().filter(|store| *store != self.name) else { return Ok(()) };
+        let read = || read_former(self.folder, &self.name, self.keys);
+        match self.former.get_or_insert_with(read).iter().any(|former| former == store) {
+            true => Ok(()),
+            false => {
+                Err(StoreError::Elsewhere { store: PathBuf::from(store), here: PathBuf::from(&self.name) })
+            }
+        }
+    }
 }
 
 /// Takes over a store whose workspace was moved here; gives how many places it had before.
@@ -65,14 +74,16 @@ pub fn take_over(folder: &Path, keys: &JournalKeys, heads: &Path) -> Result<usiz
     let _lock = Lock::take(folder)?;
     let here = name_of(folder);
     let mut from = read_former(folder, &here, Some(keys));
-    let runs = events::runs(&connection)?;
-    for run in &runs {
-        let Some(first) = events::first(&connection, run)? else { continue };
+    let mut runs = Vec::new();
+    events::each_first(&connection, |run, first| {
+        runs.push(run.to_owned());
+        let Some(first) = first else { return Ok(()) };
         if first.begins() != Some(run) || !head::is_sealed(keys, &first) {
             return Err(StoreError::Foreign { run: run.escape_default().to_string() });
         }
-        from.extend(first.store().filter(|store| *store != here));
-    }
+        from.extend(first.store().filter(|store| *store != here).map(str::to_owned));
+        Ok(())
+    })?;
     from.sort();
     from.dedup();
     if from.is_empty() {

@@ -58,9 +58,15 @@ impl Reader {
     /// # Errors
     /// `Missing`, `NewerVersion`, `ForeignSchema`, `OddFile`, `Elsewhere`, `Sqlite`.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let connection = connection::open_reader(folder)?;
-        place::check(&connection, folder, None)?;
-        Ok(Self { connection, folder: folder.to_owned() })
+        let reader = Self::checked(folder)?;
+        let mut here = place::Here::new(folder, None);
+        events::each_first(&reader.connection, |_, first| first.map_or(Ok(()), |first| here.check(&first)))?;
+        Ok(reader)
+    }
+
+    /// The same of a store that this process has open: its runs were looked at.
+    pub(crate) fn checked(folder: &Path) -> Result<Self, StoreError> {
+        Ok(Self { connection: connection::open_reader(folder)?, folder: folder.to_owned() })
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -77,12 +77,11 @@ impl Store {
         let lock = Lock::take(folder)?;
         let (connection, before) = connection::open_writer(folder, options.bytes_max)?;
         rebuild::fill_since(&connection, before)?;
-        refuse_foreign(&connection, &options)?;
-        place::check(&connection, folder, Some(&options.keys))?;
+        refuse_foreign(&connection, folder, &options)?;
         let position = events::next_position(&connection)?;
         let keys = Arc::new(options.keys);
         let queue = Arc::new(Queue::new(options.level));
-        let shared = Reader::open(folder)?.into();
+        let shared = Reader::checked(folder)?.into();
         let digest = head::place_digest(folder);
         let writer = Writer::new(
             connection,
@@ -172,13 +171,28 @@ impl Drop for Store {
 }
 
 /// Refuses runs of other hosts, and open runs that are not what their kept heads say.
-fn refuse_foreign(connection: &rusqlite::Connection, options: &StoreOptions) -> Result<(), StoreError> {
-    for run in events::runs(connection)? {
-        match events::first(connection, &run)? {
-            Some(first) if first.begins() == Some(&run) && head::is_sealed(&options.keys, &first) => {}
-            _ => return Err(StoreError::Foreign { run: run.escape_default().to_string() }),
+fn refuse_foreign(
+    connection: &rusqlite::Connection,
+    folder: &Path,
+    options: &StoreOptions,
+) -> Result<(), StoreError> {
+    let keys = &options.keys;
+    let mut here = place::Here::new(folder, Some(keys));
+    let mut elsewhere = None;
+    events::each_first(connection, |run, first| match first {
+        Some(first) if first.begins() == Some(run) && head::is_sealed(keys, &first) => {
+            // A foreign run behind it is the graver fault.
+            elsewhere = elsewhere.take().or_else(|| here.check(&first).err());
+            Ok(())
         }
-    }
+        _ => Err(StoreError::Foreign { run: run.escape_default().to_string() }),
+    })?;
+    check_open(connection, options)?;
+    elsewhere.map_or(Ok(()), Err)
+}
+
+/// Compares what is kept of each open run.
+fn check_open(connection: &rusqlite::Connection, options: &StoreOptions) -> Result<(), StoreError> {
     let Some(folder) = &options.heads_dir else { return Ok(()) };
     let open = "SELECT id FROM runs WHERE status IN ('planning', 'executing', 'waiting')";
     let open: Vec<String> =

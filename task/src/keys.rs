@@ -74,20 +74,50 @@ const FOREIGN: [(&[&str], &str); 15] = [
     (&["retry"], "how often it is tried again is its `retries`, a number"),
 ];
 
+/// The same beside `tasks`, where nothing but it is read.
+const FOREIGN_BESIDE: [(&[&str], &str); 6] = [
+    (
+        &["env", "environment", "environ", "envs", "dotenv", "vars", "variables"],
+        "the variables of all commands are the `env` of `config.yaml`, those of one are the task's own `env`",
+    ),
+    (
+        &["jobs", "parallel", "parallelism", "concurrency", "workers", "maxjobs", "maxparallel"],
+        "how many tasks run at once is `jobs` of `config.yaml`, and what is to do stands in `tasks`",
+    ),
+    (
+        &["defaults", "default"],
+        "what tasks share is written once, as `shared: &shared {..}`, and taken by `<<: *shared`",
+    ),
+    (&["version"], "a task file has no version, leave it out"),
+    (&["include", "includes", "import", "imports", "extends"], "all tasks of a project stand in one file"),
+    (
+        &["steps", "stages", "targets", "recipes", "pipeline", "pipelines"],
+        "what is to do stands in `tasks`, a list",
+    ),
+];
+
 /// Words of their own that are as near to a key as a slip is.
 const NO_SLIPS: [&str; 10] =
     ["added_at", "comma", "comment", "common", "entries", "replies", "retrieve", "series", "state", "static"];
 
 /// What to write in the place of a key that a person wrote and that nobody would read; none for a setting.
 pub(crate) fn instead_of(key: &str) -> Option<String> {
-    // `dependsOn` and `depends-on` are `depends_on`.
+    let instead = foreign(&FOREIGN, key).map(str::to_owned);
+    instead.or_else(|| meant_key(key).map(|meant| format!("the nearest is `{meant}`")))
+}
+
+/// The same of a key beside `tasks`; none for one that stands there for its anchor's sake, or for a person's.
+pub(crate) fn instead_beside(key: &str) -> Option<String> {
+    let of_a_task = || KEYS.contains(&key).then(|| format!("`{key}` is a key of each task"));
+    let meant = || nearest(key, &["tasks"]).map(|meant| format!("the nearest is `{meant}`"));
+    foreign(&FOREIGN_BESIDE, key).map(str::to_owned).or_else(of_a_task).or_else(meant)
+}
+
+/// `dependsOn` and `depends-on` are `depends_on`.
+fn foreign(table: &[(&[&str], &'static str)], key: &str) -> Option<&'static str> {
     let word: String = key.chars().filter(|letter| !"_-".contains(*letter)).collect();
     let word = word.to_ascii_lowercase();
-    let foreign = FOREIGN.iter().find(|(words, _)| words.contains(&word.as_str()));
-    match (foreign, meant_key(key)) {
-        (Some((_, instead)), _) => Some((*instead).to_owned()),
-        (None, meant) => meant.map(|meant| format!("the nearest is `{meant}`")),
-    }
+    table.iter().find(|(words, _)| words.contains(&word.as_str())).map(|(_, instead)| *instead)
 }
 
 /// The key of ours that this one is probably meant to be.

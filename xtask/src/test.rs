@@ -58,9 +58,15 @@ fn all(root: &Path, full: bool, times: &mut Times) -> anyhow::Result<()> {
     })?;
     times.step("tests", || {
         let mut tests = step::reading_cargo(root);
-        tests.args(test).envs(full.then_some((FULL, "1")));
+        tests.args(test).envs(full.then_some((FULL, "1"))).env("RUST_TEST_THREADS", at_once().to_string());
         step::run_within(TESTS_MAX, "tests", &mut tests)
     })
+}
+
+/// How many tests run at once: one more than there are processors, because most of them wait for a program half of
+/// their time.
+fn at_once() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from) + 1
 }
 
 fn plugins(root: &Path) -> Command {

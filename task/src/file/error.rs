@@ -65,6 +65,8 @@ pub enum TaskFileError {
     NotATask { found: &'static str, place: Place },
     #[error("a task has no key `{key}`: {instead}, at {place}")]
     NotAKey { key: String, instead: String, place: Place },
+    #[error("nothing reads `{key}` beside `tasks`: {instead}, at {place}")]
+    NotARootKey { key: String, instead: String, place: Place },
     #[error("task without `id`, at {place}")]
     NoId { place: Place },
     #[error("{why}, at {place}")]
@@ -111,6 +113,7 @@ impl TaskFileError {
             Self::TooMany { .. } => "task-file-too-many",
             Self::NotATask { .. } => "task-not-a-mapping",
             Self::NotAKey { .. } => "task-unknown-key",
+            Self::NotARootKey { .. } => "task-file-unknown-key",
             Self::NoId { .. } => "task-without-id",
             Self::Name { why: NameError::Kind { .. }, .. } => "task-kind",
             Self::Name { .. } => "task-id",
@@ -146,6 +149,7 @@ impl TaskFileError {
             | Self::TooMany { place }
             | Self::NotATask { place, .. }
             | Self::NotAKey { place, .. }
+            | Self::NotARootKey { place, .. }
             | Self::NoId { place }
             | Self::Name { place, .. }
             | Self::WrongType { place, .. }
@@ -183,6 +187,7 @@ impl TaskFileError {
             Self::NotAKey { .. } => {
                 return Some(format!("the keys of every task are `{}`", KEYS.join("`, `")));
             }
+            Self::NotARootKey { .. } => "notes are comments; a key that nothing reads begins with `x-`",
             Self::NoId { .. } => "add `id: NAME` to the task",
             Self::Name { why: NameError::Kind { .. }, .. } => "`shell` is the kind of a task that names none",
             Self::Name { .. } => "an id is 1 to 128 of `A-Z a-z 0-9 . _ -`",

@@ -16,6 +16,7 @@ use crate::file::yaml_error::from_yaml;
 use crate::file::yaml_options::options;
 use crate::file::{FileTask, TASKS_MAX};
 use crate::graph::{GraphError, check_graph};
+use crate::keys::instead_beside;
 
 /// The tasks of a file, in its order.
 pub(crate) fn parse_text(text: &str) -> Result<Vec<FileTask>, TaskFileError> {
@@ -95,7 +96,7 @@ impl<'de> Visitor<'de> for Root<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut first = None;
-        let mut has_tasks = false;
+        let (mut has_tasks, mut unread) = (false, None);
         while let Some(Key(key)) = map.next_key()? {
             first.get_or_insert(key.at.place);
             match &key.node {
@@ -103,14 +104,23 @@ impl<'de> Visitor<'de> for Root<'_, '_> {
                     has_tasks = true;
                     map.next_value_seed(List { reader: self.0, place: key.at.place })?;
                 }
+                Node::Text(name) => {
+                    let place = key.at.place;
+                    let instead = instead_beside(name).filter(|_| !has_anchor(self.0.text, place));
+                    let key = name.clone();
+                    unread =
+                        unread.or(instead.map(|instead| TaskFileError::NotARootKey { key, instead, place }));
+                    map.next_value::<IgnoredAny>()?;
+                }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        match has_tasks {
-            true => Ok(()),
-            false => {
+        match (has_tasks, unread) {
+            (true, None) => Ok(()),
+            (true, Some(unread)) => Err(self.0.stop(unread)),
+            (false, _) => {
                 let place = first.unwrap_or(Place { line: 1, column: 1 });
                 Err(self.0.stop(TaskFileError::NoTasksKey { place }))
             }
@@ -144,6 +154,13 @@ impl Root<'_, '_> {
         let place = first_content(text);
         self.0.stop(TaskFileError::NotTasks { found, place })
     }
+}
+
+/// True if what stands behind the key at that place has a name that tasks can take it by.
+fn has_anchor(text: &str, key: Place) -> bool {
+    let line = text.lines().nth((key.line as usize).saturating_sub(1)).unwrap_or_default();
+    let from_key = line.chars().skip((key.column as usize).saturating_sub(1)).collect::<String>();
+    from_key.split_once(": ").is_some_and(|(_, value)| value.trim_start().starts_with('&'))
 }
 
 /// The first line that is neither empty nor a comment nor the start of a document.

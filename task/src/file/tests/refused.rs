@@ -125,6 +125,28 @@ fn words_that_nobody_would_read() {
 }
 
 #[test]
+fn words_beside_the_list_that_nobody_would_read() {
+    let says =
+        "nothing reads `env` beside `tasks`: the variables of all commands are the `env` of `config.yaml`";
+    check("env: {A: b}\ntasks:\n- id: a\n", "task-file-unknown-key", (1, 1), says);
+    check("tasks:\n- id: a\nmax-jobs: 4\n", "task-file-unknown-key", (3, 1), "`jobs` of `config.yaml`");
+    check("defaults:\n  kind: note\ntasks: []\n", "task-file-unknown-key", (1, 1), "`<<: *shared`");
+    check("timeout: 5m\ntasks: []\n", "task-file-unknown-key", (1, 1), "`timeout` is a key of each task");
+    check("{tasks: [], task: [{id: a}]}\n", "task-file-unknown-key", (1, 13), "the nearest is `tasks`");
+    for word in ["environment", "vars", "parallel", "version", "includes", "stages"] {
+        check(&format!("{word}: x\ntasks: []\n"), "task-file-unknown-key", (1, 1), "`");
+    }
+    // What tasks share has a name, and what is a person's own says so.
+    for text in [
+        "defaults: &d {kind: note}\ntasks:\n- {<<: *d, id: a}\n",
+        "defaults: &d\n  kind: note\ntasks:\n- <<: *d\n  id: a\n",
+        "x-env: {A: b}\nproject: ledger\ntasks:\n- id: a\n",
+    ] {
+        assert_eq!(TaskFile::parse(text).unwrap().tasks().len(), 1, "{text}");
+    }
+}
+
+#[test]
 fn nothing_is_no_list() {
     for text in [
         "",
