@@ -24,6 +24,7 @@ use crate::drive::desk::{HeldTo, Notices};
 use crate::drive::retry::Backoff;
 
 pub mod error;
+mod foreign;
 pub mod layers;
 
 pub use error::WorkspaceError;
@@ -222,6 +223,11 @@ impl WorkspaceConfig {
             Origin::File { text, .. } => {
                 if let Some(key) = layer.rest.keys().find(|key| AUTHORITY.contains(&key.as_str())) {
                     return Err(WorkspaceError::Widens { path, key: key.clone() });
+                }
+                if let Some((key, instead)) = layers::foreign(layer) {
+                    let line = layers::line_of(text, &[key]);
+                    let key = key.escape_debug().to_string();
+                    return Err(WorkspaceError::NotAKey { path, line, key, instead });
                 }
                 // Errors say a line and a column; people have the file itself.
                 let options = serde_saphyr::options! {
