@@ -46,8 +46,9 @@ fn many_requests_for_the_state_of_a_large_workspace_share_what_they_read() {
 
 #[test]
 fn what_a_run_was_and_how_long_it_took_stands_in_every_report() {
-    let workspace = Workspace::new("- {id: a, command: [sh, -c, 'echo said']}\n- {id: b, kind: note}\n");
-    workspace.run(&[], 0);
+    let workspace =
+        Workspace::new("- {id: a, command: [sh, -c, 'echo said; exit 1']}\n- {id: b, kind: note}\n");
+    workspace.run(&[], 1);
     let report: Value =
         serde_json::from_slice(&workspace.host(&["report", "--format", "json"], 0).stdout).unwrap();
     assert!(report["run"]["metadata"]["plugins"].is_array(), "no text that has JSON: {}", report["run"]);
@@ -56,20 +57,20 @@ fn what_a_run_was_and_how_long_it_took_stands_in_every_report() {
         let started = report["run"]["started_at"].as_str().unwrap();
         assert!(said.contains(&started[..10]), "when it began: {said}");
         assert!(said.contains("logs/task-a"), "where its output is: {said}");
-        assert!(said.contains(" ms") || said.contains(" s"), "how long it took: {said}");
+        assert!(said.contains("took "), "how long it took: {said}");
     }
 }
 
 #[test]
-fn a_run_that_waits_or_is_blocked_is_not_counted_as_over() {
+fn what_is_blocked_is_said_and_a_run_that_goes_on_counts_from_what_is_there() {
     let tasks = "- {id: bad, command: ['false']}\n- {id: behind, kind: note, dependencies: [bad]}\n- {id: good, kind: note}\n";
     let workspace = Workspace::new(tasks);
     let said = out(&workspace.run(&[], 1));
-    assert!(said.contains("1 done, 1 failed, 1 blocked") || said.contains("blocked"), "{said}");
+    assert!(said.contains("tasks: 1 blocked, 1 done, 1 failed"), "{said}");
     assert_eq!(workspace.statuses()["behind"], "blocked");
     // Gone on with, it counts from what is there.
     let said = out(&workspace.run(&["--retry-failed"], 1));
-    assert!(said.contains("failed") && !said.contains("0/0"), "{said}");
+    assert!(said.contains("tasks: 1 blocked, 1 done, 1 failed"), "{said}");
 }
 
 #[test]

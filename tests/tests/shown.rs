@@ -225,12 +225,11 @@ fn a_row_that_cannot_be_read_is_an_error_and_no_empty_value() {
     let workspace = Workspace::new("- {id: a, kind: note}\n- {id: b, kind: note, dependencies: [a]}\n");
     workspace.run(&[], 0);
     let run = workspace.reader().runs().unwrap()[0].id.clone();
-    let row = "INSERT INTO metrics VALUES (?1 || '-1-1', ?2, 'demo/x', 'size', 1.0, '1', '{')";
+    let row = "INSERT INTO metrics VALUES (?1 || '-00000001-0', ?2, 'demo/x', 'size', 1.0, '1', '{')";
+    // How the ids of a run's rows begin.
     let key: String = {
         let store = rusqlite::Connection::open(workspace.path().join(".orch/state.db")).unwrap();
-        let columns = store.prepare("SELECT * FROM metrics").unwrap().column_count();
-        assert_eq!(columns, 7);
-        store.query_row("SELECT id FROM tasks LIMIT 1", [], |row| row.get(0)).unwrap()
+        store.query_row("SELECT id FROM phases LIMIT 1", [], |row| row.get(0)).unwrap()
     };
     let key = key.rsplit_once('-').map_or(key.clone(), |(key, _)| key.to_owned());
     let damage = |sql: &str, values: &[&str]| {
@@ -244,7 +243,7 @@ fn a_row_that_cannot_be_read_is_an_error_and_no_empty_value() {
     }
     workspace.host(&["db", "check", "--rebuild"], 0);
     workspace.host(&["metrics", "trend"], 0);
-    damage("UPDATE tasks SET dependencies = 'a' WHERE name = ?1", &["b"]);
+    damage("UPDATE phases SET dependencies = 'a' WHERE name = ?1", &["b"]);
     let said = err(&workspace.host(&["report"], 5));
     assert!(said.contains("`orch-host db check --config-home "), "{said}");
     workspace.host(&["db", "check", "--rebuild"], 0);
