@@ -413,7 +413,8 @@ mod tests {
         for key in AUTHORITY {
             assert_eq!(code(&format!("{key}: {{}}\n")), Some("workspace-widens"), "{key}");
         }
-        assert_eq!(code("role: {}\n"), Some("workspace-config"));
+        assert_eq!(code("role: {}\n"), Some("workspace-unknown-key"));
+        assert_eq!(code("qqqqqq: {}\n"), Some("workspace-config"));
         assert_eq!(code("roles: {planer: x}\n"), Some("workspace-config"));
         assert_eq!(code("budget: {warn_at: 2}\n"), Some("workspace-config"));
         assert_eq!(code("audit: {every: sometimes}\n"), Some("workspace-config"));

@@ -74,8 +74,8 @@ impl WorkspaceError {
             Self::TooLarge { .. } => "workspace-config-too-large",
             Self::Widens { .. } => "workspace-widens",
             Self::SettingsTooLarge { .. } => "settings-too-large",
-            Self::NotAKey { .. }
-            | Self::Malformed { .. }
+            Self::NotAKey { .. } => "workspace-unknown-key",
+            Self::Malformed { .. }
             | Self::Written { .. }
             | Self::Value { .. }
             | Self::VariableUnread { .. }

@@ -186,7 +186,7 @@ mod tests {
 
     fn refused(text: &str) -> String {
         let error = WorkspaceConfig::of_text("config.yaml".as_ref(), text).unwrap_err();
-        assert_eq!(error.code(), "workspace-config", "{text}");
+        assert_eq!(error.code(), "workspace-unknown-key", "{text}");
         assert!(matches!(error, WorkspaceError::NotAKey { .. }), "{error:?}");
         format!("{error}; {}", error.hint().unwrap_or_default())
     }
