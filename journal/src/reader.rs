@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use serde::de::DeserializeOwned;
 
 use crate::artifacts::{self, ArtifactRow};
 use crate::chain::run_key;
@@ -415,7 +416,16 @@ fn run_row(row: &Row<'_>) -> Result<RunRow, rusqlite::Error> {
         created_at: row.get("created_at")?,
         started_at: row.get("started_at")?,
         completed_at: row.get("completed_at")?,
-        metadata: row.get("metadata")?,
+        metadata: of_json(row, "metadata")?,
+    })
+}
+
+/// What a column has as JSON; what cannot be read is no empty value.
+fn of_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<T, rusqlite::Error> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map_err(|error| {
+        let (place, text) = (row.as_ref().column_index(column).unwrap_or(0), rusqlite::types::Type::Text);
+        rusqlite::Error::FromSqlConversionFailure(place, text, Box::new(error))
     })
 }
 
@@ -426,7 +436,7 @@ fn task_row(row: &Row<'_>) -> Result<TaskRow, rusqlite::Error> {
         description: row.get("description")?,
         kind: row.get("kind")?,
         status: row.get("status")?,
-        dependencies: row.get("dependencies")?,
+        dependencies: of_json(row, "dependencies")?,
         retries: row.get("retries")?,
         max_retries: row.get("max_retries")?,
         attempts: row.get("attempts")?,
@@ -467,7 +477,7 @@ fn metric_row(row: &Row<'_>) -> Result<MetricRow, rusqlite::Error> {
         name: row.get("name")?,
         value: row.get("value")?,
         unit: row.get("unit")?,
-        attributes: row.get("attributes")?,
+        attributes: of_json(row, "attributes")?,
     })
 }
 

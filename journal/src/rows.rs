@@ -4,15 +4,7 @@
 //! Units: times as ISO 8601 text in UTC; text from outside is as it came and is escaped by who shows it.
 //! Not here: the queries (`reader.rs`), what fills the tables (`projection.rs`).
 
-use serde::{Serialize, Serializer};
-
-/// JSON in a column as JSON, not as a text that has it; what is damaged stays the text that it is.
-fn as_json<S: Serializer>(text: &str, out: S) -> Result<S::Ok, S::Error> {
-    match serde_json::from_str::<serde_json::Value>(text) {
-        Ok(value) => value.serialize(out),
-        Err(_) => text.serialize(out),
-    }
-}
+use serde::Serialize;
 
 /// Of runs that were begun before it was kept.
 pub(crate) const TASK_FILE: &str = "tasks.yml";
@@ -44,9 +36,8 @@ pub struct RunRow {
     pub created_at: String,
     pub started_at: Option<String>,
     pub completed_at: Option<String>,
-    /// JSON: plugins, jobs, durability, budget, unsigned; why it ended.
-    #[serde(serialize_with = "as_json")]
-    pub metadata: String,
+    /// Plugins, jobs, durability, budget, unsigned; why it ended.
+    pub metadata: serde_json::Value,
 }
 
 /// A task.
@@ -57,9 +48,8 @@ pub struct TaskRow {
     pub description: String,
     pub kind: String,
     pub status: String,
-    /// JSON list of ids.
-    #[serde(serialize_with = "as_json")]
-    pub dependencies: String,
+    /// Ids.
+    pub dependencies: Vec<String>,
     /// Failures that counted, of at most `max_retries` that are tried again.
     pub retries: u32,
     pub max_retries: u32,
@@ -105,9 +95,8 @@ pub struct MetricRow {
     pub name: String,
     pub value: f64,
     pub unit: String,
-    /// JSON list of pairs.
-    #[serde(serialize_with = "as_json")]
-    pub attributes: String,
+    /// In the order in which the plugin gave them.
+    pub attributes: Vec<(String, String)>,
 }
 
 /// Something that a person has to decide, or has decided.

@@ -65,7 +65,7 @@ pub fn packages() -> PathBuf {
 /// What hostile guests are allowed.
 const HOSTILE: &str = r#"log = {}
 settings = {}
-kv = { labels = ["notes"], bytes = 1000 }
+kv = { labels = ["notes"], bytes = 8400000 }
 artifacts = { types = ["*"], count = 9, bytes = 10000 }
 control = { start = true, stop = true, read = true }
 findings = {}

@@ -202,6 +202,16 @@ fn a_choice_of_what_is_not_there_is_refused_before_anything_is_written() {
     );
     let output = workspace.run(&["--tag", "fast", "--exclude", "lint"], 2);
     assert!(err(&output).contains("task `lint` is asked for and left out"), "{}", err(&output));
+    // All of them, and those that all others depend on.
+    for all in [&["fetch", "lint", "build", "slow", "deploy"][..], &["fetch", "lint"]] {
+        let args: Vec<&str> = all.iter().flat_map(|what| ["--exclude", *what]).collect();
+        for dry in [&[][..], &["--dry-run"]] {
+            let output = workspace.run(&[&args[..], dry].concat(), 2);
+            let said = err(&output);
+            assert!(said.contains("code: choice-empty") && said.contains("nothing is left"), "{said}");
+        }
+        assert!(!workspace.path().join(".orch").exists());
+    }
     assert_eq!(ran(&workspace), "");
     // A task where a folder is expected is known for what it is.
     let output = workspace.host(&["run", "build"], 2);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use orch_journal::Event;
+use orch_tests::isolated::Bench;
 use orch_tests::{Workspace, out};
 
 /// A workspace whose roles have one more line, and with these settings.
@@ -104,6 +105,48 @@ fn a_file_that_got_worse_is_asked_for_again_and_is_more_urgent() {
         svg.starts_with("<svg ") && svg.contains("code.complexity src/a.py: 21 to 25</text><polyline"),
         "{svg}"
     );
+}
+
+#[test]
+fn a_checkouts_earlier_revisions_are_measured_once_and_say_where_a_file_goes() {
+    let bench = Bench::new("- {id: zero, kind: note}\n");
+    let workspace = &bench.0;
+    let config = workspace.read("config.yaml").replace("isolation: worktree\n", "")
+        + "settings: {demo/auditor-code-metrics: {use_wily: true}}\n";
+    let config = config.replace("roles:\n", "roles:\n  auditors: [demo/auditor-code-metrics]\n");
+    workspace.write("config.yaml", &config);
+    let commit = |worse: usize, better: usize| {
+        workspace.write("src/worse.py", &complex(worse));
+        workspace.write("src/better.py", &complex(better));
+        bench.git(&["add", "--all"]);
+        bench.git(&["commit", "--quiet", "--message=next"]);
+    };
+    // None of it was seen by a run.
+    commit(21, 29);
+    commit(23, 27);
+    commit(25, 25);
+    let tasks = run_with_a_note(workspace, "one");
+    let of = |path: &str| {
+        let (_, entry) = tasks.split_once(&format!("id: metrics-src..{path},")).unwrap();
+        entry.lines().next().unwrap().to_owned()
+    };
+    // Both are equal now.
+    assert!(of("worse.py").contains("priority: 3"), "{tasks}");
+    assert!(of("better.py").contains("priority: 1"), "{tasks}");
+    let seen = values(workspace, "code.revision.complexity");
+    assert_eq!(seen, [29.0, 27.0, 25.0, 21.0, 23.0, 25.0], "of each file the oldest first");
+    let text = out(&workspace.host(&["metrics", "trend", "--name", "code.revision.complexity"], 0));
+    assert!(text.contains("src/worse.py") && text.contains("21 -> 25  (3)"), "{text}");
+    assert!(text.contains("29 -> 25  (3)"), "{text}");
+
+    // Only what a new commit made is read, and what was asked for is not asked for again.
+    commit(25, 26);
+    let tasks = run_with_a_note(workspace, "two");
+    assert_eq!(values(workspace, "code.revision.complexity"), [26.0]);
+    assert_eq!(tasks.matches("id: metrics-src..worse.py").count(), 1, "{tasks}");
+    assert_eq!(tasks.matches("id: metrics-src..better.py").count(), 2, "it got worse since a run: {tasks}");
+    run_with_a_note(workspace, "three");
+    assert!(values(workspace, "code.revision.complexity").is_empty());
 }
 
 #[test]

@@ -102,6 +102,23 @@ fn findings_without_end_are_their_plugins_fault_and_never_left_out() {
 }
 
 #[test]
+fn values_written_again_and_again_end_at_what_a_run_keeps_of_one_plugin() {
+    const KV_BYTES_MAX: u64 = 256 << 20;
+    let tasks: String =
+        (0..27).map(|nth| format!("- {{id: v{nth}, kind: hostile, description: values}}\n")).collect();
+    let (workspace, said, bytes) = report_without_end(&format!("{tasks}- {{id: good, kind: note}}\n"), "", 1);
+    // The values themselves are rows beside the events, and what was written goes through a log first.
+    assert!(bytes < KV_BYTES_MAX + KV_BYTES_MAX / 2, "{bytes}");
+    let statuses = workspace.statuses();
+    assert_eq!(statuses["good"], "done");
+    // Each is 8 MiB, a third more in base64.
+    let done = statuses.iter().filter(|(id, status)| id.starts_with('v') && *status == "done").count();
+    assert_eq!(done, 23, "{statuses:?}");
+    assert!(said.contains("used up its limit `kv` of 256 MiB in a run"), "{said}");
+    workspace.host(&["audit", "verify"], 0);
+}
+
+#[test]
 fn a_verifier_whose_findings_have_no_room_ends_the_run_and_opens_no_gate() {
     let name = "demo/reports-without-end";
     let tasks = format!(

@@ -45,6 +45,7 @@ mod isolated;
 mod judged;
 mod languages;
 mod layers;
+mod lesser;
 mod manifests;
 mod model_peers;
 mod modelled;

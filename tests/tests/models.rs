@@ -12,7 +12,7 @@ use orch_journal::event::{Ending, ModelAnswer};
 use orch_tests::Workspace;
 use serde_json::{Value, json};
 
-const PIECES: &str = "data: {\"id\":\"c-1\",\"model\":\"m-2026\",\"choices\":[{\"delta\":{\"content\":\"Th\"}}]}\n\n\
+pub(crate) const PIECES: &str = "data: {\"id\":\"c-1\",\"model\":\"m-2026\",\"choices\":[{\"delta\":{\"content\":\"Th\"}}]}\n\n\
     data: {\"choices\":[{\"delta\":{\"content\":\"ree\"},\"finish_reason\":\"stop\"}]}\n\n\
     data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1000,\"completion_tokens\":10}}\n\ndata: [DONE]\n\n";
 
@@ -20,12 +20,12 @@ fn answer(head: &str, body: &str) -> String {
     format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
 }
 
-fn events(body: &str) -> String {
+pub(crate) fn events(body: &str) -> String {
     answer("200 OK\r\ncontent-type: text/event-stream", body)
 }
 
 /// Answers each request in turn with these bytes, then no more; gives its port, and what it was asked.
-fn serve(answers: Vec<impl Into<Vec<u8>> + Send + 'static>) -> (u16, Receiver<Value>) {
+pub(crate) fn serve(answers: Vec<impl Into<Vec<u8>> + Send + 'static>) -> (u16, Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (port, (say, asked)) = (listener.local_addr().unwrap().port(), channel());
     std::thread::spawn(move || {
@@ -78,7 +78,7 @@ impl Bench {
         Self { workspace, guests: guests.to_str().unwrap().to_owned() }
     }
 
-    fn run(&self, exit: i32) {
+    pub(crate) fn run(&self, exit: i32) {
         self.workspace.run(&["--plugins", &self.guests, "--jobs", "1"], exit);
     }
 

@@ -4,7 +4,10 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use orch_tests::isolated::Bench;
 use orch_tests::{Workspace, err, out, until};
+
+use crate::models::{self, PIECES, events, serve};
 
 fn logs(workspace: &Workspace) -> Vec<String> {
     let entries = std::fs::read_dir(workspace.path().join("logs")).unwrap();
@@ -153,4 +156,45 @@ fn runs_are_taken_out_of_the_store_on_demand_and_what_they_left_stays() {
     assert_eq!(workspace.read("made"), made, "it is up to date by a run that is there no more");
     workspace.host(&["audit", "verify"], 0);
     workspace.host(&["db", "check"], 0);
+}
+
+#[test]
+fn a_run_whose_edits_nobody_decided_about_stays_until_somebody_does() {
+    let bench = Bench::new("- {id: a, command: [sh, -c, 'echo a >> a.txt']}\n");
+    let workspace = &bench.0;
+    let mut runs = Vec::new();
+    for command in ["echo a >> a.txt", "echo b >> a.txt"] {
+        workspace.write("tasks.yml", &format!("- {{id: a, command: [sh, -c, '{command}']}}\n"));
+        workspace.run(&[], 0);
+        runs.push(bench.run_id());
+    }
+    let said = pruned(workspace, &["--keep", "1", "--runs"]);
+    let stays = format!("run {} stays: nobody decided about its edits", runs[0]);
+    assert!(said.contains(&stays) && said.contains("0 runs are taken out of the store, "), "{said}");
+    assert!(!bench.git(&["branch", "--list", &format!("*{}*", runs[0])]).is_empty());
+    workspace.host(&["reject", &runs[0]], 0);
+    let said = pruned(workspace, &["--keep", "1", "--runs"]);
+    assert!(said.contains("1 run is taken out of the store, "), "{said}");
+    workspace.host(&["audit", "verify"], 0);
+}
+
+#[test]
+fn a_run_that_cost_something_stays_as_long_as_that_counts_for_the_limits_of_a_day() {
+    let (port, _asked) = serve(vec![events(PIECES)]);
+    let bench = models::Bench::new("- {id: asks, kind: ask, description: '- how many?'}\n", port);
+    bench.run(0);
+    let workspace = &bench.workspace;
+    let spent = workspace.reader().runs().unwrap()[0].id.clone();
+    for word in ["free", "last"] {
+        workspace.write("tasks.yml", &format!("- {{id: {word}, kind: note}}\n"));
+        bench.run(0);
+    }
+    let said = pruned(workspace, &["--keep", "1", "--runs"]);
+    let stays = format!("run {spent} stays: what it spent counts for the limits of today");
+    assert!(said.contains(&stays) && said.contains("1 run is taken out of the store, "), "{said}");
+    let left: Vec<String> = workspace.reader().runs().unwrap().into_iter().map(|run| run.id).collect();
+    assert!(left.len() == 2 && left.contains(&spent), "{left:?}");
+    // What it cost is still known.
+    let costs = out(&workspace.host(&["metrics", "cost", "--all"], 0));
+    assert!(costs.contains("0.000520 EUR"), "{costs}");
 }

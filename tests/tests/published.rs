@@ -428,6 +428,31 @@ fn what_somebody_uses_stays() {
 }
 
 #[test]
+fn a_lock_that_cannot_be_read_is_said_before_anything_is_kept_or_approved() {
+    let scene = Scene::new();
+    let package = scene.made("0.1.1", |_| {});
+    scene.publish(&package, "note.orchpkg", 0);
+    let file = scene.own.outside().join("note.orchpkg");
+    let file = file.to_str().unwrap();
+    let policy = || fs::read_to_string(scene.own.operator().join("policy.toml")).unwrap();
+    let before = policy();
+    for lock in ["", "version = 9\n", "\u{1b}"] {
+        scene.own.write("orch.lock", lock);
+        // Again it is the same: nothing was half done.
+        for _ in 0..2 {
+            scene.changes_nothing(
+                &["add", file, "--yes", &digest(&package), "--write-policy"],
+                2,
+                "lock-malformed",
+            );
+            assert_eq!(policy(), before);
+        }
+    }
+    fs::remove_file(scene.own.path().join("orch.lock")).unwrap();
+    scene.takes(&["add", file], &package);
+}
+
+#[test]
 fn two_at_once_are_one_after_the_other() {
     let scene = Scene::new();
     let package = scene.made("0.1.1", |_| {});

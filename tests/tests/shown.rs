@@ -219,3 +219,37 @@ fn a_store_with_damaged_pages_is_named_and_so_is_what_looks_at_it() {
         "{said}"
     );
 }
+
+#[test]
+fn a_row_that_cannot_be_read_is_an_error_and_no_empty_value() {
+    let workspace = Workspace::new("- {id: a, kind: note}\n- {id: b, kind: note, dependencies: [a]}\n");
+    workspace.run(&[], 0);
+    let run = workspace.reader().runs().unwrap()[0].id.clone();
+    let row = "INSERT INTO metrics VALUES (?1 || '-00000001-0', ?2, 'demo/x', 'size', 1.0, '1', '{')";
+    // How the ids of a run's rows begin.
+    let key: String = {
+        let store = rusqlite::Connection::open(workspace.path().join(".orch/state.db")).unwrap();
+        store.query_row("SELECT id FROM phases LIMIT 1", [], |row| row.get(0)).unwrap()
+    };
+    let key = key.rsplit_once('-').map_or(key.clone(), |(key, _)| key.to_owned());
+    let damage = |sql: &str, values: &[&str]| {
+        let store = rusqlite::Connection::open(workspace.path().join(".orch/state.db")).unwrap();
+        assert_eq!(store.execute(sql, rusqlite::params_from_iter(values)).unwrap(), 1);
+    };
+    damage(row, &[&key, &run]);
+    for args in [&["metrics"][..], &["metrics", "trend"], &["report"]] {
+        let said = err(&workspace.host(args, 5));
+        assert!(said.contains("`orch-host db check --config-home "), "{args:?}: {said}");
+    }
+    workspace.host(&["db", "check", "--rebuild"], 0);
+    workspace.host(&["metrics", "trend"], 0);
+    damage("UPDATE phases SET dependencies = 'a' WHERE name = ?1", &["b"]);
+    let said = err(&workspace.host(&["report"], 5));
+    assert!(said.contains("`orch-host db check --config-home "), "{said}");
+    workspace.host(&["db", "check", "--rebuild"], 0);
+    damage("UPDATE runs SET metadata = '' WHERE id = ?1", &[&run]);
+    let said = err(&workspace.host(&["status"], 5));
+    assert!(said.contains("`orch-host db check --config-home "), "{said}");
+    workspace.host(&["db", "check", "--rebuild"], 0);
+    workspace.host(&["status"], 0);
+}

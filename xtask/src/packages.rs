@@ -203,7 +203,8 @@ settings = {{}}
 log = {{}}
 settings = {{}}
 files = {{ read = ["**"] }}
-kv = {{ labels = ["history"], bytes = 8388608 }}
+kv = {{ labels = ["history", "revisions"], bytes = 16777216 }}
+git = {{ read = ["**"] }}
 tasks = {{ read = true, add = 100, kinds = ["note"] }}
 
 [plugins."demo/simulator-production".allow]

@@ -30,6 +30,7 @@ pub(super) const GUIDES: &[Guide] = &[
             ("limit-wall", "a call took longer than its manifest says"),
             ("limit-output", "a call answered more than its manifest says"),
             ("limit-findings", "a call reported more findings than one plugin may in a run"),
+            ("limit-kv", "a call wrote values for which one plugin has no room in a run any more"),
             ("limit-fuel", "a call used more fuel than the certifier gives"),
             ("call-closed", "a call was made after its instance had ended; a fault of the tool"),
             ("call-host", "the host could not make the call; a fault of the tool"),

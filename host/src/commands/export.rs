@@ -94,10 +94,11 @@ fn diff(repository: &Repository, facts: &Facts, kept: &EditsKept) -> Diff {
     let task = facts.tasks.iter().find(|found| found.row.place == task).map(|found| found.row.id.clone());
     let patch = Oid::parse(&kept.old)
         .zip(Oid::parse(&kept.new))
-        .and_then(|(old, new)| repository.patch(&old, &new, DIFF_BYTES_MAX).ok());
+        .map(|(old, new)| repository.patch(&old, &new, DIFF_BYTES_MAX));
     let text = match patch {
-        None => "the repository does not have it any more".to_owned(),
-        Some((patch, is_whole)) => {
+        None => "the journal names no commits of it".to_owned(),
+        Some(Err(error)) => format!("the repository does not give it any more: {error}"),
+        Some(Ok((patch, is_whole))) => {
             let more = if is_whole { "" } else { "\n(there is more; `orch-host diff` shows all)" };
             format!("{}{more}", String::from_utf8_lossy(&patch))
         }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use orch_journal::prune::{Prune, PruneError};
 use orch_journal::rows::RunRow;
-use orch_journal::{Event, Level, Reader, STORE_FILE, Store, forget_missing_runs};
+use orch_journal::{Event, Level, Reader, RunState, STORE_FILE, Store, forget_missing_runs};
 
 use super::counted;
 use crate::caches;
@@ -112,15 +112,8 @@ fn part(reader: &Reader, runs: Vec<RunRow>, console: Console) -> Result<(Vec<Run
 
 /// What a run is still needed for, if it is.
 fn still_wanted(reader: &Reader, run: &str) -> Result<Option<&'static str>, Fault> {
-    let state = reader.state(run)?;
-    if state.status().is_open() {
-        return Ok(Some("it is open"));
-    }
-    if !state.owed.is_empty() {
-        return Ok(Some("somebody is still to be told of its end"));
-    }
-    if state.edits.is_some_and(|edits| edits.fate.is_none()) {
-        return Ok(Some("nobody decided about its edits: `orch-host accept` or `reject` does"));
+    if let Some(why) = undone(&reader.state(run)?) {
+        return Ok(Some(why));
     }
     let since = now_ms().saturating_sub(SPENT_MS);
     for event in reader.events(run) {
@@ -130,6 +123,18 @@ fn still_wanted(reader: &Reader, run: &str) -> Result<Option<&'static str>, Faul
         }
     }
     Ok(None)
+}
+
+/// What of it is not over.
+fn undone(state: &RunState) -> Option<&'static str> {
+    if state.status().is_open() {
+        return Some("it is open");
+    }
+    if !state.owed.is_empty() {
+        return Some("somebody is still to be told of its end");
+    }
+    let is_undecided = state.edits.as_ref().is_some_and(|edits| edits.fate.is_none());
+    is_undecided.then_some("nobody decided about its edits: `orch-host accept` or `reject` does")
 }
 
 /// Gives how many bytes the store became smaller.
@@ -190,4 +195,43 @@ pub(super) fn logs_of(reader: &Reader, runs: &[RunRow]) -> Result<BTreeSet<Strin
 fn start_of(created_at: &str) -> Result<String, Fault> {
     let at: jiff::Timestamp = created_at.parse().map_err(anyhow::Error::from)?;
     Ok(log_stamp(u64::try_from(at.as_millisecond()).unwrap_or(0)).chars().take(15).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use orch_journal::event::{RunStarted, RunStatus};
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_is_open_is_never_taken_out() {
+        let started = RunStarted {
+            run: "r".to_owned(),
+            goal: String::new(),
+            goal_said: false,
+            plugins: Vec::new(),
+            jobs: 1,
+            durability: "process".to_owned(),
+            budget: 0,
+            unsigned: false,
+            texts: false,
+            store: None,
+            tasks: None,
+            at: 0,
+            mac: String::new(),
+        };
+        let mut state = RunState::default();
+        state.apply(&Event::RunStarted(started)).unwrap();
+        assert_eq!(undone(&state), Some("it is open"));
+        let finished = |status| {
+            let mut state = state.clone();
+            let why = "nothing is left".to_owned();
+            state.apply(&Event::RunFinished { status, why, notices: Vec::new(), at: 1 }).unwrap();
+            undone(&state)
+        };
+        assert_eq!(finished(RunStatus::Waiting), Some("it is open"));
+        for over in [RunStatus::Completed, RunStatus::Failed, RunStatus::Cancelled] {
+            assert_eq!(finished(over), None, "{over:?}");
+        }
+    }
 }

@@ -118,12 +118,8 @@ pub(super) struct Facts {
 impl Facts {
     pub(super) fn read(place: &Place, reader: &Reader, run: Option<&str>) -> Result<Self, Fault> {
         let run = find_run(reader, run)?;
-        let damaged = "the metadata of the run is damaged; `orch-host db check` says what else is";
-        let metadata: serde_json::Value = serde_json::from_str(&run.metadata)
-            .map_err(anyhow::Error::from)
-            .map_err(|error| error.context(damaged))?;
         let plugins =
-            metadata.get("plugins").and_then(|plugins| plugins.as_array()).cloned().unwrap_or_default();
+            run.metadata.get("plugins").and_then(|plugins| plugins.as_array()).cloned().unwrap_or_default();
         let mut warnings = Vec::new();
         let mut moved = BTreeMap::new();
         let (mut state, mut asked) = (RunState::default(), Asked::of(&run.id));

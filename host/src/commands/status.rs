@@ -84,8 +84,7 @@ fn how(place: &Place, format: watch::Format, deltas: bool, console: Console) -> 
 
 /// What a run waits for.
 fn why_waiting(run: &RunRow) -> Option<String> {
-    let metadata: serde_json::Value = serde_json::from_str(&run.metadata).ok()?;
-    let why = metadata.get("why")?.as_str()?;
+    let why = run.metadata.get("why")?.as_str()?;
     (run.status == RunStatus::Waiting.as_str()).then(|| format!("it waits: {why}"))
 }
 

@@ -24,6 +24,7 @@ use crate::drive::desk::{HeldTo, Notices};
 use crate::drive::retry::Backoff;
 
 pub mod error;
+mod foreign;
 pub mod layers;
 
 pub use error::WorkspaceError;
@@ -223,6 +224,11 @@ impl WorkspaceConfig {
                 if let Some(key) = layer.rest.keys().find(|key| AUTHORITY.contains(&key.as_str())) {
                     return Err(WorkspaceError::Widens { path, key: key.clone() });
                 }
+                if let Some((key, instead)) = layers::foreign(layer) {
+                    let line = layers::line_of(text, &[key]);
+                    let key = key.escape_debug().to_string();
+                    return Err(WorkspaceError::NotAKey { path, line, key, instead });
+                }
                 // Errors say a line and a column; people have the file itself.
                 let options = serde_saphyr::options! {
                     with_snippet: false,
@@ -407,7 +413,8 @@ mod tests {
         for key in AUTHORITY {
             assert_eq!(code(&format!("{key}: {{}}\n")), Some("workspace-widens"), "{key}");
         }
-        assert_eq!(code("role: {}\n"), Some("workspace-config"));
+        assert_eq!(code("role: {}\n"), Some("workspace-unknown-key"));
+        assert_eq!(code("qqqqqq: {}\n"), Some("workspace-config"));
         assert_eq!(code("roles: {planer: x}\n"), Some("workspace-config"));
         assert_eq!(code("budget: {warn_at: 2}\n"), Some("workspace-config"));
         assert_eq!(code("audit: {every: sometimes}\n"), Some("workspace-config"));

@@ -77,6 +77,8 @@ pub enum ChoiceError {
     Both { task: String },
     #[error("task `{task}` depends on `{on}`, which is not done and left out")]
     Needed { task: String, on: String },
+    #[error("of what is asked for nothing is left: `--exclude` leaves out all tasks, or what they depend on")]
+    Nothing,
 }
 
 impl ChoiceError {
@@ -89,6 +91,7 @@ impl ChoiceError {
             Self::OnlyOfNone => "choice-only",
             Self::Both { .. } => "choice-both",
             Self::Needed { .. } => "choice-needed",
+            Self::Nothing => "choice-empty",
         }
     }
 
@@ -274,6 +277,9 @@ pub(super) fn meant(state: &RunState, wanted: &Wanted) -> Result<Meant, ChoiceEr
     let choice = wanted.choice();
     let graph = Graph::of(state, None);
     let chosen = chosen(state, &graph, &choice)?;
+    if chosen.as_ref().is_some_and(BTreeSet::is_empty) {
+        return Err(ChoiceError::Nothing);
+    }
     let tasks: Vec<&Task> = state.tasks.iter().map(|found| &found.task).collect();
     let Named { wanted: named, from, .. } = named(&choice, &tasks)?;
     let downstream = graph.downstream(&from.iter().copied().collect::<Vec<_>>());

@@ -125,7 +125,12 @@ impl Marks {
     /// One that cannot be read is as good as none: the task is done again.
     fn last(&self, task: &str) -> Option<Mark> {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(task).cloned();
-        made.unwrap_or_else(|| self.store.read().mark(&self.task_file, task).ok().flatten())
+        made.unwrap_or_else(|| {
+            self.store.read().mark(&self.task_file, task).unwrap_or_else(|error| {
+                tracing::warn!(task, %error, "what is known of a task cannot be read: it is done again");
+                None
+            })
+        })
     }
 
     pub(super) fn keep(&self, task: &str, mark: Mark) {

@@ -1,8 +1,9 @@
 //! How much of what a plugin reports is kept.
 //!
 //! In -> out: what was kept of each plugin, what a call wrote -> the same without metrics for which there is no room.
-//! Limits: [`REPORTED_BYTES_MAX`] of findings, and the same of metrics, of one plugin in a run, as the journal has them.
-//! Invariant: no finding is left out of an answer that counts, for gates are judged by them; how many metrics were is said.
+//! Limits: [`REPORTED_BYTES_MAX`] of findings, and the same of metrics, and [`KV_BYTES_MAX`] of keys and values that are written, also
+//! over others, of one plugin in a run, as the journal has them.
+//! Invariant: no finding is left out of an answer that counts, for gates are judged by them, and no value; how many metrics were is said.
 //! Not here: how many a call may report (`capability/`), what is counted (`orch-journal`'s state).
 
 use std::collections::BTreeMap;
@@ -13,6 +14,9 @@ use crate::engine::CallError;
 
 /// Some 100,000 findings of tools; a hostile call's thousand take most of it.
 const REPORTED_BYTES_MAX: u64 = 32 << 20;
+
+/// A plugin that keeps 1 MiB anew in each of 200 calls stays within it.
+const KV_BYTES_MAX: u64 = 256 << 20;
 
 /// Code of the warning that metrics were left out.
 pub const METRICS_CUT: &str = "metrics-cut";
@@ -34,8 +38,7 @@ pub fn fit(
     for one in std::iter::once(&mut *writes).chain(&mut provided) {
         let (before, now) = (kept.get(&one.plugin).copied().unwrap_or_default(), one.reported());
         if now.findings > 0 && before.findings + now.findings > REPORTED_BYTES_MAX {
-            let allowed = format!("{} MiB in a run", REPORTED_BYTES_MAX >> 20);
-            return Err(CallError::Limit { plugin: one.plugin.as_str().into(), limit: "findings", allowed });
+            return Err(used_up(one, "findings", REPORTED_BYTES_MAX));
         }
         if now.metrics > 0 && before.metrics + now.metrics > REPORTED_BYTES_MAX {
             *left_out.entry(one.plugin.clone()).or_default() += one.metrics.len() as u64;
@@ -44,6 +47,26 @@ pub fn fit(
     }
     writes.provided = provided;
     Ok(())
+}
+
+/// The same for values, of a run's calls: a service writes its own for whoever asks it, as long as its host lives.
+///
+/// # Errors
+/// `Limit` if there is no room for what one of them wrote.
+pub fn fit_values(kept: &BTreeMap<String, Reported>, writes: &Writes) -> Result<(), CallError> {
+    let has_room = |one: &&Writes| {
+        let before = kept.get(&one.plugin).map_or(0, |kept| kept.kv);
+        one.kv.is_empty() || before + one.reported().kv <= KV_BYTES_MAX
+    };
+    match writes.of_each().find(|one| !has_room(one)) {
+        Some(one) => Err(used_up(one, "kv", KV_BYTES_MAX)),
+        None => Ok(()),
+    }
+}
+
+fn used_up(one: &Writes, limit: &'static str, bytes_max: u64) -> CallError {
+    let allowed = format!("{} MiB in a run", bytes_max >> 20);
+    CallError::Limit { plugin: one.plugin.as_str().into(), limit, allowed }
 }
 
 /// What was left out of one plugin's, for people.
@@ -69,7 +92,7 @@ mod tests {
     }
 
     fn kept(findings: u64, metrics: u64) -> BTreeMap<String, Reported> {
-        BTreeMap::from([("demo/a".to_owned(), Reported { findings, metrics })])
+        BTreeMap::from([("demo/a".to_owned(), Reported { findings, metrics, kv: 0 })])
     }
 
     #[test]
@@ -97,5 +120,31 @@ mod tests {
         assert_eq!((now.findings.len(), now.metrics.len()), (1, 2));
         assert!(now.provided[0].metrics.is_empty());
         assert_eq!(left_out, LeftOut::from([("demo/a".to_owned(), 3)]));
+    }
+    #[test]
+    fn values_written_over_others_count_each_time_and_those_of_providers_for_these() {
+        let value = |bytes| BTreeMap::from([("k".to_owned(), Some("A".repeat(bytes)))]);
+        let kv = |plugin: &str, bytes| Writes {
+            plugin: plugin.to_owned(),
+            kv: BTreeMap::from([("notes".to_owned(), value(bytes))]),
+            ..Writes::default()
+        };
+        let one = kv("demo/a", 1000).reported().kv;
+        assert!((1000..1100).contains(&one), "{one}");
+        let kept = |kv| BTreeMap::from([("demo/a".to_owned(), Reported { kv, ..Reported::default() })]);
+        let asked =
+            Writes { plugin: "demo/b".to_owned(), provided: vec![kv("demo/a", 1000)], ..Writes::default() };
+        for (before, fits) in [(0, true), (KV_BYTES_MAX - one, true), (KV_BYTES_MAX - one + 1, false)] {
+            for writes in [&kv("demo/a", 1000), &asked] {
+                let found = fit_values(&kept(before), writes);
+                assert_eq!(found.is_ok(), fits, "{before}");
+                assert!(
+                    found.is_ok()
+                        || found.is_err_and(|error| error.code() == "limit-kv" && error.plugin() == "demo/a")
+                );
+            }
+            assert!(fit_values(&kept(before), &kv("demo/b", 1000)).is_ok());
+        }
+        assert!(fit_values(&kept(u64::MAX), &writes(1, 1)).is_ok());
     }
 }

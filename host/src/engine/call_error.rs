@@ -70,6 +70,7 @@ impl CallError {
                 "stack" => "limit-stack",
                 "fuel" => "limit-fuel",
                 "findings" => "limit-findings",
+                "kv" => "limit-kv",
                 _ => "limit",
             },
             Self::Exit { .. } => "plugin-exit",

@@ -13,6 +13,7 @@ use prometheus::{
     Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
     Registry, TextEncoder,
 };
+use serde_json::json;
 
 use crate::drive::task_reader::RunView;
 
@@ -97,10 +98,10 @@ fn newest(recorded: &[MetricRow], values_max: usize) -> prometheus::Result<Gauge
     let values = GaugeVec::new(Opts::new("orch_recorded", "What plugins recorded last."), &labels)?;
     let mut newest = BTreeMap::new();
     for MetricRow { plugin, name, value, unit, attributes } in recorded {
-        newest.insert((plugin, name, unit, attributes), *value);
+        newest.insert((plugin, name, unit, json!(attributes).to_string()), *value);
     }
     for ((plugin, name, unit, attributes), value) in newest.into_iter().take(values_max) {
-        values.with_label_values(&[plugin, name, unit, attributes]).set(value);
+        values.with_label_values(&[plugin, name, unit, &attributes]).set(value);
     }
     Ok(values)
 }

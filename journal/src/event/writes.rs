@@ -73,26 +73,30 @@ pub struct Writes {
     pub provided: Vec<Writes>,
 }
 
-/// Bytes of findings and metrics as the journal has them: what is escaped there counts as that.
+/// Bytes of findings, metrics and values as the journal has them: what is escaped there, or in base64, counts as that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reported {
     pub findings: u64,
     pub metrics: u64,
+    /// Of keys and values, whether they are new or take the place of others.
+    pub kv: u64,
 }
 
 impl AddAssign for Reported {
     fn add_assign(&mut self, other: Self) {
         self.findings += other.findings;
         self.metrics += other.metrics;
+        self.kv += other.kv;
     }
 }
 
 fn bytes<T: Serialize>(list: &[T]) -> u64 {
-    if list.is_empty() {
-        return 0;
-    }
+    if list.is_empty() { 0 } else { written(list) }
+}
+
+fn written(what: &(impl Serialize + ?Sized)) -> u64 {
     // What cannot be written down is found when the event is.
-    serde_json::to_vec(list).map_or(0, |json| json.len() as u64)
+    serde_json::to_vec(what).map_or(0, |json| json.len() as u64)
 }
 
 /// How much a call put into one collection of vectors.
@@ -120,9 +124,10 @@ impl Writes {
         std::iter::once(self).chain(&self.provided)
     }
 
-    /// What its own findings and metrics take as the journal has them.
+    /// What its own findings, metrics and values take as the journal has them.
     pub fn reported(&self) -> Reported {
-        Reported { findings: bytes(&self.findings), metrics: bytes(&self.metrics) }
+        let kv = if self.kv.is_empty() { 0 } else { written(&self.kv) };
+        Reported { findings: bytes(&self.findings), metrics: bytes(&self.metrics), kv }
     }
 
     pub fn is_empty(&self) -> bool {

@@ -72,7 +72,9 @@ pub(super) fn write_kept(
     for Writes { plugin: owner, kv, .. } in writes.of_each() {
         for (label, values) in kv {
             for (key, value) in values {
-                match value.as_ref().and_then(|text| STANDARD.decode(text).ok()) {
+                // What is no value removes none.
+                let value = value.as_ref().map(|text| STANDARD.decode(text)).transpose();
+                match value.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))? {
                     Some(bytes) => sql.kv_set.execute(params![owner, label, key, bytes])?,
                     None => sql.kv_removed.execute(params![owner, label, key])?,
                 };

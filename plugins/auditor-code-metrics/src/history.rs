@@ -48,12 +48,15 @@ pub struct Record {
     pub now: Measurement,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Measurement>,
+    /// What it was in the revision before, where it is a checkout; kept elsewhere.
+    #[serde(skip)]
+    pub revision: Option<Measurement>,
 }
 
 /// Where a file goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trend {
-    /// Measured once, or equal.
+    /// Known as it is now alone, or equal.
     Steady,
     Worse,
     Better,
@@ -110,11 +113,17 @@ impl Measurement {
 }
 
 impl Record {
+    /// Of a file that was not measured before.
+    #[must_use]
+    pub fn first(now: Measurement) -> Self {
+        Self { now, before: None, revision: None }
+    }
+
     /// The record after another measurement.
     #[must_use]
     pub fn followed_by(self, now: Measurement) -> Self {
         let before = if self.now.digest == now.digest { self.before } else { Some(self.now) };
-        Self { now, before }
+        Self { now, before, revision: None }
     }
 
     /// True if nothing has to be measured to know this content's blocks above the threshold.
@@ -144,10 +153,11 @@ impl Record {
         serde_json::from_slice(bytes).ok()
     }
 
-    /// By the most complex block, and if that is equal by the whole file.
+    /// By the most complex block, and if that is equal by the whole file; since it was measured before, or else since the
+    /// revision before.
     #[must_use]
     pub fn trend(&self) -> Trend {
-        let Some(before) = &self.before else { return Trend::Steady };
+        let Some(before) = self.before.as_ref().or(self.revision.as_ref()) else { return Trend::Steady };
         let of = |measured: &Measurement| {
             (measured.worst().map_or(0, |(_, block)| block.complexity), measured.complexity)
         };
@@ -200,7 +210,7 @@ mod tests {
     }
 
     fn record(before: Measurement, now: Measurement) -> Record {
-        Record { now: before, before: None }.followed_by(now)
+        Record::first(before).followed_by(now)
     }
 
     #[test]
@@ -229,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_lower_threshold_needs_another_measurement_of_the_same_content() {
-        let first = Record { now: measured("a", 5, &[]), before: None };
+        let first = Record::first(measured("a", 5, &[]));
         assert!(
             first.knows("a", 15)
                 && first.knows("a", KEPT_ABOVE)
@@ -247,6 +257,21 @@ mod tests {
         assert_eq!(record(before(), measured("b", 60, &[("f", 19)])).trend(), Trend::Better);
         assert_eq!(record(before(), measured("b", 49, &[("g", 20)])).trend(), Trend::Better);
         assert_eq!(record(before(), measured("b", 50, &[("f", 20)])).trend(), Trend::Steady);
+    }
+
+    #[test]
+    fn a_revision_counts_where_no_run_measured_the_file_before_and_asks_for_nothing_again() {
+        let now = || measured("b", 50, &[("f", 20)]);
+        let of = |was| Some(measured("a", 50, &[("f", was)]));
+        let alone = |was| Record { revision: of(was), ..Record::first(now()) };
+        assert_eq!(
+            [alone(19), alone(21), alone(20)].map(|one| one.trend()),
+            [Trend::Worse, Trend::Better, Trend::Steady]
+        );
+        assert_eq!(alone(19).worsened(15), None);
+        let both = Record { revision: of(19), ..record(measured("c", 50, &[("f", 30)]), now()) };
+        assert_eq!(both.trend(), Trend::Better);
+        assert_eq!(Record::from_bytes(&alone(19).to_bytes()), Some(Record::first(now())));
     }
 
     #[test]

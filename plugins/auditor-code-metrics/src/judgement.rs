@@ -165,7 +165,7 @@ mod tests {
     }
 
     fn first(now: Measurement) -> Record {
-        Record { now, before: None }
+        Record::first(now)
     }
 
     fn by(json: &str) -> Settings {

@@ -8,6 +8,7 @@
 
 pub mod history;
 pub mod judgement;
+pub mod revisions;
 pub mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use orch_sdk::{Auditor, Error, Failure, FinishedTask, Metric, NewTask, files, lo
 
 use crate::history::{Measurement, Record};
 use crate::judgement::{Judgement, judge};
+use crate::revisions::{Found, Revision};
 use crate::settings::Settings;
 
 /// Larger files are data or generated; their tree would not fit the plugin's memory.
@@ -29,6 +31,7 @@ const FILES_MAX: usize = 5000;
 const ATTRIBUTE_BYTES_MAX: usize = 256;
 const PATH: &str = "path";
 const LABEL: &str = "history";
+const REVISIONS: &str = "revisions";
 const KIND: &str = "note";
 
 pub struct CodeMetricsAuditor;
@@ -39,17 +42,25 @@ impl Auditor for CodeMetricsAuditor {
         if !paths.is_empty() {
             let measured =
                 measure_all(paths.into_iter().collect(), &open_history()?, &settings, Keep::History)?;
-            return Ok(measured.files.iter().flat_map(|(path, record)| metrics(path, record)).collect());
+            let past = of_revisions(&look_back(&measured, &settings, Keep::History)?);
+            let of_files = measured.files.iter().flat_map(|(path, record)| metrics(path, record));
+            return Ok(past.into_iter().chain(of_files).collect());
         }
         let measured = measure_workspace(&settings, Keep::History)?;
+        let past = of_revisions(&look_back(&measured, &settings, Keep::History)?);
         let changed = measured.files.iter().filter(|(path, _)| measured.changed.contains(*path));
         let of_files = changed.flat_map(|(path, record)| metrics(path, record));
-        Ok(of_files.chain(totals(&measured.files, &settings)).collect())
+        Ok(past.into_iter().chain(of_files).chain(totals(&measured.files, &settings)).collect())
     }
 
     fn audit(_finished: Vec<FinishedTask>) -> Result<Vec<NewTask>, Failure> {
         let settings = read_settings()?;
-        let measured = measure_workspace(&settings, Keep::Nothing)?;
+        let mut measured = measure_workspace(&settings, Keep::Nothing)?;
+        let past = look_back(&measured, &settings, Keep::Nothing)?;
+        for (path, record) in &mut measured.files {
+            let past = past.pasts.get(path);
+            record.revision = past.and_then(|past| past.before(&record.now.digest)).cloned();
+        }
         let judged = measured.files.iter().filter_map(|(path, record)| judge(path, record, &settings));
         let mut wanted = without_known(judged.collect())?;
         wanted.sort_by(|one, other| {
@@ -67,6 +78,8 @@ orch_sdk::export!(auditor: CodeMetricsAuditor);
 struct Measured {
     files: BTreeMap<String, Record>,
     changed: BTreeSet<String>,
+    /// They are all that the workspace has.
+    is_whole: bool,
 }
 
 /// What becomes of what was measured. Only a call that gives metrics keeps them: a file that changes between two calls would
@@ -102,7 +115,8 @@ fn measure_workspace(settings: &Settings, keep: Keep) -> Result<Measured, Failur
         }
         is_small
     });
-    measure_all(small.map(|(path, _)| path).collect(), &history, settings, keep)
+    let measured = measure_all(small.map(|(path, _)| path).collect(), &history, settings, keep)?;
+    Ok(Measured { is_whole: true, ..measured })
 }
 
 fn measure_all(
@@ -147,6 +161,32 @@ fn measure_all(
     Ok(measured)
 }
 
+/// What the files were in earlier revisions, if that is asked for.
+fn look_back(measured: &Measured, settings: &Settings, keep: Keep) -> Result<Found, Failure> {
+    if !settings.use_wily || settings.revisions == 0 {
+        return Ok(Found::default());
+    }
+    let kept = Bucket::open(REVISIONS).map_err(|error| in_words("cannot open the revisions", &error))?;
+    let paths: BTreeSet<String> = measured.files.keys().cloned().collect();
+    let (count, threshold) = (settings.revisions, settings.complexity_threshold);
+    forget_gone(&kept, &paths, measured.is_whole, keep)?;
+    revisions::look(&paths, count, threshold, &kept, matches!(keep, Keep::History))
+        .map_err(|error| in_words("cannot look at revisions", &error))
+}
+
+/// Of what is in the workspace no more nothing stays.
+fn forget_gone(kept: &Bucket, paths: &BTreeSet<String>, is_whole: bool, keep: Keep) -> Result<(), Failure> {
+    if !is_whole || matches!(keep, Keep::Nothing) {
+        return Ok(());
+    }
+    let keys: BTreeSet<String> = paths.iter().map(|path| history::key(path)).collect();
+    let known = kept.keys("").map_err(|error| in_words("cannot read the revisions", &error))?;
+    for gone in known.iter().filter(|key| !keys.contains(*key) && *key != revisions::MARK) {
+        kept.delete(gone).map_err(|error| in_words("cannot write the revisions", &error))?;
+    }
+    Ok(())
+}
+
 /// The file's record with what its bytes measure now.
 fn measure_file(path: &str, kept: Option<Record>, threshold: u32) -> Result<Record, String> {
     let Some(language) = Language::of(path) else { return Err("it is neither Python nor Rust".to_owned()) };
@@ -155,7 +195,7 @@ fn measure_file(path: &str, kept: Option<Record>, threshold: u32) -> Result<Reco
     match kept {
         Some(record) if record.knows(&digest, threshold) => Ok(record),
         Some(record) => Ok(record.followed_by(Measurement::of(bytes, digest, language, threshold)?)),
-        None => Ok(Record { now: Measurement::of(bytes, digest, language, threshold)?, before: None }),
+        None => Ok(Record::first(Measurement::of(bytes, digest, language, threshold)?)),
     }
 }
 
@@ -190,9 +230,26 @@ fn wanted(judgement: Judgement, tasks: &BTreeMap<String, Status>) -> Option<NewT
 }
 
 /// A path that is too long for an attribute is given by its end.
-fn metrics(path: &str, record: &Record) -> [Metric; 4] {
+fn shown(path: &str) -> &str {
     let from = path.len().saturating_sub(ATTRIBUTE_BYTES_MAX - PATH.len());
-    let shown = (from..=path.len()).find_map(|from| path.get(from..)).unwrap_or("");
+    (from..=path.len()).find_map(|from| path.get(from..)).unwrap_or("")
+}
+
+/// Of revisions that nobody measured before, of each file the oldest first.
+fn of_revisions(found: &Found) -> Vec<Metric> {
+    let of = |(path, Revision { commit, measured }): &(String, Revision)| {
+        let metric =
+            |name: &str, value| Metric::new(name, value, "1").with(PATH, shown(path)).with("commit", commit);
+        [
+            metric("code.revision.complexity", f64::from(measured.complexity)),
+            metric("code.revision.maintainability", measured.maintainability),
+        ]
+    };
+    found.new.iter().flat_map(of).collect()
+}
+
+fn metrics(path: &str, record: &Record) -> [Metric; 4] {
+    let shown = shown(path);
     let now = &record.now;
     let rank = rank_of_index(now.maintainability).to_string();
     [
@@ -260,10 +317,7 @@ mod tests {
     #[test]
     fn a_file_has_four_metrics_that_name_it_and_all_have_three() {
         let bytes = b"a = b + c\n".to_vec();
-        let record = Record {
-            now: Measurement::of(bytes, "d".to_owned(), Language::Python, 15).unwrap(),
-            before: None,
-        };
+        let record = Record::first(Measurement::of(bytes, "d".to_owned(), Language::Python, 15).unwrap());
         let path = format!("{}/end.py", "ü".repeat(200));
         for metric in metrics(&path, &record) {
             let shown = &metric.attributes.iter().find(|(key, _)| key == "path").unwrap().1;

@@ -6,6 +6,8 @@
 use code_metrics::maintainability::Rank;
 use serde::Deserialize;
 
+use crate::revisions::REVISIONS_MAX;
+
 /// The manifest's `tasks.add`: more tasks at once would be the plugin's fault.
 pub const SUGGESTIONS_MAX: u32 = 100;
 
@@ -17,8 +19,10 @@ pub struct Settings {
     /// A file of a worse rank is too hard to maintain.
     #[serde(deserialize_with = "rank")]
     pub maintainability_threshold: Rank,
-    /// What got worse since the measurement before is more urgent, what got better less.
+    /// What got worse since the measurement before, or else the revision before, is more urgent, what got better less.
     pub use_wily: bool,
+    /// With that: so many of the branch's last commits are looked at; 0..=[`REVISIONS_MAX`].
+    pub revisions: u32,
     /// Globs of the files to measure when the host names none.
     pub paths: Vec<String>,
     /// Folder names whose content is passed over, at any depth.
@@ -34,6 +38,7 @@ impl Default for Settings {
             complexity_threshold: 15,
             maintainability_threshold: Rank::B,
             use_wily: false,
+            revisions: 10,
             paths: owned(&["**/*.py", "**/*.rs"]),
             skip_folders: owned(&[
                 ".git",
@@ -62,6 +67,12 @@ impl Settings {
         let settings: Self = serde_json::from_str(json).map_err(|error| format!("settings: {error}"))?;
         if settings.limit == 0 || settings.limit > SUGGESTIONS_MAX {
             return Err(format!("settings: `limit` is {}, expected 1..={SUGGESTIONS_MAX}", settings.limit));
+        }
+        if settings.revisions > REVISIONS_MAX {
+            return Err(format!(
+                "settings: `revisions` is {}, expected 0..={REVISIONS_MAX}",
+                settings.revisions
+            ));
         }
         Ok(settings)
     }
@@ -105,6 +116,7 @@ mod tests {
         for (json, part) in [
             (r#"{"complexity": 1}"#, "complexity"),
             (r#"{"limit": 0}"#, "`limit` is 0"),
+            (r#"{"revisions": 51}"#, "`revisions` is 51, expected 0..=50"),
             (r#"{"maintainability_threshold": "D"}"#, "`D`, expected A, B or C"),
             ("", "settings:"),
         ] {

@@ -70,8 +70,7 @@ pub(super) fn of(tasks: &[TaskFacts]) -> Option<String> {
 
 /// Places of what a task depends on.
 fn needed(task: &TaskFacts, places: &HashMap<&str, usize>) -> Vec<usize> {
-    let ids: Vec<String> = serde_json::from_str(&task.row.dependencies).unwrap_or_default();
-    ids.iter().filter_map(|id| places.get(id.as_str()).copied()).collect()
+    task.row.dependencies.iter().filter_map(|id| places.get(id.as_str()).copied()).collect()
 }
 
 /// For each task how many others are before it on the longest way.

@@ -85,7 +85,7 @@ mod tests {
 
     fn row(name: &str, value: f64, unit: &str) -> MetricRow {
         let (name, unit) = (name.to_owned(), unit.to_owned());
-        MetricRow { plugin: "demo/x".to_owned(), name, value, unit, attributes: "[]".to_owned() }
+        MetricRow { plugin: "demo/x".to_owned(), name, value, unit, attributes: Vec::new() }
     }
 
     #[test]

@@ -104,10 +104,9 @@ pub(super) fn run(args: &TrendArgs, console: Console) -> Outcome {
 
 /// By name, then by that attribute, then by plugin.
 fn series(rows: &[MetricRow], by: &str) -> Vec<Series> {
-    let mut found: BTreeMap<(&str, String, &str), Series> = BTreeMap::new();
+    let mut found: BTreeMap<(&str, &str, &str), Series> = BTreeMap::new();
     for row in rows {
-        let pairs: Vec<(String, String)> = serde_json::from_str(&row.attributes).unwrap_or_default();
-        let of = pairs.into_iter().find(|(key, _)| key == by).map(|(_, value)| value).unwrap_or_default();
+        let of = row.attributes.iter().find(|(key, _)| key == by).map_or("", |(_, value)| value);
         let name = if of.is_empty() { row.name.clone() } else { format!("{} {of}", row.name) };
         let none = || Series { name, points: VecDeque::new(), count: 0 };
         let series = found.entry((&row.name, of, &row.plugin)).or_insert_with(none);
@@ -166,8 +165,8 @@ mod tests {
 
     fn row(name: &str, path: &str, value: f64) -> MetricRow {
         let attributes = match path {
-            "" => "[]".to_owned(),
-            path => serde_json::json!([["rank", value.to_string()], ["path", path]]).to_string(),
+            "" => Vec::new(),
+            path => vec![("rank".to_owned(), value.to_string()), ("path".to_owned(), path.to_owned())],
         };
         let (plugin, unit) = ("demo/x".to_owned(), "1".to_owned());
         MetricRow { plugin, name: name.to_owned(), value, unit, attributes }

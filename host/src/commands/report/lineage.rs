@@ -65,7 +65,7 @@ mod tests {
             description: text(),
             kind: text(),
             status: text(),
-            dependencies: text(),
+            dependencies: Vec::new(),
             retries: 0,
             max_retries: 0,
             attempts: 0,

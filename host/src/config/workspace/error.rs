@@ -30,6 +30,9 @@ pub enum WorkspaceError {
     TooLarge { path: PathBuf, found_bytes: u64 },
     #[error("`{path}` sets `{key}`, which only the operator's folder can")]
     Widens { path: PathBuf, key: String },
+    /// `line`: behind the name, empty if it is not known.
+    #[error("`{path}`{line} has no key `{key}`")]
+    NotAKey { path: PathBuf, line: String, key: String, instead: String },
     #[error("`{path}` is malformed")]
     Malformed {
         path: PathBuf,
@@ -71,6 +74,7 @@ impl WorkspaceError {
             Self::TooLarge { .. } => "workspace-config-too-large",
             Self::Widens { .. } => "workspace-widens",
             Self::SettingsTooLarge { .. } => "settings-too-large",
+            Self::NotAKey { .. } => "workspace-unknown-key",
             Self::Malformed { .. }
             | Self::Written { .. }
             | Self::Value { .. }
@@ -101,6 +105,7 @@ impl WorkspaceError {
             Self::SettingsTooLarge { .. } => {
                 "put what is long into a file of the workspace that the plugin may read".to_owned()
             }
+            Self::NotAKey { instead, .. } => instead.clone(),
             Self::Malformed { .. } => "`orch-host init` writes an example into an empty folder".to_owned(),
             Self::Written { source, .. } => return source.hint(),
             _ => return None,

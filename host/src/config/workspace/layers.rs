@@ -17,6 +17,7 @@ use orch_task::{Env, Written, read_written};
 use serde_json::{Map, Value};
 
 use super::error::{CONFIG_BYTES_MAX, WorkspaceError};
+use super::foreign::instead_of;
 use crate::regular_file::{self, Links, ReadError};
 
 /// Files of a workspace, the least first. The second one is of one person or machine, and of no repository.
@@ -197,9 +198,18 @@ pub fn place_of(layers: &[Layer], path: &[&str]) -> String {
     let Some(origin @ Origin::File { text, .. }) = said else {
         return format!("`{}`", FILES[0]);
     };
+    format!("`{}`{}", origin.name(), line_of(text, path))
+}
+
+/// The line of a key, for the middle of a sentence behind the file's name.
+pub(super) fn line_of(text: &str, path: &[&str]) -> String {
     let path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
-    let line = place_of_key(text, &path).map_or_else(String::new, |place| format!(", line {},", place.line));
-    format!("`{}`{line}", origin.name())
+    place_of_key(text, &path).map_or_else(String::new, |place| format!(", line {},", place.line))
+}
+
+/// The first key of a layer for which something else is written here, and what.
+pub(super) fn foreign(layer: &Layer) -> Option<(&str, String)> {
+    layer.rest.iter().find_map(|(key, value)| Some((key.as_str(), instead_of(key, value)?)))
 }
 
 /// Variables that begin like the host's own and are none, with the one that is probably meant.

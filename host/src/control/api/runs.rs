@@ -221,17 +221,9 @@ pub(super) async fn one(
             Ok((row, reader.task_counts(&run)?.into_iter().collect()))
         })
         .await?;
-    let metadata = stored(&row.metadata)?;
+    let metadata = &row.metadata;
     let why = metadata.get("why").and_then(|why| why.as_str()).map(str::to_owned);
     Ok(Json(OneRun { run: row.into(), at_work, tasks, why }))
-}
-
-/// JSON of a derived row; what is damaged is no empty value.
-pub(super) fn stored(text: &str) -> Result<serde_json::Value, Problem> {
-    serde_json::from_str(text).map_err(|error| {
-        let what = format!("a derived row is damaged: {error}; `orch-host db check --rebuild` mends it");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "store", what)
-    })
 }
 
 /// The run of that name.
@@ -282,7 +274,7 @@ struct Metric {
     value: f64,
     unit: String,
     /// Pairs of name and value.
-    attributes: serde_json::Value,
+    attributes: Vec<(String, String)>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -310,7 +302,7 @@ pub(super) async fn metrics(
             name: row.name,
             value: row.value,
             unit: row.unit,
-            attributes: stored(&row.attributes)?,
+            attributes: row.attributes,
         })
     };
     Ok(Json(Metrics { metrics: rows.into_iter().map(metric).collect::<Result<_, _>>()? }))

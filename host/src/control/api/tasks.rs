@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::super::caller::Caller;
 use super::super::problem::{Problem, Refusals};
-use super::runs::{PAGE_MAX, find, limit, stored};
+use super::runs::{PAGE_MAX, find, limit};
 use super::{Api, Json, Path, Query};
 use crate::config::tokens::Scope;
 
@@ -30,7 +30,7 @@ struct Task {
     kind: String,
     status: String,
     /// Ids.
-    dependencies: serde_json::Value,
+    dependencies: Vec<String>,
     attempts: u32,
     added_by: Option<String>,
     created_at: String,
@@ -48,7 +48,7 @@ impl TryFrom<TaskRow> for Task {
             description: row.description,
             kind: row.kind,
             status: row.status,
-            dependencies: stored(&row.dependencies)?,
+            dependencies: row.dependencies,
             attempts: row.attempts,
             added_by: row.added_by,
             created_at: row.created_at,

@@ -117,7 +117,9 @@ fn model(tasks: &[Drawn], wanted: &Wanted) -> Result<BTreeSet<TaskIndex>, &'stat
             || (!wanted.only && all.clone().any(|last| is_core(last) && is_before(tasks, task, last)))
     };
     let may = |task: &usize| is_meant(*task) && !is_out(*task) && (wanted.only || !cannot(*task));
-    Ok(all.clone().filter(may).map(|task| task as TaskIndex).collect())
+    let chosen: BTreeSet<TaskIndex> = all.clone().filter(may).map(|task| task as TaskIndex).collect();
+    let is_empty = chosen.is_empty() && !wanted.choice().is_all();
+    if is_empty { Err("choice-empty") } else { Ok(chosen) }
 }
 
 proptest! {

@@ -14,12 +14,12 @@ impl Run {
     /// Leaves out metrics for which there is no room.
     ///
     /// # Errors
-    /// `Limit` if there is none for findings.
+    /// `Limit` if there is none for findings or values.
     pub fn fit(&mut self, writes: &mut Writes) -> Result<(), CallError> {
         let mut left_out = std::mem::take(&mut self.left_out);
         let fits = reported::fit(&self.state().reported, writes, &mut left_out);
         self.left_out = left_out;
-        fits
+        fits.and_then(|()| reported::fit_values(&self.state().reported, writes))
     }
 
     /// An attempt's answer, if there is room for what was reported with it.

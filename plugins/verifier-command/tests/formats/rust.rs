@@ -73,11 +73,26 @@ fn cargo_test_without_tests() {
 
 #[test]
 fn cargo_audit() {
-    Run::new("cargo-audit", "security", 1, include_str!("../fixtures/cargo-audit/output.json")).gives(&[
-            (Major, None, "vulnerable: time 0.1.43: Potential segfault in the time crate (RUSTSEC-2020-0071, cured in >=0.2.23)"),
-            (Medium, None, "unmaintained: net2 0.2.37: `net2` crate has been deprecated; use `socket2` instead (RUSTSEC-2020-0016, no version without it)"),
-            (Medium, None, "yanked: bumpalo 3.2.0"),
+    let output = include_str!("../fixtures/cargo-audit/output.json");
+    Run::new("cargo-audit", "security", 1, output).gives(&[
+        (Major, None, "vulnerable: bumpalo 3.2.0: Flaw in `realloc` allows reading unknown memory (RUSTSEC-2020-0006, cured in >=3.2.1)"),
+        (Major, None, "vulnerable: chrono 0.4.19: Potential segfault in `localtime_r` invocations (RUSTSEC-2020-0159, cured in >=0.4.20)"),
+        (Major, None, "vulnerable: remove_dir_all 0.5.3: Race Condition Enabling Link Following and Time-of-check Time-of-use (TOCTOU) (RUSTSEC-2023-0018, cured in >=0.8.0)"),
+        (Major, None, "vulnerable: smallvec 1.6.0: Buffer overflow in SmallVec::insert_many (RUSTSEC-2021-0003, cured in >=0.6.14, <1.0.0 or >=1.6.1)"),
+        (Major, None, "vulnerable: time 0.1.43: Potential segfault in the time crate (RUSTSEC-2020-0071, cured in >=0.2.23)"),
+        (Medium, None, "unmaintained: atty 0.2.14: `atty` is unmaintained (RUSTSEC-2024-0375, no version without it)"),
+        (Medium, None, "unmaintained: net2 0.2.37: `net2` crate has been deprecated; use `socket2` instead (RUSTSEC-2020-0016, no version without it)"),
+        (Medium, None, "unsound: atty 0.2.14: Potential unaligned read (RUSTSEC-2021-0145, no version without it)"),
+        (Medium, None, "unsound: bumpalo 3.2.0: Use-after-free due to a lifetime error in `Vec::into_iter()` (RUSTSEC-2022-0078, cured in >=3.11.1)"),
+        (Medium, None, "yanked: bumpalo 3.2.0"),
     ]);
+    // The tool's own count, and its list of warnings.
+    let said: serde_json::Value = serde_json::from_str(output).unwrap();
+    let warnings =
+        said["warnings"].as_object().unwrap().values().map(|of_kind| of_kind.as_array().unwrap().len());
+    assert_eq!((said["vulnerabilities"]["count"].as_u64(), warnings.sum::<usize>()), (Some(5), 5));
+    let green = include_str!("../fixtures/cargo-audit/green.json");
+    Run::new("cargo-audit", "security", 0, green).gives(&[]);
 }
 
 #[test]

@@ -1,12 +1,15 @@
-//! Reports a thousand findings or metrics of the longest kind, as its task says, also as a verifier. Ends as: done until
-//! the run has no room for more, then limit-findings.
+//! Reports a thousand findings or metrics of the longest kind, as its task says, also as a verifier, or keeps the same 8 MiB again.
+//! Ends as: done until the run has no room for more, then limit-findings, or limit-kv.
 
 use orch_sdk::{
     Attempt, Category, Completion, Executor, Failure, Finding, Metric, Severity, Subject, Task, Verifier,
-    findings, metrics,
+    findings, kv, metrics,
 };
 
 const EACH: usize = 1000;
+/// Together 8 MiB.
+const VALUES: usize = 128;
+const VALUE_BYTES: usize = 64 << 10;
 
 pub struct ReportsWithoutEnd;
 
@@ -28,6 +31,11 @@ impl Executor for ReportsWithoutEnd {
                     metric.with(format!("{nth:02}"), escaped(254))
                 });
                 (0..EACH).try_for_each(|_| metrics::record(&metric))?;
+            }
+            "values" => {
+                let bucket = kv::Bucket::open("notes")?;
+                let value = vec![0xff; VALUE_BYTES];
+                (0..VALUES).try_for_each(|nth| bucket.set(&format!("{nth:03}"), &value))?;
             }
             _ => {}
         }
