@@ -117,13 +117,21 @@ pub(crate) fn end_namespace(first: Pid, grace: Duration) -> io::Result<u32> {
         alone_within(first, grace)?;
     }
     ended.extend(beside(first)?);
-    kill_process(first, Signal::KILL)?;
-    let mut pause = PAUSE_FIRST;
-    while reap(|_, _| {})? == Children::Left {
-        thread::sleep(pause);
-        pause = (pause * 2).min(PAUSE_MAX);
-    }
+    end_first(first)?;
     Ok(u32::try_from(ended.len()).unwrap_or(u32::MAX))
+}
+
+/// The first process of a namespace, and whoever is in it: all children of this process. Returns when none is left.
+pub(crate) fn end_first(first: Pid) -> io::Result<()> {
+    kill_process(first, Signal::KILL)?;
+    // Of any: the kernel lets the first go when the others of its namespace are reaped.
+    loop {
+        match wait(WaitOptions::empty()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(Errno::CHILD) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Descendants of this process that are alive, without that one.

@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
+use std::rc::Rc;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{
@@ -24,7 +25,7 @@ use seccompiler::BpfProgram;
 
 use crate::error::StartStep;
 use crate::request::Request;
-use crate::sandbox::{Sandbox, Wall, Walls, build, divide, filter, listen, plan, rules};
+use crate::sandbox::{Sandbox, Wall, Walls, build, divide, filter, listen, plan, rules, template};
 
 /// What is sent to process groups and control groups. Whoever guards ignores it; commands get the default back.
 pub(crate) const IGNORED: [libc::c_int; 9] = [
@@ -68,13 +69,14 @@ pub(crate) struct Launcher {
     /// that leads into namespaces.
     stacks: [Vec<u128>; 2],
     /// Made once, when they are first needed.
-    filter: Option<Vec<BpfProgram>>,
+    filter: Option<Rc<BpfProgram>>,
+    templates: template::Templates,
 }
 
 impl Launcher {
     pub(crate) fn new() -> Self {
         let stack = || vec![0; STACK_BYTES / size_of::<u128>()];
-        Self { stacks: [stack(), stack()], filter: None }
+        Self { stacks: [stack(), stack()], filter: None, templates: template::Templates::new() }
     }
 
     /// Returns once the program is executing.
@@ -115,7 +117,7 @@ impl Launcher {
             first: Cell::new(None),
         };
         let division = birth.confined.as_ref().and_then(|confined| confined.division.as_ref());
-        let into = division.map_or(0, |division| division.flags);
+        let into = division.map_or(0, divide::Division::flags);
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | into;
         let main = if division.is_some() { leader } else { child };
         // SAFETY: as with vfork, the child has this process's memory until it executes a program or exits, and this
@@ -157,19 +159,28 @@ impl Launcher {
         }
     }
 
-    fn confined<'a>(&'a mut self, sandbox: &'a Sandbox) -> Result<Option<Confined>, StartFailure> {
+    fn confined<'a>(&mut self, sandbox: &'a Sandbox) -> Result<Option<Confined<'a>>, StartFailure> {
         let Sandbox::Walls(walls) = sandbox else { return Ok(None) };
+        let [stack, _] = &mut self.stacks;
         let at = |step| move |error: io::Error| StartFailure::new(step, &error);
         let plan = plan::of(walls).map_err(at(StartStep::Sandbox(Wall::Mounts)))?;
         let division = divide::Division::of(walls).map_err(at(StartStep::Namespaces))?;
+        let mounts = match plan {
+            None => None,
+            Some(plan) => {
+                let made = self.templates.of(&plan, top_of(stack));
+                let template = made.map_err(|(step, error)| StartFailure::new(step, &error))?;
+                Some(Mounts { template, steps: plan.own })
+            }
+        };
         let filter = match &self.filter {
             Some(filter) => filter.clone(),
             None => {
-                let made = filter::programs().map_err(at(StartStep::Sandbox(Wall::Syscalls)))?;
-                self.filter.insert(made).clone()
+                let made = filter::program().map_err(at(StartStep::Sandbox(Wall::Syscalls)))?;
+                self.filter.insert(made.into()).clone()
             }
         };
-        Ok(Some(Confined { walls: walls.as_ref().clone(), plan, division, filter }))
+        Ok(Some(Confined { walls, mounts, division, filter }))
     }
 }
 
@@ -178,11 +189,17 @@ fn top_of(stack: &mut [u128]) -> *mut c_void {
 }
 
 /// A sandbox, ready to be entered.
-struct Confined {
-    walls: Walls,
-    plan: Vec<plan::Step>,
+struct Confined<'a> {
+    walls: &'a Walls,
+    mounts: Option<Mounts>,
     division: Option<divide::Division>,
-    filter: Vec<BpfProgram>,
+    filter: Rc<BpfProgram>,
+}
+
+/// What is there already, and what is mounted for this command.
+struct Mounts {
+    template: Rc<template::Template>,
+    steps: Vec<plan::Step>,
 }
 
 /// What the child needs, prepared by its parent.
@@ -197,7 +214,7 @@ struct Birth<'a> {
     stderr: &'a OwnedFd,
     supervisor: Pid,
     open_files: Option<Rlimit>,
-    confined: Option<Confined>,
+    confined: Option<Confined<'a>>,
     /// Where the leader makes sockets, and where it sends them.
     listening: Option<(&'a [SocketAddr], &'a OwnedFd)>,
     inner_stack: *mut c_void,
@@ -211,10 +228,9 @@ struct Birth<'a> {
 extern "C" fn leader(birth: *mut c_void) -> c_int {
     // SAFETY: as for `child`.
     let at_birth = unsafe { &*birth.cast::<Birth<'_>>() };
-    let Some(division) = at_birth.confined.as_ref().and_then(|confined| confined.division.as_ref()) else {
-        return 1;
-    };
-    match division.begin() {
+    let Some(confined) = &at_birth.confined else { return 1 };
+    let Some(division) = &confined.division else { return 1 };
+    match division.begin(confined.mounts.as_ref().map(|mounts| &*mounts.template)) {
         Ok(first) => at_birth.first.set(first),
         Err(error) => {
             at_birth.failure.set(Some(StartFailure::new(StartStep::Namespaces, &error)));
@@ -265,11 +281,12 @@ impl Birth<'_> {
     }
 
     /// Puts up the walls, from the widest to the one that lets no other be put up.
-    fn confine(&self, confined: &Confined) -> Result<(), StartFailure> {
+    fn confine(&self, confined: &Confined<'_>) -> Result<(), StartFailure> {
         let at = |step| move |error: io::Error| StartFailure::new(step, &error);
         let wall = |wall| at(StartStep::Sandbox(wall));
-        let Confined { walls, plan, division, filter } = confined;
-        build::take(plan).map_err(wall(Wall::Mounts))?;
+        let Confined { walls, mounts, division, filter } = confined;
+        let steps = mounts.as_ref().map_or(&[][..], |mounts| &mounts.steps);
+        build::take(steps).map_err(wall(Wall::Mounts))?;
         let entered = match walls.has(Wall::Mounts) {
             // SAFETY: a text that is NUL-terminated.
             true if unsafe { libc::chdir(self.directory_path.as_ptr()) } != 0 => {

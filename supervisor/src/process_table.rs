@@ -6,7 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
+use std::io::{self, Read};
+
+/// More than a line of 52 numbers.
+const SHORT_BYTES: usize = 2048;
 
 /// The fields of `/proc/<pid>/stat` that are used here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +50,7 @@ impl Stat {
 
 /// None if there is no such process.
 pub(crate) fn stat(pid: u32) -> io::Result<Option<Stat>> {
-    match fs::read(format!("/proc/{pid}/stat")) {
+    match first_bytes(&format!("/proc/{pid}/stat")) {
         Ok(text) => match Stat::parse(&text) {
             Some(stat) => Ok(stat),
             None => Err(io::Error::new(
@@ -58,6 +61,14 @@ pub(crate) fn stat(pid: u32) -> io::Result<Option<Stat>> {
         Err(error) if is_gone(&error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// In one read: the kernel gives a short file of `/proc` whole, and says no size before.
+fn first_bytes(path: &str) -> io::Result<Vec<u8>> {
+    let mut text = vec![0; SHORT_BYTES];
+    let read = fs::File::open(path)?.read(&mut text)?;
+    text.truncate(read);
+    Ok(text)
 }
 
 /// Every process that can be seen, zombies too.

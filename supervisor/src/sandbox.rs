@@ -1,7 +1,8 @@
 //! The walls around one command: what it sees, what it may ask the kernel for, how much it may take.
 //!
 //! In -> out: [`Sandbox`], which travels in the request -> the command's process, confined, just before it executes.
-//! Shape: namespaces (`sandbox/divide.rs`), a root of its own built by a plan (`plan.rs`, `build.rs`), Landlock on top
+//! Shape: namespaces (`sandbox/divide.rs`), a root of its own built by a plan (`plan.rs`, `build.rs`) on what is
+//! kept for all commands (`template.rs`), Landlock on top
 //! (`rules.rs`), a filter of system calls (`filter.rs`), limits (`limits.rs`) and a look at what it takes (`watch.rs`); a way out
 //! of its network namespace, if it has one, that the host answers (`listen.rs`).
 //! Invariant: a wall that cannot be put up means that the command is not started; there is no weaker fallback here.
@@ -15,6 +16,7 @@ pub(crate) mod listen;
 pub(crate) mod plan;
 pub(crate) mod rules;
 mod system;
+pub(crate) mod template;
 pub(crate) mod watch;
 
 use std::collections::BTreeSet;

@@ -145,8 +145,10 @@ impl Supervisor {
             }
             Exit::Code(_) | Exit::Signal(_) => match first {
                 None if descendants::gone_within(LINGER_MAX)? => 0,
+                // The first starts nobody.
                 Some(first) if descendants::alone_within(first, LINGER_MAX)? => {
-                    descendants::end_namespace(first, Duration::ZERO)?
+                    descendants::end_first(first)?;
+                    0
                 }
                 _ => end_all(first, request.kill_after)?,
             },

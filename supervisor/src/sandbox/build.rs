@@ -76,10 +76,7 @@ fn take_one(step: &Step) -> io::Result<()> {
         }
         Step::Close(path) => done(unsafe { libc::chmod(path.as_ptr(), 0) }),
         Step::Remove(at) => done(unsafe { libc::unlink(at.as_ptr()) }),
-        Step::Detach(path) => {
-            done(unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH) })?;
-            done(unsafe { libc::rmdir(path.as_ptr()) })
-        }
+        Step::Detach(path) => done(unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH) }),
         Step::ReadOnlyRoot => set(c"/", READ_ONLY | NO_SUID, 0),
     }
 }

@@ -11,6 +11,7 @@ use std::ptr;
 
 use rustix::process::{getegid, geteuid};
 
+use super::template::Template;
 use super::{Wall, Walls};
 
 /// For the first process: it has a copy of this process's memory, and calls the kernel only.
@@ -18,8 +19,9 @@ const STACK_BYTES: usize = 64 << 10;
 
 /// What is known before the process is cloned.
 pub(crate) struct Division {
-    /// Of the clone that leads away from the supervisor.
-    pub(crate) flags: c_int,
+    /// All but the users'.
+    namespaces: c_int,
+    has_mounts: bool,
     users: CString,
     groups: CString,
     has_processes: bool,
@@ -35,15 +37,15 @@ impl Division {
             return Ok(None);
         }
         let flag = |wall, flag| if walls.has(wall) { flag } else { 0 };
-        let flags = libc::CLONE_NEWUSER
-            | flag(Wall::Mounts, libc::CLONE_NEWNS)
+        let namespaces = flag(Wall::Mounts, libc::CLONE_NEWNS)
             | flag(Wall::Ipc, libc::CLONE_NEWIPC | libc::CLONE_NEWUTS)
             | flag(Wall::Network, libc::CLONE_NEWNET);
-        let (user, group) = (geteuid().as_raw(), getegid().as_raw());
+        let (users, groups) = of_this_user()?;
         Ok(Some(Self {
-            flags,
-            users: CString::new(format!("{user} {user} 1"))?,
-            groups: CString::new(format!("{group} {group} 1"))?,
+            namespaces,
+            has_mounts: walls.has(Wall::Mounts),
+            users,
+            groups,
             has_processes: walls.has(Wall::Processes),
             has_network: walls.has(Wall::Network),
             has_name: walls.has(Wall::Ipc),
@@ -51,12 +53,22 @@ impl Division {
         }))
     }
 
-    /// In the first clone: its users, then the first process. Gives its pid as the supervisor knows it.
-    pub(crate) fn begin(&self) -> io::Result<Option<i32>> {
-        // Without this a user could leave a group that is kept out of something.
-        write(c"/proc/self/setgroups", c"deny")?;
-        write(c"/proc/self/gid_map", &self.groups)?;
-        write(c"/proc/self/uid_map", &self.users)?;
+    /// Of the clone that leads away from the supervisor.
+    pub(crate) fn flags(&self) -> c_int {
+        if self.has_mounts { 0 } else { libc::CLONE_NEWUSER | self.namespaces }
+    }
+
+    /// In the first clone: its users, then the first process. Gives its pid as the supervisor knows it. `template`: there
+    /// where mounts are the command's own.
+    pub(crate) fn begin(&self, template: Option<&Template>) -> io::Result<Option<i32>> {
+        match template {
+            Some(template) => {
+                template.enter()?;
+                // SAFETY: numbers.
+                done(unsafe { libc::unshare(self.namespaces) })?;
+            }
+            None => map(&self.users, &self.groups)?,
+        }
         if self.has_name {
             let name = c"sandbox";
             // SAFETY: a text and its length.
@@ -76,6 +88,20 @@ impl Division {
             if pid > 0 { Ok(Some(pid)) } else { Err(io::Error::last_os_error()) }
         }
     }
+}
+
+/// Nobody but this process's user and group, as texts for [`map`].
+pub(super) fn of_this_user() -> io::Result<(CString, CString)> {
+    let (user, group) = (geteuid().as_raw(), getegid().as_raw());
+    Ok((CString::new(format!("{user} {user} 1"))?, CString::new(format!("{group} {group} 1"))?))
+}
+
+/// Who is there in a namespace of users that this process is the first of.
+pub(super) fn map(users: &CStr, groups: &CStr) -> io::Result<()> {
+    // Without this a user could leave a group that is kept out of something.
+    write(c"/proc/self/setgroups", c"deny")?;
+    write(c"/proc/self/gid_map", groups)?;
+    write(c"/proc/self/uid_map", users)
 }
 
 /// Of the rights that a namespace of users gives within it, none is left, and none comes back with a program.

@@ -1,6 +1,6 @@
 //! The filter of system calls.
 //!
-//! In -> out: this machine's kind -> programs for the kernel, made once; they hold for the command and all it starts.
+//! In -> out: this machine's kind -> a program for the kernel, made once; it holds for the command and all it starts.
 //! Invariant: what is not named is let through; a call of another kind of machine ends its process.
 //! Not here: putting them up (`launch.rs`, as the last thing before the program).
 
@@ -117,8 +117,12 @@ const OPENS: &[(libc::c_long, u8)] = &[(libc::SYS_openat, 2)];
 /// The bit that marks the other numbering of calls on `x86_64`.
 const OTHER_NUMBERING: u32 = 0x4000_0000;
 
-/// In the order in which they are put up.
-pub(crate) fn programs() -> io::Result<Vec<BpfProgram>> {
+/// Calls that are answered as if the kernel did not know them: what they ask for lies in memory, where a filter cannot look.
+/// Programs fall back to `clone` and `openat`.
+const UNKNOWN: [libc::c_long; 2] = [libc::SYS_clone3, libc::SYS_openat2];
+
+/// One for all of it: the kernel compiles each that is put up.
+pub(crate) fn program() -> io::Result<BpfProgram> {
     let mut refused: Vec<(libc::c_long, Vec<SeccompRule>)> =
         REFUSED.iter().chain(REFUSED_HERE).map(|call| (*call, Vec::new())).collect();
     let namespaces = NEW_NAMESPACES.map(|flag| {
@@ -160,41 +164,54 @@ pub(crate) fn programs() -> io::Result<Vec<BpfProgram>> {
         }
         refused.push((*call, rules));
     }
-    // What they ask for lies in memory, where a filter cannot look: programs fall back to `clone` and `openat`.
-    let unknown = vec![(libc::SYS_clone3, Vec::new()), (libc::SYS_openat2, Vec::new())];
-    Ok(vec![filter(refused, libc::EPERM)?, filter(unknown, libc::ENOSYS)?])
-}
-
-/// Makes this process ask the kernel through these, for good.
-pub(crate) fn enter(programs: &[BpfProgram]) -> io::Result<()> {
-    for program in programs {
-        seccompiler::apply_filter(program).map_err(|error| match error {
-            seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error) => error,
-            _ => io::Error::from_raw_os_error(libc::EINVAL),
-        })?;
-    }
-    Ok(())
-}
-
-fn filter(calls: Vec<(libc::c_long, Vec<SeccompRule>)>, errno: libc::c_int) -> io::Result<BpfProgram> {
     let machine = std::env::consts::ARCH.try_into().map_err(io::Error::other)?;
-    let answer = SeccompAction::Errno(errno.cast_unsigned());
-    let filter = SeccompFilter::new(calls.into_iter().collect(), SeccompAction::Allow, answer, machine);
+    let answer = SeccompAction::Errno(libc::EPERM.cast_unsigned());
+    let filter = SeccompFilter::new(refused.into_iter().collect(), SeccompAction::Allow, answer, machine);
     let program: BpfProgram =
         filter.and_then(TryInto::try_into).map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(without_other_numbering(program))
+    with_unknown(program)
 }
 
-/// The same calls have other numbers there, which no rule names.
-fn without_other_numbering(program: BpfProgram) -> BpfProgram {
-    if !cfg!(target_arch = "x86_64") {
-        return program;
+/// Makes this process ask the kernel through it, for good.
+pub(crate) fn enter(program: &[sock_filter]) -> io::Result<()> {
+    seccompiler::apply_filter(program).map_err(|error| match error {
+        seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error) => error,
+        _ => io::Error::from_raw_os_error(libc::EINVAL),
+    })
+}
+
+/// Puts [`UNKNOWN`] into a program, and every call by its other number, which no rule names.
+fn with_unknown(mut program: BpfProgram) -> io::Result<BpfProgram> {
+    let one = |code: u32, jt, jf, k| sock_filter { code: code as u16, jt, jf, k };
+    let mut more = vec![one(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0)];
+    let mut tests: Vec<(u32, u32)> = Vec::new();
+    if cfg!(target_arch = "x86_64") {
+        tests.push((libc::BPF_JGE, OTHER_NUMBERING));
     }
-    let one = |code: u32, jf, k| sock_filter { code: code as u16, jt: 0, jf, k };
-    let load = one(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0);
-    let test = one(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 1, OTHER_NUMBERING);
-    let refuse = one(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned());
-    [load, test, refuse].into_iter().chain(program).collect()
+    for call in UNKNOWN {
+        tests.push((libc::BPF_JEQ, u32::try_from(call).map_err(io::Error::other)?));
+    }
+    for (left, (how, number)) in (0..tests.len()).rev().zip(&tests) {
+        // To the answer behind the last test; from there, past the answer.
+        let past = u8::from(left == 0);
+        more.push(one(
+            libc::BPF_JMP | how | libc::BPF_K,
+            u8::try_from(left).map_err(io::Error::other)?,
+            past,
+            *number,
+        ));
+    }
+    let answer = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned();
+    more.push(one(libc::BPF_RET | libc::BPF_K, 0, 0, answer));
+    // A program begins with which kind of machine calls, and ends the process of another one.
+    let begins = [libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K];
+    let begins = begins.into_iter().chain([libc::BPF_RET | libc::BPF_K]).map(|code| code as u16);
+    let length = begins.clone().count();
+    if !program.iter().take(length).map(|step| step.code).eq(begins) {
+        return Err(io::Error::other("a filter begins in another way"));
+    }
+    program.splice(length..length, more);
+    Ok(program)
 }
 
 type Condition = (u8, SeccompCmpArgLen, SeccompCmpOp, u64);

@@ -1,20 +1,25 @@
 //! Which steps build a command's root.
 //!
-//! In -> out: [`Walls`], what is there on this machine -> [`Step`]s, in order, with every text ready for the kernel.
+//! In -> out: [`Walls`], what is there on this machine -> [`Plan`]: [`Step`]s, in order, with every text ready for the kernel.
+//! Shape: what is kept for commands after this one, then what is this command's own. Kept are the root's folders, devices, and
+//! places that are read, up to the first that is written, hidden, or lies in another; never what is mounted for one command.
 //! Invariant: what no place names is not there. The steps end with the old root gone and the new one not writable.
-//! Not here: taking them (`build.rs`).
+//! Not here: taking them (`build.rs`), keeping them (`template.rs`).
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::ffi::CString;
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::{Access, Cache, Place, Wall, Walls};
 
 /// Where the new root is put together: any folder that every machine has. What lies in it stays reachable.
 const BASE: &str = "/tmp";
-/// The old root, while there are both.
+/// The old root, while there are both. An empty folder stays, as a command sees in its root: where one is removed the kernel
+/// takes away what lies on it in every other namespace, and so from what is kept.
 const OLD: &str = "/.old";
 /// What stands for hidden files, which nobody opens, and folders, which are empty: whoever walks through them goes on. The folder
 /// stays, as a command sees in its root.
@@ -101,72 +106,115 @@ pub(crate) enum Shown {
     NoFolder,
 }
 
-/// The steps for these walls; none without a mount wall.
+/// The steps for these walls.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The same for all commands that see the same; the old root is still there.
+    pub(crate) kept: Vec<Step>,
+    /// Device and inode of what each of its mounts leads to.
+    pub(crate) sources: Vec<(u64, u64)>,
+    pub(crate) own: Vec<Step>,
+}
+
+/// None without a mount wall.
 ///
 /// # Errors
 /// A path that is none.
-pub(crate) fn of(walls: &Walls) -> io::Result<Vec<Step>> {
+pub(crate) fn of(walls: &Walls) -> io::Result<Option<Plan>> {
     if !walls.has(Wall::Mounts) {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    let mut plan =
-        Plan { steps: Vec::new(), made: BTreeSet::new(), hidden: BTreeSet::new(), sources: Vec::new() };
-    plan.step(Step::Private);
-    plan.tmpfs(BASE, "mode=0755,size=4m")?;
-    plan.step(Step::Dir(text(&format!("{BASE}{OLD}"))?));
-    plan.step(Step::Pivot { base: text(BASE)?, old: text(&format!("{BASE}{OLD}"))? });
-    plan.file(NO_FILE)?;
-    plan.folder(Path::new(NO_FOLDER))?;
-    plan.step(Step::Close(text(NO_FILE)?));
-    plan.devices(walls.limits.tmp_bytes)?;
+    let mut planning = Planning {
+        plan: Plan { kept: Vec::new(), sources: Vec::new(), own: Vec::new() },
+        made: HashSet::new(),
+        hidden: HashSet::new(),
+        bound: HashSet::new(),
+        covered: Vec::new(),
+        has_own_places: false,
+        shown: Vec::new(),
+    };
+    planning.root()?;
+    planning.devices(walls.limits.tmp_bytes)?;
     let processes = walls.limits.processes.filter(|_| walls.has(Wall::Limits));
-    plan.proc(walls.has(Wall::Processes), processes)?;
+    planning.proc(walls.has(Wall::Processes), processes)?;
     // Before the places, which may lie in it.
-    plan.folder(Path::new("/tmp"))?;
-    plan.tmpfs("/tmp", &format!("mode=1777,size={}", walls.limits.tmp_bytes / 2))?;
-    plan.folder(Path::new("/var"))?;
-    plan.link("../tmp", "/var/tmp")?;
-    plan.folder(Path::new("/run"))?;
+    planning.folder(Path::new("/tmp"))?;
+    planning.tmpfs("/tmp", &format!("mode=1777,size={}", walls.limits.tmp_bytes / 2))?;
+    planning.folder(Path::new("/var"))?;
+    planning.link("../tmp", "/var/tmp")?;
+    planning.folder(Path::new("/run"))?;
     for place in &walls.places {
-        plan.place(place)?;
+        planning.place(place)?;
     }
     for cache in &walls.caches {
-        plan.cache(cache)?;
+        planning.cache(cache)?;
     }
     // Not the folder: one that is removed cannot be listed, and whoever asks the kernel itself hears of an error.
-    plan.step(Step::Remove(text(NO_FILE)?));
-    plan.step(Step::Detach(text(OLD)?));
-    plan.step(Step::ReadOnlyRoot);
-    Ok(plan.steps)
+    planning.own(Step::Remove(text(NO_FILE)?));
+    planning.own(Step::Detach(text(OLD)?));
+    planning.own(Step::ReadOnlyRoot);
+    Ok(Some(planning.plan))
 }
 
-struct Plan {
-    steps: Vec<Step>,
+struct Planning {
+    plan: Plan,
     /// Folders of the new root that are there.
-    made: BTreeSet<PathBuf>,
+    made: HashSet<PathBuf>,
     /// Once is enough: what covers it would be covered.
-    hidden: BTreeSet<PathBuf>,
+    hidden: HashSet<PathBuf>,
+    /// Where something of the machine's is shown, but devices.
+    bound: HashSet<PathBuf>,
+    /// Where the command's own is mounted.
+    covered: Vec<PathBuf>,
+    /// What follows may lie over it, or in it.
+    has_own_places: bool,
     /// Paths that show what lies elsewhere, and where.
-    sources: Vec<(PathBuf, PathBuf)>,
+    shown: Vec<(PathBuf, PathBuf)>,
 }
 
-impl Plan {
-    fn step(&mut self, step: Step) {
-        self.steps.push(step);
+impl Planning {
+    fn kept(&mut self, step: Step) {
+        self.plan.kept.push(step);
     }
 
-    fn tmpfs(&mut self, at: &str, options: &str) -> io::Result<()> {
-        self.step(Step::Tmpfs { at: text(at)?, options: text(options)? });
+    fn own(&mut self, step: Step) {
+        self.plan.own.push(step);
+    }
+
+    fn root(&mut self) -> io::Result<()> {
+        self.kept(Step::Private);
+        self.kept(Step::Tmpfs { at: text(BASE)?, options: text("mode=0755,size=4m")? });
+        self.kept(Step::Dir(text(&format!("{BASE}{OLD}"))?));
+        self.kept(Step::Pivot { base: text(BASE)?, old: text(&format!("{BASE}{OLD}"))? });
+        self.folder(Path::new(NO_FOLDER))?;
+        // Removed from each command's root.
+        self.own(Step::File(text(NO_FILE)?));
+        self.own(Step::Close(text(NO_FILE)?));
         Ok(())
+    }
+
+    /// The command's own.
+    fn tmpfs(&mut self, at: &str, options: &str) -> io::Result<()> {
+        self.own(Step::Tmpfs { at: text(at)?, options: text(options)? });
+        self.covered.push(at.into());
+        Ok(())
+    }
+
+    /// What the root has: kept, unless the command's own is mounted above it.
+    fn rooted(&mut self, path: &Path, step: Step) {
+        match self.covered.iter().any(|own| path.starts_with(own)) {
+            true => self.own(step),
+            false => self.kept(step),
+        }
     }
 
     /// With all above it.
     fn folder(&mut self, path: &Path) -> io::Result<()> {
-        let above: Vec<&Path> = path.ancestors().collect();
-        for folder in above.into_iter().rev().filter(|folder| folder.parent().is_some()) {
-            if self.made.insert(folder.to_owned()) {
-                self.steps.push(Step::Dir(text(folder)?));
-            }
+        let is_new = |folder: &&Path| folder.parent().is_some() && !self.made.contains(*folder);
+        let new: Vec<&Path> = path.ancestors().take_while(is_new).collect();
+        for folder in new.into_iter().rev() {
+            self.made.insert(folder.to_owned());
+            self.rooted(folder, Step::Dir(text(folder)?));
         }
         Ok(())
     }
@@ -176,12 +224,12 @@ impl Plan {
         if let Some(folder) = path.parent() {
             self.folder(folder)?;
         }
-        self.step(Step::File(text(path)?));
+        self.rooted(path, Step::File(text(path)?));
         Ok(())
     }
 
     fn link(&mut self, to: &str, at: &str) -> io::Result<()> {
-        self.step(Step::Link { to: text(to)?, at: text(at)? });
+        self.kept(Step::Link { to: text(to)?, at: text(at)? });
         Ok(())
     }
 
@@ -192,12 +240,15 @@ impl Plan {
             let at = format!("/dev/{device}");
             self.file(&at)?;
             let from = text(&format!("{OLD}{at}"))?;
-            self.step(Step::Bind { from, at: text(&at)?, writable: true, device: true });
+            self.kept(Step::Bind { from, at: text(&at)?, writable: true, device: true });
+            let found = Path::new(&at).metadata();
+            self.plan.sources.push(found.map_or((0, 0), |found| (found.dev(), found.ino())));
         }
         for (to, at) in DEVICE_LINKS {
             self.link(to, at)?;
         }
-        self.step(Step::Devpts);
+        self.own(Step::Devpts);
+        self.covered.push("/dev/pts".into());
         self.tmpfs("/dev/shm", &format!("mode=1777,size={}", tmp_bytes / 2))
     }
 
@@ -207,9 +258,10 @@ impl Plan {
             // The machine's would show everybody's.
             return Ok(());
         }
-        self.step(Step::Proc);
+        self.own(Step::Proc);
+        self.covered.push("/proc".into());
         if let Some(processes) = processes {
-            self.step(Step::ProcessIds(text(&processes.max(PROCESS_IDS_MIN).to_string())?));
+            self.own(Step::ProcessIds(text(&processes.max(PROCESS_IDS_MIN).to_string())?));
         }
         for (names, is_hidden) in [(&PROC_READ[..], false), (&PROC_HIDDEN[..], true)] {
             for name in names {
@@ -220,7 +272,8 @@ impl Plan {
                     (true, false) => text(NO_FILE)?,
                     (false, _) => text(&path)?,
                 };
-                self.step(Step::Bind { from, at: text(&path)?, writable: false, device: false });
+                self.own(Step::Bind { from, at: text(&path)?, writable: false, device: false });
+                self.bound.insert(path);
             }
         }
         Ok(())
@@ -235,7 +288,7 @@ impl Plan {
         // A link of the machine's own root, such as `/bin`, stays one. Elsewhere what it leads to stands in its place.
         if found.is_symlink() && real == *path && path.components().count() == 2 && access == Access::Read {
             let to = path.read_link()?;
-            self.step(Step::Link { to: text(&to)?, at: text(path)? });
+            self.kept(Step::Link { to: text(&to)?, at: text(path)? });
             return Ok(());
         }
         if access == Access::Hidden && !self.hidden.insert(path.to_owned()) {
@@ -248,20 +301,42 @@ impl Plan {
                 (Access::Hidden, true) => Shown::NoFolder,
                 (Access::Hidden, false) => Shown::NoFile,
             };
-            self.step(Step::Over { at: text(path)?, shown });
+            self.own(Step::Over { at: text(path)?, shown });
+            self.has_own_places = true;
             return Ok(());
         }
         let (Ok(target), Access::Read | Access::Write) = (real.canonicalize(), access) else { return Ok(()) };
+        let Ok(found) = target.metadata() else { return Ok(()) };
         if let Some(source) = source {
-            self.sources.push((path.clone(), source.clone()));
+            self.shown.push((path.clone(), source.clone()));
         }
-        match target.is_dir() {
+        let is_kept = access == Access::Read && source.is_none() && self.may_keep(path);
+        match found.is_dir() {
             true => self.folder(path)?,
             false => self.file(path)?,
         }
         let writable = access == Access::Write;
-        self.step(Step::Bind { from: text(&old(&target))?, at: text(path)?, writable, device: false });
+        let bind = Step::Bind { from: text(&old(&target))?, at: text(path)?, writable, device: false };
+        self.bound.insert(path.clone());
+        self.bind(path, bind, is_kept.then_some(&found));
         Ok(())
+    }
+
+    /// Kept, if it is known what it leads to.
+    fn bind(&mut self, path: &Path, bind: Step, found: Option<&Metadata>) {
+        if let Some(found) = found {
+            self.plan.sources.push((found.dev(), found.ino()));
+            return self.kept(bind);
+        }
+        self.has_own_places = true;
+        self.covered.push(path.to_owned());
+        self.own(bind);
+    }
+
+    /// True if nothing of the command's own lies above or beneath that path.
+    fn may_keep(&self, path: &Path) -> bool {
+        let is_apart = |own: &PathBuf| !path.starts_with(own) && !own.starts_with(path);
+        !self.has_own_places && self.covered.iter().all(is_apart)
     }
 
     /// Written into a layer of its own.
@@ -280,26 +355,21 @@ impl Plan {
             options.extend(key.as_bytes());
             options.extend(layer(path));
         }
-        self.step(Step::Overlay { at: text(&cache.path)?, options: CString::new(options)? });
+        self.own(Step::Overlay { at: text(&cache.path)?, options: CString::new(options)? });
+        self.covered.push(cache.path.clone());
         Ok(())
     }
 
     /// What lies on the machine where the command sees that path.
     fn real(&self, path: &Path) -> PathBuf {
         let found =
-            self.sources.iter().rev().find_map(|(at, source)| Some(source.join(path.strip_prefix(at).ok()?)));
+            self.shown.iter().rev().find_map(|(at, source)| Some(source.join(path.strip_prefix(at).ok()?)));
         found.unwrap_or_else(|| path.to_owned())
     }
 
     /// What lies in something that is bound is there already.
     fn is_beneath_a_place(&self, path: &Path) -> bool {
-        self.steps.iter().any(|step| match step {
-            Step::Bind { at, device: false, .. } => {
-                let at = Path::new(std::ffi::OsStr::from_bytes(at.to_bytes()));
-                path != at && path.starts_with(at)
-            }
-            _ => false,
-        })
+        path.ancestors().skip(1).any(|above| self.bound.contains(above))
     }
 }
 

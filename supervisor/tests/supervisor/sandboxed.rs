@@ -26,7 +26,7 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::new_in(&std::env::temp_dir())
     }
 
