@@ -341,6 +341,15 @@ pub enum Event {
         times: u64,
         at: u64,
     },
+    /// A host that serves goes by another configuration of its workspace from here on.
+    ConfigReloaded {
+        /// Those that have other values, sorted: `jobs`, `findings.max_major`.
+        keys: Vec<String>,
+        /// SHA-256 of all of it but `env`, as JSON, before and after.
+        before: String,
+        after: String,
+        at: u64,
+    },
     /// A host that serves ended as it should.
     HostDetached {
         at: u64,
