@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use orch_journal::event::Event;
+use orch_journal::event::{ConfigReloaded, Event};
 use orch_trust::policy::Policy;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -86,12 +86,7 @@ pub enum Found {
 impl Found {
     pub fn event(&self) -> Event {
         match self {
-            Self::Taken { keys, before, after } => Event::ConfigReloaded {
-                keys: keys.clone(),
-                before: before.clone(),
-                after: after.clone(),
-                at: now_ms(),
-            },
+            Self::Taken(taken) => Event::ConfigReloaded(taken.clone()),
             Self::NotTaken(error) => Event::Warned { code: error.code().to_owned(), text: self.said() },
         }
     }
@@ -99,8 +94,8 @@ impl Found {
     /// For people.
     pub fn said(&self) -> String {
         match self {
-            Self::Taken { keys, .. } => {
-                format!("the configuration is taken anew: {}", escape(&keys.join(", ")))
+            Self::Taken(taken) => {
+                format!("the configuration is taken anew: {}", escape(&taken.keys.join(", ")))
             }
             Self::NotTaken(error) => {
                 let mut text = format!("the configuration stays as it was: {error}");
@@ -209,7 +204,8 @@ impl Reload {
         known.config = config;
         let (before, after) = (digest(&old), digest(&new));
         // Words for people are no keys.
-        Ok((!keys.is_empty()).then_some(Found::Taken { keys, before, after }))
+        let taken = ConfigReloaded { keys, before, after, at: now_ms() };
+        Ok((!taken.keys.is_empty()).then_some(Found::Taken(taken)))
     }
 }
 

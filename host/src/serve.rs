@@ -273,7 +273,7 @@ impl Serving<'_> {
     /// What became of a change of the workspace's configuration while no run is at work.
     fn tell_config(&self, found: &Found) -> Result<(), Fault> {
         match found {
-            Found::Taken { .. } => self.console.line(&found.said()),
+            Found::Taken(_) => self.console.line(&found.said()),
             Found::NotTaken(error) => {
                 self.console.warn(&escape(&found.said()));
                 self.console.note(&format!("code: {}", error.code()));

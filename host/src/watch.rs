@@ -274,12 +274,12 @@ impl Watcher {
                     format!("{} looked at {} last, nothing was done since", escape(verifier), id(*task));
                 self.line(place, Tone::Faint, "not again", &rest);
             }
-            Event::ConfigReloaded { keys, .. } => {
+            Event::ConfigReloaded(taken) => {
                 self.line(
                     place,
                     Tone::Careful,
                     "configuration",
-                    &format!("taken anew: {}", escape(&keys.join(", "))),
+                    &format!("taken anew: {}", escape(&taken.keys.join(", "))),
                 );
             }
             Event::BudgetWarned { used, budget } => {

@@ -232,7 +232,7 @@ impl Projector {
             }
             Event::StreamStarted(_)
             | Event::TokenRefused { .. }
-            | Event::ConfigReloaded { .. }
+            | Event::ConfigReloaded(_)
             | Event::HostDetached { .. }
             | Event::OperatorDecided { .. }
             | Event::TaskApproved { .. }
