@@ -46,6 +46,7 @@ pub mod retry;
 pub mod roles;
 pub mod room;
 pub mod run;
+pub mod standing;
 pub mod task_file;
 pub mod task_reader;
 pub mod words;
@@ -124,7 +125,6 @@ async fn work(
     under_way: &mut UnderWay,
 ) -> Result<Stop, DriveError> {
     let UnderWay { running, at_once } = under_way;
-    let strict = desk.rules.is_strict();
     let mut control = desk.control.clone();
 
     recover::unblock(run)?;
@@ -145,6 +145,8 @@ async fn work(
         extend::take_asked(run, desk)?;
         run.announce_due(now_ms());
         sheet.look(run, &desk.roles)?;
+        standing::look(run, desk)?;
+        let strict = desk.rules().is_strict();
         if sheet.is_stale(run) && sheet.until_checkpoint().is_zero() {
             sheet.save(run, desk, "checkpoint").await?;
         }
@@ -154,7 +156,7 @@ async fn work(
 
         // Choose: as many tasks as there are free slots.
         while at_once.is_empty() && desk.control() == Control::GoOn {
-            let free = (desk.rules.jobs as usize).saturating_sub(run.running_count());
+            let free = (desk.rules().jobs as usize).saturating_sub(run.running_count());
             if free == 0 || run.ready_count() == 0 || planning.is_finished() {
                 break;
             }
@@ -268,7 +270,7 @@ async fn work(
             return Ok(stop);
         }
         let since_audit = run.state().unaudited.len();
-        let due = match desk.rules.audit {
+        let due = match desk.rules().audit {
             Audit::Completion => true,
             Audit::Every(count) => since_audit >= count as usize,
             Audit::End => since_audit >= AUDIT_COMPLETIONS_DEFAULT,
@@ -452,9 +454,9 @@ fn judge(run: &mut Run, desk: &Desk) -> Result<Option<Stop>, DriveError> {
         let state = run.state();
         (state.major, state.medium, state.minor)
     };
-    let medium_max = desk.rules.medium_max;
+    let medium_max = desk.rules().medium_max;
     let judged = run.state().judged;
-    if let Some(why) = desk.rules.too_many(major, medium) {
+    if let Some(why) = desk.rules().too_many(major, medium) {
         run.record(Event::FindingsJudged { major, medium, minor, abort: true })?;
         return Ok(Some(Stop::Findings(why)));
     }

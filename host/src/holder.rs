@@ -31,7 +31,7 @@ use crate::clock::now_ms;
 use crate::config::models;
 use crate::config::operator::{Operator, OperatorError, home_folder, state_home};
 use crate::config::secret::KeyUse;
-use crate::config::workspace::layers::{self, Layer};
+use crate::config::workspace::layers;
 use crate::config::workspace::{Record, WorkspaceConfig};
 use crate::control::api::RunOptions;
 use crate::control::variables::{self, Seals};
@@ -48,6 +48,7 @@ use crate::drive::marks::Marks;
 use crate::drive::own_files::OwnFiles;
 use crate::drive::purse;
 use crate::drive::roles::{Bound, Roles};
+use crate::drive::standing::Standing;
 use crate::egress::{Door, SystemNames};
 use crate::engine::Engine;
 use crate::engine::cache::NativeCache;
@@ -59,6 +60,7 @@ use crate::plugins::{self, AdmittedPlugins, Workbench};
 use crate::processes::Commands;
 use crate::recheck::{Recheck, Watch, Watched};
 use crate::relay::{self, Relay};
+use crate::reload::{Found, Reload};
 use crate::sandbox::Sandboxing;
 use crate::secrets::SecretStore;
 use crate::worktrees::StateFolder;
@@ -88,7 +90,10 @@ pub struct Setup<'a> {
 pub struct Holder {
     pub place: Place,
     pub task_file: PathBuf,
-    pub rules: RunRules,
+    /// What runs are held to.
+    pub standing: Arc<Standing>,
+    /// Of a host that serves.
+    pub reload: Option<Arc<Reload>>,
     /// What was there when this process began to hold the workspace.
     pub own_files: OwnFiles,
     pub supervisor: PathBuf,
@@ -114,14 +119,11 @@ pub struct Holder {
     /// Where trees of attempts are made.
     pub trees: StateFolder,
     pub pins: Vec<PluginPin>,
-    pub budget: u64,
     /// Code and text of what a run begins under; its report says it.
     pub notices: Vec<(&'static str, String)>,
     /// What whoever asks is told of the run at work.
     pub state: Arc<HolderState>,
     pub api: Api,
-    /// `config.yaml` as it was read.
-    pub config_layers: Arc<[Layer]>,
     /// What services asked for and no run took in.
     pub asked: Arc<AskedQueue>,
     /// What services asked of the host and it did not do.
@@ -254,13 +256,20 @@ impl Holder {
             variables: Some(granted_variables(operator, config, admitted)),
             wanted: Wanted::default(),
         };
+        let serves = wishes.is_some();
+        let standing = Arc::new(Standing::new(rules));
+        let reload = serves.then(|| {
+            let (workspace, policy) = (place.workspace.clone(), operator.policy.clone());
+            Arc::new(Reload::new(workspace, policy, standing.clone(), config.clone()))
+        });
         let state = Arc::new(HolderState::new(wishes));
-        let api = Api::new(state.clone(), place.clone(), config.clone(), options);
+        let api = Api::new(state.clone(), place.clone(), config.clone(), options, standing.clone());
         let listening = Listening::begin(socket, holding, api.clone())?;
         Ok(Self {
             place: place.clone(),
             task_file: task_file.to_owned(),
-            rules,
+            standing,
+            reload,
             own_files,
             supervisor,
             roles,
@@ -278,12 +287,10 @@ impl Holder {
             marks_key,
             trees,
             pins: plugins::pins(&admitted.by_id),
-            budget: config.budget.limit,
             notices,
             sandboxing: Arc::new(sandboxing),
             state,
             api,
-            config_layers: config.layers.clone(),
             asked,
             acts,
             stream,
@@ -305,17 +312,20 @@ impl Holder {
         Ok(self.store.reader()?)
     }
 
-    /// Refuses to begin a run with another `config.yaml` than the one that this process works with.
+    /// What whatever begins now is held to.
+    pub fn rules(&self) -> Arc<RunRules> {
+        self.standing.now()
+    }
+
+    /// Takes in what the workspace says by now, for a run that is about to begin.
     ///
     /// # Errors
-    /// `config-changed`; whatever is wrong with it.
-    pub fn check_config(&self) -> Result<(), Fault> {
-        if self.place.config()?.layers == self.config_layers {
-            return Ok(());
+    /// `config-changed`: it needs another start; whatever is wrong with it.
+    pub fn look_at_config(&self) -> Result<Option<Found>, Fault> {
+        match &self.reload {
+            Some(reload) => Ok(reload.look_now()?),
+            None => Ok(None),
         }
-        let what = "what the workspace says in `config.yaml` and over it is not what it was when the host that serves began".to_owned();
-        let hint = "end `orch-host serve` and start it again, or put back what was there";
-        Err(place::input("config-changed", Some(hint.to_owned()), what))
     }
 
     /// That this process works here from now on, and with which plugins.

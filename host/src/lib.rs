@@ -37,6 +37,7 @@ pub mod processes;
 pub mod recheck;
 pub mod regular_file;
 pub mod relay;
+pub mod reload;
 pub mod replay;
 pub mod role;
 pub mod run_log;

@@ -68,11 +68,12 @@ pub fn read(folder: &Path, name: &str) -> io::Result<File> {
 
 fn own_folder(folder: &Path) -> io::Result<OwnedFd> {
     match DirBuilder::new().mode(0o700).create(folder) {
-        Ok(()) => crate::whole_file::keep_out_of_git(folder)?,
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        Err(_) => {}
+        _ => {}
     }
-    open_folder(folder)
+    let opened = open_folder(folder)?;
+    crate::whole_file::keep_out_of_git(folder)?;
+    Ok(opened)
 }
 
 fn open_folder(folder: &Path) -> io::Result<OwnedFd> {

@@ -136,12 +136,9 @@ impl Place {
     pub fn store(&self, operator: &Operator, level: Level) -> Result<Store, Fault> {
         let options = StoreOptions { level, ..options(operator) };
         operator.check_heads()?;
-        let is_new = !self.state.exists();
-        let store = Store::open(&self.state, options).map_err(|error| self.store_fault(error))?;
-        if is_new {
-            whole_file::keep_out_of_git(&self.state).map_err(|error| io(&self.state, "write into", error))?;
-        }
-        Ok(store)
+        // Before anything lies there that somebody's git could see.
+        whole_file::make_own_folder(&self.state).map_err(|error| io(&self.state, "make", error))?;
+        Store::open(&self.state, options).map_err(|error| self.store_fault(error))
     }
 
     /// The store, or the inner fault while another process holds it.

@@ -17,7 +17,6 @@ pub use metrics::recorded_text;
 pub use mounts::{CALLS_MAX, Mounts};
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use orch_journal::event::{AskedAct, Event, StreamStarted, Who};
 use orch_journal::{Level, RunState};
@@ -39,6 +38,7 @@ use crate::drive::run::Run;
 use crate::drive::task_file::{self, Sheet};
 use crate::exit::Fault;
 use crate::holder::Holder;
+use crate::reload::{Found, LOOK};
 use crate::session::Session;
 use crate::watch::{self as shown, Format, How, Output};
 
@@ -55,9 +55,6 @@ pub struct Serving<'a> {
     pub own_files: OwnFiles,
 }
 
-/// Between two looks at the host's own files while nothing else happens.
-const LOOK: Duration = Duration::from_secs(1);
-
 /// What there is to do next.
 enum Next {
     Wish(Wish),
@@ -66,6 +63,8 @@ enum Next {
     /// Services asked for tasks, or a person's word lets the open run go on.
     Run,
     End,
+    /// The workspace says something else by now.
+    Config(Found),
     Gone(DriveError),
 }
 
@@ -139,6 +138,7 @@ impl Serving<'_> {
             match wish {
                 Next::End => break,
                 Next::Gone(error) => return Err(error.into()),
+                Next::Config(found) => self.tell_config(&found)?,
                 Next::Run => goes_on = self.run(Begin::by_itself(), |_| {})?,
                 Next::Act(asked) => goes_on = self.act(&asked)?,
                 Next::Wish(Wish::Start { wanted, who, answer }) => {
@@ -191,6 +191,9 @@ impl Serving<'_> {
                 () = tokio::time::sleep(LOOK) => {
                     if let Err(error) = self.own_files.check() {
                         return Next::Gone(error);
+                    }
+                    if let Some(found) = self.holder.reload.as_ref().and_then(|reload| reload.look()) {
+                        return Next::Config(found);
                     }
                 }
                 () = self.holder.acts.more() => {
@@ -267,6 +270,19 @@ impl Serving<'_> {
         }
     }
 
+    /// What became of a change of the workspace's configuration while no run is at work.
+    fn tell_config(&self, found: &Found) -> Result<(), Fault> {
+        match found {
+            Found::Taken(_) => self.console.line(&found.said()),
+            Found::NotTaken(error) => {
+                self.console.warn(&escape(&found.said()));
+                self.console.note(&format!("code: {}", error.code()));
+            }
+        }
+        self.holder.stream.append(found.event())?;
+        Ok(())
+    }
+
     fn how(&self) -> How {
         How {
             format: Format::Text,
@@ -275,14 +291,16 @@ impl Serving<'_> {
             quiet: false,
             console: self.console,
             logs: self.holder.place.workspace.join("logs"),
-            gap_at: gap_at(self.holder.rules.log_bytes_max),
+            gap_at: gap_at(self.holder.rules().log_bytes_max),
         }
     }
 
     fn open(&self, control: &watch::Sender<Control>, wanted: &Wanted) -> Result<Session<'_>, Fault> {
         let holder = self.holder;
         self.own_files.check()?;
-        holder.check_config()?;
+        if let Some(found) = holder.look_at_config()? {
+            self.tell_config(&found)?;
+        }
         let path = holder.place.workspace.join(&holder.task_file);
         if wanted.goal.is_some() {
             task_file::make_if_none(&path)?;
@@ -328,7 +346,7 @@ impl Serving<'_> {
             run.to_owned(),
             state,
             Arc::new(self.holder.store.journal(run)?),
-            self.holder.rules.backoff,
+            self.holder.rules().backoff,
         ))
     }
 

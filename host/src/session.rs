@@ -30,6 +30,7 @@ use crate::drive::keep;
 use crate::drive::notices;
 use crate::drive::recover::{self, Cut};
 use crate::drive::run::Run;
+use crate::drive::standing::Watches;
 use crate::drive::task_file::Sheet;
 use crate::drive::words;
 use crate::exit::{Exit, Fault};
@@ -157,7 +158,7 @@ impl<'a> Session<'a> {
             branch.put_away();
         }
         // Also what killed its own supervisor and guardian: once the store is free, it could say anything.
-        let alone = end_descendants(self.desk.rules.kill_after);
+        let alone = end_descendants(self.desk.rules().kill_after);
         let summary = driven?;
         kept?;
         alone.map_err(anyhow::Error::from)?;
@@ -176,9 +177,9 @@ impl<'a> Session<'a> {
                     name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
                 }),
                 plugins: self.holder.pins.clone(),
-                jobs: self.desk.rules.jobs,
-                durability: self.desk.rules.durability.as_str().to_owned(),
-                budget: self.holder.budget,
+                jobs: self.desk.rules().jobs,
+                durability: self.desk.rules().durability.as_str().to_owned(),
+                budget: self.desk.rules().budget,
                 unsigned: false,
                 texts: self.desk.tape.keeps(),
                 store: Some(orch_journal::place::name_of(&self.holder.place.state)),
@@ -188,7 +189,7 @@ impl<'a> Session<'a> {
             };
             // As the journal stores it, so that what is shown and what the loop knows is what is stored.
             self.run.record(self.desk.journal.seal(Event::RunStarted(started))?)?;
-            self.run.set_budget(self.holder.budget);
+            self.run.set_budget(self.desk.rules().budget);
         }
         self.run.record(self.holder.attached()?)?;
         // A service's call begins one run, though its host ended before it could say that it did.
@@ -227,7 +228,7 @@ pub fn ask_about<T>(
     if let Some(branch) = &desk.branch {
         branch.put_away();
     }
-    let alone = end_descendants(desk.rules.kill_after);
+    let alone = end_descendants(desk.rules().kill_after);
     let answer = answer?;
     kept?;
     alone.map_err(anyhow::Error::from)?;
@@ -242,7 +243,7 @@ fn at_work(
     control: &Sender<Control>,
 ) -> Result<(Run, Desk), Fault> {
     let journal = Arc::new(holder.store.journal(id)?);
-    let rules = holder.rules.clone();
+    let rules = holder.rules();
     let protected = holder.place.protected(&holder.task_file);
     let branch = Branch::of_run(
         id,
@@ -281,7 +282,8 @@ fn at_work(
         env: holder.env.clone(),
         secrets: holder.secrets.clone(),
         log: Arc::new(RunLog::new(holder.place.workspace.join("logs"), id, rules.log_bytes_max)),
-        rules,
+        standing: holder.standing.clone(),
+        watches: holder.reload.clone().map(|reload| reload as Arc<dyn Watches>),
         control: control.subscribe(),
         say: control.clone(),
         pieces: holder.state.pieces().clone(),

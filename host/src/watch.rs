@@ -274,6 +274,14 @@ impl Watcher {
                     format!("{} looked at {} last, nothing was done since", escape(verifier), id(*task));
                 self.line(place, Tone::Faint, "not again", &rest);
             }
+            Event::ConfigReloaded(taken) => {
+                self.line(
+                    place,
+                    Tone::Careful,
+                    "configuration",
+                    &format!("taken anew: {}", escape(&taken.keys.join(", "))),
+                );
+            }
             Event::BudgetWarned { used, budget } => {
                 self.line(place, Tone::Careful, "budget", &format!("{used} of {budget} is used"));
             }

@@ -7,8 +7,12 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
 
 /// Modes of files that everybody may read, and of those that only their owner may.
 pub const PUBLIC: u32 = 0o644;
@@ -71,20 +75,63 @@ pub(crate) fn copy_index(from: &Path, to: &Path) -> io::Result<()> {
     fs::File::options().write(true).open(to)?.set_modified(written)
 }
 
-/// Has git leave out a folder of the host's, as caches of other tools do; what is there stays.
+/// Makes a folder of the host's, for its owner alone, that git leaves out; one in which something lies stays as it is.
+///
+/// # Errors
+/// The system's; a link is followed by nobody.
+pub fn make_own_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    keep_out_of_git(folder)
+}
+
+/// Has git leave out an empty folder of the host's, as caches of other tools do. Of an empty one git says nothing, so a stop in
+/// the middle shows nobody anything; whoever comes next finds it empty still.
 pub fn keep_out_of_git(folder: &Path) -> io::Result<()> {
-    let path = folder.join(".gitignore");
-    // Half of one would be taken for a person's.
-    match path.symlink_metadata() {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => write(&path, b"*\n", PRIVATE),
-        Err(error) => Err(error),
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(folder, flags, Mode::empty())?;
+    for entry in rustix::fs::Dir::read_from(&opened)? {
+        if ![c".", c".."].contains(&entry?.file_name()) {
+            return Ok(());
+        }
+    }
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let Ok(file) = rustix::fs::openat(&opened, ".", flags, Mode::from_raw_mode(PRIVATE)) else {
+        // A file system whose files all have names.
+        return write(&folder.join(".gitignore"), b"*\n", PRIVATE);
+    };
+    let mut file = fs::File::from(file);
+    file.write_all(b"*\n")?;
+    file.sync_all()?;
+    let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+    match rustix::fs::linkat(CWD, nameless, &opened, ".gitignore", AtFlags::SYMLINK_FOLLOW) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(errno) => Err(errno.into()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_is_left_out_by_git_unless_something_lies_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let ignored = |name: &str| fs::read_to_string(folder.path().join(name).join(".gitignore")).ok();
+        make_own_folder(&folder.path().join("deep/new")).unwrap();
+        assert_eq!(ignored("deep/new").as_deref(), Some("*\n"));
+        // As a stop between the two leaves it.
+        fs::create_dir(folder.path().join("empty")).unwrap();
+        make_own_folder(&folder.path().join("empty")).unwrap();
+        assert_eq!(ignored("empty").as_deref(), Some("*\n"));
+        fs::create_dir(folder.path().join("mine")).unwrap();
+        fs::write(folder.path().join("mine/file"), "").unwrap();
+        make_own_folder(&folder.path().join("mine")).unwrap();
+        assert_eq!(ignored("mine"), None);
+        make_own_folder(&folder.path().join("empty")).unwrap();
+        assert_eq!(fs::read_dir(folder.path().join("empty")).unwrap().count(), 1);
+        std::os::unix::fs::symlink("empty", folder.path().join("link")).unwrap();
+        assert!(make_own_folder(&folder.path().join("link")).is_err());
+    }
 
     #[test]
     fn a_copied_index_is_as_old_as_the_one_that_it_is_of() {

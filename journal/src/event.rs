@@ -43,7 +43,7 @@ pub use operator::{DeniedSubject, OPERATOR_STREAM, OperatorDecision, TrustedRole
 pub use provided::{AskedProvider, ModelAnswer, ModelAnswered, NoticeSent};
 pub use pruned::{CarriedTask, CarriedValue, PrunedRun, RunsPruned};
 pub use status::RunStatus;
-pub use stream::{StreamStarted, WORKSPACE_STREAM, is_workspace_stream};
+pub use stream::{ConfigReloaded, StreamStarted, WORKSPACE_STREAM, is_workspace_stream};
 pub use who::Who;
 pub use writes::{AskedTask, Category, Finding, Metric, Reported, Severity, VectorsPut, Writes};
 
@@ -341,6 +341,8 @@ pub enum Event {
         times: u64,
         at: u64,
     },
+    /// A host that serves goes by another configuration of its workspace from here on.
+    ConfigReloaded(ConfigReloaded),
     /// A host that serves ended as it should.
     HostDetached {
         at: u64,

@@ -232,6 +232,7 @@ impl Projector {
             }
             Event::StreamStarted(_)
             | Event::TokenRefused { .. }
+            | Event::ConfigReloaded(_)
             | Event::HostDetached { .. }
             | Event::OperatorDecided { .. }
             | Event::TaskApproved { .. }

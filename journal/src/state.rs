@@ -417,6 +417,7 @@ impl RunState {
             | Event::ActsTaken { .. }
             | Event::RunsPruned(_)
             | Event::TokenRefused { .. }
+            | Event::ConfigReloaded(_)
             | Event::HostDetached { .. }
             | Event::OperatorDecided { .. }
             | Event::Denied { .. } => {}

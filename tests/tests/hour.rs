@@ -29,7 +29,7 @@ fn a_host_that_serves_begins_no_run_with_another_config_and_says_what_a_choice_l
     let _served = serve(&workspace, &[]);
     let followed = out(&workspace.run(&[], 0));
     assert!(followed.contains("tasks: 1 done; took"), "{followed}");
-    workspace.write("config.yaml", &format!("{before}jobs: 3\n"));
+    workspace.write("config.yaml", &format!("{before}log_mib: 3\n"));
     let refused = err(&workspace.run(&["--force"], 2));
     assert!(
         refused.contains("code: config-changed") && refused.contains("end `orch-host serve --config-home "),

@@ -19,7 +19,7 @@ use crate::freeze;
 const LINES_MAX: usize = 500;
 
 /// The parts of the host's library from top to bottom: what a part names lies below it.
-const PARTS: [&str; 46] = [
+const PARTS: [&str; 47] = [
     "commands",
     "interrupt",
     "serve",
@@ -31,6 +31,7 @@ const PARTS: [&str; 46] = [
     "starter",
     "place",
     "sources",
+    "reload",
     "plugins",
     "config",
     "run_log",

@@ -40,10 +40,7 @@ pub fn run(args: &IndexArgs, home: Option<&Path>, console: Console) -> Outcome {
     }
     let path = place.state.join(TASK_FILE);
     let io = |error| place::io(&path, "write", error);
-    if !place.state.exists() {
-        std::fs::create_dir(&place.state).map_err(io)?;
-        whole_file::keep_out_of_git(&place.state).map_err(io)?;
-    }
+    whole_file::make_own_folder(&place.state).map_err(io)?;
     whole_file::write(&path, TASKS.as_bytes(), 0o600).map_err(io)?;
     let tasks = path.strip_prefix(&*place.workspace).unwrap_or(&path).to_owned();
     super::run::run(&RunArgs::going_on(&args.place, tasks, &args.plugins, false, args.format), home, console)

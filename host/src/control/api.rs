@@ -32,6 +32,7 @@ use super::caller::Caller;
 use super::problem::{Problem, Refusals};
 use super::state::HolderState;
 use crate::config::workspace::WorkspaceConfig;
+use crate::drive::standing::Standing;
 use crate::place::Place;
 
 const BODY_BYTES_MAX: usize = 64 << 10;
@@ -49,16 +50,29 @@ pub struct Api {
     pub config: Arc<WorkspaceConfig>,
     /// What its runs are like.
     options: Arc<RunOptions>,
+    standing: Arc<Standing>,
     reads: Arc<Semaphore>,
     streams: Arc<Semaphore>,
 }
 
 impl Api {
-    pub fn new(state: Arc<HolderState>, place: Place, config: WorkspaceConfig, options: RunOptions) -> Self {
+    pub fn new(
+        state: Arc<HolderState>,
+        place: Place,
+        config: WorkspaceConfig,
+        options: RunOptions,
+        standing: Arc<Standing>,
+    ) -> Self {
         let reads = Arc::new(Semaphore::new(READS_MAX));
         let streams = Arc::new(Semaphore::new(STREAMS_MAX));
         let (place, config, options) = (Arc::new(place), Arc::new(config), Arc::new(options));
-        Self { state, place, config, options, reads, streams }
+        Self { state, place, config, options, standing, reads, streams }
+    }
+
+    /// What its runs are like by now.
+    fn options(&self) -> RunOptions {
+        let rules = self.standing.now();
+        RunOptions { jobs: Some(rules.jobs), audit: Some(rules.audit.to_string()), ..(*self.options).clone() }
     }
 
     /// For who answers over so many connections: half of them are left to those who ask and go.

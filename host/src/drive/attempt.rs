@@ -86,7 +86,7 @@ pub async fn start(
     }
     let by = Actor::Attempt { task: index, attempt };
     let gate = Arc::new(Gate::new(by, run.ask(), desk));
-    let grace = desk.rules.kill_after + GRACE;
+    let grace = desk.rules().kill_after + GRACE;
     let wall = executor.wall.min(Duration::from_millis(task.timeout_ms).saturating_add(grace));
     let asking = Asking::of(&run.id, by).by(Role::Executor, Some(&task));
     let mut lent = desk.lend(&executor, run.shared(), (asking, gate), log.clone(), wall);
@@ -103,7 +103,7 @@ pub async fn start(
     let mut ask = Execute { goal: run.goal(), ..Execute::of(task, told) };
     // Never beside attempts on the guests' threads: the loop would not hear of their effects and ends meanwhile.
     let is_here = lodging.is_none() && alone
-        || (lodging.is_none() && executor.pace.is_quick() && running.is_empty() && !desk.rules.is_strict());
+        || (lodging.is_none() && executor.pace.is_quick() && running.is_empty() && !desk.rules().is_strict());
     let inputs = run.begun(index).map(|begun| begun.inputs.clone()).filter(|_| ask.task.names_files());
     let (marks, guests, branch) = (desk.marks.clone(), desk.guests.clone(), desk.branch.clone());
     let mut call = Box::pin(async move {
@@ -161,7 +161,7 @@ fn warn_budget(run: &mut Run, desk: &Desk) -> Result<(), DriveError> {
         let state = run.state();
         (state.budget_used, state.budget_warned)
     };
-    if budget > 0 && !warned && used as f64 >= budget as f64 * desk.rules.budget_warn_at {
+    if budget > 0 && !warned && used as f64 >= budget as f64 * desk.rules().budget_warn_at {
         run.record(Event::BudgetWarned { used, budget })?;
     }
     Ok(())
@@ -265,7 +265,7 @@ pub fn sum_up(
     };
     let status = status_after(&task, failures, &ending);
     let not_before = (status == Status::Pending)
-        .then(|| now + desk.rules.backoff.delay_ms(failures + 1, getrandom::u32().unwrap_or(0)));
+        .then(|| now + desk.rules().backoff.delay_ms(failures + 1, getrandom::u32().unwrap_or(0)));
     let finished = AttemptFinished {
         task: index,
         attempt,

@@ -178,7 +178,7 @@ pub fn too_many_seen(run: &Run, desk: &Desk, task: TaskIndex) -> Option<String> 
     let seen = looks.flat_map(|look| state.seen.get(&(look.verifier.clone(), Some(task))));
     let seen: Vec<Severity> = seen.flatten().copied().collect();
     let count = |severity| seen.iter().filter(|seen| **seen == severity).count() as u32;
-    desk.rules.too_many(count(Severity::Major), count(Severity::Medium))
+    desk.rules().too_many(count(Severity::Major), count(Severity::Medium))
 }
 
 /// Calls every bound verifier with the whole run, but for those that a person does without, and for the first one if it

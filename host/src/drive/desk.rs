@@ -1,7 +1,7 @@
 //! What a run needs of its host: the workspace, the plugins, the threads, the rules.
 //!
 //! In -> out: what `session.rs` prepared -> a [`Lent`] for each call.
-//! Invariant: nothing in here changes during a run but the overlay of `kv` and the log.
+//! Invariant: nothing in here changes during a run but the overlay of `kv`, the log, and the rules of a host that serves.
 //! Not here: the run itself (`run.rs`), where rules come from (`config/`).
 
 use std::collections::BTreeMap;
@@ -24,6 +24,7 @@ use super::marks::Marks;
 use super::own_files::OwnFiles;
 use super::retry::Backoff;
 use super::roles::{Bound, Roles};
+use super::standing::{Standing, Watches};
 use super::task_reader::{SharedState, StateReader};
 use crate::call::Lent;
 use crate::capability::EffectGate;
@@ -47,10 +48,11 @@ use crate::watch::Pieces;
 use crate::worktrees::Seat;
 
 /// When auditors are called, besides at the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Audit {
     Completion,
     Every(u32),
+    #[default]
     End,
 }
 
@@ -65,11 +67,12 @@ impl std::fmt::Display for Audit {
 }
 
 /// How durable what is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
     Process,
     Power,
     /// Effects at `power`, the rest at `process`.
+    #[default]
     Mixed,
 }
 
@@ -127,11 +130,13 @@ impl Notices {
 }
 
 /// Rules of this run that a workspace may set.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct RunRules {
     pub jobs: u32,
     pub audit: Audit,
     pub durability: Durability,
+    /// Of a new run; 0 is unlimited.
+    pub budget: u64,
     /// Part of the budget after which the run warns once, 0.0..=1.0.
     pub budget_warn_at: f64,
     /// More unresolved major findings abort the run.
@@ -231,7 +236,10 @@ pub struct Desk {
     pub log: Arc<dyn LogSink>,
     /// The operator's.
     pub secrets: Arc<dyn SecretReader>,
-    pub rules: RunRules,
+    /// As they stand; a host that serves may take others meanwhile.
+    pub standing: Arc<Standing>,
+    /// Looks whether the workspace says something else by now; none in a host that works for one run.
+    pub watches: Option<Arc<dyn Watches>>,
     pub control: watch::Receiver<Control>,
     /// Whoever asks for an end says it here.
     pub say: watch::Sender<Control>,
@@ -242,6 +250,11 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// What whatever begins now is held to.
+    pub fn rules(&self) -> Arc<RunRules> {
+        self.standing.now()
+    }
+
     /// What one call is lent: its name for what it asks of providers, and the way of its effects. `log` gets the output of its commands.
     pub fn lend(
         &self,
@@ -306,12 +319,12 @@ impl Desk {
     fn processes(&self, plugin: &str, log: Arc<CommandLog>, seat: Option<Seat>) -> Arc<CallProcesses> {
         let sandboxing = self.sandboxing.clone();
         let (commands, relay) = (&self.commands, self.relay.clone());
-        Arc::new(CallProcesses::new(commands, log, self.rules.kill_after, sandboxing, relay, plugin, seat))
+        Arc::new(CallProcesses::new(commands, log, self.rules().kill_after, sandboxing, relay, plugin, seat))
     }
 
     /// A log file for the commands of one call, made when the first command starts.
     pub fn command_log(&self, name: LogName) -> Arc<CommandLog> {
-        Arc::new(CommandLog::new(self.workspace.join("logs"), name, self.rules.log_bytes_max))
+        Arc::new(CommandLog::new(self.workspace.join("logs"), name, self.rules().log_bytes_max))
     }
 
     pub fn control(&self) -> Control {

@@ -43,7 +43,7 @@ pub fn add(
             return Err(fault(format!("it depends on `{unknown}`, which no task has")));
         }
         let mut new = task.task(id.clone());
-        if let Some(held_to) = desk.rules.asked.get(new.kind.as_str()) {
+        if let Some(held_to) = desk.rules().asked.get(new.kind.as_str()) {
             new = held_to.hold(new);
         }
         let bytes = bytes_in_file(new.clone(), plugin).map_err(|error| fault(error.to_string()))?;
@@ -105,7 +105,7 @@ pub fn check(asked: &[AskedTask], roles: &Roles, known: &dyn Fn(&TaskId) -> bool
 
 /// True if the operator's policy lets that plugin add tasks of that kind.
 fn is_auto(desk: &Desk, plugin: &str, task: &Task) -> bool {
-    desk.rules.tasks_auto.iter().any(|(by, kind)| by == plugin && kind == task.kind.as_str())
+    desk.rules().tasks_auto.iter().any(|(by, kind)| by == plugin && kind == task.kind.as_str())
 }
 
 /// Has every task of a plugin's wait that could start, would reach an executor's grant, and that nobody approved in

@@ -17,20 +17,20 @@ pub struct FileWatch {
     seen: Option<(u64, u64, i64, i64)>,
     /// Since when it is as it was seen.
     since: Instant,
-    pub(super) next: Instant,
+    pub next: Instant,
     /// What was seen is what the host knows, or was found unusable.
-    pub(super) is_taken: bool,
+    pub is_taken: bool,
 }
 
 impl FileWatch {
     /// A file that was just read or written.
-    pub(super) fn of(path: &Path) -> Self {
+    pub fn of(path: &Path) -> Self {
         let now = Instant::now();
         Self { seen: identity(path), since: now, next: now + LOOK, is_taken: true }
     }
 
     /// Looks again.
-    pub(super) fn look(&mut self, path: &Path) {
+    pub fn look(&mut self, path: &Path) {
         let now = Instant::now();
         let seen = identity(path);
         if seen != self.seen {
@@ -40,11 +40,11 @@ impl FileWatch {
     }
 
     /// True when a change is over that was not taken in.
-    pub(super) fn is_quiet(&self) -> bool {
+    pub fn is_quiet(&self) -> bool {
         !self.is_taken && self.since.elapsed() >= QUIET
     }
 
-    pub(super) fn is_there(&self) -> bool {
+    pub fn is_there(&self) -> bool {
         self.seen.is_some()
     }
 }

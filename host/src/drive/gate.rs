@@ -37,8 +37,8 @@ pub struct Gate {
 impl Gate {
     pub fn new(by: Actor, ask: mpsc::UnboundedSender<Asked>, desk: &Desk) -> Self {
         let level = match by {
-            Actor::Attempt { .. } => desk.rules.durability.effects(),
-            Actor::Call { .. } => desk.rules.durability.answers(),
+            Actor::Attempt { .. } => desk.rules().durability.effects(),
+            Actor::Call { .. } => desk.rules().durability.answers(),
         };
         Self { by, ask, journal: desk.journal.clone(), level }
     }

@@ -49,7 +49,8 @@ impl Notices {
 /// What is owed of a run that ends so; `place`: of the event that says so.
 pub fn owed(run: &str, place: u64, status: RunStatus, desk: &Desk) -> Vec<AskedProvider> {
     let provider = desk.providers.notify.as_ref().map(|provider| provider.id().to_owned());
-    let channels = desk.rules.notices.of(status).iter().enumerate();
+    let rules = desk.rules();
+    let channels = rules.notices.of(status).iter().enumerate();
     let asked = channels.map(|(nth, channel)| AskedProvider {
         consumer: String::new(),
         provider: provider.clone().unwrap_or_default(),

@@ -61,7 +61,7 @@ pub fn settle(run: &mut Run, desk: &Desk, cut: Cut) -> Result<usize, DriveError>
         run.state().open_calls.iter().flat_map(|call| identities(&call.processes)).collect::<Vec<_>>();
     let leftovers: Vec<ProcessIdentity> =
         open.iter().flat_map(|one| one.processes.iter().cloned()).chain(of_calls).collect();
-    let patience = desk.rules.kill_after + PATIENCE;
+    let patience = desk.rules().kill_after + PATIENCE;
     orch_supervisor::end_leftovers(&leftovers, patience).map_err(|source| DriveError::Io {
         what: "end the processes of",
         path: run.id.clone(),

@@ -107,6 +107,11 @@ pub struct Run {
 }
 
 impl Run {
+    /// Waits of attempts that fail from now on.
+    pub fn held_to(&mut self, backoff: Backoff) {
+        self.backoff = backoff;
+    }
+
     /// A run whose events so far fold to `state`.
     pub fn new(id: String, state: RunState, journal: Arc<Journal>, backoff: Backoff) -> Self {
         let graph = Graph::of(&state, None);
@@ -225,7 +230,7 @@ impl Run {
 
     /// Returns once everything recorded so far may be seen outside.
     pub async fn durable(&mut self, desk: &Desk) -> Result<(), DriveError> {
-        let durable = self.journal.durable(self.last(), desk.rules.durability.answers());
+        let durable = self.journal.durable(self.last(), desk.rules().durability.answers());
         Ok(self.serving(durable).await??)
     }
 

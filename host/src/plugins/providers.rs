@@ -47,7 +47,7 @@ pub(super) fn check(
 }
 
 /// Fails if the host itself could not tell people of a run's end as the workspace says.
-fn check_channels(workspace: &WorkspaceConfig, policy: &Policy) -> Result<(), PluginsError> {
+pub fn check_channels(workspace: &WorkspaceConfig, policy: &Policy) -> Result<(), PluginsError> {
     let provider = workspace.roles.by_key(Role::Provider, DomainName::Notify.as_str());
     let may =
         provider.and_then(|id| PluginId::parse(id).ok()).and_then(|id| policy.provided(&id).0.notify.clone());

@@ -166,9 +166,9 @@ impl Mounts {
             log: Arc::new(RunLog::new(
                 holder.place.workspace.join("logs"),
                 "serve",
-                holder.rules.log_bytes_max,
+                holder.rules().log_bytes_max,
             )),
-            level: holder.rules.durability.answers(),
+            level: holder.rules().durability.answers(),
             slots: Semaphore::new(CALLS_MAX as usize),
             reported: Mutex::default(),
             guests,

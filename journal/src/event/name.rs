@@ -56,6 +56,7 @@ impl Event {
             Self::ActsTaken { .. } => "acts_taken",
             Self::RunsPruned(_) => "runs_pruned",
             Self::TokenRefused { .. } => "token_refused",
+            Self::ConfigReloaded(_) => "config_reloaded",
             Self::HostDetached { .. } => "host_detached",
             Self::OperatorDecided { .. } => "operator_decided",
         }

@@ -16,6 +16,17 @@ pub struct StreamStarted {
     pub mac: String,
 }
 
+/// Another configuration of a workspace, taken while a host serves it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigReloaded {
+    /// Those that have other values, sorted: `findings.max_major`, `jobs`.
+    pub keys: Vec<String>,
+    /// SHA-256 of all keys but `env`, as JSON, before and after.
+    pub before: String,
+    pub after: String,
+    pub at: u64,
+}
+
 /// What a host that serves did in a workspace beside its runs.
 ///
 /// Its name goes on with a hyphen and what tells it from other workspaces': heads of all of them lie in one folder.

@@ -13,11 +13,29 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Shown {
     pub command: Value,
+    /// By the broker's clock; with the id it is this task and no other.
+    pub created_at_ms: u64,
     pub attempts: u32,
     pub lease: Option<Lease>,
     pub result: Option<Ended>,
     pub stdout_bytes: u64,
     pub stderr_bytes: u64,
+}
+
+impl Shown {
+    /// For people, and for the next attempt: how this very task ended.
+    #[must_use]
+    pub fn named(&self, ended: &Ended) -> String {
+        format!("{}, of the task of {}", ended.shown(), self.created_at_ms)
+    }
+
+    /// True if its end is in a journal: where no attempt of this run failed or was cut off since the last success, or where the
+    /// last one failed with this end. `earlier`: what the host says of that attempt.
+    #[must_use]
+    pub fn was_recorded(&self, earlier: Option<&str>) -> bool {
+        let Some(ended) = &self.result else { return false };
+        earlier.is_none_or(|said| said.starts_with(&self.named(ended)))
+    }
 }
 
 /// Who works on it.
@@ -124,6 +142,32 @@ mod tests {
         };
         assert_eq!(ended(Some("w1"), Some(3), None), "exit 3 at worker `w1`");
         assert_eq!(ended(None, None, Some("timeout")), "no exit code: timeout");
+    }
+
+    #[test]
+    fn an_end_was_recorded_if_the_host_says_it_or_knows_of_no_attempt_that_it_could_be_of() {
+        let of = |created_at_ms, result: Option<Ended>| Shown {
+            command: Value::Null,
+            created_at_ms,
+            attempts: 1,
+            lease: None,
+            result,
+            stdout_bytes: 0,
+            stderr_bytes: 0,
+        };
+        let ended = Ended { worker: Some("w1".to_owned()), exit_code: Some(3), reason: None };
+        let there = of(77, Some(ended.clone()));
+        let said = there.named(&ended) + ":\nno such file (asked for)";
+        for (there, earlier, expected) in [
+            (&there, None, true),
+            (&there, Some(said.as_str()), true),
+            (&there, Some("the host ended after the attempt's first effect and before its answer"), false),
+            (&of(78, Some(ended.clone())), Some(said.as_str()), false),
+            (&of(77, None), None, false),
+            (&of(77, None), Some(said.as_str()), false),
+        ] {
+            assert_eq!(there.was_recorded(earlier), expected, "{there:?} {earlier:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! In -> out: a task of kind `remote` -> a task at the broker -> the exit of its command, its output as artifacts and as a file.
 //! Limits: the task's timeout and the call's; 1 MiB of each stream as artifact, 16 MiB as file.
 //! Invariant: a task has one id at the broker, whatever attempt asks; one that is there with the same command is taken up, not
-//! made again, so an attempt that was cut off and its successor have one result. It is removed there once its end was seen.
+//! made again, so an attempt that was cut off and its successor have one result. Its end stays there until an attempt knows from
+//! its own host that it was recorded, or its time is over: whoever dies between the two loses nothing.
 //! Not here: the broker's words (`answer.rs`, `order.rs`), asking it (`broker.rs`), when it is asked again (`pace.rs`).
 
 pub mod answer;
@@ -25,7 +26,7 @@ use crate::pace::Pace;
 const KEPT_BYTES_MAX: usize = 1 << 20;
 /// What the host writes into a file at once.
 const SAVED_BYTES_MAX: usize = 16 << 20;
-/// Left of the call's time for output and removal: a call that is cut off leaves its task in doubt.
+/// Left of the call's time for output: a call that is cut off leaves its task in doubt.
 const ANSWER: Duration = Duration::from_secs(5);
 /// Lines of standard error that a failure shows.
 const SHOWN_LINES: usize = 10;
@@ -44,7 +45,8 @@ impl Executor for RemoteExecutor {
         let order = Order::of(&task, &broker.prefix).map_err(Failure::new)?;
         let wall = Duration::from_millis(attempt.wall_ms);
         let pace = Pace::new(clocks::monotonic(), wall.saturating_sub(ANSWER).max(wall / 2));
-        let errand = Errand { broker, order, pace };
+        let earlier = attempt.earlier.map(|earlier| earlier.message);
+        let errand = Errand { broker, order, pace, earlier };
         errand.add()?;
         let (shown, ended) = errand.wait()?;
         errand.bring(&shown, &ended, save.as_deref())
@@ -58,31 +60,46 @@ struct Errand {
     broker: Broker,
     order: Order,
     pace: Pace,
+    /// Why the last attempt of this run failed, or that it was cut off; none if there is none whose end is open or bad.
+    earlier: Option<String>,
 }
 
 impl Errand {
     /// The order is at the broker, by this attempt or by one before it.
     fn add(&self) -> Result<(), Failure> {
         let id = &self.order.id;
+        if let Some(there) = self.look()? {
+            if !there.was_recorded(self.earlier.as_deref()) {
+                return self.take_up(&there);
+            }
+            log::info(format_args!("task `{id}` ended there before and was recorded: it is added anew"));
+            self.remove()?;
+        }
         match self.patiently(|| self.broker.add(&self.order))? {
             Ok(()) => {
                 log::info(format_args!("task `{id}` is at the broker"));
                 Ok(())
             }
-            Err(Refused::Taken) => self.take_up(),
+            // By this attempt, which did not hear the answer.
+            Err(Refused::Taken) => match self.look()? {
+                Some(there) => self.take_up(&there),
+                None => Err(Failure::retriable(format!("task `{id}` was removed from the broker meanwhile"))),
+            },
             Err(other) => Err(Failure::new(format!("task `{id}` is not at the broker: {other}"))),
         }
     }
 
-    fn take_up(&self) -> Result<(), Failure> {
+    fn look(&self) -> Result<Option<Shown>, Failure> {
         let id = &self.order.id;
-        let there = match self.patiently(|| self.broker.look(id))? {
-            Ok(there) => there,
-            Err(Refused::Unknown) => {
-                return Err(Failure::retriable(format!("task `{id}` was removed from the broker meanwhile")));
-            }
-            Err(other) => return Err(Failure::new(format!("task `{id}`: {other}"))),
-        };
+        match self.patiently(|| self.broker.look(id))? {
+            Ok(there) => Ok(Some(there)),
+            Err(Refused::Unknown) => Ok(None),
+            Err(other) => Err(Failure::new(format!("task `{id}`: {other}"))),
+        }
+    }
+
+    fn take_up(&self, there: &Shown) -> Result<(), Failure> {
+        let id = &self.order.id;
         if there.command != self.order.command {
             return Err(Failure::new(format!(
                 "the broker has another task `{id}`, with the command {}: remove it there, or choose another setting `prefix`",
@@ -98,12 +115,8 @@ impl Errand {
         let id = &self.order.id;
         let mut seen = 0;
         loop {
-            let shown = match self.patiently(|| self.broker.look(id))? {
-                Ok(shown) => shown,
-                Err(Refused::Unknown) => {
-                    return Err(Failure::retriable(format!("somebody removed task `{id}` from the broker")));
-                }
-                Err(other) => return Err(Failure::new(format!("task `{id}`: {other}"))),
+            let Some(shown) = self.look()? else {
+                return Err(Failure::retriable(format!("somebody removed task `{id}` from the broker")));
             };
             if let Some(ended) = shown.result.clone() {
                 return Ok((shown, ended));
@@ -133,7 +146,18 @@ impl Errand {
         })
     }
 
-    /// What came of it, kept here and removed there.
+    /// Takes it away from there: nobody needs it any more.
+    fn remove(&self) -> Result<(), Failure> {
+        let id = &self.order.id;
+        match self.patiently(|| self.broker.remove(id))? {
+            Ok(()) | Err(Refused::Unknown) => Ok(()),
+            Err(other) => {
+                Err(Failure::new(format!("task `{id}` cannot be removed from the broker: {other}")))
+            }
+        }
+    }
+
+    /// What came of it, kept here; it stays there, for this host may die before it has recorded that.
     fn bring(&self, shown: &Shown, ended: &Ended, save: Option<&str>) -> Result<Completion, Failure> {
         let id = &self.order.id;
         let is_done = ended.exit_code == Some(0);
@@ -157,17 +181,13 @@ impl Errand {
         for (name, bytes) in [("stdout", &stdout), ("stderr", &stderr)] {
             keep(name, bytes)?;
         }
-        match self.patiently(|| self.broker.remove(id))? {
-            Ok(()) | Err(Refused::Unknown) => {}
-            Err(other) => log::warn(format_args!("task `{id}` stays at the broker: {other}")),
-        }
-        let how = ended.shown();
         match is_done {
             true => Ok(Completion::new(match saved {
-                Some(path) => format!("{how}; {} bytes in `{path}`", stdout.len()),
-                None => how,
+                Some(path) => format!("{}; {} bytes in `{path}`", ended.shown(), stdout.len()),
+                None => ended.shown(),
             })),
-            false => Err(Failure::new(with_last_lines(how, &stderr))),
+            // The next attempt knows by these words which end was recorded.
+            false => Err(Failure::new(with_last_lines(shown.named(ended), &stderr))),
         }
     }
 

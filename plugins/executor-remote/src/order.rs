@@ -14,6 +14,8 @@ const TITLE_CHARACTERS_MAX: usize = 200;
 /// Of a task with priority 0 here.
 const PRIORITY: i32 = 50;
 const TIMEOUT_SECONDS_MAX: u64 = 86_400;
+/// So long a task stays at the broker once it ended: a host that is gone over a weekend finds what came of it.
+const KEEP_SECONDS: u64 = 7 * 86_400;
 
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Order {
@@ -23,6 +25,7 @@ pub struct Order {
     priority: i32,
     #[serde(skip_serializing_if = "Option::is_none")]
     timeout_seconds: Option<u64>,
+    keep_seconds: u64,
 }
 
 impl Order {
@@ -58,6 +61,7 @@ impl Order {
             priority: task.priority.saturating_add(PRIORITY).clamp(0, 100),
             timeout_seconds: (task.timeout_ms > 0)
                 .then(|| task.timeout_ms.div_ceil(1000).min(TIMEOUT_SECONDS_MAX)),
+            keep_seconds: KEEP_SECONDS,
         })
     }
 }
@@ -88,7 +92,7 @@ pub(crate) mod tests {
         let order = Order::of(&task(line("make")), "site").unwrap();
         assert_eq!(
             serde_json::to_value(&order).unwrap(),
-            json!({"id": "site.login.build", "title": "login.build", "command": "make", "priority": 57})
+            json!({"id": "site.login.build", "title": "login.build", "command": "make", "priority": 57, "keep_seconds": 604_800})
         );
         let words = Command::Argv(vec!["make".to_owned(), "all".to_owned()]);
         let long =

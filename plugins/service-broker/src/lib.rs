@@ -67,7 +67,8 @@ fn answer(route: Route<'_>, request: &Request) -> Result<Response, Problem> {
 }
 
 fn add(request: &Request) -> Result<Response, Problem> {
-    let Added { id, title, command, priority, timeout_seconds, max_attempts } = wanted::added(request)?;
+    let Added { id, title, command, priority, timeout_seconds, max_attempts, keep_seconds } =
+        wanted::added(request)?;
     let queue = Queue::open()?;
     let sequence = queue.count("sequence")?;
     let id = match id {
@@ -84,6 +85,7 @@ fn add(request: &Request) -> Result<Response, Problem> {
         priority,
         timeout_seconds,
         max_attempts,
+        keep_seconds,
         attempts: 0,
         sequence,
         created: now(),
@@ -171,7 +173,7 @@ fn result(id: &str, request: &Request) -> Result<Response, Problem> {
     }
     let lease = task.end(fence, exit_code, reason, now())?;
     queue.unlist_lease(lease.listed, id)?;
-    queue.keep(&task)?;
+    queue.end(&task)?;
     Ok(shown(200, &task.shown()))
 }
 

@@ -1,8 +1,9 @@
 //! Where tasks lie: one bucket of `orch:kv`.
 //!
 //! Keys: `t/ID` a task; `q/RANK` the id of one that waits, `RANK` so that the first key is the first task; `l/UNTIL.ID` one
-//! that is leased; `o/ID/STREAM/CELL` output, [`CELL_BYTES`] a cell; `n/sequence`, `n/fence` the last number given.
-//! Invariant: a task that waits is under one `q/`, a leased one under one `l/`, an ended one under neither.
+//! that is leased; `e/UNTIL.ID` one that ended and is removed by itself; `o/ID/STREAM/CELL` output, [`CELL_BYTES`] a cell; `n/sequence`, `n/fence` the last number given.
+//! Invariant: a task that waits is under one `q/`, a leased one under one `l/`, an ended one under neither, and under
+//! one `e/` if it says how long it is kept.
 //! Invariant: what a call reads here is read again when it is kept (the host's word), so two calls never take one task.
 //! Not here: what may become of a task (`task.rs`).
 
@@ -15,7 +16,7 @@ use crate::task::{OUTPUT_BYTES_MAX, Stream, Task};
 const LABEL: &str = "queue";
 /// Most that is appended at once.
 pub const CELL_BYTES: usize = 48 * 1024;
-/// Leases that one call looks at: the others wait for the next.
+/// Leases, and tasks that were kept long enough, that one call looks at: the others wait for the next.
 const LAPSED_MAX: usize = 100;
 /// Tasks that one list looks at.
 const LOOKED_MAX: usize = 1000;
@@ -98,21 +99,43 @@ impl Queue {
         self.keep(task)
     }
 
+    /// Keeps a task that ended.
+    pub fn end(&self, task: &Task) -> Result<(), Problem> {
+        if let Some(until) = task.kept_until() {
+            self.put(&kept_key(until, &task.id), b"")?;
+        }
+        self.keep(task)
+    }
+
     pub fn unlist_lease(&self, listed: u64, id: &str) -> Result<(), Problem> {
         self.delete(&lease_key(listed, id))
     }
 
-    /// Gives back what leases that lapsed by now hold.
-    pub fn settle(&self, now: u64) -> Result<(), Problem> {
-        for key in self.first("l/")?.into_iter().take(LAPSED_MAX) {
-            let Some((listed, id)) = key.strip_prefix("l/").and_then(|key| key.split_once('.')) else {
+    /// What stands below a prefix with a time that is over by now: ids, each taken off that list.
+    fn due(&self, prefix: &str, now: u64) -> Result<Vec<String>, Problem> {
+        let mut due = Vec::new();
+        for key in self.first(prefix)?.into_iter().take(LAPSED_MAX) {
+            let Some((at, id)) = key.strip_prefix(prefix).and_then(|key| key.split_once('.')) else {
                 continue;
             };
-            if u64::from_str_radix(listed, 16).is_ok_and(|listed| listed > now) {
-                return Ok(());
+            if u64::from_str_radix(at, 16).is_ok_and(|at| at > now) {
+                break;
             }
             self.delete(&key)?;
-            let Some(mut task) = self.find(id)? else { continue };
+            due.push(id.to_owned());
+        }
+        Ok(due)
+    }
+
+    /// Removes what was kept long enough, and gives back what leases that lapsed by now hold.
+    pub fn settle(&self, now: u64) -> Result<(), Problem> {
+        for id in self.due("e/", now)? {
+            if let Some(task) = self.find(&id)? {
+                self.remove(task)?;
+            }
+        }
+        for id in self.due("l/", now)? {
+            let Some(mut task) = self.find(&id)? else { continue };
             match &mut task.lease {
                 Some(lease) if lease.until > now => {
                     lease.listed = lease.until;
@@ -121,7 +144,7 @@ impl Queue {
                 Some(_) => {
                     self.drop_output(&mut task)?;
                     task.lapse(now);
-                    if task.ended.is_some() { self.keep(&task)? } else { self.wait(&task)? }
+                    if task.ended.is_some() { self.end(&task)? } else { self.wait(&task)? }
                 }
                 None => {}
             }
@@ -163,6 +186,9 @@ impl Queue {
         }
         if task.ended.is_none() {
             self.delete(&rank_key(&task))?;
+        }
+        if let Some(until) = task.kept_until() {
+            self.delete(&kept_key(until, &task.id))?;
         }
         self.drop_output(&mut task)?;
         self.delete(&task_key(&task.id))
@@ -248,6 +274,10 @@ fn rank_key(task: &Task) -> String {
 
 fn lease_key(listed: u64, id: &str) -> String {
     format!("l/{listed:016x}.{id}")
+}
+
+fn kept_key(until: u64, id: &str) -> String {
+    format!("e/{until:016x}.{id}")
 }
 
 /// The cell of that byte, and where in it.

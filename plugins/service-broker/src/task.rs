@@ -116,6 +116,9 @@ pub struct Task {
     pub timeout_seconds: Option<u32>,
     /// Leases that may lapse until nobody tries any more.
     pub max_attempts: u32,
+    /// After its end, until it is removed by itself; none: it stays.
+    #[serde(default)]
+    pub keep_seconds: Option<u32>,
     /// Leases so far.
     pub attempts: u32,
     /// Which one it was to be added.
@@ -225,6 +228,12 @@ impl Task {
         }
     }
 
+    /// When it is removed by itself, in milliseconds since 1970; none before its end, and of one that stays.
+    #[must_use]
+    pub fn kept_until(&self) -> Option<u64> {
+        Some(self.ended.as_ref()?.at + u64::from(self.keep_seconds?) * 1000)
+    }
+
     /// As everybody may see it: without the fence.
     #[must_use]
     pub fn shown(&self) -> Value {
@@ -243,6 +252,7 @@ impl Task {
             "timeout_seconds": self.timeout_seconds,
             "attempts": self.attempts,
             "max_attempts": self.max_attempts,
+            "keep_seconds": self.keep_seconds,
             "created_at_ms": self.created,
             "lease": lease,
             "result": ended,
@@ -275,6 +285,7 @@ pub(crate) mod tests {
             priority: 50,
             timeout_seconds: None,
             max_attempts: 2,
+            keep_seconds: None,
             attempts: 0,
             sequence: 1,
             created: 1,

@@ -216,6 +216,41 @@ fn what_is_worked_on_is_not_removed_and_what_waits_is() {
 }
 
 #[test]
+fn what_says_how_long_it_is_kept_is_removed_by_itself_after_its_end() {
+    let host = Host::new();
+    for id in ["a", "b", "c"] {
+        post(&host, "/tasks", json!({ "id": id, "command": "x", "max_attempts": 1, "keep_seconds": 10 }));
+    }
+    post(&host, "/tasks", json!({ "id": "stays", "command": "x" }));
+    let end = |host: &Host, wanted: &str| {
+        let leased = get(host, "/tasks/next?lease_seconds=5").json();
+        assert_eq!(leased["id"], wanted);
+        let said = json!({ "fence": leased["fence"], "exit_code": 0, "stdout": "x" });
+        assert_eq!(post(host, &format!("/tasks/{wanted}/result"), said).status, 200);
+    };
+    end(&host, "a");
+    assert_eq!(get(&host, "/tasks/next?lease_seconds=5").json()["id"], "b", "whose lease lapses");
+    wait(&host, 6);
+    end(&host, "c");
+    end(&host, "stays");
+    assert_eq!(get(&host, "/tasks/b").json()["status"], "failed");
+    wait(&host, 5);
+    assert_eq!(get(&host, "/tasks/next").status, 204);
+    let there = |id: &str| get(&host, &format!("/tasks/{id}")).status;
+    assert_eq!([there("a"), there("b"), there("c")], [404, 200, 200], "so long after its own end");
+    assert_eq!(ask(&host, "DELETE", "/tasks/c", "", "").status, 204);
+    wait(&host, 100);
+    assert_eq!(get(&host, "/tasks/next").status, 204);
+    assert_eq!([there("b"), there("stays")], [404, 200]);
+    let left = host.play(|| orch_sdk::kv::Bucket::open("queue").unwrap().keys("").unwrap());
+    assert_eq!(
+        left,
+        ["n/fence", "n/sequence", "o/stays/stdout/000000", "t/stays"],
+        "nothing of them is left"
+    );
+}
+
+#[test]
 fn lists_go_on_where_they_stopped() {
     let host = Host::new();
     for number in 0..1205 {

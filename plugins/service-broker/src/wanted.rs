@@ -27,6 +27,8 @@ const PRIORITY: u8 = 50;
 const ATTEMPTS: u32 = 10;
 const LEASE_SECONDS: u32 = 60;
 const PAGE: u32 = 100;
+/// Thirty days.
+const KEEP_SECONDS_MAX: u32 = 30 * 86_400;
 
 /// A task that somebody adds.
 #[derive(Debug, Deserialize)]
@@ -41,6 +43,8 @@ pub struct Added {
     pub timeout_seconds: Option<u32>,
     #[serde(default = "attempts", deserialize_with = "whole")]
     pub max_attempts: u32,
+    #[serde(default, deserialize_with = "whole_or_nothing")]
+    pub keep_seconds: Option<u32>,
 }
 
 /// A whole number, also one that is written with a point: JSON has one kind of number.
@@ -144,6 +148,10 @@ pub fn added(request: &Request) -> Result<Added, Problem> {
         (
             added.timeout_seconds.is_some_and(|seconds| !(1..=86_400).contains(&seconds)),
             "`timeout_seconds` is 1 to 86400".to_owned(),
+        ),
+        (
+            added.keep_seconds.is_some_and(|seconds| !(1..=KEEP_SECONDS_MAX).contains(&seconds)),
+            format!("`keep_seconds` is 1 to {KEEP_SECONDS_MAX}"),
         ),
     ];
     refuse(wrong)?;
@@ -368,6 +376,9 @@ mod tests {
             (json, r#"{"command":"x","priority":-1}"#, 400),
             (json, r#"{"command":"x","max_attempts":0}"#, 400),
             (json, r#"{"command":"x","timeout_seconds":0}"#, 400),
+            (json, r#"{"command":"x","keep_seconds":2592000}"#, 200),
+            (json, r#"{"command":"x","keep_seconds":0}"#, 400),
+            (json, r#"{"command":"x","keep_seconds":2592001}"#, 400),
             (json, r#"{"command":"x","status":"done"}"#, 400),
             (json, r#"{"command":"x","command":"y"}"#, 400),
             (json, r#"{"command":"x"} {}"#, 400),

@@ -5,12 +5,13 @@
 
 use super::{DurabilityArg, RunArgs};
 use crate::config::operator::Operator;
-use crate::config::workspace::{AuditEvery, WorkspaceConfig};
+use crate::config::workspace::WorkspaceConfig;
 use crate::console::Console;
 use crate::drive::branch::Beginning;
-use crate::drive::desk::{Audit, Durability, RunRules};
+use crate::drive::desk::{Durability, RunRules};
 use crate::open_files;
 use crate::plugins::AdmittedPlugins;
+use crate::reload;
 
 /// What one run is held to; says where this machine allows less than is asked for.
 pub(super) fn wanted(
@@ -47,26 +48,9 @@ pub(in crate::commands) fn usual(
     operator: &Operator,
     admitted: &AdmittedPlugins,
 ) -> RunRules {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
-    let configured = config.audit.every.as_ref().map_or(Audit::End, |every| match every {
-        AuditEvery::Count(count) => Audit::Every(*count),
-        AuditEvery::Word(word) if word == "completion" => Audit::Completion,
-        AuditEvery::Word(_) => Audit::End,
-    });
-    RunRules {
-        jobs: config.jobs.unwrap_or(cores),
-        audit: configured,
-        durability: Durability::Mixed,
-        budget_warn_at: config.budget.warn_at,
-        major_max: config.findings.max_major,
-        medium_max: config.findings.max_medium,
-        medium_fails: config.findings.medium_fails,
-        backoff: config.retry,
+    let of_start = RunRules {
         beginning: Beginning { isolated: admitted.isolate(config), ..Beginning::default() },
-        kill_after: config.kill_after(),
         log_bytes_max: config.log_bytes_max(),
-        notices: config.notify.clone(),
-        asked: config.asked.clone(),
         tasks_auto: operator
             .policy
             .tasks
@@ -74,5 +58,7 @@ pub(in crate::commands) fn usual(
             .iter()
             .map(|auto| (auto.plugin.to_string(), auto.kind.clone()))
             .collect(),
-    }
+        ..RunRules::default()
+    };
+    reload::under(of_start, config)
 }

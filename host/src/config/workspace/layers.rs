@@ -225,16 +225,21 @@ pub fn misspelt(names: impl Iterator<Item = OsString>) -> Vec<(String, &'static 
     names.filter_map(meant).collect()
 }
 
+/// `.yaml` for `.yml`, and the other way round; none of any other name.
+pub fn other_spelling(path: &Path) -> Option<PathBuf> {
+    match path.extension().and_then(|end| end.to_str()) {
+        Some("yml") => Some(path.with_extension("yaml")),
+        Some("yaml") => Some(path.with_extension("yml")),
+        _ => None,
+    }
+}
+
 /// The file of that name, or the one that ends in the other of `.yml` and `.yaml` where there is only that.
 ///
 /// # Errors
 /// `TwoFiles`: nobody could say which one counts.
 pub fn one_spelling(said: PathBuf) -> Result<PathBuf, WorkspaceError> {
-    let other = match said.extension().and_then(|end| end.to_str()) {
-        Some("yml") => said.with_extension("yaml"),
-        Some("yaml") => said.with_extension("yml"),
-        _ => return Ok(said),
-    };
+    let Some(other) = other_spelling(&said) else { return Ok(said) };
     let is_there = |path: &Path| path.symlink_metadata().is_ok();
     match (is_there(&said), is_there(&other)) {
         (_, false) => Ok(said),

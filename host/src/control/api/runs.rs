@@ -189,7 +189,7 @@ pub(super) async fn start(
             said.await?.0.map(|Object(options)| options).unwrap_or_default()
         }
     };
-    options.check(&api.options)?;
+    options.check(&api.options())?;
     let (run, from) = api.state.start(options.wanted, caller.may(Scope::Run)?).await?;
     Ok((StatusCode::ACCEPTED, Json(Started { run, from })))
 }
