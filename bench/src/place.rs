@@ -77,6 +77,7 @@ impl Opened {
             jobs: self.config.jobs.unwrap_or(1),
             audit: Audit::End,
             durability,
+            budget: self.config.budget.limit,
             budget_warn_at: 0.8,
             major_max: 0,
             medium_max: 0,

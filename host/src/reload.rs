@@ -74,12 +74,7 @@ impl From<NotTaken> for Fault {
 /// What was found at a look.
 #[derive(Debug)]
 pub enum Found {
-    /// The keys that are others, and digests of all keys before and after.
-    Taken {
-        keys: Vec<String>,
-        before: String,
-        after: String,
-    },
+    Taken(ConfigReloaded),
     NotTaken(NotTaken),
 }
 
